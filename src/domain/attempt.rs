@@ -1,0 +1,87 @@
+//! One execution of a job, as it is remembered.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::id::{JobId, NodeId};
+use super::time_span::TimeSpan;
+
+/// How an attempt stands in the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AttemptStatus {
+    /// It runs. Only the job's row says so; an attempt is written to the history when it ends.
+    Running = 1,
+    /// The handler succeeded.
+    Completed = 2,
+    /// The handler failed, timed out or panicked.
+    Failed = 3,
+    /// It was cancelled.
+    Cancelled = 4,
+    /// The node shut down and handed the job back.
+    Interrupted = 5,
+    /// The node died, or its lease ran out.
+    Lost = 6,
+}
+
+impl AttemptStatus {
+    const ALL: [Self; 6] = [
+        Self::Running,
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Interrupted,
+        Self::Lost,
+    ];
+
+    /// The word for it on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// The number in storage.
+    pub const fn code(self) -> i16 {
+        self as i16
+    }
+
+    /// The status with this number.
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.code() == code)
+    }
+}
+
+/// One execution of a job (an entry of the reference's `executionHistory`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Which job.
+    pub job_id: JobId,
+    /// Which execution of it, counted from 1 and never started anew.
+    pub number: u32,
+    /// How it stands.
+    pub status: AttemptStatus,
+    /// When the worker took it.
+    pub started_at: DateTime<Utc>,
+    /// When it ended; `None` while it runs.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Why it failed, in a line.
+    pub error: Option<Arc<str>>,
+    /// More of the failure.
+    pub error_detail: Option<Arc<str>>,
+    /// The node that ran it.
+    pub node: NodeId,
+}
+
+impl Attempt {
+    /// How long it ran; `None` while it runs.
+    pub fn duration(&self) -> Option<TimeSpan> {
+        self.ended_at
+            .map(|ended_at| TimeSpan::from_delta(ended_at - self.started_at))
+    }
+}

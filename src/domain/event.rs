@@ -1,0 +1,100 @@
+//! What has happened, as every facade is told it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::job::Job;
+use super::name::QueueName;
+
+/// What has happened to a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JobEventKind {
+    /// It was accepted and stored.
+    Created,
+    /// A worker has taken it.
+    Started,
+    /// It succeeded.
+    Completed,
+    /// It failed for good.
+    Failed,
+    /// It is pending again: an attempt failed, was interrupted or lost, or somebody asked for another.
+    Retrying,
+    /// It was cancelled.
+    Cancelled,
+    /// A pending job was changed.
+    Changed,
+    /// It was deleted.
+    Deleted,
+}
+
+impl JobEventKind {
+    /// The event's name: `job.completed`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "job.created",
+            Self::Started => "job.started",
+            Self::Completed => "job.completed",
+            Self::Failed => "job.failed",
+            Self::Retrying => "job.retrying",
+            Self::Cancelled => "job.cancelled",
+            Self::Changed => "job.changed",
+            Self::Deleted => "job.deleted",
+        }
+    }
+}
+
+/// What has happened to a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum QueueEventKind {
+    /// It starts no more jobs.
+    Paused,
+    /// It starts jobs again.
+    Resumed,
+    /// Its pending or failed jobs were removed.
+    Cleared,
+}
+
+impl QueueEventKind {
+    /// The event's name: `queue.paused`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Paused => "queue.paused",
+            Self::Resumed => "queue.resumed",
+            Self::Cleared => "queue.cleared",
+        }
+    }
+}
+
+/// Something that has happened and is stored.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// To a job; the job is as it was right after.
+    Job {
+        /// What.
+        kind: JobEventKind,
+        /// When.
+        at: DateTime<Utc>,
+        /// To which.
+        job: Arc<Job>,
+    },
+    /// To a queue.
+    Queue {
+        /// What.
+        kind: QueueEventKind,
+        /// When.
+        at: DateTime<Utc>,
+        /// To which.
+        queue: QueueName,
+    },
+}
+
+impl Event {
+    /// The event's name: `job.completed`, `queue.paused`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Job { kind, .. } => kind.as_str(),
+            Self::Queue { kind, .. } => kind.as_str(),
+        }
+    }
+}

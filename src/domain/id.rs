@@ -1,0 +1,150 @@
+//! Identifiers: of a job, and of a server process (node).
+
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::{NoContext, Timestamp, Uuid};
+
+use super::timestamp;
+
+/// The identity of a job: a UUID version 7 (RFC 9562, section 5.7).
+///
+/// Its first 48 bits are the job's `createdAt` in milliseconds. Jobs ordered by id are therefore ordered by age, and a
+/// filter on the time of creation is a range of ids ([`JobId::first_at`], [`JobId::last_at`]).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(Uuid);
+
+/// The text is not a UUID.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{given}' is not a job id; an id is a UUID such as 01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
+pub struct InvalidId {
+    /// What was given, cut to a readable length.
+    pub given: String,
+}
+
+impl JobId {
+    /// The id of a job that is created at `created_at`; `random` makes it unique within its millisecond.
+    ///
+    /// `random` is read as a counter that only grows within a process would be: greater values sort later.
+    pub fn new(created_at: DateTime<Utc>, random: u128) -> Self {
+        // 74 bits are free in a version 7 UUID: 12 after the time, 62 after the variant.
+        let millis = u128::from(millis(created_at));
+        let high = (millis << 80) | (0x7 << 76) | (((random >> 62) & 0xfff) << 64);
+        let low = (0b10 << 62) | (random & ((1 << 62) - 1));
+        Self(Uuid::from_u128(high | low))
+    }
+
+    /// The smallest id that a job created at or after `time` can have.
+    pub fn first_at(time: DateTime<Utc>) -> Self {
+        // Creation times have whole milliseconds: a part of one rounds up to the next.
+        let whole = timestamp::truncate_to_millis(time);
+        let first = if whole < time {
+            whole + TimeDelta::milliseconds(1)
+        } else {
+            whole
+        };
+        Self(Uuid::from_u128(u128::from(millis(first)) << 80))
+    }
+
+    /// The largest id that a job created at or before `time` can have.
+    pub fn last_at(time: DateTime<Utc>) -> Self {
+        Self(Uuid::from_u128((u128::from(millis(time)) << 80) | ((1 << 80) - 1)))
+    }
+
+    /// Reads an id from text, in any of the usual spellings of a UUID.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        Uuid::try_parse(text).map(Self).map_err(|_| InvalidId {
+            given: text.chars().take(64).collect(),
+        })
+    }
+
+    /// The time in the id, to the millisecond.
+    pub fn created_at(self) -> Option<DateTime<Utc>> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+    }
+
+    /// An id as storage keeps it.
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// The id for storage.
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+/// Milliseconds since 1970, which version 7 stores in 48 bits; a time before 1970 counts as 1970.
+fn millis(time: DateTime<Utc>) -> u64 {
+    u64::try_from(time.timestamp_millis()).unwrap_or(0) & ((1 << 48) - 1)
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Debug for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The identity of one run of a server process. A restarted server is another node: what the old one held is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(Uuid);
+
+impl NodeId {
+    /// The id of a node that starts at `now`.
+    pub fn new(now: DateTime<Utc>) -> Self {
+        let (seconds, nanos) = (now.timestamp(), now.timestamp_subsec_nanos());
+        Self(Uuid::new_v7(Timestamp::from_unix(
+            NoContext,
+            u64::try_from(seconds).unwrap_or(0),
+            nanos,
+        )))
+    }
+
+    /// An id as storage keeps it.
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// The id for storage.
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+
+    proptest! {
+        #[test]
+        fn an_id_lies_within_the_range_of_its_creation_time(at in 0_i64..4_000_000_000_000, random in any::<u128>()) {
+            let created_at = DateTime::from_timestamp_millis(at).expect("in range");
+            let id = JobId::new(created_at, random);
+            prop_assert_eq!(id.created_at(), Some(created_at));
+            prop_assert_eq!(id.as_uuid().get_version_num(), 7);
+            prop_assert!(JobId::first_at(created_at) <= id && id <= JobId::last_at(created_at));
+            prop_assert!(id < JobId::first_at(created_at + TimeDelta::microseconds(1)));
+            prop_assert_eq!(JobId::parse(&id.to_string()), Ok(id));
+        }
+
+        #[test]
+        fn ids_of_one_millisecond_are_ordered_by_their_counter(a in 0_u128..1 << 74, b in 0_u128..1 << 74) {
+            let at = DateTime::UNIX_EPOCH;
+            prop_assert_eq!(a.cmp(&b), JobId::new(at, a).cmp(&JobId::new(at, b)));
+        }
+    }
+}

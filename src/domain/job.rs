@@ -1,0 +1,92 @@
+//! A job: one unit of work, and all that is known of it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::attempt::{Attempt, AttemptStatus};
+use super::id::{JobId, NodeId};
+use super::json::Json;
+use super::name::{JobName, JobType, QueueName, UniqueKey};
+use super::priority::Priority;
+use super::retry::RetryPolicy;
+use super::status::JobStatus;
+use super::time_span::TimeSpan;
+
+/// One unit of work. Only [`super::transition`] changes its status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its identity, which holds the time of its creation.
+    pub id: JobId,
+    /// What people call it.
+    pub name: JobName,
+    /// Which handler runs it.
+    pub job_type: JobType,
+    /// The lane it waits in.
+    pub queue: QueueName,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// What the handler is given.
+    pub parameters: Json,
+    /// What the handler answered, when it succeeded.
+    pub result: Option<Json>,
+    /// Why the last attempt failed, in a line; kept while a retry is awaited.
+    pub error: Option<Arc<str>>,
+    /// More of the failure.
+    pub error_detail: Option<Arc<str>>,
+    /// When it was created, in whole milliseconds.
+    pub created_at: DateTime<Utc>,
+    /// The time from which on it may start.
+    pub due_at: DateTime<Utc>,
+    /// When its last attempt started.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it completed, failed for good or was cancelled.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// How many attempts have been started. It only grows: together with the status it fences the effects of an attempt.
+    pub attempt: u32,
+    /// How many of them were retries, since the count was last started anew.
+    pub retry_count: u32,
+    /// How many retries it may have.
+    pub max_retries: u32,
+    /// How long it waits before a retry.
+    pub retry_policy: RetryPolicy,
+    /// How long one attempt may take.
+    pub timeout: TimeSpan,
+    /// At most one unfinished job has it.
+    pub unique_key: Option<UniqueKey>,
+    /// Whether somebody asked for it to be cancelled while it ran.
+    pub cancel_requested: bool,
+    /// The node that runs it, or ran its last attempt.
+    pub node: Option<NodeId>,
+    /// Grows with every change: the job's `ETag`.
+    pub revision: u32,
+}
+
+impl Job {
+    /// How long the last attempt took; `None` before it has ended.
+    pub fn duration(&self) -> Option<TimeSpan> {
+        match (self.started_at, self.finished_at) {
+            (Some(started_at), Some(finished_at)) => Some(TimeSpan::from_delta(finished_at - started_at)),
+            _ => None,
+        }
+    }
+
+    /// The attempt that runs now, which no history has yet.
+    pub fn current_attempt(&self) -> Option<Attempt> {
+        let (JobStatus::Running, Some(started_at), Some(node)) = (self.status, self.started_at, self.node) else {
+            return None;
+        };
+        Some(Attempt {
+            job_id: self.id,
+            number: self.attempt,
+            status: AttemptStatus::Running,
+            started_at,
+            ended_at: None,
+            error: None,
+            error_detail: None,
+            node,
+        })
+    }
+}

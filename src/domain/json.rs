@@ -1,0 +1,74 @@
+//! JSON that is carried, not read: parameters and results.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// One JSON value as its text. The server passes parameters and results on as they came, byte for byte: it never takes
+/// them apart, so numbers of any precision and the order of members survive.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Json(Arc<str>);
+
+impl Json {
+    /// Takes text that is known to be one JSON value: it was parsed by the caller, or came from storage.
+    pub fn from_valid(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The value `null`.
+    pub fn null() -> Self {
+        Self(Arc::from("null"))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The shared text.
+    pub fn as_arc(&self) -> &Arc<str> {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How deep arrays and objects in `text` are nested. Expects valid JSON; on anything else the number means nothing.
+pub fn depth(text: &str) -> usize {
+    let (mut deepest, mut open, mut in_string, mut escaped) = (0_usize, 0_usize, false, false);
+    for byte in text.bytes() {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => {
+                open += 1;
+                deepest = deepest.max(open);
+            }
+            b'}' | b']' => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::depth;
+
+    #[test]
+    fn depth_counts_brackets_outside_strings() {
+        assert_eq!(depth("1"), 0);
+        assert_eq!(depth(r#"{"a":[1,{"b":"]]}}{{[\""}]}"#), 3);
+    }
+}

@@ -1,0 +1,21 @@
+//! What a job is and which rules it obeys: pure types and functions.
+//!
+//! Nothing here reads a clock, a file, a socket or a random number: the time and the jitter are arguments. Nothing here
+//! knows JSON shapes, SQL or actors; the modules at the borders convert.
+
+pub mod attempt;
+pub mod event;
+pub mod id;
+pub mod job;
+pub mod json;
+pub mod name;
+pub mod new_job;
+pub mod outcome;
+pub mod priority;
+pub mod queue;
+pub mod rate_limit;
+pub mod retry;
+pub mod status;
+pub mod time_span;
+pub mod timestamp;
+pub mod transition;

@@ -1,0 +1,186 @@
+//! Names that people give: of a queue, a job type, a job, and the key that makes a job unique.
+//!
+//! Each is a type of its own that only `parse` makes, so that whoever holds one needs no second check.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A name that breaks a rule: which one, and what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidName {
+    /// Nothing was given.
+    #[error("{what} must not be empty")]
+    Empty {
+        /// Which kind of name.
+        what: &'static str,
+    },
+    /// More characters than allowed.
+    #[error("{what} has {length} characters; at most {max} are allowed")]
+    TooLong {
+        /// Which kind of name.
+        what: &'static str,
+        /// How many it has.
+        length: usize,
+        /// How many it may have.
+        max: usize,
+    },
+    /// A character that this kind of name may not hold.
+    #[error("{what} contains {character:?}; allowed are {allowed}")]
+    Character {
+        /// Which kind of name.
+        what: &'static str,
+        /// The first character that is not allowed.
+        character: char,
+        /// What is allowed, in words.
+        allowed: &'static str,
+    },
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $what:literal, $max:literal, $allowed:literal, $is_allowed:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $type(Arc<str>);
+
+        impl $type {
+            /// The greatest length, in characters.
+            pub const LENGTH_MAX: usize = $max;
+
+            /// Checks `text` and makes it a name.
+            pub fn parse(text: &str) -> Result<Self, InvalidName> {
+                check(text, $what, $max, $allowed, $is_allowed).map(|()| Self(Arc::from(text)))
+            }
+
+            /// A name that was checked before it was stored.
+            pub fn from_stored(text: impl Into<Arc<str>>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+
+        impl AsRef<str> for $type {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+fn check(
+    text: &str,
+    what: &'static str,
+    max: usize,
+    allowed: &'static str,
+    is_allowed: fn(char) -> bool,
+) -> Result<(), InvalidName> {
+    if text.is_empty() {
+        return Err(InvalidName::Empty { what });
+    }
+    if let Some(character) = text.chars().find(|&character| !is_allowed(character)) {
+        return Err(InvalidName::Character {
+            what,
+            character,
+            allowed,
+        });
+    }
+    let length = text.chars().count();
+    if length > max {
+        return Err(InvalidName::TooLong { what, length, max });
+    }
+    Ok(())
+}
+
+name!(
+    /// The name of a queue. It stands in paths (`/queues/{name}/pause`), so it has only characters that need no care.
+    QueueName,
+    "a queue's name",
+    100,
+    "letters, digits, '-', '_', '.' and ':'",
+    |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':')
+);
+
+name!(
+    /// The name that says which handler runs a job: `EmailNotificationJob`. A class's name in any language will do,
+    /// with its namespace and .NET's back-tick for generics.
+    JobType,
+    "a job type",
+    200,
+    "letters, digits and - _ . : + / ` < > [ ] ,",
+    |c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '+' | '/' | '`' | '<' | '>' | '[' | ']' | ',')
+);
+
+name!(
+    /// What people call a job. Free text without control characters.
+    JobName,
+    "a name",
+    200,
+    "all characters but control characters",
+    |c| !c.is_control()
+);
+
+name!(
+    /// The key that at most one unfinished job may have.
+    UniqueKey,
+    "a unique key",
+    200,
+    "all characters but control characters",
+    |c| !c.is_control()
+);
+
+impl QueueName {
+    /// The queue of a job that names none.
+    pub const DEFAULT: &'static str = "default";
+}
+
+impl Default for QueueName {
+    fn default() -> Self {
+        Self::from_stored(Self::DEFAULT)
+    }
+}
+
+impl From<&JobType> for JobName {
+    /// A job without a name is called after its type; whatever is allowed in a type is allowed in a name.
+    fn from(job_type: &JobType) -> Self {
+        Self(Arc::clone(&job_type.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_what_is_wrong_with_it_and_what_is_allowed() {
+        assert_eq!(
+            QueueName::parse("").unwrap_err().to_string(),
+            "a queue's name must not be empty"
+        );
+        assert_eq!(
+            QueueName::parse("a b").unwrap_err().to_string(),
+            "a queue's name contains ' '; allowed are letters, digits, '-', '_', '.' and ':'"
+        );
+        assert_eq!(
+            JobType::parse(&"x".repeat(201)).unwrap_err().to_string(),
+            "a job type has 201 characters; at most 200 are allowed"
+        );
+        assert!(JobName::parse("Rechnung № 7 für Müller").is_ok());
+        assert!(JobName::parse("a\0b").is_err());
+        assert!(JobType::parse("Foo`1").is_ok());
+    }
+}

@@ -1,0 +1,71 @@
+//! How an attempt can end.
+
+use std::sync::Arc;
+
+use super::json::Json;
+use super::time_span::TimeSpan;
+
+/// What came of one run of a handler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It succeeded, with a result or without.
+    Completed(Option<Json>),
+    /// It failed.
+    Failed(Failure),
+    /// It was told to stop and has stopped, or was abandoned.
+    Cancelled,
+    /// The node shut down before it ended; the job is handed back and runs again.
+    Interrupted,
+    /// The node that ran it has died, or its lease ran out; the job runs again.
+    Lost,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The reason in a line, for lists and statistics.
+    pub error: Arc<str>,
+    /// More of it, when there is more: a stack trace, the end of a program's output, a response's body.
+    pub detail: Option<Arc<str>>,
+    /// Whether another attempt is worth it.
+    pub retry: RetryAdvice,
+}
+
+/// What a failure says of the next attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RetryAdvice {
+    /// Retry as the job's policy says.
+    #[default]
+    ByPolicy,
+    /// Retry, and not before this time has passed (an HTTP response's `Retry-After`).
+    NotBefore(TimeSpan),
+    /// The next attempt would fail as well: the job has failed, whatever retries it has left.
+    Never,
+}
+
+impl Failure {
+    /// A failure that the job's policy retries.
+    pub fn new(error: impl Into<Arc<str>>) -> Self {
+        Self {
+            error: error.into(),
+            detail: None,
+            retry: RetryAdvice::ByPolicy,
+        }
+    }
+
+    /// A failure for good.
+    pub fn permanent(error: impl Into<Arc<str>>) -> Self {
+        Self {
+            error: error.into(),
+            detail: None,
+            retry: RetryAdvice::Never,
+        }
+    }
+
+    /// The same failure with a detail.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<Arc<str>>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}

@@ -1,0 +1,203 @@
+//! What is written: the changes that the Recorder commits, and what became of each.
+//!
+//! A commit takes a list of changes and applies all of them in one transaction. Each change carries its own *fence*, the
+//! condition under which it still holds; a change whose fence has fallen is answered with [`ChangeError::Conflict`] (or
+//! its kind of `false`) and alters nothing, and the others are committed all the same. Every implementation keeps, in the
+//! same transaction, the counters of [`super::repository::JobRepository::queues`] and
+//! [`super::repository::JobRepository::count`] in step with the jobs.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::attempt::Attempt;
+use crate::domain::id::{JobId, NodeId};
+use crate::domain::job::Job;
+use crate::domain::name::{JobType, QueueName};
+use crate::domain::status::JobStatus;
+use crate::domain::time_span::TimeSpan;
+
+/// One thing to write.
+///
+/// Within one commit no two changes concern the same job, but for `Insert`s that share a unique key or an idempotency
+/// key, and for `Claim`, `Clear` and `Prune`, which are applied after all others and choose among what those have left.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Stores new jobs, all of them or none. A queue that is named for the first time comes into being. A job whose
+    /// unique key belongs to an unfinished job is not stored; that one is answered in its place.
+    /// → [`Applied::Inserted`] or [`Applied::Replayed`].
+    Insert {
+        /// The jobs as they will be.
+        jobs: Vec<Arc<Job>>,
+        /// Present when the caller must be able to ask again without effect.
+        idempotency: Option<Idempotency>,
+    },
+    /// Takes pending jobs that the node already knows. These are the jobs as they will be (see [`Job::start`]); each is
+    /// stored if its stored revision is still the one before. → [`Applied::Started`].
+    Start {
+        /// The jobs, running.
+        jobs: Vec<Arc<Job>>,
+    },
+    /// Finds due jobs in storage and starts them. → [`Applied::Claimed`].
+    Claim(Claim),
+    /// Ends an attempt. The job is stored, and the attempt added to its history, if the stored job is still running with
+    /// this very attempt number; otherwise the attempt has lost its lease and nothing changes. → [`Applied::Finished`].
+    Finish {
+        /// The job as it will be (see [`Job::finish`]).
+        job: Arc<Job>,
+        /// The attempt that has ended.
+        attempt: Box<Attempt>,
+    },
+    /// Replaces a job by a changed one if the stored revision is still `before`'s. → [`Applied::Updated`],
+    /// [`ChangeError::Conflict`] or [`ChangeError::UniqueKeyTaken`].
+    Update {
+        /// The job as it was read.
+        before: Arc<Job>,
+        /// The job as it will be.
+        after: Arc<Job>,
+    },
+    /// Removes a job and its attempts if its stored revision is still this one. → [`Applied::Deleted`] or
+    /// [`ChangeError::Conflict`].
+    Delete {
+        /// The job as it was read.
+        job: Arc<Job>,
+    },
+    /// Removes up to `limit` jobs of a queue that have this status and no id greater than `up_to`, with their attempts.
+    /// → [`Applied::Removed`].
+    Clear {
+        /// Whose jobs.
+        queue: QueueName,
+        /// Which of them: pending or failed.
+        status: JobStatus,
+        /// The youngest that goes.
+        up_to: JobId,
+        /// How many at the most in this step.
+        limit: u32,
+    },
+    /// Pauses or resumes a queue, which comes into being if it does not exist. → [`Applied::QueueSet`].
+    SetQueue {
+        /// Which.
+        queue: QueueName,
+        /// Paused or running; `None` only makes sure that it exists.
+        is_paused: Option<bool>,
+    },
+    /// Removes up to `limit` jobs that have this finished status, were created before `finished_before` and finished
+    /// before it, with their attempts. → [`Applied::Removed`].
+    Prune {
+        /// Which.
+        status: JobStatus,
+        /// The end of their time.
+        finished_before: DateTime<Utc>,
+        /// How many at the most in this step.
+        limit: u32,
+    },
+    /// Removes idempotency keys and throughput counts that nobody needs any more. → [`Applied::Removed`].
+    PruneBookkeeping {
+        /// Keys given before this time go.
+        keys_before: DateTime<Utc>,
+        /// Counts of completions before this time go; at least an hour ago.
+        throughput_before: DateTime<Utc>,
+    },
+    /// Says that a node lives, for as long as `lease` from now by the storage's own clock. → [`Applied::Alive`].
+    Heartbeat {
+        /// Which node.
+        node: NodeId,
+        /// What people call it.
+        name: Arc<str>,
+        /// When it started.
+        started_at: DateTime<Utc>,
+        /// How long the node's jobs are its own without another heartbeat.
+        lease: TimeSpan,
+    },
+    /// Says that a node has gone for good and holds nothing any more. → [`Applied::Alive`].
+    Leave {
+        /// Which node.
+        node: NodeId,
+    },
+}
+
+/// Which due jobs a queue wants.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Whose jobs.
+    pub queue: QueueName,
+    /// How many at the most.
+    pub limit: u32,
+    /// Only of these types: those that this node has a handler for and that are not at their limit.
+    pub job_types: Arc<[JobType]>,
+    /// Who takes them.
+    pub node: NodeId,
+    /// Jobs due at or before this time are due.
+    pub now: DateTime<Utc>,
+}
+
+/// A caller's key under which a request takes effect once, however often it is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The key as given, and what tells its users apart.
+    pub key: String,
+    /// The digest of what was asked; the same key with another digest is a mistake of the caller.
+    pub fingerprint: [u8; 32],
+    /// When it was given.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What became of one new job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// It is stored.
+    New,
+    /// An unfinished job has its unique key: this one.
+    Existing(Arc<Job>),
+}
+
+/// What a change did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// For each of the jobs, in their order.
+    Inserted(Vec<Inserted>),
+    /// The idempotency key was used before, by the same request, and this is what it made then.
+    Replayed(Vec<JobId>),
+    /// For each of the jobs, in their order: whether it was taken.
+    Started(Vec<bool>),
+    /// The jobs that were taken, running, the most urgent first.
+    Claimed(Vec<Arc<Job>>),
+    /// Whether the attempt still held its lease.
+    Finished(bool),
+    /// The job was replaced.
+    Updated,
+    /// The job was removed.
+    Deleted,
+    /// How many were removed.
+    Removed(u64),
+    /// Whether the queue had to change.
+    QueueSet {
+        /// Whether it is another than before.
+        changed: bool,
+    },
+    /// The node is noted.
+    Alive,
+}
+
+/// Why one change was not applied, while the others of its commit were.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// The job has changed since it was read, or is gone.
+    #[error("the job has been changed by somebody else")]
+    Conflict,
+    /// The job would be unfinished again, and another unfinished job has its unique key by now.
+    #[error("another unfinished job has the unique key '{key}'")]
+    UniqueKeyTaken {
+        /// The key.
+        key: String,
+    },
+    /// The idempotency key was used before, by another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyMismatch,
+    /// Storage can't hold the value.
+    #[error("storage refused the change: {reason}")]
+    Rejected {
+        /// What storage said.
+        reason: String,
+    },
+}

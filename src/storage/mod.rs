@@ -1,0 +1,5 @@
+//! Where jobs are kept: the trait that every storage implements, and the implementations.
+
+pub mod change;
+pub mod query;
+pub mod repository;

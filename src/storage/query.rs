@@ -1,0 +1,131 @@
+//! What is asked of storage.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::id::JobId;
+use crate::domain::job::Job;
+use crate::domain::name::{JobName, JobType, QueueName};
+use crate::domain::priority::Priority;
+use crate::domain::status::JobStatus;
+use crate::domain::time_span::TimeSpan;
+
+/// Which jobs are meant. Every condition that is given must hold; an empty filter means all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// One of these statuses; empty for any.
+    pub statuses: Vec<JobStatus>,
+    /// One of these types; empty for any.
+    pub job_types: Vec<JobType>,
+    /// This queue.
+    pub queue: Option<QueueName>,
+    /// This priority.
+    pub priority: Option<Priority>,
+    /// This text is part of the name or of the type, in any case (ASCII).
+    pub search: Option<String>,
+    /// Created at or after.
+    pub created_from: Option<DateTime<Utc>>,
+    /// Created at or before.
+    pub created_to: Option<DateTime<Utc>>,
+}
+
+/// Which part of a list is wanted. The newest job comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// How many jobs at the most.
+    pub limit: u32,
+    /// How many to pass over.
+    pub offset: u64,
+    /// Only jobs older than this one: where the page before has ended.
+    pub after: Option<JobId>,
+}
+
+/// A job without what can be large: its parameters, its result and the details of its failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSummary {
+    /// Its identity.
+    pub id: JobId,
+    /// What people call it.
+    pub name: JobName,
+    /// Which handler runs it.
+    pub job_type: JobType,
+    /// The lane it waits in.
+    pub queue: QueueName,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// Why the last attempt failed, in a line.
+    pub error: Option<Arc<str>>,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// The time from which on it may start.
+    pub due_at: DateTime<Utc>,
+    /// When its last attempt started.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it completed, failed for good or was cancelled.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// How many attempts have been started.
+    pub attempt: u32,
+    /// How many of them were retries.
+    pub retry_count: u32,
+    /// How many retries it may have.
+    pub max_retries: u32,
+}
+
+impl JobSummary {
+    /// How long the last attempt took; `None` before it has ended.
+    pub fn duration(&self) -> Option<TimeSpan> {
+        match (self.started_at, self.finished_at) {
+            (Some(started_at), Some(finished_at)) => Some(TimeSpan::from_delta(finished_at - started_at)),
+            _ => None,
+        }
+    }
+}
+
+impl From<&Job> for JobSummary {
+    fn from(job: &Job) -> Self {
+        let Job {
+            id,
+            name,
+            job_type,
+            queue,
+            priority,
+            status,
+            parameters: _,
+            result: _,
+            error,
+            error_detail: _,
+            created_at,
+            due_at,
+            started_at,
+            finished_at,
+            attempt,
+            retry_count,
+            max_retries,
+            retry_policy: _,
+            timeout: _,
+            unique_key: _,
+            cancel_requested: _,
+            node: _,
+            revision: _,
+        } = job;
+        Self {
+            id: *id,
+            name: name.clone(),
+            job_type: job_type.clone(),
+            queue: queue.clone(),
+            priority: *priority,
+            status: *status,
+            error: error.clone(),
+            created_at: *created_at,
+            due_at: *due_at,
+            started_at: *started_at,
+            finished_at: *finished_at,
+            attempt: *attempt,
+            retry_count: *retry_count,
+            max_retries: *max_retries,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The seam between the server and its storage.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::change::{Applied, Change, ChangeError};
+use super::query::{JobFilter, JobSummary, Page};
+use crate::domain::attempt::Attempt;
+use crate::domain::id::{JobId, NodeId};
+use crate::domain::job::Job;
+use crate::domain::name::QueueName;
+use crate::domain::queue::StoredQueue;
+
+/// What storage could not do, as far as a caller can act on it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// It can't be reached, or could not do it now; the same call may succeed later. Whether a commit took effect is not
+    /// known.
+    #[error("storage is unavailable: {reason}")]
+    Unavailable {
+        /// What it said.
+        reason: String,
+    },
+    /// It holds something that no version of this program writes.
+    #[error("storage is corrupt: {reason}")]
+    Corrupt {
+        /// What was found, and where.
+        reason: String,
+    },
+}
+
+/// Keeps jobs. Implement it to keep them somewhere else; `storage::conformance` tells whether you did it right.
+///
+/// One writer (the Recorder) calls [`commit`](Self::commit), one call after the other; reads come from anywhere at the
+/// same time and see what has been committed. When `commit` returns, what it applied is durable.
+#[async_trait]
+pub trait JobRepository: Send + Sync + 'static {
+    /// Applies changes in one transaction and tells for each what became of it, in their order. A change that can't be
+    /// applied fails alone; an `Err` means that nothing is known to be applied.
+    async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError>;
+
+    /// One job.
+    async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError>;
+
+    /// The attempts of a job that have ended, the first one first.
+    async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError>;
+
+    /// A page of the jobs that a filter means, the newest first.
+    async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError>;
+
+    /// How many jobs a filter means. Without dates and search it costs the same however many there are.
+    async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError>;
+
+    /// All queues, by name: paused or not, how many jobs by status, how many completed lately (as seen from `now`).
+    async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError>;
+
+    /// For each queue that has pending jobs due after `after`: when the first of them is due.
+    async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError>;
+
+    /// Up to `limit` running jobs whose node has no lease: it never had one, has left, or its lease has run out.
+    async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError>;
+
+    /// The running jobs of a node that started before `started_before`: their ids and the numbers of their attempts.
+    async fn running_on(
+        &self,
+        node: NodeId,
+        started_before: DateTime<Utc>,
+    ) -> Result<Vec<(JobId, u32)>, RepositoryError>;
+
+    /// Whether storage can be reached.
+    async fn ping(&self) -> Result<(), RepositoryError>;
+
+    /// Whether other servers may use the same storage at the same time. If not, whatever runs when a server starts is
+    /// left from one that died.
+    fn is_shared(&self) -> bool;
+}
