@@ -6,4 +6,6 @@
 
 pub mod domain;
 pub mod handlers;
+pub mod runtime;
+pub mod service;
 pub mod storage;

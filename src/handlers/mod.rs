@@ -1,5 +1,7 @@
 //! What runs a job.
 
+pub mod limits;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
