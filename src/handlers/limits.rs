@@ -1,7 +1,5 @@
 //! How much a handler may say.
 
-use std::sync::Arc;
-
 use crate::domain::json::Json;
 use crate::domain::outcome::Failure;
 
@@ -10,6 +8,13 @@ use crate::domain::outcome::Failure;
 pub struct HandlerLimits {
     /// A result's JSON text. A larger one fails the attempt; it is never cut in silence.
     pub result_bytes_max: usize,
+}
+impl Default for HandlerLimits {
+    fn default() -> Self {
+        Self {
+            result_bytes_max: 1 << 20,
+        }
+    }
 }
 impl HandlerLimits {
     /// x
