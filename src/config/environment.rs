@@ -10,15 +10,14 @@ const PREFIX: &str = "TICKERQ_";
 const SEPARATOR: &str = "__";
 
 /// Variables that are not configuration: what the command handler gives its children, and what the client reads.
-const NOT_CONFIGURATION: [&str; 12] = [
+const NOT_CONFIGURATION: [&str; 11] = [
     "JOB_ID",
     "JOB_TYPE",
     "JOB_NAME",
-    "JOB_QUEUE",
     "QUEUE",
     "ATTEMPT",
+    "RETRY_COUNT",
     "MAX_RETRIES",
-    "PRIORITY",
     "SERVER",
     "TOKEN",
     "BASE_PATH",
