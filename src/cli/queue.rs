@@ -3,11 +3,11 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::client::{self, Client, ClientArguments};
+use super::client::{self, Answer, Client, ClientArguments};
 use super::error::CliError;
 use super::output::Output;
 use super::table::Table;
-use super::wire::QueueList;
+use super::wire::{ClearedQueue, QueueList};
 use crate::domain::name::QueueName;
 
 #[derive(Debug, Args)]
@@ -74,40 +74,42 @@ pub(super) fn run(arguments: QueueArguments, output: &mut Output) -> Result<(), 
     let QueueArguments { command, client } = arguments;
     let as_json = client.json;
     let client = Client::new(&client)?;
-    let (answer, done) = client::block_on(async {
-        match command {
-            QueueCommand::List => Ok((client.get(&["queues"], &[]).await?, None)),
-            QueueCommand::Pause(NameArgument { name }) => {
-                let path = ["queues", name.as_str(), "pause"];
-                Ok((
-                    client.post(&path, &NoFields {}).await?,
-                    Some(format!("queue {name} is paused")),
-                ))
-            }
-            QueueCommand::Resume(NameArgument { name }) => {
-                let path = ["queues", name.as_str(), "resume"];
-                Ok((
-                    client.post(&path, &NoFields {}).await?,
-                    Some(format!("queue {name} runs")),
-                ))
-            }
-            QueueCommand::Clear(ClearArguments { name, pending, failed }) => {
-                let request = ClearRequest {
-                    clear_pending: pending,
-                    clear_failed: failed,
-                };
-                let path = ["queues", name.as_str(), "clear"];
-                Ok((
-                    client.post(&path, &request).await?,
-                    Some(format!("queue {name} is cleared")),
-                ))
-            }
+    let answer = client::block_on(ask(&client, &command))?;
+    if as_json {
+        return output.line(answer.text.trim_end());
+    }
+    match command {
+        QueueCommand::List => print_queues(&answer.read()?, output),
+        QueueCommand::Pause(NameArgument { name }) => output.line(&format!("queue {name} is paused")),
+        QueueCommand::Resume(NameArgument { name }) => output.line(&format!("queue {name} is running")),
+        QueueCommand::Clear(ClearArguments { name, .. }) => {
+            let ClearedQueue {
+                cleared_pending,
+                cleared_failed,
+            } = answer.read()?;
+            output.line(&format!(
+                "queue {name} is cleared: {cleared_pending} pending and {cleared_failed} failed jobs are removed"
+            ))
         }
-    })?;
-    match done {
-        _ if as_json => output.line(answer.text.trim_end()),
-        Some(done) => output.line(&done),
-        None => print_queues(&answer.read()?, output),
+    }
+}
+
+async fn ask(client: &Client, command: &QueueCommand) -> Result<Answer, CliError> {
+    match command {
+        QueueCommand::List => client.get(&["queues"], &[]).await,
+        QueueCommand::Pause(NameArgument { name }) => {
+            client.post(&["queues", name.as_str(), "pause"], &NoFields {}).await
+        }
+        QueueCommand::Resume(NameArgument { name }) => {
+            client.post(&["queues", name.as_str(), "resume"], &NoFields {}).await
+        }
+        QueueCommand::Clear(ClearArguments { name, pending, failed }) => {
+            let request = ClearRequest {
+                clear_pending: *pending,
+                clear_failed: *failed,
+            };
+            client.post(&["queues", name.as_str(), "clear"], &request).await
+        }
     }
 }
 

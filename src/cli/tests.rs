@@ -201,6 +201,24 @@ async fn jobs_are_listed_as_a_table_and_as_the_servers_json() {
 }
 
 #[tokio::test]
+async fn clearing_a_queue_says_how_many_jobs_are_gone() {
+    let server = MockServer::start().await;
+    let answer = serde_json::json!({"name": "mail", "status": "paused", "clearedPending": 25, "clearedFailed": 0});
+    Mock::given(method("POST"))
+        .and(path("/api/tickerq/queues/mail/clear"))
+        .and(body_string(r#"{"clearPending":true,"clearFailed":false}"#))
+        .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+        .mount(&server)
+        .await;
+    let (printed, result) = tickerq(&server.uri(), &["queue", "clear", "mail", "--pending"]).await;
+    result.unwrap();
+    assert_eq!(
+        printed,
+        "queue mail is cleared: 25 pending and 0 failed jobs are removed\n"
+    );
+}
+
+#[tokio::test]
 async fn what_the_server_refuses_is_told_in_its_words() {
     let server = MockServer::start().await;
     let problem = r##"{"title": "Conflict", "status": 409, "detail": "the job is finished", "errors": []}"##;

@@ -107,6 +107,14 @@ pub(super) struct Throughput {
     pub(super) jobs_per_hour: f64,
 }
 
+/// How many jobs were removed from a queue.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ClearedQueue {
+    pub(super) cleared_pending: u64,
+    pub(super) cleared_failed: u64,
+}
+
 impl Job {
     /// Whether nothing more happens to it.
     pub(super) fn is_finished(&self) -> bool {

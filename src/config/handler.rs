@@ -39,7 +39,7 @@ pub struct HttpHandlerSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandHandlerSettings {
     /// The program: a path, or a name that is looked for in `PATH`.
-    pub program: PathBuf,
+    pub program: String,
     /// Its arguments.
     pub args: Vec<String>,
     /// Where it runs; the server's own folder unless given.
@@ -170,6 +170,15 @@ fn section_error(section: &mut Section<'_>, source: &super::source::Source, mess
     section.error(source, "handler", format_args!("{message}; {ALLOWED}"));
 }
 
+#[expect(clippy::ptr_arg, reason = "the check of a setting takes the setting's own type")]
+fn no_nul(text: &String) -> Result<(), String> {
+    if text.contains('\0') {
+        Err("must not have a NUL character".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
 impl HttpHandlerSettings {
     fn read(section: &mut Section<'_>, header: &str) -> Option<Self> {
         let url = section.required("url");
@@ -193,7 +202,7 @@ impl HttpHandlerSettings {
 
 impl CommandHandlerSettings {
     fn read(section: &mut Section<'_>, header: &str) -> Option<Self> {
-        let program = section.required("program");
+        let program: Option<String> = section.required_if("program", no_nul);
         let args = section.get_if("args", Vec::new(), |args: &Vec<Argument>| {
             let has_nul = args.iter().any(|Argument(text)| text.contains('\0'));
             if has_nul {

@@ -165,13 +165,18 @@ impl<'a> Section<'a> {
 
     /// The value of `key`, which must be there.
     pub(super) fn required<T: Setting>(&mut self, key: &'static str) -> Option<T> {
+        self.required_if(key, |_: &T| Ok(()))
+    }
+
+    /// The value of `key`, which must be there, if `check` has nothing against it.
+    pub(super) fn required_if<T: Setting>(&mut self, key: &'static str, check: impl Check<T>) -> Option<T> {
         // A table of the wrong type has its error already.
         if self.entry(key).is_none() && self.table.is_some() {
             let source = self.source.clone();
             self.error(&source, key, "is missing and needed here");
             return None;
         }
-        self.optional(key)
+        self.optional_if(key, check)
     }
 
     /// A line of `config show`.

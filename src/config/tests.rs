@@ -324,6 +324,14 @@ fn every_kind_of_mistake_says_what_is_allowed() {
 }
 
 #[test]
+fn a_number_may_be_written_in_any_way_that_toml_has() {
+    for (written, expected) in [("0x10", 16), ("1_000", 1000), ("+7", 7), ("0b11", 3)] {
+        let config = load_file(&format!("[database]\nmax_connections = {written}")).unwrap();
+        assert_eq!(config.database.max_connections.get(), expected, "{written}");
+    }
+}
+
+#[test]
 fn a_secret_of_the_wrong_type_is_not_repeated() {
     let errors = mistake("[job_types.A]\nhandler = { http = { url = \"http://x\", secret = 424242 } }");
     assert_eq!(
