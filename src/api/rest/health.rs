@@ -23,6 +23,14 @@ pub(super) struct HealthView {
 }
 
 /// Whether the process answers.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "health",
+    responses(
+        (status = 200, description = "The process answers", body = HealthView)
+    )
+)]
 pub(super) async fn live(_: Call) -> Answer {
     let view = HealthView {
         status: "ok",
@@ -32,6 +40,15 @@ pub(super) async fn live(_: Call) -> Answer {
 }
 
 /// Whether the server can do its work.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "health",
+    responses(
+        (status = 200, description = "The server can do its work", body = HealthView),
+        (status = 503, description = "It can not, and why")
+    )
+)]
 pub(super) async fn ready(call: Call) -> Answer {
     match call.api.health.readiness().await {
         Readiness::Ready { restarted_actors } => {

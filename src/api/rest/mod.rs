@@ -11,6 +11,7 @@ mod etag;
 mod health;
 mod idempotency;
 mod jobs;
+pub mod openapi;
 mod pagination;
 mod parameters;
 mod problem;
@@ -90,5 +91,6 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
         "/readyz",
         vec![(Method::GET, route(&api, health::ready))],
     ));
+    openapi::configure(config, &api);
     config.default_service(unknown_route());
 }

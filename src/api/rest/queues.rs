@@ -153,6 +153,12 @@ pub(super) struct ClearedQueue {
 }
 
 /// Lists the queues.
+#[utoipa::path(
+    get,
+    path = "/queues",
+    tag = "queues",
+    responses((status = 200, description = "All queues, by name", body = QueueList))
+)]
 pub(super) async fn list_queues(call: Call) -> Answer {
     let views = call.api.queues.list().await?;
     let queues = views.into_iter().map(QueueDocument::from).collect();
@@ -160,12 +166,32 @@ pub(super) async fn list_queues(call: Call) -> Answer {
 }
 
 /// Reads a queue.
+#[utoipa::path(
+    get,
+    path = "/queues/{name}",
+    tag = "queues",
+    params(("name" = String, Path, description = "The queue's name", example = "default")),
+    responses(
+        (status = 200, description = "The queue", body = QueueDocument),
+        (status = 404, description = "There is no such queue"),
+    )
+)]
 pub(super) async fn get_queue(call: Call) -> Answer {
     let view = call.api.queues.get(&call.queue_name()?).await?;
     json(StatusCode::OK, &QueueDocument::from(view))
 }
 
 /// Has a queue start no more jobs; what runs goes on.
+#[utoipa::path(
+    post,
+    path = "/queues/{name}/pause",
+    tag = "queues",
+    params(("name" = String, Path, description = "The queue's name", example = "default")),
+    responses(
+        (status = 200, description = "The queue, paused", body = QueueDocument),
+        (status = 404, description = "There is no such queue"),
+    )
+)]
 pub(super) async fn pause_queue(mut call: Call) -> Answer {
     let name = call.queue_name()?;
     call.no_fields().await?;
@@ -174,6 +200,16 @@ pub(super) async fn pause_queue(mut call: Call) -> Answer {
 }
 
 /// Has a queue start jobs again.
+#[utoipa::path(
+    post,
+    path = "/queues/{name}/resume",
+    tag = "queues",
+    params(("name" = String, Path, description = "The queue's name", example = "default")),
+    responses(
+        (status = 200, description = "The queue, running", body = QueueDocument),
+        (status = 404, description = "There is no such queue"),
+    )
+)]
 pub(super) async fn resume_queue(mut call: Call) -> Answer {
     let name = call.queue_name()?;
     call.no_fields().await?;
@@ -182,6 +218,17 @@ pub(super) async fn resume_queue(mut call: Call) -> Answer {
 }
 
 /// Removes a queue's pending jobs, its failed ones, or both.
+#[utoipa::path(
+    post,
+    path = "/queues/{name}/clear",
+    tag = "queues",
+    params(("name" = String, Path, description = "The queue's name", example = "default")),
+    request_body(content = Option<ClearRequest>),
+    responses(
+        (status = 200, description = "The queue, and how many jobs were removed", body = ClearedQueue),
+        (status = 404, description = "There is no such queue"),
+    )
+)]
 pub(super) async fn clear_queue(mut call: Call) -> Answer {
     let name = call.queue_name()?;
     let (clear_pending, clear_failed) = match call.optional_body().await? {

@@ -11,6 +11,7 @@ use super::super::call::{Answer, Call};
 use super::super::values::{Parsed, PriorityValue};
 use super::detail::show;
 use super::request::{PatchRequest, due};
+use super::view::JobView;
 use crate::domain::time_span::TimeSpan;
 use crate::service::jobs::CancelOutcome;
 
@@ -39,6 +40,24 @@ pub(in super::super) struct RetryRequest {
 }
 
 /// Changes a pending job.
+#[utoipa::path(
+    patch,
+    path = "/jobs/{id}",
+    tag = "jobs",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
+        ("If-Match" = Option<String>, Header, description = "Only if the job still has this `ETag`, or one of these", example = "\"3\""),
+    ),
+    request_body(content = PatchRequest),
+    responses(
+        (status = 200, description = "The job as it is now", body = JobView, headers(("ETag" = String, description = "The job's revision, in quotes"))),
+        (status = 404, description = "There is no such job"),
+        (status = 409, description = "The job's status does not allow it"),
+        (status = 412, description = "The job has changed"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+    )
+)]
 pub(in super::super) async fn patch_job(mut call: Call) -> Answer {
     let id = call.job_id()?;
     let bytes = call.body(call.api.options.body_bytes_max).await?;
@@ -49,6 +68,21 @@ pub(in super::super) async fn patch_job(mut call: Call) -> Answer {
 }
 
 /// Deletes a finished job and its history.
+#[utoipa::path(
+    delete,
+    path = "/jobs/{id}",
+    tag = "jobs",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
+        ("If-Match" = Option<String>, Header, description = "Only if the job still has this `ETag`, or one of these", example = "\"3\""),
+    ),
+    responses(
+        (status = 204, description = "The job and its history are gone"),
+        (status = 404, description = "There is no such job"),
+        (status = 409, description = "The job's status does not allow it"),
+        (status = 412, description = "The job has changed"),
+    )
+)]
 pub(in super::super) async fn delete_job(call: Call) -> Answer {
     let id = call.job_id()?;
     let revision = call.expected_revision(id).await?;
@@ -57,6 +91,24 @@ pub(in super::super) async fn delete_job(call: Call) -> Answer {
 }
 
 /// Makes a pending job due, or queues a finished one again.
+#[utoipa::path(
+    post,
+    path = "/jobs/{id}/execute",
+    tag = "jobs",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
+        ("If-Match" = Option<String>, Header, description = "Only if the job still has this `ETag`, or one of these", example = "\"3\""),
+    ),
+    request_body(content = Option<ExecuteRequest>),
+    responses(
+        (status = 200, description = "The job, pending", body = JobView, headers(("ETag" = String, description = "The job's revision, in quotes"))),
+        (status = 404, description = "There is no such job"),
+        (status = 409, description = "The job's status does not allow it"),
+        (status = 412, description = "The job has changed"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+    )
+)]
 pub(in super::super) async fn execute_job(mut call: Call) -> Answer {
     let id = call.job_id()?;
     let ExecuteRequest {
@@ -72,6 +124,22 @@ pub(in super::super) async fn execute_job(mut call: Call) -> Answer {
 }
 
 /// Cancels a pending job; tells a running one to stop.
+#[utoipa::path(
+    post,
+    path = "/jobs/{id}/cancel",
+    tag = "jobs",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
+        ("If-Match" = Option<String>, Header, description = "Only if the job still has this `ETag`, or one of these", example = "\"3\""),
+    ),
+    responses(
+        (status = 200, description = "The job is cancelled", body = JobView, headers(("ETag" = String, description = "The job's revision, in quotes"))),
+        (status = 202, description = "The job runs and was told to stop", body = JobView, headers(("ETag" = String, description = "The job's revision, in quotes"))),
+        (status = 404, description = "There is no such job"),
+        (status = 409, description = "The job's status does not allow it"),
+        (status = 412, description = "The job has changed"),
+    )
+)]
 pub(in super::super) async fn cancel_job(mut call: Call) -> Answer {
     let id = call.job_id()?;
     call.no_fields().await?;
@@ -84,6 +152,24 @@ pub(in super::super) async fn cancel_job(mut call: Call) -> Answer {
 }
 
 /// Makes a failed or cancelled job pending again.
+#[utoipa::path(
+    post,
+    path = "/jobs/{id}/retry",
+    tag = "jobs",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
+        ("If-Match" = Option<String>, Header, description = "Only if the job still has this `ETag`, or one of these", example = "\"3\""),
+    ),
+    request_body(content = Option<RetryRequest>),
+    responses(
+        (status = 200, description = "The job, pending", body = JobView, headers(("ETag" = String, description = "The job's revision, in quotes"))),
+        (status = 404, description = "There is no such job"),
+        (status = 409, description = "The job's status does not allow it"),
+        (status = 412, description = "The job has changed"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+    )
+)]
 pub(in super::super) async fn retry_job(mut call: Call) -> Answer {
     let id = call.job_id()?;
     let RetryRequest { reset_retry_count } = call.optional_body().await?;

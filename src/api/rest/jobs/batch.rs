@@ -42,6 +42,19 @@ pub(in super::super) struct BatchView<'a> {
 }
 
 /// Schedules several jobs in one transaction.
+#[utoipa::path(
+    post,
+    path = "/jobs/batch",
+    tag = "jobs",
+    params(("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Makes the request take effect once, however often it is sent: a repeated one gets the first one's jobs again", example = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"")),
+    request_body = BatchRequest,
+    responses(
+        (status = 201, description = "All jobs are stored", body = BatchView),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+        (status = 422, description = "The idempotency key was used for another request"),
+    )
+)]
 pub(in super::super) async fn create_jobs(mut call: Call) -> Answer {
     let bytes = call.body(call.api.options.batch_body_bytes_max).await?;
     let (items, parent) = read_items(&bytes)?;

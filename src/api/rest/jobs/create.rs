@@ -15,6 +15,24 @@ use super::view::JobView;
 use crate::service::jobs::ScheduledBatch;
 
 /// Schedules a job.
+#[utoipa::path(
+    post,
+    path = "/jobs",
+    tag = "jobs",
+    params(("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Makes the request take effect once, however often it is sent: a repeated one gets the first one's jobs again", example = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"")),
+    request_body = JobRequest,
+    responses(
+        (status = 201, description = "The job is stored; with `Idempotency-Replayed: true` it was so before", body = JobView, headers(
+            ("Location" = String, description = "Where the job can be read"),
+            ("ETag" = String, description = "The job's revision, in quotes"),
+            ("Idempotency-Replayed" = String, description = "`true` when the request was made before and did nothing now"),
+        )),
+        (status = 200, description = "An unfinished job has this `uniqueKey`: here it is", body = JobView),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+        (status = 422, description = "The idempotency key was used for another request"),
+    )
+)]
 pub(in super::super) async fn create_job(mut call: Call) -> Answer {
     let bytes = call.body(call.api.options.body_bytes_max).await?;
     let new = body::parse::<JobRequest>(&bytes)?.into_new_job("")?;

@@ -14,6 +14,20 @@ use crate::service::error::ServiceError;
 use crate::service::jobs::JobDetail;
 
 /// Reads a job.
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}",
+    tag = "jobs",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what the caller has", example = "\"3\""),
+    ),
+    responses(
+        (status = 200, description = "The job", body = JobView, headers(("ETag" = String, description = "The job's revision, in quotes"))),
+        (status = 304, description = "The caller has it already"),
+        (status = 404, description = "There is no such job"),
+    )
+)]
 pub(in super::super) async fn get_job(call: Call) -> Answer {
     let JobDetail { job, attempts } = call.api.jobs.detail(call.job_id()?).await?;
     let is_known = etag::is_known(call.request.headers(), job.revision)?;

@@ -38,6 +38,25 @@ pub(in super::super) struct JobList<'a> {
 }
 
 /// Lists jobs.
+#[utoipa::path(
+    get,
+    path = "/jobs",
+    tag = "jobs",
+    description = "Lists jobs, the newest first. The values `undefined`, `null` and nothing count as absent.",
+    params(
+        ("status" = Option<String>, Query, description = "Jobs with one of these statuses, with commas between: `pending`, `running`, `completed`, `failed`, `cancelled`", example = "pending,running"),
+        ("type" = Option<String>, Query, description = "Jobs of one of these types, with commas between", example = "EmailNotificationJob"),
+        ("queue" = Option<String>, Query, description = "Jobs of this queue", example = "default"),
+        ("priority" = Option<String>, Query, description = "Jobs of this priority: `low`, `normal`, `high` or `critical`", example = "high"),
+        ("search" = Option<String>, Query, max_length = 200, description = "Jobs with this text in their name or type, in any case"),
+        ("from" = Option<String>, Query, description = "Created at this time or later: a date, or a time (RFC 3339)", example = "2024-01-01"),
+        ("to" = Option<String>, Query, description = "Created at this time or earlier: a time (RFC 3339), or a date, which means its end", example = "2024-01-15"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many jobs; 50 by default", example = 50),
+        ("offset" = Option<u64>, Query, description = "How many jobs to pass over; for deep pages `after` is faster", example = 0),
+        ("after" = Option<String>, Query, format = Uuid, description = "Only jobs older than this one: the id of the last job of the page before"),
+    ),
+    responses((status = 200, description = "A page of the list", body = JobList))
+)]
 pub(in super::super) async fn list_jobs(call: Call) -> Answer {
     let mut parameters = Parameters::of(&call.request)?;
     let filter = read_filter(&mut parameters);
