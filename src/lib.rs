@@ -4,6 +4,7 @@
 //! record of every attempt. This crate is the server as a library: a program can embed it, register its own handlers and
 //! replace the storage. `ARCHITECTURE.md` in the repository is the map of the code.
 
+pub mod api;
 pub mod cli;
 pub mod config;
 pub mod domain;
