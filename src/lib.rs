@@ -10,5 +10,8 @@ pub mod config;
 pub mod domain;
 pub mod handlers;
 pub mod runtime;
+pub mod server;
 pub mod service;
 pub mod storage;
+
+pub use server::Server;

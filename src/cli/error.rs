@@ -48,6 +48,12 @@ pub(super) enum CliError {
     /// The process itself failed: no threads, no random numbers.
     #[error("{0}")]
     System(String),
+    /// The server or its database could not be started.
+    #[error("{0}")]
+    Start(String),
+    /// A second signal came while the server was stopping.
+    #[error("stopped at once; what was running runs again when the server starts")]
+    StoppedAtOnce,
     /// Standard output was closed or is broken.
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),

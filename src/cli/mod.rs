@@ -7,9 +7,12 @@ mod completions;
 mod config;
 mod error;
 mod job;
+mod migrate;
+mod openapi;
 mod output;
 mod problem;
 mod queue;
+mod serve;
 mod settings;
 mod table;
 mod wire;
@@ -31,6 +34,13 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the server.
+    Serve(serve::ServeArguments),
+    /// Bring the database's tables up to date, or look at them.
+    #[command(subcommand)]
+    Migrate(migrate::MigrateCommand),
+    /// Print the API's description, OpenAPI 3.1.
+    Openapi(settings::ConfigArguments),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -58,6 +68,9 @@ pub fn main() -> ExitCode {
 
 fn run(Arguments { command }: Arguments, output: &mut Output) -> Result<(), CliError> {
     match command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Migrate(command) => migrate::run(command, output),
+        Command::Openapi(arguments) => openapi::run(&arguments, output),
         Command::Config(command) => config::run(command, output),
         Command::Job(arguments) => job::run(arguments, output),
         Command::Queue(arguments) => queue::run(arguments, output),

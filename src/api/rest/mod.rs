@@ -31,6 +31,8 @@ use crate::service::queues::Queues;
 /// Where the routes are and what they take.
 #[derive(Clone, Debug)]
 pub struct RestOptions {
+    /// Whether there is an API at all; health is answered without it.
+    pub enable: bool,
     /// What the paths begin with: `/api/tickerq`.
     pub base_path: String,
     /// What may follow the base path: `v1`.
@@ -79,9 +81,12 @@ pub struct RestApi {
 pub fn configure(config: &mut ServiceConfig, api: RestApi) {
     let prefixes = api.options.prefixes();
     let api = Rc::new(api);
-    for prefix in &prefixes {
-        jobs::configure(config, &api, prefix);
-        queues::configure(config, &api, prefix);
+    if api.options.enable {
+        for prefix in &prefixes {
+            jobs::configure(config, &api, prefix);
+            queues::configure(config, &api, prefix);
+        }
+        openapi::configure(config, &api);
     }
     config.service(call::resource(
         "/healthz",
@@ -91,6 +96,5 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
         "/readyz",
         vec![(Method::GET, route(&api, health::ready))],
     ));
-    openapi::configure(config, &api);
     config.default_service(unknown_route());
 }

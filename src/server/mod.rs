@@ -3,6 +3,13 @@
 //! This is the one place that knows everything. Configuration becomes options here, a repository is opened, the actors
 //! are started with their consumers first, and only then does the server listen.
 
+mod builder;
+mod compose;
+
+pub use builder::{BuildError, Builder};
+pub use compose::HandlerError;
+pub(crate) use builder::{open_database, rest_options};
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +30,8 @@ use crate::storage::repository::JobRepository;
 /// How a server works.
 #[derive(Clone)]
 pub struct ServerOptions {
-    /// Where it listens; port 0 takes a free one.
-    pub listen: SocketAddr,
+    /// Where it listens, at least one address; port 0 takes a free one.
+    pub listen: Vec<SocketAddr>,
     /// How many threads answer requests.
     pub http_workers: usize,
     /// How long an idle connection is kept.
@@ -57,7 +64,7 @@ pub enum ServerError {
 
 /// A running server.
 pub struct Server {
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     runtime: Runtime,
     health: Health,
     jobs: Jobs,
@@ -70,9 +77,14 @@ impl Server {
     pub async fn start(repository: Arc<dyn JobRepository>, options: ServerOptions) -> Result<Self, ServerError> {
         let ServerOptions { listen, http_workers, keep_alive, shutdown_grace, rest, rules, runtime } = options;
         // Listened on first, so that a taken port is found before anything is started; nothing is answered before the end.
-        let failed = |cause| ServerError::Listen { address: listen, cause };
-        let listener = TcpListener::bind(listen).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        let mut listeners = Vec::with_capacity(listen.len());
+        let mut addresses = Vec::with_capacity(listen.len());
+        for address in listen {
+            let failed = |cause| ServerError::Listen { address, cause };
+            let listener = TcpListener::bind(address).map_err(failed)?;
+            addresses.push(listener.local_addr().map_err(failed)?);
+            listeners.push(listener);
+        }
 
         let configured: Arc<[QueueSettings]> = runtime.queues.clone().into();
         let workers_by_default = runtime.workers_by_default;
@@ -82,7 +94,7 @@ impl Server {
         let queues = Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default);
         let health = Health::new(repository, handle);
         let api = RestApi { jobs: jobs.clone(), queues, health: health.clone(), options: rest };
-        let http = HttpServer::new(move || {
+        let mut http = HttpServer::new(move || {
             let api = api.clone();
             App::new().configure(|services| rest::configure(services, api))
         })
@@ -90,19 +102,27 @@ impl Server {
         .keep_alive(keep_alive)
         // Running jobs have their own grace time; requests are answered quickly.
         .shutdown_timeout(5)
-        .disable_signals()
-        .listen(listener)
-        .map_err(failed)?
-        .run();
-        let server = Self { address, runtime, health, jobs, http: http.handle(), shutdown_grace };
+        .disable_signals();
+        for (listener, address) in listeners.into_iter().zip(&addresses) {
+            http = http.listen(listener).map_err(|cause| ServerError::Listen { address: *address, cause })?;
+        }
+        let http = http.run();
+        let server = Self { runtime, health, jobs, http: http.handle(), shutdown_grace, addresses };
         actix_web::rt::spawn(http);
-        info!("listening on http://{address}");
+        for address in &server.addresses {
+            info!("listening on http://{address}");
+        }
         Ok(server)
     }
 
+    /// A server to be embedded in a program.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// Use cases of jobs, for a program that embeds the server.
