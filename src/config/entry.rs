@@ -136,7 +136,7 @@ pub(super) fn from_file(path: &Path, text: &str) -> Result<Table, Vec<(usize, St
     };
     let (table, errors) = toml::de::DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        return Err(errors
+        let mut mistakes: Vec<(usize, String)> = errors
             .iter()
             .map(|error| {
                 (
@@ -144,7 +144,9 @@ pub(super) fn from_file(path: &Path, text: &str) -> Result<Table, Vec<(usize, St
                     error.message().to_owned(),
                 )
             })
-            .collect());
+            .collect();
+        mistakes.sort();
+        return Err(mistakes);
     }
     let source_at = |offset| Source::File {
         path: path.to_owned(),
