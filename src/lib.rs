@@ -7,3 +7,4 @@
 pub mod domain;
 pub mod handlers;
 pub mod storage;
+pub mod webhooks;
