@@ -13,5 +13,6 @@ pub mod runtime;
 pub mod server;
 pub mod service;
 pub mod storage;
+pub mod webhooks;
 
 pub use server::Server;

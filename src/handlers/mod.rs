@@ -1,6 +1,13 @@
 //! What runs a job.
 
+pub mod command;
+pub mod http;
+pub mod in_process;
 pub mod limits;
+pub mod noop;
+mod output;
+#[cfg(test)]
+mod sample_job;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,0 +1,267 @@
+//! Runs a job by calling an HTTP endpoint.
+//!
+//! The endpoint gets the job as a JSON `POST` and answers when the work is done. Its status says how it went (see
+//! [`answer`]), its body is the result. The request is aborted when the job is told to stop and when the future is
+//! dropped. Redirects are not followed: a signed body is for the configured address alone.
+
+mod answer;
+mod client;
+mod options;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Response, StatusCode, Url};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::time::{Instant, timeout};
+
+use self::answer::{Verdict, parse_http_date, retry_after, verdict};
+pub use self::client::{HttpClient, HttpClientError};
+pub use self::options::{HttpHandlerOptions, InvalidHttpHandler};
+use super::limits::HandlerLimits;
+use super::{JobContext, JobHandler, output};
+use crate::domain::job::Job;
+use crate::domain::json::Json;
+use crate::domain::outcome::{Failure, RetryAdvice};
+use crate::domain::timestamp;
+use crate::webhooks::signature::{SIGNATURE_HEADER, sign};
+
+/// How much of the body of a failed answer is kept as the failure's detail.
+const DETAIL_BYTES_MAX: usize = 4 * 1024;
+
+/// How long the body of a failed answer is waited for: the status has said already what there is to know.
+const DETAIL_WAIT: Duration = Duration::from_secs(5);
+
+/// Runs jobs by calling an endpoint. See the module.
+pub struct HttpHandler {
+    client: HttpClient,
+    url: Url,
+    /// The address as errors show it: queries may hold secrets.
+    shown_url: String,
+    headers: HeaderMap,
+    secret: Option<Box<str>>,
+    limits: HandlerLimits,
+}
+
+/// The body of a call. Its members are a contract with the endpoints of other people.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Call<'a> {
+    job_id: String,
+    #[serde(rename = "type")]
+    job_type: &'a str,
+    name: &'a str,
+    queue: &'a str,
+    attempt: u32,
+    parameters: &'a RawValue,
+    priority: &'static str,
+    created_at: String,
+    retry_count: u32,
+    max_retries: u32,
+}
+
+impl HttpHandler {
+    /// A handler that calls the address in `options`. All handlers share one client, and so its connections.
+    pub fn new(
+        options: HttpHandlerOptions,
+        limits: HandlerLimits,
+        client: HttpClient,
+    ) -> Result<Self, InvalidHttpHandler> {
+        let url = options.parse_url()?;
+        if let (Some(cause), "https") = (client.untrusting(), url.scheme()) {
+            return Err(InvalidHttpHandler::NoCertificates {
+                cause: cause.to_owned(),
+            });
+        }
+        let mut headers = options.parse_headers()?;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let mut shown_url = url.clone();
+        shown_url.set_query(None);
+        shown_url.set_fragment(None);
+        Ok(Self {
+            client,
+            url,
+            shown_url: shown_url.into(),
+            headers,
+            secret: options.parse_secret()?,
+            limits,
+        })
+    }
+
+    async fn call(&self, job: &Job) -> Result<Option<Json>, Failure> {
+        let called_at = Instant::now();
+        let body = body_of(job)?;
+        let mut request = self
+            .client
+            .post(self.url.clone())
+            .headers(self.headers.clone())
+            .header("X-TickerQ-Job-Id", job.id.to_string())
+            .header("X-TickerQ-Attempt", job.attempt);
+        if let Some(secret) = &self.secret {
+            request = request.header(SIGNATURE_HEADER, sign(secret, &body));
+        }
+        let response = request
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| self.unanswered(&error))?;
+        match verdict(response.status()) {
+            Verdict::Completed => self.result(response).await,
+            Verdict::Retry => {
+                // The endpoint's own clock, if it shows it; else the server's, which told when the attempt started.
+                let now = date(&response).or_else(|| now(job, called_at));
+                let wait = header(&response, &RETRY_AFTER).and_then(|value| retry_after(value, now));
+                Err(Failure {
+                    retry: wait.map_or(RetryAdvice::ByPolicy, RetryAdvice::NotBefore),
+                    ..self.refusal(response).await
+                })
+            }
+            Verdict::Redirected => Err(self.redirection(&response)),
+            Verdict::Refused => Err(Failure {
+                retry: RetryAdvice::Never,
+                ..self.refusal(response).await
+            }),
+        }
+    }
+
+    async fn result(&self, mut response: Response) -> Result<Option<Json>, Failure> {
+        let announced = response.content_length().unwrap_or(0);
+        if announced > u64::try_from(self.limits.result_bytes_max).unwrap_or(u64::MAX) {
+            return Err(self.limits.result_too_large());
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.broken_off(&error))? {
+            if body.len() + chunk.len() > self.limits.result_bytes_max {
+                return Err(self.limits.result_too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        output::to_result(&body)
+    }
+
+    /// The failure of an answer that says no, with the start of its body.
+    async fn refusal(&self, mut response: Response) -> Failure {
+        let failure = Failure::new(format!("{} answered {}", self.shown_url, shown(response.status())));
+        let mut body = Vec::new();
+        // The detail is what came: a body that breaks off or takes too long has said enough.
+        let _ = timeout(DETAIL_WAIT, async {
+            while let Ok(Some(chunk)) = response.chunk().await {
+                body.extend_from_slice(&chunk);
+                if body.len() >= DETAIL_BYTES_MAX {
+                    break;
+                }
+            }
+        })
+        .await;
+        body.truncate(DETAIL_BYTES_MAX);
+        if body.is_empty() {
+            failure
+        } else {
+            failure.with_detail(String::from_utf8_lossy(&body))
+        }
+    }
+
+    fn redirection(&self, response: &Response) -> Failure {
+        let target = header(response, &LOCATION).and_then(|location| self.url.join(location).ok());
+        let target = match target.as_ref().and_then(Url::host_str) {
+            Some(host) => format!("a redirect to {host}"),
+            None => "a redirect to nowhere".to_owned(),
+        };
+        Failure::permanent(format!(
+            "{} answered {}, {target}; redirects are not followed",
+            self.shown_url,
+            shown(response.status())
+        ))
+    }
+
+    /// The failure of a request that got no answer.
+    fn unanswered(&self, error: &reqwest::Error) -> Failure {
+        if error.is_connect() {
+            let host = self.url.host_str().unwrap_or_default();
+            let port = self.url.port_or_known_default().unwrap_or_default();
+            Failure::new(format!(
+                "could not connect to {host}:{port}: {}",
+                client::root_cause(error)
+            ))
+        } else {
+            Failure::new(format!(
+                "{} gave no answer: {}",
+                self.shown_url,
+                client::root_cause(error)
+            ))
+        }
+    }
+
+    fn broken_off(&self, error: &reqwest::Error) -> Failure {
+        Failure::new(format!(
+            "{} broke off its answer: {}",
+            self.shown_url,
+            client::root_cause(error)
+        ))
+    }
+}
+
+#[async_trait]
+impl JobHandler for HttpHandler {
+    async fn run(&self, context: JobContext) -> Result<Option<Json>, Failure> {
+        let JobContext { job, cancellation } = context;
+        if cancellation.is_cancelled() {
+            return Err(Failure::permanent(
+                "the job was cancelled before its endpoint was called",
+            ));
+        }
+        tokio::select! {
+            // An answer that is there counts, even if the job was cancelled at the same moment.
+            biased;
+            answer = self.call(&job) => answer,
+            // There is no way to tell the endpoint but to hang up.
+            () = cancellation.cancelled() => Err(Failure::permanent("the request was aborted: the job was cancelled")),
+        }
+    }
+}
+
+fn body_of(job: &Job) -> Result<Vec<u8>, Failure> {
+    let unreadable = |error| Failure::permanent(format!("the job's parameters are not JSON: {error}"));
+    let parameters: &RawValue = serde_json::from_str(job.parameters.as_str()).map_err(unreadable)?;
+    let call = Call {
+        job_id: job.id.to_string(),
+        job_type: job.job_type.as_str(),
+        name: job.name.as_str(),
+        queue: job.queue.as_str(),
+        attempt: job.attempt,
+        parameters,
+        priority: job.priority.as_str(),
+        created_at: timestamp::to_text(job.created_at),
+        retry_count: job.retry_count,
+        max_retries: job.max_retries,
+    };
+    serde_json::to_vec(&call)
+        .map_err(|error| Failure::permanent(format!("the request can't be written as JSON: {error}")))
+}
+
+fn header<'a>(response: &'a Response, name: &reqwest::header::HeaderName) -> Option<&'a str> {
+    response.headers().get(name)?.to_str().ok()
+}
+
+fn date(response: &Response) -> Option<DateTime<Utc>> {
+    parse_http_date(header(response, &DATE)?)
+}
+
+/// The time by the clock that said when the attempt started.
+fn now(job: &Job, called_at: Instant) -> Option<DateTime<Utc>> {
+    job.started_at?
+        .checked_add_signed(TimeDelta::from_std(called_at.elapsed()).ok()?)
+}
+
+/// `503 Service Unavailable`; a number that has no name stands alone.
+fn shown(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(reason) => format!("{} {reason}", status.as_u16()),
+        None => status.as_u16().to_string(),
+    }
+}

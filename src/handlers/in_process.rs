@@ -1,0 +1,229 @@
+//! Runs a Rust function of this program.
+
+use std::error::Error;
+use std::marker::PhantomData;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{JobContext, JobHandler};
+use crate::domain::json::Json;
+use crate::domain::outcome::Failure;
+
+/// Makes a handler of an asynchronous function, which is given what it needs to know of its job and the parameters as a
+/// type of its own.
+///
+/// - Parameters that do not fit the type fail the job for good, with the path of the field that is wrong.
+/// - What the function returns is the result as JSON; `()` and `None` are no result.
+/// - An error is a [`Failure`], which says whether a retry is worth it, or any [`std::error::Error`], which is retried as
+///   the job's policy says.
+/// - A function that takes long should watch `context.cancellation`. It may be dropped at any `.await`.
+///
+/// ```
+/// use tickerq::domain::outcome::Failure;
+/// use tickerq::handlers::{JobContext, in_process};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Email {
+///     to: String,
+/// }
+///
+/// let handler = in_process::function(|context: JobContext, email: Email| async move {
+///     if !email.to.contains('@') {
+///         return Err(Failure::permanent(format!("{} is no address", email.to)));
+///     }
+///     Ok(format!("sent by attempt {}", context.job.attempt))
+/// });
+/// # let _ = handler;
+/// ```
+pub fn function<F, P, Fut, R, E>(function: F) -> impl JobHandler
+where
+    F: Fn(JobContext, P) -> Fut + Send + Sync + 'static,
+    P: DeserializeOwned + Send + 'static,
+    Fut: Future<Output = Result<R, E>> + Send + 'static,
+    R: Serialize + Send + 'static,
+    E: IntoFailure + Send + 'static,
+{
+    Function {
+        function,
+        parameters: PhantomData,
+    }
+}
+
+/// What a function may return when it fails.
+pub trait IntoFailure {
+    /// The failure that is stored.
+    fn into_failure(self) -> Failure;
+}
+
+impl IntoFailure for Failure {
+    fn into_failure(self) -> Failure {
+        self
+    }
+}
+
+/// The error's text, with its causes as the detail.
+impl<E: Error> IntoFailure for E {
+    fn into_failure(self) -> Failure {
+        let failure = Failure::new(self.to_string());
+        let causes: Vec<String> = std::iter::successors(self.source(), |&cause| cause.source())
+            .map(|cause| format!("caused by: {cause}"))
+            .collect();
+        if causes.is_empty() {
+            failure
+        } else {
+            failure.with_detail(causes.join("\n"))
+        }
+    }
+}
+
+struct Function<F, P> {
+    function: F,
+    // The function takes parameters; the handler holds none.
+    parameters: PhantomData<fn(P)>,
+}
+
+#[async_trait]
+impl<F, P, Fut, R, E> JobHandler for Function<F, P>
+where
+    F: Fn(JobContext, P) -> Fut + Send + Sync + 'static,
+    P: DeserializeOwned + Send + 'static,
+    Fut: Future<Output = Result<R, E>> + Send + 'static,
+    R: Serialize + Send + 'static,
+    E: IntoFailure + Send + 'static,
+{
+    async fn run(&self, context: JobContext) -> Result<Option<Json>, Failure> {
+        let parameters = parse(context.job.parameters.as_str())?;
+        let answer = (self.function)(context, parameters).await;
+        to_result(&answer.map_err(IntoFailure::into_failure)?)
+    }
+}
+
+fn parse<P: DeserializeOwned>(parameters: &str) -> Result<P, Failure> {
+    let mut json = serde_json::Deserializer::from_str(parameters);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = match error.path().to_string() {
+            // The parameters as a whole.
+            root if root == "." => String::new(),
+            path => format!(" at {path}"),
+        };
+        Failure::permanent(format!("the parameters do not fit{path}: {}", error.inner()))
+    })
+}
+
+fn to_result(value: &impl Serialize) -> Result<Option<Json>, Failure> {
+    // The work is done: another attempt would do it again and fail at the same place.
+    let text = serde_json::to_string(value)
+        .map_err(|error| Failure::permanent(format!("the result can't be written as JSON: {error}")))?;
+    Ok(Some(text).filter(|text| text != "null").map(Json::from_valid))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::io;
+
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::domain::outcome::RetryAdvice;
+    use crate::handlers::sample_job::context;
+
+    #[derive(Deserialize)]
+    struct Order {
+        customer: Customer,
+        items: Vec<u32>,
+    }
+
+    #[derive(Deserialize)]
+    struct Customer {
+        age: u8,
+    }
+
+    async fn order_failure(parameters: &str) -> Failure {
+        let handler =
+            function(
+                |_, order: Order| async move { Ok::<_, Failure>(order.items.len() + usize::from(order.customer.age)) },
+            );
+        handler.run(context(parameters)).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_function_is_given_typed_parameters_and_its_value_is_the_result() {
+        let handler = function(|context: JobContext, order: Order| async move {
+            Ok::<_, Failure>((context.job.attempt, order.customer.age, order.items))
+        });
+        let result = handler.run(context(r#"{"customer":{"age":3},"items":[4,5]}"#)).await;
+        assert_eq!(result, Ok(Some(Json::from_valid("[2,3,[4,5]]"))));
+    }
+
+    #[tokio::test]
+    async fn parameters_that_do_not_fit_fail_for_good_and_name_the_field() {
+        let failure = order_failure(r#"{"customer":{"age":300},"items":[]}"#).await;
+        assert_eq!(failure.retry, RetryAdvice::Never);
+        assert!(
+            failure
+                .error
+                .starts_with("the parameters do not fit at customer.age: invalid value: integer `300`"),
+            "{}",
+            failure.error
+        );
+        let failure = order_failure(r#"{"customer":{"age":3},"items":[1,"x"]}"#).await;
+        assert!(failure.error.contains("at items[1]: invalid type"), "{}", failure.error);
+        let failure = order_failure(r#"{"customer":{"age":3}}"#).await;
+        assert!(
+            failure
+                .error
+                .starts_with("the parameters do not fit: missing field `items`"),
+            "{}",
+            failure.error
+        );
+    }
+
+    #[tokio::test]
+    async fn unit_and_none_are_no_result() {
+        let unit = function(|_, (): ()| async { Ok::<_, Failure>(()) });
+        assert_eq!(unit.run(context("null")).await, Ok(None));
+        let none = function(|_, _: serde_json::Value| async { Ok::<_, Failure>(None::<u32>) });
+        assert_eq!(none.run(context("{}")).await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_passed_on_as_it_is() {
+        let told = Failure {
+            retry: RetryAdvice::NotBefore(crate::domain::time_span::TimeSpan::from_secs(9)),
+            ..Failure::new("busy").with_detail("by others")
+        };
+        let returned = told.clone();
+        let handler = function(move |_, (): ()| {
+            let returned = returned.clone();
+            async move { Err::<(), _>(returned) }
+        });
+        assert_eq!(handler.run(context("null")).await, Err(told));
+    }
+
+    #[tokio::test]
+    async fn any_other_error_is_retried_and_its_causes_are_the_detail() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("can't send")]
+        struct Unsent(#[source] io::Error);
+
+        let handler = function(|_, (): ()| async { Err::<(), _>(Unsent(io::Error::other("no route"))) });
+        assert_eq!(
+            handler.run(context("null")).await,
+            Err(Failure::new("can't send").with_detail("caused by: no route"))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_result_that_is_no_json_fails_for_good() {
+        let handler = function(|_, (): ()| async { Ok::<_, Failure>(BTreeMap::from([((1, 2), 3)])) });
+        let failure = handler.run(context("null")).await.unwrap_err();
+        assert_eq!(
+            &*failure.error,
+            "the result can't be written as JSON: key must be a string"
+        );
+        assert_eq!(failure.retry, RetryAdvice::Never);
+    }
+}

@@ -1,0 +1,51 @@
+//! A running job for the handlers' tests.
+
+use std::sync::Arc;
+
+use chrono::DateTime;
+use tokio_util::sync::CancellationToken;
+
+use super::JobContext;
+use crate::domain::id::{JobId, NodeId};
+use crate::domain::job::Job;
+use crate::domain::json::Json;
+use crate::domain::name::{JobName, JobType, QueueName};
+use crate::domain::priority::Priority;
+use crate::domain::retry::RetryPolicy;
+use crate::domain::status::JobStatus;
+use crate::domain::time_span::TimeSpan;
+
+/// The second attempt of a job with these parameters.
+pub(super) fn context(parameters: &str) -> JobContext {
+    let created_at = DateTime::from_timestamp_millis(1_700_000_000_123).unwrap();
+    let started_at = DateTime::from_timestamp(1_700_000_060, 0).unwrap();
+    let job = Job {
+        id: JobId::new(created_at, 7),
+        name: JobName::parse("Rechnung № 7").unwrap(),
+        job_type: JobType::parse("InvoiceJob").unwrap(),
+        queue: QueueName::parse("billing").unwrap(),
+        priority: Priority::High,
+        status: JobStatus::Running,
+        parameters: Json::from_valid(parameters),
+        result: None,
+        error: None,
+        error_detail: None,
+        created_at,
+        due_at: created_at,
+        started_at: Some(started_at),
+        finished_at: None,
+        attempt: 2,
+        retry_count: 1,
+        max_retries: 3,
+        retry_policy: RetryPolicy::default(),
+        timeout: TimeSpan::from_secs(60),
+        unique_key: None,
+        cancel_requested: false,
+        node: Some(NodeId::new(created_at)),
+        revision: 4,
+    };
+    JobContext {
+        job: Arc::new(job),
+        cancellation: CancellationToken::new(),
+    }
+}
