@@ -72,6 +72,8 @@ impl CliError {
             | Self::NotTheApi { .. }
             | Self::NotCompleted { .. }
             | Self::System(_)
+            | Self::Start(_)
+            | Self::StoppedAtOnce
             | Self::Output(_) => ExitCode::FAILURE,
         };
         match self {
@@ -82,6 +84,8 @@ impl CliError {
             | Self::NotTheApi { .. }
             | Self::NotCompleted { .. }
             | Self::System(_)
+            | Self::Start(_)
+            | Self::StoppedAtOnce
             | Self::Output(_) => output::error(&self.to_string()),
         }
         code
