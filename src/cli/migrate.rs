@@ -43,11 +43,16 @@ pub(super) fn run(command: MigrateCommand, output: &mut Output) -> Result<(), Cl
             MigrateCommand::Down(DownArguments { config, steps, yes: _ }) => (config, Some(*steps)),
         };
         let failed = |error: &dyn std::fmt::Display| CliError::Start(error.to_string());
-        let database = open_database(&arguments.load(&[])?).await.map_err(|error| failed(&error))?;
+        let database = open_database(&arguments.load(&[])?)
+            .await
+            .map_err(|error| failed(&error))?;
         match (&command, down) {
             (MigrateCommand::Up(_), _) => database.migrate_up().await.map_err(|error| failed(&error))?,
             (MigrateCommand::Down(_), steps) => {
-                database.migrate_down(steps.unwrap_or(1)).await.map_err(|error| failed(&error))?;
+                database
+                    .migrate_down(steps.unwrap_or(1))
+                    .await
+                    .map_err(|error| failed(&error))?;
             }
             (MigrateCommand::Status(_), _) => {}
         }

@@ -29,7 +29,11 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CliError> {
         let system = |cause: std::io::Error| CliError::System(format!("signals can't be heard: {cause}"));
         let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
-        let server = Server::builder().config(config).start().await.map_err(|error| CliError::Start(error.to_string()))?;
+        let server = Server::builder()
+            .config(config)
+            .start()
+            .await
+            .map_err(|error| CliError::Start(error.to_string()))?;
         warn!("no authentication: whoever reaches this address may do everything; only this machine can");
         told_to_stop(&mut terminate, &mut interrupt).await;
         info!("stopping: running jobs may end; a second signal stops at once");
@@ -47,12 +51,18 @@ async fn told_to_stop(terminate: &mut Signal, interrupt: &mut Signal) {
     }
 }
 
+/// Libraries that tell at `info` what the server itself tells as well.
+const QUIET: &str = "sea_orm_migration=warn,actix_server=warn";
+
 /// To standard error: standard output belongs to what a subcommand answers.
 fn start_log(config: &LogConfig) {
     let LogConfig { level, format } = config;
-    let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(format!("{QUIET},{level}")))
+        .with_writer(std::io::stderr);
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     match format {
-        LogFormat::Text => log.with_target(false).init(),
+        LogFormat::Text => log.with_target(false).with_ansi(is_terminal).init(),
         LogFormat::Json => log.json().init(),
     }
 }

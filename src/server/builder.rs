@@ -108,7 +108,13 @@ impl Builder {
 
     /// Starts the server. Needs a running actix system (`#[actix_web::main]`).
     pub async fn start(self) -> Result<Server, BuildError> {
-        let Self { config, handlers, repository, listen, database_url } = self;
+        let Self {
+            config,
+            handlers,
+            repository,
+            listen,
+            database_url,
+        } = self;
         let config = match config {
             Some(config) => config,
             None => default_config(listen, database_url.clone())?,
@@ -139,9 +145,21 @@ impl Builder {
 
 /// What holds when nobody has written anything, but for what the program says.
 fn default_config(listen: Option<SocketAddr>, database_url: Option<String>) -> Result<Config, ConfigErrors> {
-    let listen = listen.map(|address| FlagValue { flag: "listen", key: "server.listen", value: address.to_string() });
-    let url = database_url.map(|value| FlagValue { flag: "database_url", key: "database.url", value });
-    config::load(Sources { file: None, environment: std::iter::empty(), flags: listen.into_iter().chain(url).collect() })
+    let listen = listen.map(|address| FlagValue {
+        flag: "listen",
+        key: "server.listen",
+        value: address.to_string(),
+    });
+    let url = database_url.map(|value| FlagValue {
+        flag: "database_url",
+        key: "database.url",
+        value,
+    });
+    config::load(Sources {
+        file: None,
+        environment: std::iter::empty(),
+        flags: listen.into_iter().chain(url).collect(),
+    })
 }
 
 /// Opens the configured database, for what is done without a server.

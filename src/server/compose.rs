@@ -38,7 +38,11 @@ pub enum HandlerError {
 
 /// Which database, and how it is used.
 pub(super) fn database(config: &DatabaseConfig) -> SeaOptions {
-    let DatabaseConfig { url, max_connections, durability } = config;
+    let DatabaseConfig {
+        url,
+        max_connections,
+        durability,
+    } = config;
     SeaOptions {
         url: url.expose().to_owned(),
         max_connections: max_connections.get(),
@@ -53,8 +57,10 @@ pub(super) fn database(config: &DatabaseConfig) -> SeaOptions {
 
 /// Everything but the database.
 pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<ServerOptions, HandlerError> {
-    let handler_limits =
-        HandlerLimits { result_bytes_max: config.jobs.result_bytes_max, ..HandlerLimits::default() };
+    let handler_limits = HandlerLimits {
+        result_bytes_max: config.jobs.result_bytes_max,
+        ..HandlerLimits::default()
+    };
     let handlers = handlers(config, handler_limits, registered)?;
     let queues = config.queues.configured.clone();
     let rules = Rules {
@@ -66,7 +72,10 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         },
         parameters_bytes_max: config.jobs.parameters_bytes_max,
         batch_jobs_max: config.jobs.batch_jobs_max,
-        pending_max: queues.iter().filter_map(|queue| queue.pending_max.map(|max| (queue.name.clone(), max))).collect(),
+        pending_max: queues
+            .iter()
+            .filter_map(|queue| queue.pending_max.map(|max| (queue.name.clone(), max)))
+            .collect(),
     };
     let runtime = RuntimeOptions {
         queues,
@@ -117,9 +126,13 @@ fn by_type(
     config: &Config,
     handlers: &HandlerRegistry,
 ) -> HashMap<crate::domain::name::JobType, crate::domain::new_job::JobDefaults> {
-    let registered = handlers.job_types().map(|job_type| (job_type.clone(), config.jobs.defaults.clone()));
-    let configured =
-        config.job_types.iter().map(|settings| (settings.job_type.clone(), settings.defaults.clone()));
+    let registered = handlers
+        .job_types()
+        .map(|job_type| (job_type.clone(), config.jobs.defaults.clone()));
+    let configured = config
+        .job_types
+        .iter()
+        .map(|settings| (settings.job_type.clone(), settings.defaults.clone()));
     registered.chain(configured).collect()
 }
 
@@ -141,13 +154,24 @@ fn handlers(
                 let options = HttpHandlerOptions {
                     url: url.as_url().to_string(),
                     secret: secret.as_ref().map(|secret| secret.expose().to_owned()),
-                    headers: headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
+                    headers: headers
+                        .iter()
+                        .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+                        .collect(),
                 };
-                let handler = HttpHandler::new(options, limits, client.clone())
-                    .map_err(|cause| HandlerError::Http { job_type: job_type.to_string(), cause })?;
+                let handler =
+                    HttpHandler::new(options, limits, client.clone()).map_err(|cause| HandlerError::Http {
+                        job_type: job_type.to_string(),
+                        cause,
+                    })?;
                 handlers.register(job_type, Arc::new(handler));
             }
-            HandlerSettings::Command(CommandHandlerSettings { program, args, working_directory, environment }) => {
+            HandlerSettings::Command(CommandHandlerSettings {
+                program,
+                args,
+                working_directory,
+                environment,
+            }) => {
                 let options = CommandOptions {
                     program: program.clone(),
                     args: args.clone(),

@@ -7,8 +7,8 @@ mod builder;
 mod compose;
 
 pub use builder::{BuildError, Builder};
-pub use compose::HandlerError;
 pub(crate) use builder::{open_database, rest_options};
+pub use compose::HandlerError;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -75,7 +75,15 @@ pub struct Server {
 impl Server {
     /// Starts a server over this storage. Needs a running actix system.
     pub async fn start(repository: Arc<dyn JobRepository>, options: ServerOptions) -> Result<Self, ServerError> {
-        let ServerOptions { listen, http_workers, keep_alive, shutdown_grace, rest, rules, runtime } = options;
+        let ServerOptions {
+            listen,
+            http_workers,
+            keep_alive,
+            shutdown_grace,
+            rest,
+            rules,
+            runtime,
+        } = options;
         // Listened on first, so that a taken port is found before anything is started; nothing is answered before the end.
         let mut listeners = Vec::with_capacity(listen.len());
         let mut addresses = Vec::with_capacity(listen.len());
@@ -93,7 +101,12 @@ impl Server {
         let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), Arc::new(rules));
         let queues = Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default);
         let health = Health::new(repository, handle);
-        let api = RestApi { jobs: jobs.clone(), queues, health: health.clone(), options: rest };
+        let api = RestApi {
+            jobs: jobs.clone(),
+            queues,
+            health: health.clone(),
+            options: rest,
+        };
         let mut http = HttpServer::new(move || {
             let api = api.clone();
             App::new().configure(|services| rest::configure(services, api))
@@ -104,10 +117,20 @@ impl Server {
         .shutdown_timeout(5)
         .disable_signals();
         for (listener, address) in listeners.into_iter().zip(&addresses) {
-            http = http.listen(listener).map_err(|cause| ServerError::Listen { address: *address, cause })?;
+            http = http.listen(listener).map_err(|cause| ServerError::Listen {
+                address: *address,
+                cause,
+            })?;
         }
         let http = http.run();
-        let server = Self { runtime, health, jobs, http: http.handle(), shutdown_grace, addresses };
+        let server = Self {
+            runtime,
+            health,
+            jobs,
+            http: http.handle(),
+            shutdown_grace,
+            addresses,
+        };
         actix_web::rt::spawn(http);
         for address in &server.addresses {
             info!("listening on http://{address}");

@@ -24,7 +24,18 @@ const CRATES: &[(&str, &[&str])] = &[
     ("migration", &["storage/sea"]),
     ("actix_web", &["api", "server.rs"]),
     ("actix", &["runtime", "server.rs", "cli/serve.rs", "main.rs"]),
-    ("tokio", &["runtime", "handlers", "service", "storage", "server.rs", "cli", "webhooks"]),
+    (
+        "tokio",
+        &[
+            "runtime",
+            "handlers",
+            "service",
+            "storage",
+            "server.rs",
+            "cli",
+            "webhooks",
+        ],
+    ),
 ];
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
@@ -53,13 +64,22 @@ fn production(text: &str) -> &str {
 fn arrows_between_modules_point_one_way() {
     let mut wrong = Vec::new();
     for file in rust_files(&source()) {
-        let inside = file.strip_prefix(source()).expect("inside the source").to_string_lossy().into_owned();
-        let Some((module, allowed)) = ARROWS.iter().find(|(module, _)| inside.starts_with(&format!("{module}/"))) else {
+        let inside = file
+            .strip_prefix(source())
+            .expect("inside the source")
+            .to_string_lossy()
+            .into_owned();
+        let Some((module, allowed)) = ARROWS
+            .iter()
+            .find(|(module, _)| inside.starts_with(&format!("{module}/")))
+        else {
             continue;
         };
         let text = fs::read_to_string(&file).expect("a readable file");
         for (number, line) in production(&text).lines().enumerate() {
-            let Some(used) = line.split("crate::").nth(1) else { continue };
+            let Some(used) = line.split("crate::").nth(1) else {
+                continue;
+            };
             if line.trim_start().starts_with("//") {
                 continue;
             }
@@ -67,7 +87,10 @@ fn arrows_between_modules_point_one_way() {
                 || used.starts_with(module)
                 || allowed.iter().any(|allowed| used.starts_with(allowed));
             if !is_allowed {
-                wrong.push(format!("src/{inside}:{}: {module} may not use crate::{used}", number + 1));
+                wrong.push(format!(
+                    "src/{inside}:{}: {module} may not use crate::{used}",
+                    number + 1
+                ));
             }
         }
     }
@@ -78,14 +101,23 @@ fn arrows_between_modules_point_one_way() {
 fn storage_is_reached_through_its_trait_and_libraries_stay_in_their_place() {
     let mut wrong = Vec::new();
     for file in rust_files(&source()) {
-        let inside = file.strip_prefix(source()).expect("inside the source").to_string_lossy().into_owned();
+        let inside = file
+            .strip_prefix(source())
+            .expect("inside the source")
+            .to_string_lossy()
+            .into_owned();
         let text = fs::read_to_string(&file).expect("a readable file");
         for (number, line) in production(&text).lines().enumerate() {
-            let Some(used) = line.trim_start().strip_prefix("use ") else { continue };
+            let Some(used) = line.trim_start().strip_prefix("use ") else {
+                continue;
+            };
             for (library, places) in CRATES {
                 let is_used = used.starts_with(&format!("{library}::")) || used.starts_with(&format!("{library};"));
                 if is_used && !places.iter().any(|place| inside.starts_with(place)) {
-                    wrong.push(format!("src/{inside}:{}: only {places:?} may use {library}", number + 1));
+                    wrong.push(format!(
+                        "src/{inside}:{}: only {places:?} may use {library}",
+                        number + 1
+                    ));
                 }
             }
         }
@@ -97,7 +129,11 @@ fn storage_is_reached_through_its_trait_and_libraries_stay_in_their_place() {
 fn no_file_is_a_drawer() {
     for file in rust_files(&source()) {
         let name = file.file_stem().expect("a name").to_string_lossy().into_owned();
-        assert!(!["utils", "util", "helpers", "common", "misc"].contains(&name.as_str()), "{} says nothing", file.display());
+        assert!(
+            !["utils", "util", "helpers", "common", "misc"].contains(&name.as_str()),
+            "{} says nothing",
+            file.display()
+        );
     }
 }
 
@@ -105,6 +141,10 @@ fn no_file_is_a_drawer() {
 fn every_file_says_what_it_is() {
     for file in rust_files(&source()) {
         let text = fs::read_to_string(&file).expect("a readable file");
-        assert!(text.starts_with("//! "), "{} does not begin with what it is", file.display());
+        assert!(
+            text.starts_with("//! "),
+            "{} does not begin with what it is",
+            file.display()
+        );
     }
 }

@@ -4,13 +4,4 @@
 
 mod harness;
 
-mod cli;
-mod command_line_config;
-mod crash;
-mod handlers;
 mod house;
-mod openapi;
-mod rest_bad_input;
-mod rest_jobs;
-mod rest_queues;
-mod shutdown;

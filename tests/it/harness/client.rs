@@ -37,11 +37,19 @@ impl Answer {
     /// Checks that it is a problem of this status, as RFC 9457 has it, and gives it.
     pub fn problem(&self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.text);
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{}",
+            self.text
+        );
         let problem = self.json();
         assert_eq!(problem["status"], json!(status), "{problem}");
         for member in ["type", "title", "detail"] {
-            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "no {member} in {problem}");
+            assert!(
+                problem[member].as_str().is_some_and(|text| !text.is_empty()),
+                "no {member} in {problem}"
+            );
         }
         problem
     }
@@ -55,7 +63,10 @@ impl Client {
             rustls::crypto::ring::default_provider().install_default().ok();
         });
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { http, root: root.to_owned() }
+        Self {
+            http,
+            root: root.to_owned(),
+        }
     }
 
     /// A request to a path below the API's base.
@@ -72,7 +83,11 @@ impl Client {
     pub async fn send(&self, request: RequestBuilder) -> Answer {
         let response = request.send().await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.expect("a body of text") }
+        Answer {
+            status,
+            headers,
+            text: response.text().await.expect("a body of text"),
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {

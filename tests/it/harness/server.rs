@@ -108,7 +108,10 @@ impl Site {
             Ok(url) => Server { child, url, log },
             Err(_) => {
                 child.kill().ok();
-                panic!("the server does not listen:\n{}", fs::read_to_string(&log).unwrap_or_default());
+                panic!(
+                    "the server does not listen:\n{}",
+                    fs::read_to_string(&log).unwrap_or_default()
+                );
             }
         }
     }
@@ -175,10 +178,16 @@ impl Drop for Server {
         self.child.wait().ok();
         if std::thread::panicking() {
             let mut log = String::new();
-            fs::File::open(&self.log).and_then(|mut file| file.read_to_string(&mut log)).ok();
+            fs::File::open(&self.log)
+                .and_then(|mut file| file.read_to_string(&mut log))
+                .ok();
             eprintln!("the server's log:\n{log}");
         } else {
-            assert!(!self.log().contains("panicked"), "an actor has panicked:\n{}", self.log());
+            assert!(
+                !self.log().contains("panicked"),
+                "an actor has panicked:\n{}",
+                self.log()
+            );
         }
     }
 }
