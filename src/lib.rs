@@ -4,7 +4,15 @@
 //! record of every attempt. This crate is the server as a library: a program can embed it, register its own handlers and
 //! replace the storage. `ARCHITECTURE.md` in the repository is the map of the code.
 
+pub mod api;
+pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod handlers;
+pub mod runtime;
+pub mod server;
+pub mod service;
 pub mod storage;
 pub mod webhooks;
+
+pub use server::Server;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `tickerq`: see `tickerq --help`.
+
+fn main() -> std::process::ExitCode {
+    tickerq::cli::main()
+}

@@ -1,1 +1,12 @@
-//! entities
+//! The tables of a TickerQ database, a file a table.
+//!
+//! Times and durations are whole microseconds (times since 1970, UTC), so that both databases compare and index them
+//! alike; statuses and priorities are small numbers; parameters and results are JSON as text, byte for byte as they came.
+
+pub mod attempt;
+pub mod idempotency_key;
+pub mod job;
+pub mod job_counter;
+pub mod node;
+pub mod queue;
+pub mod queue_throughput;

@@ -1,1 +1,17 @@
-//! migration
+//! The steps that make and change a TickerQ database, a file a step.
+//!
+//! The steps are SQL as each database writes it: partial indexes, storage parameters and tables without a row id are
+//! what makes the difference, and no builder has them all.
+
+mod m0001_jobs;
+
+use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
+
+/// All steps, in order.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_jobs::Migration)]
+    }
+}

@@ -3,3 +3,4 @@
 pub mod change;
 pub mod query;
 pub mod repository;
+pub mod sea;

@@ -1,0 +1,90 @@
+//! An empty database for each measurement.
+
+use std::sync::Arc;
+
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use tempfile::TempDir;
+use tickerq::storage::sea::{Durability, SeaOptions, SeaRepository};
+
+/// Which database is measured.
+pub enum Database {
+    Sqlite,
+    Postgres(String),
+}
+
+/// A database that is gone when this is dropped.
+pub struct Fresh {
+    pub url: String,
+    pub repository: Arc<SeaRepository>,
+    _folder: TempDir,
+}
+
+impl Database {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    /// An empty database with its tables.
+    pub async fn fresh(&self, durability: Durability) -> Fresh {
+        // Beside the build, which is on a disk; the system's folder for temporary files may be in memory.
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let url = match self {
+            Self::Sqlite => format!("sqlite:{}", folder.path().join("bench.db").display()),
+            Self::Postgres(url) => {
+                let admin = sea_orm::Database::connect(url).await.expect("the bench's PostgreSQL");
+                admin
+                    .execute_unprepared("DROP SCHEMA public CASCADE")
+                    .await
+                    .expect("an empty database");
+                admin
+                    .execute_unprepared("CREATE SCHEMA public")
+                    .await
+                    .expect("an empty database");
+                admin.execute_unprepared("CHECKPOINT").await.expect("an empty database");
+                url.clone()
+            }
+        };
+        let options = SeaOptions {
+            durability,
+            ..SeaOptions::new(url.clone())
+        };
+        let repository = SeaRepository::connect(options).await.expect("the database opens");
+        repository.migrate_up().await.expect("tables");
+        Fresh {
+            url,
+            repository: Arc::new(repository),
+            _folder: folder,
+        }
+    }
+}
+
+/// A connection that writes as the server's does, and nothing else.
+pub async fn plain_connection(url: &str, durability: Durability) -> DatabaseConnection {
+    let mut options = sea_orm::ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false);
+    let connection = sea_orm::Database::connect(options).await.expect("the database opens");
+    let is_full = durability == Durability::Full;
+    if url.starts_with("sqlite") {
+        let synchronous = if is_full { "FULL" } else { "NORMAL" };
+        for pragma in [
+            "journal_mode = WAL",
+            &format!("synchronous = {synchronous}"),
+            "wal_autocheckpoint = 4000",
+        ] {
+            connection
+                .execute_unprepared(&format!("PRAGMA {pragma}"))
+                .await
+                .expect("a pragma");
+        }
+    } else {
+        let commit = if is_full { "on" } else { "off" };
+        connection
+            .execute_unprepared(&format!("SET synchronous_commit = {commit}"))
+            .await
+            .expect("a setting");
+    }
+    connection
+}

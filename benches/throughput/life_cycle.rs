@@ -1,0 +1,177 @@
+//! The server's whole life cycle in process: enqueue, start, run, complete, everything committed.
+
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tickerq::domain::json::Json;
+use tickerq::domain::name::{JobType, QueueName};
+use tickerq::domain::new_job::{JobDefaults, NewJob};
+use tickerq::domain::outcome::Failure;
+use tickerq::domain::queue::QueueSettings;
+use tickerq::domain::status::JobStatus;
+use tickerq::domain::time_span::TimeSpan;
+use tickerq::handlers::limits::HandlerLimits;
+use tickerq::handlers::{HandlerRegistry, JobContext, JobHandler};
+use tickerq::runtime::clock::Clock;
+use tickerq::runtime::pruner::Retention;
+use tickerq::runtime::{Runtime, RuntimeOptions};
+use tickerq::service::jobs::Jobs;
+use tickerq::service::rules::{Rules, UnknownJobTypes};
+use tickerq::storage::query::JobFilter;
+use tickerq::storage::repository::JobRepository;
+use tickerq::storage::sea::Durability;
+use tokio::sync::mpsc;
+
+use super::database::Database;
+
+/// The reference's own example.
+pub const PARAMETERS: &str = r#"{"recipientEmail":"newuser@example.com","templateId":"welcome-email"}"#;
+const WORKERS: u32 = 1_000;
+const PRODUCERS: usize = 16;
+const BATCH: usize = 50;
+
+pub struct Latency {
+    pub p50: Duration,
+    pub p99: Duration,
+}
+
+/// Does nothing but say when it was started.
+struct Stopwatch(mpsc::UnboundedSender<Instant>);
+
+#[async_trait::async_trait]
+impl JobHandler for Stopwatch {
+    async fn run(&self, _: JobContext) -> Result<Option<Json>, Failure> {
+        self.0.send(Instant::now()).ok();
+        Ok(None)
+    }
+}
+
+struct Noop;
+
+#[async_trait::async_trait]
+impl JobHandler for Noop {
+    async fn run(&self, _: JobContext) -> Result<Option<Json>, Failure> {
+        Ok(None)
+    }
+}
+
+pub fn new_job() -> NewJob {
+    let job_type = JobType::parse("NoopJob").expect("a type");
+    NewJob {
+        queue: Some(QueueName::parse("bench").expect("a queue")),
+        parameters: Json::from_valid(PARAMETERS),
+        ..NewJob::of_type(job_type)
+    }
+}
+
+pub fn options(handler: Arc<dyn JobHandler>) -> RuntimeOptions {
+    let mut handlers = HandlerRegistry::new();
+    handlers.register(JobType::parse("NoopJob").expect("a type"), handler);
+    RuntimeOptions {
+        queues: vec![QueueSettings {
+            name: QueueName::parse("bench").expect("a queue"),
+            workers: NonZeroU32::new(WORKERS).expect("workers"),
+            pending_max: None,
+            rate_limit: None,
+        }],
+        workers_by_default: NonZeroU32::MIN,
+        concurrency: Vec::new(),
+        handlers,
+        handler_limits: HandlerLimits::default(),
+        handler_threads: 2,
+        cancel_grace: Duration::from_secs(10),
+        retention: Retention {
+            completed: None,
+            failed: None,
+            cancelled: None,
+        },
+        node_name: Arc::from("bench"),
+        lease: TimeSpan::from_secs(30),
+        clock: Clock::system(),
+    }
+}
+
+pub fn rules() -> Rules {
+    Rules {
+        defaults: JobDefaults::default(),
+        by_type: Default::default(),
+        unknown_job_types: UnknownJobTypes::Accept,
+        parameters_bytes_max: 1 << 20,
+        batch_jobs_max: 10_000,
+        pending_max: Default::default(),
+    }
+}
+
+async fn completed(repository: &Arc<dyn JobRepository>) -> usize {
+    let filter = JobFilter {
+        statuses: vec![JobStatus::Completed],
+        ..JobFilter::default()
+    };
+    usize::try_from(repository.count(&filter).await.expect("a count")).expect("a count")
+}
+
+/// Whole life cycles a second.
+pub async fn measure(database: &Database, durability: Durability, count: usize) -> f64 {
+    let fresh = database.fresh(durability).await;
+    let repository: Arc<dyn JobRepository> = fresh.repository.clone();
+    let runtime = Runtime::start(Arc::clone(&repository), options(Arc::new(Noop)))
+        .await
+        .expect("a runtime");
+    let jobs = Jobs::new(Arc::clone(&repository), runtime.handle().clone(), Arc::new(rules()));
+    let start = Instant::now();
+    let producers = (0..PRODUCERS).map(|_| {
+        let jobs = jobs.clone();
+        actix::spawn(async move {
+            let mut left = count / PRODUCERS;
+            while left > 0 {
+                let batch = left.min(BATCH);
+                match jobs.schedule_batch(vec![new_job(); batch], None).await {
+                    Ok(_) => left -= batch,
+                    // Busy: the server says so instead of growing.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        })
+    });
+    for producer in producers.collect::<Vec<_>>() {
+        producer.await.expect("a producer");
+    }
+    let expected = count / PRODUCERS * PRODUCERS;
+    while completed(&repository).await < expected {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let per_second = expected as f64 / start.elapsed().as_secs_f64();
+    runtime.stop(Duration::from_secs(5)).await;
+    per_second
+}
+
+/// From the answer that a job is accepted to the start of its handler, one job at a time.
+pub async fn latency(database: &Database, durability: Durability, count: usize) -> Latency {
+    let fresh = database.fresh(durability).await;
+    let repository: Arc<dyn JobRepository> = fresh.repository.clone();
+    let (sender, mut started) = mpsc::unbounded_channel();
+    let runtime = Runtime::start(Arc::clone(&repository), options(Arc::new(Stopwatch(sender))))
+        .await
+        .expect("a runtime");
+    let jobs = Jobs::new(repository, runtime.handle().clone(), Arc::new(rules()));
+    let times = Arc::new(Mutex::new(Vec::with_capacity(count)));
+    for _ in 0..count {
+        jobs.schedule(new_job(), None).await.expect("an accepted job");
+        let accepted = Instant::now();
+        let start = started.recv().await.expect("a start");
+        times
+            .lock()
+            .expect("times")
+            .push(start.saturating_duration_since(accepted));
+        // The server is idle again when the end of the job is stored.
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+    runtime.stop(Duration::from_secs(5)).await;
+    let mut times = std::mem::take(&mut *times.lock().expect("times"));
+    times.sort();
+    Latency {
+        p50: times[count / 2],
+        p99: times[count * 99 / 100],
+    }
+}

@@ -1,0 +1,35 @@
+//! An attempt of a job that has ended.
+
+use sea_orm::entity::prelude::*;
+
+/// A row of `attempts`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "attempts")]
+pub struct Model {
+    /// Which job.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub job_id: Uuid,
+    /// Which execution of it, from 1.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub number: i32,
+    /// 2 completed, 3 failed, 4 cancelled, 5 interrupted, 6 lost.
+    pub status: i16,
+    /// When it started, in microseconds since 1970.
+    pub started_at: i64,
+    /// When it ended.
+    pub ended_at: i64,
+    /// Why it failed, in a line.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub error: Option<String>,
+    /// More of the failure.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub error_detail: Option<String>,
+    /// The node that ran it.
+    pub node: Uuid,
+}
+
+/// No relations: attempts are read by their job's id.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,66 @@
+//! A job.
+
+use sea_orm::entity::prelude::*;
+
+/// A row of `jobs`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "jobs")]
+pub struct Model {
+    /// A UUID version 7, which holds the time of creation.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// What people call it.
+    pub name: String,
+    /// Which handler runs it.
+    pub job_type: String,
+    /// The lane it waits in.
+    pub queue: String,
+    /// 0 low, 1 normal, 2 high, 3 critical.
+    pub priority: i16,
+    /// 0 pending, 1 running, 2 completed, 3 failed, 4 cancelled.
+    pub status: i16,
+    /// JSON text.
+    #[sea_orm(column_type = "Text")]
+    pub parameters: String,
+    /// JSON text.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub result: Option<String>,
+    /// Why the last attempt failed, in a line.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub error: Option<String>,
+    /// More of the failure.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub error_detail: Option<String>,
+    /// When it may start, in microseconds since 1970.
+    pub due_at: i64,
+    /// When its last attempt started.
+    pub started_at: Option<i64>,
+    /// When it completed, failed for good or was cancelled.
+    pub finished_at: Option<i64>,
+    /// How many attempts have been started.
+    pub attempt: i32,
+    /// How many of them were retries.
+    pub retry_count: i32,
+    /// How many retries it may have.
+    pub max_retries: i32,
+    /// The wait before the first retry, in microseconds.
+    pub retry_delay: i64,
+    /// The waits before each retry, in microseconds, separated by commas.
+    pub retry_intervals: Option<String>,
+    /// How long one attempt may take, in microseconds.
+    pub timeout: i64,
+    /// At most one unfinished job has it.
+    pub unique_key: Option<String>,
+    /// Whether somebody asked for it to be cancelled while it ran.
+    pub cancel_requested: bool,
+    /// The node that runs it, or ran its last attempt.
+    pub node: Option<Uuid>,
+    /// Grows with every change.
+    pub revision: i32,
+}
+
+/// No relations: what belongs to a job is read by its id.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,26 @@
+//! A server process that lives, or did a moment ago.
+
+use sea_orm::entity::prelude::*;
+
+/// A row of `nodes`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "nodes")]
+pub struct Model {
+    /// Which run of the process.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// What people call it.
+    pub name: String,
+    /// When it started, in microseconds since 1970, by its own clock.
+    pub started_at: i64,
+    /// When it was last heard of, by the database's clock.
+    pub heartbeat_at: i64,
+    /// Until when its jobs are its own, by the database's clock.
+    pub lease_until: i64,
+}
+
+/// No relations.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

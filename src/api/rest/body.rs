@@ -1,0 +1,209 @@
+//! Reading the bodies of requests: their size, their content type, their JSON, and telling exactly what is wrong.
+
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::web::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use serde_path_to_error::{Path, Segment};
+
+use super::call::Call;
+use super::problem::{PartError, Problem, ProblemKind};
+use super::values::Object;
+
+/// How much of a name that the caller has made up is repeated in a pointer, in characters.
+const POINTER_PART_MAX: usize = 100;
+
+/// A body without fields.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoFields {}
+
+impl Call {
+    /// The body, of at most `max` bytes, when there is one.
+    pub(super) async fn body_if_any(&mut self, max: usize) -> Result<Option<Bytes>, Problem> {
+        let bytes = self.bytes(max).await?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        check_content_type(self.request.headers())?;
+        Ok(Some(bytes))
+    }
+
+    /// The body, of at most `max` bytes, which there must be.
+    pub(super) async fn body(&mut self, max: usize) -> Result<Bytes, Problem> {
+        let missing = || PartError::field("", "a JSON body is required").into();
+        self.body_if_any(max).await?.ok_or_else(missing)
+    }
+
+    /// The fields of a body that may be missing.
+    pub(super) async fn optional_body<T: DeserializeOwned + Default>(&mut self) -> Result<T, Problem> {
+        match self.body_if_any(self.api.options.body_bytes_max).await? {
+            Some(bytes) => parse(&bytes),
+            None => Ok(T::default()),
+        }
+    }
+
+    /// Takes a body that has no fields, or none at all.
+    pub(super) async fn no_fields(&mut self) -> Result<(), Problem> {
+        let NoFields {} = self.optional_body().await?;
+        Ok(())
+    }
+
+    async fn bytes(&mut self, max: usize) -> Result<Bytes, Problem> {
+        let too_large = || Problem::new(ProblemKind::TooLarge, format!("the body may have at most {max} bytes"));
+        let announced = self.request.headers().get(CONTENT_LENGTH);
+        let announced: Option<u64> = announced.and_then(|length| length.to_str().ok()?.parse().ok());
+        if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > max)) {
+            return Err(too_large());
+        }
+        let broken = |error| Problem::new(ProblemKind::Malformed, format!("the body could not be read: {error}"));
+        let first = match self.payload.next().await {
+            Some(chunk) => chunk.map_err(broken)?,
+            None => return Ok(Bytes::new()),
+        };
+        if first.len() > max {
+            return Err(too_large());
+        }
+        // Most bodies come in one piece, which is then not copied.
+        let Some(second) = self.payload.next().await else {
+            return Ok(first);
+        };
+        let mut bytes = BytesMut::from(&*first);
+        let mut next = Some(second);
+        while let Some(chunk) = next {
+            let chunk = chunk.map_err(broken)?;
+            if bytes.len() + chunk.len() > max {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&chunk);
+            next = self.payload.next().await;
+        }
+        Ok(bytes.freeze())
+    }
+}
+
+/// Reads a JSON object.
+pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
+    match serde_json::from_slice::<Object<T>>(bytes) {
+        Ok(Object(value)) => Ok(value),
+        // What is wrong is found by reading again, with more care.
+        Err(error) => Err(explain::<Object<T>>(bytes, &error)),
+    }
+}
+
+/// Reads the JSON object that lies at `pointer` of the body.
+pub(super) fn parse_part<'a, T: Deserialize<'a>>(text: &'a str, pointer: &str) -> Result<T, PartError> {
+    match serde_json::from_str::<Object<T>>(text) {
+        Ok(Object(value)) => Ok(value),
+        Err(error) => Err(locate::<Object<T>>(text.as_bytes(), pointer, &error)),
+    }
+}
+
+/// What is wrong with a body that could not be read.
+pub(super) fn explain<'a, T: Deserialize<'a>>(bytes: &'a [u8], error: &serde_json::Error) -> Problem {
+    if let Err(wrong) = std::str::from_utf8(bytes) {
+        let detail = format!("the body is not UTF-8: byte {} is wrong", wrong.valid_up_to());
+        return Problem::new(ProblemKind::Malformed, detail);
+    }
+    match error.classify() {
+        Category::Data => locate::<T>(bytes, "", error).into(),
+        Category::Io | Category::Syntax | Category::Eof => {
+            Problem::new(ProblemKind::Malformed, format!("the body is not JSON: {error}"))
+        }
+    }
+}
+
+fn locate<'a, T: Deserialize<'a>>(bytes: &'a [u8], parent: &str, error: &serde_json::Error) -> PartError {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Err(located) => {
+            let message = message_of(located.inner());
+            PartError::field(&pointer(parent, located.path(), &message), message)
+        }
+        // What can be read with more care is wrong after its end.
+        Ok(_) => PartError::field(parent, message_of(error)),
+    }
+}
+
+/// The message without the position in the text, which the pointer tells better.
+fn message_of(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    message.strip_suffix(&position).map_or(message.clone(), str::to_owned)
+}
+
+fn pointer(parent: &str, path: &Path, message: &str) -> String {
+    let mut pointer = parent.to_owned();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } | Segment::Enum { variant: key } => push_part(&mut pointer, key),
+            Segment::Unknown => {}
+        }
+    }
+    // A field that comes twice is an error of the object that has it; serde names it in the message only.
+    if let Some(field) = message
+        .strip_prefix("duplicate field `")
+        .and_then(|rest| rest.strip_suffix('`'))
+    {
+        push_part(&mut pointer, field);
+    }
+    pointer
+}
+
+/// Adds a name to a JSON pointer.
+fn push_part(pointer: &mut String, name: &str) {
+    pointer.push('/');
+    for character in name.chars().take(POINTER_PART_MAX) {
+        match character {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            other => pointer.push(other),
+        }
+    }
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let wrong = |detail: String| Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
+    if let Some(encoding) = headers.get(CONTENT_ENCODING)
+        && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
+    {
+        let encoding = String::from_utf8_lossy(encoding.as_bytes());
+        return wrong(format!("the body is encoded as '{encoding}'; send it as it is"));
+    }
+    let Some(given) = headers.get(CONTENT_TYPE) else {
+        return wrong("the body has no Content-Type; send application/json".to_owned());
+    };
+    if is_json(given.as_bytes()) {
+        return Ok(());
+    }
+    let given = String::from_utf8_lossy(given.as_bytes());
+    wrong(format!(
+        "the body's Content-Type is '{given}'; send application/json, in UTF-8"
+    ))
+}
+
+/// Whether a content type is `application/json` or `application/…+json`, in UTF-8.
+fn is_json(content_type: &[u8]) -> bool {
+    if content_type == b"application/json" {
+        return true;
+    }
+    let Ok(text) = std::str::from_utf8(content_type) else {
+        return false;
+    };
+    let text = text.to_ascii_lowercase();
+    let mut parts = text.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let is_json = essence == "application/json"
+        || essence
+            .strip_prefix("application/")
+            .is_some_and(|subtype| subtype.len() > 5 && subtype.ends_with("+json"));
+    is_json
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some(("charset", charset)) => matches!(charset.trim_matches('"'), "utf-8" | "utf8"),
+            Some(_) => true,
+            None => parameter.is_empty(),
+        })
+}

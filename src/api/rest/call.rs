@@ -1,0 +1,186 @@
+//! A request on its way to a route's function, and the routes themselves.
+
+use std::rc::Rc;
+
+use actix_web::guard::{self, Guard};
+use actix_web::http::Method;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Resource, Route, web};
+use serde::Serialize;
+
+use super::RestApi;
+use super::problem::{PartError, Problem, ProblemKind};
+use crate::domain::id::JobId;
+use crate::domain::name::QueueName;
+
+/// How large most answers are, in bytes: one allocation is enough for them.
+const ANSWER_BYTES: usize = 1_024;
+
+/// What a route's function gives.
+pub(super) type Answer = Result<HttpResponse, Problem>;
+
+/// One request, and what its route's function needs to answer it.
+pub(super) struct Call {
+    /// The request.
+    pub request: HttpRequest,
+    /// Its body, before it is read.
+    pub payload: web::Payload,
+    /// The use cases.
+    pub api: Rc<RestApi>,
+}
+
+impl Call {
+    /// The id of the job in the path.
+    pub(super) fn job_id(&self) -> Result<JobId, Problem> {
+        let text = self.path_part("id")?;
+        JobId::parse(&text).map_err(|error| PartError::path("id", error.to_string()).into())
+    }
+
+    /// The name of the queue in the path.
+    pub(super) fn queue_name(&self) -> Result<QueueName, Problem> {
+        let text = self.path_part("name")?;
+        QueueName::parse(&text).map_err(|error| PartError::path("name", error.to_string()).into())
+    }
+
+    fn path_part(&self, name: &'static str) -> Result<String, Problem> {
+        let part = self.request.match_info().query(name);
+        // The router has decoded everything but what could be mistaken for structure, and has put U+FFFD for bytes that
+        // are no UTF-8.
+        if part.contains('\u{fffd}') {
+            return Err(PartError::path(name, "the path is not UTF-8").into());
+        }
+        Ok(part.replace("%2F", "/").replace("%2f", "/").replace("%25", "%"))
+    }
+
+    /// Refuses query parameters that the route does not have.
+    fn check_parameters(&self, allowed: &[&str]) -> Result<(), Problem> {
+        if self.request.query_string().is_empty() {
+            return Ok(());
+        }
+        let parameters = query_parameters(&self.request)?;
+        let unknown = parameters.iter().filter(|(name, _)| !allowed.contains(&name.as_str()));
+        let errors: Vec<PartError> = unknown
+            .map(|(name, _)| {
+                let detail = if allowed.is_empty() {
+                    format!("there is no query parameter '{name}'; this route has none")
+                } else {
+                    format!(
+                        "there is no query parameter '{name}'; allowed are {}",
+                        allowed.join(", ")
+                    )
+                };
+                PartError::parameter(name, detail)
+            })
+            .collect();
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::of_parts(errors))
+        }
+    }
+}
+
+/// The query parameters of a request, decoded, in their order.
+pub(super) fn query_parameters(request: &HttpRequest) -> Result<Vec<(String, String)>, Problem> {
+    let text = request.query_string();
+    match web::Query::<Vec<(String, String)>>::from_query(text) {
+        Ok(parameters) => Ok(parameters.into_inner()),
+        Err(error) => Err(Problem::new(
+            ProblemKind::Malformed,
+            format!("the query can't be read: {error}"),
+        )),
+    }
+}
+
+/// An answer with a JSON body.
+pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Answer {
+    json_with(HttpResponse::build(status), body)
+}
+
+/// An answer with a JSON body, begun elsewhere.
+pub(super) fn json_with(mut response: HttpResponseBuilder, body: &impl Serialize) -> Answer {
+    let mut bytes = Vec::with_capacity(ANSWER_BYTES);
+    match serde_json::to_writer(&mut bytes, body) {
+        Ok(()) => Ok(response
+            .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+            .body(bytes)),
+        Err(error) => {
+            tracing::error!("an answer could not be written: {error}");
+            let detail = "the server could not write its answer; its log says why";
+            Err(Problem::new(ProblemKind::Internal, detail))
+        }
+    }
+}
+
+/// A route that takes no query parameters.
+pub(super) fn route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
+where
+    H: Fn(Call) -> F + Clone + 'static,
+    F: Future<Output = Answer> + 'static,
+{
+    route_with_query(api, &[], handler)
+}
+
+/// A route that takes these query parameters and no others.
+pub(super) fn route_with_query<H, F>(api: &Rc<RestApi>, parameters: &'static [&'static str], handler: H) -> Route
+where
+    H: Fn(Call) -> F + Clone + 'static,
+    F: Future<Output = Answer> + 'static,
+{
+    let api = Rc::clone(api);
+    web::to(move |request: HttpRequest, payload: web::Payload| {
+        let call = Call {
+            request: request.clone(),
+            payload,
+            api: Rc::clone(&api),
+        };
+        let answer = call.check_parameters(parameters).map(|()| handler(call));
+        async move {
+            let answer = match answer {
+                Ok(answer) => answer.await,
+                Err(problem) => Err(problem),
+            };
+            answer.unwrap_or_else(|problem| problem.answer(&request))
+        }
+    })
+}
+
+/// A path with its methods. `HEAD` comes with `GET`, `OPTIONS` with all; any other method is told what there is.
+pub(super) fn resource(path: &str, methods: Vec<(Method, Route)>) -> Resource {
+    let mut names: Vec<&str> = Vec::new();
+    for (method, _) in &methods {
+        names.push(method.as_str());
+        if method == Method::GET {
+            names.push("HEAD");
+        }
+    }
+    names.push("OPTIONS");
+    let allow: Rc<str> = names.join(", ").into();
+    let mut resource = web::resource(path.to_owned());
+    for (method, route) in methods {
+        resource = resource.route(route.guard(of_method(method)));
+    }
+    resource.default_service(web::to(move |request: HttpRequest| {
+        let allow = Rc::clone(&allow);
+        async move {
+            if request.method() == Method::OPTIONS {
+                return HttpResponse::NoContent().insert_header((ALLOW, &*allow)).finish();
+            }
+            Problem::method_not_allowed(request.method(), &allow).answer(&request)
+        }
+    }))
+}
+
+fn of_method(method: Method) -> impl Guard {
+    let is_get = method == Method::GET;
+    guard::fn_guard(move |context| {
+        let given = &context.head().method;
+        *given == method || (is_get && *given == Method::HEAD)
+    })
+}
+
+/// The answer to requests for what does not exist.
+pub(super) fn unknown_route() -> Route {
+    web::to(|request: HttpRequest| async move { Problem::unknown_route(&request).answer(&request) })
+}

@@ -1,0 +1,67 @@
+//! `/healthz` and `/readyz`: for those who watch the server.
+
+use actix_web::http::StatusCode;
+use serde::Serialize;
+use tracing::warn;
+use utoipa::ToSchema;
+
+use super::call::{Answer, Call, json};
+use super::problem::Problem;
+use crate::service::health::Readiness;
+
+/// How the server is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HealthView {
+    /// `ok`; anything else comes as a problem.
+    #[schema(example = "ok")]
+    status: &'static str,
+    /// How often parts of the server had to be restarted since it started; only in `/readyz`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 0)]
+    restarted_actors: Option<u64>,
+}
+
+/// Whether the process answers.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "health",
+    responses(
+        (status = 200, description = "The process answers", body = HealthView)
+    )
+)]
+pub(super) async fn live(_: Call) -> Answer {
+    let view = HealthView {
+        status: "ok",
+        restarted_actors: None,
+    };
+    json(StatusCode::OK, &view)
+}
+
+/// Whether the server can do its work.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "health",
+    responses(
+        (status = 200, description = "The server can do its work", body = HealthView),
+        (status = 503, description = "It can not, and why")
+    )
+)]
+pub(super) async fn ready(call: Call) -> Answer {
+    match call.api.health.readiness().await {
+        Readiness::Ready { restarted_actors } => {
+            let view = HealthView {
+                status: "ok",
+                restarted_actors: Some(restarted_actors),
+            };
+            json(StatusCode::OK, &view)
+        }
+        Readiness::Stopping => Err(Problem::unavailable("the server is stopping")),
+        Readiness::StorageUnavailable { reason } => {
+            warn!("storage is unavailable: {reason}");
+            Err(Problem::unavailable("storage can't be reached"))
+        }
+    }
+}

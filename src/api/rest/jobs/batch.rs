@@ -1,0 +1,137 @@
+//! `POST /jobs/batch`: many new jobs, all or none.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::super::body;
+use super::super::call::{Answer, Call, json_with};
+use super::super::idempotency::REPLAYED;
+use super::super::problem::{PartError, Problem};
+use super::super::values::Items;
+use super::create::field_pointer;
+use super::request::JobRequest;
+use super::view::JobItem;
+use crate::domain::new_job::NewJob;
+use crate::service::error::ServiceError;
+use crate::service::jobs::ScheduledBatch;
+use crate::storage::query::JobSummary;
+
+/// Jobs to be run, all of them or none.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct BatchRequest<'a> {
+    /// The jobs. The array may also be the whole body.
+    #[serde(borrow)]
+    #[schema(value_type = Vec<JobRequest>, min_items = 1)]
+    jobs: Option<Items<'a>>,
+}
+
+/// The jobs that a batch has made.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Batch)]
+pub(in super::super) struct BatchView<'a> {
+    /// The jobs, in the order of the request; where one's `uniqueKey` was taken, the job that has it.
+    jobs: Vec<JobItem<'a>>,
+    /// How many of them are new.
+    #[schema(example = 2)]
+    created: usize,
+}
+
+/// Schedules several jobs in one transaction.
+#[utoipa::path(
+    post,
+    path = "/jobs/batch",
+    tag = "jobs",
+    params(("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Makes the request take effect once, however often it is sent: a repeated one gets the first one's jobs again", example = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"")),
+    request_body = BatchRequest,
+    responses(
+        (status = 201, description = "All jobs are stored", body = BatchView),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+        (status = 422, description = "The idempotency key was used for another request"),
+    )
+)]
+pub(in super::super) async fn create_jobs(mut call: Call) -> Answer {
+    let bytes = call.body(call.api.options.batch_body_bytes_max).await?;
+    let (items, parent) = read_items(&bytes)?;
+    let max = call.api.jobs.rules().batch_jobs_max;
+    if items.is_empty() || items.len() > max {
+        let detail = format!("a batch has 1 to {max} jobs; this one has {}", items.len());
+        return Err(PartError::field(parent, detail).into());
+    }
+    let new = read_jobs(&items, parent)?;
+    let key = call.idempotency_key("POST /jobs/batch", &bytes)?;
+    let scheduled = call.api.jobs.schedule_batch(new, key).await;
+    let ScheduledBatch { jobs, is_replay } = scheduled.map_err(|errors| problem_of(errors, &bytes, parent))?;
+    let created = jobs.iter().filter(|scheduled| scheduled.is_new || is_replay).count();
+    let summaries: Vec<JobSummary> = jobs.iter().map(|scheduled| JobSummary::from(&*scheduled.job)).collect();
+    let view = BatchView {
+        jobs: summaries.iter().map(JobItem::from).collect(),
+        created,
+    };
+    let mut response = HttpResponse::build(StatusCode::CREATED);
+    if is_replay {
+        response.insert_header((REPLAYED, "true"));
+    }
+    json_with(response, &view)
+}
+
+/// The jobs' texts, and where in the body they lie.
+fn read_items(bytes: &[u8]) -> Result<(Vec<&RawValue>, &'static str), Problem> {
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return match serde_json::from_slice::<Items>(bytes) {
+            Ok(Items(items)) => Ok((items, "")),
+            Err(error) => Err(body::explain::<Items>(bytes, &error)),
+        };
+    }
+    match body::parse::<BatchRequest>(bytes)?.jobs {
+        Some(Items(items)) => Ok((items, "/jobs")),
+        None => Err(PartError::field("/jobs", "jobs is missing; it is the array of the jobs to be run").into()),
+    }
+}
+
+fn read_jobs(items: &[&RawValue], parent: &str) -> Result<Vec<NewJob>, Problem> {
+    let mut new = Vec::with_capacity(items.len());
+    let mut errors = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let pointer = format!("{parent}/{index}");
+        let read = body::parse_part::<JobRequest>(item.get(), &pointer);
+        match read.and_then(|request| request.into_new_job(&pointer)) {
+            Ok(job) => new.push(job),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() {
+        Ok(new)
+    } else {
+        Err(Problem::of_parts(errors))
+    }
+}
+
+/// What the service refused, with pointers into the body.
+fn problem_of(errors: Vec<ServiceError>, bytes: &[u8], parent: &str) -> Problem {
+    let mut parts = Vec::new();
+    for error in errors {
+        match error {
+            ServiceError::Invalid {
+                field,
+                index: Some(index),
+                detail,
+            } => {
+                let pointer = field_pointer(bytes, &format!("{parent}/{index}"), field);
+                parts.push(PartError::field(&pointer, detail));
+            }
+            ServiceError::Invalid {
+                field: _,
+                index: None,
+                detail,
+            } => parts.push(PartError::field(parent, detail)),
+            other => return Problem::from(other),
+        }
+    }
+    Problem::of_parts(parts)
+}

@@ -1,0 +1,78 @@
+//! `POST /jobs`: one new job.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ETAG, LOCATION};
+
+use super::super::body;
+use super::super::call::{Answer, Call, json_with};
+use super::super::etag;
+use super::super::idempotency::REPLAYED;
+use super::super::problem::{Problem, ProblemKind};
+use super::detail::history;
+use super::request::JobRequest;
+use super::view::JobView;
+use crate::service::jobs::ScheduledBatch;
+
+/// Schedules a job.
+#[utoipa::path(
+    post,
+    path = "/jobs",
+    tag = "jobs",
+    params(("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Makes the request take effect once, however often it is sent: a repeated one gets the first one's jobs again", example = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"")),
+    request_body = JobRequest,
+    responses(
+        (status = 201, description = "The job is stored; with `Idempotency-Replayed: true` it was so before", body = JobView, headers(
+            ("Location" = String, description = "Where the job can be read"),
+            ("ETag" = String, description = "The job's revision, in quotes"),
+            ("Idempotency-Replayed" = String, description = "`true` when the request was made before and did nothing now"),
+        )),
+        (status = 200, description = "An unfinished job has this `uniqueKey`: here it is", body = JobView),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+        (status = 422, description = "The idempotency key was used for another request"),
+    )
+)]
+pub(in super::super) async fn create_job(mut call: Call) -> Answer {
+    let bytes = call.body(call.api.options.body_bytes_max).await?;
+    let new = body::parse::<JobRequest>(&bytes)?.into_new_job("")?;
+    let key = call.idempotency_key("POST /jobs", &bytes)?;
+    let scheduled = call.api.jobs.schedule(new, key).await;
+    let ScheduledBatch { jobs, is_replay } =
+        scheduled.map_err(|error| Problem::of_service(error, |field, _| field_pointer(&bytes, "", field)))?;
+    let [scheduled] = jobs.as_slice() else {
+        let detail = "the server has lost the job among others; its log says why";
+        tracing::error!("{} jobs came of a request for one", jobs.len());
+        return Err(Problem::new(ProblemKind::Internal, detail));
+    };
+    let job = &*scheduled.job;
+    let attempts = if scheduled.is_new {
+        Vec::new()
+    } else {
+        history(&call, job).await?
+    };
+    let status = if scheduled.is_new || is_replay {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    let mut response = HttpResponse::build(status);
+    response.insert_header((LOCATION, format!("{}/{}", call.request.path(), job.id)));
+    response.insert_header((ETAG, etag::of_revision(job.revision)));
+    if is_replay {
+        response.insert_header((REPLAYED, "true"));
+    }
+    json_with(response, &JobView::new(job, &attempts))
+}
+
+/// Where a field of a new job stands: beside the others, or in `options`. `parent` is where the job lies in the body.
+pub(super) fn field_pointer(bytes: &[u8], parent: &str, field: &str) -> String {
+    let body: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let is_given = |pointer: &str| body.pointer(pointer).is_some_and(|value| !value.is_null());
+    let (top, nested) = (format!("{parent}/{field}"), format!("{parent}/options/{field}"));
+    if !is_given(&top) && is_given(&nested) {
+        nested
+    } else {
+        top
+    }
+}

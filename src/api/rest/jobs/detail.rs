@@ -1,0 +1,70 @@
+//! `GET /jobs/{id}`: one job with its history.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, ETAG};
+
+use super::super::call::{Answer, Call, json_with};
+use super::super::etag;
+use super::super::problem::Problem;
+use super::view::JobView;
+use crate::domain::attempt::Attempt;
+use crate::domain::job::Job;
+use crate::service::error::ServiceError;
+use crate::service::jobs::JobDetail;
+
+/// Reads a job.
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}",
+    tag = "jobs",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what the caller has", example = "\"3\""),
+    ),
+    responses(
+        (status = 200, description = "The job", body = JobView, headers(("ETag" = String, description = "The job's revision, in quotes"))),
+        (status = 304, description = "The caller has it already"),
+        (status = 404, description = "There is no such job"),
+    )
+)]
+pub(in super::super) async fn get_job(call: Call) -> Answer {
+    let JobDetail { job, attempts } = call.api.jobs.detail(call.job_id()?).await?;
+    let is_known = etag::is_known(call.request.headers(), job.revision)?;
+    let status = if is_known {
+        StatusCode::NOT_MODIFIED
+    } else {
+        StatusCode::OK
+    };
+    let mut response = HttpResponse::build(status);
+    response.insert_header((ETAG, etag::of_revision(job.revision)));
+    response.insert_header((CACHE_CONTROL, "no-cache"));
+    if is_known {
+        return Ok(response.finish());
+    }
+    json_with(response, &JobView::new(&job, &attempts))
+}
+
+/// Answers with a job as a change has left it.
+pub(super) async fn show(call: &Call, status: StatusCode, job: &Job) -> Answer {
+    let attempts = history(call, job).await?;
+    let mut response = HttpResponse::build(status);
+    response.insert_header((ETAG, etag::of_revision(job.revision)));
+    json_with(response, &JobView::new(job, &attempts))
+}
+
+/// The attempts of a job that was read or changed before; those that came later are left out.
+pub(super) async fn history(call: &Call, job: &Job) -> Result<Vec<Attempt>, Problem> {
+    if job.attempt == 0 {
+        return Ok(Vec::new());
+    }
+    match call.api.jobs.detail(job.id).await {
+        Ok(JobDetail { job: _, mut attempts }) => {
+            attempts.retain(|attempt| attempt.number <= job.attempt);
+            Ok(attempts)
+        }
+        // Deleted in between: the change has happened all the same.
+        Err(ServiceError::NoSuchJob { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,150 @@
+//! `GET /jobs`: the list of jobs, with its filters and pages.
+
+use actix_web::http::StatusCode;
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::super::call::{Answer, Call, json};
+use super::super::pagination;
+use super::super::parameters::Parameters;
+use super::super::values::parse_time;
+use super::view::JobItem;
+use crate::domain::name::{JobType, QueueName};
+use crate::domain::priority::Priority;
+use crate::domain::status::JobStatus;
+use crate::service::jobs::JobPage;
+use crate::storage::query::JobFilter;
+
+/// The query parameters of the list.
+pub(super) const PARAMETERS: &[&str] = &[
+    "status", "type", "queue", "priority", "search", "from", "to", "limit", "offset", "after",
+];
+/// How long a text may be that is searched for, in characters.
+const SEARCH_LENGTH_MAX: usize = 200;
+
+/// A page of the list of jobs, the newest first.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in super::super) struct JobList<'a> {
+    /// The jobs.
+    jobs: Vec<JobItem<'a>>,
+    /// How many jobs the filters mean, on all pages.
+    #[schema(example = 150)]
+    total_count: u64,
+    /// Whether more follow.
+    #[schema(example = true)]
+    has_more: bool,
+}
+
+/// Lists jobs.
+#[utoipa::path(
+    get,
+    path = "/jobs",
+    tag = "jobs",
+    description = "Lists jobs, the newest first. The values `undefined`, `null` and nothing count as absent.",
+    params(
+        ("status" = Option<String>, Query, description = "Jobs with one of these statuses, with commas between: `pending`, `running`, `completed`, `failed`, `cancelled`", example = "pending,running"),
+        ("type" = Option<String>, Query, description = "Jobs of one of these types, with commas between", example = "EmailNotificationJob"),
+        ("queue" = Option<String>, Query, description = "Jobs of this queue", example = "default"),
+        ("priority" = Option<String>, Query, description = "Jobs of this priority: `low`, `normal`, `high` or `critical`", example = "high"),
+        ("search" = Option<String>, Query, max_length = 200, description = "Jobs with this text in their name or type, in any case"),
+        ("from" = Option<String>, Query, description = "Created at this time or later: a date, or a time (RFC 3339)", example = "2024-01-01"),
+        ("to" = Option<String>, Query, description = "Created at this time or earlier: a time (RFC 3339), or a date, which means its end", example = "2024-01-15"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many jobs; 50 by default", example = 50),
+        ("offset" = Option<u64>, Query, description = "How many jobs to pass over; for deep pages `after` is faster", example = 0),
+        ("after" = Option<String>, Query, format = Uuid, description = "Only jobs older than this one: the id of the last job of the page before"),
+    ),
+    responses((status = 200, description = "A page of the list", body = JobList))
+)]
+pub(in super::super) async fn list_jobs(call: Call) -> Answer {
+    let mut parameters = Parameters::of(&call.request)?;
+    let filter = read_filter(&mut parameters);
+    let page = pagination::read(&mut parameters);
+    parameters.finish()?;
+    let JobPage {
+        jobs,
+        total_count,
+        has_more,
+    } = call.api.jobs.list(&filter, page).await?;
+    let list = JobList {
+        jobs: jobs.iter().map(JobItem::from).collect(),
+        total_count,
+        has_more,
+    };
+    json(StatusCode::OK, &list)
+}
+
+fn read_filter(parameters: &mut Parameters) -> JobFilter {
+    let filter = JobFilter {
+        statuses: parameters.read("status", parse_statuses).unwrap_or_default(),
+        job_types: parameters.read("type", parse_types).unwrap_or_default(),
+        queue: parameters.read("queue", QueueName::parse),
+        priority: parameters.read("priority", Priority::parse),
+        search: parameters.read("search", parse_search),
+        created_from: parameters.read("from", |text| parse_bound(text, NaiveTime::MIN)),
+        created_to: parameters.read("to", parse_end),
+    };
+    if let (Some(from), Some(to)) = (filter.created_from, filter.created_to)
+        && from > to
+    {
+        parameters.refuse("from", "from is later than to; nothing can lie between them".to_owned());
+    }
+    filter
+}
+
+fn parse_statuses(text: &str) -> Result<Vec<JobStatus>, String> {
+    let statuses = text.split(',').map(|word| JobStatus::parse(word.trim()));
+    statuses.collect::<Result<_, _>>().map_err(|error| error.to_string())
+}
+
+/// Reads types with commas between them. A comma in brackets belongs to a type's own name: ``Pair`2[A,B]``.
+fn parse_types(text: &str) -> Result<Vec<JobType>, String> {
+    let mut open = 0_usize;
+    let words = text.split(|character| {
+        match character {
+            '[' | '<' => open += 1,
+            ']' | '>' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        character == ',' && open == 0
+    });
+    let types = words.map(|word| JobType::parse(word.trim()));
+    types.collect::<Result<_, _>>().map_err(|error| error.to_string())
+}
+
+fn parse_search(text: &str) -> Result<String, String> {
+    let length = text.chars().count();
+    if length > SEARCH_LENGTH_MAX {
+        return Err(format!(
+            "search has {length} characters; at most {SEARCH_LENGTH_MAX} are allowed"
+        ));
+    }
+    if text.chars().any(char::is_control) {
+        return Err("search has a control character; all other characters are allowed".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// The end of a day is its last microsecond: storage knows nothing shorter.
+fn parse_end(text: &str) -> Result<DateTime<Utc>, String> {
+    let last = NaiveTime::MIN.overflowing_sub_signed(TimeDelta::microseconds(1)).0;
+    parse_bound(text, last)
+}
+
+/// Reads a time, or a date, which means `time_of_day` of it.
+fn parse_bound(text: &str, time_of_day: NaiveTime) -> Result<DateTime<Utc>, String> {
+    let is_date = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    if is_date && let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        return Ok(date.and_time(time_of_day).and_utc());
+    }
+    // A plus sign that was not escaped has become a space: 10:30:00+02:00 arrives as 10:30:00 02:00.
+    let restored = match text.rsplit_once(' ') {
+        Some((time, offset)) if time.contains(':') && offset.len() == 5 => format!("{time}+{offset}"),
+        _ => text.to_owned(),
+    };
+    parse_time(&restored).map_err(|_| {
+        let given: String = text.chars().take(64).collect();
+        format!("'{given}' is neither a date such as 2026-01-31 nor a time such as 2026-01-31T12:00:00Z (RFC 3339)")
+    })
+}

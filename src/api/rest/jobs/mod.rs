@@ -1,0 +1,54 @@
+//! `/jobs`: creating, listing, reading, changing and steering jobs.
+
+pub(super) mod actions;
+pub(super) mod batch;
+pub(super) mod create;
+pub(super) mod detail;
+pub(super) mod list;
+pub(super) mod request;
+pub(super) mod view;
+
+use std::rc::Rc;
+
+use actix_web::http::Method;
+use actix_web::web::ServiceConfig;
+
+use super::RestApi;
+use super::call::{resource, route, route_with_query};
+
+/// Adds the routes of jobs.
+pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
+    // The path that is asked for most comes first: the router tries them in their order. `/jobs/batch` comes before
+    // `/jobs/{id}`, which would take it for an id.
+    config.service(resource(
+        &format!("{prefix}/jobs"),
+        vec![
+            (Method::GET, route_with_query(api, list::PARAMETERS, list::list_jobs)),
+            (Method::POST, route(api, create::create_job)),
+        ],
+    ));
+    config.service(resource(
+        &format!("{prefix}/jobs/batch"),
+        vec![(Method::POST, route(api, batch::create_jobs))],
+    ));
+    config.service(resource(
+        &format!("{prefix}/jobs/{{id}}"),
+        vec![
+            (Method::GET, route(api, detail::get_job)),
+            (Method::PATCH, route(api, actions::patch_job)),
+            (Method::DELETE, route(api, actions::delete_job)),
+        ],
+    ));
+    config.service(resource(
+        &format!("{prefix}/jobs/{{id}}/execute"),
+        vec![(Method::POST, route(api, actions::execute_job))],
+    ));
+    config.service(resource(
+        &format!("{prefix}/jobs/{{id}}/cancel"),
+        vec![(Method::POST, route(api, actions::cancel_job))],
+    ));
+    config.service(resource(
+        &format!("{prefix}/jobs/{{id}}/retry"),
+        vec![(Method::POST, route(api, actions::retry_job))],
+    ));
+}

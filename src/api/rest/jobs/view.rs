@@ -1,0 +1,301 @@
+//! Jobs as they are shown: in lists, and whole.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::super::values::{Id, Raw, Span, Time};
+use crate::domain::attempt::Attempt;
+use crate::domain::job::Job;
+use crate::storage::query::JobSummary;
+
+/// A job in a list. What is not known (yet) is `null`.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in super::super) struct JobItem<'a> {
+    /// Its identity, a UUID of version 7.
+    #[schema(value_type = String, format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
+    id: Id,
+    /// The same as `id`, for clients that read this name.
+    #[schema(value_type = String, format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
+    job_id: Id,
+    /// What people call it.
+    #[schema(example = "Email Notification Job")]
+    name: &'a str,
+    /// Which handler runs it.
+    #[serde(rename = "type")]
+    #[schema(example = "EmailNotificationJob")]
+    job_type: &'a str,
+    /// The queue that it waits in.
+    #[schema(example = "default")]
+    queue: &'a str,
+    /// `pending`, `running`, `completed`, `failed` or `cancelled`.
+    #[schema(example = "completed")]
+    status: &'static str,
+    /// When it was created.
+    #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:30:00Z")]
+    created_at: Time,
+    /// The time from which on it may start.
+    #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:30:00Z")]
+    run_at: Time,
+    /// When its last attempt started.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:31:00Z")]
+    executed_at: Option<Time>,
+    /// When it completed, failed for good or was cancelled.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:31:30Z")]
+    completed_at: Option<Time>,
+    /// How long its last attempt took: `[d.]hh:mm:ss[.fffffff]`.
+    #[schema(value_type = Option<String>, example = "00:00:30")]
+    duration: Option<Span>,
+    /// `low`, `normal`, `high` or `critical`.
+    #[schema(example = "normal")]
+    priority: &'static str,
+    /// How many attempts have been started.
+    #[schema(example = 1)]
+    attempt: u32,
+    /// How many of them were retries.
+    #[schema(example = 0)]
+    retry_count: u32,
+    /// How many retries it may have.
+    #[schema(example = 3)]
+    max_retries: u32,
+    /// Why the last attempt failed, in a line.
+    error: Option<&'a str>,
+}
+
+impl<'a> From<&'a JobSummary> for JobItem<'a> {
+    fn from(summary: &'a JobSummary) -> Self {
+        let duration = summary.duration();
+        let JobSummary {
+            id,
+            name,
+            job_type,
+            queue,
+            priority,
+            status,
+            error,
+            created_at,
+            due_at,
+            started_at,
+            finished_at,
+            attempt,
+            retry_count,
+            max_retries,
+        } = summary;
+        Self {
+            id: Id(*id),
+            job_id: Id(*id),
+            name: name.as_str(),
+            job_type: job_type.as_str(),
+            queue: queue.as_str(),
+            status: status.as_str(),
+            created_at: Time(*created_at),
+            run_at: Time(*due_at),
+            executed_at: started_at.map(Time),
+            completed_at: finished_at.map(Time),
+            duration: duration.map(Span),
+            priority: priority.as_str(),
+            attempt: *attempt,
+            retry_count: *retry_count,
+            max_retries: *max_retries,
+            error: error.as_deref(),
+        }
+    }
+}
+
+/// A job with everything that is known of it. What is not known (yet) is `null`.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Job)]
+pub(in super::super) struct JobView<'a> {
+    /// Its identity, a UUID of version 7.
+    #[schema(value_type = String, format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
+    id: Id,
+    /// The same as `id`, for clients that read this name.
+    #[schema(value_type = String, format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
+    job_id: Id,
+    /// What people call it.
+    #[schema(example = "Email Notification Job")]
+    name: &'a str,
+    /// Which handler runs it.
+    #[serde(rename = "type")]
+    #[schema(example = "EmailNotificationJob")]
+    job_type: &'a str,
+    /// The queue that it waits in.
+    #[schema(example = "default")]
+    queue: &'a str,
+    /// `pending`, `running`, `completed`, `failed` or `cancelled`.
+    #[schema(example = "completed")]
+    status: &'static str,
+    /// When it was created.
+    #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:30:00Z")]
+    created_at: Time,
+    /// The time from which on it may start.
+    #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:30:00Z")]
+    run_at: Time,
+    /// When its last attempt started.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:31:00Z")]
+    executed_at: Option<Time>,
+    /// When it completed, failed for good or was cancelled.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:31:30Z")]
+    completed_at: Option<Time>,
+    /// How long its last attempt took: `[d.]hh:mm:ss[.fffffff]`.
+    #[schema(value_type = Option<String>, example = "00:00:30")]
+    duration: Option<Span>,
+    /// `low`, `normal`, `high` or `critical`.
+    #[schema(example = "normal")]
+    priority: &'static str,
+    /// How many attempts have been started.
+    #[schema(example = 1)]
+    attempt: u32,
+    /// How many of them were retries, since the count was last started anew.
+    #[schema(example = 0)]
+    retry_count: u32,
+    /// How many retries it may have.
+    #[schema(example = 3)]
+    max_retries: u32,
+    /// What the handler is given, as it came.
+    #[schema(value_type = serde_json::Value, example = json!({"recipientEmail": "user@example.com", "templateId": "welcome-email"}))]
+    parameters: Raw<'a>,
+    /// What the handler answered.
+    #[schema(value_type = Option<serde_json::Value>, example = json!({"messageId": "msg-456", "deliveryStatus": "delivered"}))]
+    result: Option<Raw<'a>>,
+    /// Why the last attempt failed, in a line.
+    error: Option<&'a str>,
+    /// More of the failure.
+    error_detail: Option<&'a str>,
+    /// Its attempts, the first one first.
+    execution_history: Vec<AttemptView<'a>>,
+    /// How long one attempt may take.
+    #[schema(value_type = String, example = "00:30:00")]
+    timeout: Span,
+    /// The wait before the first retry; each further one is twice as long.
+    #[schema(value_type = String, example = "00:00:10")]
+    retry_delay: Span,
+    /// The waits before the first, second, … retry, in place of `retryDelay`; empty when there is no such list.
+    #[schema(value_type = Vec<String>, example = json!([]))]
+    retry_intervals: Vec<Span>,
+    /// At most one unfinished job has it.
+    unique_key: Option<&'a str>,
+    /// Whether it runs and was told to stop.
+    #[schema(example = false)]
+    cancel_requested: bool,
+    /// Grows with every change; the job's `ETag`.
+    #[schema(example = 3)]
+    revision: u32,
+}
+
+impl<'a> JobView<'a> {
+    /// A job with its attempts.
+    pub(super) fn new(job: &'a Job, attempts: &'a [Attempt]) -> Self {
+        let duration = job.duration();
+        let Job {
+            id,
+            name,
+            job_type,
+            queue,
+            priority,
+            status,
+            parameters,
+            result,
+            error,
+            error_detail,
+            created_at,
+            due_at,
+            started_at,
+            finished_at,
+            attempt,
+            retry_count,
+            max_retries,
+            retry_policy,
+            timeout,
+            unique_key,
+            cancel_requested,
+            // The history tells which node ran which attempt.
+            node: _,
+            revision,
+        } = job;
+        Self {
+            id: Id(*id),
+            job_id: Id(*id),
+            name: name.as_str(),
+            job_type: job_type.as_str(),
+            queue: queue.as_str(),
+            status: status.as_str(),
+            created_at: Time(*created_at),
+            run_at: Time(*due_at),
+            executed_at: started_at.map(Time),
+            completed_at: finished_at.map(Time),
+            duration: duration.map(Span),
+            priority: priority.as_str(),
+            attempt: *attempt,
+            retry_count: *retry_count,
+            max_retries: *max_retries,
+            parameters: Raw(parameters),
+            result: result.as_ref().map(Raw),
+            error: error.as_deref(),
+            error_detail: error_detail.as_deref(),
+            execution_history: attempts.iter().map(AttemptView::from).collect(),
+            timeout: Span(*timeout),
+            retry_delay: Span(retry_policy.delay),
+            retry_intervals: retry_policy.intervals.iter().copied().map(Span).collect(),
+            unique_key: unique_key.as_ref().map(|key| key.as_str()),
+            cancel_requested: *cancel_requested,
+            revision: *revision,
+        }
+    }
+}
+
+/// One execution of a job.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Attempt)]
+pub(in super::super) struct AttemptView<'a> {
+    /// Which one, counted from 1.
+    #[schema(example = 1)]
+    attempt: u32,
+    /// When it started.
+    #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:31:00Z")]
+    started_at: Time,
+    /// When it ended; `null` while it runs.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:31:30Z")]
+    completed_at: Option<Time>,
+    /// `running`, `completed`, `failed`, `cancelled`, `interrupted` (its server stopped) or `lost` (its server died).
+    #[schema(example = "completed")]
+    status: &'static str,
+    /// How long it took: `[d.]hh:mm:ss[.fffffff]`.
+    #[schema(value_type = Option<String>, example = "00:00:30")]
+    duration: Option<Span>,
+    /// Why it failed, in a line.
+    error: Option<&'a str>,
+    /// More of the failure.
+    error_detail: Option<&'a str>,
+    /// The server process that ran it.
+    #[schema(format = Uuid)]
+    node: String,
+}
+
+impl<'a> From<&'a Attempt> for AttemptView<'a> {
+    fn from(attempt: &'a Attempt) -> Self {
+        let duration = attempt.duration();
+        let Attempt {
+            job_id: _,
+            number,
+            status,
+            started_at,
+            ended_at,
+            error,
+            error_detail,
+            node,
+        } = attempt;
+        Self {
+            attempt: *number,
+            started_at: Time(*started_at),
+            completed_at: ended_at.map(Time),
+            status: status.as_str(),
+            duration: duration.map(Span),
+            error: error.as_deref(),
+            error_detail: error_detail.as_deref(),
+            node: node.to_string(),
+        }
+    }
+}

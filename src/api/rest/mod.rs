@@ -1,0 +1,100 @@
+//! The REST facade: routes, and what they are made from.
+//!
+//! A file is about one resource or about one thing that all of them need; the shapes of requests and answers live beside
+//! the routes that speak them. Every route is registered twice, under the base path and under base path and version. A
+//! route's function takes a [`Call`](call::Call) and gives an answer or a [`Problem`](problem::Problem); nothing else
+//! makes an error, so all of them look alike.
+
+mod body;
+mod call;
+mod etag;
+mod health;
+mod idempotency;
+mod jobs;
+pub mod openapi;
+mod pagination;
+mod parameters;
+mod problem;
+mod queues;
+mod values;
+
+use std::rc::Rc;
+
+use actix_web::http::Method;
+use actix_web::web::ServiceConfig;
+
+use self::call::{route, unknown_route};
+use crate::service::health::Health;
+use crate::service::jobs::Jobs;
+use crate::service::queues::Queues;
+
+/// Where the routes are and what they take.
+#[derive(Clone, Debug)]
+pub struct RestOptions {
+    /// Whether there is an API at all; health is answered without it.
+    pub enable: bool,
+    /// What the paths begin with: `/api/tickerq`.
+    pub base_path: String,
+    /// What may follow the base path: `v1`.
+    pub version: String,
+    /// How large the body of a request may be.
+    pub body_bytes_max: usize,
+    /// How large the body of a batch may be.
+    pub batch_body_bytes_max: usize,
+    /// Whether the API's description can be read at `/docs`.
+    pub docs: bool,
+}
+
+impl RestOptions {
+    /// The base path as paths begin with it: nothing, or a slash and more, without one at its end.
+    fn base(&self) -> String {
+        match self.base_path.trim_matches('/') {
+            "" => String::new(),
+            base => format!("/{base}"),
+        }
+    }
+
+    /// What the paths of all routes but health begin with; the first is the one that is shown.
+    fn prefixes(&self) -> Vec<String> {
+        let base = self.base();
+        match self.version.trim_matches('/') {
+            "" => vec![base],
+            version => vec![base.clone(), format!("{base}/{version}")],
+        }
+    }
+}
+
+/// What the routes are made from.
+#[derive(Clone)]
+pub struct RestApi {
+    /// Use cases of jobs.
+    pub jobs: Jobs,
+    /// Use cases of queues.
+    pub queues: Queues,
+    /// Whether the server can do its work.
+    pub health: Health,
+    /// Where the routes are and what they take.
+    pub options: RestOptions,
+}
+
+/// Adds all routes, and the answer to requests for any other. Call it once for every HTTP worker.
+pub fn configure(config: &mut ServiceConfig, api: RestApi) {
+    let prefixes = api.options.prefixes();
+    let api = Rc::new(api);
+    if api.options.enable {
+        for prefix in &prefixes {
+            jobs::configure(config, &api, prefix);
+            queues::configure(config, &api, prefix);
+        }
+        openapi::configure(config, &api);
+    }
+    config.service(call::resource(
+        "/healthz",
+        vec![(Method::GET, route(&api, health::live))],
+    ));
+    config.service(call::resource(
+        "/readyz",
+        vec![(Method::GET, route(&api, health::ready))],
+    ));
+    config.default_service(unknown_route());
+}

@@ -1,0 +1,227 @@
+//! The API's description (OpenAPI 3.1), made from the routes' own code, and the pages that show it.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{Bytes, ServiceConfig};
+use utoipa::OpenApi as _;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{
+    Content, Info, License, OpenApi, PathItem, Paths, Ref, RefOr, Response, ResponseBuilder, Server, Tag,
+};
+use utoipa_swagger_ui::Config;
+
+use super::call::{Answer, Call, resource, route};
+use super::problem::{Problem, ProblemKind};
+use super::{RestApi, RestOptions};
+use super::{health, jobs, problem, queues};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    paths(
+        jobs::list::list_jobs,
+        jobs::create::create_job,
+        jobs::batch::create_jobs,
+        jobs::detail::get_job,
+        jobs::actions::patch_job,
+        jobs::actions::delete_job,
+        jobs::actions::execute_job,
+        jobs::actions::cancel_job,
+        jobs::actions::retry_job,
+        queues::list_queues,
+        queues::get_queue,
+        queues::pause_queue,
+        queues::resume_queue,
+        queues::clear_queue,
+    ),
+    components(schemas(problem::ProblemDocument))
+)]
+struct VersionedRoutes;
+
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(health::live, health::ready))]
+struct RootRoutes;
+
+/// Errors that every route may give.
+const COMMON_PROBLEMS: [(&str, &str); 3] = [
+    (
+        "400",
+        "The request can't be read, or has a value that is not accepted; the problem names it",
+    ),
+    ("500", "The server has failed; its log says why"),
+    (
+        "503",
+        "There is too much to do, or storage is unavailable; come back after `Retry-After`",
+    ),
+];
+
+/// The description of the API as it is with these options.
+pub fn document(options: &RestOptions) -> OpenApi {
+    let mut document = VersionedRoutes::openapi();
+    let base = options.base();
+    let mut paths = Paths::new();
+    for (path, mut item) in std::mem::take(&mut document.paths.paths) {
+        for operation in operations(&mut item) {
+            complete(operation);
+        }
+        paths.paths.insert(format!("{base}{path}"), item);
+    }
+    let root = RootRoutes::openapi();
+    for (path, mut item) in root.paths.paths {
+        for operation in operations(&mut item) {
+            complete_problems(operation);
+        }
+        paths.paths.insert(path, item);
+    }
+    document.paths = paths;
+    if let (Some(components), Some(more)) = (&mut document.components, root.components) {
+        components.schemas.extend(more.schemas);
+    }
+    document.info = info(options);
+    document.servers = Some(vec![Server::new("/")]);
+    document.tags = Some(vec![
+        tag("jobs", "Creating, listing, reading, changing and steering jobs"),
+        tag("queues", "Seeing, pausing, resuming and clearing queues"),
+        tag("health", "For those who watch the server"),
+    ]);
+    document
+}
+
+/// The description as JSON text.
+pub fn text(options: &RestOptions) -> Result<String, serde_json::Error> {
+    document(options).to_pretty_json()
+}
+
+fn info(options: &RestOptions) -> Info {
+    let mut description = "A background-job server: jobs are stored durably, run, retried and reported. Errors are \
+                           problems (RFC 9457). Times are RFC 3339 in UTC, durations `[d.]hh:mm:ss[.fffffff]`; in \
+                           requests `null` is the same as leaving a field out, and unknown fields are errors."
+        .to_owned();
+    if let [base, versioned] = options.prefixes().as_slice() {
+        description.push_str(&format!(" The same routes as under `{base}` are under `{versioned}`."));
+    }
+    let mut info = Info::new("TickerQ", env!("CARGO_PKG_VERSION"));
+    info.description = Some(description);
+    info.license = Some(License::new(env!("CARGO_PKG_LICENSE")));
+    info
+}
+
+fn tag(name: &str, description: &str) -> Tag {
+    let mut tag = Tag::new(name);
+    tag.description = Some(description.to_owned());
+    tag
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete]
+        .into_iter()
+        .flatten()
+}
+
+/// Adds the errors that every route may give, and says of all errors that they are problems.
+fn complete(operation: &mut Operation) {
+    for (status, description) in COMMON_PROBLEMS {
+        let response = ResponseBuilder::new().description(description).build();
+        let responses = &mut operation.responses.responses;
+        responses.entry(status.to_owned()).or_insert(RefOr::T(response));
+    }
+    complete_problems(operation);
+}
+
+fn complete_problems(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        if let (true, RefOr::T(response)) = (status.starts_with(['4', '5']), response) {
+            describe_as_problem(response);
+        }
+    }
+}
+
+fn describe_as_problem(response: &mut Response) {
+    let content = Content::new(Some(Ref::from_schema_name("Problem")));
+    response
+        .content
+        .insert("application/problem+json".to_owned(), RefOr::T(content));
+}
+
+/// Adds the description's route and, if wanted, the pages that show it.
+pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
+    let body = match text(&api.options) {
+        Ok(text) => Bytes::from(text),
+        Err(error) => {
+            tracing::error!("the API's description could not be written: {error}");
+            return;
+        }
+    };
+    let serve = move |_: Call| {
+        let body = body.clone();
+        async move {
+            Ok(HttpResponse::Ok()
+                .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+                .body(body))
+        }
+    };
+    for prefix in api.options.prefixes() {
+        let path = format!("{prefix}/openapi.json");
+        config.service(resource(&path, vec![(Method::GET, route(api, serve.clone()))]));
+    }
+    if !api.options.docs {
+        return;
+    }
+    // Without this the pages would ask a validator on another host.
+    let pages = Config::from(format!("{}/openapi.json", api.options.base())).validator_url("none");
+    let pages = Arc::new(pages);
+    config.service(resource("/docs", vec![(Method::GET, route(api, redirect_to_pages))]));
+    config.service(resource(
+        "/docs/{file:.*}",
+        vec![(Method::GET, route(api, move |call| show_page(call, Arc::clone(&pages))))],
+    ));
+}
+
+async fn redirect_to_pages(_: Call) -> Answer {
+    // Relative, so that it also works behind a proxy that puts something before the path.
+    Ok(HttpResponse::build(StatusCode::PERMANENT_REDIRECT)
+        .insert_header((LOCATION, "docs/"))
+        .finish())
+}
+
+async fn show_page(call: Call, pages: Arc<Config<'static>>) -> Answer {
+    let file = call.request.match_info().query("file");
+    match utoipa_swagger_ui::serve(file, pages) {
+        Ok(Some(page)) => {
+            let mut response = HttpResponse::Ok();
+            response.insert_header((CONTENT_TYPE, page.content_type));
+            if page.gzpipped {
+                response.insert_header((CONTENT_ENCODING, "gzip"));
+            }
+            Ok(response.body(page.bytes.into_owned()))
+        }
+        Ok(None) => Err(Problem::unknown_route(&call.request)),
+        Err(error) => {
+            tracing::error!("a page of the API's description could not be made: {error}");
+            Err(Problem::new(
+                ProblemKind::Internal,
+                "the page could not be made; the server's log says why",
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dump() {
+        let options = RestOptions {
+            base_path: "/api/tickerq".to_owned(),
+            version: "v1".to_owned(),
+            body_bytes_max: 1,
+            batch_body_bytes_max: 1,
+            docs: true,
+        };
+        std::fs::write("/tmp/rest-openapi.json", text(&options).unwrap()).unwrap();
+    }
+}

@@ -1,0 +1,31 @@
+//! Which part of a list is wanted: `limit`, `offset` and `after`.
+
+use super::parameters::Parameters;
+use crate::domain::id::JobId;
+use crate::storage::query::Page;
+
+/// How many jobs a page has that does not say otherwise.
+const LIMIT_DEFAULT: u32 = 50;
+/// How many jobs a page may have.
+const LIMIT_MAX: u32 = 1_000;
+/// The greatest offset that every storage can count to.
+const OFFSET_MAX: u64 = i64::MAX.unsigned_abs();
+
+/// Reads the page that is wanted.
+pub(super) fn read(parameters: &mut Parameters) -> Page {
+    Page {
+        limit: parameters.read("limit", parse_limit).unwrap_or(LIMIT_DEFAULT),
+        offset: parameters.read("offset", parse_offset).unwrap_or(0),
+        after: parameters.read("after", JobId::parse),
+    }
+}
+
+fn parse_limit(text: &str) -> Result<u32, String> {
+    let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    limit.ok_or_else(|| format!("limit is '{text}'; allowed are whole numbers from 1 to {LIMIT_MAX}"))
+}
+
+fn parse_offset(text: &str) -> Result<u64, String> {
+    let offset = text.parse().ok().filter(|offset| *offset <= OFFSET_MAX);
+    offset.ok_or_else(|| format!("offset is '{text}'; allowed are whole numbers from 0 to {OFFSET_MAX}"))
+}

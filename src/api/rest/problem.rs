@@ -1,0 +1,333 @@
+//! Problems: the one place where errors get a status and a body (RFC 9457, `application/problem+json`).
+
+use std::time::Duration;
+
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use tracing::{error, warn};
+use utoipa::ToSchema;
+
+use crate::service::error::ServiceError;
+
+/// How many wrong fields one problem lists.
+const ERRORS_MAX: usize = 100;
+/// How long a detail may be, in characters: some repeat what the caller has sent.
+const DETAIL_LENGTH_MAX: usize = 600;
+/// When a caller should come back whose queue is full, or who finds storage away.
+const COME_BACK: Duration = Duration::from_secs(5);
+
+/// The kinds of problems. Their codes are part of the API and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ProblemKind {
+    /// The body is no JSON, or the request is broken in another way.
+    Malformed,
+    /// A field, a parameter or a header has a value that is not accepted.
+    Validation,
+    /// There is no such job, queue or route.
+    NotFound,
+    /// The path exists, but not with this method.
+    MethodNotAllowed,
+    /// The job's status does not allow it.
+    Conflict,
+    /// The job is not as the caller believes.
+    PreconditionFailed,
+    /// The body is too large.
+    TooLarge,
+    /// The body is not JSON by its own account.
+    UnsupportedMediaType,
+    /// The idempotency key was used for another request.
+    IdempotencyMismatch,
+    /// The server, or the queue, has too much to do.
+    Busy,
+    /// Storage can't be reached, or the server goes down.
+    Unavailable,
+    /// A mistake of the server.
+    Internal,
+}
+
+impl ProblemKind {
+    /// The last part of the problem's `type`, its status and its title.
+    const fn describe(self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Self::Malformed => ("malformed", StatusCode::BAD_REQUEST, "The request can't be read"),
+            Self::Validation => (
+                "validation",
+                StatusCode::BAD_REQUEST,
+                "The request has a value that is not accepted",
+            ),
+            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "There is no such thing"),
+            Self::MethodNotAllowed => (
+                "method-not-allowed",
+                StatusCode::METHOD_NOT_ALLOWED,
+                "This path does not have this method",
+            ),
+            Self::Conflict => ("conflict", StatusCode::CONFLICT, "The job's state does not allow it"),
+            Self::PreconditionFailed => (
+                "precondition-failed",
+                StatusCode::PRECONDITION_FAILED,
+                "The job has changed",
+            ),
+            Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+            Self::UnsupportedMediaType => (
+                "unsupported-media-type",
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "The body is not JSON",
+            ),
+            Self::IdempotencyMismatch => (
+                "idempotency-mismatch",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "The idempotency key was used for another request",
+            ),
+            Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, "There is too much to do"),
+            Self::Unavailable => (
+                "unavailable",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The server can't do this now",
+            ),
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "The server has failed"),
+        }
+    }
+}
+
+/// What is wrong with one part of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(super) struct PartError {
+    /// Where it is.
+    #[serde(flatten)]
+    pub place: Place,
+    /// What is wrong with it, and what is allowed.
+    #[schema(example = "invalid type: string \"three\", expected a whole number from 0 to 1000")]
+    pub detail: String,
+}
+
+/// A part of a request: exactly one of these members is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Place {
+    /// A field of the body, as a JSON pointer in a URI fragment (RFC 6901).
+    #[schema(example = "#/maxRetries")]
+    Pointer(String),
+    /// A query parameter.
+    #[schema(example = "limit")]
+    Parameter(String),
+    /// A header.
+    #[schema(example = "If-Match")]
+    Header(String),
+    /// A part of the path.
+    #[schema(example = "id")]
+    Path(String),
+}
+
+impl PartError {
+    /// A field of the body; `pointer` as in `/jobs/3/delay`, empty for the body as a whole.
+    pub(super) fn field(pointer: &str, detail: impl Into<String>) -> Self {
+        Self {
+            place: Place::Pointer(format!("#{pointer}")),
+            detail: cut(detail.into()),
+        }
+    }
+
+    /// A query parameter.
+    pub(super) fn parameter(name: &str, detail: impl Into<String>) -> Self {
+        Self {
+            place: Place::Parameter(cut(name.to_owned())),
+            detail: cut(detail.into()),
+        }
+    }
+
+    /// A header.
+    pub(super) fn header(name: &str, detail: impl Into<String>) -> Self {
+        Self {
+            place: Place::Header(name.to_owned()),
+            detail: cut(detail.into()),
+        }
+    }
+
+    /// A part of the path.
+    pub(super) fn path(name: &str, detail: impl Into<String>) -> Self {
+        Self {
+            place: Place::Path(name.to_owned()),
+            detail: cut(detail.into()),
+        }
+    }
+}
+
+/// An error as a caller is told it.
+#[derive(Debug)]
+pub(super) struct Problem(Box<Contents>);
+
+#[derive(Debug)]
+struct Contents {
+    kind: ProblemKind,
+    detail: String,
+    errors: Vec<PartError>,
+    retry_after: Option<Duration>,
+    allow: Option<String>,
+}
+
+/// The body of an error.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemDocument<'a> {
+    /// Which kind of problem it is: stable, for programs.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:tickerq:problem:validation")]
+    kind: String,
+    /// The kind in words.
+    #[schema(example = "The request has a value that is not accepted")]
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 400)]
+    status: u16,
+    /// What is wrong this time, and what is allowed.
+    #[schema(example = "maxRetries is 2000; allowed are 0 to 1000")]
+    detail: &'a str,
+    /// The path that was asked for.
+    #[schema(example = "/api/tickerq/jobs")]
+    instance: &'a str,
+    /// The parts of the request that are wrong; not there when no part is.
+    #[serde(skip_serializing_if = "<[PartError]>::is_empty")]
+    errors: &'a [PartError],
+}
+
+impl Problem {
+    /// A problem of this kind.
+    pub(super) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self(Box::new(Contents {
+            kind,
+            detail: cut(detail.into()),
+            errors: Vec::new(),
+            retry_after: None,
+            allow: None,
+        }))
+    }
+
+    /// One part of the request is not accepted.
+    pub(super) fn of_part(part: PartError) -> Self {
+        let mut problem = Self::new(ProblemKind::Validation, part.detail.clone());
+        problem.0.errors.push(part);
+        problem
+    }
+
+    /// Several parts of the request are not accepted. Not for an empty list.
+    pub(super) fn of_parts(mut parts: Vec<PartError>) -> Self {
+        if let [_] = parts.as_slice()
+            && let Some(part) = parts.pop()
+        {
+            return Self::of_part(part);
+        }
+        let found = parts.len();
+        parts.truncate(ERRORS_MAX);
+        let detail = match found - parts.len() {
+            0 => format!("{found} values are not accepted"),
+            more => format!("{found} values are not accepted; here are the first {ERRORS_MAX}, {more} more follow"),
+        };
+        let mut problem = Self::new(ProblemKind::Validation, detail);
+        problem.0.errors = parts;
+        problem
+    }
+
+    /// There is no such route.
+    pub(super) fn unknown_route(request: &HttpRequest) -> Self {
+        let detail = format!("there is nothing at {}", request.path());
+        Self::new(ProblemKind::NotFound, detail)
+    }
+
+    /// The path has other methods.
+    pub(super) fn method_not_allowed(method: &Method, allow: &str) -> Self {
+        let detail = format!("this path does not have {method}; it has {allow}");
+        let mut problem = Self::new(ProblemKind::MethodNotAllowed, detail);
+        problem.0.allow = Some(allow.to_owned());
+        problem
+    }
+
+    /// The server can't do its work now.
+    pub(super) fn unavailable(detail: impl Into<String>) -> Self {
+        let mut problem = Self::new(ProblemKind::Unavailable, detail);
+        problem.0.retry_after = Some(COME_BACK);
+        problem
+    }
+
+    /// The answer to this request.
+    pub(super) fn answer(&self, request: &HttpRequest) -> HttpResponse {
+        let Contents {
+            kind,
+            detail,
+            errors,
+            retry_after,
+            allow,
+        } = &*self.0;
+        let (code, status, title) = kind.describe();
+        let document = ProblemDocument {
+            kind: format!("urn:tickerq:problem:{code}"),
+            title,
+            status: status.as_u16(),
+            detail,
+            instance: request.path(),
+            errors,
+        };
+        let mut response = HttpResponse::build(status);
+        response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
+        if let Some(wait) = retry_after {
+            response.insert_header((RETRY_AFTER, wait.as_secs().max(1)));
+        }
+        if let Some(allow) = allow {
+            response.insert_header((ALLOW, allow.as_str()));
+        }
+        // Strings and numbers always become JSON.
+        response.body(serde_json::to_vec(&document).unwrap_or_default())
+    }
+
+    /// A service's error; `pointer_of` tells where a field of the request is, given its name and its place in a batch.
+    pub(super) fn of_service(error: ServiceError, pointer_of: impl FnOnce(&str, Option<usize>) -> String) -> Self {
+        if let ServiceError::Invalid { field, index, detail } = error {
+            return Self::of_part(PartError::field(&pointer_of(field, index), detail));
+        }
+        let detail = error.to_string();
+        let (kind, retry_after) = match error {
+            ServiceError::Invalid { .. } => (ProblemKind::Validation, None),
+            ServiceError::NoSuchJob { .. } | ServiceError::NoSuchQueue { .. } => (ProblemKind::NotFound, None),
+            ServiceError::Refused(_) | ServiceError::Contended | ServiceError::UniqueKeyTaken { .. } => {
+                (ProblemKind::Conflict, None)
+            }
+            ServiceError::PreconditionFailed { .. } => (ProblemKind::PreconditionFailed, None),
+            ServiceError::IdempotencyMismatch => (ProblemKind::IdempotencyMismatch, None),
+            ServiceError::QueueFull { .. } => (ProblemKind::Busy, Some(COME_BACK)),
+            ServiceError::Busy { retry_after } => (ProblemKind::Busy, Some(retry_after)),
+            ServiceError::Unavailable { reason } => {
+                warn!("storage is unavailable: {reason}");
+                (ProblemKind::Unavailable, Some(COME_BACK))
+            }
+            ServiceError::Internal { reason } => {
+                error!("a request has failed: {reason}");
+                (ProblemKind::Internal, None)
+            }
+        };
+        let mut problem = Self::new(kind, detail);
+        problem.0.retry_after = retry_after;
+        problem
+    }
+}
+
+impl From<ServiceError> for Problem {
+    fn from(error: ServiceError) -> Self {
+        Self::of_service(error, |field, _| format!("/{field}"))
+    }
+}
+
+impl From<PartError> for Problem {
+    fn from(part: PartError) -> Self {
+        Self::of_part(part)
+    }
+}
+
+/// Cuts what may repeat a caller's words to a readable length.
+fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(DETAIL_LENGTH_MAX) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}

@@ -1,0 +1,257 @@
+//! `/queues`: seeing, pausing, resuming and clearing queues.
+
+use std::rc::Rc;
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::ServiceConfig;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::RestApi;
+use super::call::{Answer, Call, json, resource, route};
+use super::problem::PartError;
+use crate::domain::queue::{StatusCounts, Throughput};
+use crate::service::queues::{Cleared, QueueView};
+
+/// Adds the routes of queues.
+pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
+    config.service(resource(
+        &format!("{prefix}/queues"),
+        vec![(Method::GET, route(api, list_queues))],
+    ));
+    config.service(resource(
+        &format!("{prefix}/queues/{{name}}"),
+        vec![(Method::GET, route(api, get_queue))],
+    ));
+    config.service(resource(
+        &format!("{prefix}/queues/{{name}}/pause"),
+        vec![(Method::POST, route(api, pause_queue))],
+    ));
+    config.service(resource(
+        &format!("{prefix}/queues/{{name}}/resume"),
+        vec![(Method::POST, route(api, resume_queue))],
+    ));
+    config.service(resource(
+        &format!("{prefix}/queues/{{name}}/clear"),
+        vec![(Method::POST, route(api, clear_queue))],
+    ));
+}
+
+/// A queue.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Queue)]
+pub(super) struct QueueDocument {
+    /// Its name.
+    #[schema(example = "default")]
+    name: String,
+    /// `running`, or `paused`: it starts no jobs.
+    #[schema(example = "running")]
+    status: &'static str,
+    /// Jobs that wait for a worker, for their time, or for a retry.
+    #[schema(example = 25)]
+    pending_jobs: u64,
+    /// Jobs that are being run.
+    #[schema(example = 5)]
+    running_jobs: u64,
+    /// Jobs that have succeeded and are still kept.
+    #[schema(example = 1250)]
+    completed_jobs: u64,
+    /// Jobs that have failed for good and are still kept.
+    #[schema(example = 12)]
+    failed_jobs: u64,
+    /// Jobs that were cancelled and are still kept.
+    #[schema(example = 3)]
+    cancelled_jobs: u64,
+    /// How many workers it has on each server.
+    #[schema(example = 10)]
+    workers: u32,
+    /// What it has completed lately.
+    throughput: ThroughputDocument,
+}
+
+/// How many jobs were completed lately.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Throughput)]
+pub(super) struct ThroughputDocument {
+    /// In the last 60 seconds.
+    #[schema(example = 15)]
+    jobs_per_minute: u64,
+    /// In the last hour.
+    #[schema(example = 930)]
+    jobs_per_hour: u64,
+}
+
+impl From<QueueView> for QueueDocument {
+    fn from(view: QueueView) -> Self {
+        let QueueView {
+            name,
+            is_paused,
+            counts,
+            throughput,
+            workers,
+        } = view;
+        let StatusCounts {
+            pending,
+            running,
+            completed,
+            failed,
+            cancelled,
+        } = counts;
+        let Throughput { last_minute, last_hour } = throughput;
+        Self {
+            name: name.to_string(),
+            status: if is_paused { "paused" } else { "running" },
+            pending_jobs: pending,
+            running_jobs: running,
+            completed_jobs: completed,
+            failed_jobs: failed,
+            cancelled_jobs: cancelled,
+            workers,
+            throughput: ThroughputDocument {
+                jobs_per_minute: last_minute,
+                jobs_per_hour: last_hour,
+            },
+        }
+    }
+}
+
+/// All queues.
+#[derive(Serialize, ToSchema)]
+pub(super) struct QueueList {
+    /// The queues, by name.
+    queues: Vec<QueueDocument>,
+}
+
+/// Which jobs of a queue are to be removed. If neither field is given, the pending ones are; if one of them is given, the
+/// other is false.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ClearRequest {
+    /// Whether those that are pending.
+    #[schema(example = true)]
+    clear_pending: Option<bool>,
+    /// Whether those that have failed.
+    #[schema(example = false)]
+    clear_failed: Option<bool>,
+}
+
+/// A queue after it was cleared, and how many jobs were removed.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ClearedQueue {
+    /// The queue.
+    #[serde(flatten)]
+    queue: QueueDocument,
+    /// How many pending jobs were removed.
+    #[schema(example = 25)]
+    cleared_pending: u64,
+    /// How many failed jobs were removed.
+    #[schema(example = 0)]
+    cleared_failed: u64,
+}
+
+/// Lists the queues.
+#[utoipa::path(
+    get,
+    path = "/queues",
+    tag = "queues",
+    responses((status = 200, description = "All queues, by name", body = QueueList))
+)]
+pub(super) async fn list_queues(call: Call) -> Answer {
+    let views = call.api.queues.list().await?;
+    let queues = views.into_iter().map(QueueDocument::from).collect();
+    json(StatusCode::OK, &QueueList { queues })
+}
+
+/// Reads a queue.
+#[utoipa::path(
+    get,
+    path = "/queues/{name}",
+    tag = "queues",
+    params(("name" = String, Path, description = "The queue's name", example = "default")),
+    responses(
+        (status = 200, description = "The queue", body = QueueDocument),
+        (status = 404, description = "There is no such queue"),
+    )
+)]
+pub(super) async fn get_queue(call: Call) -> Answer {
+    let view = call.api.queues.get(&call.queue_name()?).await?;
+    json(StatusCode::OK, &QueueDocument::from(view))
+}
+
+/// Has a queue start no more jobs; what runs goes on.
+#[utoipa::path(
+    post,
+    path = "/queues/{name}/pause",
+    tag = "queues",
+    params(("name" = String, Path, description = "The queue's name", example = "default")),
+    responses(
+        (status = 200, description = "The queue, paused", body = QueueDocument),
+        (status = 404, description = "There is no such queue"),
+    )
+)]
+pub(super) async fn pause_queue(mut call: Call) -> Answer {
+    let name = call.queue_name()?;
+    call.no_fields().await?;
+    let view = call.api.queues.pause(&name).await?;
+    json(StatusCode::OK, &QueueDocument::from(view))
+}
+
+/// Has a queue start jobs again.
+#[utoipa::path(
+    post,
+    path = "/queues/{name}/resume",
+    tag = "queues",
+    params(("name" = String, Path, description = "The queue's name", example = "default")),
+    responses(
+        (status = 200, description = "The queue, running", body = QueueDocument),
+        (status = 404, description = "There is no such queue"),
+    )
+)]
+pub(super) async fn resume_queue(mut call: Call) -> Answer {
+    let name = call.queue_name()?;
+    call.no_fields().await?;
+    let view = call.api.queues.resume(&name).await?;
+    json(StatusCode::OK, &QueueDocument::from(view))
+}
+
+/// Removes a queue's pending jobs, its failed ones, or both.
+#[utoipa::path(
+    post,
+    path = "/queues/{name}/clear",
+    tag = "queues",
+    params(("name" = String, Path, description = "The queue's name", example = "default")),
+    request_body(content = Option<ClearRequest>),
+    responses(
+        (status = 200, description = "The queue, and how many jobs were removed", body = ClearedQueue),
+        (status = 404, description = "There is no such queue"),
+    )
+)]
+pub(super) async fn clear_queue(mut call: Call) -> Answer {
+    let name = call.queue_name()?;
+    let (clear_pending, clear_failed) = match call.optional_body().await? {
+        ClearRequest {
+            clear_pending: None,
+            clear_failed: None,
+        } => (true, false),
+        ClearRequest {
+            clear_pending,
+            clear_failed,
+        } => (clear_pending.unwrap_or(false), clear_failed.unwrap_or(false)),
+    };
+    if !clear_pending && !clear_failed {
+        let detail =
+            "clearPending and clearFailed are both false, so there is nothing to clear; set one of them to true";
+        return Err(PartError::field("/clearPending", detail).into());
+    }
+    let Cleared { pending, failed } = call.api.queues.clear(&name, clear_pending, clear_failed).await?;
+    let queue = call.api.queues.get(&name).await?.into();
+    let cleared = ClearedQueue {
+        queue,
+        cleared_pending: pending,
+        cleared_failed: failed,
+    };
+    json(StatusCode::OK, &cleared)
+}

@@ -1,0 +1,248 @@
+//! The values that stand in JSON: how they are read, with errors that say what is allowed, and how they are written.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use chrono::{DateTime, Utc};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::ser::{Error as _, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::domain::id::JobId;
+use crate::domain::json::Json;
+use crate::domain::name::{JobName, JobType, QueueName, UniqueKey};
+use crate::domain::priority::Priority;
+use crate::domain::time_span::TimeSpan;
+use crate::domain::timestamp;
+use crate::service::rules::MAX_RETRIES_MAX;
+
+/// A JSON object, and nothing else: a derived structure alone would also take an array with its fields in their order.
+#[derive(Debug, PartialEq)]
+pub(super) struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+/// A value of the domain that stands in JSON as text.
+pub(super) trait FromText: Sized {
+    /// What is expected, for the caller who gave something else.
+    const EXPECTED: &'static str;
+
+    /// Reads it, or says what is wrong with it.
+    fn from_text(text: &str) -> Result<Self, String>;
+}
+
+macro_rules! from_text {
+    ($type:ty, $expected:literal, $parse:expr) => {
+        impl FromText for $type {
+            const EXPECTED: &'static str = $expected;
+
+            fn from_text(text: &str) -> Result<Self, String> {
+                $parse(text).map_err(|error| error.to_string())
+            }
+        }
+    };
+}
+
+from_text!(JobType, "the name of a job type", JobType::parse);
+from_text!(JobName, "a name", JobName::parse);
+from_text!(QueueName, "the name of a queue", QueueName::parse);
+from_text!(UniqueKey, "a unique key", UniqueKey::parse);
+from_text!(TimeSpan, "a duration such as \"00:05:00\" or \"PT5M\"", TimeSpan::parse);
+from_text!(DateTime<Utc>, "a time such as \"2026-01-31T12:00:00Z\"", parse_time);
+
+/// Reads an RFC 3339 time, to the microsecond.
+pub(super) fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .ok()
+        .and_then(|time| DateTime::from_timestamp_micros(time.timestamp_micros()))
+        .ok_or_else(|| {
+            let given: String = text.chars().take(64).collect();
+            format!(
+                "'{given}' is not a time; write RFC 3339 with an offset, such as 2026-01-31T12:00:00Z or \
+                 2026-01-31T13:00:00+01:00"
+            )
+        })
+}
+
+/// A value that was read from text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Parsed<T>(pub T);
+
+impl<'de, T: FromText> Deserialize<'de> for Parsed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor<T>(PhantomData<T>);
+
+        impl<T: FromText> Visitor<'_> for TextVisitor<T> {
+            type Value = Parsed<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(T::EXPECTED)
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                T::from_text(text).map(Parsed).map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(TextVisitor(PhantomData))
+    }
+}
+
+/// A priority: its word, or its number in .NET's enum.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct PriorityValue(pub Priority);
+
+impl<'de> Deserialize<'de> for PriorityValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PriorityVisitor;
+
+        impl Visitor<'_> for PriorityVisitor {
+            type Value = PriorityValue;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("low, normal, high or critical, or a number from 0 (low) to 3 (critical)")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                let wrong = |_| E::invalid_value(Unexpected::Str(text), &self);
+                Priority::parse(text).map(PriorityValue).map_err(wrong)
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
+                let wrong = |_| E::invalid_value(Unexpected::Signed(number), &self);
+                Priority::from_code(number).map(PriorityValue).map_err(wrong)
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+                let wrong = || E::invalid_value(Unexpected::Unsigned(number), &self);
+                let code = i64::try_from(number)
+                    .ok()
+                    .and_then(|code| Priority::from_code(code).ok());
+                code.map(PriorityValue).ok_or_else(wrong)
+            }
+        }
+
+        deserializer.deserialize_any(PriorityVisitor)
+    }
+}
+
+/// How many retries.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct RetryCount(pub u32);
+
+impl<'de> Deserialize<'de> for RetryCount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CountVisitor;
+
+        impl Visitor<'_> for CountVisitor {
+            type Value = RetryCount;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a whole number from 0 to {MAX_RETRIES_MAX}")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+                let wrong = |_| E::invalid_value(Unexpected::Unsigned(number), &self);
+                u32::try_from(number).map(RetryCount).map_err(wrong)
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
+                Err(E::invalid_value(Unexpected::Signed(number), &self))
+            }
+        }
+
+        deserializer.deserialize_any(CountVisitor)
+    }
+}
+
+/// A job's id, as it is written.
+pub(super) struct Id(pub JobId);
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_uuid().as_hyphenated().encode_lower(&mut [0; 36]))
+    }
+}
+
+/// A time, as it is written.
+pub(super) struct Time(pub DateTime<Utc>);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&timestamp::to_text(self.0))
+    }
+}
+
+/// A duration, as it is written.
+pub(super) struct Span(pub TimeSpan);
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// JSON that is passed on as it came.
+pub(super) struct Raw<'a>(pub &'a Json);
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(self.0.as_str()).map_err(S::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+/// How many elements of an array are kept at the most: more than any server allows, so that a body of a million tiny
+/// elements does not take many times its size.
+const ITEMS_MAX: usize = 100_000;
+
+/// The elements of an array, each as its text.
+pub(super) struct Items<'a>(pub Vec<&'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ItemsVisitor;
+
+        impl<'de> Visitor<'de> for ItemsVisitor {
+            type Value = Vec<&'de RawValue>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = elements.next_element()? {
+                    if items.len() == ITEMS_MAX {
+                        return Err(de::Error::custom(format!(
+                            "the array has more than {ITEMS_MAX} elements"
+                        )));
+                    }
+                    items.push(item);
+                }
+                Ok(items)
+            }
+        }
+
+        deserializer.deserialize_seq(ItemsVisitor).map(Items)
+    }
+}

@@ -1,0 +1,32 @@
+//! `tickerq config`: checks or shows the configuration.
+
+use clap::Subcommand;
+
+use super::error::CliError;
+use super::output::Output;
+use super::settings::ServerSettings;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Say whether the server would start with this configuration, or everything that is wrong with it.
+    #[command(after_help = "Examples:
+  tickerq config check
+  tickerq config check --config /etc/tickerq.toml
+  TICKERQ_DATABASE__URL=postgres://localhost/jobs tickerq config check")]
+    Check(ServerSettings),
+    /// Print the whole configuration as TOML: secrets hidden, and where each value was written.
+    #[command(after_help = "Examples:
+  tickerq config show
+  tickerq config show --config /etc/tickerq.toml | grep TICKERQ_     # what the environment changes")]
+    Show(ServerSettings),
+}
+
+pub(super) fn run(command: ConfigCommand, output: &mut Output) -> Result<(), CliError> {
+    match command {
+        ConfigCommand::Check(settings) => {
+            settings.load()?;
+            output.line(&format!("{}: ok", settings.describe()))
+        }
+        ConfigCommand::Show(settings) => output.bytes(settings.load()?.to_toml().as_bytes()),
+    }
+}

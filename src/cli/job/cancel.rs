@@ -1,0 +1,24 @@
+//! `tickerq job cancel`.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{IdArgument, Session};
+use crate::cli::error::CliError;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tickerq job cancel 01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
+pub(super) struct CancelArguments {
+    #[command(flatten)]
+    job: IdArgument,
+}
+
+#[derive(Serialize)]
+struct NoFields {}
+
+pub(super) async fn run(arguments: &CancelArguments, session: &mut Session<'_>) -> Result<(), CliError> {
+    let id = arguments.job.id.to_string();
+    let answer = session.client.post(&["jobs", &id, "cancel"], &NoFields {}).await?;
+    session.print_change(&answer, "asked to cancel")
+}

@@ -1,0 +1,162 @@
+//! `tickerq job create`.
+
+use std::io::Read;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use clap::Args;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::Session;
+use super::wait::WaitArguments;
+use crate::cli::error::CliError;
+use crate::domain::name::{JobName, JobType, QueueName, UniqueKey};
+use crate::domain::time_span::TimeSpan;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tickerq job create EmailNotificationJob --parameters '{\"to\": \"ann@example.com\"}'
+  tickerq job create Report --parameters @report.json --queue reports --priority high
+  tickerq job create Report --delay 00:05:00 --max-retries 0
+  make-parameters | tickerq job create Import --parameters - --wait")]
+pub(super) struct CreateArguments {
+    /// The job's type: which handler runs it.
+    #[arg(value_name = "TYPE", value_parser = JobType::parse)]
+    job_type: JobType,
+    /// What the handler is given: JSON, @FILE, or - for standard input.
+    #[arg(short, long, value_name = "JSON", allow_hyphen_values = true)]
+    parameters: Option<String>,
+    /// What people call the job; its type unless given.
+    #[arg(long, value_parser = JobName::parse)]
+    name: Option<JobName>,
+    /// The queue that it waits in.
+    #[arg(long, value_parser = QueueName::parse)]
+    queue: Option<QueueName>,
+    /// How urgent it is.
+    #[arg(long, value_parser = super::print::PRIORITIES, ignore_case = true)]
+    priority: Option<String>,
+    /// How long it waits first, such as 00:05:00 or PT5M.
+    #[arg(long, value_name = "DURATION", value_parser = TimeSpan::parse, conflicts_with = "run_at")]
+    delay: Option<TimeSpan>,
+    /// When it may run, such as 2030-01-31T08:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    run_at: Option<DateTime<Utc>>,
+    /// How many retries it may have.
+    #[arg(long, value_name = "NUMBER")]
+    max_retries: Option<u32>,
+    /// How long one attempt may take.
+    #[arg(long, value_name = "DURATION", value_parser = TimeSpan::parse)]
+    timeout: Option<TimeSpan>,
+    /// While a job with this key is unfinished, no second one is created.
+    #[arg(long, value_name = "KEY", value_parser = UniqueKey::parse)]
+    unique_key: Option<UniqueKey>,
+    #[command(flatten)]
+    wait: WaitArguments,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CreateRequest {
+    #[serde(rename = "type")]
+    job_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delay: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_retries: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unique_key: Option<String>,
+}
+
+pub(super) async fn run(arguments: CreateArguments, session: &mut Session<'_>) -> Result<(), CliError> {
+    let CreateArguments {
+        job_type,
+        parameters,
+        name,
+        queue,
+        priority,
+        delay,
+        run_at,
+        max_retries,
+        timeout,
+        unique_key,
+        wait,
+    } = arguments;
+    let request = CreateRequest {
+        job_type: job_type.to_string(),
+        parameters: parameters.as_deref().map(read_parameters).transpose()?,
+        name: name.map(|name| name.to_string()),
+        queue: queue.map(|queue| queue.to_string()),
+        priority: priority.map(|priority| priority.to_ascii_lowercase()),
+        delay: delay.map(|delay| delay.to_string()),
+        run_at: run_at.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+        max_retries,
+        timeout: timeout.map(|timeout| timeout.to_string()),
+        unique_key: unique_key.map(|key| key.to_string()),
+    };
+    let answer = session.client.post(&["jobs"], &request).await?;
+    wait.finish(session, &answer, "created").await
+}
+
+/// A time with its zone.
+fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.to_utc())
+        .map_err(|_| "a time is written like 2030-01-31T08:00:00Z or 2030-01-31T08:00:00+01:00".to_owned())
+}
+
+/// The JSON itself, or that of a file or of standard input, byte for byte.
+fn read_parameters(argument: &str) -> Result<Box<RawValue>, CliError> {
+    let (place, text) = match argument.strip_prefix('@') {
+        Some(file) => (file, std::fs::read_to_string(file)),
+        None if argument == "-" => {
+            let mut text = String::new();
+            (
+                "standard input",
+                std::io::stdin().lock().read_to_string(&mut text).map(|_| text),
+            )
+        }
+        None => ("the argument", Ok(argument.to_owned())),
+    };
+    let text = text.map_err(|error| CliError::Usage(format!("--parameters: cannot read {place}: {error}")))?;
+    serde_json::from_str(&text).map_err(|error| CliError::Usage(format!("--parameters: {place} is not JSON: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{parse_time, read_parameters};
+
+    #[test]
+    fn parameters_are_passed_on_as_they_were_written() {
+        let json = r#"{"b": 1.10, "a": 12345678901234567890123}"#;
+        assert_eq!(read_parameters(json).unwrap().get(), json);
+        let error = read_parameters("{a: 1}").unwrap_err().to_string();
+        assert!(
+            error.starts_with("--parameters: the argument is not JSON: key must be a string"),
+            "{error}"
+        );
+        let error = read_parameters("@no/such/file").unwrap_err().to_string();
+        assert!(error.starts_with("--parameters: cannot read no/such/file: "), "{error}");
+    }
+
+    #[test]
+    fn a_time_needs_its_zone() {
+        assert_eq!(
+            parse_time("2030-01-31T08:00:00+01:00").unwrap().to_rfc3339(),
+            "2030-01-31T07:00:00+00:00"
+        );
+        assert!(parse_time("2030-01-31T08:00:00").is_err());
+        assert!(parse_time("tomorrow").is_err());
+    }
+}

@@ -1,0 +1,78 @@
+//! `tickerq job list`.
+
+use clap::Args;
+
+use super::{Session, print};
+use crate::cli::error::CliError;
+use crate::domain::name::{JobType, QueueName};
+use crate::domain::status::JobStatus;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tickerq job list
+  tickerq job list --status failed,cancelled --queue mail --from 2030-01-01
+  tickerq job list --type EmailNotificationJob --limit 1000 --json")]
+pub(super) struct ListArguments {
+    /// Only these statuses: pending, running, completed, failed, cancelled.
+    #[arg(long, value_delimiter = ',', value_parser = JobStatus::parse)]
+    status: Vec<JobStatus>,
+    /// Only jobs of this type.
+    #[arg(long = "type", value_name = "TYPE", value_parser = JobType::parse)]
+    job_type: Option<JobType>,
+    /// Only jobs of this queue.
+    #[arg(long, value_parser = QueueName::parse)]
+    queue: Option<QueueName>,
+    /// Only jobs of this priority.
+    #[arg(long, value_parser = print::PRIORITIES, ignore_case = true)]
+    priority: Option<String>,
+    /// Only jobs with this text in their name or type.
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    /// Only jobs created at this time or later: a date, or a time such as 2030-01-31T08:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Only jobs created at this time or earlier; a date means its end.
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// How many jobs.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+    /// How many jobs to pass over.
+    #[arg(long, default_value_t = 0)]
+    offset: u64,
+}
+
+pub(super) async fn run(arguments: &ListArguments, session: &mut Session<'_>) -> Result<(), CliError> {
+    let ListArguments {
+        status,
+        job_type,
+        queue,
+        priority,
+        search,
+        from,
+        to,
+        limit,
+        offset,
+    } = arguments;
+    let statuses: Vec<&str> = status.iter().map(|status| status.as_str()).collect();
+    let filters = [
+        ("status", Some(statuses.join(",")).filter(|text| !text.is_empty())),
+        ("type", job_type.as_ref().map(ToString::to_string)),
+        ("queue", queue.as_ref().map(ToString::to_string)),
+        ("priority", priority.as_ref().map(|word| word.to_ascii_lowercase())),
+        ("search", search.clone()),
+        ("from", from.clone()),
+        ("to", to.clone()),
+        ("limit", Some(limit.to_string())),
+        ("offset", Some(offset.to_string()).filter(|_| *offset > 0)),
+    ];
+    let query: Vec<(&str, String)> = filters
+        .into_iter()
+        .filter_map(|(name, value)| value.map(|value| (name, value)))
+        .collect();
+    let answer = session.client.get(&["jobs"], &query).await?;
+    if session.as_json {
+        return session.output.line(answer.text.trim_end());
+    }
+    print::list(&answer.read()?, *offset, session.output)
+}

@@ -1,0 +1,92 @@
+//! `tickerq job`: jobs of a running server.
+
+mod cancel;
+mod create;
+mod execute;
+mod list;
+mod print;
+mod retry;
+mod show;
+mod wait;
+
+use clap::{Args, Subcommand};
+
+use super::client::{self, Answer, Client, ClientArguments};
+use super::error::CliError;
+use super::output::Output;
+use super::wire::Job;
+use crate::domain::id::JobId;
+
+#[derive(Debug, Args)]
+pub(super) struct JobArguments {
+    #[command(subcommand)]
+    command: JobCommand,
+    #[command(flatten, next_help_heading = "Server")]
+    client: ClientArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum JobCommand {
+    /// Create a job.
+    Create(create::CreateArguments),
+    /// List jobs, the newest first.
+    List(list::ListArguments),
+    /// Show everything that is known of a job.
+    Show(show::ShowArguments),
+    /// Cancel a pending job, or tell a running one to stop.
+    Cancel(cancel::CancelArguments),
+    /// Let a failed or cancelled job run again.
+    Retry(retry::RetryArguments),
+    /// Run a pending job now, or a finished one again.
+    Execute(execute::ExecuteArguments),
+}
+
+/// The argument of the subcommands that are about one job.
+#[derive(Debug, Args)]
+struct IdArgument {
+    /// The job's id.
+    #[arg(value_parser = JobId::parse)]
+    id: JobId,
+}
+
+/// What a subcommand has to work with.
+struct Session<'a> {
+    client: Client,
+    as_json: bool,
+    output: &'a mut Output,
+}
+
+pub(super) fn run(arguments: JobArguments, output: &mut Output) -> Result<(), CliError> {
+    let JobArguments { command, client } = arguments;
+    let mut session = Session {
+        as_json: client.json,
+        client: Client::new(&client)?,
+        output,
+    };
+    client::block_on(async {
+        match command {
+            JobCommand::Create(arguments) => create::run(arguments, &mut session).await,
+            JobCommand::List(arguments) => list::run(&arguments, &mut session).await,
+            JobCommand::Show(arguments) => show::run(&arguments, &mut session).await,
+            JobCommand::Cancel(arguments) => cancel::run(&arguments, &mut session).await,
+            JobCommand::Retry(arguments) => retry::run(&arguments, &mut session).await,
+            JobCommand::Execute(arguments) => execute::run(&arguments, &mut session).await,
+        }
+    })
+}
+
+impl Session<'_> {
+    /// Prints what became of a job: in a line for people, whole for programs.
+    fn print_change(&mut self, answer: &Answer, done: &str) -> Result<(), CliError> {
+        if self.as_json {
+            return self.output.line(answer.text.trim_end());
+        }
+        let job: Job = answer.read()?;
+        self.output.line(&format!(
+            "{done} {} ({}), {}",
+            job.id,
+            job.job_type,
+            print::standing(&job)
+        ))
+    }
+}

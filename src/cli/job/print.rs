@@ -1,0 +1,142 @@
+//! Jobs for people.
+
+use crate::cli::error::CliError;
+use crate::cli::output::Output;
+use crate::cli::table::Table;
+use crate::cli::wire::{Attempt, Job, JobList};
+
+/// The words for priorities.
+pub(super) const PRIORITIES: [&str; 4] = ["low", "normal", "high", "critical"];
+
+/// How much of a text without limits is shown in a table.
+const CELL_LENGTH_MAX: usize = 60;
+
+/// Where a job stands, in words.
+pub(super) fn standing(job: &Job) -> String {
+    match &job.queue {
+        Some(queue) => format!("{} in queue {queue}", job.status),
+        None => job.status.clone(),
+    }
+}
+
+/// A page of jobs as a table.
+pub(super) fn list(list: &JobList, offset: u64, output: &mut Output) -> Result<(), CliError> {
+    let JobList {
+        jobs,
+        total_count,
+        has_more,
+    } = list;
+    if jobs.is_empty() {
+        return output.line("no jobs");
+    }
+    let mut table = Table::new(&[
+        "ID", "TYPE", "STATUS", "QUEUE", "PRIORITY", "CREATED", "DURATION", "RETRIES", "ERROR",
+    ]);
+    for job in jobs {
+        table.push([
+            job.id.clone(),
+            cell(Some(&job.job_type)),
+            job.status.clone(),
+            cell(job.queue.as_deref()),
+            cell(job.priority.as_deref()),
+            cell(job.created_at.as_deref()),
+            cell(job.duration.as_deref()),
+            format!("{}/{}", job.retry_count, job.max_retries),
+            // A job that failed once and then completed keeps its error.
+            cell(job.error.as_deref().filter(|_| job.status != "completed")),
+        ]);
+    }
+    table.lines("").iter().try_for_each(|line| output.line(line))?;
+    let shown = u64::try_from(jobs.len()).unwrap_or(u64::MAX);
+    if *has_more {
+        let next = offset.saturating_add(shown);
+        output.line(&format!("{shown} of {total_count} jobs; more with --offset {next}"))
+    } else {
+        output.line(&format!("{shown} of {total_count} jobs"))
+    }
+}
+
+/// Everything that is known of a job.
+pub(super) fn details(job: &Job, output: &mut Output) -> Result<(), CliError> {
+    let retries = format!("{} of {}", job.retry_count, job.max_retries);
+    let fields = [
+        ("id", Some(job.id.as_str())),
+        ("type", Some(job.job_type.as_str())),
+        ("name", job.name.as_deref()),
+        ("status", Some(job.status.as_str())),
+        ("queue", job.queue.as_deref()),
+        ("priority", job.priority.as_deref()),
+        ("created", job.created_at.as_deref()),
+        ("run at", job.run_at.as_deref()),
+        ("started", job.executed_at.as_deref()),
+        ("finished", job.completed_at.as_deref()),
+        ("duration", job.duration.as_deref()),
+        ("timeout", job.timeout.as_deref()),
+        ("retries", Some(retries.as_str())),
+        ("unique key", job.unique_key.as_deref()),
+        ("error", job.error.as_deref()),
+    ];
+    for (name, value) in fields {
+        if let Some(value) = value {
+            output.line(&format!("{name:<11} {value}"))?;
+        }
+    }
+    let blocks = [
+        ("error detail", job.error_detail.clone()),
+        (
+            "parameters",
+            job.parameters.as_deref().map(|json| json.get().to_owned()),
+        ),
+        ("result", job.result.as_deref().map(|json| json.get().to_owned())),
+    ];
+    for (name, text) in blocks {
+        if let Some(text) = text {
+            output.line(name)?;
+            text.lines().try_for_each(|line| output.line(&format!("  {line}")))?;
+        }
+    }
+    if job.execution_history.is_empty() {
+        return Ok(());
+    }
+    output.line("attempts")?;
+    history(&job.execution_history, output)
+}
+
+fn history(attempts: &[Attempt], output: &mut Output) -> Result<(), CliError> {
+    let mut table = Table::new(&["#", "STATUS", "STARTED", "DURATION", "ERROR"]);
+    for attempt in attempts {
+        table.push([
+            attempt.attempt.to_string(),
+            attempt.status.clone(),
+            cell(attempt.started_at.as_deref()),
+            cell(attempt.duration.as_deref()),
+            cell(attempt.error.as_deref()),
+        ]);
+    }
+    table.lines("  ").iter().try_for_each(|line| output.line(line))
+}
+
+/// A text in one short line.
+fn cell(text: Option<&str>) -> String {
+    let text = text.unwrap_or_default();
+    let line = text.lines().next().unwrap_or_default();
+    let short: String = line.chars().take(CELL_LENGTH_MAX).collect();
+    if short.len() < text.len() {
+        format!("{short}…")
+    } else {
+        short
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cell;
+
+    #[test]
+    fn a_cell_is_one_short_line() {
+        assert_eq!(cell(None), "");
+        assert_eq!(cell(Some("a\nb")), "a…");
+        assert_eq!(cell(Some(&"ä".repeat(61))), format!("{}…", "ä".repeat(60)));
+        assert_eq!(cell(Some(&"ä".repeat(60))), "ä".repeat(60));
+    }
+}

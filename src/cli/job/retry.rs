@@ -1,0 +1,44 @@
+//! `tickerq job retry`.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::wait::WaitArguments;
+use super::{IdArgument, Session};
+use crate::cli::error::CliError;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tickerq job retry 01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55
+  tickerq job retry 01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55 --reset-retry-count --wait")]
+pub(super) struct RetryArguments {
+    #[command(flatten)]
+    job: IdArgument,
+    /// Start the count of its retries anew.
+    #[arg(long)]
+    reset_retry_count: bool,
+    #[command(flatten)]
+    wait: WaitArguments,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RetryRequest {
+    reset_retry_count: bool,
+}
+
+pub(super) async fn run(arguments: &RetryArguments, session: &mut Session<'_>) -> Result<(), CliError> {
+    let RetryArguments {
+        job: IdArgument { id },
+        reset_retry_count,
+        wait,
+    } = arguments;
+    let request = RetryRequest {
+        reset_retry_count: *reset_retry_count,
+    };
+    let answer = session
+        .client
+        .post(&["jobs", &id.to_string(), "retry"], &request)
+        .await?;
+    wait.finish(session, &answer, "retrying").await
+}

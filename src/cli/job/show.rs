@@ -1,0 +1,24 @@
+//! `tickerq job show`.
+
+use clap::Args;
+
+use super::{IdArgument, Session, print};
+use crate::cli::error::CliError;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tickerq job show 01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55
+  tickerq job show 01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55 --json | jq .result")]
+pub(super) struct ShowArguments {
+    #[command(flatten)]
+    job: IdArgument,
+}
+
+pub(super) async fn run(arguments: &ShowArguments, session: &mut Session<'_>) -> Result<(), CliError> {
+    let id = arguments.job.id.to_string();
+    let answer = session.client.get(&["jobs", &id], &[]).await?;
+    if session.as_json {
+        return session.output.line(answer.text.trim_end());
+    }
+    print::details(&answer.read()?, session.output)
+}

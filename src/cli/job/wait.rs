@@ -1,0 +1,77 @@
+//! `--wait`: stays until a job has finished.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{Session, print};
+use crate::cli::client::Answer;
+use crate::cli::error::CliError;
+use crate::cli::wire::Job;
+use crate::domain::time_span::TimeSpan;
+
+/// The first pause between two questions; each further one is longer.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Args)]
+pub(super) struct WaitArguments {
+    /// Wait until the job has finished; the exit code is 1 unless it completed.
+    #[arg(long)]
+    wait: bool,
+    /// How long to wait; for as long as it takes unless given.
+    #[arg(long, value_name = "DURATION", value_parser = TimeSpan::parse, requires = "wait")]
+    wait_timeout: Option<TimeSpan>,
+}
+
+impl WaitArguments {
+    /// Prints what was done to the job in `answer`, waits for its end if that was asked for, and prints that.
+    pub(super) async fn finish(&self, session: &mut Session<'_>, answer: &Answer, done: &str) -> Result<(), CliError> {
+        if !self.wait {
+            return session.print_change(answer, done);
+        }
+        let job: Job = answer.read()?;
+        if !session.as_json {
+            session.print_change(answer, done)?;
+            session.output.flush()?;
+        }
+        let (job, answer) = match self.wait_timeout {
+            None => wait_for(session, &job.id).await?,
+            Some(limit) => tokio::time::timeout(limit.to_std(), wait_for(session, &job.id))
+                .await
+                .map_err(|_| CliError::NotCompleted {
+                    id: job.id.clone(),
+                    ended: format!("has not finished after {limit}"),
+                })??,
+        };
+        if session.as_json {
+            session.output.line(answer.text.trim_end())?;
+        } else {
+            print::details(&job, session.output)?;
+        }
+        if job.status == "completed" {
+            return Ok(());
+        }
+        Err(CliError::NotCompleted {
+            ended: match &job.error {
+                Some(error) => format!("ended as {}: {error}", job.status),
+                None => format!("ended as {}", job.status),
+            },
+            id: job.id,
+        })
+    }
+}
+
+async fn wait_for(session: &Session<'_>, id: &str) -> Result<(Job, Answer), CliError> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let answer = session.client.get(&["jobs", id], &[]).await?;
+        let job: Job = answer.read()?;
+        if job.is_finished() {
+            return Ok((job, answer));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+    }
+}

@@ -1,0 +1,82 @@
+//! The command line: a file a subcommand.
+//!
+//! `job` and `queue` are clients of a running server: they speak its REST API and know nothing else of it.
+
+mod client;
+mod completions;
+mod config;
+mod error;
+mod job;
+mod migrate;
+mod openapi;
+mod output;
+mod problem;
+mod queue;
+mod serve;
+mod settings;
+mod table;
+mod wire;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::error::CliError;
+use self::output::Output;
+
+/// A background-job server: jobs by REST from any language, stored durably, run, retried and reported.
+#[derive(Debug, Parser)]
+#[command(name = "tickerq", version, about, propagate_version = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::ServeArguments),
+    /// Bring the database's tables up to date, or look at them.
+    #[command(subcommand)]
+    Migrate(migrate::MigrateCommand),
+    /// Print the API's description, OpenAPI 3.1.
+    Openapi(settings::ConfigArguments),
+    /// Check or show the configuration.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Create, list, show, cancel, retry and execute jobs of a running server.
+    Job(job::JobArguments),
+    /// List, pause, resume and clear queues of a running server.
+    Queue(queue::QueueArguments),
+    /// Print a completion script for a shell.
+    Completions(completions::CompletionsArguments),
+}
+
+/// Reads the arguments of this process, does what they say, and returns its exit code: 0, 1 for a failure, 2 for wrong
+/// arguments.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut output = Output::of_this_process();
+    let result = run(arguments, &mut output);
+    // What was written before a failure is shown, too; the failure itself is the news.
+    let flushed = output.finish();
+    match result.and(flushed) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.report(),
+    }
+}
+
+fn run(Arguments { command }: Arguments, output: &mut Output) -> Result<(), CliError> {
+    match command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Migrate(command) => migrate::run(command, output),
+        Command::Openapi(arguments) => openapi::run(&arguments, output),
+        Command::Config(command) => config::run(command, output),
+        Command::Job(arguments) => job::run(arguments, output),
+        Command::Queue(arguments) => queue::run(arguments, output),
+        Command::Completions(arguments) => completions::run(&arguments, output),
+    }
+}
+
+#[cfg(test)]
+mod tests;

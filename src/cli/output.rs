@@ -1,0 +1,73 @@
+//! Standard output and error.
+
+use std::io::{self, BufWriter, Write};
+
+use super::error::CliError;
+
+/// Standard output. A reader that went away is an error, not a panic.
+pub(super) struct Output {
+    writer: Box<dyn Write>,
+}
+
+impl Output {
+    /// Locks the standard output of this process.
+    pub(super) fn of_this_process() -> Self {
+        Self::to(BufWriter::new(io::stdout().lock()))
+    }
+
+    /// Writes elsewhere.
+    pub(super) fn to(writer: impl Write + 'static) -> Self {
+        Self {
+            writer: Box::new(writer),
+        }
+    }
+
+    /// Writes a line for people.
+    pub(super) fn line(&mut self, text: &str) -> Result<(), CliError> {
+        self.bytes(readable(text).as_bytes())?;
+        self.bytes(b"\n")
+    }
+
+    /// Writes bytes as they are.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), CliError> {
+        self.writer.write_all(bytes).map_err(CliError::Output)
+    }
+
+    /// Passes on what was written so far. To be called before waiting for something.
+    pub(super) fn flush(&mut self) -> Result<(), CliError> {
+        self.writer.flush().map_err(CliError::Output)
+    }
+
+    /// Passes on the rest.
+    pub(super) fn finish(mut self) -> Result<(), CliError> {
+        self.flush()
+    }
+}
+
+/// Writes a failure to standard error.
+pub(super) fn error(text: &str) {
+    // When standard error is closed there is nobody left to tell.
+    let _ = writeln!(io::stderr().lock(), "error: {}", readable(text));
+}
+
+/// The text without characters that command a terminal: what a job or a server says is not trusted.
+fn readable(text: &str) -> String {
+    let shown = |c: char| {
+        if c.is_control() && c != '\n' && c != '\t' {
+            '\u{FFFD}'
+        } else {
+            c
+        }
+    };
+    text.chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::readable;
+
+    #[test]
+    fn what_a_job_says_cannot_command_the_terminal() {
+        assert_eq!(readable("a\u{1b}[31mb\r\n\tc"), "a\u{FFFD}[31mb\u{FFFD}\n\tc");
+    }
+}

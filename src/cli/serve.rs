@@ -1,0 +1,58 @@
+//! `tickerq serve`: runs the server until it is told to stop.
+
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+use super::error::CliError;
+use super::settings::ServerSettings;
+use crate::config::log::{LogConfig, LogFormat};
+use crate::server::Server;
+
+/// Run the server.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tickerq serve                                     # SQLite in ./tickerq.db, http://127.0.0.1:5000
+  tickerq serve --config /etc/tickerq.toml
+  tickerq serve --listen 127.0.0.1:8080 --database-url postgres://tickerq@localhost/tickerq
+  TICKERQ_LOG__FORMAT=json tickerq serve")]
+pub(super) struct ServeArguments {
+    #[command(flatten)]
+    settings: ServerSettings,
+}
+
+pub(super) fn run(arguments: ServeArguments) -> Result<(), CliError> {
+    let config = arguments.settings.load()?;
+    start_log(&config.log);
+    actix_web::rt::System::new().block_on(async move {
+        let system = |cause: std::io::Error| CliError::System(format!("signals can't be heard: {cause}"));
+        let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
+        let server = Server::builder().config(config).start().await.map_err(|error| CliError::Start(error.to_string()))?;
+        warn!("no authentication: whoever reaches this address may do everything; only this machine can");
+        told_to_stop(&mut terminate, &mut interrupt).await;
+        info!("stopping: running jobs may end; a second signal stops at once");
+        tokio::select! {
+            () = server.stop() => Ok(()),
+            () = told_to_stop(&mut terminate, &mut interrupt) => Err(CliError::StoppedAtOnce),
+        }
+    })
+}
+
+async fn told_to_stop(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// To standard error: standard output belongs to what a subcommand answers.
+fn start_log(config: &LogConfig) {
+    let LogConfig { level, format } = config;
+    let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(level)).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.with_target(false).init(),
+        LogFormat::Json => log.json().init(),
+    }
+}

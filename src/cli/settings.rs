@@ -1,0 +1,86 @@
+//! The flags that say where the configuration is and override parts of it.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::error::CliError;
+use crate::config::{self, Config, FlagValue, Sources};
+
+/// The file that is read when nobody names one.
+const DEFAULT_FILE: &str = "tickerq.toml";
+
+/// Where the configuration is, and the database in place of the one that it names.
+#[derive(Debug, Args)]
+pub(super) struct ConfigArguments {
+    /// The configuration file; tickerq.toml in the current folder if it exists.
+    #[arg(short, long, value_name = "FILE", env = "TICKERQ_CONFIG")]
+    config: Option<PathBuf>,
+    /// The database: sqlite:FILE or postgres://user:password@host/database.
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+}
+
+/// All flags that override the configuration.
+#[derive(Debug, Args)]
+pub(super) struct ServerSettings {
+    #[command(flatten)]
+    config: ConfigArguments,
+    /// An address to listen on, such as 127.0.0.1:5000; may be given several times.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Vec<String>,
+}
+
+impl ConfigArguments {
+    /// The configuration from the file, the environment, these flags and the addresses of `--listen`.
+    pub(super) fn load(&self, listen: &[String]) -> Result<Config, CliError> {
+        let mut flags = Vec::new();
+        if let Some(url) = &self.database_url {
+            flags.push(FlagValue {
+                flag: "--database-url",
+                key: "database.url",
+                value: url.clone(),
+            });
+        }
+        match listen {
+            [] => {}
+            [one] => flags.push(listen_flag(one.clone())),
+            several => flags.push(listen_flag(toml::Value::from(several.to_vec()).to_string())),
+        }
+        let sources = Sources {
+            file: self.file(),
+            environment: config::process_environment(),
+            flags,
+        };
+        Ok(config::load(sources)?)
+    }
+
+    /// The file that is read, if there is one.
+    fn file(&self) -> Option<PathBuf> {
+        let default = || Path::new(DEFAULT_FILE).exists().then(|| PathBuf::from(DEFAULT_FILE));
+        self.config.clone().or_else(default)
+    }
+}
+
+impl ServerSettings {
+    /// The configuration from the file, the environment and these flags.
+    pub(super) fn load(&self) -> Result<Config, CliError> {
+        self.config.load(&self.listen)
+    }
+
+    /// What was read, in words.
+    pub(super) fn describe(&self) -> String {
+        match self.config.file() {
+            Some(file) => file.display().to_string(),
+            None => "no configuration file, defaults and environment".to_owned(),
+        }
+    }
+}
+
+fn listen_flag(value: String) -> FlagValue {
+    FlagValue {
+        flag: "--listen",
+        key: "server.listen",
+        value,
+    }
+}

@@ -1,0 +1,250 @@
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::rc::Rc;
+
+use clap::{CommandFactory, Parser};
+use wiremock::matchers::{body_string, header, method, path, query_param};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::error::CliError;
+use super::output::Output;
+use super::{Arguments, run};
+
+const ID: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
+
+#[derive(Clone, Default)]
+struct Memory(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What `tickerq …` prints, and how it ends.
+async fn tickerq(server: &str, words: &[&str]) -> (String, Result<(), CliError>) {
+    let mut words: Vec<String> = ["tickerq"].iter().chain(words).map(|&word| word.to_owned()).collect();
+    words.extend(["--server".to_owned(), server.to_owned()]);
+    tokio::task::spawn_blocking(move || {
+        let memory = Memory::default();
+        let arguments = Arguments::try_parse_from(words).unwrap_or_else(|error| panic!("{error}"));
+        let result = run(arguments, &mut Output::to(memory.clone()));
+        let printed = String::from_utf8(memory.0.take()).unwrap();
+        (printed, result)
+    })
+    .await
+    .unwrap()
+}
+
+fn job(status: &str) -> serde_json::Value {
+    serde_json::json!({"id": ID, "type": "Email", "status": status, "queue": "mail", "retryCount": 1, "maxRetries": 3,
+        "error": if status == "failed" { Some("no such address") } else { None }})
+}
+
+fn wrong_arguments(words: &[&str]) -> String {
+    let words = ["tickerq"].iter().chain(words);
+    let error = Arguments::try_parse_from(words).expect_err("the arguments were accepted");
+    assert_eq!(error.exit_code(), 2);
+    error.to_string()
+}
+
+#[test]
+fn the_arguments_contradict_nothing() {
+    Arguments::command().debug_assert();
+}
+
+#[test]
+fn wrong_arguments_are_refused_before_anything_is_sent() {
+    for (words, expected) in [
+        (vec!["job", "show", "42"], "'42' is not a job id"),
+        (vec!["job", "create", "a b"], "a job type contains ' '"),
+        (vec!["job", "create", "A", "--delay", "5"], "'5' is not a duration"),
+        (
+            vec![
+                "job",
+                "create",
+                "A",
+                "--delay",
+                "PT1S",
+                "--run-at",
+                "2030-01-01T00:00:00Z",
+            ],
+            "cannot be used with",
+        ),
+        (
+            vec!["job", "create", "A", "--run-at", "tomorrow"],
+            "a time is written like 2030-01-31T08:00:00Z",
+        ),
+        (
+            vec!["job", "create", "A", "--max-retries", "-1"],
+            "unexpected argument '-1'",
+        ),
+        (vec!["job", "create", "A", "--wait-timeout", "PT1S"], "--wait"),
+        (vec!["job", "list", "--limit", "0"], "0 is not in 1..=1000"),
+        (vec!["job", "list", "--status", "failed,bad"], "'bad' is not a status"),
+        (vec!["queue", "clear", "mail"], "--pending"),
+        (vec!["queue", "pause", "a/b"], "a queue's name contains '/'"),
+    ] {
+        let error = wrong_arguments(&words);
+        assert!(error.contains(expected), "{words:?}\n  said {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_job_is_created_with_its_parameters_byte_for_byte() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .and(path("/api/tickerq/jobs"))
+        .and(header("authorization", "Bearer s3cret"))
+        .and(body_string(
+            r#"{"type":"Email","parameters":{"n": 1.10},"priority":"high","delay":"00:05:00","maxRetries":0}"#,
+        ))
+        .respond_with(ResponseTemplate::new(201).set_body_json(job("pending")))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let words = [
+        "job",
+        "create",
+        "Email",
+        "--parameters",
+        r#"{"n": 1.10}"#,
+        "--priority",
+        "HIGH",
+        "--delay",
+        "PT5M",
+        "--max-retries",
+        "0",
+        "--token",
+        "s3cret",
+    ];
+    let (printed, result) = tickerq(&server.uri(), &words).await;
+    result.unwrap();
+    assert_eq!(printed, format!("created {ID} (Email), pending in queue mail\n"));
+}
+
+#[tokio::test]
+async fn waiting_ends_with_a_failure_when_the_job_failed() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .and(path(format!("/api/tickerq/jobs/{ID}/execute")))
+        .respond_with(ResponseTemplate::new(200).set_body_json(job("pending")))
+        .mount(&server)
+        .await;
+    Mock::given(method("GET"))
+        .and(path(format!("/api/tickerq/jobs/{ID}")))
+        .respond_with(ResponseTemplate::new(200).set_body_json(job("running")))
+        .up_to_n_times(2)
+        .mount(&server)
+        .await;
+    Mock::given(method("GET"))
+        .and(path(format!("/api/tickerq/jobs/{ID}")))
+        .respond_with(ResponseTemplate::new(200).set_body_json(job("failed")))
+        .mount(&server)
+        .await;
+    let (printed, result) = tickerq(&server.uri(), &["job", "execute", ID, "--wait"]).await;
+    assert_eq!(
+        result.unwrap_err().to_string(),
+        format!("job {ID} ended as failed: no such address")
+    );
+    assert!(printed.contains("status      failed\n"), "{printed}");
+}
+
+#[tokio::test]
+async fn waiting_ends_when_its_time_is_up() {
+    let server = MockServer::start().await;
+    Mock::given(path(format!("/api/tickerq/jobs/{ID}/retry")))
+        .respond_with(ResponseTemplate::new(200).set_body_json(job("pending")))
+        .mount(&server)
+        .await;
+    Mock::given(method("GET"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(job("pending")))
+        .mount(&server)
+        .await;
+    let words = ["job", "retry", ID, "--wait", "--wait-timeout", "00:00:00.2"];
+    let (_, result) = tickerq(&server.uri(), &words).await;
+    assert_eq!(
+        result.unwrap_err().to_string(),
+        format!("job {ID} has not finished after 00:00:00.2000000")
+    );
+}
+
+#[tokio::test]
+async fn jobs_are_listed_as_a_table_and_as_the_servers_json() {
+    let server = MockServer::start().await;
+    let body = serde_json::json!({"jobs": [job("failed")], "totalCount": 7, "hasMore": true, "new": 1}).to_string();
+    Mock::given(path("/api/tickerq/jobs"))
+        .and(query_param("status", "failed,cancelled"))
+        .and(query_param("search", "a b&c"))
+        .respond_with(ResponseTemplate::new(200).set_body_string(&body))
+        .mount(&server)
+        .await;
+    let words = ["job", "list", "--status", "failed,cancelled", "--search", "a b&c"];
+    let (table, result) = tickerq(&server.uri(), &words).await;
+    result.unwrap();
+    let lines: Vec<_> = table.lines().collect();
+    assert!(lines[0].starts_with("ID "), "{table}");
+    assert!(
+        lines[1].starts_with(ID) && lines[1].ends_with("1/3  no such address"),
+        "{table}"
+    );
+    assert_eq!(lines[2], "1 of 7 jobs; more with --offset 1");
+    let words = [words.as_slice(), &["--json"]].concat();
+    let (json, result) = tickerq(&server.uri(), &words).await;
+    result.unwrap();
+    assert_eq!(json, format!("{body}\n"));
+}
+
+#[tokio::test]
+async fn clearing_a_queue_says_how_many_jobs_are_gone() {
+    let server = MockServer::start().await;
+    let answer = serde_json::json!({"name": "mail", "status": "paused", "clearedPending": 25, "clearedFailed": 0});
+    Mock::given(method("POST"))
+        .and(path("/api/tickerq/queues/mail/clear"))
+        .and(body_string(r#"{"clearPending":true,"clearFailed":false}"#))
+        .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+        .mount(&server)
+        .await;
+    let (printed, result) = tickerq(&server.uri(), &["queue", "clear", "mail", "--pending"]).await;
+    result.unwrap();
+    assert_eq!(
+        printed,
+        "queue mail is cleared: 25 pending and 0 failed jobs are removed\n"
+    );
+}
+
+#[tokio::test]
+async fn what_the_server_refuses_is_told_in_its_words() {
+    let server = MockServer::start().await;
+    let problem = r##"{"title": "Conflict", "status": 409, "detail": "the job is finished", "errors": []}"##;
+    Mock::given(path(format!("/api/tickerq/jobs/{ID}/cancel")))
+        .respond_with(ResponseTemplate::new(409).set_body_raw(problem, "application/problem+json"))
+        .mount(&server)
+        .await;
+    let (printed, result) = tickerq(&server.uri(), &["job", "cancel", ID]).await;
+    assert_eq!(result.unwrap_err().to_string(), "Conflict (409): the job is finished");
+    assert_eq!(printed, "");
+}
+
+#[tokio::test]
+async fn what_is_not_this_api_is_named_with_its_address() {
+    let server = MockServer::start().await;
+    let (_, result) = tickerq(&server.uri(), &["queue", "list"]).await;
+    let error = result.unwrap_err().to_string();
+    let expected = format!(
+        "{}/api/tickerq/queues answered 404, which is not an answer of this API",
+        server.uri()
+    );
+    assert!(error.starts_with(&expected), "{error}");
+    let (_, result) = tickerq("http://127.0.0.1:1", &["queue", "list"]).await;
+    let error = result.unwrap_err().to_string();
+    assert!(
+        error.starts_with("no connection to http://127.0.0.1:1/api/tickerq/queues: "),
+        "{error}"
+    );
+}

@@ -1,0 +1,64 @@
+//! `[jobs]`: what jobs get whose type says nothing else, and how large they may be.
+
+use super::byte_size::ByteSize;
+use super::section::Section;
+use super::setting::{DURATION_MAX, between};
+use crate::domain::name::QueueName;
+use crate::domain::new_job::JobDefaults;
+use crate::domain::retry::RetryPolicy;
+use crate::domain::time_span::TimeSpan;
+
+/// `[jobs]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobsConfig {
+    /// What a job gets that says nothing else and whose type says nothing else.
+    pub defaults: JobDefaults,
+    /// How long a running job may take to stop after it was cancelled, before it is abandoned.
+    pub cancel_grace: TimeSpan,
+    /// The greatest parameters of a job.
+    pub parameters_bytes_max: usize,
+    /// The greatest result of a job.
+    pub result_bytes_max: usize,
+    /// How many jobs one request may create.
+    pub batch_jobs_max: usize,
+}
+
+/// The most retries that a job may have.
+pub(super) const RETRIES_MAX: u32 = 1000;
+
+/// The shortest time that an attempt may be given.
+pub(super) const TIMEOUT_MIN: TimeSpan = TimeSpan::from_millis(1);
+
+impl JobsConfig {
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        let JobDefaults {
+            queue: _,
+            max_retries,
+            timeout,
+            retry_policy,
+        } = JobDefaults::default();
+        let sizes = || between(ByteSize::bytes(2), ByteSize::mib(64));
+        Self {
+            defaults: JobDefaults {
+                queue: QueueName::default(),
+                max_retries: section.get_if("max_retries", max_retries, between(0, RETRIES_MAX)),
+                timeout: section.get_if("timeout", timeout, between(TIMEOUT_MIN, DURATION_MAX)),
+                retry_policy: RetryPolicy {
+                    delay: section.get_if("retry_delay", retry_policy.delay, between(TimeSpan::ZERO, DURATION_MAX)),
+                    intervals: retry_policy.intervals,
+                },
+            },
+            cancel_grace: section.get_if(
+                "cancel_grace",
+                TimeSpan::from_secs(10),
+                between(TimeSpan::ZERO, DURATION_MAX),
+            ),
+            parameters_bytes_max: section
+                .get_if("parameters_bytes_max", ByteSize::mib(1), sizes())
+                .as_usize(),
+            result_bytes_max: section.get_if("result_bytes_max", ByteSize::mib(1), sizes()).as_usize(),
+            batch_jobs_max: usize::try_from(section.get_if("batch_jobs_max", 10_000, between(1_u32, 100_000)))
+                .unwrap_or(usize::MAX),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What was written, with its source, and what it means.
+//!
+//! Three layers are laid over each other: the file, the environment (`TICKERQ_SECTION__KEY`), the flags. Every mistake in
+//! any of them is found and named with its place before the server starts; nothing is ignored in silence.
+
+pub mod api;
+pub mod database;
+pub mod handler;
+pub mod job_types;
+pub mod jobs;
+pub mod log;
+pub mod nodes;
+pub mod queues;
+pub mod retention;
+pub mod secret;
+pub mod server;
+pub mod source;
+
+mod byte_size;
+mod entry;
+mod environment;
+mod nearest;
+mod not_yet;
+mod section;
+mod setting;
+mod show;
+
+use std::path::{Path, PathBuf};
+
+use self::api::ApiConfig;
+use self::database::DatabaseConfig;
+use self::entry::Table;
+use self::job_types::JobTypeSettings;
+use self::jobs::JobsConfig;
+use self::log::LogConfig;
+use self::nodes::NodesConfig;
+use self::queues::QueuesConfig;
+use self::retention::RetentionConfig;
+use self::section::{Findings, Section};
+use self::server::ServerConfig;
+use self::show::Shown;
+use self::source::{ConfigError, ConfigErrors};
+
+/// The configuration, checked: whoever holds it needs no second check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `[server]`.
+    pub server: ServerConfig,
+    /// `[database]`.
+    pub database: DatabaseConfig,
+    /// `[api]`.
+    pub api: ApiConfig,
+    /// `[[queues]]` and `[queue_defaults]`.
+    pub queues: QueuesConfig,
+    /// `[job_types.NAME]`, each name once.
+    pub job_types: Vec<JobTypeSettings>,
+    /// `[jobs]`.
+    pub jobs: JobsConfig,
+    /// `[retention]`.
+    pub retention: RetentionConfig,
+    /// `[nodes]`.
+    pub nodes: NodesConfig,
+    /// `[log]`.
+    pub log: LogConfig,
+    shown: Vec<Shown>,
+}
+
+/// Where configuration is looked for. Later ones override earlier ones.
+#[derive(Clone, Debug, Default)]
+pub struct Sources<Environment> {
+    /// The file.
+    pub file: Option<PathBuf>,
+    /// Variables; only those that start with `TICKERQ_` are read.
+    pub environment: Environment,
+    /// What was said on the command line.
+    pub flags: Vec<FlagValue>,
+}
+
+/// A flag of the command line that is a setting.
+#[derive(Clone, Debug)]
+pub struct FlagValue {
+    /// The flag, for messages: `--listen`.
+    pub flag: &'static str,
+    /// The setting: `server.listen`.
+    pub key: &'static str,
+    /// What was given, read like a variable's value.
+    pub value: String,
+}
+
+/// The variables of this process, for [`Sources::environment`].
+pub fn process_environment() -> impl Iterator<Item = (String, String)> {
+    environment::of_this_process()
+}
+
+/// Reads all sources, and returns what they mean or everything that is wrong with them.
+pub fn load<Environment>(sources: Sources<Environment>) -> Result<Config, ConfigErrors>
+where
+    Environment: IntoIterator<Item = (String, String)>,
+{
+    let Sources {
+        file,
+        environment,
+        flags,
+    } = sources;
+    let mut findings = Findings::default();
+    let mut written = match file {
+        Some(path) => read_file(&path).map_err(ConfigErrors)?,
+        None => Table::default(),
+    };
+    environment::overlay(&mut written, environment, &mut findings.errors);
+    for FlagValue { flag, key, value } in &flags {
+        environment::overlay_flag(&mut written, flag, key, value, &mut findings.errors);
+    }
+    let mut config = resolve(&written, &mut findings);
+    if findings.errors.is_empty() {
+        config.shown = findings.shown;
+        Ok(config)
+    } else {
+        Err(ConfigErrors(findings.errors))
+    }
+}
+
+impl Config {
+    /// The configuration as TOML: secrets hidden, and behind each value that somebody wrote the place where.
+    pub fn to_toml(&self) -> String {
+        show::render(&self.shown)
+    }
+}
+
+fn read_file(path: &Path) -> Result<Table, Vec<ConfigError>> {
+    let shown = path.display();
+    let bytes = std::fs::read(path)
+        .map_err(|error| vec![ConfigError::whole(&shown, format_args!("cannot be read: {error}"))])?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        vec![ConfigError::whole(format_args!("{shown}:{line}"), "is not UTF-8")]
+    })?;
+    entry::from_file(path, &text).map_err(|errors| {
+        errors
+            .into_iter()
+            .map(|(line, message)| {
+                ConfigError::whole(format_args!("{shown}:{line}"), format_args!("is not TOML: {message}"))
+            })
+            .collect()
+    })
+}
+
+/// What the tree means. With mistakes on record the result is not to be used.
+fn resolve(written: &Table, findings: &mut Findings) -> Config {
+    let mut root = Section::root(written, findings);
+    let server = read_section(&mut root, "server", ServerConfig::read);
+    let database = read_section(&mut root, "database", DatabaseConfig::read);
+    let api = read_section(&mut root, "api", ApiConfig::read);
+    let jobs = read_section(&mut root, "jobs", JobsConfig::read);
+    let retention = read_section(&mut root, "retention", RetentionConfig::read);
+    let nodes = read_section(&mut root, "nodes", NodesConfig::read);
+    let log = read_section(&mut root, "log", LogConfig::read);
+    let queues = QueuesConfig::read(&mut root);
+    let job_types = JobTypeSettings::read_all(&mut root, &jobs.defaults);
+    not_yet::refuse_sections(&mut root);
+    root.finish();
+    Config {
+        server,
+        database,
+        api,
+        queues,
+        job_types,
+        jobs,
+        retention,
+        nodes,
+        log,
+        shown: Vec::new(),
+    }
+}
+
+fn read_section<T>(root: &mut Section<'_>, key: &'static str, read: impl FnOnce(&mut Section<'_>) -> T) -> T {
+    let mut section = root.child(key);
+    let value = read(&mut section);
+    section.finish();
+    value
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! `[retention]`: how long finished jobs are kept.
+
+use super::entry::Value;
+use super::section::Section;
+use super::setting::{Check, DURATION_MAX, Setting, Wrong, between, quoted};
+use crate::domain::time_span::TimeSpan;
+
+/// `[retention]`: how long jobs are kept after they ended; `None` for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetentionConfig {
+    /// Those that succeeded.
+    pub completed: Option<TimeSpan>,
+    /// Those that failed for good.
+    pub failed: Option<TimeSpan>,
+    /// Those that were cancelled.
+    pub cancelled: Option<TimeSpan>,
+}
+
+impl RetentionConfig {
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        let mut kept = |key, days: i64| {
+            let default = Kept(Some(TimeSpan::from_secs(days * 24 * 3600)));
+            let Kept(time) = section.get_if(key, default, |Kept(time): &Kept| match time {
+                Some(time) => between(TimeSpan::ZERO, DURATION_MAX).check(time),
+                None => Ok(()),
+            });
+            time
+        };
+        Self {
+            completed: kept("completed", 7),
+            failed: kept("failed", 30),
+            cancelled: kept("cancelled", 7),
+        }
+    }
+}
+
+/// A duration, or `never`: removed never.
+struct Kept(Option<TimeSpan>);
+
+impl Setting for Kept {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        match value.as_text() {
+            Some("never") => Ok(Self(None)),
+            Some(_) | None => match TimeSpan::read(value) {
+                Ok(time) => Ok(Self(Some(time))),
+                Err(wrong) => Err(Wrong {
+                    message: format!("{}, or \"never\"", wrong.message),
+                    ..wrong
+                }),
+            },
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self(Some(time)) => time.show(),
+            Self(None) => quoted("never"),
+        }
+    }
+}

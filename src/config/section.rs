@@ -1,0 +1,201 @@
+//! Reads one table of the configuration key by key, and gathers every mistake instead of stopping at the first.
+
+use super::entry::{Entry, Table, Value};
+use super::nearest;
+use super::setting::{Check, Setting, Wrong};
+use super::show::Shown;
+use super::source::{ConfigError, Source};
+
+/// What is gathered while the sections are read.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub(super) errors: Vec<ConfigError>,
+    pub(super) shown: Vec<Shown>,
+}
+
+/// A table that is being read. Every key that it may have is asked for once; then [`Section::finish`] names the others.
+#[derive(Debug)]
+pub(super) struct Section<'a> {
+    path: String,
+    source: Source,
+    table: Option<&'a Table>,
+    allowed: Vec<&'static str>,
+    /// Keys that are answered elsewhere and are not offered to people who mistyped another.
+    handled: Vec<&'static str>,
+    findings: &'a mut Findings,
+}
+
+impl<'a> Section<'a> {
+    /// The whole configuration.
+    pub(super) fn root(table: &'a Table, findings: &'a mut Findings) -> Self {
+        Self {
+            path: String::new(),
+            source: Source::Default,
+            table: Some(table),
+            allowed: Vec::new(),
+            handled: Vec::new(),
+            findings,
+        }
+    }
+
+    /// The table that stands in `entry`; an empty one when there is none. `header` is how it is shown, `[server]`.
+    pub(super) fn open<'b>(&'b mut self, path: String, header: String, entry: Option<&'b Entry>) -> Section<'b> {
+        let table = match entry.map(|entry| entry.value.typed()) {
+            Some(Value::Table(table)) => Some(table),
+            Some(other) => {
+                if let Some(entry) = entry {
+                    let message = format!("{} is not allowed here; a table with settings is", other.describe());
+                    self.findings
+                        .errors
+                        .push(ConfigError::at(&entry.source, &path, message));
+                }
+                None
+            }
+            None => None,
+        };
+        self.findings.shown.push(Shown::Header(header));
+        Section {
+            path,
+            source: entry.map_or(Source::Default, |entry| entry.source.clone()),
+            table,
+            allowed: Vec::new(),
+            handled: Vec::new(),
+            findings: self.findings,
+        }
+    }
+
+    /// The table under `key`; an empty one when there is none.
+    pub(super) fn child<'b>(&'b mut self, key: &'static str) -> Section<'b>
+    where
+        'a: 'b,
+    {
+        let entry = self.entry(key);
+        let path = self.path_of(key);
+        let header = format!("[{path}]");
+        self.open(path, header, entry)
+    }
+
+    /// What stands under `key`, unread.
+    pub(super) fn entry(&mut self, key: &'static str) -> Option<&'a Entry> {
+        if !self.allowed.contains(&key) {
+            self.allowed.push(key);
+        }
+        self.table.and_then(|table| table.get(key))
+    }
+
+    /// Like [`Section::entry`] for a key that is not one of this version.
+    pub(super) fn entry_of_later_version(&mut self, key: &'static str) -> Option<&'a Entry> {
+        self.handled.push(key);
+        self.table.and_then(|table| table.get(key))
+    }
+
+    /// All members, for tables whose keys people choose.
+    pub(super) fn members(&self) -> &'a [(String, Entry)] {
+        self.table.map_or(&[], |table| table.members.as_slice())
+    }
+
+    /// Where the table was written.
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The path of a key of this table: `server.listen`.
+    pub(super) fn path_of(&self, key: &str) -> String {
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
+    }
+
+    /// Notes a mistake in the value of `key`.
+    pub(super) fn error(&mut self, source: &Source, key: &str, message: impl std::fmt::Display) {
+        let path = self.path_of(key);
+        self.findings.errors.push(ConfigError::at(source, &path, message));
+    }
+
+    /// The value of `key`, or its default.
+    pub(super) fn get<T: Setting>(&mut self, key: &'static str, default: T) -> T {
+        self.get_if(key, default, |_: &T| Ok(()))
+    }
+
+    /// The value of `key` if `check` has nothing against it, or its default.
+    pub(super) fn get_if<T: Setting>(&mut self, key: &'static str, default: T, check: impl Check<T>) -> T {
+        if let Some(value) = self.optional_if(key, check) {
+            return value;
+        }
+        if self.table.is_none_or(|table| table.get(key).is_none()) {
+            self.show(key, default.show(), Source::Default);
+        }
+        default
+    }
+
+    /// The value of `key`, if it is there and right.
+    pub(super) fn optional<T: Setting>(&mut self, key: &'static str) -> Option<T> {
+        self.optional_if(key, |_: &T| Ok(()))
+    }
+
+    /// The value of `key`, if it is there and right and `check` has nothing against it.
+    pub(super) fn optional_if<T: Setting>(&mut self, key: &'static str, check: impl Check<T>) -> Option<T> {
+        let entry = self.entry(key)?;
+        let read = T::read(&entry.value)
+            .map_err(|wrong| Wrong {
+                range: check.range().or(wrong.range),
+                ..wrong
+            })
+            .and_then(|value| check.check(&value).map(|()| value).map_err(Wrong::new));
+        match read {
+            Ok(value) => {
+                self.show(key, value.show(), entry.source.clone());
+                Some(value)
+            }
+            Err(Wrong { item, message, range }) => {
+                let message = match range {
+                    Some(range) => format!("{message}; allowed is {range}"),
+                    None => message,
+                };
+                match item {
+                    Some((index, source)) => self.error(&source, &format!("{key}[{index}]"), message),
+                    None => self.error(&entry.source, key, message),
+                }
+                None
+            }
+        }
+    }
+
+    /// The value of `key`, which must be there.
+    pub(super) fn required<T: Setting>(&mut self, key: &'static str) -> Option<T> {
+        self.required_if(key, |_: &T| Ok(()))
+    }
+
+    /// The value of `key`, which must be there, if `check` has nothing against it.
+    pub(super) fn required_if<T: Setting>(&mut self, key: &'static str, check: impl Check<T>) -> Option<T> {
+        // A table of the wrong type has its error already.
+        if self.entry(key).is_none() && self.table.is_some() {
+            let source = self.source.clone();
+            self.error(&source, key, "is missing and needed here");
+            return None;
+        }
+        self.optional_if(key, check)
+    }
+
+    /// A line of `config show`.
+    pub(super) fn show(&mut self, key: &str, value: String, source: Source) {
+        self.findings.shown.push(Shown::Setting {
+            key: key.to_owned(),
+            value,
+            source,
+        });
+    }
+
+    /// Names every key that nobody asked for.
+    pub(super) fn finish(mut self) {
+        for (key, entry) in self.members() {
+            let known = self.allowed.contains(&key.as_str()) || self.handled.contains(&key.as_str());
+            if !known {
+                let message = nearest::unknown_key(key, &self.allowed);
+                self.error(&entry.source, key, message);
+            }
+        }
+    }
+}

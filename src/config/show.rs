@@ -1,0 +1,59 @@
+//! The resolved configuration as TOML, for `tickerq config show`.
+
+use std::fmt::Write;
+
+use super::source::Source;
+
+/// A line of the resolved configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// `[server]`; left out when nothing follows.
+    Header(String),
+    /// A key, its value as TOML, and where it was written.
+    Setting { key: String, value: String, source: Source },
+}
+
+/// A key as TOML writes it: bare if it can be.
+pub(super) fn key(text: &str) -> String {
+    let is_bare = !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if is_bare {
+        text.to_owned()
+    } else {
+        super::setting::quoted(text)
+    }
+}
+
+/// The lines as one TOML document. What somebody wrote carries its source as a comment.
+pub(super) fn render(lines: &[Shown]) -> String {
+    let mut document = String::new();
+    let mut header = None;
+    for line in lines {
+        match line {
+            Shown::Header(text) => header = Some(text),
+            Shown::Setting {
+                key: name,
+                value,
+                source,
+            } => {
+                if let Some(text) = header.take() {
+                    if !document.is_empty() {
+                        document.push('\n');
+                    }
+                    document.push_str(text);
+                    document.push('\n');
+                }
+                // Writing to a string cannot fail.
+                let _ = match source {
+                    Source::Default => writeln!(document, "{} = {value}", key(name)),
+                    Source::File { .. } | Source::Environment(_) | Source::Flag(_) => {
+                        writeln!(document, "{} = {value}  # {source}", key(name))
+                    }
+                };
+            }
+        }
+    }
+    document
+}

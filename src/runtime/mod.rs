@@ -1,0 +1,309 @@
+//! The actors that store, schedule and run jobs, and the order in which they start and stop.
+//!
+//! ```text
+//!   callers ──Record──► Recorder ──commit──► storage
+//!                        │ ▲  │ └─Publish─► EventBus ──► listeners
+//!              JobsDue  │ │  └──Arm──► Scheduler
+//!                        ▼ │                  │ Wake
+//!                      Queues ◄──────────────┘
+//!                        │ Due, Look
+//!                        ▼
+//!                      Queue ──Run──► Worker ──► handler
+//!                        ▲              │
+//!                        └─WorkerFree───┘  Record(Finish) to the Recorder
+//! ```
+//!
+//! The Recorder and the EventBus have an arbiter (a thread) of their own each; queues and workers share one; the
+//! Scheduler, the Rescuer and the Pruner share another. Handlers run on threads of their own.
+
+pub mod clock;
+pub mod event_bus;
+mod mailbox;
+pub mod pruner;
+pub mod queue;
+pub mod queues;
+mod ready_jobs;
+pub mod recorder;
+pub mod rescuer;
+pub mod scheduler;
+pub mod supervise;
+pub mod type_limits;
+pub mod worker;
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Addr, Arbiter};
+use tracing::{info, warn};
+
+use self::clock::{Clock, IdSource};
+use self::event_bus::{EventBus, EventInterest};
+use self::pruner::{Pruner, PrunerParts, Retention};
+use self::queue::Activity;
+use self::queues::{DrainAll, InterruptEverything, IsQuiet, Queues, QueuesParts, ReportAll};
+use self::recorder::{Origin, Recorder, RecorderHandle, RecorderParts};
+use self::rescuer::{RescueError, Rescuer, RescuerParts};
+use self::scheduler::{Scheduler, SchedulerParts};
+use self::supervise::{Restarts, Seat};
+use self::type_limits::TypeLimits;
+use crate::domain::id::NodeId;
+use crate::domain::name::{JobType, QueueName};
+use crate::domain::queue::QueueSettings;
+use crate::domain::time_span::TimeSpan;
+use crate::handlers::HandlerRegistry;
+use crate::handlers::limits::HandlerLimits;
+use crate::storage::change::Change;
+use crate::storage::repository::JobRepository;
+
+/// How often a stopping runtime looks whether its work has ended.
+const QUIET_POLL: Duration = Duration::from_millis(20);
+/// How long the ends of interrupted attempts may take to be stored.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// How a runtime works.
+#[derive(Clone)]
+pub struct RuntimeOptions {
+    /// The queues that are configured.
+    pub queues: Vec<QueueSettings>,
+    /// How many workers a queue has that is not configured.
+    pub workers_by_default: NonZeroU32,
+    /// How many jobs of a type may run at the same time on this node.
+    pub concurrency: Vec<(JobType, NonZeroU32)>,
+    /// What runs jobs.
+    pub handlers: HandlerRegistry,
+    /// How large results and errors may be.
+    pub handler_limits: HandlerLimits,
+    /// How many threads handlers run on.
+    pub handler_threads: usize,
+    /// How long a job that was told to stop may take to do so.
+    pub cancel_grace: Duration,
+    /// How long finished jobs are kept.
+    pub retention: Retention,
+    /// What people call this node.
+    pub node_name: Arc<str>,
+    /// How long this node's jobs are its own without a heartbeat.
+    pub lease: TimeSpan,
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+/// Why a runtime did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Storage could not be read or written.
+    #[error(transparent)]
+    Storage(#[from] RescueError),
+    /// The threads for handlers could not be made.
+    #[error("the threads for handlers could not be started: {0}")]
+    Threads(#[from] std::io::Error),
+}
+
+/// The way to a runtime's actors.
+#[derive(Clone)]
+pub struct RuntimeHandle {
+    /// Where everything is written.
+    pub recorder: RecorderHandle,
+    /// What runs.
+    pub queues: Addr<Queues>,
+    /// What has happened.
+    pub event_bus: Addr<EventBus>,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Makes ids.
+    pub ids: Arc<IdSource>,
+    /// This node.
+    pub node: NodeId,
+    /// How often actors had to be restarted.
+    pub restarts: Restarts,
+}
+
+impl RuntimeHandle {
+    /// What the queues of this node are doing.
+    pub async fn activity(&self) -> HashMap<QueueName, Activity> {
+        // While Queues is being restarted nothing is known of them.
+        self.queues.send(ReportAll).await.unwrap_or_default()
+    }
+}
+
+/// The running actors of one node.
+pub struct Runtime {
+    handle: RuntimeHandle,
+    arbiters: [Arbiter; 4],
+    handler_threads: Option<tokio::runtime::Runtime>,
+}
+
+impl Runtime {
+    /// Starts the actors, the consumers first, and brings back what a node that died has left. Needs a running actix
+    /// system.
+    pub async fn start(repository: Arc<dyn JobRepository>, options: RuntimeOptions) -> Result<Self, StartError> {
+        let RuntimeOptions {
+            queues: configured,
+            workers_by_default,
+            concurrency,
+            handlers,
+            handler_limits,
+            handler_threads,
+            cancel_grace,
+            retention,
+            node_name,
+            lease,
+            clock,
+        } = options;
+        let handler_threads = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(handler_threads.max(1))
+            .thread_name("handler")
+            .enable_all()
+            .build()?;
+        let arbiters = [Arbiter::new(), Arbiter::new(), Arbiter::new(), Arbiter::new()];
+        let [recorder_arbiter, events_arbiter, queues_arbiter, time_arbiter] = arbiters.each_ref().map(Arbiter::handle);
+        let restarts = Restarts::default();
+        let interest = EventInterest::default();
+        let started_at = clock.now();
+        let node = NodeId::new(started_at);
+
+        let event_bus = Seat::<EventBus>::new(event_bus::MAILBOX_CAPACITY);
+        let scheduler = Seat::<Scheduler>::new(scheduler::MAILBOX_CAPACITY);
+        let queues = Seat::<Queues>::new(queues::MAILBOX_CAPACITY);
+        let recorder = Seat::<Recorder>::new(recorder::MAILBOX_CAPACITY);
+        let recorder_handle = RecorderHandle::new(recorder.address());
+
+        let event_bus = event_bus.start(&events_arbiter, "EventBus", &restarts, {
+            let interest = interest.clone();
+            || EventBus::new(interest)
+        });
+        let recorder_parts = RecorderParts {
+            repository: Arc::clone(&repository),
+            clock: clock.clone(),
+            queues: queues.address(),
+            scheduler: scheduler.address(),
+            event_bus: event_bus.clone(),
+            interest,
+        };
+        recorder.start(&recorder_arbiter, "Recorder", &restarts, || {
+            Recorder::new(recorder_parts)
+        });
+
+        // Before anything is started: what an earlier run of this server has left is due again.
+        let rescuer = RescuerParts {
+            repository: Arc::clone(&repository),
+            recorder: recorder_handle.clone(),
+            queues: queues.address(),
+            node,
+            node_name,
+            started_at,
+            lease,
+            clock: clock.clone(),
+        };
+        rescuer.renew_lease().await?;
+        let rescued = rescuer.rescue_orphans().await?;
+        if rescued > 0 {
+            info!("brought back {rescued} jobs that a server has left running");
+        }
+
+        let queues_parts = QueuesParts {
+            repository: Arc::clone(&repository),
+            configured: configured.into(),
+            workers_by_default,
+            recorder: recorder_handle.clone(),
+            handlers: Arc::new(handlers),
+            limits: handler_limits,
+            handler_threads: handler_threads.handle().clone(),
+            type_limits: TypeLimits::new(concurrency),
+            node,
+            clock: clock.clone(),
+            cancel_grace,
+            arbiter: queues_arbiter.clone(),
+            restarts: restarts.clone(),
+            own_address: queues.address(),
+        };
+        let queues = queues.start(&queues_arbiter, "Queues", &restarts, || Queues::new(queues_parts));
+        let scheduler_parts = SchedulerParts {
+            repository,
+            clock: clock.clone(),
+            queues: queues.clone(),
+        };
+        scheduler.start(&time_arbiter, "Scheduler", &restarts, || {
+            Scheduler::new(scheduler_parts)
+        });
+        Seat::new(rescuer::MAILBOX_CAPACITY).start(&time_arbiter, "Rescuer", &restarts, || Rescuer::new(rescuer));
+        let pruner = PrunerParts {
+            recorder: recorder_handle.clone(),
+            retention,
+            clock: clock.clone(),
+        };
+        Seat::new(pruner::MAILBOX_CAPACITY).start(&time_arbiter, "Pruner", &restarts, || Pruner::new(pruner));
+
+        let handle = RuntimeHandle {
+            recorder: recorder_handle,
+            queues,
+            event_bus,
+            clock,
+            ids: Arc::new(IdSource::default()),
+            node,
+            restarts,
+        };
+        Ok(Self {
+            handle,
+            arbiters,
+            handler_threads: Some(handler_threads),
+        })
+    }
+
+    /// The way to the actors.
+    pub fn handle(&self) -> &RuntimeHandle {
+        &self.handle
+    }
+
+    /// Starts nothing more, lets what runs end within `grace`, hands the rest back as pending, and stops.
+    pub async fn stop(mut self, grace: Duration) {
+        let handle = &self.handle;
+        if handle.queues.send(DrainAll).await.is_err() {
+            warn!("the queues have stopped before the server");
+        }
+        if !self.quiet_within(grace).await {
+            info!("the grace time is over: handing back what still runs");
+            // As above; then nothing runs.
+            let _ = handle.queues.send(InterruptEverything).await;
+            if !self.quiet_within(LAST_WORDS).await {
+                warn!("not every job could be handed back; the rest is found when a server starts again");
+            }
+        }
+        if let Err(failure) = handle
+            .recorder
+            .record_one(Change::Leave { node: handle.node }, Origin::Inside)
+            .await
+        {
+            warn!("the node's lease could not be given back and runs out by itself: {failure}");
+        }
+        for arbiter in &self.arbiters {
+            arbiter.stop();
+        }
+        if let Some(threads) = self.handler_threads.take() {
+            threads.shutdown_background();
+        }
+    }
+
+    async fn quiet_within(&self, time: Duration) -> bool {
+        let end = tokio::time::Instant::now() + time;
+        loop {
+            if self.handle.queues.send(IsQuiet).await.unwrap_or(true) {
+                return true;
+            }
+            if tokio::time::Instant::now() >= end {
+                return false;
+            }
+            tokio::time::sleep(QUIET_POLL.min(end - tokio::time::Instant::now())).await;
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        // A tokio runtime that is dropped within another one panics; this one is told to end instead.
+        if let Some(threads) = self.handler_threads.take() {
+            threads.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The Pruner: removes finished jobs whose time is over, in small steps that stall nobody.
+
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Supervised, WrapFuture};
+use chrono::TimeDelta;
+use tracing::{error, info};
+
+use super::clock::Clock;
+use super::recorder::{Origin, RecordError, RecorderHandle};
+use crate::domain::status::JobStatus;
+use crate::domain::time_span::TimeSpan;
+use crate::storage::change::{Applied, Change};
+
+/// How many messages the mailbox holds; it hears none but its own timer.
+pub const MAILBOX_CAPACITY: usize = 16;
+
+/// The time from one round to the next.
+const INTERVAL: Duration = Duration::from_secs(60);
+/// How many jobs leave in one commit.
+const STEP: u32 = 500;
+/// How many steps one round takes at the most, so that a backlog is spread over rounds.
+const STEPS_MAX: usize = 200;
+/// How long an idempotency key is remembered.
+const KEYS_KEPT: TimeDelta = TimeDelta::hours(24);
+/// How long the counts behind a queue's throughput are kept; an hour is shown.
+const THROUGHPUT_KEPT: TimeDelta = TimeDelta::hours(2);
+
+/// How long finished jobs are kept; `None` for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Those that completed.
+    pub completed: Option<TimeSpan>,
+    /// Those that failed.
+    pub failed: Option<TimeSpan>,
+    /// Those that were cancelled.
+    pub cancelled: Option<TimeSpan>,
+}
+
+/// What the Pruner is made of.
+#[derive(Clone)]
+pub struct PrunerParts {
+    /// Where it writes.
+    pub recorder: RecorderHandle,
+    /// How long jobs are kept.
+    pub retention: Retention,
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+impl PrunerParts {
+    async fn prune(&self) -> Result<u64, RecordError> {
+        let now = self.clock.now();
+        let bookkeeping = Change::PruneBookkeeping {
+            keys_before: now - KEYS_KEPT,
+            throughput_before: now - THROUGHPUT_KEPT,
+        };
+        // How much of it went is of no interest.
+        drop(self.recorder.record_one(bookkeeping, Origin::Inside).await?);
+        let Retention {
+            completed,
+            failed,
+            cancelled,
+        } = self.retention;
+        let kept = [
+            (JobStatus::Completed, completed),
+            (JobStatus::Failed, failed),
+            (JobStatus::Cancelled, cancelled),
+        ];
+        let mut removed = 0;
+        for (status, kept) in kept {
+            let Some(finished_before) = kept.and_then(|kept| now.checked_sub_signed(kept.to_delta())) else {
+                continue;
+            };
+            for _ in 0..STEPS_MAX {
+                let prune = Change::Prune {
+                    status,
+                    finished_before,
+                    limit: STEP,
+                };
+                let result = self.recorder.record_one(prune, Origin::Inside).await?;
+                let Ok(Applied::Removed(count)) = result else { break };
+                removed += count;
+                if count < u64::from(STEP) {
+                    break;
+                }
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// The actor. See the module.
+pub struct Pruner {
+    parts: PrunerParts,
+}
+
+impl Pruner {
+    /// A Pruner that begins soon after its start.
+    pub fn new(parts: PrunerParts) -> Self {
+        Self { parts }
+    }
+
+    fn tick_later(&self, ctx: &mut Context<Self>) {
+        ctx.run_later(INTERVAL, |pruner, ctx| {
+            let parts = pruner.parts.clone();
+            let round = async move { parts.prune().await };
+            ctx.spawn(round.into_actor(pruner).map(|removed, pruner, ctx| {
+                match removed {
+                    Ok(0) => {}
+                    Ok(count) => info!("removed {count} finished jobs whose time was over"),
+                    Err(failure) => error!("finished jobs could not be removed: {failure}"),
+                }
+                pruner.tick_later(ctx);
+            }));
+        });
+    }
+}
+
+impl Actor for Pruner {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.tick_later(ctx);
+    }
+}
+
+impl Supervised for Pruner {}

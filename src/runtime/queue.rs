@@ -1,0 +1,588 @@
+//! A Queue: which of its due jobs a free worker gets next.
+//!
+//! It owns whether it is paused, what it holds of due jobs ([`ReadyJobs`]), its workers and its rate. A job that was
+//! stored a moment ago is handed on without being read again: the Queue has the Recorder store that it is running, and
+//! when that is durable a worker runs it. When more is due than it may hold, it claims from storage instead, always as
+//! many as workers are free: a job that is `running` is being run.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, MessageResult, SpawnHandle, Supervised,
+    WrapFuture,
+};
+use tracing::{error, warn};
+
+use super::clock::Clock;
+use super::queues::{Nudge, Queues};
+use super::ready_jobs::{ReadyJobs, Source};
+use super::recorder::{ChangeResult, Origin, RecordError, RecorderHandle};
+use super::type_limits::{Permit, TypeLimits};
+use super::worker::{Cancel, Interrupt, ReportState, Run, Worker};
+use crate::domain::id::{JobId, NodeId};
+use crate::domain::job::Job;
+use crate::domain::name::JobType;
+use crate::domain::queue::QueueSettings;
+use crate::domain::rate_limit::TokenBucket;
+use crate::storage::change::{Applied, Change, Claim};
+
+/// How many messages the mailbox holds, beside one a worker.
+pub const MAILBOX_CAPACITY: usize = 4_096;
+
+/// The wait after storage could not be written, before work is started again.
+const TROUBLE_WAIT: Duration = Duration::from_millis(500);
+/// How many cancellations are remembered for jobs that are just being started.
+const EARLY_CANCELS_MAX: usize = 1_024;
+
+/// These jobs of the queue are stored, pending and due.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Due {
+    /// The jobs.
+    pub jobs: Vec<Arc<Job>>,
+}
+
+/// Storage has due jobs, or something else has changed: look again.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Look;
+
+/// A type that was at its limit may have room.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct LookAgainAtTypes;
+
+/// A worker has nothing to do.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct WorkerFree {
+    /// Which worker.
+    pub worker: usize,
+    /// The job that it has just run.
+    pub ended: Option<JobId>,
+}
+
+/// Stop this attempt of a job, if it runs here.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CancelAttempt {
+    /// Which job.
+    pub job_id: JobId,
+    /// Which attempt.
+    pub attempt: u32,
+}
+
+/// The queue was paused or resumed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Switch {
+    /// Which of the two.
+    pub is_paused: bool,
+}
+
+/// Start nothing more: the server stops.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Drain;
+
+/// Give up what runs: the server's grace time is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct InterruptAll;
+
+/// What runs here, or is about to.
+#[derive(Message)]
+#[rtype(result = "Activity")]
+pub struct ReportActivity;
+
+/// What a queue is doing.
+#[derive(Clone, Debug, Default)]
+pub struct Activity {
+    /// The jobs that its workers run.
+    pub running: Vec<JobId>,
+    /// How many starts are on their way to storage.
+    pub starting: usize,
+    /// How many workers it has.
+    pub workers: usize,
+}
+
+/// What a Queue is made of.
+#[derive(Clone)]
+pub struct QueueParts {
+    /// Its name, workers and limits.
+    pub settings: QueueSettings,
+    /// Whether it starts paused.
+    pub is_paused: bool,
+    /// Its workers, by index.
+    pub workers: Arc<[Addr<Worker>]>,
+    /// Where starts are stored.
+    pub recorder: RecorderHandle,
+    /// The types that this node has handlers for.
+    pub job_types: Arc<[JobType]>,
+    /// How many of a type may run.
+    pub type_limits: TypeLimits,
+    /// Who tells the other queues that a type has room.
+    pub queues: Addr<Queues>,
+    /// Who takes the jobs.
+    pub node: NodeId,
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+/// The actor. See the module.
+pub struct Queue {
+    parts: QueueParts,
+    is_paused: bool,
+    is_draining: bool,
+    idle: Vec<usize>,
+    is_idle: Vec<bool>,
+    /// Workers that are promised to starts on their way to storage.
+    reserved: usize,
+    running: HashMap<JobId, (usize, JobType)>,
+    ready: ReadyJobs,
+    groups: Vec<ClaimGroup>,
+    /// Where the next round of claims begins, so that no group waits for ever behind another.
+    next_group: usize,
+    claims: usize,
+    /// Counts what arrived in storage: a claim that came back empty says nothing of what arrived after it was sent.
+    arrivals: u64,
+    bucket: Option<TokenBucket>,
+    waiting: Option<SpawnHandle>,
+    early_cancels: HashSet<(JobId, u32)>,
+}
+
+/// Types that are claimed together: all without a limit, or one with.
+struct ClaimGroup {
+    job_types: Arc<[JobType]>,
+    is_limited: bool,
+    /// Storage has nothing more that is due of these types.
+    is_dry: bool,
+}
+
+impl Queue {
+    /// A Queue that asks storage first.
+    pub fn new(parts: QueueParts) -> Self {
+        let workers = parts.workers.len();
+        let (limited, free): (Vec<_>, Vec<_>) = parts
+            .job_types
+            .iter()
+            .cloned()
+            .partition(|job_type| parts.type_limits.is_limited(job_type));
+        let mut groups: Vec<ClaimGroup> = limited
+            .into_iter()
+            .map(|job_type| ClaimGroup {
+                job_types: Arc::from([job_type]),
+                is_limited: true,
+                is_dry: false,
+            })
+            .collect();
+        if !free.is_empty() {
+            groups.push(ClaimGroup {
+                job_types: free.into(),
+                is_limited: false,
+                is_dry: false,
+            });
+        }
+        Self {
+            is_paused: parts.is_paused,
+            is_draining: false,
+            idle: Vec::with_capacity(workers),
+            is_idle: vec![false; workers],
+            reserved: 0,
+            running: HashMap::new(),
+            ready: ReadyJobs::new((workers * 4).clamp(256, 16_384)),
+            groups,
+            next_group: 0,
+            claims: 0,
+            arrivals: 0,
+            bucket: parts
+                .settings
+                .rate_limit
+                .map(|limit| TokenBucket::new(limit, parts.clock.now())),
+            waiting: None,
+            early_cancels: HashSet::new(),
+            parts,
+        }
+    }
+
+    /// Starts as many jobs as workers, limits and the rate allow.
+    fn dispatch(&mut self, ctx: &mut Context<Self>) {
+        if self.is_paused || self.is_draining || self.waiting.is_some() || self.parts.job_types.is_empty() {
+            return;
+        }
+        let free = self.idle.len().saturating_sub(self.reserved);
+        if free == 0 {
+            return;
+        }
+        let allowed = match &mut self.bucket {
+            None => free,
+            Some(bucket) => {
+                let available = usize::try_from(bucket.available(self.parts.clock.now())).unwrap_or(usize::MAX);
+                if available == 0 {
+                    let wait = bucket.time_to_next().to_std().unwrap_or_default();
+                    self.wait(wait, ctx);
+                    return;
+                }
+                free.min(available)
+            }
+        };
+        match self.ready.source() {
+            Source::Memory => self.start_from_memory(allowed, ctx),
+            Source::Storage => self.claim_from_storage(allowed, ctx),
+        }
+    }
+
+    /// Does nothing for a while, then looks again.
+    fn wait(&mut self, wait: Duration, ctx: &mut Context<Self>) {
+        if self.waiting.is_none() {
+            self.waiting = Some(ctx.run_later(wait, |queue, ctx| {
+                queue.waiting = None;
+                queue.dispatch(ctx);
+            }));
+        }
+    }
+
+    fn start_from_memory(&mut self, allowed: usize, ctx: &mut Context<Self>) {
+        let limits = &self.parts.type_limits;
+        let ready = &mut self.ready;
+        let (jobs, permits): (Vec<Arc<Job>>, Vec<Permit>) =
+            std::iter::from_fn(|| ready.pop(|job| limits.acquire(&job.job_type)))
+                .take(allowed)
+                .unzip();
+        if jobs.is_empty() {
+            return;
+        }
+        let now = self.parts.clock.now();
+        let jobs: Vec<Arc<Job>> = jobs
+            .iter()
+            .map(|job| Arc::new(job.start(self.parts.node, now)))
+            .collect();
+        let count = self.reserve(jobs.len());
+        let recorded = self
+            .parts
+            .recorder
+            .record_one(Change::Start { jobs: jobs.clone() }, Origin::Inside);
+        ctx.spawn(recorded.into_actor(self).map(move |result, queue, ctx| {
+            queue.release(count);
+            match result {
+                Ok(Ok(Applied::Started(started))) => {
+                    for ((job, permit), started) in jobs.into_iter().zip(permits).zip(started) {
+                        // Not started: it was cancelled, changed or taken by somebody else in between. Whoever changed it
+                        // has announced it again.
+                        if started {
+                            queue.assign(job, permit);
+                        } else if permit.is_some() {
+                            queue.ready.unpark();
+                            queue.nudge_others();
+                        }
+                    }
+                }
+                other => queue.trouble("start", other, ctx),
+            }
+            queue.forget_early_cancels();
+            queue.dispatch(ctx);
+        }));
+    }
+
+    /// Claims for each group of types that storage may have more of. One round at a time: what becomes free meanwhile is
+    /// claimed together in the next.
+    fn claim_from_storage(&mut self, allowed: usize, ctx: &mut Context<Self>) {
+        if self.claims > 0 {
+            return;
+        }
+        let mut left = allowed;
+        self.next_group += 1;
+        for turn in 0..self.groups.len() {
+            let index = (self.next_group + turn) % self.groups.len();
+            let group = &self.groups[index];
+            if left == 0 || group.is_dry {
+                continue;
+            }
+            let permits: Vec<Permit> = if group.is_limited {
+                // Taken before the claim, so that no more is claimed than may run. When there are none, the end of a job
+                // of this type says so.
+                let job_type = &group.job_types[0];
+                std::iter::from_fn(|| self.parts.type_limits.acquire(job_type))
+                    .take(left)
+                    .collect()
+            } else {
+                std::iter::repeat_with(|| None).take(left).collect()
+            };
+            if !permits.is_empty() {
+                left -= permits.len();
+                self.claim(index, permits, ctx);
+            }
+        }
+    }
+
+    fn claim(&mut self, index: usize, permits: Vec<Permit>, ctx: &mut Context<Self>) {
+        let count = self.reserve(permits.len());
+        self.claims += 1;
+        let arrivals = self.arrivals;
+        let claim = Claim {
+            queue: self.parts.settings.name.clone(),
+            limit: u32::try_from(count).unwrap_or(u32::MAX),
+            job_types: Arc::clone(&self.groups[index].job_types),
+            node: self.parts.node,
+            now: self.parts.clock.now(),
+        };
+        let recorded = self.parts.recorder.record_one(Change::Claim(claim), Origin::Inside);
+        ctx.spawn(recorded.into_actor(self).map(move |result, queue, ctx| {
+            queue.claims -= 1;
+            queue.release(count);
+            match result {
+                Ok(Ok(Applied::Claimed(jobs))) => {
+                    let is_short = jobs.len() < count;
+                    queue.groups[index].is_dry = is_short && arrivals == queue.arrivals;
+                    for (job, permit) in jobs.into_iter().zip(permits) {
+                        queue.assign(job, permit);
+                    }
+                    if is_short && queue.groups[index].is_limited {
+                        queue.nudge_others();
+                    }
+                }
+                other => queue.trouble("claim", other, ctx),
+            }
+            if queue.groups.iter().all(|group| group.is_dry) {
+                // Storage has nothing more that is due: what is stored from now on comes to memory.
+                queue.ready.trust_memory();
+            }
+            queue.forget_early_cancels();
+            queue.dispatch(ctx);
+        }));
+    }
+
+    /// Storage has due jobs that memory does not: it is asked from now on.
+    fn look_into_storage(&mut self) {
+        self.ready.forget();
+        self.arrivals += 1;
+        for group in &mut self.groups {
+            group.is_dry = false;
+        }
+    }
+
+    /// Permits of a limited type were given back: other queues may wait for them. A full mailbox means that they are
+    /// being told already.
+    fn nudge_others(&self) {
+        drop(self.parts.queues.try_send(Nudge {
+            by: self.parts.settings.name.clone(),
+        }));
+    }
+
+    fn forget_early_cancels(&mut self) {
+        if self.reserved == 0 {
+            self.early_cancels.clear();
+        }
+    }
+
+    fn reserve(&mut self, count: usize) -> usize {
+        self.reserved += count;
+        if let Some(bucket) = &mut self.bucket {
+            bucket.take(u32::try_from(count).unwrap_or(u32::MAX));
+        }
+        count
+    }
+
+    fn release(&mut self, count: usize) {
+        self.reserved -= count;
+    }
+
+    /// Gives a job that is stored as running to a worker.
+    fn assign(&mut self, job: Arc<Job>, permit: Permit) {
+        let is_cancelled = job.cancel_requested || self.early_cancels.remove(&(job.id, job.attempt));
+        let Some(worker) = self.idle.pop() else {
+            // Never more are started than workers are free; should it happen, the Rescuer has the job run again.
+            error!(job.id = %job.id, "no worker is free for job {}", job.id);
+            return;
+        };
+        self.is_idle[worker] = false;
+        self.running.insert(job.id, (worker, job.job_type.clone()));
+        let run = Run {
+            job,
+            permit,
+            is_cancelled,
+        };
+        if self.parts.workers[worker].try_send(run).is_err() {
+            error!(queue = %self.parts.settings.name, "worker {worker} takes no jobs");
+        }
+    }
+
+    /// A start or claim that was not answered as it should be: what is stored is not known. What was started all the same
+    /// is found by the Rescuer.
+    fn trouble(&mut self, what: &str, result: Result<ChangeResult, RecordError>, ctx: &mut Context<Self>) {
+        let reason = match result {
+            Ok(Ok(applied)) => format!("storage answered {applied:?}"),
+            Ok(Err(refused)) => refused.to_string(),
+            Err(failure) => failure.to_string(),
+        };
+        warn!(queue = %self.parts.settings.name, "queue {} could not {what} jobs: {reason}", self.parts.settings.name);
+        self.look_into_storage();
+        self.wait(TROUBLE_WAIT, ctx);
+    }
+}
+
+impl Actor for Queue {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        // Workers announce themselves when they start; after a restart of this actor they have to be asked.
+        for (index, worker) in self.parts.workers.iter().enumerate() {
+            let worker = worker.clone();
+            ctx.spawn(
+                async move { worker.send(ReportState).await }
+                    .into_actor(self)
+                    .map(move |answer, queue, ctx| {
+                        let Ok(state) = answer else { return };
+                        match state.running {
+                            Some((job_id, job_type)) => {
+                                queue.running.insert(job_id, (index, job_type));
+                            }
+                            None => queue.free(index, ctx),
+                        }
+                    }),
+            );
+        }
+    }
+}
+
+impl Queue {
+    fn free(&mut self, worker: usize, ctx: &mut Context<Self>) {
+        if !self.is_idle[worker] {
+            self.is_idle[worker] = true;
+            self.idle.push(worker);
+        }
+        self.dispatch(ctx);
+    }
+}
+
+impl Supervised for Queue {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        let (is_paused, is_draining) = (self.is_paused, self.is_draining);
+        *self = Self::new(QueueParts {
+            is_paused,
+            ..self.parts.clone()
+        });
+        self.is_draining = is_draining;
+    }
+}
+
+impl Handler<Due> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, Due { jobs }: Due, ctx: &mut Context<Self>) {
+        match self.ready.source() {
+            Source::Memory => {
+                let job_types = &self.parts.job_types;
+                self.ready.add(
+                    jobs.into_iter()
+                        .filter(|job| job_types.contains(&job.job_type))
+                        .collect(),
+                );
+            }
+            Source::Storage => self.look_into_storage(),
+        }
+        self.dispatch(ctx);
+    }
+}
+
+impl Handler<Look> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, Look: Look, ctx: &mut Context<Self>) {
+        self.look_into_storage();
+        self.dispatch(ctx);
+    }
+}
+
+impl Handler<LookAgainAtTypes> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, LookAgainAtTypes: LookAgainAtTypes, ctx: &mut Context<Self>) {
+        self.ready.unpark();
+        self.dispatch(ctx);
+    }
+}
+
+impl Handler<WorkerFree> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, WorkerFree { worker, ended }: WorkerFree, ctx: &mut Context<Self>) {
+        let mut freed_type = None;
+        match ended {
+            Some(job_id) => freed_type = self.running.remove(&job_id).map(|(_, job_type)| job_type),
+            // It has just started, perhaps again after a panic: then what it ran runs no more.
+            None => self.running.retain(|_, (busy, _)| *busy != worker),
+        }
+        if freed_type.is_some_and(|job_type| self.parts.type_limits.is_limited(&job_type)) {
+            self.ready.unpark();
+            self.nudge_others();
+        }
+        self.free(worker, ctx);
+    }
+}
+
+impl Handler<CancelAttempt> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, CancelAttempt { job_id, attempt }: CancelAttempt, ctx: &mut Context<Self>) {
+        if let Some((worker, _)) = self.running.get(&job_id) {
+            let worker = self.parts.workers[*worker].clone();
+            // The worker is gone only when the server stops.
+            ctx.spawn(
+                async move {
+                    let _ = worker.send(Cancel { job_id }).await;
+                }
+                .into_actor(self),
+            );
+        } else if self.reserved > 0 && self.early_cancels.len() < EARLY_CANCELS_MAX {
+            self.early_cancels.insert((job_id, attempt));
+        }
+    }
+}
+
+impl Handler<Switch> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, Switch { is_paused }: Switch, ctx: &mut Context<Self>) {
+        self.is_paused = is_paused;
+        self.dispatch(ctx);
+    }
+}
+
+impl Handler<Drain> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, Drain: Drain, _: &mut Context<Self>) {
+        self.is_draining = true;
+    }
+}
+
+impl Handler<InterruptAll> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, InterruptAll: InterruptAll, ctx: &mut Context<Self>) {
+        self.is_draining = true;
+        for worker in self.parts.workers.iter().cloned() {
+            ctx.spawn(
+                async move {
+                    let _ = worker.send(Interrupt).await;
+                }
+                .into_actor(self),
+            );
+        }
+    }
+}
+
+impl Handler<ReportActivity> for Queue {
+    type Result = MessageResult<ReportActivity>;
+
+    fn handle(&mut self, ReportActivity: ReportActivity, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(Activity {
+            running: self.running.keys().copied().collect(),
+            starting: self.reserved,
+            workers: self.parts.workers.len(),
+        })
+    }
+}

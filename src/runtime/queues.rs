@@ -1,0 +1,396 @@
+//! Queues: which queues there are on this node.
+//!
+//! It makes a queue with its workers when the queue is named for the first time, and passes on what concerns a queue by
+//! its name.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{
+    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised,
+    WrapFuture,
+};
+use futures_util::future::join_all;
+use tokio::runtime::Handle;
+use tracing::error;
+
+use super::clock::Clock;
+use super::mailbox::deliver;
+use super::queue::{
+    self, Activity, CancelAttempt, Drain, Due, InterruptAll, Look, LookAgainAtTypes, Queue, QueueParts, ReportActivity,
+    Switch,
+};
+use super::recorder::RecorderHandle;
+use super::supervise::{Restarts, Seat};
+use super::type_limits::TypeLimits;
+use super::worker::{self, ReportState, Worker, WorkerParts};
+use crate::domain::id::{JobId, NodeId};
+use crate::domain::job::Job;
+use crate::domain::name::{JobType, QueueName};
+use crate::domain::queue::QueueSettings;
+use crate::handlers::HandlerRegistry;
+use crate::handlers::limits::HandlerLimits;
+use crate::storage::repository::{JobRepository, RepositoryError};
+
+/// How many messages the mailbox holds: each is about what one commit has changed.
+pub const MAILBOX_CAPACITY: usize = 4_096;
+
+/// The wait before storage that could not be read is asked again.
+const RETRY_WAIT: Duration = Duration::from_secs(1);
+
+/// These jobs are stored, pending and due.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct JobsDue {
+    /// The jobs, by their queue.
+    pub by_queue: HashMap<QueueName, Vec<Arc<Job>>>,
+}
+
+/// In these queues jobs have become due.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Wake {
+    /// The queues.
+    pub queues: Vec<QueueName>,
+}
+
+/// A type that was at its limit has room.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Nudge {
+    /// The queue that says so, and knows it itself.
+    pub by: QueueName,
+}
+
+/// A running job was cancelled.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CancelJob {
+    /// Its queue.
+    pub queue: QueueName,
+    /// Its id.
+    pub job_id: JobId,
+    /// The attempt that runs.
+    pub attempt: u32,
+}
+
+/// A queue was paused or resumed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct QueueSwitched {
+    /// Which.
+    pub queue: QueueName,
+    /// Paused or running.
+    pub is_paused: bool,
+}
+
+/// What all queues are doing, by name.
+#[derive(Message)]
+#[rtype(result = "HashMap<QueueName, Activity>")]
+pub struct ReportAll;
+
+/// Start nothing more: the server stops.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct DrainAll;
+
+/// Give up what runs: the server's grace time is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct InterruptEverything;
+
+/// Whether nothing runs, nothing is about to, and nothing waits to be stored.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub struct IsQuiet;
+
+/// What Queues is made of, and makes queues of.
+#[derive(Clone)]
+pub struct QueuesParts {
+    /// Which queues are paused.
+    pub repository: Arc<dyn JobRepository>,
+    /// The queues that the configuration names.
+    pub configured: Arc<[QueueSettings]>,
+    /// How many workers a queue has that it does not name.
+    pub workers_by_default: NonZeroU32,
+    /// Where work is recorded.
+    pub recorder: RecorderHandle,
+    /// What runs jobs.
+    pub handlers: Arc<HandlerRegistry>,
+    /// How large results and errors may be.
+    pub limits: HandlerLimits,
+    /// Where handlers run.
+    pub handler_threads: Handle,
+    /// How many jobs of a type may run.
+    pub type_limits: TypeLimits,
+    /// This node.
+    pub node: NodeId,
+    /// Tells the time.
+    pub clock: Clock,
+    /// How long a job that was told to stop may take to do so.
+    pub cancel_grace: Duration,
+    /// Where queues and workers live.
+    pub arbiter: ArbiterHandle,
+    /// Counts restarts.
+    pub restarts: Restarts,
+    /// Where this actor itself is.
+    pub own_address: Addr<Queues>,
+}
+
+#[derive(Clone)]
+struct RunningQueue {
+    address: Addr<Queue>,
+    workers: Arc<[Addr<Worker>]>,
+}
+
+/// The actor. See the module.
+pub struct Queues {
+    parts: QueuesParts,
+    queues: HashMap<QueueName, RunningQueue>,
+    paused: HashMap<QueueName, bool>,
+    /// Whether storage has said which queues are paused; no queue is started before.
+    is_loaded: bool,
+    is_draining: bool,
+}
+
+impl Queues {
+    /// No queues yet.
+    pub fn new(parts: QueuesParts) -> Self {
+        Self {
+            parts,
+            queues: HashMap::new(),
+            paused: HashMap::new(),
+            is_loaded: false,
+            is_draining: false,
+        }
+    }
+
+    /// Reads which queues there are and which are paused, and starts them.
+    fn load(&mut self, ctx: &mut Context<Self>) {
+        let repository = Arc::clone(&self.parts.repository);
+        let now = self.parts.clock.now();
+        let read = async move { repository.queues(now).await };
+        ctx.spawn(
+            read.into_actor(self)
+                .map(|answer: Result<_, RepositoryError>, queues, ctx| match answer {
+                    Ok(stored) => {
+                        let mut named: Vec<QueueName> = queues
+                            .parts
+                            .configured
+                            .iter()
+                            .map(|settings| settings.name.clone())
+                            .collect();
+                        for queue in stored {
+                            named.push(queue.name.clone());
+                            // What was switched while storage was read is newer than what was read.
+                            queues.paused.entry(queue.name).or_insert(queue.is_paused);
+                        }
+                        queues.is_loaded = true;
+                        for name in named {
+                            queues.queue(&name);
+                        }
+                    }
+                    Err(failure) => {
+                        error!("the queues could not be read, trying again: {failure}");
+                        ctx.run_later(RETRY_WAIT, |queues, ctx| queues.load(ctx));
+                    }
+                }),
+        );
+    }
+
+    /// The queue of this name, which is made if it does not run yet. `None` while storage has not said which are paused:
+    /// a queue asks storage when it starts, so nothing is lost.
+    fn queue(&mut self, name: &QueueName) -> Option<&RunningQueue> {
+        if !self.is_loaded || self.is_draining {
+            return self.queues.get(name);
+        }
+        let is_paused = self.paused.get(name).copied().unwrap_or(false);
+        if !self.queues.contains_key(name) {
+            let queue = self.start_queue(name, is_paused);
+            self.queues.insert(name.clone(), queue);
+        }
+        self.queues.get(name)
+    }
+
+    fn start_queue(&self, name: &QueueName, is_paused: bool) -> RunningQueue {
+        let parts = &self.parts;
+        let settings = parts
+            .configured
+            .iter()
+            .find(|settings| settings.name == *name)
+            .cloned()
+            .unwrap_or_else(|| QueueSettings {
+                name: name.clone(),
+                workers: parts.workers_by_default,
+                pending_max: None,
+                rate_limit: None,
+            });
+        let workers = usize::try_from(settings.workers.get()).unwrap_or(usize::MAX);
+        let seat = Seat::<Queue>::new(queue::MAILBOX_CAPACITY + workers);
+        let workers: Arc<[Addr<Worker>]> = (0..workers)
+            .map(|index| {
+                let worker = WorkerParts {
+                    queue: seat.address(),
+                    index,
+                    recorder: parts.recorder.clone(),
+                    handlers: Arc::clone(&parts.handlers),
+                    limits: parts.limits,
+                    handler_threads: parts.handler_threads.clone(),
+                    clock: parts.clock.clone(),
+                    cancel_grace: parts.cancel_grace,
+                };
+                Seat::new(worker::MAILBOX_CAPACITY)
+                    .start(&parts.arbiter, "Worker", &parts.restarts, || Worker::new(worker))
+            })
+            .collect();
+        let job_types: Arc<[JobType]> = parts.handlers.job_types().cloned().collect();
+        let queue = QueueParts {
+            settings,
+            is_paused,
+            workers: Arc::clone(&workers),
+            recorder: parts.recorder.clone(),
+            job_types,
+            type_limits: parts.type_limits.clone(),
+            queues: parts.own_address.clone(),
+            node: parts.node,
+            clock: parts.clock.clone(),
+        };
+        let address = seat.start(&parts.arbiter, "Queue", &parts.restarts, || Queue::new(queue));
+        RunningQueue { address, workers }
+    }
+}
+
+impl Actor for Queues {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.load(ctx);
+    }
+}
+
+impl Supervised for Queues {
+    // The queues go on; which there are is kept, and what storage says is read again.
+}
+
+impl Handler<JobsDue> for Queues {
+    type Result = ();
+
+    fn handle(&mut self, JobsDue { by_queue }: JobsDue, ctx: &mut Context<Self>) {
+        for (name, jobs) in by_queue {
+            if let Some(queue) = self.queue(&name) {
+                deliver(&queue.address, Due { jobs }, ctx);
+            }
+        }
+    }
+}
+
+impl Handler<Wake> for Queues {
+    type Result = ();
+
+    fn handle(&mut self, Wake { queues }: Wake, ctx: &mut Context<Self>) {
+        for name in queues {
+            if let Some(queue) = self.queue(&name) {
+                deliver(&queue.address, Look, ctx);
+            }
+        }
+    }
+}
+
+impl Handler<Nudge> for Queues {
+    type Result = ();
+
+    fn handle(&mut self, Nudge { by }: Nudge, ctx: &mut Context<Self>) {
+        for (_, queue) in self.queues.iter().filter(|(name, _)| **name != by) {
+            deliver(&queue.address, LookAgainAtTypes, ctx);
+        }
+    }
+}
+
+impl Handler<CancelJob> for Queues {
+    type Result = ();
+
+    fn handle(&mut self, CancelJob { queue, job_id, attempt }: CancelJob, ctx: &mut Context<Self>) {
+        if let Some(queue) = self.queue(&queue) {
+            deliver(&queue.address, CancelAttempt { job_id, attempt }, ctx);
+        }
+    }
+}
+
+impl Handler<QueueSwitched> for Queues {
+    type Result = ();
+
+    fn handle(&mut self, QueueSwitched { queue: name, is_paused }: QueueSwitched, ctx: &mut Context<Self>) {
+        self.paused.insert(name.clone(), is_paused);
+        if let Some(queue) = self.queue(&name) {
+            deliver(&queue.address, Switch { is_paused }, ctx);
+        }
+    }
+}
+
+impl Handler<DrainAll> for Queues {
+    type Result = ();
+
+    fn handle(&mut self, DrainAll: DrainAll, ctx: &mut Context<Self>) {
+        self.is_draining = true;
+        for queue in self.queues.values() {
+            deliver(&queue.address, Drain, ctx);
+        }
+    }
+}
+
+impl Handler<InterruptEverything> for Queues {
+    type Result = ();
+
+    fn handle(&mut self, InterruptEverything: InterruptEverything, ctx: &mut Context<Self>) {
+        self.is_draining = true;
+        for queue in self.queues.values() {
+            deliver(&queue.address, InterruptAll, ctx);
+        }
+    }
+}
+
+impl Handler<ReportAll> for Queues {
+    type Result = ResponseFuture<HashMap<QueueName, Activity>>;
+
+    fn handle(&mut self, ReportAll: ReportAll, _: &mut Context<Self>) -> Self::Result {
+        let queues = self.queues.clone();
+        Box::pin(async move {
+            let asked = queues.into_iter().map(|(name, queue)| async move {
+                // A queue that is just being restarted has nothing to report.
+                (name, queue.address.send(ReportActivity).await.unwrap_or_default())
+            });
+            join_all(asked).await.into_iter().collect()
+        })
+    }
+}
+
+impl Handler<IsQuiet> for Queues {
+    type Result = ResponseFuture<bool>;
+
+    fn handle(&mut self, IsQuiet: IsQuiet, _: &mut Context<Self>) -> Self::Result {
+        let queues = self.queues.clone();
+        Box::pin(async move {
+            for queue in queues.values() {
+                if queue
+                    .address
+                    .send(ReportActivity)
+                    .await
+                    .is_ok_and(|activity| activity.starting > 0)
+                {
+                    return false;
+                }
+                let states = join_all(queue.workers.iter().map(|worker| worker.send(ReportState))).await;
+                if states
+                    .iter()
+                    .flatten()
+                    .any(|state| state.running.is_some() || state.unstored > 0)
+                {
+                    return false;
+                }
+            }
+            true
+        })
+    }
+}

@@ -1,0 +1,481 @@
+//! The Recorder: the one way to write.
+//!
+//! It owns what has been asked for and is not stored yet. While one commit runs the next one gathers by itself: an idle
+//! server commits one change at once, a busy one makes large batches; there is no timer. After a commit, in this order:
+//! the callers are answered, the queues and the Scheduler are woken, the events are published. So nobody hears of
+//! anything that a crash could still undo.
+//!
+//! What waits is bounded: when more than [`PENDING_ROWS_MAX`] rows wait, callers from outside are told that the server is
+//! busy. The ends of attempts and the like are never refused; the number of workers bounds them.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::SendError;
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Supervised, WrapFuture};
+use tokio::sync::oneshot;
+use tracing::error;
+
+use super::clock::Clock;
+use super::event_bus::{EventBus, EventInterest, Publish};
+use super::mailbox::deliver;
+use super::queues::{CancelJob, JobsDue, QueueSwitched, Queues};
+use super::scheduler::{Arm, Scheduler};
+use crate::domain::event::{Event, JobEventKind, QueueEventKind};
+use crate::domain::id::JobId;
+use crate::domain::job::Job;
+use crate::domain::name::QueueName;
+use crate::domain::status::JobStatus;
+use crate::storage::change::{Applied, Change, ChangeError, Inserted};
+use crate::storage::repository::{JobRepository, RepositoryError};
+
+/// How many rows one commit takes at the most, but for a single change that is larger.
+const COMMIT_ROWS_MAX: usize = 2_000;
+/// How many rows may wait for a commit before callers from outside are refused.
+pub const PENDING_ROWS_MAX: usize = 20_000;
+/// How many messages the mailbox holds.
+pub const MAILBOX_CAPACITY: usize = 16_384;
+/// When a caller that was refused should come back.
+pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// What a change became of: applied, or why not.
+pub type ChangeResult = Result<Applied, ChangeError>;
+
+/// Why nothing is known to be written.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Too much waits already.
+    #[error("the server has too much to write; try again in {} s", RETRY_AFTER.as_secs())]
+    Busy,
+    /// Storage can't be reached, or the Recorder was restarted; whether the changes took effect is not known.
+    #[error("storage can't be written now: {reason}")]
+    Unavailable {
+        /// What is known of the cause.
+        reason: String,
+    },
+}
+
+/// Who asks, and so whether it may be refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A caller of the server: refused when too much waits.
+    Outside,
+    /// The server itself.
+    Inside,
+}
+
+/// Writes these changes; the answer comes when they are durable.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Record {
+    changes: Vec<Change>,
+    origin: Origin,
+    answer: oneshot::Sender<Result<Vec<ChangeResult>, RecordError>>,
+}
+
+/// The way to the Recorder.
+#[derive(Clone)]
+pub struct RecorderHandle {
+    address: Addr<Recorder>,
+}
+
+impl RecorderHandle {
+    /// A handle to the Recorder at this address.
+    pub fn new(address: Addr<Recorder>) -> Self {
+        Self { address }
+    }
+
+    /// Writes changes. They are sent at once, in the order of the calls; the future waits until they are durable. The
+    /// results are in the order of the changes.
+    pub fn record(
+        &self,
+        changes: Vec<Change>,
+        origin: Origin,
+    ) -> impl Future<Output = Result<Vec<ChangeResult>, RecordError>> + Send + use<> {
+        let gone = || RecordError::Unavailable {
+            reason: "the writer was restarted".to_owned(),
+        };
+        let (answer, answered) = oneshot::channel();
+        let sent = self.address.try_send(Record {
+            changes,
+            origin,
+            answer,
+        });
+        let address = self.address.clone();
+        async move {
+            match sent {
+                Ok(()) => {}
+                Err(SendError::Full(_)) if origin == Origin::Outside => return Err(RecordError::Busy),
+                // From inside: waits until the mailbox has room.
+                Err(SendError::Full(record)) => address.send(record).await.map_err(|_| gone())?,
+                Err(SendError::Closed(_)) => return Err(gone()),
+            }
+            answered.await.map_err(|_| gone())?
+        }
+    }
+
+    /// Writes one change.
+    pub fn record_one(
+        &self,
+        change: Change,
+        origin: Origin,
+    ) -> impl Future<Output = Result<ChangeResult, RecordError>> + Send + use<> {
+        let results = self.record(vec![change], origin);
+        async move {
+            let result = results.await?.into_iter().next();
+            result.ok_or_else(|| RecordError::Unavailable {
+                reason: "storage gave no result".to_owned(),
+            })
+        }
+    }
+}
+
+/// What the Recorder is made of.
+#[derive(Clone)]
+pub struct RecorderParts {
+    /// Where it writes.
+    pub repository: Arc<dyn JobRepository>,
+    /// Tells the time of events.
+    pub clock: Clock,
+    /// Who is woken when jobs are due.
+    pub queues: Addr<Queues>,
+    /// Who is woken when jobs will be due.
+    pub scheduler: Addr<Scheduler>,
+    /// Who is told what has happened.
+    pub event_bus: Addr<EventBus>,
+    /// Whether anybody listens to events.
+    pub interest: EventInterest,
+}
+
+/// The actor. See the module.
+pub struct Recorder {
+    parts: RecorderParts,
+    pending: VecDeque<Record>,
+    pending_rows: usize,
+    is_committing: bool,
+}
+
+impl Recorder {
+    /// A Recorder with nothing to do.
+    pub fn new(parts: RecorderParts) -> Self {
+        Self {
+            parts,
+            pending: VecDeque::new(),
+            pending_rows: 0,
+            is_committing: false,
+        }
+    }
+
+    /// Takes what waits, up to a commit's size, and stops where a job comes a second time: within one commit the order
+    /// of changes to one job would not be kept.
+    fn next_batch(&mut self) -> Vec<Record> {
+        let mut batch = Vec::new();
+        let mut seen = HashSet::new();
+        let mut rows = 0;
+        while let Some(record) = self.pending.front() {
+            let record_rows: usize = record.changes.iter().map(rows_of).sum();
+            if rows > 0 && rows + record_rows > COMMIT_ROWS_MAX {
+                break;
+            }
+            let is_second = record.changes.iter().flat_map(job_ids).any(|id| !seen.insert(id));
+            if is_second && rows > 0 {
+                break;
+            }
+            rows += record_rows;
+            batch.extend(self.pending.pop_front());
+        }
+        self.pending_rows = self.pending_rows.saturating_sub(rows);
+        batch
+    }
+
+    fn commit_next(&mut self, ctx: &mut Context<Self>) {
+        let mut batch = self.next_batch();
+        if batch.is_empty() {
+            self.is_committing = false;
+            return;
+        }
+        self.is_committing = true;
+        let repository = Arc::clone(&self.parts.repository);
+        let commit = async move {
+            let mut changes = Vec::with_capacity(batch.len());
+            let counts: Vec<usize> = batch.iter().map(|record| record.changes.len()).collect();
+            for record in &mut batch {
+                changes.append(&mut record.changes);
+            }
+            let outcome = repository.commit(&changes).await;
+            let answers = batch.into_iter().map(|record| record.answer).zip(counts).collect();
+            (changes, answers, outcome)
+        };
+        ctx.spawn(
+            commit
+                .into_actor(self)
+                .map(|(changes, answers, outcome), recorder, ctx| {
+                    recorder.settle(changes, answers, outcome, ctx);
+                    recorder.commit_next(ctx);
+                }),
+        );
+    }
+
+    fn settle(
+        &mut self,
+        changes: Vec<Change>,
+        answers: Vec<(oneshot::Sender<Result<Vec<ChangeResult>, RecordError>>, usize)>,
+        outcome: Result<Vec<ChangeResult>, RepositoryError>,
+        ctx: &mut Context<Self>,
+    ) {
+        match outcome {
+            Ok(results) => {
+                let mut effects = Effects::new(self.parts.interest.is_any());
+                for (change, result) in changes.iter().zip(&results) {
+                    if let Ok(applied) = result {
+                        effects.note(change, applied, &self.parts.clock);
+                    }
+                }
+                let mut results = results.into_iter();
+                for (answer, count) in answers {
+                    // A caller that no longer waits is no mistake: what it asked for is done all the same.
+                    drop(answer.send(Ok(results.by_ref().take(count).collect())));
+                }
+                self.spread(effects, ctx);
+            }
+            Err(failure) => {
+                error!("a commit of {} changes failed: {failure}", changes.len());
+                for (answer, _) in answers {
+                    // As above.
+                    drop(answer.send(Err(RecordError::Unavailable {
+                        reason: failure.to_string(),
+                    })));
+                }
+            }
+        }
+    }
+
+    fn spread(&self, effects: Effects, ctx: &mut Context<Self>) {
+        let Effects {
+            due,
+            arm,
+            switched,
+            cancel,
+            events,
+            wants_events: _,
+        } = effects;
+        if !due.is_empty() {
+            deliver(&self.parts.queues, JobsDue { by_queue: due }, ctx);
+        }
+        if !arm.is_empty() {
+            deliver(&self.parts.scheduler, Arm { due: arm }, ctx);
+        }
+        for message in switched {
+            deliver(&self.parts.queues, message, ctx);
+        }
+        for message in cancel {
+            deliver(&self.parts.queues, message, ctx);
+        }
+        if !events.is_empty() {
+            deliver(&self.parts.event_bus, Publish { events: events.into() }, ctx);
+        }
+    }
+}
+
+/// What a commit means for others.
+struct Effects {
+    due: HashMap<QueueName, Vec<Arc<Job>>>,
+    arm: Vec<(QueueName, chrono::DateTime<chrono::Utc>)>,
+    switched: Vec<QueueSwitched>,
+    cancel: Vec<CancelJob>,
+    events: Vec<Event>,
+    wants_events: bool,
+}
+
+impl Effects {
+    fn new(wants_events: bool) -> Self {
+        Self {
+            due: HashMap::new(),
+            arm: Vec::new(),
+            switched: Vec::new(),
+            cancel: Vec::new(),
+            events: Vec::new(),
+            wants_events,
+        }
+    }
+
+    fn note(&mut self, change: &Change, applied: &Applied, clock: &Clock) {
+        let now = clock.now();
+        match (change, applied) {
+            (Change::Insert { jobs, .. }, Applied::Inserted(inserted)) => {
+                for (job, inserted) in jobs.iter().zip(inserted) {
+                    if *inserted == Inserted::New {
+                        self.event(JobEventKind::Created, job, now);
+                        self.wake(job, now);
+                    }
+                }
+            }
+            (Change::Start { jobs }, Applied::Started(started)) => {
+                for (job, _) in jobs.iter().zip(started).filter(|(_, started)| **started) {
+                    self.event(JobEventKind::Started, job, now);
+                }
+            }
+            (Change::Claim(_), Applied::Claimed(jobs)) => {
+                for job in jobs {
+                    self.event(JobEventKind::Started, job, now);
+                }
+            }
+            (Change::Finish { job, .. }, Applied::Finished(true)) => self.ended(job, now),
+            (Change::Update { before, after }, Applied::Updated) => match (before.status, after.status) {
+                (_, JobStatus::Running) => {
+                    if after.cancel_requested {
+                        self.cancel.push(CancelJob {
+                            queue: after.queue.clone(),
+                            job_id: after.id,
+                            attempt: after.attempt,
+                        });
+                    }
+                }
+                (JobStatus::Pending, JobStatus::Pending) => {
+                    self.event(JobEventKind::Changed, after, now);
+                    self.wake(after, now);
+                }
+                (_, JobStatus::Pending | JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled) => {
+                    self.ended(after, now);
+                }
+            },
+            (Change::Delete { job }, Applied::Deleted) => self.event(JobEventKind::Deleted, job, now),
+            (Change::Clear { queue, limit, .. }, Applied::Removed(count)) if *count < u64::from(*limit) => {
+                self.events.push(Event::Queue {
+                    kind: QueueEventKind::Cleared,
+                    at: now,
+                    queue: queue.clone(),
+                });
+            }
+            (
+                Change::SetQueue {
+                    queue,
+                    is_paused: Some(is_paused),
+                },
+                Applied::QueueSet { changed: true },
+            ) => {
+                let kind = if *is_paused {
+                    QueueEventKind::Paused
+                } else {
+                    QueueEventKind::Resumed
+                };
+                self.events.push(Event::Queue {
+                    kind,
+                    at: now,
+                    queue: queue.clone(),
+                });
+                self.switched.push(QueueSwitched {
+                    queue: queue.clone(),
+                    is_paused: *is_paused,
+                });
+            }
+            // The rest concerns nobody but the caller, or has changed nothing.
+            _ => {}
+        }
+    }
+
+    /// A job that runs no more: finished, or pending again.
+    fn ended(&mut self, job: &Arc<Job>, now: chrono::DateTime<chrono::Utc>) {
+        let kind = match job.status {
+            JobStatus::Pending => JobEventKind::Retrying,
+            JobStatus::Running => return,
+            JobStatus::Completed => JobEventKind::Completed,
+            JobStatus::Failed => JobEventKind::Failed,
+            JobStatus::Cancelled => JobEventKind::Cancelled,
+        };
+        self.event(kind, job, now);
+        self.wake(job, now);
+    }
+
+    fn event(&mut self, kind: JobEventKind, job: &Arc<Job>, at: chrono::DateTime<chrono::Utc>) {
+        if self.wants_events {
+            self.events.push(Event::Job {
+                kind,
+                at,
+                job: Arc::clone(job),
+            });
+        }
+    }
+
+    fn wake(&mut self, job: &Arc<Job>, now: chrono::DateTime<chrono::Utc>) {
+        if job.status != JobStatus::Pending {
+            return;
+        }
+        if job.due_at > now {
+            self.arm.push((job.queue.clone(), job.due_at));
+        } else if let Some(jobs) = self.due.get_mut(&job.queue) {
+            jobs.push(Arc::clone(job));
+        } else {
+            self.due.insert(job.queue.clone(), vec![Arc::clone(job)]);
+        }
+    }
+}
+
+/// How much of a commit a change takes.
+fn rows_of(change: &Change) -> usize {
+    match change {
+        Change::Insert { jobs, .. } | Change::Start { jobs } => jobs.len(),
+        Change::Claim(claim) => usize::try_from(claim.limit).unwrap_or(COMMIT_ROWS_MAX),
+        Change::Clear { limit, .. } | Change::Prune { limit, .. } => usize::try_from(*limit).unwrap_or(COMMIT_ROWS_MAX),
+        Change::Finish { .. }
+        | Change::Update { .. }
+        | Change::Delete { .. }
+        | Change::SetQueue { .. }
+        | Change::PruneBookkeeping { .. }
+        | Change::Heartbeat { .. }
+        | Change::Leave { .. } => 1,
+    }
+}
+
+/// Which stored jobs a change concerns. New jobs can't be meant by another change before they are stored.
+fn job_ids(change: &Change) -> Vec<JobId> {
+    match change {
+        Change::Start { jobs } => jobs.iter().map(|job| job.id).collect(),
+        Change::Finish { job, .. } | Change::Delete { job } => vec![job.id],
+        Change::Update { before, .. } => vec![before.id],
+        Change::Insert { .. }
+        | Change::Claim(_)
+        | Change::Clear { .. }
+        | Change::SetQueue { .. }
+        | Change::Prune { .. }
+        | Change::PruneBookkeeping { .. }
+        | Change::Heartbeat { .. }
+        | Change::Leave { .. } => Vec::new(),
+    }
+}
+
+impl Actor for Recorder {
+    type Context = Context<Self>;
+}
+
+impl Supervised for Recorder {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        // Who waits for an answer learns that there is none; what had been committed is in storage.
+        *self = Self::new(self.parts.clone());
+    }
+}
+
+impl Handler<Record> for Recorder {
+    type Result = ();
+
+    fn handle(&mut self, record: Record, ctx: &mut Context<Self>) {
+        let rows: usize = record.changes.iter().map(rows_of).sum();
+        if record.origin == Origin::Outside && self.pending_rows + rows > PENDING_ROWS_MAX {
+            // The caller may have gone; then nobody needs the answer.
+            drop(record.answer.send(Err(RecordError::Busy)));
+            return;
+        }
+        self.pending_rows += rows;
+        self.pending.push_back(record);
+        if !self.is_committing {
+            self.is_committing = true;
+            // Polled when the mailbox is empty: what has come together is committed together.
+            ctx.spawn(
+                std::future::ready(())
+                    .into_actor(self)
+                    .map(|(), recorder, ctx| recorder.commit_next(ctx)),
+            );
+        }
+    }
+}

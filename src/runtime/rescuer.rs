@@ -1,0 +1,199 @@
+//! The Rescuer: brings back what nobody runs any more.
+//!
+//! A running job belongs to the node that stored its start, for as long as the node's lease lasts. The Rescuer renews its
+//! own node's lease at a third of its life: two renewals may fail before another node may take the jobs. At each tick it
+//! also looks for
+//!
+//! - jobs whose node has no lease any more: it died. Their attempt ends as lost and they are pending again;
+//! - jobs that storage says run here and that no worker knows of, twice in a row: a start whose answer was lost, or an
+//!   actor that panicked. They are brought back the same way.
+//!
+//! Two nodes may find the same job: the attempt's number lets only one of them change it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Supervised, WrapFuture};
+use chrono::{DateTime, TimeDelta, Utc};
+use tracing::{error, warn};
+
+use super::clock::{Clock, draw_jitter};
+use super::queues::{Queues, ReportAll};
+use super::recorder::{Origin, RecordError, RecorderHandle};
+use crate::domain::id::{JobId, NodeId};
+use crate::domain::job::Job;
+use crate::domain::outcome::Outcome;
+use crate::domain::status::JobStatus;
+use crate::domain::time_span::TimeSpan;
+use crate::storage::change::{Applied, Change};
+use crate::storage::repository::{JobRepository, RepositoryError};
+
+/// How many messages the mailbox holds; it hears none but its own timer.
+pub const MAILBOX_CAPACITY: usize = 16;
+
+/// How many jobs are brought back in one step.
+const STEP: u32 = 500;
+/// Two renewals may fail before the lease is over.
+const RENEWALS_PER_LEASE: u32 = 3;
+
+/// What the Rescuer is made of.
+#[derive(Clone)]
+pub struct RescuerParts {
+    /// Where it looks.
+    pub repository: Arc<dyn JobRepository>,
+    /// Where it writes.
+    pub recorder: RecorderHandle,
+    /// Who knows what runs here.
+    pub queues: Addr<Queues>,
+    /// This node.
+    pub node: NodeId,
+    /// What people call it.
+    pub node_name: Arc<str>,
+    /// When it started.
+    pub started_at: DateTime<Utc>,
+    /// How long its jobs are its own without a heartbeat.
+    pub lease: TimeSpan,
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+/// Why a round could not be finished.
+#[derive(Debug, thiserror::Error)]
+pub enum RescueError {
+    /// Storage could not be read.
+    #[error(transparent)]
+    Read(#[from] RepositoryError),
+    /// Storage could not be written.
+    #[error(transparent)]
+    Write(#[from] RecordError),
+}
+
+impl RescuerParts {
+    /// Says that this node lives.
+    pub async fn renew_lease(&self) -> Result<(), RescueError> {
+        let heartbeat = Change::Heartbeat {
+            node: self.node,
+            name: Arc::clone(&self.node_name),
+            started_at: self.started_at,
+            lease: self.lease,
+        };
+        // A heartbeat has no fence that could fall.
+        drop(self.recorder.record_one(heartbeat, Origin::Inside).await?);
+        Ok(())
+    }
+
+    /// Brings back the jobs of nodes that have no lease any more. Tells how many.
+    pub async fn rescue_orphans(&self) -> Result<usize, RescueError> {
+        let mut rescued = 0;
+        loop {
+            let orphans = self.repository.orphans(STEP).await?;
+            let found = orphans.len();
+            let applied = self.bring_back(orphans).await?;
+            rescued += applied;
+            // Nothing applied: another node is at it.
+            if found < usize::try_from(STEP).unwrap_or(usize::MAX) || applied == 0 {
+                return Ok(rescued);
+            }
+        }
+    }
+
+    async fn bring_back(&self, jobs: Vec<Arc<Job>>) -> Result<usize, RescueError> {
+        if jobs.is_empty() {
+            return Ok(0);
+        }
+        let now = self.clock.now();
+        let changes = jobs
+            .iter()
+            .map(|job| {
+                warn!(job.id = %job.id, attempt = job.attempt, "attempt {} of job {} was lost; the job runs again", job.attempt, job.id);
+                let (after, attempt) = job.finish(Outcome::Lost, now, draw_jitter());
+                Change::Finish { job: Arc::new(after), attempt: Box::new(attempt) }
+            })
+            .collect();
+        let results = self.recorder.record(changes, Origin::Inside).await?;
+        Ok(results
+            .iter()
+            .filter(|result| matches!(result, Ok(Applied::Finished(true))))
+            .count())
+    }
+
+    /// Finds what storage says runs here and nobody here knows of, in this round and in the one before.
+    async fn rescue_strays(&self, suspects: HashSet<(JobId, u32)>) -> Result<HashSet<(JobId, u32)>, RescueError> {
+        let half_a_lease = TimeDelta::microseconds(self.lease.as_micros() / 2);
+        let stored = self
+            .repository
+            .running_on(self.node, self.clock.now() - half_a_lease)
+            .await?;
+        if stored.is_empty() {
+            return Ok(HashSet::new());
+        }
+        // While Queues is being restarted nobody can say what runs: then nothing is suspected.
+        let Ok(activity) = self.queues.send(ReportAll).await else {
+            return Ok(HashSet::new());
+        };
+        let known: HashSet<JobId> = activity.into_values().flat_map(|activity| activity.running).collect();
+        let unknown: HashSet<(JobId, u32)> = stored.into_iter().filter(|(id, _)| !known.contains(id)).collect();
+        let mut lost = Vec::new();
+        for (id, attempt) in unknown.intersection(&suspects) {
+            if let Some(job) = self.repository.job(*id).await?
+                && job.status == JobStatus::Running
+                && job.attempt == *attempt
+            {
+                lost.push(job);
+            }
+        }
+        self.bring_back(lost).await?;
+        Ok(unknown)
+    }
+}
+
+/// The actor. See the module.
+pub struct Rescuer {
+    parts: RescuerParts,
+    suspects: HashSet<(JobId, u32)>,
+}
+
+impl Rescuer {
+    /// A Rescuer that begins with its next tick.
+    pub fn new(parts: RescuerParts) -> Self {
+        Self {
+            parts,
+            suspects: HashSet::new(),
+        }
+    }
+
+    fn tick_later(&self, ctx: &mut Context<Self>) {
+        let wait = self.parts.lease.to_std() / RENEWALS_PER_LEASE;
+        ctx.run_later(wait.max(Duration::from_millis(100)), |rescuer, ctx| {
+            let parts = rescuer.parts.clone();
+            let suspects = std::mem::take(&mut rescuer.suspects);
+            let round = async move {
+                parts.renew_lease().await?;
+                parts.rescue_orphans().await?;
+                parts.rescue_strays(suspects).await
+            };
+            ctx.spawn(round.into_actor(rescuer).map(|unknown, rescuer, ctx| {
+                match unknown {
+                    Ok(unknown) => rescuer.suspects = unknown,
+                    Err(failure) => error!("the lease could not be renewed or lost jobs not be found: {failure}"),
+                }
+                rescuer.tick_later(ctx);
+            }));
+        });
+    }
+}
+
+impl Actor for Rescuer {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.tick_later(ctx);
+    }
+}
+
+impl Supervised for Rescuer {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        *self = Self::new(self.parts.clone());
+    }
+}

@@ -1,0 +1,365 @@
+//! A Worker: runs one job at a time and reports how it ended.
+//!
+//! The handler runs as a task of the handlers' own threads, so that one that computes stalls no actor. The Worker watches
+//! it: its time, its being told to stop, its panic. When it has ended (or was abandoned) the Worker tells its queue that
+//! it is free, and the Recorder how the attempt ended, again and again until that is stored; an attempt that has lost its
+//! lease meanwhile changes nothing there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Supervised, WrapFuture};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{error, info, warn};
+
+use super::clock::{Clock, draw_jitter};
+use super::queue::{Queue, WorkerFree};
+use super::recorder::{ChangeResult, Origin, RecordError, RecorderHandle};
+use super::supervise::panic_text;
+use super::type_limits::Permit;
+use crate::domain::attempt::Attempt;
+use crate::domain::id::JobId;
+use crate::domain::job::Job;
+use crate::domain::name::JobType;
+use crate::domain::outcome::{Failure, Outcome};
+use crate::domain::status::JobStatus;
+use crate::handlers::limits::HandlerLimits;
+use crate::handlers::{HandlerRegistry, JobContext};
+use crate::storage::change::{Applied, Change};
+
+/// How many messages the mailbox holds: one job to run, and orders to stop it.
+pub const MAILBOX_CAPACITY: usize = 16;
+
+/// The wait before the end of an attempt that could not be stored is stored again.
+const RECORD_RETRY_WAIT: Duration = Duration::from_millis(250);
+
+/// Why a running job should stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// Go on.
+    None,
+    /// Somebody cancelled it: it has the grace time.
+    Cancel,
+    /// The server stops, and its grace time is over: at once.
+    Interrupt,
+}
+
+/// Run this job, which is stored as running.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Run {
+    /// The job.
+    pub job: Arc<Job>,
+    /// Held while the job runs.
+    pub permit: Permit,
+    /// Whether somebody cancelled it before it came here.
+    pub is_cancelled: bool,
+}
+
+/// Stop this job, if it is the one that runs.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Cancel {
+    /// Which.
+    pub job_id: JobId,
+}
+
+/// Give up what runs: the server stops.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Interrupt;
+
+/// What the worker is doing.
+#[derive(Message)]
+#[rtype(result = "WorkerState")]
+pub struct ReportState;
+
+/// What a worker is doing.
+#[derive(Clone, Debug, actix::MessageResponse)]
+pub struct WorkerState {
+    /// The job that it runs, and its type.
+    pub running: Option<(JobId, JobType)>,
+    /// How many ends of attempts are not stored yet.
+    pub unstored: usize,
+}
+
+/// What a Worker is made of.
+#[derive(Clone)]
+pub struct WorkerParts {
+    /// Whose jobs it runs.
+    pub queue: Addr<Queue>,
+    /// Which of the queue's workers it is.
+    pub index: usize,
+    /// Where it reports.
+    pub recorder: RecorderHandle,
+    /// What runs the jobs.
+    pub handlers: Arc<HandlerRegistry>,
+    /// How large results and errors may be.
+    pub limits: HandlerLimits,
+    /// Where handlers run.
+    pub handler_threads: Handle,
+    /// Tells the time.
+    pub clock: Clock,
+    /// How long a job that was told to stop may take to do so.
+    pub cancel_grace: Duration,
+}
+
+/// The actor. See the module.
+pub struct Worker {
+    parts: WorkerParts,
+    current: Option<Running>,
+    /// Ends of attempts that are not stored yet.
+    unstored: usize,
+}
+
+struct Running {
+    job_id: JobId,
+    job_type: JobType,
+    orders: watch::Sender<Order>,
+}
+
+impl Worker {
+    /// A Worker with nothing to do.
+    pub fn new(parts: WorkerParts) -> Self {
+        Self {
+            parts,
+            current: None,
+            unstored: 0,
+        }
+    }
+
+    fn tell_free(&self, ended: Option<JobId>, ctx: &mut Context<Self>) {
+        let free = WorkerFree {
+            worker: self.parts.index,
+            ended,
+        };
+        if let Err(actix::prelude::SendError::Full(free)) = self.parts.queue.try_send(free) {
+            let queue = self.parts.queue.clone();
+            // The queue is gone only when the server stops.
+            ctx.spawn(
+                async move {
+                    let _ = queue.send(free).await;
+                }
+                .into_actor(self),
+            );
+        }
+    }
+
+    fn order(&self, order: Order) {
+        if let Some(running) = &self.current {
+            running.orders.send_if_modified(|known| {
+                let is_new = *known != Order::Interrupt && *known != order;
+                if is_new {
+                    *known = order;
+                }
+                is_new
+            });
+        }
+    }
+}
+
+/// Runs one attempt to its end, whatever that is.
+async fn attempt(parts: &WorkerParts, job: &Arc<Job>, mut orders: watch::Receiver<Order>) -> Outcome {
+    let Some(handler) = parts.handlers.get(&job.job_type).cloned() else {
+        return Outcome::Failed(Failure::new(format!(
+            "this node has no handler for the job type {}",
+            job.job_type
+        )));
+    };
+    let cancellation = CancellationToken::new();
+    let context = JobContext {
+        job: Arc::clone(job),
+        cancellation: cancellation.clone(),
+    };
+    // Dropped with this future, should the Worker itself be restarted.
+    let mut running = AbortOnDropHandle::new(parts.handler_threads.spawn(async move { handler.run(context).await }));
+    let mut deadline = std::pin::pin!(tokio::time::sleep(job.timeout.to_std()));
+    let mut is_cancelled = false;
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut running => return match ended {
+                // A handler that stops because it was told to is cancelled, whatever it says; one that succeeded all
+                // the same has done its work.
+                Ok(Ok(result)) => match parts.limits.bound_result(result) {
+                    Ok(result) => Outcome::Completed(result),
+                    Err(failure) => Outcome::Failed(failure),
+                },
+                Ok(Err(_)) if is_cancelled => Outcome::Cancelled,
+                Ok(Err(failure)) => Outcome::Failed(parts.limits.bound_failure(failure)),
+                Err(ended) if ended.is_panic() => {
+                    let panic = ended.into_panic();
+                    let failure = Failure::new(format!("the handler panicked: {}", panic_text(&*panic)));
+                    Outcome::Failed(parts.limits.bound_failure(failure))
+                }
+                Err(_) => Outcome::Interrupted,
+            },
+            () = &mut deadline => {
+                running.abort();
+                return if is_cancelled {
+                    Outcome::Cancelled
+                } else {
+                    Outcome::Failed(Failure::new(format!("timed out after {}", job.timeout)))
+                };
+            }
+            changed = orders.changed() => {
+                let order = if changed.is_ok() { *orders.borrow_and_update() } else { Order::Interrupt };
+                match order {
+                    Order::None => {}
+                    Order::Cancel => {
+                        is_cancelled = true;
+                        cancellation.cancel();
+                        let end = deadline.deadline().min(tokio::time::Instant::now() + parts.cancel_grace);
+                        deadline.as_mut().reset(end);
+                    }
+                    Order::Interrupt => {
+                        cancellation.cancel();
+                        running.abort();
+                        return if is_cancelled { Outcome::Cancelled } else { Outcome::Interrupted };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Stores how an attempt ended, however long that takes. The first try is on its way when this returns.
+fn report(recorder: RecorderHandle, job: Arc<Job>, attempt: Attempt) -> impl Future<Output = ()> {
+    let change = Change::Finish {
+        job: Arc::clone(&job),
+        attempt: Box::new(attempt),
+    };
+    let first = recorder.record_one(change.clone(), Origin::Inside);
+    report_until_stored(recorder, job, change, first)
+}
+
+async fn report_until_stored(
+    recorder: RecorderHandle,
+    job: Arc<Job>,
+    change: Change,
+    first: impl Future<Output = Result<ChangeResult, RecordError>>,
+) {
+    let number = job.attempt;
+    let mut result = first.await;
+    loop {
+        match result {
+            Ok(Ok(Applied::Finished(true))) => return,
+            Ok(Ok(_)) => {
+                warn!(job.id = %job.id, attempt = number, "attempt {number} of job {} ended after it had lost its lease; nothing is changed", job.id);
+                return;
+            }
+            Ok(Err(refused)) => {
+                error!(job.id = %job.id, attempt = number, "the end of attempt {number} of job {} can't be stored: {refused}", job.id);
+                return;
+            }
+            Err(failure) => {
+                warn!(job.id = %job.id, attempt = number, "the end of attempt {number} of job {} is not stored yet: {failure}", job.id);
+                tokio::time::sleep(RECORD_RETRY_WAIT).await;
+                result = recorder.record_one(change.clone(), Origin::Inside).await;
+            }
+        }
+    }
+}
+
+impl Actor for Worker {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.tell_free(None, ctx);
+    }
+}
+
+impl Supervised for Worker {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        // What it ran is dropped with its futures; the Rescuer finds it and has it run again.
+        self.current = None;
+        self.unstored = 0;
+    }
+}
+
+impl Handler<Run> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, run: Run, ctx: &mut Context<Self>) {
+        let Run {
+            job,
+            permit,
+            is_cancelled,
+        } = run;
+        let (sender, orders) = watch::channel(Order::None);
+        if is_cancelled {
+            sender.send_replace(Order::Cancel);
+        }
+        self.current = Some(Running {
+            job_id: job.id,
+            job_type: job.job_type.clone(),
+            orders: sender,
+        });
+        let parts = self.parts.clone();
+        let running = async move {
+            let outcome = attempt(&parts, &job, orders).await;
+            drop(permit);
+            (job, outcome)
+        };
+        ctx.spawn(running.into_actor(self).map(|(job, outcome), worker, ctx| {
+            worker.current = None;
+            let (after, attempt) = job.finish(outcome, worker.parts.clock.now(), draw_jitter());
+            log_end(&after, &attempt);
+            // Sent before the queue hears that the Worker is free: the end of this job and the start of the next one can
+            // then share a commit.
+            let stored = report(worker.parts.recorder.clone(), Arc::new(after), attempt);
+            worker.unstored += 1;
+            ctx.spawn(stored.into_actor(worker).map(|(), worker, _| worker.unstored -= 1));
+            worker.tell_free(Some(job.id), ctx);
+        }));
+    }
+}
+
+fn log_end(job: &Job, attempt: &Attempt) {
+    let (number, error) = (attempt.number, attempt.error.as_deref().unwrap_or("no error"));
+    match job.status {
+        JobStatus::Pending => {
+            info!(job.id = %job.id, job.type = %job.job_type, queue = %job.queue, attempt = number, "attempt {number} of job {} has {} ({error}), next attempt at {}", job.id, attempt.status.as_str(), job.due_at);
+        }
+        JobStatus::Failed => {
+            warn!(job.id = %job.id, job.type = %job.job_type, queue = %job.queue, attempt = number, "job {} has failed: {error}", job.id);
+        }
+        JobStatus::Running | JobStatus::Completed | JobStatus::Cancelled => {}
+    }
+}
+
+impl Handler<Cancel> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, Cancel { job_id }: Cancel, _: &mut Context<Self>) {
+        if self.current.as_ref().is_some_and(|running| running.job_id == job_id) {
+            self.order(Order::Cancel);
+        }
+    }
+}
+
+impl Handler<Interrupt> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, Interrupt: Interrupt, _: &mut Context<Self>) {
+        self.order(Order::Interrupt);
+    }
+}
+
+impl Handler<ReportState> for Worker {
+    type Result = WorkerState;
+
+    fn handle(&mut self, ReportState: ReportState, _: &mut Context<Self>) -> WorkerState {
+        let running = self
+            .current
+            .as_ref()
+            .map(|running| (running.job_id, running.job_type.clone()));
+        WorkerState {
+            running,
+            unstored: self.unstored,
+        }
+    }
+}

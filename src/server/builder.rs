@@ -1,0 +1,155 @@
+//! Builds a server: from a configuration alone, as the program `tickerq` does, or with handlers and storage of one's own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::compose::{self, HandlerError};
+use super::{Server, ServerError};
+use crate::config::source::ConfigErrors;
+use crate::config::{self, Config, FlagValue, Sources};
+use crate::domain::name::{InvalidName, JobType};
+use crate::handlers::{HandlerRegistry, JobHandler};
+use crate::storage::repository::{JobRepository, RepositoryError};
+use crate::storage::sea::{ConnectError, SeaRepository};
+
+/// Why a server could not be built or started.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A job type's name breaks a rule.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// The configuration has mistakes.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// A handler can't be made.
+    #[error(transparent)]
+    Handler(#[from] HandlerError),
+    /// The database can't be opened.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The database's tables can't be made.
+    #[error("the database's tables can't be brought up to date: {0}")]
+    Migrate(RepositoryError),
+    /// The server can't be started.
+    #[error(transparent)]
+    Start(#[from] ServerError),
+}
+
+/// Builds a server.
+///
+/// ```no_run
+/// use tickerq::Server;
+/// use tickerq::handlers::{JobContext, in_process};
+/// use tickerq::domain::outcome::Failure;
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let greet = in_process::function(|_: JobContext, name: String| async move {
+///     Ok::<_, Failure>(format!("hello {name}"))
+/// });
+/// let server = Server::builder()
+///     .handler("GreetJob", greet)
+///     .database_url("sqlite:jobs.db")
+///     .listen("127.0.0.1:5000".parse()?)
+///     .start()
+///     .await?;
+/// server.stop().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Default)]
+pub struct Builder {
+    config: Option<Config>,
+    handlers: Vec<(String, Arc<dyn JobHandler>)>,
+    repository: Option<Arc<dyn JobRepository>>,
+    listen: Option<SocketAddr>,
+    database_url: Option<String>,
+}
+
+impl Builder {
+    /// A server with everything by default: SQLite in `./tickerq.db`, on 127.0.0.1:5000.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a configuration, as [`config::load`] gives it.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    /// Has jobs of this type run by a handler of the program's own, whatever the configuration says of the type's handler.
+    #[must_use]
+    pub fn handler(mut self, job_type: impl Into<String>, handler: impl JobHandler) -> Self {
+        self.handlers.push((job_type.into(), Arc::new(handler)));
+        self
+    }
+
+    /// Keeps jobs in a storage of the program's own, in place of the configured database.
+    #[must_use]
+    pub fn repository(mut self, repository: Arc<dyn JobRepository>) -> Self {
+        self.repository = Some(repository);
+        self
+    }
+
+    /// Listens here, in place of what is configured.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = Some(address);
+        self
+    }
+
+    /// Keeps jobs in this database, in place of what is configured.
+    #[must_use]
+    pub fn database_url(mut self, url: impl Into<String>) -> Self {
+        self.database_url = Some(url.into());
+        self
+    }
+
+    /// Starts the server. Needs a running actix system (`#[actix_web::main]`).
+    pub async fn start(self) -> Result<Server, BuildError> {
+        let Self { config, handlers, repository, listen, database_url } = self;
+        let config = match config {
+            Some(config) => config,
+            None => default_config(listen, database_url.clone())?,
+        };
+        let mut registry = HandlerRegistry::new();
+        for (job_type, handler) in handlers {
+            registry.register(JobType::parse(&job_type)?, handler);
+        }
+        let mut options = compose::options(&config, registry)?;
+        if let Some(listen) = listen {
+            options.listen = vec![listen];
+        }
+        let repository = match repository {
+            Some(repository) => repository,
+            None => {
+                let mut database = compose::database(&config.database);
+                if let Some(url) = database_url {
+                    database.url = url;
+                }
+                let repository = SeaRepository::connect(database).await?;
+                repository.migrate_up().await.map_err(BuildError::Migrate)?;
+                Arc::new(repository)
+            }
+        };
+        Ok(Server::start(repository, options).await?)
+    }
+}
+
+/// What holds when nobody has written anything, but for what the program says.
+fn default_config(listen: Option<SocketAddr>, database_url: Option<String>) -> Result<Config, ConfigErrors> {
+    let listen = listen.map(|address| FlagValue { flag: "listen", key: "server.listen", value: address.to_string() });
+    let url = database_url.map(|value| FlagValue { flag: "database_url", key: "database.url", value });
+    config::load(Sources { file: None, environment: std::iter::empty(), flags: listen.into_iter().chain(url).collect() })
+}
+
+/// Opens the configured database, for what is done without a server.
+pub(crate) async fn open_database(config: &Config) -> Result<SeaRepository, ConnectError> {
+    SeaRepository::connect(compose::database(&config.database)).await
+}
+
+/// How the configured REST API works, for its description.
+pub(crate) fn rest_options(config: &Config) -> crate::api::rest::RestOptions {
+    compose::rest(config)
+}

@@ -1,0 +1,168 @@
+//! From configuration to options: each part of the server gets what concerns it, and knows no configuration.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::ServerOptions;
+use crate::api::rest::RestOptions;
+use crate::config::Config;
+use crate::config::api::UnknownJobTypes as ConfiguredUnknownJobTypes;
+use crate::config::database::{DatabaseConfig, Durability as ConfiguredDurability};
+use crate::config::handler::{CommandHandlerSettings, HandlerSettings, HttpHandlerSettings};
+use crate::handlers::HandlerRegistry;
+use crate::handlers::command::{CommandHandler, CommandOptions};
+use crate::handlers::http::{HttpClient, HttpClientError, HttpHandler, HttpHandlerOptions, InvalidHttpHandler};
+use crate::handlers::limits::HandlerLimits;
+use crate::handlers::noop::NoopHandler;
+use crate::runtime::RuntimeOptions;
+use crate::runtime::clock::Clock;
+use crate::runtime::pruner::Retention;
+use crate::service::rules::{Rules, UnknownJobTypes};
+use crate::storage::sea::{Durability, SeaOptions};
+
+/// Why a configured handler could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum HandlerError {
+    /// Its address or its headers can't be used.
+    #[error("job_types.{job_type}.handler.http: {cause}")]
+    Http {
+        /// Whose handler.
+        job_type: String,
+        /// What is wrong.
+        cause: InvalidHttpHandler,
+    },
+    /// No HTTP request can be made at all.
+    #[error(transparent)]
+    Client(#[from] HttpClientError),
+}
+
+/// Which database, and how it is used.
+pub(super) fn database(config: &DatabaseConfig) -> SeaOptions {
+    let DatabaseConfig { url, max_connections, durability } = config;
+    SeaOptions {
+        url: url.expose().to_owned(),
+        max_connections: max_connections.get(),
+        durability: match durability {
+            ConfiguredDurability::Full => Durability::Full,
+            ConfiguredDurability::Normal => Durability::Normal,
+        },
+        // Spreads the counters of several nodes over a few rows; two that draw the same number only wait for each other.
+        shard: rand::random_range(0..16),
+    }
+}
+
+/// Everything but the database.
+pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<ServerOptions, HandlerError> {
+    let handler_limits =
+        HandlerLimits { result_bytes_max: config.jobs.result_bytes_max, ..HandlerLimits::default() };
+    let handlers = handlers(config, handler_limits, registered)?;
+    let queues = config.queues.configured.clone();
+    let rules = Rules {
+        defaults: config.jobs.defaults.clone(),
+        by_type: by_type(config, &handlers),
+        unknown_job_types: match config.api.unknown_job_types {
+            ConfiguredUnknownJobTypes::Accept => UnknownJobTypes::Accept,
+            ConfiguredUnknownJobTypes::Reject => UnknownJobTypes::Reject,
+        },
+        parameters_bytes_max: config.jobs.parameters_bytes_max,
+        batch_jobs_max: config.jobs.batch_jobs_max,
+        pending_max: queues.iter().filter_map(|queue| queue.pending_max.map(|max| (queue.name.clone(), max))).collect(),
+    };
+    let runtime = RuntimeOptions {
+        queues,
+        workers_by_default: config.queues.default_workers,
+        concurrency: config
+            .job_types
+            .iter()
+            .filter_map(|settings| settings.concurrency.map(|limit| (settings.job_type.clone(), limit)))
+            .collect(),
+        handlers,
+        handler_limits,
+        handler_threads: std::thread::available_parallelism().map_or(2, usize::from),
+        cancel_grace: config.jobs.cancel_grace.to_std(),
+        retention: Retention {
+            completed: config.retention.completed,
+            failed: config.retention.failed,
+            cancelled: config.retention.cancelled,
+        },
+        node_name: Arc::from(config.nodes.name.as_str()),
+        lease: config.nodes.lease,
+        clock: Clock::system(),
+    };
+    Ok(ServerOptions {
+        listen: config.server.listen.clone(),
+        http_workers: config.server.http_workers.get(),
+        keep_alive: config.server.keep_alive.to_std(),
+        shutdown_grace: config.server.shutdown_grace.to_std(),
+        rest: rest(config),
+        rules,
+        runtime,
+    })
+}
+
+/// How the REST API works.
+pub(super) fn rest(config: &Config) -> RestOptions {
+    RestOptions {
+        enable: config.api.enable,
+        base_path: config.api.base_path.clone(),
+        version: config.api.version.clone(),
+        body_bytes_max: config.server.request_body_bytes_max,
+        batch_body_bytes_max: config.server.batch_body_bytes_max,
+        docs: config.api.docs,
+    }
+}
+
+/// What jobs of a type get by default: as configured, or the general defaults where only a handler is registered.
+fn by_type(
+    config: &Config,
+    handlers: &HandlerRegistry,
+) -> HashMap<crate::domain::name::JobType, crate::domain::new_job::JobDefaults> {
+    let registered = handlers.job_types().map(|job_type| (job_type.clone(), config.jobs.defaults.clone()));
+    let configured =
+        config.job_types.iter().map(|settings| (settings.job_type.clone(), settings.defaults.clone()));
+    registered.chain(configured).collect()
+}
+
+/// The handlers that are configured; those that the program has registered come before them.
+fn handlers(
+    config: &Config,
+    limits: HandlerLimits,
+    registered: HandlerRegistry,
+) -> Result<HandlerRegistry, HandlerError> {
+    let mut handlers = registered;
+    let client = HttpClient::new()?;
+    for settings in &config.job_types {
+        let job_type = settings.job_type.clone();
+        if handlers.get(&job_type).is_some() {
+            continue;
+        }
+        match &settings.handler {
+            HandlerSettings::Http(HttpHandlerSettings { url, secret, headers }) => {
+                let options = HttpHandlerOptions {
+                    url: url.as_url().to_string(),
+                    secret: secret.as_ref().map(|secret| secret.expose().to_owned()),
+                    headers: headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
+                };
+                let handler = HttpHandler::new(options, limits, client.clone())
+                    .map_err(|cause| HandlerError::Http { job_type: job_type.to_string(), cause })?;
+                handlers.register(job_type, Arc::new(handler));
+            }
+            HandlerSettings::Command(CommandHandlerSettings { program, args, working_directory, environment }) => {
+                let options = CommandOptions {
+                    program: program.clone(),
+                    args: args.clone(),
+                    working_directory: working_directory.clone(),
+                    environment: environment
+                        .iter()
+                        .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+                        .collect(),
+                };
+                handlers.register(job_type, Arc::new(CommandHandler::new(options, limits)));
+            }
+            // Leased by a worker elsewhere: nothing here runs it.
+            HandlerSettings::Remote => {}
+            HandlerSettings::Noop => handlers.register(job_type, Arc::new(NoopHandler)),
+        }
+    }
+    Ok(handlers)
+}

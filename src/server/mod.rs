@@ -1,0 +1,147 @@
+//! The composition root: puts a server together from its parts, starts it, and stops it.
+//!
+//! This is the one place that knows everything. Configuration becomes options here, a repository is opened, the actors
+//! are started with their consumers first, and only then does the server listen.
+
+mod builder;
+mod compose;
+
+pub use builder::{BuildError, Builder};
+pub use compose::HandlerError;
+pub(crate) use builder::{open_database, rest_options};
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer};
+use tracing::info;
+
+use crate::api::rest::{self, RestApi, RestOptions};
+use crate::domain::queue::QueueSettings;
+use crate::runtime::{Runtime, RuntimeHandle, RuntimeOptions, StartError};
+use crate::service::health::Health;
+use crate::service::jobs::Jobs;
+use crate::service::queues::Queues;
+use crate::service::rules::Rules;
+use crate::storage::repository::JobRepository;
+
+/// How a server works.
+#[derive(Clone)]
+pub struct ServerOptions {
+    /// Where it listens, at least one address; port 0 takes a free one.
+    pub listen: Vec<SocketAddr>,
+    /// How many threads answer requests.
+    pub http_workers: usize,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
+    /// How long running jobs may take to end when the server stops.
+    pub shutdown_grace: Duration,
+    /// How the REST API works.
+    pub rest: RestOptions,
+    /// What is accepted of a new job.
+    pub rules: Rules,
+    /// How jobs are run.
+    pub runtime: RuntimeOptions,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Its actors did not start.
+    #[error(transparent)]
+    Runtime(#[from] StartError),
+    /// It can't listen where it should.
+    #[error("can't listen on {address}: {cause}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+}
+
+/// A running server.
+pub struct Server {
+    addresses: Vec<SocketAddr>,
+    runtime: Runtime,
+    health: Health,
+    jobs: Jobs,
+    http: ServerHandle,
+    shutdown_grace: Duration,
+}
+
+impl Server {
+    /// Starts a server over this storage. Needs a running actix system.
+    pub async fn start(repository: Arc<dyn JobRepository>, options: ServerOptions) -> Result<Self, ServerError> {
+        let ServerOptions { listen, http_workers, keep_alive, shutdown_grace, rest, rules, runtime } = options;
+        // Listened on first, so that a taken port is found before anything is started; nothing is answered before the end.
+        let mut listeners = Vec::with_capacity(listen.len());
+        let mut addresses = Vec::with_capacity(listen.len());
+        for address in listen {
+            let failed = |cause| ServerError::Listen { address, cause };
+            let listener = TcpListener::bind(address).map_err(failed)?;
+            addresses.push(listener.local_addr().map_err(failed)?);
+            listeners.push(listener);
+        }
+
+        let configured: Arc<[QueueSettings]> = runtime.queues.clone().into();
+        let workers_by_default = runtime.workers_by_default;
+        let runtime = Runtime::start(Arc::clone(&repository), runtime).await?;
+        let handle = runtime.handle().clone();
+        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), Arc::new(rules));
+        let queues = Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default);
+        let health = Health::new(repository, handle);
+        let api = RestApi { jobs: jobs.clone(), queues, health: health.clone(), options: rest };
+        let mut http = HttpServer::new(move || {
+            let api = api.clone();
+            App::new().configure(|services| rest::configure(services, api))
+        })
+        .workers(http_workers.max(1))
+        .keep_alive(keep_alive)
+        // Running jobs have their own grace time; requests are answered quickly.
+        .shutdown_timeout(5)
+        .disable_signals();
+        for (listener, address) in listeners.into_iter().zip(&addresses) {
+            http = http.listen(listener).map_err(|cause| ServerError::Listen { address: *address, cause })?;
+        }
+        let http = http.run();
+        let server = Self { runtime, health, jobs, http: http.handle(), shutdown_grace, addresses };
+        actix_web::rt::spawn(http);
+        for address in &server.addresses {
+            info!("listening on http://{address}");
+        }
+        Ok(server)
+    }
+
+    /// A server to be embedded in a program.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Use cases of jobs, for a program that embeds the server.
+    pub fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
+    /// The way to the actors.
+    pub fn runtime(&self) -> &RuntimeHandle {
+        self.runtime.handle()
+    }
+
+    /// Takes no more work, lets running jobs end within the grace time, hands the rest back as pending, and stops.
+    pub async fn stop(self) {
+        self.health.stopping();
+        let grace = self.shutdown_grace;
+        // Requests are answered while jobs end: readiness says that the server is stopping.
+        self.runtime.stop(grace).await;
+        self.http.stop(true).await;
+        info!("stopped");
+    }
+}

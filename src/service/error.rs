@@ -1,0 +1,114 @@
+//! Why a use case was not carried out, as its caller can act on it.
+
+use std::time::Duration;
+
+use crate::domain::id::JobId;
+use crate::domain::transition::Refused;
+use crate::runtime::recorder::{self, RecordError};
+use crate::storage::change::ChangeError;
+use crate::storage::repository::RepositoryError;
+
+/// Why a use case was not carried out.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// There is no such job.
+    #[error("there is no job {id}")]
+    NoSuchJob {
+        /// The id that was given.
+        id: JobId,
+    },
+    /// There is no such queue.
+    #[error("there is no queue '{name}'")]
+    NoSuchQueue {
+        /// The name that was given.
+        name: String,
+    },
+    /// The job's status does not allow it.
+    #[error("{0}")]
+    Refused(#[from] Refused),
+    /// The job is not as the caller believes.
+    #[error("the job has changed: its revision is {actual}")]
+    PreconditionFailed {
+        /// The revision that it has.
+        actual: u32,
+    },
+    /// The job was changed by others again and again while this change was tried.
+    #[error("the job is being changed by others at the same time; try again")]
+    Contended,
+    /// The job would be unfinished again, and another unfinished job has its unique key.
+    #[error("another unfinished job has the unique key '{key}'")]
+    UniqueKeyTaken {
+        /// The key.
+        key: String,
+    },
+    /// The idempotency key was used for another request.
+    #[error("this Idempotency-Key was used before, for another request; take a new key for a new request")]
+    IdempotencyMismatch,
+    /// A field has a value that this server does not accept.
+    #[error("{detail}")]
+    Invalid {
+        /// Where it is: a name of the request's fields, such as `parameters`.
+        field: &'static str,
+        /// Which of a batch's jobs it belongs to.
+        index: Option<usize>,
+        /// What is wrong and what is allowed.
+        detail: String,
+    },
+    /// The queue has as many pending jobs as it may have.
+    #[error("queue '{queue}' has {max} pending jobs, as many as it may have; try again later")]
+    QueueFull {
+        /// Which queue.
+        queue: String,
+        /// How many it may have.
+        max: u64,
+    },
+    /// Too much waits to be written.
+    #[error("the server has too much to do; try again in {} s", retry_after.as_secs())]
+    Busy {
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// Storage can't be reached now.
+    #[error("storage is unavailable; try again later")]
+    Unavailable {
+        /// What is known of the cause, for the log.
+        reason: String,
+    },
+    /// Storage holds what it should not, or refused what it should not.
+    #[error("the server could not do this; its log says why")]
+    Internal {
+        /// What is known of the cause, for the log.
+        reason: String,
+    },
+}
+
+impl From<RepositoryError> for ServiceError {
+    fn from(error: RepositoryError) -> Self {
+        match error {
+            RepositoryError::Unavailable { reason } => Self::Unavailable { reason },
+            RepositoryError::Corrupt { reason } => Self::Internal { reason },
+        }
+    }
+}
+
+impl From<RecordError> for ServiceError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Busy => Self::Busy {
+                retry_after: recorder::RETRY_AFTER,
+            },
+            RecordError::Unavailable { reason } => Self::Unavailable { reason },
+        }
+    }
+}
+
+impl From<ChangeError> for ServiceError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Conflict => Self::Contended,
+            ChangeError::UniqueKeyTaken { key } => Self::UniqueKeyTaken { key },
+            ChangeError::IdempotencyMismatch => Self::IdempotencyMismatch,
+            ChangeError::Rejected { reason } => Self::Internal { reason },
+        }
+    }
+}

@@ -1,0 +1,402 @@
+//! Use cases of jobs.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use sha2::{Digest, Sha256};
+
+use super::error::ServiceError;
+use super::rules::{QUEUES_MAX, Rules};
+use crate::domain::attempt::Attempt;
+use crate::domain::id::JobId;
+use crate::domain::job::Job;
+use crate::domain::name::QueueName;
+use crate::domain::new_job::{Due, NewJob};
+use crate::domain::priority::Priority;
+use crate::domain::status::JobStatus;
+use crate::domain::transition::{Cancelled, JobPatch, Refused};
+use crate::runtime::RuntimeHandle;
+use crate::runtime::recorder::Origin;
+use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
+use crate::storage::query::{JobFilter, JobSummary, Page};
+use crate::storage::repository::JobRepository;
+
+/// How often a change is tried again when somebody else has changed the job in between.
+const TRIES: usize = 8;
+
+/// A key under which a request takes effect once, and what was asked.
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey {
+    /// The key, with what tells its users and operations apart.
+    pub key: String,
+    /// What was asked: the same key with another request is refused.
+    pub request: Vec<u8>,
+}
+
+/// What became of a job that was to be scheduled.
+#[derive(Clone, Debug)]
+pub struct Scheduled {
+    /// The job, or the one that was there before.
+    pub job: Arc<Job>,
+    /// Whether the job is new; otherwise an unfinished job has its unique key, or the request was made before.
+    pub is_new: bool,
+}
+
+/// What became of a request to schedule jobs.
+#[derive(Clone, Debug)]
+pub struct ScheduledBatch {
+    /// For each of the jobs, in their order.
+    pub jobs: Vec<Scheduled>,
+    /// Whether the same request was made before under this idempotency key, and nothing was done now.
+    pub is_replay: bool,
+}
+
+/// A job with its history.
+#[derive(Clone, Debug)]
+pub struct JobDetail {
+    /// The job.
+    pub job: Arc<Job>,
+    /// Its attempts, the first one first; one that runs now is the last.
+    pub attempts: Vec<Attempt>,
+}
+
+/// A part of a list of jobs.
+#[derive(Clone, Debug)]
+pub struct JobPage {
+    /// The jobs, the newest first.
+    pub jobs: Vec<JobSummary>,
+    /// How many jobs the filter means.
+    pub total_count: u64,
+    /// Whether more follow.
+    pub has_more: bool,
+}
+
+/// What cancelling did.
+#[derive(Clone, Debug)]
+pub enum CancelOutcome {
+    /// The job is cancelled.
+    Cancelled(Arc<Job>),
+    /// The job runs and has been told to stop.
+    Requested(Arc<Job>),
+}
+
+/// Use cases of jobs.
+#[derive(Clone)]
+pub struct Jobs {
+    repository: Arc<dyn JobRepository>,
+    runtime: RuntimeHandle,
+    rules: Arc<Rules>,
+    /// Queues that are known to exist, so that their number is only counted when a new one is named.
+    known_queues: Arc<RwLock<HashSet<QueueName>>>,
+}
+
+impl Jobs {
+    /// Use cases over this storage and this runtime.
+    pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle, rules: Arc<Rules>) -> Self {
+        Self {
+            repository,
+            runtime,
+            rules,
+            known_queues: Arc::default(),
+        }
+    }
+
+    /// What this server accepts.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Stores a job to be run. When this returns, it is durable.
+    pub async fn schedule(
+        &self,
+        new: NewJob,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<ScheduledBatch, ServiceError> {
+        self.rules.check(&new, None)?;
+        self.store(vec![new], idempotency, None).await
+    }
+
+    /// Stores several jobs to be run, all or none.
+    pub async fn schedule_batch(
+        &self,
+        new: Vec<NewJob>,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<ScheduledBatch, Vec<ServiceError>> {
+        let max = self.rules.batch_jobs_max;
+        if new.is_empty() || new.len() > max {
+            let detail = format!("a batch has 1 to {max} jobs; this one has {}", new.len());
+            return Err(vec![ServiceError::Invalid {
+                field: "jobs",
+                index: None,
+                detail,
+            }]);
+        }
+        let refused: Vec<ServiceError> = new
+            .iter()
+            .enumerate()
+            .filter_map(|(index, new)| self.rules.check(new, Some(index)).err())
+            .collect();
+        if !refused.is_empty() {
+            return Err(refused);
+        }
+        self.store(new, idempotency, Some(0)).await.map_err(|error| vec![error])
+    }
+
+    async fn store(
+        &self,
+        new: Vec<NewJob>,
+        idempotency: Option<IdempotencyKey>,
+        first_index: Option<usize>,
+    ) -> Result<ScheduledBatch, ServiceError> {
+        let now = self.runtime.clock.now();
+        let jobs: Vec<Arc<Job>> = new
+            .into_iter()
+            .map(|new| {
+                let defaults = self.rules.defaults_of(&new.job_type);
+                Arc::new(new.into_job(defaults, now, self.runtime.ids.next()))
+            })
+            .collect();
+        self.check_queues(&jobs, first_index).await?;
+        let idempotency = idempotency.map(|IdempotencyKey { key, request }| Idempotency {
+            key,
+            fingerprint: Sha256::digest(&request).into(),
+            created_at: now,
+        });
+        let change = Change::Insert {
+            jobs: jobs.clone(),
+            idempotency,
+        };
+        match self.runtime.recorder.record_one(change, Origin::Outside).await?? {
+            Applied::Inserted(inserted) => {
+                let jobs = jobs.into_iter().zip(inserted).map(|(job, inserted)| match inserted {
+                    Inserted::New => Scheduled { job, is_new: true },
+                    Inserted::Existing(job) => Scheduled { job, is_new: false },
+                });
+                Ok(ScheduledBatch {
+                    jobs: jobs.collect(),
+                    is_replay: false,
+                })
+            }
+            Applied::Replayed(ids) => {
+                let mut jobs = Vec::with_capacity(ids.len());
+                for id in ids {
+                    jobs.push(Scheduled {
+                        job: self.read(id).await?,
+                        is_new: false,
+                    });
+                }
+                Ok(ScheduledBatch { jobs, is_replay: true })
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Checks that the jobs' queues may have them.
+    async fn check_queues(&self, jobs: &[Arc<Job>], first_index: Option<usize>) -> Result<(), ServiceError> {
+        let is_unknown = |known: &HashSet<QueueName>| jobs.iter().any(|job| !known.contains(&job.queue));
+        // The set stays whole when somebody panics while holding it.
+        if is_unknown(&self.known_queues.read().unwrap_or_else(PoisonError::into_inner)) {
+            let stored = self.repository.queues(self.runtime.clock.now()).await?;
+            let mut known: HashSet<QueueName> = stored.into_iter().map(|queue| queue.name).collect();
+            for (index, job) in jobs.iter().enumerate() {
+                if known.len() >= QUEUES_MAX && !known.contains(&job.queue) {
+                    let detail = format!("there are {QUEUES_MAX} queues, as many as there may be; use one of them");
+                    let index = first_index.map(|first| first + index);
+                    return Err(ServiceError::Invalid {
+                        field: "queue",
+                        index,
+                        detail,
+                    });
+                }
+                known.insert(job.queue.clone());
+            }
+            *self.known_queues.write().unwrap_or_else(PoisonError::into_inner) = known;
+        }
+        if self.rules.pending_max.is_empty() {
+            return Ok(());
+        }
+        let mut wanted: HashMap<&QueueName, u64> = HashMap::new();
+        for job in jobs {
+            *wanted.entry(&job.queue).or_default() += 1;
+        }
+        for (queue, wanted) in wanted {
+            let Some(&max) = self.rules.pending_max.get(queue) else {
+                continue;
+            };
+            let filter = JobFilter {
+                queue: Some(queue.clone()),
+                statuses: vec![JobStatus::Pending],
+                ..JobFilter::default()
+            };
+            if self.repository.count(&filter).await? + wanted > max {
+                return Err(ServiceError::QueueFull {
+                    queue: queue.to_string(),
+                    max,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A part of the list of jobs, the newest first.
+    pub async fn list(&self, filter: &JobFilter, page: Page) -> Result<JobPage, ServiceError> {
+        let one_more = Page {
+            limit: page.limit + 1,
+            ..page
+        };
+        let (mut jobs, total_count) =
+            tokio::try_join!(self.repository.jobs(filter, one_more), self.repository.count(filter))?;
+        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let has_more = jobs.len() > limit;
+        jobs.truncate(limit);
+        Ok(JobPage {
+            jobs,
+            total_count,
+            has_more,
+        })
+    }
+
+    /// A job with all its attempts.
+    pub async fn detail(&self, id: JobId) -> Result<JobDetail, ServiceError> {
+        let (job, mut attempts) = tokio::try_join!(self.repository.job(id), self.repository.attempts(id))?;
+        let job = job.ok_or(ServiceError::NoSuchJob { id })?;
+        // The two reads may lie on either side of the end of an attempt.
+        if let Some(current) = job.current_attempt()
+            && attempts.iter().all(|attempt| attempt.number != current.number)
+        {
+            attempts.push(current);
+        }
+        Ok(JobDetail { job, attempts })
+    }
+
+    /// Cancels a pending job; tells a running one to stop.
+    pub async fn cancel(&self, id: JobId, if_match: Option<u32>) -> Result<CancelOutcome, ServiceError> {
+        for _ in 0..TRIES {
+            let job = self.read_matching(id, if_match).await?;
+            let (after, is_requested) = match job.cancel(self.runtime.clock.now())? {
+                Cancelled::Done(after) => (after, false),
+                Cancelled::Requested(after) => (after, true),
+                Cancelled::AlreadyRequested => return Ok(CancelOutcome::Requested(job)),
+            };
+            if let Some(job) = self.update(job, after).await? {
+                return Ok(if is_requested {
+                    CancelOutcome::Requested(job)
+                } else {
+                    CancelOutcome::Cancelled(job)
+                });
+            }
+        }
+        Err(ServiceError::Contended)
+    }
+
+    /// Makes a failed or cancelled job pending again.
+    pub async fn retry(
+        &self,
+        id: JobId,
+        reset_retry_count: bool,
+        if_match: Option<u32>,
+    ) -> Result<Arc<Job>, ServiceError> {
+        self.change(id, if_match, |job| {
+            job.retry(reset_retry_count, self.runtime.clock.now())
+        })
+        .await
+    }
+
+    /// Makes a pending job due, or queues a finished one again.
+    pub async fn execute(
+        &self,
+        id: JobId,
+        priority: Option<Priority>,
+        due: Due,
+        if_match: Option<u32>,
+    ) -> Result<Arc<Job>, ServiceError> {
+        if let Some((field, detail)) = super::rules::check_due(Some(due)) {
+            return Err(ServiceError::Invalid {
+                field,
+                index: None,
+                detail,
+            });
+        }
+        self.change(id, if_match, |job| job.execute(priority, due, self.runtime.clock.now()))
+            .await
+    }
+
+    /// Changes a pending job.
+    pub async fn patch(&self, id: JobId, patch: JobPatch, if_match: Option<u32>) -> Result<Arc<Job>, ServiceError> {
+        self.rules.check_patch(&patch)?;
+        self.change(id, if_match, |job| job.patch(patch.clone(), self.runtime.clock.now()))
+            .await
+    }
+
+    /// Deletes a finished job and its history.
+    pub async fn delete(&self, id: JobId, if_match: Option<u32>) -> Result<(), ServiceError> {
+        for _ in 0..TRIES {
+            let job = self.read_matching(id, if_match).await?;
+            job.check_deletable()?;
+            match self
+                .runtime
+                .recorder
+                .record_one(Change::Delete { job }, Origin::Outside)
+                .await?
+            {
+                Ok(Applied::Deleted) => return Ok(()),
+                Ok(other) => return Err(unexpected(&other)),
+                Err(ChangeError::Conflict) => {}
+                Err(refused) => return Err(refused.into()),
+            }
+        }
+        Err(ServiceError::Contended)
+    }
+
+    async fn change(
+        &self,
+        id: JobId,
+        if_match: Option<u32>,
+        rule: impl Fn(&Job) -> Result<Job, Refused>,
+    ) -> Result<Arc<Job>, ServiceError> {
+        for _ in 0..TRIES {
+            let job = self.read_matching(id, if_match).await?;
+            let after = rule(&job)?;
+            if let Some(job) = self.update(job, after).await? {
+                return Ok(job);
+            }
+        }
+        Err(ServiceError::Contended)
+    }
+
+    /// Swaps a job for its changed self; `None` when somebody else was faster.
+    async fn update(&self, before: Arc<Job>, after: Job) -> Result<Option<Arc<Job>>, ServiceError> {
+        let after = Arc::new(after);
+        let change = Change::Update {
+            before,
+            after: Arc::clone(&after),
+        };
+        match self.runtime.recorder.record_one(change, Origin::Outside).await? {
+            Ok(Applied::Updated) => Ok(Some(after)),
+            Ok(other) => Err(unexpected(&other)),
+            Err(ChangeError::Conflict) => Ok(None),
+            Err(refused) => Err(refused.into()),
+        }
+    }
+
+    async fn read(&self, id: JobId) -> Result<Arc<Job>, ServiceError> {
+        self.repository.job(id).await?.ok_or(ServiceError::NoSuchJob { id })
+    }
+
+    async fn read_matching(&self, id: JobId, if_match: Option<u32>) -> Result<Arc<Job>, ServiceError> {
+        let job = self.read(id).await?;
+        match if_match {
+            Some(revision) if revision != job.revision => {
+                Err(ServiceError::PreconditionFailed { actual: job.revision })
+            }
+            Some(_) | None => Ok(job),
+        }
+    }
+}
+
+/// Storage answered something that it must not answer to this change.
+pub(super) fn unexpected(applied: &Applied) -> ServiceError {
+    ServiceError::Internal {
+        reason: format!("storage answered {applied:?}"),
+    }
+}

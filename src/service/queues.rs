@@ -1,0 +1,180 @@
+//! Use cases of queues.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use super::error::ServiceError;
+use super::jobs::unexpected;
+use crate::domain::id::JobId;
+use crate::domain::name::QueueName;
+use crate::domain::queue::{QueueSettings, StatusCounts, StoredQueue, Throughput};
+use crate::domain::status::JobStatus;
+use crate::runtime::RuntimeHandle;
+use crate::runtime::recorder::Origin;
+use crate::storage::change::{Applied, Change};
+use crate::storage::repository::JobRepository;
+
+/// How many jobs one step of clearing a queue removes: small enough to hold nobody up.
+const CLEAR_STEP: u32 = 1_000;
+
+/// A queue as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueView {
+    /// Its name.
+    pub name: QueueName,
+    /// Whether it starts no jobs until it is resumed.
+    pub is_paused: bool,
+    /// Its jobs by status.
+    pub counts: StatusCounts,
+    /// What it has completed lately.
+    pub throughput: Throughput,
+    /// How many workers it has.
+    pub workers: u32,
+}
+
+/// How many jobs clearing has removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cleared {
+    /// Pending ones.
+    pub pending: u64,
+    /// Failed ones.
+    pub failed: u64,
+}
+
+/// Use cases of queues.
+#[derive(Clone)]
+pub struct Queues {
+    repository: Arc<dyn JobRepository>,
+    runtime: RuntimeHandle,
+    configured: Arc<[QueueSettings]>,
+    workers_by_default: NonZeroU32,
+}
+
+impl Queues {
+    /// Use cases over this storage and this runtime.
+    pub fn new(
+        repository: Arc<dyn JobRepository>,
+        runtime: RuntimeHandle,
+        configured: Arc<[QueueSettings]>,
+        workers_by_default: NonZeroU32,
+    ) -> Self {
+        Self {
+            repository,
+            runtime,
+            configured,
+            workers_by_default,
+        }
+    }
+
+    /// All queues, by name: those that are configured and those that jobs have named.
+    pub async fn list(&self) -> Result<Vec<QueueView>, ServiceError> {
+        let stored = self.repository.queues(self.runtime.clock.now()).await?;
+        let mut views: BTreeMap<QueueName, QueueView> = BTreeMap::new();
+        for settings in self.configured.iter() {
+            let empty = StoredQueue {
+                name: settings.name.clone(),
+                is_paused: false,
+                counts: StatusCounts::default(),
+                throughput: Throughput::default(),
+            };
+            views.insert(settings.name.clone(), self.view(empty));
+        }
+        for queue in stored {
+            views.insert(queue.name.clone(), self.view(queue));
+        }
+        Ok(views.into_values().collect())
+    }
+
+    /// One queue.
+    pub async fn get(&self, name: &QueueName) -> Result<QueueView, ServiceError> {
+        let views = self.list().await?;
+        views
+            .into_iter()
+            .find(|view| view.name == *name)
+            .ok_or_else(|| ServiceError::NoSuchQueue { name: name.to_string() })
+    }
+
+    /// Has a queue start no more jobs; what runs goes on. Pausing a paused queue changes nothing.
+    pub async fn pause(&self, name: &QueueName) -> Result<QueueView, ServiceError> {
+        self.switch(name, true).await
+    }
+
+    /// Has a queue start jobs again. Resuming a running queue changes nothing.
+    pub async fn resume(&self, name: &QueueName) -> Result<QueueView, ServiceError> {
+        self.switch(name, false).await
+    }
+
+    async fn switch(&self, name: &QueueName, is_paused: bool) -> Result<QueueView, ServiceError> {
+        self.get(name).await?;
+        let change = Change::SetQueue {
+            queue: name.clone(),
+            is_paused: Some(is_paused),
+        };
+        match self.runtime.recorder.record_one(change, Origin::Outside).await?? {
+            Applied::QueueSet { changed: _ } => self.get(name).await,
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Removes the pending jobs of a queue, the failed ones, or both: those that are there now, not those that come while
+    /// it is cleared.
+    pub async fn clear(
+        &self,
+        name: &QueueName,
+        clear_pending: bool,
+        clear_failed: bool,
+    ) -> Result<Cleared, ServiceError> {
+        self.get(name).await?;
+        let up_to = JobId::last_at(self.runtime.clock.now());
+        let mut cleared = Cleared::default();
+        if clear_pending {
+            cleared.pending = self.remove(name, JobStatus::Pending, up_to).await?;
+        }
+        if clear_failed {
+            cleared.failed = self.remove(name, JobStatus::Failed, up_to).await?;
+        }
+        Ok(cleared)
+    }
+
+    async fn remove(&self, name: &QueueName, status: JobStatus, up_to: JobId) -> Result<u64, ServiceError> {
+        let mut removed = 0;
+        loop {
+            let change = Change::Clear {
+                queue: name.clone(),
+                status,
+                up_to,
+                limit: CLEAR_STEP,
+            };
+            match self.runtime.recorder.record_one(change, Origin::Outside).await?? {
+                Applied::Removed(count) => {
+                    removed += count;
+                    if count < u64::from(CLEAR_STEP) {
+                        return Ok(removed);
+                    }
+                }
+                other => return Err(unexpected(&other)),
+            }
+        }
+    }
+
+    fn view(&self, queue: StoredQueue) -> QueueView {
+        let StoredQueue {
+            name,
+            is_paused,
+            counts,
+            throughput,
+        } = queue;
+        let settings = self.configured.iter().find(|settings| settings.name == name);
+        let workers = settings
+            .map_or(self.workers_by_default, |settings| settings.workers)
+            .get();
+        QueueView {
+            name,
+            is_paused,
+            counts,
+            throughput,
+            workers,
+        }
+    }
+}

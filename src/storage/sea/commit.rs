@@ -1,0 +1,158 @@
+//! One commit: all changes in one transaction, in a few statements.
+//!
+//! The changes are applied in phases: new jobs, starts, ends of attempts, single updates and deletions, then what chooses
+//! among what is left (claims, clearing, pruning), and at the end what was counted on the way. A statement that fails for
+//! what it was given undoes the whole transaction; then each change is committed by itself, so that the bad one fails
+//! alone.
+
+use sea_orm::{DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+
+use super::connect::SeaRepository;
+use super::counters::Counters;
+use super::error::CommitFailure;
+use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::repository::RepositoryError;
+
+/// A transaction and what was counted in it.
+pub(super) struct Commit<'a> {
+    pub(super) repository: &'a SeaRepository,
+    pub(super) transaction: DatabaseTransaction,
+    pub(super) counters: Counters,
+}
+
+/// What became of each change, by its place; `None` until it has been applied.
+pub(super) type Results = Vec<Option<Result<Applied, ChangeError>>>;
+
+impl SeaRepository {
+    pub(super) async fn commit_changes(
+        &self,
+        changes: &[Change],
+    ) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+        match self.try_commit(changes).await {
+            Ok(results) => Ok(results),
+            Err(CommitFailure::Unavailable(failure)) => Err(failure),
+            Err(CommitFailure::Bad(error)) if changes.len() == 1 => Ok(vec![Err(error)]),
+            Err(CommitFailure::Bad(_)) => {
+                let mut results = Vec::with_capacity(changes.len());
+                for change in changes {
+                    match self.try_commit(std::slice::from_ref(change)).await {
+                        Ok(result) => results.extend(result),
+                        Err(CommitFailure::Bad(error)) => results.push(Err(error)),
+                        Err(CommitFailure::Unavailable(failure)) => return Err(failure),
+                    }
+                }
+                Ok(results)
+            }
+        }
+    }
+
+    async fn try_commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, CommitFailure> {
+        // A deferred transaction that reads and then writes fails at once when somebody else has written in between.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: (!self.is_postgres()).then_some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let transaction = self.writer.begin_with_options(options).await?;
+        let mut commit = Commit {
+            repository: self,
+            transaction,
+            counters: Counters::default(),
+        };
+        match commit.apply(changes).await {
+            Ok(results) => {
+                let Commit {
+                    repository: _,
+                    transaction,
+                    counters: _,
+                } = commit;
+                transaction.commit().await?;
+                self.remember_queues(changes);
+                Ok(results)
+            }
+            Err(failure) => {
+                // When even that fails the connection is gone, and the transaction with it.
+                drop(commit.transaction.rollback().await);
+                Err(failure)
+            }
+        }
+    }
+}
+
+impl Commit<'_> {
+    async fn apply(&mut self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, CommitFailure> {
+        let mut results: Results = changes.iter().map(|_| None).collect();
+        self.insert_jobs(changes, &mut results).await?;
+        self.start_jobs(changes, &mut results).await?;
+        self.finish_jobs(changes, &mut results).await?;
+        for (change, result) in changes.iter().zip(&mut results) {
+            let applied = match change {
+                Change::Update { before, after } => self.update_job(before, after).await?,
+                Change::Delete { job } => self.delete_job(job).await?,
+                Change::SetQueue { queue, is_paused } => self.set_queue(queue, *is_paused).await?,
+                Change::Heartbeat {
+                    node,
+                    name,
+                    started_at,
+                    lease,
+                } => self.heartbeat(*node, name, *started_at, *lease).await?,
+                Change::Leave { node } => self.leave(*node).await?,
+                // Applied before, or below.
+                Change::Insert { .. }
+                | Change::Start { .. }
+                | Change::Finish { .. }
+                | Change::Claim(_)
+                | Change::Clear { .. }
+                | Change::Prune { .. }
+                | Change::PruneBookkeeping { .. } => continue,
+            };
+            *result = Some(applied);
+        }
+        for (change, result) in changes.iter().zip(&mut results) {
+            let applied = match change {
+                Change::Claim(claim) => Applied::Claimed(self.claim_jobs(claim).await?),
+                Change::Clear {
+                    queue,
+                    status,
+                    up_to,
+                    limit,
+                } => Applied::Removed(self.clear_queue(queue, *status, *up_to, *limit).await?),
+                Change::Prune {
+                    status,
+                    finished_before,
+                    limit,
+                } => Applied::Removed(self.prune_jobs(*status, *finished_before, *limit).await?),
+                Change::PruneBookkeeping {
+                    keys_before,
+                    throughput_before,
+                } => Applied::Removed(self.prune_bookkeeping(*keys_before, *throughput_before).await?),
+                Change::Insert { .. }
+                | Change::Start { .. }
+                | Change::Finish { .. }
+                | Change::Update { .. }
+                | Change::Delete { .. }
+                | Change::SetQueue { .. }
+                | Change::Heartbeat { .. }
+                | Change::Leave { .. } => continue,
+            };
+            *result = Some(Ok(applied));
+        }
+        self.write_counters().await?;
+        let missing = || {
+            Err(ChangeError::Rejected {
+                reason: "the change was not applied".to_owned(),
+            })
+        };
+        Ok(results
+            .into_iter()
+            .map(|result| result.unwrap_or_else(missing))
+            .collect())
+    }
+
+    pub(super) fn backend(&self) -> DbBackend {
+        if self.repository.is_postgres() {
+            DbBackend::Postgres
+        } else {
+            DbBackend::Sqlite
+        }
+    }
+}

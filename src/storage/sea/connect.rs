@@ -1,0 +1,261 @@
+//! Opens a database: which one, with how many connections, and how safe a commit is.
+
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
+
+use super::error::without_password;
+use crate::domain::name::QueueName;
+
+/// What a commit survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut: a commit is on the disk before it is answered.
+    #[default]
+    Full,
+    /// The end of the process; a power cut may take the last moments.
+    Normal,
+}
+
+/// Which database, and how it is used.
+#[derive(Clone, Debug)]
+pub struct SeaOptions {
+    /// `sqlite:tickerq.db` or `postgres://user:password@host/database`.
+    pub url: String,
+    /// How many connections may be open, the writing one among them.
+    pub max_connections: u32,
+    /// What a commit survives.
+    pub durability: Durability,
+    /// Tells groups of nodes apart that count in rows of their own, so that they do not wait for each other.
+    pub shard: i16,
+}
+
+impl SeaOptions {
+    /// A database with everything else by default.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            max_connections: 8,
+            durability: Durability::Full,
+            shard: 0,
+        }
+    }
+}
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL names no database that this server can use.
+    #[error("'{url}' is no database URL; write sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE")]
+    Url {
+        /// What was given, without a password.
+        url: String,
+    },
+    /// The SQLite file's folder does not exist.
+    #[error("the folder '{}' for the database does not exist; make it first", folder.display())]
+    NoFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Another server has the SQLite file open.
+    #[error("another server uses the database '{}'; one SQLite file serves one server (several share a PostgreSQL)", file.display())]
+    InUse {
+        /// The database's file.
+        file: PathBuf,
+    },
+    /// The lock beside the SQLite file could not be made.
+    #[error("the lock file '{}' can't be made: {cause}", file.display())]
+    Lock {
+        /// The lock's file.
+        file: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The database refused.
+    #[error("the database {url} can't be opened: {reason}")]
+    Refused {
+        /// The URL, without a password.
+        url: String,
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// Jobs in a database. See the module.
+pub struct SeaRepository {
+    /// The one connection that writes on SQLite; a pool of its own on PostgreSQL too, so that reads never hold it up.
+    pub(super) writer: DatabaseConnection,
+    pub(super) readers: DatabaseConnection,
+    pub(super) shard: i16,
+    /// Queues that are known to have a row.
+    pub(super) known_queues: Mutex<HashSet<QueueName>>,
+    /// Held as long as the database is open; the kernel gives it back when the process ends, however it ends.
+    _lock: Option<File>,
+}
+
+impl SeaRepository {
+    /// Opens a database. Makes a SQLite file that does not exist; tables are made by [`Self::migrate_up`].
+    pub async fn connect(options: SeaOptions) -> Result<Self, ConnectError> {
+        let SeaOptions {
+            url,
+            max_connections,
+            durability,
+            shard,
+        } = options;
+        if let Some(file) = sqlite_file(&url) {
+            return Self::open_sqlite(&url, &file?, max_connections, durability, shard).await;
+        }
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(ConnectError::Url {
+                url: without_password(&url),
+            });
+        }
+        let refused = |error| ConnectError::Refused {
+            url: without_password(&url),
+            reason: super::error::text(&error),
+        };
+        let pool = |connections: u32| {
+            let mut options = quiet(ConnectOptions::new(url.clone()));
+            options
+                .max_connections(connections)
+                .min_connections(1)
+                .acquire_timeout(Duration::from_secs(5));
+            options.map_sqlx_postgres_opts(move |postgres| {
+                let commit = if durability == Durability::Full { "on" } else { "off" };
+                postgres
+                    .application_name("tickerq")
+                    .options([("synchronous_commit", commit)])
+            });
+            Database::connect(options)
+        };
+        let writer = pool(1).await.map_err(refused)?;
+        let readers = pool(max_connections.saturating_sub(1).max(1)).await.map_err(refused)?;
+        Ok(Self {
+            writer,
+            readers,
+            shard,
+            known_queues: Mutex::default(),
+            _lock: None,
+        })
+    }
+
+    async fn open_sqlite(
+        url: &str,
+        file: &Path,
+        max_connections: u32,
+        durability: Durability,
+        shard: i16,
+    ) -> Result<Self, ConnectError> {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            return Err(ConnectError::NoFolder {
+                folder: folder.to_owned(),
+            });
+        }
+        let lock = lock_beside(file)?;
+        let path = Arc::<Path>::from(file);
+        let refused = |error| ConnectError::Refused {
+            url: url.to_owned(),
+            reason: super::error::text(&error),
+        };
+        let pool = |connections: u32, is_writer: bool| {
+            let path = Arc::clone(&path);
+            let mut options = quiet(ConnectOptions::new("sqlite::memory:"));
+            options
+                .max_connections(connections)
+                .min_connections(u32::from(is_writer));
+            options.idle_timeout(if is_writer { None } else { Some(Duration::from_secs(60)) });
+            options.max_lifetime(None::<Duration>);
+            options.map_sqlx_sqlite_opts(move |sqlite| {
+                let synchronous = if durability == Durability::Full {
+                    SqliteSynchronous::Full
+                } else {
+                    SqliteSynchronous::Normal
+                };
+                // The default of 1,000 pages makes every few commits write pages twice; the log stays small all the same.
+                let sqlite = sqlite
+                    .in_memory(false)
+                    .shared_cache(false)
+                    .filename(&*path)
+                    .create_if_missing(is_writer)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(synchronous)
+                    .foreign_keys(false)
+                    .busy_timeout(Duration::from_secs(10))
+                    .statement_cache_capacity(256)
+                    .pragma("wal_autocheckpoint", "4000")
+                    .pragma("temp_store", "memory");
+                // Negative: in KiB.
+                if is_writer {
+                    sqlite.pragma("cache_size", "-16000")
+                } else {
+                    sqlite.pragma("query_only", "on")
+                }
+            });
+            Database::connect(options)
+        };
+        let writer = pool(1, true).await.map_err(refused)?;
+        let readers = pool(max_connections.saturating_sub(1).max(1), false)
+            .await
+            .map_err(refused)?;
+        Ok(Self {
+            writer,
+            readers,
+            shard,
+            known_queues: Mutex::default(),
+            _lock: Some(lock),
+        })
+    }
+
+    pub(super) fn is_postgres(&self) -> bool {
+        self.writer.get_database_backend() == DbBackend::Postgres
+    }
+}
+
+/// Statements are not logged: they would hold what people's jobs hold.
+fn quiet(mut options: ConnectOptions) -> ConnectOptions {
+    options
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .test_before_acquire(false);
+    options
+}
+
+/// The file that a SQLite URL names; `None` for another database's URL.
+fn sqlite_file(url: &str) -> Option<Result<PathBuf, ConnectError>> {
+    let rest = url.strip_prefix("sqlite:")?;
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    let path = path.split('?').next().unwrap_or(path);
+    if path.is_empty() || path == ":memory:" {
+        // Memory is a database for each connection, and gone when the process ends: no place for jobs.
+        return Some(Err(ConnectError::Url { url: url.to_owned() }));
+    }
+    Some(Ok(PathBuf::from(path)))
+}
+
+fn lock_beside(database: &Path) -> Result<File, ConnectError> {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".lock");
+    let file = PathBuf::from(name);
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&file)
+        .map_err(|cause| ConnectError::Lock {
+            file: file.clone(),
+            cause,
+        })?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(ConnectError::InUse {
+            file: database.to_owned(),
+        }),
+        Err(TryLockError::Error(cause)) => Err(ConnectError::Lock { file, cause }),
+    }
+}

@@ -1,0 +1,129 @@
+//! What is counted: jobs by queue, type, status and priority, and what queues complete.
+//!
+//! A commit gathers what its statements have really changed and writes the differences at its end, in the order of the
+//! keys: two nodes that write the same rows wait for each other and never lock each other out.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::commit::Commit;
+use super::error::CommitFailure;
+use super::rows::{Kind, Rows};
+use crate::domain::job::Job;
+use crate::domain::name::{JobType, QueueName};
+use crate::domain::status::JobStatus;
+
+/// How many seconds one bucket of a queue's throughput spans.
+pub(super) const BUCKET_SECONDS: i64 = 5;
+
+const COUNTER: &[Kind] = &[Kind::Text, Kind::Text, Kind::Small, Kind::Small, Kind::Small, Kind::Big];
+const THROUGHPUT: &[Kind] = &[Kind::Text, Kind::Big, Kind::Small, Kind::Big];
+
+/// What one commit has changed of the counts.
+#[derive(Default)]
+pub(super) struct Counters {
+    jobs: BTreeMap<CounterKey, i64>,
+    completed: BTreeMap<(QueueName, i64), i64>,
+}
+
+/// What jobs are counted by.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct CounterKey {
+    queue: QueueName,
+    job_type: JobType,
+    status: i16,
+    priority: i16,
+}
+
+impl Counters {
+    /// A job that is there now.
+    pub(super) fn add(&mut self, job: &Job) {
+        self.count(&job.queue, &job.job_type, job.status, job.priority.code(), 1);
+    }
+
+    /// A job that was there.
+    pub(super) fn subtract(&mut self, job: &Job) {
+        self.count(&job.queue, &job.job_type, job.status, job.priority.code(), -1);
+    }
+
+    /// A job that had another status.
+    pub(super) fn moved(&mut self, from: JobStatus, job: &Job) {
+        self.count(&job.queue, &job.job_type, from, job.priority.code(), -1);
+        self.add(job);
+    }
+
+    /// So many jobs of a kind.
+    pub(super) fn count(&mut self, queue: &QueueName, job_type: &JobType, status: JobStatus, priority: i16, by: i64) {
+        let key = CounterKey {
+            queue: queue.clone(),
+            job_type: job_type.clone(),
+            status: status.code(),
+            priority,
+        };
+        *self.jobs.entry(key).or_default() += by;
+    }
+
+    /// A job that was completed.
+    pub(super) fn completed(&mut self, queue: &QueueName, at: DateTime<Utc>) {
+        *self.completed.entry((queue.clone(), bucket(at))).or_default() += 1;
+    }
+}
+
+/// The bucket that a time falls in.
+pub(super) fn bucket(at: DateTime<Utc>) -> i64 {
+    at.timestamp().div_euclid(BUCKET_SECONDS)
+}
+
+impl Commit<'_> {
+    pub(super) async fn write_counters(&mut self) -> Result<(), CommitFailure> {
+        let Counters { jobs, completed } = std::mem::take(&mut self.counters);
+        let shard = self.repository.shard;
+        let mut rows = Rows::new(COUNTER, jobs.len());
+        for (
+            CounterKey {
+                queue,
+                job_type,
+                status,
+                priority,
+            },
+            count,
+        ) in jobs
+        {
+            if count != 0 {
+                rows.push([
+                    queue.as_str().into(),
+                    job_type.as_str().into(),
+                    status.into(),
+                    priority.into(),
+                    shard.into(),
+                    count.into(),
+                ]);
+            }
+        }
+        // "WHERE true" tells SQLite that ON belongs to the upsert and not to a join.
+        rows.execute(&self.transaction, |source| {
+            format!(
+                "INSERT INTO job_counters (queue, job_type, status, priority, shard, count) \
+                 SELECT c1, c2, c3, c4, c5, c6 FROM {source} AS v WHERE true \
+                 ON CONFLICT (queue, job_type, status, priority, shard) \
+                 DO UPDATE SET count = job_counters.count + excluded.count"
+            )
+        })
+        .await?;
+        let mut rows = Rows::new(THROUGHPUT, completed.len());
+        for ((queue, bucket), count) in completed {
+            rows.push([queue.as_str().into(), bucket.into(), shard.into(), count.into()]);
+        }
+        rows.execute(&self.transaction, |source| {
+            format!(
+                "INSERT INTO queue_throughput (queue, bucket, shard, completed) \
+                 SELECT c1, c2, c3, c4 FROM {source} AS v WHERE true \
+                 ON CONFLICT (queue, bucket, shard) \
+                 DO UPDATE SET completed = queue_throughput.completed + excluded.completed"
+            )
+        })
+        .await?;
+        Ok(())
+    }
+}

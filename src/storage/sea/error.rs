@@ -1,0 +1,112 @@
+//! What the database's errors mean for a caller.
+
+use sea_orm::{DbErr, RuntimeErr, sqlx};
+
+use crate::storage::change::ChangeError;
+use crate::storage::repository::RepositoryError;
+
+/// Why a commit did not succeed.
+pub(super) enum CommitFailure {
+    /// The database can't do it now.
+    Unavailable(RepositoryError),
+    /// One of the changes is bad.
+    Bad(ChangeError),
+}
+
+impl From<DbErr> for CommitFailure {
+    fn from(error: DbErr) -> Self {
+        if is_about_a_value(&error) {
+            Self::Bad(ChangeError::Rejected { reason: text(&error) })
+        } else {
+            Self::Unavailable(unavailable(&error))
+        }
+    }
+}
+
+impl From<RepositoryError> for CommitFailure {
+    fn from(error: RepositoryError) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+/// The database could not be read.
+pub(super) fn unavailable(error: &DbErr) -> RepositoryError {
+    RepositoryError::Unavailable { reason: text(error) }
+}
+
+/// A row holds what this program never writes.
+pub(super) fn corrupt(reason: impl Into<String>) -> RepositoryError {
+    RepositoryError::Corrupt { reason: reason.into() }
+}
+
+/// What the database said, without the layers in between.
+pub(super) fn text(error: &DbErr) -> String {
+    match sqlx_error(error) {
+        Some(sqlx::Error::Database(error)) => error.message().to_owned(),
+        Some(error) => error.to_string(),
+        None => error.to_string(),
+    }
+}
+
+/// A URL as it may be shown.
+pub(super) fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    // A password may itself hold an '@'; the last one ends it.
+    match rest.rsplit_once('@') {
+        Some((login, host)) => {
+            let user = login.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}@{host}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// Whether the statement itself was wrong for what is stored (a constraint, a value out of range), so that the same
+/// commit would fail again.
+fn is_about_a_value(error: &DbErr) -> bool {
+    let Some(sqlx::Error::Database(database)) = sqlx_error(error) else {
+        return false;
+    };
+    let Some(code) = database.code() else { return false };
+    if database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+        // Classes 22 (data) and 23 (integrity) of SQLSTATE.
+        return code.starts_with("22") || code.starts_with("23");
+    }
+    // SQLite's primary result code is the low byte: 18 too big, 19 constraint, 20 mismatch, 25 range.
+    code.parse::<u32>()
+        .is_ok_and(|code| matches!(code & 0xff, 18 | 19 | 20 | 25))
+}
+
+/// Whether a unique index was violated.
+pub(super) fn is_unique_violation(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        assert_eq!(
+            without_password("postgres://me:secret@host/db"),
+            "postgres://me@host/db"
+        );
+        assert_eq!(
+            without_password("postgres://me:s@cret@host/db"),
+            "postgres://me@host/db"
+        );
+        assert_eq!(without_password("postgres://host/db"), "postgres://host/db");
+    }
+}

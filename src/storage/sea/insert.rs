@@ -1,0 +1,355 @@
+//! New jobs, with their unique keys, idempotency keys and queues.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
+
+use entities::{idempotency_key, job};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use uuid::Uuid;
+
+use super::commit::{Commit, Results};
+use super::connect::SeaRepository;
+use super::convert::{self, int, intervals_text, micros, text};
+use super::error::CommitFailure;
+use super::rows::{Kind, Rows};
+use crate::domain::id::JobId;
+use crate::domain::job::Job;
+use crate::domain::name::{QueueName, UniqueKey};
+use crate::domain::status::JobStatus;
+use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
+
+/// The columns of a job that has never run; the others have their defaults.
+const NEW_COLUMNS: &str = "id, name, job_type, queue, priority, parameters, due_at, max_retries, retry_delay, \
+                           retry_intervals, timeout, unique_key";
+const NEW: &[Kind] = &[
+    Kind::Uuid,
+    Kind::Text,
+    Kind::Text,
+    Kind::Text,
+    Kind::Small,
+    Kind::Text,
+    Kind::Big,
+    Kind::Int,
+    Kind::Big,
+    Kind::TextOrNull,
+    Kind::Big,
+    Kind::TextOrNull,
+];
+/// What a job has besides, when it comes with a past.
+const PAST_COLUMNS: &str = "status, result, error, error_detail, started_at, finished_at, attempt, retry_count, \
+                            cancel_requested, node, revision";
+const WITH_PAST: &[Kind] = &[
+    Kind::Uuid,
+    Kind::Text,
+    Kind::Text,
+    Kind::Text,
+    Kind::Small,
+    Kind::Text,
+    Kind::Big,
+    Kind::Int,
+    Kind::Big,
+    Kind::TextOrNull,
+    Kind::Big,
+    Kind::TextOrNull,
+    Kind::Small,
+    Kind::TextOrNull,
+    Kind::TextOrNull,
+    Kind::TextOrNull,
+    Kind::BigOrNull,
+    Kind::BigOrNull,
+    Kind::Int,
+    Kind::Int,
+    Kind::Bool,
+    Kind::UuidOrNull,
+    Kind::Int,
+];
+
+const QUEUE: &[Kind] = &[Kind::Text];
+
+impl SeaRepository {
+    /// Queues that a commit has given a row need none again.
+    pub(super) fn remember_queues(&self, changes: &[Change]) {
+        let named = changes.iter().flat_map(queues_of);
+        // The set stays whole when somebody panics while holding it.
+        let mut known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
+        for queue in named {
+            if !known.contains(queue) {
+                known.insert(queue.clone());
+            }
+        }
+    }
+
+    fn unknown_queues<'a>(&self, changes: &'a [Change]) -> BTreeSet<&'a QueueName> {
+        let known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
+        changes
+            .iter()
+            .flat_map(queues_of)
+            .filter(|queue| !known.contains(*queue))
+            .collect()
+    }
+}
+
+fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_> {
+    match change {
+        Change::Insert { jobs, .. } => Box::new(jobs.iter().map(|job| &job.queue)),
+        Change::Update { after, .. } => Box::new(std::iter::once(&after.queue)),
+        Change::SetQueue { queue, .. } => Box::new(std::iter::once(queue)),
+        Change::Start { .. }
+        | Change::Claim(_)
+        | Change::Finish { .. }
+        | Change::Delete { .. }
+        | Change::Clear { .. }
+        | Change::Prune { .. }
+        | Change::PruneBookkeeping { .. }
+        | Change::Heartbeat { .. }
+        | Change::Leave { .. } => Box::new(std::iter::empty()),
+    }
+}
+
+impl Commit<'_> {
+    pub(super) async fn insert_jobs(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
+        self.name_queues(changes).await?;
+        let mut new = Rows::new(NEW, changes.len());
+        let mut with_past = Rows::new(WITH_PAST, 0);
+        for (change, result) in changes.iter().zip(results) {
+            let Change::Insert { jobs, idempotency } = change else {
+                continue;
+            };
+            if let Some(idempotency) = idempotency
+                && let Some(earlier) = self.take_key(idempotency, jobs).await?
+            {
+                *result = Some(earlier);
+                continue;
+            }
+            let mut inserted = Vec::with_capacity(jobs.len());
+            for job in jobs {
+                if job.unique_key.is_some() && !job.status.is_finished() {
+                    inserted.push(self.insert_unique(job).await?);
+                    continue;
+                }
+                if is_new(job) {
+                    new.push(new_row(job))
+                } else {
+                    with_past.push(past_row(job))
+                }
+                self.counters.add(job);
+                inserted.push(Inserted::New);
+            }
+            if let Some(idempotency) = idempotency
+                && inserted.iter().any(|inserted| *inserted != Inserted::New)
+            {
+                self.note_existing(idempotency, jobs, &inserted).await?;
+            }
+            *result = Some(Ok(Applied::Inserted(inserted)));
+        }
+        new.execute(&self.transaction, |source| {
+            format!("INSERT INTO jobs ({NEW_COLUMNS}) SELECT * FROM {source} AS v")
+        })
+        .await?;
+        with_past
+            .execute(&self.transaction, |source| {
+                format!("INSERT INTO jobs ({NEW_COLUMNS}, {PAST_COLUMNS}) SELECT * FROM {source} AS v")
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Gives queues that are named for the first time a row.
+    async fn name_queues(&self, changes: &[Change]) -> Result<(), CommitFailure> {
+        let mut rows = Rows::new(QUEUE, 0);
+        for queue in self.repository.unknown_queues(changes) {
+            rows.push([queue.as_str().into()]);
+        }
+        rows.execute(&self.transaction, |source| {
+            format!("INSERT INTO queues (name) SELECT c1 FROM {source} AS v WHERE true ON CONFLICT (name) DO NOTHING")
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Notes a key; when it was used before, gives what became of that request.
+    async fn take_key(
+        &self,
+        idempotency: &Idempotency,
+        jobs: &[Arc<Job>],
+    ) -> Result<Option<Result<Applied, ChangeError>>, CommitFailure> {
+        let Idempotency {
+            key,
+            fingerprint,
+            created_at,
+        } = idempotency;
+        let ids: Vec<Uuid> = jobs.iter().map(|job| job.id.as_uuid()).collect();
+        let row = idempotency_key::ActiveModel {
+            key: sea_orm::Set(key.clone()),
+            fingerprint: sea_orm::Set(fingerprint.to_vec()),
+            job_ids: sea_orm::Set(joined(&ids)),
+            created_at: sea_orm::Set(micros(*created_at)),
+        };
+        let inserted = idempotency_key::Entity::insert(row)
+            .on_conflict(
+                sea_orm::sea_query::OnConflict::column(idempotency_key::Column::Key)
+                    .do_nothing()
+                    .to_owned(),
+            )
+            .exec_without_returning(&self.transaction)
+            .await?;
+        if inserted == 1 {
+            return Ok(None);
+        }
+        let Some(earlier) = idempotency_key::Entity::find_by_id(key.clone())
+            .one(&self.transaction)
+            .await?
+        else {
+            return Err(CommitFailure::Bad(ChangeError::Rejected {
+                reason: "an idempotency key vanished".to_owned(),
+            }));
+        };
+        if earlier.fingerprint != fingerprint {
+            return Ok(Some(Err(ChangeError::IdempotencyMismatch)));
+        }
+        let ids = earlier
+            .job_ids
+            .chunks_exact(16)
+            .filter_map(|bytes| Uuid::from_slice(bytes).ok());
+        Ok(Some(Ok(Applied::Replayed(ids.map(JobId::from_uuid).collect()))))
+    }
+
+    /// Corrects the jobs behind a key: some of them were there already.
+    async fn note_existing(
+        &self,
+        idempotency: &Idempotency,
+        jobs: &[Arc<Job>],
+        inserted: &[Inserted],
+    ) -> Result<(), CommitFailure> {
+        let ids: Vec<Uuid> = jobs
+            .iter()
+            .zip(inserted)
+            .map(|(job, inserted)| match inserted {
+                Inserted::New => job.id.as_uuid(),
+                Inserted::Existing(existing) => existing.id.as_uuid(),
+            })
+            .collect();
+        idempotency_key::Entity::update_many()
+            .col_expr(idempotency_key::Column::JobIds, joined(&ids).into())
+            .filter(idempotency_key::Column::Key.eq(idempotency.key.clone()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Stores a job unless an unfinished one has its key.
+    async fn insert_unique(&mut self, job: &Arc<Job>) -> Result<Inserted, CommitFailure> {
+        let Some(key) = &job.unique_key else {
+            return Ok(Inserted::New);
+        };
+        // Between the two statements another node may finish the job that holds the key: then the first one is repeated.
+        loop {
+            let mut rows = Rows::new(WITH_PAST, 1);
+            rows.push(past_row(job));
+            let stored = rows
+                .execute(&self.transaction, |source| {
+                    format!(
+                        "INSERT INTO jobs ({NEW_COLUMNS}, {PAST_COLUMNS}) SELECT * FROM {source} AS v WHERE true \
+                         ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL AND status IN (0, 1) DO NOTHING"
+                    )
+                })
+                .await?;
+            if stored > 0 {
+                self.counters.add(job);
+                return Ok(Inserted::New);
+            }
+            if let Some(existing) = self.holder_of(key).await? {
+                return Ok(Inserted::Existing(Arc::new(existing)));
+            }
+        }
+    }
+
+    /// The unfinished job that has this key.
+    async fn holder_of(&self, key: &UniqueKey) -> Result<Option<Job>, CommitFailure> {
+        let row = job::Entity::find()
+            .filter(job::Column::UniqueKey.eq(key.as_str()))
+            .filter(job::Column::Status.is_in([JobStatus::Pending.code(), JobStatus::Running.code()]))
+            .one(&self.transaction)
+            .await?;
+        Ok(row.map(convert::job).transpose()?)
+    }
+}
+
+fn joined(ids: &[Uuid]) -> Vec<u8> {
+    ids.iter().flat_map(|id| *id.as_bytes()).collect()
+}
+
+/// Whether a job is as it was made: pending, and nothing has happened to it.
+fn is_new(job: &Job) -> bool {
+    job.status == JobStatus::Pending
+        && job.revision == 1
+        && job.attempt == 0
+        && job.retry_count == 0
+        && job.result.is_none()
+        && job.error.is_none()
+        && job.error_detail.is_none()
+        && job.started_at.is_none()
+        && job.finished_at.is_none()
+        && job.node.is_none()
+        && !job.cancel_requested
+}
+
+fn new_row(job: &Job) -> [sea_orm::Value; 12] {
+    [
+        job.id.as_uuid().into(),
+        job.name.as_str().into(),
+        job.job_type.as_str().into(),
+        job.queue.as_str().into(),
+        job.priority.code().into(),
+        job.parameters.as_str().into(),
+        micros(job.due_at).into(),
+        int(job.max_retries).into(),
+        job.retry_policy.delay.as_micros().into(),
+        intervals_text(&job.retry_policy).into(),
+        job.timeout.as_micros().into(),
+        job.unique_key.as_ref().map(|key| key.as_str().to_owned()).into(),
+    ]
+}
+
+/// All columns of a job, in the order of `WITH_PAST`.
+pub(super) fn past_row(job: &Job) -> [sea_orm::Value; 23] {
+    let [
+        id,
+        name,
+        job_type,
+        queue,
+        priority,
+        parameters,
+        due_at,
+        max_retries,
+        delay,
+        intervals,
+        timeout,
+        unique_key,
+    ] = new_row(job);
+    [
+        id,
+        name,
+        job_type,
+        queue,
+        priority,
+        parameters,
+        due_at,
+        max_retries,
+        delay,
+        intervals,
+        timeout,
+        unique_key,
+        job.status.code().into(),
+        text(job.result.as_ref().map(crate::domain::json::Json::as_arc)),
+        text(job.error.as_ref()),
+        text(job.error_detail.as_ref()),
+        job.started_at.map(micros).into(),
+        job.finished_at.map(micros).into(),
+        int(job.attempt).into(),
+        int(job.retry_count).into(),
+        job.cancel_requested.into(),
+        job.node.map(crate::domain::id::NodeId::as_uuid).into(),
+        int(job.revision).into(),
+    ]
+}

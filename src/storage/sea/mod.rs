@@ -1,0 +1,86 @@
+//! Jobs in SQLite or PostgreSQL, through SeaORM.
+//!
+//! Nothing else imports `sea_orm`, the entities or the migration. Writes are a few statements a commit, each for many
+//! rows; what they really changed is what the counters are told.
+
+mod commit;
+mod connect;
+mod convert;
+mod counters;
+mod error;
+mod insert;
+mod lifecycle;
+mod manage;
+mod nodes;
+mod read;
+mod remove;
+mod rows;
+mod update;
+
+pub use connect::{ConnectError, Durability, SeaOptions, SeaRepository};
+pub use manage::MigrationState;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::change::{Applied, Change, ChangeError};
+use super::query::{JobFilter, JobSummary, Page};
+use super::repository::{JobRepository, RepositoryError};
+use crate::domain::attempt::Attempt;
+use crate::domain::id::{JobId, NodeId};
+use crate::domain::job::Job;
+use crate::domain::name::QueueName;
+use crate::domain::queue::StoredQueue;
+
+#[async_trait]
+impl JobRepository for SeaRepository {
+    async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+        self.commit_changes(changes).await
+    }
+
+    async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {
+        self.read_job(id).await
+    }
+
+    async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
+        self.read_attempts(id).await
+    }
+
+    async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
+        self.read_jobs(filter, page).await
+    }
+
+    async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
+        self.read_count(filter).await
+    }
+
+    async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
+        self.read_queues(now).await
+    }
+
+    async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError> {
+        self.read_next_due(after).await
+    }
+
+    async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        self.read_orphans(limit).await
+    }
+
+    async fn running_on(
+        &self,
+        node: NodeId,
+        started_before: DateTime<Utc>,
+    ) -> Result<Vec<(JobId, u32)>, RepositoryError> {
+        self.read_running_on(node, started_before).await
+    }
+
+    async fn ping(&self) -> Result<(), RepositoryError> {
+        self.ping_writer().await
+    }
+
+    fn is_shared(&self) -> bool {
+        self.is_postgres()
+    }
+}

@@ -1,0 +1,368 @@
+//! Reads: each is served by an index, and counts are read from what is counted already.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entities::{attempt, job, job_counter, queue, queue_throughput};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Func, LikeExpr, Order};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select, Statement,
+};
+use uuid::Uuid;
+
+use super::connect::SeaRepository;
+use super::convert::{self, count, created_at, micros, optional_time, priority, status, time};
+use super::counters::bucket;
+use super::error::unavailable;
+use super::nodes::{NOW_POSTGRES, NOW_SQLITE};
+use crate::domain::attempt::Attempt;
+use crate::domain::id::{JobId, NodeId};
+use crate::domain::job::Job;
+use crate::domain::name::{JobName, JobType, QueueName};
+use crate::domain::priority::Priority;
+use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
+use crate::domain::status::JobStatus;
+use crate::storage::query::{JobFilter, JobSummary, Page};
+use crate::storage::repository::RepositoryError;
+
+/// What a list reads of a job.
+#[derive(FromQueryResult)]
+struct SummaryRow {
+    id: Uuid,
+    name: String,
+    job_type: String,
+    queue: String,
+    priority: i16,
+    status: i16,
+    error: Option<String>,
+    due_at: i64,
+    started_at: Option<i64>,
+    finished_at: Option<i64>,
+    attempt: i32,
+    retry_count: i32,
+    max_retries: i32,
+}
+
+fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
+    let SummaryRow {
+        id,
+        name,
+        job_type,
+        queue,
+        priority: priority_code,
+        status: status_code,
+        error,
+        due_at,
+        started_at,
+        finished_at,
+        attempt,
+        retry_count,
+        max_retries,
+    } = row;
+    let id = JobId::from_uuid(id);
+    Ok(JobSummary {
+        id,
+        name: JobName::from_stored(name),
+        job_type: JobType::from_stored(job_type),
+        queue: QueueName::from_stored(queue),
+        priority: priority(priority_code)?,
+        status: status(status_code)?,
+        error: error.map(Arc::from),
+        created_at: created_at(id)?,
+        due_at: time(due_at)?,
+        started_at: optional_time(started_at)?,
+        finished_at: optional_time(finished_at)?,
+        attempt: count(attempt),
+        retry_count: count(retry_count),
+        max_retries: count(max_retries),
+    })
+}
+
+fn failed(error: DbErr) -> RepositoryError {
+    unavailable(&error)
+}
+
+impl SeaRepository {
+    pub(super) async fn read_job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {
+        let row = job::Entity::find_by_id(id.as_uuid())
+            .one(&self.readers)
+            .await
+            .map_err(failed)?;
+        row.map(|row| convert::job(row).map(Arc::new)).transpose()
+    }
+
+    pub(super) async fn read_attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
+        let rows = attempt::Entity::find()
+            .filter(attempt::Column::JobId.eq(id.as_uuid()))
+            .order_by(attempt::Column::Number, Order::Asc)
+            .all(&self.readers)
+            .await
+            .map_err(failed)?;
+        rows.into_iter().map(convert::attempt).collect()
+    }
+
+    pub(super) async fn read_jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
+        let Page { limit, offset, after } = page;
+        let mut select = filtered(filter)
+            .select_only()
+            .columns([
+                job::Column::Id,
+                job::Column::Name,
+                job::Column::JobType,
+                job::Column::Queue,
+                job::Column::Priority,
+                job::Column::Status,
+                job::Column::Error,
+                job::Column::DueAt,
+                job::Column::StartedAt,
+                job::Column::FinishedAt,
+                job::Column::Attempt,
+                job::Column::RetryCount,
+                job::Column::MaxRetries,
+            ])
+            .order_by(job::Column::Id, Order::Desc)
+            .limit(u64::from(limit));
+        if offset > 0 {
+            select = select.offset(offset);
+        }
+        if let Some(after) = after {
+            select = select.filter(job::Column::Id.lt(after.as_uuid()));
+        }
+        let rows = select
+            .into_model::<SummaryRow>()
+            .all(&self.readers)
+            .await
+            .map_err(failed)?;
+        rows.into_iter().map(summary).collect()
+    }
+
+    pub(super) async fn read_count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
+        let JobFilter {
+            statuses,
+            job_types,
+            queue,
+            priority,
+            search,
+            created_from,
+            created_to,
+        } = filter;
+        if search.is_some() || created_from.is_some() || created_to.is_some() {
+            return filtered(filter).count(&self.readers).await.map_err(failed);
+        }
+        let mut counters = job_counter::Entity::find().select_only().column_as(
+            Func::coalesce([Expr::col(job_counter::Column::Count).sum(), Expr::val(0)]).cast_as("bigint"),
+            "total",
+        );
+        if !statuses.is_empty() {
+            counters = counters.filter(job_counter::Column::Status.is_in(statuses.iter().map(|status| status.code())));
+        }
+        if !job_types.is_empty() {
+            counters =
+                counters.filter(job_counter::Column::JobType.is_in(job_types.iter().map(|job_type| job_type.as_str())));
+        }
+        if let Some(queue) = queue {
+            counters = counters.filter(job_counter::Column::Queue.eq(queue.as_str()));
+        }
+        if let Some(priority) = priority {
+            counters = counters.filter(job_counter::Column::Priority.eq(priority.code()));
+        }
+        let total: Option<i64> = counters.into_tuple().one(&self.readers).await.map_err(failed)?;
+        Ok(u64::try_from(total.unwrap_or_default()).unwrap_or_default())
+    }
+
+    pub(super) async fn read_queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
+        let rows = queue::Entity::find()
+            .order_by(queue::Column::Name, Order::Asc)
+            .all(&self.readers)
+            .await
+            .map_err(failed)?;
+        let counts: Vec<(String, i16, i64)> = job_counter::Entity::find()
+            .select_only()
+            .column(job_counter::Column::Queue)
+            .column(job_counter::Column::Status)
+            .column_as(Expr::col(job_counter::Column::Count).sum().cast_as("bigint"), "total")
+            .group_by(job_counter::Column::Queue)
+            .group_by(job_counter::Column::Status)
+            .into_tuple()
+            .all(&self.readers)
+            .await
+            .map_err(failed)?;
+        let mut by_queue: HashMap<String, StatusCounts> = HashMap::new();
+        for (queue, code, total) in counts {
+            let total = u64::try_from(total).unwrap_or_default();
+            let counts = by_queue.entry(queue).or_default();
+            match status(code)? {
+                JobStatus::Pending => counts.pending = total,
+                JobStatus::Running => counts.running = total,
+                JobStatus::Completed => counts.completed = total,
+                JobStatus::Failed => counts.failed = total,
+                JobStatus::Cancelled => counts.cancelled = total,
+            }
+        }
+        let minute = self.completed_since(now - TimeDelta::seconds(60)).await?;
+        let hour = self.completed_since(now - TimeDelta::seconds(3600)).await?;
+        Ok(rows
+            .into_iter()
+            .map(|queue::Model { name, is_paused }| StoredQueue {
+                is_paused,
+                counts: by_queue.get(&name).copied().unwrap_or_default(),
+                throughput: Throughput {
+                    last_minute: minute.get(&name).copied().unwrap_or_default(),
+                    last_hour: hour.get(&name).copied().unwrap_or_default(),
+                },
+                name: QueueName::from_stored(name),
+            })
+            .collect())
+    }
+
+    async fn completed_since(&self, since: DateTime<Utc>) -> Result<HashMap<String, u64>, RepositoryError> {
+        let rows: Vec<(String, i64)> = queue_throughput::Entity::find()
+            .select_only()
+            .column(queue_throughput::Column::Queue)
+            .column_as(
+                Expr::col(queue_throughput::Column::Completed).sum().cast_as("bigint"),
+                "total",
+            )
+            .filter(queue_throughput::Column::Bucket.gte(bucket(since)))
+            .group_by(queue_throughput::Column::Queue)
+            .into_tuple()
+            .all(&self.readers)
+            .await
+            .map_err(failed)?;
+        Ok(rows
+            .into_iter()
+            .map(|(queue, total)| (queue, u64::try_from(total).unwrap_or_default()))
+            .collect())
+    }
+
+    pub(super) async fn read_next_due(
+        &self,
+        after: DateTime<Utc>,
+    ) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError> {
+        // For each queue and priority the first entry behind a place in the index: no more is read.
+        let earliest = |priority: Priority| {
+            format!(
+                "(SELECT due_at FROM jobs WHERE status = 0 AND queue = queues.name AND priority = {} AND due_at > $1 \
+                 ORDER BY due_at LIMIT 1)",
+                priority.code()
+            )
+        };
+        let columns = Priority::BY_URGENCY.map(earliest).join(", ");
+        let statement = Statement::from_sql_and_values(
+            self.readers.get_database_backend(),
+            format!("SELECT name, {columns} FROM queues"),
+            [micros(after).into()],
+        );
+        let rows = self.readers.query_all_raw(statement).await.map_err(failed)?;
+        let mut next = Vec::new();
+        for row in rows {
+            let name: String = row.try_get_by_index(0).map_err(failed)?;
+            let mut earliest: Option<i64> = None;
+            for index in 1..=Priority::BY_URGENCY.len() {
+                let due_at: Option<i64> = row.try_get_by_index(index).map_err(failed)?;
+                earliest = [earliest, due_at].into_iter().flatten().min();
+            }
+            if let Some(due_at) = earliest {
+                next.push((QueueName::from_stored(name), time(due_at)?));
+            }
+        }
+        Ok(next)
+    }
+
+    pub(super) async fn read_orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        let now = if self.is_postgres() { NOW_POSTGRES } else { NOW_SQLITE };
+        let sql = format!(
+            "SELECT * FROM jobs WHERE status = 1 AND (node IS NULL OR node NOT IN \
+             (SELECT id FROM nodes WHERE lease_until >= {now})) LIMIT $1"
+        );
+        let statement =
+            Statement::from_sql_and_values(self.writer.get_database_backend(), sql, [i64::from(limit).into()]);
+        // From the writer: what was committed a moment ago must be seen.
+        let rows = self.writer.query_all_raw(statement).await.map_err(failed)?;
+        rows.iter()
+            .map(|row| convert::job(job::Model::from_query_result(row, "").map_err(failed)?).map(Arc::new))
+            .collect()
+    }
+
+    pub(super) async fn read_running_on(
+        &self,
+        node: NodeId,
+        started_before: DateTime<Utc>,
+    ) -> Result<Vec<(JobId, u32)>, RepositoryError> {
+        let rows: Vec<(Uuid, i32)> = job::Entity::find()
+            .select_only()
+            .column(job::Column::Id)
+            .column(job::Column::Attempt)
+            // As a literal, so that the partial index on running jobs is seen to hold them.
+            .filter(Expr::cust("status = 1"))
+            .filter(job::Column::Node.eq(node.as_uuid()))
+            .filter(job::Column::StartedAt.lt(micros(started_before)))
+            .into_tuple()
+            .all(&self.readers)
+            .await
+            .map_err(failed)?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, attempt)| (JobId::from_uuid(id), count(attempt)))
+            .collect())
+    }
+
+    pub(super) async fn ping_writer(&self) -> Result<(), RepositoryError> {
+        let answer = self.readers.execute_unprepared("SELECT 1").await;
+        answer.map(drop).map_err(failed)
+    }
+}
+
+/// The jobs that a filter means.
+fn filtered(filter: &JobFilter) -> Select<job::Entity> {
+    let JobFilter {
+        statuses,
+        job_types,
+        queue,
+        priority,
+        search,
+        created_from,
+        created_to,
+    } = filter;
+    let mut select = job::Entity::find();
+    if !statuses.is_empty() {
+        select = select.filter(job::Column::Status.is_in(statuses.iter().map(|status| status.code())));
+    }
+    if !job_types.is_empty() {
+        select = select.filter(job::Column::JobType.is_in(job_types.iter().map(|job_type| job_type.as_str())));
+    }
+    if let Some(queue) = queue {
+        select = select.filter(job::Column::Queue.eq(queue.as_str()));
+    }
+    if let Some(priority) = priority {
+        select = select.filter(job::Column::Priority.eq(priority.code()));
+    }
+    // The time of creation is in the id.
+    if let Some(from) = created_from {
+        select = select.filter(job::Column::Id.gte(JobId::first_at(*from).as_uuid()));
+    }
+    if let Some(to) = created_to {
+        select = select.filter(job::Column::Id.lte(JobId::last_at(*to).as_uuid()));
+    }
+    if let Some(search) = search {
+        let pattern = format!(
+            "%{}%",
+            search
+                .to_ascii_lowercase()
+                .replace('!', "!!")
+                .replace('%', "!%")
+                .replace('_', "!_")
+        );
+        let contains = |column: job::Column| {
+            Expr::expr(Func::lower(Expr::col((job::Entity, column)))).like(LikeExpr::new(pattern.clone()).escape('!'))
+        };
+        select = select.filter(
+            Condition::any()
+                .add(contains(job::Column::Name))
+                .add(contains(job::Column::JobType)),
+        );
+    }
+    select
+}

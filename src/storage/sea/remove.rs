@@ -1,0 +1,110 @@
+//! Removes jobs in steps, and what belongs to them.
+
+use chrono::{DateTime, Utc};
+use entities::{idempotency_key, queue_throughput};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement, Value};
+use uuid::Uuid;
+
+use super::commit::Commit;
+use super::convert::{micros, status as status_of};
+use super::counters::bucket;
+use super::error::CommitFailure;
+use super::rows::{Kind, Rows};
+use crate::domain::id::JobId;
+use crate::domain::name::{JobType, QueueName};
+use crate::domain::status::JobStatus;
+
+const ID: &[Kind] = &[Kind::Uuid];
+
+impl Commit<'_> {
+    pub(super) async fn clear_queue(
+        &mut self,
+        queue: &QueueName,
+        status: JobStatus,
+        up_to: JobId,
+        limit: u32,
+    ) -> Result<u64, CommitFailure> {
+        let condition = "queue = $1 AND status = $2 AND id <= $3 LIMIT $4";
+        let values = [
+            queue.as_str().into(),
+            status.code().into(),
+            up_to.as_uuid().into(),
+            i64::from(limit).into(),
+        ];
+        self.remove(condition, values.into()).await
+    }
+
+    pub(super) async fn prune_jobs(
+        &mut self,
+        status: JobStatus,
+        finished_before: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<u64, CommitFailure> {
+        // A job that finished before a time was created before it: the oldest ids are looked at, and no index is needed
+        // that every job would have to keep.
+        let condition = "status = $1 AND id < $2 AND finished_at < $3 ORDER BY id LIMIT $4";
+        let values = [
+            status.code().into(),
+            JobId::first_at(finished_before).as_uuid().into(),
+            micros(finished_before).into(),
+            i64::from(limit).into(),
+        ];
+        self.remove(condition, values.into()).await
+    }
+
+    pub(super) async fn prune_bookkeeping(
+        &mut self,
+        keys_before: DateTime<Utc>,
+        throughput_before: DateTime<Utc>,
+    ) -> Result<u64, CommitFailure> {
+        let keys = idempotency_key::Entity::delete_many()
+            .filter(idempotency_key::Column::CreatedAt.lt(micros(keys_before)))
+            .exec(&self.transaction)
+            .await?;
+        let throughput = queue_throughput::Entity::delete_many()
+            .filter(queue_throughput::Column::Bucket.lt(bucket(throughput_before)))
+            .exec(&self.transaction)
+            .await?;
+        Ok(keys.rows_affected + throughput.rows_affected)
+    }
+
+    async fn remove(&mut self, condition: &str, values: Vec<Value>) -> Result<u64, CommitFailure> {
+        let lock = if self.repository.is_postgres() {
+            "FOR UPDATE SKIP LOCKED"
+        } else {
+            ""
+        };
+        let sql = format!(
+            "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE {condition} {lock}) \
+             RETURNING id, queue, job_type, status, priority"
+        );
+        let removed = self
+            .transaction
+            .query_all_raw(Statement::from_sql_and_values(self.backend(), sql, values))
+            .await?;
+        let mut ids: Vec<Uuid> = Vec::with_capacity(removed.len());
+        for row in &removed {
+            ids.push(row.try_get_by_index(0)?);
+            let queue = QueueName::from_stored(row.try_get_by_index::<String>(1)?);
+            let job_type = JobType::from_stored(row.try_get_by_index::<String>(2)?);
+            let status = status_of(row.try_get_by_index(3)?)?;
+            self.counters
+                .count(&queue, &job_type, status, row.try_get_by_index(4)?, -1);
+        }
+        let count = ids.len();
+        self.delete_attempts(ids).await?;
+        Ok(u64::try_from(count).unwrap_or(u64::MAX))
+    }
+
+    pub(super) async fn delete_attempts(&mut self, job_ids: Vec<Uuid>) -> Result<(), CommitFailure> {
+        let mut rows = Rows::new(ID, job_ids.len());
+        for id in job_ids {
+            rows.push([id.into()]);
+        }
+        rows.execute(&self.transaction, |source| {
+            format!("DELETE FROM attempts WHERE job_id IN (SELECT c1 FROM {source} AS v)")
+        })
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,196 @@
+//! Many rows in one statement.
+//!
+//! PostgreSQL takes each column as an array (`UNNEST($1, $2, …)`): one statement text for any number of rows, planned
+//! once. SQLite takes `VALUES (?, …), …`; its rows are cut into a few fixed sizes, so that its prepared statements are few
+//! as well.
+
+use std::fmt::Write;
+
+use sea_orm::sea_query::ArrayType;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
+
+/// How many rows one SQLite statement has. The greatest is bounded by 32,766 parameters a statement.
+const SQLITE_ROWS: [usize; 5] = [512, 128, 32, 8, 1];
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Uuid,
+    /// A UUID or NULL.
+    UuidOrNull,
+    Text,
+    /// Text or NULL. Empty text counts as NULL.
+    TextOrNull,
+    Small,
+    Int,
+    Big,
+    /// A number or NULL.
+    BigOrNull,
+    Bool,
+}
+
+/// Rows of the same columns.
+pub(super) struct Rows {
+    kinds: &'static [Kind],
+    cells: Vec<Value>,
+}
+
+impl Rows {
+    /// No rows of these columns.
+    pub(super) fn new(kinds: &'static [Kind], capacity: usize) -> Self {
+        Self {
+            kinds,
+            cells: Vec::with_capacity(kinds.len() * capacity),
+        }
+    }
+
+    /// Adds a row: a value for each column.
+    pub(super) fn push<const N: usize>(&mut self, row: [Value; N]) {
+        debug_assert_eq!(N, self.kinds.len(), "a value for each column");
+        self.cells.extend(row);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// Runs a statement for all rows and gives how many it has changed. `sql` is given the source of the rows, a table
+    /// expression whose columns are `c1`, `c2`, ….
+    pub(super) async fn execute(
+        self,
+        connection: &impl ConnectionTrait,
+        sql: impl Fn(&str) -> String,
+    ) -> Result<u64, DbErr> {
+        let mut changed = 0;
+        for statement in self.statements(connection.get_database_backend(), sql) {
+            changed += connection.execute_raw(statement).await?.rows_affected();
+        }
+        Ok(changed)
+    }
+
+    /// Runs a statement for all rows and gives what it returns.
+    pub(super) async fn query(
+        self,
+        connection: &impl ConnectionTrait,
+        sql: impl Fn(&str) -> String,
+    ) -> Result<Vec<QueryResult>, DbErr> {
+        let mut answers = Vec::new();
+        for statement in self.statements(connection.get_database_backend(), sql) {
+            answers.extend(connection.query_all_raw(statement).await?);
+        }
+        Ok(answers)
+    }
+
+    fn statements(self, backend: DbBackend, sql: impl Fn(&str) -> String) -> Vec<Statement> {
+        if self.cells.is_empty() {
+            return Vec::new();
+        }
+        if backend == DbBackend::Postgres {
+            return vec![self.postgres_statement(sql)];
+        }
+        let columns = self.kinds.len();
+        let mut left = self.cells.len() / columns;
+        let mut cells = self.cells.into_iter();
+        let mut statements = Vec::new();
+        while left > 0 {
+            // The last size is 1, so there is always one that fits.
+            let rows = SQLITE_ROWS.into_iter().find(|rows| *rows <= left).unwrap_or(1);
+            left -= rows;
+            let values: Vec<Value> = cells.by_ref().take(rows * columns).collect();
+            statements.push(Statement::from_sql_and_values(
+                backend,
+                sql(&sqlite_source(rows, columns)),
+                values,
+            ));
+        }
+        statements
+    }
+
+    fn postgres_statement(self, sql: impl Fn(&str) -> String) -> Statement {
+        let columns = self.kinds.len();
+        let rows = self.cells.len() / columns;
+        let mut arrays: Vec<Vec<Value>> = (0..columns).map(|_| Vec::with_capacity(rows)).collect();
+        for (index, cell) in self.cells.into_iter().enumerate() {
+            let column = index % columns;
+            arrays[column].push(self.kinds[column].without_null(cell));
+        }
+        let values: Vec<Value> = arrays
+            .into_iter()
+            .zip(self.kinds)
+            .map(|(array, kind)| Value::Array(kind.array_type(), Some(Box::new(array))))
+            .collect();
+        Statement::from_sql_and_values(DbBackend::Postgres, sql(&postgres_source(self.kinds)), values)
+    }
+}
+
+fn sqlite_source(rows: usize, columns: usize) -> String {
+    let mut source = String::with_capacity(48 + columns * 16 + rows * (columns * 2 + 3));
+    source.push_str("(SELECT ");
+    for column in 1..=columns {
+        // Writing to a String can't fail.
+        let _ = write!(
+            source,
+            "{}column{column} AS c{column}",
+            if column > 1 { ", " } else { "" }
+        );
+    }
+    source.push_str(" FROM (VALUES ");
+    let mut row = String::with_capacity(columns * 2 + 2);
+    row.push('(');
+    row.push_str(&"?,".repeat(columns));
+    row.pop();
+    row.push_str("),");
+    source.push_str(&row.repeat(rows));
+    source.pop();
+    source.push_str("))");
+    source
+}
+
+/// Arrays hold no NULLs here (the driver takes none); a value that never occurs stands for it.
+fn postgres_source(kinds: &[Kind]) -> String {
+    let (mut columns, mut arrays, mut names) = (String::new(), String::new(), String::new());
+    for (index, kind) in kinds.iter().enumerate() {
+        let (number, comma) = (index + 1, if index > 0 { ", " } else { "" });
+        let (array, column) = match kind {
+            Kind::Uuid => ("uuid[]", format!("u{number}")),
+            Kind::UuidOrNull => (
+                "uuid[]",
+                format!("NULLIF(u{number}, '00000000-0000-0000-0000-000000000000')"),
+            ),
+            Kind::Text => ("text[]", format!("u{number}")),
+            Kind::TextOrNull => ("text[]", format!("NULLIF(u{number}, '')")),
+            Kind::Small => ("smallint[]", format!("u{number}")),
+            Kind::Int => ("integer[]", format!("u{number}")),
+            Kind::Big => ("bigint[]", format!("u{number}")),
+            Kind::BigOrNull => ("bigint[]", format!("NULLIF(u{number}, {})", i64::MIN + 1)),
+            Kind::Bool => ("boolean[]", format!("u{number}")),
+        };
+        // Writing to a String can't fail.
+        let _ = write!(columns, "{comma}{column} AS c{number}");
+        let _ = write!(arrays, "{comma}${number}::{array}");
+        let _ = write!(names, "{comma}u{number}");
+    }
+    format!("(SELECT {columns} FROM UNNEST({arrays}) AS u({names}))")
+}
+
+impl Kind {
+    fn array_type(self) -> ArrayType {
+        match self {
+            Self::Uuid | Self::UuidOrNull => ArrayType::Uuid,
+            Self::Text | Self::TextOrNull => ArrayType::String,
+            Self::Small => ArrayType::SmallInt,
+            Self::Int => ArrayType::Int,
+            Self::Big | Self::BigOrNull => ArrayType::BigInt,
+            Self::Bool => ArrayType::Bool,
+        }
+    }
+
+    fn without_null(self, value: Value) -> Value {
+        match (self, value) {
+            (Self::UuidOrNull, Value::Uuid(None)) => Value::Uuid(Some(uuid::Uuid::nil())),
+            (Self::TextOrNull, Value::String(None)) => Value::String(Some(String::new())),
+            (Self::BigOrNull, Value::BigInt(None)) => Value::BigInt(Some(i64::MIN + 1)),
+            (_, value) => value,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Changes of one job or queue that people ask for.
+
+use std::sync::Arc;
+
+use entities::queue;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement, TransactionTrait, Value};
+
+use super::commit::Commit;
+use super::convert::int;
+use super::error::{CommitFailure, is_unique_violation};
+use super::insert::past_row;
+use crate::domain::job::Job;
+use crate::domain::name::QueueName;
+use crate::storage::change::{Applied, ChangeError};
+
+impl Commit<'_> {
+    pub(super) async fn update_job(
+        &mut self,
+        before: &Arc<Job>,
+        after: &Arc<Job>,
+    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let mut values: Vec<Value> = past_row(after).into();
+        values.push(int(before.revision).into());
+        let statement = Statement::from_sql_and_values(
+            self.backend(),
+            "UPDATE jobs SET name = $2, job_type = $3, queue = $4, priority = $5, parameters = $6, due_at = $7, \
+             max_retries = $8, retry_delay = $9, retry_intervals = $10, timeout = $11, unique_key = $12, status = $13, \
+             result = $14, error = $15, error_detail = $16, started_at = $17, finished_at = $18, attempt = $19, \
+             retry_count = $20, cancel_requested = $21, node = $22, revision = $23 WHERE id = $1 AND revision = $24",
+            values,
+        );
+        // A savepoint: on PostgreSQL a failed statement spoils the transaction that it stands in.
+        let savepoint = self.transaction.begin().await?;
+        match savepoint.execute_raw(statement).await {
+            Ok(updated) => {
+                savepoint.commit().await?;
+                if updated.rows_affected() == 0 {
+                    return Ok(Err(ChangeError::Conflict));
+                }
+                self.counters.subtract(before);
+                self.counters.add(after);
+                Ok(Ok(Applied::Updated))
+            }
+            Err(error) if is_unique_violation(&error) => {
+                savepoint.rollback().await?;
+                let key = after.unique_key.as_ref().map(ToString::to_string).unwrap_or_default();
+                Ok(Err(ChangeError::UniqueKeyTaken { key }))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) async fn delete_job(&mut self, job: &Arc<Job>) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let statement = Statement::from_sql_and_values(
+            self.backend(),
+            "DELETE FROM jobs WHERE id = $1 AND revision = $2",
+            [job.id.as_uuid().into(), int(job.revision).into()],
+        );
+        if self.transaction.execute_raw(statement).await?.rows_affected() == 0 {
+            return Ok(Err(ChangeError::Conflict));
+        }
+        self.counters.subtract(job);
+        self.delete_attempts(vec![job.id.as_uuid()]).await?;
+        Ok(Ok(Applied::Deleted))
+    }
+
+    pub(super) async fn set_queue(
+        &mut self,
+        name: &QueueName,
+        is_paused: Option<bool>,
+    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        // The queue has a row: every commit gives one to the queues that it names.
+        let changed = match is_paused {
+            None => 0,
+            Some(is_paused) => {
+                queue::Entity::update_many()
+                    .col_expr(queue::Column::IsPaused, is_paused.into())
+                    .filter(queue::Column::Name.eq(name.as_str()))
+                    .filter(queue::Column::IsPaused.ne(is_paused))
+                    .exec(&self.transaction)
+                    .await?
+                    .rows_affected
+            }
+        };
+        Ok(Ok(Applied::QueueSet { changed: changed > 0 }))
+    }
+}

@@ -1,0 +1,132 @@
+//! Asks the REST API.
+
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+
+use super::eventually;
+
+/// A client of one server.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    root: String,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    /// The body as JSON; `null` when it is empty.
+    pub fn json(&self) -> Value {
+        if self.text.is_empty() {
+            return Value::Null;
+        }
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {}", self.text))
+    }
+
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Checks that it is a problem of this status, as RFC 9457 has it, and gives it.
+    pub fn problem(&self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.text);
+        let problem = self.json();
+        assert_eq!(problem["status"], json!(status), "{problem}");
+        for member in ["type", "title", "detail"] {
+            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "no {member} in {problem}");
+        }
+        problem
+    }
+}
+
+impl Client {
+    /// A client of the server at this URL.
+    pub fn new(root: &str) -> Self {
+        static PROVIDER: std::sync::Once = std::sync::Once::new();
+        PROVIDER.call_once(|| {
+            rustls::crypto::ring::default_provider().install_default().ok();
+        });
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Self { http, root: root.to_owned() }
+    }
+
+    /// A request to a path below the API's base.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}/api/tickerq{path}", self.root))
+    }
+
+    /// A request to any path.
+    pub fn at_root(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.root))
+    }
+
+    /// Sends a request and reads the answer.
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
+        let response = request.send().await.expect("an answer");
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer { status, headers, text: response.text().await.expect("a body of text") }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(&body)).await
+    }
+
+    /// Posts without a body, as the reference's cancel, pause and resume do.
+    pub async fn post_empty(&self, path: &str) -> Answer {
+        self.send(self.request(Method::POST, path)).await
+    }
+
+    /// Creates a job and gives it as it was answered.
+    pub async fn create(&self, job: Value) -> Value {
+        let answer = self.post("/jobs", job).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        answer.json()
+    }
+
+    /// Creates a job of this type and gives its id.
+    pub async fn create_of_type(&self, job_type: &str) -> String {
+        let job = self.create(json!({ "type": job_type })).await;
+        job["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// A job as it is now.
+    pub async fn job(&self, id: &str) -> Value {
+        let answer = self.get(&format!("/jobs/{id}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        answer.json()
+    }
+
+    /// Waits until a job has one of these statuses.
+    pub async fn wait_for(&self, id: &str, statuses: &[&str]) -> Value {
+        eventually(&format!("job {id} is {statuses:?}"), || async {
+            let job = self.job(id).await;
+            let status = job["status"].as_str().unwrap_or_default();
+            statuses.contains(&status).then_some(job)
+        })
+        .await
+    }
+
+    /// Waits until a job is no longer pending or running.
+    pub async fn wait_finished(&self, id: &str) -> Value {
+        self.wait_for(id, &["completed", "failed", "cancelled"]).await
+    }
+
+    /// A queue as it is now.
+    pub async fn queue(&self, name: &str) -> Value {
+        let answer = self.get(&format!("/queues/{name}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        answer.json()
+    }
+}

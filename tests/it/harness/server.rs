@@ -1,0 +1,184 @@
+//! Starts, stops and kills the binary.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::PATIENCE;
+use super::client::Client;
+
+/// Where a server keeps its jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// A file in its folder.
+    Sqlite,
+    /// A database of its own on the test cluster.
+    Postgres,
+}
+
+/// A folder with a configuration, in which a server can be started again and again.
+pub struct Site {
+    folder: TempDir,
+    database_url: String,
+}
+
+/// A running server. Killed when it is dropped.
+pub struct Server {
+    child: Child,
+    pub url: String,
+    log: PathBuf,
+}
+
+/// The URL of the test cluster, which `scripts/test` starts.
+pub fn postgres_url() -> String {
+    std::env::var("TICKERQ_TEST_POSTGRES")
+        .expect("TICKERQ_TEST_POSTGRES names a PostgreSQL server for tests; ./scripts/test starts one and sets it")
+}
+
+/// Makes an empty database on the test cluster and gives its URL.
+fn new_postgres_database() -> String {
+    let admin = postgres_url();
+    let name = format!("tickerq_{}", uuid::Uuid::now_v7().simple());
+    let (base, _) = admin.rsplit_once('/').expect("a URL with a database");
+    let output = Command::new("psql")
+        .args([admin.as_str(), "-q", "-c", &format!("CREATE DATABASE {name}")])
+        .output()
+        .expect("psql makes the test's database");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    format!("{base}/{name}")
+}
+
+impl Site {
+    /// An empty folder with this configuration.
+    pub fn new(storage: Storage, config: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database_url = match storage {
+            Storage::Sqlite => "sqlite:tickerq.db".to_owned(),
+            Storage::Postgres => new_postgres_database(),
+        };
+        fs::write(folder.path().join("tickerq.toml"), config).expect("the configuration is written");
+        Self { folder, database_url }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A command of the binary, in this folder.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tickerq"));
+        command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TICKERQ_")) {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Starts the server on a free port and waits until it listens.
+    pub fn start(&self) -> Server {
+        let log = self.path().join(format!("log-{}", uuid::Uuid::now_v7().simple()));
+        let mut child = self
+            .command(&["serve", "--listen", "127.0.0.1:0", "--database-url", &self.database_url])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let stderr = child.stderr.take().expect("a piped stderr");
+        let (sender, receiver) = mpsc::channel();
+        let copy = log.clone();
+        std::thread::spawn(move || {
+            let mut written = Vec::new();
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                written.extend_from_slice(line.as_bytes());
+                written.push(b'\n');
+                fs::write(&copy, &written).ok();
+                if let Some((_, url)) = line.split_once("listening on ") {
+                    sender.send(url.trim().to_owned()).ok();
+                }
+            }
+        });
+        match receiver.recv_timeout(PATIENCE) {
+            Ok(url) => Server { child, url, log },
+            Err(_) => {
+                child.kill().ok();
+                panic!("the server does not listen:\n{}", fs::read_to_string(&log).unwrap_or_default());
+            }
+        }
+    }
+}
+
+impl Server {
+    /// Starts a server over SQLite in a folder of its own.
+    pub fn with_config(config: &str) -> (Site, Self) {
+        let site = Site::new(Storage::Sqlite, config);
+        let server = site.start();
+        (site, server)
+    }
+
+    /// Talks to it.
+    pub fn client(&self) -> Client {
+        Client::new(&self.url)
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")).expect("a pid");
+        kill_process(pid, signal).expect("the process takes signals");
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(mut self) {
+        self.child.kill().expect("the process can be killed");
+        self.child.wait().expect("the process ends");
+    }
+
+    /// Waits for its end.
+    pub fn wait(mut self) -> ExitStatus {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the process can be asked") {
+                return status;
+            }
+            assert!(Instant::now() < end, "the server does not end:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Asks it to stop and waits for its end.
+    pub fn stop(self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to kill.
+        self.child.kill().ok();
+        self.child.wait().ok();
+        if std::thread::panicking() {
+            let mut log = String::new();
+            fs::File::open(&self.log).and_then(|mut file| file.read_to_string(&mut log)).ok();
+            eprintln!("the server's log:\n{log}");
+        } else {
+            assert!(!self.log().contains("panicked"), "an actor has panicked:\n{}", self.log());
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The rules of the house that a compiler does not know: who may import whom, and what a file may not hold.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A module, and the modules of this crate that it may use. Everybody may use `domain`.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("storage", &[]),
+    ("handlers", &["webhooks"]),
+    ("webhooks", &[]),
+    ("runtime", &["storage", "handlers", "webhooks"]),
+    // Reads go to storage; every write is a message to the runtime's Recorder.
+    ("service", &["storage", "runtime"]),
+    // Its queries are written in the words of storage's `query`.
+    ("api", &["service", "storage::query"]),
+    ("config", &[]),
+];
+
+/// Crates that only one place may import.
+const CRATES: &[(&str, &[&str])] = &[
+    ("sea_orm", &["storage/sea"]),
+    ("entities", &["storage/sea"]),
+    ("migration", &["storage/sea"]),
+    ("actix_web", &["api", "server.rs"]),
+    ("actix", &["runtime", "server.rs", "cli/serve.rs", "main.rs"]),
+    ("tokio", &["runtime", "handlers", "service", "storage", "server.rs", "cli", "webhooks"]),
+];
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder of the source") {
+        let path = entry.expect("an entry of the source").path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// The production part of a file: what stands before its tests.
+fn production(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod ").next().unwrap_or(text)
+}
+
+#[test]
+fn arrows_between_modules_point_one_way() {
+    let mut wrong = Vec::new();
+    for file in rust_files(&source()) {
+        let inside = file.strip_prefix(source()).expect("inside the source").to_string_lossy().into_owned();
+        let Some((module, allowed)) = ARROWS.iter().find(|(module, _)| inside.starts_with(&format!("{module}/"))) else {
+            continue;
+        };
+        let text = fs::read_to_string(&file).expect("a readable file");
+        for (number, line) in production(&text).lines().enumerate() {
+            let Some(used) = line.split("crate::").nth(1) else { continue };
+            if line.trim_start().starts_with("//") {
+                continue;
+            }
+            let is_allowed = used.starts_with("domain")
+                || used.starts_with(module)
+                || allowed.iter().any(|allowed| used.starts_with(allowed));
+            if !is_allowed {
+                wrong.push(format!("src/{inside}:{}: {module} may not use crate::{used}", number + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn storage_is_reached_through_its_trait_and_libraries_stay_in_their_place() {
+    let mut wrong = Vec::new();
+    for file in rust_files(&source()) {
+        let inside = file.strip_prefix(source()).expect("inside the source").to_string_lossy().into_owned();
+        let text = fs::read_to_string(&file).expect("a readable file");
+        for (number, line) in production(&text).lines().enumerate() {
+            let Some(used) = line.trim_start().strip_prefix("use ") else { continue };
+            for (library, places) in CRATES {
+                let is_used = used.starts_with(&format!("{library}::")) || used.starts_with(&format!("{library};"));
+                if is_used && !places.iter().any(|place| inside.starts_with(place)) {
+                    wrong.push(format!("src/{inside}:{}: only {places:?} may use {library}", number + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_file_is_a_drawer() {
+    for file in rust_files(&source()) {
+        let name = file.file_stem().expect("a name").to_string_lossy().into_owned();
+        assert!(!["utils", "util", "helpers", "common", "misc"].contains(&name.as_str()), "{} says nothing", file.display());
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    for file in rust_files(&source()) {
+        let text = fs::read_to_string(&file).expect("a readable file");
+        assert!(text.starts_with("//! "), "{} does not begin with what it is", file.display());
+    }
+}
