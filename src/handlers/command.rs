@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::process_group::ProcessGroup;
 use self::streams::{Output, ReadError, feed};
-use super::limits::{HandlerLimits, keep_end, printable_text};
+use super::limits::{HandlerLimits, LEFT_OUT, keep_end, printable_text};
 use super::{JobContext, JobHandler, output};
 use crate::domain::job::Job;
 use crate::domain::json::Json;
@@ -110,16 +110,20 @@ impl CommandHandler {
                 directory.display()
             ));
         }
-        match error.kind() {
-            io::ErrorKind::NotFound => Failure::permanent(format!("the program {program} was not found")),
-            io::ErrorKind::PermissionDenied => {
-                Failure::permanent(format!("the program {program} may not be started: {error}"))
-            }
-            io::ErrorKind::InvalidInput | io::ErrorKind::ArgumentListTooLong => {
-                Failure::permanent(format!("the program {program} can't be started: {error}"))
-            }
+        let kind = error.kind();
+        let is_for_good = [
+            io::ErrorKind::PermissionDenied,
+            io::ErrorKind::InvalidInput,
+            io::ErrorKind::NotADirectory,
+            io::ErrorKind::ArgumentListTooLong,
+        ];
+        if kind == io::ErrorKind::NotFound {
+            Failure::permanent(format!("the program {program} was not found"))
+        } else if is_for_good.contains(&kind) {
+            Failure::permanent(format!("the program {program} can't be started: {error}"))
+        } else {
             // The system is short of something, memory or processes perhaps: that passes.
-            _ => Failure::new(format!("the program {program} could not be started: {error}")),
+            Failure::new(format!("the program {program} can't be started now: {error}"))
         }
     }
 
@@ -133,11 +137,14 @@ impl CommandHandler {
             (None, Some(signal)) => format!("was ended by signal {signal}"),
             (None, None) => "ended without a status".to_owned(),
         };
-        let text = printable_text(&String::from_utf8_lossy(output.stderr_tail()));
+        let mut text = printable_text(&String::from_utf8_lossy(output.stderr_tail()));
         let Some(reason) = text.lines().map(str::trim).rfind(|line| !line.is_empty()) else {
             return Err(Failure::new(end));
         };
         let failure = Failure::new(format!("{end}: {reason}"));
+        if output.is_stderr_cut() {
+            text.insert_str(0, LEFT_OUT);
+        }
         // The end is what matters of a log, so this is cut here and not at its end with all other texts.
         Err(failure.with_detail(keep_end(text, self.limits.detail_bytes_max)))
     }

@@ -4,7 +4,7 @@ use crate::domain::json::{self, Json};
 use crate::domain::outcome::Failure;
 
 /// Stands where text was left out.
-const LEFT_OUT: &str = "…";
+pub(super) const LEFT_OUT: &str = "…";
 
 /// The error of a failure that gives no reason.
 const NO_REASON: &str = "the handler failed and gave no reason";

@@ -37,7 +37,7 @@ impl Output {
             stderr: Tail {
                 bytes: Vec::new(),
                 bytes_max: stderr_bytes_max,
-                is_cut: false,
+                is_drained: false,
             },
         }
     }
@@ -75,6 +75,11 @@ impl Output {
     pub(super) fn stderr_tail(&self) -> &[u8] {
         self.stderr.as_bytes()
     }
+
+    /// Whether there was more standard error before that.
+    pub(super) fn is_stderr_cut(&self) -> bool {
+        self.stderr.is_cut()
+    }
 }
 
 async fn read_chunks<S: AsyncRead + Unpin>(
@@ -105,7 +110,8 @@ pub(super) async fn feed(stdin: Option<ChildStdin>, input: &[u8]) {
 struct Tail {
     bytes: Vec<u8>,
     bytes_max: usize,
-    is_cut: bool,
+    /// Whether bytes were thrown away.
+    is_drained: bool,
 }
 
 impl Tail {
@@ -114,14 +120,18 @@ impl Tail {
         // Twice the room, so that the bytes are moved once a room and not once a chunk.
         if self.bytes.len() > 2 * self.bytes_max {
             self.bytes.drain(..self.bytes.len() - self.bytes_max);
-            self.is_cut = true;
+            self.is_drained = true;
         }
+    }
+
+    fn is_cut(&self) -> bool {
+        self.is_drained || self.bytes.len() > self.bytes_max
     }
 
     fn as_bytes(&self) -> &[u8] {
         let start = self.bytes.len().saturating_sub(self.bytes_max);
         let kept = &self.bytes[start..];
-        if start == 0 && !self.is_cut {
+        if !self.is_cut() {
             return kept;
         }
         // The rest of a character that was cut in two; one has at most three bytes after its first.
@@ -139,7 +149,7 @@ mod tests {
         let mut tail = Tail {
             bytes: Vec::new(),
             bytes_max,
-            is_cut: false,
+            is_drained: false,
         };
         chunks.iter().for_each(|chunk| tail.push(chunk));
         tail.as_bytes().to_vec()

@@ -225,7 +225,7 @@ async fn a_program_that_is_not_there_fails_for_good_and_is_named() {
     );
     let failure = run(options("/dev/null", &[])).await;
     assert!(
-        failure.error.starts_with("the program /dev/null may not be started"),
+        failure.error.starts_with("the program /dev/null can't be started: "),
         "{}",
         failure.error
     );
