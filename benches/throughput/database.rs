@@ -7,20 +7,20 @@ use tempfile::TempDir;
 use tickerq::storage::sea::{Durability, SeaOptions, SeaRepository};
 
 /// Which database is measured.
-pub enum Database {
+pub(crate) enum Database {
     Sqlite,
     Postgres(String),
 }
 
 /// A database that is gone when this is dropped.
-pub struct Fresh {
-    pub url: String,
-    pub repository: Arc<SeaRepository>,
+pub(crate) struct Fresh {
+    pub(crate) url: String,
+    pub(crate) repository: Arc<SeaRepository>,
     _folder: TempDir,
 }
 
 impl Database {
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Sqlite => "SQLite",
             Self::Postgres(_) => "PostgreSQL",
@@ -28,7 +28,7 @@ impl Database {
     }
 
     /// An empty database with its tables.
-    pub async fn fresh(&self, durability: Durability) -> Fresh {
+    pub(crate) async fn fresh(&self, durability: Durability) -> Fresh {
         // Beside the build, which is on a disk; the system's folder for temporary files may be in memory.
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
         let url = match self {
@@ -62,7 +62,7 @@ impl Database {
 }
 
 /// A connection that writes as the server's does, and nothing else.
-pub async fn plain_connection(url: &str, durability: Durability) -> DatabaseConnection {
+pub(crate) async fn plain_connection(url: &str, durability: Durability) -> DatabaseConnection {
     let mut options = sea_orm::ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);
     let connection = sea_orm::Database::connect(options).await.expect("the database opens");

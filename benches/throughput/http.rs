@@ -1,6 +1,137 @@
-//! x
-use super::database::Database;
+//! Enqueue over HTTP: one job a request, 64 connections, the load generator in the same process on the same cores.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tickerq::Server;
+use tickerq::api::rest::RestOptions;
+use tickerq::server::ServerOptions;
+use tickerq::storage::change::Change;
+use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;
-pub async fn measure(_: &Database, _: Durability, _: usize, _: bool) -> f64 {
-    0.0
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::database::Database;
+use super::life_cycle::{Noop, PARAMETERS, options, rules};
+
+const CONNECTIONS: usize = 64;
+
+/// Accepted jobs a second. While the queue is paused nothing is measured but accepting; otherwise the jobs run as well.
+pub(crate) async fn measure(database: &Database, durability: Durability, count: usize, is_paused: bool) -> f64 {
+    let fresh = database.fresh(durability).await;
+    let queue = tickerq::domain::name::QueueName::parse("bench").expect("a queue");
+    let pause = Change::SetQueue {
+        queue,
+        is_paused: Some(is_paused),
+    };
+    fresh
+        .repository
+        .commit(&[pause])
+        .await
+        .expect("a paused queue")
+        .remove(0)
+        .expect("a paused queue");
+    let server_options = ServerOptions {
+        listen: vec!["127.0.0.1:0".parse().expect("an address")],
+        http_workers: 2,
+        keep_alive: Duration::from_secs(75),
+        shutdown_grace: Duration::from_secs(5),
+        rest: RestOptions {
+            enable: true,
+            base_path: "/api/tickerq".to_owned(),
+            version: "v1".to_owned(),
+            body_bytes_max: 4 << 20,
+            batch_body_bytes_max: 32 << 20,
+            docs: false,
+        },
+        rules: rules(),
+        runtime: options(Arc::new(Noop)),
+    };
+    let server = Server::start(fresh.repository.clone(), server_options)
+        .await
+        .expect("a server");
+    let address = server.addresses()[0];
+    let left = Arc::new(AtomicUsize::new(count));
+    let start = Instant::now();
+    // On a thread of its own, as a client elsewhere would be.
+    let load = std::thread::spawn({
+        let left = Arc::clone(&left);
+        move || {
+            let threads = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            threads.block_on(async move {
+                let connections: Vec<_> = (0..CONNECTIONS)
+                    .map(|_| tokio::spawn(connection(address, Arc::clone(&left))))
+                    .collect();
+                let mut accepted = 0;
+                for connection in connections {
+                    accepted += connection.await.expect("a connection");
+                }
+                accepted
+            })
+        }
+    });
+    while !load.is_finished() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let accepted = load.join().expect("the load");
+    let per_second = accepted as f64 / start.elapsed().as_secs_f64();
+    server.stop().await;
+    per_second
+}
+
+/// Posts jobs one after the other, and counts those that were accepted.
+async fn connection(address: SocketAddr, left: Arc<AtomicUsize>) -> usize {
+    let body = format!(r#"{{"type":"NoopJob","queue":"bench","parameters":{PARAMETERS}}}"#);
+    let request = format!(
+        "POST /api/tickerq/jobs HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    stream.set_nodelay(true).expect("a connection");
+    let mut buffer = vec![0; 16 * 1024];
+    let mut accepted = 0;
+    while left
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+        .is_ok()
+    {
+        stream.write_all(request.as_bytes()).await.expect("a request");
+        let mut filled = 0;
+        let status = loop {
+            let read = stream.read(&mut buffer[filled..]).await.expect("an answer");
+            assert!(read > 0, "the server hung up");
+            filled += read;
+            if let Some(status) = whole_answer(&buffer[..filled]) {
+                break status;
+            }
+        };
+        accepted += usize::from(status == 201);
+    }
+    accepted
+}
+
+/// The status of an answer that has arrived whole.
+fn whole_answer(bytes: &[u8]) -> Option<u16> {
+    let head_end = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let head = std::str::from_utf8(&bytes[..head_end]).expect("a head of text");
+    let length = head
+        .lines()
+        .find_map(|line| {
+            line.to_ascii_lowercase()
+                .strip_prefix("content-length: ")
+                .map(str::to_owned)
+        })
+        .and_then(|length| length.parse::<usize>().ok())
+        .expect("a content-length");
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .expect("a status");
+    (bytes.len() >= head_end + length).then_some(status)
 }

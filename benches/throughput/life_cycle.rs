@@ -26,14 +26,14 @@ use tokio::sync::mpsc;
 use super::database::Database;
 
 /// The reference's own example.
-pub const PARAMETERS: &str = r#"{"recipientEmail":"newuser@example.com","templateId":"welcome-email"}"#;
+pub(crate) const PARAMETERS: &str = r#"{"recipientEmail":"newuser@example.com","templateId":"welcome-email"}"#;
 const WORKERS: u32 = 1_000;
 const PRODUCERS: usize = 16;
 const BATCH: usize = 50;
 
-pub struct Latency {
-    pub p50: Duration,
-    pub p99: Duration,
+pub(crate) struct Latency {
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
 }
 
 /// Does nothing but say when it was started.
@@ -47,7 +47,7 @@ impl JobHandler for Stopwatch {
     }
 }
 
-struct Noop;
+pub(crate) struct Noop;
 
 #[async_trait::async_trait]
 impl JobHandler for Noop {
@@ -56,7 +56,7 @@ impl JobHandler for Noop {
     }
 }
 
-pub fn new_job() -> NewJob {
+pub(crate) fn new_job() -> NewJob {
     let job_type = JobType::parse("NoopJob").expect("a type");
     NewJob {
         queue: Some(QueueName::parse("bench").expect("a queue")),
@@ -65,7 +65,7 @@ pub fn new_job() -> NewJob {
     }
 }
 
-pub fn options(handler: Arc<dyn JobHandler>) -> RuntimeOptions {
+pub(crate) fn options(handler: Arc<dyn JobHandler>) -> RuntimeOptions {
     let mut handlers = HandlerRegistry::new();
     handlers.register(JobType::parse("NoopJob").expect("a type"), handler);
     RuntimeOptions {
@@ -92,7 +92,7 @@ pub fn options(handler: Arc<dyn JobHandler>) -> RuntimeOptions {
     }
 }
 
-pub fn rules() -> Rules {
+pub(crate) fn rules() -> Rules {
     Rules {
         defaults: JobDefaults::default(),
         by_type: Default::default(),
@@ -112,7 +112,7 @@ async fn completed(repository: &Arc<dyn JobRepository>) -> usize {
 }
 
 /// Whole life cycles a second.
-pub async fn measure(database: &Database, durability: Durability, count: usize) -> f64 {
+pub(crate) async fn measure(database: &Database, durability: Durability, count: usize) -> f64 {
     let fresh = database.fresh(durability).await;
     let repository: Arc<dyn JobRepository> = fresh.repository.clone();
     let runtime = Runtime::start(Arc::clone(&repository), options(Arc::new(Noop)))
@@ -147,7 +147,7 @@ pub async fn measure(database: &Database, durability: Durability, count: usize) 
 }
 
 /// From the answer that a job is accepted to the start of its handler, one job at a time.
-pub async fn latency(database: &Database, durability: Durability, count: usize) -> Latency {
+pub(crate) async fn latency(database: &Database, durability: Durability, count: usize) -> Latency {
     let fresh = database.fresh(durability).await;
     let repository: Arc<dyn JobRepository> = fresh.repository.clone();
     let (sender, mut started) = mpsc::unbounded_channel();

@@ -15,12 +15,12 @@ use super::life_cycle::PARAMETERS;
 const BATCH: usize = 500;
 
 /// Rows a second.
-pub struct Raw {
-    pub inserts: f64,
-    pub runs: f64,
+pub(crate) struct Raw {
+    pub(crate) inserts: f64,
+    pub(crate) runs: f64,
 }
 
-pub async fn measure(database: &Database, durability: Durability, jobs: usize) -> Raw {
+pub(crate) async fn measure(database: &Database, durability: Durability, jobs: usize) -> Raw {
     let fresh = database.fresh(durability).await;
     let connection = plain_connection(&fresh.url, durability).await;
     let ids: Vec<Uuid> = (0..jobs).map(|_| Uuid::now_v7()).collect();
