@@ -3,6 +3,13 @@
 //! `cargo bench --bench throughput` prints a table for SQLite, and for PostgreSQL when `TICKERQ_BENCH_POSTGRES` names an
 //! empty database. `-- --jobs 20000` changes how many jobs each line takes.
 
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and is told its database"
+)]
+
 mod database;
 mod http;
 mod life_cycle;

@@ -63,6 +63,10 @@ pub struct CommandHandler {
 
 impl CommandHandler {
     /// A handler that starts the program in `options`.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "no setting is read: only the names of what a child must not inherit"
+    )]
     pub fn new(options: CommandOptions, limits: HandlerLimits) -> Self {
         Self {
             options,

@@ -564,7 +564,8 @@ impl Handler<InterruptAll> for Queue {
 
     fn handle(&mut self, InterruptAll: InterruptAll, ctx: &mut Context<Self>) {
         self.is_draining = true;
-        for worker in self.parts.workers.iter().cloned() {
+        for worker in self.parts.workers.iter() {
+            let worker = worker.clone();
             ctx.spawn(
                 async move {
                     let _ = worker.send(Interrupt).await;

@@ -56,6 +56,9 @@ pub enum RecordError {
     },
 }
 
+/// Tells a caller what became of its changes.
+type Answer = oneshot::Sender<Result<Vec<ChangeResult>, RecordError>>;
+
 /// Who asks, and so whether it may be refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -71,7 +74,7 @@ pub enum Origin {
 pub struct Record {
     changes: Vec<Change>,
     origin: Origin,
-    answer: oneshot::Sender<Result<Vec<ChangeResult>, RecordError>>,
+    answer: Answer,
 }
 
 /// The way to the Recorder.
@@ -220,7 +223,7 @@ impl Recorder {
     fn settle(
         &mut self,
         changes: Vec<Change>,
-        answers: Vec<(oneshot::Sender<Result<Vec<ChangeResult>, RecordError>>, usize)>,
+        answers: Vec<(Answer, usize)>,
         outcome: Result<Vec<ChangeResult>, RepositoryError>,
         ctx: &mut Context<Self>,
     ) {

@@ -166,29 +166,28 @@ impl Jobs {
             jobs: jobs.clone(),
             idempotency,
         };
-        match self.runtime.recorder.record_one(change, Origin::Outside).await?? {
-            Applied::Inserted(inserted) => {
-                let jobs = jobs.into_iter().zip(inserted).map(|(job, inserted)| match inserted {
-                    Inserted::New => Scheduled { job, is_new: true },
-                    Inserted::Existing(job) => Scheduled { job, is_new: false },
+        let applied = self.runtime.recorder.record_one(change, Origin::Outside).await??;
+        if let Applied::Replayed(ids) = applied {
+            let mut jobs = Vec::with_capacity(ids.len());
+            for id in ids {
+                jobs.push(Scheduled {
+                    job: self.read(id).await?,
+                    is_new: false,
                 });
-                Ok(ScheduledBatch {
-                    jobs: jobs.collect(),
-                    is_replay: false,
-                })
             }
-            Applied::Replayed(ids) => {
-                let mut jobs = Vec::with_capacity(ids.len());
-                for id in ids {
-                    jobs.push(Scheduled {
-                        job: self.read(id).await?,
-                        is_new: false,
-                    });
-                }
-                Ok(ScheduledBatch { jobs, is_replay: true })
-            }
-            other => Err(unexpected(&other)),
+            return Ok(ScheduledBatch { jobs, is_replay: true });
         }
+        let Applied::Inserted(inserted) = applied else {
+            return Err(unexpected(&applied));
+        };
+        let jobs = jobs.into_iter().zip(inserted).map(|(job, inserted)| match inserted {
+            Inserted::New => Scheduled { job, is_new: true },
+            Inserted::Existing(job) => Scheduled { job, is_new: false },
+        });
+        Ok(ScheduledBatch {
+            jobs: jobs.collect(),
+            is_replay: false,
+        })
     }
 
     /// Checks that the jobs' queues may have them.

@@ -111,10 +111,11 @@ impl Queues {
             queue: name.clone(),
             is_paused: Some(is_paused),
         };
-        match self.runtime.recorder.record_one(change, Origin::Outside).await?? {
-            Applied::QueueSet { changed: _ } => self.get(name).await,
-            other => Err(unexpected(&other)),
-        }
+        let applied = self.runtime.recorder.record_one(change, Origin::Outside).await??;
+        let Applied::QueueSet { changed: _ } = applied else {
+            return Err(unexpected(&applied));
+        };
+        self.get(name).await
     }
 
     /// Removes the pending jobs of a queue, the failed ones, or both: those that are there now, not those that come while
@@ -146,14 +147,13 @@ impl Queues {
                 up_to,
                 limit: CLEAR_STEP,
             };
-            match self.runtime.recorder.record_one(change, Origin::Outside).await?? {
-                Applied::Removed(count) => {
-                    removed += count;
-                    if count < u64::from(CLEAR_STEP) {
-                        return Ok(removed);
-                    }
-                }
-                other => return Err(unexpected(&other)),
+            let applied = self.runtime.recorder.record_one(change, Origin::Outside).await??;
+            let Applied::Removed(count) = applied else {
+                return Err(unexpected(&applied));
+            };
+            removed += count;
+            if count < u64::from(CLEAR_STEP) {
+                return Ok(removed);
             }
         }
     }

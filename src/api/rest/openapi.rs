@@ -208,20 +208,3 @@ async fn show_page(call: Call, pages: Arc<Config<'static>>) -> Answer {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dump() {
-        let options = RestOptions {
-            base_path: "/api/tickerq".to_owned(),
-            version: "v1".to_owned(),
-            body_bytes_max: 1,
-            batch_body_bytes_max: 1,
-            docs: true,
-        };
-        std::fs::write("/tmp/rest-openapi.json", text(&options).unwrap()).unwrap();
-    }
-}

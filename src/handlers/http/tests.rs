@@ -48,7 +48,7 @@ async fn read_request(stream: &mut TcpStream) -> String {
                     .map(str::to_owned)
             })
             .expect("a content length");
-        if body.len() >= expected.parse().unwrap() {
+        if body.len() >= expected.parse::<usize>().unwrap() {
             return text.into_owned();
         }
     }

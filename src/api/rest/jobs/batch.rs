@@ -116,22 +116,14 @@ fn read_jobs(items: &[&RawValue], parent: &str) -> Result<Vec<NewJob>, Problem> 
 fn problem_of(errors: Vec<ServiceError>, bytes: &[u8], parent: &str) -> Problem {
     let mut parts = Vec::new();
     for error in errors {
-        match error {
-            ServiceError::Invalid {
-                field,
-                index: Some(index),
-                detail,
-            } => {
-                let pointer = field_pointer(bytes, &format!("{parent}/{index}"), field);
-                parts.push(PartError::field(&pointer, detail));
-            }
-            ServiceError::Invalid {
-                field: _,
-                index: None,
-                detail,
-            } => parts.push(PartError::field(parent, detail)),
-            other => return Problem::from(other),
-        }
+        let ServiceError::Invalid { field, index, detail } = error else {
+            return Problem::from(error);
+        };
+        let pointer = match index {
+            Some(index) => field_pointer(bytes, &format!("{parent}/{index}"), field),
+            None => parent.to_owned(),
+        };
+        parts.push(PartError::field(&pointer, detail));
     }
     Problem::of_parts(parts)
 }
