@@ -1,3 +1,5 @@
+//! What a configuration means, and what is said of mistakes in one.
+
 use std::io::Write;
 use std::num::NonZeroU32;
 

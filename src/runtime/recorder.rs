@@ -27,7 +27,7 @@ use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
 use crate::domain::status::JobStatus;
-use crate::storage::change::{Applied, Change, ChangeError, Inserted};
+use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// How many rows one commit takes at the most, but for a single change that is larger.
@@ -324,7 +324,7 @@ impl Effects {
                     self.event(JobEventKind::Started, job, now);
                 }
             }
-            (Change::Finish { job, .. }, Applied::Finished(true)) => self.ended(job, now),
+            (Change::Finish { job, .. }, Applied::Finished(Finished::Stored)) => self.ended(job, now),
             (Change::Update { before, after }, Applied::Updated) => match (before.status, after.status) {
                 (_, JobStatus::Running) => {
                     if after.cancel_requested {

@@ -26,7 +26,7 @@ use crate::domain::job::Job;
 use crate::domain::outcome::Outcome;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, Finished};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// How many messages the mailbox holds; it hears none but its own timer.
@@ -114,7 +114,7 @@ impl RescuerParts {
         let results = self.recorder.record(changes, Origin::Inside).await?;
         Ok(results
             .iter()
-            .filter(|result| matches!(result, Ok(Applied::Finished(true))))
+            .filter(|result| matches!(result, Ok(Applied::Finished(Finished::Stored))))
             .count())
     }
 

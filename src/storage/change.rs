@@ -41,7 +41,9 @@ pub enum Change {
     /// Finds due jobs in storage and starts them. → [`Applied::Claimed`].
     Claim(Claim),
     /// Ends an attempt. The job is stored, and the attempt added to its history, if the stored job is still running with
-    /// this very attempt number; otherwise the attempt has lost its lease and nothing changes. → [`Applied::Finished`].
+    /// this very attempt number; otherwise the attempt has lost its lease and nothing changes. Nor does anything change
+    /// if the job would run again although somebody has asked for it to be cancelled meanwhile: whoever ends the attempt
+    /// is told and ends it anew. → [`Applied::Finished`].
     Finish {
         /// The job as it will be (see [`Job::finish`]).
         job: Arc<Job>,
@@ -151,6 +153,17 @@ pub enum Inserted {
     Existing(Arc<Job>),
 }
 
+/// What became of the end of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// It is stored.
+    Stored,
+    /// The attempt had lost its lease: the job is not running with its number any more.
+    LeaseLost,
+    /// The job would have been pending again, and was asked to be cancelled after this end was worked out.
+    CancelRequested,
+}
+
 /// What a change did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
@@ -162,8 +175,8 @@ pub enum Applied {
     Started(Vec<bool>),
     /// The jobs that were taken, running, the most urgent first.
     Claimed(Vec<Arc<Job>>),
-    /// Whether the attempt still held its lease.
-    Finished(bool),
+    /// Whether the end of the attempt is stored.
+    Finished(Finished),
     /// The job was replaced.
     Updated,
     /// The job was removed.
