@@ -24,7 +24,7 @@ use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
 use tickerq::storage::change::{Applied, Change, ChangeError};
-use tickerq::storage::query::{JobFilter, JobSummary, Page};
+use tickerq::storage::query::{JobFilter, JobSummary, Page, RunningJob};
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
@@ -94,13 +94,9 @@ impl JobRepository for Fused {
         self.inner.orphans(limit).await
     }
 
-    async fn running_on(
-        &self,
-        node: NodeId,
-        started_before: DateTime<Utc>,
-    ) -> Result<Vec<(JobId, u32)>, RepositoryError> {
+    async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {
         self.fuse.burn();
-        self.inner.running_on(node, started_before).await
+        self.inner.running_on(node).await
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {
