@@ -17,6 +17,7 @@ mod read;
 mod remove;
 mod rows;
 mod update;
+mod usual;
 
 pub use connect::{ConnectError, Durability, SeaOptions, SeaRepository};
 pub use manage::MigrationState;

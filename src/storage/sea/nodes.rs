@@ -5,6 +5,7 @@ use entities::node;
 use sea_orm::{ConnectionTrait, EntityTrait, Statement};
 
 use super::commit::Commit;
+use super::connect::SeaRepository;
 use super::convert::micros;
 use super::error::CommitFailure;
 use crate::domain::id::NodeId;
@@ -16,6 +17,20 @@ pub(super) const NOW_POSTGRES: &str = "CAST(EXTRACT(EPOCH FROM clock_timestamp()
 /// The same as SQLite says it, which knows milliseconds.
 pub(super) const NOW_SQLITE: &str = "CAST(unixepoch('subsec') * 1000000 AS integer)";
 
+impl SeaRepository {
+    /// Whether a node holds its lease, by the database's clock.
+    pub(super) async fn holds_lease(
+        &self,
+        node: NodeId,
+        connection: &impl ConnectionTrait,
+    ) -> Result<bool, CommitFailure> {
+        let now = if self.is_postgres() { NOW_POSTGRES } else { NOW_SQLITE };
+        let sql = format!("SELECT 1 FROM nodes WHERE id = $1 AND lease_until >= {now}");
+        let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [node.as_uuid().into()]);
+        Ok(connection.query_one_raw(statement).await?.is_some())
+    }
+}
+
 impl Commit<'_> {
     /// Now, as the database says it, in microseconds since 1970.
     pub(super) fn now_sql(&self) -> &'static str {
@@ -24,16 +39,6 @@ impl Commit<'_> {
         } else {
             NOW_SQLITE
         }
-    }
-
-    /// Whether a node holds its lease, by the database's clock.
-    pub(super) async fn holds_lease(&self, node: NodeId) -> Result<bool, CommitFailure> {
-        let sql = format!(
-            "SELECT 1 FROM nodes WHERE id = $1 AND lease_until >= {}",
-            self.now_sql()
-        );
-        let statement = Statement::from_sql_and_values(self.backend(), sql, [node.as_uuid().into()]);
-        Ok(self.transaction.query_one_raw(statement).await?.is_some())
     }
 
     pub(super) async fn heartbeat(
