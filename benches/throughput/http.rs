@@ -14,7 +14,7 @@ use tickerq::storage::sea::Durability;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::database::Database;
+use super::database::{Database, Fresh};
 use super::life_cycle::{Noop, PARAMETERS, options, rules};
 
 const CONNECTIONS: usize = 64;
@@ -22,35 +22,8 @@ const CONNECTIONS: usize = 64;
 /// Accepted jobs a second. While the queue is paused nothing is measured but accepting; otherwise the jobs run as well.
 pub(crate) async fn measure(database: &Database, durability: Durability, count: usize, is_paused: bool) -> f64 {
     let fresh = database.fresh(durability).await;
-    let queue = tickerq::domain::name::QueueName::parse("bench").expect("a queue");
-    let pause = Change::SetQueue {
-        queue,
-        is_paused: Some(is_paused),
-    };
-    fresh
-        .repository
-        .commit(&[pause])
-        .await
-        .expect("a paused queue")
-        .remove(0)
-        .expect("a paused queue");
-    let server_options = ServerOptions {
-        listen: vec!["127.0.0.1:0".parse().expect("an address")],
-        http_workers: 2,
-        keep_alive: Duration::from_secs(75),
-        shutdown_grace: Duration::from_secs(5),
-        rest: RestOptions {
-            enable: true,
-            base_path: "/api/tickerq".to_owned(),
-            version: "v1".to_owned(),
-            body_bytes_max: 4 << 20,
-            batch_body_bytes_max: 32 << 20,
-            docs: false,
-        },
-        rules: rules(),
-        runtime: options(Arc::new(Noop)),
-    };
-    let server = Server::start(fresh.repository.clone(), server_options)
+    pause(&fresh, is_paused).await;
+    let server = Server::start(fresh.repository.clone(), server_options())
         .await
         .expect("a server");
     let address = server.addresses()[0];
@@ -83,6 +56,42 @@ pub(crate) async fn measure(database: &Database, durability: Durability, count: 
     let per_second = accepted as f64 / start.elapsed().as_secs_f64();
     server.stop().await;
     per_second
+}
+
+/// A server with nothing but what is measured.
+pub(crate) fn server_options() -> ServerOptions {
+    ServerOptions {
+        listen: vec!["127.0.0.1:0".parse().expect("an address")],
+        http_workers: 2,
+        keep_alive: Duration::from_secs(75),
+        shutdown_grace: Duration::from_secs(5),
+        rest: RestOptions {
+            enable: true,
+            base_path: "/api/tickerq".to_owned(),
+            version: "v1".to_owned(),
+            body_bytes_max: 4 << 20,
+            batch_body_bytes_max: 32 << 20,
+            docs: false,
+        },
+        rules: rules(),
+        runtime: options(Arc::new(Noop)),
+    }
+}
+
+/// Pauses the queue, or lets it run, before the server starts.
+pub(crate) async fn pause(fresh: &Fresh, is_paused: bool) {
+    let queue = tickerq::domain::name::QueueName::parse("bench").expect("a queue");
+    let change = Change::SetQueue {
+        queue,
+        is_paused: Some(is_paused),
+    };
+    fresh
+        .repository
+        .commit(&[change])
+        .await
+        .expect("a paused queue")
+        .remove(0)
+        .expect("a paused queue");
 }
 
 /// Posts jobs one after the other, and counts those that were accepted.

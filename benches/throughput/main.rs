@@ -1,7 +1,8 @@
 //! How fast the server is, beside the storage that it stands on: everything in one run, on one machine.
 //!
 //! `cargo bench --bench throughput` prints a table for SQLite, and for PostgreSQL when `TICKERQ_BENCH_POSTGRES` names an
-//! empty database. `-- --jobs 20000` changes how many jobs each line takes.
+//! empty database. `-- --jobs 20000` changes how many jobs each line takes, `--only raw` (or `life`, `http`, `latency`,
+//! `memory`) what is measured.
 
 #![expect(
     clippy::expect_used,
@@ -13,6 +14,7 @@
 mod database;
 mod http;
 mod life_cycle;
+mod memory;
 mod raw;
 
 use std::time::Duration;
@@ -20,6 +22,9 @@ use std::time::Duration;
 use tickerq::storage::sea::Durability;
 
 use database::Database;
+
+/// Pending jobs whose memory is measured.
+const MANY: usize = 1_000_000;
 
 /// What a run has measured.
 struct Line {
@@ -48,6 +53,14 @@ fn main() {
     }
     println!("{jobs} jobs a line; durability full survives a power cut, normal the end of the process\n");
     for database in databases {
+        // First of all, while the process has no memory of its own yet.
+        if only.is_none_or(|only| only == "memory") {
+            let memory::Memory { idle, added } = run(memory::measure(&database, Durability::Full, MANY));
+            println!(
+                "{}: memory idle {idle:.0} MB, a million pending jobs add {added:.0} MB\n",
+                database.name()
+            );
+        }
         for durability in [Durability::Full, Durability::Normal] {
             println!("{} / {durability:?}", database.name());
             let wants = |line: &str| only.is_none_or(|only| line.starts_with(only.as_str()));

@@ -1,24 +1,21 @@
-//! Starts, claims and ends of attempts: what every job goes through.
+//! Starts and ends of attempts: what every job goes through.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use entities::job;
-use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
 use uuid::Uuid;
 
 use super::commit::{Commit, Results};
 use super::connect::SeaRepository;
-use super::convert::{self, int, micros, text};
+use super::convert::{int, micros, text};
 use super::error::CommitFailure;
 use super::rows::{Kind, Rows};
 use crate::domain::attempt::Attempt;
 use crate::domain::id::NodeId;
 use crate::domain::job::Job;
 use crate::domain::json::Json;
-use crate::domain::priority::Priority;
 use crate::domain::status::JobStatus;
-use crate::storage::change::{Applied, Change, ChangeError, Claim, Finished};
+use crate::storage::change::{Applied, Change, ChangeError, Finished};
 
 pub(super) const START: &[Kind] = &[Kind::Uuid, Kind::Int, Kind::Big, Kind::UuidOrNull];
 pub(super) const FINISH: &[Kind] = &[
@@ -235,86 +232,6 @@ impl Commit<'_> {
             })
             .await?;
         Ok(())
-    }
-
-    /// Starts due jobs that storage finds: the most urgent priority first, each in the order of its due times.
-    pub(super) async fn claim_jobs(&mut self, claim: &Claim) -> Result<Result<Applied, ChangeError>, CommitFailure> {
-        let Claim {
-            queue,
-            limit,
-            job_types,
-            node,
-            now,
-        } = claim;
-        let mut claimed: Vec<Arc<Job>> = Vec::new();
-        if job_types.is_empty() {
-            return Ok(Ok(Applied::Claimed(claimed)));
-        }
-        let backend = self.backend();
-        let is_postgres = self.repository.is_postgres();
-        let (types, limit_place) = if is_postgres {
-            ("= ANY($6)".to_owned(), 7)
-        } else {
-            let places: Vec<String> = (6..6 + job_types.len()).map(|number| format!("${number}")).collect();
-            (format!("IN ({})", places.join(", ")), 6 + job_types.len())
-        };
-        let due = format!(
-            "SELECT id FROM jobs WHERE status = 0 AND queue = $3 AND priority = $4 AND due_at <= $5 \
-             AND job_type {types} ORDER BY due_at, id LIMIT ${limit_place}"
-        );
-        let take = "UPDATE jobs SET status = 1, started_at = $1, finished_at = NULL, attempt = attempt + 1, node = $2, \
-                    revision = revision + 1";
-        let lease = format!(
-            "EXISTS (SELECT 1 FROM nodes WHERE id = $2 AND lease_until >= {})",
-            self.now_sql()
-        );
-        let sql = if is_postgres {
-            // A subquery could be planned anew for each row, and lock and take more than its limit.
-            format!(
-                "WITH due AS MATERIALIZED ({due} FOR UPDATE SKIP LOCKED) \
-                 {take} FROM due WHERE jobs.id = due.id AND {lease} RETURNING jobs.*"
-            )
-        } else {
-            format!("{take} WHERE id IN ({due}) AND {lease} RETURNING *")
-        };
-        for priority in Priority::BY_URGENCY {
-            let left = i64::from(*limit) - i64::try_from(claimed.len()).unwrap_or(i64::MAX);
-            if left <= 0 {
-                break;
-            }
-            let mut values: Vec<Value> = vec![
-                micros(*now).into(),
-                node.as_uuid().into(),
-                queue.as_str().into(),
-                priority.code().into(),
-                micros(*now).into(),
-            ];
-            let names = job_types.iter().map(|job_type| job_type.as_str().to_owned());
-            if is_postgres {
-                values.push(names.collect::<Vec<String>>().into());
-            } else {
-                values.extend(names.map(Value::from));
-            }
-            values.push(left.into());
-            let found = self
-                .transaction
-                .query_all_raw(Statement::from_sql_and_values(backend, sql.clone(), values))
-                .await?;
-            let mut jobs = Vec::with_capacity(found.len());
-            for row in &found {
-                jobs.push(Arc::new(convert::job(job::Model::from_query_result(row, "")?)?));
-            }
-            // What RETURNING gives has no order.
-            jobs.sort_by_key(|job| (job.due_at, job.id));
-            for job in &jobs {
-                self.counters.moved(JobStatus::Pending, job);
-            }
-            claimed.append(&mut jobs);
-        }
-        if claimed.is_empty() && !self.repository.holds_lease(*node, &self.transaction).await? {
-            return Ok(Err(ChangeError::NoLease));
-        }
-        Ok(Ok(Applied::Claimed(claimed)))
     }
 }
 

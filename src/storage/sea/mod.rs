@@ -3,6 +3,7 @@
 //! Nothing else imports `sea_orm`, the entities or the migration. Writes are a few statements a commit, each for many
 //! rows; what they really changed is what the counters are told.
 
+mod claim;
 mod commit;
 mod connect;
 mod convert;
