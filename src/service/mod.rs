@@ -6,5 +6,6 @@
 pub mod error;
 pub mod health;
 pub mod jobs;
+pub mod nodes;
 pub mod queues;
 pub mod rules;

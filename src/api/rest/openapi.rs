@@ -17,7 +17,7 @@ use utoipa_swagger_ui::Config;
 use super::call::{Answer, Call, resource, route};
 use super::problem::{Problem, ProblemKind};
 use super::{RestApi, RestOptions};
-use super::{health, jobs, problem, queues};
+use super::{health, jobs, nodes, problem, queues};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -36,6 +36,7 @@ use super::{health, jobs, problem, queues};
         queues::pause_queue,
         queues::resume_queue,
         queues::clear_queue,
+        nodes::list_nodes,
     ),
     components(schemas(problem::ProblemDocument))
 )]
