@@ -13,3 +13,4 @@
 mod harness;
 
 mod house;
+mod rest_jobs_create;
