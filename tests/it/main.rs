@@ -13,4 +13,7 @@
 mod harness;
 
 mod house;
+mod rest_jobs_batch;
 mod rest_jobs_create;
+mod rest_jobs_keys;
+mod rest_jobs_list;
