@@ -14,6 +14,9 @@ mod harness;
 
 mod house;
 mod rest_jobs_batch;
+mod rest_jobs_change;
 mod rest_jobs_create;
 mod rest_jobs_keys;
 mod rest_jobs_list;
+mod rest_jobs_retries;
+mod rest_jobs_steer;
