@@ -20,3 +20,5 @@ mod rest_jobs_keys;
 mod rest_jobs_list;
 mod rest_jobs_retries;
 mod rest_jobs_steer;
+mod rest_queue_limits;
+mod rest_queues;
