@@ -13,6 +13,7 @@
 mod harness;
 
 mod house;
+mod rest_bodies;
 mod rest_jobs_batch;
 mod rest_jobs_change;
 mod rest_jobs_create;
@@ -20,5 +21,6 @@ mod rest_jobs_keys;
 mod rest_jobs_list;
 mod rest_jobs_retries;
 mod rest_jobs_steer;
+mod rest_protocol;
 mod rest_queue_limits;
 mod rest_queues;

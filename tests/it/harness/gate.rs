@@ -17,7 +17,8 @@ pub struct Gate {
     port: u16,
     visits: mpsc::UnboundedReceiver<Visit>,
     inside: Arc<Inside>,
-    listening: tokio::task::JoinHandle<()>,
+    /// The endpoint's thread ends when this is dropped.
+    _open: oneshot::Sender<()>,
 }
 
 /// How many visits wait for their answer.
@@ -38,23 +39,29 @@ pub struct Visit {
 }
 
 impl Gate {
-    /// Listens on a free port.
+    /// Listens on a free port, on a thread of its own: a test may block while it waits for a process.
     pub async fn open() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let port = listener.local_addr().expect("an address").port();
         let (sender, visits) = mpsc::unbounded_channel();
+        let (open, closed) = oneshot::channel();
+        let (tell_port, port) = oneshot::channel();
         let inside = Arc::<Inside>::default();
         let counting = Arc::clone(&inside);
-        let listening = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, sender.clone(), Arc::clone(&counting)));
-            }
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(async move {
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+                tell_port.send(listener.local_addr().expect("an address").port()).ok();
+                tokio::select! {
+                    _ = closed => {}
+                    () = listen(listener, sender, counting) => {}
+                }
+            });
         });
         Self {
-            port,
+            port: port.await.expect("the endpoint listens"),
             visits,
             inside,
-            listening,
+            _open: open,
         }
     }
 
@@ -84,12 +91,6 @@ impl Gate {
     /// How many calls have waited for their answers at the same time.
     pub fn peak(&self) -> usize {
         self.inside.peak.load(Ordering::SeqCst)
-    }
-}
-
-impl Drop for Gate {
-    fn drop(&mut self) {
-        self.listening.abort();
     }
 }
 
@@ -125,6 +126,12 @@ impl Visit {
             .await
             .expect("the caller hangs up")
             .expect("the endpoint tells");
+    }
+}
+
+async fn listen(listener: TcpListener, visits: mpsc::UnboundedSender<Visit>, inside: Arc<Inside>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(serve(stream, visits.clone(), Arc::clone(&inside)));
     }
 }
 
