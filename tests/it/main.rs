@@ -25,3 +25,5 @@ mod rest_openapi;
 mod rest_protocol;
 mod rest_queue_limits;
 mod rest_queues;
+mod rest_values;
+mod wire;
