@@ -10,6 +10,7 @@ pub mod job;
 pub mod json;
 pub mod name;
 pub mod new_job;
+pub mod node_lease;
 pub mod outcome;
 pub mod priority;
 pub mod queue;

@@ -10,9 +10,10 @@
     reason = "tests fail by panicking, use the machine's clock and environment, and nobody imports them"
 )]
 
+mod crash;
 mod harness;
-
 mod house;
+mod nodes;
 mod rest_bodies;
 mod rest_jobs_batch;
 mod rest_jobs_change;
@@ -26,4 +27,6 @@ mod rest_protocol;
 mod rest_queue_limits;
 mod rest_queues;
 mod rest_values;
+mod shutdown;
+mod supervision;
 mod wire;
