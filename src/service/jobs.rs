@@ -209,15 +209,30 @@ impl Jobs {
 
     /// A job with all its attempts.
     pub async fn detail(&self, id: JobId) -> Result<JobDetail, ServiceError> {
-        let (job, mut attempts) = tokio::try_join!(self.repository.job(id), self.repository.attempts(id))?;
+        let (job, attempts) = tokio::try_join!(self.repository.job(id), self.repository.attempts(id))?;
         let job = job.ok_or(ServiceError::NoSuchJob { id })?;
-        // The two reads may lie on either side of the end of an attempt.
-        if let Some(current) = job.current_attempt()
-            && attempts.iter().all(|attempt| attempt.number != current.number)
-        {
-            attempts.push(current);
-        }
+        let attempts = self.as_of(&job, attempts).await?;
         Ok(JobDetail { job, attempts })
+    }
+
+    /// The attempts of a job as it was when it was read or changed.
+    pub async fn attempts(&self, job: &Job) -> Result<Vec<Attempt>, ServiceError> {
+        let attempts = self.repository.attempts(job.id).await?;
+        self.as_of(job, attempts).await
+    }
+
+    /// Makes attempts that were read before or after the job tell the same as it does.
+    async fn as_of(&self, job: &Job, mut attempts: Vec<Attempt>) -> Result<Vec<Attempt>, ServiceError> {
+        let current = job.current_attempt();
+        let last_is_there = attempts.iter().any(|attempt| attempt.number == job.attempt);
+        if job.attempt > 0 && current.is_none() && !last_is_there {
+            // They were read before the last attempt had ended. It was stored together with the job.
+            attempts = self.repository.attempts(job.id).await?;
+        }
+        // What the job does not know yet came after it.
+        attempts.retain(|attempt| attempt.number <= job.attempt && (current.is_none() || attempt.number < job.attempt));
+        attempts.extend(current);
+        Ok(attempts)
     }
 
     /// Cancels a pending job; tells a running one to stop.

@@ -345,3 +345,26 @@ async fn a_delayed_job_waits_for_its_time_and_one_of_the_past_does_not() {
         (&json!("pending"), &json!("9999-12-31T23:59:59Z"))
     );
 }
+
+#[tokio::test]
+async fn a_job_and_its_history_tell_the_same_at_every_moment() {
+    let (_site, server) = Server::with_config("[job_types.Noop]\nhandler = \"noop\"");
+    let client = server.client();
+    for _ in 0..50 {
+        let id = client.create_of_type("Noop").await;
+        loop {
+            let job = client.job(&id).await;
+            let history = job["executionHistory"].as_array().expect("a history");
+            let (status, last) = (&job["status"], history.last().unwrap_or(&Value::Null));
+            assert_eq!(job["attempt"], history.len(), "{job}");
+            if status == "pending" {
+                continue;
+            }
+            assert_eq!(last["status"], *status, "{job}");
+            assert_eq!(last["completedAt"], job["completedAt"], "{job}");
+            if status == "completed" {
+                break;
+            }
+        }
+    }
+}
