@@ -11,6 +11,8 @@
 )]
 
 mod crash;
+mod handlers_command;
+mod handlers_http;
 mod harness;
 mod house;
 mod nodes;
