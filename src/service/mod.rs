@@ -3,6 +3,7 @@
 //! Whoever calls has parsed what it was given. Here is decided what is allowed and what it does; reads go to storage,
 //! every write is a message to the Recorder.
 
+mod admission;
 pub mod error;
 pub mod health;
 pub mod jobs;
