@@ -25,6 +25,7 @@ use crate::service::health::Health;
 use crate::service::jobs::Jobs;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
+use crate::service::recurring::Recurring;
 use crate::service::rules::Rules;
 use crate::storage::repository::JobRepository;
 
@@ -99,13 +100,16 @@ impl Server {
         let workers_by_default = runtime.workers_by_default;
         let runtime = Runtime::start(Arc::clone(&repository), runtime).await?;
         let handle = runtime.handle().clone();
-        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), Arc::new(rules));
+        let rules = Arc::new(rules);
+        let recurring = Recurring::new(Arc::clone(&repository), handle.clone(), Arc::clone(&rules));
+        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), rules);
         let queues = Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default);
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
         let health = Health::new(repository, handle);
         let api = RestApi {
             jobs: jobs.clone(),
             queues,
+            recurring,
             nodes,
             health: health.clone(),
             options: rest,

@@ -9,4 +9,5 @@ pub mod health;
 pub mod jobs;
 pub mod nodes;
 pub mod queues;
+pub mod recurring;
 pub mod rules;

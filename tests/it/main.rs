@@ -16,6 +16,7 @@ mod handlers_http;
 mod harness;
 mod house;
 mod nodes;
+mod recurring;
 mod rest_bodies;
 mod rest_jobs_batch;
 mod rest_jobs_change;
