@@ -231,7 +231,7 @@ fn tables_are_made_taken_back_and_told() {
         assert_eq!(migrate(&["down", "--steps", &steps, "--yes"]), status);
         assert_eq!(migrate(&["status"]), status);
         // A server brings them up to date by itself.
-        site.start().stop();
+        site.start().kill();
         assert_eq!(migrate(&["status"]), applied);
     }
 }

@@ -11,6 +11,7 @@
 )]
 
 mod cli_config;
+mod cli_jobs;
 mod crash;
 mod handlers_command;
 mod handlers_http;
