@@ -8,6 +8,7 @@ pub mod event;
 pub mod id;
 pub mod job;
 pub mod json;
+pub mod leadership;
 pub mod name;
 pub mod new_job;
 pub mod node_lease;

@@ -23,6 +23,7 @@ use crate::domain::queue::QueueSettings;
 use crate::runtime::{Runtime, RuntimeHandle, RuntimeOptions, StartError};
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
+use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::rules::Rules;
 use crate::storage::repository::JobRepository;
@@ -100,10 +101,12 @@ impl Server {
         let handle = runtime.handle().clone();
         let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), Arc::new(rules));
         let queues = Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default);
+        let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
         let health = Health::new(repository, handle);
         let api = RestApi {
             jobs: jobs.clone(),
             queues,
+            nodes,
             health: health.clone(),
             options: rest,
         };

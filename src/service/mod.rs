@@ -7,5 +7,6 @@ mod admission;
 pub mod error;
 pub mod health;
 pub mod jobs;
+pub mod nodes;
 pub mod queues;
 pub mod rules;

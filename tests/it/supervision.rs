@@ -24,7 +24,7 @@ use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
 use tickerq::storage::change::{Applied, Change, ChangeError};
-use tickerq::storage::query::{JobFilter, JobSummary, Page, RunningJob};
+use tickerq::storage::query::{JobFilter, JobSummary, Page, RunningJob, StoredNode};
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
@@ -97,6 +97,10 @@ impl JobRepository for Fused {
     async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {
         self.fuse.burn();
         self.inner.running_on(node).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
+        self.inner.nodes().await
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

@@ -19,7 +19,7 @@ use utoipa_swagger_ui::Config;
 use super::call::{Answer, Call, resource, route};
 use super::problem::{Problem, ProblemKind};
 use super::{RestApi, RestOptions};
-use super::{health, jobs, problem, queues};
+use super::{health, jobs, nodes, problem, queues};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -38,6 +38,7 @@ use super::{health, jobs, problem, queues};
         queues::pause_queue,
         queues::resume_queue,
         queues::clear_queue,
+        nodes::list_nodes,
     ),
     components(schemas(problem::ProblemDocument))
 )]
@@ -91,6 +92,7 @@ pub fn document(options: &RestOptions) -> OpenApi {
     document.tags = Some(vec![
         tag("jobs", "Creating, listing, reading, changing and steering jobs"),
         tag("queues", "Seeing, pausing, resuming and clearing queues"),
+        tag("nodes", "Which servers share the storage"),
         tag("health", "For those who watch the server"),
     ]);
     document
