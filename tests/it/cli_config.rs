@@ -1,25 +1,9 @@
 //! `tickerq config`, `migrate`, `completions`, and a `serve` that does not start: what is said, and the exit codes.
 
 use std::fs;
-use std::process::Output;
 
 use crate::harness::server::{Server, Site, Storage};
-
-/// What a command has said, and its exit code.
-struct Said {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-fn said(output: Output) -> Said {
-    let Output { status, stdout, stderr } = output;
-    Said {
-        code: status.code(),
-        out: String::from_utf8(stdout).expect("text"),
-        err: String::from_utf8(stderr).expect("text"),
-    }
-}
+use crate::harness::shell::{Said, said_of};
 
 fn run(site: &Site, arguments: &[&str]) -> Said {
     run_with(site, arguments, &[])
@@ -27,7 +11,7 @@ fn run(site: &Site, arguments: &[&str]) -> Said {
 
 fn run_with(site: &Site, arguments: &[&str], variables: &[(&str, &str)]) -> Said {
     let mut command = site.command(arguments);
-    said(
+    said_of(
         command
             .envs(variables.iter().copied())
             .output()

@@ -12,6 +12,7 @@
 
 mod cli_config;
 mod cli_jobs;
+mod cli_queues;
 mod crash;
 mod handlers_command;
 mod handlers_http;
