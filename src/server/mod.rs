@@ -7,7 +7,7 @@ mod builder;
 mod compose;
 
 pub use builder::{BuildError, Builder};
-pub(crate) use builder::{open_database, rest_options};
+pub(crate) use builder::{check_handlers, open_database, rest_options};
 pub use compose::HandlerError;
 
 use std::net::{SocketAddr, TcpListener};

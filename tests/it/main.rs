@@ -10,6 +10,9 @@
     reason = "tests fail by panicking, use the machine's clock and environment, and nobody imports them"
 )]
 
+mod cli_config;
+mod cli_jobs;
+mod cli_queues;
 mod crash;
 mod handlers_command;
 mod handlers_http;
