@@ -2,7 +2,7 @@
 //!
 //! A file is about one resource or about one thing that all of them need; the shapes of requests and answers live beside
 //! the routes that speak them. Every route is registered twice, under the base path and under base path and version. A
-//! route's function takes a [`Call`](call::Call) and gives an answer or a [`Problem`](problem::Problem); nothing else
+//! route's function takes a `Call` and gives an answer or a `Problem`; nothing else
 //! makes an error, so all of them look alike.
 
 mod body;
