@@ -4,8 +4,11 @@
 //! knows JSON shapes, SQL or actors; the modules at the borders convert.
 
 pub mod attempt;
+pub mod audit;
+pub mod caller;
 pub mod event;
 pub mod id;
+pub mod ip_network;
 pub mod job;
 pub mod json;
 pub mod name;
