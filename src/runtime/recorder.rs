@@ -420,12 +420,15 @@ fn rows_of(change: &Change) -> usize {
     match change {
         Change::Insert { jobs, .. } | Change::Start { jobs } => jobs.len(),
         Change::Claim(claim) => usize::try_from(claim.limit).unwrap_or(COMMIT_ROWS_MAX),
-        Change::Clear { limit, .. } | Change::Prune { limit, .. } => usize::try_from(*limit).unwrap_or(COMMIT_ROWS_MAX),
+        Change::Clear { limit, .. } | Change::Prune { limit, .. } | Change::PruneAudit { limit, .. } => {
+            usize::try_from(*limit).unwrap_or(COMMIT_ROWS_MAX)
+        }
         Change::Finish { .. }
         | Change::Update { .. }
         | Change::Delete { .. }
         | Change::SetQueue { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::Audit(_)
         | Change::Heartbeat { .. }
         | Change::Leave { .. } => 1,
     }
@@ -443,6 +446,8 @@ fn job_ids(change: &Change) -> Vec<JobId> {
         | Change::SetQueue { .. }
         | Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::Audit(_)
+        | Change::PruneAudit { .. }
         | Change::Heartbeat { .. }
         | Change::Leave { .. } => Vec::new(),
     }

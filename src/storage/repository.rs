@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
-use super::query::{JobFilter, JobSummary, Page};
+use super::query::{AuditFilter, AuditPage, JobFilter, JobSummary, Page};
 use crate::domain::attempt::Attempt;
+use crate::domain::audit::AuditRecord;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
@@ -68,6 +69,9 @@ pub trait JobRepository: Send + Sync + 'static {
         node: NodeId,
         started_before: DateTime<Utc>,
     ) -> Result<Vec<(JobId, u32)>, RepositoryError>;
+
+    /// A page of the records of who has changed what that a filter means, the newest first.
+    async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError>;
 
     /// Whether storage can be reached.
     async fn ping(&self) -> Result<(), RepositoryError>;

@@ -101,6 +101,8 @@ fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_
         | Change::Clear { .. }
         | Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::Audit(_)
+        | Change::PruneAudit { .. }
         | Change::Heartbeat { .. }
         | Change::Leave { .. } => Box::new(std::iter::empty()),
     }
