@@ -1,10 +1,14 @@
 //! The use cases that REST, GraphQL and the command line share: a noun a file, a use case a method.
 //!
-//! Whoever calls has parsed what it was given. Here is decided what is allowed and what it does; reads go to storage,
+//! Each use case that reads or changes something takes the caller first and refuses what it may not do, so that no facade
+//! can forget to ask. Whoever calls has parsed what it was given. Here is decided what is allowed and what it does; reads go to storage,
 //! every write is a message to the Recorder.
 
+pub mod audit;
 pub mod error;
 pub mod health;
 pub mod jobs;
 pub mod queues;
 pub mod rules;
+
+mod trail;

@@ -1,0 +1,88 @@
+//! Writes what a caller changes, and with it, in the same commit, who has changed it.
+
+use std::sync::Arc;
+
+use super::error::ServiceError;
+use crate::domain::audit::{AuditAction, AuditOutcome, AuditRecord};
+use crate::domain::caller::Caller;
+use crate::domain::id::AuditId;
+use crate::domain::job::Job;
+use crate::domain::name::QueueName;
+use crate::runtime::RuntimeHandle;
+use crate::runtime::recorder::{ChangeResult, Origin};
+use crate::storage::change::Change;
+
+/// The way of a caller's change to the Recorder.
+#[derive(Clone)]
+pub(super) struct Trail {
+    runtime: RuntimeHandle,
+    is_kept: bool,
+}
+
+/// What is done to what: the part of a record that the use case knows.
+#[derive(Clone, Copy)]
+pub(super) struct Deed {
+    pub(super) action: AuditAction,
+    pub(super) outcome: AuditOutcome,
+}
+
+impl Trail {
+    /// Writes through this runtime; `is_kept` says whether it is recorded who has changed what.
+    pub(super) fn new(runtime: RuntimeHandle, is_kept: bool) -> Self {
+        Self { runtime, is_kept }
+    }
+
+    /// The record of a deed, if records are kept.
+    pub(super) fn note(&self, caller: &Caller, Deed { action, outcome }: Deed) -> Option<AuditRecord> {
+        self.is_kept.then(|| {
+            let id = AuditId::new(self.runtime.clock.now(), self.runtime.ids.next());
+            AuditRecord::new(id, caller, action, outcome)
+        })
+    }
+
+    /// Writes a change, with the record of it if there is one. The answer comes when both are durable.
+    pub(super) async fn write(&self, change: Change, note: Option<AuditRecord>) -> Result<ChangeResult, ServiceError> {
+        let recorder = &self.runtime.recorder;
+        let Some(note) = note else {
+            return Ok(recorder.record_one(change, Origin::Outside).await?);
+        };
+        let changes = vec![change, Change::Audit(Box::new(note))];
+        let results = recorder.record(changes, Origin::Outside).await?;
+        let result = results.into_iter().next();
+        result.ok_or_else(|| ServiceError::Unavailable {
+            reason: "storage gave no result".to_owned(),
+        })
+    }
+}
+
+/// A deed that was done to one job.
+pub(super) fn of_job(note: AuditRecord, job: &Job) -> AuditRecord {
+    AuditRecord {
+        job_id: Some(job.id),
+        queue: Some(job.queue.clone()),
+        ..note
+    }
+}
+
+/// A deed that was done to a queue.
+pub(super) fn of_queue(note: AuditRecord, queue: &QueueName) -> AuditRecord {
+    AuditRecord {
+        queue: Some(queue.clone()),
+        ..note
+    }
+}
+
+/// A deed that was done to jobs: one, or a batch, whose queue is named if all have the same.
+pub(super) fn of_jobs(note: AuditRecord, jobs: &[Arc<Job>]) -> AuditRecord {
+    match jobs {
+        [] => note,
+        [job] => of_job(note, job),
+        [first, others @ ..] => {
+            let is_one_queue = others.iter().all(|job| job.queue == first.queue);
+            AuditRecord {
+                queue: is_one_queue.then(|| first.queue.clone()),
+                ..note
+            }
+        }
+    }
+}
