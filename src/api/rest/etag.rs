@@ -50,7 +50,7 @@ impl Call {
             Expected::OneOf(revisions) => revisions,
         };
         // A change can be tied to one revision: to the one that the job has, if it is among those that are accepted.
-        let actual = self.api.jobs.detail(id).await?.job.revision;
+        let actual = self.api.jobs.detail_of_change(&self.caller, id).await?.job.revision;
         if revisions.contains(&actual) {
             Ok(Some(actual))
         } else {

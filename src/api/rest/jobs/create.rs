@@ -37,7 +37,7 @@ pub(in super::super) async fn create_job(mut call: Call) -> Answer {
     let bytes = call.body(call.api.options.body_bytes_max).await?;
     let new = body::parse::<JobRequest>(&bytes)?.into_new_job("")?;
     let key = call.idempotency_key("POST /jobs", &bytes)?;
-    let scheduled = call.api.jobs.schedule(new, key).await;
+    let scheduled = call.api.jobs.schedule(&call.caller, new, key).await;
     let ScheduledBatch { jobs, is_replay } =
         scheduled.map_err(|error| Problem::of_service(error, |field, _| field_pointer(&bytes, "", field)))?;
     let [scheduled] = jobs.as_slice() else {

@@ -29,7 +29,7 @@ use crate::service::jobs::JobDetail;
     )
 )]
 pub(in super::super) async fn get_job(call: Call) -> Answer {
-    let JobDetail { job, attempts } = call.api.jobs.detail(call.job_id()?).await?;
+    let JobDetail { job, attempts } = call.api.jobs.detail(&call.caller, call.job_id()?).await?;
     let is_known = etag::is_known(call.request.headers(), job.revision)?;
     let status = if is_known {
         StatusCode::NOT_MODIFIED
@@ -58,7 +58,7 @@ pub(super) async fn history(call: &Call, job: &Job) -> Result<Vec<Attempt>, Prob
     if job.attempt == 0 {
         return Ok(Vec::new());
     }
-    match call.api.jobs.detail(job.id).await {
+    match call.api.jobs.detail_of_change(&call.caller, job.id).await {
         Ok(JobDetail { job: _, mut attempts }) => {
             attempts.retain(|attempt| attempt.number <= job.attempt);
             Ok(attempts)
