@@ -1,6 +1,6 @@
 //! From configuration to options: each part of the server gets what concerns it, and knows no configuration.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::ServerOptions;
@@ -14,6 +14,7 @@ use crate::config::database::{DatabaseConfig, Durability as ConfiguredDurability
 use crate::config::handler::{CommandHandlerSettings, HandlerSettings, HttpHandlerSettings};
 use crate::config::jwt::{JwtConfig, JwtKeyConfig};
 use crate::domain::caller::{Scope, ScopeNames, Scopes};
+use crate::domain::name::QueueName;
 use crate::handlers::HandlerRegistry;
 use crate::handlers::command::{CommandHandler, CommandOptions};
 use crate::handlers::http::{HttpClient, HttpClientError, HttpHandler, HttpHandlerOptions, InvalidHttpHandler};
@@ -77,6 +78,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         },
         parameters_bytes_max: config.jobs.parameters_bytes_max,
         batch_jobs_max: config.jobs.batch_jobs_max,
+        queues: queue_names(config),
         pending_max: queues
             .iter()
             .filter_map(|queue| queue.pending_max.map(|max| (queue.name.clone(), max)))
@@ -202,6 +204,13 @@ fn tokens(config: JwtConfig) -> JwtOptions {
         leeway: leeway.to_std(),
         rate: rate_limit.map(Rate::from),
     }
+}
+
+/// The queues that the configuration names, for themselves or for a type's jobs.
+fn queue_names(config: &Config) -> HashSet<QueueName> {
+    let configured = config.queues.configured.iter().map(|queue| &queue.name);
+    let of_types = config.job_types.iter().map(|settings| &settings.defaults.queue);
+    configured.chain(of_types).cloned().collect()
 }
 
 /// What jobs of a type get by default: as configured, or the general defaults where only a handler is registered.

@@ -31,6 +31,7 @@ use crate::runtime::{Runtime, RuntimeHandle, RuntimeOptions, StartError};
 use crate::service::audit::AuditLog;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
+use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::rules::Rules;
 use crate::storage::repository::JobRepository;
@@ -135,11 +136,13 @@ impl Server {
         let queues =
             Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default).audited(audit);
         let audit = AuditLog::new(Arc::clone(&repository));
+        let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
         let health = Health::new(repository, handle);
         let api = RestApi {
             jobs: jobs.clone(),
             queues,
             audit,
+            nodes,
             health: health.clone(),
             gate,
             options: rest,

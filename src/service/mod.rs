@@ -4,10 +4,12 @@
 //! can forget to ask. Whoever calls has parsed what it was given. Here is decided what is allowed and what it does; reads go to storage,
 //! every write is a message to the Recorder.
 
+mod admission;
 pub mod audit;
 pub mod error;
 pub mod health;
 pub mod jobs;
+pub mod nodes;
 pub mod queues;
 pub mod rules;
 

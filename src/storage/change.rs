@@ -14,6 +14,7 @@ use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditRecord;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
+use crate::domain::leadership::FencingToken;
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
@@ -35,12 +36,14 @@ pub enum Change {
         idempotency: Option<Idempotency>,
     },
     /// Takes pending jobs that the node already knows. These are the jobs as they will be (see [`Job::start`]); each is
-    /// stored if its stored revision is still the one before. → [`Applied::Started`].
+    /// stored if its stored revision is still the one before, and the node that takes it holds its lease.
+    /// → [`Applied::Started`] or [`ChangeError::NoLease`].
     Start {
         /// The jobs, running.
         jobs: Vec<Arc<Job>>,
     },
-    /// Finds due jobs in storage and starts them. → [`Applied::Claimed`].
+    /// Finds due jobs in storage and starts them, if the node holds its lease. → [`Applied::Claimed`] or
+    /// [`ChangeError::NoLease`].
     Claim(Claim),
     /// Ends an attempt. The job is stored, and the attempt added to its history, if the stored job is still running with
     /// this very attempt number; otherwise the attempt has lost its lease and nothing changes. Nor does anything change
@@ -123,6 +126,14 @@ pub enum Change {
         /// When it started.
         started_at: DateTime<Utc>,
         /// How long the node's jobs are its own without another heartbeat.
+        lease: TimeSpan,
+    },
+    /// Asks that a node may lead, or go on leading, by the rules of [`crate::domain::leadership`] and the storage's own
+    /// clock. → [`Applied::Led`].
+    Lead {
+        /// Which node.
+        node: NodeId,
+        /// How long without asking again.
         lease: TimeSpan,
     },
     /// Says that a node has gone for good and holds nothing any more. → [`Applied::Alive`].
@@ -209,6 +220,8 @@ pub enum Applied {
     },
     /// The node is noted.
     Alive,
+    /// The token under which the node leads; `None` while another one does.
+    Led(Option<FencingToken>),
 }
 
 impl Applied {
@@ -229,6 +242,7 @@ impl Applied {
             | Self::Claimed(_)
             | Self::Finished(_)
             | Self::Audited { .. }
+            | Self::Led(_)
             | Self::Alive => return None,
         };
         (count > 0).then_some(count)
@@ -247,6 +261,9 @@ pub enum ChangeError {
         /// The key.
         key: String,
     },
+    /// The node that would take jobs has no lease, by storage's own clock: it was silent for too long.
+    #[error("the node has no lease and can't take jobs")]
+    NoLease,
     /// The idempotency key was used before, by another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyMismatch,

@@ -12,6 +12,7 @@ mod etag;
 mod health;
 mod idempotency;
 mod jobs;
+mod nodes;
 pub mod openapi;
 mod pagination;
 mod parameters;
@@ -31,6 +32,7 @@ use crate::api::auth::{AuthFailure, Gate};
 use crate::service::audit::AuditLog;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
+use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 
 /// Where the routes are and what they take.
@@ -82,6 +84,8 @@ pub struct RestApi {
     pub queues: Queues,
     /// Use cases of the record of who has changed what.
     pub audit: AuditLog,
+    /// Use cases of nodes.
+    pub nodes: Nodes,
     /// Whether the server can do its work.
     pub health: Health,
     /// Lets callers in.
@@ -99,6 +103,7 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
             jobs::configure(config, &api, prefix);
             queues::configure(config, &api, prefix);
             audit::configure(config, &api, prefix);
+            nodes::configure(config, &api, prefix);
         }
         openapi::configure(config, &api);
     }

@@ -20,7 +20,7 @@ use utoipa_swagger_ui::Config;
 use super::call::{Answer, Call, open_route, resource, route};
 use super::problem::{Problem, ProblemKind};
 use super::{RestApi, RestOptions};
-use super::{audit, health, jobs, problem, queues};
+use super::{audit, health, jobs, nodes, problem, queues};
 use crate::domain::caller::Scope;
 
 #[derive(utoipa::OpenApi)]
@@ -41,6 +41,7 @@ use crate::domain::caller::Scope;
         queues::resume_queue,
         queues::clear_queue,
         audit::list_audit,
+        nodes::list_nodes,
     ),
     components(schemas(problem::ProblemDocument))
 )]

@@ -96,6 +96,7 @@ impl Commit<'_> {
                     started_at,
                     lease,
                 } => self.heartbeat(*node, name, *started_at, *lease).await?,
+                Change::Lead { node, lease } => self.lead(*node, *lease).await?,
                 Change::Leave { node } => self.leave(*node).await?,
                 // Applied before, or below.
                 Change::Insert { .. }
@@ -112,23 +113,29 @@ impl Commit<'_> {
         }
         for (change, result) in changes.iter().zip(&mut results) {
             let applied = match change {
-                Change::Claim(claim) => Applied::Claimed(self.claim_jobs(claim).await?),
+                Change::Claim(claim) => self.claim_jobs(claim).await?,
                 Change::Clear {
                     queue,
                     status,
                     up_to,
                     limit,
-                } => Applied::Removed(self.clear_queue(queue, *status, *up_to, *limit).await?),
+                } => Ok(Applied::Removed(
+                    self.clear_queue(queue, *status, *up_to, *limit).await?,
+                )),
                 Change::Prune {
                     status,
                     finished_before,
                     limit,
-                } => Applied::Removed(self.prune_jobs(*status, *finished_before, *limit).await?),
+                } => Ok(Applied::Removed(
+                    self.prune_jobs(*status, *finished_before, *limit).await?,
+                )),
                 Change::PruneBookkeeping {
                     keys_before,
                     throughput_before,
-                } => Applied::Removed(self.prune_bookkeeping(*keys_before, *throughput_before).await?),
-                Change::PruneAudit { before, limit } => Applied::Removed(self.prune_audit(*before, *limit).await?),
+                } => Ok(Applied::Removed(
+                    self.prune_bookkeeping(*keys_before, *throughput_before).await?,
+                )),
+                Change::PruneAudit { before, limit } => Ok(Applied::Removed(self.prune_audit(*before, *limit).await?)),
                 Change::Insert { .. }
                 | Change::Start { .. }
                 | Change::Finish { .. }
@@ -137,9 +144,10 @@ impl Commit<'_> {
                 | Change::SetQueue { .. }
                 | Change::Audit(_)
                 | Change::Heartbeat { .. }
+                | Change::Lead { .. }
                 | Change::Leave { .. } => continue,
             };
-            *result = Some(Ok(applied));
+            *result = Some(applied);
         }
         self.write_counters().await?;
         self.write_audit(changes, &mut results).await?;

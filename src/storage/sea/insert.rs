@@ -104,6 +104,7 @@ fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_
         | Change::Audit(_)
         | Change::PruneAudit { .. }
         | Change::Heartbeat { .. }
+        | Change::Lead { .. }
         | Change::Leave { .. } => Box::new(std::iter::empty()),
     }
 }

@@ -43,9 +43,10 @@ fn right_claims() -> Value {
 fn with(name: &str, value: Value) -> Value {
     let mut claims = right_claims();
     let members = claims.as_object_mut().expect("an object");
-    match value {
-        Value::Null => drop(members.remove(name)),
-        value => drop(members.insert(name.to_owned(), value)),
+    if value.is_null() {
+        members.remove(name);
+    } else {
+        members.insert(name.to_owned(), value);
     }
     claims
 }
@@ -193,6 +194,9 @@ fn the_key_says_the_algorithm_and_the_token_does_not() {
     assert!(by_secret().verify(&unsigned, 0).is_err());
 }
 
+/// Signs a message.
+type Sign<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+
 #[test]
 fn every_kind_of_key_checks_its_signatures() {
     let random = rand::SystemRandom::new();
@@ -217,7 +221,7 @@ fn every_kind_of_key_checks_its_signatures() {
     };
     let by_p256 = |message: &[u8]| p256.sign(&random, message).expect("a signature").as_ref().to_vec();
     let by_ed25519 = |message: &[u8]| ed25519.sign(message).as_ref().to_vec();
-    let sign: [(&str, &str, &dyn Fn(&[u8]) -> Vec<u8>); 3] = [
+    let sign: [(&str, &str, Sign<'_>); 3] = [
         ("RS256", include_str!("../../../../tests/it/keys/rsa.pub.pem"), &by_rsa),
         (
             "ES256",
