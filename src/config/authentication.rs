@@ -170,3 +170,6 @@ impl Setting for OneOrMore {
         self.0.show()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -160,11 +160,11 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let database = read_section(&mut root, "database", DatabaseConfig::read);
     let api = read_section(&mut root, "api", ApiConfig::read);
     let is_required = api.authentication.is_required;
-    let audit = read_section(&mut root, "audit", |section| AuditConfig::read(section, is_required));
     let jobs = read_section(&mut root, "jobs", JobsConfig::read);
     let retention = read_section(&mut root, "retention", RetentionConfig::read);
     let nodes = read_section(&mut root, "nodes", NodesConfig::read);
     let log = read_section(&mut root, "log", LogConfig::read);
+    let audit = read_section(&mut root, "audit", |section| AuditConfig::read(section, is_required));
     let queues = QueuesConfig::read(&mut root);
     let job_types = JobTypeSettings::read_all(&mut root, &jobs.defaults);
     not_yet::refuse_sections(&mut root);

@@ -83,10 +83,9 @@ const AUTHENTICATION_PROBLEMS: [(&str, &str); 3] = [
 /// What the security scheme is called in the description.
 const BEARER: &str = "bearer";
 
-/// What a page may load (CSP): its own files. Swagger UI has styles in its elements, and pictures in its styles.
-const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-                           font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-                           frame-ancestors 'none'";
+/// What the pages may load: from this server alone. The library sets styles in its elements and has its icons inline.
+const PAGE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; \
+                           object-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The description of the API as it is with these options.
 pub fn document(options: &RestOptions) -> OpenApi {
@@ -124,6 +123,7 @@ pub fn document(options: &RestOptions) -> OpenApi {
     document.tags = Some(vec![
         tag("jobs", "Creating, listing, reading, changing and steering jobs"),
         tag("queues", "Seeing, pausing, resuming and clearing queues"),
+        tag("nodes", "Seeing which servers share the storage"),
         tag("audit", "Seeing who has changed what"),
         tag("health", "For those who watch the server"),
     ]);
