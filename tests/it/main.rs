@@ -10,6 +10,12 @@
     reason = "tests fail by panicking, use the machine's clock and environment, and nobody imports them"
 )]
 
+mod audit;
+mod auth;
+mod auth_jwt;
+mod auth_limits;
+mod browsers;
+mod cli_keys;
 mod crash;
 mod handlers_command;
 mod handlers_http;

@@ -4,6 +4,7 @@ pub mod client;
 pub mod gate;
 pub mod receiver;
 pub mod server;
+pub mod tokens;
 
 use std::time::{Duration, Instant};
 
