@@ -5,7 +5,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use entities::audit_record;
 use sea_orm::sea_query::{Expr, Order};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement,
+};
 
 use super::commit::{Commit, Results};
 use super::connect::SeaRepository;
@@ -80,46 +82,51 @@ impl SeaRepository {
         filter: &AuditFilter,
         page: AuditPage,
     ) -> Result<Vec<AuditRecord>, RepositoryError> {
-        let AuditFilter {
-            actor,
-            action,
-            job_id,
-            from,
-            to,
-        } = filter;
-        let AuditPage { limit, after } = page;
-        let mut select = audit_record::Entity::find();
-        if let Some(actor) = actor {
-            select = select.filter(audit_record::Column::Actor.eq(&**actor));
-        }
-        if let Some(job_id) = job_id {
-            select = select.filter(audit_record::Column::JobId.eq(job_id.as_uuid()));
-        }
-        if let Some(action) = action {
-            // As literals, so that the partial index on everything but the creation of jobs is seen to hold them.
-            select = select.filter(Expr::cust(format!("action = {}", action.code())));
-            if *action != AuditAction::JobCreate {
-                select = select.filter(Expr::cust("action <> 0"));
-            }
-        }
-        // The time is in the id.
-        if let Some(from) = from {
-            select = select.filter(audit_record::Column::Id.gte(AuditId::first_at(*from).as_uuid()));
-        }
-        if let Some(to) = to {
-            select = select.filter(audit_record::Column::Id.lte(AuditId::last_at(*to).as_uuid()));
-        }
-        if let Some(after) = after {
-            select = select.filter(audit_record::Column::Id.lt(after.as_uuid()));
-        }
-        let rows = select
-            .order_by(audit_record::Column::Id, Order::Desc)
-            .limit(u64::from(limit))
+        let rows = filtered(filter, page)
             .all(&self.readers)
             .await
             .map_err(|error: DbErr| unavailable(&error))?;
         rows.into_iter().map(record).collect()
     }
+}
+
+/// The records that a filter means, the newest first.
+fn filtered(filter: &AuditFilter, page: AuditPage) -> Select<audit_record::Entity> {
+    let AuditFilter {
+        actor,
+        action,
+        job_id,
+        from,
+        to,
+    } = filter;
+    let AuditPage { limit, after } = page;
+    let mut select = audit_record::Entity::find();
+    if let Some(actor) = actor {
+        select = select.filter(audit_record::Column::Actor.eq(&**actor));
+    }
+    if let Some(job_id) = job_id {
+        select = select.filter(audit_record::Column::JobId.eq(job_id.as_uuid()));
+    }
+    if let Some(action) = action {
+        // As literals, so that the partial index on everything but the creation of jobs is seen to hold them.
+        select = select.filter(Expr::cust(format!("action = {}", action.code())));
+        if *action != AuditAction::JobCreate {
+            select = select.filter(Expr::cust("action <> 0"));
+        }
+    }
+    // The time is in the id.
+    if let Some(from) = from {
+        select = select.filter(audit_record::Column::Id.gte(AuditId::first_at(*from).as_uuid()));
+    }
+    if let Some(to) = to {
+        select = select.filter(audit_record::Column::Id.lte(AuditId::last_at(*to).as_uuid()));
+    }
+    if let Some(after) = after {
+        select = select.filter(audit_record::Column::Id.lt(after.as_uuid()));
+    }
+    select
+        .order_by(audit_record::Column::Id, Order::Desc)
+        .limit(u64::from(limit))
 }
 
 fn row(record: &AuditRecord, jobs: u64) -> [sea_orm::Value; 9] {
@@ -174,4 +181,74 @@ fn record(row: audit_record::Model) -> Result<AuditRecord, RepositoryError> {
         jobs: u64::try_from(jobs).unwrap_or_default(),
         outcome: AuditOutcome::from_code(outcome).ok_or_else(|| wrong("outcome", outcome))?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use sea_orm::QueryTrait;
+
+    use super::*;
+    use crate::storage::sea::SeaOptions;
+
+    #[tokio::test]
+    async fn every_filter_is_served_by_an_index_in_its_order() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let repository = SeaRepository::connect(SeaOptions::new(url)).await.expect("a database");
+        repository.migrate_up().await.expect("tables");
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+        let any = AuditFilter::default();
+        let page = AuditPage { limit: 51, after: None };
+        let next = AuditPage {
+            after: Some(AuditId::first_at(now)),
+            ..page
+        };
+        let of_actor = AuditFilter {
+            actor: Some(Arc::from("billing")),
+            ..any.clone()
+        };
+        let of_job = AuditFilter {
+            job_id: Some(JobId::first_at(now)),
+            ..any.clone()
+        };
+        let of_action = |action| AuditFilter {
+            action: Some(action),
+            ..any.clone()
+        };
+        let of_time = AuditFilter {
+            from: Some(now - TimeDelta::days(1)),
+            to: Some(now),
+            ..any.clone()
+        };
+        for (filter, page, expected) in [
+            (&any, page, "SCAN audit_records"),
+            (&any, next, "SEARCH audit_records USING PRIMARY KEY (id<?)"),
+            (&of_time, page, "SEARCH audit_records USING PRIMARY KEY (id>? AND id<?)"),
+            (&of_actor, page, "INDEX audit_records_by_actor (actor=?)"),
+            (&of_actor, next, "INDEX audit_records_by_actor (actor=? AND id<?)"),
+            (&of_job, page, "INDEX audit_records_by_job (job_id=?)"),
+            (
+                &of_action(AuditAction::QueuePause),
+                page,
+                "INDEX audit_records_by_action (action=?)",
+            ),
+            (&of_action(AuditAction::JobCreate), page, "SCAN audit_records"),
+        ] {
+            let statement = filtered(filter, page).build(sea_orm::DbBackend::Sqlite);
+            let explained = Statement {
+                sql: format!("EXPLAIN QUERY PLAN {}", statement.sql),
+                ..statement
+            };
+            let rows = repository.readers.query_all_raw(explained).await.expect("a plan");
+            let plan: Vec<String> = rows
+                .iter()
+                .map(|row| row.try_get("", "detail").expect("a line"))
+                .collect();
+            // A table that is stored in the order of its key is read from its end: nothing is sorted, and `LIMIT` ends it.
+            let plan = plan.join("; ");
+            assert!(plan.contains(expected), "{filter:?}: {plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{filter:?}: {plan}");
+        }
+    }
 }
