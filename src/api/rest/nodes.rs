@@ -88,12 +88,12 @@ pub(super) struct NodeList {
     nodes: Vec<NodeDocument>,
 }
 
-/// Lists the servers that share the storage: those that live, and those that died in the last hour. Needs the scope for
-/// administering, where callers must show who they are.
+/// Lists the servers that share the storage.
 #[utoipa::path(
     get,
     path = "/nodes",
     tag = "nodes",
+    description = "Lists the servers that share the storage: those that live, and those that died in the last hour.",
     responses((status = 200, description = "The nodes", body = NodeList))
 )]
 pub(super) async fn list_nodes(call: Call) -> Answer {

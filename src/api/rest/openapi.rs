@@ -123,7 +123,7 @@ pub fn document(options: &RestOptions) -> OpenApi {
     document.tags = Some(vec![
         tag("jobs", "Creating, listing, reading, changing and steering jobs"),
         tag("queues", "Seeing, pausing, resuming and clearing queues"),
-        tag("nodes", "Seeing which servers share the storage"),
+        tag("nodes", "Which servers share the storage"),
         tag("audit", "Seeing who has changed what"),
         tag("health", "For those who watch the server"),
     ]);
