@@ -9,7 +9,6 @@ use super::error::ServiceError;
 use super::rules::Rules;
 use super::trail::{self, Deed, Trail};
 use crate::domain::attempt::Attempt;
-use crate::domain::audit::{AuditAction, AuditOutcome};
 use crate::domain::caller::{Caller, CallerKind, Scope};
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
@@ -187,11 +186,10 @@ impl Jobs {
             jobs: jobs.clone(),
             idempotency,
         };
-        let deed = Deed {
-            action: AuditAction::JobCreate,
-            outcome: AuditOutcome::Created,
-        };
-        let note = self.trail.note(caller, deed).map(|note| trail::of_jobs(note, &jobs));
+        let note = self
+            .trail
+            .note(caller, Deed::CREATE)
+            .map(|note| trail::of_jobs(note, &jobs));
         let applied = self.trail.write(change, note).await??;
         if let Applied::Replayed(ids) = applied {
             let mut jobs = Vec::with_capacity(ids.len());
@@ -290,13 +288,10 @@ impl Jobs {
                 Cancelled::Requested(after) => (after, true),
                 Cancelled::AlreadyRequested => return Ok(CancelOutcome::Requested(job)),
             };
-            let deed = Deed {
-                action: AuditAction::JobCancel,
-                outcome: if is_requested {
-                    AuditOutcome::CancelRequested
-                } else {
-                    AuditOutcome::Cancelled
-                },
+            let deed = if is_requested {
+                Deed::REQUEST_CANCEL
+            } else {
+                Deed::CANCEL
             };
             if let Some(job) = self.update(caller, deed, job, after).await? {
                 return Ok(if is_requested {
@@ -317,11 +312,7 @@ impl Jobs {
         reset_retry_count: bool,
         if_match: Option<u32>,
     ) -> Result<Arc<Job>, ServiceError> {
-        let deed = Deed {
-            action: AuditAction::JobRetry,
-            outcome: AuditOutcome::Pending,
-        };
-        self.change(caller, deed, id, if_match, |job| {
+        self.change(caller, Deed::RETRY, id, if_match, |job| {
             job.retry(reset_retry_count, self.runtime.clock.now())
         })
         .await
@@ -344,11 +335,7 @@ impl Jobs {
                 detail,
             });
         }
-        let deed = Deed {
-            action: AuditAction::JobExecute,
-            outcome: AuditOutcome::Pending,
-        };
-        self.change(caller, deed, id, if_match, |job| {
+        self.change(caller, Deed::EXECUTE, id, if_match, |job| {
             job.execute(priority, due, self.runtime.clock.now())
         })
         .await
@@ -367,11 +354,7 @@ impl Jobs {
         if let Some(queue) = &patch.queue {
             self.admission.check_queue(queue, None).await?;
         }
-        let deed = Deed {
-            action: AuditAction::JobUpdate,
-            outcome: AuditOutcome::Changed,
-        };
-        self.change(caller, deed, id, if_match, |job| {
+        self.change(caller, Deed::UPDATE, id, if_match, |job| {
             job.patch(patch.clone(), self.runtime.clock.now())
         })
         .await
@@ -380,14 +363,13 @@ impl Jobs {
     /// Deletes a finished job and its history.
     pub async fn delete(&self, caller: &Caller, id: JobId, if_match: Option<u32>) -> Result<(), ServiceError> {
         caller.require(Scope::Write)?;
-        let deed = Deed {
-            action: AuditAction::JobDelete,
-            outcome: AuditOutcome::Deleted,
-        };
         for _ in 0..TRIES {
             let job = self.read_matching(id, if_match).await?;
             job.check_deletable()?;
-            let note = self.trail.note(caller, deed).map(|note| trail::of_job(note, &job));
+            let note = self
+                .trail
+                .note(caller, Deed::DELETE)
+                .map(|note| trail::of_job(note, &job));
             match self.trail.write(Change::Delete { job }, note).await? {
                 Ok(Applied::Deleted) => return Ok(()),
                 Ok(other) => return Err(unexpected(&other)),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::error::ServiceError;
 use super::jobs::unexpected;
 use super::trail::{self, Deed, Trail};
-use crate::domain::audit::{AuditAction, AuditOutcome, AuditRecord};
+use crate::domain::audit::AuditRecord;
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::id::JobId;
 use crate::domain::name::QueueName;
@@ -135,12 +135,8 @@ impl Queues {
             queue: name.clone(),
             is_paused: Some(is_paused),
         };
-        let (action, outcome) = if is_paused {
-            (AuditAction::QueuePause, AuditOutcome::Paused)
-        } else {
-            (AuditAction::QueueResume, AuditOutcome::Resumed)
-        };
-        let note = self.trail.note(caller, Deed { action, outcome });
+        let deed = if is_paused { Deed::PAUSE } else { Deed::RESUME };
+        let note = self.trail.note(caller, deed);
         let note = note.map(|note| trail::of_queue(note, name));
         let applied = self.trail.write(change, note).await??;
         let Applied::QueueSet { changed: _ } = applied else {
@@ -161,11 +157,10 @@ impl Queues {
         caller.require(Scope::Write)?;
         self.read(name).await?;
         // One record, whatever the number of steps: they add up under its id.
-        let deed = Deed {
-            action: AuditAction::QueueClear,
-            outcome: AuditOutcome::Cleared,
-        };
-        let note = self.trail.note(caller, deed).map(|note| trail::of_queue(note, name));
+        let note = self
+            .trail
+            .note(caller, Deed::CLEAR)
+            .map(|note| trail::of_queue(note, name));
         let up_to = JobId::last_at(self.runtime.clock.now());
         let mut cleared = Cleared::default();
         if clear_pending {

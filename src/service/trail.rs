@@ -22,8 +22,25 @@ pub(super) struct Trail {
 /// What is done to what: the part of a record that the use case knows.
 #[derive(Clone, Copy)]
 pub(super) struct Deed {
-    pub(super) action: AuditAction,
-    pub(super) outcome: AuditOutcome,
+    action: AuditAction,
+    outcome: AuditOutcome,
+}
+
+impl Deed {
+    pub(super) const CREATE: Self = Self::new(AuditAction::JobCreate, AuditOutcome::Created);
+    pub(super) const UPDATE: Self = Self::new(AuditAction::JobUpdate, AuditOutcome::Changed);
+    pub(super) const DELETE: Self = Self::new(AuditAction::JobDelete, AuditOutcome::Deleted);
+    pub(super) const EXECUTE: Self = Self::new(AuditAction::JobExecute, AuditOutcome::Pending);
+    pub(super) const RETRY: Self = Self::new(AuditAction::JobRetry, AuditOutcome::Pending);
+    pub(super) const CANCEL: Self = Self::new(AuditAction::JobCancel, AuditOutcome::Cancelled);
+    pub(super) const REQUEST_CANCEL: Self = Self::new(AuditAction::JobCancel, AuditOutcome::CancelRequested);
+    pub(super) const PAUSE: Self = Self::new(AuditAction::QueuePause, AuditOutcome::Paused);
+    pub(super) const RESUME: Self = Self::new(AuditAction::QueueResume, AuditOutcome::Resumed);
+    pub(super) const CLEAR: Self = Self::new(AuditAction::QueueClear, AuditOutcome::Cleared);
+
+    const fn new(action: AuditAction, outcome: AuditOutcome) -> Self {
+        Self { action, outcome }
+    }
 }
 
 impl Trail {

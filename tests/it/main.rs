@@ -14,6 +14,7 @@ mod audit;
 mod auth;
 mod auth_jwt;
 mod auth_limits;
+mod auth_settings;
 mod browsers;
 mod cli_keys;
 mod crash;

@@ -226,14 +226,14 @@ impl Gate {
         }
         match token::in_header(request)? {
             Some(_) if token::is_in_query(request) => Err(AuthFailure::Malformed(TWO_TOKENS)),
-            Some(token) => self.admit(request, token, address),
+            Some(token) => self.admit(Some(request), token, address),
             None => Err(AuthFailure::Missing),
         }
     }
 
     /// Who opens this connection: by the `Authorization` header, or by `access_token` in the query, where a browser can't
     /// set a header. Only for the `GET` that opens a WebSocket, a stream of events, or a long poll. A page must be one
-    /// that may.
+    /// that may. It does not count as a request: how often a client polls is not its choice.
     pub fn authenticate_stream(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
         if !self.0.origins.allow(request) {
             return Err(AuthFailure::ForeignOrigin);
@@ -244,8 +244,8 @@ impl Gate {
         }
         match (token::in_header(request)?, token::in_query(request)?) {
             (Some(_), Some(_)) => Err(AuthFailure::Malformed(TWO_TOKENS)),
-            (Some(token), None) => self.admit(request, token, address),
-            (None, Some(token)) => self.admit(request, &token, address),
+            (Some(token), None) => self.admit(None, token, address),
+            (None, Some(token)) => self.admit(None, &token, address),
             (None, None) => Err(AuthFailure::Missing),
         }
     }
@@ -264,7 +264,13 @@ impl Gate {
         Some(client_address::of(peer, request.headers(), &self.0.trusted_proxies))
     }
 
-    fn admit(&self, request: &HttpRequest, token: &str, address: Option<IpAddr>) -> Result<Caller, AuthFailure> {
+    /// Lets in who shows this token; `counted` is the request that counts for its rate.
+    fn admit(
+        &self,
+        counted: Option<&HttpRequest>,
+        token: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Caller, AuthFailure> {
         // Connections without an address count together.
         let from = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let now = rate::now();
@@ -276,7 +282,7 @@ impl Gate {
                 return Err(braked(wait));
             }
             key.seen.note(from);
-            if let Some(rate) = key.rate {
+            if let (Some(request), Some(rate)) = (counted, key.rate) {
                 count(request, &key.meter, rate, now)?;
             }
             return Ok(key.caller.clone().at(address));
@@ -297,7 +303,7 @@ impl Gate {
             }
         };
         known.seen.note(from);
-        if let Some(rate) = jwt.rate {
+        if let (Some(request), Some(rate)) = (counted, jwt.rate) {
             count(request, &jwt.meter(known.caller.name(), now), rate, now)?;
         }
         Ok(known.caller.clone().at(address))

@@ -180,6 +180,10 @@ fn a_key_may_make_as_many_requests_as_it_may() {
             .is_some_and(|wait| wait > Duration::from_secs(1_000))
     );
     assert!(request_too_many.extensions().get::<Quota>().is_some());
+    assert!(
+        gate.authenticate_stream(&request(KEY, "192.0.2.1")).is_ok(),
+        "streams are not counted"
+    );
     let free = request("tq_another-key-for-tests", "192.0.2.1");
     assert!(gate.authenticate(&free).is_ok());
     assert!(free.extensions().get::<Quota>().is_none());
