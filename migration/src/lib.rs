@@ -6,6 +6,7 @@
 mod m0001_jobs;
 mod m0002_audit;
 mod m0003_leadership;
+mod m0004_recurring;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_jobs::Migration),
             Box::new(m0002_audit::Migration),
             Box::new(m0003_leadership::Migration),
+            Box::new(m0004_recurring::Migration),
         ]
     }
 }

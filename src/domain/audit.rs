@@ -29,12 +29,24 @@ pub enum AuditAction {
     QueueResume,
     /// Jobs of a queue were removed.
     QueueClear,
+    /// A recurring job was created.
+    RecurringCreate,
+    /// A recurring job was changed.
+    RecurringUpdate,
+    /// A recurring job was enabled.
+    RecurringEnable,
+    /// A recurring job was disabled.
+    RecurringDisable,
+    /// A recurring job was given one occurrence beside those of its schedule.
+    RecurringTrigger,
+    /// A recurring job was deleted.
+    RecurringDelete,
 }
 
 impl AuditAction {
     /// Every action with its number in storage, which never changes, and its name. Creating jobs is number 0: storage
     /// keeps the many records of it apart from the few of everything else.
-    const TABLE: [(Self, i16, &'static str); 9] = [
+    const TABLE: [(Self, i16, &'static str); 15] = [
         (Self::JobCreate, 0, "job.create"),
         (Self::JobUpdate, 1, "job.update"),
         (Self::JobDelete, 2, "job.delete"),
@@ -44,6 +56,12 @@ impl AuditAction {
         (Self::QueuePause, 6, "queue.pause"),
         (Self::QueueResume, 7, "queue.resume"),
         (Self::QueueClear, 8, "queue.clear"),
+        (Self::RecurringCreate, 9, "recurring.create"),
+        (Self::RecurringUpdate, 10, "recurring.update"),
+        (Self::RecurringEnable, 11, "recurring.enable"),
+        (Self::RecurringDisable, 12, "recurring.disable"),
+        (Self::RecurringTrigger, 13, "recurring.trigger"),
+        (Self::RecurringDelete, 14, "recurring.delete"),
     ];
 
     /// The number for storage.
@@ -92,9 +110,9 @@ impl fmt::Display for InvalidAuditAction {
 pub enum AuditOutcome {
     /// Jobs are stored.
     Created,
-    /// A job is another than before.
+    /// A job, or a recurring job, is another than before.
     Changed,
-    /// A job and its history are gone.
+    /// A job and its history, or a recurring job, are gone.
     Deleted,
     /// A job is pending.
     Pending,
@@ -155,11 +173,11 @@ pub struct AuditRecord {
     pub address: Option<IpAddr>,
     /// What the caller did.
     pub action: AuditAction,
-    /// The job that it was done to; of a batch there is none.
+    /// The job, or the recurring job, that it was done to; of a batch there is none.
     pub job_id: Option<JobId>,
     /// The queue that it was done to, or the job's; of a batch over several queues there is none.
     pub queue: Option<QueueName>,
-    /// How many jobs were created, changed or removed.
+    /// How many jobs were created, changed or removed; a recurring job is one.
     pub jobs: u64,
     /// What came of it.
     pub outcome: AuditOutcome,

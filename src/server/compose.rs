@@ -15,6 +15,7 @@ use crate::config::handler::{CommandHandlerSettings, HandlerSettings, HttpHandle
 use crate::config::jwt::{JwtConfig, JwtKeyConfig};
 use crate::domain::caller::{Scope, ScopeNames, Scopes};
 use crate::domain::name::QueueName;
+use crate::domain::new_job::DefaultsByType;
 use crate::handlers::HandlerRegistry;
 use crate::handlers::command::{CommandHandler, CommandOptions};
 use crate::handlers::http::{HttpClient, HttpClientError, HttpHandler, HttpHandlerOptions, InvalidHttpHandler};
@@ -69,9 +70,12 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
     };
     let handlers = handlers(config, handler_limits, registered)?;
     let queues = config.queues.configured.clone();
-    let rules = Rules {
-        defaults: config.jobs.defaults.clone(),
+    let defaults = Arc::new(DefaultsByType {
+        general: config.jobs.defaults.clone(),
         by_type: by_type(config, &handlers),
+    });
+    let rules = Rules {
+        defaults: Arc::clone(&defaults),
         unknown_job_types: match config.api.unknown_job_types {
             ConfiguredUnknownJobTypes::Accept => UnknownJobTypes::Accept,
             ConfiguredUnknownJobTypes::Reject => UnknownJobTypes::Reject,
@@ -104,6 +108,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         },
         node_name: Arc::from(config.nodes.name.as_str()),
         lease: config.nodes.lease,
+        defaults,
         clock: Clock::system(),
     };
     Ok(ServerOptions {

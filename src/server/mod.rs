@@ -33,6 +33,7 @@ use crate::service::health::Health;
 use crate::service::jobs::Jobs;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
+use crate::service::recurring::Recurring;
 use crate::service::rules::Rules;
 use crate::storage::repository::JobRepository;
 
@@ -132,7 +133,9 @@ impl Server {
         let workers_by_default = runtime.workers_by_default;
         let runtime = Runtime::start(Arc::clone(&repository), runtime).await?;
         let handle = runtime.handle().clone();
-        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), Arc::new(rules)).audited(audit);
+        let rules = Arc::new(rules);
+        let recurring = Recurring::new(Arc::clone(&repository), handle.clone(), Arc::clone(&rules)).audited(audit);
+        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), rules).audited(audit);
         let queues =
             Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default).audited(audit);
         let audit = AuditLog::new(Arc::clone(&repository));
@@ -142,6 +145,7 @@ impl Server {
             jobs: jobs.clone(),
             queues,
             audit,
+            recurring,
             nodes,
             health: health.clone(),
             gate,

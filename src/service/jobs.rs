@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::admission::Admission;
 use super::error::ServiceError;
+use super::recurring::Recurring;
 use super::rules::Rules;
 use super::trail::{self, Deed, Trail};
 use crate::domain::attempt::Attempt;
@@ -14,6 +15,7 @@ use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::new_job::{Due, NewJob};
 use crate::domain::priority::Priority;
+use crate::domain::recurring::RecurringId;
 use crate::domain::transition::{Cancelled, JobPatch, Refused};
 use crate::runtime::RuntimeHandle;
 use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
@@ -87,18 +89,21 @@ pub struct Jobs {
     rules: Arc<Rules>,
     trail: Trail,
     admission: Admission,
+    recurring: Recurring,
 }
 
 impl Jobs {
     /// Use cases over this storage and this runtime.
     pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle, rules: Arc<Rules>) -> Self {
         let admission = Admission::new(Arc::clone(&repository), runtime.clock.clone(), Arc::clone(&rules));
+        let recurring = Recurring::new(Arc::clone(&repository), runtime.clone(), Arc::clone(&rules));
         Self {
             repository,
             trail: Trail::new(runtime.clone(), false),
             runtime,
             rules,
             admission,
+            recurring,
         }
     }
 
@@ -107,6 +112,7 @@ impl Jobs {
     pub fn audited(self, is_kept: bool) -> Self {
         Self {
             trail: Trail::new(self.runtime.clone(), is_kept),
+            recurring: self.recurring.audited(is_kept),
             ..self
         }
     }
@@ -171,7 +177,7 @@ impl Jobs {
         let jobs: Vec<Arc<Job>> = new
             .into_iter()
             .map(|new| {
-                let defaults = self.rules.defaults_of(&new.job_type);
+                let defaults = self.rules.defaults.of(&new.job_type);
                 Arc::new(new.into_job(defaults, now, self.runtime.ids.next()))
             })
             .collect();
@@ -195,7 +201,7 @@ impl Jobs {
             let mut jobs = Vec::with_capacity(ids.len());
             for id in ids {
                 jobs.push(Scheduled {
-                    job: self.read(id).await?,
+                    job: self.read(JobId::from_uuid(id)).await?,
                     is_new: false,
                 });
             }
@@ -318,7 +324,7 @@ impl Jobs {
         .await
     }
 
-    /// Makes a pending job due, or queues a finished one again.
+    /// Makes a pending job due, or queues a finished one again; a recurring job gets one occurrence.
     pub async fn execute(
         &self,
         caller: &Caller,
@@ -335,10 +341,24 @@ impl Jobs {
                 detail,
             });
         }
-        self.change(caller, Deed::EXECUTE, id, if_match, |job| {
-            job.execute(priority, due, self.runtime.clock.now())
-        })
-        .await
+        let executed = self
+            .change(caller, Deed::EXECUTE, id, if_match, |job| {
+                job.execute(priority, due, self.runtime.clock.now())
+            })
+            .await;
+        let Err(ServiceError::NoSuchJob { .. }) = executed else {
+            return executed;
+        };
+        let recurring_id = RecurringId::from_uuid(id.as_uuid());
+        match self
+            .recurring
+            .trigger(caller, recurring_id, priority, due, if_match)
+            .await
+        {
+            // Whoever asked has meant a job.
+            Err(ServiceError::NoSuchRecurringJob { .. }) => Err(ServiceError::NoSuchJob { id }),
+            triggered => triggered,
+        }
     }
 
     /// Changes a pending job.
@@ -437,7 +457,7 @@ impl Jobs {
 }
 
 /// An idempotency key as storage keeps it: two callers who are known never meet in one.
-fn key_of(caller: &Caller, key: String) -> String {
+pub(super) fn key_of(caller: &Caller, key: String) -> String {
     match caller.kind() {
         CallerKind::Key | CallerKind::Token => format!("{} {}\n{key}", caller.kind().as_str(), caller.name()),
         CallerKind::Anonymous | CallerKind::Local => key,

@@ -11,6 +11,7 @@ pub mod health;
 pub mod jobs;
 pub mod nodes;
 pub mod queues;
+pub mod recurring;
 pub mod rules;
 
 mod trail;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::error::ServiceError;
 use crate::domain::audit::{AuditAction, AuditOutcome, AuditRecord};
 use crate::domain::caller::Caller;
-use crate::domain::id::AuditId;
+use crate::domain::id::{AuditId, JobId};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
+use crate::domain::recurring::RecurringJob;
 use crate::runtime::RuntimeHandle;
 use crate::runtime::recorder::{ChangeResult, Origin};
 use crate::storage::change::Change;
@@ -37,6 +38,12 @@ impl Deed {
     pub(super) const PAUSE: Self = Self::new(AuditAction::QueuePause, AuditOutcome::Paused);
     pub(super) const RESUME: Self = Self::new(AuditAction::QueueResume, AuditOutcome::Resumed);
     pub(super) const CLEAR: Self = Self::new(AuditAction::QueueClear, AuditOutcome::Cleared);
+    pub(super) const CREATE_RECURRING: Self = Self::new(AuditAction::RecurringCreate, AuditOutcome::Created);
+    pub(super) const UPDATE_RECURRING: Self = Self::new(AuditAction::RecurringUpdate, AuditOutcome::Changed);
+    pub(super) const ENABLE: Self = Self::new(AuditAction::RecurringEnable, AuditOutcome::Changed);
+    pub(super) const DISABLE: Self = Self::new(AuditAction::RecurringDisable, AuditOutcome::Changed);
+    pub(super) const TRIGGER: Self = Self::new(AuditAction::RecurringTrigger, AuditOutcome::Created);
+    pub(super) const DELETE_RECURRING: Self = Self::new(AuditAction::RecurringDelete, AuditOutcome::Deleted);
 
     const fn new(action: AuditAction, outcome: AuditOutcome) -> Self {
         Self { action, outcome }
@@ -77,6 +84,15 @@ pub(super) fn of_job(note: AuditRecord, job: &Job) -> AuditRecord {
     AuditRecord {
         job_id: Some(job.id),
         queue: Some(job.queue.clone()),
+        ..note
+    }
+}
+
+/// A deed that was done to a recurring job.
+pub(super) fn of_recurring(note: AuditRecord, recurring: &RecurringJob) -> AuditRecord {
+    AuditRecord {
+        job_id: Some(JobId::from_uuid(recurring.id.as_uuid())),
+        queue: recurring.template.queue.clone(),
         ..note
     }
 }

@@ -63,6 +63,26 @@ fn told(record: &Value) -> String {
     )
 }
 
+async fn every_change_of_a_recurring_job(operator: &Client) {
+    let nightly = json!({"type": "Unknown", "queue": "night", "cronExpression": "0 2 * * *"});
+    let recurring = operator.post("/jobs/recurring", nightly).await;
+    assert_eq!(recurring.status, StatusCode::CREATED, "{}", recurring.text);
+    let id = recurring.json()["id"].as_str().expect("an id").to_owned();
+    let of = |rest: &str| format!("/jobs/recurring/{id}{rest}");
+    let patch = operator
+        .request(reqwest::Method::PATCH, &of(""))
+        .json(&json!({"priority": "high"}));
+    assert_eq!(operator.send(patch).await.status, StatusCode::OK);
+    // The second time it is disabled already.
+    for action in ["/disable", "/disable", "/enable", "/trigger"] {
+        let answer = operator.post_empty(&of(action)).await;
+        assert!(answer.status.is_success(), "{action}: {}", answer.text);
+    }
+    operator.post_empty(&format!("/jobs/{id}/execute")).await;
+    let deleted = operator.send(operator.request(reqwest::Method::DELETE, &of(""))).await;
+    assert_eq!(deleted.status, StatusCode::NO_CONTENT);
+}
+
 async fn every_change_is_recorded_on(storage: Storage) {
     let site = Site::new(storage, CONFIG);
     let server = site.start();
@@ -108,6 +128,8 @@ async fn every_change_is_recorded_on(storage: Storage) {
     billing.post("/jobs", unique.clone()).await;
     billing.post("/jobs", unique).await;
 
+    every_change_of_a_recurring_job(&operator).await;
+
     let all = records(&operator, "").await;
     let lines: Vec<String> = all.iter().rev().map(told).collect();
     assert_eq!(
@@ -126,6 +148,13 @@ async fn every_change_is_recorded_on(storage: Storage) {
             "operator queue.resume mail 0 resumed -",
             "operator queue.clear mail 3 cleared -",
             "billing job.create default 1 created job",
+            "operator recurring.create night 1 created job",
+            "operator recurring.update night 1 changed job",
+            "operator recurring.disable night 1 changed job",
+            "operator recurring.enable night 1 changed job",
+            "operator recurring.trigger night 1 created job",
+            "operator recurring.trigger night 1 created job",
+            "operator recurring.delete night 1 deleted job",
         ]
     );
     for record in &all {

@@ -89,6 +89,40 @@ fn routes() -> Vec<(Method, String, Option<Value>, &'static str)> {
         ),
         (Method::DELETE, job(""), None, "tickerq:write"),
     ];
+    let recurring = |rest: &str| format!("/api/tickerq/jobs/recurring/{NOBODY}{rest}");
+    let nightly = json!({"type": "NoopJob", "cronExpression": "0 2 * * *"});
+    routes.extend([
+        (
+            Method::GET,
+            "/api/tickerq/jobs/recurring".to_owned(),
+            None,
+            "tickerq:read",
+        ),
+        (Method::GET, recurring(""), None, "tickerq:read"),
+        (
+            Method::POST,
+            "/api/tickerq/jobs/recurring".to_owned(),
+            Some(nightly.clone()),
+            "tickerq:write",
+        ),
+        (
+            Method::POST,
+            "/api/tickerq/jobs".to_owned(),
+            Some(nightly.clone()),
+            "tickerq:write",
+        ),
+        (Method::PUT, recurring(""), Some(nightly), "tickerq:write"),
+        (
+            Method::PATCH,
+            recurring(""),
+            Some(json!({"priority": "high"})),
+            "tickerq:write",
+        ),
+        (Method::DELETE, recurring(""), None, "tickerq:write"),
+        (Method::POST, recurring("/enable"), None, "tickerq:write"),
+        (Method::POST, recurring("/disable"), None, "tickerq:write"),
+        (Method::POST, recurring("/trigger"), None, "tickerq:write"),
+    ]);
     for action in ["/execute", "/cancel", "/retry"] {
         routes.push((Method::POST, job(action), None, "tickerq:write"));
     }

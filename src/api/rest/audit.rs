@@ -63,13 +63,13 @@ pub(super) struct AuditView<'a> {
     /// What was done.
     #[schema(example = "job.cancel")]
     action: &'static str,
-    /// The job that it was done to; `null` for a batch, or a queue.
+    /// The job, or the recurring job, that it was done to; `null` for a batch, or a queue.
     #[schema(value_type = Option<Uuid>)]
     job_id: Option<Id>,
     /// The queue that it was done to, or the job's; `null` for a batch over several queues.
     #[schema(example = "default")]
     queue: Option<&'a str>,
-    /// How many jobs were created, changed or removed.
+    /// How many jobs were created, changed or removed; a recurring job is one.
     #[schema(example = 1)]
     jobs: u64,
     /// What came of it.
@@ -131,7 +131,7 @@ impl<'a> From<&'a AuditRecord> for AuditView<'a> {
     params(
         ("actor" = Option<String>, Query, max_length = 200, description = "What this caller did: the name of its key, or the subject of its token", example = "billing-service"),
         ("action" = Option<String>, Query, description = "Only this action", example = "job.cancel"),
-        ("jobId" = Option<String>, Query, format = Uuid, description = "What was done to this job"),
+        ("jobId" = Option<String>, Query, format = Uuid, description = "What was done to this job, or to this recurring job"),
         ("from" = Option<String>, Query, description = "Done at this time or later: a date, or a time (RFC 3339)", example = "2024-01-01"),
         ("to" = Option<String>, Query, description = "Done at this time or earlier: a time (RFC 3339), or a date, which means its end", example = "2024-01-15"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many records; 50 by default", example = 50),

@@ -20,7 +20,7 @@ use utoipa_swagger_ui::Config;
 use super::call::{Answer, Call, open_route, resource, route};
 use super::problem::{Problem, ProblemKind};
 use super::{RestApi, RestOptions};
-use super::{audit, health, jobs, nodes, problem, queues};
+use super::{audit, health, jobs, nodes, problem, queues, recurring};
 use crate::domain::caller::Scope;
 
 #[derive(utoipa::OpenApi)]
@@ -35,6 +35,15 @@ use crate::domain::caller::Scope;
         jobs::actions::execute_job,
         jobs::actions::cancel_job,
         jobs::actions::retry_job,
+        recurring::routes::list_recurring_jobs,
+        recurring::routes::create_recurring_job,
+        recurring::routes::get_recurring_job,
+        recurring::routes::replace_recurring_job,
+        recurring::routes::patch_recurring_job,
+        recurring::routes::delete_recurring_job,
+        recurring::routes::enable_recurring_job,
+        recurring::routes::disable_recurring_job,
+        recurring::routes::trigger_recurring_job,
         queues::list_queues,
         queues::get_queue,
         queues::pause_queue,
@@ -122,6 +131,7 @@ pub fn document(options: &RestOptions) -> OpenApi {
     document.servers = Some(vec![Server::new("/")]);
     document.tags = Some(vec![
         tag("jobs", "Creating, listing, reading, changing and steering jobs"),
+        tag("recurring jobs", "Jobs that recur by a cron expression"),
         tag("queues", "Seeing, pausing, resuming and clearing queues"),
         tag("nodes", "Which servers share the storage"),
         tag("audit", "Seeing who has changed what"),
@@ -156,9 +166,15 @@ fn tag(name: &str, description: &str) -> Tag {
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete]
-        .into_iter()
-        .flatten()
+    [
+        &mut item.get,
+        &mut item.post,
+        &mut item.put,
+        &mut item.patch,
+        &mut item.delete,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Adds the errors that every route may give, and says of all errors that they are problems.

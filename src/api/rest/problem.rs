@@ -313,7 +313,9 @@ impl Problem {
         let (kind, retry_after) = match error {
             ServiceError::Invalid { .. } => (ProblemKind::Validation, None),
             ServiceError::Forbidden(_) => (ProblemKind::Forbidden, None),
-            ServiceError::NoSuchJob { .. } | ServiceError::NoSuchQueue { .. } => (ProblemKind::NotFound, None),
+            ServiceError::NoSuchJob { .. }
+            | ServiceError::NoSuchRecurringJob { .. }
+            | ServiceError::NoSuchQueue { .. } => (ProblemKind::NotFound, None),
             ServiceError::Refused(_) | ServiceError::Contended | ServiceError::UniqueKeyTaken { .. } => {
                 (ProblemKind::Conflict, None)
             }

@@ -2,8 +2,8 @@
 
 pub mod client;
 pub mod gate;
-pub mod receiver;
 pub mod server;
+pub mod shell;
 pub mod tokens;
 
 use std::time::{Duration, Instant};
