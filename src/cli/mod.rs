@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod error;
 mod job;
+mod key;
 mod migrate;
 mod openapi;
 mod output;
@@ -48,6 +49,9 @@ enum Command {
     Job(job::JobArguments),
     /// List, pause, resume and clear queues of a running server.
     Queue(queue::QueueArguments),
+    /// Make keys that programs call with.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArguments),
 }
@@ -74,6 +78,7 @@ fn run(Arguments { command }: Arguments, output: &mut Output) -> Result<(), CliE
         Command::Config(command) => config::run(command, output),
         Command::Job(arguments) => job::run(arguments, output),
         Command::Queue(arguments) => queue::run(arguments, output),
+        Command::Key(command) => key::run(command, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
     }
 }

@@ -29,12 +29,15 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CliError> {
         let system = |cause: std::io::Error| CliError::System(format!("signals can't be heard: {cause}"));
         let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
+        let is_open = !config.api.authentication.is_required;
         let server = Server::builder()
             .config(config)
             .start()
             .await
             .map_err(|error| CliError::Start(error.to_string()))?;
-        warn!("no authentication: whoever reaches this address may do everything; only this machine can");
+        if is_open {
+            warn!("no authentication: whoever reaches this address may do everything; only this machine can");
+        }
         told_to_stop(&mut terminate, &mut interrupt).await;
         info!("stopping: running jobs may end; a second signal stops at once");
         tokio::select! {

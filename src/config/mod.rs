@@ -4,10 +4,14 @@
 //! any of them is found and named with its place before the server starts; nothing is ignored in silence.
 
 pub mod api;
+pub mod api_keys;
+pub mod audit;
+pub mod authentication;
 pub mod database;
 pub mod handler;
 pub mod job_types;
 pub mod jobs;
+pub mod jwt;
 pub mod log;
 pub mod nodes;
 pub mod queues;
@@ -28,6 +32,7 @@ mod show;
 use std::path::{Path, PathBuf};
 
 use self::api::ApiConfig;
+use self::audit::AuditConfig;
 use self::database::DatabaseConfig;
 use self::entry::Table;
 use self::job_types::JobTypeSettings;
@@ -56,6 +61,8 @@ pub struct Config {
     pub job_types: Vec<JobTypeSettings>,
     /// `[jobs]`.
     pub jobs: JobsConfig,
+    /// `[audit]`.
+    pub audit: AuditConfig,
     /// `[retention]`.
     pub retention: RetentionConfig,
     /// `[nodes]`.
@@ -152,13 +159,19 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let server = read_section(&mut root, "server", ServerConfig::read);
     let database = read_section(&mut root, "database", DatabaseConfig::read);
     let api = read_section(&mut root, "api", ApiConfig::read);
+    let is_required = api.authentication.is_required;
     let jobs = read_section(&mut root, "jobs", JobsConfig::read);
     let retention = read_section(&mut root, "retention", RetentionConfig::read);
     let nodes = read_section(&mut root, "nodes", NodesConfig::read);
     let log = read_section(&mut root, "log", LogConfig::read);
+    let audit = read_section(&mut root, "audit", |section| AuditConfig::read(section, is_required));
     let queues = QueuesConfig::read(&mut root);
     let job_types = JobTypeSettings::read_all(&mut root, &jobs.defaults);
     not_yet::refuse_sections(&mut root);
+    if !is_required {
+        let has_keys = !api.authentication.keys.is_empty() || api.authentication.jwt.is_some();
+        server::refuse_open_addresses(&mut root, &server, has_keys);
+    }
     root.finish();
     Config {
         server,
@@ -167,6 +180,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         queues,
         job_types,
         jobs,
+        audit,
         retention,
         nodes,
         log,

@@ -4,9 +4,12 @@
 //! knows JSON shapes, SQL or actors; the modules at the borders convert.
 
 pub mod attempt;
+pub mod audit;
+pub mod caller;
 pub mod cron;
 pub mod event;
 pub mod id;
+pub mod ip_network;
 pub mod job;
 pub mod json;
 pub mod leadership;

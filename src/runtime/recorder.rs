@@ -514,12 +514,15 @@ fn rows_of(change: &Change) -> usize {
         Change::Insert { jobs, .. } | Change::Start { jobs } => jobs.len(),
         Change::Fire(fire) => fire.occurrences.len() + 1,
         Change::Claim(claim) => usize::try_from(claim.limit).unwrap_or(COMMIT_ROWS_MAX),
-        Change::Clear { limit, .. } | Change::Prune { limit, .. } => usize::try_from(*limit).unwrap_or(COMMIT_ROWS_MAX),
+        Change::Clear { limit, .. } | Change::Prune { limit, .. } | Change::PruneAudit { limit, .. } => {
+            usize::try_from(*limit).unwrap_or(COMMIT_ROWS_MAX)
+        }
         Change::Finish { .. }
         | Change::Update { .. }
         | Change::Delete { .. }
         | Change::SetQueue { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::Audit(_)
         | Change::InsertRecurring { .. }
         | Change::UpdateRecurring { .. }
         | Change::DeleteRecurring { .. }
@@ -541,6 +544,8 @@ fn job_ids(change: &Change) -> Vec<JobId> {
         | Change::SetQueue { .. }
         | Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::Audit(_)
+        | Change::PruneAudit { .. }
         | Change::InsertRecurring { .. }
         | Change::UpdateRecurring { .. }
         | Change::DeleteRecurring { .. }

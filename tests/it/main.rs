@@ -10,8 +10,15 @@
     reason = "tests fail by panicking, use the machine's clock and environment, and nobody imports them"
 )]
 
+mod audit;
+mod auth;
+mod auth_jwt;
+mod auth_limits;
+mod auth_settings;
+mod browsers;
 mod cli_config;
 mod cli_jobs;
+mod cli_keys;
 mod cli_queues;
 mod crash;
 mod handlers_command;

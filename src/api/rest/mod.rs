@@ -5,6 +5,7 @@
 //! route's function takes a `Call` and gives an answer or a `Problem`; nothing else
 //! makes an error, so all of them look alike.
 
+mod audit;
 mod body;
 mod call;
 mod etag;
@@ -24,8 +25,12 @@ use std::rc::Rc;
 
 use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
+use actix_web::{HttpRequest, HttpResponse};
 
-use self::call::{route, unknown_route};
+use self::call::{open_route, unknown_route};
+use self::problem::Problem;
+use crate::api::auth::{AuthFailure, Gate};
+use crate::service::audit::AuditLog;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
 use crate::service::nodes::Nodes;
@@ -47,6 +52,10 @@ pub struct RestOptions {
     pub batch_body_bytes_max: usize,
     /// Whether the API's description can be read at `/docs`.
     pub docs: bool,
+    /// Whether the description can be read by anybody, also where callers must show who they are.
+    pub public_docs: bool,
+    /// Whether callers must show who they are: so says the description.
+    pub requires_authentication: bool,
 }
 
 impl RestOptions {
@@ -75,12 +84,16 @@ pub struct RestApi {
     pub jobs: Jobs,
     /// Use cases of queues.
     pub queues: Queues,
+    /// Use cases of the record of who has changed what.
+    pub audit: AuditLog,
     /// Use cases of recurring jobs.
     pub recurring: Recurring,
     /// Use cases of nodes.
     pub nodes: Nodes,
     /// Whether the server can do its work.
     pub health: Health,
+    /// Lets callers in.
+    pub gate: Gate,
     /// Where the routes are and what they take.
     pub options: RestOptions,
 }
@@ -95,17 +108,23 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
             recurring::configure(config, &api, prefix);
             jobs::configure(config, &api, prefix);
             queues::configure(config, &api, prefix);
+            audit::configure(config, &api, prefix);
             nodes::configure(config, &api, prefix);
         }
         openapi::configure(config, &api);
     }
     config.service(call::resource(
         "/healthz",
-        vec![(Method::GET, route(&api, health::live))],
+        vec![(Method::GET, open_route(&api, health::live))],
     ));
     config.service(call::resource(
         "/readyz",
-        vec![(Method::GET, route(&api, health::ready))],
+        vec![(Method::GET, open_route(&api, health::ready))],
     ));
     config.default_service(unknown_route());
+}
+
+/// The answer to a caller that was not let in, for facades that have no problems of their own.
+pub fn refusal(request: &HttpRequest, failure: AuthFailure) -> HttpResponse {
+    Problem::from(failure).answer(request)
 }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use tracing::{error, warn};
 use utoipa::ToSchema;
 
+use crate::api::auth::{self, AuthFailure};
+use crate::domain::caller::Forbidden;
 use crate::service::error::ServiceError;
 
 /// How many wrong fields one problem lists.
@@ -25,6 +27,12 @@ pub(super) enum ProblemKind {
     Malformed,
     /// A field, a parameter or a header has a value that is not accepted.
     Validation,
+    /// It is not known who calls.
+    Unauthenticated,
+    /// The caller may not do this.
+    Forbidden,
+    /// The caller has asked too often.
+    TooManyRequests,
     /// There is no such job, queue or route.
     NotFound,
     /// The path exists, but not with this method.
@@ -56,6 +64,13 @@ impl ProblemKind {
                 "validation",
                 StatusCode::BAD_REQUEST,
                 "The request has a value that is not accepted",
+            ),
+            Self::Unauthenticated => ("unauthenticated", StatusCode::UNAUTHORIZED, "It is not known who calls"),
+            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "The caller may not do this"),
+            Self::TooManyRequests => (
+                "too-many-requests",
+                StatusCode::TOO_MANY_REQUESTS,
+                "There were too many requests",
             ),
             Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "There is no such thing"),
             Self::MethodNotAllowed => (
@@ -165,6 +180,7 @@ struct Contents {
     errors: Vec<PartError>,
     retry_after: Option<Duration>,
     allow: Option<String>,
+    challenge: Option<String>,
 }
 
 /// The body of an error.
@@ -201,6 +217,7 @@ impl Problem {
             errors: Vec::new(),
             retry_after: None,
             allow: None,
+            challenge: None,
         }))
     }
 
@@ -258,6 +275,7 @@ impl Problem {
             errors,
             retry_after,
             allow,
+            challenge,
         } = &*self.0;
         let (code, status, title) = kind.describe();
         let document = ProblemDocument {
@@ -271,7 +289,10 @@ impl Problem {
         let mut response = HttpResponse::build(status);
         response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
         if let Some(wait) = retry_after {
-            response.insert_header((RETRY_AFTER, wait.as_secs().max(1)));
+            response.insert_header((RETRY_AFTER, auth::whole_seconds(*wait)));
+        }
+        if let Some(challenge) = challenge {
+            response.insert_header((WWW_AUTHENTICATE, challenge.as_str()));
         }
         if let Some(allow) = allow {
             response.insert_header((ALLOW, allow.as_str()));
@@ -285,9 +306,13 @@ impl Problem {
         if let ServiceError::Invalid { field, index, detail } = error {
             return Self::of_part(PartError::field(&pointer_of(field, index), detail));
         }
+        if let ServiceError::Forbidden(refused) = error {
+            return Self::from(refused);
+        }
         let detail = error.to_string();
         let (kind, retry_after) = match error {
             ServiceError::Invalid { .. } => (ProblemKind::Validation, None),
+            ServiceError::Forbidden(_) => (ProblemKind::Forbidden, None),
             ServiceError::NoSuchJob { .. }
             | ServiceError::NoSuchRecurringJob { .. }
             | ServiceError::NoSuchQueue { .. } => (ProblemKind::NotFound, None),
@@ -316,6 +341,29 @@ impl Problem {
 impl From<ServiceError> for Problem {
     fn from(error: ServiceError) -> Self {
         Self::of_service(error, |field, _| format!("/{field}"))
+    }
+}
+
+impl From<Forbidden> for Problem {
+    fn from(refused: Forbidden) -> Self {
+        let mut problem = Self::new(ProblemKind::Forbidden, refused.to_string());
+        problem.0.challenge = Some(auth::insufficient_scope(&refused.scope));
+        problem
+    }
+}
+
+impl From<AuthFailure> for Problem {
+    fn from(failure: AuthFailure) -> Self {
+        let kind = match failure {
+            AuthFailure::Missing | AuthFailure::Invalid(_) => ProblemKind::Unauthenticated,
+            AuthFailure::Malformed(_) => ProblemKind::Malformed,
+            AuthFailure::Braked { .. } | AuthFailure::TooMany { .. } => ProblemKind::TooManyRequests,
+            AuthFailure::ForeignOrigin => ProblemKind::Forbidden,
+        };
+        let mut problem = Self::new(kind, failure.detail());
+        problem.0.retry_after = failure.retry_after();
+        problem.0.challenge = failure.challenge();
+        problem
     }
 }
 

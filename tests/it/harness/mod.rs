@@ -4,6 +4,7 @@ pub mod client;
 pub mod gate;
 pub mod server;
 pub mod shell;
+pub mod tokens;
 
 use std::time::{Duration, Instant};
 

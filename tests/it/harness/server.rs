@@ -45,7 +45,7 @@ pub fn postgres_url() -> String {
 }
 
 /// Makes an empty database on the test cluster and gives its URL.
-fn new_postgres_database() -> String {
+pub fn new_postgres_database() -> String {
     let admin = postgres_url();
     let name = format!("tickerq_{}", uuid::Uuid::now_v7().simple());
     let (base, _) = admin.rsplit_once('/').expect("a URL with a database");
