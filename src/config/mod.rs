@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod log;
 pub mod nodes;
 pub mod queues;
+pub mod realtime;
 pub mod retention;
 pub mod secret;
 pub mod server;
@@ -35,6 +36,7 @@ use self::jobs::JobsConfig;
 use self::log::LogConfig;
 use self::nodes::NodesConfig;
 use self::queues::QueuesConfig;
+use self::realtime::RealtimeConfig;
 use self::retention::RetentionConfig;
 use self::section::{Findings, Section};
 use self::server::ServerConfig;
@@ -56,6 +58,8 @@ pub struct Config {
     pub job_types: Vec<JobTypeSettings>,
     /// `[jobs]`.
     pub jobs: JobsConfig,
+    /// `[realtime]`.
+    pub realtime: RealtimeConfig,
     /// `[retention]`.
     pub retention: RetentionConfig,
     /// `[nodes]`.
@@ -153,6 +157,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let database = read_section(&mut root, "database", DatabaseConfig::read);
     let api = read_section(&mut root, "api", ApiConfig::read);
     let jobs = read_section(&mut root, "jobs", JobsConfig::read);
+    let realtime = read_section(&mut root, "realtime", RealtimeConfig::read);
     let retention = read_section(&mut root, "retention", RetentionConfig::read);
     let nodes = read_section(&mut root, "nodes", NodesConfig::read);
     let log = read_section(&mut root, "log", LogConfig::read);
@@ -167,6 +172,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         queues,
         job_types,
         jobs,
+        realtime,
         retention,
         nodes,
         log,

@@ -5,9 +5,12 @@
 
 pub mod attempt;
 pub mod event;
+pub mod event_filter;
+pub mod health;
 pub mod id;
 pub mod job;
 pub mod json;
+pub mod metrics;
 pub mod name;
 pub mod new_job;
 pub mod outcome;

@@ -18,11 +18,11 @@ use tokio::sync::oneshot;
 use tracing::error;
 
 use super::clock::Clock;
-use super::event_bus::{EventBus, EventInterest, Publish};
+use super::event_bus::EventBusHandle;
 use super::mailbox::deliver;
 use super::queues::{CancelJob, JobsDue, QueueSwitched, Queues};
 use super::scheduler::{Arm, Scheduler};
-use crate::domain::event::{Event, JobEventKind, QueueEventKind};
+use crate::domain::event::{Event, JobEventKind, QueueEventKind, Topic};
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
@@ -76,6 +76,11 @@ pub struct Record {
     origin: Origin,
     answer: Answer,
 }
+
+/// How many rows wait to be written.
+#[derive(Message)]
+#[rtype(result = "usize")]
+struct ReportPending;
 
 /// The way to the Recorder.
 #[derive(Clone)]
@@ -132,6 +137,12 @@ impl RecorderHandle {
             })
         }
     }
+
+    /// How many rows wait to be written.
+    pub async fn pending_rows(&self) -> usize {
+        // A Recorder that is just being restarted has nothing left that waits.
+        self.address.send(ReportPending).await.unwrap_or(0)
+    }
 }
 
 /// What the Recorder is made of.
@@ -146,9 +157,7 @@ pub struct RecorderParts {
     /// Who is woken when jobs will be due.
     pub scheduler: Addr<Scheduler>,
     /// Who is told what has happened.
-    pub event_bus: Addr<EventBus>,
-    /// Whether anybody listens to events.
-    pub interest: EventInterest,
+    pub event_bus: EventBusHandle,
 }
 
 /// The actor. See the module.
@@ -229,7 +238,7 @@ impl Recorder {
     ) {
         match outcome {
             Ok(results) => {
-                let mut effects = Effects::new(self.parts.interest.is_any());
+                let mut effects = Effects::new(self.parts.event_bus.is_any_in(Topic::Jobs));
                 for (change, result) in changes.iter().zip(&results) {
                     if let Ok(applied) = result {
                         effects.note(change, applied, &self.parts.clock);
@@ -276,7 +285,7 @@ impl Recorder {
             deliver(&self.parts.queues, message, ctx);
         }
         if !events.is_empty() {
-            deliver(&self.parts.event_bus, Publish { events: events.into() }, ctx);
+            self.parts.event_bus.publish(events);
         }
     }
 }
@@ -480,5 +489,13 @@ impl Handler<Record> for Recorder {
                     .map(|(), recorder, ctx| recorder.commit_next(ctx)),
             );
         }
+    }
+}
+
+impl Handler<ReportPending> for Recorder {
+    type Result = usize;
+
+    fn handle(&mut self, ReportPending: ReportPending, _: &mut Context<Self>) -> usize {
+        self.pending_rows
     }
 }

@@ -4,7 +4,10 @@
 //! every write is a message to the Recorder.
 
 pub mod error;
+pub mod events;
 pub mod health;
 pub mod jobs;
+pub mod metrics;
 pub mod queues;
 pub mod rules;
+pub mod shutdown;
