@@ -13,6 +13,7 @@ pub mod json;
 pub mod metrics;
 pub mod name;
 pub mod new_job;
+pub mod node_lease;
 pub mod outcome;
 pub mod priority;
 pub mod queue;

@@ -106,6 +106,9 @@ impl From<ChangeError> for ServiceError {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::Conflict => Self::Contended,
+            ChangeError::NoLease => Self::Unavailable {
+                reason: error.to_string(),
+            },
             ChangeError::UniqueKeyTaken { key } => Self::UniqueKeyTaken { key },
             ChangeError::IdempotencyMismatch => Self::IdempotencyMismatch,
             ChangeError::Rejected { reason } => Self::Internal { reason },

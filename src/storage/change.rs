@@ -33,12 +33,14 @@ pub enum Change {
         idempotency: Option<Idempotency>,
     },
     /// Takes pending jobs that the node already knows. These are the jobs as they will be (see [`Job::start`]); each is
-    /// stored if its stored revision is still the one before. → [`Applied::Started`].
+    /// stored if its stored revision is still the one before, and the node that takes it holds its lease.
+    /// → [`Applied::Started`] or [`ChangeError::NoLease`].
     Start {
         /// The jobs, running.
         jobs: Vec<Arc<Job>>,
     },
-    /// Finds due jobs in storage and starts them. → [`Applied::Claimed`].
+    /// Finds due jobs in storage and starts them, if the node holds its lease. → [`Applied::Claimed`] or
+    /// [`ChangeError::NoLease`].
     Claim(Claim),
     /// Ends an attempt. The job is stored, and the attempt added to its history, if the stored job is still running with
     /// this very attempt number; otherwise the attempt has lost its lease and nothing changes. Nor does anything change
@@ -204,6 +206,9 @@ pub enum ChangeError {
         /// The key.
         key: String,
     },
+    /// The node that would take jobs has no lease, by storage's own clock: it was silent for too long.
+    #[error("the node has no lease and can't take jobs")]
+    NoLease,
     /// The idempotency key was used before, by another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyMismatch,

@@ -10,6 +10,9 @@
     reason = "tests fail by panicking, use the machine's clock and environment, and nobody imports them"
 )]
 
+mod crash;
 mod harness;
 
 mod house;
+mod shutdown;
+mod supervision;

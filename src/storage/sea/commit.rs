@@ -109,22 +109,28 @@ impl Commit<'_> {
         }
         for (change, result) in changes.iter().zip(&mut results) {
             let applied = match change {
-                Change::Claim(claim) => Applied::Claimed(self.claim_jobs(claim).await?),
+                Change::Claim(claim) => self.claim_jobs(claim).await?,
                 Change::Clear {
                     queue,
                     status,
                     up_to,
                     limit,
-                } => Applied::Removed(self.clear_queue(queue, *status, *up_to, *limit).await?),
+                } => Ok(Applied::Removed(
+                    self.clear_queue(queue, *status, *up_to, *limit).await?,
+                )),
                 Change::Prune {
                     status,
                     finished_before,
                     limit,
-                } => Applied::Removed(self.prune_jobs(*status, *finished_before, *limit).await?),
+                } => Ok(Applied::Removed(
+                    self.prune_jobs(*status, *finished_before, *limit).await?,
+                )),
                 Change::PruneBookkeeping {
                     keys_before,
                     throughput_before,
-                } => Applied::Removed(self.prune_bookkeeping(*keys_before, *throughput_before).await?),
+                } => Ok(Applied::Removed(
+                    self.prune_bookkeeping(*keys_before, *throughput_before).await?,
+                )),
                 Change::Insert { .. }
                 | Change::Start { .. }
                 | Change::Finish { .. }
@@ -134,7 +140,7 @@ impl Commit<'_> {
                 | Change::Heartbeat { .. }
                 | Change::Leave { .. } => continue,
             };
-            *result = Some(Ok(applied));
+            *result = Some(applied);
         }
         self.write_counters().await?;
         let missing = || {

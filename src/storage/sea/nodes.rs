@@ -17,6 +17,25 @@ pub(super) const NOW_POSTGRES: &str = "CAST(EXTRACT(EPOCH FROM clock_timestamp()
 pub(super) const NOW_SQLITE: &str = "CAST(unixepoch('subsec') * 1000000 AS integer)";
 
 impl Commit<'_> {
+    /// Now, as the database says it, in microseconds since 1970.
+    pub(super) fn now_sql(&self) -> &'static str {
+        if self.repository.is_postgres() {
+            NOW_POSTGRES
+        } else {
+            NOW_SQLITE
+        }
+    }
+
+    /// Whether a node holds its lease, by the database's clock.
+    pub(super) async fn holds_lease(&self, node: NodeId) -> Result<bool, CommitFailure> {
+        let sql = format!(
+            "SELECT 1 FROM nodes WHERE id = $1 AND lease_until >= {}",
+            self.now_sql()
+        );
+        let statement = Statement::from_sql_and_values(self.backend(), sql, [node.as_uuid().into()]);
+        Ok(self.transaction.query_one_raw(statement).await?.is_some())
+    }
+
     pub(super) async fn heartbeat(
         &mut self,
         node: NodeId,
@@ -24,11 +43,7 @@ impl Commit<'_> {
         started_at: DateTime<Utc>,
         lease: TimeSpan,
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
-        let now = if self.repository.is_postgres() {
-            NOW_POSTGRES
-        } else {
-            NOW_SQLITE
-        };
+        let now = self.now_sql();
         let sql = format!(
             "INSERT INTO nodes (id, name, started_at, heartbeat_at, lease_until) \
              SELECT $1, $2, $3, {now}, {now} + $4 WHERE true ON CONFLICT (id) \

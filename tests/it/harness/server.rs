@@ -62,8 +62,14 @@ impl Site {
             Storage::Sqlite => "sqlite:tickerq.db".to_owned(),
             Storage::Postgres => new_postgres_database(),
         };
-        fs::write(folder.path().join("tickerq.toml"), config).expect("the configuration is written");
-        Self { folder, database_url }
+        let site = Self { folder, database_url };
+        site.configure(config);
+        site
+    }
+
+    /// Gives the next server that is started here another configuration.
+    pub fn configure(&self, config: &str) {
+        fs::write(self.path().join("tickerq.toml"), config).expect("the configuration is written");
     }
 
     /// The folder.
