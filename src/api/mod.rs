@@ -1,3 +1,4 @@
 //! The facades: how programs elsewhere reach the use cases. Each is a thin translation and holds no rule of its own.
 
+pub mod realtime;
 pub mod rest;

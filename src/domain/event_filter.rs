@@ -128,13 +128,14 @@ mod tests {
 
     /// Few enough values that clauses and events meet.
     fn event() -> impl Strategy<Value = Event> {
-        let of_job = (0..3_u128, 0..3_usize, 0..3_usize, select(KINDS.to_vec())).prop_map(|(id, queue, job_type, kind)| {
-            Event::Job {
-                kind,
-                at: DateTime::UNIX_EPOCH,
-                job: Arc::new(job(id, queue, job_type)),
-            }
-        });
+        let of_job =
+            (0..3_u128, 0..3_usize, 0..3_usize, select(KINDS.to_vec())).prop_map(|(id, queue, job_type, kind)| {
+                Event::Job {
+                    kind,
+                    at: DateTime::UNIX_EPOCH,
+                    job: Arc::new(job(id, queue, job_type)),
+                }
+            });
         let of_queue = (0..3_usize).prop_map(|queue| Event::Queue {
             kind: QueueEventKind::Paused,
             at: DateTime::UNIX_EPOCH,
@@ -144,16 +145,18 @@ mod tests {
     }
 
     fn clause() -> impl Strategy<Value = EventClause> {
-        (any::<bool>(), 0..8_usize, 0..8_usize, 0..8_usize, 0..8_usize).prop_map(|(of_jobs, kinds, jobs, queues, types)| {
-            let chosen = |bits: usize| (0..3).filter(move |index| bits & (1 << index) != 0);
-            EventClause {
-                topic: if of_jobs { Topic::Jobs } else { Topic::Queues },
-                kinds: chosen(kinds).map(|index| KINDS[index]).collect(),
-                jobs: chosen(jobs).map(|index| job(index as u128, 0, 0).id).collect(),
-                queues: chosen(queues).map(|index| job(0, index, 0).queue).collect(),
-                job_types: chosen(types).map(|index| job(0, 0, index).job_type).collect(),
-            }
-        })
+        (any::<bool>(), 0..8_usize, 0..8_usize, 0..8_usize, 0..8_usize).prop_map(
+            |(of_jobs, kinds, jobs, queues, types)| {
+                let chosen = |bits: usize| (0..3).filter(move |index| bits & (1 << index) != 0);
+                EventClause {
+                    topic: if of_jobs { Topic::Jobs } else { Topic::Queues },
+                    kinds: chosen(kinds).map(|index| KINDS[index]).collect(),
+                    jobs: chosen(jobs).map(|index| job(index as u128, 0, 0).id).collect(),
+                    queues: chosen(queues).map(|index| job(0, index, 0).queue).collect(),
+                    job_types: chosen(types).map(|index| job(0, 0, index).job_type).collect(),
+                }
+            },
+        )
     }
 
     proptest! {

@@ -197,7 +197,10 @@ mod tests {
             pending_rows: 99,
             ..WELL
         });
-        assert!(also_busy.is_news_after(&restarted(2)), "the state is the same, the trouble is not");
+        assert!(
+            also_busy.is_news_after(&restarted(2)),
+            "the state is the same, the trouble is not"
+        );
         assert!(Health::well().is_news_after(&also_busy));
     }
 }

@@ -154,6 +154,12 @@ impl EventBusHandle {
         }
     }
 
+    /// Waits until all that was published before is on its way to the listeners.
+    pub(super) async fn flush(&self) {
+        // Without a bus there is nothing on its way.
+        let _ = self.address.send(Flush).await;
+    }
+
     /// The bus itself.
     pub(super) fn address(&self) -> &Addr<EventBus> {
         &self.address
@@ -232,6 +238,10 @@ struct Listen {
 struct Leave {
     id: u64,
 }
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Flush;
 
 /// What a state is the state of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -422,12 +432,23 @@ impl Handler<Leave> for EventBus {
     }
 }
 
+impl Handler<Flush> for EventBus {
+    type Result = ();
+
+    fn handle(&mut self, Flush: Flush, _: &mut Context<Self>) {
+        // Its turn has come: whatever came before was handled.
+    }
+}
+
 impl Handler<Publish> for EventBus {
     type Result = ();
 
     fn handle(&mut self, Publish { events }: Publish, ctx: &mut Context<Self>) {
         let lost = self.lost.swap(0, Ordering::Relaxed);
-        let published: Vec<Arc<Published>> = events.into_iter().map(|event| Arc::new(Published::new(event))).collect();
+        let published: Vec<Arc<Published>> = events
+            .into_iter()
+            .map(|event| Arc::new(Published::new(event)))
+            .collect();
         self.tell_all(ctx, |listener| {
             if listener.filter.has(Topic::Jobs) || listener.filter.has(Topic::Queues) {
                 listener.missed += lost;

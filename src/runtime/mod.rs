@@ -300,6 +300,7 @@ impl Runtime {
         {
             warn!("the node's lease could not be given back and runs out by itself: {failure}");
         }
+        handle.event_bus.flush().await;
         for arbiter in &self.arbiters {
             arbiter.stop();
         }

@@ -13,8 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle, Supervised,
-    WrapFuture,
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle, Supervised, WrapFuture,
 };
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
@@ -51,6 +50,15 @@ pub struct SamplerOptions {
     pub queues_every: Duration,
     /// The time between two readings of the server's numbers, and two looks at its health.
     pub system_every: Duration,
+}
+
+impl Default for SamplerOptions {
+    fn default() -> Self {
+        Self {
+            queues_every: Duration::from_secs(1),
+            system_every: Duration::from_secs(5),
+        }
+    }
 }
 
 /// What the Sampler is made of.
@@ -221,7 +229,9 @@ impl Sampler {
         let parts = self.parts.clone();
         let look = async move {
             let now = parts.clock.now();
-            let counts = answer_in_time(parts.repository.queues(now)).await.map(|queues| sum(&queues));
+            let counts = answer_in_time(parts.repository.queues(now))
+                .await
+                .map(|queues| sum(&queues));
             let pending_rows = timeout(STORAGE_PATIENCE, parts.recorder.pending_rows()).await;
             Seen {
                 counts,
@@ -274,7 +284,8 @@ impl Sampler {
             self.restarts_lately.push((Instant::now(), count - self.restarts_seen));
             self.restarts_seen = count;
         }
-        self.restarts_lately.retain(|(at, _)| at.elapsed() < RESTARTS_REMEMBERED);
+        self.restarts_lately
+            .retain(|(at, _)| at.elapsed() < RESTARTS_REMEMBERED);
         self.restarts_lately.iter().map(|(_, count)| count).sum()
     }
 
@@ -322,9 +333,7 @@ impl Sampler {
 }
 
 /// What storage answers, or that it takes too long.
-async fn answer_in_time<T>(
-    answer: impl Future<Output = Result<T, RepositoryError>>,
-) -> Result<T, RepositoryError> {
+async fn answer_in_time<T>(answer: impl Future<Output = Result<T, RepositoryError>>) -> Result<T, RepositoryError> {
     timeout(STORAGE_PATIENCE, answer).await.unwrap_or_else(|_| {
         Err(RepositoryError::Unavailable {
             reason: format!("no answer in {} s", STORAGE_PATIENCE.as_secs()),

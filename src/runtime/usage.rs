@@ -22,7 +22,8 @@ impl UsageReader {
     }
 
     fn refresh(&mut self) {
-        self.system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+        self.system
+            .refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
         if let Some(process) = self.process {
             let what = ProcessRefreshKind::nothing().with_cpu().with_memory();
             self.system

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::ServerOptions;
+use crate::api::realtime::RealtimeOptions;
 use crate::api::rest::RestOptions;
 use crate::config::Config;
 use crate::config::api::UnknownJobTypes as ConfiguredUnknownJobTypes;
 use crate::config::database::{DatabaseConfig, Durability as ConfiguredDurability};
 use crate::config::handler::{CommandHandlerSettings, HandlerSettings, HttpHandlerSettings};
+use crate::config::realtime::RealtimeConfig;
 use crate::handlers::HandlerRegistry;
 use crate::handlers::command::{CommandHandler, CommandOptions};
 use crate::handlers::http::{HttpClient, HttpClientError, HttpHandler, HttpHandlerOptions, InvalidHttpHandler};
@@ -17,6 +19,7 @@ use crate::handlers::noop::NoopHandler;
 use crate::runtime::RuntimeOptions;
 use crate::runtime::clock::Clock;
 use crate::runtime::pruner::Retention;
+use crate::runtime::sampler::SamplerOptions;
 use crate::service::rules::{Rules, UnknownJobTypes};
 use crate::storage::sea::{Durability, SeaOptions};
 
@@ -96,6 +99,10 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         },
         node_name: Arc::from(config.nodes.name.as_str()),
         lease: config.nodes.lease,
+        sampler: SamplerOptions {
+            queues_every: config.realtime.queue_metrics_interval.to_std(),
+            system_every: config.realtime.system_metrics_interval.to_std(),
+        },
         clock: Clock::system(),
     };
     Ok(ServerOptions {
@@ -104,6 +111,12 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         keep_alive: config.server.keep_alive.to_std(),
         shutdown_grace: config.server.shutdown_grace.to_std(),
         rest: rest(config),
+        realtime: RealtimeOptions {
+            // Without an API there are no live updates either.
+            enable: config.realtime.enable && config.api.enable,
+            ..realtime(&config.realtime)
+        },
+        events_behind_max: config.realtime.events_behind_max,
         rules,
         runtime,
     })
@@ -118,6 +131,31 @@ pub(super) fn rest(config: &Config) -> RestOptions {
         body_bytes_max: config.server.request_body_bytes_max,
         batch_body_bytes_max: config.server.batch_body_bytes_max,
         docs: config.api.docs,
+    }
+}
+
+/// How live updates work.
+fn realtime(config: &RealtimeConfig) -> RealtimeOptions {
+    let RealtimeConfig {
+        enable,
+        max_connections,
+        max_subscriptions,
+        message_bytes_max,
+        events_behind_max: _,
+        ping_interval,
+        client_timeout,
+        handshake_timeout,
+        queue_metrics_interval: _,
+        system_metrics_interval: _,
+    } = config;
+    RealtimeOptions {
+        enable: *enable,
+        max_connections: *max_connections,
+        max_subscriptions: *max_subscriptions,
+        message_bytes_max: *message_bytes_max,
+        ping_interval: ping_interval.to_std(),
+        client_timeout: client_timeout.to_std(),
+        handshake_timeout: handshake_timeout.to_std(),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod builder;
 mod compose;
+mod socket;
 
 pub use builder::{BuildError, Builder};
 pub(crate) use builder::{open_database, rest_options};
@@ -18,13 +19,16 @@ use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer};
 use tracing::info;
 
+use crate::api::realtime::{self, Realtime, RealtimeOptions};
 use crate::api::rest::{self, RestApi, RestOptions};
 use crate::domain::queue::QueueSettings;
 use crate::runtime::{Runtime, RuntimeHandle, RuntimeOptions, StartError};
+use crate::service::events::Events;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
 use crate::service::queues::Queues;
 use crate::service::rules::Rules;
+use crate::service::shutdown::Shutdown;
 use crate::storage::repository::JobRepository;
 
 /// How a server works.
@@ -40,6 +44,10 @@ pub struct ServerOptions {
     pub shutdown_grace: Duration,
     /// How the REST API works.
     pub rest: RestOptions,
+    /// How live updates work.
+    pub realtime: RealtimeOptions,
+    /// How many events somebody who listens may be behind before it misses some.
+    pub events_behind_max: usize,
     /// What is accepted of a new job.
     pub rules: Rules,
     /// How jobs are run.
@@ -67,6 +75,7 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     runtime: Runtime,
     health: Health,
+    shutdown: Shutdown,
     jobs: Jobs,
     http: ServerHandle,
     shutdown_grace: Duration,
@@ -81,6 +90,8 @@ impl Server {
             keep_alive,
             shutdown_grace,
             rest,
+            realtime,
+            events_behind_max,
             rules,
             runtime,
         } = options;
@@ -100,7 +111,10 @@ impl Server {
         let handle = runtime.handle().clone();
         let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), Arc::new(rules));
         let queues = Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default);
-        let health = Health::new(repository, handle);
+        let health = Health::new(repository, handle.clone());
+        let shutdown = Shutdown::default();
+        let realtime = Realtime::new(Events::new(handle, events_behind_max), shutdown.clone(), realtime);
+        let prefixes = rest.prefixes();
         let api = RestApi {
             jobs: jobs.clone(),
             queues,
@@ -109,10 +123,13 @@ impl Server {
         };
         let mut http = HttpServer::new(move || {
             let api = api.clone();
-            App::new().configure(|services| rest::configure(services, api))
+            App::new()
+                .configure(|services| realtime::configure(services, &realtime, &prefixes))
+                .configure(|services| rest::configure(services, api))
         })
         .workers(http_workers.max(1))
         .keep_alive(keep_alive)
+        .on_connect(|connection, _| socket::prepare(connection))
         // Running jobs have their own grace time; requests are answered quickly.
         .shutdown_timeout(5)
         .disable_signals();
@@ -126,6 +143,7 @@ impl Server {
         let server = Self {
             runtime,
             health,
+            shutdown,
             jobs,
             http: http.handle(),
             shutdown_grace,
@@ -164,6 +182,8 @@ impl Server {
         let grace = self.shutdown_grace;
         // Requests are answered while jobs end: readiness says that the server is stopping.
         self.runtime.stop(grace).await;
+        // Whoever listens has been told of the last job: now it is sent to another server.
+        self.shutdown.begin();
         self.http.stop(true).await;
         info!("stopped");
     }

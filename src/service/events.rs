@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use chrono::{DateTime, Utc};
 use futures_util::Stream;
 
 use super::error::ServiceError;
@@ -31,6 +32,11 @@ impl Events {
             runtime,
             events_behind_max,
         }
+    }
+
+    /// What the time is for those who tell events.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.runtime.clock.now()
     }
 
     /// A stream that has nothing to tell until it is asked to, by [`EventStream::select`].

@@ -21,7 +21,10 @@ pub(in super::super) struct Token(String);
 impl Token {
     /// The token that came with a request to a connection's path.
     fn of(request: &HttpRequest) -> Option<Self> {
-        let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let header = request
+            .headers()
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
         if let Some((scheme, token)) = header.and_then(|header| header.split_once(' '))
             && scheme.eq_ignore_ascii_case("bearer")
         {
@@ -53,6 +56,14 @@ pub(super) fn query_parameter(request: &HttpRequest, name: &str) -> Option<Strin
 /// Who has opened a connection. Without authentication nothing is known of anybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller(());
+
+#[cfg(test)]
+impl Caller {
+    /// Somebody, for tests.
+    pub(super) fn of_tests() -> Self {
+        Self(())
+    }
+}
 
 /// Decides who may connect.
 #[derive(Clone)]
@@ -91,10 +102,16 @@ mod tests {
         assert_eq!(token(in_query().method(actix_web::http::Method::POST)), None);
         let in_header = || TestRequest::with_uri("/hub").insert_header(("Authorization", "bearer  x.y"));
         assert_eq!(token(in_header()).as_deref(), Some("x.y"));
-        assert_eq!(token(in_header().method(actix_web::http::Method::POST)).as_deref(), Some("x.y"));
+        assert_eq!(
+            token(in_header().method(actix_web::http::Method::POST)).as_deref(),
+            Some("x.y")
+        );
         let both = in_query().insert_header(("Authorization", "Bearer first"));
         assert_eq!(token(both).as_deref(), Some("first"));
-        assert_eq!(token(TestRequest::with_uri("/hub").insert_header(("Authorization", "Basic x"))), None);
+        assert_eq!(
+            token(TestRequest::with_uri("/hub").insert_header(("Authorization", "Basic x"))),
+            None
+        );
     }
 
     #[test]

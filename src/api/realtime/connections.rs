@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::super::rest::problem::{Problem, ProblemKind};
+use crate::service::shutdown::Shutdown;
+
 /// Counts connections of all kinds together.
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
@@ -23,11 +26,20 @@ impl Connections {
         }
     }
 
-    /// One more, if there may be.
-    pub(super) fn enter(&self) -> Option<Permit> {
+    /// One more, if there may be; not when the server goes down.
+    pub(super) fn enter(&self, shutdown: &Shutdown) -> Result<Permit, Problem> {
+        if shutdown.has_begun() {
+            return Err(Problem::unavailable("the server is stopping"));
+        }
         let one_more = |open| (open < self.max).then_some(open + 1);
         let entered = self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
-        entered.ok().map(|_| Permit(Arc::clone(&self.open)))
+        entered.map(|_| Permit(Arc::clone(&self.open))).map_err(|_| {
+            let detail = format!(
+                "there are {} connections for live updates, as many as there may be",
+                self.max
+            );
+            Problem::new(ProblemKind::Busy, detail)
+        })
     }
 }
 
@@ -40,14 +52,21 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::Connections;
+    use crate::service::shutdown::Shutdown;
 
     #[test]
     fn who_leaves_makes_room() {
         let connections = Connections::new(1);
-        let first = connections.enter();
-        assert!(first.is_some());
-        assert!(connections.clone().enter().is_none());
+        let shutdown = Shutdown::default();
+        let first = connections.enter(&shutdown);
+        assert!(first.is_ok());
+        assert!(connections.clone().enter(&shutdown).is_err());
         drop(first);
-        assert!(connections.enter().is_some());
+        assert!(connections.enter(&shutdown).is_ok());
+        shutdown.begin();
+        assert!(
+            connections.enter(&shutdown).is_err(),
+            "a server that stops takes nobody"
+        );
     }
 }

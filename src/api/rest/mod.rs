@@ -6,7 +6,7 @@
 //! makes an error, so all of them look alike.
 
 mod body;
-mod call;
+pub(super) mod call;
 mod etag;
 mod health;
 mod idempotency;
@@ -14,7 +14,7 @@ mod jobs;
 pub mod openapi;
 mod pagination;
 mod parameters;
-mod problem;
+pub(super) mod problem;
 mod queues;
 mod values;
 
@@ -55,7 +55,7 @@ impl RestOptions {
     }
 
     /// What the paths of all routes but health begin with; the first is the one that is shown.
-    fn prefixes(&self) -> Vec<String> {
+    pub fn prefixes(&self) -> Vec<String> {
         let base = self.base();
         match self.version.trim_matches('/') {
             "" => vec![base],
