@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tickerq::Server;
+use tickerq::api::realtime::RealtimeOptions;
 use tickerq::api::rest::RestOptions;
 use tickerq::server::ServerOptions;
 use tickerq::storage::change::Change;
@@ -47,6 +48,8 @@ pub(crate) async fn measure(database: &Database, durability: Durability, count: 
             batch_body_bytes_max: 32 << 20,
             docs: false,
         },
+        realtime: RealtimeOptions::default(),
+        events_behind_max: 1_024,
         rules: rules(),
         runtime: options(Arc::new(Noop)),
     };

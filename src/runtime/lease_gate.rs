@@ -45,7 +45,10 @@ impl LeaseGate {
     }
 
     fn lease(&self) -> NodeLease {
-        let held_until = self.held_until_micros.as_ref().map(|micros| micros.load(Ordering::Acquire));
+        let held_until = self
+            .held_until_micros
+            .as_ref()
+            .map(|micros| micros.load(Ordering::Acquire));
         match held_until {
             None | Some(0) => NodeLease::default(),
             Some(until) => NodeLease::default().renewed(Duration::from_micros(until), Duration::ZERO),
@@ -84,7 +87,10 @@ mod tests {
         assert!(gate.is_open());
         assert!(gate.open_for().is_some_and(|time| time > Duration::from_secs(50)));
         let another = LeaseGate::new(true);
-        another.renewed(steady_now().saturating_sub(Duration::from_secs(2)), Duration::from_secs(1));
+        another.renewed(
+            steady_now().saturating_sub(Duration::from_secs(2)),
+            Duration::from_secs(1),
+        );
         assert!(!another.is_open());
     }
 }

@@ -20,7 +20,10 @@
 
 pub mod clock;
 pub mod event_bus;
+pub mod lease_gate;
+pub mod lease_keeper;
 mod mailbox;
+pub mod notifier;
 pub mod pruner;
 pub mod queue;
 pub mod queues;
@@ -44,10 +47,13 @@ use tracing::{info, warn};
 
 use self::clock::{Clock, IdSource};
 use self::event_bus::{EventBus, EventBusHandle};
+use self::lease_gate::LeaseGate;
+use self::lease_keeper::{LeaseKeeper, LeaseKeeperParts};
+use self::notifier::{ForeignInterest, Notifier, NotifierParts};
 use self::pruner::{Pruner, PrunerParts, Retention};
 use self::queue::Activity;
 use self::queues::{DrainAll, InterruptEverything, IsQuiet, Queues, QueuesParts, ReportAll};
-use self::recorder::{Origin, Recorder, RecorderHandle, RecorderParts};
+use self::recorder::{Origin, Others, RecordError, Recorder, RecorderHandle, RecorderParts};
 use self::rescuer::{RescueError, Rescuer, RescuerParts};
 use self::sampler::{Sampler, SamplerOptions, SamplerParts};
 use self::scheduler::{Scheduler, SchedulerParts};
@@ -102,6 +108,9 @@ pub enum StartError {
     /// Storage could not be read or written.
     #[error(transparent)]
     Storage(#[from] RescueError),
+    /// The node's lease could not be stored.
+    #[error("the node's lease could not be stored: {0}")]
+    Lease(#[from] RecordError),
     /// The threads for handlers could not be made.
     #[error("the threads for handlers could not be started: {0}")]
     Threads(#[from] std::io::Error),
@@ -184,29 +193,46 @@ impl Runtime {
             let (event_bus, sampler) = (event_bus.clone(), sampler.address());
             move || EventBus::new(&event_bus, sampler)
         });
+        let notifier = repository
+            .is_shared()
+            .then(|| Seat::<Notifier>::new(notifier::MAILBOX_CAPACITY));
+        let others = notifier.as_ref().map(|notifier| Others {
+            notifier: notifier.address(),
+            interest: ForeignInterest::default(),
+            node,
+        });
         let recorder_parts = RecorderParts {
             repository: Arc::clone(&repository),
             clock: clock.clone(),
             queues: queues.address(),
             scheduler: scheduler.address(),
             event_bus: event_bus.clone(),
+            others: others.clone(),
         };
         recorder.start(&recorder_arbiter, "Recorder", &restarts, || {
             Recorder::new(recorder_parts)
         });
 
+        let gate = LeaseGate::new(repository.is_shared());
+        let lease_keeper = LeaseKeeperParts {
+            recorder: recorder_handle.clone(),
+            queues: queues.address(),
+            gate: gate.clone(),
+            node,
+            node_name,
+            started_at,
+            lease,
+        };
         // Before anything is started: what an earlier run of this server has left is due again.
         let rescuer = RescuerParts {
             repository: Arc::clone(&repository),
             recorder: recorder_handle.clone(),
             queues: queues.address(),
             node,
-            node_name,
-            started_at,
             lease,
             clock: clock.clone(),
         };
-        rescuer.renew_lease().await?;
+        lease_keeper.renew().await?;
         let rescued = rescuer.rescue_orphans().await?;
         if rescued > 0 {
             info!("brought back {rescued} jobs that a server has left running");
@@ -239,8 +265,22 @@ impl Runtime {
             arbiter: queues_arbiter.clone(),
             restarts: restarts.clone(),
             own_address: queues.address(),
+            gate,
+            notifier: others.as_ref().map(|others| others.notifier.clone()),
         };
         let queues = queues.start(&queues_arbiter, "Queues", &restarts, || Queues::new(queues_parts));
+        if let (Some(notifier), Some(others)) = (notifier, others) {
+            let notifier_parts = NotifierParts {
+                repository: Arc::clone(&repository),
+                node,
+                queues: queues.clone(),
+                scheduler: scheduler.address(),
+                event_bus: event_bus.clone(),
+                foreign_interest: others.interest,
+                clock: clock.clone(),
+            };
+            notifier.start(&time_arbiter, "Notifier", &restarts, || Notifier::new(notifier_parts));
+        }
         let scheduler_parts = SchedulerParts {
             repository,
             clock: clock.clone(),
@@ -248,6 +288,9 @@ impl Runtime {
         };
         scheduler.start(&time_arbiter, "Scheduler", &restarts, || {
             Scheduler::new(scheduler_parts)
+        });
+        Seat::new(lease_keeper::MAILBOX_CAPACITY).start(&time_arbiter, "LeaseKeeper", &restarts, || {
+            LeaseKeeper::new(lease_keeper)
         });
         Seat::new(rescuer::MAILBOX_CAPACITY).start(&time_arbiter, "Rescuer", &restarts, || Rescuer::new(rescuer));
         let pruner = PrunerParts {

@@ -20,15 +20,17 @@ use tracing::error;
 use super::clock::Clock;
 use super::event_bus::EventBusHandle;
 use super::mailbox::deliver;
+use super::notifier::{ForeignInterest, Notifier, Tell};
 use super::queues::{CancelJob, JobsDue, QueueSwitched, Queues};
 use super::scheduler::{Arm, Scheduler};
 use crate::domain::event::{Event, JobEventKind, QueueEventKind, Topic};
-use crate::domain::id::JobId;
+use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
 use crate::domain::status::JobStatus;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
 use crate::storage::repository::{JobRepository, RepositoryError};
+use crate::storage::signal::{JobSignal, Signal};
 
 /// How many rows one commit takes at the most, but for a single change that is larger.
 const COMMIT_ROWS_MAX: usize = 2_000;
@@ -158,6 +160,19 @@ pub struct RecorderParts {
     pub scheduler: Addr<Scheduler>,
     /// Who is told what has happened.
     pub event_bus: EventBusHandle,
+    /// The other nodes, where there are any.
+    pub others: Option<Others>,
+}
+
+/// The way to the other nodes.
+#[derive(Clone)]
+pub struct Others {
+    /// Who tells them.
+    pub notifier: Addr<Notifier>,
+    /// Whether one of them listens to events of jobs.
+    pub interest: ForeignInterest,
+    /// This node: what concerns it alone is not told.
+    pub node: NodeId,
 }
 
 /// The actor. See the module.
@@ -238,7 +253,13 @@ impl Recorder {
     ) {
         match outcome {
             Ok(results) => {
-                let mut effects = Effects::new(self.parts.event_bus.is_any_in(Topic::Jobs));
+                let is_heard_here = self.parts.event_bus.is_any_in(Topic::Jobs);
+                let is_heard_elsewhere = self
+                    .parts
+                    .others
+                    .as_ref()
+                    .is_some_and(|others| others.interest.is_any());
+                let mut effects = Effects::new(is_heard_here || is_heard_elsewhere);
                 for (change, result) in changes.iter().zip(&results) {
                     if let Ok(applied) = result {
                         effects.note(change, applied, &self.parts.clock);
@@ -272,6 +293,12 @@ impl Recorder {
             events,
             wants_events: _,
         } = effects;
+        if let Some(others) = &self.parts.others {
+            let signals = signals_of(&switched, &cancel, &events, others);
+            if !signals.is_empty() {
+                deliver(&others.notifier, Tell { signals }, ctx);
+            }
+        }
         if !due.is_empty() {
             deliver(&self.parts.queues, JobsDue { by_queue: due }, ctx);
         }
@@ -284,10 +311,57 @@ impl Recorder {
         for message in cancel {
             deliver(&self.parts.queues, message, ctx);
         }
-        if !events.is_empty() {
+        let is_heard_here = [Topic::Jobs, Topic::Queues]
+            .into_iter()
+            .any(|topic| self.parts.event_bus.is_any_in(topic));
+        if !events.is_empty() && is_heard_here {
             self.parts.event_bus.publish(events);
         }
     }
+}
+
+/// What a commit means for other nodes.
+fn signals_of(switched: &[QueueSwitched], cancel: &[CancelJob], events: &[Event], others: &Others) -> Vec<Signal> {
+    let mut signals: Vec<Signal> = switched
+        .iter()
+        .map(|QueueSwitched { queue, is_paused }| Signal::QueueSwitched {
+            queue: queue.clone(),
+            is_paused: *is_paused,
+        })
+        .collect();
+    signals.extend(
+        cancel
+            .iter()
+            .filter(|cancel| cancel.node != Some(others.node))
+            .map(|cancel| Signal::CancelAttempt {
+                queue: cancel.queue.clone(),
+                job_id: cancel.job_id,
+                attempt: cancel.attempt,
+            }),
+    );
+    for event in events {
+        match event {
+            Event::Queue {
+                kind: QueueEventKind::Cleared,
+                at: _,
+                queue,
+            } => signals.push(Signal::QueueCleared { queue: queue.clone() }),
+            // Told as what it is above: switched.
+            Event::Queue { .. } => {}
+            // Every node samples for itself.
+            Event::QueueMetrics { .. } | Event::SystemMetrics(_) | Event::SystemAlert { .. } => {}
+            Event::Job { kind, at, job } => {
+                if others.interest.is_any() {
+                    signals.push(Signal::Job(JobSignal {
+                        kind: *kind,
+                        job_id: job.id,
+                        at: *at,
+                    }));
+                }
+            }
+        }
+    }
+    signals
 }
 
 /// What a commit means for others.
@@ -341,6 +415,7 @@ impl Effects {
                             queue: after.queue.clone(),
                             job_id: after.id,
                             attempt: after.attempt,
+                            node: after.node,
                         });
                     }
                 }

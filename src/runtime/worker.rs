@@ -17,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use super::clock::{Clock, draw_jitter};
+use super::lease_gate::LeaseGate;
 use super::queue::{Queue, WorkerFree};
 use super::recorder::{ChangeResult, Origin, RecordError, RecorderHandle};
 use super::supervise::panic_text;
@@ -107,6 +108,8 @@ pub struct WorkerParts {
     pub clock: Clock,
     /// How long a job that was told to stop may take to do so.
     pub cancel_grace: Duration,
+    /// Whether what runs here belongs to this node.
+    pub gate: LeaseGate,
 }
 
 /// The actor. See the module.
@@ -171,6 +174,10 @@ async fn attempt(parts: &WorkerParts, job: &Arc<Job>, mut orders: watch::Receive
             job.job_type
         )));
     };
+    // Between its start and this moment the node may have been stopped for longer than its lease.
+    if !parts.gate.is_open() {
+        return Outcome::Interrupted;
+    }
     let cancellation = CancellationToken::new();
     let context = JobContext {
         job: Arc::clone(job),

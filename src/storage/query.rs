@@ -41,6 +41,21 @@ pub struct Page {
     pub after: Option<JobId>,
 }
 
+/// A job that runs, in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningJob {
+    /// Which job.
+    pub id: JobId,
+    /// Its queue.
+    pub queue: QueueName,
+    /// The number of the attempt that runs.
+    pub attempt: u32,
+    /// When it started.
+    pub started_at: DateTime<Utc>,
+    /// Whether somebody asked for it to be cancelled.
+    pub cancel_requested: bool,
+}
+
 /// A job without what can be large: its parameters, its result and the details of its failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobSummary {

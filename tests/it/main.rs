@@ -14,5 +14,6 @@ mod crash;
 mod harness;
 
 mod house;
+mod nodes;
 mod shutdown;
 mod supervision;

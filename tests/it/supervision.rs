@@ -20,11 +20,12 @@ use tickerq::handlers::limits::HandlerLimits;
 use tickerq::handlers::noop::NoopHandler;
 use tickerq::runtime::clock::Clock;
 use tickerq::runtime::pruner::Retention;
+use tickerq::runtime::sampler::SamplerOptions;
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
 use tickerq::storage::change::{Applied, Change, ChangeError};
-use tickerq::storage::query::{JobFilter, JobSummary, Page};
+use tickerq::storage::query::{JobFilter, JobSummary, Page, RunningJob};
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
@@ -94,13 +95,9 @@ impl JobRepository for Fused {
         self.inner.orphans(limit).await
     }
 
-    async fn running_on(
-        &self,
-        node: NodeId,
-        started_before: DateTime<Utc>,
-    ) -> Result<Vec<(JobId, u32)>, RepositoryError> {
+    async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {
         self.fuse.burn();
-        self.inner.running_on(node, started_before).await
+        self.inner.running_on(node).await
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {
@@ -135,6 +132,7 @@ fn options(clock: Clock) -> RuntimeOptions {
         },
         node_name: Arc::from("test"),
         lease: TimeSpan::from_secs(1),
+        sampler: SamplerOptions::default(),
         clock,
     }
 }

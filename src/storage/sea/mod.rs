@@ -12,6 +12,7 @@ mod insert;
 mod lifecycle;
 mod manage;
 mod nodes;
+mod notify;
 mod read;
 mod remove;
 mod rows;
@@ -26,8 +27,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
-use super::query::{JobFilter, JobSummary, Page};
+use super::query::{JobFilter, JobSummary, Page, RunningJob};
 use super::repository::{JobRepository, RepositoryError};
+use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
@@ -42,6 +44,10 @@ impl JobRepository for SeaRepository {
 
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {
         self.read_job(id).await
+    }
+
+    async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        self.read_jobs_by_id(ids).await
     }
 
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
@@ -68,16 +74,20 @@ impl JobRepository for SeaRepository {
         self.read_orphans(limit).await
     }
 
-    async fn running_on(
-        &self,
-        node: NodeId,
-        started_before: DateTime<Utc>,
-    ) -> Result<Vec<(JobId, u32)>, RepositoryError> {
-        self.read_running_on(node, started_before).await
+    async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {
+        self.read_running_on(node).await
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {
         self.ping_writer().await
+    }
+
+    async fn signal(&self, from: NodeId, signals: &[Signal]) -> Result<(), RepositoryError> {
+        self.notify(from, signals).await
+    }
+
+    async fn signals(&self, own: NodeId) -> Result<Option<SignalStream>, RepositoryError> {
+        self.listen(own).await
     }
 
     fn is_shared(&self) -> bool {

@@ -24,7 +24,7 @@ use crate::domain::name::{JobName, JobType, QueueName};
 use crate::domain::priority::Priority;
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
 use crate::domain::status::JobStatus;
-use crate::storage::query::{JobFilter, JobSummary, Page};
+use crate::storage::query::{JobFilter, JobSummary, Page, RunningJob};
 use crate::storage::repository::RepositoryError;
 
 /// What a list reads of a job.
@@ -91,6 +91,22 @@ impl SeaRepository {
             .await
             .map_err(failed)?;
         row.map(|row| convert::job(row).map(Arc::new)).transpose()
+    }
+
+    pub(super) async fn read_jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        let mut jobs = Vec::with_capacity(ids.len());
+        // SQLite takes 32,766 parameters a statement.
+        for ids in ids.chunks(10_000) {
+            let rows = job::Entity::find()
+                .filter(job::Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
+                .all(&self.readers)
+                .await
+                .map_err(failed)?;
+            for row in rows {
+                jobs.push(Arc::new(convert::job(row)?));
+            }
+        }
+        Ok(jobs)
     }
 
     pub(super) async fn read_attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
@@ -286,27 +302,32 @@ impl SeaRepository {
             .collect()
     }
 
-    pub(super) async fn read_running_on(
-        &self,
-        node: NodeId,
-        started_before: DateTime<Utc>,
-    ) -> Result<Vec<(JobId, u32)>, RepositoryError> {
-        let rows: Vec<(Uuid, i32)> = job::Entity::find()
+    pub(super) async fn read_running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {
+        let rows: Vec<(Uuid, String, i32, Option<i64>, bool)> = job::Entity::find()
             .select_only()
             .column(job::Column::Id)
+            .column(job::Column::Queue)
             .column(job::Column::Attempt)
+            .column(job::Column::StartedAt)
+            .column(job::Column::CancelRequested)
             // As a literal, so that the partial index on running jobs is seen to hold them.
             .filter(Expr::cust("status = 1"))
             .filter(job::Column::Node.eq(node.as_uuid()))
-            .filter(job::Column::StartedAt.lt(micros(started_before)))
             .into_tuple()
             .all(&self.readers)
             .await
             .map_err(failed)?;
-        Ok(rows
-            .into_iter()
-            .map(|(id, attempt)| (JobId::from_uuid(id), count(attempt)))
-            .collect())
+        rows.into_iter()
+            .map(|(id, queue, attempt, started_at, cancel_requested)| {
+                Ok(RunningJob {
+                    id: JobId::from_uuid(id),
+                    queue: QueueName::from_stored(queue),
+                    attempt: count(attempt),
+                    started_at: time(started_at.unwrap_or_default())?,
+                    cancel_requested,
+                })
+            })
+            .collect()
     }
 
     pub(super) async fn ping_writer(&self) -> Result<(), RepositoryError> {

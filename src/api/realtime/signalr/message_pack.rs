@@ -143,8 +143,9 @@ mod tests {
             rmp_serde::from_slice::<Value>(&framed[1..]).expect("MessagePack")
         };
         let completion = |result| Outgoing::Completion { id: "0", result };
+        let five = json!(5);
         assert_eq!(parts(completion(Ok(&Value::Null))), json!([3, {}, "0", 2]));
-        assert_eq!(parts(completion(Ok(&json!(5)))), json!([3, {}, "0", 3, 5]));
+        assert_eq!(parts(completion(Ok(&five))), json!([3, {}, "0", 3, 5]));
         assert_eq!(parts(completion(Err("no"))), json!([3, {}, "0", 1, "no"]));
         let close = Outgoing::Close {
             error: None,
