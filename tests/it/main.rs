@@ -17,3 +17,5 @@ mod house;
 mod nodes;
 mod shutdown;
 mod supervision;
+mod websocket;
+mod websocket_limits;

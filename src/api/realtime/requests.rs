@@ -131,6 +131,12 @@ impl<'de> Deserialize<'de> for Names {
 impl Request {
     /// Reads a message.
     pub(super) fn parse(text: &[u8]) -> Result<Self, Refusal> {
+        // A list would be read as an object's members in their order.
+        if !text.trim_ascii_start().starts_with(b"{") {
+            return Err(Refusal::malformed(
+                "a message is a JSON object, such as {\"action\": \"subscribe\", \"topics\": [\"job-status\"]}",
+            ));
+        }
         let mut json = serde_json::Deserializer::from_slice(text);
         let written: Written = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let place = error.path().to_string();
@@ -338,28 +344,26 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_what_is_allowed() {
-        insta::assert_snapshot!(
-            [
-                "hello",
-                "[]",
-                r#"{"action":"subscribe","topics":["job-status"]} {}"#,
-                r#"{"topics":["job-status"]}"#,
-                r#"{"action":"listen","topics":["job-status"]}"#,
-                r#"{"action":"subscribe"}"#,
-                r#"{"action":"subscribe","topics":[]}"#,
-                r#"{"action":"subscribe","topics":["jobs"]}"#,
-                r#"{"action":"subscribe","topics":7}"#,
-                r#"{"action":"subscribe","topics":["job-status"],"topic":"x"}"#,
-                r#"{"action":"subscribe","topics":["job-status"],"filter":{"queues":"x"}}"#,
-                r#"{"action":"subscribe","topics":["job-status"],"filter":{"queue":"a b"}}"#,
-                r#"{"action":"subscribe","topics":["job-status"],"filter":{"jobId":["7"]}}"#,
-                r#"{"action":"subscribe","topics":["job-status"],"filter":{"jobId":[]}}"#,
-                r#"{"action":"subscribe","topics":["queue-metrics"],"filter":{"type":"X"}}"#,
-                r#"{"action":"subscribe","topics":["system-health"],"filter":{"queue":"x"}}"#,
-            ]
-            .map(|text| format!("{text}\n    {}", refusal(text)))
-            .join("\n")
-        );
+        let wrong = [
+            "hello",
+            r#"["subscribe",["job-status"],null]"#,
+            r#"{"action":"subscribe","topics":["job-status"]} {}"#,
+            r#"{"topics":["job-status"]}"#,
+            r#"{"action":"listen","topics":["job-status"]}"#,
+            r#"{"action":"subscribe"}"#,
+            r#"{"action":"subscribe","topics":[]}"#,
+            r#"{"action":"subscribe","topics":["jobs"]}"#,
+            r#"{"action":"subscribe","topics":7}"#,
+            r#"{"action":"subscribe","topics":["job-status"],"topic":"x"}"#,
+            r#"{"action":"subscribe","topics":["job-status"],"filter":{"queues":"x"}}"#,
+            r#"{"action":"subscribe","topics":["job-status"],"filter":{"queue":"a b"}}"#,
+            r#"{"action":"subscribe","topics":["job-status"],"filter":{"jobId":["7"]}}"#,
+            r#"{"action":"subscribe","topics":["job-status"],"filter":{"jobId":[]}}"#,
+            r#"{"action":"subscribe","topics":["queue-metrics"],"filter":{"type":"X"}}"#,
+            r#"{"action":"subscribe","topics":["system-health"],"filter":{"queue":"x"}}"#,
+        ];
+        let refused = wrong.map(|text| format!("{text}\n    {}", refusal(text)));
+        insta::assert_snapshot!(refused.join("\n"));
     }
 
     #[test]

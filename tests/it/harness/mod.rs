@@ -3,6 +3,7 @@
 pub mod client;
 pub mod receiver;
 pub mod server;
+pub mod socket;
 
 use std::time::{Duration, Instant};
 

@@ -77,6 +77,11 @@ impl Site {
         self.folder.path()
     }
 
+    /// Where its jobs are.
+    pub fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
     /// A command of the binary, in this folder.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tickerq"));

@@ -45,6 +45,10 @@ struct Written {
 /// Reads a record.
 pub(super) fn read(record: &[u8]) -> Result<Incoming, Unreadable> {
     let malformed = |what: String| Unreadable::Malformed(what);
+    // A list would be read as an object's members in their order.
+    if !record.trim_ascii_start().starts_with(b"{") {
+        return Err(malformed("A message is not a JSON object.".to_owned()));
+    }
     let written: Written =
         serde_json::from_slice(record).map_err(|error| malformed(format!("A message is not valid: {error}")))?;
     let Written {
@@ -176,6 +180,7 @@ mod tests {
             r#"{"type":1,"target":"x","arguments":[],"invocationId":7}"#,
             r#"{"type":4,"target":"x"}"#,
             r#"{"target":"x"}"#,
+            r#"[1,"0","x",[],null]"#,
             "x",
             "",
         ] {
