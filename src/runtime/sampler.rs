@@ -148,7 +148,12 @@ impl Sampler {
     /// Reads the queues now, and from now on once an interval.
     fn begin_with_queues(&mut self, ctx: &mut Context<Self>) {
         ctx.cancel_future(self.queues_tick);
-        self.queues_tick = ctx.run_interval(self.parts.options.queues_every, Self::read_queues);
+        self.tick_queues(ctx);
+    }
+
+    /// Counted from this reading: an actor that was held up does not catch up on what it has left out.
+    fn tick_queues(&mut self, ctx: &mut Context<Self>) {
+        self.queues_tick = ctx.run_later(self.parts.options.queues_every, Self::tick_queues);
         self.read_queues(ctx);
     }
 
@@ -375,7 +380,7 @@ impl Actor for Sampler {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.queues_tick = ctx.run_interval(self.parts.options.queues_every, Self::read_queues);
+        self.tick_queues(ctx);
         ctx.run_interval(self.parts.options.system_every, Self::look);
     }
 }
