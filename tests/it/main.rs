@@ -10,12 +10,15 @@
     reason = "tests fail by panicking, use the machine's clock and environment, and nobody imports them"
 )]
 
+mod clients;
 mod crash;
 mod harness;
 
 mod house;
 mod nodes;
 mod shutdown;
+mod signalr;
+mod signalr_rules;
 mod supervision;
 mod websocket;
 mod websocket_limits;
