@@ -523,3 +523,6 @@ fn is_worth_keeping(state: &Event) -> bool {
         Event::Job { .. } | Event::Queue { .. } | Event::QueueMetrics { .. } | Event::SystemMetrics(_) => true,
     }
 }
+
+#[cfg(test)]
+mod tests;

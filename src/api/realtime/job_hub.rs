@@ -135,7 +135,7 @@ fn group(name: &str) -> Result<EventClause, HubError> {
 }
 
 /// An event as a call of a client's method, in JSON.
-struct JsonCall;
+pub(super) struct JsonCall;
 
 impl Form for JsonCall {
     fn write(event: &Event) -> Bytes {
@@ -144,7 +144,7 @@ impl Form for JsonCall {
 }
 
 /// The same in MessagePack.
-struct MessagePackCall;
+pub(super) struct MessagePackCall;
 
 impl Form for MessagePackCall {
     fn write(event: &Event) -> Bytes {

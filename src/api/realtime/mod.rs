@@ -5,6 +5,8 @@
 mod admission;
 mod connections;
 mod event_view;
+#[cfg(test)]
+mod every_wire;
 mod fragments;
 mod job_hub;
 mod requests;

@@ -91,7 +91,7 @@ impl<D: Serialize> Envelope<D> {
 }
 
 /// An event as a message.
-struct EventMessage;
+pub(super) struct EventMessage;
 
 impl Form for EventMessage {
     fn write(event: &Event) -> Bytes {
