@@ -10,6 +10,7 @@ pub mod health;
 pub mod id;
 pub mod job;
 pub mod json;
+pub mod leadership;
 pub mod metrics;
 pub mod name;
 pub mod new_job;

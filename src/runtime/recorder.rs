@@ -511,6 +511,7 @@ fn rows_of(change: &Change) -> usize {
         | Change::SetQueue { .. }
         | Change::PruneBookkeeping { .. }
         | Change::Heartbeat { .. }
+        | Change::Lead { .. }
         | Change::Leave { .. } => 1,
     }
 }
@@ -528,6 +529,7 @@ fn job_ids(change: &Change) -> Vec<JobId> {
         | Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
         | Change::Heartbeat { .. }
+        | Change::Lead { .. }
         | Change::Leave { .. } => Vec::new(),
     }
 }

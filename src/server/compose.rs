@@ -1,6 +1,6 @@
 //! From configuration to options: each part of the server gets what concerns it, and knows no configuration.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::ServerOptions;
@@ -11,6 +11,7 @@ use crate::config::api::UnknownJobTypes as ConfiguredUnknownJobTypes;
 use crate::config::database::{DatabaseConfig, Durability as ConfiguredDurability};
 use crate::config::handler::{CommandHandlerSettings, HandlerSettings, HttpHandlerSettings};
 use crate::config::realtime::RealtimeConfig;
+use crate::domain::name::QueueName;
 use crate::handlers::HandlerRegistry;
 use crate::handlers::command::{CommandHandler, CommandOptions};
 use crate::handlers::http::{HttpClient, HttpClientError, HttpHandler, HttpHandlerOptions, InvalidHttpHandler};
@@ -75,6 +76,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         },
         parameters_bytes_max: config.jobs.parameters_bytes_max,
         batch_jobs_max: config.jobs.batch_jobs_max,
+        queues: queue_names(config),
         pending_max: queues
             .iter()
             .filter_map(|queue| queue.pending_max.map(|max| (queue.name.clone(), max)))
@@ -157,6 +159,13 @@ fn realtime(config: &RealtimeConfig) -> RealtimeOptions {
         client_timeout: client_timeout.to_std(),
         handshake_timeout: handshake_timeout.to_std(),
     }
+}
+
+/// The queues that the configuration names, for themselves or for a type's jobs.
+fn queue_names(config: &Config) -> HashSet<QueueName> {
+    let configured = config.queues.configured.iter().map(|queue| &queue.name);
+    let of_types = config.job_types.iter().map(|settings| &settings.defaults.queue);
+    configured.chain(of_types).cloned().collect()
 }
 
 /// What jobs of a type get by default: as configured, or the general defaults where only a handler is registered.

@@ -26,6 +26,7 @@ use crate::runtime::{Runtime, RuntimeHandle, RuntimeOptions, StartError};
 use crate::service::events::Events;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
+use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::rules::Rules;
 use crate::service::shutdown::Shutdown;
@@ -111,6 +112,7 @@ impl Server {
         let handle = runtime.handle().clone();
         let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), Arc::new(rules));
         let queues = Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default);
+        let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
         let health = Health::new(repository, handle.clone());
         let shutdown = Shutdown::default();
         let realtime = Realtime::new(Events::new(handle, events_behind_max), shutdown.clone(), realtime);
@@ -118,6 +120,7 @@ impl Server {
         let api = RestApi {
             jobs: jobs.clone(),
             queues,
+            nodes,
             health: health.clone(),
             options: rest,
         };

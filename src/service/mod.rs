@@ -3,11 +3,13 @@
 //! Whoever calls has parsed what it was given. Here is decided what is allowed and what it does; reads go to storage,
 //! every write is a message to the Recorder.
 
+mod admission;
 pub mod error;
 pub mod events;
 pub mod health;
 pub mod jobs;
 pub mod metrics;
+pub mod nodes;
 pub mod queues;
 pub mod rules;
 pub mod shutdown;

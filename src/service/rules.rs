@@ -1,6 +1,6 @@
 //! What this server accepts of a new job, beyond what every job must keep to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::error::ServiceError;
 use crate::domain::json::{self, Json};
@@ -17,7 +17,7 @@ pub const MAX_RETRIES_MAX: u32 = 1_000;
 pub const RETRY_INTERVALS_MAX: usize = 100;
 /// The longest delay, timeout and wait: ten years.
 pub const TIME_SPAN_MAX: TimeSpan = TimeSpan::from_secs(3_653 * 86_400);
-/// How many queues may come into being.
+/// How many queues may come into being beside those of the configuration.
 pub const QUEUES_MAX: usize = 1_000;
 
 /// What becomes of a job whose type nobody has configured.
@@ -43,7 +43,10 @@ pub struct Rules {
     pub parameters_bytes_max: usize,
     /// How many jobs one batch may have.
     pub batch_jobs_max: usize,
-    /// How many pending jobs a queue may have, where that is limited.
+    /// The queues of the configuration, which may always be named.
+    pub queues: HashSet<QueueName>,
+    /// How many pending jobs a queue may have, where that is limited. Jobs that come back for a retry, or that somebody
+    /// moves or queues again, are not counted against it.
     pub pending_max: HashMap<QueueName, u64>,
 }
 

@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::attempt::Attempt;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
+use crate::domain::leadership::FencingToken;
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
@@ -113,6 +114,14 @@ pub enum Change {
         /// How long the node's jobs are its own without another heartbeat.
         lease: TimeSpan,
     },
+    /// Asks that a node may lead, or go on leading, by the rules of [`crate::domain::leadership`] and the storage's own
+    /// clock. → [`Applied::Led`].
+    Lead {
+        /// Which node.
+        node: NodeId,
+        /// How long without asking again.
+        lease: TimeSpan,
+    },
     /// Says that a node has gone for good and holds nothing any more. → [`Applied::Alive`].
     Leave {
         /// Which node.
@@ -192,6 +201,8 @@ pub enum Applied {
     },
     /// The node is noted.
     Alive,
+    /// The token under which the node leads; `None` while another one does.
+    Led(Option<FencingToken>),
 }
 
 /// Why one change was not applied, while the others of its commit were.

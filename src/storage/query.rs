@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::id::JobId;
+use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::{JobName, JobType, QueueName};
 use crate::domain::priority::Priority;
@@ -39,6 +39,27 @@ pub struct Page {
     pub offset: u64,
     /// Only jobs older than this one: where the page before has ended.
     pub after: Option<JobId>,
+}
+
+/// A node as storage knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredNode {
+    /// Which run of a server.
+    pub id: NodeId,
+    /// What people call it.
+    pub name: String,
+    /// When it started, by its own clock.
+    pub started_at: DateTime<Utc>,
+    /// When it was last heard of, by storage's clock.
+    pub heartbeat_at: DateTime<Utc>,
+    /// Until when its jobs are its own, by storage's clock.
+    pub lease_until: DateTime<Utc>,
+    /// Whether its lease lasts.
+    pub is_live: bool,
+    /// Whether it leads.
+    pub is_leader: bool,
+    /// How many jobs it runs.
+    pub running_jobs: u64,
 }
 
 /// A job that runs, in short.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
-use super::query::{JobFilter, JobSummary, Page, RunningJob};
+use super::query::{JobFilter, JobSummary, Page, RunningJob, StoredNode};
 use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
 use crate::domain::id::{JobId, NodeId};
@@ -74,6 +74,9 @@ pub trait JobRepository: Send + Sync + 'static {
 
     /// The jobs that a node runs.
     async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError>;
+
+    /// The nodes that live, and those that died lately, by the time of their start.
+    async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError>;
 
     /// Whether storage can be reached.
     async fn ping(&self) -> Result<(), RepositoryError>;

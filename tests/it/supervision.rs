@@ -25,7 +25,7 @@ use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
 use tickerq::storage::change::{Applied, Change, ChangeError};
-use tickerq::storage::query::{JobFilter, JobSummary, Page, RunningJob};
+use tickerq::storage::query::{JobFilter, JobSummary, Page, RunningJob, StoredNode};
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
@@ -100,6 +100,10 @@ impl JobRepository for Fused {
         self.inner.running_on(node).await
     }
 
+    async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
+        self.inner.nodes().await
+    }
+
     async fn ping(&self) -> Result<(), RepositoryError> {
         self.inner.ping().await
     }
@@ -144,6 +148,7 @@ fn rules() -> Rules {
         unknown_job_types: UnknownJobTypes::Accept,
         parameters_bytes_max: 1 << 20,
         batch_jobs_max: 1_000,
+        queues: Default::default(),
         pending_max: Default::default(),
     }
 }

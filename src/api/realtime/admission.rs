@@ -65,10 +65,13 @@ impl Caller {
     }
 }
 
+/// Knows callers by their tokens.
+type Check = dyn Fn(Option<&Token>) -> Result<Caller, Problem> + Send + Sync;
+
 /// Decides who may connect.
 #[derive(Clone)]
 pub(super) struct Admission {
-    check: Arc<dyn Fn(Option<&Token>) -> Result<Caller, Problem> + Send + Sync>,
+    check: Arc<Check>,
 }
 
 impl Admission {

@@ -256,11 +256,8 @@ impl ActorFuture<Session> for Tell {
         ctx: &mut Context,
         cx: &mut task::Context<'_>,
     ) -> Poll<()> {
-        loop {
-            match pin!(&mut session.stream).poll_next(cx) {
-                Poll::Ready(Some(heard)) => session.tell(heard, ctx),
-                Poll::Ready(None) | Poll::Pending => break,
-            }
+        while let Poll::Ready(Some(heard)) = pin!(&mut session.stream).poll_next(cx) {
+            session.tell(heard, ctx);
         }
         if self.stopping.as_mut().poll(cx).is_ready() {
             end(CloseCode::Away, "the server is stopping", ctx);

@@ -11,6 +11,7 @@ mod etag;
 mod health;
 mod idempotency;
 mod jobs;
+mod nodes;
 pub mod openapi;
 mod pagination;
 mod parameters;
@@ -26,6 +27,7 @@ use actix_web::web::ServiceConfig;
 use self::call::{route, unknown_route};
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
+use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 
 /// Where the routes are and what they take.
@@ -71,6 +73,8 @@ pub struct RestApi {
     pub jobs: Jobs,
     /// Use cases of queues.
     pub queues: Queues,
+    /// Use cases of nodes.
+    pub nodes: Nodes,
     /// Whether the server can do its work.
     pub health: Health,
     /// Where the routes are and what they take.
@@ -85,6 +89,7 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
         for prefix in &prefixes {
             jobs::configure(config, &api, prefix);
             queues::configure(config, &api, prefix);
+            nodes::configure(config, &api, prefix);
         }
         openapi::configure(config, &api);
     }

@@ -76,7 +76,9 @@ fn word(heard: Heard) -> String {
                 format!("{} has {}", metrics.queue.name, metrics.queue.counts.pending)
             }
             Event::SystemAlert { change, .. } => change.after.state.as_str().to_owned(),
-            event => event.at().timestamp().to_string(),
+            event @ (Event::Job { .. } | Event::Queue { .. } | Event::SystemMetrics(_)) => {
+                event.at().timestamp().to_string()
+            }
         },
     }
 }

@@ -95,6 +95,7 @@ impl Commit<'_> {
                     started_at,
                     lease,
                 } => self.heartbeat(*node, name, *started_at, *lease).await?,
+                Change::Lead { node, lease } => self.lead(*node, *lease).await?,
                 Change::Leave { node } => self.leave(*node).await?,
                 // Applied before, or below.
                 Change::Insert { .. }
@@ -138,6 +139,7 @@ impl Commit<'_> {
                 | Change::Delete { .. }
                 | Change::SetQueue { .. }
                 | Change::Heartbeat { .. }
+                | Change::Lead { .. }
                 | Change::Leave { .. } => continue,
             };
             *result = Some(applied);

@@ -102,6 +102,7 @@ fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_
         | Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
         | Change::Heartbeat { .. }
+        | Change::Lead { .. }
         | Change::Leave { .. } => Box::new(std::iter::empty()),
     }
 }

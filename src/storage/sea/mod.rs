@@ -27,7 +27,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
-use super::query::{JobFilter, JobSummary, Page, RunningJob};
+use super::query::{JobFilter, JobSummary, Page, RunningJob, StoredNode};
 use super::repository::{JobRepository, RepositoryError};
 use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
@@ -76,6 +76,10 @@ impl JobRepository for SeaRepository {
 
     async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {
         self.read_running_on(node).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
+        self.read_nodes().await
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {
