@@ -8,88 +8,32 @@
 //! gets the newest when it has room. The bus keeps the newest of each, for listeners that come later; when those are told
 //! is up to the Sampler, which hears of them by [`Wanted`].
 
-use std::any::TypeId;
+mod listener;
+mod published;
+
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix::prelude::SendError;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Supervised};
-use bytes::Bytes;
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::mpsc;
 
+use self::listener::{Gone, Listener, StateKey};
 use super::mailbox::deliver;
 use super::sampler::{Sampler, Wanted};
 use crate::domain::event::{Event, Topic};
 use crate::domain::event_filter::EventFilter;
-use crate::domain::health::HealthState;
-use crate::domain::name::QueueName;
+
+pub use self::listener::Heard;
+pub use self::published::{Form, Published};
 
 /// How many messages the mailbox holds: each is the events of one commit.
 pub const MAILBOX_CAPACITY: usize = 1_024;
 
 /// How soon the bus looks again whether a listener that was behind has room.
 const SECOND_TRY: Duration = Duration::from_millis(100);
-
-/// A way of writing an event, such as a WebSocket message. See [`Published::form`].
-pub trait Form: 'static {
-    /// The event, written.
-    fn write(event: &Event) -> Bytes;
-}
-
-/// An event that is shared by all who are told of it.
-pub struct Published {
-    event: Event,
-    forms: RwLock<Vec<(TypeId, Bytes)>>,
-}
-
-impl Published {
-    /// An event that is told now.
-    pub fn new(event: Event) -> Self {
-        Self {
-            event,
-            forms: RwLock::default(),
-        }
-    }
-
-    /// What has happened.
-    pub fn event(&self) -> &Event {
-        &self.event
-    }
-
-    /// The event in this form: written once, however many are told.
-    pub fn form<F: Form>(&self) -> Bytes {
-        let kind = TypeId::of::<F>();
-        let find = |forms: &[(TypeId, Bytes)]| {
-            let found = forms.iter().find(|(of, _)| *of == kind);
-            found.map(|(_, written)| written.clone())
-        };
-        // The list stays whole when somebody panics while writing.
-        if let Some(written) = find(&self.forms.read().unwrap_or_else(PoisonError::into_inner)) {
-            return written;
-        }
-        let mut forms = self.forms.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(written) = find(&forms) {
-            return written;
-        }
-        let written = F::write(&self.event);
-        forms.push((kind, written.clone()));
-        written
-    }
-}
-
-/// What a listener receives.
-#[derive(Clone)]
-pub enum Heard {
-    /// What has happened.
-    Event(Arc<Published>),
-    /// The listener was too slow: it has missed this many events.
-    Lagged {
-        /// How many.
-        missed: usize,
-    },
-}
 
 /// How many listen to each topic, for those who would otherwise make events for nobody.
 #[derive(Clone, Debug, Default)]
@@ -242,91 +186,6 @@ struct Leave {
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Flush;
-
-/// What a state is the state of.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum StateKey {
-    Queue(QueueName),
-    System,
-    Health,
-}
-
-impl StateKey {
-    fn of(event: &Event) -> Option<Self> {
-        match event {
-            Event::Job { .. } | Event::Queue { .. } => None,
-            Event::QueueMetrics { metrics, .. } => Some(Self::Queue(metrics.queue.name.clone())),
-            Event::SystemMetrics(_) => Some(Self::System),
-            Event::SystemAlert { .. } => Some(Self::Health),
-        }
-    }
-}
-
-/// The receiver has gone.
-struct Gone;
-
-struct Listener {
-    sender: mpsc::Sender<Heard>,
-    filter: EventFilter,
-    /// Topics to which it has come lately, and what it wanted before.
-    fresh: BTreeMap<Topic, EventFilter>,
-    /// What it has missed since it was last told so.
-    missed: usize,
-    /// The newest states that it had no room for.
-    held: BTreeMap<StateKey, Arc<Published>>,
-}
-
-impl Listener {
-    fn tell(&mut self, published: &Arc<Published>) -> Result<(), Gone> {
-        self.catch_up()?;
-        if self.is_behind() {
-            self.pass_over(published);
-            return Ok(());
-        }
-        match self.sender.try_send(Heard::Event(Arc::clone(published))) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(_)) => {
-                self.pass_over(published);
-                Ok(())
-            }
-            Err(TrySendError::Closed(_)) => Err(Gone),
-        }
-    }
-
-    fn pass_over(&mut self, published: &Arc<Published>) {
-        match StateKey::of(published.event()) {
-            Some(key) => {
-                self.held.insert(key, Arc::clone(published));
-            }
-            None => self.missed += 1,
-        }
-    }
-
-    fn is_behind(&self) -> bool {
-        self.missed > 0 || !self.held.is_empty()
-    }
-
-    /// Tells what it has missed, if it has room.
-    fn catch_up(&mut self) -> Result<(), Gone> {
-        if self.missed > 0 {
-            match self.sender.try_send(Heard::Lagged { missed: self.missed }) {
-                Ok(()) => self.missed = 0,
-                Err(TrySendError::Full(_)) => return Ok(()),
-                Err(TrySendError::Closed(_)) => return Err(Gone),
-            }
-        }
-        while let Some(held) = self.held.first_entry() {
-            match self.sender.try_send(Heard::Event(Arc::clone(held.get()))) {
-                Ok(()) => {
-                    held.remove();
-                }
-                Err(TrySendError::Full(_)) => return Ok(()),
-                Err(TrySendError::Closed(_)) => return Err(Gone),
-            }
-        }
-        Ok(())
-    }
-}
 
 /// The actor. See the module.
 pub struct EventBus {
@@ -482,7 +341,7 @@ impl Handler<PublishState> for EventBus {
         for event in changed {
             let published = Arc::new(Published::new(event));
             if let Some(key) = StateKey::of(published.event()) {
-                if is_worth_keeping(published.event()) {
+                if StateKey::is_worth_keeping(published.event()) {
                     self.states.insert(key, Arc::clone(&published));
                 } else {
                     self.states.remove(&key);
@@ -512,15 +371,6 @@ impl Handler<PublishState> for EventBus {
             }
             Ok(())
         });
-    }
-}
-
-/// Whether somebody who comes later must be told. That all is well again is no news to somebody who never heard that it
-/// was not.
-fn is_worth_keeping(state: &Event) -> bool {
-    match state {
-        Event::SystemAlert { change, .. } => change.after.state != HealthState::Healthy,
-        Event::Job { .. } | Event::Queue { .. } | Event::QueueMetrics { .. } | Event::SystemMetrics(_) => true,
     }
 }
 

@@ -55,7 +55,7 @@ use self::queue::Activity;
 use self::queues::{DrainAll, InterruptEverything, IsQuiet, Queues, QueuesParts, ReportAll};
 use self::recorder::{Origin, Others, RecordError, Recorder, RecorderHandle, RecorderParts};
 use self::rescuer::{RescueError, Rescuer, RescuerParts};
-use self::sampler::{Sampler, SamplerOptions, SamplerParts};
+use self::sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
 use self::scheduler::{Scheduler, SchedulerParts};
 use self::supervise::{Restarts, Seat};
 use self::type_limits::TypeLimits;
@@ -342,6 +342,13 @@ impl Runtime {
             .await
         {
             warn!("the node's lease could not be given back and runs out by itself: {failure}");
+        }
+        // A reading that is cut off in the middle would take its connection down with it.
+        if tokio::time::timeout(LAST_WORDS, handle.sampler.send(Rest))
+            .await
+            .is_err()
+        {
+            warn!("storage does not answer: the last reading of its numbers is given up");
         }
         handle.event_bus.flush().await;
         for arbiter in &self.arbiters {

@@ -7,6 +7,8 @@
 //! A listener that comes to a topic is told how things are: numbers of queues at the next reading, so that nobody is told
 //! of a queue twice within one interval, everything else at once.
 
+mod numbers;
+
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
+use self::numbers::{STORAGE_PATIENCE, answer_in_time, sum, total, with_workers};
 use super::clock::Clock;
 use super::event_bus::{EventBusHandle, PublishState};
 use super::mailbox::deliver;
@@ -30,14 +33,12 @@ use crate::domain::event::{Event, Topic};
 use crate::domain::health::{Health, HealthChange, HealthReason, HealthState, Observations};
 use crate::domain::metrics::{QueueMetrics, SystemMetrics};
 use crate::domain::name::QueueName;
-use crate::domain::queue::{QueueSettings, StatusCounts, StoredQueue, Throughput};
+use crate::domain::queue::{QueueSettings, StatusCounts, StoredQueue};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// How many messages the mailbox holds.
 pub const MAILBOX_CAPACITY: usize = 4_096;
 
-/// How long storage may take to answer before it counts as unreachable.
-const STORAGE_PATIENCE: Duration = Duration::from_secs(5);
 /// How old numbers may be that somebody asks for.
 const FRESH: Duration = Duration::from_secs(1);
 /// How long the restart of a part of the server is a reason for a look at its log.
@@ -100,6 +101,11 @@ pub struct ReadSystem;
 #[rtype(result = "Health")]
 pub struct ReadHealth;
 
+/// Begin no further reading: storage is about to be closed. Answered when none is on its way any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Rest;
+
 type SystemAnswer = Result<Arc<SystemMetrics>, RepositoryError>;
 
 /// What one look has found.
@@ -123,6 +129,9 @@ pub struct Sampler {
     is_looking: bool,
     waiting: Vec<oneshot::Sender<SystemAnswer>>,
     queues_tick: SpawnHandle,
+    is_resting: bool,
+    /// Who waits until no reading is on its way.
+    rests: Vec<oneshot::Sender<()>>,
 }
 
 impl Sampler {
@@ -141,6 +150,8 @@ impl Sampler {
             is_looking: false,
             waiting: Vec::new(),
             queues_tick: SpawnHandle::default(),
+            is_resting: false,
+            rests: Vec::new(),
             parts,
         }
     }
@@ -164,7 +175,7 @@ impl Sampler {
             return;
         }
         // A storage that takes longer than an interval is not asked twice at a time.
-        if self.is_reading_queues {
+        if self.is_reading_queues || self.is_resting {
             return;
         }
         self.is_reading_queues = true;
@@ -177,13 +188,14 @@ impl Sampler {
                 // The look at the health tells it.
                 Err(failure) => debug!("the queues could not be read: {failure}"),
             }
+            sampler.come_to_rest();
         }));
     }
 
     fn tell_queues(&mut self, stored: Vec<StoredQueue>, at: DateTime<Utc>, ctx: &mut Context<Self>) {
         let is_whole = self.queues_told.is_empty();
         let mut changed = Vec::new();
-        for metrics in self.with_workers(stored) {
+        for metrics in with_workers(&self.parts, stored) {
             let name = metrics.queue.name.clone();
             if self.queues_told.get(&name) != Some(&metrics) {
                 changed.push(Event::QueueMetrics {
@@ -202,32 +214,9 @@ impl Sampler {
         deliver(self.parts.event_bus.address(), state, ctx);
     }
 
-    /// Stored queues, and those that are configured and no job has named yet.
-    fn with_workers(&self, mut stored: Vec<StoredQueue>) -> Vec<QueueMetrics> {
-        for settings in self.parts.queues.iter() {
-            if stored.iter().all(|queue| queue.name != settings.name) {
-                stored.push(StoredQueue {
-                    name: settings.name.clone(),
-                    is_paused: false,
-                    counts: StatusCounts::default(),
-                    throughput: Throughput::default(),
-                });
-            }
-        }
-        let workers = |name: &QueueName| {
-            let settings = self.parts.queues.iter().find(|settings| settings.name == *name);
-            settings.map_or(self.parts.workers_by_default, |settings| settings.workers)
-        };
-        let queues = stored.into_iter().map(|queue| QueueMetrics {
-            workers: workers(&queue.name).get(),
-            queue,
-        });
-        queues.collect()
-    }
-
     /// Looks at the server's health, and reads its numbers.
     fn look(&mut self, ctx: &mut Context<Self>) {
-        if self.is_looking {
+        if self.is_looking || self.is_resting {
             return;
         }
         self.is_looking = true;
@@ -247,7 +236,15 @@ impl Sampler {
         ctx.spawn(look.into_actor(self).map(|seen, sampler, ctx| {
             sampler.is_looking = false;
             sampler.judge(seen, ctx);
+            sampler.come_to_rest();
         }));
+    }
+
+    fn come_to_rest(&mut self) {
+        if !self.is_reading_queues && !self.is_looking {
+            // Dropping its sender is the answer.
+            self.rests.clear();
+        }
     }
 
     fn judge(&mut self, seen: Seen, ctx: &mut Context<Self>) {
@@ -337,45 +334,6 @@ impl Sampler {
     }
 }
 
-/// What storage answers, or that it takes too long.
-async fn answer_in_time<T>(answer: impl Future<Output = Result<T, RepositoryError>>) -> Result<T, RepositoryError> {
-    timeout(STORAGE_PATIENCE, answer).await.unwrap_or_else(|_| {
-        Err(RepositoryError::Unavailable {
-            reason: format!("no answer in {} s", STORAGE_PATIENCE.as_secs()),
-        })
-    })
-}
-
-fn sum(queues: &[StoredQueue]) -> StatusCounts {
-    let mut sum = StatusCounts::default();
-    for queue in queues {
-        let StatusCounts {
-            pending,
-            running,
-            completed,
-            failed,
-            cancelled,
-        } = queue.counts;
-        sum.pending += pending;
-        sum.running += running;
-        sum.completed += completed;
-        sum.failed += failed;
-        sum.cancelled += cancelled;
-    }
-    sum
-}
-
-fn total(counts: &StatusCounts) -> u64 {
-    let StatusCounts {
-        pending,
-        running,
-        completed,
-        failed,
-        cancelled,
-    } = counts;
-    pending + running + completed + failed + cancelled
-}
-
 impl Actor for Sampler {
     type Context = Context<Self>;
 
@@ -391,6 +349,7 @@ impl Supervised for Sampler {
         self.is_reading_queues = false;
         self.is_looking = false;
         self.waiting.clear();
+        self.rests.clear();
     }
 }
 
@@ -429,7 +388,9 @@ impl Handler<ReadSystem> for Sampler {
             return Box::pin(async move { Ok(metrics) });
         }
         let (asked, answer) = oneshot::channel();
-        self.waiting.push(asked);
+        if !self.is_resting {
+            self.waiting.push(asked);
+        }
         self.look(ctx);
         Box::pin(async move {
             answer.await.unwrap_or_else(|_| {
@@ -437,6 +398,23 @@ impl Handler<ReadSystem> for Sampler {
                     reason: "the numbers were being read and that was given up".to_owned(),
                 })
             })
+        })
+    }
+}
+
+impl Handler<Rest> for Sampler {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, Rest: Rest, _: &mut Context<Self>) -> Self::Result {
+        self.is_resting = true;
+        // Whoever asks for numbers now is told that there are none.
+        self.waiting.clear();
+        let (resting, rested) = oneshot::channel();
+        self.rests.push(resting);
+        self.come_to_rest();
+        Box::pin(async move {
+            // The sender is only ever dropped.
+            let _ = rested.await;
         })
     }
 }

@@ -2,14 +2,16 @@
 
 use std::sync::atomic::AtomicU32;
 
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta};
 
 use super::super::sampler;
 use super::super::supervise::{Restarts, Seat};
 use super::*;
 use crate::domain::event::QueueEventKind;
-use crate::domain::health::{Health, HealthChange};
+use crate::domain::health::{Health, HealthChange, HealthState};
 use crate::domain::metrics::QueueMetrics;
+use crate::domain::name::QueueName;
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
 
 /// A bus, and the address of a Sampler that nobody has started: what it is sent stays in its mailbox.
