@@ -29,6 +29,7 @@ pub mod queue;
 pub mod queues;
 mod ready_jobs;
 pub mod recorder;
+pub mod recurring_scheduler;
 pub mod rescuer;
 pub mod sampler;
 pub mod scheduler;
@@ -54,6 +55,7 @@ use self::pruner::{Pruner, PrunerParts, Retention};
 use self::queue::Activity;
 use self::queues::{DrainAll, InterruptEverything, IsQuiet, Queues, QueuesParts, ReportAll};
 use self::recorder::{Origin, Others, RecordError, Recorder, RecorderHandle, RecorderParts};
+use self::recurring_scheduler::{RecurringScheduler, RecurringSchedulerParts};
 use self::rescuer::{RescueError, Rescuer, RescuerParts};
 use self::sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
 use self::scheduler::{Scheduler, SchedulerParts};
@@ -61,6 +63,7 @@ use self::supervise::{Restarts, Seat};
 use self::type_limits::TypeLimits;
 use crate::domain::id::NodeId;
 use crate::domain::name::{JobType, QueueName};
+use crate::domain::new_job::DefaultsByType;
 use crate::domain::queue::QueueSettings;
 use crate::domain::time_span::TimeSpan;
 use crate::handlers::HandlerRegistry;
@@ -100,6 +103,8 @@ pub struct RuntimeOptions {
     pub sampler: SamplerOptions,
     /// Tells the time.
     pub clock: Clock,
+    /// What occurrences of recurring jobs get that their template leaves open.
+    pub defaults: Arc<DefaultsByType>,
 }
 
 /// Why a runtime did not start.
@@ -169,7 +174,9 @@ impl Runtime {
             lease,
             sampler: sampler_options,
             clock,
+            defaults,
         } = options;
+        let ids = Arc::new(IdSource::default());
         let handler_threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(handler_threads.max(1))
             .thread_name("handler")
@@ -186,6 +193,7 @@ impl Runtime {
         let sampler = Seat::<Sampler>::new(sampler::MAILBOX_CAPACITY);
         let scheduler = Seat::<Scheduler>::new(scheduler::MAILBOX_CAPACITY);
         let queues = Seat::<Queues>::new(queues::MAILBOX_CAPACITY);
+        let recurring = Seat::<RecurringScheduler>::new(recurring_scheduler::MAILBOX_CAPACITY);
         let recorder = Seat::<Recorder>::new(recorder::MAILBOX_CAPACITY);
         let recorder_handle = RecorderHandle::new(recorder.address());
 
@@ -206,6 +214,7 @@ impl Runtime {
             clock: clock.clone(),
             queues: queues.address(),
             scheduler: scheduler.address(),
+            recurring: recurring.address(),
             event_bus: event_bus.clone(),
             others: others.clone(),
         };
@@ -275,12 +284,25 @@ impl Runtime {
                 node,
                 queues: queues.clone(),
                 scheduler: scheduler.address(),
+                recurring: recurring.address(),
                 event_bus: event_bus.clone(),
                 foreign_interest: others.interest,
                 clock: clock.clone(),
             };
             notifier.start(&time_arbiter, "Notifier", &restarts, || Notifier::new(notifier_parts));
         }
+        let recurring_parts = RecurringSchedulerParts {
+            repository: Arc::clone(&repository),
+            recorder: recorder_handle.clone(),
+            clock: clock.clone(),
+            ids: Arc::clone(&ids),
+            defaults,
+            node,
+            lease,
+        };
+        recurring.start(&time_arbiter, "RecurringScheduler", &restarts, || {
+            RecurringScheduler::new(recurring_parts)
+        });
         let scheduler_parts = SchedulerParts {
             repository,
             clock: clock.clone(),
@@ -306,7 +328,7 @@ impl Runtime {
             event_bus,
             sampler,
             clock,
-            ids: Arc::new(IdSource::default()),
+            ids,
             node,
             restarts,
         };

@@ -12,6 +12,7 @@ use crate::config::database::{DatabaseConfig, Durability as ConfiguredDurability
 use crate::config::handler::{CommandHandlerSettings, HandlerSettings, HttpHandlerSettings};
 use crate::config::realtime::RealtimeConfig;
 use crate::domain::name::QueueName;
+use crate::domain::new_job::DefaultsByType;
 use crate::handlers::HandlerRegistry;
 use crate::handlers::command::{CommandHandler, CommandOptions};
 use crate::handlers::http::{HttpClient, HttpClientError, HttpHandler, HttpHandlerOptions, InvalidHttpHandler};
@@ -67,9 +68,12 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
     };
     let handlers = handlers(config, handler_limits, registered)?;
     let queues = config.queues.configured.clone();
-    let rules = Rules {
-        defaults: config.jobs.defaults.clone(),
+    let defaults = Arc::new(DefaultsByType {
+        general: config.jobs.defaults.clone(),
         by_type: by_type(config, &handlers),
+    });
+    let rules = Rules {
+        defaults: Arc::clone(&defaults),
         unknown_job_types: match config.api.unknown_job_types {
             ConfiguredUnknownJobTypes::Accept => UnknownJobTypes::Accept,
             ConfiguredUnknownJobTypes::Reject => UnknownJobTypes::Reject,
@@ -105,6 +109,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
             queues_every: config.realtime.queue_metrics_interval.to_std(),
             system_every: config.realtime.system_metrics_interval.to_std(),
         },
+        defaults,
         clock: Clock::system(),
     };
     Ok(ServerOptions {

@@ -8,7 +8,7 @@ mod compose;
 mod socket;
 
 pub use builder::{BuildError, Builder};
-pub(crate) use builder::{open_database, rest_options};
+pub(crate) use builder::{check_handlers, open_database, rest_options};
 pub use compose::HandlerError;
 
 use std::net::{SocketAddr, TcpListener};
@@ -28,6 +28,7 @@ use crate::service::health::Health;
 use crate::service::jobs::Jobs;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
+use crate::service::recurring::Recurring;
 use crate::service::rules::Rules;
 use crate::service::shutdown::Shutdown;
 use crate::storage::repository::JobRepository;
@@ -110,7 +111,9 @@ impl Server {
         let workers_by_default = runtime.workers_by_default;
         let runtime = Runtime::start(Arc::clone(&repository), runtime).await?;
         let handle = runtime.handle().clone();
-        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), Arc::new(rules));
+        let rules = Arc::new(rules);
+        let recurring = Recurring::new(Arc::clone(&repository), handle.clone(), Arc::clone(&rules));
+        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), rules);
         let queues = Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default);
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
         let health = Health::new(repository, handle.clone());
@@ -120,6 +123,7 @@ impl Server {
         let api = RestApi {
             jobs: jobs.clone(),
             queues,
+            recurring,
             nodes,
             health: health.clone(),
             options: rest,

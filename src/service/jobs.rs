@@ -6,12 +6,14 @@ use sha2::{Digest, Sha256};
 
 use super::admission::Admission;
 use super::error::ServiceError;
+use super::recurring::Recurring;
 use super::rules::Rules;
 use crate::domain::attempt::Attempt;
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::new_job::{Due, NewJob};
 use crate::domain::priority::Priority;
+use crate::domain::recurring::RecurringId;
 use crate::domain::transition::{Cancelled, JobPatch, Refused};
 use crate::runtime::RuntimeHandle;
 use crate::runtime::recorder::Origin;
@@ -85,17 +87,20 @@ pub struct Jobs {
     runtime: RuntimeHandle,
     rules: Arc<Rules>,
     admission: Admission,
+    recurring: Recurring,
 }
 
 impl Jobs {
     /// Use cases over this storage and this runtime.
     pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle, rules: Arc<Rules>) -> Self {
         let admission = Admission::new(Arc::clone(&repository), runtime.clock.clone(), Arc::clone(&rules));
+        let recurring = Recurring::new(Arc::clone(&repository), runtime.clone(), Arc::clone(&rules));
         Self {
             repository,
             runtime,
             rules,
             admission,
+            recurring,
         }
     }
 
@@ -150,7 +155,7 @@ impl Jobs {
         let jobs: Vec<Arc<Job>> = new
             .into_iter()
             .map(|new| {
-                let defaults = self.rules.defaults_of(&new.job_type);
+                let defaults = self.rules.defaults.of(&new.job_type);
                 Arc::new(new.into_job(defaults, now, self.runtime.ids.next()))
             })
             .collect();
@@ -170,7 +175,7 @@ impl Jobs {
             let mut jobs = Vec::with_capacity(ids.len());
             for id in ids {
                 jobs.push(Scheduled {
-                    job: self.read(id).await?,
+                    job: self.read(JobId::from_uuid(id)).await?,
                     is_new: false,
                 });
             }
@@ -268,7 +273,7 @@ impl Jobs {
         .await
     }
 
-    /// Makes a pending job due, or queues a finished one again.
+    /// Makes a pending job due, or queues a finished one again; a recurring job gets one occurrence.
     pub async fn execute(
         &self,
         id: JobId,
@@ -283,8 +288,18 @@ impl Jobs {
                 detail,
             });
         }
-        self.change(id, if_match, |job| job.execute(priority, due, self.runtime.clock.now()))
-            .await
+        let executed = self
+            .change(id, if_match, |job| job.execute(priority, due, self.runtime.clock.now()))
+            .await;
+        let Err(ServiceError::NoSuchJob { .. }) = executed else {
+            return executed;
+        };
+        let recurring_id = RecurringId::from_uuid(id.as_uuid());
+        match self.recurring.trigger(recurring_id, priority, due, if_match).await {
+            // Whoever asked has meant a job.
+            Err(ServiceError::NoSuchRecurringJob { .. }) => Err(ServiceError::NoSuchJob { id }),
+            triggered => triggered,
+        }
     }
 
     /// Changes a pending job.

@@ -11,5 +11,6 @@ pub mod jobs;
 pub mod metrics;
 pub mod nodes;
 pub mod queues;
+pub mod recurring;
 pub mod rules;
 pub mod shutdown;

@@ -8,6 +8,7 @@ use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::{JobName, JobType, QueueName};
 use crate::domain::priority::Priority;
+use crate::domain::recurring::RecurringId;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 
@@ -20,6 +21,8 @@ pub struct JobFilter {
     pub job_types: Vec<JobType>,
     /// This queue.
     pub queue: Option<QueueName>,
+    /// An occurrence of this recurring job.
+    pub recurring_id: Option<RecurringId>,
     /// This priority.
     pub priority: Option<Priority>,
     /// This text is part of the name or of the type, in any case (ASCII).
@@ -39,6 +42,15 @@ pub struct Page {
     pub offset: u64,
     /// Only jobs older than this one: where the page before has ended.
     pub after: Option<JobId>,
+}
+
+/// Which part of the list of recurring jobs is wanted. The newest comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecurringPage {
+    /// How many at the most.
+    pub limit: u32,
+    /// How many to pass over.
+    pub offset: u64,
 }
 
 /// A node as storage knows it.
@@ -108,6 +120,8 @@ pub struct JobSummary {
     pub retry_count: u32,
     /// How many retries it may have.
     pub max_retries: u32,
+    /// The recurring job of which it is an occurrence.
+    pub recurring_id: Option<RecurringId>,
 }
 
 impl JobSummary {
@@ -143,6 +157,7 @@ impl From<&Job> for JobSummary {
             retry_policy: _,
             timeout: _,
             unique_key: _,
+            occurrence,
             cancel_requested: _,
             node: _,
             revision: _,
@@ -162,6 +177,7 @@ impl From<&Job> for JobSummary {
             attempt: *attempt,
             retry_count: *retry_count,
             max_retries: *max_retries,
+            recurring_id: occurrence.map(|occurrence| occurrence.recurring_id),
         }
     }
 }

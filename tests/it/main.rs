@@ -10,6 +10,9 @@
     reason = "tests fail by panicking, use the machine's clock and environment, and nobody imports them"
 )]
 
+mod cli_config;
+mod cli_jobs;
+mod cli_queues;
 mod clients;
 mod crash;
 mod handlers_command;
@@ -17,6 +20,7 @@ mod handlers_http;
 mod harness;
 mod house;
 mod nodes;
+mod recurring;
 mod rest_bodies;
 mod rest_jobs_batch;
 mod rest_jobs_change;

@@ -165,7 +165,7 @@ fn mistakes(document: &Value, schema: &Value, value: &Value, place: &str) -> Vec
         Value::String(one) => vec![one.as_str()],
         Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
         // Nothing is said of it: any JSON.
-        _ => return Vec::new(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return Vec::new(),
     };
     if !allowed.contains(&kind) {
         return vec![format!("{place} is {value}, and not {allowed:?}")];
@@ -176,7 +176,7 @@ fn mistakes(document: &Value, schema: &Value, value: &Value, place: &str) -> Vec
             .flat_map(|item| mistakes(document, &schema["items"], item, place))
             .collect(),
         Value::Object(_) => whole_object(document, schema, value, place),
-        _ => Vec::new(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
     }
 }
 
@@ -264,6 +264,7 @@ async fn what_is_answered_is_what_is_described() {
             json!({ "resetRetryCount": true }),
         ),
         ("get", "/queues".to_owned(), "/queues", Value::Null),
+        ("get", "/nodes".to_owned(), "/nodes", Value::Null),
         ("get", "/queues/default".to_owned(), "/queues/{name}", Value::Null),
         (
             "post",
@@ -294,11 +295,8 @@ async fn what_is_answered_is_what_is_described() {
             schema.is_object(),
             "{method} {path}: {media_type} is not described for {status}"
         );
-        assert_eq!(
-            mistakes(&document, schema, &answer.json(), ""),
-            [String::new(); 0],
-            "{method} {path}"
-        );
+        let found = mistakes(&document, schema, &answer.json(), "");
+        assert!(found.is_empty(), "{method} {path}: {found:?}");
     }
 }
 

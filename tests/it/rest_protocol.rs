@@ -92,6 +92,7 @@ async fn a_path_tells_which_methods_it_has() {
         ("/api/tickerq/queues/default/pause", "POST, OPTIONS"),
         ("/api/tickerq/queues/default/resume", "POST, OPTIONS"),
         ("/api/tickerq/queues/default/clear", "POST, OPTIONS"),
+        ("/api/tickerq/nodes", "GET, HEAD, OPTIONS"),
         ("/api/tickerq/openapi.json", "GET, HEAD, OPTIONS"),
         ("/healthz", "GET, HEAD, OPTIONS"),
         ("/readyz", "GET, HEAD, OPTIONS"),

@@ -63,6 +63,7 @@ pub(super) struct JobStatusView {
     attempt: u32,
     retry_count: u32,
     max_retries: u32,
+    recurring_job_id: Option<String>,
     error: Option<String>,
 }
 
@@ -85,6 +86,7 @@ impl JobStatusView {
             attempt,
             retry_count,
             max_retries,
+            recurring_id,
         } = summary;
         let status = match kind {
             JobEventKind::Deleted => "deleted",
@@ -112,6 +114,7 @@ impl JobStatusView {
             attempt,
             retry_count,
             max_retries,
+            recurring_job_id: recurring_id.map(|id| id.to_string()),
             error: error.map(|error| error.to_string()),
         }
     }

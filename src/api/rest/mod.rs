@@ -17,6 +17,7 @@ mod pagination;
 mod parameters;
 pub(super) mod problem;
 mod queues;
+mod recurring;
 mod values;
 
 use std::rc::Rc;
@@ -29,6 +30,7 @@ use crate::service::health::Health;
 use crate::service::jobs::Jobs;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
+use crate::service::recurring::Recurring;
 
 /// Where the routes are and what they take.
 #[derive(Clone, Debug)]
@@ -73,6 +75,8 @@ pub struct RestApi {
     pub jobs: Jobs,
     /// Use cases of queues.
     pub queues: Queues,
+    /// Use cases of recurring jobs.
+    pub recurring: Recurring,
     /// Use cases of nodes.
     pub nodes: Nodes,
     /// Whether the server can do its work.
@@ -87,6 +91,8 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
     let api = Rc::new(api);
     if api.options.enable {
         for prefix in &prefixes {
+            // Before `/jobs/{id}`, which would take `recurring` for an id.
+            recurring::configure(config, &api, prefix);
             jobs::configure(config, &api, prefix);
             queues::configure(config, &api, prefix);
             nodes::configure(config, &api, prefix);

@@ -19,7 +19,7 @@ use utoipa_swagger_ui::Config;
 use super::call::{Answer, Call, resource, route};
 use super::problem::{Problem, ProblemKind};
 use super::{RestApi, RestOptions};
-use super::{health, jobs, nodes, problem, queues};
+use super::{health, jobs, nodes, problem, queues, recurring};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -33,6 +33,15 @@ use super::{health, jobs, nodes, problem, queues};
         jobs::actions::execute_job,
         jobs::actions::cancel_job,
         jobs::actions::retry_job,
+        recurring::routes::list_recurring_jobs,
+        recurring::routes::create_recurring_job,
+        recurring::routes::get_recurring_job,
+        recurring::routes::replace_recurring_job,
+        recurring::routes::patch_recurring_job,
+        recurring::routes::delete_recurring_job,
+        recurring::routes::enable_recurring_job,
+        recurring::routes::disable_recurring_job,
+        recurring::routes::trigger_recurring_job,
         queues::list_queues,
         queues::get_queue,
         queues::pause_queue,
@@ -91,6 +100,7 @@ pub fn document(options: &RestOptions) -> OpenApi {
     document.servers = Some(vec![Server::new("/")]);
     document.tags = Some(vec![
         tag("jobs", "Creating, listing, reading, changing and steering jobs"),
+        tag("recurring jobs", "Jobs that recur by a cron expression"),
         tag("queues", "Seeing, pausing, resuming and clearing queues"),
         tag("nodes", "Which servers share the storage"),
         tag("health", "For those who watch the server"),

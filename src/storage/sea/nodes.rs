@@ -117,6 +117,19 @@ impl Commit<'_> {
         Ok(Ok(Applied::Alive))
     }
 
+    /// Whether a node leads under this token.
+    pub(super) async fn leads(&self, node: NodeId, token: FencingToken) -> Result<bool, CommitFailure> {
+        // Locked until the commit: on PostgreSQL no other node can become the leader while this one acts.
+        let lock = if self.repository.is_postgres() { "FOR SHARE" } else { "" };
+        let sql = format!(
+            "SELECT 1 FROM leaders WHERE role = '{SCHEDULER}' AND holder = $1 AND token = $2 AND lease_until >= {} {lock}",
+            self.now_sql()
+        );
+        let values = [node.as_uuid().into(), token.number().into()];
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        Ok(self.transaction.query_one_raw(statement).await?.is_some())
+    }
+
     pub(super) async fn lead(
         &mut self,
         node: NodeId,

@@ -3,8 +3,8 @@
 pub mod client;
 pub mod gate;
 pub mod hub;
-pub mod receiver;
 pub mod server;
+pub mod shell;
 pub mod socket;
 
 use std::time::{Duration, Instant};

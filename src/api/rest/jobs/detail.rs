@@ -45,7 +45,7 @@ pub(in super::super) async fn get_job(call: Call) -> Answer {
 }
 
 /// Answers with a job as a change has left it.
-pub(super) async fn show(call: &Call, status: StatusCode, job: &Job) -> Answer {
+pub(in super::super) async fn show(call: &Call, status: StatusCode, job: &Job) -> Answer {
     let attempts = history(call, job).await?;
     let mut response = HttpResponse::build(status);
     response.insert_header((ETAG, etag::of_revision(job.revision)));
