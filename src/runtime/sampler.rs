@@ -119,7 +119,8 @@ pub struct Sampler {
     parts: SamplerParts,
     usage: UsageReader,
     health: Health,
-    health_since: DateTime<Utc>,
+    /// Since when the state is what it is; nothing before the start.
+    health_since: Option<DateTime<Utc>>,
     restarts_seen: u64,
     restarts_lately: Vec<(Instant, u64)>,
     /// The queues as they were last told; nothing while nobody listens.
@@ -137,11 +138,10 @@ pub struct Sampler {
 impl Sampler {
     /// A Sampler that takes the server to be well until it has looked.
     pub fn new(parts: SamplerParts) -> Self {
-        let now = parts.clock.now();
         Self {
             usage: UsageReader::new(),
             health: Health::well(),
-            health_since: now,
+            health_since: None,
             restarts_seen: 0,
             restarts_lately: Vec::new(),
             queues_told: HashMap::new(),
@@ -305,11 +305,11 @@ impl Sampler {
         }
         let change = HealthChange {
             before: self.health.state,
-            before_since: self.health_since,
+            before_since: self.health_since.unwrap_or(at),
             after: health.clone(),
         };
         if health.state != self.health.state {
-            self.health_since = at;
+            self.health_since = Some(at);
         }
         self.health = health;
         let alert = Event::SystemAlert {
@@ -338,6 +338,8 @@ impl Actor for Sampler {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        // Not when it is made: there nobody would restart it.
+        self.health_since.get_or_insert(self.parts.clock.now());
         self.tick_queues(ctx);
         ctx.run_interval(self.parts.options.system_every, Self::look);
     }
