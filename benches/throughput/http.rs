@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tickerq::Server;
 use tickerq::api::auth::AuthOptions;
+use tickerq::api::realtime::RealtimeOptions;
 use tickerq::api::rest::RestOptions;
 use tickerq::server::ServerOptions;
 use tickerq::storage::change::Change;
@@ -52,6 +53,8 @@ pub(crate) async fn measure(database: &Database, durability: Durability, count: 
             public_docs: false,
             requires_authentication: false,
         },
+        realtime: RealtimeOptions::default(),
+        events_behind_max: 1_024,
         rules: rules(),
         runtime: options(Arc::new(Noop)),
     };

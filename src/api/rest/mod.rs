@@ -7,7 +7,7 @@
 
 mod audit;
 mod body;
-mod call;
+pub(super) mod call;
 mod etag;
 mod health;
 mod idempotency;
@@ -16,7 +16,7 @@ mod nodes;
 pub mod openapi;
 mod pagination;
 mod parameters;
-mod problem;
+pub(super) mod problem;
 mod queues;
 mod recurring;
 mod values;
@@ -68,7 +68,7 @@ impl RestOptions {
     }
 
     /// What the paths of all routes but health begin with; the first is the one that is shown.
-    fn prefixes(&self) -> Vec<String> {
+    pub fn prefixes(&self) -> Vec<String> {
         let base = self.base();
         match self.version.trim_matches('/') {
             "" => vec![base],
