@@ -4,6 +4,7 @@
 //! knows JSON shapes, SQL or actors; the modules at the borders convert.
 
 pub mod attempt;
+pub mod cron;
 pub mod event;
 pub mod id;
 pub mod job;
@@ -15,7 +16,9 @@ pub mod priority;
 pub mod queue;
 pub mod rate_limit;
 pub mod retry;
+pub mod spelling;
 pub mod status;
 pub mod time_span;
+pub mod time_zone;
 pub mod timestamp;
 pub mod transition;
