@@ -5,6 +5,7 @@
 mod client;
 mod completions;
 mod config;
+mod cron;
 mod error;
 mod job;
 mod migrate;
@@ -15,6 +16,7 @@ mod queue;
 mod serve;
 mod settings;
 mod table;
+mod time;
 mod wire;
 
 use std::process::ExitCode;
@@ -48,6 +50,8 @@ enum Command {
     Job(job::JobArguments),
     /// List, pause, resume and clear queues of a running server.
     Queue(queue::QueueArguments),
+    /// Tell when a cron expression runs, and what it means.
+    Cron(cron::CronArguments),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArguments),
 }
@@ -74,6 +78,7 @@ fn run(Arguments { command }: Arguments, output: &mut Output) -> Result<(), CliE
         Command::Config(command) => config::run(command, output),
         Command::Job(arguments) => job::run(arguments, output),
         Command::Queue(arguments) => queue::run(arguments, output),
+        Command::Cron(arguments) => cron::run(arguments, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
     }
 }

@@ -12,4 +12,5 @@
 
 mod harness;
 
+mod cron;
 mod house;
