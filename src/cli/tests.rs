@@ -1,3 +1,5 @@
+//! What the command line takes and asks of a server.
+
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;

@@ -6,29 +6,64 @@ use chrono::{DateTime, Utc};
 
 use super::job::Job;
 use super::name::QueueName;
+use super::status::JobStatus;
 
 /// What has happened to a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum JobEventKind {
     /// It was accepted and stored.
-    Created,
+    Created = 1,
     /// A worker has taken it.
-    Started,
+    Started = 2,
     /// It succeeded.
-    Completed,
+    Completed = 3,
     /// It failed for good.
-    Failed,
+    Failed = 4,
     /// It is pending again: an attempt failed, was interrupted or lost, or somebody asked for another.
-    Retrying,
+    Retrying = 5,
     /// It was cancelled.
-    Cancelled,
+    Cancelled = 6,
     /// A pending job was changed.
-    Changed,
+    Changed = 7,
     /// It was deleted.
-    Deleted,
+    Deleted = 8,
 }
 
 impl JobEventKind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Created,
+        Self::Started,
+        Self::Completed,
+        Self::Failed,
+        Self::Retrying,
+        Self::Cancelled,
+        Self::Changed,
+        Self::Deleted,
+    ];
+
+    /// The number by which nodes tell each other.
+    pub const fn code(self) -> i16 {
+        self as i16
+    }
+
+    /// The kind with this number.
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
+    /// The status that the job has right after; `None` when it may be any.
+    pub const fn status(self) -> Option<JobStatus> {
+        match self {
+            Self::Created | Self::Retrying | Self::Changed => Some(JobStatus::Pending),
+            Self::Started => Some(JobStatus::Running),
+            Self::Completed => Some(JobStatus::Completed),
+            Self::Failed => Some(JobStatus::Failed),
+            Self::Cancelled => Some(JobStatus::Cancelled),
+            Self::Deleted => None,
+        }
+    }
+
     /// The event's name: `job.completed`.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -18,12 +18,16 @@
 
 pub mod clock;
 pub mod event_bus;
+pub mod lease_gate;
+pub mod lease_keeper;
 mod mailbox;
+pub mod notifier;
 pub mod pruner;
 pub mod queue;
 pub mod queues;
 mod ready_jobs;
 pub mod recorder;
+pub mod recurring_scheduler;
 pub mod rescuer;
 pub mod scheduler;
 pub mod supervise;
@@ -40,16 +44,21 @@ use tracing::{info, warn};
 
 use self::clock::{Clock, IdSource};
 use self::event_bus::{EventBus, EventInterest};
+use self::lease_gate::LeaseGate;
+use self::lease_keeper::{LeaseKeeper, LeaseKeeperParts};
+use self::notifier::{ForeignInterest, Notifier, NotifierParts};
 use self::pruner::{Pruner, PrunerParts, Retention};
 use self::queue::Activity;
 use self::queues::{DrainAll, InterruptEverything, IsQuiet, Queues, QueuesParts, ReportAll};
-use self::recorder::{Origin, Recorder, RecorderHandle, RecorderParts};
+use self::recorder::{Origin, Others, RecordError, Recorder, RecorderHandle, RecorderParts};
+use self::recurring_scheduler::{RecurringScheduler, RecurringSchedulerParts};
 use self::rescuer::{RescueError, Rescuer, RescuerParts};
 use self::scheduler::{Scheduler, SchedulerParts};
 use self::supervise::{Restarts, Seat};
 use self::type_limits::TypeLimits;
 use crate::domain::id::NodeId;
 use crate::domain::name::{JobType, QueueName};
+use crate::domain::new_job::DefaultsByType;
 use crate::domain::queue::QueueSettings;
 use crate::domain::time_span::TimeSpan;
 use crate::handlers::HandlerRegistry;
@@ -87,6 +96,8 @@ pub struct RuntimeOptions {
     pub lease: TimeSpan,
     /// Tells the time.
     pub clock: Clock,
+    /// What occurrences of recurring jobs get that their template leaves open.
+    pub defaults: Arc<DefaultsByType>,
 }
 
 /// Why a runtime did not start.
@@ -95,6 +106,9 @@ pub enum StartError {
     /// Storage could not be read or written.
     #[error(transparent)]
     Storage(#[from] RescueError),
+    /// The node's lease could not be stored.
+    #[error("the node's lease could not be stored: {0}")]
+    Lease(#[from] RecordError),
     /// The threads for handlers could not be made.
     #[error("the threads for handlers could not be started: {0}")]
     Threads(#[from] std::io::Error),
@@ -150,7 +164,9 @@ impl Runtime {
             node_name,
             lease,
             clock,
+            defaults,
         } = options;
+        let ids = Arc::new(IdSource::default());
         let handler_threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(handler_threads.max(1))
             .thread_name("handler")
@@ -166,6 +182,7 @@ impl Runtime {
         let event_bus = Seat::<EventBus>::new(event_bus::MAILBOX_CAPACITY);
         let scheduler = Seat::<Scheduler>::new(scheduler::MAILBOX_CAPACITY);
         let queues = Seat::<Queues>::new(queues::MAILBOX_CAPACITY);
+        let recurring = Seat::<RecurringScheduler>::new(recurring_scheduler::MAILBOX_CAPACITY);
         let recorder = Seat::<Recorder>::new(recorder::MAILBOX_CAPACITY);
         let recorder_handle = RecorderHandle::new(recorder.address());
 
@@ -173,30 +190,48 @@ impl Runtime {
             let interest = interest.clone();
             || EventBus::new(interest)
         });
+        let notifier = repository
+            .is_shared()
+            .then(|| Seat::<Notifier>::new(notifier::MAILBOX_CAPACITY));
+        let others = notifier.as_ref().map(|notifier| Others {
+            notifier: notifier.address(),
+            interest: ForeignInterest::default(),
+            node,
+        });
         let recorder_parts = RecorderParts {
             repository: Arc::clone(&repository),
             clock: clock.clone(),
             queues: queues.address(),
             scheduler: scheduler.address(),
+            recurring: recurring.address(),
             event_bus: event_bus.clone(),
-            interest,
+            interest: interest.clone(),
+            others: others.clone(),
         };
         recorder.start(&recorder_arbiter, "Recorder", &restarts, || {
             Recorder::new(recorder_parts)
         });
 
+        let gate = LeaseGate::new(repository.is_shared());
+        let lease_keeper = LeaseKeeperParts {
+            recorder: recorder_handle.clone(),
+            queues: queues.address(),
+            gate: gate.clone(),
+            node,
+            node_name,
+            started_at,
+            lease,
+        };
         // Before anything is started: what an earlier run of this server has left is due again.
         let rescuer = RescuerParts {
             repository: Arc::clone(&repository),
             recorder: recorder_handle.clone(),
             queues: queues.address(),
             node,
-            node_name,
-            started_at,
             lease,
             clock: clock.clone(),
         };
-        rescuer.renew_lease().await?;
+        lease_keeper.renew().await?;
         let rescued = rescuer.rescue_orphans().await?;
         if rescued > 0 {
             info!("brought back {rescued} jobs that a server has left running");
@@ -217,8 +252,36 @@ impl Runtime {
             arbiter: queues_arbiter.clone(),
             restarts: restarts.clone(),
             own_address: queues.address(),
+            gate,
+            notifier: others.as_ref().map(|others| others.notifier.clone()),
         };
         let queues = queues.start(&queues_arbiter, "Queues", &restarts, || Queues::new(queues_parts));
+        if let (Some(notifier), Some(others)) = (notifier, others) {
+            let notifier_parts = NotifierParts {
+                repository: Arc::clone(&repository),
+                node,
+                queues: queues.clone(),
+                scheduler: scheduler.address(),
+                recurring: recurring.address(),
+                event_bus: event_bus.clone(),
+                interest,
+                foreign_interest: others.interest,
+                clock: clock.clone(),
+            };
+            notifier.start(&time_arbiter, "Notifier", &restarts, || Notifier::new(notifier_parts));
+        }
+        let recurring_parts = RecurringSchedulerParts {
+            repository: Arc::clone(&repository),
+            recorder: recorder_handle.clone(),
+            clock: clock.clone(),
+            ids: Arc::clone(&ids),
+            defaults,
+            node,
+            lease,
+        };
+        recurring.start(&time_arbiter, "RecurringScheduler", &restarts, || {
+            RecurringScheduler::new(recurring_parts)
+        });
         let scheduler_parts = SchedulerParts {
             repository,
             clock: clock.clone(),
@@ -226,6 +289,9 @@ impl Runtime {
         };
         scheduler.start(&time_arbiter, "Scheduler", &restarts, || {
             Scheduler::new(scheduler_parts)
+        });
+        Seat::new(lease_keeper::MAILBOX_CAPACITY).start(&time_arbiter, "LeaseKeeper", &restarts, || {
+            LeaseKeeper::new(lease_keeper)
         });
         Seat::new(rescuer::MAILBOX_CAPACITY).start(&time_arbiter, "Rescuer", &restarts, || Rescuer::new(rescuer));
         let pruner = PrunerParts {
@@ -240,7 +306,7 @@ impl Runtime {
             queues,
             event_bus,
             clock,
-            ids: Arc::new(IdSource::default()),
+            ids,
             node,
             restarts,
         };

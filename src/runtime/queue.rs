@@ -16,6 +16,8 @@ use actix::{
 use tracing::{error, warn};
 
 use super::clock::Clock;
+use super::lease_gate::LeaseGate;
+use super::notifier::{Notifier, Tell};
 use super::queues::{Nudge, Queues};
 use super::ready_jobs::{ReadyJobs, Source};
 use super::recorder::{ChangeResult, Origin, RecordError, RecorderHandle};
@@ -27,6 +29,7 @@ use crate::domain::name::JobType;
 use crate::domain::queue::QueueSettings;
 use crate::domain::rate_limit::TokenBucket;
 use crate::storage::change::{Applied, Change, Claim};
+use crate::storage::signal::Signal;
 
 /// How many messages the mailbox holds, beside one a worker.
 pub const MAILBOX_CAPACITY: usize = 4_096;
@@ -48,6 +51,16 @@ pub struct Due {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Look;
+
+/// Storage may have due jobs that another node has no worker for: look, as soon as a worker here has nothing to do.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Offered;
+
+/// The node has lost its lease: give up what runs, and go on when it has one again.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct GiveUp;
 
 /// A type that was at its limit may have room.
 #[derive(Message)]
@@ -129,6 +142,10 @@ pub struct QueueParts {
     pub node: NodeId,
     /// Tells the time.
     pub clock: Clock,
+    /// Whether this node may start jobs.
+    pub gate: LeaseGate,
+    /// Who tells other nodes, where there are any.
+    pub notifier: Option<Addr<Notifier>>,
 }
 
 /// The actor. See the module.
@@ -142,6 +159,8 @@ pub struct Queue {
     reserved: usize,
     running: HashMap<JobId, (usize, JobType)>,
     ready: ReadyJobs,
+    /// Whether storage may have due jobs that other nodes have left for this one.
+    is_offered: bool,
     groups: Vec<ClaimGroup>,
     /// Where the next round of claims begins, so that no group waits for ever behind another.
     next_group: usize,
@@ -193,6 +212,7 @@ impl Queue {
             reserved: 0,
             running: HashMap::new(),
             ready: ReadyJobs::new((workers * 4).clamp(256, 16_384)),
+            is_offered: false,
             groups,
             next_group: 0,
             claims: 0,
@@ -216,6 +236,10 @@ impl Queue {
         if free == 0 {
             return;
         }
+        if !self.parts.gate.is_open() {
+            self.wait(TROUBLE_WAIT, ctx);
+            return;
+        }
         let allowed = match &mut self.bucket {
             None => free,
             Some(bucket) => {
@@ -228,6 +252,10 @@ impl Queue {
                 free.min(available)
             }
         };
+        if self.is_offered && self.ready.source() == Source::Memory && self.ready.is_empty() {
+            self.is_offered = false;
+            self.look_into_storage();
+        }
         match self.ready.source() {
             Source::Memory => self.start_from_memory(allowed, ctx),
             Source::Storage => self.claim_from_storage(allowed, ctx),
@@ -371,6 +399,20 @@ impl Queue {
         }));
     }
 
+    /// Tells other nodes when more is due here than there are workers for, or what nobody here can run. Should the
+    /// message not get through, they find out by looking.
+    fn offer_to_others(&self, has_foreign_types: bool) {
+        let Some(notifier) = &self.parts.notifier else { return };
+        let is_busy = self.idle.len() <= self.reserved;
+        let has_more = !self.ready.is_empty() || self.ready.source() == Source::Storage;
+        if !self.is_paused && (has_foreign_types || (is_busy && has_more)) {
+            let queue = self.parts.settings.name.clone();
+            drop(notifier.try_send(Tell {
+                signals: vec![Signal::JobsDue { queue }],
+            }));
+        }
+    }
+
     fn forget_early_cancels(&mut self) {
         if self.reserved == 0 {
             self.early_cancels.clear();
@@ -448,6 +490,19 @@ impl Actor for Queue {
 }
 
 impl Queue {
+    fn interrupt_workers(&self, ctx: &mut Context<Self>) {
+        for worker in self.parts.workers.iter() {
+            let worker = worker.clone();
+            // The worker is gone only when the server stops.
+            ctx.spawn(
+                async move {
+                    let _ = worker.send(Interrupt).await;
+                }
+                .into_actor(self),
+            );
+        }
+    }
+
     fn free(&mut self, worker: usize, ctx: &mut Context<Self>) {
         if !self.is_idle[worker] {
             self.is_idle[worker] = true;
@@ -472,18 +527,22 @@ impl Handler<Due> for Queue {
     type Result = ();
 
     fn handle(&mut self, Due { jobs }: Due, ctx: &mut Context<Self>) {
+        let mut has_foreign_types = false;
         match self.ready.source() {
             Source::Memory => {
                 let job_types = &self.parts.job_types;
-                self.ready.add(
-                    jobs.into_iter()
-                        .filter(|job| job_types.contains(&job.job_type))
-                        .collect(),
-                );
+                let count = jobs.len();
+                let own: Vec<Arc<Job>> = jobs
+                    .into_iter()
+                    .filter(|job| job_types.contains(&job.job_type))
+                    .collect();
+                has_foreign_types = own.len() < count;
+                self.ready.add(own);
             }
             Source::Storage => self.look_into_storage(),
         }
         self.dispatch(ctx);
+        self.offer_to_others(has_foreign_types);
     }
 }
 
@@ -493,6 +552,26 @@ impl Handler<Look> for Queue {
     fn handle(&mut self, Look: Look, ctx: &mut Context<Self>) {
         self.look_into_storage();
         self.dispatch(ctx);
+    }
+}
+
+impl Handler<Offered> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, Offered: Offered, ctx: &mut Context<Self>) {
+        match self.ready.source() {
+            Source::Memory => self.is_offered = true,
+            Source::Storage => self.look_into_storage(),
+        }
+        self.dispatch(ctx);
+    }
+}
+
+impl Handler<GiveUp> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, GiveUp: GiveUp, ctx: &mut Context<Self>) {
+        self.interrupt_workers(ctx);
     }
 }
 
@@ -564,15 +643,7 @@ impl Handler<InterruptAll> for Queue {
 
     fn handle(&mut self, InterruptAll: InterruptAll, ctx: &mut Context<Self>) {
         self.is_draining = true;
-        for worker in self.parts.workers.iter() {
-            let worker = worker.clone();
-            ctx.spawn(
-                async move {
-                    let _ = worker.send(Interrupt).await;
-                }
-                .into_actor(self),
-            );
-        }
+        self.interrupt_workers(ctx);
     }
 }
 

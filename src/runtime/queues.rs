@@ -17,7 +17,9 @@ use tokio::runtime::Handle;
 use tracing::error;
 
 use super::clock::Clock;
+use super::lease_gate::LeaseGate;
 use super::mailbox::deliver;
+use super::notifier::Notifier;
 use super::queue::{
     self, Activity, CancelAttempt, Drain, Due, InterruptAll, Look, LookAgainAtTypes, Queue, QueueParts, ReportActivity,
     Switch,
@@ -56,6 +58,24 @@ pub struct Wake {
     pub queues: Vec<QueueName>,
 }
 
+/// Another node has more due jobs of this queue than it runs at the moment.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Offer {
+    /// The queue.
+    pub queue: QueueName,
+}
+
+/// Something may have been missed: read anew which queues there are and which are paused, and look for due jobs.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct LookEverywhere;
+
+/// The node's lease has run out: whatever runs is no longer its own.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct GiveUpEverything;
+
 /// A type that was at its limit has room.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -74,6 +94,8 @@ pub struct CancelJob {
     pub job_id: JobId,
     /// The attempt that runs.
     pub attempt: u32,
+    /// The node that runs it, where that is known.
+    pub node: Option<NodeId>,
 }
 
 /// A queue was paused or resumed.
@@ -137,6 +159,10 @@ pub struct QueuesParts {
     pub restarts: Restarts,
     /// Where this actor itself is.
     pub own_address: Addr<Queues>,
+    /// Whether this node may start jobs.
+    pub gate: LeaseGate,
+    /// Who tells other nodes, where there are any.
+    pub notifier: Option<Addr<Notifier>>,
 }
 
 #[derive(Clone)]
@@ -150,6 +176,8 @@ pub struct Queues {
     parts: QueuesParts,
     queues: HashMap<QueueName, RunningQueue>,
     paused: HashMap<QueueName, bool>,
+    /// Counts what was switched: what was read before a switch says nothing of what holds after it.
+    switches: u64,
     /// Whether storage has said which queues are paused; no queue is started before.
     is_loaded: bool,
     is_draining: bool,
@@ -162,6 +190,7 @@ impl Queues {
             parts,
             queues: HashMap::new(),
             paused: HashMap::new(),
+            switches: 0,
             is_loaded: false,
             is_draining: false,
         }
@@ -171,10 +200,11 @@ impl Queues {
     fn load(&mut self, ctx: &mut Context<Self>) {
         let repository = Arc::clone(&self.parts.repository);
         let now = self.parts.clock.now();
+        let switches_before = self.switches;
         let read = async move { repository.queues(now).await };
         ctx.spawn(
             read.into_actor(self)
-                .map(|answer: Result<_, RepositoryError>, queues, ctx| match answer {
+                .map(move |answer: Result<_, RepositoryError>, queues, ctx| match answer {
                     Ok(stored) => {
                         let mut named: Vec<QueueName> = queues
                             .parts
@@ -182,14 +212,20 @@ impl Queues {
                             .iter()
                             .map(|settings| settings.name.clone())
                             .collect();
+                        let switches = queues.switches;
                         for queue in stored {
                             named.push(queue.name.clone());
                             // What was switched while storage was read is newer than what was read.
-                            queues.paused.entry(queue.name).or_insert(queue.is_paused);
+                            if switches == switches_before {
+                                queues.switch(queue.name, queue.is_paused, ctx);
+                            }
                         }
                         queues.is_loaded = true;
                         for name in named {
                             queues.queue(&name);
+                        }
+                        if switches != switches_before {
+                            queues.load(ctx);
                         }
                     }
                     Err(failure) => {
@@ -198,6 +234,15 @@ impl Queues {
                     }
                 }),
         );
+    }
+
+    fn switch(&mut self, name: QueueName, is_paused: bool, ctx: &mut Context<Self>) {
+        let was_paused = self.paused.insert(name.clone(), is_paused);
+        if was_paused != Some(is_paused)
+            && let Some(queue) = self.queue(&name)
+        {
+            deliver(&queue.address, Switch { is_paused }, ctx);
+        }
     }
 
     /// The queue of this name, which is made if it does not run yet. `None` while storage has not said which are paused:
@@ -240,6 +285,7 @@ impl Queues {
                     handler_threads: parts.handler_threads.clone(),
                     clock: parts.clock.clone(),
                     cancel_grace: parts.cancel_grace,
+                    gate: parts.gate.clone(),
                 };
                 Seat::new(worker::MAILBOX_CAPACITY)
                     .start(&parts.arbiter, "Worker", &parts.restarts, || Worker::new(worker))
@@ -256,6 +302,8 @@ impl Queues {
             queues: parts.own_address.clone(),
             node: parts.node,
             clock: parts.clock.clone(),
+            gate: parts.gate.clone(),
+            notifier: parts.notifier.clone(),
         };
         let address = seat.start(&parts.arbiter, "Queue", &parts.restarts, || Queue::new(queue));
         RunningQueue { address, workers }
@@ -298,6 +346,37 @@ impl Handler<Wake> for Queues {
     }
 }
 
+impl Handler<Offer> for Queues {
+    type Result = ();
+
+    fn handle(&mut self, Offer { queue }: Offer, ctx: &mut Context<Self>) {
+        if let Some(queue) = self.queue(&queue) {
+            deliver(&queue.address, queue::Offered, ctx);
+        }
+    }
+}
+
+impl Handler<LookEverywhere> for Queues {
+    type Result = ();
+
+    fn handle(&mut self, LookEverywhere: LookEverywhere, ctx: &mut Context<Self>) {
+        for queue in self.queues.values() {
+            deliver(&queue.address, queue::Offered, ctx);
+        }
+        self.load(ctx);
+    }
+}
+
+impl Handler<GiveUpEverything> for Queues {
+    type Result = ();
+
+    fn handle(&mut self, GiveUpEverything: GiveUpEverything, ctx: &mut Context<Self>) {
+        for queue in self.queues.values() {
+            deliver(&queue.address, queue::GiveUp, ctx);
+        }
+    }
+}
+
 impl Handler<Nudge> for Queues {
     type Result = ();
 
@@ -311,7 +390,16 @@ impl Handler<Nudge> for Queues {
 impl Handler<CancelJob> for Queues {
     type Result = ();
 
-    fn handle(&mut self, CancelJob { queue, job_id, attempt }: CancelJob, ctx: &mut Context<Self>) {
+    fn handle(
+        &mut self,
+        CancelJob {
+            queue,
+            job_id,
+            attempt,
+            node: _,
+        }: CancelJob,
+        ctx: &mut Context<Self>,
+    ) {
         if let Some(queue) = self.queue(&queue) {
             deliver(&queue.address, CancelAttempt { job_id, attempt }, ctx);
         }
@@ -322,10 +410,8 @@ impl Handler<QueueSwitched> for Queues {
     type Result = ();
 
     fn handle(&mut self, QueueSwitched { queue: name, is_paused }: QueueSwitched, ctx: &mut Context<Self>) {
-        self.paused.insert(name.clone(), is_paused);
-        if let Some(queue) = self.queue(&name) {
-            deliver(&queue.address, Switch { is_paused }, ctx);
-        }
+        self.switches += 1;
+        self.switch(name, is_paused, ctx);
     }
 }
 

@@ -81,6 +81,11 @@ impl ReadyJobs {
         self.source
     }
 
+    /// Whether no job is held that could be started now.
+    pub(super) fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+
     /// How many jobs are held.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

@@ -20,15 +20,18 @@ use tracing::error;
 use super::clock::Clock;
 use super::event_bus::{EventBus, EventInterest, Publish};
 use super::mailbox::deliver;
+use super::notifier::{ForeignInterest, Notifier, Tell};
 use super::queues::{CancelJob, JobsDue, QueueSwitched, Queues};
+use super::recurring_scheduler::{RecurringChanged, RecurringScheduler};
 use super::scheduler::{Arm, Scheduler};
 use crate::domain::event::{Event, JobEventKind, QueueEventKind};
-use crate::domain::id::JobId;
+use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
 use crate::domain::status::JobStatus;
-use crate::storage::change::{Applied, Change, ChangeError, Inserted};
+use crate::storage::change::{Applied, Change, ChangeError, Finished, Fire, Inserted};
 use crate::storage::repository::{JobRepository, RepositoryError};
+use crate::storage::signal::{JobSignal, Signal};
 
 /// How many rows one commit takes at the most, but for a single change that is larger.
 const COMMIT_ROWS_MAX: usize = 2_000;
@@ -145,10 +148,25 @@ pub struct RecorderParts {
     pub queues: Addr<Queues>,
     /// Who is woken when jobs will be due.
     pub scheduler: Addr<Scheduler>,
+    /// Who creates occurrences of recurring jobs.
+    pub recurring: Addr<RecurringScheduler>,
     /// Who is told what has happened.
     pub event_bus: Addr<EventBus>,
     /// Whether anybody listens to events.
     pub interest: EventInterest,
+    /// The other nodes, where there are any.
+    pub others: Option<Others>,
+}
+
+/// The way to the other nodes.
+#[derive(Clone)]
+pub struct Others {
+    /// Who tells them.
+    pub notifier: Addr<Notifier>,
+    /// Whether one of them listens to events of jobs.
+    pub interest: ForeignInterest,
+    /// This node: what concerns it alone is not told.
+    pub node: NodeId,
 }
 
 /// The actor. See the module.
@@ -229,7 +247,13 @@ impl Recorder {
     ) {
         match outcome {
             Ok(results) => {
-                let mut effects = Effects::new(self.parts.interest.is_any());
+                let is_heard_here = self.parts.interest.is_any();
+                let is_heard_elsewhere = self
+                    .parts
+                    .others
+                    .as_ref()
+                    .is_some_and(|others| others.interest.is_any());
+                let mut effects = Effects::new(is_heard_here || is_heard_elsewhere);
                 for (change, result) in changes.iter().zip(&results) {
                     if let Ok(applied) = result {
                         effects.note(change, applied, &self.parts.clock);
@@ -261,8 +285,21 @@ impl Recorder {
             switched,
             cancel,
             events,
+            has_recurring,
             wants_events: _,
         } = effects;
+        if has_recurring {
+            deliver(&self.parts.recurring, RecurringChanged, ctx);
+        }
+        if let Some(others) = &self.parts.others {
+            let mut signals = signals_of(&switched, &cancel, &events, others);
+            if has_recurring {
+                signals.push(Signal::RecurringChanged);
+            }
+            if !signals.is_empty() {
+                deliver(&others.notifier, Tell { signals }, ctx);
+            }
+        }
         if !due.is_empty() {
             deliver(&self.parts.queues, JobsDue { by_queue: due }, ctx);
         }
@@ -275,10 +312,52 @@ impl Recorder {
         for message in cancel {
             deliver(&self.parts.queues, message, ctx);
         }
-        if !events.is_empty() {
+        if !events.is_empty() && self.parts.interest.is_any() {
             deliver(&self.parts.event_bus, Publish { events: events.into() }, ctx);
         }
     }
+}
+
+/// What a commit means for other nodes.
+fn signals_of(switched: &[QueueSwitched], cancel: &[CancelJob], events: &[Event], others: &Others) -> Vec<Signal> {
+    let mut signals: Vec<Signal> = switched
+        .iter()
+        .map(|QueueSwitched { queue, is_paused }| Signal::QueueSwitched {
+            queue: queue.clone(),
+            is_paused: *is_paused,
+        })
+        .collect();
+    signals.extend(
+        cancel
+            .iter()
+            .filter(|cancel| cancel.node != Some(others.node))
+            .map(|cancel| Signal::CancelAttempt {
+                queue: cancel.queue.clone(),
+                job_id: cancel.job_id,
+                attempt: cancel.attempt,
+            }),
+    );
+    for event in events {
+        match event {
+            Event::Queue {
+                kind: QueueEventKind::Cleared,
+                at: _,
+                queue,
+            } => signals.push(Signal::QueueCleared { queue: queue.clone() }),
+            // Told as what it is above: switched.
+            Event::Queue { .. } => {}
+            Event::Job { kind, at, job } => {
+                if others.interest.is_any() {
+                    signals.push(Signal::Job(JobSignal {
+                        kind: *kind,
+                        job_id: job.id,
+                        at: *at,
+                    }));
+                }
+            }
+        }
+    }
+    signals
 }
 
 /// What a commit means for others.
@@ -288,6 +367,8 @@ struct Effects {
     switched: Vec<QueueSwitched>,
     cancel: Vec<CancelJob>,
     events: Vec<Event>,
+    /// Whether recurring jobs have changed, or an occurrence has ended.
+    has_recurring: bool,
     wants_events: bool,
 }
 
@@ -299,6 +380,7 @@ impl Effects {
             switched: Vec::new(),
             cancel: Vec::new(),
             events: Vec::new(),
+            has_recurring: false,
             wants_events,
         }
     }
@@ -324,7 +406,7 @@ impl Effects {
                     self.event(JobEventKind::Started, job, now);
                 }
             }
-            (Change::Finish { job, .. }, Applied::Finished(true)) => self.ended(job, now),
+            (Change::Finish { job, .. }, Applied::Finished(Finished::Stored)) => self.ended(job, now),
             (Change::Update { before, after }, Applied::Updated) => match (before.status, after.status) {
                 (_, JobStatus::Running) => {
                     if after.cancel_requested {
@@ -332,6 +414,7 @@ impl Effects {
                             queue: after.queue.clone(),
                             job_id: after.id,
                             attempt: after.attempt,
+                            node: after.node,
                         });
                     }
                 }
@@ -343,6 +426,15 @@ impl Effects {
                     self.ended(after, now);
                 }
             },
+            (Change::Fire(Fire { occurrences, .. }), Applied::Fired(fired)) => {
+                for (job, _) in occurrences.iter().zip(fired).filter(|(_, fired)| **fired) {
+                    self.event(JobEventKind::Created, job, now);
+                    self.wake(job, now);
+                }
+            }
+            (Change::InsertRecurring { .. } | Change::UpdateRecurring { .. }, Applied::RecurringStored) => {
+                self.has_recurring = true;
+            }
             (Change::Delete { job }, Applied::Deleted) => self.event(JobEventKind::Deleted, job, now),
             (Change::Clear { queue, limit, .. }, Applied::Removed(count)) if *count < u64::from(*limit) => {
                 self.events.push(Event::Queue {
@@ -387,6 +479,7 @@ impl Effects {
             JobStatus::Failed => JobEventKind::Failed,
             JobStatus::Cancelled => JobEventKind::Cancelled,
         };
+        self.has_recurring |= job.occurrence.is_some() && job.status.is_finished();
         self.event(kind, job, now);
         self.wake(job, now);
     }
@@ -419,6 +512,7 @@ impl Effects {
 fn rows_of(change: &Change) -> usize {
     match change {
         Change::Insert { jobs, .. } | Change::Start { jobs } => jobs.len(),
+        Change::Fire(fire) => fire.occurrences.len() + 1,
         Change::Claim(claim) => usize::try_from(claim.limit).unwrap_or(COMMIT_ROWS_MAX),
         Change::Clear { limit, .. } | Change::Prune { limit, .. } => usize::try_from(*limit).unwrap_or(COMMIT_ROWS_MAX),
         Change::Finish { .. }
@@ -426,7 +520,11 @@ fn rows_of(change: &Change) -> usize {
         | Change::Delete { .. }
         | Change::SetQueue { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::InsertRecurring { .. }
+        | Change::UpdateRecurring { .. }
+        | Change::DeleteRecurring { .. }
         | Change::Heartbeat { .. }
+        | Change::Lead { .. }
         | Change::Leave { .. } => 1,
     }
 }
@@ -443,7 +541,12 @@ fn job_ids(change: &Change) -> Vec<JobId> {
         | Change::SetQueue { .. }
         | Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::InsertRecurring { .. }
+        | Change::UpdateRecurring { .. }
+        | Change::DeleteRecurring { .. }
+        | Change::Fire(_)
         | Change::Heartbeat { .. }
+        | Change::Lead { .. }
         | Change::Leave { .. } => Vec::new(),
     }
 }

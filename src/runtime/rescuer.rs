@@ -1,10 +1,10 @@
 //! The Rescuer: brings back what nobody runs any more.
 //!
-//! A running job belongs to the node that stored its start, for as long as the node's lease lasts. The Rescuer renews its
-//! own node's lease at a third of its life: two renewals may fail before another node may take the jobs. At each tick it
-//! also looks for
+//! A running job belongs to the node that stored its start, for as long as the node's lease lasts. At each tick the
+//! Rescuer looks for
 //!
 //! - jobs whose node has no lease any more: it died. Their attempt ends as lost and they are pending again;
+//! - jobs of this node that were asked to be cancelled, and what other nodes have changed: signals may be lost;
 //! - jobs that storage says run here and that no worker knows of, twice in a row: a start whose answer was lost, or an
 //!   actor that panicked. They are brought back the same way.
 //!
@@ -12,21 +12,22 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Supervised, WrapFuture};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use tracing::{error, warn};
 
 use super::clock::{Clock, draw_jitter};
-use super::queues::{Queues, ReportAll};
+use super::lease_keeper::part_of;
+use super::queues::{CancelJob, LookEverywhere, Queues, ReportAll};
 use super::recorder::{Origin, RecordError, RecorderHandle};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::outcome::Outcome;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, Finished};
+use crate::storage::query::RunningJob;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// How many messages the mailbox holds; it hears none but its own timer.
@@ -34,8 +35,6 @@ pub const MAILBOX_CAPACITY: usize = 16;
 
 /// How many jobs are brought back in one step.
 const STEP: u32 = 500;
-/// Two renewals may fail before the lease is over.
-const RENEWALS_PER_LEASE: u32 = 3;
 
 /// What the Rescuer is made of.
 #[derive(Clone)]
@@ -48,10 +47,6 @@ pub struct RescuerParts {
     pub queues: Addr<Queues>,
     /// This node.
     pub node: NodeId,
-    /// What people call it.
-    pub node_name: Arc<str>,
-    /// When it started.
-    pub started_at: DateTime<Utc>,
     /// How long its jobs are its own without a heartbeat.
     pub lease: TimeSpan,
     /// Tells the time.
@@ -70,19 +65,6 @@ pub enum RescueError {
 }
 
 impl RescuerParts {
-    /// Says that this node lives.
-    pub async fn renew_lease(&self) -> Result<(), RescueError> {
-        let heartbeat = Change::Heartbeat {
-            node: self.node,
-            name: Arc::clone(&self.node_name),
-            started_at: self.started_at,
-            lease: self.lease,
-        };
-        // A heartbeat has no fence that could fall.
-        drop(self.recorder.record_one(heartbeat, Origin::Inside).await?);
-        Ok(())
-    }
-
     /// Brings back the jobs of nodes that have no lease any more. Tells how many.
     pub async fn rescue_orphans(&self) -> Result<usize, RescueError> {
         let mut rescued = 0;
@@ -114,17 +96,31 @@ impl RescuerParts {
         let results = self.recorder.record(changes, Origin::Inside).await?;
         Ok(results
             .iter()
-            .filter(|result| matches!(result, Ok(Applied::Finished(true))))
+            .filter(|result| matches!(result, Ok(Applied::Finished(Finished::Stored))))
             .count())
+    }
+
+    /// Tells the queues of cancellations once more: a signal of the node that was asked may have been lost.
+    async fn cancel_again(&self, running: &[RunningJob]) {
+        for job in running.iter().filter(|job| job.cancel_requested) {
+            let cancel = CancelJob {
+                queue: job.queue.clone(),
+                job_id: job.id,
+                attempt: job.attempt,
+                node: Some(self.node),
+            };
+            // While Queues is being restarted nothing can be told; the next round tells it.
+            let _ = self.queues.send(cancel).await;
+        }
     }
 
     /// Finds what storage says runs here and nobody here knows of, in this round and in the one before.
     async fn rescue_strays(&self, suspects: HashSet<(JobId, u32)>) -> Result<HashSet<(JobId, u32)>, RescueError> {
         let half_a_lease = TimeDelta::microseconds(self.lease.as_micros() / 2);
-        let stored = self
-            .repository
-            .running_on(self.node, self.clock.now() - half_a_lease)
-            .await?;
+        let started_before = self.clock.now() - half_a_lease;
+        let mut stored = self.repository.running_on(self.node).await?;
+        self.cancel_again(&stored).await;
+        stored.retain(|job| job.started_at < started_before);
         if stored.is_empty() {
             return Ok(HashSet::new());
         }
@@ -133,7 +129,11 @@ impl RescuerParts {
             return Ok(HashSet::new());
         };
         let known: HashSet<JobId> = activity.into_values().flat_map(|activity| activity.running).collect();
-        let unknown: HashSet<(JobId, u32)> = stored.into_iter().filter(|(id, _)| !known.contains(id)).collect();
+        let unknown: HashSet<(JobId, u32)> = stored
+            .into_iter()
+            .filter(|job| !known.contains(&job.id))
+            .map(|job| (job.id, job.attempt))
+            .collect();
         let mut lost = Vec::new();
         for (id, attempt) in unknown.intersection(&suspects) {
             if let Some(job) = self.repository.job(*id).await?
@@ -164,19 +164,21 @@ impl Rescuer {
     }
 
     fn tick_later(&self, ctx: &mut Context<Self>) {
-        let wait = self.parts.lease.to_std() / RENEWALS_PER_LEASE;
-        ctx.run_later(wait.max(Duration::from_millis(100)), |rescuer, ctx| {
+        ctx.run_later(part_of(self.parts.lease), |rescuer, ctx| {
             let parts = rescuer.parts.clone();
             let suspects = std::mem::take(&mut rescuer.suspects);
             let round = async move {
-                parts.renew_lease().await?;
                 parts.rescue_orphans().await?;
+                if parts.repository.is_shared() {
+                    // As above: what other nodes have paused, resumed or stored may not have been heard of.
+                    let _ = parts.queues.send(LookEverywhere).await;
+                }
                 parts.rescue_strays(suspects).await
             };
             ctx.spawn(round.into_actor(rescuer).map(|unknown, rescuer, ctx| {
                 match unknown {
                     Ok(unknown) => rescuer.suspects = unknown,
-                    Err(failure) => error!("the lease could not be renewed or lost jobs not be found: {failure}"),
+                    Err(failure) => error!("lost jobs could not be looked for: {failure}"),
                 }
                 rescuer.tick_later(ctx);
             }));

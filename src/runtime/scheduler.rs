@@ -2,7 +2,8 @@
 //!
 //! It holds one time a queue, the earliest, and one timer for the earliest of all. When a time has come it wakes the
 //! queue, which claims from storage what is due, and asks storage for the next times. So a million delayed jobs cost it
-//! nothing, and an idle server sleeps.
+//! nothing, and an idle server sleeps. Where several nodes share a storage it asks once a second as well: another node
+//! may have stored delayed jobs and died.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,10 +13,11 @@ use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, Supervised, WrapFuture,
 };
 use chrono::{DateTime, Utc};
-use tracing::error;
+use tracing::{error, warn};
 
 use super::clock::Clock;
-use super::queues::{Queues, Wake};
+use super::mailbox::deliver;
+use super::queues::{Offer, Queues, Wake};
 use crate::domain::name::QueueName;
 use crate::storage::repository::JobRepository;
 
@@ -24,6 +26,8 @@ pub const MAILBOX_CAPACITY: usize = 1_024;
 
 /// The longest sleep: the machine's clock may be set while the Scheduler sleeps.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
+/// How often storage that other nodes use as well is asked.
+const POLL: Duration = Duration::from_secs(1);
 /// The wait before storage that could not be read is asked again.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
 
@@ -34,6 +38,11 @@ pub struct Arm {
     /// Queue and time.
     pub due: Vec<(QueueName, DateTime<Utc>)>,
 }
+
+/// Something may have been missed: read the due times anew.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct LookAgain;
 
 /// What the Scheduler is made of.
 #[derive(Clone)]
@@ -52,6 +61,7 @@ pub struct Scheduler {
     next: HashMap<QueueName, DateTime<Utc>>,
     timer: Option<(DateTime<Utc>, SpawnHandle)>,
     is_asking: bool,
+    is_polling: bool,
     must_ask_again: bool,
 }
 
@@ -63,6 +73,7 @@ impl Scheduler {
             next: HashMap::new(),
             timer: None,
             is_asking: false,
+            is_polling: false,
             must_ask_again: false,
         }
     }
@@ -122,6 +133,35 @@ impl Scheduler {
         self.ask(ctx);
     }
 
+    /// Asks storage which queues have due jobs that no node has taken yet, and offers them to the queues here.
+    fn poll(&mut self, ctx: &mut Context<Self>) {
+        if self.is_polling {
+            return;
+        }
+        self.is_polling = true;
+        let repository = Arc::clone(&self.parts.repository);
+        let asked = async move { repository.next_due(DateTime::<Utc>::MIN_UTC).await };
+        ctx.spawn(asked.into_actor(self).map(|answer, scheduler, ctx| {
+            scheduler.is_polling = false;
+            let times = match answer {
+                Ok(times) => times,
+                Err(failure) => {
+                    warn!("other nodes' due jobs could not be looked for: {failure}");
+                    return;
+                }
+            };
+            let now = scheduler.parts.clock.now();
+            for (queue, due_at) in times {
+                if due_at > now {
+                    scheduler.arm(queue, due_at);
+                } else {
+                    deliver(&scheduler.parts.queues, Offer { queue }, ctx);
+                }
+            }
+            scheduler.set_timer(ctx);
+        }));
+    }
+
     /// Asks storage for the next due time of each queue.
     fn ask(&mut self, ctx: &mut Context<Self>) {
         if self.is_asking {
@@ -159,6 +199,9 @@ impl Actor for Scheduler {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.ask(ctx);
+        if self.parts.repository.is_shared() {
+            ctx.run_interval(POLL, Self::poll);
+        }
     }
 }
 
@@ -176,5 +219,13 @@ impl Handler<Arm> for Scheduler {
             self.arm(queue, due_at);
         }
         self.set_timer(ctx);
+    }
+}
+
+impl Handler<LookAgain> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, LookAgain: LookAgain, ctx: &mut Context<Self>) {
+        self.ask(ctx);
     }
 }

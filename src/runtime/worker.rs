@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Supervised, WrapFuture};
+use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use super::clock::{Clock, draw_jitter};
+use super::lease_gate::LeaseGate;
 use super::queue::{Queue, WorkerFree};
 use super::recorder::{ChangeResult, Origin, RecordError, RecorderHandle};
 use super::supervise::panic_text;
@@ -25,10 +27,11 @@ use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::name::JobType;
 use crate::domain::outcome::{Failure, Outcome};
+use crate::domain::retry::Jitter;
 use crate::domain::status::JobStatus;
 use crate::handlers::limits::HandlerLimits;
 use crate::handlers::{HandlerRegistry, JobContext};
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, Finished};
 
 /// How many messages the mailbox holds: one job to run, and orders to stop it.
 pub const MAILBOX_CAPACITY: usize = 16;
@@ -105,6 +108,8 @@ pub struct WorkerParts {
     pub clock: Clock,
     /// How long a job that was told to stop may take to do so.
     pub cancel_grace: Duration,
+    /// Whether what runs here belongs to this node.
+    pub gate: LeaseGate,
 }
 
 /// The actor. See the module.
@@ -169,6 +174,10 @@ async fn attempt(parts: &WorkerParts, job: &Arc<Job>, mut orders: watch::Receive
             job.job_type
         )));
     };
+    // Between its start and this moment the node may have been stopped for longer than its lease.
+    if !parts.gate.is_open() {
+        return Outcome::Interrupted;
+    }
     let cancellation = CancellationToken::new();
     let context = JobContext {
         job: Arc::clone(job),
@@ -226,41 +235,73 @@ async fn attempt(parts: &WorkerParts, job: &Arc<Job>, mut orders: watch::Receive
     }
 }
 
-/// Stores how an attempt ended, however long that takes. The first try is on its way when this returns.
-fn report(recorder: RecorderHandle, job: Arc<Job>, attempt: Attempt) -> impl Future<Output = ()> {
-    let change = Change::Finish {
-        job: Arc::clone(&job),
+/// How an attempt ended, and what its end is worked out from.
+struct Ending {
+    job: Arc<Job>,
+    outcome: Outcome,
+    at: DateTime<Utc>,
+    jitter: Jitter,
+}
+
+impl Ending {
+    /// The job as it will be, and the attempt for the history.
+    fn work_out(&self) -> (Job, Attempt) {
+        self.job.finish(self.outcome.clone(), self.at, self.jitter)
+    }
+
+    /// The same end of a job that somebody has asked to be cancelled.
+    fn of_cancelled(self) -> Self {
+        let job = Job {
+            cancel_requested: true,
+            ..(*self.job).clone()
+        };
+        Self {
+            job: Arc::new(job),
+            ..self
+        }
+    }
+}
+
+fn finish((job, attempt): (Job, Attempt)) -> Change {
+    Change::Finish {
+        job: Arc::new(job),
         attempt: Box::new(attempt),
-    };
-    let first = recorder.record_one(change.clone(), Origin::Inside);
-    report_until_stored(recorder, job, change, first)
+    }
+}
+
+/// Stores how an attempt ended, however long that takes. The first try is on its way when this returns.
+fn report(recorder: RecorderHandle, ending: Ending) -> impl Future<Output = ()> {
+    let ended = ending.work_out();
+    log_end(&ended.0, &ended.1);
+    let first = recorder.record_one(finish(ended), Origin::Inside);
+    report_until_stored(recorder, ending, first)
 }
 
 async fn report_until_stored(
     recorder: RecorderHandle,
-    job: Arc<Job>,
-    change: Change,
+    mut ending: Ending,
     first: impl Future<Output = Result<ChangeResult, RecordError>>,
 ) {
-    let number = job.attempt;
+    let (id, number) = (ending.job.id, ending.job.attempt);
     let mut result = first.await;
     loop {
         match result {
-            Ok(Ok(Applied::Finished(true))) => return,
+            Ok(Ok(Applied::Finished(Finished::Stored))) => return,
+            Ok(Ok(Applied::Finished(Finished::CancelRequested))) => ending = ending.of_cancelled(),
             Ok(Ok(_)) => {
-                warn!(job.id = %job.id, attempt = number, "attempt {number} of job {} ended after it had lost its lease; nothing is changed", job.id);
+                warn!(job.id = %id, attempt = number, "attempt {number} of job {id} ended after it had lost its lease; nothing is changed");
                 return;
             }
             Ok(Err(refused)) => {
-                error!(job.id = %job.id, attempt = number, "the end of attempt {number} of job {} can't be stored: {refused}", job.id);
+                error!(job.id = %id, attempt = number, "the end of attempt {number} of job {id} can't be stored: {refused}");
                 return;
             }
             Err(failure) => {
-                warn!(job.id = %job.id, attempt = number, "the end of attempt {number} of job {} is not stored yet: {failure}", job.id);
+                warn!(job.id = %id, attempt = number, "the end of attempt {number} of job {id} is not stored yet: {failure}");
                 tokio::time::sleep(RECORD_RETRY_WAIT).await;
-                result = recorder.record_one(change.clone(), Origin::Inside).await;
             }
         }
+        result = recorder.record_one(finish(ending.work_out()), Origin::Inside).await;
     }
 }
 
@@ -306,14 +347,19 @@ impl Handler<Run> for Worker {
         };
         ctx.spawn(running.into_actor(self).map(|(job, outcome), worker, ctx| {
             worker.current = None;
-            let (after, attempt) = job.finish(outcome, worker.parts.clock.now(), draw_jitter());
-            log_end(&after, &attempt);
+            let id = job.id;
+            let ending = Ending {
+                job,
+                outcome,
+                at: worker.parts.clock.now(),
+                jitter: draw_jitter(),
+            };
             // Sent before the queue hears that the Worker is free: the end of this job and the start of the next one can
             // then share a commit.
-            let stored = report(worker.parts.recorder.clone(), Arc::new(after), attempt);
+            let stored = report(worker.parts.recorder.clone(), ending);
             worker.unstored += 1;
             ctx.spawn(stored.into_actor(worker).map(|(), worker, _| worker.unstored -= 1));
-            worker.tell_free(Some(job.id), ctx);
+            worker.tell_free(Some(id), ctx);
         }));
     }
 }

@@ -4,3 +4,4 @@ pub mod change;
 pub mod query;
 pub mod repository;
 pub mod sea;
+pub mod signal;

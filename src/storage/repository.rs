@@ -1,17 +1,20 @@
 //! The seam between the server and its storage.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
-use super::query::{JobFilter, JobSummary, Page};
+use super::query::{JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
+use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
 use crate::domain::queue::StoredQueue;
+use crate::domain::recurring::{RecurringId, RecurringJob};
 
 /// What storage could not do, as far as a caller can act on it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -44,6 +47,15 @@ pub trait JobRepository: Send + Sync + 'static {
     /// One job.
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError>;
 
+    /// Those of these jobs that exist, in any order.
+    async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        let mut jobs = Vec::with_capacity(ids.len());
+        for id in ids {
+            jobs.extend(self.job(*id).await?);
+        }
+        Ok(jobs)
+    }
+
     /// The attempts of a job that have ended, the first one first.
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError>;
 
@@ -62,15 +74,45 @@ pub trait JobRepository: Send + Sync + 'static {
     /// Up to `limit` running jobs whose node has no lease: it never had one, has left, or its lease has run out.
     async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError>;
 
-    /// The running jobs of a node that started before `started_before`: their ids and the numbers of their attempts.
-    async fn running_on(
-        &self,
-        node: NodeId,
-        started_before: DateTime<Utc>,
-    ) -> Result<Vec<(JobId, u32)>, RepositoryError>;
+    /// The jobs that a node runs.
+    async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError>;
+
+    /// One recurring job.
+    async fn recurring(&self, id: RecurringId) -> Result<Option<Arc<RecurringJob>>, RepositoryError>;
+
+    /// A page of the recurring jobs, the newest first.
+    async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError>;
+
+    /// How many recurring jobs there are.
+    async fn recurring_count(&self) -> Result<u64, RepositoryError>;
+
+    /// Up to `limit` recurring jobs whose next due time has come at `now`, or that have due times waiting while none of
+    /// their occurrences is unfinished.
+    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<RecurringJob>>, RepositoryError>;
+
+    /// The earliest of all next due times of recurring jobs.
+    async fn next_recurring(&self) -> Result<Option<DateTime<Utc>>, RepositoryError>;
+
+    /// How many occurrences of each of these recurring jobs have not ended; those that have none may be left out.
+    async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError>;
+
+    /// The nodes that live, and those that died lately, by the time of their start.
+    async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError>;
 
     /// Whether storage can be reached.
     async fn ping(&self) -> Result<(), RepositoryError>;
+
+    /// Tells the other nodes that share this storage. A storage that serves one node alone has nobody to tell.
+    async fn signal(&self, from: NodeId, signals: &[Signal]) -> Result<(), RepositoryError> {
+        let (_, _) = (from, signals);
+        Ok(())
+    }
+
+    /// Listens to what nodes other than `own` say; `None` where there are no others.
+    async fn signals(&self, own: NodeId) -> Result<Option<SignalStream>, RepositoryError> {
+        let _ = own;
+        Ok(None)
+    }
 
     /// Whether other servers may use the same storage at the same time. If not, whatever runs when a server starts is
     /// left from one that died.

@@ -22,18 +22,12 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sea_orm", &["storage/sea"]),
     ("entities", &["storage/sea"]),
     ("migration", &["storage/sea"]),
-    ("actix_web", &["api", "server.rs"]),
-    ("actix", &["runtime", "server.rs", "cli/serve.rs", "main.rs"]),
+    ("actix_web", &["api", "server/"]),
+    ("actix", &["runtime", "server/", "cli/serve.rs", "main.rs"]),
     (
         "tokio",
         &[
-            "runtime",
-            "handlers",
-            "service",
-            "storage",
-            "server.rs",
-            "cli",
-            "webhooks",
+            "runtime", "handlers", "service", "storage", "server/", "cli", "webhooks",
         ],
     ),
 ];

@@ -95,6 +95,13 @@ impl Commit<'_> {
                     started_at,
                     lease,
                 } => self.heartbeat(*node, name, *started_at, *lease).await?,
+                Change::InsertRecurring { recurring, idempotency } => {
+                    self.insert_recurring(recurring, idempotency.as_ref()).await?
+                }
+                Change::UpdateRecurring { before, after } => self.update_recurring(before, after).await?,
+                Change::DeleteRecurring { recurring } => self.delete_recurring(recurring).await?,
+                Change::Fire(fire) => self.fire(fire).await?,
+                Change::Lead { node, lease } => self.lead(*node, *lease).await?,
                 Change::Leave { node } => self.leave(*node).await?,
                 // Applied before, or below.
                 Change::Insert { .. }
@@ -109,32 +116,43 @@ impl Commit<'_> {
         }
         for (change, result) in changes.iter().zip(&mut results) {
             let applied = match change {
-                Change::Claim(claim) => Applied::Claimed(self.claim_jobs(claim).await?),
+                Change::Claim(claim) => self.claim_jobs(claim).await?,
                 Change::Clear {
                     queue,
                     status,
                     up_to,
                     limit,
-                } => Applied::Removed(self.clear_queue(queue, *status, *up_to, *limit).await?),
+                } => Ok(Applied::Removed(
+                    self.clear_queue(queue, *status, *up_to, *limit).await?,
+                )),
                 Change::Prune {
                     status,
                     finished_before,
                     limit,
-                } => Applied::Removed(self.prune_jobs(*status, *finished_before, *limit).await?),
+                } => Ok(Applied::Removed(
+                    self.prune_jobs(*status, *finished_before, *limit).await?,
+                )),
                 Change::PruneBookkeeping {
                     keys_before,
                     throughput_before,
-                } => Applied::Removed(self.prune_bookkeeping(*keys_before, *throughput_before).await?),
+                } => Ok(Applied::Removed(
+                    self.prune_bookkeeping(*keys_before, *throughput_before).await?,
+                )),
                 Change::Insert { .. }
                 | Change::Start { .. }
                 | Change::Finish { .. }
                 | Change::Update { .. }
                 | Change::Delete { .. }
                 | Change::SetQueue { .. }
+                | Change::InsertRecurring { .. }
+                | Change::UpdateRecurring { .. }
+                | Change::DeleteRecurring { .. }
+                | Change::Fire(_)
                 | Change::Heartbeat { .. }
+                | Change::Lead { .. }
                 | Change::Leave { .. } => continue,
             };
-            *result = Some(Ok(applied));
+            *result = Some(applied);
         }
         self.write_counters().await?;
         let missing = || {

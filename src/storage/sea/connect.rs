@@ -88,6 +88,8 @@ pub enum ConnectError {
 
 /// Jobs in a database. See the module.
 pub struct SeaRepository {
+    /// Where it is, for the connection that listens to other nodes.
+    pub(super) url: String,
     /// The one connection that writes on SQLite; a pool of its own on PostgreSQL too, so that reads never hold it up.
     pub(super) writer: DatabaseConnection,
     pub(super) readers: DatabaseConnection,
@@ -127,9 +129,15 @@ impl SeaRepository {
                 .acquire_timeout(Duration::from_secs(5));
             options.map_sqlx_postgres_opts(move |postgres| {
                 let commit = if durability == Durability::Full { "on" } else { "off" };
-                postgres
-                    .application_name("tickerq")
-                    .options([("synchronous_commit", commit)])
+                postgres.application_name("tickerq").options([
+                    ("synchronous_commit", commit),
+                    // A node that is stopped in the middle of a transaction must not hold its locks for longer.
+                    ("idle_in_transaction_session_timeout", "5000"),
+                    // The server finds out within half a minute that a node's machine is gone.
+                    ("tcp_keepalives_idle", "10"),
+                    ("tcp_keepalives_interval", "5"),
+                    ("tcp_keepalives_count", "4"),
+                ])
             });
             Database::connect(options)
         };
@@ -138,6 +146,7 @@ impl SeaRepository {
         Ok(Self {
             writer,
             readers,
+            url,
             shard,
             known_queues: Mutex::default(),
             _lock: None,
@@ -206,6 +215,7 @@ impl SeaRepository {
         Ok(Self {
             writer,
             readers,
+            url: url.to_owned(),
             shard,
             known_queues: Mutex::default(),
             _lock: Some(lock),

@@ -16,7 +16,7 @@ use crate::domain::job::Job;
 use crate::domain::json::Json;
 use crate::domain::priority::Priority;
 use crate::domain::status::JobStatus;
-use crate::storage::change::{Applied, Change, Claim};
+use crate::storage::change::{Applied, Change, ChangeError, Claim, Finished};
 
 const START: &[Kind] = &[Kind::Uuid, Kind::Int, Kind::Big, Kind::UuidOrNull];
 const FINISH: &[Kind] = &[
@@ -30,6 +30,7 @@ const FINISH: &[Kind] = &[
     Kind::BigOrNull,
     Kind::Int,
 ];
+const FENCE: &[Kind] = &[Kind::Uuid, Kind::Int];
 const ATTEMPT: &[Kind] = &[
     Kind::Uuid,
     Kind::Int,
@@ -58,19 +59,28 @@ impl Commit<'_> {
         if rows.is_empty() {
             return self.answer_empty_starts(changes, results);
         }
+        let now = self.now_sql();
         let started = rows
             .query(&self.transaction, |source| {
                 format!(
                     "UPDATE jobs SET status = 1, started_at = v.c3, finished_at = NULL, attempt = attempt + 1, \
                      node = v.c4, revision = revision + 1 \
                      FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.status = 0 AND jobs.revision = v.c2 \
-                     RETURNING jobs.id"
+                     AND v.c4 IN (SELECT id FROM nodes WHERE lease_until >= {now}) RETURNING jobs.id"
                 )
             })
             .await?;
         let started = ids(&started)?;
         for (change, result) in changes.iter().zip(results) {
             let Change::Start { jobs } = change else { continue };
+            // Not a single one: because others were faster, or because the node may take none.
+            if let Some(node) = jobs.first().and_then(|job| job.node)
+                && started.is_empty()
+                && !self.holds_lease(node).await?
+            {
+                *result = Some(Err(ChangeError::NoLease));
+                continue;
+            }
             let was_started = jobs.iter().map(|job| {
                 let was_started = started.contains(&job.id.as_uuid());
                 if was_started {
@@ -119,35 +129,42 @@ impl Commit<'_> {
                     "UPDATE jobs SET status = v.c3, result = v.c4, error = v.c5, error_detail = v.c6, due_at = v.c7, \
                      finished_at = v.c8, retry_count = v.c9, cancel_requested = false, revision = revision + 1 \
                      FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.status = 1 AND jobs.attempt = v.c2 \
-                     RETURNING jobs.id"
+                     AND (v.c3 <> 0 OR NOT jobs.cancel_requested) RETURNING jobs.id"
                 )
             })
             .await?;
         let finished = ids(&finished)?;
+        let to_cancel = self.asked_to_cancel(changes, &finished).await?;
         let mut attempts = Rows::new(ATTEMPT, finished.len());
         for (change, result) in changes.iter().zip(results) {
             let Change::Finish { job, attempt } = change else {
                 continue;
             };
-            let was_finished = finished.contains(&job.id.as_uuid());
-            if was_finished {
-                self.counters.moved(JobStatus::Running, job);
-                if job.status == JobStatus::Completed {
-                    self.counters
-                        .completed(&job.queue, job.finished_at.unwrap_or(attempt.started_at));
-                }
-                attempts.push([
-                    attempt.job_id.as_uuid().into(),
-                    int(attempt.number).into(),
-                    attempt.status.code().into(),
-                    micros(attempt.started_at).into(),
-                    micros(attempt.ended_at.unwrap_or(attempt.started_at)).into(),
-                    text(attempt.error.as_ref()),
-                    text(attempt.error_detail.as_ref()),
-                    attempt.node.as_uuid().into(),
-                ]);
+            let id = job.id.as_uuid();
+            if !finished.contains(&id) {
+                *result = Some(Ok(Applied::Finished(if to_cancel.contains(&id) {
+                    Finished::CancelRequested
+                } else {
+                    Finished::LeaseLost
+                })));
+                continue;
             }
-            *result = Some(Ok(Applied::Finished(was_finished)));
+            self.counters.moved(JobStatus::Running, job);
+            if job.status == JobStatus::Completed {
+                self.counters
+                    .completed(&job.queue, job.finished_at.unwrap_or(attempt.started_at));
+            }
+            attempts.push([
+                attempt.job_id.as_uuid().into(),
+                int(attempt.number).into(),
+                attempt.status.code().into(),
+                micros(attempt.started_at).into(),
+                micros(attempt.ended_at.unwrap_or(attempt.started_at)).into(),
+                text(attempt.error.as_ref()),
+                text(attempt.error_detail.as_ref()),
+                attempt.node.as_uuid().into(),
+            ]);
+            *result = Some(Ok(Applied::Finished(Finished::Stored)));
         }
         attempts
             .execute(&self.transaction, |source| {
@@ -160,8 +177,34 @@ impl Commit<'_> {
         Ok(())
     }
 
+    /// Which of the jobs that would have been pending again, and are not, still run and were asked to be cancelled.
+    async fn asked_to_cancel(
+        &self,
+        changes: &[Change],
+        finished: &HashSet<Uuid>,
+    ) -> Result<HashSet<Uuid>, CommitFailure> {
+        let mut rows = Rows::new(FENCE, 0);
+        for change in changes {
+            let Change::Finish { job, attempt } = change else {
+                continue;
+            };
+            if job.status == JobStatus::Pending && !finished.contains(&job.id.as_uuid()) {
+                rows.push([job.id.as_uuid().into(), int(attempt.number).into()]);
+            }
+        }
+        let asked = rows
+            .query(&self.transaction, |source| {
+                format!(
+                    "SELECT jobs.id FROM {source} AS v JOIN jobs ON jobs.id = v.c1 \
+                     WHERE jobs.status = 1 AND jobs.attempt = v.c2 AND jobs.cancel_requested"
+                )
+            })
+            .await?;
+        ids(&asked)
+    }
+
     /// Starts due jobs that storage finds: the most urgent priority first, each in the order of its due times.
-    pub(super) async fn claim_jobs(&mut self, claim: &Claim) -> Result<Vec<Arc<Job>>, CommitFailure> {
+    pub(super) async fn claim_jobs(&mut self, claim: &Claim) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let Claim {
             queue,
             limit,
@@ -171,7 +214,7 @@ impl Commit<'_> {
         } = claim;
         let mut claimed: Vec<Arc<Job>> = Vec::new();
         if job_types.is_empty() {
-            return Ok(claimed);
+            return Ok(Ok(Applied::Claimed(claimed)));
         }
         let backend = self.backend();
         let (types, lock) = if self.repository.is_postgres() {
@@ -189,7 +232,8 @@ impl Commit<'_> {
             "UPDATE jobs SET status = 1, started_at = $1, finished_at = NULL, attempt = attempt + 1, node = $2, \
              revision = revision + 1 WHERE id IN (SELECT id FROM jobs WHERE status = 0 AND queue = $3 \
              AND priority = $4 AND due_at <= $5 AND job_type {types} ORDER BY due_at, id LIMIT ${limit_place} {lock}) \
-             RETURNING *"
+             AND EXISTS (SELECT 1 FROM nodes WHERE id = $2 AND lease_until >= {now_sql}) RETURNING *",
+            now_sql = self.now_sql()
         );
         for priority in Priority::BY_URGENCY {
             let left = i64::from(*limit) - i64::try_from(claimed.len()).unwrap_or(i64::MAX);
@@ -225,7 +269,10 @@ impl Commit<'_> {
             }
             claimed.append(&mut jobs);
         }
-        Ok(claimed)
+        if claimed.is_empty() && !self.holds_lease(*node).await? {
+            return Ok(Err(ChangeError::NoLease));
+        }
+        Ok(Ok(Applied::Claimed(claimed)))
     }
 }
 

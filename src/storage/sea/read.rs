@@ -23,8 +23,9 @@ use crate::domain::job::Job;
 use crate::domain::name::{JobName, JobType, QueueName};
 use crate::domain::priority::Priority;
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
+use crate::domain::recurring::RecurringId;
 use crate::domain::status::JobStatus;
-use crate::storage::query::{JobFilter, JobSummary, Page};
+use crate::storage::query::{JobFilter, JobSummary, Page, RunningJob};
 use crate::storage::repository::RepositoryError;
 
 /// What a list reads of a job.
@@ -43,6 +44,7 @@ struct SummaryRow {
     attempt: i32,
     retry_count: i32,
     max_retries: i32,
+    recurring_id: Option<Uuid>,
 }
 
 fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
@@ -60,6 +62,7 @@ fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
         attempt,
         retry_count,
         max_retries,
+        recurring_id,
     } = row;
     let id = JobId::from_uuid(id);
     Ok(JobSummary {
@@ -77,6 +80,7 @@ fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
         attempt: count(attempt),
         retry_count: count(retry_count),
         max_retries: count(max_retries),
+        recurring_id: recurring_id.map(RecurringId::from_uuid),
     })
 }
 
@@ -91,6 +95,22 @@ impl SeaRepository {
             .await
             .map_err(failed)?;
         row.map(|row| convert::job(row).map(Arc::new)).transpose()
+    }
+
+    pub(super) async fn read_jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        let mut jobs = Vec::with_capacity(ids.len());
+        // SQLite takes 32,766 parameters a statement.
+        for ids in ids.chunks(10_000) {
+            let rows = job::Entity::find()
+                .filter(job::Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
+                .all(&self.readers)
+                .await
+                .map_err(failed)?;
+            for row in rows {
+                jobs.push(Arc::new(convert::job(row)?));
+            }
+        }
+        Ok(jobs)
     }
 
     pub(super) async fn read_attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
@@ -121,6 +141,7 @@ impl SeaRepository {
                 job::Column::Attempt,
                 job::Column::RetryCount,
                 job::Column::MaxRetries,
+                job::Column::RecurringId,
             ])
             .order_by(job::Column::Id, Order::Desc)
             .limit(u64::from(limit));
@@ -143,12 +164,13 @@ impl SeaRepository {
             statuses,
             job_types,
             queue,
+            recurring_id,
             priority,
             search,
             created_from,
             created_to,
         } = filter;
-        if search.is_some() || created_from.is_some() || created_to.is_some() {
+        if recurring_id.is_some() || search.is_some() || created_from.is_some() || created_to.is_some() {
             return filtered(filter).count(&self.readers).await.map_err(failed);
         }
         let mut counters = job_counter::Entity::find().select_only().column_as(
@@ -286,27 +308,32 @@ impl SeaRepository {
             .collect()
     }
 
-    pub(super) async fn read_running_on(
-        &self,
-        node: NodeId,
-        started_before: DateTime<Utc>,
-    ) -> Result<Vec<(JobId, u32)>, RepositoryError> {
-        let rows: Vec<(Uuid, i32)> = job::Entity::find()
+    pub(super) async fn read_running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {
+        let rows: Vec<(Uuid, String, i32, Option<i64>, bool)> = job::Entity::find()
             .select_only()
             .column(job::Column::Id)
+            .column(job::Column::Queue)
             .column(job::Column::Attempt)
+            .column(job::Column::StartedAt)
+            .column(job::Column::CancelRequested)
             // As a literal, so that the partial index on running jobs is seen to hold them.
             .filter(Expr::cust("status = 1"))
             .filter(job::Column::Node.eq(node.as_uuid()))
-            .filter(job::Column::StartedAt.lt(micros(started_before)))
             .into_tuple()
             .all(&self.readers)
             .await
             .map_err(failed)?;
-        Ok(rows
-            .into_iter()
-            .map(|(id, attempt)| (JobId::from_uuid(id), count(attempt)))
-            .collect())
+        rows.into_iter()
+            .map(|(id, queue, attempt, started_at, cancel_requested)| {
+                Ok(RunningJob {
+                    id: JobId::from_uuid(id),
+                    queue: QueueName::from_stored(queue),
+                    attempt: count(attempt),
+                    started_at: time(started_at.unwrap_or_default())?,
+                    cancel_requested,
+                })
+            })
+            .collect()
     }
 
     pub(super) async fn ping_writer(&self) -> Result<(), RepositoryError> {
@@ -321,6 +348,7 @@ fn filtered(filter: &JobFilter) -> Select<job::Entity> {
         statuses,
         job_types,
         queue,
+        recurring_id,
         priority,
         search,
         created_from,
@@ -335,6 +363,9 @@ fn filtered(filter: &JobFilter) -> Select<job::Entity> {
     }
     if let Some(queue) = queue {
         select = select.filter(job::Column::Queue.eq(queue.as_str()));
+    }
+    if let Some(recurring_id) = recurring_id {
+        select = select.filter(job::Column::RecurringId.eq(recurring_id.as_uuid()));
     }
     if let Some(priority) = priority {
         select = select.filter(job::Column::Priority.eq(priority.code()));

@@ -1,0 +1,157 @@
+//! The LeaseKeeper: this node's own lease.
+//!
+//! It renews the lease at a third of its life: two renewals may fail before another node may take this node's jobs. When
+//! a renewal is stored it opens the [`LeaseGate`]; when none was stored in time the gate closes by itself, and the
+//! LeaseKeeper has everything given up that runs here: by then another node may be running it. The ends of what was given
+//! up are reported like any other, and change nothing if the job was taken. Work goes on with the next renewal that
+//! succeeds. Where storage serves one node alone the gate never closes, and the lease only says that the node lives.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, SpawnHandle, Supervised, WrapFuture};
+use chrono::{DateTime, Utc};
+use tracing::{error, info, warn};
+
+use super::lease_gate::{LeaseGate, steady_now};
+use super::mailbox::deliver;
+use super::queues::{GiveUpEverything, LookEverywhere, Queues};
+use super::recorder::{Origin, RecordError, RecorderHandle};
+use crate::domain::id::NodeId;
+use crate::domain::time_span::TimeSpan;
+use crate::storage::change::Change;
+
+/// How many messages the mailbox holds; it hears none but its own timers.
+pub const MAILBOX_CAPACITY: usize = 16;
+
+/// Two renewals may fail before the lease is over.
+pub(super) const RENEWALS_PER_LEASE: u32 = 3;
+
+/// What the LeaseKeeper is made of.
+#[derive(Clone)]
+pub struct LeaseKeeperParts {
+    /// Where it writes.
+    pub recorder: RecorderHandle,
+    /// Who has to give up what runs.
+    pub queues: Addr<Queues>,
+    /// What it opens.
+    pub gate: LeaseGate,
+    /// This node.
+    pub node: NodeId,
+    /// What people call it.
+    pub node_name: Arc<str>,
+    /// When it started.
+    pub started_at: DateTime<Utc>,
+    /// How long its jobs are its own without a renewal.
+    pub lease: TimeSpan,
+}
+
+impl LeaseKeeperParts {
+    /// Says that this node lives.
+    pub async fn renew(&self) -> Result<(), RecordError> {
+        let sent_at = steady_now();
+        let heartbeat = Change::Heartbeat {
+            node: self.node,
+            name: Arc::clone(&self.node_name),
+            started_at: self.started_at,
+            lease: self.lease,
+        };
+        match self.recorder.record_one(heartbeat, Origin::Inside).await? {
+            Ok(_) => {
+                self.gate.renewed(sent_at, self.lease.to_std());
+                Ok(())
+            }
+            Err(refused) => Err(RecordError::Unavailable {
+                reason: refused.to_string(),
+            }),
+        }
+    }
+}
+
+/// The actor. See the module.
+pub struct LeaseKeeper {
+    parts: LeaseKeeperParts,
+    /// Fires when the gate closes.
+    closing: Option<SpawnHandle>,
+    has_given_up: bool,
+}
+
+impl LeaseKeeper {
+    /// A LeaseKeeper of a lease that has just been renewed.
+    pub fn new(parts: LeaseKeeperParts) -> Self {
+        Self {
+            parts,
+            closing: None,
+            has_given_up: false,
+        }
+    }
+
+    fn renew_later(&self, ctx: &mut Context<Self>) {
+        let wait = self.parts.lease.to_std() / RENEWALS_PER_LEASE;
+        ctx.run_later(wait, |keeper, ctx| {
+            let parts = keeper.parts.clone();
+            let renewal = async move { parts.renew().await };
+            ctx.spawn(renewal.into_actor(keeper).map(|renewed, keeper, ctx| {
+                match renewed {
+                    Ok(()) => keeper.renewed(ctx),
+                    Err(failure) => error!("the node's lease could not be renewed: {failure}"),
+                }
+                keeper.renew_later(ctx);
+            }));
+        });
+    }
+
+    fn renewed(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::take(&mut self.has_given_up) {
+            info!("the node's lease is renewed: it takes jobs again");
+            deliver(&self.parts.queues, LookEverywhere, ctx);
+        }
+        self.watch_gate(ctx);
+    }
+
+    /// Comes back when the gate closes, unless it stays open until then.
+    fn watch_gate(&mut self, ctx: &mut Context<Self>) {
+        let Some(open_for) = self.parts.gate.open_for() else {
+            return;
+        };
+        if let Some(closing) = self.closing.take() {
+            ctx.cancel_future(closing);
+        }
+        self.closing = Some(ctx.run_later(open_for, |keeper, ctx| {
+            keeper.closing = None;
+            if keeper.parts.gate.is_open() {
+                keeper.watch_gate(ctx);
+                return;
+            }
+            warn!(
+                "the node's lease has run out: it gives up what it runs, and starts nothing until the lease is renewed"
+            );
+            keeper.has_given_up = true;
+            deliver(&keeper.parts.queues, GiveUpEverything, ctx);
+        }));
+    }
+}
+
+impl Actor for LeaseKeeper {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.watch_gate(ctx);
+        self.renew_later(ctx);
+    }
+}
+
+impl Supervised for LeaseKeeper {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        // Whether it had given up is not known: then what runs is given up once more, or found again by a look.
+        *self = Self {
+            has_given_up: true,
+            ..Self::new(self.parts.clone())
+        };
+    }
+}
+
+/// How long to wait between two rounds of something that is done a few times in a lease.
+pub(super) fn part_of(lease: TimeSpan) -> Duration {
+    (lease.to_std() / RENEWALS_PER_LEASE).max(Duration::from_millis(100))
+}

@@ -1,0 +1,108 @@
+//! What a server does when it is told to stop.
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::harness::eventually;
+use super::harness::server::{Site, Storage};
+
+/// So that what a stopped server has left can be looked at.
+const NOBODY_RUNS_THEM: &str = "[job_types.EndlessJob]\nhandler = \"remote\"\n";
+
+fn config(grace: &str) -> String {
+    format!(
+        r#"
+[server]
+shutdown_grace = "{grace}"
+
+[job_types.ShortJob]
+handler = {{ command = {{ program = "sleep", args = ["0.4"] }} }}
+
+[job_types.EndlessJob]
+handler = {{ command = {{ program = "sleep", args = ["600"] }} }}
+"#
+    )
+}
+
+#[tokio::test]
+async fn a_running_job_may_end_within_the_grace_time() {
+    let site = Site::new(Storage::Sqlite, &config("00:00:20"));
+    let server = site.start();
+    let id = server.client().create_of_type("ShortJob").await;
+    server.client().wait_for(&id, &["running"]).await;
+    assert!(server.stop().success());
+
+    let server = site.start();
+    let job = server.client().job(&id).await;
+    assert_eq!(job["status"], "completed");
+    assert_eq!(job["attempt"], 1);
+}
+
+#[tokio::test]
+async fn what_does_not_end_is_handed_back_with_its_attempt_on_record() {
+    let site = Site::new(Storage::Sqlite, &config("00:00:00.2"));
+    let server = site.start();
+    let running = server.client().create_of_type("EndlessJob").await;
+    server.client().wait_for(&running, &["running"]).await;
+    let later = server
+        .client()
+        .create(json!({ "type": "ShortJob", "delay": "01:00:00" }))
+        .await;
+    assert!(server.stop().success());
+
+    site.configure(NOBODY_RUNS_THEM);
+    let server = site.start();
+    let job = server.client().job(&running).await;
+    assert_eq!(job["status"], "pending");
+    assert_eq!(job["retryCount"], 0, "to be interrupted is no failure");
+    let history = job["executionHistory"].as_array().expect("a history");
+    assert_eq!(history.len(), 1);
+    assert_eq!(history[0]["status"], "interrupted");
+    let later = server.client().job(later["id"].as_str().expect("an id")).await;
+    assert_eq!((&later["status"], &later["attempt"]), (&json!("pending"), &json!(0)));
+}
+
+#[tokio::test]
+async fn a_stopping_server_takes_jobs_but_starts_none_and_says_that_it_is_not_ready() {
+    let site = Site::new(Storage::Sqlite, &config("00:00:20"));
+    let server = site.start();
+    let client = server.client();
+    let running = client.create_of_type("ShortJob").await;
+    client.wait_for(&running, &["running"]).await;
+    server.signal(Signal::TERM);
+    eventually("the server is not ready", || async {
+        let ready = client.send(client.at_root(reqwest::Method::GET, "/readyz")).await;
+        (ready.status == 503).then_some(())
+    })
+    .await;
+    let late = client.create_of_type("ShortJob").await;
+    assert!(server.wait().success());
+
+    site.configure(NOBODY_RUNS_THEM);
+    let server = site.start();
+    assert_eq!(server.client().job(&running).await["status"], "completed");
+    let late = server.client().job(&late).await;
+    assert_eq!((&late["status"], &late["attempt"]), (&json!("pending"), &json!(0)));
+}
+
+#[tokio::test]
+async fn a_second_signal_stops_at_once() {
+    let site = Site::new(Storage::Sqlite, &config("00:10:00"));
+    let server = site.start();
+    let id = server.client().create_of_type("EndlessJob").await;
+    server.client().wait_for(&id, &["running"]).await;
+    server.signal(Signal::TERM);
+    let client = server.client();
+    eventually("the server is stopping", || async {
+        let ready = client.send(client.at_root(reqwest::Method::GET, "/readyz")).await;
+        (ready.status == 503).then_some(())
+    })
+    .await;
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code(), Some(1));
+
+    let server = site.start();
+    let job = server.client().wait_for(&id, &["running"]).await;
+    let history = job["executionHistory"].as_array().expect("a history");
+    assert_eq!(history[0]["status"], "lost", "the attempt that was cut off: {job}");
+}
