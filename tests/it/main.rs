@@ -22,6 +22,7 @@ mod cli_keys;
 mod cli_queues;
 mod clients;
 mod crash;
+mod cron;
 mod handlers_command;
 mod handlers_http;
 mod harness;
