@@ -4,6 +4,9 @@
 //! what makes the difference, and no builder has them all.
 
 mod m0001_jobs;
+mod m0002_audit;
+mod m0003_leadership;
+mod m0004_recurring;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -12,6 +15,11 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_jobs::Migration)]
+        vec![
+            Box::new(m0001_jobs::Migration),
+            Box::new(m0002_audit::Migration),
+            Box::new(m0003_leadership::Migration),
+            Box::new(m0004_recurring::Migration),
+        ]
     }
 }

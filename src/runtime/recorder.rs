@@ -18,17 +18,18 @@ use tokio::sync::oneshot;
 use tracing::error;
 
 use super::clock::Clock;
-use super::event_bus::{EventBus, EventInterest, Publish};
+use super::event_bus::EventBusHandle;
 use super::mailbox::deliver;
 use super::notifier::{ForeignInterest, Notifier, Tell};
 use super::queues::{CancelJob, JobsDue, QueueSwitched, Queues};
+use super::recurring_scheduler::{RecurringChanged, RecurringScheduler};
 use super::scheduler::{Arm, Scheduler};
-use crate::domain::event::{Event, JobEventKind, QueueEventKind};
+use crate::domain::event::{Event, JobEventKind, QueueEventKind, Topic};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
 use crate::domain::status::JobStatus;
-use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
+use crate::storage::change::{Applied, Change, ChangeError, Finished, Fire, Inserted};
 use crate::storage::repository::{JobRepository, RepositoryError};
 use crate::storage::signal::{JobSignal, Signal};
 
@@ -78,6 +79,11 @@ pub struct Record {
     origin: Origin,
     answer: Answer,
 }
+
+/// How many rows wait to be written.
+#[derive(Message)]
+#[rtype(result = "usize")]
+struct ReportPending;
 
 /// The way to the Recorder.
 #[derive(Clone)]
@@ -134,6 +140,12 @@ impl RecorderHandle {
             })
         }
     }
+
+    /// How many rows wait to be written.
+    pub async fn pending_rows(&self) -> usize {
+        // A Recorder that is just being restarted has nothing left that waits.
+        self.address.send(ReportPending).await.unwrap_or(0)
+    }
 }
 
 /// What the Recorder is made of.
@@ -147,10 +159,10 @@ pub struct RecorderParts {
     pub queues: Addr<Queues>,
     /// Who is woken when jobs will be due.
     pub scheduler: Addr<Scheduler>,
+    /// Who creates occurrences of recurring jobs.
+    pub recurring: Addr<RecurringScheduler>,
     /// Who is told what has happened.
-    pub event_bus: Addr<EventBus>,
-    /// Whether anybody listens to events.
-    pub interest: EventInterest,
+    pub event_bus: EventBusHandle,
     /// The other nodes, where there are any.
     pub others: Option<Others>,
 }
@@ -244,7 +256,7 @@ impl Recorder {
     ) {
         match outcome {
             Ok(results) => {
-                let is_heard_here = self.parts.interest.is_any();
+                let is_heard_here = self.parts.event_bus.is_any_in(Topic::Jobs);
                 let is_heard_elsewhere = self
                     .parts
                     .others
@@ -282,10 +294,17 @@ impl Recorder {
             switched,
             cancel,
             events,
+            has_recurring,
             wants_events: _,
         } = effects;
+        if has_recurring {
+            deliver(&self.parts.recurring, RecurringChanged, ctx);
+        }
         if let Some(others) = &self.parts.others {
-            let signals = signals_of(&switched, &cancel, &events, others);
+            let mut signals = signals_of(&switched, &cancel, &events, others);
+            if has_recurring {
+                signals.push(Signal::RecurringChanged);
+            }
             if !signals.is_empty() {
                 deliver(&others.notifier, Tell { signals }, ctx);
             }
@@ -302,8 +321,11 @@ impl Recorder {
         for message in cancel {
             deliver(&self.parts.queues, message, ctx);
         }
-        if !events.is_empty() && self.parts.interest.is_any() {
-            deliver(&self.parts.event_bus, Publish { events: events.into() }, ctx);
+        let is_heard_here = [Topic::Jobs, Topic::Queues]
+            .into_iter()
+            .any(|topic| self.parts.event_bus.is_any_in(topic));
+        if !events.is_empty() && is_heard_here {
+            self.parts.event_bus.publish(events);
         }
     }
 }
@@ -336,6 +358,8 @@ fn signals_of(switched: &[QueueSwitched], cancel: &[CancelJob], events: &[Event]
             } => signals.push(Signal::QueueCleared { queue: queue.clone() }),
             // Told as what it is above: switched.
             Event::Queue { .. } => {}
+            // Every node samples for itself.
+            Event::QueueMetrics { .. } | Event::SystemMetrics(_) | Event::SystemAlert { .. } => {}
             Event::Job { kind, at, job } => {
                 if others.interest.is_any() {
                     signals.push(Signal::Job(JobSignal {
@@ -357,6 +381,8 @@ struct Effects {
     switched: Vec<QueueSwitched>,
     cancel: Vec<CancelJob>,
     events: Vec<Event>,
+    /// Whether recurring jobs have changed, or an occurrence has ended.
+    has_recurring: bool,
     wants_events: bool,
 }
 
@@ -368,6 +394,7 @@ impl Effects {
             switched: Vec::new(),
             cancel: Vec::new(),
             events: Vec::new(),
+            has_recurring: false,
             wants_events,
         }
     }
@@ -413,6 +440,15 @@ impl Effects {
                     self.ended(after, now);
                 }
             },
+            (Change::Fire(Fire { occurrences, .. }), Applied::Fired(fired)) => {
+                for (job, _) in occurrences.iter().zip(fired).filter(|(_, fired)| **fired) {
+                    self.event(JobEventKind::Created, job, now);
+                    self.wake(job, now);
+                }
+            }
+            (Change::InsertRecurring { .. } | Change::UpdateRecurring { .. }, Applied::RecurringStored) => {
+                self.has_recurring = true;
+            }
             (Change::Delete { job }, Applied::Deleted) => self.event(JobEventKind::Deleted, job, now),
             (Change::Clear { queue, limit, .. }, Applied::Removed(count)) if *count < u64::from(*limit) => {
                 self.events.push(Event::Queue {
@@ -457,6 +493,7 @@ impl Effects {
             JobStatus::Failed => JobEventKind::Failed,
             JobStatus::Cancelled => JobEventKind::Cancelled,
         };
+        self.has_recurring |= job.occurrence.is_some() && job.status.is_finished();
         self.event(kind, job, now);
         self.wake(job, now);
     }
@@ -489,14 +526,22 @@ impl Effects {
 fn rows_of(change: &Change) -> usize {
     match change {
         Change::Insert { jobs, .. } | Change::Start { jobs } => jobs.len(),
+        Change::Fire(fire) => fire.occurrences.len() + 1,
         Change::Claim(claim) => usize::try_from(claim.limit).unwrap_or(COMMIT_ROWS_MAX),
-        Change::Clear { limit, .. } | Change::Prune { limit, .. } => usize::try_from(*limit).unwrap_or(COMMIT_ROWS_MAX),
+        Change::Clear { limit, .. } | Change::Prune { limit, .. } | Change::PruneAudit { limit, .. } => {
+            usize::try_from(*limit).unwrap_or(COMMIT_ROWS_MAX)
+        }
         Change::Finish { .. }
         | Change::Update { .. }
         | Change::Delete { .. }
         | Change::SetQueue { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::Audit(_)
+        | Change::InsertRecurring { .. }
+        | Change::UpdateRecurring { .. }
+        | Change::DeleteRecurring { .. }
         | Change::Heartbeat { .. }
+        | Change::Lead { .. }
         | Change::Leave { .. } => 1,
     }
 }
@@ -513,7 +558,14 @@ fn job_ids(change: &Change) -> Vec<JobId> {
         | Change::SetQueue { .. }
         | Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::Audit(_)
+        | Change::PruneAudit { .. }
+        | Change::InsertRecurring { .. }
+        | Change::UpdateRecurring { .. }
+        | Change::DeleteRecurring { .. }
+        | Change::Fire(_)
         | Change::Heartbeat { .. }
+        | Change::Lead { .. }
         | Change::Leave { .. } => Vec::new(),
     }
 }
@@ -550,5 +602,13 @@ impl Handler<Record> for Recorder {
                     .map(|(), recorder, ctx| recorder.commit_next(ctx)),
             );
         }
+    }
+}
+
+impl Handler<ReportPending> for Recorder {
+    type Result = usize;
+
+    fn handle(&mut self, ReportPending: ReportPending, _: &mut Context<Self>) -> usize {
+        self.pending_rows
     }
 }

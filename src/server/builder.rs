@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::compose::{self, HandlerError};
 use super::{Server, ServerError};
+use crate::api::auth::Gate;
 use crate::config::source::ConfigErrors;
 use crate::config::{self, Config, FlagValue, Sources};
 use crate::domain::name::{InvalidName, JobType};
@@ -165,6 +166,13 @@ fn default_config(listen: Option<SocketAddr>, database_url: Option<String>) -> R
 /// Opens the configured database, for what is done without a server.
 pub(crate) async fn open_database(config: &Config) -> Result<SeaRepository, ConnectError> {
     SeaRepository::connect(compose::database(&config.database)).await
+}
+
+/// Says what would keep a server with this configuration from starting, as far as that can be known without starting it.
+pub(crate) fn check(config: &Config) -> Result<(), BuildError> {
+    let options = compose::options(config, HandlerRegistry::new())?;
+    Gate::new(options.auth).map_err(ServerError::from)?;
+    Ok(())
 }
 
 /// How the configured REST API works, for its description.

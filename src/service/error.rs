@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use crate::domain::caller::Forbidden;
 use crate::domain::id::JobId;
+use crate::domain::recurring::RecurringId;
 use crate::domain::transition::Refused;
 use crate::runtime::recorder::{self, RecordError};
 use crate::storage::change::ChangeError;
@@ -11,11 +13,20 @@ use crate::storage::repository::RepositoryError;
 /// Why a use case was not carried out.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ServiceError {
+    /// The caller may not do this.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// There is no such job.
     #[error("there is no job {id}")]
     NoSuchJob {
         /// The id that was given.
         id: JobId,
+    },
+    /// There is no such recurring job.
+    #[error("there is no recurring job {id}")]
+    NoSuchRecurringJob {
+        /// The id that was given.
+        id: RecurringId,
     },
     /// There is no such queue.
     #[error("there is no queue '{name}'")]

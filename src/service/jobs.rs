@@ -1,22 +1,23 @@
 //! Use cases of jobs.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::admission::Admission;
 use super::error::ServiceError;
-use super::rules::{QUEUES_MAX, Rules};
+use super::recurring::Recurring;
+use super::rules::Rules;
+use super::trail::{self, Deed, Trail};
 use crate::domain::attempt::Attempt;
+use crate::domain::caller::{Caller, CallerKind, Scope};
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
-use crate::domain::name::QueueName;
 use crate::domain::new_job::{Due, NewJob};
 use crate::domain::priority::Priority;
-use crate::domain::status::JobStatus;
+use crate::domain::recurring::RecurringId;
 use crate::domain::transition::{Cancelled, JobPatch, Refused};
 use crate::runtime::RuntimeHandle;
-use crate::runtime::recorder::Origin;
 use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
 use crate::storage::query::{JobFilter, JobSummary, Page};
 use crate::storage::repository::JobRepository;
@@ -27,7 +28,7 @@ const TRIES: usize = 8;
 /// A key under which a request takes effect once, and what was asked.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
-    /// The key, with what tells its users and operations apart.
+    /// The key, with what tells operations apart. Callers who have shown who they are have each their own keys.
     pub key: String,
     /// What was asked: the same key with another request is refused.
     pub request: Vec<u8>,
@@ -86,18 +87,33 @@ pub struct Jobs {
     repository: Arc<dyn JobRepository>,
     runtime: RuntimeHandle,
     rules: Arc<Rules>,
-    /// Queues that are known to exist, so that their number is only counted when a new one is named.
-    known_queues: Arc<RwLock<HashSet<QueueName>>>,
+    trail: Trail,
+    admission: Admission,
+    recurring: Recurring,
 }
 
 impl Jobs {
     /// Use cases over this storage and this runtime.
     pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle, rules: Arc<Rules>) -> Self {
+        let admission = Admission::new(Arc::clone(&repository), runtime.clock.clone(), Arc::clone(&rules));
+        let recurring = Recurring::new(Arc::clone(&repository), runtime.clone(), Arc::clone(&rules));
         Self {
             repository,
+            trail: Trail::new(runtime.clone(), false),
             runtime,
             rules,
-            known_queues: Arc::default(),
+            admission,
+            recurring,
+        }
+    }
+
+    /// The same use cases; `is_kept` says whether it is recorded who has changed what.
+    #[must_use]
+    pub fn audited(self, is_kept: bool) -> Self {
+        Self {
+            trail: Trail::new(self.runtime.clone(), is_kept),
+            recurring: self.recurring.audited(is_kept),
+            ..self
         }
     }
 
@@ -109,19 +125,25 @@ impl Jobs {
     /// Stores a job to be run. When this returns, it is durable.
     pub async fn schedule(
         &self,
+        caller: &Caller,
         new: NewJob,
         idempotency: Option<IdempotencyKey>,
     ) -> Result<ScheduledBatch, ServiceError> {
+        caller.require(Scope::Write)?;
         self.rules.check(&new, None)?;
-        self.store(vec![new], idempotency, None).await
+        self.store(caller, vec![new], idempotency, None).await
     }
 
     /// Stores several jobs to be run, all or none.
     pub async fn schedule_batch(
         &self,
+        caller: &Caller,
         new: Vec<NewJob>,
         idempotency: Option<IdempotencyKey>,
     ) -> Result<ScheduledBatch, Vec<ServiceError>> {
+        caller
+            .require(Scope::Write)
+            .map_err(|refused| vec![ServiceError::from(refused)])?;
         let max = self.rules.batch_jobs_max;
         if new.is_empty() || new.len() > max {
             let detail = format!("a batch has 1 to {max} jobs; this one has {}", new.len());
@@ -139,11 +161,14 @@ impl Jobs {
         if !refused.is_empty() {
             return Err(refused);
         }
-        self.store(new, idempotency, Some(0)).await.map_err(|error| vec![error])
+        self.store(caller, new, idempotency, Some(0))
+            .await
+            .map_err(|error| vec![error])
     }
 
     async fn store(
         &self,
+        caller: &Caller,
         new: Vec<NewJob>,
         idempotency: Option<IdempotencyKey>,
         first_index: Option<usize>,
@@ -152,13 +177,14 @@ impl Jobs {
         let jobs: Vec<Arc<Job>> = new
             .into_iter()
             .map(|new| {
-                let defaults = self.rules.defaults_of(&new.job_type);
+                let defaults = self.rules.defaults.of(&new.job_type);
                 Arc::new(new.into_job(defaults, now, self.runtime.ids.next()))
             })
             .collect();
-        self.check_queues(&jobs, first_index).await?;
+        // Held until the jobs are written, or refused.
+        let _admitted = self.admission.admit(&jobs, first_index).await?;
         let idempotency = idempotency.map(|IdempotencyKey { key, request }| Idempotency {
-            key,
+            key: key_of(caller, key),
             fingerprint: Sha256::digest(&request).into(),
             created_at: now,
         });
@@ -166,12 +192,16 @@ impl Jobs {
             jobs: jobs.clone(),
             idempotency,
         };
-        let applied = self.runtime.recorder.record_one(change, Origin::Outside).await??;
+        let note = self
+            .trail
+            .note(caller, Deed::CREATE)
+            .map(|note| trail::of_jobs(note, &jobs));
+        let applied = self.trail.write(change, note).await??;
         if let Applied::Replayed(ids) = applied {
             let mut jobs = Vec::with_capacity(ids.len());
             for id in ids {
                 jobs.push(Scheduled {
-                    job: self.read(id).await?,
+                    job: self.read(JobId::from_uuid(id)).await?,
                     is_new: false,
                 });
             }
@@ -190,55 +220,9 @@ impl Jobs {
         })
     }
 
-    /// Checks that the jobs' queues may have them.
-    async fn check_queues(&self, jobs: &[Arc<Job>], first_index: Option<usize>) -> Result<(), ServiceError> {
-        let is_unknown = |known: &HashSet<QueueName>| jobs.iter().any(|job| !known.contains(&job.queue));
-        // The set stays whole when somebody panics while holding it.
-        if is_unknown(&self.known_queues.read().unwrap_or_else(PoisonError::into_inner)) {
-            let stored = self.repository.queues(self.runtime.clock.now()).await?;
-            let mut known: HashSet<QueueName> = stored.into_iter().map(|queue| queue.name).collect();
-            for (index, job) in jobs.iter().enumerate() {
-                if known.len() >= QUEUES_MAX && !known.contains(&job.queue) {
-                    let detail = format!("there are {QUEUES_MAX} queues, as many as there may be; use one of them");
-                    let index = first_index.map(|first| first + index);
-                    return Err(ServiceError::Invalid {
-                        field: "queue",
-                        index,
-                        detail,
-                    });
-                }
-                known.insert(job.queue.clone());
-            }
-            *self.known_queues.write().unwrap_or_else(PoisonError::into_inner) = known;
-        }
-        if self.rules.pending_max.is_empty() {
-            return Ok(());
-        }
-        let mut wanted: HashMap<&QueueName, u64> = HashMap::new();
-        for job in jobs {
-            *wanted.entry(&job.queue).or_default() += 1;
-        }
-        for (queue, wanted) in wanted {
-            let Some(&max) = self.rules.pending_max.get(queue) else {
-                continue;
-            };
-            let filter = JobFilter {
-                queue: Some(queue.clone()),
-                statuses: vec![JobStatus::Pending],
-                ..JobFilter::default()
-            };
-            if self.repository.count(&filter).await? + wanted > max {
-                return Err(ServiceError::QueueFull {
-                    queue: queue.to_string(),
-                    max,
-                });
-            }
-        }
-        Ok(())
-    }
-
     /// A part of the list of jobs, the newest first.
-    pub async fn list(&self, filter: &JobFilter, page: Page) -> Result<JobPage, ServiceError> {
+    pub async fn list(&self, caller: &Caller, filter: &JobFilter, page: Page) -> Result<JobPage, ServiceError> {
+        caller.require(Scope::Read)?;
         let one_more = Page {
             limit: page.limit + 1,
             ..page
@@ -256,20 +240,53 @@ impl Jobs {
     }
 
     /// A job with all its attempts.
-    pub async fn detail(&self, id: JobId) -> Result<JobDetail, ServiceError> {
-        let (job, mut attempts) = tokio::try_join!(self.repository.job(id), self.repository.attempts(id))?;
+    pub async fn detail(&self, caller: &Caller, id: JobId) -> Result<JobDetail, ServiceError> {
+        caller.require(Scope::Read)?;
+        self.read_detail(id).await
+    }
+
+    /// A job with all its attempts, for somebody who changes it: whoever may change a job is shown what it has become.
+    pub async fn detail_of_change(&self, caller: &Caller, id: JobId) -> Result<JobDetail, ServiceError> {
+        caller.require_any(&[Scope::Write, Scope::Read])?;
+        self.read_detail(id).await
+    }
+
+    async fn read_detail(&self, id: JobId) -> Result<JobDetail, ServiceError> {
+        let (job, attempts) = tokio::try_join!(self.repository.job(id), self.repository.attempts(id))?;
         let job = job.ok_or(ServiceError::NoSuchJob { id })?;
-        // The two reads may lie on either side of the end of an attempt.
-        if let Some(current) = job.current_attempt()
-            && attempts.iter().all(|attempt| attempt.number != current.number)
-        {
-            attempts.push(current);
-        }
+        let attempts = self.as_of(&job, attempts).await?;
         Ok(JobDetail { job, attempts })
     }
 
+    /// The attempts of a job as it was when it was read or changed.
+    pub async fn attempts(&self, caller: &Caller, job: &Job) -> Result<Vec<Attempt>, ServiceError> {
+        caller.require_any(&[Scope::Write, Scope::Read])?;
+        let attempts = self.repository.attempts(job.id).await?;
+        self.as_of(job, attempts).await
+    }
+
+    /// Makes attempts that were read before or after the job tell the same as it does.
+    async fn as_of(&self, job: &Job, mut attempts: Vec<Attempt>) -> Result<Vec<Attempt>, ServiceError> {
+        let current = job.current_attempt();
+        let last_is_there = attempts.iter().any(|attempt| attempt.number == job.attempt);
+        if job.attempt > 0 && current.is_none() && !last_is_there {
+            // They were read before the last attempt had ended. It was stored together with the job.
+            attempts = self.repository.attempts(job.id).await?;
+        }
+        // What the job does not know yet came after it.
+        attempts.retain(|attempt| attempt.number <= job.attempt && (current.is_none() || attempt.number < job.attempt));
+        attempts.extend(current);
+        Ok(attempts)
+    }
+
     /// Cancels a pending job; tells a running one to stop.
-    pub async fn cancel(&self, id: JobId, if_match: Option<u32>) -> Result<CancelOutcome, ServiceError> {
+    pub async fn cancel(
+        &self,
+        caller: &Caller,
+        id: JobId,
+        if_match: Option<u32>,
+    ) -> Result<CancelOutcome, ServiceError> {
+        caller.require(Scope::Write)?;
         for _ in 0..TRIES {
             let job = self.read_matching(id, if_match).await?;
             let (after, is_requested) = match job.cancel(self.runtime.clock.now())? {
@@ -277,7 +294,12 @@ impl Jobs {
                 Cancelled::Requested(after) => (after, true),
                 Cancelled::AlreadyRequested => return Ok(CancelOutcome::Requested(job)),
             };
-            if let Some(job) = self.update(job, after).await? {
+            let deed = if is_requested {
+                Deed::REQUEST_CANCEL
+            } else {
+                Deed::CANCEL
+            };
+            if let Some(job) = self.update(caller, deed, job, after).await? {
                 return Ok(if is_requested {
                     CancelOutcome::Requested(job)
                 } else {
@@ -291,24 +313,27 @@ impl Jobs {
     /// Makes a failed or cancelled job pending again.
     pub async fn retry(
         &self,
+        caller: &Caller,
         id: JobId,
         reset_retry_count: bool,
         if_match: Option<u32>,
     ) -> Result<Arc<Job>, ServiceError> {
-        self.change(id, if_match, |job| {
+        self.change(caller, Deed::RETRY, id, if_match, |job| {
             job.retry(reset_retry_count, self.runtime.clock.now())
         })
         .await
     }
 
-    /// Makes a pending job due, or queues a finished one again.
+    /// Makes a pending job due, or queues a finished one again; a recurring job gets one occurrence.
     pub async fn execute(
         &self,
+        caller: &Caller,
         id: JobId,
         priority: Option<Priority>,
         due: Due,
         if_match: Option<u32>,
     ) -> Result<Arc<Job>, ServiceError> {
+        caller.require(Scope::Write)?;
         if let Some((field, detail)) = super::rules::check_due(Some(due)) {
             return Err(ServiceError::Invalid {
                 field,
@@ -316,28 +341,56 @@ impl Jobs {
                 detail,
             });
         }
-        self.change(id, if_match, |job| job.execute(priority, due, self.runtime.clock.now()))
+        let executed = self
+            .change(caller, Deed::EXECUTE, id, if_match, |job| {
+                job.execute(priority, due, self.runtime.clock.now())
+            })
+            .await;
+        let Err(ServiceError::NoSuchJob { .. }) = executed else {
+            return executed;
+        };
+        let recurring_id = RecurringId::from_uuid(id.as_uuid());
+        match self
+            .recurring
+            .trigger(caller, recurring_id, priority, due, if_match)
             .await
+        {
+            // Whoever asked has meant a job.
+            Err(ServiceError::NoSuchRecurringJob { .. }) => Err(ServiceError::NoSuchJob { id }),
+            triggered => triggered,
+        }
     }
 
     /// Changes a pending job.
-    pub async fn patch(&self, id: JobId, patch: JobPatch, if_match: Option<u32>) -> Result<Arc<Job>, ServiceError> {
+    pub async fn patch(
+        &self,
+        caller: &Caller,
+        id: JobId,
+        patch: JobPatch,
+        if_match: Option<u32>,
+    ) -> Result<Arc<Job>, ServiceError> {
+        caller.require(Scope::Write)?;
         self.rules.check_patch(&patch)?;
-        self.change(id, if_match, |job| job.patch(patch.clone(), self.runtime.clock.now()))
-            .await
+        if let Some(queue) = &patch.queue {
+            self.admission.check_queue(queue, None).await?;
+        }
+        self.change(caller, Deed::UPDATE, id, if_match, |job| {
+            job.patch(patch.clone(), self.runtime.clock.now())
+        })
+        .await
     }
 
     /// Deletes a finished job and its history.
-    pub async fn delete(&self, id: JobId, if_match: Option<u32>) -> Result<(), ServiceError> {
+    pub async fn delete(&self, caller: &Caller, id: JobId, if_match: Option<u32>) -> Result<(), ServiceError> {
+        caller.require(Scope::Write)?;
         for _ in 0..TRIES {
             let job = self.read_matching(id, if_match).await?;
             job.check_deletable()?;
-            match self
-                .runtime
-                .recorder
-                .record_one(Change::Delete { job }, Origin::Outside)
-                .await?
-            {
+            let note = self
+                .trail
+                .note(caller, Deed::DELETE)
+                .map(|note| trail::of_job(note, &job));
+            match self.trail.write(Change::Delete { job }, note).await? {
                 Ok(Applied::Deleted) => return Ok(()),
                 Ok(other) => return Err(unexpected(&other)),
                 Err(ChangeError::Conflict) => {}
@@ -349,14 +402,17 @@ impl Jobs {
 
     async fn change(
         &self,
+        caller: &Caller,
+        deed: Deed,
         id: JobId,
         if_match: Option<u32>,
         rule: impl Fn(&Job) -> Result<Job, Refused>,
     ) -> Result<Arc<Job>, ServiceError> {
+        caller.require(Scope::Write)?;
         for _ in 0..TRIES {
             let job = self.read_matching(id, if_match).await?;
             let after = rule(&job)?;
-            if let Some(job) = self.update(job, after).await? {
+            if let Some(job) = self.update(caller, deed, job, after).await? {
                 return Ok(job);
             }
         }
@@ -364,13 +420,20 @@ impl Jobs {
     }
 
     /// Swaps a job for its changed self; `None` when somebody else was faster.
-    async fn update(&self, before: Arc<Job>, after: Job) -> Result<Option<Arc<Job>>, ServiceError> {
+    async fn update(
+        &self,
+        caller: &Caller,
+        deed: Deed,
+        before: Arc<Job>,
+        after: Job,
+    ) -> Result<Option<Arc<Job>>, ServiceError> {
         let after = Arc::new(after);
+        let note = self.trail.note(caller, deed).map(|note| trail::of_job(note, &after));
         let change = Change::Update {
             before,
             after: Arc::clone(&after),
         };
-        match self.runtime.recorder.record_one(change, Origin::Outside).await? {
+        match self.trail.write(change, note).await? {
             Ok(Applied::Updated) => Ok(Some(after)),
             Ok(other) => Err(unexpected(&other)),
             Err(ChangeError::Conflict) => Ok(None),
@@ -390,6 +453,14 @@ impl Jobs {
             }
             Some(_) | None => Ok(job),
         }
+    }
+}
+
+/// An idempotency key as storage keeps it: two callers who are known never meet in one.
+pub(super) fn key_of(caller: &Caller, key: String) -> String {
+    match caller.kind() {
+        CallerKind::Key | CallerKind::Token => format!("{} {}\n{key}", caller.kind().as_str(), caller.name()),
+        CallerKind::Anonymous | CallerKind::Local => key,
     }
 }
 

@@ -9,11 +9,15 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use crate::domain::attempt::Attempt;
+use crate::domain::audit::AuditRecord;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
+use crate::domain::leadership::FencingToken;
 use crate::domain::name::{JobType, QueueName};
+use crate::domain::recurring::RecurringJob;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 
@@ -21,6 +25,7 @@ use crate::domain::time_span::TimeSpan;
 ///
 /// Within one commit no two changes concern the same job, but for `Insert`s that share a unique key or an idempotency
 /// key, and for `Claim`, `Clear` and `Prune`, which are applied after all others and choose among what those have left.
+/// An `Audit` belongs to the change just before it.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Stores new jobs, all of them or none. A queue that is named for the first time comes into being. A job whose
@@ -102,6 +107,18 @@ pub enum Change {
         /// Counts of completions before this time go; at least an hour ago.
         throughput_before: DateTime<Utc>,
     },
+    /// Records who has made the change just before this one in the list, if that change has had an effect (see
+    /// [`Applied::jobs_changed`], which becomes the record's number of jobs). A record with the same id that is stored
+    /// already is of an earlier step of the same work: the numbers are added up. → [`Applied::Audited`].
+    Audit(Box<AuditRecord>),
+    /// Removes up to `limit` records of who has changed what, made before this time, the oldest first.
+    /// → [`Applied::Removed`].
+    PruneAudit {
+        /// The end of their time.
+        before: DateTime<Utc>,
+        /// How many at the most in this step.
+        limit: u32,
+    },
     /// Says that a node lives, for as long as `lease` from now by the storage's own clock. → [`Applied::Alive`].
     Heartbeat {
         /// Which node.
@@ -113,11 +130,56 @@ pub enum Change {
         /// How long the node's jobs are its own without another heartbeat.
         lease: TimeSpan,
     },
+    /// Stores a new recurring job. → [`Applied::RecurringStored`] or [`Applied::Replayed`].
+    InsertRecurring {
+        /// As it will be.
+        recurring: Arc<RecurringJob>,
+        /// Present when the caller must be able to ask again without effect.
+        idempotency: Option<Idempotency>,
+    },
+    /// Replaces a recurring job by a changed one if the stored revision is still `before`'s. → [`Applied::RecurringStored`]
+    /// or [`ChangeError::Conflict`].
+    UpdateRecurring {
+        /// As it was read.
+        before: Arc<RecurringJob>,
+        /// As it will be.
+        after: Arc<RecurringJob>,
+    },
+    /// Removes a recurring job if its stored revision is still this one; its occurrences stay.
+    /// → [`Applied::Deleted`] or [`ChangeError::Conflict`].
+    DeleteRecurring {
+        /// As it was read.
+        recurring: Arc<RecurringJob>,
+    },
+    /// Creates occurrences. → [`Applied::Fired`], [`ChangeError::Conflict`] or [`ChangeError::NoLease`].
+    Fire(Fire),
+    /// Asks that a node may lead, or go on leading, by the rules of [`crate::domain::leadership`] and the storage's own
+    /// clock. → [`Applied::Led`].
+    Lead {
+        /// Which node.
+        node: NodeId,
+        /// How long without asking again.
+        lease: TimeSpan,
+    },
     /// Says that a node has gone for good and holds nothing any more. → [`Applied::Alive`].
     Leave {
         /// Which node.
         node: NodeId,
     },
+}
+
+/// Occurrences of a recurring job that are created, together with the recurring job as it is then. All of it happens if
+/// the stored revision is still `before`'s and the leader still leads; an occurrence that exists is not created again.
+#[derive(Clone, Debug)]
+pub struct Fire {
+    /// The recurring job as it was read.
+    pub before: Arc<RecurringJob>,
+    /// As it will be.
+    pub after: Arc<RecurringJob>,
+    /// The occurrences as jobs.
+    pub occurrences: Vec<Arc<Job>>,
+    /// Who creates them, and the token under which it leads; `None` when a person has asked for them.
+    pub leader: Option<(NodeId, FencingToken)>,
 }
 
 /// Which due jobs a queue wants.
@@ -171,8 +233,12 @@ pub enum Finished {
 pub enum Applied {
     /// For each of the jobs, in their order.
     Inserted(Vec<Inserted>),
-    /// The idempotency key was used before, by the same request, and this is what it made then.
-    Replayed(Vec<JobId>),
+    /// The idempotency key was used before, by the same request, and this is what it made then: jobs, or a recurring job.
+    Replayed(Vec<Uuid>),
+    /// The recurring job is stored.
+    RecurringStored,
+    /// For each of the occurrences, in their order: whether it is new.
+    Fired(Vec<bool>),
     /// For each of the jobs, in their order: whether it was taken.
     Started(Vec<bool>),
     /// The jobs that were taken, running, the most urgent first.
@@ -190,8 +256,44 @@ pub enum Applied {
         /// Whether it is another than before.
         changed: bool,
     },
+    /// Whether the change just before was recorded: whether it had an effect.
+    Audited {
+        /// Whether there is a record now.
+        is_recorded: bool,
+    },
     /// The node is noted.
     Alive,
+    /// The token under which the node leads; `None` while another one does.
+    Led(Option<FencingToken>),
+}
+
+impl Applied {
+    /// How many jobs the change has made, changed or removed, for the record of who has changed what; `None` when
+    /// everything is as it was before.
+    pub fn jobs_changed(&self) -> Option<u64> {
+        let count = match self {
+            Self::Inserted(inserted) => {
+                let new = inserted.iter().filter(|inserted| **inserted == Inserted::New);
+                u64::try_from(new.count()).unwrap_or(u64::MAX)
+            }
+            Self::Fired(fired) => {
+                let new = fired.iter().filter(|is_new| **is_new);
+                u64::try_from(new.count()).unwrap_or(u64::MAX)
+            }
+            Self::Updated | Self::Deleted | Self::RecurringStored => 1,
+            Self::Removed(count) => *count,
+            Self::QueueSet { changed: true } => return Some(0),
+            Self::QueueSet { changed: false }
+            | Self::Replayed(_)
+            | Self::Started(_)
+            | Self::Claimed(_)
+            | Self::Finished(_)
+            | Self::Audited { .. }
+            | Self::Led(_)
+            | Self::Alive => return None,
+        };
+        (count > 0).then_some(count)
+    }
 }
 
 /// Why one change was not applied, while the others of its commit were.

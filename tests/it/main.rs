@@ -10,10 +10,42 @@
     reason = "tests fail by panicking, use the machine's clock and environment, and nobody imports them"
 )]
 
+mod audit;
+mod auth;
+mod auth_jwt;
+mod auth_limits;
+mod auth_settings;
+mod browsers;
+mod cli_config;
+mod cli_jobs;
+mod cli_keys;
+mod cli_queues;
+mod clients;
 mod crash;
+mod cron;
+mod handlers_command;
+mod handlers_http;
 mod harness;
-
 mod house;
 mod nodes;
+mod recurring;
+mod rest_bodies;
+mod rest_jobs_batch;
+mod rest_jobs_change;
+mod rest_jobs_create;
+mod rest_jobs_keys;
+mod rest_jobs_list;
+mod rest_jobs_retries;
+mod rest_jobs_steer;
+mod rest_openapi;
+mod rest_protocol;
+mod rest_queue_limits;
+mod rest_queues;
+mod rest_values;
 mod shutdown;
+mod signalr;
+mod signalr_rules;
 mod supervision;
+mod websocket;
+mod websocket_limits;
+mod wire;

@@ -1,5 +1,6 @@
 //! Actors that panic in the middle of their work are restarted, and no job is lost.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,11 +9,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tickerq::domain::attempt::Attempt;
+use tickerq::domain::audit::AuditRecord;
+use tickerq::domain::caller::Caller;
 use tickerq::domain::id::{JobId, NodeId};
 use tickerq::domain::job::Job;
 use tickerq::domain::name::{JobType, QueueName};
-use tickerq::domain::new_job::{Due, JobDefaults, NewJob};
+use tickerq::domain::new_job::{Due, NewJob};
 use tickerq::domain::queue::{QueueSettings, StoredQueue};
+use tickerq::domain::recurring::{RecurringId, RecurringJob};
 use tickerq::domain::status::JobStatus;
 use tickerq::domain::time_span::TimeSpan;
 use tickerq::handlers::HandlerRegistry;
@@ -20,11 +24,14 @@ use tickerq::handlers::limits::HandlerLimits;
 use tickerq::handlers::noop::NoopHandler;
 use tickerq::runtime::clock::Clock;
 use tickerq::runtime::pruner::Retention;
+use tickerq::runtime::sampler::SamplerOptions;
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
 use tickerq::storage::change::{Applied, Change, ChangeError};
-use tickerq::storage::query::{JobFilter, JobSummary, Page, RunningJob};
+use tickerq::storage::query::{
+    AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode,
+};
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
@@ -99,6 +106,40 @@ impl JobRepository for Fused {
         self.inner.running_on(node).await
     }
 
+    async fn recurring(&self, id: RecurringId) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
+        self.inner.recurring(id).await
+    }
+
+    async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        self.inner.recurring_page(page).await
+    }
+
+    async fn recurring_count(&self) -> Result<u64, RepositoryError> {
+        self.inner.recurring_count().await
+    }
+
+    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        self.fuse.burn();
+        self.inner.due_recurring(now, limit).await
+    }
+
+    async fn next_recurring(&self) -> Result<Option<DateTime<Utc>>, RepositoryError> {
+        self.fuse.burn();
+        self.inner.next_recurring().await
+    }
+
+    async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
+        self.inner.unfinished_occurrences(ids).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
+        self.inner.nodes().await
+    }
+
+    async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
+        self.inner.audit(filter, page).await
+    }
+
     async fn ping(&self) -> Result<(), RepositoryError> {
         self.inner.ping().await
     }
@@ -128,20 +169,23 @@ fn options(clock: Clock) -> RuntimeOptions {
             completed: None,
             failed: None,
             cancelled: None,
+            audit: None,
         },
         node_name: Arc::from("test"),
         lease: TimeSpan::from_secs(1),
+        sampler: SamplerOptions::default(),
         clock,
+        defaults: Arc::default(),
     }
 }
 
 fn rules() -> Rules {
     Rules {
-        defaults: JobDefaults::default(),
-        by_type: Default::default(),
+        defaults: Arc::default(),
         unknown_job_types: UnknownJobTypes::Accept,
         parameters_bytes_max: 1 << 20,
         batch_jobs_max: 1_000,
+        queues: Default::default(),
         pending_max: Default::default(),
     }
 }
@@ -186,7 +230,7 @@ async fn complete_all_in_spite_of_a_panic(storage_calls: i64, clock_readings: i6
             ..NewJob::of_type(JobType::parse("NoopJob").expect("a type"))
         };
         // Who is told that storage can't be written asks again; whether the first request took effect is not known.
-        if let Ok(scheduled) = jobs.schedule(new, None).await {
+        if let Ok(scheduled) = jobs.schedule(&Caller::local(), new, None).await {
             accepted.push(scheduled.jobs[0].job.id);
         }
     }

@@ -43,12 +43,14 @@ struct Due {
     unique_key: Option<String>,
     cancel_requested: i16,
     revision: i32,
+    recurring_id: Option<Uuid>,
+    occurrence_at: Option<i64>,
 }
 
 /// The array of a [`Due`].
-const DUE: &str = "json_array(lower(hex(id)), name, job_type, priority, parameters, result, error, error_detail, due_at, \
+const DUE: &str = "json_array(hex(id), name, job_type, priority, parameters, result, error, error_detail, due_at, \
                    attempt, retry_count, max_retries, retry_delay, retry_intervals, timeout, unique_key, \
-                   cancel_requested, revision)";
+                   cancel_requested, revision, CASE WHEN recurring_id IS NULL THEN NULL ELSE hex(recurring_id) END, occurrence_at)";
 
 impl Commit<'_> {
     /// Starts due jobs that storage finds: the most urgent priority first, each in the order of its due times.
@@ -192,6 +194,8 @@ impl Due {
             unique_key,
             cancel_requested,
             revision,
+            recurring_id,
+            occurrence_at,
         } = self;
         job::Model {
             id,
@@ -214,6 +218,8 @@ impl Due {
             retry_intervals,
             timeout,
             unique_key,
+            recurring_id,
+            occurrence_at,
             cancel_requested: cancel_requested != 0,
             node: Some(claim.node.as_uuid()),
             revision: revision + 1,

@@ -1,9 +1,9 @@
 //! One commit: all changes in one transaction, in a few statements.
 //!
-//! First the usual changes are tried all at once, see [`super::usual`]. Otherwise the changes are applied in phases: new jobs, starts, ends of attempts, single updates and deletions, then what chooses
-//! among what is left (claims, clearing, pruning), and at the end what was counted on the way. A statement that fails for
-//! what it was given undoes the whole transaction; then each change is committed by itself, so that the bad one fails
-//! alone.
+//! First the usual changes are tried all at once, see [`super::usual`]. Otherwise the changes are applied in phases: new
+//! jobs, starts, ends of attempts, single updates and deletions, then what chooses among what is left (claims, clearing,
+//! pruning), and at the end what was counted on the way and who has done it. A statement that fails for what it was given
+//! undoes the whole transaction; then each change is committed by itself, so that the bad one fails alone.
 
 use std::collections::HashSet;
 
@@ -45,10 +45,11 @@ impl SeaRepository {
             Err(CommitFailure::Bad(error)) if changes.len() == 1 => Ok(vec![Err(error)]),
             Err(CommitFailure::Bad(_)) => {
                 let mut results = Vec::with_capacity(changes.len());
-                for change in changes {
-                    match self.try_commit(std::slice::from_ref(change)).await {
+                // A change and the record of who has made it stay together.
+                for change in changes.chunk_by(|_, next| matches!(next, Change::Audit(_))) {
+                    match self.try_commit(change).await {
                         Ok(result) => results.extend(result),
-                        Err(CommitFailure::Bad(error)) => results.push(Err(error)),
+                        Err(CommitFailure::Bad(error)) => results.extend(change.iter().map(|_| Err(error.clone()))),
                         Err(CommitFailure::Unavailable(failure)) => return Err(failure),
                     }
                 }
@@ -171,6 +172,13 @@ impl Commit<'_> {
                     started_at,
                     lease,
                 } => self.heartbeat(*node, name, *started_at, *lease).await?,
+                Change::InsertRecurring { recurring, idempotency } => {
+                    self.insert_recurring(recurring, idempotency.as_ref()).await?
+                }
+                Change::UpdateRecurring { before, after } => self.update_recurring(before, after).await?,
+                Change::DeleteRecurring { recurring } => self.delete_recurring(recurring).await?,
+                Change::Fire(fire) => self.fire(fire).await?,
+                Change::Lead { node, lease } => self.lead(*node, *lease).await?,
                 Change::Leave { node } => self.leave(*node).await?,
                 // Applied before, or below.
                 Change::Insert { .. }
@@ -179,7 +187,9 @@ impl Commit<'_> {
                 | Change::Claim(_)
                 | Change::Clear { .. }
                 | Change::Prune { .. }
-                | Change::PruneBookkeeping { .. } => continue,
+                | Change::PruneBookkeeping { .. }
+                | Change::Audit(_)
+                | Change::PruneAudit { .. } => continue,
             };
             *result = Some(applied);
         }
@@ -207,18 +217,26 @@ impl Commit<'_> {
                 } => Ok(Applied::Removed(
                     self.prune_bookkeeping(*keys_before, *throughput_before).await?,
                 )),
+                Change::PruneAudit { before, limit } => Ok(Applied::Removed(self.prune_audit(*before, *limit).await?)),
                 Change::Insert { .. }
                 | Change::Start { .. }
                 | Change::Finish { .. }
                 | Change::Update { .. }
                 | Change::Delete { .. }
                 | Change::SetQueue { .. }
+                | Change::Audit(_)
+                | Change::InsertRecurring { .. }
+                | Change::UpdateRecurring { .. }
+                | Change::DeleteRecurring { .. }
+                | Change::Fire(_)
                 | Change::Heartbeat { .. }
+                | Change::Lead { .. }
                 | Change::Leave { .. } => continue,
             };
             *result = Some(applied);
         }
-        self.write_counters().await
+        self.write_counters().await?;
+        self.write_audit(changes, results).await
     }
 
     pub(super) fn backend(&self) -> DbBackend {

@@ -152,7 +152,7 @@ impl Commit<'_> {
             let Change::Start { jobs } = change else { continue };
             // Not a single one: because others were faster, or because the node may take none.
             if let Some(node) = jobs.first().and_then(|job| job.node)
-                && started.is_empty()
+                && !jobs.iter().any(|job| started.contains(&job.id.as_uuid()))
                 && !self.repository.holds_lease(node, &self.transaction).await?
             {
                 *result = Some(Err(ChangeError::NoLease));

@@ -83,6 +83,13 @@ impl Usual {
                 | Change::SetQueue { .. }
                 | Change::Prune { .. }
                 | Change::PruneBookkeeping { .. }
+                | Change::Audit(_)
+                | Change::PruneAudit { .. }
+                | Change::InsertRecurring { .. }
+                | Change::UpdateRecurring { .. }
+                | Change::DeleteRecurring { .. }
+                | Change::Fire(_)
+                | Change::Lead { .. }
                 | Change::Heartbeat { .. }
                 | Change::Leave { .. } => usual.is_all = false,
             }
@@ -291,6 +298,13 @@ impl SeaRepository {
                 | Change::SetQueue { .. }
                 | Change::Prune { .. }
                 | Change::PruneBookkeeping { .. }
+                | Change::Audit(_)
+                | Change::PruneAudit { .. }
+                | Change::InsertRecurring { .. }
+                | Change::UpdateRecurring { .. }
+                | Change::DeleteRecurring { .. }
+                | Change::Fire(_)
+                | Change::Lead { .. }
                 | Change::Heartbeat { .. }
                 | Change::Leave { .. } => None,
             });

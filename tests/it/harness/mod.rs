@@ -1,8 +1,12 @@
 //! A real server in a folder of its own, and what tests ask of it.
 
 pub mod client;
-pub mod receiver;
+pub mod gate;
+pub mod hub;
 pub mod server;
+pub mod shell;
+pub mod socket;
+pub mod tokens;
 
 use std::time::{Duration, Instant};
 

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -33,6 +34,8 @@ pub struct Server {
     child: Child,
     pub url: String,
     log: PathBuf,
+    /// Copies what the server says into its log, to the end.
+    logging: Option<JoinHandle<()>>,
 }
 
 /// The URL of the test cluster, which `scripts/test` starts.
@@ -42,7 +45,7 @@ pub fn postgres_url() -> String {
 }
 
 /// Makes an empty database on the test cluster and gives its URL.
-fn new_postgres_database() -> String {
+pub fn new_postgres_database() -> String {
     let admin = postgres_url();
     let name = format!("tickerq_{}", uuid::Uuid::now_v7().simple());
     let (base, _) = admin.rsplit_once('/').expect("a URL with a database");
@@ -77,6 +80,11 @@ impl Site {
         self.folder.path()
     }
 
+    /// Where its servers keep their jobs.
+    pub fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
     /// A command of the binary, in this folder.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tickerq"));
@@ -89,9 +97,14 @@ impl Site {
 
     /// Starts the server on a free port and waits until it listens.
     pub fn start(&self) -> Server {
+        self.start_at("127.0.0.1:0")
+    }
+
+    /// Starts the server at this address and waits until it listens.
+    pub fn start_at(&self, address: &str) -> Server {
         let log = self.path().join(format!("log-{}", uuid::Uuid::now_v7().simple()));
         let mut child = self
-            .command(&["serve", "--listen", "127.0.0.1:0", "--database-url", &self.database_url])
+            .command(&["serve", "--listen", address, "--database-url", &self.database_url])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -99,7 +112,7 @@ impl Site {
         let stderr = child.stderr.take().expect("a piped stderr");
         let (sender, receiver) = mpsc::channel();
         let copy = log.clone();
-        std::thread::spawn(move || {
+        let logging = std::thread::spawn(move || {
             let mut written = Vec::new();
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 written.extend_from_slice(line.as_bytes());
@@ -111,7 +124,12 @@ impl Site {
             }
         });
         match receiver.recv_timeout(PATIENCE) {
-            Ok(url) => Server { child, url, log },
+            Ok(url) => Server {
+                child,
+                url,
+                log,
+                logging: Some(logging),
+            },
             Err(_) => {
                 child.kill().ok();
                 panic!(
@@ -139,11 +157,6 @@ impl Server {
     /// What it has logged.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    /// Its process.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// Sends a signal.
@@ -182,6 +195,9 @@ impl Drop for Server {
         // It may have ended already; then there is nothing to kill.
         self.child.kill().ok();
         self.child.wait().ok();
+        if let Some(logging) = self.logging.take() {
+            logging.join().ok();
+        }
         if std::thread::panicking() {
             let mut log = String::new();
             fs::File::open(&self.log)
