@@ -1,6 +1,7 @@
 //! How much memory the server has, idle and with a million pending jobs.
 
 use tickerq::Server;
+use tickerq::domain::caller::Caller;
 use tickerq::storage::sea::Durability;
 
 use super::database::Database;
@@ -26,7 +27,7 @@ pub(crate) async fn measure(database: &Database, durability: Durability, jobs: u
     for _ in 0..jobs / BATCH {
         server
             .jobs()
-            .schedule_batch(vec![new_job(); BATCH], None)
+            .schedule_batch(&Caller::local(), vec![new_job(); BATCH], None)
             .await
             .expect("a batch");
     }
