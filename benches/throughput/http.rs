@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use tickerq::Server;
 use tickerq::api::auth::{ApiKey, AuthOptions};
+use tickerq::api::realtime::RealtimeOptions;
 use tickerq::api::rest::RestOptions;
 use tickerq::server::ServerOptions;
 use tickerq::storage::change::Change;
@@ -79,6 +80,8 @@ pub(crate) async fn measure(
             public_docs: false,
             requires_authentication: false,
         },
+        realtime: RealtimeOptions::default(),
+        events_behind_max: 1_024,
         rules: rules(),
         runtime: options(Arc::new(Noop)),
     };

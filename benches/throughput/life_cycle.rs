@@ -16,6 +16,7 @@ use tickerq::handlers::limits::HandlerLimits;
 use tickerq::handlers::{HandlerRegistry, JobContext, JobHandler};
 use tickerq::runtime::clock::Clock;
 use tickerq::runtime::pruner::Retention;
+use tickerq::runtime::sampler::SamplerOptions;
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
@@ -90,6 +91,7 @@ pub(crate) fn options(handler: Arc<dyn JobHandler>) -> RuntimeOptions {
         },
         node_name: Arc::from("bench"),
         lease: TimeSpan::from_secs(30),
+        sampler: SamplerOptions::default(),
         clock: Clock::system(),
         defaults: Arc::default(),
     }

@@ -2,5 +2,6 @@
 
 pub mod auth;
 pub mod browsers;
+pub mod realtime;
 pub mod request_log;
 pub mod rest;

@@ -5,6 +5,7 @@
 mod client;
 mod completions;
 mod config;
+mod cron;
 mod error;
 mod job;
 mod key;
@@ -16,6 +17,7 @@ mod queue;
 mod serve;
 mod settings;
 mod table;
+mod time;
 mod wire;
 
 use std::process::ExitCode;
@@ -52,6 +54,8 @@ enum Command {
     /// Make keys that programs call with.
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Tell when a cron expression runs, and what it means.
+    Cron(cron::CronArguments),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArguments),
 }
@@ -79,6 +83,7 @@ fn run(Arguments { command }: Arguments, output: &mut Output) -> Result<(), CliE
         Command::Job(arguments) => job::run(arguments, output),
         Command::Queue(arguments) => queue::run(arguments, output),
         Command::Key(command) => key::run(command, output),
+        Command::Cron(arguments) => cron::run(arguments, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
     }
 }

@@ -15,6 +15,7 @@ pub mod jwt;
 pub mod log;
 pub mod nodes;
 pub mod queues;
+pub mod realtime;
 pub mod retention;
 pub mod secret;
 pub mod server;
@@ -40,6 +41,7 @@ use self::jobs::JobsConfig;
 use self::log::LogConfig;
 use self::nodes::NodesConfig;
 use self::queues::QueuesConfig;
+use self::realtime::RealtimeConfig;
 use self::retention::RetentionConfig;
 use self::section::{Findings, Section};
 use self::server::ServerConfig;
@@ -63,6 +65,8 @@ pub struct Config {
     pub jobs: JobsConfig,
     /// `[audit]`.
     pub audit: AuditConfig,
+    /// `[realtime]`.
+    pub realtime: RealtimeConfig,
     /// `[retention]`.
     pub retention: RetentionConfig,
     /// `[nodes]`.
@@ -161,6 +165,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let api = read_section(&mut root, "api", ApiConfig::read);
     let is_required = api.authentication.is_required;
     let jobs = read_section(&mut root, "jobs", JobsConfig::read);
+    let realtime = read_section(&mut root, "realtime", RealtimeConfig::read);
     let retention = read_section(&mut root, "retention", RetentionConfig::read);
     let nodes = read_section(&mut root, "nodes", NodesConfig::read);
     let log = read_section(&mut root, "log", LogConfig::read);
@@ -181,6 +186,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         job_types,
         jobs,
         audit,
+        realtime,
         retention,
         nodes,
         log,

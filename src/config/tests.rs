@@ -516,6 +516,18 @@ fn what_is_shown_names_its_sources_hides_secrets_and_can_be_read_again() {
 }
 
 #[test]
+fn live_updates_have_limits_that_fit_each_other() {
+    let config = load_file("[realtime]\nmax_connections = 7\nmessage_bytes_max = \"64KiB\"\n").unwrap();
+    assert_eq!(config.realtime.max_connections, 7);
+    assert_eq!(config.realtime.message_bytes_max, 64 << 10);
+    assert_eq!(config.realtime.ping_interval, TimeSpan::from_secs(15));
+    let cut_off = mistake("[realtime]\nping_interval = \"00:01:00\"\n");
+    assert!(cut_off.contains("every silent client would be cut off"), "{cut_off}");
+    let none = mistake("[realtime]\nmax_subscriptions = 0\n");
+    assert!(none.contains("allowed is 1 to 10000"), "{none}");
+}
+
+#[test]
 fn a_file_that_is_missing_or_not_utf_8_is_named() {
     let missing = load(Sources::<Variables> {
         file: Some("no/such/file.toml".into()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::ServerOptions;
 use crate::api::auth::{AllowedOrigins, ApiKey, AuthOptions, JwtKeySource, JwtOptions, Rate};
+use crate::api::realtime::RealtimeOptions;
 use crate::api::rest::RestOptions;
 use crate::config::Config;
 use crate::config::api::UnknownJobTypes as ConfiguredUnknownJobTypes;
@@ -13,6 +14,7 @@ use crate::config::authentication::{AuthenticationConfig, ScopesConfig};
 use crate::config::database::{DatabaseConfig, Durability as ConfiguredDurability};
 use crate::config::handler::{CommandHandlerSettings, HandlerSettings, HttpHandlerSettings};
 use crate::config::jwt::{JwtConfig, JwtKeyConfig};
+use crate::config::realtime::RealtimeConfig;
 use crate::domain::caller::{Scope, ScopeNames, Scopes};
 use crate::domain::name::QueueName;
 use crate::domain::new_job::DefaultsByType;
@@ -24,6 +26,7 @@ use crate::handlers::noop::NoopHandler;
 use crate::runtime::RuntimeOptions;
 use crate::runtime::clock::Clock;
 use crate::runtime::pruner::Retention;
+use crate::runtime::sampler::SamplerOptions;
 use crate::service::rules::{Rules, UnknownJobTypes};
 use crate::storage::sea::{Durability, SeaOptions};
 
@@ -108,6 +111,10 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         },
         node_name: Arc::from(config.nodes.name.as_str()),
         lease: config.nodes.lease,
+        sampler: SamplerOptions {
+            queues_every: config.realtime.queue_metrics_interval.to_std(),
+            system_every: config.realtime.system_metrics_interval.to_std(),
+        },
         defaults,
         clock: Clock::system(),
     };
@@ -119,6 +126,12 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         auth: authentication(config),
         audit: config.audit.enable,
         rest: rest(config),
+        realtime: RealtimeOptions {
+            // Without an API there are no live updates either.
+            enable: config.realtime.enable && config.api.enable,
+            ..realtime(&config.realtime)
+        },
+        events_behind_max: config.realtime.events_behind_max,
         rules,
         runtime,
     })
@@ -208,6 +221,31 @@ fn tokens(config: JwtConfig) -> JwtOptions {
         scope_claim,
         leeway: leeway.to_std(),
         rate: rate_limit.map(Rate::from),
+    }
+}
+
+/// How live updates work.
+fn realtime(config: &RealtimeConfig) -> RealtimeOptions {
+    let RealtimeConfig {
+        enable,
+        max_connections,
+        max_subscriptions,
+        message_bytes_max,
+        events_behind_max: _,
+        ping_interval,
+        client_timeout,
+        handshake_timeout,
+        queue_metrics_interval: _,
+        system_metrics_interval: _,
+    } = config;
+    RealtimeOptions {
+        enable: *enable,
+        max_connections: *max_connections,
+        max_subscriptions: *max_subscriptions,
+        message_bytes_max: *message_bytes_max,
+        ping_interval: ping_interval.to_std(),
+        client_timeout: client_timeout.to_std(),
+        handshake_timeout: handshake_timeout.to_std(),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod builder;
 mod compose;
+mod socket;
 
 pub use builder::{BuildError, Builder};
 pub(crate) use builder::{check, open_database, rest_options};
@@ -23,18 +24,21 @@ use tracing_actix_web::TracingLogger;
 
 use crate::api::auth::{AllowedOrigins, AuthOptions, Gate, JwtKeyError};
 use crate::api::browsers::{self, AnswerMarks};
+use crate::api::realtime::{self, Realtime, RealtimeOptions};
 use crate::api::request_log::{self, RequestSpan};
 use crate::api::rest::{self, RestApi, RestOptions};
 use crate::config::server::{is_open, open_address};
 use crate::domain::queue::QueueSettings;
 use crate::runtime::{Runtime, RuntimeHandle, RuntimeOptions, StartError};
 use crate::service::audit::AuditLog;
+use crate::service::events::Events;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
 use crate::service::rules::Rules;
+use crate::service::shutdown::Shutdown;
 use crate::storage::repository::JobRepository;
 
 /// How a server works.
@@ -54,6 +58,10 @@ pub struct ServerOptions {
     pub audit: bool,
     /// How the REST API works.
     pub rest: RestOptions,
+    /// How live updates work.
+    pub realtime: RealtimeOptions,
+    /// How many events somebody who listens may be behind before it misses some.
+    pub events_behind_max: usize,
     /// What is accepted of a new job.
     pub rules: Rules,
     /// How jobs are run.
@@ -90,6 +98,7 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     runtime: Runtime,
     health: Health,
+    shutdown: Shutdown,
     jobs: Jobs,
     http: ServerHandle,
     shutdown_grace: Duration,
@@ -106,6 +115,8 @@ impl Server {
             auth,
             audit,
             rest,
+            realtime,
+            events_behind_max,
             rules,
             runtime,
         } = options;
@@ -140,7 +151,11 @@ impl Server {
             Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default).audited(audit);
         let audit = AuditLog::new(Arc::clone(&repository));
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
-        let health = Health::new(repository, handle);
+        let health = Health::new(repository, handle.clone());
+        let shutdown = Shutdown::default();
+        let events = Events::new(handle, events_behind_max);
+        let realtime = Realtime::new(events, gate.clone(), shutdown.clone(), realtime);
+        let prefixes = rest.prefixes();
         let api = RestApi {
             jobs: jobs.clone(),
             queues,
@@ -156,6 +171,7 @@ impl Server {
             let marks = Rc::new(marks);
             let AllowedOrigins(named) = &origins;
             App::new()
+                .configure(|services| realtime::configure(services, &realtime, &prefixes))
                 .configure(|services| rest::configure(services, api))
                 .wrap(from_fn(move |request, next| {
                     browsers::mark(Rc::clone(&marks), request, next)
@@ -169,6 +185,7 @@ impl Server {
         })
         .workers(http_workers.max(1))
         .keep_alive(keep_alive)
+        .on_connect(|connection, _| socket::prepare(connection))
         // Running jobs have their own grace time; requests are answered quickly.
         .shutdown_timeout(5)
         .disable_signals();
@@ -182,6 +199,7 @@ impl Server {
         let server = Self {
             runtime,
             health,
+            shutdown,
             jobs,
             http: http.handle(),
             shutdown_grace,
@@ -220,6 +238,8 @@ impl Server {
         let grace = self.shutdown_grace;
         // Requests are answered while jobs end: readiness says that the server is stopping.
         self.runtime.stop(grace).await;
+        // Whoever listens has been told of the last job: now it is sent to another server.
+        self.shutdown.begin();
         self.http.stop(true).await;
         info!("stopped");
     }

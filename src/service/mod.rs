@@ -7,11 +7,14 @@
 mod admission;
 pub mod audit;
 pub mod error;
+pub mod events;
 pub mod health;
 pub mod jobs;
+pub mod metrics;
 pub mod nodes;
 pub mod queues;
 pub mod recurring;
 pub mod rules;
 
+pub mod shutdown;
 mod trail;

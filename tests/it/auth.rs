@@ -335,3 +335,45 @@ async fn no_key_is_in_the_log_even_if_everything_is_logged() {
     }
     assert!(log.contains("a caller was refused: the key is not known"), "{log}");
 }
+
+/// What a client sends to open a WebSocket.
+fn upgrade(client: &Client, path: &str) -> reqwest::RequestBuilder {
+    client
+        .at_root(Method::GET, path)
+        .header("Connection", "Upgrade")
+        .header("Upgrade", "websocket")
+        .header("Sec-WebSocket-Version", "13")
+        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+}
+
+#[tokio::test]
+async fn live_updates_are_for_those_who_may_read() {
+    let (_site, server) = Server::with_config(&format!("[api]\nrequire_authentication = true\n{KEYS}"));
+    let client = server.client();
+    let negotiate = || client.at_root(Method::POST, "/api/tickerq/hub/negotiate?negotiateVersion=1");
+    for path in ["/api/tickerq/ws", "/api/tickerq/hub"] {
+        let status =
+            |request: reqwest::RequestBuilder| async { request.send().await.expect("an answer").status().as_u16() };
+        assert_eq!(status(upgrade(&client, path)).await, 401, "{path}");
+        assert_eq!(
+            status(upgrade(&client, path).bearer_auth("tq_wrong")).await,
+            401,
+            "{path}"
+        );
+        assert_eq!(status(upgrade(&client, path).bearer_auth(WRITER)).await, 403, "{path}");
+        assert_eq!(status(upgrade(&client, path).bearer_auth(READER)).await, 101, "{path}");
+        let in_query = format!("{path}?access_token={READER}");
+        assert_eq!(status(upgrade(&client, &in_query)).await, 101, "{path}");
+        let foreign = upgrade(&client, &in_query).header("Origin", "https://evil.example");
+        assert_eq!(status(foreign).await, 403, "{path}");
+    }
+    client.send(negotiate()).await.problem(401);
+    client.send(negotiate().bearer_auth(WRITER)).await.problem(403);
+    assert_eq!(client.send(negotiate().bearer_auth(READER)).await.status.as_u16(), 200);
+    let in_query = client.at_root(
+        Method::POST,
+        &format!("/api/tickerq/hub/negotiate?negotiateVersion=1&access_token={READER}"),
+    );
+    client.send(in_query).await.problem(401);
+    assert!(!server.log().contains(READER), "a key is in the log");
+}

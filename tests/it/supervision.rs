@@ -24,6 +24,7 @@ use tickerq::handlers::limits::HandlerLimits;
 use tickerq::handlers::noop::NoopHandler;
 use tickerq::runtime::clock::Clock;
 use tickerq::runtime::pruner::Retention;
+use tickerq::runtime::sampler::SamplerOptions;
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
@@ -172,6 +173,7 @@ fn options(clock: Clock) -> RuntimeOptions {
         },
         node_name: Arc::from("test"),
         lease: TimeSpan::from_secs(1),
+        sampler: SamplerOptions::default(),
         clock,
         defaults: Arc::default(),
     }

@@ -201,7 +201,7 @@ fn caller_of(request: &HttpRequest, api: &RestApi, access: Access) -> Result<Cal
 }
 
 /// A path with its methods. `HEAD` comes with `GET`, `OPTIONS` with all; any other method is told what there is.
-pub(super) fn resource(path: &str, methods: Vec<(Method, Route)>) -> Resource {
+pub(in super::super) fn resource(path: &str, methods: Vec<(Method, Route)>) -> Resource {
     let mut names: Vec<&str> = Vec::new();
     for (method, _) in &methods {
         names.push(method.as_str());

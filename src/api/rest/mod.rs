@@ -2,12 +2,12 @@
 //!
 //! A file is about one resource or about one thing that all of them need; the shapes of requests and answers live beside
 //! the routes that speak them. Every route is registered twice, under the base path and under base path and version. A
-//! route's function takes a [`Call`](call::Call) and gives an answer or a [`Problem`](problem::Problem); nothing else
+//! route's function takes a `Call` and gives an answer or a `Problem`; nothing else
 //! makes an error, so all of them look alike.
 
 mod audit;
 mod body;
-mod call;
+pub(super) mod call;
 mod etag;
 mod health;
 mod idempotency;
@@ -16,7 +16,7 @@ mod nodes;
 pub mod openapi;
 mod pagination;
 mod parameters;
-mod problem;
+pub(super) mod problem;
 mod queues;
 mod recurring;
 mod values;
@@ -68,7 +68,7 @@ impl RestOptions {
     }
 
     /// What the paths of all routes but health begin with; the first is the one that is shown.
-    fn prefixes(&self) -> Vec<String> {
+    pub fn prefixes(&self) -> Vec<String> {
         let base = self.base();
         match self.version.trim_matches('/') {
             "" => vec![base],

@@ -22,7 +22,7 @@ const COME_BACK: Duration = Duration::from_secs(5);
 
 /// The kinds of problems. Their codes are part of the API and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ProblemKind {
+pub(in super::super) enum ProblemKind {
     /// The body is no JSON, or the request is broken in another way.
     Malformed,
     /// A field, a parameter or a header has a value that is not accepted.
@@ -108,7 +108,7 @@ impl ProblemKind {
 
 /// What is wrong with one part of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub(super) struct PartError {
+pub(in super::super) struct PartError {
     /// Where it is.
     #[serde(flatten)]
     pub place: Place,
@@ -120,7 +120,7 @@ pub(super) struct PartError {
 /// A part of a request: exactly one of these members is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum Place {
+pub(in super::super) enum Place {
     /// A field of the body, as a JSON pointer in a URI fragment (RFC 6901).
     #[schema(example = "#/maxRetries")]
     Pointer(String),
@@ -145,7 +145,7 @@ impl PartError {
     }
 
     /// A query parameter.
-    pub(super) fn parameter(name: &str, detail: impl Into<String>) -> Self {
+    pub(in super::super) fn parameter(name: &str, detail: impl Into<String>) -> Self {
         Self {
             place: Place::Parameter(cut(name.to_owned())),
             detail: cut(detail.into()),
@@ -171,7 +171,7 @@ impl PartError {
 
 /// An error as a caller is told it.
 #[derive(Debug)]
-pub(super) struct Problem(Box<Contents>);
+pub(in super::super) struct Problem(Box<Contents>);
 
 #[derive(Debug)]
 struct Contents {
@@ -210,7 +210,7 @@ pub(super) struct ProblemDocument<'a> {
 
 impl Problem {
     /// A problem of this kind.
-    pub(super) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+    pub(in super::super) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
         Self(Box::new(Contents {
             kind,
             detail: cut(detail.into()),
@@ -253,7 +253,7 @@ impl Problem {
     }
 
     /// The path has other methods.
-    pub(super) fn method_not_allowed(method: &Method, allow: &str) -> Self {
+    pub(in super::super) fn method_not_allowed(method: &Method, allow: &str) -> Self {
         let detail = format!("this path does not have {method}; it has {allow}");
         let mut problem = Self::new(ProblemKind::MethodNotAllowed, detail);
         problem.0.allow = Some(allow.to_owned());
@@ -261,14 +261,14 @@ impl Problem {
     }
 
     /// The server can't do its work now.
-    pub(super) fn unavailable(detail: impl Into<String>) -> Self {
+    pub(in super::super) fn unavailable(detail: impl Into<String>) -> Self {
         let mut problem = Self::new(ProblemKind::Unavailable, detail);
         problem.0.retry_after = Some(COME_BACK);
         problem
     }
 
     /// The answer to this request.
-    pub(super) fn answer(&self, request: &HttpRequest) -> HttpResponse {
+    pub(in super::super) fn answer(&self, request: &HttpRequest) -> HttpResponse {
         let Contents {
             kind,
             detail,
