@@ -1,6 +1,7 @@
 //! Where jobs are kept: the trait that every storage implements, and the implementations.
 
 pub mod change;
+pub mod memory;
 pub mod query;
 pub mod repository;
 pub mod sea;
