@@ -16,4 +16,5 @@ mod harness;
 mod house;
 mod nodes;
 mod shutdown;
+mod storage;
 mod supervision;

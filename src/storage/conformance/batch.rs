@@ -22,7 +22,10 @@ async fn an_empty_commit_changes_nothing(storage: Subject) {
     assert_eq!(storage.commit(&[]).await, []);
     assert_eq!(storage.apply(insert([])).await, Ok(Applied::Inserted(Vec::new())));
     let node = storage.live_node(1).await;
-    assert_eq!(storage.apply(start([], node, at(0))).await, Ok(Applied::Started(Vec::new())));
+    assert_eq!(
+        storage.apply(start([], node, at(0))).await,
+        Ok(Applied::Started(Vec::new()))
+    );
     assert_eq!(storage.all().await, []);
     assert_eq!(storage.queues().await, []);
 }
@@ -46,13 +49,20 @@ async fn changes_are_answered_in_their_order(storage: Subject) {
     let running = storage.insert_running(running, node).await;
     let applied = storage
         .commit(&[
-            Change::Delete { job: Arc::new(old.clone()) },
+            Change::Delete {
+                job: Arc::new(old.clone()),
+            },
             finish(&running, completed(), at(10)),
-            Change::SetQueue { queue: queue("reports"), is_paused: Some(true) },
+            Change::SetQueue {
+                queue: queue("reports"),
+                is_paused: Some(true),
+            },
             update(&changed, &renamed(&changed, "another name")),
             insert([new.clone()]),
             start([&pending], node, at(10)),
-            Change::Leave { node: super::sample::node(9) },
+            Change::Leave {
+                node: super::sample::node(9),
+            },
         ])
         .await;
     let expected = [
@@ -65,7 +75,9 @@ async fn changes_are_answered_in_their_order(storage: Subject) {
         Applied::Alive,
     ];
     assert_eq!(applied, expected.map(Ok));
-    storage.holds(&[new, pending.start(node, at(10)), renamed(&changed, "another name")]).await;
+    storage
+        .holds(&[new, pending.start(node, at(10)), renamed(&changed, "another name")])
+        .await;
     assert_eq!(storage.find(old.id).await, None);
     storage.counts_are_exact().await;
 }
@@ -86,13 +98,25 @@ async fn a_bad_insert_fails_alone(storage: Subject) {
         ])
         .await;
     assert_eq!(applied[0], Ok(Applied::Inserted(vec![Inserted::New; 2])));
-    assert!(matches!(applied[1], Err(ChangeError::Rejected { .. })), "{:?}", applied[1]);
-    assert!(matches!(applied[2], Err(ChangeError::Rejected { .. })), "{:?}", applied[2]);
+    assert!(
+        matches!(applied[1], Err(ChangeError::Rejected { .. })),
+        "{:?}",
+        applied[1]
+    );
+    assert!(
+        matches!(applied[2], Err(ChangeError::Rejected { .. })),
+        "{:?}",
+        applied[2]
+    );
     assert_eq!(applied[3], Ok(Applied::Finished(Finished::Stored)));
     assert_eq!(applied[4], Ok(Applied::Inserted(vec![Inserted::New])));
     storage.holds(&[known, job(3), job(4), job(8)]).await;
     for id in [job(5).id, job(6).id, job(7).id] {
-        assert_eq!(storage.find(id).await, None, "nothing of an insert that failed is stored");
+        assert_eq!(
+            storage.find(id).await,
+            None,
+            "nothing of an insert that failed is stored"
+        );
     }
     assert_eq!(storage.queue("other").await, None, "it has not made a queue either");
     assert_eq!(storage.attempts(running.id).await.len(), 1, "nothing is applied twice");
@@ -126,7 +150,9 @@ async fn a_stale_change_fails_alone(storage: Subject) {
         .commit(&[
             update(&first, &renamed(&first, "first")),
             update(&second, &renamed(&second, "second")),
-            Change::Delete { job: Arc::new(gone.clone()) },
+            Change::Delete {
+                job: Arc::new(gone.clone()),
+            },
             start([&third], node, at(10)),
         ])
         .await;
@@ -137,7 +163,9 @@ async fn a_stale_change_fails_alone(storage: Subject) {
         Ok(Applied::Started(vec![true])),
     ];
     assert_eq!(applied, expected);
-    storage.holds(&[renamed(&first, "first"), second_now, third.start(node, at(10))]).await;
+    storage
+        .holds(&[renamed(&first, "first"), second_now, third.start(node, at(10))])
+        .await;
     storage.counts_are_exact().await;
 }
 

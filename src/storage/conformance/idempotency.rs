@@ -39,7 +39,11 @@ async fn a_repeated_request_is_answered_with_what_it_made(storage: Subject) {
     assert_eq!(applied, Ok(Applied::Inserted(vec![Inserted::New; 2])));
     // The second time the caller has drawn other ids.
     let applied = storage.apply(asked("k", 1, [job(3), job(4)])).await;
-    assert_eq!(applied, Ok(Applied::Replayed(vec![job(1).id, job(2).id])), "in their order");
+    assert_eq!(
+        applied,
+        Ok(Applied::Replayed(vec![job(1).id, job(2).id])),
+        "in their order"
+    );
     assert_eq!(storage.all().await.len(), 2);
     storage.counts_are_exact().await;
 }
@@ -97,13 +101,17 @@ async fn a_replay_names_jobs_that_are_gone(storage: Subject) {
 }
 
 async fn keys_are_forgotten_when_they_are_old(storage: Subject) {
-    storage.commit(&[asked_at(10, "old", 1, [job(1)]), asked_at(20, "young", 1, [job(2)])]).await;
+    storage
+        .commit(&[asked_at(10, "old", 1, [job(1)]), asked_at(20, "young", 1, [job(2)])])
+        .await;
     let prune = Change::PruneBookkeeping {
         keys_before: at(20),
         throughput_before: at(0),
     };
     assert_eq!(storage.apply(prune).await, Ok(Applied::Removed(1)));
-    let applied = storage.commit(&[asked("old", 2, [job(3)]), asked("young", 1, [job(4)])]).await;
+    let applied = storage
+        .commit(&[asked("old", 2, [job(3)]), asked("young", 1, [job(4)])])
+        .await;
     let expected = [
         Ok(Applied::Inserted(vec![Inserted::New])),
         Ok(Applied::Replayed(vec![job(2).id])),

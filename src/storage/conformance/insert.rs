@@ -70,7 +70,9 @@ async fn many_jobs_are_stored_at_once(storage: Subject) {
     let ids: Vec<JobId> = storage.all().await.into_iter().map(|job| job.id).collect();
     let expected: Vec<JobId> = many.iter().rev().map(|job| job.id).collect();
     assert_eq!(ids, expected);
-    storage.holds(&[many[0].clone(), many[1_999].clone(), many[2_344].clone()]).await;
+    storage
+        .holds(&[many[0].clone(), many[1_999].clone(), many[2_344].clone()])
+        .await;
     storage.counts_are_exact().await;
 }
 
@@ -88,7 +90,9 @@ async fn jobs_are_found_by_their_ids(storage: Subject) {
 }
 
 async fn a_queue_comes_into_being_with_its_first_job(storage: Subject) {
-    storage.insert(&[in_queue("mail", job(1)), in_queue("reports", job(2))]).await;
+    storage
+        .insert(&[in_queue("mail", job(1)), in_queue("reports", job(2))])
+        .await;
     for name in ["mail", "reports"] {
         let queue = storage.queue(name).await.expect("the queue is there");
         assert!(!queue.is_paused);

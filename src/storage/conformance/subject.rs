@@ -215,7 +215,11 @@ impl Subject {
                 statuses: vec![status],
                 ..JobFilter::default()
             };
-            assert_eq!(self.count(&filter).await, total(&|job| job.status == status), "{status}");
+            assert_eq!(
+                self.count(&filter).await,
+                total(&|job| job.status == status),
+                "{status}"
+            );
         }
         for priority in Priority::BY_URGENCY {
             let filter = JobFilter {

@@ -72,7 +72,9 @@ async fn jobs_of_one_insert_share_a_key(storage: Subject) {
 
 async fn jobs_of_one_commit_share_a_key(storage: Subject) {
     let [first, second, third] = [1, 2, 3].map(|number| with_key("k", job(number)));
-    let applied = storage.commit(&[insert([first.clone()]), insert([second]), insert([third, job(4)])]).await;
+    let applied = storage
+        .commit(&[insert([first.clone()]), insert([second]), insert([third, job(4)])])
+        .await;
     let expected = [
         vec![Inserted::New],
         vec![existing(&first)],
@@ -83,7 +85,9 @@ async fn jobs_of_one_commit_share_a_key(storage: Subject) {
 }
 
 async fn keys_differ_to_the_letter(storage: Subject) {
-    let keys = ["a", "A", "ä", "a\u{308}", " a", "a ", "%", "_", "'", "\"", "\u{ffff}", "\\"];
+    let keys = [
+        "a", "A", "ä", "a\u{308}", " a", "a ", "%", "_", "'", "\"", "\u{ffff}", "\\",
+    ];
     let numbered = keys.iter().zip(1..);
     let jobs: Vec<Job> = numbered.map(|(text, number)| with_key(text, job(number))).collect();
     storage.insert(&jobs).await;
@@ -126,7 +130,9 @@ async fn a_job_can_not_come_back_while_another_has_its_key(storage: Subject) {
     assert_eq!(applied[1], Err(ChangeError::UniqueKeyTaken { key: "k".to_owned() }));
     assert_eq!(applied[2], Ok(Applied::Updated));
     assert_eq!(applied[3], Ok(Applied::Claimed(Vec::new())));
-    storage.holds(&[finished.clone(), renamed(&bystander, "still changed")]).await;
+    storage
+        .holds(&[finished.clone(), renamed(&bystander, "still changed")])
+        .await;
     storage.counts_are_exact().await;
 
     let holder = storage.start(&holder, node).await;
