@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::sample::{at, completed, failed, finish, insert, job, jobs, queue, renamed, start, unknown_id, update};
-use super::{Case, Subject, cases};
+use super::{Case, Subject, cases_of};
 use crate::storage::change::{Applied, Change, ChangeError, Finished, Idempotency, Inserted};
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases_of![
         an_empty_commit_changes_nothing,
         an_empty_storage_has_nothing,
         changes_are_answered_in_their_order,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::sample::{at, claim, in_queue, insert, job, job_type, jobs, node, queue, with_priority};
-use super::{Case, Subject, cases};
+use super::{Case, Subject, cases_of};
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::name::JobType;
@@ -14,7 +14,7 @@ use crate::domain::priority::Priority;
 use crate::storage::change::{Applied, Change, ChangeError, Claim, Inserted};
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases_of![
         a_claim_takes_the_most_urgent_first,
         a_claim_crosses_priorities_and_stops_at_its_limit,
         jobs_of_one_due_time_are_taken_in_the_order_of_their_age,

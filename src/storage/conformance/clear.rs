@@ -1,9 +1,11 @@
 //! Removing many jobs at once: what people clear and what retention prunes.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 
 use super::sample::{at, completed, failed, in_queue, insert, job, jobs, queue};
-use super::{Case, Subject, cases};
+use super::{Case, Subject, cases_of};
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::outcome::{Failure, Outcome};
@@ -11,7 +13,7 @@ use crate::domain::status::JobStatus;
 use crate::storage::change::{Applied, Change, Inserted};
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases_of![
         clearing_removes_the_pending_jobs_of_one_queue,
         clearing_removes_failed_jobs_with_their_attempts,
         clearing_goes_in_steps,
@@ -54,7 +56,7 @@ async fn ended(storage: &Subject, created: u32, finished: i64, outcome: Outcome)
     let running = storage.insert_running(job(created), node).await;
     let change = super::sample::finish(&running, outcome, at(finished));
     storage.apply(change).await.expect("an attempt can end");
-    Job::clone(&storage.job(running.id).await)
+    Arc::unwrap_or_clone(storage.job(running.id).await)
 }
 
 async fn clearing_removes_the_pending_jobs_of_one_queue(storage: Subject) {

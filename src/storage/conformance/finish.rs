@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::sample::{asked_to_cancel, at, completed, failed, finish, insert, job, jobs, update};
-use super::{Case, Subject, cases};
+use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
 use crate::domain::outcome::{Failure, Outcome};
 use crate::domain::retry::Jitter;
@@ -13,7 +13,7 @@ use crate::domain::status::JobStatus;
 use crate::storage::change::{Applied, Change, Finished};
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases_of![
         every_outcome_is_stored_with_its_attempt,
         attempts_are_read_in_their_order,
         an_attempt_ends_once,

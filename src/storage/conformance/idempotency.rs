@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::sample::{at, insert, job, with_key};
-use super::{Case, Subject, cases};
+use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
 use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases_of![
         a_repeated_request_is_answered_with_what_it_made,
         a_request_is_repeated_within_one_commit,
         a_key_of_another_request_is_refused,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::sample::{at, completed, failed, in_queue, insert, job, jobs, unknown_id};
-use super::{Case, Subject, cases};
+use super::{Case, Subject, cases_of};
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::outcome::Outcome;
@@ -14,7 +14,7 @@ use crate::domain::transition::Cancelled;
 use crate::storage::change::{Applied, Inserted};
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases_of![
         a_job_is_read_as_it_was_stored,
         a_job_with_a_past_is_read_as_it_was_stored,
         many_jobs_are_stored_at_once,

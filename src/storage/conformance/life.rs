@@ -11,7 +11,7 @@ use rand::{Rng, SeedableRng};
 use super::sample::{
     asked_to_cancel, at, completed, failed, finish, in_queue, job, node, queue, with_key, with_priority,
 };
-use super::{Case, Subject, cases};
+use super::{Case, Subject, cases_of};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::new_job::Due;
@@ -21,10 +21,9 @@ use crate::domain::status::JobStatus;
 use crate::domain::transition::Cancelled;
 use crate::storage::change::{Change, Claim, Idempotency};
 use crate::storage::memory::MemoryRepository;
-use crate::storage::repository::JobRepository;
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases_of![
         a_life_is_the_same_everywhere_1,
         a_life_is_the_same_everywhere_2,
         a_life_is_the_same_everywhere_3

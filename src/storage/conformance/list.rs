@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::sample::{at, claim, completed, failed, in_queue, job, job_type, jobs, queue, with_priority};
-use super::{Case, Subject, cases};
+use super::{Case, Subject, cases_of};
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::outcome::{Failure, Outcome};
@@ -13,7 +13,7 @@ use crate::storage::change::{Applied, Change};
 use crate::storage::query::{JobFilter, JobSummary, Page};
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases_of![
         the_newest_job_comes_first,
         a_list_comes_in_pages,
         pages_behind_a_job_miss_nothing_when_jobs_come_and_go,

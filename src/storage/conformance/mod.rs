@@ -72,7 +72,7 @@ impl fmt::Debug for Case {
 }
 
 /// Makes cases of functions.
-macro_rules! cases {
+macro_rules! cases_of {
     ($($function:ident),* $(,)?) => {
         vec![$($crate::storage::conformance::Case {
             name: stringify!($function),
@@ -80,7 +80,7 @@ macro_rules! cases {
         }),*]
     };
 }
-use cases;
+use cases_of;
 
 /// All cases.
 pub fn cases() -> Vec<Case> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::sample::{asked_to_cancel, at, claim, job, jobs, node, start, update};
-use super::{Case, Subject, cases};
+use super::{Case, Subject, cases_of};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::outcome::Outcome;
@@ -12,7 +12,7 @@ use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::query::RunningJob;
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases_of![
         what_a_node_runs_is_known,
         what_a_node_with_a_lease_runs_is_no_orphan,
         what_a_node_leaves_is_orphaned,

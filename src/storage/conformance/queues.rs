@@ -1,9 +1,11 @@
 //! What is known of queues: their counts, what they have completed lately, and when they have something to do.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::sample::{at, completed, failed, in_queue, job, queue, with_priority};
-use super::{Case, Subject, cases};
+use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
 use crate::domain::outcome::{Failure, Outcome};
@@ -12,7 +14,7 @@ use crate::domain::queue::{StatusCounts, Throughput};
 use crate::storage::change::{Applied, Change};
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases_of![
         queues_are_listed_by_name,
         jobs_are_counted_by_status,
         what_completed_lately_is_counted,
@@ -66,7 +68,7 @@ async fn complete_at(storage: &Subject, number: u32, queue: &str, seconds: i64, 
     let running = storage.insert_running(in_queue(queue, job(number)), node).await;
     let change = super::sample::finish(&running, outcome, at(seconds));
     storage.apply(change).await.expect("an attempt can end");
-    Job::clone(&storage.job(running.id).await)
+    Arc::unwrap_or_clone(storage.job(running.id).await)
 }
 
 async fn throughput(storage: &Subject, name: &str, now: DateTime<Utc>) -> (u64, u64) {

@@ -7,13 +7,13 @@ use futures_util::StreamExt;
 use futures_util::future::{join, join_all};
 
 use super::sample::{at, claim, completed, finish, in_queue, insert, job, jobs, node, queue, start, update, with_key};
-use super::{Case, Subject, cases};
+use super::{Case, Subject, cases_of};
 use crate::domain::id::JobId;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, Idempotency, Inserted};
 use crate::storage::signal::{Heard, Signal};
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases_of![
         two_servers_never_claim_one_job,
         two_servers_never_start_one_job,
         two_servers_never_end_one_attempt_twice,

@@ -1,13 +1,13 @@
 //! Search: part of a name or of a type, taken literally, in any case of ASCII letters.
 
 use super::sample::{job, job_type};
-use super::{Case, Subject, cases};
+use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
 use crate::domain::name::JobName;
 use crate::storage::query::JobFilter;
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases_of![
         names_and_types_are_searched,
         every_character_of_a_search_means_itself,
         ascii_letters_are_found_in_any_case_and_others_as_they_are,

@@ -1,14 +1,14 @@
 //! Starts of jobs that a node knows: fenced by the job's revision and by the node's lease.
 
 use super::sample::{at, finish, job, jobs, node, renamed, start, unknown_id, update};
-use super::{Case, Subject, cases};
+use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
 use crate::domain::outcome::Outcome;
 use crate::domain::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, ChangeError};
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases_of![
         a_started_job_is_stored_as_it_was_given,
         only_jobs_that_are_as_they_were_known_are_started,
         a_job_is_started_once,

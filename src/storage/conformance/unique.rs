@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::sample::{at, claim, completed, failed, finish, in_queue, insert, job, renamed, update, with_key};
-use super::{Case, Subject, cases};
+use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
 use crate::storage::change::{Applied, Change, ChangeError, Inserted};
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases_of![
         a_second_job_with_the_key_of_a_pending_one_is_answered_with_that,
         a_second_job_with_the_key_of_a_running_one_is_answered_with_that,
         a_finished_job_frees_its_key,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::sample::{at, completed, failed, in_queue, insert, job, queue, renamed, start, update};
-use super::{Case, Subject, cases};
+use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
 use crate::domain::json::Json;
 use crate::domain::name::JobName;
@@ -14,7 +14,7 @@ use crate::domain::transition::{Cancelled, JobPatch};
 use crate::storage::change::{Applied, Change, ChangeError};
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases_of![
         every_field_of_a_pending_job_can_be_changed,
         a_cancelled_job_comes_back,
         a_completed_job_runs_again_without_its_result,

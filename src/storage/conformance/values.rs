@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::sample::{at, completed, failed, finish, insert, job, job_type, renamed, update, with_key};
-use super::{Case, Subject, cases};
+use super::{Case, Subject, cases_of};
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::json::Json;
@@ -18,7 +18,7 @@ use crate::domain::timestamp;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases_of![
         texts_are_kept_to_the_byte,
         large_texts_are_kept,
         names_of_the_greatest_length_are_kept,
