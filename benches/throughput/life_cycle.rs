@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tickerq::domain::json::Json;
 use tickerq::domain::name::{JobType, QueueName};
-use tickerq::domain::new_job::{JobDefaults, NewJob};
+use tickerq::domain::new_job::NewJob;
 use tickerq::domain::outcome::Failure;
 use tickerq::domain::queue::QueueSettings;
 use tickerq::domain::status::JobStatus;
@@ -89,16 +89,17 @@ pub(crate) fn options(handler: Arc<dyn JobHandler>) -> RuntimeOptions {
         node_name: Arc::from("bench"),
         lease: TimeSpan::from_secs(30),
         clock: Clock::system(),
+        defaults: Arc::default(),
     }
 }
 
 pub(crate) fn rules() -> Rules {
     Rules {
-        defaults: JobDefaults::default(),
-        by_type: Default::default(),
+        defaults: Arc::default(),
         unknown_job_types: UnknownJobTypes::Accept,
         parameters_bytes_max: 1 << 20,
         batch_jobs_max: 10_000,
+        queues: Default::default(),
         pending_max: Default::default(),
     }
 }

@@ -104,6 +104,8 @@ fn new_job(id: Uuid) -> job::ActiveModel {
         retry_intervals: Set(None),
         timeout: Set(1_800_000_000),
         unique_key: Set(None),
+        recurring_id: Set(None),
+        occurrence_at: Set(None),
         cancel_requested: Set(false),
         node: Set(None),
         revision: Set(1),

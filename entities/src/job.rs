@@ -51,6 +51,10 @@ pub struct Model {
     pub timeout: i64,
     /// At most one unfinished job has it.
     pub unique_key: Option<String>,
+    /// The recurring job of which it is an occurrence.
+    pub recurring_id: Option<Uuid>,
+    /// Which due time of that.
+    pub occurrence_at: Option<i64>,
     /// Whether somebody asked for it to be cancelled while it ran.
     pub cancel_requested: bool,
     /// The node that runs it, or ran its last attempt.

@@ -10,3 +10,4 @@ pub mod job_counter;
 pub mod node;
 pub mod queue;
 pub mod queue_throughput;
+pub mod recurring_job;

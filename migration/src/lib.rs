@@ -4,6 +4,8 @@
 //! what makes the difference, and no builder has them all.
 
 mod m0001_jobs;
+mod m0003_leadership;
+mod m0004_recurring;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -12,6 +14,10 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_jobs::Migration)]
+        vec![
+            Box::new(m0001_jobs::Migration),
+            Box::new(m0003_leadership::Migration),
+            Box::new(m0004_recurring::Migration),
+        ]
     }
 }

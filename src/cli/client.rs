@@ -165,6 +165,11 @@ impl Client {
 }
 
 impl Answer {
+    /// Whether something was made that was not there before.
+    pub(super) fn is_new(&self) -> bool {
+        self.status == StatusCode::CREATED
+    }
+
     /// What the JSON says.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, CliError> {
         serde_json::from_str(&self.text).map_err(|error| CliError::NotTheApi {

@@ -149,7 +149,7 @@ impl fmt::Debug for DatabaseUrl {
 }
 
 /// The address with `***` in place of its passwords: the one before the host and one in the query.
-pub(super) fn hide_passwords(text: &str) -> String {
+fn hide_passwords(text: &str) -> String {
     let Ok(mut url) = Url::parse(text) else {
         return "***".to_owned();
     };

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use reqwest::Url;
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING};
 
-use super::database::hide_passwords;
 use super::entry::{Entry, Value};
 use super::secret::Secret;
 use super::section::Section;
@@ -48,7 +47,7 @@ pub struct CommandHandlerSettings {
     pub environment: Vec<(String, Secret)>,
 }
 
-/// An `http` or `https` address. Printing it hides its password.
+/// An `http` or `https` address without a user and password. Printing it hides what its query says.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EndpointUrl(Url);
 
@@ -61,7 +60,13 @@ impl EndpointUrl {
 
 impl std::fmt::Display for EndpointUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&hide_passwords(self.0.as_str()))
+        let mut shown = self.0.clone();
+        if self.0.query().is_some_and(|query| !query.is_empty()) {
+            // Keys of services often stand there.
+            let names = self.0.query_pairs().map(|(name, _)| (name, "***"));
+            shown.query_pairs_mut().clear().extend_pairs(names);
+        }
+        f.write_str(shown.as_str())
     }
 }
 
@@ -75,11 +80,15 @@ impl Setting for EndpointUrl {
     fn read(value: &Value) -> Result<Self, Wrong> {
         // The messages do not repeat the address: it may hold a password.
         let url = Url::parse(text(value)?).map_err(|error| Wrong::new(format!("is not an address ({error})")))?;
-        if matches!(url.scheme(), "http" | "https") && url.has_host() {
-            Ok(Self(url))
-        } else {
-            Err(Wrong::new("is not an address that begins with http:// or https://"))
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(Wrong::new("is not an address that begins with http:// or https://"));
         }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Wrong::new(
+                "must not hold a user name or password; write them as an Authorization header",
+            ));
+        }
+        Ok(Self(url))
     }
 
     fn show(&self) -> String {
@@ -184,8 +193,11 @@ impl HttpHandlerSettings {
         let url = section.required("url");
         let secret = section.optional("secret");
         let headers = named_secrets(section, "headers", header, |name, value| {
-            if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
                 return Err("is not the name of a header".to_owned());
+            };
+            if is_set_by_the_server(&header) {
+                return Err("is set by the server; choose another header".to_owned());
             }
             if HeaderValue::from_str(value).is_err() {
                 return Err("a header's value must be visible characters and spaces".to_owned());
@@ -198,6 +210,11 @@ impl HttpHandlerSettings {
             headers,
         })
     }
+}
+
+fn is_set_by_the_server(name: &HeaderName) -> bool {
+    [CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING].contains(name)
+        || name.as_str().starts_with("x-tickerq-")
 }
 
 impl CommandHandlerSettings {

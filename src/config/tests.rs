@@ -529,7 +529,7 @@ fn variables_that_are_not_configuration_are_left_alone() {
 #[test]
 fn what_is_shown_names_its_sources_hides_secrets_and_can_be_read_again() {
     let file = "[database]\nurl = \"postgres://ann:s3cret@db/jobs\"\n[job_types.\"a+b\"]\nmax_retries = 1\n\
-                handler = { http = { url = \"http://u:s3cret@x/\", secret = \"s3cret\", headers = { A = \"s3cret\" } } }\n\
+                handler = { http = { url = \"http://x/?key=s3cret\", secret = \"s3cret\", headers = { A = \"s3cret\" } } }\n\
                 [retention]\nfailed = \"never\"\n";
     let config = load_from(file, &[("TICKERQ_LOG__LEVEL", "debug")], Vec::new()).unwrap();
     let shown = config.to_toml();

@@ -9,9 +9,19 @@ use super::id::{JobId, NodeId};
 use super::json::Json;
 use super::name::{JobName, JobType, QueueName, UniqueKey};
 use super::priority::Priority;
+use super::recurring::RecurringId;
 use super::retry::RetryPolicy;
 use super::status::JobStatus;
 use super::time_span::TimeSpan;
+
+/// The identity of an occurrence: no second job has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Occurrence {
+    /// Whose due time.
+    pub recurring_id: RecurringId,
+    /// Which.
+    pub due_at: DateTime<Utc>,
+}
 
 /// One unit of work. Only [`super::transition`] changes its status.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +66,8 @@ pub struct Job {
     pub timeout: TimeSpan,
     /// At most one unfinished job has it.
     pub unique_key: Option<UniqueKey>,
+    /// Which due time of which recurring job it is, if it is one.
+    pub occurrence: Option<Occurrence>,
     /// Whether somebody asked for it to be cancelled while it ran.
     pub cancel_requested: bool,
     /// The node that runs it, or ran its last attempt.

@@ -4,19 +4,27 @@
 //! knows JSON shapes, SQL or actors; the modules at the borders convert.
 
 pub mod attempt;
+pub mod cron;
 pub mod event;
 pub mod id;
 pub mod job;
 pub mod json;
+pub mod leadership;
+pub mod misfire;
 pub mod name;
 pub mod new_job;
 pub mod node_lease;
 pub mod outcome;
+pub mod overlap;
 pub mod priority;
 pub mod queue;
 pub mod rate_limit;
+pub mod recurring;
+pub mod recurring_tick;
 pub mod retry;
+pub mod spelling;
 pub mod status;
 pub mod time_span;
+pub mod time_zone;
 pub mod timestamp;
 pub mod transition;

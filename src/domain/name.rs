@@ -24,6 +24,12 @@ pub enum InvalidName {
         /// How many it may have.
         max: usize,
     },
+    /// Nothing but dots, which a path does not keep.
+    #[error("{what} must not consist of dots alone")]
+    Dots {
+        /// Which kind of name.
+        what: &'static str,
+    },
     /// A character that this kind of name may not hold.
     #[error("{what} contains {character:?}; allowed are {allowed}")]
     Character {
@@ -38,6 +44,9 @@ pub enum InvalidName {
 
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $what:literal, $max:literal, $allowed:literal, $is_allowed:expr) => {
+        name!($(#[$doc])* $type, $what, $max, $allowed, $is_allowed, |_| Ok(()));
+    };
+    ($(#[$doc:meta])* $type:ident, $what:literal, $max:literal, $allowed:literal, $is_allowed:expr, $rule:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $type(Arc<str>);
@@ -48,7 +57,10 @@ macro_rules! name {
 
             /// Checks `text` and makes it a name.
             pub fn parse(text: &str) -> Result<Self, InvalidName> {
-                check(text, $what, $max, $allowed, $is_allowed).map(|()| Self(Arc::from(text)))
+                let rule: fn(&str) -> Result<(), InvalidName> = $rule;
+                check(text, $what, $max, $allowed, $is_allowed)?;
+                rule(text)?;
+                Ok(Self(Arc::from(text)))
             }
 
             /// A name that was checked before it was stored.
@@ -112,7 +124,13 @@ name!(
     "a queue's name",
     100,
     "letters, digits, '-', '_', '.' and ':'",
-    |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':')
+    |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':'),
+    // Clients take `.` and `..` out of a path before they send it.
+    |text| if text.trim_matches('.').is_empty() {
+        Err(InvalidName::Dots { what: "a queue's name" })
+    } else {
+        Ok(())
+    }
 );
 
 name!(
@@ -175,6 +193,11 @@ mod tests {
             QueueName::parse("a b").unwrap_err().to_string(),
             "a queue's name contains ' '; allowed are letters, digits, '-', '_', '.' and ':'"
         );
+        assert_eq!(
+            QueueName::parse("..").unwrap_err().to_string(),
+            "a queue's name must not consist of dots alone"
+        );
+        assert!(QueueName::parse(".a").is_ok());
         assert_eq!(
             JobType::parse(&"x".repeat(201)).unwrap_err().to_string(),
             "a job type has 201 characters; at most 200 are allowed"

@@ -1,5 +1,7 @@
 //! A job that somebody asks for, before it has an id and a status.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 
 use super::id::JobId;
@@ -90,6 +92,22 @@ impl Default for JobDefaults {
     }
 }
 
+/// What jobs get that do not say otherwise, by their type.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DefaultsByType {
+    /// What the jobs of any other type get.
+    pub general: JobDefaults,
+    /// What the jobs of a configured type get.
+    pub by_type: HashMap<JobType, JobDefaults>,
+}
+
+impl DefaultsByType {
+    /// What a job of this type gets.
+    pub fn of(&self, job_type: &JobType) -> &JobDefaults {
+        self.by_type.get(job_type).unwrap_or(&self.general)
+    }
+}
+
 impl NewJob {
     /// A job of this type with everything else by default.
     pub fn of_type(job_type: JobType) -> Self {
@@ -154,6 +172,7 @@ impl NewJob {
             },
             timeout: timeout.unwrap_or(defaults.timeout),
             unique_key,
+            occurrence: None,
             cancel_requested: false,
             node: None,
             revision: 1,

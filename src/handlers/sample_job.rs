@@ -40,6 +40,7 @@ pub(super) fn context(parameters: &str) -> JobContext {
         retry_policy: RetryPolicy::default(),
         timeout: TimeSpan::from_secs(60),
         unique_key: None,
+        occurrence: None,
         cancel_requested: false,
         node: Some(NodeId::new(created_at)),
         revision: 4,

@@ -27,6 +27,7 @@ pub mod queue;
 pub mod queues;
 mod ready_jobs;
 pub mod recorder;
+pub mod recurring_scheduler;
 pub mod rescuer;
 pub mod scheduler;
 pub mod supervise;
@@ -50,12 +51,14 @@ use self::pruner::{Pruner, PrunerParts, Retention};
 use self::queue::Activity;
 use self::queues::{DrainAll, InterruptEverything, IsQuiet, Queues, QueuesParts, ReportAll};
 use self::recorder::{Origin, Others, RecordError, Recorder, RecorderHandle, RecorderParts};
+use self::recurring_scheduler::{RecurringScheduler, RecurringSchedulerParts};
 use self::rescuer::{RescueError, Rescuer, RescuerParts};
 use self::scheduler::{Scheduler, SchedulerParts};
 use self::supervise::{Restarts, Seat};
 use self::type_limits::TypeLimits;
 use crate::domain::id::NodeId;
 use crate::domain::name::{JobType, QueueName};
+use crate::domain::new_job::DefaultsByType;
 use crate::domain::queue::QueueSettings;
 use crate::domain::time_span::TimeSpan;
 use crate::handlers::HandlerRegistry;
@@ -93,6 +96,8 @@ pub struct RuntimeOptions {
     pub lease: TimeSpan,
     /// Tells the time.
     pub clock: Clock,
+    /// What occurrences of recurring jobs get that their template leaves open.
+    pub defaults: Arc<DefaultsByType>,
 }
 
 /// Why a runtime did not start.
@@ -159,7 +164,9 @@ impl Runtime {
             node_name,
             lease,
             clock,
+            defaults,
         } = options;
+        let ids = Arc::new(IdSource::default());
         let handler_threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(handler_threads.max(1))
             .thread_name("handler")
@@ -175,6 +182,7 @@ impl Runtime {
         let event_bus = Seat::<EventBus>::new(event_bus::MAILBOX_CAPACITY);
         let scheduler = Seat::<Scheduler>::new(scheduler::MAILBOX_CAPACITY);
         let queues = Seat::<Queues>::new(queues::MAILBOX_CAPACITY);
+        let recurring = Seat::<RecurringScheduler>::new(recurring_scheduler::MAILBOX_CAPACITY);
         let recorder = Seat::<Recorder>::new(recorder::MAILBOX_CAPACITY);
         let recorder_handle = RecorderHandle::new(recorder.address());
 
@@ -195,6 +203,7 @@ impl Runtime {
             clock: clock.clone(),
             queues: queues.address(),
             scheduler: scheduler.address(),
+            recurring: recurring.address(),
             event_bus: event_bus.clone(),
             interest: interest.clone(),
             others: others.clone(),
@@ -253,6 +262,7 @@ impl Runtime {
                 node,
                 queues: queues.clone(),
                 scheduler: scheduler.address(),
+                recurring: recurring.address(),
                 event_bus: event_bus.clone(),
                 interest,
                 foreign_interest: others.interest,
@@ -260,6 +270,18 @@ impl Runtime {
             };
             notifier.start(&time_arbiter, "Notifier", &restarts, || Notifier::new(notifier_parts));
         }
+        let recurring_parts = RecurringSchedulerParts {
+            repository: Arc::clone(&repository),
+            recorder: recorder_handle.clone(),
+            clock: clock.clone(),
+            ids: Arc::clone(&ids),
+            defaults,
+            node,
+            lease,
+        };
+        recurring.start(&time_arbiter, "RecurringScheduler", &restarts, || {
+            RecurringScheduler::new(recurring_parts)
+        });
         let scheduler_parts = SchedulerParts {
             repository,
             clock: clock.clone(),
@@ -284,7 +306,7 @@ impl Runtime {
             queues,
             event_bus,
             clock,
-            ids: Arc::new(IdSource::default()),
+            ids,
             node,
             restarts,
         };

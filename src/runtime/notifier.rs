@@ -24,6 +24,7 @@ use super::clock::Clock;
 use super::event_bus::{EventBus, EventInterest, Publish};
 use super::mailbox::deliver;
 use super::queues::{CancelJob, LookEverywhere, Offer, QueueSwitched, Queues};
+use super::recurring_scheduler::{RecurringChanged, RecurringScheduler};
 use super::scheduler::{LookAgain, Scheduler};
 use crate::domain::event::{Event, QueueEventKind};
 use crate::domain::id::{JobId, NodeId};
@@ -89,6 +90,8 @@ pub struct NotifierParts {
     pub queues: Addr<Queues>,
     /// Who looks at due times anew after a gap.
     pub scheduler: Addr<Scheduler>,
+    /// Who looks at recurring jobs anew.
+    pub recurring: Addr<RecurringScheduler>,
     /// Who is told what has happened elsewhere.
     pub event_bus: Addr<EventBus>,
     /// Whether anybody here listens.
@@ -209,6 +212,8 @@ impl Notifier {
         for signal in signals {
             if let Signal::JobsDue { queue } = signal {
                 self.due.insert(queue);
+            } else if signal == Signal::RecurringChanged && self.waiting.contains(&signal) {
+                // Said already.
             } else if self.waiting.len() < WAITING_MAX {
                 self.waiting.push(signal);
             }
@@ -297,6 +302,7 @@ impl Handler<Missed> for Notifier {
         info!("connected to the other nodes; looking at what was not heard before");
         deliver(&self.parts.queues, LookEverywhere, ctx);
         deliver(&self.parts.scheduler, LookAgain, ctx);
+        deliver(&self.parts.recurring, RecurringChanged, ctx);
     }
 }
 
@@ -327,7 +333,7 @@ impl Handler<Said> for Notifier {
                     };
                     deliver(&self.parts.queues, cancel, ctx);
                 }
-                Signal::RecurringChanged => deliver(&self.parts.scheduler, LookAgain, ctx),
+                Signal::RecurringChanged => deliver(&self.parts.recurring, RecurringChanged, ctx),
                 Signal::Job(job) => jobs.push(job),
                 Signal::Interest { is_any: true } => {
                     self.interested.insert(from, Instant::now());

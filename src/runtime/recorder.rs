@@ -22,13 +22,14 @@ use super::event_bus::{EventBus, EventInterest, Publish};
 use super::mailbox::deliver;
 use super::notifier::{ForeignInterest, Notifier, Tell};
 use super::queues::{CancelJob, JobsDue, QueueSwitched, Queues};
+use super::recurring_scheduler::{RecurringChanged, RecurringScheduler};
 use super::scheduler::{Arm, Scheduler};
 use crate::domain::event::{Event, JobEventKind, QueueEventKind};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
 use crate::domain::status::JobStatus;
-use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
+use crate::storage::change::{Applied, Change, ChangeError, Finished, Fire, Inserted};
 use crate::storage::repository::{JobRepository, RepositoryError};
 use crate::storage::signal::{JobSignal, Signal};
 
@@ -147,6 +148,8 @@ pub struct RecorderParts {
     pub queues: Addr<Queues>,
     /// Who is woken when jobs will be due.
     pub scheduler: Addr<Scheduler>,
+    /// Who creates occurrences of recurring jobs.
+    pub recurring: Addr<RecurringScheduler>,
     /// Who is told what has happened.
     pub event_bus: Addr<EventBus>,
     /// Whether anybody listens to events.
@@ -282,10 +285,17 @@ impl Recorder {
             switched,
             cancel,
             events,
+            has_recurring,
             wants_events: _,
         } = effects;
+        if has_recurring {
+            deliver(&self.parts.recurring, RecurringChanged, ctx);
+        }
         if let Some(others) = &self.parts.others {
-            let signals = signals_of(&switched, &cancel, &events, others);
+            let mut signals = signals_of(&switched, &cancel, &events, others);
+            if has_recurring {
+                signals.push(Signal::RecurringChanged);
+            }
             if !signals.is_empty() {
                 deliver(&others.notifier, Tell { signals }, ctx);
             }
@@ -357,6 +367,8 @@ struct Effects {
     switched: Vec<QueueSwitched>,
     cancel: Vec<CancelJob>,
     events: Vec<Event>,
+    /// Whether recurring jobs have changed, or an occurrence has ended.
+    has_recurring: bool,
     wants_events: bool,
 }
 
@@ -368,6 +380,7 @@ impl Effects {
             switched: Vec::new(),
             cancel: Vec::new(),
             events: Vec::new(),
+            has_recurring: false,
             wants_events,
         }
     }
@@ -413,6 +426,15 @@ impl Effects {
                     self.ended(after, now);
                 }
             },
+            (Change::Fire(Fire { occurrences, .. }), Applied::Fired(fired)) => {
+                for (job, _) in occurrences.iter().zip(fired).filter(|(_, fired)| **fired) {
+                    self.event(JobEventKind::Created, job, now);
+                    self.wake(job, now);
+                }
+            }
+            (Change::InsertRecurring { .. } | Change::UpdateRecurring { .. }, Applied::RecurringStored) => {
+                self.has_recurring = true;
+            }
             (Change::Delete { job }, Applied::Deleted) => self.event(JobEventKind::Deleted, job, now),
             (Change::Clear { queue, limit, .. }, Applied::Removed(count)) if *count < u64::from(*limit) => {
                 self.events.push(Event::Queue {
@@ -457,6 +479,7 @@ impl Effects {
             JobStatus::Failed => JobEventKind::Failed,
             JobStatus::Cancelled => JobEventKind::Cancelled,
         };
+        self.has_recurring |= job.occurrence.is_some() && job.status.is_finished();
         self.event(kind, job, now);
         self.wake(job, now);
     }
@@ -489,6 +512,7 @@ impl Effects {
 fn rows_of(change: &Change) -> usize {
     match change {
         Change::Insert { jobs, .. } | Change::Start { jobs } => jobs.len(),
+        Change::Fire(fire) => fire.occurrences.len() + 1,
         Change::Claim(claim) => usize::try_from(claim.limit).unwrap_or(COMMIT_ROWS_MAX),
         Change::Clear { limit, .. } | Change::Prune { limit, .. } => usize::try_from(*limit).unwrap_or(COMMIT_ROWS_MAX),
         Change::Finish { .. }
@@ -496,7 +520,11 @@ fn rows_of(change: &Change) -> usize {
         | Change::Delete { .. }
         | Change::SetQueue { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::InsertRecurring { .. }
+        | Change::UpdateRecurring { .. }
+        | Change::DeleteRecurring { .. }
         | Change::Heartbeat { .. }
+        | Change::Lead { .. }
         | Change::Leave { .. } => 1,
     }
 }
@@ -513,7 +541,12 @@ fn job_ids(change: &Change) -> Vec<JobId> {
         | Change::SetQueue { .. }
         | Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::InsertRecurring { .. }
+        | Change::UpdateRecurring { .. }
+        | Change::DeleteRecurring { .. }
+        | Change::Fire(_)
         | Change::Heartbeat { .. }
+        | Change::Lead { .. }
         | Change::Leave { .. } => Vec::new(),
     }
 }

@@ -167,6 +167,12 @@ pub(crate) async fn open_database(config: &Config) -> Result<SeaRepository, Conn
     SeaRepository::connect(compose::database(&config.database)).await
 }
 
+/// Makes everything that the configuration asks for and that needs no database and no address, to see whether it can be
+/// made.
+pub(crate) fn check_handlers(config: &Config) -> Result<(), HandlerError> {
+    compose::options(config, HandlerRegistry::new()).map(drop)
+}
+
 /// How the configured REST API works, for its description.
 pub(crate) fn rest_options(config: &Config) -> crate::api::rest::RestOptions {
     compose::rest(config)

@@ -1,6 +1,6 @@
 //! From configuration to options: each part of the server gets what concerns it, and knows no configuration.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::ServerOptions;
@@ -9,6 +9,8 @@ use crate::config::Config;
 use crate::config::api::UnknownJobTypes as ConfiguredUnknownJobTypes;
 use crate::config::database::{DatabaseConfig, Durability as ConfiguredDurability};
 use crate::config::handler::{CommandHandlerSettings, HandlerSettings, HttpHandlerSettings};
+use crate::domain::name::QueueName;
+use crate::domain::new_job::DefaultsByType;
 use crate::handlers::HandlerRegistry;
 use crate::handlers::command::{CommandHandler, CommandOptions};
 use crate::handlers::http::{HttpClient, HttpClientError, HttpHandler, HttpHandlerOptions, InvalidHttpHandler};
@@ -63,15 +65,19 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
     };
     let handlers = handlers(config, handler_limits, registered)?;
     let queues = config.queues.configured.clone();
-    let rules = Rules {
-        defaults: config.jobs.defaults.clone(),
+    let defaults = Arc::new(DefaultsByType {
+        general: config.jobs.defaults.clone(),
         by_type: by_type(config, &handlers),
+    });
+    let rules = Rules {
+        defaults: Arc::clone(&defaults),
         unknown_job_types: match config.api.unknown_job_types {
             ConfiguredUnknownJobTypes::Accept => UnknownJobTypes::Accept,
             ConfiguredUnknownJobTypes::Reject => UnknownJobTypes::Reject,
         },
         parameters_bytes_max: config.jobs.parameters_bytes_max,
         batch_jobs_max: config.jobs.batch_jobs_max,
+        queues: queue_names(config),
         pending_max: queues
             .iter()
             .filter_map(|queue| queue.pending_max.map(|max| (queue.name.clone(), max)))
@@ -96,6 +102,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         },
         node_name: Arc::from(config.nodes.name.as_str()),
         lease: config.nodes.lease,
+        defaults,
         clock: Clock::system(),
     };
     Ok(ServerOptions {
@@ -119,6 +126,13 @@ pub(super) fn rest(config: &Config) -> RestOptions {
         batch_body_bytes_max: config.server.batch_body_bytes_max,
         docs: config.api.docs,
     }
+}
+
+/// The queues that the configuration names, for themselves or for a type's jobs.
+fn queue_names(config: &Config) -> HashSet<QueueName> {
+    let configured = config.queues.configured.iter().map(|queue| &queue.name);
+    let of_types = config.job_types.iter().map(|settings| &settings.defaults.queue);
+    configured.chain(of_types).cloned().collect()
 }
 
 /// What jobs of a type get by default: as configured, or the general defaults where only a handler is registered.

@@ -7,7 +7,7 @@ mod builder;
 mod compose;
 
 pub use builder::{BuildError, Builder};
-pub(crate) use builder::{open_database, rest_options};
+pub(crate) use builder::{check_handlers, open_database, rest_options};
 pub use compose::HandlerError;
 
 use std::net::{SocketAddr, TcpListener};
@@ -23,7 +23,9 @@ use crate::domain::queue::QueueSettings;
 use crate::runtime::{Runtime, RuntimeHandle, RuntimeOptions, StartError};
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
+use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
+use crate::service::recurring::Recurring;
 use crate::service::rules::Rules;
 use crate::storage::repository::JobRepository;
 
@@ -98,12 +100,17 @@ impl Server {
         let workers_by_default = runtime.workers_by_default;
         let runtime = Runtime::start(Arc::clone(&repository), runtime).await?;
         let handle = runtime.handle().clone();
-        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), Arc::new(rules));
+        let rules = Arc::new(rules);
+        let recurring = Recurring::new(Arc::clone(&repository), handle.clone(), Arc::clone(&rules));
+        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), rules);
         let queues = Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default);
+        let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
         let health = Health::new(repository, handle);
         let api = RestApi {
             jobs: jobs.clone(),
             queues,
+            recurring,
+            nodes,
             health: health.clone(),
             options: rest,
         };

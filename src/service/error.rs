@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::id::JobId;
+use crate::domain::recurring::RecurringId;
 use crate::domain::transition::Refused;
 use crate::runtime::recorder::{self, RecordError};
 use crate::storage::change::ChangeError;
@@ -16,6 +17,12 @@ pub enum ServiceError {
     NoSuchJob {
         /// The id that was given.
         id: JobId,
+    },
+    /// There is no such recurring job.
+    #[error("there is no recurring job {id}")]
+    NoSuchRecurringJob {
+        /// The id that was given.
+        id: RecurringId,
     },
     /// There is no such queue.
     #[error("there is no queue '{name}'")]

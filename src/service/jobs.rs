@@ -1,19 +1,19 @@
 //! Use cases of jobs.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::admission::Admission;
 use super::error::ServiceError;
-use super::rules::{QUEUES_MAX, Rules};
+use super::recurring::Recurring;
+use super::rules::Rules;
 use crate::domain::attempt::Attempt;
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
-use crate::domain::name::QueueName;
 use crate::domain::new_job::{Due, NewJob};
 use crate::domain::priority::Priority;
-use crate::domain::status::JobStatus;
+use crate::domain::recurring::RecurringId;
 use crate::domain::transition::{Cancelled, JobPatch, Refused};
 use crate::runtime::RuntimeHandle;
 use crate::runtime::recorder::Origin;
@@ -86,18 +86,21 @@ pub struct Jobs {
     repository: Arc<dyn JobRepository>,
     runtime: RuntimeHandle,
     rules: Arc<Rules>,
-    /// Queues that are known to exist, so that their number is only counted when a new one is named.
-    known_queues: Arc<RwLock<HashSet<QueueName>>>,
+    admission: Admission,
+    recurring: Recurring,
 }
 
 impl Jobs {
     /// Use cases over this storage and this runtime.
     pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle, rules: Arc<Rules>) -> Self {
+        let admission = Admission::new(Arc::clone(&repository), runtime.clock.clone(), Arc::clone(&rules));
+        let recurring = Recurring::new(Arc::clone(&repository), runtime.clone(), Arc::clone(&rules));
         Self {
             repository,
             runtime,
             rules,
-            known_queues: Arc::default(),
+            admission,
+            recurring,
         }
     }
 
@@ -152,11 +155,12 @@ impl Jobs {
         let jobs: Vec<Arc<Job>> = new
             .into_iter()
             .map(|new| {
-                let defaults = self.rules.defaults_of(&new.job_type);
+                let defaults = self.rules.defaults.of(&new.job_type);
                 Arc::new(new.into_job(defaults, now, self.runtime.ids.next()))
             })
             .collect();
-        self.check_queues(&jobs, first_index).await?;
+        // Held until the jobs are written, or refused.
+        let _admitted = self.admission.admit(&jobs, first_index).await?;
         let idempotency = idempotency.map(|IdempotencyKey { key, request }| Idempotency {
             key,
             fingerprint: Sha256::digest(&request).into(),
@@ -171,7 +175,7 @@ impl Jobs {
             let mut jobs = Vec::with_capacity(ids.len());
             for id in ids {
                 jobs.push(Scheduled {
-                    job: self.read(id).await?,
+                    job: self.read(JobId::from_uuid(id)).await?,
                     is_new: false,
                 });
             }
@@ -188,53 +192,6 @@ impl Jobs {
             jobs: jobs.collect(),
             is_replay: false,
         })
-    }
-
-    /// Checks that the jobs' queues may have them.
-    async fn check_queues(&self, jobs: &[Arc<Job>], first_index: Option<usize>) -> Result<(), ServiceError> {
-        let is_unknown = |known: &HashSet<QueueName>| jobs.iter().any(|job| !known.contains(&job.queue));
-        // The set stays whole when somebody panics while holding it.
-        if is_unknown(&self.known_queues.read().unwrap_or_else(PoisonError::into_inner)) {
-            let stored = self.repository.queues(self.runtime.clock.now()).await?;
-            let mut known: HashSet<QueueName> = stored.into_iter().map(|queue| queue.name).collect();
-            for (index, job) in jobs.iter().enumerate() {
-                if known.len() >= QUEUES_MAX && !known.contains(&job.queue) {
-                    let detail = format!("there are {QUEUES_MAX} queues, as many as there may be; use one of them");
-                    let index = first_index.map(|first| first + index);
-                    return Err(ServiceError::Invalid {
-                        field: "queue",
-                        index,
-                        detail,
-                    });
-                }
-                known.insert(job.queue.clone());
-            }
-            *self.known_queues.write().unwrap_or_else(PoisonError::into_inner) = known;
-        }
-        if self.rules.pending_max.is_empty() {
-            return Ok(());
-        }
-        let mut wanted: HashMap<&QueueName, u64> = HashMap::new();
-        for job in jobs {
-            *wanted.entry(&job.queue).or_default() += 1;
-        }
-        for (queue, wanted) in wanted {
-            let Some(&max) = self.rules.pending_max.get(queue) else {
-                continue;
-            };
-            let filter = JobFilter {
-                queue: Some(queue.clone()),
-                statuses: vec![JobStatus::Pending],
-                ..JobFilter::default()
-            };
-            if self.repository.count(&filter).await? + wanted > max {
-                return Err(ServiceError::QueueFull {
-                    queue: queue.to_string(),
-                    max,
-                });
-            }
-        }
-        Ok(())
     }
 
     /// A part of the list of jobs, the newest first.
@@ -257,15 +214,30 @@ impl Jobs {
 
     /// A job with all its attempts.
     pub async fn detail(&self, id: JobId) -> Result<JobDetail, ServiceError> {
-        let (job, mut attempts) = tokio::try_join!(self.repository.job(id), self.repository.attempts(id))?;
+        let (job, attempts) = tokio::try_join!(self.repository.job(id), self.repository.attempts(id))?;
         let job = job.ok_or(ServiceError::NoSuchJob { id })?;
-        // The two reads may lie on either side of the end of an attempt.
-        if let Some(current) = job.current_attempt()
-            && attempts.iter().all(|attempt| attempt.number != current.number)
-        {
-            attempts.push(current);
-        }
+        let attempts = self.as_of(&job, attempts).await?;
         Ok(JobDetail { job, attempts })
+    }
+
+    /// The attempts of a job as it was when it was read or changed.
+    pub async fn attempts(&self, job: &Job) -> Result<Vec<Attempt>, ServiceError> {
+        let attempts = self.repository.attempts(job.id).await?;
+        self.as_of(job, attempts).await
+    }
+
+    /// Makes attempts that were read before or after the job tell the same as it does.
+    async fn as_of(&self, job: &Job, mut attempts: Vec<Attempt>) -> Result<Vec<Attempt>, ServiceError> {
+        let current = job.current_attempt();
+        let last_is_there = attempts.iter().any(|attempt| attempt.number == job.attempt);
+        if job.attempt > 0 && current.is_none() && !last_is_there {
+            // They were read before the last attempt had ended. It was stored together with the job.
+            attempts = self.repository.attempts(job.id).await?;
+        }
+        // What the job does not know yet came after it.
+        attempts.retain(|attempt| attempt.number <= job.attempt && (current.is_none() || attempt.number < job.attempt));
+        attempts.extend(current);
+        Ok(attempts)
     }
 
     /// Cancels a pending job; tells a running one to stop.
@@ -301,7 +273,7 @@ impl Jobs {
         .await
     }
 
-    /// Makes a pending job due, or queues a finished one again.
+    /// Makes a pending job due, or queues a finished one again; a recurring job gets one occurrence.
     pub async fn execute(
         &self,
         id: JobId,
@@ -316,13 +288,26 @@ impl Jobs {
                 detail,
             });
         }
-        self.change(id, if_match, |job| job.execute(priority, due, self.runtime.clock.now()))
-            .await
+        let executed = self
+            .change(id, if_match, |job| job.execute(priority, due, self.runtime.clock.now()))
+            .await;
+        let Err(ServiceError::NoSuchJob { .. }) = executed else {
+            return executed;
+        };
+        let recurring_id = RecurringId::from_uuid(id.as_uuid());
+        match self.recurring.trigger(recurring_id, priority, due, if_match).await {
+            // Whoever asked has meant a job.
+            Err(ServiceError::NoSuchRecurringJob { .. }) => Err(ServiceError::NoSuchJob { id }),
+            triggered => triggered,
+        }
     }
 
     /// Changes a pending job.
     pub async fn patch(&self, id: JobId, patch: JobPatch, if_match: Option<u32>) -> Result<Arc<Job>, ServiceError> {
         self.rules.check_patch(&patch)?;
+        if let Some(queue) = &patch.queue {
+            self.admission.check_queue(queue, None).await?;
+        }
         self.change(id, if_match, |job| job.patch(patch.clone(), self.runtime.clock.now()))
             .await
     }

@@ -1,11 +1,13 @@
 //! What this server accepts of a new job, beyond what every job must keep to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use std::sync::Arc;
 
 use super::error::ServiceError;
 use crate::domain::json::{self, Json};
 use crate::domain::name::{JobType, QueueName};
-use crate::domain::new_job::{Due, JobDefaults, NewJob};
+use crate::domain::new_job::{DefaultsByType, Due, NewJob};
 use crate::domain::time_span::TimeSpan;
 use crate::domain::transition::JobPatch;
 
@@ -17,7 +19,7 @@ pub const MAX_RETRIES_MAX: u32 = 1_000;
 pub const RETRY_INTERVALS_MAX: usize = 100;
 /// The longest delay, timeout and wait: ten years.
 pub const TIME_SPAN_MAX: TimeSpan = TimeSpan::from_secs(3_653 * 86_400);
-/// How many queues may come into being.
+/// How many queues may come into being beside those of the configuration.
 pub const QUEUES_MAX: usize = 1_000;
 
 /// What becomes of a job whose type nobody has configured.
@@ -33,31 +35,27 @@ pub enum UnknownJobTypes {
 /// What this server accepts, and what it fills in.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// What a job gets whose type is not configured.
-    pub defaults: JobDefaults,
-    /// What the jobs of a configured type get.
-    pub by_type: HashMap<JobType, JobDefaults>,
+    /// What a job gets that does not say otherwise.
+    pub defaults: Arc<DefaultsByType>,
     /// What becomes of the others.
     pub unknown_job_types: UnknownJobTypes,
     /// How large parameters may be, in bytes of JSON text.
     pub parameters_bytes_max: usize,
     /// How many jobs one batch may have.
     pub batch_jobs_max: usize,
-    /// How many pending jobs a queue may have, where that is limited.
+    /// The queues of the configuration, which may always be named.
+    pub queues: HashSet<QueueName>,
+    /// How many pending jobs a queue may have, where that is limited. Jobs that come back for a retry, or that somebody
+    /// moves or queues again, are not counted against it.
     pub pending_max: HashMap<QueueName, u64>,
 }
 
 impl Rules {
-    /// What a job of this type gets that does not say otherwise.
-    pub fn defaults_of(&self, job_type: &JobType) -> &JobDefaults {
-        self.by_type.get(job_type).unwrap_or(&self.defaults)
-    }
-
     /// Checks a new job; `index` is its place in a batch.
     pub fn check(&self, new: &NewJob, index: Option<usize>) -> Result<(), ServiceError> {
         let invalid = |field, detail| Err(ServiceError::Invalid { field, index, detail });
-        if self.unknown_job_types == UnknownJobTypes::Reject && !self.by_type.contains_key(&new.job_type) {
-            let mut known: Vec<&str> = self.by_type.keys().map(JobType::as_str).collect();
+        if self.unknown_job_types == UnknownJobTypes::Reject && !self.defaults.by_type.contains_key(&new.job_type) {
+            let mut known: Vec<&str> = self.defaults.by_type.keys().map(JobType::as_str).collect();
             known.sort_unstable();
             let detail = format!(
                 "the job type '{}' is not configured on this server; configured are: {}",

@@ -9,11 +9,14 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use crate::domain::attempt::Attempt;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
+use crate::domain::leadership::FencingToken;
 use crate::domain::name::{JobType, QueueName};
+use crate::domain::recurring::RecurringJob;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 
@@ -114,11 +117,56 @@ pub enum Change {
         /// How long the node's jobs are its own without another heartbeat.
         lease: TimeSpan,
     },
+    /// Stores a new recurring job. → [`Applied::RecurringStored`] or [`Applied::Replayed`].
+    InsertRecurring {
+        /// As it will be.
+        recurring: Arc<RecurringJob>,
+        /// Present when the caller must be able to ask again without effect.
+        idempotency: Option<Idempotency>,
+    },
+    /// Replaces a recurring job by a changed one if the stored revision is still `before`'s. → [`Applied::RecurringStored`]
+    /// or [`ChangeError::Conflict`].
+    UpdateRecurring {
+        /// As it was read.
+        before: Arc<RecurringJob>,
+        /// As it will be.
+        after: Arc<RecurringJob>,
+    },
+    /// Removes a recurring job if its stored revision is still this one; its occurrences stay.
+    /// → [`Applied::Deleted`] or [`ChangeError::Conflict`].
+    DeleteRecurring {
+        /// As it was read.
+        recurring: Arc<RecurringJob>,
+    },
+    /// Creates occurrences. → [`Applied::Fired`], [`ChangeError::Conflict`] or [`ChangeError::NoLease`].
+    Fire(Fire),
+    /// Asks that a node may lead, or go on leading, by the rules of [`crate::domain::leadership`] and the storage's own
+    /// clock. → [`Applied::Led`].
+    Lead {
+        /// Which node.
+        node: NodeId,
+        /// How long without asking again.
+        lease: TimeSpan,
+    },
     /// Says that a node has gone for good and holds nothing any more. → [`Applied::Alive`].
     Leave {
         /// Which node.
         node: NodeId,
     },
+}
+
+/// Occurrences of a recurring job that are created, together with the recurring job as it is then. All of it happens if
+/// the stored revision is still `before`'s and the leader still leads; an occurrence that exists is not created again.
+#[derive(Clone, Debug)]
+pub struct Fire {
+    /// The recurring job as it was read.
+    pub before: Arc<RecurringJob>,
+    /// As it will be.
+    pub after: Arc<RecurringJob>,
+    /// The occurrences as jobs.
+    pub occurrences: Vec<Arc<Job>>,
+    /// Who creates them, and the token under which it leads; `None` when a person has asked for them.
+    pub leader: Option<(NodeId, FencingToken)>,
 }
 
 /// Which due jobs a queue wants.
@@ -172,8 +220,12 @@ pub enum Finished {
 pub enum Applied {
     /// For each of the jobs, in their order.
     Inserted(Vec<Inserted>),
-    /// The idempotency key was used before, by the same request, and this is what it made then.
-    Replayed(Vec<JobId>),
+    /// The idempotency key was used before, by the same request, and this is what it made then: jobs, or a recurring job.
+    Replayed(Vec<Uuid>),
+    /// The recurring job is stored.
+    RecurringStored,
+    /// For each of the occurrences, in their order: whether it is new.
+    Fired(Vec<bool>),
     /// For each of the jobs, in their order: whether it was taken.
     Started(Vec<bool>),
     /// The jobs that were taken, running, the most urgent first.
@@ -193,6 +245,8 @@ pub enum Applied {
     },
     /// The node is noted.
     Alive,
+    /// The token under which the node leads; `None` while another one does.
+    Led(Option<FencingToken>),
 }
 
 /// Why one change was not applied, while the others of its commit were.

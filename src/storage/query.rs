@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::id::JobId;
+use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::{JobName, JobType, QueueName};
 use crate::domain::priority::Priority;
+use crate::domain::recurring::RecurringId;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 
@@ -20,6 +21,8 @@ pub struct JobFilter {
     pub job_types: Vec<JobType>,
     /// This queue.
     pub queue: Option<QueueName>,
+    /// An occurrence of this recurring job.
+    pub recurring_id: Option<RecurringId>,
     /// This priority.
     pub priority: Option<Priority>,
     /// This text is part of the name or of the type, in any case (ASCII).
@@ -68,6 +71,36 @@ pub struct Page {
     pub after: Option<JobId>,
 }
 
+/// Which part of the list of recurring jobs is wanted. The newest comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecurringPage {
+    /// How many at the most.
+    pub limit: u32,
+    /// How many to pass over.
+    pub offset: u64,
+}
+
+/// A node as storage knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredNode {
+    /// Which run of a server.
+    pub id: NodeId,
+    /// What people call it.
+    pub name: String,
+    /// When it started, by its own clock.
+    pub started_at: DateTime<Utc>,
+    /// When it was last heard of, by storage's clock.
+    pub heartbeat_at: DateTime<Utc>,
+    /// Until when its jobs are its own, by storage's clock.
+    pub lease_until: DateTime<Utc>,
+    /// Whether its lease lasts.
+    pub is_live: bool,
+    /// Whether it leads.
+    pub is_leader: bool,
+    /// How many jobs it runs.
+    pub running_jobs: u64,
+}
+
 /// A job that runs, in short.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunningJob {
@@ -114,6 +147,8 @@ pub struct JobSummary {
     pub retry_count: u32,
     /// How many retries it may have.
     pub max_retries: u32,
+    /// The recurring job of which it is an occurrence.
+    pub recurring_id: Option<RecurringId>,
 }
 
 impl JobSummary {
@@ -149,6 +184,7 @@ impl From<&Job> for JobSummary {
             retry_policy: _,
             timeout: _,
             unique_key: _,
+            occurrence,
             cancel_requested: _,
             node: _,
             revision: _,
@@ -168,6 +204,7 @@ impl From<&Job> for JobSummary {
             attempt: *attempt,
             retry_count: *retry_count,
             max_retries: *max_retries,
+            recurring_id: occurrence.map(|occurrence| occurrence.recurring_id),
         }
     }
 }

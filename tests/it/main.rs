@@ -10,11 +10,30 @@
     reason = "tests fail by panicking, use the machine's clock and environment, and nobody imports them"
 )]
 
+mod cli_config;
+mod cli_jobs;
+mod cli_queues;
 mod crash;
+mod handlers_command;
+mod handlers_http;
 mod harness;
-
 mod house;
 mod nodes;
+mod recurring;
+mod rest_bodies;
+mod rest_jobs_batch;
+mod rest_jobs_change;
+mod rest_jobs_create;
+mod rest_jobs_keys;
+mod rest_jobs_list;
+mod rest_jobs_retries;
+mod rest_jobs_steer;
+mod rest_openapi;
+mod rest_protocol;
+mod rest_queue_limits;
+mod rest_queues;
+mod rest_values;
 mod shutdown;
 mod storage;
 mod supervision;
+mod wire;

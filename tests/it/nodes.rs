@@ -215,3 +215,26 @@ async fn what_no_handler_of_a_node_runs_waits_for_one_that_has_it() {
     let answer = ready.send(ready.at_root(Method::GET, "/readyz")).await;
     assert_eq!(answer.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn nodes_are_listed_while_they_live_and_after_they_died() {
+    let (_site, [first, second, third]) = three_nodes();
+    let listed = second.client().get("/nodes").await.json();
+    let nodes = listed["nodes"].as_array().cloned().unwrap_or_default();
+    assert_eq!(nodes.len(), 3, "{listed}");
+    assert!(nodes.iter().all(|node| node["status"] == "live"), "{listed}");
+    let selves = nodes.iter().filter(|node| node["isSelf"] == true).count();
+    assert_eq!(selves, 1, "{listed}");
+    assert!(third.stop().success());
+    first.kill();
+    eventually("the killed node is lost, the one that left is gone", || async {
+        let listed = second.client().get("/nodes").await.json();
+        let statuses: Vec<String> = listed["nodes"]
+            .as_array()?
+            .iter()
+            .filter_map(|node| node["status"].as_str().map(str::to_owned))
+            .collect();
+        (statuses == ["lost", "live"]).then_some(())
+    })
+    .await;
+}

@@ -1,5 +1,6 @@
 //! Actors that panic in the middle of their work are restarted, and no job is lost.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,8 +12,9 @@ use tickerq::domain::attempt::Attempt;
 use tickerq::domain::id::{JobId, NodeId};
 use tickerq::domain::job::Job;
 use tickerq::domain::name::{JobType, QueueName};
-use tickerq::domain::new_job::{Due, JobDefaults, NewJob};
+use tickerq::domain::new_job::{Due, NewJob};
 use tickerq::domain::queue::{QueueSettings, StoredQueue};
+use tickerq::domain::recurring::{RecurringId, RecurringJob};
 use tickerq::domain::status::JobStatus;
 use tickerq::domain::time_span::TimeSpan;
 use tickerq::handlers::HandlerRegistry;
@@ -24,7 +26,7 @@ use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
 use tickerq::storage::change::{Applied, Change, ChangeError};
-use tickerq::storage::query::{JobFilter, JobSummary, Page, RunningJob};
+use tickerq::storage::query::{JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
@@ -99,6 +101,36 @@ impl JobRepository for Fused {
         self.inner.running_on(node).await
     }
 
+    async fn recurring(&self, id: RecurringId) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
+        self.inner.recurring(id).await
+    }
+
+    async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        self.inner.recurring_page(page).await
+    }
+
+    async fn recurring_count(&self) -> Result<u64, RepositoryError> {
+        self.inner.recurring_count().await
+    }
+
+    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        self.fuse.burn();
+        self.inner.due_recurring(now, limit).await
+    }
+
+    async fn next_recurring(&self) -> Result<Option<DateTime<Utc>>, RepositoryError> {
+        self.fuse.burn();
+        self.inner.next_recurring().await
+    }
+
+    async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
+        self.inner.unfinished_occurrences(ids).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
+        self.inner.nodes().await
+    }
+
     async fn ping(&self) -> Result<(), RepositoryError> {
         self.inner.ping().await
     }
@@ -132,16 +164,17 @@ fn options(clock: Clock) -> RuntimeOptions {
         node_name: Arc::from("test"),
         lease: TimeSpan::from_secs(1),
         clock,
+        defaults: Arc::default(),
     }
 }
 
 fn rules() -> Rules {
     Rules {
-        defaults: JobDefaults::default(),
-        by_type: Default::default(),
+        defaults: Arc::default(),
         unknown_job_types: UnknownJobTypes::Accept,
         parameters_bytes_max: 1 << 20,
         batch_jobs_max: 1_000,
+        queues: Default::default(),
         pending_max: Default::default(),
     }
 }

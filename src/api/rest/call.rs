@@ -13,6 +13,7 @@ use super::RestApi;
 use super::problem::{PartError, Problem, ProblemKind};
 use crate::domain::id::JobId;
 use crate::domain::name::QueueName;
+use crate::domain::recurring::RecurringId;
 
 /// How large most answers are, in bytes: one allocation is enough for them.
 const ANSWER_BYTES: usize = 1_024;
@@ -35,6 +36,12 @@ impl Call {
     pub(super) fn job_id(&self) -> Result<JobId, Problem> {
         let text = self.path_part("id")?;
         JobId::parse(&text).map_err(|error| PartError::path("id", error.to_string()).into())
+    }
+
+    /// The id of the recurring job in the path.
+    pub(super) fn recurring_id(&self) -> Result<RecurringId, Problem> {
+        let text = self.path_part("id")?;
+        RecurringId::parse(&text).map_err(|error| PartError::path("id", error.to_string()).into())
     }
 
     /// The name of the queue in the path.

@@ -5,6 +5,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_N
 use super::call::Call;
 use super::problem::{PartError, Problem};
 use crate::domain::id::JobId;
+use crate::domain::recurring::RecurringId;
 use crate::service::error::ServiceError;
 
 /// The tag of a revision.
@@ -51,6 +52,23 @@ impl Call {
         };
         // A change can be tied to one revision: to the one that the job has, if it is among those that are accepted.
         let actual = self.api.jobs.detail(id).await?.job.revision;
+        if revisions.contains(&actual) {
+            Ok(Some(actual))
+        } else {
+            Err(ServiceError::PreconditionFailed { actual }.into())
+        }
+    }
+}
+
+impl Call {
+    /// The revision that the recurring job must have for the change to happen, from `If-Match`.
+    pub(super) async fn expected_recurring_revision(&self, id: RecurringId) -> Result<Option<u32>, Problem> {
+        let revisions = match expected(self.request.headers())? {
+            Expected::Anything => return Ok(None),
+            Expected::Revision(revision) => return Ok(Some(revision)),
+            Expected::OneOf(revisions) => revisions,
+        };
+        let actual = self.api.recurring.get(id).await?.revision;
         if revisions.contains(&actual) {
             Ok(Some(actual))
         } else {

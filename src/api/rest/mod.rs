@@ -11,11 +11,13 @@ mod etag;
 mod health;
 mod idempotency;
 mod jobs;
+mod nodes;
 pub mod openapi;
 mod pagination;
 mod parameters;
 mod problem;
 mod queues;
+mod recurring;
 mod values;
 
 use std::rc::Rc;
@@ -26,7 +28,9 @@ use actix_web::web::ServiceConfig;
 use self::call::{route, unknown_route};
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
+use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
+use crate::service::recurring::Recurring;
 
 /// Where the routes are and what they take.
 #[derive(Clone, Debug)]
@@ -71,6 +75,10 @@ pub struct RestApi {
     pub jobs: Jobs,
     /// Use cases of queues.
     pub queues: Queues,
+    /// Use cases of recurring jobs.
+    pub recurring: Recurring,
+    /// Use cases of nodes.
+    pub nodes: Nodes,
     /// Whether the server can do its work.
     pub health: Health,
     /// Where the routes are and what they take.
@@ -83,8 +91,11 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
     let api = Rc::new(api);
     if api.options.enable {
         for prefix in &prefixes {
+            // Before `/jobs/{id}`, which would take `recurring` for an id.
+            recurring::configure(config, &api, prefix);
             jobs::configure(config, &api, prefix);
             queues::configure(config, &api, prefix);
+            nodes::configure(config, &api, prefix);
         }
         openapi::configure(config, &api);
     }

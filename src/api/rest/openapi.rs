@@ -4,7 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION};
+use actix_web::http::header::{
+    CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, X_CONTENT_TYPE_OPTIONS,
+};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Bytes, ServiceConfig};
 use utoipa::OpenApi as _;
@@ -17,7 +19,7 @@ use utoipa_swagger_ui::Config;
 use super::call::{Answer, Call, resource, route};
 use super::problem::{Problem, ProblemKind};
 use super::{RestApi, RestOptions};
-use super::{health, jobs, problem, queues};
+use super::{health, jobs, nodes, problem, queues, recurring};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -31,11 +33,21 @@ use super::{health, jobs, problem, queues};
         jobs::actions::execute_job,
         jobs::actions::cancel_job,
         jobs::actions::retry_job,
+        recurring::routes::list_recurring_jobs,
+        recurring::routes::create_recurring_job,
+        recurring::routes::get_recurring_job,
+        recurring::routes::replace_recurring_job,
+        recurring::routes::patch_recurring_job,
+        recurring::routes::delete_recurring_job,
+        recurring::routes::enable_recurring_job,
+        recurring::routes::disable_recurring_job,
+        recurring::routes::trigger_recurring_job,
         queues::list_queues,
         queues::get_queue,
         queues::pause_queue,
         queues::resume_queue,
         queues::clear_queue,
+        nodes::list_nodes,
     ),
     components(schemas(problem::ProblemDocument))
 )]
@@ -57,6 +69,10 @@ const COMMON_PROBLEMS: [(&str, &str); 3] = [
         "There is too much to do, or storage is unavailable; come back after `Retry-After`",
     ),
 ];
+
+/// What the pages may load: from this server alone. The library sets styles in its elements and has its icons inline.
+const PAGES_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                            frame-ancestors 'none'; base-uri 'none'";
 
 /// The description of the API as it is with these options.
 pub fn document(options: &RestOptions) -> OpenApi {
@@ -84,7 +100,9 @@ pub fn document(options: &RestOptions) -> OpenApi {
     document.servers = Some(vec![Server::new("/")]);
     document.tags = Some(vec![
         tag("jobs", "Creating, listing, reading, changing and steering jobs"),
+        tag("recurring jobs", "Jobs that recur by a cron expression"),
         tag("queues", "Seeing, pausing, resuming and clearing queues"),
+        tag("nodes", "Which servers share the storage"),
         tag("health", "For those who watch the server"),
     ]);
     document
@@ -193,6 +211,8 @@ async fn show_page(call: Call, pages: Arc<Config<'static>>) -> Answer {
         Ok(Some(page)) => {
             let mut response = HttpResponse::Ok();
             response.insert_header((CONTENT_TYPE, page.content_type));
+            response.insert_header((CONTENT_SECURITY_POLICY, PAGES_POLICY));
+            response.insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
             if page.gzpipped {
                 response.insert_header((CONTENT_ENCODING, "gzip"));
             }

@@ -2,7 +2,7 @@
 
 use super::parameters::Parameters;
 use crate::domain::id::JobId;
-use crate::storage::query::Page;
+use crate::storage::query::{Page, RecurringPage};
 
 /// How many jobs a page has that does not say otherwise.
 const LIMIT_DEFAULT: u32 = 50;
@@ -28,4 +28,12 @@ fn parse_limit(text: &str) -> Result<u32, String> {
 fn parse_offset(text: &str) -> Result<u64, String> {
     let offset = text.parse().ok().filter(|offset| *offset <= OFFSET_MAX);
     offset.ok_or_else(|| format!("offset is '{text}'; allowed are whole numbers from 0 to {OFFSET_MAX}"))
+}
+
+/// Reads the page of recurring jobs that is wanted.
+pub(super) fn read_recurring(parameters: &mut Parameters) -> RecurringPage {
+    RecurringPage {
+        limit: parameters.read("limit", parse_limit).unwrap_or(LIMIT_DEFAULT),
+        offset: parameters.read("offset", parse_offset).unwrap_or(0),
+    }
 }

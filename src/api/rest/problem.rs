@@ -288,7 +288,9 @@ impl Problem {
         let detail = error.to_string();
         let (kind, retry_after) = match error {
             ServiceError::Invalid { .. } => (ProblemKind::Validation, None),
-            ServiceError::NoSuchJob { .. } | ServiceError::NoSuchQueue { .. } => (ProblemKind::NotFound, None),
+            ServiceError::NoSuchJob { .. }
+            | ServiceError::NoSuchRecurringJob { .. }
+            | ServiceError::NoSuchQueue { .. } => (ProblemKind::NotFound, None),
             ServiceError::Refused(_) | ServiceError::Contended | ServiceError::UniqueKeyTaken { .. } => {
                 (ProblemKind::Conflict, None)
             }

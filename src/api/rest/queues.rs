@@ -190,6 +190,8 @@ pub(super) async fn get_queue(call: Call) -> Answer {
     responses(
         (status = 200, description = "The queue, paused", body = QueueDocument),
         (status = 404, description = "There is no such queue"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
     )
 )]
 pub(super) async fn pause_queue(mut call: Call) -> Answer {
@@ -208,6 +210,8 @@ pub(super) async fn pause_queue(mut call: Call) -> Answer {
     responses(
         (status = 200, description = "The queue, running", body = QueueDocument),
         (status = 404, description = "There is no such queue"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
     )
 )]
 pub(super) async fn resume_queue(mut call: Call) -> Answer {
@@ -227,6 +231,8 @@ pub(super) async fn resume_queue(mut call: Call) -> Answer {
     responses(
         (status = 200, description = "The queue, and how many jobs were removed", body = ClearedQueue),
         (status = 404, description = "There is no such queue"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
     )
 )]
 pub(super) async fn clear_queue(mut call: Call) -> Answer {

@@ -3,17 +3,21 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::domain::cron::CronExpression;
 use crate::domain::id::JobId;
 use crate::domain::json::Json;
+use crate::domain::misfire::{CatchUpMax, InvalidMisfirePolicy, MisfirePolicy};
 use crate::domain::name::{JobName, JobType, QueueName, UniqueKey};
+use crate::domain::overlap::OverlapPolicy;
 use crate::domain::priority::Priority;
 use crate::domain::time_span::TimeSpan;
+use crate::domain::time_zone::TimeZoneName;
 use crate::domain::timestamp;
 use crate::service::rules::MAX_RETRIES_MAX;
 
@@ -67,6 +71,18 @@ from_text!(JobName, "a name", JobName::parse);
 from_text!(QueueName, "the name of a queue", QueueName::parse);
 from_text!(UniqueKey, "a unique key", UniqueKey::parse);
 from_text!(TimeSpan, "a duration such as \"00:05:00\" or \"PT5M\"", TimeSpan::parse);
+from_text!(
+    CronExpression,
+    "a cron expression such as \"0 2 * * *\"",
+    CronExpression::parse
+);
+from_text!(
+    TimeZoneName,
+    "a time zone such as \"Europe/Berlin\"",
+    TimeZoneName::parse
+);
+from_text!(MisfireWord, "fire_once, skip or catch_up", MisfireWord::parse);
+from_text!(OverlapPolicy, "allow, skip or queue", OverlapPolicy::parse);
 from_text!(DateTime<Utc>, "a time such as \"2026-01-31T12:00:00Z\"", parse_time);
 
 /// Reads an RFC 3339 time, to the microsecond.
@@ -74,6 +90,8 @@ pub(super) fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
     DateTime::parse_from_rfc3339(text)
         .ok()
         .and_then(|time| DateTime::from_timestamp_micros(time.timestamp_micros()))
+        // In UTC it may lie beyond the years that the format can write.
+        .filter(|time| (0..=9999).contains(&time.year()))
         .ok_or_else(|| {
             let given: String = text.chars().take(64).collect();
             format!(
@@ -81,6 +99,32 @@ pub(super) fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
                  2026-01-31T13:00:00+01:00"
             )
         })
+}
+
+/// The word of a misfire policy; how many `catch_up` makes up for stands in a field of its own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct MisfireWord(MisfirePolicy);
+
+impl MisfireWord {
+    fn parse(text: &str) -> Result<Self, InvalidMisfirePolicy> {
+        MisfirePolicy::parse(text, CatchUpMax::default()).map(Self)
+    }
+
+    /// The policy; `max` counts for `catch_up` alone.
+    pub(super) fn with(self, max: Option<CatchUpMax>) -> MisfirePolicy {
+        max.map_or(self.0, |max| self.0.with_max(max))
+    }
+}
+
+/// How many missed occurrences are made up for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct CatchUpCount(pub CatchUpMax);
+
+impl<'de> Deserialize<'de> for CatchUpCount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = i64::deserialize(deserializer)?;
+        CatchUpMax::new(number).map(Self).map_err(de::Error::custom)
+    }
 }
 
 /// A value that was read from text.

@@ -106,7 +106,9 @@ pub(super) async fn run(arguments: CreateArguments, session: &mut Session<'_>) -
         unique_key: unique_key.map(|key| key.to_string()),
     };
     let answer = session.client.post(&["jobs"], &request).await?;
-    wait.finish(session, &answer, "created").await
+    // With a unique key it may be the job that has it already.
+    let done = if answer.is_new() { "created" } else { "found" };
+    wait.finish(session, &answer, done).await
 }
 
 /// A time with its zone.

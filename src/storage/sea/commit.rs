@@ -95,6 +95,13 @@ impl Commit<'_> {
                     started_at,
                     lease,
                 } => self.heartbeat(*node, name, *started_at, *lease).await?,
+                Change::InsertRecurring { recurring, idempotency } => {
+                    self.insert_recurring(recurring, idempotency.as_ref()).await?
+                }
+                Change::UpdateRecurring { before, after } => self.update_recurring(before, after).await?,
+                Change::DeleteRecurring { recurring } => self.delete_recurring(recurring).await?,
+                Change::Fire(fire) => self.fire(fire).await?,
+                Change::Lead { node, lease } => self.lead(*node, *lease).await?,
                 Change::Leave { node } => self.leave(*node).await?,
                 // Applied before, or below.
                 Change::Insert { .. }
@@ -137,7 +144,12 @@ impl Commit<'_> {
                 | Change::Update { .. }
                 | Change::Delete { .. }
                 | Change::SetQueue { .. }
+                | Change::InsertRecurring { .. }
+                | Change::UpdateRecurring { .. }
+                | Change::DeleteRecurring { .. }
+                | Change::Fire(_)
                 | Change::Heartbeat { .. }
+                | Change::Lead { .. }
                 | Change::Leave { .. } => continue,
             };
             *result = Some(applied);

@@ -10,10 +10,11 @@ use sea_orm::Value;
 use super::error::corrupt;
 use crate::domain::attempt::{Attempt, AttemptStatus};
 use crate::domain::id::{JobId, NodeId};
-use crate::domain::job::Job;
+use crate::domain::job::{Job, Occurrence};
 use crate::domain::json::Json;
 use crate::domain::name::{JobName, JobType, QueueName, UniqueKey};
 use crate::domain::priority::Priority;
+use crate::domain::recurring::RecurringId;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
@@ -61,20 +62,21 @@ pub(super) fn text(value: Option<&Arc<str>>) -> Value {
 }
 
 pub(super) fn intervals_text(policy: &RetryPolicy) -> Option<String> {
-    if policy.intervals.is_empty() {
-        return None;
-    }
-    let numbers: Vec<String> = policy
-        .intervals
+    (!policy.intervals.is_empty()).then(|| intervals_text_of(&policy.intervals))
+}
+
+pub(super) fn intervals_text_of(intervals: &[TimeSpan]) -> String {
+    let numbers: Vec<String> = intervals
         .iter()
         .map(|interval| interval.as_micros().to_string())
         .collect();
-    Some(numbers.join(","))
+    numbers.join(",")
 }
 
-fn intervals(text: Option<&str>) -> Result<Arc<[TimeSpan]>, RepositoryError> {
-    let Some(text) = text else { return Ok(Arc::from([])) };
+/// Time spans from the text that [`intervals_text_of`] writes.
+pub(super) fn spans(text: &str) -> Result<Vec<TimeSpan>, RepositoryError> {
     text.split(',')
+        .filter(|number| !number.is_empty())
         .map(|number| {
             number
                 .parse()
@@ -107,6 +109,8 @@ pub(super) fn job(row: job::Model) -> Result<Job, RepositoryError> {
         retry_intervals,
         timeout,
         unique_key,
+        recurring_id,
+        occurrence_at,
         cancel_requested,
         node,
         revision,
@@ -132,10 +136,17 @@ pub(super) fn job(row: job::Model) -> Result<Job, RepositoryError> {
         max_retries: count(max_retries),
         retry_policy: RetryPolicy {
             delay: TimeSpan::from_micros(retry_delay),
-            intervals: intervals(retry_intervals.as_deref())?,
+            intervals: spans(retry_intervals.as_deref().unwrap_or_default())?.into(),
         },
         timeout: TimeSpan::from_micros(timeout),
         unique_key: unique_key.map(UniqueKey::from_stored),
+        occurrence: match (recurring_id, occurrence_at) {
+            (Some(id), Some(due_at)) => Some(Occurrence {
+                recurring_id: RecurringId::from_uuid(id),
+                due_at: time(due_at)?,
+            }),
+            (_, _) => None,
+        },
         cancel_requested,
         node: node.map(NodeId::from_uuid),
         revision: count(revision),

@@ -11,15 +11,15 @@ use super::commit::{Commit, Results};
 use super::connect::SeaRepository;
 use super::convert::{self, int, intervals_text, micros, text};
 use super::error::CommitFailure;
+use super::recurring::occurrence_values;
 use super::rows::{Kind, Rows};
-use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::name::{QueueName, UniqueKey};
 use crate::domain::status::JobStatus;
 use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
 
 /// The columns of a job that has never run; the others have their defaults.
-const NEW_COLUMNS: &str = "id, name, job_type, queue, priority, parameters, due_at, max_retries, retry_delay, \
+pub(super) const NEW_COLUMNS: &str = "id, name, job_type, queue, priority, parameters, due_at, max_retries, retry_delay, \
                            retry_intervals, timeout, unique_key";
 const NEW: &[Kind] = &[
     Kind::Uuid,
@@ -36,9 +36,9 @@ const NEW: &[Kind] = &[
     Kind::TextOrNull,
 ];
 /// What a job has besides, when it comes with a past.
-const PAST_COLUMNS: &str = "status, result, error, error_detail, started_at, finished_at, attempt, retry_count, \
-                            cancel_requested, node, revision";
-const WITH_PAST: &[Kind] = &[
+pub(super) const PAST_COLUMNS: &str = "status, result, error, error_detail, started_at, finished_at, attempt, retry_count, \
+                            cancel_requested, node, revision, recurring_id, occurrence_at";
+pub(super) const WITH_PAST: &[Kind] = &[
     Kind::Uuid,
     Kind::Text,
     Kind::Text,
@@ -62,6 +62,8 @@ const WITH_PAST: &[Kind] = &[
     Kind::Bool,
     Kind::UuidOrNull,
     Kind::Int,
+    Kind::UuidOrNull,
+    Kind::BigOrNull,
 ];
 
 const QUEUE: &[Kind] = &[Kind::Text];
@@ -94,6 +96,7 @@ fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_
         Change::Insert { jobs, .. } => Box::new(jobs.iter().map(|job| &job.queue)),
         Change::Update { after, .. } => Box::new(std::iter::once(&after.queue)),
         Change::SetQueue { queue, .. } => Box::new(std::iter::once(queue)),
+        Change::Fire(fire) => Box::new(fire.occurrences.iter().map(|job| &job.queue)),
         Change::Start { .. }
         | Change::Claim(_)
         | Change::Finish { .. }
@@ -101,7 +104,11 @@ fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_
         | Change::Clear { .. }
         | Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::InsertRecurring { .. }
+        | Change::UpdateRecurring { .. }
+        | Change::DeleteRecurring { .. }
         | Change::Heartbeat { .. }
+        | Change::Lead { .. }
         | Change::Leave { .. } => Box::new(std::iter::empty()),
     }
 }
@@ -115,8 +122,9 @@ impl Commit<'_> {
             let Change::Insert { jobs, idempotency } = change else {
                 continue;
             };
+            let ids = || jobs.iter().map(|job| job.id.as_uuid()).collect::<Vec<Uuid>>();
             if let Some(idempotency) = idempotency
-                && let Some(earlier) = self.take_key(idempotency, jobs).await?
+                && let Some(earlier) = self.take_key(idempotency, &ids()).await?
             {
                 *result = Some(earlier);
                 continue;
@@ -168,21 +176,20 @@ impl Commit<'_> {
     }
 
     /// Notes a key; when it was used before, gives what became of that request.
-    async fn take_key(
+    pub(super) async fn take_key(
         &self,
         idempotency: &Idempotency,
-        jobs: &[Arc<Job>],
+        ids: &[Uuid],
     ) -> Result<Option<Result<Applied, ChangeError>>, CommitFailure> {
         let Idempotency {
             key,
             fingerprint,
             created_at,
         } = idempotency;
-        let ids: Vec<Uuid> = jobs.iter().map(|job| job.id.as_uuid()).collect();
         let row = idempotency_key::ActiveModel {
             key: sea_orm::Set(key.clone()),
             fingerprint: sea_orm::Set(fingerprint.to_vec()),
-            job_ids: sea_orm::Set(joined(&ids)),
+            job_ids: sea_orm::Set(joined(ids)),
             created_at: sea_orm::Set(micros(*created_at)),
         };
         let inserted = idempotency_key::Entity::insert(row)
@@ -211,7 +218,7 @@ impl Commit<'_> {
             .job_ids
             .chunks_exact(16)
             .filter_map(|bytes| Uuid::from_slice(bytes).ok());
-        Ok(Some(Ok(Applied::Replayed(ids.map(JobId::from_uuid).collect()))))
+        Ok(Some(Ok(Applied::Replayed(ids.collect()))))
     }
 
     /// Corrects the jobs behind a key: some of them were there already.
@@ -292,6 +299,7 @@ fn is_new(job: &Job) -> bool {
         && job.finished_at.is_none()
         && job.node.is_none()
         && !job.cancel_requested
+        && job.occurrence.is_none()
 }
 
 fn new_row(job: &Job) -> [sea_orm::Value; 12] {
@@ -312,7 +320,7 @@ fn new_row(job: &Job) -> [sea_orm::Value; 12] {
 }
 
 /// All columns of a job, in the order of `WITH_PAST`.
-pub(super) fn past_row(job: &Job) -> [sea_orm::Value; 23] {
+pub(super) fn past_row(job: &Job) -> [sea_orm::Value; 25] {
     let [
         id,
         name,
@@ -327,6 +335,7 @@ pub(super) fn past_row(job: &Job) -> [sea_orm::Value; 23] {
         timeout,
         unique_key,
     ] = new_row(job);
+    let [recurring_id, occurrence_at] = occurrence_values(job);
     [
         id,
         name,
@@ -351,5 +360,7 @@ pub(super) fn past_row(job: &Job) -> [sea_orm::Value; 23] {
         job.cancel_requested.into(),
         job.node.map(crate::domain::id::NodeId::as_uuid).into(),
         int(job.revision).into(),
+        recurring_id,
+        occurrence_at,
     ]
 }

@@ -14,6 +14,7 @@ mod manage;
 mod nodes;
 mod notify;
 mod read;
+mod recurring;
 mod remove;
 mod rows;
 mod update;
@@ -21,13 +22,14 @@ mod update;
 pub use connect::{ConnectError, Durability, SeaOptions, SeaRepository};
 pub use manage::MigrationState;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
-use super::query::{JobFilter, JobSummary, Page, RunningJob};
+use super::query::{JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
 use super::repository::{JobRepository, RepositoryError};
 use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
@@ -35,6 +37,7 @@ use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
 use crate::domain::queue::StoredQueue;
+use crate::domain::recurring::{RecurringId, RecurringJob};
 
 #[async_trait]
 impl JobRepository for SeaRepository {
@@ -76,6 +79,34 @@ impl JobRepository for SeaRepository {
 
     async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {
         self.read_running_on(node).await
+    }
+
+    async fn recurring(&self, id: RecurringId) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
+        self.read_recurring(id).await
+    }
+
+    async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        self.read_recurring_page(page).await
+    }
+
+    async fn recurring_count(&self) -> Result<u64, RepositoryError> {
+        self.read_recurring_count().await
+    }
+
+    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        self.read_due_recurring(now, limit).await
+    }
+
+    async fn next_recurring(&self) -> Result<Option<DateTime<Utc>>, RepositoryError> {
+        self.read_next_recurring().await
+    }
+
+    async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
+        self.read_unfinished(ids).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
+        self.read_nodes().await
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

@@ -5,16 +5,58 @@ use entities::node;
 use sea_orm::{ConnectionTrait, EntityTrait, Statement};
 
 use super::commit::Commit;
-use super::convert::micros;
-use super::error::CommitFailure;
+use super::connect::SeaRepository;
+use super::convert::{micros, time};
+use super::error::{CommitFailure, unavailable};
 use crate::domain::id::NodeId;
+use crate::domain::leadership::FencingToken;
 use crate::domain::time_span::TimeSpan;
 use crate::storage::change::{Applied, ChangeError};
+use crate::storage::query::StoredNode;
+use crate::storage::repository::RepositoryError;
 
 /// Now, in microseconds since 1970, as PostgreSQL says it.
 pub(super) const NOW_POSTGRES: &str = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS bigint)";
 /// The same as SQLite says it, which knows milliseconds.
 pub(super) const NOW_SQLITE: &str = "CAST(unixepoch('subsec') * 1000000 AS integer)";
+
+/// The role of the node that creates occurrences of recurring jobs.
+const SCHEDULER: &str = "scheduler";
+/// How long a node that died is still shown.
+const DEAD_SHOWN_MICROS: i64 = 3_600 * 1_000_000;
+
+impl SeaRepository {
+    pub(super) async fn read_nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
+        let now = if self.is_postgres() { NOW_POSTGRES } else { NOW_SQLITE };
+        let sql = format!(
+            "SELECT id, name, started_at, heartbeat_at, lease_until, lease_until >= {now}, \
+             EXISTS (SELECT 1 FROM leaders WHERE holder = nodes.id AND leaders.lease_until >= {now}), \
+             (SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE status = 1 AND node = nodes.id) \
+             FROM nodes ORDER BY started_at, id"
+        );
+        let rows = self
+            .readers
+            .query_all_raw(Statement::from_string(self.readers.get_database_backend(), sql))
+            .await
+            .map_err(|error| unavailable(&error))?;
+        rows.iter()
+            .map(|row| {
+                let read = |error| unavailable(&error);
+                let running: i64 = row.try_get_by_index(7).map_err(read)?;
+                Ok(StoredNode {
+                    id: NodeId::from_uuid(row.try_get_by_index(0).map_err(read)?),
+                    name: row.try_get_by_index(1).map_err(read)?,
+                    started_at: time(row.try_get_by_index(2).map_err(read)?)?,
+                    heartbeat_at: time(row.try_get_by_index(3).map_err(read)?)?,
+                    lease_until: time(row.try_get_by_index(4).map_err(read)?)?,
+                    is_live: row.try_get_by_index(5).map_err(read)?,
+                    is_leader: row.try_get_by_index(6).map_err(read)?,
+                    running_jobs: u64::try_from(running).unwrap_or_default(),
+                })
+            })
+            .collect()
+    }
+}
 
 impl Commit<'_> {
     /// Now, as the database says it, in microseconds since 1970.
@@ -58,7 +100,12 @@ impl Commit<'_> {
         self.transaction
             .execute_raw(Statement::from_sql_and_values(self.backend(), sql, values))
             .await?;
-        if !self.repository.is_postgres() {
+        if self.repository.is_postgres() {
+            let dead = format!("DELETE FROM nodes WHERE lease_until < {now} - {DEAD_SHOWN_MICROS}");
+            self.transaction
+                .execute_raw(Statement::from_string(self.backend(), dead))
+                .await?;
+        } else {
             // The lock beside the file says that no other server can live.
             let others = Statement::from_sql_and_values(
                 self.backend(),
@@ -70,10 +117,49 @@ impl Commit<'_> {
         Ok(Ok(Applied::Alive))
     }
 
+    /// Whether a node leads under this token.
+    pub(super) async fn leads(&self, node: NodeId, token: FencingToken) -> Result<bool, CommitFailure> {
+        // Locked until the commit: on PostgreSQL no other node can become the leader while this one acts.
+        let lock = if self.repository.is_postgres() { "FOR SHARE" } else { "" };
+        let sql = format!(
+            "SELECT 1 FROM leaders WHERE role = '{SCHEDULER}' AND holder = $1 AND token = $2 AND lease_until >= {} {lock}",
+            self.now_sql()
+        );
+        let values = [node.as_uuid().into(), token.number().into()];
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        Ok(self.transaction.query_one_raw(statement).await?.is_some())
+    }
+
+    pub(super) async fn lead(
+        &mut self,
+        node: NodeId,
+        lease: TimeSpan,
+    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let now = self.now_sql();
+        // The same as `Leadership::asked`, in one statement: no other node can ask in between.
+        let sql = format!(
+            "INSERT INTO leaders (role, holder, token, lease_until) SELECT '{SCHEDULER}', $1, 1, {now} + $2 WHERE true \
+             ON CONFLICT (role) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until, \
+             token = leaders.token + CASE WHEN leaders.lease_until >= {now} THEN 0 ELSE 1 END \
+             WHERE leaders.holder = excluded.holder OR leaders.lease_until < {now} RETURNING token"
+        );
+        let statement =
+            Statement::from_sql_and_values(self.backend(), sql, [node.as_uuid().into(), lease.as_micros().into()]);
+        let token = match self.transaction.query_one_raw(statement).await? {
+            Some(row) => Some(FencingToken::from_stored(row.try_get_by_index(0)?)),
+            None => None,
+        };
+        Ok(Ok(Applied::Led(token)))
+    }
+
     pub(super) async fn leave(&mut self, node: NodeId) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         node::Entity::delete_by_id(node.as_uuid())
             .exec(&self.transaction)
             .await?;
+        // Another node may lead at once, under the next token.
+        let sql = "UPDATE leaders SET lease_until = 0 WHERE holder = $1";
+        let resigned = Statement::from_sql_and_values(self.backend(), sql, [node.as_uuid().into()]);
+        self.transaction.execute_raw(resigned).await?;
         Ok(Ok(Applied::Alive))
     }
 }

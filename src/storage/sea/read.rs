@@ -23,6 +23,7 @@ use crate::domain::job::Job;
 use crate::domain::name::{JobName, JobType, QueueName};
 use crate::domain::priority::Priority;
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
+use crate::domain::recurring::RecurringId;
 use crate::domain::status::JobStatus;
 use crate::storage::query::{JobFilter, JobSummary, Page, RunningJob};
 use crate::storage::repository::RepositoryError;
@@ -43,6 +44,7 @@ struct SummaryRow {
     attempt: i32,
     retry_count: i32,
     max_retries: i32,
+    recurring_id: Option<Uuid>,
 }
 
 fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
@@ -60,6 +62,7 @@ fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
         attempt,
         retry_count,
         max_retries,
+        recurring_id,
     } = row;
     let id = JobId::from_uuid(id);
     Ok(JobSummary {
@@ -77,6 +80,7 @@ fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
         attempt: count(attempt),
         retry_count: count(retry_count),
         max_retries: count(max_retries),
+        recurring_id: recurring_id.map(RecurringId::from_uuid),
     })
 }
 
@@ -137,6 +141,7 @@ impl SeaRepository {
                 job::Column::Attempt,
                 job::Column::RetryCount,
                 job::Column::MaxRetries,
+                job::Column::RecurringId,
             ])
             .order_by(job::Column::Id, Order::Desc)
             .limit(u64::from(limit));
@@ -159,12 +164,13 @@ impl SeaRepository {
             statuses,
             job_types,
             queue,
+            recurring_id,
             priority,
             search,
             created_from,
             created_to,
         } = filter;
-        if search.is_some() || created_from.is_some() || created_to.is_some() {
+        if recurring_id.is_some() || search.is_some() || created_from.is_some() || created_to.is_some() {
             return filtered(filter).count(&self.readers).await.map_err(failed);
         }
         let mut counters = job_counter::Entity::find().select_only().column_as(
@@ -342,6 +348,7 @@ fn filtered(filter: &JobFilter) -> Select<job::Entity> {
         statuses,
         job_types,
         queue,
+        recurring_id,
         priority,
         search,
         created_from,
@@ -356,6 +363,9 @@ fn filtered(filter: &JobFilter) -> Select<job::Entity> {
     }
     if let Some(queue) = queue {
         select = select.filter(job::Column::Queue.eq(queue.as_str()));
+    }
+    if let Some(recurring_id) = recurring_id {
+        select = select.filter(job::Column::RecurringId.eq(recurring_id.as_uuid()));
     }
     if let Some(priority) = priority {
         select = select.filter(job::Column::Priority.eq(priority.code()));

@@ -1,8 +1,9 @@
 //! A real server in a folder of its own, and what tests ask of it.
 
 pub mod client;
-pub mod receiver;
+pub mod gate;
 pub mod server;
+pub mod shell;
 
 use std::time::{Duration, Instant};
 

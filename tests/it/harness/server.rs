@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -33,6 +34,8 @@ pub struct Server {
     child: Child,
     pub url: String,
     log: PathBuf,
+    /// Copies what the server says into its log, to the end.
+    logging: Option<JoinHandle<()>>,
 }
 
 /// The URL of the test cluster, which `scripts/test` starts.
@@ -77,6 +80,11 @@ impl Site {
         self.folder.path()
     }
 
+    /// Where its servers keep their jobs.
+    pub fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
     /// A command of the binary, in this folder.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tickerq"));
@@ -99,7 +107,7 @@ impl Site {
         let stderr = child.stderr.take().expect("a piped stderr");
         let (sender, receiver) = mpsc::channel();
         let copy = log.clone();
-        std::thread::spawn(move || {
+        let logging = std::thread::spawn(move || {
             let mut written = Vec::new();
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 written.extend_from_slice(line.as_bytes());
@@ -111,7 +119,12 @@ impl Site {
             }
         });
         match receiver.recv_timeout(PATIENCE) {
-            Ok(url) => Server { child, url, log },
+            Ok(url) => Server {
+                child,
+                url,
+                log,
+                logging: Some(logging),
+            },
             Err(_) => {
                 child.kill().ok();
                 panic!(
@@ -139,11 +152,6 @@ impl Server {
     /// What it has logged.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    /// Its process.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// Sends a signal.
@@ -182,6 +190,9 @@ impl Drop for Server {
         // It may have ended already; then there is nothing to kill.
         self.child.kill().ok();
         self.child.wait().ok();
+        if let Some(logging) = self.logging.take() {
+            logging.join().ok();
+        }
         if std::thread::panicking() {
             let mut log = String::new();
             fs::File::open(&self.log)

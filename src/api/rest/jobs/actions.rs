@@ -138,6 +138,8 @@ pub(in super::super) async fn execute_job(mut call: Call) -> Answer {
         (status = 404, description = "There is no such job"),
         (status = 409, description = "The job's status does not allow it"),
         (status = 412, description = "The job has changed"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
     )
 )]
 pub(in super::super) async fn cancel_job(mut call: Call) -> Answer {

@@ -9,12 +9,13 @@ use super::super::call::{Answer, Call, json_with};
 use super::super::etag;
 use super::super::idempotency::REPLAYED;
 use super::super::problem::{Problem, ProblemKind};
+use super::super::recurring;
 use super::detail::history;
-use super::request::JobRequest;
+use super::request::{JobRequest, Wanted};
 use super::view::JobView;
 use crate::service::jobs::ScheduledBatch;
 
-/// Schedules a job.
+/// Schedules a job, or with a `cronExpression` a recurring one.
 #[utoipa::path(
     post,
     path = "/jobs",
@@ -22,7 +23,7 @@ use crate::service::jobs::ScheduledBatch;
     params(("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Makes the request take effect once, however often it is sent: a repeated one gets the first one's jobs again", example = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"")),
     request_body = JobRequest,
     responses(
-        (status = 201, description = "The job is stored; with `Idempotency-Replayed: true` it was so before", body = JobView, headers(
+        (status = 201, description = "The job is stored; with `Idempotency-Replayed: true` it was so before. With a `cronExpression` the answer is a recurring job", body = JobView, headers(
             ("Location" = String, description = "Where the job can be read"),
             ("ETag" = String, description = "The job's revision, in quotes"),
             ("Idempotency-Replayed" = String, description = "`true` when the request was made before and did nothing now"),
@@ -35,8 +36,11 @@ use crate::service::jobs::ScheduledBatch;
 )]
 pub(in super::super) async fn create_job(mut call: Call) -> Answer {
     let bytes = call.body(call.api.options.body_bytes_max).await?;
-    let new = body::parse::<JobRequest>(&bytes)?.into_new_job("")?;
     let key = call.idempotency_key("POST /jobs", &bytes)?;
+    let new = match body::parse::<JobRequest>(&bytes)?.into_wanted("")? {
+        Wanted::Job(new) => *new,
+        Wanted::Recurring(new) => return recurring::create(&call, *new, key, &bytes).await,
+    };
     let scheduled = call.api.jobs.schedule(new, key).await;
     let ScheduledBatch { jobs, is_replay } =
         scheduled.map_err(|error| Problem::of_service(error, |field, _| field_pointer(&bytes, "", field)))?;
@@ -66,7 +70,7 @@ pub(in super::super) async fn create_job(mut call: Call) -> Answer {
 }
 
 /// Where a field of a new job stands: beside the others, or in `options`. `parent` is where the job lies in the body.
-pub(super) fn field_pointer(bytes: &[u8], parent: &str, field: &str) -> String {
+pub(in super::super) fn field_pointer(bytes: &[u8], parent: &str, field: &str) -> String {
     let body: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
     let is_given = |pointer: &str| body.pointer(pointer).is_some_and(|value| !value.is_null());
     let (top, nested) = (format!("{parent}/{field}"), format!("{parent}/options/{field}"));

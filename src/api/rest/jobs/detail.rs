@@ -10,7 +10,6 @@ use super::super::problem::Problem;
 use super::view::JobView;
 use crate::domain::attempt::Attempt;
 use crate::domain::job::Job;
-use crate::service::error::ServiceError;
 use crate::service::jobs::JobDetail;
 
 /// Reads a job.
@@ -46,25 +45,18 @@ pub(in super::super) async fn get_job(call: Call) -> Answer {
 }
 
 /// Answers with a job as a change has left it.
-pub(super) async fn show(call: &Call, status: StatusCode, job: &Job) -> Answer {
+pub(in super::super) async fn show(call: &Call, status: StatusCode, job: &Job) -> Answer {
     let attempts = history(call, job).await?;
     let mut response = HttpResponse::build(status);
     response.insert_header((ETAG, etag::of_revision(job.revision)));
     json_with(response, &JobView::new(job, &attempts))
 }
 
-/// The attempts of a job that was read or changed before; those that came later are left out.
+/// The attempts of a job as a change has left it.
 pub(super) async fn history(call: &Call, job: &Job) -> Result<Vec<Attempt>, Problem> {
     if job.attempt == 0 {
         return Ok(Vec::new());
     }
-    match call.api.jobs.detail(job.id).await {
-        Ok(JobDetail { job: _, mut attempts }) => {
-            attempts.retain(|attempt| attempt.number <= job.attempt);
-            Ok(attempts)
-        }
-        // Deleted in between: the change has happened all the same.
-        Err(ServiceError::NoSuchJob { .. }) => Ok(Vec::new()),
-        Err(error) => Err(error.into()),
-    }
+    // When the job was deleted in between there are none: the change has happened all the same.
+    Ok(call.api.jobs.attempts(job).await?)
 }

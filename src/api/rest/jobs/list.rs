@@ -12,13 +12,24 @@ use super::super::values::parse_time;
 use super::view::JobItem;
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::priority::Priority;
+use crate::domain::recurring::RecurringId;
 use crate::domain::status::JobStatus;
 use crate::service::jobs::JobPage;
 use crate::storage::query::JobFilter;
 
 /// The query parameters of the list.
 pub(super) const PARAMETERS: &[&str] = &[
-    "status", "type", "queue", "priority", "search", "from", "to", "limit", "offset", "after",
+    "status",
+    "type",
+    "queue",
+    "recurringJobId",
+    "priority",
+    "search",
+    "from",
+    "to",
+    "limit",
+    "offset",
+    "after",
 ];
 /// How long a text may be that is searched for, in characters.
 const SEARCH_LENGTH_MAX: usize = 200;
@@ -47,6 +58,7 @@ pub(in super::super) struct JobList<'a> {
         ("status" = Option<String>, Query, description = "Jobs with one of these statuses, with commas between: `pending`, `running`, `completed`, `failed`, `cancelled`", example = "pending,running"),
         ("type" = Option<String>, Query, description = "Jobs of one of these types, with commas between", example = "EmailNotificationJob"),
         ("queue" = Option<String>, Query, description = "Jobs of this queue", example = "default"),
+        ("recurringJobId" = Option<String>, Query, format = Uuid, description = "Occurrences of this recurring job"),
         ("priority" = Option<String>, Query, description = "Jobs of this priority: `low`, `normal`, `high` or `critical`", example = "high"),
         ("search" = Option<String>, Query, max_length = 200, description = "Jobs with this text in their name or type, in any case"),
         ("from" = Option<String>, Query, description = "Created at this time or later: a date, or a time (RFC 3339)", example = "2024-01-01"),
@@ -80,6 +92,7 @@ fn read_filter(parameters: &mut Parameters) -> JobFilter {
         statuses: parameters.read("status", parse_statuses).unwrap_or_default(),
         job_types: parameters.read("type", parse_types).unwrap_or_default(),
         queue: parameters.read("queue", QueueName::parse),
+        recurring_id: parameters.read("recurringJobId", RecurringId::parse),
         priority: parameters.read("priority", Priority::parse),
         search: parameters.read("search", parse_search),
         created_from: parameters.read("from", |text| parse_bound(text, NaiveTime::MIN)),

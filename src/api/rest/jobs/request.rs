@@ -2,16 +2,19 @@
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::super::problem::PartError;
-use super::super::values::{Object, Parsed, PriorityValue, RetryCount};
+use super::super::values::{CatchUpCount, MisfireWord, Object, Parsed, PriorityValue, RetryCount};
+use crate::domain::cron::CronExpression;
 use crate::domain::json::Json;
 use crate::domain::name::{JobName, JobType, QueueName, UniqueKey};
 use crate::domain::new_job::{Due, NewJob};
+use crate::domain::overlap::OverlapPolicy;
+use crate::domain::recurring::{NewRecurringJob, Schedule, Template};
 use crate::domain::time_span::TimeSpan;
+use crate::domain::time_zone::TimeZoneName;
 use crate::domain::transition::JobPatch;
 
 /// A job to be run. Every field but `type` may be left out or be `null`; the job type's configuration then decides.
@@ -57,27 +60,79 @@ pub(in super::super) struct JobRequest<'a> {
     /// At most one unfinished job has this key: a request for a second one is answered with the first, and 200.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "welcome-4711")]
     unique_key: Option<Parsed<UniqueKey>>,
-    /// Only `null`: this version has no recurring jobs yet.
-    #[schema(value_type = Option<String>, example = json!(null))]
-    cron_expression: Option<IgnoredAny>,
-    /// Only `null`: the time zone of a `cronExpression`.
-    #[schema(value_type = Option<String>, example = json!(null))]
-    time_zone: Option<IgnoredAny>,
+    /// Makes it a recurring job: when its occurrences are due, in five fields, or six with seconds first, or a macro such
+    /// as `@daily`.
+    #[schema(value_type = Option<String>, example = "0 2 * * *")]
+    cron_expression: Option<Parsed<CronExpression>>,
+    /// The time zone whose clocks a `cronExpression` means, by its IANA name; UTC by default.
+    #[schema(value_type = Option<String>, example = "Europe/Berlin")]
+    time_zone: Option<Parsed<TimeZoneName>>,
+    /// Whether a recurring job creates occurrences; it does by default.
+    #[schema(example = true)]
+    enabled: Option<bool>,
+    /// What becomes of due times that no server was there for: `fire_once` (one occurrence stands for them, the default),
+    /// `skip`, or `catch_up`.
+    #[schema(value_type = Option<String>, example = "fire_once")]
+    misfire_policy: Option<Parsed<MisfireWord>>,
+    /// How many missed due times `catch_up` makes up for at the most, the last ones; 100 by default.
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
+    catch_up_max: Option<CatchUpCount>,
+    /// What becomes of an occurrence that is due while an earlier one has not ended: `allow` (both run, the default),
+    /// `skip` it, or `queue` it until the earlier one has ended.
+    #[schema(value_type = Option<String>, example = "allow")]
+    overlap_policy: Option<Parsed<OverlapPolicy>>,
+    /// A recurring job has no occurrence before this time (RFC 3339).
+    #[schema(value_type = Option<String>, format = DateTime)]
+    starts_at: Option<Parsed<DateTime<Utc>>>,
+    /// A recurring job has no occurrence after this time (RFC 3339).
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ends_at: Option<Parsed<DateTime<Utc>>>,
     /// The same fields may stand in here, as the .NET client sends them. A field that is given in both places must have
     /// the same value in both.
     #[schema(value_type = Option<Object>)]
     options: Option<Box<Object<JobRequest<'a>>>>,
 }
 
+/// What a request asks for.
+pub(in super::super) enum Wanted {
+    /// A job.
+    Job(Box<NewJob>),
+    /// A recurring job.
+    Recurring(Box<NewRecurringJob>),
+}
+
 impl JobRequest<'_> {
     /// The new job that is asked for; `pointer` is where the request lies in the body.
-    pub(in super::super) fn into_new_job(mut self, pointer: &str) -> Result<NewJob, PartError> {
+    pub(in super::super) fn into_new_job(self, pointer: &str) -> Result<NewJob, PartError> {
+        match self.into_wanted(pointer)? {
+            Wanted::Job(new) => Ok(*new),
+            Wanted::Recurring(_) => {
+                let detail = "a batch has no recurring jobs; send each to POST /jobs/recurring";
+                Err(PartError::field(&format!("{pointer}/cronExpression"), detail))
+            }
+        }
+    }
+
+    /// The new recurring job that is asked for.
+    pub(in super::super) fn into_new_recurring_job(self) -> Result<NewRecurringJob, PartError> {
+        match self.into_wanted("")? {
+            Wanted::Recurring(new) => Ok(*new),
+            Wanted::Job(_) => {
+                let detail = "cronExpression is missing; it says when the job recurs, such as 0 2 * * *";
+                Err(PartError::field("/cronExpression", detail))
+            }
+        }
+    }
+
+    /// What is asked for: with a `cronExpression` a recurring job, else a job.
+    pub(in super::super) fn into_wanted(mut self, pointer: &str) -> Result<Wanted, PartError> {
         let wrong = |field: &str, detail: String| PartError::field(&format!("{pointer}/{field}"), detail);
         if let Some(options) = self.options.take() {
             self = self
                 .merge(options.0)
                 .map_err(|(field, detail)| wrong(&format!("options/{field}"), detail))?;
         }
+        let misplaced = self.misplaced();
         let Self {
             job_type,
             name,
@@ -93,24 +148,24 @@ impl JobRequest<'_> {
             unique_key,
             cron_expression,
             time_zone,
+            enabled,
+            misfire_policy,
+            catch_up_max,
+            overlap_policy,
+            starts_at,
+            ends_at,
             options: _,
         } = self;
-        if cron_expression.is_some() {
-            let detail = "this version has no recurring jobs yet; leave cronExpression out, or send null";
-            return Err(wrong("cronExpression", detail.to_owned()));
-        }
-        if time_zone.is_some() {
-            let detail =
-                "timeZone belongs to a cronExpression, and this version has no recurring jobs yet; leave it out";
-            return Err(wrong("timeZone", detail.to_owned()));
-        }
         let Some(Parsed(job_type)) = job_type else {
             return Err(wrong(
                 "type",
                 "type is missing; it names the handler that runs the job".to_owned(),
             ));
         };
-        Ok(NewJob {
+        if let Some((field, detail)) = misplaced {
+            return Err(wrong(field, detail));
+        }
+        let new = NewJob {
             job_type,
             name: name.map(|Parsed(name)| name),
             queue: queue.map(|Parsed(queue)| queue),
@@ -122,7 +177,62 @@ impl JobRequest<'_> {
             retry_delay: retry_delay.map(|Parsed(delay)| delay),
             retry_intervals: retry_intervals.map(spans),
             unique_key: unique_key.map(|Parsed(key)| key),
-        })
+        };
+        let Some(Parsed(cron)) = cron_expression else {
+            return Ok(Wanted::Job(Box::new(new)));
+        };
+        let max = catch_up_max.map(|CatchUpCount(max)| max);
+        Ok(Wanted::Recurring(Box::new(NewRecurringJob {
+            schedule: Schedule {
+                cron,
+                time_zone: time_zone.map(|Parsed(zone)| zone).unwrap_or_default(),
+                starts_at: starts_at.map(|Parsed(time)| time),
+                ends_at: ends_at.map(|Parsed(time)| time),
+            },
+            template: Template {
+                name: new.name.unwrap_or_else(|| JobName::from(&new.job_type)),
+                job_type: new.job_type,
+                queue: new.queue,
+                parameters: new.parameters,
+                priority: new.priority,
+                max_retries: new.max_retries,
+                timeout: new.timeout,
+                retry_delay: new.retry_delay,
+                retry_intervals: new.retry_intervals,
+            },
+            is_enabled: enabled.unwrap_or(true),
+            misfire_policy: misfire_policy.map(|Parsed(word)| word.with(max)).unwrap_or_default(),
+            overlap_policy: overlap_policy.map(|Parsed(policy)| policy).unwrap_or_default(),
+        })))
+    }
+
+    /// A field that makes no sense beside the others.
+    fn misplaced(&self) -> Option<(&'static str, String)> {
+        if self.cron_expression.is_some() {
+            let of_jobs = [
+                // The reference sends `"delay": "00:00:00"` with everything.
+                ("delay", self.delay.is_some_and(|Parsed(delay)| delay != TimeSpan::ZERO)),
+                ("runAt", self.run_at.is_some()),
+                ("uniqueKey", self.unique_key.is_some()),
+            ];
+            let (field, _) = of_jobs.into_iter().find(|(_, is_given)| *is_given)?;
+            let detail = format!("{field} belongs to a single job; a job with a cronExpression recurs");
+            return Some((field, detail));
+        }
+        let of_recurring = [
+            ("timeZone", self.time_zone.is_some()),
+            ("misfirePolicy", self.misfire_policy.is_some()),
+            ("catchUpMax", self.catch_up_max.is_some()),
+            ("overlapPolicy", self.overlap_policy.is_some()),
+            ("startsAt", self.starts_at.is_some()),
+            ("endsAt", self.ends_at.is_some()),
+            ("enabled", self.enabled.is_some()),
+        ];
+        let (field, _) = of_recurring.into_iter().find(|(_, is_given)| *is_given)?;
+        Some((
+            field,
+            format!("{field} belongs to a cronExpression; give one, or leave {field} out"),
+        ))
     }
 
     /// Joins what stands at the top level with what stands in `options`, or names the field that is given twice with two
@@ -151,8 +261,14 @@ impl JobRequest<'_> {
             retry_delay: either("retryDelay", self.retry_delay, options.retry_delay)?,
             retry_intervals: either("retryIntervals", self.retry_intervals, options.retry_intervals)?,
             unique_key: either("uniqueKey", self.unique_key, options.unique_key)?,
-            cron_expression: self.cron_expression.or(options.cron_expression),
-            time_zone: self.time_zone.or(options.time_zone),
+            cron_expression: either("cronExpression", self.cron_expression, options.cron_expression)?,
+            time_zone: either("timeZone", self.time_zone, options.time_zone)?,
+            enabled: either("enabled", self.enabled, options.enabled)?,
+            misfire_policy: either("misfirePolicy", self.misfire_policy, options.misfire_policy)?,
+            catch_up_max: either("catchUpMax", self.catch_up_max, options.catch_up_max)?,
+            overlap_policy: either("overlapPolicy", self.overlap_policy, options.overlap_policy)?,
+            starts_at: either("startsAt", self.starts_at, options.starts_at)?,
+            ends_at: either("endsAt", self.ends_at, options.ends_at)?,
             options: None,
         })
     }
@@ -178,11 +294,11 @@ fn is_same_json(one: &RawValue, other: &RawValue) -> bool {
     one.get() == other.get() || value(one).is_some_and(|one| Some(one) == value(other))
 }
 
-fn json_of(raw: &RawValue) -> Json {
+pub(in super::super) fn json_of(raw: &RawValue) -> Json {
     Json::from_valid(raw.get())
 }
 
-fn spans(intervals: Vec<Parsed<TimeSpan>>) -> Vec<TimeSpan> {
+pub(in super::super) fn spans(intervals: Vec<Parsed<TimeSpan>>) -> Vec<TimeSpan> {
     intervals.into_iter().map(|Parsed(interval)| interval).collect()
 }
 

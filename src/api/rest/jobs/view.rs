@@ -60,6 +60,9 @@ pub(in super::super) struct JobItem<'a> {
     max_retries: u32,
     /// Why the last attempt failed, in a line.
     error: Option<&'a str>,
+    /// The recurring job of which it is an occurrence.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    recurring_job_id: Option<String>,
 }
 
 impl<'a> From<&'a JobSummary> for JobItem<'a> {
@@ -80,6 +83,7 @@ impl<'a> From<&'a JobSummary> for JobItem<'a> {
             attempt,
             retry_count,
             max_retries,
+            recurring_id,
         } = summary;
         Self {
             id: Id(*id),
@@ -98,6 +102,7 @@ impl<'a> From<&'a JobSummary> for JobItem<'a> {
             retry_count: *retry_count,
             max_retries: *max_retries,
             error: error.as_deref(),
+            recurring_job_id: recurring_id.map(|id| id.to_string()),
         }
     }
 }
@@ -176,6 +181,12 @@ pub(in super::super) struct JobView<'a> {
     retry_intervals: Vec<Span>,
     /// At most one unfinished job has it.
     unique_key: Option<&'a str>,
+    /// The recurring job of which it is an occurrence.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    recurring_job_id: Option<String>,
+    /// Which due time of the recurring job it is.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    occurrence_at: Option<Time>,
     /// Whether it runs and was told to stop.
     #[schema(example = false)]
     cancel_requested: bool,
@@ -209,6 +220,7 @@ impl<'a> JobView<'a> {
             retry_policy,
             timeout,
             unique_key,
+            occurrence,
             cancel_requested,
             // The history tells which node ran which attempt.
             node: _,
@@ -239,6 +251,8 @@ impl<'a> JobView<'a> {
             retry_delay: Span(retry_policy.delay),
             retry_intervals: retry_policy.intervals.iter().copied().map(Span).collect(),
             unique_key: unique_key.as_ref().map(|key| key.as_str()),
+            recurring_job_id: occurrence.map(|occurrence| occurrence.recurring_id.to_string()),
+            occurrence_at: occurrence.map(|occurrence| Time(occurrence.due_at)),
             cancel_requested: *cancel_requested,
             revision: *revision,
         }

@@ -1,0 +1,104 @@
+//! `/nodes`: which servers share the storage.
+
+use std::rc::Rc;
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::ServiceConfig;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::RestApi;
+use super::call::{Answer, Call, json, resource, route};
+use super::values::Time;
+use crate::domain::id::NodeId;
+use crate::storage::query::StoredNode;
+
+/// Adds the routes of nodes.
+pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
+    config.service(resource(
+        &format!("{prefix}/nodes"),
+        vec![(Method::GET, route(api, list_nodes))],
+    ));
+}
+
+/// A server process.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Node)]
+pub(super) struct NodeDocument {
+    /// Which run of a server: a restarted one is another node.
+    #[schema(format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
+    id: String,
+    /// What people call it: `nodes.name` of its configuration, the machine's name by default.
+    #[schema(example = "worker-1")]
+    name: String,
+    /// `live`, or `lost`: its lease has run out, and what it ran runs again elsewhere.
+    #[schema(example = "live")]
+    status: &'static str,
+    /// What it does beside running jobs: `scheduler`, the one node that creates the occurrences of recurring jobs.
+    #[schema(example = json!(["scheduler"]))]
+    roles: Vec<&'static str>,
+    /// When it started, by its own clock.
+    #[schema(value_type = String, format = DateTime)]
+    started_at: Time,
+    /// When it was last heard of, by the database's clock.
+    #[schema(value_type = String, format = DateTime)]
+    last_heartbeat_at: Time,
+    /// Until when its jobs are its own without another heartbeat, by the database's clock.
+    #[schema(value_type = String, format = DateTime)]
+    lease_until: Time,
+    /// How many jobs it runs.
+    #[schema(example = 3)]
+    running_jobs: u64,
+    /// Whether it is the one that answers.
+    #[schema(example = true)]
+    is_self: bool,
+}
+
+impl NodeDocument {
+    fn new(node: StoredNode, own: NodeId) -> Self {
+        let StoredNode {
+            id,
+            name,
+            started_at,
+            heartbeat_at,
+            lease_until,
+            is_live,
+            is_leader,
+            running_jobs,
+        } = node;
+        Self {
+            id: id.to_string(),
+            name,
+            status: if is_live { "live" } else { "lost" },
+            roles: if is_leader { vec!["scheduler"] } else { Vec::new() },
+            started_at: Time(started_at),
+            last_heartbeat_at: Time(heartbeat_at),
+            lease_until: Time(lease_until),
+            running_jobs,
+            is_self: id == own,
+        }
+    }
+}
+
+/// All nodes.
+#[derive(Serialize, ToSchema)]
+pub(super) struct NodeList {
+    /// The nodes, the one that started first comes first.
+    nodes: Vec<NodeDocument>,
+}
+
+/// Lists the servers that share the storage.
+#[utoipa::path(
+    get,
+    path = "/nodes",
+    tag = "nodes",
+    description = "Lists the servers that share the storage: those that live, and those that died in the last hour.",
+    responses((status = 200, description = "The nodes", body = NodeList))
+)]
+pub(super) async fn list_nodes(call: Call) -> Answer {
+    let own = call.api.nodes.own();
+    let nodes = call.api.nodes.list().await?;
+    let nodes = nodes.into_iter().map(|node| NodeDocument::new(node, own)).collect();
+    json(StatusCode::OK, &NodeList { nodes })
+}

@@ -1,0 +1,50 @@
+//! `/jobs/recurring`: creating, listing, reading, changing and triggering recurring jobs.
+
+mod patch;
+pub(super) mod routes;
+mod view;
+
+pub(super) use self::routes::create;
+
+use std::rc::Rc;
+
+use actix_web::http::Method;
+use actix_web::web::ServiceConfig;
+
+use super::RestApi;
+use super::call::{resource, route, route_with_query};
+
+/// Adds the routes of recurring jobs.
+pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
+    config.service(resource(
+        &format!("{prefix}/jobs/recurring"),
+        vec![
+            (
+                Method::GET,
+                route_with_query(api, routes::PARAMETERS, routes::list_recurring_jobs),
+            ),
+            (Method::POST, route(api, routes::create_recurring_job)),
+        ],
+    ));
+    config.service(resource(
+        &format!("{prefix}/jobs/recurring/{{id}}"),
+        vec![
+            (Method::GET, route(api, routes::get_recurring_job)),
+            (Method::PUT, route(api, routes::replace_recurring_job)),
+            (Method::PATCH, route(api, routes::patch_recurring_job)),
+            (Method::DELETE, route(api, routes::delete_recurring_job)),
+        ],
+    ));
+    config.service(resource(
+        &format!("{prefix}/jobs/recurring/{{id}}/enable"),
+        vec![(Method::POST, route(api, routes::enable_recurring_job))],
+    ));
+    config.service(resource(
+        &format!("{prefix}/jobs/recurring/{{id}}/disable"),
+        vec![(Method::POST, route(api, routes::disable_recurring_job))],
+    ));
+    config.service(resource(
+        &format!("{prefix}/jobs/recurring/{{id}}/trigger"),
+        vec![(Method::POST, route(api, routes::trigger_recurring_job))],
+    ));
+}

@@ -1,0 +1,179 @@
+//! What of a recurring job is to be changed.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::super::jobs::request::{json_of, spans};
+use super::super::problem::PartError;
+use super::super::values::{CatchUpCount, MisfireWord, Parsed, PriorityValue, RetryCount};
+use crate::domain::cron::CronExpression;
+use crate::domain::name::{JobName, JobType, QueueName};
+use crate::domain::overlap::OverlapPolicy;
+use crate::domain::recurring::{NewRecurringJob, Schedule, Template};
+use crate::domain::time_span::TimeSpan;
+use crate::domain::time_zone::TimeZoneName;
+
+/// What of a recurring job is to be changed. What is left out, or is `null`, stays as it is.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in super::super) struct RecurringPatch<'a> {
+    /// Which handler runs its occurrences.
+    #[serde(rename = "type")]
+    #[schema(value_type = Option<String>, example = "DataBackupJob")]
+    job_type: Option<Parsed<JobType>>,
+    /// What people call it, and its occurrences.
+    #[schema(value_type = Option<String>, example = "Daily Backup")]
+    name: Option<Parsed<JobName>>,
+    /// When its occurrences are due.
+    #[schema(value_type = Option<String>, example = "0 2 * * *")]
+    cron_expression: Option<Parsed<CronExpression>>,
+    /// The time zone whose clocks are meant.
+    #[schema(value_type = Option<String>, example = "Europe/Berlin")]
+    time_zone: Option<Parsed<TimeZoneName>>,
+    /// Whether it creates occurrences.
+    enabled: Option<bool>,
+    /// `fire_once`, `skip` or `catch_up`.
+    #[schema(value_type = Option<String>, example = "skip")]
+    misfire_policy: Option<Parsed<MisfireWord>>,
+    /// How many missed due times `catch_up` makes up for.
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 1000)]
+    catch_up_max: Option<CatchUpCount>,
+    /// `allow`, `skip` or `queue`.
+    #[schema(value_type = Option<String>, example = "skip")]
+    overlap_policy: Option<Parsed<OverlapPolicy>>,
+    /// It has no occurrence before this time (RFC 3339).
+    #[schema(value_type = Option<String>, format = DateTime)]
+    starts_at: Option<Parsed<DateTime<Utc>>>,
+    /// It has no occurrence after this time (RFC 3339).
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ends_at: Option<Parsed<DateTime<Utc>>>,
+    /// What the handler is given, in place of what it was.
+    #[serde(borrow)]
+    #[schema(value_type = Option<serde_json::Value>)]
+    parameters: Option<&'a RawValue>,
+    /// The queue that its occurrences wait in.
+    #[schema(value_type = Option<String>, example = "default")]
+    queue: Option<Parsed<QueueName>>,
+    /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3.
+    #[schema(value_type = Option<String>, example = "high")]
+    priority: Option<PriorityValue>,
+    /// How many retries an occurrence may have.
+    #[schema(value_type = Option<u32>, maximum = 1000)]
+    max_retries: Option<RetryCount>,
+    /// How long one attempt may take.
+    #[schema(value_type = Option<String>, example = "00:30:00")]
+    timeout: Option<Parsed<TimeSpan>>,
+    /// The wait before the first retry.
+    #[schema(value_type = Option<String>, example = "00:00:10")]
+    retry_delay: Option<Parsed<TimeSpan>>,
+    /// The waits before each retry.
+    #[schema(value_type = Option<Vec<String>>, max_items = 100)]
+    retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
+}
+
+impl RecurringPatch<'_> {
+    /// Refuses a change that changes nothing, or that makes no sense by itself.
+    pub(super) fn check(&self) -> Result<(), PartError> {
+        let Self {
+            job_type,
+            name,
+            cron_expression,
+            time_zone,
+            enabled,
+            misfire_policy,
+            catch_up_max,
+            overlap_policy,
+            starts_at,
+            ends_at,
+            parameters,
+            queue,
+            priority,
+            max_retries,
+            timeout,
+            retry_delay,
+            retry_intervals,
+        } = self;
+        let is_given = job_type.is_some()
+            || name.is_some()
+            || cron_expression.is_some()
+            || time_zone.is_some()
+            || enabled.is_some()
+            || misfire_policy.is_some()
+            || catch_up_max.is_some()
+            || overlap_policy.is_some()
+            || starts_at.is_some()
+            || ends_at.is_some()
+            || parameters.is_some()
+            || queue.is_some()
+            || priority.is_some()
+            || max_retries.is_some()
+            || timeout.is_some()
+            || retry_delay.is_some()
+            || retry_intervals.is_some();
+        if is_given {
+            return Ok(());
+        }
+        let detail = "nothing is to be changed; give cronExpression, timeZone, enabled, misfirePolicy, catchUpMax, \
+                      overlapPolicy, startsAt, endsAt, or a field of the occurrences";
+        Err(PartError::field("", detail))
+    }
+
+    /// What was asked for before, changed.
+    pub(super) fn apply(&self, to: NewRecurringJob) -> NewRecurringJob {
+        let Self {
+            job_type,
+            name,
+            cron_expression,
+            time_zone,
+            enabled,
+            misfire_policy,
+            catch_up_max,
+            overlap_policy,
+            starts_at,
+            ends_at,
+            parameters,
+            queue,
+            priority,
+            max_retries,
+            timeout,
+            retry_delay,
+            retry_intervals,
+        } = self.clone();
+        let NewRecurringJob {
+            schedule,
+            template,
+            is_enabled,
+            misfire_policy: known_policy,
+            overlap_policy: known_overlap,
+        } = to;
+        let max = catch_up_max.map(|CatchUpCount(max)| max);
+        NewRecurringJob {
+            schedule: Schedule {
+                cron: cron_expression.map_or(schedule.cron, |Parsed(cron)| cron),
+                time_zone: time_zone.map_or(schedule.time_zone, |Parsed(zone)| zone),
+                starts_at: starts_at.map(|Parsed(time)| time).or(schedule.starts_at),
+                ends_at: ends_at.map(|Parsed(time)| time).or(schedule.ends_at),
+            },
+            template: Template {
+                job_type: job_type.map_or(template.job_type, |Parsed(job_type)| job_type),
+                name: name.map_or(template.name, |Parsed(name)| name),
+                queue: queue.map(|Parsed(queue)| queue).or(template.queue),
+                parameters: parameters.map_or(template.parameters, json_of),
+                priority: priority.map_or(template.priority, |PriorityValue(priority)| priority),
+                max_retries: max_retries.map(|RetryCount(count)| count).or(template.max_retries),
+                timeout: timeout.map(|Parsed(timeout)| timeout).or(template.timeout),
+                retry_delay: retry_delay.map(|Parsed(delay)| delay).or(template.retry_delay),
+                retry_intervals: retry_intervals.map(spans).or(template.retry_intervals),
+            },
+            is_enabled: enabled.unwrap_or(is_enabled),
+            misfire_policy: match (misfire_policy, max) {
+                (Some(Parsed(word)), max) => word.with(max),
+                (None, Some(max)) => known_policy.with_max(max),
+                (None, None) => known_policy,
+            },
+            overlap_policy: overlap_policy.map_or(known_overlap, |Parsed(policy)| policy),
+        }
+    }
+}

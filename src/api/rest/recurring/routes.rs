@@ -1,0 +1,296 @@
+//! The routes of recurring jobs.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, ETAG, LOCATION};
+
+use super::super::body;
+use super::super::call::{Answer, Call, json, json_with};
+use super::super::etag;
+use super::super::idempotency::REPLAYED;
+use super::super::jobs::create::field_pointer;
+use super::super::jobs::detail::show;
+use super::super::jobs::request::JobRequest;
+use super::super::jobs::view::JobView;
+use super::super::pagination;
+use super::super::parameters::Parameters;
+use super::super::problem::Problem;
+use super::patch::RecurringPatch;
+use super::view::{RecurringListView, RecurringView};
+use crate::domain::new_job::Due;
+use crate::domain::recurring::{NewRecurringJob, RecurringJob};
+use crate::service::jobs::IdempotencyKey;
+
+/// The query parameters of the list.
+pub(super) const PARAMETERS: &[&str] = &["limit", "offset"];
+
+/// Lists recurring jobs.
+#[utoipa::path(
+    get,
+    path = "/jobs/recurring",
+    tag = "recurring jobs",
+    description = "Lists recurring jobs, the newest first.",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many; 50 by default", example = 50),
+        ("offset" = Option<u64>, Query, description = "How many to pass over", example = 0),
+    ),
+    responses((status = 200, description = "A page of the list", body = RecurringListView))
+)]
+pub(in super::super) async fn list_recurring_jobs(call: Call) -> Answer {
+    let mut parameters = Parameters::of(&call.request)?;
+    let page = pagination::read_recurring(&mut parameters);
+    parameters.finish()?;
+    let list = call.api.recurring.list(page).await?;
+    let view = RecurringListView {
+        recurring_jobs: list
+            .recurring_jobs
+            .iter()
+            .map(|job| RecurringView::from(&**job))
+            .collect(),
+        total_count: list.total_count,
+        has_more: list.has_more,
+    };
+    json(StatusCode::OK, &view)
+}
+
+/// Schedules a recurring job.
+#[utoipa::path(
+    post,
+    path = "/jobs/recurring",
+    tag = "recurring jobs",
+    params(("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Makes the request take effect once, however often it is sent: a repeated one gets the first one's recurring job again", example = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"")),
+    request_body = JobRequest,
+    responses(
+        (status = 201, description = "The recurring job is stored; with `Idempotency-Replayed: true` it was so before", body = RecurringView, headers(
+            ("Location" = String, description = "Where the recurring job can be read"),
+            ("ETag" = String, description = "Its revision, in quotes"),
+            ("Idempotency-Replayed" = String, description = "`true` when the request was made before and did nothing now"),
+        )),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+        (status = 422, description = "The idempotency key was used for another request"),
+    )
+)]
+pub(in super::super) async fn create_recurring_job(mut call: Call) -> Answer {
+    let bytes = call.body(call.api.options.body_bytes_max).await?;
+    let key = call.idempotency_key("POST /jobs/recurring", &bytes)?;
+    let new = body::parse::<JobRequest>(&bytes)?.into_new_recurring_job()?;
+    create(&call, new, key, &bytes).await
+}
+
+/// Stores a recurring job and answers with it, on whichever route it was asked for.
+pub(in super::super) async fn create(
+    call: &Call,
+    new: NewRecurringJob,
+    key: Option<IdempotencyKey>,
+    bytes: &[u8],
+) -> Answer {
+    let created = call.api.recurring.create(new, key).await;
+    let (recurring, is_replay) =
+        created.map_err(|error| Problem::of_service(error, |field, _| field_pointer(bytes, "", field)))?;
+    let path = call.request.path().trim_end_matches("/recurring");
+    let mut response = HttpResponse::build(StatusCode::CREATED);
+    response.insert_header((LOCATION, format!("{path}/recurring/{}", recurring.id)));
+    response.insert_header((ETAG, etag::of_revision(recurring.revision)));
+    if is_replay {
+        response.insert_header((REPLAYED, "true"));
+    }
+    json_with(response, &RecurringView::from(&*recurring))
+}
+
+fn answer(recurring: &RecurringJob) -> Answer {
+    let mut response = HttpResponse::build(StatusCode::OK);
+    response.insert_header((ETAG, etag::of_revision(recurring.revision)));
+    json_with(response, &RecurringView::from(recurring))
+}
+
+/// Reads a recurring job.
+#[utoipa::path(
+    get,
+    path = "/jobs/recurring/{id}",
+    tag = "recurring jobs",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what the caller has", example = "\"3\""),
+    ),
+    responses(
+        (status = 200, description = "The recurring job", body = RecurringView, headers(("ETag" = String, description = "Its revision, in quotes"))),
+        (status = 304, description = "The caller has it already"),
+        (status = 404, description = "There is no such recurring job"),
+    )
+)]
+pub(in super::super) async fn get_recurring_job(call: Call) -> Answer {
+    let recurring = call.api.recurring.get(call.recurring_id()?).await?;
+    let is_known = etag::is_known(call.request.headers(), recurring.revision)?;
+    let status = if is_known {
+        StatusCode::NOT_MODIFIED
+    } else {
+        StatusCode::OK
+    };
+    let mut response = HttpResponse::build(status);
+    response.insert_header((ETAG, etag::of_revision(recurring.revision)));
+    response.insert_header((CACHE_CONTROL, "no-cache"));
+    if is_known {
+        return Ok(response.finish());
+    }
+    json_with(response, &RecurringView::from(&*recurring))
+}
+
+/// Replaces a recurring job.
+#[utoipa::path(
+    put,
+    path = "/jobs/recurring/{id}",
+    tag = "recurring jobs",
+    description = "Replaces a recurring job: what is left out has its default again. Occurrences that exist are left alone.",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
+        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+    ),
+    request_body = JobRequest,
+    responses(
+        (status = 200, description = "The recurring job as it is now", body = RecurringView, headers(("ETag" = String, description = "Its revision, in quotes"))),
+        (status = 404, description = "There is no such recurring job"),
+        (status = 409, description = "It is being changed by others at the same time"),
+        (status = 412, description = "It has changed"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+    )
+)]
+pub(in super::super) async fn replace_recurring_job(mut call: Call) -> Answer {
+    let id = call.recurring_id()?;
+    let bytes = call.body(call.api.options.body_bytes_max).await?;
+    let new = body::parse::<JobRequest>(&bytes)?.into_new_recurring_job()?;
+    let revision = call.expected_recurring_revision(id).await?;
+    let changed = call.api.recurring.change(id, revision, |_| new.clone()).await;
+    answer(&*changed.map_err(|error| Problem::of_service(error, |field, _| field_pointer(&bytes, "", field)))?)
+}
+
+/// Changes a recurring job.
+#[utoipa::path(
+    patch,
+    path = "/jobs/recurring/{id}",
+    tag = "recurring jobs",
+    description = "Changes a recurring job: what is left out stays as it is. Occurrences that exist are left alone.",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
+        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+    ),
+    request_body = RecurringPatch,
+    responses(
+        (status = 200, description = "The recurring job as it is now", body = RecurringView, headers(("ETag" = String, description = "Its revision, in quotes"))),
+        (status = 404, description = "There is no such recurring job"),
+        (status = 409, description = "It is being changed by others at the same time"),
+        (status = 412, description = "It has changed"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+    )
+)]
+pub(in super::super) async fn patch_recurring_job(mut call: Call) -> Answer {
+    let id = call.recurring_id()?;
+    let bytes = call.body(call.api.options.body_bytes_max).await?;
+    let patch = body::parse::<RecurringPatch>(&bytes)?;
+    patch.check()?;
+    let revision = call.expected_recurring_revision(id).await?;
+    answer(
+        &*call
+            .api
+            .recurring
+            .change(id, revision, |known| patch.apply(known))
+            .await?,
+    )
+}
+
+/// Deletes a recurring job; its occurrences stay.
+#[utoipa::path(
+    delete,
+    path = "/jobs/recurring/{id}",
+    tag = "recurring jobs",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
+        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+    ),
+    responses(
+        (status = 204, description = "The recurring job is gone"),
+        (status = 404, description = "There is no such recurring job"),
+        (status = 409, description = "It is being changed by others at the same time"),
+        (status = 412, description = "It has changed"),
+    )
+)]
+pub(in super::super) async fn delete_recurring_job(call: Call) -> Answer {
+    let id = call.recurring_id()?;
+    let revision = call.expected_recurring_revision(id).await?;
+    call.api.recurring.delete(id, revision).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Has a recurring job create occurrences.
+#[utoipa::path(
+    post,
+    path = "/jobs/recurring/{id}/enable",
+    tag = "recurring jobs",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
+        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+    ),
+    responses(
+        (status = 200, description = "The recurring job as it is now", body = RecurringView, headers(("ETag" = String, description = "Its revision, in quotes"))),
+        (status = 404, description = "There is no such recurring job"),
+        (status = 409, description = "It is being changed by others at the same time"),
+        (status = 412, description = "It has changed"),
+    )
+)]
+pub(in super::super) async fn enable_recurring_job(call: Call) -> Answer {
+    switch(call, true).await
+}
+
+/// Has a recurring job create no more occurrences.
+#[utoipa::path(
+    post,
+    path = "/jobs/recurring/{id}/disable",
+    tag = "recurring jobs",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
+        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+    ),
+    responses(
+        (status = 200, description = "The recurring job as it is now", body = RecurringView, headers(("ETag" = String, description = "Its revision, in quotes"))),
+        (status = 404, description = "There is no such recurring job"),
+        (status = 409, description = "It is being changed by others at the same time"),
+        (status = 412, description = "It has changed"),
+    )
+)]
+pub(in super::super) async fn disable_recurring_job(call: Call) -> Answer {
+    switch(call, false).await
+}
+
+async fn switch(mut call: Call, is_enabled: bool) -> Answer {
+    let id = call.recurring_id()?;
+    call.no_fields().await?;
+    let revision = call.expected_recurring_revision(id).await?;
+    answer(&*call.api.recurring.set_enabled(id, is_enabled, revision).await?)
+}
+
+/// Creates one occurrence of a recurring job now.
+#[utoipa::path(
+    post,
+    path = "/jobs/recurring/{id}/trigger",
+    tag = "recurring jobs",
+    description = "Creates one occurrence now, beside those of the schedule, whether the recurring job is enabled or not.",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
+        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+    ),
+    responses(
+        (status = 201, description = "The occurrence", body = JobView, headers(("ETag" = String, description = "The job's revision, in quotes"))),
+        (status = 404, description = "There is no such recurring job"),
+        (status = 409, description = "It is being changed by others at the same time"),
+        (status = 412, description = "It has changed"),
+    )
+)]
+pub(in super::super) async fn trigger_recurring_job(mut call: Call) -> Answer {
+    let id = call.recurring_id()?;
+    call.no_fields().await?;
+    let revision = call.expected_recurring_revision(id).await?;
+    let job = call.api.recurring.trigger(id, None, Due::Now, revision).await?;
+    show(&call, StatusCode::CREATED, &job).await
+}

@@ -1,0 +1,246 @@
+//! What the scheduler does with a recurring job at a moment: which due times become occurrences now, and which is next.
+//!
+//! The rule is a function of the recurring job, the time, and how many of its occurrences have not ended. Its invariants
+//! (the tests below run them):
+//!
+//! 1. A due time becomes an occurrence at most once, whatever the clock does: `next_run_at` never goes back, and every
+//!    occurrence lies at or after the `next_run_at` before, and before the one after. (Storage's unique index on recurring
+//!    job and due time says the same once more.)
+//! 2. After a tick `next_run_at` is later than its moment.
+//! 3. No due time outside of start and end becomes an occurrence.
+//! 4. A tick makes a bounded number of occurrences, however long nobody was there.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::misfire::{MisfirePolicy, ON_TIME};
+use super::overlap::OverlapPolicy;
+use super::recurring::RecurringJob;
+
+/// How many due times may wait for an earlier occurrence to end; further ones are left out.
+pub const WAITING_MAX: usize = 100;
+
+/// What a tick does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// The recurring job afterwards.
+    pub after: RecurringJob,
+    /// The due times that become occurrences now, the first one first.
+    pub occurrences: Vec<DateTime<Utc>>,
+}
+
+impl RecurringJob {
+    /// What is to be done at `now`, while `unfinished` of its occurrences have not ended. `None` when nothing is.
+    pub fn tick(&self, now: DateTime<Utc>, unfinished: u64) -> Option<Tick> {
+        let due = self.due_times(now);
+        let is_due = self.is_enabled && self.next_run_at.is_some_and(|next| next <= now);
+        let may_release = !self.waiting.is_empty() && unfinished == 0;
+        if !is_due && !may_release {
+            return None;
+        }
+        let mut after = self.clone();
+        after.revision += 1;
+        if is_due {
+            after.next_run_at = self.schedule.next_after(now);
+        }
+        let mut unfinished = unfinished;
+        let mut occurrences = Vec::new();
+        let mut create = |due_at, unfinished: &mut u64| {
+            *unfinished += 1;
+            occurrences.push(due_at);
+        };
+        if unfinished == 0 && !after.waiting.is_empty() {
+            create(after.waiting.remove(0), &mut unfinished);
+        }
+        for due_at in due {
+            match self.overlap_policy {
+                OverlapPolicy::Allow => create(due_at, &mut unfinished),
+                OverlapPolicy::Skip => {
+                    if unfinished == 0 {
+                        create(due_at, &mut unfinished);
+                    }
+                }
+                OverlapPolicy::Queue => {
+                    if unfinished == 0 {
+                        create(due_at, &mut unfinished);
+                    } else if after.waiting.len() < WAITING_MAX {
+                        after.waiting.push(due_at);
+                    }
+                }
+            }
+        }
+        after.last_run_at = occurrences.iter().copied().chain(self.last_run_at).max();
+        Some(Tick { after, occurrences })
+    }
+
+    /// The due times that count at `now`, by the misfire policy.
+    fn due_times(&self, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+        let Some(first) = self.next_run_at.filter(|next| self.is_enabled && *next <= now) else {
+            return Vec::new();
+        };
+        let until = self.schedule.ends_at.map_or(now, |ends_at| ends_at.min(now));
+        let last_before = |until: DateTime<Utc>| {
+            // The first one itself is not later than itself.
+            let after = first - TimeDelta::microseconds(1);
+            self.schedule.cron.last_within(self.schedule.time_zone, after, until)
+        };
+        if now - first <= ON_TIME {
+            // At most one a second.
+            let next = |due_at: &DateTime<Utc>| self.schedule.next_after(*due_at).filter(|next| *next <= now);
+            return std::iter::successors(Some(first), next).collect();
+        }
+        match self.misfire_policy {
+            MisfirePolicy::FireOnce => last_before(until).into_iter().collect(),
+            MisfirePolicy::Skip => Vec::new(),
+            MisfirePolicy::CatchUp { max } => {
+                let earlier = |due_at: &DateTime<Utc>| last_before(*due_at - TimeDelta::microseconds(1));
+                let mut times: Vec<DateTime<Utc>> = std::iter::successors(last_before(until), earlier)
+                    .take(usize::from(max.get()))
+                    .collect();
+                times.reverse();
+                times
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::domain::cron::CronExpression;
+    use crate::domain::json::Json;
+    use crate::domain::misfire::CatchUpMax;
+    use crate::domain::name::{JobName, JobType};
+    use crate::domain::priority::Priority;
+    use crate::domain::recurring::{NewRecurringJob, Schedule, Template};
+    use crate::domain::time_zone::TimeZoneName;
+    use proptest::prelude::{Just, Strategy, prop_assert, prop_assert_eq, prop_oneof, proptest};
+    use proptest::{collection::vec, option};
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(1_700_000_000 + seconds)
+    }
+
+    fn recurring(cron: &str, misfire_policy: MisfirePolicy, overlap_policy: OverlapPolicy) -> RecurringJob {
+        let job_type = JobType::parse("BackupJob").expect("a type");
+        NewRecurringJob {
+            schedule: Schedule {
+                cron: CronExpression::parse(cron).expect("an expression"),
+                time_zone: TimeZoneName::UTC,
+                starts_at: None,
+                ends_at: None,
+            },
+            template: Template {
+                name: JobName::from(&job_type),
+                job_type,
+                queue: None,
+                parameters: Json::null(),
+                priority: Priority::default(),
+                max_retries: None,
+                timeout: None,
+                retry_delay: None,
+                retry_intervals: None,
+            },
+            is_enabled: true,
+            misfire_policy,
+            overlap_policy,
+        }
+        .into_recurring_job(at(0), 1)
+    }
+
+    fn catch_up(max: i64) -> MisfirePolicy {
+        MisfirePolicy::CatchUp {
+            max: CatchUpMax::new(max).expect("a number"),
+        }
+    }
+
+    #[test]
+    fn an_hour_away_is_made_up_for_as_the_policy_says() {
+        let count = |cron, policy| {
+            let job = recurring(cron, policy, OverlapPolicy::Allow);
+            job.tick(at(3_600), 0).map_or(0, |tick| tick.occurrences.len())
+        };
+        assert_eq!(count("* * * * *", MisfirePolicy::FireOnce), 1);
+        assert_eq!(count("* * * * *", MisfirePolicy::Skip), 0);
+        assert_eq!(count("* * * * *", catch_up(1_000)), 60);
+        assert_eq!(count("* * * * *", catch_up(7)), 7);
+        assert_eq!(count("* * * * * *", catch_up(1_000)), 1_000);
+    }
+
+    #[test]
+    fn what_is_a_little_late_is_on_time_under_every_policy() {
+        for policy in [MisfirePolicy::FireOnce, MisfirePolicy::Skip, catch_up(1)] {
+            let job = recurring("* * * * * *", policy, OverlapPolicy::Allow);
+            let tick = job.tick(at(5), 0).expect("due");
+            assert_eq!(tick.occurrences, [at(1), at(2), at(3), at(4), at(5)]);
+        }
+    }
+
+    #[test]
+    fn one_that_overlaps_is_left_out_or_waits() {
+        let skip = recurring("* * * * * *", MisfirePolicy::FireOnce, OverlapPolicy::Skip);
+        assert!(skip.tick(at(1), 1).expect("due").occurrences.is_empty());
+        assert_eq!(skip.tick(at(3), 0).expect("due").occurrences, [at(1)]);
+        let queue = recurring("* * * * * *", MisfirePolicy::FireOnce, OverlapPolicy::Queue);
+        let tick = queue.tick(at(3), 0).expect("due");
+        assert_eq!(
+            (tick.occurrences, &*tick.after.waiting),
+            (vec![at(1)], &[at(2), at(3)][..])
+        );
+        let released = tick.after.tick(at(3), 0).expect("released");
+        assert_eq!(
+            (released.occurrences, &*released.after.waiting),
+            (vec![at(2)], &[at(3)][..])
+        );
+        assert_eq!(tick.after.tick(at(3), 1), None, "the one before has not ended");
+    }
+
+    fn policies() -> impl Strategy<Value = MisfirePolicy> {
+        prop_oneof![
+            Just(MisfirePolicy::FireOnce),
+            Just(MisfirePolicy::Skip),
+            (1_i64..50).prop_map(catch_up),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn each_due_time_becomes_an_occurrence_at_most_once_whatever_the_clock_does(
+            cron in prop_oneof![Just("* * * * * *"), Just("*/5 * * * *"), Just("30 */7 * * * *"), Just("0 3 * * *")],
+            policy in policies(),
+            overlap in prop_oneof![Just(OverlapPolicy::Allow), Just(OverlapPolicy::Skip), Just(OverlapPolicy::Queue)],
+            // Mostly forward, sometimes back, sometimes far.
+            steps in vec((-4_000_i64..9_000, 0_u64..2), 1..40),
+            starts in option::of(0_i64..20_000),
+            ends in option::of(20_000_i64..90_000),
+        ) {
+            let mut job = recurring(cron, policy, overlap);
+            let mut new = job.as_new();
+            new.schedule.starts_at = starts.map(at);
+            new.schedule.ends_at = ends.map(at);
+            job = job.replaced(new, at(0));
+            let mut seen = BTreeSet::new();
+            let mut now = 0;
+            for (step, unfinished) in steps {
+                now = (now + step).max(0);
+                let Some(tick) = job.tick(at(now), unfinished) else { continue };
+                prop_assert!(tick.occurrences.len() <= 1_000 + WAITING_MAX);
+                for due_at in &tick.occurrences {
+                    prop_assert!(seen.insert(*due_at), "{due_at} twice");
+                    prop_assert!(*due_at <= at(now) || job.waiting.contains(due_at));
+                    prop_assert!(starts.is_none_or(|starts| *due_at >= at(starts)));
+                    prop_assert!(ends.is_none_or(|ends| *due_at <= at(ends)));
+                }
+                if let (Some(before), Some(after)) = (job.next_run_at, tick.after.next_run_at) {
+                    prop_assert!(after >= before);
+                }
+                if job.next_run_at.is_some_and(|next| next <= at(now)) {
+                    prop_assert!(tick.after.next_run_at.is_none_or(|next| next > at(now)));
+                }
+                prop_assert_eq!(tick.after.revision, job.revision + 1);
+                job = tick.after;
+            }
+        }
+    }
+}

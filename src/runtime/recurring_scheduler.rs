@@ -1,0 +1,292 @@
+//! The RecurringScheduler: turns due times of recurring jobs into occurrences.
+//!
+//! Every node has one, and one of them leads: it holds a lease in storage with a fencing token
+//! ([`crate::domain::leadership`]). The leader sleeps until the earliest due time, reads what is due, works out each
+//! tick by [`crate::domain::recurring_tick`], and has the occurrences stored together with the recurring job as it is
+//! then. What it sends carries its token: a leader that was stopped or cut off and wakes up can't create anything. The
+//! others ask at a third of the lease's life whether they may lead, so that an occurrence is late by at most a lease when
+//! the leader dies. Storage keeps the identity of occurrences unique besides.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, Supervised, WrapFuture};
+use chrono::{DateTime, Utc};
+use tracing::{error, info, warn};
+
+use super::clock::{Clock, IdSource};
+use super::lease_keeper::part_of;
+use super::recorder::{Origin, RecordError, RecorderHandle};
+use crate::domain::id::NodeId;
+use crate::domain::leadership::FencingToken;
+use crate::domain::new_job::DefaultsByType;
+use crate::domain::overlap::OverlapPolicy;
+use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::time_span::TimeSpan;
+use crate::storage::change::{Applied, Change, ChangeError, Fire};
+use crate::storage::repository::{JobRepository, RepositoryError};
+
+/// How many messages the mailbox holds.
+pub const MAILBOX_CAPACITY: usize = 1_024;
+
+/// How many recurring jobs one round takes.
+const ROUND: u32 = 200;
+/// The longest sleep: the machine's clock may be set meanwhile.
+const SLEEP_MAX: Duration = Duration::from_secs(5);
+/// The longest sleep where other nodes change recurring jobs: what they signal may be lost.
+const SLEEP_MAX_SHARED: Duration = Duration::from_secs(1);
+/// The wait before storage that could not be read or written is tried again.
+const RETRY_WAIT: Duration = Duration::from_millis(500);
+
+/// Recurring jobs were made, changed or removed, or an occurrence has ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RecurringChanged;
+
+/// What a RecurringScheduler is made of.
+#[derive(Clone)]
+pub struct RecurringSchedulerParts {
+    /// Where it looks.
+    pub repository: Arc<dyn JobRepository>,
+    /// Where it writes.
+    pub recorder: RecorderHandle,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Makes ids of occurrences.
+    pub ids: Arc<IdSource>,
+    /// What occurrences get that their template leaves open.
+    pub defaults: Arc<DefaultsByType>,
+    /// This node.
+    pub node: NodeId,
+    /// How long it leads without asking again.
+    pub lease: TimeSpan,
+}
+
+/// Why a round could not be finished.
+#[derive(Debug, thiserror::Error)]
+enum RoundError {
+    #[error(transparent)]
+    Read(#[from] RepositoryError),
+    #[error(transparent)]
+    Write(#[from] RecordError),
+}
+
+/// What a round has found.
+struct Round {
+    /// Whether there may be more that is due.
+    is_full: bool,
+    /// Whether the token has fallen.
+    has_lost_lead: bool,
+    /// The earliest due time that is left.
+    next: Option<DateTime<Utc>>,
+}
+
+impl RecurringSchedulerParts {
+    async fn ask_to_lead(&self) -> Result<Option<FencingToken>, RecordError> {
+        let lead = Change::Lead {
+            node: self.node,
+            lease: self.lease,
+        };
+        match self.recorder.record_one(lead, Origin::Inside).await? {
+            Ok(Applied::Led(token)) => Ok(token),
+            Ok(_) | Err(_) => Ok(None),
+        }
+    }
+
+    async fn round(&self, token: FencingToken) -> Result<Round, RoundError> {
+        let now = self.clock.now();
+        let due = self.repository.due_recurring(now, ROUND).await?;
+        let is_full = due.len() >= usize::try_from(ROUND).unwrap_or(usize::MAX);
+        let unfinished = self.unfinished_of(&due).await?;
+        let fires: Vec<Change> = due
+            .into_iter()
+            .filter_map(|before| {
+                let open = unfinished.get(&before.id).copied().unwrap_or_default();
+                self.fire(before, now, open, token)
+            })
+            .collect();
+        let has_any = !fires.is_empty();
+        let mut has_lost_lead = false;
+        if has_any {
+            for result in self.recorder.record(fires, Origin::Inside).await? {
+                match result {
+                    // Changed by somebody meanwhile: the next round looks at it again.
+                    Ok(_) | Err(ChangeError::Conflict) => {}
+                    Err(ChangeError::NoLease) => has_lost_lead = true,
+                    Err(refused) => error!("occurrences could not be stored: {refused}"),
+                }
+            }
+        }
+        Ok(Round {
+            is_full: is_full && has_any,
+            has_lost_lead,
+            next: self.repository.next_recurring().await?,
+        })
+    }
+
+    /// How many occurrences are unfinished, of those recurring jobs for which it matters.
+    async fn unfinished_of(&self, due: &[Arc<RecurringJob>]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
+        let ids: Vec<RecurringId> = due
+            .iter()
+            .filter(|recurring| recurring.overlap_policy != OverlapPolicy::Allow || !recurring.waiting.is_empty())
+            .map(|recurring| recurring.id)
+            .collect();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        self.repository.unfinished_occurrences(&ids).await
+    }
+
+    fn fire(&self, before: Arc<RecurringJob>, now: DateTime<Utc>, open: u64, token: FencingToken) -> Option<Change> {
+        let tick = before.tick(now, open)?;
+        let defaults = self.defaults.of(&before.template.job_type);
+        let occurrences = tick
+            .occurrences
+            .iter()
+            .map(|due_at| Arc::new(before.occurrence(*due_at, defaults, now, self.ids.next())))
+            .collect();
+        Some(Change::Fire(Fire {
+            before,
+            after: Arc::new(tick.after),
+            occurrences,
+            leader: Some((self.node, token)),
+        }))
+    }
+
+    fn sleep_max(&self) -> Duration {
+        if self.repository.is_shared() {
+            SLEEP_MAX_SHARED
+        } else {
+            SLEEP_MAX
+        }
+    }
+}
+
+/// The actor. See the module.
+pub struct RecurringScheduler {
+    parts: RecurringSchedulerParts,
+    token: Option<FencingToken>,
+    timer: Option<SpawnHandle>,
+    is_busy: bool,
+    must_look_again: bool,
+}
+
+impl RecurringScheduler {
+    /// A RecurringScheduler that asks to lead when it starts.
+    pub fn new(parts: RecurringSchedulerParts) -> Self {
+        Self {
+            parts,
+            token: None,
+            timer: None,
+            is_busy: false,
+            must_look_again: false,
+        }
+    }
+
+    fn ask_to_lead(&mut self, ctx: &mut Context<Self>) {
+        let parts = self.parts.clone();
+        let asked = async move { parts.ask_to_lead().await };
+        ctx.spawn(asked.into_actor(self).map(|answer, scheduler, ctx| {
+            match answer {
+                Ok(token) => {
+                    if token.is_some() && token != scheduler.token && scheduler.parts.repository.is_shared() {
+                        info!("this node creates the occurrences of recurring jobs from now on");
+                    }
+                    let is_new = token != scheduler.token;
+                    scheduler.token = token;
+                    if is_new {
+                        scheduler.look(ctx);
+                    }
+                }
+                Err(failure) => error!("whether this node leads is not known: {failure}"),
+            }
+            ctx.run_later(part_of(scheduler.parts.lease), |scheduler, ctx| {
+                scheduler.ask_to_lead(ctx)
+            });
+        }));
+    }
+
+    /// Looks at what is due, now or as soon as the present look is over.
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        let Some(token) = self.token else { return };
+        if self.is_busy {
+            self.must_look_again = true;
+            return;
+        }
+        self.is_busy = true;
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        let parts = self.parts.clone();
+        let round = async move { parts.round(token).await };
+        ctx.spawn(round.into_actor(self).map(|round, scheduler, ctx| {
+            scheduler.is_busy = false;
+            let must_look_again = std::mem::take(&mut scheduler.must_look_again);
+            match round {
+                Ok(Round {
+                    has_lost_lead: true, ..
+                }) => {
+                    warn!("this node no longer leads: another one may create occurrences, or its lease has run out");
+                    scheduler.token = None;
+                }
+                Ok(Round {
+                    is_full,
+                    has_lost_lead: false,
+                    next,
+                }) => {
+                    if is_full || must_look_again {
+                        scheduler.look(ctx);
+                    } else {
+                        scheduler.sleep_until(next, ctx);
+                    }
+                }
+                Err(failure) => {
+                    error!("due recurring jobs could not be looked at, trying again: {failure}");
+                    scheduler.look_later(RETRY_WAIT, ctx);
+                }
+            }
+        }));
+    }
+
+    fn sleep_until(&mut self, next: Option<DateTime<Utc>>, ctx: &mut Context<Self>) {
+        let longest = self.parts.sleep_max();
+        let wait = next.map_or(longest, |next| {
+            let left = (next - self.parts.clock.now()).to_std().unwrap_or_default();
+            left.min(longest)
+        });
+        self.look_later(wait, ctx);
+    }
+
+    fn look_later(&mut self, wait: Duration, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        self.timer = Some(ctx.run_later(wait, |scheduler, ctx| {
+            scheduler.timer = None;
+            scheduler.look(ctx);
+        }));
+    }
+}
+
+impl Actor for RecurringScheduler {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.ask_to_lead(ctx);
+    }
+}
+
+impl Supervised for RecurringScheduler {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        *self = Self::new(self.parts.clone());
+    }
+}
+
+impl Handler<RecurringChanged> for RecurringScheduler {
+    type Result = ();
+
+    fn handle(&mut self, RecurringChanged: RecurringChanged, ctx: &mut Context<Self>) {
+        self.look(ctx);
+    }
+}

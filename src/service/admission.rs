@@ -1,0 +1,182 @@
+//! Whether queues may have more jobs: how many queues there may be, and how many pending jobs each.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+
+use super::error::ServiceError;
+use super::rules::{QUEUES_MAX, Rules};
+use crate::domain::job::Job;
+use crate::domain::name::QueueName;
+use crate::domain::status::JobStatus;
+use crate::runtime::clock::Clock;
+use crate::storage::query::JobFilter;
+use crate::storage::repository::JobRepository;
+
+/// Decides about new jobs before they are written. What this node admits is within the limits; nodes that share a
+/// database do not know what the others are admitting at the same moment, and may be over a limit together by that much.
+#[derive(Clone)]
+pub(super) struct Admission {
+    repository: Arc<dyn JobRepository>,
+    clock: Clock,
+    rules: Arc<Rules>,
+    /// Queues beside the configured ones that are known to exist, so that their number is only counted when a new one is named.
+    known_queues: Arc<std::sync::RwLock<HashSet<QueueName>>>,
+    /// The queues whose pending jobs are limited.
+    lanes: Arc<HashMap<QueueName, Arc<Lane>>>,
+}
+
+/// What is known of a queue whose pending jobs are limited.
+struct Lane {
+    pending_max: u64,
+    /// Jobs that were admitted and may not be counted in storage yet.
+    on_their_way: AtomicU64,
+    /// Held by each request while its jobs are on their way: shared as long as there is room, alone near the limit.
+    turn: Arc<RwLock<()>>,
+}
+
+/// The right to write jobs into limited queues. To be held until they are written.
+pub(super) struct Admitted {
+    _places: Vec<Place>,
+}
+
+/// The right to write jobs into one limited queue.
+enum Place {
+    /// Beside others.
+    Shared {
+        lane: Arc<Lane>,
+        jobs: u64,
+        _turn: OwnedRwLockReadGuard<()>,
+    },
+    /// While nobody else writes into it.
+    Alone { _turn: OwnedRwLockWriteGuard<()> },
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        match self {
+            Self::Shared { lane, jobs, _turn } => {
+                lane.on_their_way.fetch_sub(*jobs, Ordering::Relaxed);
+            }
+            Self::Alone { _turn } => {}
+        }
+    }
+}
+
+impl Admission {
+    pub(super) fn new(repository: Arc<dyn JobRepository>, clock: Clock, rules: Arc<Rules>) -> Self {
+        let lane = |(queue, max): (&QueueName, &u64)| {
+            let lane = Lane {
+                pending_max: *max,
+                on_their_way: AtomicU64::new(0),
+                turn: Arc::default(),
+            };
+            (queue.clone(), Arc::new(lane))
+        };
+        Self {
+            repository,
+            clock,
+            known_queues: Arc::default(),
+            lanes: Arc::new(rules.pending_max.iter().map(lane).collect()),
+            rules,
+        }
+    }
+
+    /// Lets the jobs in, or says which queue may not have them; `first_index` is where they begin in a batch.
+    pub(super) async fn admit(&self, jobs: &[Arc<Job>], first_index: Option<usize>) -> Result<Admitted, ServiceError> {
+        self.check_queues(jobs.iter().map(|job| &job.queue), first_index)
+            .await?;
+        let mut places = Vec::new();
+        if self.lanes.is_empty() {
+            return Ok(Admitted { _places: places });
+        }
+        // In the order of their names: two requests for the same queues do not wait for each other in a circle.
+        let mut wanted: BTreeMap<&QueueName, u64> = BTreeMap::new();
+        for job in jobs {
+            *wanted.entry(&job.queue).or_default() += 1;
+        }
+        for (queue, jobs) in wanted {
+            if let Some(lane) = self.lanes.get(queue) {
+                places.push(self.take_places(queue, lane, jobs).await?);
+            }
+        }
+        Ok(Admitted { _places: places })
+    }
+
+    async fn take_places(&self, queue: &QueueName, lane: &Arc<Lane>, jobs: u64) -> Result<Place, ServiceError> {
+        let turn = Arc::clone(&lane.turn).read_owned().await;
+        let on_their_way = lane.on_their_way.fetch_add(jobs, Ordering::Relaxed) + jobs;
+        let place = Place::Shared {
+            lane: Arc::clone(lane),
+            jobs,
+            _turn: turn,
+        };
+        if self.pending(queue).await? + on_their_way <= lane.pending_max {
+            return Ok(place);
+        }
+        // Near the limit it matters that what is on its way may be counted in storage already: this request waits until
+        // nothing is.
+        drop(place);
+        let turn = Arc::clone(&lane.turn).write_owned().await;
+        if self.pending(queue).await? + jobs <= lane.pending_max {
+            return Ok(Place::Alone { _turn: turn });
+        }
+        Err(ServiceError::QueueFull {
+            queue: queue.to_string(),
+            max: lane.pending_max,
+        })
+    }
+
+    async fn pending(&self, queue: &QueueName) -> Result<u64, ServiceError> {
+        let filter = JobFilter {
+            queue: Some(queue.clone()),
+            statuses: vec![JobStatus::Pending],
+            ..JobFilter::default()
+        };
+        Ok(self.repository.count(&filter).await?)
+    }
+
+    /// Checks that a queue exists or may come into being; `index` is its place in a batch.
+    pub(super) async fn check_queue(&self, queue: &QueueName, index: Option<usize>) -> Result<(), ServiceError> {
+        self.check_queues(std::iter::once(queue), index).await
+    }
+
+    async fn check_queues<'a>(
+        &self,
+        queues: impl Iterator<Item = &'a QueueName> + Clone,
+        first_index: Option<usize>,
+    ) -> Result<(), ServiceError> {
+        let are_known = |known: &HashSet<QueueName>| {
+            queues
+                .clone()
+                .all(|queue| known.contains(queue) || self.rules.queues.contains(queue))
+        };
+        // The set stays whole when somebody panics while holding it.
+        if are_known(&self.known_queues.read().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(());
+        }
+        let stored = self.repository.queues(self.clock.now()).await?;
+        let mut known: HashSet<QueueName> = stored
+            .into_iter()
+            .map(|queue| queue.name)
+            .filter(|name| !self.rules.queues.contains(name))
+            .collect();
+        for (index, queue) in queues.enumerate() {
+            if known.contains(queue) || self.rules.queues.contains(queue) {
+                continue;
+            }
+            if known.len() >= QUEUES_MAX {
+                return Err(ServiceError::Invalid {
+                    field: "queue",
+                    index: first_index.map(|first| first + index),
+                    detail: format!("there are {QUEUES_MAX} queues, as many as there may be; use one of them"),
+                });
+            }
+            known.insert(queue.clone());
+        }
+        *self.known_queues.write().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(())
+    }
+}

@@ -1,0 +1,225 @@
+//! Use cases of recurring jobs.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::error::ServiceError;
+use super::jobs::{IdempotencyKey, unexpected};
+use super::rules::Rules;
+use crate::domain::job::Job;
+use crate::domain::new_job::Due;
+use crate::domain::priority::Priority;
+use crate::domain::recurring::{NewRecurringJob, RecurringId, RecurringJob};
+use crate::domain::timestamp;
+use crate::runtime::RuntimeHandle;
+use crate::runtime::recorder::Origin;
+use crate::storage::change::{Applied, Change, ChangeError, Fire, Idempotency};
+use crate::storage::query::RecurringPage;
+use crate::storage::repository::JobRepository;
+
+/// How often a change is tried again when somebody else has changed the recurring job in between.
+const TRIES: usize = 8;
+
+/// A part of the list of recurring jobs.
+#[derive(Clone, Debug)]
+pub struct RecurringList {
+    /// The recurring jobs, the newest first.
+    pub recurring_jobs: Vec<Arc<RecurringJob>>,
+    /// How many there are.
+    pub total_count: u64,
+    /// Whether more follow.
+    pub has_more: bool,
+}
+
+/// Use cases of recurring jobs.
+#[derive(Clone)]
+pub struct Recurring {
+    repository: Arc<dyn JobRepository>,
+    runtime: RuntimeHandle,
+    rules: Arc<Rules>,
+}
+
+impl Recurring {
+    /// Use cases over this storage and this runtime.
+    pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle, rules: Arc<Rules>) -> Self {
+        Self {
+            repository,
+            runtime,
+            rules,
+        }
+    }
+
+    /// Stores a recurring job. Tells whether the same request was made before under this idempotency key.
+    pub async fn create(
+        &self,
+        new: NewRecurringJob,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<(Arc<RecurringJob>, bool), ServiceError> {
+        self.check(&new)?;
+        let now = self.runtime.clock.now();
+        let recurring = Arc::new(new.into_recurring_job(now, self.runtime.ids.next()));
+        let change = Change::InsertRecurring {
+            recurring: Arc::clone(&recurring),
+            idempotency: idempotency.map(|IdempotencyKey { key, request }| Idempotency {
+                key,
+                fingerprint: Sha256::digest(&request).into(),
+                created_at: now,
+            }),
+        };
+        let applied = self.runtime.recorder.record_one(change, Origin::Outside).await??;
+        if let Applied::Replayed(ids) = &applied {
+            let id = ids.first().copied().ok_or_else(|| unexpected(&applied))?;
+            return Ok((self.get(RecurringId::from_uuid(id)).await?, true));
+        }
+        let Applied::RecurringStored = applied else {
+            return Err(unexpected(&applied));
+        };
+        Ok((recurring, false))
+    }
+
+    /// A part of the list of recurring jobs, the newest first.
+    pub async fn list(&self, page: RecurringPage) -> Result<RecurringList, ServiceError> {
+        let one_more = RecurringPage {
+            limit: page.limit + 1,
+            ..page
+        };
+        let (mut recurring_jobs, total_count) = tokio::try_join!(
+            self.repository.recurring_page(one_more),
+            self.repository.recurring_count()
+        )?;
+        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let has_more = recurring_jobs.len() > limit;
+        recurring_jobs.truncate(limit);
+        Ok(RecurringList {
+            recurring_jobs,
+            total_count,
+            has_more,
+        })
+    }
+
+    /// One recurring job.
+    pub async fn get(&self, id: RecurringId) -> Result<Arc<RecurringJob>, ServiceError> {
+        let found = self.repository.recurring(id).await?;
+        found.ok_or(ServiceError::NoSuchRecurringJob { id })
+    }
+
+    /// Changes a recurring job to what `change` makes of it. Occurrences that exist are left alone.
+    pub async fn change(
+        &self,
+        id: RecurringId,
+        if_match: Option<u32>,
+        change: impl Fn(NewRecurringJob) -> NewRecurringJob,
+    ) -> Result<Arc<RecurringJob>, ServiceError> {
+        for _ in 0..TRIES {
+            let before = self.get_matching(id, if_match).await?;
+            let wanted = change(before.as_new());
+            self.check(&wanted)?;
+            if wanted == before.as_new() {
+                return Ok(before);
+            }
+            let after = Arc::new(before.replaced(wanted, self.runtime.clock.now()));
+            let update = Change::UpdateRecurring {
+                before,
+                after: Arc::clone(&after),
+            };
+            match self.runtime.recorder.record_one(update, Origin::Outside).await? {
+                Ok(Applied::RecurringStored) => return Ok(after),
+                Ok(other) => return Err(unexpected(&other)),
+                Err(ChangeError::Conflict) => {}
+                Err(refused) => return Err(refused.into()),
+            }
+        }
+        Err(ServiceError::Contended)
+    }
+
+    /// Enables or disables a recurring job.
+    pub async fn set_enabled(
+        &self,
+        id: RecurringId,
+        is_enabled: bool,
+        if_match: Option<u32>,
+    ) -> Result<Arc<RecurringJob>, ServiceError> {
+        self.change(id, if_match, |new| NewRecurringJob { is_enabled, ..new })
+            .await
+    }
+
+    /// Creates one occurrence now, beside those of the schedule, whether the recurring job is enabled or not. It may start
+    /// when `due` says, and has the template's priority unless another is given.
+    pub async fn trigger(
+        &self,
+        id: RecurringId,
+        priority: Option<Priority>,
+        due: Due,
+        if_match: Option<u32>,
+    ) -> Result<Arc<Job>, ServiceError> {
+        for _ in 0..TRIES {
+            let before = self.get_matching(id, if_match).await?;
+            let now = self.runtime.clock.now();
+            let defaults = self.rules.defaults.of(&before.template.job_type);
+            let occurrence = before.occurrence(now, defaults, now, self.runtime.ids.next());
+            let job = Arc::new(Job {
+                priority: priority.unwrap_or(occurrence.priority),
+                due_at: timestamp::truncate_to_micros(due.resolve(now)),
+                ..occurrence
+            });
+            let after = Arc::new(RecurringJob {
+                revision: before.revision + 1,
+                ..(*before).clone()
+            });
+            let fire = Change::Fire(Fire {
+                before,
+                after,
+                occurrences: vec![Arc::clone(&job)],
+                leader: None,
+            });
+            match self.runtime.recorder.record_one(fire, Origin::Outside).await? {
+                Ok(Applied::Fired(fired)) if fired == [true] => return Ok(job),
+                // In this very microsecond another one was triggered.
+                Ok(Applied::Fired(_)) | Err(ChangeError::Conflict) => {}
+                Ok(other) => return Err(unexpected(&other)),
+                Err(refused) => return Err(refused.into()),
+            }
+        }
+        Err(ServiceError::Contended)
+    }
+
+    /// Removes a recurring job; its occurrences stay.
+    pub async fn delete(&self, id: RecurringId, if_match: Option<u32>) -> Result<(), ServiceError> {
+        for _ in 0..TRIES {
+            let recurring = self.get_matching(id, if_match).await?;
+            let delete = Change::DeleteRecurring { recurring };
+            match self.runtime.recorder.record_one(delete, Origin::Outside).await? {
+                Ok(Applied::Deleted) => return Ok(()),
+                Ok(other) => return Err(unexpected(&other)),
+                Err(ChangeError::Conflict) => {}
+                Err(refused) => return Err(refused.into()),
+            }
+        }
+        Err(ServiceError::Contended)
+    }
+
+    async fn get_matching(&self, id: RecurringId, if_match: Option<u32>) -> Result<Arc<RecurringJob>, ServiceError> {
+        let recurring = self.get(id).await?;
+        match if_match {
+            Some(revision) if revision != recurring.revision => Err(ServiceError::PreconditionFailed {
+                actual: recurring.revision,
+            }),
+            Some(_) | None => Ok(recurring),
+        }
+    }
+
+    fn check(&self, new: &NewRecurringJob) -> Result<(), ServiceError> {
+        self.rules.check(&new.template.new_job(Due::Now), None)?;
+        if let (Some(starts_at), Some(ends_at)) = (new.schedule.starts_at, new.schedule.ends_at)
+            && starts_at > ends_at
+        {
+            return Err(ServiceError::Invalid {
+                field: "endsAt",
+                index: None,
+                detail: "endsAt is earlier than startsAt; nothing can lie between them".to_owned(),
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,362 @@
+//! Recurring jobs and their occurrences.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use entities::recurring_job as table;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, Order, QueryFilter,
+    QueryOrder, QuerySelect, Statement, Value,
+};
+use uuid::Uuid;
+
+use super::commit::Commit;
+use super::connect::SeaRepository;
+use super::convert::{count, int, intervals_text_of, micros, optional_time, priority, spans, time};
+use super::error::{CommitFailure, corrupt, unavailable};
+use super::insert::{NEW_COLUMNS, PAST_COLUMNS, WITH_PAST, past_row};
+use super::rows::{Kind, Rows};
+use crate::domain::cron::CronExpression;
+use crate::domain::job::Job;
+use crate::domain::json::Json;
+use crate::domain::misfire::{CatchUpMax, MisfirePolicy};
+use crate::domain::name::{JobName, JobType, QueueName};
+use crate::domain::overlap::OverlapPolicy;
+use crate::domain::recurring::{RecurringId, RecurringJob, Schedule, Template};
+use crate::domain::time_span::TimeSpan;
+use crate::domain::time_zone::TimeZoneName;
+use crate::storage::change::{Applied, ChangeError, Fire, Idempotency};
+use crate::storage::query::RecurringPage;
+use crate::storage::repository::RepositoryError;
+
+const ID: &[Kind] = &[Kind::Uuid];
+
+impl Commit<'_> {
+    pub(super) async fn insert_recurring(
+        &mut self,
+        recurring: &RecurringJob,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let id = recurring.id.as_uuid();
+        if let Some(idempotency) = idempotency
+            && let Some(earlier) = self.take_key(idempotency, &[id]).await?
+        {
+            return Ok(earlier);
+        }
+        row(recurring)
+            .into_active_model()
+            .reset_all()
+            .insert(&self.transaction)
+            .await?;
+        Ok(Ok(Applied::RecurringStored))
+    }
+
+    pub(super) async fn update_recurring(
+        &mut self,
+        before: &RecurringJob,
+        after: &RecurringJob,
+    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let mut changed = row(after).into_active_model().reset_all();
+        changed.id = sea_orm::NotSet;
+        let updated = table::Entity::update_many()
+            .set(changed)
+            .filter(table::Column::Id.eq(before.id.as_uuid()))
+            .filter(table::Column::Revision.eq(int(before.revision)))
+            .exec(&self.transaction)
+            .await?;
+        Ok(if updated.rows_affected == 0 {
+            Err(ChangeError::Conflict)
+        } else {
+            Ok(Applied::RecurringStored)
+        })
+    }
+
+    pub(super) async fn delete_recurring(
+        &mut self,
+        recurring: &RecurringJob,
+    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let deleted = table::Entity::delete_many()
+            .filter(table::Column::Id.eq(recurring.id.as_uuid()))
+            .filter(table::Column::Revision.eq(int(recurring.revision)))
+            .exec(&self.transaction)
+            .await?;
+        Ok(if deleted.rows_affected == 0 {
+            Err(ChangeError::Conflict)
+        } else {
+            Ok(Applied::Deleted)
+        })
+    }
+
+    pub(super) async fn fire(&mut self, fire: &Fire) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let Fire {
+            before,
+            after,
+            occurrences,
+            leader,
+        } = fire;
+        if let Some((node, token)) = leader
+            && !self.leads(*node, *token).await?
+        {
+            return Ok(Err(ChangeError::NoLease));
+        }
+        if let Err(refused) = self.update_recurring(before, after).await? {
+            return Ok(Err(refused));
+        }
+        let mut fired = Vec::with_capacity(occurrences.len());
+        for job in occurrences {
+            let mut rows = Rows::new(WITH_PAST, 1);
+            rows.push(past_row(job));
+            let stored = rows
+                .execute(&self.transaction, |source| {
+                    format!(
+                        "INSERT INTO jobs ({NEW_COLUMNS}, {PAST_COLUMNS}) SELECT * FROM {source} AS v WHERE true \
+                         ON CONFLICT (recurring_id, occurrence_at) WHERE recurring_id IS NOT NULL DO NOTHING"
+                    )
+                })
+                .await?;
+            if stored > 0 {
+                self.counters.add(job);
+            }
+            fired.push(stored > 0);
+        }
+        Ok(Ok(Applied::Fired(fired)))
+    }
+}
+
+impl SeaRepository {
+    pub(super) async fn read_recurring(&self, id: RecurringId) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
+        let row = table::Entity::find_by_id(id.as_uuid())
+            .one(&self.readers)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        row.map(|row| recurring(row).map(Arc::new)).transpose()
+    }
+
+    pub(super) async fn read_recurring_page(
+        &self,
+        page: RecurringPage,
+    ) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        let RecurringPage { limit, offset } = page;
+        let rows = table::Entity::find()
+            .order_by(table::Column::Id, Order::Desc)
+            .limit(u64::from(limit))
+            .offset(offset)
+            .all(&self.readers)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        rows.into_iter().map(|row| recurring(row).map(Arc::new)).collect()
+    }
+
+    pub(super) async fn read_recurring_count(&self) -> Result<u64, RepositoryError> {
+        let total = sea_orm::PaginatorTrait::count(table::Entity::find(), &self.readers).await;
+        total.map_err(|error| unavailable(&error))
+    }
+
+    pub(super) async fn read_due_recurring(
+        &self,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        // From the writer: what was committed a moment ago must be seen. Those with waiting due times count only when
+        // nothing of theirs is unfinished.
+        let sql = "SELECT * FROM recurring_jobs WHERE next_run_at <= $1 \
+                   UNION SELECT * FROM recurring_jobs WHERE waiting IS NOT NULL AND NOT EXISTS \
+                   (SELECT 1 FROM jobs WHERE jobs.recurring_id = recurring_jobs.id AND jobs.recurring_id IS NOT NULL \
+                   AND jobs.status IN (0, 1)) LIMIT $2";
+        let values: [Value; 2] = [micros(now).into(), i64::from(limit).into()];
+        let statement = Statement::from_sql_and_values(self.writer.get_database_backend(), sql, values);
+        let rows = self
+            .writer
+            .query_all_raw(statement)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        rows.iter()
+            .map(|row| {
+                let row = table::Model::from_query_result(row, "").map_err(|error| unavailable(&error))?;
+                recurring(row).map(Arc::new)
+            })
+            .collect()
+    }
+
+    pub(super) async fn read_next_recurring(&self) -> Result<Option<DateTime<Utc>>, RepositoryError> {
+        let sql = "SELECT MIN(next_run_at) FROM recurring_jobs WHERE next_run_at IS NOT NULL";
+        let statement = Statement::from_string(self.readers.get_database_backend(), sql);
+        let row = self
+            .readers
+            .query_one_raw(statement)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let next: Option<i64> = match row {
+            Some(row) => row.try_get_by_index(0).map_err(|error| unavailable(&error))?,
+            None => None,
+        };
+        optional_time(next)
+    }
+
+    pub(super) async fn read_unfinished(
+        &self,
+        ids: &[RecurringId],
+    ) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
+        let mut rows = Rows::new(ID, ids.len());
+        for id in ids {
+            rows.push([id.as_uuid().into()]);
+        }
+        let found = rows
+            .query(&self.writer, |source| {
+                format!(
+                    "SELECT v.c1, CAST(COUNT(*) AS bigint) FROM {source} AS v JOIN jobs ON jobs.recurring_id = v.c1 \
+                     WHERE jobs.recurring_id IS NOT NULL AND jobs.status IN (0, 1) GROUP BY v.c1"
+                )
+            })
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let mut unfinished = HashMap::with_capacity(found.len());
+        for row in found {
+            let id: Uuid = row.try_get_by_index(0).map_err(|error| unavailable(&error))?;
+            let open: i64 = row.try_get_by_index(1).map_err(|error| unavailable(&error))?;
+            unfinished.insert(RecurringId::from_uuid(id), u64::try_from(open).unwrap_or_default());
+        }
+        Ok(unfinished)
+    }
+}
+
+fn row(recurring: &RecurringJob) -> table::Model {
+    let RecurringJob {
+        id,
+        schedule:
+            Schedule {
+                cron,
+                time_zone,
+                starts_at,
+                ends_at,
+            },
+        template:
+            Template {
+                job_type,
+                name,
+                queue,
+                parameters,
+                priority,
+                max_retries,
+                timeout,
+                retry_delay,
+                retry_intervals,
+            },
+        is_enabled,
+        misfire_policy,
+        overlap_policy,
+        next_run_at,
+        last_run_at,
+        waiting,
+        // In the id.
+        created_at: _,
+        updated_at,
+        revision,
+    } = recurring;
+    let waiting: Vec<String> = waiting.iter().map(|due_at| micros(*due_at).to_string()).collect();
+    table::Model {
+        id: id.as_uuid(),
+        name: name.as_str().to_owned(),
+        job_type: job_type.as_str().to_owned(),
+        queue: queue.as_ref().map(|queue| queue.as_str().to_owned()),
+        parameters: parameters.as_str().to_owned(),
+        priority: priority.code(),
+        max_retries: max_retries.map(int),
+        timeout: timeout.map(TimeSpan::as_micros),
+        retry_delay: retry_delay.map(TimeSpan::as_micros),
+        retry_intervals: retry_intervals.as_deref().map(intervals_text_of),
+        cron: cron.as_str().to_owned(),
+        time_zone: time_zone.as_str().to_owned(),
+        starts_at: starts_at.map(micros),
+        ends_at: ends_at.map(micros),
+        is_enabled: *is_enabled,
+        misfire_policy: misfire_policy.as_str().to_owned(),
+        catch_up_max: misfire_policy.max().map(|max| i32::from(max.get())),
+        overlap_policy: overlap_policy.code(),
+        next_run_at: next_run_at.map(micros),
+        last_run_at: last_run_at.map(micros),
+        waiting: (!waiting.is_empty()).then(|| waiting.join(",")),
+        updated_at: micros(*updated_at),
+        revision: int(*revision),
+    }
+}
+
+fn recurring(row: table::Model) -> Result<RecurringJob, RepositoryError> {
+    let table::Model {
+        id,
+        name,
+        job_type,
+        queue,
+        parameters,
+        priority: priority_code,
+        max_retries,
+        timeout,
+        retry_delay,
+        retry_intervals,
+        cron,
+        time_zone,
+        starts_at,
+        ends_at,
+        is_enabled,
+        misfire_policy,
+        catch_up_max,
+        overlap_policy,
+        next_run_at,
+        last_run_at,
+        waiting,
+        updated_at,
+        revision,
+    } = row;
+    let id = RecurringId::from_uuid(id);
+    let of = |error: &dyn std::fmt::Display| corrupt(format!("recurring job {id}: {error}"));
+    let max = match catch_up_max {
+        Some(max) => CatchUpMax::new(i64::from(max)).map_err(|error| of(&error))?,
+        None => CatchUpMax::default(),
+    };
+    let waiting = waiting.as_deref().unwrap_or_default();
+    Ok(RecurringJob {
+        id,
+        schedule: Schedule {
+            cron: CronExpression::parse(&cron).map_err(|error| of(&error))?,
+            time_zone: TimeZoneName::parse(&time_zone).map_err(|error| of(&error))?,
+            starts_at: optional_time(starts_at)?,
+            ends_at: optional_time(ends_at)?,
+        },
+        template: Template {
+            job_type: JobType::from_stored(job_type),
+            name: JobName::from_stored(name),
+            queue: queue.map(QueueName::from_stored),
+            parameters: Json::from_valid(parameters),
+            priority: priority(priority_code)?,
+            max_retries: max_retries.map(count),
+            timeout: timeout.map(TimeSpan::from_micros),
+            retry_delay: retry_delay.map(TimeSpan::from_micros),
+            retry_intervals: retry_intervals.as_deref().map(spans).transpose()?,
+        },
+        is_enabled,
+        misfire_policy: MisfirePolicy::parse(&misfire_policy, max).map_err(|error| of(&error))?,
+        overlap_policy: OverlapPolicy::from_code(overlap_policy)
+            .ok_or_else(|| of(&format_args!("{overlap_policy} is no overlap policy")))?,
+        next_run_at: optional_time(next_run_at)?,
+        last_run_at: optional_time(last_run_at)?,
+        waiting: waiting
+            .split(',')
+            .filter(|text| !text.is_empty())
+            .map(|text| time(text.parse().map_err(|_| of(&format_args!("'{text}' is no time")))?))
+            .collect::<Result<_, _>>()?,
+        created_at: id.created_at().ok_or_else(|| of(&"its id is not of version 7"))?,
+        updated_at: time(updated_at)?,
+        revision: count(revision),
+    })
+}
+
+/// Whether a job is an occurrence that was stored under a due time.
+pub(super) fn occurrence_values(job: &Job) -> [Value; 2] {
+    [
+        job.occurrence
+            .map(|occurrence| occurrence.recurring_id.as_uuid())
+            .into(),
+        job.occurrence.map(|occurrence| micros(occurrence.due_at)).into(),
+    ]
+}

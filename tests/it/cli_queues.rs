@@ -1,0 +1,135 @@
+//! `tickerq queue` against a running server, and what is said when something else answers, or nobody.
+
+use std::io::{BufRead, BufReader, Write};
+
+use serde_json::json;
+
+use crate::harness::server::{Site, Storage};
+use crate::harness::shell::{Shell, said_of};
+
+#[test]
+fn queues_are_listed_paused_resumed_and_cleared() {
+    let shell = Shell::start("");
+    shell.try_run(&["job", "create", "Breaks", "--queue", "mail", "--wait"]);
+    shell.create(&["Other", "--queue", "mail"]);
+    let rows = |out: &str| -> Vec<Vec<String>> {
+        out.lines()
+            .map(|line| line.split_whitespace().map(str::to_owned).collect())
+            .collect()
+    };
+    let list = rows(&shell.run(&["queue", "list"]).out);
+    assert_eq!(
+        list[0][..6],
+        ["NAME", "STATUS", "PENDING", "RUNNING", "COMPLETED", "FAILED"]
+    );
+    assert_eq!(list[1], ["default", "running", "0", "0", "0", "0", "10", "0", "0"]);
+    assert_eq!(list[2], ["mail", "running", "1", "0", "0", "1", "10", "0", "0"]);
+    assert_eq!(shell.run(&["queue", "pause", "mail"]).out, "queue mail is paused\n");
+    assert_eq!(rows(&shell.run(&["queue", "list"]).out)[2][1], "paused");
+    assert_eq!(
+        shell.run(&["queue", "list", "--json"]).json()["queues"][1]["status"],
+        "paused"
+    );
+    assert_eq!(shell.run(&["queue", "resume", "mail"]).out, "queue mail is running\n");
+    assert_eq!(
+        shell.run(&["queue", "pause", "mail", "--json"]).json()["status"],
+        "paused"
+    );
+    let said = shell.run(&["queue", "clear", "mail", "--pending"]);
+    assert_eq!(
+        said.out,
+        "queue mail is cleared: 1 pending and 0 failed jobs are removed\n"
+    );
+    let said = shell.run(&["queue", "clear", "mail", "--pending", "--failed", "--json"]);
+    assert_eq!(
+        (&said.json()["clearedPending"], &said.json()["clearedFailed"]),
+        (&json!(0), &json!(1))
+    );
+    for action in [&["pause"][..], &["resume"], &["clear"]] {
+        let more: &[&str] = if action[0] == "clear" { &["--failed"] } else { &[] };
+        let said = shell.try_run(&[&["queue"], action, &["nobody"], more].concat());
+        assert_eq!(said.code, Some(1));
+        assert_eq!(
+            said.err,
+            "error: There is no such thing (404): there is no queue 'nobody'\n"
+        );
+    }
+}
+
+#[test]
+fn another_base_path_is_found_and_what_is_no_server_is_told() {
+    let shell = Shell::start("[api]\nbase_path = \"/x/jobs\"");
+    let said = shell.try_run(&["queue", "list"]);
+    assert_eq!(said.code, Some(1));
+    assert_eq!(
+        said.err,
+        "error: There is no such thing (404): there is nothing at /api/tickerq/queues\n"
+    );
+    shell.run(&["queue", "list", "--base-path", "/x/jobs"]);
+    let mut command = shell.site.command(&["queue", "list"]);
+    command
+        .env("TICKERQ_SERVER", &shell.server.url)
+        .env("TICKERQ_BASE_PATH", "x/jobs/");
+    assert_eq!(said_of(command.output().expect("the binary runs")).code, Some(0));
+    for (server, code, told) in [
+        (
+            "http://127.0.0.1:1",
+            1,
+            "error: no connection to http://127.0.0.1:1/api/tickerq/queues: Connection refused",
+        ),
+        (
+            "localhost:5000",
+            2,
+            "error: --server: 'localhost:5000' does not begin with http:// or https://; write it like",
+        ),
+        (
+            "http://",
+            2,
+            "error: --server: 'http://' is not an address (empty host)",
+        ),
+        (
+            "http://x/?y",
+            2,
+            "error: --server: 'http://x/?y' has more than a host and a path",
+        ),
+    ] {
+        for arguments in [&["queue", "list"][..], &["queue", "list", "--json"]] {
+            let said = shell.try_run(&[arguments, &["--server", server]].concat());
+            assert_eq!(
+                (said.code, said.out.as_str()),
+                (Some(code), ""),
+                "{server}: {}",
+                said.err
+            );
+            assert!(said.err.starts_with(told), "{}", said.err);
+        }
+    }
+}
+
+#[test]
+fn an_answer_of_something_else_is_told_with_its_beginning() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a caller");
+        let mut line = String::new();
+        BufReader::new(&stream).read_line(&mut line).expect("a request");
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\n<h1>nginx\n\n\n")
+            .expect("it reads");
+        line
+    });
+    let site = Site::new(Storage::Sqlite, "");
+    let said = said_of(
+        site.command(&["queue", "list", "--server", &format!("http://{address}")])
+            .output()
+            .expect("the binary runs"),
+    );
+    assert_eq!(said.code, Some(1));
+    let told = format!("error: http://{address}/api/tickerq/queues answered 200, which is not an answer of this API: ");
+    assert!(said.err.starts_with(&told), "{}", said.err);
+    assert_eq!(
+        answering.join().expect("it answered"),
+        "GET /api/tickerq/queues HTTP/1.1\r\n"
+    );
+}

@@ -1,0 +1,244 @@
+//! The command handler: what a program is given, what comes of it, and that nothing of it is left behind. And noop.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::harness::client::Client;
+use crate::harness::eventually;
+use crate::harness::server::{Server, Site, Storage};
+
+/// The configuration of a type whose jobs run a shell script in the site's folder.
+fn script(job_type: &str, settings: &str, script: &str) -> String {
+    let script = toml::Value::String(script.to_owned());
+    format!(
+        "[job_types.{job_type}]\n{settings}\nhandler = {{ command = {{ program = \"sh\", args = [\"-c\", {script}] }} }}\n"
+    )
+}
+
+async fn run(client: &Client, job: Value) -> Value {
+    let id = client.create(job).await["id"].as_str().expect("an id").to_owned();
+    client.wait_finished(&id).await
+}
+
+#[tokio::test]
+async fn a_program_gets_its_parameters_and_all_about_its_job() {
+    let (_site, server) = Server::with_config(
+        r#"
+        [job_types.Echo]
+        handler = { command = { program = "cat" } }
+        [job_types.Tell]
+        max_retries = 2
+        [job_types.Tell.handler.command]
+        program = "sh"
+        args = ["-c", "pwd; echo \"$0 $1\"; env | grep '^TICKERQ_\\|^TEAM' | sort", "one", "two  'three'"]
+        environment = { TEAM = "blue", TICKERQ_QUEUE = "not this" }
+        working_directory = "/"
+        "#,
+    );
+    let client = server.client();
+    for parameters in [
+        json!({ "b": 1, "a": [true, null, "ü\n"] }),
+        json!("x".repeat(500_000)),
+        Value::Null,
+    ] {
+        let job = run(&client, json!({ "type": "Echo", "parameters": parameters })).await;
+        assert_eq!((&job["status"], &job["result"]), (&json!("completed"), &parameters));
+    }
+    let job = run(
+        &client,
+        json!({ "type": "Tell", "name": "Rechnung № 7", "queue": "billing" }),
+    )
+    .await;
+    let id = job["id"].as_str().expect("an id");
+    let expected = format!(
+        "/\none two  'three'\nTEAM=blue\nTICKERQ_ATTEMPT=1\nTICKERQ_JOB_ID={id}\nTICKERQ_JOB_NAME=Rechnung № 7\n\
+         TICKERQ_JOB_TYPE=Tell\nTICKERQ_MAX_RETRIES=2\nTICKERQ_QUEUE=billing\nTICKERQ_RETRY_COUNT=0"
+    );
+    assert_eq!(job["result"], expected);
+}
+
+#[tokio::test]
+async fn what_a_program_writes_is_the_result_and_its_status_says_how_it_went() {
+    let config = script("Json", "", "echo '{\"sent\": 3}'; echo noise >&2")
+        + &script("Text", "", "echo done")
+        + &script("Nothing", "", "true")
+        + &script(
+            "Fails",
+            "max_retries = 0",
+            "echo first >&2; echo '{\"a\": 1}'; echo 'no such address ' >&2; echo >&2; exit 3",
+        )
+        + &script("Silent", "max_retries = 0", "exit 255")
+        + &script("Dies", "max_retries = 0", "kill -9 $$")
+        + &script(
+            "Twice",
+            "max_retries = 1\nretry_delay = \"00:00:00\"",
+            "test \"$TICKERQ_ATTEMPT\" = 2 && echo \"$TICKERQ_RETRY_COUNT\"",
+        )
+        + &script("Large", "max_retries = 3", "yes | head -c 3000");
+    let (_site, server) = Server::with_config(&format!("[jobs]\nresult_bytes_max = \"2KiB\"\n{config}"));
+    let client = server.client();
+    for (job_type, status, result, error, detail, attempts) in [
+        ("Json", "completed", json!({ "sent": 3 }), Value::Null, Value::Null, 1),
+        ("Text", "completed", json!("done"), Value::Null, Value::Null, 1),
+        ("Nothing", "completed", Value::Null, Value::Null, Value::Null, 1),
+        (
+            "Fails",
+            "failed",
+            Value::Null,
+            json!("exited with status 3: no such address"),
+            json!("first\nno such address \n\n"),
+            1,
+        ),
+        (
+            "Silent",
+            "failed",
+            Value::Null,
+            json!("exited with status 255"),
+            Value::Null,
+            1,
+        ),
+        (
+            "Dies",
+            "failed",
+            Value::Null,
+            json!("was ended by signal 9"),
+            Value::Null,
+            1,
+        ),
+        ("Twice", "completed", json!(1), Value::Null, Value::Null, 2),
+        (
+            "Large",
+            "failed",
+            Value::Null,
+            json!("the result is larger than the allowed 2048 bytes"),
+            Value::Null,
+            1,
+        ),
+    ] {
+        let job = run(&client, json!({ "type": job_type })).await;
+        assert_eq!(job["status"], status, "{job}");
+        assert_eq!(
+            (&job["result"], &job["error"], &job["errorDetail"]),
+            (&result, &error, &detail),
+            "{job_type}"
+        );
+        assert_eq!(job["attempt"], attempts, "{job_type}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_does_not_read_its_input_is_not_waited_for() {
+    let (_site, server) = Server::with_config(&script("Deaf", "max_retries = 0", "exec <&-; echo read nothing"));
+    let job = run(
+        &server.client(),
+        json!({ "type": "Deaf", "parameters": "x".repeat(900_000) }),
+    )
+    .await;
+    assert_eq!(
+        (&job["status"], &job["result"]),
+        (&json!("completed"), &json!("read nothing")),
+        "{}",
+        job["error"]
+    );
+}
+
+/// A program with a child and a grandchild, none of which ends before it is killed. Their numbers go to `pids`.
+const FAMILY: &str = "trap '' TERM\necho $$ >> pids\ntest $1 = 2 || sh family.sh $(($1 + 1)) &\nsleep 600\n";
+
+/// A folder whose configuration has the type `Family`, which runs that program.
+fn family(settings: &str) -> Site {
+    let config = format!(
+        "{settings}\n[job_types.Family]\nmax_retries = 0\n\
+         handler = {{ command = {{ program = \"sh\", args = [\"family.sh\", \"0\"] }} }}"
+    );
+    let site = Site::new(Storage::Sqlite, &config);
+    fs::write(site.path().join("family.sh"), FAMILY).expect("the program is written");
+    site
+}
+
+/// Waits until all three have told their numbers.
+async fn family_in(folder: &Path) -> Vec<u32> {
+    eventually("the whole family has started", || async {
+        let text = fs::read_to_string(folder.join("pids")).unwrap_or_default();
+        let pids: Vec<u32> = text.lines().filter_map(|line| line.parse().ok()).collect();
+        (pids.len() == 3 && text.ends_with('\n')).then_some(pids)
+    })
+    .await
+}
+
+/// Waits until none of them runs any more. One that nobody takes in stays a zombie, which does nothing.
+async fn all_end(pids: &[u32]) {
+    eventually("the whole family has ended", || async {
+        let runs = |pid: &u32| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.rsplit(") ")
+                .next()
+                .is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
+        };
+        (!pids.iter().any(runs)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn when_its_time_is_over_a_program_ends_with_all_that_it_started() {
+    let site = family("");
+    let server = site.start();
+    let client = server.client();
+    let job = client.create(json!({ "type": "Family", "timeout": "00:00:02" })).await;
+    let pids = family_in(site.path()).await;
+    let job = client.wait_finished(job["id"].as_str().expect("an id")).await;
+    assert_eq!(
+        (&job["status"], &job["error"]),
+        (&json!("failed"), &json!("timed out after 00:00:02"))
+    );
+    all_end(&pids).await;
+}
+
+#[tokio::test]
+async fn a_cancelled_program_ends_with_all_that_it_started() {
+    let site = family("[jobs]\ncancel_grace = \"00:00:00.2\"");
+    let server = site.start();
+    let client = server.client();
+    let id = client.create_of_type("Family").await;
+    let pids = family_in(site.path()).await;
+    assert_eq!(client.post_empty(&format!("/jobs/{id}/cancel")).await.status, 202);
+    assert_eq!(client.wait_finished(&id).await["status"], "cancelled");
+    all_end(&pids).await;
+}
+
+#[tokio::test]
+async fn a_stopping_server_leaves_no_program_behind() {
+    let site = family("[server]\nshutdown_grace = \"00:00:00\"");
+    let server = site.start();
+    server.client().create_of_type("Family").await;
+    let pids = family_in(site.path()).await;
+    assert!(server.stop().success());
+    all_end(&pids).await;
+}
+
+#[tokio::test]
+async fn what_a_program_leaves_behind_does_not_outlive_its_job() {
+    let (site, server) = Server::with_config(&script(
+        "Leaves",
+        "max_retries = 0",
+        "sh -c 'echo $$ >> pids; sleep 600' & sh -c 'echo $$ >> pids; sleep 600' & echo $$ >> pids; \
+         while [ \"$(wc -l < pids)\" -lt 3 ]; do sleep 0.01; done; echo done",
+    ));
+    let job = run(&server.client(), json!({ "type": "Leaves" })).await;
+    assert_eq!((&job["status"], &job["result"]), (&json!("completed"), &json!("done")));
+    all_end(&family_in(site.path()).await).await;
+}
+
+#[tokio::test]
+async fn noop_completes_everything_without_a_result() {
+    let (_site, server) = Server::with_config("[job_types.Noop]\nhandler = \"noop\"");
+    let job = run(&server.client(), json!({ "type": "Noop", "parameters": { "n": 1 } })).await;
+    assert_eq!(
+        (&job["status"], &job["result"], &job["error"]),
+        (&json!("completed"), &Value::Null, &Value::Null)
+    );
+    assert_eq!(job["executionHistory"].as_array().map(Vec::len), Some(1));
+}
