@@ -40,6 +40,7 @@ impl JobFilter {
             statuses,
             job_types,
             queue,
+            recurring_id,
             priority,
             search,
             created_from,
@@ -53,6 +54,7 @@ impl JobFilter {
         (statuses.is_empty() || statuses.contains(&job.status))
             && (job_types.is_empty() || job_types.contains(&job.job_type))
             && queue.as_ref().is_none_or(|queue| *queue == job.queue)
+            && recurring_id.is_none_or(|id| job.occurrence.is_some_and(|occurrence| occurrence.recurring_id == id))
             && priority.is_none_or(|priority| priority == job.priority)
             && (contains(job.name.as_str()) || contains(job.job_type.as_str()))
             && created_from.is_none_or(|from| from <= job.created_at)

@@ -41,7 +41,7 @@ async fn a_repeated_request_is_answered_with_what_it_made(storage: Subject) {
     let applied = storage.apply(asked("k", 1, [job(3), job(4)])).await;
     assert_eq!(
         applied,
-        Ok(Applied::Replayed(vec![job(1).id, job(2).id])),
+        Ok(Applied::Replayed(vec![job(1).id.as_uuid(), job(2).id.as_uuid()])),
         "in their order"
     );
     assert_eq!(storage.all().await.len(), 2);
@@ -58,7 +58,7 @@ async fn a_request_is_repeated_within_one_commit(storage: Subject) {
     let expected = [
         Ok(Applied::Inserted(vec![Inserted::New])),
         Ok(Applied::Inserted(vec![Inserted::New])),
-        Ok(Applied::Replayed(vec![job(1).id])),
+        Ok(Applied::Replayed(vec![job(1).id.as_uuid()])),
         Err(ChangeError::IdempotencyMismatch),
     ];
     assert_eq!(storage.commit(&changes).await, expected);
@@ -88,7 +88,10 @@ async fn what_a_request_found_is_what_it_is_answered_again(storage: Subject) {
     let expected = vec![Inserted::New, Inserted::Existing(Arc::new(holder.clone()))];
     assert_eq!(applied, Ok(Applied::Inserted(expected)));
     let applied = storage.apply(request(8)).await;
-    assert_eq!(applied, Ok(Applied::Replayed(vec![job(2).id, holder.id])));
+    assert_eq!(
+        applied,
+        Ok(Applied::Replayed(vec![job(2).id.as_uuid(), holder.id.as_uuid()]))
+    );
 }
 
 async fn a_replay_names_jobs_that_are_gone(storage: Subject) {
@@ -96,7 +99,7 @@ async fn a_replay_names_jobs_that_are_gone(storage: Subject) {
     let delete = Change::Delete { job: Arc::new(job(1)) };
     assert_eq!(storage.apply(delete).await, Ok(Applied::Deleted));
     let applied = storage.apply(asked("k", 1, [job(2)])).await;
-    assert_eq!(applied, Ok(Applied::Replayed(vec![job(1).id])));
+    assert_eq!(applied, Ok(Applied::Replayed(vec![job(1).id.as_uuid()])));
     assert_eq!(storage.all().await, []);
 }
 
@@ -114,7 +117,7 @@ async fn keys_are_forgotten_when_they_are_old(storage: Subject) {
         .await;
     let expected = [
         Ok(Applied::Inserted(vec![Inserted::New])),
-        Ok(Applied::Replayed(vec![job(2).id])),
+        Ok(Applied::Replayed(vec![job(2).id.as_uuid()])),
     ];
     assert_eq!(applied, expected);
     storage.holds(&[job(1), job(2), job(3)]).await;
@@ -127,6 +130,10 @@ async fn keys_are_any_text(storage: Subject) {
         let applied = storage.apply(asked(key, 1, [job(number)])).await;
         assert_eq!(applied, Ok(Applied::Inserted(vec![Inserted::New])), "{key:?}");
         let applied = storage.apply(asked(key, 1, [job(1_000 + number)])).await;
-        assert_eq!(applied, Ok(Applied::Replayed(vec![job(number).id])), "{key:?}");
+        assert_eq!(
+            applied,
+            Ok(Applied::Replayed(vec![job(number).id.as_uuid()])),
+            "{key:?}"
+        );
     }
 }

@@ -124,7 +124,7 @@ async fn two_servers_never_take_one_idempotency_key(one: Subject) {
         assert_eq!(applied[winner], new);
         assert_eq!(
             applied[1 - winner],
-            Ok(Applied::Replayed(vec![job(numbers[winner]).id]))
+            Ok(Applied::Replayed(vec![job(numbers[winner]).id.as_uuid()]))
         );
     }
     assert_eq!(one.all().await.len(), 20);

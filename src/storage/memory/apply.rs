@@ -3,32 +3,29 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
 
-use super::tables::Tables;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::tables::{Node, Tables};
 use crate::domain::attempt::Attempt;
-use crate::domain::id::{JobId, NodeId};
+use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::status::JobStatus;
-use crate::domain::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, ChangeError, Claim, Finished, Idempotency, Inserted};
 
-type Outcome = Result<Applied, ChangeError>;
+pub(super) type Outcome = Result<Applied, ChangeError>;
 
 impl Tables {
     /// Applies a commit: first what says which jobs it means, then what chooses among those that are left.
-    pub(super) fn apply(&mut self, changes: &[Change], now: Instant) -> Vec<Outcome> {
+    pub(super) fn apply(&mut self, changes: &[Change], now: DateTime<Utc>) -> Vec<Outcome> {
         let mut outcomes: Vec<Option<Outcome>> = changes.iter().map(|change| self.apply_named(change, now)).collect();
         for (change, outcome) in changes.iter().zip(&mut outcomes) {
             if outcome.is_none() {
                 *outcome = self.apply_choosing(change, now);
             }
         }
-        let missing = || {
-            Err(ChangeError::Rejected {
-                reason: "the change was not applied".to_owned(),
-            })
-        };
+        let missing = || Err(rejected("the change was not applied"));
         outcomes
             .into_iter()
             .map(|outcome| outcome.unwrap_or_else(missing))
@@ -36,7 +33,7 @@ impl Tables {
     }
 
     /// A change that names its jobs; `None` for any other.
-    fn apply_named(&mut self, change: &Change, now: Instant) -> Option<Outcome> {
+    fn apply_named(&mut self, change: &Change, now: DateTime<Utc>) -> Option<Outcome> {
         Some(match change {
             Change::Insert { jobs, idempotency } => self.insert(jobs, idempotency.as_ref()),
             Change::Start { jobs } => self.start(jobs, now),
@@ -50,14 +47,28 @@ impl Tables {
             }
             Change::Heartbeat {
                 node,
-                name: _,
-                started_at: _,
+                name,
+                started_at,
                 lease,
-            } => Ok(self.heartbeat(*node, *lease, now)),
-            Change::Leave { node } => {
-                self.leases.remove(node);
-                Ok(Applied::Alive)
+            } => {
+                let known = Node {
+                    name: Arc::clone(name),
+                    started_at: *started_at,
+                    heartbeat_at: now,
+                    lease_until: now
+                        .checked_add_signed(lease.to_delta())
+                        .unwrap_or(DateTime::<Utc>::MAX_UTC),
+                };
+                Ok(self.heartbeat(*node, known))
             }
+            Change::InsertRecurring { recurring, idempotency } => {
+                self.insert_recurring(recurring, idempotency.as_ref())
+            }
+            Change::UpdateRecurring { before, after } => self.update_recurring(before, after),
+            Change::DeleteRecurring { recurring } => self.delete_recurring(recurring),
+            Change::Fire(fire) => self.fire(fire, now),
+            Change::Lead { node, lease } => Ok(self.lead(*node, *lease, now)),
+            Change::Leave { node } => Ok(self.leave(*node)),
             Change::Claim(_) | Change::Clear { .. } | Change::Prune { .. } | Change::PruneBookkeeping { .. } => {
                 return None;
             }
@@ -65,7 +76,7 @@ impl Tables {
     }
 
     /// A change that chooses what it concerns; `None` for any other.
-    fn apply_choosing(&mut self, change: &Change, now: Instant) -> Option<Outcome> {
+    fn apply_choosing(&mut self, change: &Change, now: DateTime<Utc>) -> Option<Outcome> {
         Some(match change {
             Change::Claim(claim) => self.claim(claim, now),
             Change::Clear {
@@ -101,29 +112,24 @@ impl Tables {
             | Change::Delete { .. }
             | Change::SetQueue { .. }
             | Change::Heartbeat { .. }
+            | Change::InsertRecurring { .. }
+            | Change::UpdateRecurring { .. }
+            | Change::DeleteRecurring { .. }
+            | Change::Fire(_)
+            | Change::Lead { .. }
             | Change::Leave { .. } => return None,
         })
     }
 
     fn insert(&mut self, jobs: &[Arc<Job>], idempotency: Option<&Idempotency>) -> Outcome {
-        if let Some(asked) = idempotency
-            && let Some((earlier, ids)) = self.idempotency.get(&asked.key)
-        {
-            return if earlier.fingerprint == asked.fingerprint {
-                Ok(Applied::Replayed(ids.clone()))
-            } else {
-                Err(ChangeError::IdempotencyMismatch)
-            };
+        if let Some(earlier) = self.asked_before(idempotency) {
+            return earlier;
         }
         // All of them or none: what could refuse one is asked before the first is stored.
-        let mut ids = HashSet::new();
-        if let Some(job) = jobs
-            .iter()
-            .find(|job| self.job(job.id).is_some() || !ids.insert(job.id))
-        {
-            return Err(ChangeError::Rejected {
-                reason: format!("there is a job with the id {} already", job.id),
-            });
+        self.check_new(jobs)?;
+        let is_again = |job: &Job| job.occurrence.is_some_and(|occurrence| self.has_occurrence(occurrence));
+        if jobs.iter().any(|job| is_again(job)) {
+            return Err(rejected("a due time has become an occurrence already"));
         }
         let mut inserted = Vec::with_capacity(jobs.len());
         let mut made = Vec::with_capacity(jobs.len());
@@ -137,23 +143,50 @@ impl Tables {
                 .cloned();
             match holder {
                 Some(existing) => {
-                    made.push(existing.id);
+                    made.push(existing.id.as_uuid());
                     inserted.push(Inserted::Existing(existing));
                 }
                 None => {
-                    made.push(job.id);
+                    made.push(job.id.as_uuid());
                     inserted.push(Inserted::New);
                     self.put(Arc::clone(job));
                 }
             }
         }
-        if let Some(asked) = idempotency {
-            self.idempotency.insert(asked.key.clone(), (asked.clone(), made));
-        }
+        self.remember(idempotency, made);
         Ok(Applied::Inserted(inserted))
     }
 
-    fn start(&mut self, jobs: &[Arc<Job>], now: Instant) -> Outcome {
+    /// What became of the first request with this key; `None` when this is the first.
+    pub(super) fn asked_before(&self, idempotency: Option<&Idempotency>) -> Option<Outcome> {
+        let asked = idempotency?;
+        let (earlier, made) = self.idempotency.get(&asked.key)?;
+        Some(if earlier.fingerprint == asked.fingerprint {
+            Ok(Applied::Replayed(made.clone()))
+        } else {
+            Err(ChangeError::IdempotencyMismatch)
+        })
+    }
+
+    pub(super) fn remember(&mut self, idempotency: Option<&Idempotency>, made: Vec<Uuid>) {
+        if let Some(asked) = idempotency {
+            self.idempotency.insert(asked.key.clone(), (asked.clone(), made));
+        }
+    }
+
+    /// Checks that no id is taken.
+    pub(super) fn check_new(&self, jobs: &[Arc<Job>]) -> Result<(), ChangeError> {
+        let mut ids = HashSet::new();
+        match jobs
+            .iter()
+            .find(|job| self.job(job.id).is_some() || !ids.insert(job.id))
+        {
+            Some(job) => Err(rejected(format!("there is a job with the id {} already", job.id))),
+            None => Ok(()),
+        }
+    }
+
+    fn start(&mut self, jobs: &[Arc<Job>], now: DateTime<Utc>) -> Outcome {
         let mut started = Vec::with_capacity(jobs.len());
         for job in jobs {
             let Some(node) = job.node.filter(|node| self.holds_lease(*node, now)) else {
@@ -171,7 +204,7 @@ impl Tables {
         Ok(Applied::Started(started))
     }
 
-    fn claim(&mut self, claim: &Claim, now: Instant) -> Outcome {
+    fn claim(&mut self, claim: &Claim, now: DateTime<Utc>) -> Outcome {
         let Claim {
             queue,
             limit,
@@ -242,14 +275,6 @@ impl Tables {
         if is_as_read { Ok(()) } else { Err(ChangeError::Conflict) }
     }
 
-    fn heartbeat(&mut self, node: NodeId, lease: TimeSpan, now: Instant) -> Applied {
-        // One server at a time: whoever says that it lives has outlived the others.
-        self.leases.retain(|other, _| *other == node);
-        // A lease longer than the clock can tell is none.
-        self.leases.insert(node, now.checked_add(lease.to_std()).unwrap_or(now));
-        Applied::Alive
-    }
-
     /// Removes the oldest jobs that are meant.
     fn remove_up_to(&mut self, limit: u32, is_meant: impl Fn(&Job) -> bool) -> Applied {
         let ids: Vec<JobId> = self
@@ -267,4 +292,8 @@ impl Tables {
 
 fn removed(count: usize) -> Applied {
     Applied::Removed(u64::try_from(count).unwrap_or(u64::MAX))
+}
+
+pub(super) fn rejected(reason: impl Into<String>) -> ChangeError {
+    ChangeError::Rejected { reason: reason.into() }
 }

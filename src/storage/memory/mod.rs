@@ -4,24 +4,27 @@
 //! somewhere else starts from here, and tests of what stands on a repository run on it. It serves one server.
 
 mod apply;
+mod recurring;
 mod tables;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use self::tables::Tables;
 use super::change::{Applied, Change, ChangeError};
-use super::query::{JobFilter, JobSummary, Page, RunningJob};
+use super::query::{JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
 use super::repository::{JobRepository, RepositoryError};
 use crate::domain::attempt::Attempt;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
 use crate::domain::queue::{StoredQueue, Throughput};
+use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::status::JobStatus;
+use crate::domain::timestamp;
 
 /// Jobs in memory. See the module.
 #[derive(Debug, Default)]
@@ -41,11 +44,20 @@ impl MemoryRepository {
     }
 }
 
+/// The clock of this storage, by which leases end.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "leases are measured by the storage's own clock, and this storage has no other"
+)]
+fn now() -> DateTime<Utc> {
+    timestamp::truncate_to_micros(Utc::now())
+}
+
 #[async_trait]
 impl JobRepository for MemoryRepository {
     async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
         // The lock is the transaction: who reads sees all of a commit or nothing.
-        Ok(self.tables().apply(changes, Instant::now()))
+        Ok(self.tables().apply(changes, now()))
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {
@@ -71,7 +83,11 @@ impl JobRepository for MemoryRepository {
 
     async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
         let tables = self.tables();
-        if filter.search.is_none() && filter.created_from.is_none() && filter.created_to.is_none() {
+        let is_counted = filter.recurring_id.is_none()
+            && filter.search.is_none()
+            && filter.created_from.is_none()
+            && filter.created_to.is_none();
+        if is_counted {
             return Ok(tables.count(filter));
         }
         let found = tables.jobs().filter(|job| filter.matches(job)).count();
@@ -110,7 +126,7 @@ impl JobRepository for MemoryRepository {
     }
 
     async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
-        let (tables, now) = (self.tables(), Instant::now());
+        let (tables, now) = (self.tables(), now());
         Ok(tables
             .jobs()
             .filter(|job| job.status == JobStatus::Running)
@@ -134,6 +150,61 @@ impl JobRepository for MemoryRepository {
                 cancel_requested: job.cancel_requested,
             })
             .collect())
+    }
+
+    async fn recurring(&self, id: RecurringId) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
+        Ok(self.tables().recurring.get(&id).cloned())
+    }
+
+    async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        let RecurringPage { limit, offset } = page;
+        Ok(self
+            .tables()
+            .recurring
+            .values()
+            .rev()
+            .skip(usize::try_from(offset).unwrap_or(usize::MAX))
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .cloned()
+            .collect())
+    }
+
+    async fn recurring_count(&self) -> Result<u64, RepositoryError> {
+        Ok(u64::try_from(self.tables().recurring.len()).unwrap_or(u64::MAX))
+    }
+
+    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        let tables = self.tables();
+        let is_due = |recurring: &RecurringJob| {
+            recurring.next_run_at.is_some_and(|next| next <= now)
+                || (!recurring.waiting.is_empty() && tables.unfinished_of(recurring.id) == 0)
+        };
+        Ok(tables
+            .recurring
+            .values()
+            .filter(|recurring| is_due(recurring))
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .cloned()
+            .collect())
+    }
+
+    async fn next_recurring(&self) -> Result<Option<DateTime<Utc>>, RepositoryError> {
+        let tables = self.tables();
+        Ok(tables
+            .recurring
+            .values()
+            .filter_map(|recurring| recurring.next_run_at)
+            .min())
+    }
+
+    async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
+        let tables = self.tables();
+        let count = |id: &RecurringId| u64::try_from(tables.unfinished_of(*id)).unwrap_or(u64::MAX);
+        Ok(ids.iter().map(|id| (*id, count(id))).collect())
+    }
+
+    async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
+        Ok(self.tables().stored_nodes(now()))
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use crate::domain::attempt::Attempt;
 use crate::domain::id::{JobId, NodeId};
-use crate::domain::job::Job;
+use crate::domain::job::{Job, Occurrence};
+use crate::domain::leadership::Leadership;
 use crate::domain::name::{JobType, QueueName, UniqueKey};
 use crate::domain::priority::Priority;
 use crate::domain::queue::StatusCounts;
+use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::status::JobStatus;
 use crate::storage::change::Idempotency;
 use crate::storage::query::JobFilter;
@@ -28,10 +30,22 @@ pub(super) struct Tables {
     queues: BTreeMap<QueueName, bool>,
     /// How many jobs a queue has completed in each second since 1970.
     completed: BTreeMap<(QueueName, i64), u64>,
-    /// What a request was and which jobs it made.
-    pub(super) idempotency: HashMap<String, (Idempotency, Vec<JobId>)>,
-    /// Until when a node may silently hold what it runs.
-    pub(super) leases: HashMap<NodeId, Instant>,
+    /// What a request was and what it made.
+    pub(super) idempotency: HashMap<String, (Idempotency, Vec<Uuid>)>,
+    /// The newest last.
+    pub(super) recurring: BTreeMap<RecurringId, Arc<RecurringJob>>,
+    pub(super) nodes: BTreeMap<NodeId, Node>,
+    pub(super) leadership: Option<Leadership>,
+}
+
+/// A run of a server.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) name: Arc<str>,
+    pub(super) started_at: DateTime<Utc>,
+    pub(super) heartbeat_at: DateTime<Utc>,
+    /// Until when it may silently hold what it runs.
+    pub(super) lease_until: DateTime<Utc>,
 }
 
 /// What jobs are counted by.
@@ -70,6 +84,19 @@ impl Tables {
             .find(|job| !job.status.is_finished() && job.unique_key.as_ref() == Some(key))
     }
 
+    /// Whether a due time of a recurring job has become a job.
+    pub(super) fn has_occurrence(&self, occurrence: Occurrence) -> bool {
+        self.jobs().any(|job| job.occurrence == Some(occurrence))
+    }
+
+    /// How many occurrences of a recurring job have not ended.
+    pub(super) fn unfinished_of(&self, id: RecurringId) -> usize {
+        let is_of = |job: &Job| job.occurrence.is_some_and(|occurrence| occurrence.recurring_id == id);
+        self.jobs()
+            .filter(|job| is_of(job) && !job.status.is_finished())
+            .count()
+    }
+
     /// Stores a job in place of the one that has its id, if there is one. Its queue comes into being.
     pub(super) fn put(&mut self, job: Arc<Job>) {
         self.name_queue(&job.queue);
@@ -97,13 +124,14 @@ impl Tables {
         }
     }
 
-    /// How many jobs a filter without dates and search means.
+    /// How many jobs a filter means that has only conditions by which jobs are counted.
     pub(super) fn count(&self, filter: &JobFilter) -> u64 {
         let JobFilter {
             statuses,
             job_types,
             queue,
             priority,
+            recurring_id: _,
             search: _,
             created_from: _,
             created_to: _,
@@ -182,7 +210,7 @@ impl Tables {
         length - self.completed.len()
     }
 
-    pub(super) fn holds_lease(&self, node: NodeId, now: Instant) -> bool {
-        self.leases.get(&node).is_some_and(|until| *until >= now)
+    pub(super) fn holds_lease(&self, node: NodeId, now: DateTime<Utc>) -> bool {
+        self.nodes.get(&node).is_some_and(|node| node.lease_until >= now)
     }
 }
