@@ -8,7 +8,7 @@ use tickerq::storage::memory::MemoryRepository;
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
-use super::harness::server::new_postgres_database;
+use super::harness::server::{new_postgres_database, run_sql};
 
 async fn migrated(options: SeaOptions) -> Arc<dyn JobRepository> {
     let repository = SeaRepository::connect(options).await.expect("the database opens");
@@ -33,17 +33,23 @@ async fn sqlite_keeps_every_promise_of_a_repository() {
     .await;
 }
 
-/// On a database whose language sorts and lowers letters as people do, not as bytes.
+/// On a database whose language sorts and lowers letters as people do, not as bytes. Each case has a schema of its own.
 #[tokio::test]
 async fn postgresql_keeps_every_promise_of_a_repository() {
-    run(|| async {
-        let url = new_postgres_database("TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'");
-        // Two servers that count in rows of their own.
-        let [one, other] = [0, 1].map(|shard| SeaOptions {
-            shard,
-            ..SeaOptions::new(url.clone())
-        });
-        Subject::shared(migrated(one).await, migrated(other).await)
+    let database = new_postgres_database("TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'");
+    let mut number = 0;
+    run(|| {
+        number += 1;
+        run_sql(&database, &format!("CREATE SCHEMA case_{number}"));
+        let url = format!("{database}?options=-csearch_path%3Dcase_{number}");
+        async move {
+            // Two servers that count in rows of their own.
+            let [one, other] = [0, 1].map(|shard| SeaOptions {
+                shard,
+                ..SeaOptions::new(url.clone())
+            });
+            Subject::shared(migrated(one).await, migrated(other).await)
+        }
     })
     .await;
 }

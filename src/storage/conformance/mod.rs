@@ -23,13 +23,16 @@ mod batch;
 mod claim;
 mod clear;
 mod finish;
+mod fire;
 mod idempotency;
 mod insert;
+mod leader;
 mod life;
 mod list;
 mod nodes;
 mod queues;
 mod race;
+mod recurring;
 mod sample;
 mod search;
 mod start;
@@ -95,7 +98,10 @@ pub fn cases() -> Vec<Case> {
         update::cases(),
         clear::cases(),
         nodes::cases(),
+        leader::cases(),
         queues::cases(),
+        recurring::cases(),
+        fire::cases(),
         list::cases(),
         search::cases(),
         values::cases(),

@@ -5,14 +5,19 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+use crate::domain::cron::CronExpression;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::json::Json;
-use crate::domain::name::{JobType, QueueName, UniqueKey};
+use crate::domain::misfire::MisfirePolicy;
+use crate::domain::name::{JobName, JobType, QueueName, UniqueKey};
 use crate::domain::new_job::{JobDefaults, NewJob};
 use crate::domain::outcome::{Failure, Outcome};
+use crate::domain::overlap::OverlapPolicy;
 use crate::domain::priority::Priority;
+use crate::domain::recurring::{NewRecurringJob, RecurringJob, Schedule, Template};
 use crate::domain::retry::Jitter;
+use crate::domain::time_zone::TimeZoneName;
 use crate::storage::change::{Change, Claim};
 
 /// So many seconds after the day on which the cases play.
@@ -81,6 +86,51 @@ pub(super) fn with_key(text: &str, job: Job) -> Job {
     }
 }
 
+/// An enabled recurring job that was created so many seconds into the day and is due at the start of each minute.
+pub(super) fn recurring(created: u32) -> RecurringJob {
+    let job_type = job_type("CleanUpJob");
+    NewRecurringJob {
+        schedule: Schedule {
+            cron: CronExpression::parse("* * * * *").expect("an expression"),
+            time_zone: TimeZoneName::UTC,
+            starts_at: None,
+            ends_at: None,
+        },
+        template: Template {
+            name: JobName::from(&job_type),
+            job_type,
+            queue: None,
+            parameters: Json::null(),
+            priority: Priority::Normal,
+            max_retries: None,
+            timeout: None,
+            retry_delay: None,
+            retry_intervals: None,
+        },
+        is_enabled: true,
+        misfire_policy: MisfirePolicy::FireOnce,
+        overlap_policy: OverlapPolicy::Allow,
+    }
+    .into_recurring_job(at(created.into()), created.into())
+}
+
+/// The recurring job with its next due time a minute later.
+pub(super) fn advanced(recurring: &RecurringJob) -> RecurringJob {
+    let due_at = recurring.next_run_at.expect("a due time");
+    RecurringJob {
+        next_run_at: Some(due_at + TimeDelta::minutes(1)),
+        last_run_at: Some(due_at),
+        revision: recurring.revision + 1,
+        ..recurring.clone()
+    }
+}
+
+/// The occurrence of a recurring job for a due time, as a job with this number.
+pub(super) fn occurrence(recurring: &RecurringJob, due_at: DateTime<Utc>, number: u32) -> Job {
+    let defaults = JobDefaults::default();
+    recurring.occurrence(due_at, &defaults, at(number.into()), number.into())
+}
+
 /// Stores new jobs.
 pub(super) fn insert(jobs: impl IntoIterator<Item = Job>) -> Change {
     Change::Insert {
@@ -137,7 +187,7 @@ pub(super) fn update(before: &Job, after: &Job) -> Change {
 /// The job with one more change: its name.
 pub(super) fn renamed(job: &Job, name: &str) -> Job {
     Job {
-        name: crate::domain::name::JobName::parse(name).expect("a name"),
+        name: JobName::parse(name).expect("a name"),
         revision: job.revision + 1,
         ..job.clone()
     }

@@ -10,6 +10,7 @@ use sea_orm::{DatabaseTransaction, DbBackend, SqliteTransactionMode, Transaction
 use super::connect::SeaRepository;
 use super::counters::Counters;
 use super::error::CommitFailure;
+use crate::domain::name::QueueName;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::repository::RepositoryError;
 
@@ -18,6 +19,8 @@ pub(super) struct Commit<'a> {
     pub(super) repository: &'a SeaRepository,
     pub(super) transaction: DatabaseTransaction,
     pub(super) counters: Counters,
+    /// Queues that have been given a row in it.
+    pub(super) named: Vec<QueueName>,
 }
 
 /// What became of each change, by its place; `None` until it has been applied.
@@ -57,6 +60,7 @@ impl SeaRepository {
             repository: self,
             transaction,
             counters: Counters::default(),
+            named: Vec::new(),
         };
         match commit.apply(changes).await {
             Ok(results) => {
@@ -64,9 +68,10 @@ impl SeaRepository {
                     repository: _,
                     transaction,
                     counters: _,
+                    named,
                 } = commit;
                 transaction.commit().await?;
-                self.remember_queues(changes);
+                self.remember_queues(named);
                 Ok(results)
             }
             Err(failure) => {
@@ -154,6 +159,7 @@ impl Commit<'_> {
             };
             *result = Some(applied);
         }
+        self.name_queues(changes, &results).await?;
         self.write_counters().await?;
         let missing = || {
             Err(ChangeError::Rejected {

@@ -49,12 +49,15 @@ pub fn new_postgres_database(options: &str) -> String {
     let admin = postgres_url();
     let name = format!("tickerq_{}", uuid::Uuid::now_v7().simple());
     let (base, _) = admin.rsplit_once('/').expect("a URL with a database");
-    let output = Command::new("psql")
-        .args([admin.as_str(), "-q", "-c", &format!("CREATE DATABASE {name} {options}")])
-        .output()
-        .expect("psql makes the test's database");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    run_sql(&admin, &format!("CREATE DATABASE {name} {options}"));
     format!("{base}/{name}")
+}
+
+/// Runs a statement on a PostgreSQL database.
+pub fn run_sql(url: &str, sql: &str) {
+    let output = Command::new("psql").args([url, "-q", "-c", sql]).output();
+    let output = output.expect("psql runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 impl Site {
