@@ -10,8 +10,12 @@ use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
 use super::harness::server::{new_postgres_database, run_sql};
 
+async fn opened(options: SeaOptions) -> SeaRepository {
+    SeaRepository::connect(options).await.expect("the database opens")
+}
+
 async fn migrated(options: SeaOptions) -> Arc<dyn JobRepository> {
-    let repository = SeaRepository::connect(options).await.expect("the database opens");
+    let repository = opened(options).await;
     repository.migrate_up().await.expect("the tables are made");
     Arc::new(repository)
 }
@@ -48,7 +52,7 @@ async fn postgresql_keeps_every_promise_of_a_repository() {
                 shard,
                 ..SeaOptions::new(url.clone())
             });
-            Subject::shared(migrated(one).await, migrated(other).await)
+            Subject::shared(migrated(one).await, Arc::new(opened(other).await))
         }
     })
     .await;

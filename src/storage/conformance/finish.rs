@@ -44,7 +44,7 @@ async fn every_outcome_is_stored_with_its_attempt(storage: Subject) {
         let (job, attempt) = running.finish(outcome.clone(), now, Jitter::new(0.0));
         let applied = storage.apply(finish(&running, outcome, now)).await;
         assert_eq!(applied, Ok(Applied::Finished(Finished::Stored)));
-        storage.holds(&[job.clone()]).await;
+        storage.holds(std::slice::from_ref(&job)).await;
         assert_eq!(storage.attempts(job.id).await, [attempt]);
         storage.counts_are_exact().await;
     }
