@@ -14,6 +14,7 @@ mod cli_config;
 mod cli_jobs;
 mod cli_queues;
 mod crash;
+mod embedding;
 mod handlers_command;
 mod handlers_http;
 mod harness;

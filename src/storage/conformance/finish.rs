@@ -154,6 +154,18 @@ async fn a_job_that_was_asked_to_be_cancelled_may_still_succeed(storage: Subject
 
 async fn a_job_that_nobody_runs_can_not_end(storage: Subject) {
     let node = storage.live_node(1).await;
+    let running = storage.insert_running(job(3), node).await;
+    let next = Job {
+        attempt: 2,
+        ..running.clone()
+    };
+    let applied = storage.apply(finish(&next, completed(), at(20))).await;
+    assert_eq!(
+        applied,
+        Ok(Applied::Finished(Finished::LeaseLost)),
+        "nobody runs the next attempt"
+    );
+    storage.holds(&[running]).await;
     storage.insert(&[job(1)]).await;
     let never_started = finish(&job(1).start(node, at(10)), completed(), at(20));
     let gone = finish(&job(2).start(node, at(10)), completed(), at(20));
