@@ -10,6 +10,7 @@ use sea_orm::{DatabaseTransaction, DbBackend, SqliteTransactionMode, Transaction
 use super::connect::SeaRepository;
 use super::counters::Counters;
 use super::error::CommitFailure;
+use crate::domain::name::QueueName;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::repository::RepositoryError;
 
@@ -18,6 +19,8 @@ pub(super) struct Commit<'a> {
     pub(super) repository: &'a SeaRepository,
     pub(super) transaction: DatabaseTransaction,
     pub(super) counters: Counters,
+    /// Queues that have been given a row in it.
+    pub(super) named: Vec<QueueName>,
 }
 
 /// What became of each change, by its place; `None` until it has been applied.
@@ -58,6 +61,7 @@ impl SeaRepository {
             repository: self,
             transaction,
             counters: Counters::default(),
+            named: Vec::new(),
         };
         match commit.apply(changes).await {
             Ok(results) => {
@@ -65,9 +69,10 @@ impl SeaRepository {
                     repository: _,
                     transaction,
                     counters: _,
+                    named,
                 } = commit;
                 transaction.commit().await?;
-                self.remember_queues(changes);
+                self.remember_queues(named);
                 Ok(results)
             }
             Err(failure) => {
@@ -159,6 +164,7 @@ impl Commit<'_> {
             };
             *result = Some(applied);
         }
+        self.name_queues(changes, &results).await?;
         self.write_counters().await?;
         self.write_audit(changes, &mut results).await?;
         let missing = || {

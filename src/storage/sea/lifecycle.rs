@@ -75,7 +75,7 @@ impl Commit<'_> {
             let Change::Start { jobs } = change else { continue };
             // Not a single one: because others were faster, or because the node may take none.
             if let Some(node) = jobs.first().and_then(|job| job.node)
-                && started.is_empty()
+                && !jobs.iter().any(|job| started.contains(&job.id.as_uuid()))
                 && !self.holds_lease(node).await?
             {
                 *result = Some(Err(ChangeError::NoLease));
