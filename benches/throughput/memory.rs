@@ -5,7 +5,7 @@ use tickerq::domain::caller::Caller;
 use tickerq::storage::sea::Durability;
 
 use super::database::Database;
-use super::http::{pause, server_options};
+use super::http::{Callers, pause, server_options};
 use super::life_cycle::new_job;
 
 const BATCH: usize = 1_000;
@@ -20,7 +20,7 @@ pub(crate) struct Memory {
 pub(crate) async fn measure(database: &Database, durability: Durability, jobs: usize) -> Memory {
     let fresh = database.fresh(durability).await;
     pause(&fresh, true).await;
-    let server = Server::start(fresh.repository.clone(), server_options())
+    let server = Server::start(fresh.repository.clone(), server_options(Callers::Anybody))
         .await
         .expect("a server");
     let idle = resident();

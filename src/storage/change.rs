@@ -119,7 +119,8 @@ pub enum Change {
         /// How many at the most in this step.
         limit: u32,
     },
-    /// Says that a node lives, for as long as `lease` from now by the storage's own clock. → [`Applied::Alive`].
+    /// Says that a node lives, for as long as `lease` from now by the storage's own clock. Where storage serves one server
+    /// at a time, that ends the leases of all other nodes: they are earlier runs of it. → [`Applied::Alive`].
     Heartbeat {
         /// Which node.
         node: NodeId,
@@ -253,7 +254,7 @@ pub enum Applied {
     Removed(u64),
     /// Whether the queue had to change.
     QueueSet {
-        /// Whether it is another than before.
+        /// Whether it was paused and is not any more, or the other way round. A queue that comes into being was not paused.
         changed: bool,
     },
     /// Whether the change just before was recorded: whether it had an effect.

@@ -1,6 +1,9 @@
 //! Where jobs are kept: the trait that every storage implements, and the implementations.
 
 pub mod change;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod memory;
 pub mod query;
 pub mod repository;
 pub mod sea;

@@ -34,6 +34,35 @@ pub struct JobFilter {
     pub created_to: Option<DateTime<Utc>>,
 }
 
+impl JobFilter {
+    /// Whether a job is meant.
+    pub fn matches(&self, job: &Job) -> bool {
+        let Self {
+            statuses,
+            job_types,
+            queue,
+            recurring_id,
+            priority,
+            search,
+            created_from,
+            created_to,
+        } = self;
+        let contains = |text: &str| {
+            search
+                .as_ref()
+                .is_none_or(|search| text.to_ascii_lowercase().contains(&search.to_ascii_lowercase()))
+        };
+        (statuses.is_empty() || statuses.contains(&job.status))
+            && (job_types.is_empty() || job_types.contains(&job.job_type))
+            && queue.as_ref().is_none_or(|queue| *queue == job.queue)
+            && recurring_id.is_none_or(|id| job.occurrence.is_some_and(|occurrence| occurrence.recurring_id == id))
+            && priority.is_none_or(|priority| priority == job.priority)
+            && (contains(job.name.as_str()) || contains(job.job_type.as_str()))
+            && created_from.is_none_or(|from| from <= job.created_at)
+            && created_to.is_none_or(|to| job.created_at <= to)
+    }
+}
+
 /// Which part of a list is wanted. The newest job comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {

@@ -299,7 +299,7 @@ async fn stores() -> [Store; 2] {
     let folder = tempfile::tempdir().expect("a folder");
     let sqlite = format!("sqlite:{}", folder.path().join("test.db").display());
     let mut stores = Vec::new();
-    for (url, folder) in [(sqlite, Some(folder)), (new_postgres_database(), None)] {
+    for (url, folder) in [(sqlite, Some(folder)), (new_postgres_database(""), None)] {
         let repository = SeaRepository::connect(SeaOptions::new(url)).await.expect("a database");
         repository.migrate_up().await.expect("tables");
         stores.push(Store {

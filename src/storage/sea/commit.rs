@@ -13,6 +13,7 @@ use super::connect::SeaRepository;
 use super::counters::Counters;
 use super::error::CommitFailure;
 use super::usual::Usual;
+use crate::domain::name::QueueName;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::repository::RepositoryError;
 
@@ -21,6 +22,8 @@ pub(super) struct Commit<'a> {
     pub(super) repository: &'a SeaRepository,
     pub(super) transaction: DatabaseTransaction,
     pub(super) counters: Counters,
+    /// Queues that have been given a row in it.
+    pub(super) named: Vec<QueueName>,
 }
 
 /// What became of each change, by its place; `None` until it has been applied.
@@ -77,8 +80,8 @@ impl SeaRepository {
                 if !is_all && let Err(failure) = commit.apply_others(changes, &mut results).await {
                     return commit.undo(failure).await;
                 }
-                commit.transaction.commit().await?;
-                self.remember_queues(changes);
+                let named = commit.finish().await?;
+                self.remember_queues(named);
                 Ok(Some(all_applied(results)))
             }
             Ok(None) => {
@@ -99,6 +102,7 @@ impl SeaRepository {
             repository: self,
             transaction: self.writer.begin_with_options(options).await?,
             counters: Counters::default(),
+            named: Vec::new(),
         })
     }
 
@@ -106,8 +110,8 @@ impl SeaRepository {
         let mut commit = self.begin().await?;
         match commit.apply(changes).await {
             Ok(results) => {
-                commit.transaction.commit().await?;
-                self.remember_queues(changes);
+                let named = commit.finish().await?;
+                self.remember_queues(named);
                 Ok(all_applied(results))
             }
             Err(failure) => commit.undo(failure).await,
@@ -129,6 +133,18 @@ fn all_applied(results: Results) -> Vec<Result<Applied, ChangeError>> {
 }
 
 impl Commit<'_> {
+    /// Makes it durable; gives the queues that have a row since.
+    async fn finish(self) -> Result<Vec<QueueName>, CommitFailure> {
+        let Self {
+            repository: _,
+            transaction,
+            counters: _,
+            named,
+        } = self;
+        transaction.commit().await?;
+        Ok(named)
+    }
+
     /// Gives up what was written, because of this.
     async fn undo<T>(self, failure: CommitFailure) -> Result<T, CommitFailure> {
         // When even that fails the connection is gone, and the transaction with it.
@@ -235,6 +251,7 @@ impl Commit<'_> {
             };
             *result = Some(applied);
         }
+        self.name_queues(changes, results).await?;
         self.write_counters().await?;
         self.write_audit(changes, results).await
     }

@@ -70,21 +70,17 @@ const QUEUE: &[Kind] = &[Kind::Text];
 
 impl SeaRepository {
     /// Queues that a commit has given a row need none again.
-    pub(super) fn remember_queues(&self, changes: &[Change]) {
-        let named = changes.iter().flat_map(queues_of);
-        // The set stays whole when somebody panics while holding it.
-        let mut known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
-        for queue in named {
-            if !known.contains(queue) {
-                known.insert(queue.clone());
-            }
+    pub(super) fn remember_queues(&self, named: Vec<QueueName>) {
+        if !named.is_empty() {
+            // The set stays whole when somebody panics while holding it.
+            let mut known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
+            known.extend(named);
         }
     }
 
-    pub(super) fn unknown_queues<'a>(&self, changes: &'a [Change]) -> BTreeSet<&'a QueueName> {
+    pub(super) fn unknown_queues<'a>(&self, changes: impl Iterator<Item = &'a Change>) -> BTreeSet<&'a QueueName> {
         let known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
         changes
-            .iter()
             .flat_map(queues_of)
             .filter(|queue| !known.contains(*queue))
             .collect()
@@ -117,7 +113,6 @@ fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_
 
 impl Commit<'_> {
     pub(super) async fn insert_jobs(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
-        self.name_queues(changes).await?;
         let mut new = Rows::new(NEW, changes.len());
         let mut with_past = Rows::new(WITH_PAST, 0);
         for (change, result) in changes.iter().zip(results) {
@@ -164,10 +159,23 @@ impl Commit<'_> {
         Ok(())
     }
 
-    /// Gives queues that are named for the first time a row.
-    async fn name_queues(&self, changes: &[Change]) -> Result<(), CommitFailure> {
+    /// Gives queues that are named for the first time a row. A change that was not applied names none.
+    pub(super) async fn name_queues(&mut self, changes: &[Change], results: &Results) -> Result<(), CommitFailure> {
+        let applied = changes.iter().zip(results).filter_map(|(change, result)| match result {
+            Some(Ok(Applied::Replayed(_)) | Err(_)) | None => None,
+            Some(Ok(_)) => Some(change),
+        });
+        let unknown = self.repository.unknown_queues(applied);
+        self.named.extend(unknown.iter().copied().cloned());
+        self.insert_queues(unknown).await
+    }
+
+    pub(super) async fn insert_queues(
+        &self,
+        queues: impl IntoIterator<Item = &QueueName>,
+    ) -> Result<(), CommitFailure> {
         let mut rows = Rows::new(QUEUE, 0);
-        for queue in self.repository.unknown_queues(changes) {
+        for queue in queues {
             rows.push([queue.as_str().into()]);
         }
         rows.execute(&self.transaction, |source| {

@@ -125,7 +125,8 @@ impl SeaRepository {
 
     pub(super) async fn read_jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
         let Page { limit, offset, after } = page;
-        let mut select = filtered(filter)
+        let mut select = self
+            .filtered(filter)
             .select_only()
             .columns([
                 job::Column::Id,
@@ -171,7 +172,7 @@ impl SeaRepository {
             created_to,
         } = filter;
         if recurring_id.is_some() || search.is_some() || created_from.is_some() || created_to.is_some() {
-            return filtered(filter).count(&self.readers).await.map_err(failed);
+            return self.filtered(filter).count(&self.readers).await.map_err(failed);
         }
         let mut counters = job_counter::Entity::find().select_only().column_as(
             Func::coalesce([Expr::col(job_counter::Column::Count).sum(), Expr::val(0)]).cast_as("bigint"),
@@ -195,11 +196,9 @@ impl SeaRepository {
     }
 
     pub(super) async fn read_queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
-        let rows = queue::Entity::find()
-            .order_by(queue::Column::Name, Order::Asc)
-            .all(&self.readers)
-            .await
-            .map_err(failed)?;
+        let mut rows = queue::Entity::find().all(&self.readers).await.map_err(failed)?;
+        // Not by the database, which sorts as its language does.
+        rows.sort_by(|one, other| one.name.cmp(&other.name));
         let counts: Vec<(String, i16, i64)> = job_counter::Entity::find()
             .select_only()
             .column(job_counter::Column::Queue)
@@ -340,60 +339,62 @@ impl SeaRepository {
         let answer = self.readers.execute_unprepared("SELECT 1").await;
         answer.map(drop).map_err(failed)
     }
-}
 
-/// The jobs that a filter means.
-fn filtered(filter: &JobFilter) -> Select<job::Entity> {
-    let JobFilter {
-        statuses,
-        job_types,
-        queue,
-        recurring_id,
-        priority,
-        search,
-        created_from,
-        created_to,
-    } = filter;
-    let mut select = job::Entity::find();
-    if !statuses.is_empty() {
-        select = select.filter(job::Column::Status.is_in(statuses.iter().map(|status| status.code())));
+    /// The jobs that a filter means.
+    fn filtered(&self, filter: &JobFilter) -> Select<job::Entity> {
+        let JobFilter {
+            statuses,
+            job_types,
+            queue,
+            recurring_id,
+            priority,
+            search,
+            created_from,
+            created_to,
+        } = filter;
+        let mut select = job::Entity::find();
+        if !statuses.is_empty() {
+            select = select.filter(job::Column::Status.is_in(statuses.iter().map(|status| status.code())));
+        }
+        if !job_types.is_empty() {
+            select = select.filter(job::Column::JobType.is_in(job_types.iter().map(|job_type| job_type.as_str())));
+        }
+        if let Some(queue) = queue {
+            select = select.filter(job::Column::Queue.eq(queue.as_str()));
+        }
+        if let Some(recurring_id) = recurring_id {
+            select = select.filter(job::Column::RecurringId.eq(recurring_id.as_uuid()));
+        }
+        if let Some(priority) = priority {
+            select = select.filter(job::Column::Priority.eq(priority.code()));
+        }
+        // The time of creation is in the id.
+        if let Some(from) = created_from {
+            select = select.filter(job::Column::Id.gte(JobId::first_at(*from).as_uuid()));
+        }
+        if let Some(to) = created_to {
+            select = select.filter(job::Column::Id.lte(JobId::last_at(*to).as_uuid()));
+        }
+        if let Some(search) = search {
+            let pattern = format!(
+                "%{}%",
+                search
+                    .to_ascii_lowercase()
+                    .replace('!', "!!")
+                    .replace('%', "!%")
+                    .replace('_', "!_")
+            );
+            // Of ASCII letters alone: SQLite knows no others, and PostgreSQL is told so.
+            let collation = if self.is_postgres() { " COLLATE \"C\"" } else { "" };
+            let contains = |column: &str| {
+                Expr::cust(format!("lower(jobs.{column}{collation})")).like(LikeExpr::new(pattern.clone()).escape('!'))
+            };
+            // No name holds a control character, and PostgreSQL takes no text with this one.
+            if search.contains('\0') {
+                return select.filter(Expr::cust("1 = 0"));
+            }
+            select = select.filter(Condition::any().add(contains("name")).add(contains("job_type")));
+        }
+        select
     }
-    if !job_types.is_empty() {
-        select = select.filter(job::Column::JobType.is_in(job_types.iter().map(|job_type| job_type.as_str())));
-    }
-    if let Some(queue) = queue {
-        select = select.filter(job::Column::Queue.eq(queue.as_str()));
-    }
-    if let Some(recurring_id) = recurring_id {
-        select = select.filter(job::Column::RecurringId.eq(recurring_id.as_uuid()));
-    }
-    if let Some(priority) = priority {
-        select = select.filter(job::Column::Priority.eq(priority.code()));
-    }
-    // The time of creation is in the id.
-    if let Some(from) = created_from {
-        select = select.filter(job::Column::Id.gte(JobId::first_at(*from).as_uuid()));
-    }
-    if let Some(to) = created_to {
-        select = select.filter(job::Column::Id.lte(JobId::last_at(*to).as_uuid()));
-    }
-    if let Some(search) = search {
-        let pattern = format!(
-            "%{}%",
-            search
-                .to_ascii_lowercase()
-                .replace('!', "!!")
-                .replace('%', "!%")
-                .replace('_', "!_")
-        );
-        let contains = |column: job::Column| {
-            Expr::expr(Func::lower(Expr::col((job::Entity, column)))).like(LikeExpr::new(pattern.clone()).escape('!'))
-        };
-        select = select.filter(
-            Condition::any()
-                .add(contains(job::Column::Name))
-                .add(contains(job::Column::JobType)),
-        );
-    }
-    select
 }

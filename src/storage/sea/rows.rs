@@ -12,6 +12,10 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 /// How many rows one SQLite statement has. The greatest is bounded by 32,766 parameters a statement.
 const SQLITE_ROWS: [usize; 5] = [512, 128, 32, 8, 1];
 
+/// What stands for no text in PostgreSQL's arrays, and `chr(1)` in its statements: no JSON, name or key holds control
+/// characters, and handlers' errors are cleaned of them.
+const NO_TEXT: &str = "\u{1}";
+
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -19,7 +23,7 @@ pub(super) enum Kind {
     /// A UUID or NULL.
     UuidOrNull,
     Text,
-    /// Text or NULL. Empty text counts as NULL.
+    /// Text or NULL.
     TextOrNull,
     Small,
     Int,
@@ -186,7 +190,7 @@ fn postgres_source(kinds: &[Kind], bound: usize) -> String {
                 format!("NULLIF(u{number}, '00000000-0000-0000-0000-000000000000')"),
             ),
             Kind::Text => ("text[]", format!("u{number}")),
-            Kind::TextOrNull => ("text[]", format!("NULLIF(u{number}, '')")),
+            Kind::TextOrNull => ("text[]", format!("NULLIF(u{number}, chr(1))")),
             Kind::Small => ("smallint[]", format!("u{number}")),
             Kind::Int => ("integer[]", format!("u{number}")),
             Kind::Big => ("bigint[]", format!("u{number}")),
@@ -216,7 +220,7 @@ impl Kind {
     fn without_null(self, value: Value) -> Value {
         match (self, value) {
             (Self::UuidOrNull, Value::Uuid(None)) => Value::Uuid(Some(uuid::Uuid::nil())),
-            (Self::TextOrNull, Value::String(None)) => Value::String(Some(String::new())),
+            (Self::TextOrNull, Value::String(None)) => Value::String(Some(NO_TEXT.to_owned())),
             (Self::BigOrNull, Value::BigInt(None)) => Value::BigInt(Some(i64::MIN + 1)),
             (_, value) => value,
         }

@@ -70,7 +70,7 @@ impl Commit<'_> {
         name: &QueueName,
         is_paused: Option<bool>,
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
-        // The queue has a row: every commit gives one to the queues that it names.
+        self.insert_queues([name]).await?;
         let changed = match is_paused {
             None => 0,
             Some(is_paused) => {

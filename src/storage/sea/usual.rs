@@ -95,7 +95,8 @@ impl Usual {
             }
         }
         let is_empty = usual.new.is_empty() && usual.starts.is_empty() && usual.ends.is_empty();
-        (!is_empty && repository.unknown_queues(changes).is_empty()).then_some(usual)
+        let mut inserts = changes.iter().filter(|change| matches!(change, Change::Insert { .. }));
+        (!is_empty && repository.unknown_queues(&mut inserts).is_empty()).then_some(usual)
     }
 
     /// Whether the commit has no other changes.

@@ -44,17 +44,20 @@ pub fn postgres_url() -> String {
         .expect("TICKERQ_TEST_POSTGRES names a PostgreSQL server for tests; ./scripts/test starts one and sets it")
 }
 
-/// Makes an empty database on the test cluster and gives its URL.
-pub fn new_postgres_database() -> String {
+/// Makes an empty database on the test cluster, with these options of `CREATE DATABASE`, and gives its URL.
+pub fn new_postgres_database(options: &str) -> String {
     let admin = postgres_url();
     let name = format!("tickerq_{}", uuid::Uuid::now_v7().simple());
     let (base, _) = admin.rsplit_once('/').expect("a URL with a database");
-    let output = Command::new("psql")
-        .args([admin.as_str(), "-q", "-c", &format!("CREATE DATABASE {name}")])
-        .output()
-        .expect("psql makes the test's database");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    run_sql(&admin, &format!("CREATE DATABASE {name} {options}"));
     format!("{base}/{name}")
+}
+
+/// Runs a statement on a PostgreSQL database.
+pub fn run_sql(url: &str, sql: &str) {
+    let output = Command::new("psql").args([url, "-q", "-c", sql]).output();
+    let output = output.expect("psql runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 impl Site {
@@ -63,7 +66,7 @@ impl Site {
         let folder = tempfile::tempdir().expect("a folder");
         let database_url = match storage {
             Storage::Sqlite => "sqlite:tickerq.db".to_owned(),
-            Storage::Postgres => new_postgres_database(),
+            Storage::Postgres => new_postgres_database(""),
         };
         let site = Self { folder, database_url };
         site.configure(config);

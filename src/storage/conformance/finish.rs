@@ -1,0 +1,230 @@
+//! Ends of attempts: fenced by the attempt's number and by a request to cancel, never by the revision.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::sample::{asked_to_cancel, at, completed, failed, finish, insert, job, jobs, update};
+use super::{Case, Subject, cases_of};
+use crate::domain::job::Job;
+use crate::domain::outcome::{Failure, Outcome};
+use crate::domain::retry::Jitter;
+use crate::domain::status::JobStatus;
+use crate::storage::change::{Applied, Change, Finished};
+
+pub(super) fn cases() -> Vec<Case> {
+    cases_of![
+        every_outcome_is_stored_with_its_attempt,
+        attempts_are_read_in_their_order,
+        an_attempt_ends_once,
+        an_attempt_that_lost_its_lease_changes_nothing,
+        the_end_of_an_older_attempt_changes_nothing,
+        a_job_that_was_asked_to_be_cancelled_does_not_run_again,
+        a_job_that_was_asked_to_be_cancelled_may_still_succeed,
+        a_job_that_nobody_runs_can_not_end,
+        a_node_that_lost_its_lease_may_still_end_what_nobody_took,
+        ends_of_many_attempts_are_told_apart,
+    ]
+}
+
+async fn every_outcome_is_stored_with_its_attempt(storage: Subject) {
+    let node = storage.live_node(1).await;
+    let outcomes = [
+        completed(),
+        Outcome::Completed(None),
+        failed(),
+        Outcome::Failed(Failure::permanent("never again")),
+        Outcome::Cancelled,
+        Outcome::Interrupted,
+        Outcome::Lost,
+    ];
+    for (outcome, number) in outcomes.into_iter().zip(1..) {
+        let running = storage.insert_running(job(number), node).await;
+        let now = at(500) + TimeDelta::microseconds(123_456);
+        let (job, attempt) = running.finish(outcome.clone(), now, Jitter::new(0.0));
+        let applied = storage.apply(finish(&running, outcome, now)).await;
+        assert_eq!(applied, Ok(Applied::Finished(Finished::Stored)));
+        storage.holds(std::slice::from_ref(&job)).await;
+        assert_eq!(storage.attempts(job.id).await, [attempt]);
+        storage.counts_are_exact().await;
+    }
+}
+
+async fn attempts_are_read_in_their_order(storage: Subject) {
+    let node = storage.live_node(1).await;
+    let mut waiting = Job {
+        max_retries: 30,
+        ..job(1)
+    };
+    storage.insert(std::slice::from_ref(&waiting)).await;
+    let bystander = storage.insert_running(job(2), node).await;
+    storage.finish(&bystander, failed()).await;
+    for _ in 0..12 {
+        let running = storage.start(&waiting, node).await;
+        waiting = storage.finish(&running, failed()).await;
+    }
+    let numbers: Vec<u32> = storage
+        .attempts(waiting.id)
+        .await
+        .iter()
+        .map(|attempt| attempt.number)
+        .collect();
+    assert_eq!(numbers, (1..=12).collect::<Vec<u32>>());
+    assert_eq!(storage.attempts(bystander.id).await.len(), 1);
+}
+
+async fn an_attempt_ends_once(storage: Subject) {
+    let node = storage.live_node(1).await;
+    let running = storage.insert_running(job(1), node).await;
+    let ended = storage.finish(&running, completed()).await;
+    let applied = storage.apply(finish(&running, failed(), at(800))).await;
+    assert_eq!(applied, Ok(Applied::Finished(Finished::LeaseLost)));
+    storage.holds(std::slice::from_ref(&ended)).await;
+    assert_eq!(storage.attempts(ended.id).await.len(), 1);
+    storage.counts_are_exact().await;
+}
+
+/// The Rescuer has ended the attempt as lost; the worker comes late.
+async fn an_attempt_that_lost_its_lease_changes_nothing(storage: Subject) {
+    let node = storage.live_node(1).await;
+    let running = storage.insert_running(job(1), node).await;
+    let waiting = storage.finish(&running, Outcome::Lost).await;
+    let late = [finish(&running, completed(), at(800)), insert([job(2)])];
+    let applied = storage.commit(&late).await;
+    assert_eq!(applied[0], Ok(Applied::Finished(Finished::LeaseLost)));
+    storage.holds(&[waiting, job(2)]).await;
+    storage.counts_are_exact().await;
+}
+
+async fn the_end_of_an_older_attempt_changes_nothing(storage: Subject) {
+    let node = storage.live_node(1).await;
+    let first = storage.insert_running(job(1), node).await;
+    let waiting = storage.finish(&first, Outcome::Lost).await;
+    let second = storage.start(&waiting, node).await;
+    for outcome in [completed(), failed(), Outcome::Cancelled] {
+        let applied = storage.apply(finish(&first, outcome, at(800))).await;
+        assert_eq!(applied, Ok(Applied::Finished(Finished::LeaseLost)));
+    }
+    storage.holds(std::slice::from_ref(&second)).await;
+    storage.finish(&second, completed()).await;
+    assert_eq!(storage.attempts(second.id).await.len(), 2);
+    storage.counts_are_exact().await;
+}
+
+/// The worker has worked out that the job is retried, and did not know of the request.
+async fn a_job_that_was_asked_to_be_cancelled_does_not_run_again(storage: Subject) {
+    let node = storage.live_node(1).await;
+    let running = storage.insert_running(job(1), node).await;
+    let asked = asked_to_cancel(&running);
+    assert_eq!(storage.apply(update(&running, &asked)).await, Ok(Applied::Updated));
+    for outcome in [failed(), Outcome::Interrupted, Outcome::Lost] {
+        let applied = storage.apply(finish(&running, outcome, at(800))).await;
+        assert_eq!(applied, Ok(Applied::Finished(Finished::CancelRequested)));
+        storage.holds(std::slice::from_ref(&asked)).await;
+    }
+    assert_eq!(storage.attempts(asked.id).await, [], "none of them is in the history");
+    let cancelled = storage.finish(&asked, failed()).await;
+    assert_eq!(cancelled.status, JobStatus::Cancelled);
+    assert!(!cancelled.cancel_requested);
+    storage.counts_are_exact().await;
+}
+
+/// The worker does not know of the request, and what it stores does not run again: the revision grows with both.
+async fn a_job_that_was_asked_to_be_cancelled_may_still_succeed(storage: Subject) {
+    let node = storage.live_node(1).await;
+    let ends = [
+        completed(),
+        Outcome::Failed(Failure::permanent("never again")),
+        Outcome::Cancelled,
+    ];
+    for (outcome, number) in ends.into_iter().zip(1..) {
+        let running = storage.insert_running(job(number), node).await;
+        let asked = asked_to_cancel(&running);
+        assert_eq!(storage.apply(update(&running, &asked)).await, Ok(Applied::Updated));
+        let ended = storage.finish(&running, outcome.clone()).await;
+        let now = running.started_at.expect("a start") + TimeDelta::seconds(1);
+        let expected = Job {
+            revision: asked.revision + 1,
+            ..running.finish(outcome, now, Jitter::new(0.0)).0
+        };
+        assert_eq!(ended, expected);
+        storage.counts_are_exact().await;
+    }
+}
+
+async fn a_job_that_nobody_runs_can_not_end(storage: Subject) {
+    let node = storage.live_node(1).await;
+    let running = storage.insert_running(job(3), node).await;
+    let next = Job {
+        attempt: 2,
+        ..running.clone()
+    };
+    let applied = storage.apply(finish(&next, completed(), at(20))).await;
+    assert_eq!(
+        applied,
+        Ok(Applied::Finished(Finished::LeaseLost)),
+        "nobody runs the next attempt"
+    );
+    storage.holds(&[running]).await;
+    storage.insert(&[job(1)]).await;
+    let never_started = finish(&job(1).start(node, at(10)), completed(), at(20));
+    let gone = finish(&job(2).start(node, at(10)), completed(), at(20));
+    let applied = storage.commit(&[never_started, gone]).await;
+    assert_eq!(
+        applied,
+        [
+            Applied::Finished(Finished::LeaseLost),
+            Applied::Finished(Finished::LeaseLost)
+        ]
+        .map(Ok)
+    );
+    storage.holds(&[job(1)]).await;
+    assert_eq!(storage.attempts(job(2).id).await, []);
+    storage.counts_are_exact().await;
+}
+
+/// The number alone decides: nobody else has the job, so its end is worth storing.
+async fn a_node_that_lost_its_lease_may_still_end_what_nobody_took(storage: Subject) {
+    let node = storage.live_node(1).await;
+    let running = storage.insert_running(job(1), node).await;
+    storage.apply(Change::Leave { node }).await.expect("a node can leave");
+    let ended = storage.finish(&running, completed()).await;
+    assert_eq!(ended.status, JobStatus::Completed);
+}
+
+async fn ends_of_many_attempts_are_told_apart(storage: Subject) {
+    let node = storage.live_node(1).await;
+    let many = jobs(40);
+    storage.insert(&many).await;
+    let running: Vec<Job> = many.iter().map(|job| job.start(node, at(100))).collect();
+    storage.commit(&[super::sample::start(&many, node, at(100))]).await;
+    let of = |number: usize| (number % 4, &running[number]);
+    let mut before = Vec::new();
+    for number in 0..running.len() {
+        match of(number) {
+            (1, job) => before.push(finish(job, Outcome::Lost, at(110))),
+            (2, job) => before.push(update(job, &asked_to_cancel(job))),
+            _ => {}
+        }
+    }
+    storage.commit(&before).await;
+    let ends: Vec<Change> = running.iter().map(|job| finish(job, failed(), at(120))).collect();
+    let applied = storage.commit(&ends).await;
+    for (number, applied) in applied.into_iter().enumerate() {
+        let expected = match of(number).0 {
+            1 => Finished::LeaseLost,
+            2 => Finished::CancelRequested,
+            _ => Finished::Stored,
+        };
+        assert_eq!(applied, Ok(Applied::Finished(expected)), "job {number}");
+        let attempts = storage.attempts(running[number].id).await.len();
+        assert_eq!(
+            attempts,
+            usize::from(expected != Finished::CancelRequested),
+            "job {number}"
+        );
+    }
+    storage.counts_are_exact().await;
+    let waiting: Arc<Job> = storage.job(running[0].id).await;
+    assert_eq!(waiting.status, JobStatus::Pending);
+}

@@ -1,0 +1,139 @@
+//! Idempotency keys: a request takes effect once, however often it is made.
+
+use std::sync::Arc;
+
+use super::sample::{at, insert, job, with_key};
+use super::{Case, Subject, cases_of};
+use crate::domain::job::Job;
+use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
+
+pub(super) fn cases() -> Vec<Case> {
+    cases_of![
+        a_repeated_request_is_answered_with_what_it_made,
+        a_request_is_repeated_within_one_commit,
+        a_key_of_another_request_is_refused,
+        what_a_request_found_is_what_it_is_answered_again,
+        a_replay_names_jobs_that_are_gone,
+        keys_are_forgotten_when_they_are_old,
+        keys_are_any_text,
+    ]
+}
+
+fn asked(key: &str, fingerprint: u8, jobs: impl IntoIterator<Item = Job>) -> Change {
+    asked_at(0, key, fingerprint, jobs)
+}
+
+fn asked_at(seconds: i64, key: &str, fingerprint: u8, jobs: impl IntoIterator<Item = Job>) -> Change {
+    Change::Insert {
+        jobs: jobs.into_iter().map(Arc::new).collect(),
+        idempotency: Some(Idempotency {
+            key: key.to_owned(),
+            fingerprint: [fingerprint; 32],
+            created_at: at(seconds),
+        }),
+    }
+}
+
+async fn a_repeated_request_is_answered_with_what_it_made(storage: Subject) {
+    let applied = storage.apply(asked("k", 1, [job(1), job(2)])).await;
+    assert_eq!(applied, Ok(Applied::Inserted(vec![Inserted::New; 2])));
+    // The second time the caller has drawn other ids.
+    let applied = storage.apply(asked("k", 1, [job(3), job(4)])).await;
+    assert_eq!(
+        applied,
+        Ok(Applied::Replayed(vec![job(1).id.as_uuid(), job(2).id.as_uuid()])),
+        "in their order"
+    );
+    assert_eq!(storage.all().await.len(), 2);
+    storage.counts_are_exact().await;
+}
+
+async fn a_request_is_repeated_within_one_commit(storage: Subject) {
+    let changes = [
+        asked("k", 1, [job(1)]),
+        insert([job(2)]),
+        asked("k", 1, [job(3)]),
+        asked("k", 2, [job(4)]),
+    ];
+    let expected = [
+        Ok(Applied::Inserted(vec![Inserted::New])),
+        Ok(Applied::Inserted(vec![Inserted::New])),
+        Ok(Applied::Replayed(vec![job(1).id.as_uuid()])),
+        Err(ChangeError::IdempotencyMismatch),
+    ];
+    assert_eq!(storage.commit(&changes).await, expected);
+    storage.counts_are_exact().await;
+}
+
+async fn a_key_of_another_request_is_refused(storage: Subject) {
+    storage.commit(&[asked("k", 1, [job(1)])]).await;
+    let refused = super::sample::in_queue("other", job(2));
+    let applied = storage.commit(&[asked("k", 2, [refused]), insert([job(3)])]).await;
+    let expected = [
+        Err(ChangeError::IdempotencyMismatch),
+        Ok(Applied::Inserted(vec![Inserted::New])),
+    ];
+    assert_eq!(applied, expected);
+    assert_eq!(storage.find(job(2).id).await, None);
+    assert_eq!(storage.queue("other").await, None, "what is refused makes no queue");
+    storage.counts_are_exact().await;
+}
+
+/// A unique key had a holder when the request was made: that job is the answer, now as then.
+async fn what_a_request_found_is_what_it_is_answered_again(storage: Subject) {
+    let holder = with_key("invoice", job(1));
+    storage.insert(std::slice::from_ref(&holder)).await;
+    let request = |first| asked("k", 1, [job(first), with_key("invoice", job(first + 1))]);
+    let applied = storage.apply(request(2)).await;
+    let expected = vec![Inserted::New, Inserted::Existing(Arc::new(holder.clone()))];
+    assert_eq!(applied, Ok(Applied::Inserted(expected)));
+    let applied = storage.apply(request(8)).await;
+    assert_eq!(
+        applied,
+        Ok(Applied::Replayed(vec![job(2).id.as_uuid(), holder.id.as_uuid()]))
+    );
+}
+
+async fn a_replay_names_jobs_that_are_gone(storage: Subject) {
+    storage.commit(&[asked("k", 1, [job(1)])]).await;
+    let delete = Change::Delete { job: Arc::new(job(1)) };
+    assert_eq!(storage.apply(delete).await, Ok(Applied::Deleted));
+    let applied = storage.apply(asked("k", 1, [job(2)])).await;
+    assert_eq!(applied, Ok(Applied::Replayed(vec![job(1).id.as_uuid()])));
+    assert_eq!(storage.all().await, []);
+}
+
+async fn keys_are_forgotten_when_they_are_old(storage: Subject) {
+    storage
+        .commit(&[asked_at(10, "old", 1, [job(1)]), asked_at(20, "young", 1, [job(2)])])
+        .await;
+    let prune = Change::PruneBookkeeping {
+        keys_before: at(20),
+        throughput_before: at(0),
+    };
+    assert_eq!(storage.apply(prune).await, Ok(Applied::Removed(1)));
+    let applied = storage
+        .commit(&[asked("old", 2, [job(3)]), asked("young", 1, [job(4)])])
+        .await;
+    let expected = [
+        Ok(Applied::Inserted(vec![Inserted::New])),
+        Ok(Applied::Replayed(vec![job(2).id.as_uuid()])),
+    ];
+    assert_eq!(applied, expected);
+    storage.holds(&[job(1), job(2), job(3)]).await;
+}
+
+async fn keys_are_any_text(storage: Subject) {
+    let long = "x".repeat(1_000);
+    let keys = ["", " ", "'; --", "ключ", "KEY", "key", "\u{1}", &long];
+    for (key, number) in keys.iter().zip(1..) {
+        let applied = storage.apply(asked(key, 1, [job(number)])).await;
+        assert_eq!(applied, Ok(Applied::Inserted(vec![Inserted::New])), "{key:?}");
+        let applied = storage.apply(asked(key, 1, [job(1_000 + number)])).await;
+        assert_eq!(
+            applied,
+            Ok(Applied::Replayed(vec![job(number).id.as_uuid()])),
+            "{key:?}"
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! The nodes as people see them, and the one that leads: by the storage's own clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::sample::{at, job, node};
+use super::{Case, Subject, cases_of};
+use crate::domain::id::NodeId;
+use crate::domain::leadership::FencingToken;
+use crate::domain::time_span::TimeSpan;
+use crate::storage::change::{Applied, Change};
+use crate::storage::query::StoredNode;
+
+pub(super) fn cases() -> Vec<Case> {
+    cases_of![
+        a_node_is_shown_as_it_is,
+        a_heartbeat_is_shown,
+        the_first_node_that_asks_leads,
+        a_leader_that_is_silent_is_replaced,
+    ]
+}
+
+const LONG: TimeSpan = TimeSpan::from_secs(3_600);
+
+async fn nodes(storage: &Subject) -> Vec<StoredNode> {
+    storage.repository.nodes().await.expect("storage reads")
+}
+
+async fn lead(storage: &Subject, node: NodeId, lease: TimeSpan) -> Option<FencingToken> {
+    match storage.apply(Change::Lead { node, lease }).await {
+        Ok(Applied::Led(token)) => token,
+        other => panic!("a node that asks to lead was answered {other:?}"),
+    }
+}
+
+async fn a_node_is_shown_as_it_is(storage: Subject) {
+    assert_eq!(nodes(&storage).await, []);
+    let id = node(1);
+    let heartbeat = Change::Heartbeat {
+        node: id,
+        name: Arc::from("Köln-1 🦀"),
+        started_at: at(5),
+        lease: LONG,
+    };
+    assert_eq!(storage.apply(heartbeat).await, Ok(Applied::Alive));
+    storage.insert_running(job(1), id).await;
+    storage.insert_running(job(2), id).await;
+    storage.insert(&[job(3)]).await;
+    let [shown] = nodes(&storage).await.try_into().expect("one node");
+    let expected = StoredNode {
+        id,
+        name: "Köln-1 🦀".to_owned(),
+        started_at: at(5),
+        heartbeat_at: shown.heartbeat_at,
+        lease_until: shown.heartbeat_at + LONG.to_delta(),
+        is_live: true,
+        is_leader: false,
+        running_jobs: 2,
+    };
+    // Two looks at the clock may lie between the two times.
+    let drift = (shown.lease_until - expected.lease_until).abs();
+    assert!(drift < chrono::TimeDelta::seconds(5), "{drift}");
+    assert_eq!(
+        StoredNode {
+            lease_until: expected.lease_until,
+            ..shown
+        },
+        expected
+    );
+    lead(&storage, id, LONG).await;
+    assert!(nodes(&storage).await[0].is_leader);
+    assert_eq!(storage.apply(Change::Leave { node: id }).await, Ok(Applied::Alive));
+    assert_eq!(nodes(&storage).await, []);
+}
+
+async fn a_heartbeat_is_shown(storage: Subject) {
+    let id = node(1);
+    storage.heartbeat(id, TimeSpan::from_millis(1)).await;
+    let first = nodes(&storage).await.remove(0);
+    let wait = async {
+        while nodes(&storage).await[0].is_live {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        storage.heartbeat(id, LONG).await;
+    };
+    tokio::time::timeout(Duration::from_secs(30), wait)
+        .await
+        .expect("the lease runs out");
+    let second = nodes(&storage).await.remove(0);
+    assert!(second.is_live);
+    assert!(second.heartbeat_at > first.heartbeat_at);
+    assert!(second.lease_until > first.lease_until);
+    assert_eq!(
+        (second.id, second.name, second.started_at),
+        (first.id, first.name, first.started_at)
+    );
+}
+
+async fn the_first_node_that_asks_leads(storage: Subject) {
+    let token = lead(&storage, node(1), LONG).await;
+    assert!(token.is_some());
+    assert_eq!(lead(&storage, node(2), LONG).await, None);
+    assert_eq!(
+        lead(&storage, node(1), LONG).await,
+        token,
+        "who goes on leading keeps its token"
+    );
+    let both = [node(2), node(1)].map(|node| Change::Lead { node, lease: LONG });
+    assert_eq!(
+        storage.commit(&both).await,
+        [Ok(Applied::Led(None)), Ok(Applied::Led(token))]
+    );
+    storage.commit(&[Change::Leave { node: node(2) }]).await;
+    assert_eq!(lead(&storage, node(2), LONG).await, None, "only the leader can resign");
+    storage.commit(&[Change::Leave { node: node(1) }]).await;
+    let next = lead(&storage, node(2), LONG).await;
+    assert!(next > token, "{next:?} is newer than {token:?}");
+    let back = lead(&storage, node(1), LONG).await;
+    assert_eq!(back, None);
+}
+
+async fn a_leader_that_is_silent_is_replaced(storage: Subject) {
+    let first = lead(&storage, node(1), TimeSpan::from_millis(1)).await;
+    let wait = async {
+        loop {
+            if let Some(token) = lead(&storage, node(2), LONG).await {
+                return token;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let next = tokio::time::timeout(Duration::from_secs(30), wait)
+        .await
+        .expect("the lease runs out");
+    assert!(Some(next) > first);
+    assert_eq!(lead(&storage, node(1), LONG).await, None, "it is too late");
+}

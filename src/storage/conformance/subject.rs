@@ -1,0 +1,244 @@
+//! The storage under test, and the steps that many cases take with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use super::sample::{self, at};
+use crate::domain::attempt::Attempt;
+use crate::domain::id::{JobId, NodeId};
+use crate::domain::job::Job;
+use crate::domain::name::QueueName;
+use crate::domain::outcome::Outcome;
+use crate::domain::priority::Priority;
+use crate::domain::queue::{StatusCounts, StoredQueue};
+use crate::domain::status::JobStatus;
+use crate::domain::time_span::TimeSpan;
+use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
+use crate::storage::query::{JobFilter, JobSummary, Page};
+use crate::storage::repository::JobRepository;
+
+/// A lease that outlasts every case.
+const LONG: TimeSpan = TimeSpan::from_secs(3600);
+
+/// An empty storage, and where several servers can share it, the same one as a second server sees it.
+#[derive(Clone)]
+pub struct Subject {
+    /// The storage.
+    pub(super) repository: Arc<dyn JobRepository>,
+    /// The same storage, opened once more.
+    other: Option<Arc<dyn JobRepository>>,
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject")
+            .field("is_shared", &self.repository.is_shared())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Subject {
+    /// An empty storage that serves one server.
+    pub fn alone(repository: Arc<dyn JobRepository>) -> Self {
+        Self {
+            repository,
+            other: None,
+        }
+    }
+
+    /// An empty storage that several servers share, as two of them have opened it.
+    pub fn shared(repository: Arc<dyn JobRepository>, other: Arc<dyn JobRepository>) -> Self {
+        Self {
+            repository,
+            other: Some(other),
+        }
+    }
+
+    /// The same storage as a second server sees it; `None` where one server has it for itself.
+    pub(super) fn other(&self) -> Option<Self> {
+        assert_eq!(
+            self.other.is_some(),
+            self.repository.is_shared(),
+            "a storage that is shared is tested as Subject::shared, any other as Subject::alone"
+        );
+        self.other.clone().map(Self::alone)
+    }
+
+    /// Commits changes; storage must not be unavailable and must answer each.
+    pub(super) async fn commit(&self, changes: &[Change]) -> Vec<Result<Applied, ChangeError>> {
+        let applied = self.repository.commit(changes).await.expect("storage commits");
+        assert_eq!(applied.len(), changes.len(), "an answer for each change");
+        applied
+    }
+
+    /// Commits one change.
+    pub(super) async fn apply(&self, change: Change) -> Result<Applied, ChangeError> {
+        self.commit(&[change]).await.remove(0)
+    }
+
+    /// Stores new jobs, each of which must be stored.
+    pub(super) async fn insert(&self, jobs: &[Job]) {
+        let applied = self.apply(sample::insert(jobs.iter().cloned())).await;
+        assert_eq!(applied, Ok(Applied::Inserted(vec![Inserted::New; jobs.len()])));
+    }
+
+    /// A node that holds its lease.
+    pub(super) async fn live_node(&self, number: u64) -> NodeId {
+        let node = sample::node(number);
+        self.heartbeat(node, LONG).await;
+        node
+    }
+
+    pub(super) async fn heartbeat(&self, node: NodeId, lease: TimeSpan) {
+        let heartbeat = Change::Heartbeat {
+            node,
+            name: Arc::from("a node"),
+            started_at: at(0),
+            lease,
+        };
+        assert_eq!(self.apply(heartbeat).await, Ok(Applied::Alive));
+    }
+
+    /// Starts a job that is stored and gives it as it is now.
+    pub(super) async fn start(&self, job: &Job, node: NodeId) -> Job {
+        let now = job.due_at;
+        let applied = self.apply(sample::start([job], node, now)).await;
+        assert_eq!(applied, Ok(Applied::Started(vec![true])));
+        job.start(node, now)
+    }
+
+    /// Stores a job and starts it.
+    pub(super) async fn insert_running(&self, job: Job, node: NodeId) -> Job {
+        self.insert(std::slice::from_ref(&job)).await;
+        self.start(&job, node).await
+    }
+
+    /// Ends the running job's attempt a second after its start and gives the job as it is now.
+    pub(super) async fn finish(&self, running: &Job, outcome: Outcome) -> Job {
+        let now = running.started_at.expect("a start") + chrono::TimeDelta::seconds(1);
+        let change = sample::finish(running, outcome, now);
+        assert_eq!(self.apply(change).await, Ok(Applied::Finished(Finished::Stored)));
+        Arc::unwrap_or_clone(self.job(running.id).await)
+    }
+
+    /// A job that must be stored.
+    pub(super) async fn job(&self, id: JobId) -> Arc<Job> {
+        let job = self.find(id).await;
+        job.unwrap_or_else(|| panic!("job {id} is not stored"))
+    }
+
+    pub(super) async fn find(&self, id: JobId) -> Option<Arc<Job>> {
+        self.repository.job(id).await.expect("storage reads")
+    }
+
+    pub(super) async fn attempts(&self, id: JobId) -> Vec<Attempt> {
+        self.repository.attempts(id).await.expect("storage reads")
+    }
+
+    /// Checks that these jobs are stored as they are here.
+    pub(super) async fn holds(&self, jobs: &[Job]) {
+        for job in jobs {
+            assert_eq!(*self.job(job.id).await, *job);
+        }
+    }
+
+    /// The first jobs that a filter means.
+    pub(super) async fn list(&self, filter: &JobFilter) -> Vec<JobSummary> {
+        let page = Page {
+            limit: 1_000,
+            offset: 0,
+            after: None,
+        };
+        self.repository.jobs(filter, page).await.expect("storage reads")
+    }
+
+    pub(super) async fn count(&self, filter: &JobFilter) -> u64 {
+        self.repository.count(filter).await.expect("storage counts")
+    }
+
+    pub(super) async fn queues(&self) -> Vec<StoredQueue> {
+        self.repository.queues(at(0)).await.expect("storage reads")
+    }
+
+    /// The queue of this name, if there is one.
+    pub(super) async fn queue(&self, name: &str) -> Option<StoredQueue> {
+        let name = sample::queue(name);
+        self.queues().await.into_iter().find(|queue| queue.name == name)
+    }
+
+    /// Every job, the newest first.
+    pub(super) async fn all(&self) -> Vec<JobSummary> {
+        let mut all: Vec<JobSummary> = Vec::new();
+        loop {
+            let page = Page {
+                limit: 500,
+                offset: 0,
+                after: all.last().map(|job| job.id),
+            };
+            let jobs = self.repository.jobs(&JobFilter::default(), page).await;
+            let jobs = jobs.expect("storage reads");
+            if jobs.is_empty() {
+                return all;
+            }
+            all.extend(jobs);
+        }
+    }
+
+    /// Checks that what is counted is what is there.
+    pub(super) async fn counts_are_exact(&self) {
+        let all = self.all().await;
+        let mut expected: BTreeMap<QueueName, StatusCounts> = BTreeMap::new();
+        for job in &all {
+            let counts = expected.entry(job.queue.clone()).or_default();
+            *(match job.status {
+                JobStatus::Pending => &mut counts.pending,
+                JobStatus::Running => &mut counts.running,
+                JobStatus::Completed => &mut counts.completed,
+                JobStatus::Failed => &mut counts.failed,
+                JobStatus::Cancelled => &mut counts.cancelled,
+            }) += 1;
+        }
+        let queues = self.queues().await;
+        for queue in expected.keys() {
+            assert!(queues.iter().any(|known| known.name == *queue), "{queue} is a queue");
+        }
+        for queue in queues {
+            let counts = expected.get(&queue.name).copied().unwrap_or_default();
+            assert_eq!(queue.counts, counts, "the counts of the queue {}", queue.name);
+        }
+        let total = |is_meant: &dyn Fn(&JobSummary) -> bool| {
+            u64::try_from(all.iter().filter(|job| is_meant(job)).count()).expect("a count")
+        };
+        for status in JobStatus::ALL {
+            let filter = JobFilter {
+                statuses: vec![status],
+                ..JobFilter::default()
+            };
+            assert_eq!(
+                self.count(&filter).await,
+                total(&|job| job.status == status),
+                "{status}"
+            );
+        }
+        for priority in Priority::BY_URGENCY {
+            let filter = JobFilter {
+                priority: Some(priority),
+                ..JobFilter::default()
+            };
+            let expected = total(&|job| job.priority == priority);
+            assert_eq!(self.count(&filter).await, expected, "{priority}");
+        }
+        let kinds: BTreeSet<_> = all.iter().map(|job| (&job.job_type, &job.queue)).collect();
+        for (job_type, queue) in kinds {
+            let filter = JobFilter {
+                job_types: vec![job_type.clone()],
+                queue: Some(queue.clone()),
+                ..JobFilter::default()
+            };
+            let expected = total(&|job| job.job_type == *job_type && job.queue == *queue);
+            assert_eq!(self.count(&filter).await, expected, "{job_type} in {queue}");
+        }
+        assert_eq!(self.count(&JobFilter::default()).await, total(&|_| true), "all jobs");
+    }
+}

@@ -1,0 +1,305 @@
+//! What each change does, and under which condition.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::tables::{Node, Tables};
+use crate::domain::attempt::Attempt;
+use crate::domain::id::JobId;
+use crate::domain::job::Job;
+use crate::domain::status::JobStatus;
+use crate::storage::change::{Applied, Change, ChangeError, Claim, Finished, Idempotency, Inserted};
+
+pub(super) type Outcome = Result<Applied, ChangeError>;
+
+impl Tables {
+    /// Applies a commit: first what says which jobs it means, then what chooses among those that are left.
+    pub(super) fn apply(&mut self, changes: &[Change], now: DateTime<Utc>) -> Vec<Outcome> {
+        let mut outcomes: Vec<Option<Outcome>> = changes.iter().map(|change| self.apply_named(change, now)).collect();
+        for (change, outcome) in changes.iter().zip(&mut outcomes) {
+            if outcome.is_none() {
+                *outcome = self.apply_choosing(change, now);
+            }
+        }
+        self.record(changes, &mut outcomes);
+        let missing = || Err(rejected("the change was not applied"));
+        outcomes
+            .into_iter()
+            .map(|outcome| outcome.unwrap_or_else(missing))
+            .collect()
+    }
+
+    /// A change that names its jobs; `None` for any other.
+    fn apply_named(&mut self, change: &Change, now: DateTime<Utc>) -> Option<Outcome> {
+        Some(match change {
+            Change::Insert { jobs, idempotency } => self.insert(jobs, idempotency.as_ref()),
+            Change::Start { jobs } => self.start(jobs, now),
+            Change::Finish { job, attempt } => Ok(Applied::Finished(self.finish(job, attempt))),
+            Change::Update { before, after } => self.update(before, after),
+            Change::Delete { job } => self.delete(job),
+            Change::SetQueue { queue, is_paused } => {
+                self.name_queue(queue);
+                let changed = is_paused.is_some_and(|is_paused| self.switch_queue(queue, is_paused));
+                Ok(Applied::QueueSet { changed })
+            }
+            Change::Heartbeat {
+                node,
+                name,
+                started_at,
+                lease,
+            } => {
+                let known = Node {
+                    name: Arc::clone(name),
+                    started_at: *started_at,
+                    heartbeat_at: now,
+                    lease_until: now
+                        .checked_add_signed(lease.to_delta())
+                        .unwrap_or(DateTime::<Utc>::MAX_UTC),
+                };
+                Ok(self.heartbeat(*node, known))
+            }
+            Change::InsertRecurring { recurring, idempotency } => {
+                self.insert_recurring(recurring, idempotency.as_ref())
+            }
+            Change::UpdateRecurring { before, after } => self.update_recurring(before, after),
+            Change::DeleteRecurring { recurring } => self.delete_recurring(recurring),
+            Change::Fire(fire) => self.fire(fire, now),
+            Change::Lead { node, lease } => Ok(self.lead(*node, *lease, now)),
+            Change::Leave { node } => Ok(self.leave(*node)),
+            Change::Claim(_)
+            | Change::Clear { .. }
+            | Change::Prune { .. }
+            | Change::PruneBookkeeping { .. }
+            | Change::PruneAudit { .. }
+            | Change::Audit(_) => return None,
+        })
+    }
+
+    /// A change that chooses what it concerns; `None` for any other.
+    fn apply_choosing(&mut self, change: &Change, now: DateTime<Utc>) -> Option<Outcome> {
+        Some(match change {
+            Change::Claim(claim) => self.claim(claim, now),
+            Change::Clear {
+                queue,
+                status,
+                up_to,
+                limit,
+            } => Ok(self.remove_up_to(*limit, |job| {
+                job.queue == *queue && job.status == *status && job.id <= *up_to
+            })),
+            Change::Prune {
+                status,
+                finished_before,
+                limit,
+            } => Ok(self.remove_up_to(*limit, |job| {
+                job.status == *status
+                    && job.created_at < *finished_before
+                    && job.finished_at.is_some_and(|at| at < *finished_before)
+            })),
+            Change::PruneBookkeeping {
+                keys_before,
+                throughput_before,
+            } => {
+                let length = self.idempotency.len();
+                self.idempotency.retain(|_, (key, _)| key.created_at >= *keys_before);
+                let forgotten = length - self.idempotency.len() + self.forget_completed(*throughput_before);
+                Ok(removed(forgotten))
+            }
+            Change::PruneAudit { before, limit } => Ok(Applied::Removed(self.prune_audit(*before, *limit))),
+            Change::Insert { .. }
+            | Change::Audit(_)
+            | Change::Start { .. }
+            | Change::Finish { .. }
+            | Change::Update { .. }
+            | Change::Delete { .. }
+            | Change::SetQueue { .. }
+            | Change::Heartbeat { .. }
+            | Change::InsertRecurring { .. }
+            | Change::UpdateRecurring { .. }
+            | Change::DeleteRecurring { .. }
+            | Change::Fire(_)
+            | Change::Lead { .. }
+            | Change::Leave { .. } => return None,
+        })
+    }
+
+    fn insert(&mut self, jobs: &[Arc<Job>], idempotency: Option<&Idempotency>) -> Outcome {
+        if let Some(earlier) = self.asked_before(idempotency) {
+            return earlier;
+        }
+        // All of them or none: what could refuse one is asked before the first is stored.
+        self.check_new(jobs)?;
+        let is_again = |job: &Job| job.occurrence.is_some_and(|occurrence| self.has_occurrence(occurrence));
+        if jobs.iter().any(|job| is_again(job)) {
+            return Err(rejected("a due time has become an occurrence already"));
+        }
+        let mut inserted = Vec::with_capacity(jobs.len());
+        let mut made = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            self.name_queue(&job.queue);
+            let holder = job
+                .unique_key
+                .as_ref()
+                .filter(|_| !job.status.is_finished())
+                .and_then(|key| self.holder_of(key))
+                .cloned();
+            match holder {
+                Some(existing) => {
+                    made.push(existing.id.as_uuid());
+                    inserted.push(Inserted::Existing(existing));
+                }
+                None => {
+                    made.push(job.id.as_uuid());
+                    inserted.push(Inserted::New);
+                    self.put(Arc::clone(job));
+                }
+            }
+        }
+        self.remember(idempotency, made);
+        Ok(Applied::Inserted(inserted))
+    }
+
+    /// What became of the first request with this key; `None` when this is the first.
+    pub(super) fn asked_before(&self, idempotency: Option<&Idempotency>) -> Option<Outcome> {
+        let asked = idempotency?;
+        let (earlier, made) = self.idempotency.get(&asked.key)?;
+        Some(if earlier.fingerprint == asked.fingerprint {
+            Ok(Applied::Replayed(made.clone()))
+        } else {
+            Err(ChangeError::IdempotencyMismatch)
+        })
+    }
+
+    pub(super) fn remember(&mut self, idempotency: Option<&Idempotency>, made: Vec<Uuid>) {
+        if let Some(asked) = idempotency {
+            self.idempotency.insert(asked.key.clone(), (asked.clone(), made));
+        }
+    }
+
+    /// Checks that no id is taken.
+    pub(super) fn check_new(&self, jobs: &[Arc<Job>]) -> Result<(), ChangeError> {
+        let mut ids = HashSet::new();
+        match jobs
+            .iter()
+            .find(|job| self.job(job.id).is_some() || !ids.insert(job.id))
+        {
+            Some(job) => Err(rejected(format!("there is a job with the id {} already", job.id))),
+            None => Ok(()),
+        }
+    }
+
+    fn start(&mut self, jobs: &[Arc<Job>], now: DateTime<Utc>) -> Outcome {
+        let mut started = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let Some(node) = job.node.filter(|node| self.holds_lease(*node, now)) else {
+                return Err(ChangeError::NoLease);
+            };
+            debug_assert_eq!(jobs[0].node, Some(node), "one node takes all of them");
+            let is_as_known = self
+                .job(job.id)
+                .is_some_and(|stored| stored.status == JobStatus::Pending && stored.revision + 1 == job.revision);
+            if is_as_known {
+                self.put(Arc::clone(job));
+            }
+            started.push(is_as_known);
+        }
+        Ok(Applied::Started(started))
+    }
+
+    fn claim(&mut self, claim: &Claim, now: DateTime<Utc>) -> Outcome {
+        let Claim {
+            queue,
+            limit,
+            job_types,
+            node,
+            now: due,
+        } = claim;
+        if !self.holds_lease(*node, now) {
+            return Err(ChangeError::NoLease);
+        }
+        let mut found: Vec<&Arc<Job>> = self
+            .jobs()
+            .filter(|job| job.status == JobStatus::Pending && job.queue == *queue && job.due_at <= *due)
+            .filter(|job| job_types.contains(&job.job_type))
+            .collect();
+        found.sort_by_key(|job| (Reverse(job.priority), job.due_at, job.id));
+        found.truncate(usize::try_from(*limit).unwrap_or(usize::MAX));
+        let claimed: Vec<Arc<Job>> = found.into_iter().map(|job| Arc::new(job.start(*node, *due))).collect();
+        for job in &claimed {
+            self.put(Arc::clone(job));
+        }
+        Ok(Applied::Claimed(claimed))
+    }
+
+    fn finish(&mut self, job: &Arc<Job>, attempt: &Attempt) -> Finished {
+        let Some(stored) = self
+            .job(job.id)
+            .filter(|stored| stored.status == JobStatus::Running && stored.attempt == attempt.number)
+        else {
+            return Finished::LeaseLost;
+        };
+        if job.status == JobStatus::Pending && stored.cancel_requested {
+            return Finished::CancelRequested;
+        }
+        let job = Job {
+            // A request to cancel that came meanwhile has made it grow.
+            revision: stored.revision + 1,
+            ..Job::clone(job)
+        };
+        if job.status == JobStatus::Completed {
+            self.add_completed(&job.queue, job.finished_at.unwrap_or(attempt.started_at));
+        }
+        self.put(Arc::new(job));
+        self.add_attempt(attempt.clone());
+        Finished::Stored
+    }
+
+    fn update(&mut self, before: &Job, after: &Arc<Job>) -> Outcome {
+        self.check_revision(before)?;
+        if let Some(key) = &after.unique_key
+            && !after.status.is_finished()
+            && self.holder_of(key).is_some_and(|holder| holder.id != after.id)
+        {
+            return Err(ChangeError::UniqueKeyTaken { key: key.to_string() });
+        }
+        self.put(Arc::clone(after));
+        Ok(Applied::Updated)
+    }
+
+    fn delete(&mut self, job: &Job) -> Outcome {
+        self.check_revision(job)?;
+        self.remove(job.id);
+        Ok(Applied::Deleted)
+    }
+
+    fn check_revision(&self, read: &Job) -> Result<(), ChangeError> {
+        let is_as_read = self.job(read.id).is_some_and(|stored| stored.revision == read.revision);
+        if is_as_read { Ok(()) } else { Err(ChangeError::Conflict) }
+    }
+
+    /// Removes the oldest jobs that are meant.
+    fn remove_up_to(&mut self, limit: u32, is_meant: impl Fn(&Job) -> bool) -> Applied {
+        let ids: Vec<JobId> = self
+            .jobs()
+            .filter(|job| is_meant(job))
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .map(|job| job.id)
+            .collect();
+        for id in &ids {
+            self.remove(*id);
+        }
+        removed(ids.len())
+    }
+}
+
+fn removed(count: usize) -> Applied {
+    Applied::Removed(u64::try_from(count).unwrap_or(u64::MAX))
+}
+
+pub(super) fn rejected(reason: impl Into<String>) -> ChangeError {
+    ChangeError::Rejected { reason: reason.into() }
+}

@@ -1,0 +1,223 @@
+//! Jobs in memory, gone when the process ends: the reference implementation of [`JobRepository`].
+//!
+//! It is written to be read: one lock, no cleverness, each promise of [`super::change`] at one place. Whoever keeps jobs
+//! somewhere else starts from here, and tests of what stands on a repository run on it. It serves one server.
+
+mod apply;
+mod audit;
+mod recurring;
+mod tables;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use self::tables::Tables;
+use super::change::{Applied, Change, ChangeError};
+use super::query::{AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
+use super::repository::{JobRepository, RepositoryError};
+use crate::domain::attempt::Attempt;
+use crate::domain::audit::AuditRecord;
+use crate::domain::id::{JobId, NodeId};
+use crate::domain::job::Job;
+use crate::domain::name::QueueName;
+use crate::domain::queue::{StoredQueue, Throughput};
+use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::status::JobStatus;
+use crate::domain::timestamp;
+
+/// Jobs in memory. See the module.
+#[derive(Debug, Default)]
+pub struct MemoryRepository {
+    tables: Mutex<Tables>,
+}
+
+impl MemoryRepository {
+    /// Without jobs.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        // Nothing between two writes that belong together can panic, so the tables are whole even then.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The clock of this storage, by which leases end.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "leases are measured by the storage's own clock, and this storage has no other"
+)]
+fn now() -> DateTime<Utc> {
+    timestamp::truncate_to_micros(Utc::now())
+}
+
+#[async_trait]
+impl JobRepository for MemoryRepository {
+    async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+        // The lock is the transaction: who reads sees all of a commit or nothing.
+        Ok(self.tables().apply(changes, now()))
+    }
+
+    async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {
+        Ok(self.tables().job(id).cloned())
+    }
+
+    async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
+        Ok(self.tables().attempts(id).cloned().collect())
+    }
+
+    async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
+        let Page { limit, offset, after } = page;
+        Ok(self
+            .tables()
+            .jobs()
+            .rev()
+            .filter(|job| after.is_none_or(|after| job.id < after) && filter.matches(job))
+            .skip(usize::try_from(offset).unwrap_or(usize::MAX))
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .map(|job| JobSummary::from(&**job))
+            .collect())
+    }
+
+    async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
+        let tables = self.tables();
+        let is_counted = filter.recurring_id.is_none()
+            && filter.search.is_none()
+            && filter.created_from.is_none()
+            && filter.created_to.is_none();
+        if is_counted {
+            return Ok(tables.count(filter));
+        }
+        let found = tables.jobs().filter(|job| filter.matches(job)).count();
+        Ok(u64::try_from(found).unwrap_or(u64::MAX))
+    }
+
+    async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
+        let tables = self.tables();
+        Ok(tables
+            .queues()
+            .map(|(name, is_paused)| StoredQueue {
+                name: name.clone(),
+                is_paused,
+                counts: tables.status_counts(name),
+                throughput: Throughput {
+                    last_minute: tables.completed_since(name, now - TimeDelta::minutes(1)),
+                    last_hour: tables.completed_since(name, now - TimeDelta::hours(1)),
+                },
+            })
+            .collect())
+    }
+
+    async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError> {
+        let tables = self.tables();
+        let first_of = |queue: &QueueName| {
+            tables
+                .jobs()
+                .filter(|job| job.status == JobStatus::Pending && job.queue == *queue && job.due_at > after)
+                .map(|job| job.due_at)
+                .min()
+        };
+        Ok(tables
+            .queues()
+            .filter_map(|(queue, _)| Some((queue.clone(), first_of(queue)?)))
+            .collect())
+    }
+
+    async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        let (tables, now) = (self.tables(), now());
+        Ok(tables
+            .jobs()
+            .filter(|job| job.status == JobStatus::Running)
+            .filter(|job| !job.node.is_some_and(|node| tables.holds_lease(node, now)))
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .cloned()
+            .collect())
+    }
+
+    async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {
+        Ok(self
+            .tables()
+            .jobs()
+            .filter(|job| job.status == JobStatus::Running && job.node == Some(node))
+            .map(|job| RunningJob {
+                id: job.id,
+                queue: job.queue.clone(),
+                attempt: job.attempt,
+                // A running job has started.
+                started_at: job.started_at.unwrap_or(DateTime::UNIX_EPOCH),
+                cancel_requested: job.cancel_requested,
+            })
+            .collect())
+    }
+
+    async fn recurring(&self, id: RecurringId) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
+        Ok(self.tables().recurring.get(&id).cloned())
+    }
+
+    async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        let RecurringPage { limit, offset } = page;
+        Ok(self
+            .tables()
+            .recurring
+            .values()
+            .rev()
+            .skip(usize::try_from(offset).unwrap_or(usize::MAX))
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .cloned()
+            .collect())
+    }
+
+    async fn recurring_count(&self) -> Result<u64, RepositoryError> {
+        Ok(u64::try_from(self.tables().recurring.len()).unwrap_or(u64::MAX))
+    }
+
+    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        let tables = self.tables();
+        let is_due = |recurring: &RecurringJob| {
+            recurring.next_run_at.is_some_and(|next| next <= now)
+                || (!recurring.waiting.is_empty() && tables.unfinished_of(recurring.id) == 0)
+        };
+        Ok(tables
+            .recurring
+            .values()
+            .filter(|recurring| is_due(recurring))
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .cloned()
+            .collect())
+    }
+
+    async fn next_recurring(&self) -> Result<Option<DateTime<Utc>>, RepositoryError> {
+        let tables = self.tables();
+        Ok(tables
+            .recurring
+            .values()
+            .filter_map(|recurring| recurring.next_run_at)
+            .min())
+    }
+
+    async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
+        let tables = self.tables();
+        let count = |id: &RecurringId| u64::try_from(tables.unfinished_of(*id)).unwrap_or(u64::MAX);
+        Ok(ids.iter().map(|id| (*id, count(id))).collect())
+    }
+
+    async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
+        Ok(self.tables().audit_page(filter, page))
+    }
+
+    async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
+        Ok(self.tables().stored_nodes(now()))
+    }
+
+    async fn ping(&self) -> Result<(), RepositoryError> {
+        Ok(())
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,145 @@
+//! Recurring jobs and their occurrences, and the nodes: which live, and which one leads.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::apply::{Outcome, rejected};
+use super::tables::{Node, Tables};
+use crate::domain::id::NodeId;
+use crate::domain::leadership::Leadership;
+use crate::domain::recurring::RecurringJob;
+use crate::domain::status::JobStatus;
+use crate::domain::time_span::TimeSpan;
+use crate::storage::change::{Applied, ChangeError, Fire, Idempotency};
+use crate::storage::query::StoredNode;
+
+impl Tables {
+    pub(super) fn insert_recurring(
+        &mut self,
+        recurring: &Arc<RecurringJob>,
+        idempotency: Option<&Idempotency>,
+    ) -> Outcome {
+        if let Some(earlier) = self.asked_before(idempotency) {
+            return earlier;
+        }
+        if self.recurring.contains_key(&recurring.id) {
+            return Err(rejected(format!(
+                "there is a recurring job with the id {} already",
+                recurring.id
+            )));
+        }
+        self.recurring.insert(recurring.id, Arc::clone(recurring));
+        self.remember(idempotency, vec![recurring.id.as_uuid()]);
+        Ok(Applied::RecurringStored)
+    }
+
+    pub(super) fn update_recurring(&mut self, before: &RecurringJob, after: &Arc<RecurringJob>) -> Outcome {
+        self.check_recurring(before)?;
+        self.recurring.insert(before.id, Arc::clone(after));
+        Ok(Applied::RecurringStored)
+    }
+
+    pub(super) fn delete_recurring(&mut self, recurring: &RecurringJob) -> Outcome {
+        self.check_recurring(recurring)?;
+        self.recurring.remove(&recurring.id);
+        Ok(Applied::Deleted)
+    }
+
+    pub(super) fn fire(&mut self, fire: &Fire, now: DateTime<Utc>) -> Outcome {
+        let Fire {
+            before,
+            after,
+            occurrences,
+            leader,
+        } = fire;
+        if let Some((node, token)) = leader
+            && !self
+                .leadership
+                .is_some_and(|leadership| leadership.allows(*node, *token, now))
+        {
+            return Err(ChangeError::NoLease);
+        }
+        self.check_recurring(before)?;
+        // All of it happens or nothing.
+        self.check_new(occurrences)?;
+        self.recurring.insert(before.id, Arc::clone(after));
+        let mut fired = Vec::with_capacity(occurrences.len());
+        for job in occurrences {
+            let is_new = job.occurrence.is_none_or(|occurrence| !self.has_occurrence(occurrence));
+            if is_new {
+                self.put(Arc::clone(job));
+            }
+            fired.push(is_new);
+        }
+        Ok(Applied::Fired(fired))
+    }
+
+    fn check_recurring(&self, read: &RecurringJob) -> Result<(), ChangeError> {
+        let is_as_read = self
+            .recurring
+            .get(&read.id)
+            .is_some_and(|stored| stored.revision == read.revision);
+        if is_as_read { Ok(()) } else { Err(ChangeError::Conflict) }
+    }
+
+    pub(super) fn heartbeat(&mut self, id: NodeId, node: Node) -> Applied {
+        // One server at a time: whoever says that it lives has outlived the others.
+        self.nodes.retain(|other, _| *other == id);
+        self.nodes.insert(id, node);
+        Applied::Alive
+    }
+
+    pub(super) fn lead(&mut self, node: NodeId, lease: TimeSpan, now: DateTime<Utc>) -> Applied {
+        let leadership = Leadership::asked(self.leadership, node, now, lease.to_delta());
+        self.leadership = Some(leadership);
+        Applied::Led((leadership.holder == node).then_some(leadership.token))
+    }
+
+    pub(super) fn leave(&mut self, node: NodeId) -> Applied {
+        self.nodes.remove(&node);
+        if let Some(leadership) = &mut self.leadership
+            && leadership.holder == node
+        {
+            // Another node may lead at once, under the next token.
+            leadership.until = DateTime::UNIX_EPOCH;
+        }
+        Applied::Alive
+    }
+
+    /// The nodes by the time of their start.
+    pub(super) fn stored_nodes(&self, now: DateTime<Utc>) -> Vec<StoredNode> {
+        let running_on = |node| {
+            self.jobs()
+                .filter(move |job| job.status == JobStatus::Running && job.node == Some(node))
+        };
+        let leads = |node| {
+            self.leadership
+                .is_some_and(|leadership| leadership.allows(node, leadership.token, now))
+        };
+        let mut nodes: Vec<StoredNode> = self
+            .nodes
+            .iter()
+            .map(|(id, node)| {
+                let Node {
+                    name,
+                    started_at,
+                    heartbeat_at,
+                    lease_until,
+                } = node;
+                StoredNode {
+                    id: *id,
+                    name: name.to_string(),
+                    started_at: *started_at,
+                    heartbeat_at: *heartbeat_at,
+                    lease_until: *lease_until,
+                    is_live: *lease_until >= now,
+                    is_leader: leads(*id),
+                    running_jobs: u64::try_from(running_on(*id).count()).unwrap_or(u64::MAX),
+                }
+            })
+            .collect();
+        nodes.sort_by_key(|node| (node.started_at, node.id));
+        nodes
+    }
+}

@@ -1,0 +1,218 @@
+//! What is kept, and the few ways to change it that keep the counters in step with the jobs.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::audit::Records;
+use crate::domain::attempt::Attempt;
+use crate::domain::id::{JobId, NodeId};
+use crate::domain::job::{Job, Occurrence};
+use crate::domain::leadership::Leadership;
+use crate::domain::name::{JobType, QueueName, UniqueKey};
+use crate::domain::priority::Priority;
+use crate::domain::queue::StatusCounts;
+use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::status::JobStatus;
+use crate::storage::change::Idempotency;
+use crate::storage::query::JobFilter;
+
+/// Everything. Jobs and counters are private to this file, so that neither changes without the other.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    /// The newest last.
+    jobs: BTreeMap<JobId, Arc<Job>>,
+    counters: BTreeMap<CounterKey, u64>,
+    /// By job and number.
+    attempts: BTreeMap<(JobId, u32), Attempt>,
+    /// By name; whether it is paused.
+    queues: BTreeMap<QueueName, bool>,
+    /// How many jobs a queue has completed in each second since 1970.
+    completed: BTreeMap<(QueueName, i64), u64>,
+    /// What a request was and what it made.
+    pub(super) idempotency: HashMap<String, (Idempotency, Vec<Uuid>)>,
+    /// The newest last.
+    pub(super) recurring: BTreeMap<RecurringId, Arc<RecurringJob>>,
+    pub(super) nodes: BTreeMap<NodeId, Node>,
+    pub(super) leadership: Option<Leadership>,
+    pub(super) audit: Records,
+}
+
+/// A run of a server.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) name: Arc<str>,
+    pub(super) started_at: DateTime<Utc>,
+    pub(super) heartbeat_at: DateTime<Utc>,
+    /// Until when it may silently hold what it runs.
+    pub(super) lease_until: DateTime<Utc>,
+}
+
+/// What jobs are counted by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct CounterKey {
+    queue: QueueName,
+    job_type: JobType,
+    status: JobStatus,
+    priority: Priority,
+}
+
+impl CounterKey {
+    fn of(job: &Job) -> Self {
+        Self {
+            queue: job.queue.clone(),
+            job_type: job.job_type.clone(),
+            status: job.status,
+            priority: job.priority,
+        }
+    }
+}
+
+impl Tables {
+    pub(super) fn job(&self, id: JobId) -> Option<&Arc<Job>> {
+        self.jobs.get(&id)
+    }
+
+    /// All jobs, the oldest first.
+    pub(super) fn jobs(&self) -> impl DoubleEndedIterator<Item = &Arc<Job>> {
+        self.jobs.values()
+    }
+
+    /// The unfinished job that has this key.
+    pub(super) fn holder_of(&self, key: &UniqueKey) -> Option<&Arc<Job>> {
+        self.jobs()
+            .find(|job| !job.status.is_finished() && job.unique_key.as_ref() == Some(key))
+    }
+
+    /// Whether a due time of a recurring job has become a job.
+    pub(super) fn has_occurrence(&self, occurrence: Occurrence) -> bool {
+        self.jobs().any(|job| job.occurrence == Some(occurrence))
+    }
+
+    /// How many occurrences of a recurring job have not ended.
+    pub(super) fn unfinished_of(&self, id: RecurringId) -> usize {
+        let is_of = |job: &Job| job.occurrence.is_some_and(|occurrence| occurrence.recurring_id == id);
+        self.jobs()
+            .filter(|job| is_of(job) && !job.status.is_finished())
+            .count()
+    }
+
+    /// Stores a job in place of the one that has its id, if there is one. Its queue comes into being.
+    pub(super) fn put(&mut self, job: Arc<Job>) {
+        self.name_queue(&job.queue);
+        *self.counters.entry(CounterKey::of(&job)).or_default() += 1;
+        if let Some(before) = self.jobs.insert(job.id, job) {
+            self.uncount(&before);
+        }
+    }
+
+    /// Removes a job and its attempts.
+    pub(super) fn remove(&mut self, id: JobId) {
+        if let Some(job) = self.jobs.remove(&id) {
+            self.uncount(&job);
+        }
+        self.attempts.retain(|(job_id, _), _| *job_id != id);
+    }
+
+    fn uncount(&mut self, job: &Job) {
+        let key = CounterKey::of(job);
+        if let Some(count) = self.counters.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                self.counters.remove(&key);
+            }
+        }
+    }
+
+    /// How many jobs a filter means that has only conditions by which jobs are counted.
+    pub(super) fn count(&self, filter: &JobFilter) -> u64 {
+        let JobFilter {
+            statuses,
+            job_types,
+            queue,
+            priority,
+            recurring_id: _,
+            search: _,
+            created_from: _,
+            created_to: _,
+        } = filter;
+        self.counters
+            .iter()
+            .filter(|(key, _)| statuses.is_empty() || statuses.contains(&key.status))
+            .filter(|(key, _)| job_types.is_empty() || job_types.contains(&key.job_type))
+            .filter(|(key, _)| queue.as_ref().is_none_or(|queue| *queue == key.queue))
+            .filter(|(key, _)| priority.is_none_or(|priority| priority == key.priority))
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    pub(super) fn status_counts(&self, queue: &QueueName) -> StatusCounts {
+        let count = |status| {
+            self.count(&JobFilter {
+                statuses: vec![status],
+                queue: Some(queue.clone()),
+                ..JobFilter::default()
+            })
+        };
+        StatusCounts {
+            pending: count(JobStatus::Pending),
+            running: count(JobStatus::Running),
+            completed: count(JobStatus::Completed),
+            failed: count(JobStatus::Failed),
+            cancelled: count(JobStatus::Cancelled),
+        }
+    }
+
+    pub(super) fn add_attempt(&mut self, attempt: Attempt) {
+        self.attempts.insert((attempt.job_id, attempt.number), attempt);
+    }
+
+    /// The attempts of a job, the first one first.
+    pub(super) fn attempts(&self, id: JobId) -> impl Iterator<Item = &Attempt> {
+        self.attempts
+            .range((id, 0)..=(id, u32::MAX))
+            .map(|(_, attempt)| attempt)
+    }
+
+    /// All queues and whether they are paused.
+    pub(super) fn queues(&self) -> impl Iterator<Item = (&QueueName, bool)> {
+        self.queues.iter().map(|(name, is_paused)| (name, *is_paused))
+    }
+
+    /// Makes a queue that does not exist.
+    pub(super) fn name_queue(&mut self, queue: &QueueName) {
+        if !self.queues.contains_key(queue) {
+            self.queues.insert(queue.clone(), false);
+        }
+    }
+
+    /// Pauses or resumes a queue; tells whether that is another state than before.
+    pub(super) fn switch_queue(&mut self, queue: &QueueName, is_paused: bool) -> bool {
+        let before = self.queues.insert(queue.clone(), is_paused).unwrap_or(false);
+        before != is_paused
+    }
+
+    pub(super) fn add_completed(&mut self, queue: &QueueName, at: DateTime<Utc>) {
+        *self.completed.entry((queue.clone(), at.timestamp())).or_default() += 1;
+    }
+
+    pub(super) fn completed_since(&self, queue: &QueueName, since: DateTime<Utc>) -> u64 {
+        self.completed
+            .range((queue.clone(), since.timestamp())..=(queue.clone(), i64::MAX))
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    /// Forgets what was completed before a time; tells how many counts that were.
+    pub(super) fn forget_completed(&mut self, before: DateTime<Utc>) -> usize {
+        let length = self.completed.len();
+        self.completed.retain(|(_, second), _| *second >= before.timestamp());
+        length - self.completed.len()
+    }
+
+    pub(super) fn holds_lease(&self, node: NodeId, now: DateTime<Utc>) -> bool {
+        self.nodes.get(&node).is_some_and(|node| node.lease_until >= now)
+    }
+}
