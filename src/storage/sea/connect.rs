@@ -121,7 +121,7 @@ impl SeaRepository {
             url: without_password(&url),
             reason: super::error::text(&error),
         };
-        let pool = |connections: u32| {
+        let pool = |connections: u32, is_writer: bool| {
             let mut options = quiet(ConnectOptions::new(url.clone()));
             options
                 .max_connections(connections)
@@ -129,7 +129,10 @@ impl SeaRepository {
                 .acquire_timeout(Duration::from_secs(5));
             options.map_sqlx_postgres_opts(move |postgres| {
                 let commit = if durability == Durability::Full { "on" } else { "off" };
+                // What is written is found by keys. A plan that was made when a table was small must not read all of it later.
+                let read_whole_tables = if is_writer { "off" } else { "on" };
                 postgres.application_name("tickerq").options([
+                    ("enable_seqscan", read_whole_tables),
                     ("synchronous_commit", commit),
                     // A node that is stopped in the middle of a transaction must not hold its locks for longer.
                     ("idle_in_transaction_session_timeout", "5000"),
@@ -141,8 +144,10 @@ impl SeaRepository {
             });
             Database::connect(options)
         };
-        let writer = pool(1).await.map_err(refused)?;
-        let readers = pool(max_connections.saturating_sub(1).max(1)).await.map_err(refused)?;
+        let writer = pool(1, true).await.map_err(refused)?;
+        let readers = pool(max_connections.saturating_sub(1).max(1), false)
+            .await
+            .map_err(refused)?;
         Ok(Self {
             writer,
             readers,

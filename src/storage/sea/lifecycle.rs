@@ -45,21 +45,24 @@ pub(super) const ATTEMPT: &[Kind] = &[
 pub(super) const ATTEMPT_COLUMNS: &str = "job_id, number, status, started_at, ended_at, error, error_detail, node";
 
 /// The statement that takes jobs, by rows of `START`.
+///
+/// `status + 0` keeps PostgreSQL from looking the jobs up by their status: an index of what is pending or running is full of
+/// entries of jobs that are not any more. They are looked up by their ids.
 pub(super) fn start_sql(source: &str, now: &str) -> String {
     format!(
         "UPDATE jobs SET status = 1, started_at = v.c3, finished_at = NULL, attempt = attempt + 1, \
          node = v.c4, revision = revision + 1 \
-         FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.status = 0 AND jobs.revision = v.c2 \
+         FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.status + 0 = 0 AND jobs.revision = v.c2 \
          AND v.c4 IN (SELECT id FROM nodes WHERE lease_until >= {now})"
     )
 }
 
-/// The statement that ends attempts, by rows of `FINISH`.
+/// The statement that ends attempts, by rows of `FINISH`; as to `status + 0`, see [`start_sql`].
 pub(super) fn finish_sql(source: &str) -> String {
     format!(
         "UPDATE jobs SET status = v.c3, result = v.c4, error = v.c5, error_detail = v.c6, due_at = v.c7, \
          finished_at = v.c8, retry_count = v.c9, cancel_requested = false, revision = revision + 1 \
-         FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.status = 1 AND jobs.attempt = v.c2 \
+         FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.status + 0 = 1 AND jobs.attempt = v.c2 \
          AND (v.c3 <> 0 OR NOT jobs.cancel_requested)"
     )
 }
