@@ -67,11 +67,21 @@ impl SeaRepository {
         changes: &[Change],
         usual: Usual,
     ) -> Result<Option<Vec<Result<Applied, ChangeError>>>, CommitFailure> {
-        if self.is_postgres() && usual.is_all() {
+        if self.is_postgres() {
+            if !usual.is_all() {
+                // Within a transaction the one long statement is no better than the few short ones.
+                return Ok(None);
+            }
             // One statement is a transaction by itself.
             let refused = usual.write_postgres(&self.writer, self.shard).await?;
-            let results = self.usual_results(changes, &refused, &self.writer).await?;
-            return Ok(Some(all_applied(results)));
+            return match self.usual_results(changes, &refused, &self.writer).await {
+                Ok(results) => Ok(Some(all_applied(results))),
+                // The changes are written and must not be tried again.
+                Err(CommitFailure::Bad(error)) => Err(CommitFailure::Unavailable(RepositoryError::Unavailable {
+                    reason: error.to_string(),
+                })),
+                Err(failure) => Err(failure),
+            };
         }
         let is_all = usual.is_all();
         let mut commit = self.begin().await?;
@@ -152,17 +162,13 @@ impl Commit<'_> {
         Err(failure)
     }
 
-    /// Writes the usual changes; `None` when one of them was refused and all must be undone to find out which.
+    /// Writes the usual changes on SQLite; `None` when one of them was refused and all must be undone to find out which.
     async fn write_usual(&mut self, changes: &[Change], usual: Usual) -> Result<Option<Results>, CommitFailure> {
         let (repository, transaction) = (self.repository, &self.transaction);
-        let refused = if repository.is_postgres() {
-            usual.write_postgres(transaction, repository.shard).await?
-        } else if usual.write_sqlite(transaction, repository.shard).await? {
-            HashSet::new()
-        } else {
+        if !usual.write_sqlite(transaction, repository.shard).await? {
             return Ok(None);
-        };
-        let results = repository.usual_results(changes, &refused, transaction).await?;
+        }
+        let results = repository.usual_results(changes, &HashSet::new(), transaction).await?;
         Ok(Some(results))
     }
 

@@ -133,6 +133,8 @@ impl SeaRepository {
                 let read_whole_tables = if is_writer { "off" } else { "on" };
                 postgres.application_name("tickerq").options([
                     ("enable_seqscan", read_whole_tables),
+                    // Compiling a statement takes a hundred times as long as any of these takes to run.
+                    ("jit", "off"),
                     ("synchronous_commit", commit),
                     // A node that is stopped in the middle of a transaction must not hold its locks for longer.
                     ("idle_in_transaction_session_timeout", "5000"),
