@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tickerq::Server;
+use tickerq::domain::caller::Caller;
 use tickerq::domain::name::JobType;
 use tickerq::domain::new_job::NewJob;
 use tickerq::domain::outcome::Failure;
@@ -74,7 +75,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .await?;
     // The program asks for a job like any client does, without a way over the network.
     let upload = NewJob::of_type(JobType::parse("UploadJob")?);
-    server.jobs().schedule(upload, None).await?;
+    server.jobs().schedule(&Caller::local(), upload, None).await?;
     tokio::signal::ctrl_c().await?;
     server.stop().await;
     Ok(())

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tickerq::Server;
+use tickerq::api::auth::AuthOptions;
+use tickerq::api::realtime::RealtimeOptions;
 use tickerq::api::rest::RestOptions;
 use tickerq::server::ServerOptions;
 use tickerq::storage::change::Change;
@@ -39,6 +41,8 @@ pub(crate) async fn measure(database: &Database, durability: Durability, count: 
         http_workers: 2,
         keep_alive: Duration::from_secs(75),
         shutdown_grace: Duration::from_secs(5),
+        auth: AuthOptions::default(),
+        audit: false,
         rest: RestOptions {
             enable: true,
             base_path: "/api/tickerq".to_owned(),
@@ -46,7 +50,11 @@ pub(crate) async fn measure(database: &Database, durability: Durability, count: 
             body_bytes_max: 4 << 20,
             batch_body_bytes_max: 32 << 20,
             docs: false,
+            public_docs: false,
+            requires_authentication: false,
         },
+        realtime: RealtimeOptions::default(),
+        events_behind_max: 1_024,
         rules: rules(),
         runtime: options(Arc::new(Noop)),
     };

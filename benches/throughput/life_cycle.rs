@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use tickerq::domain::caller::Caller;
 use tickerq::domain::json::Json;
 use tickerq::domain::name::{JobType, QueueName};
 use tickerq::domain::new_job::NewJob;
@@ -15,6 +16,7 @@ use tickerq::handlers::limits::HandlerLimits;
 use tickerq::handlers::{HandlerRegistry, JobContext, JobHandler};
 use tickerq::runtime::clock::Clock;
 use tickerq::runtime::pruner::Retention;
+use tickerq::runtime::sampler::SamplerOptions;
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
@@ -85,9 +87,11 @@ pub(crate) fn options(handler: Arc<dyn JobHandler>) -> RuntimeOptions {
             completed: None,
             failed: None,
             cancelled: None,
+            audit: None,
         },
         node_name: Arc::from("bench"),
         lease: TimeSpan::from_secs(30),
+        sampler: SamplerOptions::default(),
         clock: Clock::system(),
         defaults: Arc::default(),
     }
@@ -123,11 +127,12 @@ pub(crate) async fn measure(database: &Database, durability: Durability, count: 
     let start = Instant::now();
     let producers = (0..PRODUCERS).map(|_| {
         let jobs = jobs.clone();
+        let caller = Caller::local();
         actix::spawn(async move {
             let mut left = count / PRODUCERS;
             while left > 0 {
                 let batch = left.min(BATCH);
-                match jobs.schedule_batch(vec![new_job(); batch], None).await {
+                match jobs.schedule_batch(&caller, vec![new_job(); batch], None).await {
                     Ok(_) => left -= batch,
                     // Busy: the server says so instead of growing.
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -158,7 +163,9 @@ pub(crate) async fn latency(database: &Database, durability: Durability, count: 
     let jobs = Jobs::new(repository, runtime.handle().clone(), Arc::new(rules()));
     let times = Arc::new(Mutex::new(Vec::with_capacity(count)));
     for _ in 0..count {
-        jobs.schedule(new_job(), None).await.expect("an accepted job");
+        jobs.schedule(&Caller::local(), new_job(), None)
+            .await
+            .expect("an accepted job");
         let accepted = Instant::now();
         let start = started.recv().await.expect("a start");
         times

@@ -4,6 +4,7 @@
 //! alike; statuses and priorities are small numbers; parameters and results are JSON as text, byte for byte as they came.
 
 pub mod attempt;
+pub mod audit_record;
 pub mod idempotency_key;
 pub mod job;
 pub mod job_counter;

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tickerq::domain::attempt::Attempt;
+use tickerq::domain::audit::AuditRecord;
 use tickerq::domain::id::{JobId, NodeId};
 use tickerq::domain::job::Job;
 use tickerq::domain::name::QueueName;
 use tickerq::domain::queue::StoredQueue;
 use tickerq::domain::recurring::{RecurringId, RecurringJob};
 use tickerq::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
-use tickerq::storage::query::{JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
+use tickerq::storage::query::{
+    AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode,
+};
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::signal::{Signal, SignalStream};
 
@@ -135,6 +138,10 @@ impl JobRepository for NotifyingRepository {
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
         self.inner.nodes().await
+    }
+
+    async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
+        self.inner.audit(filter, page).await
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

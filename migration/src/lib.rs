@@ -4,6 +4,7 @@
 //! what makes the difference, and no builder has them all.
 
 mod m0001_jobs;
+mod m0002_audit;
 mod m0003_leadership;
 mod m0004_recurring;
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
             Box::new(m0001_jobs::Migration),
+            Box::new(m0002_audit::Migration),
             Box::new(m0003_leadership::Migration),
             Box::new(m0004_recurring::Migration),
         ]

@@ -1,3 +1,7 @@
 //! The facades: how programs elsewhere reach the use cases. Each is a thin translation and holds no rule of its own.
 
+pub mod auth;
+pub mod browsers;
+pub mod realtime;
+pub mod request_log;
 pub mod rest;

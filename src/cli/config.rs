@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::error::CliError;
 use super::output::Output;
 use super::settings::ServerSettings;
-use crate::server::check_handlers;
+use crate::server;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
@@ -25,7 +25,8 @@ pub(super) enum ConfigCommand {
 pub(super) fn run(command: ConfigCommand, output: &mut Output) -> Result<(), CliError> {
     match command {
         ConfigCommand::Check(settings) => {
-            check_handlers(&settings.load()?).map_err(|error| CliError::Start(error.to_string()))?;
+            let config = settings.load()?;
+            server::check(&config).map_err(|error| CliError::Start(error.to_string()))?;
             output.line(&format!("{}: ok", settings.describe()))
         }
         ConfigCommand::Show(settings) => output.bytes(settings.load()?.to_toml().as_bytes()),

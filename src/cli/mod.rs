@@ -5,8 +5,10 @@
 mod client;
 mod completions;
 mod config;
+mod cron;
 mod error;
 mod job;
+mod key;
 mod migrate;
 mod openapi;
 mod output;
@@ -15,6 +17,7 @@ mod queue;
 mod serve;
 mod settings;
 mod table;
+mod time;
 mod wire;
 
 use std::process::ExitCode;
@@ -48,6 +51,11 @@ enum Command {
     Job(job::JobArguments),
     /// List, pause, resume and clear queues of a running server.
     Queue(queue::QueueArguments),
+    /// Make keys that programs call with.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Tell when a cron expression runs, and what it means.
+    Cron(cron::CronArguments),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArguments),
 }
@@ -74,6 +82,8 @@ fn run(Arguments { command }: Arguments, output: &mut Output) -> Result<(), CliE
         Command::Config(command) => config::run(command, output),
         Command::Job(arguments) => job::run(arguments, output),
         Command::Queue(arguments) => queue::run(arguments, output),
+        Command::Key(command) => key::run(command, output),
+        Command::Cron(arguments) => cron::run(arguments, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
     }
 }

@@ -53,6 +53,9 @@ impl fmt::Display for Problem {
                 None => write!(f, "\n  at {place}")?,
             }
         }
+        if *status == Some(401) {
+            f.write_str("\n  --token or TICKERQ_TOKEN gives the server a key")?;
+        }
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! `tickerq serve`: runs the server until it is told to stop.
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
@@ -25,16 +26,20 @@ pub(super) struct ServeArguments {
 pub(super) fn run(arguments: ServeArguments) -> Result<(), CliError> {
     let config = arguments.settings.load()?;
     start_log(&config.log);
+    allow_many_connections();
     actix_web::rt::System::new().block_on(async move {
         let system = |cause: std::io::Error| CliError::System(format!("signals can't be heard: {cause}"));
         let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
+        let is_open = !config.api.authentication.is_required;
         let server = Server::builder()
             .config(config)
             .start()
             .await
             .map_err(|error| CliError::Start(error.to_string()))?;
-        warn!("no authentication: whoever reaches this address may do everything; only this machine can");
+        if is_open {
+            warn!("no authentication: whoever reaches this address may do everything; only this machine can");
+        }
         told_to_stop(&mut terminate, &mut interrupt).await;
         info!("stopping: running jobs may end; a second signal stops at once");
         tokio::select! {
@@ -42,6 +47,18 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CliError> {
             () = told_to_stop(&mut terminate, &mut interrupt) => Err(CliError::StoppedAtOnce),
         }
     })
+}
+
+/// Every connection is an open file, and the usual limit of those is far below what the server can serve.
+fn allow_many_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(cause) = setrlimit(Resource::Nofile, raised) {
+        warn!("the number of open files can't be raised: {cause}");
+    }
 }
 
 async fn told_to_stop(terminate: &mut Signal, interrupt: &mut Signal) {

@@ -1,7 +1,7 @@
-//! `[api]`: the REST API.
+//! `[api]`: the API, and who may call it.
 
+use super::authentication::AuthenticationConfig;
 use super::entry::Value;
-use super::not_yet;
 use super::section::Section;
 use super::setting::{Setting, Wrong, quoted, word};
 
@@ -18,6 +18,10 @@ pub struct ApiConfig {
     pub unknown_job_types: UnknownJobTypes,
     /// Whether there are pages that describe the API.
     pub docs: bool,
+    /// Whether the API's description and these pages can be read by anybody, also where callers must show who they are.
+    pub public_docs: bool,
+    /// Who may call.
+    pub authentication: AuthenticationConfig,
 }
 
 /// What happens to a job whose type has no settings.
@@ -31,7 +35,7 @@ pub enum UnknownJobTypes {
 
 impl ApiConfig {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
-        let config = Self {
+        Self {
             enable: section.get("enable", true),
             base_path: section.get_if("base_path", "/api/tickerq".to_owned(), |path: &String| {
                 check_base_path(path)
@@ -39,9 +43,10 @@ impl ApiConfig {
             version: section.get_if("version", "v1".to_owned(), |version: &String| check_version(version)),
             unknown_job_types: section.get("unknown_job_types", UnknownJobTypes::Accept),
             docs: section.get("docs", true),
-        };
-        not_yet::refuse_authentication(section);
-        config
+            public_docs: section.get("public_docs", false),
+            // Last: it has tables of its own.
+            authentication: AuthenticationConfig::read(section),
+        }
     }
 }
 

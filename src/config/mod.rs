@@ -4,13 +4,18 @@
 //! any of them is found and named with its place before the server starts; nothing is ignored in silence.
 
 pub mod api;
+pub mod api_keys;
+pub mod audit;
+pub mod authentication;
 pub mod database;
 pub mod handler;
 pub mod job_types;
 pub mod jobs;
+pub mod jwt;
 pub mod log;
 pub mod nodes;
 pub mod queues;
+pub mod realtime;
 pub mod retention;
 pub mod secret;
 pub mod server;
@@ -28,6 +33,7 @@ mod show;
 use std::path::{Path, PathBuf};
 
 use self::api::ApiConfig;
+use self::audit::AuditConfig;
 use self::database::DatabaseConfig;
 use self::entry::Table;
 use self::job_types::JobTypeSettings;
@@ -35,6 +41,7 @@ use self::jobs::JobsConfig;
 use self::log::LogConfig;
 use self::nodes::NodesConfig;
 use self::queues::QueuesConfig;
+use self::realtime::RealtimeConfig;
 use self::retention::RetentionConfig;
 use self::section::{Findings, Section};
 use self::server::ServerConfig;
@@ -56,6 +63,10 @@ pub struct Config {
     pub job_types: Vec<JobTypeSettings>,
     /// `[jobs]`.
     pub jobs: JobsConfig,
+    /// `[audit]`.
+    pub audit: AuditConfig,
+    /// `[realtime]`.
+    pub realtime: RealtimeConfig,
     /// `[retention]`.
     pub retention: RetentionConfig,
     /// `[nodes]`.
@@ -152,13 +163,20 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let server = read_section(&mut root, "server", ServerConfig::read);
     let database = read_section(&mut root, "database", DatabaseConfig::read);
     let api = read_section(&mut root, "api", ApiConfig::read);
+    let is_required = api.authentication.is_required;
     let jobs = read_section(&mut root, "jobs", JobsConfig::read);
+    let realtime = read_section(&mut root, "realtime", RealtimeConfig::read);
     let retention = read_section(&mut root, "retention", RetentionConfig::read);
     let nodes = read_section(&mut root, "nodes", NodesConfig::read);
     let log = read_section(&mut root, "log", LogConfig::read);
+    let audit = read_section(&mut root, "audit", |section| AuditConfig::read(section, is_required));
     let queues = QueuesConfig::read(&mut root);
     let job_types = JobTypeSettings::read_all(&mut root, &jobs.defaults);
     not_yet::refuse_sections(&mut root);
+    if !is_required {
+        let has_keys = !api.authentication.keys.is_empty() || api.authentication.jwt.is_some();
+        server::refuse_open_addresses(&mut root, &server, has_keys);
+    }
     root.finish();
     Config {
         server,
@@ -167,6 +185,8 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         queues,
         job_types,
         jobs,
+        audit,
+        realtime,
         retention,
         nodes,
         log,

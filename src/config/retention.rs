@@ -1,4 +1,4 @@
-//! `[retention]`: how long finished jobs are kept.
+//! `[retention]`: how long finished jobs, and the record of changes, are kept.
 
 use super::entry::Value;
 use super::section::Section;
@@ -14,6 +14,8 @@ pub struct RetentionConfig {
     pub failed: Option<TimeSpan>,
     /// Those that were cancelled.
     pub cancelled: Option<TimeSpan>,
+    /// Not jobs, but the records of who has changed what, after the change.
+    pub audit: Option<TimeSpan>,
 }
 
 impl RetentionConfig {
@@ -30,6 +32,7 @@ impl RetentionConfig {
             completed: kept("completed", 7),
             failed: kept("failed", 30),
             cancelled: kept("cancelled", 7),
+            audit: kept("audit", 90),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::num::NonZeroUsize;
 
 use super::byte_size::ByteSize;
 use super::entry::Value;
-use super::not_yet;
 use super::section::Section;
 use super::setting::{DURATION_MAX, Setting, Wrong, between};
+use crate::domain::ip_network::IpNetwork;
 use crate::domain::time_span::TimeSpan;
 
 /// `[server]`.
@@ -25,6 +25,11 @@ pub struct ServerConfig {
     pub keep_alive: TimeSpan,
     /// How many threads answer requests.
     pub http_workers: NonZeroUsize,
+    /// Pages of these origins may call from a browser: `https://app.example.com`, or `*` alone for all, which then can't
+    /// send credentials of their own.
+    pub cors_origins: Vec<String>,
+    /// Proxies that are believed when they say for whom they ask (`X-Forwarded-For`).
+    pub trusted_proxies: Vec<IpNetwork>,
 }
 
 impl ServerConfig {
@@ -36,7 +41,7 @@ impl ServerConfig {
             .unwrap_or(HTTP_WORKERS_MAX)
             .clamp(1, HTTP_WORKERS_MAX);
         let body_sizes = || between(ByteSize::kib(1), ByteSize::mib(1024));
-        let config = Self {
+        Self {
             listen,
             shutdown_grace: section.get_if(
                 "shutdown_grace",
@@ -58,10 +63,82 @@ impl ServerConfig {
                 .ok()
                 .and_then(NonZeroUsize::new)
                 .unwrap_or(NonZeroUsize::MIN),
-        };
-        not_yet::refuse_cors(section);
-        config
+            cors_origins: section.get_if("cors_origins", Vec::new(), |origins: &Vec<String>| {
+                check_origins(origins)
+            }),
+            trusted_proxies: section.get("trusted_proxies", Vec::new()),
+        }
     }
+}
+
+/// Refuses addresses that other machines can reach where nobody is asked who it is: a mistake that costs everything.
+pub(super) fn refuse_open_addresses(root: &mut Section<'_>, server: &ServerConfig, is_switched_off: bool) {
+    let written = root.entry("server").and_then(|entry| match entry.value.typed() {
+        Value::Table(table) => table.get("listen"),
+        Value::String(_)
+        | Value::Text { .. }
+        | Value::Integer(_)
+        | Value::Float(_)
+        | Value::Boolean(_)
+        | Value::Datetime(_)
+        | Value::Array(_) => None,
+    });
+    let Some(written) = written else { return };
+    for address in server.listen.iter().filter(|address| is_open(address)) {
+        root.error(&written.source, "server.listen", open_address(address, is_switched_off));
+    }
+}
+
+/// Whether other machines can reach an address.
+pub(crate) fn is_open(address: &SocketAddr) -> bool {
+    !address.ip().to_canonical().is_loopback()
+}
+
+/// What is said of an address that other machines can reach where nobody is asked who it is.
+pub(crate) fn open_address(address: &SocketAddr, is_switched_off: bool) -> String {
+    let port = address.port();
+    let way_out = if is_switched_off {
+        "take back api.require_authentication = false"
+    } else {
+        "write [[api.keys]] (`tickerq key generate` prints a key and what to write) or [api.jwt]"
+    };
+    format!(
+        "{address} can be reached from other machines, and callers are not asked who they are; {way_out}, or listen on \
+         127.0.0.1:{port} or [::1]:{port}, where only this machine can call"
+    )
+}
+
+/// Origins as browsers send them (RFC 6454): a scheme, a host, and a port that is not the scheme's own.
+fn check_origins(origins: &[String]) -> Result<(), String> {
+    if origins.iter().any(|origin| origin == "*") && origins.len() > 1 {
+        return Err("\"*\" is every origin; write it alone".to_owned());
+    }
+    match origins.iter().find(|origin| *origin != "*" && !is_origin(origin)) {
+        Some(origin) => Err(format!(
+            "'{origin}' is not an origin; write it as browsers send it, https://app.example.com: in lower case, with its \
+             port if that is not the usual one, nothing after it"
+        )),
+        None => Ok(()),
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, authority)) = text.split_once("://") else {
+        return false;
+    };
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '+' | '-' | '.'));
+    let has_own_port = matches!(
+        (scheme, authority.rsplit_once(':')),
+        ("http", Some((_, "80"))) | ("https", Some((_, "443")))
+    );
+    let is_authority = !authority.is_empty()
+        && authority
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | ':' | '[' | ']' | '_'));
+    is_scheme && is_authority && !has_own_port
 }
 
 const HTTP_WORKERS_MAX: u32 = 1024;
@@ -76,7 +153,6 @@ impl Listen {
             return Err("at least one address is needed".to_owned());
         }
         for (index, address) in addresses.iter().enumerate() {
-            not_yet::refuse_open_address(address)?;
             // Port 0 is a free port of the system's choice: a different one each time.
             if address.port() != 0 && addresses.iter().skip(index + 1).any(|other| other == address) {
                 return Err(format!("{address} is there twice"));
@@ -102,5 +178,47 @@ impl Setting for Listen {
 
     fn show(&self) -> String {
         self.0.show()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_open, is_origin};
+
+    #[test]
+    fn an_origin_is_what_browsers_send() {
+        for origin in [
+            "https://app.example.com",
+            "http://localhost:3000",
+            "http://[::1]:8080",
+            "tauri://localhost",
+            "chrome-extension://abcdef",
+        ] {
+            assert!(is_origin(origin), "{origin} was refused");
+        }
+        for text in [
+            "",
+            "null",
+            "app.example.com",
+            "https://app.example.com/",
+            "https://App.example.com",
+            "https://app.example.com:443",
+            "http://a:80",
+            "https://*.example.com",
+            "https://user@host",
+            "https://",
+        ] {
+            assert!(!is_origin(text), "{text} was accepted");
+        }
+    }
+
+    #[test]
+    fn only_loopback_is_closed() {
+        for address in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert!(!is_open(&address.parse().expect("an address")), "{address}");
+        }
+        for address in ["0.0.0.0:1", "[::]:1", "192.168.1.1:1", "[::ffff:10.0.0.1]:1"] {
+            assert!(is_open(&address.parse().expect("an address")), "{address}");
+        }
     }
 }

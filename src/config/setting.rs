@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::entry::Value;
 use super::secret::Secret;
 use super::source::Source;
+use crate::domain::ip_network::IpNetwork;
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::time_span::TimeSpan;
@@ -237,7 +238,7 @@ macro_rules! parsed_from_text {
     )*};
 }
 
-parsed_from_text!(QueueName, JobType, RateLimit);
+parsed_from_text!(QueueName, JobType, RateLimit, IpNetwork);
 
 impl<T: Setting> Setting for Vec<T> {
     fn read(value: &Value) -> Result<Self, Wrong> {

@@ -346,40 +346,12 @@ fn a_secret_of_the_wrong_type_is_not_repeated() {
 fn what_later_versions_will_have_stops_the_start() {
     for (file, expected) in [
         (
-            "[api]\nrequire_authentication = true",
-            "tickerq.toml:2: api.require_authentication: this version has no authentication yet",
-        ),
-        (
-            "[api]\nrequired_scopes = [\"tickerq:read\"]",
-            "api.required_scopes: this version has no authentication yet",
-        ),
-        (
-            "[api]\nauthentication_scheme = \"Basic\"",
-            "api.authentication_scheme: this version has no authentication yet",
-        ),
-        (
-            "[[api.keys]]\nname = \"a\"",
-            "tickerq.toml:1: api.keys: this version has no API keys yet; remove it",
-        ),
-        (
-            "[api.jwt]\nissuer = \"a\"",
-            "api.jwt: this version has no JWT authentication yet; remove it",
-        ),
-        (
             "[webhooks]\nenable = true",
             "tickerq.toml:1: webhooks: this version has no webhooks yet; remove it",
         ),
         ("[metrics]", "metrics: this version has no metrics yet"),
         ("[telemetry]", "telemetry: this version has no telemetry yet"),
         ("[[sync.targets]]", "sync: this version has no sync yet"),
-        (
-            "[server]\ncors_origins = [\"*\"]",
-            "server.cors_origins: this version has no CORS yet",
-        ),
-        (
-            "[server]\nlisten = \"0.0.0.0:5000\"",
-            "server.listen: 0.0.0.0:5000 can be reached from other machines",
-        ),
     ] {
         let errors = mistake(file);
         assert!(
@@ -388,9 +360,6 @@ fn what_later_versions_will_have_stops_the_start() {
         );
         assert_eq!(errors.lines().count(), 1, "{errors}");
     }
-    let harmless = "[api]\nrequire_authentication = false\nauthentication_scheme = \"Bearer\"\nrequired_scopes = []\n\
-                    [server]\ncors_origins = []";
-    assert!(load_file(harmless).is_ok());
 }
 
 #[test]
@@ -544,6 +513,18 @@ fn what_is_shown_names_its_sources_hides_secrets_and_can_be_read_again() {
     assert_eq!(again.jobs, config.jobs);
     assert_eq!(again.retention, config.retention);
     assert_eq!(again.job_types[0].defaults, config.job_types[0].defaults);
+}
+
+#[test]
+fn live_updates_have_limits_that_fit_each_other() {
+    let config = load_file("[realtime]\nmax_connections = 7\nmessage_bytes_max = \"64KiB\"\n").unwrap();
+    assert_eq!(config.realtime.max_connections, 7);
+    assert_eq!(config.realtime.message_bytes_max, 64 << 10);
+    assert_eq!(config.realtime.ping_interval, TimeSpan::from_secs(15));
+    let cut_off = mistake("[realtime]\nping_interval = \"00:01:00\"\n");
+    assert!(cut_off.contains("every silent client would be cut off"), "{cut_off}");
+    let none = mistake("[realtime]\nmax_subscriptions = 0\n");
+    assert!(none.contains("allowed is 1 to 10000"), "{none}");
 }
 
 #[test]

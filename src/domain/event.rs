@@ -4,12 +4,46 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::health::HealthChange;
 use super::job::Job;
+use super::metrics::{QueueMetrics, SystemMetrics};
 use super::name::QueueName;
 use super::status::JobStatus;
 
+/// What events are about. Whoever listens chooses among these first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Topic {
+    /// What happens to jobs.
+    Jobs,
+    /// What is done to queues: paused, resumed, cleared.
+    Queues,
+    /// How many jobs a queue has, whenever that has changed.
+    QueueMetrics,
+    /// The whole server in numbers, again and again.
+    SystemMetrics,
+    /// Changes of the server's health.
+    SystemHealth,
+}
+
+impl Topic {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Jobs,
+        Self::Queues,
+        Self::QueueMetrics,
+        Self::SystemMetrics,
+        Self::SystemHealth,
+    ];
+
+    /// Whether its events tell how something is now: then the newest one is all that a listener needs, and one who
+    /// comes later is told it as well.
+    pub const fn is_state(self) -> bool {
+        matches!(self, Self::QueueMetrics | Self::SystemMetrics | Self::SystemHealth)
+    }
+}
+
 /// What has happened to a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum JobEventKind {
     /// It was accepted and stored.
     Created = 1,
@@ -122,6 +156,22 @@ pub enum Event {
         /// To which.
         queue: QueueName,
     },
+    /// A queue has other numbers than before.
+    QueueMetrics {
+        /// When they were read.
+        at: DateTime<Utc>,
+        /// The numbers.
+        metrics: Arc<QueueMetrics>,
+    },
+    /// The server in numbers.
+    SystemMetrics(Arc<SystemMetrics>),
+    /// The server's health has changed.
+    SystemAlert {
+        /// When.
+        at: DateTime<Utc>,
+        /// From what to what, and why.
+        change: Arc<HealthChange>,
+    },
 }
 
 impl Event {
@@ -130,6 +180,31 @@ impl Event {
         match self {
             Self::Job { kind, .. } => kind.as_str(),
             Self::Queue { kind, .. } => kind.as_str(),
+            Self::QueueMetrics { .. } => "queue.metrics",
+            Self::SystemMetrics(_) => "system.metrics",
+            Self::SystemAlert { .. } => "system.alert",
+        }
+    }
+
+    /// When it happened.
+    pub fn at(&self) -> DateTime<Utc> {
+        match self {
+            Self::Job { at, .. }
+            | Self::Queue { at, .. }
+            | Self::QueueMetrics { at, .. }
+            | Self::SystemAlert { at, .. } => *at,
+            Self::SystemMetrics(metrics) => metrics.at,
+        }
+    }
+
+    /// What it is about.
+    pub const fn topic(&self) -> Topic {
+        match self {
+            Self::Job { .. } => Topic::Jobs,
+            Self::Queue { .. } => Topic::Queues,
+            Self::QueueMetrics { .. } => Topic::QueueMetrics,
+            Self::SystemMetrics(_) => Topic::SystemMetrics,
+            Self::SystemAlert { .. } => Topic::SystemHealth,
         }
     }
 }

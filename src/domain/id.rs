@@ -1,4 +1,4 @@
-//! Identifiers: of a job, and of a server process (node).
+//! Identifiers: of a job, of a server process (node), and of a record of who has changed what.
 
 use std::fmt;
 
@@ -27,28 +27,17 @@ impl JobId {
     ///
     /// `random` is read as a counter that only grows within a process would be: greater values sort later.
     pub fn new(created_at: DateTime<Utc>, random: u128) -> Self {
-        // 74 bits are free in a version 7 UUID: 12 after the time, 62 after the variant.
-        let millis = u128::from(millis(created_at));
-        let high = (millis << 80) | (0x7 << 76) | (((random >> 62) & 0xfff) << 64);
-        let low = (0b10 << 62) | (random & ((1 << 62) - 1));
-        Self(Uuid::from_u128(high | low))
+        Self(version_7(created_at, random))
     }
 
     /// The smallest id that a job created at or after `time` can have.
     pub fn first_at(time: DateTime<Utc>) -> Self {
-        // Creation times have whole milliseconds: a part of one rounds up to the next.
-        let whole = timestamp::truncate_to_millis(time);
-        let first = if whole < time {
-            whole + TimeDelta::milliseconds(1)
-        } else {
-            whole
-        };
-        Self(Uuid::from_u128(u128::from(millis(first)) << 80))
+        Self(first_at(time))
     }
 
     /// The largest id that a job created at or before `time` can have.
     pub fn last_at(time: DateTime<Utc>) -> Self {
-        Self(Uuid::from_u128((u128::from(millis(time)) << 80) | ((1 << 80) - 1)))
+        Self(last_at(time))
     }
 
     /// Reads an id from text, in any of the usual spellings of a UUID.
@@ -60,8 +49,7 @@ impl JobId {
 
     /// The time in the id, to the millisecond.
     pub fn created_at(self) -> Option<DateTime<Utc>> {
-        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
-        DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+        created_at(self.0)
     }
 
     /// An id as storage keeps it.
@@ -73,6 +61,38 @@ impl JobId {
     pub const fn as_uuid(self) -> Uuid {
         self.0
     }
+}
+
+/// A UUID version 7 of this time.
+fn version_7(created_at: DateTime<Utc>, random: u128) -> Uuid {
+    // 74 bits are free in a version 7 UUID: 12 after the time, 62 after the variant.
+    let millis = u128::from(millis(created_at));
+    let high = (millis << 80) | (0x7 << 76) | (((random >> 62) & 0xfff) << 64);
+    let low = (0b10 << 62) | (random & ((1 << 62) - 1));
+    Uuid::from_u128(high | low)
+}
+
+/// The smallest UUID version 7 of this time or later.
+fn first_at(time: DateTime<Utc>) -> Uuid {
+    // Creation times have whole milliseconds: a part of one rounds up to the next.
+    let whole = timestamp::truncate_to_millis(time);
+    let first = if whole < time {
+        whole + TimeDelta::milliseconds(1)
+    } else {
+        whole
+    };
+    Uuid::from_u128(u128::from(millis(first)) << 80)
+}
+
+/// The largest UUID version 7 of this time or earlier.
+fn last_at(time: DateTime<Utc>) -> Uuid {
+    Uuid::from_u128((u128::from(millis(time)) << 80) | ((1 << 80) - 1))
+}
+
+/// The time in a UUID version 7.
+fn created_at(uuid: Uuid) -> Option<DateTime<Utc>> {
+    let (seconds, nanos) = uuid.get_timestamp()?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }
 
 /// Milliseconds since 1970, which version 7 stores in 48 bits; a time before 1970 counts as 1970.
@@ -121,6 +141,69 @@ impl NodeId {
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.as_hyphenated().fmt(f)
+    }
+}
+
+/// The identity of a record of who has changed what: like a [`JobId`], it holds the time and sorts by it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AuditId(Uuid);
+
+/// The text is not the id of a record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{given}' is not the id of a record; an id is a UUID such as 01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
+pub struct InvalidAuditId {
+    /// What was given, cut to a readable length.
+    pub given: String,
+}
+
+impl AuditId {
+    /// The id of a record that is made at `at`; `random` as in [`JobId::new`].
+    pub fn new(at: DateTime<Utc>, random: u128) -> Self {
+        Self(version_7(at, random))
+    }
+
+    /// The smallest id that a record made at or after `time` can have.
+    pub fn first_at(time: DateTime<Utc>) -> Self {
+        Self(first_at(time))
+    }
+
+    /// The largest id that a record made at or before `time` can have.
+    pub fn last_at(time: DateTime<Utc>) -> Self {
+        Self(last_at(time))
+    }
+
+    /// Reads an id from text, in any of the usual spellings of a UUID.
+    pub fn parse(text: &str) -> Result<Self, InvalidAuditId> {
+        Uuid::try_parse(text).map(Self).map_err(|_| InvalidAuditId {
+            given: text.chars().take(64).collect(),
+        })
+    }
+
+    /// The time in the id, to the millisecond.
+    pub fn at(self) -> Option<DateTime<Utc>> {
+        created_at(self.0)
+    }
+
+    /// An id as storage keeps it.
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// The id for storage.
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl fmt::Display for AuditId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Debug for AuditId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

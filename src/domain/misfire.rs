@@ -13,7 +13,7 @@ pub enum MisfirePolicy {
     /// One occurrence stands for all of them: the last one.
     #[default]
     FireOnce,
-    /// None of them; the next due time is as usual.
+    /// None of them; those among them that are not later than [`ON_TIME`], and the next due time, are as usual.
     Skip,
     /// Each of them, but no more than the last `max`.
     CatchUp {

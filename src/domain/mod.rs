@@ -4,12 +4,18 @@
 //! knows JSON shapes, SQL or actors; the modules at the borders convert.
 
 pub mod attempt;
+pub mod audit;
+pub mod caller;
 pub mod cron;
 pub mod event;
+pub mod event_filter;
+pub mod health;
 pub mod id;
+pub mod ip_network;
 pub mod job;
 pub mod json;
 pub mod leadership;
+pub mod metrics;
 pub mod misfire;
 pub mod name;
 pub mod new_job;

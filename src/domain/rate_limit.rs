@@ -16,7 +16,7 @@ pub struct RateLimit {
 
 /// The text is no rate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{given}' is not a rate; write jobs per s, m or h, such as 100/s, 30/m or 500/h")]
+#[error("'{given}' is not a rate; write how many per s, m or h, such as 100/s, 30/m or 500/h")]
 pub struct InvalidRateLimit {
     /// What was given.
     pub given: String,

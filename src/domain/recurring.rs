@@ -232,9 +232,9 @@ impl RecurringJob {
         let next_run_at = if goes_on {
             self.next_run_at
         } else {
-            // Not once more for a due time that has become an occurrence already.
-            let after = self.last_run_at.map_or(now, |last| last.max(now));
-            schedule.next_after(after)
+            // Not once more for a due time that has become an occurrence already, or waits to become one.
+            let taken = self.last_run_at.iter().chain(&self.waiting);
+            schedule.next_after(taken.copied().fold(now, DateTime::max))
         };
         let keeps_waiting = is_enabled && overlap_policy == OverlapPolicy::Queue;
         Self {

@@ -83,14 +83,21 @@ impl RecurringJob {
             let after = first - TimeDelta::microseconds(1);
             self.schedule.cron.last_within(self.schedule.time_zone, after, until)
         };
-        if now - first <= ON_TIME {
+        let each_from = |first: Option<DateTime<Utc>>| {
             // At most one a second.
             let next = |due_at: &DateTime<Utc>| self.schedule.next_after(*due_at).filter(|next| *next <= now);
-            return std::iter::successors(Some(first), next).collect();
+            std::iter::successors(first, next).collect()
+        };
+        let on_time_since = now - ON_TIME;
+        if first >= on_time_since {
+            return each_from(Some(first));
         }
         match self.misfire_policy {
             MisfirePolicy::FireOnce => last_before(until).into_iter().collect(),
-            MisfirePolicy::Skip => Vec::new(),
+            MisfirePolicy::Skip => {
+                let first_on_time = self.schedule.next_after(on_time_since - TimeDelta::microseconds(1));
+                each_from(first_on_time.filter(|first| *first <= now))
+            }
             MisfirePolicy::CatchUp { max } => {
                 let earlier = |due_at: &DateTime<Utc>| last_before(*due_at - TimeDelta::microseconds(1));
                 let mut times: Vec<DateTime<Utc>> = std::iter::successors(last_before(until), earlier)
@@ -162,7 +169,10 @@ mod tests {
             job.tick(at(3_600), 0).map_or(0, |tick| tick.occurrences.len())
         };
         assert_eq!(count("* * * * *", MisfirePolicy::FireOnce), 1);
-        assert_eq!(count("* * * * *", MisfirePolicy::Skip), 0);
+        // 23:13:20: what was due 20 seconds ago is on time, and what was due at 22:30 is not.
+        assert_eq!(count("* * * * *", MisfirePolicy::Skip), 1);
+        assert_eq!(count("30 * * * *", MisfirePolicy::Skip), 0);
+        assert_eq!(count("30 * * * *", MisfirePolicy::FireOnce), 1);
         assert_eq!(count("* * * * *", catch_up(1_000)), 60);
         assert_eq!(count("* * * * *", catch_up(7)), 7);
         assert_eq!(count("* * * * * *", catch_up(1_000)), 1_000);
@@ -196,6 +206,16 @@ mod tests {
         assert_eq!(tick.after.tick(at(3), 1), None, "the one before has not ended");
     }
 
+    #[test]
+    fn what_waits_is_not_due_once_more_when_the_clock_went_back_and_the_schedule_is_changed() {
+        let queue = recurring("* * * * * *", MisfirePolicy::FireOnce, OverlapPolicy::Queue);
+        let waits = queue.tick(at(3), 1).expect("due").after;
+        assert_eq!(waits.waiting, [at(1), at(2), at(3)]);
+        let mut new = waits.as_new();
+        new.schedule.cron = CronExpression::parse("*/1 * * * * *").expect("an expression");
+        assert_eq!(waits.replaced(new, at(1)).next_run_at, Some(at(4)));
+    }
+
     fn policies() -> impl Strategy<Value = MisfirePolicy> {
         prop_oneof![
             Just(MisfirePolicy::FireOnce),
@@ -205,6 +225,36 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_due_times_that_count_are_those_of_the_policy_among_all_one_by_one(
+            cron in prop_oneof![Just("* * * * * *"), Just("*/5 * * * *"), Just("30 */7 * * * *"), Just("0 1,3 * * *")],
+            policy in policies(),
+            // The night in which Berlin's clocks are set back: three hours from the start.
+            passed in prop_oneof![0_i64..200, 0_i64..5_000, 0_i64..20_000],
+            ends in option::of(0_i64..20_000),
+        ) {
+            let start = DateTime::from_timestamp(1_792_879_200, 0).expect("2026-10-24T22:00:00Z");
+            let mut new = recurring(cron, policy, OverlapPolicy::Allow).as_new();
+            new.schedule.time_zone = TimeZoneName::parse("Europe/Berlin").expect("a zone");
+            new.schedule.ends_at = ends.map(|ends| start + TimeDelta::seconds(ends));
+            let job = new.into_recurring_job(start, 1);
+            let now = start + TimeDelta::seconds(passed);
+            let mut all = Vec::new();
+            let mut last = start;
+            while let Some(next) = job.schedule.next_after(last).filter(|next| *next <= now) {
+                all.push(next);
+                last = next;
+            }
+            let is_on_time = |due_at: &DateTime<Utc>| now - *due_at <= ON_TIME;
+            let expected = match policy {
+                _ if all.iter().all(is_on_time) => all,
+                MisfirePolicy::FireOnce => all.split_off(all.len() - 1),
+                MisfirePolicy::Skip => all.into_iter().filter(is_on_time).collect(),
+                MisfirePolicy::CatchUp { max } => all.split_off(all.len().saturating_sub(usize::from(max.get()))),
+            };
+            prop_assert_eq!(job.tick(now, 0).map_or_else(Vec::new, |tick| tick.occurrences), expected);
+        }
+
         #[test]
         fn each_due_time_becomes_an_occurrence_at_most_once_whatever_the_clock_does(
             cron in prop_oneof![Just("* * * * * *"), Just("*/5 * * * *"), Just("30 */7 * * * *"), Just("0 3 * * *")],
@@ -239,6 +289,43 @@ mod tests {
                     prop_assert!(tick.after.next_run_at.is_none_or(|next| next > at(now)));
                 }
                 prop_assert_eq!(tick.after.revision, job.revision + 1);
+                job = tick.after;
+            }
+        }
+
+        #[test]
+        fn changes_of_the_schedule_make_no_due_time_twice_either(
+            policy in policies(),
+            overlap in prop_oneof![Just(OverlapPolicy::Allow), Just(OverlapPolicy::Skip), Just(OverlapPolicy::Queue)],
+            steps in vec((-400_i64..900, 0_u64..2, 0_u8..6), 1..40),
+        ) {
+            let mut job = recurring("*/30 * * * * *", policy, overlap);
+            let mut seen = BTreeSet::new();
+            let mut now = 0;
+            for (step, unfinished, change) in steps {
+                now = (now + step).max(0);
+                let mut new = job.as_new();
+                match change {
+                    0 => new.is_enabled = !new.is_enabled,
+                    1 => new.schedule.cron = CronExpression::parse("*/20 * * * * *").expect("an expression"),
+                    2 => new.schedule.cron = CronExpression::parse("* * * * *").expect("an expression"),
+                    3 => new.template.priority = Priority::High,
+                    _ => {}
+                }
+                if change < 4 {
+                    let before = job.clone();
+                    job = job.replaced(new, at(now));
+                    if change == 3 {
+                        prop_assert_eq!(job.next_run_at, before.next_run_at, "another priority moves nothing");
+                    }
+                    if !job.is_enabled {
+                        prop_assert!(job.tick(at(now + 10_000), 0).is_none());
+                    }
+                }
+                let Some(tick) = job.tick(at(now), unfinished) else { continue };
+                for due_at in &tick.occurrences {
+                    prop_assert!(seen.insert(*due_at), "{due_at} twice");
+                }
                 job = tick.after;
             }
         }

@@ -1,8 +1,8 @@
 //! Runs a job by calling an HTTP endpoint.
 //!
-//! The endpoint gets the job as a JSON `POST` and answers when the work is done. Its status says how it went (see
-//! [`answer`]), its body is the result. The request is aborted when the job is told to stop and when the future is
-//! dropped. Redirects are not followed: a signed body is for the configured address alone.
+//! The endpoint gets the job as a JSON `POST` and answers when the work is done. Its status says how it went (the module
+//! `answer` tells which says what), its body is the result. The request is aborted when the job is told to stop and when
+//! the future is dropped. Redirects are not followed: a signed body is for the configured address alone.
 
 mod answer;
 mod client;

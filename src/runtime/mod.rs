@@ -3,6 +3,8 @@
 //! ```text
 //!   callers ──Record──► Recorder ──commit──► storage
 //!                        │ ▲  │ └─Publish─► EventBus ──► listeners
+//!                        │ │  │                 ▲ └─Wanted─► Sampler
+//!                        │ │  │                 └─PublishState──┘
 //!              JobsDue  │ │  └──Arm──► Scheduler
 //!                        ▼ │                  │ Wake
 //!                      Queues ◄──────────────┘
@@ -14,7 +16,7 @@
 //! ```
 //!
 //! The Recorder and the EventBus have an arbiter (a thread) of their own each; queues and workers share one; the
-//! Scheduler, the Rescuer and the Pruner share another. Handlers run on threads of their own.
+//! Scheduler, the Rescuer, the Pruner and the Sampler share another. Handlers run on threads of their own.
 
 pub mod clock;
 pub mod event_bus;
@@ -29,9 +31,11 @@ mod ready_jobs;
 pub mod recorder;
 pub mod recurring_scheduler;
 pub mod rescuer;
+pub mod sampler;
 pub mod scheduler;
 pub mod supervise;
 pub mod type_limits;
+mod usage;
 pub mod worker;
 
 use std::collections::HashMap;
@@ -43,7 +47,7 @@ use actix::{Addr, Arbiter};
 use tracing::{info, warn};
 
 use self::clock::{Clock, IdSource};
-use self::event_bus::{EventBus, EventInterest};
+use self::event_bus::{EventBus, EventBusHandle};
 use self::lease_gate::LeaseGate;
 use self::lease_keeper::{LeaseKeeper, LeaseKeeperParts};
 use self::notifier::{ForeignInterest, Notifier, NotifierParts};
@@ -53,6 +57,7 @@ use self::queues::{DrainAll, InterruptEverything, IsQuiet, Queues, QueuesParts, 
 use self::recorder::{Origin, Others, RecordError, Recorder, RecorderHandle, RecorderParts};
 use self::recurring_scheduler::{RecurringScheduler, RecurringSchedulerParts};
 use self::rescuer::{RescueError, Rescuer, RescuerParts};
+use self::sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
 use self::scheduler::{Scheduler, SchedulerParts};
 use self::supervise::{Restarts, Seat};
 use self::type_limits::TypeLimits;
@@ -94,6 +99,8 @@ pub struct RuntimeOptions {
     pub node_name: Arc<str>,
     /// How long this node's jobs are its own without a heartbeat.
     pub lease: TimeSpan,
+    /// How often numbers are read.
+    pub sampler: SamplerOptions,
     /// Tells the time.
     pub clock: Clock,
     /// What occurrences of recurring jobs get that their template leaves open.
@@ -122,7 +129,9 @@ pub struct RuntimeHandle {
     /// What runs.
     pub queues: Addr<Queues>,
     /// What has happened.
-    pub event_bus: Addr<EventBus>,
+    pub event_bus: EventBusHandle,
+    /// How things are.
+    pub sampler: Addr<Sampler>,
     /// Tells the time.
     pub clock: Clock,
     /// Makes ids.
@@ -163,6 +172,7 @@ impl Runtime {
             retention,
             node_name,
             lease,
+            sampler: sampler_options,
             clock,
             defaults,
         } = options;
@@ -175,20 +185,21 @@ impl Runtime {
         let arbiters = [Arbiter::new(), Arbiter::new(), Arbiter::new(), Arbiter::new()];
         let [recorder_arbiter, events_arbiter, queues_arbiter, time_arbiter] = arbiters.each_ref().map(Arbiter::handle);
         let restarts = Restarts::default();
-        let interest = EventInterest::default();
         let started_at = clock.now();
         let node = NodeId::new(started_at);
 
-        let event_bus = Seat::<EventBus>::new(event_bus::MAILBOX_CAPACITY);
+        let bus_seat = Seat::<EventBus>::new(event_bus::MAILBOX_CAPACITY);
+        let event_bus = EventBusHandle::new(bus_seat.address());
+        let sampler = Seat::<Sampler>::new(sampler::MAILBOX_CAPACITY);
         let scheduler = Seat::<Scheduler>::new(scheduler::MAILBOX_CAPACITY);
         let queues = Seat::<Queues>::new(queues::MAILBOX_CAPACITY);
         let recurring = Seat::<RecurringScheduler>::new(recurring_scheduler::MAILBOX_CAPACITY);
         let recorder = Seat::<Recorder>::new(recorder::MAILBOX_CAPACITY);
         let recorder_handle = RecorderHandle::new(recorder.address());
 
-        let event_bus = event_bus.start(&events_arbiter, "EventBus", &restarts, {
-            let interest = interest.clone();
-            || EventBus::new(interest)
+        bus_seat.start(&events_arbiter, "EventBus", &restarts, {
+            let (event_bus, sampler) = (event_bus.clone(), sampler.address());
+            move || EventBus::new(&event_bus, sampler)
         });
         let notifier = repository
             .is_shared()
@@ -205,7 +216,6 @@ impl Runtime {
             scheduler: scheduler.address(),
             recurring: recurring.address(),
             event_bus: event_bus.clone(),
-            interest: interest.clone(),
             others: others.clone(),
         };
         recorder.start(&recorder_arbiter, "Recorder", &restarts, || {
@@ -237,6 +247,18 @@ impl Runtime {
             info!("brought back {rescued} jobs that a server has left running");
         }
 
+        let sampler_parts = SamplerParts {
+            repository: Arc::clone(&repository),
+            recorder: recorder_handle.clone(),
+            event_bus: event_bus.clone(),
+            queues: configured.clone().into(),
+            workers_by_default,
+            restarts: restarts.clone(),
+            options: sampler_options,
+            clock: clock.clone(),
+        };
+        let sampler = sampler.start(&time_arbiter, "Sampler", &restarts, || Sampler::new(sampler_parts));
+
         let queues_parts = QueuesParts {
             repository: Arc::clone(&repository),
             configured: configured.into(),
@@ -264,7 +286,6 @@ impl Runtime {
                 scheduler: scheduler.address(),
                 recurring: recurring.address(),
                 event_bus: event_bus.clone(),
-                interest,
                 foreign_interest: others.interest,
                 clock: clock.clone(),
             };
@@ -305,6 +326,7 @@ impl Runtime {
             recorder: recorder_handle,
             queues,
             event_bus,
+            sampler,
             clock,
             ids,
             node,
@@ -343,6 +365,14 @@ impl Runtime {
         {
             warn!("the node's lease could not be given back and runs out by itself: {failure}");
         }
+        // A reading that is cut off in the middle would take its connection down with it.
+        if tokio::time::timeout(LAST_WORDS, handle.sampler.send(Rest))
+            .await
+            .is_err()
+        {
+            warn!("storage does not answer: the last reading of its numbers is given up");
+        }
+        handle.event_bus.flush().await;
         for arbiter in &self.arbiters {
             arbiter.stop();
         }

@@ -21,12 +21,12 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::clock::Clock;
-use super::event_bus::{EventBus, EventInterest, Publish};
+use super::event_bus::EventBusHandle;
 use super::mailbox::deliver;
 use super::queues::{CancelJob, LookEverywhere, Offer, QueueSwitched, Queues};
 use super::recurring_scheduler::{RecurringChanged, RecurringScheduler};
 use super::scheduler::{LookAgain, Scheduler};
-use crate::domain::event::{Event, QueueEventKind};
+use crate::domain::event::{Event, QueueEventKind, Topic};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
@@ -93,9 +93,7 @@ pub struct NotifierParts {
     /// Who looks at recurring jobs anew.
     pub recurring: Addr<RecurringScheduler>,
     /// Who is told what has happened elsewhere.
-    pub event_bus: Addr<EventBus>,
-    /// Whether anybody here listens.
-    pub interest: EventInterest,
+    pub event_bus: EventBusHandle,
     /// Whether anybody elsewhere does.
     pub foreign_interest: ForeignInterest,
     /// Tells the time of events of queues.
@@ -193,7 +191,7 @@ impl Notifier {
         let now = Instant::now();
         self.interested.retain(|_, heard_at| now - *heard_at < INTEREST_KEPT);
         self.note_foreign_interest();
-        let is_any = self.parts.interest.is_any();
+        let is_any = self.parts.event_bus.is_any_in(Topic::Jobs);
         let is_said = self
             .interest_said
             .is_some_and(|(said, at)| said == is_any && (!is_any || now - at < INTEREST_REPEATED));
@@ -242,18 +240,17 @@ impl Notifier {
             Ok::<Vec<Event>, RepositoryError>(events.collect())
         };
         // One after the other, so that the events of a job keep their order.
-        ctx.wait(read.into_actor(self).map(|events, notifier, ctx| match events {
+        ctx.wait(read.into_actor(self).map(|events, notifier, _| match events {
             Ok(events) if events.is_empty() => {}
-            Ok(events) => deliver(&notifier.parts.event_bus, Publish { events: events.into() }, ctx),
+            Ok(events) => notifier.parts.event_bus.publish(events),
             Err(failure) => warn!("jobs of other nodes could not be read; their events are lost here: {failure}"),
         }));
     }
 
-    fn publish_of_queue(&self, kind: QueueEventKind, queue: QueueName, ctx: &mut Context<Self>) {
-        if self.parts.interest.is_any() {
+    fn publish_of_queue(&self, kind: QueueEventKind, queue: QueueName) {
+        if self.parts.event_bus.is_any_in(Topic::Queues) {
             let at = self.parts.clock.now();
-            let events = [Event::Queue { kind, at, queue }].into();
-            deliver(&self.parts.event_bus, Publish { events }, ctx);
+            self.parts.event_bus.publish(vec![Event::Queue { kind, at, queue }]);
         }
     }
 }
@@ -320,10 +317,10 @@ impl Handler<Said> for Notifier {
                     } else {
                         QueueEventKind::Resumed
                     };
-                    self.publish_of_queue(kind, queue.clone(), ctx);
+                    self.publish_of_queue(kind, queue.clone());
                     deliver(&self.parts.queues, QueueSwitched { queue, is_paused }, ctx);
                 }
-                Signal::QueueCleared { queue } => self.publish_of_queue(QueueEventKind::Cleared, queue, ctx),
+                Signal::QueueCleared { queue } => self.publish_of_queue(QueueEventKind::Cleared, queue),
                 Signal::CancelAttempt { queue, job_id, attempt } => {
                     let cancel = CancelJob {
                         queue,
@@ -345,7 +342,7 @@ impl Handler<Said> for Notifier {
                 }
             }
         }
-        if !jobs.is_empty() && self.parts.interest.is_any() {
+        if !jobs.is_empty() && self.parts.event_bus.is_any_in(Topic::Jobs) {
             self.publish(jobs, ctx);
         }
     }

@@ -26,7 +26,7 @@ const KEYS_KEPT: TimeDelta = TimeDelta::hours(24);
 /// How long the counts behind a queue's throughput are kept; an hour is shown.
 const THROUGHPUT_KEPT: TimeDelta = TimeDelta::hours(2);
 
-/// How long finished jobs are kept; `None` for ever.
+/// How long finished jobs and the records of who has changed what are kept; `None` for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Those that completed.
@@ -35,6 +35,8 @@ pub struct Retention {
     pub failed: Option<TimeSpan>,
     /// Those that were cancelled.
     pub cancelled: Option<TimeSpan>,
+    /// Records of who has changed what.
+    pub audit: Option<TimeSpan>,
 }
 
 /// What the Pruner is made of.
@@ -61,6 +63,7 @@ impl PrunerParts {
             completed,
             failed,
             cancelled,
+            audit,
         } = self.retention;
         let kept = [
             (JobStatus::Completed, completed),
@@ -72,18 +75,30 @@ impl PrunerParts {
             let Some(finished_before) = kept.and_then(|kept| now.checked_sub_signed(kept.to_delta())) else {
                 continue;
             };
-            for _ in 0..STEPS_MAX {
-                let prune = Change::Prune {
-                    status,
-                    finished_before,
-                    limit: STEP,
-                };
-                let result = self.recorder.record_one(prune, Origin::Inside).await?;
-                let Ok(Applied::Removed(count)) = result else { break };
-                removed += count;
-                if count < u64::from(STEP) {
-                    break;
-                }
+            let prune = Change::Prune {
+                status,
+                finished_before,
+                limit: STEP,
+            };
+            removed += self.in_steps(&prune).await?;
+        }
+        if let Some(before) = audit.and_then(|kept| now.checked_sub_signed(kept.to_delta())) {
+            let prune = Change::PruneAudit { before, limit: STEP };
+            // Only jobs are counted in the log.
+            self.in_steps(&prune).await?;
+        }
+        Ok(removed)
+    }
+
+    /// Removes step by step, until nothing is left or it is enough for one round.
+    async fn in_steps(&self, prune: &Change) -> Result<u64, RecordError> {
+        let mut removed = 0;
+        for _ in 0..STEPS_MAX {
+            let result = self.recorder.record_one(prune.clone(), Origin::Inside).await?;
+            let Ok(Applied::Removed(count)) = result else { break };
+            removed += count;
+            if count < u64::from(STEP) {
+                break;
             }
         }
         Ok(removed)

@@ -538,6 +538,10 @@ impl Handler<Due> for Queue {
                     .collect();
                 has_foreign_types = own.len() < count;
                 self.ready.add(own);
+                if self.ready.source() == Source::Storage {
+                    // They were too many to hold: storage has them.
+                    self.look_into_storage();
+                }
             }
             Source::Storage => self.look_into_storage(),
         }

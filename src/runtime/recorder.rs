@@ -18,13 +18,13 @@ use tokio::sync::oneshot;
 use tracing::error;
 
 use super::clock::Clock;
-use super::event_bus::{EventBus, EventInterest, Publish};
+use super::event_bus::EventBusHandle;
 use super::mailbox::deliver;
 use super::notifier::{ForeignInterest, Notifier, Tell};
 use super::queues::{CancelJob, JobsDue, QueueSwitched, Queues};
 use super::recurring_scheduler::{RecurringChanged, RecurringScheduler};
 use super::scheduler::{Arm, Scheduler};
-use crate::domain::event::{Event, JobEventKind, QueueEventKind};
+use crate::domain::event::{Event, JobEventKind, QueueEventKind, Topic};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
@@ -79,6 +79,11 @@ pub struct Record {
     origin: Origin,
     answer: Answer,
 }
+
+/// How many rows wait to be written.
+#[derive(Message)]
+#[rtype(result = "usize")]
+struct ReportPending;
 
 /// The way to the Recorder.
 #[derive(Clone)]
@@ -135,6 +140,12 @@ impl RecorderHandle {
             })
         }
     }
+
+    /// How many rows wait to be written.
+    pub async fn pending_rows(&self) -> usize {
+        // A Recorder that is just being restarted has nothing left that waits.
+        self.address.send(ReportPending).await.unwrap_or(0)
+    }
 }
 
 /// What the Recorder is made of.
@@ -151,9 +162,7 @@ pub struct RecorderParts {
     /// Who creates occurrences of recurring jobs.
     pub recurring: Addr<RecurringScheduler>,
     /// Who is told what has happened.
-    pub event_bus: Addr<EventBus>,
-    /// Whether anybody listens to events.
-    pub interest: EventInterest,
+    pub event_bus: EventBusHandle,
     /// The other nodes, where there are any.
     pub others: Option<Others>,
 }
@@ -247,7 +256,7 @@ impl Recorder {
     ) {
         match outcome {
             Ok(results) => {
-                let is_heard_here = self.parts.interest.is_any();
+                let is_heard_here = self.parts.event_bus.is_any_in(Topic::Jobs);
                 let is_heard_elsewhere = self
                     .parts
                     .others
@@ -312,8 +321,11 @@ impl Recorder {
         for message in cancel {
             deliver(&self.parts.queues, message, ctx);
         }
-        if !events.is_empty() && self.parts.interest.is_any() {
-            deliver(&self.parts.event_bus, Publish { events: events.into() }, ctx);
+        let is_heard_here = [Topic::Jobs, Topic::Queues]
+            .into_iter()
+            .any(|topic| self.parts.event_bus.is_any_in(topic));
+        if !events.is_empty() && is_heard_here {
+            self.parts.event_bus.publish(events);
         }
     }
 }
@@ -346,6 +358,8 @@ fn signals_of(switched: &[QueueSwitched], cancel: &[CancelJob], events: &[Event]
             } => signals.push(Signal::QueueCleared { queue: queue.clone() }),
             // Told as what it is above: switched.
             Event::Queue { .. } => {}
+            // Every node samples for itself.
+            Event::QueueMetrics { .. } | Event::SystemMetrics(_) | Event::SystemAlert { .. } => {}
             Event::Job { kind, at, job } => {
                 if others.interest.is_any() {
                     signals.push(Signal::Job(JobSignal {
@@ -514,12 +528,15 @@ fn rows_of(change: &Change) -> usize {
         Change::Insert { jobs, .. } | Change::Start { jobs } => jobs.len(),
         Change::Fire(fire) => fire.occurrences.len() + 1,
         Change::Claim(claim) => usize::try_from(claim.limit).unwrap_or(COMMIT_ROWS_MAX),
-        Change::Clear { limit, .. } | Change::Prune { limit, .. } => usize::try_from(*limit).unwrap_or(COMMIT_ROWS_MAX),
+        Change::Clear { limit, .. } | Change::Prune { limit, .. } | Change::PruneAudit { limit, .. } => {
+            usize::try_from(*limit).unwrap_or(COMMIT_ROWS_MAX)
+        }
         Change::Finish { .. }
         | Change::Update { .. }
         | Change::Delete { .. }
         | Change::SetQueue { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::Audit(_)
         | Change::InsertRecurring { .. }
         | Change::UpdateRecurring { .. }
         | Change::DeleteRecurring { .. }
@@ -541,6 +558,8 @@ fn job_ids(change: &Change) -> Vec<JobId> {
         | Change::SetQueue { .. }
         | Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::Audit(_)
+        | Change::PruneAudit { .. }
         | Change::InsertRecurring { .. }
         | Change::UpdateRecurring { .. }
         | Change::DeleteRecurring { .. }
@@ -583,5 +602,13 @@ impl Handler<Record> for Recorder {
                     .map(|(), recorder, ctx| recorder.commit_next(ctx)),
             );
         }
+    }
+}
+
+impl Handler<ReportPending> for Recorder {
+    type Result = usize;
+
+    fn handle(&mut self, ReportPending: ReportPending, _: &mut Context<Self>) -> usize {
+        self.pending_rows
     }
 }

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use actix::dev::channel::{AddressReceiver, channel};
 use actix::dev::{AsyncContextParts, ContextFut};
 use actix::{Actor, Addr, ArbiterHandle, Context, Supervised};
+use tokio::runtime::Handle;
 use tokio::time::Sleep;
 use tracing::error;
 
@@ -74,7 +75,8 @@ where
         let spawned = arbiter.spawn_fn(move || {
             let context = Context::with_receiver(mailbox);
             actix::spawn(Supervision {
-                actor: context.into_future(make()),
+                actor: Some(context.into_future(make())),
+                arbiter: Handle::current(),
                 name,
                 restarts,
                 last_panic: None,
@@ -89,11 +91,22 @@ where
 }
 
 struct Supervision<A: Actor<Context = Context<A>>> {
-    actor: ContextFut<A, Context<A>>,
+    /// Only taken when this is dropped.
+    actor: Option<ContextFut<A, Context<A>>>,
+    arbiter: Handle,
     name: &'static str,
     restarts: Restarts,
     last_panic: Option<Instant>,
     pause: Option<Pin<Box<Sleep>>>,
+}
+
+impl<A: Actor<Context = Context<A>>> Drop for Supervision<A> {
+    fn drop(&mut self) {
+        // An arbiter that stops drops its tasks outside of its runtime. What the actor was waiting for may hold a connection
+        // of a pool, which spawns a task to give it back.
+        let _inside = self.arbiter.enter();
+        self.actor = None;
+    }
 }
 
 impl<A> Future for Supervision<A>
@@ -111,7 +124,10 @@ where
                 }
                 self.pause = None;
             }
-            match catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.actor).poll(cx))) {
+            let Some(actor) = &mut self.actor else {
+                return Poll::Ready(());
+            };
+            match catch_unwind(AssertUnwindSafe(|| Pin::new(actor).poll(cx))) {
                 Ok(poll) => return poll,
                 Err(panic) => {
                     error!(
@@ -128,7 +144,8 @@ where
                     {
                         self.pause = Some(Box::pin(tokio::time::sleep(PAUSE)));
                     }
-                    let restarted = catch_unwind(AssertUnwindSafe(|| self.actor.restart()));
+                    let actor = &mut self.actor;
+                    let restarted = catch_unwind(AssertUnwindSafe(|| actor.as_mut().is_some_and(ContextFut::restart)));
                     if !matches!(restarted, Ok(true)) {
                         error!(actor = self.name, "{} can't be restarted", self.name);
                         return Poll::Ready(());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::compose::{self, HandlerError};
 use super::{Server, ServerError};
+use crate::api::auth::Gate;
 use crate::config::source::ConfigErrors;
 use crate::config::{self, Config, FlagValue, Sources};
 use crate::domain::name::{InvalidName, JobType};
@@ -167,10 +168,11 @@ pub(crate) async fn open_database(config: &Config) -> Result<SeaRepository, Conn
     SeaRepository::connect(compose::database(&config.database)).await
 }
 
-/// Makes everything that the configuration asks for and that needs no database and no address, to see whether it can be
-/// made.
-pub(crate) fn check_handlers(config: &Config) -> Result<(), HandlerError> {
-    compose::options(config, HandlerRegistry::new()).map(drop)
+/// Says what would keep a server with this configuration from starting, as far as that can be known without starting it.
+pub(crate) fn check(config: &Config) -> Result<(), BuildError> {
+    let options = compose::options(config, HandlerRegistry::new())?;
+    Gate::new(options.auth).map_err(ServerError::from)?;
+    Ok(())
 }
 
 /// How the configured REST API works, for its description.

@@ -4,11 +4,18 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::ServerOptions;
+use crate::api::auth::{AllowedOrigins, ApiKey, AuthOptions, JwtKeySource, JwtOptions, Rate};
+use crate::api::realtime::RealtimeOptions;
 use crate::api::rest::RestOptions;
 use crate::config::Config;
 use crate::config::api::UnknownJobTypes as ConfiguredUnknownJobTypes;
+use crate::config::api_keys::ApiKeyConfig;
+use crate::config::authentication::{AuthenticationConfig, ScopesConfig};
 use crate::config::database::{DatabaseConfig, Durability as ConfiguredDurability};
 use crate::config::handler::{CommandHandlerSettings, HandlerSettings, HttpHandlerSettings};
+use crate::config::jwt::{JwtConfig, JwtKeyConfig};
+use crate::config::realtime::RealtimeConfig;
+use crate::domain::caller::{Scope, ScopeNames, Scopes};
 use crate::domain::name::QueueName;
 use crate::domain::new_job::DefaultsByType;
 use crate::handlers::HandlerRegistry;
@@ -19,6 +26,7 @@ use crate::handlers::noop::NoopHandler;
 use crate::runtime::RuntimeOptions;
 use crate::runtime::clock::Clock;
 use crate::runtime::pruner::Retention;
+use crate::runtime::sampler::SamplerOptions;
 use crate::service::rules::{Rules, UnknownJobTypes};
 use crate::storage::sea::{Durability, SeaOptions};
 
@@ -99,9 +107,14 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
             completed: config.retention.completed,
             failed: config.retention.failed,
             cancelled: config.retention.cancelled,
+            audit: config.retention.audit,
         },
         node_name: Arc::from(config.nodes.name.as_str()),
         lease: config.nodes.lease,
+        sampler: SamplerOptions {
+            queues_every: config.realtime.queue_metrics_interval.to_std(),
+            system_every: config.realtime.system_metrics_interval.to_std(),
+        },
         defaults,
         clock: Clock::system(),
     };
@@ -110,7 +123,15 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         http_workers: config.server.http_workers.get(),
         keep_alive: config.server.keep_alive.to_std(),
         shutdown_grace: config.server.shutdown_grace.to_std(),
+        auth: authentication(config),
+        audit: config.audit.enable,
         rest: rest(config),
+        realtime: RealtimeOptions {
+            // Without an API there are no live updates either.
+            enable: config.realtime.enable && config.api.enable,
+            ..realtime(&config.realtime)
+        },
+        events_behind_max: config.realtime.events_behind_max,
         rules,
         runtime,
     })
@@ -125,6 +146,106 @@ pub(super) fn rest(config: &Config) -> RestOptions {
         body_bytes_max: config.server.request_body_bytes_max,
         batch_body_bytes_max: config.server.batch_body_bytes_max,
         docs: config.api.docs,
+        public_docs: config.api.public_docs,
+        requires_authentication: config.api.authentication.is_required,
+    }
+}
+
+/// Who is let in.
+fn authentication(config: &Config) -> AuthOptions {
+    let AuthenticationConfig {
+        is_required,
+        scopes,
+        keys,
+        jwt,
+    } = config.api.authentication.clone();
+    let ScopesConfig { read, write, admin } = scopes;
+    let mut granted = Scopes::none();
+    let mut name = |scope, name: Option<String>, default: &Arc<str>| match name {
+        Some(name) => Arc::from(name),
+        None => {
+            // Nobody needs it: who is known has it.
+            granted = granted.with(scope);
+            Arc::clone(default)
+        }
+    };
+    let default = ScopeNames::default();
+    let scope_names = ScopeNames {
+        read: name(Scope::Read, read, &default.read),
+        write: name(Scope::Write, write, &default.write),
+        admin: name(Scope::Admin, Some(admin), &default.admin),
+    };
+    let keys = keys.into_iter().map(|key| {
+        let ApiKeyConfig {
+            name,
+            digest,
+            scopes,
+            rate_limit,
+        } = key;
+        ApiKey {
+            name,
+            digest,
+            scopes,
+            rate: rate_limit.map(Rate::from),
+        }
+    });
+    AuthOptions {
+        is_required,
+        scope_names: Arc::new(scope_names),
+        granted,
+        keys: keys.collect(),
+        jwt: jwt.map(tokens),
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        origins: AllowedOrigins(config.server.cors_origins.clone()),
+    }
+}
+
+/// Which signed tokens are accepted.
+fn tokens(config: JwtConfig) -> JwtOptions {
+    let JwtConfig {
+        issuer,
+        audience,
+        key,
+        scope_claim,
+        leeway,
+        rate_limit,
+    } = config;
+    JwtOptions {
+        issuer,
+        audience,
+        key: match key {
+            JwtKeyConfig::Secret(secret) => JwtKeySource::Secret(secret.expose().to_owned()),
+            JwtKeyConfig::PublicKey(pem) => JwtKeySource::PublicKey(pem),
+            JwtKeyConfig::JwksFile(path) => JwtKeySource::JwksFile(path),
+        },
+        scope_claim,
+        leeway: leeway.to_std(),
+        rate: rate_limit.map(Rate::from),
+    }
+}
+
+/// How live updates work.
+fn realtime(config: &RealtimeConfig) -> RealtimeOptions {
+    let RealtimeConfig {
+        enable,
+        max_connections,
+        max_subscriptions,
+        message_bytes_max,
+        events_behind_max: _,
+        ping_interval,
+        client_timeout,
+        handshake_timeout,
+        queue_metrics_interval: _,
+        system_metrics_interval: _,
+    } = config;
+    RealtimeOptions {
+        enable: *enable,
+        max_connections: *max_connections,
+        max_subscriptions: *max_subscriptions,
+        message_bytes_max: *message_bytes_max,
+        ping_interval: ping_interval.to_std(),
+        client_timeout: client_timeout.to_std(),
+        handshake_timeout: handshake_timeout.to_std(),
     }
 }
 

@@ -5,28 +5,40 @@
 
 mod builder;
 mod compose;
+mod socket;
 
 pub use builder::{BuildError, Builder};
-pub(crate) use builder::{check_handlers, open_database, rest_options};
+pub(crate) use builder::{check, open_database, rest_options};
 pub use compose::HandlerError;
 
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App, HttpServer};
 use tracing::info;
+use tracing_actix_web::TracingLogger;
 
+use crate::api::auth::{AllowedOrigins, AuthOptions, Gate, JwtKeyError};
+use crate::api::browsers::{self, AnswerMarks};
+use crate::api::realtime::{self, Realtime, RealtimeOptions};
+use crate::api::request_log::{self, RequestSpan};
 use crate::api::rest::{self, RestApi, RestOptions};
+use crate::config::server::{is_open, open_address};
 use crate::domain::queue::QueueSettings;
 use crate::runtime::{Runtime, RuntimeHandle, RuntimeOptions, StartError};
+use crate::service::audit::AuditLog;
+use crate::service::events::Events;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
 use crate::service::rules::Rules;
+use crate::service::shutdown::Shutdown;
 use crate::storage::repository::JobRepository;
 
 /// How a server works.
@@ -40,8 +52,16 @@ pub struct ServerOptions {
     pub keep_alive: Duration,
     /// How long running jobs may take to end when the server stops.
     pub shutdown_grace: Duration,
+    /// Who is let in.
+    pub auth: AuthOptions,
+    /// Whether it is recorded who has changed what.
+    pub audit: bool,
     /// How the REST API works.
     pub rest: RestOptions,
+    /// How live updates work.
+    pub realtime: RealtimeOptions,
+    /// How many events somebody who listens may be behind before it misses some.
+    pub events_behind_max: usize,
     /// What is accepted of a new job.
     pub rules: Rules,
     /// How jobs are run.
@@ -51,6 +71,15 @@ pub struct ServerOptions {
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
+    /// Everybody could do everything.
+    #[error("{}", open_address(address, false))]
+    Open {
+        /// The address that other machines can reach.
+        address: SocketAddr,
+    },
+    /// The keys that tokens are signed with can't be used.
+    #[error(transparent)]
+    Keys(#[from] JwtKeyError),
     /// Its actors did not start.
     #[error(transparent)]
     Runtime(#[from] StartError),
@@ -69,6 +98,7 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     runtime: Runtime,
     health: Health,
+    shutdown: Shutdown,
     jobs: Jobs,
     http: ServerHandle,
     shutdown_grace: Duration,
@@ -82,10 +112,24 @@ impl Server {
             http_workers,
             keep_alive,
             shutdown_grace,
+            auth,
+            audit,
             rest,
+            realtime,
+            events_behind_max,
             rules,
             runtime,
         } = options;
+        if let Some(address) = listen.iter().find(|address| is_open(address))
+            && !auth.is_required
+        {
+            return Err(ServerError::Open { address: *address });
+        }
+        let origins = auth.origins.clone();
+        let marks = AnswerMarks {
+            is_private: auth.is_required,
+        };
+        let gate = Gate::new(auth)?;
         // Listened on first, so that a taken port is found before anything is started; nothing is answered before the end.
         let mut listeners = Vec::with_capacity(listen.len());
         let mut addresses = Vec::with_capacity(listen.len());
@@ -101,25 +145,47 @@ impl Server {
         let runtime = Runtime::start(Arc::clone(&repository), runtime).await?;
         let handle = runtime.handle().clone();
         let rules = Arc::new(rules);
-        let recurring = Recurring::new(Arc::clone(&repository), handle.clone(), Arc::clone(&rules));
-        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), rules);
-        let queues = Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default);
+        let recurring = Recurring::new(Arc::clone(&repository), handle.clone(), Arc::clone(&rules)).audited(audit);
+        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), rules).audited(audit);
+        let queues =
+            Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default).audited(audit);
+        let audit = AuditLog::new(Arc::clone(&repository));
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
-        let health = Health::new(repository, handle);
+        let health = Health::new(repository, handle.clone());
+        let shutdown = Shutdown::default();
+        let events = Events::new(handle, events_behind_max);
+        let realtime = Realtime::new(events, gate.clone(), shutdown.clone(), realtime);
+        let prefixes = rest.prefixes();
         let api = RestApi {
             jobs: jobs.clone(),
             queues,
+            audit,
             recurring,
             nodes,
             health: health.clone(),
+            gate,
             options: rest,
         };
         let mut http = HttpServer::new(move || {
             let api = api.clone();
-            App::new().configure(|services| rest::configure(services, api))
+            let marks = Rc::new(marks);
+            let AllowedOrigins(named) = &origins;
+            App::new()
+                .configure(|services| realtime::configure(services, &realtime, &prefixes))
+                .configure(|services| rest::configure(services, api))
+                .wrap(from_fn(move |request, next| {
+                    browsers::mark(Rc::clone(&marks), request, next)
+                }))
+                // The last is the outermost: a preflight gets no further.
+                .wrap(Condition::new(!named.is_empty(), browsers::cors(&origins)))
+                .wrap(Condition::new(
+                    request_log::is_wanted(),
+                    TracingLogger::<RequestSpan>::new(),
+                ))
         })
         .workers(http_workers.max(1))
         .keep_alive(keep_alive)
+        .on_connect(|connection, _| socket::prepare(connection))
         // Running jobs have their own grace time; requests are answered quickly.
         .shutdown_timeout(5)
         .disable_signals();
@@ -133,6 +199,7 @@ impl Server {
         let server = Self {
             runtime,
             health,
+            shutdown,
             jobs,
             http: http.handle(),
             shutdown_grace,
@@ -171,6 +238,8 @@ impl Server {
         let grace = self.shutdown_grace;
         // Requests are answered while jobs end: readiness says that the server is stopping.
         self.runtime.stop(grace).await;
+        // Whoever listens has been told of the last job: now it is sent to another server.
+        self.shutdown.begin();
         self.http.stop(true).await;
         info!("stopped");
     }

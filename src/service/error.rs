@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::domain::caller::Forbidden;
 use crate::domain::id::JobId;
 use crate::domain::recurring::RecurringId;
 use crate::domain::transition::Refused;
@@ -12,6 +13,9 @@ use crate::storage::repository::RepositoryError;
 /// Why a use case was not carried out.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ServiceError {
+    /// The caller may not do this.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// There is no such job.
     #[error("there is no job {id}")]
     NoSuchJob {

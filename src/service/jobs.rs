@@ -8,7 +8,9 @@ use super::admission::Admission;
 use super::error::ServiceError;
 use super::recurring::Recurring;
 use super::rules::Rules;
+use super::trail::{self, Deed, Trail};
 use crate::domain::attempt::Attempt;
+use crate::domain::caller::{Caller, CallerKind, Scope};
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::new_job::{Due, NewJob};
@@ -16,7 +18,6 @@ use crate::domain::priority::Priority;
 use crate::domain::recurring::RecurringId;
 use crate::domain::transition::{Cancelled, JobPatch, Refused};
 use crate::runtime::RuntimeHandle;
-use crate::runtime::recorder::Origin;
 use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
 use crate::storage::query::{JobFilter, JobSummary, Page};
 use crate::storage::repository::JobRepository;
@@ -27,7 +28,7 @@ const TRIES: usize = 8;
 /// A key under which a request takes effect once, and what was asked.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
-    /// The key, with what tells its users and operations apart.
+    /// The key, with what tells operations apart. Callers who have shown who they are have each their own keys.
     pub key: String,
     /// What was asked: the same key with another request is refused.
     pub request: Vec<u8>,
@@ -86,6 +87,7 @@ pub struct Jobs {
     repository: Arc<dyn JobRepository>,
     runtime: RuntimeHandle,
     rules: Arc<Rules>,
+    trail: Trail,
     admission: Admission,
     recurring: Recurring,
 }
@@ -97,10 +99,21 @@ impl Jobs {
         let recurring = Recurring::new(Arc::clone(&repository), runtime.clone(), Arc::clone(&rules));
         Self {
             repository,
+            trail: Trail::new(runtime.clone(), false),
             runtime,
             rules,
             admission,
             recurring,
+        }
+    }
+
+    /// The same use cases; `is_kept` says whether it is recorded who has changed what.
+    #[must_use]
+    pub fn audited(self, is_kept: bool) -> Self {
+        Self {
+            trail: Trail::new(self.runtime.clone(), is_kept),
+            recurring: self.recurring.audited(is_kept),
+            ..self
         }
     }
 
@@ -112,19 +125,25 @@ impl Jobs {
     /// Stores a job to be run. When this returns, it is durable.
     pub async fn schedule(
         &self,
+        caller: &Caller,
         new: NewJob,
         idempotency: Option<IdempotencyKey>,
     ) -> Result<ScheduledBatch, ServiceError> {
+        caller.require(Scope::Write)?;
         self.rules.check(&new, None)?;
-        self.store(vec![new], idempotency, None).await
+        self.store(caller, vec![new], idempotency, None).await
     }
 
     /// Stores several jobs to be run, all or none.
     pub async fn schedule_batch(
         &self,
+        caller: &Caller,
         new: Vec<NewJob>,
         idempotency: Option<IdempotencyKey>,
     ) -> Result<ScheduledBatch, Vec<ServiceError>> {
+        caller
+            .require(Scope::Write)
+            .map_err(|refused| vec![ServiceError::from(refused)])?;
         let max = self.rules.batch_jobs_max;
         if new.is_empty() || new.len() > max {
             let detail = format!("a batch has 1 to {max} jobs; this one has {}", new.len());
@@ -142,11 +161,14 @@ impl Jobs {
         if !refused.is_empty() {
             return Err(refused);
         }
-        self.store(new, idempotency, Some(0)).await.map_err(|error| vec![error])
+        self.store(caller, new, idempotency, Some(0))
+            .await
+            .map_err(|error| vec![error])
     }
 
     async fn store(
         &self,
+        caller: &Caller,
         new: Vec<NewJob>,
         idempotency: Option<IdempotencyKey>,
         first_index: Option<usize>,
@@ -162,7 +184,7 @@ impl Jobs {
         // Held until the jobs are written, or refused.
         let _admitted = self.admission.admit(&jobs, first_index).await?;
         let idempotency = idempotency.map(|IdempotencyKey { key, request }| Idempotency {
-            key,
+            key: key_of(caller, key),
             fingerprint: Sha256::digest(&request).into(),
             created_at: now,
         });
@@ -170,7 +192,11 @@ impl Jobs {
             jobs: jobs.clone(),
             idempotency,
         };
-        let applied = self.runtime.recorder.record_one(change, Origin::Outside).await??;
+        let note = self
+            .trail
+            .note(caller, Deed::CREATE)
+            .map(|note| trail::of_jobs(note, &jobs));
+        let applied = self.trail.write(change, note).await??;
         if let Applied::Replayed(ids) = applied {
             let mut jobs = Vec::with_capacity(ids.len());
             for id in ids {
@@ -195,7 +221,8 @@ impl Jobs {
     }
 
     /// A part of the list of jobs, the newest first.
-    pub async fn list(&self, filter: &JobFilter, page: Page) -> Result<JobPage, ServiceError> {
+    pub async fn list(&self, caller: &Caller, filter: &JobFilter, page: Page) -> Result<JobPage, ServiceError> {
+        caller.require(Scope::Read)?;
         let one_more = Page {
             limit: page.limit + 1,
             ..page
@@ -213,7 +240,18 @@ impl Jobs {
     }
 
     /// A job with all its attempts.
-    pub async fn detail(&self, id: JobId) -> Result<JobDetail, ServiceError> {
+    pub async fn detail(&self, caller: &Caller, id: JobId) -> Result<JobDetail, ServiceError> {
+        caller.require(Scope::Read)?;
+        self.read_detail(id).await
+    }
+
+    /// A job with all its attempts, for somebody who changes it: whoever may change a job is shown what it has become.
+    pub async fn detail_of_change(&self, caller: &Caller, id: JobId) -> Result<JobDetail, ServiceError> {
+        caller.require_any(&[Scope::Write, Scope::Read])?;
+        self.read_detail(id).await
+    }
+
+    async fn read_detail(&self, id: JobId) -> Result<JobDetail, ServiceError> {
         let (job, attempts) = tokio::try_join!(self.repository.job(id), self.repository.attempts(id))?;
         let job = job.ok_or(ServiceError::NoSuchJob { id })?;
         let attempts = self.as_of(&job, attempts).await?;
@@ -221,7 +259,8 @@ impl Jobs {
     }
 
     /// The attempts of a job as it was when it was read or changed.
-    pub async fn attempts(&self, job: &Job) -> Result<Vec<Attempt>, ServiceError> {
+    pub async fn attempts(&self, caller: &Caller, job: &Job) -> Result<Vec<Attempt>, ServiceError> {
+        caller.require_any(&[Scope::Write, Scope::Read])?;
         let attempts = self.repository.attempts(job.id).await?;
         self.as_of(job, attempts).await
     }
@@ -241,7 +280,13 @@ impl Jobs {
     }
 
     /// Cancels a pending job; tells a running one to stop.
-    pub async fn cancel(&self, id: JobId, if_match: Option<u32>) -> Result<CancelOutcome, ServiceError> {
+    pub async fn cancel(
+        &self,
+        caller: &Caller,
+        id: JobId,
+        if_match: Option<u32>,
+    ) -> Result<CancelOutcome, ServiceError> {
+        caller.require(Scope::Write)?;
         for _ in 0..TRIES {
             let job = self.read_matching(id, if_match).await?;
             let (after, is_requested) = match job.cancel(self.runtime.clock.now())? {
@@ -249,7 +294,12 @@ impl Jobs {
                 Cancelled::Requested(after) => (after, true),
                 Cancelled::AlreadyRequested => return Ok(CancelOutcome::Requested(job)),
             };
-            if let Some(job) = self.update(job, after).await? {
+            let deed = if is_requested {
+                Deed::REQUEST_CANCEL
+            } else {
+                Deed::CANCEL
+            };
+            if let Some(job) = self.update(caller, deed, job, after).await? {
                 return Ok(if is_requested {
                     CancelOutcome::Requested(job)
                 } else {
@@ -263,11 +313,12 @@ impl Jobs {
     /// Makes a failed or cancelled job pending again.
     pub async fn retry(
         &self,
+        caller: &Caller,
         id: JobId,
         reset_retry_count: bool,
         if_match: Option<u32>,
     ) -> Result<Arc<Job>, ServiceError> {
-        self.change(id, if_match, |job| {
+        self.change(caller, Deed::RETRY, id, if_match, |job| {
             job.retry(reset_retry_count, self.runtime.clock.now())
         })
         .await
@@ -276,11 +327,13 @@ impl Jobs {
     /// Makes a pending job due, or queues a finished one again; a recurring job gets one occurrence.
     pub async fn execute(
         &self,
+        caller: &Caller,
         id: JobId,
         priority: Option<Priority>,
         due: Due,
         if_match: Option<u32>,
     ) -> Result<Arc<Job>, ServiceError> {
+        caller.require(Scope::Write)?;
         if let Some((field, detail)) = super::rules::check_due(Some(due)) {
             return Err(ServiceError::Invalid {
                 field,
@@ -289,13 +342,19 @@ impl Jobs {
             });
         }
         let executed = self
-            .change(id, if_match, |job| job.execute(priority, due, self.runtime.clock.now()))
+            .change(caller, Deed::EXECUTE, id, if_match, |job| {
+                job.execute(priority, due, self.runtime.clock.now())
+            })
             .await;
         let Err(ServiceError::NoSuchJob { .. }) = executed else {
             return executed;
         };
         let recurring_id = RecurringId::from_uuid(id.as_uuid());
-        match self.recurring.trigger(recurring_id, priority, due, if_match).await {
+        match self
+            .recurring
+            .trigger(caller, recurring_id, priority, due, if_match)
+            .await
+        {
             // Whoever asked has meant a job.
             Err(ServiceError::NoSuchRecurringJob { .. }) => Err(ServiceError::NoSuchJob { id }),
             triggered => triggered,
@@ -303,26 +362,35 @@ impl Jobs {
     }
 
     /// Changes a pending job.
-    pub async fn patch(&self, id: JobId, patch: JobPatch, if_match: Option<u32>) -> Result<Arc<Job>, ServiceError> {
+    pub async fn patch(
+        &self,
+        caller: &Caller,
+        id: JobId,
+        patch: JobPatch,
+        if_match: Option<u32>,
+    ) -> Result<Arc<Job>, ServiceError> {
+        caller.require(Scope::Write)?;
         self.rules.check_patch(&patch)?;
         if let Some(queue) = &patch.queue {
             self.admission.check_queue(queue, None).await?;
         }
-        self.change(id, if_match, |job| job.patch(patch.clone(), self.runtime.clock.now()))
-            .await
+        self.change(caller, Deed::UPDATE, id, if_match, |job| {
+            job.patch(patch.clone(), self.runtime.clock.now())
+        })
+        .await
     }
 
     /// Deletes a finished job and its history.
-    pub async fn delete(&self, id: JobId, if_match: Option<u32>) -> Result<(), ServiceError> {
+    pub async fn delete(&self, caller: &Caller, id: JobId, if_match: Option<u32>) -> Result<(), ServiceError> {
+        caller.require(Scope::Write)?;
         for _ in 0..TRIES {
             let job = self.read_matching(id, if_match).await?;
             job.check_deletable()?;
-            match self
-                .runtime
-                .recorder
-                .record_one(Change::Delete { job }, Origin::Outside)
-                .await?
-            {
+            let note = self
+                .trail
+                .note(caller, Deed::DELETE)
+                .map(|note| trail::of_job(note, &job));
+            match self.trail.write(Change::Delete { job }, note).await? {
                 Ok(Applied::Deleted) => return Ok(()),
                 Ok(other) => return Err(unexpected(&other)),
                 Err(ChangeError::Conflict) => {}
@@ -334,14 +402,17 @@ impl Jobs {
 
     async fn change(
         &self,
+        caller: &Caller,
+        deed: Deed,
         id: JobId,
         if_match: Option<u32>,
         rule: impl Fn(&Job) -> Result<Job, Refused>,
     ) -> Result<Arc<Job>, ServiceError> {
+        caller.require(Scope::Write)?;
         for _ in 0..TRIES {
             let job = self.read_matching(id, if_match).await?;
             let after = rule(&job)?;
-            if let Some(job) = self.update(job, after).await? {
+            if let Some(job) = self.update(caller, deed, job, after).await? {
                 return Ok(job);
             }
         }
@@ -349,13 +420,20 @@ impl Jobs {
     }
 
     /// Swaps a job for its changed self; `None` when somebody else was faster.
-    async fn update(&self, before: Arc<Job>, after: Job) -> Result<Option<Arc<Job>>, ServiceError> {
+    async fn update(
+        &self,
+        caller: &Caller,
+        deed: Deed,
+        before: Arc<Job>,
+        after: Job,
+    ) -> Result<Option<Arc<Job>>, ServiceError> {
         let after = Arc::new(after);
+        let note = self.trail.note(caller, deed).map(|note| trail::of_job(note, &after));
         let change = Change::Update {
             before,
             after: Arc::clone(&after),
         };
-        match self.runtime.recorder.record_one(change, Origin::Outside).await? {
+        match self.trail.write(change, note).await? {
             Ok(Applied::Updated) => Ok(Some(after)),
             Ok(other) => Err(unexpected(&other)),
             Err(ChangeError::Conflict) => Ok(None),
@@ -375,6 +453,14 @@ impl Jobs {
             }
             Some(_) | None => Ok(job),
         }
+    }
+}
+
+/// An idempotency key as storage keeps it: two callers who are known never meet in one.
+pub(super) fn key_of(caller: &Caller, key: String) -> String {
+    match caller.kind() {
+        CallerKind::Key | CallerKind::Token => format!("{} {}\n{key}", caller.kind().as_str(), caller.name()),
+        CallerKind::Anonymous | CallerKind::Local => key,
     }
 }
 

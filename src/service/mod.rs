@@ -1,13 +1,20 @@
 //! The use cases that REST, GraphQL and the command line share: a noun a file, a use case a method.
 //!
-//! Whoever calls has parsed what it was given. Here is decided what is allowed and what it does; reads go to storage,
+//! Each use case that reads or changes something takes the caller first and refuses what it may not do, so that no facade
+//! can forget to ask. Whoever calls has parsed what it was given. Here is decided what is allowed and what it does; reads go to storage,
 //! every write is a message to the Recorder.
 
 mod admission;
+pub mod audit;
 pub mod error;
+pub mod events;
 pub mod health;
 pub mod jobs;
+pub mod metrics;
 pub mod nodes;
 pub mod queues;
 pub mod recurring;
 pub mod rules;
+
+pub mod shutdown;
+mod trail;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::error::ServiceError;
+use crate::domain::caller::{Caller, Scope};
 use crate::domain::id::NodeId;
 use crate::runtime::RuntimeHandle;
 use crate::storage::query::StoredNode;
@@ -22,7 +23,8 @@ impl Nodes {
     }
 
     /// The nodes that live, and those that died in the last hour.
-    pub async fn list(&self) -> Result<Vec<StoredNode>, ServiceError> {
+    pub async fn list(&self, caller: &Caller) -> Result<Vec<StoredNode>, ServiceError> {
+        caller.require(Scope::Admin)?;
         Ok(self.repository.nodes().await?)
     }
 

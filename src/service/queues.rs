@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use super::error::ServiceError;
 use super::jobs::unexpected;
+use super::trail::{self, Deed, Trail};
+use crate::domain::audit::AuditRecord;
+use crate::domain::caller::{Caller, Scope};
 use crate::domain::id::JobId;
 use crate::domain::name::QueueName;
 use crate::domain::queue::{QueueSettings, StatusCounts, StoredQueue, Throughput};
 use crate::domain::status::JobStatus;
 use crate::runtime::RuntimeHandle;
-use crate::runtime::recorder::Origin;
 use crate::storage::change::{Applied, Change};
 use crate::storage::repository::JobRepository;
 
@@ -47,6 +49,7 @@ pub struct Cleared {
 pub struct Queues {
     repository: Arc<dyn JobRepository>,
     runtime: RuntimeHandle,
+    trail: Trail,
     configured: Arc<[QueueSettings]>,
     workers_by_default: NonZeroU32,
 }
@@ -61,14 +64,35 @@ impl Queues {
     ) -> Self {
         Self {
             repository,
+            trail: Trail::new(runtime.clone(), false),
             runtime,
             configured,
             workers_by_default,
         }
     }
 
+    /// The same use cases; `is_kept` says whether it is recorded who has changed what.
+    #[must_use]
+    pub fn audited(self, is_kept: bool) -> Self {
+        Self {
+            trail: Trail::new(self.runtime.clone(), is_kept),
+            ..self
+        }
+    }
+
     /// All queues, by name: those that are configured and those that jobs have named.
-    pub async fn list(&self) -> Result<Vec<QueueView>, ServiceError> {
+    pub async fn list(&self, caller: &Caller) -> Result<Vec<QueueView>, ServiceError> {
+        caller.require(Scope::Read)?;
+        self.read_all().await
+    }
+
+    /// One queue.
+    pub async fn get(&self, caller: &Caller, name: &QueueName) -> Result<QueueView, ServiceError> {
+        caller.require(Scope::Read)?;
+        self.read(name).await
+    }
+
+    async fn read_all(&self) -> Result<Vec<QueueView>, ServiceError> {
         let stored = self.repository.queues(self.runtime.clock.now()).await?;
         let mut views: BTreeMap<QueueName, QueueView> = BTreeMap::new();
         for settings in self.configured.iter() {
@@ -86,9 +110,8 @@ impl Queues {
         Ok(views.into_values().collect())
     }
 
-    /// One queue.
-    pub async fn get(&self, name: &QueueName) -> Result<QueueView, ServiceError> {
-        let views = self.list().await?;
+    async fn read(&self, name: &QueueName) -> Result<QueueView, ServiceError> {
+        let views = self.read_all().await?;
         views
             .into_iter()
             .find(|view| view.name == *name)
@@ -96,49 +119,66 @@ impl Queues {
     }
 
     /// Has a queue start no more jobs; what runs goes on. Pausing a paused queue changes nothing.
-    pub async fn pause(&self, name: &QueueName) -> Result<QueueView, ServiceError> {
-        self.switch(name, true).await
+    pub async fn pause(&self, caller: &Caller, name: &QueueName) -> Result<QueueView, ServiceError> {
+        self.switch(caller, name, true).await
     }
 
     /// Has a queue start jobs again. Resuming a running queue changes nothing.
-    pub async fn resume(&self, name: &QueueName) -> Result<QueueView, ServiceError> {
-        self.switch(name, false).await
+    pub async fn resume(&self, caller: &Caller, name: &QueueName) -> Result<QueueView, ServiceError> {
+        self.switch(caller, name, false).await
     }
 
-    async fn switch(&self, name: &QueueName, is_paused: bool) -> Result<QueueView, ServiceError> {
-        self.get(name).await?;
+    async fn switch(&self, caller: &Caller, name: &QueueName, is_paused: bool) -> Result<QueueView, ServiceError> {
+        caller.require(Scope::Write)?;
+        self.read(name).await?;
         let change = Change::SetQueue {
             queue: name.clone(),
             is_paused: Some(is_paused),
         };
-        let applied = self.runtime.recorder.record_one(change, Origin::Outside).await??;
+        let deed = if is_paused { Deed::PAUSE } else { Deed::RESUME };
+        let note = self.trail.note(caller, deed);
+        let note = note.map(|note| trail::of_queue(note, name));
+        let applied = self.trail.write(change, note).await??;
         let Applied::QueueSet { changed: _ } = applied else {
             return Err(unexpected(&applied));
         };
-        self.get(name).await
+        self.read(name).await
     }
 
     /// Removes the pending jobs of a queue, the failed ones, or both: those that are there now, not those that come while
-    /// it is cleared.
+    /// it is cleared. Gives the queue as it is then.
     pub async fn clear(
         &self,
+        caller: &Caller,
         name: &QueueName,
         clear_pending: bool,
         clear_failed: bool,
-    ) -> Result<Cleared, ServiceError> {
-        self.get(name).await?;
+    ) -> Result<(Cleared, QueueView), ServiceError> {
+        caller.require(Scope::Write)?;
+        self.read(name).await?;
+        // One record, whatever the number of steps: they add up under its id.
+        let note = self
+            .trail
+            .note(caller, Deed::CLEAR)
+            .map(|note| trail::of_queue(note, name));
         let up_to = JobId::last_at(self.runtime.clock.now());
         let mut cleared = Cleared::default();
         if clear_pending {
-            cleared.pending = self.remove(name, JobStatus::Pending, up_to).await?;
+            cleared.pending = self.remove(name, JobStatus::Pending, up_to, note.as_ref()).await?;
         }
         if clear_failed {
-            cleared.failed = self.remove(name, JobStatus::Failed, up_to).await?;
+            cleared.failed = self.remove(name, JobStatus::Failed, up_to, note.as_ref()).await?;
         }
-        Ok(cleared)
+        Ok((cleared, self.read(name).await?))
     }
 
-    async fn remove(&self, name: &QueueName, status: JobStatus, up_to: JobId) -> Result<u64, ServiceError> {
+    async fn remove(
+        &self,
+        name: &QueueName,
+        status: JobStatus,
+        up_to: JobId,
+        note: Option<&AuditRecord>,
+    ) -> Result<u64, ServiceError> {
         let mut removed = 0;
         loop {
             let change = Change::Clear {
@@ -147,7 +187,7 @@ impl Queues {
                 up_to,
                 limit: CLEAR_STEP,
             };
-            let applied = self.runtime.recorder.record_one(change, Origin::Outside).await??;
+            let applied = self.trail.write(change, note.cloned()).await??;
             let Applied::Removed(count) = applied else {
                 return Err(unexpected(&applied));
             };

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::error::ServiceError;
-use super::jobs::{IdempotencyKey, unexpected};
+use super::jobs::{IdempotencyKey, key_of, unexpected};
 use super::rules::Rules;
+use super::trail::{self, Deed, Trail};
+use crate::domain::caller::{Caller, Scope};
 use crate::domain::job::Job;
 use crate::domain::new_job::Due;
 use crate::domain::priority::Priority;
 use crate::domain::recurring::{NewRecurringJob, RecurringId, RecurringJob};
 use crate::domain::timestamp;
 use crate::runtime::RuntimeHandle;
-use crate::runtime::recorder::Origin;
 use crate::storage::change::{Applied, Change, ChangeError, Fire, Idempotency};
 use crate::storage::query::RecurringPage;
 use crate::storage::repository::JobRepository;
@@ -38,6 +39,7 @@ pub struct Recurring {
     repository: Arc<dyn JobRepository>,
     runtime: RuntimeHandle,
     rules: Arc<Rules>,
+    trail: Trail,
 }
 
 impl Recurring {
@@ -45,32 +47,46 @@ impl Recurring {
     pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle, rules: Arc<Rules>) -> Self {
         Self {
             repository,
+            trail: Trail::new(runtime.clone(), false),
             runtime,
             rules,
+        }
+    }
+
+    /// The same use cases; `is_kept` says whether it is recorded who has changed what.
+    #[must_use]
+    pub fn audited(self, is_kept: bool) -> Self {
+        Self {
+            trail: Trail::new(self.runtime.clone(), is_kept),
+            ..self
         }
     }
 
     /// Stores a recurring job. Tells whether the same request was made before under this idempotency key.
     pub async fn create(
         &self,
+        caller: &Caller,
         new: NewRecurringJob,
         idempotency: Option<IdempotencyKey>,
     ) -> Result<(Arc<RecurringJob>, bool), ServiceError> {
+        caller.require(Scope::Write)?;
         self.check(&new)?;
         let now = self.runtime.clock.now();
         let recurring = Arc::new(new.into_recurring_job(now, self.runtime.ids.next()));
         let change = Change::InsertRecurring {
             recurring: Arc::clone(&recurring),
             idempotency: idempotency.map(|IdempotencyKey { key, request }| Idempotency {
-                key,
+                key: key_of(caller, key),
                 fingerprint: Sha256::digest(&request).into(),
                 created_at: now,
             }),
         };
-        let applied = self.runtime.recorder.record_one(change, Origin::Outside).await??;
+        let note = self.trail.note(caller, Deed::CREATE_RECURRING);
+        let note = note.map(|note| trail::of_recurring(note, &recurring));
+        let applied = self.trail.write(change, note).await??;
         if let Applied::Replayed(ids) = &applied {
             let id = ids.first().copied().ok_or_else(|| unexpected(&applied))?;
-            return Ok((self.get(RecurringId::from_uuid(id)).await?, true));
+            return Ok((self.read(RecurringId::from_uuid(id)).await?, true));
         }
         let Applied::RecurringStored = applied else {
             return Err(unexpected(&applied));
@@ -79,7 +95,8 @@ impl Recurring {
     }
 
     /// A part of the list of recurring jobs, the newest first.
-    pub async fn list(&self, page: RecurringPage) -> Result<RecurringList, ServiceError> {
+    pub async fn list(&self, caller: &Caller, page: RecurringPage) -> Result<RecurringList, ServiceError> {
+        caller.require(Scope::Read)?;
         let one_more = RecurringPage {
             limit: page.limit + 1,
             ..page
@@ -99,7 +116,18 @@ impl Recurring {
     }
 
     /// One recurring job.
-    pub async fn get(&self, id: RecurringId) -> Result<Arc<RecurringJob>, ServiceError> {
+    pub async fn get(&self, caller: &Caller, id: RecurringId) -> Result<Arc<RecurringJob>, ServiceError> {
+        caller.require(Scope::Read)?;
+        self.read(id).await
+    }
+
+    /// One recurring job, for somebody who changes it: whoever may change it is shown what it has become.
+    pub async fn get_of_change(&self, caller: &Caller, id: RecurringId) -> Result<Arc<RecurringJob>, ServiceError> {
+        caller.require_any(&[Scope::Write, Scope::Read])?;
+        self.read(id).await
+    }
+
+    async fn read(&self, id: RecurringId) -> Result<Arc<RecurringJob>, ServiceError> {
         let found = self.repository.recurring(id).await?;
         found.ok_or(ServiceError::NoSuchRecurringJob { id })
     }
@@ -107,10 +135,24 @@ impl Recurring {
     /// Changes a recurring job to what `change` makes of it. Occurrences that exist are left alone.
     pub async fn change(
         &self,
+        caller: &Caller,
         id: RecurringId,
         if_match: Option<u32>,
         change: impl Fn(NewRecurringJob) -> NewRecurringJob,
     ) -> Result<Arc<RecurringJob>, ServiceError> {
+        self.change_as(caller, Deed::UPDATE_RECURRING, id, if_match, change)
+            .await
+    }
+
+    async fn change_as(
+        &self,
+        caller: &Caller,
+        deed: Deed,
+        id: RecurringId,
+        if_match: Option<u32>,
+        change: impl Fn(NewRecurringJob) -> NewRecurringJob,
+    ) -> Result<Arc<RecurringJob>, ServiceError> {
+        caller.require(Scope::Write)?;
         for _ in 0..TRIES {
             let before = self.get_matching(id, if_match).await?;
             let wanted = change(before.as_new());
@@ -123,7 +165,9 @@ impl Recurring {
                 before,
                 after: Arc::clone(&after),
             };
-            match self.runtime.recorder.record_one(update, Origin::Outside).await? {
+            let note = self.trail.note(caller, deed);
+            let note = note.map(|note| trail::of_recurring(note, &after));
+            match self.trail.write(update, note).await? {
                 Ok(Applied::RecurringStored) => return Ok(after),
                 Ok(other) => return Err(unexpected(&other)),
                 Err(ChangeError::Conflict) => {}
@@ -136,11 +180,13 @@ impl Recurring {
     /// Enables or disables a recurring job.
     pub async fn set_enabled(
         &self,
+        caller: &Caller,
         id: RecurringId,
         is_enabled: bool,
         if_match: Option<u32>,
     ) -> Result<Arc<RecurringJob>, ServiceError> {
-        self.change(id, if_match, |new| NewRecurringJob { is_enabled, ..new })
+        let deed = if is_enabled { Deed::ENABLE } else { Deed::DISABLE };
+        self.change_as(caller, deed, id, if_match, |new| NewRecurringJob { is_enabled, ..new })
             .await
     }
 
@@ -148,11 +194,13 @@ impl Recurring {
     /// when `due` says, and has the template's priority unless another is given.
     pub async fn trigger(
         &self,
+        caller: &Caller,
         id: RecurringId,
         priority: Option<Priority>,
         due: Due,
         if_match: Option<u32>,
     ) -> Result<Arc<Job>, ServiceError> {
+        caller.require(Scope::Write)?;
         for _ in 0..TRIES {
             let before = self.get_matching(id, if_match).await?;
             let now = self.runtime.clock.now();
@@ -167,13 +215,15 @@ impl Recurring {
                 revision: before.revision + 1,
                 ..(*before).clone()
             });
+            let note = self.trail.note(caller, Deed::TRIGGER);
+            let note = note.map(|note| trail::of_recurring(note, &before));
             let fire = Change::Fire(Fire {
                 before,
                 after,
                 occurrences: vec![Arc::clone(&job)],
                 leader: None,
             });
-            match self.runtime.recorder.record_one(fire, Origin::Outside).await? {
+            match self.trail.write(fire, note).await? {
                 Ok(Applied::Fired(fired)) if fired == [true] => return Ok(job),
                 // In this very microsecond another one was triggered.
                 Ok(Applied::Fired(_)) | Err(ChangeError::Conflict) => {}
@@ -185,11 +235,14 @@ impl Recurring {
     }
 
     /// Removes a recurring job; its occurrences stay.
-    pub async fn delete(&self, id: RecurringId, if_match: Option<u32>) -> Result<(), ServiceError> {
+    pub async fn delete(&self, caller: &Caller, id: RecurringId, if_match: Option<u32>) -> Result<(), ServiceError> {
+        caller.require(Scope::Write)?;
         for _ in 0..TRIES {
             let recurring = self.get_matching(id, if_match).await?;
+            let note = self.trail.note(caller, Deed::DELETE_RECURRING);
+            let note = note.map(|note| trail::of_recurring(note, &recurring));
             let delete = Change::DeleteRecurring { recurring };
-            match self.runtime.recorder.record_one(delete, Origin::Outside).await? {
+            match self.trail.write(delete, note).await? {
                 Ok(Applied::Deleted) => return Ok(()),
                 Ok(other) => return Err(unexpected(&other)),
                 Err(ChangeError::Conflict) => {}
@@ -200,7 +253,7 @@ impl Recurring {
     }
 
     async fn get_matching(&self, id: RecurringId, if_match: Option<u32>) -> Result<Arc<RecurringJob>, ServiceError> {
-        let recurring = self.get(id).await?;
+        let recurring = self.read(id).await?;
         match if_match {
             Some(revision) if revision != recurring.revision => Err(ServiceError::PreconditionFailed {
                 actual: recurring.revision,

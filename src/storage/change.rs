@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::domain::attempt::Attempt;
+use crate::domain::audit::AuditRecord;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::leadership::FencingToken;
@@ -24,6 +25,7 @@ use crate::domain::time_span::TimeSpan;
 ///
 /// Within one commit no two changes concern the same job, but for `Insert`s that share a unique key or an idempotency
 /// key, and for `Claim`, `Clear` and `Prune`, which are applied after all others and choose among what those have left.
+/// An `Audit` belongs to the change just before it.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Stores new jobs, all of them or none. A queue that is named for the first time comes into being. A job whose
@@ -104,6 +106,18 @@ pub enum Change {
         keys_before: DateTime<Utc>,
         /// Counts of completions before this time go; at least an hour ago.
         throughput_before: DateTime<Utc>,
+    },
+    /// Records who has made the change just before this one in the list, if that change has had an effect (see
+    /// [`Applied::jobs_changed`], which becomes the record's number of jobs). A record with the same id that is stored
+    /// already is of an earlier step of the same work: the numbers are added up. → [`Applied::Audited`].
+    Audit(Box<AuditRecord>),
+    /// Removes up to `limit` records of who has changed what, made before this time, the oldest first.
+    /// → [`Applied::Removed`].
+    PruneAudit {
+        /// The end of their time.
+        before: DateTime<Utc>,
+        /// How many at the most in this step.
+        limit: u32,
     },
     /// Says that a node lives, for as long as `lease` from now by the storage's own clock. Where storage serves one server
     /// at a time, that ends the leases of all other nodes: they are earlier runs of it. → [`Applied::Alive`].
@@ -243,10 +257,44 @@ pub enum Applied {
         /// Whether it was paused and is not any more, or the other way round. A queue that comes into being was not paused.
         changed: bool,
     },
+    /// Whether the change just before was recorded: whether it had an effect.
+    Audited {
+        /// Whether there is a record now.
+        is_recorded: bool,
+    },
     /// The node is noted.
     Alive,
     /// The token under which the node leads; `None` while another one does.
     Led(Option<FencingToken>),
+}
+
+impl Applied {
+    /// How many jobs the change has made, changed or removed, for the record of who has changed what; `None` when
+    /// everything is as it was before.
+    pub fn jobs_changed(&self) -> Option<u64> {
+        let count = match self {
+            Self::Inserted(inserted) => {
+                let new = inserted.iter().filter(|inserted| **inserted == Inserted::New);
+                u64::try_from(new.count()).unwrap_or(u64::MAX)
+            }
+            Self::Fired(fired) => {
+                let new = fired.iter().filter(|is_new| **is_new);
+                u64::try_from(new.count()).unwrap_or(u64::MAX)
+            }
+            Self::Updated | Self::Deleted | Self::RecurringStored => 1,
+            Self::Removed(count) => *count,
+            Self::QueueSet { changed: true } => return Some(0),
+            Self::QueueSet { changed: false }
+            | Self::Replayed(_)
+            | Self::Started(_)
+            | Self::Claimed(_)
+            | Self::Finished(_)
+            | Self::Audited { .. }
+            | Self::Led(_)
+            | Self::Alive => return None,
+        };
+        (count > 0).then_some(count)
+    }
 }
 
 /// Why one change was not applied, while the others of its commit were.

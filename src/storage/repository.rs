@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
-use super::query::{JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
+use super::query::{AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
 use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
+use crate::domain::audit::AuditRecord;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
@@ -98,6 +99,9 @@ pub trait JobRepository: Send + Sync + 'static {
 
     /// The nodes that live, and those that died lately, by the time of their start.
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError>;
+
+    /// A page of the records of who has changed what that a filter means, the newest first.
+    async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError>;
 
     /// Whether storage can be reached.
     async fn ping(&self) -> Result<(), RepositoryError>;

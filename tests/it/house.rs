@@ -23,11 +23,22 @@ const CRATES: &[(&str, &[&str])] = &[
     ("entities", &["storage/sea"]),
     ("migration", &["storage/sea"]),
     ("actix_web", &["api", "server/"]),
-    ("actix", &["runtime", "server/", "cli/serve.rs", "main.rs"]),
+    // A connection that lasts is an actor.
+    (
+        "actix",
+        &["runtime", "server/", "cli/serve.rs", "main.rs", "api/realtime"],
+    ),
     (
         "tokio",
         &[
-            "runtime", "handlers", "service", "storage", "server/", "cli", "webhooks",
+            "runtime",
+            "handlers",
+            "service",
+            "storage",
+            "server/",
+            "cli",
+            "webhooks",
+            "api/realtime",
         ],
     ),
 ];

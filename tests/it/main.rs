@@ -10,10 +10,19 @@
     reason = "tests fail by panicking, use the machine's clock and environment, and nobody imports them"
 )]
 
+mod audit;
+mod auth;
+mod auth_jwt;
+mod auth_limits;
+mod auth_settings;
+mod browsers;
 mod cli_config;
 mod cli_jobs;
+mod cli_keys;
 mod cli_queues;
+mod clients;
 mod crash;
+mod cron;
 mod embedding;
 mod handlers_command;
 mod handlers_http;
@@ -35,6 +44,10 @@ mod rest_queue_limits;
 mod rest_queues;
 mod rest_values;
 mod shutdown;
+mod signalr;
+mod signalr_rules;
 mod storage;
 mod supervision;
+mod websocket;
+mod websocket_limits;
 mod wire;

@@ -4,6 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::harness::client::Client;
+use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage};
 
 async fn total(client: &Client) -> Value {
@@ -182,4 +183,22 @@ async fn a_batch_of_none_of_too_many_or_of_something_else_is_refused() {
     assert_eq!(total(&client).await, 0);
     assert_eq!(client.post("/jobs/batch", json!(jobs(3))).await.status, 201);
     assert_eq!(total(&client).await, 3);
+}
+
+#[tokio::test]
+async fn a_batch_of_more_jobs_than_a_queue_holds_in_memory_is_run_to_its_end() {
+    let (_site, server) = Server::with_config("[job_types.Noop]\nhandler = \"noop\"");
+    let client = server.client();
+    // By its end storage has nothing more that is due, and from then on the queue trusts its memory.
+    let id = client.create_of_type("Noop").await;
+    client.wait_finished(&id).await;
+    let jobs = vec![json!({ "type": "Noop" }); 300];
+    assert_eq!(
+        client.post("/jobs/batch", json!(jobs)).await.status,
+        StatusCode::CREATED
+    );
+    eventually("all jobs have completed", || async {
+        (client.queue("default").await["completedJobs"] == 301).then_some(())
+    })
+    .await;
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tickerq::domain::attempt::Attempt;
+use tickerq::domain::audit::AuditRecord;
+use tickerq::domain::caller::Caller;
 use tickerq::domain::id::{JobId, NodeId};
 use tickerq::domain::job::Job;
 use tickerq::domain::name::{JobType, QueueName};
@@ -22,11 +24,14 @@ use tickerq::handlers::limits::HandlerLimits;
 use tickerq::handlers::noop::NoopHandler;
 use tickerq::runtime::clock::Clock;
 use tickerq::runtime::pruner::Retention;
+use tickerq::runtime::sampler::SamplerOptions;
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
 use tickerq::storage::change::{Applied, Change, ChangeError};
-use tickerq::storage::query::{JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
+use tickerq::storage::query::{
+    AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode,
+};
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
@@ -131,6 +136,10 @@ impl JobRepository for Fused {
         self.inner.nodes().await
     }
 
+    async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
+        self.inner.audit(filter, page).await
+    }
+
     async fn ping(&self) -> Result<(), RepositoryError> {
         self.inner.ping().await
     }
@@ -160,9 +169,11 @@ fn options(clock: Clock) -> RuntimeOptions {
             completed: None,
             failed: None,
             cancelled: None,
+            audit: None,
         },
         node_name: Arc::from("test"),
         lease: TimeSpan::from_secs(1),
+        sampler: SamplerOptions::default(),
         clock,
         defaults: Arc::default(),
     }
@@ -219,7 +230,7 @@ async fn complete_all_in_spite_of_a_panic(storage_calls: i64, clock_readings: i6
             ..NewJob::of_type(JobType::parse("NoopJob").expect("a type"))
         };
         // Who is told that storage can't be written asks again; whether the first request took effect is not known.
-        if let Ok(scheduled) = jobs.schedule(new, None).await {
+        if let Ok(scheduled) = jobs.schedule(&Caller::local(), new, None).await {
             accepted.push(scheduled.jobs[0].job.id);
         }
     }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::RestApi;
 use super::problem::{PartError, Problem, ProblemKind};
+use crate::domain::caller::{Caller, Scope};
 use crate::domain::id::JobId;
 use crate::domain::name::QueueName;
 use crate::domain::recurring::RecurringId;
@@ -29,6 +30,8 @@ pub(super) struct Call {
     pub payload: web::Payload,
     /// The use cases.
     pub api: Rc<RestApi>,
+    /// Who calls.
+    pub caller: Caller,
 }
 
 impl Call {
@@ -120,6 +123,24 @@ pub(super) fn json_with(mut response: HttpResponseBuilder, body: &impl Serialize
     }
 }
 
+/// Who may reach a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// Whoever has shown who it is; the use case says what it may do.
+    Known,
+    /// Everybody; nobody is asked.
+    Open,
+}
+
+/// A route that takes no query parameters, and asks nobody who it is.
+pub(super) fn open_route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
+where
+    H: Fn(Call) -> F + Clone + 'static,
+    F: Future<Output = Answer> + 'static,
+{
+    route_for(Access::Open, api, &[], handler)
+}
+
 /// A route that takes no query parameters.
 pub(super) fn route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
 where
@@ -135,14 +156,26 @@ where
     H: Fn(Call) -> F + Clone + 'static,
     F: Future<Output = Answer> + 'static,
 {
+    route_for(Access::Known, api, parameters, handler)
+}
+
+fn route_for<H, F>(access: Access, api: &Rc<RestApi>, parameters: &'static [&'static str], handler: H) -> Route
+where
+    H: Fn(Call) -> F + Clone + 'static,
+    F: Future<Output = Answer> + 'static,
+{
     let api = Rc::clone(api);
     web::to(move |request: HttpRequest, payload: web::Payload| {
-        let call = Call {
-            request: request.clone(),
-            payload,
-            api: Rc::clone(&api),
-        };
-        let answer = call.check_parameters(parameters).map(|()| handler(call));
+        let answer = caller_of(&request, &api, access).and_then(|caller| {
+            let call = Call {
+                request: request.clone(),
+                payload,
+                api: Rc::clone(&api),
+                caller,
+            };
+            call.check_parameters(parameters)?;
+            Ok(handler(call))
+        });
         async move {
             let answer = match answer {
                 Ok(answer) => answer.await,
@@ -153,8 +186,22 @@ where
     })
 }
 
+fn caller_of(request: &HttpRequest, api: &RestApi, access: Access) -> Result<Caller, Problem> {
+    match access {
+        Access::Open => Ok(Caller::unknown()),
+        Access::Known => {
+            let caller = api.gate.authenticate(request)?;
+            // The use case says so, too; but it is asked after the body was read, which may be large.
+            if !request.method().is_safe() {
+                caller.require_any(&[Scope::Write, Scope::Admin])?;
+            }
+            Ok(caller)
+        }
+    }
+}
+
 /// A path with its methods. `HEAD` comes with `GET`, `OPTIONS` with all; any other method is told what there is.
-pub(super) fn resource(path: &str, methods: Vec<(Method, Route)>) -> Resource {
+pub(in super::super) fn resource(path: &str, methods: Vec<(Method, Route)>) -> Resource {
     let mut names: Vec<&str> = Vec::new();
     for (method, _) in &methods {
         names.push(method.as_str());

@@ -51,7 +51,7 @@ impl Call {
             Expected::OneOf(revisions) => revisions,
         };
         // A change can be tied to one revision: to the one that the job has, if it is among those that are accepted.
-        let actual = self.api.jobs.detail(id).await?.job.revision;
+        let actual = self.api.jobs.detail_of_change(&self.caller, id).await?.job.revision;
         if revisions.contains(&actual) {
             Ok(Some(actual))
         } else {
@@ -68,7 +68,7 @@ impl Call {
             Expected::Revision(revision) => return Ok(Some(revision)),
             Expected::OneOf(revisions) => revisions,
         };
-        let actual = self.api.recurring.get(id).await?.revision;
+        let actual = self.api.recurring.get_of_change(&self.caller, id).await?.revision;
         if revisions.contains(&actual) {
             Ok(Some(actual))
         } else {

@@ -2,11 +2,12 @@
 //!
 //! A file is about one resource or about one thing that all of them need; the shapes of requests and answers live beside
 //! the routes that speak them. Every route is registered twice, under the base path and under base path and version. A
-//! route's function takes a [`Call`](call::Call) and gives an answer or a [`Problem`](problem::Problem); nothing else
+//! route's function takes a `Call` and gives an answer or a `Problem`; nothing else
 //! makes an error, so all of them look alike.
 
+mod audit;
 mod body;
-mod call;
+pub(super) mod call;
 mod etag;
 mod health;
 mod idempotency;
@@ -15,7 +16,7 @@ mod nodes;
 pub mod openapi;
 mod pagination;
 mod parameters;
-mod problem;
+pub(super) mod problem;
 mod queues;
 mod recurring;
 mod values;
@@ -24,8 +25,12 @@ use std::rc::Rc;
 
 use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
+use actix_web::{HttpRequest, HttpResponse};
 
-use self::call::{route, unknown_route};
+use self::call::{open_route, unknown_route};
+use self::problem::Problem;
+use crate::api::auth::{AuthFailure, Gate};
+use crate::service::audit::AuditLog;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
 use crate::service::nodes::Nodes;
@@ -47,6 +52,10 @@ pub struct RestOptions {
     pub batch_body_bytes_max: usize,
     /// Whether the API's description can be read at `/docs`.
     pub docs: bool,
+    /// Whether the description can be read by anybody, also where callers must show who they are.
+    pub public_docs: bool,
+    /// Whether callers must show who they are: so says the description.
+    pub requires_authentication: bool,
 }
 
 impl RestOptions {
@@ -59,7 +68,7 @@ impl RestOptions {
     }
 
     /// What the paths of all routes but health begin with; the first is the one that is shown.
-    fn prefixes(&self) -> Vec<String> {
+    pub fn prefixes(&self) -> Vec<String> {
         let base = self.base();
         match self.version.trim_matches('/') {
             "" => vec![base],
@@ -75,12 +84,16 @@ pub struct RestApi {
     pub jobs: Jobs,
     /// Use cases of queues.
     pub queues: Queues,
+    /// Use cases of the record of who has changed what.
+    pub audit: AuditLog,
     /// Use cases of recurring jobs.
     pub recurring: Recurring,
     /// Use cases of nodes.
     pub nodes: Nodes,
     /// Whether the server can do its work.
     pub health: Health,
+    /// Lets callers in.
+    pub gate: Gate,
     /// Where the routes are and what they take.
     pub options: RestOptions,
 }
@@ -95,17 +108,23 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
             recurring::configure(config, &api, prefix);
             jobs::configure(config, &api, prefix);
             queues::configure(config, &api, prefix);
+            audit::configure(config, &api, prefix);
             nodes::configure(config, &api, prefix);
         }
         openapi::configure(config, &api);
     }
     config.service(call::resource(
         "/healthz",
-        vec![(Method::GET, route(&api, health::live))],
+        vec![(Method::GET, open_route(&api, health::live))],
     ));
     config.service(call::resource(
         "/readyz",
-        vec![(Method::GET, route(&api, health::ready))],
+        vec![(Method::GET, open_route(&api, health::ready))],
     ));
     config.default_service(unknown_route());
+}
+
+/// The answer to a caller that was not let in, for facades that have no problems of their own.
+pub fn refusal(request: &HttpRequest, failure: AuthFailure) -> HttpResponse {
+    Problem::from(failure).answer(request)
 }

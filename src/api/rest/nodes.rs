@@ -98,7 +98,7 @@ pub(super) struct NodeList {
 )]
 pub(super) async fn list_nodes(call: Call) -> Answer {
     let own = call.api.nodes.own();
-    let nodes = call.api.nodes.list().await?;
+    let nodes = call.api.nodes.list(&call.caller).await?;
     let nodes = nodes.into_iter().map(|node| NodeDocument::new(node, own)).collect();
     json(StatusCode::OK, &NodeList { nodes })
 }

@@ -5,21 +5,23 @@ use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{
-    CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Bytes, ServiceConfig};
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Content, Info, License, OpenApi, PathItem, Paths, Ref, RefOr, Response, ResponseBuilder, Server, Tag,
+    Components, Content, Info, License, OpenApi, PathItem, Paths, Ref, RefOr, Response, ResponseBuilder, Server, Tag,
 };
 use utoipa_swagger_ui::Config;
 
-use super::call::{Answer, Call, resource, route};
+use super::call::{Answer, Call, open_route, resource, route};
 use super::problem::{Problem, ProblemKind};
 use super::{RestApi, RestOptions};
-use super::{health, jobs, nodes, problem, queues, recurring};
+use super::{audit, health, jobs, nodes, problem, queues, recurring};
+use crate::domain::caller::Scope;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -47,6 +49,7 @@ use super::{health, jobs, nodes, problem, queues, recurring};
         queues::pause_queue,
         queues::resume_queue,
         queues::clear_queue,
+        audit::list_audit,
         nodes::list_nodes,
     ),
     components(schemas(problem::ProblemDocument))
@@ -70,9 +73,28 @@ const COMMON_PROBLEMS: [(&str, &str); 3] = [
     ),
 ];
 
+/// Errors that every route may give where callers must show who they are.
+const AUTHENTICATION_PROBLEMS: [(&str, &str); 3] = [
+    (
+        "401",
+        "It is not known who calls: `Authorization: Bearer` with a key or a token is missing, or is not accepted",
+    ),
+    (
+        "403",
+        "The caller lacks the scope for this; `WWW-Authenticate` names it",
+    ),
+    (
+        "429",
+        "There were too many requests, or too many keys that are not accepted; come back after `Retry-After`",
+    ),
+];
+
+/// What the security scheme is called in the description.
+const BEARER: &str = "bearer";
+
 /// What the pages may load: from this server alone. The library sets styles in its elements and has its icons inline.
-const PAGES_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-                            frame-ancestors 'none'; base-uri 'none'";
+const PAGE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; \
+                           object-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The description of the API as it is with these options.
 pub fn document(options: &RestOptions) -> OpenApi {
@@ -81,7 +103,7 @@ pub fn document(options: &RestOptions) -> OpenApi {
     let mut paths = Paths::new();
     for (path, mut item) in std::mem::take(&mut document.paths.paths) {
         for operation in operations(&mut item) {
-            complete(operation);
+            complete(operation, options.requires_authentication);
         }
         paths.paths.insert(format!("{base}{path}"), item);
     }
@@ -96,6 +118,15 @@ pub fn document(options: &RestOptions) -> OpenApi {
     if let (Some(components), Some(more)) = (&mut document.components, root.components) {
         components.schemas.extend(more.schemas);
     }
+    if options.requires_authentication {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("An API key, or a signed token (JWT)"));
+        document
+            .components
+            .get_or_insert_with(Components::new)
+            .add_security_scheme(BEARER, SecurityScheme::Http(scheme.build()));
+    }
     document.info = info(options);
     document.servers = Some(vec![Server::new("/")]);
     document.tags = Some(vec![
@@ -103,6 +134,7 @@ pub fn document(options: &RestOptions) -> OpenApi {
         tag("recurring jobs", "Jobs that recur by a cron expression"),
         tag("queues", "Seeing, pausing, resuming and clearing queues"),
         tag("nodes", "Which servers share the storage"),
+        tag("audit", "Seeing who has changed what"),
         tag("health", "For those who watch the server"),
     ]);
     document
@@ -134,14 +166,28 @@ fn tag(name: &str, description: &str) -> Tag {
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete]
-        .into_iter()
-        .flatten()
+    [
+        &mut item.get,
+        &mut item.post,
+        &mut item.put,
+        &mut item.patch,
+        &mut item.delete,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Adds the errors that every route may give, and says of all errors that they are problems.
-fn complete(operation: &mut Operation) {
-    for (status, description) in COMMON_PROBLEMS {
+fn complete(operation: &mut Operation, requires_authentication: bool) {
+    let of_authentication = requires_authentication.then_some(AUTHENTICATION_PROBLEMS);
+    if requires_authentication {
+        let no_scopes: [&str; 0] = [];
+        operation.security = Some(vec![SecurityRequirement::new(BEARER, no_scopes)]);
+    }
+    for (status, description) in COMMON_PROBLEMS
+        .into_iter()
+        .chain(of_authentication.into_iter().flatten())
+    {
         let response = ResponseBuilder::new().description(description).build();
         let responses = &mut operation.responses.responses;
         responses.entry(status.to_owned()).or_insert(RefOr::T(response));
@@ -173,9 +219,11 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
             return;
         }
     };
-    let serve = move |_: Call| {
+    let is_public = api.options.public_docs;
+    let serve = move |call: Call| {
         let body = body.clone();
         async move {
+            may_read(&call, is_public)?;
             Ok(HttpResponse::Ok()
                 .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
                 .body(body))
@@ -183,7 +231,12 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
     };
     for prefix in api.options.prefixes() {
         let path = format!("{prefix}/openapi.json");
-        config.service(resource(&path, vec![(Method::GET, route(api, serve.clone()))]));
+        let route = if is_public {
+            open_route(api, serve.clone())
+        } else {
+            route(api, serve.clone())
+        };
+        config.service(resource(&path, vec![(Method::GET, route)]));
     }
     if !api.options.docs {
         return;
@@ -191,11 +244,31 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
     // Without this the pages would ask a validator on another host.
     let pages = Config::from(format!("{}/openapi.json", api.options.base())).validator_url("none");
     let pages = Arc::new(pages);
-    config.service(resource("/docs", vec![(Method::GET, route(api, redirect_to_pages))]));
     config.service(resource(
-        "/docs/{file:.*}",
-        vec![(Method::GET, route(api, move |call| show_page(call, Arc::clone(&pages))))],
+        "/docs",
+        vec![(Method::GET, open_route(api, redirect_to_pages))],
     ));
+    let show = move |call: Call| {
+        let pages = Arc::clone(&pages);
+        async move {
+            may_read(&call, is_public)?;
+            show_page(&call, pages)
+        }
+    };
+    let show = if is_public {
+        open_route(api, show)
+    } else {
+        route(api, show)
+    };
+    config.service(resource("/docs/{file:.*}", vec![(Method::GET, show)]));
+}
+
+/// Refuses the description to those who may not read, unless everybody may read it.
+fn may_read(call: &Call, is_public: bool) -> Result<(), Problem> {
+    if is_public {
+        return Ok(());
+    }
+    Ok(call.caller.require(Scope::Read)?)
 }
 
 async fn redirect_to_pages(_: Call) -> Answer {
@@ -205,14 +278,14 @@ async fn redirect_to_pages(_: Call) -> Answer {
         .finish())
 }
 
-async fn show_page(call: Call, pages: Arc<Config<'static>>) -> Answer {
+fn show_page(call: &Call, pages: Arc<Config<'static>>) -> Answer {
     let file = call.request.match_info().query("file");
     match utoipa_swagger_ui::serve(file, pages) {
         Ok(Some(page)) => {
             let mut response = HttpResponse::Ok();
             response.insert_header((CONTENT_TYPE, page.content_type));
-            response.insert_header((CONTENT_SECURITY_POLICY, PAGES_POLICY));
-            response.insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
+            response.insert_header((CONTENT_SECURITY_POLICY, PAGE_POLICY));
+            response.insert_header((HeaderName::from_static("x-frame-options"), "DENY"));
             if page.gzpipped {
                 response.insert_header((CONTENT_ENCODING, "gzip"));
             }

@@ -4,9 +4,9 @@ use super::parameters::Parameters;
 use crate::domain::id::JobId;
 use crate::storage::query::{Page, RecurringPage};
 
-/// How many jobs a page has that does not say otherwise.
+/// How many entries a page has that does not say otherwise.
 const LIMIT_DEFAULT: u32 = 50;
-/// How many jobs a page may have.
+/// How many entries a page may have.
 const LIMIT_MAX: u32 = 1_000;
 /// The greatest offset that every storage can count to.
 const OFFSET_MAX: u64 = i64::MAX.unsigned_abs();
@@ -14,10 +14,15 @@ const OFFSET_MAX: u64 = i64::MAX.unsigned_abs();
 /// Reads the page that is wanted.
 pub(super) fn read(parameters: &mut Parameters) -> Page {
     Page {
-        limit: parameters.read("limit", parse_limit).unwrap_or(LIMIT_DEFAULT),
+        limit: read_limit(parameters),
         offset: parameters.read("offset", parse_offset).unwrap_or(0),
         after: parameters.read("after", JobId::parse),
     }
+}
+
+/// Reads how much of a list is wanted.
+pub(super) fn read_limit(parameters: &mut Parameters) -> u32 {
+    parameters.read("limit", parse_limit).unwrap_or(LIMIT_DEFAULT)
 }
 
 fn parse_limit(text: &str) -> Result<u32, String> {

@@ -160,7 +160,7 @@ pub(super) struct ClearedQueue {
     responses((status = 200, description = "All queues, by name", body = QueueList))
 )]
 pub(super) async fn list_queues(call: Call) -> Answer {
-    let views = call.api.queues.list().await?;
+    let views = call.api.queues.list(&call.caller).await?;
     let queues = views.into_iter().map(QueueDocument::from).collect();
     json(StatusCode::OK, &QueueList { queues })
 }
@@ -177,7 +177,7 @@ pub(super) async fn list_queues(call: Call) -> Answer {
     )
 )]
 pub(super) async fn get_queue(call: Call) -> Answer {
-    let view = call.api.queues.get(&call.queue_name()?).await?;
+    let view = call.api.queues.get(&call.caller, &call.queue_name()?).await?;
     json(StatusCode::OK, &QueueDocument::from(view))
 }
 
@@ -197,7 +197,7 @@ pub(super) async fn get_queue(call: Call) -> Answer {
 pub(super) async fn pause_queue(mut call: Call) -> Answer {
     let name = call.queue_name()?;
     call.no_fields().await?;
-    let view = call.api.queues.pause(&name).await?;
+    let view = call.api.queues.pause(&call.caller, &name).await?;
     json(StatusCode::OK, &QueueDocument::from(view))
 }
 
@@ -217,7 +217,7 @@ pub(super) async fn pause_queue(mut call: Call) -> Answer {
 pub(super) async fn resume_queue(mut call: Call) -> Answer {
     let name = call.queue_name()?;
     call.no_fields().await?;
-    let view = call.api.queues.resume(&name).await?;
+    let view = call.api.queues.resume(&call.caller, &name).await?;
     json(StatusCode::OK, &QueueDocument::from(view))
 }
 
@@ -252,10 +252,10 @@ pub(super) async fn clear_queue(mut call: Call) -> Answer {
             "clearPending and clearFailed are both false, so there is nothing to clear; set one of them to true";
         return Err(PartError::field("/clearPending", detail).into());
     }
-    let Cleared { pending, failed } = call.api.queues.clear(&name, clear_pending, clear_failed).await?;
-    let queue = call.api.queues.get(&name).await?.into();
+    let queues = &call.api.queues;
+    let (Cleared { pending, failed }, view) = queues.clear(&call.caller, &name, clear_pending, clear_failed).await?;
     let cleared = ClearedQueue {
-        queue,
+        queue: view.into(),
         cleared_pending: pending,
         cleared_failed: failed,
     };

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::Session;
 use super::wait::WaitArguments;
 use crate::cli::error::CliError;
+use crate::cli::time::parse_time;
 use crate::domain::name::{JobName, JobType, QueueName, UniqueKey};
 use crate::domain::time_span::TimeSpan;
 
@@ -111,13 +112,6 @@ pub(super) async fn run(arguments: CreateArguments, session: &mut Session<'_>) -
     wait.finish(session, &answer, done).await
 }
 
-/// A time with its zone.
-fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
-    DateTime::parse_from_rfc3339(text)
-        .map(|time| time.to_utc())
-        .map_err(|_| "a time is written like 2030-01-31T08:00:00Z or 2030-01-31T08:00:00+01:00".to_owned())
-}
-
 /// The JSON itself, or that of a file or of standard input, byte for byte.
 fn read_parameters(argument: &str) -> Result<Box<RawValue>, CliError> {
     let (place, text) = match argument.strip_prefix('@') {
@@ -137,7 +131,7 @@ fn read_parameters(argument: &str) -> Result<Box<RawValue>, CliError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse_time, read_parameters};
+    use super::read_parameters;
 
     #[test]
     fn parameters_are_passed_on_as_they_were_written() {
@@ -150,15 +144,5 @@ mod tests {
         );
         let error = read_parameters("@no/such/file").unwrap_err().to_string();
         assert!(error.starts_with("--parameters: cannot read no/such/file: "), "{error}");
-    }
-
-    #[test]
-    fn a_time_needs_its_zone() {
-        assert_eq!(
-            parse_time("2030-01-31T08:00:00+01:00").unwrap().to_rfc3339(),
-            "2030-01-31T07:00:00+00:00"
-        );
-        assert!(parse_time("2030-01-31T08:00:00").is_err());
-        assert!(parse_time("tomorrow").is_err());
     }
 }

@@ -4,6 +4,7 @@
 //! somewhere else starts from here, and tests of what stands on a repository run on it. It serves one server.
 
 mod apply;
+mod audit;
 mod recurring;
 mod tables;
 
@@ -15,9 +16,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use self::tables::Tables;
 use super::change::{Applied, Change, ChangeError};
-use super::query::{JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
+use super::query::{AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
 use super::repository::{JobRepository, RepositoryError};
 use crate::domain::attempt::Attempt;
+use crate::domain::audit::AuditRecord;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
@@ -205,6 +207,10 @@ impl JobRepository for MemoryRepository {
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
         Ok(self.tables().stored_nodes(now()))
+    }
+
+    async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
+        Ok(self.tables().audit_page(filter, page))
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

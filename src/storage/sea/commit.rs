@@ -1,7 +1,7 @@
 //! One commit: all changes in one transaction, in a few statements.
 //!
 //! The changes are applied in phases: new jobs, starts, ends of attempts, single updates and deletions, then what chooses
-//! among what is left (claims, clearing, pruning), and at the end what was counted on the way. A statement that fails for
+//! among what is left (claims, clearing, pruning), and at the end what was counted on the way and who has done it. A statement that fails for
 //! what it was given undoes the whole transaction; then each change is committed by itself, so that the bad one fails
 //! alone.
 
@@ -37,10 +37,16 @@ impl SeaRepository {
             Err(CommitFailure::Bad(error)) if changes.len() == 1 => Ok(vec![Err(error)]),
             Err(CommitFailure::Bad(_)) => {
                 let mut results = Vec::with_capacity(changes.len());
-                for change in changes {
-                    match self.try_commit(std::slice::from_ref(change)).await {
+                // A change and the record of who has made it stay together.
+                for change in changes.chunk_by(|_, next| matches!(next, Change::Audit(_))) {
+                    match self.try_commit(change).await {
                         Ok(result) => results.extend(result),
-                        Err(CommitFailure::Bad(error)) => results.push(Err(error)),
+                        Err(CommitFailure::Bad(error)) => {
+                            results.push(Err(error));
+                            // Nothing was changed, so there is nothing to record.
+                            let unrecorded = Applied::Audited { is_recorded: false };
+                            results.extend(change.iter().skip(1).map(|_| Ok(unrecorded.clone())));
+                        }
                         Err(CommitFailure::Unavailable(failure)) => return Err(failure),
                     }
                 }
@@ -115,7 +121,9 @@ impl Commit<'_> {
                 | Change::Claim(_)
                 | Change::Clear { .. }
                 | Change::Prune { .. }
-                | Change::PruneBookkeeping { .. } => continue,
+                | Change::PruneBookkeeping { .. }
+                | Change::Audit(_)
+                | Change::PruneAudit { .. } => continue,
             };
             *result = Some(applied);
         }
@@ -143,12 +151,14 @@ impl Commit<'_> {
                 } => Ok(Applied::Removed(
                     self.prune_bookkeeping(*keys_before, *throughput_before).await?,
                 )),
+                Change::PruneAudit { before, limit } => Ok(Applied::Removed(self.prune_audit(*before, *limit).await?)),
                 Change::Insert { .. }
                 | Change::Start { .. }
                 | Change::Finish { .. }
                 | Change::Update { .. }
                 | Change::Delete { .. }
                 | Change::SetQueue { .. }
+                | Change::Audit(_)
                 | Change::InsertRecurring { .. }
                 | Change::UpdateRecurring { .. }
                 | Change::DeleteRecurring { .. }
@@ -161,6 +171,7 @@ impl Commit<'_> {
         }
         self.name_queues(changes, &results).await?;
         self.write_counters().await?;
+        self.write_audit(changes, &mut results).await?;
         let missing = || {
             Err(ChangeError::Rejected {
                 reason: "the change was not applied".to_owned(),

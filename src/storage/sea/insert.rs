@@ -100,6 +100,8 @@ fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_
         | Change::Clear { .. }
         | Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::Audit(_)
+        | Change::PruneAudit { .. }
         | Change::InsertRecurring { .. }
         | Change::UpdateRecurring { .. }
         | Change::DeleteRecurring { .. }

@@ -3,6 +3,7 @@
 //! Nothing else imports `sea_orm`, the entities or the migration. Writes are a few statements a commit, each for many
 //! rows; what they really changed is what the counters are told.
 
+mod audit;
 mod commit;
 mod connect;
 mod convert;
@@ -29,10 +30,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
-use super::query::{JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
+use super::query::{AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
 use super::repository::{JobRepository, RepositoryError};
 use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
+use crate::domain::audit::AuditRecord;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
@@ -107,6 +109,10 @@ impl JobRepository for SeaRepository {
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
         self.read_nodes().await
+    }
+
+    async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
+        self.read_audit(filter, page).await
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

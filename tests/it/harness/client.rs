@@ -10,6 +10,7 @@ use super::eventually;
 pub struct Client {
     http: reqwest::Client,
     root: String,
+    token: Option<String>,
 }
 
 /// An answer, read whole.
@@ -66,17 +67,30 @@ impl Client {
         Self {
             http,
             root: root.to_owned(),
+            token: None,
+        }
+    }
+
+    /// The same client, which shows this key or token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            token: Some(token.to_owned()),
+            ..self.clone()
         }
     }
 
     /// A request to a path below the API's base.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}/api/tickerq{path}", self.root))
+        self.at_root(method, &format!("/api/tickerq{path}"))
     }
 
     /// A request to any path.
     pub fn at_root(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.root))
+        let request = self.http.request(method, format!("{}{path}", self.root));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
     }
 
     /// Sends a request and reads the answer.

@@ -2,8 +2,11 @@
 
 pub mod client;
 pub mod gate;
+pub mod hub;
 pub mod server;
 pub mod shell;
+pub mod socket;
+pub mod tokens;
 
 use std::time::{Duration, Instant};
 

@@ -100,9 +100,14 @@ impl Site {
 
     /// Starts the server on a free port and waits until it listens.
     pub fn start(&self) -> Server {
+        self.start_at("127.0.0.1:0")
+    }
+
+    /// Starts the server at this address and waits until it listens.
+    pub fn start_at(&self, address: &str) -> Server {
         let log = self.path().join(format!("log-{}", uuid::Uuid::now_v7().simple()));
         let mut child = self
-            .command(&["serve", "--listen", "127.0.0.1:0", "--database-url", &self.database_url])
+            .command(&["serve", "--listen", address, "--database-url", &self.database_url])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

@@ -63,7 +63,7 @@ pub(in super::super) async fn patch_job(mut call: Call) -> Answer {
     let bytes = call.body(call.api.options.body_bytes_max).await?;
     let patch = body::parse::<PatchRequest>(&bytes)?.into_patch()?;
     let revision = call.expected_revision(id).await?;
-    let job = call.api.jobs.patch(id, patch, revision).await?;
+    let job = call.api.jobs.patch(&call.caller, id, patch, revision).await?;
     show(&call, StatusCode::OK, &job).await
 }
 
@@ -86,7 +86,7 @@ pub(in super::super) async fn patch_job(mut call: Call) -> Answer {
 pub(in super::super) async fn delete_job(call: Call) -> Answer {
     let id = call.job_id()?;
     let revision = call.expected_revision(id).await?;
-    call.api.jobs.delete(id, revision).await?;
+    call.api.jobs.delete(&call.caller, id, revision).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -119,7 +119,7 @@ pub(in super::super) async fn execute_job(mut call: Call) -> Answer {
     let due = due(delay, run_at, "")?.unwrap_or_default();
     let priority = priority.map(|PriorityValue(priority)| priority);
     let revision = call.expected_revision(id).await?;
-    let job = call.api.jobs.execute(id, priority, due, revision).await?;
+    let job = call.api.jobs.execute(&call.caller, id, priority, due, revision).await?;
     show(&call, StatusCode::OK, &job).await
 }
 
@@ -146,7 +146,7 @@ pub(in super::super) async fn cancel_job(mut call: Call) -> Answer {
     let id = call.job_id()?;
     call.no_fields().await?;
     let revision = call.expected_revision(id).await?;
-    let (status, job) = match call.api.jobs.cancel(id, revision).await? {
+    let (status, job) = match call.api.jobs.cancel(&call.caller, id, revision).await? {
         CancelOutcome::Cancelled(job) => (StatusCode::OK, job),
         CancelOutcome::Requested(job) => (StatusCode::ACCEPTED, job),
     };
@@ -179,7 +179,7 @@ pub(in super::super) async fn retry_job(mut call: Call) -> Answer {
     let job = call
         .api
         .jobs
-        .retry(id, reset_retry_count.unwrap_or(false), revision)
+        .retry(&call.caller, id, reset_retry_count.unwrap_or(false), revision)
         .await?;
     show(&call, StatusCode::OK, &job).await
 }

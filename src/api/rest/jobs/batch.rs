@@ -65,7 +65,7 @@ pub(in super::super) async fn create_jobs(mut call: Call) -> Answer {
     }
     let new = read_jobs(&items, parent)?;
     let key = call.idempotency_key("POST /jobs/batch", &bytes)?;
-    let scheduled = call.api.jobs.schedule_batch(new, key).await;
+    let scheduled = call.api.jobs.schedule_batch(&call.caller, new, key).await;
     let ScheduledBatch { jobs, is_replay } = scheduled.map_err(|errors| problem_of(errors, &bytes, parent))?;
     let created = jobs.iter().filter(|scheduled| scheduled.is_new || is_replay).count();
     let summaries: Vec<JobSummary> = jobs.iter().map(|scheduled| JobSummary::from(&*scheduled.job)).collect();

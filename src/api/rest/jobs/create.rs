@@ -41,7 +41,7 @@ pub(in super::super) async fn create_job(mut call: Call) -> Answer {
         Wanted::Job(new) => *new,
         Wanted::Recurring(new) => return recurring::create(&call, *new, key, &bytes).await,
     };
-    let scheduled = call.api.jobs.schedule(new, key).await;
+    let scheduled = call.api.jobs.schedule(&call.caller, new, key).await;
     let ScheduledBatch { jobs, is_replay } =
         scheduled.map_err(|error| Problem::of_service(error, |field, _| field_pointer(&bytes, "", field)))?;
     let [scheduled] = jobs.as_slice() else {

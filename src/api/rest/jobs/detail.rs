@@ -28,7 +28,7 @@ use crate::service::jobs::JobDetail;
     )
 )]
 pub(in super::super) async fn get_job(call: Call) -> Answer {
-    let JobDetail { job, attempts } = call.api.jobs.detail(call.job_id()?).await?;
+    let JobDetail { job, attempts } = call.api.jobs.detail(&call.caller, call.job_id()?).await?;
     let is_known = etag::is_known(call.request.headers(), job.revision)?;
     let status = if is_known {
         StatusCode::NOT_MODIFIED
@@ -58,5 +58,5 @@ pub(super) async fn history(call: &Call, job: &Job) -> Result<Vec<Attempt>, Prob
         return Ok(Vec::new());
     }
     // When the job was deleted in between there are none: the change has happened all the same.
-    Ok(call.api.jobs.attempts(job).await?)
+    Ok(call.api.jobs.attempts(&call.caller, job).await?)
 }

@@ -78,7 +78,7 @@ pub(in super::super) async fn list_jobs(call: Call) -> Answer {
         jobs,
         total_count,
         has_more,
-    } = call.api.jobs.list(&filter, page).await?;
+    } = call.api.jobs.list(&call.caller, &filter, page).await?;
     let list = JobList {
         jobs: jobs.iter().map(JobItem::from).collect(),
         total_count,
@@ -140,13 +140,13 @@ fn parse_search(text: &str) -> Result<String, String> {
 }
 
 /// The end of a day is its last microsecond: storage knows nothing shorter.
-fn parse_end(text: &str) -> Result<DateTime<Utc>, String> {
+pub(in super::super) fn parse_end(text: &str) -> Result<DateTime<Utc>, String> {
     let last = NaiveTime::MIN.overflowing_sub_signed(TimeDelta::microseconds(1)).0;
     parse_bound(text, last)
 }
 
 /// Reads a time, or a date, which means `time_of_day` of it.
-fn parse_bound(text: &str, time_of_day: NaiveTime) -> Result<DateTime<Utc>, String> {
+pub(in super::super) fn parse_bound(text: &str, time_of_day: NaiveTime) -> Result<DateTime<Utc>, String> {
     let is_date = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     if is_date && let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         return Ok(date.and_time(time_of_day).and_utc());

@@ -40,7 +40,7 @@ pub(in super::super) async fn list_recurring_jobs(call: Call) -> Answer {
     let mut parameters = Parameters::of(&call.request)?;
     let page = pagination::read_recurring(&mut parameters);
     parameters.finish()?;
-    let list = call.api.recurring.list(page).await?;
+    let list = call.api.recurring.list(&call.caller, page).await?;
     let view = RecurringListView {
         recurring_jobs: list
             .recurring_jobs
@@ -85,7 +85,7 @@ pub(in super::super) async fn create(
     key: Option<IdempotencyKey>,
     bytes: &[u8],
 ) -> Answer {
-    let created = call.api.recurring.create(new, key).await;
+    let created = call.api.recurring.create(&call.caller, new, key).await;
     let (recurring, is_replay) =
         created.map_err(|error| Problem::of_service(error, |field, _| field_pointer(bytes, "", field)))?;
     let path = call.request.path().trim_end_matches("/recurring");
@@ -120,7 +120,7 @@ fn answer(recurring: &RecurringJob) -> Answer {
     )
 )]
 pub(in super::super) async fn get_recurring_job(call: Call) -> Answer {
-    let recurring = call.api.recurring.get(call.recurring_id()?).await?;
+    let recurring = call.api.recurring.get(&call.caller, call.recurring_id()?).await?;
     let is_known = etag::is_known(call.request.headers(), recurring.revision)?;
     let status = if is_known {
         StatusCode::NOT_MODIFIED
@@ -161,7 +161,11 @@ pub(in super::super) async fn replace_recurring_job(mut call: Call) -> Answer {
     let bytes = call.body(call.api.options.body_bytes_max).await?;
     let new = body::parse::<JobRequest>(&bytes)?.into_new_recurring_job()?;
     let revision = call.expected_recurring_revision(id).await?;
-    let changed = call.api.recurring.change(id, revision, |_| new.clone()).await;
+    let changed = call
+        .api
+        .recurring
+        .change(&call.caller, id, revision, |_| new.clone())
+        .await;
     answer(&*changed.map_err(|error| Problem::of_service(error, |field, _| field_pointer(&bytes, "", field)))?)
 }
 
@@ -195,7 +199,7 @@ pub(in super::super) async fn patch_recurring_job(mut call: Call) -> Answer {
         &*call
             .api
             .recurring
-            .change(id, revision, |known| patch.apply(known))
+            .change(&call.caller, id, revision, |known| patch.apply(known))
             .await?,
     )
 }
@@ -219,7 +223,7 @@ pub(in super::super) async fn patch_recurring_job(mut call: Call) -> Answer {
 pub(in super::super) async fn delete_recurring_job(call: Call) -> Answer {
     let id = call.recurring_id()?;
     let revision = call.expected_recurring_revision(id).await?;
-    call.api.recurring.delete(id, revision).await?;
+    call.api.recurring.delete(&call.caller, id, revision).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -267,7 +271,13 @@ async fn switch(mut call: Call, is_enabled: bool) -> Answer {
     let id = call.recurring_id()?;
     call.no_fields().await?;
     let revision = call.expected_recurring_revision(id).await?;
-    answer(&*call.api.recurring.set_enabled(id, is_enabled, revision).await?)
+    answer(
+        &*call
+            .api
+            .recurring
+            .set_enabled(&call.caller, id, is_enabled, revision)
+            .await?,
+    )
 }
 
 /// Creates one occurrence of a recurring job now.
@@ -291,6 +301,10 @@ pub(in super::super) async fn trigger_recurring_job(mut call: Call) -> Answer {
     let id = call.recurring_id()?;
     call.no_fields().await?;
     let revision = call.expected_recurring_revision(id).await?;
-    let job = call.api.recurring.trigger(id, None, Due::Now, revision).await?;
+    let job = call
+        .api
+        .recurring
+        .trigger(&call.caller, id, None, Due::Now, revision)
+        .await?;
     show(&call, StatusCode::CREATED, &job).await
 }

@@ -1,0 +1,68 @@
+//! The keys of the configuration.
+
+use std::sync::Arc;
+
+use subtle::ConstantTimeEq;
+
+use super::brake::SeenAt;
+use super::granted;
+use super::rate::{Meter, Rate};
+use crate::domain::caller::{Caller, CallerKind, ScopeNames, Scopes};
+
+/// A key that is accepted.
+#[derive(Clone)]
+pub struct ApiKey {
+    /// What people call who uses it.
+    pub name: String,
+    /// The SHA-256 of the key.
+    pub digest: [u8; 32],
+    /// The names of what it may do.
+    pub scopes: Vec<String>,
+    /// How many requests it may make.
+    pub rate: Option<Rate>,
+}
+
+/// All keys.
+pub(super) struct ApiKeys(Box<[KnownKey]>);
+
+/// A key, and what is known of its use.
+pub(super) struct KnownKey {
+    digest: [u8; 32],
+    pub(super) caller: Caller,
+    pub(super) rate: Option<Rate>,
+    pub(super) meter: Meter,
+    pub(super) seen: SeenAt,
+}
+
+impl ApiKeys {
+    pub(super) fn new(keys: Vec<ApiKey>, everybody: Scopes, scope_names: &Arc<ScopeNames>) -> Self {
+        let known = keys.into_iter().map(|key| {
+            let ApiKey {
+                name,
+                digest,
+                scopes,
+                rate,
+            } = key;
+            let scopes = granted(&scopes, everybody, scope_names);
+            KnownKey {
+                digest,
+                caller: Caller::new(name, CallerKind::Key, scopes, Arc::clone(scope_names)),
+                rate,
+                meter: Meter::default(),
+                seen: SeenAt::default(),
+            }
+        });
+        Self(known.collect())
+    }
+
+    /// The key with this digest. All are compared, each in the same time, whether it is the one or not.
+    pub(super) fn find(&self, digest: &[u8; 32]) -> Option<&KnownKey> {
+        let mut found = None;
+        for key in &self.0 {
+            if bool::from(key.digest.ct_eq(digest)) {
+                found = Some(key);
+            }
+        }
+        found
+    }
+}

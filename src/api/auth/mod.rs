@@ -1,0 +1,365 @@
+//! Who is calling, and what they may do.
+//!
+//! Every facade asks [`Gate::authenticate`] once for each request, or [`Gate::authenticate_stream`] for each connection
+//! that a browser opens without being able to set a header, and hands the [`Caller`] on to the use case, which says
+//! whether it may. Nothing here knows a route.
+//!
+//! A caller shows a key from the configuration, which is compared by its SHA-256 in constant time, or a signed token
+//! ([`jwt`]). What it shows is never logged. Whoever fails too often is braked ([`brake`]); whoever asks too often, too
+//! ([`rate`]). All memory that callers can fill is bounded.
+
+mod brake;
+mod client_address;
+mod generations;
+mod jwt;
+mod jwt_keys;
+mod keys;
+mod known_tokens;
+mod origin;
+mod public_key;
+mod rate;
+mod ring_provider;
+mod token;
+
+pub use jwt::JwtOptions;
+pub use jwt_keys::{JwtKeyError, JwtKeySource};
+pub use keys::ApiKey;
+pub use origin::AllowedOrigins;
+pub use public_key::InvalidKey;
+pub use rate::{Quota, Rate};
+pub use token::redacted;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix_web::{HttpMessage, HttpRequest};
+use sha2::{Digest, Sha256};
+use tracing::warn;
+
+use self::brake::Brake;
+use self::generations::Generations;
+use self::jwt::{Claims, JwtVerifier};
+use self::keys::ApiKeys;
+use self::known_tokens::KnownTokens;
+use self::rate::Meter;
+use crate::domain::caller::{Caller, CallerKind, ScopeNames, Scopes};
+use crate::domain::ip_network::IpNetwork;
+
+/// How many subjects of tokens have their requests counted, twice.
+const SUBJECTS_MAX: usize = 5_000;
+
+/// Who is let in.
+#[derive(Clone, Default)]
+pub struct AuthOptions {
+    /// Whether callers must show who they are; otherwise whoever calls may do everything.
+    pub is_required: bool,
+    /// What scopes are called.
+    pub scope_names: Arc<ScopeNames>,
+    /// What everybody may do who has shown who it is.
+    pub granted: Scopes,
+    /// The keys that are accepted.
+    pub keys: Vec<ApiKey>,
+    /// The tokens that are accepted.
+    pub jwt: Option<JwtOptions>,
+    /// Proxies that are believed when they say for whom they ask.
+    pub trusted_proxies: Vec<IpNetwork>,
+    /// The origins whose pages may call.
+    pub origins: AllowedOrigins,
+}
+
+/// Why a caller is not let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuthFailure {
+    /// It has not shown who it is.
+    Missing,
+    /// It has shown something that can't be understood: what is wrong with it.
+    Malformed(&'static str),
+    /// What it has shown is not accepted: why.
+    Invalid(&'static str),
+    /// Too much was shown from its address that was not accepted.
+    Braked {
+        /// When it may try again.
+        retry_after: Duration,
+    },
+    /// It has asked too often.
+    TooMany {
+        /// What it may ask.
+        quota: Quota,
+    },
+    /// A page asks that may not.
+    ForeignOrigin,
+}
+
+impl AuthFailure {
+    /// What is told of it.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Missing => {
+                "this server must know who calls: send a key or a token, Authorization: Bearer …".to_owned()
+            }
+            Self::Malformed(detail) | Self::Invalid(detail) => (*detail).to_owned(),
+            Self::Braked { retry_after } => format!(
+                "too many keys or tokens from this address were not accepted; try again in {} s",
+                whole_seconds(*retry_after)
+            ),
+            Self::TooMany { quota } => format!(
+                "this caller may make {} requests in {} s; try again in {} s",
+                quota.rate.capacity,
+                quota.rate.per.as_secs(),
+                whole_seconds(quota.next_in)
+            ),
+            Self::ForeignOrigin => {
+                "pages of this origin may not do this; server.cors_origins names those that may".to_owned()
+            }
+        }
+    }
+
+    /// When to come back, if waiting helps.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Braked { retry_after } => Some(*retry_after),
+            Self::TooMany { quota } => Some(quota.next_in),
+            Self::Missing | Self::Malformed(_) | Self::Invalid(_) | Self::ForeignOrigin => None,
+        }
+    }
+
+    /// The `WWW-Authenticate` header (RFC 6750, section 3).
+    pub fn challenge(&self) -> Option<String> {
+        match self {
+            Self::Missing => Some(format!("Bearer realm=\"{REALM}\"")),
+            Self::Malformed(detail) => Some(challenge("invalid_request", detail)),
+            Self::Invalid(detail) => Some(challenge("invalid_token", detail)),
+            Self::Braked { .. } | Self::TooMany { .. } | Self::ForeignOrigin => None,
+        }
+    }
+}
+
+const REALM: &str = "tickerq";
+
+/// Details have neither quotes nor backslashes.
+fn challenge(code: &str, detail: &str) -> String {
+    format!("Bearer realm=\"{REALM}\", error=\"{code}\", error_description=\"{detail}\"")
+}
+
+/// The `WWW-Authenticate` header for a caller that lacks this scope.
+pub fn insufficient_scope(scope: &str) -> String {
+    format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\", scope=\"{scope}\"")
+}
+
+/// A time in seconds, rounded up: nobody comes back too early.
+pub fn whole_seconds(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
+}
+
+/// Lets callers in. Cheap to copy; all copies count together.
+#[derive(Clone)]
+pub struct Gate(Arc<Inner>);
+
+struct Inner {
+    is_required: bool,
+    scope_names: Arc<ScopeNames>,
+    granted: Scopes,
+    keys: ApiKeys,
+    jwt: Option<Jwt>,
+    brake: Brake,
+    trusted_proxies: Vec<IpNetwork>,
+    origins: AllowedOrigins,
+}
+
+struct Jwt {
+    verifier: JwtVerifier,
+    known: KnownTokens,
+    rate: Option<Rate>,
+    subjects: Mutex<Generations<Arc<str>, Arc<Meter>>>,
+}
+
+impl Gate {
+    /// A gate with these keys.
+    pub fn new(options: AuthOptions) -> Result<Self, JwtKeyError> {
+        let AuthOptions {
+            is_required,
+            scope_names,
+            granted,
+            keys,
+            jwt,
+            trusted_proxies,
+            origins,
+        } = options;
+        let jwt = match jwt {
+            Some(options) => Some(Jwt {
+                verifier: JwtVerifier::new(&options, rate::now())?,
+                known: KnownTokens::new(),
+                subjects: Mutex::new(Generations::new(
+                    SUBJECTS_MAX,
+                    options
+                        .rate
+                        .map_or(0, |rate| u64::try_from(rate.per.as_nanos()).unwrap_or(u64::MAX)),
+                )),
+                rate: options.rate,
+            }),
+            None => None,
+        };
+        let keys = ApiKeys::new(keys, granted, &scope_names);
+        Ok(Self(Arc::new(Inner {
+            is_required,
+            scope_names,
+            granted,
+            keys,
+            jwt,
+            brake: Brake::new(),
+            trusted_proxies,
+            origins,
+        })))
+    }
+
+    /// Whether callers must show who they are.
+    pub fn is_required(&self) -> bool {
+        self.0.is_required
+    }
+
+    /// Who has sent this request, by its `Authorization` header.
+    pub fn authenticate(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
+        let address = self.address(request);
+        if !self.0.is_required {
+            return self.anonymous(request, address);
+        }
+        match token::in_header(request)? {
+            Some(_) if token::is_in_query(request) => Err(AuthFailure::Malformed(TWO_TOKENS)),
+            Some(token) => self.admit(Some(request), token, address),
+            None => Err(AuthFailure::Missing),
+        }
+    }
+
+    /// Who opens this connection: by the `Authorization` header, or by `access_token` in the query, where a browser can't
+    /// set a header. Only for the `GET` that opens a WebSocket, a stream of events, or a long poll. A page must be one
+    /// that may. It does not count as a request: how often a client polls is not its choice.
+    pub fn authenticate_stream(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
+        if !self.0.origins.allow(request) {
+            return Err(AuthFailure::ForeignOrigin);
+        }
+        let address = self.address(request);
+        if !self.0.is_required {
+            return Ok(Caller::anonymous().at(address));
+        }
+        match (token::in_header(request)?, token::in_query(request)?) {
+            (Some(_), Some(_)) => Err(AuthFailure::Malformed(TWO_TOKENS)),
+            (Some(token), None) => self.admit(None, token, address),
+            (None, Some(token)) => self.admit(None, &token, address),
+            (None, None) => Err(AuthFailure::Missing),
+        }
+    }
+
+    /// Whoever calls where nobody is asked. A page of another origin must not use that: it would change things in the
+    /// name of whoever looks at it.
+    fn anonymous(&self, request: &HttpRequest, address: Option<IpAddr>) -> Result<Caller, AuthFailure> {
+        if !request.method().is_safe() && !self.0.origins.allow(request) {
+            return Err(AuthFailure::ForeignOrigin);
+        }
+        Ok(Caller::anonymous().at(address))
+    }
+
+    fn address(&self, request: &HttpRequest) -> Option<IpAddr> {
+        let peer = request.peer_addr()?.ip();
+        Some(client_address::of(peer, request.headers(), &self.0.trusted_proxies))
+    }
+
+    /// Lets in who shows this token; `counted` is the request that counts for its rate.
+    fn admit(
+        &self,
+        counted: Option<&HttpRequest>,
+        token: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Caller, AuthFailure> {
+        // Connections without an address count together.
+        let from = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let now = rate::now();
+        let wait = self.0.brake.wait(from, now);
+        let braked = |retry_after| AuthFailure::Braked { retry_after };
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        if let Some(key) = self.0.keys.find(&digest) {
+            if let Some(wait) = wait.filter(|_| !key.seen.contains(from)) {
+                return Err(braked(wait));
+            }
+            key.seen.note(from);
+            if let (Some(request), Some(rate)) = (counted, key.rate) {
+                count(request, &key.meter, rate, now)?;
+            }
+            return Ok(key.caller.clone().at(address));
+        }
+        let Some(jwt) = self.0.jwt.as_ref().filter(|_| jwt::is_jwt(token)) else {
+            return Err(wait.map_or_else(|| self.refuse(from, now, "the key is not known"), braked));
+        };
+        let known = match jwt.known.find(&digest, now) {
+            Some(known) if wait.is_none() || known.seen.contains(from) => known,
+            Some(_) | None => {
+                if let Some(wait) = wait {
+                    return Err(braked(wait));
+                }
+                match jwt.verifier.verify(token, now) {
+                    Ok(claims) => jwt.known.insert(digest, self.caller(&claims), claims.valid_for, now),
+                    Err(reason) => return Err(self.refuse(from, now, reason)),
+                }
+            }
+        };
+        known.seen.note(from);
+        if let (Some(request), Some(rate)) = (counted, jwt.rate) {
+            count(request, &jwt.meter(known.caller.name(), now), rate, now)?;
+        }
+        Ok(known.caller.clone().at(address))
+    }
+
+    /// Who shows a token that says this.
+    fn caller(&self, claims: &Claims) -> Caller {
+        let Claims {
+            name,
+            scopes,
+            valid_for: _,
+        } = claims;
+        let scopes = granted(scopes, self.0.granted, &self.0.scope_names);
+        Caller::new(
+            Arc::clone(name),
+            CallerKind::Token,
+            scopes,
+            Arc::clone(&self.0.scope_names),
+        )
+    }
+
+    fn refuse(&self, from: IpAddr, now: u64, reason: &'static str) -> AuthFailure {
+        let is_braked = self.0.brake.failed(from, now);
+        if is_braked {
+            warn!(client.address = %from, "a caller was refused, and its address has to wait from now on: {reason}");
+        } else {
+            warn!(client.address = %from, "a caller was refused: {reason}");
+        }
+        AuthFailure::Invalid(reason)
+    }
+}
+
+const TWO_TOKENS: &str = "there is a token in the header and one in the query; send one";
+
+impl Jwt {
+    fn meter(&self, subject: &Arc<str>, now: u64) -> Arc<Meter> {
+        // The map stays whole when somebody panics while holding it.
+        let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(subjects.entry(subject, now, Arc::default))
+    }
+}
+
+/// Counts a request and leaves word of what is left for the headers of its answer.
+fn count(request: &HttpRequest, meter: &Meter, rate: Rate, now: u64) -> Result<(), AuthFailure> {
+    let counted = meter.count(rate, now);
+    let (Ok(quota) | Err(quota)) = counted;
+    request.extensions_mut().insert(quota);
+    counted.map(drop).map_err(|quota| AuthFailure::TooMany { quota })
+}
+
+/// What names of scopes allow, beside what everybody may.
+fn granted(names: &[String], everybody: Scopes, scope_names: &ScopeNames) -> Scopes {
+    names
+        .iter()
+        .fold(everybody, |scopes, name| scopes.and(scope_names.named(name)))
+}
+
+#[cfg(test)]
+mod tests;

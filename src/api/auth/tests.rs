@@ -1,0 +1,212 @@
+//! Who is let in, and what is said to those who are not.
+
+use actix_web::http::Method;
+use actix_web::http::header::{AUTHORIZATION, ORIGIN};
+use actix_web::test::TestRequest;
+
+use super::*;
+use crate::domain::caller::Scope;
+
+const KEY: &str = "tq_a-key-for-these-tests-only";
+
+fn key(name: &str, text: &str, scopes: &[&str], rate: Option<Rate>) -> ApiKey {
+    ApiKey {
+        name: name.to_owned(),
+        digest: Sha256::digest(text).into(),
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        rate,
+    }
+}
+
+fn gate(keys: Vec<ApiKey>) -> Gate {
+    Gate::new(AuthOptions {
+        is_required: true,
+        keys,
+        ..AuthOptions::default()
+    })
+    .expect("a gate")
+}
+
+fn reader() -> Gate {
+    gate(vec![key("reader", KEY, &["tickerq:read"], None)])
+}
+
+fn request(token: &str, from: &str) -> HttpRequest {
+    TestRequest::get()
+        .insert_header((AUTHORIZATION, format!("Bearer {token}")))
+        .peer_addr(format!("{from}:4711").parse().expect("an address"))
+        .to_http_request()
+}
+
+#[test]
+fn a_key_tells_who_calls_from_where_and_what_it_may() {
+    let caller = reader().authenticate(&request(KEY, "192.0.2.1")).expect("let in");
+    assert_eq!(&**caller.name(), "reader");
+    assert_eq!(caller.kind(), CallerKind::Key);
+    assert_eq!(caller.address, Some("192.0.2.1".parse().expect("an address")));
+    assert!(caller.may(Scope::Read));
+    assert!(!caller.may(Scope::Write) && !caller.may(Scope::Admin));
+}
+
+#[test]
+fn whoever_shows_nothing_or_something_else_is_not_let_in() {
+    let gate = reader();
+    let nothing = TestRequest::get().to_http_request();
+    assert_eq!(gate.authenticate(&nothing).expect_err("refused"), AuthFailure::Missing);
+    for token in [
+        "tq_another-key",
+        "tq_a-key-for-these-tests-onl",
+        "tq_a-key-for-these-tests-only2",
+        "a.b.c",
+    ] {
+        let refused = gate.authenticate(&request(token, "192.0.2.1")).expect_err("refused");
+        assert_eq!(refused, AuthFailure::Invalid("the key is not known"), "{token}");
+    }
+}
+
+#[test]
+fn a_scope_that_nobody_needs_is_everybodys() {
+    let gate = Gate::new(AuthOptions {
+        is_required: true,
+        granted: Scopes::none().with(Scope::Read).with(Scope::Write),
+        keys: vec![key("any", KEY, &["tickerq:admin"], None)],
+        ..AuthOptions::default()
+    })
+    .expect("a gate");
+    let caller = gate.authenticate(&request(KEY, "192.0.2.1")).expect("let in");
+    assert!(Scope::ALL.into_iter().all(|scope| caller.may(scope)));
+}
+
+#[test]
+fn a_token_in_the_query_opens_streams_and_nothing_else() {
+    let gate = reader();
+    let uri = format!("/hub?access_token={KEY}");
+    let in_query = TestRequest::with_uri(&uri).to_http_request();
+    assert!(gate.authenticate_stream(&in_query).is_ok());
+    assert_eq!(gate.authenticate(&in_query).expect_err("refused"), AuthFailure::Missing);
+    let twice = TestRequest::with_uri(&uri)
+        .insert_header((AUTHORIZATION, format!("Bearer {KEY}")))
+        .to_http_request();
+    for refused in [gate.authenticate_stream(&twice), gate.authenticate(&twice)] {
+        assert!(matches!(refused, Err(AuthFailure::Malformed(_))));
+    }
+    let foreign = TestRequest::with_uri(&uri)
+        .insert_header((ORIGIN, "https://evil.example"))
+        .to_http_request();
+    assert_eq!(
+        gate.authenticate_stream(&foreign).expect_err("refused"),
+        AuthFailure::ForeignOrigin
+    );
+}
+
+#[test]
+fn where_nobody_is_asked_everybody_may_but_foreign_pages() {
+    let gate = Gate::new(AuthOptions::default()).expect("a gate");
+    let anybody = TestRequest::get()
+        .insert_header((AUTHORIZATION, "Bearer whatever"))
+        .to_http_request();
+    let caller = gate.authenticate(&anybody).expect("let in");
+    assert_eq!(caller.kind(), CallerKind::Anonymous);
+    assert!(Scope::ALL.into_iter().all(|scope| caller.may(scope)));
+    let foreign = |method: Method| {
+        TestRequest::default()
+            .method(method)
+            .insert_header((ORIGIN, "https://evil.example"))
+            .to_http_request()
+    };
+    assert!(
+        gate.authenticate(&foreign(Method::GET)).is_ok(),
+        "the browser keeps the answer from it"
+    );
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+        assert_eq!(
+            gate.authenticate(&foreign(method)).expect_err("refused"),
+            AuthFailure::ForeignOrigin
+        );
+    }
+}
+
+#[test]
+fn an_address_that_guesses_waits_but_a_key_that_was_seen_there_works_on() {
+    let keys = vec![
+        key("known here", KEY, &["tickerq:read"], None),
+        key("new here", "tq_another-key-for-tests", &["tickerq:read"], None),
+    ];
+    let gate = gate(keys);
+    assert!(gate.authenticate(&request(KEY, "192.0.2.1")).is_ok());
+    for guess in 0..10 {
+        let refused = gate.authenticate(&request(&format!("guess-number-{guess}"), "192.0.2.1"));
+        assert!(matches!(refused, Err(AuthFailure::Invalid(_))));
+    }
+    for token in ["guess-number-11", "tq_another-key-for-tests", "a.signed.token"] {
+        let refused = gate.authenticate(&request(token, "192.0.2.1")).expect_err("braked");
+        let AuthFailure::Braked { retry_after } = refused else {
+            panic!("{refused:?} for {token}");
+        };
+        assert!(retry_after <= Duration::from_secs(6) && !retry_after.is_zero());
+    }
+    assert!(
+        gate.authenticate(&request(KEY, "192.0.2.1")).is_ok(),
+        "it was seen here before"
+    );
+    assert!(
+        gate.authenticate(&request("tq_another-key-for-tests", "192.0.2.2"))
+            .is_ok()
+    );
+}
+
+#[test]
+fn a_key_may_make_as_many_requests_as_it_may() {
+    let rate = Rate {
+        capacity: 3,
+        per: Duration::from_secs(3_600),
+    };
+    let gate = gate(vec![
+        key("slow", KEY, &["tickerq:read"], Some(rate)),
+        key("free", "tq_another-key-for-tests", &["tickerq:read"], None),
+    ]);
+    for left in [2, 1, 0] {
+        let request = request(KEY, "192.0.2.1");
+        assert!(gate.authenticate(&request).is_ok());
+        let quota = request.extensions().get::<Quota>().copied().expect("word of it");
+        assert_eq!(quota.remaining, left);
+    }
+    let request_too_many = request(KEY, "192.0.2.9");
+    let refused = gate.authenticate(&request_too_many).expect_err("too many");
+    assert!(matches!(refused, AuthFailure::TooMany { .. }));
+    assert!(
+        refused
+            .retry_after()
+            .is_some_and(|wait| wait > Duration::from_secs(1_000))
+    );
+    assert!(request_too_many.extensions().get::<Quota>().is_some());
+    assert!(
+        gate.authenticate_stream(&request(KEY, "192.0.2.1")).is_ok(),
+        "streams are not counted"
+    );
+    let free = request("tq_another-key-for-tests", "192.0.2.1");
+    assert!(gate.authenticate(&free).is_ok());
+    assert!(free.extensions().get::<Quota>().is_none());
+}
+
+#[test]
+fn what_is_told_holds_nothing_that_a_header_can_not() {
+    let failures = [
+        AuthFailure::Missing,
+        AuthFailure::Malformed("there is no token after Bearer"),
+        AuthFailure::Invalid("the token has expired"),
+    ];
+    let challenges: Vec<String> = failures.iter().filter_map(AuthFailure::challenge).collect();
+    assert_eq!(
+        challenges,
+        [
+            "Bearer realm=\"tickerq\"",
+            "Bearer realm=\"tickerq\", error=\"invalid_request\", error_description=\"there is no token after Bearer\"",
+            "Bearer realm=\"tickerq\", error=\"invalid_token\", error_description=\"the token has expired\"",
+        ]
+    );
+    assert_eq!(
+        insufficient_scope("tickerq:write"),
+        "Bearer realm=\"tickerq\", error=\"insufficient_scope\", scope=\"tickerq:write\""
+    );
+}

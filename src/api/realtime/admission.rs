@@ -1,0 +1,48 @@
+//! Who opens a connection: the one place that is asked before a connection, or a request that belongs to one, is
+//! answered.
+//!
+//! Browsers can't set headers on a WebSocket or an event source, so a token may also stand in the query parameter
+//! `access_token`: on the `GET`s of these connections and nowhere else.
+
+use actix_web::HttpRequest;
+use actix_web::http::Method;
+use actix_web::web::Query;
+
+use super::super::auth::Gate;
+use super::super::rest::problem::Problem;
+use crate::domain::caller::{Caller, Scope};
+use crate::service::error::ServiceError;
+
+/// A parameter of a request's query, decoded. Unknown ones are no mistake here: the clients add their own.
+pub(super) fn query_parameter(request: &HttpRequest, name: &str) -> Option<String> {
+    let parameters = Query::<Vec<(String, String)>>::from_query(request.query_string()).ok()?;
+    parameters
+        .into_inner()
+        .into_iter()
+        .find(|(given, _)| given == name)
+        .map(|(_, value)| value)
+}
+
+/// Decides who may connect.
+#[derive(Clone)]
+pub(super) struct Admission {
+    gate: Gate,
+}
+
+impl Admission {
+    /// Lets in whom this gate lets in, if they may read.
+    pub(super) fn new(gate: Gate) -> Self {
+        Self { gate }
+    }
+
+    /// Who asks; an error when the caller may not connect.
+    pub(super) fn admit(&self, request: &HttpRequest) -> Result<Caller, Problem> {
+        let caller = if *request.method() == Method::GET {
+            self.gate.authenticate_stream(request)?
+        } else {
+            self.gate.authenticate(request)?
+        };
+        caller.require(Scope::Read).map_err(ServiceError::from)?;
+        Ok(caller)
+    }
+}

@@ -1,0 +1,72 @@
+//! How many connections there are, and how many there may be.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::super::rest::problem::{Problem, ProblemKind};
+use crate::service::shutdown::Shutdown;
+
+/// Counts connections of all kinds together.
+#[derive(Clone, Debug)]
+pub(super) struct Connections {
+    open: Arc<AtomicUsize>,
+    max: usize,
+}
+
+/// The right to one connection; given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Permit(Arc<AtomicUsize>);
+
+impl Connections {
+    /// None yet, and so many at the most.
+    pub(super) fn new(max: usize) -> Self {
+        Self {
+            open: Arc::default(),
+            max,
+        }
+    }
+
+    /// One more, if there may be; not when the server goes down.
+    pub(super) fn enter(&self, shutdown: &Shutdown) -> Result<Permit, Problem> {
+        if shutdown.has_begun() {
+            return Err(Problem::unavailable("the server is stopping"));
+        }
+        let one_more = |open| (open < self.max).then_some(open + 1);
+        let entered = self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        entered.map(|_| Permit(Arc::clone(&self.open))).map_err(|_| {
+            let detail = format!(
+                "there are {} connections for live updates, as many as there may be",
+                self.max
+            );
+            Problem::new(ProblemKind::Busy, detail)
+        })
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Connections;
+    use crate::service::shutdown::Shutdown;
+
+    #[test]
+    fn who_leaves_makes_room() {
+        let connections = Connections::new(1);
+        let shutdown = Shutdown::default();
+        let first = connections.enter(&shutdown);
+        assert!(first.is_ok());
+        assert!(connections.clone().enter(&shutdown).is_err());
+        drop(first);
+        assert!(connections.enter(&shutdown).is_ok());
+        shutdown.begin();
+        assert!(
+            connections.enter(&shutdown).is_err(),
+            "a server that stops takes nobody"
+        );
+    }
+}

@@ -1,0 +1,315 @@
+//! Events as clients are told them: the `data` of a WebSocket message, and the arguments of a SignalR call.
+
+use serde::{Serialize, Serializer};
+
+use crate::domain::event::{Event, JobEventKind};
+use crate::domain::health::{Health, HealthChange, HealthReason};
+use crate::domain::id::JobId;
+use crate::domain::job::Job;
+use crate::domain::metrics::{QueueMetrics, SystemMetrics};
+use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
+use crate::domain::time_span::TimeSpan;
+use crate::domain::timestamp;
+use crate::storage::query::JobSummary;
+
+/// An event with everything that is told of it.
+pub(super) enum EventView {
+    /// What has happened to a job.
+    Job(Box<JobStatusView>),
+    /// A queue in numbers.
+    Queue(QueueMetricsView),
+    /// The server in numbers.
+    System(SystemMetricsView),
+    /// A change of the server's health.
+    Health(HealthAlertView),
+}
+
+impl EventView {
+    /// The event as it is told; `None` for those that no client of these wires can ask for.
+    pub(super) fn of(event: &Event) -> Option<Self> {
+        match event {
+            Event::Job { kind, at: _, job } => Some(Self::Job(Box::new(JobStatusView::new(*kind, job)))),
+            // A queue's metrics tell whether it is paused, and what is left after it was cleared.
+            Event::Queue { .. } => None,
+            Event::QueueMetrics { at: _, metrics } => Some(Self::Queue(QueueMetricsView::from(&**metrics))),
+            Event::SystemMetrics(metrics) => Some(Self::System(SystemMetricsView::from(&**metrics))),
+            Event::SystemAlert { at: _, change } => Some(Self::Health(HealthAlertView::from(&**change))),
+        }
+    }
+}
+
+/// What has happened to a job: the job as it is in lists, without what can be large, and the event.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct JobStatusView {
+    /// The event: `job.completed`.
+    event: &'static str,
+    /// The job.
+    #[serde(serialize_with = "id")]
+    pub job_id: JobId,
+    /// Its status after the event; `deleted` when it has none any more.
+    pub status: &'static str,
+    name: String,
+    #[serde(rename = "type")]
+    job_type: String,
+    queue: String,
+    priority: &'static str,
+    created_at: String,
+    run_at: String,
+    executed_at: Option<String>,
+    completed_at: Option<String>,
+    #[serde(serialize_with = "span")]
+    duration: Option<TimeSpan>,
+    attempt: u32,
+    retry_count: u32,
+    max_retries: u32,
+    recurring_job_id: Option<String>,
+    error: Option<String>,
+}
+
+impl JobStatusView {
+    fn new(kind: JobEventKind, job: &Job) -> Self {
+        let summary = JobSummary::from(job);
+        let duration = summary.duration();
+        let JobSummary {
+            id,
+            name,
+            job_type,
+            queue,
+            priority,
+            status,
+            error,
+            created_at,
+            due_at,
+            started_at,
+            finished_at,
+            attempt,
+            retry_count,
+            max_retries,
+            recurring_id,
+        } = summary;
+        let status = match kind {
+            JobEventKind::Deleted => "deleted",
+            JobEventKind::Created
+            | JobEventKind::Started
+            | JobEventKind::Completed
+            | JobEventKind::Failed
+            | JobEventKind::Retrying
+            | JobEventKind::Cancelled
+            | JobEventKind::Changed => status.as_str(),
+        };
+        Self {
+            event: kind.as_str(),
+            job_id: id,
+            status,
+            name: name.to_string(),
+            job_type: job_type.to_string(),
+            queue: queue.to_string(),
+            priority: priority.as_str(),
+            created_at: timestamp::to_text(created_at),
+            run_at: timestamp::to_text(due_at),
+            executed_at: started_at.map(timestamp::to_text),
+            completed_at: finished_at.map(timestamp::to_text),
+            duration,
+            attempt,
+            retry_count,
+            max_retries,
+            recurring_job_id: recurring_id.map(|id| id.to_string()),
+            error: error.map(|error| error.to_string()),
+        }
+    }
+}
+
+/// A queue in numbers, as `/queues/{name}` shows it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct QueueMetricsView {
+    name: String,
+    status: &'static str,
+    pending_jobs: u64,
+    running_jobs: u64,
+    completed_jobs: u64,
+    failed_jobs: u64,
+    cancelled_jobs: u64,
+    workers: u32,
+    throughput: ThroughputView,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ThroughputView {
+    jobs_per_minute: u64,
+    jobs_per_hour: u64,
+}
+
+impl From<&QueueMetrics> for QueueMetricsView {
+    fn from(metrics: &QueueMetrics) -> Self {
+        let QueueMetrics { queue, workers } = metrics;
+        let StoredQueue {
+            name,
+            is_paused,
+            counts,
+            throughput,
+        } = queue;
+        let StatusCounts {
+            pending,
+            running,
+            completed,
+            failed,
+            cancelled,
+        } = *counts;
+        let Throughput { last_minute, last_hour } = *throughput;
+        Self {
+            name: name.to_string(),
+            status: if *is_paused { "paused" } else { "running" },
+            pending_jobs: pending,
+            running_jobs: running,
+            completed_jobs: completed,
+            failed_jobs: failed,
+            cancelled_jobs: cancelled,
+            workers: *workers,
+            throughput: ThroughputView {
+                jobs_per_minute: last_minute,
+                jobs_per_hour: last_hour,
+            },
+        }
+    }
+}
+
+/// The server in numbers, in the shape of `/metrics/system`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SystemMetricsView {
+    timestamp: String,
+    system_health: &'static str,
+    total_jobs: u64,
+    active_workers: u64,
+    queue_length: u64,
+    memory_usage: MemoryView,
+    cpu_usage: CpuView,
+}
+
+#[derive(Serialize)]
+struct MemoryView {
+    used: String,
+    available: String,
+    percentage: f64,
+}
+
+#[derive(Serialize)]
+struct CpuView {
+    percentage: f64,
+    cores: usize,
+}
+
+impl From<&SystemMetrics> for SystemMetricsView {
+    fn from(metrics: &SystemMetrics) -> Self {
+        let SystemMetrics {
+            at,
+            health,
+            total_jobs,
+            active_workers,
+            queue_length,
+            usage,
+        } = metrics;
+        Self {
+            timestamp: timestamp::to_text(*at),
+            system_health: health.as_str(),
+            total_jobs: *total_jobs,
+            active_workers: *active_workers,
+            queue_length: *queue_length,
+            memory_usage: MemoryView {
+                used: size(usage.memory_used),
+                available: size(usage.memory_available),
+                percentage: one_decimal(usage.memory_percentage()),
+            },
+            cpu_usage: CpuView {
+                percentage: one_decimal(usage.cpu_percentage),
+                cores: usage.cores,
+            },
+        }
+    }
+}
+
+/// A change of the server's health.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HealthAlertView {
+    /// `healthy`, `degraded` or `unhealthy`.
+    status: &'static str,
+    previous_status: &'static str,
+    /// Since when the previous status held.
+    previous_since: String,
+    /// What is wrong; empty on recovery.
+    reasons: Vec<ReasonView>,
+}
+
+#[derive(Serialize)]
+struct ReasonView {
+    code: &'static str,
+    message: String,
+}
+
+impl From<&HealthChange> for HealthAlertView {
+    fn from(change: &HealthChange) -> Self {
+        let HealthChange {
+            before,
+            before_since,
+            after: Health { state, reasons },
+        } = change;
+        let reason = |reason: &HealthReason| ReasonView {
+            code: reason.code(),
+            message: reason.message(),
+        };
+        Self {
+            status: state.as_str(),
+            previous_status: before.as_str(),
+            previous_since: timestamp::to_text(*before_since),
+            reasons: reasons.iter().map(reason).collect(),
+        }
+    }
+}
+
+fn id<S: Serializer>(id: &JobId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(id.as_uuid().as_hyphenated().encode_lower(&mut [0; 36]))
+}
+
+#[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
+fn span<S: Serializer>(span: &Option<TimeSpan>, serializer: S) -> Result<S::Ok, S::Error> {
+    match span {
+        Some(span) => serializer.serialize_some(&span.to_string()),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// A number of bytes as the reference shows it: `512MB`, `2GB`, `1.5GB`.
+fn size(bytes: u64) -> String {
+    const MB: u64 = 1 << 20;
+    const GB: u64 = 1 << 30;
+    if bytes < GB {
+        return format!("{}MB", bytes / MB);
+    }
+    let tenths = bytes / (GB / 10);
+    match tenths % 10 {
+        0 => format!("{}GB", tenths / 10),
+        tenth => format!("{}.{tenth}GB", tenths / 10),
+    }
+}
+
+fn one_decimal(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{one_decimal, size};
+
+    #[test]
+    fn sizes_are_shown_as_the_reference_shows_them() {
+        assert_eq!(size(512 << 20), "512MB");
+        assert_eq!(size(2 << 30), "2GB");
+        assert_eq!(size(3 << 29), "1.5GB");
+        assert_eq!(size(1_000), "0MB");
+        assert!((one_decimal(25.649) - 25.6).abs() < f64::EPSILON);
+    }
+}

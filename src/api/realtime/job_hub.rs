@@ -1,0 +1,166 @@
+//! The hub: groups that clients join, and what their members are told.
+//!
+//! | group | its members are told |
+//! | --- | --- |
+//! | `job-updates` | `JobStatusChanged(jobId, status, details)` of every job |
+//! | `job:{id}`, `queue:{name}` | the same of one job, of the jobs of one queue |
+//! | `queue-metrics` | `QueueMetricsUpdated(metrics)` of every queue |
+//! | `system-metrics` | `MetricsUpdated(metrics)` at once and then again and again |
+//! | `system-health` | `SystemHealthAlert(alert)` |
+//!
+//! A client that is in several groups that mean one event is told once. One that is too slow is told
+//! `EventsMissed(count)`.
+
+use std::pin::pin;
+use std::sync::LazyLock;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use serde_json::Value;
+
+use super::event_view::EventView;
+use super::signalr::hub::{Client, Groups, Hub, HubError, Invoked, Methods};
+use super::signalr::protocol::Protocol;
+use crate::domain::caller::Caller;
+use crate::domain::event::{Event, Topic};
+use crate::domain::event_filter::EventClause;
+use crate::domain::id::JobId;
+use crate::domain::name::QueueName;
+use crate::service::error::ServiceError;
+use crate::service::events::{EventStream, Events, Form, Heard};
+
+/// What clients can call.
+static METHODS: LazyLock<Methods<JobClient>> = LazyLock::new(|| {
+    Methods::default()
+        .with_one_argument("JoinGroup", JobClient::join)
+        .with_one_argument("LeaveGroup", JobClient::leave)
+});
+
+/// The hub. See the module.
+pub(super) struct JobHub {
+    events: Events,
+    groups_max: usize,
+}
+
+impl JobHub {
+    /// A hub that tells these events. A client may be in so many groups.
+    pub(super) fn new(events: Events, groups_max: usize) -> Self {
+        Self { events, groups_max }
+    }
+}
+
+impl Hub for JobHub {
+    fn connect(&self, _: Caller) -> Box<dyn Client> {
+        Box::new(JobClient {
+            stream: self.events.stream(),
+            groups: Groups::new(self.groups_max),
+        })
+    }
+}
+
+struct JobClient {
+    stream: EventStream,
+    groups: Groups<EventClause>,
+}
+
+impl JobClient {
+    fn join(&mut self, name: String) -> impl Future<Output = Result<Value, HubError>> + use<> {
+        let joined = group(&name).and_then(|group| self.groups.join(group));
+        self.follow(joined)
+    }
+
+    fn leave(&mut self, name: String) -> impl Future<Output = Result<Value, HubError>> + use<> {
+        let left = group(&name).map(|group| self.groups.leave(&group));
+        self.follow(left)
+    }
+
+    /// Has the stream follow the groups.
+    fn follow(&self, changed: Result<(), HubError>) -> impl Future<Output = Result<Value, HubError>> + use<> {
+        let selected = changed.map(|()| self.stream.select(self.groups.iter().cloned().collect()));
+        async move {
+            let away = |error: ServiceError| HubError(error.to_string());
+            selected?.await.map(|()| Value::Null).map_err(away)
+        }
+    }
+}
+
+impl Client for JobClient {
+    fn invoke(&mut self, method: &str, arguments: Vec<Value>) -> Invoked {
+        METHODS.call(self, method, arguments)
+    }
+
+    fn poll_news(&mut self, protocol: Protocol, cx: &mut Context<'_>) -> Poll<Bytes> {
+        match pin!(&mut self.stream).poll_next(cx) {
+            Poll::Ready(Some(Heard::Event(published))) => Poll::Ready(match protocol {
+                Protocol::Json => published.form::<JsonCall>(),
+                Protocol::MessagePack => published.form::<MessagePackCall>(),
+            }),
+            Poll::Ready(Some(Heard::Lagged { missed })) => Poll::Ready(protocol.invocation("EventsMissed", &(missed,))),
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// What a group's members want to hear of.
+fn group(name: &str) -> Result<EventClause, HubError> {
+    let one_job = |id: &str| JobId::parse(id).map_err(|error| HubError(error.to_string()));
+    let one_queue = |queue: &str| QueueName::parse(queue).map_err(|error| HubError(error.to_string()));
+    let topic = match (name, name.split_once(':')) {
+        ("job-updates", _) => Topic::Jobs,
+        ("queue-metrics", _) => Topic::QueueMetrics,
+        ("system-metrics", _) => Topic::SystemMetrics,
+        ("system-health", _) => Topic::SystemHealth,
+        (_, Some(("job", id))) => {
+            return Ok(EventClause {
+                jobs: [one_job(id)?].into(),
+                ..EventClause::all_of(Topic::Jobs)
+            });
+        }
+        (_, Some(("queue", queue))) => {
+            return Ok(EventClause {
+                queues: [one_queue(queue)?].into(),
+                ..EventClause::all_of(Topic::Jobs)
+            });
+        }
+        (other, _) => {
+            let other: String = other.chars().take(64).collect();
+            return Err(HubError(format!(
+                "There is no group '{other}'; there are job-updates, queue-metrics, system-metrics, system-health, \
+                 job:{{id}} and queue:{{name}}."
+            )));
+        }
+    };
+    Ok(EventClause::all_of(topic))
+}
+
+/// An event as a call of a client's method, in JSON.
+pub(super) struct JsonCall;
+
+impl Form for JsonCall {
+    fn write(event: &Event) -> Bytes {
+        call(event, Protocol::Json)
+    }
+}
+
+/// The same in MessagePack.
+pub(super) struct MessagePackCall;
+
+impl Form for MessagePackCall {
+    fn write(event: &Event) -> Bytes {
+        call(event, Protocol::MessagePack)
+    }
+}
+
+fn call(event: &Event, protocol: Protocol) -> Bytes {
+    match EventView::of(event) {
+        Some(EventView::Job(details)) => {
+            let arguments = (details.job_id.to_string(), details.status, &details);
+            protocol.invocation("JobStatusChanged", &arguments)
+        }
+        Some(EventView::Queue(metrics)) => protocol.invocation("QueueMetricsUpdated", &(metrics,)),
+        Some(EventView::System(metrics)) => protocol.invocation("MetricsUpdated", &(metrics,)),
+        Some(EventView::Health(alert)) => protocol.invocation("SystemHealthAlert", &(alert,)),
+        None => Bytes::new(),
+    }
+}

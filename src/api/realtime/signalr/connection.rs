@@ -1,0 +1,297 @@
+//! One connection, whatever transport it has: bytes in, bytes out, and the time.
+//!
+//! ```text
+//!   handshaking ──handshake──► speaking ──Close, mistake, silence, shutdown──► ending ──► over
+//!        └──bad handshake, silence, shutdown──────────────────────────────────►┘
+//! ```
+//!
+//! Nothing is sent before the answer to the handshake: clients take anything else for a broken server. Calls are carried
+//! out one after the other. What the hub tells is fetched only when the transport can take more.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use serde_json::Value;
+
+use super::hub::{Client, Hub, HubError, Invoked};
+use super::json;
+use super::message::{Incoming, Outgoing, Unreadable};
+use super::protocol::{Format, Protocol};
+use crate::domain::caller::Caller;
+use crate::service::shutdown::Shutdown;
+
+/// How many calls of one client may wait for their turn.
+const CALLS_MAX: usize = 256;
+/// How many bytes of answers may wait for a client that does not fetch them.
+const UNSENT_BYTES_MAX: usize = 1 << 20;
+
+/// How patient a connection is, and what it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// The greatest message of a client.
+    pub message_bytes_max: usize,
+    /// How long a client may take for its handshake.
+    pub handshake_timeout: Duration,
+    /// How long the server is silent at the most.
+    pub keep_alive: Duration,
+    /// How long a client may be silent.
+    pub client_timeout: Duration,
+}
+
+impl Limits {
+    /// How often the time is looked at.
+    pub(super) fn tick_interval(&self) -> Duration {
+        self.keep_alive.min(self.client_timeout).min(self.handshake_timeout) / 3
+    }
+}
+
+/// What a transport can do, as far as a connection must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Transport {
+    /// Which bytes it carries.
+    pub format: Format,
+    /// Whether the client shows by itself that it lives, as one that polls does; then there are no pings.
+    pub is_kept_alive: bool,
+}
+
+/// What comes out of a connection.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Output {
+    /// Bytes for the client.
+    Bytes(Bytes),
+    /// Nothing comes any more: the transport is to be closed.
+    Over,
+}
+
+enum State {
+    Handshaking(Caller),
+    Speaking {
+        protocol: Protocol,
+        client: Box<dyn Client>,
+    },
+    Over,
+}
+
+/// A connection. See the module.
+pub(super) struct Connection {
+    hub: Arc<dyn Hub>,
+    limits: Limits,
+    transport: Transport,
+    state: State,
+    received: BytesMut,
+    unsent: VecDeque<Bytes>,
+    unsent_bytes: usize,
+    calls: VecDeque<(Option<String>, Invoked)>,
+    shutdown: Pin<Box<dyn Future<Output = ()>>>,
+    waker: Option<Waker>,
+    opened_at: Instant,
+    last_received: Instant,
+    last_sent: Instant,
+}
+
+impl Connection {
+    /// A connection that waits for its handshake.
+    pub(super) fn new(
+        hub: Arc<dyn Hub>,
+        caller: Caller,
+        transport: Transport,
+        limits: Limits,
+        shutdown: &Shutdown,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            hub,
+            limits,
+            transport,
+            state: State::Handshaking(caller),
+            received: BytesMut::new(),
+            unsent: VecDeque::new(),
+            unsent_bytes: 0,
+            calls: VecDeque::new(),
+            shutdown: Box::pin(shutdown.begun()),
+            waker: None,
+            opened_at: now,
+            last_received: now,
+            last_sent: now,
+        }
+    }
+
+    /// The protocol, once there is one.
+    pub(super) fn protocol(&self) -> Option<Protocol> {
+        match &self.state {
+            State::Speaking { protocol, .. } => Some(*protocol),
+            State::Handshaking(_) | State::Over => None,
+        }
+    }
+
+    /// Takes bytes from the client: a part of a message, one, or several.
+    pub(super) fn receive(&mut self, bytes: &[u8]) {
+        self.last_received = Instant::now();
+        if matches!(self.state, State::Over) {
+            return;
+        }
+        self.received.extend_from_slice(bytes);
+        if matches!(self.state, State::Handshaking(_)) {
+            self.shake_hands();
+        }
+        while let State::Speaking { protocol, .. } = &self.state {
+            match protocol.next(&mut self.received, self.limits.message_bytes_max) {
+                Ok(Some(message)) => self.take(message),
+                Ok(None) => break,
+                Err(unreadable) => self.close(Some(&unreadable.to_string()), false),
+            }
+        }
+        self.wake();
+    }
+
+    fn shake_hands(&mut self) {
+        let chosen = match json::next_record(&mut self.received, self.limits.message_bytes_max) {
+            Ok(None) => return,
+            Ok(Some(record)) => Protocol::of_handshake(&record, self.transport.format),
+            Err(unreadable @ (Unreadable::TooLarge { .. } | Unreadable::Malformed(_))) => Err(unreadable.to_string()),
+        };
+        match (chosen, std::mem::replace(&mut self.state, State::Over)) {
+            (Ok(protocol), State::Handshaking(caller)) => {
+                self.push(Protocol::accepted());
+                let client = self.hub.connect(caller);
+                self.state = State::Speaking { protocol, client };
+            }
+            (Err(error), _) => self.push(Protocol::refused(&error)),
+            // There is only one handshake.
+            (Ok(_), State::Speaking { .. } | State::Over) => {}
+        }
+    }
+
+    fn take(&mut self, message: Incoming) {
+        match message {
+            Incoming::Invocation {
+                id,
+                target,
+                arguments,
+                has_streams,
+            } => {
+                if has_streams {
+                    self.answer(id.as_deref(), Err(&HubError(format!("'{target}' takes no streams."))));
+                    return;
+                }
+                let State::Speaking { client, .. } = &mut self.state else {
+                    return;
+                };
+                if self.calls.len() >= CALLS_MAX {
+                    let error = format!("More than {CALLS_MAX} calls are waiting for their turn.");
+                    self.close(Some(&error), false);
+                    return;
+                }
+                let invoked = client.invoke(&target, arguments);
+                self.calls.push_back((id, invoked));
+            }
+            Incoming::StreamInvocation { id, target } => {
+                let error = HubError(format!("The method '{target}' does not stream; invoke it."));
+                self.answer(Some(&id), Err(&error));
+            }
+            Incoming::Ping | Incoming::Other => {}
+            Incoming::Close => self.state = State::Over,
+        }
+    }
+
+    /// Answers a call, if the client wants an answer.
+    fn answer(&mut self, id: Option<&str>, result: Result<&Value, &HubError>) {
+        if let (Some(id), Some(protocol)) = (id, self.protocol()) {
+            let completion = Outgoing::Completion {
+                id,
+                result: result.map_err(|error| error.0.as_str()),
+            };
+            self.push(protocol.write(&completion));
+        }
+    }
+
+    fn push(&mut self, bytes: Bytes) {
+        self.unsent_bytes += bytes.len();
+        self.unsent.push_back(bytes);
+        if self.unsent_bytes > UNSENT_BYTES_MAX {
+            // Nobody fetches them: there is nobody to tell.
+            self.state = State::Over;
+        }
+    }
+
+    /// Says goodbye, if the client understands it by now, and ends.
+    fn close(&mut self, error: Option<&str>, allow_reconnect: bool) {
+        if let Some(protocol) = self.protocol() {
+            self.push(protocol.write(&Outgoing::Close { error, allow_reconnect }));
+        }
+        self.state = State::Over;
+        self.wake();
+    }
+
+    /// Whether it has ended and has nothing left to send.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state, State::Over) && self.unsent.is_empty()
+    }
+
+    /// Looks at the time: pings when the server was silent, ends when the client was for too long.
+    pub(super) fn tick(&mut self) {
+        let limits = self.limits;
+        match &self.state {
+            State::Handshaking(_) if self.opened_at.elapsed() > limits.handshake_timeout => {
+                self.push(Protocol::refused("Handshake was canceled."));
+                self.state = State::Over;
+                self.wake();
+            }
+            State::Speaking { protocol, .. } if !self.transport.is_kept_alive => {
+                let protocol = *protocol;
+                if self.last_received.elapsed() > limits.client_timeout {
+                    let seconds = limits.client_timeout.as_secs_f64();
+                    let error = format!("Nothing was heard from the client for {seconds} s.");
+                    self.close(Some(&error), false);
+                } else if self.last_sent.elapsed() + limits.tick_interval() > limits.keep_alive {
+                    self.push(protocol.write(&Outgoing::Ping));
+                    self.wake();
+                }
+            }
+            State::Handshaking(_) | State::Speaking { .. } | State::Over => {}
+        }
+    }
+
+    /// The next bytes for the client.
+    pub(super) fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Output> {
+        loop {
+            if let Some(bytes) = self.unsent.pop_front() {
+                self.unsent_bytes -= bytes.len();
+                self.last_sent = Instant::now();
+                return Poll::Ready(Output::Bytes(bytes));
+            }
+            if matches!(self.state, State::Over) {
+                return Poll::Ready(Output::Over);
+            }
+            if let Some((_, invoked)) = self.calls.front_mut()
+                && let Poll::Ready(result) = invoked.as_mut().poll(cx)
+                && let Some((id, _)) = self.calls.pop_front()
+            {
+                self.answer(id.as_deref(), result.as_ref());
+                continue;
+            }
+            if let State::Speaking { protocol, client } = &mut self.state
+                && let Poll::Ready(news) = client.poll_news(*protocol, cx)
+            {
+                self.push(news);
+                continue;
+            }
+            if self.shutdown.as_mut().poll(cx).is_ready() {
+                self.close(None, true);
+                continue;
+            }
+            self.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+    }
+
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}

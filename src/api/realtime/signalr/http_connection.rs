@@ -1,0 +1,225 @@
+//! A connection over server-sent events or long polling: an actor that is fed by POSTs and fetched from by GETs.
+//!
+//! Both transports fetch: an open event stream asks for more whenever it has sent what it had, a client that polls asks
+//! by each request. So nothing is made for a client that takes nothing.
+
+use std::pin::Pin;
+use std::task::{self, Poll};
+use std::time::Instant;
+
+use actix::fut::ActorFuture;
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture};
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::super::connections::Permit;
+use super::connection::{Connection, Limits, Output};
+use super::registry::Registered;
+
+/// How many messages the mailbox holds; senders wait when it is full.
+const MAILBOX_CAPACITY: usize = 64;
+/// How many bytes one answer has, about.
+const FETCH_BYTES: usize = 64 * 1024;
+
+/// The transports that are not WebSockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HttpTransport {
+    /// One long answer.
+    ServerSentEvents,
+    /// An answer a poll.
+    LongPolling,
+}
+
+/// Bytes from the client. Whether somebody was there to take them.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub(super) struct Receive(pub Bytes);
+
+/// Fetches what there is for the client, as soon as there is something.
+#[derive(Message)]
+#[rtype(result = "Fetched")]
+pub(super) struct Fetch;
+
+/// What there is for a client.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Fetched {
+    /// These messages.
+    Messages(Vec<Bytes>),
+    /// Somebody else fetches now.
+    Superseded,
+    /// Nothing any more.
+    Over,
+}
+
+/// The client has gone, or says that it goes.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct End;
+
+/// The actor. See the module.
+pub(super) struct HttpConnection {
+    connection: Connection,
+    transport: HttpTransport,
+    limits: Limits,
+    /// Who waits for something to send.
+    fetcher: Option<oneshot::Sender<Fetched>>,
+    /// What was fetched for somebody who had gone meanwhile.
+    kept: Vec<Bytes>,
+    last_fetch: Instant,
+    waker: Option<task::Waker>,
+    _registered: Registered,
+    _permit: Permit,
+}
+
+impl HttpConnection {
+    /// A connection over one of these transports.
+    pub(super) fn new(
+        connection: Connection,
+        transport: HttpTransport,
+        limits: Limits,
+        registered: Registered,
+        permit: Permit,
+    ) -> Self {
+        Self {
+            connection,
+            transport,
+            limits,
+            fetcher: None,
+            kept: Vec::new(),
+            last_fetch: Instant::now(),
+            waker: None,
+            _registered: registered,
+            _permit: permit,
+        }
+    }
+
+    fn is_fetching(&self) -> bool {
+        self.fetcher.as_ref().is_some_and(|fetcher| !fetcher.is_closed())
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        self.connection.tick();
+        if self.is_fetching() {
+            return;
+        }
+        // A client that polls is between two polls for a moment only; the stream of the other is gone for good.
+        let patience = match self.transport {
+            HttpTransport::ServerSentEvents => self.limits.tick_interval(),
+            HttpTransport::LongPolling => self.limits.client_timeout,
+        };
+        if self.last_fetch.elapsed() > patience {
+            ctx.stop();
+        }
+    }
+
+    /// Gives the one who waits what there is.
+    fn serve(&mut self, ctx: &mut Context<Self>, cx: &mut task::Context<'_>) {
+        self.waker = Some(cx.waker().clone());
+        if !self.is_fetching() {
+            return;
+        }
+        let mut messages = std::mem::take(&mut self.kept);
+        let mut size: usize = messages.iter().map(Bytes::len).sum();
+        let mut is_over = false;
+        while size < FETCH_BYTES && !is_over {
+            match self.connection.poll_output(cx) {
+                Poll::Ready(Output::Bytes(bytes)) => {
+                    size += bytes.len();
+                    // What the hub has no words for is empty.
+                    messages.extend(Some(bytes).filter(|bytes| !bytes.is_empty()));
+                }
+                Poll::Ready(Output::Over) => is_over = true,
+                Poll::Pending => break,
+            }
+        }
+        let fetched = match (messages.is_empty(), is_over) {
+            (false, _) => Fetched::Messages(messages),
+            (true, true) => Fetched::Over,
+            (true, false) => return,
+        };
+        self.last_fetch = Instant::now();
+        match self.fetcher.take().map(|fetcher| fetcher.send(fetched)) {
+            // The request was given up in this moment: the next one gets it.
+            Some(Err(Fetched::Messages(messages))) => self.kept = messages,
+            Some(Ok(()) | Err(Fetched::Over | Fetched::Superseded)) | None => {}
+        }
+        if is_over && self.kept.is_empty() {
+            // Whoever fetches after this finds nobody, which means the same.
+            ctx.stop();
+        }
+    }
+
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Actor for HttpConnection {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
+        ctx.run_interval(self.limits.tick_interval(), Self::tick);
+        ctx.spawn(Serve);
+    }
+}
+
+/// Serves whoever fetches, as long as the connection lives.
+struct Serve;
+
+impl ActorFuture<HttpConnection> for Serve {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        actor: &mut HttpConnection,
+        ctx: &mut Context<HttpConnection>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<()> {
+        actor.serve(ctx, cx);
+        Poll::Pending
+    }
+}
+
+impl Handler<Receive> for HttpConnection {
+    type Result = bool;
+
+    fn handle(&mut self, Receive(bytes): Receive, _: &mut Context<Self>) -> bool {
+        if self.connection.is_over() {
+            return false;
+        }
+        self.connection.receive(&bytes);
+        self.wake();
+        true
+    }
+}
+
+impl Handler<Fetch> for HttpConnection {
+    type Result = ResponseFuture<Fetched>;
+
+    fn handle(&mut self, Fetch: Fetch, _: &mut Context<Self>) -> Self::Result {
+        let (fetcher, fetched) = oneshot::channel();
+        self.last_fetch = Instant::now();
+        if let Some(earlier) = self.fetcher.replace(fetcher) {
+            // It may have gone already.
+            drop(earlier.send(Fetched::Superseded));
+        }
+        self.wake();
+        // A connection that ends drops its fetcher.
+        Box::pin(async move { fetched.await.unwrap_or(Fetched::Over) })
+    }
+}
+
+impl Handler<End> for HttpConnection {
+    type Result = ();
+
+    fn handle(&mut self, End: End, ctx: &mut Context<Self>) {
+        if let Some(fetcher) = self.fetcher.take() {
+            // It may have gone already.
+            drop(fetcher.send(Fetched::Over));
+        }
+        ctx.stop();
+    }
+}

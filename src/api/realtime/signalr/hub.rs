@@ -1,0 +1,167 @@
+//! What a server puts behind the protocol: methods that clients call, and what clients are told.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::protocol::Protocol;
+use crate::domain::caller::Caller;
+
+/// Why a method did not do what it was called for; the client is told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct HubError(pub String);
+
+/// What a method gives.
+pub(crate) type Invoked = Pin<Box<dyn Future<Output = Result<Value, HubError>>>>;
+
+/// Makes a client of every connection.
+pub(crate) trait Hub: Send + Sync + 'static {
+    /// A client whose handshake has succeeded.
+    fn connect(&self, caller: Caller) -> Box<dyn Client>;
+}
+
+/// One connected program, on the server's side.
+pub(crate) trait Client: 'static {
+    /// Calls a method. What it changes of the client is changed at once; the answer may come later.
+    fn invoke(&mut self, method: &str, arguments: Vec<Value>) -> Invoked;
+
+    /// The next thing that the program is told, written (see [`Protocol::invocation`]).
+    fn poll_news(&mut self, protocol: Protocol, cx: &mut Context<'_>) -> Poll<Bytes>;
+}
+
+type Method<C> = Box<dyn Fn(&mut C, Vec<Value>) -> Invoked + Send + Sync>;
+
+/// The methods of a hub, by name.
+pub(crate) struct Methods<C> {
+    methods: Vec<(&'static str, Method<C>)>,
+}
+
+impl<C> Default for Methods<C> {
+    fn default() -> Self {
+        Self { methods: Vec::new() }
+    }
+}
+
+impl<C: 'static> Methods<C> {
+    /// Adds a method with one argument.
+    pub(crate) fn with_one_argument<A, F>(mut self, name: &'static str, method: fn(&mut C, A) -> F) -> Self
+    where
+        A: DeserializeOwned + 'static,
+        F: Future<Output = Result<Value, HubError>> + 'static,
+    {
+        let called: Method<C> = Box::new(move |client, arguments| {
+            let given = arguments.len();
+            let Ok([argument]) = <[Value; 1]>::try_from(arguments) else {
+                return refuse(format!("{name} takes 1 argument, and {given} were given."));
+            };
+            match serde_json::from_value(argument) {
+                Ok(argument) => Box::pin(method(client, argument)),
+                Err(error) => refuse(format!("{name} can't take its argument: {error}")),
+            }
+        });
+        self.methods.push((name, called));
+        self
+    }
+
+    /// Calls a method. Names are found in any case, as by the servers that clients know.
+    pub(crate) fn call(&self, client: &mut C, name: &str, arguments: Vec<Value>) -> Invoked {
+        match self.find(name) {
+            Some(method) => method(client, arguments),
+            None => {
+                let name: String = name.chars().take(64).collect();
+                refuse(format!("Unknown hub method '{name}'"))
+            }
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Method<C>> {
+        let found = self.methods.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, method)| method)
+    }
+}
+
+fn refuse(error: String) -> Invoked {
+    Box::pin(std::future::ready(Err(HubError(error))))
+}
+
+/// The groups that one client has joined. They end with its connection: a client that connects again joins again.
+#[derive(Clone, Debug)]
+pub(crate) struct Groups<G> {
+    joined: BTreeSet<G>,
+    max: usize,
+}
+
+impl<G: Ord> Groups<G> {
+    /// None yet, and so many at the most.
+    pub(crate) fn new(max: usize) -> Self {
+        Self {
+            joined: BTreeSet::new(),
+            max,
+        }
+    }
+
+    /// Joins a group. Joining twice is joining once.
+    pub(crate) fn join(&mut self, group: G) -> Result<(), HubError> {
+        if self.joined.len() >= self.max && !self.joined.contains(&group) {
+            return Err(HubError(format!("A connection may be in {} groups.", self.max)));
+        }
+        self.joined.insert(group);
+        Ok(())
+    }
+
+    /// Leaves a group, if it was joined.
+    pub(crate) fn leave(&mut self, group: &G) {
+        self.joined.remove(group);
+    }
+
+    /// The groups.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &G> {
+        self.joined.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use serde_json::json;
+
+    use super::*;
+
+    async fn double(number: i64) -> Result<Value, HubError> {
+        Ok(json!(number * 2))
+    }
+
+    fn call(name: &str, arguments: Vec<Value>) -> Result<Value, String> {
+        let methods = Methods::<()>::default().with_one_argument("Double", |(), number| double(number));
+        let answer = methods.call(&mut (), name, arguments).now_or_never();
+        answer.expect("it is ready at once").map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn methods_are_found_in_any_case_and_refuse_what_they_can_not_take() {
+        assert_eq!(call("Double", vec![json!(4)]), Ok(json!(8)));
+        assert_eq!(call("double", vec![json!(4)]), Ok(json!(8)));
+        assert_eq!(call("Triple", vec![]), Err("Unknown hub method 'Triple'".to_owned()));
+        assert_eq!(
+            call("Double", vec![json!(1), json!(2)]),
+            Err("Double takes 1 argument, and 2 were given.".to_owned())
+        );
+        assert!(call("Double", vec![json!("x")]).is_err());
+    }
+
+    #[test]
+    fn a_client_is_in_a_bounded_number_of_groups() {
+        let mut groups = Groups::new(1);
+        assert!(groups.join("a").is_ok());
+        assert!(groups.join("a").is_ok(), "again is no more");
+        assert!(groups.join("b").is_err());
+        groups.leave(&"a");
+        assert!(groups.join("b").is_ok());
+        assert_eq!(groups.iter().collect::<Vec<_>>(), [&"b"]);
+    }
+}

@@ -1,0 +1,42 @@
+//! Long polling: the client asks again and again, and is answered when there is something.
+
+use std::time::Duration;
+
+use actix::Addr;
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, rt};
+use bytes::BytesMut;
+
+use super::http_connection::{Fetch, Fetched, HttpConnection};
+
+/// After this time a poll is answered with nothing, before clients give up, which they do after 100 s.
+const POLL_TIME: Duration = Duration::from_secs(90);
+
+/// The answer to the first poll: nothing, at once. Only after it does the client begin to speak.
+pub(super) fn first_answer() -> HttpResponse {
+    of(StatusCode::OK).finish()
+}
+
+/// The answer to a further poll.
+pub(super) async fn poll(address: &Addr<HttpConnection>) -> HttpResponse {
+    match rt::time::timeout(POLL_TIME, address.send(Fetch)).await {
+        Ok(Ok(Fetched::Messages(messages))) => {
+            let mut body = BytesMut::new();
+            for message in messages {
+                body.extend_from_slice(&message);
+            }
+            of(StatusCode::OK)
+                .content_type("application/octet-stream")
+                .body(body.freeze())
+        }
+        // Over: polling has an end.
+        Ok(Ok(Fetched::Superseded | Fetched::Over) | Err(_)) => of(StatusCode::NO_CONTENT).finish(),
+        Err(_) => of(StatusCode::OK).finish(),
+    }
+}
+
+fn of(status: StatusCode) -> actix_web::HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response.insert_header(("Cache-Control", "no-store"));
+    response
+}

@@ -1,0 +1,93 @@
+//! `POST {hub}/negotiate`: gives a client the token that opens its connection, and says which transports there are.
+
+use std::rc::Rc;
+
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+
+use super::super::admission::query_parameter;
+use super::registry::{ConnectionToken, Negotiated, random_text};
+use super::{HubServer, answer};
+
+/// The newest version of the negotiation that is spoken here.
+const VERSION_MAX: u64 = 1;
+
+/// A way to connect, and what it carries.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AvailableTransport {
+    transport: &'static str,
+    transfer_formats: &'static [&'static str],
+}
+
+/// Clients try them in this order.
+const TRANSPORTS: [AvailableTransport; 3] = [
+    AvailableTransport {
+        transport: "WebSockets",
+        transfer_formats: &["Text", "Binary"],
+    },
+    AvailableTransport {
+        transport: "ServerSentEvents",
+        transfer_formats: &["Text"],
+    },
+    AvailableTransport {
+        transport: "LongPolling",
+        transfer_formats: &["Text", "Binary"],
+    },
+];
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Negotiation<'a> {
+    negotiate_version: u64,
+    connection_id: &'a str,
+    /// Only since version 1: before, the id was the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection_token: Option<&'a str>,
+    available_transports: &'static [AvailableTransport],
+}
+
+#[derive(Serialize)]
+struct Refused<'a> {
+    error: &'a str,
+}
+
+/// Answers a negotiation. The body is empty and is not looked at.
+pub(super) async fn negotiate(server: Rc<HubServer>, request: HttpRequest, _: Payload) -> HttpResponse {
+    let result = (|| {
+        let caller = server.admission.admit(&request)?;
+        let version = match query_parameter(&request, "negotiateVersion") {
+            None => 0,
+            Some(text) => match text.parse::<u64>() {
+                Ok(version) => version.min(VERSION_MAX),
+                Err(_) => {
+                    let error = "The client requested an invalid protocol version.";
+                    return Ok(json(&Refused { error }));
+                }
+            },
+        };
+        server.registry.forget_unused();
+        let permit = server.enter()?;
+        let token = ConnectionToken::random();
+        let id = random_text();
+        let negotiation = Negotiation {
+            negotiate_version: version,
+            connection_id: if version == 0 { token.reveal() } else { &id },
+            connection_token: (version > 0).then(|| token.reveal()),
+            available_transports: &TRANSPORTS,
+        };
+        let response = json(&negotiation);
+        server.registry.negotiated(token, Negotiated { caller, permit });
+        Ok(response)
+    })();
+    answer(result, &request)
+}
+
+fn json(body: &impl Serialize) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .insert_header(("Cache-Control", "no-store"))
+        // Strings and lists of them always become JSON.
+        .body(serde_json::to_vec(body).unwrap_or_default())
+}

@@ -1,0 +1,134 @@
+//! The encodings of the hub protocol, and the handshake that chooses one.
+
+use bytes::{Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
+
+use super::message::{Incoming, Outgoing, Unreadable};
+use super::{json, message_pack};
+
+/// How messages are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// As JSON.
+    Json,
+    /// As MessagePack.
+    MessagePack,
+}
+
+/// Which kinds of bytes a transport can carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// Only text.
+    Text,
+    /// Anything.
+    Any,
+}
+
+#[derive(Deserialize)]
+struct HandshakeRequest {
+    protocol: String,
+    version: u64,
+}
+
+#[derive(Serialize)]
+struct HandshakeError<'a> {
+    error: &'a str,
+}
+
+impl Protocol {
+    /// What is sent to accept a handshake.
+    pub(super) fn accepted() -> Bytes {
+        Bytes::from_static(b"{}\x1e")
+    }
+
+    /// What is sent to refuse one.
+    pub(super) fn refused(error: &str) -> Bytes {
+        json::record(&HandshakeError { error })
+    }
+
+    /// Reads a handshake, which is JSON whatever the protocol. The error is for the client.
+    pub(super) fn of_handshake(record: &[u8], format: Format) -> Result<Self, String> {
+        let request: HandshakeRequest =
+            serde_json::from_slice(record).map_err(|error| format!("The handshake is not valid: {error}"))?;
+        let HandshakeRequest {
+            protocol: name,
+            version,
+        } = request;
+        let protocol = match name.as_str() {
+            "json" => Self::Json,
+            "messagepack" => Self::MessagePack,
+            other => {
+                let other: String = other.chars().take(64).collect();
+                return Err(format!("The protocol '{other}' is not supported."));
+            }
+        };
+        if version != 1 {
+            return Err(format!(
+                "The server does not support version {version} of the '{name}' protocol."
+            ));
+        }
+        if protocol == Self::MessagePack && format == Format::Text {
+            return Err(
+                "Cannot use the 'messagepack' protocol on the current transport. The transport does not \
+                        support 'Binary' transfer format."
+                    .to_owned(),
+            );
+        }
+        Ok(protocol)
+    }
+
+    /// Takes the first whole message out of what has come.
+    pub(super) fn next(self, buffer: &mut BytesMut, bytes_max: usize) -> Result<Option<Incoming>, Unreadable> {
+        let message = match self {
+            Self::Json => json::next_record(buffer, bytes_max)?.map(|record| json::read(&record)),
+            Self::MessagePack => {
+                message_pack::next_message(buffer, bytes_max)?.map(|message| message_pack::read(&message))
+            }
+        };
+        message.transpose()
+    }
+
+    /// Writes a message.
+    pub(super) fn write(self, message: &Outgoing<'_>) -> Bytes {
+        match self {
+            Self::Json => json::write(message),
+            Self::MessagePack => message_pack::write(message),
+        }
+    }
+
+    /// Writes a call of a method of the client; `arguments` is a tuple: they are told apart by their places.
+    pub(crate) fn invocation(self, target: &str, arguments: &impl Serialize) -> Bytes {
+        match self {
+            Self::Json => json::invocation(target, arguments),
+            Self::MessagePack => message_pack::invocation(target, arguments),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handshake_names_a_protocol_that_the_transport_can_carry() {
+        let read = |text: &str, format| Protocol::of_handshake(text.as_bytes(), format);
+        let message_pack = r#"{"protocol":"messagepack","version":1}"#;
+        assert_eq!(
+            read(r#"{"protocol":"json","version":1}"#, Format::Text),
+            Ok(Protocol::Json)
+        );
+        assert_eq!(read(message_pack, Format::Any), Ok(Protocol::MessagePack));
+        assert!(read(message_pack, Format::Text).is_err());
+        assert_eq!(
+            read(r#"{"protocol":"x","version":1}"#, Format::Any),
+            Err("The protocol 'x' is not supported.".to_owned())
+        );
+        assert_eq!(
+            read(r#"{"protocol":"json","version":2}"#, Format::Any),
+            Err("The server does not support version 2 of the 'json' protocol.".to_owned())
+        );
+        for wrong in ["", "x", "{}", r#"{"protocol":"json"}"#, r#"{"type":6}"#] {
+            assert!(read(wrong, Format::Any).is_err(), "{wrong} was accepted");
+        }
+    }
+}

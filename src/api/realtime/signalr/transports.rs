@@ -1,0 +1,180 @@
+//! The hub's own path: three transports share it, told apart by method and headers.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::{Actor, Addr};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ACCEPT, UPGRADE};
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::StreamExt;
+
+use super::super::admission::query_parameter;
+use super::connection::Connection;
+use super::http_connection::{End, HttpConnection, HttpTransport, Receive};
+use super::protocol::Format;
+use super::registry::{ConnectionToken, Found};
+use super::{HubServer, answer, connection, long_polling, server_sent_events, web_sockets};
+use crate::api::rest::problem::{PartError, Problem, ProblemKind};
+
+impl HttpTransport {
+    fn of_get(request: &HttpRequest) -> Self {
+        let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+        if accept.is_some_and(|accept| accept.to_ascii_lowercase().contains("text/event-stream")) {
+            Self::ServerSentEvents
+        } else {
+            Self::LongPolling
+        }
+    }
+
+    fn ability(self) -> connection::Transport {
+        match self {
+            Self::ServerSentEvents => connection::Transport {
+                format: Format::Text,
+                is_kept_alive: false,
+            },
+            Self::LongPolling => connection::Transport {
+                format: Format::Any,
+                is_kept_alive: true,
+            },
+        }
+    }
+}
+
+/// The token that a request must carry.
+pub(super) fn token(request: &HttpRequest) -> Result<ConnectionToken, Problem> {
+    match query_parameter(request, "id") {
+        Some(id) if !id.is_empty() => Ok(ConnectionToken::given(id)),
+        Some(_) | None => {
+            Err(PartError::parameter("id", "the connection's token is needed here; negotiate gives one").into())
+        }
+    }
+}
+
+/// There is no connection with this token.
+pub(super) fn no_connection() -> Problem {
+    let detail = "there is no such connection, or it has ended; negotiate a new one";
+    Problem::new(ProblemKind::NotFound, detail)
+}
+
+/// The connection has another transport.
+pub(super) fn other_transport() -> Problem {
+    let detail = "the connection has another transport, which can't be changed";
+    Problem::new(ProblemKind::Malformed, detail)
+}
+
+/// `GET`: opens a connection, or fetches what there is for one.
+pub(super) async fn get(server: Rc<HubServer>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let upgrade = request.headers().get(UPGRADE).and_then(|value| value.to_str().ok());
+    let result = if upgrade.is_some_and(|upgrade| upgrade.to_ascii_lowercase().contains("websocket")) {
+        web_sockets::open(&server, &request, payload)
+    } else {
+        fetch(&server, &request).await
+    };
+    answer(result, &request)
+}
+
+async fn fetch(server: &HubServer, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+    server.admission.admit(request)?;
+    let token = token(request)?;
+    let transport = HttpTransport::of_get(request);
+    match server.registry.find(&token) {
+        Found::Nothing => Err(no_connection()),
+        Found::Negotiated => {
+            let address = open(server, &token, transport)?;
+            Ok(match transport {
+                HttpTransport::ServerSentEvents => server_sent_events::stream(address),
+                HttpTransport::LongPolling => long_polling::first_answer(),
+            })
+        }
+        Found::WebSocket => Err(other_transport()),
+        Found::Http { transport: open, .. } if open != transport => Err(other_transport()),
+        Found::Http { address, .. } => match transport {
+            HttpTransport::ServerSentEvents => Err(already_open()),
+            HttpTransport::LongPolling => Ok(long_polling::poll(&address).await),
+        },
+    }
+}
+
+/// The connection is open already.
+pub(super) fn already_open() -> Problem {
+    Problem::new(ProblemKind::Conflict, "the connection is open already")
+}
+
+fn open(
+    server: &HubServer,
+    token: &ConnectionToken,
+    transport: HttpTransport,
+) -> Result<Addr<HttpConnection>, Problem> {
+    let opened = server.registry.open_http(token, transport, |by, registered| {
+        let connection = Connection::new(
+            Arc::clone(&server.hub),
+            by.caller,
+            transport.ability(),
+            server.limits,
+            &server.shutdown,
+        );
+        HttpConnection::new(connection, transport, server.limits, registered, by.permit).start()
+    });
+    opened.ok_or_else(already_open)
+}
+
+/// `POST`: messages of a client whose transport carries them only one way.
+pub(super) async fn post(server: Rc<HubServer>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let result = receive(&server, &request, payload).await;
+    answer(result, &request)
+}
+
+async fn receive(server: &HubServer, request: &HttpRequest, mut payload: Payload) -> Result<HttpResponse, Problem> {
+    server.admission.admit(request)?;
+    let token = token(request)?;
+    let address = match server.registry.find(&token) {
+        Found::Nothing => return Err(no_connection()),
+        Found::Negotiated => {
+            let detail = "the connection is not open yet; open it with a GET";
+            return Err(Problem::new(ProblemKind::Malformed, detail));
+        }
+        Found::WebSocket => return Err(Problem::method_not_allowed(request.method(), "GET")),
+        Found::Http { address, .. } => address,
+    };
+    // Handed on as it comes: the connection itself knows how large a message may be.
+    while let Some(chunk) = payload.next().await {
+        let chunk =
+            chunk.map_err(|error| Problem::new(ProblemKind::Malformed, format!("the body broke off: {error}")))?;
+        if !address.send(Receive(chunk)).await.unwrap_or(false) {
+            return Err(no_connection());
+        }
+    }
+    Ok(HttpResponse::Ok().finish())
+}
+
+/// `DELETE`: the client of a connection over long polling goes.
+pub(super) async fn delete(server: Rc<HubServer>, request: HttpRequest, _: Payload) -> HttpResponse {
+    let result = end(&server, &request).await;
+    answer(result, &request)
+}
+
+async fn end(server: &HubServer, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+    server.admission.admit(request)?;
+    match server.registry.find(&token(request)?) {
+        Found::Nothing => Err(no_connection()),
+        Found::Http {
+            transport: HttpTransport::LongPolling,
+            address,
+        } => {
+            // An error means that it has ended meanwhile, which is what was wanted.
+            let _ = address.send(End).await;
+            Ok(HttpResponse::build(StatusCode::ACCEPTED).finish())
+        }
+        Found::Negotiated
+        | Found::WebSocket
+        | Found::Http {
+            transport: HttpTransport::ServerSentEvents,
+            ..
+        } => {
+            let detail = "only a connection over long polling is ended by DELETE; close the stream or the socket";
+            Err(Problem::new(ProblemKind::Malformed, detail))
+        }
+    }
+}

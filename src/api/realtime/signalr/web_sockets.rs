@@ -1,0 +1,172 @@
+//! Connections over WebSockets: an actor each. JSON travels in text frames, MessagePack in binary ones.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{self, Poll};
+
+use actix::fut::ActorFuture;
+use actix::{Actor, ActorContext, AsyncContext, StreamHandler};
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use actix_web_actors::ws::{CloseCode, CloseReason, Message, ProtocolError, WebsocketContext, WsResponseBuilder};
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::super::connections::Permit;
+use super::super::fragments::{Fragments, Frame, Said};
+use super::HubServer;
+use super::connection::{Connection, Limits, Output, Transport};
+use super::protocol::{Format, Protocol};
+use super::registry::{Found, Negotiated, Registered};
+use super::transports::{already_open, no_connection, other_transport, token};
+use crate::api::realtime::admission::query_parameter;
+use crate::api::rest::problem::{Problem, ProblemKind};
+
+/// How many messages the mailbox holds; nobody sends any.
+const MAILBOX_CAPACITY: usize = 1;
+
+/// Opens a connection, negotiated before or not.
+pub(super) fn open(server: &HubServer, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
+    let caller = server.admission.admit(request)?;
+    let (by, registered) = if query_parameter(request, "id").is_some() {
+        let token = token(request)?;
+        match server.registry.find(&token) {
+            Found::Nothing => return Err(no_connection()),
+            Found::WebSocket => return Err(already_open()),
+            Found::Http { .. } => return Err(other_transport()),
+            Found::Negotiated => {
+                let (by, registered) = server.registry.open_web_socket(&token).ok_or_else(already_open)?;
+                (by, Some(registered))
+            }
+        }
+    } else {
+        // A client that knows what it wants may leave the negotiation out.
+        let permit = server.enter()?;
+        (Negotiated { caller, permit }, None)
+    };
+    let Negotiated { caller, permit } = by;
+    let ability = Transport {
+        format: Format::Any,
+        is_kept_alive: false,
+    };
+    let actor = WebSocketConnection {
+        connection: Connection::new(
+            Arc::clone(&server.hub),
+            caller,
+            ability,
+            server.limits,
+            &server.shutdown,
+        ),
+        fragments: Fragments::new(server.frame_bytes_max()),
+        limits: server.limits,
+        is_binary: false,
+        _registered: registered,
+        _permit: permit,
+    };
+    WsResponseBuilder::new(actor, request, payload)
+        .frame_size(server.frame_bytes_max())
+        .start()
+        .map_err(|error| Problem::new(ProblemKind::Malformed, format!("this is no WebSocket: {error}")))
+}
+
+/// The actor. See the module.
+struct WebSocketConnection {
+    connection: Connection,
+    fragments: Fragments,
+    limits: Limits,
+    /// Whether the client's last frame was binary: how it is answered before a protocol is chosen.
+    is_binary: bool,
+    _registered: Option<Registered>,
+    _permit: Permit,
+}
+
+type Context = WebsocketContext<WebSocketConnection>;
+
+impl WebSocketConnection {
+    fn send(&self, bytes: Bytes, ctx: &mut Context) {
+        let is_binary = match self.connection.protocol() {
+            Some(Protocol::Json) => false,
+            Some(Protocol::MessagePack) => true,
+            None => self.is_binary,
+        };
+        // What the hub has no words for is empty.
+        if bytes.is_empty() {
+            return;
+        }
+        if is_binary {
+            ctx.binary(bytes);
+        } else if let Ok(text) = ByteString::try_from(bytes) {
+            // JSON is always UTF-8.
+            ctx.text(text);
+        }
+    }
+
+    fn end(&self, code: CloseCode, why: &str, ctx: &mut Context) {
+        ctx.close(Some(CloseReason::from((code, why))));
+        ctx.stop();
+    }
+}
+
+impl Actor for WebSocketConnection {
+    type Context = Context;
+
+    fn started(&mut self, ctx: &mut Context) {
+        ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
+        ctx.run_interval(self.limits.tick_interval(), |actor, _| actor.connection.tick());
+        ctx.spawn(Tell);
+    }
+}
+
+impl StreamHandler<Result<Message, ProtocolError>> for WebSocketConnection {
+    fn handle(&mut self, message: Result<Message, ProtocolError>, ctx: &mut Context) {
+        let frame = match message {
+            Ok(message) => self.fragments.take(message),
+            Err(ProtocolError::Overflow) => Frame::TooLarge,
+            // Either the client has gone, or its text is no UTF-8.
+            Err(ProtocolError::Io(_)) => return self.end(CloseCode::Invalid, "a text is not UTF-8", ctx),
+            Err(error) => return self.end(CloseCode::Protocol, &error.to_string(), ctx),
+        };
+        match frame {
+            Frame::Said(Said::Text(text)) => {
+                self.is_binary = false;
+                self.connection.receive(&text);
+            }
+            Frame::Said(Said::Binary(bytes)) => {
+                self.is_binary = true;
+                self.connection.receive(&bytes);
+            }
+            Frame::Sign => {}
+            Frame::Ping(bytes) => ctx.pong(&bytes),
+            Frame::Close => {
+                ctx.close(None);
+                ctx.stop();
+            }
+            Frame::TooLarge => self.end(CloseCode::Size, "the frame is too large", ctx),
+        }
+    }
+}
+
+/// Sends what the connection has for its client. It is polled only when the socket can take more.
+struct Tell;
+
+impl ActorFuture<WebSocketConnection> for Tell {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        actor: &mut WebSocketConnection,
+        ctx: &mut Context,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<()> {
+        loop {
+            match actor.connection.poll_output(cx) {
+                Poll::Ready(Output::Bytes(bytes)) => actor.send(bytes, ctx),
+                Poll::Ready(Output::Over) => {
+                    actor.end(CloseCode::Normal, "", ctx);
+                    return Poll::Ready(());
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The WebSocket API: `{base}/ws`. A connection is an actor; its client says what it wants to hear of, and is told.
+//!
+//! ```text
+//! → {"action": "subscribe", "topics": ["job-status"], "filter": {"queue": "mail"}}
+//! ← {"type": "subscribed", "timestamp": "…", "data": {"topics": ["job-status"]}}
+//! ← {"type": "job-status-changed", "timestamp": "…", "data": {"jobId": "…", "status": "completed", …}}
+//! ```
+//!
+//! What can't be understood is answered by a message of type `error`; the connection stays. A client that reads too slowly
+//! gets a message of type `lagged` that says how many events it has missed. Nothing is sent that was not asked for.
+
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{self, Poll};
+use std::time::{Duration, Instant};
+
+use actix::fut::ActorFuture;
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, StreamHandler, WrapFuture};
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use actix_web_actors::ws::{CloseCode, CloseReason, Message, ProtocolError, WebsocketContext, WsResponseBuilder};
+use bytes::Bytes;
+use bytestring::ByteString;
+use chrono::{DateTime, Utc};
+use futures_util::Stream;
+use serde::Serialize;
+
+use super::super::rest::problem::{Problem, ProblemKind};
+use super::Realtime;
+use super::connections::Permit;
+use super::event_view::EventView;
+use super::fragments::{Fragments, Frame, Said};
+use super::requests::{Action, Refusal, Request, Subscriptions, message_type};
+use crate::domain::event::Event;
+use crate::domain::timestamp;
+use crate::service::events::{EventStream, Form, Heard};
+
+/// How many messages the mailbox holds; nobody sends any.
+const MAILBOX_CAPACITY: usize = 1;
+/// A ping that is due is sent with this fraction of the ping interval to spare.
+const TICKS_PER_PING: u32 = 3;
+
+/// Answers a request for a connection.
+pub(super) async fn connect(realtime: Rc<Realtime>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    open(&realtime, &request, payload).unwrap_or_else(|problem| problem.answer(&request))
+}
+
+fn open(realtime: &Realtime, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
+    realtime.admission.admit(request)?;
+    let permit = realtime.enter()?;
+    let options = &realtime.options;
+    let session = Session {
+        stream: realtime.events.stream(),
+        subscriptions: Subscriptions::new(options.max_subscriptions),
+        fragments: Fragments::new(options.message_bytes_max),
+        realtime: realtime.clone(),
+        last_heard: Instant::now(),
+        last_ping: Instant::now(),
+        _permit: permit,
+    };
+    WsResponseBuilder::new(session, request, payload)
+        .frame_size(options.message_bytes_max)
+        .start()
+        .map_err(|error| {
+            Problem::new(
+                ProblemKind::Malformed,
+                format!("this address speaks WebSocket: {error}"),
+            )
+        })
+}
+
+/// A message to a client.
+#[derive(Serialize)]
+struct Envelope<D> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    timestamp: String,
+    data: D,
+}
+
+impl<D: Serialize> Envelope<D> {
+    fn write(kind: &'static str, at: DateTime<Utc>, data: D) -> Vec<u8> {
+        let envelope = Self {
+            kind,
+            timestamp: timestamp::to_text(at),
+            data,
+        };
+        // Strings, numbers and lists of them always become JSON.
+        serde_json::to_vec(&envelope).unwrap_or_default()
+    }
+}
+
+/// An event as a message.
+pub(super) struct EventMessage;
+
+impl Form for EventMessage {
+    fn write(event: &Event) -> Bytes {
+        let (Some(kind), Some(view)) = (message_type(event.topic()), EventView::of(event)) else {
+            return Bytes::new();
+        };
+        let at = event.at();
+        Bytes::from(match view {
+            EventView::Job(view) => Envelope::write(kind, at, view),
+            EventView::Queue(view) => Envelope::write(kind, at, view),
+            EventView::System(view) => Envelope::write(kind, at, view),
+            EventView::Health(view) => Envelope::write(kind, at, view),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct Topics<'a> {
+    topics: &'a [&'static str],
+}
+
+#[derive(Serialize)]
+struct Missed {
+    missed: usize,
+}
+
+/// The actor: one connection. See the module.
+struct Session {
+    stream: EventStream,
+    subscriptions: Subscriptions,
+    fragments: Fragments,
+    realtime: Realtime,
+    last_heard: Instant,
+    last_ping: Instant,
+    _permit: Permit,
+}
+
+type Context = WebsocketContext<Session>;
+
+impl Session {
+    fn say(&self, kind: &'static str, data: impl Serialize, ctx: &mut Context) {
+        send(Envelope::write(kind, self.realtime.events.now(), data).into(), ctx);
+    }
+
+    fn tell(&self, heard: Heard, ctx: &mut Context) {
+        match heard {
+            Heard::Event(published) => send(published.form::<EventMessage>(), ctx),
+            Heard::Lagged { missed } => self.say("lagged", Missed { missed }, ctx),
+        }
+    }
+
+    fn answer(&mut self, said: &Said, ctx: &mut Context) {
+        let asked = match said {
+            Said::Text(text) => Request::parse(text),
+            Said::Binary(_) => Err(Refusal::malformed("messages are JSON texts; this one is binary")),
+        };
+        let applied = asked.and_then(|request| self.subscriptions.apply(&request).map(|()| request));
+        match applied {
+            Ok(request) => self.select(request, ctx),
+            Err(refusal) => self.say("error", refusal, ctx),
+        }
+    }
+
+    /// Has the stream follow the subscriptions. The answer comes when that is so, and nothing else is done before.
+    fn select(&self, request: Request, ctx: &mut Context) {
+        let selected = self.stream.select(self.subscriptions.filter());
+        let answered = selected.into_actor(self).map(move |selected, session, ctx| {
+            let Request { action, topics, .. } = &request;
+            let kind = match (selected, action) {
+                (Ok(()), Action::Subscribe) => "subscribed",
+                (Ok(()), Action::Unsubscribe) => "unsubscribed",
+                // The bus has gone: the server has stopped.
+                (Err(_), _) => return end(CloseCode::Away, "the server is stopping", ctx),
+            };
+            session.say(kind, Topics { topics }, ctx);
+        });
+        ctx.wait(answered);
+    }
+
+    /// Asks whether the client lives, and ends the connection when it says nothing for too long.
+    fn tick(&mut self, ctx: &mut Context) {
+        let options = &self.realtime.options;
+        if self.last_heard.elapsed() > options.client_timeout {
+            end(CloseCode::Policy, "nothing was heard from the client for too long", ctx);
+        } else if self.last_ping.elapsed() + tick_interval(options.ping_interval) > options.ping_interval {
+            self.last_ping = Instant::now();
+            ctx.ping(b"");
+        }
+    }
+}
+
+fn tick_interval(ping_interval: Duration) -> Duration {
+    ping_interval / TICKS_PER_PING
+}
+
+fn send(message: Bytes, ctx: &mut Context) {
+    // What has no words for this wire is empty; everything else is JSON, and so UTF-8.
+    if let Ok(text) = ByteString::try_from(message)
+        && !text.is_empty()
+    {
+        ctx.text(text);
+    }
+}
+
+fn end(code: CloseCode, why: &str, ctx: &mut Context) {
+    ctx.close(Some(CloseReason::from((code, why))));
+    ctx.stop();
+}
+
+impl Actor for Session {
+    type Context = Context;
+
+    fn started(&mut self, ctx: &mut Context) {
+        ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
+        ctx.run_interval(tick_interval(self.realtime.options.ping_interval), Self::tick);
+        ctx.spawn(Tell {
+            stopping: Box::pin(self.realtime.shutdown.begun()),
+        });
+    }
+}
+
+impl StreamHandler<Result<Message, ProtocolError>> for Session {
+    fn handle(&mut self, message: Result<Message, ProtocolError>, ctx: &mut Context) {
+        self.last_heard = Instant::now();
+        let frame = match message {
+            Ok(message) => self.fragments.take(message),
+            Err(ProtocolError::Overflow) => Frame::TooLarge,
+            Err(ProtocolError::Io(_)) => {
+                // Either the client has gone, or its text is no UTF-8.
+                return end(CloseCode::Invalid, "a text is not UTF-8", ctx);
+            }
+            Err(error) => return end(CloseCode::Protocol, &error.to_string(), ctx),
+        };
+        match frame {
+            Frame::Said(said) => self.answer(&said, ctx),
+            Frame::Sign => {}
+            Frame::Ping(bytes) => ctx.pong(&bytes),
+            Frame::Close => {
+                ctx.close(None);
+                ctx.stop();
+            }
+            Frame::TooLarge => {
+                let max = self.realtime.options.message_bytes_max;
+                end(CloseCode::Size, &format!("a message may have {max} bytes"), ctx);
+            }
+        }
+    }
+}
+
+/// Tells the client what the session hears, as long as both live. It is polled only when the connection can take more: a
+/// client that does not read leaves the events in the stream, which is bounded.
+struct Tell {
+    stopping: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+impl ActorFuture<Session> for Tell {
+    type Output = ();
+
+    fn poll(
+        mut self: Pin<&mut Self>,
+        session: &mut Session,
+        ctx: &mut Context,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<()> {
+        while let Poll::Ready(Some(heard)) = pin!(&mut session.stream).poll_next(cx) {
+            session.tell(heard, ctx);
+        }
+        if self.stopping.as_mut().poll(cx).is_ready() {
+            end(CloseCode::Away, "the server is stopping", ctx);
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,57 @@
+//! `tickerq cron next`.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use clap::Args;
+
+use super::ExpressionArguments;
+use crate::cli::error::CliError;
+use crate::cli::output::Output;
+use crate::cli::time::parse_time;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tickerq cron next '0 2 * * *'
+  tickerq cron next '30 2 * * *' --time-zone Europe/Berlin --after 2026-03-28T12:00:00Z --count 3
+  tickerq cron next '*/10 * * * * *' --count 6      # every 10 seconds
+  tickerq cron next @daily --time-zone America/New_York")]
+pub(super) struct NextArguments {
+    #[command(flatten)]
+    expression: ExpressionArguments,
+    /// Begin after this time, such as 2030-01-31T08:00:00Z [default: now]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    after: Option<DateTime<Utc>>,
+    /// How many times to print
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    count: u32,
+}
+
+pub(super) fn run(arguments: &NextArguments, output: &mut Output) -> Result<(), CliError> {
+    let NextArguments {
+        expression: ExpressionArguments { expression, time_zone },
+        after,
+        count,
+    } = arguments;
+    let mut last = after.unwrap_or_else(now);
+    for _ in 0..*count {
+        last = expression.next_after(*time_zone, last).ok_or_else(|| {
+            CliError::Usage(format!(
+                "'{expression}' has no time after {} in {time_zone}: the calendar ends with the year 2100",
+                text(last)
+            ))
+        })?;
+        output.line(&text(last))?;
+    }
+    Ok(())
+}
+
+fn text(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a command without a server has no other clock, and is over before it could be turned"
+)]
+fn now() -> DateTime<Utc> {
+    Utc::now()
+}

@@ -1,0 +1,55 @@
+//! The numbers that a server is watched by.
+
+use chrono::{DateTime, Utc};
+
+use super::health::HealthState;
+use super::queue::StoredQueue;
+
+/// A queue in numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueMetrics {
+    /// What storage knows of it: its jobs by status, and what it has completed lately.
+    pub queue: StoredQueue,
+    /// How many workers it has on one node.
+    pub workers: u32,
+}
+
+/// A server in numbers. Jobs are those of all nodes; memory and processor are those of this one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SystemMetrics {
+    /// When they were read.
+    pub at: DateTime<Utc>,
+    /// How the server is.
+    pub health: HealthState,
+    /// How many jobs are kept, whatever their status.
+    pub total_jobs: u64,
+    /// How many workers run a job.
+    pub active_workers: u64,
+    /// How many jobs are pending.
+    pub queue_length: u64,
+    /// What the process takes.
+    pub usage: Usage,
+}
+
+/// What the server's process takes of its machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// How much memory it holds, in bytes.
+    pub memory_used: u64,
+    /// How much memory it could hold, in bytes: the machine's, or the limit of its container.
+    pub memory_available: u64,
+    /// How much of all cores together it has taken lately, in percent.
+    pub cpu_percentage: f64,
+    /// How many cores there are.
+    pub cores: usize,
+}
+
+impl Usage {
+    /// How much of the available memory it holds, in percent; 0 where nothing is known.
+    pub fn memory_percentage(&self) -> f64 {
+        if self.memory_available == 0 {
+            return 0.0;
+        }
+        self.memory_used as f64 / self.memory_available as f64 * 100.0
+    }
+}

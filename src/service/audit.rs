@@ -1,0 +1,50 @@
+//! Use cases of the records of who has changed what.
+
+use std::sync::Arc;
+
+use super::error::ServiceError;
+use crate::domain::audit::AuditRecord;
+use crate::domain::caller::{Caller, Scope};
+use crate::storage::query::{AuditFilter, AuditPage};
+use crate::storage::repository::JobRepository;
+
+/// A part of the records of who has changed what.
+#[derive(Clone, Debug)]
+pub struct AuditRecords {
+    /// The records, the newest first.
+    pub records: Vec<AuditRecord>,
+    /// Whether older ones follow.
+    pub has_more: bool,
+}
+
+/// Use cases of the records of who has changed what.
+#[derive(Clone)]
+pub struct AuditLog {
+    repository: Arc<dyn JobRepository>,
+}
+
+impl AuditLog {
+    /// The records in this storage.
+    pub fn new(repository: Arc<dyn JobRepository>) -> Self {
+        Self { repository }
+    }
+
+    /// A part of the records, the newest first.
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        filter: &AuditFilter,
+        page: AuditPage,
+    ) -> Result<AuditRecords, ServiceError> {
+        caller.require(Scope::Admin)?;
+        let one_more = AuditPage {
+            limit: page.limit.saturating_add(1),
+            ..page
+        };
+        let mut records = self.repository.audit(filter, one_more).await?;
+        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let has_more = records.len() > limit;
+        records.truncate(limit);
+        Ok(AuditRecords { records, has_more })
+    }
+}

@@ -1,0 +1,65 @@
+//! Who has changed what.
+
+use chrono::{DateTime, Utc};
+
+use super::apply::Outcome;
+use super::tables::Tables;
+use crate::domain::audit::AuditRecord;
+use crate::domain::id::AuditId;
+use crate::storage::query::{AuditFilter, AuditPage};
+
+impl Tables {
+    /// Records who has made a change, if it had an effect; tells whether it had.
+    pub(super) fn record(&mut self, record: &AuditRecord, of: Option<&Outcome>) -> bool {
+        let Some(jobs) = of.and_then(|outcome| outcome.as_ref().ok()?.jobs_changed()) else {
+            return false;
+        };
+        let earlier = self.audit.get(&record.id).map_or(0, |earlier| earlier.jobs);
+        let record = AuditRecord {
+            jobs: earlier + jobs,
+            ..record.clone()
+        };
+        self.audit.insert(record.id, record);
+        true
+    }
+
+    /// Removes the oldest records before a time; tells how many.
+    pub(super) fn prune_audit(&mut self, before: DateTime<Utc>, limit: u32) -> usize {
+        let ids: Vec<AuditId> = self
+            .audit
+            .range(..AuditId::first_at(before))
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in &ids {
+            self.audit.remove(id);
+        }
+        ids.len()
+    }
+
+    pub(super) fn audit_page(&self, filter: &AuditFilter, page: AuditPage) -> Vec<AuditRecord> {
+        let AuditFilter {
+            actor,
+            action,
+            job_id,
+            from,
+            to,
+        } = filter;
+        let AuditPage { limit, after } = page;
+        let is_meant = |record: &&AuditRecord| {
+            after.is_none_or(|after| record.id < after)
+                && actor.as_ref().is_none_or(|actor| *actor == record.actor)
+                && action.is_none_or(|action| action == record.action)
+                && job_id.is_none_or(|job_id| record.job_id == Some(job_id))
+                && from.is_none_or(|from| AuditId::first_at(from) <= record.id)
+                && to.is_none_or(|to| record.id <= AuditId::last_at(to))
+        };
+        self.audit
+            .values()
+            .rev()
+            .filter(is_meant)
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .cloned()
+            .collect()
+    }
+}

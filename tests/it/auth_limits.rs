@@ -1,0 +1,145 @@
+//! The brake on guessing, and how many requests a key may make.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+
+use crate::harness::client::{Answer, Client};
+use crate::harness::server::Server;
+
+const KEYS: &str = r#"
+[[api.keys]]
+name = "known"
+key = "tq_known-key-for-tests"
+scopes = ["tickerq:read"]
+[[api.keys]]
+name = "late"
+key = "tq_late-key-for-tests"
+scopes = ["tickerq:read", "tickerq:admin"]
+"#;
+
+fn seconds(answer: &Answer) -> u64 {
+    let text = answer.header("retry-after").expect("a Retry-After");
+    text.parse().expect("whole seconds")
+}
+
+async fn from(client: &Client, key: &str, forwarded: &str) -> Answer {
+    let request = client
+        .request(Method::GET, "/queues")
+        .bearer_auth(key)
+        .header("x-forwarded-for", forwarded);
+    client.send(request).await
+}
+
+#[tokio::test]
+async fn who_guesses_has_to_wait_and_who_was_known_before_has_not() {
+    let (_site, server) = Server::with_config(KEYS);
+    let client = server.client();
+    let known = client.with_token("tq_known-key-for-tests");
+    assert_eq!(known.get("/jobs").await.status, StatusCode::OK);
+    for guess in 0..10 {
+        client
+            .with_token(&format!("guess-{guess}"))
+            .get("/jobs")
+            .await
+            .problem(401);
+    }
+    let braked = client.with_token("guess-11").get("/jobs").await;
+    let problem = braked.problem(429);
+    assert_eq!(problem["type"], "urn:tickerq:problem:too-many-requests");
+    assert!((1..=6).contains(&seconds(&braked)), "{braked:?}");
+    assert_eq!(braked.header("www-authenticate"), None);
+    // A guess that is right is not told to be.
+    client
+        .with_token("tq_late-key-for-tests")
+        .get("/jobs")
+        .await
+        .problem(429);
+    assert_eq!(known.get("/jobs").await.status, StatusCode::OK);
+    // Nothing was shown: nothing was guessed.
+    client.get("/jobs").await.problem(401);
+    let health = client.send(client.at_root(Method::GET, "/healthz")).await;
+    assert_eq!(health.status, StatusCode::OK);
+    // The brake lets go by itself.
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while client.with_token("tq_late-key-for-tests").get("/jobs").await.status != StatusCode::OK {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    })
+    .await
+    .expect("the brake lets go");
+    let log = server.log();
+    assert!(log.contains("has to wait from now on"), "{log}");
+    assert!(
+        log.matches("a caller was refused").count() <= 12,
+        "what is braked does not fill the log: {log}"
+    );
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_each_client_is_braked_by_itself() {
+    let config = format!("[server]\ntrusted_proxies = [\"127.0.0.0/8\"]\n{KEYS}");
+    let (_site, server) = Server::with_config(&config);
+    let client = server.client();
+    for guess in 0..10 {
+        from(&client, &format!("guess-{guess}"), "198.51.100.7")
+            .await
+            .problem(401);
+    }
+    from(&client, "guess-11", "198.51.100.7").await.problem(429);
+    // What a client writes itself stands left of what the proxy adds.
+    from(&client, "guess-12", "192.0.2.1, 198.51.100.7").await.problem(429);
+    let other = from(&client, "tq_late-key-for-tests", "198.51.100.8").await;
+    assert_eq!(other.status, StatusCode::OK);
+
+    let (_site, server) = Server::with_config(KEYS);
+    let client = server.client();
+    for guess in 0..10 {
+        from(&client, &format!("guess-{guess}"), &format!("198.51.100.{guess}"))
+            .await
+            .problem(401);
+    }
+    let unbelieved = from(&client, "guess-11", "198.51.100.99").await;
+    assert_eq!(
+        unbelieved.status,
+        StatusCode::TOO_MANY_REQUESTS,
+        "nobody is believed who is not trusted"
+    );
+}
+
+#[tokio::test]
+async fn a_key_makes_as_many_requests_as_it_may() {
+    let config = format!(
+        "{KEYS}[[api.keys]]\nname = \"slow\"\nkey = \"tq_slow-key-for-tests\"\nscopes = [\"tickerq:read\"]\nrate_limit = \
+         \"3/h\"\n"
+    );
+    let (_site, server) = Server::with_config(&config);
+    let client = server.client();
+    let slow = client.with_token("tq_slow-key-for-tests");
+    for left in [2, 1, 0] {
+        let answer = slow.get("/jobs").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.header("ratelimit-policy"), Some("\"default\";q=3;w=3600"));
+        let limit = answer.header("ratelimit").expect("a RateLimit");
+        assert!(limit.starts_with(&format!("\"default\";r={left};t=")), "{limit}");
+    }
+    let refused = slow.get("/jobs").await;
+    let problem = refused.problem(429);
+    assert!(
+        problem["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.starts_with("this caller may make 3 requests in 3600 s")),
+        "{problem}"
+    );
+    assert!((1_100..=1_200).contains(&seconds(&refused)), "{}", seconds(&refused));
+    assert!(
+        refused
+            .header("ratelimit")
+            .is_some_and(|limit| limit.starts_with("\"default\";r=0;t=")),
+        "{refused:?}"
+    );
+    // Another key is another count, and one without a limit has none.
+    let other = client.with_token("tq_known-key-for-tests").get("/jobs").await;
+    assert_eq!(other.status, StatusCode::OK);
+    assert_eq!(other.header("ratelimit"), None);
+}

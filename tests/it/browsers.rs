@@ -1,0 +1,247 @@
+//! What browsers are told: which pages may call, and what they may do with the answers.
+
+use reqwest::header::HeaderMap;
+use reqwest::{Method, StatusCode};
+
+use crate::harness::client::{Answer, Client};
+use crate::harness::server::Server;
+
+const APP: &str = "https://app.example.com";
+const KEY: &str = "tq_browser-key-for-tests";
+
+fn with_key(origins: &str) -> String {
+    format!(
+        "[server]\ncors_origins = {origins}\n[[api.keys]]\nname = \"page\"\nkey = \"{KEY}\"\nscopes = \
+         [\"tickerq:read\", \"tickerq:write\"]\nrate_limit = \"1000/s\"\n"
+    )
+}
+
+async fn preflight(client: &Client, origin: &str, method: &str, headers: &str) -> Answer {
+    let request = client
+        .request(Method::OPTIONS, "/jobs")
+        .header("origin", origin)
+        .header("access-control-request-method", method)
+        .header("access-control-request-headers", headers);
+    client.send(request).await
+}
+
+/// The words of a header, wherever it stands and however often.
+fn words(headers: &HeaderMap, name: &str) -> Vec<String> {
+    let mut words: Vec<String> = headers
+        .get_all(name)
+        .iter()
+        .flat_map(|value| value.to_str().expect("text").split(','))
+        .map(|word| word.trim().to_ascii_lowercase())
+        .collect();
+    words.sort_unstable();
+    words
+}
+
+#[tokio::test]
+async fn a_preflight_of_a_page_that_may_call_needs_no_key() {
+    let (_site, server) = Server::with_config(&with_key(&format!("[\"{APP}\"]")));
+    let client = server.client();
+    // What SignalR's client asks for among it.
+    for (method, headers) in [
+        ("POST", "authorization,content-type,idempotency-key"),
+        ("GET", "authorization,x-requested-with,x-signalr-user-agent"),
+        ("DELETE", "authorization,if-match"),
+        ("PATCH", "content-type"),
+    ] {
+        let answer = preflight(&client, APP, method, headers).await;
+        assert!(
+            answer.status.is_success(),
+            "{method}: {} {}",
+            answer.status,
+            answer.text
+        );
+        assert_eq!(answer.header("access-control-allow-origin"), Some(APP));
+        assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
+        assert!(words(&answer.headers, "access-control-allow-methods").contains(&method.to_ascii_lowercase()));
+        let allowed = words(&answer.headers, "access-control-allow-headers");
+        for header in headers.split(',') {
+            assert!(
+                allowed.contains(&header.to_owned()),
+                "{header} is not among {allowed:?}"
+            );
+        }
+        assert_eq!(answer.header("access-control-max-age"), Some("7200"));
+        assert!(words(&answer.headers, "vary").contains(&"origin".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn every_answer_can_be_read_by_a_page_that_may_call() {
+    let (_site, server) = Server::with_config(&with_key(&format!("[\"{APP}\", \"http://localhost:3000\"]")));
+    let client = server.client();
+    let known = client.with_token(KEY);
+    for (caller, path, status) in [
+        (&known, "/jobs", 200),
+        (&client, "/jobs", 401),
+        (&client.with_token("tq_a-wrong-key"), "/jobs", 401),
+        (&known, "/audit", 403),
+        (&known, "/jobs/1", 400),
+        (&known, "/nothing", 404),
+    ] {
+        for origin in [APP, "http://localhost:3000"] {
+            let answer = caller
+                .send(caller.request(Method::GET, path).header("origin", origin))
+                .await;
+            assert_eq!(answer.status.as_u16(), status, "{path}");
+            assert_eq!(
+                answer.header("access-control-allow-origin"),
+                Some(origin),
+                "{path} {status}"
+            );
+            assert_eq!(
+                answer.header("access-control-allow-credentials"),
+                Some("true"),
+                "{path} {status}"
+            );
+            let exposed = words(&answer.headers, "access-control-expose-headers");
+            for header in [
+                "location",
+                "etag",
+                "retry-after",
+                "www-authenticate",
+                "ratelimit",
+                "idempotency-replayed",
+            ] {
+                assert!(
+                    exposed.contains(&header.to_owned()),
+                    "{header} is not among {exposed:?}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_may_not_call_reads_nothing() {
+    let (_site, server) = Server::with_config(&with_key(&format!("[\"{APP}\"]")));
+    let client = server.client();
+    for origin in [
+        "https://evil.example",
+        "https://app.example.com.evil.example",
+        "http://app.example.com",
+        "https://app.example.com:8443",
+        "null",
+    ] {
+        let answer = preflight(&client, origin, "POST", "authorization").await;
+        assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
+        let request = client
+            .with_token(KEY)
+            .request(Method::GET, "/jobs")
+            .header("origin", origin);
+        let answer = client.send(request).await;
+        assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
+    }
+    // Without any origin in the configuration there is no word of CORS at all.
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    let answer = client
+        .send(client.request(Method::GET, "/jobs").header("origin", APP))
+        .await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(
+        answer
+            .headers
+            .keys()
+            .all(|name| !name.as_str().starts_with("access-control")),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test]
+async fn every_origin_is_let_in_by_a_star_but_without_credentials() {
+    let (_site, server) = Server::with_config(&with_key("[\"*\"]"));
+    let client = server.client();
+    let answer = preflight(&client, "https://anybody.example", "POST", "authorization").await;
+    assert!(answer.status.is_success(), "{}", answer.status);
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(answer.header("access-control-allow-credentials"), None);
+}
+
+#[tokio::test]
+async fn a_foreign_page_changes_nothing_where_nobody_is_asked() {
+    let (_site, server) = Server::with_config(&format!("[server]\ncors_origins = [\"{APP}\"]\n"));
+    let client = server.client();
+    let pause = |name: &'static str, value: String| {
+        let request = client
+            .request(Method::POST, "/queues/default/pause")
+            .header(name, value);
+        let client = &client;
+        async move { client.send(request).await }
+    };
+    for (name, value) in [
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        let answer = pause(name, value.to_owned()).await;
+        let problem = answer.problem(403);
+        assert!(
+            problem["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.contains("server.cors_origins")),
+            "{problem}"
+        );
+    }
+    assert_eq!(client.queue("default").await["status"], "running");
+    for (name, value) in [
+        ("origin", server.url.clone()),
+        ("origin", APP.to_owned()),
+        ("sec-fetch-site", "same-origin".to_owned()),
+        ("sec-fetch-site", "none".to_owned()),
+    ] {
+        let answer = pause(name, value.clone()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{name}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn with_a_key_a_foreign_origin_is_no_matter() {
+    // A page that has the key was given it; the browser adds none by itself.
+    let (_site, server) = Server::with_config(&with_key("[]"));
+    let client = server.client().with_token(KEY);
+    let request = client
+        .request(Method::POST, "/queues/default/pause")
+        .header("origin", "https://evil.example");
+    assert_eq!(client.send(request).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn answers_say_that_they_are_what_they_are_and_nobodys_else() {
+    let (_site, server) = Server::with_config(&with_key("[]"));
+    let client = server.client();
+    let known = client.with_token(KEY);
+    let job = known.create(serde_json::json!({"type": "A"})).await;
+    let path = format!("/jobs/{}", job["id"].as_str().expect("an id"));
+    for (answer, cache) in [
+        (known.get("/jobs").await, "no-store"),
+        (known.get(&path).await, "private, no-cache"),
+        (client.get("/jobs").await, "no-store"),
+        (known.get("/nothing").await, "no-store"),
+    ] {
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(answer.header("cache-control"), Some(cache), "{answer:?}");
+    }
+    let page = known.send(known.at_root(Method::GET, "/docs/")).await;
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(
+        policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe-eval"),
+        "{policy}"
+    );
+    assert_eq!(page.header("x-frame-options"), Some("DENY"));
+
+    let (_site, server) = Server::with_config("");
+    let answer = server.client().get("/jobs").await;
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(
+        answer.header("cache-control"),
+        None,
+        "what everybody may read may be kept"
+    );
+}
