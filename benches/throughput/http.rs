@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
 use tickerq::Server;
-use tickerq::api::auth::AuthOptions;
+use tickerq::api::auth::{ApiKey, AuthOptions};
 use tickerq::api::realtime::RealtimeOptions;
 use tickerq::api::rest::RestOptions;
 use tickerq::server::ServerOptions;
@@ -21,8 +22,25 @@ use super::life_cycle::{Noop, PARAMETERS, options, rules};
 
 const CONNECTIONS: usize = 64;
 
+/// Who enqueues.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Callers {
+    /// Nobody is asked.
+    Anybody,
+    /// Each request shows a key, and each job that it creates is recorded as what the key's owner has done.
+    WithKey,
+}
+
+const KEY: &str = "tq_a-key-for-this-benchmark-only";
+
 /// Accepted jobs a second. While the queue is paused nothing is measured but accepting; otherwise the jobs run as well.
-pub(crate) async fn measure(database: &Database, durability: Durability, count: usize, is_paused: bool) -> f64 {
+pub(crate) async fn measure(
+    database: &Database,
+    durability: Durability,
+    count: usize,
+    is_paused: bool,
+    callers: Callers,
+) -> f64 {
     let fresh = database.fresh(durability).await;
     let queue = tickerq::domain::name::QueueName::parse("bench").expect("a queue");
     let pause = Change::SetQueue {
@@ -41,8 +59,17 @@ pub(crate) async fn measure(database: &Database, durability: Durability, count: 
         http_workers: 2,
         keep_alive: Duration::from_secs(75),
         shutdown_grace: Duration::from_secs(5),
-        auth: AuthOptions::default(),
-        audit: false,
+        auth: AuthOptions {
+            is_required: callers == Callers::WithKey,
+            keys: vec![ApiKey {
+                name: "bench".to_owned(),
+                digest: Sha256::digest(KEY).into(),
+                scopes: vec!["tickerq:write".to_owned()],
+                rate: None,
+            }],
+            ..AuthOptions::default()
+        },
+        audit: callers == Callers::WithKey,
         rest: RestOptions {
             enable: true,
             base_path: "/api/tickerq".to_owned(),
@@ -97,7 +124,7 @@ pub(crate) async fn measure(database: &Database, durability: Durability, count: 
 async fn connection(address: SocketAddr, left: Arc<AtomicUsize>) -> usize {
     let body = format!(r#"{{"type":"NoopJob","queue":"bench","parameters":{PARAMETERS}}}"#);
     let request = format!(
-        "POST /api/tickerq/jobs HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /api/tickerq/jobs HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     let mut stream = TcpStream::connect(address).await.expect("a connection");

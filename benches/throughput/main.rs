@@ -20,6 +20,7 @@ use std::time::Duration;
 use tickerq::storage::sea::Durability;
 
 use database::Database;
+use http::Callers;
 
 /// What a run has measured.
 struct Line {
@@ -78,12 +79,17 @@ fn main() {
                 });
             }
             if wants("http") {
-                let idle = run(http::measure(&database, durability, jobs, true));
+                let idle = run(http::measure(&database, durability, jobs, true, Callers::Anybody));
                 lines.push(Line {
                     what: "HTTP enqueue, queue paused",
                     per_second: idle,
                 });
-                let busy = run(http::measure(&database, durability, jobs, false));
+                let with_key = run(http::measure(&database, durability, jobs, true, Callers::WithKey));
+                lines.push(Line {
+                    what: "HTTP enqueue, key and record",
+                    per_second: with_key,
+                });
+                let busy = run(http::measure(&database, durability, jobs, false, Callers::Anybody));
                 lines.push(Line {
                     what: "HTTP enqueue, jobs running",
                     per_second: busy,

@@ -136,12 +136,12 @@ impl JobRepository for NotifyingRepository {
         self.inner.unfinished_occurrences(ids).await
     }
 
-    async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
-        self.inner.nodes().await
-    }
-
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
         self.inner.audit(filter, page).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
+        self.inner.nodes().await
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

@@ -1,12 +1,12 @@
 //! The Notifier: wake-ups and events between the nodes that share a storage.
 //!
 //! What this node has to tell gathers here and goes out together: the first signal at once, those that come within the
-//! next [`PAUSE`] in one message after it. So a busy node says a few things a second, never one a job. What other nodes
+//! next `PAUSE` in one message after it. So a busy node says a few things a second, never one a job. What other nodes
 //! say is passed on as if it had happened here. Signals may be lost; the Scheduler, the Rescuer and Queues look at storage
 //! from time to time, and after a gap in the connection everything is looked at anew.
 //!
 //! Events of jobs go to other nodes only while somebody there listens: a node with listeners says so again and again, and
-//! is forgotten when it has been silent for [`INTEREST_KEPT`].
+//! is forgotten when it has been silent for `INTEREST_KEPT`.
 //!
 //! Where storage serves one node alone there is no Notifier.
 

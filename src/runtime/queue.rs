@@ -1,6 +1,6 @@
 //! A Queue: which of its due jobs a free worker gets next.
 //!
-//! It owns whether it is paused, what it holds of due jobs ([`ReadyJobs`]), its workers and its rate. A job that was
+//! It owns whether it is paused, what it holds of due jobs (`ReadyJobs`), its workers and its rate. A job that was
 //! stored a moment ago is handed on without being read again: the Queue has the Recorder store that it is running, and
 //! when that is durable a worker runs it. When more is due than it may hold, it claims from storage instead, always as
 //! many as workers are free: a job that is `running` is being run.

@@ -104,5 +104,7 @@ async fn a_second_signal_stops_at_once() {
     let server = site.start();
     let job = server.client().wait_for(&id, &["running"]).await;
     let history = job["executionHistory"].as_array().expect("a history");
-    assert_eq!(history[0]["status"], "lost", "the attempt that was cut off: {job}");
+    // Cut off; now and then its end is stored in the last moment before the process is gone.
+    let ended = history[0]["status"].as_str().unwrap_or_default();
+    assert!(["lost", "interrupted"].contains(&ended), "{job}");
 }

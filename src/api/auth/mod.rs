@@ -5,8 +5,8 @@
 //! whether it may. Nothing here knows a route.
 //!
 //! A caller shows a key from the configuration, which is compared by its SHA-256 in constant time, or a signed token
-//! ([`jwt`]). What it shows is never logged. Whoever fails too often is braked ([`brake`]); whoever asks too often, too
-//! ([`rate`]). All memory that callers can fill is bounded.
+//! (`jwt.rs`). What it shows is never logged. Whoever fails too often is braked (`brake.rs`); whoever asks too often, too
+//! (`rate.rs`). All memory that callers can fill is bounded.
 
 mod brake;
 mod client_address;

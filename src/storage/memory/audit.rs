@@ -14,12 +14,11 @@ impl Tables {
         let Some(jobs) = of.and_then(|outcome| outcome.as_ref().ok()?.jobs_changed()) else {
             return false;
         };
-        let earlier = self.audit.get(&record.id).map_or(0, |earlier| earlier.jobs);
-        let record = AuditRecord {
-            jobs: earlier + jobs,
+        let new = || AuditRecord {
+            jobs: 0,
             ..record.clone()
         };
-        self.audit.insert(record.id, record);
+        self.audit.entry(record.id).or_insert_with(new).jobs += jobs;
         true
     }
 

@@ -205,12 +205,12 @@ impl JobRepository for MemoryRepository {
         Ok(ids.iter().map(|id| (*id, count(id))).collect())
     }
 
-    async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
-        Ok(self.tables().stored_nodes(now()))
-    }
-
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
         Ok(self.tables().audit_page(filter, page))
+    }
+
+    async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
+        Ok(self.tables().stored_nodes(now()))
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {
