@@ -52,7 +52,12 @@ impl SeaRepository {
                 for change in changes.chunk_by(|_, next| matches!(next, Change::Audit(_))) {
                     match self.try_commit(change).await {
                         Ok(result) => results.extend(result),
-                        Err(CommitFailure::Bad(error)) => results.extend(change.iter().map(|_| Err(error.clone()))),
+                        Err(CommitFailure::Bad(error)) => {
+                            results.push(Err(error));
+                            // Nothing was changed, so there is nothing to record.
+                            let unrecorded = Applied::Audited { is_recorded: false };
+                            results.extend(change.iter().skip(1).map(|_| Ok(unrecorded.clone())));
+                        }
                         Err(CommitFailure::Unavailable(failure)) => return Err(failure),
                     }
                 }
