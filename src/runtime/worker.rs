@@ -17,9 +17,10 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use super::clock::{Clock, draw_jitter};
+use super::endings::Endings;
 use super::lease_gate::LeaseGate;
 use super::queue::{Queue, WorkerFree};
-use super::recorder::{ChangeResult, Origin, RecordError, RecorderHandle};
+use super::recorder::{ChangeResult, RecordError};
 use super::supervise::panic_text;
 use super::type_limits::Permit;
 use crate::domain::attempt::Attempt;
@@ -97,7 +98,7 @@ pub struct WorkerParts {
     /// Which of the queue's workers it is.
     pub index: usize,
     /// Where it reports.
-    pub recorder: RecorderHandle,
+    pub endings: Endings,
     /// What runs the jobs.
     pub handlers: Arc<HandlerRegistry>,
     /// How large results and errors may be.
@@ -270,15 +271,15 @@ fn finish((job, attempt): (Job, Attempt)) -> Change {
 }
 
 /// Stores how an attempt ended, however long that takes. The first try is on its way when this returns.
-fn report(recorder: RecorderHandle, ending: Ending) -> impl Future<Output = ()> {
+fn report(endings: Endings, ending: Ending) -> impl Future<Output = ()> {
     let ended = ending.work_out();
     log_end(&ended.0, &ended.1);
-    let first = recorder.record_one(finish(ended), Origin::Inside);
-    report_until_stored(recorder, ending, first)
+    let first = endings.record(finish(ended));
+    report_until_stored(endings, ending, first)
 }
 
 async fn report_until_stored(
-    recorder: RecorderHandle,
+    endings: Endings,
     mut ending: Ending,
     first: impl Future<Output = Result<ChangeResult, RecordError>>,
 ) {
@@ -301,7 +302,7 @@ async fn report_until_stored(
                 tokio::time::sleep(RECORD_RETRY_WAIT).await;
             }
         }
-        result = recorder.record_one(finish(ending.work_out()), Origin::Inside).await;
+        result = endings.record(finish(ending.work_out())).await;
     }
 }
 
@@ -356,7 +357,7 @@ impl Handler<Run> for Worker {
             };
             // Sent before the queue hears that the Worker is free: the end of this job and the start of the next one can
             // then share a commit.
-            let stored = report(worker.parts.recorder.clone(), ending);
+            let stored = report(worker.parts.endings.clone(), ending);
             worker.unstored += 1;
             ctx.spawn(stored.into_actor(worker).map(|(), worker, _| worker.unstored -= 1));
             worker.tell_free(Some(id), ctx);
