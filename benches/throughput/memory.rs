@@ -13,14 +13,14 @@ use super::http::whole_answer;
 use super::life_cycle::PARAMETERS;
 
 const JOBS: usize = 1_000_000;
-const BATCH: usize = 10_000;
+const BATCH: usize = 1_000;
 /// How long after its start, or after the last request, the server is looked at.
 const SETTLED: Duration = Duration::from_secs(2);
 
 /// What the process holds, in megabytes (10^6 bytes) of resident memory.
 pub(crate) struct Memory {
     pub(crate) idle: f64,
-    /// After it has accepted a million jobs, in requests of 10,000.
+    /// After it has accepted a million jobs, in requests of 1,000.
     pub(crate) loaded: f64,
     /// Idle again in a new process.
     pub(crate) restarted: f64,
@@ -78,6 +78,8 @@ fn start(folder: &Path, url: &str) -> Program {
         .args(["serve", "--config", "tickerq.toml", "--listen", "127.0.0.1:0"])
         .args(["--database-url", url])
         .current_dir(folder)
+        // The server would take it for a setting of its own.
+        .env_remove("TICKERQ_BENCH_POSTGRES")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
