@@ -32,7 +32,7 @@ use crate::domain::retry::Jitter;
 use crate::domain::status::JobStatus;
 use crate::handlers::limits::HandlerLimits;
 use crate::handlers::{HandlerRegistry, JobContext};
-use crate::storage::change::{Applied, Change, Finished};
+use crate::storage::change::{Applied, Finished};
 
 /// How many messages the mailbox holds: one job to run, and orders to stop it.
 pub const MAILBOX_CAPACITY: usize = 16;
@@ -263,18 +263,11 @@ impl Ending {
     }
 }
 
-fn finish((job, attempt): (Job, Attempt)) -> Change {
-    Change::Finish {
-        job: Arc::new(job),
-        attempt: Box::new(attempt),
-    }
-}
-
 /// Stores how an attempt ended, however long that takes. The first try is on its way when this returns.
 fn report(endings: Endings, ending: Ending) -> impl Future<Output = ()> {
-    let ended = ending.work_out();
-    log_end(&ended.0, &ended.1);
-    let first = endings.record(finish(ended));
+    let (job, attempt) = ending.work_out();
+    log_end(&job, &attempt);
+    let first = endings.record(job, attempt);
     report_until_stored(endings, ending, first)
 }
 
@@ -302,7 +295,8 @@ async fn report_until_stored(
                 tokio::time::sleep(RECORD_RETRY_WAIT).await;
             }
         }
-        result = endings.record(finish(ending.work_out())).await;
+        let (job, attempt) = ending.work_out();
+        result = endings.record(job, attempt).await;
     }
 }
 
