@@ -84,6 +84,11 @@ fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
     })
 }
 
+/// An offset as far as both databases count. None has that many rows, so whatever lies behind finds nothing as well.
+pub(super) fn countable(offset: u64) -> u64 {
+    Ord::min(offset, i64::MAX.unsigned_abs())
+}
+
 fn failed(error: DbErr) -> RepositoryError {
     unavailable(&error)
 }
@@ -147,7 +152,7 @@ impl SeaRepository {
             .order_by(job::Column::Id, Order::Desc)
             .limit(u64::from(limit));
         if offset > 0 {
-            select = select.offset(offset);
+            select = select.offset(countable(offset));
         }
         if let Some(after) = after {
             select = select.filter(job::Column::Id.lt(after.as_uuid()));
