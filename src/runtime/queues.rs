@@ -3,7 +3,7 @@
 //! It makes a queue with its workers when the queue is named for the first time, and passes on what concerns a queue by
 //! its name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -180,6 +180,8 @@ pub struct Queues {
     switches: u64,
     /// Whether storage has said which queues are paused; no queue is started before.
     is_loaded: bool,
+    /// Queues that were named before that. Storage may have been read before they came into being.
+    named_early: HashSet<QueueName>,
     is_draining: bool,
 }
 
@@ -192,6 +194,7 @@ impl Queues {
             paused: HashMap::new(),
             switches: 0,
             is_loaded: false,
+            named_early: HashSet::new(),
             is_draining: false,
         }
     }
@@ -221,6 +224,7 @@ impl Queues {
                             }
                         }
                         queues.is_loaded = true;
+                        named.extend(queues.named_early.drain());
                         for name in named {
                             queues.queue(&name);
                         }
@@ -246,9 +250,12 @@ impl Queues {
     }
 
     /// The queue of this name, which is made if it does not run yet. `None` while storage has not said which are paused:
-    /// a queue asks storage when it starts, so nothing is lost.
+    /// the queue is made then, and asks storage when it starts, so nothing is lost.
     fn queue(&mut self, name: &QueueName) -> Option<&RunningQueue> {
         if !self.is_loaded || self.is_draining {
+            if !self.is_loaded {
+                self.named_early.insert(name.clone());
+            }
             return self.queues.get(name);
         }
         let is_paused = self.paused.get(name).copied().unwrap_or(false);

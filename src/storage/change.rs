@@ -25,12 +25,13 @@ use crate::domain::time_span::TimeSpan;
 ///
 /// Within one commit no two changes concern the same job, but for `Insert`s that share a unique key or an idempotency
 /// key, and for `Claim`, `Clear` and `Prune`, which are applied after all others and choose among what those have left.
-/// An `Audit` belongs to the change just before it.
+/// An `Audit` belongs to the change just before it. Only a change that is applied makes a queue.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Stores new jobs, all of them or none. A queue that is named for the first time comes into being. A job whose
-    /// unique key belongs to an unfinished job is not stored; that one is answered in its place.
-    /// → [`Applied::Inserted`] or [`Applied::Replayed`].
+    /// unique key belongs to an unfinished job is not stored; that one is answered in its place. An id that is taken, or a
+    /// due time of a recurring job that has become a job already, is [`ChangeError::Rejected`].
+    /// → [`Applied::Inserted`], [`Applied::Replayed`] or [`ChangeError::IdempotencyMismatch`].
     Insert {
         /// The jobs as they will be.
         jobs: Vec<Arc<Job>>,
@@ -315,7 +316,7 @@ pub enum ChangeError {
     /// The idempotency key was used before, by another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyMismatch,
-    /// Storage can't hold the value.
+    /// Storage can't hold the value, or has something under its id already.
     #[error("storage refused the change: {reason}")]
     Rejected {
         /// What storage said.

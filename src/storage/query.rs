@@ -26,7 +26,7 @@ pub struct JobFilter {
     pub recurring_id: Option<RecurringId>,
     /// This priority.
     pub priority: Option<Priority>,
-    /// This text is part of the name or of the type, in any case (ASCII).
+    /// This text is part of the name or of the type: each character means itself, and letters of ASCII match in any case.
     pub search: Option<String>,
     /// Created at or after.
     pub created_from: Option<DateTime<Utc>>,

@@ -35,10 +35,15 @@ pub enum RepositoryError {
     },
 }
 
-/// Keeps jobs. Implement it to keep them somewhere else; `storage::conformance` tells whether you did it right.
+/// Keeps jobs. Implement it to keep them somewhere else: start from `storage::memory`, which is written to be copied, and
+/// run `storage::conformance` (with the feature of that name), which tells whether you did it right.
 ///
 /// One writer (the Recorder) calls [`commit`](Self::commit), one call after the other; reads come from anywhere at the
 /// same time and see what has been committed. When `commit` returns, what it applied is durable.
+///
+/// Values come back as they were given: texts to the byte, an empty one as an empty one; times and time spans to the
+/// microsecond; counts up to 2,147,483,647. A storage whose texts can't hold the character NUL refuses the change that has
+/// one ([`ChangeError::Rejected`]); the server lets none through.
 #[async_trait]
 pub trait JobRepository: Send + Sync + 'static {
     /// Applies changes in one transaction and tells for each what became of it, in their order. A change that can't be
@@ -66,7 +71,8 @@ pub trait JobRepository: Send + Sync + 'static {
     /// How many jobs a filter means. Without dates and search it costs the same however many there are.
     async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError>;
 
-    /// All queues, by name: paused or not, how many jobs by status, how many completed lately (as seen from `now`).
+    /// All queues, in the order of their names' bytes: paused or not, how many jobs by status, how many completed lately
+    /// (as seen from `now`, and to a few seconds: completions may be counted in steps of that size).
     async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError>;
 
     /// For each queue that has pending jobs due after `after`: when the first of them is due.

@@ -24,6 +24,7 @@ mod clients;
 mod crash;
 mod cron;
 mod embedding;
+mod first_job;
 mod handlers_command;
 mod handlers_http;
 mod harness;

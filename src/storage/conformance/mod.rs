@@ -19,6 +19,7 @@
 
 #![expect(clippy::expect_used, reason = "a case fails by panicking")]
 
+mod audit;
 mod batch;
 mod claim;
 mod clear;
@@ -102,6 +103,7 @@ pub fn cases() -> Vec<Case> {
         queues::cases(),
         recurring::cases(),
         fire::cases(),
+        audit::cases(),
         list::cases(),
         search::cases(),
         values::cases(),

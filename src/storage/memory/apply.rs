@@ -17,7 +17,8 @@ use crate::storage::change::{Applied, Change, ChangeError, Claim, Finished, Idem
 pub(super) type Outcome = Result<Applied, ChangeError>;
 
 impl Tables {
-    /// Applies a commit: first what says which jobs it means, then what chooses among those that are left.
+    /// Applies a commit: first what says which jobs it means, then what chooses among those that are left, and at last the
+    /// records of who has done it.
     pub(super) fn apply(&mut self, changes: &[Change], now: DateTime<Utc>) -> Vec<Outcome> {
         let mut outcomes: Vec<Option<Outcome>> = changes.iter().map(|change| self.apply_named(change, now)).collect();
         for (change, outcome) in changes.iter().zip(&mut outcomes) {
@@ -25,7 +26,13 @@ impl Tables {
                 *outcome = self.apply_choosing(change, now);
             }
         }
-        self.record(changes, &mut outcomes);
+        for (index, change) in changes.iter().enumerate() {
+            if let Change::Audit(record) = change {
+                let before = index.checked_sub(1).and_then(|before| outcomes[before].as_ref());
+                let is_recorded = self.record(record, before);
+                outcomes[index] = Some(Ok(Applied::Audited { is_recorded }));
+            }
+        }
         let missing = || Err(rejected("the change was not applied"));
         outcomes
             .into_iter()
@@ -109,9 +116,9 @@ impl Tables {
                 let forgotten = length - self.idempotency.len() + self.forget_completed(*throughput_before);
                 Ok(removed(forgotten))
             }
-            Change::PruneAudit { before, limit } => Ok(Applied::Removed(self.prune_audit(*before, *limit))),
-            Change::Insert { .. }
-            | Change::Audit(_)
+            Change::PruneAudit { before, limit } => Ok(removed(self.prune_audit(*before, *limit))),
+            Change::Audit(_)
+            | Change::Insert { .. }
             | Change::Start { .. }
             | Change::Finish { .. }
             | Change::Update { .. }

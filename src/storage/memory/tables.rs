@@ -6,9 +6,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::audit::Records;
 use crate::domain::attempt::Attempt;
-use crate::domain::id::{JobId, NodeId};
+use crate::domain::audit::AuditRecord;
+use crate::domain::id::{AuditId, JobId, NodeId};
 use crate::domain::job::{Job, Occurrence};
 use crate::domain::leadership::Leadership;
 use crate::domain::name::{JobType, QueueName, UniqueKey};
@@ -37,7 +37,8 @@ pub(super) struct Tables {
     pub(super) recurring: BTreeMap<RecurringId, Arc<RecurringJob>>,
     pub(super) nodes: BTreeMap<NodeId, Node>,
     pub(super) leadership: Option<Leadership>,
-    pub(super) audit: Records,
+    /// Who has changed what, the newest last.
+    pub(super) audit: BTreeMap<AuditId, AuditRecord>,
 }
 
 /// A run of a server.

@@ -60,7 +60,12 @@ impl SeaRepository {
                 }
                 match self.try_again(change).await {
                     Ok(applied) => places.zip(applied).for_each(|(place, result)| *place = Some(result)),
-                    Err(CommitFailure::Bad(error)) => places.for_each(|place| *place = Some(Err(error.clone()))),
+                    Err(CommitFailure::Bad(error)) => {
+                        // Nothing was changed, so there is nothing to record.
+                        let unrecorded = change.iter().skip(1).map(|_| Ok(Applied::Audited { is_recorded: false }));
+                        let failed = std::iter::once(Err(error)).chain(unrecorded);
+                        places.zip(failed).for_each(|(place, result)| *place = Some(result));
+                    }
                     Err(CommitFailure::Unavailable(failure) | CommitFailure::InTheWay(failure)) => return Err(failure),
                 }
             }

@@ -1,0 +1,324 @@
+//! The record of who has changed what: written with the change that it is about, and only if that had an effect.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::sample::{at, insert, job, queue, renamed, update, with_key};
+use super::{Case, Subject, cases_of};
+use crate::domain::audit::{AuditAction, AuditOutcome, AuditRecord};
+use crate::domain::caller::{Caller, CallerKind};
+use crate::domain::id::AuditId;
+use crate::domain::status::JobStatus;
+use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
+use crate::storage::query::{AuditFilter, AuditPage};
+
+pub(super) fn cases() -> Vec<Case> {
+    cases_of![
+        a_record_is_read_as_it_was_written,
+        what_had_an_effect_is_recorded,
+        what_had_no_effect_is_not_recorded,
+        a_bad_change_is_not_recorded,
+        steps_of_one_work_are_added_up,
+        records_are_listed_in_pages,
+        records_are_filtered,
+        old_records_are_removed_in_steps,
+    ]
+}
+
+/// The record of this number, made so many seconds into the day.
+fn record(seconds: u32) -> AuditRecord {
+    let id = AuditId::new(at(seconds.into()), seconds.into());
+    AuditRecord::new(id, &Caller::local(), AuditAction::JobCreate, AuditOutcome::Created)
+}
+
+fn audit(record: &AuditRecord) -> Change {
+    Change::Audit(Box::new(record.clone()))
+}
+
+const RECORDED: Result<Applied, ChangeError> = Ok(Applied::Audited { is_recorded: true });
+const UNRECORDED: Result<Applied, ChangeError> = Ok(Applied::Audited { is_recorded: false });
+
+async fn page(storage: &Subject, filter: &AuditFilter, limit: u32, after: Option<AuditId>) -> Vec<AuditRecord> {
+    let page = AuditPage { limit, after };
+    storage.repository.audit(filter, page).await.expect("storage reads")
+}
+
+async fn all(storage: &Subject) -> Vec<AuditRecord> {
+    page(storage, &AuditFilter::default(), 1_000, None).await
+}
+
+/// Stores a job for each record, and the records with them.
+async fn stored(storage: &Subject, records: &[AuditRecord]) {
+    for (record, number) in records.iter().zip(1_000..) {
+        let applied = storage.commit(&[insert([job(number)]), audit(record)]).await;
+        assert_eq!(applied[1], RECORDED);
+    }
+}
+
+async fn a_record_is_read_as_it_was_written(storage: Subject) {
+    let addresses = ["192.0.2.7", "2001:db8::7"].map(|text| text.parse::<IpAddr>().expect("an address"));
+    let full = AuditRecord {
+        actor: Arc::from("Müller's key 🦀"),
+        actor_kind: CallerKind::Token,
+        address: Some(addresses[0]),
+        action: AuditAction::JobUpdate,
+        outcome: AuditOutcome::Changed,
+        job_id: Some(job(1).id),
+        queue: Some(queue("mail")),
+        // What it really was, storage says.
+        jobs: 77,
+        ..record(1)
+    };
+    let other = AuditRecord {
+        actor: Arc::from(""),
+        actor_kind: CallerKind::Anonymous,
+        address: Some(addresses[1]),
+        ..record(2)
+    };
+    let changes = [insert([job(1), job(2)]), audit(&full), insert([job(3)]), audit(&other)];
+    let applied = storage.commit(&changes).await;
+    assert_eq!((&applied[1], &applied[3]), (&RECORDED, &RECORDED));
+    let expected = [AuditRecord { jobs: 1, ..other }, AuditRecord { jobs: 2, ..full }];
+    assert_eq!(all(&storage).await, expected);
+}
+
+async fn what_had_an_effect_is_recorded(storage: Subject) {
+    storage.insert(&[job(1), job(2), job(3), with_key("k", job(4))]).await;
+    let clear = Change::Clear {
+        queue: job(1).queue,
+        status: JobStatus::Pending,
+        up_to: job(3).id,
+        limit: 10,
+    };
+    let pause = Change::SetQueue {
+        queue: queue("default"),
+        is_paused: Some(true),
+    };
+    let effects = [
+        (insert([with_key("k", job(5)), job(6)]), 1),
+        (update(&job(1), &renamed(&job(1), "changed")), 1),
+        (Change::Delete { job: job(2).into() }, 1),
+        (pause, 0),
+        (clear, 2),
+    ];
+    let mut changes = Vec::new();
+    for (number, (change, _)) in (1..).zip(&effects) {
+        changes.extend([change.clone(), audit(&record(number))]);
+    }
+    for applied in storage.commit(&changes).await.chunks(2) {
+        assert!(applied[0].is_ok(), "{applied:?}");
+        assert_eq!(applied[1], RECORDED);
+    }
+    let jobs: Vec<u64> = all(&storage).await.iter().rev().map(|record| record.jobs).collect();
+    assert_eq!(jobs, effects.map(|(_, jobs)| jobs));
+}
+
+async fn what_had_no_effect_is_not_recorded(storage: Subject) {
+    let request = |number| Change::Insert {
+        jobs: vec![with_key("k", job(number)).into()],
+        idempotency: Some(Idempotency {
+            key: "asked".to_owned(),
+            fingerprint: [1; 32],
+            created_at: at(0),
+        }),
+    };
+    storage.commit(&[request(1)]).await;
+    let clear = Change::Clear {
+        queue: queue("nobody"),
+        status: JobStatus::Pending,
+        up_to: job(100).id,
+        limit: 10,
+    };
+    let resume = Change::SetQueue {
+        queue: queue("default"),
+        is_paused: Some(false),
+    };
+    let changes = [
+        request(2),
+        audit(&record(1)),
+        insert([with_key("k", job(3))]),
+        audit(&record(2)),
+        update(&job(9), &renamed(&job(9), "gone")),
+        audit(&record(3)),
+        clear,
+        audit(&record(4)),
+        resume,
+        audit(&record(5)),
+    ];
+    let applied = storage.commit(&changes).await;
+    assert_eq!(applied[0], Ok(Applied::Replayed(vec![job(1).id.as_uuid()])));
+    for applied in applied.chunks(2) {
+        assert_eq!(applied[1], UNRECORDED, "{applied:?}");
+    }
+    assert_eq!(storage.apply(audit(&record(6))).await, UNRECORDED, "of nothing");
+    assert_eq!(all(&storage).await, []);
+}
+
+async fn a_bad_change_is_not_recorded(storage: Subject) {
+    storage.insert(&[job(1)]).await;
+    let changes = [
+        insert([job(2)]),
+        audit(&record(1)),
+        insert([job(3), job(1)]),
+        audit(&record(2)),
+        insert([job(4)]),
+        audit(&record(3)),
+    ];
+    let applied = storage.commit(&changes).await;
+    let new = Ok(Applied::Inserted(vec![Inserted::New]));
+    assert!(
+        matches!(applied[2], Err(ChangeError::Rejected { .. })),
+        "{:?}",
+        applied[2]
+    );
+    assert_eq!((&applied[0], &applied[4]), (&new, &new));
+    assert_eq!(
+        [&applied[1], &applied[3], &applied[5]],
+        [&RECORDED, &UNRECORDED, &RECORDED]
+    );
+    let expected = [record(3), record(1)].map(|record| AuditRecord { jobs: 1, ..record });
+    assert_eq!(all(&storage).await, expected);
+}
+
+async fn steps_of_one_work_are_added_up(storage: Subject) {
+    storage.insert(&(0..5).map(job).collect::<Vec<_>>()).await;
+    let clear = Change::Clear {
+        queue: queue("default"),
+        status: JobStatus::Pending,
+        up_to: job(100).id,
+        limit: 2,
+    };
+    for expected in [RECORDED, RECORDED, RECORDED, UNRECORDED] {
+        let applied = storage.commit(&[clear.clone(), audit(&record(1))]).await;
+        assert_eq!(applied[1], expected);
+    }
+    assert_eq!(all(&storage).await, [AuditRecord { jobs: 5, ..record(1) }]);
+}
+
+async fn records_are_listed_in_pages(storage: Subject) {
+    let records: Vec<AuditRecord> = (1..=12)
+        .map(|number| AuditRecord {
+            jobs: 1,
+            ..record(number)
+        })
+        .collect();
+    stored(&storage, &records).await;
+    let newest: Vec<AuditRecord> = records.into_iter().rev().collect();
+    let any = AuditFilter::default();
+    assert_eq!(page(&storage, &any, 5, None).await, newest[..5]);
+    assert_eq!(page(&storage, &any, 5, Some(newest[4].id)).await, newest[5..10]);
+    assert_eq!(page(&storage, &any, 5, Some(newest[9].id)).await, newest[10..]);
+    assert_eq!(page(&storage, &any, 5, Some(newest[11].id)).await, []);
+    assert_eq!(page(&storage, &any, 0, None).await, []);
+    assert_eq!(page(&storage, &any, u32::MAX, None).await, newest);
+}
+
+async fn records_are_filtered(storage: Subject) {
+    let of = |seconds, actor: &str, action, job_id| AuditRecord {
+        actor: Arc::from(actor),
+        action,
+        job_id,
+        jobs: 1,
+        ..record(seconds)
+    };
+    let records = [
+        of(1, "ann", AuditAction::JobCreate, Some(job(1).id)),
+        of(2, "Ann", AuditAction::JobCancel, Some(job(1).id)),
+        of(3, "ann", AuditAction::JobCancel, Some(job(2).id)),
+        of(4, "bob", AuditAction::QueueClear, None),
+    ];
+    stored(&storage, &records).await;
+    let any = AuditFilter::default;
+    let micro = TimeDelta::microseconds(1);
+    let expect: [(AuditFilter, &[usize]); 9] = [
+        (
+            AuditFilter {
+                actor: Some(Arc::from("ann")),
+                ..any()
+            },
+            &[2, 0],
+        ),
+        (
+            AuditFilter {
+                actor: Some(Arc::from("nobody")),
+                ..any()
+            },
+            &[],
+        ),
+        (
+            AuditFilter {
+                action: Some(AuditAction::JobCancel),
+                ..any()
+            },
+            &[2, 1],
+        ),
+        (
+            AuditFilter {
+                action: Some(AuditAction::JobCreate),
+                ..any()
+            },
+            &[0],
+        ),
+        (
+            AuditFilter {
+                job_id: Some(job(1).id),
+                ..any()
+            },
+            &[1, 0],
+        ),
+        (
+            AuditFilter {
+                from: Some(at(2)),
+                to: Some(at(3)),
+                ..any()
+            },
+            &[2, 1],
+        ),
+        (
+            AuditFilter {
+                from: Some(at(2) + micro),
+                ..any()
+            },
+            &[3, 2],
+        ),
+        (
+            AuditFilter {
+                to: Some(at(2) - micro),
+                ..any()
+            },
+            &[0],
+        ),
+        (
+            AuditFilter {
+                actor: Some(Arc::from("ann")),
+                action: Some(AuditAction::JobCancel),
+                job_id: Some(job(2).id),
+                from: Some(at(0)),
+                to: Some(at(9)),
+            },
+            &[2],
+        ),
+    ];
+    for (filter, expected) in expect {
+        let expected: Vec<&AuditRecord> = expected.iter().map(|index| &records[*index]).collect();
+        let found = page(&storage, &filter, 100, None).await;
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{filter:?}");
+    }
+}
+
+async fn old_records_are_removed_in_steps(storage: Subject) {
+    let records: Vec<AuditRecord> = (1..=6).map(record).collect();
+    stored(&storage, &records).await;
+    let prune = |seconds, limit| Change::PruneAudit {
+        before: at(seconds),
+        limit,
+    };
+    for (limit, removed) in [(3, 3), (3, 1), (3, 0)] {
+        assert_eq!(storage.apply(prune(5, limit)).await, Ok(Applied::Removed(removed)));
+    }
+    let left: Vec<AuditId> = all(&storage).await.iter().map(|record| record.id).collect();
+    assert_eq!(left, [record(6).id, record(5).id]);
+    assert_eq!(storage.all().await.len(), 6, "the jobs stay");
+}
