@@ -62,7 +62,10 @@ impl SeaRepository {
                     Ok(applied) => places.zip(applied).for_each(|(place, result)| *place = Some(result)),
                     Err(CommitFailure::Bad(error)) => {
                         // Nothing was changed, so there is nothing to record.
-                        let unrecorded = change.iter().skip(1).map(|_| Ok(Applied::Audited { is_recorded: false }));
+                        let unrecorded = change
+                            .iter()
+                            .skip(1)
+                            .map(|_| Ok(Applied::Audited { is_recorded: false }));
                         let failed = std::iter::once(Err(error)).chain(unrecorded);
                         places.zip(failed).for_each(|(place, result)| *place = Some(result));
                     }

@@ -71,7 +71,7 @@ pub async fn fill(connection: &DatabaseConnection, is_postgres: bool) {
              CASE WHEN n % 50 = 0 THEN 4 ELSE 0 END, {job_id}, 1, 0 FROM numbers",
             numbers = numbers(50_000)
         ),
-        format!("INSERT INTO queues (name) SELECT DISTINCT queue FROM jobs"),
+        "INSERT INTO queues (name) SELECT DISTINCT queue FROM jobs".to_owned(),
         "INSERT INTO job_counters (queue, job_type, status, priority, shard, count) \
          SELECT queue, job_type, status, priority, 0, COUNT(*) FROM jobs GROUP BY 1, 2, 3, 4"
             .to_owned(),

@@ -507,7 +507,17 @@ pub fn check(what: &str, applied: &Applied) {
         Applied::Claimed(jobs) => jobs.is_empty(),
         Applied::Removed(count) => *count == 0,
         Applied::Started(started) => started.contains(&false),
-        _ => false,
+        Applied::Inserted(_)
+        | Applied::Replayed(_)
+        | Applied::RecurringStored
+        | Applied::Fired(_)
+        | Applied::Finished(_)
+        | Applied::Updated
+        | Applied::Deleted
+        | Applied::QueueSet { .. }
+        | Applied::Audited { .. }
+        | Applied::Alive
+        | Applied::Led(_) => false,
     };
     assert!(!is_empty, "{what} has done nothing: {applied:?}");
 }
