@@ -5,14 +5,21 @@
 //! with the number of rows that were really looked at.
 
 mod capture;
+mod filters;
+mod read;
+mod recurring;
 mod rows;
-mod steps;
+mod samples;
 mod verdict;
+mod write;
 
 use std::sync::Mutex;
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
-use tickerq::storage::change::Change;
+use tickerq::domain::id::NodeId;
+use tickerq::domain::leadership::FencingToken;
+use tickerq::domain::time_span::TimeSpan;
+use tickerq::storage::change::{Applied, Change};
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
@@ -86,16 +93,26 @@ impl Probe {
         judged
     }
 
+    /// Makes a node the leader, and tells its token.
+    async fn lead(&self, node: NodeId) -> FencingToken {
+        let lease = TimeSpan::from_secs(3_600);
+        let lead = [Change::Lead { node, lease }];
+        match self.of("lead", Look::Up, self.repository.commit(&lead)).await.pop() {
+            Some(Ok(Applied::Led(Some(token)))) => token,
+            other => panic!("nobody else leads: {other:?}"),
+        }
+    }
+
     /// Commits changes, each of which must do something.
     async fn commit(&self, what: &str, look: Look, changes: Vec<Change>) {
         for result in self.of(what, look, self.repository.commit(&changes)).await {
-            steps::check(what, &result.unwrap_or_else(|refused| panic!("{what}: {refused}")));
+            write::check(what, &result.unwrap_or_else(|refused| panic!("{what}: {refused}")));
         }
     }
 
     async fn judge_everything(self) {
-        steps::read(&self).await;
-        steps::write(&self).await;
+        read::read(&self).await;
+        write::write(&self).await;
         let wrong = self.wrong.into_inner().expect("a list");
         assert!(
             wrong.is_empty(),

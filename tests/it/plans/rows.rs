@@ -71,6 +71,14 @@ pub async fn fill(connection: &DatabaseConnection, is_postgres: bool) {
              CASE WHEN n % 50 = 0 THEN 4 ELSE 0 END, {job_id}, 1, 0 FROM numbers",
             numbers = numbers(50_000)
         ),
+        format!(
+            "INSERT INTO recurring_jobs (id, name, job_type, parameters, priority, cron, time_zone, is_enabled, misfire_policy, \
+             overlap_policy, next_run_at, waiting, updated_at, revision) {numbers} SELECT {own}, 'recurring', 'MailJob', 'null', \
+             1, '* * * * *', 'UTC', true, 'fire_once', 2, (1700000000000 + n * 100 + CASE WHEN n % 50 = 1 THEN 0 ELSE 90000000 \
+             END) * 1000, CASE WHEN n % 100 = 30 THEN '1700000000000000' END, 0, 1 FROM numbers",
+            numbers = numbers(2_000),
+            own = other_id.replace("{of}", "2000")
+        ),
         "INSERT INTO queues (name) SELECT DISTINCT queue FROM jobs".to_owned(),
         "INSERT INTO job_counters (queue, job_type, status, priority, shard, count) \
          SELECT queue, job_type, status, priority, 0, COUNT(*) FROM jobs GROUP BY 1, 2, 3, 4"

@@ -3,13 +3,23 @@
 use serde_json::Value;
 
 /// The tables that grow with the number of jobs. All others stay small.
-const GROWING: [&str; 4] = ["jobs", "attempts", "audit_records", "idempotency_keys"];
+const GROWING: [&str; 5] = [
+    "jobs",
+    "attempts",
+    "audit_records",
+    "idempotency_keys",
+    "recurring_jobs",
+];
 /// The index that follows a table's primary key, as SQLite calls it.
-const PRIMARY: [&str; 3] = [
+const PRIMARY: [&str; 4] = [
+    "sqlite_autoindex_recurring_jobs_1",
     "sqlite_autoindex_jobs_1",
     "sqlite_autoindex_idempotency_keys_1",
     "PRIMARY KEY",
 ];
+
+/// An index of nothing but what is meant whenever it is used: reading all of it is no scan.
+const OF_FEW: &str = "recurring_jobs_waiting";
 
 /// How much of a growing table may be looked at.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,7 +100,7 @@ impl Line {
             Some((_, index)) => index.split(' ').next()?,
             None if self.detail.contains("PRIMARY KEY") => "PRIMARY KEY",
             // A table that is stored in the order of its key is scanned in that order.
-            None if table != "jobs" => "PRIMARY KEY",
+            None if !matches!(table, "jobs" | "recurring_jobs") => "PRIMARY KEY",
             None => "",
         };
         Some((table, is_search, index))
@@ -111,6 +121,9 @@ pub fn of_sqlite(plan: &[Line], look: Look) -> Option<String> {
         let Some((table, is_search, index)) = line.reads() else {
             continue;
         };
+        if index == OF_FEW {
+            continue;
+        }
         let is_primary = PRIMARY.contains(&index);
         let is_right = match look {
             Look::Up | Look::All | Look::Through => is_search,
