@@ -129,7 +129,7 @@ mod tests {
         };
         let (job, attempt) = job
             .start(NodeId::new(at), at)
-            .finish(Outcome::Completed(None), at, Jitter::NONE);
+            .finish(Outcome::Completed(None), at, Jitter::new(0.0));
         End {
             job,
             attempt,
