@@ -133,7 +133,12 @@ impl SeaRepository {
                 .acquire_timeout(Duration::from_secs(5));
             options.map_sqlx_postgres_opts(move |postgres| {
                 let commit = if durability == Durability::Full { "on" } else { "off" };
+                // What is written is found by keys. A plan that was made when a table was small must not read all of it later.
+                let read_whole_tables = if is_writer { "off" } else { "on" };
                 let postgres = postgres.application_name("tickerq").options([
+                    ("enable_seqscan", read_whole_tables),
+                    // Compiling a statement takes a hundred times as long as any of these takes to run.
+                    ("jit", "off"),
                     ("synchronous_commit", commit),
                     // Nobody keeps a job server's database on a disk that turns: a row that an index finds costs little
                     // more than one that stands beside the last. With the default of 4 whole tables are read instead.

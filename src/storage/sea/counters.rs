@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use super::commit::Commit;
 use super::error::CommitFailure;
 use super::rows::{Kind, Rows};
+use crate::domain::attempt::Attempt;
 use crate::domain::job::Job;
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::status::JobStatus;
@@ -64,8 +65,16 @@ impl Counters {
         *self.jobs.entry(key).or_default() += by;
     }
 
+    /// A job whose attempt has ended.
+    pub(super) fn ended(&mut self, job: &Job, attempt: &Attempt) {
+        self.moved(JobStatus::Running, job);
+        if job.status == JobStatus::Completed {
+            self.completed(&job.queue, job.finished_at.unwrap_or(attempt.started_at));
+        }
+    }
+
     /// A job that was completed.
-    pub(super) fn completed(&mut self, queue: &QueueName, at: DateTime<Utc>) {
+    fn completed(&mut self, queue: &QueueName, at: DateTime<Utc>) {
         *self.completed.entry((queue.clone(), bucket(at))).or_default() += 1;
     }
 }
@@ -75,11 +84,32 @@ pub(super) fn bucket(at: DateTime<Utc>) -> i64 {
     at.timestamp().div_euclid(BUCKET_SECONDS)
 }
 
-impl Commit<'_> {
-    pub(super) async fn write_counters(&mut self) -> Result<(), CommitFailure> {
-        let Counters { jobs, completed } = std::mem::take(&mut self.counters);
-        let shard = self.repository.shard;
-        let mut rows = Rows::new(COUNTER, jobs.len());
+/// The statement that adds counts of jobs. "WHERE" also tells SQLite that ON belongs to the upsert and not to a join; a row
+/// without a queue fills up the source.
+pub(super) fn count_jobs_sql(source: &str) -> String {
+    format!(
+        "INSERT INTO job_counters (queue, job_type, status, priority, shard, count) \
+         SELECT c1, c2, c3, c4, c5, c6 FROM {source} AS v WHERE c1 IS NOT NULL \
+         ON CONFLICT (queue, job_type, status, priority, shard) \
+         DO UPDATE SET count = job_counters.count + excluded.count"
+    )
+}
+
+/// The statement that adds counts of completions.
+pub(super) fn count_completed_sql(source: &str) -> String {
+    format!(
+        "INSERT INTO queue_throughput (queue, bucket, shard, completed) \
+         SELECT c1, c2, c3, c4 FROM {source} AS v WHERE c1 IS NOT NULL \
+         ON CONFLICT (queue, bucket, shard) \
+         DO UPDATE SET completed = queue_throughput.completed + excluded.completed"
+    )
+}
+
+impl Counters {
+    /// What was counted, as rows: of jobs, and of completions.
+    pub(super) fn into_rows(self, shard: i16) -> (Rows, Rows) {
+        let Self { jobs, completed } = self;
+        let mut job_rows = Rows::new(COUNTER, jobs.len());
         for (
             CounterKey {
                 queue,
@@ -91,7 +121,7 @@ impl Commit<'_> {
         ) in jobs
         {
             if count != 0 {
-                rows.push([
+                job_rows.push([
                     queue.as_str().into(),
                     job_type.as_str().into(),
                     status.into(),
@@ -101,29 +131,19 @@ impl Commit<'_> {
                 ]);
             }
         }
-        // "WHERE true" tells SQLite that ON belongs to the upsert and not to a join.
-        rows.execute(&self.transaction, |source| {
-            format!(
-                "INSERT INTO job_counters (queue, job_type, status, priority, shard, count) \
-                 SELECT c1, c2, c3, c4, c5, c6 FROM {source} AS v WHERE true \
-                 ON CONFLICT (queue, job_type, status, priority, shard) \
-                 DO UPDATE SET count = job_counters.count + excluded.count"
-            )
-        })
-        .await?;
-        let mut rows = Rows::new(THROUGHPUT, completed.len());
+        let mut completed_rows = Rows::new(THROUGHPUT, completed.len());
         for ((queue, bucket), count) in completed {
-            rows.push([queue.as_str().into(), bucket.into(), shard.into(), count.into()]);
+            completed_rows.push([queue.as_str().into(), bucket.into(), shard.into(), count.into()]);
         }
-        rows.execute(&self.transaction, |source| {
-            format!(
-                "INSERT INTO queue_throughput (queue, bucket, shard, completed) \
-                 SELECT c1, c2, c3, c4 FROM {source} AS v WHERE true \
-                 ON CONFLICT (queue, bucket, shard) \
-                 DO UPDATE SET completed = queue_throughput.completed + excluded.completed"
-            )
-        })
-        .await?;
+        (job_rows, completed_rows)
+    }
+}
+
+impl Commit<'_> {
+    pub(super) async fn write_counters(&mut self) -> Result<(), CommitFailure> {
+        let (jobs, completed) = std::mem::take(&mut self.counters).into_rows(self.repository.shard);
+        jobs.execute(&self.transaction, count_jobs_sql).await?;
+        completed.execute(&self.transaction, count_completed_sql).await?;
         Ok(())
     }
 }

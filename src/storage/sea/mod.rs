@@ -4,6 +4,7 @@
 //! rows; what they really changed is what the counters are told.
 
 mod audit;
+mod claim;
 mod commit;
 mod connect;
 mod convert;
@@ -20,6 +21,7 @@ mod recurring;
 mod remove;
 mod rows;
 mod update;
+mod usual;
 
 pub use connect::{ConnectError, Durability, SeaOptions, SeaRepository};
 pub use manage::MigrationState;
