@@ -25,6 +25,8 @@ const STEPS_MAX: usize = 200;
 const KEYS_KEPT: TimeDelta = TimeDelta::hours(24);
 /// How long the counts behind a queue's throughput are kept; an hour is shown.
 const THROUGHPUT_KEPT: TimeDelta = TimeDelta::hours(2);
+/// How long steps of time and reasons of failures are kept by hours, and not by days.
+const HOURS_KEPT: TimeDelta = TimeDelta::days(3);
 
 /// How long finished jobs and the records of who has changed what are kept; `None` for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct Retention {
     pub cancelled: Option<TimeSpan>,
     /// Records of who has changed what.
     pub audit: Option<TimeSpan>,
+    /// What is summed up of jobs over time.
+    pub metrics: Option<TimeSpan>,
 }
 
 /// What the Pruner is made of.
@@ -56,6 +60,11 @@ impl PrunerParts {
         let bookkeeping = Change::PruneBookkeeping {
             keys_before: now - KEYS_KEPT,
             throughput_before: now - THROUGHPUT_KEPT,
+            by_days_before: now - HOURS_KEPT,
+            rollups_before: self
+                .retention
+                .metrics
+                .and_then(|kept| now.checked_sub_signed(kept.to_delta())),
         };
         // How much of it went is of no interest.
         drop(self.recorder.record_one(bookkeeping, Origin::Inside).await?);
@@ -64,6 +73,8 @@ impl PrunerParts {
             failed,
             cancelled,
             audit,
+            // Part of the bookkeeping.
+            metrics: _,
         } = self.retention;
         let kept = [
             (JobStatus::Completed, completed),
