@@ -24,6 +24,7 @@ pub mod new_job;
 pub mod node_lease;
 pub mod outcome;
 pub mod overlap;
+pub mod period;
 pub mod priority;
 pub mod queue;
 pub mod rate_limit;

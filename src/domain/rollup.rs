@@ -13,6 +13,7 @@ use super::histogram::{Measure, bucket_of};
 use super::job::Job;
 use super::name::{JobType, QueueName};
 use super::status::JobStatus;
+use super::time_span::TimeSpan;
 
 /// How long a slot is, in seconds.
 pub const SLOT_SECONDS: i64 = 900;
@@ -20,6 +21,13 @@ pub const SLOT_SECONDS: i64 = 900;
 pub const SLOTS_PER_HOUR: i64 = 4;
 /// How many hours a day has by which steps and reasons are kept in the end.
 pub const HOURS_PER_DAY: i64 = 24;
+/// How many days steps of time and reasons are kept by hours, and not by days.
+pub const DAYS_KEPT_BY_HOUR: i64 = 3;
+
+/// The first hour of the day of UTC that an hour is part of, both counted since 1970.
+pub const fn first_hour_of_day(hour: i64) -> i64 {
+    hour - hour.rem_euclid(HOURS_PER_DAY)
+}
 
 /// A quarter of an hour of UTC, counted since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,10 +77,22 @@ impl SlotSpan {
         (from.hour(), Slot(to.0 + SLOTS_PER_HOUR - 1).hour())
     }
 
-    /// The whole hours of which these slots are parts.
+    /// The whole hours of which these slots are parts, and of days that are kept by days at this time the whole days: that
+    /// for which steps of time and reasons are known.
     #[must_use]
-    pub fn whole_hours(self) -> Self {
+    pub fn as_kept(self, now: DateTime<Utc>) -> Self {
+        let first_kept = first_hour_of_day(Slot::of(now - TimeDelta::days(DAYS_KEPT_BY_HOUR)).hour());
         let (from, to) = self.hours();
+        let from = if from < first_kept {
+            first_hour_of_day(from)
+        } else {
+            from
+        };
+        let to = if to < first_kept {
+            first_hour_of_day(to + HOURS_PER_DAY - 1)
+        } else {
+            to
+        };
         Self {
             from: Slot(from * SLOTS_PER_HOUR),
             to: Slot(to * SLOTS_PER_HOUR),
@@ -115,6 +135,26 @@ impl RollupCounts {
     /// How many jobs have ended with success or for good without.
     pub const fn jobs_ended(&self) -> u64 {
         self.completed + self.jobs_failed
+    }
+
+    /// How many percent of the jobs that have ended have completed; 100 when none has ended.
+    pub fn job_success_rate(&self) -> f64 {
+        percentage(self.completed, self.jobs_ended(), 100.0)
+    }
+
+    /// How many percent of the attempts have completed; 100 when none has ended.
+    pub fn attempt_success_rate(&self) -> f64 {
+        percentage(self.completed, self.executions(), 100.0)
+    }
+
+    /// How long an attempt has run on average that completed or failed.
+    pub fn average_run(&self) -> TimeSpan {
+        average(self.run_micros, self.executions())
+    }
+
+    /// How long a job has waited for a worker on average.
+    pub fn average_wait(&self) -> TimeSpan {
+        average(self.wait_micros, self.started)
     }
 }
 
@@ -219,6 +259,19 @@ impl Mark {
     }
 }
 
+/// How many percent of a whole a part is.
+pub fn percentage(part: u64, whole: u64, of_nothing: f64) -> f64 {
+    if whole == 0 {
+        return of_nothing;
+    }
+    part as f64 / whole as f64 * 100.0
+}
+
+fn average(micros: u64, count: u64) -> TimeSpan {
+    let average = micros.checked_div(count).unwrap_or_default();
+    TimeSpan::from_micros(i64::try_from(average).unwrap_or(i64::MAX))
+}
+
 /// A time span that clocks have turned round is none.
 fn micros(span: TimeDelta) -> u64 {
     span.num_microseconds()
@@ -307,5 +360,36 @@ impl Tally {
         }
         let key = RollupKey { slot, queue, job_type };
         *self.counts.entry(key).or_default() += counts;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+
+    use super::{Slot, SlotSpan};
+
+    fn span(from: &str, to: &str) -> SlotSpan {
+        let at = |text: &str| Slot::of(text.parse::<DateTime<Utc>>().expect("a time"));
+        SlotSpan {
+            from: at(from),
+            to: at(to),
+        }
+    }
+
+    #[test]
+    fn what_is_known_by_days_is_asked_for_by_days() {
+        let now = "2024-01-15T10:07:00Z".parse().expect("a time");
+        let recent = span("2024-01-12T00:15:00Z", "2024-01-15T10:15:00Z");
+        assert_eq!(
+            recent.as_kept(now),
+            span("2024-01-12T00:00:00Z", "2024-01-15T11:00:00Z")
+        );
+        let both = span("2024-01-11T13:15:00Z", "2024-01-15T10:15:00Z");
+        assert_eq!(both.as_kept(now), span("2024-01-11T00:00:00Z", "2024-01-15T11:00:00Z"));
+        let old = span("2024-01-10T23:45:00Z", "2024-01-11T00:15:00Z");
+        assert_eq!(old.as_kept(now), span("2024-01-10T00:00:00Z", "2024-01-12T00:00:00Z"));
+        let whole = span("2024-01-10T00:00:00Z", "2024-01-12T00:00:00Z");
+        assert_eq!(whole.as_kept(now), whole);
     }
 }

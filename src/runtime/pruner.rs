@@ -8,6 +8,7 @@ use tracing::{error, info};
 
 use super::clock::Clock;
 use super::recorder::{Origin, RecordError, RecorderHandle};
+use crate::domain::rollup::DAYS_KEPT_BY_HOUR;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change};
@@ -25,9 +26,6 @@ const STEPS_MAX: usize = 200;
 const KEYS_KEPT: TimeDelta = TimeDelta::hours(24);
 /// How long the counts behind a queue's throughput are kept; an hour is shown.
 const THROUGHPUT_KEPT: TimeDelta = TimeDelta::hours(2);
-/// How long steps of time and reasons of failures are kept by hours, and not by days.
-const HOURS_KEPT: TimeDelta = TimeDelta::days(3);
-
 /// How long finished jobs and the records of who has changed what are kept; `None` for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
@@ -60,7 +58,7 @@ impl PrunerParts {
         let bookkeeping = Change::PruneBookkeeping {
             keys_before: now - KEYS_KEPT,
             throughput_before: now - THROUGHPUT_KEPT,
-            by_days_before: now - HOURS_KEPT,
+            by_days_before: now - TimeDelta::days(DAYS_KEPT_BY_HOUR),
             rollups_before: self
                 .retention
                 .metrics

@@ -8,7 +8,7 @@ use super::tables::Tables;
 use crate::domain::attempt::Attempt;
 use crate::domain::job::Job;
 use crate::domain::name::JobType;
-use crate::domain::rollup::{HOURS_PER_DAY, Mark, RollupCounts, Slot, SlotSpan, Tally};
+use crate::domain::rollup::{Mark, RollupCounts, Slot, SlotSpan, Tally, first_hour_of_day};
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
 
 impl Tables {
@@ -88,24 +88,23 @@ impl Tables {
 
     /// Forgets sums, and keeps by days what is older.
     pub(super) fn age_sums(&mut self, by_days_before: DateTime<Utc>, before: Option<DateTime<Utc>>) {
-        let first_hour_of = |hour: i64| hour - hour.rem_euclid(HOURS_PER_DAY);
         let Tally { counts, steps, reasons } = &mut self.tally;
         if let Some(before) = before {
-            let hour = first_hour_of(Slot::of(before).hour());
+            let hour = first_hour_of_day(Slot::of(before).hour());
             counts.retain(|key, _| key.slot.hour() >= hour);
             steps.retain(|key, _| key.hour >= hour);
             reasons.retain(|key, _| key.hour >= hour);
         }
-        let end = first_hour_of(Slot::of(by_days_before).hour());
+        let end = first_hour_of_day(Slot::of(by_days_before).hour());
         for (mut key, count) in std::mem::take(steps) {
             if key.hour < end {
-                key.hour = first_hour_of(key.hour);
+                key.hour = first_hour_of_day(key.hour);
             }
             *steps.entry(key).or_default() += count;
         }
         for (mut key, count) in std::mem::take(reasons) {
             if key.hour < end {
-                key.hour = first_hour_of(key.hour);
+                key.hour = first_hour_of_day(key.hour);
             }
             *reasons.entry(key).or_default() += count;
         }

@@ -11,7 +11,7 @@ use super::error::{CommitFailure, corrupt, unavailable};
 use super::rows::{Kind, Rows};
 use crate::domain::histogram::Measure;
 use crate::domain::name::JobType;
-use crate::domain::rollup::{HOURS_PER_DAY, RollupCounts, SLOTS_PER_HOUR, Slot, SlotSpan};
+use crate::domain::rollup::{HOURS_PER_DAY, RollupCounts, SLOTS_PER_HOUR, Slot, SlotSpan, first_hour_of_day};
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
 use crate::storage::repository::RepositoryError;
 
@@ -231,10 +231,7 @@ impl Commit<'_> {
         by_days_before: DateTime<Utc>,
         before: Option<DateTime<Utc>>,
     ) -> Result<(), CommitFailure> {
-        let day_of = |time| {
-            let hour = Slot::of(time).hour();
-            hour - hour.rem_euclid(HOURS_PER_DAY)
-        };
+        let day_of = |time| first_hour_of_day(Slot::of(time).hour());
         if let Some(hour) = before.map(day_of) {
             self.run("DELETE FROM job_rollups WHERE slot < $1", hour * SLOTS_PER_HOUR)
                 .await?;
