@@ -33,14 +33,22 @@ pub(crate) enum Callers {
 
 const KEY: &str = "tq_a-key-for-this-benchmark-only";
 
-/// Accepted jobs a second. While the queue is paused nothing is measured but accepting; otherwise the jobs run as well.
+/// What was measured.
+pub(crate) struct Enqueued {
+    /// Accepted jobs a second.
+    pub(crate) per_second: f64,
+    /// The part of them that had run and was stored as completed when the last one was accepted.
+    pub(crate) completed: f64,
+}
+
+/// Enqueues. While the queue is paused nothing is measured but accepting; otherwise the jobs run as well.
 pub(crate) async fn measure(
     database: &Database,
     durability: Durability,
     count: usize,
     is_paused: bool,
     callers: Callers,
-) -> f64 {
+) -> Enqueued {
     let fresh = database.fresh(durability).await;
     pause(&fresh, is_paused).await;
     let server = Server::start(fresh.repository.clone(), server_options(callers))
@@ -74,12 +82,16 @@ pub(crate) async fn measure(
     }
     let accepted = load.join().expect("the load");
     let per_second = accepted as f64 / start.elapsed().as_secs_f64();
+    let completed = super::life_cycle::completed(&(fresh.repository.clone() as Arc<dyn JobRepository>)).await;
     server.stop().await;
-    per_second
+    Enqueued {
+        per_second,
+        completed: completed as f64 / accepted as f64,
+    }
 }
 
 /// A server with nothing but what is measured.
-pub(crate) fn server_options(callers: Callers) -> ServerOptions {
+fn server_options(callers: Callers) -> ServerOptions {
     ServerOptions {
         listen: vec!["127.0.0.1:0".parse().expect("an address")],
         http_workers: 2,
@@ -114,7 +126,7 @@ pub(crate) fn server_options(callers: Callers) -> ServerOptions {
 }
 
 /// Pauses the queue, or lets it run, before the server starts.
-pub(crate) async fn pause(fresh: &Fresh, is_paused: bool) {
+async fn pause(fresh: &Fresh, is_paused: bool) {
     let queue = tickerq::domain::name::QueueName::parse("bench").expect("a queue");
     let change = Change::SetQueue {
         queue,
@@ -160,7 +172,7 @@ async fn connection(address: SocketAddr, left: Arc<AtomicUsize>) -> usize {
 }
 
 /// The status of an answer that has arrived whole.
-fn whole_answer(bytes: &[u8]) -> Option<u16> {
+pub(crate) fn whole_answer(bytes: &[u8]) -> Option<u16> {
     let head_end = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&bytes[..head_end]).expect("a head of text");
     let length = head

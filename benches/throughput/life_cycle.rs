@@ -109,7 +109,8 @@ pub(crate) fn rules() -> Rules {
     }
 }
 
-async fn completed(repository: &Arc<dyn JobRepository>) -> usize {
+/// How many jobs are stored as completed.
+pub(crate) async fn completed(repository: &Arc<dyn JobRepository>) -> usize {
     let filter = JobFilter {
         statuses: vec![JobStatus::Completed],
         ..JobFilter::default()

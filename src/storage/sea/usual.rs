@@ -1,4 +1,5 @@
-//! The usual changes of a commit, in one call: plain new jobs, starts and ends of attempts, with their counters.
+//! The usual changes of a commit, in one call: plain new jobs and the records of who has made them, starts and ends of
+//! attempts, with their counters.
 //!
 //! Each call of a database is a way to another thread or process and back; on a busy machine that takes longer than the
 //! few rows of a small commit. So these changes are one text of several statements on SQLite, and one statement on
@@ -10,6 +11,7 @@ use std::collections::HashSet;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use uuid::Uuid;
 
+use super::audit::{RECORD, record_row, record_sql};
 use super::commit::Results;
 use super::connect::SeaRepository;
 use super::counters::{BUCKET_SECONDS, Counters, count_completed_sql, count_jobs_sql};
@@ -37,6 +39,8 @@ const SQLITE_STEP_SIZES: [usize; 2] = [8, 48];
 /// The usual changes of a commit, as rows.
 pub(super) struct Usual {
     new: Rows,
+    /// Who has made the new jobs.
+    records: Rows,
     starts: Rows,
     ends: Rows,
     attempts: Rows,
@@ -54,6 +58,7 @@ impl Usual {
     pub(super) fn among(changes: &[Change], repository: &SeaRepository) -> Option<Self> {
         let mut usual = Self {
             new: Rows::new(NEW, 0),
+            records: Rows::new(RECORD, 0),
             starts: Rows::new(START, 0),
             ends: Rows::new(FINISH, 0),
             attempts: Rows::new(ATTEMPT, 0),
@@ -62,7 +67,7 @@ impl Usual {
             counters: Counters::default(),
             is_all: true,
         };
-        for change in changes {
+        for (index, change) in changes.iter().enumerate() {
             match change {
                 Change::Insert { jobs, idempotency } => {
                     if idempotency.is_some() {
@@ -98,6 +103,10 @@ impl Usual {
                         usual.counters.ended(job, attempt, &repository.reasons);
                     }
                 }
+                Change::Audit(record) => match new_jobs_before(changes, index) {
+                    Some(jobs) => usual.records.push(record_row(record, jobs)),
+                    None => usual.is_all = false,
+                },
                 Change::Claim(_)
                 | Change::Update { .. }
                 | Change::Delete { .. }
@@ -105,7 +114,6 @@ impl Usual {
                 | Change::SetQueue { .. }
                 | Change::Prune { .. }
                 | Change::PruneBookkeeping { .. }
-                | Change::Audit(_)
                 | Change::PruneAudit { .. }
                 | Change::InsertRecurring { .. }
                 | Change::UpdateRecurring { .. }
@@ -135,6 +143,7 @@ impl Usual {
     ) -> Result<bool, CommitFailure> {
         let Self {
             new,
+            records,
             starts,
             ends,
             attempts,
@@ -148,6 +157,7 @@ impl Usual {
         let counter_rows = counts.len().max(completed.len()).max(tally.counts.len());
         let step_rows = tally.steps.len().max(tally.reasons.len());
         let expected = new.len()
+            + records.len()
             + starts.len()
             + ends.len()
             + attempts.len()
@@ -170,6 +180,9 @@ impl Usual {
                     "{} WHERE v.c1 IS NOT NULL",
                     insert_sql(&new.sqlite_part(size, &mut values))
                 ));
+            }
+            if !records.is_empty() {
+                statements.push(record_sql(&records.sqlite_part(size, &mut values)));
             }
             if !starts.is_empty() {
                 statements.push(start_sql(&starts.sqlite_part(size, &mut values), NOW_SQLITE));
@@ -200,6 +213,7 @@ impl Usual {
             connection.execute_raw(statement).await?.rows_affected()
         } else {
             new.execute(connection, insert_sql).await?
+                + records.execute(connection, record_sql).await?
                 + starts
                     .execute(connection, |source| start_sql(source, NOW_SQLITE))
                     .await?
@@ -221,6 +235,7 @@ impl Usual {
     ) -> Result<HashSet<Uuid>, CommitFailure> {
         let Self {
             new,
+            records,
             starts,
             ends,
             attempts,
@@ -239,6 +254,12 @@ impl Usual {
                 insert_sql(&new.postgres_part(&mut values))
             ));
             counted.push("SELECT queue, job_type, 0::smallint AS status, priority, 1 AS by FROM new");
+        }
+        if !records.is_empty() {
+            steps.push(format!(
+                "recorded AS ({})",
+                record_sql(&records.postgres_part(&mut values))
+            ));
         }
         if has_starts {
             let ids = values.len() + 1;
@@ -309,6 +330,14 @@ impl Usual {
     }
 }
 
+/// How many new jobs the change before this one makes, which this one records; `None` when it makes none.
+fn new_jobs_before(changes: &[Change], index: usize) -> Option<u64> {
+    match index.checked_sub(1).and_then(|before| changes.get(before)) {
+        Some(Change::Insert { jobs, idempotency: _ }) if !jobs.is_empty() => u64::try_from(jobs.len()).ok(),
+        Some(_) | None => None,
+    }
+}
+
 fn insert_sql(source: &str) -> String {
     format!("INSERT INTO jobs ({NEW_COLUMNS}) SELECT * FROM {source} AS v")
 }
@@ -328,7 +357,7 @@ impl SeaRepository {
     ) -> Result<Results, CommitFailure> {
         let to_cancel = self.asked_to_cancel(changes, refused, connection).await?;
         let mut results = Results::with_capacity(changes.len());
-        for change in changes {
+        for (index, change) in changes.iter().enumerate() {
             results.push(match change {
                 Change::Insert { jobs, idempotency: _ } => Some(Ok(Applied::Inserted(vec![Inserted::New; jobs.len()]))),
                 Change::Start { jobs } => {
@@ -352,6 +381,7 @@ impl SeaRepository {
                         Finished::LeaseLost
                     })))
                 }
+                Change::Audit(_) => new_jobs_before(changes, index).map(|_| Ok(Applied::Audited { is_recorded: true })),
                 Change::Claim(_)
                 | Change::Update { .. }
                 | Change::Delete { .. }
@@ -359,7 +389,6 @@ impl SeaRepository {
                 | Change::SetQueue { .. }
                 | Change::Prune { .. }
                 | Change::PruneBookkeeping { .. }
-                | Change::Audit(_)
                 | Change::PruneAudit { .. }
                 | Change::InsertRecurring { .. }
                 | Change::UpdateRecurring { .. }
