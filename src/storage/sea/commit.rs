@@ -308,9 +308,14 @@ impl Commit<'_> {
                 Change::PruneBookkeeping {
                     keys_before,
                     throughput_before,
-                } => Ok(Applied::Removed(
-                    self.prune_bookkeeping(*keys_before, *throughput_before).await?,
-                )),
+                    by_days_before,
+                    rollups_before,
+                } => {
+                    self.age_sums(*by_days_before, *rollups_before).await?;
+                    Ok(Applied::Removed(
+                        self.prune_bookkeeping(*keys_before, *throughput_before).await?,
+                    ))
+                }
                 Change::PruneAudit { before, limit } => Ok(Applied::Removed(self.prune_audit(*before, *limit).await?)),
                 Change::Insert { .. }
                 | Change::Start { .. }
