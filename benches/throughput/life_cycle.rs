@@ -88,6 +88,7 @@ pub(crate) fn options(handler: Arc<dyn JobHandler>) -> RuntimeOptions {
             failed: None,
             cancelled: None,
             audit: None,
+            metrics: None,
         },
         node_name: Arc::from("bench"),
         lease: TimeSpan::from_secs(30),

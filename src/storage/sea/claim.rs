@@ -63,7 +63,7 @@ impl Commit<'_> {
             self.claim_sqlite(claim).await?
         };
         for job in &claimed {
-            self.counters.moved(JobStatus::Pending, job);
+            self.counters.started(job);
         }
         if claimed.is_empty() && !self.repository.holds_lease(claim.node, &self.transaction).await? {
             return Ok(Err(ChangeError::NoLease));

@@ -11,6 +11,7 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
 
 use super::error::without_password;
 use crate::domain::name::QueueName;
+use crate::storage::reason_book::ReasonBook;
 
 /// What a commit survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,6 +100,8 @@ pub struct SeaRepository {
     pub(super) shard: i16,
     /// Queues that are known to have a row.
     pub(super) known_queues: Mutex<HashSet<QueueName>>,
+    /// Which reasons of failures are counted.
+    pub(super) reasons: ReasonBook,
     /// Held as long as the database is open; the kernel gives it back when the process ends, however it ends.
     _lock: Option<File>,
 }
@@ -169,6 +172,7 @@ impl SeaRepository {
             url,
             shard,
             known_queues: Mutex::default(),
+            reasons: ReasonBook::default(),
             _lock: None,
         })
     }
@@ -239,6 +243,7 @@ impl SeaRepository {
             url,
             shard,
             known_queues: Mutex::default(),
+            reasons: ReasonBook::default(),
             _lock: Some(lock),
         })
     }

@@ -164,7 +164,7 @@ impl Commit<'_> {
             let was_started = jobs.iter().map(|job| {
                 let was_started = started.contains(&job.id.as_uuid());
                 if was_started {
-                    self.counters.moved(JobStatus::Pending, job);
+                    self.counters.started(job);
                 }
                 was_started
             });
@@ -225,7 +225,7 @@ impl Commit<'_> {
                 })));
                 continue;
             }
-            self.counters.ended(job, attempt);
+            self.counters.ended(job, attempt, &self.repository.reasons);
             attempts.push(attempt_row(attempt));
             *result = Some(Ok(Applied::Finished(Finished::Stored)));
         }

@@ -22,6 +22,8 @@ use super::lifecycle::{
 };
 use super::nodes::{NOW_POSTGRES, NOW_SQLITE};
 use super::rows::Rows;
+use super::tally::{MARK, TallyRows, counts_sql, mark_row, postgres_steps, reasons_sql, steps_sql};
+use crate::domain::rollup::Mark;
 use crate::domain::status::JobStatus;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
 
@@ -31,6 +33,9 @@ const SQLITE_SIZES: [usize; 4] = [4, 16, 48, 128];
 /// The same for the counters.
 const SQLITE_COUNTER_SIZES: [usize; 2] = [6, 32];
 
+/// The same for steps of time, and for reasons.
+const SQLITE_STEP_SIZES: [usize; 2] = [8, 48];
+
 /// The usual changes of a commit, as rows.
 pub(super) struct Usual {
     new: Rows,
@@ -39,6 +44,10 @@ pub(super) struct Usual {
     starts: Rows,
     ends: Rows,
     attempts: Rows,
+    /// What each start and end adds to the sums over time; on PostgreSQL alone, where only the statement knows which of
+    /// them are applied.
+    marks: Rows,
+    has_reasons: bool,
     /// What is counted when every change is applied.
     counters: Counters,
     is_all: bool,
@@ -53,6 +62,8 @@ impl Usual {
             starts: Rows::new(START, 0),
             ends: Rows::new(FINISH, 0),
             attempts: Rows::new(ATTEMPT, 0),
+            marks: Rows::new(MARK, 0),
+            has_reasons: false,
             counters: Counters::default(),
             is_all: true,
         };
@@ -73,13 +84,24 @@ impl Usual {
                 Change::Start { jobs } => {
                     for job in jobs {
                         usual.starts.push(start_row(job));
-                        usual.counters.moved(JobStatus::Pending, job);
+                        if repository.is_postgres() {
+                            usual.marks.push(mark_row(job.id, &Mark::started(job), None));
+                        } else {
+                            usual.counters.started(job);
+                        }
                     }
                 }
                 Change::Finish { job, attempt } => {
                     usual.ends.push(finish_row(job, attempt));
                     usual.attempts.push(attempt_row(attempt));
-                    usual.counters.ended(job, attempt);
+                    if repository.is_postgres() {
+                        let mark = Mark::ended(job, attempt);
+                        let reason = repository.reasons.reason(&mark, attempt.error.as_deref());
+                        usual.has_reasons |= reason.is_some();
+                        usual.marks.push(mark_row(job.id, &mark, reason));
+                    } else {
+                        usual.counters.ended(job, attempt, &repository.reasons);
+                    }
                 }
                 Change::Audit(record) => match new_jobs_before(changes, index) {
                     Some(jobs) => usual.records.push(record_row(record, jobs)),
@@ -125,20 +147,32 @@ impl Usual {
             starts,
             ends,
             attempts,
+            marks: _,
+            has_reasons: _,
             counters,
             is_all: _,
         } = self;
-        let (counts, completed) = counters.into_rows(shard);
+        let (counts, completed, tally) = counters.into_rows(shard);
         let rows = new.len().max(starts.len()).max(ends.len());
-        let counter_rows = counts.len().max(completed.len());
-        let expected =
-            new.len() + records.len() + starts.len() + ends.len() + attempts.len() + counts.len() + completed.len();
+        let counter_rows = counts.len().max(completed.len()).max(tally.counts.len());
+        let step_rows = tally.steps.len().max(tally.reasons.len());
+        let expected = new.len()
+            + records.len()
+            + starts.len()
+            + ends.len()
+            + attempts.len()
+            + counts.len()
+            + completed.len()
+            + tally.counts.len()
+            + tally.steps.len()
+            + tally.reasons.len();
         let fitting = |sizes: &[usize], rows: usize| sizes.iter().copied().find(|size| *size >= rows);
-        let (size, counter_size) = (
+        let (size, counter_size, step_size) = (
             fitting(&SQLITE_SIZES, rows),
             fitting(&SQLITE_COUNTER_SIZES, counter_rows),
+            fitting(&SQLITE_STEP_SIZES, step_rows),
         );
-        let written = if let (Some(size), Some(counter_size)) = (size, counter_size) {
+        let written = if let (Some(size), Some(counter_size), Some(step_size)) = (size, counter_size, step_size) {
             let mut values = Vec::new();
             let mut statements = Vec::with_capacity(6);
             if !new.is_empty() {
@@ -162,6 +196,18 @@ impl Usual {
             if !completed.is_empty() {
                 statements.push(count_completed_sql(&completed.sqlite_part(counter_size, &mut values)));
             }
+            let TallyRows {
+                counts: sums,
+                steps,
+                reasons,
+            } = tally;
+            if !sums.is_empty() {
+                statements.push(counts_sql(&sums.sqlite_part(counter_size, &mut values)));
+                statements.push(steps_sql(&steps.sqlite_part(step_size, &mut values)));
+            }
+            if !reasons.is_empty() {
+                statements.push(reasons_sql(&reasons.sqlite_part(step_size, &mut values)));
+            }
             let statement = Statement::from_sql_and_values(DbBackend::Sqlite, statements.join(";"), values);
             // The sum over all statements.
             connection.execute_raw(statement).await?.rows_affected()
@@ -175,6 +221,7 @@ impl Usual {
                 + attempts.execute(connection, attempts_sql).await?
                 + counts.execute(connection, count_jobs_sql).await?
                 + completed.execute(connection, count_completed_sql).await?
+                + tally.write(connection).await?
         };
         // No statement can change more rows than it is given, so the sum tells that none has changed fewer.
         Ok(u64::try_from(expected).is_ok_and(|expected| written == expected))
@@ -192,6 +239,8 @@ impl Usual {
             starts,
             ends,
             attempts,
+            marks,
+            has_reasons,
             // Counted there, from what was really applied.
             counters: _,
             is_all: _,
@@ -248,6 +297,17 @@ impl Usual {
             refused.push(format!(
                 "SELECT id FROM UNNEST(${ids}::uuid[]) AS s(id) WHERE id NOT IN (SELECT id FROM ended)"
             ));
+        }
+        if !marks.is_empty() {
+            let ran = [(has_starts, "started"), (has_ends, "ended")];
+            let changed: Vec<String> = ran
+                .into_iter()
+                .filter(|(has_any, _)| *has_any)
+                .map(|(_, step)| format!("SELECT id, queue, job_type FROM {step}"))
+                .collect();
+            let source = marks.postgres_part(&mut values);
+            // Before the counters, which the exact way writes first.
+            steps.extend(postgres_steps(&source, &changed.join(" UNION ALL "), has_reasons));
         }
         // In the order of the exact way: nodes that count in the same rows wait for each other, and no more.
         steps.push(format!(
