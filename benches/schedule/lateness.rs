@@ -48,8 +48,19 @@ impl JobHandler for Stopwatch {
     async fn run(&self, context: JobContext) -> Result<Option<Json>, Failure> {
         let now = self.clock.now();
         let JobContext { job, cancellation: _ } = context;
-        if job.due_at >= self.measure_from {
-            let late = (now - job.due_at).to_std().expect("no job starts before it is due");
+        // An occurrence is a job that is due when it is created; what was promised is the time of its schedule.
+        let due_at = job.occurrence.map_or(job.due_at, |occurrence| occurrence.due_at);
+        if due_at >= self.measure_from {
+            let late = (now - due_at).to_std().expect("no job starts before it is due");
+                println!(
+                    "{} due {} created {} started {:?} now {}",
+                    job.occurrence.is_some(),
+                    job.due_at.format("%S%.6f"),
+                    job.created_at.format("%S%.3f"),
+                    job.started_at.map(|t| t.format("%S%.6f").to_string()),
+                    now.format("%S%.6f")
+                );
+            }
             let mut measured = self.measured.lock().expect("times");
             let Measured { delayed, recurring } = &mut *measured;
             let times = if job.occurrence.is_some() { recurring } else { delayed };
