@@ -52,15 +52,6 @@ impl JobHandler for Stopwatch {
         let due_at = job.occurrence.map_or(job.due_at, |occurrence| occurrence.due_at);
         if due_at >= self.measure_from {
             let late = (now - due_at).to_std().expect("no job starts before it is due");
-                println!(
-                    "{} due {} created {} started {:?} now {}",
-                    job.occurrence.is_some(),
-                    job.due_at.format("%S%.6f"),
-                    job.created_at.format("%S%.3f"),
-                    job.started_at.map(|t| t.format("%S%.6f").to_string()),
-                    now.format("%S%.6f")
-                );
-            }
             let mut measured = self.measured.lock().expect("times");
             let Measured { delayed, recurring } = &mut *measured;
             let times = if job.occurrence.is_some() { recurring } else { delayed };
