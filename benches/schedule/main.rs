@@ -2,7 +2,7 @@
 //! jobs in storage; and how often a server wakes that has nothing to do.
 //!
 //! `cargo bench --bench schedule` does it on SQLite, and on PostgreSQL when `TICKERQ_BENCH_POSTGRES` names an empty
-//! database. `-- --jobs 100000` stores fewer jobs, `--seconds 20` measures for less than a minute. Goals, on an idle
+//! database. `-- --jobs 100000` stores fewer jobs, `--seconds 20` measures for less than a minute, `--no-sqlite` leaves SQLite out. Goals, on an idle
 //! machine: p99 below 10 ms, and no polling loop that wakes an idle server more than once a second.
 
 #![expect(
@@ -43,6 +43,9 @@ fn main() {
     let jobs = number("--jobs", 1_000_000);
     let seconds = number("--seconds", 60);
     let mut databases = vec![Database::Sqlite];
+    if arguments.iter().any(|argument| argument == "--no-sqlite") {
+        databases.clear();
+    }
     if let Ok(url) = std::env::var("TICKERQ_BENCH_POSTGRES") {
         databases.push(Database::Postgres(url));
     }
