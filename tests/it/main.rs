@@ -30,6 +30,7 @@ mod handlers_http;
 mod harness;
 mod house;
 mod nodes;
+mod nodes_outage;
 mod plans;
 mod recurring;
 mod rest_bodies;
