@@ -84,11 +84,13 @@ impl Tables {
     }
 
     pub(super) fn heartbeat(&mut self, id: NodeId, node: Node) -> Applied {
-        // One server at a time: whoever says that it lives has outlived the others.
-        self.nodes.retain(|other, _| *other == id);
-        self.leadership = self
-            .leadership
-            .map(|led| if led.holder == id { led } else { led.ended() });
+        if !self.serves_many {
+            // One server at a time: whoever says that it lives has outlived the others.
+            self.nodes.retain(|other, _| *other == id);
+            self.leadership = self
+                .leadership
+                .map(|led| if led.holder == id { led } else { led.ended() });
+        }
         self.nodes.insert(id, node);
         Applied::Alive
     }
