@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::node::{LEASE, Node, steady};
+use super::seen::Seen;
 use super::{Act, Step};
-use crate::domain::attempt::AttemptStatus;
 use crate::domain::cron::CronExpression;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::{Job, Occurrence};
@@ -25,10 +25,10 @@ use crate::domain::retry::Jitter;
 use crate::domain::status::JobStatus;
 use crate::domain::time_zone::TimeZoneName;
 use crate::domain::transition::Cancelled;
-use crate::storage::change::{Applied, Change, ChangeError, Claim, Finished, Fire};
+use crate::storage::change::{Applied, Change, ChangeError, Claim, Fire};
 use crate::storage::memory::tables::Tables;
 
-const NODES: usize = 3;
+pub(super) const NODES: usize = 3;
 
 /// When it all begins.
 pub(super) fn start() -> DateTime<Utc> {
@@ -37,87 +37,27 @@ pub(super) fn start() -> DateTime<Utc> {
 
 /// A change on its way to storage, or what became of it on its way back.
 #[derive(Debug)]
-struct Message {
-    from: NodeId,
-    sent_at: Moment,
-    change: Change,
-}
-
-/// How often what the invariants are about has happened.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
-    late_ends: usize,
-    lost: usize,
-    without_lease: usize,
-    stale_tokens: usize,
-    repeated: usize,
-    leaders: usize,
-    occurrences: usize,
-    given_up: usize,
-}
-
-impl Seen {
-    pub(super) fn add(&mut self, other: Self) {
-        let Self {
-            late_ends,
-            lost,
-            without_lease,
-            stale_tokens,
-            repeated,
-            leaders,
-            occurrences,
-            given_up,
-        } = other;
-        self.late_ends += late_ends;
-        self.lost += lost;
-        self.without_lease += without_lease;
-        self.stale_tokens += stale_tokens;
-        self.repeated += repeated;
-        self.leaders += leaders;
-        self.occurrences += occurrences;
-        self.given_up += given_up;
-    }
-
-    pub(super) fn is_plenty(&self) -> bool {
-        let Self {
-            late_ends,
-            lost,
-            without_lease,
-            stale_tokens,
-            repeated,
-            leaders,
-            occurrences,
-            given_up,
-        } = self;
-        let all = [
-            late_ends,
-            lost,
-            without_lease,
-            stale_tokens,
-            repeated,
-            leaders,
-            occurrences,
-            given_up,
-        ];
-        all.iter().all(|count| **count >= 20)
-    }
+pub(super) struct Message {
+    pub(super) from: NodeId,
+    pub(super) sent_at: Moment,
+    pub(super) change: Change,
 }
 
 #[derive(Debug)]
 pub(super) struct World {
-    now: DateTime<Utc>,
-    tables: Tables,
-    nodes: Vec<Node>,
-    to_storage: Vec<Message>,
-    to_nodes: Vec<(Message, Result<Applied, ChangeError>)>,
-    recurring: RecurringId,
+    pub(super) now: DateTime<Utc>,
+    pub(super) tables: Tables,
+    pub(super) nodes: Vec<Node>,
+    pub(super) to_storage: Vec<Message>,
+    pub(super) to_nodes: Vec<(Message, Result<Applied, ChangeError>)>,
+    pub(super) recurring: RecurringId,
     /// Counts runs of servers and jobs.
-    made: u64,
-    jobs: BTreeSet<JobId>,
-    begun: BTreeMap<(JobId, u32), NodeId>,
-    tokens: BTreeMap<FencingToken, NodeId>,
-    occurrences: BTreeMap<Occurrence, JobId>,
-    seen: Seen,
+    pub(super) made: u64,
+    pub(super) jobs: BTreeSet<JobId>,
+    pub(super) begun: BTreeMap<(JobId, u32), NodeId>,
+    pub(super) tokens: BTreeMap<FencingToken, NodeId>,
+    pub(super) occurrences: BTreeMap<Occurrence, JobId>,
+    pub(super) seen: Seen,
 }
 
 impl World {
@@ -311,172 +251,6 @@ impl World {
             Act::Claim | Act::Start(_) => {}
         }
     }
-
-    /// A message gets to storage.
-    fn arrive(&mut self, message: Message) {
-        let target = if let Change::Finish { job, .. } = &message.change {
-            self.tables.job(job.id).cloned()
-        } else {
-            None
-        };
-        let applied = self
-            .tables
-            .apply(std::slice::from_ref(&message.change), self.now)
-            .remove(0);
-        match (&message.change, &applied) {
-            (Change::Finish { job, attempt }, Ok(Applied::Finished(finished))) => {
-                let runs = target
-                    .as_ref()
-                    .is_some_and(|job| job.status == JobStatus::Running && job.attempt == attempt.number);
-                if *finished == Finished::LeaseLost || !runs {
-                    assert_eq!((*finished, runs), (Finished::LeaseLost, false));
-                    assert_eq!(
-                        self.tables.job(job.id),
-                        target.as_ref(),
-                        "a late end has changed the job"
-                    );
-                    self.seen.late_ends += 1;
-                } else if *finished == Finished::Stored {
-                    self.seen.lost += usize::from(attempt.status == AttemptStatus::Lost);
-                }
-            }
-            (Change::Claim(Claim { node, .. }), Ok(Applied::Claimed(jobs))) => {
-                assert!(self.tables.holds_lease(*node, self.now), "claimed without a lease");
-                self.begin(jobs.iter().map(|job| (job.id, job.attempt)), *node);
-            }
-            (Change::Start { jobs }, Ok(Applied::Started(started))) => {
-                assert!(
-                    self.tables.holds_lease(message.from, self.now),
-                    "started without a lease"
-                );
-                let taken = jobs.iter().zip(started).filter(|(_, started)| **started);
-                self.begin(taken.map(|(job, _)| (job.id, job.attempt)), message.from);
-            }
-            (Change::Fire(_), Err(ChangeError::NoLease)) => self.seen.stale_tokens += 1,
-            (_, Err(ChangeError::NoLease)) => self.seen.without_lease += 1,
-            (Change::Lead { .. }, Ok(Applied::Led(Some(token)))) => {
-                let newest = self.tokens.last_key_value().map(|(token, _)| *token);
-                assert!(newest.is_none_or(|newest| newest <= *token), "a token has gone back");
-                let holder = *self.tokens.entry(*token).or_insert(message.from);
-                assert_eq!(holder, message.from, "two nodes lead under {token:?}");
-                self.seen.leaders += usize::from(newest != Some(*token));
-            }
-            (
-                Change::Fire(Fire {
-                    leader, occurrences, ..
-                }),
-                Ok(Applied::Fired(fired)),
-            ) => {
-                let (node, token) = leader.expect("a leader");
-                assert_eq!(
-                    self.tokens.last_key_value(),
-                    Some((&token, &node)),
-                    "an old leader has acted"
-                );
-                for (job, is_new) in occurrences.iter().zip(fired) {
-                    let occurrence = job.occurrence.expect("an occurrence");
-                    if *is_new {
-                        let earlier = self.occurrences.insert(occurrence, job.id);
-                        assert_eq!(earlier, None, "{occurrence:?} has become two jobs");
-                        self.jobs.insert(job.id);
-                        self.seen.occurrences += 1;
-                    }
-                }
-            }
-            (Change::Fire(_), Err(ChangeError::Conflict)) => self.seen.repeated += 1,
-            _ => {}
-        }
-        self.to_nodes.push((message, applied));
-    }
-
-    fn begin(&mut self, attempts: impl Iterator<Item = (JobId, u32)>, node: NodeId) {
-        for attempt in attempts {
-            let earlier = self.begun.insert(attempt, node);
-            assert_eq!(earlier, None, "{attempt:?} was begun twice");
-        }
-    }
-
-    /// An answer gets back to the node that is waiting for it; nobody else hears it.
-    fn hand_back(&mut self, message: &Message, applied: Result<Applied, ChangeError>) {
-        let now = steady(self.now);
-        let Some(node) = self.nodes.iter_mut().find(|node| node.id == message.from) else {
-            return;
-        };
-        node.give_up_without_lease(now);
-        match (&message.change, applied) {
-            (Change::Heartbeat { .. }, Ok(_)) => node.lease = node.lease.renewed(message.sent_at, LEASE.to_std()),
-            (Change::Lead { .. }, Ok(Applied::Led(token))) => node.token = token,
-            // A worker runs nothing without the lease: what was taken comes back as lost.
-            (Change::Claim(_), Ok(Applied::Claimed(jobs))) if node.lease.is_held(now) => node.running.extend(jobs),
-            (Change::Start { jobs }, Ok(Applied::Started(started))) if node.lease.is_held(now) => {
-                let taken = jobs.iter().zip(started).filter(|(_, started)| *started);
-                node.running.extend(taken.map(|(job, _)| Arc::clone(job)));
-            }
-            (Change::Fire(_), Err(ChangeError::NoLease)) => node.token = None,
-            _ => {}
-        }
-    }
-
-    /// What must hold at every moment, beside what is checked when a message arrives.
-    fn check(&self) {
-        let now = steady(self.now);
-        for node in &self.nodes {
-            if node.lease.is_held(now) {
-                let is_held = self.tables.holds_lease(node.id, self.now);
-                assert!(is_held, "a node believes in a lease that storage has let go");
-            }
-        }
-        for id in &self.jobs {
-            let runs = self.nodes.iter().filter(|node| node.runs(*id, now)).count();
-            assert!(runs <= 1, "{runs} nodes run {id} and believe in their leases");
-            let job = self.tables.job(*id).expect("no job disappears");
-            let recorded: Vec<u32> = self.tables.attempts(*id).map(|attempt| attempt.number).collect();
-            let ended = if job.status == JobStatus::Running {
-                job.attempt - 1
-            } else {
-                job.attempt
-            };
-            let all: Vec<u32> = (1..=ended).collect();
-            assert_eq!(recorded, all, "an attempt that has ended is on record, of {job:?}");
-        }
-        for job in self.tables.jobs() {
-            assert!(self.jobs.contains(&job.id), "nobody has made {job:?}");
-        }
-    }
-
-    /// Everything that is on its way arrives, and one new node is left alone with what there is: it must bring all to an
-    /// end.
-    pub(super) fn end_in_peace(mut self) -> Seen {
-        while let Some(message) = pick(&mut self.to_storage, 0) {
-            self.arrive(message);
-            self.check();
-        }
-        self.to_nodes.clear();
-        for number in 0..NODES {
-            self.take(Step::Kill(number as u8));
-        }
-        self.now += LEASE.to_delta() * 2;
-        let work = [Act::Renew, Act::Rescue, Act::Claim, Act::End(0, true)];
-        for _ in 0..self.jobs.len() * 4 + 10 {
-            for act in work {
-                self.take(Step::Act(0, act));
-                while !self.to_storage.is_empty() {
-                    self.take(Step::Arrive(0));
-                }
-                while !self.to_nodes.is_empty() {
-                    self.take(Step::Return(0));
-                }
-            }
-            // Retries become due.
-            self.now += TimeDelta::seconds(1);
-            self.check();
-        }
-        for id in &self.jobs {
-            let job = self.tables.job(*id).expect("no job disappears");
-            assert!(job.status.is_finished(), "stuck: {job:?}");
-        }
-        self.seen
-    }
 }
 
 fn end(job: &Job, outcome: Outcome, now: DateTime<Utc>) -> Change {
@@ -488,7 +262,7 @@ fn end(job: &Job, outcome: Outcome, now: DateTime<Utc>) -> Change {
 }
 
 /// Takes one out of a list.
-fn pick<T>(list: &mut Vec<T>, number: u8) -> Option<T> {
+pub(super) fn pick<T>(list: &mut Vec<T>, number: u8) -> Option<T> {
     (!list.is_empty()).then(|| list.remove(usize::from(number) % list.len()))
 }
 
