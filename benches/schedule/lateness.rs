@@ -102,6 +102,7 @@ fn options(handler: Stopwatch, clock: Clock) -> RuntimeOptions {
             failed: None,
             cancelled: None,
             audit: None,
+            metrics: None,
         },
         node_name: Arc::from("bench"),
         lease: TimeSpan::from_secs(30),

@@ -34,6 +34,7 @@ use crate::service::audit::AuditLog;
 use crate::service::events::Events;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
+use crate::service::metrics::Metrics;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
@@ -151,6 +152,7 @@ impl Server {
             Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default).audited(audit);
         let audit = AuditLog::new(Arc::clone(&repository));
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
+        let metrics = Metrics::new(Arc::clone(&repository), handle.clone());
         let health = Health::new(repository, handle.clone());
         let shutdown = Shutdown::default();
         let events = Events::new(handle, events_behind_max);
@@ -161,6 +163,7 @@ impl Server {
             queues,
             audit,
             recurring,
+            metrics,
             nodes,
             health: health.clone(),
             gate,

@@ -29,6 +29,7 @@ mod handlers_command;
 mod handlers_http;
 mod harness;
 mod house;
+mod metrics;
 mod nodes;
 mod nodes_outage;
 mod plans;

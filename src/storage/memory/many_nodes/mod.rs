@@ -113,11 +113,11 @@ fn steps() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_each_attempt_is_one_node_s_and_each_occurrence_is_made_once(
-        steps in vec(steps(), 1..250),
+        steps in vec(steps(), 60..220),
         overlap in 0_usize..3,
     ) {
         let mut world = World::new(overlap);
