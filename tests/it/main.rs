@@ -31,6 +31,7 @@ mod harness;
 mod house;
 mod metrics;
 mod nodes;
+mod nodes_outage;
 mod plans;
 mod recurring;
 mod rest_bodies;
