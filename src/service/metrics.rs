@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::error::ServiceError;
+use crate::domain::caller::{Caller, Scope};
 use crate::domain::health::Health;
 use crate::domain::metrics::SystemMetrics;
 use crate::runtime::RuntimeHandle;
@@ -21,7 +22,8 @@ impl Metrics {
     }
 
     /// The server in numbers: no older than a second, however often it is asked.
-    pub async fn system(&self) -> Result<Arc<SystemMetrics>, ServiceError> {
+    pub async fn system(&self, caller: &Caller) -> Result<Arc<SystemMetrics>, ServiceError> {
+        caller.require(Scope::Read)?;
         match self.runtime.sampler.send(ReadSystem).await {
             Ok(metrics) => Ok(metrics?),
             Err(_) => Err(away()),
@@ -29,7 +31,8 @@ impl Metrics {
     }
 
     /// How the server was when its health was last looked at, and why.
-    pub async fn health(&self) -> Result<Health, ServiceError> {
+    pub async fn health(&self, caller: &Caller) -> Result<Health, ServiceError> {
+        caller.require(Scope::Read)?;
         self.runtime.sampler.send(ReadHealth).await.map_err(|_| away())
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use tracing::{error, warn};
 use utoipa::ToSchema;
@@ -269,36 +269,60 @@ impl Problem {
 
     /// The answer to this request.
     pub(in super::super) fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        let Contents {
-            kind,
-            detail,
-            errors,
-            retry_after,
-            allow,
-            challenge,
-        } = &*self.0;
-        let (code, status, title) = kind.describe();
+        let (code, status, title) = self.0.kind.describe();
         let document = ProblemDocument {
             kind: format!("urn:tickerq:problem:{code}"),
             title,
             status: status.as_u16(),
-            detail,
+            detail: &self.0.detail,
             instance: request.path(),
-            errors,
+            errors: &self.0.errors,
         };
+        // Strings and numbers always become JSON.
+        self.head()
+            .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")))
+            .body(serde_json::to_vec(&document).unwrap_or_default())
+    }
+
+    /// The status and the headers of an answer, for facades that have a body of their own.
+    pub(in super::super) fn head(&self) -> HttpResponseBuilder {
+        let (_, status, _) = self.0.kind.describe();
         let mut response = HttpResponse::build(status);
-        response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
-        if let Some(wait) = retry_after {
-            response.insert_header((RETRY_AFTER, auth::whole_seconds(*wait)));
+        if let Some(wait) = self.0.retry_after {
+            response.insert_header((RETRY_AFTER, auth::whole_seconds(wait)));
         }
-        if let Some(challenge) = challenge {
+        if let Some(challenge) = &self.0.challenge {
             response.insert_header((WWW_AUTHENTICATE, challenge.as_str()));
         }
-        if let Some(allow) = allow {
+        if let Some(allow) = &self.0.allow {
             response.insert_header((ALLOW, allow.as_str()));
         }
-        // Strings and numbers always become JSON.
-        response.body(serde_json::to_vec(&document).unwrap_or_default())
+        response
+    }
+
+    /// The last part of its `type`.
+    pub(in super::super) fn code(&self) -> &'static str {
+        self.0.kind.describe().0
+    }
+
+    /// Whether the server has failed; otherwise it has refused what was asked for.
+    pub(in super::super) fn is_fault(&self) -> bool {
+        matches!(self.0.kind, ProblemKind::Unavailable | ProblemKind::Internal)
+    }
+
+    /// What is wrong, and what is allowed.
+    pub(in super::super) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// The parts of the request that are wrong.
+    pub(in super::super) fn parts(&self) -> &[PartError] {
+        &self.0.errors
+    }
+
+    /// When the caller should come back, if that helps.
+    pub(in super::super) fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
     }
 
     /// A service's error; `pointer_of` tells where a field of the request is, given its name and its place in a batch.

@@ -25,7 +25,7 @@ use crate::domain::priority::Priority;
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
 use crate::domain::recurring::RecurringId;
 use crate::domain::status::JobStatus;
-use crate::storage::query::{JobFilter, JobSummary, Page, RunningJob};
+use crate::storage::query::{JobFilter, JobSummary, Order as ListOrder, Page, RunningJob};
 use crate::storage::repository::RepositoryError;
 
 /// What a list reads of a job.
@@ -45,6 +45,7 @@ struct SummaryRow {
     retry_count: i32,
     max_retries: i32,
     recurring_id: Option<Uuid>,
+    node: Option<Uuid>,
 }
 
 fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
@@ -63,6 +64,7 @@ fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
         retry_count,
         max_retries,
         recurring_id,
+        node,
     } = row;
     let id = JobId::from_uuid(id);
     Ok(JobSummary {
@@ -81,6 +83,7 @@ fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
         retry_count: count(retry_count),
         max_retries: count(max_retries),
         recurring_id: recurring_id.map(RecurringId::from_uuid),
+        node: node.map(NodeId::from_uuid),
     })
 }
 
@@ -123,8 +126,30 @@ impl SeaRepository {
         rows.into_iter().map(convert::attempt).collect()
     }
 
+    pub(super) async fn read_attempts_of(&self, ids: &[JobId]) -> Result<Vec<Attempt>, RepositoryError> {
+        let mut attempts = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(10_000) {
+            let rows = attempt::Entity::find()
+                .filter(attempt::Column::JobId.is_in(ids.iter().map(|id| id.as_uuid())))
+                .order_by(attempt::Column::JobId, Order::Asc)
+                .order_by(attempt::Column::Number, Order::Asc)
+                .all(&self.readers)
+                .await
+                .map_err(failed)?;
+            for row in rows {
+                attempts.push(convert::attempt(row)?);
+            }
+        }
+        Ok(attempts)
+    }
+
     pub(super) async fn read_jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
-        let Page { limit, offset, after } = page;
+        let Page {
+            limit,
+            offset,
+            after,
+            order,
+        } = page;
         let mut select = self
             .filtered(filter)
             .select_only()
@@ -143,14 +168,24 @@ impl SeaRepository {
                 job::Column::RetryCount,
                 job::Column::MaxRetries,
                 job::Column::RecurringId,
+                job::Column::Node,
             ])
-            .order_by(job::Column::Id, Order::Desc)
+            .order_by(
+                job::Column::Id,
+                match order {
+                    ListOrder::NewestFirst => Order::Desc,
+                    ListOrder::OldestFirst => Order::Asc,
+                },
+            )
             .limit(u64::from(limit));
         if offset > 0 {
             select = select.offset(offset);
         }
         if let Some(after) = after {
-            select = select.filter(job::Column::Id.lt(after.as_uuid()));
+            select = select.filter(match order {
+                ListOrder::NewestFirst => job::Column::Id.lt(after.as_uuid()),
+                ListOrder::OldestFirst => job::Column::Id.gt(after.as_uuid()),
+            });
         }
         let rows = select
             .into_model::<SummaryRow>()
