@@ -284,7 +284,7 @@ fn span<S: Serializer>(span: &Option<TimeSpan>, serializer: S) -> Result<S::Ok, 
 }
 
 /// A number of bytes as the reference shows it: `512MB`, `2GB`, `1.5GB`.
-fn size(bytes: u64) -> String {
+pub(in super::super) fn size(bytes: u64) -> String {
     const MB: u64 = 1 << 20;
     const GB: u64 = 1 << 30;
     if bytes < GB {
@@ -297,7 +297,8 @@ fn size(bytes: u64) -> String {
     }
 }
 
-fn one_decimal(number: f64) -> f64 {
+/// A number with one decimal.
+pub(in super::super) fn one_decimal(number: f64) -> f64 {
     (number * 10.0).round() / 10.0
 }
 

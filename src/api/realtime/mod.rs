@@ -4,7 +4,7 @@
 
 mod admission;
 mod connections;
-mod event_view;
+pub(super) mod event_view;
 #[cfg(test)]
 mod every_wire;
 mod fragments;
