@@ -17,7 +17,7 @@ pub mod openapi;
 pub(super) mod pagination;
 mod parameters;
 pub(super) mod problem;
-mod queues;
+pub(super) mod queues;
 pub(super) mod recurring;
 pub(super) mod values;
 

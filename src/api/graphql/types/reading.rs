@@ -19,6 +19,11 @@ use crate::domain::time_span::TimeSpan as Span;
 pub(in super::super) struct Place(String);
 
 impl Place {
+    /// The arguments themselves.
+    pub(in super::super) const fn arguments() -> Self {
+        Self(String::new())
+    }
+
     /// An argument.
     pub(in super::super) fn argument(name: &str) -> Self {
         Self(name.to_owned())
@@ -36,7 +41,11 @@ impl Place {
 
     /// The path of a field.
     pub(in super::super) fn field(&self, name: &str) -> String {
-        format!("{}.{name}", self.0)
+        if self.0.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.0)
+        }
     }
 
     /// Reads a text.
@@ -45,7 +54,7 @@ impl Place {
     }
 
     /// Reads a duration.
-    pub(super) fn span(&self, field: &str, span: Option<TimeSpan>) -> Result<Option<Parsed<Span>>> {
+    pub(in super::super) fn span(&self, field: &str, span: Option<TimeSpan>) -> Result<Option<Parsed<Span>>> {
         self.text(field, span.map(|TimeSpan(text)| text))
     }
 
@@ -60,7 +69,7 @@ impl Place {
     }
 
     /// Reads a point in time.
-    pub(super) fn time(&self, field: &str, time: Option<DateTime>) -> Result<Option<Parsed<Time<Utc>>>> {
+    pub(in super::super) fn time(&self, field: &str, time: Option<DateTime>) -> Result<Option<Parsed<Time<Utc>>>> {
         self.text(field, time.map(|DateTime(text)| text))
     }
 
@@ -130,6 +139,15 @@ pub(in super::super) fn count(field: &str, given: Option<i32>, default: u32, max
     let Some(given) = given else { return Ok(default) };
     let count = u32::try_from(given).ok().filter(|count| (1..=max).contains(count));
     count.ok_or_else(|| errors::invalid(field, &format!("{field} is {given}; allowed are 1 to {max}")))
+}
+
+/// Reads the revision that something must have.
+pub(in super::super) fn revision(given: Option<i32>) -> Result<Option<u32>> {
+    let read = |given| {
+        let detail = || format!("expectedRevision is {given}; allowed are 0 and more");
+        u32::try_from(given).map_err(|_| errors::invalid("expectedRevision", &detail()))
+    };
+    given.map(read).transpose()
 }
 
 /// A priority as REST takes it.

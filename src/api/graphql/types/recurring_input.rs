@@ -1,6 +1,7 @@
 //! What is given of a recurring job: of a new one, and of what is to be changed.
 
 use async_graphql::{InputObject, Result};
+use serde_json::value::RawValue;
 
 use super::super::errors;
 use super::super::scalars::{DateTime, Json, TimeSpan};
@@ -146,12 +147,8 @@ pub(in super::super) struct UpdateRecurringJobInput {
 }
 
 impl UpdateRecurringJobInput {
-    /// Gives the change that is asked for to `then`: it borrows from this.
-    pub(in super::super) fn with_patch<T>(
-        self,
-        place: &Place,
-        then: impl FnOnce(RecurringPatch<'_>) -> T,
-    ) -> Result<T> {
+    /// The change that is asked for.
+    pub(in super::super) fn into_change(self, place: &Place) -> Result<RecurringChange> {
         let Self {
             job_type,
             cron_expression,
@@ -183,7 +180,7 @@ impl UpdateRecurringJobInput {
             overlap_policy: overlap_policy.map(|policy| Parsed(policy.into())),
             starts_at: place.time("startsAt", starts_at)?,
             ends_at: place.time("endsAt", ends_at)?,
-            parameters: parameters.as_deref(),
+            parameters: None,
             queue: place.text("queue", queue)?,
             priority: reading::priority(priority),
             max_retries: place.retries("maxRetries", max_retries)?,
@@ -191,8 +188,32 @@ impl UpdateRecurringJobInput {
             retry_delay: place.span("retryDelay", retry_delay)?,
             retry_intervals: place.spans("retryIntervals", retry_intervals)?,
         };
-        patch.check().map_err(|part| errors::of_part(&part, place.as_str()))?;
-        Ok(then(patch))
+        let change = RecurringChange { patch, parameters };
+        let checked = change.patch().check();
+        checked.map_err(|part| errors::of_part(&part, place.as_str()))?;
+        Ok(change)
+    }
+}
+
+/// A change of a recurring job.
+#[derive(Debug)]
+pub(in super::super) struct RecurringChange {
+    /// All of it but the parameters, which it would borrow.
+    patch: RecurringPatch<'static>,
+    parameters: Option<Box<RawValue>>,
+}
+
+impl RecurringChange {
+    fn patch(&self) -> RecurringPatch<'_> {
+        RecurringPatch {
+            parameters: self.parameters.as_deref(),
+            ..self.patch.clone()
+        }
+    }
+
+    /// What was asked for before, changed.
+    pub(in super::super) fn apply(&self, to: NewRecurringJob) -> NewRecurringJob {
+        self.patch().apply(to)
     }
 }
 

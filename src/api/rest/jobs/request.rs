@@ -303,7 +303,7 @@ pub(in crate::api) fn spans(intervals: Vec<Parsed<TimeSpan>>) -> Vec<TimeSpan> {
 }
 
 /// When a job may start, by the two fields that say so; `pointer` is where they lie in the body.
-pub(super) fn due(
+pub(in crate::api) fn due(
     delay: Option<Parsed<TimeSpan>>,
     run_at: Option<Parsed<DateTime<Utc>>>,
     pointer: &str,
