@@ -24,6 +24,7 @@ use tracing_actix_web::TracingLogger;
 
 use crate::api::auth::{AllowedOrigins, AuthOptions, Gate, JwtKeyError};
 use crate::api::browsers::{self, AnswerMarks};
+use crate::api::graphql::{self, GraphQl, GraphQlOptions, Services};
 use crate::api::realtime::{self, Realtime, RealtimeOptions};
 use crate::api::request_log::{self, RequestSpan};
 use crate::api::rest::{self, RestApi, RestOptions};
@@ -34,6 +35,7 @@ use crate::service::audit::AuditLog;
 use crate::service::events::Events;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
+use crate::service::metrics::Metrics;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
@@ -60,6 +62,8 @@ pub struct ServerOptions {
     pub rest: RestOptions,
     /// How live updates work.
     pub realtime: RealtimeOptions,
+    /// How GraphQL works.
+    pub graphql: GraphQlOptions,
     /// How many events somebody who listens may be behind before it misses some.
     pub events_behind_max: usize,
     /// What is accepted of a new job.
@@ -116,6 +120,7 @@ impl Server {
             audit,
             rest,
             realtime,
+            graphql,
             events_behind_max,
             rules,
             runtime,
@@ -153,8 +158,19 @@ impl Server {
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
         let health = Health::new(repository, handle.clone());
         let shutdown = Shutdown::default();
+        let metrics = Metrics::new(handle.clone());
         let events = Events::new(handle, events_behind_max);
-        let realtime = Realtime::new(events, gate.clone(), shutdown.clone(), realtime);
+        let realtime = Realtime::new(events.clone(), gate.clone(), shutdown.clone(), realtime);
+        let services = Services {
+            jobs: jobs.clone(),
+            recurring: recurring.clone(),
+            queues: queues.clone(),
+            nodes: nodes.clone(),
+            audit: audit.clone(),
+            metrics,
+            events,
+        };
+        let graphql = GraphQl::new(services, gate.clone(), realtime.clone(), graphql);
         let prefixes = rest.prefixes();
         let api = RestApi {
             jobs: jobs.clone(),
@@ -172,6 +188,7 @@ impl Server {
             let AllowedOrigins(named) = &origins;
             App::new()
                 .configure(|services| realtime::configure(services, &realtime, &prefixes))
+                .configure(|services| graphql::configure(services, &graphql))
                 .configure(|services| rest::configure(services, api))
                 .wrap(from_fn(move |request, next| {
                     browsers::mark(Rc::clone(&marks), request, next)

@@ -37,6 +37,8 @@ pub(in super::super) enum ProblemKind {
     NotFound,
     /// The path exists, but not with this method.
     MethodNotAllowed,
+    /// The caller takes no form of the answer that there is.
+    NotAcceptable,
     /// The job's status does not allow it.
     Conflict,
     /// The job is not as the caller believes.
@@ -77,6 +79,11 @@ impl ProblemKind {
                 "method-not-allowed",
                 StatusCode::METHOD_NOT_ALLOWED,
                 "This path does not have this method",
+            ),
+            Self::NotAcceptable => (
+                "not-acceptable",
+                StatusCode::NOT_ACCEPTABLE,
+                "There is no answer in this form",
             ),
             Self::Conflict => ("conflict", StatusCode::CONFLICT, "The job's state does not allow it"),
             Self::PreconditionFailed => (
@@ -137,7 +144,7 @@ pub(in super::super) enum Place {
 
 impl PartError {
     /// A field of the body; `pointer` as in `/jobs/3/delay`, empty for the body as a whole.
-    pub(super) fn field(pointer: &str, detail: impl Into<String>) -> Self {
+    pub(in super::super) fn field(pointer: &str, detail: impl Into<String>) -> Self {
         Self {
             place: Place::Pointer(format!("#{pointer}")),
             detail: cut(detail.into()),
@@ -326,7 +333,7 @@ impl Problem {
     }
 
     /// A service's error; `pointer_of` tells where a field of the request is, given its name and its place in a batch.
-    pub(super) fn of_service(error: ServiceError, pointer_of: impl FnOnce(&str, Option<usize>) -> String) -> Self {
+    pub(in super::super) fn of_service(error: ServiceError, pointer_of: impl FnOnce(&str, Option<usize>) -> String) -> Self {
         if let ServiceError::Invalid { field, index, detail } = error {
             return Self::of_part(PartError::field(&pointer_of(field, index), detail));
         }

@@ -12,7 +12,8 @@ pub(super) fn key_of(ctx: &Context<'_>, given: Option<String>) -> Result<Option<
     if !is_key(&key) {
         return Err(errors::invalid("idempotencyKey", &format!("it is no key; {}", allowed())));
     }
-    let arguments = ctx.field().arguments()?;
+    // They were read before, or this field would not be resolved.
+    let arguments = ctx.field().arguments().map_err(|error| errors::invalid("idempotencyKey", &error.message))?;
     let operation = ctx.field().name();
     Ok(Some(IdempotencyKey {
         key: format!("graphql {operation}\n{key}"),

@@ -52,7 +52,7 @@ impl Job {
 #[Object]
 impl Job {
     /// Its identity, a UUID of version 7: the same as in REST.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         ID(self.summary.id.to_string())
     }
 

@@ -42,7 +42,7 @@ impl From<&QueueMetrics> for Queue {
 #[Object]
 impl Queue {
     /// Its identity among all objects; its name is what the other fields and REST take.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         node::queue_id(&self.0.name)
     }
 

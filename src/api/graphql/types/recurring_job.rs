@@ -28,7 +28,7 @@ impl From<Arc<DomainRecurringJob>> for RecurringJob {
 #[Object]
 impl RecurringJob {
     /// Its identity, a UUID of version 7: the same as in REST.
-    async fn id(&self) -> ID {
+    pub(super) async fn id(&self) -> ID {
         ID(self.0.id.to_string())
     }
 
