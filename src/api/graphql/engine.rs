@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::GraphQlOptions;
 use super::answer::Answer;
+use super::completion::{Shape, Types};
 use super::errors;
 use super::limits;
 use super::loader::Loaders;
@@ -39,6 +40,7 @@ pub(super) struct Operation {
     request: Request,
     /// Whether it asks, changes or listens.
     pub kind: OperationType,
+    shape: Shape,
 }
 
 /// A request could not be carried out, and that is not its fault.
@@ -57,6 +59,7 @@ pub(super) enum Failed {
 #[derive(Clone)]
 pub(super) struct Engine {
     schema: Schema,
+    types: Arc<Types>,
     services: Services,
     persisted: PersistedQueries,
     introspection: bool,
@@ -84,6 +87,7 @@ impl Engine {
             connection_init_timeout: _,
         } = *options;
         Self {
+            types: Arc::new(Types::read(&schema::sdl())),
             schema: schema::build(services.clone(), max_depth, max_complexity),
             services,
             persisted: PersistedQueries::new(persisted_queries),
@@ -123,7 +127,9 @@ impl Engine {
         let mut request = Request::new(query);
         let document = request.parsed_query().map_err(Answer::unreadable)?;
         limits::check_document(document, self.max_aliases)?;
+        limits::check_mutations(document)?;
         let kind = kind_of(document, operation_name.as_deref())?;
+        let shape = Shape::new(document.clone(), kind, operation_name.as_deref());
         request.operation_name = operation_name;
         request.variables = Variables::from_json(Value::Object(variables.unwrap_or_default()));
         if !self.introspection || !caller.may(Scope::Read) {
@@ -131,7 +137,7 @@ impl Engine {
         }
         let loaders = Arc::new(Loaders::new(&self.services, caller));
         let request = request.data(caller.clone()).data(loaders);
-        Ok(Operation { request, kind })
+        Ok(Operation { request, kind, shape })
     }
 
     fn check_size(&self, query: &str) -> Result<(), Error> {
@@ -144,9 +150,14 @@ impl Engine {
 
     /// Carries out a query or a mutation.
     pub(super) async fn execute(&self, operation: Operation) -> Result<Answer, Failed> {
-        let work = AssertUnwindSafe(self.schema.execute(operation.request)).catch_unwind();
+        let Operation {
+            request,
+            kind: _,
+            shape,
+        } = operation;
+        let work = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
         match actix_web::rt::time::timeout(self.timeout, work).await {
-            Ok(Ok(response)) => Ok(self.answer(response)),
+            Ok(Ok(response)) => Ok(self.answer(response, &shape)),
             Ok(Err(_)) => Err(panicked()),
             Err(_) => Err(Failed::Late { timeout: self.timeout }),
         }
@@ -154,15 +165,21 @@ impl Engine {
 
     /// Listens for a subscription. The stream ends behind a panic.
     pub(super) fn listen(&self, operation: Operation) -> impl Stream<Item = Result<Answer, Failed>> + use<> {
+        let Operation {
+            request,
+            kind: _,
+            shape,
+        } = operation;
         let engine = self.clone();
-        let responses = AssertUnwindSafe(self.schema.execute_stream(operation.request)).catch_unwind();
+        let responses = AssertUnwindSafe(self.schema.execute_stream(request)).catch_unwind();
         responses.map(move |response| match response {
-            Ok(response) => Ok(engine.answer(response)),
+            Ok(response) => Ok(engine.answer(response, &shape)),
             Err(_) => Err(panicked()),
         })
     }
 
-    fn answer(&self, response: Response) -> Answer {
+    fn answer(&self, mut response: Response, shape: &Shape) -> Answer {
+        shape.complete(&self.types, &mut response);
         Answer::new(response, self.max_depth, self.max_complexity)
     }
 }

@@ -3,7 +3,9 @@
 //! Depth and complexity are checked with the schema. What comes before that must not take long either: brackets that are
 //! nested too deep for a parser, fragments that spread each other until a few lines mean millions of fields.
 
-use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
+use std::collections::HashSet;
+
+use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet};
 use async_graphql::{Error, Name, Positioned};
 
 use super::errors;
@@ -136,6 +138,42 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Refuses a mutation that has a field twice under one name: async-graphql would do it twice, though it is meant once.
+pub(super) fn check_mutations(document: &ExecutableDocument) -> Result<(), Error> {
+    for (_, operation) in document.operations.iter() {
+        if operation.node.ty == OperationType::Mutation {
+            let mut names = HashSet::new();
+            check_once(document, &operation.node.selection_set.node, &mut names)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_once<'a>(
+    document: &'a ExecutableDocument,
+    set: &'a SelectionSet,
+    names: &mut HashSet<&'a Name>,
+) -> Result<(), Error> {
+    for selection in &set.items {
+        match &selection.node {
+            Selection::Field(field) => {
+                let name = &field.node.response_key().node;
+                if !names.insert(name) {
+                    let detail = format!("the mutation has '{name}' twice; give one of them an alias, or leave it out");
+                    return Err(errors::invalid("query", &detail));
+                }
+            }
+            Selection::InlineFragment(fragment) => check_once(document, &fragment.node.selection_set.node, names)?,
+            Selection::FragmentSpread(spread) => {
+                if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) {
+                    check_once(document, &fragment.node.selection_set.node, names)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Something is larger than it may be.
 pub(super) fn too_large(message: &str, max: usize) -> Error {
     let mut extensions = errors::extensions("too-large", false);
@@ -201,6 +239,15 @@ mod tests {
         let refused = check("{ ...a } fragment a on Query { ...b } fragment b on Query { ...a ...a }");
         assert_eq!(code(&refused.expect_err("a circle")), Some(Value::from("validation")));
         assert!(check("{ ...a ...a } fragment a on Query { __typename }").is_ok());
+    }
+
+    #[test]
+    fn a_mutation_does_nothing_twice_under_one_name() {
+        let check = |query: &str| check_mutations(&parse_query(query).expect("a document"));
+        assert!(check("mutation { a a }").is_err());
+        assert!(check("mutation { a ...f } fragment f on Mutation { b ... { a } }").is_err());
+        assert!(check("mutation { a b: a ... on Mutation { c: a } }").is_ok());
+        assert!(check("{ a a }").is_ok());
     }
 
     #[test]

@@ -84,10 +84,8 @@ pub(super) async fn ended_attempts(ctx: &Context<'_>, id: JobId) -> Result<Vec<A
     Ok(loaders.attempts.load_one(id).await?.unwrap_or_default())
 }
 
-/// A job.
-pub(super) async fn job(ctx: &Context<'_>, id: JobId) -> Result<Arc<Job>> {
+/// A job, if it exists.
+pub(super) async fn job(ctx: &Context<'_>, id: JobId) -> Result<Option<Arc<Job>>> {
     let loaders = ctx.data::<Arc<Loaders>>()?;
-    let job = loaders.jobs.load_one(id).await?;
-    // Deleted since the list was read.
-    Ok(job.ok_or(ServiceError::NoSuchJob { id })?)
+    Ok(loaders.jobs.load_one(id).await?)
 }

@@ -6,6 +6,7 @@
 
 mod accept;
 mod answer;
+mod completion;
 mod engine;
 mod errors;
 mod http;

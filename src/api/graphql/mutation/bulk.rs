@@ -24,11 +24,11 @@ impl BulkMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Which jobs; at least one condition is needed.")] filter: JobFilterInput,
         #[graphql(desc = "How many at the most, 1 to 10000; 10000 by default.")] limit: Option<i32>,
-    ) -> Result<ChangedJobs> {
+    ) -> Result<Option<ChangedJobs>> {
         let filter = filter.into_filter()?;
         let limit = reading::count("limit", limit, BULK_MAX, BULK_MAX)?;
         let changed = services(ctx)?.jobs.cancel_all(caller(ctx)?, &filter, limit).await?;
-        Ok(changed.into())
+        Ok(Some(changed.into()))
     }
 
     /// Makes the failed and cancelled jobs that a filter means pending again. Those of other statuses are passed over.
@@ -40,14 +40,14 @@ impl BulkMutations {
         #[graphql(desc = "Whether the counts of their retries start anew; by default they go on.")]
         reset_retry_count: Option<bool>,
         #[graphql(desc = "How many at the most, 1 to 10000; 10000 by default.")] limit: Option<i32>,
-    ) -> Result<ChangedJobs> {
+    ) -> Result<Option<ChangedJobs>> {
         let filter = filter.into_filter()?;
         let limit = reading::count("limit", limit, BULK_MAX, BULK_MAX)?;
         let jobs = &services(ctx)?.jobs;
         let changed = jobs
             .retry_all(caller(ctx)?, &filter, reset_retry_count.unwrap_or(false), limit)
             .await?;
-        Ok(changed.into())
+        Ok(Some(changed.into()))
     }
 
     /// Deletes the finished jobs that a filter means, with their histories. Those of other statuses are passed over.
@@ -57,10 +57,10 @@ impl BulkMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Which jobs; at least one condition is needed.")] filter: JobFilterInput,
         #[graphql(desc = "How many at the most, 1 to 10000; 10000 by default.")] limit: Option<i32>,
-    ) -> Result<ChangedJobs> {
+    ) -> Result<Option<ChangedJobs>> {
         let filter = filter.into_filter()?;
         let limit = reading::count("limit", limit, BULK_MAX, BULK_MAX)?;
         let changed = services(ctx)?.jobs.delete_all(caller(ctx)?, &filter, limit).await?;
-        Ok(changed.into())
+        Ok(Some(changed.into()))
     }
 }

@@ -28,7 +28,7 @@ impl JobMutations {
         #[graphql(desc = "Makes the request take effect once, however often it is sent: 1 to 255 visible ASCII \
                           characters. A repeated one gets the first one's job again.")]
         idempotency_key: Option<String>,
-    ) -> Result<ScheduledJob> {
+    ) -> Result<Option<ScheduledJob>> {
         let place = Place::argument("input");
         let key = key_of(ctx, idempotency_key)?;
         let new = input.into_new_job(&place)?;
@@ -38,7 +38,7 @@ impl JobMutations {
             reason: "no job came of a request for one".to_owned(),
         };
         let scheduled = batch.jobs.into_iter().next().ok_or_else(lost)?;
-        Ok(scheduled.into())
+        Ok(Some(scheduled.into()))
     }
 
     /// Schedules several jobs in one transaction: all of them or none.
@@ -52,7 +52,7 @@ impl JobMutations {
         #[graphql(desc = "Makes the request take effect once, however often it is sent: 1 to 255 visible ASCII \
                           characters. A repeated one gets the first one's jobs again.")]
         idempotency_key: Option<String>,
-    ) -> Result<ScheduledJobs> {
+    ) -> Result<Option<ScheduledJobs>> {
         let key = key_of(ctx, idempotency_key)?;
         let new = inputs.into_iter().enumerate();
         let new = new.map(|(index, input)| input.into_new_job(&Place::item("inputs", index)));
@@ -64,10 +64,10 @@ impl JobMutations {
         };
         let ScheduledBatch { jobs, is_replay } = scheduled.map_err(|refused| errors::of_batch(refused, place))?;
         let created = jobs.iter().filter(|scheduled| scheduled.is_new || is_replay).count();
-        Ok(ScheduledJobs {
+        Ok(Some(ScheduledJobs {
             created: int(u64::try_from(created).unwrap_or(u64::MAX)),
             jobs: jobs.into_iter().map(ScheduledJob::from).collect(),
-        })
+        }))
     }
 
     /// Changes a pending job.
@@ -77,14 +77,14 @@ impl JobMutations {
         #[graphql(desc = "The job's id.")] id: ID,
         #[graphql(desc = "What is to be changed.")] input: UpdateJobInput,
         #[graphql(desc = "Only if the job has this revision.")] expected_revision: Option<i32>,
-    ) -> Result<Job> {
+    ) -> Result<Option<Job>> {
         let id = reading::job_id("id", &id)?;
         let place = Place::argument("input");
         let patch = input.into_patch(&place)?;
         let revision = reading::revision(expected_revision)?;
         let patched = services(ctx)?.jobs.patch(caller(ctx)?, id, patch, revision).await;
         let job = patched.map_err(|error| errors::of_service(error, |field, _| place.field(field)))?;
-        Ok(job.into())
+        Ok(Some(job.into()))
     }
 
     /// Deletes a finished job and its history. Gives its id.
@@ -93,11 +93,11 @@ impl JobMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The job's id.")] id: ID,
         #[graphql(desc = "Only if the job has this revision.")] expected_revision: Option<i32>,
-    ) -> Result<ID> {
+    ) -> Result<Option<ID>> {
         let job_id = reading::job_id("id", &id)?;
         let revision = reading::revision(expected_revision)?;
         services(ctx)?.jobs.delete(caller(ctx)?, job_id, revision).await?;
-        Ok(ID(job_id.to_string()))
+        Ok(Some(ID(job_id.to_string())))
     }
 
     /// Makes a pending job due now, after a delay, or at a time; queues a finished one again, its history kept. Of a
@@ -111,7 +111,7 @@ impl JobMutations {
         #[graphql(desc = "How long it waits before it may start. Not together with runAt.")] delay: Option<TimeSpan>,
         #[graphql(desc = "When it may start. Not together with delay.")] run_at: Option<DateTime>,
         #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
-    ) -> Result<Job> {
+    ) -> Result<Option<Job>> {
         let id = reading::job_id("id", &id)?;
         let place = Place::arguments();
         let (delay, run_at) = (place.span("delay", delay)?, place.time("runAt", run_at)?);
@@ -122,7 +122,7 @@ impl JobMutations {
         let job = jobs
             .execute(caller(ctx)?, id, priority, due.unwrap_or_default(), revision)
             .await?;
-        Ok(job.into())
+        Ok(Some(job.into()))
     }
 
     /// Cancels a pending job; tells a running one to stop, which then has `cancelRequested`. A finished job is refused.
@@ -131,12 +131,12 @@ impl JobMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The job's id.")] id: ID,
         #[graphql(desc = "Only if the job has this revision.")] expected_revision: Option<i32>,
-    ) -> Result<Job> {
+    ) -> Result<Option<Job>> {
         let id = reading::job_id("id", &id)?;
         let revision = reading::revision(expected_revision)?;
         let cancelled = services(ctx)?.jobs.cancel(caller(ctx)?, id, revision).await?;
         let (CancelOutcome::Cancelled(job) | CancelOutcome::Requested(job)) = cancelled;
-        Ok(job.into())
+        Ok(Some(job.into()))
     }
 
     /// Makes a failed or cancelled job pending again; any other is refused.
@@ -147,13 +147,13 @@ impl JobMutations {
         #[graphql(desc = "Whether the count of its retries starts anew; by default it goes on.")]
         reset_retry_count: Option<bool>,
         #[graphql(desc = "Only if the job has this revision.")] expected_revision: Option<i32>,
-    ) -> Result<Job> {
+    ) -> Result<Option<Job>> {
         let id = reading::job_id("id", &id)?;
         let revision = reading::revision(expected_revision)?;
         let jobs = &services(ctx)?.jobs;
         let job = jobs
             .retry(caller(ctx)?, id, reset_retry_count.unwrap_or(false), revision)
             .await?;
-        Ok(job.into())
+        Ok(Some(job.into()))
     }
 }

@@ -18,9 +18,9 @@ impl QueueMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The queue's name.")] name: String,
-    ) -> Result<Queue> {
+    ) -> Result<Option<Queue>> {
         let name = reading::queue_name("name", &name)?;
-        Ok(services(ctx)?.queues.pause(caller(ctx)?, &name).await?.into())
+        Ok(Some(services(ctx)?.queues.pause(caller(ctx)?, &name).await?.into()))
     }
 
     /// Has a queue start jobs again. Resuming a running queue changes nothing.
@@ -28,9 +28,9 @@ impl QueueMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The queue's name.")] name: String,
-    ) -> Result<Queue> {
+    ) -> Result<Option<Queue>> {
         let name = reading::queue_name("name", &name)?;
-        Ok(services(ctx)?.queues.resume(caller(ctx)?, &name).await?.into())
+        Ok(Some(services(ctx)?.queues.resume(caller(ctx)?, &name).await?.into()))
     }
 
     /// Removes a queue's pending jobs, its failed ones, or both. If neither argument is given, the pending ones are; if one
@@ -42,12 +42,12 @@ impl QueueMutations {
         #[graphql(desc = "The queue's name.")] name: String,
         #[graphql(desc = "Whether its pending jobs.")] clear_pending: Option<bool>,
         #[graphql(desc = "Whether its failed jobs.")] clear_failed: Option<bool>,
-    ) -> Result<ClearedQueue> {
+    ) -> Result<Option<ClearedQueue>> {
         let name = reading::queue_name("name", &name)?;
         let what = what_to_clear(clear_pending, clear_failed);
         let (clear_pending, clear_failed) = what.map_err(|part| errors::of_part(&part, ""))?;
         let queues = &services(ctx)?.queues;
         let cleared = queues.clear(caller(ctx)?, &name, clear_pending, clear_failed).await?;
-        Ok(cleared.into())
+        Ok(Some(cleared.into()))
     }
 }

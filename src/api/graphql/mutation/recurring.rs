@@ -24,13 +24,13 @@ impl RecurringMutations {
         #[graphql(desc = "Makes the request take effect once, however often it is sent: 1 to 255 visible ASCII \
                           characters. A repeated one gets the first one's recurring job again.")]
         idempotency_key: Option<String>,
-    ) -> Result<RecurringJob> {
+    ) -> Result<Option<RecurringJob>> {
         let place = Place::argument("input");
         let key = key_of(ctx, idempotency_key)?;
         let new = input.into_new_recurring_job(&place)?;
         let created = services(ctx)?.recurring.create(caller(ctx)?, new, key).await;
         let (recurring, _) = created.map_err(|error| errors::of_service(error, |field, _| place.field(field)))?;
-        Ok(recurring.into())
+        Ok(Some(recurring.into()))
     }
 
     /// Replaces a recurring job: what is left out has its default again. Occurrences that exist are left alone.
@@ -40,7 +40,7 @@ impl RecurringMutations {
         #[graphql(desc = "The recurring job's id.")] id: ID,
         #[graphql(desc = "What it is to be.")] input: ScheduleRecurringJobInput,
         #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
-    ) -> Result<RecurringJob> {
+    ) -> Result<Option<RecurringJob>> {
         let id = reading::recurring_id("id", &id)?;
         let place = Place::argument("input");
         let new = input.into_new_recurring_job(&place)?;
@@ -48,7 +48,7 @@ impl RecurringMutations {
         let recurring = &services(ctx)?.recurring;
         let changed = recurring.change(caller(ctx)?, id, revision, |_| new.clone()).await;
         let changed = changed.map_err(|error| errors::of_service(error, |field, _| place.field(field)))?;
-        Ok(changed.into())
+        Ok(Some(changed.into()))
     }
 
     /// Changes a recurring job: what is left out stays as it is. Occurrences that exist are left alone.
@@ -58,7 +58,7 @@ impl RecurringMutations {
         #[graphql(desc = "The recurring job's id.")] id: ID,
         #[graphql(desc = "What is to be changed.")] input: UpdateRecurringJobInput,
         #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
-    ) -> Result<RecurringJob> {
+    ) -> Result<Option<RecurringJob>> {
         let id = reading::recurring_id("id", &id)?;
         let place = Place::argument("input");
         let change = input.into_change(&place)?;
@@ -68,7 +68,7 @@ impl RecurringMutations {
             .change(caller(ctx)?, id, revision, |known| change.apply(known))
             .await;
         let changed = changed.map_err(|error| errors::of_service(error, |field, _| place.field(field)))?;
-        Ok(changed.into())
+        Ok(Some(changed.into()))
     }
 
     /// Has a recurring job create occurrences.
@@ -77,8 +77,8 @@ impl RecurringMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The recurring job's id.")] id: ID,
         #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
-    ) -> Result<RecurringJob> {
-        switch(ctx, &id, true, expected_revision).await
+    ) -> Result<Option<RecurringJob>> {
+        switch(ctx, &id, true, expected_revision).await.map(Some)
     }
 
     /// Has a recurring job create no more occurrences.
@@ -87,8 +87,8 @@ impl RecurringMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The recurring job's id.")] id: ID,
         #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
-    ) -> Result<RecurringJob> {
-        switch(ctx, &id, false, expected_revision).await
+    ) -> Result<Option<RecurringJob>> {
+        switch(ctx, &id, false, expected_revision).await.map(Some)
     }
 
     /// Creates one occurrence now, beside those of the schedule, whether the recurring job is enabled or not.
@@ -97,12 +97,12 @@ impl RecurringMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The recurring job's id.")] id: ID,
         #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
-    ) -> Result<Job> {
+    ) -> Result<Option<Job>> {
         let id = reading::recurring_id("id", &id)?;
         let revision = reading::revision(expected_revision)?;
         let recurring = &services(ctx)?.recurring;
         let job = recurring.trigger(caller(ctx)?, id, None, Due::Now, revision).await?;
-        Ok(job.into())
+        Ok(Some(job.into()))
     }
 
     /// Deletes a recurring job; its occurrences stay. Gives its id.
@@ -111,12 +111,12 @@ impl RecurringMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The recurring job's id.")] id: ID,
         #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
-    ) -> Result<ID> {
+    ) -> Result<Option<ID>> {
         let recurring_id = reading::recurring_id("id", &id)?;
         let revision = reading::revision(expected_revision)?;
         let recurring = &services(ctx)?.recurring;
         recurring.delete(caller(ctx)?, recurring_id, revision).await?;
-        Ok(ID(recurring_id.to_string()))
+        Ok(Some(ID(recurring_id.to_string())))
     }
 }
 

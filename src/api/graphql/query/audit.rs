@@ -24,7 +24,7 @@ impl AuditQueries {
         #[graphql(desc = "How many, 1 to 1000; 50 by default.")] first: Option<i32>,
         #[graphql(desc = "Only records older than this one: the id of the last record of the page before.")]
         after: Option<ID>,
-    ) -> Result<AuditRecordPage> {
+    ) -> Result<Option<AuditRecordPage>> {
         let filter = filter.unwrap_or_default().into_filter()?;
         let page = AuditPage {
             limit: reading::count("first", first, LIMIT_DEFAULT, LIMIT_MAX)?,
@@ -33,6 +33,6 @@ impl AuditQueries {
                 .transpose()?,
         };
         let records = services(ctx)?.audit.list(caller(ctx)?, &filter, page).await?;
-        Ok(records.into())
+        Ok(Some(records.into()))
     }
 }

@@ -40,7 +40,7 @@ impl JobQueries {
         #[graphql(desc = "Only jobs that follow this cursor.")] after: Option<String>,
         #[graphql(desc = "How many from the end, 1 to 1000. Not together with first.")] last: Option<i32>,
         #[graphql(desc = "Only jobs that come before this cursor.")] before: Option<String>,
-    ) -> Result<JobConnection> {
+    ) -> Result<Option<JobConnection>> {
         let filter = filter.unwrap_or_default().into_filter()?;
         let wanted = Wanted {
             first,
@@ -48,7 +48,8 @@ impl JobQueries {
             last,
             before,
         };
-        JobConnection::read(ctx, filter, order_by.map(Order::from).unwrap_or_default(), wanted).await
+        let order = order_by.map(Order::from).unwrap_or_default();
+        JobConnection::read(ctx, filter, order, wanted).await.map(Some)
     }
 
     /// An object by its identity; null when there is none, and when the caller may not see it.

@@ -29,8 +29,8 @@ impl QueueQueries {
 
     /// All queues, by name: those that are configured and those that jobs have named.
     #[graphql(complexity = "10 + USUAL.saturating_mul(child_complexity)")]
-    async fn queues(&self, ctx: &Context<'_>) -> Result<Vec<Queue>> {
+    async fn queues(&self, ctx: &Context<'_>) -> Result<Option<Vec<Queue>>> {
         let views = services(ctx)?.queues.list(caller(ctx)?).await?;
-        Ok(views.into_iter().map(Queue::from).collect())
+        Ok(Some(views.into_iter().map(Queue::from).collect()))
     }
 }

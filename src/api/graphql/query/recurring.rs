@@ -34,7 +34,7 @@ impl RecurringQueries {
         ctx: &Context<'_>,
         #[graphql(desc = "How many, 1 to 1000; 50 by default.")] limit: Option<i32>,
         #[graphql(desc = "How many to pass over; 0 by default.")] offset: Option<i32>,
-    ) -> Result<RecurringJobPage> {
+    ) -> Result<Option<RecurringJobPage>> {
         let offset = offset.unwrap_or_default();
         let page = RecurringPage {
             limit: reading::count("limit", limit, LIMIT_DEFAULT, LIMIT_MAX)?,
@@ -42,6 +42,6 @@ impl RecurringQueries {
                 .map_err(|_| errors::invalid("offset", &format!("offset is {offset}; allowed are 0 and more")))?,
         };
         let list = services(ctx)?.recurring.list(caller(ctx)?, page).await?;
-        Ok(list.into())
+        Ok(Some(list.into()))
     }
 }

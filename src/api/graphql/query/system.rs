@@ -13,18 +13,18 @@ pub(super) struct SystemQueries;
 impl SystemQueries {
     /// The server in numbers, no older than a second.
     #[graphql(complexity = "10 + child_complexity")]
-    async fn system_metrics(&self, ctx: &Context<'_>) -> Result<SystemMetrics> {
+    async fn system_metrics(&self, ctx: &Context<'_>) -> Result<Option<SystemMetrics>> {
         let metrics = services(ctx)?.metrics.system(caller(ctx)?).await?;
-        Ok(SystemMetrics::from(&*metrics))
+        Ok(Some(SystemMetrics::from(&*metrics)))
     }
 
     /// The servers that share the storage: those that live, and those that died in the last hour; the one that started
     /// first comes first. Needs the scope for administering.
     #[graphql(complexity = "10 + 5 * child_complexity")]
-    async fn nodes(&self, ctx: &Context<'_>) -> Result<Vec<ServerNode>> {
+    async fn nodes(&self, ctx: &Context<'_>) -> Result<Option<Vec<ServerNode>>> {
         let nodes = &services(ctx)?.nodes;
         let own = nodes.own();
         let stored = nodes.list(caller(ctx)?).await?;
-        Ok(stored.into_iter().map(|node| ServerNode::new(node, own)).collect())
+        Ok(Some(stored.into_iter().map(|node| ServerNode::new(node, own)).collect()))
     }
 }

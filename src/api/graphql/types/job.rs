@@ -40,9 +40,10 @@ impl Job {
         &self.summary
     }
 
-    async fn whole(&self, ctx: &Context<'_>) -> Result<Arc<DomainJob>> {
+    /// The whole job; `None` when it was deleted since the list was read.
+    async fn whole(&self, ctx: &Context<'_>) -> Result<Option<Arc<DomainJob>>> {
         match &self.whole {
-            Some(job) => Ok(Arc::clone(job)),
+            Some(job) => Ok(Some(Arc::clone(job))),
             None => loader::job(ctx, self.summary.id).await,
         }
     }
@@ -145,65 +146,69 @@ impl Job {
 
     /// What the handler is given.
     #[graphql(complexity = 3)]
-    async fn parameters(&self, ctx: &Context<'_>) -> Result<Json> {
-        Ok(Json::from(&self.whole(ctx).await?.parameters))
+    async fn parameters(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
+        Ok(self.whole(ctx).await?.map(|job| Json::from(&job.parameters)))
     }
 
-    /// What the handler answered.
+    /// What the handler answered; null before that.
     #[graphql(complexity = 3)]
     async fn result(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
-        Ok(self.whole(ctx).await?.result.as_ref().map(Json::from))
+        let job = self.whole(ctx).await?;
+        Ok(job.and_then(|job| job.result.as_ref().map(Json::from)))
     }
 
     /// More of the last failure.
     #[graphql(complexity = 3)]
     async fn error_detail(&self, ctx: &Context<'_>) -> Result<Option<String>> {
         let job = self.whole(ctx).await?;
-        Ok(job.error_detail.as_ref().map(|detail| detail.to_string()))
+        Ok(job.and_then(|job| job.error_detail.as_ref().map(|detail| detail.to_string())))
     }
 
-    /// How long one attempt may take.
+    /// How long one attempt may take; null when the job was deleted while this answer was made.
     #[graphql(complexity = 3)]
-    async fn timeout(&self, ctx: &Context<'_>) -> Result<TimeSpan> {
-        Ok(self.whole(ctx).await?.timeout.into())
+    async fn timeout(&self, ctx: &Context<'_>) -> Result<Option<TimeSpan>> {
+        Ok(self.whole(ctx).await?.map(|job| job.timeout.into()))
     }
 
-    /// The wait before the first retry; each further one is twice as long.
+    /// The wait before the first retry; each further one is twice as long. Null when the job was deleted while this answer
+    /// was made.
     #[graphql(complexity = 3)]
-    async fn retry_delay(&self, ctx: &Context<'_>) -> Result<TimeSpan> {
-        Ok(self.whole(ctx).await?.retry_policy.delay.into())
+    async fn retry_delay(&self, ctx: &Context<'_>) -> Result<Option<TimeSpan>> {
+        Ok(self.whole(ctx).await?.map(|job| job.retry_policy.delay.into()))
     }
 
-    /// The waits before the first, second, … retry, in place of `retryDelay`; empty when there is no such list.
+    /// The waits before the first, second, … retry, in place of `retryDelay`; empty when there is no such list. Null when
+    /// the job was deleted while this answer was made.
     #[graphql(complexity = 3)]
-    async fn retry_intervals(&self, ctx: &Context<'_>) -> Result<Vec<TimeSpan>> {
+    async fn retry_intervals(&self, ctx: &Context<'_>) -> Result<Option<Vec<TimeSpan>>> {
         let job = self.whole(ctx).await?;
-        Ok(job.retry_policy.intervals.iter().copied().map(TimeSpan::from).collect())
+        Ok(job.map(|job| job.retry_policy.intervals.iter().copied().map(TimeSpan::from).collect()))
     }
 
     /// At most one unfinished job has it.
     #[graphql(complexity = 3)]
     async fn unique_key(&self, ctx: &Context<'_>) -> Result<Option<String>> {
         let job = self.whole(ctx).await?;
-        Ok(job.unique_key.as_ref().map(|key| key.as_str().to_owned()))
+        Ok(job.and_then(|job| job.unique_key.as_ref().map(|key| key.as_str().to_owned())))
     }
 
     /// Which due time of the recurring job it is.
     #[graphql(complexity = 3)]
     async fn occurrence_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime>> {
         let job = self.whole(ctx).await?;
-        Ok(job.occurrence.map(|occurrence| occurrence.due_at.into()))
+        Ok(job.and_then(|job| job.occurrence.map(|occurrence| occurrence.due_at.into())))
     }
 
-    /// Whether it runs and was told to stop.
+    /// Whether it runs and was told to stop; null when the job was deleted while this answer was made.
     #[graphql(complexity = 3)]
-    async fn cancel_requested(&self, ctx: &Context<'_>) -> Result<bool> {
-        Ok(self.whole(ctx).await?.cancel_requested)
+    async fn cancel_requested(&self, ctx: &Context<'_>) -> Result<Option<bool>> {
+        Ok(self.whole(ctx).await?.map(|job| job.cancel_requested))
     }
 
-    /// Grows with every change; what `expectedRevision` of the mutations means.
+    /// Grows with every change; what `expectedRevision` of the mutations means. Null when the job was deleted while this
+    /// answer was made.
     #[graphql(complexity = 3)]
-    async fn revision(&self, ctx: &Context<'_>) -> Result<u32> {
-        Ok(self.whole(ctx).await?.revision)
+    async fn revision(&self, ctx: &Context<'_>) -> Result<Option<u32>> {
+        Ok(self.whole(ctx).await?.map(|job| job.revision))
     }
 }
