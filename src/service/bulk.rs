@@ -93,7 +93,11 @@ impl Jobs {
         // What this can't be done to is not meant.
         filter.statuses = match filter.statuses.as_slice() {
             [] => statuses.to_vec(),
-            given => statuses.iter().copied().filter(|status| given.contains(status)).collect(),
+            given => statuses
+                .iter()
+                .copied()
+                .filter(|status| given.contains(status))
+                .collect(),
         };
         let mut changed = Changed::default();
         if filter.statuses.is_empty() {
@@ -108,7 +112,13 @@ impl Jobs {
                 after,
                 order: Order::NewestFirst,
             };
-            let ids: Vec<JobId> = self.repository.jobs(&filter, page).await?.iter().map(|job| job.id).collect();
+            let ids: Vec<JobId> = self
+                .repository
+                .jobs(&filter, page)
+                .await?
+                .iter()
+                .map(|job| job.id)
+                .collect();
             changed.has_more = ids.len() == usize::try_from(page.limit).unwrap_or(usize::MAX);
             let Some(last) = ids.last().copied() else { break };
             changed.count += self.change_these(caller, ids, &filter, &rule).await?;

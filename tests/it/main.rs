@@ -27,6 +27,7 @@ mod embedding;
 mod first_job;
 mod graphql;
 mod graphql_clients;
+mod graphql_embedded;
 mod graphql_limits;
 mod graphql_live;
 mod handlers_command;

@@ -322,12 +322,7 @@ impl Gate {
     }
 
     /// Lets in who shows this token; `counted` says what counts for its rate.
-    fn admit(
-        &self,
-        counted: Counted<'_>,
-        token: &str,
-        address: Option<IpAddr>,
-    ) -> Result<Caller, AuthFailure> {
+    fn admit(&self, counted: Counted<'_>, token: &str, address: Option<IpAddr>) -> Result<Caller, AuthFailure> {
         // Connections without an address count together.
         let from = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let now = rate::now();

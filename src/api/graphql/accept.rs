@@ -37,14 +37,20 @@ impl Form {
         for value in headers.get_all(ACCEPT) {
             for range in value.to_str().unwrap_or_default().split(',') {
                 has_wish |= !range.trim().is_empty();
-                let Some((form, quality)) = read_range(range) else { continue };
+                let Some((form, quality)) = read_range(range) else {
+                    continue;
+                };
                 // Of equals the first one that is named.
                 if quality > 0 && best.is_none_or(|(_, other)| quality > other) {
                     best = Some((form, quality));
                 }
             }
         }
-        if has_wish { best.map(|(form, _)| form) } else { Some(Self::Json) }
+        if has_wish {
+            best.map(|(form, _)| form)
+        } else {
+            Some(Self::Json)
+        }
     }
 }
 
@@ -72,7 +78,9 @@ fn read_range(range: &str) -> Option<(Form, u32)> {
 fn read_quality(text: &str) -> Option<u32> {
     let quality: f64 = text.parse().ok()?;
     // Three decimals are all that there may be.
-    (0.0..=1.0).contains(&quality).then(|| (quality * 1_000.0).round() as u32)
+    (0.0..=1.0)
+        .contains(&quality)
+        .then(|| (quality * 1_000.0).round() as u32)
 }
 
 #[cfg(test)]
@@ -101,8 +109,14 @@ mod tests {
             (&["APPLICATION/JSON; charset=\"utf-8\""], Some(Json)),
             (&["application/json; charset=latin1"], None),
             (&["application/graphql-response+json"], Some(GraphQlResponse)),
-            (&["application/graphql-response+json, application/json;q=0.9"], Some(GraphQlResponse)),
-            (&["application/graphql-response+json;q=0.1, application/json"], Some(Json)),
+            (
+                &["application/graphql-response+json, application/json;q=0.9"],
+                Some(GraphQlResponse),
+            ),
+            (
+                &["application/graphql-response+json;q=0.1, application/json"],
+                Some(Json),
+            ),
             (&["application/json", "application/graphql-response+json"], Some(Json)),
             (&["text/event-stream"], Some(EventStream)),
             (&["text/html, */*;q=0.8"], Some(Json)),

@@ -26,7 +26,10 @@ impl Answer {
     /// The answer that was worked out. Errors that were found by the library get a code like all others.
     pub(super) fn new(mut response: Response, max_depth: usize, max_complexity: usize) -> Self {
         for error in &mut response.errors {
-            let has_code = error.extensions.as_ref().is_some_and(|values| values.get("code").is_some());
+            let has_code = error
+                .extensions
+                .as_ref()
+                .is_some_and(|values| values.get("code").is_some());
             if has_code {
                 continue;
             }

@@ -18,7 +18,9 @@ pub(super) struct Types(HashMap<Name, HashMap<Name, Type>>);
 impl Types {
     /// The types that a schema has, in its own language.
     pub(super) fn read(sdl: &str) -> Self {
-        let definitions = parse_schema(sdl).map(|document| document.definitions).unwrap_or_default();
+        let definitions = parse_schema(sdl)
+            .map(|document| document.definitions)
+            .unwrap_or_default();
         let types = definitions.into_iter().filter_map(|definition| {
             let TypeSystemDefinition::Type(definition) = definition else {
                 return None;
@@ -28,7 +30,9 @@ impl Types {
                 TypeKind::Interface(interface) => interface.fields,
                 TypeKind::Scalar | TypeKind::Union(_) | TypeKind::Enum(_) | TypeKind::InputObject(_) => return None,
             };
-            let fields = fields.into_iter().map(|field| (field.node.name.node, field.node.ty.node));
+            let fields = fields
+                .into_iter()
+                .map(|field| (field.node.name.node, field.node.ty.node));
             Some((definition.node.name.node, fields.collect()))
         });
         Self(types.collect())
@@ -104,7 +108,14 @@ impl Shape {
     }
 
     /// Puts null where a path of an error leads. Tells whether the object that holds the path must be null itself.
-    fn put_null(&self, types: &Types, parent: &str, sets: &[&SelectionSet], path: &[PathSegment], at: &mut Value) -> bool {
+    fn put_null(
+        &self,
+        types: &Types,
+        parent: &str,
+        sets: &[&SelectionSet],
+        path: &[PathSegment],
+        at: &mut Value,
+    ) -> bool {
         let ([PathSegment::Field(key), rest @ ..], Value::Object(members)) = (path, at) else {
             return false;
         };
@@ -266,7 +277,9 @@ mod tests {
                 Ok(index) => PathSegment::Index(index),
                 Err(_) => PathSegment::Field(part.to_owned()),
             });
-            response.errors.push(ServerError::new("failed", None).with_path(segments.collect()));
+            response
+                .errors
+                .push(ServerError::new("failed", None).with_path(segments.collect()));
         }
         shape.complete(&Types::read(SDL), &mut response);
         from_value(response.data).expect("a value")
@@ -293,14 +306,23 @@ mod tests {
         );
         let named = completed(query, value!({"maybe": {"o": {"id": "1"}}}), &["maybe.name"]);
         assert_eq!(named, value!({"maybe": {"name": null, "o": {"id": "1"}}}));
-        assert_eq!(completed("{ maybe { id } }", Value::Null, &["maybe"]), value!({"maybe": null}));
-        assert_eq!(completed("{ sure { id } maybe { id } }", value!({"maybe": null}), &["sure"]), Value::Null);
+        assert_eq!(
+            completed("{ maybe { id } }", Value::Null, &["maybe"]),
+            value!({"maybe": null})
+        );
+        assert_eq!(
+            completed("{ sure { id } maybe { id } }", value!({"maybe": null}), &["sure"]),
+            Value::Null
+        );
     }
 
     #[test]
     fn fields_within_fragments_are_found_with_their_types() {
         let query = "{ any { ... on Thing { t: other { id } } ...f } } fragment f on Node { id }";
-        assert_eq!(completed(query, value!({"any": {"id": "1"}}), &["any.t"]), value!({"any": null}));
+        assert_eq!(
+            completed(query, value!({"any": {"id": "1"}}), &["any.t"]),
+            value!({"any": null})
+        );
         let both = completed(query, value!({"any": {"id": "1", "t": {}}}), &["any.t.id"]);
         assert_eq!(both, value!({"any": null}));
     }

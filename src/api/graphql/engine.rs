@@ -108,7 +108,9 @@ impl Engine {
             variables,
             extensions,
         } = asked;
-        let persisted = extensions.as_ref().and_then(|extensions| extensions.get("persistedQuery"));
+        let persisted = extensions
+            .as_ref()
+            .and_then(|extensions| extensions.get("persistedQuery"));
         let query = match (persisted, query) {
             (Some(Value::Null) | None, Some(query)) => query,
             (Some(Value::Null) | None, None) => return Err(errors::invalid("query", "query is missing").into()),

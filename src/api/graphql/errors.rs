@@ -129,7 +129,10 @@ mod tests {
         let extensions = error.extensions.expect("extensions");
         assert_eq!(extensions.get("code"), Some(&Value::from("validation")));
         assert_eq!(extensions.get("field"), Some(&Value::from("input.retryIntervals.3")));
-        assert_eq!(extensions.get("allowed"), Some(&Value::from("allowed is 00:00:00 and more")));
+        assert_eq!(
+            extensions.get("allowed"),
+            Some(&Value::from("allowed is 00:00:00 and more"))
+        );
     }
 
     #[test]

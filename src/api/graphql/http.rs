@@ -120,11 +120,7 @@ async fn carried_out(graphql: &GraphQl, operation: Operation) -> Result<Answer, 
     graphql.engine.execute(operation).await
 }
 
-async fn answered(
-    graphql: &GraphQl,
-    read: Result<Operation, Answer>,
-    form: Form,
-) -> Result<HttpResponse, Problem> {
+async fn answered(graphql: &GraphQl, read: Result<Operation, Answer>, form: Form) -> Result<HttpResponse, Problem> {
     if form == Form::EventStream {
         return event_stream(graphql, read);
     }
@@ -197,7 +193,10 @@ fn check_query(asked: &Asked) -> Result<(), PartError> {
     if asked.query.is_some() || is_persisted {
         return Ok(());
     }
-    Err(PartError::field("/query", "query is missing; it is the text of a GraphQL document"))
+    Err(PartError::field(
+        "/query",
+        "query is missing; it is the text of a GraphQL document",
+    ))
 }
 
 /// The request in the parameters of an address.

@@ -34,7 +34,10 @@ pub(super) fn check_nesting(query: &str) -> Result<(), Error> {
             _ => {}
         }
         if depth > BRACKETS_MAX {
-            return Err(too_large(&format!("brackets are nested deeper than {BRACKETS_MAX} levels"), BRACKETS_MAX));
+            return Err(too_large(
+                &format!("brackets are nested deeper than {BRACKETS_MAX} levels"),
+                BRACKETS_MAX,
+            ));
         }
     }
     Ok(())
@@ -126,7 +129,10 @@ impl<'a> Walk<'a> {
 
     fn spread(&mut self, name: &'a Name) -> Result<(), Error> {
         if self.within.contains(&name) {
-            return Err(errors::invalid("query", &format!("the fragment '{name}' spreads itself")));
+            return Err(errors::invalid(
+                "query",
+                &format!("the fragment '{name}' spreads itself"),
+            ));
         }
         // One that does not exist is found by the validation.
         if let Some(fragment) = self.document.fragments.get(name) {

@@ -141,7 +141,10 @@ mod tests {
         assert_eq!(find("{ b }"), Err(NOT_FOUND.to_owned()), "it was not asked for longest");
         assert_eq!(find("{ a }"), Ok("{ a }".to_owned()));
         let other = queries.resolve(&asked("{ a }"), Some("{ d }".to_owned()));
-        assert_eq!(other.expect_err("another text").message, "provided sha does not match query");
+        assert_eq!(
+            other.expect_err("another text").message,
+            "provided sha does not match query"
+        );
     }
 
     #[test]

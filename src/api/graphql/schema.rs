@@ -48,7 +48,9 @@ pub(super) fn build(services: Services, max_depth: usize, max_complexity: usize)
 /// The schema in its own language, as `schema.graphql` holds it.
 pub fn sdl() -> String {
     let schema = Schema::build(Query::default(), Mutation::default(), Subscription::default()).finish();
-    let options = SDLExportOptions::new().include_specified_by().prefer_single_line_descriptions();
+    let options = SDLExportOptions::new()
+        .include_specified_by()
+        .prefer_single_line_descriptions();
     let text = schema.sdl_with_options(options);
     format!("{}\n", text.trim_end())
 }

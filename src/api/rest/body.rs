@@ -50,7 +50,6 @@ impl Call {
         let NoFields {} = self.optional_body().await?;
         Ok(())
     }
-
 }
 
 /// Reads a body of at most `max` bytes; nothing when there is none.

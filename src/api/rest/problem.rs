@@ -333,7 +333,10 @@ impl Problem {
     }
 
     /// A service's error; `pointer_of` tells where a field of the request is, given its name and its place in a batch.
-    pub(in super::super) fn of_service(error: ServiceError, pointer_of: impl FnOnce(&str, Option<usize>) -> String) -> Self {
+    pub(in super::super) fn of_service(
+        error: ServiceError,
+        pointer_of: impl FnOnce(&str, Option<usize>) -> String,
+    ) -> Self {
         if let ServiceError::Invalid { field, index, detail } = error {
             return Self::of_part(PartError::field(&pointer_of(field, index), detail));
         }

@@ -76,7 +76,11 @@ async fn attempts_are_read_in_their_order(storage: Subject) {
     let asked = [bystander.id, unknown, waiting.id];
     let together = storage.repository.attempts_of(&asked).await.expect("storage reads");
     for id in asked {
-        let of_job: Vec<Attempt> = together.iter().filter(|attempt| attempt.job_id == id).cloned().collect();
+        let of_job: Vec<Attempt> = together
+            .iter()
+            .filter(|attempt| attempt.job_id == id)
+            .cloned()
+            .collect();
         assert_eq!(of_job, storage.attempts(id).await);
     }
     assert_eq!(together.len(), 13);

@@ -10,10 +10,16 @@ use crate::service::jobs::IdempotencyKey;
 pub(super) fn key_of(ctx: &Context<'_>, given: Option<String>) -> Result<Option<IdempotencyKey>> {
     let Some(key) = given else { return Ok(None) };
     if !is_key(&key) {
-        return Err(errors::invalid("idempotencyKey", &format!("it is no key; {}", allowed())));
+        return Err(errors::invalid(
+            "idempotencyKey",
+            &format!("it is no key; {}", allowed()),
+        ));
     }
     // They were read before, or this field would not be resolved.
-    let arguments = ctx.field().arguments().map_err(|error| errors::invalid("idempotencyKey", &error.message))?;
+    let arguments = ctx
+        .field()
+        .arguments()
+        .map_err(|error| errors::invalid("idempotencyKey", &error.message))?;
     let operation = ctx.field().name();
     Ok(Some(IdempotencyKey {
         key: format!("graphql {operation}\n{key}"),

@@ -25,8 +25,10 @@ impl JobMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The job.")] input: ScheduleJobInput,
-        #[graphql(desc = "Makes the request take effect once, however often it is sent: 1 to 255 visible ASCII \
-                          characters. A repeated one gets the first one's job again.")]
+        #[graphql(
+            desc = "Makes the request take effect once, however often it is sent: 1 to 255 visible ASCII \
+                          characters. A repeated one gets the first one's job again."
+        )]
         idempotency_key: Option<String>,
     ) -> Result<Option<ScheduledJob>> {
         let place = Place::argument("input");
@@ -49,8 +51,10 @@ impl JobMutations {
         #[graphql(desc = "The jobs, 1 to 10000 unless the server is configured otherwise.")] inputs: Vec<
             ScheduleJobInput,
         >,
-        #[graphql(desc = "Makes the request take effect once, however often it is sent: 1 to 255 visible ASCII \
-                          characters. A repeated one gets the first one's jobs again.")]
+        #[graphql(
+            desc = "Makes the request take effect once, however often it is sent: 1 to 255 visible ASCII \
+                          characters. A repeated one gets the first one's jobs again."
+        )]
         idempotency_key: Option<String>,
     ) -> Result<Option<ScheduledJobs>> {
         let key = key_of(ctx, idempotency_key)?;

@@ -21,8 +21,10 @@ impl RecurringMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The recurring job.")] input: ScheduleRecurringJobInput,
-        #[graphql(desc = "Makes the request take effect once, however often it is sent: 1 to 255 visible ASCII \
-                          characters. A repeated one gets the first one's recurring job again.")]
+        #[graphql(
+            desc = "Makes the request take effect once, however often it is sent: 1 to 255 visible ASCII \
+                          characters. A repeated one gets the first one's recurring job again."
+        )]
         idempotency_key: Option<String>,
     ) -> Result<Option<RecurringJob>> {
         let place = Place::argument("input");

@@ -29,7 +29,10 @@ impl JobQueries {
 
     /// A page of the list of jobs: the newest first, unless another order is asked for.
     #[graphql(complexity = "page_size(first, last).saturating_mul(child_complexity)")]
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection are given by its specification")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the arguments of a connection are given by its specification"
+    )]
     async fn jobs(
         &self,
         ctx: &Context<'_>,

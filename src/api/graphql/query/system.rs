@@ -25,6 +25,8 @@ impl SystemQueries {
         let nodes = &services(ctx)?.nodes;
         let own = nodes.own();
         let stored = nodes.list(caller(ctx)?).await?;
-        Ok(Some(stored.into_iter().map(|node| ServerNode::new(node, own)).collect()))
+        Ok(Some(
+            stored.into_iter().map(|node| ServerNode::new(node, own)).collect(),
+        ))
     }
 }

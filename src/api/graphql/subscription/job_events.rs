@@ -83,7 +83,9 @@ pub(super) struct JobStatusChange {
 
 impl JobStatusChange {
     fn of(event: &Event) -> Option<Self> {
-        let Event::Job { kind, at, job } = event else { return None };
+        let Event::Job { kind, at, job } = event else {
+            return None;
+        };
         let status = (*kind != JobEventKind::Deleted).then(|| job.status.into());
         Some(Self {
             event: (*kind).into(),
@@ -109,8 +111,11 @@ impl JobEventSubscriptions {
         let clause = filter.unwrap_or_default().into_clause()?;
         let never = clause.is_none();
         let events = listen(ctx, clause.unwrap_or_else(|| EventClause::all_of(Topic::Jobs))).await?;
-        Ok(told(events, move |event| {
-            if never { None } else { JobStatusChange::of(event) }
-        }))
+        Ok(told(
+            events,
+            move |event| {
+                if never { None } else { JobStatusChange::of(event) }
+            },
+        ))
     }
 }

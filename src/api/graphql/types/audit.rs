@@ -123,9 +123,7 @@ impl AuditFilterInput {
             from: from
                 .map(|time| reading::from_time(&place.field("from"), &time))
                 .transpose()?,
-            to: to
-                .map(|time| reading::to_time(&place.field("to"), &time))
-                .transpose()?,
+            to: to.map(|time| reading::to_time(&place.field("to"), &time)).transpose()?,
         };
         check_range(filter.from, filter.to).map_err(|detail| errors::invalid(&place.field("from"), &detail))?;
         Ok(filter)

@@ -130,7 +130,10 @@ impl JobConnection {
         let is_from_the_end = last.is_some();
         let (field, size, start, stop, read_order) = match (first, last) {
             (Some(_), Some(_)) => {
-                return Err(errors::invalid("last", "first and last are both given; give one of them"));
+                return Err(errors::invalid(
+                    "last",
+                    "first and last are both given; give one of them",
+                ));
             }
             (first, None) => ("first", first, after, before, order),
             (None, last) => ("last", last, before, after, order.reversed()),
@@ -146,7 +149,11 @@ impl JobConnection {
         jobs.retain(|job| stop.is_none_or(|stop| comes_before(job, stop, read_order)));
         // What lies at the stop, or behind it, is there.
         let (ahead, behind) = (has_more || jobs.len() < read || stop.is_some(), start.is_some());
-        let (has_next_page, has_previous_page) = if is_from_the_end { (behind, ahead) } else { (ahead, behind) };
+        let (has_next_page, has_previous_page) = if is_from_the_end {
+            (behind, ahead)
+        } else {
+            (ahead, behind)
+        };
         if is_from_the_end {
             jobs.reverse();
         }

@@ -50,7 +50,8 @@ impl Place {
 
     /// Reads a text.
     pub(super) fn text<T: FromText>(&self, field: &str, text: Option<String>) -> Result<Option<Parsed<T>>> {
-        text.map(|text| parse(&self.field(field), &text).map(Parsed)).transpose()
+        text.map(|text| parse(&self.field(field), &text).map(Parsed))
+            .transpose()
     }
 
     /// Reads a duration.
@@ -76,7 +77,12 @@ impl Place {
     /// Reads a number of retries. Which numbers are allowed says the service; here they only must be numbers that it has.
     pub(super) fn retries(&self, field: &str, count: Option<i32>) -> Result<Option<RetryCount>> {
         let read = |count| {
-            let detail = || format!("maxRetries is {count}; allowed are 0 to {}", crate::service::rules::MAX_RETRIES_MAX);
+            let detail = || {
+                format!(
+                    "maxRetries is {count}; allowed are 0 to {}",
+                    crate::service::rules::MAX_RETRIES_MAX
+                )
+            };
             u32::try_from(count).map_err(|_| errors::invalid(&self.field(field), &detail()))
         };
         Ok(count.map(read).transpose()?.map(RetryCount))
@@ -93,7 +99,11 @@ impl Place {
 pub(in super::super) fn parse<T: FromText>(field: &str, text: &str) -> Result<T> {
     T::from_text(text).map_err(|detail| {
         let mut error = errors::invalid(field, &detail);
-        if let Some(extensions) = error.extensions.as_mut().filter(|values| values.get("allowed").is_none()) {
+        if let Some(extensions) = error
+            .extensions
+            .as_mut()
+            .filter(|values| values.get("allowed").is_none())
+        {
             extensions.set("allowed", T::EXPECTED);
         }
         error

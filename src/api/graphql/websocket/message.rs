@@ -183,9 +183,7 @@ pub(super) fn token_in(payload: &Map<String, Value>) -> Option<&str> {
     std::iter::once(payload)
         .chain(headers)
         .flatten()
-        .filter(|(name, _)| {
-            TOKEN_NAMES.iter().any(|wanted| name.eq_ignore_ascii_case(wanted))
-        })
+        .filter(|(name, _)| TOKEN_NAMES.iter().any(|wanted| name.eq_ignore_ascii_case(wanted)))
         .find_map(|(_, value)| value.as_str())
         .map(bare)
 }

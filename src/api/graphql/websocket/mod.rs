@@ -75,13 +75,20 @@ fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<Ht
         .protocols(&names)
         .frame_size(options.message_bytes_max)
         .start()
-        .map_err(|error| Problem::new(ProblemKind::Malformed, format!("this is no request for a WebSocket: {error}")))
+        .map_err(|error| {
+            Problem::new(
+                ProblemKind::Malformed,
+                format!("this is no request for a WebSocket: {error}"),
+            )
+        })
 }
 
 /// The first subprotocol that the client names and the server speaks.
 fn wanted_protocol(request: &HttpRequest) -> Option<Protocol> {
     let headers = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL);
-    let mut names = headers.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let mut names = headers
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
     names.find_map(|name| Protocol::named(name.trim()))
 }
 
