@@ -105,9 +105,6 @@ async fn a_job_looks_the_same_as_in_rest() {
     .await;
     let mut job = answer["job"].clone();
     assert_eq!(answer["jobs"]["nodes"], json!([job]), "in a list it is the same");
-    let members: Vec<&String> = job.as_object().expect("an object").keys().collect();
-    assert_eq!(members[..3], ["id", "name", "type"], "in the order that was asked for");
-    assert_eq!(members[members.len() - 1], "attempts");
     let lower = |value: &Value| json!(value.as_str().expect("a word").to_lowercase());
     job["status"] = lower(&job["status"]);
     job["priority"] = lower(&job["priority"]);
@@ -162,7 +159,7 @@ async fn a_list_is_a_connection_in_both_directions() {
     let (names, before, after, end, _) = list("first: 3").await;
     assert_eq!((names.as_str(), before, after), ("n6 n5 n4", false, true));
     // A newer job moves no cursor.
-    let newer = client.create(json!({"type": "Other"})).await;
+    client.create(json!({"type": "Other"})).await;
     let of_type = "filter: {type: [\"Waiting\"]}";
     let (names, before, after, _, start) = list(&format!("{of_type}, first: 3, after: {end}")).await;
     assert_eq!((names.as_str(), before, after), ("n3 n2 n1", true, true));
@@ -183,8 +180,6 @@ async fn a_list_is_a_connection_in_both_directions() {
     ))
     .await;
     assert_eq!(names, "n2 n3 n4 n5 n6");
-    let (names, before, after, ..) = list("filter: {queue: \"q\", search: \"N6\"}, first: 1").await.clone();
-    let _ = (names, before, after, newer);
 }
 
 #[tokio::test]
@@ -325,6 +320,25 @@ async fn what_is_refused_names_the_argument_and_what_is_allowed() {
 }
 
 #[tokio::test]
+async fn members_come_in_the_order_that_was_asked_for() {
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    client
+        .create(json!({"type": "A", "parameters": {"z": 1, "y": 2}}))
+        .await;
+    // Some are loaded later than others.
+    let query = "{ queues { name } jobs { nodes { attempts { number } revision status parameters type } totalCount } q: queue(name: \"x\") { name } }";
+    let request = client
+        .at_root(Method::POST, "/graphql")
+        .json(&json!({ "query": query }));
+    let answer = client.send(request).await;
+    assert_eq!(
+        answer.text,
+        r#"{"data":{"queues":[{"name":"default"}],"jobs":{"nodes":[{"attempts":[],"revision":1,"status":"PENDING","parameters":{"z":1,"y":2},"type":"A"}],"totalCount":1},"q":null}}"#
+    );
+}
+
+#[tokio::test]
 async fn a_mutation_that_fails_leaves_the_others_their_results() {
     let (_site, server) = Server::with_config("");
     let query = "mutation { a: pauseQueue(name: \"default\") { status } b: cancelJob(id: \"x\") { id } c: resumeQueue(name: \"default\") { status } }";
@@ -333,8 +347,6 @@ async fn a_mutation_that_fails_leaves_the_others_their_results() {
         answer["data"],
         json!({"a": {"status": "PAUSED"}, "b": null, "c": {"status": "RUNNING"}})
     );
-    let keys: Vec<&String> = answer["data"].as_object().expect("an object").keys().collect();
-    assert_eq!(keys, ["a", "b", "c"]);
     assert_eq!(answer["errors"][0]["path"], json!(["b"]));
 }
 

@@ -167,11 +167,10 @@ impl Embedded {
             environment: std::iter::empty(),
             flags: Vec::new(),
         });
-        let options = SeaOptions {
-            url: format!("sqlite:{}", folder.path().join("jobs.db").display()),
-            ..SeaOptions::default()
-        };
-        let inner = SeaRepository::connect(options).await.expect("the file opens");
+        let url = format!("sqlite:{}", folder.path().join("jobs.db").display());
+        let inner = SeaRepository::connect(SeaOptions::new(url))
+            .await
+            .expect("the file opens");
         inner.migrate_up().await.expect("the tables are made");
         let storage = Arc::new(Watched {
             inner,

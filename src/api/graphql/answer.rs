@@ -12,7 +12,7 @@ const TOO_COMPLEX: &str = "Query is too complex.";
 
 /// The answer to one request.
 #[derive(Debug)]
-pub(super) struct Answer(Response);
+pub(super) struct Answer(Box<Response>);
 
 #[derive(Serialize)]
 struct Written<'a> {
@@ -44,15 +44,15 @@ impl Answer {
             }
             error.extensions = Some(extensions);
         }
-        Self(response)
+        Self(Box::new(response))
     }
 
     /// The document can't be read.
     pub(super) fn unreadable(error: ServerError) -> Self {
-        Self(Response::from_errors(vec![ServerError {
+        Self(Box::new(Response::from_errors(vec![ServerError {
             extensions: Some(errors::extensions("malformed", false)),
             ..error
-        }]))
+        }])))
     }
 
     /// The request was not carried out.
@@ -62,13 +62,13 @@ impl Answer {
             source,
             extensions,
         } = error;
-        Self(Response::from_errors(vec![ServerError {
+        Self(Box::new(Response::from_errors(vec![ServerError {
             message,
             source,
             locations: Vec::new(),
             path: Vec::new(),
             extensions,
-        }]))
+        }])))
     }
 
     /// Whether the request was not carried out at all.

@@ -66,6 +66,24 @@ pub struct GraphQlOptions {
     pub connection_init_timeout: Duration,
 }
 
+impl Default for GraphQlOptions {
+    fn default() -> Self {
+        Self {
+            enable: true,
+            introspection: true,
+            max_depth: 16,
+            max_complexity: 50_000,
+            max_aliases: 30,
+            max_batch: 10,
+            query_bytes_max: 64 << 10,
+            body_bytes_max: 32 << 20,
+            timeout: Duration::from_secs(30),
+            persisted_queries: 1_000,
+            connection_init_timeout: Duration::from_secs(3),
+        }
+    }
+}
+
 /// What GraphQL is made from. One for all HTTP workers.
 #[derive(Clone)]
 pub struct GraphQl {

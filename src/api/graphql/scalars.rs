@@ -3,7 +3,7 @@
 //! Those that are text hold it as it was given: what it means is read where the field is known, by the parsers that REST
 //! uses, so that an error names the field and what is allowed.
 
-use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use async_graphql::{InputType, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{DateTime as Time, Utc};
 use serde_json::value::RawValue;
 use uuid::Uuid as Id;
@@ -12,13 +12,11 @@ use crate::domain::json;
 use crate::domain::time_span::TimeSpan as Span;
 use crate::domain::timestamp;
 
-fn text<T: async_graphql::InputType>(value: Value) -> InputValueResult<T>
-where
-    T: From<String>,
-{
-    match value {
-        Value::String(text) => Ok(T::from(text)),
-        other => Err(InputValueError::expected_type(other)),
+fn text<T: InputType + From<String>>(value: Value) -> InputValueResult<T> {
+    if let Value::String(text) = value {
+        Ok(T::from(text))
+    } else {
+        Err(InputValueError::expected_type(value))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The schema: what the queries, mutations and subscriptions are made into, and what their functions work with.
 
-use async_graphql::{Context, Result, SDLExportOptions};
+use async_graphql::{Context, ID, Result, SDLExportOptions, SchemaBuilder};
 
 use super::mutation::Mutation;
 use super::query::Query;
@@ -36,9 +36,14 @@ pub struct Services {
     pub events: Events,
 }
 
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    let builder = Schema::build(Query::default(), Mutation::default(), Subscription::default());
+    builder.override_output_type_description::<ID>("An identity: text that means something to this server alone.")
+}
+
 /// The schema over these use cases. A request may be so deep and so complex.
 pub(super) fn build(services: Services, max_depth: usize, max_complexity: usize) -> Schema {
-    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+    builder()
         .limit_depth(max_depth)
         .limit_complexity(max_complexity)
         .data(services)
@@ -47,7 +52,7 @@ pub(super) fn build(services: Services, max_depth: usize, max_complexity: usize)
 
 /// The schema in its own language, as `schema.graphql` holds it.
 pub fn sdl() -> String {
-    let schema = Schema::build(Query::default(), Mutation::default(), Subscription::default()).finish();
+    let schema = builder().finish();
     let options = SDLExportOptions::new()
         .include_specified_by()
         .prefer_single_line_descriptions();

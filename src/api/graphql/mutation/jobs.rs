@@ -106,7 +106,6 @@ impl JobMutations {
 
     /// Makes a pending job due now, after a delay, or at a time; queues a finished one again, its history kept. Of a
     /// recurring job it makes one occurrence. A running job is refused.
-    #[expect(clippy::too_many_arguments, reason = "each is an argument of the schema")]
     async fn execute_job(
         &self,
         ctx: &Context<'_>,
