@@ -6,3 +6,4 @@ pub mod graphql;
 pub mod realtime;
 pub mod request_log;
 pub mod rest;
+mod system_view;

@@ -19,6 +19,7 @@
 //! Scheduler, the Rescuer, the Pruner and the Sampler share another. Handlers run on threads of their own.
 
 pub mod clock;
+pub mod endings;
 pub mod event_bus;
 pub mod lease_gate;
 pub mod lease_keeper;

@@ -8,6 +8,7 @@ use tracing::{error, info};
 
 use super::clock::Clock;
 use super::recorder::{Origin, RecordError, RecorderHandle};
+use crate::domain::rollup::DAYS_KEPT_BY_HOUR;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change};
@@ -25,7 +26,6 @@ const STEPS_MAX: usize = 200;
 const KEYS_KEPT: TimeDelta = TimeDelta::hours(24);
 /// How long the counts behind a queue's throughput are kept; an hour is shown.
 const THROUGHPUT_KEPT: TimeDelta = TimeDelta::hours(2);
-
 /// How long finished jobs and the records of who has changed what are kept; `None` for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
@@ -37,6 +37,8 @@ pub struct Retention {
     pub cancelled: Option<TimeSpan>,
     /// Records of who has changed what.
     pub audit: Option<TimeSpan>,
+    /// What is summed up of jobs over time.
+    pub metrics: Option<TimeSpan>,
 }
 
 /// What the Pruner is made of.
@@ -56,6 +58,11 @@ impl PrunerParts {
         let bookkeeping = Change::PruneBookkeeping {
             keys_before: now - KEYS_KEPT,
             throughput_before: now - THROUGHPUT_KEPT,
+            by_days_before: now - TimeDelta::days(DAYS_KEPT_BY_HOUR),
+            rollups_before: self
+                .retention
+                .metrics
+                .and_then(|kept| now.checked_sub_signed(kept.to_delta())),
         };
         // How much of it went is of no interest.
         drop(self.recorder.record_one(bookkeeping, Origin::Inside).await?);
@@ -64,6 +71,8 @@ impl PrunerParts {
             failed,
             cancelled,
             audit,
+            // Part of the bookkeeping.
+            metrics: _,
         } = self.retention;
         let kept = [
             (JobStatus::Completed, completed),

@@ -64,6 +64,7 @@ pub(super) fn database(config: &DatabaseConfig) -> SeaOptions {
         },
         // Spreads the counters of several nodes over a few rows; two that draw the same number only wait for each other.
         shard: rand::random_range(0..16),
+        log_statements: false,
     }
 }
 
@@ -110,6 +111,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
             failed: config.retention.failed,
             cancelled: config.retention.cancelled,
             audit: config.retention.audit,
+            metrics: config.retention.metrics,
         },
         node_name: Arc::from(config.nodes.name.as_str()),
         lease: config.nodes.lease,

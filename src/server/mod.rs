@@ -156,9 +156,9 @@ impl Server {
             Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default).audited(audit);
         let audit = AuditLog::new(Arc::clone(&repository));
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
+        let metrics = Metrics::new(Arc::clone(&repository), handle.clone());
         let health = Health::new(repository, handle.clone());
         let shutdown = Shutdown::default();
-        let metrics = Metrics::new(handle.clone());
         let events = Events::new(handle, events_behind_max);
         let realtime = Realtime::new(events.clone(), gate.clone(), shutdown.clone(), realtime);
         let services = Services {
@@ -167,7 +167,7 @@ impl Server {
             queues: queues.clone(),
             nodes: nodes.clone(),
             audit: audit.clone(),
-            metrics,
+            metrics: metrics.clone(),
             events,
         };
         let graphql = GraphQl::new(services, gate.clone(), realtime.clone(), graphql);
@@ -177,6 +177,7 @@ impl Server {
             queues,
             audit,
             recurring,
+            metrics,
             nodes,
             health: health.clone(),
             gate,

@@ -4,7 +4,7 @@
 
 mod admission;
 pub(super) mod connections;
-pub(super) mod event_view;
+mod event_view;
 #[cfg(test)]
 mod every_wire;
 pub(super) mod fragments;

@@ -12,6 +12,7 @@ mod etag;
 mod health;
 pub(super) mod idempotency;
 pub(super) mod jobs;
+pub(super) mod metrics;
 mod nodes;
 pub mod openapi;
 pub(super) mod pagination;
@@ -33,6 +34,7 @@ use crate::api::auth::{AuthFailure, Gate};
 use crate::service::audit::AuditLog;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
+use crate::service::metrics::Metrics;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
@@ -88,6 +90,8 @@ pub struct RestApi {
     pub audit: AuditLog,
     /// Use cases of recurring jobs.
     pub recurring: Recurring,
+    /// Use cases of the server's numbers.
+    pub metrics: Metrics,
     /// Use cases of nodes.
     pub nodes: Nodes,
     /// Whether the server can do its work.
@@ -110,6 +114,7 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
             queues::configure(config, &api, prefix);
             audit::configure(config, &api, prefix);
             nodes::configure(config, &api, prefix);
+            metrics::configure(config, &api, prefix);
         }
         openapi::configure(config, &api);
     }

@@ -6,9 +6,10 @@
 mod apply;
 mod audit;
 mod recurring;
+mod rollups;
 mod tables;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -16,15 +17,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use self::tables::Tables;
 use super::change::{Applied, Change, ChangeError};
-use super::query::{AuditFilter, AuditPage, JobFilter, JobSummary, Order, Page, RecurringPage, RunningJob, StoredNode};
+use super::query::{
+    AuditFilter, AuditPage, Durations, JobFilter, JobSummary, Order, Page, RecurringPage, RollupFilter, RunningJob,
+    StoredNode, TypeRollup,
+};
 use super::repository::{JobRepository, RepositoryError};
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditRecord;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::name::QueueName;
+use crate::domain::name::{JobType, QueueName};
 use crate::domain::queue::{StoredQueue, Throughput};
 use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::rollup::{RollupCounts, SlotSpan};
 use crate::domain::status::JobStatus;
 use crate::domain::timestamp;
 
@@ -220,6 +225,27 @@ impl JobRepository for MemoryRepository {
 
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
         Ok(self.tables().audit_page(filter, page))
+    }
+
+    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {
+        let tables = self.tables();
+        Ok(spans.iter().map(|span| tables.sum_up(filter, *span)).collect())
+    }
+
+    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError> {
+        Ok(self.tables().busiest_hour(filter, span))
+    }
+
+    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError> {
+        Ok(self.tables().durations(filter, span))
+    }
+
+    async fn type_rollups(
+        &self,
+        filter: &RollupFilter,
+        span: SlotSpan,
+    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
+        Ok(self.tables().type_rollups(filter, span))
     }
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {

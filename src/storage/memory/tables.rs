@@ -15,9 +15,11 @@ use crate::domain::name::{JobType, QueueName, UniqueKey};
 use crate::domain::priority::Priority;
 use crate::domain::queue::StatusCounts;
 use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::rollup::Tally;
 use crate::domain::status::JobStatus;
 use crate::storage::change::Idempotency;
 use crate::storage::query::JobFilter;
+use crate::storage::reason_book::ReasonBook;
 
 /// Everything. Jobs and counters are private to this file, so that neither changes without the other.
 #[derive(Debug, Default)]
@@ -37,6 +39,10 @@ pub(super) struct Tables {
     pub(super) recurring: BTreeMap<RecurringId, Arc<RecurringJob>>,
     pub(super) nodes: BTreeMap<NodeId, Node>,
     pub(super) leadership: Option<Leadership>,
+    /// What is summed up of jobs as they start and end.
+    pub(super) tally: Tally,
+    /// Which reasons of failures are counted.
+    pub(super) reasons: ReasonBook,
     /// Who has changed what, the newest last.
     pub(super) audit: BTreeMap<AuditId, AuditRecord>,
 }

@@ -4,6 +4,7 @@
 //! rows; what they really changed is what the counters are told.
 
 mod audit;
+mod claim;
 mod commit;
 mod connect;
 mod convert;
@@ -11,35 +12,43 @@ mod counters;
 mod error;
 mod insert;
 mod lifecycle;
+mod list;
 mod manage;
 mod nodes;
 mod notify;
 mod read;
 mod recurring;
 mod remove;
+mod rollups;
 mod rows;
+mod tally;
 mod update;
+mod usual;
 
 pub use connect::{ConnectError, Durability, SeaOptions, SeaRepository};
 pub use manage::MigrationState;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
-use super::query::{AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
+use super::query::{
+    AuditFilter, AuditPage, Durations, JobFilter, JobSummary, Page, RecurringPage, RollupFilter, RunningJob,
+    StoredNode, TypeRollup,
+};
 use super::repository::{JobRepository, RepositoryError};
 use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditRecord;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::name::QueueName;
+use crate::domain::name::{JobType, QueueName};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::rollup::{RollupCounts, SlotSpan};
 
 #[async_trait]
 impl JobRepository for SeaRepository {
@@ -109,6 +118,26 @@ impl JobRepository for SeaRepository {
 
     async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
         self.read_unfinished(ids).await
+    }
+
+    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {
+        self.read_rollups(filter, spans).await
+    }
+
+    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError> {
+        self.read_busiest_hour(filter, span).await
+    }
+
+    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError> {
+        self.read_durations(filter, span).await
+    }
+
+    async fn type_rollups(
+        &self,
+        filter: &RollupFilter,
+        span: SlotSpan,
+    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
+        self.read_type_rollups(filter, span).await
     }
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {

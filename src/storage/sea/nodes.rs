@@ -26,6 +26,18 @@ const SCHEDULER: &str = "scheduler";
 const DEAD_SHOWN_MICROS: i64 = 3_600 * 1_000_000;
 
 impl SeaRepository {
+    /// Whether a node holds its lease, by the database's clock.
+    pub(super) async fn holds_lease(
+        &self,
+        node: NodeId,
+        connection: &impl ConnectionTrait,
+    ) -> Result<bool, CommitFailure> {
+        let now = if self.is_postgres() { NOW_POSTGRES } else { NOW_SQLITE };
+        let sql = format!("SELECT 1 FROM nodes WHERE id = $1 AND lease_until >= {now}");
+        let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [node.as_uuid().into()]);
+        Ok(connection.query_one_raw(statement).await?.is_some())
+    }
+
     pub(super) async fn read_nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
         let now = if self.is_postgres() { NOW_POSTGRES } else { NOW_SQLITE };
         let sql = format!(
@@ -66,16 +78,6 @@ impl Commit<'_> {
         } else {
             NOW_SQLITE
         }
-    }
-
-    /// Whether a node holds its lease, by the database's clock.
-    pub(super) async fn holds_lease(&self, node: NodeId) -> Result<bool, CommitFailure> {
-        let sql = format!(
-            "SELECT 1 FROM nodes WHERE id = $1 AND lease_until >= {}",
-            self.now_sql()
-        );
-        let statement = Statement::from_sql_and_values(self.backend(), sql, [node.as_uuid().into()]);
-        Ok(self.transaction.query_one_raw(statement).await?.is_some())
     }
 
     pub(super) async fn heartbeat(

@@ -2,6 +2,7 @@
 
 mod audit;
 mod jobs;
+mod metrics;
 mod queues;
 mod recurring;
 mod system;
@@ -14,6 +15,7 @@ pub(super) struct Query(
     jobs::JobQueries,
     recurring::RecurringQueries,
     queues::QueueQueries,
+    metrics::MetricsQueries,
     system::SystemQueries,
     audit::AuditQueries,
 );

@@ -1,9 +1,8 @@
-//! The server in numbers, and the servers that share the storage.
+//! The servers that share the storage.
 
 use async_graphql::{Context, Object, Result};
 
 use super::super::schema::{caller, services};
-use super::super::types::metrics::SystemMetrics;
 use super::super::types::server_node::ServerNode;
 
 #[derive(Default)]
@@ -11,13 +10,6 @@ pub(super) struct SystemQueries;
 
 #[Object]
 impl SystemQueries {
-    /// The server in numbers, no older than a second.
-    #[graphql(complexity = "10 + child_complexity")]
-    async fn system_metrics(&self, ctx: &Context<'_>) -> Result<Option<SystemMetrics>> {
-        let metrics = services(ctx)?.metrics.system(caller(ctx)?).await?;
-        Ok(Some(SystemMetrics::from(&*metrics)))
-    }
-
     /// The servers that share the storage: those that live, and those that died in the last hour; the one that started
     /// first comes first. Needs the scope for administering.
     #[graphql(complexity = "10 + 5 * child_complexity")]

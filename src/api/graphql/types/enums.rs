@@ -9,6 +9,7 @@ use crate::domain::event::JobEventKind;
 use crate::domain::health::HealthState as DomainHealthState;
 use crate::domain::misfire::MisfirePolicy as DomainMisfirePolicy;
 use crate::domain::overlap::OverlapPolicy as DomainOverlapPolicy;
+use crate::domain::period::Granularity as DomainGranularity;
 use crate::domain::priority::Priority as DomainPriority;
 use crate::domain::status::JobStatus as DomainJobStatus;
 
@@ -152,6 +153,16 @@ pub(in super::super) enum OverlapPolicy {
     Skip,
     /// It waits until the earlier one has ended.
     Queue,
+}
+
+/// Into which parts a period is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "DomainGranularity")]
+pub(in super::super) enum Granularity {
+    /// Its days.
+    Day,
+    /// Its hours.
+    Hour,
 }
 
 /// In which direction a list is ordered.

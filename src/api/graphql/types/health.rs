@@ -31,6 +31,15 @@ pub(in super::super) struct HealthReason {
     message: String,
 }
 
+impl From<&DomainHealthReason> for HealthReason {
+    fn from(reason: &DomainHealthReason) -> Self {
+        Self {
+            code: reason.code().to_owned(),
+            message: reason.message(),
+        }
+    }
+}
+
 impl HealthAlert {
     /// A change that happened at this time.
     pub(in super::super) fn new(at: Time<Utc>, change: &HealthChange) -> Self {
@@ -39,16 +48,12 @@ impl HealthAlert {
             before_since,
             after: Health { state, reasons },
         } = change;
-        let reason = |reason: &DomainHealthReason| HealthReason {
-            code: reason.code().to_owned(),
-            message: reason.message(),
-        };
         Self {
             at: at.into(),
             status: (*state).into(),
             previous_status: (*before).into(),
             previous_since: (*before_since).into(),
-            reasons: reasons.iter().map(reason).collect(),
+            reasons: reasons.iter().map(HealthReason::from).collect(),
         }
     }
 }

@@ -4,9 +4,11 @@ use async_graphql::SimpleObject;
 
 use super::super::scalars::DateTime;
 use super::enums::HealthState;
+use super::health::HealthReason;
 use super::queue::int;
-use crate::api::realtime::event_view::{one_decimal, size};
+use crate::api::system_view::{one_decimal, size};
 use crate::domain::metrics::{SystemMetrics as DomainSystemMetrics, Usage};
+use crate::service::metrics::SystemReport;
 
 /// The server in numbers. Jobs are those of all servers that share the storage; memory and processor are those of the one
 /// that answers.
@@ -26,6 +28,26 @@ pub(in super::super) struct SystemMetrics {
     memory_usage: MemoryUsage,
     /// What the process takes of the processor.
     cpu_usage: CpuUsage,
+}
+
+/// The server in numbers, and what is wrong with it.
+#[derive(Debug, SimpleObject)]
+pub(in super::super) struct SystemOverview {
+    /// The numbers.
+    #[graphql(flatten)]
+    metrics: SystemMetrics,
+    /// What is wrong; empty when it is healthy.
+    health_reasons: Vec<HealthReason>,
+}
+
+impl From<SystemReport> for SystemOverview {
+    fn from(report: SystemReport) -> Self {
+        let SystemReport { metrics, health } = report;
+        Self {
+            metrics: SystemMetrics::from(&*metrics),
+            health_reasons: health.reasons.iter().map(HealthReason::from).collect(),
+        }
+    }
 }
 
 /// What the server's process takes of the memory.

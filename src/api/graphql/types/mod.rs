@@ -13,6 +13,7 @@ pub(super) mod job_filter;
 pub(super) mod job_input;
 pub(super) mod metrics;
 pub(super) mod node;
+pub(super) mod performance;
 pub(super) mod queue;
 pub(super) mod reading;
 pub(super) mod recurring_input;
