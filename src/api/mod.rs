@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod browsers;
+pub mod pages;
 pub mod realtime;
 pub mod request_log;
 pub mod rest;

@@ -24,6 +24,7 @@ use tracing_actix_web::TracingLogger;
 
 use crate::api::auth::{AllowedOrigins, AuthOptions, Gate, JwtKeyError};
 use crate::api::browsers::{self, AnswerMarks};
+use crate::api::pages::{self, PagesOptions};
 use crate::api::realtime::{self, Realtime, RealtimeOptions};
 use crate::api::request_log::{self, RequestSpan};
 use crate::api::rest::{self, RestApi, RestOptions};
@@ -156,6 +157,7 @@ impl Server {
         let events = Events::new(handle, events_behind_max);
         let realtime = Realtime::new(events, gate.clone(), shutdown.clone(), realtime);
         let prefixes = rest.prefixes();
+        let pages = PagesOptions { graphiql: true };
         let api = RestApi {
             jobs: jobs.clone(),
             queues,
@@ -172,6 +174,7 @@ impl Server {
             let AllowedOrigins(named) = &origins;
             App::new()
                 .configure(|services| realtime::configure(services, &realtime, &prefixes))
+                .configure(|services| pages::configure(services, pages))
                 .configure(|services| rest::configure(services, api))
                 .wrap(from_fn(move |request, next| {
                     browsers::mark(Rc::clone(&marks), request, next)

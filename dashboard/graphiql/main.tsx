@@ -1,0 +1,59 @@
+// GraphiQL with what a user of the server needs beside it: a field for the token, and examples that run as they are.
+import "graphiql/setup-workers/vite";
+import "graphiql/style.css";
+import "@graphiql/plugin-explorer/style.css";
+import "./page.css";
+
+import { explorerPlugin } from "@graphiql/plugin-explorer";
+import { useGraphiQLActions } from "@graphiql/react";
+import { GraphiQL } from "graphiql";
+import { StrictMode, useMemo, useState } from "react";
+import { createRoot } from "react-dom/client";
+
+import { examples } from "./examples";
+import { examplesPlugin } from "./examples-plugin";
+import { connect } from "./fetcher";
+import { rememberToken, rememberedToken } from "./token";
+import { TokenBar } from "./token-bar";
+
+const plugins = [examplesPlugin, explorerPlugin({ showAttribution: false })];
+const firstTabs = examples.slice(0, 1).map(({ query, variables }) => ({ query, variables }));
+
+function Page() {
+  const [token, setToken] = useState(rememberedToken);
+  const fetcher = useMemo(() => connect(token), [token]);
+
+  return (
+    <GraphiQL fetcher={fetcher} plugins={plugins} defaultTabs={firstTabs} shouldPersistHeaders={false}>
+      <GraphiQL.Logo>
+        <TokenBar
+          token={token}
+          onChange={(next) => {
+            rememberToken(next);
+            setToken(next);
+          }}
+        />
+        <IntrospectAgain />
+      </GraphiQL.Logo>
+    </GraphiQL>
+  );
+}
+
+/** The schema is fetched once by the editor itself; with another token it may look different, or come at last. */
+function IntrospectAgain() {
+  const { introspect } = useGraphiQLActions();
+  return (
+    <button type="button" className="tickerq-button" title="Fetch the schema again" onClick={() => void introspect()}>
+      Refresh schema
+    </button>
+  );
+}
+
+const root = document.getElementById("root");
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <Page />
+    </StrictMode>,
+  );
+}
