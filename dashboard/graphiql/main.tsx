@@ -5,7 +5,6 @@ import "@graphiql/plugin-explorer/style.css";
 import "./page.css";
 
 import { explorerPlugin } from "@graphiql/plugin-explorer";
-import { useGraphiQLActions } from "@graphiql/react";
 import { GraphiQL } from "graphiql";
 import { StrictMode, useMemo, useState } from "react";
 import { createRoot } from "react-dom/client";
@@ -33,19 +32,8 @@ function Page() {
             setToken(next);
           }}
         />
-        <IntrospectAgain />
       </GraphiQL.Logo>
     </GraphiQL>
-  );
-}
-
-/** The schema is fetched once by the editor itself; with another token it may look different, or come at last. */
-function IntrospectAgain() {
-  const { introspect } = useGraphiQLActions();
-  return (
-    <button type="button" className="tickerq-button" title="Fetch the schema again" onClick={() => void introspect()}>
-      Refresh schema
-    </button>
   );
 }
 
