@@ -25,6 +25,7 @@ mod crash;
 mod cron;
 mod embedding;
 mod first_job;
+mod graphiql;
 mod handlers_command;
 mod handlers_http;
 mod harness;
