@@ -25,6 +25,7 @@ mod crash;
 mod cron;
 mod embedding;
 mod first_job;
+mod graphiql;
 mod graphql;
 mod graphql_clients;
 mod graphql_embedded;
