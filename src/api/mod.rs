@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod browsers;
 pub mod graphql;
+pub mod pages;
 pub mod realtime;
 pub mod request_log;
 pub mod rest;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::ServerOptions;
 use crate::api::auth::{AllowedOrigins, ApiKey, AuthOptions, JwtKeySource, JwtOptions, Rate};
 use crate::api::graphql::GraphQlOptions;
+use crate::api::pages::PagesOptions;
 use crate::api::realtime::RealtimeOptions;
 use crate::api::rest::RestOptions;
 use crate::config::Config;
@@ -136,6 +137,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
             ..realtime(&config.realtime)
         },
         graphql: graphql(config),
+        pages: pages(config),
         events_behind_max: config.realtime.events_behind_max,
         rules,
         runtime,
@@ -283,6 +285,14 @@ fn graphql(config: &Config) -> GraphQlOptions {
         timeout: timeout.to_std(),
         persisted_queries,
         connection_init_timeout: connection_init_timeout.to_std(),
+    }
+}
+
+/// Which web pages there are.
+const fn pages(config: &Config) -> PagesOptions {
+    PagesOptions {
+        // It shows nothing where there is no GraphQL.
+        graphiql: config.graphql.graphiql && config.graphql.enable && config.api.enable,
     }
 }
 

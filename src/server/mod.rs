@@ -25,6 +25,7 @@ use tracing_actix_web::TracingLogger;
 use crate::api::auth::{AllowedOrigins, AuthOptions, Gate, JwtKeyError};
 use crate::api::browsers::{self, AnswerMarks};
 use crate::api::graphql::{self, GraphQl, GraphQlOptions, Services};
+use crate::api::pages::{self, PagesOptions};
 use crate::api::realtime::{self, Realtime, RealtimeOptions};
 use crate::api::request_log::{self, RequestSpan};
 use crate::api::rest::{self, RestApi, RestOptions};
@@ -64,6 +65,8 @@ pub struct ServerOptions {
     pub realtime: RealtimeOptions,
     /// How GraphQL works.
     pub graphql: GraphQlOptions,
+    /// Which web pages there are.
+    pub pages: PagesOptions,
     /// How many events somebody who listens may be behind before it misses some.
     pub events_behind_max: usize,
     /// What is accepted of a new job.
@@ -121,6 +124,7 @@ impl Server {
             rest,
             realtime,
             graphql,
+            pages,
             events_behind_max,
             rules,
             runtime,
@@ -190,6 +194,7 @@ impl Server {
             App::new()
                 .configure(|services| realtime::configure(services, &realtime, &prefixes))
                 .configure(|services| graphql::configure(services, &graphql))
+                .configure(|services| pages::configure(services, pages))
                 .configure(|services| rest::configure(services, api))
                 .wrap(from_fn(move |request, next| {
                     browsers::mark(Rc::clone(&marks), request, next)

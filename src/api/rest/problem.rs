@@ -254,7 +254,7 @@ impl Problem {
     }
 
     /// There is no such route.
-    pub(super) fn unknown_route(request: &HttpRequest) -> Self {
+    pub(in super::super) fn unknown_route(request: &HttpRequest) -> Self {
         let detail = format!("there is nothing at {}", request.path());
         Self::new(ProblemKind::NotFound, detail)
     }
