@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder};
 use async_graphql::parser::types::OperationType;
 use async_graphql_actix_web::GraphQLResponse;
 use futures_util::{StreamExt, stream};
-use serde_json::{Map, Value};
+use serde::de::DeserializeOwned;
 
 use super::accept::Form;
 use super::answer::Answer;
@@ -231,7 +231,7 @@ fn asked_in_address(query: &str) -> Result<Asked, Problem> {
     Ok(asked)
 }
 
-fn object_in(name: &str, text: &str) -> Result<Option<Map<String, Value>>, Problem> {
+fn object_in<T: DeserializeOwned>(name: &str, text: &str) -> Result<Option<T>, Problem> {
     if text.is_empty() {
         return Ok(None);
     }
