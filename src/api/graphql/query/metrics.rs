@@ -30,6 +30,7 @@ impl MetricsQueries {
     /// What has become of jobs in a period, all together and by days or hours. Numbers are kept by quarters of an hour, to
     /// which the period is extended; they stay when jobs are removed.
     #[graphql(complexity = "10 + USUAL.saturating_mul(child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "each is an argument of the schema")]
     async fn performance_metrics(
         &self,
         ctx: &Context<'_>,
