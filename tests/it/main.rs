@@ -25,6 +25,7 @@ mod crash;
 mod cron;
 mod embedding;
 mod first_job;
+mod full_disk;
 mod graphiql;
 mod graphql;
 mod graphql_clients;

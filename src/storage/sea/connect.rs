@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::pool::PoolOptions;
+use sea_orm::sqlx::sqlite::{Sqlite, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{self, Connection};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
 
 use super::error::without_password;
@@ -205,6 +207,7 @@ impl SeaRepository {
                 .min_connections(u32::from(is_writer));
             options.idle_timeout(if is_writer { None } else { Some(Duration::from_secs(60)) });
             options.max_lifetime(None::<Duration>);
+            options.map_sqlx_sqlite_pool_opts(never_in_a_transaction);
             options.map_sqlx_sqlite_opts(move |sqlite| {
                 let synchronous = if durability == Durability::Full {
                     SqliteSynchronous::Full
@@ -264,6 +267,23 @@ fn plain(mut options: ConnectOptions, log_statements: bool) -> ConnectOptions {
         options.sqlx_logging_level(level);
     }
     options
+}
+
+/// Throws a connection away that comes back within a transaction.
+///
+/// When a commit fails (a full disk), SQLite has ended the transaction by itself or not at all, and the driver still counts
+/// it: it would make the next one a savepoint, whose release is answered as a commit and stores nothing.
+fn never_in_a_transaction(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
+    pool.after_release(|connection, _| Box::pin(is_outside(connection)))
+        .before_acquire(|connection, _| Box::pin(is_outside(connection)))
+}
+
+async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // A transaction that was dropped is undone behind what was asked before; the answer comes after that.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 /// The file that a SQLite URL names; `None` for another database's URL.
