@@ -25,6 +25,7 @@ mod crash;
 mod cron;
 mod embedding;
 mod first_job;
+mod first_start;
 mod full_disk;
 mod graphiql;
 mod graphql;
