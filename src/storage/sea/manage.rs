@@ -1,12 +1,10 @@
 //! Steps of the schema.
 
 use migration::Migrator;
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
-use super::connect::SeaRepository;
+use super::connect::{SeaRepository, begin_writing};
 use super::error::unavailable;
 use crate::storage::repository::RepositoryError;
 
@@ -40,11 +38,7 @@ impl SeaRepository {
     /// One transaction for the steps and the marks that they are taken: a server that dies on the way, or whose disk is full,
     /// leaves nothing that the next start would trip over. On PostgreSQL other servers wait for its end, then find the marks.
     async fn begin_steps(&self) -> Result<DatabaseTransaction, DbErr> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: (!self.is_postgres()).then_some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let transaction = self.writer.begin_with_options(options).await?;
+        let transaction = begin_writing(&self.writer).await?;
         if self.is_postgres() {
             let lock = format!("SELECT pg_advisory_xact_lock({LOCK})");
             transaction.execute_unprepared(&lock).await?;
