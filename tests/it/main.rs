@@ -29,6 +29,7 @@ mod first_start;
 mod full_disk;
 mod graphiql;
 mod graphql;
+mod graphql_change;
 mod graphql_clients;
 mod graphql_embedded;
 mod graphql_limits;
