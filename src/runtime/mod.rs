@@ -241,7 +241,7 @@ impl Runtime {
             clock: clock.clone(),
         };
         let rescued = match lease_keeper.renew().await {
-            Ok(()) => rescuer.rescue_orphans().await.map_err(StartError::from),
+            Ok(_) => rescuer.rescue_orphans().await.map_err(StartError::from),
             Err(failure) => Err(failure.into()),
         };
         let rescued = rescued.inspect_err(|_| {

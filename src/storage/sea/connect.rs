@@ -328,7 +328,10 @@ async fn try_postgres(url: &str) -> Result<(), String> {
             Ok(())
         }
         Ok(Err(error)) => Err(super::error::sqlx_text(&error)),
-        Err(_) => Err(format!("it does not answer within {} seconds", CONNECT_PATIENCE.as_secs())),
+        Err(_) => Err(format!(
+            "it does not answer within {} seconds",
+            CONNECT_PATIENCE.as_secs()
+        )),
     }
 }
 
