@@ -8,6 +8,7 @@ use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sea_orm::{ConnectionTrait, Database};
 use tempfile::TempDir;
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
@@ -101,13 +102,19 @@ fn refused(site: &Site, database_url: &str) -> String {
     said
 }
 
-#[test]
-fn a_sqlite_file_that_can_only_be_read_is_refused_at_the_start() {
+#[actix_web::test]
+async fn a_sqlite_file_that_can_only_be_read_is_refused_at_the_start() {
     let site = Site::new(Storage::Sqlite, CONFIG);
     assert!(site.start().stop().success());
     // By permission nothing is kept from root. A file format that SQLite can read and can't write is the same to it: the
     // byte at 18 is the version of the format for who writes, and 2 the last that there is.
     let file = site.path().join("tickerq.db");
+    // What stands in the log would be read in place of the file.
+    let connection = Database::connect(format!("sqlite:{}", file.display())).await;
+    let connection = connection.expect("the database opens");
+    let checkpoint = connection.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await;
+    checkpoint.expect("the log is emptied");
+    connection.close().await.expect("the database closes");
     let mut bytes = fs::read(&file).expect("the database is read");
     bytes[18] = 3;
     fs::write(&file, bytes).expect("the database is written");

@@ -12,8 +12,8 @@ use sea_orm::sqlx::postgres::PgConnection;
 use sea_orm::sqlx::sqlite::{Sqlite, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, Connection};
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 use super::error::without_password;
@@ -337,10 +337,13 @@ async fn try_postgres(url: &str) -> Result<(), String> {
 
 /// Finds out whether a SQLite database can be written: SQLite opens a file that can only be read without a word.
 async fn try_write(writer: &DatabaseConnection, file: &Path) -> Result<(), ConnectError> {
-    let tried = match begin_writing(writer).await {
-        Ok(transaction) => transaction.rollback().await,
-        Err(error) => Err(error),
+    let tried = async {
+        let transaction = begin_writing(writer).await?;
+        // To begin is allowed even there. See `super::ping` for this number.
+        transaction.execute_unprepared("PRAGMA user_version = 0").await?;
+        transaction.rollback().await
     };
+    let tried = tried.await;
     tried.map_err(|error| {
         if super::error::is_read_only(&error) {
             return ConnectError::ReadOnly { file: file.to_owned() };
