@@ -54,12 +54,14 @@ pub(super) fn text(error: &DbErr) -> String {
 
 /// What the database said to the driver.
 pub(super) fn sqlx_text(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
-        // How the connection failed, without saying that it is one of a database.
-        sqlx::Error::Io(error) => error.to_string(),
-        error => error.to_string(),
+    if let sqlx::Error::Database(error) = error {
+        return error.message().to_owned();
     }
+    if let sqlx::Error::Io(error) = error {
+        // How the connection failed, without saying that it is one of a database.
+        return error.to_string();
+    }
+    error.to_string()
 }
 
 /// A URL as it may be shown.
