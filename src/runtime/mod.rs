@@ -21,6 +21,7 @@
 pub mod clock;
 pub mod endings;
 pub mod event_bus;
+mod handler_threads;
 pub mod lease_gate;
 pub mod lease_keeper;
 mod mailbox;
@@ -49,6 +50,7 @@ use tracing::{info, warn};
 
 use self::clock::{Clock, IdSource};
 use self::event_bus::{EventBus, EventBusHandle};
+use self::handler_threads::HandlerThreads;
 use self::lease_gate::LeaseGate;
 use self::lease_keeper::{LeaseKeeper, LeaseKeeperParts};
 use self::notifier::{ForeignInterest, Notifier, NotifierParts};
@@ -155,7 +157,7 @@ impl RuntimeHandle {
 pub struct Runtime {
     handle: RuntimeHandle,
     arbiters: [Arbiter; 4],
-    handler_threads: Option<tokio::runtime::Runtime>,
+    handler_threads: HandlerThreads,
 }
 
 impl Runtime {
@@ -178,11 +180,7 @@ impl Runtime {
             defaults,
         } = options;
         let ids = Arc::new(IdSource::default());
-        let handler_threads = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(handler_threads.max(1))
-            .thread_name("handler")
-            .enable_all()
-            .build()?;
+        let handler_threads = HandlerThreads::start(handler_threads)?;
         let arbiters = [Arbiter::new(), Arbiter::new(), Arbiter::new(), Arbiter::new()];
         let [recorder_arbiter, events_arbiter, queues_arbiter, time_arbiter] = arbiters.each_ref().map(Arbiter::handle);
         let restarts = Restarts::default();
@@ -242,8 +240,16 @@ impl Runtime {
             lease,
             clock: clock.clone(),
         };
-        lease_keeper.renew().await?;
-        let rescued = rescuer.rescue_orphans().await?;
+        let rescued = match lease_keeper.renew().await {
+            Ok(_) => rescuer.rescue_orphans().await.map_err(StartError::from),
+            Err(failure) => Err(failure.into()),
+        };
+        let rescued = rescued.inspect_err(|_| {
+            // The actors that run already would keep the storage open.
+            for arbiter in &arbiters {
+                arbiter.stop();
+            }
+        })?;
         if rescued > 0 {
             info!("brought back {rescued} jobs that a server has left running");
         }
@@ -267,7 +273,7 @@ impl Runtime {
             recorder: recorder_handle.clone(),
             handlers: Arc::new(handlers),
             limits: handler_limits,
-            handler_threads: handler_threads.handle().clone(),
+            handler_threads: handler_threads.handle(),
             type_limits: TypeLimits::new(concurrency),
             node,
             clock: clock.clone(),
@@ -336,7 +342,7 @@ impl Runtime {
         Ok(Self {
             handle,
             arbiters,
-            handler_threads: Some(handler_threads),
+            handler_threads,
         })
     }
 
@@ -377,9 +383,7 @@ impl Runtime {
         for arbiter in &self.arbiters {
             arbiter.stop();
         }
-        if let Some(threads) = self.handler_threads.take() {
-            threads.shutdown_background();
-        }
+        self.handler_threads.end();
     }
 
     async fn quiet_within(&self, time: Duration) -> bool {
@@ -392,15 +396,6 @@ impl Runtime {
                 return false;
             }
             tokio::time::sleep(QUIET_POLL.min(end - tokio::time::Instant::now())).await;
-        }
-    }
-}
-
-impl Drop for Runtime {
-    fn drop(&mut self) {
-        // A tokio runtime that is dropped within another one panics; this one is told to end instead.
-        if let Some(threads) = self.handler_threads.take() {
-            threads.shutdown_background();
         }
     }
 }

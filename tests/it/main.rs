@@ -25,6 +25,8 @@ mod crash;
 mod cron;
 mod embedding;
 mod first_job;
+mod first_start;
+mod full_disk;
 mod graphiql;
 mod graphql;
 mod graphql_change;
