@@ -224,7 +224,7 @@ async fn a_body_that_is_too_large_is_refused_however_it_comes() {
         );
         // In pieces, without its length being told before.
         let chunks = format!(
-            "POST /api/tickerq{path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n\
+            "POST /api/tickerq{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n\
              Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
             body.len()
         );

@@ -64,7 +64,7 @@ async fn raw_connection(server: &Server, receive_buffer: Option<u32>) -> TcpStre
         socket.set_recv_buffer_size(size).expect("a receive buffer");
     }
     let mut stream = socket.connect(address).await.expect("a connection");
-    let request = "GET /api/tickerq/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    let request = "GET /api/tickerq/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     stream.write_all(request.as_bytes()).await.expect("a request");
     let mut head = Vec::new();
