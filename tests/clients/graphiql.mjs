@@ -65,7 +65,7 @@ try {
 
     if (token !== undefined) {
         await execute.click();
-        await answers(/UNAUTHENTICATED/);
+        await answers(/"code": "unauthenticated"/);
         await page.getByLabel("Token").fill(token);
         await page.getByRole("button", { name: "Use", exact: true }).click();
         await page.getByRole("button", { name: "In use" }).waitFor();
