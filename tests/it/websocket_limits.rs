@@ -106,6 +106,24 @@ async fn a_client_that_says_nothing_is_pinged_and_then_cut_off() {
 }
 
 #[tokio::test]
+async fn a_frame_without_end_is_refused_by_its_header() {
+    let (_site, server) = Server::with_config("");
+    let mut stream = raw_connection(&server, None).await;
+    let mut header = vec![0x81, 0xff];
+    header.extend_from_slice(&100_000_000_000_u64.to_be_bytes());
+    header.extend_from_slice(&[0; 4]);
+    stream.write_all(&header).await.expect("a header");
+    let mut said = Vec::new();
+    let end = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut said)).await;
+    end.expect("it is closed").expect("in order");
+    assert_eq!(
+        (said[0], &said[2..4]),
+        (0x88, 1009_u16.to_be_bytes().as_slice()),
+        "{said:?}"
+    );
+}
+
+#[tokio::test]
 async fn connections_and_subscriptions_have_a_maximum() {
     let (_site, server) = Server::with_config("[realtime]\nmax_connections = 2\nmax_subscriptions = 2\n");
     let mut first = Socket::open(&server.url, "/ws").await;
