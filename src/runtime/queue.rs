@@ -17,6 +17,7 @@ use tracing::{error, warn};
 
 use super::clock::Clock;
 use super::lease_gate::LeaseGate;
+use super::mailbox::deliver;
 use super::notifier::{Notifier, Tell};
 use super::queues::{Nudge, Queues};
 use super::ready_jobs::{ReadyJobs, Source};
@@ -306,7 +307,7 @@ impl Queue {
                             queue.assign(job, permit);
                         } else if permit.is_some() {
                             queue.ready.unpark();
-                            queue.nudge_others();
+                            queue.nudge_others(ctx);
                         }
                     }
                 }
@@ -372,7 +373,7 @@ impl Queue {
                         queue.assign(job, permit);
                     }
                     if is_short && queue.groups[index].is_limited {
-                        queue.nudge_others();
+                        queue.nudge_others(ctx);
                     }
                 }
                 other => queue.trouble("claim", other, ctx),
@@ -395,12 +396,10 @@ impl Queue {
         }
     }
 
-    /// Permits of a limited type were given back: other queues may wait for them. A full mailbox means that they are
-    /// being told already.
-    fn nudge_others(&self) {
-        drop(self.parts.queues.try_send(Nudge {
-            by: self.parts.settings.name.clone(),
-        }));
+    /// Permits of a limited type were given back: other queues may wait for them.
+    fn nudge_others(&self, ctx: &mut Context<Self>) {
+        let by = self.parts.settings.name.clone();
+        deliver(&self.parts.queues, Nudge { by }, ctx);
     }
 
     /// Tells other nodes when more is due here than there are workers for, or what nobody here can run. Should the
@@ -622,7 +621,7 @@ impl Handler<WorkerFree> for Queue {
         }
         if freed_type.is_some_and(|job_type| self.parts.type_limits.is_limited(&job_type)) {
             self.ready.unpark();
-            self.nudge_others();
+            self.nudge_others(ctx);
         }
         self.free(worker, ctx);
     }
