@@ -9,6 +9,7 @@ pub mod audit;
 pub mod authentication;
 pub mod database;
 pub mod handler;
+mod health;
 pub mod job_types;
 pub mod jobs;
 pub mod jwt;
@@ -47,6 +48,7 @@ use self::section::{Findings, Section};
 use self::server::ServerConfig;
 use self::show::Shown;
 use self::source::{ConfigError, ConfigErrors};
+use crate::domain::health::HealthRules;
 
 /// The configuration, checked: whoever holds it needs no second check.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +73,8 @@ pub struct Config {
     pub retention: RetentionConfig,
     /// `[nodes]`.
     pub nodes: NodesConfig,
+    /// `[health]`.
+    pub health: HealthRules,
     /// `[log]`.
     pub log: LogConfig,
     shown: Vec<Shown>,
@@ -168,6 +172,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let realtime = read_section(&mut root, "realtime", RealtimeConfig::read);
     let retention = read_section(&mut root, "retention", RetentionConfig::read);
     let nodes = read_section(&mut root, "nodes", NodesConfig::read);
+    let health = read_section(&mut root, "health", health::read);
     let log = read_section(&mut root, "log", LogConfig::read);
     let audit = read_section(&mut root, "audit", |section| AuditConfig::read(section, is_required));
     let queues = QueuesConfig::read(&mut root);
@@ -189,6 +194,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         realtime,
         retention,
         nodes,
+        health,
         log,
         shown: Vec::new(),
     }

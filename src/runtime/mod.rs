@@ -254,6 +254,8 @@ impl Runtime {
             event_bus: event_bus.clone(),
             queues: configured.clone().into(),
             workers_by_default,
+            job_types: handlers.job_types().cloned().collect(),
+            node,
             restarts: restarts.clone(),
             options: sampler_options,
             clock: clock.clone(),

@@ -28,7 +28,7 @@ use crate::runtime::clock::Clock;
 use crate::runtime::pruner::Retention;
 use crate::runtime::sampler::SamplerOptions;
 use crate::service::rules::{Rules, UnknownJobTypes};
-use crate::storage::sea::{Durability, SeaOptions};
+use crate::storage::sea::{Durability, SeaOptions, SeaRepository};
 
 /// Why a configured handler could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +116,8 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         sampler: SamplerOptions {
             queues_every: config.realtime.queue_metrics_interval.to_std(),
             system_every: config.realtime.system_metrics_interval.to_std(),
+            rules: config.health,
+            disk: SeaRepository::folder(config.database.url.expose()).map(Arc::from),
         },
         defaults,
         clock: Clock::system(),

@@ -28,6 +28,7 @@ mod first_job;
 mod handlers_command;
 mod handlers_http;
 mod harness;
+mod health;
 mod house;
 mod metrics;
 mod nodes;
