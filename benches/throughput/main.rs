@@ -15,6 +15,7 @@ mod database;
 mod http;
 mod life_cycle;
 mod memory;
+mod nodes;
 mod raw;
 
 use std::time::Duration;
@@ -96,6 +97,12 @@ fn print_rates(wants: &impl Fn(&str) -> bool, jobs: usize, database: &Database, 
     if wants("life") {
         let per_second = run(life_cycle::measure(database, durability, jobs));
         print("life cycle in process", per_second, raw, "");
+    }
+    // Several nodes need a database that they can share.
+    if wants("nodes") && matches!(database, Database::Postgres(_)) {
+        for (count, what) in [(1, "life cycle, one node"), (2, "two nodes"), (3, "three nodes")] {
+            print(what, run(nodes::measure(database, durability, jobs, count)), raw, "");
+        }
     }
     if wants("http") {
         let http = |what: &str, is_paused: bool, callers: Callers| {

@@ -126,7 +126,7 @@ pub enum Change {
         limit: u32,
     },
     /// Says that a node lives, for as long as `lease` from now by the storage's own clock. Where storage serves one server
-    /// at a time, that ends the leases of all other nodes: they are earlier runs of it. → [`Applied::Alive`].
+    /// at a time, that ends the leases of all other nodes, the leader's too: they are earlier runs of it. → [`Applied::Alive`].
     Heartbeat {
         /// Which node.
         node: NodeId,

@@ -32,6 +32,7 @@ mod health;
 mod house;
 mod metrics;
 mod nodes;
+mod nodes_outage;
 mod plans;
 mod recurring;
 mod rest_bodies;

@@ -5,6 +5,8 @@
 
 mod apply;
 mod audit;
+#[cfg(test)]
+mod many_nodes;
 mod recurring;
 mod rollups;
 mod tables;
@@ -135,9 +137,7 @@ impl JobRepository for MemoryRepository {
     async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
         let (tables, now) = (self.tables(), now());
         Ok(tables
-            .jobs()
-            .filter(|job| job.status == JobStatus::Running)
-            .filter(|job| !job.node.is_some_and(|node| tables.holds_lease(node, now)))
+            .orphans(now)
             .take(usize::try_from(limit).unwrap_or(usize::MAX))
             .cloned()
             .collect())

@@ -39,6 +39,8 @@ pub(super) struct Tables {
     pub(super) recurring: BTreeMap<RecurringId, Arc<RecurringJob>>,
     pub(super) nodes: BTreeMap<NodeId, Node>,
     pub(super) leadership: Option<Leadership>,
+    /// Whether several servers live at the same time.
+    pub(super) serves_many: bool,
     /// What is summed up of jobs as they start and end.
     pub(super) tally: Tally,
     /// Which reasons of failures are counted.
@@ -217,6 +219,13 @@ impl Tables {
         let length = self.completed.len();
         self.completed.retain(|(_, second), _| *second >= before.timestamp());
         length - self.completed.len()
+    }
+
+    /// The running jobs whose node has no lease.
+    pub(super) fn orphans(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Arc<Job>> {
+        self.jobs()
+            .filter(|job| job.status == JobStatus::Running)
+            .filter(move |job| !job.node.is_some_and(|node| self.holds_lease(node, now)))
     }
 
     pub(super) fn holds_lease(&self, node: NodeId, now: DateTime<Utc>) -> bool {

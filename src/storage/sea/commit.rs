@@ -6,6 +6,7 @@
 //! undoes the whole transaction; then each change is committed by itself, so that the bad one fails alone.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use sea_orm::{DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
@@ -17,8 +18,10 @@ use crate::domain::name::QueueName;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::repository::RepositoryError;
 
-/// How often a commit is tried in all that other servers' commits are in the way of. Each of them may win once.
+/// How often a commit is tried in all that other servers' commits are in the way of.
 const TRIES: u32 = 8;
+/// The longest wait before the second try; before each further one it is twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(10);
 
 /// A transaction and what was counted in it.
 pub(super) struct Commit<'a> {
@@ -88,13 +91,17 @@ impl SeaRepository {
         Ok(results.into_iter().flatten().collect())
     }
 
-    /// Commits changes, and does so again when another server's commit was in the way: that one has ended by then.
+    /// Commits changes, and does so again when another server's commit was in the way. It waits for a random time first:
+    /// the other one has gone on, but has not ended yet, and whoever is back at once may be in its way again.
     async fn try_again(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, CommitFailure> {
+        let mut longest = FIRST_WAIT;
         for _ in 1..TRIES {
             match self.try_commit(changes).await {
                 Err(CommitFailure::InTheWay(_)) => {}
                 result => return result,
             }
+            tokio::time::sleep(longest.mul_f64(rand::random())).await;
+            longest *= 2;
         }
         self.try_commit(changes).await
     }

@@ -115,6 +115,7 @@ impl Commit<'_> {
                 [node.as_uuid().into()],
             );
             self.transaction.execute_raw(others).await?;
+            self.end_lead("holder <> $1", node).await?;
         }
         Ok(Ok(Applied::Alive))
     }
@@ -158,10 +159,15 @@ impl Commit<'_> {
         node::Entity::delete_by_id(node.as_uuid())
             .exec(&self.transaction)
             .await?;
-        // Another node may lead at once, under the next token.
-        let sql = "UPDATE leaders SET lease_until = 0 WHERE holder = $1";
-        let resigned = Statement::from_sql_and_values(self.backend(), sql, [node.as_uuid().into()]);
-        self.transaction.execute_raw(resigned).await?;
+        self.end_lead("holder = $1", node).await?;
         Ok(Ok(Applied::Alive))
+    }
+
+    /// Another node may lead at once, under the next token: `Leadership::ended`.
+    async fn end_lead(&self, of: &str, node: NodeId) -> Result<(), CommitFailure> {
+        let sql = format!("UPDATE leaders SET lease_until = 0 WHERE {of}");
+        let ended = Statement::from_sql_and_values(self.backend(), sql, [node.as_uuid().into()]);
+        self.transaction.execute_raw(ended).await?;
+        Ok(())
     }
 }
