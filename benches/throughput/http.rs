@@ -119,6 +119,7 @@ fn server_options(callers: Callers) -> ServerOptions {
             requires_authentication: false,
         },
         realtime: RealtimeOptions::default(),
+        prometheus: None,
         events_behind_max: 1_024,
         rules: rules(),
         runtime: options(Arc::new(Noop)),

@@ -25,6 +25,7 @@ pub mod source;
 mod byte_size;
 mod entry;
 mod environment;
+pub mod metrics;
 mod nearest;
 mod not_yet;
 mod section;
@@ -40,6 +41,7 @@ use self::entry::Table;
 use self::job_types::JobTypeSettings;
 use self::jobs::JobsConfig;
 use self::log::LogConfig;
+use self::metrics::MetricsConfig;
 use self::nodes::NodesConfig;
 use self::queues::QueuesConfig;
 use self::realtime::RealtimeConfig;
@@ -73,6 +75,8 @@ pub struct Config {
     pub retention: RetentionConfig,
     /// `[nodes]`.
     pub nodes: NodesConfig,
+    /// `[metrics]`.
+    pub metrics: MetricsConfig,
     /// `[health]`.
     pub health: HealthRules,
     /// `[log]`.
@@ -172,6 +176,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let realtime = read_section(&mut root, "realtime", RealtimeConfig::read);
     let retention = read_section(&mut root, "retention", RetentionConfig::read);
     let nodes = read_section(&mut root, "nodes", NodesConfig::read);
+    let metrics = read_section(&mut root, "metrics", MetricsConfig::read);
     let health = read_section(&mut root, "health", health::read);
     let log = read_section(&mut root, "log", LogConfig::read);
     let audit = read_section(&mut root, "audit", |section| AuditConfig::read(section, is_required));
@@ -194,6 +199,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         realtime,
         retention,
         nodes,
+        metrics,
         health,
         log,
         shown: Vec::new(),

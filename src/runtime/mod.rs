@@ -35,6 +35,7 @@ pub mod rescuer;
 pub mod sampler;
 pub mod scheduler;
 pub mod supervise;
+pub mod tap;
 pub mod type_limits;
 mod usage;
 pub mod worker;
@@ -61,6 +62,7 @@ use self::rescuer::{RescueError, Rescuer, RescuerParts};
 use self::sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
 use self::scheduler::{Scheduler, SchedulerParts};
 use self::supervise::{Restarts, Seat};
+use self::tap::Tap;
 use self::type_limits::TypeLimits;
 use crate::domain::id::NodeId;
 use crate::domain::name::{JobType, QueueName};
@@ -141,6 +143,8 @@ pub struct RuntimeHandle {
     pub node: NodeId,
     /// How often actors had to be restarted.
     pub restarts: Restarts,
+    /// What commits have done.
+    pub tap: Tap,
 }
 
 impl RuntimeHandle {
@@ -186,6 +190,7 @@ impl Runtime {
         let arbiters = [Arbiter::new(), Arbiter::new(), Arbiter::new(), Arbiter::new()];
         let [recorder_arbiter, events_arbiter, queues_arbiter, time_arbiter] = arbiters.each_ref().map(Arbiter::handle);
         let restarts = Restarts::default();
+        let tap = Tap::default();
         let started_at = clock.now();
         let node = NodeId::new(started_at);
 
@@ -218,6 +223,7 @@ impl Runtime {
             recurring: recurring.address(),
             event_bus: event_bus.clone(),
             others: others.clone(),
+            tap: tap.clone(),
         };
         recorder.start(&recorder_arbiter, "Recorder", &restarts, || {
             Recorder::new(recorder_parts)
@@ -334,6 +340,7 @@ impl Runtime {
             ids,
             node,
             restarts,
+            tap,
         };
         Ok(Self {
             handle,

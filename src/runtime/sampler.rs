@@ -110,6 +110,11 @@ pub struct Wanted {
 #[rtype(result = "Result<Arc<SystemMetrics>, RepositoryError>")]
 pub struct ReadSystem;
 
+/// All queues in numbers, read now.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<QueueMetrics>, RepositoryError>")]
+pub struct ReadQueues;
+
 /// How the server was at the last look, and why.
 #[derive(Message)]
 #[rtype(result = "Health")]
@@ -403,6 +408,18 @@ impl Handler<ReadSystem> for Sampler {
                     reason: "the numbers were being read and that was given up".to_owned(),
                 })
             })
+        })
+    }
+}
+
+impl Handler<ReadQueues> for Sampler {
+    type Result = ResponseFuture<Result<Vec<QueueMetrics>, RepositoryError>>;
+
+    fn handle(&mut self, ReadQueues: ReadQueues, _: &mut Context<Self>) -> Self::Result {
+        let parts = self.parts.clone();
+        Box::pin(async move {
+            let stored = answer_in_time(parts.repository.queues(parts.clock.now())).await?;
+            Ok(with_workers(&parts, stored))
         })
     }
 }

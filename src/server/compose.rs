@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::ServerOptions;
+use super::{PrometheusOptions, ServerOptions};
 use crate::api::auth::{AllowedOrigins, ApiKey, AuthOptions, JwtKeySource, JwtOptions, Rate};
 use crate::api::realtime::RealtimeOptions;
 use crate::api::rest::RestOptions;
@@ -135,6 +135,11 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
             enable: config.realtime.enable && config.api.enable,
             ..realtime(&config.realtime)
         },
+        prometheus: config.metrics.enable_prometheus_export.then(|| PrometheusOptions {
+            path: config.metrics.prometheus_endpoint.clone(),
+            names: config.metrics.custom_metrics.clone(),
+            is_open: !config.metrics.require_authentication,
+        }),
         events_behind_max: config.realtime.events_behind_max,
         rules,
         runtime,

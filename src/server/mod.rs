@@ -26,6 +26,7 @@ use crate::api::auth::{AllowedOrigins, AuthOptions, Gate, JwtKeyError};
 use crate::api::browsers::{self, AnswerMarks};
 use crate::api::realtime::{self, Realtime, RealtimeOptions};
 use crate::api::request_log::{self, RequestSpan};
+use crate::api::rest::exposition::Exposition;
 use crate::api::rest::{self, RestApi, RestOptions};
 use crate::config::server::{is_open, open_address};
 use crate::domain::queue::QueueSettings;
@@ -41,6 +42,7 @@ use crate::service::recurring::Recurring;
 use crate::service::rules::Rules;
 use crate::service::shutdown::Shutdown;
 use crate::storage::repository::JobRepository;
+use crate::telemetry::prometheus::{ExportError, PrometheusExport};
 
 /// How a server works.
 #[derive(Clone)]
@@ -61,12 +63,25 @@ pub struct ServerOptions {
     pub rest: RestOptions,
     /// How live updates work.
     pub realtime: RealtimeOptions,
+    /// How numbers are exported to Prometheus, if they are.
+    pub prometheus: Option<PrometheusOptions>,
     /// How many events somebody who listens may be behind before it misses some.
     pub events_behind_max: usize,
     /// What is accepted of a new job.
     pub rules: Rules,
     /// How jobs are run.
     pub runtime: RuntimeOptions,
+}
+
+/// How numbers are exported to Prometheus.
+#[derive(Clone, Debug)]
+pub struct PrometheusOptions {
+    /// At which path.
+    pub path: String,
+    /// Which; none for all.
+    pub names: Vec<String>,
+    /// Whether everybody may read them, also where callers must show who they are.
+    pub is_open: bool,
 }
 
 /// Why a server did not start.
@@ -84,6 +99,9 @@ pub enum ServerError {
     /// Its actors did not start.
     #[error(transparent)]
     Runtime(#[from] StartError),
+    /// Its numbers can't be exported.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// It can't listen where it should.
     #[error("can't listen on {address}: {cause}")]
     Listen {
@@ -117,6 +135,7 @@ impl Server {
             audit,
             rest,
             realtime,
+            prometheus,
             events_behind_max,
             rules,
             runtime,
@@ -153,6 +172,7 @@ impl Server {
         let audit = AuditLog::new(Arc::clone(&repository));
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
         let metrics = Metrics::new(Arc::clone(&repository), handle.clone());
+        let exposition = prometheus.map(|options| exposition(&metrics, options)).transpose()?;
         let health = Health::new(repository, handle.clone());
         let shutdown = Shutdown::default();
         let events = Events::new(handle, events_behind_max);
@@ -164,6 +184,7 @@ impl Server {
             audit,
             recurring,
             metrics,
+            exposition,
             nodes,
             health: health.clone(),
             gate,
@@ -246,4 +267,18 @@ impl Server {
         self.http.stop(true).await;
         info!("stopped");
     }
+}
+
+/// Begins to gather numbers for Prometheus, and says where they are read.
+fn exposition(metrics: &Metrics, options: PrometheusOptions) -> Result<Exposition, ExportError> {
+    let PrometheusOptions { path, names, is_open } = options;
+    let export = Arc::new(PrometheusExport::start(metrics.clone(), names)?);
+    Ok(Exposition {
+        path,
+        is_open,
+        text: Arc::new(move || {
+            let export = Arc::clone(&export);
+            Box::pin(async move { export.text().await })
+        }),
+    })
 }

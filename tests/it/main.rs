@@ -34,6 +34,7 @@ mod metrics;
 mod nodes;
 mod nodes_outage;
 mod plans;
+mod prometheus;
 mod recurring;
 mod rest_bodies;
 mod rest_jobs_batch;
