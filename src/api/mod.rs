@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod browsers;
 pub mod realtime;
+pub mod request_count;
 pub mod request_log;
 pub mod rest;
 mod system_view;

@@ -55,7 +55,7 @@ impl Usage {
 }
 
 /// The names under which numbers are exported to Prometheus; the first three are the reference's.
-pub const EXPORTED_NAMES: [&str; 17] = [
+pub const EXPORTED_NAMES: [&str; 19] = [
     "tickerq_jobs_total",
     "tickerq_job_duration_seconds",
     "tickerq_queue_length",
@@ -67,6 +67,8 @@ pub const EXPORTED_NAMES: [&str; 17] = [
     "tickerq_commit_duration_seconds",
     "tickerq_commit_changes",
     "tickerq_writes_pending",
+    "tickerq_http_requests_total",
+    "tickerq_http_request_seconds_total",
     "tickerq_actor_restarts_total",
     "tickerq_unhealthy",
     "tickerq_commits_missed_total",

@@ -25,6 +25,7 @@ use tracing_actix_web::TracingLogger;
 use crate::api::auth::{AllowedOrigins, AuthOptions, Gate, JwtKeyError};
 use crate::api::browsers::{self, AnswerMarks};
 use crate::api::realtime::{self, Realtime, RealtimeOptions};
+use crate::api::request_count;
 use crate::api::request_log::{self, RequestSpan};
 use crate::api::rest::exposition::Exposition;
 use crate::api::rest::{self, RestApi, RestOptions};
@@ -39,6 +40,7 @@ use crate::service::metrics::Metrics;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
+use crate::service::requests::Requests;
 use crate::service::rules::Rules;
 use crate::service::shutdown::Shutdown;
 use crate::storage::repository::JobRepository;
@@ -172,7 +174,10 @@ impl Server {
         let audit = AuditLog::new(Arc::clone(&repository));
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
         let metrics = Metrics::new(Arc::clone(&repository), handle.clone());
-        let exposition = prometheus.map(|options| exposition(&metrics, options)).transpose()?;
+        let (requests, counts_requests) = (Requests::default(), prometheus.is_some());
+        let exposition = prometheus
+            .map(|options| exposition(&metrics, &requests, options))
+            .transpose()?;
         let health = Health::new(repository, handle.clone());
         let shutdown = Shutdown::default();
         let events = Events::new(handle, events_behind_max);
@@ -191,7 +196,7 @@ impl Server {
             options: rest,
         };
         let mut http = HttpServer::new(move || {
-            let api = api.clone();
+            let (api, requests) = (api.clone(), requests.clone());
             let marks = Rc::new(marks);
             let AllowedOrigins(named) = &origins;
             App::new()
@@ -202,6 +207,10 @@ impl Server {
                 }))
                 // The last is the outermost: a preflight gets no further.
                 .wrap(Condition::new(!named.is_empty(), browsers::cors(&origins)))
+                .wrap(Condition::new(
+                    counts_requests,
+                    from_fn(move |request, next| request_count::count(requests.clone(), request, next)),
+                ))
                 .wrap(Condition::new(
                     request_log::is_wanted(),
                     TracingLogger::<RequestSpan>::new(),
@@ -270,9 +279,9 @@ impl Server {
 }
 
 /// Begins to gather numbers for Prometheus, and says where they are read.
-fn exposition(metrics: &Metrics, options: PrometheusOptions) -> Result<Exposition, ExportError> {
+fn exposition(metrics: &Metrics, requests: &Requests, options: PrometheusOptions) -> Result<Exposition, ExportError> {
     let PrometheusOptions { path, names, is_open } = options;
-    let export = Arc::new(PrometheusExport::start(metrics.clone(), names)?);
+    let export = Arc::new(PrometheusExport::start(metrics.clone(), requests, names)?);
     Ok(Exposition {
         path,
         is_open,

@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod nodes;
 pub mod queues;
 pub mod recurring;
+pub mod requests;
 pub mod rules;
 
 pub mod shutdown;

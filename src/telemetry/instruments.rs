@@ -13,6 +13,7 @@ use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
 use crate::domain::rollup::{Mark, RollupCounts};
 use crate::domain::status::JobStatus;
 use crate::service::metrics::{CommitReport, Gauges};
+use crate::service::requests::{RequestKind, RequestSums, Requests};
 
 /// The bounds of steps of jobs' times, in seconds: from a millisecond to an hour.
 const SECONDS: [f64; 16] = [
@@ -206,6 +207,35 @@ fn counts(queue: &StoredQueue) -> StatusCounts {
         throughput: Throughput { .. },
     } = queue;
     *counts
+}
+
+/// Makes the counters of requests.
+pub(super) fn show_requests(meter: &Meter, requests: &Requests) {
+    let observe = |number: fn(&RequestSums) -> f64| {
+        let requests = requests.clone();
+        move |counter: &dyn AsyncInstrument<f64>| {
+            for (kind, sums) in requests.sums() {
+                let RequestKind { route, method, status } = kind;
+                let labels = [
+                    KeyValue::new("method", method),
+                    KeyValue::new("route", route),
+                    KeyValue::new("status", i64::from(status)),
+                ];
+                counter.observe(number(&sums), &labels);
+            }
+        }
+    };
+    meter
+        .f64_observable_counter("tickerq_http_requests")
+        .with_description("HTTP requests that were answered")
+        .with_callback(observe(|sums| sums.count as f64))
+        .build();
+    meter
+        .f64_observable_counter("tickerq_http_request")
+        .with_unit("s")
+        .with_description("How long answering HTTP requests has taken, all together")
+        .with_callback(observe(|sums| sums.took.as_secs_f64()))
+        .build();
 }
 
 /// Makes the gauges, which show what the snapshot has.

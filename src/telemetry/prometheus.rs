@@ -4,10 +4,11 @@ use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Registry, TextEncoder};
 
-use super::instruments::{Instruments, Snapshot, show};
+use super::instruments::{Instruments, Snapshot, show, show_requests};
 use crate::domain::caller::Caller;
 use crate::service::error::ServiceError;
 use crate::service::metrics::Metrics;
+use crate::service::requests::Requests;
 
 /// Why numbers can't be exported.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +34,7 @@ pub struct PrometheusExport {
 
 impl PrometheusExport {
     /// Begins to gather. Needs a running tokio runtime. Only the chosen names are exported; none means all.
-    pub fn start(metrics: Metrics, chosen: Vec<String>) -> Result<Self, ExportError> {
+    pub fn start(metrics: Metrics, requests: &Requests, chosen: Vec<String>) -> Result<Self, ExportError> {
         let refused = |reason: String| ExportError::Setup { reason };
         let registry = Registry::new();
         let exporter = opentelemetry_prometheus::exporter()
@@ -46,6 +47,7 @@ impl PrometheusExport {
         let meter = provider.meter("tickerq");
         let snapshot = Snapshot::default();
         show(&meter, &snapshot);
+        show_requests(&meter, requests);
         let mut instruments = Instruments::new(&meter);
         let mut commits = metrics
             .commits()

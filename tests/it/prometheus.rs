@@ -89,6 +89,10 @@ async fn jobs_are_counted_under_the_names_of_the_reference() {
             (r#"tickerq_queue_length{queue="default"}"#, 1.0),
             (r#"tickerq_workers{queue="default"}"#, 10.0),
             ("tickerq_commits_missed_total", 0.0),
+            (
+                r#"tickerq_http_requests_total{method="POST",route="/api/tickerq/jobs",status="201"}"#,
+                7.0,
+            ),
         ]
         .into_iter()
         .find(|(series, expected)| value(text, series) != Some(*expected))
@@ -200,6 +204,29 @@ scopes = ["tickerq:write"]
     site.configure(&keys.replace("[metrics]", "[metrics]\nrequire_authentication = false"));
     let server = site.start();
     assert_eq!(asked(server.client()).await.status, 200);
+}
+
+#[test]
+fn the_alert_rules_are_in_order_and_speak_of_numbers_that_there_are() {
+    let contrib = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib");
+    let rules = contrib.join("prometheus/tickerq.rules.yml");
+    let checked = Command::new("promtool").args(["check", "rules"]).arg(&rules).output();
+    let checked = checked.expect("promtool is installed; scripts/test does it");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    for file in [rules, contrib.join("grafana/tickerq.json")] {
+        let text = fs::read_to_string(&file).expect("a file");
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        for word in words.filter(|word| word.starts_with("tickerq_") || word.starts_with("process_")) {
+            let base = word
+                .trim_end_matches("_bucket")
+                .trim_end_matches("_count")
+                .trim_end_matches("_sum");
+            assert!(EXPORTED_NAMES.contains(&base), "{} speaks of {word}", file.display());
+        }
+    }
+    let board: Value =
+        serde_json::from_str(&fs::read_to_string(contrib.join("grafana/tickerq.json")).expect("a file")).expect("JSON");
+    assert!(board["panels"].as_array().is_some_and(|panels| panels.len() >= 8));
 }
 
 /// A real Prometheus; it ends with the test.
