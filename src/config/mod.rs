@@ -8,6 +8,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod authentication;
 pub mod database;
+pub mod graphql;
 pub mod handler;
 mod health;
 pub mod job_types;
@@ -38,6 +39,7 @@ use self::api::ApiConfig;
 use self::audit::AuditConfig;
 use self::database::DatabaseConfig;
 use self::entry::Table;
+use self::graphql::GraphQlConfig;
 use self::job_types::JobTypeSettings;
 use self::jobs::JobsConfig;
 use self::log::LogConfig;
@@ -71,6 +73,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// `[realtime]`.
     pub realtime: RealtimeConfig,
+    /// `[graphql]`.
+    pub graphql: GraphQlConfig,
     /// `[retention]`.
     pub retention: RetentionConfig,
     /// `[nodes]`.
@@ -174,6 +178,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let is_required = api.authentication.is_required;
     let jobs = read_section(&mut root, "jobs", JobsConfig::read);
     let realtime = read_section(&mut root, "realtime", RealtimeConfig::read);
+    let graphql = read_section(&mut root, "graphql", GraphQlConfig::read);
     let retention = read_section(&mut root, "retention", RetentionConfig::read);
     let nodes = read_section(&mut root, "nodes", NodesConfig::read);
     let metrics = read_section(&mut root, "metrics", MetricsConfig::read);
@@ -197,6 +202,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         jobs,
         audit,
         realtime,
+        graphql,
         retention,
         nodes,
         metrics,
