@@ -298,6 +298,7 @@ impl Queue {
             queue.release(count);
             match result {
                 Ok(Ok(Applied::Started(started))) => {
+                    queue.give_back(started.iter().filter(|started| !**started).count());
                     for ((job, permit), started) in jobs.into_iter().zip(permits).zip(started) {
                         // Not started: it was cancelled, changed or taken by somebody else in between. Whoever changed it
                         // has announced it again.
@@ -365,6 +366,7 @@ impl Queue {
             match result {
                 Ok(Ok(Applied::Claimed(jobs))) => {
                     let is_short = jobs.len() < count;
+                    queue.give_back(count.saturating_sub(jobs.len()));
                     queue.groups[index].is_dry = is_short && arrivals == queue.arrivals;
                     for (job, permit) in jobs.into_iter().zip(permits) {
                         queue.assign(job, permit);
@@ -427,6 +429,13 @@ impl Queue {
             bucket.take(u32::try_from(count).unwrap_or(u32::MAX));
         }
         count
+    }
+
+    /// What was taken of the rate for jobs that did not start.
+    fn give_back(&mut self, count: usize) {
+        if let Some(bucket) = &mut self.bucket {
+            bucket.give_back(u32::try_from(count).unwrap_or(u32::MAX));
+        }
     }
 
     fn release(&mut self, count: usize) {

@@ -27,6 +27,7 @@ mod embedding;
 mod first_job;
 mod graphiql;
 mod graphql;
+mod graphql_change;
 mod graphql_clients;
 mod graphql_embedded;
 mod graphql_limits;

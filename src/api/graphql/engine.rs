@@ -30,7 +30,7 @@ pub(super) struct Asked {
     /// Which of its operations.
     pub operation_name: Option<String>,
     /// The values of its variables.
-    pub variables: Option<Map<String, Value>>,
+    pub variables: Option<Variables>,
     /// What is neither of them.
     pub extensions: Option<Map<String, Value>>,
 }
@@ -133,7 +133,7 @@ impl Engine {
         let kind = kind_of(document, operation_name.as_deref())?;
         let shape = Shape::new(document.clone(), kind, operation_name.as_deref());
         request.operation_name = operation_name;
-        request.variables = Variables::from_json(Value::Object(variables.unwrap_or_default()));
+        request.variables = variables.unwrap_or_default();
         if !self.introspection || !caller.may(Scope::Read) {
             request = request.disable_introspection();
         }

@@ -392,7 +392,7 @@ impl From<AuthFailure> for Problem {
             AuthFailure::Missing | AuthFailure::Invalid(_) => ProblemKind::Unauthenticated,
             AuthFailure::Malformed(_) => ProblemKind::Malformed,
             AuthFailure::Braked { .. } | AuthFailure::TooMany { .. } => ProblemKind::TooManyRequests,
-            AuthFailure::ForeignOrigin => ProblemKind::Forbidden,
+            AuthFailure::ForeignOrigin | AuthFailure::ForeignHost => ProblemKind::Forbidden,
         };
         let mut problem = Self::new(kind, failure.detail());
         problem.0.retry_after = failure.retry_after();

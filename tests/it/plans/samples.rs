@@ -63,6 +63,12 @@ pub const FIRST: Page = Page {
     order: Order::NewestFirst,
 };
 
+/// The same page from the other end.
+pub const OLDEST: Page = Page {
+    order: Order::OldestFirst,
+    ..FIRST
+};
+
 pub fn behind(number: u32) -> Page {
     Page {
         after: Some(JobId::last_at(created(number))),
