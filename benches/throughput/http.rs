@@ -121,6 +121,7 @@ fn server_options(callers: Callers) -> ServerOptions {
             requires_authentication: false,
         },
         realtime: RealtimeOptions::default(),
+        prometheus: None,
         graphql: GraphQlOptions::default(),
         pages: PagesOptions { graphiql: false },
         events_behind_max: 1_024,

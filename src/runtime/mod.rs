@@ -36,6 +36,7 @@ pub mod rescuer;
 pub mod sampler;
 pub mod scheduler;
 pub mod supervise;
+pub mod tap;
 pub mod type_limits;
 mod usage;
 pub mod worker;
@@ -63,6 +64,7 @@ use self::rescuer::{RescueError, Rescuer, RescuerParts};
 use self::sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
 use self::scheduler::{Scheduler, SchedulerParts};
 use self::supervise::{Restarts, Seat};
+use self::tap::Tap;
 use self::type_limits::TypeLimits;
 use crate::domain::id::NodeId;
 use crate::domain::name::{JobType, QueueName};
@@ -143,6 +145,8 @@ pub struct RuntimeHandle {
     pub node: NodeId,
     /// How often actors had to be restarted.
     pub restarts: Restarts,
+    /// What commits have done.
+    pub tap: Tap,
 }
 
 impl RuntimeHandle {
@@ -184,6 +188,7 @@ impl Runtime {
         let arbiters = [Arbiter::new(), Arbiter::new(), Arbiter::new(), Arbiter::new()];
         let [recorder_arbiter, events_arbiter, queues_arbiter, time_arbiter] = arbiters.each_ref().map(Arbiter::handle);
         let restarts = Restarts::default();
+        let tap = Tap::default();
         let started_at = clock.now();
         let node = NodeId::new(started_at);
 
@@ -216,6 +221,7 @@ impl Runtime {
             recurring: recurring.address(),
             event_bus: event_bus.clone(),
             others: others.clone(),
+            tap: tap.clone(),
         };
         recorder.start(&recorder_arbiter, "Recorder", &restarts, || {
             Recorder::new(recorder_parts)
@@ -260,6 +266,8 @@ impl Runtime {
             event_bus: event_bus.clone(),
             queues: configured.clone().into(),
             workers_by_default,
+            job_types: handlers.job_types().cloned().collect(),
+            node,
             restarts: restarts.clone(),
             options: sampler_options,
             clock: clock.clone(),
@@ -338,6 +346,7 @@ impl Runtime {
             ids,
             node,
             restarts,
+            tap,
         };
         Ok(Self {
             handle,

@@ -16,6 +16,7 @@ use actix::prelude::SendError;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Supervised, WrapFuture};
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tracing::error;
 
 use super::clock::Clock;
@@ -25,6 +26,7 @@ use super::notifier::{ForeignInterest, Notifier, Tell};
 use super::queues::{CancelJob, JobsDue, QueueSwitched, Queues};
 use super::recurring_scheduler::{RecurringChanged, RecurringScheduler};
 use super::scheduler::{Arm, Scheduler};
+use super::tap::{CommitReport, Tap};
 use crate::domain::event::{Event, JobEventKind, QueueEventKind, Topic};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
@@ -168,6 +170,8 @@ pub struct RecorderParts {
     pub event_bus: EventBusHandle,
     /// The other nodes, where there are any.
     pub others: Option<Others>,
+    /// Who exports numbers, if anybody does.
+    pub tap: Tap,
 }
 
 /// The way to the other nodes.
@@ -236,18 +240,39 @@ impl Recorder {
             for record in &mut batch {
                 changes.append(&mut record.changes);
             }
+            let began = Instant::now();
             let outcome = repository.commit(&changes).await;
             let answers = batch.into_iter().map(|record| record.answer).zip(counts).collect();
-            (changes, answers, outcome)
+            (changes, answers, outcome, began.elapsed())
         };
         ctx.spawn(
             commit
                 .into_actor(self)
-                .map(|(changes, answers, outcome), recorder, ctx| {
+                .map(|(changes, answers, outcome, took), recorder, ctx| {
+                    recorder.report(&changes, &outcome, took);
                     recorder.settle(changes, answers, outcome, ctx);
                     recorder.commit_next(ctx);
                 }),
         );
+    }
+
+    /// Tells who exports numbers.
+    fn report(&self, changes: &[Change], outcome: &Result<Vec<ChangeResult>, RepositoryError>, took: Duration) {
+        let Ok(results) = outcome else { return };
+        if !self.parts.tap.is_open() {
+            return;
+        }
+        let mut report = CommitReport {
+            changes: changes.len(),
+            took,
+            ..CommitReport::default()
+        };
+        for (change, result) in changes.iter().zip(results) {
+            if let Ok(applied) = result {
+                report.note(change, applied);
+            }
+        }
+        self.parts.tap.tell(report);
     }
 
     fn settle(

@@ -356,7 +356,7 @@ async fn health_is_told_until_the_end() {
     assert_eq!(health("/healthz").await.json(), json!({ "status": "ok" }));
     assert_eq!(
         health("/readyz").await.json(),
-        json!({ "status": "ok", "restartedActors": 0 })
+        json!({ "status": "ok", "restartedActors": 0, "systemHealth": "healthy", "reasons": [] })
     );
     client.create_of_type("Work").await;
     let visit = gate.visit().await;
