@@ -210,7 +210,7 @@ impl SeaRepository {
 
     /// The folder that a database is in, if it is a file.
     pub fn folder(url: &str) -> Option<PathBuf> {
-        let file = sqlite_file(url)?.ok()?;
+        let file = sqlite_file::named_by(url)?.ok()?;
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
         Some(folder.map_or_else(|| PathBuf::from("."), Path::to_owned))
     }
