@@ -238,6 +238,9 @@ impl Server {
         })
         .workers(http_workers.max(1))
         .keep_alive(keep_alive)
+        // Whoever closes its half of a connection is taken for gone, as proxies do: an answer that lasts, or one that waits for
+        // something to happen, ends then, and not when the second sign of life finds nobody.
+        .h1_allow_half_closed(false)
         .on_connect(|connection, _| socket::prepare(connection))
         // Running jobs have their own grace time; requests are answered quickly.
         .shutdown_timeout(5)

@@ -269,7 +269,11 @@ async fn a_thousand_jobs_with_their_attempts_take_two_statements() {
 
 #[actix_web::test]
 async fn a_subscriber_that_goes_away_is_forgotten_at_once() {
-    let embedded = Embedded::start(NOOP).await;
+    // No sign of life that is due in the time of this test finds out that somebody has gone.
+    let embedded = Embedded::start(&format!(
+        "{NOOP}[realtime]\nping_interval = \"00:10:00\"\nclient_timeout = \"00:20:00\"\n"
+    ))
+    .await;
     embedded.listens(false).await;
     let mut socket = Socket::begun_at(&embedded.url).await;
     socket.subscribe("1", EVENTS).await;
