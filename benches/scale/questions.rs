@@ -6,13 +6,20 @@ use chrono::{TimeDelta, Utc};
 pub(crate) fn all(jobs: u64) -> Vec<(&'static str, String)> {
     let day = |ago: i64| (Utc::now() - TimeDelta::days(ago)).format("%Y-%m-%d").to_string();
     let (from, to) = (day(8), day(7));
+    let month_ago = day(30);
     let far = jobs / 2;
     let of = |path: String| format!("GET /api/tickerq{path}");
     let list = |filter: &str| of(format!("/jobs?limit=50&{filter}"));
     vec![
         ("numbers of the system", of("/metrics/system".to_owned())),
-        ("performance, a day", of("/metrics/performance?period=1d".to_owned())),
-        ("performance, a month", of("/metrics/performance?period=30d".to_owned())),
+        (
+            "performance, a day",
+            of(format!("/metrics/performance?from={to}&to={to}")),
+        ),
+        (
+            "performance, a month",
+            of(format!("/metrics/performance?from={month_ago}&to={to}")),
+        ),
         ("types of jobs", of("/metrics/job-types".to_owned())),
         ("queues", of("/queues".to_owned())),
         ("list, first page", list("")),

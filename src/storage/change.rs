@@ -181,7 +181,7 @@ pub enum Change {
 pub struct Fire {
     /// The recurring job as it was read.
     pub before: Arc<RecurringJob>,
-    /// As it will be.
+    /// As it will be: nothing differs but its revision, its next and last due time, and those that wait.
     pub after: Arc<RecurringJob>,
     /// The occurrences as jobs.
     pub occurrences: Vec<Arc<Job>>,

@@ -273,7 +273,6 @@ impl Commit<'_> {
                 }
                 Change::UpdateRecurring { before, after } => self.update_recurring(before, after).await?,
                 Change::DeleteRecurring { recurring } => self.delete_recurring(recurring).await?,
-                Change::Fire(fire) => self.fire(fire).await?,
                 Change::Lead { node, lease } => self.lead(*node, *lease).await?,
                 Change::Leave { node } => self.leave(*node).await?,
                 // Applied before, or below.
@@ -284,11 +283,13 @@ impl Commit<'_> {
                 | Change::Clear { .. }
                 | Change::Prune { .. }
                 | Change::PruneBookkeeping { .. }
+                | Change::Fire(_)
                 | Change::Audit(_)
                 | Change::PruneAudit { .. } => continue,
             };
             *result = Some(applied);
         }
+        self.fire_all(changes, results).await?;
         for (change, result) in changes.iter().zip(results.iter_mut()) {
             let applied = match change {
                 Change::Claim(claim) => self.claim_jobs(claim).await?,

@@ -10,6 +10,7 @@ mod connect;
 mod convert;
 mod counters;
 mod error;
+mod fire;
 mod insert;
 mod lifecycle;
 mod list;
