@@ -20,6 +20,8 @@ pub mod retention;
 pub mod secret;
 pub mod server;
 pub mod source;
+pub mod sync;
+pub mod webhooks;
 
 mod byte_size;
 mod entry;
@@ -47,6 +49,8 @@ use self::section::{Findings, Section};
 use self::server::ServerConfig;
 use self::show::Shown;
 use self::source::{ConfigError, ConfigErrors};
+use self::sync::SyncConfig;
+use self::webhooks::WebhooksConfig;
 
 /// The configuration, checked: whoever holds it needs no second check.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +77,10 @@ pub struct Config {
     pub nodes: NodesConfig,
     /// `[log]`.
     pub log: LogConfig,
+    /// `[webhooks]`.
+    pub webhooks: WebhooksConfig,
+    /// `[sync]`.
+    pub sync: SyncConfig,
     shown: Vec<Shown>,
 }
 
@@ -172,6 +180,8 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let audit = read_section(&mut root, "audit", |section| AuditConfig::read(section, is_required));
     let queues = QueuesConfig::read(&mut root);
     let job_types = JobTypeSettings::read_all(&mut root, &jobs.defaults);
+    let webhooks = read_section(&mut root, "webhooks", WebhooksConfig::read);
+    let sync = read_section(&mut root, "sync", SyncConfig::read);
     not_yet::refuse_sections(&mut root);
     if !is_required {
         let has_keys = !api.authentication.keys.is_empty() || api.authentication.jwt.is_some();
@@ -190,6 +200,8 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         retention,
         nodes,
         log,
+        webhooks,
+        sync,
         shown: Vec::new(),
     }
 }

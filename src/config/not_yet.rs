@@ -1,11 +1,11 @@
 //! Settings that later versions will have. Writing one stops the start: to ignore it in silence would leave somebody
-//! believing that the server calls a webhook.
+//! believing that the server exports its metrics.
 
 use super::section::Section;
 
 /// Refuses whole sections.
 pub(super) fn refuse_sections(root: &mut Section<'_>) {
-    for key in ["webhooks", "metrics", "telemetry", "sync"] {
+    for key in ["metrics", "telemetry"] {
         refuse(root, key, key);
     }
 }

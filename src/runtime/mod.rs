@@ -16,9 +16,12 @@
 //! ```
 //!
 //! The Recorder and the EventBus have an arbiter (a thread) of their own each; queues and workers share one; the
-//! Scheduler, the Rescuer, the Pruner and the Sampler share another. Handlers run on threads of their own.
+//! Scheduler, the Rescuer, the Pruner and the Sampler share another; what speaks to other programs has one. Handlers run on threads of their own.
 
+mod announcements;
 pub mod clock;
+pub mod configured_endpoints;
+mod effects;
 pub mod event_bus;
 pub mod lease_gate;
 pub mod lease_keeper;
@@ -32,10 +35,15 @@ pub mod recorder;
 pub mod recurring_scheduler;
 pub mod rescuer;
 pub mod sampler;
+pub mod saved_hook;
 pub mod scheduler;
 pub mod supervise;
+pub mod sync_sender;
 pub mod type_limits;
 mod usage;
+pub mod webhook_dispatcher;
+pub mod webhook_options;
+pub mod webhook_sender;
 pub mod worker;
 
 use std::collections::HashMap;
@@ -46,7 +54,9 @@ use std::time::Duration;
 use actix::{Addr, Arbiter};
 use tracing::{info, warn};
 
+use self::announcements::{Announcements, EndpointBook};
 use self::clock::{Clock, IdSource};
+use self::configured_endpoints::EndpointsError;
 use self::event_bus::{EventBus, EventBusHandle};
 use self::lease_gate::LeaseGate;
 use self::lease_keeper::{LeaseKeeper, LeaseKeeperParts};
@@ -58,14 +68,19 @@ use self::recorder::{Origin, Others, RecordError, Recorder, RecorderHandle, Reco
 use self::recurring_scheduler::{RecurringScheduler, RecurringSchedulerParts};
 use self::rescuer::{RescueError, Rescuer, RescuerParts};
 use self::sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
+use self::saved_hook::SavedHook;
 use self::scheduler::{Scheduler, SchedulerParts};
 use self::supervise::{Restarts, Seat};
+use self::sync_sender::{SyncSender, SyncSenderParts};
 use self::type_limits::TypeLimits;
+use self::webhook_dispatcher::{DispatcherParts, Drain, WebhookDispatcher};
+use self::webhook_options::{SyncOptions, WebhookOptions};
 use crate::domain::id::NodeId;
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::new_job::DefaultsByType;
 use crate::domain::queue::QueueSettings;
 use crate::domain::time_span::TimeSpan;
+use crate::domain::webhook::EndpointSource;
 use crate::handlers::HandlerRegistry;
 use crate::handlers::limits::HandlerLimits;
 use crate::storage::change::Change;
@@ -105,6 +120,12 @@ pub struct RuntimeOptions {
     pub clock: Clock,
     /// What occurrences of recurring jobs get that their template leaves open.
     pub defaults: Arc<DefaultsByType>,
+    /// Who is told of what happens.
+    pub webhooks: WebhookOptions,
+    /// Who is sent changed jobs.
+    pub sync: SyncOptions,
+    /// What the program wants to be told of jobs that are stored.
+    pub on_saved: Option<SavedHook>,
 }
 
 /// Why a runtime did not start.
@@ -116,6 +137,9 @@ pub enum StartError {
     /// The node's lease could not be stored.
     #[error("the node's lease could not be stored: {0}")]
     Lease(#[from] RecordError),
+    /// The webhook endpoints are not what the configuration says.
+    #[error(transparent)]
+    Endpoints(#[from] EndpointsError),
     /// The threads for handlers could not be made.
     #[error("the threads for handlers could not be started: {0}")]
     Threads(#[from] std::io::Error),
@@ -140,6 +164,8 @@ pub struct RuntimeHandle {
     pub node: NodeId,
     /// How often actors had to be restarted.
     pub restarts: Restarts,
+    /// Whether the feed of changed jobs is kept.
+    pub has_feed: bool,
 }
 
 impl RuntimeHandle {
@@ -153,7 +179,8 @@ impl RuntimeHandle {
 /// The running actors of one node.
 pub struct Runtime {
     handle: RuntimeHandle,
-    arbiters: [Arbiter; 4],
+    dispatcher: Option<Addr<WebhookDispatcher>>,
+    arbiters: [Arbiter; 5],
     handler_threads: Option<tokio::runtime::Runtime>,
 }
 
@@ -175,6 +202,9 @@ impl Runtime {
             sampler: sampler_options,
             clock,
             defaults,
+            webhooks,
+            sync,
+            on_saved,
         } = options;
         let ids = Arc::new(IdSource::default());
         let handler_threads = tokio::runtime::Builder::new_multi_thread()
@@ -182,8 +212,14 @@ impl Runtime {
             .thread_name("handler")
             .enable_all()
             .build()?;
-        let arbiters = [Arbiter::new(), Arbiter::new(), Arbiter::new(), Arbiter::new()];
-        let [recorder_arbiter, events_arbiter, queues_arbiter, time_arbiter] = arbiters.each_ref().map(Arbiter::handle);
+        let arbiters = [(); 5].map(|()| Arbiter::new());
+        let [
+            recorder_arbiter,
+            events_arbiter,
+            queues_arbiter,
+            time_arbiter,
+            outbound_arbiter,
+        ] = arbiters.each_ref().map(Arbiter::handle);
         let restarts = Restarts::default();
         let started_at = clock.now();
         let node = NodeId::new(started_at);
@@ -195,7 +231,11 @@ impl Runtime {
         let queues = Seat::<Queues>::new(queues::MAILBOX_CAPACITY);
         let recurring = Seat::<RecurringScheduler>::new(recurring_scheduler::MAILBOX_CAPACITY);
         let recorder = Seat::<Recorder>::new(recorder::MAILBOX_CAPACITY);
+        let dispatcher = Seat::<WebhookDispatcher>::new(webhook_dispatcher::MAILBOX_CAPACITY);
         let recorder_handle = RecorderHandle::new(recorder.address());
+        let (has_webhooks, dispatcher_address) = (webhooks.enable, dispatcher.address());
+        let book = EndpointBook::default();
+        let has_feed = sync.feed || !sync.targets.is_empty();
 
         bus_seat.start(&events_arbiter, "EventBus", &restarts, {
             let (event_bus, sampler) = (event_bus.clone(), sampler.address());
@@ -217,6 +257,9 @@ impl Runtime {
             recurring: recurring.address(),
             event_bus: event_bus.clone(),
             others: others.clone(),
+            announcements: Announcements::new(book.clone(), has_feed, clock.clone(), Arc::clone(&ids)),
+            dispatcher: dispatcher.address(),
+            on_saved,
         };
         recorder.start(&recorder_arbiter, "Recorder", &restarts, || {
             Recorder::new(recorder_parts)
@@ -232,6 +275,10 @@ impl Runtime {
             started_at,
             lease,
         };
+        if webhooks.enable {
+            // Before anything happens that they are to be told.
+            configured_endpoints::settle(&*repository, &recorder_handle, &book, &webhooks.endpoints, &clock).await?;
+        }
         // Before anything is started: what an earlier run of this server has left is due again.
         let rescuer = RescuerParts {
             repository: Arc::clone(&repository),
@@ -251,6 +298,7 @@ impl Runtime {
             repository: Arc::clone(&repository),
             recorder: recorder_handle.clone(),
             event_bus: event_bus.clone(),
+            dispatcher: webhooks.enable.then(|| dispatcher.address()),
             queues: configured.clone().into(),
             workers_by_default,
             restarts: restarts.clone(),
@@ -274,7 +322,7 @@ impl Runtime {
             arbiter: queues_arbiter.clone(),
             restarts: restarts.clone(),
             own_address: queues.address(),
-            gate,
+            gate: gate.clone(),
             notifier: others.as_ref().map(|others| others.notifier.clone()),
         };
         let queues = queues.start(&queues_arbiter, "Queues", &restarts, || Queues::new(queues_parts));
@@ -303,6 +351,38 @@ impl Runtime {
         recurring.start(&time_arbiter, "RecurringScheduler", &restarts, || {
             RecurringScheduler::new(recurring_parts)
         });
+        for target in sync.targets {
+            let parts = SyncSenderParts {
+                repository: Arc::clone(&repository),
+                recorder: recorder_handle.clone(),
+                client: webhooks.clients.of(EndpointSource::Configuration).clone(),
+                timeout: webhooks.timeout,
+                target,
+                node,
+                gate: gate.clone(),
+                clock: clock.clone(),
+            };
+            Seat::new(sync_sender::MAILBOX_CAPACITY)
+                .start(&outbound_arbiter, "SyncSender", &restarts, || SyncSender::new(parts));
+        }
+        if webhooks.enable {
+            let parts = DispatcherParts {
+                repository: Arc::clone(&repository),
+                recorder: recorder_handle.clone(),
+                book,
+                options: webhooks,
+                node,
+                gate,
+                arbiter: outbound_arbiter.clone(),
+                restarts: restarts.clone(),
+                clock: clock.clone(),
+                ids: Arc::clone(&ids),
+            };
+            dispatcher.start(&outbound_arbiter, "WebhookDispatcher", &restarts, || {
+                WebhookDispatcher::new(parts)
+            });
+        }
+        let dispatcher = has_webhooks.then_some(dispatcher_address);
         let scheduler_parts = SchedulerParts {
             repository,
             clock: clock.clone(),
@@ -331,9 +411,11 @@ impl Runtime {
             ids,
             node,
             restarts,
+            has_feed,
         };
         Ok(Self {
             handle,
+            dispatcher,
             arbiters,
             handler_threads: Some(handler_threads),
         })
@@ -358,6 +440,8 @@ impl Runtime {
                 warn!("not every job could be handed back; the rest is found when a server starts again");
             }
         }
+        // While the node still holds the endpoints.
+        self.end_deliveries().await;
         if let Err(failure) = handle
             .recorder
             .record_one(Change::Leave { node: handle.node }, Origin::Inside)
@@ -378,6 +462,22 @@ impl Runtime {
         }
         if let Some(threads) = self.handler_threads.take() {
             threads.shutdown_background();
+        }
+    }
+
+    /// Lets deliveries that are on their way end, so that they are not sent again after the next start.
+    async fn end_deliveries(&self) {
+        let Some(dispatcher) = &self.dispatcher else { return };
+        let Ok(senders) = dispatcher.send(Drain).await else {
+            return;
+        };
+        let end = tokio::time::Instant::now() + LAST_WORDS;
+        while senders.iter().any(Addr::connected) {
+            if tokio::time::Instant::now() >= end {
+                warn!("webhook endpoints do not answer: what is on its way is sent again after the next start");
+                return;
+            }
+            tokio::time::sleep(QUIET_POLL).await;
         }
     }
 

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle, Supervised, WrapFuture,
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle, Supervised,
+    WrapFuture,
 };
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
@@ -29,6 +30,7 @@ use super::mailbox::deliver;
 use super::recorder::{PENDING_ROWS_MAX, RecorderHandle};
 use super::supervise::Restarts;
 use super::usage::UsageReader;
+use super::webhook_dispatcher::{Alert, WebhookDispatcher};
 use crate::domain::event::{Event, Topic};
 use crate::domain::health::{Health, HealthChange, HealthReason, HealthState, Observations};
 use crate::domain::metrics::{QueueMetrics, SystemMetrics};
@@ -71,6 +73,8 @@ pub struct SamplerParts {
     pub recorder: RecorderHandle,
     /// Who is told.
     pub event_bus: EventBusHandle,
+    /// Who has webhooks told of alerts, if there are webhooks.
+    pub dispatcher: Option<Addr<WebhookDispatcher>>,
     /// The queues that are configured.
     pub queues: Arc<[QueueSettings]>,
     /// How many workers a queue has that is not configured.
@@ -316,6 +320,9 @@ impl Sampler {
             at,
             change: Arc::new(change),
         };
+        if let Some(dispatcher) = &self.parts.dispatcher {
+            deliver(dispatcher, Alert(alert.clone()), ctx);
+        }
         self.tell(Topic::SystemHealth, vec![alert], ctx);
     }
 

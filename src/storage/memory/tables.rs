@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditRecord;
+use crate::domain::change_feed::FeedCursor;
+use crate::domain::delivery::{Delivery, DeliveryId};
 use crate::domain::id::{AuditId, JobId, NodeId};
 use crate::domain::job::{Job, Occurrence};
 use crate::domain::leadership::Leadership;
@@ -16,7 +18,9 @@ use crate::domain::priority::Priority;
 use crate::domain::queue::StatusCounts;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::status::JobStatus;
+use crate::domain::webhook::{Endpoint, EndpointId};
 use crate::storage::change::Idempotency;
+use crate::storage::outbox::FeedEntry;
 use crate::storage::query::JobFilter;
 
 /// Everything. Jobs and counters are private to this file, so that neither changes without the other.
@@ -39,6 +43,19 @@ pub(super) struct Tables {
     pub(super) leadership: Option<Leadership>,
     /// Who has changed what, the newest last.
     pub(super) audit: BTreeMap<AuditId, AuditRecord>,
+    /// Webhook endpoints, each with the node that holds it.
+    pub(super) endpoints: BTreeMap<EndpointId, (Arc<Endpoint>, Option<NodeId>)>,
+    /// The newest last.
+    pub(super) deliveries: BTreeMap<DeliveryId, Delivery>,
+    /// How many deliveries there have been.
+    pub(super) deliveries_numbered: i64,
+    /// The newest last.
+    pub(super) feed: BTreeMap<i64, FeedEntry>,
+    /// How many entries the feed has had, and the last one that was removed.
+    pub(super) feed_numbered: i64,
+    pub(super) feed_removed: i64,
+    /// Where each reader of the feed stands, and which node holds it.
+    pub(super) readers: BTreeMap<Arc<str>, (FeedCursor, NodeId)>,
 }
 
 /// A run of a server.

@@ -1,7 +1,8 @@
 //! One commit: all changes in one transaction, in a few statements.
 //!
 //! The changes are applied in phases: new jobs, starts, ends of attempts, single updates and deletions, then what chooses
-//! among what is left (claims, clearing, pruning), and at the end what was counted on the way and who has done it. A statement that fails for
+//! among what is left (claims, clearing, pruning), and at the end what was counted on the way, who has done it and what
+//! others are told of it. A statement that fails for
 //! what it was given undoes the whole transaction; then each change is committed by itself, so that the bad one fails
 //! alone.
 
@@ -37,10 +38,23 @@ impl SeaRepository {
             Err(CommitFailure::Bad(error)) if changes.len() == 1 => Ok(vec![Err(error)]),
             Err(CommitFailure::Bad(_)) => {
                 let mut results = Vec::with_capacity(changes.len());
-                // A change and the record of who has made it stay together.
+                let (changes, announcer) = match changes.split_last() {
+                    Some((announcer @ Change::Announce(_), changes)) => (changes, Some(announcer)),
+                    Some(_) | None => (changes, None),
+                };
+                let mut told = Vec::new();
+                // A change and the record of who has made it stay together, and so does what others are told of it.
                 for change in changes.chunk_by(|_, next| matches!(next, Change::Audit(_))) {
-                    match self.try_commit(change).await {
-                        Ok(result) => results.extend(result),
+                    let with_announcer: Vec<Change> = change.iter().chain(announcer).cloned().collect();
+                    match self.try_commit(&with_announcer).await {
+                        Ok(mut result) => {
+                            if announcer.is_some()
+                                && let Some(Ok(Applied::Announced(endpoints))) = result.pop()
+                            {
+                                told.extend(endpoints);
+                            }
+                            results.extend(result);
+                        }
                         Err(CommitFailure::Bad(error)) => {
                             results.push(Err(error));
                             // Nothing was changed, so there is nothing to record.
@@ -50,6 +64,7 @@ impl SeaRepository {
                         Err(CommitFailure::Unavailable(failure)) => return Err(failure),
                     }
                 }
+                results.extend(announcer.map(|_| Ok(Applied::Announced(told))));
                 Ok(results)
             }
         }
@@ -114,6 +129,14 @@ impl Commit<'_> {
                 Change::Fire(fire) => self.fire(fire).await?,
                 Change::Lead { node, lease } => self.lead(*node, *lease).await?,
                 Change::Leave { node } => self.leave(*node).await?,
+                Change::PutEndpoint { before, after } => self.put_endpoint(before.as_deref(), after).await?,
+                Change::DeleteEndpoint { endpoint } => self.delete_endpoint(endpoint).await?,
+                Change::HoldEndpoints(hold) => self.hold_endpoints(*hold).await?,
+                Change::Attempts(attempts) => self.note_attempts(attempts).await?,
+                Change::Redeliver { which, now } => self.redeliver(*which, *now).await?,
+                Change::HoldReader { reader, node } => self.hold_reader(reader, *node).await?,
+                Change::MoveReader { reader, node, to } => self.move_reader(reader, *node, *to).await?,
+                Change::Post(postings) => Ok(self.post(postings).await?),
                 // Applied before, or below.
                 Change::Insert { .. }
                 | Change::Start { .. }
@@ -123,7 +146,10 @@ impl Commit<'_> {
                 | Change::Prune { .. }
                 | Change::PruneBookkeeping { .. }
                 | Change::Audit(_)
-                | Change::PruneAudit { .. } => continue,
+                | Change::PruneAudit { .. }
+                | Change::Announce(_)
+                | Change::PruneDeliveries { .. }
+                | Change::PruneFeed { .. } => continue,
             };
             *result = Some(applied);
         }
@@ -152,6 +178,10 @@ impl Commit<'_> {
                     self.prune_bookkeeping(*keys_before, *throughput_before).await?,
                 )),
                 Change::PruneAudit { before, limit } => Ok(Applied::Removed(self.prune_audit(*before, *limit).await?)),
+                Change::PruneDeliveries { before, limit } => {
+                    Ok(Applied::Removed(self.prune_deliveries(*before, *limit).await?))
+                }
+                Change::PruneFeed { before, limit } => Ok(Applied::Removed(self.prune_feed(*before, *limit).await?)),
                 Change::Insert { .. }
                 | Change::Start { .. }
                 | Change::Finish { .. }
@@ -165,6 +195,15 @@ impl Commit<'_> {
                 | Change::Fire(_)
                 | Change::Heartbeat { .. }
                 | Change::Lead { .. }
+                | Change::Announce(_)
+                | Change::Post(_)
+                | Change::PutEndpoint { .. }
+                | Change::DeleteEndpoint { .. }
+                | Change::HoldEndpoints(_)
+                | Change::Attempts(_)
+                | Change::Redeliver { .. }
+                | Change::HoldReader { .. }
+                | Change::MoveReader { .. }
                 | Change::Leave { .. } => continue,
             };
             *result = Some(applied);
@@ -172,6 +211,7 @@ impl Commit<'_> {
         self.name_queues(changes, &results).await?;
         self.write_counters().await?;
         self.write_audit(changes, &mut results).await?;
+        self.announce(changes, &mut results).await?;
         let missing = || {
             Err(ChangeError::Rejected {
                 reason: "the change was not applied".to_owned(),

@@ -9,16 +9,19 @@ mod connect;
 mod convert;
 mod counters;
 mod error;
+mod feed;
 mod insert;
 mod lifecycle;
 mod manage;
 mod nodes;
 mod notify;
+mod outbox;
 mod read;
 mod recurring;
 mod remove;
 mod rows;
 mod update;
+mod webhooks;
 
 pub use connect::{ConnectError, Durability, SeaOptions, SeaRepository};
 pub use manage::MigrationState;
@@ -30,16 +33,22 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
-use super::query::{AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
+use super::query::{
+    AuditFilter, AuditPage, DeliveryPage, FeedPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob,
+    StoredEndpoint, StoredNode,
+};
 use super::repository::{JobRepository, RepositoryError};
 use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditRecord;
+use crate::domain::change_feed::FeedCursor;
+use crate::domain::delivery::{Delivery, DeliveryId, DueDelivery};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::webhook::EndpointId;
 
 #[async_trait]
 impl JobRepository for SeaRepository {
@@ -113,6 +122,35 @@ impl JobRepository for SeaRepository {
 
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
         self.read_audit(filter, page).await
+    }
+
+    async fn endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
+        self.read_endpoints().await
+    }
+
+    async fn due_deliveries(
+        &self,
+        endpoint: EndpointId,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<DueDelivery>, RepositoryError> {
+        self.read_due_deliveries(endpoint, now, limit).await
+    }
+
+    async fn deliveries(&self, endpoint: EndpointId, page: DeliveryPage) -> Result<Vec<Delivery>, RepositoryError> {
+        self.read_deliveries(endpoint, page).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, RepositoryError> {
+        self.read_delivery(id).await
+    }
+
+    async fn feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
+        self.read_feed(after, limit).await
+    }
+
+    async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
+        self.read_feed_end().await
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {
