@@ -74,7 +74,7 @@ use self::supervise::{Restarts, Seat};
 use self::sync_sender::{SyncSender, SyncSenderParts};
 use self::type_limits::TypeLimits;
 use self::webhook_dispatcher::{DispatcherParts, Drain, WebhookDispatcher};
-use self::webhook_options::{SyncOptions, WebhookOptions};
+use self::webhook_options::{OutboundClients, SyncOptions, WebhookOptions};
 use crate::domain::id::NodeId;
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::new_job::DefaultsByType;
@@ -166,6 +166,8 @@ pub struct RuntimeHandle {
     pub restarts: Restarts,
     /// Whether the feed of changed jobs is kept.
     pub has_feed: bool,
+    /// What speaks to webhook endpoints; `None` when nobody is told anything.
+    pub outbound: Option<OutboundClients>,
 }
 
 impl RuntimeHandle {
@@ -234,6 +236,7 @@ impl Runtime {
         let dispatcher = Seat::<WebhookDispatcher>::new(webhook_dispatcher::MAILBOX_CAPACITY);
         let recorder_handle = RecorderHandle::new(recorder.address());
         let (has_webhooks, dispatcher_address) = (webhooks.enable, dispatcher.address());
+        let outbound = has_webhooks.then(|| webhooks.clients.clone());
         let book = EndpointBook::default();
         let has_feed = sync.feed || !sync.targets.is_empty();
 
@@ -412,6 +415,7 @@ impl Runtime {
             node,
             restarts,
             has_feed,
+            outbound,
         };
         Ok(Self {
             handle,

@@ -3,12 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use reqwest::Url;
+
+use crate::domain::id::JobId;
 use crate::domain::sync_field::SyncField;
 use crate::domain::time_span::TimeSpan;
-use crate::domain::webhook::{EndpointSource, SigningSecret};
+use crate::domain::webhook::{EndpointId, EndpointSource, SigningSecret};
 use crate::domain::webhook_event::WebhookEvents;
+use crate::storage::outbox::Posting;
 use crate::webhooks::client::{HttpClient, HttpClientError};
-use crate::webhooks::reach::Reach;
+use crate::webhooks::payload::{header_id, test_message};
+use crate::webhooks::reach::{OutOfReach, Reach};
 
 /// How webhooks work.
 #[derive(Clone, Debug)]
@@ -44,6 +50,76 @@ pub struct ConfiguredEndpoint {
     pub retry_delay: TimeSpan,
 }
 
+/// An `http` or `https` address without a user and password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointAddress(Url);
+
+/// The text is no address of an endpoint. No message repeats it: it may hold a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidAddress {
+    /// It is no address at all.
+    #[error("it is not an address ({cause}); write it as https://example.com/path")]
+    Unreadable {
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// It is for another protocol.
+    #[error("it is not an address that begins with http:// or https://")]
+    Scheme,
+    /// It has a user name or a password.
+    #[error("it must not hold a user name or password")]
+    UserInfo,
+    /// It is too long.
+    #[error("it has more than {ADDRESS_LENGTH_MAX} characters")]
+    TooLong,
+}
+
+/// How long an address may be, in characters.
+const ADDRESS_LENGTH_MAX: usize = 2_000;
+
+impl EndpointAddress {
+    /// Reads an address.
+    pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
+        let url = Url::parse(text).map_err(|error| InvalidAddress::Unreadable {
+            cause: error.to_string(),
+        })?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(InvalidAddress::Scheme);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(InvalidAddress::UserInfo);
+        }
+        if url.as_str().len() > ADDRESS_LENGTH_MAX {
+            return Err(InvalidAddress::TooLong);
+        }
+        Ok(Self(url))
+    }
+
+    /// The address without what may be secret.
+    pub fn shown(&self) -> String {
+        let mut shown = self.0.clone();
+        shown.set_query(None);
+        shown.set_fragment(None);
+        shown.into()
+    }
+}
+
+impl From<EndpointAddress> for Arc<str> {
+    fn from(EndpointAddress(url): EndpointAddress) -> Self {
+        Self::from(url.as_str())
+    }
+}
+
+/// A message that tries an endpoint, with the `webhook-id` that it will have.
+pub fn test_posting(id: EndpointId, now: DateTime<Utc>, message_id: JobId) -> (String, Posting) {
+    let message = test_message(id, now, message_id.as_uuid());
+    let posting = Posting {
+        message,
+        endpoints: vec![id],
+    };
+    (header_id(message_id.as_uuid()), posting)
+}
+
 /// The clients that speak to endpoints, by how far they reach.
 #[derive(Clone, Debug)]
 pub struct OutboundClients {
@@ -62,6 +138,11 @@ impl OutboundClients {
             configured: client(allow_private_networks.unwrap_or(true))?,
             of_api: client(allow_private_networks.unwrap_or(false))?,
         })
+    }
+
+    /// Says whether an endpoint from there may lie at this address, as far as the address itself tells.
+    pub fn check(&self, source: EndpointSource, address: &EndpointAddress) -> Result<(), OutOfReach> {
+        self.of(source).check(&address.0)
     }
 
     /// The client for endpoints that come from there.

@@ -31,6 +31,7 @@ use crate::config::server::{is_open, open_address};
 use crate::domain::queue::QueueSettings;
 use crate::runtime::{Runtime, RuntimeHandle, RuntimeOptions, StartError};
 use crate::service::audit::AuditLog;
+use crate::service::changes::Changes;
 use crate::service::events::Events;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
@@ -39,6 +40,7 @@ use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
 use crate::service::rules::Rules;
 use crate::service::shutdown::Shutdown;
+use crate::service::webhooks::Webhooks;
 use crate::storage::repository::JobRepository;
 
 /// How a server works.
@@ -149,8 +151,11 @@ impl Server {
         let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), rules).audited(audit);
         let queues =
             Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default).audited(audit);
+        let is_audited = audit;
         let audit = AuditLog::new(Arc::clone(&repository));
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
+        let webhooks = Webhooks::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
+        let changes = Changes::new(Arc::clone(&repository), handle.clone());
         let health = Health::new(repository, handle.clone());
         let shutdown = Shutdown::default();
         let events = Events::new(handle, events_behind_max);
@@ -162,6 +167,8 @@ impl Server {
             audit,
             recurring,
             nodes,
+            webhooks,
+            changes,
             health: health.clone(),
             gate,
             options: rest,

@@ -6,6 +6,7 @@
 
 mod admission;
 pub mod audit;
+pub mod changes;
 pub mod error;
 pub mod events;
 pub mod health;
@@ -18,3 +19,4 @@ pub mod rules;
 
 pub mod shutdown;
 mod trail;
+pub mod webhooks;

@@ -74,10 +74,13 @@ impl HttpClient {
 
     /// A request to this address, if it may be connected to.
     pub(crate) fn post(&self, url: Url) -> Result<RequestBuilder, OutOfReach> {
-        if let Some(address) = literal(&url) {
-            self.reach.check(address)?;
-        }
+        self.check(&url)?;
         Ok(self.client.post(url))
+    }
+
+    /// Says whether an address may be connected to that needs no resolving; any other is looked at when it is resolved.
+    pub fn check(&self, url: &Url) -> Result<(), OutOfReach> {
+        literal(url).map_or(Ok(()), |address| self.reach.check(address))
     }
 }
 

@@ -11,6 +11,8 @@ use chrono::{DateTime, Utc};
 use tickerq::domain::attempt::Attempt;
 use tickerq::domain::audit::AuditRecord;
 use tickerq::domain::caller::Caller;
+use tickerq::domain::change_feed::FeedCursor;
+use tickerq::domain::delivery::{Delivery, DeliveryId, DueDelivery};
 use tickerq::domain::id::{JobId, NodeId};
 use tickerq::domain::job::Job;
 use tickerq::domain::name::{JobType, QueueName};
@@ -19,6 +21,7 @@ use tickerq::domain::queue::{QueueSettings, StoredQueue};
 use tickerq::domain::recurring::{RecurringId, RecurringJob};
 use tickerq::domain::status::JobStatus;
 use tickerq::domain::time_span::TimeSpan;
+use tickerq::domain::webhook::EndpointId;
 use tickerq::handlers::HandlerRegistry;
 use tickerq::handlers::limits::HandlerLimits;
 use tickerq::handlers::noop::NoopHandler;
@@ -30,7 +33,8 @@ use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
 use tickerq::storage::change::{Applied, Change, ChangeError};
 use tickerq::storage::query::{
-    AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode,
+    AuditFilter, AuditPage, DeliveryPage, FeedPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob,
+    StoredEndpoint, StoredNode,
 };
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
@@ -138,6 +142,35 @@ impl JobRepository for Fused {
 
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
         self.inner.audit(filter, page).await
+    }
+
+    async fn endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
+        self.inner.endpoints().await
+    }
+
+    async fn due_deliveries(
+        &self,
+        endpoint: EndpointId,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<DueDelivery>, RepositoryError> {
+        self.inner.due_deliveries(endpoint, now, limit).await
+    }
+
+    async fn deliveries(&self, endpoint: EndpointId, page: DeliveryPage) -> Result<Vec<Delivery>, RepositoryError> {
+        self.inner.deliveries(endpoint, page).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, RepositoryError> {
+        self.inner.delivery(id).await
+    }
+
+    async fn feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
+        self.inner.feed(after, limit).await
+    }
+
+    async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
+        self.inner.feed_end().await
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

@@ -20,6 +20,7 @@ pub(super) mod problem;
 mod queues;
 mod recurring;
 mod values;
+mod webhooks;
 
 use std::rc::Rc;
 
@@ -31,11 +32,13 @@ use self::call::{open_route, unknown_route};
 use self::problem::Problem;
 use crate::api::auth::{AuthFailure, Gate};
 use crate::service::audit::AuditLog;
+use crate::service::changes::Changes;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
+use crate::service::webhooks::Webhooks;
 
 /// Where the routes are and what they take.
 #[derive(Clone, Debug)]
@@ -90,6 +93,10 @@ pub struct RestApi {
     pub recurring: Recurring,
     /// Use cases of nodes.
     pub nodes: Nodes,
+    /// Use cases of webhook endpoints.
+    pub webhooks: Webhooks,
+    /// Use cases of the feed of changed jobs.
+    pub changes: Changes,
     /// Whether the server can do its work.
     pub health: Health,
     /// Lets callers in.
@@ -110,6 +117,7 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
             queues::configure(config, &api, prefix);
             audit::configure(config, &api, prefix);
             nodes::configure(config, &api, prefix);
+            webhooks::configure(config, &api, prefix);
         }
         openapi::configure(config, &api);
     }
