@@ -175,10 +175,11 @@ impl Webhooks {
         };
         let note = self.trail.note(caller, Deed::CREATE_ENDPOINT);
         let note = note.map(|note| trail::of_endpoint(note, endpoint.id));
-        match self.trail.write(put, note).await?? {
-            Applied::EndpointStored => Ok(endpoint),
-            other => Err(unexpected(&other)),
-        }
+        let applied = self.trail.write(put, note).await??;
+        let Applied::EndpointStored = applied else {
+            return Err(unexpected(&applied));
+        };
+        Ok(endpoint)
     }
 
     /// Changes an endpoint that was made over the API.
@@ -329,10 +330,11 @@ impl Webhooks {
         let post = Change::Post(vec![posting]);
         let note = self.trail.note(caller, Deed::TEST_ENDPOINT);
         let note = note.map(|note| trail::of_endpoint(note, id));
-        match self.trail.write(post, note).await?? {
-            Applied::Announced(_) => Ok(webhook_id),
-            other => Err(unexpected(&other)),
-        }
+        let applied = self.trail.write(post, note).await??;
+        let Applied::Announced(_) = applied else {
+            return Err(unexpected(&applied));
+        };
+        Ok(webhook_id)
     }
 
     /// A part of an endpoint's deliveries, the newest first.

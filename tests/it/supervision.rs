@@ -28,6 +28,7 @@ use tickerq::handlers::noop::NoopHandler;
 use tickerq::runtime::clock::Clock;
 use tickerq::runtime::pruner::Retention;
 use tickerq::runtime::sampler::SamplerOptions;
+use tickerq::runtime::webhook_options::{OutboundClients, SyncOptions, WebhookOptions};
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
@@ -203,12 +204,24 @@ fn options(clock: Clock) -> RuntimeOptions {
             failed: None,
             cancelled: None,
             audit: None,
+            deliveries: None,
+            changes: None,
         },
         node_name: Arc::from("test"),
         lease: TimeSpan::from_secs(1),
         sampler: SamplerOptions::default(),
         clock,
         defaults: Arc::default(),
+        webhooks: WebhookOptions {
+            enable: true,
+            endpoints: Vec::new(),
+            timeout: Duration::from_secs(1),
+            disable_after: TimeSpan::from_secs(60),
+            concurrency: 1,
+            clients: OutboundClients::new(None).expect("clients"),
+        },
+        sync: SyncOptions::default(),
+        on_saved: None,
     }
 }
 

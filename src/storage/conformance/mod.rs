@@ -23,6 +23,7 @@ mod audit;
 mod batch;
 mod claim;
 mod clear;
+mod feed;
 mod finish;
 mod fire;
 mod idempotency;
@@ -41,6 +42,7 @@ mod subject;
 mod unique;
 mod update;
 mod values;
+mod webhooks;
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -104,6 +106,8 @@ pub fn cases() -> Vec<Case> {
         recurring::cases(),
         fire::cases(),
         audit::cases(),
+        webhooks::cases(),
+        feed::cases(),
         list::cases(),
         search::cases(),
         values::cases(),
