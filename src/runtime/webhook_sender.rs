@@ -81,6 +81,8 @@ pub struct WebhookSender {
     endpoint: Arc<Endpoint>,
     /// What is in memory, in whatever state.
     known: HashSet<DeliveryId>,
+    /// What was noted while storage was read: the reading may still have seen it pending.
+    noted_meanwhile: Vec<DeliveryId>,
     ready: VecDeque<DueDelivery>,
     in_flight: usize,
     outcomes: Vec<AttemptOutcome>,
@@ -103,6 +105,7 @@ impl WebhookSender {
             failing_since: endpoint.failing_since,
             endpoint,
             known: HashSet::new(),
+            noted_meanwhile: Vec::new(),
             ready: VecDeque::new(),
             in_flight: 0,
             outcomes: Vec::new(),
@@ -146,9 +149,17 @@ impl WebhookSender {
                 Ok(due) => {
                     let new = due.into_iter().filter(|due| sender.known.insert(due.id));
                     sender.ready.extend(new);
+                    for id in std::mem::take(&mut sender.noted_meanwhile) {
+                        sender.known.remove(&id);
+                    }
                     sender.send(ctx);
                 }
-                Err(failure) => warn!("deliveries to '{}' could not be read: {failure}", sender.endpoint.name),
+                Err(failure) => {
+                    warn!("deliveries to '{}' could not be read: {failure}", sender.endpoint.name);
+                    for id in std::mem::take(&mut sender.noted_meanwhile) {
+                        sender.known.remove(&id);
+                    }
+                }
             }
             if std::mem::take(&mut sender.look_again) {
                 sender.read(ctx);
@@ -256,8 +267,13 @@ impl WebhookSender {
             sender.is_recording = false;
             match noted {
                 Ok(_) => {
-                    for outcome in &attempts.outcomes {
-                        sender.known.remove(&outcome.id);
+                    let noted = attempts.outcomes.iter().map(|outcome| outcome.id);
+                    if sender.is_reading {
+                        sender.noted_meanwhile.extend(noted);
+                    } else {
+                        for id in noted {
+                            sender.known.remove(&id);
+                        }
                     }
                     if let Some(disabled) = attempts.disable {
                         info!(

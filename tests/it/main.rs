@@ -49,6 +49,8 @@ mod signalr;
 mod signalr_rules;
 mod storage;
 mod supervision;
+mod webhooks;
+mod webhooks_nodes;
 mod websocket;
 mod websocket_limits;
 mod wire;

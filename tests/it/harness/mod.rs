@@ -3,6 +3,7 @@
 pub mod client;
 pub mod gate;
 pub mod hub;
+pub mod receiver;
 pub mod server;
 pub mod shell;
 pub mod socket;
