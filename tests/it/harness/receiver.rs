@@ -39,6 +39,8 @@ pub struct Got {
     pub body: Vec<u8>,
     /// When it had come.
     pub at: Instant,
+    /// Whether the answer says that it was taken.
+    pub is_taken: bool,
 }
 
 impl Got {
@@ -165,10 +167,15 @@ impl Receiver {
 
 async fn converse(mut stream: TcpStream, state: Arc<State>) {
     let mut rest = Vec::new();
-    while let Some(got) = read_request(&mut stream, &mut rest).await {
+    while let Some(mut got) = read_request(&mut stream, &mut rest).await {
         let answer = state.script.lock().expect("answers").pop_front();
         let otherwise = || state.otherwise.lock().expect("an answer").clone();
         let answer = answer.or_else(otherwise).unwrap_or(Answer::OK);
+        got.is_taken = match &answer {
+            Answer::Says(status, ..) => status.starts_with('2'),
+            Answer::Slow(_) => true,
+            Answer::Garbage | Answer::Hangs | Answer::Closes => false,
+        };
         state.got.lock().expect("requests").push(got);
         let text = match answer {
             Answer::Says(status, headers, body) => answer_of(status, headers, body),
@@ -214,6 +221,7 @@ async fn read_request(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<Got
                     head,
                     body,
                     at: Instant::now(),
+                    is_taken: false,
                 });
             }
         }
