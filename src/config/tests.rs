@@ -351,7 +351,6 @@ fn what_later_versions_will_have_stops_the_start() {
         ),
         ("[metrics]", "metrics: this version has no metrics yet"),
         ("[telemetry]", "telemetry: this version has no telemetry yet"),
-        ("[telemetry]", "telemetry: this version has no telemetry yet"),
     ] {
         let errors = mistake(file);
         assert!(
