@@ -17,7 +17,7 @@ use tickerq::handlers::{HandlerRegistry, JobContext, JobHandler};
 use tickerq::runtime::clock::Clock;
 use tickerq::runtime::pruner::Retention;
 use tickerq::runtime::sampler::SamplerOptions;
-use tickerq::runtime::webhook_options::{OutboundClients, SyncOptions, WebhookOptions};
+use tickerq::runtime::webhook_options::{SyncOptions, WebhookOptions};
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
@@ -91,20 +91,14 @@ pub(crate) fn options(handler: Arc<dyn JobHandler>) -> RuntimeOptions {
             audit: None,
             deliveries: None,
             changes: None,
+            metrics: None,
         },
         node_name: Arc::from("bench"),
         lease: TimeSpan::from_secs(30),
         sampler: SamplerOptions::default(),
         clock: Clock::system(),
         defaults: Arc::default(),
-        webhooks: WebhookOptions {
-            enable: true,
-            endpoints: Vec::new(),
-            timeout: Duration::from_secs(15),
-            disable_after: TimeSpan::from_secs(3_600),
-            concurrency: 32,
-            clients: OutboundClients::new(None).expect("clients"),
-        },
+        webhooks: WebhookOptions::off().expect("clients"),
         sync: SyncOptions::default(),
         on_saved: None,
     }
@@ -121,7 +115,8 @@ pub(crate) fn rules() -> Rules {
     }
 }
 
-async fn completed(repository: &Arc<dyn JobRepository>) -> usize {
+/// How many jobs are stored as completed.
+pub(crate) async fn completed(repository: &Arc<dyn JobRepository>) -> usize {
     let filter = JobFilter {
         statuses: vec![JobStatus::Completed],
         ..JobFilter::default()

@@ -90,6 +90,7 @@ fn options(endpoints: Vec<ConfiguredEndpoint>) -> RuntimeOptions {
             failed: None,
             cancelled: None,
             audit: None,
+            metrics: None,
             deliveries: None,
             changes: None,
         },

@@ -20,6 +20,8 @@ pub struct RetentionConfig {
     pub deliveries: Option<TimeSpan>,
     /// The feed of changed jobs, after the change.
     pub changes: Option<TimeSpan>,
+    /// What is summed up of jobs over time, which `/metrics` shows, whatever becomes of the jobs.
+    pub metrics: Option<TimeSpan>,
 }
 
 impl RetentionConfig {
@@ -39,6 +41,7 @@ impl RetentionConfig {
             audit: kept("audit", 90),
             deliveries: kept("deliveries", 7),
             changes: kept("changes", 7),
+            metrics: kept("metrics", 90),
         }
     }
 }

@@ -22,6 +22,7 @@ mod announcements;
 pub mod clock;
 pub mod configured_endpoints;
 mod effects;
+pub mod endings;
 pub mod event_bus;
 pub mod lease_gate;
 pub mod lease_keeper;

@@ -30,6 +30,7 @@ use super::scheduler::{Arm, Scheduler};
 use super::webhook_dispatcher::WebhookDispatcher;
 use crate::domain::event::{Event, QueueEventKind, Topic};
 use crate::domain::id::{JobId, NodeId};
+use crate::domain::job::Job;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::outbox::Redelivery;
 use crate::storage::repository::{JobRepository, RepositoryError};
@@ -275,10 +276,11 @@ impl Recorder {
                     .is_some_and(|others| others.interest.is_any());
                 let is_hooked = self.parts.on_saved.is_some();
                 let mut effects = Effects::new(is_heard_here || is_heard_elsewhere || is_hooked);
+                let now = self.parts.clock.now();
                 for (change, result) in changes.iter().zip(&results) {
                     if let Ok(applied) = result {
                         self.parts.announcements.book().note(change, applied);
-                        effects.note(change, applied, self.parts.clock.now());
+                        effects.note(change, applied, now);
                     }
                 }
                 let mut results = results.into_iter();
@@ -437,11 +439,11 @@ fn rows_of(change: &Change) -> usize {
 }
 
 /// Which stored jobs a change concerns. New jobs can't be meant by another change before they are stored.
-fn job_ids(change: &Change) -> Vec<JobId> {
-    match change {
-        Change::Start { jobs } => jobs.iter().map(|job| job.id).collect(),
-        Change::Finish { job, .. } | Change::Delete { job } => vec![job.id],
-        Change::Update { before, .. } => vec![before.id],
+fn job_ids(change: &Change) -> impl Iterator<Item = JobId> {
+    let (many, one): (&[Arc<Job>], Option<JobId>) = match change {
+        Change::Start { jobs } => (jobs, None),
+        Change::Finish { job, .. } | Change::Delete { job } => (&[], Some(job.id)),
+        Change::Update { before, .. } => (&[], Some(before.id)),
         Change::Insert { .. }
         | Change::Claim(_)
         | Change::Clear { .. }
@@ -467,8 +469,9 @@ fn job_ids(change: &Change) -> Vec<JobId> {
         | Change::HoldEndpoints(_)
         | Change::HoldReader { .. }
         | Change::MoveReader { .. }
-        | Change::Leave { .. } => Vec::new(),
-    }
+        | Change::Leave { .. } => (&[], None),
+    };
+    many.iter().map(|job| job.id).chain(one)
 }
 
 impl Actor for Recorder {

@@ -33,6 +33,20 @@ pub struct WebhookOptions {
     pub clients: OutboundClients,
 }
 
+impl WebhookOptions {
+    /// Nobody is told anything.
+    pub fn off() -> Result<Self, HttpClientError> {
+        Ok(Self {
+            enable: false,
+            endpoints: Vec::new(),
+            timeout: Duration::ZERO,
+            disable_after: TimeSpan::ZERO,
+            concurrency: 1,
+            clients: OutboundClients::new(None)?,
+        })
+    }
+}
+
 /// An endpoint as it is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfiguredEndpoint {

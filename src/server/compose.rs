@@ -67,6 +67,7 @@ pub(super) fn database(config: &DatabaseConfig) -> SeaOptions {
         },
         // Spreads the counters of several nodes over a few rows; two that draw the same number only wait for each other.
         shard: rand::random_range(0..16),
+        log_statements: false,
     }
 }
 
@@ -115,6 +116,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
             audit: config.retention.audit,
             deliveries: config.retention.deliveries,
             changes: config.retention.changes,
+            metrics: config.retention.metrics,
         },
         node_name: Arc::from(config.nodes.name.as_str()),
         lease: config.nodes.lease,

@@ -35,6 +35,7 @@ use crate::service::changes::Changes;
 use crate::service::events::Events;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
+use crate::service::metrics::Metrics;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
@@ -156,6 +157,7 @@ impl Server {
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
         let webhooks = Webhooks::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
         let changes = Changes::new(Arc::clone(&repository), handle.clone());
+        let metrics = Metrics::new(Arc::clone(&repository), handle.clone());
         let health = Health::new(repository, handle.clone());
         let shutdown = Shutdown::default();
         let events = Events::new(handle, events_behind_max);
@@ -166,6 +168,7 @@ impl Server {
             queues,
             audit,
             recurring,
+            metrics,
             nodes,
             webhooks,
             changes,

@@ -6,6 +6,7 @@ pub mod conformance;
 pub mod memory;
 pub mod outbox;
 pub mod query;
+mod reason_book;
 pub mod repository;
 pub mod sea;
 pub mod signal;

@@ -1,6 +1,6 @@
 //! The seam between the server and its storage.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
 use super::query::{
-    AuditFilter, AuditPage, DeliveryPage, FeedPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob,
-    StoredEndpoint, StoredNode,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
+    RollupFilter, RunningJob, StoredEndpoint, StoredNode, TypeRollup,
 };
 use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
@@ -18,9 +18,10 @@ use crate::domain::change_feed::FeedCursor;
 use crate::domain::delivery::{Delivery, DeliveryId, DueDelivery};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::name::QueueName;
+use crate::domain::name::{JobType, QueueName};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::rollup::{RollupCounts, SlotSpan};
 use crate::domain::webhook::EndpointId;
 
 /// What storage could not do, as far as a caller can act on it.
@@ -140,6 +141,25 @@ pub trait JobRepository: Send + Sync + 'static {
 
     /// The end of what the feed tells now: whatever is committed later comes after it.
     async fn feed_end(&self) -> Result<FeedCursor, RepositoryError>;
+    /// For each of these spans, in their order: what is summed up of jobs in it, those of all queues and types that the
+    /// filter means together. It costs the same however many jobs there are.
+    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError>;
+
+    /// How many jobs have completed or failed for good in that hour of the span in which most have. Hours begin when
+    /// those of UTC do; of the first and the last one only what is in the span counts.
+    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError>;
+
+    /// How long jobs have run and waited in the hours of which the span has a part. Days that are kept by days count
+    /// whole if their first hour is among them, and otherwise not.
+    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError>;
+
+    /// What is summed up of each job type in the span, for steps of time and reasons as [`durations`](Self::durations)
+    /// says.
+    async fn type_rollups(
+        &self,
+        filter: &RollupFilter,
+        span: SlotSpan,
+    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError>;
 
     /// Whether storage can be reached.
     async fn ping(&self) -> Result<(), RepositoryError>;

@@ -1,6 +1,6 @@
 //! Actors that panic in the middle of their work are restarted, and no job is lost.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -19,6 +19,7 @@ use tickerq::domain::name::{JobType, QueueName};
 use tickerq::domain::new_job::{Due, NewJob};
 use tickerq::domain::queue::{QueueSettings, StoredQueue};
 use tickerq::domain::recurring::{RecurringId, RecurringJob};
+use tickerq::domain::rollup::{RollupCounts, SlotSpan};
 use tickerq::domain::status::JobStatus;
 use tickerq::domain::time_span::TimeSpan;
 use tickerq::domain::webhook::EndpointId;
@@ -34,8 +35,8 @@ use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
 use tickerq::storage::change::{Applied, Change, ChangeError};
 use tickerq::storage::query::{
-    AuditFilter, AuditPage, DeliveryPage, FeedPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob,
-    StoredEndpoint, StoredNode,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
+    RollupFilter, RunningJob, StoredEndpoint, StoredNode, TypeRollup,
 };
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
@@ -137,6 +138,26 @@ impl JobRepository for Fused {
         self.inner.unfinished_occurrences(ids).await
     }
 
+    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {
+        self.inner.rollups(filter, spans).await
+    }
+
+    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError> {
+        self.inner.busiest_hour(filter, span).await
+    }
+
+    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError> {
+        self.inner.durations(filter, span).await
+    }
+
+    async fn type_rollups(
+        &self,
+        filter: &RollupFilter,
+        span: SlotSpan,
+    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
+        self.inner.type_rollups(filter, span).await
+    }
+
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
         self.inner.nodes().await
     }
@@ -206,6 +227,7 @@ fn options(clock: Clock) -> RuntimeOptions {
             audit: None,
             deliveries: None,
             changes: None,
+            metrics: None,
         },
         node_name: Arc::from("test"),
         lease: TimeSpan::from_secs(1),

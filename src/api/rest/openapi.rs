@@ -20,7 +20,7 @@ use utoipa_swagger_ui::Config;
 use super::call::{Answer, Call, open_route, resource, route};
 use super::problem::{Problem, ProblemKind};
 use super::{RestApi, RestOptions};
-use super::{audit, health, jobs, nodes, problem, queues, recurring, webhooks};
+use super::{audit, health, jobs, metrics, nodes, problem, queues, recurring, webhooks};
 use crate::domain::caller::Scope;
 
 #[derive(utoipa::OpenApi)]
@@ -65,6 +65,9 @@ use crate::domain::caller::Scope;
         webhooks::deliveries::redeliver_failed,
         webhooks::deliveries::get_delivery,
         webhooks::deliveries::redeliver,
+        metrics::get_system_metrics,
+        metrics::get_performance,
+        metrics::get_job_types,
     ),
     components(schemas(problem::ProblemDocument))
 )]
@@ -148,6 +151,7 @@ pub fn document(options: &RestOptions) -> OpenApi {
         tag("recurring jobs", "Jobs that recur by a cron expression"),
         tag("queues", "Seeing, pausing, resuming and clearing queues"),
         tag("webhooks", "Endpoints that are told of events, and what they were told"),
+        tag("metrics", "Seeing the server in numbers, and what has become of jobs"),
         tag("nodes", "Which servers share the storage"),
         tag("audit", "Seeing who has changed what"),
         tag("health", "For those who watch the server"),

@@ -35,6 +35,7 @@ mod nodes;
 mod queues;
 mod race;
 mod recurring;
+mod rollups;
 mod sample;
 mod search;
 mod start;
@@ -111,6 +112,7 @@ pub fn cases() -> Vec<Case> {
         list::cases(),
         search::cases(),
         values::cases(),
+        rollups::cases(),
         race::cases(),
         life::cases(),
     ]

@@ -6,11 +6,14 @@
 mod apply;
 mod audit;
 mod feed;
+#[cfg(test)]
+mod many_nodes;
 mod recurring;
+mod rollups;
 mod tables;
 mod webhooks;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -19,8 +22,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use self::tables::Tables;
 use super::change::{Applied, Change, ChangeError};
 use super::query::{
-    AuditFilter, AuditPage, DeliveryPage, FeedPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob,
-    StoredEndpoint, StoredNode,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
+    RollupFilter, RunningJob, StoredEndpoint, StoredNode, TypeRollup,
 };
 use super::repository::{JobRepository, RepositoryError};
 use crate::domain::attempt::Attempt;
@@ -29,9 +32,10 @@ use crate::domain::change_feed::FeedCursor;
 use crate::domain::delivery::{Delivery, DeliveryId, DueDelivery};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::name::QueueName;
+use crate::domain::name::{JobType, QueueName};
 use crate::domain::queue::{StoredQueue, Throughput};
 use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::rollup::{RollupCounts, SlotSpan};
 use crate::domain::status::JobStatus;
 use crate::domain::timestamp;
 use crate::domain::webhook::EndpointId;
@@ -138,9 +142,7 @@ impl JobRepository for MemoryRepository {
     async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
         let (tables, now) = (self.tables(), now());
         Ok(tables
-            .jobs()
-            .filter(|job| job.status == JobStatus::Running)
-            .filter(|job| !job.node.is_some_and(|node| tables.holds_lease(node, now)))
+            .orphans(now)
             .take(usize::try_from(limit).unwrap_or(usize::MAX))
             .cloned()
             .collect())
@@ -215,6 +217,27 @@ impl JobRepository for MemoryRepository {
 
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
         Ok(self.tables().audit_page(filter, page))
+    }
+
+    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {
+        let tables = self.tables();
+        Ok(spans.iter().map(|span| tables.sum_up(filter, *span)).collect())
+    }
+
+    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError> {
+        Ok(self.tables().busiest_hour(filter, span))
+    }
+
+    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError> {
+        Ok(self.tables().durations(filter, span))
+    }
+
+    async fn type_rollups(
+        &self,
+        filter: &RollupFilter,
+        span: SlotSpan,
+    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
+        Ok(self.tables().type_rollups(filter, span))
     }
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {

@@ -84,8 +84,13 @@ impl Tables {
     }
 
     pub(super) fn heartbeat(&mut self, id: NodeId, node: Node) -> Applied {
-        // One server at a time: whoever says that it lives has outlived the others.
-        self.nodes.retain(|other, _| *other == id);
+        if !self.serves_many {
+            // One server at a time: whoever says that it lives has outlived the others.
+            self.nodes.retain(|other, _| *other == id);
+            self.leadership = self
+                .leadership
+                .map(|led| if led.holder == id { led } else { led.ended() });
+        }
         self.nodes.insert(id, node);
         Applied::Alive
     }
@@ -98,12 +103,9 @@ impl Tables {
 
     pub(super) fn leave(&mut self, node: NodeId) -> Applied {
         self.nodes.remove(&node);
-        if let Some(leadership) = &mut self.leadership
-            && leadership.holder == node
-        {
-            // Another node may lead at once, under the next token.
-            leadership.until = DateTime::UNIX_EPOCH;
-        }
+        self.leadership = self
+            .leadership
+            .map(|led| if led.holder == node { led.ended() } else { led });
         Applied::Alive
     }
 

@@ -22,7 +22,7 @@ use crate::storage::query::{AuditFilter, AuditPage};
 use crate::storage::repository::RepositoryError;
 
 const COLUMNS: &str = "id, actor, actor_kind, address, action, job_id, queue, jobs, outcome";
-const RECORD: &[Kind] = &[
+pub(super) const RECORD: &[Kind] = &[
     Kind::Uuid,
     Kind::Text,
     Kind::Small,
@@ -34,19 +34,30 @@ const RECORD: &[Kind] = &[
     Kind::Small,
 ];
 
+/// The statement that adds records, by rows of `RECORD`. A row without an id fills up the source.
+pub(super) fn record_sql(source: &str) -> String {
+    format!(
+        "INSERT INTO audit_records ({COLUMNS}) SELECT * FROM {source} AS v WHERE v.c1 IS NOT NULL \
+         ON CONFLICT (id) DO UPDATE SET jobs = audit_records.jobs + excluded.jobs"
+    )
+}
+
 impl Commit<'_> {
-    /// Records the changes that have had an effect, all of them in one statement.
+    /// Records the changes that have had an effect and are not recorded yet, all of them in one statement.
     pub(super) async fn write_audit(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
         let mut rows = Rows::new(RECORD, 0);
         for (index, change) in changes.iter().enumerate() {
             let Change::Audit(record) = change else { continue };
+            if results.get(index).is_some_and(Option::is_some) {
+                continue;
+            }
             let applied = index.checked_sub(1).and_then(|before| results.get(before)?.as_ref());
             let jobs = match applied {
                 Some(Ok(applied)) => applied.jobs_changed(),
                 Some(Err(_)) | None => None,
             };
             if let Some(jobs) = jobs {
-                rows.push(row(record, jobs));
+                rows.push(record_row(record, jobs));
             }
             if let Some(result) = results.get_mut(index) {
                 *result = Some(Ok::<_, ChangeError>(Applied::Audited {
@@ -54,20 +65,17 @@ impl Commit<'_> {
                 }));
             }
         }
-        rows.execute(&self.transaction, |source| {
-            format!(
-                "INSERT INTO audit_records ({COLUMNS}) SELECT * FROM {source} AS v WHERE true \
-                 ON CONFLICT (id) DO UPDATE SET jobs = audit_records.jobs + excluded.jobs"
-            )
-        })
-        .await?;
+        rows.execute(&self.transaction, record_sql).await?;
         Ok(())
     }
 
     pub(super) async fn prune_audit(&mut self, before: DateTime<Utc>, limit: u32) -> Result<u64, CommitFailure> {
-        let sql = "DELETE FROM audit_records WHERE id IN \
-                   (SELECT id FROM audit_records WHERE id < $1 ORDER BY id LIMIT $2)";
-        let values = [AuditId::first_at(before).as_uuid().into(), i64::from(limit).into()];
+        // The number stands in the text, where a plan that is made once for all of them knows it.
+        let sql = format!(
+            "DELETE FROM audit_records WHERE id IN \
+             (SELECT id FROM audit_records WHERE id < $1 ORDER BY id LIMIT {limit})"
+        );
+        let values = [AuditId::first_at(before).as_uuid().into()];
         let removed = self
             .transaction
             .execute_raw(Statement::from_sql_and_values(self.backend(), sql, values))
@@ -129,7 +137,7 @@ fn filtered(filter: &AuditFilter, page: AuditPage) -> Select<audit_record::Entit
         .limit(u64::from(limit))
 }
 
-fn row(record: &AuditRecord, jobs: u64) -> [sea_orm::Value; 9] {
+pub(super) fn record_row(record: &AuditRecord, jobs: u64) -> [sea_orm::Value; 9] {
     let AuditRecord {
         id,
         actor,

@@ -36,7 +36,7 @@ impl Commit<'_> {
         reader: &str,
         node: NodeId,
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
-        if !self.holds_lease(node).await? {
+        if !self.repository.holds_lease(node, &self.transaction).await? {
             return Ok(Err(ChangeError::NoLease));
         }
         let sql = format!(
@@ -62,7 +62,7 @@ impl Commit<'_> {
         let sql = "UPDATE sync_cursors SET transaction_id = $1, seq = $2 WHERE name = $3 AND holder = $4";
         let FeedCursor { transaction, number } = to;
         let values = vec![transaction.into(), number.into(), reader.into(), node.as_uuid().into()];
-        Ok(if self.run(sql, values).await? == 0 {
+        Ok(if self.execute(sql, values).await? == 0 {
             Err(ChangeError::Conflict)
         } else {
             Ok(Applied::Updated)
@@ -88,7 +88,7 @@ impl Commit<'_> {
         if let Some(FeedCursor { transaction, number }) = cursors.iter().max() {
             let sql = "INSERT INTO sync_cursors (name, transaction_id, seq) SELECT $1, $2, $3 WHERE true \
                        ON CONFLICT (name) DO UPDATE SET transaction_id = excluded.transaction_id, seq = excluded.seq";
-            self.run(sql, vec![REMOVED.into(), (*transaction).into(), (*number).into()])
+            self.execute(sql, vec![REMOVED.into(), (*transaction).into(), (*number).into()])
                 .await?;
         }
         Ok(u64::try_from(cursors.len()).unwrap_or(u64::MAX))

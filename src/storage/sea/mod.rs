@@ -4,6 +4,7 @@
 //! rows; what they really changed is what the counters are told.
 
 mod audit;
+mod claim;
 mod commit;
 mod connect;
 mod convert;
@@ -12,6 +13,7 @@ mod error;
 mod feed;
 mod insert;
 mod lifecycle;
+mod list;
 mod manage;
 mod nodes;
 mod notify;
@@ -19,14 +21,17 @@ mod outbox;
 mod read;
 mod recurring;
 mod remove;
+mod rollups;
 mod rows;
+mod tally;
 mod update;
+mod usual;
 mod webhooks;
 
 pub use connect::{ConnectError, Durability, SeaOptions, SeaRepository};
 pub use manage::MigrationState;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -34,8 +39,8 @@ use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
 use super::query::{
-    AuditFilter, AuditPage, DeliveryPage, FeedPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob,
-    StoredEndpoint, StoredNode,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
+    RollupFilter, RunningJob, StoredEndpoint, StoredNode, TypeRollup,
 };
 use super::repository::{JobRepository, RepositoryError};
 use super::signal::{Signal, SignalStream};
@@ -45,9 +50,10 @@ use crate::domain::change_feed::FeedCursor;
 use crate::domain::delivery::{Delivery, DeliveryId, DueDelivery};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::name::QueueName;
+use crate::domain::name::{JobType, QueueName};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::rollup::{RollupCounts, SlotSpan};
 use crate::domain::webhook::EndpointId;
 
 #[async_trait]
@@ -114,6 +120,26 @@ impl JobRepository for SeaRepository {
 
     async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
         self.read_unfinished(ids).await
+    }
+
+    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {
+        self.read_rollups(filter, spans).await
+    }
+
+    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError> {
+        self.read_busiest_hour(filter, span).await
+    }
+
+    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError> {
+        self.read_durations(filter, span).await
+    }
+
+    async fn type_rollups(
+        &self,
+        filter: &RollupFilter,
+        span: SlotSpan,
+    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
+        self.read_type_rollups(filter, span).await
     }
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {

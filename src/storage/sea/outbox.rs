@@ -127,11 +127,11 @@ impl Commit<'_> {
             EndpointHealth::Well => {
                 let sql =
                     "UPDATE webhook_endpoints SET failing_since = NULL WHERE id = $1 AND failing_since IS NOT NULL";
-                self.run(sql, vec![id.clone()]).await?;
+                self.execute(sql, vec![id.clone()]).await?;
             }
             EndpointHealth::FailingSince(since) => {
                 let sql = "UPDATE webhook_endpoints SET failing_since = $2 WHERE id = $1 AND failing_since IS NULL";
-                self.run(sql, vec![id.clone(), micros(*since).into()]).await?;
+                self.execute(sql, vec![id.clone(), micros(*since).into()]).await?;
             }
         }
         let is_disabled = match disable {
@@ -140,7 +140,7 @@ impl Commit<'_> {
                 let sql = "UPDATE webhook_endpoints SET disabled_at = $2, disabled_reason = $3, updated_at = $2, \
                            revision = revision + 1 WHERE id = $1 AND disabled_reason IS NULL";
                 let values = vec![id, micros(*at).into(), reason.code().into()];
-                self.run(sql, values).await? > 0
+                self.execute(sql, values).await? > 0
             }
         };
         Ok(Ok(Applied::Attempted { is_disabled }))
@@ -156,7 +156,7 @@ impl Commit<'_> {
         let changed = match which {
             Redelivery::One(id) => {
                 let sql = format!("{again} seq = $2 AND status <> 0");
-                self.run(&sql, vec![now, id.number().into()]).await?
+                self.execute(&sql, vec![now, id.number().into()]).await?
             }
             Redelivery::FailedSince {
                 endpoint_id,
@@ -173,7 +173,7 @@ impl Commit<'_> {
                     micros(since).into(),
                     i64::from(limit).into(),
                 ];
-                self.run(&sql, values).await?
+                self.execute(&sql, values).await?
             }
         };
         Ok(Ok(Applied::Removed(changed)))
@@ -185,23 +185,23 @@ impl Commit<'_> {
         let orphaned = "DELETE FROM webhook_deliveries WHERE seq IN (SELECT seq FROM webhook_deliveries \
                         WHERE endpoint_id = (SELECT id FROM webhook_endpoints WHERE is_deleted ORDER BY id LIMIT 1) \
                         ORDER BY seq LIMIT $1)";
-        let removed = self.run(orphaned, vec![count.clone()]).await?;
+        let removed = self.execute(orphaned, vec![count.clone()]).await?;
         if removed > 0 {
             return Ok(removed);
         }
         let emptied = "DELETE FROM webhook_endpoints WHERE is_deleted AND NOT EXISTS \
                        (SELECT 1 FROM webhook_deliveries WHERE endpoint_id = webhook_endpoints.id)";
-        self.run(emptied, Vec::new()).await?;
+        self.execute(emptied, Vec::new()).await?;
         // Deliveries are numbered as time goes by: nothing behind the first one that is young enough is looked at.
         let old = "DELETE FROM webhook_deliveries WHERE seq IN (SELECT seq FROM webhook_deliveries WHERE seq < \
                    COALESCE((SELECT seq FROM webhook_deliveries WHERE at >= $1 ORDER BY seq LIMIT 1), 9223372036854775807) \
                    AND (status <> 0 OR endpoint_id IN \
                    (SELECT id FROM webhook_endpoints WHERE disabled_reason IS NOT NULL)) ORDER BY seq LIMIT $2)";
-        self.run(old, vec![micros(before).into(), count]).await
+        self.execute(old, vec![micros(before).into(), count]).await
     }
 
     /// Runs a statement and gives how many rows it has changed.
-    pub(super) async fn run(&self, sql: &str, values: Vec<Value>) -> Result<u64, CommitFailure> {
+    pub(super) async fn execute(&self, sql: &str, values: Vec<Value>) -> Result<u64, CommitFailure> {
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
         Ok(self.transaction.execute_raw(statement).await?.rows_affected())
     }

@@ -79,7 +79,7 @@ impl Commit<'_> {
         let sql = "UPDATE webhook_endpoints SET is_deleted = true, secret = '', previous_secret = NULL \
                    WHERE id = $1 AND revision = $2 AND NOT is_deleted";
         let values = vec![endpoint.id.as_uuid().into(), int(endpoint.revision).into()];
-        Ok(if self.run(sql, values).await? == 0 {
+        Ok(if self.execute(sql, values).await? == 0 {
             Err(ChangeError::Conflict)
         } else {
             Ok(Applied::Deleted)
@@ -91,7 +91,7 @@ impl Commit<'_> {
         hold: HoldEndpoints,
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let HoldEndpoints { node, limit } = hold;
-        if !self.holds_lease(node).await? {
+        if !self.repository.holds_lease(node, &self.transaction).await? {
             return Ok(Err(ChangeError::NoLease));
         }
         let held = self.endpoints_of(node).await?;
@@ -111,7 +111,7 @@ impl Commit<'_> {
             self.now_sql()
         );
         let room = i64::try_from(room).unwrap_or(i64::MAX);
-        self.run(&sql, vec![node.as_uuid().into(), room.into()]).await?;
+        self.execute(&sql, vec![node.as_uuid().into(), room.into()]).await?;
         Ok(Ok(Applied::Held(self.endpoints_of(node).await?)))
     }
 
