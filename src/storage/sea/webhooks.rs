@@ -28,6 +28,11 @@ use crate::storage::outbox::HoldEndpoints;
 use crate::storage::query::{DeliveryPage, StoredEndpoint};
 use crate::storage::repository::RepositoryError;
 
+/// What is due for an endpoint: of each lane the first that is pending, those that wait the longest first.
+const DUE: &str = "SELECT d.* FROM webhook_deliveries AS d WHERE d.endpoint_id = $1 AND d.status = 0 AND d.due_at <= $2 \
+                   AND NOT EXISTS (SELECT 1 FROM webhook_deliveries AS e WHERE e.endpoint_id = d.endpoint_id \
+                   AND e.lane = d.lane AND e.status = 0 AND e.seq < d.seq) ORDER BY d.due_at, d.seq LIMIT $3";
+
 impl Commit<'_> {
     pub(super) async fn put_endpoint(
         &mut self,
@@ -161,9 +166,7 @@ impl SeaRepository {
         now: DateTime<Utc>,
         limit: u32,
     ) -> Result<Vec<DueDelivery>, RepositoryError> {
-        let sql = "SELECT d.* FROM webhook_deliveries AS d WHERE d.endpoint_id = $1 AND d.status = 0 AND d.due_at <= $2 \
-                   AND NOT EXISTS (SELECT 1 FROM webhook_deliveries AS e WHERE e.endpoint_id = d.endpoint_id \
-                   AND e.lane = d.lane AND e.status = 0 AND e.seq < d.seq) ORDER BY d.due_at, d.seq LIMIT $3";
+        let sql = DUE;
         let values = [endpoint.as_uuid().into(), micros(now).into(), i64::from(limit).into()];
         let statement = Statement::from_sql_and_values(self.readers.get_database_backend(), sql, values);
         let rows = self.readers.query_all_raw(statement).await;
@@ -354,4 +357,37 @@ fn delivery(row: webhook_delivery::Model) -> Result<Delivery, RepositoryError> {
             None => None,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DUE;
+    use crate::storage::sea::{SeaOptions, SeaRepository};
+    use sea_orm::{ConnectionTrait, DbBackend, Statement};
+
+    #[tokio::test]
+    async fn what_is_due_is_found_by_its_index_in_its_order() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let repository = SeaRepository::connect(SeaOptions::new(url)).await.expect("a database");
+        repository.migrate_up().await.expect("tables");
+        let values = [uuid::Uuid::nil().into(), 0_i64.into(), 10_i64.into()];
+        let sql = format!("EXPLAIN QUERY PLAN {DUE}");
+        let explained = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
+        let rows = repository.readers.query_all_raw(explained).await.expect("a plan");
+        let plan: Vec<String> = rows
+            .iter()
+            .map(|row| row.try_get("", "detail").expect("a line"))
+            .collect();
+        let plan = plan.join("; ");
+        assert!(
+            plan.contains("INDEX webhook_deliveries_due (endpoint_id=? AND due_at<?)"),
+            "{plan}"
+        );
+        assert!(
+            plan.contains("INDEX webhook_deliveries_lanes (endpoint_id=? AND lane=? AND seq<?)"),
+            "{plan}"
+        );
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
 }
