@@ -245,6 +245,10 @@ async fn an_endpoint_that_asks_for_time_gets_it() {
     let client = server.client();
     client.create_of_type("NoopJob").await;
     receiver.hears(1).await;
+    eventually("the answer is noted", || async {
+        (deliveries(&client, "crm").await[0]["attempts"] == 1).then_some(())
+    })
+    .await;
     // Other deliveries wait as well.
     client.create_of_type("NoopJob").await;
     let got = receiver.hears(3).await;
