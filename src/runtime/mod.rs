@@ -89,6 +89,9 @@ use crate::storage::repository::JobRepository;
 
 /// How often a stopping runtime looks whether its work has ended.
 const QUIET_POLL: Duration = Duration::from_millis(20);
+/// How far webhooks step back behind jobs: when both want all of the processor, they get a tenth of it.
+#[cfg(target_os = "linux")]
+const OUTBOUND_NICENESS: i32 = 10;
 /// How long the ends of interrupted attempts may take to be stored.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
@@ -223,6 +226,7 @@ impl Runtime {
             time_arbiter,
             outbound_arbiter,
         ] = arbiters.each_ref().map(Arbiter::handle);
+        outbound_arbiter.spawn_fn(step_back);
         let restarts = Restarts::default();
         let started_at = clock.now();
         let node = NodeId::new(started_at);
@@ -499,6 +503,20 @@ impl Runtime {
         }
     }
 }
+
+/// Has the thread that it runs on step back behind the others when there is not time enough for all: jobs come before those
+/// who are told of them, and what they are to be told waits in storage meanwhile.
+#[cfg(target_os = "linux")]
+fn step_back() {
+    // Without an argument it is this thread alone. If it is not allowed, all threads are as important as before.
+    if let Err(error) = rustix::process::setpriority_process(None, OUTBOUND_NICENESS) {
+        tracing::debug!("webhooks are sent with the same priority as jobs are run: {error}");
+    }
+}
+
+/// Only Linux has priorities for single threads.
+#[cfg(not(target_os = "linux"))]
+fn step_back() {}
 
 impl Drop for Runtime {
     fn drop(&mut self) {
