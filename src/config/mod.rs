@@ -8,7 +8,9 @@ pub mod api_keys;
 pub mod audit;
 pub mod authentication;
 pub mod database;
+pub mod graphql;
 pub mod handler;
+mod health;
 pub mod job_types;
 pub mod jobs;
 pub mod jwt;
@@ -26,6 +28,7 @@ pub mod webhooks;
 mod byte_size;
 mod entry;
 mod environment;
+pub mod metrics;
 mod nearest;
 mod not_yet;
 mod section;
@@ -38,9 +41,11 @@ use self::api::ApiConfig;
 use self::audit::AuditConfig;
 use self::database::DatabaseConfig;
 use self::entry::Table;
+use self::graphql::GraphQlConfig;
 use self::job_types::JobTypeSettings;
 use self::jobs::JobsConfig;
 use self::log::LogConfig;
+use self::metrics::MetricsConfig;
 use self::nodes::NodesConfig;
 use self::queues::QueuesConfig;
 use self::realtime::RealtimeConfig;
@@ -51,6 +56,7 @@ use self::show::Shown;
 use self::source::{ConfigError, ConfigErrors};
 use self::sync::SyncConfig;
 use self::webhooks::WebhooksConfig;
+use crate::domain::health::HealthRules;
 
 /// The configuration, checked: whoever holds it needs no second check.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,10 +77,16 @@ pub struct Config {
     pub audit: AuditConfig,
     /// `[realtime]`.
     pub realtime: RealtimeConfig,
+    /// `[graphql]`.
+    pub graphql: GraphQlConfig,
     /// `[retention]`.
     pub retention: RetentionConfig,
     /// `[nodes]`.
     pub nodes: NodesConfig,
+    /// `[metrics]`.
+    pub metrics: MetricsConfig,
+    /// `[health]`.
+    pub health: HealthRules,
     /// `[log]`.
     pub log: LogConfig,
     /// `[webhooks]`.
@@ -174,15 +186,18 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let is_required = api.authentication.is_required;
     let jobs = read_section(&mut root, "jobs", JobsConfig::read);
     let realtime = read_section(&mut root, "realtime", RealtimeConfig::read);
+    let graphql = read_section(&mut root, "graphql", GraphQlConfig::read);
     let retention = read_section(&mut root, "retention", RetentionConfig::read);
     let nodes = read_section(&mut root, "nodes", NodesConfig::read);
+    let metrics = read_section(&mut root, "metrics", MetricsConfig::read);
+    let health = read_section(&mut root, "health", health::read);
     let log = read_section(&mut root, "log", LogConfig::read);
     let audit = read_section(&mut root, "audit", |section| AuditConfig::read(section, is_required));
     let queues = QueuesConfig::read(&mut root);
     let job_types = JobTypeSettings::read_all(&mut root, &jobs.defaults);
     let webhooks = read_section(&mut root, "webhooks", WebhooksConfig::read);
     let sync = read_section(&mut root, "sync", SyncConfig::read);
-    not_yet::refuse_sections(&mut root);
+    not_yet::refuse_section(&mut root);
     if !is_required {
         let has_keys = !api.authentication.keys.is_empty() || api.authentication.jwt.is_some();
         server::refuse_open_addresses(&mut root, &server, has_keys);
@@ -197,8 +212,11 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         jobs,
         audit,
         realtime,
+        graphql,
         retention,
         nodes,
+        metrics,
+        health,
         log,
         webhooks,
         sync,

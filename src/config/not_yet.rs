@@ -3,11 +3,9 @@
 
 use super::section::Section;
 
-/// Refuses whole sections.
-pub(super) fn refuse_sections(root: &mut Section<'_>) {
-    for key in ["metrics", "telemetry"] {
-        refuse(root, key, key);
-    }
+/// Refuses a whole section.
+pub(super) fn refuse_section(root: &mut Section<'_>) {
+    refuse(root, "telemetry", "telemetry");
 }
 
 fn refuse(section: &mut Section<'_>, key: &'static str, what: &str) {

@@ -349,7 +349,6 @@ fn what_later_versions_will_have_stops_the_start() {
             "[metrics]\nenable = true",
             "tickerq.toml:1: metrics: this version has no metrics yet; remove it",
         ),
-        ("[metrics]", "metrics: this version has no metrics yet"),
         ("[telemetry]", "telemetry: this version has no telemetry yet"),
     ] {
         let errors = mistake(file);

@@ -24,6 +24,7 @@ pub mod configured_endpoints;
 mod effects;
 pub mod endings;
 pub mod event_bus;
+mod handler_threads;
 pub mod lease_gate;
 pub mod lease_keeper;
 mod mailbox;
@@ -40,6 +41,7 @@ pub mod saved_hook;
 pub mod scheduler;
 pub mod supervise;
 pub mod sync_sender;
+pub mod tap;
 pub mod type_limits;
 mod usage;
 pub mod webhook_dispatcher;
@@ -59,6 +61,7 @@ use self::announcements::{Announcements, EndpointBook};
 use self::clock::{Clock, IdSource};
 use self::configured_endpoints::EndpointsError;
 use self::event_bus::{EventBus, EventBusHandle};
+use self::handler_threads::HandlerThreads;
 use self::lease_gate::LeaseGate;
 use self::lease_keeper::{LeaseKeeper, LeaseKeeperParts};
 use self::notifier::{ForeignInterest, Notifier, NotifierParts};
@@ -73,6 +76,7 @@ use self::saved_hook::SavedHook;
 use self::scheduler::{Scheduler, SchedulerParts};
 use self::supervise::{Restarts, Seat};
 use self::sync_sender::{SyncSender, SyncSenderParts};
+use self::tap::Tap;
 use self::type_limits::TypeLimits;
 use self::webhook_dispatcher::{DispatcherParts, Drain, WebhookDispatcher};
 use self::webhook_options::{OutboundClients, SyncOptions, WebhookOptions};
@@ -172,6 +176,8 @@ pub struct RuntimeHandle {
     pub has_feed: bool,
     /// What speaks to webhook endpoints; `None` when nobody is told anything.
     pub outbound: Option<OutboundClients>,
+    /// What commits have done.
+    pub tap: Tap,
 }
 
 impl RuntimeHandle {
@@ -187,7 +193,7 @@ pub struct Runtime {
     handle: RuntimeHandle,
     dispatcher: Option<Addr<WebhookDispatcher>>,
     arbiters: [Arbiter; 5],
-    handler_threads: Option<tokio::runtime::Runtime>,
+    handler_threads: HandlerThreads,
 }
 
 impl Runtime {
@@ -213,11 +219,7 @@ impl Runtime {
             on_saved,
         } = options;
         let ids = Arc::new(IdSource::default());
-        let handler_threads = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(handler_threads.max(1))
-            .thread_name("handler")
-            .enable_all()
-            .build()?;
+        let handler_threads = HandlerThreads::start(handler_threads)?;
         let arbiters = [(); 5].map(|()| Arbiter::new());
         let [
             recorder_arbiter,
@@ -228,6 +230,7 @@ impl Runtime {
         ] = arbiters.each_ref().map(Arbiter::handle);
         outbound_arbiter.spawn_fn(step_back);
         let restarts = Restarts::default();
+        let tap = Tap::default();
         let started_at = clock.now();
         let node = NodeId::new(started_at);
 
@@ -268,6 +271,7 @@ impl Runtime {
             announcements: Announcements::new(book.clone(), has_feed, clock.clone(), Arc::clone(&ids)),
             dispatcher: dispatcher.address(),
             on_saved,
+            tap: tap.clone(),
         };
         recorder.start(&recorder_arbiter, "Recorder", &restarts, || {
             Recorder::new(recorder_parts)
@@ -283,10 +287,6 @@ impl Runtime {
             started_at,
             lease,
         };
-        if webhooks.enable {
-            // Before anything happens that they are to be told.
-            configured_endpoints::settle(&*repository, &recorder_handle, &book, &webhooks.endpoints, &clock).await?;
-        }
         // Before anything is started: what an earlier run of this server has left is due again.
         let rescuer = RescuerParts {
             repository: Arc::clone(&repository),
@@ -296,8 +296,21 @@ impl Runtime {
             lease,
             clock: clock.clone(),
         };
-        lease_keeper.renew().await?;
-        let rescued = rescuer.rescue_orphans().await?;
+        let rescued = async {
+            if webhooks.enable {
+                // Before anything happens that they are to be told.
+                configured_endpoints::settle(&*repository, &recorder_handle, &book, &webhooks.endpoints, &clock)
+                    .await?;
+            }
+            lease_keeper.renew().await?;
+            Ok::<_, StartError>(rescuer.rescue_orphans().await?)
+        };
+        let rescued = rescued.await.inspect_err(|_| {
+            // The actors that run already would keep the storage open.
+            for arbiter in &arbiters {
+                arbiter.stop();
+            }
+        })?;
         if rescued > 0 {
             info!("brought back {rescued} jobs that a server has left running");
         }
@@ -309,6 +322,8 @@ impl Runtime {
             dispatcher: webhooks.enable.then(|| dispatcher.address()),
             queues: configured.clone().into(),
             workers_by_default,
+            job_types: handlers.job_types().cloned().collect(),
+            node,
             restarts: restarts.clone(),
             options: sampler_options,
             clock: clock.clone(),
@@ -322,7 +337,7 @@ impl Runtime {
             recorder: recorder_handle.clone(),
             handlers: Arc::new(handlers),
             limits: handler_limits,
-            handler_threads: handler_threads.handle().clone(),
+            handler_threads: handler_threads.handle(),
             type_limits: TypeLimits::new(concurrency),
             node,
             clock: clock.clone(),
@@ -421,12 +436,13 @@ impl Runtime {
             restarts,
             has_feed,
             outbound,
+            tap,
         };
         Ok(Self {
             handle,
             dispatcher,
             arbiters,
-            handler_threads: Some(handler_threads),
+            handler_threads,
         })
     }
 
@@ -469,9 +485,7 @@ impl Runtime {
         for arbiter in &self.arbiters {
             arbiter.stop();
         }
-        if let Some(threads) = self.handler_threads.take() {
-            threads.shutdown_background();
-        }
+        self.handler_threads.end();
     }
 
     /// Lets deliveries that are on their way end, so that they are not sent again after the next start.
@@ -517,12 +531,3 @@ fn step_back() {
 /// Only Linux has priorities for single threads.
 #[cfg(not(target_os = "linux"))]
 fn step_back() {}
-
-impl Drop for Runtime {
-    fn drop(&mut self) {
-        // A tokio runtime that is dropped within another one panics; this one is told to end instead.
-        if let Some(threads) = self.handler_threads.take() {
-            threads.shutdown_background();
-        }
-    }
-}

@@ -6,6 +6,7 @@
 
 mod admission;
 pub mod audit;
+pub mod bulk;
 pub mod changes;
 pub mod error;
 pub mod events;
@@ -15,6 +16,7 @@ pub mod metrics;
 pub mod nodes;
 pub mod queues;
 pub mod recurring;
+pub mod requests;
 pub mod rules;
 
 pub mod shutdown;

@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("service", &["storage", "runtime"]),
     // Its queries are written in the words of storage's `query`.
     ("api", &["service", "storage::query"]),
+    ("telemetry", &["service"]),
     ("config", &[]),
 ];
 
@@ -23,10 +24,18 @@ const CRATES: &[(&str, &[&str])] = &[
     ("entities", &["storage/sea"]),
     ("migration", &["storage/sea"]),
     ("actix_web", &["api", "server/"]),
+    ("async_graphql", &["api/graphql"]),
     // A connection that lasts is an actor.
     (
         "actix",
-        &["runtime", "server/", "cli/serve.rs", "main.rs", "api/realtime"],
+        &[
+            "runtime",
+            "server/",
+            "cli/serve.rs",
+            "main.rs",
+            "api/realtime",
+            "api/graphql/websocket",
+        ],
     ),
     (
         "tokio",
@@ -39,6 +48,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "cli",
             "webhooks",
             "api/realtime",
+            "telemetry",
         ],
     ),
 ];

@@ -5,23 +5,24 @@
 //! route's function takes a `Call` and gives an answer or a `Problem`; nothing else
 //! makes an error, so all of them look alike.
 
-mod audit;
-mod body;
+pub(super) mod audit;
+pub(super) mod body;
 pub(super) mod call;
 mod etag;
+pub mod exposition;
 mod health;
-mod idempotency;
-mod jobs;
-mod metrics;
+pub(super) mod idempotency;
+pub(super) mod jobs;
+pub(super) mod metrics;
 mod nodes;
 pub mod openapi;
-mod pagination;
+pub(super) mod pagination;
 mod parameters;
 pub(super) mod problem;
-mod queues;
-mod recurring;
-mod values;
-mod webhooks;
+pub(super) mod queues;
+pub(super) mod recurring;
+pub(super) mod values;
+pub(super) mod webhooks;
 
 use std::rc::Rc;
 
@@ -30,6 +31,7 @@ use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse};
 
 use self::call::{open_route, unknown_route};
+use self::exposition::Exposition;
 use self::problem::Problem;
 use crate::api::auth::{AuthFailure, Gate};
 use crate::service::audit::AuditLog;
@@ -95,6 +97,8 @@ pub struct RestApi {
     pub recurring: Recurring,
     /// Use cases of the server's numbers.
     pub metrics: Metrics,
+    /// What Prometheus reads, if it is exported.
+    pub exposition: Option<Exposition>,
     /// Use cases of nodes.
     pub nodes: Nodes,
     /// Use cases of webhook endpoints.
@@ -134,6 +138,7 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
         "/readyz",
         vec![(Method::GET, open_route(&api, health::ready))],
     ));
+    exposition::configure(config, &api);
     config.default_service(unknown_route());
 }
 

@@ -18,11 +18,13 @@ mod manage;
 mod nodes;
 mod notify;
 mod outbox;
+mod ping;
 mod read;
 mod recurring;
 mod remove;
 mod rollups;
 mod rows;
+mod sqlite_file;
 mod tally;
 mod update;
 mod usual;
@@ -72,6 +74,10 @@ impl JobRepository for SeaRepository {
 
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
         self.read_attempts(id).await
+    }
+
+    async fn attempts_of(&self, ids: &[JobId]) -> Result<Vec<Attempt>, RepositoryError> {
+        self.read_attempts_of(ids).await
     }
 
     async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
@@ -180,7 +186,7 @@ impl JobRepository for SeaRepository {
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {
-        self.ping_writer().await
+        self.ping_storage().await
     }
 
     async fn signal(&self, from: NodeId, signals: &[Signal]) -> Result<(), RepositoryError> {
