@@ -14,6 +14,7 @@ use tickerq::handlers::{HandlerRegistry, JobContext, JobHandler};
 use tickerq::runtime::clock::Clock;
 use tickerq::runtime::pruner::Retention;
 use tickerq::runtime::sampler::SamplerOptions;
+use tickerq::runtime::webhook_options::{SyncOptions, WebhookOptions};
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
@@ -103,11 +104,16 @@ fn options(handler: Stopwatch, clock: Clock) -> RuntimeOptions {
             cancelled: None,
             audit: None,
             metrics: None,
+            deliveries: None,
+            changes: None,
         },
         node_name: Arc::from("bench"),
         lease: TimeSpan::from_secs(30),
         sampler: SamplerOptions::default(),
         clock,
         defaults: Arc::default(),
+        webhooks: WebhookOptions::off().expect("clients"),
+        sync: SyncOptions::default(),
+        on_saved: None,
     }
 }

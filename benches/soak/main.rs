@@ -78,6 +78,8 @@ async fn soak(database: &Database, count: usize, per_second: usize) {
         failed: Some(KEPT),
         cancelled: Some(KEPT),
         audit: Some(KEPT),
+        deliveries: None,
+        changes: None,
         metrics: None,
     };
     let options = RuntimeOptions {

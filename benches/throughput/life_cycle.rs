@@ -17,6 +17,7 @@ use tickerq::handlers::{HandlerRegistry, JobContext, JobHandler};
 use tickerq::runtime::clock::Clock;
 use tickerq::runtime::pruner::Retention;
 use tickerq::runtime::sampler::SamplerOptions;
+use tickerq::runtime::webhook_options::{SyncOptions, WebhookOptions};
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
@@ -88,6 +89,8 @@ pub(crate) fn options(handler: Arc<dyn JobHandler>) -> RuntimeOptions {
             failed: None,
             cancelled: None,
             audit: None,
+            deliveries: None,
+            changes: None,
             metrics: None,
         },
         node_name: Arc::from("bench"),
@@ -95,6 +98,9 @@ pub(crate) fn options(handler: Arc<dyn JobHandler>) -> RuntimeOptions {
         sampler: SamplerOptions::default(),
         clock: Clock::system(),
         defaults: Arc::default(),
+        webhooks: WebhookOptions::off().expect("clients"),
+        sync: SyncOptions::default(),
+        on_saved: None,
     }
 }
 

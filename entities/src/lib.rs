@@ -15,3 +15,5 @@ pub mod node;
 pub mod queue;
 pub mod queue_throughput;
 pub mod recurring_job;
+pub mod webhook_delivery;
+pub mod webhook_endpoint;

@@ -7,16 +7,19 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tickerq::domain::attempt::Attempt;
 use tickerq::domain::audit::AuditRecord;
+use tickerq::domain::change_feed::FeedCursor;
+use tickerq::domain::delivery::{Delivery, DeliveryId, DueDelivery};
 use tickerq::domain::id::{JobId, NodeId};
 use tickerq::domain::job::Job;
 use tickerq::domain::name::{JobType, QueueName};
 use tickerq::domain::queue::StoredQueue;
 use tickerq::domain::recurring::{RecurringId, RecurringJob};
 use tickerq::domain::rollup::{RollupCounts, SlotSpan};
+use tickerq::domain::webhook::EndpointId;
 use tickerq::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
 use tickerq::storage::query::{
-    AuditFilter, AuditPage, Durations, JobFilter, JobSummary, Page, RecurringPage, RollupFilter, RunningJob,
-    StoredNode, TypeRollup,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
+    RollupFilter, RunningJob, StoredEndpoint, StoredNode, TypeRollup,
 };
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::signal::{Signal, SignalStream};
@@ -168,6 +171,35 @@ impl JobRepository for NotifyingRepository {
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
         self.inner.nodes().await
+    }
+
+    async fn endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
+        self.inner.endpoints().await
+    }
+
+    async fn due_deliveries(
+        &self,
+        endpoint: EndpointId,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<DueDelivery>, RepositoryError> {
+        self.inner.due_deliveries(endpoint, now, limit).await
+    }
+
+    async fn deliveries(&self, endpoint: EndpointId, page: DeliveryPage) -> Result<Vec<Delivery>, RepositoryError> {
+        self.inner.deliveries(endpoint, page).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, RepositoryError> {
+        self.inner.delivery(id).await
+    }
+
+    async fn feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
+        self.inner.feed(after, limit).await
+    }
+
+    async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
+        self.inner.feed_end().await
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

@@ -22,6 +22,8 @@ pub mod retention;
 pub mod secret;
 pub mod server;
 pub mod source;
+pub mod sync;
+pub mod webhooks;
 
 mod byte_size;
 mod entry;
@@ -52,6 +54,8 @@ use self::section::{Findings, Section};
 use self::server::ServerConfig;
 use self::show::Shown;
 use self::source::{ConfigError, ConfigErrors};
+use self::sync::SyncConfig;
+use self::webhooks::WebhooksConfig;
 use crate::domain::health::HealthRules;
 
 /// The configuration, checked: whoever holds it needs no second check.
@@ -85,6 +89,10 @@ pub struct Config {
     pub health: HealthRules,
     /// `[log]`.
     pub log: LogConfig,
+    /// `[webhooks]`.
+    pub webhooks: WebhooksConfig,
+    /// `[sync]`.
+    pub sync: SyncConfig,
     shown: Vec<Shown>,
 }
 
@@ -187,7 +195,9 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let audit = read_section(&mut root, "audit", |section| AuditConfig::read(section, is_required));
     let queues = QueuesConfig::read(&mut root);
     let job_types = JobTypeSettings::read_all(&mut root, &jobs.defaults);
-    not_yet::refuse_sections(&mut root);
+    let webhooks = read_section(&mut root, "webhooks", WebhooksConfig::read);
+    let sync = read_section(&mut root, "sync", SyncConfig::read);
+    not_yet::refuse_section(&mut root);
     if !is_required {
         let has_keys = !api.authentication.keys.is_empty() || api.authentication.jwt.is_some();
         server::refuse_open_addresses(&mut root, &server, has_keys);
@@ -208,6 +218,8 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         metrics,
         health,
         log,
+        webhooks,
+        sync,
         shown: Vec::new(),
     }
 }

@@ -1,13 +1,11 @@
 //! Settings that later versions will have. Writing one stops the start: to ignore it in silence would leave somebody
-//! believing that the server calls a webhook.
+//! believing that the server exports its metrics.
 
 use super::section::Section;
 
-/// Refuses whole sections.
-pub(super) fn refuse_sections(root: &mut Section<'_>) {
-    for key in ["webhooks", "telemetry", "sync"] {
-        refuse(root, key, key);
-    }
+/// Refuses a whole section.
+pub(super) fn refuse_section(root: &mut Section<'_>) {
+    refuse(root, "telemetry", "telemetry");
 }
 
 fn refuse(section: &mut Section<'_>, key: &'static str, what: &str) {

@@ -16,6 +16,10 @@ pub struct RetentionConfig {
     pub cancelled: Option<TimeSpan>,
     /// Not jobs, but the records of who has changed what, after the change.
     pub audit: Option<TimeSpan>,
+    /// Deliveries to webhook endpoints, after the event that they tell.
+    pub deliveries: Option<TimeSpan>,
+    /// The feed of changed jobs, after the change.
+    pub changes: Option<TimeSpan>,
     /// What is summed up of jobs over time, which `/metrics` shows, whatever becomes of the jobs.
     pub metrics: Option<TimeSpan>,
 }
@@ -35,6 +39,8 @@ impl RetentionConfig {
             failed: kept("failed", 30),
             cancelled: kept("cancelled", 7),
             audit: kept("audit", 90),
+            deliveries: kept("deliveries", 7),
+            changes: kept("changes", 7),
             metrics: kept("metrics", 90),
         }
     }

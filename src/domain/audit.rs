@@ -41,12 +41,28 @@ pub enum AuditAction {
     RecurringTrigger,
     /// A recurring job was deleted.
     RecurringDelete,
+    /// A webhook endpoint was created.
+    WebhookCreate,
+    /// A webhook endpoint was changed.
+    WebhookUpdate,
+    /// A webhook endpoint was enabled.
+    WebhookEnable,
+    /// A webhook endpoint was disabled.
+    WebhookDisable,
+    /// A webhook endpoint was given another secret.
+    WebhookRotate,
+    /// A webhook endpoint was sent a test.
+    WebhookTest,
+    /// Deliveries to a webhook endpoint are sent again.
+    WebhookRedeliver,
+    /// A webhook endpoint was deleted.
+    WebhookDelete,
 }
 
 impl AuditAction {
     /// Every action with its number in storage, which never changes, and its name. Creating jobs is number 0: storage
     /// keeps the many records of it apart from the few of everything else.
-    const TABLE: [(Self, i16, &'static str); 15] = [
+    const TABLE: [(Self, i16, &'static str); 23] = [
         (Self::JobCreate, 0, "job.create"),
         (Self::JobUpdate, 1, "job.update"),
         (Self::JobDelete, 2, "job.delete"),
@@ -62,6 +78,14 @@ impl AuditAction {
         (Self::RecurringDisable, 12, "recurring.disable"),
         (Self::RecurringTrigger, 13, "recurring.trigger"),
         (Self::RecurringDelete, 14, "recurring.delete"),
+        (Self::WebhookCreate, 40, "webhook.create"),
+        (Self::WebhookUpdate, 41, "webhook.update"),
+        (Self::WebhookEnable, 42, "webhook.enable"),
+        (Self::WebhookDisable, 43, "webhook.disable"),
+        (Self::WebhookRotate, 44, "webhook.rotate"),
+        (Self::WebhookTest, 45, "webhook.test"),
+        (Self::WebhookRedeliver, 46, "webhook.redeliver"),
+        (Self::WebhookDelete, 47, "webhook.delete"),
     ];
 
     /// The number for storage.
@@ -173,7 +197,7 @@ pub struct AuditRecord {
     pub address: Option<IpAddr>,
     /// What the caller did.
     pub action: AuditAction,
-    /// The job, or the recurring job, that it was done to; of a batch there is none.
+    /// The job, the recurring job or the webhook endpoint that it was done to; of a batch there is none.
     pub job_id: Option<JobId>,
     /// The queue that it was done to, or the job's; of a batch over several queues there is none.
     pub queue: Option<QueueName>,

@@ -5,7 +5,6 @@
 //! the future is dropped. Redirects are not followed: a signed body is for the configured address alone.
 
 mod answer;
-mod client;
 mod options;
 #[cfg(test)]
 mod tests;
@@ -20,8 +19,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout};
 
-use self::answer::{Verdict, parse_http_date, retry_after, verdict};
-pub use self::client::{HttpClient, HttpClientError};
+use self::answer::{Verdict, verdict};
 pub use self::options::{HttpHandlerOptions, InvalidHttpHandler};
 use super::limits::HandlerLimits;
 use super::{JobContext, JobHandler, output};
@@ -29,6 +27,9 @@ use crate::domain::job::Job;
 use crate::domain::json::Json;
 use crate::domain::outcome::{Failure, RetryAdvice};
 use crate::domain::timestamp;
+use crate::webhooks::client::root_cause;
+pub use crate::webhooks::client::{HttpClient, HttpClientError};
+use crate::webhooks::retry_after::{parse_http_date, retry_after};
 use crate::webhooks::signature::{SIGNATURE_HEADER, sign};
 
 /// How much of the body of a failed answer is kept as the failure's detail.
@@ -99,6 +100,7 @@ impl HttpHandler {
         let mut request = self
             .client
             .post(self.url.clone())
+            .map_err(|out_of_reach| Failure::permanent(out_of_reach.to_string()))?
             .headers(self.headers.clone())
             .header("X-TickerQ-Job-Id", job.id.to_string())
             .header("X-TickerQ-Attempt", job.attempt);
@@ -184,16 +186,9 @@ impl HttpHandler {
         if error.is_connect() {
             let host = self.url.host_str().unwrap_or_default();
             let port = self.url.port_or_known_default().unwrap_or_default();
-            Failure::new(format!(
-                "could not connect to {host}:{port}: {}",
-                client::root_cause(error)
-            ))
+            Failure::new(format!("could not connect to {host}:{port}: {}", root_cause(error)))
         } else {
-            Failure::new(format!(
-                "{} gave no answer: {}",
-                self.shown_url,
-                client::root_cause(error)
-            ))
+            Failure::new(format!("{} gave no answer: {}", self.shown_url, root_cause(error)))
         }
     }
 
@@ -201,7 +196,7 @@ impl HttpHandler {
         Failure::new(format!(
             "{} broke off its answer: {}",
             self.shown_url,
-            client::root_cause(error)
+            root_cause(error)
         ))
     }
 }

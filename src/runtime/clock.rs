@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, Utc};
 
 use crate::domain::retry::Jitter;
+use crate::domain::webhook::SigningSecret;
+use crate::webhooks::signature::secret_of;
 
 /// Tells the time. Tests turn it by hand.
 #[derive(Clone)]
@@ -57,6 +59,12 @@ impl IdSource {
         let count = self.counter.fetch_add(1, Ordering::Relaxed) & ((1 << 42) - 1);
         (u128::from(count) << 32) | u128::from(rand::random::<u32>())
     }
+}
+
+/// Draws a secret that nobody can guess.
+pub fn draw_secret() -> SigningSecret {
+    let key: [u8; 32] = rand::random();
+    SigningSecret::new(secret_of(&key))
 }
 
 /// Draws the jitter of one retry.

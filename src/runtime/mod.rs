@@ -16,9 +16,12 @@
 //! ```
 //!
 //! The Recorder and the EventBus have an arbiter (a thread) of their own each; queues and workers share one; the
-//! Scheduler, the Rescuer, the Pruner and the Sampler share another. Handlers run on threads of their own.
+//! Scheduler, the Rescuer, the Pruner and the Sampler share another; what speaks to other programs has one. Handlers run on threads of their own.
 
+mod announcements;
 pub mod clock;
+pub mod configured_endpoints;
+mod effects;
 pub mod endings;
 pub mod event_bus;
 mod handler_threads;
@@ -34,11 +37,16 @@ pub mod recorder;
 pub mod recurring_scheduler;
 pub mod rescuer;
 pub mod sampler;
+pub mod saved_hook;
 pub mod scheduler;
 pub mod supervise;
+pub mod sync_sender;
 pub mod tap;
 pub mod type_limits;
 mod usage;
+pub mod webhook_dispatcher;
+pub mod webhook_options;
+pub mod webhook_sender;
 pub mod worker;
 
 use std::collections::HashMap;
@@ -49,7 +57,9 @@ use std::time::Duration;
 use actix::{Addr, Arbiter};
 use tracing::{info, warn};
 
+use self::announcements::{Announcements, EndpointBook};
 use self::clock::{Clock, IdSource};
+use self::configured_endpoints::EndpointsError;
 use self::event_bus::{EventBus, EventBusHandle};
 use self::handler_threads::HandlerThreads;
 use self::lease_gate::LeaseGate;
@@ -62,15 +72,20 @@ use self::recorder::{Origin, Others, RecordError, Recorder, RecorderHandle, Reco
 use self::recurring_scheduler::{RecurringScheduler, RecurringSchedulerParts};
 use self::rescuer::{RescueError, Rescuer, RescuerParts};
 use self::sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
+use self::saved_hook::SavedHook;
 use self::scheduler::{Scheduler, SchedulerParts};
 use self::supervise::{Restarts, Seat};
+use self::sync_sender::{SyncSender, SyncSenderParts};
 use self::tap::Tap;
 use self::type_limits::TypeLimits;
+use self::webhook_dispatcher::{DispatcherParts, Drain, WebhookDispatcher};
+use self::webhook_options::{OutboundClients, SyncOptions, WebhookOptions};
 use crate::domain::id::NodeId;
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::new_job::DefaultsByType;
 use crate::domain::queue::QueueSettings;
 use crate::domain::time_span::TimeSpan;
+use crate::domain::webhook::EndpointSource;
 use crate::handlers::HandlerRegistry;
 use crate::handlers::limits::HandlerLimits;
 use crate::storage::change::Change;
@@ -78,6 +93,9 @@ use crate::storage::repository::JobRepository;
 
 /// How often a stopping runtime looks whether its work has ended.
 const QUIET_POLL: Duration = Duration::from_millis(20);
+/// How far webhooks step back behind jobs: when both want all of the processor, they get a tenth of it.
+#[cfg(target_os = "linux")]
+const OUTBOUND_NICENESS: i32 = 10;
 /// How long the ends of interrupted attempts may take to be stored.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
@@ -110,6 +128,12 @@ pub struct RuntimeOptions {
     pub clock: Clock,
     /// What occurrences of recurring jobs get that their template leaves open.
     pub defaults: Arc<DefaultsByType>,
+    /// Who is told of what happens.
+    pub webhooks: WebhookOptions,
+    /// Who is sent changed jobs.
+    pub sync: SyncOptions,
+    /// What the program wants to be told of jobs that are stored.
+    pub on_saved: Option<SavedHook>,
 }
 
 /// Why a runtime did not start.
@@ -121,6 +145,9 @@ pub enum StartError {
     /// The node's lease could not be stored.
     #[error("the node's lease could not be stored: {0}")]
     Lease(#[from] RecordError),
+    /// The webhook endpoints are not what the configuration says.
+    #[error(transparent)]
+    Endpoints(#[from] EndpointsError),
     /// The threads for handlers could not be made.
     #[error("the threads for handlers could not be started: {0}")]
     Threads(#[from] std::io::Error),
@@ -145,6 +172,10 @@ pub struct RuntimeHandle {
     pub node: NodeId,
     /// How often actors had to be restarted.
     pub restarts: Restarts,
+    /// Whether the feed of changed jobs is kept.
+    pub has_feed: bool,
+    /// What speaks to webhook endpoints; `None` when nobody is told anything.
+    pub outbound: Option<OutboundClients>,
     /// What commits have done.
     pub tap: Tap,
 }
@@ -160,7 +191,8 @@ impl RuntimeHandle {
 /// The running actors of one node.
 pub struct Runtime {
     handle: RuntimeHandle,
-    arbiters: [Arbiter; 4],
+    dispatcher: Option<Addr<WebhookDispatcher>>,
+    arbiters: [Arbiter; 5],
     handler_threads: HandlerThreads,
 }
 
@@ -182,11 +214,21 @@ impl Runtime {
             sampler: sampler_options,
             clock,
             defaults,
+            webhooks,
+            sync,
+            on_saved,
         } = options;
         let ids = Arc::new(IdSource::default());
         let handler_threads = HandlerThreads::start(handler_threads)?;
-        let arbiters = [Arbiter::new(), Arbiter::new(), Arbiter::new(), Arbiter::new()];
-        let [recorder_arbiter, events_arbiter, queues_arbiter, time_arbiter] = arbiters.each_ref().map(Arbiter::handle);
+        let arbiters = [(); 5].map(|()| Arbiter::new());
+        let [
+            recorder_arbiter,
+            events_arbiter,
+            queues_arbiter,
+            time_arbiter,
+            outbound_arbiter,
+        ] = arbiters.each_ref().map(Arbiter::handle);
+        outbound_arbiter.spawn_fn(step_back);
         let restarts = Restarts::default();
         let tap = Tap::default();
         let started_at = clock.now();
@@ -199,7 +241,12 @@ impl Runtime {
         let queues = Seat::<Queues>::new(queues::MAILBOX_CAPACITY);
         let recurring = Seat::<RecurringScheduler>::new(recurring_scheduler::MAILBOX_CAPACITY);
         let recorder = Seat::<Recorder>::new(recorder::MAILBOX_CAPACITY);
+        let dispatcher = Seat::<WebhookDispatcher>::new(webhook_dispatcher::MAILBOX_CAPACITY);
         let recorder_handle = RecorderHandle::new(recorder.address());
+        let (has_webhooks, dispatcher_address) = (webhooks.enable, dispatcher.address());
+        let outbound = has_webhooks.then(|| webhooks.clients.clone());
+        let book = EndpointBook::default();
+        let has_feed = sync.feed || !sync.targets.is_empty();
 
         bus_seat.start(&events_arbiter, "EventBus", &restarts, {
             let (event_bus, sampler) = (event_bus.clone(), sampler.address());
@@ -221,6 +268,9 @@ impl Runtime {
             recurring: recurring.address(),
             event_bus: event_bus.clone(),
             others: others.clone(),
+            announcements: Announcements::new(book.clone(), has_feed, clock.clone(), Arc::clone(&ids)),
+            dispatcher: dispatcher.address(),
+            on_saved,
             tap: tap.clone(),
         };
         recorder.start(&recorder_arbiter, "Recorder", &restarts, || {
@@ -246,11 +296,16 @@ impl Runtime {
             lease,
             clock: clock.clone(),
         };
-        let rescued = match lease_keeper.renew().await {
-            Ok(_) => rescuer.rescue_orphans().await.map_err(StartError::from),
-            Err(failure) => Err(failure.into()),
+        let rescued = async {
+            if webhooks.enable {
+                // Before anything happens that they are to be told.
+                configured_endpoints::settle(&*repository, &recorder_handle, &book, &webhooks.endpoints, &clock)
+                    .await?;
+            }
+            lease_keeper.renew().await?;
+            Ok::<_, StartError>(rescuer.rescue_orphans().await?)
         };
-        let rescued = rescued.inspect_err(|_| {
+        let rescued = rescued.await.inspect_err(|_| {
             // The actors that run already would keep the storage open.
             for arbiter in &arbiters {
                 arbiter.stop();
@@ -264,6 +319,7 @@ impl Runtime {
             repository: Arc::clone(&repository),
             recorder: recorder_handle.clone(),
             event_bus: event_bus.clone(),
+            dispatcher: webhooks.enable.then(|| dispatcher.address()),
             queues: configured.clone().into(),
             workers_by_default,
             job_types: handlers.job_types().cloned().collect(),
@@ -289,7 +345,7 @@ impl Runtime {
             arbiter: queues_arbiter.clone(),
             restarts: restarts.clone(),
             own_address: queues.address(),
-            gate,
+            gate: gate.clone(),
             notifier: others.as_ref().map(|others| others.notifier.clone()),
         };
         let queues = queues.start(&queues_arbiter, "Queues", &restarts, || Queues::new(queues_parts));
@@ -318,6 +374,38 @@ impl Runtime {
         recurring.start(&time_arbiter, "RecurringScheduler", &restarts, || {
             RecurringScheduler::new(recurring_parts)
         });
+        for target in sync.targets {
+            let parts = SyncSenderParts {
+                repository: Arc::clone(&repository),
+                recorder: recorder_handle.clone(),
+                client: webhooks.clients.of(EndpointSource::Configuration).clone(),
+                timeout: webhooks.timeout,
+                target,
+                node,
+                gate: gate.clone(),
+                clock: clock.clone(),
+            };
+            Seat::new(sync_sender::MAILBOX_CAPACITY)
+                .start(&outbound_arbiter, "SyncSender", &restarts, || SyncSender::new(parts));
+        }
+        if webhooks.enable {
+            let parts = DispatcherParts {
+                repository: Arc::clone(&repository),
+                recorder: recorder_handle.clone(),
+                book,
+                options: webhooks,
+                node,
+                gate,
+                arbiter: outbound_arbiter.clone(),
+                restarts: restarts.clone(),
+                clock: clock.clone(),
+                ids: Arc::clone(&ids),
+            };
+            dispatcher.start(&outbound_arbiter, "WebhookDispatcher", &restarts, || {
+                WebhookDispatcher::new(parts)
+            });
+        }
+        let dispatcher = has_webhooks.then_some(dispatcher_address);
         let scheduler_parts = SchedulerParts {
             repository,
             clock: clock.clone(),
@@ -346,10 +434,13 @@ impl Runtime {
             ids,
             node,
             restarts,
+            has_feed,
+            outbound,
             tap,
         };
         Ok(Self {
             handle,
+            dispatcher,
             arbiters,
             handler_threads,
         })
@@ -374,6 +465,8 @@ impl Runtime {
                 warn!("not every job could be handed back; the rest is found when a server starts again");
             }
         }
+        // While the node still holds the endpoints.
+        self.end_deliveries().await;
         if let Err(failure) = handle
             .recorder
             .record_one(Change::Leave { node: handle.node }, Origin::Inside)
@@ -395,6 +488,22 @@ impl Runtime {
         self.handler_threads.end();
     }
 
+    /// Lets deliveries that are on their way end, so that they are not sent again after the next start.
+    async fn end_deliveries(&self) {
+        let Some(dispatcher) = &self.dispatcher else { return };
+        let Ok(senders) = dispatcher.send(Drain).await else {
+            return;
+        };
+        let end = tokio::time::Instant::now() + LAST_WORDS;
+        while senders.iter().any(Addr::connected) {
+            if tokio::time::Instant::now() >= end {
+                warn!("webhook endpoints do not answer: what is on its way is sent again after the next start");
+                return;
+            }
+            tokio::time::sleep(QUIET_POLL).await;
+        }
+    }
+
     async fn quiet_within(&self, time: Duration) -> bool {
         let end = tokio::time::Instant::now() + time;
         loop {
@@ -408,3 +517,17 @@ impl Runtime {
         }
     }
 }
+
+/// Has the thread that it runs on step back behind the others when there is not time enough for all: jobs come before those
+/// who are told of them, and what they are to be told waits in storage meanwhile.
+#[cfg(target_os = "linux")]
+fn step_back() {
+    // Without an argument it is this thread alone. If it is not allowed, all threads are as important as before.
+    if let Err(error) = rustix::process::setpriority_process(None, OUTBOUND_NICENESS) {
+        tracing::debug!("webhooks are sent with the same priority as jobs are run: {error}");
+    }
+}
+
+/// Only Linux has priorities for single threads.
+#[cfg(not(target_os = "linux"))]
+fn step_back() {}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Supervised, WrapFuture};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use tracing::{error, info};
 
 use super::clock::Clock;
@@ -39,6 +39,10 @@ pub struct Retention {
     pub cancelled: Option<TimeSpan>,
     /// Records of who has changed what.
     pub audit: Option<TimeSpan>,
+    /// Deliveries to webhook endpoints.
+    pub deliveries: Option<TimeSpan>,
+    /// The feed of changed jobs.
+    pub changes: Option<TimeSpan>,
     /// What is summed up of jobs over time.
     pub metrics: Option<TimeSpan>,
 }
@@ -73,6 +77,8 @@ impl PrunerParts {
             failed,
             cancelled,
             audit,
+            deliveries,
+            changes,
             // Part of the bookkeeping.
             metrics: _,
         } = self.retention;
@@ -98,6 +104,17 @@ impl PrunerParts {
         if let Some(before) = audit.and_then(|kept| now.checked_sub_signed(kept.to_delta())) {
             let prune = Change::PruneAudit { before, limit: STEP };
             // Only jobs are counted in the log.
+            pruned.has_more |= self.in_steps(&prune).await?.has_more;
+        }
+        // What an endpoint leaves behind that was removed goes even where deliveries are kept for ever.
+        let before = deliveries.and_then(|kept| now.checked_sub_signed(kept.to_delta()));
+        let prune = Change::PruneDeliveries {
+            before: before.unwrap_or(DateTime::UNIX_EPOCH),
+            limit: STEP,
+        };
+        pruned.has_more |= self.in_steps(&prune).await?.has_more;
+        if let Some(before) = changes.and_then(|kept| now.checked_sub_signed(kept.to_delta())) {
+            let prune = Change::PruneFeed { before, limit: STEP };
             pruned.has_more |= self.in_steps(&prune).await?.has_more;
         }
         Ok(pruned)

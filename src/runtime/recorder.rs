@@ -8,31 +8,33 @@
 //! What waits is bounded: when more than [`PENDING_ROWS_MAX`] rows wait, callers from outside are told that the server is
 //! busy. The ends of attempts and the like are never refused; the number of workers bounds them.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::SendError;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Supervised, WrapFuture};
-use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::error;
 
+use super::announcements::Announcements;
 use super::clock::Clock;
+use super::effects::Effects;
 use super::event_bus::EventBusHandle;
 use super::mailbox::deliver;
 use super::notifier::{ForeignInterest, Notifier, Tell};
 use super::queues::{CancelJob, JobsDue, QueueSwitched, Queues};
 use super::recurring_scheduler::{RecurringChanged, RecurringScheduler};
+use super::saved_hook::SavedHook;
 use super::scheduler::{Arm, Scheduler};
 use super::tap::{CommitReport, Tap};
-use crate::domain::event::{Event, JobEventKind, QueueEventKind, Topic};
+use super::webhook_dispatcher::WebhookDispatcher;
+use crate::domain::event::{Event, QueueEventKind, Topic};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::name::QueueName;
-use crate::domain::status::JobStatus;
-use crate::storage::change::{Applied, Change, ChangeError, Finished, Fire, Inserted};
+use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::outbox::Redelivery;
 use crate::storage::repository::{JobRepository, RepositoryError};
 use crate::storage::signal::{JobSignal, Signal};
 
@@ -170,6 +172,12 @@ pub struct RecorderParts {
     pub event_bus: EventBusHandle,
     /// The other nodes, where there are any.
     pub others: Option<Others>,
+    /// What is told of changes, in the commit that holds them.
+    pub announcements: Announcements,
+    /// Who has deliveries sent.
+    pub dispatcher: Addr<WebhookDispatcher>,
+    /// What the program wants to be told of jobs that are stored.
+    pub on_saved: Option<SavedHook>,
     /// Who exports numbers, if anybody does.
     pub tap: Tap,
 }
@@ -234,12 +242,15 @@ impl Recorder {
         }
         self.is_committing = true;
         let repository = Arc::clone(&self.parts.repository);
+        let announcements = self.parts.announcements.clone();
         let commit = async move {
             let mut changes = Vec::with_capacity(batch.len());
             let counts: Vec<usize> = batch.iter().map(|record| record.changes.len()).collect();
             for record in &mut batch {
                 changes.append(&mut record.changes);
             }
+            // In the same transaction: who is told of a change is told whatever happens to this server then.
+            changes.extend(announcements.announcer_of(&changes).map(Change::Announce));
             let began = Instant::now();
             let outcome = repository.commit(&changes).await;
             let answers = batch.into_iter().map(|record| record.answer).zip(counts).collect();
@@ -290,10 +301,12 @@ impl Recorder {
                     .others
                     .as_ref()
                     .is_some_and(|others| others.interest.is_any());
-                let mut effects = Effects::new(is_heard_here || is_heard_elsewhere);
+                let is_hooked = self.parts.on_saved.is_some();
+                let mut effects = Effects::new(is_heard_here || is_heard_elsewhere || is_hooked);
                 let now = self.parts.clock.now();
                 for (change, result) in changes.iter().zip(&results) {
                     if let Ok(applied) = result {
+                        self.parts.announcements.book().note(change, applied);
                         effects.note(change, applied, now);
                     }
                 }
@@ -324,8 +337,15 @@ impl Recorder {
             cancel,
             events,
             has_recurring,
+            outbound,
             wants_events: _,
         } = effects;
+        if let Some(hook) = &self.parts.on_saved {
+            hook.call(&events);
+        }
+        if !outbound.is_empty() {
+            deliver(&self.parts.dispatcher, outbound, ctx);
+        }
         if has_recurring {
             deliver(&self.parts.recurring, RecurringChanged, ctx);
         }
@@ -403,153 +423,6 @@ fn signals_of(switched: &[QueueSwitched], cancel: &[CancelJob], events: &[Event]
     signals
 }
 
-/// What a commit means for others.
-struct Effects {
-    due: HashMap<QueueName, Vec<Arc<Job>>>,
-    arm: Vec<(QueueName, DateTime<Utc>)>,
-    switched: Vec<QueueSwitched>,
-    cancel: Vec<CancelJob>,
-    events: Vec<Event>,
-    /// Whether recurring jobs have changed, or an occurrence has ended.
-    has_recurring: bool,
-    wants_events: bool,
-}
-
-impl Effects {
-    fn new(wants_events: bool) -> Self {
-        Self {
-            due: HashMap::new(),
-            arm: Vec::new(),
-            switched: Vec::new(),
-            cancel: Vec::new(),
-            events: Vec::new(),
-            has_recurring: false,
-            wants_events,
-        }
-    }
-
-    fn note(&mut self, change: &Change, applied: &Applied, now: DateTime<Utc>) {
-        match (change, applied) {
-            (Change::Insert { jobs, .. }, Applied::Inserted(inserted)) => {
-                for (job, inserted) in jobs.iter().zip(inserted) {
-                    if *inserted == Inserted::New {
-                        self.event(JobEventKind::Created, job, now);
-                        self.wake(job, now);
-                    }
-                }
-            }
-            (Change::Start { jobs }, Applied::Started(started)) => {
-                for (job, _) in jobs.iter().zip(started).filter(|(_, started)| **started) {
-                    self.event(JobEventKind::Started, job, now);
-                }
-            }
-            (Change::Claim(_), Applied::Claimed(jobs)) => {
-                for job in jobs {
-                    self.event(JobEventKind::Started, job, now);
-                }
-            }
-            (Change::Finish { job, .. }, Applied::Finished(Finished::Stored)) => self.ended(job, now),
-            (Change::Update { before, after }, Applied::Updated) => match (before.status, after.status) {
-                (_, JobStatus::Running) => {
-                    if after.cancel_requested {
-                        self.cancel.push(CancelJob {
-                            queue: after.queue.clone(),
-                            job_id: after.id,
-                            attempt: after.attempt,
-                            node: after.node,
-                        });
-                    }
-                }
-                (JobStatus::Pending, JobStatus::Pending) => {
-                    self.event(JobEventKind::Changed, after, now);
-                    self.wake(after, now);
-                }
-                (_, JobStatus::Pending | JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled) => {
-                    self.ended(after, now);
-                }
-            },
-            (Change::Fire(Fire { occurrences, .. }), Applied::Fired(fired)) => {
-                for (job, _) in occurrences.iter().zip(fired).filter(|(_, fired)| **fired) {
-                    self.event(JobEventKind::Created, job, now);
-                    self.wake(job, now);
-                }
-            }
-            (Change::InsertRecurring { .. } | Change::UpdateRecurring { .. }, Applied::RecurringStored) => {
-                self.has_recurring = true;
-            }
-            (Change::Delete { job }, Applied::Deleted) => self.event(JobEventKind::Deleted, job, now),
-            (Change::Clear { queue, limit, .. }, Applied::Removed(count)) if *count < u64::from(*limit) => {
-                self.events.push(Event::Queue {
-                    kind: QueueEventKind::Cleared,
-                    at: now,
-                    queue: queue.clone(),
-                });
-            }
-            (
-                Change::SetQueue {
-                    queue,
-                    is_paused: Some(is_paused),
-                },
-                Applied::QueueSet { changed: true },
-            ) => {
-                let kind = if *is_paused {
-                    QueueEventKind::Paused
-                } else {
-                    QueueEventKind::Resumed
-                };
-                self.events.push(Event::Queue {
-                    kind,
-                    at: now,
-                    queue: queue.clone(),
-                });
-                self.switched.push(QueueSwitched {
-                    queue: queue.clone(),
-                    is_paused: *is_paused,
-                });
-            }
-            // The rest concerns nobody but the caller, or has changed nothing.
-            _ => {}
-        }
-    }
-
-    /// A job that runs no more: finished, or pending again.
-    fn ended(&mut self, job: &Arc<Job>, now: DateTime<Utc>) {
-        let kind = match job.status {
-            JobStatus::Pending => JobEventKind::Retrying,
-            JobStatus::Running => return,
-            JobStatus::Completed => JobEventKind::Completed,
-            JobStatus::Failed => JobEventKind::Failed,
-            JobStatus::Cancelled => JobEventKind::Cancelled,
-        };
-        self.has_recurring |= job.occurrence.is_some() && job.status.is_finished();
-        self.event(kind, job, now);
-        self.wake(job, now);
-    }
-
-    fn event(&mut self, kind: JobEventKind, job: &Arc<Job>, at: DateTime<Utc>) {
-        if self.wants_events {
-            self.events.push(Event::Job {
-                kind,
-                at,
-                job: Arc::clone(job),
-            });
-        }
-    }
-
-    fn wake(&mut self, job: &Arc<Job>, now: DateTime<Utc>) {
-        if job.status != JobStatus::Pending {
-            return;
-        }
-        if job.due_at > now {
-            self.arm.push((job.queue.clone(), job.due_at));
-        } else if let Some(jobs) = self.due.get_mut(&job.queue) {
-            jobs.push(Arc::clone(job));
-        } else {
-            self.due.insert(job.queue.clone(), vec![Arc::clone(job)]);
-        }
-    }
-}
-
 /// How much of a commit a change takes: its rows, and more where they are long.
 fn rows_of(change: &Change) -> usize {
     match change {
@@ -560,9 +433,17 @@ fn rows_of(change: &Change) -> usize {
         Change::Start { jobs } => jobs.len(),
         Change::Fire(fire) => fire.occurrences.len() + 1,
         Change::Claim(claim) => usize::try_from(claim.limit).unwrap_or(COMMIT_ROWS_MAX),
-        Change::Clear { limit, .. } | Change::Prune { limit, .. } | Change::PruneAudit { limit, .. } => {
-            usize::try_from(*limit).unwrap_or(COMMIT_ROWS_MAX)
-        }
+        Change::Clear { limit, .. }
+        | Change::Prune { limit, .. }
+        | Change::PruneAudit { limit, .. }
+        | Change::PruneDeliveries { limit, .. }
+        | Change::PruneFeed { limit, .. }
+        | Change::Redeliver {
+            which: Redelivery::FailedSince { limit, .. },
+            now: _,
+        } => usize::try_from(*limit).unwrap_or(COMMIT_ROWS_MAX),
+        Change::Attempts(attempts) => attempts.outcomes.len(),
+        Change::Post(postings) => postings.iter().map(|posting| posting.endpoints.len()).sum(),
         Change::Finish { .. }
         | Change::Update { .. }
         | Change::Delete { .. }
@@ -574,6 +455,16 @@ fn rows_of(change: &Change) -> usize {
         | Change::DeleteRecurring { .. }
         | Change::Heartbeat { .. }
         | Change::Lead { .. }
+        | Change::Announce(_)
+        | Change::Redeliver {
+            which: Redelivery::One(_),
+            now: _,
+        }
+        | Change::PutEndpoint { .. }
+        | Change::DeleteEndpoint { .. }
+        | Change::HoldEndpoints(_)
+        | Change::HoldReader { .. }
+        | Change::MoveReader { .. }
         | Change::Leave { .. } => 1,
     }
 }
@@ -598,6 +489,17 @@ fn job_ids(change: &Change) -> impl Iterator<Item = JobId> {
         | Change::Fire(_)
         | Change::Heartbeat { .. }
         | Change::Lead { .. }
+        | Change::Announce(_)
+        | Change::Post(_)
+        | Change::Attempts(_)
+        | Change::Redeliver { .. }
+        | Change::PruneDeliveries { .. }
+        | Change::PruneFeed { .. }
+        | Change::PutEndpoint { .. }
+        | Change::DeleteEndpoint { .. }
+        | Change::HoldEndpoints(_)
+        | Change::HoldReader { .. }
+        | Change::MoveReader { .. }
         | Change::Leave { .. } => (&[], None),
     };
     many.iter().map(|job| job.id).chain(one)

@@ -17,7 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle, Supervised, WrapFuture,
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle, Supervised,
+    WrapFuture,
 };
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
@@ -32,6 +33,7 @@ use super::mailbox::deliver;
 use super::recorder::RecorderHandle;
 use super::supervise::Restarts;
 use super::usage::UsageReader;
+use super::webhook_dispatcher::{Alert, WebhookDispatcher};
 use crate::domain::event::{Event, Topic};
 use crate::domain::health::{self, Health, HealthChange, HealthReason, HealthRules, HealthState, HealthWatch};
 use crate::domain::id::NodeId;
@@ -81,6 +83,8 @@ pub struct SamplerParts {
     pub recorder: RecorderHandle,
     /// Who is told.
     pub event_bus: EventBusHandle,
+    /// Who has webhooks told of alerts, if there are webhooks.
+    pub dispatcher: Option<Addr<WebhookDispatcher>>,
     /// The queues that are configured.
     pub queues: Arc<[QueueSettings]>,
     /// How many workers a queue has that is not configured.
@@ -324,6 +328,9 @@ impl Sampler {
             at,
             change: Arc::new(change),
         };
+        if let Some(dispatcher) = &self.parts.dispatcher {
+            deliver(dispatcher, Alert(alert.clone()), ctx);
+        }
         self.tell(Topic::SystemHealth, vec![alert], ctx);
     }
 

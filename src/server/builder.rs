@@ -8,8 +8,11 @@ use super::{Server, ServerError};
 use crate::api::auth::Gate;
 use crate::config::source::ConfigErrors;
 use crate::config::{self, Config, FlagValue, Sources};
+use crate::domain::event::JobEventKind;
+use crate::domain::job::Job;
 use crate::domain::name::{InvalidName, JobType};
 use crate::handlers::{HandlerRegistry, JobHandler};
+use crate::runtime::saved_hook::SavedHook;
 use crate::storage::repository::{JobRepository, RepositoryError};
 use crate::storage::sea::{ConnectError, SeaRepository};
 
@@ -64,6 +67,7 @@ pub struct Builder {
     repository: Option<Arc<dyn JobRepository>>,
     listen: Option<SocketAddr>,
     database_url: Option<String>,
+    on_saved: Option<SavedHook>,
 }
 
 impl Builder {
@@ -107,6 +111,13 @@ impl Builder {
         self
     }
 
+    /// Has the program told of each job that this server stores, see [`SavedHook`].
+    #[must_use]
+    pub fn on_saved(mut self, on_saved: impl Fn(JobEventKind, &Arc<Job>) + Send + Sync + 'static) -> Self {
+        self.on_saved = Some(SavedHook::new(on_saved));
+        self
+    }
+
     /// Starts the server. Needs a running actix system (`#[actix_web::main]`).
     pub async fn start(self) -> Result<Server, BuildError> {
         let Self {
@@ -115,6 +126,7 @@ impl Builder {
             repository,
             listen,
             database_url,
+            on_saved,
         } = self;
         let config = match config {
             Some(config) => config,
@@ -128,6 +140,7 @@ impl Builder {
         if let Some(listen) = listen {
             options.listen = vec![listen];
         }
+        options.runtime.on_saved = on_saved;
         let repository = match repository {
             Some(repository) => repository,
             None => {

@@ -18,9 +18,12 @@ use crate::config::graphql::GraphQlConfig;
 use crate::config::handler::{CommandHandlerSettings, HandlerSettings, HttpHandlerSettings};
 use crate::config::jwt::{JwtConfig, JwtKeyConfig};
 use crate::config::realtime::RealtimeConfig;
+use crate::config::sync::{SyncConfig, SyncTargetConfig};
+use crate::config::webhooks::{WebhookEndpointConfig, WebhooksConfig};
 use crate::domain::caller::{Scope, ScopeNames, Scopes};
 use crate::domain::name::QueueName;
 use crate::domain::new_job::DefaultsByType;
+use crate::domain::webhook::SigningSecret;
 use crate::handlers::HandlerRegistry;
 use crate::handlers::command::{CommandHandler, CommandOptions};
 use crate::handlers::http::{HttpClient, HttpClientError, HttpHandler, HttpHandlerOptions, InvalidHttpHandler};
@@ -30,8 +33,10 @@ use crate::runtime::RuntimeOptions;
 use crate::runtime::clock::Clock;
 use crate::runtime::pruner::Retention;
 use crate::runtime::sampler::SamplerOptions;
+use crate::runtime::webhook_options::{ConfiguredEndpoint, OutboundClients, SyncOptions, SyncTarget, WebhookOptions};
 use crate::service::rules::{Rules, UnknownJobTypes};
 use crate::storage::sea::{Durability, SeaOptions, SeaRepository};
+use crate::webhooks::reach::Reach;
 
 /// Why a configured handler could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +117,8 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
             failed: config.retention.failed,
             cancelled: config.retention.cancelled,
             audit: config.retention.audit,
+            deliveries: config.retention.deliveries,
+            changes: config.retention.changes,
             metrics: config.retention.metrics,
         },
         node_name: Arc::from(config.nodes.name.as_str()),
@@ -124,6 +131,9 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         },
         defaults,
         clock: Clock::system(),
+        webhooks: webhooks(&config.webhooks)?,
+        sync: sync(&config.sync),
+        on_saved: None,
     };
     Ok(ServerOptions {
         listen: config.server.listen.clone(),
@@ -149,6 +159,71 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         rules,
         runtime,
     })
+}
+
+/// Who is told of what happens.
+fn webhooks(config: &WebhooksConfig) -> Result<WebhookOptions, HttpClientError> {
+    let WebhooksConfig {
+        enable,
+        timeout,
+        disable_after,
+        concurrency,
+        allow_private_networks,
+        endpoints,
+    } = config;
+    let endpoints = endpoints.iter().map(|endpoint| {
+        let WebhookEndpointConfig {
+            name,
+            url,
+            events,
+            secret,
+            max_retries,
+            retry_delay,
+        } = endpoint;
+        ConfiguredEndpoint {
+            name: Arc::from(name.as_str()),
+            url: Arc::from(url.as_url().as_str()),
+            events: events.clone(),
+            secret: SigningSecret::new(secret.expose()),
+            max_retries: *max_retries,
+            retry_delay: *retry_delay,
+        }
+    });
+    Ok(WebhookOptions {
+        enable: *enable,
+        endpoints: endpoints.collect(),
+        timeout: timeout.to_std(),
+        disable_after: *disable_after,
+        concurrency: usize::try_from(*concurrency).unwrap_or(usize::MAX),
+        clients: OutboundClients::new(*allow_private_networks)?,
+    })
+}
+
+/// Who is sent changed jobs.
+fn sync(config: &SyncConfig) -> SyncOptions {
+    let SyncConfig { feed, targets } = config;
+    let targets = targets.iter().map(|target| {
+        let SyncTargetConfig {
+            name,
+            url,
+            interval,
+            batch_size,
+            secret,
+            fields,
+        } = target;
+        SyncTarget {
+            name: Arc::from(name.as_str()),
+            url: Arc::from(url.as_url().as_str()),
+            interval: interval.to_std(),
+            batch_size: *batch_size,
+            secret: secret.as_ref().map(|secret| SigningSecret::new(secret.expose())),
+            fields: fields.clone(),
+        }
+    });
+    SyncOptions {
+        feed: *feed,
+        targets: targets.collect(),
+    }
 }
 
 /// How the REST API works.
@@ -332,7 +407,8 @@ fn handlers(
     registered: HandlerRegistry,
 ) -> Result<HandlerRegistry, HandlerError> {
     let mut handlers = registered;
-    let client = HttpClient::new()?;
+    // Whoever writes the configuration may have jobs call its own network.
+    let client = HttpClient::new(Reach::PRIVATE_TOO)?;
     for settings in &config.job_types {
         let job_type = settings.job_type.clone();
         if handlers.get(&job_type).is_some() {

@@ -35,6 +35,7 @@ use crate::config::server::{is_open, open_address};
 use crate::domain::queue::QueueSettings;
 use crate::runtime::{Runtime, RuntimeHandle, RuntimeOptions, StartError};
 use crate::service::audit::AuditLog;
+use crate::service::changes::Changes;
 use crate::service::events::Events;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
@@ -45,6 +46,7 @@ use crate::service::recurring::Recurring;
 use crate::service::requests::Requests;
 use crate::service::rules::Rules;
 use crate::service::shutdown::Shutdown;
+use crate::service::webhooks::Webhooks;
 use crate::storage::repository::JobRepository;
 use crate::telemetry::prometheus::{ExportError, PrometheusExport};
 
@@ -179,8 +181,11 @@ impl Server {
         let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), rules).audited(audit);
         let queues =
             Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default).audited(audit);
+        let is_audited = audit;
         let audit = AuditLog::new(Arc::clone(&repository));
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
+        let webhooks = Webhooks::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
+        let changes = Changes::new(Arc::clone(&repository), handle.clone());
         let metrics = Metrics::new(Arc::clone(&repository), handle.clone());
         let (requests, counts_requests) = (Requests::default(), prometheus.is_some());
         let exposition = prometheus
@@ -209,6 +214,8 @@ impl Server {
             metrics,
             exposition,
             nodes,
+            webhooks,
+            changes,
             health: health.clone(),
             gate,
             options: rest,

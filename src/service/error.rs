@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::domain::caller::Forbidden;
+use crate::domain::delivery::DeliveryId;
 use crate::domain::id::JobId;
 use crate::domain::recurring::RecurringId;
 use crate::domain::transition::Refused;
+use crate::domain::webhook::EndpointId;
 use crate::runtime::recorder::{self, RecordError};
 use crate::storage::change::ChangeError;
 use crate::storage::repository::RepositoryError;
@@ -34,6 +36,45 @@ pub enum ServiceError {
         /// The name that was given.
         name: String,
     },
+    /// There is no such webhook endpoint.
+    #[error("there is no webhook endpoint {id}")]
+    NoSuchEndpoint {
+        /// The id that was given.
+        id: EndpointId,
+    },
+    /// There is no such delivery.
+    #[error("there is no delivery {id}")]
+    NoSuchDelivery {
+        /// The id that was given.
+        id: DeliveryId,
+    },
+    /// The webhook endpoint comes from the configuration.
+    #[error("the webhook endpoint {id} comes from the configuration; change it there")]
+    ConfiguredEndpoint {
+        /// Which.
+        id: EndpointId,
+    },
+    /// The webhook endpoint is disabled.
+    #[error("the webhook endpoint {id} is disabled; enable it first")]
+    EndpointDisabled {
+        /// Which.
+        id: EndpointId,
+    },
+    /// There are as many webhook endpoints as there may be.
+    #[error("there are {max} webhook endpoints, as many as there may be; delete one first")]
+    TooManyEndpoints {
+        /// How many there may be.
+        max: usize,
+    },
+    /// Nobody is told anything.
+    #[error("webhooks are switched off; [webhooks] enable = true switches them on")]
+    WebhooksOff,
+    /// Changes are not kept.
+    #[error("this server keeps no feed of changed jobs; [sync] feed = true has it keep one")]
+    FeedOff,
+    /// Changes after the cursor are gone.
+    #[error("changes after this cursor are kept no more; read the jobs anew, from a cursor that after=latest gives")]
+    FeedGap,
     /// The job's status does not allow it.
     #[error("{0}")]
     Refused(#[from] Refused),

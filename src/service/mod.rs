@@ -7,6 +7,7 @@
 mod admission;
 pub mod audit;
 pub mod bulk;
+pub mod changes;
 pub mod error;
 pub mod events;
 pub mod health;
@@ -20,3 +21,4 @@ pub mod rules;
 
 pub mod shutdown;
 mod trail;
+pub mod webhooks;

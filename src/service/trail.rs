@@ -9,6 +9,7 @@ use crate::domain::id::{AuditId, JobId};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
 use crate::domain::recurring::RecurringJob;
+use crate::domain::webhook::EndpointId;
 use crate::runtime::RuntimeHandle;
 use crate::runtime::recorder::{ChangeResult, Origin};
 use crate::storage::change::Change;
@@ -44,6 +45,15 @@ impl Deed {
     pub(super) const DISABLE: Self = Self::new(AuditAction::RecurringDisable, AuditOutcome::Changed);
     pub(super) const TRIGGER: Self = Self::new(AuditAction::RecurringTrigger, AuditOutcome::Created);
     pub(super) const DELETE_RECURRING: Self = Self::new(AuditAction::RecurringDelete, AuditOutcome::Deleted);
+
+    pub(super) const CREATE_ENDPOINT: Self = Self::new(AuditAction::WebhookCreate, AuditOutcome::Created);
+    pub(super) const UPDATE_ENDPOINT: Self = Self::new(AuditAction::WebhookUpdate, AuditOutcome::Changed);
+    pub(super) const ENABLE_ENDPOINT: Self = Self::new(AuditAction::WebhookEnable, AuditOutcome::Changed);
+    pub(super) const DISABLE_ENDPOINT: Self = Self::new(AuditAction::WebhookDisable, AuditOutcome::Changed);
+    pub(super) const ROTATE_SECRET: Self = Self::new(AuditAction::WebhookRotate, AuditOutcome::Changed);
+    pub(super) const TEST_ENDPOINT: Self = Self::new(AuditAction::WebhookTest, AuditOutcome::Created);
+    pub(super) const REDELIVER: Self = Self::new(AuditAction::WebhookRedeliver, AuditOutcome::Pending);
+    pub(super) const DELETE_ENDPOINT: Self = Self::new(AuditAction::WebhookDelete, AuditOutcome::Deleted);
 
     const fn new(action: AuditAction, outcome: AuditOutcome) -> Self {
         Self { action, outcome }
@@ -116,6 +126,14 @@ pub(super) fn of_recurring(note: AuditRecord, recurring: &RecurringJob) -> Audit
     AuditRecord {
         job_id: Some(JobId::from_uuid(recurring.id.as_uuid())),
         queue: recurring.template.queue.clone(),
+        ..note
+    }
+}
+
+/// A deed that was done to a webhook endpoint, or to its deliveries.
+pub(super) fn of_endpoint(note: AuditRecord, id: EndpointId) -> AuditRecord {
+    AuditRecord {
+        job_id: Some(JobId::from_uuid(id.as_uuid())),
         ..note
     }
 }

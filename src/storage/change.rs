@@ -11,8 +11,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::outbox::{Announcer, Attempts, HoldEndpoints, Posting, Redelivery};
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditRecord;
+use crate::domain::change_feed::FeedCursor;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::leadership::FencingToken;
@@ -20,6 +22,7 @@ use crate::domain::name::{JobType, QueueName};
 use crate::domain::recurring::RecurringJob;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
+use crate::domain::webhook::{Endpoint, EndpointId};
 
 /// One thing to write.
 ///
@@ -173,6 +176,71 @@ pub enum Change {
         /// Which node.
         node: NodeId,
     },
+    /// Tells others of the changes before it, of which it is the last: asked when they have been applied, and written with
+    /// them. → [`Applied::Announced`].
+    Announce(Announcer),
+    /// Tells endpoints what no other change is about. → [`Applied::Announced`].
+    Post(Vec<Posting>),
+    /// Stores a webhook endpoint: a new one, or in place of `before` if the stored revision is still that one's.
+    /// → [`Applied::EndpointStored`] or [`ChangeError::Conflict`].
+    PutEndpoint {
+        /// As it was read; `None` when there must be none.
+        before: Option<Arc<Endpoint>>,
+        /// As it will be.
+        after: Arc<Endpoint>,
+    },
+    /// Removes a webhook endpoint if its stored revision is still this one; its deliveries follow in steps, by
+    /// `PruneDeliveries`. → [`Applied::Deleted`] or [`ChangeError::Conflict`].
+    DeleteEndpoint {
+        /// As it was read.
+        endpoint: Arc<Endpoint>,
+    },
+    /// Has a node hold endpoints: no other sends their deliveries as long as it lives. → [`Applied::Held`] or
+    /// [`ChangeError::NoLease`].
+    HoldEndpoints(HoldEndpoints),
+    /// Notes what came of attempts to tell an endpoint. → [`Applied::Attempted`].
+    Attempts(Box<Attempts>),
+    /// Makes deliveries pending again that are not. → [`Applied::Removed`], their number.
+    Redeliver {
+        /// Which.
+        which: Redelivery,
+        /// When they are due.
+        now: DateTime<Utc>,
+    },
+    /// Removes up to `limit` deliveries: whose endpoint is gone, or which are delivered, failed, or an endpoint's that is
+    /// disabled, and whose event happened before `before`; and messages that nobody is told any more.
+    /// → [`Applied::Removed`].
+    PruneDeliveries {
+        /// The end of their time.
+        before: DateTime<Utc>,
+        /// How many at the most in this step.
+        limit: u32,
+    },
+    /// Has a node hold a reader of the feed: no other moves its cursor as long as it lives. A reader that is named for the
+    /// first time comes into being at the start. → [`Applied::HeldReader`] or [`ChangeError::NoLease`].
+    HoldReader {
+        /// What the reader is called; not empty.
+        reader: Arc<str>,
+        /// Which node.
+        node: NodeId,
+    },
+    /// Moves a reader's cursor, if the node holds the reader. → [`Applied::Updated`] or [`ChangeError::Conflict`].
+    MoveReader {
+        /// Which reader.
+        reader: Arc<str>,
+        /// Who moves it.
+        node: NodeId,
+        /// Where it stands then.
+        to: FeedCursor,
+    },
+    /// Removes up to `limit` entries of the feed that were made before this time, the oldest first.
+    /// → [`Applied::Removed`].
+    PruneFeed {
+        /// The end of their time.
+        before: DateTime<Utc>,
+        /// How many at the most in this step.
+        limit: u32,
+    },
 }
 
 /// Occurrences of a recurring job that are created, together with the recurring job as it is then. All of it happens if
@@ -272,6 +340,19 @@ pub enum Applied {
     Alive,
     /// The token under which the node leads; `None` while another one does.
     Led(Option<FencingToken>),
+    /// The endpoints for which there are new deliveries, in any order.
+    Announced(Vec<EndpointId>),
+    /// The endpoint is stored.
+    EndpointStored,
+    /// The endpoints that the node holds, in any order.
+    Held(Vec<EndpointId>),
+    /// The attempts are noted.
+    Attempted {
+        /// Whether the endpoint was disabled just now.
+        is_disabled: bool,
+    },
+    /// Where the reader stands; `None` while another node holds it.
+    HeldReader(Option<FeedCursor>),
 }
 
 impl Applied {
@@ -287,7 +368,8 @@ impl Applied {
                 let new = fired.iter().filter(|is_new| **is_new);
                 u64::try_from(new.count()).unwrap_or(u64::MAX)
             }
-            Self::Updated | Self::Deleted | Self::RecurringStored => 1,
+            Self::Updated | Self::Deleted | Self::RecurringStored | Self::EndpointStored => 1,
+            Self::Announced(told) if !told.is_empty() => return Some(0),
             Self::Removed(count) => *count,
             Self::QueueSet { changed: true } => return Some(0),
             Self::QueueSet { changed: false }
@@ -297,6 +379,10 @@ impl Applied {
             | Self::Finished(_)
             | Self::Audited { .. }
             | Self::Led(_)
+            | Self::Announced(_)
+            | Self::Held(_)
+            | Self::Attempted { .. }
+            | Self::HeldReader(_)
             | Self::Alive => return None,
         };
         (count > 0).then_some(count)

@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::attempt::{self, Attempt};
 use crate::domain::audit::AuditAction;
+use crate::domain::change_feed::FeedCursor;
+use crate::domain::delivery::{DeliveryId, DeliveryStatus};
 use crate::domain::histogram::{Histogram, Measure};
 use crate::domain::id::{AuditId, JobId, NodeId};
 use crate::domain::job::Job;
@@ -15,6 +17,7 @@ use crate::domain::recurring::RecurringId;
 use crate::domain::rollup::RollupCounts;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
+use crate::domain::webhook::Endpoint;
 
 /// Which jobs are meant. Every condition that is given must hold; an empty filter means all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -269,6 +272,42 @@ pub struct AuditPage {
     pub limit: u32,
     /// Only records older than this one: where the page before has ended.
     pub after: Option<AuditId>,
+}
+
+/// A webhook endpoint, and which node tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEndpoint {
+    /// The endpoint.
+    pub endpoint: Arc<Endpoint>,
+    /// The node that holds it, or held it last.
+    pub holder: Option<NodeId>,
+    /// Whether that node lives.
+    pub is_held: bool,
+}
+
+/// Which part of an endpoint's deliveries is wanted. The newest comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeliveryPage {
+    /// Only those that stand so.
+    pub status: Option<DeliveryStatus>,
+    /// How many at the most.
+    pub limit: u32,
+    /// Only deliveries older than this one: where the page before has ended.
+    pub after: Option<DeliveryId>,
+}
+
+/// A part of the feed of changed jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedPage {
+    /// The jobs that have changed, each once, in the order of their last change in this part. A job that is gone has only
+    /// its id.
+    pub jobs: Vec<(JobId, Option<Arc<Job>>)>,
+    /// Where this part ends.
+    pub cursor: FeedCursor,
+    /// Whether more follows.
+    pub has_more: bool,
+    /// Whether changes after the given cursor are kept no more: then this part does not follow on what was read before.
+    pub has_gap: bool,
 }
 
 /// Of which jobs sums are meant. Every condition that is given must hold; an empty filter means all.

@@ -8,18 +8,21 @@ use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
 use super::query::{
-    AuditFilter, AuditPage, Durations, JobFilter, JobSummary, Page, RecurringPage, RollupFilter, RunningJob,
-    StoredNode, TypeRollup,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
+    RollupFilter, RunningJob, StoredEndpoint, StoredNode, TypeRollup,
 };
 use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditRecord;
+use crate::domain::change_feed::FeedCursor;
+use crate::domain::delivery::{Delivery, DeliveryId, DueDelivery};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::rollup::{RollupCounts, SlotSpan};
+use crate::domain::webhook::EndpointId;
 
 /// What storage could not do, as far as a caller can act on it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -122,6 +125,31 @@ pub trait JobRepository: Send + Sync + 'static {
     /// A page of the records of who has changed what that a filter means, the newest first.
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError>;
 
+    /// All webhook endpoints, by their ids.
+    async fn endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError>;
+
+    /// Up to `limit` deliveries of an endpoint that are due at `now`, those that wait the longest first: of each lane only
+    /// the first one that is pending, so that none overtakes another.
+    async fn due_deliveries(
+        &self,
+        endpoint: EndpointId,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<DueDelivery>, RepositoryError>;
+
+    /// A page of an endpoint's deliveries, the newest first.
+    async fn deliveries(&self, endpoint: EndpointId, page: DeliveryPage) -> Result<Vec<Delivery>, RepositoryError>;
+
+    /// One delivery.
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, RepositoryError>;
+
+    /// Up to `limit` changes of the feed after a place in it. A change may be told a moment after its commit, where one that
+    /// is not committed yet could come before it. Changes that were committed at the same time may come in any
+    /// order; none comes before one that was committed earlier, and none is left out.
+    async fn feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError>;
+
+    /// The end of what the feed tells now: whatever is committed later comes after it.
+    async fn feed_end(&self) -> Result<FeedCursor, RepositoryError>;
     /// For each of these spans, in their order: what is summed up of jobs in it, those of all queues and types that the
     /// filter means together. It costs the same however many jobs there are.
     async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError>;

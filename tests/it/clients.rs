@@ -13,7 +13,7 @@ use super::harness::server::{Server, Site, Storage};
 
 const CONFIG: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n";
 
-fn clients() -> PathBuf {
+pub fn clients() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
     assert!(
         folder.join("node_modules").is_dir(),

@@ -12,6 +12,8 @@ use tickerq::Server;
 use tickerq::config::{Sources, load};
 use tickerq::domain::attempt::Attempt;
 use tickerq::domain::audit::AuditRecord;
+use tickerq::domain::change_feed::FeedCursor;
+use tickerq::domain::delivery::{Delivery, DeliveryId, DueDelivery};
 use tickerq::domain::event::Topic;
 use tickerq::domain::id::{JobId, NodeId};
 use tickerq::domain::job::Job;
@@ -19,10 +21,11 @@ use tickerq::domain::name::{JobType, QueueName};
 use tickerq::domain::queue::StoredQueue;
 use tickerq::domain::recurring::{RecurringId, RecurringJob};
 use tickerq::domain::rollup::{RollupCounts, SlotSpan};
+use tickerq::domain::webhook::EndpointId;
 use tickerq::storage::change::{Applied, Change, ChangeError};
 use tickerq::storage::query::{
-    AuditFilter, AuditPage, Durations, JobFilter, JobSummary, Page, RecurringPage, RollupFilter, RunningJob,
-    StoredNode, TypeRollup,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
+    RollupFilter, RunningJob, StoredEndpoint, StoredNode, TypeRollup,
 };
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
@@ -135,6 +138,35 @@ impl JobRepository for Watched {
 
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
         self.inner.audit(filter, page).await
+    }
+
+    async fn endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
+        self.inner.endpoints().await
+    }
+
+    async fn due_deliveries(
+        &self,
+        endpoint: EndpointId,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<DueDelivery>, RepositoryError> {
+        self.inner.due_deliveries(endpoint, now, limit).await
+    }
+
+    async fn deliveries(&self, endpoint: EndpointId, page: DeliveryPage) -> Result<Vec<Delivery>, RepositoryError> {
+        self.inner.deliveries(endpoint, page).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, RepositoryError> {
+        self.inner.delivery(id).await
+    }
+
+    async fn feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
+        self.inner.feed(after, limit).await
+    }
+
+    async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
+        self.inner.feed_end().await
     }
 
     async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {

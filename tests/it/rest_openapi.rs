@@ -265,6 +265,31 @@ async fn what_is_answered_is_what_is_described() {
         ),
         ("get", "/queues".to_owned(), "/queues", Value::Null),
         ("get", "/nodes".to_owned(), "/nodes", Value::Null),
+        (
+            "post",
+            "/webhooks/endpoints".to_owned(),
+            "/webhooks/endpoints",
+            json!({ "url": "https://example.com/", "events": ["system.alert"] }),
+        ),
+        (
+            "post",
+            "/webhooks/endpoints".to_owned(),
+            "/webhooks/endpoints",
+            json!({ "url": "https://example.com/", "events": ["nothing"] }),
+        ),
+        (
+            "get",
+            "/webhooks/endpoints".to_owned(),
+            "/webhooks/endpoints",
+            Value::Null,
+        ),
+        (
+            "get",
+            "/webhooks/deliveries/1".to_owned(),
+            "/webhooks/deliveries/{id}",
+            Value::Null,
+        ),
+        ("get", "/jobs/changes".to_owned(), "/jobs/changes", Value::Null),
         ("get", "/queues/default".to_owned(), "/queues/{name}", Value::Null),
         (
             "post",

@@ -11,6 +11,8 @@ use chrono::{DateTime, Utc};
 use tickerq::domain::attempt::Attempt;
 use tickerq::domain::audit::AuditRecord;
 use tickerq::domain::caller::Caller;
+use tickerq::domain::change_feed::FeedCursor;
+use tickerq::domain::delivery::{Delivery, DeliveryId, DueDelivery};
 use tickerq::domain::id::{JobId, NodeId};
 use tickerq::domain::job::Job;
 use tickerq::domain::name::{JobType, QueueName};
@@ -20,19 +22,21 @@ use tickerq::domain::recurring::{RecurringId, RecurringJob};
 use tickerq::domain::rollup::{RollupCounts, SlotSpan};
 use tickerq::domain::status::JobStatus;
 use tickerq::domain::time_span::TimeSpan;
+use tickerq::domain::webhook::EndpointId;
 use tickerq::handlers::HandlerRegistry;
 use tickerq::handlers::limits::HandlerLimits;
 use tickerq::handlers::noop::NoopHandler;
 use tickerq::runtime::clock::Clock;
 use tickerq::runtime::pruner::Retention;
 use tickerq::runtime::sampler::SamplerOptions;
+use tickerq::runtime::webhook_options::{OutboundClients, SyncOptions, WebhookOptions};
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
 use tickerq::storage::change::{Applied, Change, ChangeError};
 use tickerq::storage::query::{
-    AuditFilter, AuditPage, Durations, JobFilter, JobSummary, Page, RecurringPage, RollupFilter, RunningJob,
-    StoredNode, TypeRollup,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
+    RollupFilter, RunningJob, StoredEndpoint, StoredNode, TypeRollup,
 };
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
@@ -162,6 +166,35 @@ impl JobRepository for Fused {
         self.inner.audit(filter, page).await
     }
 
+    async fn endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
+        self.inner.endpoints().await
+    }
+
+    async fn due_deliveries(
+        &self,
+        endpoint: EndpointId,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<DueDelivery>, RepositoryError> {
+        self.inner.due_deliveries(endpoint, now, limit).await
+    }
+
+    async fn deliveries(&self, endpoint: EndpointId, page: DeliveryPage) -> Result<Vec<Delivery>, RepositoryError> {
+        self.inner.deliveries(endpoint, page).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, RepositoryError> {
+        self.inner.delivery(id).await
+    }
+
+    async fn feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
+        self.inner.feed(after, limit).await
+    }
+
+    async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
+        self.inner.feed_end().await
+    }
+
     async fn ping(&self) -> Result<(), RepositoryError> {
         self.inner.ping().await
     }
@@ -192,6 +225,8 @@ fn options(clock: Clock) -> RuntimeOptions {
             failed: None,
             cancelled: None,
             audit: None,
+            deliveries: None,
+            changes: None,
             metrics: None,
         },
         node_name: Arc::from("test"),
@@ -199,6 +234,16 @@ fn options(clock: Clock) -> RuntimeOptions {
         sampler: SamplerOptions::default(),
         clock,
         defaults: Arc::default(),
+        webhooks: WebhookOptions {
+            enable: true,
+            endpoints: Vec::new(),
+            timeout: Duration::from_secs(1),
+            disable_after: TimeSpan::from_secs(60),
+            concurrency: 1,
+            clients: OutboundClients::new(None).expect("clients"),
+        },
+        sync: SyncOptions::default(),
+        on_saved: None,
     }
 }
 

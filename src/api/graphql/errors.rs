@@ -27,6 +27,14 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         ServiceError::NoSuchJob { .. }
         | ServiceError::NoSuchRecurringJob { .. }
         | ServiceError::NoSuchQueue { .. }
+        | ServiceError::NoSuchEndpoint { .. }
+        | ServiceError::NoSuchDelivery { .. }
+        | ServiceError::ConfiguredEndpoint { .. }
+        | ServiceError::EndpointDisabled { .. }
+        | ServiceError::TooManyEndpoints { .. }
+        | ServiceError::WebhooksOff
+        | ServiceError::FeedOff
+        | ServiceError::FeedGap
         | ServiceError::Contended
         | ServiceError::UniqueKeyTaken { .. }
         | ServiceError::IdempotencyMismatch

@@ -12,9 +12,11 @@ use serde::Serialize;
 use super::RestApi;
 use super::problem::{PartError, Problem, ProblemKind};
 use crate::domain::caller::{Caller, Scope};
+use crate::domain::delivery::DeliveryId;
 use crate::domain::id::JobId;
 use crate::domain::name::QueueName;
 use crate::domain::recurring::RecurringId;
+use crate::domain::webhook::EndpointId;
 
 /// How large most answers are, in bytes: one allocation is enough for them.
 const ANSWER_BYTES: usize = 1_024;
@@ -45,6 +47,18 @@ impl Call {
     pub(super) fn recurring_id(&self) -> Result<RecurringId, Problem> {
         let text = self.path_part("id")?;
         RecurringId::parse(&text).map_err(|error| PartError::path("id", error.to_string()).into())
+    }
+
+    /// The id of the webhook endpoint in the path.
+    pub(super) fn endpoint_id(&self) -> Result<EndpointId, Problem> {
+        let text = self.path_part("id")?;
+        EndpointId::parse(&text).map_err(|error| PartError::path("id", error.to_string()).into())
+    }
+
+    /// The id of the delivery in the path.
+    pub(super) fn delivery_id(&self) -> Result<DeliveryId, Problem> {
+        let text = self.path_part("id")?;
+        DeliveryId::parse(&text).map_err(|error| PartError::path("id", error.to_string()).into())
     }
 
     /// The name of the queue in the path.

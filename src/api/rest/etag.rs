@@ -6,6 +6,7 @@ use super::call::Call;
 use super::problem::{PartError, Problem};
 use crate::domain::id::JobId;
 use crate::domain::recurring::RecurringId;
+use crate::domain::webhook::EndpointId;
 use crate::service::error::ServiceError;
 
 /// The tag of a revision.
@@ -69,6 +70,23 @@ impl Call {
             Expected::OneOf(revisions) => revisions,
         };
         let actual = self.api.recurring.get_of_change(&self.caller, id).await?.revision;
+        if revisions.contains(&actual) {
+            Ok(Some(actual))
+        } else {
+            Err(ServiceError::PreconditionFailed { actual }.into())
+        }
+    }
+}
+
+impl Call {
+    /// The revision that the webhook endpoint must have for the change to happen, from `If-Match`.
+    pub(super) async fn expected_endpoint_revision(&self, id: EndpointId) -> Result<Option<u32>, Problem> {
+        let revisions = match expected(self.request.headers())? {
+            Expected::Anything => return Ok(None),
+            Expected::Revision(revision) => return Ok(Some(revision)),
+            Expected::OneOf(revisions) => revisions,
+        };
+        let actual = self.api.webhooks.get(&self.caller, id).await?.endpoint.revision;
         if revisions.contains(&actual) {
             Ok(Some(actual))
         } else {

@@ -22,6 +22,7 @@ pub(super) mod problem;
 pub(super) mod queues;
 pub(super) mod recurring;
 pub(super) mod values;
+pub(super) mod webhooks;
 
 use std::rc::Rc;
 
@@ -34,12 +35,14 @@ use self::exposition::Exposition;
 use self::problem::Problem;
 use crate::api::auth::{AuthFailure, Gate};
 use crate::service::audit::AuditLog;
+use crate::service::changes::Changes;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
 use crate::service::metrics::Metrics;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
+use crate::service::webhooks::Webhooks;
 
 /// Where the routes are and what they take.
 #[derive(Clone, Debug)]
@@ -98,6 +101,10 @@ pub struct RestApi {
     pub exposition: Option<Exposition>,
     /// Use cases of nodes.
     pub nodes: Nodes,
+    /// Use cases of webhook endpoints.
+    pub webhooks: Webhooks,
+    /// Use cases of the feed of changed jobs.
+    pub changes: Changes,
     /// Whether the server can do its work.
     pub health: Health,
     /// Lets callers in.
@@ -118,6 +125,7 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
             queues::configure(config, &api, prefix);
             audit::configure(config, &api, prefix);
             nodes::configure(config, &api, prefix);
+            webhooks::configure(config, &api, prefix);
             metrics::configure(config, &api, prefix);
         }
         openapi::configure(config, &api);

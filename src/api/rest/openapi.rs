@@ -20,7 +20,7 @@ use utoipa_swagger_ui::Config;
 use super::call::{Answer, Call, open_route, resource, route};
 use super::problem::{Problem, ProblemKind};
 use super::{RestApi, RestOptions};
-use super::{audit, health, jobs, metrics, nodes, problem, queues, recurring};
+use super::{audit, health, jobs, metrics, nodes, problem, queues, recurring, webhooks};
 use crate::domain::caller::Scope;
 
 #[derive(utoipa::OpenApi)]
@@ -29,6 +29,7 @@ use crate::domain::caller::Scope;
         jobs::list::list_jobs,
         jobs::create::create_job,
         jobs::batch::create_jobs,
+        jobs::changes::list_changes,
         jobs::detail::get_job,
         jobs::actions::patch_job,
         jobs::actions::delete_job,
@@ -51,6 +52,19 @@ use crate::domain::caller::Scope;
         queues::clear_queue,
         audit::list_audit,
         nodes::list_nodes,
+        webhooks::endpoints::list_endpoints,
+        webhooks::endpoints::create_endpoint,
+        webhooks::endpoints::get_endpoint,
+        webhooks::endpoints::patch_endpoint,
+        webhooks::endpoints::delete_endpoint,
+        webhooks::endpoints::enable_endpoint,
+        webhooks::endpoints::disable_endpoint,
+        webhooks::endpoints::rotate_secret,
+        webhooks::endpoints::test_endpoint,
+        webhooks::deliveries::list_deliveries,
+        webhooks::deliveries::redeliver_failed,
+        webhooks::deliveries::get_delivery,
+        webhooks::deliveries::redeliver,
         metrics::get_system_metrics,
         metrics::get_performance,
         metrics::get_job_types,
@@ -136,6 +150,7 @@ pub fn document(options: &RestOptions) -> OpenApi {
         tag("jobs", "Creating, listing, reading, changing and steering jobs"),
         tag("recurring jobs", "Jobs that recur by a cron expression"),
         tag("queues", "Seeing, pausing, resuming and clearing queues"),
+        tag("webhooks", "Endpoints that are told of events, and what they were told"),
         tag("metrics", "Seeing the server in numbers, and what has become of jobs"),
         tag("nodes", "Which servers share the storage"),
         tag("audit", "Seeing who has changed what"),

@@ -41,6 +41,8 @@ pub(in super::super) enum ProblemKind {
     NotAcceptable,
     /// The job's status does not allow it.
     Conflict,
+    /// What was asked for is kept no more.
+    Gone,
     /// The job is not as the caller believes.
     PreconditionFailed,
     /// The body is too large.
@@ -88,6 +90,7 @@ impl ProblemKind {
                 "There is no answer in this form",
             ),
             Self::Conflict => ("conflict", StatusCode::CONFLICT, "The job's state does not allow it"),
+            Self::Gone => ("gone", StatusCode::GONE, "It is kept no more"),
             Self::PreconditionFailed => (
                 "precondition-failed",
                 StatusCode::PRECONDITION_FAILED,
@@ -356,10 +359,18 @@ impl Problem {
             ServiceError::Forbidden(_) => (ProblemKind::Forbidden, None),
             ServiceError::NoSuchJob { .. }
             | ServiceError::NoSuchRecurringJob { .. }
+            | ServiceError::NoSuchEndpoint { .. }
+            | ServiceError::NoSuchDelivery { .. }
             | ServiceError::NoSuchQueue { .. } => (ProblemKind::NotFound, None),
-            ServiceError::Refused(_) | ServiceError::Contended | ServiceError::UniqueKeyTaken { .. } => {
-                (ProblemKind::Conflict, None)
-            }
+            ServiceError::Refused(_)
+            | ServiceError::Contended
+            | ServiceError::ConfiguredEndpoint { .. }
+            | ServiceError::EndpointDisabled { .. }
+            | ServiceError::TooManyEndpoints { .. }
+            | ServiceError::WebhooksOff
+            | ServiceError::FeedOff
+            | ServiceError::UniqueKeyTaken { .. } => (ProblemKind::Conflict, None),
+            ServiceError::FeedGap => (ProblemKind::Gone, None),
             ServiceError::PreconditionFailed { .. } => (ProblemKind::PreconditionFailed, None),
             ServiceError::IdempotencyMismatch => (ProblemKind::IdempotencyMismatch, None),
             ServiceError::QueueFull { .. } => (ProblemKind::Busy, Some(COME_BACK)),

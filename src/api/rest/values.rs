@@ -255,6 +255,16 @@ impl Serialize for Raw<'_> {
     }
 }
 
+/// JSON text of the server's own that is passed on as it is.
+pub(super) struct RawText<'a>(pub &'a str);
+
+impl Serialize for RawText<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(self.0).map_err(S::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
 /// How many elements of an array are kept at the most: more than any server allows, so that a body of a million tiny
 /// elements does not take many times its size.
 const ITEMS_MAX: usize = 100_000;

@@ -12,6 +12,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::*;
 use crate::domain::time_span::TimeSpan;
 use crate::handlers::sample_job::context;
+use crate::webhooks::reach::Reach;
 
 /// How long anything may take that should happen soon.
 const SOON: Duration = Duration::from_secs(20);
@@ -25,7 +26,12 @@ fn options(url: impl Into<String>) -> HttpHandlerOptions {
 }
 
 fn handler(url: impl Into<String>) -> HttpHandler {
-    HttpHandler::new(options(url), HandlerLimits::default(), HttpClient::new().unwrap()).unwrap()
+    HttpHandler::new(
+        options(url),
+        HandlerLimits::default(),
+        HttpClient::new(Reach::PRIVATE_TOO).unwrap(),
+    )
+    .unwrap()
 }
 
 /// Reads a request with its whole body.
@@ -91,7 +97,12 @@ async fn the_job_is_posted_with_its_parameters_to_the_byte() {
     let mut options = options(format!("http://{address}/email?to=x"));
     options.secret = Some("s3cret".to_owned());
     options.headers = vec![("Authorization".to_owned(), "Bearer abc".to_owned())];
-    let handler = HttpHandler::new(options, HandlerLimits::default(), HttpClient::new().unwrap()).unwrap();
+    let handler = HttpHandler::new(
+        options,
+        HandlerLimits::default(),
+        HttpClient::new(Reach::PRIVATE_TOO).unwrap(),
+    )
+    .unwrap();
     let context = context(r#"{"z": 1.10,  "a": 123456789012345678901234567890}"#);
     let id = context.job.id;
     assert_eq!(handler.run(context).await, Ok(None));
@@ -260,7 +271,7 @@ async fn an_endpoint_that_breaks_off_or_talks_nonsense_is_tried_again() {
 
 #[tokio::test]
 async fn an_endpoint_that_speaks_no_tls_is_tried_again_and_the_reason_told() {
-    let client = HttpClient::new().unwrap();
+    let client = HttpClient::new(Reach::PRIVATE_TOO).unwrap();
     if client.untrusting().is_some() {
         let refused = HttpHandler::new(options("https://127.0.0.1/"), HandlerLimits::default(), client);
         assert!(matches!(refused, Err(InvalidHttpHandler::NoCertificates { .. })));

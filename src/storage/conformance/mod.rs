@@ -23,6 +23,7 @@ mod audit;
 mod batch;
 mod claim;
 mod clear;
+mod feed;
 mod finish;
 mod fire;
 mod idempotency;
@@ -42,6 +43,7 @@ mod subject;
 mod unique;
 mod update;
 mod values;
+mod webhooks;
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -105,6 +107,8 @@ pub fn cases() -> Vec<Case> {
         recurring::cases(),
         fire::cases(),
         audit::cases(),
+        webhooks::cases(),
+        feed::cases(),
         list::cases(),
         search::cases(),
         values::cases(),

@@ -18,7 +18,7 @@ pub(super) type Outcome = Result<Applied, ChangeError>;
 
 impl Tables {
     /// Applies a commit: first what says which jobs it means, then what chooses among those that are left, and at last the
-    /// records of who has done it.
+    /// records of who has done it and what others are told.
     pub(super) fn apply(&mut self, changes: &[Change], now: DateTime<Utc>) -> Vec<Outcome> {
         let mut outcomes: Vec<Option<Outcome>> = changes.iter().map(|change| self.apply_named(change, now)).collect();
         for (change, outcome) in changes.iter().zip(&mut outcomes) {
@@ -31,6 +31,13 @@ impl Tables {
                 let before = index.checked_sub(1).and_then(|before| outcomes[before].as_ref());
                 let is_recorded = self.record(record, before);
                 outcomes[index] = Some(Ok(Applied::Audited { is_recorded }));
+            }
+        }
+        for (index, change) in changes.iter().enumerate() {
+            if let Change::Announce(announcer) = change {
+                let announcement = announcer.announce(&changes[..index], &outcomes[..index]);
+                self.extend_feed(&announcement.feed);
+                outcomes[index] = Some(Ok(self.post(&announcement.postings)));
             }
         }
         let missing = || Err(rejected("the change was not applied"));
@@ -77,7 +84,18 @@ impl Tables {
             Change::Fire(fire) => self.fire(fire, now),
             Change::Lead { node, lease } => Ok(self.lead(*node, *lease, now)),
             Change::Leave { node } => Ok(self.leave(*node)),
-            Change::Claim(_)
+            Change::Post(postings) => Ok(self.post(postings)),
+            Change::PutEndpoint { before, after } => self.put_endpoint(before.as_deref(), after),
+            Change::DeleteEndpoint { endpoint } => self.delete_endpoint(endpoint),
+            Change::HoldEndpoints(hold) => self.hold_endpoints(*hold, now),
+            Change::Attempts(attempts) => Ok(self.note_attempts(attempts)),
+            Change::Redeliver { which, now } => Ok(self.redeliver(*which, *now)),
+            Change::HoldReader { reader, node } => self.hold_reader(reader, *node, now),
+            Change::MoveReader { reader, node, to } => self.move_reader(reader, *node, *to),
+            Change::Announce(_)
+            | Change::PruneDeliveries { .. }
+            | Change::PruneFeed { .. }
+            | Change::Claim(_)
             | Change::Clear { .. }
             | Change::Prune { .. }
             | Change::PruneBookkeeping { .. }
@@ -120,7 +138,18 @@ impl Tables {
                 Ok(removed(keys + self.forget_completed(*throughput_before)))
             }
             Change::PruneAudit { before, limit } => Ok(removed(self.prune_audit(*before, *limit))),
+            Change::PruneDeliveries { before, limit } => Ok(removed(self.prune_deliveries(*before, *limit))),
+            Change::PruneFeed { before, limit } => Ok(removed(self.prune_feed(*before, *limit))),
             Change::Audit(_)
+            | Change::Announce(_)
+            | Change::Post(_)
+            | Change::PutEndpoint { .. }
+            | Change::DeleteEndpoint { .. }
+            | Change::HoldEndpoints(_)
+            | Change::Attempts(_)
+            | Change::Redeliver { .. }
+            | Change::HoldReader { .. }
+            | Change::MoveReader { .. }
             | Change::Insert { .. }
             | Change::Start { .. }
             | Change::Finish { .. }

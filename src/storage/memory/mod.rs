@@ -5,11 +5,13 @@
 
 mod apply;
 mod audit;
+mod feed;
 #[cfg(test)]
 mod many_nodes;
 mod recurring;
 mod rollups;
 mod tables;
+mod webhooks;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,12 +22,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use self::tables::Tables;
 use super::change::{Applied, Change, ChangeError};
 use super::query::{
-    AuditFilter, AuditPage, Durations, JobFilter, JobSummary, Order, Page, RecurringPage, RollupFilter, RunningJob,
-    StoredNode, TypeRollup,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Order, Page, RecurringPage,
+    RollupFilter, RunningJob, StoredEndpoint, StoredNode, TypeRollup,
 };
 use super::repository::{JobRepository, RepositoryError};
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditRecord;
+use crate::domain::change_feed::FeedCursor;
+use crate::domain::delivery::{Delivery, DeliveryId, DueDelivery};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::{JobType, QueueName};
@@ -34,6 +38,7 @@ use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::rollup::{RollupCounts, SlotSpan};
 use crate::domain::status::JobStatus;
 use crate::domain::timestamp;
+use crate::domain::webhook::EndpointId;
 
 /// Jobs in memory. See the module.
 #[derive(Debug, Default)]
@@ -250,6 +255,35 @@ impl JobRepository for MemoryRepository {
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
         Ok(self.tables().stored_nodes(now()))
+    }
+
+    async fn endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
+        Ok(self.tables().stored_endpoints(now()))
+    }
+
+    async fn due_deliveries(
+        &self,
+        endpoint: EndpointId,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<DueDelivery>, RepositoryError> {
+        Ok(self.tables().due_deliveries(endpoint, now, limit))
+    }
+
+    async fn deliveries(&self, endpoint: EndpointId, page: DeliveryPage) -> Result<Vec<Delivery>, RepositoryError> {
+        Ok(self.tables().delivery_page(endpoint, page))
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, RepositoryError> {
+        Ok(self.tables().deliveries.get(&id).cloned())
+    }
+
+    async fn feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
+        Ok(self.tables().feed_page(after, limit))
+    }
+
+    async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
+        Ok(self.tables().feed_end())
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditRecord;
+use crate::domain::change_feed::FeedCursor;
+use crate::domain::delivery::{Delivery, DeliveryId};
 use crate::domain::id::{AuditId, JobId, NodeId};
 use crate::domain::job::{Job, Occurrence};
 use crate::domain::leadership::Leadership;
@@ -17,7 +19,9 @@ use crate::domain::queue::StatusCounts;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::rollup::Tally;
 use crate::domain::status::JobStatus;
+use crate::domain::webhook::{Endpoint, EndpointId};
 use crate::storage::change::Idempotency;
+use crate::storage::outbox::FeedEntry;
 use crate::storage::query::JobFilter;
 use crate::storage::reason_book::ReasonBook;
 
@@ -47,6 +51,19 @@ pub(super) struct Tables {
     pub(super) reasons: ReasonBook,
     /// Who has changed what, the newest last.
     pub(super) audit: BTreeMap<AuditId, AuditRecord>,
+    /// Webhook endpoints, each with the node that holds it.
+    pub(super) endpoints: BTreeMap<EndpointId, (Arc<Endpoint>, Option<NodeId>)>,
+    /// The newest last.
+    pub(super) deliveries: BTreeMap<DeliveryId, Delivery>,
+    /// How many deliveries there have been.
+    pub(super) deliveries_numbered: i64,
+    /// The newest last.
+    pub(super) feed: BTreeMap<i64, FeedEntry>,
+    /// How many entries the feed has had, and the last one that was removed.
+    pub(super) feed_numbered: i64,
+    pub(super) feed_removed: i64,
+    /// Where each reader of the feed stands, and which node holds it.
+    pub(super) readers: BTreeMap<Arc<str>, (FeedCursor, NodeId)>,
 }
 
 /// A run of a server.

@@ -2,7 +2,7 @@
 //!
 //! First the usual changes are tried all at once, see [`super::usual`]. Otherwise the changes are applied in phases: new
 //! jobs, starts, ends of attempts, single updates and deletions, then what chooses among what is left (claims, clearing,
-//! pruning), and at the end what was counted on the way and who has done it. A statement that fails for what it was given
+//! pruning), and at the end what was counted on the way, who has done it and what others are told of it. A statement that fails for what it was given
 //! undoes the whole transaction; then each change is committed by itself, so that the bad one fails alone.
 
 use std::collections::HashSet;
@@ -16,6 +16,7 @@ use super::counters::Counters;
 use super::error::CommitFailure;
 use super::usual::Usual;
 use crate::domain::name::QueueName;
+use crate::domain::webhook::EndpointId;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::repository::RepositoryError;
 
@@ -68,10 +69,15 @@ impl SeaRepository {
         &self,
         changes: &[Change],
     ) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+        let (changes, announcer) = match changes.split_last() {
+            Some((announcer @ Change::Announce(_), changes)) => (changes, Some(announcer)),
+            Some(_) | None => (changes, None),
+        };
+        let mut told: Vec<EndpointId> = Vec::new();
         let mut results: Results = changes.iter().map(|_| None).collect();
         for is_choosing in [false, true] {
             let mut places = results.iter_mut();
-            // A change and the record of who has made it stay together.
+            // A change and the record of who has made it stay together, and so does what others are told of it.
             for change in changes.chunk_by(|_, next| matches!(next, Change::Audit(_))) {
                 let places = places.by_ref().take(change.len());
                 if change.first().is_some_and(chooses) != is_choosing {
@@ -79,8 +85,16 @@ impl SeaRepository {
                     places.for_each(drop);
                     continue;
                 }
-                match self.try_again(change).await {
-                    Ok(applied) => places.zip(applied).for_each(|(place, result)| *place = Some(result)),
+                let with_announcer: Vec<Change> = change.iter().chain(announcer).cloned().collect();
+                match self.try_again(&with_announcer).await {
+                    Ok(mut applied) => {
+                        if announcer.is_some()
+                            && let Some(Ok(Applied::Announced(endpoints))) = applied.pop()
+                        {
+                            told.extend(endpoints);
+                        }
+                        places.zip(applied).for_each(|(place, result)| *place = Some(result));
+                    }
                     Err(CommitFailure::Bad(error)) => {
                         // Nothing was changed, so there is nothing to record.
                         let unrecorded = change
@@ -94,6 +108,7 @@ impl SeaRepository {
                 }
             }
         }
+        results.extend(announcer.map(|_| Some(Ok(Applied::Announced(told)))));
         // Each change was applied in one of the rounds.
         Ok(results.into_iter().flatten().collect())
     }
@@ -198,7 +213,9 @@ fn chooses(change: &Change) -> bool {
         | Change::Clear { .. }
         | Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
-        | Change::PruneAudit { .. } => true,
+        | Change::PruneAudit { .. }
+        | Change::PruneDeliveries { .. }
+        | Change::PruneFeed { .. } => true,
         Change::Insert { .. }
         | Change::Start { .. }
         | Change::Finish { .. }
@@ -212,6 +229,15 @@ fn chooses(change: &Change) -> bool {
         | Change::DeleteRecurring { .. }
         | Change::Fire(_)
         | Change::Lead { .. }
+        | Change::Announce(_)
+        | Change::Post(_)
+        | Change::PutEndpoint { .. }
+        | Change::DeleteEndpoint { .. }
+        | Change::HoldEndpoints(_)
+        | Change::Attempts(_)
+        | Change::Redeliver { .. }
+        | Change::HoldReader { .. }
+        | Change::MoveReader { .. }
         | Change::Leave { .. } => false,
     }
 }
@@ -275,6 +301,14 @@ impl Commit<'_> {
                 Change::DeleteRecurring { recurring } => self.delete_recurring(recurring).await?,
                 Change::Lead { node, lease } => self.lead(*node, *lease).await?,
                 Change::Leave { node } => self.leave(*node).await?,
+                Change::PutEndpoint { before, after } => self.put_endpoint(before.as_deref(), after).await?,
+                Change::DeleteEndpoint { endpoint } => self.delete_endpoint(endpoint).await?,
+                Change::HoldEndpoints(hold) => self.hold_endpoints(*hold).await?,
+                Change::Attempts(attempts) => self.note_attempts(attempts).await?,
+                Change::Redeliver { which, now } => self.redeliver(*which, *now).await?,
+                Change::HoldReader { reader, node } => self.hold_reader(reader, *node).await?,
+                Change::MoveReader { reader, node, to } => self.move_reader(reader, *node, *to).await?,
+                Change::Post(postings) => Ok(self.post(postings).await?),
                 // Applied before, or below.
                 Change::Insert { .. }
                 | Change::Start { .. }
@@ -285,7 +319,10 @@ impl Commit<'_> {
                 | Change::PruneBookkeeping { .. }
                 | Change::Fire(_)
                 | Change::Audit(_)
-                | Change::PruneAudit { .. } => continue,
+                | Change::PruneAudit { .. }
+                | Change::Announce(_)
+                | Change::PruneDeliveries { .. }
+                | Change::PruneFeed { .. } => continue,
             };
             *result = Some(applied);
         }
@@ -320,6 +357,10 @@ impl Commit<'_> {
                     ))
                 }
                 Change::PruneAudit { before, limit } => Ok(Applied::Removed(self.prune_audit(*before, *limit).await?)),
+                Change::PruneDeliveries { before, limit } => {
+                    Ok(Applied::Removed(self.prune_deliveries(*before, *limit).await?))
+                }
+                Change::PruneFeed { before, limit } => Ok(Applied::Removed(self.prune_feed(*before, *limit).await?)),
                 Change::Insert { .. }
                 | Change::Start { .. }
                 | Change::Finish { .. }
@@ -333,13 +374,23 @@ impl Commit<'_> {
                 | Change::Fire(_)
                 | Change::Heartbeat { .. }
                 | Change::Lead { .. }
+                | Change::Announce(_)
+                | Change::Post(_)
+                | Change::PutEndpoint { .. }
+                | Change::DeleteEndpoint { .. }
+                | Change::HoldEndpoints(_)
+                | Change::Attempts(_)
+                | Change::Redeliver { .. }
+                | Change::HoldReader { .. }
+                | Change::MoveReader { .. }
                 | Change::Leave { .. } => continue,
             };
             *result = Some(applied);
         }
         self.name_queues(changes, results).await?;
         self.write_counters().await?;
-        self.write_audit(changes, results).await
+        self.write_audit(changes, results).await?;
+        self.announce(changes, results).await
     }
 
     pub(super) fn backend(&self) -> DbBackend {

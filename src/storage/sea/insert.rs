@@ -108,6 +108,17 @@ fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_
         | Change::DeleteRecurring { .. }
         | Change::Heartbeat { .. }
         | Change::Lead { .. }
+        | Change::Announce(_)
+        | Change::Post(_)
+        | Change::PutEndpoint { .. }
+        | Change::DeleteEndpoint { .. }
+        | Change::HoldEndpoints(_)
+        | Change::Attempts(_)
+        | Change::Redeliver { .. }
+        | Change::PruneDeliveries { .. }
+        | Change::HoldReader { .. }
+        | Change::MoveReader { .. }
+        | Change::PruneFeed { .. }
         | Change::Leave { .. } => Box::new(std::iter::empty()),
     }
 }

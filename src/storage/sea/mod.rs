@@ -10,6 +10,7 @@ mod connect;
 mod convert;
 mod counters;
 mod error;
+mod feed;
 mod fire;
 mod insert;
 mod lifecycle;
@@ -17,6 +18,7 @@ mod list;
 mod manage;
 mod nodes;
 mod notify;
+mod outbox;
 mod ping;
 mod read;
 mod recurring;
@@ -27,6 +29,7 @@ mod sqlite_file;
 mod tally;
 mod update;
 mod usual;
+mod webhooks;
 
 pub use connect::{ConnectError, Durability, SeaOptions, SeaRepository};
 pub use manage::MigrationState;
@@ -39,19 +42,22 @@ use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
 use super::query::{
-    AuditFilter, AuditPage, Durations, JobFilter, JobSummary, Page, RecurringPage, RollupFilter, RunningJob,
-    StoredNode, TypeRollup,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
+    RollupFilter, RunningJob, StoredEndpoint, StoredNode, TypeRollup,
 };
 use super::repository::{JobRepository, RepositoryError};
 use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditRecord;
+use crate::domain::change_feed::FeedCursor;
+use crate::domain::delivery::{Delivery, DeliveryId, DueDelivery};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::rollup::{RollupCounts, SlotSpan};
+use crate::domain::webhook::EndpointId;
 
 #[async_trait]
 impl JobRepository for SeaRepository {
@@ -149,6 +155,35 @@ impl JobRepository for SeaRepository {
 
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
         self.read_audit(filter, page).await
+    }
+
+    async fn endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
+        self.read_endpoints().await
+    }
+
+    async fn due_deliveries(
+        &self,
+        endpoint: EndpointId,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<DueDelivery>, RepositoryError> {
+        self.read_due_deliveries(endpoint, now, limit).await
+    }
+
+    async fn deliveries(&self, endpoint: EndpointId, page: DeliveryPage) -> Result<Vec<Delivery>, RepositoryError> {
+        self.read_deliveries(endpoint, page).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, RepositoryError> {
+        self.read_delivery(id).await
+    }
+
+    async fn feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
+        self.read_feed(after, limit).await
+    }
+
+    async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
+        self.read_feed_end().await
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

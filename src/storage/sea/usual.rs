@@ -121,6 +121,17 @@ impl Usual {
                 | Change::Fire(_)
                 | Change::Lead { .. }
                 | Change::Heartbeat { .. }
+                | Change::Announce(_)
+                | Change::Post(_)
+                | Change::PutEndpoint { .. }
+                | Change::DeleteEndpoint { .. }
+                | Change::HoldEndpoints(_)
+                | Change::Attempts(_)
+                | Change::Redeliver { .. }
+                | Change::PruneDeliveries { .. }
+                | Change::HoldReader { .. }
+                | Change::MoveReader { .. }
+                | Change::PruneFeed { .. }
                 | Change::Leave { .. } => usual.is_all = false,
             }
         }
@@ -396,6 +407,17 @@ impl SeaRepository {
                 | Change::Fire(_)
                 | Change::Lead { .. }
                 | Change::Heartbeat { .. }
+                | Change::Announce(_)
+                | Change::Post(_)
+                | Change::PutEndpoint { .. }
+                | Change::DeleteEndpoint { .. }
+                | Change::HoldEndpoints(_)
+                | Change::Attempts(_)
+                | Change::Redeliver { .. }
+                | Change::PruneDeliveries { .. }
+                | Change::HoldReader { .. }
+                | Change::MoveReader { .. }
+                | Change::PruneFeed { .. }
                 | Change::Leave { .. } => None,
             });
         }

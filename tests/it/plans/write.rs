@@ -229,6 +229,8 @@ pub fn check(what: &str, applied: &Applied) {
         Applied::Claimed(jobs) => jobs.is_empty(),
         Applied::Removed(count) => *count == 0,
         Applied::Started(started) => started.contains(&false),
+        Applied::Announced(endpoints) | Applied::Held(endpoints) => endpoints.is_empty(),
+        Applied::HeldReader(cursor) => cursor.is_none(),
         Applied::Inserted(_)
         | Applied::Replayed(_)
         | Applied::RecurringStored
@@ -239,6 +241,8 @@ pub fn check(what: &str, applied: &Applied) {
         | Applied::QueueSet { .. }
         | Applied::Audited { .. }
         | Applied::Alive
+        | Applied::EndpointStored
+        | Applied::Attempted { .. }
         | Applied::Led(_) => false,
     };
     assert!(!is_empty, "{what} has done nothing: {applied:?}");

@@ -229,6 +229,22 @@ pub(in super::super) enum AuditAction {
     RecurringTrigger,
     /// A recurring job was deleted.
     RecurringDelete,
+    /// A webhook endpoint was created.
+    WebhookCreate,
+    /// A webhook endpoint was changed.
+    WebhookUpdate,
+    /// A webhook endpoint was enabled.
+    WebhookEnable,
+    /// A webhook endpoint was disabled.
+    WebhookDisable,
+    /// A webhook endpoint was given another secret.
+    WebhookRotate,
+    /// A webhook endpoint was sent a test.
+    WebhookTest,
+    /// Deliveries to a webhook endpoint are sent again.
+    WebhookRedeliver,
+    /// A webhook endpoint was deleted.
+    WebhookDelete,
 }
 
 /// What came of what a caller did.

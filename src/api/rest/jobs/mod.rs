@@ -2,6 +2,7 @@
 
 pub(super) mod actions;
 pub(super) mod batch;
+pub(super) mod changes;
 pub(super) mod create;
 pub(super) mod detail;
 pub(in crate::api) mod list;
@@ -18,8 +19,8 @@ use super::call::{resource, route, route_with_query};
 
 /// Adds the routes of jobs.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
-    // The path that is asked for most comes first: the router tries them in their order. `/jobs/batch` comes before
-    // `/jobs/{id}`, which would take it for an id.
+    // The path that is asked for most comes first: the router tries them in their order. `/jobs/batch` and `/jobs/changes`
+    // come before `/jobs/{id}`, which would take them for ids.
     config.service(resource(
         &format!("{prefix}/jobs"),
         vec![
@@ -30,6 +31,13 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
     config.service(resource(
         &format!("{prefix}/jobs/batch"),
         vec![(Method::POST, route(api, batch::create_jobs))],
+    ));
+    config.service(resource(
+        &format!("{prefix}/jobs/changes"),
+        vec![(
+            Method::GET,
+            route_with_query(api, changes::PARAMETERS, changes::list_changes),
+        )],
     ));
     config.service(resource(
         &format!("{prefix}/jobs/{{id}}"),

@@ -1,0 +1,89 @@
+//! A fast receiver: it reads requests, notes which it has got, and answers 200.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+/// How often each message came, by its `webhook-id`.
+pub(crate) type Got = Arc<Mutex<HashMap<String, u32>>>;
+
+pub(crate) struct Receiver {
+    pub(crate) port: u16,
+    pub(crate) got: Got,
+}
+
+impl Receiver {
+    /// Listens on a thread of its own, until the process ends.
+    pub(crate) async fn open() -> Self {
+        let got = Got::default();
+        let (tell_port, port) = oneshot::channel();
+        let shared = Arc::clone(&got);
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(async move {
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+                tell_port.send(listener.local_addr().expect("an address").port()).ok();
+                while let Ok((stream, _)) = listener.accept().await {
+                    tokio::spawn(converse(stream, Arc::clone(&shared)));
+                }
+            });
+        });
+        Self {
+            port: port.await.expect("the receiver listens"),
+            got,
+        }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/{path}", self.port)
+    }
+
+    /// How many different messages have come.
+    pub(crate) fn count(&self) -> usize {
+        self.got.lock().expect("messages").len()
+    }
+
+    /// How many messages came more than once.
+    pub(crate) fn repeated(&self) -> usize {
+        let got = self.got.lock().expect("messages");
+        got.values().filter(|count| **count > 1).count()
+    }
+}
+
+async fn converse(mut stream: TcpStream, got: Got) {
+    stream.set_nodelay(true).ok();
+    let mut bytes = Vec::with_capacity(4_096);
+    loop {
+        while let Some((id, whole)) = request(&bytes) {
+            bytes.drain(..whole);
+            *got.lock().expect("messages").entry(id).or_default() += 1;
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+            if stream.write_all(answer).await.is_err() {
+                return;
+            }
+        }
+        match stream.read_buf(&mut bytes).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// The id and the length of the first request, if it has come whole.
+fn request(bytes: &[u8]) -> Option<(String, usize)> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&bytes[..end]).ok()?;
+    let value = |wanted: &str| {
+        head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case(wanted).then(|| value.trim())
+        })
+    };
+    let whole = end + 4 + value("content-length")?.parse::<usize>().ok()?;
+    // Several endpoints are told the same message.
+    let path = head.split(' ').nth(1)?;
+    (bytes.len() >= whole).then_some((format!("{path} {}", value("webhook-id")?), whole))
+}

@@ -1,0 +1,70 @@
+//! `/webhooks`: endpoints that are told of events, and what they were told.
+
+pub(super) mod deliveries;
+pub(super) mod endpoints;
+mod request;
+mod view;
+
+use std::rc::Rc;
+
+use actix_web::http::Method;
+use actix_web::web::ServiceConfig;
+
+use super::RestApi;
+use super::call::{resource, route, route_with_query};
+
+/// Adds the routes of webhooks.
+pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
+    let endpoints = format!("{prefix}/webhooks/endpoints");
+    let one = format!("{endpoints}/{{id}}");
+    config.service(resource(
+        &endpoints,
+        vec![
+            (Method::GET, route(api, endpoints::list_endpoints)),
+            (Method::POST, route(api, endpoints::create_endpoint)),
+        ],
+    ));
+    config.service(resource(
+        &one,
+        vec![
+            (Method::GET, route(api, endpoints::get_endpoint)),
+            (Method::PATCH, route(api, endpoints::patch_endpoint)),
+            (Method::DELETE, route(api, endpoints::delete_endpoint)),
+        ],
+    ));
+    config.service(resource(
+        &format!("{one}/enable"),
+        vec![(Method::POST, route(api, endpoints::enable_endpoint))],
+    ));
+    config.service(resource(
+        &format!("{one}/disable"),
+        vec![(Method::POST, route(api, endpoints::disable_endpoint))],
+    ));
+    config.service(resource(
+        &format!("{one}/rotate-secret"),
+        vec![(Method::POST, route(api, endpoints::rotate_secret))],
+    ));
+    config.service(resource(
+        &format!("{one}/test"),
+        vec![(Method::POST, route(api, endpoints::test_endpoint))],
+    ));
+    config.service(resource(
+        &format!("{one}/deliveries"),
+        vec![(
+            Method::GET,
+            route_with_query(api, deliveries::PARAMETERS, deliveries::list_deliveries),
+        )],
+    ));
+    config.service(resource(
+        &format!("{one}/redeliver"),
+        vec![(Method::POST, route(api, deliveries::redeliver_failed))],
+    ));
+    config.service(resource(
+        &format!("{prefix}/webhooks/deliveries/{{id}}"),
+        vec![(Method::GET, route(api, deliveries::get_delivery))],
+    ));
+    config.service(resource(
+        &format!("{prefix}/webhooks/deliveries/{{id}}/redeliver"),
+        vec![(Method::POST, route(api, deliveries::redeliver))],
+    ));
+}

@@ -1,0 +1,214 @@
+//! What is told of changes to webhook endpoints and to readers of the feed, worked out in the commit that holds them.
+//!
+//! The book of endpoints is this node's knowledge of who wants to be told what. While it is empty and nobody reads the
+//! feed, commits are as they would be without webhooks.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chrono::{DateTime, Utc};
+
+use super::clock::{Clock, IdSource};
+use super::effects::Effects;
+use crate::domain::event::Event;
+use crate::domain::id::JobId;
+use crate::domain::webhook::{Disabled, Endpoint, EndpointId};
+use crate::domain::webhook_event::WebhookEvent;
+use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::outbox::{Announcement, Announcer, FeedEntry, Posting};
+use crate::webhooks::payload::message_of;
+
+/// The endpoints that this node knows. Copies share it.
+#[derive(Clone, Debug, Default)]
+pub struct EndpointBook(Arc<RwLock<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    endpoints: Arc<[Arc<Endpoint>]>,
+    /// Grows with each change that this node has made itself.
+    version: u64,
+}
+
+impl EndpointBook {
+    /// The endpoints, and a number that tells whether this node has changed any since.
+    pub fn read(&self) -> (Arc<[Arc<Endpoint>]>, u64) {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        (Arc::clone(&known.endpoints), known.version)
+    }
+
+    /// Those that are to be told of an event.
+    pub fn wanting(&self, event: WebhookEvent) -> Vec<EndpointId> {
+        let (endpoints, _) = self.read();
+        let wanting = endpoints.iter().filter(|endpoint| endpoint.wants(event));
+        wanting.map(|endpoint| endpoint.id).collect()
+    }
+
+    /// Takes what was read from storage, unless this node has changed an endpoint since it asked.
+    pub fn replace(&self, endpoints: Vec<Arc<Endpoint>>, version: u64) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.version == version {
+            known.endpoints = endpoints.into();
+        }
+    }
+
+    /// Notes what this node has stored.
+    pub(super) fn note(&self, change: &Change, applied: &Applied) {
+        match (change, applied) {
+            (Change::PutEndpoint { before: _, after }, Applied::EndpointStored) => {
+                self.edit(after.id, Some(Arc::clone(after)));
+            }
+            (Change::DeleteEndpoint { endpoint }, Applied::Deleted) => self.edit(endpoint.id, None),
+            (Change::Attempts(attempts), Applied::Attempted { is_disabled: true }) => {
+                if let Some(disabled) = attempts.disable {
+                    self.disable(attempts.endpoint_id, disabled);
+                }
+            }
+            // Whatever else there is leaves the endpoints as they are.
+            _ => {}
+        }
+    }
+
+    fn disable(&self, id: EndpointId, disabled: Disabled) {
+        let (endpoints, _) = self.read();
+        if let Some(endpoint) = endpoints.iter().find(|endpoint| endpoint.id == id) {
+            let disabled = Endpoint {
+                disabled: Some(disabled),
+                ..endpoint.changed(disabled.at)
+            };
+            self.edit(id, Some(Arc::new(disabled)));
+        }
+    }
+
+    fn edit(&self, id: EndpointId, endpoint: Option<Arc<Endpoint>>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let others = known.endpoints.iter().filter(|other| other.id != id).cloned();
+        known.endpoints = others.chain(endpoint).collect();
+        known.version += 1;
+    }
+}
+
+/// Who is told what of a commit. Copies share the book.
+#[derive(Clone)]
+pub struct Announcements {
+    book: EndpointBook,
+    has_feed: bool,
+    clock: Clock,
+    ids: Arc<IdSource>,
+}
+
+impl Announcements {
+    /// Announcements to the endpoints of this book, and to the feed if it is kept.
+    pub fn new(book: EndpointBook, has_feed: bool, clock: Clock, ids: Arc<IdSource>) -> Self {
+        Self {
+            book,
+            has_feed,
+            clock,
+            ids,
+        }
+    }
+
+    /// The endpoints that are told.
+    pub fn book(&self) -> &EndpointBook {
+        &self.book
+    }
+
+    /// What tells of these changes; `None` when there is nobody to be told, or nothing to tell.
+    pub(super) fn announcer_of(&self, changes: &[Change]) -> Option<Announcer> {
+        if !changes.iter().any(may_be_news) {
+            return None;
+        }
+        let (endpoints, _) = self.book.read();
+        let is_any_told = endpoints.iter().any(|endpoint| endpoint.disabled.is_none());
+        if !is_any_told && !self.has_feed {
+            return None;
+        }
+        let (has_feed, clock, ids) = (self.has_feed, self.clock.clone(), Arc::clone(&self.ids));
+        Some(Announcer::new(move |changes, results| {
+            let now = clock.now();
+            let events = events_of(changes, results, now);
+            Announcement {
+                postings: postings(&events, &endpoints, &ids, now),
+                feed: if has_feed { feed(&events, now) } else { Vec::new() },
+            }
+        }))
+    }
+}
+
+/// What has happened, in the order in which storage has applied it: claims come after what may have made their jobs.
+fn events_of(changes: &[Change], results: &[Option<Result<Applied, ChangeError>>], now: DateTime<Utc>) -> Vec<Event> {
+    let mut effects = Effects::new(true);
+    for is_claim in [false, true] {
+        for (change, result) in changes.iter().zip(results) {
+            if let Some(Ok(applied)) = result
+                && matches!(change, Change::Claim(_)) == is_claim
+            {
+                effects.note(change, applied, now);
+            }
+        }
+    }
+    effects.events
+}
+
+fn postings(events: &[Event], endpoints: &[Arc<Endpoint>], ids: &IdSource, now: DateTime<Utc>) -> Vec<Posting> {
+    let mut postings = Vec::new();
+    for event in events {
+        let Some(kind) = WebhookEvent::of(event) else { continue };
+        let wanting = endpoints.iter().filter(|endpoint| endpoint.wants(kind));
+        let wanting: Vec<EndpointId> = wanting.map(|endpoint| endpoint.id).collect();
+        if wanting.is_empty() {
+            continue;
+        }
+        let id = JobId::new(now, ids.next()).as_uuid();
+        postings.extend(message_of(event, id).map(|(_, message)| Posting {
+            message,
+            endpoints: wanting,
+        }));
+    }
+    postings
+}
+
+fn feed(events: &[Event], now: DateTime<Utc>) -> Vec<FeedEntry> {
+    let mut seen = std::collections::HashSet::new();
+    let jobs = events.iter().filter_map(|event| match event {
+        Event::Job { job, .. } => Some(job.id),
+        Event::Queue { .. } | Event::QueueMetrics { .. } | Event::SystemMetrics(_) | Event::SystemAlert { .. } => None,
+    });
+    jobs.filter(|job_id| seen.insert(*job_id))
+        .map(|job_id| FeedEntry { job_id, at: now })
+        .collect()
+}
+
+/// Whether a change can be told of at all; the server's own bookkeeping can't.
+fn may_be_news(change: &Change) -> bool {
+    match change {
+        Change::Insert { .. }
+        | Change::Start { .. }
+        | Change::Claim(_)
+        | Change::Finish { .. }
+        | Change::Update { .. }
+        | Change::Delete { .. }
+        | Change::Clear { .. }
+        | Change::SetQueue { .. }
+        | Change::Fire(_) => true,
+        Change::Prune { .. }
+        | Change::PruneBookkeeping { .. }
+        | Change::Audit(_)
+        | Change::PruneAudit { .. }
+        | Change::Heartbeat { .. }
+        | Change::InsertRecurring { .. }
+        | Change::UpdateRecurring { .. }
+        | Change::DeleteRecurring { .. }
+        | Change::Lead { .. }
+        | Change::Leave { .. }
+        | Change::Announce(_)
+        | Change::Post(_)
+        | Change::PutEndpoint { .. }
+        | Change::DeleteEndpoint { .. }
+        | Change::HoldEndpoints(_)
+        | Change::Attempts(_)
+        | Change::Redeliver { .. }
+        | Change::PruneDeliveries { .. }
+        | Change::HoldReader { .. }
+        | Change::MoveReader { .. }
+        | Change::PruneFeed { .. } => false,
+    }
+}

@@ -1,0 +1,169 @@
+//! What a commit means for others: who is woken, who is told, and what has happened.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::queues::{CancelJob, QueueSwitched};
+use super::webhook_dispatcher::OutboundNews;
+use crate::domain::event::{Event, JobEventKind, QueueEventKind};
+use crate::domain::job::Job;
+use crate::domain::name::QueueName;
+use crate::domain::status::JobStatus;
+use crate::storage::change::{Applied, Change, Finished, Fire, Inserted};
+
+/// What a commit means for others.
+pub(super) struct Effects {
+    pub(super) due: HashMap<QueueName, Vec<Arc<Job>>>,
+    pub(super) arm: Vec<(QueueName, DateTime<Utc>)>,
+    pub(super) switched: Vec<QueueSwitched>,
+    pub(super) cancel: Vec<CancelJob>,
+    pub(super) events: Vec<Event>,
+    /// Whether recurring jobs have changed, or an occurrence has ended.
+    pub(super) has_recurring: bool,
+    /// What those who send webhooks should know.
+    pub(super) outbound: OutboundNews,
+    pub(super) wants_events: bool,
+}
+
+impl Effects {
+    pub(super) fn new(wants_events: bool) -> Self {
+        Self {
+            due: HashMap::new(),
+            arm: Vec::new(),
+            switched: Vec::new(),
+            cancel: Vec::new(),
+            events: Vec::new(),
+            has_recurring: false,
+            outbound: OutboundNews::default(),
+            wants_events,
+        }
+    }
+
+    pub(super) fn note(&mut self, change: &Change, applied: &Applied, now: DateTime<Utc>) {
+        match (change, applied) {
+            (Change::Insert { jobs, .. }, Applied::Inserted(inserted)) => {
+                for (job, inserted) in jobs.iter().zip(inserted) {
+                    if *inserted == Inserted::New {
+                        self.event(JobEventKind::Created, job, now);
+                        self.wake(job, now);
+                    }
+                }
+            }
+            (Change::Start { jobs }, Applied::Started(started)) => {
+                for (job, _) in jobs.iter().zip(started).filter(|(_, started)| **started) {
+                    self.event(JobEventKind::Started, job, now);
+                }
+            }
+            (Change::Claim(_), Applied::Claimed(jobs)) => {
+                for job in jobs {
+                    self.event(JobEventKind::Started, job, now);
+                }
+            }
+            (Change::Finish { job, .. }, Applied::Finished(Finished::Stored)) => self.ended(job, now),
+            (Change::Update { before, after }, Applied::Updated) => match (before.status, after.status) {
+                (_, JobStatus::Running) => {
+                    if after.cancel_requested {
+                        self.cancel.push(CancelJob {
+                            queue: after.queue.clone(),
+                            job_id: after.id,
+                            attempt: after.attempt,
+                            node: after.node,
+                        });
+                    }
+                }
+                (JobStatus::Pending, JobStatus::Pending) => {
+                    self.event(JobEventKind::Changed, after, now);
+                    self.wake(after, now);
+                }
+                (_, JobStatus::Pending | JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled) => {
+                    self.ended(after, now);
+                }
+            },
+            (Change::Fire(Fire { occurrences, .. }), Applied::Fired(fired)) => {
+                for (job, _) in occurrences.iter().zip(fired).filter(|(_, fired)| **fired) {
+                    self.event(JobEventKind::Created, job, now);
+                    self.wake(job, now);
+                }
+            }
+            (Change::InsertRecurring { .. } | Change::UpdateRecurring { .. }, Applied::RecurringStored) => {
+                self.has_recurring = true;
+            }
+            (Change::Delete { job }, Applied::Deleted) => self.event(JobEventKind::Deleted, job, now),
+            (Change::Clear { queue, limit, .. }, Applied::Removed(count)) if *count < u64::from(*limit) => {
+                self.events.push(Event::Queue {
+                    kind: QueueEventKind::Cleared,
+                    at: now,
+                    queue: queue.clone(),
+                });
+            }
+            (
+                Change::SetQueue {
+                    queue,
+                    is_paused: Some(is_paused),
+                },
+                Applied::QueueSet { changed: true },
+            ) => {
+                let kind = if *is_paused {
+                    QueueEventKind::Paused
+                } else {
+                    QueueEventKind::Resumed
+                };
+                self.events.push(Event::Queue {
+                    kind,
+                    at: now,
+                    queue: queue.clone(),
+                });
+                self.switched.push(QueueSwitched {
+                    queue: queue.clone(),
+                    is_paused: *is_paused,
+                });
+            }
+            (Change::Announce(_) | Change::Post(_), Applied::Announced(endpoints)) => self.outbound.told(endpoints),
+            (Change::Redeliver { .. }, Applied::Removed(1..)) => self.outbound.is_any = true,
+            (Change::PutEndpoint { .. }, Applied::EndpointStored)
+            | (Change::DeleteEndpoint { .. }, Applied::Deleted)
+            | (Change::Attempts(_), Applied::Attempted { is_disabled: true }) => self.outbound.is_changed = true,
+            // The rest concerns nobody but the caller, or has changed nothing.
+            _ => {}
+        }
+    }
+
+    /// A job that runs no more: finished, or pending again.
+    fn ended(&mut self, job: &Arc<Job>, now: DateTime<Utc>) {
+        let kind = match job.status {
+            JobStatus::Pending => JobEventKind::Retrying,
+            JobStatus::Running => return,
+            JobStatus::Completed => JobEventKind::Completed,
+            JobStatus::Failed => JobEventKind::Failed,
+            JobStatus::Cancelled => JobEventKind::Cancelled,
+        };
+        self.has_recurring |= job.occurrence.is_some() && job.status.is_finished();
+        self.event(kind, job, now);
+        self.wake(job, now);
+    }
+
+    fn event(&mut self, kind: JobEventKind, job: &Arc<Job>, at: DateTime<Utc>) {
+        if self.wants_events {
+            self.events.push(Event::Job {
+                kind,
+                at,
+                job: Arc::clone(job),
+            });
+        }
+    }
+
+    fn wake(&mut self, job: &Arc<Job>, now: DateTime<Utc>) {
+        if job.status != JobStatus::Pending {
+            return;
+        }
+        if job.due_at > now {
+            self.arm.push((job.queue.clone(), job.due_at));
+        } else if let Some(jobs) = self.due.get_mut(&job.queue) {
+            jobs.push(Arc::clone(job));
+        } else {
+            self.due.insert(job.queue.clone(), vec![Arc::clone(job)]);
+        }
+    }
+}

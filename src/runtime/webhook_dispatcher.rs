@@ -1,0 +1,345 @@
+//! The WebhookDispatcher: which endpoints this node tells, and who tells them.
+//!
+//! Deliveries wait in storage. An endpoint's are sent by the node that holds it, and by none other: a node that dies
+//! loses its lease, and another takes what it held. The dispatcher looks once a second which endpoints there are, takes
+//! its share of those that nobody holds, and keeps a [`WebhookSender`] for each that this node holds. Commits of this node
+//! wake the senders at once.
+//!
+//! Alerts are no change of a job: they are written here, and kept until storage takes them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::SendError;
+use actix::{
+    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, MessageResult, Supervised,
+    WrapFuture,
+};
+use tracing::{info, warn};
+
+use super::announcements::EndpointBook;
+use super::clock::{Clock, IdSource};
+use super::lease_gate::LeaseGate;
+use super::recorder::{Origin, RecordError, RecorderHandle};
+use super::supervise::{Restarts, Seat};
+use super::webhook_options::WebhookOptions;
+use super::webhook_sender::{self, Look, Renew, Retire, SenderParts, WebhookSender};
+use crate::domain::event::Event;
+use crate::domain::id::{JobId, NodeId};
+use crate::domain::webhook::{Endpoint, EndpointId};
+use crate::storage::change::{Applied, Change};
+use crate::storage::outbox::{HoldEndpoints, Posting};
+use crate::storage::query::StoredEndpoint;
+use crate::storage::repository::{JobRepository, RepositoryError};
+use crate::webhooks::payload::message_of;
+
+/// How many messages the mailbox holds.
+pub const MAILBOX_CAPACITY: usize = 4_096;
+
+/// The time between two looks at storage: for what other nodes have done, and for retries that are due.
+const TICK: Duration = Duration::from_secs(1);
+/// How many alerts are kept while storage takes none.
+const ALERTS_KEPT: usize = 16;
+
+/// A commit of this node has written deliveries, or changed endpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct OutboundNews {
+    told: Vec<EndpointId>,
+    /// Whether there may be deliveries for any endpoint.
+    pub is_any: bool,
+    /// Whether endpoints were made, changed or removed.
+    pub is_changed: bool,
+}
+
+impl OutboundNews {
+    /// These endpoints have new deliveries.
+    pub fn told(&mut self, endpoints: &[EndpointId]) {
+        self.told.extend_from_slice(endpoints);
+    }
+
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.told.is_empty() && !self.is_any && !self.is_changed
+    }
+}
+
+/// Something has happened that no change of a job tells.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Alert(pub Event);
+
+/// Begin nothing more. Answered with those that have not ended yet: what is on its way is still noted.
+#[derive(Message)]
+#[rtype(result = "Vec<Addr<WebhookSender>>")]
+pub struct Drain;
+
+/// What the WebhookDispatcher is made of.
+#[derive(Clone)]
+pub struct DispatcherParts {
+    /// Where endpoints and deliveries are.
+    pub repository: Arc<dyn JobRepository>,
+    /// Where it writes.
+    pub recorder: RecorderHandle,
+    /// This node's knowledge of the endpoints.
+    pub book: EndpointBook,
+    /// How webhooks work.
+    pub options: WebhookOptions,
+    /// This node.
+    pub node: NodeId,
+    /// Whether this node may hold anything.
+    pub gate: LeaseGate,
+    /// Where senders run.
+    pub arbiter: ArbiterHandle,
+    /// Counts actors that had to be restarted.
+    pub restarts: Restarts,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Makes ids.
+    pub ids: Arc<IdSource>,
+}
+
+impl DispatcherParts {
+    /// Reads the endpoints, takes this node's share of those that nobody holds, and gives those that it holds.
+    async fn look(&self) -> Result<Vec<Arc<Endpoint>>, RepositoryError> {
+        let (known, version) = self.book.read();
+        if known.is_empty() && !self.repository.is_shared() {
+            return Ok(Vec::new());
+        }
+        let stored = self.repository.endpoints().await?;
+        let all = stored.iter().map(|stored| Arc::clone(&stored.endpoint));
+        self.book.replace(all.collect(), version);
+        let enabled: Vec<StoredEndpoint> = stored
+            .into_iter()
+            .filter(|stored| stored.endpoint.disabled.is_none())
+            .collect();
+        let is_mine = |stored: &StoredEndpoint| stored.is_held && stored.holder == Some(self.node);
+        let mut mine: Vec<EndpointId> = enabled
+            .iter()
+            .filter(|stored| is_mine(stored))
+            .map(|stored| stored.endpoint.id)
+            .collect();
+        if self.gate.is_open() && enabled.iter().any(|stored| !stored.is_held) {
+            let hold = Change::HoldEndpoints(HoldEndpoints {
+                node: self.node,
+                limit: self.share_of(enabled.len()).await?,
+            });
+            match self.recorder.record_one(hold, Origin::Inside).await {
+                Ok(Ok(Applied::Held(held))) => mine = held,
+                // The next look tries again.
+                Ok(_) | Err(RecordError::Busy | RecordError::Unavailable { .. }) => {}
+            }
+        }
+        let held = enabled.into_iter().filter(|stored| mine.contains(&stored.endpoint.id));
+        Ok(held.map(|stored| stored.endpoint).collect())
+    }
+
+    /// How many endpoints this node may hold, so that each node holds as many as the others.
+    async fn share_of(&self, endpoints: usize) -> Result<u32, RepositoryError> {
+        if !self.repository.is_shared() {
+            return Ok(u32::MAX);
+        }
+        let nodes = self.repository.nodes().await?;
+        let live = nodes.iter().filter(|node| node.is_live).count().max(1);
+        Ok(u32::try_from(endpoints.div_ceil(live)).unwrap_or(u32::MAX))
+    }
+}
+
+/// The actor. See the module.
+pub struct WebhookDispatcher {
+    parts: DispatcherParts,
+    senders: HashMap<EndpointId, (Arc<Endpoint>, Addr<WebhookSender>)>,
+    is_looking: bool,
+    look_again: bool,
+    alerts: Vec<Event>,
+    is_writing_alerts: bool,
+    is_draining: bool,
+}
+
+impl WebhookDispatcher {
+    /// A dispatcher that holds nothing yet.
+    pub fn new(parts: DispatcherParts) -> Self {
+        Self {
+            parts,
+            senders: HashMap::new(),
+            is_looking: false,
+            look_again: false,
+            alerts: Vec::new(),
+            is_writing_alerts: false,
+            is_draining: false,
+        }
+    }
+
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        if self.is_looking {
+            self.look_again = true;
+            return;
+        }
+        self.is_looking = true;
+        let parts = self.parts.clone();
+        let look = async move { parts.look().await };
+        ctx.spawn(look.into_actor(self).map(|held, dispatcher, ctx| {
+            dispatcher.is_looking = false;
+            match held {
+                Ok(held) => dispatcher.keep_senders(held),
+                Err(failure) => warn!("webhook endpoints could not be read: {failure}"),
+            }
+            if std::mem::take(&mut dispatcher.look_again) {
+                dispatcher.look(ctx);
+            }
+        }));
+    }
+
+    /// Has a sender for each of these endpoints, and for no other.
+    fn keep_senders(&mut self, held: Vec<Arc<Endpoint>>) {
+        if self.is_draining {
+            return;
+        }
+        self.senders.retain(|id, (endpoint, sender)| {
+            let stays = held.iter().any(|held| held.id == *id);
+            if !stays {
+                info!("webhook endpoint '{}' is no longer told by this node", endpoint.name);
+                // A full mailbox has this message behind others; then the next look says it again, and so on.
+                return matches!(sender.try_send(Retire), Err(SendError::Full(_)));
+            }
+            true
+        });
+        for endpoint in held {
+            if let Some((known, sender)) = self.senders.get_mut(&endpoint.id) {
+                if **known != *endpoint && sender.try_send(Renew(Arc::clone(&endpoint))).is_ok() {
+                    *known = endpoint;
+                }
+                continue;
+            }
+            let DispatcherParts {
+                repository,
+                recorder,
+                book,
+                options,
+                node: _,
+                gate,
+                arbiter,
+                restarts,
+                clock,
+                ids,
+            } = self.parts.clone();
+            let parts = SenderParts {
+                repository,
+                recorder,
+                book,
+                options,
+                gate,
+                clock,
+                ids,
+            };
+            let seat = Seat::<WebhookSender>::new(webhook_sender::MAILBOX_CAPACITY);
+            let told = Arc::clone(&endpoint);
+            let sender = seat.start(&arbiter, "WebhookSender", &restarts, || WebhookSender::new(parts, told));
+            self.senders.insert(endpoint.id, (endpoint, sender));
+        }
+        self.wake(|_| true);
+    }
+
+    /// Wakes senders. One whose mailbox is full is awake.
+    fn wake(&self, is_meant: impl Fn(&EndpointId) -> bool) {
+        for (_, (_, sender)) in self.senders.iter().filter(|(id, _)| is_meant(id)) {
+            drop(sender.try_send(Look));
+        }
+    }
+
+    fn write_alerts(&mut self, ctx: &mut Context<Self>) {
+        if self.is_writing_alerts || self.alerts.is_empty() {
+            return;
+        }
+        let now = self.parts.clock.now();
+        let alerts = std::mem::take(&mut self.alerts);
+        let postings: Vec<Posting> = alerts
+            .iter()
+            .filter_map(|event| {
+                let id = JobId::new(now, self.parts.ids.next()).as_uuid();
+                let (kind, message) = message_of(event, id)?;
+                let endpoints = self.parts.book.wanting(kind);
+                (!endpoints.is_empty()).then_some(Posting { message, endpoints })
+            })
+            .collect();
+        if postings.is_empty() {
+            return;
+        }
+        self.is_writing_alerts = true;
+        let written = self.parts.recorder.record_one(Change::Post(postings), Origin::Inside);
+        ctx.spawn(written.into_actor(self).map(|written, dispatcher, _| {
+            dispatcher.is_writing_alerts = false;
+            if let Err(failure) = written {
+                warn!("an alert could not be handed to webhooks yet: {failure}");
+                dispatcher.alerts.splice(0..0, alerts);
+                dispatcher.alerts.truncate(ALERTS_KEPT);
+            }
+        }));
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        self.look(ctx);
+        self.write_alerts(ctx);
+    }
+}
+
+impl Actor for WebhookDispatcher {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.look(ctx);
+        ctx.run_interval(TICK, Self::tick);
+    }
+}
+
+impl Supervised for WebhookDispatcher {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        // The senders go on: a second one for an endpoint would send everything twice.
+        self.is_looking = false;
+        self.look_again = false;
+        self.is_writing_alerts = false;
+    }
+}
+
+impl Handler<OutboundNews> for WebhookDispatcher {
+    type Result = ();
+
+    fn handle(&mut self, news: OutboundNews, ctx: &mut Context<Self>) {
+        let OutboundNews {
+            told,
+            is_any,
+            is_changed,
+        } = news;
+        if is_changed {
+            self.look(ctx);
+        }
+        self.wake(|id| is_any || told.contains(id));
+    }
+}
+
+impl Handler<Drain> for WebhookDispatcher {
+    type Result = MessageResult<Drain>;
+
+    fn handle(&mut self, Drain: Drain, _: &mut Context<Self>) -> Self::Result {
+        self.is_draining = true;
+        let senders = self.senders.drain().map(|(_, (_, sender))| sender);
+        let senders: Vec<Addr<WebhookSender>> = senders.collect();
+        for sender in &senders {
+            // A full mailbox is full of reasons to look; then what is on its way is sent once more after the next start.
+            drop(sender.try_send(Retire));
+        }
+        MessageResult(senders)
+    }
+}
+
+impl Handler<Alert> for WebhookDispatcher {
+    type Result = ();
+
+    fn handle(&mut self, Alert(event): Alert, ctx: &mut Context<Self>) {
+        if self.alerts.len() < ALERTS_KEPT {
+            self.alerts.push(event);
+        }
+        self.write_alerts(ctx);
+    }
+}

@@ -1,0 +1,245 @@
+//! Deliveries: written with the changes that they tell of, changed by what came of them, removed in steps.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, Statement, Value};
+use uuid::Uuid;
+
+use super::commit::{Commit, Results};
+use super::convert::{int, micros, text};
+use super::error::CommitFailure;
+use super::rows::{Kind, Rows};
+use crate::domain::delivery::{AfterAttempt, DeliveryAttempt, DeliveryStatus, Message};
+use crate::domain::id::JobId;
+use crate::domain::webhook::{Disabled, EndpointId};
+use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::outbox::{Announcement, AttemptOutcome, Attempts, EndpointHealth, FeedEntry, Posting, Redelivery};
+
+const DELIVERY: &[Kind] = &[
+    Kind::Uuid,
+    Kind::Uuid,
+    Kind::Text,
+    Kind::Big,
+    Kind::Uuid,
+    Kind::UuidOrNull,
+    Kind::Text,
+];
+const FEED: &[Kind] = &[Kind::Uuid, Kind::Big];
+const OUTCOME: &[Kind] = &[
+    Kind::Big,
+    Kind::Int,
+    Kind::Small,
+    Kind::Big,
+    Kind::Big,
+    Kind::Big,
+    Kind::BigOrNull,
+    Kind::TextOrNull,
+    Kind::TextOrNull,
+];
+
+impl Commit<'_> {
+    /// Tells others of the changes, now that it is known what became of them. The rows come last in the commit: a row of
+    /// a job's later change is written after the job's lock was given up by the earlier one, so its number is greater.
+    pub(super) async fn announce(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
+        for (index, change) in changes.iter().enumerate() {
+            let Change::Announce(announcer) = change else { continue };
+            let Announcement { postings, feed } = announcer.announce(&changes[..index], &results[..index]);
+            self.write_feed(&feed).await?;
+            results[index] = Some(Ok(self.post(&postings).await?));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn post(&mut self, postings: &[Posting]) -> Result<Applied, CommitFailure> {
+        let mut rows = Rows::new(DELIVERY, postings.len());
+        let mut told: Vec<EndpointId> = Vec::new();
+        for Posting { message, endpoints } in postings {
+            let Message {
+                id,
+                event,
+                at,
+                lane,
+                job_id,
+                body,
+            } = message;
+            for endpoint in endpoints {
+                rows.push([
+                    endpoint.as_uuid().into(),
+                    (*id).into(),
+                    event.to_string().into(),
+                    micros(*at).into(),
+                    (*lane).into(),
+                    job_id.map(JobId::as_uuid).into(),
+                    body.to_string().into(),
+                ]);
+                if !told.contains(endpoint) {
+                    told.push(*endpoint);
+                }
+            }
+        }
+        rows.execute(&self.transaction, |source| {
+            format!(
+                "INSERT INTO webhook_deliveries (endpoint_id, message_id, event, at, lane, job_id, body, due_at) \
+                 SELECT c1, c2, c3, c4, c5, c6, c7, c4 FROM {source} AS v"
+            )
+        })
+        .await?;
+        Ok(Applied::Announced(told))
+    }
+
+    async fn write_feed(&mut self, feed: &[FeedEntry]) -> Result<(), CommitFailure> {
+        let mut rows = Rows::new(FEED, feed.len());
+        for FeedEntry { job_id, at } in feed {
+            rows.push([job_id.as_uuid().into(), micros(*at).into()]);
+        }
+        rows.execute(&self.transaction, |source| {
+            format!("INSERT INTO job_changes (job_id, at) SELECT c1, c2 FROM {source} AS v")
+        })
+        .await?;
+        Ok(())
+    }
+
+    pub(super) async fn note_attempts(
+        &mut self,
+        attempts: &Attempts,
+    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let Attempts {
+            endpoint_id,
+            outcomes,
+            health,
+            disable,
+        } = attempts;
+        let mut rows = Rows::new(OUTCOME, outcomes.len());
+        for outcome in outcomes {
+            rows.push(outcome_row(outcome));
+        }
+        rows.execute(&self.transaction, |source| {
+            format!(
+                "UPDATE webhook_deliveries SET attempts = v.c2, status = v.c3, due_at = v.c4, last_at = v.c5, \
+                 duration = v.c6, response_status = v.c7, response_body = v.c8, error = v.c9 FROM {source} AS v \
+                 WHERE webhook_deliveries.seq = v.c1 AND webhook_deliveries.status = 0 \
+                 AND webhook_deliveries.attempts = v.c2 - 1"
+            )
+        })
+        .await?;
+        let id: Value = endpoint_id.as_uuid().into();
+        match health {
+            EndpointHealth::AsBefore => {}
+            EndpointHealth::Well => {
+                let sql =
+                    "UPDATE webhook_endpoints SET failing_since = NULL WHERE id = $1 AND failing_since IS NOT NULL";
+                self.execute(sql, vec![id.clone()]).await?;
+            }
+            EndpointHealth::FailingSince(since) => {
+                let sql = "UPDATE webhook_endpoints SET failing_since = $2 WHERE id = $1 AND failing_since IS NULL";
+                self.execute(sql, vec![id.clone(), micros(*since).into()]).await?;
+            }
+        }
+        let is_disabled = match disable {
+            None => false,
+            Some(Disabled { at, reason }) => {
+                let sql = "UPDATE webhook_endpoints SET disabled_at = $2, disabled_reason = $3, updated_at = $2, \
+                           revision = revision + 1 WHERE id = $1 AND disabled_reason IS NULL";
+                let values = vec![id, micros(*at).into(), reason.code().into()];
+                self.execute(sql, values).await? > 0
+            }
+        };
+        Ok(Ok(Applied::Attempted { is_disabled }))
+    }
+
+    pub(super) async fn redeliver(
+        &mut self,
+        which: Redelivery,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let again = "UPDATE webhook_deliveries SET status = 0, attempts = 0, due_at = $1 WHERE";
+        let now: Value = micros(now).into();
+        let changed = match which {
+            Redelivery::One(id) => {
+                let sql = format!("{again} seq = $2 AND status <> 0");
+                self.execute(&sql, vec![now, id.number().into()]).await?
+            }
+            Redelivery::FailedSince {
+                endpoint_id,
+                since,
+                limit,
+            } => {
+                let sql = format!(
+                    "{again} seq IN (SELECT seq FROM webhook_deliveries WHERE endpoint_id = $2 AND status = 2 \
+                     AND at >= $3 ORDER BY seq LIMIT $4)"
+                );
+                let values = vec![
+                    now,
+                    endpoint_id.as_uuid().into(),
+                    micros(since).into(),
+                    i64::from(limit).into(),
+                ];
+                self.execute(&sql, values).await?
+            }
+        };
+        Ok(Ok(Applied::Removed(changed)))
+    }
+
+    pub(super) async fn prune_deliveries(&mut self, before: DateTime<Utc>, limit: u32) -> Result<u64, CommitFailure> {
+        let count: Value = i64::from(limit).into();
+        // What an endpoint leaves behind that was removed: its deliveries first, then itself.
+        let orphaned = "DELETE FROM webhook_deliveries WHERE seq IN (SELECT seq FROM webhook_deliveries \
+                        WHERE endpoint_id = (SELECT id FROM webhook_endpoints WHERE is_deleted ORDER BY id LIMIT 1) \
+                        ORDER BY seq LIMIT $1)";
+        let removed = self.execute(orphaned, vec![count.clone()]).await?;
+        if removed > 0 {
+            return Ok(removed);
+        }
+        let emptied = "DELETE FROM webhook_endpoints WHERE is_deleted AND NOT EXISTS \
+                       (SELECT 1 FROM webhook_deliveries WHERE endpoint_id = webhook_endpoints.id)";
+        self.execute(emptied, Vec::new()).await?;
+        // Deliveries are numbered as time goes by: nothing behind the first one that is young enough is looked at.
+        let old = "DELETE FROM webhook_deliveries WHERE seq IN (SELECT seq FROM webhook_deliveries WHERE seq < \
+                   COALESCE((SELECT seq FROM webhook_deliveries WHERE at >= $1 ORDER BY seq LIMIT 1), 9223372036854775807) \
+                   AND (status <> 0 OR endpoint_id IN \
+                   (SELECT id FROM webhook_endpoints WHERE disabled_reason IS NOT NULL)) ORDER BY seq LIMIT $2)";
+        self.execute(old, vec![micros(before).into(), count]).await
+    }
+
+    /// Runs a statement and gives how many rows it has changed.
+    pub(super) async fn execute(&self, sql: &str, values: Vec<Value>) -> Result<u64, CommitFailure> {
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        Ok(self.transaction.execute_raw(statement).await?.rows_affected())
+    }
+}
+
+fn outcome_row(outcome: &AttemptOutcome) -> [Value; 9] {
+    let AttemptOutcome {
+        id,
+        number,
+        attempt:
+            DeliveryAttempt {
+                at,
+                duration,
+                response_status,
+                response_body,
+                error,
+            },
+        after,
+    } = outcome;
+    let (status, due_at) = match after {
+        AfterAttempt::Delivered => (DeliveryStatus::Delivered, *at),
+        AfterAttempt::Failed => (DeliveryStatus::Failed, *at),
+        AfterAttempt::RetryAt(due_at) => (DeliveryStatus::Pending, *due_at),
+    };
+    [
+        id.number().into(),
+        int(*number).into(),
+        status.code().into(),
+        micros(due_at).into(),
+        micros(*at).into(),
+        duration.as_micros().into(),
+        response_status.map(i64::from).into(),
+        text(response_body.as_ref()),
+        text(error.as_ref()),
+    ]
+}
+
+/// A UUID of a row, by its place.
+pub(super) fn uuid_at(row: &sea_orm::QueryResult, index: usize) -> Result<Uuid, sea_orm::DbErr> {
+    row.try_get_by_index(index)
+}

@@ -1,0 +1,393 @@
+//! Webhook endpoints, and what is read of them and their deliveries.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use entities::{webhook_delivery, webhook_endpoint};
+use sea_orm::sea_query::Order;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, Statement,
+};
+
+use super::commit::Commit;
+use super::connect::SeaRepository;
+use super::convert::{count, int, micros, optional_time, time};
+use super::error::{CommitFailure, corrupt, unavailable};
+use super::nodes::{NOW_POSTGRES, NOW_SQLITE};
+use super::outbox::uuid_at;
+use crate::domain::delivery::{Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus, DueDelivery, Message};
+use crate::domain::id::{JobId, NodeId};
+use crate::domain::time_span::TimeSpan;
+use crate::domain::webhook::{
+    Disabled, DisabledReason, Endpoint, EndpointId, EndpointSource, PreviousSecret, SigningSecret,
+};
+use crate::domain::webhook_event::WebhookEvents;
+use crate::storage::change::{Applied, ChangeError};
+use crate::storage::outbox::HoldEndpoints;
+use crate::storage::query::{DeliveryPage, StoredEndpoint};
+use crate::storage::repository::RepositoryError;
+
+/// What is due for an endpoint: of each lane the first that is pending, those that wait the longest first.
+const DUE: &str = "SELECT d.* FROM webhook_deliveries AS d WHERE d.endpoint_id = $1 AND d.status = 0 AND d.due_at <= $2 \
+                   AND NOT EXISTS (SELECT 1 FROM webhook_deliveries AS e WHERE e.endpoint_id = d.endpoint_id \
+                   AND e.lane = d.lane AND e.status = 0 AND e.seq < d.seq) ORDER BY d.due_at, d.seq LIMIT $3";
+
+impl Commit<'_> {
+    pub(super) async fn put_endpoint(
+        &mut self,
+        before: Option<&Endpoint>,
+        after: &Endpoint,
+    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let Some(before) = before else {
+            // A conflict is an answer, and must not spoil the transaction.
+            let id = after.id.as_uuid();
+            let taken = webhook_endpoint::Entity::find_by_id(id).one(&self.transaction).await?;
+            match taken {
+                Some(row) if !row.is_deleted => return Ok(Err(ChangeError::Conflict)),
+                Some(_) => {
+                    // Named again before its deliveries were gone: it is the same endpoint, made anew.
+                    webhook_endpoint::Entity::delete_by_id(id)
+                        .exec(&self.transaction)
+                        .await?;
+                }
+                None => {}
+            }
+            row(after)
+                .into_active_model()
+                .reset_all()
+                .insert(&self.transaction)
+                .await?;
+            return Ok(Ok(Applied::EndpointStored));
+        };
+        let mut changed = row(after).into_active_model().reset_all();
+        changed.id = sea_orm::NotSet;
+        changed.holder = sea_orm::NotSet;
+        let updated = webhook_endpoint::Entity::update_many()
+            .set(changed)
+            .filter(webhook_endpoint::Column::Id.eq(before.id.as_uuid()))
+            .filter(webhook_endpoint::Column::Revision.eq(int(before.revision)))
+            .filter(webhook_endpoint::Column::IsDeleted.eq(false))
+            .exec(&self.transaction)
+            .await?;
+        Ok(if updated.rows_affected == 0 {
+            Err(ChangeError::Conflict)
+        } else {
+            Ok(Applied::EndpointStored)
+        })
+    }
+
+    pub(super) async fn delete_endpoint(
+        &mut self,
+        endpoint: &Endpoint,
+    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let sql = "UPDATE webhook_endpoints SET is_deleted = true, secret = '', previous_secret = NULL \
+                   WHERE id = $1 AND revision = $2 AND NOT is_deleted";
+        let values = vec![endpoint.id.as_uuid().into(), int(endpoint.revision).into()];
+        Ok(if self.execute(sql, values).await? == 0 {
+            Err(ChangeError::Conflict)
+        } else {
+            Ok(Applied::Deleted)
+        })
+    }
+
+    pub(super) async fn hold_endpoints(
+        &mut self,
+        hold: HoldEndpoints,
+    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let HoldEndpoints { node, limit } = hold;
+        if !self.repository.holds_lease(node, &self.transaction).await? {
+            return Ok(Err(ChangeError::NoLease));
+        }
+        let held = self.endpoints_of(node).await?;
+        let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(held.len());
+        if room == 0 {
+            return Ok(Ok(Applied::Held(held)));
+        }
+        let lock = if self.repository.is_postgres() {
+            "FOR UPDATE SKIP LOCKED"
+        } else {
+            ""
+        };
+        let sql = format!(
+            "UPDATE webhook_endpoints SET holder = $1 WHERE id IN (SELECT id FROM webhook_endpoints \
+             WHERE disabled_reason IS NULL AND NOT is_deleted AND (holder IS NULL OR holder NOT IN \
+             (SELECT id FROM nodes WHERE lease_until >= {})) ORDER BY id LIMIT $2 {lock})",
+            self.now_sql()
+        );
+        let room = i64::try_from(room).unwrap_or(i64::MAX);
+        self.execute(&sql, vec![node.as_uuid().into(), room.into()]).await?;
+        Ok(Ok(Applied::Held(self.endpoints_of(node).await?)))
+    }
+
+    async fn endpoints_of(&self, node: NodeId) -> Result<Vec<EndpointId>, CommitFailure> {
+        let sql = "SELECT id FROM webhook_endpoints WHERE holder = $1 AND disabled_reason IS NULL AND NOT is_deleted";
+        let statement = Statement::from_sql_and_values(self.backend(), sql, [node.as_uuid().into()]);
+        let rows = self.transaction.query_all_raw(statement).await?;
+        let ids = rows.iter().map(|row| uuid_at(row, 0).map(EndpointId::from_uuid));
+        Ok(ids.collect::<Result<_, DbErr>>()?)
+    }
+}
+
+impl SeaRepository {
+    pub(super) async fn read_endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
+        let failed = |error: DbErr| unavailable(&error);
+        let now = if self.is_postgres() { NOW_POSTGRES } else { NOW_SQLITE };
+        let sql = format!("SELECT id FROM nodes WHERE lease_until >= {now}");
+        let backend = self.readers.get_database_backend();
+        let live = self.readers.query_all_raw(Statement::from_string(backend, sql)).await;
+        let live = live.map_err(failed)?;
+        let live: Vec<NodeId> = live
+            .iter()
+            .map(|row| uuid_at(row, 0).map(NodeId::from_uuid))
+            .collect::<Result<_, DbErr>>()
+            .map_err(failed)?;
+        let rows = webhook_endpoint::Entity::find()
+            .filter(webhook_endpoint::Column::IsDeleted.eq(false))
+            .order_by(webhook_endpoint::Column::Id, Order::Asc)
+            .all(&self.readers)
+            .await
+            .map_err(failed)?;
+        rows.into_iter()
+            .map(|row| {
+                let holder = row.holder.map(NodeId::from_uuid);
+                Ok(StoredEndpoint {
+                    endpoint: Arc::new(endpoint(row)?),
+                    holder,
+                    is_held: holder.is_some_and(|holder| live.contains(&holder)),
+                })
+            })
+            .collect()
+    }
+
+    pub(super) async fn read_due_deliveries(
+        &self,
+        endpoint: EndpointId,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<DueDelivery>, RepositoryError> {
+        let sql = DUE;
+        let values = [endpoint.as_uuid().into(), micros(now).into(), i64::from(limit).into()];
+        let statement = Statement::from_sql_and_values(self.readers.get_database_backend(), sql, values);
+        let rows = self.readers.query_all_raw(statement).await;
+        let rows = rows.map_err(|error| unavailable(&error))?;
+        rows.iter()
+            .map(|row| {
+                let row = webhook_delivery::Model::from_query_result(row, "").map_err(|error| unavailable(&error))?;
+                let Delivery {
+                    id,
+                    endpoint_id: _,
+                    message,
+                    status: _,
+                    attempts,
+                    due_at: _,
+                    last: _,
+                } = delivery(row)?;
+                Ok(DueDelivery { id, message, attempts })
+            })
+            .collect()
+    }
+
+    pub(super) async fn read_deliveries(
+        &self,
+        endpoint: EndpointId,
+        page: DeliveryPage,
+    ) -> Result<Vec<Delivery>, RepositoryError> {
+        let DeliveryPage { status, limit, after } = page;
+        let mut select = webhook_delivery::Entity::find()
+            .filter(webhook_delivery::Column::EndpointId.eq(endpoint.as_uuid()))
+            .order_by(webhook_delivery::Column::Seq, Order::Desc)
+            .limit(u64::from(limit));
+        if let Some(status) = status {
+            // As a literal, so that the partial indexes are seen to hold them.
+            let condition = format!("status = {}", status.code());
+            select = select.filter(sea_orm::sea_query::Expr::cust(condition));
+        }
+        if let Some(after) = after {
+            select = select.filter(webhook_delivery::Column::Seq.lt(after.number()));
+        }
+        let rows = select.all(&self.readers).await.map_err(|error| unavailable(&error))?;
+        rows.into_iter().map(delivery).collect()
+    }
+
+    pub(super) async fn read_delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, RepositoryError> {
+        let row = webhook_delivery::Entity::find_by_id(id.number())
+            .one(&self.readers)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        row.map(delivery).transpose()
+    }
+}
+
+fn row(endpoint: &Endpoint) -> webhook_endpoint::Model {
+    let Endpoint {
+        id,
+        name,
+        url,
+        events,
+        secret,
+        previous_secret,
+        max_retries,
+        retry_delay,
+        source,
+        disabled,
+        failing_since,
+        created_at,
+        updated_at,
+        revision,
+    } = endpoint;
+    webhook_endpoint::Model {
+        id: id.as_uuid(),
+        name: name.to_string(),
+        url: url.to_string(),
+        events: events.to_string(),
+        secret: secret.expose().to_owned(),
+        previous_secret: previous_secret
+            .as_ref()
+            .map(|previous| previous.secret.expose().to_owned()),
+        previous_until: previous_secret.as_ref().map(|previous| micros(previous.until)),
+        max_retries: int(*max_retries),
+        retry_delay: retry_delay.as_micros(),
+        source: source.code(),
+        disabled_at: disabled.map(|disabled| micros(disabled.at)),
+        disabled_reason: disabled.map(|disabled| disabled.reason.code()),
+        failing_since: failing_since.map(micros),
+        created_at: micros(*created_at),
+        updated_at: micros(*updated_at),
+        revision: int(*revision),
+        is_deleted: false,
+        holder: None,
+    }
+}
+
+fn endpoint(row: webhook_endpoint::Model) -> Result<Endpoint, RepositoryError> {
+    let webhook_endpoint::Model {
+        id,
+        name,
+        url,
+        events,
+        secret,
+        previous_secret,
+        previous_until,
+        max_retries,
+        retry_delay,
+        source,
+        disabled_at,
+        disabled_reason,
+        failing_since,
+        created_at,
+        updated_at,
+        revision,
+        is_deleted: _,
+        holder: _,
+    } = row;
+    let wrong = |what: &str| corrupt(format!("the webhook endpoint {id} has no valid {what}"));
+    Ok(Endpoint {
+        id: EndpointId::from_uuid(id),
+        name: Arc::from(name),
+        url: Arc::from(url),
+        events: WebhookEvents::parse(events.split(',')).map_err(|_| wrong("events"))?,
+        secret: SigningSecret::new(secret),
+        previous_secret: match (previous_secret, previous_until) {
+            (Some(secret), Some(until)) => Some(PreviousSecret {
+                secret: SigningSecret::new(secret),
+                until: time(until)?,
+            }),
+            (_, _) => None,
+        },
+        max_retries: count(max_retries),
+        retry_delay: TimeSpan::from_micros(retry_delay),
+        source: EndpointSource::from_code(source).ok_or_else(|| wrong("source"))?,
+        disabled: match (disabled_at, disabled_reason) {
+            (Some(at), Some(reason)) => Some(Disabled {
+                at: time(at)?,
+                reason: DisabledReason::from_code(reason).ok_or_else(|| wrong("reason"))?,
+            }),
+            (_, _) => None,
+        },
+        failing_since: optional_time(failing_since)?,
+        created_at: time(created_at)?,
+        updated_at: time(updated_at)?,
+        revision: count(revision),
+    })
+}
+
+fn delivery(row: webhook_delivery::Model) -> Result<Delivery, RepositoryError> {
+    let webhook_delivery::Model {
+        seq,
+        endpoint_id,
+        message_id,
+        event,
+        at,
+        lane,
+        job_id,
+        body,
+        status,
+        attempts,
+        due_at,
+        last_at,
+        duration,
+        response_status,
+        response_body,
+        error,
+    } = row;
+    Ok(Delivery {
+        id: DeliveryId::from_number(seq),
+        endpoint_id: EndpointId::from_uuid(endpoint_id),
+        message: Message {
+            id: message_id,
+            event: Arc::from(event),
+            at: time(at)?,
+            lane,
+            job_id: job_id.map(JobId::from_uuid),
+            body: Arc::from(body),
+        },
+        status: DeliveryStatus::from_code(status)
+            .ok_or_else(|| corrupt(format!("{status} is no status of a delivery")))?,
+        attempts: count(attempts),
+        due_at: time(due_at)?,
+        last: match last_at {
+            Some(last_at) => Some(DeliveryAttempt {
+                at: time(last_at)?,
+                duration: TimeSpan::from_micros(duration.unwrap_or_default()),
+                response_status: response_status.and_then(|status| u16::try_from(status).ok()),
+                response_body: response_body.map(Arc::from),
+                error: error.map(Arc::from),
+            }),
+            None => None,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DUE;
+    use crate::storage::sea::{SeaOptions, SeaRepository};
+    use sea_orm::{ConnectionTrait, DbBackend, Statement};
+
+    #[tokio::test]
+    async fn what_is_due_is_found_by_its_index_in_its_order() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let repository = SeaRepository::connect(SeaOptions::new(url)).await.expect("a database");
+        repository.migrate_up().await.expect("tables");
+        let values = [uuid::Uuid::nil().into(), 0_i64.into(), 10_i64.into()];
+        let sql = format!("EXPLAIN QUERY PLAN {DUE}");
+        let explained = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
+        let rows = repository.readers.query_all_raw(explained).await.expect("a plan");
+        let plan: Vec<String> = rows
+            .iter()
+            .map(|row| row.try_get("", "detail").expect("a line"))
+            .collect();
+        let plan = plan.join("; ");
+        assert!(
+            plan.contains("INDEX webhook_deliveries_due (endpoint_id=? AND due_at<?)"),
+            "{plan}"
+        );
+        assert!(
+            plan.contains("INDEX webhook_deliveries_lanes (endpoint_id=? AND lane=? AND seq<?)"),
+            "{plan}"
+        );
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
+}

@@ -1,0 +1,415 @@
+//! What endpoints are told of an event: the body of a delivery, and its signature.
+//!
+//! The body is compact JSON, `{"event":…,"timestamp":…,"data":{…}}`. Before it is sent its signature is added as its last
+//! member: cutting off `,"signature":"…"` restores the bytes that were signed.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::signature::sign;
+use crate::domain::delivery::Message;
+use crate::domain::event::{Event, QueueEventKind};
+use crate::domain::health::{Health, HealthChange, HealthReason};
+use crate::domain::job::Job;
+use crate::domain::timestamp;
+use crate::domain::webhook::{Endpoint, EndpointId};
+use crate::domain::webhook_event::WebhookEvent;
+
+/// How large a job's result may be to be told; a greater one is read from the API.
+const RESULT_BYTES_MAX: usize = 64 * 1024;
+
+/// The name of the event that is sent to try an endpoint.
+pub const TEST_EVENT: &str = "webhook.test";
+
+#[derive(Serialize)]
+struct Body<'a, T: Serialize> {
+    event: &'a str,
+    timestamp: String,
+    data: T,
+}
+
+/// A job as endpoints are told of it; the first members are the reference's.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JobData<'a> {
+    job_id: String,
+    job_type: &'a str,
+    status: &'static str,
+    duration: Option<String>,
+    result: Option<Box<RawValue>>,
+    /// Whether there is a result that is too large to be told.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    result_omitted: bool,
+    error: Option<&'a str>,
+    name: &'a str,
+    queue: &'a str,
+    priority: &'static str,
+    attempt: u32,
+    retry_count: u32,
+    max_retries: u32,
+    created_at: String,
+    run_at: String,
+    executed_at: Option<String>,
+    completed_at: Option<String>,
+    recurring_job_id: Option<String>,
+}
+
+impl<'a> From<&'a Job> for JobData<'a> {
+    fn from(job: &'a Job) -> Self {
+        let Job {
+            id,
+            name,
+            job_type,
+            queue,
+            priority,
+            status,
+            parameters: _,
+            result,
+            error,
+            error_detail: _,
+            created_at,
+            due_at,
+            started_at,
+            finished_at,
+            attempt,
+            retry_count,
+            max_retries,
+            retry_policy: _,
+            timeout: _,
+            unique_key: _,
+            occurrence,
+            cancel_requested: _,
+            node: _,
+            revision: _,
+        } = job;
+        let result = result.as_ref().map(crate::domain::json::Json::as_str);
+        let told = result.filter(|result| result.len() <= RESULT_BYTES_MAX);
+        Self {
+            job_id: id.to_string(),
+            job_type: job_type.as_str(),
+            status: status.as_str(),
+            duration: job.duration().map(|duration| duration.to_string()),
+            result: told.and_then(|result| RawValue::from_string(compact(result)).ok()),
+            result_omitted: result.is_some() && told.is_none(),
+            error: error.as_deref(),
+            name: name.as_str(),
+            queue: queue.as_str(),
+            priority: priority.as_str(),
+            attempt: *attempt,
+            retry_count: *retry_count,
+            max_retries: *max_retries,
+            created_at: timestamp::to_text(*created_at),
+            run_at: timestamp::to_text(*due_at),
+            executed_at: started_at.map(timestamp::to_text),
+            completed_at: finished_at.map(timestamp::to_text),
+            recurring_job_id: occurrence.map(|occurrence| occurrence.recurring_id.to_string()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct QueueData<'a> {
+    queue: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AlertData {
+    status: &'static str,
+    previous_status: &'static str,
+    previous_since: String,
+    reasons: Vec<Reason>,
+}
+
+#[derive(Serialize)]
+struct Reason {
+    code: &'static str,
+    message: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DisabledData {
+    status: &'static str,
+    reasons: Vec<Reason>,
+    endpoint_id: String,
+    endpoint_name: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TestData {
+    endpoint_id: String,
+    message: &'static str,
+}
+
+/// The message of an event; `None` for one that no webhook tells.
+pub fn message_of(event: &Event, id: Uuid) -> Option<(WebhookEvent, Message)> {
+    let kind = WebhookEvent::of(event)?;
+    let at = event.at();
+    let (lane, job_id, body) = match event {
+        Event::Job { job, .. } => (
+            job.id.as_uuid(),
+            Some(job.id),
+            body(kind.as_str(), at, JobData::from(&**job)),
+        ),
+        Event::Queue { kind: done, queue, .. } => {
+            let status = match done {
+                QueueEventKind::Paused => Some("paused"),
+                QueueEventKind::Resumed => Some("running"),
+                QueueEventKind::Cleared => None,
+            };
+            let data = QueueData {
+                queue: queue.as_str(),
+                status,
+            };
+            (lane_of("queue", queue.as_str()), None, body(kind.as_str(), at, data))
+        }
+        Event::SystemAlert { change, .. } => {
+            let HealthChange {
+                before,
+                before_since,
+                after: Health { state, reasons },
+            } = &**change;
+            let reason = |reason: &HealthReason| Reason {
+                code: reason.code(),
+                message: reason.message(),
+            };
+            let data = AlertData {
+                status: state.as_str(),
+                previous_status: before.as_str(),
+                previous_since: timestamp::to_text(*before_since),
+                reasons: reasons.iter().map(reason).collect(),
+            };
+            (lane_of("system", ""), None, body(kind.as_str(), at, data))
+        }
+        Event::QueueMetrics { .. } | Event::SystemMetrics(_) => return None,
+    };
+    Some((kind, message(id, kind.as_str(), at, lane, job_id, body)))
+}
+
+/// The alert that an endpoint was disabled, for the others.
+pub fn disabled_alert(endpoint: &Endpoint, why: String, at: DateTime<Utc>, id: Uuid) -> Message {
+    let event = WebhookEvent::SystemAlert.as_str();
+    let data = DisabledData {
+        status: "degraded",
+        reasons: vec![Reason {
+            code: "webhook-endpoint-disabled",
+            message: why,
+        }],
+        endpoint_id: endpoint.id.to_string(),
+        endpoint_name: endpoint.name.to_string(),
+    };
+    message(id, event, at, lane_of("system", ""), None, body(event, at, data))
+}
+
+/// A message that tries an endpoint.
+pub fn test_message(endpoint: EndpointId, at: DateTime<Utc>, id: Uuid) -> Message {
+    let data = TestData {
+        endpoint_id: endpoint.to_string(),
+        message: "this is a test",
+    };
+    // In a lane of its own: it waits for nothing.
+    message(id, TEST_EVENT, at, id, None, body(TEST_EVENT, at, data))
+}
+
+fn message(
+    id: Uuid,
+    event: &str,
+    at: DateTime<Utc>,
+    lane: Uuid,
+    job_id: Option<crate::domain::id::JobId>,
+    body: String,
+) -> Message {
+    Message {
+        id,
+        event: Arc::from(event),
+        at,
+        lane,
+        job_id,
+        body: Arc::from(body),
+    }
+}
+
+/// Compact JSON.
+fn body<T: Serialize>(event: &str, at: DateTime<Utc>, data: T) -> String {
+    let body = Body {
+        event,
+        timestamp: timestamp::to_text(at),
+        data,
+    };
+    // Texts, numbers and JSON that was read as such always become JSON.
+    serde_json::to_string(&body).unwrap_or_default()
+}
+
+/// JSON without the white space between its parts. Numbers and texts stay as they are written: a receiver that reads the
+/// body and writes it anew gets the same bytes.
+fn compact(json: &str) -> String {
+    let mut compact = String::with_capacity(json.len());
+    let (mut is_in_text, mut is_escaped) = (false, false);
+    for character in json.chars() {
+        if is_in_text {
+            is_in_text = is_escaped || character != '"';
+            is_escaped = !is_escaped && character == '\\';
+        } else if character.is_ascii_whitespace() {
+            continue;
+        } else {
+            is_in_text = character == '"';
+        }
+        compact.push(character);
+    }
+    compact
+}
+
+/// The lane of what is no job: the start of a digest, which no UUID version 7 is.
+fn lane_of(kind: &str, name: &str) -> Uuid {
+    let mut digest = Sha256::new();
+    digest.update(kind.as_bytes());
+    digest.update([0]);
+    digest.update(name.as_bytes());
+    let digest: [u8; 32] = digest.finalize().into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// A body with its signature as its last member.
+pub fn with_signature(body: &str, secret: &str) -> String {
+    let signature = sign(secret, body.as_bytes());
+    let inside = body.strip_suffix('}').unwrap_or(body);
+    let comma = if inside == "{" { "" } else { "," };
+    format!("{inside}{comma}\"signature\":\"{signature}\"}}")
+}
+
+/// The id of a message in the header `webhook-id`.
+pub fn header_id(id: Uuid) -> String {
+    format!("msg_{}", id.simple())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::JobEventKind;
+    use crate::domain::health::HealthState;
+    use crate::domain::json::Json;
+    use crate::domain::name::{JobType, QueueName};
+    use crate::domain::new_job::{JobDefaults, NewJob};
+    use crate::domain::outcome::Outcome;
+    use crate::domain::retry::Jitter;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_705_314_660 + seconds, 0).expect("a time")
+    }
+
+    fn completed(result: &str) -> Job {
+        let new = NewJob::of_type(JobType::parse("EmailNotificationJob").expect("a type"));
+        let job = new.into_job(&JobDefaults::default(), at(0), 7);
+        let running = job.start(crate::domain::id::NodeId::from_uuid(Uuid::nil()), at(0));
+        let outcome = Outcome::Completed(Some(Json::from_valid(result)));
+        running.finish(outcome, at(30), Jitter::new(0.0)).0
+    }
+
+    fn told(event: &Event) -> String {
+        let (_, message) = message_of(event, Uuid::nil()).expect("a message");
+        message.body.to_string()
+    }
+
+    fn job_event(kind: JobEventKind, job: Job) -> Event {
+        Event::Job {
+            kind,
+            at: at(30),
+            job: Arc::new(job),
+        }
+    }
+
+    #[test]
+    fn a_completed_job_is_told_as_the_reference_tells_it() {
+        let body = told(&job_event(
+            JobEventKind::Completed,
+            completed(r#"{ "messageId": "msg-456" }"#),
+        ));
+        insta::assert_snapshot!(body);
+    }
+
+    #[test]
+    fn queues_and_alerts_are_told() {
+        let queue = QueueName::parse("mail").expect("a name");
+        let of = |kind| {
+            told(&Event::Queue {
+                kind,
+                at: at(0),
+                queue: queue.clone(),
+            })
+        };
+        assert_eq!(
+            of(QueueEventKind::Paused),
+            r#"{"event":"queue.paused","timestamp":"2024-01-15T10:31:00Z","data":{"queue":"mail","status":"paused"}}"#
+        );
+        assert_eq!(
+            of(QueueEventKind::Cleared),
+            r#"{"event":"queue.cleared","timestamp":"2024-01-15T10:31:00Z","data":{"queue":"mail"}}"#
+        );
+        let change = HealthChange {
+            before: HealthState::Healthy,
+            before_since: at(-60),
+            after: Health {
+                state: HealthState::Degraded,
+                reasons: vec![HealthReason::WritesPileUp { pending_rows: 7 }],
+            },
+        };
+        insta::assert_snapshot!(told(&Event::SystemAlert {
+            at: at(0),
+            change: Arc::new(change),
+        }));
+    }
+
+    #[test]
+    fn what_no_webhook_tells_is_no_message() {
+        let event = job_event(JobEventKind::Deleted, completed("1"));
+        assert_eq!(message_of(&event, Uuid::nil()), None);
+    }
+
+    #[test]
+    fn a_result_that_is_too_large_is_left_out_and_that_is_said() {
+        let large = format!("\"{}\"", "x".repeat(RESULT_BYTES_MAX));
+        let body = told(&job_event(JobEventKind::Completed, completed(&large)));
+        let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        assert_eq!(body["data"]["result"], serde_json::Value::Null);
+        assert_eq!(body["data"]["resultOmitted"], true);
+    }
+
+    #[test]
+    fn white_space_goes_but_for_that_in_texts() {
+        assert_eq!(
+            compact(" { \"a b\" : [ 1.50 , \"\\\" x\\\\\" , null ]\n}\t"),
+            "{\"a b\":[1.50,\"\\\" x\\\\\",null]}"
+        );
+        assert_eq!(compact("\" \""), "\" \"");
+    }
+
+    #[test]
+    fn cutting_off_the_signature_restores_what_was_signed() {
+        let body = r#"{"event":"webhook.test","data":{}}"#;
+        let signed = with_signature(body, "webhook-secret-key");
+        let value: serde_json::Value = serde_json::from_str(&signed).expect("JSON");
+        let signature = value["signature"].as_str().expect("a signature");
+        let restored = signed.replace(&format!(",\"signature\":\"{signature}\""), "");
+        assert_eq!(restored, body);
+        assert_eq!(signature, sign("webhook-secret-key", body.as_bytes()));
+    }
+
+    #[test]
+    fn lanes_of_queues_are_their_own() {
+        assert_eq!(lane_of("queue", "a"), lane_of("queue", "a"));
+        assert_ne!(lane_of("queue", "a"), lane_of("queue", "b"));
+        assert_ne!(lane_of("queue", ""), lane_of("system", ""));
+        assert_ne!(lane_of("queue", "a").get_version_num(), 7);
+    }
+}

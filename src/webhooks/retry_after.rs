@@ -1,0 +1,83 @@
+//! `Retry-After`: how long an endpoint wants to be left alone (RFC 9110, section 10.2.3).
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+
+use crate::domain::time_span::TimeSpan;
+
+/// The longest wait that an endpoint may ask for.
+const RETRY_AFTER_MAX: TimeSpan = TimeSpan::from_secs(24 * 3600);
+
+/// How long `Retry-After` asks to wait, at most a day: seconds, or the time of day at which to come back. What is neither
+/// asks for nothing.
+pub(crate) fn retry_after(value: &str, now: Option<DateTime<Utc>>) -> Option<TimeSpan> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A number too great to read is above the bound in any case.
+        return Some(
+            value
+                .parse()
+                .map_or(RETRY_AFTER_MAX, TimeSpan::from_secs)
+                .min(RETRY_AFTER_MAX),
+        );
+    }
+    let wait = TimeSpan::from_delta(parse_http_date(value)? - now?);
+    Some(wait.clamp(TimeSpan::ZERO, RETRY_AFTER_MAX))
+}
+
+/// Reads a date in one of the three forms that HTTP knows (RFC 9110, section 5.6.7).
+pub(crate) fn parse_http_date(text: &str) -> Option<DateTime<Utc>> {
+    const FORMS: [&str; 3] = [
+        "%a, %d %b %Y %H:%M:%S GMT",
+        "%A, %d-%b-%y %H:%M:%S GMT",
+        "%a %b %e %H:%M:%S %Y",
+    ];
+    FORMS
+        .iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(text.trim(), form).ok())
+        .map(|time| time.and_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::{prop_assert, proptest};
+
+    fn wait(value: &str) -> Option<TimeSpan> {
+        retry_after(value, parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT"))
+    }
+
+    #[test]
+    fn the_wait_is_given_in_seconds_or_as_a_date_in_any_of_its_forms() {
+        assert_eq!(wait("120"), Some(TimeSpan::from_secs(120)));
+        for date in [
+            "Sun, 06 Nov 1994 08:50:37 GMT",
+            "Sunday, 06-Nov-94 08:50:37 GMT",
+            "Sun Nov  6 08:50:37 1994",
+        ] {
+            assert_eq!(wait(date), Some(TimeSpan::from_secs(60)), "{date}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_never_negative_and_at_most_a_day() {
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:36 GMT"), Some(TimeSpan::ZERO));
+        assert_eq!(wait("Sun, 06 Nov 2044 08:49:37 GMT"), Some(RETRY_AFTER_MAX));
+        assert_eq!(wait("86401"), Some(RETRY_AFTER_MAX));
+        assert_eq!(wait("99999999999999999999999"), Some(RETRY_AFTER_MAX));
+    }
+
+    #[test]
+    fn what_is_neither_asks_for_nothing() {
+        for value in ["", "-1", "1.5", "soon", "Mon, 06 Nov 1994 08:50:37 GMT"] {
+            assert_eq!(wait(value), None, "{value}");
+        }
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:37 GMT", None), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_makes_it_panic(value in "\\PC{0,40}") {
+            prop_assert!(wait(&value).is_none_or(|wait| wait <= RETRY_AFTER_MAX));
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! A webhook receiver that belongs to somebody else: it notes what it gets, and answers as the test has said.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+use super::eventually;
+
+/// How one request is answered.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// With this status line, these headers and this body.
+    Says(&'static str, &'static str, &'static str),
+    /// With 200, after this time.
+    Slow(Duration),
+    /// With what is no HTTP.
+    Garbage,
+    /// Never.
+    Hangs,
+    /// By closing the connection.
+    Closes,
+}
+
+impl Answer {
+    pub const OK: Self = Self::Says("200 OK", "", "");
+}
+
+/// A request that came.
+#[derive(Clone, Debug)]
+pub struct Got {
+    /// The request's line and headers.
+    pub head: String,
+    /// The exact bytes of the body.
+    pub body: Vec<u8>,
+    /// When it had come.
+    pub at: Instant,
+    /// Whether the answer says that it was taken.
+    pub is_taken: bool,
+}
+
+impl Got {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (given, value) = line.split_once(':')?;
+            given.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+
+    /// The event that it tells.
+    pub fn event(&self) -> String {
+        self.json()["event"].as_str().expect("an event").to_owned()
+    }
+
+    /// The header `webhook-id`.
+    pub fn id(&self) -> String {
+        self.header("webhook-id").expect("an id").to_owned()
+    }
+
+    /// The job that it is about.
+    pub fn job(&self) -> String {
+        self.json()["data"]["jobId"].as_str().expect("a job").to_owned()
+    }
+}
+
+#[derive(Default)]
+struct State {
+    got: Mutex<Vec<Got>>,
+    script: Mutex<VecDeque<Answer>>,
+    otherwise: Mutex<Option<Answer>>,
+}
+
+/// The receiver. It is gone when this is dropped.
+pub struct Receiver {
+    port: u16,
+    state: Arc<State>,
+    _open: oneshot::Sender<()>,
+}
+
+impl Receiver {
+    /// Listens on a free port and answers 200.
+    pub async fn open() -> Self {
+        Self::at("127.0.0.1:0").await
+    }
+
+    /// Listens here, on a thread of its own: a test may block while it waits for a process.
+    pub async fn at(address: &str) -> Self {
+        let state = Arc::<State>::default();
+        let (open, closed) = oneshot::channel();
+        let (tell_port, port) = oneshot::channel();
+        let (shared, address) = (Arc::clone(&state), address.to_owned());
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(async move {
+                let listener = TcpListener::bind(address).await.expect("a free port");
+                tell_port.send(listener.local_addr().expect("an address").port()).ok();
+                let serve = async {
+                    loop {
+                        let Ok((stream, _)) = listener.accept().await else {
+                            return;
+                        };
+                        tokio::spawn(converse(stream, Arc::clone(&shared)));
+                    }
+                };
+                tokio::select! {
+                    _ = closed => {}
+                    () = serve => {}
+                }
+            });
+        });
+        Self {
+            port: port.await.expect("the receiver listens"),
+            state,
+            _open: open,
+        }
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/hook", self.port)
+    }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// How the next requests are answered, one after the other.
+    pub fn script(&self, answers: impl IntoIterator<Item = Answer>) {
+        self.state.script.lock().expect("answers").extend(answers);
+    }
+
+    /// How all other requests are answered.
+    pub fn otherwise(&self, answer: Answer) {
+        *self.state.otherwise.lock().expect("an answer") = Some(answer);
+    }
+
+    /// Everything that has come.
+    pub fn got(&self) -> Vec<Got> {
+        self.state.got.lock().expect("requests").clone()
+    }
+
+    /// Waits until so many requests have come, and gives all of them.
+    pub async fn hears(&self, count: usize) -> Vec<Got> {
+        eventually(&format!("{count} requests have come"), || async {
+            let got = self.got();
+            (got.len() >= count).then_some(got)
+        })
+        .await
+    }
+
+    /// Waits until a request of this kind has come, and gives it.
+    pub async fn hears_of(&self, what: &str, is_meant: impl Fn(&Got) -> bool) -> Got {
+        eventually(what, || async { self.got().into_iter().find(|got| is_meant(got)) }).await
+    }
+}
+
+async fn converse(mut stream: TcpStream, state: Arc<State>) {
+    let mut rest = Vec::new();
+    while let Some(mut got) = read_request(&mut stream, &mut rest).await {
+        let answer = state.script.lock().expect("answers").pop_front();
+        let otherwise = || state.otherwise.lock().expect("an answer").clone();
+        let answer = answer.or_else(otherwise).unwrap_or(Answer::OK);
+        got.is_taken = match &answer {
+            Answer::Says(status, ..) => status.starts_with('2'),
+            Answer::Slow(_) => true,
+            Answer::Garbage | Answer::Hangs | Answer::Closes => false,
+        };
+        state.got.lock().expect("requests").push(got);
+        let text = match answer {
+            Answer::Says(status, headers, body) => answer_of(status, headers, body),
+            Answer::Slow(wait) => {
+                tokio::time::sleep(wait).await;
+                answer_of("200 OK", "", "")
+            }
+            Answer::Garbage => "\u{1}\u{2}this is no HTTP\r\n\r\n".to_owned(),
+            Answer::Hangs => {
+                // Until the caller hangs up.
+                stream.read_u8().await.ok();
+                return;
+            }
+            Answer::Closes => return,
+        };
+        if stream.write_all(text.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn answer_of(status: &str, headers: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+async fn read_request(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<Got> {
+    loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+            let length = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                name.eq_ignore_ascii_case("content-length")
+                    .then(|| value.trim().parse::<usize>().ok())?
+            });
+            let whole = end + 4 + length.unwrap_or(0);
+            if bytes.len() >= whole {
+                let body = bytes[end + 4..whole].to_vec();
+                bytes.drain(..whole);
+                return Some(Got {
+                    head,
+                    body,
+                    at: Instant::now(),
+                    is_taken: false,
+                });
+            }
+        }
+        if stream.read_buf(bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+}

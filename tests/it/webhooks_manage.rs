@@ -1,0 +1,397 @@
+//! Webhook endpoints over the API: made, changed, tried, given other secrets, switched, asked about and removed.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::harness::client::Client;
+use super::harness::eventually;
+use super::harness::receiver::{Answer, Receiver};
+use super::harness::server::Server;
+use super::webhooks::{endpoint, verified_by_the_library};
+
+const CONFIG: &str = "[webhooks]\nallow_private_networks = true\n[job_types.NoopJob]\nhandler = \"noop\"\n";
+
+async fn create(client: &Client, receiver: &Receiver, events: Value) -> Value {
+    let request = json!({
+        "url": receiver.url(), "name": "crm", "events": events,
+        "retryPolicy": { "maxRetries": 1, "retryDelay": "00:00:00.05" },
+    });
+    let answer = client.post("/webhooks/endpoints", request).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    let endpoint = answer.json();
+    assert_eq!(
+        answer.header("location"),
+        Some(format!("/api/tickerq{}", path(&endpoint, "")).as_str())
+    );
+    endpoint
+}
+
+fn path(endpoint: &Value, more: &str) -> String {
+    format!("/webhooks/endpoints/{}{more}", endpoint["id"].as_str().expect("an id"))
+}
+
+#[tokio::test]
+async fn an_endpoint_is_made_changed_and_removed_and_its_secret_is_told_once() {
+    let receiver = Receiver::open().await;
+    let (_site, server) = Server::with_config(CONFIG);
+    let client = server.client();
+    let made = create(&client, &receiver, json!(["job.completed"])).await;
+    let secret = made["secret"].as_str().expect("a secret").to_owned();
+    assert!(secret.starts_with("whsec_") && secret.len() == 50, "{secret}");
+    let read = client.get(&path(&made, "")).await;
+    assert_eq!(read.header("etag"), Some("\"1\""));
+    assert!(!read.text.contains("whsec_"), "{}", read.text);
+    let mut shown = read.json();
+    assert_eq!(
+        shown["retryPolicy"],
+        json!({ "maxRetries": 1, "retryDelay": "00:00:00.0500000" })
+    );
+    assert_eq!((&shown["source"], &shown["enabled"]), (&json!("api"), &json!(true)));
+    shown["node"] = Value::Null;
+    let mut expected = made.clone();
+    expected.as_object_mut().expect("an object").remove("secret");
+    assert_eq!(shown, expected);
+    // At once: the next job is told.
+    let job = client.create_of_type("NoopJob").await;
+    let got = receiver.hears(1).await.remove(0);
+    assert_eq!(got.json()["data"]["jobId"], json!(job));
+    assert_eq!(verified_by_the_library(&got, &secret, "whsec").await, "job.completed");
+    let patch = |body: Value, tag: &str| {
+        client
+            .request(Method::PATCH, &path(&made, ""))
+            .header("if-match", tag)
+            .json(&body)
+    };
+    let stale = client.send(patch(json!({ "name": "x" }), "\"7\"")).await;
+    stale.problem(412);
+    let changed = client
+        .send(patch(json!({ "name": "billing", "events": ["job.created"] }), "\"1\""))
+        .await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    assert_eq!(
+        (&changed.json()["name"], &changed.json()["revision"]),
+        (&json!("billing"), &json!(2))
+    );
+    client.create_of_type("NoopJob").await;
+    assert_eq!(receiver.hears(2).await[1].event(), "job.created");
+    let deleted = client.send(client.request(Method::DELETE, &path(&made, ""))).await;
+    assert_eq!(deleted.status, StatusCode::NO_CONTENT);
+    client.get(&path(&made, "")).await.problem(404);
+    let job = client.create_of_type("NoopJob").await;
+    client.wait_finished(&job).await;
+    assert_eq!(receiver.got().len(), 2, "it is told nothing more");
+    assert!(!server.log().contains(&secret));
+}
+
+#[tokio::test]
+async fn during_the_overlap_of_a_rotation_both_secrets_sign() {
+    let receiver = Receiver::open().await;
+    let (_site, server) = Server::with_config(CONFIG);
+    let client = server.client();
+    let made = create(&client, &receiver, json!(["job.created"])).await;
+    let old = made["secret"].as_str().expect("a secret").to_owned();
+    let rotated = client
+        .post(&path(&made, "/rotate-secret"), json!({ "overlap": "00:00:05" }))
+        .await;
+    assert_eq!(rotated.status, StatusCode::OK, "{}", rotated.text);
+    let new = rotated.json()["secret"].as_str().expect("a secret").to_owned();
+    assert_ne!(new, old);
+    client.create_of_type("NoopJob").await;
+    let got = receiver.hears(1).await.remove(0);
+    for secret in [&old, &new] {
+        assert_eq!(verified_by_the_library(&got, secret, "whsec").await, "job.created");
+    }
+    assert!(got.header("x-tickerq-signature-previous").is_some());
+    // Chosen by the caller, and without an overlap.
+    let chosen = client
+        .post(
+            &path(&made, "/rotate-secret"),
+            json!({ "secret": "webhook-secret-key", "overlap": "00:00:00" }),
+        )
+        .await;
+    assert_eq!(chosen.json()["secret"], "webhook-secret-key");
+    client.create_of_type("NoopJob").await;
+    let got = receiver.hears(2).await.remove(1);
+    assert_eq!(got.header("x-tickerq-signature-previous"), None);
+    assert_eq!(
+        verified_by_the_library(&got, "webhook-secret-key", "raw").await,
+        "job.created"
+    );
+}
+
+#[tokio::test]
+async fn an_endpoint_can_be_tried_and_failed_deliveries_sent_again() {
+    let receiver = Receiver::open().await;
+    receiver.otherwise(Answer::Says("503 Service Unavailable", "", "down"));
+    let (_site, server) = Server::with_config(CONFIG);
+    let client = server.client();
+    let made = create(&client, &receiver, json!(["job.created"])).await;
+    for _ in 0..3 {
+        client.create_of_type("NoopJob").await;
+    }
+    let failed = eventually("all have failed", || async {
+        let list = client.get(&path(&made, "/deliveries?status=failed")).await.json();
+        let failed = list["deliveries"].as_array().expect("a list").clone();
+        (failed.len() == 3).then_some(failed)
+    })
+    .await;
+    assert_eq!(failed[0]["attempts"], 2);
+    let page = client.get(&path(&made, "/deliveries?limit=2")).await.json();
+    assert_eq!(page["hasMore"], json!(true));
+    let last = page["deliveries"][1]["id"].as_str().expect("an id");
+    let rest = client
+        .get(&path(&made, &format!("/deliveries?after={last}")))
+        .await
+        .json();
+    assert_eq!(rest["deliveries"].as_array().map(Vec::len), Some(1), "{rest}");
+    receiver.otherwise(Answer::OK);
+    let one = failed[2]["id"].as_str().expect("an id");
+    let again = client
+        .post_empty(&format!("/webhooks/deliveries/{one}/redeliver"))
+        .await;
+    assert_eq!(again.status, StatusCode::ACCEPTED, "{}", again.text);
+    let delivered = |id: String| {
+        let client = client.clone();
+        async move {
+            eventually("it is delivered", || async {
+                let delivery = client.get(&format!("/webhooks/deliveries/{id}")).await.json();
+                (delivery["status"] == "delivered").then_some(delivery)
+            })
+            .await
+        }
+    };
+    let delivery = delivered(one.to_owned()).await;
+    assert_eq!(
+        delivery["webhookId"], failed[2]["webhookId"],
+        "the same id at each attempt"
+    );
+    assert_eq!(
+        receiver.got().last().map(|got| json!(got.id())),
+        Some(delivery["webhookId"].clone())
+    );
+    let later = client
+        .post(&path(&made, "/redeliver"), json!({ "since": "2100-01-01T00:00:00Z" }))
+        .await;
+    assert_eq!(later.json(), json!({ "redelivered": 0 }));
+    let all = client
+        .post(&path(&made, "/redeliver"), json!({ "since": failed[2]["timestamp"] }))
+        .await;
+    assert_eq!(
+        (all.status, all.json()),
+        (StatusCode::ACCEPTED, json!({ "redelivered": 2 }))
+    );
+    for delivery in &failed[..2] {
+        delivered(delivery["id"].as_str().expect("an id").to_owned()).await;
+    }
+    let test = client.post_empty(&path(&made, "/test")).await;
+    assert_eq!(test.status, StatusCode::ACCEPTED, "{}", test.text);
+    let id = test.json()["webhookId"].as_str().expect("an id").to_owned();
+    let got = receiver.hears_of("the test", |got| got.id() == id).await;
+    assert_eq!(got.event(), "webhook.test");
+    client.get("/webhooks/deliveries/999999").await.problem(404);
+    client.get("/webhooks/deliveries/x").await.problem(400);
+}
+
+#[tokio::test]
+async fn a_disabled_endpoint_is_told_nothing_until_it_is_enabled() {
+    let receiver = Receiver::open().await;
+    let (_site, server) = Server::with_config(CONFIG);
+    let client = server.client();
+    let made = create(&client, &receiver, json!(["job.created"])).await;
+    let disabled = client.post_empty(&path(&made, "/disable")).await.json();
+    assert_eq!(
+        (&disabled["enabled"], &disabled["disabledReason"]),
+        (&json!(false), &json!("asked"))
+    );
+    client.post_empty(&path(&made, "/test")).await.problem(409);
+    client.create_of_type("NoopJob").await;
+    assert_eq!(
+        client.post_empty(&path(&made, "/enable")).await.json()["enabled"],
+        json!(true)
+    );
+    let job = client.create_of_type("NoopJob").await;
+    let got = receiver.hears(1).await;
+    assert_eq!(
+        got[0].json()["data"]["jobId"],
+        json!(job),
+        "what happened meanwhile is not told"
+    );
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_endpoint_is_said() {
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    let ask = |body: Value| {
+        let client = client.clone();
+        async move { client.post("/webhooks/endpoints", body).await.problem(400)["errors"][0].clone() }
+    };
+    let url = "https://example.com/hook";
+    for (body, pointer, said) in [
+        (json!({ "events": ["*"] }), "#/url", "required"),
+        (json!({ "url": url }), "#/events", "required"),
+        (json!({ "url": url, "events": [] }), "#/events", "no event is chosen"),
+        (
+            json!({ "url": url, "events": ["job.done"] }),
+            "#/events",
+            "job.completed",
+        ),
+        (json!({ "url": "ftp://example.com/", "events": ["*"] }), "#/url", "http"),
+        (
+            json!({ "url": "https://ann:s3cret@example.com/", "events": ["*"] }),
+            "#/url",
+            "user name",
+        ),
+        (
+            json!({ "url": "http://169.254.169.254/latest", "events": ["*"] }),
+            "#/url",
+            "never",
+        ),
+        (
+            json!({ "url": "http://[::ffff:169.254.169.254]/", "events": ["*"] }),
+            "#/url",
+            "never",
+        ),
+        (
+            json!({ "url": "http://127.0.0.1:9/", "events": ["*"] }),
+            "#/url",
+            "private",
+        ),
+        (
+            json!({ "url": "http://2130706433/", "events": ["*"] }),
+            "#/url",
+            "private",
+        ),
+        (
+            json!({ "url": url, "events": ["*"], "secret": "short" }),
+            "#/secret",
+            "8 to 256",
+        ),
+        (json!({ "url": url, "events": ["*"], "name": "" }), "#/name", "1 to 200"),
+        (
+            json!({ "url": url, "events": ["*"], "retries": 1 }),
+            "#/retries",
+            "unknown field",
+        ),
+    ] {
+        let error = ask(body.clone()).await;
+        assert_eq!(error["pointer"], pointer, "{body} {error}");
+        let detail = error["detail"].as_str().expect("a detail");
+        assert!(detail.contains(said) && !detail.contains("s3cret"), "{body} {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_leads_into_a_private_network_is_refused_when_it_is_called() {
+    let receiver = Receiver::open().await;
+    let (_site, server) = Server::with_config("[job_types.NoopJob]\nhandler = \"noop\"\n");
+    let client = server.client();
+    let url = format!("http://localhost:{}/", receiver.port());
+    let request = json!({ "url": url, "events": ["job.created"], "retryPolicy": { "maxRetries": 0 } });
+    let made = client.post("/webhooks/endpoints", request).await.json();
+    client.create_of_type("NoopJob").await;
+    let delivery = eventually("it has failed", || async {
+        let list = client.get(&path(&made, "/deliveries")).await.json();
+        let delivery = list["deliveries"][0].clone();
+        (delivery["status"] == "failed").then_some(delivery)
+    })
+    .await;
+    let error = delivery["error"].as_str().expect("an error");
+    assert!(error.contains("private network"), "{error}");
+    assert!(receiver.got().is_empty());
+}
+
+#[tokio::test]
+async fn an_endpoint_of_the_configuration_is_changed_there() {
+    let receiver = Receiver::open().await;
+    let site = super::harness::server::Site::new(
+        super::harness::server::Storage::Sqlite,
+        &endpoint("crm", &receiver, "\"job.created\"", ""),
+    );
+    let server = site.start();
+    let client = server.client();
+    let list = client.get("/webhooks/endpoints").await;
+    assert!(!list.text.contains("webhook-secret-key"), "{}", list.text);
+    let made = list.json()["endpoints"][0].clone();
+    assert_eq!(made["source"], "configuration");
+    let patch = client
+        .request(Method::PATCH, &path(&made, ""))
+        .json(&json!({ "name": "x" }));
+    client.send(patch).await.problem(409);
+    client.post_empty(&path(&made, "/rotate-secret")).await.problem(409);
+    client
+        .send(client.request(Method::DELETE, &path(&made, "")))
+        .await
+        .problem(409);
+    assert!(server.stop().success());
+    // The secret is another one: for a day both sign.
+    let other = endpoint("crm", &receiver, "\"job.*\"", "").replace("webhook-secret-key", "another-secret-key");
+    site.configure(&other);
+    let server = site.start();
+    let client = server.client();
+    let now = client.get(&path(&made, "")).await.json();
+    assert_eq!((&now["events"], &now["revision"]), (&json!(["job.*"]), &json!(2)));
+    assert!(now["previousSecretUntil"].is_string());
+    client.create_of_type("NoopJob").await;
+    let got = receiver.hears(1).await.remove(0);
+    for secret in ["webhook-secret-key", "another-secret-key"] {
+        assert_eq!(verified_by_the_library(&got, secret, "raw").await, "job.created");
+    }
+    assert!(server.stop().success());
+    site.configure("");
+    let server = site.start();
+    let list = server.client().get("/webhooks/endpoints").await.json();
+    assert_eq!(list["endpoints"], json!([]));
+}
+
+const AUTHENTICATED: &str = "[api]\nrequire_authentication = true\n\
+    [[api.keys]]\nname = \"reader\"\nkey = \"reader-key-0123456789\"\nscopes = [\"tickerq:read\"]\n\
+    [[api.keys]]\nname = \"writer\"\nkey = \"writer-key-0123456789\"\nscopes = [\"tickerq:write\"]\n\
+    [[api.keys]]\nname = \"boss\"\nkey = \"boss-key-0123456789\"\nscopes = [\"tickerq:read\", \"tickerq:admin\"]\n";
+
+#[tokio::test]
+async fn who_may_administer_may_manage_endpoints_and_it_is_recorded() {
+    let (_site, server) = Server::with_config(AUTHENTICATED);
+    let [reader, writer, boss] =
+        ["reader", "writer", "boss"].map(|name| server.client().with_token(&format!("{name}-key-0123456789")));
+    let request = json!({ "url": "https://example.com/hook?token=s3cret", "events": ["*"] });
+    for client in [&reader, &writer] {
+        client.post("/webhooks/endpoints", request.clone()).await.problem(403);
+    }
+    writer.get("/webhooks/endpoints").await.problem(403);
+    let made = boss.post("/webhooks/endpoints", request).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let made = made.json();
+    let shown = reader.get(&path(&made, "")).await;
+    assert_eq!(shown.status, StatusCode::OK);
+    assert!(!shown.text.contains("s3cret"), "{}", shown.text);
+    for (client, action) in [(&reader, "test"), (&writer, "rotate-secret"), (&writer, "disable")] {
+        client
+            .post_empty(&path(&made, &format!("/{action}")))
+            .await
+            .problem(403);
+    }
+    boss.post_empty(&path(&made, "/rotate-secret")).await;
+    boss.post_empty(&path(&made, "/disable")).await;
+    boss.send(boss.request(Method::DELETE, &path(&made, ""))).await;
+    let audit = boss.get("/audit").await.json();
+    let actions: Vec<(&str, &str)> = audit["records"]
+        .as_array()
+        .expect("records")
+        .iter()
+        .map(|record| {
+            assert_eq!(record["jobId"], made["id"]);
+            let actor = record["actor"]["name"].as_str().expect("a name");
+            (actor, record["action"].as_str().expect("an action"))
+        })
+        .collect();
+    assert_eq!(
+        actions,
+        [
+            ("boss", "webhook.delete"),
+            ("boss", "webhook.disable"),
+            ("boss", "webhook.rotate"),
+            ("boss", "webhook.create")
+        ]
+    );
+}
