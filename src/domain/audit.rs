@@ -41,12 +41,14 @@ pub enum AuditAction {
     RecurringTrigger,
     /// A recurring job was deleted.
     RecurringDelete,
+    /// A remote worker was made known.
+    WorkerRegister,
 }
 
 impl AuditAction {
     /// Every action with its number in storage, which never changes, and its name. Creating jobs is number 0: storage
     /// keeps the many records of it apart from the few of everything else.
-    const TABLE: [(Self, i16, &'static str); 15] = [
+    const TABLE: [(Self, i16, &'static str); 16] = [
         (Self::JobCreate, 0, "job.create"),
         (Self::JobUpdate, 1, "job.update"),
         (Self::JobDelete, 2, "job.delete"),
@@ -62,6 +64,7 @@ impl AuditAction {
         (Self::RecurringDisable, 12, "recurring.disable"),
         (Self::RecurringTrigger, 13, "recurring.trigger"),
         (Self::RecurringDelete, 14, "recurring.delete"),
+        (Self::WorkerRegister, 15, "worker.register"),
     ];
 
     /// The number for storage.
@@ -126,10 +129,12 @@ pub enum AuditOutcome {
     Resumed,
     /// Jobs of a queue are gone.
     Cleared,
+    /// A worker may take jobs.
+    Registered,
 }
 
 impl AuditOutcome {
-    const TABLE: [(Self, i16, &'static str); 9] = [
+    const TABLE: [(Self, i16, &'static str); 10] = [
         (Self::Created, 0, "created"),
         (Self::Changed, 1, "changed"),
         (Self::Deleted, 2, "deleted"),
@@ -139,6 +144,7 @@ impl AuditOutcome {
         (Self::Paused, 6, "paused"),
         (Self::Resumed, 7, "resumed"),
         (Self::Cleared, 8, "cleared"),
+        (Self::Registered, 9, "registered"),
     ];
 
     /// The number for storage.

@@ -18,6 +18,7 @@
 //! The Recorder and the EventBus have an arbiter (a thread) of their own each; queues and workers share one; the
 //! Scheduler, the Rescuer, the Pruner and the Sampler share another. Handlers run on threads of their own.
 
+pub mod arrivals;
 pub mod clock;
 pub mod event_bus;
 pub mod lease_gate;
@@ -30,6 +31,7 @@ pub mod queues;
 mod ready_jobs;
 pub mod recorder;
 pub mod recurring_scheduler;
+pub mod remote_work;
 pub mod rescuer;
 pub mod sampler;
 pub mod scheduler;
@@ -46,6 +48,7 @@ use std::time::Duration;
 use actix::{Addr, Arbiter};
 use tracing::{info, warn};
 
+use self::arrivals::Arrivals;
 use self::clock::{Clock, IdSource};
 use self::event_bus::{EventBus, EventBusHandle};
 use self::lease_gate::LeaseGate;
@@ -56,6 +59,7 @@ use self::queue::Activity;
 use self::queues::{DrainAll, InterruptEverything, IsQuiet, Queues, QueuesParts, ReportAll};
 use self::recorder::{Origin, Others, RecordError, Recorder, RecorderHandle, RecorderParts};
 use self::recurring_scheduler::{RecurringScheduler, RecurringSchedulerParts};
+use self::remote_work::{RemoteWork, RemoteWorkParts};
 use self::rescuer::{RescueError, Rescuer, RescuerParts};
 use self::sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
 use self::scheduler::{Scheduler, SchedulerParts};
@@ -140,6 +144,8 @@ pub struct RuntimeHandle {
     pub node: NodeId,
     /// How often actors had to be restarted.
     pub restarts: Restarts,
+    /// What remote workers ask for.
+    pub remote: RemoteWork,
 }
 
 impl RuntimeHandle {
@@ -259,6 +265,7 @@ impl Runtime {
         };
         let sampler = sampler.start(&time_arbiter, "Sampler", &restarts, || Sampler::new(sampler_parts));
 
+        let arrivals = Arrivals::default();
         let queues_parts = QueuesParts {
             repository: Arc::clone(&repository),
             configured: configured.into(),
@@ -276,6 +283,7 @@ impl Runtime {
             own_address: queues.address(),
             gate,
             notifier: others.as_ref().map(|others| others.notifier.clone()),
+            arrivals: arrivals.clone(),
         };
         let queues = queues.start(&queues_arbiter, "Queues", &restarts, || Queues::new(queues_parts));
         if let (Some(notifier), Some(others)) = (notifier, others) {
@@ -303,6 +311,7 @@ impl Runtime {
         recurring.start(&time_arbiter, "RecurringScheduler", &restarts, || {
             RecurringScheduler::new(recurring_parts)
         });
+        let remote_repository = Arc::clone(&repository);
         let scheduler_parts = SchedulerParts {
             repository,
             clock: clock.clone(),
@@ -322,6 +331,16 @@ impl Runtime {
         };
         Seat::new(pruner::MAILBOX_CAPACITY).start(&time_arbiter, "Pruner", &restarts, || Pruner::new(pruner));
 
+        let remote = RemoteWork::new(RemoteWorkParts {
+            repository: remote_repository,
+            recorder: recorder_handle.clone(),
+            queues: queues.clone(),
+            arrivals,
+            limits: handler_limits,
+            lease,
+            cancel_grace,
+            clock: clock.clone(),
+        });
         let handle = RuntimeHandle {
             recorder: recorder_handle,
             queues,
@@ -331,6 +350,7 @@ impl Runtime {
             ids,
             node,
             restarts,
+            remote,
         };
         Ok(Self {
             handle,

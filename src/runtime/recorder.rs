@@ -360,6 +360,8 @@ fn signals_of(switched: &[QueueSwitched], cancel: &[CancelJob], events: &[Event]
             Event::Queue { .. } => {}
             // Every node samples for itself.
             Event::QueueMetrics { .. } | Event::SystemMetrics(_) | Event::SystemAlert { .. } => {}
+            // Told on this node alone: whoever listens elsewhere finds the newest in the job's detail.
+            Event::JobReport { .. } => {}
             Event::Job { kind, at, job } => {
                 if others.interest.is_any() {
                     signals.push(Signal::Job(JobSignal {
@@ -448,6 +450,13 @@ impl Effects {
             }
             (Change::InsertRecurring { .. } | Change::UpdateRecurring { .. }, Applied::RecurringStored) => {
                 self.has_recurring = true;
+            }
+            (Change::Report { job, report }, Applied::Reported(true)) if self.wants_events => {
+                self.events.push(Event::JobReport {
+                    at: now,
+                    job: Arc::clone(job),
+                    report: Arc::clone(report),
+                });
             }
             (Change::Delete { job }, Applied::Deleted) => self.event(JobEventKind::Deleted, job, now),
             (Change::Clear { queue, limit, .. }, Applied::Removed(count)) if *count < u64::from(*limit) => {
@@ -542,6 +551,9 @@ fn rows_of(change: &Change) -> usize {
         | Change::DeleteRecurring { .. }
         | Change::Heartbeat { .. }
         | Change::Lead { .. }
+        | Change::RegisterWorker { .. }
+        | Change::RenewWorker { .. }
+        | Change::Report { .. }
         | Change::Leave { .. } => 1,
     }
 }
@@ -552,6 +564,7 @@ fn job_ids(change: &Change) -> Vec<JobId> {
         Change::Start { jobs } => jobs.iter().map(|job| job.id).collect(),
         Change::Finish { job, .. } | Change::Delete { job } => vec![job.id],
         Change::Update { before, .. } => vec![before.id],
+        Change::Report { report, .. } => vec![report.job_id],
         Change::Insert { .. }
         | Change::Claim(_)
         | Change::Clear { .. }
@@ -566,6 +579,8 @@ fn job_ids(change: &Change) -> Vec<JobId> {
         | Change::Fire(_)
         | Change::Heartbeat { .. }
         | Change::Lead { .. }
+        | Change::RegisterWorker { .. }
+        | Change::RenewWorker { .. }
         | Change::Leave { .. } => Vec::new(),
     }
 }

@@ -39,6 +39,7 @@ use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
 use crate::service::rules::Rules;
 use crate::service::shutdown::Shutdown;
+use crate::service::workers::Workers;
 use crate::storage::repository::JobRepository;
 
 /// How a server works.
@@ -149,6 +150,7 @@ impl Server {
         let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), rules).audited(audit);
         let queues =
             Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default).audited(audit);
+        let workers = Workers::new(Arc::clone(&repository), handle.clone()).audited(audit);
         let audit = AuditLog::new(Arc::clone(&repository));
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
         let health = Health::new(repository, handle.clone());
@@ -162,6 +164,7 @@ impl Server {
             audit,
             recurring,
             nodes,
+            workers,
             health: health.clone(),
             gate,
             options: rest,

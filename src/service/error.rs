@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::caller::Forbidden;
-use crate::domain::id::JobId;
+use crate::domain::id::{JobId, NodeId};
 use crate::domain::recurring::RecurringId;
 use crate::domain::transition::Refused;
 use crate::runtime::recorder::{self, RecordError};
@@ -27,6 +27,18 @@ pub enum ServiceError {
     NoSuchRecurringJob {
         /// The id that was given.
         id: RecurringId,
+    },
+    /// There is no such remote worker, or it has left.
+    #[error("there is no worker {id}; register again")]
+    NoSuchWorker {
+        /// The id that was given.
+        id: NodeId,
+    },
+    /// The worker's lease has run out, and its jobs are not its own any more.
+    #[error("the lease of worker {id} has run out; send a heartbeat, or register again")]
+    WorkerLeaseOver {
+        /// Which worker.
+        id: NodeId,
     },
     /// There is no such queue.
     #[error("there is no queue '{name}'")]

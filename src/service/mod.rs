@@ -18,3 +18,4 @@ pub mod rules;
 
 pub mod shutdown;
 mod trail;
+pub mod workers;

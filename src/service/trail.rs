@@ -45,6 +45,8 @@ impl Deed {
     pub(super) const TRIGGER: Self = Self::new(AuditAction::RecurringTrigger, AuditOutcome::Created);
     pub(super) const DELETE_RECURRING: Self = Self::new(AuditAction::RecurringDelete, AuditOutcome::Deleted);
 
+    pub(super) const REGISTER_WORKER: Self = Self::new(AuditAction::WorkerRegister, AuditOutcome::Registered);
+
     const fn new(action: AuditAction, outcome: AuditOutcome) -> Self {
         Self { action, outcome }
     }

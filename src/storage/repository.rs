@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
-use super::query::{AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
+use super::query::{
+    AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode, StoredWorker,
+};
 use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditRecord;
@@ -16,6 +18,7 @@ use crate::domain::job::Job;
 use crate::domain::name::QueueName;
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::remote_worker::JobReports;
 
 /// What storage could not do, as far as a caller can act on it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -81,7 +84,7 @@ pub trait JobRepository: Send + Sync + 'static {
     /// Up to `limit` running jobs whose node has no lease: it never had one, has left, or its lease has run out.
     async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError>;
 
-    /// The jobs that a node runs.
+    /// The jobs that a node, or a remote worker, runs.
     async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError>;
 
     /// One recurring job.
@@ -105,6 +108,15 @@ pub trait JobRepository: Send + Sync + 'static {
 
     /// The nodes that live, and those that died lately, by the time of their start.
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError>;
+
+    /// The remote workers that live, and those that were lost lately, by the time of their coming.
+    async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError>;
+
+    /// One remote worker, also one that was lost or has left within the last days.
+    async fn worker(&self, id: NodeId) -> Result<Option<StoredWorker>, RepositoryError>;
+
+    /// What the attempts of a job have reported.
+    async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError>;
 
     /// A page of the records of who has changed what that a filter means, the newest first.
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError>;

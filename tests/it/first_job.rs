@@ -15,11 +15,12 @@ use tickerq::domain::job::Job;
 use tickerq::domain::name::QueueName;
 use tickerq::domain::queue::StoredQueue;
 use tickerq::domain::recurring::{RecurringId, RecurringJob};
+use tickerq::domain::remote_worker::JobReports;
 use tickerq::handlers::noop::NoopHandler;
 use tickerq::storage::change::{Applied, Change, ChangeError};
 use tickerq::storage::memory::MemoryRepository;
 use tickerq::storage::query::{
-    AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode,
+    AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode, StoredWorker,
 };
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::signal::{Signal, SignalStream};
@@ -138,6 +139,18 @@ impl JobRepository for SlowToStart {
 
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
         self.inner.audit(filter, page).await
+    }
+
+    async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
+        self.inner.workers().await
+    }
+
+    async fn worker(&self, id: NodeId) -> Result<Option<StoredWorker>, RepositoryError> {
+        self.inner.worker(id).await
+    }
+
+    async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
+        self.inner.reports(id).await
     }
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {

@@ -17,6 +17,7 @@ use tickerq::domain::name::{JobType, QueueName};
 use tickerq::domain::new_job::{Due, NewJob};
 use tickerq::domain::queue::{QueueSettings, StoredQueue};
 use tickerq::domain::recurring::{RecurringId, RecurringJob};
+use tickerq::domain::remote_worker::JobReports;
 use tickerq::domain::status::JobStatus;
 use tickerq::domain::time_span::TimeSpan;
 use tickerq::handlers::HandlerRegistry;
@@ -30,7 +31,7 @@ use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
 use tickerq::storage::change::{Applied, Change, ChangeError};
 use tickerq::storage::query::{
-    AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode,
+    AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode, StoredWorker,
 };
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
@@ -130,6 +131,18 @@ impl JobRepository for Fused {
 
     async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
         self.inner.unfinished_occurrences(ids).await
+    }
+
+    async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
+        self.inner.workers().await
+    }
+
+    async fn worker(&self, id: NodeId) -> Result<Option<StoredWorker>, RepositoryError> {
+        self.inner.worker(id).await
+    }
+
+    async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
+        self.inner.reports(id).await
     }
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {

@@ -20,6 +20,7 @@ pub(super) mod problem;
 mod queues;
 mod recurring;
 mod values;
+mod workers;
 
 use std::rc::Rc;
 
@@ -36,6 +37,7 @@ use crate::service::jobs::Jobs;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
+use crate::service::workers::Workers;
 
 /// Where the routes are and what they take.
 #[derive(Clone, Debug)]
@@ -90,6 +92,8 @@ pub struct RestApi {
     pub recurring: Recurring,
     /// Use cases of nodes.
     pub nodes: Nodes,
+    /// Use cases of remote workers.
+    pub workers: Workers,
     /// Whether the server can do its work.
     pub health: Health,
     /// Lets callers in.
@@ -110,6 +114,7 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
             queues::configure(config, &api, prefix);
             audit::configure(config, &api, prefix);
             nodes::configure(config, &api, prefix);
+            workers::configure(config, &api, prefix);
         }
         openapi::configure(config, &api);
     }

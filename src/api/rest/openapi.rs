@@ -20,7 +20,7 @@ use utoipa_swagger_ui::Config;
 use super::call::{Answer, Call, open_route, resource, route};
 use super::problem::{Problem, ProblemKind};
 use super::{RestApi, RestOptions};
-use super::{audit, health, jobs, nodes, problem, queues, recurring};
+use super::{audit, health, jobs, nodes, problem, queues, recurring, workers};
 use crate::domain::caller::Scope;
 
 #[derive(utoipa::OpenApi)]
@@ -51,6 +51,14 @@ use crate::domain::caller::Scope;
         queues::clear_queue,
         audit::list_audit,
         nodes::list_nodes,
+        workers::routes::list_workers,
+        workers::routes::register_worker,
+        workers::routes::get_worker,
+        workers::routes::leave,
+        workers::routes::lease_jobs,
+        workers::routes::heartbeat,
+        workers::routes::complete_jobs,
+        workers::routes::fail_jobs,
     ),
     components(schemas(problem::ProblemDocument))
 )]
@@ -133,6 +141,10 @@ pub fn document(options: &RestOptions) -> OpenApi {
         tag("jobs", "Creating, listing, reading, changing and steering jobs"),
         tag("recurring jobs", "Jobs that recur by a cron expression"),
         tag("queues", "Seeing, pausing, resuming and clearing queues"),
+        tag(
+            "workers",
+            "For programs elsewhere that run jobs, and seeing which there are",
+        ),
         tag("nodes", "Which servers share the storage"),
         tag("audit", "Seeing who has changed what"),
         tag("health", "For those who watch the server"),

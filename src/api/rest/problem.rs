@@ -246,6 +246,14 @@ impl Problem {
         problem
     }
 
+    /// What the request asks for is over, in these parts of it.
+    pub(super) fn too_late(detail: &str, mut parts: Vec<PartError>) -> Self {
+        parts.truncate(ERRORS_MAX);
+        let mut problem = Self::new(ProblemKind::Conflict, detail);
+        problem.0.errors = parts;
+        problem
+    }
+
     /// There is no such route.
     pub(super) fn unknown_route(request: &HttpRequest) -> Self {
         let detail = format!("there is nothing at {}", request.path());
@@ -315,10 +323,12 @@ impl Problem {
             ServiceError::Forbidden(_) => (ProblemKind::Forbidden, None),
             ServiceError::NoSuchJob { .. }
             | ServiceError::NoSuchRecurringJob { .. }
+            | ServiceError::NoSuchWorker { .. }
             | ServiceError::NoSuchQueue { .. } => (ProblemKind::NotFound, None),
-            ServiceError::Refused(_) | ServiceError::Contended | ServiceError::UniqueKeyTaken { .. } => {
-                (ProblemKind::Conflict, None)
-            }
+            ServiceError::Refused(_)
+            | ServiceError::Contended
+            | ServiceError::WorkerLeaseOver { .. }
+            | ServiceError::UniqueKeyTaken { .. } => (ProblemKind::Conflict, None),
             ServiceError::PreconditionFailed { .. } => (ProblemKind::PreconditionFailed, None),
             ServiceError::IdempotencyMismatch => (ProblemKind::IdempotencyMismatch, None),
             ServiceError::QueueFull { .. } => (ProblemKind::Busy, Some(COME_BACK)),

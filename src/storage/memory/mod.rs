@@ -7,6 +7,7 @@ mod apply;
 mod audit;
 mod recurring;
 mod tables;
+mod workers;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +17,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use self::tables::Tables;
 use super::change::{Applied, Change, ChangeError};
-use super::query::{AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
+use super::query::{
+    AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode, StoredWorker,
+};
 use super::repository::{JobRepository, RepositoryError};
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditRecord;
@@ -25,6 +28,7 @@ use crate::domain::job::Job;
 use crate::domain::name::QueueName;
 use crate::domain::queue::{StoredQueue, Throughput};
 use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::remote_worker::JobReports;
 use crate::domain::status::JobStatus;
 use crate::domain::timestamp;
 
@@ -149,6 +153,7 @@ impl JobRepository for MemoryRepository {
                 attempt: job.attempt,
                 // A running job has started.
                 started_at: job.started_at.unwrap_or(DateTime::UNIX_EPOCH),
+                timeout: job.timeout,
                 cancel_requested: job.cancel_requested,
             })
             .collect())
@@ -207,6 +212,22 @@ impl JobRepository for MemoryRepository {
 
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
         Ok(self.tables().audit_page(filter, page))
+    }
+
+    async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
+        let now = now();
+        let mut workers = self.tables().stored_workers(now);
+        workers.retain(|worker| worker.lease_until >= now - TimeDelta::hours(1));
+        Ok(workers)
+    }
+
+    async fn worker(&self, id: NodeId) -> Result<Option<StoredWorker>, RepositoryError> {
+        let workers = self.tables().stored_workers(now());
+        Ok(workers.into_iter().find(|worker| worker.id == id))
+    }
+
+    async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
+        Ok(self.tables().reports.get(&id).cloned().unwrap_or_default())
     }
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {

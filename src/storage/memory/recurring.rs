@@ -85,7 +85,7 @@ impl Tables {
 
     pub(super) fn heartbeat(&mut self, id: NodeId, node: Node) -> Applied {
         // One server at a time: whoever says that it lives has outlived the others.
-        self.nodes.retain(|other, _| *other == id);
+        self.nodes.retain(|other, node| *other == id || node.worker.is_some());
         self.nodes.insert(id, node);
         Applied::Alive
     }
@@ -97,7 +97,11 @@ impl Tables {
     }
 
     pub(super) fn leave(&mut self, node: NodeId) -> Applied {
-        self.nodes.remove(&node);
+        match self.nodes.get_mut(&node) {
+            // Its name is shown beside what it ran.
+            Some(gone) if gone.worker.is_some() => gone.lease_until = DateTime::UNIX_EPOCH,
+            _ => drop(self.nodes.remove(&node)),
+        }
         if let Some(leadership) = &mut self.leadership
             && leadership.holder == node
         {
@@ -120,12 +124,14 @@ impl Tables {
         let mut nodes: Vec<StoredNode> = self
             .nodes
             .iter()
+            .filter(|(_, node)| node.worker.is_none())
             .map(|(id, node)| {
                 let Node {
                     name,
                     started_at,
                     heartbeat_at,
                     lease_until,
+                    worker: _,
                 } = node;
                 StoredNode {
                     id: *id,

@@ -15,6 +15,7 @@ use crate::domain::name::{JobType, QueueName, UniqueKey};
 use crate::domain::priority::Priority;
 use crate::domain::queue::StatusCounts;
 use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::remote_worker::{JobReports, WorkerDeclaration};
 use crate::domain::status::JobStatus;
 use crate::storage::change::Idempotency;
 use crate::storage::query::JobFilter;
@@ -37,11 +38,13 @@ pub(super) struct Tables {
     pub(super) recurring: BTreeMap<RecurringId, Arc<RecurringJob>>,
     pub(super) nodes: BTreeMap<NodeId, Node>,
     pub(super) leadership: Option<Leadership>,
+    /// What the attempts of a job have reported.
+    pub(super) reports: HashMap<JobId, JobReports>,
     /// Who has changed what, the newest last.
     pub(super) audit: BTreeMap<AuditId, AuditRecord>,
 }
 
-/// A run of a server.
+/// A run of a server, or of a remote worker.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) name: Arc<str>,
@@ -49,6 +52,8 @@ pub(super) struct Node {
     pub(super) heartbeat_at: DateTime<Utc>,
     /// Until when it may silently hold what it runs.
     pub(super) lease_until: DateTime<Utc>,
+    /// What a remote worker says of itself; `None` for a server.
+    pub(super) worker: Option<Arc<WorkerDeclaration>>,
 }
 
 /// What jobs are counted by.
@@ -115,6 +120,7 @@ impl Tables {
             self.uncount(&job);
         }
         self.attempts.retain(|(job_id, _), _| *job_id != id);
+        self.reports.remove(&id);
     }
 
     fn uncount(&mut self, job: &Job) {

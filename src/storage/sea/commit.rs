@@ -114,6 +114,17 @@ impl Commit<'_> {
                 Change::Fire(fire) => self.fire(fire).await?,
                 Change::Lead { node, lease } => self.lead(*node, *lease).await?,
                 Change::Leave { node } => self.leave(*node).await?,
+                Change::RegisterWorker {
+                    worker,
+                    declaration,
+                    registered_at,
+                    lease,
+                } => {
+                    self.register_worker(*worker, declaration, *registered_at, *lease)
+                        .await?
+                }
+                Change::RenewWorker { worker, lease } => self.renew_worker(*worker, *lease).await?,
+                Change::Report { job: _, report } => self.note_report(report).await?,
                 // Applied before, or below.
                 Change::Insert { .. }
                 | Change::Start { .. }
@@ -165,6 +176,9 @@ impl Commit<'_> {
                 | Change::Fire(_)
                 | Change::Heartbeat { .. }
                 | Change::Lead { .. }
+                | Change::RegisterWorker { .. }
+                | Change::RenewWorker { .. }
+                | Change::Report { .. }
                 | Change::Leave { .. } => continue,
             };
             *result = Some(applied);

@@ -107,6 +107,9 @@ fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_
         | Change::DeleteRecurring { .. }
         | Change::Heartbeat { .. }
         | Change::Lead { .. }
+        | Change::RegisterWorker { .. }
+        | Change::RenewWorker { .. }
+        | Change::Report { .. }
         | Change::Leave { .. } => Box::new(std::iter::empty()),
     }
 }

@@ -19,6 +19,7 @@ mod recurring;
 mod remove;
 mod rows;
 mod update;
+mod workers;
 
 pub use connect::{ConnectError, Durability, SeaOptions, SeaRepository};
 pub use manage::MigrationState;
@@ -30,7 +31,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
-use super::query::{AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode};
+use super::query::{
+    AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode, StoredWorker,
+};
 use super::repository::{JobRepository, RepositoryError};
 use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
@@ -40,6 +43,7 @@ use crate::domain::job::Job;
 use crate::domain::name::QueueName;
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::remote_worker::JobReports;
 
 #[async_trait]
 impl JobRepository for SeaRepository {
@@ -105,6 +109,18 @@ impl JobRepository for SeaRepository {
 
     async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
         self.read_unfinished(ids).await
+    }
+
+    async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
+        self.read_workers().await
+    }
+
+    async fn worker(&self, id: NodeId) -> Result<Option<StoredWorker>, RepositoryError> {
+        self.read_worker(id).await
+    }
+
+    async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
+        self.read_reports(id).await
     }
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
