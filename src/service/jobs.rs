@@ -1,6 +1,6 @@
 //! Use cases of jobs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -277,16 +277,16 @@ impl Jobs {
 
     /// The names of the remote workers that have run these attempts.
     async fn workers_of(&self, attempts: &[Attempt]) -> Result<HashMap<NodeId, Arc<str>>, ServiceError> {
-        let mut names = HashMap::new();
         // The server itself is none.
         let others = attempts.iter().map(|attempt| attempt.node);
-        for node in others.filter(|node| *node != self.runtime.node) {
-            if !names.contains_key(&node) {
-                let worker = self.repository.worker(node).await?;
-                names.insert(node, worker.map(|worker| worker.declaration.name));
+        let others: HashSet<NodeId> = others.filter(|node| *node != self.runtime.node).collect();
+        let mut names = HashMap::with_capacity(others.len());
+        for node in others {
+            if let Some(worker) = self.repository.worker(node).await? {
+                names.insert(node, worker.declaration.name);
             }
         }
-        Ok(names.into_iter().filter_map(|(id, name)| Some((id, name?))).collect())
+        Ok(names)
     }
 
     /// The attempts of a job as it was when it was read or changed.

@@ -52,3 +52,4 @@ mod supervision;
 mod websocket;
 mod websocket_limits;
 mod wire;
+mod workers;

@@ -41,6 +41,7 @@ mod subject;
 mod unique;
 mod update;
 mod values;
+mod workers;
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -109,6 +110,7 @@ pub fn cases() -> Vec<Case> {
         values::cases(),
         race::cases(),
         life::cases(),
+        workers::cases(),
     ]
     .concat()
 }
