@@ -631,11 +631,11 @@ async fn a_worker_may_speak_with_any_node() {
         .await;
     second.client().post_empty(&format!("/jobs/{id}/cancel")).await;
     assert_eq!(
-        worker.beat(&leased_of(&[leased.clone()])).await["cancelled"],
+        worker.beat(&leased_of(std::slice::from_ref(&leased))).await["cancelled"],
         json!([id])
     );
     first.kill();
-    there.beat(&leased_of(&[leased.clone()])).await;
+    there.beat(&leased_of(std::slice::from_ref(&leased))).await;
     let done = json!({ "jobs": [of(&leased, json!({ "result": true }))] });
     let answer = there.client.post(&there.path("complete"), done).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
