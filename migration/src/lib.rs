@@ -7,6 +7,7 @@ mod m0001_jobs;
 mod m0002_audit;
 mod m0003_leadership;
 mod m0004_recurring;
+mod m0005_jobs_by_priority;
 mod m0008_workers;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_audit::Migration),
             Box::new(m0003_leadership::Migration),
             Box::new(m0004_recurring::Migration),
+            Box::new(m0005_jobs_by_priority::Migration),
             Box::new(m0008_workers::Migration),
         ]
     }

@@ -62,6 +62,7 @@ pub(super) fn database(config: &DatabaseConfig) -> SeaOptions {
         },
         // Spreads the counters of several nodes over a few rows; two that draw the same number only wait for each other.
         shard: rand::random_range(0..16),
+        log_statements: false,
     }
 }
 

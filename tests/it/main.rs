@@ -30,6 +30,7 @@ mod handlers_http;
 mod harness;
 mod house;
 mod nodes;
+mod plans;
 mod recurring;
 mod rest_bodies;
 mod rest_jobs_batch;

@@ -22,6 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
         pruning_goes_in_steps,
         pruning_spares_what_ran_again,
         removing_comes_after_the_rest_of_its_commit,
+        a_bad_change_leaves_removing_the_last,
     ]
 }
 
@@ -198,5 +199,32 @@ async fn removing_comes_after_the_rest_of_its_commit(storage: Subject) {
     let applied = storage.commit(&changes).await;
     assert_eq!(applied, [removed(2), Ok(Applied::Inserted(vec![Inserted::New]))]);
     assert_eq!(storage.all().await, []);
+    storage.counts_are_exact().await;
+}
+
+/// A claim and a clearing stand first, and see all the same what the rest of their commit has stored.
+async fn a_bad_change_leaves_removing_the_last(storage: Subject) {
+    let node = storage.live_node(1).await;
+    storage.insert(&[job(0)]).await;
+    let applied = storage
+        .commit(&[
+            Change::Claim(super::sample::claim(2, node, at(100))),
+            clear("default", JobStatus::Pending, youngest(), 100),
+            insert([job(0)]),
+            insert([job(1)]),
+            insert([job(2), job(3)]),
+        ])
+        .await;
+    let claimed = [job(0), job(1)].map(|job| Arc::new(job.start(node, at(100))));
+    assert_eq!(applied[0], Ok(Applied::Claimed(claimed.to_vec())));
+    assert_eq!(applied[1], removed(2), "what was not claimed is cleared");
+    assert!(
+        matches!(applied[2], Err(crate::storage::change::ChangeError::Rejected { .. })),
+        "{:?}",
+        applied[2]
+    );
+    assert_eq!(applied[3], Ok(Applied::Inserted(vec![Inserted::New])));
+    assert_eq!(applied[4], Ok(Applied::Inserted(vec![Inserted::New; 2])));
+    assert_eq!(storage.all().await.len(), 2);
     storage.counts_are_exact().await;
 }

@@ -10,7 +10,7 @@ use crate::domain::outcome::{Failure, Outcome};
 use crate::domain::priority::Priority;
 use crate::domain::status::JobStatus;
 use crate::storage::change::{Applied, Change};
-use crate::storage::query::{JobFilter, JobSummary, Page};
+use crate::storage::query::{JobFilter, JobSummary, Page, RecurringPage};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -57,7 +57,15 @@ async fn a_list_comes_in_pages(storage: Subject) {
     assert_eq!(ids(&storage, &all, page(10, 10, None)).await, newest[10..20]);
     assert_eq!(ids(&storage, &all, page(10, 20, None)).await, newest[20..]);
     assert_eq!(ids(&storage, &all, page(10, 25, None)).await, []);
-    assert_eq!(ids(&storage, &all, page(10, u64::from(u32::MAX), None)).await, []);
+    for beyond in [u64::from(u32::MAX), i64::MAX.unsigned_abs(), u64::MAX] {
+        assert_eq!(ids(&storage, &all, page(10, beyond, None)).await, []);
+        let recurring = RecurringPage {
+            limit: 10,
+            offset: beyond,
+        };
+        let recurring = storage.repository.recurring_page(recurring).await;
+        assert_eq!(recurring.expect("storage reads"), []);
+    }
     assert_eq!(ids(&storage, &all, page(0, 0, None)).await, []);
     assert_eq!(ids(&storage, &all, page(u32::MAX, 0, None)).await, newest);
     assert_eq!(ids(&storage, &all, page(10, 0, Some(newest[4]))).await, newest[5..15]);

@@ -18,6 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
         two_servers_never_start_one_job,
         two_servers_never_end_one_attempt_twice,
         two_servers_never_store_one_unique_key,
+        two_servers_that_wait_for_each_other_both_succeed,
         two_servers_never_take_one_idempotency_key,
         two_servers_never_make_the_same_update,
         two_servers_count_together,
@@ -103,6 +104,36 @@ async fn two_servers_never_store_one_unique_key(one: Subject) {
         assert_eq!(applied[1 - winner], Ok(Applied::Inserted(vec![existing])));
     }
     assert_eq!(one.all().await.len(), 20);
+    one.counts_are_exact().await;
+}
+
+/// Both take the same unique keys, in opposite orders: somewhere in the middle each needs what the other one has. That a
+/// storage ends such a commit is no reason to fail those who wait for it.
+async fn two_servers_that_wait_for_each_other_both_succeed(one: Subject) {
+    const KEYS: u32 = 60;
+    let Some(other) = one.other() else { return };
+    // Both know the queue: who names one for the first time may wait for whoever does the same.
+    one.insert(&[job(1_000)]).await;
+    other.insert(&[job(1_001)]).await;
+    let insert_key = |key: u32, number: u32| insert([with_key(&format!("key {key}"), job(number))]);
+    let forwards: Vec<Change> = (0..KEYS).map(|key| insert_key(key, key)).collect();
+    let backwards: Vec<Change> = (0..KEYS).rev().map(|key| insert_key(key, 100 + key)).collect();
+    let (forwards, backwards) = join(one.commit(&forwards), other.commit(&backwards)).await;
+    let mut new = 0;
+    for (applied, other) in forwards.iter().zip(backwards.iter().rev()) {
+        for (applied, job_of_other) in [(applied, other), (other, applied)] {
+            match applied {
+                Ok(Applied::Inserted(inserted)) if *inserted == [Inserted::New] => {
+                    new += 1;
+                    assert_ne!(applied, job_of_other, "each key is taken once");
+                }
+                Ok(Applied::Inserted(inserted)) => assert!(matches!(inserted[..], [Inserted::Existing(_)])),
+                refused => panic!("an insert was answered with {refused:?}"),
+            }
+        }
+    }
+    assert_eq!(new, KEYS);
+    assert_eq!(u32::try_from(one.all().await.len()), Ok(KEYS + 2));
     one.counts_are_exact().await;
 }
 

@@ -65,9 +65,12 @@ impl Commit<'_> {
     }
 
     pub(super) async fn prune_audit(&mut self, before: DateTime<Utc>, limit: u32) -> Result<u64, CommitFailure> {
-        let sql = "DELETE FROM audit_records WHERE id IN \
-                   (SELECT id FROM audit_records WHERE id < $1 ORDER BY id LIMIT $2)";
-        let values = [AuditId::first_at(before).as_uuid().into(), i64::from(limit).into()];
+        // The number stands in the text, where a plan that is made once for all of them knows it.
+        let sql = format!(
+            "DELETE FROM audit_records WHERE id IN \
+             (SELECT id FROM audit_records WHERE id < $1 ORDER BY id LIMIT {limit})"
+        );
+        let values = [AuditId::first_at(before).as_uuid().into()];
         let removed = self
             .transaction
             .execute_raw(Statement::from_sql_and_values(self.backend(), sql, values))

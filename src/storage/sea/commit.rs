@@ -14,6 +14,9 @@ use crate::domain::name::QueueName;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::repository::RepositoryError;
 
+/// How often a commit is tried in all that other servers' commits are in the way of. Each of them may win once.
+const TRIES: u32 = 8;
+
 /// A transaction and what was counted in it.
 pub(super) struct Commit<'a> {
     pub(super) repository: &'a SeaRepository,
@@ -31,28 +34,58 @@ impl SeaRepository {
         &self,
         changes: &[Change],
     ) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
-        match self.try_commit(changes).await {
+        match self.try_again(changes).await {
             Ok(results) => Ok(results),
-            Err(CommitFailure::Unavailable(failure)) => Err(failure),
+            Err(CommitFailure::Unavailable(failure) | CommitFailure::InTheWay(failure)) => Err(failure),
             Err(CommitFailure::Bad(error)) if changes.len() == 1 => Ok(vec![Err(error)]),
-            Err(CommitFailure::Bad(_)) => {
-                let mut results = Vec::with_capacity(changes.len());
-                // A change and the record of who has made it stay together.
-                for change in changes.chunk_by(|_, next| matches!(next, Change::Audit(_))) {
-                    match self.try_commit(change).await {
-                        Ok(result) => results.extend(result),
-                        Err(CommitFailure::Bad(error)) => {
-                            results.push(Err(error));
-                            // Nothing was changed, so there is nothing to record.
-                            let unrecorded = Applied::Audited { is_recorded: false };
-                            results.extend(change.iter().skip(1).map(|_| Ok(unrecorded.clone())));
-                        }
-                        Err(CommitFailure::Unavailable(failure)) => return Err(failure),
-                    }
+            Err(CommitFailure::Bad(_)) => self.commit_one_by_one(changes).await,
+        }
+    }
+
+    /// Commits each change by itself, those that choose among jobs last, as if it were one commit.
+    async fn commit_one_by_one(
+        &self,
+        changes: &[Change],
+    ) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+        let mut results: Results = changes.iter().map(|_| None).collect();
+        for is_choosing in [false, true] {
+            let mut places = results.iter_mut();
+            // A change and the record of who has made it stay together.
+            for change in changes.chunk_by(|_, next| matches!(next, Change::Audit(_))) {
+                let places = places.by_ref().take(change.len());
+                if change.first().is_some_and(chooses) != is_choosing {
+                    // Passed over in this round.
+                    places.for_each(drop);
+                    continue;
                 }
-                Ok(results)
+                match self.try_again(change).await {
+                    Ok(applied) => places.zip(applied).for_each(|(place, result)| *place = Some(result)),
+                    Err(CommitFailure::Bad(error)) => {
+                        // Nothing was changed, so there is nothing to record.
+                        let unrecorded = change
+                            .iter()
+                            .skip(1)
+                            .map(|_| Ok(Applied::Audited { is_recorded: false }));
+                        let failed = std::iter::once(Err(error)).chain(unrecorded);
+                        places.zip(failed).for_each(|(place, result)| *place = Some(result));
+                    }
+                    Err(CommitFailure::Unavailable(failure) | CommitFailure::InTheWay(failure)) => return Err(failure),
+                }
             }
         }
+        // Each change was applied in one of the rounds.
+        Ok(results.into_iter().flatten().collect())
+    }
+
+    /// Commits changes, and does so again when another server's commit was in the way: that one has ended by then.
+    async fn try_again(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, CommitFailure> {
+        for _ in 1..TRIES {
+            match self.try_commit(changes).await {
+                Err(CommitFailure::InTheWay(_)) => {}
+                result => return result,
+            }
+        }
+        self.try_commit(changes).await
     }
 
     async fn try_commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, CommitFailure> {
@@ -86,6 +119,34 @@ impl SeaRepository {
                 Err(failure)
             }
         }
+    }
+}
+
+/// Whether a change chooses among the jobs that all other changes have left.
+fn chooses(change: &Change) -> bool {
+    match change {
+        Change::Claim(_)
+        | Change::Clear { .. }
+        | Change::Prune { .. }
+        | Change::PruneBookkeeping { .. }
+        | Change::PruneAudit { .. } => true,
+        Change::Insert { .. }
+        | Change::Start { .. }
+        | Change::Finish { .. }
+        | Change::Update { .. }
+        | Change::Delete { .. }
+        | Change::SetQueue { .. }
+        | Change::Audit(_)
+        | Change::Heartbeat { .. }
+        | Change::InsertRecurring { .. }
+        | Change::UpdateRecurring { .. }
+        | Change::DeleteRecurring { .. }
+        | Change::Fire(_)
+        | Change::Lead { .. }
+        | Change::RegisterWorker { .. }
+        | Change::RenewWorker { .. }
+        | Change::Report { .. }
+        | Change::Leave { .. } => false,
     }
 }
 

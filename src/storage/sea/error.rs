@@ -9,6 +9,9 @@ use crate::storage::repository::RepositoryError;
 pub(super) enum CommitFailure {
     /// The database can't do it now.
     Unavailable(RepositoryError),
+    /// Another server's commit and this one waited for each other, and the database has ended this one. Nothing of it
+    /// is applied, and it can be tried again at once.
+    InTheWay(RepositoryError),
     /// One of the changes is bad.
     Bad(ChangeError),
 }
@@ -17,6 +20,8 @@ impl From<DbErr> for CommitFailure {
     fn from(error: DbErr) -> Self {
         if is_about_a_value(&error) {
             Self::Bad(ChangeError::Rejected { reason: text(&error) })
+        } else if is_about_another_commit(&error) {
+            Self::InTheWay(unavailable(&error))
         } else {
             Self::Unavailable(unavailable(&error))
         }
@@ -88,6 +93,15 @@ fn is_about_a_value(error: &DbErr) -> bool {
     // SQLite's primary result code is the low byte: 18 too big, 19 constraint, 20 mismatch, 25 range.
     code.parse::<u32>()
         .is_ok_and(|code| matches!(code & 0xff, 18 | 19 | 20 | 25))
+}
+
+/// Whether PostgreSQL has undone the transaction for the sake of another one: 40001, 40P01 (deadlock) of SQLSTATE.
+fn is_about_another_commit(error: &DbErr) -> bool {
+    let Some(sqlx::Error::Database(database)) = sqlx_error(error) else {
+        return false;
+    };
+    database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some()
+        && matches!(database.code().as_deref(), Some("40001" | "40P01"))
 }
 
 /// Whether a unique index was violated.

@@ -11,6 +11,7 @@ mod counters;
 mod error;
 mod insert;
 mod lifecycle;
+mod list;
 mod manage;
 mod nodes;
 mod notify;

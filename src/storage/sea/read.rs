@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::{attempt, job, job_counter, queue, queue_throughput};
-use sea_orm::sea_query::{Condition, Expr, ExprTrait, Func, LikeExpr, Order};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Order};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select, Statement,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Statement,
 };
 use uuid::Uuid;
 
@@ -26,12 +25,12 @@ use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
 use crate::domain::recurring::RecurringId;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
-use crate::storage::query::{JobFilter, JobSummary, Page, RunningJob};
+use crate::storage::query::{JobFilter, JobSummary, RunningJob};
 use crate::storage::repository::RepositoryError;
 
 /// What a list reads of a job.
 #[derive(FromQueryResult)]
-struct SummaryRow {
+pub(super) struct SummaryRow {
     id: Uuid,
     name: String,
     job_type: String,
@@ -48,7 +47,7 @@ struct SummaryRow {
     recurring_id: Option<Uuid>,
 }
 
-fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
+pub(super) fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
     let SummaryRow {
         id,
         name,
@@ -124,43 +123,6 @@ impl SeaRepository {
         rows.into_iter().map(convert::attempt).collect()
     }
 
-    pub(super) async fn read_jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
-        let Page { limit, offset, after } = page;
-        let mut select = self
-            .filtered(filter)
-            .select_only()
-            .columns([
-                job::Column::Id,
-                job::Column::Name,
-                job::Column::JobType,
-                job::Column::Queue,
-                job::Column::Priority,
-                job::Column::Status,
-                job::Column::Error,
-                job::Column::DueAt,
-                job::Column::StartedAt,
-                job::Column::FinishedAt,
-                job::Column::Attempt,
-                job::Column::RetryCount,
-                job::Column::MaxRetries,
-                job::Column::RecurringId,
-            ])
-            .order_by(job::Column::Id, Order::Desc)
-            .limit(u64::from(limit));
-        if offset > 0 {
-            select = select.offset(offset);
-        }
-        if let Some(after) = after {
-            select = select.filter(job::Column::Id.lt(after.as_uuid()));
-        }
-        let rows = select
-            .into_model::<SummaryRow>()
-            .all(&self.readers)
-            .await
-            .map_err(failed)?;
-        rows.into_iter().map(summary).collect()
-    }
-
     pub(super) async fn read_count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
         let JobFilter {
             statuses,
@@ -173,7 +135,7 @@ impl SeaRepository {
             created_to,
         } = filter;
         if recurring_id.is_some() || search.is_some() || created_from.is_some() || created_to.is_some() {
-            return self.filtered(filter).count(&self.readers).await.map_err(failed);
+            return self.count_one_by_one(filter).await;
         }
         let mut counters = job_counter::Entity::find().select_only().column_as(
             Func::coalesce([Expr::col(job_counter::Column::Count).sum(), Expr::val(0)]).cast_as("bigint"),
@@ -341,63 +303,5 @@ impl SeaRepository {
     pub(super) async fn ping_writer(&self) -> Result<(), RepositoryError> {
         let answer = self.readers.execute_unprepared("SELECT 1").await;
         answer.map(drop).map_err(failed)
-    }
-
-    /// The jobs that a filter means.
-    fn filtered(&self, filter: &JobFilter) -> Select<job::Entity> {
-        let JobFilter {
-            statuses,
-            job_types,
-            queue,
-            recurring_id,
-            priority,
-            search,
-            created_from,
-            created_to,
-        } = filter;
-        let mut select = job::Entity::find();
-        if !statuses.is_empty() {
-            select = select.filter(job::Column::Status.is_in(statuses.iter().map(|status| status.code())));
-        }
-        if !job_types.is_empty() {
-            select = select.filter(job::Column::JobType.is_in(job_types.iter().map(|job_type| job_type.as_str())));
-        }
-        if let Some(queue) = queue {
-            select = select.filter(job::Column::Queue.eq(queue.as_str()));
-        }
-        if let Some(recurring_id) = recurring_id {
-            select = select.filter(job::Column::RecurringId.eq(recurring_id.as_uuid()));
-        }
-        if let Some(priority) = priority {
-            select = select.filter(job::Column::Priority.eq(priority.code()));
-        }
-        // The time of creation is in the id.
-        if let Some(from) = created_from {
-            select = select.filter(job::Column::Id.gte(JobId::first_at(*from).as_uuid()));
-        }
-        if let Some(to) = created_to {
-            select = select.filter(job::Column::Id.lte(JobId::last_at(*to).as_uuid()));
-        }
-        if let Some(search) = search {
-            let pattern = format!(
-                "%{}%",
-                search
-                    .to_ascii_lowercase()
-                    .replace('!', "!!")
-                    .replace('%', "!%")
-                    .replace('_', "!_")
-            );
-            // Of ASCII letters alone: SQLite knows no others, and PostgreSQL is told so.
-            let collation = if self.is_postgres() { " COLLATE \"C\"" } else { "" };
-            let contains = |column: &str| {
-                Expr::cust(format!("lower(jobs.{column}{collation})")).like(LikeExpr::new(pattern.clone()).escape('!'))
-            };
-            // No name holds a control character, and PostgreSQL takes no text with this one.
-            if search.contains('\0') {
-                return select.filter(Expr::cust("1 = 0"));
-            }
-            select = select.filter(Condition::any().add(contains("name")).add(contains("job_type")));
-        }
-        select
     }
 }

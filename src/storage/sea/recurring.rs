@@ -141,7 +141,7 @@ impl SeaRepository {
         let rows = table::Entity::find()
             .order_by(table::Column::Id, Order::Desc)
             .limit(u64::from(limit))
-            .offset(offset)
+            .offset(super::list::whole(offset).unsigned_abs())
             .all(&self.readers)
             .await
             .map_err(|error| unavailable(&error))?;

@@ -16,6 +16,16 @@ use crate::domain::status::JobStatus;
 
 const ID: &[Kind] = &[Kind::Uuid];
 
+/// The condition that jobs have a status, and their order by age, so that the index on the status gives both: see
+/// [`super::list`].
+fn with_status(code: i16, is_postgres: bool) -> (String, &'static str) {
+    if is_postgres {
+        (format!("status = ANY(ARRAY[{code}]::smallint[])"), "status, id")
+    } else {
+        (format!("status = {code}"), "id")
+    }
+}
+
 impl Commit<'_> {
     pub(super) async fn clear_queue(
         &mut self,
@@ -24,14 +34,25 @@ impl Commit<'_> {
         up_to: JobId,
         limit: u32,
     ) -> Result<u64, CommitFailure> {
-        let condition = "queue = $1 AND status = $2 AND id <= $3 LIMIT $4";
-        let values = [
-            queue.as_str().into(),
-            status.code().into(),
-            up_to.as_uuid().into(),
-            i64::from(limit).into(),
-        ];
-        self.remove(condition, values.into()).await
+        // Either way no job of another status is looked at. What is pending is found in the order in which it would start,
+        // so that pending jobs of other queues are not looked at either.
+        let code = status.code();
+        let condition = match (status, self.repository.is_postgres()) {
+            (JobStatus::Pending, true) => {
+                "status = 0 AND queue = ANY(ARRAY[$1]) AND id <= $2 ORDER BY queue, priority, due_at, id LIMIT $3"
+                    .to_owned()
+            }
+            (JobStatus::Pending, false) => {
+                "status = 0 AND queue = $1 AND +id <= $2 ORDER BY priority, due_at, id LIMIT $3".to_owned()
+            }
+            (_, is_postgres) => {
+                let plus = if is_postgres { "" } else { "+" };
+                let (has_status, order) = with_status(code, is_postgres);
+                format!("{has_status} AND {plus}queue = $1 AND id <= $2 ORDER BY {order} LIMIT $3")
+            }
+        };
+        let values = [queue.as_str().into(), up_to.as_uuid().into(), i64::from(limit).into()];
+        self.remove(&condition, values.into()).await
     }
 
     pub(super) async fn prune_jobs(
@@ -42,14 +63,14 @@ impl Commit<'_> {
     ) -> Result<u64, CommitFailure> {
         // A job that finished before a time was created before it: the oldest ids are looked at, and no index is needed
         // that every job would have to keep.
-        let condition = "status = $1 AND id < $2 AND finished_at < $3 ORDER BY id LIMIT $4";
+        let (has_status, order) = with_status(status.code(), self.repository.is_postgres());
+        let condition = format!("{has_status} AND id < $1 AND finished_at < $2 ORDER BY {order} LIMIT $3");
         let values = [
-            status.code().into(),
             JobId::first_at(finished_before).as_uuid().into(),
             micros(finished_before).into(),
             i64::from(limit).into(),
         ];
-        self.remove(condition, values.into()).await
+        self.remove(&condition, values.into()).await
     }
 
     pub(super) async fn prune_bookkeeping(

@@ -1,0 +1,111 @@
+//! What people list jobs by.
+
+use tickerq::domain::priority::Priority;
+use tickerq::domain::status::JobStatus;
+use tickerq::storage::query::JobFilter;
+
+use super::samples::{created, queue, statuses, types};
+use super::verdict::Look;
+
+/// The filters that people combine: what they are called, and the index that finds the fewest jobs for them; `None` for the
+/// primary key.
+pub fn filters() -> Vec<(&'static str, Option<&'static str>, JobFilter)> {
+    use JobStatus::{Cancelled, Completed, Failed, Pending, Running};
+    const STATUS: Option<&str> = Some("jobs_by_status");
+    const JOB_TYPE: Option<&str> = Some("jobs_by_type");
+    const QUEUE: Option<&str> = Some("jobs_by_queue");
+    const PRIORITY: Option<&str> = Some("jobs_by_priority");
+    let all = JobFilter::default;
+    let of_types = |names: &[&str], filter| JobFilter {
+        job_types: types(names),
+        ..filter
+    };
+    let of_queue = |name: &str, filter| JobFilter {
+        queue: Some(queue(name)),
+        ..filter
+    };
+    let of_priority = |priority, filter| JobFilter {
+        priority: Some(priority),
+        ..filter
+    };
+    let of_some_days = |filter| JobFilter {
+        created_from: Some(created(20_000)),
+        created_to: Some(created(30_000)),
+        ..filter
+    };
+    vec![
+        ("nothing", None, all()),
+        ("completed", STATUS, statuses(&[Completed])),
+        ("failed", STATUS, statuses(&[Failed])),
+        ("running", STATUS, statuses(&[Running])),
+        ("failed and cancelled", STATUS, statuses(&[Failed, Cancelled])),
+        (
+            "all statuses",
+            None,
+            statuses(&[Pending, Running, Completed, Failed, Cancelled]),
+        ),
+        ("a type", JOB_TYPE, of_types(&["MailJob"], all())),
+        ("a rare type", JOB_TYPE, of_types(&["RareJob"], all())),
+        ("an unknown type", JOB_TYPE, of_types(&["Unheard"], all())),
+        ("two types", JOB_TYPE, of_types(&["MailJob", "RareJob"], all())),
+        ("a queue", QUEUE, of_queue("mail", all())),
+        ("a rare queue", QUEUE, of_queue("rare", all())),
+        ("an unknown queue", QUEUE, of_queue("nowhere", all())),
+        ("normal priority", None, of_priority(Priority::Normal, all())),
+        ("critical priority", PRIORITY, of_priority(Priority::Critical, all())),
+        ("status and queue", STATUS, of_queue("mail", statuses(&[Failed]))),
+        ("status and rare queue", QUEUE, of_queue("rare", statuses(&[Completed]))),
+        (
+            "status and type",
+            JOB_TYPE,
+            of_types(&["ReportJob"], statuses(&[Completed])),
+        ),
+        (
+            "status, queue and type",
+            QUEUE,
+            of_queue("reports", of_types(&["ReportJob"], statuses(&[Completed]))),
+        ),
+        (
+            "statuses, queue and types",
+            STATUS,
+            of_queue(
+                "default",
+                of_types(&["MailJob", "ReportJob"], statuses(&[Failed, Cancelled])),
+            ),
+        ),
+        (
+            "status, queue, type and priority",
+            PRIORITY,
+            of_priority(
+                Priority::High,
+                of_queue("default", of_types(&["MailJob"], statuses(&[Completed]))),
+            ),
+        ),
+        ("some days", None, of_some_days(all())),
+        ("failed on some days", STATUS, of_some_days(statuses(&[Failed]))),
+        ("a queue on some days", QUEUE, of_some_days(of_queue("mail", all()))),
+    ]
+}
+
+/// What people search for, and whether a page of it is soon found.
+pub fn searches() -> Vec<(&'static str, Look, JobFilter)> {
+    let search = |text: &str, filter| JobFilter {
+        search: Some(text.to_owned()),
+        ..filter
+    };
+    let all = JobFilter::default;
+    vec![
+        ("a search", Look::Walk(None, 100), search("job 9", all())),
+        // Nothing but a look at every name can tell.
+        (
+            "a search that finds nothing",
+            Look::Through,
+            search("nothing at all", all()),
+        ),
+        (
+            "a search among failed jobs",
+            Look::Walk(Some("jobs_by_status"), 100),
+            search("job 9", statuses(&[JobStatus::Failed])),
+        ),
+    ]
+}

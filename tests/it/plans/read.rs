@@ -1,0 +1,90 @@
+//! Everything that storage is ever asked, once or twice each.
+
+use std::sync::Arc;
+
+use tickerq::domain::audit::AuditAction;
+use tickerq::domain::id::JobId;
+use tickerq::domain::status::JobStatus;
+use tickerq::storage::query::{AuditFilter, AuditPage};
+use tickerq::storage::repository::JobRepository;
+
+use super::filters::{filters, searches};
+use super::samples::{FIRST, NODE, behind, now, passing, some_jobs, statuses};
+use super::verdict::Look;
+use super::{Probe, recurring};
+
+/// Asks for all that can be read.
+pub async fn read(probe: &Probe) {
+    let storage = &probe.repository;
+    let some = some_jobs(probe, &statuses(&[JobStatus::Completed]), 60).await;
+    let ids: Vec<JobId> = some.iter().map(|job| job.id).collect();
+    probe.of("one job", Look::Up, storage.job(ids[0])).await;
+    probe.of("jobs by id", Look::Up, storage.jobs_by_id(&ids)).await;
+    probe.of("attempts", Look::Up, storage.attempts(ids[0])).await;
+    for (name, index, filter) in filters() {
+        for (part, page) in [
+            ("first page of", FIRST),
+            ("page behind a job of", behind(50_000)),
+            ("deep page of", passing(20_000)),
+        ] {
+            let look = Look::Walk(index, page.offset + u64::from(page.limit));
+            probe
+                .of(&format!("{part} {name}"), look, storage.jobs(&filter, page))
+                .await;
+        }
+        // What is of a time is counted one by one.
+        let look = if filter.created_from.is_some() {
+            Look::All
+        } else {
+            Look::Up
+        };
+        probe
+            .of(&format!("count of {name}"), look, storage.count(&filter))
+            .await;
+    }
+    for (name, look, filter) in searches() {
+        probe
+            .of(&format!("first page of {name}"), look, storage.jobs(&filter, FIRST))
+            .await;
+        // Counted one by one, and looked at to be counted.
+        probe
+            .of(&format!("count of {name}"), Look::Through, storage.count(&filter))
+            .await;
+    }
+    probe.of("queues", Look::Up, storage.queues(now())).await;
+    probe.of("next due", Look::Up, storage.next_due(now())).await;
+    probe.of("orphans", Look::Up, storage.orphans(100)).await;
+    probe.of("running on", Look::Up, storage.running_on(NODE)).await;
+    recurring::read(probe).await;
+    probe.of("nodes", Look::Up, storage.nodes()).await;
+    let records = AuditPage {
+        limit: 100,
+        after: None,
+    };
+    let of_somebody = AuditFilter {
+        actor: Some(Arc::from("somebody")),
+        ..AuditFilter::default()
+    };
+    let of_a_job = AuditFilter {
+        job_id: Some(ids[0]),
+        ..AuditFilter::default()
+    };
+    let of_an_action = AuditFilter {
+        action: Some(AuditAction::JobCancel),
+        ..AuditFilter::default()
+    };
+    for (name, index, filter) in [
+        ("nothing", None, AuditFilter::default()),
+        ("an actor", Some("audit_records_by_actor"), of_somebody),
+        ("a job", Some("audit_records_by_job"), of_a_job),
+        ("an action", Some("audit_records_by_action"), of_an_action),
+    ] {
+        probe
+            .of(
+                &format!("records of {name}"),
+                Look::Walk(index, 100),
+                storage.audit(&filter, records),
+            )
+            .await;
+    }
+}

@@ -1,0 +1,140 @@
+//! All that happens to recurring jobs, of which there are two thousand.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use tickerq::domain::cron::CronExpression;
+use tickerq::domain::job::Job;
+use tickerq::domain::json::Json;
+use tickerq::domain::misfire::MisfirePolicy;
+use tickerq::domain::name::JobName;
+use tickerq::domain::new_job::JobDefaults;
+use tickerq::domain::overlap::OverlapPolicy;
+use tickerq::domain::priority::Priority;
+use tickerq::domain::recurring::{NewRecurringJob, RecurringJob, Schedule, Template};
+use tickerq::domain::time_zone::TimeZoneName;
+use tickerq::storage::change::{Change, Fire};
+use tickerq::storage::query::{JobFilter, RecurringPage};
+use tickerq::storage::repository::JobRepository;
+
+use super::Probe;
+use super::samples::{FIRST, NODE, now, some_jobs, types};
+use super::verdict::Look;
+
+/// Asks for all that can be read of them.
+pub async fn read(probe: &Probe) {
+    let storage = &probe.repository;
+    let occurrence = some_jobs(probe, &JobFilter::default(), 1_000)
+        .await
+        .iter()
+        .find_map(|job| job.occurrence);
+    let id = occurrence.expect("one of so many jobs is an occurrence").recurring_id;
+    let occurrences = JobFilter {
+        recurring_id: Some(id),
+        ..JobFilter::default()
+    };
+    let by_recurring = Look::Walk(Some("jobs_by_recurring"), 100);
+    probe
+        .of("occurrences", by_recurring, storage.jobs(&occurrences, FIRST))
+        .await;
+    probe
+        .of("count of occurrences", Look::All, storage.count(&occurrences))
+        .await;
+    probe
+        .of(
+            "unfinished occurrences",
+            Look::Up,
+            storage.unfinished_occurrences(&[id]),
+        )
+        .await;
+    let found = probe.of("one recurring job", Look::Up, storage.recurring(id)).await;
+    assert!(found.is_some());
+    let page = RecurringPage {
+        limit: 100,
+        offset: 500,
+    };
+    let walk = Look::Walk(None, 600);
+    probe.of("recurring jobs", walk, storage.recurring_page(page)).await;
+    // There are as many as people have made, and nothing that happens often asks.
+    probe
+        .of("count of recurring jobs", Look::Through, storage.recurring_count())
+        .await;
+    let due = probe
+        .of("due recurring jobs", Look::Up, storage.due_recurring(now(), 500))
+        .await;
+    let (waiting, due): (Vec<_>, Vec<_>) = due.into_iter().partition(|recurring| !recurring.waiting.is_empty());
+    assert!(!waiting.is_empty() && !due.is_empty(), "both kinds are found");
+    probe.of("next recurring job", Look::Up, storage.next_recurring()).await;
+}
+
+/// Writes all that can be written of them.
+pub async fn write(probe: &Probe) {
+    let insert = |recurring: &RecurringJob| Change::InsertRecurring {
+        recurring: Arc::new(recurring.clone()),
+        idempotency: None,
+    };
+    let recurring = sample();
+    probe
+        .commit("insert a recurring job", Look::Up, vec![insert(&recurring)])
+        .await;
+    let changed = advanced(&recurring);
+    let update = Change::UpdateRecurring {
+        before: Arc::new(recurring),
+        after: Arc::new(changed.clone()),
+    };
+    probe.commit("update a recurring job", Look::Up, vec![update]).await;
+    let fired = advanced(&changed);
+    let led = probe.lead(NODE).await;
+    let fire = Change::Fire(Fire {
+        before: Arc::new(changed.clone()),
+        after: Arc::new(fired.clone()),
+        occurrences: (0..3).map(|number| Arc::new(occurrence(&changed, number))).collect(),
+        leader: Some((NODE, led)),
+    });
+    probe.commit("fire", Look::Up, vec![fire]).await;
+    let delete = Change::DeleteRecurring {
+        recurring: Arc::new(fired),
+    };
+    probe.commit("delete a recurring job", Look::Up, vec![delete]).await;
+}
+
+fn sample() -> RecurringJob {
+    let job_type = types(&["MailJob"]).remove(0);
+    NewRecurringJob {
+        schedule: Schedule {
+            cron: CronExpression::parse("* * * * *").expect("an expression"),
+            time_zone: TimeZoneName::UTC,
+            starts_at: None,
+            ends_at: None,
+        },
+        template: Template {
+            name: JobName::from(&job_type),
+            job_type,
+            queue: None,
+            parameters: Json::null(),
+            priority: Priority::Normal,
+            max_retries: None,
+            timeout: None,
+            retry_delay: None,
+            retry_intervals: None,
+        },
+        is_enabled: true,
+        misfire_policy: MisfirePolicy::FireOnce,
+        overlap_policy: OverlapPolicy::Allow,
+    }
+    .into_recurring_job(now(), 1)
+}
+
+/// The recurring job with its next due time a minute later.
+fn advanced(recurring: &RecurringJob) -> RecurringJob {
+    RecurringJob {
+        next_run_at: recurring.next_run_at.map(|next| next + TimeDelta::minutes(1)),
+        revision: recurring.revision + 1,
+        ..recurring.clone()
+    }
+}
+
+fn occurrence(recurring: &RecurringJob, number: u32) -> Job {
+    let due_at = now() + TimeDelta::minutes(number.into());
+    recurring.occurrence(due_at, &JobDefaults::default(), now(), 90_000 + u128::from(number))
+}

@@ -1,0 +1,74 @@
+//! Jobs, times and pages for the steps.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tickerq::domain::id::{JobId, NodeId};
+use tickerq::domain::job::Job;
+use tickerq::domain::name::{JobType, QueueName};
+use tickerq::domain::new_job::{JobDefaults, NewJob};
+use tickerq::domain::status::JobStatus;
+use tickerq::storage::query::{JobFilter, JobSummary, Page};
+use tickerq::storage::repository::JobRepository;
+
+use super::Probe;
+use super::rows::{FIRST_MILLIS, JOBS, MILLIS_APART};
+
+pub const NODE: NodeId = NodeId::from_uuid(uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
+
+/// The creation of a job.
+pub fn created(number: u32) -> DateTime<Utc> {
+    let millis = FIRST_MILLIS + MILLIS_APART * u64::from(number);
+    DateTime::from_timestamp_millis(i64::try_from(millis).expect("a time")).expect("a time")
+}
+
+/// A while after the last job was created.
+pub fn now() -> DateTime<Utc> {
+    created(JOBS) + TimeDelta::minutes(1)
+}
+
+pub fn queue(name: &str) -> QueueName {
+    QueueName::parse(name).expect("a queue")
+}
+
+pub fn types(names: &[&str]) -> Vec<JobType> {
+    names.iter().map(|name| JobType::parse(name).expect("a type")).collect()
+}
+
+pub fn new_job(number: u32) -> Job {
+    NewJob::of_type(types(&["MailJob"]).remove(0)).into_job(&JobDefaults::default(), now(), u128::from(number))
+}
+
+pub fn statuses(statuses: &[JobStatus]) -> JobFilter {
+    JobFilter {
+        statuses: statuses.to_vec(),
+        ..JobFilter::default()
+    }
+}
+
+/// Full jobs that a filter means.
+pub async fn some_jobs(probe: &Probe, filter: &JobFilter, limit: u32) -> Vec<Job> {
+    let page = Page { limit, ..FIRST };
+    let summaries: Vec<JobSummary> = probe.repository.jobs(filter, page).await.expect("storage reads");
+    let ids: Vec<JobId> = summaries.iter().map(|job| job.id).collect();
+    let jobs = probe.repository.jobs_by_id(&ids).await.expect("storage reads");
+    assert!(!jobs.is_empty());
+    jobs.into_iter().map(Arc::unwrap_or_clone).collect()
+}
+
+pub const FIRST: Page = Page {
+    limit: 100,
+    offset: 0,
+    after: None,
+};
+
+pub fn behind(number: u32) -> Page {
+    Page {
+        after: Some(JobId::last_at(created(number))),
+        ..FIRST
+    }
+}
+
+pub fn passing(offset: u64) -> Page {
+    Page { offset, ..FIRST }
+}

@@ -1,0 +1,293 @@
+//! Everything that storage is ever told, once or twice each, in the sizes that really come.
+
+use std::sync::Arc;
+
+use chrono::DateTime;
+use tickerq::domain::audit::{AuditAction, AuditOutcome, AuditRecord};
+use tickerq::domain::caller::Caller;
+use tickerq::domain::id::{AuditId, JobId, NodeId};
+use tickerq::domain::job::Job;
+use tickerq::domain::json::Json;
+use tickerq::domain::name::UniqueKey;
+use tickerq::domain::outcome::{Failure, Outcome};
+use tickerq::domain::remote_worker::{AttemptReport, LogLevel, LogLine, Progress, WorkerDeclaration};
+use tickerq::domain::retry::Jitter;
+use tickerq::domain::status::JobStatus;
+use tickerq::domain::time_span::TimeSpan;
+use tickerq::storage::change::{Applied, Change, Claim, Idempotency};
+use tickerq::storage::repository::JobRepository;
+
+use super::samples::{NODE, created, new_job, now, queue, some_jobs, statuses, types};
+use super::verdict::Look;
+use super::{Probe, recurring};
+
+fn insert(jobs: Vec<Job>, key: Option<&str>) -> Change {
+    Change::Insert {
+        jobs: jobs.into_iter().map(Arc::new).collect(),
+        idempotency: key.map(|key| Idempotency {
+            key: key.to_owned(),
+            fingerprint: [7; 32],
+            created_at: now(),
+        }),
+    }
+}
+
+fn finish(job: &Job, outcome: Outcome) -> Change {
+    let (job, attempt) = job.finish(outcome, now(), Jitter::new(0.5));
+    Change::Finish {
+        job: Arc::new(job),
+        attempt: Box::new(attempt),
+    }
+}
+
+/// Writes all that can be written, in commits of one and of many.
+pub async fn write(probe: &Probe) {
+    let heartbeat = Change::Heartbeat {
+        node: NODE,
+        name: Arc::from("node"),
+        started_at: now(),
+        lease: TimeSpan::from_secs(3_600),
+    };
+    probe.commit("heartbeat", Look::Up, vec![heartbeat]).await;
+    recurring::write(probe).await;
+    probe
+        .commit("insert one", Look::Up, vec![insert(vec![new_job(0)], None)])
+        .await;
+    probe
+        .commit(
+            "insert 500",
+            Look::Up,
+            vec![insert((1..=500).map(new_job).collect(), None)],
+        )
+        .await;
+    let key = |number: u32| Job {
+        unique_key: Some(UniqueKey::parse(&format!("key {number}")).expect("a key")),
+        ..new_job(number)
+    };
+    for what in ["insert with keys", "insert with the keys of others"] {
+        let jobs = [1_000, 2_000].map(|number| insert(vec![key(number)], Some(&format!("request {number}"))));
+        probe.commit(what, Look::Up, jobs.to_vec()).await;
+    }
+    probe
+        .commit(
+            "insert with a key that is taken",
+            Look::By("jobs_unique_key", 1),
+            vec![insert(vec![Job { ..key(1_000) }], None)],
+        )
+        .await;
+    let with_past = |number: u32| Job {
+        status: JobStatus::Failed,
+        finished_at: Some(now()),
+        ..new_job(number)
+    };
+    probe
+        .commit(
+            "insert jobs with a past",
+            Look::Up,
+            vec![insert((600..650).map(with_past).collect(), None)],
+        )
+        .await;
+
+    let pending = some_jobs(probe, &statuses(&[JobStatus::Pending]), 450).await;
+    let start = |jobs: &[Job]| Change::Start {
+        jobs: jobs.iter().map(|job| Arc::new(job.start(NODE, now()))).collect(),
+    };
+    probe.commit("start one", Look::Up, vec![start(&pending[..1])]).await;
+    work_elsewhere(probe, &pending[0].start(NODE, now())).await;
+    probe
+        .commit("start 300", Look::Up, pending[1..301].chunks(1).map(start).collect())
+        .await;
+    let running: Vec<Job> = pending[..301].iter().map(|job| job.start(NODE, now())).collect();
+    let outcomes = [
+        Outcome::Completed(Some(Json::from_valid("1"))),
+        Outcome::Failed(Failure::new("busy")),
+        Outcome::Cancelled,
+    ];
+    probe
+        .commit("finish one", Look::Up, vec![finish(&running[0], outcomes[0].clone())])
+        .await;
+    let ends = running[1..201].iter().zip(outcomes.iter().cycle());
+    probe
+        .commit(
+            "finish 200",
+            Look::Up,
+            ends.map(|(job, outcome)| finish(job, outcome.clone())).collect(),
+        )
+        .await;
+    probe
+        .commit(
+            "finish what has ended",
+            Look::Up,
+            vec![finish(&running[1], Outcome::Lost)],
+        )
+        .await;
+    let claim = |limit: u32| {
+        Change::Claim(Claim {
+            queue: queue("default"),
+            limit,
+            job_types: types(&["MailJob", "ReportJob", "RareJob"]).into(),
+            node: NODE,
+            now: now(),
+        })
+    };
+    probe
+        .commit("claim one", Look::By("jobs_to_start", 200), vec![claim(1)])
+        .await;
+    probe
+        .commit("claim 200", Look::By("jobs_to_start", 200), vec![claim(200)])
+        .await;
+    let together = vec![
+        insert(vec![new_job(3_000)], None),
+        start(&pending[302..303]),
+        finish(&running[201], outcomes[0].clone()),
+        claim(5),
+    ];
+    probe.commit("some of each", Look::Up, together).await;
+
+    let job = Arc::new(pending[310].clone());
+    let cancelled = Arc::new(Job {
+        status: JobStatus::Cancelled,
+        finished_at: Some(now()),
+        revision: job.revision + 1,
+        ..(*job).clone()
+    });
+    let audit = |action| {
+        let id = AuditId::new(now(), 5);
+        Change::Audit(Box::new(AuditRecord::new(
+            id,
+            &Caller::local(),
+            action,
+            AuditOutcome::Cancelled,
+        )))
+    };
+    let update = Change::Update {
+        before: job,
+        after: Arc::clone(&cancelled),
+    };
+    probe
+        .commit("update", Look::Up, vec![update, audit(AuditAction::JobCancel)])
+        .await;
+    probe
+        .commit("delete", Look::Up, vec![Change::Delete { job: cancelled }])
+        .await;
+    let clear = |name: &str, status| Change::Clear {
+        queue: queue(name),
+        status,
+        up_to: JobId::last_at(now()),
+        limit: 500,
+    };
+    probe
+        .commit(
+            "clear pending",
+            Look::By("jobs_to_start", 200),
+            vec![clear("mail", JobStatus::Pending)],
+        )
+        .await;
+    probe
+        .commit(
+            "clear failed",
+            // Failed jobs of all queues are looked at: there is an index of these, and of all jobs of a queue.
+            Look::By("jobs_by_status", 1_500),
+            vec![clear("rare", JobStatus::Failed)],
+        )
+        .await;
+    for status in [JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled] {
+        let prune = Change::Prune {
+            status,
+            finished_before: created(1_000),
+            limit: 500,
+        };
+        probe
+            .commit(&format!("prune {status}"), Look::By("jobs_by_status", 500), vec![prune])
+            .await;
+    }
+    let bookkeeping = Change::PruneBookkeeping {
+        keys_before: created(200),
+        throughput_before: created(0),
+    };
+    probe.commit("prune bookkeeping", Look::Up, vec![bookkeeping]).await;
+    let records = Change::PruneAudit {
+        before: DateTime::from_timestamp_millis(1_600_000_000_500).expect("a time"),
+        limit: 500,
+    };
+    probe.commit("prune records", Look::Up, vec![records]).await;
+    let pause = Change::SetQueue {
+        queue: queue("mail"),
+        is_paused: Some(true),
+    };
+    probe.commit("pause", Look::Up, vec![pause]).await;
+    probe
+        .commit("claim everything", Look::By("jobs_to_start", 1_300), vec![claim(5_000)])
+        .await;
+    probe
+        .commit("leave", Look::Up, vec![Change::Leave { node: NODE }])
+        .await;
+}
+
+/// What a remote worker writes, and one of its attempts.
+async fn work_elsewhere(probe: &Probe, running: &Job) {
+    let worker = NodeId::from_uuid(uuid::Uuid::from_u128(77));
+    let lease = TimeSpan::from_secs(3_600);
+    let register = Change::RegisterWorker {
+        worker,
+        declaration: Arc::new(WorkerDeclaration {
+            name: Arc::from("mailer"),
+            job_types: types(&["MailJob"]).into(),
+            queues: Arc::from([]),
+            concurrency: std::num::NonZeroU32::MIN,
+        }),
+        registered_at: now(),
+        lease,
+    };
+    probe.commit("register", Look::Up, vec![register]).await;
+    let renew = Change::RenewWorker { worker, lease };
+    probe.commit("renew", Look::Up, vec![renew]).await;
+    let line = LogLine {
+        attempt: running.attempt,
+        at: now(),
+        level: LogLevel::Info,
+        message: Arc::from("a line"),
+    };
+    let report = AttemptReport {
+        job_id: running.id,
+        attempt: running.attempt,
+        at: now(),
+        progress: Progress::from_percent(50.0, None),
+        log: vec![line; 100],
+    };
+    let report = Change::Report {
+        job: Arc::new(running.clone()),
+        report: Arc::new(report),
+    };
+    probe.commit("report", Look::Up, vec![report.clone()]).await;
+    probe.commit("report again", Look::Up, vec![report]).await;
+    probe
+        .of("reports", Look::Up, probe.repository.reports(running.id))
+        .await;
+    probe.of("workers", Look::Up, probe.repository.workers()).await;
+    probe.of("worker", Look::Up, probe.repository.worker(worker)).await;
+}
+
+/// What a commit answered must not be a refusal, or the statement that was meant has not run as it does.
+pub fn check(what: &str, applied: &Applied) {
+    let is_empty = match applied {
+        Applied::Claimed(jobs) => jobs.is_empty(),
+        Applied::Removed(count) => *count == 0,
+        Applied::Reported(is_noted) => !is_noted,
+        Applied::Started(started) => started.contains(&false),
+        Applied::Inserted(_)
+        | Applied::Replayed(_)
+        | Applied::RecurringStored
+        | Applied::Fired(_)
+        | Applied::Finished(_)
+        | Applied::Updated
+        | Applied::Deleted
+        | Applied::QueueSet { .. }
+        | Applied::Audited { .. }
+        | Applied::Alive
+        | Applied::Registered
+        | Applied::Renewed(_)
+        | Applied::Led(_) => false,
+    };
+    assert!(!is_empty, "{what} has done nothing: {applied:?}");
+}
