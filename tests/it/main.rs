@@ -45,6 +45,7 @@ mod rest_protocol;
 mod rest_queue_limits;
 mod rest_queues;
 mod rest_values;
+mod sdk;
 mod shutdown;
 mod signalr;
 mod signalr_rules;
