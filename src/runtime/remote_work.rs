@@ -365,8 +365,16 @@ impl RemoteWork {
         Ok(())
     }
 
-    /// Hands back what a worker runs, and forgets its lease.
+    /// Ends a worker's lease, and hands back what it runs.
     pub async fn leave(&self, worker: NodeId) -> Result<(), RemoteError> {
+        // First of all, so that a call of it that still waits takes nothing of what is handed back.
+        let left = self
+            .parts
+            .recorder
+            .record_one(Change::Leave { node: worker }, Origin::Inside);
+        if let Err(refused) = left.await? {
+            return Err(unexpected(refused.to_string()));
+        }
         let running = self.parts.repository.running_on(worker).await?;
         let ends = running.iter().map(|job| RemoteEnd {
             job_id: job.id,
@@ -374,14 +382,7 @@ impl RemoteWork {
             outcome: Outcome::Interrupted,
         });
         self.finish(worker, ends.collect()).await?;
-        let left = self
-            .parts
-            .recorder
-            .record_one(Change::Leave { node: worker }, Origin::Inside);
-        match left.await? {
-            Ok(_) => Ok(()),
-            Err(refused) => Err(unexpected(refused.to_string())),
-        }
+        Ok(())
     }
 }
 

@@ -155,7 +155,7 @@ const scenarios = {
     });
     await fails(sdk.AuthenticationError, 401, new TickerQClient(url, 'wrong').getJobs());
     await fails(sdk.ForbiddenError, 403, new TickerQClient(url, 'reader-reader-reader').pauseQueue('default'));
-    await fails(sdk.TooLargeError, 413, client.scheduleJob('A', 'x'.repeat(3_000_000)));
+    await fails(sdk.TooLargeError, 413, client.scheduleJob('A', 'x'.repeat(200_000)));
     const slow = new TickerQClient(url, 'slow-slow-slow-slow', { retries: 0 });
     await slow.getJobs();
     await fails(sdk.RateLimitedError, 429, slow.getJobs(), (error) => assert.ok(error.retryAfter > 0));
@@ -193,7 +193,7 @@ const scenarios = {
           subscription.close();
           resolve();
         },
-      }, { filter: { types: ['NoopJob'] } });
+      }, { filter: { type: ['NoopJob'] } });
     });
     assert.deepEqual(told, ['pending', 'running', 'completed'].map((status) => `${job.id} ${status}`));
   },

@@ -33,7 +33,9 @@ impl Flaky {
 }
 
 async fn pass(mut client: TcpStream, server: String, answers: Arc<AtomicUsize>) {
-    let Ok(mut server) = TcpStream::connect(server).await else { return };
+    let Ok(mut server) = TcpStream::connect(server).await else {
+        return;
+    };
     let (mut from_client, mut from_server) = (vec![0; 65_536], vec![0; 65_536]);
     let mut is_asked = false;
     loop {

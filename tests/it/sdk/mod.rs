@@ -43,13 +43,13 @@ rate_limit = "1/h"
 [nodes]
 lease = "00:00:03"
 
-[jobs]
-parameters_bytes_max = "64KiB"
+[server]
+request_body_bytes_max = "128KiB"
 
 [[queues]]
 name = "full"
 workers = 1
-pending_max = 1
+max_pending = 1
 
 [job_types.NoopJob]
 handler = "noop"
@@ -154,7 +154,11 @@ impl Language {
         second.signal(Signal::TERM);
         let job = client.wait_finished(&id).await;
         assert_eq!(
-            (&job["status"], &job["result"]["by"], &job["executionHistory"][0]["status"]),
+            (
+                &job["status"],
+                &job["result"]["by"],
+                &job["executionHistory"][0]["status"]
+            ),
             (&json!("completed"), &json!("second"), &json!("lost")),
             "{job}"
         );
@@ -182,7 +186,11 @@ impl Language {
         let address = receiver.next().await;
         let http = server.client();
         let post = |signature: &'static str| {
-            let request = reqwest::Client::builder().no_proxy().build().expect("a client").post(&address);
+            let request = reqwest::Client::builder()
+                .no_proxy()
+                .build()
+                .expect("a client")
+                .post(&address);
             http.send(request.header("X-TickerQ-Signature", signature).body(r#"{"a":1}"#))
         };
         let signature = "sha256=733ae5122573f3ff45cad4406d879b88326cf5308d1d53c50e6efde0fa6036e1";
