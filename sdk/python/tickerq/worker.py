@@ -59,6 +59,7 @@ class JobContext:
         self._log: List[JsonObject] = []
         self._on_stop: Optional[Callable[[], None]] = None
         self._is_ended = False
+        self._timer: Optional[threading.Timer] = None
 
     def progress(self, percent: float, message: Optional[str] = None) -> None:
         """Says how far the job is, from 0 to 100."""
@@ -271,12 +272,11 @@ class Worker:
         context = JobContext(job)
         with self._changed:
             self._running[job["jobId"]] = context
-        threading.Thread(target=self._attempt, args=(context,), daemon=True).start()
         limit = min(parse_time_span(job["timeout"]).total_seconds(), threading.TIMEOUT_MAX)
-        over = threading.Timer(limit, self._time_is_up, (context,))
-        over.daemon = True
-        over.start()
-        context._timer = over  # type: ignore[attr-defined]
+        context._timer = threading.Timer(limit, self._time_is_up, (context,))
+        context._timer.daemon = True
+        context._timer.start()
+        threading.Thread(target=self._attempt, args=(context,), daemon=True).start()
 
     def _time_is_up(self, context: JobContext) -> None:
         context._stop("timeout")
@@ -310,7 +310,8 @@ class Worker:
     def _end(self, context: JobContext, kind: str, end: JsonObject) -> None:
         if not context._end_once():
             return
-        context._timer.cancel()  # type: ignore[attr-defined]
+        if context._timer is not None:
+            context._timer.cancel()
         if context.reason == "lost":
             self._forget(context)
             return

@@ -6,6 +6,7 @@
 
 mod flaky;
 mod javascript;
+mod python;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
