@@ -17,7 +17,7 @@ use tickerq::storage::sea::Durability;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::database::Database;
+use super::database::{Database, Fresh};
 use super::life_cycle::{Noop, PARAMETERS, options, rules};
 
 const CONNECTIONS: usize = 64;
@@ -33,59 +33,25 @@ pub(crate) enum Callers {
 
 const KEY: &str = "tq_a-key-for-this-benchmark-only";
 
-/// Accepted jobs a second. While the queue is paused nothing is measured but accepting; otherwise the jobs run as well.
+/// What was measured.
+pub(crate) struct Enqueued {
+    /// Accepted jobs a second.
+    pub(crate) per_second: f64,
+    /// The part of them that had run and was stored as completed when the last one was accepted.
+    pub(crate) completed: f64,
+}
+
+/// Enqueues. While the queue is paused nothing is measured but accepting; otherwise the jobs run as well.
 pub(crate) async fn measure(
     database: &Database,
     durability: Durability,
     count: usize,
     is_paused: bool,
     callers: Callers,
-) -> f64 {
+) -> Enqueued {
     let fresh = database.fresh(durability).await;
-    let queue = tickerq::domain::name::QueueName::parse("bench").expect("a queue");
-    let pause = Change::SetQueue {
-        queue,
-        is_paused: Some(is_paused),
-    };
-    fresh
-        .repository
-        .commit(&[pause])
-        .await
-        .expect("a paused queue")
-        .remove(0)
-        .expect("a paused queue");
-    let server_options = ServerOptions {
-        listen: vec!["127.0.0.1:0".parse().expect("an address")],
-        http_workers: 2,
-        keep_alive: Duration::from_secs(75),
-        shutdown_grace: Duration::from_secs(5),
-        auth: AuthOptions {
-            is_required: callers == Callers::WithKey,
-            keys: vec![ApiKey {
-                name: "bench".to_owned(),
-                digest: Sha256::digest(KEY).into(),
-                scopes: vec!["tickerq:write".to_owned()],
-                rate: None,
-            }],
-            ..AuthOptions::default()
-        },
-        audit: callers == Callers::WithKey,
-        rest: RestOptions {
-            enable: true,
-            base_path: "/api/tickerq".to_owned(),
-            version: "v1".to_owned(),
-            body_bytes_max: 4 << 20,
-            batch_body_bytes_max: 32 << 20,
-            docs: false,
-            public_docs: false,
-            requires_authentication: false,
-        },
-        realtime: RealtimeOptions::default(),
-        events_behind_max: 1_024,
-        rules: rules(),
-        runtime: options(Arc::new(Noop)),
-    };
-    let server = Server::start(fresh.repository.clone(), server_options)
+    pause(&fresh, is_paused).await;
+    let server = Server::start(fresh.repository.clone(), server_options(callers))
         .await
         .expect("a server");
     let address = server.addresses()[0];
@@ -116,8 +82,63 @@ pub(crate) async fn measure(
     }
     let accepted = load.join().expect("the load");
     let per_second = accepted as f64 / start.elapsed().as_secs_f64();
+    let completed = super::life_cycle::completed(&(fresh.repository.clone() as Arc<dyn JobRepository>)).await;
     server.stop().await;
-    per_second
+    Enqueued {
+        per_second,
+        completed: completed as f64 / accepted as f64,
+    }
+}
+
+/// A server with nothing but what is measured.
+fn server_options(callers: Callers) -> ServerOptions {
+    ServerOptions {
+        listen: vec!["127.0.0.1:0".parse().expect("an address")],
+        http_workers: 2,
+        keep_alive: Duration::from_secs(75),
+        shutdown_grace: Duration::from_secs(5),
+        auth: AuthOptions {
+            is_required: callers == Callers::WithKey,
+            keys: vec![ApiKey {
+                name: "bench".to_owned(),
+                digest: Sha256::digest(KEY).into(),
+                scopes: vec!["tickerq:write".to_owned()],
+                rate: None,
+            }],
+            ..AuthOptions::default()
+        },
+        audit: callers == Callers::WithKey,
+        rest: RestOptions {
+            enable: true,
+            base_path: "/api/tickerq".to_owned(),
+            version: "v1".to_owned(),
+            body_bytes_max: 4 << 20,
+            batch_body_bytes_max: 32 << 20,
+            docs: false,
+            public_docs: false,
+            requires_authentication: false,
+        },
+        realtime: RealtimeOptions::default(),
+        events_behind_max: 1_024,
+        rules: rules(),
+        runtime: options(Arc::new(Noop)),
+    }
+}
+
+/// Pauses the queue, or lets it run, before the server starts.
+async fn pause(fresh: &Fresh, is_paused: bool) {
+    let queue = tickerq::domain::name::QueueName::parse("bench").expect("a queue");
+    let change = Change::SetQueue {
+        queue,
+        is_paused: Some(is_paused),
+    };
+    fresh
+        .repository
+        .commit(&[change])
+        .await
+        .expect("a paused queue")
+        .remove(0)
+        .expect("a paused queue");
 }
 
 /// Posts jobs one after the other, and counts those that were accepted.
@@ -151,7 +172,7 @@ async fn connection(address: SocketAddr, left: Arc<AtomicUsize>) -> usize {
 }
 
 /// The status of an answer that has arrived whole.
-fn whole_answer(bytes: &[u8]) -> Option<u16> {
+pub(crate) fn whole_answer(bytes: &[u8]) -> Option<u16> {
     let head_end = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&bytes[..head_end]).expect("a head of text");
     let length = head

@@ -88,6 +88,7 @@ pub(crate) fn options(handler: Arc<dyn JobHandler>) -> RuntimeOptions {
             failed: None,
             cancelled: None,
             audit: None,
+            metrics: None,
         },
         node_name: Arc::from("bench"),
         lease: TimeSpan::from_secs(30),
@@ -108,7 +109,8 @@ pub(crate) fn rules() -> Rules {
     }
 }
 
-async fn completed(repository: &Arc<dyn JobRepository>) -> usize {
+/// How many jobs are stored as completed.
+pub(crate) async fn completed(repository: &Arc<dyn JobRepository>) -> usize {
     let filter = JobFilter {
         statuses: vec![JobStatus::Completed],
         ..JobFilter::default()

@@ -1,7 +1,8 @@
 //! How fast the server is, beside the storage that it stands on: everything in one run, on one machine.
 //!
 //! `cargo bench --bench throughput` prints a table for SQLite, and for PostgreSQL when `TICKERQ_BENCH_POSTGRES` names an
-//! empty database. `-- --jobs 20000` changes how many jobs each line takes.
+//! empty database. After `--`: `--jobs 20000` changes how many jobs each line takes, `--database sqlite` (or `postgresql`)
+//! which database is measured, `--only raw` (or `life`, `http`, `latency`, `memory`) what.
 
 #![expect(
     clippy::expect_used,
@@ -13,6 +14,8 @@
 mod database;
 mod http;
 mod life_cycle;
+mod memory;
+mod nodes;
 mod raw;
 
 use std::time::Duration;
@@ -20,87 +23,33 @@ use std::time::Duration;
 use tickerq::storage::sea::Durability;
 
 use database::Database;
-use http::Callers;
-
-/// What a run has measured.
-struct Line {
-    what: &'static str,
-    per_second: f64,
-}
+use http::{Callers, Enqueued};
+use memory::Memory;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let number = |flag: &str, default: usize| {
-        let place = arguments.iter().position(|argument| argument == flag);
-        place
-            .and_then(|place| arguments.get(place + 1))
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(default)
+    let value = |flag: &str| {
+        let place = arguments.iter().position(|argument| argument == flag)?;
+        arguments.get(place + 1).cloned()
     };
-    let jobs = number("--jobs", 100_000);
-    let only = arguments
-        .iter()
-        .position(|argument| argument == "--only")
-        .and_then(|place| arguments.get(place + 1));
+    let jobs = value("--jobs").and_then(|text| text.parse().ok()).unwrap_or(100_000);
+    let (only, wanted) = (value("--only"), value("--database"));
+    let wants = |what: &str| only.as_ref().is_none_or(|only| only == what);
     rustls::crypto::ring::default_provider().install_default().ok();
     let mut databases = vec![Database::Sqlite];
     if let Ok(url) = std::env::var("TICKERQ_BENCH_POSTGRES") {
         databases.push(Database::Postgres(url));
     }
+    databases.retain(|database| {
+        wanted
+            .as_ref()
+            .is_none_or(|name| name.eq_ignore_ascii_case(database.name()))
+    });
     println!("{jobs} jobs a line; durability full survives a power cut, normal the end of the process\n");
     for database in databases {
         for durability in [Durability::Full, Durability::Normal] {
             println!("{} / {durability:?}", database.name());
-            let wants = |line: &str| only.is_none_or(|only| line.starts_with(only.as_str()));
-            let mut lines = Vec::new();
-            let mut raw = None;
-            if wants("raw") {
-                let measured = run(raw::measure(&database, durability, jobs));
-                lines.push(Line {
-                    what: "raw insert",
-                    per_second: measured.inserts,
-                });
-                lines.push(Line {
-                    what: "raw claim and complete",
-                    per_second: measured.runs,
-                });
-                let sum = 1.0 / (1.0 / measured.inserts + 1.0 / measured.runs);
-                lines.push(Line {
-                    what: "raw life cycle (both)",
-                    per_second: sum,
-                });
-                raw = Some(sum);
-            }
-            if wants("life") {
-                let per_second = run(life_cycle::measure(&database, durability, jobs));
-                lines.push(Line {
-                    what: "life cycle in process",
-                    per_second,
-                });
-            }
-            if wants("http") {
-                let idle = run(http::measure(&database, durability, jobs, true, Callers::Anybody));
-                lines.push(Line {
-                    what: "HTTP enqueue, queue paused",
-                    per_second: idle,
-                });
-                let with_key = run(http::measure(&database, durability, jobs, true, Callers::WithKey));
-                lines.push(Line {
-                    what: "HTTP enqueue, key and record",
-                    per_second: with_key,
-                });
-                let busy = run(http::measure(&database, durability, jobs, false, Callers::Anybody));
-                lines.push(Line {
-                    what: "HTTP enqueue, jobs running",
-                    per_second: busy,
-                });
-            }
-            for Line { what, per_second } in lines {
-                let ratio = raw
-                    .map(|raw| format!("{:.2} of raw", per_second / raw))
-                    .unwrap_or_default();
-                println!("  {what:<30} {per_second:>9.0} /s   {ratio}");
-            }
+            print_rates(&wants, jobs, &database, durability);
             if wants("latency") {
                 let latency = run(life_cycle::latency(&database, durability, 1_000));
                 let show = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
@@ -112,6 +61,58 @@ fn main() {
             }
             println!();
         }
+        if wants("memory") {
+            let fresh = run(database.fresh(Durability::Full));
+            let Memory {
+                idle,
+                loaded,
+                restarted,
+            } = memory::measure(&database, &fresh);
+            println!(
+                "{} / memory of the program\n  idle {idle:.1} MB, a million pending jobs add {:.1} MB, started again with them {restarted:.1} MB\n",
+                database.name(),
+                loaded - idle
+            );
+        }
+    }
+}
+
+/// Measures and prints what is so many a second.
+fn print_rates(wants: &impl Fn(&str) -> bool, jobs: usize, database: &Database, durability: Durability) {
+    let mut raw = None;
+    let print = |what: &str, per_second: f64, raw: Option<f64>, note: &str| {
+        let ratio = raw
+            .map(|raw| format!("{:.2} of raw", per_second / raw))
+            .unwrap_or_default();
+        println!("  {what:<30} {per_second:>9.0} /s   {ratio}{note}");
+    };
+    if wants("raw") {
+        let raw::Raw { inserts, runs } = run(raw::measure(database, durability, jobs));
+        let sum = 1.0 / (1.0 / inserts + 1.0 / runs);
+        print("raw insert", inserts, None, "");
+        print("raw claim and complete", runs, None, "");
+        print("raw life cycle (both)", sum, None, "");
+        raw = Some(sum);
+    }
+    if wants("life") {
+        let per_second = run(life_cycle::measure(database, durability, jobs));
+        print("life cycle in process", per_second, raw, "");
+    }
+    // Several nodes need a database that they can share.
+    if wants("nodes") && matches!(database, Database::Postgres(_)) {
+        for (count, what) in [(1, "life cycle, one node"), (2, "two nodes"), (3, "three nodes")] {
+            print(what, run(nodes::measure(database, durability, jobs, count)), raw, "");
+        }
+    }
+    if wants("http") {
+        let http = |what: &str, is_paused: bool, callers: Callers| {
+            let Enqueued { per_second, completed } = run(http::measure(database, durability, jobs, is_paused, callers));
+            let note = format!(", {:.0} % of them completed meanwhile", completed * 100.0);
+            print(what, per_second, raw, if is_paused { "" } else { &note });
+        };
+        http("HTTP enqueue, queue paused", true, Callers::Anybody);
+        http("HTTP enqueue, key and record", true, Callers::WithKey);
+        http("HTTP enqueue, jobs running", false, Callers::Anybody);
     }
 }
 

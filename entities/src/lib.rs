@@ -5,9 +5,12 @@
 
 pub mod attempt;
 pub mod audit_record;
+pub mod failure_reason;
 pub mod idempotency_key;
 pub mod job;
 pub mod job_counter;
+pub mod job_rollup;
+pub mod job_time_step;
 pub mod node;
 pub mod queue;
 pub mod queue_throughput;

@@ -1,6 +1,6 @@
 //! A storage that keeps its jobs in another one, and tells somebody of every job that it has saved.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,13 +9,15 @@ use tickerq::domain::attempt::Attempt;
 use tickerq::domain::audit::AuditRecord;
 use tickerq::domain::id::{JobId, NodeId};
 use tickerq::domain::job::Job;
-use tickerq::domain::name::QueueName;
+use tickerq::domain::name::{JobType, QueueName};
 use tickerq::domain::queue::StoredQueue;
 use tickerq::domain::recurring::{RecurringId, RecurringJob};
 use tickerq::domain::remote_worker::JobReports;
+use tickerq::domain::rollup::{RollupCounts, SlotSpan};
 use tickerq::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
 use tickerq::storage::query::{
-    AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode, StoredWorker,
+    AuditFilter, AuditPage, Durations, JobFilter, JobSummary, Page, RecurringPage, RollupFilter, RunningJob,
+    StoredNode, StoredWorker, TypeRollup,
 };
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::signal::{Signal, SignalStream};
@@ -151,6 +153,26 @@ impl JobRepository for NotifyingRepository {
 
     async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
         self.inner.reports(id).await
+    }
+
+    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {
+        self.inner.rollups(filter, spans).await
+    }
+
+    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError> {
+        self.inner.busiest_hour(filter, span).await
+    }
+
+    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError> {
+        self.inner.durations(filter, span).await
+    }
+
+    async fn type_rollups(
+        &self,
+        filter: &RollupFilter,
+        span: SlotSpan,
+    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
+        self.inner.type_rollups(filter, span).await
     }
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {

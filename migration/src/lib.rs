@@ -8,6 +8,7 @@ mod m0002_audit;
 mod m0003_leadership;
 mod m0004_recurring;
 mod m0005_jobs_by_priority;
+mod m0007_rollups;
 mod m0008_workers;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_leadership::Migration),
             Box::new(m0004_recurring::Migration),
             Box::new(m0005_jobs_by_priority::Migration),
+            Box::new(m0007_rollups::Migration),
             Box::new(m0008_workers::Migration),
         ]
     }

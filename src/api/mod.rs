@@ -5,3 +5,4 @@ pub mod browsers;
 pub mod realtime;
 pub mod request_log;
 pub mod rest;
+mod system_view;

@@ -16,6 +16,8 @@ pub struct RetentionConfig {
     pub cancelled: Option<TimeSpan>,
     /// Not jobs, but the records of who has changed what, after the change.
     pub audit: Option<TimeSpan>,
+    /// What is summed up of jobs over time, which `/metrics` shows, whatever becomes of the jobs.
+    pub metrics: Option<TimeSpan>,
 }
 
 impl RetentionConfig {
@@ -33,6 +35,7 @@ impl RetentionConfig {
             failed: kept("failed", 30),
             cancelled: kept("cancelled", 7),
             audit: kept("audit", 90),
+            metrics: kept("metrics", 90),
         }
     }
 }

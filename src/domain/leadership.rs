@@ -72,6 +72,15 @@ impl Leadership {
         }
     }
 
+    /// The lease when its holder has gone for good: any node may lead at once, under the next token.
+    #[must_use]
+    pub const fn ended(self) -> Self {
+        Self {
+            until: DateTime::UNIX_EPOCH,
+            ..self
+        }
+    }
+
     /// Whether what `node` has sent under `token` may take effect at `now`.
     pub fn allows(self, node: NodeId, token: FencingToken, now: DateTime<Utc>) -> bool {
         self.holder == node && self.token == token && self.until >= now

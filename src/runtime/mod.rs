@@ -20,6 +20,7 @@
 
 pub mod arrivals;
 pub mod clock;
+pub mod endings;
 pub mod event_bus;
 pub mod lease_gate;
 pub mod lease_keeper;

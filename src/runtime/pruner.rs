@@ -8,6 +8,7 @@ use tracing::{error, info};
 
 use super::clock::Clock;
 use super::recorder::{Origin, RecordError, RecorderHandle};
+use crate::domain::rollup::DAYS_KEPT_BY_HOUR;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change};
@@ -19,13 +20,14 @@ pub const MAILBOX_CAPACITY: usize = 16;
 const INTERVAL: Duration = Duration::from_secs(60);
 /// How many jobs leave in one commit.
 const STEP: u32 = 500;
-/// How many steps one round takes at the most, so that a backlog is spread over rounds.
+/// How many steps one round takes at the most, so that a backlog of one kind holds up no other.
 const STEPS_MAX: usize = 200;
+/// The time to the next round when a backlog is left: jobs may finish faster than one round a minute can remove them.
+const BACKLOG_INTERVAL: Duration = Duration::from_millis(500);
 /// How long an idempotency key is remembered.
 const KEYS_KEPT: TimeDelta = TimeDelta::hours(24);
 /// How long the counts behind a queue's throughput are kept; an hour is shown.
 const THROUGHPUT_KEPT: TimeDelta = TimeDelta::hours(2);
-
 /// How long finished jobs and the records of who has changed what are kept; `None` for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
@@ -37,6 +39,8 @@ pub struct Retention {
     pub cancelled: Option<TimeSpan>,
     /// Records of who has changed what.
     pub audit: Option<TimeSpan>,
+    /// What is summed up of jobs over time.
+    pub metrics: Option<TimeSpan>,
 }
 
 /// What the Pruner is made of.
@@ -51,11 +55,16 @@ pub struct PrunerParts {
 }
 
 impl PrunerParts {
-    async fn prune(&self) -> Result<u64, RecordError> {
+    async fn prune(&self) -> Result<Pruned, RecordError> {
         let now = self.clock.now();
         let bookkeeping = Change::PruneBookkeeping {
             keys_before: now - KEYS_KEPT,
             throughput_before: now - THROUGHPUT_KEPT,
+            by_days_before: now - TimeDelta::days(DAYS_KEPT_BY_HOUR),
+            rollups_before: self
+                .retention
+                .metrics
+                .and_then(|kept| now.checked_sub_signed(kept.to_delta())),
         };
         // How much of it went is of no interest.
         drop(self.recorder.record_one(bookkeeping, Origin::Inside).await?);
@@ -64,13 +73,15 @@ impl PrunerParts {
             failed,
             cancelled,
             audit,
+            // Part of the bookkeeping.
+            metrics: _,
         } = self.retention;
         let kept = [
             (JobStatus::Completed, completed),
             (JobStatus::Failed, failed),
             (JobStatus::Cancelled, cancelled),
         ];
-        let mut removed = 0;
+        let mut pruned = Pruned::default();
         for (status, kept) in kept {
             let Some(finished_before) = kept.and_then(|kept| now.checked_sub_signed(kept.to_delta())) else {
                 continue;
@@ -80,29 +91,41 @@ impl PrunerParts {
                 finished_before,
                 limit: STEP,
             };
-            removed += self.in_steps(&prune).await?;
+            let Pruned { jobs, has_more } = self.in_steps(&prune).await?;
+            pruned.jobs += jobs;
+            pruned.has_more |= has_more;
         }
         if let Some(before) = audit.and_then(|kept| now.checked_sub_signed(kept.to_delta())) {
             let prune = Change::PruneAudit { before, limit: STEP };
             // Only jobs are counted in the log.
-            self.in_steps(&prune).await?;
+            pruned.has_more |= self.in_steps(&prune).await?.has_more;
         }
-        Ok(removed)
+        Ok(pruned)
     }
 
     /// Removes step by step, until nothing is left or it is enough for one round.
-    async fn in_steps(&self, prune: &Change) -> Result<u64, RecordError> {
-        let mut removed = 0;
+    async fn in_steps(&self, prune: &Change) -> Result<Pruned, RecordError> {
+        let mut jobs = 0;
         for _ in 0..STEPS_MAX {
             let result = self.recorder.record_one(prune.clone(), Origin::Inside).await?;
-            let Ok(Applied::Removed(count)) = result else { break };
-            removed += count;
+            let Ok(Applied::Removed(count)) = result else {
+                return Ok(Pruned { jobs, has_more: false });
+            };
+            jobs += count;
             if count < u64::from(STEP) {
-                break;
+                return Ok(Pruned { jobs, has_more: false });
             }
         }
-        Ok(removed)
+        Ok(Pruned { jobs, has_more: true })
     }
+}
+
+/// What a round has removed.
+#[derive(Default)]
+struct Pruned {
+    jobs: u64,
+    /// Whether there is more whose time is over.
+    has_more: bool,
 }
 
 /// The actor. See the module.
@@ -116,17 +139,24 @@ impl Pruner {
         Self { parts }
     }
 
-    fn tick_later(&self, ctx: &mut Context<Self>) {
-        ctx.run_later(INTERVAL, |pruner, ctx| {
+    fn tick_later(&self, wait: Duration, ctx: &mut Context<Self>) {
+        ctx.run_later(wait, |pruner, ctx| {
             let parts = pruner.parts.clone();
             let round = async move { parts.prune().await };
-            ctx.spawn(round.into_actor(pruner).map(|removed, pruner, ctx| {
-                match removed {
-                    Ok(0) => {}
-                    Ok(count) => info!("removed {count} finished jobs whose time was over"),
-                    Err(failure) => error!("finished jobs could not be removed: {failure}"),
-                }
-                pruner.tick_later(ctx);
+            ctx.spawn(round.into_actor(pruner).map(|pruned, pruner, ctx| {
+                let has_more = match pruned {
+                    Ok(Pruned { jobs, has_more }) => {
+                        if jobs > 0 {
+                            info!("removed {jobs} finished jobs whose time was over");
+                        }
+                        has_more
+                    }
+                    Err(failure) => {
+                        error!("finished jobs could not be removed: {failure}");
+                        false
+                    }
+                };
+                pruner.tick_later(if has_more { BACKLOG_INTERVAL } else { INTERVAL }, ctx);
             }));
         });
     }
@@ -136,7 +166,7 @@ impl Actor for Pruner {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.tick_later(ctx);
+        self.tick_later(INTERVAL, ctx);
     }
 }
 

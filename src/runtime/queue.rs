@@ -171,6 +171,7 @@ pub struct Queue {
     arrivals: u64,
     bucket: Option<TokenBucket>,
     waiting: Option<SpawnHandle>,
+    is_about_to_dispatch: bool,
     early_cancels: HashSet<(JobId, u32)>,
 }
 
@@ -224,6 +225,7 @@ impl Queue {
                 .rate_limit
                 .map(|limit| TokenBucket::new(limit, parts.clock.now())),
             waiting: None,
+            is_about_to_dispatch: false,
             early_cancels: HashSet::new(),
             parts,
         }
@@ -510,7 +512,18 @@ impl Queue {
             self.is_idle[worker] = true;
             self.idle.push(worker);
         }
-        self.dispatch(ctx);
+        self.dispatch_soon(ctx);
+    }
+
+    /// Starts jobs when the mailbox is empty: workers that become free together get their jobs together.
+    fn dispatch_soon(&mut self, ctx: &mut Context<Self>) {
+        if !self.is_about_to_dispatch {
+            self.is_about_to_dispatch = true;
+            ctx.spawn(std::future::ready(()).into_actor(self).map(|(), queue, ctx| {
+                queue.is_about_to_dispatch = false;
+                queue.dispatch(ctx);
+            }));
+        }
     }
 }
 

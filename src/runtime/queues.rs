@@ -20,6 +20,7 @@ use tracing::error;
 
 use super::arrivals::Arrivals;
 use super::clock::Clock;
+use super::endings::Endings;
 use super::lease_gate::LeaseGate;
 use super::mailbox::deliver;
 use super::notifier::Notifier;
@@ -293,12 +294,13 @@ impl Queues {
             });
         let workers = usize::try_from(settings.workers.get()).unwrap_or(usize::MAX);
         let seat = Seat::<Queue>::new(queue::MAILBOX_CAPACITY + workers);
+        let endings = Endings::new(parts.recorder.clone());
         let workers: Arc<[Addr<Worker>]> = (0..workers)
             .map(|index| {
                 let worker = WorkerParts {
                     queue: seat.address(),
                     index,
-                    recorder: parts.recorder.clone(),
+                    endings: endings.clone(),
                     handlers: Arc::clone(&parts.handlers),
                     limits: parts.limits,
                     handler_threads: parts.handler_threads.clone(),

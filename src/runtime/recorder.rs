@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use actix::prelude::SendError;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Supervised, WrapFuture};
+use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 use tracing::error;
 
@@ -263,9 +264,10 @@ impl Recorder {
                     .as_ref()
                     .is_some_and(|others| others.interest.is_any());
                 let mut effects = Effects::new(is_heard_here || is_heard_elsewhere);
+                let now = self.parts.clock.now();
                 for (change, result) in changes.iter().zip(&results) {
                     if let Ok(applied) = result {
-                        effects.note(change, applied, &self.parts.clock);
+                        effects.note(change, applied, now);
                     }
                 }
                 let mut results = results.into_iter();
@@ -379,7 +381,7 @@ fn signals_of(switched: &[QueueSwitched], cancel: &[CancelJob], events: &[Event]
 /// What a commit means for others.
 struct Effects {
     due: HashMap<QueueName, Vec<Arc<Job>>>,
-    arm: Vec<(QueueName, chrono::DateTime<chrono::Utc>)>,
+    arm: Vec<(QueueName, DateTime<Utc>)>,
     switched: Vec<QueueSwitched>,
     cancel: Vec<CancelJob>,
     events: Vec<Event>,
@@ -401,8 +403,7 @@ impl Effects {
         }
     }
 
-    fn note(&mut self, change: &Change, applied: &Applied, clock: &Clock) {
-        let now = clock.now();
+    fn note(&mut self, change: &Change, applied: &Applied, now: DateTime<Utc>) {
         match (change, applied) {
             (Change::Insert { jobs, .. }, Applied::Inserted(inserted)) => {
                 for (job, inserted) in jobs.iter().zip(inserted) {
@@ -494,7 +495,7 @@ impl Effects {
     }
 
     /// A job that runs no more: finished, or pending again.
-    fn ended(&mut self, job: &Arc<Job>, now: chrono::DateTime<chrono::Utc>) {
+    fn ended(&mut self, job: &Arc<Job>, now: DateTime<Utc>) {
         let kind = match job.status {
             JobStatus::Pending => JobEventKind::Retrying,
             JobStatus::Running => return,
@@ -507,7 +508,7 @@ impl Effects {
         self.wake(job, now);
     }
 
-    fn event(&mut self, kind: JobEventKind, job: &Arc<Job>, at: chrono::DateTime<chrono::Utc>) {
+    fn event(&mut self, kind: JobEventKind, job: &Arc<Job>, at: DateTime<Utc>) {
         if self.wants_events {
             self.events.push(Event::Job {
                 kind,
@@ -517,7 +518,7 @@ impl Effects {
         }
     }
 
-    fn wake(&mut self, job: &Arc<Job>, now: chrono::DateTime<chrono::Utc>) {
+    fn wake(&mut self, job: &Arc<Job>, now: DateTime<Utc>) {
         if job.status != JobStatus::Pending {
             return;
         }
@@ -559,12 +560,12 @@ fn rows_of(change: &Change) -> usize {
 }
 
 /// Which stored jobs a change concerns. New jobs can't be meant by another change before they are stored.
-fn job_ids(change: &Change) -> Vec<JobId> {
-    match change {
-        Change::Start { jobs } => jobs.iter().map(|job| job.id).collect(),
-        Change::Finish { job, .. } | Change::Delete { job } => vec![job.id],
-        Change::Update { before, .. } => vec![before.id],
-        Change::Report { report, .. } => vec![report.job_id],
+fn job_ids(change: &Change) -> impl Iterator<Item = JobId> {
+    let (many, one): (&[Arc<Job>], Option<JobId>) = match change {
+        Change::Start { jobs } => (jobs, None),
+        Change::Finish { job, .. } | Change::Delete { job } => (&[], Some(job.id)),
+        Change::Update { before, .. } => (&[], Some(before.id)),
+        Change::Report { report, .. } => (&[], Some(report.job_id)),
         Change::Insert { .. }
         | Change::Claim(_)
         | Change::Clear { .. }
@@ -581,8 +582,9 @@ fn job_ids(change: &Change) -> Vec<JobId> {
         | Change::Lead { .. }
         | Change::RegisterWorker { .. }
         | Change::RenewWorker { .. }
-        | Change::Leave { .. } => Vec::new(),
-    }
+        | Change::Leave { .. } => (&[], None),
+    };
+    many.iter().map(|job| job.id).chain(one)
 }
 
 impl Actor for Recorder {

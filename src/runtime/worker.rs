@@ -17,9 +17,10 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use super::clock::{Clock, draw_jitter};
+use super::endings::Endings;
 use super::lease_gate::LeaseGate;
 use super::queue::{Queue, WorkerFree};
-use super::recorder::{ChangeResult, Origin, RecordError, RecorderHandle};
+use super::recorder::{ChangeResult, RecordError};
 use super::supervise::panic_text;
 use super::type_limits::Permit;
 use crate::domain::attempt::Attempt;
@@ -31,7 +32,7 @@ use crate::domain::retry::Jitter;
 use crate::domain::status::JobStatus;
 use crate::handlers::limits::HandlerLimits;
 use crate::handlers::{HandlerRegistry, JobContext};
-use crate::storage::change::{Applied, Change, Finished};
+use crate::storage::change::{Applied, Finished};
 
 /// How many messages the mailbox holds: one job to run, and orders to stop it.
 pub const MAILBOX_CAPACITY: usize = 16;
@@ -97,7 +98,7 @@ pub struct WorkerParts {
     /// Which of the queue's workers it is.
     pub index: usize,
     /// Where it reports.
-    pub recorder: RecorderHandle,
+    pub endings: Endings,
     /// What runs the jobs.
     pub handlers: Arc<HandlerRegistry>,
     /// How large results and errors may be.
@@ -262,23 +263,16 @@ impl Ending {
     }
 }
 
-fn finish((job, attempt): (Job, Attempt)) -> Change {
-    Change::Finish {
-        job: Arc::new(job),
-        attempt: Box::new(attempt),
-    }
-}
-
 /// Stores how an attempt ended, however long that takes. The first try is on its way when this returns.
-fn report(recorder: RecorderHandle, ending: Ending) -> impl Future<Output = ()> {
-    let ended = ending.work_out();
-    log_end(&ended.0, &ended.1);
-    let first = recorder.record_one(finish(ended), Origin::Inside);
-    report_until_stored(recorder, ending, first)
+fn report(endings: Endings, ending: Ending) -> impl Future<Output = ()> {
+    let (job, attempt) = ending.work_out();
+    log_end(&job, &attempt);
+    let first = endings.record(job, attempt);
+    report_until_stored(endings, ending, first)
 }
 
 async fn report_until_stored(
-    recorder: RecorderHandle,
+    endings: Endings,
     mut ending: Ending,
     first: impl Future<Output = Result<ChangeResult, RecordError>>,
 ) {
@@ -301,7 +295,8 @@ async fn report_until_stored(
                 tokio::time::sleep(RECORD_RETRY_WAIT).await;
             }
         }
-        result = recorder.record_one(finish(ending.work_out()), Origin::Inside).await;
+        let (job, attempt) = ending.work_out();
+        result = endings.record(job, attempt).await;
     }
 }
 
@@ -356,7 +351,7 @@ impl Handler<Run> for Worker {
             };
             // Sent before the queue hears that the Worker is free: the end of this job and the start of the next one can
             // then share a commit.
-            let stored = report(worker.parts.recorder.clone(), ending);
+            let stored = report(worker.parts.endings.clone(), ending);
             worker.unstored += 1;
             ctx.spawn(stored.into_actor(worker).map(|(), worker, _| worker.unstored -= 1));
             worker.tell_free(Some(id), ctx);

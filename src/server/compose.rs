@@ -109,6 +109,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
             failed: config.retention.failed,
             cancelled: config.retention.cancelled,
             audit: config.retention.audit,
+            metrics: config.retention.metrics,
         },
         node_name: Arc::from(config.nodes.name.as_str()),
         lease: config.nodes.lease,

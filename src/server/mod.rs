@@ -34,6 +34,7 @@ use crate::service::audit::AuditLog;
 use crate::service::events::Events;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
+use crate::service::metrics::Metrics;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
@@ -153,6 +154,7 @@ impl Server {
         let workers = Workers::new(Arc::clone(&repository), handle.clone()).audited(audit);
         let audit = AuditLog::new(Arc::clone(&repository));
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
+        let metrics = Metrics::new(Arc::clone(&repository), handle.clone());
         let health = Health::new(repository, handle.clone());
         let shutdown = Shutdown::default();
         let events = Events::new(handle, events_behind_max);
@@ -163,6 +165,7 @@ impl Server {
             queues,
             audit,
             recurring,
+            metrics,
             nodes,
             workers,
             health: health.clone(),

@@ -102,12 +102,17 @@ pub enum Change {
         /// How many at the most in this step.
         limit: u32,
     },
-    /// Removes idempotency keys and throughput counts that nobody needs any more. → [`Applied::Removed`].
+    /// Removes idempotency keys, throughput counts and sums that nobody needs any more, and adds up what is kept by hours
+    /// of older days: it becomes the day's first hour's. → [`Applied::Removed`]: how many keys and throughput counts.
     PruneBookkeeping {
         /// Keys given before this time go.
         keys_before: DateTime<Utc>,
         /// Counts of completions before this time go; at least an hour ago.
         throughput_before: DateTime<Utc>,
+        /// Steps of time and reasons of whole days before this time are kept by days.
+        by_days_before: DateTime<Utc>,
+        /// Sums of whole days before this time go; `None` keeps them for ever.
+        rollups_before: Option<DateTime<Utc>>,
     },
     /// Records who has made the change just before this one in the list, if that change has had an effect (see
     /// [`Applied::jobs_changed`], which becomes the record's number of jobs). A record with the same id that is stored
@@ -122,7 +127,7 @@ pub enum Change {
         limit: u32,
     },
     /// Says that a node lives, for as long as `lease` from now by the storage's own clock. Where storage serves one server
-    /// at a time, that ends the leases of all other nodes: they are earlier runs of it. → [`Applied::Alive`].
+    /// at a time, that ends the leases of all other nodes, the leader's too: they are earlier runs of it. → [`Applied::Alive`].
     Heartbeat {
         /// Which node.
         node: NodeId,

@@ -5,6 +5,7 @@ pub mod change;
 pub mod conformance;
 pub mod memory;
 pub mod query;
+mod reason_book;
 pub mod repository;
 pub mod sea;
 pub mod signal;

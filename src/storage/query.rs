@@ -5,12 +5,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::domain::audit::AuditAction;
+use crate::domain::histogram::{Histogram, Measure};
 use crate::domain::id::{AuditId, JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::{JobName, JobType, QueueName};
 use crate::domain::priority::Priority;
 use crate::domain::recurring::RecurringId;
 use crate::domain::remote_worker::WorkerDeclaration;
+use crate::domain::rollup::RollupCounts;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 
@@ -256,4 +258,51 @@ pub struct AuditPage {
     pub limit: u32,
     /// Only records older than this one: where the page before has ended.
     pub after: Option<AuditId>,
+}
+
+/// Of which jobs sums are meant. Every condition that is given must hold; an empty filter means all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RollupFilter {
+    /// Of this queue.
+    pub queue: Option<QueueName>,
+    /// Of one of these types; empty for any.
+    pub job_types: Vec<JobType>,
+}
+
+impl RollupFilter {
+    /// Whether what is summed up for this queue and type is meant.
+    pub fn matches(&self, queue: &QueueName, job_type: &JobType) -> bool {
+        self.queue.as_ref().is_none_or(|wanted| wanted == queue)
+            && (self.job_types.is_empty() || self.job_types.contains(job_type))
+    }
+}
+
+/// How long jobs have run and waited.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Durations {
+    /// Attempts that completed or failed.
+    pub run: Histogram,
+    /// From the due time to the start.
+    pub wait: Histogram,
+}
+
+impl Durations {
+    /// Counts a step so many times more.
+    pub fn add(&mut self, measure: Measure, bucket: u8, count: u64) {
+        match measure {
+            Measure::Run => self.run.add(bucket, count),
+            Measure::Wait => self.wait.add(bucket, count),
+        }
+    }
+}
+
+/// What is summed up of a job type.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TypeRollup {
+    /// How many.
+    pub counts: RollupCounts,
+    /// How long.
+    pub durations: Durations,
+    /// Why attempts failed, and how many did so; in no order.
+    pub reasons: Vec<(String, u64)>,
 }

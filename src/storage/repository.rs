@@ -1,6 +1,6 @@
 //! The seam between the server and its storage.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,17 +8,19 @@ use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
 use super::query::{
-    AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode, StoredWorker,
+    AuditFilter, AuditPage, Durations, JobFilter, JobSummary, Page, RecurringPage, RollupFilter, RunningJob,
+    StoredNode, StoredWorker, TypeRollup,
 };
 use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditRecord;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::name::QueueName;
+use crate::domain::name::{JobType, QueueName};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::remote_worker::JobReports;
+use crate::domain::rollup::{RollupCounts, SlotSpan};
 
 /// What storage could not do, as far as a caller can act on it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -120,6 +122,26 @@ pub trait JobRepository: Send + Sync + 'static {
 
     /// A page of the records of who has changed what that a filter means, the newest first.
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError>;
+
+    /// For each of these spans, in their order: what is summed up of jobs in it, those of all queues and types that the
+    /// filter means together. It costs the same however many jobs there are.
+    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError>;
+
+    /// How many jobs have completed or failed for good in that hour of the span in which most have. Hours begin when
+    /// those of UTC do; of the first and the last one only what is in the span counts.
+    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError>;
+
+    /// How long jobs have run and waited in the hours of which the span has a part. Days that are kept by days count
+    /// whole if their first hour is among them, and otherwise not.
+    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError>;
+
+    /// What is summed up of each job type in the span, for steps of time and reasons as [`durations`](Self::durations)
+    /// says.
+    async fn type_rollups(
+        &self,
+        filter: &RollupFilter,
+        span: SlotSpan,
+    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError>;
 
     /// Whether storage can be reached.
     async fn ping(&self) -> Result<(), RepositoryError>;

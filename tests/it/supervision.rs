@@ -1,6 +1,6 @@
 //! Actors that panic in the middle of their work are restarted, and no job is lost.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,6 +18,7 @@ use tickerq::domain::new_job::{Due, NewJob};
 use tickerq::domain::queue::{QueueSettings, StoredQueue};
 use tickerq::domain::recurring::{RecurringId, RecurringJob};
 use tickerq::domain::remote_worker::JobReports;
+use tickerq::domain::rollup::{RollupCounts, SlotSpan};
 use tickerq::domain::status::JobStatus;
 use tickerq::domain::time_span::TimeSpan;
 use tickerq::handlers::HandlerRegistry;
@@ -31,7 +32,8 @@ use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
 use tickerq::storage::change::{Applied, Change, ChangeError};
 use tickerq::storage::query::{
-    AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode, StoredWorker,
+    AuditFilter, AuditPage, Durations, JobFilter, JobSummary, Page, RecurringPage, RollupFilter, RunningJob,
+    StoredNode, StoredWorker, TypeRollup,
 };
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
@@ -145,6 +147,26 @@ impl JobRepository for Fused {
         self.inner.reports(id).await
     }
 
+    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {
+        self.inner.rollups(filter, spans).await
+    }
+
+    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError> {
+        self.inner.busiest_hour(filter, span).await
+    }
+
+    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError> {
+        self.inner.durations(filter, span).await
+    }
+
+    async fn type_rollups(
+        &self,
+        filter: &RollupFilter,
+        span: SlotSpan,
+    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
+        self.inner.type_rollups(filter, span).await
+    }
+
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
         self.inner.nodes().await
     }
@@ -183,6 +205,7 @@ fn options(clock: Clock) -> RuntimeOptions {
             failed: None,
             cancelled: None,
             audit: None,
+            metrics: None,
         },
         node_name: Arc::from("test"),
         lease: TimeSpan::from_secs(1),

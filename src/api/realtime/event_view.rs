@@ -2,11 +2,12 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::api::system_view::{ReasonView, SystemMetricsView};
 use crate::domain::event::{Event, JobEventKind};
-use crate::domain::health::{Health, HealthChange, HealthReason};
+use crate::domain::health::{Health, HealthChange};
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
-use crate::domain::metrics::{QueueMetrics, SystemMetrics};
+use crate::domain::metrics::QueueMetrics;
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
 use crate::domain::remote_worker::AttemptReport;
 use crate::domain::time_span::TimeSpan;
@@ -238,61 +239,6 @@ impl From<&QueueMetrics> for QueueMetricsView {
     }
 }
 
-/// The server in numbers, in the shape of `/metrics/system`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct SystemMetricsView {
-    timestamp: String,
-    system_health: &'static str,
-    total_jobs: u64,
-    active_workers: u64,
-    queue_length: u64,
-    memory_usage: MemoryView,
-    cpu_usage: CpuView,
-}
-
-#[derive(Serialize)]
-struct MemoryView {
-    used: String,
-    available: String,
-    percentage: f64,
-}
-
-#[derive(Serialize)]
-struct CpuView {
-    percentage: f64,
-    cores: usize,
-}
-
-impl From<&SystemMetrics> for SystemMetricsView {
-    fn from(metrics: &SystemMetrics) -> Self {
-        let SystemMetrics {
-            at,
-            health,
-            total_jobs,
-            active_workers,
-            queue_length,
-            usage,
-        } = metrics;
-        Self {
-            timestamp: timestamp::to_text(*at),
-            system_health: health.as_str(),
-            total_jobs: *total_jobs,
-            active_workers: *active_workers,
-            queue_length: *queue_length,
-            memory_usage: MemoryView {
-                used: size(usage.memory_used),
-                available: size(usage.memory_available),
-                percentage: one_decimal(usage.memory_percentage()),
-            },
-            cpu_usage: CpuView {
-                percentage: one_decimal(usage.cpu_percentage),
-                cores: usage.cores,
-            },
-        }
-    }
-}
-
 /// A change of the server's health.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -306,12 +252,6 @@ pub(super) struct HealthAlertView {
     reasons: Vec<ReasonView>,
 }
 
-#[derive(Serialize)]
-struct ReasonView {
-    code: &'static str,
-    message: String,
-}
-
 impl From<&HealthChange> for HealthAlertView {
     fn from(change: &HealthChange) -> Self {
         let HealthChange {
@@ -319,15 +259,11 @@ impl From<&HealthChange> for HealthAlertView {
             before_since,
             after: Health { state, reasons },
         } = change;
-        let reason = |reason: &HealthReason| ReasonView {
-            code: reason.code(),
-            message: reason.message(),
-        };
         Self {
             status: state.as_str(),
             previous_status: before.as_str(),
             previous_since: timestamp::to_text(*before_since),
-            reasons: reasons.iter().map(reason).collect(),
+            reasons: reasons.iter().map(ReasonView::from).collect(),
         }
     }
 }
@@ -341,37 +277,5 @@ fn span<S: Serializer>(span: &Option<TimeSpan>, serializer: S) -> Result<S::Ok, 
     match span {
         Some(span) => serializer.serialize_some(&span.to_string()),
         None => serializer.serialize_none(),
-    }
-}
-
-/// A number of bytes as the reference shows it: `512MB`, `2GB`, `1.5GB`.
-fn size(bytes: u64) -> String {
-    const MB: u64 = 1 << 20;
-    const GB: u64 = 1 << 30;
-    if bytes < GB {
-        return format!("{}MB", bytes / MB);
-    }
-    let tenths = bytes / (GB / 10);
-    match tenths % 10 {
-        0 => format!("{}GB", tenths / 10),
-        tenth => format!("{}.{tenth}GB", tenths / 10),
-    }
-}
-
-fn one_decimal(number: f64) -> f64 {
-    (number * 10.0).round() / 10.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{one_decimal, size};
-
-    #[test]
-    fn sizes_are_shown_as_the_reference_shows_them() {
-        assert_eq!(size(512 << 20), "512MB");
-        assert_eq!(size(2 << 30), "2GB");
-        assert_eq!(size(3 << 29), "1.5GB");
-        assert_eq!(size(1_000), "0MB");
-        assert!((one_decimal(25.649) - 25.6).abs() < f64::EPSILON);
     }
 }

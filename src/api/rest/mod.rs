@@ -12,6 +12,7 @@ mod etag;
 mod health;
 mod idempotency;
 mod jobs;
+mod metrics;
 mod nodes;
 pub mod openapi;
 mod pagination;
@@ -34,6 +35,7 @@ use crate::api::auth::{AuthFailure, Gate};
 use crate::service::audit::AuditLog;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
+use crate::service::metrics::Metrics;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
@@ -90,6 +92,8 @@ pub struct RestApi {
     pub audit: AuditLog,
     /// Use cases of recurring jobs.
     pub recurring: Recurring,
+    /// Use cases of the server's numbers.
+    pub metrics: Metrics,
     /// Use cases of nodes.
     pub nodes: Nodes,
     /// Use cases of remote workers.
@@ -115,6 +119,7 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
             audit::configure(config, &api, prefix);
             nodes::configure(config, &api, prefix);
             workers::configure(config, &api, prefix);
+            metrics::configure(config, &api, prefix);
         }
         openapi::configure(config, &api);
     }

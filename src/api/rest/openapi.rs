@@ -20,7 +20,7 @@ use utoipa_swagger_ui::Config;
 use super::call::{Answer, Call, open_route, resource, route};
 use super::problem::{Problem, ProblemKind};
 use super::{RestApi, RestOptions};
-use super::{audit, health, jobs, nodes, problem, queues, recurring, workers};
+use super::{audit, health, jobs, metrics, nodes, problem, queues, recurring, workers};
 use crate::domain::caller::Scope;
 
 #[derive(utoipa::OpenApi)]
@@ -59,6 +59,9 @@ use crate::domain::caller::Scope;
         workers::routes::heartbeat,
         workers::routes::complete_jobs,
         workers::routes::fail_jobs,
+        metrics::get_system_metrics,
+        metrics::get_performance,
+        metrics::get_job_types,
     ),
     components(schemas(problem::ProblemDocument))
 )]
@@ -145,6 +148,7 @@ pub fn document(options: &RestOptions) -> OpenApi {
             "workers",
             "For programs elsewhere that run jobs, and seeing which there are",
         ),
+        tag("metrics", "Seeing the server in numbers, and what has become of jobs"),
         tag("nodes", "Which servers share the storage"),
         tag("audit", "Seeing who has changed what"),
         tag("health", "For those who watch the server"),

@@ -8,19 +8,19 @@ use chrono_tz::{GapInfo, Tz};
 const LOOK_EVERY: TimeDelta = TimeDelta::days(2);
 
 /// What the zone's clocks are ahead of UTC at this moment.
-pub(super) fn offset_at(zone: Tz, at: DateTime<Utc>) -> TimeDelta {
+pub(in crate::domain) fn offset_at(zone: Tz, at: DateTime<Utc>) -> TimeDelta {
     let offset = zone.offset_from_utc_datetime(&at.naive_utc()).fix();
     TimeDelta::seconds(i64::from(offset.local_minus_utc()))
 }
 
 /// What the zone's clocks show at this moment.
-pub(super) fn local_at(zone: Tz, at: DateTime<Utc>) -> NaiveDateTime {
+pub(in crate::domain) fn local_at(zone: Tz, at: DateTime<Utc>) -> NaiveDateTime {
     at.naive_utc() + offset_at(zone, at)
 }
 
 /// The moment at which the zone's clocks show this time for the first time, or the first moment after the gap where
 /// a change of the clocks skips it.
-pub(super) fn first_moment_of(zone: Tz, local: NaiveDateTime) -> Option<DateTime<Utc>> {
+pub(in crate::domain) fn first_moment_of(zone: Tz, local: NaiveDateTime) -> Option<DateTime<Utc>> {
     match zone.from_local_datetime(&local) {
         MappedLocalTime::Single(at) | MappedLocalTime::Ambiguous(at, _) => Some(at.to_utc()),
         MappedLocalTime::None => {

@@ -22,7 +22,7 @@
 //! All moments are whole seconds, from 1970 to the end of 2100.
 
 mod calendar;
-mod clock_change;
+pub(super) mod clock_change;
 mod describe;
 mod field;
 mod invalid;

@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::sample::{at, insert, job, queue, renamed, update, with_key};
+use super::sample::{at, completed, finish, insert, job, queue, renamed, start, update, with_key};
 use super::{Case, Subject, cases_of};
 use crate::domain::audit::{AuditAction, AuditOutcome, AuditRecord};
 use crate::domain::caller::{Caller, CallerKind};
 use crate::domain::id::AuditId;
 use crate::domain::status::JobStatus;
-use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
+use crate::storage::change::{Applied, Change, ChangeError, Finished, Idempotency, Inserted};
 use crate::storage::query::{AuditFilter, AuditPage};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
         a_record_is_read_as_it_was_written,
         what_had_an_effect_is_recorded,
+        new_jobs_are_recorded_beside_starts_and_ends,
         what_had_no_effect_is_not_recorded,
         a_bad_change_is_not_recorded,
         steps_of_one_work_are_added_up,
@@ -113,6 +114,52 @@ async fn what_had_an_effect_is_recorded(storage: Subject) {
     }
     let jobs: Vec<u64> = all(&storage).await.iter().rev().map(|record| record.jobs).collect();
     assert_eq!(jobs, effects.map(|(_, jobs)| jobs));
+}
+
+/// Once with nothing else in the commit, once beside a start that is refused, and once beside other changes.
+async fn new_jobs_are_recorded_beside_starts_and_ends(storage: Subject) {
+    let node = storage.live_node(1).await;
+    let gone = job(999);
+    let stale = || (start([&gone], node, at(10)), Ok(Applied::Started(vec![false])));
+    let rename = |of: u32| (update(&job(of), &renamed(&job(of), "other")), Ok(Applied::Updated));
+    let mut expected = Vec::new();
+    for (round, number) in (0..3).zip((0..).step_by(10)) {
+        let [pending, running, third] = [job(number), job(number + 1), job(number + 2)];
+        storage.insert(&[pending.clone(), third]).await;
+        let running = storage.insert_running(running, node).await;
+        let mut changes = vec![
+            (
+                insert([job(number + 3), job(number + 4)]),
+                Ok(Applied::Inserted(vec![Inserted::New; 2])),
+            ),
+            (audit(&record(number)), RECORDED),
+            (start([&pending], node, at(10)), Ok(Applied::Started(vec![true]))),
+            (
+                finish(&running, completed(), at(10)),
+                Ok(Applied::Finished(Finished::Stored)),
+            ),
+            (insert([job(number + 5)]), Ok(Applied::Inserted(vec![Inserted::New]))),
+            (audit(&record(number + 1)), RECORDED),
+        ];
+        match round {
+            0 => {}
+            1 => changes.push(stale()),
+            _ => changes.extend([rename(number + 2), (audit(&record(number + 2)), RECORDED)]),
+        }
+        let (changes, answers): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
+        assert_eq!(storage.commit(&changes).await, answers, "round {round}");
+        expected.extend([(2, record(number)), (1, record(number + 1))]);
+        if round == 2 {
+            expected.push((1, record(number + 2)));
+        }
+    }
+    let expected: Vec<AuditRecord> = expected
+        .into_iter()
+        .rev()
+        .map(|(jobs, record)| AuditRecord { jobs, ..record })
+        .collect();
+    assert_eq!(all(&storage).await, expected);
+    storage.counts_are_exact().await;
 }
 
 async fn what_had_no_effect_is_not_recorded(storage: Subject) {

@@ -110,6 +110,8 @@ async fn keys_are_forgotten_when_they_are_old(storage: Subject) {
     let prune = Change::PruneBookkeeping {
         keys_before: at(20),
         throughput_before: at(0),
+        by_days_before: at(0),
+        rollups_before: None,
     };
     assert_eq!(storage.apply(prune).await, Ok(Applied::Removed(1)));
     let applied = storage

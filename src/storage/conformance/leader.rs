@@ -17,6 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_heartbeat_is_shown,
         the_first_node_that_asks_leads,
         a_leader_that_is_silent_is_replaced,
+        a_second_server_leads_at_once_unless_storage_is_shared,
     ]
 }
 
@@ -134,4 +135,23 @@ async fn a_leader_that_is_silent_is_replaced(storage: Subject) {
         .expect("the lease runs out");
     assert!(Some(next) > first);
     assert_eq!(lead(&storage, node(1), LONG).await, None, "it is too late");
+}
+
+async fn a_second_server_leads_at_once_unless_storage_is_shared(storage: Subject) {
+    let first = storage.live_node(1).await;
+    let token = lead(&storage, first, LONG).await;
+    storage.heartbeat(first, LONG).await;
+    assert_eq!(
+        lead(&storage, first, LONG).await,
+        token,
+        "its own heartbeat ends nothing"
+    );
+    let second = storage.live_node(2).await;
+    let next = lead(&storage, second, LONG).await;
+    if storage.other().is_some() {
+        assert_eq!(next, None);
+    } else {
+        assert!(next > token, "the first one is an earlier run, which has ended");
+        assert_eq!(lead(&storage, first, LONG).await, None);
+    }
 }

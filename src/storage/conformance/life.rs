@@ -1,7 +1,7 @@
 //! A long life of made-up jobs, the same at every run: after each commit the storage holds what the reference
 //! implementation holds, and its counters are what a recount gives.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rand::rngs::SmallRng;
@@ -14,13 +14,16 @@ use super::sample::{
 use super::{Case, Subject, cases_of};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
+use crate::domain::name::JobType;
 use crate::domain::new_job::Due;
 use crate::domain::outcome::{Failure, Outcome};
 use crate::domain::priority::Priority;
+use crate::domain::rollup::{SLOT_SECONDS, Slot, SlotSpan};
 use crate::domain::status::JobStatus;
 use crate::domain::transition::Cancelled;
 use crate::storage::change::{Change, Claim, Idempotency};
 use crate::storage::memory::MemoryRepository;
+use crate::storage::query::{RollupFilter, TypeRollup};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -47,12 +50,7 @@ const QUEUES: [&str; 3] = ["default", "mail", "reports"];
 
 async fn live(storage: Subject, seed: u64) {
     let reference = Subject::alone(Arc::new(MemoryRepository::new()));
-    let mut life = Life {
-        random: SmallRng::seed_from_u64(seed),
-        second: 0,
-        created: 0,
-        node: node(1),
-    };
+    let mut life = Life::new(seed, 20);
     for _ in 0..COMMITS {
         let changes = life.next_commit(&reference).await;
         let expected = reference.commit(&changes).await;
@@ -80,6 +78,24 @@ async fn same(storage: &Subject, reference: &Subject, life: &Life) {
     let now = at(life.second + 100_000);
     let queues = storage.repository.queues(now).await.expect("storage reads");
     assert_eq!(queues, reference.repository.queues(now).await.expect("storage reads"));
+    let (filter, all) = (
+        RollupFilter::default(),
+        SlotSpan {
+            from: Slot(0),
+            to: Slot(i64::MAX / SLOT_SECONDS),
+        },
+    );
+    let sums = storage
+        .repository
+        .type_rollups(&filter, all)
+        .await
+        .expect("storage reads");
+    let expected = reference
+        .repository
+        .type_rollups(&filter, all)
+        .await
+        .expect("storage reads");
+    assert_eq!(sorted(sums), sorted(expected));
     let mut due = storage
         .repository
         .next_due(at(life.second))
@@ -98,6 +114,13 @@ async fn same(storage: &Subject, reference: &Subject, life: &Life) {
     assert_eq!(running, expected);
 }
 
+fn sorted(mut types: BTreeMap<JobType, TypeRollup>) -> BTreeMap<JobType, TypeRollup> {
+    for of_type in types.values_mut() {
+        of_type.reasons.sort();
+    }
+    types
+}
+
 async fn by_id(storage: &Subject, ids: &[JobId]) -> Vec<Arc<Job>> {
     let mut jobs = storage.repository.jobs_by_id(ids).await.expect("storage reads");
     jobs.sort_by_key(|job| job.id);
@@ -105,18 +128,30 @@ async fn by_id(storage: &Subject, ids: &[JobId]) -> Vec<Arc<Job>> {
 }
 
 /// What happens, one commit after the other.
-struct Life {
-    random: SmallRng,
-    second: i64,
+pub(super) struct Life {
+    pub(super) random: SmallRng,
+    pub(super) second: i64,
+    /// How many seconds lie between two commits at the most.
+    pace: i64,
     created: u32,
     node: NodeId,
 }
 
 impl Life {
-    async fn next_commit(&mut self, reference: &Subject) -> Vec<Change> {
-        self.second += self.random.random_range(1..20);
+    pub(super) fn new(seed: u64, pace: i64) -> Self {
+        Self {
+            random: SmallRng::seed_from_u64(seed),
+            second: 0,
+            pace,
+            created: 0,
+            node: node(1),
+        }
+    }
+
+    pub(super) async fn next_commit(&mut self, reference: &Subject) -> Vec<Change> {
+        self.second += self.random.random_range(1..self.pace);
         let mut changes = Vec::new();
-        if self.second < 40 || self.random.random_bool(0.05) {
+        if self.created == 0 || self.random.random_bool(0.05) {
             changes.push(Change::Heartbeat {
                 node: self.node,
                 name: Arc::from("a node"),

@@ -34,6 +34,7 @@ mod nodes;
 mod queues;
 mod race;
 mod recurring;
+mod rollups;
 mod sample;
 mod search;
 mod start;
@@ -108,6 +109,7 @@ pub fn cases() -> Vec<Case> {
         list::cases(),
         search::cases(),
         values::cases(),
+        rollups::cases(),
         race::cases(),
         life::cases(),
         workers::cases(),

@@ -129,11 +129,14 @@ impl Tables {
             Change::PruneBookkeeping {
                 keys_before,
                 throughput_before,
+                by_days_before,
+                rollups_before,
             } => {
                 let length = self.idempotency.len();
                 self.idempotency.retain(|_, (key, _)| key.created_at >= *keys_before);
-                let forgotten = length - self.idempotency.len() + self.forget_completed(*throughput_before);
-                Ok(removed(forgotten))
+                let keys = length - self.idempotency.len();
+                self.age_sums(*by_days_before, *rollups_before);
+                Ok(removed(keys + self.forget_completed(*throughput_before)))
             }
             Change::PruneAudit { before, limit } => Ok(removed(self.prune_audit(*before, *limit))),
             Change::Audit(_)
@@ -232,6 +235,7 @@ impl Tables {
                 .job(job.id)
                 .is_some_and(|stored| stored.status == JobStatus::Pending && stored.revision + 1 == job.revision);
             if is_as_known {
+                self.tally_start(job);
                 self.put(Arc::clone(job));
             }
             started.push(is_as_known);
@@ -259,6 +263,7 @@ impl Tables {
         found.truncate(usize::try_from(*limit).unwrap_or(usize::MAX));
         let claimed: Vec<Arc<Job>> = found.into_iter().map(|job| Arc::new(job.start(*node, *due))).collect();
         for job in &claimed {
+            self.tally_start(job);
             self.put(Arc::clone(job));
         }
         Ok(Applied::Claimed(claimed))
@@ -282,6 +287,7 @@ impl Tables {
         if job.status == JobStatus::Completed {
             self.add_completed(&job.queue, job.finished_at.unwrap_or(attempt.started_at));
         }
+        self.tally_end(&job, attempt);
         self.put(Arc::new(job));
         self.add_attempt(attempt.clone());
         Finished::Stored
@@ -295,6 +301,7 @@ impl Tables {
         {
             return Err(ChangeError::UniqueKeyTaken { key: key.to_string() });
         }
+        self.tally_update(before, after);
         self.put(Arc::clone(after));
         Ok(Applied::Updated)
     }

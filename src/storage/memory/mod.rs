@@ -5,11 +5,14 @@
 
 mod apply;
 mod audit;
+#[cfg(test)]
+mod many_nodes;
 mod recurring;
+mod rollups;
 mod tables;
 mod workers;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -18,17 +21,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 use self::tables::Tables;
 use super::change::{Applied, Change, ChangeError};
 use super::query::{
-    AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode, StoredWorker,
+    AuditFilter, AuditPage, Durations, JobFilter, JobSummary, Page, RecurringPage, RollupFilter, RunningJob,
+    StoredNode, StoredWorker, TypeRollup,
 };
 use super::repository::{JobRepository, RepositoryError};
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditRecord;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::name::QueueName;
+use crate::domain::name::{JobType, QueueName};
 use crate::domain::queue::{StoredQueue, Throughput};
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::remote_worker::JobReports;
+use crate::domain::rollup::{RollupCounts, SlotSpan};
 use crate::domain::status::JobStatus;
 use crate::domain::timestamp;
 
@@ -134,9 +139,7 @@ impl JobRepository for MemoryRepository {
     async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
         let (tables, now) = (self.tables(), now());
         Ok(tables
-            .jobs()
-            .filter(|job| job.status == JobStatus::Running)
-            .filter(|job| !job.node.is_some_and(|node| tables.holds_lease(node, now)))
+            .orphans(now)
             .take(usize::try_from(limit).unwrap_or(usize::MAX))
             .cloned()
             .collect())
@@ -228,6 +231,27 @@ impl JobRepository for MemoryRepository {
 
     async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
         Ok(self.tables().reports.get(&id).cloned().unwrap_or_default())
+    }
+
+    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {
+        let tables = self.tables();
+        Ok(spans.iter().map(|span| tables.sum_up(filter, *span)).collect())
+    }
+
+    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError> {
+        Ok(self.tables().busiest_hour(filter, span))
+    }
+
+    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError> {
+        Ok(self.tables().durations(filter, span))
+    }
+
+    async fn type_rollups(
+        &self,
+        filter: &RollupFilter,
+        span: SlotSpan,
+    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
+        Ok(self.tables().type_rollups(filter, span))
     }
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {

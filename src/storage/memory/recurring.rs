@@ -84,8 +84,13 @@ impl Tables {
     }
 
     pub(super) fn heartbeat(&mut self, id: NodeId, node: Node) -> Applied {
-        // One server at a time: whoever says that it lives has outlived the others.
-        self.nodes.retain(|other, node| *other == id || node.worker.is_some());
+        if !self.serves_many {
+            // One server at a time: whoever says that it lives has outlived the others.
+            self.nodes.retain(|other, node| *other == id || node.worker.is_some());
+            self.leadership = self
+                .leadership
+                .map(|led| if led.holder == id { led } else { led.ended() });
+        }
         self.nodes.insert(id, node);
         Applied::Alive
     }
@@ -102,12 +107,9 @@ impl Tables {
             Some(gone) if gone.worker.is_some() => gone.lease_until = DateTime::UNIX_EPOCH,
             _ => drop(self.nodes.remove(&node)),
         }
-        if let Some(leadership) = &mut self.leadership
-            && leadership.holder == node
-        {
-            // Another node may lead at once, under the next token.
-            leadership.until = DateTime::UNIX_EPOCH;
-        }
+        self.leadership = self
+            .leadership
+            .map(|led| if led.holder == node { led.ended() } else { led });
         Applied::Alive
     }
 

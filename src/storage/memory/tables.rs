@@ -16,9 +16,11 @@ use crate::domain::priority::Priority;
 use crate::domain::queue::StatusCounts;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::remote_worker::{JobReports, WorkerDeclaration};
+use crate::domain::rollup::Tally;
 use crate::domain::status::JobStatus;
 use crate::storage::change::Idempotency;
 use crate::storage::query::JobFilter;
+use crate::storage::reason_book::ReasonBook;
 
 /// Everything. Jobs and counters are private to this file, so that neither changes without the other.
 #[derive(Debug, Default)]
@@ -40,6 +42,12 @@ pub(super) struct Tables {
     pub(super) leadership: Option<Leadership>,
     /// What the attempts of a job have reported.
     pub(super) reports: HashMap<JobId, JobReports>,
+    /// Whether several servers live at the same time.
+    pub(super) serves_many: bool,
+    /// What is summed up of jobs as they start and end.
+    pub(super) tally: Tally,
+    /// Which reasons of failures are counted.
+    pub(super) reasons: ReasonBook,
     /// Who has changed what, the newest last.
     pub(super) audit: BTreeMap<AuditId, AuditRecord>,
 }
@@ -217,6 +225,13 @@ impl Tables {
         let length = self.completed.len();
         self.completed.retain(|(_, second), _| *second >= before.timestamp());
         length - self.completed.len()
+    }
+
+    /// The running jobs whose node has no lease.
+    pub(super) fn orphans(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Arc<Job>> {
+        self.jobs()
+            .filter(|job| job.status == JobStatus::Running)
+            .filter(move |job| !job.node.is_some_and(|node| self.holds_lease(node, now)))
     }
 
     pub(super) fn holds_lease(&self, node: NodeId, now: DateTime<Utc>) -> bool {

@@ -22,7 +22,7 @@ use crate::storage::query::{AuditFilter, AuditPage};
 use crate::storage::repository::RepositoryError;
 
 const COLUMNS: &str = "id, actor, actor_kind, address, action, job_id, queue, jobs, outcome";
-const RECORD: &[Kind] = &[
+pub(super) const RECORD: &[Kind] = &[
     Kind::Uuid,
     Kind::Text,
     Kind::Small,
@@ -34,19 +34,30 @@ const RECORD: &[Kind] = &[
     Kind::Small,
 ];
 
+/// The statement that adds records, by rows of `RECORD`. A row without an id fills up the source.
+pub(super) fn record_sql(source: &str) -> String {
+    format!(
+        "INSERT INTO audit_records ({COLUMNS}) SELECT * FROM {source} AS v WHERE v.c1 IS NOT NULL \
+         ON CONFLICT (id) DO UPDATE SET jobs = audit_records.jobs + excluded.jobs"
+    )
+}
+
 impl Commit<'_> {
-    /// Records the changes that have had an effect, all of them in one statement.
+    /// Records the changes that have had an effect and are not recorded yet, all of them in one statement.
     pub(super) async fn write_audit(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
         let mut rows = Rows::new(RECORD, 0);
         for (index, change) in changes.iter().enumerate() {
             let Change::Audit(record) = change else { continue };
+            if results.get(index).is_some_and(Option::is_some) {
+                continue;
+            }
             let applied = index.checked_sub(1).and_then(|before| results.get(before)?.as_ref());
             let jobs = match applied {
                 Some(Ok(applied)) => applied.jobs_changed(),
                 Some(Err(_)) | None => None,
             };
             if let Some(jobs) = jobs {
-                rows.push(row(record, jobs));
+                rows.push(record_row(record, jobs));
             }
             if let Some(result) = results.get_mut(index) {
                 *result = Some(Ok::<_, ChangeError>(Applied::Audited {
@@ -54,13 +65,7 @@ impl Commit<'_> {
                 }));
             }
         }
-        rows.execute(&self.transaction, |source| {
-            format!(
-                "INSERT INTO audit_records ({COLUMNS}) SELECT * FROM {source} AS v WHERE true \
-                 ON CONFLICT (id) DO UPDATE SET jobs = audit_records.jobs + excluded.jobs"
-            )
-        })
-        .await?;
+        rows.execute(&self.transaction, record_sql).await?;
         Ok(())
     }
 
@@ -132,7 +137,7 @@ fn filtered(filter: &AuditFilter, page: AuditPage) -> Select<audit_record::Entit
         .limit(u64::from(limit))
 }
 
-fn row(record: &AuditRecord, jobs: u64) -> [sea_orm::Value; 9] {
+pub(super) fn record_row(record: &AuditRecord, jobs: u64) -> [sea_orm::Value; 9] {
     let AuditRecord {
         id,
         actor,

@@ -1,21 +1,27 @@
 //! One commit: all changes in one transaction, in a few statements.
 //!
-//! The changes are applied in phases: new jobs, starts, ends of attempts, single updates and deletions, then what chooses
-//! among what is left (claims, clearing, pruning), and at the end what was counted on the way and who has done it. A statement that fails for
-//! what it was given undoes the whole transaction; then each change is committed by itself, so that the bad one fails
-//! alone.
+//! First the usual changes are tried all at once, see [`super::usual`]. Otherwise the changes are applied in phases: new
+//! jobs, starts, ends of attempts, single updates and deletions, then what chooses among what is left (claims, clearing,
+//! pruning), and at the end what was counted on the way and who has done it. A statement that fails for what it was given
+//! undoes the whole transaction; then each change is committed by itself, so that the bad one fails alone.
+
+use std::collections::HashSet;
+use std::time::Duration;
 
 use sea_orm::{DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
 use super::connect::SeaRepository;
 use super::counters::Counters;
 use super::error::CommitFailure;
+use super::usual::Usual;
 use crate::domain::name::QueueName;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::repository::RepositoryError;
 
-/// How often a commit is tried in all that other servers' commits are in the way of. Each of them may win once.
+/// How often a commit is tried in all that other servers' commits are in the way of.
 const TRIES: u32 = 8;
+/// The longest wait before the second try; before each further one it is twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(10);
 
 /// A transaction and what was counted in it.
 pub(super) struct Commit<'a> {
@@ -34,6 +40,14 @@ impl SeaRepository {
         &self,
         changes: &[Change],
     ) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+        if let Some(usual) = Usual::among(changes, self) {
+            match self.try_usual(changes, usual).await {
+                Ok(Some(results)) => return Ok(results),
+                // Nothing is written; what was unusual is found out below.
+                Ok(None) | Err(CommitFailure::Bad(_) | CommitFailure::InTheWay(_)) => {}
+                Err(CommitFailure::Unavailable(failure)) => return Err(failure),
+            }
+        }
         match self.try_again(changes).await {
             Ok(results) => Ok(results),
             Err(CommitFailure::Unavailable(failure) | CommitFailure::InTheWay(failure)) => Err(failure),
@@ -77,49 +91,102 @@ impl SeaRepository {
         Ok(results.into_iter().flatten().collect())
     }
 
-    /// Commits changes, and does so again when another server's commit was in the way: that one has ended by then.
+    /// Commits changes, and does so again when another server's commit was in the way. It waits for a random time first:
+    /// the other one has gone on, but has not ended yet, and whoever is back at once may be in its way again.
     async fn try_again(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, CommitFailure> {
+        let mut longest = FIRST_WAIT;
         for _ in 1..TRIES {
             match self.try_commit(changes).await {
                 Err(CommitFailure::InTheWay(_)) => {}
                 result => return result,
             }
+            tokio::time::sleep(longest.mul_f64(rand::random())).await;
+            longest *= 2;
         }
         self.try_commit(changes).await
     }
 
-    async fn try_commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, CommitFailure> {
+    /// Commits with all usual changes in one call; `None` when that does not do.
+    async fn try_usual(
+        &self,
+        changes: &[Change],
+        usual: Usual,
+    ) -> Result<Option<Vec<Result<Applied, ChangeError>>>, CommitFailure> {
+        if self.is_postgres() {
+            if !usual.is_all() {
+                // Within a transaction the one long statement is no better than the few short ones.
+                return Ok(None);
+            }
+            // One statement is a transaction by itself.
+            let refused = usual.write_postgres(&self.writer, self.shard).await?;
+            return match self.usual_results(changes, &refused, &self.writer).await {
+                Ok(results) => Ok(Some(all_applied(results))),
+                // The changes are written and must not be tried again.
+                Err(CommitFailure::Bad(error)) => Err(CommitFailure::Unavailable(RepositoryError::Unavailable {
+                    reason: error.to_string(),
+                })),
+                Err(CommitFailure::Unavailable(failure) | CommitFailure::InTheWay(failure)) => {
+                    Err(CommitFailure::Unavailable(failure))
+                }
+            };
+        }
+        let is_all = usual.is_all();
+        let mut commit = self.begin().await?;
+        match commit.write_usual(changes, usual).await {
+            Ok(Some(mut results)) => {
+                if !is_all && let Err(failure) = commit.apply_others(changes, &mut results).await {
+                    return commit.undo(failure).await;
+                }
+                let named = commit.finish().await?;
+                self.remember_queues(named);
+                Ok(Some(all_applied(results)))
+            }
+            Ok(None) => {
+                commit.transaction.rollback().await?;
+                Ok(None)
+            }
+            Err(failure) => commit.undo(failure).await,
+        }
+    }
+
+    async fn begin(&self) -> Result<Commit<'_>, CommitFailure> {
         // A deferred transaction that reads and then writes fails at once when somebody else has written in between.
         let options = TransactionOptions {
             sqlite_transaction_mode: (!self.is_postgres()).then_some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let transaction = self.writer.begin_with_options(options).await?;
-        let mut commit = Commit {
+        Ok(Commit {
             repository: self,
-            transaction,
+            transaction: self.writer.begin_with_options(options).await?,
             counters: Counters::default(),
             named: Vec::new(),
-        };
+        })
+    }
+
+    async fn try_commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, CommitFailure> {
+        let mut commit = self.begin().await?;
         match commit.apply(changes).await {
             Ok(results) => {
-                let Commit {
-                    repository: _,
-                    transaction,
-                    counters: _,
-                    named,
-                } = commit;
-                transaction.commit().await?;
+                let named = commit.finish().await?;
                 self.remember_queues(named);
-                Ok(results)
+                Ok(all_applied(results))
             }
-            Err(failure) => {
-                // When even that fails the connection is gone, and the transaction with it.
-                drop(commit.transaction.rollback().await);
-                Err(failure)
-            }
+            Err(failure) => commit.undo(failure).await,
         }
     }
+}
+
+/// The results of changes that have all been applied.
+fn all_applied(results: Results) -> Vec<Result<Applied, ChangeError>> {
+    let missing = || {
+        Err(ChangeError::Rejected {
+            reason: "the change was not applied".to_owned(),
+        })
+    };
+    results
+        .into_iter()
+        .map(|result| result.unwrap_or_else(missing))
+        .collect()
 }
 
 /// Whether a change chooses among the jobs that all other changes have left.
@@ -151,12 +218,47 @@ fn chooses(change: &Change) -> bool {
 }
 
 impl Commit<'_> {
-    async fn apply(&mut self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, CommitFailure> {
+    /// Makes it durable; gives the queues that have a row since.
+    async fn finish(self) -> Result<Vec<QueueName>, CommitFailure> {
+        let Self {
+            repository: _,
+            transaction,
+            counters: _,
+            named,
+        } = self;
+        transaction.commit().await?;
+        Ok(named)
+    }
+
+    /// Gives up what was written, because of this.
+    async fn undo<T>(self, failure: CommitFailure) -> Result<T, CommitFailure> {
+        // When even that fails the connection is gone, and the transaction with it.
+        drop(self.transaction.rollback().await);
+        Err(failure)
+    }
+
+    /// Writes the usual changes on SQLite; `None` when one of them was refused and all must be undone to find out which.
+    async fn write_usual(&mut self, changes: &[Change], usual: Usual) -> Result<Option<Results>, CommitFailure> {
+        let (repository, transaction) = (self.repository, &self.transaction);
+        if !usual.write_sqlite(transaction, repository.shard).await? {
+            return Ok(None);
+        }
+        let results = repository.usual_results(changes, &HashSet::new(), transaction).await?;
+        Ok(Some(results))
+    }
+
+    async fn apply(&mut self, changes: &[Change]) -> Result<Results, CommitFailure> {
         let mut results: Results = changes.iter().map(|_| None).collect();
         self.insert_jobs(changes, &mut results).await?;
         self.start_jobs(changes, &mut results).await?;
         self.finish_jobs(changes, &mut results).await?;
-        for (change, result) in changes.iter().zip(&mut results) {
+        self.apply_others(changes, &mut results).await?;
+        Ok(results)
+    }
+
+    /// Applies what is no new job, start or end of an attempt, and writes what was counted on the way.
+    async fn apply_others(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
+        for (change, result) in changes.iter().zip(results.iter_mut()) {
             let applied = match change {
                 Change::Update { before, after } => self.update_job(before, after).await?,
                 Change::Delete { job } => self.delete_job(job).await?,
@@ -199,7 +301,7 @@ impl Commit<'_> {
             };
             *result = Some(applied);
         }
-        for (change, result) in changes.iter().zip(&mut results) {
+        for (change, result) in changes.iter().zip(results.iter_mut()) {
             let applied = match change {
                 Change::Claim(claim) => self.claim_jobs(claim).await?,
                 Change::Clear {
@@ -220,9 +322,14 @@ impl Commit<'_> {
                 Change::PruneBookkeeping {
                     keys_before,
                     throughput_before,
-                } => Ok(Applied::Removed(
-                    self.prune_bookkeeping(*keys_before, *throughput_before).await?,
-                )),
+                    by_days_before,
+                    rollups_before,
+                } => {
+                    self.age_sums(*by_days_before, *rollups_before).await?;
+                    Ok(Applied::Removed(
+                        self.prune_bookkeeping(*keys_before, *throughput_before).await?,
+                    ))
+                }
                 Change::PruneAudit { before, limit } => Ok(Applied::Removed(self.prune_audit(*before, *limit).await?)),
                 Change::Insert { .. }
                 | Change::Start { .. }
@@ -244,18 +351,9 @@ impl Commit<'_> {
             };
             *result = Some(applied);
         }
-        self.name_queues(changes, &results).await?;
+        self.name_queues(changes, results).await?;
         self.write_counters().await?;
-        self.write_audit(changes, &mut results).await?;
-        let missing = || {
-            Err(ChangeError::Rejected {
-                reason: "the change was not applied".to_owned(),
-            })
-        };
-        Ok(results
-            .into_iter()
-            .map(|result| result.unwrap_or_else(missing))
-            .collect())
+        self.write_audit(changes, results).await
     }
 
     pub(super) fn backend(&self) -> DbBackend {

@@ -11,6 +11,7 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
 
 use super::error::without_password;
 use crate::domain::name::QueueName;
+use crate::storage::reason_book::ReasonBook;
 
 /// What a commit survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,6 +100,8 @@ pub struct SeaRepository {
     pub(super) shard: i16,
     /// Queues that are known to have a row.
     pub(super) known_queues: Mutex<HashSet<QueueName>>,
+    /// Which reasons of failures are counted.
+    pub(super) reasons: ReasonBook,
     /// Held as long as the database is open; the kernel gives it back when the process ends, however it ends.
     _lock: Option<File>,
 }
@@ -133,7 +136,12 @@ impl SeaRepository {
                 .acquire_timeout(Duration::from_secs(5));
             options.map_sqlx_postgres_opts(move |postgres| {
                 let commit = if durability == Durability::Full { "on" } else { "off" };
+                // What is written is found by keys. A plan that was made when a table was small must not read all of it later.
+                let read_whole_tables = if is_writer { "off" } else { "on" };
                 let postgres = postgres.application_name("tickerq").options([
+                    ("enable_seqscan", read_whole_tables),
+                    // Compiling a statement takes a hundred times as long as any of these takes to run.
+                    ("jit", "off"),
                     ("synchronous_commit", commit),
                     // Nobody keeps a job server's database on a disk that turns: a row that an index finds costs little
                     // more than one that stands beside the last. With the default of 4 whole tables are read instead.
@@ -164,6 +172,7 @@ impl SeaRepository {
             url,
             shard,
             known_queues: Mutex::default(),
+            reasons: ReasonBook::default(),
             _lock: None,
         })
     }
@@ -234,6 +243,7 @@ impl SeaRepository {
             url,
             shard,
             known_queues: Mutex::default(),
+            reasons: ReasonBook::default(),
             _lock: Some(lock),
         })
     }

@@ -22,7 +22,7 @@ use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted
 /// The columns of a job that has never run; the others have their defaults.
 pub(super) const NEW_COLUMNS: &str = "id, name, job_type, queue, priority, parameters, due_at, max_retries, retry_delay, \
                            retry_intervals, timeout, unique_key";
-const NEW: &[Kind] = &[
+pub(super) const NEW: &[Kind] = &[
     Kind::Uuid,
     Kind::Text,
     Kind::Text,
@@ -79,7 +79,7 @@ impl SeaRepository {
         }
     }
 
-    fn unknown_queues<'a>(&self, changes: impl Iterator<Item = &'a Change>) -> BTreeSet<&'a QueueName> {
+    pub(super) fn unknown_queues<'a>(&self, changes: impl Iterator<Item = &'a Change>) -> BTreeSet<&'a QueueName> {
         let known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
         changes
             .flat_map(queues_of)
@@ -302,7 +302,7 @@ fn joined(ids: &[Uuid]) -> Vec<u8> {
 }
 
 /// Whether a job is as it was made: pending, and nothing has happened to it.
-fn is_new(job: &Job) -> bool {
+pub(super) fn is_new(job: &Job) -> bool {
     job.status == JobStatus::Pending
         && job.revision == 1
         && job.attempt == 0
@@ -317,7 +317,7 @@ fn is_new(job: &Job) -> bool {
         && job.occurrence.is_none()
 }
 
-fn new_row(job: &Job) -> [sea_orm::Value; 12] {
+pub(super) fn new_row(job: &Job) -> [sea_orm::Value; 12] {
     [
         job.id.as_uuid().into(),
         job.name.as_str().into(),

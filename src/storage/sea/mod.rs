@@ -4,6 +4,7 @@
 //! rows; what they really changed is what the counters are told.
 
 mod audit;
+mod claim;
 mod commit;
 mod connect;
 mod convert;
@@ -18,14 +19,17 @@ mod notify;
 mod read;
 mod recurring;
 mod remove;
+mod rollups;
 mod rows;
+mod tally;
 mod update;
+mod usual;
 mod workers;
 
 pub use connect::{ConnectError, Durability, SeaOptions, SeaRepository};
 pub use manage::MigrationState;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -33,7 +37,8 @@ use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
 use super::query::{
-    AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode, StoredWorker,
+    AuditFilter, AuditPage, Durations, JobFilter, JobSummary, Page, RecurringPage, RollupFilter, RunningJob,
+    StoredNode, StoredWorker, TypeRollup,
 };
 use super::repository::{JobRepository, RepositoryError};
 use super::signal::{Signal, SignalStream};
@@ -41,10 +46,11 @@ use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditRecord;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::name::QueueName;
+use crate::domain::name::{JobType, QueueName};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::remote_worker::JobReports;
+use crate::domain::rollup::{RollupCounts, SlotSpan};
 
 #[async_trait]
 impl JobRepository for SeaRepository {
@@ -122,6 +128,26 @@ impl JobRepository for SeaRepository {
 
     async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
         self.read_reports(id).await
+    }
+
+    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {
+        self.read_rollups(filter, spans).await
+    }
+
+    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError> {
+        self.read_busiest_hour(filter, span).await
+    }
+
+    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError> {
+        self.read_durations(filter, span).await
+    }
+
+    async fn type_rollups(
+        &self,
+        filter: &RollupFilter,
+        span: SlotSpan,
+    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
+        self.read_type_rollups(filter, span).await
     }
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {

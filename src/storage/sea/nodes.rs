@@ -27,6 +27,18 @@ pub(super) const DEAD_SHOWN_MICROS: i64 = 3_600 * 1_000_000;
 const WORKERS_KEPT_MICROS: i64 = 14 * 86_400 * 1_000_000;
 
 impl SeaRepository {
+    /// Whether a node holds its lease, by the database's clock.
+    pub(super) async fn holds_lease(
+        &self,
+        node: NodeId,
+        connection: &impl ConnectionTrait,
+    ) -> Result<bool, CommitFailure> {
+        let now = if self.is_postgres() { NOW_POSTGRES } else { NOW_SQLITE };
+        let sql = format!("SELECT 1 FROM nodes WHERE id = $1 AND lease_until >= {now}");
+        let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [node.as_uuid().into()]);
+        Ok(connection.query_one_raw(statement).await?.is_some())
+    }
+
     pub(super) async fn read_nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
         let now = if self.is_postgres() { NOW_POSTGRES } else { NOW_SQLITE };
         let sql = format!(
@@ -69,16 +81,6 @@ impl Commit<'_> {
         }
     }
 
-    /// Whether a node holds its lease, by the database's clock.
-    pub(super) async fn holds_lease(&self, node: NodeId) -> Result<bool, CommitFailure> {
-        let sql = format!(
-            "SELECT 1 FROM nodes WHERE id = $1 AND lease_until >= {}",
-            self.now_sql()
-        );
-        let statement = Statement::from_sql_and_values(self.backend(), sql, [node.as_uuid().into()]);
-        Ok(self.transaction.query_one_raw(statement).await?.is_some())
-    }
-
     pub(super) async fn heartbeat(
         &mut self,
         node: NodeId,
@@ -117,6 +119,7 @@ impl Commit<'_> {
                 [node.as_uuid().into()],
             );
             self.transaction.execute_raw(others).await?;
+            self.end_lead("holder <> $1", node).await?;
         }
         Ok(Ok(Applied::Alive))
     }
@@ -163,10 +166,15 @@ impl Commit<'_> {
             let statement = Statement::from_sql_and_values(self.backend(), sql, [node.as_uuid().into()]);
             self.transaction.execute_raw(statement).await?;
         }
-        // Another node may lead at once, under the next token.
-        let sql = "UPDATE leaders SET lease_until = 0 WHERE holder = $1";
-        let resigned = Statement::from_sql_and_values(self.backend(), sql, [node.as_uuid().into()]);
-        self.transaction.execute_raw(resigned).await?;
+        self.end_lead("holder = $1", node).await?;
         Ok(Ok(Applied::Alive))
+    }
+
+    /// Another node may lead at once, under the next token: `Leadership::ended`.
+    async fn end_lead(&self, of: &str, node: NodeId) -> Result<(), CommitFailure> {
+        let sql = format!("UPDATE leaders SET lease_until = 0 WHERE {of}");
+        let ended = Statement::from_sql_and_values(self.backend(), sql, [node.as_uuid().into()]);
+        self.transaction.execute_raw(ended).await?;
+        Ok(())
     }
 }

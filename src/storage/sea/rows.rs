@@ -58,6 +58,28 @@ impl Rows {
         self.cells.is_empty()
     }
 
+    /// How many rows these are.
+    pub(super) fn len(&self) -> usize {
+        self.cells.len() / self.kinds.len()
+    }
+
+    /// These rows as a part of a longer SQLite statement: their source, filled up to so many rows with NULLs, and what is
+    /// bound to it.
+    pub(super) fn sqlite_part(self, rows: usize, values: &mut Vec<Value>) -> String {
+        let columns = self.kinds.len();
+        let missing = (rows * columns).saturating_sub(self.cells.len());
+        values.extend(self.cells);
+        values.extend(std::iter::repeat_n(Value::BigInt(None), missing));
+        sqlite_source(rows, columns)
+    }
+
+    /// These rows as a part of a longer PostgreSQL statement: their source, and what is bound to it after what is already.
+    pub(super) fn postgres_part(self, values: &mut Vec<Value>) -> String {
+        let source = postgres_source(self.kinds, values.len());
+        values.extend(self.arrays());
+        source
+    }
+
     /// Runs a statement for all rows and gives how many it has changed. `sql` is given the source of the rows, a table
     /// expression whose columns are `c1`, `c2`, ….
     pub(super) async fn execute(
@@ -111,6 +133,12 @@ impl Rows {
     }
 
     fn postgres_statement(self, sql: impl Fn(&str) -> String) -> Statement {
+        let sql = sql(&postgres_source(self.kinds, 0));
+        Statement::from_sql_and_values(DbBackend::Postgres, sql, self.arrays())
+    }
+
+    /// The columns, each as an array.
+    fn arrays(self) -> Vec<Value> {
         let columns = self.kinds.len();
         let rows = self.cells.len() / columns;
         let mut arrays: Vec<Vec<Value>> = (0..columns).map(|_| Vec::with_capacity(rows)).collect();
@@ -118,12 +146,11 @@ impl Rows {
             let column = index % columns;
             arrays[column].push(self.kinds[column].without_null(cell));
         }
-        let values: Vec<Value> = arrays
+        arrays
             .into_iter()
             .zip(self.kinds)
             .map(|(array, kind)| Value::Array(kind.array_type(), Some(Box::new(array))))
-            .collect();
-        Statement::from_sql_and_values(DbBackend::Postgres, sql(&postgres_source(self.kinds)), values)
+            .collect()
     }
 }
 
@@ -150,8 +177,9 @@ fn sqlite_source(rows: usize, columns: usize) -> String {
     source
 }
 
-/// Arrays hold no NULLs here (the driver takes none); a value that never occurs stands for it.
-fn postgres_source(kinds: &[Kind]) -> String {
+/// Arrays hold no NULLs here (the driver takes none); a value that never occurs stands for it. `bound` parameters come
+/// before these.
+fn postgres_source(kinds: &[Kind], bound: usize) -> String {
     let (mut columns, mut arrays, mut names) = (String::new(), String::new(), String::new());
     for (index, kind) in kinds.iter().enumerate() {
         let (number, comma) = (index + 1, if index > 0 { ", " } else { "" });
@@ -171,7 +199,7 @@ fn postgres_source(kinds: &[Kind]) -> String {
         };
         // Writing to a String can't fail.
         let _ = write!(columns, "{comma}{column} AS c{number}");
-        let _ = write!(arrays, "{comma}${number}::{array}");
+        let _ = write!(arrays, "{comma}${}::{array}", bound + number);
         let _ = write!(names, "{comma}u{number}");
     }
     format!("(SELECT {columns} FROM UNNEST({arrays}) AS u({names}))")

@@ -38,8 +38,7 @@ impl Commit<'_> {
                 if updated.rows_affected() == 0 {
                     return Ok(Err(ChangeError::Conflict));
                 }
-                self.counters.subtract(before);
-                self.counters.add(after);
+                self.counters.updated(before, after);
                 Ok(Ok(Applied::Updated))
             }
             Err(error) if is_unique_violation(&error) => {

@@ -1,6 +1,7 @@
 //! A real server in a folder of its own, and what tests ask of it.
 
 pub mod client;
+pub mod cluster;
 pub mod gate;
 pub mod hub;
 pub mod server;

@@ -73,6 +73,16 @@ impl Site {
         site
     }
 
+    /// An empty folder with this configuration, whose servers keep their jobs in a database that there is already.
+    pub fn over(database_url: String, config: &str) -> Self {
+        let site = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            database_url,
+        };
+        site.configure(config);
+        site
+    }
+
     /// Gives the next server that is started here another configuration.
     pub fn configure(&self, config: &str) {
         fs::write(self.path().join("tickerq.toml"), config).expect("the configuration is written");

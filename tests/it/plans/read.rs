@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tickerq::domain::audit::AuditAction;
 use tickerq::domain::id::JobId;
+use tickerq::domain::rollup::{Slot, SlotSpan};
 use tickerq::domain::status::JobStatus;
-use tickerq::storage::query::{AuditFilter, AuditPage};
+use tickerq::storage::query::{AuditFilter, AuditPage, RollupFilter};
 use tickerq::storage::repository::JobRepository;
 
 use super::filters::{filters, searches};
@@ -52,6 +53,29 @@ pub async fn read(probe: &Probe) {
             .await;
     }
     probe.of("queues", Look::Up, storage.queues(now())).await;
+    let of_all = RollupFilter::default();
+    let of_one = RollupFilter {
+        queue: Some(some[0].queue.clone()),
+        job_types: vec![some[0].job_type.clone()],
+    };
+    let days: Vec<SlotSpan> = (0..7)
+        .map(|day| SlotSpan {
+            from: Slot(Slot::of(now()).0 - 96 * (day + 1)),
+            to: Slot(Slot::of(now()).0 - 96 * day),
+        })
+        .collect();
+    for filter in [&of_all, &of_one] {
+        probe.of("sums of days", Look::Up, storage.rollups(filter, &days)).await;
+        probe
+            .of("the busiest hour", Look::Up, storage.busiest_hour(filter, days[0]))
+            .await;
+        probe
+            .of("durations", Look::Up, storage.durations(filter, days[0]))
+            .await;
+        probe
+            .of("sums of types", Look::Up, storage.type_rollups(filter, days[0]))
+            .await;
+    }
     probe.of("next due", Look::Up, storage.next_due(now())).await;
     probe.of("orphans", Look::Up, storage.orphans(100)).await;
     probe.of("running on", Look::Up, storage.running_on(NODE)).await;

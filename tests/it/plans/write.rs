@@ -204,6 +204,8 @@ pub async fn write(probe: &Probe) {
     let bookkeeping = Change::PruneBookkeeping {
         keys_before: created(200),
         throughput_before: created(0),
+        by_days_before: created(0),
+        rollups_before: Some(created(0)),
     };
     probe.commit("prune bookkeeping", Look::Up, vec![bookkeeping]).await;
     let records = Change::PruneAudit {

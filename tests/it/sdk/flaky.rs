@@ -52,7 +52,7 @@ async fn pass(mut client: TcpStream, server: String, answers: Arc<AtomicUsize>) 
             read = server.read(&mut from_server) => match read {
                 Ok(length @ 1..) => {
                     // The first part of an answer: every second one is cut off here.
-                    if std::mem::take(&mut is_asked) && answers.fetch_add(1, Ordering::Relaxed) % 2 == 0 {
+                    if std::mem::take(&mut is_asked) && answers.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
                         return;
                     }
                     if client.write_all(&from_server[..length]).await.is_err() {

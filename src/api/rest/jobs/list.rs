@@ -112,7 +112,7 @@ fn parse_statuses(text: &str) -> Result<Vec<JobStatus>, String> {
 }
 
 /// Reads types with commas between them. A comma in brackets belongs to a type's own name: ``Pair`2[A,B]``.
-fn parse_types(text: &str) -> Result<Vec<JobType>, String> {
+pub(in super::super) fn parse_types(text: &str) -> Result<Vec<JobType>, String> {
     let mut open = 0_usize;
     let words = text.split(|character| {
         match character {

@@ -1,0 +1,130 @@
+//! That tables do not grow: half a million jobs go through a server that keeps finished jobs for a short while only.
+//!
+//! `cargo bench --bench soak` does it on SQLite, and on PostgreSQL when `TICKERQ_BENCH_POSTGRES` names an empty database.
+//! It shows the size of all tables and indexes as the jobs go by. Goal: once the first jobs have left, what is stored
+//! grows no more. `-- --jobs 100000 --per-second 2000` are fewer jobs, and how many come in a second; `--no-sqlite`.
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and is told its database"
+)]
+
+#[path = "../throughput/database.rs"]
+#[expect(dead_code, reason = "the other benchmark writes without a repository, too")]
+mod database;
+#[path = "../throughput/life_cycle.rs"]
+#[expect(dead_code, reason = "the other benchmark measures how fast it is, too")]
+mod life_cycle;
+mod size;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tickerq::domain::caller::Caller;
+use tickerq::domain::time_span::TimeSpan;
+use tickerq::runtime::pruner::Retention;
+use tickerq::runtime::{Runtime, RuntimeOptions};
+use tickerq::service::jobs::Jobs;
+use tickerq::storage::repository::JobRepository;
+use tickerq::storage::sea::Durability;
+
+use database::Database;
+use life_cycle::{Noop, new_job, options, rules};
+use size::Size;
+
+/// How long finished jobs are kept. The Pruner looks once a minute.
+const KEPT: TimeSpan = TimeSpan::from_secs(10);
+const BATCH: usize = 50;
+const LOOK: Duration = Duration::from_secs(20);
+/// In the first part tables fill, are vacuumed for the first time, and find their size.
+const SETTLED: f64 = 0.5;
+/// How much larger than before the end may be: a vacuum or a round of the Pruner may just be due.
+const GROWTH_MAX: f64 = 1.1;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let number = |flag: &str, default: usize| {
+        let place = arguments.iter().position(|argument| argument == flag);
+        place
+            .and_then(|place| arguments.get(place + 1))
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(default)
+    };
+    let jobs = number("--jobs", 500_000);
+    let per_second = number("--per-second", 1_500);
+    let mut databases = vec![Database::Sqlite];
+    if arguments.iter().any(|argument| argument == "--no-sqlite") {
+        databases.clear();
+    }
+    if let Ok(url) = std::env::var("TICKERQ_BENCH_POSTGRES") {
+        databases.push(Database::Postgres(url));
+    }
+    for database in databases {
+        println!(
+            "{}: {jobs} jobs, {per_second} a second, kept for {KEPT} after their end",
+            database.name()
+        );
+        actix::System::new().block_on(soak(&database, jobs, per_second));
+    }
+}
+
+async fn soak(database: &Database, count: usize, per_second: usize) {
+    let fresh = database.fresh(Durability::Full).await;
+    let repository: Arc<dyn JobRepository> = fresh.repository.clone();
+    let kept = Retention {
+        completed: Some(KEPT),
+        failed: Some(KEPT),
+        cancelled: Some(KEPT),
+        audit: Some(KEPT),
+        metrics: None,
+    };
+    let options = RuntimeOptions {
+        retention: kept,
+        ..options(Arc::new(Noop))
+    };
+    let runtime = Runtime::start(Arc::clone(&repository), options)
+        .await
+        .expect("a runtime");
+    let jobs = Jobs::new(repository, runtime.handle().clone(), Arc::new(rules()));
+    let (start, mut made, mut next_look) = (Instant::now(), 0, LOOK);
+    let (mut before, mut after) = (Size::default(), Size::default());
+    println!("      jobs   stored   tables and indexes");
+    while made < count {
+        let wanted = (start.elapsed().as_secs_f64() * per_second as f64) as usize;
+        while made < wanted.min(count) {
+            if jobs
+                .schedule_batch(&Caller::local(), vec![new_job(); BATCH], None)
+                .await
+                .is_ok()
+            {
+                made += BATCH;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        if start.elapsed() >= next_look {
+            next_look += LOOK;
+            let size = Size::of(&fresh.url).await;
+            println!(
+                "  {made:>8} {:>8}   {:>6.1} MB   {}",
+                size.jobs,
+                size.megabytes(),
+                size.detail
+            );
+            // The largest of each half: what comes and goes with each round does not count.
+            let half = if (made as f64) < count as f64 * SETTLED {
+                &mut before
+            } else {
+                &mut after
+            };
+            half.take_larger(size);
+        }
+    }
+    let growth = after.megabytes() / before.megabytes();
+    println!(
+        "  the second half needs {growth:.2} times what the first half needed at the most: {}\n",
+        if growth <= GROWTH_MAX { "flat" } else { "GROWING" }
+    );
+    runtime.stop(Duration::from_secs(5)).await;
+}

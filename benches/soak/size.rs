@@ -1,0 +1,95 @@
+//! How much a database holds, as it says itself.
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+
+/// What is stored at a moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Size {
+    /// How many jobs there are.
+    pub(crate) jobs: i64,
+    bytes: i64,
+    /// What of it is what.
+    pub(crate) detail: String,
+}
+
+impl Size {
+    /// Asks the database.
+    pub(crate) async fn of(url: &str) -> Self {
+        let mut options = sea_orm::ConnectOptions::new(url);
+        options.max_connections(1).sqlx_logging(false);
+        let connection = sea_orm::Database::connect(options).await.expect("the database opens");
+        let size = if url.starts_with("sqlite") {
+            // What was removed stays in the file as free pages, and is used again.
+            let page = number(&connection, "PRAGMA page_size").await;
+            let pages = number(&connection, "PRAGMA page_count").await;
+            let free = number(&connection, "PRAGMA freelist_count").await;
+            Self {
+                jobs: number(&connection, "SELECT COUNT(*) FROM jobs").await,
+                bytes: page * pages,
+                detail: format!("{:.1} MB of it free", megabytes(page * free)),
+            }
+        } else {
+            let of_table = |name: &str| {
+                format!("SELECT CAST(pg_table_size('{name}') AS bigint), CAST(pg_indexes_size('{name}') AS bigint)")
+            };
+            let (jobs, attempts) = (of_table("jobs"), of_table("attempts"));
+            let hot = "SELECT CAST(COALESCE(100 * n_tup_hot_upd / NULLIF(n_tup_upd, 0), 0) AS bigint) \
+                       FROM pg_stat_user_tables WHERE relname = 'jobs'";
+            let all = "SELECT CAST(SUM(pg_total_relation_size(relid)) AS bigint) FROM pg_stat_user_tables";
+            let (table, indexes) = pair(&connection, &jobs).await;
+            let (attempt_table, attempt_indexes) = pair(&connection, &attempts).await;
+            Self {
+                jobs: number(&connection, "SELECT COUNT(*) FROM jobs").await,
+                bytes: number(&connection, all).await,
+                detail: format!(
+                    "jobs {:.1} + {:.1}, attempts {:.1} + {:.1}; {} % of the updates of jobs are HOT",
+                    megabytes(table),
+                    megabytes(indexes),
+                    megabytes(attempt_table),
+                    megabytes(attempt_indexes),
+                    number(&connection, hot).await
+                ),
+            }
+        };
+        connection.close().await.expect("a connection");
+        size
+    }
+
+    /// Tables and indexes.
+    pub(crate) fn megabytes(&self) -> f64 {
+        megabytes(self.bytes)
+    }
+
+    /// Becomes the other one if that is larger.
+    pub(crate) fn take_larger(&mut self, other: Self) {
+        if other.bytes > self.bytes {
+            *self = other;
+        }
+    }
+}
+
+fn megabytes(bytes: i64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+async fn number(connection: &DatabaseConnection, sql: &str) -> i64 {
+    let row = one(connection, sql).await;
+    row.try_get_by_index(0).expect("a number")
+}
+
+async fn pair(connection: &DatabaseConnection, sql: &str) -> (i64, i64) {
+    let row = one(connection, sql).await;
+    (
+        row.try_get_by_index(0).expect("a number"),
+        row.try_get_by_index(1).expect("a number"),
+    )
+}
+
+async fn one(connection: &DatabaseConnection, sql: &str) -> sea_orm::QueryResult {
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    connection
+        .query_one_raw(statement)
+        .await
+        .expect("an answer")
+        .expect("a row")
+}

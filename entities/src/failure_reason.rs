@@ -1,0 +1,32 @@
+//! Why attempts have failed, by hours, older ones by days.
+
+use sea_orm::entity::prelude::*;
+
+/// A row of `failure_reasons`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "failure_reasons")]
+pub struct Model {
+    /// Which hour, counted since 1970.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub hour: i64,
+    /// In which queue.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub queue: String,
+    /// Of which type.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub job_type: String,
+    /// The reason, without what tells one failure from the next.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub reason: String,
+    /// As counted by this group of nodes.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub shard: i16,
+    /// How often.
+    pub count: i64,
+}
+
+/// No relations.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
