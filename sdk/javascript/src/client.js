@@ -191,6 +191,20 @@ export class TickerQClient {
     return this.#ask('POST', `/queues${at(name)}/clear`, { body: which });
   }
 
+  // Metrics
+
+  getSystemMetrics() {
+    return this.#ask('GET', '/metrics/system');
+  }
+
+  getPerformanceMetrics(period = {}) {
+    return this.#ask('GET', '/metrics/performance', { query: period });
+  }
+
+  async getJobTypeMetrics(period = {}) {
+    return (await this.#ask('GET', '/metrics/job-types', { query: period })).jobTypes;
+  }
+
   // The server
 
   async getNodes() {

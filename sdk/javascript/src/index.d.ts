@@ -184,6 +184,45 @@ export interface Node {
   isSelf: boolean;
 }
 
+export interface Period {
+  from?: string | Date;
+  to?: string | Date;
+  timeZone?: string;
+  queue?: string;
+  type?: string | string[];
+}
+
+export interface SystemMetrics {
+  timestamp: string;
+  systemHealth: 'healthy' | 'degraded' | 'unhealthy';
+  totalJobs: number;
+  activeWorkers: number;
+  queueLength: number;
+  memoryUsage: { used: string; available: string; percentage: number };
+  cpuUsage: { percentage: number; cores: number };
+}
+
+export interface PerformanceMetrics {
+  period: { from: string; to: string };
+  summary: {
+    totalJobs: number;
+    successfulJobs: number;
+    failedJobs: number;
+    successRate: number | null;
+    averageExecutionTime: string | null;
+    throughput: { jobsPerDay: number; peakJobsPerHour: number };
+  };
+  trends: { date: string; jobsExecuted: number; successRate: number | null; averageExecutionTime: string | null }[];
+}
+
+export interface JobTypeMetrics {
+  type: string;
+  totalExecutions: number;
+  successRate: number | null;
+  averageExecutionTime: string | null;
+  failureReasons: { reason: string; count: number; percentage: number }[];
+}
+
 export interface AuditRecord {
   id: string;
   at: string;
@@ -259,6 +298,9 @@ export declare class TickerQClient {
   pauseQueue(name: string): Promise<Queue>;
   resumeQueue(name: string): Promise<Queue>;
   clearQueue(name: string, which?: { clearPending?: boolean; clearFailed?: boolean }): Promise<Queue & { clearedPending: number; clearedFailed: number }>;
+  getSystemMetrics(): Promise<SystemMetrics>;
+  getPerformanceMetrics(period?: Period & { granularity?: 'day' | 'hour' }): Promise<PerformanceMetrics>;
+  getJobTypeMetrics(period?: Period): Promise<JobTypeMetrics[]>;
   getNodes(): Promise<Node[]>;
   getWorkers(): Promise<WorkerInfo[]>;
   getWorker(id: string): Promise<WorkerInfo>;

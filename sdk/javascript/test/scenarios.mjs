@@ -141,6 +141,14 @@ const scenarios = {
     assert.equal((await client.getQueue('steered')).pendingJobs, 0);
   },
 
+  async 'metrics'() {
+    assert.equal((await client.getSystemMetrics()).systemHealth, 'healthy');
+    const { summary } = await client.getPerformanceMetrics({ type: ['NoopJob', 'FailingJob'] });
+    assert.ok(summary.totalJobs >= 2);
+    const [failing] = await client.getJobTypeMetrics({ type: 'FailingJob' });
+    assert.deepEqual([failing.type, failing.failureReasons.length], ['FailingJob', 1]);
+  },
+
   async 'nodes and records'() {
     const [node] = await client.getNodes();
     assert.equal(node.isSelf, true);

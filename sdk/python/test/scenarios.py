@@ -98,6 +98,13 @@ def queues():
     assert client.get_queue("steered")["pendingJobs"] == 0
 
 
+def metrics():
+    assert client.get_system_metrics()["systemHealth"] == "healthy"
+    assert client.get_performance_metrics(type=["NoopJob", "FailingJob"])["summary"]["totalJobs"] >= 2
+    [failing] = client.get_job_type_metrics(type="FailingJob")
+    assert (failing["type"], len(failing["failureReasons"])) == ("FailingJob", 1)
+
+
 def nodes_and_records():
     assert client.get_nodes()[0]["isSelf"] is True
     records = client.get_audit(action="queue.pause", limit=1)["records"]
@@ -269,6 +276,7 @@ if mode == "all":
         steer,
         recurring_jobs,
         queues,
+        metrics,
         nodes_and_records,
         every_error_has_its_class,
         a_lost_answer_does_no_harm,

@@ -118,6 +118,18 @@ class AsyncTickerQClient:
         """Removes the pending jobs of a queue, the failed ones, or both; the pending ones if nothing is said."""
         return await asyncio.to_thread(self.sync.clear_queue, name, clear_pending=clear_pending, clear_failed=clear_failed)
 
+    async def get_system_metrics(self) -> JsonObject:
+        """The server in numbers."""
+        return await asyncio.to_thread(self.sync.get_system_metrics)
+
+    async def get_performance_metrics(self, **period: Any) -> JsonObject:
+        """What has become of jobs: ``from_``, ``to``, ``time_zone``, ``granularity``, ``queue``, ``type``."""
+        return await asyncio.to_thread(self.sync.get_performance_metrics, **period)
+
+    async def get_job_type_metrics(self, **period: Any) -> List[JsonObject]:
+        """The same by job type: ``from_``, ``to``, ``time_zone``, ``queue``, ``type``."""
+        return await asyncio.to_thread(self.sync.get_job_type_metrics, **period)
+
     async def get_nodes(self) -> List[JsonObject]:
         """The servers that share the storage."""
         return await asyncio.to_thread(self.sync.get_nodes)

@@ -36,6 +36,10 @@ def _camel(fields: Mapping[str, Any]) -> JsonObject:
     return named
 
 
+def _filter(filter: Mapping[str, Any]) -> JsonObject:
+    return _camel({name.rstrip("_"): value for name, value in filter.items()})
+
+
 class TickerQClient:
     """A client of one server. It may be used by several threads at the same time."""
 
@@ -68,7 +72,7 @@ class TickerQClient:
     def get_jobs(self, **filter: Any) -> JsonObject:
         """A page: ``jobs``, ``totalCount``, ``hasMore``. Filters: ``status``, ``type``, ``queue``, ``priority``,
         ``search``, ``from_``, ``to``, ``recurring_job_id``, ``limit``, ``offset``, ``after``."""
-        return self.request("GET", "/jobs", query=_camel({name.rstrip("_"): value for name, value in filter.items()}))
+        return self.request("GET", "/jobs", query=_filter(filter))
 
     def jobs(self, **filter: Any) -> Iterator[JsonObject]:
         """All jobs of a filter, page after page, the newest first."""
@@ -211,6 +215,21 @@ class TickerQClient:
         body = _camel({"clear_pending": clear_pending, "clear_failed": clear_failed})
         return self.request("POST", f"/queues{_at(name)}/clear", body=body)
 
+    # Metrics
+
+    def get_system_metrics(self) -> JsonObject:
+        """The server in numbers."""
+        return self.request("GET", "/metrics/system")
+
+    def get_performance_metrics(self, **period: Any) -> JsonObject:
+        """What has become of jobs: ``from_``, ``to``, ``time_zone``, ``granularity``, ``queue``, ``type``."""
+        return self.request("GET", "/metrics/performance", query=_filter(period))
+
+    def get_job_type_metrics(self, **period: Any) -> List[JsonObject]:
+        """The same by job type: ``from_``, ``to``, ``time_zone``, ``queue``, ``type``."""
+        types: List[JsonObject] = self.request("GET", "/metrics/job-types", query=_filter(period))["jobTypes"]
+        return types
+
     # The server
 
     def get_nodes(self) -> List[JsonObject]:
@@ -229,7 +248,7 @@ class TickerQClient:
 
     def get_audit(self, **filter: Any) -> JsonObject:
         """Who has changed what: ``actor``, ``action``, ``job_id``, ``from_``, ``to``, ``limit``, ``after``."""
-        return self.request("GET", "/audit", query=_camel({name.rstrip("_"): value for name, value in filter.items()}))
+        return self.request("GET", "/audit", query=_filter(filter))
 
     # What `Worker` is made of
 
