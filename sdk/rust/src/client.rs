@@ -59,7 +59,9 @@ impl Client {
 
     /// A page of the jobs that a filter means, the newest first.
     pub async fn jobs(&self, filter: &JobFilter) -> Result<JobPage, Error> {
-        self.http.send(Ask::new(Method::GET, "/jobs").query(filter.query())).await
+        self.http
+            .send(Ask::new(Method::GET, "/jobs").query(filter.query()))
+            .await
     }
 
     /// All jobs that a filter means, page after page, given to `each` until it says that that is enough.
@@ -82,12 +84,16 @@ impl Client {
     /// Stores a job to be run.
     pub async fn schedule(&self, job: NewJob) -> Result<Job, Error> {
         let key = job.idempotency_key.clone();
-        self.http.send(Ask::new(Method::POST, "/jobs").body(&job).once(key)).await
+        self.http
+            .send(Ask::new(Method::POST, "/jobs").body(&job).once(key))
+            .await
     }
 
     /// Stores several jobs, all or none.
     pub async fn schedule_all(&self, jobs: &[NewJob]) -> Result<Vec<JobItem>, Error> {
-        let ask = Ask::new(Method::POST, "/jobs/batch").body(&json!({ "jobs": jobs })).once(None);
+        let ask = Ask::new(Method::POST, "/jobs/batch")
+            .body(&json!({ "jobs": jobs }))
+            .once(None);
         let mut answer: Value = self.http.send(ask).await?;
         serde_json::from_value(answer["jobs"].take()).map_err(|error| Error::Answer(error.to_string()))
     }
@@ -138,7 +144,9 @@ impl Client {
 
     /// Cancels a pending job, or tells a running one to stop: then `cancel_requested` is true.
     pub async fn cancel_job(&self, id: JobId) -> Result<Job, Error> {
-        self.http.send(Ask::new(Method::POST, format!("/jobs/{id}/cancel"))).await
+        self.http
+            .send(Ask::new(Method::POST, format!("/jobs/{id}/cancel")))
+            .await
     }
 
     /// Makes a failed or cancelled job pending again.
@@ -152,7 +160,9 @@ impl Client {
     /// A page of the recurring jobs, the newest first.
     pub async fn recurring_jobs(&self, limit: u32, offset: u64) -> Result<RecurringPage, Error> {
         let query = vec![("limit", limit.to_string()), ("offset", offset.to_string())];
-        self.http.send(Ask::new(Method::GET, "/jobs/recurring").query(query)).await
+        self.http
+            .send(Ask::new(Method::GET, "/jobs/recurring").query(query))
+            .await
     }
 
     /// Stores a recurring job.
@@ -183,7 +193,9 @@ impl Client {
 
     /// Deletes a recurring job; its occurrences stay.
     pub async fn delete_recurring(&self, id: RecurringId) -> Result<(), Error> {
-        self.http.send(Ask::new(Method::DELETE, format!("/jobs/recurring/{id}"))).await
+        self.http
+            .send(Ask::new(Method::DELETE, format!("/jobs/recurring/{id}")))
+            .await
     }
 
     /// Has a recurring job create occurrences, or no more.
@@ -319,7 +331,9 @@ impl Client {
 
     /// Hands back what a worker runs, and ends its lease.
     pub async fn remove_worker(&self, worker: &str) -> Result<(), Error> {
-        self.http.send(Ask::new(Method::DELETE, format!("/workers/{worker}"))).await
+        self.http
+            .send(Ask::new(Method::DELETE, format!("/workers/{worker}")))
+            .await
     }
 
     /// Listens to what happens. Topics: `job-status`, `queue-metrics`, `system-health`; the filter has `jobId`, `queue`

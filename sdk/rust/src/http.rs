@@ -148,7 +148,9 @@ impl Http {
     async fn send_once(&self, ask: &Ask) -> Result<String, Error> {
         let url = format!("{}{}", self.root, ask.path);
         let mut request = self.client.request(ask.method.clone(), url);
-        request = request.timeout(ask.timeout.unwrap_or(self.options.timeout)).query(&ask.query);
+        request = request
+            .timeout(ask.timeout.unwrap_or(self.options.timeout))
+            .query(&ask.query);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -168,7 +170,11 @@ impl Http {
         if status.is_success() {
             Ok(text)
         } else {
-            Err(Error::of_answer(status.as_u16(), &text, retry_after.map(Duration::from_secs)))
+            Err(Error::of_answer(
+                status.as_u16(),
+                &text,
+                retry_after.map(Duration::from_secs),
+            ))
         }
     }
 }

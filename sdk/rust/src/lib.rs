@@ -24,8 +24,8 @@ pub use client::Client;
 pub use error::{Error, PartError, Problem};
 pub use http::ClientOptions;
 pub use model::{
-    Attempt, Beat, Ended, Held, Job, JobFilter, JobItem, JobPage, LeasedJob, LogLine, NewJob, NewRecurringJob, Progress,
-    Queue, RecurringJob, RecurringPage, WorkerInfo,
+    Attempt, Beat, Ended, Held, Job, JobFilter, JobItem, JobPage, LeasedJob, LogLine, NewJob, NewRecurringJob,
+    Progress, Queue, RecurringJob, RecurringPage, WorkerInfo,
 };
 pub use subscription::{Message, Subscription};
 pub use tickerq::domain;

@@ -183,7 +183,10 @@ impl JobFilter {
             ("offset", offset.map(|offset| offset.to_string())),
             ("after", after.map(|id| id.to_string())),
         ];
-        given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+        given
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect()
     }
 }
 

@@ -93,10 +93,7 @@ async fn listen_once(
     let connecting = tokio::time::timeout(QUIET_MAX, tokio_tungstenite::connect_async(asked));
     let (mut socket, _) = connecting.await.map_err(|_| None)?.map_err(|_| None)?;
     let ended = |error: tungstenite::Error| Some(error.to_string());
-    socket
-        .send(tungstenite::Message::text(request))
-        .await
-        .map_err(ended)?;
+    socket.send(tungstenite::Message::text(request)).await.map_err(ended)?;
     loop {
         let next = tokio::time::timeout(QUIET_MAX, socket.next()).await;
         let next = next.map_err(|_| Some("nothing was heard for too long".to_owned()))?;

@@ -29,7 +29,9 @@ pub fn verify_standard_webhook<'a>(
     ) else {
         return false;
     };
-    let Ok(sent) = timestamp.parse::<i64>() else { return false };
+    let Ok(sent) = timestamp.parse::<i64>() else {
+        return false;
+    };
     if now.timestamp().abs_diff(sent) > tolerance.as_secs() {
         return false;
     }
@@ -105,6 +107,12 @@ mod tests {
         assert!(!verify(br#"{"test": 2432232314}"#, 1_614_265_730));
         assert!(!verify(br#"{"test": 0}"#, 1_614_265_330));
         let none = |_: &str| None;
-        assert!(!verify_standard_webhook(b"", none, SECRET, Duration::from_secs(300), DateTime::UNIX_EPOCH));
+        assert!(!verify_standard_webhook(
+            b"",
+            none,
+            SECRET,
+            Duration::from_secs(300),
+            DateTime::UNIX_EPOCH
+        ));
     }
 }

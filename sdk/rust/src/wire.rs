@@ -35,7 +35,10 @@ pub(crate) fn optional<'de, D: Deserializer<'de>, T: Wire>(deserializer: D) -> R
 
 pub(crate) fn list<'de, D: Deserializer<'de>, T: Wire>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
-    texts.iter().map(|text| T::read(text).map_err(de::Error::custom)).collect()
+    texts
+        .iter()
+        .map(|text| T::read(text).map_err(de::Error::custom))
+        .collect()
 }
 
 #[expect(clippy::ref_option, reason = "serde gives a reference to the field")]

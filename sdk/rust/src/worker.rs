@@ -300,7 +300,10 @@ impl Shared {
     }
 
     async fn beat(&self) {
-        let held: Vec<Held> = lock(&self.running).values().map(|running| running.context.held()).collect();
+        let held: Vec<Held> = lock(&self.running)
+            .values()
+            .map(|running| running.context.held())
+            .collect();
         match self.client().heartbeat(&self.id(), &held).await {
             Ok(beat) => {
                 for id in beat.cancelled {
@@ -356,20 +359,36 @@ impl Shared {
         let ended = context.ended();
         let end = match outcome {
             Err(StopReason::Lost) => return,
-            Err(StopReason::Cancelled) => End::Failed(Ended { outcome: Some("cancelled"), ..ended }),
-            Err(StopReason::Stopping) => End::Failed(Ended { outcome: Some("released"), ..ended }),
+            Err(StopReason::Cancelled) => End::Failed(Ended {
+                outcome: Some("cancelled"),
+                ..ended
+            }),
+            Err(StopReason::Stopping) => End::Failed(Ended {
+                outcome: Some("released"),
+                ..ended
+            }),
             Err(StopReason::Timeout) => {
                 let error = Some(format!("timed out after {}", context.job.timeout));
                 End::Failed(Ended { error, ..ended })
             }
-            Ok(Ok(Ok(result))) => End::Completed(Ended { result: Some(result).filter(|result| !result.is_null()), ..ended }),
-            Ok(Ok(Err(JobError { message, retry, retry_after }))) => End::Failed(Ended {
+            Ok(Ok(Ok(result))) => End::Completed(Ended {
+                result: Some(result).filter(|result| !result.is_null()),
+                ..ended
+            }),
+            Ok(Ok(Err(JobError {
+                message,
+                retry,
+                retry_after,
+            }))) => End::Failed(Ended {
                 error: Some(message),
                 retry: Some(retry),
                 retry_after,
                 ..ended
             }),
-            Ok(Err(panic)) => End::Failed(Ended { error: Some(panic.to_string()), ..ended }),
+            Ok(Err(panic)) => End::Failed(Ended {
+                error: Some(panic.to_string()),
+                ..ended
+            }),
         };
         if context.has_news() {
             self.beat().await;
@@ -385,7 +404,9 @@ impl Shared {
 async fn lease_loop(shared: Arc<Shared>) {
     let mut tries = 0;
     while !shared.stopping.is_cancelled() {
-        let Ok(one) = Arc::clone(&shared.free).acquire_owned().await else { return };
+        let Ok(one) = Arc::clone(&shared.free).acquire_owned().await else {
+            return;
+        };
         let mut permits = vec![one];
         while let Ok(permit) = Arc::clone(&shared.free).try_acquire_owned() {
             permits.push(permit);
@@ -486,7 +507,9 @@ async fn say(shared: &Shared, is_success: bool, jobs: Vec<Ended>) {
         match said {
             // Too late, or said before and the answer was lost: nothing more can be done.
             Ok(()) | Err(Error::Conflict(_)) => return,
-            Err(error @ (Error::Validation(_) | Error::TooLarge(_))) => return refused(shared, is_success, jobs, &error).await,
+            Err(error @ (Error::Validation(_) | Error::TooLarge(_))) => {
+                return refused(shared, is_success, jobs, &error).await;
+            }
             Err(error) => {
                 let wait = backoff(attempt).max(error.retry_after().unwrap_or_default());
                 tokio::time::sleep(wait).await;

@@ -7,6 +7,7 @@
 mod flaky;
 mod javascript;
 mod python;
+mod rust;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
