@@ -4,6 +4,7 @@
 //! `all <url> <flaky url>` runs the table in `sdk/README.md` from the top, `watch <url>` tells what it hears of jobs,
 //! and `work <url> <name>` works until it is killed or told to stop.
 
+mod dotnet;
 mod flaky;
 mod javascript;
 mod python;
