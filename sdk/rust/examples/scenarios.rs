@@ -230,11 +230,9 @@ async fn metrics_nodes_and_records(client: &Client) {
 }
 
 async fn every_error_has_its_variant(client: &Client, url: &str) {
-    let wrong = client.request::<Value>(
-        "POST".parse().expect("a method"),
-        "/jobs",
-        Some(&json!({ "type": "A", "delay": "24:00:00" })),
-    );
+    let body = json!({ "type": "A", "delay": "24:00:00" });
+    let post = "POST".parse().expect("a method");
+    let wrong = client.request::<Value>(post, "/jobs", Some(&body));
     let Err(Error::Validation(problem)) = wrong.await else {
         panic!("refused")
     };

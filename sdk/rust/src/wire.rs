@@ -60,7 +60,3 @@ pub(crate) fn write_priority<S: Serializer>(value: &Option<Priority>, serializer
 pub(crate) fn write_list<S: Serializer, T: ToString>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(values.iter().map(ToString::to_string))
 }
-
-pub(crate) fn write<S: Serializer, T: ToString>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&value.to_string())
-}
