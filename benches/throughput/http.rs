@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use tickerq::Server;
 use tickerq::api::auth::{ApiKey, AuthOptions};
+use tickerq::api::graphql::GraphQlOptions;
 use tickerq::api::realtime::RealtimeOptions;
 use tickerq::api::rest::RestOptions;
 use tickerq::server::ServerOptions;
@@ -119,6 +120,7 @@ fn server_options(callers: Callers) -> ServerOptions {
             requires_authentication: false,
         },
         realtime: RealtimeOptions::default(),
+        graphql: GraphQlOptions::default(),
         events_behind_max: 1_024,
         rules: rules(),
         runtime: options(Arc::new(Noop)),

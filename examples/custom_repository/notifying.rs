@@ -91,6 +91,10 @@ impl JobRepository for NotifyingRepository {
         self.inner.attempts(id).await
     }
 
+    async fn attempts_of(&self, ids: &[JobId]) -> Result<Vec<Attempt>, RepositoryError> {
+        self.inner.attempts_of(ids).await
+    }
+
     async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
         self.inner.jobs(filter, page).await
     }

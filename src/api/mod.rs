@@ -2,6 +2,8 @@
 
 pub mod auth;
 pub mod browsers;
+pub mod graphql;
+pub mod pages;
 pub mod realtime;
 pub mod request_log;
 pub mod rest;

@@ -110,7 +110,7 @@ impl From<&HealthReason> for ReasonView {
 }
 
 /// A number of bytes as the reference shows it: `512MB`, `2GB`, `1.5GB`.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     const MB: u64 = 1 << 20;
     const GB: u64 = 1 << 30;
     if bytes < GB {

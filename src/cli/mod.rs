@@ -14,6 +14,7 @@ mod openapi;
 mod output;
 mod problem;
 mod queue;
+mod schema;
 mod serve;
 mod settings;
 mod table;
@@ -44,6 +45,8 @@ enum Command {
     Migrate(migrate::MigrateCommand),
     /// Print the API's description, OpenAPI 3.1.
     Openapi(settings::ConfigArguments),
+    /// Print the GraphQL schema.
+    Schema,
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -79,6 +82,7 @@ fn run(Arguments { command }: Arguments, output: &mut Output) -> Result<(), CliE
         Command::Serve(arguments) => serve::run(arguments),
         Command::Migrate(command) => migrate::run(command, output),
         Command::Openapi(arguments) => openapi::run(&arguments, output),
+        Command::Schema => schema::run(output),
         Command::Config(command) => config::run(command, output),
         Command::Job(arguments) => job::run(arguments, output),
         Command::Queue(arguments) => queue::run(arguments, output),

@@ -63,7 +63,7 @@ fn the_arguments_contradict_nothing() {
 #[test]
 fn wrong_arguments_are_refused_before_anything_is_sent() {
     for (words, expected) in [
-        (vec!["job", "show", "42"], "'42' is not a job id"),
+        (vec!["job", "show", "42"], "'42' is not an id"),
         (vec!["job", "create", "a b"], "a job type contains ' '"),
         (vec!["job", "create", "A", "--delay", "5"], "'5' is not a duration"),
         (

@@ -8,6 +8,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod authentication;
 pub mod database;
+pub mod graphql;
 pub mod handler;
 pub mod job_types;
 pub mod jobs;
@@ -36,6 +37,7 @@ use self::api::ApiConfig;
 use self::audit::AuditConfig;
 use self::database::DatabaseConfig;
 use self::entry::Table;
+use self::graphql::GraphQlConfig;
 use self::job_types::JobTypeSettings;
 use self::jobs::JobsConfig;
 use self::log::LogConfig;
@@ -67,6 +69,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// `[realtime]`.
     pub realtime: RealtimeConfig,
+    /// `[graphql]`.
+    pub graphql: GraphQlConfig,
     /// `[retention]`.
     pub retention: RetentionConfig,
     /// `[nodes]`.
@@ -166,6 +170,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let is_required = api.authentication.is_required;
     let jobs = read_section(&mut root, "jobs", JobsConfig::read);
     let realtime = read_section(&mut root, "realtime", RealtimeConfig::read);
+    let graphql = read_section(&mut root, "graphql", GraphQlConfig::read);
     let retention = read_section(&mut root, "retention", RetentionConfig::read);
     let nodes = read_section(&mut root, "nodes", NodesConfig::read);
     let log = read_section(&mut root, "log", LogConfig::read);
@@ -187,6 +192,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         jobs,
         audit,
         realtime,
+        graphql,
         retention,
         nodes,
         log,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::id::{JobId, NodeId};
+use super::status::JobStatus;
 use super::time_span::TimeSpan;
 
 /// How an attempt stands in the history.
@@ -79,9 +80,40 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// The attempt that a job's own row tells of: the one that runs now. `None` for a job that does not run.
+    pub fn running(
+        job_id: JobId,
+        status: JobStatus,
+        number: u32,
+        started_at: Option<DateTime<Utc>>,
+        node: Option<NodeId>,
+    ) -> Option<Self> {
+        let (JobStatus::Running, Some(started_at), Some(node)) = (status, started_at, node) else {
+            return None;
+        };
+        Some(Self {
+            job_id,
+            number,
+            status: AttemptStatus::Running,
+            started_at,
+            ended_at: None,
+            error: None,
+            error_detail: None,
+            node,
+        })
+    }
+
     /// How long it ran; `None` while it runs.
     pub fn duration(&self) -> Option<TimeSpan> {
         self.ended_at
             .map(|ended_at| TimeSpan::from_delta(ended_at - self.started_at))
     }
+}
+
+/// All attempts of a job that has started `started` of them, of which `current` runs now, given those that have ended. What
+/// the job does not know yet came after it, and is left out.
+pub fn as_of(started: u32, current: Option<Attempt>, mut ended: Vec<Attempt>) -> Vec<Attempt> {
+    ended.retain(|attempt| attempt.number <= started && (current.is_none() || attempt.number < started));
+    ended.extend(current);
+    ended
 }

@@ -16,7 +16,7 @@ pub struct JobId(Uuid);
 
 /// The text is not a UUID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{given}' is not a job id; an id is a UUID such as 01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
+#[error("'{given}' is not an id; an id is a UUID such as 01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
 pub struct InvalidId {
     /// What was given, cut to a readable length.
     pub given: String,

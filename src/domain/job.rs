@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::attempt::{Attempt, AttemptStatus};
+use super::attempt::Attempt;
 use super::id::{JobId, NodeId};
 use super::json::Json;
 use super::name::{JobName, JobType, QueueName, UniqueKey};
@@ -87,18 +87,6 @@ impl Job {
 
     /// The attempt that runs now, which no history has yet.
     pub fn current_attempt(&self) -> Option<Attempt> {
-        let (JobStatus::Running, Some(started_at), Some(node)) = (self.status, self.started_at, self.node) else {
-            return None;
-        };
-        Some(Attempt {
-            job_id: self.id,
-            number: self.attempt,
-            status: AttemptStatus::Running,
-            started_at,
-            ended_at: None,
-            error: None,
-            error_detail: None,
-            node,
-        })
+        Attempt::running(self.id, self.status, self.attempt, self.started_at, self.node)
     }
 }

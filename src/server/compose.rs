@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::ServerOptions;
 use crate::api::auth::{AllowedOrigins, ApiKey, AuthOptions, JwtKeySource, JwtOptions, Rate};
+use crate::api::graphql::GraphQlOptions;
+use crate::api::pages::PagesOptions;
 use crate::api::realtime::RealtimeOptions;
 use crate::api::rest::RestOptions;
 use crate::config::Config;
@@ -12,6 +14,7 @@ use crate::config::api::UnknownJobTypes as ConfiguredUnknownJobTypes;
 use crate::config::api_keys::ApiKeyConfig;
 use crate::config::authentication::{AuthenticationConfig, ScopesConfig};
 use crate::config::database::{DatabaseConfig, Durability as ConfiguredDurability};
+use crate::config::graphql::GraphQlConfig;
 use crate::config::handler::{CommandHandlerSettings, HandlerSettings, HttpHandlerSettings};
 use crate::config::jwt::{JwtConfig, JwtKeyConfig};
 use crate::config::realtime::RealtimeConfig;
@@ -133,6 +136,8 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
             enable: config.realtime.enable && config.api.enable,
             ..realtime(&config.realtime)
         },
+        graphql: graphql(config),
+        pages: pages(config),
         events_behind_max: config.realtime.events_behind_max,
         rules,
         runtime,
@@ -248,6 +253,46 @@ fn realtime(config: &RealtimeConfig) -> RealtimeOptions {
         ping_interval: ping_interval.to_std(),
         client_timeout: client_timeout.to_std(),
         handshake_timeout: handshake_timeout.to_std(),
+    }
+}
+
+/// How GraphQL works.
+fn graphql(config: &Config) -> GraphQlOptions {
+    let GraphQlConfig {
+        enable,
+        introspection,
+        graphiql: _,
+        max_depth,
+        max_complexity,
+        max_aliases,
+        max_batch,
+        query_bytes_max,
+        timeout,
+        persisted_queries,
+        connection_init_timeout,
+    } = config.graphql;
+    GraphQlOptions {
+        // Without an API there is no GraphQL either.
+        enable: enable && config.api.enable,
+        introspection,
+        max_depth,
+        max_complexity,
+        max_aliases,
+        max_batch,
+        query_bytes_max,
+        // Lists of jobs to be scheduled are the greatest requests.
+        body_bytes_max: config.server.batch_body_bytes_max,
+        timeout: timeout.to_std(),
+        persisted_queries,
+        connection_init_timeout: connection_init_timeout.to_std(),
+    }
+}
+
+/// Which web pages there are.
+const fn pages(config: &Config) -> PagesOptions {
+    PagesOptions {
+        // It shows nothing where there is no GraphQL.
+        graphiql: config.graphql.graphiql && config.graphql.enable && config.api.enable,
     }
 }
 

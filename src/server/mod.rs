@@ -24,6 +24,8 @@ use tracing_actix_web::TracingLogger;
 
 use crate::api::auth::{AllowedOrigins, AuthOptions, Gate, JwtKeyError};
 use crate::api::browsers::{self, AnswerMarks};
+use crate::api::graphql::{self, GraphQl, GraphQlOptions, Services};
+use crate::api::pages::{self, PagesOptions};
 use crate::api::realtime::{self, Realtime, RealtimeOptions};
 use crate::api::request_log::{self, RequestSpan};
 use crate::api::rest::{self, RestApi, RestOptions};
@@ -62,6 +64,10 @@ pub struct ServerOptions {
     pub rest: RestOptions,
     /// How live updates work.
     pub realtime: RealtimeOptions,
+    /// How GraphQL works.
+    pub graphql: GraphQlOptions,
+    /// Which web pages there are.
+    pub pages: PagesOptions,
     /// How many events somebody who listens may be behind before it misses some.
     pub events_behind_max: usize,
     /// What is accepted of a new job.
@@ -118,6 +124,8 @@ impl Server {
             audit,
             rest,
             realtime,
+            graphql,
+            pages,
             events_behind_max,
             rules,
             runtime,
@@ -158,7 +166,17 @@ impl Server {
         let health = Health::new(repository, handle.clone());
         let shutdown = Shutdown::default();
         let events = Events::new(handle, events_behind_max);
-        let realtime = Realtime::new(events, gate.clone(), shutdown.clone(), realtime);
+        let realtime = Realtime::new(events.clone(), gate.clone(), shutdown.clone(), realtime);
+        let services = Services {
+            jobs: jobs.clone(),
+            recurring: recurring.clone(),
+            queues: queues.clone(),
+            nodes: nodes.clone(),
+            audit: audit.clone(),
+            metrics: metrics.clone(),
+            events,
+        };
+        let graphql = GraphQl::new(services, gate.clone(), realtime.clone(), graphql);
         let prefixes = rest.prefixes();
         let api = RestApi {
             jobs: jobs.clone(),
@@ -178,6 +196,8 @@ impl Server {
             let AllowedOrigins(named) = &origins;
             App::new()
                 .configure(|services| realtime::configure(services, &realtime, &prefixes))
+                .configure(|services| graphql::configure(services, &graphql))
+                .configure(|services| pages::configure(services, pages))
                 .configure(|services| rest::configure(services, api))
                 .wrap(from_fn(move |request, next| {
                     browsers::mark(Rc::clone(&marks), request, next)

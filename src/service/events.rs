@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use futures_util::Stream;
 
 use super::error::ServiceError;
+use crate::domain::caller::{Caller, Scope};
 use crate::domain::event_filter::EventFilter;
 use crate::runtime::RuntimeHandle;
 use crate::runtime::event_bus::Listening;
@@ -47,7 +48,8 @@ impl Events {
     }
 
     /// All events from now on that a filter wants.
-    pub async fn subscribe(&self, filter: EventFilter) -> Result<EventStream, ServiceError> {
+    pub async fn subscribe(&self, caller: &Caller, filter: EventFilter) -> Result<EventStream, ServiceError> {
+        caller.require(Scope::Read)?;
         let stream = self.stream();
         stream.select(filter).await?;
         Ok(stream)

@@ -10,7 +10,7 @@ use super::error::ServiceError;
 use super::recurring::Recurring;
 use super::rules::Rules;
 use super::trail::{self, Deed, Trail};
-use crate::domain::attempt::Attempt;
+use crate::domain::attempt::{self, Attempt};
 use crate::domain::caller::{Caller, CallerKind, Scope};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
@@ -90,10 +90,10 @@ pub enum CancelOutcome {
 /// Use cases of jobs.
 #[derive(Clone)]
 pub struct Jobs {
-    repository: Arc<dyn JobRepository>,
-    runtime: RuntimeHandle,
+    pub(super) repository: Arc<dyn JobRepository>,
+    pub(super) runtime: RuntimeHandle,
     rules: Arc<Rules>,
-    trail: Trail,
+    pub(super) trail: Trail,
     admission: Admission,
     recurring: Recurring,
 }
@@ -226,23 +226,52 @@ impl Jobs {
         })
     }
 
-    /// A part of the list of jobs, the newest first.
+    /// A part of the list of jobs, and how many there are.
     pub async fn list(&self, caller: &Caller, filter: &JobFilter, page: Page) -> Result<JobPage, ServiceError> {
-        caller.require(Scope::Read)?;
-        let one_more = Page {
-            limit: page.limit + 1,
-            ..page
-        };
-        let (mut jobs, total_count) =
-            tokio::try_join!(self.repository.jobs(filter, one_more), self.repository.count(filter))?;
-        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-        let has_more = jobs.len() > limit;
-        jobs.truncate(limit);
+        let ((jobs, has_more), total_count) =
+            tokio::try_join!(self.page(caller, filter, page), self.count(caller, filter))?;
         Ok(JobPage {
             jobs,
             total_count,
             has_more,
         })
+    }
+
+    /// A part of the list of jobs, and whether more follow.
+    pub async fn page(
+        &self,
+        caller: &Caller,
+        filter: &JobFilter,
+        page: Page,
+    ) -> Result<(Vec<JobSummary>, bool), ServiceError> {
+        caller.require(Scope::Read)?;
+        let one_more = Page {
+            limit: page.limit + 1,
+            ..page
+        };
+        let mut jobs = self.repository.jobs(filter, one_more).await?;
+        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let has_more = jobs.len() > limit;
+        jobs.truncate(limit);
+        Ok((jobs, has_more))
+    }
+
+    /// How many jobs a filter means.
+    pub async fn count(&self, caller: &Caller, filter: &JobFilter) -> Result<u64, ServiceError> {
+        caller.require(Scope::Read)?;
+        Ok(self.repository.count(filter).await?)
+    }
+
+    /// One job without its attempts.
+    pub async fn get(&self, caller: &Caller, id: JobId) -> Result<Arc<Job>, ServiceError> {
+        caller.require(Scope::Read)?;
+        self.read(id).await
+    }
+
+    /// Those of these jobs that exist.
+    pub async fn get_all(&self, caller: &Caller, ids: &[JobId]) -> Result<Vec<Arc<Job>>, ServiceError> {
+        caller.require(Scope::Read)?;
+        Ok(self.repository.jobs_by_id(ids).await?)
     }
 
     /// A job with all its attempts.
@@ -296,6 +325,20 @@ impl Jobs {
         self.as_of(job, attempts).await
     }
 
+    /// The attempts of these jobs that have ended, for somebody who has been shown the jobs: see [`JobSummary::history`].
+    pub async fn ended_attempts(
+        &self,
+        caller: &Caller,
+        ids: &[JobId],
+    ) -> Result<HashMap<JobId, Vec<Attempt>>, ServiceError> {
+        caller.require_any(&[Scope::Write, Scope::Read])?;
+        let mut by_job: HashMap<JobId, Vec<Attempt>> = HashMap::with_capacity(ids.len());
+        for attempt in self.repository.attempts_of(ids).await? {
+            by_job.entry(attempt.job_id).or_default().push(attempt);
+        }
+        Ok(by_job)
+    }
+
     /// Makes attempts that were read before or after the job tell the same as it does.
     async fn as_of(&self, job: &Job, mut attempts: Vec<Attempt>) -> Result<Vec<Attempt>, ServiceError> {
         let current = job.current_attempt();
@@ -304,10 +347,7 @@ impl Jobs {
             // They were read before the last attempt had ended. It was stored together with the job.
             attempts = self.repository.attempts(job.id).await?;
         }
-        // What the job does not know yet came after it.
-        attempts.retain(|attempt| attempt.number <= job.attempt && (current.is_none() || attempt.number < job.attempt));
-        attempts.extend(current);
-        Ok(attempts)
+        Ok(attempt::as_of(job.attempt, current, attempts))
     }
 
     /// Cancels a pending job; tells a running one to stop.

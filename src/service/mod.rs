@@ -6,6 +6,7 @@
 
 mod admission;
 pub mod audit;
+pub mod bulk;
 pub mod error;
 pub mod events;
 pub mod health;

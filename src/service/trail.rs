@@ -79,7 +79,30 @@ impl Trail {
             reason: "storage gave no result".to_owned(),
         })
     }
+
+    /// Writes changes in one transaction, each with the record of it if there is one, and tells what became of each.
+    pub(super) async fn write_all(
+        &self,
+        changes: Vec<(Change, Option<AuditRecord>)>,
+    ) -> Result<ChangeResults, ServiceError> {
+        let mut together = Vec::with_capacity(changes.len() * 2);
+        let mut is_record = Vec::with_capacity(changes.len() * 2);
+        for (change, note) in changes {
+            together.push(change);
+            is_record.push(false);
+            if let Some(note) = note {
+                together.push(Change::Audit(Box::new(note)));
+                is_record.push(true);
+            }
+        }
+        let results = self.runtime.recorder.record(together, Origin::Outside).await?;
+        let of_changes = results.into_iter().zip(is_record).filter(|(_, is_record)| !is_record);
+        Ok(of_changes.map(|(result, _)| result).collect())
+    }
 }
+
+/// What became of many changes, in their order.
+pub(super) type ChangeResults = Vec<ChangeResult>;
 
 /// A deed that was done to one job.
 pub(super) fn of_job(note: AuditRecord, job: &Job) -> AuditRecord {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::attempt::{self, Attempt};
 use crate::domain::audit::AuditAction;
 use crate::domain::histogram::{Histogram, Measure};
 use crate::domain::id::{AuditId, JobId, NodeId};
@@ -66,15 +67,38 @@ impl JobFilter {
     }
 }
 
-/// Which part of a list is wanted. The newest job comes first.
+/// In which order a list comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The newest job first.
+    #[default]
+    NewestFirst,
+    /// The oldest job first.
+    OldestFirst,
+}
+
+impl Order {
+    /// The other order.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        match self {
+            Self::NewestFirst => Self::OldestFirst,
+            Self::OldestFirst => Self::NewestFirst,
+        }
+    }
+}
+
+/// Which part of a list is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
     /// How many jobs at the most.
     pub limit: u32,
     /// How many to pass over.
     pub offset: u64,
-    /// Only jobs older than this one: where the page before has ended.
+    /// Only jobs that come behind this one in the list: where the page before has ended.
     pub after: Option<JobId>,
+    /// In which order they come.
+    pub order: Order,
 }
 
 /// Which part of the list of recurring jobs is wanted. The newest comes first.
@@ -176,9 +200,17 @@ pub struct JobSummary {
     pub max_retries: u32,
     /// The recurring job of which it is an occurrence.
     pub recurring_id: Option<RecurringId>,
+    /// The node that runs it, or ran its last attempt.
+    pub node: Option<NodeId>,
 }
 
 impl JobSummary {
+    /// All attempts of the job as it was when it was read, given those that had ended then or later.
+    pub fn history(&self, ended: Vec<Attempt>) -> Vec<Attempt> {
+        let current = Attempt::running(self.id, self.status, self.attempt, self.started_at, self.node);
+        attempt::as_of(self.attempt, current, ended)
+    }
+
     /// How long the last attempt took; `None` before it has ended.
     pub fn duration(&self) -> Option<TimeSpan> {
         match (self.started_at, self.finished_at) {
@@ -213,7 +245,7 @@ impl From<&Job> for JobSummary {
             unique_key: _,
             occurrence,
             cancel_requested: _,
-            node: _,
+            node,
             revision: _,
         } = job;
         Self {
@@ -232,6 +264,7 @@ impl From<&Job> for JobSummary {
             retry_count: *retry_count,
             max_retries: *max_retries,
             recurring_id: occurrence.map(|occurrence| occurrence.recurring_id),
+            node: *node,
         }
     }
 }

@@ -70,7 +70,16 @@ pub trait JobRepository: Send + Sync + 'static {
     /// The attempts of a job that have ended, the first one first.
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError>;
 
-    /// A page of the jobs that a filter means, the newest first.
+    /// The attempts of these jobs that have ended: in any order, but those of one job the first one first.
+    async fn attempts_of(&self, ids: &[JobId]) -> Result<Vec<Attempt>, RepositoryError> {
+        let mut attempts = Vec::new();
+        for id in ids {
+            attempts.extend(self.attempts(*id).await?);
+        }
+        Ok(attempts)
+    }
+
+    /// A page of the jobs that a filter means.
     async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError>;
 
     /// How many jobs a filter means. Without dates and search it costs the same however many there are.

@@ -29,7 +29,7 @@ fn node(arguments: &[&str]) -> Command {
 }
 
 /// Runs a script that fails by itself when something is wrong.
-async fn run(arguments: &[&str]) {
+pub async fn run(arguments: &[&str]) {
     let output = timeout(2 * PATIENCE, node(arguments).output())
         .await
         .expect("it ends in time");

@@ -23,10 +23,18 @@ const CRATES: &[(&str, &[&str])] = &[
     ("entities", &["storage/sea"]),
     ("migration", &["storage/sea"]),
     ("actix_web", &["api", "server/"]),
+    ("async_graphql", &["api/graphql"]),
     // A connection that lasts is an actor.
     (
         "actix",
-        &["runtime", "server/", "cli/serve.rs", "main.rs", "api/realtime"],
+        &[
+            "runtime",
+            "server/",
+            "cli/serve.rs",
+            "main.rs",
+            "api/realtime",
+            "api/graphql/websocket",
+        ],
     ),
     (
         "tokio",

@@ -265,7 +265,7 @@ async fn every_wrong_parameter_is_named() {
             "offset",
             "offset is '9223372036854775808'",
         ),
-        ("after=1", "after", "'1' is not a job id"),
+        ("after=1", "after", "'1' is not an id"),
         ("status=done", "status", "'done' is not a status; allowed are pending"),
         ("status=failed,", "status", "'' is not a status"),
         (

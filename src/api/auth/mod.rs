@@ -152,6 +152,33 @@ pub fn whole_seconds(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
+/// What a caller has shown on a connection that lasts. It is looked at again whenever something is asked for: a token may
+/// have run out.
+#[derive(Clone)]
+pub struct Shown {
+    token: Option<Arc<str>>,
+    address: Option<IpAddr>,
+}
+
+impl Shown {
+    /// The same caller with the token that it has shown in a message.
+    pub fn with_token(self, token: &str) -> Result<Self, AuthFailure> {
+        let token = Some(Arc::from(token::checked(token)?));
+        Ok(Self { token, ..self })
+    }
+}
+
+/// What counts for the rate of a caller.
+#[derive(Clone, Copy)]
+enum Counted<'a> {
+    /// Nothing: it only opens a connection.
+    Not,
+    /// Something that was asked for in a message.
+    Quietly,
+    /// This request, whose answer tells what is left.
+    In(&'a HttpRequest),
+}
+
 /// Lets callers in. Cheap to copy; all copies count together.
 #[derive(Clone)]
 pub struct Gate(Arc<Inner>);
@@ -226,7 +253,7 @@ impl Gate {
         }
         match token::in_header(request)? {
             Some(_) if token::is_in_query(request) => Err(AuthFailure::Malformed(TWO_TOKENS)),
-            Some(token) => self.admit(Some(request), token, address),
+            Some(token) => self.admit(Counted::In(request), token, address),
             None => Err(AuthFailure::Missing),
         }
     }
@@ -244,10 +271,40 @@ impl Gate {
         }
         match (token::in_header(request)?, token::in_query(request)?) {
             (Some(_), Some(_)) => Err(AuthFailure::Malformed(TWO_TOKENS)),
-            (Some(token), None) => self.admit(None, token, address),
-            (None, Some(token)) => self.admit(None, &token, address),
+            (Some(token), None) => self.admit(Counted::Not, token, address),
+            (None, Some(token)) => self.admit(Counted::Not, &token, address),
             (None, None) => Err(AuthFailure::Missing),
         }
+    }
+
+    /// What the one shows who opens this connection, as for [`Gate::authenticate_stream`]; it may have nothing yet, where
+    /// it can show a token in its first message.
+    pub fn look_at(&self, request: &HttpRequest) -> Result<Shown, AuthFailure> {
+        if !self.0.origins.allow(request) {
+            return Err(AuthFailure::ForeignOrigin);
+        }
+        let address = self.address(request);
+        if !self.0.is_required {
+            return Ok(Shown { token: None, address });
+        }
+        let token = match (token::in_header(request)?, token::in_query(request)?) {
+            (Some(_), Some(_)) => return Err(AuthFailure::Malformed(TWO_TOKENS)),
+            (Some(token), None) => Some(Arc::from(token)),
+            (None, Some(token)) => Some(Arc::from(&*token)),
+            (None, None) => None,
+        };
+        Ok(Shown { token, address })
+    }
+
+    /// Who has shown this. When it `asks` for something, that counts as a request.
+    pub fn recognise(&self, shown: &Shown, asks: bool) -> Result<Caller, AuthFailure> {
+        let Shown { token, address } = shown;
+        if !self.0.is_required {
+            return Ok(Caller::anonymous().at(*address));
+        }
+        let token = token.as_deref().ok_or(AuthFailure::Missing)?;
+        let counted = if asks { Counted::Quietly } else { Counted::Not };
+        self.admit(counted, token, *address)
     }
 
     /// Whoever calls where nobody is asked. A page of another origin must not use that: it would change things in the
@@ -264,13 +321,8 @@ impl Gate {
         Some(client_address::of(peer, request.headers(), &self.0.trusted_proxies))
     }
 
-    /// Lets in who shows this token; `counted` is the request that counts for its rate.
-    fn admit(
-        &self,
-        counted: Option<&HttpRequest>,
-        token: &str,
-        address: Option<IpAddr>,
-    ) -> Result<Caller, AuthFailure> {
+    /// Lets in who shows this token; `counted` says what counts for its rate.
+    fn admit(&self, counted: Counted<'_>, token: &str, address: Option<IpAddr>) -> Result<Caller, AuthFailure> {
         // Connections without an address count together.
         let from = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let now = rate::now();
@@ -282,8 +334,8 @@ impl Gate {
                 return Err(braked(wait));
             }
             key.seen.note(from);
-            if let (Some(request), Some(rate)) = (counted, key.rate) {
-                count(request, &key.meter, rate, now)?;
+            if let Some(rate) = key.rate {
+                counted.at(&key.meter, rate, now)?;
             }
             return Ok(key.caller.clone().at(address));
         }
@@ -303,8 +355,8 @@ impl Gate {
             }
         };
         known.seen.note(from);
-        if let (Some(request), Some(rate)) = (counted, jwt.rate) {
-            count(request, &jwt.meter(known.caller.name(), now), rate, now)?;
+        if let Some(rate) = jwt.rate.filter(|_| !counted.is_nothing()) {
+            counted.at(&jwt.meter(known.caller.name(), now), rate, now)?;
         }
         Ok(known.caller.clone().at(address))
     }
@@ -346,12 +398,23 @@ impl Jwt {
     }
 }
 
-/// Counts a request and leaves word of what is left for the headers of its answer.
-fn count(request: &HttpRequest, meter: &Meter, rate: Rate, now: u64) -> Result<(), AuthFailure> {
-    let counted = meter.count(rate, now);
-    let (Ok(quota) | Err(quota)) = counted;
-    request.extensions_mut().insert(quota);
-    counted.map(drop).map_err(|quota| AuthFailure::TooMany { quota })
+impl Counted<'_> {
+    const fn is_nothing(self) -> bool {
+        matches!(self, Self::Not)
+    }
+
+    /// Counts, and leaves word of what is left for the headers of the request's answer.
+    fn at(self, meter: &Meter, rate: Rate, now: u64) -> Result<(), AuthFailure> {
+        if self.is_nothing() {
+            return Ok(());
+        }
+        let counted = meter.count(rate, now);
+        if let Self::In(request) = self {
+            let (Ok(quota) | Err(quota)) = counted;
+            request.extensions_mut().insert(quota);
+        }
+        counted.map(drop).map_err(|quota| AuthFailure::TooMany { quota })
+    }
 }
 
 /// What names of scopes allow, beside what everybody may.

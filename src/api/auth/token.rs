@@ -85,7 +85,7 @@ fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// `token68` of RFC 9110, section 11.2.
-fn checked(token: &str) -> Result<&str, AuthFailure> {
+pub(super) fn checked(token: &str) -> Result<&str, AuthFailure> {
     let is_sound = token.len() <= TOKEN_BYTES_MAX
         && token
             .bytes()

@@ -8,18 +8,18 @@ use crate::service::shutdown::Shutdown;
 
 /// Counts connections of all kinds together.
 #[derive(Clone, Debug)]
-pub(super) struct Connections {
+pub(in crate::api) struct Connections {
     open: Arc<AtomicUsize>,
     max: usize,
 }
 
 /// The right to one connection; given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Permit(Arc<AtomicUsize>);
+pub(in crate::api) struct Permit(Arc<AtomicUsize>);
 
 impl Connections {
     /// None yet, and so many at the most.
-    pub(super) fn new(max: usize) -> Self {
+    pub(in crate::api) fn new(max: usize) -> Self {
         Self {
             open: Arc::default(),
             max,
@@ -27,7 +27,7 @@ impl Connections {
     }
 
     /// One more, if there may be; not when the server goes down.
-    pub(super) fn enter(&self, shutdown: &Shutdown) -> Result<Permit, Problem> {
+    pub(in crate::api) fn enter(&self, shutdown: &Shutdown) -> Result<Permit, Problem> {
         if shutdown.has_begun() {
             return Err(Problem::unavailable("the server is stopping"));
         }

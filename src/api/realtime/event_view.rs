@@ -92,6 +92,7 @@ impl JobStatusView {
             retry_count,
             max_retries,
             recurring_id,
+            node: _,
         } = summary;
         let status = match kind {
             JobEventKind::Deleted => "deleted",

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 /// What a client has said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(in crate::api) enum Said {
     /// A text.
     Text(Bytes),
     /// Bytes.
@@ -15,7 +15,7 @@ pub(super) enum Said {
 
 /// What a frame is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Frame {
+pub(in crate::api) enum Frame {
     /// The end of a message, which is here now.
     Said(Said),
     /// A part of a message, a ping or a pong: nothing to answer but pings.
@@ -30,19 +30,19 @@ pub(super) enum Frame {
 
 /// Keeps the parts of one message until the last has come.
 #[derive(Debug)]
-pub(super) struct Fragments {
+pub(in crate::api) struct Fragments {
     begun: Option<(bool, BytesMut)>,
     bytes_max: usize,
 }
 
 impl Fragments {
     /// Nothing yet. A message may have so many bytes; what exceeds them in one part is refused by the codec already.
-    pub(super) fn new(bytes_max: usize) -> Self {
+    pub(in crate::api) fn new(bytes_max: usize) -> Self {
         Self { begun: None, bytes_max }
     }
 
     /// Takes a frame. The codec has seen to it that parts come in their order.
-    pub(super) fn take(&mut self, message: Message) -> Frame {
+    pub(in crate::api) fn take(&mut self, message: Message) -> Frame {
         match message {
             Message::Text(text) => Frame::Said(Said::Text(text.into_bytes())),
             Message::Binary(bytes) => Frame::Said(Said::Binary(bytes)),

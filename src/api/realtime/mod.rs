@@ -3,11 +3,11 @@
 //! Each of them turns names into a filter of events, and events into messages; transports only move bytes.
 
 mod admission;
-mod connections;
+pub(super) mod connections;
 mod event_view;
 #[cfg(test)]
 mod every_wire;
-mod fragments;
+pub(super) mod fragments;
 mod job_hub;
 mod requests;
 mod signalr;
@@ -106,8 +106,18 @@ impl Realtime {
     }
 
     /// The right to one more connection, if there may be one.
-    fn enter(&self) -> Result<Permit, Problem> {
+    pub(super) fn enter(&self) -> Result<Permit, Problem> {
         self.connections.enter(&self.shutdown)
+    }
+
+    /// How live updates work.
+    pub(super) const fn options(&self) -> &RealtimeOptions {
+        &self.options
+    }
+
+    /// Tells that the server goes down.
+    pub(super) const fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
     }
 }
 

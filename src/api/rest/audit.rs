@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::RestApi;
 use super::call::{Answer, Call, json, resource, route_with_query};
-use super::jobs::list::{parse_bound, parse_end};
+use super::jobs::list::{check_range, parse_bound, parse_end};
 use super::pagination;
 use super::parameters::Parameters;
 use super::values::{Id, Time};
@@ -163,15 +163,14 @@ fn read_filter(parameters: &mut Parameters) -> AuditFilter {
         from: parameters.read("from", |text| parse_bound(text, NaiveTime::MIN)),
         to: parameters.read("to", parse_end),
     };
-    if let (Some(from), Some(to)) = (filter.from, filter.to)
-        && from > to
-    {
-        parameters.refuse("from", "from is later than to; nothing can lie between them".to_owned());
+    if let Err(detail) = check_range(filter.from, filter.to) {
+        parameters.refuse("from", detail);
     }
     filter
 }
 
-fn parse_actor(text: &str) -> Result<Arc<str>, String> {
+/// Reads the name of an actor.
+pub(in crate::api) fn parse_actor(text: &str) -> Result<Arc<str>, String> {
     let length = text.chars().count();
     if length > ACTOR_LENGTH_MAX {
         return Err(format!(

@@ -1,7 +1,7 @@
 //! Reading the bodies of requests: their size, their content type, their JSON, and telling exactly what is wrong.
 
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
-use actix_web::web::{Bytes, BytesMut};
+use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -23,7 +23,7 @@ struct NoFields {}
 impl Call {
     /// The body, of at most `max` bytes, when there is one.
     pub(super) async fn body_if_any(&mut self, max: usize) -> Result<Option<Bytes>, Problem> {
-        let bytes = self.bytes(max).await?;
+        let bytes = read(self.request.headers(), &mut self.payload, max).await?;
         if bytes.is_empty() {
             return Ok(None);
         }
@@ -50,42 +50,43 @@ impl Call {
         let NoFields {} = self.optional_body().await?;
         Ok(())
     }
+}
 
-    async fn bytes(&mut self, max: usize) -> Result<Bytes, Problem> {
-        let too_large = || Problem::new(ProblemKind::TooLarge, format!("the body may have at most {max} bytes"));
-        let announced = self.request.headers().get(CONTENT_LENGTH);
-        let announced: Option<u64> = announced.and_then(|length| length.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > max)) {
-            return Err(too_large());
-        }
-        let broken = |error| Problem::new(ProblemKind::Malformed, format!("the body could not be read: {error}"));
-        let first = match self.payload.next().await {
-            Some(chunk) => chunk.map_err(broken)?,
-            None => return Ok(Bytes::new()),
-        };
-        if first.len() > max {
-            return Err(too_large());
-        }
-        // Most bodies come in one piece, which is then not copied.
-        let Some(second) = self.payload.next().await else {
-            return Ok(first);
-        };
-        let mut bytes = BytesMut::from(&*first);
-        let mut next = Some(second);
-        while let Some(chunk) = next {
-            let chunk = chunk.map_err(broken)?;
-            if bytes.len() + chunk.len() > max {
-                return Err(too_large());
-            }
-            bytes.extend_from_slice(&chunk);
-            next = self.payload.next().await;
-        }
-        Ok(bytes.freeze())
+/// Reads a body of at most `max` bytes; nothing when there is none.
+pub(in crate::api) async fn read(headers: &HeaderMap, payload: &mut Payload, max: usize) -> Result<Bytes, Problem> {
+    let too_large = || Problem::new(ProblemKind::TooLarge, format!("the body may have at most {max} bytes"));
+    let announced = headers.get(CONTENT_LENGTH);
+    let announced: Option<u64> = announced.and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > max)) {
+        return Err(too_large());
     }
+    let broken = |error| Problem::new(ProblemKind::Malformed, format!("the body could not be read: {error}"));
+    let first = match payload.next().await {
+        Some(chunk) => chunk.map_err(broken)?,
+        None => return Ok(Bytes::new()),
+    };
+    if first.len() > max {
+        return Err(too_large());
+    }
+    // Most bodies come in one piece, which is then not copied.
+    let Some(second) = payload.next().await else {
+        return Ok(first);
+    };
+    let mut bytes = BytesMut::from(&*first);
+    let mut next = Some(second);
+    while let Some(chunk) = next {
+        let chunk = chunk.map_err(broken)?;
+        if bytes.len() + chunk.len() > max {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&chunk);
+        next = payload.next().await;
+    }
+    Ok(bytes.freeze())
 }
 
 /// Reads a JSON object.
-pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
+pub(in crate::api) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
     match serde_json::from_slice::<Object<T>>(bytes) {
         Ok(Object(value)) => Ok(value),
         // What is wrong is found by reading again, with more care.
@@ -102,7 +103,7 @@ pub(super) fn parse_part<'a, T: Deserialize<'a>>(text: &'a str, pointer: &str) -
 }
 
 /// What is wrong with a body that could not be read.
-pub(super) fn explain<'a, T: Deserialize<'a>>(bytes: &'a [u8], error: &serde_json::Error) -> Problem {
+pub(in crate::api) fn explain<'a, T: Deserialize<'a>>(bytes: &'a [u8], error: &serde_json::Error) -> Problem {
     if let Err(wrong) = std::str::from_utf8(bytes) {
         let detail = format!("the body is not UTF-8: byte {} is wrong", wrong.valid_up_to());
         return Problem::new(ProblemKind::Malformed, detail);
@@ -165,7 +166,8 @@ fn push_part(pointer: &mut String, name: &str) {
     }
 }
 
-fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
+/// Refuses a body that is not JSON by its own account.
+pub(in crate::api) fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
     let wrong = |detail: String| Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
     if let Some(encoding) = headers.get(CONTENT_ENCODING)
         && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")

@@ -21,7 +21,7 @@ impl Call {
             return Ok(None);
         };
         let wrong = || {
-            let detail = format!("a key has 1 to {LENGTH_MAX} visible ASCII characters, in double quotes or without");
+            let detail = format!("{}, in double quotes or without", allowed());
             Problem::from(PartError::header(HEADER, detail))
         };
         if values.next().is_some() {
@@ -42,8 +42,17 @@ fn parse_key(text: &str) -> Option<String> {
         Some(rest) => unescape(rest.strip_suffix('"')?)?,
         None => text.to_owned(),
     };
-    let is_valid = !key.is_empty() && key.len() <= LENGTH_MAX && key.bytes().all(|byte| byte.is_ascii_graphic());
-    is_valid.then_some(key)
+    is_key(&key).then_some(key)
+}
+
+/// Whether a text is a key.
+pub(in crate::api) fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.len() <= LENGTH_MAX && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// What a key may be.
+pub(in crate::api) fn allowed() -> String {
+    format!("a key has 1 to {LENGTH_MAX} visible ASCII characters")
 }
 
 /// The inside of a structured field's string; `None` if a quote or a backslash in it is not escaped.

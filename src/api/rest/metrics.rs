@@ -416,7 +416,8 @@ fn read(parameters: &mut Parameters) -> (PeriodRequest, RollupFilter) {
     (period, filter)
 }
 
-fn parse_period_bound(text: &str) -> Result<Bound, String> {
+/// Reads a bound of a period.
+pub(in crate::api) fn parse_period_bound(text: &str) -> Result<Bound, String> {
     let is_date = text.len() == 10;
     if is_date && let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         return Ok(Bound::Date(date));

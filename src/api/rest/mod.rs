@@ -5,22 +5,22 @@
 //! route's function takes a `Call` and gives an answer or a `Problem`; nothing else
 //! makes an error, so all of them look alike.
 
-mod audit;
-mod body;
+pub(super) mod audit;
+pub(super) mod body;
 pub(super) mod call;
 mod etag;
 mod health;
-mod idempotency;
-mod jobs;
-mod metrics;
+pub(super) mod idempotency;
+pub(super) mod jobs;
+pub(super) mod metrics;
 mod nodes;
 pub mod openapi;
-mod pagination;
+pub(super) mod pagination;
 mod parameters;
 pub(super) mod problem;
-mod queues;
-mod recurring;
-mod values;
+pub(super) mod queues;
+pub(super) mod recurring;
+pub(super) mod values;
 mod workers;
 
 use std::rc::Rc;

@@ -2,12 +2,12 @@
 
 use super::parameters::Parameters;
 use crate::domain::id::JobId;
-use crate::storage::query::{Page, RecurringPage};
+use crate::storage::query::{Order, Page, RecurringPage};
 
 /// How many entries a page has that does not say otherwise.
-const LIMIT_DEFAULT: u32 = 50;
+pub(in crate::api) const LIMIT_DEFAULT: u32 = 50;
 /// How many entries a page may have.
-const LIMIT_MAX: u32 = 1_000;
+pub(in crate::api) const LIMIT_MAX: u32 = 1_000;
 /// The greatest offset that every storage can count to.
 const OFFSET_MAX: u64 = i64::MAX.unsigned_abs();
 
@@ -17,6 +17,7 @@ pub(super) fn read(parameters: &mut Parameters) -> Page {
         limit: read_limit(parameters),
         offset: parameters.read("offset", parse_offset).unwrap_or(0),
         after: parameters.read("after", JobId::parse),
+        order: Order::NewestFirst,
     }
 }
 

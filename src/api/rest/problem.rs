@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use tracing::{error, warn};
 use utoipa::ToSchema;
@@ -37,6 +37,8 @@ pub(in super::super) enum ProblemKind {
     NotFound,
     /// The path exists, but not with this method.
     MethodNotAllowed,
+    /// The caller takes no form of the answer that there is.
+    NotAcceptable,
     /// The job's status does not allow it.
     Conflict,
     /// The job is not as the caller believes.
@@ -77,6 +79,11 @@ impl ProblemKind {
                 "method-not-allowed",
                 StatusCode::METHOD_NOT_ALLOWED,
                 "This path does not have this method",
+            ),
+            Self::NotAcceptable => (
+                "not-acceptable",
+                StatusCode::NOT_ACCEPTABLE,
+                "There is no answer in this form",
             ),
             Self::Conflict => ("conflict", StatusCode::CONFLICT, "The job's state does not allow it"),
             Self::PreconditionFailed => (
@@ -137,7 +144,7 @@ pub(in super::super) enum Place {
 
 impl PartError {
     /// A field of the body; `pointer` as in `/jobs/3/delay`, empty for the body as a whole.
-    pub(super) fn field(pointer: &str, detail: impl Into<String>) -> Self {
+    pub(in super::super) fn field(pointer: &str, detail: impl Into<String>) -> Self {
         Self {
             place: Place::Pointer(format!("#{pointer}")),
             detail: cut(detail.into()),
@@ -255,7 +262,7 @@ impl Problem {
     }
 
     /// There is no such route.
-    pub(super) fn unknown_route(request: &HttpRequest) -> Self {
+    pub(in super::super) fn unknown_route(request: &HttpRequest) -> Self {
         let detail = format!("there is nothing at {}", request.path());
         Self::new(ProblemKind::NotFound, detail)
     }
@@ -277,40 +284,67 @@ impl Problem {
 
     /// The answer to this request.
     pub(in super::super) fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        let Contents {
-            kind,
-            detail,
-            errors,
-            retry_after,
-            allow,
-            challenge,
-        } = &*self.0;
-        let (code, status, title) = kind.describe();
+        let (code, status, title) = self.0.kind.describe();
         let document = ProblemDocument {
             kind: format!("urn:tickerq:problem:{code}"),
             title,
             status: status.as_u16(),
-            detail,
+            detail: &self.0.detail,
             instance: request.path(),
-            errors,
+            errors: &self.0.errors,
         };
+        // Strings and numbers always become JSON.
+        self.head()
+            .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")))
+            .body(serde_json::to_vec(&document).unwrap_or_default())
+    }
+
+    /// The status and the headers of an answer, for facades that have a body of their own.
+    pub(in super::super) fn head(&self) -> HttpResponseBuilder {
+        let (_, status, _) = self.0.kind.describe();
         let mut response = HttpResponse::build(status);
-        response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
-        if let Some(wait) = retry_after {
-            response.insert_header((RETRY_AFTER, auth::whole_seconds(*wait)));
+        if let Some(wait) = self.0.retry_after {
+            response.insert_header((RETRY_AFTER, auth::whole_seconds(wait)));
         }
-        if let Some(challenge) = challenge {
+        if let Some(challenge) = &self.0.challenge {
             response.insert_header((WWW_AUTHENTICATE, challenge.as_str()));
         }
-        if let Some(allow) = allow {
+        if let Some(allow) = &self.0.allow {
             response.insert_header((ALLOW, allow.as_str()));
         }
-        // Strings and numbers always become JSON.
-        response.body(serde_json::to_vec(&document).unwrap_or_default())
+        response
+    }
+
+    /// The last part of its `type`.
+    pub(in super::super) fn code(&self) -> &'static str {
+        self.0.kind.describe().0
+    }
+
+    /// Whether the server has failed; otherwise it has refused what was asked for.
+    pub(in super::super) fn is_fault(&self) -> bool {
+        matches!(self.0.kind, ProblemKind::Unavailable | ProblemKind::Internal)
+    }
+
+    /// What is wrong, and what is allowed.
+    pub(in super::super) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// The parts of the request that are wrong.
+    pub(in super::super) fn parts(&self) -> &[PartError] {
+        &self.0.errors
+    }
+
+    /// When the caller should come back, if that helps.
+    pub(in super::super) fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
     }
 
     /// A service's error; `pointer_of` tells where a field of the request is, given its name and its place in a batch.
-    pub(super) fn of_service(error: ServiceError, pointer_of: impl FnOnce(&str, Option<usize>) -> String) -> Self {
+    pub(in super::super) fn of_service(
+        error: ServiceError,
+        pointer_of: impl FnOnce(&str, Option<usize>) -> String,
+    ) -> Self {
         if let ServiceError::Invalid { field, index, detail } = error {
             return Self::of_part(PartError::field(&pointer_of(field, index), detail));
         }

@@ -237,21 +237,11 @@ pub(super) async fn resume_queue(mut call: Call) -> Answer {
 )]
 pub(super) async fn clear_queue(mut call: Call) -> Answer {
     let name = call.queue_name()?;
-    let (clear_pending, clear_failed) = match call.optional_body().await? {
-        ClearRequest {
-            clear_pending: None,
-            clear_failed: None,
-        } => (true, false),
-        ClearRequest {
-            clear_pending,
-            clear_failed,
-        } => (clear_pending.unwrap_or(false), clear_failed.unwrap_or(false)),
-    };
-    if !clear_pending && !clear_failed {
-        let detail =
-            "clearPending and clearFailed are both false, so there is nothing to clear; set one of them to true";
-        return Err(PartError::field("/clearPending", detail).into());
-    }
+    let ClearRequest {
+        clear_pending,
+        clear_failed,
+    } = call.optional_body().await?;
+    let (clear_pending, clear_failed) = what_to_clear(clear_pending, clear_failed)?;
     let queues = &call.api.queues;
     let (Cleared { pending, failed }, view) = queues.clear(&call.caller, &name, clear_pending, clear_failed).await?;
     let cleared = ClearedQueue {
@@ -260,4 +250,20 @@ pub(super) async fn clear_queue(mut call: Call) -> Answer {
         cleared_failed: failed,
     };
     json(StatusCode::OK, &cleared)
+}
+
+/// Which jobs of a queue are to be removed, the pending and the failed ones, by what was said of each.
+pub(in crate::api) fn what_to_clear(
+    clear_pending: Option<bool>,
+    clear_failed: Option<bool>,
+) -> Result<(bool, bool), PartError> {
+    let (clear_pending, clear_failed) = match (clear_pending, clear_failed) {
+        (None, None) => (true, false),
+        (clear_pending, clear_failed) => (clear_pending.unwrap_or(false), clear_failed.unwrap_or(false)),
+    };
+    if clear_pending || clear_failed {
+        return Ok((clear_pending, clear_failed));
+    }
+    let detail = "clearPending and clearFailed are both false, so there is nothing to clear; set one of them to true";
+    Err(PartError::field("/clearPending", detail))
 }

@@ -25,7 +25,7 @@ use crate::service::rules::MAX_RETRIES_MAX;
 
 /// A JSON object, and nothing else: a derived structure alone would also take an array with its fields in their order.
 #[derive(Debug, PartialEq)]
-pub(super) struct Object<T>(pub T);
+pub(in crate::api) struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -48,7 +48,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 }
 
 /// A value of the domain that stands in JSON as text.
-pub(super) trait FromText: Sized {
+pub(in crate::api) trait FromText: Sized {
     /// What is expected, for the caller who gave something else.
     const EXPECTED: &'static str;
 
@@ -99,7 +99,7 @@ fn parse_level(text: &str) -> Result<LogLevel, String> {
 }
 
 /// Reads an RFC 3339 time, to the microsecond.
-pub(super) fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
+pub(in crate::api) fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
     DateTime::parse_from_rfc3339(text)
         .ok()
         .and_then(|time| DateTime::from_timestamp_micros(time.timestamp_micros()))
@@ -116,7 +116,7 @@ pub(super) fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
 
 /// The word of a misfire policy; how many `catch_up` makes up for stands in a field of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct MisfireWord(MisfirePolicy);
+pub(in crate::api) struct MisfireWord(MisfirePolicy);
 
 impl MisfireWord {
     fn parse(text: &str) -> Result<Self, InvalidMisfirePolicy> {
@@ -131,7 +131,7 @@ impl MisfireWord {
 
 /// How many missed occurrences are made up for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct CatchUpCount(pub CatchUpMax);
+pub(in crate::api) struct CatchUpCount(pub CatchUpMax);
 
 impl<'de> Deserialize<'de> for CatchUpCount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -142,7 +142,7 @@ impl<'de> Deserialize<'de> for CatchUpCount {
 
 /// A value that was read from text.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Parsed<T>(pub T);
+pub(in crate::api) struct Parsed<T>(pub T);
 
 impl<'de, T: FromText> Deserialize<'de> for Parsed<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -166,7 +166,7 @@ impl<'de, T: FromText> Deserialize<'de> for Parsed<T> {
 
 /// A priority: its word, or its number in .NET's enum.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct PriorityValue(pub Priority);
+pub(in crate::api) struct PriorityValue(pub Priority);
 
 impl<'de> Deserialize<'de> for PriorityValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -204,7 +204,7 @@ impl<'de> Deserialize<'de> for PriorityValue {
 
 /// How many retries.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct RetryCount(pub u32);
+pub(in crate::api) struct RetryCount(pub u32);
 
 impl<'de> Deserialize<'de> for RetryCount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 
 use super::sample::{asked_to_cancel, at, completed, failed, finish, insert, job, jobs, update};
 use super::{Case, Subject, cases_of};
+use crate::domain::attempt::Attempt;
 use crate::domain::job::Job;
 use crate::domain::outcome::{Failure, Outcome};
 use crate::domain::retry::Jitter;
@@ -71,6 +72,18 @@ async fn attempts_are_read_in_their_order(storage: Subject) {
         .collect();
     assert_eq!(numbers, (1..=12).collect::<Vec<u32>>());
     assert_eq!(storage.attempts(bystander.id).await.len(), 1);
+    let unknown = job(3).id;
+    let asked = [bystander.id, unknown, waiting.id];
+    let together = storage.repository.attempts_of(&asked).await.expect("storage reads");
+    for id in asked {
+        let of_job: Vec<Attempt> = together
+            .iter()
+            .filter(|attempt| attempt.job_id == id)
+            .cloned()
+            .collect();
+        assert_eq!(of_job, storage.attempts(id).await);
+    }
+    assert_eq!(together.len(), 13);
 }
 
 async fn an_attempt_ends_once(storage: Subject) {

@@ -10,12 +10,13 @@ use crate::domain::outcome::{Failure, Outcome};
 use crate::domain::priority::Priority;
 use crate::domain::status::JobStatus;
 use crate::storage::change::{Applied, Change};
-use crate::storage::query::{JobFilter, JobSummary, Page, RecurringPage};
+use crate::storage::query::{JobFilter, JobSummary, Order, Page, RecurringPage};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
         the_newest_job_comes_first,
         a_list_comes_in_pages,
+        a_list_comes_in_both_orders,
         pages_behind_a_job_miss_nothing_when_jobs_come_and_go,
         a_job_in_a_list_is_the_job,
         every_condition_of_a_filter_must_hold,
@@ -26,7 +27,12 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn page(limit: u32, offset: u64, after: Option<JobId>) -> Page {
-    Page { limit, offset, after }
+    Page {
+        limit,
+        offset,
+        after,
+        order: Order::NewestFirst,
+    }
 }
 
 async fn ids(storage: &Subject, filter: &JobFilter, page: Page) -> Vec<JobId> {
@@ -71,6 +77,22 @@ async fn a_list_comes_in_pages(storage: Subject) {
     assert_eq!(ids(&storage, &all, page(10, 0, Some(newest[4]))).await, newest[5..15]);
     assert_eq!(ids(&storage, &all, page(10, 2, Some(newest[4]))).await, newest[7..17]);
     assert_eq!(ids(&storage, &all, page(10, 0, Some(newest[24]))).await, []);
+}
+
+async fn a_list_comes_in_both_orders(storage: Subject) {
+    storage.insert(&jobs(25)).await;
+    let oldest: Vec<JobId> = (0..25).map(|number| job(number).id).collect();
+    let all = JobFilter::default();
+    let from_the_oldest = |limit, offset, after| Page {
+        order: Order::OldestFirst,
+        ..page(limit, offset, after)
+    };
+    assert_eq!(ids(&storage, &all, from_the_oldest(10, 0, None)).await, oldest[..10]);
+    assert_eq!(
+        ids(&storage, &all, from_the_oldest(10, 2, Some(oldest[4]))).await,
+        oldest[7..17]
+    );
+    assert_eq!(ids(&storage, &all, from_the_oldest(10, 0, Some(oldest[24]))).await, []);
 }
 
 async fn pages_behind_a_job_miss_nothing_when_jobs_come_and_go(storage: Subject) {

@@ -15,7 +15,7 @@ use crate::domain::queue::{StatusCounts, StoredQueue};
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
-use crate::storage::query::{JobFilter, JobSummary, Page};
+use crate::storage::query::{JobFilter, JobSummary, Order, Page};
 use crate::storage::repository::JobRepository;
 
 /// A lease that outlasts every case.
@@ -149,6 +149,7 @@ impl Subject {
             limit: 1_000,
             offset: 0,
             after: None,
+            order: Order::NewestFirst,
         };
         self.repository.jobs(filter, page).await.expect("storage reads")
     }
@@ -175,6 +176,7 @@ impl Subject {
                 limit: 500,
                 offset: 0,
                 after: all.last().map(|job| job.id),
+                order: Order::NewestFirst,
             };
             let jobs = self.repository.jobs(&JobFilter::default(), page).await;
             let jobs = jobs.expect("storage reads");

@@ -21,7 +21,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use self::tables::Tables;
 use super::change::{Applied, Change, ChangeError};
 use super::query::{
-    AuditFilter, AuditPage, Durations, JobFilter, JobSummary, Page, RecurringPage, RollupFilter, RunningJob,
+    AuditFilter, AuditPage, Durations, JobFilter, JobSummary, Order, Page, RecurringPage, RollupFilter, RunningJob,
     StoredNode, StoredWorker, TypeRollup,
 };
 use super::repository::{JobRepository, RepositoryError};
@@ -80,12 +80,25 @@ impl JobRepository for MemoryRepository {
     }
 
     async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
-        let Page { limit, offset, after } = page;
-        Ok(self
-            .tables()
-            .jobs()
-            .rev()
-            .filter(|job| after.is_none_or(|after| job.id < after) && filter.matches(job))
+        let Page {
+            limit,
+            offset,
+            after,
+            order,
+        } = page;
+        let is_behind = |job: &Job| {
+            after.is_none_or(|after| match order {
+                Order::NewestFirst => job.id < after,
+                Order::OldestFirst => job.id > after,
+            })
+        };
+        let tables = self.tables();
+        let jobs: Box<dyn Iterator<Item = &Arc<Job>>> = match order {
+            Order::NewestFirst => Box::new(tables.jobs().rev()),
+            Order::OldestFirst => Box::new(tables.jobs()),
+        };
+        Ok(jobs
+            .filter(|job| is_behind(job) && filter.matches(job))
             .skip(usize::try_from(offset).unwrap_or(usize::MAX))
             .take(usize::try_from(limit).unwrap_or(usize::MAX))
             .map(|job| JobSummary::from(&**job))

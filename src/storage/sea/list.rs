@@ -26,14 +26,14 @@ use super::read::{SummaryRow, summary};
 use crate::domain::id::JobId;
 use crate::domain::priority::Priority;
 use crate::domain::status::JobStatus;
-use crate::storage::query::{JobFilter, JobSummary, Page};
+use crate::storage::query::{JobFilter, JobSummary, Order, Page};
 use crate::storage::repository::RepositoryError;
 
 /// How many values of a condition become parts of a statement; with more of them the condition does not lead.
 const PARTS_MAX: usize = 16;
 
 const COLUMNS: &str = "id, name, job_type, queue, priority, status, error, due_at, started_at, finished_at, attempt, \
-                       retry_count, max_retries, recurring_id";
+                       retry_count, max_retries, recurring_id, node";
 
 /// A condition of a filter.
 struct Condition {
@@ -184,12 +184,16 @@ impl Text {
     }
 
     /// What is asked of a job beside the conditions.
-    fn rest(&mut self, filter: &JobFilter, after: Option<JobId>) -> String {
+    fn rest(&mut self, filter: &JobFilter, after: Option<(Order, JobId)>) -> String {
         let mut rest = String::new();
         // The time of creation is in the id.
         let from = filter.created_from.map(|from| (">=", JobId::first_at(from)));
         let to = filter.created_to.map(|to| ("<=", JobId::last_at(to)));
-        for (compared, id) in [from, to, after.map(|after| ("<", after))].into_iter().flatten() {
+        let after = after.map(|(order, after)| match order {
+            Order::NewestFirst => ("<", after),
+            Order::OldestFirst => (">", after),
+        });
+        for (compared, id) in [from, to, after].into_iter().flatten() {
             let place = self.place(id.as_uuid());
             rest.push_str(&format!(" AND id {compared} {place}"));
         }
@@ -217,24 +221,33 @@ impl Text {
         format!("({} OR {})", contains("name"), contains("job_type"))
     }
 
-    /// The ids of the newest jobs of which `column` has this value.
-    fn part(&mut self, column: Column, value: &Given, others: &str, end: &str) -> String {
+    /// The ids of the first jobs of which `column` has this value; `way` is the direction of ids in the order.
+    fn part(&mut self, column: Column, value: &Given, others: &str, way: &str, end: &str) -> String {
         let (name, partial, value) = (column.name(), column.partial(), self.give(value));
         if self.is_postgres {
             let sql_type = column.sql_type();
             format!(
                 "SELECT id FROM jobs WHERE {name} = ANY(ARRAY[{value}]::{sql_type}[]){partial}{others} \
-                 ORDER BY {name} DESC, id DESC {end}"
+                 ORDER BY {name} {way}, id {way} {end}"
             )
         } else {
-            format!("SELECT id FROM jobs WHERE {name} = {value}{partial}{others} ORDER BY id DESC {end}")
+            format!("SELECT id FROM jobs WHERE {name} = {value}{partial}{others} ORDER BY id {way} {end}")
         }
     }
 }
 
 impl SeaRepository {
     pub(super) async fn read_jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
-        let Page { limit, offset, after } = page;
+        let Page {
+            limit,
+            offset,
+            after,
+            order,
+        } = page;
+        let way = match order {
+            Order::NewestFirst => "DESC",
+            Order::OldestFirst => "ASC",
+        };
         let conditions = conditions(filter);
         let leading = self.leading(filter, &conditions).await?;
         let mut text = self.text();
@@ -242,26 +255,26 @@ impl SeaRepository {
         for condition in conditions.iter().filter(|condition| Some(condition.column) != leading) {
             others.push_str(&text.follows(condition));
         }
-        others.push_str(&text.rest(filter, after));
+        others.push_str(&text.rest(filter, after.map(|after| (order, after))));
         let limit_place = text.place(i64::from(limit));
         let page = format!("LIMIT {limit_place} OFFSET {}", text.place(whole(offset)));
         let leading = conditions.iter().find(|condition| Some(condition.column) == leading);
         let ids = match leading.map(|Condition { column, values }| (*column, values.as_slice())) {
-            None => format!("SELECT id FROM jobs WHERE true{others} ORDER BY id DESC {page}"),
-            Some((column, [value])) => text.part(column, value, &others, &page),
+            None => format!("SELECT id FROM jobs WHERE true{others} ORDER BY id {way} {page}"),
+            Some((column, [value])) => text.part(column, value, &others, way, &page),
             Some((column, values)) => {
                 // No part needs more than what is passed over and the page.
                 let most = text.place(whole(offset.saturating_add(u64::from(limit))));
                 let mut parts = Vec::with_capacity(values.len());
                 for value in values {
-                    let part = text.part(column, value, &others, &format!("LIMIT {most}"));
+                    let part = text.part(column, value, &others, way, &format!("LIMIT {most}"));
                     parts.push(format!("SELECT id FROM ({part}) AS part"));
                 }
                 let parts = parts.join(" UNION ALL ");
-                format!("SELECT id FROM ({parts}) AS parts ORDER BY id DESC {page}")
+                format!("SELECT id FROM ({parts}) AS parts ORDER BY id {way} {page}")
             }
         };
-        let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id IN ({ids}) ORDER BY id DESC");
+        let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id IN ({ids}) ORDER BY id {way}");
         let rows = self.readers.query_all_raw(text.statement(sql)).await.map_err(failed)?;
         rows.iter()
             .map(|row| SummaryRow::from_query_result(row, "").map_err(failed))

@@ -70,6 +70,10 @@ impl JobRepository for SeaRepository {
         self.read_attempts(id).await
     }
 
+    async fn attempts_of(&self, ids: &[JobId]) -> Result<Vec<Attempt>, RepositoryError> {
+        self.read_attempts_of(ids).await
+    }
+
     async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
         self.read_jobs(filter, page).await
     }

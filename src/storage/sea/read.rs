@@ -45,6 +45,7 @@ pub(super) struct SummaryRow {
     retry_count: i32,
     max_retries: i32,
     recurring_id: Option<Uuid>,
+    node: Option<Uuid>,
 }
 
 pub(super) fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
@@ -63,6 +64,7 @@ pub(super) fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
         retry_count,
         max_retries,
         recurring_id,
+        node,
     } = row;
     let id = JobId::from_uuid(id);
     Ok(JobSummary {
@@ -81,6 +83,7 @@ pub(super) fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
         retry_count: count(retry_count),
         max_retries: count(max_retries),
         recurring_id: recurring_id.map(RecurringId::from_uuid),
+        node: node.map(NodeId::from_uuid),
     })
 }
 
@@ -121,6 +124,23 @@ impl SeaRepository {
             .await
             .map_err(failed)?;
         rows.into_iter().map(convert::attempt).collect()
+    }
+
+    pub(super) async fn read_attempts_of(&self, ids: &[JobId]) -> Result<Vec<Attempt>, RepositoryError> {
+        let mut attempts = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(10_000) {
+            let rows = attempt::Entity::find()
+                .filter(attempt::Column::JobId.is_in(ids.iter().map(|id| id.as_uuid())))
+                .order_by(attempt::Column::JobId, Order::Asc)
+                .order_by(attempt::Column::Number, Order::Asc)
+                .all(&self.readers)
+                .await
+                .map_err(failed)?;
+            for row in rows {
+                attempts.push(convert::attempt(row)?);
+            }
+        }
+        Ok(attempts)
     }
 
     pub(super) async fn read_count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {

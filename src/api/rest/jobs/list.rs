@@ -98,12 +98,18 @@ fn read_filter(parameters: &mut Parameters) -> JobFilter {
         created_from: parameters.read("from", |text| parse_bound(text, NaiveTime::MIN)),
         created_to: parameters.read("to", parse_end),
     };
-    if let (Some(from), Some(to)) = (filter.created_from, filter.created_to)
-        && from > to
-    {
-        parameters.refuse("from", "from is later than to; nothing can lie between them".to_owned());
+    if let Err(detail) = check_range(filter.created_from, filter.created_to) {
+        parameters.refuse("from", detail);
     }
     filter
+}
+
+/// Refuses a range in which nothing can lie.
+pub(in crate::api) fn check_range(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Result<(), String> {
+    match (from, to) {
+        (Some(from), Some(to)) if from > to => Err("from is later than to; nothing can lie between them".to_owned()),
+        (_, _) => Ok(()),
+    }
 }
 
 fn parse_statuses(text: &str) -> Result<Vec<JobStatus>, String> {
@@ -126,7 +132,8 @@ pub(in super::super) fn parse_types(text: &str) -> Result<Vec<JobType>, String> 
     types.collect::<Result<_, _>>().map_err(|error| error.to_string())
 }
 
-fn parse_search(text: &str) -> Result<String, String> {
+/// Reads a text that is searched for.
+pub(in crate::api) fn parse_search(text: &str) -> Result<String, String> {
     let length = text.chars().count();
     if length > SEARCH_LENGTH_MAX {
         return Err(format!(
@@ -140,13 +147,13 @@ fn parse_search(text: &str) -> Result<String, String> {
 }
 
 /// The end of a day is its last microsecond: storage knows nothing shorter.
-pub(in super::super) fn parse_end(text: &str) -> Result<DateTime<Utc>, String> {
+pub(in crate::api) fn parse_end(text: &str) -> Result<DateTime<Utc>, String> {
     let last = NaiveTime::MIN.overflowing_sub_signed(TimeDelta::microseconds(1)).0;
     parse_bound(text, last)
 }
 
 /// Reads a time, or a date, which means `time_of_day` of it.
-pub(in super::super) fn parse_bound(text: &str, time_of_day: NaiveTime) -> Result<DateTime<Utc>, String> {
+pub(in crate::api) fn parse_bound(text: &str, time_of_day: NaiveTime) -> Result<DateTime<Utc>, String> {
     let is_date = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     if is_date && let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         return Ok(date.and_time(time_of_day).and_utc());

@@ -4,8 +4,8 @@ pub(super) mod actions;
 pub(super) mod batch;
 pub(super) mod create;
 pub(super) mod detail;
-pub(super) mod list;
-pub(super) mod request;
+pub(in crate::api) mod list;
+pub(in crate::api) mod request;
 pub(super) mod view;
 
 use std::rc::Rc;

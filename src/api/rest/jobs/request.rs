@@ -18,83 +18,83 @@ use crate::domain::time_zone::TimeZoneName;
 use crate::domain::transition::JobPatch;
 
 /// A job to be run. Every field but `type` may be left out or be `null`; the job type's configuration then decides.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in super::super) struct JobRequest<'a> {
+pub(in crate::api) struct JobRequest<'a> {
     /// Which handler runs it.
     #[serde(rename = "type")]
     #[schema(value_type = String, required = true, min_length = 1, max_length = 200, example = "EmailNotificationJob")]
-    job_type: Option<Parsed<JobType>>,
+    pub(in crate::api) job_type: Option<Parsed<JobType>>,
     /// What people call it; its type by default.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "Welcome Email")]
-    name: Option<Parsed<JobName>>,
+    pub(in crate::api) name: Option<Parsed<JobName>>,
     /// The queue that it waits in.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9_.:-]+$", example = "default")]
-    queue: Option<Parsed<QueueName>>,
+    pub(in crate::api) queue: Option<Parsed<QueueName>>,
     /// What the handler is given: any JSON, passed on byte for byte.
     #[serde(borrow)]
     #[schema(value_type = Option<serde_json::Value>, example = json!({"recipientEmail": "newuser@example.com"}))]
-    parameters: Option<&'a RawValue>,
+    pub(in crate::api) parameters: Option<&'a RawValue>,
     /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3, as .NET writes its enums.
     #[schema(value_type = Option<String>, default = "normal", example = "normal")]
-    priority: Option<PriorityValue>,
+    pub(in crate::api) priority: Option<PriorityValue>,
     /// How long it waits before it may start: .NET's `[d.]hh:mm:ss[.fffffff]`, or ISO 8601 such as `PT5M`. Not together
     /// with `runAt`.
     #[schema(value_type = Option<String>, example = "00:00:00")]
-    delay: Option<Parsed<TimeSpan>>,
+    pub(in crate::api) delay: Option<Parsed<TimeSpan>>,
     /// When it may start (RFC 3339); at once if that has passed. Not together with `delay`.
     #[schema(value_type = Option<String>, format = DateTime)]
-    run_at: Option<Parsed<DateTime<Utc>>>,
+    pub(in crate::api) run_at: Option<Parsed<DateTime<Utc>>>,
     /// How many retries it may have.
     #[schema(value_type = Option<u32>, maximum = 1000, example = 3)]
-    max_retries: Option<RetryCount>,
+    pub(in crate::api) max_retries: Option<RetryCount>,
     /// How long one attempt may take.
     #[schema(value_type = Option<String>, example = "00:30:00")]
-    timeout: Option<Parsed<TimeSpan>>,
+    pub(in crate::api) timeout: Option<Parsed<TimeSpan>>,
     /// The wait before the first retry; each further one is twice as long.
     #[schema(value_type = Option<String>, example = "00:00:10")]
-    retry_delay: Option<Parsed<TimeSpan>>,
+    pub(in crate::api) retry_delay: Option<Parsed<TimeSpan>>,
     /// The waits before the first, second, … retry; the last one repeats. In place of `retryDelay`.
     #[schema(value_type = Option<Vec<String>>, max_items = 100, example = json!(["00:00:10", "00:01:00"]))]
-    retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
+    pub(in crate::api) retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
     /// At most one unfinished job has this key: a request for a second one is answered with the first, and 200.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "welcome-4711")]
-    unique_key: Option<Parsed<UniqueKey>>,
+    pub(in crate::api) unique_key: Option<Parsed<UniqueKey>>,
     /// Makes it a recurring job: when its occurrences are due, in five fields, or six with seconds first, or a macro such
     /// as `@daily`.
     #[schema(value_type = Option<String>, example = "0 2 * * *")]
-    cron_expression: Option<Parsed<CronExpression>>,
+    pub(in crate::api) cron_expression: Option<Parsed<CronExpression>>,
     /// The time zone whose clocks a `cronExpression` means, by its IANA name; UTC by default.
     #[schema(value_type = Option<String>, example = "Europe/Berlin")]
-    time_zone: Option<Parsed<TimeZoneName>>,
+    pub(in crate::api) time_zone: Option<Parsed<TimeZoneName>>,
     /// Whether a recurring job creates occurrences; it does by default.
     #[schema(example = true)]
-    enabled: Option<bool>,
+    pub(in crate::api) enabled: Option<bool>,
     /// What becomes of due times that no server was there for: `fire_once` (one occurrence stands for them, the default),
     /// `skip`, or `catch_up`.
     #[schema(value_type = Option<String>, example = "fire_once")]
-    misfire_policy: Option<Parsed<MisfireWord>>,
+    pub(in crate::api) misfire_policy: Option<Parsed<MisfireWord>>,
     /// How many missed due times `catch_up` makes up for at the most, the last ones; 100 by default.
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
-    catch_up_max: Option<CatchUpCount>,
+    pub(in crate::api) catch_up_max: Option<CatchUpCount>,
     /// What becomes of an occurrence that is due while an earlier one has not ended: `allow` (both run, the default),
     /// `skip` it, or `queue` it until the earlier one has ended.
     #[schema(value_type = Option<String>, example = "allow")]
-    overlap_policy: Option<Parsed<OverlapPolicy>>,
+    pub(in crate::api) overlap_policy: Option<Parsed<OverlapPolicy>>,
     /// A recurring job has no occurrence before this time (RFC 3339).
     #[schema(value_type = Option<String>, format = DateTime)]
-    starts_at: Option<Parsed<DateTime<Utc>>>,
+    pub(in crate::api) starts_at: Option<Parsed<DateTime<Utc>>>,
     /// A recurring job has no occurrence after this time (RFC 3339).
     #[schema(value_type = Option<String>, format = DateTime)]
-    ends_at: Option<Parsed<DateTime<Utc>>>,
+    pub(in crate::api) ends_at: Option<Parsed<DateTime<Utc>>>,
     /// The same fields may stand in here, as the .NET client sends them. A field that is given in both places must have
     /// the same value in both.
     #[schema(value_type = Option<Object>)]
-    options: Option<Box<Object<JobRequest<'a>>>>,
+    pub(in crate::api) options: Option<Box<Object<JobRequest<'a>>>>,
 }
 
 /// What a request asks for.
-pub(in super::super) enum Wanted {
+pub(in crate::api) enum Wanted {
     /// A job.
     Job(Box<NewJob>),
     /// A recurring job.
@@ -103,7 +103,7 @@ pub(in super::super) enum Wanted {
 
 impl JobRequest<'_> {
     /// The new job that is asked for; `pointer` is where the request lies in the body.
-    pub(in super::super) fn into_new_job(self, pointer: &str) -> Result<NewJob, PartError> {
+    pub(in crate::api) fn into_new_job(self, pointer: &str) -> Result<NewJob, PartError> {
         match self.into_wanted(pointer)? {
             Wanted::Job(new) => Ok(*new),
             Wanted::Recurring(_) => {
@@ -114,7 +114,7 @@ impl JobRequest<'_> {
     }
 
     /// The new recurring job that is asked for.
-    pub(in super::super) fn into_new_recurring_job(self) -> Result<NewRecurringJob, PartError> {
+    pub(in crate::api) fn into_new_recurring_job(self) -> Result<NewRecurringJob, PartError> {
         match self.into_wanted("")? {
             Wanted::Recurring(new) => Ok(*new),
             Wanted::Job(_) => {
@@ -125,7 +125,7 @@ impl JobRequest<'_> {
     }
 
     /// What is asked for: with a `cronExpression` a recurring job, else a job.
-    pub(in super::super) fn into_wanted(mut self, pointer: &str) -> Result<Wanted, PartError> {
+    pub(in crate::api) fn into_wanted(mut self, pointer: &str) -> Result<Wanted, PartError> {
         let wrong = |field: &str, detail: String| PartError::field(&format!("{pointer}/{field}"), detail);
         if let Some(options) = self.options.take() {
             self = self
@@ -294,16 +294,16 @@ fn is_same_json(one: &RawValue, other: &RawValue) -> bool {
     one.get() == other.get() || value(one).is_some_and(|one| Some(one) == value(other))
 }
 
-pub(in super::super) fn json_of(raw: &RawValue) -> Json {
+pub(in crate::api) fn json_of(raw: &RawValue) -> Json {
     Json::from_valid(raw.get())
 }
 
-pub(in super::super) fn spans(intervals: Vec<Parsed<TimeSpan>>) -> Vec<TimeSpan> {
+pub(in crate::api) fn spans(intervals: Vec<Parsed<TimeSpan>>) -> Vec<TimeSpan> {
     intervals.into_iter().map(|Parsed(interval)| interval).collect()
 }
 
 /// When a job may start, by the two fields that say so; `pointer` is where they lie in the body.
-pub(super) fn due(
+pub(in crate::api) fn due(
     delay: Option<Parsed<TimeSpan>>,
     run_at: Option<Parsed<DateTime<Utc>>>,
     pointer: &str,
@@ -320,45 +320,45 @@ pub(super) fn due(
 }
 
 /// What of a pending job is to be changed. What is left out, or is `null`, stays as it is.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in super::super) struct PatchRequest<'a> {
+pub(in crate::api) struct PatchRequest<'a> {
     /// What people call it.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "Welcome Email")]
-    name: Option<Parsed<JobName>>,
+    pub(in crate::api) name: Option<Parsed<JobName>>,
     /// The queue that it waits in.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9_.:-]+$", example = "default")]
-    queue: Option<Parsed<QueueName>>,
+    pub(in crate::api) queue: Option<Parsed<QueueName>>,
     /// What the handler is given, in place of what it had.
     #[serde(borrow)]
     #[schema(value_type = Option<serde_json::Value>)]
-    parameters: Option<&'a RawValue>,
+    pub(in crate::api) parameters: Option<&'a RawValue>,
     /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3.
     #[schema(value_type = Option<String>, example = "high")]
-    priority: Option<PriorityValue>,
+    pub(in crate::api) priority: Option<PriorityValue>,
     /// How long it waits from now on before it may start. Not together with `runAt`.
     #[schema(value_type = Option<String>, example = "00:05:00")]
-    delay: Option<Parsed<TimeSpan>>,
+    pub(in crate::api) delay: Option<Parsed<TimeSpan>>,
     /// When it may start (RFC 3339). Not together with `delay`.
     #[schema(value_type = Option<String>, format = DateTime)]
-    run_at: Option<Parsed<DateTime<Utc>>>,
+    pub(in crate::api) run_at: Option<Parsed<DateTime<Utc>>>,
     /// How many retries it may have.
     #[schema(value_type = Option<u32>, maximum = 1000)]
-    max_retries: Option<RetryCount>,
+    pub(in crate::api) max_retries: Option<RetryCount>,
     /// How long one attempt may take.
     #[schema(value_type = Option<String>, example = "00:30:00")]
-    timeout: Option<Parsed<TimeSpan>>,
+    pub(in crate::api) timeout: Option<Parsed<TimeSpan>>,
     /// The wait before the first retry.
     #[schema(value_type = Option<String>, example = "00:00:10")]
-    retry_delay: Option<Parsed<TimeSpan>>,
+    pub(in crate::api) retry_delay: Option<Parsed<TimeSpan>>,
     /// The waits before each retry.
     #[schema(value_type = Option<Vec<String>>, max_items = 100)]
-    retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
+    pub(in crate::api) retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
 }
 
 impl PatchRequest<'_> {
     /// The change that is asked for; an error if none is.
-    pub(super) fn into_patch(self) -> Result<JobPatch, PartError> {
+    pub(in crate::api) fn into_patch(self) -> Result<JobPatch, PartError> {
         let Self {
             name,
             queue,

@@ -86,6 +86,8 @@ impl<'a> From<&'a JobSummary> for JobItem<'a> {
             retry_count,
             max_retries,
             recurring_id,
+            // The history tells which node ran which attempt.
+            node: _,
         } = summary;
         Self {
             id: Id(*id),

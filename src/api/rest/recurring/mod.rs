@@ -1,6 +1,6 @@
 //! `/jobs/recurring`: creating, listing, reading, changing and triggering recurring jobs.
 
-mod patch;
+pub(in crate::api) mod patch;
 pub(super) mod routes;
 mod view;
 

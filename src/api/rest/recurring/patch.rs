@@ -16,66 +16,66 @@ use crate::domain::time_span::TimeSpan;
 use crate::domain::time_zone::TimeZoneName;
 
 /// What of a recurring job is to be changed. What is left out, or is `null`, stays as it is.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in super::super) struct RecurringPatch<'a> {
+pub(in crate::api) struct RecurringPatch<'a> {
     /// Which handler runs its occurrences.
     #[serde(rename = "type")]
     #[schema(value_type = Option<String>, example = "DataBackupJob")]
-    job_type: Option<Parsed<JobType>>,
+    pub(in crate::api) job_type: Option<Parsed<JobType>>,
     /// What people call it, and its occurrences.
     #[schema(value_type = Option<String>, example = "Daily Backup")]
-    name: Option<Parsed<JobName>>,
+    pub(in crate::api) name: Option<Parsed<JobName>>,
     /// When its occurrences are due.
     #[schema(value_type = Option<String>, example = "0 2 * * *")]
-    cron_expression: Option<Parsed<CronExpression>>,
+    pub(in crate::api) cron_expression: Option<Parsed<CronExpression>>,
     /// The time zone whose clocks are meant.
     #[schema(value_type = Option<String>, example = "Europe/Berlin")]
-    time_zone: Option<Parsed<TimeZoneName>>,
+    pub(in crate::api) time_zone: Option<Parsed<TimeZoneName>>,
     /// Whether it creates occurrences.
-    enabled: Option<bool>,
+    pub(in crate::api) enabled: Option<bool>,
     /// `fire_once`, `skip` or `catch_up`.
     #[schema(value_type = Option<String>, example = "skip")]
-    misfire_policy: Option<Parsed<MisfireWord>>,
+    pub(in crate::api) misfire_policy: Option<Parsed<MisfireWord>>,
     /// How many missed due times `catch_up` makes up for.
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 1000)]
-    catch_up_max: Option<CatchUpCount>,
+    pub(in crate::api) catch_up_max: Option<CatchUpCount>,
     /// `allow`, `skip` or `queue`.
     #[schema(value_type = Option<String>, example = "skip")]
-    overlap_policy: Option<Parsed<OverlapPolicy>>,
+    pub(in crate::api) overlap_policy: Option<Parsed<OverlapPolicy>>,
     /// It has no occurrence before this time (RFC 3339).
     #[schema(value_type = Option<String>, format = DateTime)]
-    starts_at: Option<Parsed<DateTime<Utc>>>,
+    pub(in crate::api) starts_at: Option<Parsed<DateTime<Utc>>>,
     /// It has no occurrence after this time (RFC 3339).
     #[schema(value_type = Option<String>, format = DateTime)]
-    ends_at: Option<Parsed<DateTime<Utc>>>,
+    pub(in crate::api) ends_at: Option<Parsed<DateTime<Utc>>>,
     /// What the handler is given, in place of what it was.
     #[serde(borrow)]
     #[schema(value_type = Option<serde_json::Value>)]
-    parameters: Option<&'a RawValue>,
+    pub(in crate::api) parameters: Option<&'a RawValue>,
     /// The queue that its occurrences wait in.
     #[schema(value_type = Option<String>, example = "default")]
-    queue: Option<Parsed<QueueName>>,
+    pub(in crate::api) queue: Option<Parsed<QueueName>>,
     /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3.
     #[schema(value_type = Option<String>, example = "high")]
-    priority: Option<PriorityValue>,
+    pub(in crate::api) priority: Option<PriorityValue>,
     /// How many retries an occurrence may have.
     #[schema(value_type = Option<u32>, maximum = 1000)]
-    max_retries: Option<RetryCount>,
+    pub(in crate::api) max_retries: Option<RetryCount>,
     /// How long one attempt may take.
     #[schema(value_type = Option<String>, example = "00:30:00")]
-    timeout: Option<Parsed<TimeSpan>>,
+    pub(in crate::api) timeout: Option<Parsed<TimeSpan>>,
     /// The wait before the first retry.
     #[schema(value_type = Option<String>, example = "00:00:10")]
-    retry_delay: Option<Parsed<TimeSpan>>,
+    pub(in crate::api) retry_delay: Option<Parsed<TimeSpan>>,
     /// The waits before each retry.
     #[schema(value_type = Option<Vec<String>>, max_items = 100)]
-    retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
+    pub(in crate::api) retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
 }
 
 impl RecurringPatch<'_> {
     /// Refuses a change that changes nothing, or that makes no sense by itself.
-    pub(super) fn check(&self) -> Result<(), PartError> {
+    pub(in crate::api) fn check(&self) -> Result<(), PartError> {
         let Self {
             job_type,
             name,
@@ -121,7 +121,7 @@ impl RecurringPatch<'_> {
     }
 
     /// What was asked for before, changed.
-    pub(super) fn apply(&self, to: NewRecurringJob) -> NewRecurringJob {
+    pub(in crate::api) fn apply(&self, to: NewRecurringJob) -> NewRecurringJob {
         let Self {
             job_type,
             name,

@@ -1,0 +1,192 @@
+//! The list of 50 jobs by REST and by GraphQL, side by side in one run: the same members of the same jobs, asked for in
+//! turns over one connection each, so that whatever else the machine does slows both down.
+//!
+//! `cargo bench --bench graphql` prints a table; `-- --rounds 5000` changes how often each is asked.
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark fails by panicking, prints what it measures"
+)]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tickerq::Server;
+use tickerq::config::{Sources, load};
+
+/// How many jobs there are.
+const JOBS: usize = 5_000;
+/// How many of them a list has.
+const LIST: usize = 50;
+/// What both ask for: what REST has in a list.
+const FIELDS: &str = "id name type queue status createdAt runAt executedAt completedAt duration priority attempt \
+                      retryCount maxRetries error recurringJobId";
+
+/// A connection that asks one question again and again.
+struct Asker {
+    stream: TcpStream,
+    request: Vec<u8>,
+    times: Vec<Duration>,
+}
+
+impl Asker {
+    fn new(address: SocketAddr, head: &str, body: &str) -> Self {
+        let stream = TcpStream::connect(address).expect("a connection");
+        stream.set_nodelay(true).expect("a connection");
+        let length = body.len();
+        let request = format!(
+            "{head} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        Self {
+            stream,
+            request: request.into_bytes(),
+            times: Vec::new(),
+        }
+    }
+
+    /// Asks, and gives the answer.
+    fn ask(&mut self) -> Vec<u8> {
+        let started = Instant::now();
+        self.stream.write_all(&self.request).expect("a request");
+        let mut answer = Vec::with_capacity(32 << 10);
+        let mut chunk = [0; 64 << 10];
+        let body = loop {
+            let read = self.stream.read(&mut chunk).expect("an answer");
+            assert!(read > 0, "the server hung up");
+            answer.extend_from_slice(&chunk[..read]);
+            if let Some(body) = whole_body(&answer) {
+                break body.to_vec();
+            }
+        };
+        self.times.push(started.elapsed());
+        body
+    }
+
+    /// The middle of all times, and the one that 99 of 100 stay below.
+    fn percentiles(&mut self) -> (Duration, Duration) {
+        self.times.sort_unstable();
+        let at = |share: usize| self.times[self.times.len() * share / 100];
+        (at(50), at(99))
+    }
+}
+
+/// The body of an answer that has come whole.
+fn whole_body(answer: &[u8]) -> Option<&[u8]> {
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let head = std::str::from_utf8(&answer[..end]).expect("a head of text");
+    assert!(
+        head.starts_with("HTTP/1.1 20"),
+        "{head}{}",
+        String::from_utf8_lossy(&answer[end..])
+    );
+    let length = head.lines().find_map(|line| {
+        line.to_ascii_lowercase()
+            .strip_prefix("content-length: ")?
+            .parse::<usize>()
+            .ok()
+    })?;
+    let body = &answer[end..];
+    (body.len() == length).then_some(body)
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let place = arguments.iter().position(|argument| argument == "--rounds");
+    let rounds = place.and_then(|place| arguments.get(place + 1)?.parse().ok());
+    let rounds: usize = rounds.unwrap_or(3_000);
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (tell, told) = mpsc::channel();
+    let file = folder.path().join("tickerq.toml");
+    let database = folder.path().join("jobs.db");
+    let config = format!(
+        "[database]\nurl = \"sqlite:{}\"\n[job_types.NoopJob]\nhandler = \"noop\"\n",
+        database.display()
+    );
+    std::fs::write(&file, config).expect("a configuration");
+    // Nobody waits for its end: it ends with this process.
+    std::thread::spawn(move || {
+        actix::System::new().block_on(async move {
+            let sources = Sources {
+                file: Some(file),
+                environment: std::iter::empty(),
+                flags: Vec::new(),
+            };
+            let server = Server::builder()
+                .config(load(sources).expect("a sound configuration"))
+                .listen("127.0.0.1:0".parse().expect("an address"))
+                .start()
+                .await
+                .expect("a server");
+            tell.send(server.addresses()[0]).expect("somebody listens");
+            std::future::pending::<()>().await;
+        });
+    });
+    let address = told.recv().expect("the server starts");
+    fill(address);
+
+    let query =
+        format!("query {{ jobs(first: {LIST}) {{ totalCount pageInfo {{ hasNextPage }} nodes {{ {FIELDS} }} }} }}");
+    let body = json!({ "query": query }).to_string();
+    let mut rest = Asker::new(address, &format!("GET /api/tickerq/jobs?limit={LIST}"), "");
+    let mut graphql = Asker::new(address, "POST /graphql", &body);
+    let by_rest: Value = serde_json::from_slice(&rest.ask()).expect("JSON");
+    let by_graphql: Value = serde_json::from_slice(&graphql.ask()).expect("JSON");
+    let nodes = &by_graphql["data"]["jobs"]["nodes"];
+    assert_eq!(nodes.as_array().map(Vec::len), Some(LIST), "{by_graphql}");
+    for (one, other) in by_rest["jobs"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .zip(nodes.as_array().into_iter().flatten())
+    {
+        assert_eq!((&one["id"], &one["duration"]), (&other["id"], &other["duration"]));
+    }
+    // The first ones are not counted: connections, caches and branches are cold.
+    for _ in 0..rounds / 10 {
+        rest.ask();
+        graphql.ask();
+    }
+    rest.times.clear();
+    graphql.times.clear();
+    for _ in 0..rounds {
+        rest.ask();
+        graphql.ask();
+    }
+    println!("the list of {LIST} of {JOBS} jobs, {rounds} times each, one after the other\n");
+    let (rest_p50, rest_p99) = rest.percentiles();
+    let (graphql_p50, graphql_p99) = graphql.percentiles();
+    let micros = |time: Duration| time.as_secs_f64() * 1e6;
+    println!("           {:>10} {:>10}", "p50", "p99");
+    println!("  REST     {:>7.0} µs {:>7.0} µs", micros(rest_p50), micros(rest_p99));
+    println!(
+        "  GraphQL  {:>7.0} µs {:>7.0} µs",
+        micros(graphql_p50),
+        micros(graphql_p99)
+    );
+    println!(
+        "\n  GraphQL takes {:.2} times as long (p50)",
+        micros(graphql_p50) / micros(rest_p50)
+    );
+}
+
+/// Has the jobs run.
+fn fill(address: SocketAddr) {
+    let jobs: Vec<Value> = (0..JOBS)
+        .map(|number| json!({"type": "NoopJob", "name": format!("Job number {number}")}))
+        .collect();
+    let body = json!({ "jobs": jobs }).to_string();
+    Asker::new(address, "POST /api/tickerq/jobs/batch", &body).ask();
+    let mut asker = Asker::new(address, "GET /api/tickerq/queues/default", "");
+    loop {
+        let queue: Value = serde_json::from_slice(&asker.ask()).expect("JSON");
+        if queue["completedJobs"] == JOBS {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,234 @@
+//! Carries requests out: each within its limits, in its time, in the name of its caller.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
+use async_graphql::{Error, Request, Response, Variables};
+use futures_util::{FutureExt, Stream, StreamExt};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::GraphQlOptions;
+use super::answer::Answer;
+use super::completion::{Shape, Types};
+use super::errors;
+use super::limits;
+use super::loader::Loaders;
+use super::persisted::{PersistedQueries, PersistedQuery};
+use super::schema::{self, Schema, Services};
+use crate::api::rest::problem::{Problem, ProblemKind};
+use crate::domain::caller::{Caller, Scope};
+
+/// A request as clients write it, over whatever transport.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Asked {
+    /// The document.
+    pub query: Option<String>,
+    /// Which of its operations.
+    pub operation_name: Option<String>,
+    /// The values of its variables.
+    pub variables: Option<Map<String, Value>>,
+    /// What is neither of them.
+    pub extensions: Option<Map<String, Value>>,
+}
+
+/// A request that is within the limits and can be carried out.
+pub(super) struct Operation {
+    request: Request,
+    /// Whether it asks, changes or listens.
+    pub kind: OperationType,
+    shape: Shape,
+}
+
+/// A request could not be carried out, and that is not its fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failed {
+    /// A part of the server has panicked; the log says where.
+    Panicked,
+    /// It has taken longer than it may.
+    Late {
+        /// How long that is.
+        timeout: Duration,
+    },
+}
+
+/// Carries requests out. Cheap to copy.
+#[derive(Clone)]
+pub(super) struct Engine {
+    schema: Schema,
+    types: Arc<Types>,
+    services: Services,
+    persisted: PersistedQueries,
+    introspection: bool,
+    max_depth: usize,
+    max_complexity: usize,
+    max_aliases: usize,
+    query_bytes_max: usize,
+    timeout: Duration,
+}
+
+impl Engine {
+    /// Translates requests to these use cases.
+    pub(super) fn new(services: Services, options: &GraphQlOptions) -> Self {
+        let GraphQlOptions {
+            enable: _,
+            introspection,
+            max_depth,
+            max_complexity,
+            max_aliases,
+            max_batch: _,
+            query_bytes_max,
+            body_bytes_max: _,
+            timeout,
+            persisted_queries,
+            connection_init_timeout: _,
+        } = *options;
+        Self {
+            types: Arc::new(Types::read(&schema::sdl())),
+            schema: schema::build(services.clone(), max_depth, max_complexity),
+            services,
+            persisted: PersistedQueries::new(persisted_queries),
+            introspection,
+            max_depth,
+            max_complexity,
+            max_aliases,
+            query_bytes_max,
+            timeout,
+        }
+    }
+
+    /// Reads a request and checks what it may cost, or gives the answer that says what is wrong.
+    pub(super) fn read(&self, asked: Asked, caller: &Caller) -> Result<Operation, Answer> {
+        let Asked {
+            query,
+            operation_name,
+            variables,
+            extensions,
+        } = asked;
+        let persisted = extensions
+            .as_ref()
+            .and_then(|extensions| extensions.get("persistedQuery"));
+        let query = match (persisted, query) {
+            (Some(Value::Null) | None, Some(query)) => query,
+            (Some(Value::Null) | None, None) => return Err(errors::invalid("query", "query is missing").into()),
+            (Some(persisted), query) => {
+                let persisted = PersistedQuery::deserialize(persisted);
+                let persisted =
+                    persisted.map_err(|error| errors::invalid("extensions.persistedQuery", &error.to_string()))?;
+                if let Some(query) = &query {
+                    self.check_size(query)?;
+                }
+                self.persisted.resolve(&persisted, query)?
+            }
+        };
+        self.check_size(&query)?;
+        limits::check_nesting(&query)?;
+        let mut request = Request::new(query);
+        let document = request.parsed_query().map_err(Answer::unreadable)?;
+        limits::check_document(document, self.max_aliases)?;
+        limits::check_mutations(document)?;
+        let kind = kind_of(document, operation_name.as_deref())?;
+        let shape = Shape::new(document.clone(), kind, operation_name.as_deref());
+        request.operation_name = operation_name;
+        request.variables = Variables::from_json(Value::Object(variables.unwrap_or_default()));
+        if !self.introspection || !caller.may(Scope::Read) {
+            request = request.disable_introspection();
+        }
+        let loaders = Arc::new(Loaders::new(&self.services, caller));
+        let request = request.data(caller.clone()).data(loaders);
+        Ok(Operation { request, kind, shape })
+    }
+
+    fn check_size(&self, query: &str) -> Result<(), Error> {
+        let max = self.query_bytes_max;
+        if query.len() <= max {
+            return Ok(());
+        }
+        Err(limits::too_large(&format!("the query has {} bytes", query.len()), max))
+    }
+
+    /// Carries out a query or a mutation.
+    pub(super) async fn execute(&self, operation: Operation) -> Result<Answer, Failed> {
+        let Operation {
+            request,
+            kind: _,
+            shape,
+        } = operation;
+        let work = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
+        match actix_web::rt::time::timeout(self.timeout, work).await {
+            Ok(Ok(response)) => Ok(self.answer(response, &shape)),
+            Ok(Err(_)) => Err(panicked()),
+            Err(_) => Err(Failed::Late { timeout: self.timeout }),
+        }
+    }
+
+    /// Listens for a subscription. The stream ends behind a panic.
+    pub(super) fn listen(&self, operation: Operation) -> impl Stream<Item = Result<Answer, Failed>> + use<> {
+        let Operation {
+            request,
+            kind: _,
+            shape,
+        } = operation;
+        let engine = self.clone();
+        let responses = AssertUnwindSafe(self.schema.execute_stream(request)).catch_unwind();
+        responses.map(move |response| match response {
+            Ok(response) => Ok(engine.answer(response, &shape)),
+            Err(_) => Err(panicked()),
+        })
+    }
+
+    fn answer(&self, mut response: Response, shape: &Shape) -> Answer {
+        shape.complete(&self.types, &mut response);
+        Answer::new(response, self.max_depth, self.max_complexity)
+    }
+}
+
+impl Failed {
+    /// What is told of it.
+    pub(super) fn problem(self) -> Problem {
+        match self {
+            Self::Panicked => {
+                let detail = "the server could not do this; its log says why";
+                Problem::new(ProblemKind::Internal, detail)
+            }
+            Self::Late { timeout } => Problem::unavailable(format!(
+                "the request has taken longer than {} s and was given up; what it changes may still take effect",
+                timeout.as_secs_f64()
+            )),
+        }
+    }
+}
+
+fn panicked() -> Failed {
+    tracing::error!("a GraphQL request has failed: a part of the server has panicked");
+    Failed::Panicked
+}
+
+/// Whether the operation that is wanted asks, changes or listens.
+fn kind_of(document: &ExecutableDocument, name: Option<&str>) -> Result<OperationType, Error> {
+    let unknown = |name: &str| {
+        let given: String = name.chars().take(64).collect();
+        errors::invalid("operationName", &format!("the document has no operation '{given}'"))
+    };
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), None) => Ok(operation.node.ty),
+        (DocumentOperations::Single(_), Some(name)) => Err(unknown(name)),
+        (DocumentOperations::Multiple(operations), Some(name)) => {
+            let operation = operations.get(name).ok_or_else(|| unknown(name))?;
+            Ok(operation.node.ty)
+        }
+        (DocumentOperations::Multiple(operations), None) => {
+            let mut operations = operations.values();
+            match (operations.next(), operations.next()) {
+                (Some(operation), None) => Ok(operation.node.ty),
+                (_, _) => Err(errors::invalid(
+                    "operationName",
+                    "the document has several operations; operationName says which is meant",
+                )),
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Errors as GraphQL tells them: a message for people, and `extensions` for programs.
+//!
+//! `code` is the last part of the `type` of REST's problems, `kind` tells a refusal (the caller can act on it) from a fault
+//! (the server has failed), `field` is the argument that is wrong, `allowed` what it may be instead.
+
+use async_graphql::{Error, ErrorExtensionValues, Name, Value};
+
+use crate::api::auth::whole_seconds;
+use crate::api::rest::problem::{PartError, Place, Problem};
+use crate::service::error::ServiceError;
+
+/// Several wrong values of one request are told up to this number.
+const PARTS_MAX: usize = 100;
+
+impl From<ServiceError> for Error {
+    fn from(error: ServiceError) -> Self {
+        of_service(error, |field, _| field.to_owned())
+    }
+}
+
+/// A service's error; `place_of` tells where a field stands in the arguments, given its name and its place in a batch.
+pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usize>) -> String) -> Error {
+    let more = match &error {
+        ServiceError::Refused(refused) => Some(("allowed", Value::from(refused.allowed))),
+        ServiceError::Forbidden(refused) => Some(("scope", Value::from(&*refused.scope))),
+        ServiceError::PreconditionFailed { actual } => Some(("revision", Value::from(*actual))),
+        ServiceError::NoSuchJob { .. }
+        | ServiceError::NoSuchRecurringJob { .. }
+        | ServiceError::NoSuchQueue { .. }
+        | ServiceError::NoSuchWorker { .. }
+        | ServiceError::WorkerLeaseOver { .. }
+        | ServiceError::Contended
+        | ServiceError::UniqueKeyTaken { .. }
+        | ServiceError::IdempotencyMismatch
+        | ServiceError::Invalid { .. }
+        | ServiceError::QueueFull { .. }
+        | ServiceError::Busy { .. }
+        | ServiceError::Unavailable { .. }
+        | ServiceError::Internal { .. } => None,
+    };
+    let problem = Problem::of_service(error, |field, index| {
+        format!("/{}", place_of(field, index).replace('.', "/"))
+    });
+    let mut error = of_problem(&problem);
+    if let (Some((name, value)), Some(extensions)) = (more, &mut error.extensions) {
+        extensions.set(name, value);
+    }
+    error
+}
+
+/// The errors of a batch as one.
+pub(super) fn of_batch(errors: Vec<ServiceError>, place_of: impl Fn(&str, Option<usize>) -> String) -> Error {
+    let mut errors = errors.into_iter().map(|error| of_service(error, &place_of));
+    let Some(mut first) = errors.next() else {
+        return of_problem(&Problem::unavailable("nothing is known of what went wrong"));
+    };
+    let others: Vec<Value> = errors.take(PARTS_MAX).map(|error| Value::from(error.message)).collect();
+    if let (false, Some(extensions)) = (others.is_empty(), &mut first.extensions) {
+        extensions.set("others", Value::List(others));
+    }
+    first
+}
+
+/// A value that is not accepted; its place is a JSON pointer, as REST has it, below the argument `root`.
+pub(super) fn of_part(part: &PartError, root: &str) -> Error {
+    let place = match &part.place {
+        Place::Pointer(pointer) => pointer.trim_start_matches('#').replace('/', "."),
+        Place::Parameter(name) | Place::Header(name) | Place::Path(name) => format!(".{name}"),
+    };
+    invalid(format!("{root}{place}").trim_start_matches('.'), &part.detail)
+}
+
+/// A value that is not accepted. A detail says what is wrong, and behind a semicolon what is allowed.
+pub(super) fn invalid(field: &str, detail: &str) -> Error {
+    let mut extensions = extensions("validation", false);
+    extensions.set("field", field);
+    if let Some(allowed) = allowed(detail) {
+        extensions.set("allowed", allowed);
+    }
+    Error {
+        message: detail.to_owned(),
+        source: None,
+        extensions: Some(extensions),
+    }
+}
+
+/// A problem of REST.
+pub(super) fn of_problem(problem: &Problem) -> Error {
+    let mut extensions = extensions(problem.code(), problem.is_fault());
+    if let [part, ..] = problem.parts() {
+        let located = of_part(part, "");
+        if let Some(located) = located.extensions {
+            for name in ["field", "allowed"] {
+                if let Some(value) = located.get(name) {
+                    extensions.set(name, value.clone());
+                }
+            }
+        }
+    }
+    if let Some(wait) = problem.retry_after() {
+        extensions.set("retryAfter", whole_seconds(wait));
+    }
+    Error {
+        message: problem.detail().to_owned(),
+        source: None,
+        extensions: Some(extensions),
+    }
+}
+
+/// What programs are told: the code, and whether the server has failed.
+pub(super) fn extensions(code: &str, is_fault: bool) -> ErrorExtensionValues {
+    let mut extensions = ErrorExtensionValues::default();
+    extensions.set("code", code);
+    let kind = if is_fault { "FAULT" } else { "REFUSAL" };
+    extensions.set("kind", Value::Enum(Name::new(kind)));
+    extensions
+}
+
+fn allowed(detail: &str) -> Option<&str> {
+    detail.rsplit_once("; ").map(|(_, allowed)| allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_value_names_its_argument_and_what_is_allowed() {
+        let part = PartError::field("/retryIntervals/3", "it is negative; allowed is 00:00:00 and more");
+        let error = of_part(&part, "input");
+        let extensions = error.extensions.expect("extensions");
+        assert_eq!(extensions.get("code"), Some(&Value::from("validation")));
+        assert_eq!(extensions.get("field"), Some(&Value::from("input.retryIntervals.3")));
+        assert_eq!(
+            extensions.get("allowed"),
+            Some(&Value::from("allowed is 00:00:00 and more"))
+        );
+    }
+
+    #[test]
+    fn a_fault_is_told_apart_from_a_refusal() {
+        let kind = |error: ServiceError| {
+            let error = Error::from(error);
+            error.extensions.and_then(|values| values.get("kind").cloned())
+        };
+        let fault = ServiceError::Internal { reason: String::new() };
+        assert_eq!(kind(fault), Some(Value::Enum(Name::new("FAULT"))));
+        assert_eq!(kind(ServiceError::Contended), Some(Value::Enum(Name::new("REFUSAL"))));
+    }
+}

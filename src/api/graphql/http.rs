@@ -1,0 +1,229 @@
+//! GraphQL over HTTP (graphql.github.io/graphql-over-http): `POST` with JSON, one request or a batch, and `GET` for queries.
+//!
+//! Content types are checked first: a page of another origin can send `text/plain` without asking, but not JSON.
+
+use std::rc::Rc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, UPGRADE};
+use actix_web::web::{Bytes, Payload, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use async_graphql::parser::types::OperationType;
+use futures_util::{StreamExt, stream};
+use serde_json::{Map, Value};
+
+use super::accept::Form;
+use super::answer::Answer;
+use super::engine::{Asked, Failed, Operation};
+use super::{GraphQl, errors, sse, websocket};
+use crate::api::rest::body;
+use crate::api::rest::problem::{PartError, Problem, ProblemKind};
+use crate::domain::caller::Caller;
+
+/// Answers a `GET`: a query in the address, or a client that wants a WebSocket.
+pub(super) async fn get(graphql: Rc<GraphQl>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    if wants_websocket(request.headers()) {
+        return websocket::connect(&graphql, &request, payload);
+    }
+    let form = match wanted_form(request.headers()) {
+        Ok(form) => form,
+        Err(problem) => return refuse(&problem, Form::Json),
+    };
+    match try_get(&graphql, &request, form).await {
+        Ok(response) => response,
+        Err(problem) => refuse(&problem, form),
+    }
+}
+
+async fn try_get(graphql: &GraphQl, request: &HttpRequest, form: Form) -> Result<HttpResponse, Problem> {
+    let caller = match form {
+        // An event source of a browser can't set headers.
+        Form::EventStream => graphql.gate.authenticate_stream(request)?,
+        Form::Json | Form::GraphQlResponse => graphql.gate.authenticate(request)?,
+    };
+    let asked = asked_in_address(request.query_string())?;
+    check_query(&asked)?;
+    let operation = match graphql.engine.read(asked, &caller) {
+        Ok(operation) => operation,
+        Err(answer) => return answered(graphql, Err(answer), form).await,
+    };
+    if operation.kind == OperationType::Mutation {
+        return Err(Problem::method_not_allowed(request.method(), "POST"));
+    }
+    answered(graphql, Ok(operation), form).await
+}
+
+/// Answers a `POST`: one request, or a batch.
+pub(super) async fn post(graphql: Rc<GraphQl>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let form = match wanted_form(request.headers()) {
+        Ok(form) => form,
+        Err(problem) => return refuse(&problem, Form::Json),
+    };
+    match try_post(&graphql, &request, payload, form).await {
+        Ok(response) => response,
+        Err(problem) => refuse(&problem, form),
+    }
+}
+
+async fn try_post(
+    graphql: &GraphQl,
+    request: &HttpRequest,
+    mut payload: Payload,
+    form: Form,
+) -> Result<HttpResponse, Problem> {
+    let caller = graphql.gate.authenticate(request)?;
+    body::check_content_type(request.headers())?;
+    let bytes = body::read(request.headers(), &mut payload, graphql.options.body_bytes_max).await?;
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return batch(graphql, &bytes, &caller, form).await;
+    }
+    let asked: Asked = body::parse(&bytes)?;
+    check_query(&asked)?;
+    answered(graphql, graphql.engine.read(asked, &caller), form).await
+}
+
+async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) -> Result<HttpResponse, Problem> {
+    if form == Form::EventStream {
+        let detail = "a batch can't be answered as an event stream; send its requests one by one";
+        return Err(Problem::new(ProblemKind::Validation, detail));
+    }
+    let asked = serde_json::from_slice::<Vec<Asked>>(bytes);
+    let asked = asked.map_err(|error| body::explain::<Vec<Asked>>(bytes, &error))?;
+    let max = graphql.options.max_batch;
+    if asked.is_empty() || asked.len() > max {
+        let detail = format!("a batch has 1 to {max} requests; this one has {}", asked.len());
+        return Err(PartError::field("", detail).into());
+    }
+    let mut answers = Vec::with_capacity(asked.len());
+    // One after the other, as the fields of a mutation are: a batch takes no more at a time than one request.
+    for asked in asked {
+        let answer = match graphql.engine.read(asked, caller) {
+            Ok(operation) => match carried_out(graphql, operation).await {
+                Ok(answer) => answer,
+                Err(failed) => errors::of_problem(&failed.problem()).into(),
+            },
+            Err(answer) => answer,
+        };
+        answers.push(answer);
+    }
+    // Values of GraphQL always become JSON.
+    let json = serde_json::to_vec(&answers).unwrap_or_default();
+    Ok(with_body(StatusCode::OK, form, json))
+}
+
+/// Carries out what is no subscription.
+async fn carried_out(graphql: &GraphQl, operation: Operation) -> Result<Answer, Failed> {
+    if operation.kind == OperationType::Subscription {
+        let detail = "a subscription has more than one answer; connect by WebSocket, or send Accept: text/event-stream";
+        return Ok(errors::invalid("query", detail).into());
+    }
+    graphql.engine.execute(operation).await
+}
+
+async fn answered(graphql: &GraphQl, read: Result<Operation, Answer>, form: Form) -> Result<HttpResponse, Problem> {
+    if form == Form::EventStream {
+        return event_stream(graphql, read);
+    }
+    let answer = match read {
+        Ok(operation) => carried_out(graphql, operation).await.map_err(Failed::problem)?,
+        Err(answer) => answer,
+    };
+    let status = match form {
+        Form::GraphQlResponse if answer.is_request_error() => StatusCode::BAD_REQUEST,
+        Form::GraphQlResponse | Form::Json | Form::EventStream => StatusCode::OK,
+    };
+    Ok(with_body(status, form, answer.to_json()))
+}
+
+fn event_stream(graphql: &GraphQl, read: Result<Operation, Answer>) -> Result<HttpResponse, Problem> {
+    if !graphql.realtime.options().enable {
+        return Err(Problem::new(ProblemKind::NotFound, "this server has no live updates"));
+    }
+    let permit = graphql.realtime.enter()?;
+    let answers = match read {
+        Err(answer) => stream::once(std::future::ready(Ok(answer))).boxed_local(),
+        Ok(operation) if operation.kind == OperationType::Subscription => {
+            graphql.engine.listen(operation).boxed_local()
+        }
+        Ok(operation) => {
+            let engine = graphql.engine.clone();
+            stream::once(async move { engine.execute(operation).await }).boxed_local()
+        }
+    };
+    Ok(sse::answer(&graphql.realtime, answers, permit))
+}
+
+fn with_body(status: StatusCode, form: Form, json: Vec<u8>) -> HttpResponse {
+    HttpResponse::build(status)
+        .insert_header((CONTENT_TYPE, form.content_type()))
+        .body(json)
+}
+
+/// The request could not be carried out at all, as far as HTTP is concerned.
+pub(super) fn refuse(problem: &Problem, form: Form) -> HttpResponse {
+    let form = match form {
+        Form::EventStream => Form::Json,
+        Form::Json | Form::GraphQlResponse => form,
+    };
+    problem
+        .head()
+        .insert_header((CONTENT_TYPE, form.content_type()))
+        .body(Answer::refused(errors::of_problem(problem)).to_json())
+}
+
+fn wanted_form(headers: &HeaderMap) -> Result<Form, Problem> {
+    Form::wanted(headers).ok_or_else(|| {
+        let detail = "answers are application/graphql-response+json, application/json or text/event-stream; Accept one \
+                      of them";
+        Problem::new(ProblemKind::NotAcceptable, detail)
+    })
+}
+
+fn wants_websocket(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(UPGRADE).and_then(|value| value.to_str().ok());
+    upgrade.is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
+}
+
+/// Refuses a request without a query: it is not well-formed, whatever form its answer has.
+fn check_query(asked: &Asked) -> Result<(), PartError> {
+    let is_persisted = asked
+        .extensions
+        .as_ref()
+        .is_some_and(|extensions| extensions.contains_key("persistedQuery"));
+    if asked.query.is_some() || is_persisted {
+        return Ok(());
+    }
+    Err(PartError::field(
+        "/query",
+        "query is missing; it is the text of a GraphQL document",
+    ))
+}
+
+/// The request in the parameters of an address.
+fn asked_in_address(query: &str) -> Result<Asked, Problem> {
+    let malformed = |detail: String| Problem::new(ProblemKind::Malformed, detail);
+    let parameters = Query::<Vec<(String, String)>>::from_query(query)
+        .map_err(|error| malformed(format!("the query can't be read: {error}")))?;
+    let mut asked = Asked::default();
+    for (name, value) in parameters.into_inner() {
+        match name.as_str() {
+            "query" => asked.query = Some(value),
+            "operationName" => asked.operation_name = Some(value).filter(|name| !name.is_empty()),
+            "variables" => asked.variables = object_in(&name, &value)?,
+            "extensions" => asked.extensions = object_in(&name, &value)?,
+            // Others are none of GraphQL's business.
+            _ => {}
+        }
+    }
+    Ok(asked)
+}
+
+fn object_in(name: &str, text: &str) -> Result<Option<Map<String, Value>>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_str(text).map_err(|error| {
+        let detail = format!("{name} is not a JSON object: {error}");
+        PartError::parameter(name, detail).into()
+    })
+}

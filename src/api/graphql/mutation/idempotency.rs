@@ -1,0 +1,29 @@
+//! Keys under which a mutation takes effect once, however often it is sent.
+
+use async_graphql::{Context, Result};
+
+use super::super::errors;
+use crate::api::rest::idempotency::{allowed, is_key};
+use crate::service::jobs::IdempotencyKey;
+
+/// The caller's key for this field, if it gave one. The same request is one with the same arguments.
+pub(super) fn key_of(ctx: &Context<'_>, given: Option<String>) -> Result<Option<IdempotencyKey>> {
+    let Some(key) = given else { return Ok(None) };
+    if !is_key(&key) {
+        return Err(errors::invalid(
+            "idempotencyKey",
+            &format!("it is no key; {}", allowed()),
+        ));
+    }
+    // They were read before, or this field would not be resolved.
+    let arguments = ctx
+        .field()
+        .arguments()
+        .map_err(|error| errors::invalid("idempotencyKey", &error.message))?;
+    let operation = ctx.field().name();
+    Ok(Some(IdempotencyKey {
+        key: format!("graphql {operation}\n{key}"),
+        // Values of GraphQL always become JSON.
+        request: serde_json::to_vec(&arguments).unwrap_or_default(),
+    }))
+}

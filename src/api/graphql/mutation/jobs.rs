@@ -1,0 +1,162 @@
+//! Creating, changing and steering single jobs.
+
+use async_graphql::{Context, ID, Object, Result};
+
+use super::super::errors;
+use super::super::scalars::{DateTime, TimeSpan};
+use super::super::schema::{caller, services};
+use super::super::types::enums::Priority;
+use super::super::types::job::Job;
+use super::super::types::job_input::{ScheduleJobInput, ScheduledJob, ScheduledJobs, UpdateJobInput};
+use super::super::types::queue::int;
+use super::super::types::reading::{self, Place};
+use super::idempotency::key_of;
+use crate::api::rest::jobs::request::due;
+use crate::service::error::ServiceError;
+use crate::service::jobs::{CancelOutcome, ScheduledBatch};
+
+#[derive(Default)]
+pub(super) struct JobMutations;
+
+#[Object]
+impl JobMutations {
+    /// Schedules a job: to be run now, after a delay, or at a time. When this answers, the job is stored.
+    async fn schedule_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job.")] input: ScheduleJobInput,
+        #[graphql(
+            desc = "Makes the request take effect once, however often it is sent: 1 to 255 visible ASCII \
+                          characters. A repeated one gets the first one's job again."
+        )]
+        idempotency_key: Option<String>,
+    ) -> Result<Option<ScheduledJob>> {
+        let place = Place::argument("input");
+        let key = key_of(ctx, idempotency_key)?;
+        let new = input.into_new_job(&place)?;
+        let scheduled = services(ctx)?.jobs.schedule(caller(ctx)?, new, key).await;
+        let batch = scheduled.map_err(|error| errors::of_service(error, |field, _| place.field(field)))?;
+        let lost = || ServiceError::Internal {
+            reason: "no job came of a request for one".to_owned(),
+        };
+        let scheduled = batch.jobs.into_iter().next().ok_or_else(lost)?;
+        Ok(Some(scheduled.into()))
+    }
+
+    /// Schedules several jobs in one transaction: all of them or none.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn schedule_jobs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The jobs, 1 to 10000 unless the server is configured otherwise.")] inputs: Vec<
+            ScheduleJobInput,
+        >,
+        #[graphql(
+            desc = "Makes the request take effect once, however often it is sent: 1 to 255 visible ASCII \
+                          characters. A repeated one gets the first one's jobs again."
+        )]
+        idempotency_key: Option<String>,
+    ) -> Result<Option<ScheduledJobs>> {
+        let key = key_of(ctx, idempotency_key)?;
+        let new = inputs.into_iter().enumerate();
+        let new = new.map(|(index, input)| input.into_new_job(&Place::item("inputs", index)));
+        let new = new.collect::<Result<Vec<_>>>()?;
+        let scheduled = services(ctx)?.jobs.schedule_batch(caller(ctx)?, new, key).await;
+        let place = |field: &str, index: Option<usize>| match index {
+            Some(index) => Place::item("inputs", index).field(field),
+            None => "inputs".to_owned(),
+        };
+        let ScheduledBatch { jobs, is_replay } = scheduled.map_err(|refused| errors::of_batch(refused, place))?;
+        let created = jobs.iter().filter(|scheduled| scheduled.is_new || is_replay).count();
+        Ok(Some(ScheduledJobs {
+            created: int(u64::try_from(created).unwrap_or(u64::MAX)),
+            jobs: jobs.into_iter().map(ScheduledJob::from).collect(),
+        }))
+    }
+
+    /// Changes a pending job.
+    async fn update_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job's id.")] id: ID,
+        #[graphql(desc = "What is to be changed.")] input: UpdateJobInput,
+        #[graphql(desc = "Only if the job has this revision.")] expected_revision: Option<i32>,
+    ) -> Result<Option<Job>> {
+        let id = reading::job_id("id", &id)?;
+        let place = Place::argument("input");
+        let patch = input.into_patch(&place)?;
+        let revision = reading::revision(expected_revision)?;
+        let patched = services(ctx)?.jobs.patch(caller(ctx)?, id, patch, revision).await;
+        let job = patched.map_err(|error| errors::of_service(error, |field, _| place.field(field)))?;
+        Ok(Some(job.into()))
+    }
+
+    /// Deletes a finished job and its history. Gives its id.
+    async fn delete_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job's id.")] id: ID,
+        #[graphql(desc = "Only if the job has this revision.")] expected_revision: Option<i32>,
+    ) -> Result<Option<ID>> {
+        let job_id = reading::job_id("id", &id)?;
+        let revision = reading::revision(expected_revision)?;
+        services(ctx)?.jobs.delete(caller(ctx)?, job_id, revision).await?;
+        Ok(Some(ID(job_id.to_string())))
+    }
+
+    /// Makes a pending job due now, after a delay, or at a time; queues a finished one again, its history kept. Of a
+    /// recurring job it makes one occurrence. A running job is refused.
+    async fn execute_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The id of the job, or of the recurring job.")] id: ID,
+        #[graphql(desc = "How urgent it is; as before by default.")] priority: Option<Priority>,
+        #[graphql(desc = "How long it waits before it may start. Not together with runAt.")] delay: Option<TimeSpan>,
+        #[graphql(desc = "When it may start. Not together with delay.")] run_at: Option<DateTime>,
+        #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
+    ) -> Result<Option<Job>> {
+        let id = reading::job_id("id", &id)?;
+        let place = Place::arguments();
+        let (delay, run_at) = (place.span("delay", delay)?, place.time("runAt", run_at)?);
+        let due = due(delay, run_at, "").map_err(|part| errors::of_part(&part, ""))?;
+        let revision = reading::revision(expected_revision)?;
+        let jobs = &services(ctx)?.jobs;
+        let priority = priority.map(Into::into);
+        let job = jobs
+            .execute(caller(ctx)?, id, priority, due.unwrap_or_default(), revision)
+            .await?;
+        Ok(Some(job.into()))
+    }
+
+    /// Cancels a pending job; tells a running one to stop, which then has `cancelRequested`. A finished job is refused.
+    async fn cancel_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job's id.")] id: ID,
+        #[graphql(desc = "Only if the job has this revision.")] expected_revision: Option<i32>,
+    ) -> Result<Option<Job>> {
+        let id = reading::job_id("id", &id)?;
+        let revision = reading::revision(expected_revision)?;
+        let cancelled = services(ctx)?.jobs.cancel(caller(ctx)?, id, revision).await?;
+        let (CancelOutcome::Cancelled(job) | CancelOutcome::Requested(job)) = cancelled;
+        Ok(Some(job.into()))
+    }
+
+    /// Makes a failed or cancelled job pending again; any other is refused.
+    async fn retry_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job's id.")] id: ID,
+        #[graphql(desc = "Whether the count of its retries starts anew; by default it goes on.")]
+        reset_retry_count: Option<bool>,
+        #[graphql(desc = "Only if the job has this revision.")] expected_revision: Option<i32>,
+    ) -> Result<Option<Job>> {
+        let id = reading::job_id("id", &id)?;
+        let revision = reading::revision(expected_revision)?;
+        let jobs = &services(ctx)?.jobs;
+        let job = jobs
+            .retry(caller(ctx)?, id, reset_retry_count.unwrap_or(false), revision)
+            .await?;
+        Ok(Some(job.into()))
+    }
+}

@@ -1,0 +1,19 @@
+//! What can be changed.
+
+mod bulk;
+mod idempotency;
+mod jobs;
+mod queues;
+mod recurring;
+
+use async_graphql::MergedObject;
+
+/// What can be changed. Each field needs the scope for writing. The fields of one request take effect one after the other,
+/// each whole or not at all.
+#[derive(Default, MergedObject)]
+pub(super) struct Mutation(
+    jobs::JobMutations,
+    bulk::BulkMutations,
+    recurring::RecurringMutations,
+    queues::QueueMutations,
+);

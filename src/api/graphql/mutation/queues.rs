@@ -1,0 +1,53 @@
+//! Pausing, resuming and clearing queues.
+
+use async_graphql::{Context, Object, Result};
+
+use super::super::errors;
+use super::super::schema::{caller, services};
+use super::super::types::queue::{ClearedQueue, Queue};
+use super::super::types::reading;
+use crate::api::rest::queues::what_to_clear;
+
+#[derive(Default)]
+pub(super) struct QueueMutations;
+
+#[Object]
+impl QueueMutations {
+    /// Has a queue start no more jobs; what runs goes on. Pausing a paused queue changes nothing.
+    async fn pause_queue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The queue's name.")] name: String,
+    ) -> Result<Option<Queue>> {
+        let name = reading::queue_name("name", &name)?;
+        Ok(Some(services(ctx)?.queues.pause(caller(ctx)?, &name).await?.into()))
+    }
+
+    /// Has a queue start jobs again. Resuming a running queue changes nothing.
+    async fn resume_queue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The queue's name.")] name: String,
+    ) -> Result<Option<Queue>> {
+        let name = reading::queue_name("name", &name)?;
+        Ok(Some(services(ctx)?.queues.resume(caller(ctx)?, &name).await?.into()))
+    }
+
+    /// Removes a queue's pending jobs, its failed ones, or both. If neither argument is given, the pending ones are; if one
+    /// of them is given, the other is false.
+    #[graphql(complexity = "1_000 + child_complexity")]
+    async fn clear_queue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The queue's name.")] name: String,
+        #[graphql(desc = "Whether its pending jobs.")] clear_pending: Option<bool>,
+        #[graphql(desc = "Whether its failed jobs.")] clear_failed: Option<bool>,
+    ) -> Result<Option<ClearedQueue>> {
+        let name = reading::queue_name("name", &name)?;
+        let what = what_to_clear(clear_pending, clear_failed);
+        let (clear_pending, clear_failed) = what.map_err(|part| errors::of_part(&part, ""))?;
+        let queues = &services(ctx)?.queues;
+        let cleared = queues.clear(caller(ctx)?, &name, clear_pending, clear_failed).await?;
+        Ok(Some(cleared.into()))
+    }
+}

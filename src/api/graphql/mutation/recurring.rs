@@ -1,0 +1,131 @@
+//! Creating, changing and triggering recurring jobs.
+
+use async_graphql::{Context, ID, Object, Result};
+
+use super::super::errors;
+use super::super::schema::{caller, services};
+use super::super::types::job::Job;
+use super::super::types::reading::{self, Place};
+use super::super::types::recurring_input::{ScheduleRecurringJobInput, UpdateRecurringJobInput};
+use super::super::types::recurring_job::RecurringJob;
+use super::idempotency::key_of;
+use crate::domain::new_job::Due;
+
+#[derive(Default)]
+pub(super) struct RecurringMutations;
+
+#[Object]
+impl RecurringMutations {
+    /// Schedules a recurring job.
+    async fn schedule_recurring_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The recurring job.")] input: ScheduleRecurringJobInput,
+        #[graphql(
+            desc = "Makes the request take effect once, however often it is sent: 1 to 255 visible ASCII \
+                          characters. A repeated one gets the first one's recurring job again."
+        )]
+        idempotency_key: Option<String>,
+    ) -> Result<Option<RecurringJob>> {
+        let place = Place::argument("input");
+        let key = key_of(ctx, idempotency_key)?;
+        let new = input.into_new_recurring_job(&place)?;
+        let created = services(ctx)?.recurring.create(caller(ctx)?, new, key).await;
+        let (recurring, _) = created.map_err(|error| errors::of_service(error, |field, _| place.field(field)))?;
+        Ok(Some(recurring.into()))
+    }
+
+    /// Replaces a recurring job: what is left out has its default again. Occurrences that exist are left alone.
+    async fn replace_recurring_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The recurring job's id.")] id: ID,
+        #[graphql(desc = "What it is to be.")] input: ScheduleRecurringJobInput,
+        #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
+    ) -> Result<Option<RecurringJob>> {
+        let id = reading::recurring_id("id", &id)?;
+        let place = Place::argument("input");
+        let new = input.into_new_recurring_job(&place)?;
+        let revision = reading::revision(expected_revision)?;
+        let recurring = &services(ctx)?.recurring;
+        let changed = recurring.change(caller(ctx)?, id, revision, |_| new.clone()).await;
+        let changed = changed.map_err(|error| errors::of_service(error, |field, _| place.field(field)))?;
+        Ok(Some(changed.into()))
+    }
+
+    /// Changes a recurring job: what is left out stays as it is. Occurrences that exist are left alone.
+    async fn update_recurring_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The recurring job's id.")] id: ID,
+        #[graphql(desc = "What is to be changed.")] input: UpdateRecurringJobInput,
+        #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
+    ) -> Result<Option<RecurringJob>> {
+        let id = reading::recurring_id("id", &id)?;
+        let place = Place::argument("input");
+        let change = input.into_change(&place)?;
+        let revision = reading::revision(expected_revision)?;
+        let recurring = &services(ctx)?.recurring;
+        let changed = recurring
+            .change(caller(ctx)?, id, revision, |known| change.apply(known))
+            .await;
+        let changed = changed.map_err(|error| errors::of_service(error, |field, _| place.field(field)))?;
+        Ok(Some(changed.into()))
+    }
+
+    /// Has a recurring job create occurrences.
+    async fn enable_recurring_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The recurring job's id.")] id: ID,
+        #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
+    ) -> Result<Option<RecurringJob>> {
+        switch(ctx, &id, true, expected_revision).await.map(Some)
+    }
+
+    /// Has a recurring job create no more occurrences.
+    async fn disable_recurring_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The recurring job's id.")] id: ID,
+        #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
+    ) -> Result<Option<RecurringJob>> {
+        switch(ctx, &id, false, expected_revision).await.map(Some)
+    }
+
+    /// Creates one occurrence now, beside those of the schedule, whether the recurring job is enabled or not.
+    async fn trigger_recurring_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The recurring job's id.")] id: ID,
+        #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
+    ) -> Result<Option<Job>> {
+        let id = reading::recurring_id("id", &id)?;
+        let revision = reading::revision(expected_revision)?;
+        let recurring = &services(ctx)?.recurring;
+        let job = recurring.trigger(caller(ctx)?, id, None, Due::Now, revision).await?;
+        Ok(Some(job.into()))
+    }
+
+    /// Deletes a recurring job; its occurrences stay. Gives its id.
+    async fn delete_recurring_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The recurring job's id.")] id: ID,
+        #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
+    ) -> Result<Option<ID>> {
+        let recurring_id = reading::recurring_id("id", &id)?;
+        let revision = reading::revision(expected_revision)?;
+        let recurring = &services(ctx)?.recurring;
+        recurring.delete(caller(ctx)?, recurring_id, revision).await?;
+        Ok(Some(ID(recurring_id.to_string())))
+    }
+}
+
+async fn switch(ctx: &Context<'_>, id: &ID, is_enabled: bool, expected_revision: Option<i32>) -> Result<RecurringJob> {
+    let id = reading::recurring_id("id", id)?;
+    let revision = reading::revision(expected_revision)?;
+    let recurring = &services(ctx)?.recurring;
+    let switched = recurring.set_enabled(caller(ctx)?, id, is_enabled, revision).await?;
+    Ok(switched.into())
+}

@@ -1,0 +1,38 @@
+//! The record of who has changed what.
+
+use async_graphql::{Context, ID, Object, Result};
+
+use super::super::schema::{caller, services};
+use super::super::types::audit::{AuditFilterInput, AuditRecordPage};
+use super::super::types::job_connection::page_size;
+use super::super::types::reading;
+use crate::api::rest::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
+use crate::domain::id::AuditId;
+use crate::storage::query::AuditPage;
+
+#[derive(Default)]
+pub(super) struct AuditQueries;
+
+#[Object]
+impl AuditQueries {
+    /// What callers have changed, the newest first. Needs the scope for administering.
+    #[graphql(complexity = "page_size(first, None).saturating_mul(child_complexity)")]
+    async fn audit_records(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which records; all by default.")] filter: Option<AuditFilterInput>,
+        #[graphql(desc = "How many, 1 to 1000; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only records older than this one: the id of the last record of the page before.")]
+        after: Option<ID>,
+    ) -> Result<Option<AuditRecordPage>> {
+        let filter = filter.unwrap_or_default().into_filter()?;
+        let page = AuditPage {
+            limit: reading::count("first", first, LIMIT_DEFAULT, LIMIT_MAX)?,
+            after: after
+                .map(|ID(text)| reading::parse_with("after", &text, AuditId::parse))
+                .transpose()?,
+        };
+        let records = services(ctx)?.audit.list(caller(ctx)?, &filter, page).await?;
+        Ok(Some(records.into()))
+    }
+}

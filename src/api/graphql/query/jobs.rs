@@ -1,0 +1,94 @@
+//! Jobs, and objects by their identity.
+
+use async_graphql::{Context, ID, Object, Result};
+
+use super::super::schema::{caller, services};
+use super::super::types::job::Job;
+use super::super::types::job_connection::{JobConnection, Wanted, page_size};
+use super::super::types::job_filter::{JobFilterInput, JobOrder};
+use super::super::types::node::{self, Node};
+use super::super::types::reading;
+use crate::domain::caller::Scope;
+use crate::domain::id::JobId;
+use crate::domain::name::QueueName;
+use crate::domain::recurring::RecurringId;
+use crate::service::error::ServiceError;
+use crate::storage::query::Order;
+
+#[derive(Default)]
+pub(super) struct JobQueries;
+
+#[Object]
+impl JobQueries {
+    /// A job; null when there is none.
+    async fn job(&self, ctx: &Context<'_>, #[graphql(desc = "The job's id.")] id: ID) -> Result<Option<Job>> {
+        let id = reading::job_id("id", &id)?;
+        let job = if_any(services(ctx)?.jobs.get(caller(ctx)?, id).await)?;
+        Ok(job.map(Job::from))
+    }
+
+    /// A page of the list of jobs: the newest first, unless another order is asked for.
+    #[graphql(complexity = "page_size(first, last).saturating_mul(child_complexity)")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the arguments of a connection are given by its specification"
+    )]
+    async fn jobs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which jobs; all by default.")] filter: Option<JobFilterInput>,
+        #[graphql(desc = "In which order; the newest first by default.")] order_by: Option<JobOrder>,
+        #[graphql(desc = "How many from the beginning, 1 to 1000; 50 when neither this nor last is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Only jobs that follow this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 1000. Not together with first.")] last: Option<i32>,
+        #[graphql(desc = "Only jobs that come before this cursor.")] before: Option<String>,
+    ) -> Result<Option<JobConnection>> {
+        let filter = filter.unwrap_or_default().into_filter()?;
+        let wanted = Wanted {
+            first,
+            after,
+            last,
+            before,
+        };
+        let order = order_by.map(Order::from).unwrap_or_default();
+        JobConnection::read(ctx, filter, order, wanted).await.map(Some)
+    }
+
+    /// An object by its identity; null when there is none, and when the caller may not see it.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The id of a job, of a recurring job, or of a queue.")] id: ID,
+    ) -> Result<Option<Node>> {
+        let (services, caller) = (services(ctx)?, caller(ctx)?);
+        if !caller.may(Scope::Read) {
+            return Ok(None);
+        }
+        if let Some(name) = node::queue_of(&id) {
+            let Ok(name) = QueueName::parse(name) else {
+                return Ok(None);
+            };
+            let queue = if_any(services.queues.get(caller, &name).await)?;
+            return Ok(queue.map(|view| Node::Queue(view.into())));
+        }
+        let Ok(id) = JobId::parse(&id) else { return Ok(None) };
+        if let Some(job) = if_any(services.jobs.get(caller, id).await)? {
+            return Ok(Some(Node::Job(job.into())));
+        }
+        let id = RecurringId::from_uuid(id.as_uuid());
+        let recurring = if_any(services.recurring.get(caller, id).await)?;
+        Ok(recurring.map(|recurring| Node::RecurringJob(recurring.into())))
+    }
+}
+
+/// What was read, or nothing when there is none.
+pub(super) fn if_any<T>(read: Result<T, ServiceError>) -> Result<Option<T>> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(
+            ServiceError::NoSuchJob { .. } | ServiceError::NoSuchRecurringJob { .. } | ServiceError::NoSuchQueue { .. },
+        ) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

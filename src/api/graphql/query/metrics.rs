@@ -1,0 +1,108 @@
+//! The server in numbers, and what has become of jobs over time.
+
+use async_graphql::{Context, Object, Result};
+
+use super::super::scalars::DateTime;
+use super::super::schema::{caller, services};
+use super::super::types::enums::Granularity;
+use super::super::types::metrics::SystemOverview;
+use super::super::types::performance::{JobTypeAnalytics, PerformanceMetrics};
+use super::super::types::reading;
+use crate::api::rest::metrics::parse_period_bound;
+use crate::domain::period::PeriodRequest;
+use crate::storage::query::RollupFilter;
+
+/// How many days, hours or types there usually are, for the complexity of a request.
+const USUAL: usize = 20;
+
+#[derive(Default)]
+pub(super) struct MetricsQueries;
+
+#[Object]
+impl MetricsQueries {
+    /// The server in numbers, no older than a second, and what is wrong with it.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn system_metrics(&self, ctx: &Context<'_>) -> Result<Option<SystemOverview>> {
+        let report = services(ctx)?.metrics.system(caller(ctx)?).await?;
+        Ok(Some(report.into()))
+    }
+
+    /// What has become of jobs in a period, all together and by days or hours. Numbers are kept by quarters of an hour, to
+    /// which the period is extended; they stay when jobs are removed.
+    #[graphql(complexity = "10 + USUAL.saturating_mul(child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "each is an argument of the schema")]
+    async fn performance_metrics(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first day, or the time from which on; the six days before the last one by default.")]
+        from: Option<DateTime>,
+        #[graphql(desc = "The last day, or the time until which; now by default. There may be 400 days.")] to: Option<
+            DateTime,
+        >,
+        #[graphql(desc = "By whose clocks days begin: an IANA time zone; UTC by default.")] time_zone: Option<String>,
+        #[graphql(desc = "Days, or hours for up to 14 days; hours by default for up to 48 hours.")] granularity: Option<
+            Granularity,
+        >,
+        #[graphql(desc = "Jobs of this queue.")] queue: Option<String>,
+        #[graphql(name = "type", desc = "Jobs of one of these types.")] job_types: Option<Vec<String>>,
+    ) -> Result<Option<PerformanceMetrics>> {
+        let period = PeriodRequest {
+            granularity: granularity.map(Into::into),
+            ..period(from, to, time_zone)?
+        };
+        let filter = filter(queue, job_types)?;
+        let report = services(ctx)?
+            .metrics
+            .performance(caller(ctx)?, &period, &filter)
+            .await?;
+        Ok(Some(report.into()))
+    }
+
+    /// What has become of jobs of each type in a period, and why attempts have failed. Numbers are kept by hours, to which
+    /// the period is extended; where it is older than three days, by days of UTC.
+    #[graphql(complexity = "10 + USUAL.saturating_mul(child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "each is an argument of the schema")]
+    async fn job_types(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first day, or the time from which on; the six days before the last one by default.")]
+        from: Option<DateTime>,
+        #[graphql(desc = "The last day, or the time until which; now by default. There may be 400 days.")] to: Option<
+            DateTime,
+        >,
+        #[graphql(desc = "By whose clocks days begin: an IANA time zone; UTC by default.")] time_zone: Option<String>,
+        #[graphql(desc = "Jobs of this queue.")] queue: Option<String>,
+        #[graphql(name = "type", desc = "Jobs of one of these types.")] job_types: Option<Vec<String>>,
+    ) -> Result<Option<JobTypeAnalytics>> {
+        let period = period(from, to, time_zone)?;
+        let filter = filter(queue, job_types)?;
+        let report = services(ctx)?.metrics.job_types(caller(ctx)?, &period, &filter).await?;
+        Ok(Some(report.into()))
+    }
+}
+
+fn period(from: Option<DateTime>, to: Option<DateTime>, time_zone: Option<String>) -> Result<PeriodRequest> {
+    let bound = |field: &str, time: Option<DateTime>| {
+        time.map(|DateTime(text)| reading::parse_with(field, &text, parse_period_bound))
+            .transpose()
+    };
+    Ok(PeriodRequest {
+        from: bound("from", from)?,
+        to: bound("to", to)?,
+        time_zone: time_zone
+            .map(|text| reading::parse("timeZone", &text))
+            .transpose()?
+            .unwrap_or_default(),
+        granularity: None,
+    })
+}
+
+fn filter(queue: Option<String>, job_types: Option<Vec<String>>) -> Result<RollupFilter> {
+    let job_types = job_types.unwrap_or_default();
+    let job_types = job_types.iter().enumerate();
+    let job_types = job_types.map(|(index, text)| reading::parse(&format!("type.{index}"), text));
+    Ok(RollupFilter {
+        queue: queue.map(|text| reading::queue_name("queue", &text)).transpose()?,
+        job_types: job_types.collect::<Result<_>>()?,
+    })
+}

@@ -1,0 +1,21 @@
+//! What can be asked.
+
+mod audit;
+mod jobs;
+mod metrics;
+mod queues;
+mod recurring;
+mod system;
+
+use async_graphql::MergedObject;
+
+/// What can be asked. Each field needs the scope for reading, unless it says otherwise.
+#[derive(Default, MergedObject)]
+pub(super) struct Query(
+    jobs::JobQueries,
+    recurring::RecurringQueries,
+    queues::QueueQueries,
+    metrics::MetricsQueries,
+    system::SystemQueries,
+    audit::AuditQueries,
+);

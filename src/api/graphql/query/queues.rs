@@ -1,0 +1,36 @@
+//! Queues.
+
+use async_graphql::{Context, Object, Result};
+
+use super::super::schema::{caller, services};
+use super::super::types::queue::Queue;
+use super::super::types::reading;
+use super::jobs::if_any;
+
+/// How many queues there usually are, for the complexity of a request.
+const USUAL: usize = 20;
+
+#[derive(Default)]
+pub(super) struct QueueQueries;
+
+#[Object]
+impl QueueQueries {
+    /// A queue; null when there is none.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn queue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The queue's name.")] name: String,
+    ) -> Result<Option<Queue>> {
+        let name = reading::queue_name("name", &name)?;
+        let view = if_any(services(ctx)?.queues.get(caller(ctx)?, &name).await)?;
+        Ok(view.map(Queue::from))
+    }
+
+    /// All queues, by name: those that are configured and those that jobs have named.
+    #[graphql(complexity = "10 + USUAL.saturating_mul(child_complexity)")]
+    async fn queues(&self, ctx: &Context<'_>) -> Result<Option<Vec<Queue>>> {
+        let views = services(ctx)?.queues.list(caller(ctx)?).await?;
+        Ok(Some(views.into_iter().map(Queue::from).collect()))
+    }
+}

@@ -1,0 +1,47 @@
+//! Recurring jobs.
+
+use async_graphql::{Context, ID, Object, Result};
+
+use super::super::errors;
+use super::super::schema::{caller, services};
+use super::super::types::job_connection::page_size;
+use super::super::types::reading;
+use super::super::types::recurring_job::{RecurringJob, RecurringJobPage};
+use super::jobs::if_any;
+use crate::api::rest::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
+use crate::storage::query::RecurringPage;
+
+#[derive(Default)]
+pub(super) struct RecurringQueries;
+
+#[Object]
+impl RecurringQueries {
+    /// A recurring job; null when there is none.
+    async fn recurring_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The recurring job's id.")] id: ID,
+    ) -> Result<Option<RecurringJob>> {
+        let id = reading::recurring_id("id", &id)?;
+        let recurring = if_any(services(ctx)?.recurring.get(caller(ctx)?, id).await)?;
+        Ok(recurring.map(RecurringJob::from))
+    }
+
+    /// A page of the list of recurring jobs, the newest first.
+    #[graphql(complexity = "page_size(limit, None).saturating_mul(child_complexity)")]
+    async fn recurring_jobs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 1000; 50 by default.")] limit: Option<i32>,
+        #[graphql(desc = "How many to pass over; 0 by default.")] offset: Option<i32>,
+    ) -> Result<Option<RecurringJobPage>> {
+        let offset = offset.unwrap_or_default();
+        let page = RecurringPage {
+            limit: reading::count("limit", limit, LIMIT_DEFAULT, LIMIT_MAX)?,
+            offset: u64::try_from(offset)
+                .map_err(|_| errors::invalid("offset", &format!("offset is {offset}; allowed are 0 and more")))?,
+        };
+        let list = services(ctx)?.recurring.list(caller(ctx)?, page).await?;
+        Ok(Some(list.into()))
+    }
+}

@@ -1,0 +1,24 @@
+//! The servers that share the storage.
+
+use async_graphql::{Context, Object, Result};
+
+use super::super::schema::{caller, services};
+use super::super::types::server_node::ServerNode;
+
+#[derive(Default)]
+pub(super) struct SystemQueries;
+
+#[Object]
+impl SystemQueries {
+    /// The servers that share the storage: those that live, and those that died in the last hour; the one that started
+    /// first comes first. Needs the scope for administering.
+    #[graphql(complexity = "10 + 5 * child_complexity")]
+    async fn nodes(&self, ctx: &Context<'_>) -> Result<Option<Vec<ServerNode>>> {
+        let nodes = &services(ctx)?.nodes;
+        let own = nodes.own();
+        let stored = nodes.list(caller(ctx)?).await?;
+        Ok(Some(
+            stored.into_iter().map(|node| ServerNode::new(node, own)).collect(),
+        ))
+    }
+}

@@ -1,0 +1,139 @@
+//! The scalars of the schema that GraphQL itself does not have.
+//!
+//! Those that are text hold it as it was given: what it means is read where the field is known, by the parsers that REST
+//! uses, so that an error names the field and what is allowed.
+
+use async_graphql::{InputType, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use chrono::{DateTime as Time, Utc};
+use serde_json::value::RawValue;
+use uuid::Uuid as Id;
+
+use crate::domain::json;
+use crate::domain::time_span::TimeSpan as Span;
+use crate::domain::timestamp;
+
+fn text<T: InputType + From<String>>(value: Value) -> InputValueResult<T> {
+    if let Value::String(text) = value {
+        Ok(T::from(text))
+    } else {
+        Err(InputValueError::expected_type(value))
+    }
+}
+
+/// A point in time: see the scalar.
+#[derive(Clone, Debug)]
+pub(super) struct DateTime(pub String);
+
+/// A point in time: RFC 3339 with an offset, such as `2026-01-31T12:00:00Z` or `2026-01-31T13:00:00+01:00`. Answers are in
+/// UTC with `Z` and have as many of three or six decimals of a second as they need.
+#[Scalar(name = "DateTime", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        text(value)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+impl From<String> for DateTime {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<Time<Utc>> for DateTime {
+    fn from(time: Time<Utc>) -> Self {
+        Self(timestamp::to_text(time))
+    }
+}
+
+/// A duration: see the scalar.
+#[derive(Clone, Debug)]
+pub(super) struct TimeSpan(pub String);
+
+/// A duration as .NET writes it: `[-][d.]hh:mm:ss[.fffffff]`, so that `00:05:00` is five minutes and `1.00:00:00` a day.
+/// Input may also be ISO 8601, such as `PT5M`.
+#[Scalar(name = "TimeSpan")]
+impl ScalarType for TimeSpan {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        text(value)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+impl From<String> for TimeSpan {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<Span> for TimeSpan {
+    fn from(span: Span) -> Self {
+        Self(span.to_string())
+    }
+}
+
+/// An identity: see the scalar.
+#[derive(Clone, Debug)]
+pub(super) struct Uuid(pub String);
+
+/// A UUID in any of its usual spellings, such as `01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55`. Answers are in lower case with
+/// hyphens.
+#[Scalar(name = "UUID", specified_by_url = "https://www.rfc-editor.org/rfc/rfc9562")]
+impl ScalarType for Uuid {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        text(value)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+impl From<String> for Uuid {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<Id> for Uuid {
+    fn from(id: Id) -> Self {
+        Self(id.as_hyphenated().to_string())
+    }
+}
+
+/// Any JSON: see the scalar.
+#[derive(Clone, Debug)]
+pub(super) struct Json(Value);
+
+/// Any JSON value. Numbers are those of 64 bits: of longer ones the last digits are lost here, as in most programs that
+/// read JSON; REST passes them on to the digit.
+#[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
+impl ScalarType for Json {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        Ok(Self(value))
+    }
+
+    fn to_value(&self) -> Value {
+        self.0.clone()
+    }
+}
+
+impl Json {
+    /// The value as JSON text.
+    pub(super) fn raw(&self) -> Result<Box<RawValue>, serde_json::Error> {
+        serde_json::value::to_raw_value(&self.0)
+    }
+}
+
+impl From<&json::Json> for Json {
+    fn from(json: &json::Json) -> Self {
+        // What storage holds was JSON when it came.
+        Self(serde_json::from_str(json.as_str()).unwrap_or_default())
+    }
+}

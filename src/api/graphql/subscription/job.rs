@@ -1,0 +1,102 @@
+//! One job: as it is, and every change until it ends.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Result, Subscription};
+use futures_util::{Stream, StreamExt, stream};
+
+use super::super::schema::{caller, services};
+use super::super::types::job::Job;
+use super::super::types::reading;
+use super::heard::listen;
+use crate::domain::caller::Caller;
+use crate::domain::event::{Event, JobEventKind, Topic};
+use crate::domain::event_filter::EventClause;
+use crate::domain::id::JobId;
+use crate::domain::job::Job as DomainJob;
+use crate::service::error::ServiceError;
+use crate::service::events::{EventStream, Heard};
+use crate::service::jobs::Jobs;
+
+#[derive(Default)]
+pub(super) struct JobSubscriptions;
+
+#[Subscription]
+impl JobSubscriptions {
+    /// A job as it is now, and then as it is after every change, until it has completed, failed for good, been cancelled or
+    /// been deleted. Whoever takes them too slowly is told of the last one.
+    async fn job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job's id.")] id: ID,
+    ) -> Result<impl Stream<Item = Result<Job>>> {
+        let id = reading::job_id("id", &id)?;
+        let mut clause = EventClause::all_of(Topic::Jobs);
+        clause.jobs.insert(id);
+        // Listened to first: what happens while the job is read is heard afterwards.
+        let events = listen(ctx, clause).await?;
+        let watch = Watch {
+            id,
+            events,
+            jobs: services(ctx)?.jobs.clone(),
+            caller: caller(ctx)?.clone(),
+            last_told: None,
+        };
+        let first = watch.jobs.get(&watch.caller, id).await?;
+        Ok(watch.from(first))
+    }
+}
+
+/// Somebody who watches a job.
+struct Watch {
+    id: JobId,
+    events: EventStream,
+    jobs: Jobs,
+    caller: Caller,
+    /// The revision that was told last.
+    last_told: Option<u32>,
+}
+
+impl Watch {
+    /// The job as it was read, and what follows.
+    fn from(mut self, first: Arc<DomainJob>) -> impl Stream<Item = Result<Job>> {
+        self.last_told = Some(first.revision);
+        let rest = (!first.status.is_finished()).then_some(self);
+        let rest = stream::unfold(rest, |watch| async move {
+            let mut watch = watch?;
+            let changed = watch.next().await?;
+            let goes_on = changed.as_ref().is_ok_and(|job| !job.status.is_finished());
+            Some((changed.map(Job::from).map_err(Into::into), goes_on.then_some(watch)))
+        });
+        stream::once(std::future::ready(Ok(Job::from(first)))).chain(rest)
+    }
+
+    /// The job after the next change; `None` when it was deleted, or the server stops.
+    async fn next(&mut self) -> Option<Result<Arc<DomainJob>, ServiceError>> {
+        loop {
+            let job = match self.events.next().await? {
+                Heard::Event(published) => match published.event() {
+                    Event::Job {
+                        kind: JobEventKind::Deleted,
+                        ..
+                    } => return None,
+                    Event::Job { job, .. } => Arc::clone(job),
+                    Event::JobReport { .. }
+                    | Event::Queue { .. }
+                    | Event::QueueMetrics { .. }
+                    | Event::SystemMetrics(_)
+                    | Event::SystemAlert { .. } => continue,
+                },
+                Heard::Lagged { .. } => match self.jobs.get(&self.caller, self.id).await {
+                    Ok(job) => job,
+                    Err(ServiceError::NoSuchJob { .. }) => return None,
+                    Err(error) => return Some(Err(error)),
+                },
+            };
+            if self.last_told.is_none_or(|told| told < job.revision) {
+                self.last_told = Some(job.revision);
+                return Some(Ok(job));
+            }
+        }
+    }
+}

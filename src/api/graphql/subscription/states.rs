@@ -1,0 +1,66 @@
+//! How things are: queues and the server in numbers, and the server's health. Whoever takes them too slowly is told the
+//! newest.
+
+use async_graphql::{Context, Result, Subscription};
+use futures_util::Stream;
+
+use super::super::types::health::HealthAlert;
+use super::super::types::metrics::SystemMetrics;
+use super::super::types::queue::Queue;
+use super::super::types::reading;
+use super::heard::{listen, told};
+use crate::domain::event::{Event, Topic};
+use crate::domain::event_filter::EventClause;
+
+#[derive(Default)]
+pub(super) struct StateSubscriptions;
+
+#[Subscription]
+impl StateSubscriptions {
+    /// Queues in numbers: as they are now, and whenever their numbers have changed.
+    async fn queue_metrics_updated(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The queue's name; all queues by default.")] queue: Option<String>,
+    ) -> Result<impl Stream<Item = Result<Queue>>> {
+        let mut clause = EventClause::all_of(Topic::QueueMetrics);
+        if let Some(name) = queue {
+            clause.queues.insert(reading::queue_name("queue", &name)?);
+        }
+        let events = listen(ctx, clause).await?;
+        Ok(told(events, |event| match event {
+            Event::QueueMetrics { at: _, metrics } => Some(Queue::from(&**metrics)),
+            Event::Job { .. }
+            | Event::JobReport { .. }
+            | Event::Queue { .. }
+            | Event::SystemMetrics(_)
+            | Event::SystemAlert { .. } => None,
+        }))
+    }
+
+    /// The server in numbers: as it is now, and again and again.
+    async fn metrics_updated(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Result<SystemMetrics>>> {
+        let events = listen(ctx, EventClause::all_of(Topic::SystemMetrics)).await?;
+        Ok(told(events, |event| match event {
+            Event::SystemMetrics(metrics) => Some(SystemMetrics::from(&**metrics)),
+            Event::Job { .. }
+            | Event::JobReport { .. }
+            | Event::Queue { .. }
+            | Event::QueueMetrics { .. }
+            | Event::SystemAlert { .. } => None,
+        }))
+    }
+
+    /// Changes of the server's health, from the one that holds now if it is not well.
+    async fn system_health_alert(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Result<HealthAlert>>> {
+        let events = listen(ctx, EventClause::all_of(Topic::SystemHealth)).await?;
+        Ok(told(events, |event| match event {
+            Event::SystemAlert { at, change } => Some(HealthAlert::new(*at, change)),
+            Event::Job { .. }
+            | Event::JobReport { .. }
+            | Event::Queue { .. }
+            | Event::QueueMetrics { .. }
+            | Event::SystemMetrics(_) => None,
+        }))
+    }
+}

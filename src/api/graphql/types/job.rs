@@ -1,0 +1,214 @@
+//! A job.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object, Result};
+
+use super::super::loader;
+use super::super::scalars::{DateTime, Json, TimeSpan, Uuid};
+use super::attempt::Attempt;
+use super::enums::{JobStatus, Priority};
+use crate::domain::job::Job as DomainJob;
+use crate::storage::query::JobSummary;
+
+/// A job: in short, as lists have it, or whole. What is missing in short is loaded when it is asked for, for all jobs of a
+/// request together.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Job {
+    summary: JobSummary,
+    whole: Option<Arc<DomainJob>>,
+}
+
+impl From<JobSummary> for Job {
+    fn from(summary: JobSummary) -> Self {
+        Self { summary, whole: None }
+    }
+}
+
+impl From<Arc<DomainJob>> for Job {
+    fn from(job: Arc<DomainJob>) -> Self {
+        Self {
+            summary: JobSummary::from(&*job),
+            whole: Some(job),
+        }
+    }
+}
+
+impl Job {
+    /// The job as lists have it.
+    pub(super) const fn summary(&self) -> &JobSummary {
+        &self.summary
+    }
+
+    /// The whole job; `None` when it was deleted since the list was read.
+    async fn whole(&self, ctx: &Context<'_>) -> Result<Option<Arc<DomainJob>>> {
+        match &self.whole {
+            Some(job) => Ok(Some(Arc::clone(job))),
+            None => loader::job(ctx, self.summary.id).await,
+        }
+    }
+}
+
+/// One unit of work: a type, parameters, a queue, a priority, a time to run at, and what has become of it.
+#[Object]
+impl Job {
+    /// Its identity, a UUID of version 7: the same as in REST.
+    pub(super) async fn id(&self) -> ID {
+        ID(self.summary.id.to_string())
+    }
+
+    /// What people call it.
+    async fn name(&self) -> &str {
+        self.summary.name.as_str()
+    }
+
+    /// Which handler runs it.
+    #[graphql(name = "type")]
+    async fn job_type(&self) -> &str {
+        self.summary.job_type.as_str()
+    }
+
+    /// The name of the queue that it waits in.
+    async fn queue(&self) -> &str {
+        self.summary.queue.as_str()
+    }
+
+    /// Where it stands.
+    async fn status(&self) -> JobStatus {
+        self.summary.status.into()
+    }
+
+    /// How urgent it is.
+    async fn priority(&self) -> Priority {
+        self.summary.priority.into()
+    }
+
+    /// When it was created.
+    async fn created_at(&self) -> DateTime {
+        self.summary.created_at.into()
+    }
+
+    /// The time from which on it may start.
+    async fn run_at(&self) -> DateTime {
+        self.summary.due_at.into()
+    }
+
+    /// When its last attempt started.
+    async fn executed_at(&self) -> Option<DateTime> {
+        self.summary.started_at.map(DateTime::from)
+    }
+
+    /// When it completed, failed for good or was cancelled.
+    async fn completed_at(&self) -> Option<DateTime> {
+        self.summary.finished_at.map(DateTime::from)
+    }
+
+    /// How long its last attempt took; null before it has ended.
+    async fn duration(&self) -> Option<TimeSpan> {
+        self.summary.duration().map(TimeSpan::from)
+    }
+
+    /// How many attempts have been started.
+    async fn attempt(&self) -> u32 {
+        self.summary.attempt
+    }
+
+    /// How many of them were retries, since the count was last started anew.
+    async fn retry_count(&self) -> u32 {
+        self.summary.retry_count
+    }
+
+    /// How many retries it may have.
+    async fn max_retries(&self) -> u32 {
+        self.summary.max_retries
+    }
+
+    /// Why the last attempt failed, in a line.
+    async fn error(&self) -> Option<&str> {
+        self.summary.error.as_deref()
+    }
+
+    /// The recurring job of which it is an occurrence.
+    async fn recurring_job_id(&self) -> Option<Uuid> {
+        self.summary.recurring_id.map(|id| id.as_uuid().into())
+    }
+
+    /// Its attempts, the first one first; one that runs now is the last.
+    #[graphql(complexity = "5 + child_complexity")]
+    async fn attempts(&self, ctx: &Context<'_>) -> Result<Vec<Attempt>> {
+        let ended = if self.summary.attempt == 0 {
+            Vec::new()
+        } else {
+            loader::ended_attempts(ctx, self.summary.id).await?
+        };
+        Ok(self.summary.history(ended).into_iter().map(Attempt::from).collect())
+    }
+
+    /// What the handler is given.
+    #[graphql(complexity = 3)]
+    async fn parameters(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
+        Ok(self.whole(ctx).await?.map(|job| Json::from(&job.parameters)))
+    }
+
+    /// What the handler answered; null before that.
+    #[graphql(complexity = 3)]
+    async fn result(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
+        let job = self.whole(ctx).await?;
+        Ok(job.and_then(|job| job.result.as_ref().map(Json::from)))
+    }
+
+    /// More of the last failure.
+    #[graphql(complexity = 3)]
+    async fn error_detail(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        let job = self.whole(ctx).await?;
+        Ok(job.and_then(|job| job.error_detail.as_ref().map(|detail| detail.to_string())))
+    }
+
+    /// How long one attempt may take; null when the job was deleted while this answer was made.
+    #[graphql(complexity = 3)]
+    async fn timeout(&self, ctx: &Context<'_>) -> Result<Option<TimeSpan>> {
+        Ok(self.whole(ctx).await?.map(|job| job.timeout.into()))
+    }
+
+    /// The wait before the first retry; each further one is twice as long. Null when the job was deleted while this answer
+    /// was made.
+    #[graphql(complexity = 3)]
+    async fn retry_delay(&self, ctx: &Context<'_>) -> Result<Option<TimeSpan>> {
+        Ok(self.whole(ctx).await?.map(|job| job.retry_policy.delay.into()))
+    }
+
+    /// The waits before the first, second, … retry, in place of `retryDelay`; empty when there is no such list. Null when
+    /// the job was deleted while this answer was made.
+    #[graphql(complexity = 3)]
+    async fn retry_intervals(&self, ctx: &Context<'_>) -> Result<Option<Vec<TimeSpan>>> {
+        let job = self.whole(ctx).await?;
+        Ok(job.map(|job| job.retry_policy.intervals.iter().copied().map(TimeSpan::from).collect()))
+    }
+
+    /// At most one unfinished job has it.
+    #[graphql(complexity = 3)]
+    async fn unique_key(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        let job = self.whole(ctx).await?;
+        Ok(job.and_then(|job| job.unique_key.as_ref().map(|key| key.as_str().to_owned())))
+    }
+
+    /// Which due time of the recurring job it is.
+    #[graphql(complexity = 3)]
+    async fn occurrence_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime>> {
+        let job = self.whole(ctx).await?;
+        Ok(job.and_then(|job| job.occurrence.map(|occurrence| occurrence.due_at.into())))
+    }
+
+    /// Whether it runs and was told to stop; null when the job was deleted while this answer was made.
+    #[graphql(complexity = 3)]
+    async fn cancel_requested(&self, ctx: &Context<'_>) -> Result<Option<bool>> {
+        Ok(self.whole(ctx).await?.map(|job| job.cancel_requested))
+    }
+
+    /// Grows with every change; what `expectedRevision` of the mutations means. Null when the job was deleted while this
+    /// answer was made.
+    #[graphql(complexity = 3)]
+    async fn revision(&self, ctx: &Context<'_>) -> Result<Option<u32>> {
+        Ok(self.whole(ctx).await?.map(|job| job.revision))
+    }
+}

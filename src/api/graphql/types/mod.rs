@@ -1,0 +1,21 @@
+//! The types of the schema: what jobs, queues and the rest look like in GraphQL, and what is given to change them.
+//!
+//! The comments of types and their members are the schema's own descriptions.
+
+pub(super) mod attempt;
+pub(super) mod audit;
+pub(super) mod bulk;
+pub(super) mod enums;
+pub(super) mod health;
+pub(super) mod job;
+pub(super) mod job_connection;
+pub(super) mod job_filter;
+pub(super) mod job_input;
+pub(super) mod metrics;
+pub(super) mod node;
+pub(super) mod performance;
+pub(super) mod queue;
+pub(super) mod reading;
+pub(super) mod recurring_input;
+pub(super) mod recurring_job;
+pub(super) mod server_node;

@@ -1,0 +1,33 @@
+//! Objects by their identity, as Relay has them.
+
+use async_graphql::{ID, Interface};
+
+use super::job::Job;
+use super::queue::Queue;
+use super::recurring_job::RecurringJob;
+use crate::domain::name::QueueName;
+
+/// What the identity of a queue begins with; jobs and recurring jobs have UUIDs, which have no colon.
+const QUEUE: &str = "queue:";
+
+/// An object that can be read again by its identity alone.
+#[derive(Debug, Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "Its identity among all objects."))]
+pub(in super::super) enum Node {
+    /// A job.
+    Job(Job),
+    /// A recurring job.
+    RecurringJob(RecurringJob),
+    /// A queue.
+    Queue(Queue),
+}
+
+/// The identity of a queue.
+pub(super) fn queue_id(name: &QueueName) -> ID {
+    ID(format!("{QUEUE}{name}"))
+}
+
+/// The name of the queue that an identity means, if it means one.
+pub(in super::super) fn queue_of(ID(id): &ID) -> Option<&str> {
+    id.strip_prefix(QUEUE)
+}

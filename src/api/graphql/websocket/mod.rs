@@ -1,0 +1,365 @@
+//! GraphQL over WebSocket: a connection is an actor that carries out the operations of its client.
+//!
+//! ```text
+//! → {"type": "connection_init", "payload": {"Authorization": "Bearer …"}}
+//! ← {"type": "connection_ack"}
+//! → {"type": "subscribe", "id": "1", "payload": {"query": "subscription { jobStatusChanged { jobId status } }"}}
+//! ← {"type": "next", "id": "1", "payload": {"data": {"jobStatusChanged": {"jobId": "…", "status": "RUNNING"}}}}
+//! ```
+//!
+//! Whoever breaks the protocol is cut off with the code that the protocol has for it ([`Close`]); what is wrong with an
+//! operation is told to that operation, and the connection stays. An operation that its client completes, or whose client
+//! goes away, is dropped at once, and with it whatever it listened to.
+
+mod message;
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::task::{self, Poll};
+use std::time::{Duration, Instant};
+
+use actix::fut::ActorFuture;
+use actix::{Actor, ActorContext, AsyncContext, SpawnHandle, StreamHandler};
+use actix_web::http::header::SEC_WEBSOCKET_PROTOCOL;
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use actix_web_actors::ws::{CloseCode, CloseReason, Message, ProtocolError, WebsocketContext, WsResponseBuilder};
+use async_graphql::parser::types::OperationType;
+use futures_util::stream::{self, LocalBoxStream, StreamExt};
+use serde_json::{Map, Value};
+
+use self::message::{Protocol, Said};
+use super::accept::Form;
+use super::answer::Answer;
+use super::engine::{Asked, Failed};
+use super::{GraphQl, errors, http};
+use crate::api::auth::{AuthFailure, Shown};
+use crate::api::realtime::connections::Permit;
+use crate::api::realtime::fragments::{self, Fragments, Frame};
+use crate::api::rest::problem::{Problem, ProblemKind};
+use crate::domain::caller::{Caller, Scope};
+
+/// How many messages the mailbox holds; nobody sends any.
+const MAILBOX_CAPACITY: usize = 1;
+/// A ping that is due is sent with this fraction of the ping interval to spare.
+const TICKS_PER_PING: u32 = 3;
+/// How long the reason of a close may be, in bytes (RFC 6455, section 5.5): a frame of 125 less the code.
+const REASON_BYTES_MAX: usize = 123;
+
+/// Answers a request for a connection.
+pub(super) fn connect(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> HttpResponse {
+    open(graphql, request, payload).unwrap_or_else(|problem| http::refuse(&problem, Form::Json))
+}
+
+fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
+    let options = graphql.realtime.options();
+    if !options.enable {
+        return Err(Problem::new(ProblemKind::NotFound, "this server has no live updates"));
+    }
+    let shown = graphql.gate.look_at(request)?;
+    let permit = graphql.realtime.enter()?;
+    let protocol = wanted_protocol(request);
+    let session = Session {
+        graphql: graphql.clone(),
+        protocol,
+        shown,
+        is_ready: false,
+        operations: HashMap::new(),
+        fragments: Fragments::new(options.message_bytes_max),
+        last_heard: Instant::now(),
+        last_ping: Instant::now(),
+        _permit: permit,
+    };
+    let names: Vec<&str> = protocol.iter().map(|protocol| protocol.name()).collect();
+    WsResponseBuilder::new(session, request, payload)
+        .protocols(&names)
+        .frame_size(options.message_bytes_max)
+        .start()
+        .map_err(|error| {
+            Problem::new(
+                ProblemKind::Malformed,
+                format!("this is no request for a WebSocket: {error}"),
+            )
+        })
+}
+
+/// The first subprotocol that the client names and the server speaks.
+fn wanted_protocol(request: &HttpRequest) -> Option<Protocol> {
+    let headers = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL);
+    let mut names = headers
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    names.find_map(|name| Protocol::named(name.trim()))
+}
+
+/// Why a connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Close {
+    /// The client has said what is no message.
+    BadMessage = 4400,
+    /// The client has asked for something before it was let in.
+    Unauthorized = 4401,
+    /// The client is not let in.
+    Forbidden = 4403,
+    /// The client speaks none of the subprotocols.
+    Subprotocol = 4406,
+    /// The client has not begun in time.
+    InitTimeout = 4408,
+    /// The client has called two operations the same.
+    SameId = 4409,
+    /// The client has begun twice.
+    TooManyInits = 4429,
+    /// The server has failed.
+    Internal = 4500,
+}
+
+/// The actor: one connection. See the module.
+struct Session {
+    graphql: GraphQl,
+    /// `None` for a client that speaks none of the subprotocols; it is told so and sent away.
+    protocol: Option<Protocol>,
+    shown: Shown,
+    /// Whether the client was let in.
+    is_ready: bool,
+    operations: HashMap<String, SpawnHandle>,
+    fragments: Fragments,
+    last_heard: Instant,
+    last_ping: Instant,
+    _permit: Permit,
+}
+
+type Context = WebsocketContext<Session>;
+
+impl Session {
+    fn answer(&mut self, protocol: Protocol, text: &[u8], ctx: &mut Context) {
+        let said = match Said::parse(protocol, text) {
+            Ok(said) => said,
+            Err(why) => return close(Close::BadMessage, &why, ctx),
+        };
+        match said {
+            Said::Init(payload) => self.begin(protocol, &payload, ctx),
+            Said::Ping(payload) => ctx.text(message::pong(payload.as_deref())),
+            Said::Pong => {}
+            Said::Subscribe { id, asked } => self.subscribe(protocol, id, *asked, ctx),
+            Said::Complete { id } => self.forget(&id, ctx),
+            Said::Terminate => end(CloseCode::Normal, "", ctx),
+        }
+    }
+
+    fn begin(&mut self, protocol: Protocol, payload: &Map<String, Value>, ctx: &mut Context) {
+        if self.is_ready {
+            return close(Close::TooManyInits, "Too many initialisation requests", ctx);
+        }
+        match self.let_in(payload) {
+            Ok(()) => {
+                self.is_ready = true;
+                ctx.text(message::ack());
+                if protocol == Protocol::Legacy {
+                    ctx.text(message::keep_alive());
+                }
+            }
+            Err(problem) => {
+                if protocol == Protocol::Legacy {
+                    ctx.text(message::connection_error(problem.detail()));
+                }
+                close(Close::Forbidden, &format!("Forbidden: {}", problem.detail()), ctx);
+            }
+        }
+    }
+
+    fn let_in(&mut self, payload: &Map<String, Value>) -> Result<(), Problem> {
+        if let Some(token) = message::token_in(payload) {
+            self.shown = self.shown.clone().with_token(token)?;
+        }
+        let caller = self.graphql.gate.recognise(&self.shown, false)?;
+        caller.require_any(&Scope::ALL)?;
+        Ok(())
+    }
+
+    fn subscribe(&mut self, protocol: Protocol, id: String, asked: Asked, ctx: &mut Context) {
+        if !self.is_ready {
+            return close(Close::Unauthorized, "Unauthorized", ctx);
+        }
+        if self.operations.contains_key(&id) {
+            if protocol == Protocol::Transport {
+                return close(Close::SameId, &format!("Subscriber for {id} already exists"), ctx);
+            }
+            // So it was with the server of old.
+            self.forget(&id, ctx);
+        }
+        let answers = match self.carry_out(asked) {
+            Ok(answers) => answers,
+            Err(answer) => return ctx.text(message::error(protocol, &id, answer.errors())),
+        };
+        let running = Running {
+            id: id.clone(),
+            protocol,
+            answers,
+        };
+        let handle = ctx.spawn(running);
+        self.operations.insert(id, handle);
+    }
+
+    /// The answers to an operation as they come, or the one that says why there are none.
+    fn carry_out(&self, asked: Asked) -> Result<Answers, Answer> {
+        let max = self.graphql.realtime.options().max_subscriptions;
+        if self.operations.len() >= max {
+            let detail = format!("this connection has {max} operations, as many as it may have");
+            let problem = Problem::new(ProblemKind::Busy, detail);
+            return Err(errors::of_problem(&problem).into());
+        }
+        let caller = self.caller().map_err(|failure| errors::of_problem(&failure.into()))?;
+        let engine = self.graphql.engine.clone();
+        let operation = engine.read(asked, &caller)?;
+        if operation.kind == OperationType::Subscription {
+            return Ok(engine.listen(operation).boxed_local());
+        }
+        Ok(stream::once(async move { engine.execute(operation).await }).boxed_local())
+    }
+
+    /// Who asks: the token that was shown may have run out.
+    fn caller(&self) -> Result<Caller, AuthFailure> {
+        self.graphql.gate.recognise(&self.shown, true)
+    }
+
+    /// Forgets an operation. An id that is not known is no mistake: its end may be on its way to the client.
+    fn forget(&mut self, id: &str, ctx: &mut Context) {
+        if let Some(handle) = self.operations.remove(id) {
+            ctx.cancel_future(handle);
+        }
+    }
+
+    /// Asks whether the client lives, and ends the connection when it says nothing for too long.
+    fn tick(&mut self, ctx: &mut Context) {
+        let options = self.graphql.realtime.options();
+        if self.last_heard.elapsed() > options.client_timeout {
+            end(CloseCode::Policy, "nothing was heard from the client for too long", ctx);
+        } else if self.last_ping.elapsed() + tick_interval(options.ping_interval) > options.ping_interval {
+            self.last_ping = Instant::now();
+            ctx.ping(b"");
+            if self.is_ready && self.protocol == Some(Protocol::Legacy) {
+                ctx.text(message::keep_alive());
+            }
+        }
+    }
+}
+
+fn tick_interval(ping_interval: Duration) -> Duration {
+    ping_interval / TICKS_PER_PING
+}
+
+fn close(code: Close, why: &str, ctx: &mut Context) {
+    end(CloseCode::Other(code as u16), why, ctx);
+}
+
+fn end(code: CloseCode, why: &str, ctx: &mut Context) {
+    let why = why.get(..why.floor_char_boundary(REASON_BYTES_MAX)).unwrap_or_default();
+    ctx.close(Some(CloseReason::from((code, why))));
+    ctx.stop();
+}
+
+impl Actor for Session {
+    type Context = Context;
+
+    fn started(&mut self, ctx: &mut Context) {
+        ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
+        if self.protocol.is_none() {
+            return close(Close::Subprotocol, "Subprotocol not acceptable", ctx);
+        }
+        ctx.run_interval(tick_interval(self.graphql.realtime.options().ping_interval), Self::tick);
+        ctx.run_later(self.graphql.options.connection_init_timeout, |session, ctx| {
+            if !session.is_ready {
+                close(Close::InitTimeout, "Connection initialisation timeout", ctx);
+            }
+        });
+        ctx.spawn(Stopping(Box::pin(self.graphql.realtime.shutdown().begun())));
+    }
+}
+
+impl StreamHandler<Result<Message, ProtocolError>> for Session {
+    fn handle(&mut self, message: Result<Message, ProtocolError>, ctx: &mut Context) {
+        self.last_heard = Instant::now();
+        let Some(protocol) = self.protocol else { return };
+        let frame = match message {
+            Ok(message) => self.fragments.take(message),
+            Err(ProtocolError::Overflow) => Frame::TooLarge,
+            Err(ProtocolError::Io(_)) => {
+                // Either the client has gone, or its text is no UTF-8.
+                return end(CloseCode::Invalid, "a text is not UTF-8", ctx);
+            }
+            Err(error) => return end(CloseCode::Protocol, &error.to_string(), ctx),
+        };
+        match frame {
+            Frame::Said(fragments::Said::Text(text)) => self.answer(protocol, &text, ctx),
+            Frame::Said(fragments::Said::Binary(_)) => {
+                close(Close::BadMessage, "messages are JSON texts; this one is binary", ctx);
+            }
+            Frame::Sign => {}
+            Frame::Ping(bytes) => ctx.pong(&bytes),
+            Frame::Close => {
+                ctx.close(None);
+                ctx.stop();
+            }
+            Frame::TooLarge => {
+                let max = self.graphql.realtime.options().message_bytes_max;
+                end(CloseCode::Size, &format!("a message may have {max} bytes"), ctx);
+            }
+        }
+    }
+}
+
+type Answers = LocalBoxStream<'static, Result<Answer, Failed>>;
+
+/// Tells the client the results of one operation. It is polled only when the connection can take more: a client that does
+/// not read leaves its events in their stream, which is bounded.
+struct Running {
+    id: String,
+    protocol: Protocol,
+    answers: Answers,
+}
+
+impl ActorFuture<Session> for Running {
+    type Output = ();
+
+    fn poll(
+        mut self: Pin<&mut Self>,
+        session: &mut Session,
+        ctx: &mut Context,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<()> {
+        loop {
+            let next = task::ready!(self.answers.poll_next_unpin(cx));
+            let (id, protocol) = (&self.id, self.protocol);
+            match next {
+                Some(Ok(answer)) if answer.is_request_error() => {
+                    ctx.text(message::error(protocol, id, answer.errors()));
+                }
+                Some(Ok(answer)) => {
+                    ctx.text(message::next(protocol, id, &answer));
+                    continue;
+                }
+                Some(Err(Failed::Panicked)) => close(Close::Internal, "Internal server error", ctx),
+                Some(Err(late @ Failed::Late { .. })) => {
+                    let answer = Answer::from(errors::of_problem(&late.problem()));
+                    ctx.text(message::error(protocol, id, answer.errors()));
+                }
+                None => ctx.text(message::complete(id)),
+            }
+            session.operations.remove(id);
+            return Poll::Ready(());
+        }
+    }
+}
+
+/// Ends the connection when the server goes down.
+struct Stopping(Pin<Box<dyn Future<Output = ()>>>);
+
+impl ActorFuture<Session> for Stopping {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Session, ctx: &mut Context, cx: &mut task::Context<'_>) -> Poll<()> {
+        task::ready!(self.0.as_mut().poll(cx));
+        end(CloseCode::Away, "the server is stopping", ctx);
+        Poll::Ready(())
+    }
+}

@@ -1,0 +1,149 @@
+//! The web pages that the program carries: GraphiQL at `/graphiql`, and the files they load from `/assets`.
+//!
+//! The pages hold nothing of the server's: anybody may read them, and what they show they ask for with the caller's token.
+//! They are made by `build.rs` and embedded as they are sent, packed with gzip, which every browser takes.
+
+use std::collections::HashMap;
+
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION,
+};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use sha2::{Digest, Sha256};
+
+use super::rest::call::resource;
+use super::rest::problem::Problem;
+
+/// What the pages may load: from this server alone. The editor sets styles in its elements, has its icons inline, and starts
+/// its workers from this server or from text of its own.
+const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; \
+                      worker-src 'self' blob:; connect-src 'self' ws: wss:; object-src 'none'; form-action 'self'; \
+                      base-uri 'none'; frame-ancestors 'none'";
+/// What is shown in place of a page when the program was built without them.
+const WITHOUT_PAGES: &str = include_str!("without.html");
+/// A file's name holds a hash of what is in it: what is under it never changes.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+/// Which pages there are.
+#[derive(Clone, Copy, Debug)]
+pub struct PagesOptions {
+    /// Whether there is a page to write GraphQL in.
+    pub graphiql: bool,
+}
+
+#[cfg(feature = "dashboard")]
+#[expect(
+    unreachable_pub,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "the code is generated, for any program that embeds files"
+)]
+mod embedded {
+    include!(concat!(env!("OUT_DIR"), "/generated.rs"));
+}
+
+/// A file as it is sent.
+#[derive(Clone, Copy)]
+struct File {
+    packed: &'static [u8],
+    media_type: &'static str,
+}
+
+#[cfg(feature = "dashboard")]
+fn files() -> HashMap<&'static str, File> {
+    let file = |resource: static_files::Resource| File {
+        packed: resource.data,
+        media_type: resource.mime_type,
+    };
+    embedded::generate()
+        .into_iter()
+        .map(|(name, resource)| (name, file(resource)))
+        .collect()
+}
+
+#[cfg(not(feature = "dashboard"))]
+fn files() -> HashMap<&'static str, File> {
+    HashMap::new()
+}
+
+/// Adds the pages. Call it once for every HTTP worker.
+pub fn configure(config: &mut ServiceConfig, options: PagesOptions) {
+    if !options.graphiql {
+        return;
+    }
+    let mut files = files();
+    let page = files.remove("graphiql/index.html");
+    let page = page.map(|page| (page, entity_tag(page.packed)));
+    add(config, "/graphiql", |_| redirect("graphiql/"));
+    add(config, "/graphiql/", move |request| match &page {
+        Some((page, tag)) => show(request, *page, tag),
+        None => without_pages(),
+    });
+    add(config, "/assets/{file}", move |request| {
+        let name = format!("assets/{}", request.match_info().query("file"));
+        match files.get(name.as_str()) {
+            Some(file) => packed(*file).insert_header((CACHE_CONTROL, FOR_EVER)).body(file.packed),
+            None => Problem::unknown_route(request).answer(request),
+        }
+    });
+}
+
+fn add(config: &mut ServiceConfig, path: &str, answer: impl Fn(&HttpRequest) -> HttpResponse + Clone + 'static) {
+    let route = web::to(move |request: HttpRequest| {
+        let response = answer(&request);
+        async { response }
+    });
+    config.service(resource(path, vec![(Method::GET, route)]));
+}
+
+/// Relative, so that it also works behind a proxy that puts something before the path.
+fn redirect(to: &'static str) -> HttpResponse {
+    HttpResponse::build(StatusCode::PERMANENT_REDIRECT)
+        .insert_header((LOCATION, to))
+        .finish()
+}
+
+/// A page, unless the browser has it.
+fn show(request: &HttpRequest, page: File, tag: &str) -> HttpResponse {
+    let known = request.headers().get(IF_NONE_MATCH);
+    if known.is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        return HttpResponse::NotModified()
+            .insert_header((ETAG, tag))
+            .insert_header((CACHE_CONTROL, "no-cache"))
+            .finish();
+    }
+    guarded(packed(page))
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .insert_header((ETAG, tag))
+        .body(page.packed)
+}
+
+fn without_pages() -> HttpResponse {
+    guarded(HttpResponse::NotFound())
+        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+        .body(WITHOUT_PAGES)
+}
+
+fn packed(file: File) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((CONTENT_TYPE, file.media_type))
+        .insert_header((CONTENT_ENCODING, "gzip"));
+    response
+}
+
+/// A page that loads nothing from elsewhere and is shown in nobody's frame.
+fn guarded(mut response: HttpResponseBuilder) -> HttpResponseBuilder {
+    response
+        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((HeaderName::from_static("x-frame-options"), "DENY"));
+    response
+}
+
+fn entity_tag(packed: &[u8]) -> String {
+    let digest = Sha256::digest(packed);
+    let start: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{start}\"")
+}

@@ -1,0 +1,13 @@
+// The audits of the npm package graphql-http, each of which must say that all is well: node graphql_http.mjs URL
+import assert from "node:assert/strict";
+import { serverAudits } from "graphql-http";
+
+const [url] = process.argv.slice(2);
+const audits = serverAudits({ url: `${url}/graphql` });
+assert.ok(audits.length >= 61, `there are ${audits.length} audits`);
+const failed = [];
+for (const audit of audits) {
+  const { status, reason } = await audit.fn();
+  if (status !== "ok") failed.push(`${audit.id} ${audit.name}: ${status}: ${reason}`);
+}
+assert.deepEqual(failed, []);

@@ -1,0 +1,355 @@
+//! GraphQL subscriptions where the official clients do not look: how connections begin and end.
+
+use futures_util::{SinkExt, StreamExt};
+use reqwest::Method;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use crate::harness::PATIENCE;
+use crate::harness::server::Server;
+
+const NOOP: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n";
+const KEYS: &str = "[api]\nrequire_authentication = true\n
+    [[api.keys]]\nname = \"reader\"\nkey = \"reader-0123456789abcdef0123456789abcdef\"\nscopes = [\"tickerq:read\"]
+    [[api.keys]]\nname = \"rated\"\nkey = \"rated-0123456789abcdef0123456789abcdef\"\nscopes = [\"tickerq:read\"]\nrate_limit = \"2/h\"\n";
+const READER: &str = "reader-0123456789abcdef0123456789abcdef";
+const EVENTS: &str = "subscription { jobStatusChanged { event } }";
+
+/// A WebSocket that speaks a subprotocol of GraphQL.
+pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    async fn try_open(url: &str, protocol: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
+        let url = format!("{}/graphql", url.replacen("http", "ws", 1));
+        let mut request = url.into_client_request().expect("an address");
+        if !protocol.is_empty() {
+            let value = protocol.parse().expect("a header");
+            request.headers_mut().insert("sec-websocket-protocol", value);
+        }
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().expect("a header"));
+        }
+        match tokio_tungstenite::connect_async(request).await {
+            Ok((stream, _)) => Ok(Self(stream)),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("no connection: {error}"),
+        }
+    }
+
+    async fn open(server: &Server) -> Self {
+        Self::open_at(&server.url).await
+    }
+
+    async fn open_at(url: &str) -> Self {
+        Self::try_open(url, "graphql-transport-ws", &[])
+            .await
+            .expect("a connection")
+    }
+
+    async fn begun(server: &Server) -> Self {
+        Self::begun_at(&server.url).await
+    }
+
+    /// A connection that has begun.
+    pub async fn begun_at(url: &str) -> Self {
+        let mut socket = Self::open_at(url).await;
+        socket.say(json!({"type": "connection_init"})).await;
+        socket.hear("connection_ack").await;
+        socket
+    }
+
+    pub async fn say(&mut self, message: Value) {
+        self.send(Message::text(message.to_string())).await;
+    }
+
+    async fn send(&mut self, message: Message) {
+        self.0.send(message).await.expect("the connection is open");
+    }
+
+    async fn next(&mut self) -> Message {
+        loop {
+            let next = timeout(PATIENCE, self.0.next()).await.expect("a message in time");
+            match next.expect("the connection is open").expect("a message") {
+                Message::Ping(_) | Message::Pong(_) => {}
+                message => return message,
+            }
+        }
+    }
+
+    pub async fn hear(&mut self, kind: &str) -> Value {
+        match self.next().await {
+            Message::Text(text) => {
+                let message: Value = serde_json::from_str(&text).expect("JSON");
+                assert_eq!(message["type"], kind, "{message}");
+                message
+            }
+            other => panic!("no {kind} but {other:?}"),
+        }
+    }
+
+    pub async fn goodbye(&mut self) -> (u16, String) {
+        match self.next().await {
+            Message::Close(Some(CloseFrame { code, reason })) => (code.into(), reason.to_string()),
+            other => panic!("no goodbye but {other:?}"),
+        }
+    }
+
+    pub async fn subscribe(&mut self, id: &str, query: &str) {
+        self.say(json!({"type": "subscribe", "id": id, "payload": {"query": query}}))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_breaks_the_protocol_is_cut_off_with_its_code() {
+    let (_site, server) = Server::with_config(NOOP);
+    for (message, reason) in [
+        (Message::text("nonsense"), ""),
+        (
+            Message::text("{\"type\": \"start\", \"id\": \"1\"}"),
+            "there is no message 'start'",
+        ),
+        (Message::text(format!("{{\"type\": \"{}\"}}", "ä".repeat(500))), ""),
+        (
+            Message::text("{\"type\": \"subscribe\", \"id\": \"1\"}"),
+            "'subscribe' has no payload",
+        ),
+        (
+            Message::binary("{\"type\": \"ping\"}"),
+            "messages are JSON texts; this one is binary",
+        ),
+    ] {
+        let mut socket = Socket::begun(&server).await;
+        socket.send(message).await;
+        let (code, why) = socket.goodbye().await;
+        assert_eq!(code, 4400);
+        assert!(!why.is_empty() && why.starts_with(reason), "{why}");
+    }
+    let mut early = Socket::open(&server).await;
+    early.subscribe("1", EVENTS).await;
+    assert_eq!(early.goodbye().await, (4401, "Unauthorized".to_owned()));
+    let mut twice = Socket::begun(&server).await;
+    twice.say(json!({"type": "connection_init"})).await;
+    assert_eq!(
+        twice.goodbye().await,
+        (4429, "Too many initialisation requests".to_owned())
+    );
+    let mut same = Socket::begun(&server).await;
+    let id = "é".repeat(100);
+    same.subscribe(&id, EVENTS).await;
+    same.subscribe(&id, EVENTS).await;
+    let (code, why) = same.goodbye().await;
+    assert_eq!(code, 4409);
+    assert!(why.starts_with("Subscriber for éé") && why.len() <= 123, "{why}");
+    let mut without = Socket::try_open(&server.url, "", &[]).await.expect("a connection");
+    assert_eq!(without.goodbye().await, (4406, "Subprotocol not acceptable".to_owned()));
+}
+
+#[tokio::test]
+async fn whoever_does_not_begin_in_time_is_cut_off() {
+    let (_site, server) = Server::with_config("[graphql]\nconnection_init_timeout = \"00:00:00.3\"\n");
+    let mut slow = Socket::open(&server).await;
+    let mut quick = Socket::begun(&server).await;
+    assert_eq!(
+        slow.goodbye().await,
+        (4408, "Connection initialisation timeout".to_owned())
+    );
+    quick.say(json!({"type": "ping", "payload": {"n": 1}})).await;
+    assert_eq!(quick.hear("pong").await["payload"], json!({"n": 1}));
+    quick.say(json!({"type": "pong"})).await;
+    quick.subscribe("1", "{ __typename }").await;
+    quick.hear("next").await;
+    quick.hear("complete").await;
+}
+
+#[tokio::test]
+async fn an_id_can_be_used_again_and_a_stopped_operation_says_nothing() {
+    let (_site, server) = Server::with_config(NOOP);
+    let mut socket = Socket::begun(&server).await;
+    for _ in 0..3 {
+        socket.subscribe("1", "{ __typename }").await;
+        assert_eq!(
+            socket.hear("next").await["payload"],
+            json!({"data": {"__typename": "Query"}})
+        );
+        assert_eq!(socket.hear("complete").await["id"], "1");
+    }
+    // Each of these completes at once, and the id is free again.
+    socket.subscribe("2", EVENTS).await;
+    socket.say(json!({"type": "complete", "id": "2"})).await;
+    socket.say(json!({"type": "complete", "id": "never"})).await;
+    socket.subscribe("2", "subscription { nonsense }").await;
+    let error = socket.hear("error").await;
+    assert_eq!(
+        (&error["id"], &error["payload"][0]["extensions"]["code"]),
+        (&json!("2"), &json!("validation"))
+    );
+    socket.subscribe("2", "{").await;
+    assert_eq!(
+        socket.hear("error").await["payload"][0]["extensions"]["code"],
+        "malformed"
+    );
+    server.client().create_of_type("NoopJob").await;
+    socket.subscribe("3", "{ __typename }").await;
+    assert_eq!(socket.hear("next").await["id"], "3");
+}
+
+#[tokio::test]
+async fn a_client_shows_its_key_when_it_begins_or_in_a_header() {
+    let (_site, server) = Server::with_config(&format!("{NOOP}{KEYS}"));
+    let key = format!("Bearer {READER}");
+    for payload in [
+        json!({"Authorization": key}),
+        json!({"authorization": READER}),
+        json!({"token": READER}),
+    ] {
+        let mut socket = Socket::open(&server).await;
+        socket.say(json!({"type": "connection_init", "payload": payload})).await;
+        socket.hear("connection_ack").await;
+        socket.subscribe("1", "{ jobs { totalCount } }").await;
+        assert_eq!(
+            socket.hear("next").await["payload"]["data"]["jobs"]["totalCount"],
+            json!(0)
+        );
+        socket.hear("complete").await;
+        socket
+            .subscribe("2", "mutation { pauseQueue(name: \"default\") { name } }")
+            .await;
+        assert_eq!(
+            socket.hear("next").await["payload"]["errors"][0]["extensions"]["code"],
+            "forbidden"
+        );
+    }
+    let mut header = Socket::try_open(&server.url, "graphql-transport-ws", &[("authorization", &key)])
+        .await
+        .expect("a connection");
+    header.say(json!({"type": "connection_init", "payload": null})).await;
+    header.hear("connection_ack").await;
+    for payload in [
+        Value::Null,
+        json!({"token": "wrong-0123456789abcdef0123456789abcdef"}),
+        json!({"token": "a b"}),
+    ] {
+        let mut socket = Socket::open(&server).await;
+        socket.say(json!({"type": "connection_init", "payload": payload})).await;
+        let (code, why) = socket.goodbye().await;
+        assert_eq!(code, 4403);
+        assert!(why.starts_with("Forbidden: "), "{why}");
+    }
+    let mut old = Socket::try_open(&server.url, "graphql-ws", &[])
+        .await
+        .expect("a connection");
+    old.say(json!({"type": "connection_init", "payload": {}})).await;
+    assert!(old.hear("connection_error").await["payload"]["message"].is_string());
+    assert_eq!(old.goodbye().await.0, 4403);
+    let foreign = Socket::try_open(
+        &server.url,
+        "graphql-transport-ws",
+        &[("origin", "https://evil.example")],
+    )
+    .await;
+    assert_eq!(foreign.err(), Some(403));
+}
+
+#[tokio::test]
+async fn what_is_asked_for_in_messages_counts_for_the_rate_of_a_key() {
+    let (_site, server) = Server::with_config(&format!("{NOOP}{KEYS}"));
+    let mut socket = Socket::open(&server).await;
+    let payload = json!({"token": "rated-0123456789abcdef0123456789abcdef"});
+    socket.say(json!({"type": "connection_init", "payload": payload})).await;
+    socket.hear("connection_ack").await;
+    for _ in 0..2 {
+        socket.subscribe("1", "{ __typename }").await;
+        socket.hear("next").await;
+        socket.hear("complete").await;
+    }
+    socket.subscribe("1", "{ __typename }").await;
+    let error = socket.hear("error").await;
+    assert_eq!(
+        error["payload"][0]["extensions"]["code"], "too-many-requests",
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_connection_has_so_many_operations_at_a_time() {
+    let (_site, server) = Server::with_config(&format!("{NOOP}[realtime]\nmax_subscriptions = 2\n"));
+    let mut socket = Socket::begun(&server).await;
+    for id in ["1", "2", "3"] {
+        socket
+            .subscribe(id, "subscription { systemHealthAlert { status } }")
+            .await;
+    }
+    let error = socket.hear("error").await;
+    assert_eq!(
+        (&error["id"], &error["payload"][0]["extensions"]["code"]),
+        (&json!("3"), &json!("busy"))
+    );
+}
+
+#[tokio::test]
+async fn connections_end_with_the_server() {
+    let (_site, server) = Server::with_config(NOOP);
+    let mut socket = Socket::begun(&server).await;
+    let client = server.client();
+    let stream = client
+        .at_root(Method::POST, "/graphql")
+        .header("accept", "text/event-stream");
+    let mut stream = stream
+        .json(&json!({ "query": EVENTS }))
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(stream.headers()["content-type"], "text/event-stream; charset=utf-8");
+    assert!(
+        stream.chunk().await.expect("open").is_some(),
+        "a sign of life comes at once"
+    );
+    server.signal(Signal::TERM);
+    assert_eq!(socket.goodbye().await, (1001, "the server is stopping".to_owned()));
+    let ended = timeout(PATIENCE, async { while let Ok(Some(_)) = stream.chunk().await {} }).await;
+    assert!(ended.is_ok(), "the stream ends");
+    assert!(server.wait().success());
+}
+
+#[tokio::test]
+async fn numbers_of_queues_and_of_the_server_are_told_at_once_and_again() {
+    let (_site, server) = Server::with_config(&format!(
+        "{NOOP}[realtime]\nqueue_metrics_interval = \"00:00:00.2\"\nsystem_metrics_interval = \"00:00:00.2\"\n"
+    ));
+    let mut socket = Socket::begun(&server).await;
+    socket
+        .subscribe(
+            "q",
+            "subscription { queueMetricsUpdated(queue: \"default\") { name completedJobs } }",
+        )
+        .await;
+    let first = socket.hear("next").await;
+    assert_eq!(
+        first["payload"]["data"]["queueMetricsUpdated"],
+        json!({"name": "default", "completedJobs": 0})
+    );
+    server.client().create_of_type("NoopJob").await;
+    let completed = timeout(PATIENCE, async {
+        while socket.hear("next").await["payload"]["data"]["queueMetricsUpdated"]["completedJobs"] != 1 {}
+    });
+    assert!(completed.await.is_ok());
+    socket.say(json!({"type": "complete", "id": "q"})).await;
+    socket
+        .subscribe("m", "subscription { metricsUpdated { totalJobs systemHealth } }")
+        .await;
+    for _ in 0..2 {
+        let told = socket.hear("next").await;
+        assert_eq!(
+            told["payload"]["data"]["metricsUpdated"],
+            json!({"totalJobs": 1, "systemHealth": "HEALTHY"}),
+            "{told}"
+        );
+    }
+}
