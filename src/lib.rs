@@ -13,6 +13,7 @@ pub mod runtime;
 pub mod server;
 pub mod service;
 pub mod storage;
+pub mod telemetry;
 pub mod webhooks;
 
 pub use server::Server;

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use tickerq::Server;
 use tickerq::api::auth::{ApiKey, AuthOptions};
 use tickerq::api::graphql::GraphQlOptions;
+use tickerq::api::pages::PagesOptions;
 use tickerq::api::realtime::RealtimeOptions;
 use tickerq::api::rest::RestOptions;
 use tickerq::server::ServerOptions;
@@ -120,7 +121,9 @@ fn server_options(callers: Callers) -> ServerOptions {
             requires_authentication: false,
         },
         realtime: RealtimeOptions::default(),
+        prometheus: None,
         graphql: GraphQlOptions::default(),
+        pages: PagesOptions { graphiql: false },
         events_behind_max: 1_024,
         rules: rules(),
         runtime: options(Arc::new(Noop)),

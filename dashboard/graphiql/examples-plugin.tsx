@@ -1,6 +1,8 @@
 // The pane of examples: a click opens one in a tab of its own.
 import { type GraphiQLPlugin, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 
+import { Kind, parse } from "graphql";
+
 import { type Example, examples } from "./examples";
 
 function Icon() {
@@ -12,7 +14,7 @@ function Icon() {
 }
 
 function Content() {
-  const { addTab, updateActiveTabValues } = useGraphiQLActions();
+  const { addTab, setOperationFacts, updateActiveTabValues } = useGraphiQLActions();
   const queryEditor = useGraphiQL((state) => state.queryEditor);
   const variableEditor = useGraphiQL((state) => state.variableEditor);
 
@@ -22,6 +24,12 @@ function Content() {
     updateActiveTabValues({ query: example.query, variables });
     queryEditor?.setValue(example.query);
     variableEditor?.setValue(variables);
+    // The editor reads the text a moment later; until then it would ask for the operation of the tab before.
+    const documentAST = parse(example.query);
+    const operations = documentAST.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
+    const operationName = operations[0]?.name?.value;
+    updateActiveTabValues({ operationName });
+    setOperationFacts({ documentAST, operationName, operations });
   }
 
   return (

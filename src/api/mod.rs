@@ -5,6 +5,7 @@ pub mod browsers;
 pub mod graphql;
 pub mod pages;
 pub mod realtime;
+pub mod request_count;
 pub mod request_log;
 pub mod rest;
 mod system_view;

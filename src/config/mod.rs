@@ -10,6 +10,7 @@ pub mod authentication;
 pub mod database;
 pub mod graphql;
 pub mod handler;
+mod health;
 pub mod job_types;
 pub mod jobs;
 pub mod jwt;
@@ -25,6 +26,7 @@ pub mod source;
 mod byte_size;
 mod entry;
 mod environment;
+pub mod metrics;
 mod nearest;
 mod not_yet;
 mod section;
@@ -41,6 +43,7 @@ use self::graphql::GraphQlConfig;
 use self::job_types::JobTypeSettings;
 use self::jobs::JobsConfig;
 use self::log::LogConfig;
+use self::metrics::MetricsConfig;
 use self::nodes::NodesConfig;
 use self::queues::QueuesConfig;
 use self::realtime::RealtimeConfig;
@@ -49,6 +52,7 @@ use self::section::{Findings, Section};
 use self::server::ServerConfig;
 use self::show::Shown;
 use self::source::{ConfigError, ConfigErrors};
+use crate::domain::health::HealthRules;
 
 /// The configuration, checked: whoever holds it needs no second check.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +79,10 @@ pub struct Config {
     pub retention: RetentionConfig,
     /// `[nodes]`.
     pub nodes: NodesConfig,
+    /// `[metrics]`.
+    pub metrics: MetricsConfig,
+    /// `[health]`.
+    pub health: HealthRules,
     /// `[log]`.
     pub log: LogConfig,
     shown: Vec<Shown>,
@@ -173,6 +181,8 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let graphql = read_section(&mut root, "graphql", GraphQlConfig::read);
     let retention = read_section(&mut root, "retention", RetentionConfig::read);
     let nodes = read_section(&mut root, "nodes", NodesConfig::read);
+    let metrics = read_section(&mut root, "metrics", MetricsConfig::read);
+    let health = read_section(&mut root, "health", health::read);
     let log = read_section(&mut root, "log", LogConfig::read);
     let audit = read_section(&mut root, "audit", |section| AuditConfig::read(section, is_required));
     let queues = QueuesConfig::read(&mut root);
@@ -195,6 +205,8 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         graphql,
         retention,
         nodes,
+        metrics,
+        health,
         log,
         shown: Vec::new(),
     }

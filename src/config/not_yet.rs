@@ -5,7 +5,7 @@ use super::section::Section;
 
 /// Refuses whole sections.
 pub(super) fn refuse_sections(root: &mut Section<'_>) {
-    for key in ["webhooks", "metrics", "telemetry", "sync"] {
+    for key in ["webhooks", "telemetry", "sync"] {
         refuse(root, key, key);
     }
 }

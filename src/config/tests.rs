@@ -349,7 +349,6 @@ fn what_later_versions_will_have_stops_the_start() {
             "[webhooks]\nenable = true",
             "tickerq.toml:1: webhooks: this version has no webhooks yet; remove it",
         ),
-        ("[metrics]", "metrics: this version has no metrics yet"),
         ("[telemetry]", "telemetry: this version has no telemetry yet"),
         ("[[sync.targets]]", "sync: this version has no sync yet"),
     ] {

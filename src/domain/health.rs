@@ -1,6 +1,18 @@
 //! Whether a server is well, and what is wrong when it is not.
+//!
+//! [`wrong`] says what a look has found, by rules with thresholds; [`HealthWatch`] makes of many looks what is told, so
+//! that what comes and goes is not told each time.
+
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+
+use super::name::QueueName;
+use super::time_span::TimeSpan;
+
+mod watch;
+
+pub use watch::HealthWatch;
 
 /// How a server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,11 +36,21 @@ impl HealthState {
     }
 }
 
-/// What is wrong.
+/// What is wrong. Their order is that in which they are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HealthReason {
     /// Storage can't be reached, or does not answer.
     StorageUnavailable,
+    /// The disk that the database is on has no room left.
+    DiskFull {
+        /// How many bytes are free.
+        free: u64,
+    },
+    /// The disk that the database is on has little room left.
+    DiskNearlyFull {
+        /// How many bytes are free.
+        free: u64,
+    },
     /// Parts of the server have failed and were restarted.
     ActorsRestarted {
         /// How often, lately.
@@ -39,6 +61,35 @@ pub enum HealthReason {
         /// How many rows wait.
         pending_rows: usize,
     },
+    /// Due jobs wait for too long.
+    QueueLatency {
+        /// In which queue the longest.
+        queue: QueueName,
+        /// For how long.
+        waited: TimeSpan,
+    },
+    /// Too many jobs fail.
+    FailureRate {
+        /// How many percent of those that ended lately.
+        percent: u64,
+        /// How many that are.
+        failed: u64,
+    },
+    /// Jobs wait whose types no handler of this server runs.
+    NobodyRuns {
+        /// How many.
+        jobs: u64,
+    },
+    /// Other servers have died.
+    NodesLost {
+        /// What people call them.
+        names: Vec<String>,
+    },
+    /// This server's clock shows another time than the database's.
+    ClockSkew {
+        /// By how much it is ahead.
+        ahead: TimeSpan,
+    },
 }
 
 impl HealthReason {
@@ -46,8 +97,15 @@ impl HealthReason {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::StorageUnavailable => "storage-unavailable",
+            Self::DiskFull { .. } => "disk-full",
+            Self::DiskNearlyFull { .. } => "disk-nearly-full",
             Self::ActorsRestarted { .. } => "actors-restarted",
             Self::WritesPileUp { .. } => "writes-pile-up",
+            Self::QueueLatency { .. } => "queue-latency",
+            Self::FailureRate { .. } => "failure-rate",
+            Self::NobodyRuns { .. } => "job-types-nobody-runs",
+            Self::NodesLost { .. } => "nodes-lost",
+            Self::ClockSkew { .. } => "clock-skew",
         }
     }
 
@@ -55,6 +113,15 @@ impl HealthReason {
     pub fn message(&self) -> String {
         match self {
             Self::StorageUnavailable => "storage can't be reached: no job can be accepted, started or ended".to_owned(),
+            Self::DiskFull { free } => {
+                format!("the disk that the database is on is full: {} MB are free", free >> 20)
+            }
+            Self::DiskNearlyFull { free } => {
+                format!(
+                    "the disk that the database is on is nearly full: {} MB are free",
+                    free >> 20
+                )
+            }
             Self::ActorsRestarted { restarts } => format!(
                 "parts of the server have failed and were restarted, {restarts} times in the last few minutes; its log \
                  says why"
@@ -62,14 +129,54 @@ impl HealthReason {
             Self::WritesPileUp { pending_rows } => format!(
                 "{pending_rows} rows wait to be written; the server is given more work than its storage can take"
             ),
+            Self::QueueLatency { queue, waited } => format!(
+                "a job of the queue '{queue}' is due for {waited} and has not started; the queue needs more workers, or \
+                 nobody runs the job's type"
+            ),
+            Self::FailureRate { percent, failed } => {
+                format!("{percent} % of the jobs that ended lately have failed, {failed} of them")
+            }
+            Self::NobodyRuns { jobs } => {
+                format!("{jobs} pending jobs are of types that this server has no handler for")
+            }
+            Self::NodesLost { names } => format!(
+                "servers have died or can't reach the database: {}; what they ran runs again",
+                names.join(", ")
+            ),
+            Self::ClockSkew { ahead } => format!(
+                "this server's clock differs from the database's by {ahead}; jobs start early or late by as much"
+            ),
         }
     }
 
     /// How bad it is.
     const fn weight(&self) -> HealthState {
         match self {
-            Self::StorageUnavailable => HealthState::Unhealthy,
-            Self::ActorsRestarted { .. } | Self::WritesPileUp { .. } => HealthState::Degraded,
+            Self::StorageUnavailable | Self::DiskFull { .. } => HealthState::Unhealthy,
+            Self::DiskNearlyFull { .. }
+            | Self::ActorsRestarted { .. }
+            | Self::WritesPileUp { .. }
+            | Self::QueueLatency { .. }
+            | Self::FailureRate { .. }
+            | Self::NobodyRuns { .. }
+            | Self::NodesLost { .. }
+            | Self::ClockSkew { .. } => HealthState::Degraded,
+        }
+    }
+
+    /// The place in the order in which reasons are told.
+    const fn place(&self) -> u8 {
+        match self {
+            Self::StorageUnavailable => 0,
+            Self::DiskFull { .. } => 1,
+            Self::DiskNearlyFull { .. } => 2,
+            Self::ActorsRestarted { .. } => 3,
+            Self::WritesPileUp { .. } => 4,
+            Self::QueueLatency { .. } => 5,
+            Self::FailureRate { .. } => 6,
+            Self::NobodyRuns { .. } => 7,
+            Self::NodesLost { .. } => 8,
+            Self::ClockSkew { .. } => 9,
         }
     }
 }
@@ -83,17 +190,160 @@ pub struct Health {
     pub reasons: Vec<HealthReason>,
 }
 
-/// What is looked at to tell how a server is.
+/// From when on something is wrong, and for how long it must be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HealthRules {
+    /// How long a due job may wait in a queue that is not paused.
+    pub queue_latency_max: TimeSpan,
+    /// How many percent of the jobs that ended in the last quarters of an hour may have failed.
+    pub failure_percent_max: u32,
+    /// How many must have failed before that counts.
+    pub failed_jobs_min: u32,
+    /// How many percent of the database's disk must be free. A fifth of that is as good as nothing.
+    pub disk_free_percent_min: u32,
+    /// How far this server's clock may differ from the database's.
+    pub clock_skew_max: TimeSpan,
+    /// How long the death of another server is told.
+    pub nodes_lost_told: TimeSpan,
+    /// How long jobs must wait whose types nobody runs.
+    pub nobody_runs_for: Duration,
+    /// How long anything else must be wrong before it is told. What stops the server's work is told at once.
+    pub raise_after: Duration,
+    /// How long it must be right before that is told.
+    pub clear_after: Duration,
+}
+
+impl Default for HealthRules {
+    fn default() -> Self {
+        Self {
+            queue_latency_max: TimeSpan::from_secs(300),
+            failure_percent_max: 50,
+            failed_jobs_min: 20,
+            disk_free_percent_min: 5,
+            clock_skew_max: TimeSpan::from_secs(5),
+            nodes_lost_told: TimeSpan::from_secs(600),
+            nobody_runs_for: Duration::from_secs(300),
+            raise_after: Duration::from_secs(10),
+            clear_after: Duration::from_secs(30),
+        }
+    }
+}
+
+impl HealthRules {
+    /// How long this must be wrong before it is told.
+    const fn raise_after(&self, reason: &HealthReason) -> Duration {
+        match reason {
+            HealthReason::StorageUnavailable | HealthReason::ActorsRestarted { .. } | HealthReason::DiskFull { .. } => {
+                Duration::ZERO
+            }
+            HealthReason::NobodyRuns { .. } => self.nobody_runs_for,
+            HealthReason::DiskNearlyFull { .. }
+            | HealthReason::WritesPileUp { .. }
+            | HealthReason::QueueLatency { .. }
+            | HealthReason::FailureRate { .. }
+            | HealthReason::NodesLost { .. }
+            | HealthReason::ClockSkew { .. } => self.raise_after,
+        }
+    }
+}
+
+/// The room on a disk, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskRoom {
+    /// What is free.
+    pub free: u64,
+    /// What there is.
+    pub total: u64,
+}
+
+/// What is looked at to tell how a server is. What could not be found out is as if it were right.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observations {
-    /// Whether storage answers.
-    pub is_storage_reachable: bool,
+    /// Whether storage does not answer.
+    pub is_storage_away: bool,
     /// How often parts of the server were restarted lately.
     pub restarts_lately: u64,
     /// How many rows wait to be written.
     pub pending_rows: usize,
     /// From how many on callers are refused.
     pub pending_rows_max: usize,
+    /// The queue in which a due job waits the longest, and for how long; of those that are not paused.
+    pub slowest_queue: Option<(QueueName, TimeSpan)>,
+    /// How many jobs have ended lately, with success or without.
+    pub ended_lately: u64,
+    /// How many of them have failed.
+    pub failed_lately: u64,
+    /// How many pending jobs are of types that have no handler here.
+    pub without_handler: u64,
+    /// What people call the other servers that have died lately.
+    pub lost_nodes: Vec<String>,
+    /// How far this server's clock is ahead of the database's.
+    pub clock_ahead: Option<TimeSpan>,
+    /// The room on the database's disk.
+    pub disk: Option<DiskRoom>,
+}
+
+/// What is wrong, by these rules. Writes pile up from half of what may wait.
+pub fn wrong(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
+    let Observations {
+        is_storage_away,
+        restarts_lately,
+        pending_rows,
+        pending_rows_max,
+        slowest_queue,
+        ended_lately,
+        failed_lately,
+        without_handler,
+        lost_nodes,
+        clock_ahead,
+        disk,
+    } = seen;
+    let mut reasons = Vec::new();
+    if is_storage_away {
+        reasons.push(HealthReason::StorageUnavailable);
+    }
+    if let Some(DiskRoom { free, total }) = disk
+        && total > 0
+    {
+        let least = total / 100 * u64::from(rules.disk_free_percent_min);
+        if free < least / 5 {
+            reasons.push(HealthReason::DiskFull { free });
+        } else if free < least {
+            reasons.push(HealthReason::DiskNearlyFull { free });
+        }
+    }
+    if restarts_lately > 0 {
+        reasons.push(HealthReason::ActorsRestarted {
+            restarts: restarts_lately,
+        });
+    }
+    if pending_rows > pending_rows_max / 2 {
+        reasons.push(HealthReason::WritesPileUp { pending_rows });
+    }
+    if let Some((queue, waited)) = slowest_queue
+        && waited > rules.queue_latency_max
+    {
+        reasons.push(HealthReason::QueueLatency { queue, waited });
+    }
+    let percent = (failed_lately * 100).checked_div(ended_lately).unwrap_or_default();
+    if failed_lately >= u64::from(rules.failed_jobs_min) && percent > u64::from(rules.failure_percent_max) {
+        reasons.push(HealthReason::FailureRate {
+            percent,
+            failed: failed_lately,
+        });
+    }
+    if without_handler > 0 {
+        reasons.push(HealthReason::NobodyRuns { jobs: without_handler });
+    }
+    if !lost_nodes.is_empty() {
+        reasons.push(HealthReason::NodesLost { names: lost_nodes });
+    }
+    if let Some(ahead) = clock_ahead
+        && ahead.as_micros().abs() > rules.clock_skew_max.as_micros()
+    {
+        reasons.push(HealthReason::ClockSkew { ahead });
+    }
+    reasons
 }
 
 impl Health {
@@ -105,26 +355,9 @@ impl Health {
         }
     }
 
-    /// What was observed means this. Writes pile up from half of what may wait.
-    pub fn assess(seen: Observations) -> Self {
-        let Observations {
-            is_storage_reachable,
-            restarts_lately,
-            pending_rows,
-            pending_rows_max,
-        } = seen;
-        let mut reasons = Vec::new();
-        if !is_storage_reachable {
-            reasons.push(HealthReason::StorageUnavailable);
-        }
-        if restarts_lately > 0 {
-            reasons.push(HealthReason::ActorsRestarted {
-                restarts: restarts_lately,
-            });
-        }
-        if pending_rows > pending_rows_max / 2 {
-            reasons.push(HealthReason::WritesPileUp { pending_rows });
-        }
+    /// This is wrong. The worst decides.
+    pub fn of(mut reasons: Vec<HealthReason>) -> Self {
+        reasons.sort_by_key(HealthReason::place);
         let state = reasons
             .iter()
             .map(HealthReason::weight)
@@ -153,54 +386,4 @@ pub struct HealthChange {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const WELL: Observations = Observations {
-        is_storage_reachable: true,
-        restarts_lately: 0,
-        pending_rows: 50,
-        pending_rows_max: 100,
-    };
-
-    #[test]
-    fn the_worst_reason_decides() {
-        assert_eq!(Health::assess(WELL), Health::well());
-        let busy = Observations {
-            pending_rows: 51,
-            ..WELL
-        };
-        assert_eq!(Health::assess(busy).state, HealthState::Degraded);
-        let all = Observations {
-            is_storage_reachable: false,
-            restarts_lately: 2,
-            ..busy
-        };
-        let health = Health::assess(all);
-        assert_eq!(health.state, HealthState::Unhealthy);
-        let codes: Vec<_> = health.reasons.iter().map(HealthReason::code).collect();
-        assert_eq!(codes, ["storage-unavailable", "actors-restarted", "writes-pile-up"]);
-    }
-
-    #[test]
-    fn other_numbers_of_the_same_trouble_are_no_news() {
-        let restarted = |restarts_lately| {
-            Health::assess(Observations {
-                restarts_lately,
-                ..WELL
-            })
-        };
-        assert!(restarted(1).is_news_after(&Health::well()));
-        assert!(!restarted(2).is_news_after(&restarted(1)));
-        let also_busy = Health::assess(Observations {
-            restarts_lately: 2,
-            pending_rows: 99,
-            ..WELL
-        });
-        assert!(
-            also_busy.is_news_after(&restarted(2)),
-            "the state is the same, the trouble is not"
-        );
-        assert!(Health::well().is_news_after(&also_busy));
-    }
-}
+mod tests;

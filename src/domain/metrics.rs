@@ -53,3 +53,26 @@ impl Usage {
         self.memory_used as f64 / self.memory_available as f64 * 100.0
     }
 }
+
+/// The names under which numbers are exported to Prometheus; the first three are the reference's.
+pub const EXPORTED_NAMES: [&str; 19] = [
+    "tickerq_jobs_total",
+    "tickerq_job_duration_seconds",
+    "tickerq_queue_length",
+    "tickerq_job_wait_seconds",
+    "tickerq_job_retries_total",
+    "tickerq_queue_latency_seconds",
+    "tickerq_workers_busy",
+    "tickerq_workers",
+    "tickerq_commit_duration_seconds",
+    "tickerq_commit_changes",
+    "tickerq_writes_pending",
+    "tickerq_http_requests_total",
+    "tickerq_http_request_seconds_total",
+    "tickerq_actor_restarts_total",
+    "tickerq_unhealthy",
+    "tickerq_commits_missed_total",
+    "process_resident_memory_bytes",
+    "tickerq_memory_limit_bytes",
+    "tickerq_cpu_usage_ratio",
+];

@@ -17,6 +17,7 @@ pub mod ip_network;
 pub mod job;
 pub mod json;
 pub mod leadership;
+pub mod loss;
 pub mod metrics;
 pub mod misfire;
 pub mod name;

@@ -86,6 +86,12 @@ impl TokenBucket {
         self.tokens -= f64::from(jobs);
     }
 
+    /// Gives back what was taken for jobs that did not start.
+    pub fn give_back(&mut self, jobs: u32) {
+        let capacity = f64::from(self.limit.jobs.get());
+        self.tokens = (self.tokens + f64::from(jobs)).min(capacity);
+    }
+
     /// How long until one more job may start.
     pub fn time_to_next(&self) -> TimeDelta {
         let missing = (1.0 - self.tokens).max(0.0);
@@ -115,6 +121,17 @@ mod tests {
             3,
             "a clock set back takes nothing away"
         );
+    }
+
+    #[test]
+    fn what_was_taken_for_nothing_is_given_back() {
+        let start = DateTime::UNIX_EPOCH;
+        let mut bucket = TokenBucket::new(RateLimit::parse("10/h").expect("valid"), start);
+        bucket.take(10);
+        bucket.give_back(9);
+        assert_eq!(bucket.available(start), 9);
+        bucket.give_back(100);
+        assert_eq!(bucket.available(start), 10, "never more than it holds");
     }
 
     #[test]

@@ -6,13 +6,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::time_span::TimeSpan;
 
-/// The longest wait between two attempts that a growing delay reaches.
+/// The longest wait between two attempts that a delay grows to. One that is longer from the beginning stays as it is.
 pub const RETRY_DELAY_MAX: TimeSpan = TimeSpan::from_secs(24 * 3600);
 
 /// How long a job waits before each retry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// The wait before the first retry; each further one is twice as long, up to [`RETRY_DELAY_MAX`].
+    /// The wait before the first retry; each further one is twice as long, up to [`RETRY_DELAY_MAX`] if it is not longer itself.
     pub delay: TimeSpan,
     /// The waits before the first, second, … retry; the last one repeats. Overrides `delay` when it is not empty.
     pub intervals: Arc<[TimeSpan]>,
@@ -53,14 +53,12 @@ impl RetryPolicy {
             Some(interval) => interval.to_delta(),
             None => {
                 let doubled = i64::checked_shl(1, retries_made.min(40)).unwrap_or(i64::MAX);
-                let micros = self
-                    .delay
-                    .as_micros()
-                    .saturating_mul(doubled)
-                    .min(RETRY_DELAY_MAX.as_micros());
-                // At most a day in microseconds: far within what an f64 holds exactly.
+                let delay = self.delay.as_micros();
+                let most = RETRY_DELAY_MAX.as_micros().max(delay);
+                let micros = delay.saturating_mul(doubled).min(most);
+                // A part of a microsecond more or less is nobody's concern.
                 let stretch = (micros as f64 * 0.1 * jitter.0) as i64;
-                TimeDelta::microseconds(micros + stretch)
+                TimeDelta::microseconds(micros.saturating_add(stretch))
             }
         };
         now.checked_add_signed(wait).unwrap_or(now)
@@ -86,6 +84,18 @@ mod tests {
     }
 
     #[test]
+    fn a_delay_of_more_than_a_day_is_obeyed_and_does_not_grow() {
+        let policy = RetryPolicy {
+            delay: TimeSpan::from_secs(172_800),
+            intervals: Arc::from([]),
+        };
+        for retries in [0, 1, 50] {
+            let due = policy.next_attempt_at(DateTime::UNIX_EPOCH, retries, Jitter::new(0.0));
+            assert_eq!((due - DateTime::UNIX_EPOCH).num_seconds(), 172_800);
+        }
+    }
+
+    #[test]
     fn intervals_are_kept_and_the_last_one_repeats() {
         let policy = RetryPolicy {
             delay: TimeSpan::from_secs(10),
@@ -106,7 +116,8 @@ mod tests {
             let actual = policy.next_attempt_at(DateTime::UNIX_EPOCH, retries, Jitter::new(fraction));
             let most = policy.next_attempt_at(DateTime::UNIX_EPOCH, retries, Jitter::new(1.0));
             prop_assert!(least <= actual && actual <= most);
-            prop_assert!((most - DateTime::UNIX_EPOCH).num_seconds() <= 86_400 + 8_640);
+            let longest = delay.max(86_400);
+            prop_assert!((most - DateTime::UNIX_EPOCH).num_seconds() <= longest + longest / 10);
         }
     }
 }

@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::domain::node_lease::{Moment, NodeLease};
 
-/// Shared by a node's actors: the Rescuer renews, the queues and workers ask.
+/// Shared by a node's actors: the LeaseKeeper renews, the queues and workers ask.
 #[derive(Clone, Debug)]
 pub struct LeaseGate {
     /// `None`: storage serves this node alone, and nobody could take its jobs.

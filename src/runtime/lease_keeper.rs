@@ -47,8 +47,8 @@ pub struct LeaseKeeperParts {
 }
 
 impl LeaseKeeperParts {
-    /// Says that this node lives.
-    pub async fn renew(&self) -> Result<(), RecordError> {
+    /// Says that this node lives. Tells whether its lease had run out before.
+    pub async fn renew(&self) -> Result<bool, RecordError> {
         let sent_at = steady_now();
         let heartbeat = Change::Heartbeat {
             node: self.node,
@@ -58,8 +58,9 @@ impl LeaseKeeperParts {
         };
         match self.recorder.record_one(heartbeat, Origin::Inside).await? {
             Ok(_) => {
+                let had_run_out = !self.gate.is_open();
                 self.gate.renewed(sent_at, self.lease.to_std());
-                Ok(())
+                Ok(had_run_out)
             }
             Err(refused) => Err(RecordError::Unavailable {
                 reason: refused.to_string(),
@@ -93,7 +94,13 @@ impl LeaseKeeper {
             let renewal = async move { parts.renew().await };
             ctx.spawn(renewal.into_actor(keeper).map(|renewed, keeper, ctx| {
                 match renewed {
-                    Ok(()) => keeper.renewed(ctx),
+                    Ok(had_run_out) => {
+                        // The timer stands still while the machine sleeps, the lease does not.
+                        if had_run_out && !keeper.has_given_up {
+                            keeper.give_up(ctx);
+                        }
+                        keeper.renewed(ctx);
+                    }
                     Err(failure) => error!("the node's lease could not be renewed: {failure}"),
                 }
                 keeper.renew_later(ctx);
@@ -123,12 +130,14 @@ impl LeaseKeeper {
                 keeper.watch_gate(ctx);
                 return;
             }
-            warn!(
-                "the node's lease has run out: it gives up what it runs, and starts nothing until the lease is renewed"
-            );
-            keeper.has_given_up = true;
-            deliver(&keeper.parts.queues, GiveUpEverything, ctx);
+            keeper.give_up(ctx);
         }));
+    }
+
+    fn give_up(&mut self, ctx: &mut Context<Self>) {
+        warn!("the node's lease has run out: it gives up what it runs, and starts nothing until the lease is renewed");
+        self.has_given_up = true;
+        deliver(&self.parts.queues, GiveUpEverything, ctx);
     }
 }
 

@@ -22,6 +22,7 @@ pub mod arrivals;
 pub mod clock;
 pub mod endings;
 pub mod event_bus;
+mod handler_threads;
 pub mod lease_gate;
 pub mod lease_keeper;
 mod mailbox;
@@ -37,6 +38,7 @@ pub mod rescuer;
 pub mod sampler;
 pub mod scheduler;
 pub mod supervise;
+pub mod tap;
 pub mod type_limits;
 mod usage;
 pub mod worker;
@@ -52,6 +54,7 @@ use tracing::{info, warn};
 use self::arrivals::Arrivals;
 use self::clock::{Clock, IdSource};
 use self::event_bus::{EventBus, EventBusHandle};
+use self::handler_threads::HandlerThreads;
 use self::lease_gate::LeaseGate;
 use self::lease_keeper::{LeaseKeeper, LeaseKeeperParts};
 use self::notifier::{ForeignInterest, Notifier, NotifierParts};
@@ -65,6 +68,7 @@ use self::rescuer::{RescueError, Rescuer, RescuerParts};
 use self::sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
 use self::scheduler::{Scheduler, SchedulerParts};
 use self::supervise::{Restarts, Seat};
+use self::tap::Tap;
 use self::type_limits::TypeLimits;
 use crate::domain::id::NodeId;
 use crate::domain::name::{JobType, QueueName};
@@ -147,6 +151,8 @@ pub struct RuntimeHandle {
     pub restarts: Restarts,
     /// What remote workers ask for.
     pub remote: RemoteWork,
+    /// What commits have done.
+    pub tap: Tap,
 }
 
 impl RuntimeHandle {
@@ -161,7 +167,7 @@ impl RuntimeHandle {
 pub struct Runtime {
     handle: RuntimeHandle,
     arbiters: [Arbiter; 4],
-    handler_threads: Option<tokio::runtime::Runtime>,
+    handler_threads: HandlerThreads,
 }
 
 impl Runtime {
@@ -184,14 +190,11 @@ impl Runtime {
             defaults,
         } = options;
         let ids = Arc::new(IdSource::default());
-        let handler_threads = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(handler_threads.max(1))
-            .thread_name("handler")
-            .enable_all()
-            .build()?;
+        let handler_threads = HandlerThreads::start(handler_threads)?;
         let arbiters = [Arbiter::new(), Arbiter::new(), Arbiter::new(), Arbiter::new()];
         let [recorder_arbiter, events_arbiter, queues_arbiter, time_arbiter] = arbiters.each_ref().map(Arbiter::handle);
         let restarts = Restarts::default();
+        let tap = Tap::default();
         let started_at = clock.now();
         let node = NodeId::new(started_at);
 
@@ -224,6 +227,7 @@ impl Runtime {
             recurring: recurring.address(),
             event_bus: event_bus.clone(),
             others: others.clone(),
+            tap: tap.clone(),
         };
         recorder.start(&recorder_arbiter, "Recorder", &restarts, || {
             Recorder::new(recorder_parts)
@@ -248,8 +252,16 @@ impl Runtime {
             lease,
             clock: clock.clone(),
         };
-        lease_keeper.renew().await?;
-        let rescued = rescuer.rescue_orphans().await?;
+        let rescued = match lease_keeper.renew().await {
+            Ok(_) => rescuer.rescue_orphans().await.map_err(StartError::from),
+            Err(failure) => Err(failure.into()),
+        };
+        let rescued = rescued.inspect_err(|_| {
+            // The actors that run already would keep the storage open.
+            for arbiter in &arbiters {
+                arbiter.stop();
+            }
+        })?;
         if rescued > 0 {
             info!("brought back {rescued} jobs that a server has left running");
         }
@@ -260,6 +272,8 @@ impl Runtime {
             event_bus: event_bus.clone(),
             queues: configured.clone().into(),
             workers_by_default,
+            job_types: handlers.job_types().cloned().collect(),
+            node,
             restarts: restarts.clone(),
             options: sampler_options,
             clock: clock.clone(),
@@ -274,7 +288,7 @@ impl Runtime {
             recorder: recorder_handle.clone(),
             handlers: Arc::new(handlers),
             limits: handler_limits,
-            handler_threads: handler_threads.handle().clone(),
+            handler_threads: handler_threads.handle(),
             type_limits: TypeLimits::new(concurrency),
             node,
             clock: clock.clone(),
@@ -352,11 +366,12 @@ impl Runtime {
             node,
             restarts,
             remote,
+            tap,
         };
         Ok(Self {
             handle,
             arbiters,
-            handler_threads: Some(handler_threads),
+            handler_threads,
         })
     }
 
@@ -397,9 +412,7 @@ impl Runtime {
         for arbiter in &self.arbiters {
             arbiter.stop();
         }
-        if let Some(threads) = self.handler_threads.take() {
-            threads.shutdown_background();
-        }
+        self.handler_threads.end();
     }
 
     async fn quiet_within(&self, time: Duration) -> bool {
@@ -412,15 +425,6 @@ impl Runtime {
                 return false;
             }
             tokio::time::sleep(QUIET_POLL.min(end - tokio::time::Instant::now())).await;
-        }
-    }
-}
-
-impl Drop for Runtime {
-    fn drop(&mut self) {
-        // A tokio runtime that is dropped within another one panics; this one is told to end instead.
-        if let Some(threads) = self.handler_threads.take() {
-            threads.shutdown_background();
         }
     }
 }

@@ -19,6 +19,7 @@ use tracing::{error, warn};
 
 use super::clock::Clock;
 use super::lease_gate::LeaseGate;
+use super::mailbox::deliver;
 use super::notifier::{Notifier, Tell};
 use super::queues::{Nudge, Queues};
 use super::ready_jobs::{ReadyJobs, Source};
@@ -300,6 +301,7 @@ impl Queue {
             queue.release(count);
             match result {
                 Ok(Ok(Applied::Started(started))) => {
+                    queue.give_back(started.iter().filter(|started| !**started).count());
                     for ((job, permit), started) in jobs.into_iter().zip(permits).zip(started) {
                         // Not started: it was cancelled, changed or taken by somebody else in between. Whoever changed it
                         // has announced it again.
@@ -307,7 +309,7 @@ impl Queue {
                             queue.assign(job, permit);
                         } else if permit.is_some() {
                             queue.ready.unpark();
-                            queue.nudge_others();
+                            queue.nudge_others(ctx);
                         }
                     }
                 }
@@ -367,12 +369,13 @@ impl Queue {
             match result {
                 Ok(Ok(Applied::Claimed(jobs))) => {
                     let is_short = jobs.len() < count;
+                    queue.give_back(count.saturating_sub(jobs.len()));
                     queue.groups[index].is_dry = is_short && arrivals == queue.arrivals;
                     for (job, permit) in jobs.into_iter().zip(permits) {
                         queue.assign(job, permit);
                     }
                     if is_short && queue.groups[index].is_limited {
-                        queue.nudge_others();
+                        queue.nudge_others(ctx);
                     }
                 }
                 other => queue.trouble("claim", other, ctx),
@@ -395,12 +398,10 @@ impl Queue {
         }
     }
 
-    /// Permits of a limited type were given back: other queues may wait for them. A full mailbox means that they are
-    /// being told already.
-    fn nudge_others(&self) {
-        drop(self.parts.queues.try_send(Nudge {
-            by: self.parts.settings.name.clone(),
-        }));
+    /// Permits of a limited type were given back: other queues may wait for them.
+    fn nudge_others(&self, ctx: &mut Context<Self>) {
+        let by = self.parts.settings.name.clone();
+        deliver(&self.parts.queues, Nudge { by }, ctx);
     }
 
     /// Tells other nodes when more is due here than there are workers for, or what nobody here can run. Should the
@@ -429,6 +430,13 @@ impl Queue {
             bucket.take(u32::try_from(count).unwrap_or(u32::MAX));
         }
         count
+    }
+
+    /// What was taken of the rate for jobs that did not start.
+    fn give_back(&mut self, count: usize) {
+        if let Some(bucket) = &mut self.bucket {
+            bucket.give_back(u32::try_from(count).unwrap_or(u32::MAX));
+        }
     }
 
     fn release(&mut self, count: usize) {
@@ -615,7 +623,7 @@ impl Handler<WorkerFree> for Queue {
         }
         if freed_type.is_some_and(|job_type| self.parts.type_limits.is_limited(&job_type)) {
             self.ready.unpark();
-            self.nudge_others();
+            self.nudge_others(ctx);
         }
         self.free(worker, ctx);
     }

@@ -16,6 +16,7 @@ use actix::prelude::SendError;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Supervised, WrapFuture};
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tracing::error;
 
 use super::clock::Clock;
@@ -25,6 +26,7 @@ use super::notifier::{ForeignInterest, Notifier, Tell};
 use super::queues::{CancelJob, JobsDue, QueueSwitched, Queues};
 use super::recurring_scheduler::{RecurringChanged, RecurringScheduler};
 use super::scheduler::{Arm, Scheduler};
+use super::tap::{CommitReport, Tap};
 use crate::domain::event::{Event, JobEventKind, QueueEventKind, Topic};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
@@ -36,6 +38,8 @@ use crate::storage::signal::{JobSignal, Signal};
 
 /// How many rows one commit takes at the most, but for a single change that is larger.
 const COMMIT_ROWS_MAX: usize = 2_000;
+/// How much of a job's parameters counts as a row: a commit of long ones has fewer.
+const ROW_BYTES: usize = 16 * 1024;
 /// How many rows may wait for a commit before callers from outside are refused.
 pub const PENDING_ROWS_MAX: usize = 20_000;
 /// How many messages the mailbox holds.
@@ -166,6 +170,8 @@ pub struct RecorderParts {
     pub event_bus: EventBusHandle,
     /// The other nodes, where there are any.
     pub others: Option<Others>,
+    /// Who exports numbers, if anybody does.
+    pub tap: Tap,
 }
 
 /// The way to the other nodes.
@@ -234,18 +240,39 @@ impl Recorder {
             for record in &mut batch {
                 changes.append(&mut record.changes);
             }
+            let began = Instant::now();
             let outcome = repository.commit(&changes).await;
             let answers = batch.into_iter().map(|record| record.answer).zip(counts).collect();
-            (changes, answers, outcome)
+            (changes, answers, outcome, began.elapsed())
         };
         ctx.spawn(
             commit
                 .into_actor(self)
-                .map(|(changes, answers, outcome), recorder, ctx| {
+                .map(|(changes, answers, outcome, took), recorder, ctx| {
+                    recorder.report(&changes, &outcome, took);
                     recorder.settle(changes, answers, outcome, ctx);
                     recorder.commit_next(ctx);
                 }),
         );
+    }
+
+    /// Tells who exports numbers.
+    fn report(&self, changes: &[Change], outcome: &Result<Vec<ChangeResult>, RepositoryError>, took: Duration) {
+        let Ok(results) = outcome else { return };
+        if !self.parts.tap.is_open() {
+            return;
+        }
+        let mut report = CommitReport {
+            changes: changes.len(),
+            took,
+            ..CommitReport::default()
+        };
+        for (change, result) in changes.iter().zip(results) {
+            if let Ok(applied) = result {
+                report.note(change, applied);
+            }
+        }
+        self.parts.tap.tell(report);
     }
 
     fn settle(
@@ -532,10 +559,14 @@ impl Effects {
     }
 }
 
-/// How much of a commit a change takes.
+/// How much of a commit a change takes: its rows, and more where they are long.
 fn rows_of(change: &Change) -> usize {
     match change {
-        Change::Insert { jobs, .. } | Change::Start { jobs } => jobs.len(),
+        Change::Insert { jobs, .. } => jobs
+            .iter()
+            .map(|job| 1 + job.parameters.as_str().len() / ROW_BYTES)
+            .sum(),
+        Change::Start { jobs } => jobs.len(),
         Change::Fire(fire) => fire.occurrences.len() + 1,
         Change::Claim(claim) => usize::try_from(claim.limit).unwrap_or(COMMIT_ROWS_MAX),
         Change::Clear { limit, .. } | Change::Prune { limit, .. } | Change::PruneAudit { limit, .. } => {
@@ -603,13 +634,24 @@ impl Handler<Record> for Recorder {
 
     fn handle(&mut self, record: Record, ctx: &mut Context<Self>) {
         let rows: usize = record.changes.iter().map(rows_of).sum();
-        if record.origin == Origin::Outside && self.pending_rows + rows > PENDING_ROWS_MAX {
+        // What is more than all that may wait is taken when nothing waits: it would be refused for ever.
+        let is_too_much = self.pending_rows > 0 && self.pending_rows + rows > PENDING_ROWS_MAX;
+        if record.origin == Origin::Outside && is_too_much {
             // The caller may have gone; then nobody needs the answer.
             drop(record.answer.send(Err(RecordError::Busy)));
             return;
         }
         self.pending_rows += rows;
-        self.pending.push_back(record);
+        if record
+            .changes
+            .iter()
+            .any(|change| matches!(change, Change::Heartbeat { .. }))
+        {
+            // The node's lease must not run out behind what others want written.
+            self.pending.push_front(record);
+        } else {
+            self.pending.push_back(record);
+        }
         if !self.is_committing {
             self.is_committing = true;
             // Polled when the mailbox is empty: what has come together is committed together.

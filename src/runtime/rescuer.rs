@@ -17,13 +17,13 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Supervised, Wrap
 use chrono::TimeDelta;
 use tracing::{error, warn};
 
-use super::clock::{Clock, draw_jitter};
+use super::clock::Clock;
 use super::lease_keeper::part_of;
 use super::queues::{CancelJob, LookEverywhere, Queues, ReportAll};
 use super::recorder::{Origin, RecordError, RecorderHandle};
+use crate::domain::attempt::AttemptStatus;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::outcome::Outcome;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, Finished};
@@ -85,19 +85,39 @@ impl RescuerParts {
             return Ok(0);
         }
         let now = self.clock.now();
-        let changes = jobs
-            .iter()
-            .map(|job| {
-                warn!(job.id = %job.id, attempt = job.attempt, "attempt {} of job {} was lost; the job runs again", job.attempt, job.id);
-                let (after, attempt) = job.finish(Outcome::Lost, now, draw_jitter());
-                Change::Finish { job: Arc::new(after), attempt: Box::new(attempt) }
-            })
-            .collect();
+        let mut changes = Vec::with_capacity(jobs.len());
+        for job in &jobs {
+            let lost_before = self.lost_before(job).await?;
+            let (after, attempt) = job.lose(lost_before, now);
+            let what_now = match after.status {
+                JobStatus::Pending => "it runs again",
+                JobStatus::Running | JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => "it has ended",
+            };
+            warn!(job.id = %job.id, attempt = job.attempt, "attempt {} of job {} was lost; {what_now}", job.attempt, job.id);
+            changes.push(Change::Finish {
+                job: Arc::new(after),
+                attempt: Box::new(attempt),
+            });
+        }
         let results = self.recorder.record(changes, Origin::Inside).await?;
         Ok(results
             .iter()
             .filter(|result| matches!(result, Ok(Applied::Finished(Finished::Stored))))
             .count())
+    }
+
+    /// How many attempts of a job were lost one after the other right before the one that runs.
+    async fn lost_before(&self, job: &Job) -> Result<u32, RescueError> {
+        if job.attempt <= 1 {
+            return Ok(0);
+        }
+        let attempts = self.repository.attempts(job.id).await?;
+        let lost = attempts
+            .iter()
+            .rev()
+            .take_while(|attempt| attempt.status == AttemptStatus::Lost)
+            .count();
+        Ok(u32::try_from(lost).unwrap_or(u32::MAX))
     }
 
     /// Tells the queues of cancellations once more: a signal of the node that was asked may have been lost.
@@ -169,10 +189,9 @@ impl Rescuer {
             let suspects = std::mem::take(&mut rescuer.suspects);
             let round = async move {
                 parts.rescue_orphans().await?;
-                if parts.repository.is_shared() {
-                    // As above: what other nodes have paused, resumed or stored may not have been heard of.
-                    let _ = parts.queues.send(LookEverywhere).await;
-                }
+                // As above: what other nodes have paused, resumed or stored may not have been heard of; nor what was stored
+                // here when an actor ended before it could tell.
+                let _ = parts.queues.send(LookEverywhere).await;
                 parts.rescue_strays(suspects).await
             };
             ctx.spawn(round.into_actor(rescuer).map(|unknown, rescuer, ctx| {

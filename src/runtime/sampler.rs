@@ -7,10 +7,12 @@
 //! A listener that comes to a topic is told how things are: numbers of queues at the next reading, so that nobody is told
 //! of a queue twice within one interval, everything else at once.
 
+mod look;
 mod numbers;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,21 +21,23 @@ use actix::{
 };
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use self::numbers::{STORAGE_PATIENCE, answer_in_time, sum, total, with_workers};
+use self::look::{Seen, look};
+use self::numbers::{answer_in_time, total, with_workers};
 use super::clock::Clock;
 use super::event_bus::{EventBusHandle, PublishState};
 use super::mailbox::deliver;
-use super::recorder::{PENDING_ROWS_MAX, RecorderHandle};
+use super::recorder::RecorderHandle;
 use super::supervise::Restarts;
 use super::usage::UsageReader;
 use crate::domain::event::{Event, Topic};
-use crate::domain::health::{Health, HealthChange, HealthReason, HealthState, Observations};
+use crate::domain::health::{self, Health, HealthChange, HealthReason, HealthRules, HealthState, HealthWatch};
+use crate::domain::id::NodeId;
 use crate::domain::metrics::{QueueMetrics, SystemMetrics};
-use crate::domain::name::QueueName;
-use crate::domain::queue::{QueueSettings, StatusCounts, StoredQueue};
+use crate::domain::name::{JobType, QueueName};
+use crate::domain::queue::{QueueSettings, StoredQueue};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// How many messages the mailbox holds.
@@ -44,13 +48,17 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How long the restart of a part of the server is a reason for a look at its log.
 const RESTARTS_REMEMBERED: Duration = Duration::from_secs(300);
 
-/// How often things are looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How often things are looked at, and what of it is told to be wrong.
+#[derive(Clone, Debug, PartialEq)]
 pub struct SamplerOptions {
     /// The time between two readings of the queues' numbers.
     pub queues_every: Duration,
     /// The time between two readings of the server's numbers, and two looks at its health.
     pub system_every: Duration,
+    /// From when on something is wrong.
+    pub rules: HealthRules,
+    /// The folder that the database is in, where it is on a disk of this machine.
+    pub disk: Option<Arc<Path>>,
 }
 
 impl Default for SamplerOptions {
@@ -58,6 +66,8 @@ impl Default for SamplerOptions {
         Self {
             queues_every: Duration::from_secs(1),
             system_every: Duration::from_secs(5),
+            rules: HealthRules::default(),
+            disk: None,
         }
     }
 }
@@ -75,6 +85,10 @@ pub struct SamplerParts {
     pub queues: Arc<[QueueSettings]>,
     /// How many workers a queue has that is not configured.
     pub workers_by_default: NonZeroU32,
+    /// The job types that have a handler here.
+    pub job_types: Arc<[JobType]>,
+    /// This node.
+    pub node: NodeId,
     /// How often actors had to be restarted.
     pub restarts: Restarts,
     /// How often things are looked at.
@@ -96,6 +110,11 @@ pub struct Wanted {
 #[rtype(result = "Result<Arc<SystemMetrics>, RepositoryError>")]
 pub struct ReadSystem;
 
+/// All queues in numbers, read now.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<QueueMetrics>, RepositoryError>")]
+pub struct ReadQueues;
+
 /// How the server was at the last look, and why.
 #[derive(Message)]
 #[rtype(result = "Health")]
@@ -108,17 +127,14 @@ pub struct Rest;
 
 type SystemAnswer = Result<Arc<SystemMetrics>, RepositoryError>;
 
-/// What one look has found.
-struct Seen {
-    counts: Result<StatusCounts, RepositoryError>,
-    pending_rows: usize,
-}
-
 /// The actor. See the module.
 pub struct Sampler {
     parts: SamplerParts,
     usage: UsageReader,
     health: Health,
+    watch: HealthWatch,
+    /// Since when it looks.
+    began: Instant,
     /// Since when the state is what it is; nothing before the start.
     health_since: Option<DateTime<Utc>>,
     restarts_seen: u64,
@@ -141,6 +157,8 @@ impl Sampler {
         Self {
             usage: UsageReader::new(),
             health: Health::well(),
+            watch: HealthWatch::default(),
+            began: Instant::now(),
             health_since: None,
             restarts_seen: 0,
             restarts_lately: Vec::new(),
@@ -221,18 +239,7 @@ impl Sampler {
         }
         self.is_looking = true;
         let parts = self.parts.clone();
-        let look = async move {
-            let now = parts.clock.now();
-            let counts = answer_in_time(parts.repository.queues(now))
-                .await
-                .map(|queues| sum(&queues));
-            let pending_rows = timeout(STORAGE_PATIENCE, parts.recorder.pending_rows()).await;
-            Seen {
-                counts,
-                // A Recorder that does not answer has as much as it can hold, or more.
-                pending_rows: pending_rows.unwrap_or(PENDING_ROWS_MAX),
-            }
-        };
+        let look = async move { look(&parts).await };
         ctx.spawn(look.into_actor(self).map(|seen, sampler, ctx| {
             sampler.is_looking = false;
             sampler.judge(seen, ctx);
@@ -248,13 +255,14 @@ impl Sampler {
     }
 
     fn judge(&mut self, seen: Seen, ctx: &mut Context<Self>) {
-        let Seen { counts, pending_rows } = seen;
-        let health = Health::assess(Observations {
-            is_storage_reachable: counts.is_ok(),
-            restarts_lately: self.restarts_lately(),
-            pending_rows,
-            pending_rows_max: PENDING_ROWS_MAX,
-        });
+        let Seen {
+            counts,
+            mut observations,
+        } = seen;
+        observations.restarts_lately = self.restarts_lately();
+        let rules = &self.parts.options.rules;
+        let found = health::wrong(observations, rules);
+        let health = self.watch.look(found, self.began.elapsed(), rules);
         let now = self.parts.clock.now();
         self.turn_to(health, now, ctx);
         let answer = counts.map(|counts| {
@@ -400,6 +408,18 @@ impl Handler<ReadSystem> for Sampler {
                     reason: "the numbers were being read and that was given up".to_owned(),
                 })
             })
+        })
+    }
+}
+
+impl Handler<ReadQueues> for Sampler {
+    type Result = ResponseFuture<Result<Vec<QueueMetrics>, RepositoryError>>;
+
+    fn handle(&mut self, ReadQueues: ReadQueues, _: &mut Context<Self>) -> Self::Result {
+        let parts = self.parts.clone();
+        Box::pin(async move {
+            let stored = answer_in_time(parts.repository.queues(parts.clock.now())).await?;
+            Ok(with_workers(&parts, stored))
         })
     }
 }

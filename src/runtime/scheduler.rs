@@ -2,8 +2,8 @@
 //!
 //! It holds one time a queue, the earliest, and one timer for the earliest of all. When a time has come it wakes the
 //! queue, which claims from storage what is due, and asks storage for the next times. So a million delayed jobs cost it
-//! nothing, and an idle server sleeps. Where several nodes share a storage it asks once a second as well: another node
-//! may have stored delayed jobs and died.
+//! nothing, and an idle server sleeps. It also asks from time to time what is due that nobody has been told of: another node
+//! may have stored delayed jobs and died, an actor here may have ended before it could tell.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub const MAILBOX_CAPACITY: usize = 1_024;
 const SLEEP_MAX: Duration = Duration::from_secs(5);
 /// How often storage that other nodes use as well is asked.
 const POLL: Duration = Duration::from_secs(1);
+/// How often storage is asked that only this node uses: nothing is missed there but by an actor's fault.
+const POLL_ALONE: Duration = Duration::from_secs(10);
 /// The wait before storage that could not be read is asked again.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
 
@@ -62,7 +64,8 @@ pub struct Scheduler {
     timer: Option<(DateTime<Utc>, SpawnHandle)>,
     is_asking: bool,
     is_polling: bool,
-    must_ask_again: bool,
+    /// After which time it must ask once more.
+    ask_again: Option<DateTime<Utc>>,
 }
 
 impl Scheduler {
@@ -74,7 +77,7 @@ impl Scheduler {
             timer: None,
             is_asking: false,
             is_polling: false,
-            must_ask_again: false,
+            ask_again: None,
         }
     }
 
@@ -130,7 +133,8 @@ impl Scheduler {
             ctx.run_later(Duration::from_millis(10), |scheduler, ctx| scheduler.fire(ctx));
             return;
         }
-        self.ask(ctx);
+        // After the time of before the queues were woken: what has become due since then they may not have seen.
+        self.ask(now, ctx);
     }
 
     /// Asks storage which queues have due jobs that no node has taken yet, and offers them to the queues here.
@@ -146,7 +150,7 @@ impl Scheduler {
             let times = match answer {
                 Ok(times) => times,
                 Err(failure) => {
-                    warn!("other nodes' due jobs could not be looked for: {failure}");
+                    warn!("due jobs that nobody has been told of could not be looked for: {failure}");
                     return;
                 }
             };
@@ -162,32 +166,32 @@ impl Scheduler {
         }));
     }
 
-    /// Asks storage for the next due time of each queue.
-    fn ask(&mut self, ctx: &mut Context<Self>) {
+    /// Asks storage for the next due time of each queue after this time.
+    fn ask(&mut self, after: DateTime<Utc>, ctx: &mut Context<Self>) {
         if self.is_asking {
-            self.must_ask_again = true;
+            let earlier = self.ask_again.map_or(after, |known| known.min(after));
+            self.ask_again = Some(earlier);
             return;
         }
         self.is_asking = true;
         let repository = Arc::clone(&self.parts.repository);
-        let now = self.parts.clock.now();
-        let asked = async move { repository.next_due(now).await };
-        ctx.spawn(asked.into_actor(self).map(|answer, scheduler, ctx| {
+        let asked = async move { repository.next_due(after).await };
+        ctx.spawn(asked.into_actor(self).map(move |answer, scheduler, ctx| {
             scheduler.is_asking = false;
             match answer {
                 Ok(times) => {
                     for (queue, due_at) in times {
                         scheduler.arm(queue, due_at);
                     }
-                    if std::mem::take(&mut scheduler.must_ask_again) {
-                        scheduler.ask(ctx);
+                    if let Some(after) = scheduler.ask_again.take() {
+                        scheduler.ask(after, ctx);
                     }
                     scheduler.set_timer(ctx);
                 }
                 Err(failure) => {
                     error!("the next due times could not be read, trying again: {failure}");
                     scheduler.set_timer(ctx);
-                    ctx.run_later(RETRY_WAIT, |scheduler, ctx| scheduler.ask(ctx));
+                    ctx.run_later(RETRY_WAIT, move |scheduler, ctx| scheduler.ask(after, ctx));
                 }
             }
         }));
@@ -198,10 +202,9 @@ impl Actor for Scheduler {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.ask(ctx);
-        if self.parts.repository.is_shared() {
-            ctx.run_interval(POLL, Self::poll);
-        }
+        self.ask(self.parts.clock.now(), ctx);
+        let is_shared = self.parts.repository.is_shared();
+        ctx.run_interval(if is_shared { POLL } else { POLL_ALONE }, Self::poll);
     }
 }
 
@@ -226,6 +229,6 @@ impl Handler<LookAgain> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, LookAgain: LookAgain, ctx: &mut Context<Self>) {
-        self.ask(ctx);
+        self.ask(self.parts.clock.now(), ctx);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::ServerOptions;
+use super::{PrometheusOptions, ServerOptions};
 use crate::api::auth::{AllowedOrigins, ApiKey, AuthOptions, JwtKeySource, JwtOptions, Rate};
 use crate::api::graphql::GraphQlOptions;
 use crate::api::pages::PagesOptions;
@@ -31,7 +31,7 @@ use crate::runtime::clock::Clock;
 use crate::runtime::pruner::Retention;
 use crate::runtime::sampler::SamplerOptions;
 use crate::service::rules::{Rules, UnknownJobTypes};
-use crate::storage::sea::{Durability, SeaOptions};
+use crate::storage::sea::{Durability, SeaOptions, SeaRepository};
 
 /// Why a configured handler could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +119,8 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         sampler: SamplerOptions {
             queues_every: config.realtime.queue_metrics_interval.to_std(),
             system_every: config.realtime.system_metrics_interval.to_std(),
+            rules: config.health,
+            disk: SeaRepository::folder(config.database.url.expose()).map(Arc::from),
         },
         defaults,
         clock: Clock::system(),
@@ -136,6 +138,11 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
             enable: config.realtime.enable && config.api.enable,
             ..realtime(&config.realtime)
         },
+        prometheus: config.metrics.enable_prometheus_export.then(|| PrometheusOptions {
+            path: config.metrics.prometheus_endpoint.clone(),
+            names: config.metrics.custom_metrics.clone(),
+            is_open: !config.metrics.require_authentication,
+        }),
         graphql: graphql(config),
         pages: pages(config),
         events_behind_max: config.realtime.events_behind_max,

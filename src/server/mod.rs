@@ -27,7 +27,9 @@ use crate::api::browsers::{self, AnswerMarks};
 use crate::api::graphql::{self, GraphQl, GraphQlOptions, Services};
 use crate::api::pages::{self, PagesOptions};
 use crate::api::realtime::{self, Realtime, RealtimeOptions};
+use crate::api::request_count;
 use crate::api::request_log::{self, RequestSpan};
+use crate::api::rest::exposition::Exposition;
 use crate::api::rest::{self, RestApi, RestOptions};
 use crate::config::server::{is_open, open_address};
 use crate::domain::queue::QueueSettings;
@@ -40,10 +42,12 @@ use crate::service::metrics::Metrics;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
+use crate::service::requests::Requests;
 use crate::service::rules::Rules;
 use crate::service::shutdown::Shutdown;
 use crate::service::workers::Workers;
 use crate::storage::repository::JobRepository;
+use crate::telemetry::prometheus::{ExportError, PrometheusExport};
 
 /// How a server works.
 #[derive(Clone)]
@@ -64,6 +68,8 @@ pub struct ServerOptions {
     pub rest: RestOptions,
     /// How live updates work.
     pub realtime: RealtimeOptions,
+    /// How numbers are exported to Prometheus, if they are.
+    pub prometheus: Option<PrometheusOptions>,
     /// How GraphQL works.
     pub graphql: GraphQlOptions,
     /// Which web pages there are.
@@ -74,6 +80,17 @@ pub struct ServerOptions {
     pub rules: Rules,
     /// How jobs are run.
     pub runtime: RuntimeOptions,
+}
+
+/// How numbers are exported to Prometheus.
+#[derive(Clone, Debug)]
+pub struct PrometheusOptions {
+    /// At which path.
+    pub path: String,
+    /// Which; none for all.
+    pub names: Vec<String>,
+    /// Whether everybody may read them, also where callers must show who they are.
+    pub is_open: bool,
 }
 
 /// Why a server did not start.
@@ -91,6 +108,9 @@ pub enum ServerError {
     /// Its actors did not start.
     #[error(transparent)]
     Runtime(#[from] StartError),
+    /// Its numbers can't be exported.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// It can't listen where it should.
     #[error("can't listen on {address}: {cause}")]
     Listen {
@@ -124,6 +144,7 @@ impl Server {
             audit,
             rest,
             realtime,
+            prometheus,
             graphql,
             pages,
             events_behind_max,
@@ -163,6 +184,10 @@ impl Server {
         let audit = AuditLog::new(Arc::clone(&repository));
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
         let metrics = Metrics::new(Arc::clone(&repository), handle.clone());
+        let (requests, counts_requests) = (Requests::default(), prometheus.is_some());
+        let exposition = prometheus
+            .map(|options| exposition(&metrics, &requests, options))
+            .transpose()?;
         let health = Health::new(repository, handle.clone());
         let shutdown = Shutdown::default();
         let events = Events::new(handle, events_behind_max);
@@ -184,6 +209,7 @@ impl Server {
             audit,
             recurring,
             metrics,
+            exposition,
             nodes,
             workers,
             health: health.clone(),
@@ -191,7 +217,7 @@ impl Server {
             options: rest,
         };
         let mut http = HttpServer::new(move || {
-            let api = api.clone();
+            let (api, requests) = (api.clone(), requests.clone());
             let marks = Rc::new(marks);
             let AllowedOrigins(named) = &origins;
             App::new()
@@ -204,6 +230,10 @@ impl Server {
                 }))
                 // The last is the outermost: a preflight gets no further.
                 .wrap(Condition::new(!named.is_empty(), browsers::cors(&origins)))
+                .wrap(Condition::new(
+                    counts_requests,
+                    from_fn(move |request, next| request_count::count(requests.clone(), request, next)),
+                ))
                 .wrap(Condition::new(
                     request_log::is_wanted(),
                     TracingLogger::<RequestSpan>::new(),
@@ -269,4 +299,18 @@ impl Server {
         self.http.stop(true).await;
         info!("stopped");
     }
+}
+
+/// Begins to gather numbers for Prometheus, and says where they are read.
+fn exposition(metrics: &Metrics, requests: &Requests, options: PrometheusOptions) -> Result<Exposition, ExportError> {
+    let PrometheusOptions { path, names, is_open } = options;
+    let export = Arc::new(PrometheusExport::start(metrics.clone(), requests, names)?);
+    Ok(Exposition {
+        path,
+        is_open,
+        text: Arc::new(move || {
+            let export = Arc::clone(&export);
+            Box::pin(async move { export.text().await })
+        }),
+    })
 }

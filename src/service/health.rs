@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::domain;
+use crate::domain::health::{HealthReason, HealthState};
 use crate::runtime::RuntimeHandle;
+use crate::runtime::sampler::ReadHealth;
 use crate::storage::repository::JobRepository;
 
 /// Whether the server can do its work, and why not.
@@ -13,6 +16,13 @@ pub enum Readiness {
     Ready {
         /// How often actors had to be restarted since it started.
         restarted_actors: u64,
+        /// How it is, and why.
+        health: domain::health::Health,
+    },
+    /// It can't, and storage is not why.
+    Unhealthy {
+        /// What is wrong.
+        reasons: Vec<HealthReason>,
     },
     /// It is going down.
     Stopping,
@@ -51,12 +61,30 @@ impl Health {
         if self.is_stopping.load(Ordering::Relaxed) {
             return Readiness::Stopping;
         }
-        match self.repository.ping().await {
-            Ok(()) => Readiness::Ready {
-                restarted_actors: self.runtime.restarts.count(),
-            },
-            Err(failure) => Readiness::StorageUnavailable {
+        if let Err(failure) = self.repository.ping().await {
+            return Readiness::StorageUnavailable {
                 reason: failure.to_string(),
+            };
+        }
+        // While the Sampler is being restarted nothing is known.
+        let mut health = self
+            .runtime
+            .sampler
+            .send(ReadHealth)
+            .await
+            .unwrap_or(domain::health::Health::well());
+        // Storage has just answered: what was told of it is past.
+        health
+            .reasons
+            .retain(|reason| *reason != HealthReason::StorageUnavailable);
+        let health = domain::health::Health::of(health.reasons);
+        match health.state {
+            HealthState::Unhealthy => Readiness::Unhealthy {
+                reasons: health.reasons,
+            },
+            HealthState::Healthy | HealthState::Degraded => Readiness::Ready {
+                restarted_actors: self.runtime.restarts.count(),
+                health,
             },
         }
     }

@@ -4,17 +4,20 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
 
 use super::error::ServiceError;
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::failure_reason::OTHER;
 use crate::domain::health::Health;
-use crate::domain::metrics::SystemMetrics;
-use crate::domain::name::JobType;
+use crate::domain::metrics::{QueueMetrics, SystemMetrics};
+use crate::domain::name::{JobType, QueueName};
 use crate::domain::period::{InvalidPeriod, Part, Period, PeriodRequest};
 use crate::domain::rollup::RollupCounts;
+use crate::domain::time_span::TimeSpan;
 use crate::runtime::RuntimeHandle;
-use crate::runtime::sampler::{ReadHealth, ReadSystem};
+use crate::runtime::sampler::{ReadHealth, ReadQueues, ReadSystem};
+pub use crate::runtime::tap::CommitReport;
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
 use crate::storage::repository::JobRepository;
 
@@ -28,6 +31,23 @@ pub struct SystemReport {
     pub metrics: Arc<SystemMetrics>,
     /// How it is, and why.
     pub health: Health,
+}
+
+/// The server in numbers, as they are exported.
+#[derive(Clone, Debug)]
+pub struct Gauges {
+    /// The server as a whole, and how it is.
+    pub system: SystemReport,
+    /// Each queue: its jobs, and its workers on this node.
+    pub queues: Vec<QueueMetrics>,
+    /// How long a due job waits in each queue that has one, at the longest.
+    pub latencies: Vec<(QueueName, TimeSpan)>,
+    /// How many rows wait to be written.
+    pub pending_rows: usize,
+    /// How often actors were restarted since this node started.
+    pub restarts: u64,
+    /// How many commits were not told to who exports numbers.
+    pub commits_missed: u64,
 }
 
 /// What has become of jobs in a period.
@@ -76,6 +96,31 @@ impl Metrics {
         let metrics = self.runtime.sampler.send(ReadSystem).await.map_err(|_| away())??;
         let health = self.runtime.sampler.send(ReadHealth).await.map_err(|_| away())?;
         Ok(SystemReport { metrics, health })
+    }
+
+    /// What commits of this node do from now on, for who exports numbers: once, `None` for anybody else.
+    pub fn commits(&self) -> Option<mpsc::Receiver<CommitReport>> {
+        self.runtime.tap.open()
+    }
+
+    /// The numbers that are exported, read from counters.
+    pub async fn gauges(&self, caller: &Caller) -> Result<Gauges, ServiceError> {
+        let system = self.system(caller).await?;
+        let now = self.runtime.clock.now();
+        let queues = self.runtime.sampler.send(ReadQueues).await.map_err(|_| away())??;
+        let waiting = self.repository.next_due(DateTime::UNIX_EPOCH).await?;
+        Ok(Gauges {
+            system,
+            queues,
+            latencies: waiting
+                .into_iter()
+                .filter(|(_, due_at)| *due_at <= now)
+                .map(|(queue, due_at)| (queue, TimeSpan::from_delta(now - due_at)))
+                .collect(),
+            pending_rows: self.runtime.recorder.pending_rows().await,
+            restarts: self.runtime.restarts.count(),
+            commits_missed: self.runtime.tap.missed(),
+        })
     }
 
     /// What has become of jobs in a period, all together and by days or hours.

@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod nodes;
 pub mod queues;
 pub mod recurring;
+pub mod requests;
 pub mod rules;
 
 pub mod shutdown;

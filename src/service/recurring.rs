@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::admission::Admission;
 use super::error::ServiceError;
 use super::jobs::{IdempotencyKey, key_of, unexpected};
 use super::rules::Rules;
@@ -39,14 +40,17 @@ pub struct Recurring {
     repository: Arc<dyn JobRepository>,
     runtime: RuntimeHandle,
     rules: Arc<Rules>,
+    admission: Admission,
     trail: Trail,
 }
 
 impl Recurring {
     /// Use cases over this storage and this runtime.
     pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle, rules: Arc<Rules>) -> Self {
+        let admission = Admission::new(Arc::clone(&repository), runtime.clock.clone(), Arc::clone(&rules));
         Self {
             repository,
+            admission,
             trail: Trail::new(runtime.clone(), false),
             runtime,
             rules,
@@ -70,7 +74,7 @@ impl Recurring {
         idempotency: Option<IdempotencyKey>,
     ) -> Result<(Arc<RecurringJob>, bool), ServiceError> {
         caller.require(Scope::Write)?;
-        self.check(&new)?;
+        self.check(&new).await?;
         let now = self.runtime.clock.now();
         let recurring = Arc::new(new.into_recurring_job(now, self.runtime.ids.next()));
         let change = Change::InsertRecurring {
@@ -156,7 +160,7 @@ impl Recurring {
         for _ in 0..TRIES {
             let before = self.get_matching(id, if_match).await?;
             let wanted = change(before.as_new());
-            self.check(&wanted)?;
+            self.check(&wanted).await?;
             if wanted == before.as_new() {
                 return Ok(before);
             }
@@ -262,8 +266,13 @@ impl Recurring {
         }
     }
 
-    fn check(&self, new: &NewRecurringJob) -> Result<(), ServiceError> {
-        self.rules.check(&new.template.new_job(Due::Now), None)?;
+    async fn check(&self, new: &NewRecurringJob) -> Result<(), ServiceError> {
+        let occurrence = new.template.new_job(Due::Now);
+        self.rules.check(&occurrence, None)?;
+        let by_default = &self.rules.defaults.of(&occurrence.job_type).queue;
+        self.admission
+            .check_queue(occurrence.queue.as_ref().unwrap_or(by_default), None)
+            .await?;
         if let (Some(starts_at), Some(ends_at)) = (new.schedule.starts_at, new.schedule.ends_at)
             && starts_at > ends_at
         {

@@ -1,6 +1,6 @@
 //! GraphQL over a storage that counts what it is asked, that never answers, or that panics.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -15,13 +15,15 @@ use tickerq::domain::audit::AuditRecord;
 use tickerq::domain::event::Topic;
 use tickerq::domain::id::{JobId, NodeId};
 use tickerq::domain::job::Job;
-use tickerq::domain::name::QueueName;
+use tickerq::domain::name::{JobType, QueueName};
 use tickerq::domain::queue::StoredQueue;
 use tickerq::domain::recurring::{RecurringId, RecurringJob};
 use tickerq::domain::remote_worker::JobReports;
+use tickerq::domain::rollup::{RollupCounts, SlotSpan};
 use tickerq::storage::change::{Applied, Change, ChangeError};
 use tickerq::storage::query::{
-    AuditFilter, AuditPage, JobFilter, JobSummary, Page, RecurringPage, RunningJob, StoredNode, StoredWorker,
+    AuditFilter, AuditPage, Durations, JobFilter, JobSummary, Page, RecurringPage, RollupFilter, RunningJob,
+    StoredNode, StoredWorker, TypeRollup,
 };
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
@@ -146,6 +148,26 @@ impl JobRepository for Watched {
 
     async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
         self.inner.reports(id).await
+    }
+
+    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {
+        self.inner.rollups(filter, spans).await
+    }
+
+    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError> {
+        self.inner.busiest_hour(filter, span).await
+    }
+
+    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError> {
+        self.inner.durations(filter, span).await
+    }
+
+    async fn type_rollups(
+        &self,
+        filter: &RollupFilter,
+        span: SlotSpan,
+    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
+        self.inner.type_rollups(filter, span).await
     }
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {

@@ -75,29 +75,29 @@ impl Socket {
     async fn next(&mut self) -> Message {
         loop {
             let next = timeout(PATIENCE, self.0.next()).await.expect("a message in time");
-            match next.expect("the connection is open").expect("a message") {
-                Message::Ping(_) | Message::Pong(_) => {}
-                message => return message,
+            let message = next.expect("the connection is open").expect("a message");
+            if !matches!(message, Message::Ping(_) | Message::Pong(_)) {
+                return message;
             }
         }
     }
 
     pub async fn hear(&mut self, kind: &str) -> Value {
-        match self.next().await {
-            Message::Text(text) => {
-                let message: Value = serde_json::from_str(&text).expect("JSON");
-                assert_eq!(message["type"], kind, "{message}");
-                message
-            }
-            other => panic!("no {kind} but {other:?}"),
-        }
+        let next = self.next().await;
+        let Message::Text(text) = next else {
+            panic!("no {kind} but {next:?}");
+        };
+        let message: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(message["type"], kind, "{message}");
+        message
     }
 
     pub async fn goodbye(&mut self) -> (u16, String) {
-        match self.next().await {
-            Message::Close(Some(CloseFrame { code, reason })) => (code.into(), reason.to_string()),
-            other => panic!("no goodbye but {other:?}"),
-        }
+        let next = self.next().await;
+        let Message::Close(Some(CloseFrame { code, reason })) = next else {
+            panic!("no goodbye but {next:?}");
+        };
+        (code.into(), reason.to_string())
     }
 
     pub async fn subscribe(&mut self, id: &str, query: &str) {

@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("service", &["storage", "runtime"]),
     // Its queries are written in the words of storage's `query`.
     ("api", &["service", "storage::query"]),
+    ("telemetry", &["service"]),
     ("config", &[]),
 ];
 
@@ -47,6 +48,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "cli",
             "webhooks",
             "api/realtime",
+            "telemetry",
         ],
     ),
 ];

@@ -1,8 +1,11 @@
 //! The bodies of requests: their media type, their JSON, their depth and their size.
 
+use std::io::{Read, Write};
+
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
+use crate::harness::PATIENCE;
 use crate::harness::client::{Answer, Client};
 use crate::harness::server::Server;
 use crate::rest_protocol::raw;
@@ -224,7 +227,7 @@ async fn a_body_that_is_too_large_is_refused_however_it_comes() {
         );
         // In pieces, without its length being told before.
         let chunks = format!(
-            "POST /api/tickerq{path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n\
+            "POST /api/tickerq{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n\
              Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
             body.len()
         );
@@ -232,4 +235,27 @@ async fn a_body_that_is_too_large_is_refused_however_it_comes() {
         assert_eq!((status, &problem["status"]), (413, &json!(413)), "{path}");
     }
     assert_eq!(client.get("/jobs").await.json()["totalCount"], 2);
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_is_given_up_and_its_connection_closed() {
+    let (_site, server) = Server::with_config("");
+    // It has half of what it announces, and then nothing.
+    let request = "POST /api/tickerq/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                   Content-Length: 100\r\n\r\n{\"type\":";
+    let url = server.url.clone();
+    let answered = tokio::task::spawn_blocking(move || {
+        let address = url.trim_start_matches("http://");
+        let mut stream = std::net::TcpStream::connect(address).expect("a connection");
+        stream.set_read_timeout(Some(2 * PATIENCE)).expect("a time limit");
+        stream.write_all(request.as_bytes()).expect("a request");
+        let mut answer = String::new();
+        stream
+            .read_to_string(&mut answer)
+            .expect("an answer, and the end of the connection");
+        answer
+    });
+    let answer = answered.await.expect("no panic");
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("urn:tickerq:problem:too-slow"), "{answer}");
 }

@@ -34,7 +34,7 @@ pub fn raw(server: &Server, request: &str) -> (u16, Value) {
 fn raw_get(server: &Server, path: &str) -> (u16, Value) {
     raw(
         server,
-        &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+        &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
     )
 }
 
@@ -356,7 +356,7 @@ async fn health_is_told_until_the_end() {
     assert_eq!(health("/healthz").await.json(), json!({ "status": "ok" }));
     assert_eq!(
         health("/readyz").await.json(),
-        json!({ "status": "ok", "restartedActors": 0 })
+        json!({ "status": "ok", "restartedActors": 0, "systemHealth": "healthy", "reasons": [] })
     );
     client.create_of_type("Work").await;
     let visit = gate.visit().await;
@@ -391,13 +391,13 @@ async fn requests_that_are_no_http_leave_the_server_as_it_is() {
     for request in [
         "\r\n\r\n\r\n".to_owned(),
         "GET\r\n\r\n".to_owned(),
-        "GET /healthz HTTP/9.9\r\nHost: x\r\n\r\n".to_owned(),
-        "GET /\u{1f600} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".to_owned(),
-        format!("GET /{} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "x".repeat(200_000)),
+        "GET /healthz HTTP/9.9\r\nHost: localhost\r\n\r\n".to_owned(),
+        "GET /\u{1f600} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".to_owned(),
+        format!("GET /{} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "x".repeat(200_000)),
         format!("GET /healthz HTTP/1.1\r\n{headers}Connection: close\r\n\r\n"),
-        "POST /api/tickerq/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\nConnection: close\r\n\r\n".to_owned(),
-        "POST /api/tickerq/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n".to_owned(),
-        "POST /api/tickerq/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n\r\n".to_owned(),
+        "POST /api/tickerq/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\nConnection: close\r\n\r\n".to_owned(),
+        "POST /api/tickerq/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n".to_owned(),
+        "POST /api/tickerq/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n\r\n".to_owned(),
     ] {
         let address = server.url.strip_prefix("http://").expect("an address");
         let mut stream = TcpStream::connect(address).expect("a connection");

@@ -173,6 +173,19 @@ async fn a_queue_starts_no_more_jobs_than_its_rate_lets_through() {
 }
 
 #[tokio::test]
+async fn looking_for_jobs_that_are_not_there_takes_nothing_of_a_rate() {
+    // Ten an hour: had a look taken them, the first job would wait for six minutes.
+    let config = format!("{NOOP}[[queues]]\nname = \"rare\"\nrate_limit = \"10/h\"\nworkers = 10\n");
+    let (_site, server) = Server::with_config(&config);
+    let client = server.client();
+    for delay in ["00:00:00", "00:00:00.2", "00:00:00.4"] {
+        let job = json!({ "type": "Noop", "queue": "rare", "delay": delay });
+        let id = client.create(job).await["id"].as_str().expect("an id").to_owned();
+        client.wait_for(&id, &["completed"]).await;
+    }
+}
+
+#[tokio::test]
 async fn only_so_many_queues_come_into_being_but_those_of_the_configuration_always_do() {
     let (_site, server) =
         Server::with_config("[[queues]]\nname = \"configured\"\n[job_types.Report]\nqueue = \"reports\"\n");

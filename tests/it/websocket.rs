@@ -287,7 +287,7 @@ fn on_cluster(sql: &str) {
 async fn health_is_told_when_storage_goes_away_and_when_it_comes_back() {
     let site = Site::new(
         Storage::Postgres,
-        "[realtime]\nsystem_metrics_interval = \"00:00:00.2\"\n",
+        "[realtime]\nsystem_metrics_interval = \"00:00:00.2\"\n[health]\nclear_after = \"00:00:00.2\"\n",
     );
     let server = site.start();
     let database = site.database_url().rsplit('/').next().expect("a database").to_owned();

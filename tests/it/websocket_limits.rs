@@ -64,7 +64,7 @@ async fn raw_connection(server: &Server, receive_buffer: Option<u32>) -> TcpStre
         socket.set_recv_buffer_size(size).expect("a receive buffer");
     }
     let mut stream = socket.connect(address).await.expect("a connection");
-    let request = "GET /api/tickerq/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    let request = "GET /api/tickerq/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     stream.write_all(request.as_bytes()).await.expect("a request");
     let mut head = Vec::new();
@@ -103,6 +103,24 @@ async fn a_client_that_says_nothing_is_pinged_and_then_cut_off() {
     assert_eq!(rest[2..4], 1008_u16.to_be_bytes(), "{said:?}");
     assert_eq!(&rest[4..], reason);
     living.subscribe(json!(["job-status"]), Value::Null).await;
+}
+
+#[tokio::test]
+async fn a_frame_without_end_is_refused_by_its_header() {
+    let (_site, server) = Server::with_config("");
+    let mut stream = raw_connection(&server, None).await;
+    let mut header = vec![0x81, 0xff];
+    header.extend_from_slice(&100_000_000_000_u64.to_be_bytes());
+    header.extend_from_slice(&[0; 4]);
+    stream.write_all(&header).await.expect("a header");
+    let mut said = Vec::new();
+    let end = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut said)).await;
+    end.expect("it is closed").expect("in order");
+    assert_eq!(
+        (said[0], &said[2..4]),
+        (0x88, 1009_u16.to_be_bytes().as_slice()),
+        "{said:?}"
+    );
 }
 
 #[tokio::test]

@@ -4,8 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "a scenario fails by panicking, says what it hears and reads the real clock"
+    reason = "a scenario fails by panicking, and says what it hears"
 )]
 
 use std::sync::Arc;

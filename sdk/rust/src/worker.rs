@@ -104,6 +104,10 @@ impl JobContext {
     }
 
     /// Logs a line: `debug`, `info`, `warning` or `error`.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a line is logged at the worker's time, whose clock is this one"
+    )]
     pub fn log(&self, level: &str, message: impl Into<String>) {
         lock(&self.reports).log.push(LogLine {
             at: Utc::now(),

@@ -89,6 +89,8 @@ pub enum AuthFailure {
     },
     /// A page asks that may not.
     ForeignOrigin,
+    /// The request is for a host that this server is not known to be.
+    ForeignHost,
 }
 
 impl AuthFailure {
@@ -109,6 +111,10 @@ impl AuthFailure {
                 quota.rate.per.as_secs(),
                 whole_seconds(quota.next_in)
             ),
+            Self::ForeignHost => "while nobody has to show who he is, this server answers only at an IP address, at \
+                                  localhost, and at the hosts that server.cors_origins names: any other name may be a page \
+                                  that has made itself look like this server"
+                .to_owned(),
             Self::ForeignOrigin => {
                 "pages of this origin may not do this; server.cors_origins names those that may".to_owned()
             }
@@ -120,7 +126,7 @@ impl AuthFailure {
         match self {
             Self::Braked { retry_after } => Some(*retry_after),
             Self::TooMany { quota } => Some(quota.next_in),
-            Self::Missing | Self::Malformed(_) | Self::Invalid(_) | Self::ForeignOrigin => None,
+            Self::Missing | Self::Malformed(_) | Self::Invalid(_) | Self::ForeignOrigin | Self::ForeignHost => None,
         }
     }
 
@@ -130,7 +136,7 @@ impl AuthFailure {
             Self::Missing => Some(format!("Bearer realm=\"{REALM}\"")),
             Self::Malformed(detail) => Some(challenge("invalid_request", detail)),
             Self::Invalid(detail) => Some(challenge("invalid_token", detail)),
-            Self::Braked { .. } | Self::TooMany { .. } | Self::ForeignOrigin => None,
+            Self::Braked { .. } | Self::TooMany { .. } | Self::ForeignOrigin | Self::ForeignHost => None,
         }
     }
 }
@@ -267,6 +273,7 @@ impl Gate {
         }
         let address = self.address(request);
         if !self.0.is_required {
+            self.check_host(request)?;
             return Ok(Caller::anonymous().at(address));
         }
         match (token::in_header(request)?, token::in_query(request)?) {
@@ -285,6 +292,7 @@ impl Gate {
         }
         let address = self.address(request);
         if !self.0.is_required {
+            self.check_host(request)?;
             return Ok(Shown { token: None, address });
         }
         let token = match (token::in_header(request)?, token::in_query(request)?) {
@@ -313,7 +321,18 @@ impl Gate {
         if !request.method().is_safe() && !self.0.origins.allow(request) {
             return Err(AuthFailure::ForeignOrigin);
         }
+        self.check_host(request)?;
         Ok(Caller::anonymous().at(address))
+    }
+
+    /// A page can give its own name this machine's address (DNS rebinding); to the browser it then is this server. Where no
+    /// token is asked for, only the name tells it.
+    fn check_host(&self, request: &HttpRequest) -> Result<(), AuthFailure> {
+        if self.0.origins.is_own_host(request) {
+            Ok(())
+        } else {
+            Err(AuthFailure::ForeignHost)
+        }
     }
 
     fn address(&self, request: &HttpRequest) -> Option<IpAddr> {

@@ -3,6 +3,8 @@
 //! CORS keeps a foreign page from reading answers. It does not keep it from opening a WebSocket, nor from a simple `POST`:
 //! where no token is asked for, the browser's place in the network would be all that the page needs.
 
+use std::net::IpAddr;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
 
@@ -14,6 +16,30 @@ impl AllowedOrigins {
     /// Whether a request may come from the page that it comes from. What comes from no page may always.
     pub fn allow(&self, request: &HttpRequest) -> bool {
         self.allow_headers(request.headers())
+    }
+
+    /// Whether the host that is asked is no name, or one that belongs to this server for certain.
+    pub fn is_own_host(&self, request: &HttpRequest) -> bool {
+        // HTTP/1.0 has no host, and no browser speaks it.
+        let Some(host) = text(request.headers(), HOST.as_str()).or_else(|| request.uri().host()) else {
+            return true;
+        };
+        let name = without_port(host);
+        let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+        let is_local = ["localhost", "localhost."]
+            .iter()
+            .any(|local| name.eq_ignore_ascii_case(local))
+            || name.to_ascii_lowercase().ends_with(".localhost");
+        let Self(allowed) = self;
+        let is_named = || {
+            allowed.iter().any(|origin| {
+                let authority = origin
+                    .split_once("://")
+                    .map_or(origin.as_str(), |(_, authority)| authority);
+                origin == "*" || without_port(authority).eq_ignore_ascii_case(name)
+            })
+        };
+        is_address || is_local || is_named()
     }
 
     fn allow_headers(&self, headers: &HeaderMap) -> bool {
@@ -31,6 +57,14 @@ impl AllowedOrigins {
         text(headers, "sec-fetch-site") == Some("same-origin")
             || allowed.iter().any(|allowed| allowed == "*" || allowed == origin)
             || is_own(origin, headers)
+    }
+}
+
+/// A host without its port. The colons of an IPv6 address stand in brackets.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some(_) | None => host,
     }
 }
 
@@ -93,6 +127,39 @@ mod tests {
             ]
         ));
         assert!(allows(&[], &[("sec-fetch-site", "none")]));
+    }
+
+    #[test]
+    fn a_name_that_may_be_anybodys_is_not_this_servers() {
+        let is_own = |allowed: &[&str], host: &str| {
+            let request = TestRequest::get().insert_header(("host", host)).to_http_request();
+            AllowedOrigins(allowed.iter().map(|origin| (*origin).to_owned()).collect()).is_own_host(&request)
+        };
+        for host in [
+            "127.0.0.1:5000",
+            "localhost",
+            "localhost:5000",
+            "LOCALHOST:5000",
+            "[::1]:5000",
+            "[::1]",
+            "10.1.2.3",
+            "jobs.localhost:80",
+        ] {
+            assert!(is_own(&[], host), "{host}");
+        }
+        for host in [
+            "evil.example:5000",
+            "evil.example",
+            "localhost.evil.example",
+            "notlocalhost",
+            "127.0.0.1.evil.example:5000",
+            "",
+        ] {
+            assert!(!is_own(&[], host), "{host}");
+        }
+        assert!(is_own(&["https://jobs.example.com"], "jobs.example.com:443"));
+        assert!(!is_own(&["https://jobs.example.com"], "evil.example"));
+        assert!(is_own(&["*"], "evil.example"));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use super::errors;
 
+/// How many errors one answer tells.
+const ERRORS_MAX: usize = 100;
 /// What async-graphql says of a request that is too deep, or too complex.
 const TOO_DEEP: &str = "Query is nested too deep.";
 const TOO_COMPLEX: &str = "Query is too complex.";
@@ -25,6 +27,8 @@ struct Written<'a> {
 impl Answer {
     /// The answer that was worked out. Errors that were found by the library get a code like all others.
     pub(super) fn new(mut response: Response, max_depth: usize, max_complexity: usize) -> Self {
+        // A document of mistakes is told the first ones.
+        response.errors.truncate(ERRORS_MAX);
         for error in &mut response.errors {
             let has_code = error
                 .extensions
@@ -82,6 +86,11 @@ impl Answer {
     /// The errors.
     pub(super) fn errors(&self) -> &[ServerError] {
         &self.0.errors
+    }
+
+    /// The answer as async-graphql has it.
+    pub(super) fn into_response(self) -> Response {
+        *self.0
     }
 
     /// The answer as JSON.

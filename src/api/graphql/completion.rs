@@ -3,6 +3,7 @@
 //! null, not missing; and where null is not allowed the object around it is null.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{
@@ -46,7 +47,7 @@ impl Types {
 /// What an answer is completed by: the operation that was asked for.
 #[derive(Debug)]
 pub(super) struct Shape {
-    document: ExecutableDocument,
+    document: Arc<ExecutableDocument>,
     root: &'static str,
     name: Option<Name>,
 }
@@ -60,7 +61,7 @@ struct Selected<'a> {
 
 impl Shape {
     /// The shape of the operation of this kind and name.
-    pub(super) fn new(document: ExecutableDocument, kind: OperationType, name: Option<&str>) -> Self {
+    pub(super) fn new(document: Arc<ExecutableDocument>, kind: OperationType, name: Option<&str>) -> Self {
         let root = match kind {
             OperationType::Query => "Query",
             OperationType::Mutation => "Mutation",
@@ -270,7 +271,7 @@ mod tests {
 
     fn completed(query: &str, data: Value, paths: &[&str]) -> Value {
         let document = parse_query(query).expect("a document");
-        let shape = Shape::new(document, OperationType::Query, None);
+        let shape = Shape::new(Arc::new(document), OperationType::Query, None);
         let mut response = Response::new(data);
         for path in paths {
             let segments = path.split('.').map(|part| match part.parse() {

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::GraphQlOptions;
 use super::answer::Answer;
 use super::completion::{Shape, Types};
+use super::documents::Documents;
 use super::errors;
 use super::limits;
 use super::loader::Loaders;
@@ -30,7 +31,7 @@ pub(super) struct Asked {
     /// Which of its operations.
     pub operation_name: Option<String>,
     /// The values of its variables.
-    pub variables: Option<Map<String, Value>>,
+    pub variables: Option<Variables>,
     /// What is neither of them.
     pub extensions: Option<Map<String, Value>>,
 }
@@ -62,10 +63,10 @@ pub(super) struct Engine {
     types: Arc<Types>,
     services: Services,
     persisted: PersistedQueries,
+    documents: Documents,
     introspection: bool,
     max_depth: usize,
     max_complexity: usize,
-    max_aliases: usize,
     query_bytes_max: usize,
     timeout: Duration,
 }
@@ -91,10 +92,10 @@ impl Engine {
             schema: schema::build(services.clone(), max_depth, max_complexity),
             services,
             persisted: PersistedQueries::new(persisted_queries),
+            documents: Documents::new(max_aliases),
             introspection,
             max_depth,
             max_complexity,
-            max_aliases,
             query_bytes_max,
             timeout,
         }
@@ -125,15 +126,13 @@ impl Engine {
             }
         };
         self.check_size(&query)?;
-        limits::check_nesting(&query)?;
+        let document = self.documents.read(&query)?;
+        let kind = kind_of(&document, operation_name.as_deref())?;
         let mut request = Request::new(query);
-        let document = request.parsed_query().map_err(Answer::unreadable)?;
-        limits::check_document(document, self.max_aliases)?;
-        limits::check_mutations(document)?;
-        let kind = kind_of(document, operation_name.as_deref())?;
-        let shape = Shape::new(document.clone(), kind, operation_name.as_deref());
+        request.set_parsed_query(ExecutableDocument::clone(&document));
+        let shape = Shape::new(document, kind, operation_name.as_deref());
         request.operation_name = operation_name;
-        request.variables = Variables::from_json(Value::Object(variables.unwrap_or_default()));
+        request.variables = variables.unwrap_or_default();
         if !self.introspection || !caller.may(Scope::Read) {
             request = request.disable_introspection();
         }

@@ -5,12 +5,13 @@
 use std::rc::Rc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap, UPGRADE};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, UPGRADE};
 use actix_web::web::{Bytes, Payload, Query};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, Responder};
 use async_graphql::parser::types::OperationType;
+use async_graphql_actix_web::GraphQLResponse;
 use futures_util::{StreamExt, stream};
-use serde_json::{Map, Value};
+use serde::de::DeserializeOwned;
 
 use super::accept::Form;
 use super::answer::Answer;
@@ -45,12 +46,12 @@ async fn try_get(graphql: &GraphQl, request: &HttpRequest, form: Form) -> Result
     check_query(&asked)?;
     let operation = match graphql.engine.read(asked, &caller) {
         Ok(operation) => operation,
-        Err(answer) => return answered(graphql, Err(answer), form).await,
+        Err(answer) => return answered(graphql, request, Err(answer), form).await,
     };
     if operation.kind == OperationType::Mutation {
         return Err(Problem::method_not_allowed(request.method(), "POST"));
     }
-    answered(graphql, Ok(operation), form).await
+    answered(graphql, request, Ok(operation), form).await
 }
 
 /// Answers a `POST`: one request, or a batch.
@@ -79,7 +80,7 @@ async fn try_post(
     }
     let asked: Asked = body::parse(&bytes)?;
     check_query(&asked)?;
-    answered(graphql, graphql.engine.read(asked, &caller), form).await
+    answered(graphql, request, graphql.engine.read(asked, &caller), form).await
 }
 
 async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) -> Result<HttpResponse, Problem> {
@@ -120,7 +121,12 @@ async fn carried_out(graphql: &GraphQl, operation: Operation) -> Result<Answer, 
     graphql.engine.execute(operation).await
 }
 
-async fn answered(graphql: &GraphQl, read: Result<Operation, Answer>, form: Form) -> Result<HttpResponse, Problem> {
+async fn answered(
+    graphql: &GraphQl,
+    request: &HttpRequest,
+    read: Result<Operation, Answer>,
+    form: Form,
+) -> Result<HttpResponse, Problem> {
     if form == Form::EventStream {
         return event_stream(graphql, read);
     }
@@ -128,11 +134,18 @@ async fn answered(graphql: &GraphQl, read: Result<Operation, Answer>, form: Form
         Ok(operation) => carried_out(graphql, operation).await.map_err(Failed::problem)?,
         Err(answer) => answer,
     };
-    let status = match form {
-        Form::GraphQlResponse if answer.is_request_error() => StatusCode::BAD_REQUEST,
-        Form::GraphQlResponse | Form::Json | Form::EventStream => StatusCode::OK,
-    };
-    Ok(with_body(status, form, answer.to_json()))
+    if answer.is_request_error() {
+        let status = match form {
+            Form::GraphQlResponse => StatusCode::BAD_REQUEST,
+            Form::Json | Form::EventStream => StatusCode::OK,
+        };
+        return Ok(with_body(status, form, answer.to_json()));
+    }
+    // The library's own way of answering, but for what it makes of the client's wish.
+    let mut response = GraphQLResponse::from(answer.into_response()).respond_to(request);
+    let content_type = HeaderValue::from_static(form.content_type());
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    Ok(response)
 }
 
 fn event_stream(graphql: &GraphQl, read: Result<Operation, Answer>) -> Result<HttpResponse, Problem> {
@@ -218,7 +231,7 @@ fn asked_in_address(query: &str) -> Result<Asked, Problem> {
     Ok(asked)
 }
 
-fn object_in(name: &str, text: &str) -> Result<Option<Map<String, Value>>, Problem> {
+fn object_in<T: DeserializeOwned>(name: &str, text: &str) -> Result<Option<T>, Problem> {
     if text.is_empty() {
         return Ok(None);
     }

@@ -8,6 +8,7 @@ mod event_view;
 #[cfg(test)]
 mod every_wire;
 pub(super) mod fragments;
+pub(super) mod frame_limit;
 mod job_hub;
 mod requests;
 mod signalr;

@@ -30,6 +30,7 @@ use super::Realtime;
 use super::connections::Permit;
 use super::event_view::EventView;
 use super::fragments::{Fragments, Frame, Said};
+use super::frame_limit::FrameLimit;
 use super::requests::{Action, Refusal, Request, Subscriptions, message_type};
 use crate::domain::event::Event;
 use crate::domain::timestamp;
@@ -58,7 +59,7 @@ fn open(realtime: &Realtime, request: &HttpRequest, payload: Payload) -> Result<
         last_ping: Instant::now(),
         _permit: permit,
     };
-    WsResponseBuilder::new(session, request, payload)
+    WsResponseBuilder::new(session, request, FrameLimit::new(payload, options.message_bytes_max))
         .frame_size(options.message_bytes_max)
         .start()
         .map_err(|error| {

@@ -1,6 +1,9 @@
 //! Reading the bodies of requests: their size, their content type, their JSON, and telling exactly what is wrong.
 
+use std::time::Duration;
+
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::rt::time::timeout;
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 use serde::Deserialize;
@@ -14,6 +17,9 @@ use super::values::Object;
 
 /// How much of a name that the caller has made up is repeated in a pointer, in characters.
 const POINTER_PART_MAX: usize = 100;
+
+/// How long a body may take to come.
+const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// A body without fields.
 #[derive(Debug, Default, Deserialize)]
@@ -52,8 +58,19 @@ impl Call {
     }
 }
 
-/// Reads a body of at most `max` bytes; nothing when there is none.
+/// Reads a body of at most `max` bytes; nothing when there is none. One that stalls, or drips, is given up: each takes a
+/// connection, of which there are only so many.
 pub(in crate::api) async fn read(headers: &HeaderMap, payload: &mut Payload, max: usize) -> Result<Bytes, Problem> {
+    let too_slow = |_| {
+        let detail = format!("the body did not come within {} s", BODY_TIME.as_secs());
+        Problem::new(ProblemKind::TooSlow, detail)
+    };
+    timeout(BODY_TIME, read_all(headers, payload, max))
+        .await
+        .map_err(too_slow)?
+}
+
+async fn read_all(headers: &HeaderMap, payload: &mut Payload, max: usize) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(ProblemKind::TooLarge, format!("the body may have at most {max} bytes"));
     let announced = headers.get(CONTENT_LENGTH);
     let announced: Option<u64> = announced.and_then(|length| length.to_str().ok()?.parse().ok());

@@ -7,6 +7,8 @@ use utoipa::ToSchema;
 
 use super::call::{Answer, Call, json};
 use super::problem::Problem;
+use crate::api::system_view::ReasonView;
+use crate::domain::health::HealthReason;
 use crate::service::health::Readiness;
 
 /// How the server is.
@@ -20,6 +22,13 @@ pub(super) struct HealthView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 0)]
     restarted_actors: Option<u64>,
+    /// `healthy`, or `degraded`: it works, and something needs a look; only in `/readyz`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "healthy")]
+    system_health: Option<&'static str>,
+    /// What needs a look; only in `/readyz`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasons: Option<Vec<ReasonView>>,
 }
 
 /// Whether the process answers.
@@ -35,6 +44,8 @@ pub(super) async fn live(_: Call) -> Answer {
     let view = HealthView {
         status: "ok",
         restarted_actors: None,
+        system_health: None,
+        reasons: None,
     };
     json(StatusCode::OK, &view)
 }
@@ -51,12 +62,21 @@ pub(super) async fn live(_: Call) -> Answer {
 )]
 pub(super) async fn ready(call: Call) -> Answer {
     match call.api.health.readiness().await {
-        Readiness::Ready { restarted_actors } => {
+        Readiness::Ready {
+            restarted_actors,
+            health,
+        } => {
             let view = HealthView {
                 status: "ok",
                 restarted_actors: Some(restarted_actors),
+                system_health: Some(health.state.as_str()),
+                reasons: Some(health.reasons.iter().map(ReasonView::from).collect()),
             };
             json(StatusCode::OK, &view)
+        }
+        Readiness::Unhealthy { reasons } => {
+            let messages: Vec<String> = reasons.iter().map(HealthReason::message).collect();
+            Err(Problem::unavailable(messages.join("; ")))
         }
         Readiness::Stopping => Err(Problem::unavailable("the server is stopping")),
         Readiness::StorageUnavailable { reason } => {

@@ -9,6 +9,7 @@ pub(super) mod audit;
 pub(super) mod body;
 pub(super) mod call;
 mod etag;
+pub mod exposition;
 mod health;
 pub(super) mod idempotency;
 pub(super) mod jobs;
@@ -30,6 +31,7 @@ use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse};
 
 use self::call::{open_route, unknown_route};
+use self::exposition::Exposition;
 use self::problem::Problem;
 use crate::api::auth::{AuthFailure, Gate};
 use crate::service::audit::AuditLog;
@@ -94,6 +96,8 @@ pub struct RestApi {
     pub recurring: Recurring,
     /// Use cases of the server's numbers.
     pub metrics: Metrics,
+    /// What Prometheus reads, if it is exported.
+    pub exposition: Option<Exposition>,
     /// Use cases of nodes.
     pub nodes: Nodes,
     /// Use cases of remote workers.
@@ -131,6 +135,7 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
         "/readyz",
         vec![(Method::GET, open_route(&api, health::ready))],
     ));
+    exposition::configure(config, &api);
     config.default_service(unknown_route());
 }
 

@@ -45,6 +45,8 @@ pub(in super::super) enum ProblemKind {
     PreconditionFailed,
     /// The body is too large.
     TooLarge,
+    /// The body did not come.
+    TooSlow,
     /// The body is not JSON by its own account.
     UnsupportedMediaType,
     /// The idempotency key was used for another request.
@@ -91,6 +93,7 @@ impl ProblemKind {
                 StatusCode::PRECONDITION_FAILED,
                 "The job has changed",
             ),
+            Self::TooSlow => ("too-slow", StatusCode::REQUEST_TIMEOUT, "The body did not come in time"),
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::UnsupportedMediaType => (
                 "unsupported-media-type",
@@ -303,6 +306,10 @@ impl Problem {
     pub(in super::super) fn head(&self) -> HttpResponseBuilder {
         let (_, status, _) = self.0.kind.describe();
         let mut response = HttpResponse::build(status);
+        if status == StatusCode::REQUEST_TIMEOUT {
+            // What may still come of the body is no next request.
+            response.force_close();
+        }
         if let Some(wait) = self.0.retry_after {
             response.insert_header((RETRY_AFTER, auth::whole_seconds(wait)));
         }
@@ -402,7 +409,7 @@ impl From<AuthFailure> for Problem {
             AuthFailure::Missing | AuthFailure::Invalid(_) => ProblemKind::Unauthenticated,
             AuthFailure::Malformed(_) => ProblemKind::Malformed,
             AuthFailure::Braked { .. } | AuthFailure::TooMany { .. } => ProblemKind::TooManyRequests,
-            AuthFailure::ForeignOrigin => ProblemKind::Forbidden,
+            AuthFailure::ForeignOrigin | AuthFailure::ForeignHost => ProblemKind::Forbidden,
         };
         let mut problem = Self::new(kind, failure.detail());
         problem.0.retry_after = failure.retry_after();

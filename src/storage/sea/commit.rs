@@ -6,11 +6,12 @@
 //! undoes the whole transaction; then each change is committed by itself, so that the bad one fails alone.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sea_orm::{DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{DatabaseTransaction, DbBackend};
 
-use super::connect::SeaRepository;
+use super::connect::{SeaRepository, begin_writing};
 use super::counters::Counters;
 use super::error::CommitFailure;
 use super::usual::Usual;
@@ -40,6 +41,12 @@ impl SeaRepository {
         &self,
         changes: &[Change],
     ) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+        let committed = self.commit_somehow(changes).await;
+        self.has_failed.store(committed.is_err(), Ordering::Relaxed);
+        committed
+    }
+
+    async fn commit_somehow(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
         if let Some(usual) = Usual::among(changes, self) {
             match self.try_usual(changes, usual).await {
                 Ok(Some(results)) => return Ok(results),
@@ -150,14 +157,9 @@ impl SeaRepository {
     }
 
     async fn begin(&self) -> Result<Commit<'_>, CommitFailure> {
-        // A deferred transaction that reads and then writes fails at once when somebody else has written in between.
-        let options = TransactionOptions {
-            sqlite_transaction_mode: (!self.is_postgres()).then_some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
         Ok(Commit {
             repository: self,
-            transaction: self.writer.begin_with_options(options).await?,
+            transaction: begin_writing(&self.writer).await?,
             counters: Counters::default(),
             named: Vec::new(),
         })

@@ -1,17 +1,28 @@
 //! Opens a database: which one, with how many connections, and how safe a commit is.
 
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
+use sea_orm::sqlx::pool::PoolOptions;
+use sea_orm::sqlx::postgres::PgConnection;
+use sea_orm::sqlx::sqlite::{Sqlite, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{self, Connection};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 
 use super::error::without_password;
+use super::sqlite_file;
 use crate::domain::name::QueueName;
 use crate::storage::reason_book::ReasonBook;
+
+/// How long a PostgreSQL may take to let in.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a commit survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,6 +83,21 @@ pub enum ConnectError {
         /// The database's file.
         file: PathBuf,
     },
+    /// The SQLite file has several names, and each has a log of its own beside it.
+    #[error("the database '{}' has {names} names (hard links); SQLite would be told of one and lose what is written by \
+             another: remove the others, or copy the file", file.display())]
+    ManyNames {
+        /// The database's file.
+        file: PathBuf,
+        /// How many.
+        names: u64,
+    },
+    /// The SQLite file can only be read.
+    #[error("the database '{}' can't be written: check the permissions of the file and of its folder", file.display())]
+    ReadOnly {
+        /// The database's file.
+        file: PathBuf,
+    },
     /// The lock beside the SQLite file could not be made.
     #[error("the lock file '{}' can't be made: {cause}", file.display())]
     Lock {
@@ -102,6 +128,8 @@ pub struct SeaRepository {
     pub(super) known_queues: Mutex<HashSet<QueueName>>,
     /// Which reasons of failures are counted.
     pub(super) reasons: ReasonBook,
+    /// Whether the last commit failed for no fault of what it wrote.
+    pub(super) has_failed: AtomicBool,
     /// Held as long as the database is open; the kernel gives it back when the process ends, however it ends.
     _lock: Option<File>,
 }
@@ -109,7 +137,7 @@ pub struct SeaRepository {
 impl SeaRepository {
     /// Opens a database. Makes a SQLite file that does not exist; tables are made by [`Self::migrate_up`].
     pub async fn connect(options: SeaOptions) -> Result<Self, ConnectError> {
-        if let Some(file) = sqlite_file(&options.url) {
+        if let Some(file) = sqlite_file::named_by(&options.url) {
             return Self::open_sqlite(&file?, options).await;
         }
         let SeaOptions {
@@ -124,16 +152,18 @@ impl SeaRepository {
                 url: without_password(&url),
             });
         }
-        let refused = |error| ConnectError::Refused {
+        let refused_for = |reason| ConnectError::Refused {
             url: without_password(&url),
-            reason: super::error::text(&error),
+            reason,
         };
+        try_postgres(&url).await.map_err(refused_for)?;
+        let refused = |error| refused_for(super::error::text(&error));
         let pool = |connections: u32, is_writer: bool| {
             let mut options = plain(ConnectOptions::new(url.clone()), log_statements);
             options
                 .max_connections(connections)
                 .min_connections(1)
-                .acquire_timeout(Duration::from_secs(5));
+                .acquire_timeout(CONNECT_PATIENCE);
             options.map_sqlx_postgres_opts(move |postgres| {
                 let commit = if durability == Durability::Full { "on" } else { "off" };
                 // What is written is found by keys. A plan that was made when a table was small must not read all of it later.
@@ -173,8 +203,16 @@ impl SeaRepository {
             shard,
             known_queues: Mutex::default(),
             reasons: ReasonBook::default(),
+            has_failed: AtomicBool::new(false),
             _lock: None,
         })
+    }
+
+    /// The folder that a database is in, if it is a file.
+    pub fn folder(url: &str) -> Option<PathBuf> {
+        let file = sqlite_file::named_by(url)?.ok()?;
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Some(folder.map_or_else(|| PathBuf::from("."), Path::to_owned))
     }
 
     async fn open_sqlite(file: &Path, options: SeaOptions) -> Result<Self, ConnectError> {
@@ -191,7 +229,7 @@ impl SeaRepository {
                 folder: folder.to_owned(),
             });
         }
-        let lock = lock_beside(file)?;
+        let lock = sqlite_file::lock(file)?;
         let path = Arc::<Path>::from(file);
         let refused = |error| ConnectError::Refused {
             url: url.clone(),
@@ -205,6 +243,7 @@ impl SeaRepository {
                 .min_connections(u32::from(is_writer));
             options.idle_timeout(if is_writer { None } else { Some(Duration::from_secs(60)) });
             options.max_lifetime(None::<Duration>);
+            options.map_sqlx_sqlite_pool_opts(never_in_a_transaction);
             options.map_sqlx_sqlite_opts(move |sqlite| {
                 let synchronous = if durability == Durability::Full {
                     SqliteSynchronous::Full
@@ -234,6 +273,7 @@ impl SeaRepository {
             Database::connect(options)
         };
         let writer = pool(1, true).await.map_err(refused)?;
+        try_write(&writer, file).await?;
         let readers = pool(max_connections.saturating_sub(1).max(1), false)
             .await
             .map_err(refused)?;
@@ -244,6 +284,7 @@ impl SeaRepository {
             shard,
             known_queues: Mutex::default(),
             reasons: ReasonBook::default(),
+            has_failed: AtomicBool::new(false),
             _lock: Some(lock),
         })
     }
@@ -266,36 +307,68 @@ fn plain(mut options: ConnectOptions, log_statements: bool) -> ConnectOptions {
     options
 }
 
-/// The file that a SQLite URL names; `None` for another database's URL.
-fn sqlite_file(url: &str) -> Option<Result<PathBuf, ConnectError>> {
-    let rest = url.strip_prefix("sqlite:")?;
-    let path = rest.strip_prefix("//").unwrap_or(rest);
-    let path = path.split('?').next().unwrap_or(path);
-    if path.is_empty() || path == ":memory:" {
-        // Memory is a database for each connection, and gone when the process ends: no place for jobs.
-        return Some(Err(ConnectError::Url { url: url.to_owned() }));
-    }
-    Some(Ok(PathBuf::from(path)))
+/// Throws a connection away that comes back within a transaction.
+///
+/// When a commit fails (a full disk), SQLite has ended the transaction by itself or not at all, and the driver still counts
+/// it: it would make the next one a savepoint, whose release is answered as a commit and stores nothing.
+fn never_in_a_transaction(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
+    pool.after_release(|connection, _| Box::pin(is_outside(connection)))
+        .before_acquire(|connection, _| Box::pin(is_outside(connection)))
 }
 
-fn lock_beside(database: &Path) -> Result<File, ConnectError> {
-    let mut name = database.as_os_str().to_owned();
-    name.push(".lock");
-    let file = PathBuf::from(name);
-    let lock = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&file)
-        .map_err(|cause| ConnectError::Lock {
-            file: file.clone(),
-            cause,
-        })?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(ConnectError::InUse {
-            file: database.to_owned(),
-        }),
-        Err(TryLockError::Error(cause)) => Err(ConnectError::Lock { file, cause }),
+async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // A transaction that was dropped is undone behind what was asked before; the answer comes after that.
+        connection.ping().await?;
     }
+    Ok(!connection.is_in_transaction())
+}
+
+/// Says at once why PostgreSQL can't be reached or does not let in: a pool tries again and again, and then says only that
+/// it has waited.
+async fn try_postgres(url: &str) -> Result<(), String> {
+    let connected = tokio::time::timeout(CONNECT_PATIENCE, PgConnection::connect(url)).await;
+    match connected {
+        Ok(Ok(connection)) => {
+            // It has served; how it ends does not matter.
+            drop(connection.close().await);
+            Ok(())
+        }
+        Ok(Err(error)) => Err(super::error::sqlx_text(&error)),
+        Err(_) => Err(format!(
+            "it does not answer within {} seconds",
+            CONNECT_PATIENCE.as_secs()
+        )),
+    }
+}
+
+/// Finds out whether a SQLite database can be written: SQLite opens a file that can only be read without a word.
+async fn try_write(writer: &DatabaseConnection, file: &Path) -> Result<(), ConnectError> {
+    let tried = async {
+        let transaction = begin_writing(writer).await?;
+        // To begin is allowed even there. See `super::ping` for this number.
+        transaction.execute_unprepared("PRAGMA user_version = 0").await?;
+        transaction.rollback().await
+    };
+    let tried = tried.await;
+    tried.map_err(|error| {
+        if super::error::is_read_only(&error) {
+            return ConnectError::ReadOnly { file: file.to_owned() };
+        }
+        ConnectError::Refused {
+            url: format!("sqlite:{}", file.display()),
+            reason: super::error::text(&error),
+        }
+    })
+}
+
+/// Begins a transaction that writes. A deferred one of SQLite that reads and then writes fails at once when somebody else
+/// has written in between.
+pub(super) async fn begin_writing(writer: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let is_sqlite = writer.get_database_backend() == DbBackend::Sqlite;
+    let options = TransactionOptions {
+        sqlite_transaction_mode: is_sqlite.then_some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    writer.begin_with_options(options).await
 }

@@ -47,10 +47,21 @@ pub(super) fn corrupt(reason: impl Into<String>) -> RepositoryError {
 /// What the database said, without the layers in between.
 pub(super) fn text(error: &DbErr) -> String {
     match sqlx_error(error) {
-        Some(sqlx::Error::Database(error)) => error.message().to_owned(),
-        Some(error) => error.to_string(),
+        Some(error) => sqlx_text(error),
         None => error.to_string(),
     }
+}
+
+/// What the database said to the driver.
+pub(super) fn sqlx_text(error: &sqlx::Error) -> String {
+    if let sqlx::Error::Database(error) = error {
+        return error.message().to_owned();
+    }
+    if let sqlx::Error::Io(error) = error {
+        // How the connection failed, without saying that it is one of a database.
+        return error.to_string();
+    }
+    error.to_string()
 }
 
 /// A URL as it may be shown.
@@ -93,6 +104,15 @@ fn is_about_a_value(error: &DbErr) -> bool {
     // SQLite's primary result code is the low byte: 18 too big, 19 constraint, 20 mismatch, 25 range.
     code.parse::<u32>()
         .is_ok_and(|code| matches!(code & 0xff, 18 | 19 | 20 | 25))
+}
+
+/// Whether SQLite can only read the file: its primary result code 8.
+pub(super) fn is_read_only(error: &DbErr) -> bool {
+    let Some(sqlx::Error::Database(database)) = sqlx_error(error) else {
+        return false;
+    };
+    let code = database.code().and_then(|code| code.parse::<u32>().ok());
+    database.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() && code.is_some_and(|code| code & 0xff == 8)
 }
 
 /// Whether PostgreSQL has undone the transaction for the sake of another one: 40001, 40P01 (deadlock) of SQLSTATE.

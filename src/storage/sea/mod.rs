@@ -16,11 +16,13 @@ mod list;
 mod manage;
 mod nodes;
 mod notify;
+mod ping;
 mod read;
 mod recurring;
 mod remove;
 mod rollups;
 mod rows;
+mod sqlite_file;
 mod tally;
 mod update;
 mod usual;
@@ -163,7 +165,7 @@ impl JobRepository for SeaRepository {
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {
-        self.ping_writer().await
+        self.ping_storage().await
     }
 
     async fn signal(&self, from: NodeId, signals: &[Signal]) -> Result<(), RepositoryError> {

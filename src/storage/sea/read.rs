@@ -319,9 +319,4 @@ impl SeaRepository {
             })
             .collect()
     }
-
-    pub(super) async fn ping_writer(&self) -> Result<(), RepositoryError> {
-        let answer = self.readers.execute_unprepared("SELECT 1").await;
-        answer.map(drop).map_err(failed)
-    }
 }

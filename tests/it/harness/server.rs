@@ -115,9 +115,13 @@ impl Site {
 
     /// Starts the server at this address and waits until it listens.
     pub fn start_at(&self, address: &str) -> Server {
+        self.start_from(self.command(&["serve", "--listen", address, "--database-url", &self.database_url]))
+    }
+
+    /// Starts the server with this command and waits until it listens.
+    pub fn start_from(&self, mut command: Command) -> Server {
         let log = self.path().join(format!("log-{}", uuid::Uuid::now_v7().simple()));
-        let mut child = self
-            .command(&["serve", "--listen", address, "--database-url", &self.database_url])
+        let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -172,10 +176,14 @@ impl Server {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Its process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")).expect("a pid")
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")).expect("a pid");
-        kill_process(pid, signal).expect("the process takes signals");
+        kill_process(self.pid(), signal).expect("the process takes signals");
     }
 
     /// Ends it as a power cut would.

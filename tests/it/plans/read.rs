@@ -10,7 +10,7 @@ use tickerq::storage::query::{AuditFilter, AuditPage, RollupFilter};
 use tickerq::storage::repository::JobRepository;
 
 use super::filters::{filters, searches};
-use super::samples::{FIRST, NODE, behind, now, passing, some_jobs, statuses};
+use super::samples::{FIRST, NODE, OLDEST, behind, now, passing, some_jobs, statuses};
 use super::verdict::Look;
 use super::{Probe, recurring};
 
@@ -22,9 +22,11 @@ pub async fn read(probe: &Probe) {
     probe.of("one job", Look::Up, storage.job(ids[0])).await;
     probe.of("jobs by id", Look::Up, storage.jobs_by_id(&ids)).await;
     probe.of("attempts", Look::Up, storage.attempts(ids[0])).await;
+    probe.of("attempts of jobs", Look::Up, storage.attempts_of(&ids)).await;
     for (name, index, filter) in filters() {
         for (part, page) in [
             ("first page of", FIRST),
+            ("page from the oldest of", OLDEST),
             ("page behind a job of", behind(50_000)),
             ("deep page of", passing(20_000)),
         ] {

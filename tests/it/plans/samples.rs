@@ -8,7 +8,7 @@ use tickerq::domain::job::Job;
 use tickerq::domain::name::{JobType, QueueName};
 use tickerq::domain::new_job::{JobDefaults, NewJob};
 use tickerq::domain::status::JobStatus;
-use tickerq::storage::query::{JobFilter, JobSummary, Page};
+use tickerq::storage::query::{JobFilter, JobSummary, Order, Page};
 use tickerq::storage::repository::JobRepository;
 
 use super::Probe;
@@ -60,6 +60,13 @@ pub const FIRST: Page = Page {
     limit: 100,
     offset: 0,
     after: None,
+    order: Order::NewestFirst,
+};
+
+/// The same page from the other end.
+pub const OLDEST: Page = Page {
+    order: Order::OldestFirst,
+    ..FIRST
 };
 
 pub fn behind(number: u32) -> Page {

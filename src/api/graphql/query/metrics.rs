@@ -61,7 +61,6 @@ impl MetricsQueries {
     /// What has become of jobs of each type in a period, and why attempts have failed. Numbers are kept by hours, to which
     /// the period is extended; where it is older than three days, by days of UTC.
     #[graphql(complexity = "10 + USUAL.saturating_mul(child_complexity)")]
-    #[expect(clippy::too_many_arguments, reason = "each is an argument of the schema")]
     async fn job_types(
         &self,
         ctx: &Context<'_>,

@@ -1,6 +1,6 @@
 //! A job.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_graphql::{Context, ID, Object, Result};
 
@@ -16,12 +16,16 @@ use crate::storage::query::JobSummary;
 #[derive(Clone, Debug)]
 pub(in super::super) struct Job {
     summary: JobSummary,
-    whole: Option<Arc<DomainJob>>,
+    /// The whole job, once it was needed.
+    whole: OnceLock<Arc<DomainJob>>,
 }
 
 impl From<JobSummary> for Job {
     fn from(summary: JobSummary) -> Self {
-        Self { summary, whole: None }
+        Self {
+            summary,
+            whole: OnceLock::new(),
+        }
     }
 }
 
@@ -29,7 +33,7 @@ impl From<Arc<DomainJob>> for Job {
     fn from(job: Arc<DomainJob>) -> Self {
         Self {
             summary: JobSummary::from(&*job),
-            whole: Some(job),
+            whole: OnceLock::from(job),
         }
     }
 }
@@ -42,15 +46,22 @@ impl Job {
 
     /// The whole job; `None` when it was deleted since the list was read.
     async fn whole(&self, ctx: &Context<'_>) -> Result<Option<Arc<DomainJob>>> {
-        match &self.whole {
-            Some(job) => Ok(Some(Arc::clone(job))),
-            None => loader::job(ctx, self.summary.id).await,
+        if let Some(job) = self.whole.get() {
+            return Ok(Some(Arc::clone(job)));
         }
+        let loaded = loader::job(ctx, self.summary.id).await?;
+        if let Some(job) = &loaded {
+            // Whoever was first has set the same.
+            drop(self.whole.set(Arc::clone(job)));
+        }
+        Ok(loaded)
     }
 }
 
 /// One unit of work: a type, parameters, a queue, a priority, a time to run at, and what has become of it.
-#[Object]
+// Its fields are worked out one after the other: nearly all are there already, and to watch a future for each of them costs
+// more than it gives. What is loaded is loaded for all jobs of a list together all the same.
+#[Object(serial)]
 impl Job {
     /// Its identity, a UUID of version 7: the same as in REST.
     pub(super) async fn id(&self) -> ID {

@@ -14,6 +14,7 @@ use super::job::Job;
 use super::reading;
 use crate::api::rest::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::domain::id::JobId;
+use crate::service::jobs::JobPage;
 use crate::storage::query::{JobFilter, JobSummary, Order, Page};
 
 /// What a cursor begins with: another kind of list has another.
@@ -45,6 +46,8 @@ pub(in super::super) struct JobConnection {
     jobs: Vec<Job>,
     has_next_page: bool,
     has_previous_page: bool,
+    /// How many jobs the filter means, when that was asked for together with the page.
+    total_count: Option<u64>,
 }
 
 /// A page of the list of jobs.
@@ -75,7 +78,10 @@ impl JobConnection {
     /// many there are.
     #[graphql(complexity = 10)]
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let count = services(ctx)?.jobs.count(caller(ctx)?, &self.filter).await?;
+        let count = match self.total_count {
+            Some(count) => count,
+            None => services(ctx)?.jobs.count(caller(ctx)?, &self.filter).await?,
+        };
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
 }
@@ -144,7 +150,19 @@ impl JobConnection {
             after: start,
             order: read_order,
         };
-        let (mut jobs, has_more) = services(ctx)?.jobs.page(caller(ctx)?, &filter, page).await?;
+        let (services, caller) = (&services(ctx)?.jobs, caller(ctx)?);
+        // Read together: one after the other they take twice as long.
+        let (mut jobs, has_more, total_count) = if ctx.look_ahead().field("totalCount").exists() {
+            let JobPage {
+                jobs,
+                total_count,
+                has_more,
+            } = services.list(caller, &filter, page).await?;
+            (jobs, has_more, Some(total_count))
+        } else {
+            let (jobs, has_more) = services.page(caller, &filter, page).await?;
+            (jobs, has_more, None)
+        };
         let read = jobs.len();
         jobs.retain(|job| stop.is_none_or(|stop| comes_before(job, stop, read_order)));
         // What lies at the stop, or behind it, is there.
@@ -162,6 +180,7 @@ impl JobConnection {
             jobs: jobs.into_iter().map(Job::from).collect(),
             has_next_page,
             has_previous_page,
+            total_count,
         })
     }
 }

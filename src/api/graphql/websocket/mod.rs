@@ -36,6 +36,7 @@ use super::{GraphQl, errors, http};
 use crate::api::auth::{AuthFailure, Shown};
 use crate::api::realtime::connections::Permit;
 use crate::api::realtime::fragments::{self, Fragments, Frame};
+use crate::api::realtime::frame_limit::FrameLimit;
 use crate::api::rest::problem::{Problem, ProblemKind};
 use crate::domain::caller::{Caller, Scope};
 
@@ -71,7 +72,7 @@ fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<Ht
         _permit: permit,
     };
     let names: Vec<&str> = protocol.iter().map(|protocol| protocol.name()).collect();
-    WsResponseBuilder::new(session, request, payload)
+    WsResponseBuilder::new(session, request, FrameLimit::new(payload, options.message_bytes_max))
         .protocols(&names)
         .frame_size(options.message_bytes_max)
         .start()

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Actor, Addr};
 use actix_web::http::StatusCode;
@@ -9,6 +10,7 @@ use actix_web::http::header::{ACCEPT, UPGRADE};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::StreamExt;
+use tokio::time::timeout;
 
 use super::super::admission::query_parameter;
 use super::connection::Connection;
@@ -120,6 +122,9 @@ fn open(
     opened.ok_or_else(already_open)
 }
 
+/// How long a part of a body may take to come.
+const CHUNK_TIME: Duration = Duration::from_secs(30);
+
 /// `POST`: messages of a client whose transport carries them only one way.
 pub(super) async fn post(server: Rc<HubServer>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let result = receive(&server, &request, payload).await;
@@ -139,7 +144,8 @@ async fn receive(server: &HubServer, request: &HttpRequest, mut payload: Payload
         Found::Http { address, .. } => address,
     };
     // Handed on as it comes: the connection itself knows how large a message may be.
-    while let Some(chunk) = payload.next().await {
+    let too_slow = |_| Problem::new(ProblemKind::TooSlow, "the body stood still for too long");
+    while let Some(chunk) = timeout(CHUNK_TIME, payload.next()).await.map_err(too_slow)? {
         let chunk =
             chunk.map_err(|error| Problem::new(ProblemKind::Malformed, format!("the body broke off: {error}")))?;
         if !address.send(Receive(chunk)).await.unwrap_or(false) {

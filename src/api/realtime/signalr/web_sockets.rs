@@ -14,6 +14,7 @@ use bytestring::ByteString;
 
 use super::super::connections::Permit;
 use super::super::fragments::{Fragments, Frame, Said};
+use super::super::frame_limit::FrameLimit;
 use super::HubServer;
 use super::connection::{Connection, Limits, Output, Transport};
 use super::protocol::{Format, Protocol};
@@ -63,7 +64,7 @@ pub(super) fn open(server: &HubServer, request: &HttpRequest, payload: Payload) 
         _registered: registered,
         _permit: permit,
     };
-    WsResponseBuilder::new(actor, request, payload)
+    WsResponseBuilder::new(actor, request, FrameLimit::new(payload, server.frame_bytes_max()))
         .frame_size(server.frame_bytes_max())
         .start()
         .map_err(|error| Problem::new(ProblemKind::Malformed, format!("this is no WebSocket: {error}")))

@@ -1,0 +1,132 @@
+//! One look at the server: what is read, and what it says of its health.
+
+use chrono::{DateTime, Utc};
+use tokio::time::timeout;
+
+use super::SamplerParts;
+use super::numbers::{STORAGE_PATIENCE, answer_in_time, sum};
+use crate::domain::health::{DiskRoom, Observations};
+use crate::domain::name::QueueName;
+use crate::domain::queue::{StatusCounts, StoredQueue};
+use crate::domain::rollup::{Slot, SlotSpan};
+use crate::domain::status::JobStatus;
+use crate::domain::time_span::TimeSpan;
+use crate::runtime::recorder::PENDING_ROWS_MAX;
+use crate::storage::query::{JobFilter, RollupFilter, StoredNode};
+use crate::storage::repository::RepositoryError;
+
+/// What one look has found.
+pub(super) struct Seen {
+    /// All jobs by status.
+    pub(super) counts: Result<StatusCounts, RepositoryError>,
+    /// What of it says how the server is; the restarts are known elsewhere.
+    pub(super) observations: Observations,
+}
+
+/// Looks at everything.
+pub(super) async fn look(parts: &SamplerParts) -> Seen {
+    let now = parts.clock.now();
+    let pending_rows = timeout(STORAGE_PATIENCE, parts.recorder.pending_rows()).await;
+    let mut observations = Observations {
+        // A Recorder that does not answer has as much as it can hold, or more.
+        pending_rows: pending_rows.unwrap_or(PENDING_ROWS_MAX),
+        pending_rows_max: PENDING_ROWS_MAX,
+        disk: parts.options.disk.as_deref().and_then(room),
+        ..Observations::default()
+    };
+    let counts = match answer_in_time(parts.repository.queues(now)).await {
+        Ok(queues) => answer_in_time(read(parts, now, &queues, &mut observations))
+            .await
+            .map(|()| sum(&queues)),
+        Err(failure) => Err(failure),
+    };
+    observations.is_storage_away = counts.is_err();
+    Seen { counts, observations }
+}
+
+/// Reads what storage knows of the server's health.
+async fn read(
+    parts: &SamplerParts,
+    now: DateTime<Utc>,
+    queues: &[StoredQueue],
+    observations: &mut Observations,
+) -> Result<(), RepositoryError> {
+    let waiting = parts.repository.next_due(DateTime::UNIX_EPOCH).await?;
+    observations.slowest_queue = slowest(waiting, now, queues);
+    // This quarter of an hour and the one before.
+    let lately = SlotSpan {
+        from: Slot(Slot::of(now).0 - 1),
+        to: Slot(Slot::of(now).0 + 1),
+    };
+    let sums = parts.repository.rollups(&RollupFilter::default(), &[lately]).await?;
+    if let Some(sums) = sums.first() {
+        observations.ended_lately = sums.jobs_ended();
+        observations.failed_lately = sums.jobs_failed;
+    }
+    let pending = sum(queues).pending;
+    // A server without any handler leaves all work to others.
+    if pending > 0 && !parts.job_types.is_empty() {
+        let with_handler = JobFilter {
+            statuses: vec![JobStatus::Pending],
+            job_types: parts.job_types.to_vec(),
+            ..JobFilter::default()
+        };
+        let with_handler = parts.repository.count(&with_handler).await?;
+        observations.without_handler = pending.saturating_sub(with_handler);
+    }
+    if parts.repository.is_shared() {
+        let nodes = parts.repository.nodes().await?;
+        observations.lost_nodes = lost(&nodes, now, parts.options.rules.nodes_lost_told);
+        let own = nodes.iter().find(|node| node.id == parts.node);
+        observations.clock_ahead = own.and_then(|own| ahead(own, now));
+    }
+    Ok(())
+}
+
+/// The queue that is not paused and in which a due job waits the longest, and for how long.
+fn slowest(
+    waiting: Vec<(QueueName, DateTime<Utc>)>,
+    now: DateTime<Utc>,
+    queues: &[StoredQueue],
+) -> Option<(QueueName, TimeSpan)> {
+    let is_paused = |name: &QueueName| queues.iter().any(|queue| queue.name == *name && queue.is_paused);
+    waiting
+        .into_iter()
+        .filter(|(queue, due_at)| *due_at < now && !is_paused(queue))
+        .min_by_key(|(_, due_at)| *due_at)
+        .map(|(queue, due_at)| (queue, TimeSpan::from_delta(now - due_at)))
+}
+
+/// The names of nodes that have died and not come back, for as long as that is told.
+fn lost(nodes: &[StoredNode], now: DateTime<Utc>, told: TimeSpan) -> Vec<String> {
+    let is_back = |lost: &StoredNode| nodes.iter().any(|node| node.is_live && node.name == lost.name);
+    let mut names: Vec<String> = nodes
+        .iter()
+        .filter(|node| !node.is_live && now - node.lease_until < told.to_delta() && !is_back(node))
+        .map(|node| node.name.clone())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// How far this server's clock is ahead of storage's, at least: it can't show a time before that at which it was last heard
+/// of, nor one after its lease has ended. `None` where neither is the case.
+fn ahead(own: &StoredNode, now: DateTime<Utc>) -> Option<TimeSpan> {
+    if now < own.heartbeat_at {
+        Some(TimeSpan::from_delta(now - own.heartbeat_at))
+    } else if now > own.lease_until && own.is_live {
+        Some(TimeSpan::from_delta(now - own.lease_until))
+    } else {
+        None
+    }
+}
+
+/// The room on the disk that a folder is on.
+fn room(folder: &std::path::Path) -> Option<DiskRoom> {
+    let found = rustix::fs::statvfs(folder).ok()?;
+    Some(DiskRoom {
+        free: found.f_bavail.saturating_mul(found.f_frsize),
+        total: found.f_blocks.saturating_mul(found.f_frsize),
+    })
+}

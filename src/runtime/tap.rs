@@ -1,0 +1,95 @@
+//! What commits have done, for those who export numbers: the Recorder tells it after each commit once somebody has opened
+//! the tap, and does not wait. Who is too slow misses some, and how many is counted.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::domain::name::{JobType, QueueName};
+use crate::domain::rollup::Mark;
+use crate::storage::change::{Applied, Change, Finished, Inserted};
+
+/// How many commits may wait to be taken in.
+const WAITING_MAX: usize = 4_096;
+
+/// What one commit has done.
+#[derive(Clone, Debug, Default)]
+pub struct CommitReport {
+    /// How many changes it had.
+    pub changes: usize,
+    /// How long storage took.
+    pub took: Duration,
+    /// The queue and the type of each new job.
+    pub created: Vec<(QueueName, JobType)>,
+    /// What jobs have added that started, ended or were cancelled.
+    pub marks: Vec<Mark>,
+}
+
+impl CommitReport {
+    /// Takes in what became of a change.
+    pub(super) fn note(&mut self, change: &Change, applied: &Applied) {
+        match (change, applied) {
+            (Change::Insert { jobs, .. }, Applied::Inserted(inserted)) => {
+                let new = jobs.iter().zip(inserted).filter(|(_, one)| **one == Inserted::New);
+                self.created
+                    .extend(new.map(|(job, _)| (job.queue.clone(), job.job_type.clone())));
+            }
+            (Change::Fire(fire), Applied::Fired(fired)) => {
+                let new = fire.occurrences.iter().zip(fired).filter(|(_, is_new)| **is_new);
+                self.created
+                    .extend(new.map(|(job, _)| (job.queue.clone(), job.job_type.clone())));
+            }
+            (Change::Start { jobs }, Applied::Started(started)) => {
+                let taken = jobs.iter().zip(started).filter(|(_, taken)| **taken);
+                self.marks.extend(taken.map(|(job, _)| Mark::started(job)));
+            }
+            (Change::Claim(_), Applied::Claimed(jobs)) => {
+                self.marks.extend(jobs.iter().map(|job| Mark::started(job)));
+            }
+            (Change::Finish { job, attempt }, Applied::Finished(Finished::Stored)) => {
+                self.marks.push(Mark::ended(job, attempt));
+            }
+            (Change::Update { before, after }, Applied::Updated) => {
+                self.marks.extend(Mark::updated(before, after));
+            }
+            // The rest is about no job, or has changed nothing.
+            _ => {}
+        }
+    }
+}
+
+/// The way from the Recorder to who exports numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Tap {
+    sender: Arc<OnceLock<mpsc::Sender<CommitReport>>>,
+    missed: Arc<AtomicU64>,
+}
+
+impl Tap {
+    /// Everything from now on; `None` when somebody has it already.
+    pub fn open(&self) -> Option<mpsc::Receiver<CommitReport>> {
+        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+        self.sender.set(sender).is_ok().then_some(receiver)
+    }
+
+    /// How many commits were missed.
+    pub fn missed(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
+    }
+
+    /// Whether somebody listens.
+    pub(super) fn is_open(&self) -> bool {
+        self.sender.get().is_some()
+    }
+
+    /// Tells a commit to who listens, and to nobody if it can't be taken in now.
+    pub(super) fn tell(&self, report: CommitReport) {
+        if let Some(sender) = self.sender.get()
+            && sender.try_send(report).is_err()
+        {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}

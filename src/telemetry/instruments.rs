@@ -1,0 +1,319 @@
+//! The instruments, and how they are fed: counters and histograms by what commits have done, gauges by a snapshot.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{AsyncInstrument, Counter, Histogram, Meter};
+
+use super::labels::Labels;
+use crate::domain::health::HealthState;
+use crate::domain::histogram::Measure;
+use crate::domain::name::{JobType, QueueName};
+use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
+use crate::domain::rollup::{Mark, RollupCounts};
+use crate::domain::status::JobStatus;
+use crate::service::metrics::{CommitReport, Gauges};
+use crate::service::requests::{RequestKind, RequestSums, Requests};
+
+/// The bounds of steps of jobs' times, in seconds: from a millisecond to an hour.
+const SECONDS: [f64; 16] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0, 600.0, 3_600.0,
+];
+/// The bounds of steps of a commit's time, in seconds.
+const COMMIT_SECONDS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+/// The bounds of steps of a commit's size, in changes.
+const COMMIT_CHANGES: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0];
+
+/// The counters and histograms.
+pub(super) struct Instruments {
+    labels: Labels,
+    jobs: Counter<u64>,
+    duration: Histogram<f64>,
+    wait: Histogram<f64>,
+    retries: Counter<u64>,
+    commit_duration: Histogram<f64>,
+    commit_changes: Histogram<u64>,
+}
+
+impl Instruments {
+    /// Makes them.
+    pub(super) fn new(meter: &Meter) -> Self {
+        let seconds = |name, description, bounds: &[f64]| {
+            meter
+                .f64_histogram(name)
+                .with_unit("s")
+                .with_description(description)
+                .with_boundaries(bounds.to_vec())
+                .build()
+        };
+        Self {
+            labels: Labels::default(),
+            jobs: meter
+                .u64_counter("tickerq_jobs")
+                .with_description("Jobs that have come into a status on this server")
+                .build(),
+            duration: seconds(
+                "tickerq_job_duration",
+                "How long attempts have run that completed or failed",
+                &SECONDS,
+            ),
+            wait: seconds(
+                "tickerq_job_wait",
+                "How long jobs have waited from their due time to their start",
+                &SECONDS,
+            ),
+            retries: meter
+                .u64_counter("tickerq_job_retries")
+                .with_description("Attempts that have failed and are retried")
+                .build(),
+            commit_duration: seconds(
+                "tickerq_commit_duration",
+                "How long storage has taken for a commit",
+                &COMMIT_SECONDS,
+            ),
+            commit_changes: meter
+                .u64_histogram("tickerq_commit_changes")
+                .with_description("How many changes a commit has had")
+                .with_boundaries(COMMIT_CHANGES.to_vec())
+                .build(),
+        }
+    }
+
+    /// Takes in what a commit has done.
+    pub(super) fn take_in(&mut self, report: CommitReport) {
+        let CommitReport {
+            changes,
+            took,
+            created,
+            marks,
+        } = report;
+        self.commit_duration.record(took.as_secs_f64(), &[]);
+        self.commit_changes
+            .record(u64::try_from(changes).unwrap_or(u64::MAX), &[]);
+        for (queue, job_type) in &created {
+            self.count(queue, job_type, JobStatus::Pending, 1);
+        }
+        for mark in marks {
+            self.take_in_mark(&mark);
+        }
+    }
+
+    fn take_in_mark(&mut self, mark: &Mark) {
+        let Mark {
+            slot: _,
+            queue,
+            job_type,
+            counts,
+            measured,
+            has_failed,
+        } = mark;
+        let RollupCounts {
+            started,
+            completed,
+            attempts_failed: _,
+            abandoned: _,
+            jobs_failed,
+            jobs_cancelled,
+            run_micros,
+            wait_micros,
+        } = *counts;
+        for (status, count) in [
+            (JobStatus::Running, started),
+            (JobStatus::Completed, completed),
+            (JobStatus::Failed, jobs_failed),
+            (JobStatus::Cancelled, jobs_cancelled),
+        ] {
+            self.count(queue, job_type, status, count);
+        }
+        if measured.is_none() && !has_failed {
+            return;
+        }
+        let labels = self.labels.of_job(queue, job_type);
+        match measured {
+            Some((Measure::Run, _)) => self.duration.record(run_micros as f64 / 1e6, &labels),
+            Some((Measure::Wait, _)) => self.wait.record(wait_micros as f64 / 1e6, &labels),
+            None => {}
+        }
+        if *has_failed && jobs_failed == 0 && jobs_cancelled == 0 {
+            self.retries.add(1, &labels);
+        }
+    }
+
+    fn count(&mut self, queue: &QueueName, job_type: &JobType, status: JobStatus, count: u64) {
+        if count == 0 {
+            return;
+        }
+        let [queue, job_type] = self.labels.of_job(queue, job_type);
+        self.jobs
+            .add(count, &[queue, job_type, KeyValue::new("status", status.as_str())]);
+    }
+}
+
+/// The numbers that gauges show: those that were read last.
+#[derive(Clone, Default)]
+pub(super) struct Snapshot(Arc<Mutex<Option<Gauges>>>);
+
+impl Snapshot {
+    /// Shows these from now on.
+    pub(super) fn put(&self, gauges: Gauges) {
+        *self.gauges() = Some(gauges);
+    }
+
+    fn gauges(&self) -> MutexGuard<'_, Option<Gauges>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has a number of each queue shown; queues that are one too many are added up.
+    fn of_queues(
+        &self,
+        read: impl Fn(&Gauges) -> Vec<(QueueName, f64)> + Send + Sync + 'static,
+    ) -> impl Fn(&dyn AsyncInstrument<f64>) + Send + Sync + 'static {
+        let (snapshot, labels) = (self.clone(), Mutex::new(Labels::default()));
+        move |gauge| {
+            let mut labels = labels.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut shown: Vec<(KeyValue, f64)> = Vec::new();
+            for (queue, number) in snapshot.gauges().as_ref().map(&read).unwrap_or_default() {
+                let label = labels.of_queue(&queue);
+                match shown.iter_mut().find(|(known, _)| *known == label) {
+                    Some((_, sum)) => *sum += number,
+                    None => shown.push((label, number)),
+                }
+            }
+            for (label, number) in shown {
+                gauge.observe(number, &[label]);
+            }
+        }
+    }
+
+    /// Has a number of the server shown.
+    fn of_server(
+        &self,
+        read: impl Fn(&Gauges) -> f64 + Send + Sync + 'static,
+    ) -> impl Fn(&dyn AsyncInstrument<f64>) + Send + Sync + 'static {
+        let snapshot = self.clone();
+        move |gauge| {
+            if let Some(number) = snapshot.gauges().as_ref().map(&read) {
+                gauge.observe(number, &[]);
+            }
+        }
+    }
+}
+
+fn counts(queue: &StoredQueue) -> StatusCounts {
+    let StoredQueue {
+        name: _,
+        is_paused: _,
+        counts,
+        throughput: Throughput { .. },
+    } = queue;
+    *counts
+}
+
+/// Makes the counters of requests.
+pub(super) fn show_requests(meter: &Meter, requests: &Requests) {
+    let observe = |number: fn(&RequestSums) -> f64| {
+        let requests = requests.clone();
+        move |counter: &dyn AsyncInstrument<f64>| {
+            for (kind, sums) in requests.sums() {
+                let RequestKind { route, method, status } = kind;
+                let labels = [
+                    KeyValue::new("method", method),
+                    KeyValue::new("route", route),
+                    KeyValue::new("status", i64::from(status)),
+                ];
+                counter.observe(number(&sums), &labels);
+            }
+        }
+    };
+    meter
+        .f64_observable_counter("tickerq_http_requests")
+        .with_description("HTTP requests that were answered")
+        .with_callback(observe(|sums| sums.count as f64))
+        .build();
+    meter
+        .f64_observable_counter("tickerq_http_request")
+        .with_unit("s")
+        .with_description("How long answering HTTP requests has taken, all together")
+        .with_callback(observe(|sums| sums.took.as_secs_f64()))
+        .build();
+}
+
+/// Makes the gauges, which show what the snapshot has.
+pub(super) fn show(meter: &Meter, snapshot: &Snapshot) {
+    let gauge = |name, description| meter.f64_observable_gauge(name).with_description(description);
+    let counter = |name, description| meter.f64_observable_counter(name).with_description(description);
+    let by_queue = |number: fn(&StatusCounts) -> u64| {
+        snapshot.of_queues(move |gauges| {
+            let queues = gauges.queues.iter();
+            queues
+                .map(|metrics| (metrics.queue.name.clone(), number(&counts(&metrics.queue)) as f64))
+                .collect()
+        })
+    };
+    gauge("tickerq_queue_length", "Jobs that are pending, on all servers")
+        .with_callback(by_queue(|counts| counts.pending))
+        .build();
+    gauge("tickerq_workers_busy", "Workers that run a job, on all servers")
+        .with_callback(by_queue(|counts| counts.running))
+        .build();
+    gauge("tickerq_workers", "Workers that this server has")
+        .with_callback(snapshot.of_queues(|gauges| {
+            let queues = gauges.queues.iter();
+            queues
+                .map(|metrics| (metrics.queue.name.clone(), f64::from(metrics.workers)))
+                .collect()
+        }))
+        .build();
+    gauge("tickerq_queue_latency", "How long a due job waits, at the longest")
+        .with_unit("s")
+        .with_callback(snapshot.of_queues(|gauges| {
+            let seconds = |name: &QueueName| {
+                let found = gauges.latencies.iter().find(|(queue, _)| queue == name);
+                found.map_or(0.0, |(_, waited)| waited.as_micros() as f64 / 1e6)
+            };
+            let queues = gauges.queues.iter();
+            queues
+                .map(|metrics| (metrics.queue.name.clone(), seconds(&metrics.queue.name)))
+                .collect()
+        }))
+        .build();
+    gauge("tickerq_writes_pending", "Rows that wait to be written")
+        .with_callback(snapshot.of_server(|gauges| gauges.pending_rows as f64))
+        .build();
+    counter(
+        "tickerq_actor_restarts",
+        "Parts of the server that have failed and were restarted",
+    )
+    .with_callback(snapshot.of_server(|gauges| gauges.restarts as f64))
+    .build();
+    counter("tickerq_commits_missed", "Commits that are missing in these numbers")
+        .with_callback(snapshot.of_server(|gauges| gauges.commits_missed as f64))
+        .build();
+    gauge(
+        "tickerq_unhealthy",
+        "How the server is: 0 healthy, 1 degraded, 2 unhealthy",
+    )
+    .with_callback(snapshot.of_server(|gauges| match gauges.system.health.state {
+        HealthState::Healthy => 0.0,
+        HealthState::Degraded => 1.0,
+        HealthState::Unhealthy => 2.0,
+    }))
+    .build();
+    gauge("process_resident_memory", "Memory that the server's process holds")
+        .with_unit("By")
+        .with_callback(snapshot.of_server(|gauges| gauges.system.metrics.usage.memory_used as f64))
+        .build();
+    gauge(
+        "tickerq_memory_limit",
+        "Memory that the process could hold: the machine's, or its container's",
+    )
+    .with_unit("By")
+    .with_callback(snapshot.of_server(|gauges| gauges.system.metrics.usage.memory_available as f64))
+    .build();
+    gauge(
+        "tickerq_cpu_usage_ratio",
+        "What the process takes of all cores together, from 0 to 1",
+    )
+    .with_callback(snapshot.of_server(|gauges| gauges.system.metrics.usage.cpu_percentage / 100.0))
+    .build();
+}
