@@ -238,6 +238,9 @@ fn chooses(change: &Change) -> bool {
         | Change::Redeliver { .. }
         | Change::HoldReader { .. }
         | Change::MoveReader { .. }
+        | Change::RegisterWorker { .. }
+        | Change::RenewWorker { .. }
+        | Change::Report { .. }
         | Change::Leave { .. } => false,
     }
 }
@@ -309,6 +312,17 @@ impl Commit<'_> {
                 Change::HoldReader { reader, node } => self.hold_reader(reader, *node).await?,
                 Change::MoveReader { reader, node, to } => self.move_reader(reader, *node, *to).await?,
                 Change::Post(postings) => Ok(self.post(postings).await?),
+                Change::RegisterWorker {
+                    worker,
+                    declaration,
+                    registered_at,
+                    lease,
+                } => {
+                    self.register_worker(*worker, declaration, *registered_at, *lease)
+                        .await?
+                }
+                Change::RenewWorker { worker, lease } => self.renew_worker(*worker, *lease).await?,
+                Change::Report { job: _, report } => self.note_report(report).await?,
                 // Applied before, or below.
                 Change::Insert { .. }
                 | Change::Start { .. }
@@ -383,6 +397,9 @@ impl Commit<'_> {
                 | Change::Redeliver { .. }
                 | Change::HoldReader { .. }
                 | Change::MoveReader { .. }
+                | Change::RegisterWorker { .. }
+                | Change::RenewWorker { .. }
+                | Change::Report { .. }
                 | Change::Leave { .. } => continue,
             };
             *result = Some(applied);
