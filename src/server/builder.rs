@@ -144,7 +144,7 @@ impl Builder {
         let repository = match repository {
             Some(repository) => repository,
             None => {
-                let mut database = compose::database(&config.database);
+                let mut database = compose::database(&config.database, &config.nodes);
                 if let Some(url) = database_url {
                     database.url = url;
                 }
@@ -178,7 +178,7 @@ fn default_config(listen: Option<SocketAddr>, database_url: Option<String>) -> R
 
 /// Opens the configured database, for what is done without a server.
 pub(crate) async fn open_database(config: &Config) -> Result<SeaRepository, ConnectError> {
-    SeaRepository::connect(compose::database(&config.database)).await
+    SeaRepository::connect(compose::database(&config.database, &config.nodes)).await
 }
 
 /// Says what would keep a server with this configuration from starting, as far as that can be known without starting it.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{PrometheusOptions, ServerOptions};
 use crate::api::auth::{AllowedOrigins, ApiKey, AuthOptions, JwtKeySource, JwtOptions, Rate};
@@ -17,6 +18,7 @@ use crate::config::database::{DatabaseConfig, Durability as ConfiguredDurability
 use crate::config::graphql::GraphQlConfig;
 use crate::config::handler::{CommandHandlerSettings, HandlerSettings, HttpHandlerSettings};
 use crate::config::jwt::{JwtConfig, JwtKeyConfig};
+use crate::config::nodes::NodesConfig;
 use crate::config::realtime::RealtimeConfig;
 use crate::config::sync::{SyncConfig, SyncTargetConfig};
 use crate::config::webhooks::{WebhookEndpointConfig, WebhooksConfig};
@@ -54,8 +56,13 @@ pub enum HandlerError {
     Client(#[from] HttpClientError),
 }
 
+/// A commit may take this long, however short the lease is.
+const WRITE_PATIENCE_MIN: Duration = Duration::from_secs(5);
+/// And no longer, however long the lease is.
+const WRITE_PATIENCE_MAX: Duration = Duration::from_secs(60);
+
 /// Which database, and how it is used.
-pub(super) fn database(config: &DatabaseConfig) -> SeaOptions {
+pub(super) fn database(config: &DatabaseConfig, nodes: &NodesConfig) -> SeaOptions {
     let DatabaseConfig {
         url,
         max_connections,
@@ -71,6 +78,8 @@ pub(super) fn database(config: &DatabaseConfig) -> SeaOptions {
         // Spreads the counters of several nodes over a few rows; two that draw the same number only wait for each other.
         shard: rand::random_range(0..16),
         log_statements: false,
+        // A node whose connections have died has new ones before its lease is over.
+        write_patience: (nodes.lease.to_std() / 2).clamp(WRITE_PATIENCE_MIN, WRITE_PATIENCE_MAX),
     }
 }
 

@@ -1,4 +1,4 @@
-//! PostgreSQL goes away and comes back under three servers that work.
+//! PostgreSQL goes away and comes back under servers that work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::harness::client::Client;
 use super::harness::cluster::Cluster;
 use super::harness::eventually;
-use super::harness::server::{Server, Site};
+use super::harness::line::Line;
+use super::harness::server::{Server, Site, new_postgres_database};
 
 /// Each run writes a line: the job and the number of the attempt.
 const CONFIG: &str = r#"
@@ -184,4 +185,50 @@ async fn three_nodes_lose_nothing_when_postgresql_is_restarted_under_them_and_go
     for server in servers {
         assert!(server.stop().success());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_connections_have_died_without_a_word_connects_anew_and_goes_on() {
+    let database = new_postgres_database("");
+    let line = Line::to(&database).await;
+    // Long enough for it to find out before another node may take what it runs.
+    let config = CONFIG.replace("00:00:05", "00:00:20");
+    let site = Site::over(line.url_of(&database), &config);
+    let server = site.start();
+    let client = server.client();
+    let recurring = json!({ "type": "NotedJob", "cronExpression": "* * * * * *" });
+    let recurring = client.post("/jobs/recurring", recurring).await.json();
+    let path = format!("/jobs/recurring/{}", recurring["id"].as_str().expect("an id"));
+    let last_run = async || client.get(&path).await.json()["lastRunAt"].clone();
+    eventually("an occurrence is created", || async {
+        last_run().await.as_str().map(drop)
+    })
+    .await;
+    line.cut();
+    let acknowledged = Arc::<AtomicUsize>::default();
+    let must_end = Arc::<AtomicBool>::default();
+    let posting = tokio::spawn(post_until(
+        client.clone(),
+        0,
+        Arc::clone(&must_end),
+        Arc::clone(&acknowledged),
+    ));
+    all_work_again(std::slice::from_ref(&server), &[acknowledged]).await;
+    must_end.store(true, Ordering::Relaxed);
+    let ids = posting.await.expect("who posts ends");
+    let before = last_run().await;
+    eventually("occurrences are created again", || async {
+        (last_run().await != before).then_some(())
+    })
+    .await;
+    client.post_empty(&format!("{path}/disable")).await;
+    for id in ids {
+        let job = eventually("a job is completed", || async {
+            let job = client.job(&id).await;
+            (job["status"] == "completed").then_some(job)
+        })
+        .await;
+        assert_eq!(job["executionHistory"].as_array().map(Vec::len), Some(1), "{job}");
+    }
+    assert!(server.stop().success());
 }

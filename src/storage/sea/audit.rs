@@ -91,7 +91,7 @@ impl SeaRepository {
         page: AuditPage,
     ) -> Result<Vec<AuditRecord>, RepositoryError> {
         let rows = filtered(filter, page)
-            .all(&self.readers)
+            .all(&self.readers())
             .await
             .map_err(|error: DbErr| unavailable(&error))?;
         rows.into_iter().map(record).collect()
@@ -248,7 +248,7 @@ mod tests {
                 sql: format!("EXPLAIN QUERY PLAN {}", statement.sql),
                 ..statement
             };
-            let rows = repository.readers.query_all_raw(explained).await.expect("a plan");
+            let rows = repository.readers().query_all_raw(explained).await.expect("a plan");
             let plan: Vec<String> = rows
                 .iter()
                 .map(|row| row.try_get("", "detail").expect("a line"))

@@ -140,8 +140,8 @@ impl SeaRepository {
                 return Ok(None);
             }
             // One statement is a transaction by itself.
-            let refused = usual.write_postgres(&self.writer, self.shard).await?;
-            return match self.usual_results(changes, &refused, &self.writer).await {
+            let refused = usual.write_postgres(&self.writer(), self.shard).await?;
+            return match self.usual_results(changes, &refused, &self.writer()).await {
                 Ok(results) => Ok(Some(all_applied(results))),
                 // The changes are written and must not be tried again.
                 Err(CommitFailure::Bad(error)) => Err(CommitFailure::Unavailable(RepositoryError::Unavailable {
@@ -174,7 +174,7 @@ impl SeaRepository {
     async fn begin(&self) -> Result<Commit<'_>, CommitFailure> {
         Ok(Commit {
             repository: self,
-            transaction: begin_writing(&self.writer).await?,
+            transaction: begin_writing(&self.writer()).await?,
             counters: Counters::default(),
             named: Vec::new(),
         })
@@ -411,10 +411,6 @@ impl Commit<'_> {
     }
 
     pub(super) fn backend(&self) -> DbBackend {
-        if self.repository.is_postgres() {
-            DbBackend::Postgres
-        } else {
-            DbBackend::Sqlite
-        }
+        self.repository.backend()
     }
 }

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sea_orm::sqlx::pool::PoolOptions;
-use sea_orm::sqlx::postgres::PgConnection;
 use sea_orm::sqlx::sqlite::{Sqlite, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, Connection};
 use sea_orm::{
@@ -17,12 +16,14 @@ use sea_orm::{
 };
 
 use super::error::without_password;
+use super::pools::{Pair, Pools};
+use super::postgres::{Opening, PostgresSource, try_postgres};
 use super::sqlite_file;
 use crate::domain::name::QueueName;
 use crate::storage::reason_book::ReasonBook;
 
-/// How long a PostgreSQL may take to let in.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a commit to PostgreSQL may take, unless something else is said.
+const WRITE_PATIENCE: Duration = Duration::from_secs(15);
 
 /// What a commit survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct SeaOptions {
     pub shard: i16,
     /// Whether the text of each statement is logged, without what it was given: at the level trace, as `sqlx::query`.
     pub log_statements: bool,
+    /// How long a commit to PostgreSQL may take; one that takes longer has failed.
+    pub write_patience: Duration,
 }
 
 impl SeaOptions {
@@ -58,6 +61,7 @@ impl SeaOptions {
             durability: Durability::Full,
             shard: 0,
             log_statements: false,
+            write_patience: WRITE_PATIENCE,
         }
     }
 }
@@ -120,9 +124,8 @@ pub enum ConnectError {
 pub struct SeaRepository {
     /// Where it is, for the connection that listens to other nodes.
     pub(super) url: String,
-    /// The one connection that writes on SQLite; a pool of its own on PostgreSQL too, so that reads never hold it up.
-    pub(super) writer: DatabaseConnection,
-    pub(super) readers: DatabaseConnection,
+    backend: DbBackend,
+    pub(super) pools: Pools,
     pub(super) shard: i16,
     /// Queues that are known to have a row.
     pub(super) known_queues: Mutex<HashSet<QueueName>>,
@@ -146,59 +149,24 @@ impl SeaRepository {
             durability,
             shard,
             log_statements,
+            write_patience,
         } = options;
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(ConnectError::Url {
                 url: without_password(&url),
             });
         }
-        let refused_for = |reason| ConnectError::Refused {
+        let refused = |reason| ConnectError::Refused {
             url: without_password(&url),
             reason,
         };
-        try_postgres(&url).await.map_err(refused_for)?;
-        let refused = |error| refused_for(super::error::text(&error));
-        let pool = |connections: u32, is_writer: bool| {
-            let mut options = plain(ConnectOptions::new(url.clone()), log_statements);
-            options
-                .max_connections(connections)
-                .min_connections(1)
-                .acquire_timeout(CONNECT_PATIENCE);
-            options.map_sqlx_postgres_opts(move |postgres| {
-                let commit = if durability == Durability::Full { "on" } else { "off" };
-                // What is written is found by keys. A plan that was made when a table was small must not read all of it later.
-                let read_whole_tables = if is_writer { "off" } else { "on" };
-                let postgres = postgres.application_name("tickerq").options([
-                    ("enable_seqscan", read_whole_tables),
-                    // Compiling a statement takes a hundred times as long as any of these takes to run.
-                    ("jit", "off"),
-                    ("synchronous_commit", commit),
-                    // Nobody keeps a job server's database on a disk that turns: a row that an index finds costs little
-                    // more than one that stands beside the last. With the default of 4 whole tables are read instead.
-                    ("random_page_cost", "1.1"),
-                    // A node that is stopped in the middle of a transaction must not hold its locks for longer.
-                    ("idle_in_transaction_session_timeout", "5000"),
-                    // The server finds out within half a minute that a node's machine is gone.
-                    ("tcp_keepalives_idle", "10"),
-                    ("tcp_keepalives_interval", "5"),
-                    ("tcp_keepalives_count", "4"),
-                ]);
-                if is_writer {
-                    return postgres;
-                }
-                // A list is planned for the page and the filter that it is asked for: a planner that does not know them takes
-                // a page for a tenth of all jobs, and reads the table. What is written has the same few shapes all the time.
-                postgres.options([("plan_cache_mode", "force_custom_plan")])
-            });
-            Database::connect(options)
-        };
-        let writer = pool(1, true).await.map_err(refused)?;
-        let readers = pool(max_connections.saturating_sub(1).max(1), false)
-            .await
-            .map_err(refused)?;
+        try_postgres(&url).await.map_err(refused)?;
+        let source = PostgresSource::new(url.clone(), max_connections, durability, log_statements, write_patience);
+        let pair = source.open(Opening::AtOnce).await;
+        let pair = pair.map_err(|error| refused(super::error::text(&error)))?;
         Ok(Self {
-            writer,
-            readers,
+            backend: DbBackend::Postgres,
+            pools: Pools::new(pair, Some(source)),
             url,
             shard,
             known_queues: Mutex::default(),
@@ -222,6 +190,8 @@ impl SeaRepository {
             durability,
             shard,
             log_statements,
+            // Nobody is waited for but the disk.
+            write_patience: _,
         } = options;
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
@@ -278,8 +248,8 @@ impl SeaRepository {
             .await
             .map_err(refused)?;
         Ok(Self {
-            writer,
-            readers,
+            backend: DbBackend::Sqlite,
+            pools: Pools::new(Pair { writer, readers }, None),
             url,
             shard,
             known_queues: Mutex::default(),
@@ -290,12 +260,26 @@ impl SeaRepository {
     }
 
     pub(super) fn is_postgres(&self) -> bool {
-        self.writer.get_database_backend() == DbBackend::Postgres
+        self.backend == DbBackend::Postgres
+    }
+
+    pub(super) fn backend(&self) -> DbBackend {
+        self.backend
+    }
+
+    /// The one connection that writes, so that reads never hold it up.
+    pub(super) fn writer(&self) -> DatabaseConnection {
+        self.pools.writer()
+    }
+
+    /// The connections that read.
+    pub(super) fn readers(&self) -> DatabaseConnection {
+        self.pools.readers()
     }
 }
 
 /// What both databases have in common.
-fn plain(mut options: ConnectOptions, log_statements: bool) -> ConnectOptions {
+pub(super) fn plain(mut options: ConnectOptions, log_statements: bool) -> ConnectOptions {
     options
         .sqlx_logging(log_statements)
         .record_stmt_in_spans(false)
@@ -322,24 +306,6 @@ async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Err
         connection.ping().await?;
     }
     Ok(!connection.is_in_transaction())
-}
-
-/// Says at once why PostgreSQL can't be reached or does not let in: a pool tries again and again, and then says only that
-/// it has waited.
-async fn try_postgres(url: &str) -> Result<(), String> {
-    let connected = tokio::time::timeout(CONNECT_PATIENCE, PgConnection::connect(url)).await;
-    match connected {
-        Ok(Ok(connection)) => {
-            // It has served; how it ends does not matter.
-            drop(connection.close().await);
-            Ok(())
-        }
-        Ok(Err(error)) => Err(super::error::sqlx_text(&error)),
-        Err(_) => Err(format!(
-            "it does not answer within {} seconds",
-            CONNECT_PATIENCE.as_secs()
-        )),
-    }
 }
 
 /// Finds out whether a SQLite database can be written: SQLite opens a file that can only be read without a word.

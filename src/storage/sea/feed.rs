@@ -118,8 +118,8 @@ impl SeaRepository {
             let sql = "SELECT transaction_id, seq, job_id FROM job_changes WHERE seq > $1 ORDER BY seq LIMIT $2";
             (sql.to_owned(), vec![number.into(), one_more])
         };
-        let statement = Statement::from_sql_and_values(self.readers.get_database_backend(), sql, values);
-        let mut rows = self.readers.query_all_raw(statement).await.map_err(failed)?;
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        let mut rows = self.readers().query_all_raw(statement).await.map_err(failed)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let has_more = rows.len() > limit;
         rows.truncate(limit);
@@ -162,8 +162,8 @@ impl SeaRepository {
     }
 
     async fn feed_cursor(&self, sql: &str, values: Vec<Value>) -> Result<Option<FeedCursor>, RepositoryError> {
-        let statement = Statement::from_sql_and_values(self.readers.get_database_backend(), sql, values);
-        let row = self.readers.query_one_raw(statement).await;
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        let row = self.readers().query_one_raw(statement).await;
         let row = row.map_err(|error| unavailable(&error))?;
         row.map(|row| cursor(&row).map_err(|error| unavailable(&error)))
             .transpose()

@@ -275,7 +275,11 @@ impl SeaRepository {
             }
         };
         let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id IN ({ids}) ORDER BY id {way}");
-        let rows = self.readers.query_all_raw(text.statement(sql)).await.map_err(failed)?;
+        let rows = self
+            .readers()
+            .query_all_raw(text.statement(sql))
+            .await
+            .map_err(failed)?;
         rows.iter()
             .map(|row| SummaryRow::from_query_result(row, "").map_err(failed))
             .map(|row| row.and_then(summary))
@@ -295,7 +299,11 @@ impl SeaRepository {
         }
         wanted.push_str(&text.rest(filter, None));
         let sql = format!("SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE true{wanted}");
-        let row = self.readers.query_one_raw(text.statement(sql)).await.map_err(failed)?;
+        let row = self
+            .readers()
+            .query_one_raw(text.statement(sql))
+            .await
+            .map_err(failed)?;
         let count: i64 = match row {
             Some(row) => row.try_get_by_index(0).map_err(failed)?,
             None => 0,
@@ -331,7 +339,11 @@ impl SeaRepository {
             ));
         }
         let sql = format!("SELECT {} FROM job_counters", sums.join(", "));
-        let row = self.readers.query_one_raw(text.statement(sql)).await.map_err(failed)?;
+        let row = self
+            .readers()
+            .query_one_raw(text.statement(sql))
+            .await
+            .map_err(failed)?;
         let Some(row) = row else { return Ok(None) };
         let mut counted = Vec::with_capacity(candidates.len());
         for (index, condition) in candidates.into_iter().enumerate() {

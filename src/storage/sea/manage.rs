@@ -38,8 +38,12 @@ impl SeaRepository {
     /// One transaction for the steps and the marks that they are taken: a server that dies on the way, or whose disk is full,
     /// leaves nothing that the next start would trip over. On PostgreSQL other servers wait for its end, then find the marks.
     async fn begin_steps(&self) -> Result<DatabaseTransaction, DbErr> {
-        let transaction = begin_writing(&self.writer).await?;
+        let transaction = begin_writing(&self.writer()).await?;
         if self.is_postgres() {
+            // Steps on many rows take their time, and whoever waits for another server's waits as long.
+            transaction
+                .execute_unprepared("SET LOCAL statement_timeout = 0")
+                .await?;
             let lock = format!("SELECT pg_advisory_xact_lock({LOCK})");
             transaction.execute_unprepared(&lock).await?;
         }
@@ -48,7 +52,7 @@ impl SeaRepository {
 
     /// All steps, in order.
     pub async fn migration_states(&self) -> Result<Vec<MigrationState>, RepositoryError> {
-        let migrations = Migrator::get_migration_with_status(&self.writer)
+        let migrations = Migrator::get_migration_with_status(&self.writer())
             .await
             .map_err(|error| unavailable(&error))?;
         Ok(migrations

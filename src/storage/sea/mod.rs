@@ -20,6 +20,8 @@ mod nodes;
 mod notify;
 mod outbox;
 mod ping;
+mod pools;
+mod postgres;
 mod read;
 mod recurring;
 mod remove;
@@ -64,95 +66,96 @@ use crate::domain::webhook::EndpointId;
 #[async_trait]
 impl JobRepository for SeaRepository {
     async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
-        self.commit_changes(changes).await
+        // Large as it is, it is not moved about.
+        self.pools.write(Box::pin(self.commit_changes(changes))).await
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {
-        self.read_job(id).await
+        self.pools.read(self.read_job(id)).await
     }
 
     async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
-        self.read_jobs_by_id(ids).await
+        self.pools.read(self.read_jobs_by_id(ids)).await
     }
 
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
-        self.read_attempts(id).await
+        self.pools.read(self.read_attempts(id)).await
     }
 
     async fn attempts_of(&self, ids: &[JobId]) -> Result<Vec<Attempt>, RepositoryError> {
-        self.read_attempts_of(ids).await
+        self.pools.read(self.read_attempts_of(ids)).await
     }
 
     async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
-        self.read_jobs(filter, page).await
+        self.pools.read(self.read_jobs(filter, page)).await
     }
 
     async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
-        self.read_count(filter).await
+        self.pools.read(self.read_count(filter)).await
     }
 
     async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
-        self.read_queues(now).await
+        self.pools.read(self.read_queues(now)).await
     }
 
     async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError> {
-        self.read_next_due(after).await
+        self.pools.read(self.read_next_due(after)).await
     }
 
     async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
-        self.read_orphans(limit).await
+        self.pools.read(self.read_orphans(limit)).await
     }
 
     async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {
-        self.read_running_on(node).await
+        self.pools.read(self.read_running_on(node)).await
     }
 
     async fn recurring(&self, id: RecurringId) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
-        self.read_recurring(id).await
+        self.pools.read(self.read_recurring(id)).await
     }
 
     async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
-        self.read_recurring_page(page).await
+        self.pools.read(self.read_recurring_page(page)).await
     }
 
     async fn recurring_count(&self) -> Result<u64, RepositoryError> {
-        self.read_recurring_count().await
+        self.pools.read(self.read_recurring_count()).await
     }
 
     async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
-        self.read_due_recurring(now, limit).await
+        self.pools.read(self.read_due_recurring(now, limit)).await
     }
 
     async fn next_recurring(&self) -> Result<Option<DateTime<Utc>>, RepositoryError> {
-        self.read_next_recurring().await
+        self.pools.read(self.read_next_recurring()).await
     }
 
     async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
-        self.read_unfinished(ids).await
+        self.pools.read(self.read_unfinished(ids)).await
     }
 
     async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
-        self.read_workers().await
+        self.pools.read(self.read_workers()).await
     }
 
     async fn worker(&self, id: NodeId) -> Result<Option<StoredWorker>, RepositoryError> {
-        self.read_worker(id).await
+        self.pools.read(self.read_worker(id)).await
     }
 
     async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
-        self.read_reports(id).await
+        self.pools.read(self.read_reports(id)).await
     }
 
     async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {
-        self.read_rollups(filter, spans).await
+        self.pools.read(self.read_rollups(filter, spans)).await
     }
 
     async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError> {
-        self.read_busiest_hour(filter, span).await
+        self.pools.read(self.read_busiest_hour(filter, span)).await
     }
 
     async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError> {
-        self.read_durations(filter, span).await
+        self.pools.read(self.read_durations(filter, span)).await
     }
 
     async fn type_rollups(
@@ -160,19 +163,19 @@ impl JobRepository for SeaRepository {
         filter: &RollupFilter,
         span: SlotSpan,
     ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
-        self.read_type_rollups(filter, span).await
+        self.pools.read(self.read_type_rollups(filter, span)).await
     }
 
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
-        self.read_nodes().await
+        self.pools.read(self.read_nodes()).await
     }
 
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
-        self.read_audit(filter, page).await
+        self.pools.read(self.read_audit(filter, page)).await
     }
 
     async fn endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
-        self.read_endpoints().await
+        self.pools.read(self.read_endpoints()).await
     }
 
     async fn due_deliveries(
@@ -181,23 +184,23 @@ impl JobRepository for SeaRepository {
         now: DateTime<Utc>,
         limit: u32,
     ) -> Result<Vec<DueDelivery>, RepositoryError> {
-        self.read_due_deliveries(endpoint, now, limit).await
+        self.pools.read(self.read_due_deliveries(endpoint, now, limit)).await
     }
 
     async fn deliveries(&self, endpoint: EndpointId, page: DeliveryPage) -> Result<Vec<Delivery>, RepositoryError> {
-        self.read_deliveries(endpoint, page).await
+        self.pools.read(self.read_deliveries(endpoint, page)).await
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, RepositoryError> {
-        self.read_delivery(id).await
+        self.pools.read(self.read_delivery(id)).await
     }
 
     async fn feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
-        self.read_feed(after, limit).await
+        self.pools.read(self.read_feed(after, limit)).await
     }
 
     async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
-        self.read_feed_end().await
+        self.pools.read(self.read_feed_end()).await
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

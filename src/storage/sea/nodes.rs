@@ -48,8 +48,8 @@ impl SeaRepository {
              FROM nodes WHERE worker IS NULL ORDER BY started_at, id"
         );
         let rows = self
-            .readers
-            .query_all_raw(Statement::from_string(self.readers.get_database_backend(), sql))
+            .readers()
+            .query_all_raw(Statement::from_string(self.backend(), sql))
             .await
             .map_err(|error| unavailable(&error))?;
         rows.iter()

@@ -11,6 +11,7 @@ use futures_util::stream;
 use sea_orm::sqlx::postgres::PgListener;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::connect::SeaRepository;
@@ -35,7 +36,7 @@ impl SeaRepository {
             format!("SELECT pg_notify('{CHANNEL}', payload) FROM UNNEST($1::text[]) AS payload"),
             [Value::from(payloads)],
         );
-        let sent = self.readers.execute_raw(statement).await;
+        let sent = self.readers().execute_raw(statement).await;
         sent.map(drop).map_err(|error| unavailable(&error))
     }
 
@@ -52,12 +53,18 @@ impl SeaRepository {
         let listening = Listening {
             listener: Some(listener),
             threads: Handle::current(),
+            given_up: self.pools.given_up(),
         };
         let heard = stream::unfold(Some(listening), move |listening| async move {
             let mut listening = listening?;
             loop {
                 let listener = listening.listener.as_mut()?;
-                let heard = match listener.try_recv().await {
+                let heard = tokio::select! {
+                    heard = listener.try_recv() => heard,
+                    // It only listens, so it never finds out by itself that nobody is there any more.
+                    _ = listening.given_up.changed() => return Some((Err(no_answer()), None)),
+                };
+                let heard = match heard {
                     Ok(Some(notification)) => match read_payload(notification.payload(), own) {
                         Some((from, signals)) => Ok(Heard::Signals { from, signals }),
                         None => continue,
@@ -77,12 +84,20 @@ impl SeaRepository {
 struct Listening {
     listener: Option<PgListener>,
     threads: Handle,
+    /// Tells when the other connections were given up.
+    given_up: watch::Receiver<u64>,
 }
 
 impl Drop for Listening {
     fn drop(&mut self) {
         let _entered = self.threads.enter();
         drop(self.listener.take());
+    }
+}
+
+fn no_answer() -> RepositoryError {
+    RepositoryError::Unavailable {
+        reason: "PostgreSQL does not answer any more".to_owned(),
     }
 }
 

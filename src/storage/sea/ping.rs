@@ -15,8 +15,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 impl SeaRepository {
     pub(super) async fn ping_storage(&self) -> Result<(), RepositoryError> {
         if self.is_postgres() {
-            let answer = self.readers.execute_unprepared("SELECT 1").await;
-            return answer.map(drop).map_err(|error| unavailable(&error));
+            let readers = self.readers();
+            return match tokio::time::timeout(PATIENCE, readers.execute_unprepared("SELECT 1")).await {
+                Ok(answer) => answer.map(drop).map_err(|error| unavailable(&error)),
+                Err(_) => Err(RepositoryError::Unavailable {
+                    reason: format!("PostgreSQL has not answered for {} seconds", PATIENCE.as_secs()),
+                }),
+            };
         }
         match tokio::time::timeout(PATIENCE, self.try_to_write()).await {
             Ok(tried) => tried.map_err(|error| unavailable(&error)),
@@ -32,7 +37,7 @@ impl SeaRepository {
     /// Takes SQLite's lock, as a commit does. When the last commit failed it also writes a page: only that finds out
     /// whether there is room on the disk.
     async fn try_to_write(&self) -> Result<(), DbErr> {
-        let transaction = begin_writing(&self.writer).await?;
+        let transaction = begin_writing(&self.writer()).await?;
         if !self.has_failed.load(Ordering::Relaxed) {
             return transaction.rollback().await;
         }

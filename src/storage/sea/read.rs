@@ -94,7 +94,7 @@ fn failed(error: DbErr) -> RepositoryError {
 impl SeaRepository {
     pub(super) async fn read_job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {
         let row = job::Entity::find_by_id(id.as_uuid())
-            .one(&self.readers)
+            .one(&self.readers())
             .await
             .map_err(failed)?;
         row.map(|row| convert::job(row).map(Arc::new)).transpose()
@@ -106,7 +106,7 @@ impl SeaRepository {
         for ids in ids.chunks(10_000) {
             let rows = job::Entity::find()
                 .filter(job::Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
-                .all(&self.readers)
+                .all(&self.readers())
                 .await
                 .map_err(failed)?;
             for row in rows {
@@ -120,7 +120,7 @@ impl SeaRepository {
         let rows = attempt::Entity::find()
             .filter(attempt::Column::JobId.eq(id.as_uuid()))
             .order_by(attempt::Column::Number, Order::Asc)
-            .all(&self.readers)
+            .all(&self.readers())
             .await
             .map_err(failed)?;
         rows.into_iter().map(convert::attempt).collect()
@@ -133,7 +133,7 @@ impl SeaRepository {
                 .filter(attempt::Column::JobId.is_in(ids.iter().map(|id| id.as_uuid())))
                 .order_by(attempt::Column::JobId, Order::Asc)
                 .order_by(attempt::Column::Number, Order::Asc)
-                .all(&self.readers)
+                .all(&self.readers())
                 .await
                 .map_err(failed)?;
             for row in rows {
@@ -174,12 +174,12 @@ impl SeaRepository {
         if let Some(priority) = priority {
             counters = counters.filter(job_counter::Column::Priority.eq(priority.code()));
         }
-        let total: Option<i64> = counters.into_tuple().one(&self.readers).await.map_err(failed)?;
+        let total: Option<i64> = counters.into_tuple().one(&self.readers()).await.map_err(failed)?;
         Ok(u64::try_from(total.unwrap_or_default()).unwrap_or_default())
     }
 
     pub(super) async fn read_queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
-        let mut rows = queue::Entity::find().all(&self.readers).await.map_err(failed)?;
+        let mut rows = queue::Entity::find().all(&self.readers()).await.map_err(failed)?;
         // Not by the database, which sorts as its language does.
         rows.sort_by(|one, other| one.name.cmp(&other.name));
         let counts: Vec<(String, i16, i64)> = job_counter::Entity::find()
@@ -190,7 +190,7 @@ impl SeaRepository {
             .group_by(job_counter::Column::Queue)
             .group_by(job_counter::Column::Status)
             .into_tuple()
-            .all(&self.readers)
+            .all(&self.readers())
             .await
             .map_err(failed)?;
         let mut by_queue: HashMap<String, StatusCounts> = HashMap::new();
@@ -232,7 +232,7 @@ impl SeaRepository {
             .filter(queue_throughput::Column::Bucket.gte(bucket(since)))
             .group_by(queue_throughput::Column::Queue)
             .into_tuple()
-            .all(&self.readers)
+            .all(&self.readers())
             .await
             .map_err(failed)?;
         Ok(rows
@@ -255,11 +255,11 @@ impl SeaRepository {
         };
         let columns = Priority::BY_URGENCY.map(earliest).join(", ");
         let statement = Statement::from_sql_and_values(
-            self.readers.get_database_backend(),
+            self.backend(),
             format!("SELECT name, {columns} FROM queues"),
             [micros(after).into()],
         );
-        let rows = self.readers.query_all_raw(statement).await.map_err(failed)?;
+        let rows = self.readers().query_all_raw(statement).await.map_err(failed)?;
         let mut next = Vec::new();
         for row in rows {
             let name: String = row.try_get_by_index(0).map_err(failed)?;
@@ -281,10 +281,9 @@ impl SeaRepository {
             "SELECT * FROM jobs WHERE status = 1 AND (node IS NULL OR node NOT IN \
              (SELECT id FROM nodes WHERE lease_until >= {now})) LIMIT $1"
         );
-        let statement =
-            Statement::from_sql_and_values(self.writer.get_database_backend(), sql, [i64::from(limit).into()]);
+        let statement = Statement::from_sql_and_values(self.backend(), sql, [i64::from(limit).into()]);
         // From the writer: what was committed a moment ago must be seen.
-        let rows = self.writer.query_all_raw(statement).await.map_err(failed)?;
+        let rows = self.writer().query_all_raw(statement).await.map_err(failed)?;
         rows.iter()
             .map(|row| convert::job(job::Model::from_query_result(row, "").map_err(failed)?).map(Arc::new))
             .collect()
@@ -303,7 +302,7 @@ impl SeaRepository {
             .filter(Expr::cust("status = 1"))
             .filter(job::Column::Node.eq(node.as_uuid()))
             .into_tuple()
-            .all(&self.readers)
+            .all(&self.readers())
             .await
             .map_err(failed)?;
         rows.into_iter()

@@ -91,7 +91,7 @@ impl Commit<'_> {
 impl SeaRepository {
     pub(super) async fn read_recurring(&self, id: RecurringId) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
         let row = table::Entity::find_by_id(id.as_uuid())
-            .one(&self.readers)
+            .one(&self.readers())
             .await
             .map_err(|error| unavailable(&error))?;
         row.map(|row| recurring(row).map(Arc::new)).transpose()
@@ -106,14 +106,14 @@ impl SeaRepository {
             .order_by(table::Column::Id, Order::Desc)
             .limit(u64::from(limit))
             .offset(super::list::whole(offset).unsigned_abs())
-            .all(&self.readers)
+            .all(&self.readers())
             .await
             .map_err(|error| unavailable(&error))?;
         rows.into_iter().map(|row| recurring(row).map(Arc::new)).collect()
     }
 
     pub(super) async fn read_recurring_count(&self) -> Result<u64, RepositoryError> {
-        let total = sea_orm::PaginatorTrait::count(table::Entity::find(), &self.readers).await;
+        let total = sea_orm::PaginatorTrait::count(table::Entity::find(), &self.readers()).await;
         total.map_err(|error| unavailable(&error))
     }
 
@@ -129,9 +129,9 @@ impl SeaRepository {
                    (SELECT 1 FROM jobs WHERE jobs.recurring_id = recurring_jobs.id AND jobs.recurring_id IS NOT NULL \
                    AND jobs.status IN (0, 1)) LIMIT $2";
         let values: [Value; 2] = [micros(now).into(), i64::from(limit).into()];
-        let statement = Statement::from_sql_and_values(self.writer.get_database_backend(), sql, values);
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
         let rows = self
-            .writer
+            .writer()
             .query_all_raw(statement)
             .await
             .map_err(|error| unavailable(&error))?;
@@ -145,9 +145,9 @@ impl SeaRepository {
 
     pub(super) async fn read_next_recurring(&self) -> Result<Option<DateTime<Utc>>, RepositoryError> {
         let sql = "SELECT MIN(next_run_at) FROM recurring_jobs WHERE next_run_at IS NOT NULL";
-        let statement = Statement::from_string(self.readers.get_database_backend(), sql);
+        let statement = Statement::from_string(self.backend(), sql);
         let row = self
-            .readers
+            .readers()
             .query_one_raw(statement)
             .await
             .map_err(|error| unavailable(&error))?;
@@ -167,7 +167,7 @@ impl SeaRepository {
             rows.push([id.as_uuid().into()]);
         }
         let found = rows
-            .query(&self.writer, |source| {
+            .query(&self.writer(), |source| {
                 format!(
                     "SELECT v.c1, CAST(COUNT(*) AS bigint) FROM {source} AS v JOIN jobs ON jobs.recurring_id = v.c1 \
                      WHERE jobs.recurring_id IS NOT NULL AND jobs.status IN (0, 1) GROUP BY v.c1"

@@ -97,8 +97,8 @@ fn condition(filter: &RollupFilter, values: &mut Vec<Value>) -> String {
 
 impl SeaRepository {
     async fn read_sql(&self, sql: String, values: Vec<Value>) -> Result<Vec<QueryResult>, RepositoryError> {
-        let statement = Statement::from_sql_and_values(self.readers.get_database_backend(), sql, values);
-        self.readers.query_all_raw(statement).await.map_err(failed)
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        self.readers().query_all_raw(statement).await.map_err(failed)
     }
 
     pub(super) async fn read_rollups(

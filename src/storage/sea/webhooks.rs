@@ -134,8 +134,8 @@ impl SeaRepository {
         let failed = |error: DbErr| unavailable(&error);
         let now = if self.is_postgres() { NOW_POSTGRES } else { NOW_SQLITE };
         let sql = format!("SELECT id FROM nodes WHERE lease_until >= {now}");
-        let backend = self.readers.get_database_backend();
-        let live = self.readers.query_all_raw(Statement::from_string(backend, sql)).await;
+        let backend = self.backend();
+        let live = self.readers().query_all_raw(Statement::from_string(backend, sql)).await;
         let live = live.map_err(failed)?;
         let live: Vec<NodeId> = live
             .iter()
@@ -145,7 +145,7 @@ impl SeaRepository {
         let rows = webhook_endpoint::Entity::find()
             .filter(webhook_endpoint::Column::IsDeleted.eq(false))
             .order_by(webhook_endpoint::Column::Id, Order::Asc)
-            .all(&self.readers)
+            .all(&self.readers())
             .await
             .map_err(failed)?;
         rows.into_iter()
@@ -168,8 +168,8 @@ impl SeaRepository {
     ) -> Result<Vec<DueDelivery>, RepositoryError> {
         let sql = DUE;
         let values = [endpoint.as_uuid().into(), micros(now).into(), i64::from(limit).into()];
-        let statement = Statement::from_sql_and_values(self.readers.get_database_backend(), sql, values);
-        let rows = self.readers.query_all_raw(statement).await;
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        let rows = self.readers().query_all_raw(statement).await;
         let rows = rows.map_err(|error| unavailable(&error))?;
         rows.iter()
             .map(|row| {
@@ -206,13 +206,13 @@ impl SeaRepository {
         if let Some(after) = after {
             select = select.filter(webhook_delivery::Column::Seq.lt(after.number()));
         }
-        let rows = select.all(&self.readers).await.map_err(|error| unavailable(&error))?;
+        let rows = select.all(&self.readers()).await.map_err(|error| unavailable(&error))?;
         rows.into_iter().map(delivery).collect()
     }
 
     pub(super) async fn read_delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, RepositoryError> {
         let row = webhook_delivery::Entity::find_by_id(id.number())
-            .one(&self.readers)
+            .one(&self.readers())
             .await
             .map_err(|error| unavailable(&error))?;
         row.map(delivery).transpose()
@@ -374,7 +374,7 @@ mod tests {
         let values = [uuid::Uuid::nil().into(), 0_i64.into(), 10_i64.into()];
         let sql = format!("EXPLAIN QUERY PLAN {DUE}");
         let explained = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
-        let rows = repository.readers.query_all_raw(explained).await.expect("a plan");
+        let rows = repository.readers().query_all_raw(explained).await.expect("a plan");
         let plan: Vec<String> = rows
             .iter()
             .map(|row| row.try_get("", "detail").expect("a line"))

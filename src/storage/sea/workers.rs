@@ -69,18 +69,18 @@ impl SeaRepository {
              (SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE status = 1 AND node = nodes.id) \
              FROM nodes WHERE worker IS NOT NULL AND {condition}"
         );
-        let statement = Statement::from_sql_and_values(self.readers.get_database_backend(), sql, values);
-        let rows = self.readers.query_all_raw(statement).await;
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        let rows = self.readers().query_all_raw(statement).await;
         let rows = rows.map_err(|error| unavailable(&error))?;
         rows.iter().map(stored_worker).collect()
     }
 
     pub(super) async fn read_reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
-        let backend = self.readers.get_database_backend();
+        let backend = self.backend();
         let ask = |sql: &str| Statement::from_sql_and_values(backend, sql, [id.as_uuid().into()]);
         let failed = |error| unavailable(&error);
         let progress = self
-            .readers
+            .readers()
             .query_one_raw(ask(
                 "SELECT attempt, basis_points, message FROM job_progress WHERE job_id = $1",
             ))
@@ -99,7 +99,7 @@ impl SeaRepository {
             None => None,
         };
         let lines = self
-            .readers
+            .readers()
             .query_all_raw(ask(
                 "SELECT attempt, logged_at, level, message FROM job_log WHERE job_id = $1 ORDER BY number",
             ))

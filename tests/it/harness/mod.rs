@@ -4,6 +4,7 @@ pub mod client;
 pub mod cluster;
 pub mod gate;
 pub mod hub;
+pub mod line;
 pub mod receiver;
 pub mod server;
 pub mod shell;
