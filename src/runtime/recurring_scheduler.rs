@@ -121,7 +121,8 @@ impl RecurringSchedulerParts {
         Ok(Round {
             is_full: is_full && has_any,
             has_lost_lead,
-            next: self.repository.next_recurring().await?,
+            // What was due at `now` was dealt with; what still is can't be, and is not waited for.
+            next: self.repository.next_recurring(now).await?,
         })
     }
 

@@ -135,7 +135,11 @@ impl Metrics {
         let period = request.resolve(now)?;
         let parts = period.parts(now);
         let spans: Vec<_> = parts.iter().map(|part| part.span).collect();
-        let of_parts = self.repository.rollups(filter, &spans).await?;
+        let (of_parts, durations, busiest_hour) = tokio::try_join!(
+            self.repository.rollups(filter, &spans),
+            self.repository.durations(filter, period.span.as_kept(now)),
+            self.repository.busiest_hour(filter, period.span),
+        )?;
         let mut sums = RollupCounts::default();
         for counts in &of_parts {
             sums += *counts;
@@ -144,8 +148,8 @@ impl Metrics {
             period,
             at: now,
             sums,
-            durations: self.repository.durations(filter, period.span.as_kept(now)).await?,
-            busiest_hour: self.repository.busiest_hour(filter, period.span).await?,
+            durations,
+            busiest_hour,
             parts: parts.into_iter().zip(of_parts).collect(),
         })
     }

@@ -114,8 +114,8 @@ pub trait JobRepository: Send + Sync + 'static {
     /// their occurrences is unfinished.
     async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<RecurringJob>>, RepositoryError>;
 
-    /// The earliest of all next due times of recurring jobs.
-    async fn next_recurring(&self) -> Result<Option<DateTime<Utc>>, RepositoryError>;
+    /// The earliest next due time of a recurring job that is later than `after`.
+    async fn next_recurring(&self, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, RepositoryError>;
 
     /// How many occurrences of each of these recurring jobs have not ended; those that have none may be left out.
     async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError>;

@@ -134,8 +134,8 @@ impl JobRepository for SlowToStart {
         self.inner.due_recurring(now, limit).await
     }
 
-    async fn next_recurring(&self) -> Result<Option<DateTime<Utc>>, RepositoryError> {
-        self.inner.next_recurring().await
+    async fn next_recurring(&self, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, RepositoryError> {
+        self.inner.next_recurring(after).await
     }
 
     async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::harness::client::Client;
 use super::harness::eventually;
-use super::harness::server::{Server, Site, Storage};
+use super::harness::server::{Server, Site, Storage, run_sql};
 
 const CONFIG: &str = r#"
 [nodes]
@@ -406,4 +406,21 @@ async fn on_three_nodes_each_occurrence_comes_once_although_leaders_are_killed_a
         assert_eq!(pair[1] - pair[0], TimeDelta::seconds(1), "{times:?}");
     }
     assert!(Duration::from_secs(u64::try_from(times.len()).expect("a number")) > Duration::from_secs(8));
+}
+
+#[tokio::test]
+async fn a_schedule_that_cannot_be_read_any_more_holds_up_no_other() {
+    let site = Site::new(Storage::Postgres, CONFIG);
+    let server = site.start();
+    let client = server.client();
+    let (broken, sound) = (every_second(&client).await, every_second(&client).await);
+    // As a later version might write it.
+    let spoil = format!("UPDATE recurring_jobs SET cron = 'when it rains' WHERE id = '{broken}'");
+    run_sql(site.database_url(), &spoil);
+    let before = occurrences(&client, &sound).await.len();
+    eventually("the other one recurs", || async {
+        (occurrences(&client, &sound).await.len() >= before + 3).then_some(())
+    })
+    .await;
+    assert!(server.log().contains("it does not recur"), "{}", server.log());
 }

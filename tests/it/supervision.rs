@@ -130,9 +130,9 @@ impl JobRepository for Fused {
         self.inner.due_recurring(now, limit).await
     }
 
-    async fn next_recurring(&self) -> Result<Option<DateTime<Utc>>, RepositoryError> {
+    async fn next_recurring(&self, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, RepositoryError> {
         self.fuse.burn();
-        self.inner.next_recurring().await
+        self.inner.next_recurring(after).await
     }
 
     async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {

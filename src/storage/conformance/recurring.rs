@@ -301,7 +301,8 @@ async fn recurring_jobs_are_found_when_what_they_wait_for_has_ended(storage: Sub
 }
 
 async fn the_next_due_time_of_all_is_known(storage: Subject) {
-    let next = async || storage.repository.next_recurring().await.expect("storage reads");
+    let next_after = async |after| storage.repository.next_recurring(after).await.expect("storage reads");
+    let next = async || next_after(at(0)).await;
     assert_eq!(next().await, None);
     stored(&storage, &[next_at(1, None)]).await;
     assert_eq!(next().await, None);
@@ -315,6 +316,12 @@ async fn the_next_due_time_of_all_is_known(storage: Subject) {
     )
     .await;
     assert_eq!(next().await, Some(at(100)));
+    assert_eq!(
+        next_after(at(100)).await,
+        Some(at(200)),
+        "one that is due is not waited for"
+    );
+    assert_eq!(next_after(at(300)).await, None);
     let before = next_at(3, Some(at(100)));
     let after = RecurringJob {
         next_run_at: Some(at(250)),

@@ -216,12 +216,13 @@ impl JobRepository for MemoryRepository {
             .collect())
     }
 
-    async fn next_recurring(&self) -> Result<Option<DateTime<Utc>>, RepositoryError> {
+    async fn next_recurring(&self, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, RepositoryError> {
         let tables = self.tables();
         Ok(tables
             .recurring
             .values()
             .filter_map(|recurring| recurring.next_run_at)
+            .filter(|next| *next > after)
             .min())
     }
 

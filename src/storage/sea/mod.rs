@@ -126,8 +126,8 @@ impl JobRepository for SeaRepository {
         self.pools.read(self.read_due_recurring(now, limit)).await
     }
 
-    async fn next_recurring(&self) -> Result<Option<DateTime<Utc>>, RepositoryError> {
-        self.pools.read(self.read_next_recurring()).await
+    async fn next_recurring(&self, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, RepositoryError> {
+        self.pools.read(self.read_next_recurring(after)).await
     }
 
     async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {

@@ -135,17 +135,25 @@ impl SeaRepository {
             .query_all_raw(statement)
             .await
             .map_err(|error| unavailable(&error))?;
-        rows.iter()
-            .map(|row| {
-                let row = table::Model::from_query_result(row, "").map_err(|error| unavailable(&error))?;
-                recurring(row).map(Arc::new)
-            })
-            .collect()
+        let mut due = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let row = table::Model::from_query_result(row, "").map_err(|error| unavailable(&error))?;
+            // One that can't be read, because another version of the server or somebody by hand has written it, holds up no
+            // other. It stays due, so it is told of as long as it is there.
+            match recurring(row) {
+                Ok(recurring) => due.push(Arc::new(recurring)),
+                Err(unreadable) => tracing::error!("it does not recur: {unreadable}"),
+            }
+        }
+        Ok(due)
     }
 
-    pub(super) async fn read_next_recurring(&self) -> Result<Option<DateTime<Utc>>, RepositoryError> {
-        let sql = "SELECT MIN(next_run_at) FROM recurring_jobs WHERE next_run_at IS NOT NULL";
-        let statement = Statement::from_string(self.backend(), sql);
+    pub(super) async fn read_next_recurring(
+        &self,
+        after: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, RepositoryError> {
+        let sql = "SELECT MIN(next_run_at) FROM recurring_jobs WHERE next_run_at > $1";
+        let statement = Statement::from_sql_and_values(self.backend(), sql, [micros(after).into()]);
         let row = self
             .readers()
             .query_one_raw(statement)

@@ -64,7 +64,9 @@ pub async fn read(probe: &Probe) {
         .await;
     let (waiting, due): (Vec<_>, Vec<_>) = due.into_iter().partition(|recurring| !recurring.waiting.is_empty());
     assert!(!waiting.is_empty() && !due.is_empty(), "both kinds are found");
-    probe.of("next recurring job", Look::Up, storage.next_recurring()).await;
+    probe
+        .of("next recurring job", Look::Up, storage.next_recurring(now()))
+        .await;
 }
 
 /// Writes all that can be written of them.
