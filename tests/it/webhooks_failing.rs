@@ -157,9 +157,9 @@ async fn a_certificate_that_nobody_trusts_is_not_accepted() {
 async fn a_change_of_the_servers_health_is_told_and_so_is_its_end() {
     let receiver = Receiver::open().await;
     let health = "[realtime]\nsystem_metrics_interval = \"00:00:00.1\"\n\
-        [health]\nnobody_runs_for = \"00:00:00\"\nraise_after = \"00:00:00\"\nclear_after = \"00:00:00.3\"\n";
+        [health]\nnobody_runs_for = \"00:00:00\"\ndisk_free_percent_min = 0\nraise_after = \"00:00:00\"\nclear_after = \"00:00:00.3\"\n";
     let endpoint = endpoint("ops", &receiver, "\"system.alert\"", "");
-    let (_site, server) = Server::with_config(&format!("{health}{endpoint}"));
+    let (_site, server) = Server::with_config(&format!("{TYPES}{health}{endpoint}"));
     let client = server.client();
     let job = client.create_of_type("NobodyRunsThis").await;
     let alert = receiver.hears(1).await.remove(0).json();
