@@ -43,6 +43,13 @@ impl EndpointBook {
         found.cloned()
     }
 
+    /// The name of an endpoint that this node knows.
+    pub fn name_of(&self, id: EndpointId) -> Option<Arc<str>> {
+        let (endpoints, _) = self.read();
+        let found = endpoints.iter().find(|endpoint| endpoint.id == id);
+        found.map(|endpoint| Arc::clone(&endpoint.name))
+    }
+
     /// Those that are to be told of an event.
     pub fn wanting(&self, event: WebhookEvent) -> Vec<EndpointId> {
         let (endpoints, _) = self.read();
