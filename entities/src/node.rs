@@ -1,4 +1,4 @@
-//! A server process that lives, or did a moment ago.
+//! A server process or a remote worker that lives, or did a moment ago.
 
 use sea_orm::entity::prelude::*;
 
@@ -17,6 +17,8 @@ pub struct Model {
     pub heartbeat_at: i64,
     /// Until when its jobs are its own, by the database's clock.
     pub lease_until: i64,
+    /// What a remote worker says of itself, as JSON; NULL for a server.
+    pub worker: Option<String>,
 }
 
 /// No relations.

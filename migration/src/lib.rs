@@ -10,6 +10,7 @@ mod m0004_recurring;
 mod m0005_jobs_by_priority;
 mod m0006_webhooks;
 mod m0007_rollups;
+mod m0008_workers;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_jobs_by_priority::Migration),
             Box::new(m0006_webhooks::Migration),
             Box::new(m0007_rollups::Migration),
+            Box::new(m0008_workers::Migration),
         ]
     }
 }

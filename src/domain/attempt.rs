@@ -75,7 +75,7 @@ pub struct Attempt {
     pub error: Option<Arc<str>>,
     /// More of the failure.
     pub error_detail: Option<Arc<str>>,
-    /// The node that ran it.
+    /// The node, or the remote worker, that ran it.
     pub node: NodeId,
 }
 

@@ -57,12 +57,14 @@ pub enum AuditAction {
     WebhookRedeliver,
     /// A webhook endpoint was deleted.
     WebhookDelete,
+    /// A remote worker was made known.
+    WorkerRegister,
 }
 
 impl AuditAction {
     /// Every action with its number in storage, which never changes, and its name. Creating jobs is number 0: storage
     /// keeps the many records of it apart from the few of everything else.
-    const TABLE: [(Self, i16, &'static str); 23] = [
+    const TABLE: [(Self, i16, &'static str); 24] = [
         (Self::JobCreate, 0, "job.create"),
         (Self::JobUpdate, 1, "job.update"),
         (Self::JobDelete, 2, "job.delete"),
@@ -86,6 +88,7 @@ impl AuditAction {
         (Self::WebhookTest, 45, "webhook.test"),
         (Self::WebhookRedeliver, 46, "webhook.redeliver"),
         (Self::WebhookDelete, 47, "webhook.delete"),
+        (Self::WorkerRegister, 15, "worker.register"),
     ];
 
     /// The number for storage.
@@ -150,10 +153,12 @@ pub enum AuditOutcome {
     Resumed,
     /// Jobs of a queue are gone.
     Cleared,
+    /// A worker may take jobs.
+    Registered,
 }
 
 impl AuditOutcome {
-    const TABLE: [(Self, i16, &'static str); 9] = [
+    const TABLE: [(Self, i16, &'static str); 10] = [
         (Self::Created, 0, "created"),
         (Self::Changed, 1, "changed"),
         (Self::Deleted, 2, "deleted"),
@@ -163,6 +168,7 @@ impl AuditOutcome {
         (Self::Paused, 6, "paused"),
         (Self::Resumed, 7, "resumed"),
         (Self::Cleared, 8, "cleared"),
+        (Self::Registered, 9, "registered"),
     ];
 
     /// The number for storage.

@@ -8,6 +8,7 @@ use super::health::HealthChange;
 use super::job::Job;
 use super::metrics::{QueueMetrics, SystemMetrics};
 use super::name::QueueName;
+use super::remote_worker::AttemptReport;
 use super::status::JobStatus;
 
 /// What events are about. Whoever listens chooses among these first.
@@ -147,6 +148,15 @@ pub enum Event {
         /// To which.
         job: Arc<Job>,
     },
+    /// An attempt has told how far it is, or has logged something.
+    JobReport {
+        /// When.
+        at: DateTime<Utc>,
+        /// Which job.
+        job: Arc<Job>,
+        /// What.
+        report: Arc<AttemptReport>,
+    },
     /// To a queue.
     Queue {
         /// What.
@@ -179,6 +189,7 @@ impl Event {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Job { kind, .. } => kind.as_str(),
+            Self::JobReport { .. } => "job.progress",
             Self::Queue { kind, .. } => kind.as_str(),
             Self::QueueMetrics { .. } => "queue.metrics",
             Self::SystemMetrics(_) => "system.metrics",
@@ -190,6 +201,7 @@ impl Event {
     pub fn at(&self) -> DateTime<Utc> {
         match self {
             Self::Job { at, .. }
+            | Self::JobReport { at, .. }
             | Self::Queue { at, .. }
             | Self::QueueMetrics { at, .. }
             | Self::SystemAlert { at, .. } => *at,
@@ -200,7 +212,7 @@ impl Event {
     /// What it is about.
     pub const fn topic(&self) -> Topic {
         match self {
-            Self::Job { .. } => Topic::Jobs,
+            Self::Job { .. } | Self::JobReport { .. } => Topic::Jobs,
             Self::Queue { .. } => Topic::Queues,
             Self::QueueMetrics { .. } => Topic::QueueMetrics,
             Self::SystemMetrics(_) => Topic::SystemMetrics,

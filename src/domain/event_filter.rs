@@ -52,6 +52,10 @@ impl EventClause {
                     && holds(queues, &job.queue)
                     && holds(job_types, &job.job_type)
             }
+            // It is no change of the job's status, which is what kinds are about.
+            Event::JobReport { job, .. } => {
+                kinds.is_empty() && holds(jobs, &job.id) && holds(queues, &job.queue) && holds(job_types, &job.job_type)
+            }
             Event::Queue { queue, .. } => holds(queues, queue),
             Event::QueueMetrics { metrics, .. } => holds(queues, &metrics.queue.name),
             Event::SystemMetrics(_) | Event::SystemAlert { .. } => true,

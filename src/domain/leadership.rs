@@ -16,7 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::id::NodeId;
 
 /// A number that only grows: of two that claim to lead, the one with the greater one does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FencingToken(i64);
 
 impl FencingToken {

@@ -33,6 +33,7 @@ pub mod queue;
 pub mod rate_limit;
 pub mod recurring;
 pub mod recurring_tick;
+pub mod remote_worker;
 pub mod retry;
 pub mod rollup;
 pub mod spelling;

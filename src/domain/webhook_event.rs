@@ -71,7 +71,7 @@ impl WebhookEvent {
                 QueueEventKind::Cleared => Self::QueueCleared,
             },
             Event::SystemAlert { .. } => Self::SystemAlert,
-            Event::QueueMetrics { .. } | Event::SystemMetrics(_) => return None,
+            Event::JobReport { .. } | Event::QueueMetrics { .. } | Event::SystemMetrics(_) => return None,
         })
     }
 

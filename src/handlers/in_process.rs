@@ -51,6 +51,33 @@ where
     }
 }
 
+/// The same with what the function depends on: a pool of connections, a client, settings. It is given a clone each time.
+///
+/// ```
+/// use std::sync::Arc;
+/// use tickerq::domain::outcome::Failure;
+/// use tickerq::handlers::{JobContext, in_process};
+///
+/// struct Greetings(String);
+///
+/// let greetings = Arc::new(Greetings("hello".to_owned()));
+/// let handler = in_process::function_with(greetings, |greetings, _: JobContext, name: String| async move {
+///     Ok::<_, Failure>(format!("{} {name}", greetings.0))
+/// });
+/// # let _ = handler;
+/// ```
+pub fn function_with<S, F, P, Fut, R, E>(state: S, function: F) -> impl JobHandler
+where
+    S: Clone + Send + Sync + 'static,
+    F: Fn(S, JobContext, P) -> Fut + Send + Sync + 'static,
+    P: DeserializeOwned + Send + 'static,
+    Fut: Future<Output = Result<R, E>> + Send + 'static,
+    R: Serialize + Send + 'static,
+    E: IntoFailure + Send + 'static,
+{
+    self::function(move |context, parameters| function(state.clone(), context, parameters))
+}
+
 /// What a function may return when it fails.
 pub trait IntoFailure {
     /// The failure that is stored.

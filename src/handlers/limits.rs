@@ -73,6 +73,12 @@ impl HandlerLimits {
         }
     }
 
+    /// A line of a log, or what an attempt says of its progress, as it may be stored: printable, and cut at the bytes of an
+    /// error.
+    pub fn bound_line(&self, text: &str) -> String {
+        keep_start(printable_text(text), self.error_bytes_max)
+    }
+
     /// The failure of an attempt whose result is too large.
     ///
     /// It is one for good: the work is done, and doing it again would only make a result of the same size again.

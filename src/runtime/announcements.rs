@@ -185,7 +185,11 @@ fn feed(events: &[Event], now: DateTime<Utc>) -> Vec<FeedEntry> {
     let mut seen = std::collections::HashSet::new();
     let jobs = events.iter().filter_map(|event| match event {
         Event::Job { job, .. } => Some(job.id),
-        Event::Queue { .. } | Event::QueueMetrics { .. } | Event::SystemMetrics(_) | Event::SystemAlert { .. } => None,
+        Event::JobReport { .. }
+        | Event::Queue { .. }
+        | Event::QueueMetrics { .. }
+        | Event::SystemMetrics(_)
+        | Event::SystemAlert { .. } => None,
     });
     jobs.filter(|job_id| seen.insert(*job_id))
         .map(|job_id| FeedEntry { job_id, at: now })
@@ -214,6 +218,9 @@ fn may_be_news(change: &Change) -> bool {
         | Change::DeleteRecurring { .. }
         | Change::Lead { .. }
         | Change::Leave { .. }
+        | Change::RegisterWorker { .. }
+        | Change::RenewWorker { .. }
+        | Change::Report { .. }
         | Change::Announce(_)
         | Change::Post(_)
         | Change::PutEndpoint { .. }

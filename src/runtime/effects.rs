@@ -90,6 +90,13 @@ impl Effects {
             (Change::InsertRecurring { .. } | Change::UpdateRecurring { .. }, Applied::RecurringStored) => {
                 self.has_recurring = true;
             }
+            (Change::Report { job, report }, Applied::Reported(true)) if self.wants_events => {
+                self.events.push(Event::JobReport {
+                    at: now,
+                    job: Arc::clone(job),
+                    report: Arc::clone(report),
+                });
+            }
             (Change::Delete { job }, Applied::Deleted) => self.event(JobEventKind::Deleted, job, now),
             (Change::Clear { queue, limit, .. }, Applied::Removed(count)) if *count < u64::from(*limit) => {
                 self.events.push(Event::Queue {

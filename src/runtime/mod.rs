@@ -19,6 +19,7 @@
 //! Scheduler, the Rescuer, the Pruner and the Sampler share another; what speaks to other programs has one. Handlers run on threads of their own.
 
 mod announcements;
+pub mod arrivals;
 pub mod clock;
 pub mod configured_endpoints;
 mod effects;
@@ -35,6 +36,7 @@ pub mod queues;
 mod ready_jobs;
 pub mod recorder;
 pub mod recurring_scheduler;
+pub mod remote_work;
 pub mod rescuer;
 pub mod sampler;
 pub mod saved_hook;
@@ -58,6 +60,7 @@ use actix::{Addr, Arbiter};
 use tracing::{info, warn};
 
 use self::announcements::{Announcements, EndpointBook};
+use self::arrivals::Arrivals;
 use self::clock::{Clock, IdSource};
 use self::configured_endpoints::EndpointsError;
 use self::event_bus::{EventBus, EventBusHandle};
@@ -70,6 +73,7 @@ use self::queue::Activity;
 use self::queues::{DrainAll, InterruptEverything, IsQuiet, Queues, QueuesParts, ReportAll};
 use self::recorder::{Origin, Others, RecordError, Recorder, RecorderHandle, RecorderParts};
 use self::recurring_scheduler::{RecurringScheduler, RecurringSchedulerParts};
+use self::remote_work::{RemoteWork, RemoteWorkParts};
 use self::rescuer::{RescueError, Rescuer, RescuerParts};
 use self::sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
 use self::saved_hook::SavedHook;
@@ -176,6 +180,8 @@ pub struct RuntimeHandle {
     pub has_feed: bool,
     /// What speaks to webhook endpoints; `None` when nobody is told anything.
     pub outbound: Option<OutboundClients>,
+    /// What remote workers ask for.
+    pub remote: RemoteWork,
     /// What commits have done.
     pub tap: Tap,
 }
@@ -329,6 +335,7 @@ impl Runtime {
         };
         let sampler = sampler.start(&time_arbiter, "Sampler", &restarts, || Sampler::new(sampler_parts));
 
+        let arrivals = Arrivals::default();
         let queues_parts = QueuesParts {
             repository: Arc::clone(&repository),
             configured: configured.into(),
@@ -346,6 +353,7 @@ impl Runtime {
             own_address: queues.address(),
             gate: gate.clone(),
             notifier: others.as_ref().map(|others| others.notifier.clone()),
+            arrivals: arrivals.clone(),
         };
         let queues = queues.start(&queues_arbiter, "Queues", &restarts, || Queues::new(queues_parts));
         if let (Some(notifier), Some(others)) = (notifier, others) {
@@ -406,6 +414,7 @@ impl Runtime {
             });
         }
         let dispatcher = has_webhooks.then_some(dispatcher_address);
+        let remote_repository = Arc::clone(&repository);
         let scheduler_parts = SchedulerParts {
             repository,
             clock: clock.clone(),
@@ -425,6 +434,16 @@ impl Runtime {
         };
         Seat::new(pruner::MAILBOX_CAPACITY).start(&time_arbiter, "Pruner", &restarts, || Pruner::new(pruner));
 
+        let remote = RemoteWork::new(RemoteWorkParts {
+            repository: remote_repository,
+            recorder: recorder_handle.clone(),
+            queues: queues.clone(),
+            arrivals,
+            limits: handler_limits,
+            lease,
+            cancel_grace,
+            clock: clock.clone(),
+        });
         let handle = RuntimeHandle {
             recorder: recorder_handle,
             queues,
@@ -436,6 +455,7 @@ impl Runtime {
             restarts,
             has_feed,
             outbound,
+            remote,
             tap,
         };
         Ok(Self {

@@ -3,6 +3,8 @@
 //! It makes a queue with its workers when the queue is named for the first time, and passes on what concerns a queue by
 //! its name.
 
+pub mod remote;
+
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use futures_util::future::join_all;
 use tokio::runtime::Handle;
 use tracing::error;
 
+use super::arrivals::Arrivals;
 use super::clock::Clock;
 use super::endings::Endings;
 use super::lease_gate::LeaseGate;
@@ -164,6 +167,8 @@ pub struct QueuesParts {
     pub gate: LeaseGate,
     /// Who tells other nodes, where there are any.
     pub notifier: Option<Addr<Notifier>>,
+    /// Remote workers that wait for jobs.
+    pub arrivals: Arrivals,
 }
 
 #[derive(Clone)]
@@ -184,6 +189,8 @@ pub struct Queues {
     /// Queues that were named before that. Storage may have been read before they came into being.
     named_early: HashSet<QueueName>,
     is_draining: bool,
+    /// How often remote workers have asked.
+    leases: usize,
 }
 
 impl Queues {
@@ -197,6 +204,7 @@ impl Queues {
             is_loaded: false,
             named_early: HashSet::new(),
             is_draining: false,
+            leases: 0,
         }
     }
 
@@ -242,11 +250,15 @@ impl Queues {
     }
 
     fn switch(&mut self, name: QueueName, is_paused: bool, ctx: &mut Context<Self>) {
+        let announced = name.clone();
         let was_paused = self.paused.insert(name.clone(), is_paused);
         if was_paused != Some(is_paused)
             && let Some(queue) = self.queue(&name)
         {
             deliver(&queue.address, Switch { is_paused }, ctx);
+        }
+        if !is_paused && was_paused == Some(true) {
+            self.parts.arrivals.announce(&announced, |_| true);
         }
     }
 
@@ -336,6 +348,9 @@ impl Handler<JobsDue> for Queues {
 
     fn handle(&mut self, JobsDue { by_queue }: JobsDue, ctx: &mut Context<Self>) {
         for (name, jobs) in by_queue {
+            self.parts
+                .arrivals
+                .announce(&name, |job_type| jobs.iter().any(|job| job.job_type == *job_type));
             if let Some(queue) = self.queue(&name) {
                 deliver(&queue.address, Due { jobs }, ctx);
             }
@@ -348,6 +363,7 @@ impl Handler<Wake> for Queues {
 
     fn handle(&mut self, Wake { queues }: Wake, ctx: &mut Context<Self>) {
         for name in queues {
+            self.parts.arrivals.announce(&name, |_| true);
             if let Some(queue) = self.queue(&name) {
                 deliver(&queue.address, Look, ctx);
             }
@@ -359,6 +375,7 @@ impl Handler<Offer> for Queues {
     type Result = ();
 
     fn handle(&mut self, Offer { queue }: Offer, ctx: &mut Context<Self>) {
+        self.parts.arrivals.announce(&queue, |_| true);
         if let Some(queue) = self.queue(&queue) {
             deliver(&queue.address, queue::Offered, ctx);
         }
@@ -429,6 +446,7 @@ impl Handler<DrainAll> for Queues {
 
     fn handle(&mut self, DrainAll: DrainAll, ctx: &mut Context<Self>) {
         self.is_draining = true;
+        self.parts.arrivals.close();
         for queue in self.queues.values() {
             deliver(&queue.address, Drain, ctx);
         }

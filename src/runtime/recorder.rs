@@ -415,6 +415,8 @@ fn signals_of(switched: &[QueueSwitched], cancel: &[CancelJob], events: &[Event]
             Event::Queue { .. } => {}
             // Every node samples for itself.
             Event::QueueMetrics { .. } | Event::SystemMetrics(_) | Event::SystemAlert { .. } => {}
+            // Told on this node alone: whoever listens elsewhere finds the newest in the job's detail.
+            Event::JobReport { .. } => {}
             Event::Job { kind, at, job } => {
                 if others.interest.is_any() {
                     signals.push(Signal::Job(JobSignal {
@@ -471,6 +473,9 @@ fn rows_of(change: &Change) -> usize {
         | Change::HoldEndpoints(_)
         | Change::HoldReader { .. }
         | Change::MoveReader { .. }
+        | Change::RegisterWorker { .. }
+        | Change::RenewWorker { .. }
+        | Change::Report { .. }
         | Change::Leave { .. } => 1,
     }
 }
@@ -481,6 +486,7 @@ fn job_ids(change: &Change) -> impl Iterator<Item = JobId> {
         Change::Start { jobs } => (jobs, None),
         Change::Finish { job, .. } | Change::Delete { job } => (&[], Some(job.id)),
         Change::Update { before, .. } => (&[], Some(before.id)),
+        Change::Report { report, .. } => (&[], Some(report.job_id)),
         Change::Insert { .. }
         | Change::Claim(_)
         | Change::Clear { .. }
@@ -506,6 +512,8 @@ fn job_ids(change: &Change) -> impl Iterator<Item = JobId> {
         | Change::HoldEndpoints(_)
         | Change::HoldReader { .. }
         | Change::MoveReader { .. }
+        | Change::RegisterWorker { .. }
+        | Change::RenewWorker { .. }
         | Change::Leave { .. } => (&[], None),
     };
     many.iter().map(|job| job.id).chain(one)

@@ -47,6 +47,7 @@ use crate::service::requests::Requests;
 use crate::service::rules::Rules;
 use crate::service::shutdown::Shutdown;
 use crate::service::webhooks::Webhooks;
+use crate::service::workers::Workers;
 use crate::storage::repository::JobRepository;
 use crate::telemetry::prometheus::{ExportError, PrometheusExport};
 
@@ -182,6 +183,7 @@ impl Server {
         let queues =
             Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default).audited(audit);
         let is_audited = audit;
+        let workers = Workers::new(Arc::clone(&repository), handle.clone()).audited(audit);
         let audit = AuditLog::new(Arc::clone(&repository));
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
         let webhooks = Webhooks::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
@@ -217,6 +219,7 @@ impl Server {
             nodes,
             webhooks,
             changes,
+            workers,
             health: health.clone(),
             gate,
             options: rest,
@@ -246,6 +249,9 @@ impl Server {
         })
         .workers(http_workers.max(1))
         .keep_alive(keep_alive)
+        // Whoever closes its half of a connection is taken for gone, as proxies do: an answer that lasts, or one that waits for
+        // something to happen, ends then, and not when the second sign of life finds nobody.
+        .h1_allow_half_closed(false)
         .on_connect(|connection, _| socket::prepare(connection))
         // Running jobs have their own grace time; requests are answered quickly.
         .shutdown_timeout(5)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::caller::Forbidden;
 use crate::domain::delivery::DeliveryId;
-use crate::domain::id::JobId;
+use crate::domain::id::{JobId, NodeId};
 use crate::domain::recurring::RecurringId;
 use crate::domain::transition::Refused;
 use crate::domain::webhook::EndpointId;
@@ -29,6 +29,18 @@ pub enum ServiceError {
     NoSuchRecurringJob {
         /// The id that was given.
         id: RecurringId,
+    },
+    /// There is no such remote worker, or it has left.
+    #[error("there is no worker {id}; register again")]
+    NoSuchWorker {
+        /// The id that was given.
+        id: NodeId,
+    },
+    /// The worker's lease has run out, and its jobs are not its own any more.
+    #[error("the lease of worker {id} has run out; send a heartbeat, or register again")]
+    WorkerLeaseOver {
+        /// Which worker.
+        id: NodeId,
     },
     /// There is no such queue.
     #[error("there is no queue '{name}'")]

@@ -1,6 +1,6 @@
 //! Use cases of jobs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -12,11 +12,12 @@ use super::rules::Rules;
 use super::trail::{self, Deed, Trail};
 use crate::domain::attempt::{self, Attempt};
 use crate::domain::caller::{Caller, CallerKind, Scope};
-use crate::domain::id::JobId;
+use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::new_job::{Due, NewJob};
 use crate::domain::priority::Priority;
 use crate::domain::recurring::RecurringId;
+use crate::domain::remote_worker::JobReports;
 use crate::domain::transition::{Cancelled, JobPatch, Refused};
 use crate::runtime::RuntimeHandle;
 use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
@@ -60,6 +61,10 @@ pub struct JobDetail {
     pub job: Arc<Job>,
     /// Its attempts, the first one first; one that runs now is the last.
     pub attempts: Vec<Attempt>,
+    /// What its attempts have reported.
+    pub reports: JobReports,
+    /// The names of the remote workers that have run some of them, as far as they are known.
+    pub workers: HashMap<NodeId, Arc<str>>,
 }
 
 /// A part of a list of jobs.
@@ -285,7 +290,32 @@ impl Jobs {
         let (job, attempts) = tokio::try_join!(self.repository.job(id), self.repository.attempts(id))?;
         let job = job.ok_or(ServiceError::NoSuchJob { id })?;
         let attempts = self.as_of(&job, attempts).await?;
-        Ok(JobDetail { job, attempts })
+        let reports = if job.attempt == 0 {
+            JobReports::default()
+        } else {
+            self.repository.reports(id).await?
+        };
+        let workers = self.workers_of(&attempts).await?;
+        Ok(JobDetail {
+            job,
+            attempts,
+            reports,
+            workers,
+        })
+    }
+
+    /// The names of the remote workers that have run these attempts.
+    async fn workers_of(&self, attempts: &[Attempt]) -> Result<HashMap<NodeId, Arc<str>>, ServiceError> {
+        // The server itself is none.
+        let others = attempts.iter().map(|attempt| attempt.node);
+        let others: HashSet<NodeId> = others.filter(|node| *node != self.runtime.node).collect();
+        let mut names = HashMap::with_capacity(others.len());
+        for node in others {
+            if let Some(worker) = self.repository.worker(node).await? {
+                names.insert(node, worker.declaration.name);
+            }
+        }
+        Ok(names)
     }
 
     /// The attempts of a job as it was when it was read or changed.

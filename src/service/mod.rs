@@ -22,3 +22,4 @@ pub mod rules;
 pub mod shutdown;
 mod trail;
 pub mod webhooks;
+pub mod workers;

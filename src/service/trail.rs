@@ -54,6 +54,7 @@ impl Deed {
     pub(super) const TEST_ENDPOINT: Self = Self::new(AuditAction::WebhookTest, AuditOutcome::Created);
     pub(super) const REDELIVER: Self = Self::new(AuditAction::WebhookRedeliver, AuditOutcome::Pending);
     pub(super) const DELETE_ENDPOINT: Self = Self::new(AuditAction::WebhookDelete, AuditOutcome::Deleted);
+    pub(super) const REGISTER_WORKER: Self = Self::new(AuditAction::WorkerRegister, AuditOutcome::Registered);
 
     const fn new(action: AuditAction, outcome: AuditOutcome) -> Self {
         Self { action, outcome }

@@ -20,6 +20,7 @@ use crate::domain::job::Job;
 use crate::domain::leadership::FencingToken;
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::recurring::RecurringJob;
+use crate::domain::remote_worker::{AttemptReport, WorkerDeclaration};
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 use crate::domain::webhook::{Endpoint, EndpointId};
@@ -171,9 +172,38 @@ pub enum Change {
         /// How long without asking again.
         lease: TimeSpan,
     },
-    /// Says that a node has gone for good and holds nothing any more. → [`Applied::Alive`].
+    /// Makes a remote worker known, with a lease from now by the storage's own clock. It takes jobs under its id as a node
+    /// does, in `Claim`; it is none of those that [`super::repository::JobRepository::nodes`] tells, and the heartbeat of a
+    /// server ends no worker's lease. → [`Applied::Registered`].
+    RegisterWorker {
+        /// This run of the worker.
+        worker: NodeId,
+        /// What it says of itself.
+        declaration: Arc<WorkerDeclaration>,
+        /// When it came.
+        registered_at: DateTime<Utc>,
+        /// How long its jobs are its own without a renewal.
+        lease: TimeSpan,
+    },
+    /// Renews a remote worker's lease, also one that has run out. → [`Applied::Renewed`].
+    RenewWorker {
+        /// Which worker.
+        worker: NodeId,
+        /// How long from now.
+        lease: TimeSpan,
+    },
+    /// Notes what an attempt reports, if the stored job is still running with this attempt: the newest progress, and log
+    /// lines, of which the last [`LOG_LINES_KEPT`](crate::domain::remote_worker::LOG_LINES_KEPT) of a job are kept. It
+    /// leaves the job's revision as it is. → [`Applied::Reported`].
+    Report {
+        /// The job as it was read, for those who are told of the report.
+        job: Arc<Job>,
+        /// What is reported of it.
+        report: Arc<AttemptReport>,
+    },
+    /// Says that a node or a remote worker has gone for good and holds nothing any more. → [`Applied::Alive`].
     Leave {
-        /// Which node.
+        /// Which one.
         node: NodeId,
     },
     /// Tells others of the changes before it, of which it is the last: asked when they have been applied, and written with
@@ -249,7 +279,7 @@ pub enum Change {
 pub struct Fire {
     /// The recurring job as it was read.
     pub before: Arc<RecurringJob>,
-    /// As it will be.
+    /// As it will be: nothing differs but its revision, its next and last due time, and those that wait.
     pub after: Arc<RecurringJob>,
     /// The occurrences as jobs.
     pub occurrences: Vec<Arc<Job>>,
@@ -338,6 +368,12 @@ pub enum Applied {
     },
     /// The node is noted.
     Alive,
+    /// The worker is known.
+    Registered,
+    /// Until when the worker's lease lasts; `None` when the worker is not known.
+    Renewed(Option<DateTime<Utc>>),
+    /// Whether the report was noted: whether the attempt still ran.
+    Reported(bool),
     /// The token under which the node leads; `None` while another one does.
     Led(Option<FencingToken>),
     /// The endpoints for which there are new deliveries, in any order.
@@ -371,7 +407,7 @@ impl Applied {
             Self::Updated | Self::Deleted | Self::RecurringStored | Self::EndpointStored => 1,
             Self::Announced(told) if !told.is_empty() => return Some(0),
             Self::Removed(count) => *count,
-            Self::QueueSet { changed: true } => return Some(0),
+            Self::QueueSet { changed: true } | Self::Registered => return Some(0),
             Self::QueueSet { changed: false }
             | Self::Replayed(_)
             | Self::Started(_)
@@ -383,6 +419,8 @@ impl Applied {
             | Self::Held(_)
             | Self::Attempted { .. }
             | Self::HeldReader(_)
+            | Self::Renewed(_)
+            | Self::Reported(_)
             | Self::Alive => return None,
         };
         (count > 0).then_some(count)

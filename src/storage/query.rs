@@ -14,6 +14,7 @@ use crate::domain::job::Job;
 use crate::domain::name::{JobName, JobType, QueueName};
 use crate::domain::priority::Priority;
 use crate::domain::recurring::RecurringId;
+use crate::domain::remote_worker::WorkerDeclaration;
 use crate::domain::rollup::RollupCounts;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
@@ -133,6 +134,25 @@ pub struct StoredNode {
     pub running_jobs: u64,
 }
 
+/// A remote worker as storage knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredWorker {
+    /// Which run of it.
+    pub id: NodeId,
+    /// What it says of itself.
+    pub declaration: WorkerDeclaration,
+    /// When it came.
+    pub registered_at: DateTime<Utc>,
+    /// When it was last heard of, by storage's clock.
+    pub heartbeat_at: DateTime<Utc>,
+    /// Until when its jobs are its own, by storage's clock.
+    pub lease_until: DateTime<Utc>,
+    /// Whether its lease lasts.
+    pub is_live: bool,
+    /// How many jobs it runs.
+    pub running_jobs: u64,
+}
+
 /// A job that runs, in short.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunningJob {
@@ -144,6 +164,8 @@ pub struct RunningJob {
     pub attempt: u32,
     /// When it started.
     pub started_at: DateTime<Utc>,
+    /// How long it may take.
+    pub timeout: TimeSpan,
     /// Whether somebody asked for it to be cancelled.
     pub cancel_requested: bool,
 }

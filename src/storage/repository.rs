@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::change::{Applied, Change, ChangeError};
 use super::query::{
     AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
-    RollupFilter, RunningJob, StoredEndpoint, StoredNode, TypeRollup,
+    RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
 };
 use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
@@ -21,6 +21,7 @@ use crate::domain::job::Job;
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::remote_worker::JobReports;
 use crate::domain::rollup::{RollupCounts, SlotSpan};
 use crate::domain::webhook::EndpointId;
 
@@ -97,7 +98,7 @@ pub trait JobRepository: Send + Sync + 'static {
     /// Up to `limit` running jobs whose node has no lease: it never had one, has left, or its lease has run out.
     async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError>;
 
-    /// The jobs that a node runs.
+    /// The jobs that a node, or a remote worker, runs.
     async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError>;
 
     /// One recurring job.
@@ -121,6 +122,15 @@ pub trait JobRepository: Send + Sync + 'static {
 
     /// The nodes that live, and those that died lately, by the time of their start.
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError>;
+
+    /// The remote workers that live, and those that were lost lately, by the time of their coming.
+    async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError>;
+
+    /// One remote worker, also one that was lost or has left within the last days.
+    async fn worker(&self, id: NodeId) -> Result<Option<StoredWorker>, RepositoryError>;
+
+    /// What the attempts of a job have reported.
+    async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError>;
 
     /// A page of the records of who has changed what that a filter means, the newest first.
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError>;

@@ -190,7 +190,7 @@ pub fn message_of(event: &Event, id: Uuid) -> Option<(WebhookEvent, Message)> {
             };
             (lane_of("system", ""), None, body(kind.as_str(), at, data))
         }
-        Event::QueueMetrics { .. } | Event::SystemMetrics(_) => return None,
+        Event::JobReport { .. } | Event::QueueMetrics { .. } | Event::SystemMetrics(_) => return None,
     };
     Some((kind, message(id, kind.as_str(), at, lane, job_id, body)))
 }

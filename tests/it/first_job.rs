@@ -17,6 +17,7 @@ use tickerq::domain::job::Job;
 use tickerq::domain::name::{JobType, QueueName};
 use tickerq::domain::queue::StoredQueue;
 use tickerq::domain::recurring::{RecurringId, RecurringJob};
+use tickerq::domain::remote_worker::JobReports;
 use tickerq::domain::rollup::{RollupCounts, SlotSpan};
 use tickerq::domain::webhook::EndpointId;
 use tickerq::handlers::noop::NoopHandler;
@@ -24,7 +25,7 @@ use tickerq::storage::change::{Applied, Change, ChangeError};
 use tickerq::storage::memory::MemoryRepository;
 use tickerq::storage::query::{
     AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
-    RollupFilter, RunningJob, StoredEndpoint, StoredNode, TypeRollup,
+    RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
 };
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::signal::{Signal, SignalStream};
@@ -143,6 +144,18 @@ impl JobRepository for SlowToStart {
 
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
         self.inner.audit(filter, page).await
+    }
+
+    async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
+        self.inner.workers().await
+    }
+
+    async fn worker(&self, id: NodeId) -> Result<Option<StoredWorker>, RepositoryError> {
+        self.inner.worker(id).await
+    }
+
+    async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
+        self.inner.reports(id).await
     }
 
     async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {

@@ -20,12 +20,13 @@ use tickerq::domain::job::Job;
 use tickerq::domain::name::{JobType, QueueName};
 use tickerq::domain::queue::StoredQueue;
 use tickerq::domain::recurring::{RecurringId, RecurringJob};
+use tickerq::domain::remote_worker::JobReports;
 use tickerq::domain::rollup::{RollupCounts, SlotSpan};
 use tickerq::domain::webhook::EndpointId;
 use tickerq::storage::change::{Applied, Change, ChangeError};
 use tickerq::storage::query::{
     AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
-    RollupFilter, RunningJob, StoredEndpoint, StoredNode, TypeRollup,
+    RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
 };
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
@@ -169,6 +170,18 @@ impl JobRepository for Watched {
         self.inner.feed_end().await
     }
 
+    async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
+        self.inner.workers().await
+    }
+
+    async fn worker(&self, id: NodeId) -> Result<Option<StoredWorker>, RepositoryError> {
+        self.inner.worker(id).await
+    }
+
+    async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
+        self.inner.reports(id).await
+    }
+
     async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {
         self.inner.rollups(filter, spans).await
     }
@@ -301,7 +314,11 @@ async fn a_thousand_jobs_with_their_attempts_take_two_statements() {
 
 #[actix_web::test]
 async fn a_subscriber_that_goes_away_is_forgotten_at_once() {
-    let embedded = Embedded::start(NOOP).await;
+    // No sign of life that is due in the time of this test finds out that somebody has gone.
+    let embedded = Embedded::start(&format!(
+        "{NOOP}[realtime]\nping_interval = \"00:10:00\"\nclient_timeout = \"00:20:00\"\n"
+    ))
+    .await;
     embedded.listens(false).await;
     let mut socket = Socket::begun_at(&embedded.url).await;
     socket.subscribe("1", EVENTS).await;

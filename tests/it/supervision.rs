@@ -19,6 +19,7 @@ use tickerq::domain::name::{JobType, QueueName};
 use tickerq::domain::new_job::{Due, NewJob};
 use tickerq::domain::queue::{QueueSettings, StoredQueue};
 use tickerq::domain::recurring::{RecurringId, RecurringJob};
+use tickerq::domain::remote_worker::JobReports;
 use tickerq::domain::rollup::{RollupCounts, SlotSpan};
 use tickerq::domain::status::JobStatus;
 use tickerq::domain::time_span::TimeSpan;
@@ -36,7 +37,7 @@ use tickerq::service::rules::{Rules, UnknownJobTypes};
 use tickerq::storage::change::{Applied, Change, ChangeError};
 use tickerq::storage::query::{
     AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
-    RollupFilter, RunningJob, StoredEndpoint, StoredNode, TypeRollup,
+    RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
 };
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
@@ -136,6 +137,18 @@ impl JobRepository for Fused {
 
     async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
         self.inner.unfinished_occurrences(ids).await
+    }
+
+    async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
+        self.inner.workers().await
+    }
+
+    async fn worker(&self, id: NodeId) -> Result<Option<StoredWorker>, RepositoryError> {
+        self.inner.worker(id).await
+    }
+
+    async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
+        self.inner.reports(id).await
     }
 
     async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {

@@ -35,6 +35,8 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         | ServiceError::WebhooksOff
         | ServiceError::FeedOff
         | ServiceError::FeedGap
+        | ServiceError::NoSuchWorker { .. }
+        | ServiceError::WorkerLeaseOver { .. }
         | ServiceError::Contended
         | ServiceError::UniqueKeyTaken { .. }
         | ServiceError::IdempotencyMismatch

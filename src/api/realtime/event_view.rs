@@ -9,6 +9,7 @@ use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::metrics::QueueMetrics;
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
+use crate::domain::remote_worker::AttemptReport;
 use crate::domain::time_span::TimeSpan;
 use crate::domain::timestamp;
 use crate::storage::query::JobSummary;
@@ -17,6 +18,8 @@ use crate::storage::query::JobSummary;
 pub(super) enum EventView {
     /// What has happened to a job.
     Job(Box<JobStatusView>),
+    /// What an attempt says while it runs.
+    Report(JobReportView),
     /// A queue in numbers.
     Queue(QueueMetricsView),
     /// The server in numbers.
@@ -30,6 +33,7 @@ impl EventView {
     pub(super) fn of(event: &Event) -> Option<Self> {
         match event {
             Event::Job { kind, at: _, job } => Some(Self::Job(Box::new(JobStatusView::new(*kind, job)))),
+            Event::JobReport { at: _, job, report } => Some(Self::Report(JobReportView::new(job, report))),
             // A queue's metrics tell whether it is paused, and what is left after it was cleared.
             Event::Queue { .. } => None,
             Event::QueueMetrics { at: _, metrics } => Some(Self::Queue(QueueMetricsView::from(&**metrics))),
@@ -118,6 +122,64 @@ impl JobStatusView {
             max_retries,
             recurring_job_id: recurring_id.map(|id| id.to_string()),
             error: error.map(|error| error.to_string()),
+        }
+    }
+}
+
+/// What an attempt says while it runs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct JobReportView {
+    #[serde(serialize_with = "id")]
+    pub job_id: JobId,
+    #[serde(rename = "type")]
+    job_type: String,
+    queue: String,
+    attempt: u32,
+    /// `null` when nothing new is known.
+    progress: Option<ProgressView>,
+    log: Vec<LogLineView>,
+}
+
+#[derive(Serialize)]
+struct ProgressView {
+    percent: f64,
+    message: Option<String>,
+}
+
+#[derive(Serialize)]
+struct LogLineView {
+    at: String,
+    level: &'static str,
+    message: String,
+}
+
+impl JobReportView {
+    fn new(job: &Job, report: &AttemptReport) -> Self {
+        let AttemptReport {
+            job_id,
+            attempt,
+            at: _,
+            progress,
+            log,
+        } = report;
+        Self {
+            job_id: *job_id,
+            job_type: job.job_type.to_string(),
+            queue: job.queue.to_string(),
+            attempt: *attempt,
+            progress: progress.as_ref().map(|progress| ProgressView {
+                percent: progress.percent(),
+                message: progress.message.as_deref().map(str::to_owned),
+            }),
+            log: log
+                .iter()
+                .map(|line| LogLineView {
+                    at: timestamp::to_text(line.at),
+                    level: line.level.as_str(),
+                    message: line.message.to_string(),
+                })
+                .collect(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! | group | its members are told |
 //! | --- | --- |
 //! | `job-updates` | `JobStatusChanged(jobId, status, details)` of every job |
+//! | the same | `JobProgress(jobId, report)` when an attempt tells how far it is, or logs something |
 //! | `job:{id}`, `queue:{name}` | the same of one job, of the jobs of one queue |
 //! | `queue-metrics` | `QueueMetricsUpdated(metrics)` of every queue |
 //! | `system-metrics` | `MetricsUpdated(metrics)` at once and then again and again |
@@ -158,6 +159,7 @@ fn call(event: &Event, protocol: Protocol) -> Bytes {
             let arguments = (details.job_id.to_string(), details.status, &details);
             protocol.invocation("JobStatusChanged", &arguments)
         }
+        Some(EventView::Report(report)) => protocol.invocation("JobProgress", &(report.job_id.to_string(), &report)),
         Some(EventView::Queue(metrics)) => protocol.invocation("QueueMetricsUpdated", &(metrics,)),
         Some(EventView::System(metrics)) => protocol.invocation("MetricsUpdated", &(metrics,)),
         Some(EventView::Health(alert)) => protocol.invocation("SystemHealthAlert", &(alert,)),

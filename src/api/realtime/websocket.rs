@@ -91,6 +91,9 @@ impl<D: Serialize> Envelope<D> {
     }
 }
 
+/// What a message about a job is that tells of its progress and its log, not of a change of its status.
+const JOB_PROGRESS: &str = "job-progress";
+
 /// An event as a message.
 pub(super) struct EventMessage;
 
@@ -102,6 +105,7 @@ impl Form for EventMessage {
         let at = event.at();
         Bytes::from(match view {
             EventView::Job(view) => Envelope::write(kind, at, view),
+            EventView::Report(view) => Envelope::write(JOB_PROGRESS, at, view),
             EventView::Queue(view) => Envelope::write(kind, at, view),
             EventView::System(view) => Envelope::write(kind, at, view),
             EventView::Health(view) => Envelope::write(kind, at, view),

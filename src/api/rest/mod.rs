@@ -23,6 +23,7 @@ pub(super) mod queues;
 pub(super) mod recurring;
 pub(super) mod values;
 pub(super) mod webhooks;
+mod workers;
 
 use std::rc::Rc;
 
@@ -43,6 +44,7 @@ use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
 use crate::service::webhooks::Webhooks;
+use crate::service::workers::Workers;
 
 /// Where the routes are and what they take.
 #[derive(Clone, Debug)]
@@ -105,6 +107,8 @@ pub struct RestApi {
     pub webhooks: Webhooks,
     /// Use cases of the feed of changed jobs.
     pub changes: Changes,
+    /// Use cases of remote workers.
+    pub workers: Workers,
     /// Whether the server can do its work.
     pub health: Health,
     /// Lets callers in.
@@ -126,6 +130,7 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
             audit::configure(config, &api, prefix);
             nodes::configure(config, &api, prefix);
             webhooks::configure(config, &api, prefix);
+            workers::configure(config, &api, prefix);
             metrics::configure(config, &api, prefix);
         }
         openapi::configure(config, &api);

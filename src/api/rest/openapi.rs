@@ -20,7 +20,7 @@ use utoipa_swagger_ui::Config;
 use super::call::{Answer, Call, open_route, resource, route};
 use super::problem::{Problem, ProblemKind};
 use super::{RestApi, RestOptions};
-use super::{audit, health, jobs, metrics, nodes, problem, queues, recurring, webhooks};
+use super::{audit, health, jobs, metrics, nodes, problem, queues, recurring, webhooks, workers};
 use crate::domain::caller::Scope;
 
 #[derive(utoipa::OpenApi)]
@@ -65,6 +65,14 @@ use crate::domain::caller::Scope;
         webhooks::deliveries::redeliver_failed,
         webhooks::deliveries::get_delivery,
         webhooks::deliveries::redeliver,
+        workers::routes::list_workers,
+        workers::routes::register_worker,
+        workers::routes::get_worker,
+        workers::routes::leave,
+        workers::routes::lease_jobs,
+        workers::routes::heartbeat,
+        workers::routes::complete_jobs,
+        workers::routes::fail_jobs,
         metrics::get_system_metrics,
         metrics::get_performance,
         metrics::get_job_types,
@@ -151,6 +159,10 @@ pub fn document(options: &RestOptions) -> OpenApi {
         tag("recurring jobs", "Jobs that recur by a cron expression"),
         tag("queues", "Seeing, pausing, resuming and clearing queues"),
         tag("webhooks", "Endpoints that are told of events, and what they were told"),
+        tag(
+            "workers",
+            "For programs elsewhere that run jobs, and seeing which there are",
+        ),
         tag("metrics", "Seeing the server in numbers, and what has become of jobs"),
         tag("nodes", "Which servers share the storage"),
         tag("audit", "Seeing who has changed what"),

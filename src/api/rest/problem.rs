@@ -259,6 +259,14 @@ impl Problem {
         problem
     }
 
+    /// What the request asks for is over, in these parts of it.
+    pub(super) fn too_late(detail: &str, mut parts: Vec<PartError>) -> Self {
+        parts.truncate(ERRORS_MAX);
+        let mut problem = Self::new(ProblemKind::Conflict, detail);
+        problem.0.errors = parts;
+        problem
+    }
+
     /// There is no such route.
     pub(in super::super) fn unknown_route(request: &HttpRequest) -> Self {
         let detail = format!("there is nothing at {}", request.path());
@@ -361,9 +369,11 @@ impl Problem {
             | ServiceError::NoSuchRecurringJob { .. }
             | ServiceError::NoSuchEndpoint { .. }
             | ServiceError::NoSuchDelivery { .. }
+            | ServiceError::NoSuchWorker { .. }
             | ServiceError::NoSuchQueue { .. } => (ProblemKind::NotFound, None),
             ServiceError::Refused(_)
             | ServiceError::Contended
+            | ServiceError::WorkerLeaseOver { .. }
             | ServiceError::ConfiguredEndpoint { .. }
             | ServiceError::EndpointDisabled { .. }
             | ServiceError::TooManyEndpoints { .. }

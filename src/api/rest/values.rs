@@ -9,6 +9,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Unexpecte
 use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::workers::request::FailureWord;
 use crate::domain::cron::CronExpression;
 use crate::domain::id::JobId;
 use crate::domain::json::Json;
@@ -16,6 +17,7 @@ use crate::domain::misfire::{CatchUpMax, InvalidMisfirePolicy, MisfirePolicy};
 use crate::domain::name::{JobName, JobType, QueueName, UniqueKey};
 use crate::domain::overlap::OverlapPolicy;
 use crate::domain::priority::Priority;
+use crate::domain::remote_worker::{LeaseToken, LogLevel};
 use crate::domain::time_span::TimeSpan;
 use crate::domain::time_zone::TimeZoneName;
 use crate::domain::timestamp;
@@ -83,7 +85,18 @@ from_text!(
 );
 from_text!(MisfireWord, "fire_once, skip or catch_up", MisfireWord::parse);
 from_text!(OverlapPolicy, "allow, skip or queue", OverlapPolicy::parse);
+from_text!(JobId, "a job's id", JobId::parse);
+from_text!(LeaseToken, "a lease token", LeaseToken::parse);
+from_text!(LogLevel, "debug, info, warning or error", parse_level);
+from_text!(FailureWord, "failed, cancelled or released", FailureWord::parse);
 from_text!(DateTime<Utc>, "a time such as \"2026-01-31T12:00:00Z\"", parse_time);
+
+fn parse_level(text: &str) -> Result<LogLevel, String> {
+    LogLevel::parse(text).ok_or_else(|| {
+        let given: String = text.chars().take(64).collect();
+        format!("'{given}' is no level; allowed are debug, info, warning and error")
+    })
+}
 
 /// Reads an RFC 3339 time, to the microsecond.
 pub(in crate::api) fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {

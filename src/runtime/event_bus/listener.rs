@@ -35,7 +35,7 @@ impl StateKey {
     /// What a state event is about; `None` for events that are no states.
     pub(super) fn of(event: &Event) -> Option<Self> {
         match event {
-            Event::Job { .. } | Event::Queue { .. } => None,
+            Event::Job { .. } | Event::JobReport { .. } | Event::Queue { .. } => None,
             Event::QueueMetrics { metrics, .. } => Some(Self::Queue(metrics.queue.name.clone())),
             Event::SystemMetrics(_) => Some(Self::System),
             Event::SystemAlert { .. } => Some(Self::Health),
@@ -47,7 +47,11 @@ impl StateKey {
     pub(super) fn is_worth_keeping(state: &Event) -> bool {
         match state {
             Event::SystemAlert { change, .. } => change.after.state != HealthState::Healthy,
-            Event::Job { .. } | Event::Queue { .. } | Event::QueueMetrics { .. } | Event::SystemMetrics(_) => true,
+            Event::Job { .. }
+            | Event::JobReport { .. }
+            | Event::Queue { .. }
+            | Event::QueueMetrics { .. }
+            | Event::SystemMetrics(_) => true,
         }
     }
 }

@@ -78,7 +78,7 @@ fn word(heard: Heard) -> String {
                 format!("{} has {}", metrics.queue.name, metrics.queue.counts.pending)
             }
             Event::SystemAlert { change, .. } => change.after.state.as_str().to_owned(),
-            event @ (Event::Job { .. } | Event::Queue { .. } | Event::SystemMetrics(_)) => {
+            event @ (Event::Job { .. } | Event::JobReport { .. } | Event::Queue { .. } | Event::SystemMetrics(_)) => {
                 event.at().timestamp().to_string()
             }
         },

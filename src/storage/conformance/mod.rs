@@ -44,6 +44,7 @@ mod unique;
 mod update;
 mod values;
 mod webhooks;
+mod workers;
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -115,6 +116,7 @@ pub fn cases() -> Vec<Case> {
         rollups::cases(),
         race::cases(),
         life::cases(),
+        workers::cases(),
     ]
     .concat()
 }

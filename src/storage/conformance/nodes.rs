@@ -66,6 +66,7 @@ async fn what_a_node_runs_is_known(storage: Subject) {
         queue: job.queue.clone(),
         attempt: 1,
         started_at: job.started_at.expect("a start"),
+        timeout: job.timeout,
         cancel_requested,
     };
     let mut running = storage.repository.running_on(live).await.expect("storage reads");

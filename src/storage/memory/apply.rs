@@ -12,9 +12,15 @@ use crate::domain::attempt::Attempt;
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::domain::status::JobStatus;
+use crate::domain::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, ChangeError, Claim, Finished, Idempotency, Inserted};
 
 pub(super) type Outcome = Result<Applied, ChangeError>;
+
+fn lease_end(now: DateTime<Utc>, lease: TimeSpan) -> DateTime<Utc> {
+    now.checked_add_signed(lease.to_delta())
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
 
 impl Tables {
     /// Applies a commit: first what says which jobs it means, then what chooses among those that are left, and at last the
@@ -70,9 +76,8 @@ impl Tables {
                     name: Arc::clone(name),
                     started_at: *started_at,
                     heartbeat_at: now,
-                    lease_until: now
-                        .checked_add_signed(lease.to_delta())
-                        .unwrap_or(DateTime::<Utc>::MAX_UTC),
+                    lease_until: lease_end(now, *lease),
+                    worker: None,
                 };
                 Ok(self.heartbeat(*node, known))
             }
@@ -92,6 +97,20 @@ impl Tables {
             Change::Redeliver { which, now } => Ok(self.redeliver(*which, *now)),
             Change::HoldReader { reader, node } => self.hold_reader(reader, *node, now),
             Change::MoveReader { reader, node, to } => self.move_reader(reader, *node, *to),
+            Change::RegisterWorker {
+                worker,
+                declaration,
+                registered_at,
+                lease,
+            } => Ok(self.register(
+                *worker,
+                Arc::clone(declaration),
+                *registered_at,
+                lease_end(now, *lease),
+                now,
+            )),
+            Change::RenewWorker { worker, lease } => Ok(self.renew(*worker, lease_end(now, *lease), now)),
+            Change::Report { job: _, report } => Ok(self.report(report)),
             Change::Announce(_)
             | Change::PruneDeliveries { .. }
             | Change::PruneFeed { .. }
@@ -162,6 +181,9 @@ impl Tables {
             | Change::DeleteRecurring { .. }
             | Change::Fire(_)
             | Change::Lead { .. }
+            | Change::RegisterWorker { .. }
+            | Change::RenewWorker { .. }
+            | Change::Report { .. }
             | Change::Leave { .. } => return None,
         })
     }

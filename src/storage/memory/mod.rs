@@ -12,6 +12,7 @@ mod recurring;
 mod rollups;
 mod tables;
 mod webhooks;
+mod workers;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +24,7 @@ use self::tables::Tables;
 use super::change::{Applied, Change, ChangeError};
 use super::query::{
     AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Order, Page, RecurringPage,
-    RollupFilter, RunningJob, StoredEndpoint, StoredNode, TypeRollup,
+    RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
 };
 use super::repository::{JobRepository, RepositoryError};
 use crate::domain::attempt::Attempt;
@@ -35,6 +36,7 @@ use crate::domain::job::Job;
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::queue::{StoredQueue, Throughput};
 use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::remote_worker::JobReports;
 use crate::domain::rollup::{RollupCounts, SlotSpan};
 use crate::domain::status::JobStatus;
 use crate::domain::timestamp;
@@ -172,6 +174,7 @@ impl JobRepository for MemoryRepository {
                 attempt: job.attempt,
                 // A running job has started.
                 started_at: job.started_at.unwrap_or(DateTime::UNIX_EPOCH),
+                timeout: job.timeout,
                 cancel_requested: job.cancel_requested,
             })
             .collect())
@@ -230,6 +233,22 @@ impl JobRepository for MemoryRepository {
 
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
         Ok(self.tables().audit_page(filter, page))
+    }
+
+    async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
+        let now = now();
+        let mut workers = self.tables().stored_workers(now);
+        workers.retain(|worker| worker.lease_until >= now - TimeDelta::hours(1));
+        Ok(workers)
+    }
+
+    async fn worker(&self, id: NodeId) -> Result<Option<StoredWorker>, RepositoryError> {
+        let workers = self.tables().stored_workers(now());
+        Ok(workers.into_iter().find(|worker| worker.id == id))
+    }
+
+    async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
+        Ok(self.tables().reports.get(&id).cloned().unwrap_or_default())
     }
 
     async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {

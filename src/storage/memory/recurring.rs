@@ -86,7 +86,7 @@ impl Tables {
     pub(super) fn heartbeat(&mut self, id: NodeId, node: Node) -> Applied {
         if !self.serves_many {
             // One server at a time: whoever says that it lives has outlived the others.
-            self.nodes.retain(|other, _| *other == id);
+            self.nodes.retain(|other, node| *other == id || node.worker.is_some());
             self.leadership = self
                 .leadership
                 .map(|led| if led.holder == id { led } else { led.ended() });
@@ -102,7 +102,11 @@ impl Tables {
     }
 
     pub(super) fn leave(&mut self, node: NodeId) -> Applied {
-        self.nodes.remove(&node);
+        match self.nodes.get_mut(&node) {
+            // Its name is shown beside what it ran.
+            Some(gone) if gone.worker.is_some() => gone.lease_until = DateTime::UNIX_EPOCH,
+            _ => drop(self.nodes.remove(&node)),
+        }
         self.leadership = self
             .leadership
             .map(|led| if led.holder == node { led.ended() } else { led });
@@ -122,12 +126,14 @@ impl Tables {
         let mut nodes: Vec<StoredNode> = self
             .nodes
             .iter()
+            .filter(|(_, node)| node.worker.is_none())
             .map(|(id, node)| {
                 let Node {
                     name,
                     started_at,
                     heartbeat_at,
                     lease_until,
+                    worker: _,
                 } = node;
                 StoredNode {
                     id: *id,

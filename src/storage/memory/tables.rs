@@ -17,6 +17,7 @@ use crate::domain::name::{JobType, QueueName, UniqueKey};
 use crate::domain::priority::Priority;
 use crate::domain::queue::StatusCounts;
 use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::remote_worker::{JobReports, WorkerDeclaration};
 use crate::domain::rollup::Tally;
 use crate::domain::status::JobStatus;
 use crate::domain::webhook::{Endpoint, EndpointId};
@@ -43,6 +44,8 @@ pub(super) struct Tables {
     pub(super) recurring: BTreeMap<RecurringId, Arc<RecurringJob>>,
     pub(super) nodes: BTreeMap<NodeId, Node>,
     pub(super) leadership: Option<Leadership>,
+    /// What the attempts of a job have reported.
+    pub(super) reports: HashMap<JobId, JobReports>,
     /// Whether several servers live at the same time.
     pub(super) serves_many: bool,
     /// What is summed up of jobs as they start and end.
@@ -66,7 +69,7 @@ pub(super) struct Tables {
     pub(super) readers: BTreeMap<Arc<str>, (FeedCursor, NodeId)>,
 }
 
-/// A run of a server.
+/// A run of a server, or of a remote worker.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) name: Arc<str>,
@@ -74,6 +77,8 @@ pub(super) struct Node {
     pub(super) heartbeat_at: DateTime<Utc>,
     /// Until when it may silently hold what it runs.
     pub(super) lease_until: DateTime<Utc>,
+    /// What a remote worker says of itself; `None` for a server.
+    pub(super) worker: Option<Arc<WorkerDeclaration>>,
 }
 
 /// What jobs are counted by.
@@ -140,6 +145,7 @@ impl Tables {
             self.uncount(&job);
         }
         self.attempts.retain(|(job_id, _), _| *job_id != id);
+        self.reports.remove(&id);
     }
 
     fn uncount(&mut self, job: &Job) {

@@ -238,6 +238,9 @@ fn chooses(change: &Change) -> bool {
         | Change::Redeliver { .. }
         | Change::HoldReader { .. }
         | Change::MoveReader { .. }
+        | Change::RegisterWorker { .. }
+        | Change::RenewWorker { .. }
+        | Change::Report { .. }
         | Change::Leave { .. } => false,
     }
 }
@@ -299,7 +302,6 @@ impl Commit<'_> {
                 }
                 Change::UpdateRecurring { before, after } => self.update_recurring(before, after).await?,
                 Change::DeleteRecurring { recurring } => self.delete_recurring(recurring).await?,
-                Change::Fire(fire) => self.fire(fire).await?,
                 Change::Lead { node, lease } => self.lead(*node, *lease).await?,
                 Change::Leave { node } => self.leave(*node).await?,
                 Change::PutEndpoint { before, after } => self.put_endpoint(before.as_deref(), after).await?,
@@ -310,6 +312,17 @@ impl Commit<'_> {
                 Change::HoldReader { reader, node } => self.hold_reader(reader, *node).await?,
                 Change::MoveReader { reader, node, to } => self.move_reader(reader, *node, *to).await?,
                 Change::Post(postings) => Ok(self.post(postings).await?),
+                Change::RegisterWorker {
+                    worker,
+                    declaration,
+                    registered_at,
+                    lease,
+                } => {
+                    self.register_worker(*worker, declaration, *registered_at, *lease)
+                        .await?
+                }
+                Change::RenewWorker { worker, lease } => self.renew_worker(*worker, *lease).await?,
+                Change::Report { job: _, report } => self.note_report(report).await?,
                 // Applied before, or below.
                 Change::Insert { .. }
                 | Change::Start { .. }
@@ -318,6 +331,7 @@ impl Commit<'_> {
                 | Change::Clear { .. }
                 | Change::Prune { .. }
                 | Change::PruneBookkeeping { .. }
+                | Change::Fire(_)
                 | Change::Audit(_)
                 | Change::PruneAudit { .. }
                 | Change::Announce(_)
@@ -326,6 +340,7 @@ impl Commit<'_> {
             };
             *result = Some(applied);
         }
+        self.fire_all(changes, results).await?;
         for (change, result) in changes.iter().zip(results.iter_mut()) {
             let applied = match change {
                 Change::Claim(claim) => self.claim_jobs(claim).await?,
@@ -382,6 +397,9 @@ impl Commit<'_> {
                 | Change::Redeliver { .. }
                 | Change::HoldReader { .. }
                 | Change::MoveReader { .. }
+                | Change::RegisterWorker { .. }
+                | Change::RenewWorker { .. }
+                | Change::Report { .. }
                 | Change::Leave { .. } => continue,
             };
             *result = Some(applied);

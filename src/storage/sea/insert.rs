@@ -119,6 +119,9 @@ fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_
         | Change::HoldReader { .. }
         | Change::MoveReader { .. }
         | Change::PruneFeed { .. }
+        | Change::RegisterWorker { .. }
+        | Change::RenewWorker { .. }
+        | Change::Report { .. }
         | Change::Leave { .. } => Box::new(std::iter::empty()),
     }
 }

@@ -11,6 +11,7 @@ mod convert;
 mod counters;
 mod error;
 mod feed;
+mod fire;
 mod insert;
 mod lifecycle;
 mod list;
@@ -29,6 +30,7 @@ mod tally;
 mod update;
 mod usual;
 mod webhooks;
+mod workers;
 
 pub use connect::{ConnectError, Durability, SeaOptions, SeaRepository};
 pub use manage::MigrationState;
@@ -42,7 +44,7 @@ use chrono::{DateTime, Utc};
 use super::change::{Applied, Change, ChangeError};
 use super::query::{
     AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
-    RollupFilter, RunningJob, StoredEndpoint, StoredNode, TypeRollup,
+    RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
 };
 use super::repository::{JobRepository, RepositoryError};
 use super::signal::{Signal, SignalStream};
@@ -55,6 +57,7 @@ use crate::domain::job::Job;
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::remote_worker::JobReports;
 use crate::domain::rollup::{RollupCounts, SlotSpan};
 use crate::domain::webhook::EndpointId;
 
@@ -126,6 +129,18 @@ impl JobRepository for SeaRepository {
 
     async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
         self.read_unfinished(ids).await
+    }
+
+    async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
+        self.read_workers().await
+    }
+
+    async fn worker(&self, id: NodeId) -> Result<Option<StoredWorker>, RepositoryError> {
+        self.read_worker(id).await
+    }
+
+    async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
+        self.read_reports(id).await
     }
 
     async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {

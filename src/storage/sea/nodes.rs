@@ -1,8 +1,7 @@
 //! Nodes and their leases, by the database's own clock.
 
 use chrono::{DateTime, Utc};
-use entities::node;
-use sea_orm::{ConnectionTrait, EntityTrait, Statement};
+use sea_orm::{ConnectionTrait, Statement};
 
 use super::commit::Commit;
 use super::connect::SeaRepository;
@@ -22,8 +21,10 @@ pub(super) const NOW_SQLITE: &str = "CAST(unixepoch('subsec') * 1000000 AS integ
 
 /// The role of the node that creates occurrences of recurring jobs.
 const SCHEDULER: &str = "scheduler";
-/// How long a node that died is still shown.
-const DEAD_SHOWN_MICROS: i64 = 3_600 * 1_000_000;
+/// How long a node or a worker that died is still shown.
+pub(super) const DEAD_SHOWN_MICROS: i64 = 3_600 * 1_000_000;
+/// How long the name of a worker that is gone is known.
+const WORKERS_KEPT_MICROS: i64 = 14 * 86_400 * 1_000_000;
 
 impl SeaRepository {
     /// Whether a node holds its lease, by the database's clock.
@@ -44,7 +45,7 @@ impl SeaRepository {
             "SELECT id, name, started_at, heartbeat_at, lease_until, lease_until >= {now}, \
              EXISTS (SELECT 1 FROM leaders WHERE holder = nodes.id AND leaders.lease_until >= {now}), \
              (SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE status = 1 AND node = nodes.id) \
-             FROM nodes ORDER BY started_at, id"
+             FROM nodes WHERE worker IS NULL ORDER BY started_at, id"
         );
         let rows = self
             .readers
@@ -102,16 +103,19 @@ impl Commit<'_> {
         self.transaction
             .execute_raw(Statement::from_sql_and_values(self.backend(), sql, values))
             .await?;
-        if self.repository.is_postgres() {
-            let dead = format!("DELETE FROM nodes WHERE lease_until < {now} - {DEAD_SHOWN_MICROS}");
-            self.transaction
-                .execute_raw(Statement::from_string(self.backend(), dead))
-                .await?;
-        } else {
+        // The names of workers are shown beside what they ran, so they stay for longer.
+        let dead = format!(
+            "DELETE FROM nodes WHERE lease_until < {now} - {DEAD_SHOWN_MICROS} \
+             AND (worker IS NULL OR heartbeat_at < {now} - {WORKERS_KEPT_MICROS})"
+        );
+        self.transaction
+            .execute_raw(Statement::from_string(self.backend(), dead))
+            .await?;
+        if !self.repository.is_postgres() {
             // The lock beside the file says that no other server can live.
             let others = Statement::from_sql_and_values(
                 self.backend(),
-                "DELETE FROM nodes WHERE id <> $1",
+                "DELETE FROM nodes WHERE id <> $1 AND worker IS NULL",
                 [node.as_uuid().into()],
             );
             self.transaction.execute_raw(others).await?;
@@ -156,9 +160,12 @@ impl Commit<'_> {
     }
 
     pub(super) async fn leave(&mut self, node: NodeId) -> Result<Result<Applied, ChangeError>, CommitFailure> {
-        node::Entity::delete_by_id(node.as_uuid())
-            .exec(&self.transaction)
-            .await?;
+        let gone = "DELETE FROM nodes WHERE id = $1 AND worker IS NULL";
+        let ended = "UPDATE nodes SET lease_until = 0 WHERE id = $1";
+        for sql in [gone, ended] {
+            let statement = Statement::from_sql_and_values(self.backend(), sql, [node.as_uuid().into()]);
+            self.transaction.execute_raw(statement).await?;
+        }
         self.end_lead("holder = $1", node).await?;
         Ok(Ok(Applied::Alive))
     }

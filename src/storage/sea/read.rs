@@ -24,6 +24,7 @@ use crate::domain::priority::Priority;
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
 use crate::domain::recurring::RecurringId;
 use crate::domain::status::JobStatus;
+use crate::domain::time_span::TimeSpan;
 use crate::storage::query::{JobFilter, JobSummary, RunningJob};
 use crate::storage::repository::RepositoryError;
 
@@ -290,12 +291,13 @@ impl SeaRepository {
     }
 
     pub(super) async fn read_running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {
-        let rows: Vec<(Uuid, String, i32, Option<i64>, bool)> = job::Entity::find()
+        let rows: Vec<(Uuid, String, i32, Option<i64>, i64, bool)> = job::Entity::find()
             .select_only()
             .column(job::Column::Id)
             .column(job::Column::Queue)
             .column(job::Column::Attempt)
             .column(job::Column::StartedAt)
+            .column(job::Column::Timeout)
             .column(job::Column::CancelRequested)
             // As a literal, so that the partial index on running jobs is seen to hold them.
             .filter(Expr::cust("status = 1"))
@@ -305,12 +307,13 @@ impl SeaRepository {
             .await
             .map_err(failed)?;
         rows.into_iter()
-            .map(|(id, queue, attempt, started_at, cancel_requested)| {
+            .map(|(id, queue, attempt, started_at, timeout, cancel_requested)| {
                 Ok(RunningJob {
                     id: JobId::from_uuid(id),
                     queue: QueueName::from_stored(queue),
                     attempt: count(attempt),
                     started_at: time(started_at.unwrap_or_default())?,
+                    timeout: TimeSpan::from_micros(timeout),
                     cancel_requested,
                 })
             })

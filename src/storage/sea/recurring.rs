@@ -15,7 +15,6 @@ use super::commit::Commit;
 use super::connect::SeaRepository;
 use super::convert::{count, int, intervals_text_of, micros, optional_time, priority, spans, time};
 use super::error::{CommitFailure, corrupt, unavailable};
-use super::insert::{NEW_COLUMNS, PAST_COLUMNS, WITH_PAST, past_row};
 use super::rows::{Kind, Rows};
 use crate::domain::cron::CronExpression;
 use crate::domain::job::Job;
@@ -26,7 +25,7 @@ use crate::domain::overlap::OverlapPolicy;
 use crate::domain::recurring::{RecurringId, RecurringJob, Schedule, Template};
 use crate::domain::time_span::TimeSpan;
 use crate::domain::time_zone::TimeZoneName;
-use crate::storage::change::{Applied, ChangeError, Fire, Idempotency};
+use crate::storage::change::{Applied, ChangeError, Idempotency};
 use crate::storage::query::RecurringPage;
 use crate::storage::repository::RepositoryError;
 
@@ -86,41 +85,6 @@ impl Commit<'_> {
         } else {
             Ok(Applied::Deleted)
         })
-    }
-
-    pub(super) async fn fire(&mut self, fire: &Fire) -> Result<Result<Applied, ChangeError>, CommitFailure> {
-        let Fire {
-            before,
-            after,
-            occurrences,
-            leader,
-        } = fire;
-        if let Some((node, token)) = leader
-            && !self.leads(*node, *token).await?
-        {
-            return Ok(Err(ChangeError::NoLease));
-        }
-        if let Err(refused) = self.update_recurring(before, after).await? {
-            return Ok(Err(refused));
-        }
-        let mut fired = Vec::with_capacity(occurrences.len());
-        for job in occurrences {
-            let mut rows = Rows::new(WITH_PAST, 1);
-            rows.push(past_row(job));
-            let stored = rows
-                .execute(&self.transaction, |source| {
-                    format!(
-                        "INSERT INTO jobs ({NEW_COLUMNS}, {PAST_COLUMNS}) SELECT * FROM {source} AS v WHERE true \
-                         ON CONFLICT (recurring_id, occurrence_at) WHERE recurring_id IS NOT NULL DO NOTHING"
-                    )
-                })
-                .await?;
-            if stored > 0 {
-                self.counters.add(job);
-            }
-            fired.push(stored > 0);
-        }
-        Ok(Ok(Applied::Fired(fired)))
     }
 }
 
@@ -254,7 +218,6 @@ fn row(recurring: &RecurringJob) -> table::Model {
         updated_at,
         revision,
     } = recurring;
-    let waiting: Vec<String> = waiting.iter().map(|due_at| micros(*due_at).to_string()).collect();
     table::Model {
         id: id.as_uuid(),
         name: name.as_str().to_owned(),
@@ -276,10 +239,16 @@ fn row(recurring: &RecurringJob) -> table::Model {
         overlap_policy: overlap_policy.code(),
         next_run_at: next_run_at.map(micros),
         last_run_at: last_run_at.map(micros),
-        waiting: (!waiting.is_empty()).then(|| waiting.join(",")),
+        waiting: waiting_text(waiting),
         updated_at: micros(*updated_at),
         revision: int(*revision),
     }
+}
+
+/// Due times as they are stored; `None` for none.
+pub(super) fn waiting_text(waiting: &[DateTime<Utc>]) -> Option<String> {
+    let texts: Vec<String> = waiting.iter().map(|due_at| micros(*due_at).to_string()).collect();
+    (!texts.is_empty()).then(|| texts.join(","))
 }
 
 fn recurring(row: table::Model) -> Result<RecurringJob, RepositoryError> {

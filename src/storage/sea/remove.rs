@@ -118,6 +118,8 @@ impl Commit<'_> {
     }
 
     pub(super) async fn delete_attempts(&mut self, job_ids: Vec<Uuid>) -> Result<(), CommitFailure> {
+        let job_ids = job_ids.into_iter().collect();
+        self.delete_reports(&job_ids).await?;
         let mut rows = Rows::new(ID, job_ids.len());
         for id in job_ids {
             rows.push([id.into()]);

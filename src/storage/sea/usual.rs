@@ -132,6 +132,9 @@ impl Usual {
                 | Change::HoldReader { .. }
                 | Change::MoveReader { .. }
                 | Change::PruneFeed { .. }
+                | Change::RegisterWorker { .. }
+                | Change::RenewWorker { .. }
+                | Change::Report { .. }
                 | Change::Leave { .. } => usual.is_all = false,
             }
         }
@@ -418,6 +421,9 @@ impl SeaRepository {
                 | Change::HoldReader { .. }
                 | Change::MoveReader { .. }
                 | Change::PruneFeed { .. }
+                | Change::RegisterWorker { .. }
+                | Change::RenewWorker { .. }
+                | Change::Report { .. }
                 | Change::Leave { .. } => None,
             });
         }

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use chrono::DateTime;
 use tickerq::domain::audit::{AuditAction, AuditOutcome, AuditRecord};
 use tickerq::domain::caller::Caller;
-use tickerq::domain::id::{AuditId, JobId};
+use tickerq::domain::id::{AuditId, JobId, NodeId};
 use tickerq::domain::job::Job;
 use tickerq::domain::json::Json;
 use tickerq::domain::name::UniqueKey;
 use tickerq::domain::outcome::{Failure, Outcome};
+use tickerq::domain::remote_worker::{AttemptReport, LogLevel, LogLine, Progress, WorkerDeclaration};
 use tickerq::domain::retry::Jitter;
 use tickerq::domain::status::JobStatus;
 use tickerq::domain::time_span::TimeSpan;
 use tickerq::storage::change::{Applied, Change, Claim, Idempotency};
+use tickerq::storage::repository::JobRepository;
 
 use super::samples::{NODE, created, new_job, now, queue, some_jobs, statuses, types};
 use super::verdict::Look;
@@ -91,6 +93,7 @@ pub async fn write(probe: &Probe) {
         jobs: jobs.iter().map(|job| Arc::new(job.start(NODE, now()))).collect(),
     };
     probe.commit("start one", Look::Up, vec![start(&pending[..1])]).await;
+    work_elsewhere(probe, &pending[0].start(NODE, now())).await;
     probe
         .commit("start 300", Look::Up, pending[1..301].chunks(1).map(start).collect())
         .await;
@@ -223,11 +226,56 @@ pub async fn write(probe: &Probe) {
         .await;
 }
 
+/// What a remote worker writes, and one of its attempts.
+async fn work_elsewhere(probe: &Probe, running: &Job) {
+    let worker = NodeId::from_uuid(uuid::Uuid::from_u128(77));
+    let lease = TimeSpan::from_secs(3_600);
+    let register = Change::RegisterWorker {
+        worker,
+        declaration: Arc::new(WorkerDeclaration {
+            name: Arc::from("mailer"),
+            job_types: types(&["MailJob"]).into(),
+            queues: Arc::from([]),
+            concurrency: std::num::NonZeroU32::MIN,
+        }),
+        registered_at: now(),
+        lease,
+    };
+    probe.commit("register", Look::Up, vec![register]).await;
+    let renew = Change::RenewWorker { worker, lease };
+    probe.commit("renew", Look::Up, vec![renew]).await;
+    let line = LogLine {
+        attempt: running.attempt,
+        at: now(),
+        level: LogLevel::Info,
+        message: Arc::from("a line"),
+    };
+    let report = AttemptReport {
+        job_id: running.id,
+        attempt: running.attempt,
+        at: now(),
+        progress: Progress::from_percent(50.0, None),
+        log: vec![line; 100],
+    };
+    let report = Change::Report {
+        job: Arc::new(running.clone()),
+        report: Arc::new(report),
+    };
+    probe.commit("report", Look::Up, vec![report.clone()]).await;
+    probe.commit("report again", Look::Up, vec![report]).await;
+    probe
+        .of("reports", Look::Up, probe.repository.reports(running.id))
+        .await;
+    probe.of("workers", Look::Up, probe.repository.workers()).await;
+    probe.of("worker", Look::Up, probe.repository.worker(worker)).await;
+}
+
 /// What a commit answered must not be a refusal, or the statement that was meant has not run as it does.
 pub fn check(what: &str, applied: &Applied) {
     let is_empty = match applied {
         Applied::Claimed(jobs) => jobs.is_empty(),
         Applied::Removed(count) => *count == 0,
+        Applied::Reported(is_noted) => !is_noted,
         Applied::Started(started) => started.contains(&false),
         Applied::Announced(endpoints) | Applied::Held(endpoints) => endpoints.is_empty(),
         Applied::HeldReader(cursor) => cursor.is_none(),
@@ -243,6 +291,8 @@ pub fn check(what: &str, applied: &Applied) {
         | Applied::Alive
         | Applied::EndpointStored
         | Applied::Attempted { .. }
+        | Applied::Registered
+        | Applied::Renewed(_)
         | Applied::Led(_) => false,
     };
     assert!(!is_empty, "{what} has done nothing: {applied:?}");

@@ -81,7 +81,8 @@ impl Watch {
                         ..
                     } => return None,
                     Event::Job { job, .. } => Arc::clone(job),
-                    Event::Queue { .. }
+                    Event::JobReport { .. }
+                    | Event::Queue { .. }
                     | Event::QueueMetrics { .. }
                     | Event::SystemMetrics(_)
                     | Event::SystemAlert { .. } => continue,

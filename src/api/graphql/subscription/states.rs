@@ -30,7 +30,11 @@ impl StateSubscriptions {
         let events = listen(ctx, clause).await?;
         Ok(told(events, |event| match event {
             Event::QueueMetrics { at: _, metrics } => Some(Queue::from(&**metrics)),
-            Event::Job { .. } | Event::Queue { .. } | Event::SystemMetrics(_) | Event::SystemAlert { .. } => None,
+            Event::Job { .. }
+            | Event::JobReport { .. }
+            | Event::Queue { .. }
+            | Event::SystemMetrics(_)
+            | Event::SystemAlert { .. } => None,
         }))
     }
 
@@ -39,7 +43,11 @@ impl StateSubscriptions {
         let events = listen(ctx, EventClause::all_of(Topic::SystemMetrics)).await?;
         Ok(told(events, |event| match event {
             Event::SystemMetrics(metrics) => Some(SystemMetrics::from(&**metrics)),
-            Event::Job { .. } | Event::Queue { .. } | Event::QueueMetrics { .. } | Event::SystemAlert { .. } => None,
+            Event::Job { .. }
+            | Event::JobReport { .. }
+            | Event::Queue { .. }
+            | Event::QueueMetrics { .. }
+            | Event::SystemAlert { .. } => None,
         }))
     }
 
@@ -48,7 +56,11 @@ impl StateSubscriptions {
         let events = listen(ctx, EventClause::all_of(Topic::SystemHealth)).await?;
         Ok(told(events, |event| match event {
             Event::SystemAlert { at, change } => Some(HealthAlert::new(*at, change)),
-            Event::Job { .. } | Event::Queue { .. } | Event::QueueMetrics { .. } | Event::SystemMetrics(_) => None,
+            Event::Job { .. }
+            | Event::JobReport { .. }
+            | Event::Queue { .. }
+            | Event::QueueMetrics { .. }
+            | Event::SystemMetrics(_) => None,
         }))
     }
 }

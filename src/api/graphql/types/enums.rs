@@ -247,6 +247,8 @@ pub(in super::super) enum AuditAction {
     WebhookRedeliver,
     /// A webhook endpoint was deleted.
     WebhookDelete,
+    /// A remote worker was made known.
+    WorkerRegister,
 }
 
 /// What came of what a caller did.
@@ -271,6 +273,8 @@ pub(in super::super) enum AuditOutcome {
     Resumed,
     /// Jobs of a queue are gone.
     Cleared,
+    /// A worker may take jobs.
+    Registered,
 }
 
 /// Where a webhook endpoint comes from.

@@ -10,7 +10,7 @@ use super::super::problem::Problem;
 use super::view::JobView;
 use crate::domain::attempt::Attempt;
 use crate::domain::job::Job;
-use crate::service::jobs::JobDetail;
+use crate::domain::status::JobStatus;
 
 /// Reads a job.
 #[utoipa::path(
@@ -28,8 +28,10 @@ use crate::service::jobs::JobDetail;
     )
 )]
 pub(in super::super) async fn get_job(call: Call) -> Answer {
-    let JobDetail { job, attempts } = call.api.jobs.detail(&call.caller, call.job_id()?).await?;
-    let is_known = etag::is_known(call.request.headers(), job.revision)?;
+    let detail = call.api.jobs.detail(&call.caller, call.job_id()?).await?;
+    let job = &detail.job;
+    // What a running attempt reports changes no revision.
+    let is_known = job.status != JobStatus::Running && etag::is_known(call.request.headers(), job.revision)?;
     let status = if is_known {
         StatusCode::NOT_MODIFIED
     } else {
@@ -41,7 +43,7 @@ pub(in super::super) async fn get_job(call: Call) -> Answer {
     if is_known {
         return Ok(response.finish());
     }
-    json_with(response, &JobView::new(&job, &attempts))
+    json_with(response, &JobView::of(&detail))
 }
 
 /// Answers with a job as a change has left it.

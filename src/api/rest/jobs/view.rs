@@ -6,6 +6,8 @@ use utoipa::ToSchema;
 use super::super::values::{Id, Raw, Span, Time};
 use crate::domain::attempt::Attempt;
 use crate::domain::job::Job;
+use crate::domain::remote_worker::{LogLine, Progress};
+use crate::service::jobs::JobDetail;
 use crate::storage::query::JobSummary;
 
 /// A job in a list. What is not known (yet) is `null`.
@@ -192,6 +194,12 @@ pub(in super::super) struct JobView<'a> {
     /// Whether it runs and was told to stop.
     #[schema(example = false)]
     cancel_requested: bool,
+    /// How far the attempt has got that has reported last; not there when none has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<ProgressView<'a>>,
+    /// The last lines that its attempts have logged, the oldest first, 200 at the most; not there when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    log: Vec<LogLineView<'a>>,
     /// Grows with every change; the job's `ETag`.
     #[schema(example = 3)]
     revision: u32,
@@ -256,7 +264,86 @@ impl<'a> JobView<'a> {
             recurring_job_id: occurrence.map(|occurrence| occurrence.recurring_id.to_string()),
             occurrence_at: occurrence.map(|occurrence| Time(occurrence.due_at)),
             cancel_requested: *cancel_requested,
+            progress: None,
+            log: Vec::new(),
             revision: *revision,
+        }
+    }
+
+    /// A job with everything that is known of it.
+    pub(super) fn of(detail: &'a JobDetail) -> Self {
+        let JobDetail {
+            job,
+            attempts,
+            reports,
+            workers,
+        } = detail;
+        let mut view = Self::new(job, attempts);
+        for (attempt, view) in attempts.iter().zip(&mut view.execution_history) {
+            view.worker = workers.get(&attempt.node).map(|name| &**name);
+        }
+        view.progress = reports.progress.as_ref().map(ProgressView::from);
+        view.log = reports.log.iter().map(LogLineView::from).collect();
+        view
+    }
+}
+
+/// How far an attempt has got.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Progress)]
+pub(in super::super) struct ProgressView<'a> {
+    /// Which attempt has reported it.
+    #[schema(example = 1)]
+    attempt: u32,
+    /// From 0 to 100.
+    #[schema(example = 62.5)]
+    percent: f64,
+    /// What it is doing.
+    #[schema(example = "page 5 of 8")]
+    message: Option<&'a str>,
+}
+
+impl<'a> From<&'a (u32, Progress)> for ProgressView<'a> {
+    fn from((attempt, progress): &'a (u32, Progress)) -> Self {
+        Self {
+            attempt: *attempt,
+            percent: progress.percent(),
+            message: progress.message.as_deref(),
+        }
+    }
+}
+
+/// A line that an attempt has logged.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LogLine)]
+pub(in super::super) struct LogLineView<'a> {
+    /// Which attempt.
+    #[schema(example = 1)]
+    attempt: u32,
+    /// When.
+    #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:31:00Z")]
+    at: Time,
+    /// `debug`, `info`, `warning` or `error`.
+    #[schema(example = "info")]
+    level: &'static str,
+    /// What it said.
+    #[schema(example = "sent to 10 recipients")]
+    message: &'a str,
+}
+
+impl<'a> From<&'a LogLine> for LogLineView<'a> {
+    fn from(line: &'a LogLine) -> Self {
+        let LogLine {
+            attempt,
+            at,
+            level,
+            message,
+        } = line;
+        Self {
+            attempt: *attempt,
+            at: Time(*at),
+            level: level.as_str(),
+            message,
         }
     }
 }
@@ -285,9 +372,13 @@ pub(in super::super) struct AttemptView<'a> {
     error: Option<&'a str>,
     /// More of the failure.
     error_detail: Option<&'a str>,
-    /// The server process that ran it.
+    /// The server process, or the remote worker, that ran it.
     #[schema(format = Uuid)]
     node: String,
+    /// The name of the remote worker that ran it; not there when a server did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "mailer-3")]
+    worker: Option<&'a str>,
 }
 
 impl<'a> From<&'a Attempt> for AttemptView<'a> {
@@ -312,6 +403,7 @@ impl<'a> From<&'a Attempt> for AttemptView<'a> {
             error: error.as_deref(),
             error_detail: error_detail.as_deref(),
             node: node.to_string(),
+            worker: None,
         }
     }
 }

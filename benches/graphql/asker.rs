@@ -1,0 +1,73 @@
+//! Asks one question again and again, and notes how long the answers take.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// A connection that asks one question again and again.
+pub(crate) struct Asker {
+    stream: TcpStream,
+    request: Vec<u8>,
+    /// How long each answer took.
+    pub(crate) times: Vec<Duration>,
+}
+
+impl Asker {
+    pub(crate) fn new(address: SocketAddr, head: &str, body: &str) -> Self {
+        let stream = TcpStream::connect(address).expect("a connection");
+        stream.set_nodelay(true).expect("a connection");
+        let length = body.len();
+        let request = format!(
+            "{head} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        Self {
+            stream,
+            request: request.into_bytes(),
+            times: Vec::new(),
+        }
+    }
+
+    /// Asks, and gives the answer.
+    pub(crate) fn ask(&mut self) -> Vec<u8> {
+        let started = Instant::now();
+        self.stream.write_all(&self.request).expect("a request");
+        let mut answer = Vec::with_capacity(32 << 10);
+        let mut chunk = [0; 64 << 10];
+        let body = loop {
+            let read = self.stream.read(&mut chunk).expect("an answer");
+            assert!(read > 0, "the server hung up");
+            answer.extend_from_slice(&chunk[..read]);
+            if let Some(body) = whole_body(&answer) {
+                break body.to_vec();
+            }
+        };
+        self.times.push(started.elapsed());
+        body
+    }
+
+    /// The middle of all times, and the one that 99 of 100 stay below.
+    pub(crate) fn percentiles(&mut self) -> (Duration, Duration) {
+        self.times.sort_unstable();
+        let at = |share: usize| self.times[self.times.len() * share / 100];
+        (at(50), at(99))
+    }
+}
+
+/// The body of an answer that has come whole.
+fn whole_body(answer: &[u8]) -> Option<&[u8]> {
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let head = std::str::from_utf8(&answer[..end]).expect("a head of text");
+    assert!(
+        head.starts_with("HTTP/1.1 20"),
+        "{head}{}",
+        String::from_utf8_lossy(&answer[end..])
+    );
+    let length = head.lines().find_map(|line| {
+        line.to_ascii_lowercase()
+            .strip_prefix("content-length: ")?
+            .parse::<usize>()
+            .ok()
+    })?;
+    let body = &answer[end..];
+    (body.len() == length).then_some(body)
+}

@@ -1,0 +1,150 @@
+//! What people look at, with few and with very many jobs in storage: numbers, queues, and lists of jobs by each filter, on
+//! the first page and far behind it. They should take the same time however many jobs there are.
+//!
+//! `cargo bench --bench scale` asks with 10⁴ and 10⁶ jobs on SQLite, and on PostgreSQL when `TICKERQ_BENCH_POSTGRES` names an
+//! empty database. `-- --jobs 10000,1000000,10000000` chooses other numbers (ten million take 6 GB of disk), `--rounds 200`
+//! asks each question more often, `--no-sqlite` leaves SQLite out. Goals: p99 below 10 ms, and less than one and a half times
+//! as long as with the fewest jobs.
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and is told its database"
+)]
+
+#[path = "../graphql/asker.rs"]
+mod asker;
+#[path = "../throughput/database.rs"]
+mod database;
+mod questions;
+mod rows;
+
+use std::time::{Duration, Instant};
+
+use tickerq::Server;
+use tickerq::config::{Sources, load};
+use tickerq::storage::sea::Durability;
+
+use asker::Asker;
+use database::Database;
+
+/// Everything below this is quick enough.
+const P99_MAX: Duration = Duration::from_millis(10);
+/// How much longer a question may take than with the fewest jobs.
+const GROWTH_MAX: f64 = 1.5;
+
+/// How long the answers to one question took.
+struct Times {
+    p50: Duration,
+    p99: Duration,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let value = |flag: &str| {
+        let place = arguments.iter().position(|argument| argument == flag)?;
+        arguments.get(place + 1).cloned()
+    };
+    let sizes: Vec<u64> = value("--jobs")
+        .unwrap_or_else(|| "10000,1000000".to_owned())
+        .split(',')
+        .map(|text| text.parse().expect("--jobs is followed by numbers with commas between"))
+        .collect();
+    let rounds = value("--rounds").map_or(100, |text| text.parse().expect("--rounds is followed by a number"));
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let mut databases = vec![Database::Sqlite];
+    if arguments.iter().any(|argument| argument == "--no-sqlite") {
+        databases.clear();
+    }
+    if let Ok(url) = std::env::var("TICKERQ_BENCH_POSTGRES") {
+        databases.push(Database::Postgres(url));
+    }
+    for database in databases {
+        let columns: Vec<Vec<Times>> = sizes
+            .iter()
+            .map(|jobs| actix::System::new().block_on(measure(&database, *jobs, rounds)))
+            .collect();
+        show(database.name(), &sizes, &columns);
+    }
+}
+
+/// Asks all questions of a server with that many jobs.
+async fn measure(database: &Database, jobs: u64, rounds: usize) -> Vec<Times> {
+    let fresh = database.fresh(Durability::Full).await;
+    let connection = database::plain_connection(&fresh.url, Durability::Normal).await;
+    let started = Instant::now();
+    rows::fill(&connection, jobs).await;
+    println!(
+        "{}: {jobs} jobs stored in {:.0} s",
+        database.name(),
+        started.elapsed().as_secs_f64()
+    );
+    // The server is alone with its database.
+    let url = fresh.url;
+    drop(fresh.repository);
+    connection.close().await.expect("a connection that closes");
+    let configuration = tempfile::NamedTempFile::with_suffix(".toml").expect("a file");
+    let text = format!(
+        "[database]\nurl = \"{url}\"\n[retention]\ncompleted = \"never\"\nfailed = \"never\"\ncancelled = \"never\"\n"
+    );
+    std::fs::write(configuration.path(), text).expect("a configuration");
+    let sources = Sources {
+        file: Some(configuration.path().to_owned()),
+        environment: std::iter::empty(),
+        flags: Vec::new(),
+    };
+    let server = Server::builder()
+        .config(load(sources).expect("a sound configuration"))
+        .listen("127.0.0.1:0".parse().expect("an address"))
+        .start()
+        .await
+        .expect("a server");
+    let address = server.addresses()[0];
+    // On a thread of its own, as a client elsewhere would be.
+    let asking = std::thread::spawn(move || {
+        let ask = |(_, head): &(&str, String)| {
+            let mut asker = Asker::new(address, head, "");
+            // The first ones are not counted: connections, caches and branches are cold.
+            for _ in 0..rounds.div_ceil(5) {
+                asker.ask();
+            }
+            asker.times.clear();
+            for _ in 0..rounds {
+                asker.ask();
+            }
+            let (p50, p99) = asker.percentiles();
+            Times { p50, p99 }
+        };
+        questions::all(jobs).iter().map(ask).collect::<Vec<Times>>()
+    });
+    while !asking.is_finished() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let times = asking.join().expect("answers");
+    server.stop().await;
+    times
+}
+
+fn show(database: &str, sizes: &[u64], columns: &[Vec<Times>]) {
+    println!("\n{database}, p50 and p99 in milliseconds");
+    print!("{:<34}", "jobs");
+    for size in sizes {
+        print!("{size:>18}");
+    }
+    println!("{:>10}", "growth");
+    let millis = |time: Duration| time.as_secs_f64() * 1e3;
+    for (place, (name, _)) in questions::all(1).iter().enumerate() {
+        print!("{name:<34}");
+        for times in columns {
+            print!("{:>10.2} {:>7.2}", millis(times[place].p50), millis(times[place].p99));
+        }
+        let (Some(first), Some(last)) = (columns.first(), columns.last()) else {
+            return;
+        };
+        let growth = millis(last[place].p50) / millis(first[place].p50);
+        let is_met = columns.iter().all(|times| times[place].p99 < P99_MAX) && growth < GROWTH_MAX;
+        println!("{growth:>10.2}{}", if is_met { "" } else { "  goal missed" });
+    }
+    println!();
+}

@@ -1,0 +1,16 @@
+// Receives webhooks and says whether the server sent them: node examples/webhook.mjs SECRET
+
+import { createServer } from 'node:http';
+import { verifyWebhook } from '../src/index.js';
+
+const secret = process.argv[2];
+const server = createServer(async (request, response) => {
+  const parts = [];
+  for await (const part of request) parts.push(part);
+  // The bytes as they came: JSON that was read and written again is another text.
+  const body = Buffer.concat(parts);
+  const isGenuine = await verifyWebhook(body, request.headers['x-tickerq-signature'], secret);
+  response.writeHead(isGenuine ? 200 : 401).end();
+  if (isGenuine) console.log(JSON.parse(body.toString()));
+});
+server.listen(0, '127.0.0.1', () => console.log(`http://127.0.0.1:${server.address().port}/`));

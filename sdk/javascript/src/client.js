@@ -1,0 +1,260 @@
+// The client: an operation of the REST API a method.
+
+import { Http } from './http.js';
+import { Subscription } from './subscription.js';
+
+const at = (...parts) => parts.map((part) => `/${encodeURIComponent(part)}`).join('');
+const ifMatch = (revision) => (revision === undefined || revision === null ? {} : { 'if-match': `"${revision}"` });
+
+/** A duration in milliseconds as the server reads it: `[d.]hh:mm:ss[.fffffff]`. */
+export function timeSpan(milliseconds) {
+  const whole = Math.round(Math.abs(milliseconds));
+  const pad = (number, length = 2) => String(number).padStart(length, '0');
+  const days = Math.floor(whole / 86_400_000);
+  const rest = whole % 1000;
+  const sign = milliseconds < 0 ? '-' : '';
+  const clock = [Math.floor(whole / 3_600_000) % 24, Math.floor(whole / 60_000) % 60, Math.floor(whole / 1000) % 60];
+  return `${sign}${days > 0 ? `${days}.` : ''}${clock.map((part) => pad(part)).join(':')}${rest > 0 ? `.${pad(rest, 3)}` : ''}`;
+}
+
+/** A duration of the server in milliseconds. */
+export function milliseconds(text) {
+  const match = /^(-?)(?:(\d+)\.)?(\d\d):(\d\d):(\d\d)(?:\.(\d{1,7}))?$/.exec(text);
+  if (match === null) throw new RangeError(`'${text}' is not a duration`);
+  const [, sign, days = '0', hours, minutes, seconds, fraction = '0'] = match;
+  const whole = ((Number(days) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds);
+  return (sign === '-' ? -1 : 1) * (whole * 1000 + Number(`0.${fraction}`) * 1000);
+}
+
+/** Makes the numbers of durations that the server's texts. */
+function withDurations(options) {
+  const given = { ...options };
+  for (const name of ['delay', 'timeout', 'retryDelay']) {
+    if (typeof given[name] === 'number') given[name] = timeSpan(given[name]);
+  }
+  if (Array.isArray(given.retryIntervals)) {
+    given.retryIntervals = given.retryIntervals.map((wait) => (typeof wait === 'number' ? timeSpan(wait) : wait));
+  }
+  return given;
+}
+
+export class TickerQClient {
+  #http;
+
+  constructor(baseUrl, apiKey, options = {}) {
+    this.baseUrl = baseUrl;
+    this.apiKey = apiKey;
+    this.#http = new Http(baseUrl, apiKey, options);
+  }
+
+  /** Where the API is, with its base path. */
+  get root() {
+    return this.#http.root;
+  }
+
+  /** Any request, for what has no method here. Gives `{status, headers, data}`. */
+  request(method, path, options) {
+    return this.#http.request(method, path, options);
+  }
+
+  async #ask(method, path, options) {
+    return (await this.#http.request(method, path, options)).data;
+  }
+
+  #create(path, body, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
+    return this.#ask('POST', path, { body, signal, headers: { 'idempotency-key': `"${idempotencyKey}"` } });
+  }
+
+  // Jobs
+
+  getJobs(filter = {}) {
+    return this.#ask('GET', '/jobs', { query: filter });
+  }
+
+  /** All jobs of a filter, page after page, the newest first. */
+  async *jobs(filter = {}) {
+    let after;
+    do {
+      const page = await this.getJobs({ limit: 200, ...filter, after });
+      yield* page.jobs;
+      after = page.hasMore ? page.jobs.at(-1)?.id : undefined;
+    } while (after !== undefined);
+  }
+
+  scheduleJob(jobType, parameters, options = {}) {
+    const { idempotencyKey, signal, ...rest } = options;
+    return this.#create('/jobs', { type: jobType, parameters, ...withDurations(rest) }, { idempotencyKey, signal });
+  }
+
+  scheduleJobs(jobs, { idempotencyKey, signal } = {}) {
+    return this.#create('/jobs/batch', { jobs: jobs.map(withDurations) }, { idempotencyKey, signal });
+  }
+
+  getJob(id) {
+    return this.#ask('GET', `/jobs${at(id)}`);
+  }
+
+  /** Waits until a job has ended, and gives it. */
+  async waitForJob(id, { timeout = 300_000, interval = 250, signal } = {}) {
+    const end = Date.now() + timeout;
+    for (;;) {
+      const job = await this.getJob(id);
+      if (['completed', 'failed', 'cancelled'].includes(job.status)) return job;
+      if (Date.now() + interval > end) throw new Error(`job ${id} is still ${job.status} after ${timeout} ms`);
+      await new Promise((resolve) => setTimeout(resolve, interval));
+      signal?.throwIfAborted();
+    }
+  }
+
+  updateJob(id, changes, { revision } = {}) {
+    return this.#ask('PATCH', `/jobs${at(id)}`, { body: withDurations(changes), headers: ifMatch(revision) });
+  }
+
+  async deleteJob(id, { revision } = {}) {
+    await this.#ask('DELETE', `/jobs${at(id)}`, { headers: ifMatch(revision) });
+  }
+
+  executeJob(id, { revision, ...options } = {}) {
+    return this.#ask('POST', `/jobs${at(id)}/execute`, { body: withDurations(options), headers: ifMatch(revision) });
+  }
+
+  /** Cancels a pending job, or tells a running one to stop: then `cancelRequested` is true. Asking twice does no harm. */
+  cancelJob(id, { revision } = {}) {
+    return this.#ask('POST', `/jobs${at(id)}/cancel`, { headers: ifMatch(revision) });
+  }
+
+  retryJob(id, { resetRetryCount = false, revision } = {}) {
+    return this.#ask('POST', `/jobs${at(id)}/retry`, { body: { resetRetryCount }, headers: ifMatch(revision) });
+  }
+
+  // Recurring jobs
+
+  getRecurringJobs(page = {}) {
+    return this.#ask('GET', '/jobs/recurring', { query: page });
+  }
+
+  scheduleRecurringJob(recurring, { idempotencyKey, signal } = {}) {
+    return this.#create('/jobs/recurring', withDurations(recurring), { idempotencyKey, signal });
+  }
+
+  getRecurringJob(id) {
+    return this.#ask('GET', `/jobs/recurring${at(id)}`);
+  }
+
+  replaceRecurringJob(id, recurring, { revision } = {}) {
+    const body = withDurations(recurring);
+    return this.#ask('PUT', `/jobs/recurring${at(id)}`, { body, headers: ifMatch(revision) });
+  }
+
+  updateRecurringJob(id, changes, { revision } = {}) {
+    const body = withDurations(changes);
+    return this.#ask('PATCH', `/jobs/recurring${at(id)}`, { body, headers: ifMatch(revision) });
+  }
+
+  async deleteRecurringJob(id, { revision } = {}) {
+    await this.#ask('DELETE', `/jobs/recurring${at(id)}`, { headers: ifMatch(revision) });
+  }
+
+  enableRecurringJob(id, { revision } = {}) {
+    return this.#ask('POST', `/jobs/recurring${at(id)}/enable`, { headers: ifMatch(revision), safe: true });
+  }
+
+  disableRecurringJob(id, { revision } = {}) {
+    return this.#ask('POST', `/jobs/recurring${at(id)}/disable`, { headers: ifMatch(revision), safe: true });
+  }
+
+  /** Gives a recurring job one occurrence now: the job that it has become. */
+  triggerRecurringJob(id, { revision } = {}) {
+    return this.#ask('POST', `/jobs/recurring${at(id)}/trigger`, { headers: ifMatch(revision) });
+  }
+
+  // Queues
+
+  async getQueues() {
+    return (await this.#ask('GET', '/queues')).queues;
+  }
+
+  getQueue(name) {
+    return this.#ask('GET', `/queues${at(name)}`);
+  }
+
+  pauseQueue(name) {
+    return this.#ask('POST', `/queues${at(name)}/pause`, { safe: true });
+  }
+
+  resumeQueue(name) {
+    return this.#ask('POST', `/queues${at(name)}/resume`, { safe: true });
+  }
+
+  /** Removes the pending jobs of a queue, the failed ones, or both; the pending ones if nothing is said. */
+  clearQueue(name, which = {}) {
+    return this.#ask('POST', `/queues${at(name)}/clear`, { body: which });
+  }
+
+  // Metrics
+
+  getSystemMetrics() {
+    return this.#ask('GET', '/metrics/system');
+  }
+
+  getPerformanceMetrics(period = {}) {
+    return this.#ask('GET', '/metrics/performance', { query: period });
+  }
+
+  async getJobTypeMetrics(period = {}) {
+    return (await this.#ask('GET', '/metrics/job-types', { query: period })).jobTypes;
+  }
+
+  // The server
+
+  async getNodes() {
+    return (await this.#ask('GET', '/nodes')).nodes;
+  }
+
+  async getWorkers() {
+    return (await this.#ask('GET', '/workers')).workers;
+  }
+
+  getWorker(id) {
+    return this.#ask('GET', `/workers${at(id)}`);
+  }
+
+  getAudit(filter = {}) {
+    return this.#ask('GET', '/audit', { query: filter });
+  }
+
+  // What `Worker` is made of
+
+  registerWorker(declaration, options) {
+    return this.#ask('POST', '/workers', { body: declaration, ...options });
+  }
+
+  async leaseJobs(worker, { max, wait = 0, ...options } = {}) {
+    const span = typeof wait === 'number' ? timeSpan(wait) : wait;
+    const timeout = milliseconds(span) + 30_000;
+    return (await this.#ask('POST', `/workers${at(worker)}/lease`, { body: { max, wait: span }, timeout, ...options })).jobs;
+  }
+
+  heartbeat(worker, jobs = [], options) {
+    return this.#ask('POST', `/workers${at(worker)}/heartbeat`, { body: { jobs }, safe: true, ...options });
+  }
+
+  completeJobs(worker, jobs, options) {
+    return this.#ask('POST', `/workers${at(worker)}/complete`, { body: { jobs }, safe: true, ...options });
+  }
+
+  failJobs(worker, jobs, options) {
+    return this.#ask('POST', `/workers${at(worker)}/fail`, { body: { jobs }, safe: true, ...options });
+  }
+
+  async removeWorker(worker, options) {
+    await this.#ask('DELETE', `/workers${at(worker)}`, options);
+  }
+
+  // Live updates
+
+  /** Listens to what happens. `handlers` are called with the data of each message, by its type. */
+  subscribe(topics, handlers = {}, options = {}) {
+    return new Subscription(this.root, this.apiKey, topics, handlers, options);
+  }
+}

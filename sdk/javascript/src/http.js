@@ -1,0 +1,108 @@
+// Requests: how they are sent, when they are sent again, and what their answers mean.
+
+import { ConnectionError, errorOf } from './errors.js';
+
+const FIRST_WAIT = 100;
+const WAIT_MAX = 10_000;
+
+/** Waits, unless the signal says otherwise. */
+export function sleep(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener('abort', stop, { once: true });
+  });
+}
+
+/** The wait before a try: twice as long each time, and a little at random. */
+export function backoff(attempt) {
+  return Math.min(FIRST_WAIT * 2 ** attempt, WAIT_MAX) * (0.5 + Math.random() / 2);
+}
+
+/** Makes requests to one server. */
+export class Http {
+  constructor(baseUrl, apiKey, options = {}) {
+    this.root = `${String(baseUrl).replace(/\/+$/, '')}${options.basePath ?? '/api/tickerq'}`;
+    this.apiKey = apiKey;
+    this.retries = options.retries ?? 3;
+    this.timeout = options.timeout ?? 30_000;
+    this.fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
+  }
+
+  /**
+   * Sends a request and gives `{status, headers, data}`. It is sent again when there was no answer, if that can do no
+   * harm (`safe`), and when the server said that it has done nothing.
+   */
+  async request(method, path, { query, body, headers, safe, timeout, signal, retries } = {}) {
+    const isSafe = safe ?? (method !== 'POST' || headers?.['idempotency-key'] !== undefined);
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const last = retries ?? this.retries;
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await this.#once(method, path, { query, text, headers, timeout, signal });
+      } catch (error) {
+        if (signal?.aborted || attempt >= last || !isWorthAnother(error, isSafe)) throw error;
+        const wait = Math.max(backoff(attempt), error.retryAfter ?? 0);
+        if (wait > WAIT_MAX) throw error;
+        await sleep(wait, signal);
+      }
+    }
+  }
+
+  async #once(method, path, { query, text, headers, timeout, signal }) {
+    const url = `${this.root}${path}${queryOf(query)}`;
+    const given = { accept: 'application/json', ...headers };
+    if (this.apiKey) given.authorization = `Bearer ${this.apiKey}`;
+    if (text !== undefined) given['content-type'] = 'application/json';
+    const over = new AbortController();
+    const stop = () => over.abort(signal.reason);
+    if (signal?.aborted) stop();
+    signal?.addEventListener('abort', stop, { once: true });
+    const milliseconds = timeout ?? this.timeout;
+    const timer = setTimeout(() => over.abort(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
+    let response;
+    let answer;
+    try {
+      response = await this.fetch(url, { method, headers: given, body: text, signal: over.signal });
+      answer = await response.text();
+    } catch (cause) {
+      if (signal?.aborted) throw signal.reason;
+      const why = over.signal.aborted ? over.signal.reason : cause;
+      throw new ConnectionError(`${method} ${url}: ${why.message}`, { cause: why });
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
+    }
+    if (!response.ok && response.status !== 304) throw errorOf(response.status, answer, response.headers);
+    return {
+      status: response.status,
+      headers: response.headers,
+      data: answer === '' ? null : JSON.parse(answer),
+    };
+  }
+}
+
+function isWorthAnother(error, isSafe) {
+  if (error instanceof ConnectionError) return isSafe;
+  // The server has done nothing, and says so; of `unavailable` it does not know.
+  if (error.status === 429 || error.code === 'busy') return true;
+  return error.status === 503 && isSafe;
+}
+
+function queryOf(query) {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value === undefined || value === null) continue;
+    const text = value instanceof Date ? value.toISOString() : Array.isArray(value) ? value.join(',') : String(value);
+    parameters.set(name, text);
+  }
+  const text = parameters.toString();
+  return text === '' ? '' : `?${text}`;
+}

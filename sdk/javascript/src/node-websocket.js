@@ -1,0 +1,140 @@
+// A WebSocket (RFC 6455) for Node versions that have none: as much of the browsers' interface as `Subscription` uses.
+
+import { createHash, randomBytes } from 'node:crypto';
+import { request as http } from 'node:http';
+import { request as https } from 'node:https';
+
+const MESSAGE_MAX = 64 * 1024 * 1024;
+
+export class NodeWebSocket extends EventTarget {
+  #socket = null;
+  #request;
+  #isClosed = false;
+  #code = 1006;
+  #reason = '';
+
+  constructor(address) {
+    super();
+    const url = new URL(address);
+    const key = randomBytes(16).toString('base64');
+    const open = url.protocol === 'wss:' ? https : http;
+    url.protocol = url.protocol === 'wss:' ? 'https:' : 'http:';
+    this.#request = open(url, {
+      headers: { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': key },
+    });
+    const wanted = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+    this.#request.on('upgrade', (response, socket, head) => {
+      if (response.headers['sec-websocket-accept'] !== wanted) {
+        socket.destroy();
+        this.#end(1002, 'the server speaks another protocol');
+        return;
+      }
+      this.#begin(socket, head);
+    });
+    this.#request.on('response', (response) => {
+      response.resume();
+      this.#end(1006, `the server answered ${response.statusCode}`);
+    });
+    this.#request.on('error', (error) => this.#end(1006, error.message));
+    this.#request.end();
+  }
+
+  send(text) {
+    this.#frame(1, Buffer.from(text));
+  }
+
+  close(code = 1000) {
+    if (this.#socket === null) {
+      this.#request.destroy();
+      this.#end(code, '');
+      return;
+    }
+    const body = Buffer.alloc(2);
+    body.writeUInt16BE(code);
+    this.#frame(8, body);
+    // The other side answers; should it not, nobody waits for it.
+    setTimeout(() => this.#socket?.destroy(), 1000).unref();
+  }
+
+  #begin(socket, head) {
+    this.#socket = socket;
+    let buffered = head;
+    let parts = [];
+    const read = () => {
+      for (;;) {
+        const frame = frameOf(buffered);
+        if (frame === null) return;
+        buffered = buffered.subarray(frame.length);
+        if (frame.opcode === 8) {
+          this.#code = frame.body.length >= 2 ? frame.body.readUInt16BE(0) : 1005;
+          this.#reason = frame.body.subarray(2).toString();
+          this.#frame(8, frame.body.subarray(0, 2));
+          socket.end();
+        } else if (frame.opcode === 9) {
+          this.#frame(10, frame.body);
+        } else if (frame.opcode <= 2) {
+          parts.push(frame.body);
+          if (frame.isLast) {
+            const data = Buffer.concat(parts).toString();
+            parts = [];
+            this.dispatchEvent(Object.assign(new Event('message'), { data }));
+          }
+        }
+      }
+    };
+    socket.on('data', (chunk) => {
+      buffered = Buffer.concat([buffered, chunk]);
+      if (buffered.length > MESSAGE_MAX) socket.destroy();
+      else read();
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => this.#end(this.#code, this.#reason));
+    this.dispatchEvent(new Event('open'));
+    read();
+  }
+
+  /** Sends a frame, masked as a client's must be. */
+  #frame(opcode, body) {
+    if (this.#socket === null || this.#socket.destroyed) return;
+    const size = body.length < 126 ? 0 : body.length < 65_536 ? 2 : 8;
+    const head = Buffer.alloc(2 + size);
+    head[0] = 0x80 | opcode;
+    head[1] = 0x80 | (size === 0 ? body.length : size === 2 ? 126 : 127);
+    if (size === 2) head.writeUInt16BE(body.length, 2);
+    if (size === 8) head.writeBigUInt64BE(BigInt(body.length), 2);
+    const mask = randomBytes(4);
+    const masked = Buffer.from(body);
+    for (let index = 0; index < masked.length; index += 1) masked[index] ^= mask[index % 4];
+    this.#socket.write(Buffer.concat([head, mask, masked]));
+  }
+
+  #end(code, reason) {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#socket = null;
+    this.dispatchEvent(Object.assign(new Event('close'), { code, reason }));
+  }
+}
+
+/** The first frame in some bytes; `null` when it is not whole yet. */
+function frameOf(bytes) {
+  if (bytes.length < 2) return null;
+  let length = bytes[1] & 0x7f;
+  let start = 2;
+  if (length === 126) {
+    if (bytes.length < 4) return null;
+    length = bytes.readUInt16BE(2);
+    start = 4;
+  } else if (length === 127) {
+    if (bytes.length < 10) return null;
+    length = Number(bytes.readBigUInt64BE(2));
+    start = 10;
+  }
+  if (bytes.length < start + length) return null;
+  return {
+    opcode: bytes[0] & 0x0f,
+    isLast: (bytes[0] & 0x80) !== 0,
+    body: bytes.subarray(start, start + length),
+    length: start + length,
+  };
+}

@@ -1,0 +1,318 @@
+// The scenarios of sdk/README.md.
+
+import assert from 'node:assert/strict';
+import * as sdk from '../src/index.js';
+
+const { TickerQClient, Worker, PermanentError } = sdk;
+const KEY = 'all-all-all-all-all';
+const [mode, url, other] = process.argv.slice(2);
+const client = new TickerQClient(url, KEY);
+const say = (text) => process.stdout.write(`${text}\n`);
+
+async function fails(kind, status, promise, more = () => {}) {
+  const error = await promise.then(
+    () => assert.fail(`${kind.name} expected`),
+    (failure) => failure,
+  );
+  assert.ok(error instanceof kind, `${kind.name} expected, not ${error.stack}`);
+  assert.equal(error.status, status);
+  if (status !== 0) assert.equal(error.problem.status, status);
+  more(error);
+}
+
+const scenarios = {
+  async 'the reference as printed'() {
+    // The reference's own class, verbatim but for its name, and ours with the same calls.
+    class Reference {
+      constructor(baseUrl, apiKey) {
+        this.baseUrl = baseUrl;
+        this.apiKey = apiKey;
+      }
+
+      async getJobs(filter = {}) {
+        const params = new URLSearchParams(filter);
+        const response = await fetch(`${this.baseUrl}/api/tickerq/jobs?${params}`, {
+          headers: {
+            Authorization: `Bearer ${this.apiKey}`,
+            'Content-Type': 'application/json',
+          },
+        });
+
+        return await response.json();
+      }
+
+      async scheduleJob(jobType, parameters, options = {}) {
+        const response = await fetch(`${this.baseUrl}/api/tickerq/jobs`, {
+          method: 'POST',
+          headers: {
+            Authorization: `Bearer ${this.apiKey}`,
+            'Content-Type': 'application/json',
+          },
+          body: JSON.stringify({
+            type: jobType,
+            parameters: parameters,
+            ...options,
+          }),
+        });
+
+        return await response.json();
+      }
+    }
+    for (const Kind of [Reference, TickerQClient]) {
+      const theirs = new Kind(url, KEY);
+      const { jobId } = await theirs.scheduleJob('NoopJob', { a: 1 }, { priority: 'high', maxRetries: 3 });
+      const { jobs, totalCount, hasMore } = await theirs.getJobs({ type: 'NoopJob', status: undefined, limit: 50 });
+      assert.ok(jobs.some((job) => job.id === jobId && job.priority === 'high'));
+      assert.ok(totalCount >= 1);
+      assert.equal(hasMore, false);
+    }
+  },
+
+  async 'schedule, read, wait'() {
+    const job = await client.scheduleJob('NoopJob', { to: 'ann', list: [1, 2.5, null] }, { name: 'Welcome', delay: 50 });
+    assert.deepEqual(job.parameters, { to: 'ann', list: [1, 2.5, null] });
+    const done = await client.waitForJob(job.jobId);
+    assert.equal(done.status, 'completed');
+    assert.equal(done.executionHistory.length, 1);
+    const failed = await client.waitForJob((await client.scheduleJob('FailingJob')).id);
+    assert.equal(failed.status, 'failed');
+  },
+
+  async 'lists and pages'() {
+    const made = await client.scheduleJobs(Array.from({ length: 5 }, () => ({ type: 'PageJob', queue: 'pages' })));
+    assert.equal(made.created, 5);
+    const page = await client.getJobs({ queue: 'pages', status: ['pending', 'running'], limit: 2 });
+    assert.deepEqual([page.jobs.length, page.totalCount, page.hasMore], [2, 5, true]);
+    const all = [];
+    for await (const job of client.jobs({ queue: 'pages', limit: 2 })) all.push(job.id);
+    assert.deepEqual(all, made.jobs.map((job) => job.id).reverse());
+  },
+
+  async 'idempotency'() {
+    const first = await client.scheduleJob('OtherJob', { n: 1 }, { idempotencyKey: 'once' });
+    const again = await client.scheduleJob('OtherJob', { n: 1 }, { idempotencyKey: 'once' });
+    assert.equal(again.id, first.id);
+    const mismatch = client.scheduleJob('OtherJob', { n: 2 }, { idempotencyKey: 'once' });
+    await fails(sdk.IdempotencyMismatchError, 422, mismatch);
+  },
+
+  async 'steer'() {
+    const job = await client.scheduleJob('OtherJob', {}, { delay: 3_600_000 });
+    const changed = await client.updateJob(job.id, { name: 'Renamed', priority: 'low' }, { revision: job.revision });
+    assert.equal(changed.name, 'Renamed');
+    await fails(sdk.PreconditionFailedError, 412, client.updateJob(job.id, { name: 'x' }, { revision: job.revision }));
+    assert.equal((await client.executeJob(job.id, { priority: 'critical' })).priority, 'critical');
+    assert.equal((await client.cancelJob(job.id)).status, 'cancelled');
+    assert.equal((await client.retryJob(job.id, { resetRetryCount: true })).status, 'pending');
+    await fails(sdk.ConflictError, 409, client.deleteJob(job.id));
+    await client.cancelJob(job.id);
+    await client.deleteJob(job.id);
+    await fails(sdk.NotFoundError, 404, client.getJob(job.id));
+    const running = await client.scheduleJob('SleepJob');
+    for (;;) if ((await client.getJob(running.id)).status === 'running') break;
+    assert.equal((await client.cancelJob(running.id)).cancelRequested, true);
+    assert.equal((await client.waitForJob(running.id)).status, 'cancelled');
+  },
+
+  async 'recurring jobs'() {
+    const made = await client.scheduleRecurringJob({
+      type: 'NoopJob', name: 'Nightly', cronExpression: '0 2 * * *', timeZone: 'Europe/Berlin', parameters: { a: 1 },
+    });
+    const { id } = made;
+    assert.equal((await client.getRecurringJob(id)).timeZone, 'Europe/Berlin');
+    assert.ok((await client.getRecurringJobs()).totalCount >= 1);
+    assert.equal((await client.disableRecurringJob(id)).enabled, false);
+    assert.equal((await client.enableRecurringJob(id)).enabled, true);
+    assert.equal((await client.updateRecurringJob(id, { name: 'Renamed' })).name, 'Renamed');
+    const replaced = await client.replaceRecurringJob(id, { type: 'NoopJob', name: 'Hourly', cronExpression: '0 * * * *' });
+    assert.equal(replaced.cronExpression, '0 * * * *');
+    const job = await client.triggerRecurringJob(id);
+    assert.equal(job.recurringJobId, id);
+    await client.deleteRecurringJob(id);
+    await fails(sdk.NotFoundError, 404, client.getRecurringJob(id));
+  },
+
+  async 'queues'() {
+    await client.scheduleJob('OtherJob', {}, { queue: 'steered' });
+    assert.ok((await client.getQueues()).some((queue) => queue.name === 'steered'));
+    assert.equal((await client.pauseQueue('steered')).status, 'paused');
+    assert.equal((await client.resumeQueue('steered')).status, 'running');
+    assert.equal((await client.clearQueue('steered')).clearedPending, 1);
+    assert.equal((await client.getQueue('steered')).pendingJobs, 0);
+  },
+
+  async 'metrics'() {
+    assert.equal((await client.getSystemMetrics()).systemHealth, 'healthy');
+    const { summary } = await client.getPerformanceMetrics({ type: ['NoopJob', 'FailingJob'] });
+    assert.ok(summary.totalJobs >= 2);
+    const [failing] = await client.getJobTypeMetrics({ type: 'FailingJob' });
+    assert.deepEqual([failing.type, failing.failureReasons.length], ['FailingJob', 1]);
+  },
+
+  async 'nodes and records'() {
+    const [node] = await client.getNodes();
+    assert.equal(node.isSelf, true);
+    const { records } = await client.getAudit({ action: 'queue.pause', limit: 1 });
+    assert.equal(records[0].actor.name, 'all');
+  },
+
+  async 'every error has its class'() {
+    await fails(sdk.ValidationError, 400, client.scheduleJob('A', {}, { delay: '24:00:00' }), (error) => {
+      assert.equal(error.code, 'validation');
+      assert.equal(error.errors[0].pointer, '#/delay');
+    });
+    await fails(sdk.AuthenticationError, 401, new TickerQClient(url, 'wrong').getJobs());
+    await fails(sdk.ForbiddenError, 403, new TickerQClient(url, 'reader-reader-reader').pauseQueue('default'));
+    await fails(sdk.TooLargeError, 413, client.scheduleJob('A', 'x'.repeat(200_000)));
+    const slow = new TickerQClient(url, 'slow-slow-slow-slow', { retries: 0 });
+    await slow.getJobs();
+    await fails(sdk.RateLimitedError, 429, slow.getJobs(), (error) => assert.ok(error.retryAfter > 0));
+    const impatient = new TickerQClient(url, KEY, { retries: 0 });
+    await impatient.scheduleJob('OtherJob', {}, { queue: 'full' });
+    await fails(sdk.UnavailableError, 503, impatient.scheduleJob('OtherJob', {}, { queue: 'full' }), (error) =>
+      assert.equal(error.code, 'busy'),
+    );
+    await fails(sdk.ConnectionError, 0, new TickerQClient('http://127.0.0.1:1', KEY, { retries: 0 }).getJobs());
+  },
+
+  async 'a lost answer does no harm'() {
+    const flaky = new TickerQClient(other, KEY, { retries: 10 });
+    const keys = new Set();
+    for (let number = 0; number < 5; number += 1) {
+      keys.add((await flaky.scheduleJob('LostJob', { number })).id);
+    }
+    assert.equal(keys.size, 5);
+    assert.equal((await client.getJobs({ type: 'LostJob' })).totalCount, 5, 'each was created once');
+  },
+
+  async 'live updates'() {
+    const told = [];
+    let job;
+    await new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`told ${told}`)), 20_000);
+      const subscription = client.subscribe('job-status', {
+        async connected() {
+          job = await client.scheduleJob('NoopJob');
+        },
+        'job-status-changed'({ jobId, status }) {
+          told.push(`${jobId} ${status}`);
+          if (status !== 'completed') return;
+          clearTimeout(timer);
+          subscription.close();
+          resolve();
+        },
+      }, { filter: { type: ['NoopJob'] } });
+    });
+    assert.deepEqual(told, ['pending', 'running', 'completed'].map((status) => `${job.id} ${status}`));
+  },
+
+  async 'webhooks'() {
+    const body = '{"a":1}';
+    const good = 'sha256=733ae5122573f3ff45cad4406d879b88326cf5308d1d53c50e6efde0fa6036e1';
+    assert.equal(await sdk.verifyWebhook(body, good, 'webhook-secret-key'), true);
+    assert.equal(await sdk.verifyWebhook(new TextEncoder().encode(body), good, 'webhook-secret-key'), true);
+    for (const [text, signature, secret] of [[`${body} `, good, 'webhook-secret-key'], [body, good, 'x'], [body, '', 'x'], [body, undefined, 'x']]) {
+      assert.equal(await sdk.verifyWebhook(text, signature, secret), false);
+    }
+    // The example of the Standard Webhooks libraries.
+    const headers = {
+      'webhook-id': 'msg_p5jXN8AQM9LWM0D4loKWxJek',
+      'webhook-timestamp': '1614265330',
+      'webhook-signature': 'v1,x v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
+    };
+    const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+    const now = 1_614_265_330_000;
+    assert.equal(await sdk.verifyStandardWebhook('{"test": 2432232314}', headers, secret, { now }), true);
+    assert.equal(await sdk.verifyStandardWebhook('{"test": 2432232314}', headers, secret, { now: now + 400_000 }), false);
+    assert.equal(await sdk.verifyStandardWebhook('{"test": 0}', headers, secret, { now }), false);
+  },
+
+  async 'a worker'() {
+    let cancelled;
+    let attempts = 0;
+    const worker = new Worker(client, {
+      name: 'scenario', concurrency: 5, queues: ['work'], heartbeatEvery: 100,
+      handlers: {
+        Greet: ({ name }, { progress, log }) => {
+          progress(50, 'half');
+          log.info(`hello ${name}`);
+          return { greeting: `hello ${name}` };
+        },
+        Flaky: () => {
+          attempts += 1;
+          if (attempts < 2) throw new Error('not yet');
+        },
+        Broken: () => {
+          throw new PermanentError('never');
+        },
+        Patient: (_, { signal }) =>
+          new Promise((_, reject) => {
+            cancelled = signal;
+            signal.addEventListener('abort', () => reject(signal.reason));
+          }),
+      },
+    });
+    await worker.start();
+    const [{ name, types }] = (await client.getWorkers()).filter(({ id }) => id === worker.id);
+    assert.deepEqual([name, types], ['scenario', ['Greet', 'Flaky', 'Broken', 'Patient']]);
+    const run = (type, parameters, options) => client.scheduleJob(type, parameters, { queue: 'work', ...options });
+    const greeted = await client.waitForJob((await run('Greet', { name: 'Ann' })).id);
+    assert.deepEqual(greeted.result, { greeting: 'hello Ann' });
+    assert.deepEqual(greeted.progress, { attempt: 1, percent: 50, message: 'half' });
+    assert.equal(greeted.log[0].message, 'hello Ann');
+    assert.equal(greeted.executionHistory[0].worker, 'scenario');
+    const flaky = await client.waitForJob((await run('Flaky', {}, { retryDelay: 50, maxRetries: 1 })).id);
+    assert.deepEqual([flaky.status, flaky.attempt, flaky.executionHistory[0].error], ['completed', 2, 'not yet']);
+    const broken = await client.waitForJob((await run('Broken', {}, { maxRetries: 5 })).id);
+    assert.deepEqual([broken.status, broken.attempt, broken.error], ['failed', 1, 'never']);
+    const patient = await run('Patient');
+    while (cancelled === undefined) await new Promise((resolve) => setTimeout(resolve, 10));
+    await client.cancelJob(patient.id);
+    assert.equal((await client.waitForJob(patient.id)).status, 'cancelled');
+    assert.equal(cancelled.reason.kind, 'cancelled');
+    cancelled = undefined;
+    const timed = await run('Patient', {}, { timeout: 300, maxRetries: 0 });
+    assert.match((await client.waitForJob(timed.id)).error, /^timed out after/);
+    const many = await client.scheduleJobs(Array.from({ length: 50 }, (_, n) => ({ type: 'Greet', queue: 'work', parameters: { name: String(n) } })));
+    for (const { id } of many.jobs) assert.equal((await client.waitForJob(id)).status, 'completed');
+    // One that runs when the worker stops is handed back.
+    cancelled = undefined;
+    const back = await run('Patient');
+    while (cancelled === undefined) await new Promise((resolve) => setTimeout(resolve, 10));
+    await worker.stop({ grace: 50 });
+    const pending = await client.getJob(back.id);
+    assert.deepEqual([pending.status, pending.retryCount], ['pending', 0]);
+    assert.ok(!(await client.getWorkers()).some(({ id }) => id === worker.id));
+  },
+};
+
+if (mode === 'all') {
+  for (const [name, scenario] of Object.entries(scenarios)) {
+    await scenario();
+    say(`ok ${name}`);
+  }
+  say('all scenarios passed');
+} else if (mode === 'watch') {
+  client.subscribe('job-status', {
+    connected: () => say('connected'),
+    disconnected: () => say('disconnected'),
+    'job-status-changed': ({ jobId, status }) => say(`told ${jobId} ${status}`),
+  });
+} else if (mode === 'work') {
+  const worker = new Worker(client, {
+    name: other,
+    handlers: {
+      async RemoteJob({ hang }, { job }) {
+        say(`running ${job.jobId} ${job.attempt}`);
+        await new Promise((resolve) => setTimeout(resolve, hang && job.attempt === 1 ? 600_000 : 500));
+        return { by: other };
+      },
+    },
+  });
+  await worker.start();
+  process.once('SIGTERM', async () => {
+    await worker.stop();
+    say('stopped');
+    process.exit(0);
+  });
+}

@@ -1,0 +1,307 @@
+"""The scenarios of sdk/README.md."""
+
+import asyncio
+import signal
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import tickerq
+from tickerq import AsyncTickerQClient, PermanentError, TickerQClient, Worker
+
+KEY = "all-all-all-all-all"
+mode, url, *rest = sys.argv[1:]
+client = TickerQClient(url, KEY)
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def fails(kind, status, call, *arguments, **named):
+    try:
+        call(*arguments, **named)
+    except tickerq.TickerQError as error:
+        assert type(error) is kind, f"{kind.__name__} expected, not {error!r}"
+        assert error.status == status, error.status
+        assert status == 0 or error.problem["status"] == status, error.problem
+        return error
+    raise AssertionError(f"{kind.__name__} expected")
+
+
+def schedule_read_wait():
+    job = client.schedule_job("NoopJob", {"to": "ann", "list": [1, 2.5, None]}, name="Welcome", delay=timedelta(milliseconds=50))
+    assert job["parameters"] == {"to": "ann", "list": [1, 2.5, None]}
+    done = client.wait_for_job(job["jobId"])
+    assert done["status"] == "completed" and len(done["executionHistory"]) == 1
+    assert client.wait_for_job(client.schedule_job("FailingJob")["id"])["status"] == "failed"
+
+
+def lists_and_pages():
+    made = client.schedule_jobs([{"type": "PageJob", "queue": "pages"}] * 5)
+    assert made["created"] == 5
+    page = client.get_jobs(queue="pages", status=["pending", "running"], limit=2)
+    assert (len(page["jobs"]), page["totalCount"], page["hasMore"]) == (2, 5, True)
+    found = [job["id"] for job in client.jobs(queue="pages", limit=2)]
+    assert found == [job["id"] for job in reversed(made["jobs"])]
+
+
+def idempotency():
+    first = client.schedule_job("OtherJob", {"n": 1}, idempotency_key="once")
+    assert client.schedule_job("OtherJob", {"n": 1}, idempotency_key="once")["id"] == first["id"]
+    fails(tickerq.IdempotencyMismatchError, 422, client.schedule_job, "OtherJob", {"n": 2}, idempotency_key="once")
+
+
+def steer():
+    job = client.schedule_job("OtherJob", delay=timedelta(hours=1))
+    changed = client.update_job(job["id"], name="Renamed", priority="low", revision=job["revision"])
+    assert changed["name"] == "Renamed"
+    fails(tickerq.PreconditionFailedError, 412, client.update_job, job["id"], name="x", revision=job["revision"])
+    assert client.execute_job(job["id"], priority="critical")["priority"] == "critical"
+    assert client.cancel_job(job["id"])["status"] == "cancelled"
+    assert client.retry_job(job["id"], reset_retry_count=True)["status"] == "pending"
+    fails(tickerq.ConflictError, 409, client.delete_job, job["id"])
+    client.cancel_job(job["id"])
+    client.delete_job(job["id"])
+    fails(tickerq.NotFoundError, 404, client.get_job, job["id"])
+    running = client.schedule_job("SleepJob")
+    while client.get_job(running["id"])["status"] != "running":
+        time.sleep(0.01)
+    assert client.cancel_job(running["id"])["cancelRequested"] is True
+    assert client.wait_for_job(running["id"])["status"] == "cancelled"
+
+
+def recurring_jobs():
+    made = client.schedule_recurring_job("NoopJob", "0 2 * * *", name="Nightly", time_zone="Europe/Berlin", parameters={"a": 1})
+    identity = made["id"]
+    assert client.get_recurring_job(identity)["timeZone"] == "Europe/Berlin"
+    assert client.get_recurring_jobs()["totalCount"] >= 1
+    assert client.disable_recurring_job(identity)["enabled"] is False
+    assert client.enable_recurring_job(identity)["enabled"] is True
+    assert client.update_recurring_job(identity, name="Renamed")["name"] == "Renamed"
+    assert client.replace_recurring_job(identity, "NoopJob", "0 * * * *", name="Hourly")["cronExpression"] == "0 * * * *"
+    assert client.trigger_recurring_job(identity)["recurringJobId"] == identity
+    client.delete_recurring_job(identity)
+    fails(tickerq.NotFoundError, 404, client.get_recurring_job, identity)
+
+
+def queues():
+    client.schedule_job("OtherJob", queue="steered")
+    assert any(queue["name"] == "steered" for queue in client.get_queues())
+    assert client.pause_queue("steered")["status"] == "paused"
+    assert client.resume_queue("steered")["status"] == "running"
+    assert client.clear_queue("steered")["clearedPending"] == 1
+    assert client.get_queue("steered")["pendingJobs"] == 0
+
+
+def metrics():
+    assert client.get_system_metrics()["systemHealth"] == "healthy"
+    assert client.get_performance_metrics(type=["NoopJob", "FailingJob"])["summary"]["totalJobs"] >= 2
+    [failing] = client.get_job_type_metrics(type="FailingJob")
+    assert (failing["type"], len(failing["failureReasons"])) == ("FailingJob", 1)
+
+
+def nodes_and_records():
+    assert client.get_nodes()[0]["isSelf"] is True
+    records = client.get_audit(action="queue.pause", limit=1)["records"]
+    assert records[0]["actor"]["name"] == "all"
+
+
+def every_error_has_its_class():
+    error = fails(tickerq.ValidationError, 400, client.schedule_job, "A", delay="24:00:00")
+    assert (error.code, error.errors[0]["pointer"]) == ("validation", "#/delay")
+    fails(tickerq.AuthenticationError, 401, TickerQClient(url, "wrong").get_jobs)
+    fails(tickerq.ForbiddenError, 403, TickerQClient(url, "reader-reader-reader").pause_queue, "default")
+    fails(tickerq.TooLargeError, 413, client.schedule_job, "A", "x" * 200_000)
+    slow = TickerQClient(url, "slow-slow-slow-slow", retries=0)
+    slow.get_jobs()
+    assert fails(tickerq.RateLimitedError, 429, slow.get_jobs).retry_after > 0
+    impatient = TickerQClient(url, KEY, retries=0)
+    impatient.schedule_job("OtherJob", queue="full")
+    assert fails(tickerq.UnavailableError, 503, impatient.schedule_job, "OtherJob", queue="full").code == "busy"
+    fails(tickerq.ConnectionFailed, 0, TickerQClient("http://127.0.0.1:1", KEY, retries=0).get_jobs)
+
+
+def a_lost_answer_does_no_harm():
+    flaky = TickerQClient(rest[0], KEY, retries=10)
+    assert len({flaky.schedule_job("LostJob", {"number": number})["id"] for number in range(5)}) == 5
+    assert client.get_jobs(type="LostJob")["totalCount"] == 5, "each was created once"
+
+
+def live_updates():
+    told, job = [], {}
+    with client.subscribe("job-status", filter={"type": ["NoopJob"]}) as subscription:
+        for message in subscription:
+            if message.type == "connected":
+                job = client.schedule_job("NoopJob")
+            if message.type == "job-status-changed":
+                told.append((message.data["jobId"], message.data["status"]))
+                if message.data["status"] == "completed":
+                    break
+    assert told == [(job["id"], status) for status in ("pending", "running", "completed")], told
+
+
+def webhooks():
+    good = "sha256=733ae5122573f3ff45cad4406d879b88326cf5308d1d53c50e6efde0fa6036e1"
+    assert tickerq.verify_webhook('{"a":1}', good, "webhook-secret-key")
+    assert tickerq.verify_webhook(b'{"a":1}', good, "webhook-secret-key")
+    for body, signature, secret in [
+        ('{"a":1} ', good, "webhook-secret-key"),
+        ('{"a":1}', good, "x"),
+        ('{"a":1}', "", "x"),
+        ('{"a":1}', None, "x"),
+        ('{"a":1}', "ü", "x"),
+    ]:
+        assert not tickerq.verify_webhook(body, signature, secret)
+    # The example of the Standard Webhooks libraries.
+    headers = {
+        "Webhook-Id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,x v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+    secret, now = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 1_614_265_330
+    verify = tickerq.verify_standard_webhook
+    assert verify('{"test": 2432232314}', headers, secret, now=now)
+    assert not verify('{"test": 2432232314}', headers, secret, now=now + 400)
+    assert not verify('{"test": 0}', headers, secret, now=now)
+    assert not verify('{"test": 0}', {}, secret, now=now)
+
+
+def a_worker():
+    worker = Worker(client, name="scenario", concurrency=5, queues=["work"], heartbeat_every=0.1)
+    contexts, attempts = [], []
+
+    @worker.handler("Greet")
+    def greet(parameters, context):
+        context.progress(50, "half")
+        context.log(f"hello {parameters['name']}")
+        return {"greeting": f"hello {parameters['name']}"}
+
+    @worker.handler("Flaky")
+    async def flaky(parameters, context):
+        attempts.append(context)
+        await asyncio.sleep(0)
+        if len(attempts) < 2:
+            raise RuntimeError("not yet")
+
+    @worker.handler("Broken")
+    def broken(parameters, context):
+        raise PermanentError("never")
+
+    @worker.handler("Patient")
+    def patient(parameters, context):
+        contexts.append(context)
+        context.stopped.wait()
+        context.raise_if_stopped()
+
+    @worker.handler("Awaiting")
+    async def awaiting(parameters, context):
+        contexts.append(context)
+        await asyncio.sleep(600)
+
+    worker.start()
+    [known] = [known for known in client.get_workers() if known["id"] == worker.id]
+    assert (known["name"], known["types"]) == ("scenario", ["Greet", "Flaky", "Broken", "Patient", "Awaiting"])
+
+    def run(job_type, parameters=None, **options):
+        return client.schedule_job(job_type, parameters, queue="work", **options)["id"]
+
+    def next_context():
+        while not contexts:
+            time.sleep(0.01)
+        return contexts.pop()
+
+    greeted = client.wait_for_job(run("Greet", {"name": "Ann"}))
+    assert greeted["result"] == {"greeting": "hello Ann"}
+    assert greeted["progress"] == {"attempt": 1, "percent": 50.0, "message": "half"}
+    assert greeted["log"][0]["message"] == "hello Ann"
+    assert greeted["executionHistory"][0]["worker"] == "scenario"
+    tried = client.wait_for_job(run("Flaky", {}, retry_delay=timedelta(milliseconds=50), max_retries=1))
+    assert (tried["status"], tried["attempt"], tried["executionHistory"][0]["error"]) == ("completed", 2, "not yet"), tried
+    failed = client.wait_for_job(run("Broken", max_retries=5))
+    assert (failed["status"], failed["attempt"], failed["error"]) == ("failed", 1, "never")
+    for kind in ("Patient", "Awaiting"):
+        identity = run(kind)
+        context = next_context()
+        client.cancel_job(identity)
+        assert client.wait_for_job(identity)["status"] == "cancelled"
+        assert context.reason == "cancelled"
+    timed = client.wait_for_job(run("Patient", timeout=timedelta(milliseconds=300), max_retries=0))
+    assert timed["error"].startswith("timed out after"), timed
+    contexts.clear()
+    many = client.schedule_jobs([{"type": "Greet", "queue": "work", "parameters": {"name": str(n)}} for n in range(50)])
+    for job in many["jobs"]:
+        assert client.wait_for_job(job["id"], interval=0.02)["status"] == "completed"
+    # One that runs when the worker stops is handed back.
+    back = run("Patient")
+    next_context()
+    worker.stop(grace=0.05)
+    pending = client.get_job(back)
+    assert (pending["status"], pending["retryCount"]) == ("pending", 0), pending
+    assert all(known["id"] != worker.id for known in client.get_workers())
+
+
+def the_same_with_asyncio():
+    async def scenario():
+        other = AsyncTickerQClient(url, KEY)
+        jobs = await asyncio.gather(*(other.schedule_job("NoopJob", {"n": n}) for n in range(5)))
+        done = await asyncio.gather(*(other.wait_for_job(job["id"]) for job in jobs))
+        assert [job["parameters"]["n"] for job in done] == list(range(5))
+        assert [job["id"] async for job in other.jobs(queue="pages", limit=2)]
+        try:
+            await other.get_job("00000000-0000-7000-8000-000000000000")
+        except tickerq.NotFoundError:
+            pass
+        else:
+            raise AssertionError("there is no such job")
+        async for message in other.subscribe("job-status"):
+            if message.type == "connected":
+                job = await other.schedule_job("NoopJob")
+            elif message.type == "job-status-changed" and message.data["status"] == "completed":
+                assert message.data["jobId"] == job["id"]
+                break
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+if mode == "all":
+    for scenario in (
+        schedule_read_wait,
+        lists_and_pages,
+        idempotency,
+        steer,
+        recurring_jobs,
+        queues,
+        metrics,
+        nodes_and_records,
+        every_error_has_its_class,
+        a_lost_answer_does_no_harm,
+        live_updates,
+        webhooks,
+        a_worker,
+        the_same_with_asyncio,
+    ):
+        scenario()
+        say(f"ok {scenario.__name__}")
+    say("all scenarios passed")
+elif mode == "watch":
+    for message in client.subscribe("job-status"):
+        if message.type in ("connected", "disconnected"):
+            say(message.type)
+        elif message.type == "job-status-changed":
+            say(f"told {message.data['jobId']} {message.data['status']}")
+elif mode == "work":
+    worker = Worker(client, name=rest[0])
+
+    @worker.handler("RemoteJob")
+    def remote(parameters, context):
+        say(f"running {context.job['jobId']} {context.job['attempt']}")
+        time.sleep(600 if parameters["hang"] and context.job["attempt"] == 1 else 0.5)
+        return {"by": rest[0]}
+
+    worker.run()
+    say("stopped")

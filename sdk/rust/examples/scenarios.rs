@@ -1,0 +1,451 @@
+//! The scenarios of `sdk/README.md`.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a scenario fails by panicking, and says what it hears"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tickerq_client::domain::id::JobId;
+use tickerq_client::domain::priority::Priority;
+use tickerq_client::domain::status::JobStatus;
+use tickerq_client::domain::time_span::TimeSpan;
+use tickerq_client::{Client, ClientOptions, Error, JobContext, JobError, JobFilter, NewJob, NewRecurringJob, Worker};
+
+const KEY: &str = "all-all-all-all-all";
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["all", url, flaky] => all(url, flaky).await,
+        ["watch", url] => watch(url).await,
+        ["work", url, name] => work(url, name).await,
+        other => panic!("all <url> <flaky url>, watch <url> or work <url> <name>; not {other:?}"),
+    }
+}
+
+async fn all(url: &str, flaky: &str) {
+    let client = Client::new(url, Some(KEY));
+    schedule_read_wait(&client).await;
+    lists_and_pages(&client).await;
+    idempotency(&client).await;
+    steer(&client).await;
+    recurring_jobs(&client).await;
+    queues(&client).await;
+    metrics_nodes_and_records(&client).await;
+    every_error_has_its_variant(&client, url).await;
+    a_lost_answer_does_no_harm(&client, flaky).await;
+    live_updates(&client).await;
+    a_worker(&client).await;
+    println!("all scenarios passed");
+}
+
+fn impatient(url: &str, key: &str) -> Client {
+    let options = ClientOptions {
+        retries: 0,
+        ..ClientOptions::default()
+    };
+    Client::with_options(url, Some(key), options)
+}
+
+async fn schedule_read_wait(client: &Client) {
+    let parameters = json!({ "to": "ann", "list": [1, 2.5, null] });
+    let new = NewJob {
+        name: Some("Welcome".to_owned()),
+        delay: Some(TimeSpan::from_millis(50)),
+        ..NewJob::of_type("NoopJob").parameters(&parameters)
+    };
+    let job = client.schedule(new).await.expect("a job");
+    assert_eq!(job.parameters, parameters);
+    let done = client.wait_for_job(job.id).await.expect("its end");
+    assert_eq!((done.status, done.execution_history.len()), (JobStatus::Completed, 1));
+    let failing = client.schedule(NewJob::of_type("FailingJob")).await.expect("a job");
+    let failed = client.wait_for_job(failing.id).await.expect("its end");
+    assert_eq!(failed.status, JobStatus::Failed);
+    println!("ok schedule, read, wait");
+}
+
+async fn lists_and_pages(client: &Client) {
+    let jobs = vec![NewJob::of_type("PageJob").queue("pages"); 5];
+    let made = client.schedule_all(&jobs).await.expect("jobs");
+    let filter = JobFilter {
+        statuses: vec![JobStatus::Pending, JobStatus::Running],
+        queue: Some("pages".to_owned()),
+        limit: Some(2),
+        ..JobFilter::default()
+    };
+    let page = client.jobs(&filter).await.expect("a page");
+    assert_eq!((page.jobs.len(), page.total_count, page.has_more), (2, 5, true));
+    let mut found = Vec::new();
+    let each = |job: tickerq_client::JobItem| {
+        found.push(job.id);
+        true
+    };
+    client.all_jobs(&filter, each).await.expect("all pages");
+    assert_eq!(found, made.iter().rev().map(|job| job.id).collect::<Vec<_>>());
+    println!("ok lists and pages");
+}
+
+async fn idempotency(client: &Client) {
+    let once = |number: i32| NewJob {
+        idempotency_key: Some("once".to_owned()),
+        ..NewJob::of_type("OtherJob").parameters(&json!({ "n": number }))
+    };
+    let first = client.schedule(once(1)).await.expect("a job");
+    assert_eq!(client.schedule(once(1)).await.expect("the same").id, first.id);
+    let refused = client.schedule(once(2)).await;
+    assert!(matches!(refused, Err(Error::IdempotencyMismatch(_))), "{refused:?}");
+    println!("ok idempotency");
+}
+
+async fn steer(client: &Client) {
+    let later = NewJob {
+        delay: Some(TimeSpan::from_secs(3_600)),
+        ..NewJob::of_type("OtherJob")
+    };
+    let job = client.schedule(later).await.expect("a job");
+    let changes = NewJob {
+        name: Some("Renamed".to_owned()),
+        priority: Some(Priority::Low),
+        ..NewJob::default()
+    };
+    let changed = client
+        .update_job(job.id, &changes, Some(job.revision))
+        .await
+        .expect("a change");
+    assert_eq!(changed.name, "Renamed");
+    let refused = client.update_job(job.id, &changes, Some(job.revision)).await;
+    assert!(matches!(refused, Err(Error::PreconditionFailed(_))), "{refused:?}");
+    let executed = client
+        .execute_job(job.id, Some(Priority::Critical), None)
+        .await
+        .expect("due");
+    assert_eq!(executed.priority, Priority::Critical);
+    assert_eq!(
+        client.cancel_job(job.id).await.expect("cancelled").status,
+        JobStatus::Cancelled
+    );
+    assert_eq!(
+        client.retry_job(job.id, true).await.expect("again").status,
+        JobStatus::Pending
+    );
+    let refused = client.delete_job(job.id).await;
+    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+    client.cancel_job(job.id).await.expect("cancelled");
+    client.delete_job(job.id).await.expect("deleted");
+    let gone = client.job(job.id).await;
+    assert!(matches!(gone, Err(Error::NotFound(_))), "{gone:?}");
+    let running = client.schedule(NewJob::of_type("SleepJob")).await.expect("a job");
+    while client.job(running.id).await.expect("a job").status != JobStatus::Running {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(client.cancel_job(running.id).await.expect("asked").cancel_requested);
+    let ended = client.wait_for_job(running.id).await.expect("its end");
+    assert_eq!(ended.status, JobStatus::Cancelled);
+    println!("ok steer");
+}
+
+async fn recurring_jobs(client: &Client) {
+    let nightly = NewRecurringJob {
+        job_type: Some("NoopJob".to_owned()),
+        cron_expression: Some("0 2 * * *".to_owned()),
+        time_zone: Some("Europe/Berlin".to_owned()),
+        name: Some("Nightly".to_owned()),
+        ..NewRecurringJob::default()
+    };
+    let id = client.schedule_recurring(&nightly).await.expect("a recurring job").id;
+    assert_eq!(client.recurring_job(id).await.expect("it").time_zone, "Europe/Berlin");
+    assert!(client.recurring_jobs(10, 0).await.expect("a page").total_count >= 1);
+    assert!(!client.enable_recurring(id, false).await.expect("disabled").enabled);
+    assert!(client.enable_recurring(id, true).await.expect("enabled").enabled);
+    let renamed = NewRecurringJob {
+        name: Some("Renamed".to_owned()),
+        ..NewRecurringJob::default()
+    };
+    assert_eq!(
+        client.update_recurring(id, &renamed).await.expect("changed").name,
+        "Renamed"
+    );
+    let hourly = NewRecurringJob {
+        cron_expression: Some("0 * * * *".to_owned()),
+        ..nightly
+    };
+    let replaced = client.replace_recurring(id, &hourly).await.expect("replaced");
+    assert_eq!(replaced.cron_expression, "0 * * * *");
+    let job = client.trigger_recurring(id).await.expect("an occurrence");
+    assert_eq!(job.recurring_job_id, Some(id));
+    client.delete_recurring(id).await.expect("deleted");
+    let gone = client.recurring_job(id).await;
+    assert!(matches!(gone, Err(Error::NotFound(_))), "{gone:?}");
+    println!("ok recurring jobs");
+}
+
+async fn queues(client: &Client) {
+    client
+        .schedule(NewJob::of_type("OtherJob").queue("steered"))
+        .await
+        .expect("a job");
+    let queues = client.queues().await.expect("queues");
+    assert!(queues.iter().any(|queue| queue.name == "steered"));
+    assert_eq!(client.pause_queue("steered").await.expect("paused").status, "paused");
+    assert_eq!(client.resume_queue("steered").await.expect("resumed").status, "running");
+    assert_eq!(
+        client
+            .clear_queue("steered", true, false)
+            .await
+            .expect("cleared")
+            .cleared_pending,
+        1
+    );
+    assert_eq!(client.queue("steered").await.expect("a queue").pending_jobs, 0);
+    println!("ok queues");
+}
+
+async fn metrics_nodes_and_records(client: &Client) {
+    assert_eq!(
+        client.system_metrics().await.expect("numbers")["systemHealth"],
+        "healthy"
+    );
+    let of_type = |name: &str| vec![("type", name.to_owned())];
+    let performance = client
+        .performance_metrics(of_type("NoopJob,FailingJob"))
+        .await
+        .expect("numbers");
+    assert!(performance["summary"]["totalJobs"].as_u64() >= Some(2), "{performance}");
+    let types = client.job_type_metrics(of_type("FailingJob")).await.expect("numbers");
+    assert_eq!(types[0]["type"], "FailingJob");
+    assert_eq!(client.nodes().await.expect("nodes")[0]["isSelf"], true);
+    let filter = vec![("action", "queue.pause".to_owned()), ("limit", "1".to_owned())];
+    assert_eq!(client.audit(filter).await.expect("records")[0]["actor"]["name"], "all");
+    println!("ok metrics, nodes and records");
+}
+
+async fn every_error_has_its_variant(client: &Client, url: &str) {
+    let body = json!({ "type": "A", "delay": "24:00:00" });
+    let post = "POST".parse().expect("a method");
+    let wrong = client.request::<Value>(post, "/jobs", Some(&body));
+    let Err(Error::Validation(problem)) = wrong.await else {
+        panic!("refused")
+    };
+    assert_eq!(
+        (problem.code(), problem.errors[0].pointer.as_deref()),
+        ("validation", Some("#/delay"))
+    );
+    let unknown = Client::new(url, Some("wrong")).queues().await;
+    assert!(matches!(unknown, Err(Error::Authentication(_))), "{unknown:?}");
+    let reader = Client::new(url, Some("reader-reader-reader"))
+        .pause_queue("default")
+        .await;
+    assert!(matches!(reader, Err(Error::Forbidden(_))), "{reader:?}");
+    let large = client
+        .schedule(NewJob::of_type("A").parameters(&"x".repeat(200_000)))
+        .await;
+    assert!(matches!(large, Err(Error::TooLarge(_))), "{large:?}");
+    let slow = impatient(url, "slow-slow-slow-slow");
+    slow.queues().await.expect("the first");
+    let often = slow.queues().await;
+    assert!(
+        matches!(&often, Err(error @ Error::RateLimited { .. }) if error.retry_after() > Some(Duration::ZERO)),
+        "{often:?}"
+    );
+    let impatient = impatient(url, KEY);
+    let full = || NewJob::of_type("OtherJob").queue("full");
+    impatient.schedule(full()).await.expect("a job");
+    let busy = impatient.schedule(full()).await;
+    assert!(
+        matches!(&busy, Err(Error::Unavailable { problem, .. }) if problem.code() == "busy"),
+        "{busy:?}"
+    );
+    let nobody = self::impatient("http://127.0.0.1:1", KEY).queues().await;
+    assert!(matches!(nobody, Err(Error::Connection(_))), "{nobody:?}");
+    println!("ok every error has its variant");
+}
+
+async fn a_lost_answer_does_no_harm(client: &Client, flaky: &str) {
+    let options = ClientOptions {
+        retries: 10,
+        ..ClientOptions::default()
+    };
+    let flaky = Client::with_options(flaky, Some(KEY), options);
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        let new = NewJob::of_type("LostJob").parameters(&json!({ "number": number }));
+        ids.push(flaky.schedule(new).await.expect("a job").id);
+    }
+    ids.dedup();
+    let filter = JobFilter {
+        job_types: vec!["LostJob".to_owned()],
+        ..JobFilter::default()
+    };
+    let found = client.jobs(&filter).await.expect("a page").total_count;
+    assert_eq!((ids.len(), found), (5, 5), "each was created once");
+    println!("ok a lost answer does no harm");
+}
+
+async fn live_updates(client: &Client) {
+    let mut events = client.subscribe(&["job-status"], Some(json!({ "type": ["NoopJob"] })));
+    assert_eq!(events.next().await.kind, "connected");
+    let job = client.schedule(NewJob::of_type("NoopJob")).await.expect("a job");
+    for status in ["pending", "running", "completed"] {
+        let told = events.next().await;
+        assert_eq!(
+            (told.kind.as_str(), &told.data["jobId"], &told.data["status"]),
+            ("job-status-changed", &json!(job.id.to_string()), &json!(status))
+        );
+    }
+    println!("ok live updates");
+}
+
+async fn hold(_: Value, context: JobContext) -> Result<(), JobError> {
+    context.cancellation.cancelled().await;
+    Err(JobError::new("told to stop"))
+}
+
+async fn running(client: &Client, id: JobId) {
+    while client.job(id).await.expect("a job").status != JobStatus::Running {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn a_worker(client: &Client) {
+    let attempts = Arc::new(AtomicU32::new(0));
+    let worker = Worker::new(client.clone(), "scenario")
+        .concurrency(5)
+        .queues(["work"])
+        .heartbeat_every(Duration::from_millis(100))
+        .handle("Greet", |parameters: Value, context: JobContext| async move {
+            let greeting = format!("hello {}", parameters["name"].as_str().unwrap_or("you"));
+            context.progress(50.0, Some("half"));
+            context.log("info", greeting.clone());
+            Ok(json!({ "greeting": greeting }))
+        })
+        .handle("Flaky", move |(): (), _: JobContext| {
+            let number = attempts.fetch_add(1, Ordering::Relaxed);
+            async move {
+                if number == 0 {
+                    Err(JobError::new("not yet"))
+                } else {
+                    Ok(())
+                }
+            }
+        })
+        .handle("Broken", |_: Value, _: JobContext| async {
+            Err::<(), _>(JobError::permanent("never"))
+        })
+        .handle("Panics", |_: Value, _: JobContext| async {
+            if true { panic!("a mistake") } else { Ok(()) }
+        })
+        .handle("Patient", hold)
+        .start()
+        .await
+        .expect("a worker");
+    let known = client.workers().await.expect("workers");
+    let known = known.iter().find(|known| known.id == worker.id()).expect("it is known");
+    assert_eq!((known.name.as_str(), known.types.len()), ("scenario", 5));
+    let schedule = |new: NewJob| async move { client.schedule(new.queue("work")).await.expect("a job").id };
+    let run = |new: NewJob| async move {
+        let id = schedule(new).await;
+        client.wait_for_job(id).await.expect("its end")
+    };
+    let greeted = run(NewJob::of_type("Greet").parameters(&json!({ "name": "Ann" }))).await;
+    assert_eq!(greeted.result, Some(json!({ "greeting": "hello Ann" })));
+    assert_eq!(greeted.progress.map(|progress| progress.percent), Some(50.0));
+    assert_eq!(greeted.log[0].message, "hello Ann");
+    assert_eq!(greeted.execution_history[0].worker.as_deref(), Some("scenario"));
+    let soon = |job_type: &str| NewJob {
+        retry_delay: Some(TimeSpan::from_millis(50)),
+        max_retries: Some(1),
+        ..NewJob::of_type(job_type)
+    };
+    let flaky = run(soon("Flaky")).await;
+    assert_eq!((flaky.status, flaky.attempt), (JobStatus::Completed, 2), "{flaky:?}");
+    let broken = run(soon("Broken")).await;
+    assert_eq!(
+        (broken.status, broken.attempt, broken.error.as_deref()),
+        (JobStatus::Failed, 1, Some("never"))
+    );
+    let panics = run(soon("Panics")).await;
+    assert_eq!((panics.status, panics.attempt), (JobStatus::Failed, 2));
+    let patient = schedule(NewJob::of_type("Patient")).await;
+    running(client, patient).await;
+    client.cancel_job(patient).await.expect("asked");
+    assert_eq!(
+        client.wait_for_job(patient).await.expect("its end").status,
+        JobStatus::Cancelled
+    );
+    let timed = run(NewJob {
+        timeout: Some(TimeSpan::from_millis(300)),
+        max_retries: Some(0),
+        ..NewJob::of_type("Patient")
+    })
+    .await;
+    assert!(
+        timed
+            .error
+            .as_deref()
+            .is_some_and(|error| error.starts_with("timed out after")),
+        "{timed:?}"
+    );
+    let many = vec![NewJob::of_type("Greet").queue("work").parameters(&json!({})); 50];
+    for job in client.schedule_all(&many).await.expect("jobs") {
+        let done = client.wait_for_job(job.id).await.expect("its end");
+        assert_eq!(done.status, JobStatus::Completed);
+    }
+    // One that runs when the worker stops is handed back.
+    let back = schedule(NewJob::of_type("Patient")).await;
+    running(client, back).await;
+    let id = worker.id();
+    worker.stop(Duration::from_millis(50)).await.expect("it leaves");
+    let pending = client.job(back).await.expect("a job");
+    assert_eq!((pending.status, pending.retry_count), (JobStatus::Pending, 0));
+    let known = client.workers().await.expect("workers");
+    assert!(known.iter().all(|known| known.id != id));
+    println!("ok a worker");
+}
+
+async fn watch(url: &str) {
+    let mut events = Client::new(url, Some(KEY)).subscribe(&["job-status"], None);
+    loop {
+        let message = events.next().await;
+        let text = |name: &str| message.data[name].as_str().unwrap_or_default().to_owned();
+        match message.kind.as_str() {
+            kind @ ("connected" | "disconnected") => println!("{kind}"),
+            "job-status-changed" => println!("told {} {}", text("jobId"), text("status")),
+            _ => {}
+        }
+    }
+}
+
+async fn work(url: &str, name: &str) {
+    let by = name.to_owned();
+    let worker = Worker::new(Client::new(url, Some(KEY)), name)
+        .handle("RemoteJob", move |parameters: Value, context: JobContext| {
+            let by = by.clone();
+            async move {
+                println!("running {} {}", context.job.job_id, context.job.attempt);
+                let hangs = parameters["hang"] == true && context.job.attempt == 1;
+                tokio::time::sleep(if hangs {
+                    Duration::from_secs(600)
+                } else {
+                    Duration::from_millis(500)
+                })
+                .await;
+                Ok(json!({ "by": by }))
+            }
+        })
+        .start()
+        .await
+        .expect("a worker");
+    let mut told = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).expect("a signal");
+    told.recv().await;
+    worker.stop(Duration::from_secs(30)).await.expect("it leaves");
+    println!("stopped");
+}

@@ -1,0 +1,33 @@
+//! A client and a worker of a TickerQ job server.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), tickerq_client::Error> {
+//! use tickerq_client::{Client, NewJob};
+//!
+//! let client = Client::new("http://localhost:5000", Some("tq_…"));
+//! let job = client.schedule(NewJob::of_type("GreetJob").parameters(&serde_json::json!({"name": "Ann"}))).await?;
+//! let done = client.wait_for_job(job.id).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod error;
+mod http;
+mod model;
+mod subscription;
+mod webhook;
+mod wire;
+mod worker;
+
+pub use client::Client;
+pub use error::{Error, PartError, Problem};
+pub use http::ClientOptions;
+pub use model::{
+    Attempt, Beat, Ended, Held, Job, JobFilter, JobItem, JobPage, LeasedJob, LogLine, NewJob, NewRecurringJob,
+    Progress, Queue, RecurringJob, RecurringPage, WorkerInfo,
+};
+pub use subscription::{Message, Subscription};
+pub use tickerq::domain;
+pub use webhook::{verify_standard_webhook, verify_webhook};
+pub use worker::{JobContext, JobError, StopReason, Worker, WorkerHandle};

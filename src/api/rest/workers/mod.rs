@@ -1,0 +1,47 @@
+//! `/workers`: programs elsewhere that ask for jobs, run them, and say what came of them.
+
+pub(super) mod request;
+pub(super) mod routes;
+pub(super) mod view;
+
+use std::rc::Rc;
+
+use actix_web::http::Method;
+use actix_web::web::ServiceConfig;
+
+use super::RestApi;
+use super::call::{resource, route};
+
+/// Adds the routes of remote workers.
+pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
+    config.service(resource(
+        &format!("{prefix}/workers"),
+        vec![
+            (Method::GET, route(api, routes::list_workers)),
+            (Method::POST, route(api, routes::register_worker)),
+        ],
+    ));
+    config.service(resource(
+        &format!("{prefix}/workers/{{id}}"),
+        vec![
+            (Method::GET, route(api, routes::get_worker)),
+            (Method::DELETE, route(api, routes::leave)),
+        ],
+    ));
+    config.service(resource(
+        &format!("{prefix}/workers/{{id}}/lease"),
+        vec![(Method::POST, route(api, routes::lease_jobs))],
+    ));
+    config.service(resource(
+        &format!("{prefix}/workers/{{id}}/heartbeat"),
+        vec![(Method::POST, route(api, routes::heartbeat))],
+    ));
+    config.service(resource(
+        &format!("{prefix}/workers/{{id}}/complete"),
+        vec![(Method::POST, route(api, routes::complete_jobs))],
+    ));
+    config.service(resource(
+        &format!("{prefix}/workers/{{id}}/fail"),
+        vec![(Method::POST, route(api, routes::fail_jobs))],
+    ));
+}

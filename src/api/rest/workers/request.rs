@@ -1,0 +1,322 @@
+//! What a remote worker says: of itself, of the jobs that it runs, and of their ends.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::super::problem::PartError;
+use super::super::values::Parsed;
+use crate::domain::id::{JobId, NodeId};
+use crate::domain::json::Json;
+use crate::domain::name::{JobType, QueueName};
+use crate::domain::outcome::{Failure, Outcome, RetryAdvice};
+use crate::domain::remote_worker::{LeaseToken, LogLevel, LogLine, Progress, WorkerDeclaration};
+use crate::domain::time_span::TimeSpan;
+use crate::service::workers::{Held, RemoteEnd};
+
+/// How many jobs a worker runs at the same time that does not say so.
+const CONCURRENCY: NonZeroU32 = match NonZeroU32::new(10) {
+    Some(number) => number,
+    None => NonZeroU32::MIN,
+};
+
+/// A worker that comes.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct WorkerRequest {
+    /// What people call it.
+    #[schema(required = true, min_length = 1, max_length = 200, example = "mailer-3")]
+    name: Option<String>,
+    /// The types that it runs.
+    #[schema(value_type = Vec<String>, required = true, min_items = 1, max_items = 1000, example = json!(["EmailNotificationJob"]))]
+    types: Option<Vec<Parsed<JobType>>>,
+    /// The queues that it takes jobs from; all when there are none.
+    #[schema(value_type = Option<Vec<String>>, max_items = 1000, example = json!(["default"]))]
+    queues: Option<Vec<Parsed<QueueName>>>,
+    /// How many jobs it runs at the same time.
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000, default = 10, example = 10)]
+    concurrency: Option<NonZeroU32>,
+}
+
+impl WorkerRequest {
+    /// What the worker says of itself. The use case says what is allowed of it.
+    pub(super) fn into_declaration(self) -> Result<WorkerDeclaration, PartError> {
+        let Self {
+            name,
+            types,
+            queues,
+            concurrency,
+        } = self;
+        let missing = |field, what| PartError::field(field, what);
+        let name = name.ok_or_else(|| missing("/name", "name is missing; it is what people call the worker"))?;
+        let types = types.ok_or_else(|| missing("/types", "types is missing; it names the job types that it runs"))?;
+        let queues = queues.unwrap_or_default();
+        Ok(WorkerDeclaration {
+            name: Arc::from(name),
+            job_types: types.into_iter().map(|Parsed(job_type)| job_type).collect(),
+            queues: queues.into_iter().map(|Parsed(queue)| queue).collect(),
+            concurrency: concurrency.unwrap_or(CONCURRENCY),
+        })
+    }
+}
+
+/// What a worker wants.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct LeaseRequest {
+    /// How many jobs at the most; as many as the worker runs at the same time by default.
+    #[schema(minimum = 1, maximum = 1000, example = 10)]
+    pub(super) max: Option<u32>,
+    /// How long it waits for the first, 30 seconds at the most; not at all by default.
+    #[schema(value_type = Option<String>, default = "00:00:00", example = "00:00:30")]
+    pub(super) wait: Option<Parsed<TimeSpan>>,
+}
+
+/// All jobs that a worker runs, and what it reports of them.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct HeartbeatRequest {
+    /// The jobs. One that is left out for as long as a lease is taken from the worker.
+    #[schema(max_items = 10000)]
+    jobs: Option<Vec<HeldRequest>>,
+}
+
+/// A job that a worker runs.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = HeldJob)]
+pub(in super::super) struct HeldRequest {
+    /// Which job.
+    #[schema(value_type = String, format = Uuid)]
+    job_id: Parsed<JobId>,
+    /// The token that came with it.
+    #[schema(value_type = String)]
+    lease_token: Parsed<LeaseToken>,
+    /// How far it has got, if that is news.
+    progress: Option<ProgressRequest>,
+    /// What it has logged since the last heartbeat; the last 200 lines of a job are kept.
+    log: Option<Vec<LogLineRequest>>,
+}
+
+/// How far a job has got.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct ProgressRequest {
+    /// From 0 to 100.
+    #[schema(minimum = 0, maximum = 100, example = 62.5)]
+    percent: f64,
+    /// What it is doing. It is cut at 1,024 bytes.
+    #[schema(example = "page 5 of 8")]
+    message: Option<String>,
+}
+
+/// A line that a job has logged.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct LogLineRequest {
+    /// When; now by default.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    at: Option<Parsed<DateTime<Utc>>>,
+    /// `debug`, `info`, `warning` or `error`.
+    #[schema(value_type = Option<String>, default = "info", example = "info")]
+    level: Option<Parsed<LogLevel>>,
+    /// The text. It is cut at 1,024 bytes.
+    #[schema(example = "sent to 10 recipients")]
+    message: String,
+}
+
+impl HeartbeatRequest {
+    /// What the worker with this id holds.
+    pub(super) fn into_held(self, worker: NodeId, now: DateTime<Utc>) -> Result<Vec<Held>, PartError> {
+        let jobs = self.jobs.unwrap_or_default();
+        let held = jobs.into_iter().enumerate().map(|(index, held)| {
+            let HeldRequest {
+                job_id: Parsed(job_id),
+                lease_token: Parsed(token),
+                progress,
+                log,
+            } = held;
+            let progress = match progress {
+                Some(ProgressRequest { percent, message }) => {
+                    let progress = Progress::from_percent(percent, message.map(Arc::from));
+                    let pointer = format!("/jobs/{index}/progress/percent");
+                    let wrong = || PartError::field(&pointer, format!("percent is {percent}; allowed are 0 to 100"));
+                    Some(progress.ok_or_else(wrong)?)
+                }
+                None => None,
+            };
+            let log = log.unwrap_or_default().into_iter().map(|line| {
+                let LogLineRequest { at, level, message } = line;
+                LogLine {
+                    attempt: token.attempt,
+                    at: at.map_or(now, |Parsed(at)| at),
+                    level: level.map_or(LogLevel::Info, |Parsed(level)| level),
+                    message: Arc::from(message),
+                }
+            });
+            Ok(Held {
+                job_id,
+                attempt: attempt_of(token, worker),
+                progress,
+                log: log.collect(),
+            })
+        });
+        held.collect()
+    }
+}
+
+/// Jobs that have succeeded.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct CompleteRequest<'a> {
+    /// The jobs, 1,000 at the most.
+    #[serde(borrow)]
+    #[schema(min_items = 1, max_items = 1000)]
+    jobs: Vec<CompletedRequest<'a>>,
+}
+
+/// A job that has succeeded.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = CompletedJob)]
+pub(in super::super) struct CompletedRequest<'a> {
+    /// Which job.
+    #[schema(value_type = String, format = Uuid)]
+    job_id: Parsed<JobId>,
+    /// The token that came with it.
+    #[schema(value_type = String)]
+    lease_token: Parsed<LeaseToken>,
+    /// What came of it: any JSON. One that is too large fails the job.
+    #[serde(borrow)]
+    #[schema(value_type = Option<serde_json::Value>, example = json!({"messageId": "msg-456"}))]
+    result: Option<&'a RawValue>,
+}
+
+impl CompleteRequest<'_> {
+    /// The ends of the attempts.
+    pub(super) fn into_ends(self, worker: NodeId) -> Vec<RemoteEnd> {
+        let ends = self.jobs.into_iter().map(|completed| {
+            let CompletedRequest {
+                job_id: Parsed(job_id),
+                lease_token: Parsed(token),
+                result,
+            } = completed;
+            RemoteEnd {
+                job_id,
+                attempt: attempt_of(token, worker),
+                outcome: Outcome::Completed(result.map(|json| Json::from_valid(json.get()))),
+            }
+        });
+        ends.collect()
+    }
+}
+
+/// Jobs that have not succeeded.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct FailRequest {
+    /// The jobs, 1,000 at the most.
+    #[schema(min_items = 1, max_items = 1000)]
+    jobs: Vec<FailedRequest>,
+}
+
+/// A job that has not succeeded.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = FailedJob)]
+pub(in super::super) struct FailedRequest {
+    /// Which job.
+    #[schema(value_type = String, format = Uuid)]
+    job_id: Parsed<JobId>,
+    /// The token that came with it.
+    #[schema(value_type = String)]
+    lease_token: Parsed<LeaseToken>,
+    /// `failed`; `cancelled`, if it was told to stop and has; or `released`: the worker hands it back, to be run again at
+    /// once without counting as a retry.
+    #[schema(value_type = Option<String>, default = "failed", example = "failed")]
+    outcome: Option<Parsed<FailureWord>>,
+    /// Why it failed, in a line.
+    #[schema(example = "SMTP timeout")]
+    error: Option<String>,
+    /// More of the failure, such as a stack trace.
+    error_detail: Option<String>,
+    /// Whether another attempt may help. If not, the job has failed for good.
+    #[schema(default = true)]
+    retry: Option<bool>,
+    /// How long the next attempt waits at the least.
+    #[schema(value_type = Option<String>, example = "00:01:00")]
+    retry_after: Option<Parsed<TimeSpan>>,
+}
+
+/// How a job has not succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum FailureWord {
+    /// Its handler says so.
+    Failed,
+    /// It was told to stop and has.
+    Cancelled,
+    /// It is handed back.
+    Released,
+}
+
+impl FailureWord {
+    /// Reads the word.
+    pub(in super::super) fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "failed" => Ok(Self::Failed),
+            "cancelled" => Ok(Self::Cancelled),
+            "released" => Ok(Self::Released),
+            other => {
+                let other: String = other.chars().take(64).collect();
+                Err(format!(
+                    "'{other}' is no outcome; allowed are failed, cancelled and released"
+                ))
+            }
+        }
+    }
+}
+
+impl FailRequest {
+    /// The ends of the attempts.
+    pub(super) fn into_ends(self, worker: NodeId) -> Vec<RemoteEnd> {
+        let ends = self.jobs.into_iter().map(|failed| {
+            let FailedRequest {
+                job_id: Parsed(job_id),
+                lease_token: Parsed(token),
+                outcome,
+                error,
+                error_detail,
+                retry,
+                retry_after,
+            } = failed;
+            let outcome = match outcome.map_or(FailureWord::Failed, |Parsed(word)| word) {
+                FailureWord::Cancelled => Outcome::Cancelled,
+                FailureWord::Released => Outcome::Interrupted,
+                FailureWord::Failed => Outcome::Failed(Failure {
+                    error: Arc::from(error.unwrap_or_default()),
+                    detail: error_detail.map(Arc::from),
+                    retry: match (retry.unwrap_or(true), retry_after) {
+                        (false, _) => RetryAdvice::Never,
+                        (true, Some(Parsed(wait))) => RetryAdvice::NotBefore(wait),
+                        (true, None) => RetryAdvice::ByPolicy,
+                    },
+                }),
+            };
+            RemoteEnd {
+                job_id,
+                attempt: attempt_of(token, worker),
+                outcome,
+            }
+        });
+        ends.collect()
+    }
+}
+
+/// The attempt that a token is for; none has the number 0, so another worker's token means no attempt of this one's.
+fn attempt_of(token: LeaseToken, worker: NodeId) -> u32 {
+    if token.worker == worker { token.attempt } else { 0 }
+}

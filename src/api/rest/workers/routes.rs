@@ -1,0 +1,220 @@
+//! The routes of remote workers.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+
+use super::super::body;
+use super::super::call::{Answer, Call, json, json_with};
+use super::super::problem::{PartError, Problem};
+use super::super::values::{Id, Parsed};
+use super::request::{CompleteRequest, FailRequest, HeartbeatRequest, LeaseRequest, WorkerRequest};
+use super::view::{BeatView, EndedView, LeasedList, LeasedView, WorkerList, WorkerView};
+use crate::domain::id::NodeId;
+use crate::service::workers::RemoteEnd;
+
+impl Call {
+    /// The id of the worker in the path.
+    fn worker_id(&self) -> Result<NodeId, Problem> {
+        // An id is read as a job's is.
+        self.job_id().map(|id| NodeId::from_uuid(id.as_uuid()))
+    }
+}
+
+/// Lists the remote workers.
+#[utoipa::path(
+    get,
+    path = "/workers",
+    tag = "workers",
+    description = "Lists the remote workers, and which job types each of them runs: those that live, and those that were \
+                   lost in the last hour.",
+    responses((status = 200, description = "The workers", body = WorkerList))
+)]
+pub(in super::super) async fn list_workers(call: Call) -> Answer {
+    let workers = call.api.workers.list(&call.caller).await?;
+    let lease = call.api.workers.lease_time();
+    let workers = workers.into_iter().map(|worker| WorkerView::new(worker, lease));
+    json(
+        StatusCode::OK,
+        &WorkerList {
+            workers: workers.collect(),
+        },
+    )
+}
+
+/// Makes a remote worker known.
+#[utoipa::path(
+    post,
+    path = "/workers",
+    tag = "workers",
+    request_body = WorkerRequest,
+    responses(
+        (status = 201, description = "The worker; its lease has begun", body = WorkerView, headers(("Location" = String, description = "Where it is"))),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+    )
+)]
+pub(in super::super) async fn register_worker(mut call: Call) -> Answer {
+    let bytes = call.body(call.api.options.body_bytes_max).await?;
+    let declaration = body::parse::<WorkerRequest>(&bytes)?.into_declaration()?;
+    let worker = call.api.workers.register(&call.caller, declaration).await?;
+    let location = format!("{}/{}", call.request.path().trim_end_matches('/'), worker.id);
+    let mut response = HttpResponse::Created();
+    response.insert_header((LOCATION, location));
+    json_with(response, &WorkerView::new(worker, call.api.workers.lease_time()))
+}
+
+/// Reads a remote worker.
+#[utoipa::path(
+    get,
+    path = "/workers/{id}",
+    tag = "workers",
+    params(("id" = String, Path, format = Uuid, description = "The worker's id")),
+    responses(
+        (status = 200, description = "The worker", body = WorkerView),
+        (status = 404, description = "There is no such worker"),
+    )
+)]
+pub(in super::super) async fn get_worker(call: Call) -> Answer {
+    let worker = call.api.workers.get(&call.caller, call.worker_id()?).await?;
+    json(StatusCode::OK, &WorkerView::new(worker, call.api.workers.lease_time()))
+}
+
+/// Hands back what a worker runs, and ends its lease.
+#[utoipa::path(
+    delete,
+    path = "/workers/{id}",
+    tag = "workers",
+    params(("id" = String, Path, format = Uuid, description = "The worker's id")),
+    responses(
+        (status = 204, description = "What it ran is pending again; the worker has left"),
+        (status = 404, description = "There is no such worker"),
+    )
+)]
+pub(in super::super) async fn leave(call: Call) -> Answer {
+    call.api.workers.leave(&call.caller, call.worker_id()?).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Gives a worker due jobs of its types.
+#[utoipa::path(
+    post,
+    path = "/workers/{id}/lease",
+    tag = "workers",
+    description = "Gives a worker due jobs of its types, the most urgent first. They run from now on and are its own as \
+                   long as it renews its lease. When there are none, the answer waits until there are, for as long as \
+                   `wait` says.",
+    params(("id" = String, Path, format = Uuid, description = "The worker's id")),
+    request_body(content = Option<LeaseRequest>),
+    responses(
+        (status = 200, description = "The jobs, perhaps none", body = LeasedList),
+        (status = 404, description = "There is no such worker, or it has left: register again"),
+        (status = 409, description = "The worker's lease has run out: send a heartbeat, or register again"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+    )
+)]
+pub(in super::super) async fn lease_jobs(mut call: Call) -> Answer {
+    let id = call.worker_id()?;
+    let LeaseRequest { max, wait } = call.optional_body().await?;
+    let wait = wait.map(|Parsed(wait)| wait.to_std()).unwrap_or_default();
+    let jobs = call.api.workers.lease(&call.caller, id, max, wait).await?;
+    let jobs = jobs.iter().map(|job| LeasedView::new(job, id)).collect();
+    json(StatusCode::OK, &LeasedList { jobs })
+}
+
+/// Renews a worker's lease.
+#[utoipa::path(
+    post,
+    path = "/workers/{id}/heartbeat",
+    tag = "workers",
+    description = "Renews a worker's lease, takes what it reports of the jobs that it runs, and tells it which of them \
+                   should stop.",
+    params(("id" = String, Path, format = Uuid, description = "The worker's id")),
+    request_body(content = Option<HeartbeatRequest>),
+    responses(
+        (status = 200, description = "Until when, and which jobs should stop", body = BeatView),
+        (status = 404, description = "There is no such worker, or it has left: register again"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+    )
+)]
+pub(in super::super) async fn heartbeat(mut call: Call) -> Answer {
+    let id = call.worker_id()?;
+    let request = match call.body_if_any(call.api.options.batch_body_bytes_max).await? {
+        Some(bytes) => body::parse(&bytes)?,
+        None => HeartbeatRequest::default(),
+    };
+    let held = request.into_held(id, call.api.workers.now())?;
+    let beat = call.api.workers.beat(&call.caller, id, held).await?;
+    json(StatusCode::OK, &BeatView::from(beat))
+}
+
+/// Says that jobs have succeeded.
+#[utoipa::path(
+    post,
+    path = "/workers/{id}/complete",
+    tag = "workers",
+    params(("id" = String, Path, format = Uuid, description = "The worker's id")),
+    request_body = CompleteRequest,
+    responses(
+        (status = 200, description = "What is stored, and what came too late", body = EndedView),
+        (status = 409, description = "All of them came too late: they are not the worker's any more, and nothing has changed"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+    )
+)]
+pub(in super::super) async fn complete_jobs(mut call: Call) -> Answer {
+    let id = call.worker_id()?;
+    let bytes = call.body(call.api.options.batch_body_bytes_max).await?;
+    let ends = body::parse::<CompleteRequest>(&bytes)?.into_ends(id);
+    end_jobs(&call, id, ends).await
+}
+
+/// Says that jobs have not succeeded.
+#[utoipa::path(
+    post,
+    path = "/workers/{id}/fail",
+    tag = "workers",
+    params(("id" = String, Path, format = Uuid, description = "The worker's id")),
+    request_body = FailRequest,
+    responses(
+        (status = 200, description = "What is stored, and what came too late", body = EndedView),
+        (status = 409, description = "All of them came too late: they are not the worker's any more, and nothing has changed"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+    )
+)]
+pub(in super::super) async fn fail_jobs(mut call: Call) -> Answer {
+    let id = call.worker_id()?;
+    let bytes = call.body(call.api.options.batch_body_bytes_max).await?;
+    let ends = body::parse::<FailRequest>(&bytes)?.into_ends(id);
+    end_jobs(&call, id, ends).await
+}
+
+async fn end_jobs(call: &Call, id: NodeId, ends: Vec<RemoteEnd>) -> Answer {
+    let ids: Vec<_> = ends.iter().map(|end| end.job_id).collect();
+    let finished = call.api.workers.finish(&call.caller, id, ends).await;
+    let stored = finished.map_err(|error| {
+        Problem::of_service(error, |field, index| match index {
+            Some(index) => format!("/jobs/{index}/{field}"),
+            None => format!("/{field}"),
+        })
+    })?;
+    let late = ids.iter().zip(&stored).enumerate();
+    let late = late.filter(|(_, (_, is_stored))| !**is_stored);
+    let late: Vec<_> = late.map(|(index, (id, _))| (index, *id)).collect();
+    if late.len() == ids.len() {
+        let parts = late.iter().map(|(index, id)| {
+            let detail = format!("job {id} does not run with this lease token any more; its end is not stored");
+            PartError::field(&format!("/jobs/{index}/leaseToken"), detail)
+        });
+        let detail = "the worker has lost these jobs: their ends came too late, and nothing has changed";
+        return Err(Problem::too_late(detail, parts.collect()));
+    }
+    let ended = EndedView {
+        stored: ids.len() - late.len(),
+        lost: late.into_iter().map(|(_, id)| Id(id)).collect(),
+    };
+    json(StatusCode::OK, &ended)
+}

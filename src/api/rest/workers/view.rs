@@ -1,0 +1,228 @@
+//! Remote workers, and what they are given, as they are told.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::super::values::{Id, Raw, Span, Time};
+use crate::domain::id::NodeId;
+use crate::domain::job::Job;
+use crate::domain::remote_worker::{LeaseToken, WorkerDeclaration};
+use crate::domain::time_span::TimeSpan;
+use crate::service::workers::Beat;
+use crate::storage::query::StoredWorker;
+
+/// A remote worker.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Worker)]
+pub(in super::super) struct WorkerView {
+    /// This run of it: a worker that registers again is another one.
+    #[schema(format = Uuid)]
+    id: String,
+    /// What people call it.
+    #[schema(example = "mailer-3")]
+    name: String,
+    /// `live`; `lost`, when its lease has run out and what it ran has been taken from it; or `left`.
+    #[schema(example = "live")]
+    status: &'static str,
+    /// The types that it runs.
+    #[schema(example = json!(["EmailNotificationJob"]))]
+    types: Vec<String>,
+    /// The queues that it takes jobs from; all when there are none.
+    #[schema(example = json!(["default"]))]
+    queues: Vec<String>,
+    /// How many jobs it runs at the same time.
+    #[schema(example = 10)]
+    concurrency: u32,
+    /// How many it runs now.
+    #[schema(example = 3)]
+    running_jobs: u64,
+    /// When it came.
+    #[schema(value_type = String, format = DateTime)]
+    registered_at: Time,
+    /// When it was last heard of, by the database's clock.
+    #[schema(value_type = String, format = DateTime)]
+    last_heartbeat_at: Time,
+    /// Until when its jobs are its own without another heartbeat, by the database's clock.
+    #[schema(value_type = String, format = DateTime)]
+    lease_until: Time,
+    /// How long a heartbeat renews its lease for.
+    #[schema(value_type = String, example = "00:00:30")]
+    lease: Span,
+    /// How often it should say that it lives.
+    #[schema(value_type = String, example = "00:00:05")]
+    heartbeat_interval: Span,
+}
+
+/// A worker that lives says so three times in its lease, and often enough to hear of cancellations soon.
+const HEARTBEAT_MAX: TimeSpan = TimeSpan::from_secs(5);
+
+impl WorkerView {
+    /// A worker whose heartbeats renew its lease for so long.
+    pub(super) fn new(worker: StoredWorker, lease: TimeSpan) -> Self {
+        let StoredWorker {
+            id,
+            declaration,
+            registered_at,
+            heartbeat_at,
+            lease_until,
+            is_live,
+            running_jobs,
+        } = worker;
+        let WorkerDeclaration {
+            name,
+            job_types,
+            queues,
+            concurrency,
+        } = declaration;
+        let third = TimeSpan::from_micros(lease.as_micros() / 3);
+        Self {
+            id: id.to_string(),
+            name: name.to_string(),
+            status: match (is_live, lease_until.timestamp() > 0) {
+                (true, _) => "live",
+                (false, true) => "lost",
+                (false, false) => "left",
+            },
+            types: job_types.iter().map(ToString::to_string).collect(),
+            queues: queues.iter().map(ToString::to_string).collect(),
+            concurrency: concurrency.get(),
+            running_jobs,
+            registered_at: Time(registered_at),
+            last_heartbeat_at: Time(heartbeat_at),
+            lease_until: Time(lease_until),
+            lease: Span(lease),
+            heartbeat_interval: Span(third.min(HEARTBEAT_MAX)),
+        }
+    }
+}
+
+/// All remote workers.
+#[derive(Serialize, ToSchema)]
+pub(in super::super) struct WorkerList {
+    /// The workers, the one that came first comes first.
+    pub(super) workers: Vec<WorkerView>,
+}
+
+/// Jobs that a worker has been given.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LeasedJobs)]
+pub(in super::super) struct LeasedList<'a> {
+    /// The jobs, the most urgent first; none when there were none in time.
+    pub(super) jobs: Vec<LeasedView<'a>>,
+}
+
+/// A job that a worker has been given: it runs, and is the worker's own until it says what came of it.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = LeasedJob)]
+pub(in super::super) struct LeasedView<'a> {
+    /// Which job.
+    #[schema(value_type = String, format = Uuid)]
+    job_id: Id,
+    /// To be given back with what came of the job: it is good for this attempt alone.
+    #[schema(example = "1.0196a1b20c7d7e3f8a4b5c6d7e8f9a0b")]
+    lease_token: String,
+    /// What people call it.
+    name: &'a str,
+    /// Which handler runs it.
+    #[serde(rename = "type")]
+    #[schema(example = "EmailNotificationJob")]
+    job_type: &'a str,
+    /// The queue that it has waited in.
+    #[schema(example = "default")]
+    queue: &'a str,
+    /// `low`, `normal`, `high` or `critical`.
+    #[schema(example = "normal")]
+    priority: &'static str,
+    /// The number of this attempt, counted from 1.
+    #[schema(example = 1)]
+    attempt: u32,
+    /// How many attempts before it were retries.
+    #[schema(example = 0)]
+    retry_count: u32,
+    /// How many retries the job may have.
+    #[schema(example = 3)]
+    max_retries: u32,
+    /// What the handler is given, as it came.
+    #[schema(value_type = serde_json::Value, example = json!({"recipientEmail": "user@example.com"}))]
+    parameters: Raw<'a>,
+    /// When the job was created.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Time,
+    /// How long the attempt may take.
+    #[schema(value_type = String, example = "00:30:00")]
+    timeout: Span,
+    /// The recurring job of which it is an occurrence.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    recurring_job_id: Option<String>,
+}
+
+impl<'a> LeasedView<'a> {
+    /// A job for this worker.
+    pub(super) fn new(job: &'a Job, worker: NodeId) -> Self {
+        let token = LeaseToken {
+            worker,
+            attempt: job.attempt,
+        };
+        Self {
+            job_id: Id(job.id),
+            lease_token: token.to_string(),
+            name: job.name.as_str(),
+            job_type: job.job_type.as_str(),
+            queue: job.queue.as_str(),
+            priority: job.priority.as_str(),
+            attempt: job.attempt,
+            retry_count: job.retry_count,
+            max_retries: job.max_retries,
+            parameters: Raw(&job.parameters),
+            created_at: Time(job.created_at),
+            timeout: Span(job.timeout),
+            recurring_job_id: job.occurrence.map(|occurrence| occurrence.recurring_id.to_string()),
+        }
+    }
+}
+
+/// What a worker is told that has said that it lives.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Heartbeat)]
+pub(in super::super) struct BeatView {
+    /// Until when its jobs are its own without another heartbeat, by the database's clock.
+    #[schema(value_type = String, format = DateTime)]
+    lease_until: Time,
+    /// Jobs that somebody has cancelled: they should stop soon.
+    #[schema(value_type = Vec<String>)]
+    cancelled: Vec<Id>,
+    /// Jobs that are not the worker's any more: their time was up, or its lease had run out. It should stop them; whatever
+    /// it says of them is refused.
+    #[schema(value_type = Vec<String>)]
+    lost: Vec<Id>,
+}
+
+impl From<Beat> for BeatView {
+    fn from(beat: Beat) -> Self {
+        let Beat {
+            lease_until,
+            cancelled,
+            lost,
+        } = beat;
+        Self {
+            lease_until: Time(lease_until),
+            cancelled: cancelled.into_iter().map(Id).collect(),
+            lost: lost.into_iter().map(Id).collect(),
+        }
+    }
+}
+
+/// What became of the ends of jobs.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EndedJobs)]
+pub(in super::super) struct EndedView {
+    /// How many ends are stored.
+    #[schema(example = 100)]
+    pub(super) stored: usize,
+    /// Jobs that were not the worker's any more: nothing of them has changed.
+    #[schema(value_type = Vec<String>)]
+    pub(super) lost: Vec<Id>,
+}

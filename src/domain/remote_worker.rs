@@ -1,0 +1,186 @@
+//! Remote workers: programs elsewhere that ask for jobs, run them, and say what came of them.
+//!
+//! To storage a remote worker is a node: it has an identity of its own in each run and a lease that it renews, and what it
+//! runs is brought back when the lease has run out. An attempt that it runs is an attempt like any other.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::id::{JobId, NodeId};
+use super::name::{JobType, QueueName};
+
+/// How many log lines of a job are kept: the last ones.
+pub const LOG_LINES_KEPT: usize = 200;
+
+/// What a worker says of itself when it comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerDeclaration {
+    /// What people call it.
+    pub name: Arc<str>,
+    /// The types that it runs, at least one.
+    pub job_types: Arc<[JobType]>,
+    /// The queues that it takes jobs from; none for all.
+    pub queues: Arc<[QueueName]>,
+    /// How many jobs it runs at the same time.
+    pub concurrency: NonZeroU32,
+}
+
+/// The right to end one attempt: which worker, and which attempt of the job. Whoever has lost the attempt has lost the
+/// right, because the next attempt has another number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LeaseToken {
+    /// Who runs the attempt.
+    pub worker: NodeId,
+    /// Its number.
+    pub attempt: u32,
+}
+
+/// The text is no lease token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this is not a lease token; give back the one that came with the job")]
+pub struct InvalidLeaseToken;
+
+impl LeaseToken {
+    /// Reads a token as it was given out.
+    pub fn parse(text: &str) -> Result<Self, InvalidLeaseToken> {
+        let (attempt, worker) = text.split_once('.').ok_or(InvalidLeaseToken)?;
+        let worker = Uuid::try_parse(worker).map_err(|_| InvalidLeaseToken)?;
+        Ok(Self {
+            worker: NodeId::from_uuid(worker),
+            attempt: attempt.parse().map_err(|_| InvalidLeaseToken)?,
+        })
+    }
+}
+
+impl fmt::Display for LeaseToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.attempt, self.worker.as_uuid().as_simple())
+    }
+}
+
+/// How far an attempt has got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// In hundredths of a percent, 0 to 10,000.
+    pub basis_points: u16,
+    /// What it is doing, in a line.
+    pub message: Option<Arc<str>>,
+}
+
+impl Progress {
+    /// In percent, 0 to 100.
+    pub fn percent(&self) -> f64 {
+        f64::from(self.basis_points) / 100.0
+    }
+
+    /// From a percentage, to a hundredth; `None` unless it is a number from 0 to 100.
+    pub fn from_percent(percent: f64, message: Option<Arc<str>>) -> Option<Self> {
+        (0.0..=100.0).contains(&percent).then(|| Self {
+            // From 0 to 10,000.
+            basis_points: (percent * 100.0).round() as u16,
+            message,
+        })
+    }
+}
+
+/// How serious a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// For those who look for a mistake.
+    Debug = 0,
+    /// What is usual.
+    Info = 1,
+    /// What may need somebody.
+    Warning = 2,
+    /// What went wrong.
+    Error = 3,
+}
+
+impl LogLevel {
+    const ALL: [Self; 4] = [Self::Debug, Self::Info, Self::Warning, Self::Error];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.as_str() == text)
+    }
+
+    /// The number in storage.
+    pub const fn code(self) -> i16 {
+        self as i16
+    }
+
+    /// The level with this number.
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.code() == code)
+    }
+}
+
+/// One line that an attempt has logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// Which attempt.
+    pub attempt: u32,
+    /// When, by the worker's clock if it said so.
+    pub at: DateTime<Utc>,
+    /// How serious it is.
+    pub level: LogLevel,
+    /// The text.
+    pub message: Arc<str>,
+}
+
+/// What a worker reports of an attempt that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptReport {
+    /// Which job.
+    pub job_id: JobId,
+    /// Which attempt.
+    pub attempt: u32,
+    /// When it was reported.
+    pub at: DateTime<Utc>,
+    /// How far it has got; `None` when nothing new is known.
+    pub progress: Option<Progress>,
+    /// What it has logged since the last report.
+    pub log: Vec<LogLine>,
+}
+
+/// What is known of the attempts of a job beside their ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobReports {
+    /// How far the attempt had got that reported last, and which one it is.
+    pub progress: Option<(u32, Progress)>,
+    /// The last lines that were logged, the oldest first.
+    pub log: Vec<LogLine>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::{any, prop_assert_eq, proptest};
+
+    proptest! {
+        #[test]
+        fn a_token_is_read_as_it_was_written(attempt in any::<u32>(), worker in any::<u128>()) {
+            let token = LeaseToken { worker: NodeId::from_uuid(Uuid::from_u128(worker)), attempt };
+            prop_assert_eq!(LeaseToken::parse(&token.to_string()), Ok(token));
+        }
+
+        #[test]
+        fn other_texts_are_no_tokens(text in "[a-z0-9.]{0,30}") {
+            prop_assert_eq!(LeaseToken::parse(&text), Err(InvalidLeaseToken));
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! What remote workers ask for: jobs to run, and what becomes of those that they run.
+//!
+//! Nothing of a worker is kept here: its lease is in storage, and the jobs that it runs are those that storage says it
+//! runs. So it may speak with another node each time, and a node that is restarted knows it as before.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix::Addr;
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+use super::arrivals::Arrivals;
+use super::clock::{Clock, draw_jitter};
+use super::queue::remote::{LeaseError, LeaseJobs};
+use super::queues::Queues;
+use super::queues::remote::LeaseFrom;
+use super::recorder::{Origin, RecordError, RecorderHandle};
+use crate::domain::id::{JobId, NodeId};
+use crate::domain::job::Job;
+use crate::domain::name::{JobType, QueueName};
+use crate::domain::outcome::{Failure, Outcome};
+use crate::domain::remote_worker::{AttemptReport, LogLine, Progress};
+use crate::domain::status::JobStatus;
+use crate::domain::time_span::TimeSpan;
+use crate::handlers::limits::HandlerLimits;
+use crate::storage::change::{Applied, Change, Finished};
+use crate::storage::query::RunningJob;
+use crate::storage::repository::{JobRepository, RepositoryError};
+
+/// How long a waiting worker's queues are not looked at when nobody says that something has arrived: signals of other
+/// nodes may be lost.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Why a worker did not get what it asked for.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RemoteError {
+    /// Its lease has run out, or it has left.
+    #[error("the worker has no lease any more")]
+    NoLease,
+    /// Storage could not be written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Storage could not be read.
+    #[error(transparent)]
+    Storage(#[from] RepositoryError),
+}
+
+impl From<LeaseError> for RemoteError {
+    fn from(error: LeaseError) -> Self {
+        match error {
+            LeaseError::NoLease => Self::NoLease,
+            LeaseError::Record(error) => Self::Record(error),
+        }
+    }
+}
+
+/// What a worker wants.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Jobs of these types.
+    pub job_types: Arc<[JobType]>,
+    /// In these queues; none for all.
+    pub queues: Arc<[QueueName]>,
+    /// How many at the most.
+    pub limit: u32,
+    /// How long it waits for the first.
+    pub wait: Duration,
+}
+
+/// How an attempt ended, as the worker says.
+#[derive(Clone, Debug)]
+pub struct RemoteEnd {
+    /// Which job.
+    pub job_id: JobId,
+    /// Which attempt.
+    pub attempt: u32,
+    /// How.
+    pub outcome: Outcome,
+}
+
+/// An attempt that a worker says it runs, and what it reports of it.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Which job.
+    pub job_id: JobId,
+    /// Which attempt.
+    pub attempt: u32,
+    /// How far it has got.
+    pub progress: Option<Progress>,
+    /// What it has logged; the attempt of a line is this one.
+    pub log: Vec<LogLine>,
+}
+
+/// What a worker is told that has said that it lives.
+#[derive(Clone, Debug)]
+pub struct Beat {
+    /// Until when its jobs are its own, by storage's clock.
+    pub lease_until: DateTime<Utc>,
+    /// Attempts that should stop.
+    pub cancelled: Vec<JobId>,
+    /// Attempts that it runs in vain: the job is not its own any more.
+    pub lost: Vec<JobId>,
+}
+
+/// What this is made of.
+#[derive(Clone)]
+pub struct RemoteWorkParts {
+    /// What runs where.
+    pub repository: Arc<dyn JobRepository>,
+    /// Where work is recorded.
+    pub recorder: RecorderHandle,
+    /// Who gives jobs.
+    pub queues: Addr<Queues>,
+    /// Who says that jobs are due.
+    pub arrivals: Arrivals,
+    /// How large results and errors may be.
+    pub limits: HandlerLimits,
+    /// How long a worker's jobs are its own without a heartbeat.
+    pub lease: TimeSpan,
+    /// How long a job that was told to stop may take to do so.
+    pub cancel_grace: Duration,
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+/// What remote workers ask for. See the module.
+#[derive(Clone)]
+pub struct RemoteWork {
+    parts: RemoteWorkParts,
+    /// Attempts whose worker was told here that they should stop, and when it was first told.
+    told: Arc<Mutex<HashMap<(JobId, u32), Instant>>>,
+}
+
+impl RemoteWork {
+    /// Work for workers.
+    pub fn new(parts: RemoteWorkParts) -> Self {
+        Self {
+            parts,
+            told: Arc::default(),
+        }
+    }
+
+    /// How long a worker's jobs are its own without a heartbeat.
+    pub fn lease_time(&self) -> TimeSpan {
+        self.parts.lease
+    }
+
+    /// Starts due jobs for a worker; when there are none, waits until there are.
+    pub async fn lease(&self, worker: NodeId, wanted: Wanted) -> Result<Vec<Arc<Job>>, RemoteError> {
+        let Wanted {
+            job_types,
+            queues,
+            limit,
+            wait,
+        } = wanted;
+        let end = Instant::now() + wait;
+        // Before storage is looked at, so that nothing arrives in between.
+        let waiter = self.parts.arrivals.wait(Arc::clone(&job_types), Arc::clone(&queues));
+        let mut asked = Arc::clone(&queues);
+        loop {
+            let from = LeaseFrom {
+                queues: asked,
+                lease: LeaseJobs {
+                    worker,
+                    job_types: Arc::clone(&job_types),
+                    limit,
+                },
+            };
+            // While Queues is being restarted there is nothing.
+            let leased = self
+                .parts
+                .queues
+                .send(from)
+                .await
+                .unwrap_or_else(|_| Ok(Default::default()))?;
+            if !leased.jobs.is_empty() || Instant::now() >= end || self.parts.arrivals.is_closed() {
+                return Ok(leased.jobs);
+            }
+            let pause = leased.next_in.unwrap_or(LOOK_EVERY).min(LOOK_EVERY);
+            let next = end.min(Instant::now() + pause);
+            asked = match tokio::time::timeout_at(next, waiter.arrived()).await {
+                Ok(arrived) if !arrived.is_empty() => arrived.into(),
+                _ => Arc::clone(&queues),
+            };
+        }
+    }
+
+    /// Ends attempts. Tells for each whether its end is stored; if not, the attempt had been lost, and nothing is changed.
+    pub async fn finish(&self, worker: NodeId, ends: Vec<RemoteEnd>) -> Result<Vec<bool>, RemoteError> {
+        let now = self.parts.clock.now();
+        let ids: Vec<JobId> = ends.iter().map(|end| end.job_id).collect();
+        let read = self.parts.repository.jobs_by_id(&ids).await?;
+        let mut running: HashMap<JobId, Arc<Job>> = read.into_iter().map(|job| (job.id, job)).collect();
+        let mut stored = vec![false; ends.len()];
+        let mut open: Vec<(usize, Arc<Job>, Outcome)> = Vec::with_capacity(ends.len());
+        for (index, end) in ends.into_iter().enumerate() {
+            let RemoteEnd {
+                job_id,
+                attempt,
+                outcome,
+            } = end;
+            // Taken out: a second end of the same attempt comes too late.
+            if let Some(job) = running.remove(&job_id).filter(|job| runs(job, worker, attempt)) {
+                open.push((index, job, self.bound(outcome)));
+            }
+        }
+        while !open.is_empty() {
+            let changes = open.iter().map(|(_, job, outcome)| finish(job, outcome.clone(), now));
+            let results = self.parts.recorder.record(changes.collect(), Origin::Inside).await?;
+            let mut again = Vec::new();
+            for ((index, job, outcome), result) in open.into_iter().zip(results) {
+                match result {
+                    Ok(Applied::Finished(Finished::Stored)) => stored[index] = true,
+                    Ok(Applied::Finished(Finished::CancelRequested)) => {
+                        again.push((index, asked_to_cancel(&job), outcome));
+                    }
+                    Ok(_) => {}
+                    Err(refused) => return Err(unexpected(refused.to_string())),
+                }
+            }
+            open = again;
+        }
+        Ok(stored)
+    }
+
+    fn bound(&self, outcome: Outcome) -> Outcome {
+        let limits = &self.parts.limits;
+        match outcome {
+            Outcome::Completed(result) => match limits.bound_result(result) {
+                Ok(result) => Outcome::Completed(result),
+                Err(failure) => Outcome::Failed(failure),
+            },
+            Outcome::Failed(failure) => Outcome::Failed(limits.bound_failure(failure)),
+            Outcome::Cancelled | Outcome::Interrupted | Outcome::Lost => outcome,
+        }
+    }
+
+    /// Renews a worker's lease, notes what it reports, and tells it what it can't know. `None`: there is no such worker.
+    pub async fn beat(&self, worker: NodeId, held: Vec<Held>) -> Result<Option<Beat>, RemoteError> {
+        let renew = Change::RenewWorker {
+            worker,
+            lease: self.parts.lease,
+        };
+        let lease_until = match self.parts.recorder.record_one(renew, Origin::Outside).await? {
+            Ok(Applied::Renewed(Some(until))) => until,
+            Ok(_) => return Ok(None),
+            Err(refused) => return Err(unexpected(refused.to_string())),
+        };
+        let running = self.parts.repository.running_on(worker).await?;
+        let own: HashSet<(JobId, u32)> = running.iter().map(|job| (job.id, job.attempt)).collect();
+        let named: HashSet<(JobId, u32)> = held.iter().map(|held| (held.job_id, held.attempt)).collect();
+        let mut lost: Vec<JobId> = named.difference(&own).map(|(id, _)| *id).collect();
+        let ended = self.end_overdue(&running, &named).await?;
+        lost.extend(ended.iter().filter(|id| held.iter().any(|held| held.job_id == **id)));
+        self.note_reports(held, &own).await?;
+        let cancelled = running
+            .iter()
+            .filter(|job| job.cancel_requested && !ended.contains(&job.id))
+            .map(|job| job.id);
+        Ok(Some(Beat {
+            lease_until,
+            cancelled: cancelled.collect(),
+            lost,
+        }))
+    }
+
+    /// Ends attempts that should have ended by themselves: their time is up, they were told to stop and have not, or the
+    /// worker does not know of them because the answer that gave it the job was lost.
+    async fn end_overdue(
+        &self,
+        running: &[RunningJob],
+        named: &HashSet<(JobId, u32)>,
+    ) -> Result<HashSet<JobId>, RemoteError> {
+        let now = self.parts.clock.now();
+        let mut overdue: HashMap<JobId, (u32, Outcome)> = HashMap::new();
+        for job in running {
+            let age = TimeSpan::from_delta(now - job.started_at);
+            let outcome = if job.cancel_requested && self.has_had_its_grace(job) {
+                Outcome::Cancelled
+            } else if age > job.timeout {
+                Outcome::Failed(Failure::new(format!("timed out after {}", job.timeout)))
+            } else if !named.contains(&(job.id, job.attempt)) && age > self.parts.lease {
+                Outcome::Lost
+            } else {
+                continue;
+            };
+            overdue.insert(job.id, (job.attempt, outcome));
+        }
+        if overdue.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let ids: Vec<JobId> = overdue.keys().copied().collect();
+        let jobs = self.parts.repository.jobs_by_id(&ids).await?;
+        let changes: Vec<Change> = jobs
+            .iter()
+            .filter_map(|job| {
+                let (attempt, outcome) = overdue.get(&job.id)?;
+                (job.status == JobStatus::Running && job.attempt == *attempt).then(|| finish(job, outcome.clone(), now))
+            })
+            .collect();
+        // One that was asked to stop a moment ago is ended by the next heartbeat.
+        self.parts.recorder.record(changes, Origin::Inside).await?;
+        Ok(overdue.into_keys().collect())
+    }
+
+    fn has_had_its_grace(&self, job: &RunningJob) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        // What was told long ago has ended, one way or another.
+        let kept = self.parts.cancel_grace * 2 + self.parts.lease.to_std();
+        told.retain(|_, since| now.duration_since(*since) < kept);
+        let since = *told.entry((job.id, job.attempt)).or_insert(now);
+        now.duration_since(since) > self.parts.cancel_grace
+    }
+
+    async fn note_reports(&self, held: Vec<Held>, own: &HashSet<(JobId, u32)>) -> Result<(), RemoteError> {
+        let at = self.parts.clock.now();
+        let limits = &self.parts.limits;
+        let mut reports: HashMap<JobId, AttemptReport> = HashMap::new();
+        for held in held {
+            let Held {
+                job_id,
+                attempt,
+                progress,
+                log,
+            } = held;
+            if !own.contains(&(job_id, attempt)) || (progress.is_none() && log.is_empty()) {
+                continue;
+            }
+            let message = |text: Arc<str>| Arc::from(limits.bound_line(&text));
+            let report = AttemptReport {
+                job_id,
+                attempt,
+                at,
+                progress: progress.map(|progress| Progress {
+                    basis_points: progress.basis_points,
+                    message: progress.message.map(message),
+                }),
+                log: log
+                    .into_iter()
+                    .map(|line| LogLine {
+                        message: message(line.message),
+                        ..line
+                    })
+                    .collect(),
+            };
+            reports.insert(job_id, report);
+        }
+        if reports.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<JobId> = reports.keys().copied().collect();
+        let jobs = self.parts.repository.jobs_by_id(&ids).await?;
+        let changes = jobs.into_iter().filter_map(|job| {
+            let report = reports.remove(&job.id)?;
+            Some(Change::Report {
+                job,
+                report: Arc::new(report),
+            })
+        });
+        let changes: Vec<Change> = changes.collect();
+        self.parts.recorder.record(changes, Origin::Outside).await?;
+        Ok(())
+    }
+
+    /// Ends a worker's lease, and hands back what it runs.
+    pub async fn leave(&self, worker: NodeId) -> Result<(), RemoteError> {
+        // First of all, so that a call of it that still waits takes nothing of what is handed back.
+        let left = self
+            .parts
+            .recorder
+            .record_one(Change::Leave { node: worker }, Origin::Inside);
+        if let Err(refused) = left.await? {
+            return Err(unexpected(refused.to_string()));
+        }
+        let running = self.parts.repository.running_on(worker).await?;
+        let ends = running.iter().map(|job| RemoteEnd {
+            job_id: job.id,
+            attempt: job.attempt,
+            outcome: Outcome::Interrupted,
+        });
+        self.finish(worker, ends.collect()).await?;
+        Ok(())
+    }
+}
+
+fn runs(job: &Job, worker: NodeId, attempt: u32) -> bool {
+    job.status == JobStatus::Running && job.attempt == attempt && job.node == Some(worker)
+}
+
+fn finish(job: &Job, outcome: Outcome, now: DateTime<Utc>) -> Change {
+    let (job, attempt) = job.finish(outcome, now, draw_jitter());
+    Change::Finish {
+        job: Arc::new(job),
+        attempt: Box::new(attempt),
+    }
+}
+
+fn asked_to_cancel(job: &Job) -> Arc<Job> {
+    Arc::new(Job {
+        cancel_requested: true,
+        ..job.clone()
+    })
+}
+
+fn unexpected(reason: String) -> RemoteError {
+    RemoteError::Record(RecordError::Unavailable { reason })
+}

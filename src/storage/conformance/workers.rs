@@ -1,0 +1,237 @@
+//! Remote workers: nodes that take jobs and are none, and what attempts report.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use super::sample::{at, claim, completed, job, job_type, node, queue};
+use super::{Case, Subject, cases_of};
+use crate::domain::id::NodeId;
+use crate::domain::job::Job;
+use crate::domain::outcome::Outcome;
+use crate::domain::remote_worker::{
+    AttemptReport, JobReports, LOG_LINES_KEPT, LogLevel, LogLine, Progress, WorkerDeclaration,
+};
+use crate::domain::time_span::TimeSpan;
+use crate::storage::change::{Applied, Change, ChangeError};
+
+pub(super) fn cases() -> Vec<Case> {
+    cases_of![
+        a_worker_is_known_as_it_declared_itself_and_is_no_node,
+        a_worker_takes_jobs_under_its_lease_alone,
+        a_servers_heartbeat_ends_no_workers_lease,
+        a_worker_that_has_left_is_renewed_no_more,
+        reports_of_the_running_attempt_are_kept,
+        the_last_log_lines_are_kept,
+        reports_go_with_their_job,
+    ]
+}
+
+fn declaration() -> WorkerDeclaration {
+    WorkerDeclaration {
+        name: Arc::from("mailer ✓ \"3\""),
+        job_types: Arc::from([job_type("Mail"), job_type("Fax")]),
+        queues: Arc::from([queue("b"), queue("a")]),
+        concurrency: NonZeroU32::new(7).expect("not zero"),
+    }
+}
+
+async fn register(storage: &Subject, number: u64, lease: TimeSpan) -> NodeId {
+    let worker = node(number);
+    let change = Change::RegisterWorker {
+        worker,
+        declaration: Arc::new(declaration()),
+        registered_at: at(5),
+        lease,
+    };
+    assert_eq!(storage.apply(change).await, Ok(Applied::Registered));
+    worker
+}
+
+async fn renew(storage: &Subject, worker: NodeId) -> bool {
+    let lease = TimeSpan::from_secs(3_600);
+    match storage.apply(Change::RenewWorker { worker, lease }).await {
+        Ok(Applied::Renewed(until)) => {
+            if let Some(until) = until {
+                let stored = storage.repository.worker(worker).await.expect("storage reads");
+                assert_eq!(stored.map(|worker| worker.lease_until), Some(until));
+            }
+            until.is_some()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn a_worker_is_known_as_it_declared_itself_and_is_no_node(storage: Subject) {
+    storage.live_node(1).await;
+    let worker = register(&storage, 2, TimeSpan::from_secs(3_600)).await;
+    storage.insert_running(job(1), worker).await;
+    let workers = storage.repository.workers().await.expect("storage reads");
+    let [stored] = workers.as_slice() else {
+        panic!("{workers:?}")
+    };
+    assert_eq!(
+        (
+            stored.id,
+            &stored.declaration,
+            stored.registered_at,
+            stored.is_live,
+            stored.running_jobs
+        ),
+        (worker, &declaration(), at(5), true, 1)
+    );
+    let found = storage.repository.worker(worker).await.expect("storage reads");
+    assert_eq!(found.as_ref(), Some(stored));
+    let nodes = storage.repository.nodes().await.expect("storage reads");
+    assert_eq!(nodes.len(), 1);
+    for other in [node(1), node(3)] {
+        assert_eq!(storage.repository.worker(other).await.expect("storage reads"), None);
+        assert!(!renew(&storage, other).await, "no worker");
+    }
+}
+
+async fn a_worker_takes_jobs_under_its_lease_alone(storage: Subject) {
+    storage.live_node(1).await;
+    storage.insert(&[job(1), job(2)]).await;
+    let worker = register(&storage, 2, TimeSpan::from_secs(3_600)).await;
+    let claimed = storage.apply(Change::Claim(claim(1, worker, at(10)))).await;
+    assert_eq!(
+        claimed,
+        Ok(Applied::Claimed(vec![Arc::new(job(1).start(worker, at(10)))]))
+    );
+    assert_eq!(storage.repository.orphans(10).await.expect("storage reads"), []);
+    let silent = register(&storage, 3, TimeSpan::from_millis(0)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    let refused = storage.apply(Change::Claim(claim(1, silent, at(10)))).await;
+    assert_eq!(refused, Err(ChangeError::NoLease));
+    assert!(renew(&storage, silent).await, "one that was silent may come back");
+    let claimed = storage.apply(Change::Claim(claim(1, silent, at(10)))).await;
+    assert_eq!(
+        claimed,
+        Ok(Applied::Claimed(vec![Arc::new(job(2).start(silent, at(10)))]))
+    );
+}
+
+async fn a_servers_heartbeat_ends_no_workers_lease(storage: Subject) {
+    let first = storage.live_node(1).await;
+    let worker = register(&storage, 2, TimeSpan::from_secs(3_600)).await;
+    storage.insert_running(job(1), worker).await;
+    storage.live_node(3).await;
+    storage
+        .apply(Change::Leave { node: first })
+        .await
+        .expect("a node can leave");
+    assert_eq!(storage.repository.orphans(10).await.expect("storage reads"), []);
+}
+
+async fn a_worker_that_has_left_is_renewed_no_more(storage: Subject) {
+    let worker = register(&storage, 2, TimeSpan::from_secs(3_600)).await;
+    let running = storage.insert_running(job(1), worker).await;
+    assert_eq!(storage.apply(Change::Leave { node: worker }).await, Ok(Applied::Alive));
+    assert!(!renew(&storage, worker).await);
+    let orphans = storage.repository.orphans(10).await.expect("storage reads");
+    assert_eq!(orphans, [Arc::new(running)]);
+    assert_eq!(storage.repository.workers().await.expect("storage reads"), []);
+    let known = storage.repository.worker(worker).await.expect("storage reads");
+    assert_eq!(
+        known.map(|worker| worker.declaration.name),
+        Some(declaration().name),
+        "its name stays"
+    );
+}
+
+fn line(number: usize) -> LogLine {
+    LogLine {
+        attempt: 1,
+        at: at(10),
+        level: LogLevel::Warning,
+        message: Arc::from(format!("line {number} ✓")),
+    }
+}
+
+fn progress(basis_points: u16, message: Option<&str>) -> Progress {
+    Progress {
+        basis_points,
+        message: message.map(Arc::from),
+    }
+}
+
+async fn report(storage: &Subject, job: &Job, progress: Option<Progress>, log: Vec<LogLine>) -> bool {
+    let report = AttemptReport {
+        job_id: job.id,
+        attempt: job.attempt,
+        at: at(11),
+        progress,
+        log,
+    };
+    let change = Change::Report {
+        job: Arc::new(job.clone()),
+        report: Arc::new(report),
+    };
+    match storage.apply(change).await {
+        Ok(Applied::Reported(is_noted)) => is_noted,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn reports(storage: &Subject, job: &Job) -> JobReports {
+    storage.repository.reports(job.id).await.expect("storage reads")
+}
+
+async fn reports_of_the_running_attempt_are_kept(storage: Subject) {
+    let worker = register(&storage, 2, TimeSpan::from_secs(3_600)).await;
+    let running = storage.insert_running(job(1), worker).await;
+    assert_eq!(reports(&storage, &running).await, JobReports::default());
+    assert!(report(&storage, &running, Some(progress(1, None)), vec![line(1)]).await);
+    assert!(
+        report(
+            &storage,
+            &running,
+            Some(progress(6_250, Some("page 5"))),
+            vec![line(2), line(3)]
+        )
+        .await
+    );
+    assert!(report(&storage, &running, None, Vec::new()).await);
+    let known = JobReports {
+        progress: Some((1, progress(6_250, Some("page 5")))),
+        log: vec![line(1), line(2), line(3)],
+    };
+    assert_eq!(reports(&storage, &running).await, known);
+    storage.holds(std::slice::from_ref(&running)).await;
+    let waiting = storage.finish(&running, Outcome::Interrupted).await;
+    assert!(
+        !report(&storage, &running, Some(progress(9, None)), vec![line(4)]).await,
+        "it runs no more"
+    );
+    let again = storage.start(&waiting, worker).await;
+    assert!(
+        !report(&storage, &running, Some(progress(9, None)), vec![line(4)]).await,
+        "another attempt does"
+    );
+    assert_eq!(reports(&storage, &running).await, known);
+    assert!(report(&storage, &again, Some(progress(2, None)), Vec::new()).await);
+    assert_eq!(reports(&storage, &running).await.progress, Some((2, progress(2, None))));
+}
+
+async fn the_last_log_lines_are_kept(storage: Subject) {
+    let worker = register(&storage, 2, TimeSpan::from_secs(3_600)).await;
+    let running = storage.insert_running(job(1), worker).await;
+    let all: Vec<LogLine> = (0..LOG_LINES_KEPT + 7).map(line).collect();
+    for lines in all.chunks(50) {
+        assert!(report(&storage, &running, None, lines.to_vec()).await);
+    }
+    assert_eq!(reports(&storage, &running).await.log, all[7..]);
+    let more: Vec<LogLine> = (0..3 * LOG_LINES_KEPT).map(line).collect();
+    assert!(report(&storage, &running, None, more.clone()).await);
+    assert_eq!(reports(&storage, &running).await.log, more[2 * LOG_LINES_KEPT..]);
+}
+
+async fn reports_go_with_their_job(storage: Subject) {
+    let worker = register(&storage, 2, TimeSpan::from_secs(3_600)).await;
+    let running = storage.insert_running(job(1), worker).await;
+    assert!(report(&storage, &running, Some(progress(1, None)), vec![line(1)]).await);
+    let ended = storage.finish(&running, completed()).await;
+    let deleted = Change::Delete { job: Arc::new(ended) };
+    assert_eq!(storage.apply(deleted).await, Ok(Applied::Deleted));
+    assert_eq!(reports(&storage, &running).await, JobReports::default());
+}

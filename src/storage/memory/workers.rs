@@ -1,0 +1,95 @@
+//! Remote workers, and what attempts report.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::tables::{Node, Tables};
+use crate::domain::id::NodeId;
+use crate::domain::remote_worker::{AttemptReport, LOG_LINES_KEPT, WorkerDeclaration};
+use crate::domain::status::JobStatus;
+use crate::storage::change::Applied;
+use crate::storage::query::StoredWorker;
+
+impl Tables {
+    pub(super) fn register(
+        &mut self,
+        id: NodeId,
+        declaration: Arc<WorkerDeclaration>,
+        started_at: DateTime<Utc>,
+        lease_until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Applied {
+        let worker = Node {
+            name: Arc::clone(&declaration.name),
+            started_at,
+            heartbeat_at: now,
+            lease_until,
+            worker: Some(declaration),
+        };
+        self.nodes.insert(id, worker);
+        Applied::Registered
+    }
+
+    pub(super) fn renew(&mut self, id: NodeId, lease_until: DateTime<Utc>, now: DateTime<Utc>) -> Applied {
+        let known = self.nodes.get_mut(&id);
+        // One that has left (its lease ends in 1970) is not known any more.
+        let known = known.filter(|node| node.worker.is_some() && node.lease_until > DateTime::UNIX_EPOCH);
+        Applied::Renewed(known.map(|worker| {
+            worker.heartbeat_at = now;
+            worker.lease_until = lease_until;
+            lease_until
+        }))
+    }
+
+    pub(super) fn report(&mut self, report: &AttemptReport) -> Applied {
+        let AttemptReport {
+            job_id,
+            attempt,
+            at: _,
+            progress,
+            log,
+        } = report;
+        let runs = |job: &Arc<_>| {
+            let job: &crate::domain::job::Job = job;
+            job.status == JobStatus::Running && job.attempt == *attempt
+        };
+        if !self.job(*job_id).is_some_and(runs) {
+            return Applied::Reported(false);
+        }
+        let reports = self.reports.entry(*job_id).or_default();
+        if let Some(progress) = progress {
+            reports.progress = Some((*attempt, progress.clone()));
+        }
+        reports.log.extend(log.iter().cloned());
+        let surplus = reports.log.len().saturating_sub(LOG_LINES_KEPT);
+        reports.log.drain(..surplus);
+        Applied::Reported(true)
+    }
+
+    /// All remote workers by the time of their coming.
+    pub(super) fn stored_workers(&self, now: DateTime<Utc>) -> Vec<StoredWorker> {
+        let running_on = |id| {
+            self.jobs()
+                .filter(move |job| job.status == JobStatus::Running && job.node == Some(id))
+                .count()
+        };
+        let mut workers: Vec<StoredWorker> = self
+            .nodes
+            .iter()
+            .filter_map(|(id, node)| {
+                Some(StoredWorker {
+                    id: *id,
+                    declaration: WorkerDeclaration::clone(node.worker.as_ref()?),
+                    registered_at: node.started_at,
+                    heartbeat_at: node.heartbeat_at,
+                    lease_until: node.lease_until,
+                    is_live: node.lease_until >= now,
+                    running_jobs: u64::try_from(running_on(*id)).unwrap_or(u64::MAX),
+                })
+            })
+            .collect();
+        workers.sort_by_key(|worker| (worker.registered_at, worker.id));
+        workers
+    }
+}

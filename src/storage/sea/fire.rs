@@ -1,0 +1,141 @@
+//! Occurrences of recurring jobs: all that a commit creates, in a few statements however many they are. They are created
+//! when they are due, so each statement more makes all of them later.
+
+use std::collections::{HashMap, HashSet};
+
+use super::commit::{Commit, Results};
+use super::convert::{int, micros};
+use super::error::CommitFailure;
+use super::insert::{NEW_COLUMNS, PAST_COLUMNS, WITH_PAST, past_row};
+use super::lifecycle::ids;
+use super::recurring::waiting_text;
+use super::rows::{Kind, Rows};
+use crate::domain::id::NodeId;
+use crate::domain::leadership::FencingToken;
+use crate::domain::recurring::RecurringJob;
+use crate::storage::change::{Applied, Change, ChangeError, Fire};
+
+/// Which recurring job, as of which revision, and what a tick changes of it.
+const TICKED: &[Kind] = &[
+    Kind::Uuid,
+    Kind::Int,
+    Kind::Int,
+    Kind::BigOrNull,
+    Kind::BigOrNull,
+    Kind::TextOrNull,
+];
+
+/// Where the result of a change goes.
+type Place<'a> = &'a mut Option<Result<Applied, ChangeError>>;
+
+impl Commit<'_> {
+    pub(super) async fn fire_all(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
+        let mut left: Vec<(&Fire, Place<'_>)> = changes
+            .iter()
+            .zip(results)
+            .filter_map(|(change, place)| {
+                let Change::Fire(fire) = change else { return None };
+                Some((fire, place))
+            })
+            .collect();
+        let mut leads = HashMap::new();
+        // A statement changes a row once: what else is to happen to it comes afterwards.
+        while !left.is_empty() {
+            let mut seen = HashSet::new();
+            let (first, later): (Vec<_>, Vec<_>) = left.into_iter().partition(|(fire, _)| seen.insert(fire.before.id));
+            self.fire_each(first, &mut leads).await?;
+            left = later;
+        }
+        Ok(())
+    }
+
+    /// Creates occurrences of different recurring jobs.
+    async fn fire_each(
+        &mut self,
+        fires: Vec<(&Fire, Place<'_>)>,
+        leads: &mut HashMap<(NodeId, FencingToken), bool>,
+    ) -> Result<(), CommitFailure> {
+        let mut allowed = Vec::with_capacity(fires.len());
+        for (fire, place) in fires {
+            if self.may_fire(fire, leads).await? {
+                allowed.push((fire, place));
+            } else {
+                *place = Some(Err(ChangeError::NoLease));
+            }
+        }
+        let mut rows = Rows::new(TICKED, allowed.len());
+        for (fire, _) in &allowed {
+            rows.push(ticked_row(&fire.before, &fire.after));
+        }
+        let ticked = rows
+            .query(&self.transaction, |source| {
+                format!(
+                    "UPDATE recurring_jobs SET revision = v.c3, next_run_at = v.c4, last_run_at = v.c5, waiting = v.c6 \
+                     FROM {source} AS v WHERE recurring_jobs.id = v.c1 AND recurring_jobs.revision = v.c2 \
+                     RETURNING recurring_jobs.id"
+                )
+            })
+            .await?;
+        let ticked = ids(&ticked)?;
+        let mut rows = Rows::new(WITH_PAST, allowed.len());
+        for (fire, _) in &allowed {
+            if ticked.contains(&fire.before.id.as_uuid()) {
+                for job in &fire.occurrences {
+                    rows.push(past_row(job));
+                }
+            }
+        }
+        let stored = rows
+            .query(&self.transaction, |source| {
+                format!(
+                    "INSERT INTO jobs ({NEW_COLUMNS}, {PAST_COLUMNS}) SELECT * FROM {source} AS v WHERE true \
+                     ON CONFLICT (recurring_id, occurrence_at) WHERE recurring_id IS NOT NULL DO NOTHING RETURNING id"
+                )
+            })
+            .await?;
+        let stored = ids(&stored)?;
+        for (fire, place) in allowed {
+            if !ticked.contains(&fire.before.id.as_uuid()) {
+                *place = Some(Err(ChangeError::Conflict));
+                continue;
+            }
+            let fired = fire.occurrences.iter().map(|job| {
+                let is_stored = stored.contains(&job.id.as_uuid());
+                if is_stored {
+                    self.counters.add(job);
+                }
+                is_stored
+            });
+            *place = Some(Ok(Applied::Fired(fired.collect())));
+        }
+        Ok(())
+    }
+
+    /// Whether the one who asks for it leads, if it must. A leader that was seen once stays one until the commit.
+    async fn may_fire(
+        &self,
+        fire: &Fire,
+        leads: &mut HashMap<(NodeId, FencingToken), bool>,
+    ) -> Result<bool, CommitFailure> {
+        let Some((node, token)) = fire.leader else {
+            return Ok(true);
+        };
+        if let Some(known) = leads.get(&(node, token)) {
+            return Ok(*known);
+        }
+        let does_lead = self.leads(node, token).await?;
+        leads.insert((node, token), does_lead);
+        Ok(does_lead)
+    }
+}
+
+fn ticked_row(before: &RecurringJob, after: &RecurringJob) -> [sea_orm::Value; 6] {
+    [
+        before.id.as_uuid().into(),
+        int(before.revision).into(),
+        int(after.revision).into(),
+        after.next_run_at.map(micros).into(),
+        after.last_run_at.map(micros).into(),
+        waiting_text(&after.waiting).into(),
+    ]
+}

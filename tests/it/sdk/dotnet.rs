@@ -1,0 +1,41 @@
+//! `sdk/dotnet`, as `scripts/dotnet` has compiled it.
+
+use super::Language;
+
+const DOTNET: Language = Language {
+    program: "/usr/bin/env",
+    arguments: &["../../target/dotnet/dotnet", "exec"],
+    scenarios: "../../target/dotnet/Scenarios.dll",
+    folder: "dotnet",
+    environment: &[
+        ("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1"),
+        ("LD_LIBRARY_PATH", "../../target/dotnet/ssl/usr/lib/x86_64-linux-gnu"),
+    ],
+};
+
+#[tokio::test]
+async fn dotnet_passes_the_scenarios() {
+    DOTNET.passes_the_scenarios().await;
+}
+
+#[tokio::test]
+async fn dotnet_hears_again_after_a_restart() {
+    DOTNET.hears_again_after_a_restart().await;
+}
+
+#[tokio::test]
+async fn dotnet_survives_a_killed_worker() {
+    DOTNET.survives_a_killed_worker().await;
+}
+
+#[tokio::test]
+async fn dotnet_has_examples_that_run() {
+    DOTNET
+        .has_examples_that_run(
+            "../../target/dotnet/Schedule.dll",
+            "../../target/dotnet/Watch.dll",
+            "../../target/dotnet/Work.dll",
+            "../../target/dotnet/Webhook.dll",
+        )
+        .await;
+}

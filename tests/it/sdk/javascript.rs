@@ -1,0 +1,38 @@
+//! `sdk/javascript`, on Node.
+
+use super::Language;
+
+const JAVASCRIPT: Language = Language {
+    program: "node",
+    arguments: &[],
+    scenarios: "test/scenarios.mjs",
+    folder: "javascript",
+    environment: &[],
+};
+
+#[tokio::test]
+async fn javascript_passes_the_scenarios() {
+    JAVASCRIPT.passes_the_scenarios().await;
+}
+
+#[tokio::test]
+async fn javascript_hears_again_after_a_restart() {
+    JAVASCRIPT.hears_again_after_a_restart().await;
+}
+
+#[tokio::test]
+async fn javascript_survives_a_killed_worker() {
+    JAVASCRIPT.survives_a_killed_worker().await;
+}
+
+#[tokio::test]
+async fn javascript_has_examples_that_run() {
+    JAVASCRIPT
+        .has_examples_that_run(
+            "examples/schedule.mjs",
+            "examples/watch.mjs",
+            "examples/work.mjs",
+            "examples/webhook.mjs",
+        )
+        .await;
+}

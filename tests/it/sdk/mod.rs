@@ -1,0 +1,245 @@
+//! The SDKs of `sdk/`, each run in its own language against a real server, all through the same scenarios.
+//!
+//! Each SDK has a program `scenarios` that takes a mode and fails by itself when something is wrong:
+//! `all <url> <flaky url>` runs the table in `sdk/README.md` from the top, `watch <url>` tells what it hears of jobs,
+//! and `work <url> <name>` works until it is killed or told to stop.
+
+mod dotnet;
+mod flaky;
+mod javascript;
+mod python;
+mod rust;
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
+
+use self::flaky::Flaky;
+use super::harness::PATIENCE;
+use super::harness::server::{Server, Site, Storage};
+
+const CONFIG: &str = r#"
+[api]
+require_authentication = true
+
+[[api.keys]]
+name = "all"
+key = "all-all-all-all-all"
+scopes = ["tickerq:read", "tickerq:write", "tickerq:admin"]
+
+[[api.keys]]
+name = "reader"
+key = "reader-reader-reader"
+scopes = ["tickerq:read"]
+
+[[api.keys]]
+name = "slow"
+key = "slow-slow-slow-slow"
+scopes = ["tickerq:read"]
+rate_limit = "1/h"
+
+[nodes]
+lease = "00:00:03"
+
+[server]
+request_body_bytes_max = "128KiB"
+
+[[queues]]
+name = "full"
+workers = 1
+max_pending = 1
+
+[job_types.NoopJob]
+handler = "noop"
+
+[job_types.FailingJob]
+max_retries = 0
+handler = { command = { program = "false" } }
+
+[job_types.SleepJob]
+handler = { command = { program = "sleep", args = ["600"] } }
+
+[job_types.RemoteJob]
+max_retries = 2
+retry_delay = "00:00:00.1"
+handler = "remote"
+"#;
+
+const KEY: &str = "all-all-all-all-all";
+
+/// How the programs of an SDK are run.
+pub struct Language {
+    /// What starts a program: an interpreter and its options.
+    pub program: &'static str,
+    pub arguments: &'static [&'static str],
+    /// The scenarios.
+    pub scenarios: &'static str,
+    /// Where it lies below `sdk`, and where its programs are run.
+    pub folder: &'static str,
+    pub environment: &'static [(&'static str, &'static str)],
+}
+
+impl Language {
+    fn folder(&self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk").join(self.folder)
+    }
+
+    fn command(&self, script: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.program);
+        command
+            .args(self.arguments)
+            .arg(script)
+            .args(arguments)
+            .envs(self.environment.iter().copied())
+            .current_dir(self.folder())
+            .kill_on_drop(true);
+        command
+    }
+
+    async fn run(&self, script: &str, arguments: &[&str]) -> String {
+        let output = timeout(4 * PATIENCE, self.command(script, arguments).output())
+            .await
+            .expect("it ends in time");
+        let output = output.expect("the program runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success(),
+            "{script} {arguments:?}:\n{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        said
+    }
+
+    /// The scenarios that need nobody's help.
+    pub async fn passes_the_scenarios(&self) {
+        let (_site, server) = Server::with_config(CONFIG);
+        let flaky = Flaky::before(&server.url).await;
+        let said = self.run(self.scenarios, &["all", &server.url, &flaky.url]).await;
+        assert!(said.trim_end().ends_with("all scenarios passed"), "{said}");
+    }
+
+    /// Whoever listens is connected again after a restart.
+    pub async fn hears_again_after_a_restart(&self) {
+        let site = Site::new(Storage::Sqlite, CONFIG);
+        let server = site.start();
+        let url = server.url.clone();
+        let mut watcher = Running::start(self.command(self.scenarios, &["watch", &url]));
+        watcher.until("connected").await;
+        server.signal(Signal::TERM);
+        assert!(server.wait().success());
+        watcher.until("disconnected").await;
+        let server = site.start_at(url.trim_start_matches("http://"));
+        watcher.until("connected").await;
+        let id = server.client().with_token(KEY).create_of_type("NoopJob").await;
+        for status in ["pending", "running", "completed"] {
+            watcher.until(&format!("told {id} {status}")).await;
+        }
+    }
+
+    /// What a worker ran that was killed, another one runs; one that is told to stop ends what it runs.
+    pub async fn survives_a_killed_worker(&self) {
+        let (_site, server) = Server::with_config(CONFIG);
+        let client = server.client().with_token(KEY);
+        let first = Running::start(self.command(self.scenarios, &["work", &server.url, "first"]));
+        let job = json!({ "type": "RemoteJob", "parameters": { "hang": true } });
+        let id = client.create(job).await["id"].as_str().expect("an id").to_owned();
+        let mut first = first;
+        first.until(&format!("running {id} 1")).await;
+        first.signal(Signal::KILL);
+        let mut second = Running::start(self.command(self.scenarios, &["work", &server.url, "second"]));
+        second.until(&format!("running {id} 2")).await;
+        // The second attempt ends by itself, while the worker is told to stop.
+        second.signal(Signal::TERM);
+        let job = client.wait_finished(&id).await;
+        assert_eq!(
+            (
+                &job["status"],
+                &job["result"]["by"],
+                &job["executionHistory"][0]["status"]
+            ),
+            (&json!("completed"), &json!("second"), &json!("lost")),
+            "{job}"
+        );
+        second.until("stopped").await;
+        let workers = client.get("/workers").await.json();
+        let left = workers["workers"].as_array().expect("workers");
+        assert!(left.iter().all(|worker| worker["name"] == "first"), "{workers}");
+    }
+
+    /// The examples do what they say.
+    pub async fn has_examples_that_run(&self, schedule: &str, watch: &str, work: &str, webhook: &str) {
+        let (_site, server) = Server::with_config(CONFIG);
+        let url = &server.url;
+        let mut watching = Running::start(self.command(watch, &[url, KEY]));
+        watching.until("connected").await;
+        let mut working = Running::start(self.command(work, &[url, KEY]));
+        working.until("working").await;
+        let said = self.run(schedule, &[url, KEY]).await;
+        let id = said.split_whitespace().last().expect("an id").to_owned();
+        watching.until(&format!("{id} completed")).await;
+        let job = server.client().with_token(KEY).wait_finished(&id).await;
+        assert_eq!(job["result"], json!({ "greeting": "hello Ann" }), "{job}");
+        working.signal(Signal::TERM);
+        let mut receiver = Running::start(self.command(webhook, &["webhook-secret-key"]));
+        let address = receiver.next().await;
+        let http = server.client();
+        let post = |signature: &'static str| {
+            let request = reqwest::Client::builder()
+                .no_proxy()
+                .build()
+                .expect("a client")
+                .post(&address);
+            http.send(request.header("X-TickerQ-Signature", signature).body(r#"{"a":1}"#))
+        };
+        let signature = "sha256=733ae5122573f3ff45cad4406d879b88326cf5308d1d53c50e6efde0fa6036e1";
+        assert_eq!(post(signature).await.status, 200);
+        let wrong = "sha256=733ae5122573f3ff45cad4406d879b88326cf5308d1d53c50e6efde0fa6036e2";
+        assert_eq!(post(wrong).await.status, 401);
+    }
+}
+
+/// A program that goes on, and what it says.
+struct Running {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program runs");
+        let stdout = child.stdout.take().expect("a piped stdout");
+        Self {
+            child,
+            lines: BufReader::new(stdout).lines(),
+        }
+    }
+
+    async fn next(&mut self) -> String {
+        let line = timeout(PATIENCE, self.lines.next_line()).await.expect("a line in time");
+        line.expect("text").expect("the program goes on")
+    }
+
+    /// Waits for a line, and passes over others.
+    async fn until(&mut self, wanted: &str) {
+        let mut passed = Vec::new();
+        loop {
+            let line = timeout(PATIENCE, self.lines.next_line()).await;
+            match line {
+                Ok(Ok(Some(line))) if line == wanted => return,
+                Ok(Ok(Some(line))) => passed.push(line),
+                other => panic!("waited for '{wanted}', heard {passed:?}, then {other:?}"),
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = self.child.id().expect("it runs");
+        let pid = Pid::from_raw(i32::try_from(id).expect("a pid")).expect("a pid");
+        kill_process(pid, signal).expect("the process takes signals");
+    }
+}

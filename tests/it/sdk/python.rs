@@ -1,0 +1,38 @@
+//! `sdk/python`, on the system's Python.
+
+use super::Language;
+
+const PYTHON: Language = Language {
+    program: "python3",
+    arguments: &["-B"],
+    scenarios: "test/scenarios.py",
+    folder: "python",
+    environment: &[("PYTHONPATH", ".")],
+};
+
+#[tokio::test]
+async fn python_passes_the_scenarios() {
+    PYTHON.passes_the_scenarios().await;
+}
+
+#[tokio::test]
+async fn python_hears_again_after_a_restart() {
+    PYTHON.hears_again_after_a_restart().await;
+}
+
+#[tokio::test]
+async fn python_survives_a_killed_worker() {
+    PYTHON.survives_a_killed_worker().await;
+}
+
+#[tokio::test]
+async fn python_has_examples_that_run() {
+    PYTHON
+        .has_examples_that_run(
+            "examples/schedule.py",
+            "examples/watch.py",
+            "examples/work.py",
+            "examples/webhook.py",
+        )
+        .await;
+}

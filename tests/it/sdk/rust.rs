@@ -1,0 +1,37 @@
+//! `sdk/rust`, as the programs that `cargo test --workspace` builds of its examples.
+
+use super::Language;
+
+const RUST: Language = Language {
+    program: "/usr/bin/env",
+    arguments: &[],
+    scenarios: "../../target/debug/examples/scenarios",
+    folder: "rust",
+    environment: &[],
+};
+
+#[tokio::test]
+async fn rust_passes_the_scenarios() {
+    RUST.passes_the_scenarios().await;
+}
+
+#[tokio::test]
+async fn rust_hears_again_after_a_restart() {
+    RUST.hears_again_after_a_restart().await;
+}
+
+#[tokio::test]
+async fn rust_survives_a_killed_worker() {
+    RUST.survives_a_killed_worker().await;
+}
+
+#[tokio::test]
+async fn rust_has_examples_that_run() {
+    RUST.has_examples_that_run(
+        "../../target/debug/examples/schedule",
+        "../../target/debug/examples/watch",
+        "../../target/debug/examples/work",
+        "../../target/debug/examples/webhook",
+    )
+    .await;
+}
