@@ -67,6 +67,13 @@ pub struct Message {
     pub body: Arc<str>,
 }
 
+impl Message {
+    /// What the header `webhook-id` says, the same at every attempt.
+    pub fn webhook_id(&self) -> String {
+        format!("msg_{}", self.id.simple())
+    }
+}
+
 /// How a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeliveryStatus {

@@ -55,7 +55,7 @@ impl Usage {
 }
 
 /// The names under which numbers are exported to Prometheus; the first three are the reference's.
-pub const EXPORTED_NAMES: [&str; 19] = [
+pub const EXPORTED_NAMES: [&str; 21] = [
     "tickerq_jobs_total",
     "tickerq_job_duration_seconds",
     "tickerq_queue_length",
@@ -64,6 +64,8 @@ pub const EXPORTED_NAMES: [&str; 19] = [
     "tickerq_queue_latency_seconds",
     "tickerq_workers_busy",
     "tickerq_workers",
+    "tickerq_webhook_deliveries_total",
+    "tickerq_webhook_duration_seconds",
     "tickerq_commit_duration_seconds",
     "tickerq_commit_changes",
     "tickerq_writes_pending",

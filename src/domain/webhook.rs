@@ -192,6 +192,14 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// Where it is, for people: keys of services often stand in an address's query.
+    pub fn shown_url(&self) -> String {
+        match self.url.split_once('?') {
+            Some((address, _)) => format!("{address}?***"),
+            None => self.url.to_string(),
+        }
+    }
+
     /// Whether it is to be told of an event.
     pub fn wants(&self, event: WebhookEvent) -> bool {
         self.disabled.is_none() && self.events.contains(event)

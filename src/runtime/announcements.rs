@@ -35,6 +35,21 @@ impl EndpointBook {
         (Arc::clone(&known.endpoints), known.version)
     }
 
+    /// An endpoint as this node knows it, unless it is disabled.
+    pub fn enabled(&self, id: EndpointId) -> Option<Arc<Endpoint>> {
+        let (endpoints, _) = self.read();
+        let mut endpoints = endpoints.iter();
+        let found = endpoints.find(|endpoint| endpoint.id == id && endpoint.disabled.is_none());
+        found.cloned()
+    }
+
+    /// The name of an endpoint that this node knows.
+    pub fn name_of(&self, id: EndpointId) -> Option<Arc<str>> {
+        let (endpoints, _) = self.read();
+        let found = endpoints.iter().find(|endpoint| endpoint.id == id);
+        found.map(|endpoint| Arc::clone(&endpoint.name))
+    }
+
     /// Those that are to be told of an event.
     pub fn wanting(&self, event: WebhookEvent) -> Vec<EndpointId> {
         let (endpoints, _) = self.read();

@@ -325,7 +325,6 @@ impl Runtime {
             repository: Arc::clone(&repository),
             recorder: recorder_handle.clone(),
             event_bus: event_bus.clone(),
-            dispatcher: webhooks.enable.then(|| dispatcher.address()),
             queues: configured.clone().into(),
             workers_by_default,
             job_types: handlers.job_types().cloned().collect(),
@@ -400,6 +399,7 @@ impl Runtime {
             let parts = DispatcherParts {
                 repository: Arc::clone(&repository),
                 recorder: recorder_handle.clone(),
+                event_bus: event_bus.clone(),
                 book,
                 options: webhooks,
                 node,

@@ -28,7 +28,7 @@ use super::queues::{CancelJob, JobsDue, QueueSwitched, Queues};
 use super::recurring_scheduler::{RecurringChanged, RecurringScheduler};
 use super::saved_hook::SavedHook;
 use super::scheduler::{Arm, Scheduler};
-use super::tap::{CommitReport, Tap};
+use super::tap::{CommitReport, DeliveryReport, Tap};
 use super::webhook_dispatcher::WebhookDispatcher;
 use crate::domain::event::{Event, QueueEventKind, Topic};
 use crate::domain::id::{JobId, NodeId};
@@ -281,6 +281,12 @@ impl Recorder {
         for (change, result) in changes.iter().zip(results) {
             if let Ok(applied) = result {
                 report.note(change, applied);
+                if let Change::Attempts(attempts) = change {
+                    let name = self.parts.announcements.book().name_of(attempts.endpoint_id);
+                    report
+                        .deliveries
+                        .extend(name.map(|name| DeliveryReport::new(name, attempts)));
+                }
             }
         }
         self.parts.tap.tell(report);

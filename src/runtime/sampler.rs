@@ -17,8 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle, Supervised,
-    WrapFuture,
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle, Supervised, WrapFuture,
 };
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
@@ -33,7 +32,6 @@ use super::mailbox::deliver;
 use super::recorder::RecorderHandle;
 use super::supervise::Restarts;
 use super::usage::UsageReader;
-use super::webhook_dispatcher::{Alert, WebhookDispatcher};
 use crate::domain::event::{Event, Topic};
 use crate::domain::health::{self, Health, HealthChange, HealthReason, HealthRules, HealthState, HealthWatch};
 use crate::domain::id::NodeId;
@@ -83,8 +81,6 @@ pub struct SamplerParts {
     pub recorder: RecorderHandle,
     /// Who is told.
     pub event_bus: EventBusHandle,
-    /// Who has webhooks told of alerts, if there are webhooks.
-    pub dispatcher: Option<Addr<WebhookDispatcher>>,
     /// The queues that are configured.
     pub queues: Arc<[QueueSettings]>,
     /// How many workers a queue has that is not configured.
@@ -328,9 +324,6 @@ impl Sampler {
             at,
             change: Arc::new(change),
         };
-        if let Some(dispatcher) = &self.parts.dispatcher {
-            deliver(dispatcher, Alert(alert.clone()), ctx);
-        }
         self.tell(Topic::SystemHealth, vec![alert], ctx);
     }
 

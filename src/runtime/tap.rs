@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::domain::delivery::AfterAttempt;
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::rollup::Mark;
 use crate::storage::change::{Applied, Change, Finished, Inserted};
+use crate::storage::outbox::Attempts;
 
 /// How many commits may wait to be taken in.
 const WAITING_MAX: usize = 4_096;
@@ -25,6 +27,62 @@ pub struct CommitReport {
     pub created: Vec<(QueueName, JobType)>,
     /// What jobs have added that started, ended or were cancelled.
     pub marks: Vec<Mark>,
+    /// What came of attempts to tell webhook endpoints.
+    pub deliveries: Vec<DeliveryReport>,
+}
+
+/// What came of attempts to tell one webhook endpoint.
+#[derive(Clone, Debug)]
+pub struct DeliveryReport {
+    /// The endpoint's name.
+    pub endpoint: Arc<str>,
+    /// What became of each delivery, and how long the attempt has taken.
+    pub attempts: Vec<(DeliveryEnd, Duration)>,
+}
+
+/// What becomes of a delivery after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryEnd {
+    /// The endpoint has taken it.
+    Delivered,
+    /// It is tried again.
+    Retrying,
+    /// It is given up.
+    Failed,
+}
+
+impl DeliveryEnd {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Retrying => "retrying",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl From<AfterAttempt> for DeliveryEnd {
+    fn from(after: AfterAttempt) -> Self {
+        match after {
+            AfterAttempt::Delivered => Self::Delivered,
+            AfterAttempt::RetryAt(_) => Self::Retrying,
+            AfterAttempt::Failed => Self::Failed,
+        }
+    }
+}
+
+impl DeliveryReport {
+    /// What these attempts to tell the endpoint of this name have come to.
+    pub(super) fn new(endpoint: Arc<str>, attempts: &Attempts) -> Self {
+        let outcomes = attempts.outcomes.iter();
+        Self {
+            endpoint,
+            attempts: outcomes
+                .map(|outcome| (outcome.after.into(), outcome.attempt.duration.to_std()))
+                .collect(),
+        }
+    }
 }
 
 impl CommitReport {

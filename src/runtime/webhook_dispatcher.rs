@@ -5,7 +5,8 @@
 //! its share of those that nobody holds, and keeps a [`WebhookSender`] for each that this node holds. Commits of this node
 //! wake the senders at once.
 //!
-//! Alerts are no change of a job: they are written here, and kept until storage takes them.
+//! Changes of the server's health are no change of a job, and nothing that storage knows. They are heard from the event bus,
+//! which never loses the newest of them, written here, and kept until storage takes them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,19 +14,23 @@ use std::time::Duration;
 
 use actix::prelude::SendError;
 use actix::{
-    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, MessageResult, Supervised,
-    WrapFuture,
+    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, MessageResult, StreamHandler,
+    Supervised, WrapFuture,
 };
+use futures_util::stream;
 use tracing::{info, warn};
 
 use super::announcements::EndpointBook;
 use super::clock::{Clock, IdSource};
+use super::event_bus::{EventBusHandle, Heard};
 use super::lease_gate::LeaseGate;
 use super::recorder::{Origin, RecordError, RecorderHandle};
 use super::supervise::{Restarts, Seat};
 use super::webhook_options::WebhookOptions;
 use super::webhook_sender::{self, Look, Renew, Retire, SenderParts, WebhookSender};
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Topic};
+use crate::domain::event_filter::EventFilter;
+use crate::domain::health::HealthChange;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::webhook::{Endpoint, EndpointId};
 use crate::storage::change::{Applied, Change};
@@ -65,11 +70,6 @@ impl OutboundNews {
     }
 }
 
-/// Something has happened that no change of a job tells.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Alert(pub Event);
-
 /// Begin nothing more. Answered with those that have not ended yet: what is on its way is still noted.
 #[derive(Message)]
 #[rtype(result = "Vec<Addr<WebhookSender>>")]
@@ -82,6 +82,8 @@ pub struct DispatcherParts {
     pub repository: Arc<dyn JobRepository>,
     /// Where it writes.
     pub recorder: RecorderHandle,
+    /// Tells of the server's health.
+    pub event_bus: EventBusHandle,
     /// This node's knowledge of the endpoints.
     pub book: EndpointBook,
     /// How webhooks work.
@@ -153,6 +155,8 @@ pub struct WebhookDispatcher {
     is_looking: bool,
     look_again: bool,
     alerts: Vec<Event>,
+    /// The change of the health that was heard last: whoever listens anew is told it once more.
+    alert_heard: Option<Arc<HealthChange>>,
     is_writing_alerts: bool,
     is_draining: bool,
 }
@@ -166,6 +170,7 @@ impl WebhookDispatcher {
             is_looking: false,
             look_again: false,
             alerts: Vec::new(),
+            alert_heard: None,
             is_writing_alerts: false,
             is_draining: false,
         }
@@ -197,6 +202,10 @@ impl WebhookDispatcher {
             return;
         }
         self.senders.retain(|id, (endpoint, sender)| {
+            // One that has stopped by itself has given its endpoint up; who enables that again has it told by another.
+            if !sender.connected() {
+                return false;
+            }
             let stays = held.iter().any(|held| held.id == *id);
             if !stays {
                 info!("webhook endpoint '{}' is no longer told by this node", endpoint.name);
@@ -207,7 +216,7 @@ impl WebhookDispatcher {
         });
         for endpoint in held {
             if let Some((known, sender)) = self.senders.get_mut(&endpoint.id) {
-                if **known != *endpoint && sender.try_send(Renew(Arc::clone(&endpoint))).is_ok() {
+                if **known != *endpoint && sender.try_send(Renew).is_ok() {
                     *known = endpoint;
                 }
                 continue;
@@ -215,6 +224,7 @@ impl WebhookDispatcher {
             let DispatcherParts {
                 repository,
                 recorder,
+                event_bus: _,
                 book,
                 options,
                 node: _,
@@ -278,6 +288,16 @@ impl WebhookDispatcher {
         }));
     }
 
+    fn listen(&self, ctx: &mut Context<Self>) {
+        let listening = self.parts.event_bus.listener(ALERTS_KEPT);
+        let listens = listening.listen_to(EventFilter::all_of(Topic::SystemHealth));
+        ctx.spawn(listens.into_actor(self).map(move |_, _, ctx| {
+            ctx.add_stream(stream::unfold(listening, |mut listening| async move {
+                listening.heard.recv().await.map(|heard| (heard, listening))
+            }));
+        }));
+    }
+
     fn tick(&mut self, ctx: &mut Context<Self>) {
         self.look(ctx);
         self.write_alerts(ctx);
@@ -288,6 +308,7 @@ impl Actor for WebhookDispatcher {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        self.listen(ctx);
         self.look(ctx);
         ctx.run_interval(TICK, Self::tick);
     }
@@ -333,13 +354,26 @@ impl Handler<Drain> for WebhookDispatcher {
     }
 }
 
-impl Handler<Alert> for WebhookDispatcher {
-    type Result = ();
-
-    fn handle(&mut self, Alert(event): Alert, ctx: &mut Context<Self>) {
-        if self.alerts.len() < ALERTS_KEPT {
-            self.alerts.push(event);
+impl StreamHandler<Heard> for WebhookDispatcher {
+    fn handle(&mut self, heard: Heard, ctx: &mut Context<Self>) {
+        let Heard::Event(published) = heard else { return };
+        let event = published.event();
+        let Event::SystemAlert { at: _, change } = event else {
+            return;
+        };
+        let is_known = self
+            .alert_heard
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, change));
+        if is_known || self.alerts.len() >= ALERTS_KEPT {
+            return;
         }
+        self.alert_heard = Some(Arc::clone(change));
+        self.alerts.push(event.clone());
         self.write_alerts(ctx);
+    }
+
+    fn finished(&mut self, _: &mut Context<Self>) {
+        // The bus has stopped, and with it the server. Deliveries go on until they are drained.
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::webhook::{EndpointId, EndpointSource, SigningSecret};
 use crate::domain::webhook_event::WebhookEvents;
 use crate::storage::outbox::Posting;
 use crate::webhooks::client::{HttpClient, HttpClientError};
-use crate::webhooks::payload::{header_id, test_message};
+use crate::webhooks::payload::test_message;
 use crate::webhooks::reach::{OutOfReach, Reach};
 
 /// How webhooks work.
@@ -127,11 +127,12 @@ impl From<EndpointAddress> for Arc<str> {
 /// A message that tries an endpoint, with the `webhook-id` that it will have.
 pub fn test_posting(id: EndpointId, now: DateTime<Utc>, message_id: JobId) -> (String, Posting) {
     let message = test_message(id, now, message_id.as_uuid());
+    let webhook_id = message.webhook_id();
     let posting = Posting {
         message,
         endpoints: vec![id],
     };
-    (header_id(message_id.as_uuid()), posting)
+    (webhook_id, posting)
 }
 
 /// The clients that speak to endpoints, by how far they reach.

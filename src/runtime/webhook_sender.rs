@@ -49,7 +49,7 @@ pub struct Look;
 /// The endpoint has changed.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Renew(pub Arc<Endpoint>);
+pub struct Renew;
 
 /// This node tells the endpoint no more.
 #[derive(Message)]
@@ -63,7 +63,7 @@ pub struct SenderParts {
     pub repository: Arc<dyn JobRepository>,
     /// Where it writes.
     pub recorder: RecorderHandle,
-    /// Who else is to be told when the endpoint is disabled.
+    /// What the endpoint is now, and who else is to be told when it is disabled.
     pub book: EndpointBook,
     /// How webhooks work.
     pub options: WebhookOptions,
@@ -167,8 +167,22 @@ impl WebhookSender {
         }));
     }
 
+    /// Takes the endpoint as this node knows it. What was answered to whoever has changed it holds from then on: no
+    /// delivery begins with the old secret, or to an endpoint that is disabled or gone.
+    fn look_up(&mut self) -> bool {
+        let Some(endpoint) = self.parts.book.enabled(self.endpoint.id) else {
+            return false;
+        };
+        if endpoint.revision != self.endpoint.revision {
+            // Whoever has changed it may have mended it.
+            self.paused_until = None;
+        }
+        self.endpoint = endpoint;
+        true
+    }
+
     fn send(&mut self, ctx: &mut Context<Self>) {
-        if !self.may_send() {
+        if !self.look_up() || !self.may_send() {
             // Read again when they may be sent: by then another node may have sent them.
             for due in self.ready.drain(..) {
                 self.known.remove(&due.id);
@@ -372,12 +386,8 @@ impl Handler<Look> for WebhookSender {
 impl Handler<Renew> for WebhookSender {
     type Result = ();
 
-    fn handle(&mut self, Renew(endpoint): Renew, ctx: &mut Context<Self>) {
-        if endpoint.revision != self.endpoint.revision {
-            // Whoever has changed it may have mended it.
-            self.paused_until = None;
-        }
-        self.endpoint = endpoint;
+    fn handle(&mut self, Renew: Renew, ctx: &mut Context<Self>) {
+        self.look_up();
         self.read(ctx);
     }
 }

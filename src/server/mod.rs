@@ -204,6 +204,7 @@ impl Server {
             nodes: nodes.clone(),
             audit: audit.clone(),
             metrics: metrics.clone(),
+            webhooks: webhooks.clone(),
             events,
         };
         let graphql = GraphQl::new(services, gate.clone(), realtime.clone(), graphql);

@@ -17,7 +17,7 @@ use crate::domain::rollup::RollupCounts;
 use crate::domain::time_span::TimeSpan;
 use crate::runtime::RuntimeHandle;
 use crate::runtime::sampler::{ReadHealth, ReadQueues, ReadSystem};
-pub use crate::runtime::tap::CommitReport;
+pub use crate::runtime::tap::{CommitReport, DeliveryReport};
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
 use crate::storage::repository::JobRepository;
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::error::ServiceError;
 use super::jobs::unexpected;
+use super::rules::MAX_RETRIES_MAX;
 use super::trail::{self, Deed, Trail};
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::delivery::{Delivery, DeliveryId, DeliveryStatus};
@@ -160,7 +161,7 @@ impl Webhooks {
             events,
             secret: checked_secret(secret)?,
             previous_secret: None,
-            max_retries,
+            max_retries: checked_retries(max_retries)?,
             retry_delay: checked_wait("retryPolicy/retryDelay", retry_delay)?,
             source: EndpointSource::Api,
             disabled: None,
@@ -201,6 +202,7 @@ impl Webhooks {
         let name = name.map(|name| checked_name(&name)).transpose()?;
         let clients = self.clients()?;
         let url = url.map(|url| address(&url, clients)).transpose()?.map(Arc::from);
+        let max_retries = max_retries.map(checked_retries).transpose()?;
         let retry_delay = retry_delay
             .map(|delay| checked_wait("retryPolicy/retryDelay", delay))
             .transpose()?;
@@ -494,6 +496,14 @@ fn checked_secret(secret: Option<SigningSecret>) -> Result<SigningSecret, Servic
         return Err(invalid("secret", "the secret has a control character".to_owned()));
     }
     Ok(secret)
+}
+
+fn checked_retries(count: u32) -> Result<u32, ServiceError> {
+    if count > MAX_RETRIES_MAX {
+        let detail = format!("maxRetries is {count}; allowed are 0 to {MAX_RETRIES_MAX}");
+        return Err(invalid("retryPolicy/maxRetries", detail));
+    }
+    Ok(count)
 }
 
 fn checked_wait(field: &'static str, wait: TimeSpan) -> Result<TimeSpan, ServiceError> {

@@ -12,7 +12,7 @@ use crate::domain::name::{JobType, QueueName};
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
 use crate::domain::rollup::{Mark, RollupCounts};
 use crate::domain::status::JobStatus;
-use crate::service::metrics::{CommitReport, Gauges};
+use crate::service::metrics::{CommitReport, DeliveryReport, Gauges};
 use crate::service::requests::{RequestKind, RequestSums, Requests};
 
 /// The bounds of steps of jobs' times, in seconds: from a millisecond to an hour.
@@ -31,6 +31,8 @@ pub(super) struct Instruments {
     duration: Histogram<f64>,
     wait: Histogram<f64>,
     retries: Counter<u64>,
+    deliveries: Counter<u64>,
+    delivery_duration: Histogram<f64>,
     commit_duration: Histogram<f64>,
     commit_changes: Histogram<u64>,
 }
@@ -66,6 +68,15 @@ impl Instruments {
                 .u64_counter("tickerq_job_retries")
                 .with_description("Attempts that have failed and are retried")
                 .build(),
+            deliveries: meter
+                .u64_counter("tickerq_webhook_deliveries")
+                .with_description("Attempts of this server to tell webhook endpoints, by what became of the delivery")
+                .build(),
+            delivery_duration: seconds(
+                "tickerq_webhook_duration",
+                "How long webhook endpoints have taken to answer",
+                &SECONDS,
+            ),
             commit_duration: seconds(
                 "tickerq_commit_duration",
                 "How long storage has taken for a commit",
@@ -86,6 +97,7 @@ impl Instruments {
             took,
             created,
             marks,
+            deliveries,
         } = report;
         self.commit_duration.record(took.as_secs_f64(), &[]);
         self.commit_changes
@@ -95,6 +107,15 @@ impl Instruments {
         }
         for mark in marks {
             self.take_in_mark(&mark);
+        }
+        for DeliveryReport { endpoint, attempts } in deliveries {
+            let endpoint = self.labels.of_endpoint(&endpoint);
+            for (end, took) in attempts {
+                let labels = [endpoint.clone(), KeyValue::new("status", end.as_str())];
+                self.deliveries.add(1, &labels);
+                self.delivery_duration
+                    .record(took.as_secs_f64(), std::slice::from_ref(&endpoint));
+            }
         }
     }
 

@@ -1,6 +1,7 @@
-//! Labels of jobs, bounded: names that callers make up must not fill the memory of whoever keeps the numbers.
+//! Labels of jobs and webhook endpoints, bounded: names that callers make up must not fill the memory of whoever keeps the numbers.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use opentelemetry::KeyValue;
 
@@ -11,6 +12,8 @@ const QUEUES_MAX: usize = 100;
 /// How many pairs of a queue and a type are told apart. With five statuses each it stays below the 2,000 series of an
 /// instrument from which on OpenTelemetry puts everything together.
 const PAIRS_MAX: usize = 300;
+/// How many webhook endpoints are told apart.
+const ENDPOINTS_MAX: usize = 100;
 /// What stands for a name that is one too many.
 pub(super) const OTHER: &str = "other";
 
@@ -19,6 +22,7 @@ pub(super) const OTHER: &str = "other";
 pub(super) struct Labels {
     queues: HashSet<QueueName>,
     pairs: HashMap<(QueueName, JobType), [KeyValue; 2]>,
+    endpoints: HashSet<Arc<str>>,
 }
 
 impl Labels {
@@ -47,13 +51,25 @@ impl Labels {
         }
         KeyValue::new("queue", queue.to_string())
     }
+
+    /// The label of a webhook endpoint.
+    pub(super) fn of_endpoint(&mut self, name: &Arc<str>) -> KeyValue {
+        if !self.endpoints.contains(name) {
+            if self.endpoints.len() >= ENDPOINTS_MAX {
+                return KeyValue::new("endpoint", OTHER);
+            }
+            self.endpoints.insert(Arc::clone(name));
+        }
+        KeyValue::new("endpoint", Arc::clone(name))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::sync::Arc;
 
-    use super::{Labels, PAIRS_MAX, QUEUES_MAX};
+    use super::{ENDPOINTS_MAX, Labels, PAIRS_MAX, QUEUES_MAX};
     use crate::domain::name::{JobType, QueueName};
 
     #[test]
@@ -70,5 +86,8 @@ mod tests {
         let queues: HashSet<&String> = seen.iter().map(|[queue, _]| queue).collect();
         assert_eq!(queues.len(), QUEUES_MAX + 1);
         assert!(seen.len() <= PAIRS_MAX + QUEUES_MAX + 1, "{}", seen.len());
+        let endpoints = (0..1_000).map(|number| labels.of_endpoint(&Arc::from(format!("crm-{number}"))));
+        let endpoints: HashSet<String> = endpoints.map(|label| label.value.to_string()).collect();
+        assert_eq!(endpoints.len(), ENDPOINTS_MAX + 1);
     }
 }

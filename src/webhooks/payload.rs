@@ -288,11 +288,6 @@ pub fn with_signature(body: &str, secret: &str) -> String {
     format!("{inside}{comma}\"signature\":\"{signature}\"}}")
 }
 
-/// The id of a message in the header `webhook-id`.
-pub fn header_id(id: Uuid) -> String {
-    format!("msg_{}", id.simple())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ use reqwest::{Response, StatusCode, Url};
 use tokio::time::{Instant, timeout_at};
 
 use super::client::{HttpClient, root_cause};
-use super::payload::{header_id, with_signature};
+use super::payload::with_signature;
 use super::retry_after::{parse_http_date, retry_after};
 use super::signature::{PREVIOUS_SIGNATURE_HEADER, SIGNATURE_HEADER, sign, sign_message};
 use crate::domain::delivery::{DeliveryAttempt, Message, Reply};
@@ -48,7 +48,7 @@ pub async fn deliver(
 ) -> Sent {
     let body = with_signature(&message.body, endpoint.secret.expose());
     let secrets: Vec<&SigningSecret> = endpoint.secrets_at(now).collect();
-    let id = header_id(message.id);
+    let id = message.webhook_id();
     post(client, &endpoint.url, &id, body, &secrets, wait, now).await
 }
 

@@ -12,7 +12,9 @@ use tickerq::domain::metrics::EXPORTED_NAMES;
 
 use crate::harness::client::Client;
 use crate::harness::eventually;
+use crate::harness::receiver::{Answer, Receiver};
 use crate::harness::server::{Server, Site, Storage};
+use crate::webhooks::endpoint;
 
 const CONFIG: &str = r#"
 [metrics]
@@ -59,7 +61,10 @@ async fn run_jobs(client: &Client) {
 
 #[tokio::test]
 async fn jobs_are_counted_under_the_names_of_the_reference() {
-    let (_site, server) = Server::with_config(CONFIG);
+    let receiver = Receiver::open().await;
+    receiver.script([Answer::Says("500 Internal Server Error", "", "")]);
+    let endpoint = endpoint("crm", &receiver, "\"job.completed\"", "");
+    let (_site, server) = Server::with_config(&format!("{CONFIG}{endpoint}"));
     let client = server.client();
     run_jobs(&client).await;
     let counted = |text: &str| {
@@ -88,6 +93,15 @@ async fn jobs_are_counted_under_the_names_of_the_reference() {
             (r#"tickerq_job_wait_seconds_count{queue="default",type="Noop"}"#, 5.0),
             (r#"tickerq_queue_length{queue="default"}"#, 1.0),
             (r#"tickerq_workers{queue="default"}"#, 10.0),
+            (
+                r#"tickerq_webhook_deliveries_total{endpoint="crm",status="delivered"}"#,
+                5.0,
+            ),
+            (
+                r#"tickerq_webhook_deliveries_total{endpoint="crm",status="retrying"}"#,
+                1.0,
+            ),
+            (r#"tickerq_webhook_duration_seconds_count{endpoint="crm"}"#, 6.0),
             ("tickerq_commits_missed_total", 0.0),
             (
                 r#"tickerq_http_requests_total{method="POST",route="/api/tickerq/jobs",status="201"}"#,

@@ -91,7 +91,7 @@ async fn during_the_overlap_of_a_rotation_both_secrets_sign() {
     let made = create(&client, &receiver, json!(["job.created"])).await;
     let old = made["secret"].as_str().expect("a secret").to_owned();
     let rotated = client
-        .post(&path(&made, "/rotate-secret"), json!({ "overlap": "00:00:05" }))
+        .post(&path(&made, "/rotate-secret"), json!({ "overlap": "01:00:00" }))
         .await;
     assert_eq!(rotated.status, StatusCode::OK, "{}", rotated.text);
     let new = rotated.json()["secret"].as_str().expect("a secret").to_owned();

@@ -125,6 +125,11 @@ impl ScalarType for Json {
 }
 
 impl Json {
+    /// What a text says that is known to be JSON.
+    pub(super) fn of_text(json: &str) -> Self {
+        Self(serde_json::from_str(json).unwrap_or_default())
+    }
+
     /// The value as JSON text.
     pub(super) fn raw(&self) -> Result<Box<RawValue>, serde_json::Error> {
         serde_json::value::to_raw_value(&self.0)
@@ -134,6 +139,6 @@ impl Json {
 impl From<&json::Json> for Json {
     fn from(json: &json::Json) -> Self {
         // What storage holds was JSON when it came.
-        Self(serde_json::from_str(json.as_str()).unwrap_or_default())
+        Self::of_text(json.as_str())
     }
 }

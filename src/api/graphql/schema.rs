@@ -13,6 +13,7 @@ use crate::service::metrics::Metrics;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
+use crate::service::webhooks::Webhooks;
 
 /// The schema with what its functions work with.
 pub(super) type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -32,6 +33,8 @@ pub struct Services {
     pub audit: AuditLog,
     /// Of the server's numbers.
     pub metrics: Metrics,
+    /// Of webhook endpoints.
+    pub webhooks: Webhooks,
     /// Of what happens.
     pub events: Events,
 }

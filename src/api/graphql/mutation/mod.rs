@@ -5,15 +5,17 @@ mod idempotency;
 mod jobs;
 mod queues;
 mod recurring;
+mod webhooks;
 
 use async_graphql::MergedObject;
 
-/// What can be changed. Each field needs the scope for writing. The fields of one request take effect one after the other,
-/// each whole or not at all.
+/// What can be changed. Each field needs the scope for writing, unless it says otherwise. The fields of one request take
+/// effect one after the other, each whole or not at all.
 #[derive(Default, MergedObject)]
 pub(super) struct Mutation(
     jobs::JobMutations,
     bulk::BulkMutations,
     recurring::RecurringMutations,
     queues::QueueMutations,
+    webhooks::WebhookMutations,
 );

@@ -87,7 +87,11 @@ pub(super) fn if_any<T>(read: Result<T, ServiceError>) -> Result<Option<T>> {
     match read {
         Ok(found) => Ok(Some(found)),
         Err(
-            ServiceError::NoSuchJob { .. } | ServiceError::NoSuchRecurringJob { .. } | ServiceError::NoSuchQueue { .. },
+            ServiceError::NoSuchJob { .. }
+            | ServiceError::NoSuchRecurringJob { .. }
+            | ServiceError::NoSuchQueue { .. }
+            | ServiceError::NoSuchEndpoint { .. }
+            | ServiceError::NoSuchDelivery { .. },
         ) => Ok(None),
         Err(error) => Err(error.into()),
     }

@@ -6,6 +6,7 @@ mod metrics;
 mod queues;
 mod recurring;
 mod system;
+mod webhooks;
 
 use async_graphql::MergedObject;
 
@@ -18,4 +19,5 @@ pub(super) struct Query(
     metrics::MetricsQueries,
     system::SystemQueries,
     audit::AuditQueries,
+    webhooks::WebhookQueries,
 );

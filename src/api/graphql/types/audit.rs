@@ -29,7 +29,7 @@ pub(in super::super) struct AuditRecord {
     address: Option<String>,
     /// What was done.
     action: AuditAction,
-    /// The job, or the recurring job, that it was done to; null for a batch, or a queue.
+    /// The job, the recurring job or the webhook endpoint that it was done to; null for a batch, or a queue.
     job_id: Option<Uuid>,
     /// The queue that it was done to, or the job's; null for a batch over several queues.
     queue: Option<String>,

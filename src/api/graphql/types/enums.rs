@@ -5,6 +5,7 @@ use async_graphql::Enum;
 use crate::domain::attempt::AttemptStatus as DomainAttemptStatus;
 use crate::domain::audit::{AuditAction as DomainAuditAction, AuditOutcome as DomainAuditOutcome};
 use crate::domain::caller::CallerKind;
+use crate::domain::delivery::DeliveryStatus;
 use crate::domain::event::JobEventKind;
 use crate::domain::health::HealthState as DomainHealthState;
 use crate::domain::misfire::MisfirePolicy as DomainMisfirePolicy;
@@ -12,6 +13,7 @@ use crate::domain::overlap::OverlapPolicy as DomainOverlapPolicy;
 use crate::domain::period::Granularity as DomainGranularity;
 use crate::domain::priority::Priority as DomainPriority;
 use crate::domain::status::JobStatus as DomainJobStatus;
+use crate::domain::webhook::{DisabledReason, EndpointSource};
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -273,4 +275,38 @@ pub(in super::super) enum AuditOutcome {
     Cleared,
     /// A worker may take jobs.
     Registered,
+}
+
+/// Where a webhook endpoint comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "EndpointSource")]
+pub(in super::super) enum WebhookEndpointSource {
+    /// The server's configuration: it is changed there.
+    Configuration,
+    /// The API.
+    Api,
+}
+
+/// Why a webhook endpoint is told nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "DisabledReason")]
+pub(in super::super) enum WebhookDisabledReason {
+    /// Somebody has disabled it.
+    Asked,
+    /// It has answered 410: it is gone.
+    Gone,
+    /// It has failed for too long.
+    Failing,
+}
+
+/// How a webhook delivery stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "DeliveryStatus")]
+pub(in super::super) enum WebhookDeliveryStatus {
+    /// It waits for its first attempt, or for a retry.
+    Pending,
+    /// The endpoint has taken it.
+    Delivered,
+    /// It was tried as often as it may be, or the endpoint is gone.
+    Failed,
 }

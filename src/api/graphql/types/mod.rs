@@ -19,3 +19,6 @@ pub(super) mod reading;
 pub(super) mod recurring_input;
 pub(super) mod recurring_job;
 pub(super) mod server_node;
+pub(super) mod webhook_delivery;
+pub(super) mod webhook_endpoint;
+pub(super) mod webhook_input;

@@ -13,6 +13,7 @@ use crate::domain::id::JobId;
 use crate::domain::name::QueueName;
 use crate::domain::recurring::RecurringId;
 use crate::domain::time_span::TimeSpan as Span;
+use crate::domain::webhook::EndpointId;
 
 /// Where the fields of an input object stand in the arguments.
 #[derive(Clone, Debug)]
@@ -127,6 +128,11 @@ pub(in super::super) fn job_id(field: &str, ID(text): &ID) -> Result<JobId> {
 /// Reads the id of a recurring job.
 pub(in super::super) fn recurring_id(field: &str, text: &str) -> Result<RecurringId> {
     parse_with(field, text, RecurringId::parse)
+}
+
+/// Reads the id of a webhook endpoint.
+pub(in super::super) fn endpoint_id(field: &str, text: &str) -> Result<EndpointId> {
+    parse_with(field, text, EndpointId::parse)
 }
 
 /// Reads the name of a queue.

@@ -2,7 +2,7 @@
 
 pub(super) mod deliveries;
 pub(super) mod endpoints;
-mod request;
+pub(in crate::api) mod request;
 mod view;
 
 use std::rc::Rc;

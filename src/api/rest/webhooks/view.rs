@@ -82,7 +82,7 @@ impl<'a> EndpointItem<'a> {
         let Endpoint {
             id,
             name,
-            url,
+            url: _,
             events,
             secret: _,
             previous_secret,
@@ -98,7 +98,7 @@ impl<'a> EndpointItem<'a> {
         Self {
             id: id.to_string(),
             name,
-            url: without_query(url),
+            url: endpoint.shown_url(),
             events: events.patterns().collect(),
             enabled: disabled.is_none(),
             disabled_reason: disabled.map(|disabled| disabled.reason.as_str()),
@@ -131,14 +131,6 @@ impl<'a> From<&'a EndpointView> for EndpointItem<'a> {
     fn from(view: &'a EndpointView) -> Self {
         let EndpointView { endpoint, node } = view;
         Self::new(endpoint, *node)
-    }
-}
-
-/// Keys of services often stand in an address's query.
-fn without_query(url: &str) -> String {
-    match url.split_once('?') {
-        Some((address, _)) => format!("{address}?***"),
-        None => url.to_owned(),
     }
 }
 
@@ -223,8 +215,8 @@ impl<'a> From<&'a Delivery> for DeliveryItem<'a> {
             id,
             endpoint_id,
             message:
-                Message {
-                    id: message_id,
+                message @ Message {
+                    id: _,
                     event,
                     at,
                     lane: _,
@@ -255,7 +247,7 @@ impl<'a> From<&'a Delivery> for DeliveryItem<'a> {
         Self {
             id: id.to_string(),
             endpoint_id: endpoint_id.to_string(),
-            webhook_id: format!("msg_{}", message_id.simple()),
+            webhook_id: message.webhook_id(),
             event,
             timestamp: Time(*at),
             job_id: job_id.map(Id),

@@ -1,0 +1,72 @@
+//! Webhook endpoints and what they were told.
+
+use async_graphql::{Context, ID, Object, Result};
+
+use super::super::schema::{caller, services};
+use super::super::types::enums::WebhookDeliveryStatus;
+use super::super::types::job_connection::page_size;
+use super::super::types::reading;
+use super::super::types::webhook_delivery::{WebhookDelivery, WebhookDeliveryPage};
+use super::super::types::webhook_endpoint::WebhookEndpoint;
+use super::jobs::if_any;
+use crate::api::rest::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
+use crate::domain::delivery::DeliveryId;
+use crate::storage::query::DeliveryPage;
+
+#[derive(Default)]
+pub(super) struct WebhookQueries;
+
+#[Object]
+impl WebhookQueries {
+    /// The webhook endpoints, the oldest first: those of the configuration and those that were made over the API.
+    #[graphql(complexity = "10 + 5 * child_complexity")]
+    async fn webhook_endpoints(&self, ctx: &Context<'_>) -> Result<Option<Vec<WebhookEndpoint>>> {
+        let endpoints = services(ctx)?.webhooks.list(caller(ctx)?).await?;
+        Ok(Some(endpoints.into_iter().map(WebhookEndpoint::from).collect()))
+    }
+
+    /// A webhook endpoint; null when there is none.
+    async fn webhook_endpoint(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The endpoint's id.")] id: ID,
+    ) -> Result<Option<WebhookEndpoint>> {
+        let id = reading::endpoint_id("id", &id)?;
+        let endpoint = if_any(services(ctx)?.webhooks.get(caller(ctx)?, id).await)?;
+        Ok(endpoint.map(WebhookEndpoint::from))
+    }
+
+    /// A page of what an endpoint was told or is to be told, the newest first.
+    #[graphql(complexity = "page_size(first, None).saturating_mul(child_complexity)")]
+    async fn webhook_deliveries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The endpoint's id.")] endpoint_id: ID,
+        #[graphql(desc = "Only those that stand so; all by default.")] status: Option<WebhookDeliveryStatus>,
+        #[graphql(desc = "How many, 1 to 1000; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only deliveries older than this one: the id of the last one of the page before.")]
+        after: Option<ID>,
+    ) -> Result<Option<WebhookDeliveryPage>> {
+        let id = reading::endpoint_id("endpointId", &endpoint_id)?;
+        let page = DeliveryPage {
+            status: status.map(Into::into),
+            limit: reading::count("first", first, LIMIT_DEFAULT, LIMIT_MAX)?,
+            after: after
+                .map(|ID(text)| reading::parse_with("after", &text, DeliveryId::parse))
+                .transpose()?,
+        };
+        let list = services(ctx)?.webhooks.deliveries(caller(ctx)?, id, page).await?;
+        Ok(Some(list.into()))
+    }
+
+    /// A webhook delivery; null when there is none.
+    async fn webhook_delivery(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The delivery's id.")] id: ID,
+    ) -> Result<Option<WebhookDelivery>> {
+        let id = reading::parse_with("id", &id, DeliveryId::parse)?;
+        let delivery = if_any(services(ctx)?.webhooks.delivery(caller(ctx)?, id).await)?;
+        Ok(delivery.map(WebhookDelivery::from))
+    }
+}
