@@ -69,9 +69,9 @@ impl PrunerParts {
                 .retention
                 .metrics
                 .and_then(|kept| now.checked_sub_signed(kept.to_delta())),
+            limit: STEP,
         };
-        // How much of it went is of no interest.
-        drop(self.recorder.record_one(bookkeeping, Origin::Inside).await?);
+        let has_more_keys = self.in_steps(&bookkeeping).await?.has_more;
         let Retention {
             completed,
             failed,
@@ -87,7 +87,11 @@ impl PrunerParts {
             (JobStatus::Failed, failed),
             (JobStatus::Cancelled, cancelled),
         ];
-        let mut pruned = Pruned::default();
+        // Only jobs are counted in the log.
+        let mut pruned = Pruned {
+            jobs: 0,
+            has_more: has_more_keys,
+        };
         for (status, kept) in kept {
             let Some(finished_before) = kept.and_then(|kept| now.checked_sub_signed(kept.to_delta())) else {
                 continue;
@@ -103,7 +107,6 @@ impl PrunerParts {
         }
         if let Some(before) = audit.and_then(|kept| now.checked_sub_signed(kept.to_delta())) {
             let prune = Change::PruneAudit { before, limit: STEP };
-            // Only jobs are counted in the log.
             pruned.has_more |= self.in_steps(&prune).await?.has_more;
         }
         // What an endpoint leaves behind that was removed goes even where deliveries are kept for ever.

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::config::api::UnknownJobTypes as ConfiguredUnknownJobTypes;
 use crate::config::api_keys::ApiKeyConfig;
 use crate::config::authentication::{AuthenticationConfig, ScopesConfig};
-use crate::config::database::{DatabaseConfig, Durability as ConfiguredDurability};
+use crate::config::database::{DatabaseConfig, DatabaseKind, Durability as ConfiguredDurability};
 use crate::config::graphql::GraphQlConfig;
 use crate::config::handler::{CommandHandlerSettings, HandlerSettings, HttpHandlerSettings};
 use crate::config::jwt::{JwtConfig, JwtKeyConfig};
@@ -76,7 +76,10 @@ pub(super) fn database(config: &DatabaseConfig, nodes: &NodesConfig) -> SeaOptio
             ConfiguredDurability::Normal => Durability::Normal,
         },
         // Spreads the counters of several nodes over a few rows; two that draw the same number only wait for each other.
-        shard: rand::random_range(0..16),
+        shard: match url.kind() {
+            DatabaseKind::Sqlite => 0,
+            DatabaseKind::Postgres => rand::random_range(0..16),
+        },
         log_statements: false,
         // A node whose connections have died has new ones before its lease is over.
         write_patience: (nodes.lease.to_std() / 2).clamp(WRITE_PATIENCE_MIN, WRITE_PATIENCE_MAX),

@@ -106,7 +106,8 @@ pub enum Change {
         limit: u32,
     },
     /// Removes idempotency keys, throughput counts and sums that nobody needs any more, and adds up what is kept by hours
-    /// of older days: it becomes the day's first hour's. → [`Applied::Removed`]: how many keys and throughput counts.
+    /// of older days: it becomes the day's first hour's. Keys go in steps. → [`Applied::Removed`]: how many keys and
+    /// throughput counts.
     PruneBookkeeping {
         /// Keys given before this time go.
         keys_before: DateTime<Utc>,
@@ -116,6 +117,8 @@ pub enum Change {
         by_days_before: DateTime<Utc>,
         /// Sums of whole days before this time go; `None` keeps them for ever.
         rollups_before: Option<DateTime<Utc>>,
+        /// How many keys at the most in this step.
+        limit: u32,
     },
     /// Records who has made the change just before this one in the list, if that change has had an effect (see
     /// [`Applied::jobs_changed`], which becomes the record's number of jobs). A record with the same id that is stored

@@ -15,6 +15,7 @@ pub(super) fn cases() -> Vec<Case> {
         what_a_request_found_is_what_it_is_answered_again,
         a_replay_names_jobs_that_are_gone,
         keys_are_forgotten_when_they_are_old,
+        old_keys_go_step_by_step_the_oldest_first,
         keys_are_any_text,
     ]
 }
@@ -112,6 +113,7 @@ async fn keys_are_forgotten_when_they_are_old(storage: Subject) {
         throughput_before: at(0),
         by_days_before: at(0),
         rollups_before: None,
+        limit: 10,
     };
     assert_eq!(storage.apply(prune).await, Ok(Applied::Removed(1)));
     let applied = storage
@@ -123,6 +125,23 @@ async fn keys_are_forgotten_when_they_are_old(storage: Subject) {
     ];
     assert_eq!(applied, expected);
     storage.holds(&[job(1), job(2), job(3)]).await;
+}
+
+async fn old_keys_go_step_by_step_the_oldest_first(storage: Subject) {
+    let asked =
+        [(3, job(3)), (1, job(1)), (2, job(2))].map(|(age, job)| asked_at(age, &format!("key {age}"), 1, [job]));
+    storage.commit(&asked).await;
+    let prune = Change::PruneBookkeeping {
+        keys_before: at(20),
+        throughput_before: at(0),
+        by_days_before: at(0),
+        rollups_before: None,
+        limit: 2,
+    };
+    assert_eq!(storage.apply(prune.clone()).await, Ok(Applied::Removed(2)));
+    let young = storage.apply(self::asked("key 3", 1, [job(4)])).await;
+    assert_eq!(young, Ok(Applied::Replayed(vec![job(3).id.as_uuid()])));
+    assert_eq!(storage.apply(prune).await, Ok(Applied::Removed(1)));
 }
 
 async fn keys_are_any_text(storage: Subject) {

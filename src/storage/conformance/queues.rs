@@ -129,6 +129,7 @@ async fn old_throughput_is_forgotten(storage: Subject) {
         throughput_before: at(10_050),
         by_days_before: at(0),
         rollups_before: None,
+        limit: 10,
     };
     assert_eq!(storage.apply(forget).await, Ok(Applied::Removed(1)));
     assert_eq!(throughput(&storage, "mail", at(10_110)).await, (1, 1));

@@ -297,6 +297,7 @@ fn age(by_days_before: i64, rollups_before: Option<i64>) -> Change {
         throughput_before: at(0),
         by_days_before: at(by_days_before),
         rollups_before: rollups_before.map(at),
+        limit: 10,
     }
 }
 

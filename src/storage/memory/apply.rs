@@ -149,10 +149,9 @@ impl Tables {
                 throughput_before,
                 by_days_before,
                 rollups_before,
+                limit,
             } => {
-                let length = self.idempotency.len();
-                self.idempotency.retain(|_, (key, _)| key.created_at >= *keys_before);
-                let keys = length - self.idempotency.len();
+                let keys = self.forget_keys(*keys_before, *limit);
                 self.age_sums(*by_days_before, *rollups_before);
                 Ok(removed(keys + self.forget_completed(*throughput_before)))
             }

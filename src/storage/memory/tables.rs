@@ -244,6 +244,22 @@ impl Tables {
         length - self.completed.len()
     }
 
+    /// Forgets up to so many keys that were given before a time, the oldest first; tells how many.
+    pub(super) fn forget_keys(&mut self, before: DateTime<Utc>, limit: u32) -> usize {
+        let mut old: Vec<(DateTime<Utc>, String)> = self
+            .idempotency
+            .iter()
+            .map(|(key, (given, _))| (given.created_at, key.clone()))
+            .filter(|(created_at, _)| *created_at < before)
+            .collect();
+        old.sort_unstable();
+        old.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        for (_, key) in &old {
+            self.idempotency.remove(key);
+        }
+        old.len()
+    }
+
     /// The running jobs whose node has no lease.
     pub(super) fn orphans(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Arc<Job>> {
         self.jobs()

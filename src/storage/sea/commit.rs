@@ -364,10 +364,11 @@ impl Commit<'_> {
                     throughput_before,
                     by_days_before,
                     rollups_before,
+                    limit,
                 } => {
                     self.age_sums(*by_days_before, *rollups_before).await?;
                     Ok(Applied::Removed(
-                        self.prune_bookkeeping(*keys_before, *throughput_before).await?,
+                        self.prune_bookkeeping(*keys_before, *throughput_before, *limit).await?,
                     ))
                 }
                 Change::PruneAudit { before, limit } => Ok(Applied::Removed(self.prune_audit(*before, *limit).await?)),

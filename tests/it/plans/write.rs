@@ -206,6 +206,7 @@ pub async fn write(probe: &Probe) {
         throughput_before: created(0),
         by_days_before: created(0),
         rollups_before: Some(created(0)),
+        limit: 500,
     };
     probe.commit("prune bookkeeping", Look::Up, vec![bookkeeping]).await;
     let records = Change::PruneAudit {
