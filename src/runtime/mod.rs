@@ -30,6 +30,7 @@ pub mod lease_gate;
 pub mod lease_keeper;
 mod mailbox;
 pub mod notifier;
+mod outbound;
 pub mod pruner;
 pub mod queue;
 pub mod queues;
@@ -68,6 +69,7 @@ use self::handler_threads::HandlerThreads;
 use self::lease_gate::LeaseGate;
 use self::lease_keeper::{LeaseKeeper, LeaseKeeperParts};
 use self::notifier::{ForeignInterest, Notifier, NotifierParts};
+use self::outbound::{Outbound, OutboundParts};
 use self::pruner::{Pruner, PrunerParts, Retention};
 use self::queue::Activity;
 use self::queues::{DrainAll, InterruptEverything, IsQuiet, Queues, QueuesParts, ReportAll};
@@ -79,17 +81,15 @@ use self::sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
 use self::saved_hook::SavedHook;
 use self::scheduler::{Scheduler, SchedulerParts};
 use self::supervise::{Restarts, Seat};
-use self::sync_sender::{SyncSender, SyncSenderParts};
 use self::tap::Tap;
 use self::type_limits::TypeLimits;
-use self::webhook_dispatcher::{DispatcherParts, Drain, WebhookDispatcher};
+use self::webhook_dispatcher::WebhookDispatcher;
 use self::webhook_options::{OutboundClients, SyncOptions, WebhookOptions};
 use crate::domain::id::NodeId;
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::new_job::DefaultsByType;
 use crate::domain::queue::QueueSettings;
 use crate::domain::time_span::TimeSpan;
-use crate::domain::webhook::EndpointSource;
 use crate::handlers::HandlerRegistry;
 use crate::handlers::limits::HandlerLimits;
 use crate::storage::change::Change;
@@ -97,9 +97,6 @@ use crate::storage::repository::JobRepository;
 
 /// How often a stopping runtime looks whether its work has ended.
 const QUIET_POLL: Duration = Duration::from_millis(20);
-/// How far webhooks step back behind jobs: when both want all of the processor, they get a tenth of it.
-#[cfg(target_os = "linux")]
-const OUTBOUND_NICENESS: i32 = 10;
 /// How long the ends of interrupted attempts may take to be stored.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
@@ -197,7 +194,7 @@ impl RuntimeHandle {
 /// The running actors of one node.
 pub struct Runtime {
     handle: RuntimeHandle,
-    dispatcher: Option<Addr<WebhookDispatcher>>,
+    outbound: Outbound,
     arbiters: [Arbiter; 5],
     handler_threads: HandlerThreads,
 }
@@ -234,7 +231,6 @@ impl Runtime {
             time_arbiter,
             outbound_arbiter,
         ] = arbiters.each_ref().map(Arbiter::handle);
-        outbound_arbiter.spawn_fn(step_back);
         let restarts = Restarts::default();
         let tap = Tap::default();
         let started_at = clock.now();
@@ -249,8 +245,6 @@ impl Runtime {
         let recorder = Seat::<Recorder>::new(recorder::MAILBOX_CAPACITY);
         let dispatcher = Seat::<WebhookDispatcher>::new(webhook_dispatcher::MAILBOX_CAPACITY);
         let recorder_handle = RecorderHandle::new(recorder.address());
-        let (has_webhooks, dispatcher_address) = (webhooks.enable, dispatcher.address());
-        let outbound = has_webhooks.then(|| webhooks.clients.clone());
         let book = EndpointBook::default();
         let has_feed = sync.feed || !sync.targets.is_empty();
 
@@ -381,42 +375,21 @@ impl Runtime {
         recurring.start(&time_arbiter, "RecurringScheduler", &restarts, || {
             RecurringScheduler::new(recurring_parts)
         });
-        for target in sync.targets {
-            let parts = SyncSenderParts {
-                repository: Arc::clone(&repository),
-                recorder: recorder_handle.clone(),
-                client: webhooks.clients.of(EndpointSource::Configuration).clone(),
-                timeout: webhooks.timeout,
-                target,
-                node,
-                gate: gate.clone(),
-                clock: clock.clone(),
-            };
-            Seat::new(sync_sender::MAILBOX_CAPACITY)
-                .start(&outbound_arbiter, "SyncSender", &restarts, || SyncSender::new(parts));
-        }
-        if webhooks.enable {
-            let parts = DispatcherParts {
-                repository: Arc::clone(&repository),
-                recorder: recorder_handle.clone(),
-                event_bus: event_bus.clone(),
-                book,
-                options: webhooks,
-                node,
-                gate,
-                arbiter: outbound_arbiter.clone(),
-                restarts: restarts.clone(),
-                clock: clock.clone(),
-                ids: Arc::clone(&ids),
-            };
-            dispatcher.start(&outbound_arbiter, "WebhookDispatcher", &restarts, || {
-                WebhookDispatcher::new(parts)
-            });
-        }
-        let dispatcher = has_webhooks.then_some(dispatcher_address);
-        let remote_repository = Arc::clone(&repository);
+        let parts = OutboundParts {
+            repository: Arc::clone(&repository),
+            recorder: recorder_handle.clone(),
+            event_bus: event_bus.clone(),
+            book,
+            node,
+            gate,
+            restarts: restarts.clone(),
+            clock: clock.clone(),
+            ids: Arc::clone(&ids),
+        };
+        let (outbound_clients, targets) = (webhooks.enable.then(|| webhooks.clients.clone()), sync.targets);
+        let outbound = Outbound::start(parts, webhooks, targets, dispatcher, &outbound_arbiter);
         let scheduler_parts = SchedulerParts {
-            repository,
+            repository: Arc::clone(&repository),
             clock: clock.clone(),
             queues: queues.clone(),
         };
@@ -435,7 +408,7 @@ impl Runtime {
         Seat::new(pruner::MAILBOX_CAPACITY).start(&time_arbiter, "Pruner", &restarts, || Pruner::new(pruner));
 
         let remote = RemoteWork::new(RemoteWorkParts {
-            repository: remote_repository,
+            repository,
             recorder: recorder_handle.clone(),
             queues: queues.clone(),
             arrivals,
@@ -454,13 +427,13 @@ impl Runtime {
             node,
             restarts,
             has_feed,
-            outbound,
+            outbound: outbound_clients,
             remote,
             tap,
         };
         Ok(Self {
             handle,
-            dispatcher,
+            outbound,
             arbiters,
             handler_threads,
         })
@@ -486,7 +459,7 @@ impl Runtime {
             }
         }
         // While the node still holds the endpoints.
-        self.end_deliveries().await;
+        self.outbound.end(LAST_WORDS).await;
         if let Err(failure) = handle
             .recorder
             .record_one(Change::Leave { node: handle.node }, Origin::Inside)
@@ -508,22 +481,6 @@ impl Runtime {
         self.handler_threads.end();
     }
 
-    /// Lets deliveries that are on their way end, so that they are not sent again after the next start.
-    async fn end_deliveries(&self) {
-        let Some(dispatcher) = &self.dispatcher else { return };
-        let Ok(senders) = dispatcher.send(Drain).await else {
-            return;
-        };
-        let end = tokio::time::Instant::now() + LAST_WORDS;
-        while senders.iter().any(Addr::connected) {
-            if tokio::time::Instant::now() >= end {
-                warn!("webhook endpoints do not answer: what is on its way is sent again after the next start");
-                return;
-            }
-            tokio::time::sleep(QUIET_POLL).await;
-        }
-    }
-
     async fn quiet_within(&self, time: Duration) -> bool {
         let end = tokio::time::Instant::now() + time;
         loop {
@@ -537,17 +494,3 @@ impl Runtime {
         }
     }
 }
-
-/// Has the thread that it runs on step back behind the others when there is not time enough for all: jobs come before those
-/// who are told of them, and what they are to be told waits in storage meanwhile.
-#[cfg(target_os = "linux")]
-fn step_back() {
-    // Without an argument it is this thread alone. If it is not allowed, all threads are as important as before.
-    if let Err(error) = rustix::process::setpriority_process(None, OUTBOUND_NICENESS) {
-        tracing::debug!("webhooks are sent with the same priority as jobs are run: {error}");
-    }
-}
-
-/// Only Linux has priorities for single threads.
-#[cfg(not(target_os = "linux"))]
-fn step_back() {}

@@ -1,40 +1,37 @@
-//! Use cases of webhook endpoints and their deliveries.
+//! Use cases of webhook endpoints; those of their deliveries are in `deliveries.rs`.
+
+mod checks;
+mod deliveries;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use self::checks::{
+    NAME_LENGTH_MAX, address, checked_name, checked_overlap, checked_retries, checked_secret, checked_wait,
+    refuse_configured,
+};
 use super::error::ServiceError;
 use super::jobs::unexpected;
-use super::rules::MAX_RETRIES_MAX;
 use super::trail::{self, Deed, Trail};
 use crate::domain::caller::{Caller, Scope};
-use crate::domain::delivery::{Delivery, DeliveryId, DeliveryStatus};
-use crate::domain::id::{JobId, NodeId};
+use crate::domain::id::NodeId;
 use crate::domain::time_span::TimeSpan;
 use crate::domain::timestamp;
 use crate::domain::webhook::{DisabledReason, Endpoint, EndpointId, EndpointSource, SigningSecret};
 use crate::domain::webhook_event::WebhookEvents;
 use crate::runtime::RuntimeHandle;
-use crate::runtime::clock::draw_secret;
-use crate::runtime::webhook_options::{EndpointAddress, OutboundClients, test_posting};
+use crate::runtime::webhook_options::OutboundClients;
 use crate::storage::change::{Applied, Change, ChangeError};
-use crate::storage::outbox::Redelivery;
-use crate::storage::query::{DeliveryPage, StoredEndpoint};
+use crate::storage::query::StoredEndpoint;
 use crate::storage::repository::JobRepository;
+
+pub use self::deliveries::DeliveryList;
 
 /// How often a change is tried again when somebody else has changed the endpoint in between.
 const TRIES: usize = 8;
 /// How many endpoints there may be: each is asked at each commit.
 const ENDPOINTS_MAX: usize = 1_000;
-/// How long the name of an endpoint may be, in characters.
-const NAME_LENGTH_MAX: usize = 200;
-/// The shortest secret that a caller may choose, in bytes.
-const SECRET_LENGTH_MIN: usize = 8;
-/// How many deliveries one step of asking for them again takes.
-const REDELIVER_STEP: u32 = 1_000;
-/// How long a secret counts at the most that another has taken the place of.
-const OVERLAP_MAX: TimeSpan = TimeSpan::from_secs(30 * 24 * 3600);
 
 /// What an endpoint is to be.
 #[derive(Clone, Debug)]
@@ -75,15 +72,6 @@ pub struct EndpointView {
     pub endpoint: Arc<Endpoint>,
     /// The node that sends its deliveries.
     pub node: Option<NodeId>,
-}
-
-/// A part of an endpoint's deliveries.
-#[derive(Clone, Debug)]
-pub struct DeliveryList {
-    /// The deliveries, the newest first.
-    pub deliveries: Vec<Delivery>,
-    /// Whether older ones follow.
-    pub has_more: bool,
 }
 
 /// Use cases of webhook endpoints.
@@ -256,12 +244,7 @@ impl Webhooks {
     ) -> Result<Arc<Endpoint>, ServiceError> {
         caller.require(Scope::Admin)?;
         let secret = checked_secret(secret)?;
-        if overlap.is_negative() || overlap > OVERLAP_MAX {
-            return Err(invalid(
-                "overlap",
-                format!("overlap is {overlap}; allowed are 00:00:00 to {OVERLAP_MAX}"),
-            ));
-        }
+        let overlap = checked_overlap(overlap)?;
         self.change_as(caller, Deed::ROTATE_SECRET, id, if_match, |before, now| {
             refuse_configured(before)?;
             Ok(before.rotated(secret.clone(), overlap, now))
@@ -319,107 +302,6 @@ impl Webhooks {
         Err(ServiceError::Contended)
     }
 
-    /// Sends an endpoint a message that tells nothing; gives its `webhook-id`.
-    pub async fn test(&self, caller: &Caller, id: EndpointId) -> Result<String, ServiceError> {
-        caller.require(Scope::Admin)?;
-        self.clients()?;
-        let endpoint = self.matching(id, None).await?;
-        if endpoint.disabled.is_some() {
-            return Err(ServiceError::EndpointDisabled { id });
-        }
-        let now = timestamp::truncate_to_micros(self.runtime.clock.now());
-        let (webhook_id, posting) = test_posting(id, now, JobId::new(now, self.runtime.ids.next()));
-        let post = Change::Post(vec![posting]);
-        let note = self.trail.note(caller, Deed::TEST_ENDPOINT);
-        let note = note.map(|note| trail::of_endpoint(note, id));
-        let applied = self.trail.write(post, note).await??;
-        let Applied::Announced(_) = applied else {
-            return Err(unexpected(&applied));
-        };
-        Ok(webhook_id)
-    }
-
-    /// A part of an endpoint's deliveries, the newest first.
-    pub async fn deliveries(
-        &self,
-        caller: &Caller,
-        id: EndpointId,
-        page: DeliveryPage,
-    ) -> Result<DeliveryList, ServiceError> {
-        caller.require(Scope::Read)?;
-        self.read(id).await?;
-        let one_more = DeliveryPage {
-            limit: page.limit.saturating_add(1),
-            ..page
-        };
-        let mut deliveries = self.repository.deliveries(id, one_more).await?;
-        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-        let has_more = deliveries.len() > limit;
-        deliveries.truncate(limit);
-        Ok(DeliveryList { deliveries, has_more })
-    }
-
-    /// One delivery.
-    pub async fn delivery(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery, ServiceError> {
-        caller.require_any(&[Scope::Read, Scope::Admin])?;
-        let found = self.repository.delivery(id).await?;
-        found.ok_or(ServiceError::NoSuchDelivery { id })
-    }
-
-    /// Has a delivery sent again, whatever became of it; one that waits already goes on waiting.
-    pub async fn redeliver(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery, ServiceError> {
-        caller.require(Scope::Admin)?;
-        let delivery = self.delivery(caller, id).await?;
-        // One whose endpoint is gone can't be sent.
-        self.read(delivery.endpoint_id).await?;
-        if delivery.status != DeliveryStatus::Pending {
-            let again = Change::Redeliver {
-                which: Redelivery::One(id),
-                now: self.runtime.clock.now(),
-            };
-            let note = self.trail.note(caller, Deed::REDELIVER);
-            let note = note.map(|note| trail::of_endpoint(note, delivery.endpoint_id));
-            let applied = self.trail.write(again, note).await??;
-            let Applied::Removed(_) = applied else {
-                return Err(unexpected(&applied));
-            };
-        }
-        self.delivery(caller, id).await
-    }
-
-    /// Has all of an endpoint's deliveries sent again that have failed and whose event happened since; gives their number.
-    pub async fn redeliver_failed(
-        &self,
-        caller: &Caller,
-        id: EndpointId,
-        since: DateTime<Utc>,
-    ) -> Result<u64, ServiceError> {
-        caller.require(Scope::Admin)?;
-        self.read(id).await?;
-        // One record, whatever the number of steps.
-        let note = self.trail.note(caller, Deed::REDELIVER);
-        let note = note.map(|note| trail::of_endpoint(note, id));
-        let mut total = 0;
-        loop {
-            let again = Change::Redeliver {
-                which: Redelivery::FailedSince {
-                    endpoint_id: id,
-                    since,
-                    limit: REDELIVER_STEP,
-                },
-                now: self.runtime.clock.now(),
-            };
-            let applied = self.trail.write(again, note.clone()).await??;
-            let Applied::Removed(count) = applied else {
-                return Err(unexpected(&applied));
-            };
-            total += count;
-            if count < u64::from(REDELIVER_STEP) {
-                return Ok(total);
-            }
-        }
-    }
-
     async fn matching(&self, id: EndpointId, if_match: Option<u32>) -> Result<Arc<Endpoint>, ServiceError> {
         let endpoint = self.read(id).await?.endpoint;
         match if_match {
@@ -445,74 +327,4 @@ fn view(stored: StoredEndpoint) -> EndpointView {
         node: holder.filter(|_| is_held && endpoint.disabled.is_none()),
         endpoint,
     }
-}
-
-fn invalid(field: &'static str, detail: String) -> ServiceError {
-    ServiceError::Invalid {
-        field,
-        index: None,
-        detail,
-    }
-}
-
-fn refuse_configured(endpoint: &Endpoint) -> Result<(), ServiceError> {
-    match endpoint.source {
-        EndpointSource::Api => Ok(()),
-        EndpointSource::Configuration => Err(ServiceError::ConfiguredEndpoint { id: endpoint.id }),
-    }
-}
-
-fn address(text: &str, clients: &OutboundClients) -> Result<EndpointAddress, ServiceError> {
-    let address = EndpointAddress::parse(text).map_err(|error| invalid("url", error.to_string()))?;
-    clients
-        .check(EndpointSource::Api, &address)
-        .map_err(|error| invalid("url", error.to_string()))?;
-    Ok(address)
-}
-
-fn checked_name(name: &str) -> Result<Arc<str>, ServiceError> {
-    let length = name.chars().count();
-    if length == 0 || length > NAME_LENGTH_MAX {
-        let detail = format!("the name has {length} characters; allowed are 1 to {NAME_LENGTH_MAX}");
-        return Err(invalid("name", detail));
-    }
-    if name.chars().any(char::is_control) {
-        return Err(invalid("name", "the name has a control character".to_owned()));
-    }
-    Ok(Arc::from(name))
-}
-
-fn checked_secret(secret: Option<SigningSecret>) -> Result<SigningSecret, ServiceError> {
-    let Some(secret) = secret else {
-        return Ok(draw_secret());
-    };
-    let length = secret.expose().len();
-    if !(SECRET_LENGTH_MIN..=SigningSecret::LENGTH_MAX).contains(&length) {
-        let max = SigningSecret::LENGTH_MAX;
-        let detail = format!("the secret has {length} bytes; allowed are {SECRET_LENGTH_MIN} to {max}");
-        return Err(invalid("secret", detail));
-    }
-    if secret.expose().chars().any(char::is_control) {
-        return Err(invalid("secret", "the secret has a control character".to_owned()));
-    }
-    Ok(secret)
-}
-
-fn checked_retries(count: u32) -> Result<u32, ServiceError> {
-    if count > MAX_RETRIES_MAX {
-        let detail = format!("maxRetries is {count}; allowed are 0 to {MAX_RETRIES_MAX}");
-        return Err(invalid("retryPolicy/maxRetries", detail));
-    }
-    Ok(count)
-}
-
-fn checked_wait(field: &'static str, wait: TimeSpan) -> Result<TimeSpan, ServiceError> {
-    const MAX: TimeSpan = TimeSpan::from_secs(30 * 24 * 3600);
-    if wait.is_negative() || wait > MAX {
-        return Err(invalid(
-            field,
-            format!("the wait is {wait}; allowed are 00:00:00 to {MAX}"),
-        ));
-    }
-    Ok(wait)
 }

@@ -5,39 +5,30 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::sample::{at, finish, insert, job, jobs, node};
+use super::sample::{at, node};
 use super::{Case, Subject, cases_of};
 use crate::domain::delivery::{AfterAttempt, Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus, Message};
-use crate::domain::id::JobId;
-use crate::domain::outcome::Outcome;
 use crate::domain::time_span::TimeSpan;
 use crate::domain::webhook::{
     Disabled, DisabledReason, Endpoint, EndpointId, EndpointSource, PreviousSecret, SigningSecret,
 };
 use crate::domain::webhook_event::WebhookEvents;
-use crate::storage::change::{Applied, Change, ChangeError, Inserted};
-use crate::storage::outbox::{
-    Announcement, Announcer, AttemptOutcome, Attempts, EndpointHealth, HoldEndpoints, Posting, Redelivery,
-};
+use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::outbox::{AttemptOutcome, Attempts, EndpointHealth, HoldEndpoints, Posting};
 use crate::storage::query::{DeliveryPage, StoredEndpoint};
 
+mod announcements;
+mod deliveries;
+
 pub(super) fn cases() -> Vec<Case> {
-    cases_of![
+    let endpoints = cases_of![
         an_endpoint_is_read_as_it_was_written,
         an_endpoint_is_changed_only_as_it_was_read,
-        an_announcement_is_written_with_what_was_applied,
-        a_bad_change_announces_nothing_and_the_others_do,
-        of_each_lane_only_the_first_pending_delivery_is_due,
-        an_attempt_is_noted_once,
-        a_delivery_keeps_what_it_was_given,
-        failures_are_sent_again_from_a_time_on,
         the_health_of_an_endpoint_is_noted,
         an_endpoint_is_held_by_one_node,
         what_a_dead_node_held_another_takes,
-        deliveries_are_listed_in_pages,
-        old_deliveries_are_removed_in_steps,
-        the_deliveries_of_a_deleted_endpoint_go_with_it,
-    ]
+    ];
+    [endpoints, announcements::cases(), deliveries::cases()].concat()
 }
 
 fn endpoint(number: u64) -> Endpoint {
@@ -114,29 +105,6 @@ async fn due(storage: &Subject, endpoint: &Endpoint, now: DateTime<Utc>) -> Vec<
         .collect()
 }
 
-async fn numbers(storage: &Subject, endpoint: &Endpoint, now: DateTime<Utc>) -> Vec<u64> {
-    due(storage, endpoint, now)
-        .await
-        .into_iter()
-        .map(|(number, _)| number)
-        .collect()
-}
-
-fn outcome(id: DeliveryId, number: u32, after: AfterAttempt) -> AttemptOutcome {
-    AttemptOutcome {
-        id,
-        number,
-        attempt: DeliveryAttempt {
-            at: at(50),
-            duration: TimeSpan::from_millis(12),
-            response_status: Some(500),
-            response_body: Some(Arc::from("no\tsuch thing ü")),
-            error: Some(Arc::from("it answered 500")),
-        },
-        after,
-    }
-}
-
 async fn note(storage: &Subject, endpoint: &Endpoint, outcomes: Vec<AttemptOutcome>) {
     let attempts = Attempts {
         endpoint_id: endpoint.id,
@@ -146,16 +114,6 @@ async fn note(storage: &Subject, endpoint: &Endpoint, outcomes: Vec<AttemptOutco
     };
     let noted = storage.apply(Change::Attempts(Box::new(attempts))).await;
     assert_eq!(noted, Ok(Applied::Attempted { is_disabled: false }));
-}
-
-async fn all(storage: &Subject, endpoint: &Endpoint, status: Option<DeliveryStatus>) -> Vec<Delivery> {
-    let page = DeliveryPage {
-        status,
-        limit: 1_000,
-        after: None,
-    };
-    let read = storage.repository.deliveries(endpoint.id, page).await;
-    read.expect("storage reads")
 }
 
 async fn an_endpoint_is_read_as_it_was_written(storage: Subject) {
@@ -213,240 +171,6 @@ async fn an_endpoint_is_changed_only_as_it_was_read(storage: Subject) {
     assert_eq!(storage.apply(delete.clone()).await, Ok(Applied::Deleted));
     assert_eq!(storage.apply(delete).await, Err(ChangeError::Conflict));
     assert!(stored(&storage).await.is_empty());
-}
-
-/// Announces each job that was really inserted, and each end that was really stored.
-fn announcer(endpoint: &Endpoint) -> Change {
-    let id = endpoint.id;
-    Change::Announce(Announcer::new(move |changes, results| {
-        assert_eq!(changes.len(), results.len(), "a result for each change");
-        let told = |job: JobId, event: &str| Posting {
-            message: Message {
-                event: Arc::from(event),
-                job_id: Some(job),
-                ..message(job.as_uuid().as_u64_pair().0, 1, 0)
-            },
-            endpoints: vec![id],
-        };
-        let mut postings = Vec::new();
-        for (change, result) in changes.iter().zip(results) {
-            match (change, result) {
-                (Change::Insert { jobs, .. }, Some(Ok(Applied::Inserted(inserted)))) => {
-                    let new = jobs.iter().zip(inserted).filter(|(_, is)| **is == Inserted::New);
-                    postings.extend(new.map(|(job, _)| told(job.id, "job.created")));
-                }
-                (Change::Finish { job, .. }, Some(Ok(Applied::Finished(_)))) => {
-                    postings.push(told(job.id, "job.completed"));
-                }
-                _ => {}
-            }
-        }
-        Announcement {
-            postings,
-            feed: Vec::new(),
-        }
-    }))
-}
-
-async fn an_announcement_is_written_with_what_was_applied(storage: Subject) {
-    let told = put(&storage, &endpoint(1)).await;
-    let node = storage.live_node(1).await;
-    let running = storage.insert_running(job(1), node).await;
-    let changes = [
-        insert(jobs(3).split_off(2)),
-        finish(&running, Outcome::Completed(None), at(60)),
-        announcer(&told),
-    ];
-    let applied = storage.commit(&changes).await;
-    assert_eq!(applied[2], Ok(Applied::Announced(vec![told.id])));
-    let mut told_of: Vec<(String, JobId)> = all(&storage, &told, None)
-        .await
-        .into_iter()
-        .map(|delivery| {
-            (
-                delivery.message.event.to_string(),
-                delivery.message.job_id.expect("a job"),
-            )
-        })
-        .collect();
-    told_of.sort();
-    assert_eq!(
-        told_of,
-        [
-            ("job.completed".to_owned(), job(1).id),
-            ("job.created".to_owned(), job(2).id)
-        ]
-    );
-    let nothing = storage.commit(&[announcer(&told)]).await;
-    assert_eq!(nothing, [Ok(Applied::Announced(Vec::new()))]);
-}
-
-async fn a_bad_change_announces_nothing_and_the_others_do(storage: Subject) {
-    let told = put(&storage, &endpoint(1)).await;
-    storage.insert(&[job(1)]).await;
-    // An id that is taken.
-    let changes = [insert([job(1)]), insert([job(2)]), announcer(&told)];
-    let applied = storage.commit(&changes).await;
-    assert!(matches!(applied[0], Err(ChangeError::Rejected { .. })), "{applied:?}");
-    assert!(applied[1].is_ok(), "{applied:?}");
-    assert_eq!(applied[2], Ok(Applied::Announced(vec![told.id])));
-    let told_of: Vec<Option<JobId>> = all(&storage, &told, None)
-        .await
-        .into_iter()
-        .map(|delivery| delivery.message.job_id)
-        .collect();
-    assert_eq!(told_of, [Some(job(2).id)]);
-}
-
-async fn of_each_lane_only_the_first_pending_delivery_is_due(storage: Subject) {
-    let (told, other) = (put(&storage, &endpoint(1)).await, put(&storage, &endpoint(2)).await);
-    let postings = vec![
-        posting(message(1, 1, 0), &[&told, &other]),
-        posting(message(2, 2, 0), &[&told]),
-        posting(message(3, 1, 0), &[&told]),
-        posting(message(4, 2, 0), &[&told]),
-        posting(message(5, 3, 500), &[&told]),
-    ];
-    post(&storage, postings).await;
-    assert_eq!(numbers(&storage, &told, at(10)).await, [1, 2]);
-    assert_eq!(numbers(&storage, &other, at(10)).await, [1]);
-    assert_eq!(numbers(&storage, &told, at(500)).await, [1, 2, 5]);
-    let first = due(&storage, &told, at(10)).await;
-    note(
-        &storage,
-        &told,
-        vec![
-            outcome(first[0].1, 1, AfterAttempt::Delivered),
-            outcome(first[1].1, 1, AfterAttempt::RetryAt(at(100))),
-        ],
-    )
-    .await;
-    // The second lane waits for its retry, and nothing overtakes it.
-    assert_eq!(numbers(&storage, &told, at(60)).await, [3]);
-    assert_eq!(numbers(&storage, &told, at(100)).await, [3, 2]);
-    assert_eq!(
-        numbers(&storage, &other, at(10)).await,
-        [1],
-        "another endpoint is another matter"
-    );
-    let limited = storage.repository.due_deliveries(told.id, at(100), 1).await;
-    assert_eq!(limited.expect("storage reads").len(), 1);
-}
-
-async fn an_attempt_is_noted_once(storage: Subject) {
-    let told = put(&storage, &endpoint(1)).await;
-    post(&storage, vec![posting(message(1, 1, 0), &[&told])]).await;
-    let id = due(&storage, &told, at(0)).await[0].1;
-    note(&storage, &told, vec![outcome(id, 1, AfterAttempt::RetryAt(at(70)))]).await;
-    // Another node that had it on its way as well.
-    note(&storage, &told, vec![outcome(id, 1, AfterAttempt::RetryAt(at(90)))]).await;
-    let pending = all(&storage, &told, Some(DeliveryStatus::Pending)).await;
-    assert_eq!((pending[0].attempts, pending[0].due_at), (1, at(70)));
-    note(&storage, &told, vec![outcome(id, 2, AfterAttempt::Delivered)]).await;
-    note(&storage, &told, vec![outcome(id, 3, AfterAttempt::Failed)]).await;
-    let delivered = all(&storage, &told, None).await;
-    assert_eq!(
-        (delivered[0].attempts, delivered[0].status),
-        (2, DeliveryStatus::Delivered)
-    );
-}
-
-async fn a_delivery_keeps_what_it_was_given(storage: Subject) {
-    let told = put(&storage, &endpoint(1)).await;
-    let full = Message {
-        job_id: Some(job(3).id),
-        ..message(1, 1, 5)
-    };
-    post(&storage, vec![posting(full.clone(), &[&told])]).await;
-    let id = due(&storage, &told, at(5)).await[0].1;
-    let find = || async { storage.repository.delivery(id).await.expect("storage reads") };
-    let fresh = Delivery {
-        id,
-        endpoint_id: told.id,
-        message: full,
-        status: DeliveryStatus::Pending,
-        attempts: 0,
-        due_at: at(5),
-        last: None,
-    };
-    assert_eq!(find().await, Some(fresh.clone()));
-    let noted = outcome(id, 1, AfterAttempt::RetryAt(at(80)));
-    note(&storage, &told, vec![noted.clone()]).await;
-    let tried = Delivery {
-        attempts: 1,
-        due_at: at(80),
-        last: Some(noted.attempt),
-        ..fresh
-    };
-    assert_eq!(find().await, Some(tried.clone()));
-    let silent = AttemptOutcome {
-        attempt: DeliveryAttempt {
-            at: at(80),
-            duration: TimeSpan::ZERO,
-            response_status: None,
-            response_body: None,
-            error: None,
-        },
-        ..outcome(id, 2, AfterAttempt::Failed)
-    };
-    note(&storage, &told, vec![silent.clone()]).await;
-    let failed = find().await.expect("a delivery");
-    assert_eq!(
-        (failed.status, failed.last),
-        (DeliveryStatus::Failed, Some(silent.attempt))
-    );
-    assert_eq!(
-        storage
-            .repository
-            .delivery(DeliveryId::from_number(i64::MAX))
-            .await
-            .expect("storage reads"),
-        None
-    );
-}
-
-async fn failures_are_sent_again_from_a_time_on(storage: Subject) {
-    let told = put(&storage, &endpoint(1)).await;
-    let postings = (1..=4).map(|number: u64| {
-        let seconds = i64::try_from(number).expect("a number");
-        posting(message(number, number, seconds), &[&told])
-    });
-    post(&storage, postings.collect()).await;
-    let ids = due(&storage, &told, at(10)).await;
-    let failed = |index: usize| outcome(ids[index].1, 1, AfterAttempt::Failed);
-    let outcomes = vec![
-        failed(0),
-        failed(1),
-        failed(2),
-        outcome(ids[3].1, 1, AfterAttempt::Delivered),
-    ];
-    note(&storage, &told, outcomes).await;
-    assert!(due(&storage, &told, at(10)).await.is_empty());
-    let since = |limit| Change::Redeliver {
-        which: Redelivery::FailedSince {
-            endpoint_id: told.id,
-            since: at(2),
-            limit,
-        },
-        now: at(200),
-    };
-    assert_eq!(storage.apply(since(1)).await, Ok(Applied::Removed(1)));
-    assert_eq!(storage.apply(since(10)).await, Ok(Applied::Removed(1)));
-    assert_eq!(storage.apply(since(10)).await, Ok(Applied::Removed(0)));
-    assert_eq!(numbers(&storage, &told, at(199)).await, Vec::<u64>::new());
-    assert_eq!(numbers(&storage, &told, at(200)).await, [2, 3]);
-    let one = |index: usize| Change::Redeliver {
-        which: Redelivery::One(ids[index].1),
-        now: at(300),
-    };
-    assert_eq!(
-        storage.apply(one(3)).await,
-        Ok(Applied::Removed(1)),
-        "also what was delivered"
-    );
-    assert_eq!(storage.apply(one(3)).await, Ok(Applied::Removed(0)), "it waits already");
-    let again = storage.repository.due_deliveries(told.id, at(300), 10).await;
-    assert!(again.expect("storage reads").iter().all(|due| due.attempts == 0));
 }
 
 async fn the_health_of_an_endpoint_is_noted(storage: Subject) {
@@ -543,85 +267,35 @@ async fn what_a_dead_node_held_another_takes(storage: Subject) {
     assert_eq!((all[0].holder, all[0].is_held), (Some(second), true));
 }
 
-async fn deliveries_are_listed_in_pages(storage: Subject) {
-    let (told, other) = (put(&storage, &endpoint(1)).await, put(&storage, &endpoint(2)).await);
-    let postings = (1..=5).map(|number| posting(message(number, number, 0), &[&told, &other]));
-    post(&storage, postings.collect()).await;
-    let mut seen = Vec::new();
-    let mut after = None;
-    loop {
-        let page = DeliveryPage {
-            status: None,
-            limit: 2,
-            after,
-        };
-        let page = storage
-            .repository
-            .deliveries(told.id, page)
-            .await
-            .expect("storage reads");
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
-        seen.extend(page.iter().map(|delivery| delivery.message.id.as_u64_pair().0));
+async fn numbers(storage: &Subject, endpoint: &Endpoint, now: DateTime<Utc>) -> Vec<u64> {
+    due(storage, endpoint, now)
+        .await
+        .into_iter()
+        .map(|(number, _)| number)
+        .collect()
+}
+
+fn outcome(id: DeliveryId, number: u32, after: AfterAttempt) -> AttemptOutcome {
+    AttemptOutcome {
+        id,
+        number,
+        attempt: DeliveryAttempt {
+            at: at(50),
+            duration: TimeSpan::from_millis(12),
+            response_status: Some(500),
+            response_body: Some(Arc::from("no\tsuch thing ü")),
+            error: Some(Arc::from("it answered 500")),
+        },
+        after,
     }
-    assert_eq!(seen, [5, 4, 3, 2, 1]);
-    let ids = due(&storage, &told, at(0)).await;
-    note(&storage, &told, vec![outcome(ids[1].1, 1, AfterAttempt::Failed)]).await;
-    assert_eq!(all(&storage, &told, Some(DeliveryStatus::Failed)).await.len(), 1);
-    assert_eq!(all(&storage, &told, Some(DeliveryStatus::Pending)).await.len(), 4);
-    assert_eq!(all(&storage, &told, Some(DeliveryStatus::Delivered)).await.len(), 0);
 }
 
-fn prune(limit: u32) -> Change {
-    Change::PruneDeliveries { before: at(10), limit }
-}
-
-async fn old_deliveries_are_removed_in_steps(storage: Subject) {
-    let told = put(&storage, &endpoint(1)).await;
-    let postings = [(1, 0), (2, 1), (3, 2), (4, 3), (5, 20)]
-        .map(|(number, seconds)| posting(message(number, number, seconds), &[&told]));
-    post(&storage, postings.to_vec()).await;
-    let ids = due(&storage, &told, at(100)).await;
-    // The first one waits still, and the last one is young.
-    let outcomes = vec![
-        outcome(ids[1].1, 1, AfterAttempt::Delivered),
-        outcome(ids[2].1, 1, AfterAttempt::Failed),
-        outcome(ids[3].1, 1, AfterAttempt::Delivered),
-        outcome(ids[4].1, 1, AfterAttempt::Delivered),
-    ];
-    note(&storage, &told, outcomes).await;
-    assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(2)));
-    assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(1)));
-    assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(0)));
-    let left = all(&storage, &told, None).await;
-    let left: Vec<u64> = left
-        .iter()
-        .map(|delivery| delivery.message.id.as_u64_pair().0)
-        .collect();
-    assert_eq!(left, [5, 1]);
-    let before = read(&storage, told.id).await;
-    let disable = Change::PutEndpoint {
-        after: Arc::new(before.switched(Some(DisabledReason::Asked), at(50))),
-        before: Some(before),
+async fn all(storage: &Subject, endpoint: &Endpoint, status: Option<DeliveryStatus>) -> Vec<Delivery> {
+    let page = DeliveryPage {
+        status,
+        limit: 1_000,
+        after: None,
     };
-    assert!(storage.apply(disable).await.is_ok());
-    // What waits for an endpoint that is told nothing has its time as well.
-    assert_eq!(storage.apply(prune(10)).await, Ok(Applied::Removed(1)));
-}
-
-async fn the_deliveries_of_a_deleted_endpoint_go_with_it(storage: Subject) {
-    let (told, other) = (put(&storage, &endpoint(1)).await, put(&storage, &endpoint(2)).await);
-    let postings = (1..=3).map(|number| posting(message(number, number, 50), &[&told, &other]));
-    post(&storage, postings.collect()).await;
-    let delete = Change::DeleteEndpoint {
-        endpoint: Arc::clone(&told),
-    };
-    assert_eq!(storage.apply(delete).await, Ok(Applied::Deleted));
-    assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(2)));
-    assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(1)));
-    assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(0)));
-    assert!(all(&storage, &told, None).await.is_empty());
-    assert_eq!(all(&storage, &other, None).await.len(), 3);
-    // The id may be used again.
-    put(&storage, &endpoint(1)).await;
+    let read = storage.repository.deliveries(endpoint.id, page).await;
+    read.expect("storage reads")
 }

@@ -1,0 +1,134 @@
+//! What speaks to other programs, webhooks and data sync: started on a thread of its own that steps back behind jobs, and
+//! let end before the server stops.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Addr, ArbiterHandle};
+use tokio::time::{Instant, sleep};
+use tracing::warn;
+
+use super::QUIET_POLL;
+use super::announcements::EndpointBook;
+use super::clock::{Clock, IdSource};
+use super::event_bus::EventBusHandle;
+use super::lease_gate::LeaseGate;
+use super::recorder::RecorderHandle;
+use super::supervise::{Restarts, Seat};
+use super::sync_sender::{self, SyncSender, SyncSenderParts};
+use super::webhook_dispatcher::{DispatcherParts, Drain, WebhookDispatcher};
+use super::webhook_options::{SyncTarget, WebhookOptions};
+use crate::domain::id::NodeId;
+use crate::domain::webhook::EndpointSource;
+use crate::storage::repository::JobRepository;
+
+/// How far webhooks step back behind jobs: when both want all of the processor, they get a tenth of it.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
+/// What those who speak to other programs work with.
+pub(super) struct OutboundParts {
+    pub(super) repository: Arc<dyn JobRepository>,
+    pub(super) recorder: RecorderHandle,
+    pub(super) event_bus: EventBusHandle,
+    pub(super) book: EndpointBook,
+    pub(super) node: NodeId,
+    pub(super) gate: LeaseGate,
+    pub(super) restarts: Restarts,
+    pub(super) clock: Clock,
+    pub(super) ids: Arc<IdSource>,
+}
+
+/// Those who speak to other programs.
+pub(super) struct Outbound {
+    dispatcher: Option<Addr<WebhookDispatcher>>,
+}
+
+impl Outbound {
+    /// Starts a sender for each target, and the dispatcher in its seat if anybody is to be told by webhooks.
+    pub(super) fn start(
+        parts: OutboundParts,
+        webhooks: WebhookOptions,
+        targets: Vec<SyncTarget>,
+        seat: Seat<WebhookDispatcher>,
+        arbiter: &ArbiterHandle,
+    ) -> Self {
+        arbiter.spawn_fn(step_back);
+        let OutboundParts {
+            repository,
+            recorder,
+            event_bus,
+            book,
+            node,
+            gate,
+            restarts,
+            clock,
+            ids,
+        } = parts;
+        for target in targets {
+            let parts = SyncSenderParts {
+                repository: Arc::clone(&repository),
+                recorder: recorder.clone(),
+                client: webhooks.clients.of(EndpointSource::Configuration).clone(),
+                timeout: webhooks.timeout,
+                target,
+                node,
+                gate: gate.clone(),
+                clock: clock.clone(),
+            };
+            Seat::new(sync_sender::MAILBOX_CAPACITY).start(arbiter, "SyncSender", &restarts, || SyncSender::new(parts));
+        }
+        if !webhooks.enable {
+            return Self { dispatcher: None };
+        }
+        let parts = DispatcherParts {
+            repository,
+            recorder,
+            event_bus,
+            book,
+            options: webhooks,
+            node,
+            gate,
+            arbiter: arbiter.clone(),
+            restarts: restarts.clone(),
+            clock,
+            ids,
+        };
+        let dispatcher = seat.start(arbiter, "WebhookDispatcher", &restarts, || {
+            WebhookDispatcher::new(parts)
+        });
+        Self {
+            dispatcher: Some(dispatcher),
+        }
+    }
+
+    /// Lets deliveries that are on their way end, so that they are not sent again after the next start.
+    pub(super) async fn end(&self, within: Duration) {
+        let Some(dispatcher) = &self.dispatcher else { return };
+        let Ok(senders) = dispatcher.send(Drain).await else {
+            return;
+        };
+        let end = Instant::now() + within;
+        while senders.iter().any(Addr::connected) {
+            if Instant::now() >= end {
+                warn!("webhook endpoints do not answer: what is on its way is sent again after the next start");
+                return;
+            }
+            sleep(QUIET_POLL).await;
+        }
+    }
+}
+
+/// Has the thread that it runs on step back behind the others when there is not time enough for all: jobs come before those
+/// who are told of them, and what they are to be told waits in storage meanwhile.
+#[cfg(target_os = "linux")]
+fn step_back() {
+    // Without an argument it is this thread alone. If it is not allowed, all threads are as important as before.
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!("webhooks are sent with the same priority as jobs are run: {error}");
+    }
+}
+
+/// Only Linux has priorities for single threads.
+#[cfg(not(target_os = "linux"))]
+fn step_back() {}

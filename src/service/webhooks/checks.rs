@@ -1,0 +1,95 @@
+//! What is refused of a webhook endpoint: of its address, its name, its secret, its retries.
+
+use std::sync::Arc;
+
+use crate::domain::time_span::TimeSpan;
+use crate::domain::webhook::{Endpoint, EndpointSource, SigningSecret};
+use crate::runtime::clock::draw_secret;
+use crate::runtime::webhook_options::{EndpointAddress, OutboundClients};
+use crate::service::error::ServiceError;
+use crate::service::rules::MAX_RETRIES_MAX;
+
+/// How long the name of an endpoint may be, in characters.
+pub(super) const NAME_LENGTH_MAX: usize = 200;
+/// The shortest secret that a caller may choose, in bytes.
+const SECRET_LENGTH_MIN: usize = 8;
+/// How long a secret counts at the most that another has taken the place of.
+const OVERLAP_MAX: TimeSpan = TimeSpan::from_secs(30 * 24 * 3600);
+
+fn invalid(field: &'static str, detail: String) -> ServiceError {
+    ServiceError::Invalid {
+        field,
+        index: None,
+        detail,
+    }
+}
+
+pub(super) fn refuse_configured(endpoint: &Endpoint) -> Result<(), ServiceError> {
+    match endpoint.source {
+        EndpointSource::Api => Ok(()),
+        EndpointSource::Configuration => Err(ServiceError::ConfiguredEndpoint { id: endpoint.id }),
+    }
+}
+
+pub(super) fn address(text: &str, clients: &OutboundClients) -> Result<EndpointAddress, ServiceError> {
+    let address = EndpointAddress::parse(text).map_err(|error| invalid("url", error.to_string()))?;
+    clients
+        .check(EndpointSource::Api, &address)
+        .map_err(|error| invalid("url", error.to_string()))?;
+    Ok(address)
+}
+
+pub(super) fn checked_name(name: &str) -> Result<Arc<str>, ServiceError> {
+    let length = name.chars().count();
+    if length == 0 || length > NAME_LENGTH_MAX {
+        let detail = format!("the name has {length} characters; allowed are 1 to {NAME_LENGTH_MAX}");
+        return Err(invalid("name", detail));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(invalid("name", "the name has a control character".to_owned()));
+    }
+    Ok(Arc::from(name))
+}
+
+pub(super) fn checked_secret(secret: Option<SigningSecret>) -> Result<SigningSecret, ServiceError> {
+    let Some(secret) = secret else {
+        return Ok(draw_secret());
+    };
+    let length = secret.expose().len();
+    if !(SECRET_LENGTH_MIN..=SigningSecret::LENGTH_MAX).contains(&length) {
+        let max = SigningSecret::LENGTH_MAX;
+        let detail = format!("the secret has {length} bytes; allowed are {SECRET_LENGTH_MIN} to {max}");
+        return Err(invalid("secret", detail));
+    }
+    if secret.expose().chars().any(char::is_control) {
+        return Err(invalid("secret", "the secret has a control character".to_owned()));
+    }
+    Ok(secret)
+}
+
+pub(super) fn checked_retries(count: u32) -> Result<u32, ServiceError> {
+    if count > MAX_RETRIES_MAX {
+        let detail = format!("maxRetries is {count}; allowed are 0 to {MAX_RETRIES_MAX}");
+        return Err(invalid("retryPolicy/maxRetries", detail));
+    }
+    Ok(count)
+}
+
+pub(super) fn checked_wait(field: &'static str, wait: TimeSpan) -> Result<TimeSpan, ServiceError> {
+    const MAX: TimeSpan = TimeSpan::from_secs(30 * 24 * 3600);
+    if wait.is_negative() || wait > MAX {
+        return Err(invalid(
+            field,
+            format!("the wait is {wait}; allowed are 00:00:00 to {MAX}"),
+        ));
+    }
+    Ok(wait)
+}
+
+pub(super) fn checked_overlap(overlap: TimeSpan) -> Result<TimeSpan, ServiceError> {
+    if overlap.is_negative() || overlap > OVERLAP_MAX {
+        let detail = format!("overlap is {overlap}; allowed are 00:00:00 to {OVERLAP_MAX}");
+        return Err(invalid("overlap", detail));
+    }
+    Ok(overlap)
+}

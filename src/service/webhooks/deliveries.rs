@@ -1,0 +1,132 @@
+//! Use cases of deliveries: what endpoints were told, and what is sent again.
+
+use chrono::{DateTime, Utc};
+
+use super::Webhooks;
+use crate::domain::caller::{Caller, Scope};
+use crate::domain::delivery::{Delivery, DeliveryId, DeliveryStatus};
+use crate::domain::id::JobId;
+use crate::domain::timestamp;
+use crate::domain::webhook::EndpointId;
+use crate::runtime::webhook_options::test_posting;
+use crate::service::error::ServiceError;
+use crate::service::jobs::unexpected;
+use crate::service::trail::{self, Deed};
+use crate::storage::change::{Applied, Change};
+use crate::storage::outbox::Redelivery;
+use crate::storage::query::DeliveryPage;
+
+/// How many deliveries one step of asking for them again takes.
+const REDELIVER_STEP: u32 = 1_000;
+
+/// A part of an endpoint's deliveries.
+#[derive(Clone, Debug)]
+pub struct DeliveryList {
+    /// The deliveries, the newest first.
+    pub deliveries: Vec<Delivery>,
+    /// Whether older ones follow.
+    pub has_more: bool,
+}
+
+impl Webhooks {
+    /// Sends an endpoint a message that tells nothing; gives its `webhook-id`.
+    pub async fn test(&self, caller: &Caller, id: EndpointId) -> Result<String, ServiceError> {
+        caller.require(Scope::Admin)?;
+        self.clients()?;
+        let endpoint = self.matching(id, None).await?;
+        if endpoint.disabled.is_some() {
+            return Err(ServiceError::EndpointDisabled { id });
+        }
+        let now = timestamp::truncate_to_micros(self.runtime.clock.now());
+        let (webhook_id, posting) = test_posting(id, now, JobId::new(now, self.runtime.ids.next()));
+        let post = Change::Post(vec![posting]);
+        let note = self.trail.note(caller, Deed::TEST_ENDPOINT);
+        let note = note.map(|note| trail::of_endpoint(note, id));
+        let applied = self.trail.write(post, note).await??;
+        let Applied::Announced(_) = applied else {
+            return Err(unexpected(&applied));
+        };
+        Ok(webhook_id)
+    }
+
+    /// A part of an endpoint's deliveries, the newest first.
+    pub async fn deliveries(
+        &self,
+        caller: &Caller,
+        id: EndpointId,
+        page: DeliveryPage,
+    ) -> Result<DeliveryList, ServiceError> {
+        caller.require(Scope::Read)?;
+        self.read(id).await?;
+        let one_more = DeliveryPage {
+            limit: page.limit.saturating_add(1),
+            ..page
+        };
+        let mut deliveries = self.repository.deliveries(id, one_more).await?;
+        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let has_more = deliveries.len() > limit;
+        deliveries.truncate(limit);
+        Ok(DeliveryList { deliveries, has_more })
+    }
+
+    /// One delivery.
+    pub async fn delivery(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery, ServiceError> {
+        caller.require_any(&[Scope::Read, Scope::Admin])?;
+        let found = self.repository.delivery(id).await?;
+        found.ok_or(ServiceError::NoSuchDelivery { id })
+    }
+
+    /// Has a delivery sent again, whatever became of it; one that waits already goes on waiting.
+    pub async fn redeliver(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery, ServiceError> {
+        caller.require(Scope::Admin)?;
+        let delivery = self.delivery(caller, id).await?;
+        // One whose endpoint is gone can't be sent.
+        self.read(delivery.endpoint_id).await?;
+        if delivery.status != DeliveryStatus::Pending {
+            let again = Change::Redeliver {
+                which: Redelivery::One(id),
+                now: self.runtime.clock.now(),
+            };
+            let note = self.trail.note(caller, Deed::REDELIVER);
+            let note = note.map(|note| trail::of_endpoint(note, delivery.endpoint_id));
+            let applied = self.trail.write(again, note).await??;
+            let Applied::Removed(_) = applied else {
+                return Err(unexpected(&applied));
+            };
+        }
+        self.delivery(caller, id).await
+    }
+
+    /// Has all of an endpoint's deliveries sent again that have failed and whose event happened since; gives their number.
+    pub async fn redeliver_failed(
+        &self,
+        caller: &Caller,
+        id: EndpointId,
+        since: DateTime<Utc>,
+    ) -> Result<u64, ServiceError> {
+        caller.require(Scope::Admin)?;
+        self.read(id).await?;
+        // One record, whatever the number of steps.
+        let note = self.trail.note(caller, Deed::REDELIVER);
+        let note = note.map(|note| trail::of_endpoint(note, id));
+        let mut total = 0;
+        loop {
+            let again = Change::Redeliver {
+                which: Redelivery::FailedSince {
+                    endpoint_id: id,
+                    since,
+                    limit: REDELIVER_STEP,
+                },
+                now: self.runtime.clock.now(),
+            };
+            let applied = self.trail.write(again, note.clone()).await??;
+            let Applied::Removed(count) = applied else {
+                return Err(unexpected(&applied));
+            };
+            total += count;
+            if count < u64::from(REDELIVER_STEP) {
+                return Ok(total);
+            }
+        }
+    }
+}

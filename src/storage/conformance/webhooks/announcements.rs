@@ -1,0 +1,103 @@
+//! What is told of a commit is written with it, and only what it has really done.
+
+use std::sync::Arc;
+
+use super::{all, endpoint, message, put};
+use crate::domain::delivery::Message;
+use crate::domain::id::JobId;
+use crate::domain::outcome::Outcome;
+use crate::domain::webhook::Endpoint;
+use crate::storage::change::{Applied, Change, ChangeError, Inserted};
+use crate::storage::conformance::sample::{at, finish, insert, job, jobs};
+use crate::storage::conformance::{Case, Subject, cases_of};
+use crate::storage::outbox::{Announcement, Announcer, Posting};
+
+pub(super) fn cases() -> Vec<Case> {
+    cases_of![
+        an_announcement_is_written_with_what_was_applied,
+        a_bad_change_announces_nothing_and_the_others_do,
+    ]
+}
+
+/// Announces each job that was really inserted, and each end that was really stored.
+fn announcer(endpoint: &Endpoint) -> Change {
+    let id = endpoint.id;
+    Change::Announce(Announcer::new(move |changes, results| {
+        assert_eq!(changes.len(), results.len(), "a result for each change");
+        let told = |job: JobId, event: &str| Posting {
+            message: Message {
+                event: Arc::from(event),
+                job_id: Some(job),
+                ..message(job.as_uuid().as_u64_pair().0, 1, 0)
+            },
+            endpoints: vec![id],
+        };
+        let mut postings = Vec::new();
+        for (change, result) in changes.iter().zip(results) {
+            match (change, result) {
+                (Change::Insert { jobs, .. }, Some(Ok(Applied::Inserted(inserted)))) => {
+                    let new = jobs.iter().zip(inserted).filter(|(_, is)| **is == Inserted::New);
+                    postings.extend(new.map(|(job, _)| told(job.id, "job.created")));
+                }
+                (Change::Finish { job, .. }, Some(Ok(Applied::Finished(_)))) => {
+                    postings.push(told(job.id, "job.completed"));
+                }
+                _ => {}
+            }
+        }
+        Announcement {
+            postings,
+            feed: Vec::new(),
+        }
+    }))
+}
+
+async fn an_announcement_is_written_with_what_was_applied(storage: Subject) {
+    let told = put(&storage, &endpoint(1)).await;
+    let node = storage.live_node(1).await;
+    let running = storage.insert_running(job(1), node).await;
+    let changes = [
+        insert(jobs(3).split_off(2)),
+        finish(&running, Outcome::Completed(None), at(60)),
+        announcer(&told),
+    ];
+    let applied = storage.commit(&changes).await;
+    assert_eq!(applied[2], Ok(Applied::Announced(vec![told.id])));
+    let mut told_of: Vec<(String, JobId)> = all(&storage, &told, None)
+        .await
+        .into_iter()
+        .map(|delivery| {
+            (
+                delivery.message.event.to_string(),
+                delivery.message.job_id.expect("a job"),
+            )
+        })
+        .collect();
+    told_of.sort();
+    assert_eq!(
+        told_of,
+        [
+            ("job.completed".to_owned(), job(1).id),
+            ("job.created".to_owned(), job(2).id)
+        ]
+    );
+    let nothing = storage.commit(&[announcer(&told)]).await;
+    assert_eq!(nothing, [Ok(Applied::Announced(Vec::new()))]);
+}
+
+async fn a_bad_change_announces_nothing_and_the_others_do(storage: Subject) {
+    let told = put(&storage, &endpoint(1)).await;
+    storage.insert(&[job(1)]).await;
+    // An id that is taken.
+    let changes = [insert([job(1)]), insert([job(2)]), announcer(&told)];
+    let applied = storage.commit(&changes).await;
+    assert!(matches!(applied[0], Err(ChangeError::Rejected { .. })), "{applied:?}");
+    assert!(applied[1].is_ok(), "{applied:?}");
+    assert_eq!(applied[2], Ok(Applied::Announced(vec![told.id])));
+    let told_of: Vec<Option<JobId>> = all(&storage, &told, None)
+        .await
+        .into_iter()
+        .map(|delivery| delivery.message.job_id)
+        .collect();
+    assert_eq!(told_of, [Some(job(2).id)]);
+}

@@ -1,0 +1,259 @@
+//! Deliveries: which are due, what becomes of them, and when they are removed.
+
+use std::sync::Arc;
+
+use super::{all, due, endpoint, message, note, numbers, outcome, post, posting, put, read};
+use crate::domain::delivery::{AfterAttempt, Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus, Message};
+use crate::domain::time_span::TimeSpan;
+use crate::domain::webhook::DisabledReason;
+use crate::storage::change::{Applied, Change};
+use crate::storage::conformance::sample::{at, job};
+use crate::storage::conformance::{Case, Subject, cases_of};
+use crate::storage::outbox::{AttemptOutcome, Redelivery};
+use crate::storage::query::DeliveryPage;
+
+pub(super) fn cases() -> Vec<Case> {
+    cases_of![
+        of_each_lane_only_the_first_pending_delivery_is_due,
+        an_attempt_is_noted_once,
+        a_delivery_keeps_what_it_was_given,
+        failures_are_sent_again_from_a_time_on,
+        deliveries_are_listed_in_pages,
+        old_deliveries_are_removed_in_steps,
+        the_deliveries_of_a_deleted_endpoint_go_with_it,
+    ]
+}
+
+async fn of_each_lane_only_the_first_pending_delivery_is_due(storage: Subject) {
+    let (told, other) = (put(&storage, &endpoint(1)).await, put(&storage, &endpoint(2)).await);
+    let postings = vec![
+        posting(message(1, 1, 0), &[&told, &other]),
+        posting(message(2, 2, 0), &[&told]),
+        posting(message(3, 1, 0), &[&told]),
+        posting(message(4, 2, 0), &[&told]),
+        posting(message(5, 3, 500), &[&told]),
+    ];
+    post(&storage, postings).await;
+    assert_eq!(numbers(&storage, &told, at(10)).await, [1, 2]);
+    assert_eq!(numbers(&storage, &other, at(10)).await, [1]);
+    assert_eq!(numbers(&storage, &told, at(500)).await, [1, 2, 5]);
+    let first = due(&storage, &told, at(10)).await;
+    note(
+        &storage,
+        &told,
+        vec![
+            outcome(first[0].1, 1, AfterAttempt::Delivered),
+            outcome(first[1].1, 1, AfterAttempt::RetryAt(at(100))),
+        ],
+    )
+    .await;
+    // The second lane waits for its retry, and nothing overtakes it.
+    assert_eq!(numbers(&storage, &told, at(60)).await, [3]);
+    assert_eq!(numbers(&storage, &told, at(100)).await, [3, 2]);
+    assert_eq!(
+        numbers(&storage, &other, at(10)).await,
+        [1],
+        "another endpoint is another matter"
+    );
+    let limited = storage.repository.due_deliveries(told.id, at(100), 1).await;
+    assert_eq!(limited.expect("storage reads").len(), 1);
+}
+
+async fn an_attempt_is_noted_once(storage: Subject) {
+    let told = put(&storage, &endpoint(1)).await;
+    post(&storage, vec![posting(message(1, 1, 0), &[&told])]).await;
+    let id = due(&storage, &told, at(0)).await[0].1;
+    note(&storage, &told, vec![outcome(id, 1, AfterAttempt::RetryAt(at(70)))]).await;
+    // Another node that had it on its way as well.
+    note(&storage, &told, vec![outcome(id, 1, AfterAttempt::RetryAt(at(90)))]).await;
+    let pending = all(&storage, &told, Some(DeliveryStatus::Pending)).await;
+    assert_eq!((pending[0].attempts, pending[0].due_at), (1, at(70)));
+    note(&storage, &told, vec![outcome(id, 2, AfterAttempt::Delivered)]).await;
+    note(&storage, &told, vec![outcome(id, 3, AfterAttempt::Failed)]).await;
+    let delivered = all(&storage, &told, None).await;
+    assert_eq!(
+        (delivered[0].attempts, delivered[0].status),
+        (2, DeliveryStatus::Delivered)
+    );
+}
+
+async fn a_delivery_keeps_what_it_was_given(storage: Subject) {
+    let told = put(&storage, &endpoint(1)).await;
+    let full = Message {
+        job_id: Some(job(3).id),
+        ..message(1, 1, 5)
+    };
+    post(&storage, vec![posting(full.clone(), &[&told])]).await;
+    let id = due(&storage, &told, at(5)).await[0].1;
+    let find = || async { storage.repository.delivery(id).await.expect("storage reads") };
+    let fresh = Delivery {
+        id,
+        endpoint_id: told.id,
+        message: full,
+        status: DeliveryStatus::Pending,
+        attempts: 0,
+        due_at: at(5),
+        last: None,
+    };
+    assert_eq!(find().await, Some(fresh.clone()));
+    let noted = outcome(id, 1, AfterAttempt::RetryAt(at(80)));
+    note(&storage, &told, vec![noted.clone()]).await;
+    let tried = Delivery {
+        attempts: 1,
+        due_at: at(80),
+        last: Some(noted.attempt),
+        ..fresh
+    };
+    assert_eq!(find().await, Some(tried.clone()));
+    let silent = AttemptOutcome {
+        attempt: DeliveryAttempt {
+            at: at(80),
+            duration: TimeSpan::ZERO,
+            response_status: None,
+            response_body: None,
+            error: None,
+        },
+        ..outcome(id, 2, AfterAttempt::Failed)
+    };
+    note(&storage, &told, vec![silent.clone()]).await;
+    let failed = find().await.expect("a delivery");
+    assert_eq!(
+        (failed.status, failed.last),
+        (DeliveryStatus::Failed, Some(silent.attempt))
+    );
+    assert_eq!(
+        storage
+            .repository
+            .delivery(DeliveryId::from_number(i64::MAX))
+            .await
+            .expect("storage reads"),
+        None
+    );
+}
+
+async fn failures_are_sent_again_from_a_time_on(storage: Subject) {
+    let told = put(&storage, &endpoint(1)).await;
+    let postings = (1..=4).map(|number: u64| {
+        let seconds = i64::try_from(number).expect("a number");
+        posting(message(number, number, seconds), &[&told])
+    });
+    post(&storage, postings.collect()).await;
+    let ids = due(&storage, &told, at(10)).await;
+    let failed = |index: usize| outcome(ids[index].1, 1, AfterAttempt::Failed);
+    let outcomes = vec![
+        failed(0),
+        failed(1),
+        failed(2),
+        outcome(ids[3].1, 1, AfterAttempt::Delivered),
+    ];
+    note(&storage, &told, outcomes).await;
+    assert!(due(&storage, &told, at(10)).await.is_empty());
+    let since = |limit| Change::Redeliver {
+        which: Redelivery::FailedSince {
+            endpoint_id: told.id,
+            since: at(2),
+            limit,
+        },
+        now: at(200),
+    };
+    assert_eq!(storage.apply(since(1)).await, Ok(Applied::Removed(1)));
+    assert_eq!(storage.apply(since(10)).await, Ok(Applied::Removed(1)));
+    assert_eq!(storage.apply(since(10)).await, Ok(Applied::Removed(0)));
+    assert_eq!(numbers(&storage, &told, at(199)).await, Vec::<u64>::new());
+    assert_eq!(numbers(&storage, &told, at(200)).await, [2, 3]);
+    let one = |index: usize| Change::Redeliver {
+        which: Redelivery::One(ids[index].1),
+        now: at(300),
+    };
+    assert_eq!(
+        storage.apply(one(3)).await,
+        Ok(Applied::Removed(1)),
+        "also what was delivered"
+    );
+    assert_eq!(storage.apply(one(3)).await, Ok(Applied::Removed(0)), "it waits already");
+    let again = storage.repository.due_deliveries(told.id, at(300), 10).await;
+    assert!(again.expect("storage reads").iter().all(|due| due.attempts == 0));
+}
+
+async fn deliveries_are_listed_in_pages(storage: Subject) {
+    let (told, other) = (put(&storage, &endpoint(1)).await, put(&storage, &endpoint(2)).await);
+    let postings = (1..=5).map(|number| posting(message(number, number, 0), &[&told, &other]));
+    post(&storage, postings.collect()).await;
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let page = DeliveryPage {
+            status: None,
+            limit: 2,
+            after,
+        };
+        let page = storage
+            .repository
+            .deliveries(told.id, page)
+            .await
+            .expect("storage reads");
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        seen.extend(page.iter().map(|delivery| delivery.message.id.as_u64_pair().0));
+    }
+    assert_eq!(seen, [5, 4, 3, 2, 1]);
+    let ids = due(&storage, &told, at(0)).await;
+    note(&storage, &told, vec![outcome(ids[1].1, 1, AfterAttempt::Failed)]).await;
+    assert_eq!(all(&storage, &told, Some(DeliveryStatus::Failed)).await.len(), 1);
+    assert_eq!(all(&storage, &told, Some(DeliveryStatus::Pending)).await.len(), 4);
+    assert_eq!(all(&storage, &told, Some(DeliveryStatus::Delivered)).await.len(), 0);
+}
+
+fn prune(limit: u32) -> Change {
+    Change::PruneDeliveries { before: at(10), limit }
+}
+
+async fn old_deliveries_are_removed_in_steps(storage: Subject) {
+    let told = put(&storage, &endpoint(1)).await;
+    let postings = [(1, 0), (2, 1), (3, 2), (4, 3), (5, 20)]
+        .map(|(number, seconds)| posting(message(number, number, seconds), &[&told]));
+    post(&storage, postings.to_vec()).await;
+    let ids = due(&storage, &told, at(100)).await;
+    // The first one waits still, and the last one is young.
+    let outcomes = vec![
+        outcome(ids[1].1, 1, AfterAttempt::Delivered),
+        outcome(ids[2].1, 1, AfterAttempt::Failed),
+        outcome(ids[3].1, 1, AfterAttempt::Delivered),
+        outcome(ids[4].1, 1, AfterAttempt::Delivered),
+    ];
+    note(&storage, &told, outcomes).await;
+    assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(2)));
+    assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(1)));
+    assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(0)));
+    let left = all(&storage, &told, None).await;
+    let left: Vec<u64> = left
+        .iter()
+        .map(|delivery| delivery.message.id.as_u64_pair().0)
+        .collect();
+    assert_eq!(left, [5, 1]);
+    let before = read(&storage, told.id).await;
+    let disable = Change::PutEndpoint {
+        after: Arc::new(before.switched(Some(DisabledReason::Asked), at(50))),
+        before: Some(before),
+    };
+    assert!(storage.apply(disable).await.is_ok());
+    // What waits for an endpoint that is told nothing has its time as well.
+    assert_eq!(storage.apply(prune(10)).await, Ok(Applied::Removed(1)));
+}
+
+async fn the_deliveries_of_a_deleted_endpoint_go_with_it(storage: Subject) {
+    let (told, other) = (put(&storage, &endpoint(1)).await, put(&storage, &endpoint(2)).await);
+    let postings = (1..=3).map(|number| posting(message(number, number, 50), &[&told, &other]));
+    post(&storage, postings.collect()).await;
+    let delete = Change::DeleteEndpoint {
+        endpoint: Arc::clone(&told),
+    };
+    assert_eq!(storage.apply(delete).await, Ok(Applied::Deleted));
+    assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(2)));
+    assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(1)));
+    assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(0)));
+    assert!(all(&storage, &told, None).await.is_empty());
+    assert_eq!(all(&storage, &other, None).await.len(), 3);
+    // The id may be used again.
+    put(&storage, &endpoint(1)).await;
+}
