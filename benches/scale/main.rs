@@ -22,8 +22,12 @@ mod rows;
 
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use tickerq::Server;
 use tickerq::config::{Sources, load};
+use tickerq::domain::rollup::DAYS_KEPT_BY_HOUR;
+use tickerq::storage::change::Change;
+use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;
 
 use asker::Asker;
@@ -31,6 +35,8 @@ use database::Database;
 
 /// Everything below this is quick enough.
 const P99_MAX: Duration = Duration::from_millis(10);
+/// A question whose answers take longer than this together is asked less often.
+const QUESTION_MAX: Duration = Duration::from_secs(5);
 /// How much longer a question may take than with the fewest jobs.
 const GROWTH_MAX: f64 = 1.5;
 
@@ -80,6 +86,15 @@ async fn measure(database: &Database, jobs: u64, rounds: usize) -> Vec<Times> {
         database.name(),
         started.elapsed().as_secs_f64()
     );
+    // As the server does once an hour: of older days steps of time and reasons are kept by days.
+    let age = Change::PruneBookkeeping {
+        keys_before: DateTime::UNIX_EPOCH,
+        throughput_before: DateTime::UNIX_EPOCH,
+        by_days_before: Utc::now() - TimeDelta::days(DAYS_KEPT_BY_HOUR),
+        rollups_before: None,
+        limit: 1,
+    };
+    drop(fresh.repository.commit(&[age]).await.expect("sums by days"));
     // The server is alone with its database.
     let url = fresh.url;
     drop(fresh.repository);
@@ -106,13 +121,9 @@ async fn measure(database: &Database, jobs: u64, rounds: usize) -> Vec<Times> {
         let ask = |(_, head): &(&str, String)| {
             let mut asker = Asker::new(address, head, "");
             // The first ones are not counted: connections, caches and branches are cold.
-            for _ in 0..rounds.div_ceil(5) {
-                asker.ask();
-            }
+            ask_for(&mut asker, rounds.div_ceil(5));
             asker.times.clear();
-            for _ in 0..rounds {
-                asker.ask();
-            }
+            ask_for(&mut asker, rounds);
             let (p50, p99) = asker.percentiles();
             Times { p50, p99 }
         };
@@ -124,6 +135,17 @@ async fn measure(database: &Database, jobs: u64, rounds: usize) -> Vec<Times> {
     let times = asking.join().expect("answers");
     server.stop().await;
     times
+}
+
+/// Asks that often, or for as long as one question may take of the whole.
+fn ask_for(asker: &mut Asker, rounds: usize) {
+    let end = Instant::now() + QUESTION_MAX;
+    for _ in 0..rounds {
+        asker.ask();
+        if Instant::now() > end {
+            return;
+        }
+    }
 }
 
 fn show(database: &str, sizes: &[u64], columns: &[Vec<Times>]) {
