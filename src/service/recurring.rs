@@ -76,6 +76,14 @@ impl Recurring {
         caller.require(Scope::Write)?;
         self.check(&new).await?;
         let now = self.runtime.clock.now();
+        // An expression that never comes was refused when it was read.
+        if new.schedule.next_after(now).is_none() {
+            return Err(ServiceError::Invalid {
+                field: "endsAt",
+                index: None,
+                detail: "there is no due time from now, or from startsAt, to endsAt: it would never recur".to_owned(),
+            });
+        }
         let recurring = Arc::new(new.into_recurring_job(now, self.runtime.ids.next()));
         let change = Change::InsertRecurring {
             recurring: Arc::clone(&recurring),

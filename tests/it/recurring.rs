@@ -159,6 +159,14 @@ async fn what_is_wrong_with_a_schedule_is_named_with_what_is_allowed() {
             json!({ "cronExpression": "@daily", "startsAt": "2030-01-02T00:00:00Z", "endsAt": "2030-01-01T00:00:00Z" }),
             "#/endsAt",
         ),
+        (
+            json!({ "cronExpression": "@daily", "endsAt": "2020-01-01T00:00:00Z" }),
+            "#/endsAt",
+        ),
+        (
+            json!({ "cronExpression": "0 12 1 * *", "startsAt": "2030-01-02T00:00:00Z", "endsAt": "2030-01-31T00:00:00Z" }),
+            "#/endsAt",
+        ),
     ];
     for (mut body, pointer) in cases {
         body["type"] = json!("DataBackupJob");

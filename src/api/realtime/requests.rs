@@ -85,7 +85,11 @@ struct Written {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "camelCase",
+    expecting = "an object with jobId, queue or type"
+)]
 struct WrittenFilter {
     job_id: Option<Names>,
     queue: Option<Names>,
@@ -355,6 +359,7 @@ mod tests {
             r#"{"action":"subscribe","topics":["jobs"]}"#,
             r#"{"action":"subscribe","topics":7}"#,
             r#"{"action":"subscribe","topics":["job-status"],"topic":"x"}"#,
+            r#"{"action":"subscribe","topics":["job-status"],"filter":5}"#,
             r#"{"action":"subscribe","topics":["job-status"],"filter":{"queues":"x"}}"#,
             r#"{"action":"subscribe","topics":["job-status"],"filter":{"queue":"a b"}}"#,
             r#"{"action":"subscribe","topics":["job-status"],"filter":{"jobId":["7"]}}"#,
