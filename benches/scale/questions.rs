@@ -8,6 +8,9 @@ pub(crate) fn all(jobs: u64) -> Vec<(&'static str, String)> {
     let (from, to) = (day(8), day(7));
     let month_ago = day(30);
     let far = jobs / 2;
+    // No job has this id, but one of version 7 tells its time.
+    let middle = (Utc::now() - TimeDelta::days(15)).timestamp_millis();
+    let middle = format!("{:08x}-{:04x}-7000-8000-000000000000", middle >> 16, middle & 0xffff);
     let of = |path: String| format!("GET /api/tickerq{path}");
     let list = |filter: &str| of(format!("/jobs?limit=50&{filter}"));
     vec![
@@ -24,6 +27,7 @@ pub(crate) fn all(jobs: u64) -> Vec<(&'static str, String)> {
         ("queues", of("/queues".to_owned())),
         ("list, first page", list("")),
         ("list, half of all passed over", list(&format!("offset={far}"))),
+        ("list, behind the job of that place", list(&format!("after={middle}"))),
         ("completed", list("status=completed")),
         ("failed", list("status=failed")),
         ("pending", list("status=pending")),
