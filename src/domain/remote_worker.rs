@@ -29,6 +29,37 @@ pub struct WorkerDeclaration {
     pub concurrency: NonZeroU32,
 }
 
+/// How a worker stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkerStatus {
+    /// Its lease lasts.
+    Live,
+    /// Its lease has run out, and what it ran has been taken from it.
+    Lost,
+    /// It has said goodbye.
+    Left,
+}
+
+impl WorkerStatus {
+    /// How a worker stands whose lease lasts or not. One that has left has had a lease at no time.
+    pub fn of(is_live: bool, lease_until: DateTime<Utc>) -> Self {
+        match (is_live, lease_until.timestamp() > 0) {
+            (true, _) => Self::Live,
+            (false, true) => Self::Lost,
+            (false, false) => Self::Left,
+        }
+    }
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Lost => "lost",
+            Self::Left => "left",
+        }
+    }
+}
+
 /// The right to end one attempt: which worker, and which attempt of the job. Whoever has lost the attempt has lost the
 /// right, because the next attempt has another number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

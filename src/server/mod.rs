@@ -205,6 +205,7 @@ impl Server {
             audit: audit.clone(),
             metrics: metrics.clone(),
             webhooks: webhooks.clone(),
+            workers: workers.clone(),
             events,
         };
         let graphql = GraphQl::new(services, gate.clone(), realtime.clone(), graphql);

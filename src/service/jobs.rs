@@ -304,6 +304,12 @@ impl Jobs {
         })
     }
 
+    /// What a job's attempts have reported.
+    pub async fn reports(&self, caller: &Caller, id: JobId) -> Result<JobReports, ServiceError> {
+        caller.require(Scope::Read)?;
+        Ok(self.repository.reports(id).await?)
+    }
+
     /// The names of the remote workers that have run these attempts.
     async fn workers_of(&self, attempts: &[Attempt]) -> Result<HashMap<NodeId, Arc<str>>, ServiceError> {
         // The server itself is none.

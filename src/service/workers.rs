@@ -30,6 +30,9 @@ pub const NAMES_MAX: usize = 1_000;
 /// How long a worker's name may be, in characters.
 pub const NAME_LENGTH_MAX: usize = 200;
 
+/// A worker that lives says so three times in its lease, and often enough to hear of cancellations soon.
+const HEARTBEAT_MAX: TimeSpan = TimeSpan::from_secs(5);
+
 /// Use cases of remote workers.
 #[derive(Clone)]
 pub struct Workers {
@@ -60,6 +63,11 @@ impl Workers {
     /// How long a worker's jobs are its own without a heartbeat.
     pub fn lease_time(&self) -> TimeSpan {
         self.runtime.remote.lease_time()
+    }
+
+    /// How often a worker should say that it lives.
+    pub fn heartbeat_interval(&self) -> TimeSpan {
+        TimeSpan::from_micros(self.lease_time().as_micros() / 3).min(HEARTBEAT_MAX)
     }
 
     /// The time of this server.

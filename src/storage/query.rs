@@ -14,7 +14,7 @@ use crate::domain::job::Job;
 use crate::domain::name::{JobName, JobType, QueueName};
 use crate::domain::priority::Priority;
 use crate::domain::recurring::RecurringId;
-use crate::domain::remote_worker::WorkerDeclaration;
+use crate::domain::remote_worker::{WorkerDeclaration, WorkerStatus};
 use crate::domain::rollup::RollupCounts;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
@@ -151,6 +151,13 @@ pub struct StoredWorker {
     pub is_live: bool,
     /// How many jobs it runs.
     pub running_jobs: u64,
+}
+
+impl StoredWorker {
+    /// How it stands.
+    pub fn status(&self) -> WorkerStatus {
+        WorkerStatus::of(self.is_live, self.lease_until)
+    }
 }
 
 /// A job that runs, in short.

@@ -35,6 +35,7 @@ mod graphql_embedded;
 mod graphql_limits;
 mod graphql_live;
 mod graphql_webhooks;
+mod graphql_workers;
 mod handlers_command;
 mod handlers_http;
 mod harness;

@@ -89,7 +89,7 @@ impl Engine {
         } = *options;
         Self {
             types: Arc::new(Types::read(&schema::sdl())),
-            schema: schema::build(services.clone(), max_depth, max_complexity),
+            schema: schema::build(services.clone(), max_depth, max_complexity, timeout),
             services,
             persisted: PersistedQueries::new(persisted_queries),
             documents: Documents::new(max_aliases),

@@ -1,5 +1,7 @@
 //! The schema: what the queries, mutations and subscriptions are made into, and what their functions work with.
 
+use std::time::Duration;
+
 use async_graphql::{Context, ID, Result, SDLExportOptions, SchemaBuilder};
 
 use super::mutation::Mutation;
@@ -14,6 +16,7 @@ use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
 use crate::service::webhooks::Webhooks;
+use crate::service::workers::Workers;
 
 /// The schema with what its functions work with.
 pub(super) type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -35,6 +38,8 @@ pub struct Services {
     pub metrics: Metrics,
     /// Of webhook endpoints.
     pub webhooks: Webhooks,
+    /// Of remote workers.
+    pub workers: Workers,
     /// Of what happens.
     pub events: Events,
 }
@@ -44,12 +49,17 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     builder.override_output_type_description::<ID>("An identity: text that means something to this server alone.")
 }
 
-/// The schema over these use cases. A request may be so deep and so complex.
-pub(super) fn build(services: Services, max_depth: usize, max_complexity: usize) -> Schema {
+/// How long a worker may wait for jobs: so that what it is given has reached it before the request has taken too long.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LeaseWait(pub Duration);
+
+/// The schema over these use cases. A request may be so deep and so complex, and take so long.
+pub(super) fn build(services: Services, max_depth: usize, max_complexity: usize, timeout: Duration) -> Schema {
     builder()
         .limit_depth(max_depth)
         .limit_complexity(max_complexity)
         .data(services)
+        .data(LeaseWait(timeout / 2))
         .finish()
 }
 

@@ -23,7 +23,7 @@ pub(super) mod queues;
 pub(super) mod recurring;
 pub(super) mod values;
 pub(super) mod webhooks;
-mod workers;
+pub(super) mod workers;
 
 use std::rc::Rc;
 

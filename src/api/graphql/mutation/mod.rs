@@ -6,6 +6,7 @@ mod jobs;
 mod queues;
 mod recurring;
 mod webhooks;
+mod workers;
 
 use async_graphql::MergedObject;
 
@@ -18,4 +19,5 @@ pub(super) struct Mutation(
     recurring::RecurringMutations,
     queues::QueueMutations,
     webhooks::WebhookMutations,
+    workers::WorkerMutations,
 );

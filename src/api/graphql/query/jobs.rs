@@ -83,7 +83,7 @@ impl JobQueries {
 }
 
 /// What was read, or nothing when there is none.
-pub(super) fn if_any<T>(read: Result<T, ServiceError>) -> Result<Option<T>> {
+pub(in super::super) fn if_any<T>(read: Result<T, ServiceError>) -> Result<Option<T>> {
     match read {
         Ok(found) => Ok(Some(found)),
         Err(
@@ -91,7 +91,8 @@ pub(super) fn if_any<T>(read: Result<T, ServiceError>) -> Result<Option<T>> {
             | ServiceError::NoSuchRecurringJob { .. }
             | ServiceError::NoSuchQueue { .. }
             | ServiceError::NoSuchEndpoint { .. }
-            | ServiceError::NoSuchDelivery { .. },
+            | ServiceError::NoSuchDelivery { .. }
+            | ServiceError::NoSuchWorker { .. },
         ) => Ok(None),
         Err(error) => Err(error.into()),
     }

@@ -7,8 +7,11 @@ mod queues;
 mod recurring;
 mod system;
 mod webhooks;
+mod workers;
 
 use async_graphql::MergedObject;
+
+pub(super) use self::jobs::if_any;
 
 /// What can be asked. Each field needs the scope for reading, unless it says otherwise.
 #[derive(Default, MergedObject)]
@@ -20,4 +23,5 @@ pub(super) struct Query(
     system::SystemQueries,
     audit::AuditQueries,
     webhooks::WebhookQueries,
+    workers::WorkerQueries,
 );

@@ -8,6 +8,7 @@ use futures_util::Stream;
 use super::super::scalars::DateTime;
 use super::super::types::enums::{JobEvent, JobStatus};
 use super::super::types::job::Job;
+use super::super::types::job_report::JobReport;
 use super::super::types::reading::{self, Place};
 use super::heard::{listen, told};
 use crate::domain::event::{Event, JobEventKind, Topic};
@@ -97,6 +98,18 @@ impl JobStatusChange {
     }
 }
 
+/// Which reports of running jobs are meant. Every condition that is given must hold; an empty filter means all.
+#[derive(Debug, Default, InputObject)]
+pub(super) struct JobReportFilter {
+    /// Of one of these jobs.
+    job_id: Option<Vec<ID>>,
+    /// Of jobs in one of these queues.
+    queue: Option<Vec<String>>,
+    /// Of jobs of one of these types.
+    #[graphql(name = "type")]
+    job_type: Option<Vec<String>>,
+}
+
 #[derive(Default)]
 pub(super) struct JobEventSubscriptions;
 
@@ -117,5 +130,34 @@ impl JobEventSubscriptions {
                 if never { None } else { JobStatusChange::of(event) }
             },
         ))
+    }
+
+    /// What running jobs report from now on: how far they have got, and what they log.
+    async fn job_reported(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which reports; all by default.")] filter: Option<JobReportFilter>,
+    ) -> Result<impl Stream<Item = Result<JobReport>>> {
+        let JobReportFilter {
+            job_id,
+            queue,
+            job_type,
+        } = filter.unwrap_or_default();
+        let filter = JobEventFilter {
+            job_id,
+            queue,
+            job_type,
+            ..JobEventFilter::default()
+        };
+        let clause = filter.into_clause()?;
+        let events = listen(ctx, clause.unwrap_or_else(|| EventClause::all_of(Topic::Jobs))).await?;
+        Ok(told(events, |event| match event {
+            Event::JobReport { report, .. } => Some(JobReport::from(&**report)),
+            Event::Job { .. }
+            | Event::Queue { .. }
+            | Event::QueueMetrics { .. }
+            | Event::SystemMetrics(_)
+            | Event::SystemAlert { .. } => None,
+        }))
     }
 }

@@ -1,13 +1,18 @@
 //! One execution of a job.
 
-use async_graphql::SimpleObject;
+use async_graphql::{ComplexObject, Context, Result, SimpleObject};
 
+use super::super::query::if_any;
 use super::super::scalars::{DateTime, TimeSpan, Uuid};
+use super::super::schema::{caller, services};
 use super::enums::AttemptStatus;
+use super::worker::Worker;
 use crate::domain::attempt::Attempt as DomainAttempt;
+use crate::domain::id::NodeId;
 
 /// One execution of a job.
 #[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
 pub(in super::super) struct Attempt {
     /// Which one, counted from 1.
     number: u32,
@@ -23,8 +28,21 @@ pub(in super::super) struct Attempt {
     error: Option<String>,
     /// More of the failure.
     error_detail: Option<String>,
-    /// The server process that ran it.
+    /// The server process, or the remote worker, that ran it.
     node: Uuid,
+    #[graphql(skip)]
+    ran_by: NodeId,
+}
+
+#[ComplexObject]
+impl Attempt {
+    /// The remote worker that ran it; null when a server did, and when it is no longer known.
+    #[graphql(complexity = "20 + child_complexity")]
+    async fn worker(&self, ctx: &Context<'_>) -> Result<Option<Worker>> {
+        let workers = &services(ctx)?.workers;
+        let found = if_any(workers.get(caller(ctx)?, self.ran_by).await)?;
+        Ok(found.map(|worker| Worker::new(worker, workers)))
+    }
 }
 
 impl From<DomainAttempt> for Attempt {
@@ -49,6 +67,7 @@ impl From<DomainAttempt> for Attempt {
             error: error.map(|error| error.to_string()),
             error_detail: error_detail.map(|detail| detail.to_string()),
             node: node.as_uuid().into(),
+            ran_by: node,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use async_graphql::Enum;
 
+use crate::api::rest::workers::request::FailureWord;
 use crate::domain::attempt::AttemptStatus as DomainAttemptStatus;
 use crate::domain::audit::{AuditAction as DomainAuditAction, AuditOutcome as DomainAuditOutcome};
 use crate::domain::caller::CallerKind;
@@ -12,6 +13,7 @@ use crate::domain::misfire::MisfirePolicy as DomainMisfirePolicy;
 use crate::domain::overlap::OverlapPolicy as DomainOverlapPolicy;
 use crate::domain::period::Granularity as DomainGranularity;
 use crate::domain::priority::Priority as DomainPriority;
+use crate::domain::remote_worker::{LogLevel, WorkerStatus as DomainWorkerStatus};
 use crate::domain::status::JobStatus as DomainJobStatus;
 use crate::domain::webhook::{DisabledReason, EndpointSource};
 
@@ -309,4 +311,42 @@ pub(in super::super) enum WebhookDeliveryStatus {
     Delivered,
     /// It was tried as often as it may be, or the endpoint is gone.
     Failed,
+}
+
+/// How a remote worker stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "DomainWorkerStatus")]
+pub(in super::super) enum WorkerStatus {
+    /// Its lease lasts.
+    Live,
+    /// Its lease has run out, and what it ran has been taken from it.
+    Lost,
+    /// It has said goodbye.
+    Left,
+}
+
+/// How serious a line is that a job has logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "LogLevel")]
+pub(in super::super) enum JobLogLevel {
+    /// For those who look for a mistake.
+    Debug,
+    /// What is usual.
+    Info,
+    /// What may need somebody.
+    Warning,
+    /// What went wrong.
+    Error,
+}
+
+/// How a job has not succeeded, as its worker says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "FailureWord")]
+pub(in super::super) enum UnsuccessfulOutcome {
+    /// Its handler says so.
+    Failed,
+    /// It was told to stop and has.
+    Cancelled,
+    /// It is handed back, to be run again at once without counting as a retry.
+    Released,
 }

@@ -6,9 +6,12 @@ use async_graphql::{Context, ID, Object, Result};
 
 use super::super::loader;
 use super::super::scalars::{DateTime, Json, TimeSpan, Uuid};
+use super::super::schema::{caller, services};
 use super::attempt::Attempt;
 use super::enums::{JobStatus, Priority};
+use super::job_report::{JobLogLine, JobProgress};
 use crate::domain::job::Job as DomainJob;
+use crate::domain::remote_worker::JobReports;
 use crate::storage::query::JobSummary;
 
 /// A job: in short, as lists have it, or whole. What is missing in short is loaded when it is asked for, for all jobs of a
@@ -42,6 +45,14 @@ impl Job {
     /// The job as lists have it.
     pub(super) const fn summary(&self) -> &JobSummary {
         &self.summary
+    }
+
+    /// What its attempts have reported: nothing before the first.
+    async fn reports(&self, ctx: &Context<'_>) -> Result<JobReports> {
+        if self.summary.attempt == 0 {
+            return Ok(JobReports::default());
+        }
+        Ok(services(ctx)?.jobs.reports(caller(ctx)?, self.summary.id).await?)
     }
 
     /// The whole job; `None` when it was deleted since the list was read.
@@ -153,6 +164,20 @@ impl Job {
             loader::ended_attempts(ctx, self.summary.id).await?
         };
         Ok(self.summary.history(ended).into_iter().map(Attempt::from).collect())
+    }
+
+    /// How far the attempt has got that has reported last; null when none has.
+    #[graphql(complexity = "20 + child_complexity")]
+    async fn progress(&self, ctx: &Context<'_>) -> Result<Option<JobProgress>> {
+        let JobReports { progress, log: _ } = self.reports(ctx).await?;
+        Ok(progress.map(|(attempt, progress)| JobProgress::new(attempt, &progress)))
+    }
+
+    /// The last lines that its attempts have logged, the oldest first, 200 at the most.
+    #[graphql(complexity = "20 + 10 * child_complexity")]
+    async fn log(&self, ctx: &Context<'_>) -> Result<Vec<JobLogLine>> {
+        let JobReports { progress: _, log } = self.reports(ctx).await?;
+        Ok(log.iter().map(JobLogLine::from).collect())
     }
 
     /// What the handler is given.

@@ -9,7 +9,7 @@ use super::super::scalars::{DateTime, Json, TimeSpan};
 use super::enums::Priority;
 use crate::api::rest::jobs::list::{parse_bound, parse_end};
 use crate::api::rest::values::{FromText, Parsed, PriorityValue, RetryCount};
-use crate::domain::id::JobId;
+use crate::domain::id::{JobId, NodeId};
 use crate::domain::name::QueueName;
 use crate::domain::recurring::RecurringId;
 use crate::domain::time_span::TimeSpan as Span;
@@ -133,6 +133,12 @@ pub(in super::super) fn recurring_id(field: &str, text: &str) -> Result<Recurrin
 /// Reads the id of a webhook endpoint.
 pub(in super::super) fn endpoint_id(field: &str, text: &str) -> Result<EndpointId> {
     parse_with(field, text, EndpointId::parse)
+}
+
+/// Reads the id of a remote worker.
+pub(in super::super) fn worker_id(field: &str, ID(text): &ID) -> Result<NodeId> {
+    // An id is read as a job's is.
+    parse_with(field, text, JobId::parse).map(|id| NodeId::from_uuid(id.as_uuid()))
 }
 
 /// Reads the name of a queue.

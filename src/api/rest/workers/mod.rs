@@ -1,6 +1,7 @@
 //! `/workers`: programs elsewhere that ask for jobs, run them, and say what came of them.
 
-pub(super) mod request;
+pub(in crate::api) mod ends;
+pub(in crate::api) mod request;
 pub(super) mod routes;
 pub(super) mod view;
 

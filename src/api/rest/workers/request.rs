@@ -27,24 +27,24 @@ const CONCURRENCY: NonZeroU32 = match NonZeroU32::new(10) {
 /// A worker that comes.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in super::super) struct WorkerRequest {
+pub(in crate::api) struct WorkerRequest {
     /// What people call it.
     #[schema(required = true, min_length = 1, max_length = 200, example = "mailer-3")]
-    name: Option<String>,
+    pub(in crate::api) name: Option<String>,
     /// The types that it runs.
     #[schema(value_type = Vec<String>, required = true, min_items = 1, max_items = 1000, example = json!(["EmailNotificationJob"]))]
-    types: Option<Vec<Parsed<JobType>>>,
+    pub(in crate::api) types: Option<Vec<Parsed<JobType>>>,
     /// The queues that it takes jobs from; all when there are none.
     #[schema(value_type = Option<Vec<String>>, max_items = 1000, example = json!(["default"]))]
-    queues: Option<Vec<Parsed<QueueName>>>,
+    pub(in crate::api) queues: Option<Vec<Parsed<QueueName>>>,
     /// How many jobs it runs at the same time.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000, default = 10, example = 10)]
-    concurrency: Option<NonZeroU32>,
+    pub(in crate::api) concurrency: Option<NonZeroU32>,
 }
 
 impl WorkerRequest {
     /// What the worker says of itself. The use case says what is allowed of it.
-    pub(super) fn into_declaration(self) -> Result<WorkerDeclaration, PartError> {
+    pub(in crate::api) fn into_declaration(self) -> Result<WorkerDeclaration, PartError> {
         let Self {
             name,
             types,
@@ -67,71 +67,71 @@ impl WorkerRequest {
 /// What a worker wants.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in super::super) struct LeaseRequest {
+pub(in crate::api) struct LeaseRequest {
     /// How many jobs at the most; as many as the worker runs at the same time by default.
     #[schema(minimum = 1, maximum = 1000, example = 10)]
-    pub(super) max: Option<u32>,
+    pub(in crate::api) max: Option<u32>,
     /// How long it waits for the first, 30 seconds at the most; not at all by default.
     #[schema(value_type = Option<String>, default = "00:00:00", example = "00:00:30")]
-    pub(super) wait: Option<Parsed<TimeSpan>>,
+    pub(in crate::api) wait: Option<Parsed<TimeSpan>>,
 }
 
 /// All jobs that a worker runs, and what it reports of them.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in super::super) struct HeartbeatRequest {
+pub(in crate::api) struct HeartbeatRequest {
     /// The jobs. One that is left out for as long as a lease is taken from the worker.
     #[schema(max_items = 10000)]
-    jobs: Option<Vec<HeldRequest>>,
+    pub(in crate::api) jobs: Option<Vec<HeldRequest>>,
 }
 
 /// A job that a worker runs.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = HeldJob)]
-pub(in super::super) struct HeldRequest {
+pub(in crate::api) struct HeldRequest {
     /// Which job.
     #[schema(value_type = String, format = Uuid)]
-    job_id: Parsed<JobId>,
+    pub(in crate::api) job_id: Parsed<JobId>,
     /// The token that came with it.
     #[schema(value_type = String)]
-    lease_token: Parsed<LeaseToken>,
+    pub(in crate::api) lease_token: Parsed<LeaseToken>,
     /// How far it has got, if that is news.
-    progress: Option<ProgressRequest>,
+    pub(in crate::api) progress: Option<ProgressRequest>,
     /// What it has logged since the last heartbeat; the last 200 lines of a job are kept.
-    log: Option<Vec<LogLineRequest>>,
+    pub(in crate::api) log: Option<Vec<LogLineRequest>>,
 }
 
 /// How far a job has got.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in super::super) struct ProgressRequest {
+pub(in crate::api) struct ProgressRequest {
     /// From 0 to 100.
     #[schema(minimum = 0, maximum = 100, example = 62.5)]
-    percent: f64,
+    pub(in crate::api) percent: f64,
     /// What it is doing. It is cut at 1,024 bytes.
     #[schema(example = "page 5 of 8")]
-    message: Option<String>,
+    pub(in crate::api) message: Option<String>,
 }
 
 /// A line that a job has logged.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in super::super) struct LogLineRequest {
+pub(in crate::api) struct LogLineRequest {
     /// When; now by default.
     #[schema(value_type = Option<String>, format = DateTime)]
-    at: Option<Parsed<DateTime<Utc>>>,
+    pub(in crate::api) at: Option<Parsed<DateTime<Utc>>>,
     /// `debug`, `info`, `warning` or `error`.
     #[schema(value_type = Option<String>, default = "info", example = "info")]
-    level: Option<Parsed<LogLevel>>,
+    pub(in crate::api) level: Option<Parsed<LogLevel>>,
     /// The text. It is cut at 1,024 bytes.
     #[schema(example = "sent to 10 recipients")]
-    message: String,
+    pub(in crate::api) message: String,
 }
 
 impl HeartbeatRequest {
     /// What the worker with this id holds.
-    pub(super) fn into_held(self, worker: NodeId, now: DateTime<Utc>) -> Result<Vec<Held>, PartError> {
+    pub(in crate::api) fn into_held(self, worker: NodeId, now: DateTime<Utc>) -> Result<Vec<Held>, PartError> {
         let jobs = self.jobs.unwrap_or_default();
         let held = jobs.into_iter().enumerate().map(|(index, held)| {
             let HeldRequest {
@@ -172,33 +172,33 @@ impl HeartbeatRequest {
 /// Jobs that have succeeded.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in super::super) struct CompleteRequest<'a> {
+pub(in crate::api) struct CompleteRequest<'a> {
     /// The jobs, 1,000 at the most.
     #[serde(borrow)]
     #[schema(min_items = 1, max_items = 1000)]
-    jobs: Vec<CompletedRequest<'a>>,
+    pub(in crate::api) jobs: Vec<CompletedRequest<'a>>,
 }
 
 /// A job that has succeeded.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = CompletedJob)]
-pub(in super::super) struct CompletedRequest<'a> {
+pub(in crate::api) struct CompletedRequest<'a> {
     /// Which job.
     #[schema(value_type = String, format = Uuid)]
-    job_id: Parsed<JobId>,
+    pub(in crate::api) job_id: Parsed<JobId>,
     /// The token that came with it.
     #[schema(value_type = String)]
-    lease_token: Parsed<LeaseToken>,
+    pub(in crate::api) lease_token: Parsed<LeaseToken>,
     /// What came of it: any JSON. One that is too large fails the job.
     #[serde(borrow)]
     #[schema(value_type = Option<serde_json::Value>, example = json!({"messageId": "msg-456"}))]
-    result: Option<&'a RawValue>,
+    pub(in crate::api) result: Option<&'a RawValue>,
 }
 
 impl CompleteRequest<'_> {
     /// The ends of the attempts.
-    pub(super) fn into_ends(self, worker: NodeId) -> Vec<RemoteEnd> {
+    pub(in crate::api) fn into_ends(self, worker: NodeId) -> Vec<RemoteEnd> {
         let ends = self.jobs.into_iter().map(|completed| {
             let CompletedRequest {
                 job_id: Parsed(job_id),
@@ -218,43 +218,43 @@ impl CompleteRequest<'_> {
 /// Jobs that have not succeeded.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in super::super) struct FailRequest {
+pub(in crate::api) struct FailRequest {
     /// The jobs, 1,000 at the most.
     #[schema(min_items = 1, max_items = 1000)]
-    jobs: Vec<FailedRequest>,
+    pub(in crate::api) jobs: Vec<FailedRequest>,
 }
 
 /// A job that has not succeeded.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = FailedJob)]
-pub(in super::super) struct FailedRequest {
+pub(in crate::api) struct FailedRequest {
     /// Which job.
     #[schema(value_type = String, format = Uuid)]
-    job_id: Parsed<JobId>,
+    pub(in crate::api) job_id: Parsed<JobId>,
     /// The token that came with it.
     #[schema(value_type = String)]
-    lease_token: Parsed<LeaseToken>,
+    pub(in crate::api) lease_token: Parsed<LeaseToken>,
     /// `failed`; `cancelled`, if it was told to stop and has; or `released`: the worker hands it back, to be run again at
     /// once without counting as a retry.
     #[schema(value_type = Option<String>, default = "failed", example = "failed")]
-    outcome: Option<Parsed<FailureWord>>,
+    pub(in crate::api) outcome: Option<Parsed<FailureWord>>,
     /// Why it failed, in a line.
     #[schema(example = "SMTP timeout")]
-    error: Option<String>,
+    pub(in crate::api) error: Option<String>,
     /// More of the failure, such as a stack trace.
-    error_detail: Option<String>,
+    pub(in crate::api) error_detail: Option<String>,
     /// Whether another attempt may help. If not, the job has failed for good.
     #[schema(default = true)]
-    retry: Option<bool>,
+    pub(in crate::api) retry: Option<bool>,
     /// How long the next attempt waits at the least.
     #[schema(value_type = Option<String>, example = "00:01:00")]
-    retry_after: Option<Parsed<TimeSpan>>,
+    pub(in crate::api) retry_after: Option<Parsed<TimeSpan>>,
 }
 
 /// How a job has not succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum FailureWord {
+pub(in crate::api) enum FailureWord {
     /// Its handler says so.
     Failed,
     /// It was told to stop and has.
@@ -265,7 +265,7 @@ pub(in super::super) enum FailureWord {
 
 impl FailureWord {
     /// Reads the word.
-    pub(in super::super) fn parse(text: &str) -> Result<Self, String> {
+    pub(in crate::api) fn parse(text: &str) -> Result<Self, String> {
         match text {
             "failed" => Ok(Self::Failed),
             "cancelled" => Ok(Self::Cancelled),
@@ -282,7 +282,7 @@ impl FailureWord {
 
 impl FailRequest {
     /// The ends of the attempts.
-    pub(super) fn into_ends(self, worker: NodeId) -> Vec<RemoteEnd> {
+    pub(in crate::api) fn into_ends(self, worker: NodeId) -> Vec<RemoteEnd> {
         let ends = self.jobs.into_iter().map(|failed| {
             let FailedRequest {
                 job_id: Parsed(job_id),

@@ -6,8 +6,9 @@ use actix_web::http::header::LOCATION;
 
 use super::super::body;
 use super::super::call::{Answer, Call, json, json_with};
-use super::super::problem::{PartError, Problem};
+use super::super::problem::Problem;
 use super::super::values::{Id, Parsed};
+use super::ends::{self, Ended};
 use super::request::{CompleteRequest, FailRequest, HeartbeatRequest, LeaseRequest, WorkerRequest};
 use super::view::{BeatView, EndedView, LeasedList, LeasedView, WorkerList, WorkerView};
 use crate::domain::id::NodeId;
@@ -32,8 +33,8 @@ impl Call {
 )]
 pub(in super::super) async fn list_workers(call: Call) -> Answer {
     let workers = call.api.workers.list(&call.caller).await?;
-    let lease = call.api.workers.lease_time();
-    let workers = workers.into_iter().map(|worker| WorkerView::new(worker, lease));
+    let of = &call.api.workers;
+    let workers = workers.into_iter().map(|worker| WorkerView::new(worker, of));
     json(
         StatusCode::OK,
         &WorkerList {
@@ -61,7 +62,7 @@ pub(in super::super) async fn register_worker(mut call: Call) -> Answer {
     let location = format!("{}/{}", call.request.path().trim_end_matches('/'), worker.id);
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, location));
-    json_with(response, &WorkerView::new(worker, call.api.workers.lease_time()))
+    json_with(response, &WorkerView::new(worker, &call.api.workers))
 }
 
 /// Reads a remote worker.
@@ -77,7 +78,7 @@ pub(in super::super) async fn register_worker(mut call: Call) -> Answer {
 )]
 pub(in super::super) async fn get_worker(call: Call) -> Answer {
     let worker = call.api.workers.get(&call.caller, call.worker_id()?).await?;
-    json(StatusCode::OK, &WorkerView::new(worker, call.api.workers.lease_time()))
+    json(StatusCode::OK, &WorkerView::new(worker, &call.api.workers))
 }
 
 /// Hands back what a worker runs, and ends its lease.
@@ -192,29 +193,11 @@ pub(in super::super) async fn fail_jobs(mut call: Call) -> Answer {
     end_jobs(&call, id, ends).await
 }
 
-async fn end_jobs(call: &Call, id: NodeId, ends: Vec<RemoteEnd>) -> Answer {
-    let ids: Vec<_> = ends.iter().map(|end| end.job_id).collect();
-    let finished = call.api.workers.finish(&call.caller, id, ends).await;
-    let stored = finished.map_err(|error| {
-        Problem::of_service(error, |field, index| match index {
-            Some(index) => format!("/jobs/{index}/{field}"),
-            None => format!("/{field}"),
-        })
-    })?;
-    let late = ids.iter().zip(&stored).enumerate();
-    let late = late.filter(|(_, (_, is_stored))| !**is_stored);
-    let late: Vec<_> = late.map(|(index, (id, _))| (index, *id)).collect();
-    if late.len() == ids.len() {
-        let parts = late.iter().map(|(index, id)| {
-            let detail = format!("job {id} does not run with this lease token any more; its end is not stored");
-            PartError::field(&format!("/jobs/{index}/leaseToken"), detail)
-        });
-        let detail = "the worker has lost these jobs: their ends came too late, and nothing has changed";
-        return Err(Problem::too_late(detail, parts.collect()));
-    }
+async fn end_jobs(call: &Call, id: NodeId, reported: Vec<RemoteEnd>) -> Answer {
+    let Ended { stored, lost } = ends::finish(&call.api.workers, &call.caller, id, reported).await?;
     let ended = EndedView {
-        stored: ids.len() - late.len(),
-        lost: late.into_iter().map(|(_, id)| Id(id)).collect(),
+        stored,
+        lost: lost.into_iter().map(Id).collect(),
     };
     json(StatusCode::OK, &ended)
 }

@@ -7,8 +7,7 @@ use super::super::values::{Id, Raw, Span, Time};
 use crate::domain::id::NodeId;
 use crate::domain::job::Job;
 use crate::domain::remote_worker::{LeaseToken, WorkerDeclaration};
-use crate::domain::time_span::TimeSpan;
-use crate::service::workers::Beat;
+use crate::service::workers::{Beat, Workers};
 use crate::storage::query::StoredWorker;
 
 /// A remote worker.
@@ -54,19 +53,17 @@ pub(in super::super) struct WorkerView {
     heartbeat_interval: Span,
 }
 
-/// A worker that lives says so three times in its lease, and often enough to hear of cancellations soon.
-const HEARTBEAT_MAX: TimeSpan = TimeSpan::from_secs(5);
-
 impl WorkerView {
-    /// A worker whose heartbeats renew its lease for so long.
-    pub(super) fn new(worker: StoredWorker, lease: TimeSpan) -> Self {
+    /// A worker of this server's.
+    pub(super) fn new(worker: StoredWorker, workers: &Workers) -> Self {
+        let status = worker.status().as_str();
         let StoredWorker {
             id,
             declaration,
             registered_at,
             heartbeat_at,
             lease_until,
-            is_live,
+            is_live: _,
             running_jobs,
         } = worker;
         let WorkerDeclaration {
@@ -75,15 +72,10 @@ impl WorkerView {
             queues,
             concurrency,
         } = declaration;
-        let third = TimeSpan::from_micros(lease.as_micros() / 3);
         Self {
             id: id.to_string(),
             name: name.to_string(),
-            status: match (is_live, lease_until.timestamp() > 0) {
-                (true, _) => "live",
-                (false, true) => "lost",
-                (false, false) => "left",
-            },
+            status,
             types: job_types.iter().map(ToString::to_string).collect(),
             queues: queues.iter().map(ToString::to_string).collect(),
             concurrency: concurrency.get(),
@@ -91,8 +83,8 @@ impl WorkerView {
             registered_at: Time(registered_at),
             last_heartbeat_at: Time(heartbeat_at),
             lease_until: Time(lease_until),
-            lease: Span(lease),
-            heartbeat_interval: Span(third.min(HEARTBEAT_MAX)),
+            lease: Span(workers.lease_time()),
+            heartbeat_interval: Span(workers.heartbeat_interval()),
         }
     }
 }

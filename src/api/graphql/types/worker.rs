@@ -1,0 +1,174 @@
+//! A remote worker, and what it is told.
+
+use std::sync::Arc;
+
+use async_graphql::{ID, SimpleObject};
+
+use super::super::scalars::{DateTime, Json, TimeSpan, Uuid};
+use super::enums::{Priority, WorkerStatus};
+use super::queue::int;
+use crate::domain::id::NodeId;
+use crate::domain::job::Job;
+use crate::domain::remote_worker::{LeaseToken, WorkerDeclaration};
+use crate::service::workers::{Beat, Workers};
+use crate::storage::query::StoredWorker;
+
+/// A program elsewhere that asks for jobs, runs them, and says what came of them.
+#[derive(Debug, SimpleObject)]
+pub(in super::super) struct Worker {
+    /// This run of it, a UUID: a worker that registers again is another one.
+    id: ID,
+    /// What people call it.
+    name: String,
+    /// How it stands.
+    status: WorkerStatus,
+    /// The types that it runs.
+    types: Vec<String>,
+    /// The queues that it takes jobs from; all when there are none.
+    queues: Vec<String>,
+    /// How many jobs it runs at the same time.
+    concurrency: u32,
+    /// How many it runs now.
+    running_jobs: i32,
+    /// When it came.
+    registered_at: DateTime,
+    /// When it was last heard of, by the database's clock.
+    last_heartbeat_at: DateTime,
+    /// Until when its jobs are its own without another heartbeat, by the database's clock.
+    lease_until: DateTime,
+    /// How long a heartbeat renews its lease for.
+    lease: TimeSpan,
+    /// How often it should say that it lives.
+    heartbeat_interval: TimeSpan,
+}
+
+impl Worker {
+    /// A worker of this server's.
+    pub(in super::super) fn new(worker: StoredWorker, workers: &Workers) -> Self {
+        let status = worker.status().into();
+        let StoredWorker {
+            id,
+            declaration:
+                WorkerDeclaration {
+                    name,
+                    job_types,
+                    queues,
+                    concurrency,
+                },
+            registered_at,
+            heartbeat_at,
+            lease_until,
+            is_live: _,
+            running_jobs,
+        } = worker;
+        Self {
+            id: ID(id.to_string()),
+            name: name.to_string(),
+            status,
+            types: job_types.iter().map(ToString::to_string).collect(),
+            queues: queues.iter().map(ToString::to_string).collect(),
+            concurrency: concurrency.get(),
+            running_jobs: int(running_jobs),
+            registered_at: registered_at.into(),
+            last_heartbeat_at: heartbeat_at.into(),
+            lease_until: lease_until.into(),
+            lease: workers.lease_time().into(),
+            heartbeat_interval: workers.heartbeat_interval().into(),
+        }
+    }
+}
+
+/// A job that a worker has been given: it runs, and is the worker's own until it says what came of it.
+#[derive(Debug, SimpleObject)]
+pub(in super::super) struct LeasedJob {
+    /// Which job.
+    job_id: ID,
+    /// To be given back with what came of the job: it is good for this attempt alone.
+    lease_token: String,
+    /// What people call it.
+    name: String,
+    /// Which handler runs it.
+    #[graphql(name = "type")]
+    job_type: String,
+    /// The queue that it has waited in.
+    queue: String,
+    /// How urgent it is.
+    priority: Priority,
+    /// The number of this attempt, counted from 1.
+    attempt: u32,
+    /// How many attempts before it were retries.
+    retry_count: u32,
+    /// How many retries the job may have.
+    max_retries: u32,
+    /// What the handler is given.
+    parameters: Json,
+    /// When the job was created.
+    created_at: DateTime,
+    /// How long the attempt may take.
+    timeout: TimeSpan,
+    /// The recurring job of which it is an occurrence.
+    recurring_job_id: Option<Uuid>,
+}
+
+impl LeasedJob {
+    /// A job for this worker.
+    pub(in super::super) fn new(job: &Arc<Job>, worker: NodeId) -> Self {
+        let token = LeaseToken {
+            worker,
+            attempt: job.attempt,
+        };
+        Self {
+            job_id: ID(job.id.to_string()),
+            lease_token: token.to_string(),
+            name: job.name.as_str().to_owned(),
+            job_type: job.job_type.as_str().to_owned(),
+            queue: job.queue.as_str().to_owned(),
+            priority: job.priority.into(),
+            attempt: job.attempt,
+            retry_count: job.retry_count,
+            max_retries: job.max_retries,
+            parameters: Json::from(&job.parameters),
+            created_at: job.created_at.into(),
+            timeout: job.timeout.into(),
+            recurring_job_id: job
+                .occurrence
+                .map(|occurrence| occurrence.recurring_id.as_uuid().into()),
+        }
+    }
+}
+
+/// What a worker is told that has said that it lives.
+#[derive(Debug, SimpleObject)]
+pub(in super::super) struct WorkerHeartbeat {
+    /// Until when its jobs are its own without another heartbeat, by the database's clock.
+    lease_until: DateTime,
+    /// Jobs that somebody has cancelled: they should stop soon.
+    cancelled: Vec<ID>,
+    /// Jobs that are not the worker's any more: their time was up, or its lease had run out. It should stop them; whatever it
+    /// says of them is refused.
+    lost: Vec<ID>,
+}
+
+impl From<Beat> for WorkerHeartbeat {
+    fn from(beat: Beat) -> Self {
+        let Beat {
+            lease_until,
+            cancelled,
+            lost,
+        } = beat;
+        Self {
+            lease_until: lease_until.into(),
+            cancelled: cancelled.iter().map(|id| ID(id.to_string())).collect(),
+            lost: lost.iter().map(|id| ID(id.to_string())).collect(),
+        }
+    }
+}
+
+/// What became of the ends of jobs.
+#[derive(Debug, SimpleObject)]
+pub(in super::super) struct EndedJobs {
+    /// How many ends are stored.
+    pub(in super::super) stored: i32,
+    /// Jobs that were not the worker's any more: nothing of them has changed.
+    pub(in super::super) lost: Vec<ID>,
+}
