@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::compose::{self, HandlerError};
-use super::{Server, ServerError};
+use super::{Embedded, Server, ServerError, ServerOptions};
 use crate::api::auth::Gate;
 use crate::config::source::ConfigErrors;
 use crate::config::{self, Config, FlagValue, Sources};
@@ -120,6 +120,22 @@ impl Builder {
 
     /// Starts the server. Needs a running actix system (`#[actix_web::main]`).
     pub async fn start(self) -> Result<Server, BuildError> {
+        let (repository, options) = self.prepare().await?;
+        Ok(Server::start(repository, options).await?)
+    }
+
+    /// Starts the server without an HTTP server of its own: its facades are put into the program's app, see
+    /// [`Facades`](super::Facades). Needs a running actix system.
+    ///
+    /// Whom the program's HTTP server lets in from other machines is the program's to decide: without `[api]
+    /// require_authentication` whoever reaches it may do everything.
+    pub async fn embed(self) -> Result<Embedded, BuildError> {
+        let (repository, options) = self.prepare().await?;
+        Ok(Embedded::start(repository, options).await?)
+    }
+
+    /// The storage, and everything else.
+    async fn prepare(self) -> Result<(Arc<dyn JobRepository>, ServerOptions), BuildError> {
         let Self {
             config,
             handlers,
@@ -141,19 +157,16 @@ impl Builder {
             options.listen = vec![listen];
         }
         options.runtime.on_saved = on_saved;
-        let repository = match repository {
-            Some(repository) => repository,
-            None => {
-                let mut database = compose::database(&config.database, &config.nodes);
-                if let Some(url) = database_url {
-                    database.url = url;
-                }
-                let repository = SeaRepository::connect(database).await?;
-                repository.migrate_up().await.map_err(BuildError::Migrate)?;
-                Arc::new(repository)
-            }
-        };
-        Ok(Server::start(repository, options).await?)
+        if let Some(repository) = repository {
+            return Ok((repository, options));
+        }
+        let mut database = compose::database(&config.database, &config.nodes);
+        if let Some(url) = database_url {
+            database.url = url;
+        }
+        let repository = SeaRepository::connect(database).await?;
+        repository.migrate_up().await.map_err(BuildError::Migrate)?;
+        Ok((Arc::new(repository), options))
     }
 }
 

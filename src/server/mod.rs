@@ -5,11 +5,15 @@
 
 mod builder;
 mod compose;
+mod embedded;
+mod facades;
 mod socket;
 
 pub use builder::{BuildError, Builder};
 pub(crate) use builder::{check, open_database, rest_options};
 pub use compose::HandlerError;
+pub use embedded::Embedded;
+pub use facades::Facades;
 
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -22,34 +26,20 @@ use actix_web::{App, HttpServer};
 use tracing::info;
 use tracing_actix_web::TracingLogger;
 
-use crate::api::auth::{AllowedOrigins, AuthOptions, Gate, JwtKeyError};
-use crate::api::browsers::{self, AnswerMarks};
-use crate::api::graphql::{self, GraphQl, GraphQlOptions, Services};
-use crate::api::pages::{self, PagesOptions};
-use crate::api::realtime::{self, Realtime, RealtimeOptions};
+use crate::api::auth::{AllowedOrigins, AuthOptions, JwtKeyError};
+use crate::api::browsers;
+use crate::api::graphql::GraphQlOptions;
+use crate::api::pages::PagesOptions;
+use crate::api::realtime::RealtimeOptions;
 use crate::api::request_count;
 use crate::api::request_log::{self, RequestSpan};
-use crate::api::rest::exposition::Exposition;
-use crate::api::rest::{self, RestApi, RestOptions};
+use crate::api::rest::{self, RestOptions};
 use crate::config::server::{is_open, open_address};
-use crate::domain::queue::QueueSettings;
-use crate::runtime::{Runtime, RuntimeHandle, RuntimeOptions, StartError};
-use crate::service::audit::AuditLog;
-use crate::service::changes::Changes;
-use crate::service::events::Events;
-use crate::service::health::Health;
+use crate::runtime::{RuntimeHandle, RuntimeOptions, StartError};
 use crate::service::jobs::Jobs;
-use crate::service::metrics::Metrics;
-use crate::service::nodes::Nodes;
-use crate::service::queues::Queues;
-use crate::service::recurring::Recurring;
-use crate::service::requests::Requests;
 use crate::service::rules::Rules;
-use crate::service::shutdown::Shutdown;
-use crate::service::webhooks::Webhooks;
-use crate::service::workers::Workers;
 use crate::storage::repository::JobRepository;
-use crate::telemetry::prometheus::{ExportError, PrometheusExport};
+use crate::telemetry::prometheus::ExportError;
 
 /// How a server works.
 #[derive(Clone)]
@@ -126,43 +116,19 @@ pub enum ServerError {
 /// A running server.
 pub struct Server {
     addresses: Vec<SocketAddr>,
-    runtime: Runtime,
-    health: Health,
-    shutdown: Shutdown,
-    jobs: Jobs,
+    embedded: Embedded,
     http: ServerHandle,
-    shutdown_grace: Duration,
 }
 
 impl Server {
     /// Starts a server over this storage. Needs a running actix system.
     pub async fn start(repository: Arc<dyn JobRepository>, options: ServerOptions) -> Result<Self, ServerError> {
-        let ServerOptions {
-            listen,
-            http_workers,
-            keep_alive,
-            shutdown_grace,
-            auth,
-            audit,
-            rest,
-            realtime,
-            prometheus,
-            graphql,
-            pages,
-            events_behind_max,
-            rules,
-            runtime,
-        } = options;
+        let (listen, http_workers, keep_alive) = (options.listen.clone(), options.http_workers, options.keep_alive);
         if let Some(address) = listen.iter().find(|address| is_open(address))
-            && !auth.is_required
+            && !options.auth.is_required
         {
             return Err(ServerError::Open { address: *address });
         }
-        let origins = auth.origins.clone();
-        let marks = AnswerMarks {
-            is_private: auth.is_required,
-        };
-        let gate = Gate::new(auth)?;
         // Listened on first, so that a taken port is found before anything is started; nothing is answered before the end.
         let mut listeners = Vec::with_capacity(listen.len());
         let mut addresses = Vec::with_capacity(listen.len());
@@ -172,75 +138,22 @@ impl Server {
             addresses.push(listener.local_addr().map_err(failed)?);
             listeners.push(listener);
         }
-
-        let configured: Arc<[QueueSettings]> = runtime.queues.clone().into();
-        let workers_by_default = runtime.workers_by_default;
-        let runtime = Runtime::start(Arc::clone(&repository), runtime).await?;
-        let handle = runtime.handle().clone();
-        let rules = Arc::new(rules);
-        let recurring = Recurring::new(Arc::clone(&repository), handle.clone(), Arc::clone(&rules)).audited(audit);
-        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), rules).audited(audit);
-        let queues =
-            Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default).audited(audit);
-        let is_audited = audit;
-        let workers = Workers::new(Arc::clone(&repository), handle.clone()).audited(audit);
-        let audit = AuditLog::new(Arc::clone(&repository));
-        let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
-        let webhooks = Webhooks::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
-        let changes = Changes::new(Arc::clone(&repository), handle.clone());
-        let metrics = Metrics::new(Arc::clone(&repository), handle.clone());
-        let (requests, counts_requests) = (Requests::default(), prometheus.is_some());
-        let exposition = prometheus
-            .map(|options| exposition(&metrics, &requests, options))
-            .transpose()?;
-        let health = Health::new(repository, handle.clone());
-        let shutdown = Shutdown::default();
-        let events = Events::new(handle, events_behind_max);
-        let realtime = Realtime::new(events.clone(), gate.clone(), shutdown.clone(), realtime);
-        let services = Services {
-            jobs: jobs.clone(),
-            recurring: recurring.clone(),
-            queues: queues.clone(),
-            nodes: nodes.clone(),
-            audit: audit.clone(),
-            metrics: metrics.clone(),
-            webhooks: webhooks.clone(),
-            workers: workers.clone(),
-            events,
-        };
-        let graphql = GraphQl::new(services, gate.clone(), realtime.clone(), graphql);
-        let prefixes = rest.prefixes();
-        let api = RestApi {
-            jobs: jobs.clone(),
-            queues,
-            audit,
-            recurring,
-            metrics,
-            exposition,
-            nodes,
-            webhooks,
-            changes,
-            workers,
-            health: health.clone(),
-            gate,
-            options: rest,
-        };
+        let embedded = Embedded::start(repository, options).await?;
+        let facades = embedded.facades();
         let mut http = HttpServer::new(move || {
-            let (api, requests) = (api.clone(), requests.clone());
-            let marks = Rc::new(marks);
-            let AllowedOrigins(named) = &origins;
+            let marks = Rc::new(facades.marks);
+            let AllowedOrigins(named) = &facades.origins;
+            let requests = facades.requests.clone().unwrap_or_default();
             App::new()
-                .configure(|services| realtime::configure(services, &realtime, &prefixes))
-                .configure(|services| graphql::configure(services, &graphql))
-                .configure(|services| pages::configure(services, pages))
-                .configure(|services| rest::configure(services, api))
+                .configure(|routes| facades.configure(routes))
+                .configure(rest::configure_unknown)
                 .wrap(from_fn(move |request, next| {
                     browsers::mark(Rc::clone(&marks), request, next)
                 }))
                 // The last is the outermost: a preflight gets no further.
-                .wrap(Condition::new(!named.is_empty(), browsers::cors(&origins)))
+                .wrap(Condition::new(!named.is_empty(), browsers::cors(&facades.origins)))
                 .wrap(Condition::new(
-                    counts_requests,
+                    facades.requests.is_some(),
                     from_fn(move |request, next| request_count::count(requests.clone(), request, next)),
                 ))
                 .wrap(Condition::new(
@@ -265,12 +178,8 @@ impl Server {
         }
         let http = http.run();
         let server = Self {
-            runtime,
-            health,
-            shutdown,
-            jobs,
+            embedded,
             http: http.handle(),
-            shutdown_grace,
             addresses,
         };
         actix_web::rt::spawn(http);
@@ -292,37 +201,18 @@ impl Server {
 
     /// Use cases of jobs, for a program that embeds the server.
     pub fn jobs(&self) -> &Jobs {
-        &self.jobs
+        self.embedded.jobs()
     }
 
     /// The way to the actors.
     pub fn runtime(&self) -> &RuntimeHandle {
-        self.runtime.handle()
+        self.embedded.runtime()
     }
 
     /// Takes no more work, lets running jobs end within the grace time, hands the rest back as pending, and stops.
     pub async fn stop(self) {
-        self.health.stopping();
-        let grace = self.shutdown_grace;
         // Requests are answered while jobs end: readiness says that the server is stopping.
-        self.runtime.stop(grace).await;
-        // Whoever listens has been told of the last job: now it is sent to another server.
-        self.shutdown.begin();
+        self.embedded.stop().await;
         self.http.stop(true).await;
-        info!("stopped");
     }
-}
-
-/// Begins to gather numbers for Prometheus, and says where they are read.
-fn exposition(metrics: &Metrics, requests: &Requests, options: PrometheusOptions) -> Result<Exposition, ExportError> {
-    let PrometheusOptions { path, names, is_open } = options;
-    let export = Arc::new(PrometheusExport::start(metrics.clone(), requests, names)?);
-    Ok(Exposition {
-        path,
-        is_open,
-        text: Arc::new(move || {
-            let export = Arc::clone(&export);
-            Box::pin(async move { export.text().await })
-        }),
-    })
 }

@@ -5,6 +5,8 @@ mod notifying;
 
 use std::sync::{Arc, Mutex};
 
+use actix_web::{App, HttpServer, web};
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tickerq::Server;
@@ -19,6 +21,7 @@ use tickerq::storage::sea::{SeaOptions, SeaRepository};
 use self::notifying::NotifyingRepository;
 use super::harness::client::Client;
 use super::harness::eventually;
+use super::harness::socket::Socket;
 
 /// What a hook was told, in the order in which it was told.
 #[derive(Clone, Default)]
@@ -209,4 +212,67 @@ async fn jobs_in_memory_are_run_like_any_others() {
 #[tokio::test]
 async fn a_storage_around_another_one_keeps_every_promise_of_a_repository() {
     conformance::run(|| async { Subject::alone(Told::default().over(Arc::new(MemoryRepository::new()))) }).await;
+}
+
+/// What handlers of a program work with.
+#[derive(Clone)]
+struct Greetings {
+    word: &'static str,
+}
+
+async fn greet(greetings: Greetings, _: JobContext, name: String) -> Result<String, Failure> {
+    Ok(format!("{} {name}", greetings.word))
+}
+
+#[actix_web::test]
+async fn the_facades_stand_beside_the_routes_of_a_programs_own_app() {
+    let tickerq = Server::builder()
+        .repository(Arc::new(MemoryRepository::new()))
+        .handler(
+            "GreetJob",
+            in_process::function_with(Greetings { word: "hello" }, greet),
+        )
+        .embed()
+        .await
+        .expect("it starts");
+    let facades = tickerq.facades();
+    let http = HttpServer::new(move || {
+        App::new()
+            .configure(|routes| facades.configure(routes))
+            .route("/mine", web::get().to(async || "mine"))
+    })
+    .workers(1)
+    .disable_signals()
+    .bind("127.0.0.1:0")
+    .expect("a free port");
+    let address = http.addrs()[0];
+    let http = http.run();
+    let handle = http.handle();
+    let serving = actix_web::rt::spawn(http);
+
+    let client = Client::new(&format!("http://{address}"));
+    let mine = client.send(client.at_root(Method::GET, "/mine")).await;
+    assert_eq!((mine.status, mine.text.as_str()), (StatusCode::OK, "mine"));
+    let job = client.create(json!({ "type": "GreetJob", "parameters": "ann" })).await;
+    let done = client.wait_finished(id_of(&job)).await;
+    assert_eq!(done["result"], "hello ann");
+    let query = format!("{{ job(id: \"{}\") {{ status }} }}", id_of(&job));
+    assert_eq!(crate::graphql::ask(&client, &query).await["job"]["status"], "COMPLETED");
+    let mut socket = Socket::open(&format!("http://{address}"), "/ws").await;
+    socket.subscribe(json!(["job-status"]), Value::Null).await;
+    let again = client.create(json!({ "type": "GreetJob", "parameters": "bob" })).await;
+    let heard = socket.next_of("job-status-changed").await;
+    assert_eq!(heard["data"]["jobId"], again["id"]);
+    let ready = client.send(client.at_root(Method::GET, "/readyz")).await;
+    assert_eq!(ready.status, StatusCode::OK);
+    // Nobody's: the program says what that means, and has said nothing.
+    let unknown = client.send(client.at_root(Method::GET, "/nobodys")).await;
+    assert_eq!((unknown.status, unknown.text.as_str()), (StatusCode::NOT_FOUND, ""));
+
+    client.wait_finished(id_of(&again)).await;
+    tickerq.stop().await;
+    let ready = client.send(client.at_root(Method::GET, "/readyz")).await;
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE, "{}", ready.text);
+    handle.stop(true).await;
+    serving.await.expect("it ends").expect("it ends well");
 }

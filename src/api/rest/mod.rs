@@ -117,7 +117,7 @@ pub struct RestApi {
     pub options: RestOptions,
 }
 
-/// Adds all routes, and the answer to requests for any other. Call it once for every HTTP worker.
+/// Adds all routes. Call it once for every HTTP worker.
 pub fn configure(config: &mut ServiceConfig, api: RestApi) {
     let prefixes = api.options.prefixes();
     let api = Rc::new(api);
@@ -144,6 +144,10 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
         vec![(Method::GET, open_route(&api, health::ready))],
     ));
     exposition::configure(config, &api);
+}
+
+/// Adds the answer to requests for what nobody has.
+pub fn configure_unknown(config: &mut ServiceConfig) {
     config.default_service(unknown_route());
 }
 

@@ -1,0 +1,62 @@
+//! A server within a program's own app of actix-web: its facades stand beside the program's routes, on one port.
+//!
+//! ```sh
+//! cargo run --example embedded_in_app
+//! curl http://127.0.0.1:8080/hello/ann
+//! curl http://127.0.0.1:8080/api/tickerq/jobs
+//! ```
+
+use std::error::Error;
+
+use actix_web::{App, HttpServer, Responder, get, web};
+use tickerq::Server;
+use tickerq::domain::caller::Caller;
+use tickerq::domain::json::Json;
+use tickerq::domain::name::JobType;
+use tickerq::domain::new_job::NewJob;
+use tickerq::domain::outcome::Failure;
+use tickerq::handlers::{JobContext, in_process};
+use tickerq::service::jobs::Jobs;
+
+/// What handlers work with, such as connections to other services.
+struct Greetings {
+    word: String,
+}
+
+async fn greet(state: web::Data<Greetings>, _: JobContext, name: String) -> Result<String, Failure> {
+    Ok(format!("{} {name}", state.word))
+}
+
+/// A route of the program's own, which asks for a job.
+#[get("/hello/{name}")]
+async fn hello(jobs: web::Data<Jobs>, name: web::Path<String>) -> Result<impl Responder, Box<dyn Error>> {
+    let new = NewJob {
+        parameters: Json::from_valid(serde_json::to_string(&*name)?),
+        ..NewJob::of_type(JobType::parse("GreetJob")?)
+    };
+    jobs.schedule(&Caller::local(), new, None).await?;
+    Ok(format!("{name} will be greeted\n"))
+}
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let state = web::Data::new(Greetings {
+        word: "hello".to_owned(),
+    });
+    let tickerq = Server::builder()
+        .database_url("sqlite:embedded.db")
+        .handler("GreetJob", in_process::function_with(state, greet))
+        .embed()
+        .await?;
+    let (facades, jobs) = (tickerq.facades(), web::Data::new(tickerq.jobs().clone()));
+    let http = HttpServer::new(move || {
+        App::new()
+            .app_data(jobs.clone())
+            .service(hello)
+            .configure(|routes| facades.configure(routes))
+    });
+    // Ends at Ctrl-C.
+    http.bind(("127.0.0.1", 8080))?.run().await?;
+    tickerq.stop().await;
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! A server without an HTTP server of its own: it runs jobs, and its facades are part of a program's app.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::info;
+
+use super::facades::Facades;
+use super::{PrometheusOptions, ServerError, ServerOptions};
+use crate::api::auth::Gate;
+use crate::api::browsers::AnswerMarks;
+use crate::api::graphql::{GraphQl, Services};
+use crate::api::realtime::Realtime;
+use crate::api::rest::RestApi;
+use crate::api::rest::exposition::Exposition;
+use crate::domain::queue::QueueSettings;
+use crate::runtime::{Runtime, RuntimeHandle};
+use crate::service::audit::AuditLog;
+use crate::service::changes::Changes;
+use crate::service::events::Events;
+use crate::service::health::Health;
+use crate::service::jobs::Jobs;
+use crate::service::metrics::Metrics;
+use crate::service::nodes::Nodes;
+use crate::service::queues::Queues;
+use crate::service::recurring::Recurring;
+use crate::service::requests::Requests;
+use crate::service::shutdown::Shutdown;
+use crate::service::webhooks::Webhooks;
+use crate::service::workers::Workers;
+use crate::storage::repository::JobRepository;
+use crate::telemetry::prometheus::{ExportError, PrometheusExport};
+
+/// A running server whose requests come through an HTTP server of the program's own.
+pub struct Embedded {
+    runtime: Runtime,
+    health: Health,
+    shutdown: Shutdown,
+    jobs: Jobs,
+    facades: Arc<Facades>,
+    shutdown_grace: Duration,
+}
+
+impl Embedded {
+    /// Starts it over this storage. Needs a running actix system. Where to listen and how are the program's own matter, so
+    /// what the options say of that is not looked at.
+    pub async fn start(repository: Arc<dyn JobRepository>, options: ServerOptions) -> Result<Self, ServerError> {
+        let ServerOptions {
+            listen: _,
+            http_workers: _,
+            keep_alive: _,
+            shutdown_grace,
+            auth,
+            audit: is_audited,
+            rest,
+            realtime,
+            prometheus,
+            graphql,
+            pages,
+            events_behind_max,
+            rules,
+            runtime,
+        } = options;
+        let origins = auth.origins.clone();
+        let marks = AnswerMarks {
+            is_private: auth.is_required,
+        };
+        let gate = Gate::new(auth)?;
+        let configured: Arc<[QueueSettings]> = runtime.queues.clone().into();
+        let workers_by_default = runtime.workers_by_default;
+        let runtime = Runtime::start(Arc::clone(&repository), runtime).await?;
+        let handle = runtime.handle().clone();
+        let rules = Arc::new(rules);
+        let recurring = Recurring::new(Arc::clone(&repository), handle.clone(), Arc::clone(&rules)).audited(is_audited);
+        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), rules).audited(is_audited);
+        let queues =
+            Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default).audited(is_audited);
+        let workers = Workers::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
+        let audit = AuditLog::new(Arc::clone(&repository));
+        let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
+        let webhooks = Webhooks::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
+        let changes = Changes::new(Arc::clone(&repository), handle.clone());
+        let metrics = Metrics::new(Arc::clone(&repository), handle.clone());
+        let requests = prometheus.is_some().then(Requests::default);
+        let exposition = prometheus
+            .map(|options| exposition(&metrics, requests.clone().unwrap_or_default(), options))
+            .transpose()?;
+        let health = Health::new(repository, handle.clone());
+        let shutdown = Shutdown::default();
+        let events = Events::new(handle, events_behind_max);
+        let realtime = Realtime::new(events.clone(), gate.clone(), shutdown.clone(), realtime);
+        let services = Services {
+            jobs: jobs.clone(),
+            recurring: recurring.clone(),
+            queues: queues.clone(),
+            nodes: nodes.clone(),
+            audit: audit.clone(),
+            metrics: metrics.clone(),
+            webhooks: webhooks.clone(),
+            workers: workers.clone(),
+            events,
+        };
+        let graphql = GraphQl::new(services, gate.clone(), realtime.clone(), graphql);
+        let rest = RestApi {
+            jobs: jobs.clone(),
+            queues,
+            audit,
+            recurring,
+            metrics,
+            exposition,
+            nodes,
+            webhooks,
+            changes,
+            workers,
+            health: health.clone(),
+            gate,
+            options: rest,
+        };
+        let facades = Facades {
+            realtime,
+            graphql,
+            pages,
+            rest,
+            marks,
+            origins,
+            requests,
+        };
+        Ok(Self {
+            runtime,
+            health,
+            shutdown,
+            jobs,
+            facades: Arc::new(facades),
+            shutdown_grace,
+        })
+    }
+
+    /// What the server shows to the outside.
+    pub fn facades(&self) -> Arc<Facades> {
+        Arc::clone(&self.facades)
+    }
+
+    /// Use cases of jobs, for the program itself.
+    pub fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
+    /// The way to the actors.
+    pub fn runtime(&self) -> &RuntimeHandle {
+        self.runtime.handle()
+    }
+
+    /// Takes no more work, lets running jobs end within the grace time, and hands the rest back as pending. Requests are
+    /// answered meanwhile, and readiness says that the server is stopping; whoever listens to what happens is sent away at
+    /// the end. The program stops its HTTP server afterwards.
+    pub async fn stop(self) {
+        self.health.stopping();
+        self.runtime.stop(self.shutdown_grace).await;
+        // Whoever listens has been told of the last job: now it is sent to another server.
+        self.shutdown.begin();
+        info!("stopped");
+    }
+}
+
+/// Begins to gather numbers for Prometheus, and says where they are read.
+fn exposition(metrics: &Metrics, requests: Requests, options: PrometheusOptions) -> Result<Exposition, ExportError> {
+    let PrometheusOptions { path, names, is_open } = options;
+    let export = Arc::new(PrometheusExport::start(metrics.clone(), &requests, names)?);
+    Ok(Exposition {
+        path,
+        is_open,
+        text: Arc::new(move || {
+            let export = Arc::clone(&export);
+            Box::pin(async move { export.text().await })
+        }),
+    })
+}
