@@ -80,10 +80,16 @@ impl LeaseToken {
     pub fn parse(text: &str) -> Result<Self, InvalidLeaseToken> {
         let (attempt, worker) = text.split_once('.').ok_or(InvalidLeaseToken)?;
         let worker = Uuid::try_parse(worker).map_err(|_| InvalidLeaseToken)?;
-        Ok(Self {
+        let token = Self {
             worker: NodeId::from_uuid(worker),
             attempt: attempt.parse().map_err(|_| InvalidLeaseToken)?,
-        })
+        };
+        // Numbers and UUIDs have other spellings, which were never given out.
+        if token.to_string() == text {
+            Ok(token)
+        } else {
+            Err(InvalidLeaseToken)
+        }
     }
 }
 
@@ -207,6 +213,15 @@ mod tests {
         fn a_token_is_read_as_it_was_written(attempt in any::<u32>(), worker in any::<u128>()) {
             let token = LeaseToken { worker: NodeId::from_uuid(Uuid::from_u128(worker)), attempt };
             prop_assert_eq!(LeaseToken::parse(&token.to_string()), Ok(token));
+        }
+
+        #[test]
+        fn a_token_has_one_spelling(attempt in any::<u32>(), worker in any::<u128>()) {
+            let worker = Uuid::from_u128(worker);
+            for text in [format!("+{attempt}.{}", worker.as_simple()), format!("0{attempt}.{}", worker.as_simple()),
+                format!("{attempt}.{worker}")] {
+                prop_assert_eq!(LeaseToken::parse(&text), Err(InvalidLeaseToken));
+            }
         }
 
         #[test]

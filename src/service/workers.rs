@@ -12,7 +12,8 @@ use super::trail::{Deed, Trail};
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::remote_worker::WorkerDeclaration;
+use crate::domain::outcome::{Outcome, RetryAdvice};
+use crate::domain::remote_worker::{WorkerDeclaration, WorkerStatus};
 use crate::domain::time_span::TimeSpan;
 use crate::runtime::RuntimeHandle;
 use crate::runtime::remote_work::RemoteError;
@@ -25,6 +26,8 @@ use crate::storage::repository::JobRepository;
 pub const JOBS_MAX: u32 = 1_000;
 /// How long a worker may wait for jobs.
 pub const WAIT_MAX: Duration = Duration::from_secs(30);
+/// How many jobs a worker may report of at once.
+pub const HELD_MAX: usize = 10_000;
 /// How many types, and how many queues, a worker may name.
 pub const NAMES_MAX: usize = 1_000;
 /// How long a worker's name may be, in characters.
@@ -122,10 +125,13 @@ impl Workers {
         caller: &Caller,
         id: NodeId,
         limit: Option<u32>,
-        wait: Duration,
+        wait: TimeSpan,
     ) -> Result<Vec<Arc<Job>>, ServiceError> {
         caller.require(Scope::Write)?;
         let worker = self.read(id).await?;
+        if worker.status() == WorkerStatus::Left {
+            return Err(ServiceError::NoSuchWorker { id });
+        }
         let WorkerDeclaration {
             name: _,
             job_types,
@@ -136,15 +142,18 @@ impl Workers {
         if limit == 0 || limit > JOBS_MAX {
             return Err(invalid("max", format!("max is {limit}; allowed are 1 to {JOBS_MAX}")));
         }
-        if wait > WAIT_MAX {
+        if wait.is_negative() || wait.to_std() > WAIT_MAX {
             let max = WAIT_MAX.as_secs();
-            return Err(invalid("wait", format!("a worker may wait for at most {max} seconds")));
+            return Err(invalid(
+                "wait",
+                format!("wait is {wait}; allowed are 0 to {max} seconds"),
+            ));
         }
         let wanted = Wanted {
             job_types,
             queues,
             limit,
-            wait,
+            wait: wait.to_std(),
         };
         let leased = self.runtime.remote.lease(id, wanted).await;
         leased.map_err(|error| of_remote(error, id))
@@ -154,6 +163,10 @@ impl Workers {
     /// not name for as long as a lease are taken from it.
     pub async fn beat(&self, caller: &Caller, id: NodeId, held: Vec<Held>) -> Result<Beat, ServiceError> {
         caller.require(Scope::Write)?;
+        if held.len() > HELD_MAX {
+            let detail = format!("{HELD_MAX} jobs can be reported of at once; these are {}", held.len());
+            return Err(invalid("jobs", detail));
+        }
         let beat = self.runtime.remote.beat(id, held).await;
         beat.map_err(|error| of_remote(error, id))?
             .ok_or(ServiceError::NoSuchWorker { id })
@@ -176,6 +189,14 @@ impl Workers {
                 detail,
             });
         }
+        if let Some((index, wait)) = ends.iter().enumerate().find_map(negative_wait) {
+            let detail = format!("retryAfter is {wait}; allowed is 00:00:00 and more");
+            return Err(ServiceError::Invalid {
+                field: "retryAfter",
+                index: Some(index),
+                detail,
+            });
+        }
         let finished = self.runtime.remote.finish(id, ends).await;
         finished.map_err(|error| of_remote(error, id))
     }
@@ -189,6 +210,17 @@ impl Workers {
     }
 }
 
+/// A wait before the next attempt that is none.
+fn negative_wait((index, end): (usize, &RemoteEnd)) -> Option<(usize, TimeSpan)> {
+    match &end.outcome {
+        Outcome::Failed(failure) => match failure.retry {
+            RetryAdvice::NotBefore(wait) => wait.is_negative().then_some((index, wait)),
+            RetryAdvice::ByPolicy | RetryAdvice::Never => None,
+        },
+        Outcome::Completed(_) | Outcome::Cancelled | Outcome::Interrupted | Outcome::Lost => None,
+    }
+}
+
 fn check(declaration: &WorkerDeclaration) -> Result<(), ServiceError> {
     let WorkerDeclaration {
         name,
@@ -197,8 +229,9 @@ fn check(declaration: &WorkerDeclaration) -> Result<(), ServiceError> {
         concurrency,
     } = declaration;
     let length = name.chars().count();
-    if length == 0 || length > NAME_LENGTH_MAX || name.chars().any(char::is_control) {
-        let detail = format!("name has 1 to {NAME_LENGTH_MAX} characters, and none that can't be printed");
+    if name.trim().is_empty() || length > NAME_LENGTH_MAX || name.chars().any(char::is_control) {
+        let detail =
+            format!("name has 1 to {NAME_LENGTH_MAX} characters, one that is no space, and none that can't be printed");
         return Err(invalid("name", detail));
     }
     if job_types.is_empty() || job_types.len() > NAMES_MAX {

@@ -483,7 +483,7 @@ async fn a_worker_that_leaves_hands_back_what_it_runs() {
     assert_eq!(client.get("/workers").await.json()["workers"], json!([]));
     assert_eq!(client.get(&path).await.json()["status"], "left");
     client.post(&worker.path("heartbeat"), json!({})).await.problem(404);
-    client.post(&worker.path("lease"), json!({})).await.problem(409);
+    client.post(&worker.path("lease"), json!({})).await.problem(404);
     let unknown = format!("/workers/{id}");
     client.get(&unknown).await.problem(404);
     client
@@ -499,6 +499,7 @@ async fn what_a_worker_says_is_checked() {
     for (body, pointer) in [
         (json!({ "types": ["A"] }), "#/name"),
         (json!({ "name": "", "types": ["A"] }), "#/name"),
+        (json!({ "name": " ", "types": ["A"] }), "#/name"),
         (json!({ "name": "w" }), "#/types"),
         (json!({ "name": "w", "types": [] }), "#/types"),
         (json!({ "name": "w", "types": ["A\nB"] }), "#/types/0"),
@@ -522,6 +523,18 @@ async fn what_a_worker_says_is_checked() {
     for (path, body, pointer) in [
         ("lease", json!({ "max": 0 }), "#/max"),
         ("lease", json!({ "wait": "00:00:31" }), "#/wait"),
+        ("lease", json!({ "wait": "-00:00:01" }), "#/wait"),
+        ("heartbeat", json!({ "jobs": vec![end.clone(); 10_001] }), "#/jobs"),
+        (
+            "complete",
+            json!({ "jobs": [{ "jobId": id, "leaseToken": format!("+{token}") }] }),
+            "#/jobs/0/leaseToken",
+        ),
+        (
+            "fail",
+            json!({ "jobs": [{ "jobId": id, "leaseToken": token, "retryAfter": "-00:00:01" }] }),
+            "#/jobs/0/retryAfter",
+        ),
         ("complete", json!({ "jobs": [] }), "#/jobs"),
         ("complete", json!({ "jobs": [end, end] }), "#/jobs/1/jobId"),
         (

@@ -14,6 +14,7 @@ use crate::api::rest::values::Parsed;
 use crate::api::rest::workers::ends;
 use crate::api::rest::workers::request::{CompleteRequest, FailRequest, HeartbeatRequest};
 use crate::domain::id::NodeId;
+use crate::domain::time_span::TimeSpan as Span;
 use crate::service::workers::{JOBS_MAX, RemoteEnd};
 
 #[derive(Default)]
@@ -57,9 +58,9 @@ impl WorkerMutations {
         let id = reading::worker_id("workerId", &worker_id)?;
         let max = max.map(|max| reading::count("max", Some(max), JOBS_MAX, JOBS_MAX));
         let wait = Place::arguments().span("wait", wait)?;
-        let wait = wait.map(|Parsed(wait)| wait.to_std()).unwrap_or_default();
+        let wait = wait.map_or(Span::ZERO, |Parsed(wait)| wait);
         let LeaseWait(longest) = *ctx.data::<LeaseWait>()?;
-        if wait > longest {
+        if wait.to_std() > longest {
             let longest = longest.as_secs();
             let detail = format!("a worker may wait for at most {longest} seconds here, and for 30 over REST");
             return Err(errors::invalid("wait", &detail));

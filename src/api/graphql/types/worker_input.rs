@@ -1,7 +1,5 @@
 //! What a remote worker says: of itself, of the jobs that it runs, and of their ends.
 
-use std::num::NonZeroU32;
-
 use async_graphql::{ID, InputObject, Result};
 use serde_json::value::RawValue;
 
@@ -39,7 +37,7 @@ impl RegisterWorkerInput {
             concurrency,
         } = self;
         let concurrency = concurrency.map(|given| {
-            let number = u32::try_from(given).ok().and_then(NonZeroU32::new);
+            let number = u32::try_from(given).ok();
             let detail = || format!("concurrency is {given}; allowed are 1 to {JOBS_MAX}");
             number.ok_or_else(|| errors::invalid(&place.field("concurrency"), &detail()))
         });

@@ -16,7 +16,7 @@ use crate::domain::name::{JobType, QueueName};
 use crate::domain::outcome::{Failure, Outcome, RetryAdvice};
 use crate::domain::remote_worker::{LeaseToken, LogLevel, LogLine, Progress, WorkerDeclaration};
 use crate::domain::time_span::TimeSpan;
-use crate::service::workers::{Held, RemoteEnd};
+use crate::service::workers::{Held, JOBS_MAX, RemoteEnd};
 
 /// How many jobs a worker runs at the same time that does not say so.
 const CONCURRENCY: NonZeroU32 = match NonZeroU32::new(10) {
@@ -39,7 +39,7 @@ pub(in crate::api) struct WorkerRequest {
     pub(in crate::api) queues: Option<Vec<Parsed<QueueName>>>,
     /// How many jobs it runs at the same time.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000, default = 10, example = 10)]
-    pub(in crate::api) concurrency: Option<NonZeroU32>,
+    pub(in crate::api) concurrency: Option<u32>,
 }
 
 impl WorkerRequest {
@@ -55,11 +55,15 @@ impl WorkerRequest {
         let name = name.ok_or_else(|| missing("/name", "name is missing; it is what people call the worker"))?;
         let types = types.ok_or_else(|| missing("/types", "types is missing; it names the job types that it runs"))?;
         let queues = queues.unwrap_or_default();
+        let concurrency = concurrency.map(|given| {
+            let none = || format!("concurrency is {given}; allowed are 1 to {JOBS_MAX}");
+            NonZeroU32::new(given).ok_or_else(|| PartError::field("/concurrency", none()))
+        });
         Ok(WorkerDeclaration {
             name: Arc::from(name),
             job_types: types.into_iter().map(|Parsed(job_type)| job_type).collect(),
             queues: queues.into_iter().map(|Parsed(queue)| queue).collect(),
-            concurrency: concurrency.unwrap_or(CONCURRENCY),
+            concurrency: concurrency.transpose()?.unwrap_or(CONCURRENCY),
         })
     }
 }

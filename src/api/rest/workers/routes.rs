@@ -12,6 +12,7 @@ use super::ends::{self, Ended};
 use super::request::{CompleteRequest, FailRequest, HeartbeatRequest, LeaseRequest, WorkerRequest};
 use super::view::{BeatView, EndedView, LeasedList, LeasedView, WorkerList, WorkerView};
 use crate::domain::id::NodeId;
+use crate::domain::time_span::TimeSpan;
 use crate::service::workers::RemoteEnd;
 
 impl Call {
@@ -118,7 +119,7 @@ pub(in super::super) async fn leave(call: Call) -> Answer {
 pub(in super::super) async fn lease_jobs(mut call: Call) -> Answer {
     let id = call.worker_id()?;
     let LeaseRequest { max, wait } = call.optional_body().await?;
-    let wait = wait.map(|Parsed(wait)| wait.to_std()).unwrap_or_default();
+    let wait = wait.map_or(TimeSpan::ZERO, |Parsed(wait)| wait);
     let jobs = call.api.workers.lease(&call.caller, id, max, wait).await?;
     let jobs = jobs.iter().map(|job| LeasedView::new(job, id)).collect();
     json(StatusCode::OK, &LeasedList { jobs })
