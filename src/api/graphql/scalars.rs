@@ -22,7 +22,22 @@ fn text<T: InputType + From<String>>(value: Value) -> InputValueResult<T> {
 
 /// A point in time: see the scalar.
 #[derive(Clone, Debug)]
-pub(super) struct DateTime(pub String);
+pub(super) enum DateTime {
+    /// As it was given.
+    Given(String),
+    /// As it is told.
+    Told(Time<Utc>),
+}
+
+impl DateTime {
+    /// As text.
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Self::Given(text) => text,
+            Self::Told(time) => timestamp::to_text(time),
+        }
+    }
+}
 
 /// A point in time: RFC 3339 with an offset, such as `2026-01-31T12:00:00Z` or `2026-01-31T13:00:00+01:00`. Answers are in
 /// UTC with `Z` and have as many of three or six decimals of a second as they need.
@@ -33,25 +48,40 @@ impl ScalarType for DateTime {
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.0.clone())
+        Value::String(self.clone().into_text())
     }
 }
 
 impl From<String> for DateTime {
     fn from(text: String) -> Self {
-        Self(text)
+        Self::Given(text)
     }
 }
 
 impl From<Time<Utc>> for DateTime {
     fn from(time: Time<Utc>) -> Self {
-        Self(timestamp::to_text(time))
+        Self::Told(time)
     }
 }
 
 /// A duration: see the scalar.
 #[derive(Clone, Debug)]
-pub(super) struct TimeSpan(pub String);
+pub(super) enum TimeSpan {
+    /// As it was given.
+    Given(String),
+    /// As it is told.
+    Told(Span),
+}
+
+impl TimeSpan {
+    /// As text.
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Self::Given(text) => text,
+            Self::Told(span) => span.to_string(),
+        }
+    }
+}
 
 /// A duration as .NET writes it: `[-][d.]hh:mm:ss[.fffffff]`, so that `00:05:00` is five minutes and `1.00:00:00` a day.
 /// Input may also be ISO 8601, such as `PT5M`.
@@ -62,19 +92,19 @@ impl ScalarType for TimeSpan {
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.0.clone())
+        Value::String(self.clone().into_text())
     }
 }
 
 impl From<String> for TimeSpan {
     fn from(text: String) -> Self {
-        Self(text)
+        Self::Given(text)
     }
 }
 
 impl From<Span> for TimeSpan {
     fn from(span: Span) -> Self {
-        Self(span.to_string())
+        Self::Told(span)
     }
 }
 

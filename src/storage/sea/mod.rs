@@ -103,7 +103,7 @@ impl JobRepository for SeaRepository {
     }
 
     async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
-        self.pools.read(self.read_orphans(limit)).await
+        self.pools.read_from_writer(self.read_orphans(limit)).await
     }
 
     async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {
@@ -123,7 +123,7 @@ impl JobRepository for SeaRepository {
     }
 
     async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
-        self.pools.read(self.read_due_recurring(now, limit)).await
+        self.pools.read_from_writer(self.read_due_recurring(now, limit)).await
     }
 
     async fn next_recurring(&self, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, RepositoryError> {
@@ -131,7 +131,7 @@ impl JobRepository for SeaRepository {
     }
 
     async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
-        self.pools.read(self.read_unfinished(ids)).await
+        self.pools.read_from_writer(self.read_unfinished(ids)).await
     }
 
     async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
@@ -208,11 +208,11 @@ impl JobRepository for SeaRepository {
     }
 
     async fn signal(&self, from: NodeId, signals: &[Signal]) -> Result<(), RepositoryError> {
-        self.notify(from, signals).await
+        self.pools.read(self.notify(from, signals)).await
     }
 
     async fn signals(&self, own: NodeId) -> Result<Option<SignalStream>, RepositoryError> {
-        self.listen(own).await
+        self.pools.read(Box::pin(self.listen(own))).await
     }
 
     fn is_shared(&self) -> bool {

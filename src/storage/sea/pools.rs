@@ -56,7 +56,8 @@ impl Pools {
         self.given_up.subscribe()
     }
 
-    /// Waits for what a commit gives, but not for longer than it may take.
+    /// Waits for what a commit gives, but not for longer than it may take. When others have given up the pools it is waited
+    /// for all the same: it may be their connections alone that have died.
     pub(super) async fn write<T>(
         &self,
         call: impl Future<Output = Result<T, RepositoryError>>,
@@ -67,14 +68,40 @@ impl Pools {
         }
     }
 
-    /// Waits for what is read, but not for longer than it may take.
+    /// Waits for what is read, but not for longer than it may take, and not when the pools were given up meanwhile.
     pub(super) async fn read<T>(
         &self,
         call: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, RepositoryError> {
         match &self.source {
-            Some(source) => self.in_time(source, source.read_patience, call).await,
+            Some(source) => self.read_in_time(source, source.read_patience, call).await,
             None => call.await,
+        }
+    }
+
+    /// The same for what is read over the connection that writes, which must not wait for it longer than for a commit.
+    pub(super) async fn read_from_writer<T>(
+        &self,
+        call: impl Future<Output = Result<T, RepositoryError>>,
+    ) -> Result<T, RepositoryError> {
+        match &self.source {
+            Some(source) => self.read_in_time(source, source.write_patience, call).await,
+            None => call.await,
+        }
+    }
+
+    async fn read_in_time<T>(
+        &self,
+        source: &PostgresSource,
+        patience: Duration,
+        call: impl Future<Output = Result<T, RepositoryError>>,
+    ) -> Result<T, RepositoryError> {
+        let mut given_up = self.given_up.subscribe();
+        tokio::select! {
+            answer = self.in_time(source, patience, call) => answer,
+            _ = given_up.changed() => Err(RepositoryError::Unavailable {
+                reason: "PostgreSQL does not answer any more".to_owned(),
+            }),
         }
     }
 

@@ -142,8 +142,7 @@ impl WebhookMutations {
         #[graphql(desc = "The time from which on.")] since: DateTime,
     ) -> Result<Option<i32>> {
         let id = reading::endpoint_id("endpointId", &endpoint_id)?;
-        let DateTime(text) = since;
-        let since = reading::parse("since", &text)?;
+        let since = reading::parse("since", &since.into_text())?;
         let count = services(ctx)?
             .webhooks
             .redeliver_failed(caller(ctx)?, id, since)

@@ -82,7 +82,7 @@ impl MetricsQueries {
 
 fn period(from: Option<DateTime>, to: Option<DateTime>, time_zone: Option<String>) -> Result<PeriodRequest> {
     let bound = |field: &str, time: Option<DateTime>| {
-        time.map(|DateTime(text)| reading::parse_with(field, &text, parse_period_bound))
+        time.map(|time| reading::parse_with(field, &time.into_text(), parse_period_bound))
             .transpose()
     };
     Ok(PeriodRequest {

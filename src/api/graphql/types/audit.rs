@@ -121,9 +121,9 @@ impl AuditFilterInput {
                 .map(|Uuid(text)| reading::parse_with(&place.field("jobId"), &text, JobId::parse))
                 .transpose()?,
             from: from
-                .map(|time| reading::from_time(&place.field("from"), &time))
+                .map(|time| reading::from_time(&place.field("from"), time))
                 .transpose()?,
-            to: to.map(|time| reading::to_time(&place.field("to"), &time)).transpose()?,
+            to: to.map(|time| reading::to_time(&place.field("to"), time)).transpose()?,
         };
         check_range(filter.from, filter.to).map_err(|detail| errors::invalid(&place.field("from"), &detail))?;
         Ok(filter)

@@ -66,9 +66,9 @@ impl JobFilterInput {
                 .map(|text| reading::parse_with(&place.field("search"), &text, parse_search))
                 .transpose()?,
             created_from: from
-                .map(|time| reading::from_time(&place.field("from"), &time))
+                .map(|time| reading::from_time(&place.field("from"), time))
                 .transpose()?,
-            created_to: to.map(|time| reading::to_time(&place.field("to"), &time)).transpose()?,
+            created_to: to.map(|time| reading::to_time(&place.field("to"), time)).transpose()?,
         };
         check_range(filter.created_from, filter.created_to)
             .map_err(|detail| errors::invalid(&place.field("from"), &detail))?;

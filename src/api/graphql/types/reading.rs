@@ -57,22 +57,22 @@ impl Place {
 
     /// Reads a duration.
     pub(in super::super) fn span(&self, field: &str, span: Option<TimeSpan>) -> Result<Option<Parsed<Span>>> {
-        self.text(field, span.map(|TimeSpan(text)| text))
+        self.text(field, span.map(TimeSpan::into_text))
     }
 
     /// Reads a list of durations.
     pub(super) fn spans(&self, field: &str, spans: Option<Vec<TimeSpan>>) -> Result<Option<Vec<Parsed<Span>>>> {
         let Some(spans) = spans else { return Ok(None) };
-        let read = spans.iter().enumerate().map(|(index, TimeSpan(text))| {
+        let read = spans.into_iter().enumerate().map(|(index, span)| {
             let place = format!("{}.{index}", self.field(field));
-            parse(&place, text).map(Parsed)
+            parse(&place, &span.into_text()).map(Parsed)
         });
         read.collect::<Result<_>>().map(Some)
     }
 
     /// Reads a point in time.
     pub(in super::super) fn time(&self, field: &str, time: Option<DateTime>) -> Result<Option<Parsed<Time<Utc>>>> {
-        self.text(field, time.map(|DateTime(text)| text))
+        self.text(field, time.map(DateTime::into_text))
     }
 
     /// Reads a number of retries. Which numbers are allowed says the service; here they only must be numbers that it has.
@@ -147,13 +147,13 @@ pub(in super::super) fn queue_name(field: &str, text: &str) -> Result<QueueName>
 }
 
 /// Reads a bound of a range of times that things must not be older than; a date is its beginning.
-pub(in super::super) fn from_time(field: &str, DateTime(text): &DateTime) -> Result<Time<Utc>> {
-    parse_with(field, text, |text| parse_bound(text, NaiveTime::MIN))
+pub(in super::super) fn from_time(field: &str, time: DateTime) -> Result<Time<Utc>> {
+    parse_with(field, &time.into_text(), |text| parse_bound(text, NaiveTime::MIN))
 }
 
 /// Reads a bound of a range of times that things must not be newer than; a date is its end.
-pub(in super::super) fn to_time(field: &str, DateTime(text): &DateTime) -> Result<Time<Utc>> {
-    parse_with(field, text, parse_end)
+pub(in super::super) fn to_time(field: &str, time: DateTime) -> Result<Time<Utc>> {
+    parse_with(field, &time.into_text(), parse_end)
 }
 
 /// Reads how many entries of a list are wanted.
