@@ -55,8 +55,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .service(hello)
             .configure(|routes| facades.configure(routes))
     });
-    // Ends at Ctrl-C.
-    http.bind(("127.0.0.1", 8080))?.run().await?;
+    let http = http.bind(("127.0.0.1", 8080))?.disable_signals().run();
+    let handle = http.handle();
+    actix_web::rt::spawn(http);
+    tokio::signal::ctrl_c().await?;
+    // In this order: requests are answered while running jobs end, and readiness says that the server is stopping.
     tickerq.stop().await;
+    handle.stop(true).await;
     Ok(())
 }

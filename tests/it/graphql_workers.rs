@@ -168,7 +168,7 @@ async fn what_is_wrong_names_the_argument_and_what_is_allowed() {
         ),
         (format!("leaseJobs(workerId: \"{id}\", max: 0) {{ jobId }}"), "max"),
         (
-            format!("leaseJobs(workerId: \"{id}\", wait: \"00:00:16\") {{ jobId }}"),
+            format!("leaseJobs(workerId: \"{id}\", wait: \"00:00:31\") {{ jobId }}"),
             "wait",
         ),
         ("leaseJobs(workerId: \"7\") { jobId }".to_owned(), "workerId"),

@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
 use async_graphql::{Error, Request, Response, Variables};
@@ -18,7 +18,7 @@ use super::errors;
 use super::limits;
 use super::loader::Loaders;
 use super::persisted::{PersistedQueries, PersistedQuery};
-use super::schema::{self, Schema, Services};
+use super::schema::{self, Deadline, Schema, Services};
 use crate::api::rest::problem::{Problem, ProblemKind};
 use crate::domain::caller::{Caller, Scope};
 
@@ -89,7 +89,7 @@ impl Engine {
         } = *options;
         Self {
             types: Arc::new(Types::read(&schema::sdl())),
-            schema: schema::build(services.clone(), max_depth, max_complexity, timeout),
+            schema: schema::build(services.clone(), max_depth, max_complexity),
             services,
             persisted: PersistedQueries::new(persisted_queries),
             documents: Documents::new(max_aliases),
@@ -156,6 +156,7 @@ impl Engine {
             kind: _,
             shape,
         } = operation;
+        let request = request.data(Deadline(Instant::now() + self.timeout));
         let work = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
         match actix_web::rt::time::timeout(self.timeout, work).await {
             Ok(Ok(response)) => Ok(self.answer(response, &shape)),

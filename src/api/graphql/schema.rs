@@ -1,6 +1,6 @@
 //! The schema: what the queries, mutations and subscriptions are made into, and what their functions work with.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use async_graphql::{Context, ID, Result, SDLExportOptions, SchemaBuilder};
 
@@ -49,17 +49,16 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     builder.override_output_type_description::<ID>("An identity: text that means something to this server alone.")
 }
 
-/// How long a worker may wait for jobs: so that what it is given has reached it before the request has taken too long.
+/// When a request has taken too long and is given up, with all that it was given.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LeaseWait(pub Duration);
+pub(super) struct Deadline(pub Instant);
 
-/// The schema over these use cases. A request may be so deep and so complex, and take so long.
-pub(super) fn build(services: Services, max_depth: usize, max_complexity: usize, timeout: Duration) -> Schema {
+/// The schema over these use cases. A request may be so deep and so complex.
+pub(super) fn build(services: Services, max_depth: usize, max_complexity: usize) -> Schema {
     builder()
         .limit_depth(max_depth)
         .limit_complexity(max_complexity)
         .data(services)
-        .data(LeaseWait(timeout / 2))
         .finish()
 }
 

@@ -1,11 +1,14 @@
 //! What remote workers ask for and say.
 
+use std::time::Instant;
+
 use async_graphql::{Context, ID, Object, Result};
+use chrono::TimeDelta;
 use serde_json::value::RawValue;
 
 use super::super::errors;
 use super::super::scalars::TimeSpan;
-use super::super::schema::{LeaseWait, caller, services};
+use super::super::schema::{Deadline, caller, services};
 use super::super::types::queue::int;
 use super::super::types::reading::{self, Place};
 use super::super::types::worker::{EndedJobs, LeasedJob, Worker, WorkerHeartbeat};
@@ -15,7 +18,7 @@ use crate::api::rest::workers::ends;
 use crate::api::rest::workers::request::{CompleteRequest, FailRequest, HeartbeatRequest};
 use crate::domain::id::NodeId;
 use crate::domain::time_span::TimeSpan as Span;
-use crate::service::workers::{JOBS_MAX, RemoteEnd};
+use crate::service::workers::{JOBS_MAX, RemoteEnd, WAIT_MAX};
 
 #[derive(Default)]
 pub(super) struct WorkerMutations;
@@ -50,8 +53,8 @@ impl WorkerMutations {
         )]
         max: Option<i32>,
         #[graphql(
-            desc = "How long to wait for the first, not at all by default; at most half of the time that a request may take, \
-                    which is 15 seconds unless the server's configuration says otherwise."
+            desc = "How long to wait for the first, not at all by default; 30 seconds at the most; the answer waits \
+                    no longer than for half of the time that the request has left (`[graphql] timeout`, 30 seconds)."
         )]
         wait: Option<TimeSpan>,
     ) -> Result<Option<Vec<LeasedJob>>> {
@@ -59,12 +62,15 @@ impl WorkerMutations {
         let max = max.map(|max| reading::count("max", Some(max), JOBS_MAX, JOBS_MAX));
         let wait = Place::arguments().span("wait", wait)?;
         let wait = wait.map_or(Span::ZERO, |Parsed(wait)| wait);
-        let LeaseWait(longest) = *ctx.data::<LeaseWait>()?;
-        if wait.to_std() > longest {
-            let longest = longest.as_secs();
-            let detail = format!("a worker may wait for at most {longest} seconds here, and for 30 over REST");
-            return Err(errors::invalid("wait", &detail));
-        }
+        // What is given to a request that has taken too long never reaches the worker. Other fields may have waited before,
+        // and others may follow: half of the time that is left is theirs.
+        let Deadline(deadline) = *ctx.data::<Deadline>()?;
+        let left = deadline.saturating_duration_since(Instant::now()) / 2;
+        let wait = if wait.to_std() > left && wait.to_std() <= WAIT_MAX {
+            Span::from_delta(TimeDelta::from_std(left).unwrap_or_default())
+        } else {
+            wait
+        };
         let jobs = services(ctx)?
             .workers
             .lease(caller(ctx)?, id, max.transpose()?, wait)
