@@ -76,6 +76,8 @@ enum RoundError {
 struct Round {
     /// Whether there may be more that is due.
     is_full: bool,
+    /// Whether something due was changed by somebody meanwhile, and is due perhaps.
+    has_conflict: bool,
     /// Whether the token has fallen.
     has_lost_lead: bool,
     /// The earliest due time that is left.
@@ -107,12 +109,12 @@ impl RecurringSchedulerParts {
             })
             .collect();
         let has_any = !fires.is_empty();
-        let mut has_lost_lead = false;
+        let (mut has_lost_lead, mut has_conflict) = (false, false);
         if has_any {
             for result in self.recorder.record(fires, Origin::Inside).await? {
                 match result {
-                    // Changed by somebody meanwhile: the next round looks at it again.
-                    Ok(_) | Err(ChangeError::Conflict) => {}
+                    Ok(_) => {}
+                    Err(ChangeError::Conflict) => has_conflict = true,
                     Err(ChangeError::NoLease) => has_lost_lead = true,
                     Err(refused) => error!("occurrences could not be stored: {refused}"),
                 }
@@ -120,6 +122,7 @@ impl RecurringSchedulerParts {
         }
         Ok(Round {
             is_full: is_full && has_any,
+            has_conflict,
             has_lost_lead,
             // What was due at `now` was dealt with; what still is can't be, and is not waited for.
             next: self.repository.next_recurring(now).await?,
@@ -233,10 +236,11 @@ impl RecurringScheduler {
                 }
                 Ok(Round {
                     is_full,
+                    has_conflict,
                     has_lost_lead: false,
                     next,
                 }) => {
-                    if is_full || must_look_again {
+                    if is_full || has_conflict || must_look_again {
                         scheduler.look(ctx);
                     } else {
                         scheduler.sleep_until(next, ctx);

@@ -128,24 +128,37 @@ impl SeaRepository {
                    UNION SELECT * FROM recurring_jobs WHERE waiting IS NOT NULL AND NOT EXISTS \
                    (SELECT 1 FROM jobs WHERE jobs.recurring_id = recurring_jobs.id AND jobs.recurring_id IS NOT NULL \
                    AND jobs.status IN (0, 1)) LIMIT $2";
-        let values: [Value; 2] = [micros(now).into(), i64::from(limit).into()];
-        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
-        let rows = self
-            .writer()
-            .query_all_raw(statement)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        let mut due = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let row = table::Model::from_query_result(row, "").map_err(|error| unavailable(&error))?;
-            // One that can't be read, because another version of the server or somebody by hand has written it, holds up no
-            // other. It stays due, so it is told of as long as it is there.
-            match recurring(row) {
-                Ok(recurring) => due.push(Arc::new(recurring)),
-                Err(unreadable) => tracing::error!("it does not recur: {unreadable}"),
+        let mut unreadable: u32 = 0;
+        loop {
+            let wanted = limit.saturating_add(unreadable);
+            let values: [Value; 2] = [micros(now).into(), i64::from(wanted).into()];
+            let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+            let rows = self.writer().query_all_raw(statement).await;
+            let rows = rows.map_err(|error| unavailable(&error))?;
+            let is_all = rows.len() < usize::try_from(wanted).unwrap_or(usize::MAX);
+            let mut due = Vec::with_capacity(rows.len());
+            let mut wrong = Vec::new();
+            for row in &rows {
+                let row = table::Model::from_query_result(row, "").map_err(|error| unavailable(&error))?;
+                // One that can't be read, because another version of the server or somebody by hand has written it, holds
+                // up no other.
+                match recurring(row) {
+                    Ok(recurring) => due.push(Arc::new(recurring)),
+                    Err(error) => wrong.push(error),
+                }
             }
+            let count = u32::try_from(wrong.len()).unwrap_or(u32::MAX);
+            if is_all || count <= unreadable {
+                // They stay due, so they are told of as long as they are there.
+                for error in wrong {
+                    tracing::error!("it does not recur: {error}");
+                }
+                due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+                return Ok(due);
+            }
+            // As many more, so that those that can be read are as many as were asked for.
+            unreadable = count;
         }
-        Ok(due)
     }
 
     pub(super) async fn read_next_recurring(
