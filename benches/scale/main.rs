@@ -22,7 +22,7 @@ mod rows;
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{TimeDelta, Utc};
 use tickerq::Server;
 use tickerq::config::{Sources, load};
 use tickerq::domain::rollup::DAYS_KEPT_BY_HOUR;
@@ -87,12 +87,9 @@ async fn measure(database: &Database, jobs: u64, rounds: usize) -> Vec<Times> {
         started.elapsed().as_secs_f64()
     );
     // As the server does once an hour: of older days steps of time and reasons are kept by days.
-    let age = Change::PruneBookkeeping {
-        keys_before: DateTime::UNIX_EPOCH,
-        throughput_before: DateTime::UNIX_EPOCH,
+    let age = Change::AgeSums {
         by_days_before: Utc::now() - TimeDelta::days(DAYS_KEPT_BY_HOUR),
         rollups_before: None,
-        limit: 1,
     };
     drop(fresh.repository.commit(&[age]).await.expect("sums by days"));
     // The server is alone with its database.

@@ -210,6 +210,7 @@ fn may_be_news(change: &Change) -> bool {
         | Change::Fire(_) => true,
         Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::AgeSums { .. }
         | Change::Audit(_)
         | Change::PruneAudit { .. }
         | Change::Heartbeat { .. }

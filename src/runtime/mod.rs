@@ -195,8 +195,20 @@ impl RuntimeHandle {
 pub struct Runtime {
     handle: RuntimeHandle,
     outbound: Outbound,
-    arbiters: [Arbiter; 5],
+    arbiters: Arbiters,
     handler_threads: HandlerThreads,
+}
+
+/// The threads of the actors. They end when this is dropped, however that comes about: actors whose runtime is gone would
+/// go on taking jobs that nobody runs, and keep the storage open.
+struct Arbiters([Arbiter; 5]);
+
+impl Drop for Arbiters {
+    fn drop(&mut self) {
+        for arbiter in &self.0 {
+            arbiter.stop();
+        }
+    }
 }
 
 impl Runtime {
@@ -223,14 +235,14 @@ impl Runtime {
         } = options;
         let ids = Arc::new(IdSource::default());
         let handler_threads = HandlerThreads::start(handler_threads)?;
-        let arbiters = [(); 5].map(|()| Arbiter::new());
+        let arbiters = Arbiters([(); 5].map(|()| Arbiter::new()));
         let [
             recorder_arbiter,
             events_arbiter,
             queues_arbiter,
             time_arbiter,
             outbound_arbiter,
-        ] = arbiters.each_ref().map(Arbiter::handle);
+        ] = arbiters.0.each_ref().map(Arbiter::handle);
         let restarts = Restarts::default();
         let tap = Tap::default();
         let started_at = clock.now();
@@ -305,12 +317,7 @@ impl Runtime {
             lease_keeper.renew().await?;
             Ok::<_, StartError>(rescuer.rescue_orphans().await?)
         };
-        let rescued = rescued.await.inspect_err(|_| {
-            // The actors that run already would keep the storage open.
-            for arbiter in &arbiters {
-                arbiter.stop();
-            }
-        })?;
+        let rescued = rescued.await?;
         if rescued > 0 {
             info!("brought back {rescued} jobs that a server has left running");
         }
@@ -475,9 +482,7 @@ impl Runtime {
             warn!("storage does not answer: the last reading of its numbers is given up");
         }
         handle.event_bus.flush().await;
-        for arbiter in &self.arbiters {
-            arbiter.stop();
-        }
+        drop(self.arbiters);
         self.handler_threads.end();
     }
 

@@ -59,19 +59,26 @@ pub struct PrunerParts {
 }
 
 impl PrunerParts {
-    async fn prune(&self) -> Result<Pruned, RecordError> {
+    /// Removes what has no time left: each kind by itself, so that one that can't be removed holds up no other.
+    async fn prune(&self) -> Pruned {
+        let mut pruned = Pruned::default();
+        for Kind { what, step, full } in self.kinds() {
+            match self.in_steps(&step, full).await {
+                Ok((removed, has_more)) => {
+                    if matches!(step, Change::Prune { .. }) {
+                        pruned.jobs += removed;
+                    }
+                    pruned.has_more |= has_more;
+                }
+                Err(failure) => error!("{what} could not be removed: {failure}"),
+            }
+        }
+        pruned
+    }
+
+    fn kinds(&self) -> Vec<Kind> {
         let now = self.clock.now();
-        let bookkeeping = Change::PruneBookkeeping {
-            keys_before: now - KEYS_KEPT,
-            throughput_before: now - THROUGHPUT_KEPT,
-            by_days_before: now - TimeDelta::days(DAYS_KEPT_BY_HOUR),
-            rollups_before: self
-                .retention
-                .metrics
-                .and_then(|kept| now.checked_sub_signed(kept.to_delta())),
-            limit: STEP,
-        };
-        let has_more_keys = self.in_steps(&bookkeeping).await?.has_more;
+        let before = |kept: Option<TimeSpan>| kept.and_then(|kept| now.checked_sub_signed(kept.to_delta()));
         let Retention {
             completed,
             failed,
@@ -79,64 +86,89 @@ impl PrunerParts {
             audit,
             deliveries,
             changes,
-            // Part of the bookkeeping.
-            metrics: _,
+            metrics,
         } = self.retention;
+        let bookkeeping = Change::PruneBookkeeping {
+            keys_before: now - KEYS_KEPT,
+            throughput_before: now - THROUGHPUT_KEPT,
+            limit: STEP,
+        };
+        let sums = Change::AgeSums {
+            by_days_before: now - TimeDelta::days(DAYS_KEPT_BY_HOUR),
+            rollups_before: before(metrics),
+        };
+        let mut kinds = vec![
+            Kind::new("idempotency keys", bookkeeping),
+            Kind {
+                what: "sums over time",
+                step: sums,
+                full: 1,
+            },
+        ];
         let kept = [
             (JobStatus::Completed, completed),
             (JobStatus::Failed, failed),
             (JobStatus::Cancelled, cancelled),
         ];
-        // Only jobs are counted in the log.
-        let mut pruned = Pruned {
-            jobs: 0,
-            has_more: has_more_keys,
-        };
-        for (status, kept) in kept {
-            let Some(finished_before) = kept.and_then(|kept| now.checked_sub_signed(kept.to_delta())) else {
-                continue;
-            };
+        kinds.extend(kept.into_iter().filter_map(|(status, kept)| {
             let prune = Change::Prune {
                 status,
-                finished_before,
+                finished_before: before(kept)?,
                 limit: STEP,
             };
-            let Pruned { jobs, has_more } = self.in_steps(&prune).await?;
-            pruned.jobs += jobs;
-            pruned.has_more |= has_more;
-        }
-        if let Some(before) = audit.and_then(|kept| now.checked_sub_signed(kept.to_delta())) {
+            Some(Kind::new("finished jobs", prune))
+        }));
+        kinds.extend(before(audit).map(|before| {
             let prune = Change::PruneAudit { before, limit: STEP };
-            pruned.has_more |= self.in_steps(&prune).await?.has_more;
-        }
+            Kind::new("records of changes", prune)
+        }));
         // What an endpoint leaves behind that was removed goes even where deliveries are kept for ever.
-        let before = deliveries.and_then(|kept| now.checked_sub_signed(kept.to_delta()));
         let prune = Change::PruneDeliveries {
-            before: before.unwrap_or(DateTime::UNIX_EPOCH),
+            before: before(deliveries).unwrap_or(DateTime::UNIX_EPOCH),
             limit: STEP,
         };
-        pruned.has_more |= self.in_steps(&prune).await?.has_more;
-        if let Some(before) = changes.and_then(|kept| now.checked_sub_signed(kept.to_delta())) {
+        kinds.push(Kind::new("deliveries", prune));
+        kinds.extend(before(changes).map(|before| {
             let prune = Change::PruneFeed { before, limit: STEP };
-            pruned.has_more |= self.in_steps(&prune).await?.has_more;
-        }
-        Ok(pruned)
+            Kind::new("the feed of changed jobs", prune)
+        }));
+        kinds
     }
 
-    /// Removes step by step, until nothing is left or it is enough for one round.
-    async fn in_steps(&self, prune: &Change) -> Result<Pruned, RecordError> {
-        let mut jobs = 0;
+    /// Removes step by step, until a step is not full or it is enough for one round. Tells how much, and whether there is
+    /// more.
+    async fn in_steps(&self, step: &Change, full: u64) -> Result<(u64, bool), RecordError> {
+        let mut removed = 0;
         for _ in 0..STEPS_MAX {
-            let result = self.recorder.record_one(prune.clone(), Origin::Inside).await?;
+            let result = self.recorder.record_one(step.clone(), Origin::Inside).await?;
             let Ok(Applied::Removed(count)) = result else {
-                return Ok(Pruned { jobs, has_more: false });
+                return Ok((removed, false));
             };
-            jobs += count;
-            if count < u64::from(STEP) {
-                return Ok(Pruned { jobs, has_more: false });
+            removed += count;
+            if count < full {
+                return Ok((removed, false));
             }
         }
-        Ok(Pruned { jobs, has_more: true })
+        Ok((removed, true))
+    }
+}
+
+/// Something that is removed when its time is over.
+struct Kind {
+    /// For the log.
+    what: &'static str,
+    step: Change,
+    /// How much a step removes that may not have been the last.
+    full: u64,
+}
+
+impl Kind {
+    fn new(what: &'static str, step: Change) -> Self {
+        Self {
+            what,
+            step,
+            full: STEP.into(),
+        }
     }
 }
 
@@ -164,18 +196,10 @@ impl Pruner {
             let parts = pruner.parts.clone();
             let round = async move { parts.prune().await };
             ctx.spawn(round.into_actor(pruner).map(|pruned, pruner, ctx| {
-                let has_more = match pruned {
-                    Ok(Pruned { jobs, has_more }) => {
-                        if jobs > 0 {
-                            info!("removed {jobs} finished jobs whose time was over");
-                        }
-                        has_more
-                    }
-                    Err(failure) => {
-                        error!("finished jobs could not be removed: {failure}");
-                        false
-                    }
-                };
+                let Pruned { jobs, has_more } = pruned;
+                if jobs > 0 {
+                    info!("removed {jobs} finished jobs whose time was over");
+                }
                 pruner.tick_later(if has_more { BACKLOG_INTERVAL } else { INTERVAL }, ctx);
             }));
         });

@@ -457,6 +457,7 @@ fn rows_of(change: &Change) -> usize {
         | Change::Delete { .. }
         | Change::SetQueue { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::AgeSums { .. }
         | Change::Audit(_)
         | Change::InsertRecurring { .. }
         | Change::UpdateRecurring { .. }
@@ -493,6 +494,7 @@ fn job_ids(change: &Change) -> impl Iterator<Item = JobId> {
         | Change::SetQueue { .. }
         | Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::AgeSums { .. }
         | Change::Audit(_)
         | Change::PruneAudit { .. }
         | Change::InsertRecurring { .. }

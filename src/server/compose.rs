@@ -37,7 +37,7 @@ use crate::runtime::pruner::Retention;
 use crate::runtime::sampler::SamplerOptions;
 use crate::runtime::webhook_options::{ConfiguredEndpoint, OutboundClients, SyncOptions, SyncTarget, WebhookOptions};
 use crate::service::rules::{Rules, UnknownJobTypes};
-use crate::storage::sea::{Durability, SeaOptions, SeaRepository};
+use crate::storage::sea::{Durability, SeaOptions, SeaRepository, WRITE_GRACE};
 use crate::webhooks::reach::Reach;
 
 /// Why a configured handler could not be made.
@@ -56,10 +56,19 @@ pub enum HandlerError {
     Client(#[from] HttpClientError),
 }
 
+/// How long it takes to connect to a database that is there, and to renew a lease.
+const CONNECTING: Duration = Duration::from_secs(5);
 /// A commit may take this long, however short the lease is.
 const WRITE_PATIENCE_MIN: Duration = Duration::from_secs(5);
 /// And no longer, however long the lease is.
 const WRITE_PATIENCE_MAX: Duration = Duration::from_secs(60);
+
+/// A node whose connections have died has new ones before its lease is over: it renewed it a third of it ago at the most,
+/// waits, and connects. With a lease of less than 18 seconds that can't be promised.
+fn write_patience(lease: Duration) -> Duration {
+    let left = (lease * 2 / 3).saturating_sub(WRITE_GRACE + CONNECTING);
+    left.clamp(WRITE_PATIENCE_MIN, WRITE_PATIENCE_MAX)
+}
 
 /// Which database, and how it is used.
 pub(super) fn database(config: &DatabaseConfig, nodes: &NodesConfig) -> SeaOptions {
@@ -81,8 +90,7 @@ pub(super) fn database(config: &DatabaseConfig, nodes: &NodesConfig) -> SeaOptio
             DatabaseKind::Postgres => rand::random_range(0..16),
         },
         log_statements: false,
-        // A node whose connections have died has new ones before its lease is over.
-        write_patience: (nodes.lease.to_std() / 2).clamp(WRITE_PATIENCE_MIN, WRITE_PATIENCE_MAX),
+        write_patience: write_patience(nodes.lease.to_std()),
     }
 }
 

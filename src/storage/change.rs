@@ -105,20 +105,23 @@ pub enum Change {
         /// How many at the most in this step.
         limit: u32,
     },
-    /// Removes idempotency keys, throughput counts and sums that nobody needs any more, and adds up what is kept by hours
-    /// of older days: it becomes the day's first hour's. Keys go in steps. → [`Applied::Removed`]: how many keys and
-    /// throughput counts.
+    /// Removes idempotency keys and throughput counts that nobody needs any more. Keys go in steps. → [`Applied::Removed`]: how
+    /// many keys and throughput counts.
     PruneBookkeeping {
         /// Keys given before this time go.
         keys_before: DateTime<Utc>,
         /// Counts of completions before this time go; at least an hour ago.
         throughput_before: DateTime<Utc>,
+        /// How many keys at the most in this step.
+        limit: u32,
+    },
+    /// Removes the sums of the oldest day, if its time is over, and adds up the oldest day that is kept by hours and may be kept
+    /// as one: it becomes the day's first hour's. → [`Applied::Removed`]: 1 if there was a day of either, and may be more.
+    AgeSums {
         /// Steps of time and reasons of whole days before this time are kept by days.
         by_days_before: DateTime<Utc>,
         /// Sums of whole days before this time go; `None` keeps them for ever.
         rollups_before: Option<DateTime<Utc>>,
-        /// How many keys at the most in this step.
-        limit: u32,
     },
     /// Records who has made the change just before this one in the list, if that change has had an effect (see
     /// [`Applied::jobs_changed`], which becomes the record's number of jobs). A record with the same id that is stored

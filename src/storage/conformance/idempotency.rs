@@ -111,8 +111,6 @@ async fn keys_are_forgotten_when_they_are_old(storage: Subject) {
     let prune = Change::PruneBookkeeping {
         keys_before: at(20),
         throughput_before: at(0),
-        by_days_before: at(0),
-        rollups_before: None,
         limit: 10,
     };
     assert_eq!(storage.apply(prune).await, Ok(Applied::Removed(1)));
@@ -134,8 +132,6 @@ async fn old_keys_go_step_by_step_the_oldest_first(storage: Subject) {
     let prune = Change::PruneBookkeeping {
         keys_before: at(20),
         throughput_before: at(0),
-        by_days_before: at(0),
-        rollups_before: None,
         limit: 2,
     };
     assert_eq!(storage.apply(prune.clone()).await, Ok(Applied::Removed(2)));

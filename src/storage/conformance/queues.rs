@@ -127,8 +127,6 @@ async fn old_throughput_is_forgotten(storage: Subject) {
     let forget = Change::PruneBookkeeping {
         keys_before: at(0),
         throughput_before: at(10_050),
-        by_days_before: at(0),
-        rollups_before: None,
         limit: 10,
     };
     assert_eq!(storage.apply(forget).await, Ok(Applied::Removed(1)));

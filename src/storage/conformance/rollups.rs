@@ -292,23 +292,21 @@ async fn what_is_removed_stays_in_the_sums(storage: Subject) {
 }
 
 fn age(by_days_before: i64, rollups_before: Option<i64>) -> Change {
-    Change::PruneBookkeeping {
-        keys_before: at(0),
-        throughput_before: at(0),
+    Change::AgeSums {
         by_days_before: at(by_days_before),
         rollups_before: rollups_before.map(at),
-        limit: 10,
     }
 }
 
 async fn older_days_are_kept_as_days(storage: Subject) {
-    for (seconds, number) in [0, 40_000, DAY - 1, DAY + 40_000].into_iter().zip(1..) {
+    for (seconds, number) in [-40_000, 0, 40_000, DAY - 1, DAY + 40_000].into_iter().zip(1..) {
         run_at(&storage, job(number), seconds, seconds, failed()).await;
     }
     let before = sums(&storage, 0, 2 * DAY).await;
-    // In the middle of the second day: that one stays as it is.
-    for _ in 0..2 {
-        assert_eq!(storage.apply(age(DAY + 50_000, None)).await, Ok(Applied::Removed(0)));
+    // A day at a time. In the middle of the last one: that one stays as it is.
+    for has_aged in [1, 1, 0, 0] {
+        let aged = storage.apply(age(DAY + 50_000, None)).await;
+        assert_eq!(aged, Ok(Applied::Removed(has_aged)));
     }
     let measured = async |from, to| {
         let types = types(&storage, &RollupFilter::default(), span(from, to)).await;
@@ -321,6 +319,7 @@ async fn older_days_are_kept_as_days(storage: Subject) {
         assert_eq!(total, reasons);
         total
     };
+    assert_eq!(measured(-DAY, 3_600 - DAY).await, 1);
     assert_eq!(measured(0, 3_600).await, 3, "the first hour stands for the day");
     assert_eq!(measured(3_600, DAY).await, 0);
     assert_eq!(measured(DAY + 39_600, DAY + 43_200).await, 1);
@@ -333,12 +332,15 @@ async fn old_sums_are_forgotten(storage: Subject) {
     for (seconds, number) in [0, DAY - 1, DAY, 2 * DAY].into_iter().zip(1..) {
         run_at(&storage, job(number), seconds, seconds, failed()).await;
     }
-    // Whole days go: of the second one nothing.
-    assert_eq!(storage.apply(age(0, Some(DAY + 50_000))).await, Ok(Applied::Removed(0)));
-    assert_eq!(sums(&storage, 0, 3 * DAY).await.started, 2);
-    assert_eq!(durations(&storage, span(0, 3 * DAY)).await.run.total(), 2);
+    // Whole days go, one at a time: of the last one nothing.
+    for (removed, left) in [(1, 2), (1, 1), (0, 1)] {
+        let aged = storage.apply(age(0, Some(2 * DAY + 50_000))).await;
+        assert_eq!(aged, Ok(Applied::Removed(removed)));
+        assert_eq!(sums(&storage, 0, 3 * DAY).await.started, left);
+    }
+    assert_eq!(durations(&storage, span(0, 3 * DAY)).await.run.total(), 1);
     let types = types(&storage, &RollupFilter::default(), span(0, 3 * DAY)).await;
-    assert_eq!(types["MailJob"].reasons, [("it did not work".to_owned(), 2)]);
+    assert_eq!(types["MailJob"].reasons, [("it did not work".to_owned(), 1)]);
 }
 
 async fn sums_are_what_a_recount_gives_1(storage: Subject) {

@@ -118,6 +118,7 @@ impl Tables {
             | Change::Clear { .. }
             | Change::Prune { .. }
             | Change::PruneBookkeeping { .. }
+            | Change::AgeSums { .. }
             | Change::PruneAudit { .. }
             | Change::Audit(_) => return None,
         })
@@ -147,14 +148,15 @@ impl Tables {
             Change::PruneBookkeeping {
                 keys_before,
                 throughput_before,
-                by_days_before,
-                rollups_before,
                 limit,
             } => {
                 let keys = self.forget_keys(*keys_before, *limit);
-                self.age_sums(*by_days_before, *rollups_before);
                 Ok(removed(keys + self.forget_completed(*throughput_before)))
             }
+            Change::AgeSums {
+                by_days_before,
+                rollups_before,
+            } => Ok(removed(usize::from(self.age_sums(*by_days_before, *rollups_before)))),
             Change::PruneAudit { before, limit } => Ok(removed(self.prune_audit(*before, *limit))),
             Change::PruneDeliveries { before, limit } => Ok(removed(self.prune_deliveries(*before, *limit))),
             Change::PruneFeed { before, limit } => Ok(removed(self.prune_feed(*before, *limit))),

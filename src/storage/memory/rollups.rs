@@ -8,7 +8,7 @@ use super::tables::Tables;
 use crate::domain::attempt::Attempt;
 use crate::domain::job::Job;
 use crate::domain::name::JobType;
-use crate::domain::rollup::{Mark, RollupCounts, Slot, SlotSpan, Tally, first_hour_of_day};
+use crate::domain::rollup::{HOURS_PER_DAY, Mark, RollupCounts, Slot, SlotSpan, Tally, first_hour_of_day};
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
 
 impl Tables {
@@ -86,27 +86,41 @@ impl Tables {
         durations
     }
 
-    /// Forgets sums, and keeps by days what is older.
-    pub(super) fn age_sums(&mut self, by_days_before: DateTime<Utc>, before: Option<DateTime<Utc>>) {
+    /// Forgets the oldest day's sums whose time is over, and keeps by days what is older, a day each time. Tells whether it has
+    /// found something to do.
+    pub(super) fn age_sums(&mut self, by_days_before: DateTime<Utc>, before: Option<DateTime<Utc>>) -> bool {
+        let day_of = |time| first_hour_of_day(Slot::of(time).hour());
         let Tally { counts, steps, reasons } = &mut self.tally;
-        if let Some(before) = before {
-            let hour = first_hour_of_day(Slot::of(before).hour());
+        let hours = counts.keys().map(|key| key.slot.hour());
+        let hours = hours.chain(steps.keys().map(|key| key.hour));
+        let oldest = hours.chain(reasons.keys().map(|key| key.hour)).min();
+        let is_over = |day: &i64| before.is_some_and(|before| *day < day_of(before));
+        let removed = oldest.map(first_hour_of_day).filter(is_over);
+        if let Some(day) = removed {
+            let hour = day + HOURS_PER_DAY;
             counts.retain(|key, _| key.slot.hour() >= hour);
             steps.retain(|key, _| key.hour >= hour);
             reasons.retain(|key, _| key.hour >= hour);
         }
-        let end = first_hour_of_day(Slot::of(by_days_before).hour());
-        for (mut key, count) in std::mem::take(steps) {
-            if key.hour < end {
-                key.hour = first_hour_of_day(key.hour);
-            }
-            *steps.entry(key).or_default() += count;
-        }
-        for (mut key, count) in std::mem::take(reasons) {
-            if key.hour < end {
-                key.hour = first_hour_of_day(key.hour);
-            }
-            *reasons.entry(key).or_default() += count;
-        }
+        let end = day_of(by_days_before);
+        let has_steps = add_up_day(steps, end, |key| &mut key.hour);
+        let has_reasons = add_up_day(reasons, end, |key| &mut key.hour);
+        removed.is_some() || has_steps || has_reasons
     }
+}
+
+/// Adds up the hours of the oldest day before this hour that is still kept by hours; tells whether there was one.
+fn add_up_day<K: Ord + Clone>(counts: &mut BTreeMap<K, u64>, end: i64, hour: impl Fn(&mut K) -> &mut i64) -> bool {
+    let hour_of = |key: &K| *hour(&mut key.clone());
+    let by_hours = |hour: &i64| *hour < end && *hour != first_hour_of_day(*hour);
+    let Some(day) = counts.keys().map(hour_of).filter(by_hours).min().map(first_hour_of_day) else {
+        return false;
+    };
+    for (mut key, count) in std::mem::take(counts) {
+        if first_hour_of_day(hour_of(&key)) == day {
+            *hour(&mut key) = day;
+        }
+        *counts.entry(key).or_default() += count;
+    }
+    true
 }

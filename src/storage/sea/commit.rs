@@ -49,7 +49,8 @@ impl SeaRepository {
 
     async fn commit_somehow(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
         if let Some(usual) = Usual::among(changes, self) {
-            match self.try_usual(changes, usual).await {
+            // Large as they are, tries are not moved about.
+            match self.pools.write(Box::pin(self.try_usual(changes, usual))).await {
                 Ok(Some(results)) => return Ok(results),
                 // Nothing is written; what was unusual is found out below.
                 Ok(None) | Err(CommitFailure::Bad(_) | CommitFailure::InTheWay(_)) => {}
@@ -118,14 +119,14 @@ impl SeaRepository {
     async fn try_again(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, CommitFailure> {
         let mut longest = FIRST_WAIT;
         for _ in 1..TRIES {
-            match self.try_commit(changes).await {
+            match self.pools.write(Box::pin(self.try_commit(changes))).await {
                 Err(CommitFailure::InTheWay(_)) => {}
                 result => return result,
             }
             tokio::time::sleep(longest.mul_f64(rand::random())).await;
             longest *= 2;
         }
-        self.try_commit(changes).await
+        self.pools.write(Box::pin(self.try_commit(changes))).await
     }
 
     /// Commits with all usual changes in one call; `None` when that does not do.
@@ -213,6 +214,7 @@ fn chooses(change: &Change) -> bool {
         | Change::Clear { .. }
         | Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::AgeSums { .. }
         | Change::PruneAudit { .. }
         | Change::PruneDeliveries { .. }
         | Change::PruneFeed { .. } => true,
@@ -331,6 +333,7 @@ impl Commit<'_> {
                 | Change::Clear { .. }
                 | Change::Prune { .. }
                 | Change::PruneBookkeeping { .. }
+                | Change::AgeSums { .. }
                 | Change::Fire(_)
                 | Change::Audit(_)
                 | Change::PruneAudit { .. }
@@ -362,15 +365,16 @@ impl Commit<'_> {
                 Change::PruneBookkeeping {
                     keys_before,
                     throughput_before,
+                    limit,
+                } => Ok(Applied::Removed(
+                    self.prune_bookkeeping(*keys_before, *throughput_before, *limit).await?,
+                )),
+                Change::AgeSums {
                     by_days_before,
                     rollups_before,
-                    limit,
-                } => {
-                    self.age_sums(*by_days_before, *rollups_before).await?;
-                    Ok(Applied::Removed(
-                        self.prune_bookkeeping(*keys_before, *throughput_before, *limit).await?,
-                    ))
-                }
+                } => Ok(Applied::Removed(
+                    self.age_sums(*by_days_before, *rollups_before).await?.into(),
+                )),
                 Change::PruneAudit { before, limit } => Ok(Applied::Removed(self.prune_audit(*before, *limit).await?)),
                 Change::PruneDeliveries { before, limit } => {
                     Ok(Applied::Removed(self.prune_deliveries(*before, *limit).await?))

@@ -101,6 +101,7 @@ fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_
         | Change::Clear { .. }
         | Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
+        | Change::AgeSums { .. }
         | Change::Audit(_)
         | Change::PruneAudit { .. }
         | Change::InsertRecurring { .. }

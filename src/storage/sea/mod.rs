@@ -36,6 +36,7 @@ mod workers;
 
 pub use connect::{ConnectError, Durability, SeaOptions, SeaRepository};
 pub use manage::MigrationState;
+pub(crate) use pools::WRITE_GRACE;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -66,8 +67,7 @@ use crate::domain::webhook::EndpointId;
 #[async_trait]
 impl JobRepository for SeaRepository {
     async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
-        // Large as it is, it is not moved about.
-        self.pools.write(Box::pin(self.commit_changes(changes))).await
+        self.commit_changes(changes).await
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {

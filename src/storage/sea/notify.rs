@@ -5,13 +5,15 @@
 //! transaction. NOTIFY takes a lock of the whole database at commit, so it is never part of a commit of jobs.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::stream;
-use sea_orm::sqlx::postgres::PgListener;
-use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
+use sea_orm::sqlx::postgres::{PgListener, PgNotification};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, Value};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::time::{Instant, Interval, interval};
 use uuid::Uuid;
 
 use super::connect::SeaRepository;
@@ -24,6 +26,10 @@ use crate::storage::signal::{Heard, JobSignal, Signal, SignalStream};
 
 const CHANNEL: &str = "tickerq";
 const PAYLOAD_BYTES_MAX: usize = 7_900;
+/// How often a node says something to hear that it is heard.
+const BEAT: Duration = Duration::from_secs(10);
+/// Whoever has heard nothing for so long, not even itself, listens to nobody.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 impl SeaRepository {
     pub(super) async fn notify(&self, from: NodeId, signals: &[Signal]) -> Result<(), RepositoryError> {
@@ -44,9 +50,6 @@ impl SeaRepository {
         if !self.is_postgres() {
             return Ok(None);
         }
-        let refused = |error: sea_orm::sqlx::Error| RepositoryError::Unavailable {
-            reason: error.to_string(),
-        };
         // A connection of its own, outside of the pools: it is never given back.
         let mut listener = PgListener::connect(&self.url).await.map_err(refused)?;
         listener.listen(CHANNEL).await.map_err(refused)?;
@@ -54,25 +57,31 @@ impl SeaRepository {
             listener: Some(listener),
             threads: Handle::current(),
             given_up: self.pools.given_up(),
+            beat: interval(BEAT),
+            heard_at: Instant::now(),
         };
-        let heard = stream::unfold(Some(listening), move |listening| async move {
-            let mut listening = listening?;
-            loop {
-                let listener = listening.listener.as_mut()?;
-                let heard = tokio::select! {
-                    heard = listener.try_recv() => heard,
-                    // It only listens, so it never finds out by itself that nobody is there any more.
-                    _ = listening.given_up.changed() => return Some((Err(no_answer()), None)),
-                };
-                let heard = match heard {
-                    Ok(Some(notification)) => match read_payload(notification.payload(), own) {
-                        Some((from, signals)) => Ok(Heard::Signals { from, signals }),
-                        None => continue,
-                    },
-                    Ok(None) => Ok(Heard::Gap),
-                    Err(error) => return Some((Err(refused(error)), None)),
-                };
-                return Some((heard, Some(listening)));
+        let beat = Statement::from_sql_and_values(
+            DbBackend::Postgres,
+            format!("SELECT pg_notify('{CHANNEL}', $1)"),
+            [payloads(own, &[]).concat().into()],
+        );
+        let readers = self.readers();
+        let heard = stream::unfold(Some(listening), move |listening| {
+            let (readers, beat) = (readers.clone(), beat.clone());
+            async move {
+                let mut listening = listening?;
+                loop {
+                    let heard = listening.hear(&readers, &beat).await?;
+                    let heard = match heard {
+                        Ok(Some(notification)) => match read_payload(notification.payload(), own) {
+                            Some((from, signals)) => Ok(Heard::Signals { from, signals }),
+                            None => continue,
+                        },
+                        Ok(None) => Ok(Heard::Gap),
+                        Err(failure) => return Some((Err(failure), None)),
+                    };
+                    return Some((heard, Some(listening)));
+                }
             }
         });
         Ok(Some(Box::pin(heard)))
@@ -86,6 +95,50 @@ struct Listening {
     threads: Handle,
     /// Tells when the other connections were given up.
     given_up: watch::Receiver<u64>,
+    /// When this node says something that it hears itself.
+    beat: Interval,
+    heard_at: Instant,
+}
+
+impl Listening {
+    /// What is heard next. A connection that only listens never finds out by itself that nobody is there any more: the node
+    /// says something now and then, and must hear it. `None` when it listens no more.
+    async fn hear(
+        &mut self,
+        readers: &DatabaseConnection,
+        beat: &Statement,
+    ) -> Option<Result<Option<PgNotification>, RepositoryError>> {
+        let Self {
+            listener,
+            threads: _,
+            given_up,
+            beat: ticks,
+            heard_at,
+        } = self;
+        let mut next = std::pin::pin!(listener.as_mut()?.try_recv());
+        loop {
+            tokio::select! {
+                heard = &mut next => {
+                    *heard_at = Instant::now();
+                    return Some(heard.map_err(refused));
+                }
+                _ = given_up.changed() => return Some(Err(no_answer())),
+                _ = ticks.tick() => {
+                    if heard_at.elapsed() > SILENCE_MAX {
+                        return Some(Err(no_answer()));
+                    }
+                    // Whether it could be said shows in what is heard.
+                    drop(tokio::time::timeout(BEAT, readers.execute_raw(beat.clone())).await);
+                }
+            }
+        }
+    }
+}
+
+fn refused(error: sea_orm::sqlx::Error) -> RepositoryError {
+    RepositoryError::Unavailable {
+        reason: error.to_string(),
+    }
 }
 
 impl Drop for Listening {

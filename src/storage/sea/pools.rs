@@ -4,19 +4,19 @@
 //! an hour, and so long a server would stand still; when the time is over the pools are given up, with all that hangs in
 //! them, for new ones. What was asked then may have happened or not, as with any connection that breaks.
 
-use std::sync::{PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use sea_orm::DatabaseConnection;
 use tokio::sync::watch;
 
-use super::postgres::{Opening, PostgresSource};
+use super::postgres::{CONNECT_PATIENCE, Opening, PostgresSource};
 use crate::storage::repository::RepositoryError;
 
 /// PostgreSQL itself ends a statement that takes too long. Who has heard nothing for so much longer speaks to nobody.
-const GRACE: Duration = Duration::from_secs(2);
-/// How long those that are given up have to say goodbye.
-const GOODBYE: Duration = Duration::from_secs(1);
+pub(crate) const WRITE_GRACE: Duration = Duration::from_secs(2);
+/// The same for what is read, which may have waited for a connection before.
+const READ_GRACE: Duration = WRITE_GRACE.saturating_add(CONNECT_PATIENCE);
 
 /// A pool that writes and one that reads.
 #[derive(Clone)]
@@ -32,6 +32,8 @@ pub(super) struct Pools {
     source: Option<PostgresSource>,
     /// How often they were given up.
     given_up: watch::Sender<u64>,
+    /// When something was read last.
+    last_read: Mutex<Instant>,
 }
 
 impl Pools {
@@ -40,6 +42,7 @@ impl Pools {
             pair: RwLock::new(pair),
             source,
             given_up: watch::Sender::new(0),
+            last_read: Mutex::new(Instant::now()),
         }
     }
 
@@ -56,14 +59,14 @@ impl Pools {
         self.given_up.subscribe()
     }
 
-    /// Waits for what a commit gives, but not for longer than it may take. When others have given up the pools it is waited
+    /// Waits for one try of a commit, but not for longer than it may take. When others have given up the pools it is waited
     /// for all the same: it may be their connections alone that have died.
-    pub(super) async fn write<T>(
+    pub(super) async fn write<T, E: From<RepositoryError>>(
         &self,
-        call: impl Future<Output = Result<T, RepositoryError>>,
-    ) -> Result<T, RepositoryError> {
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         match &self.source {
-            Some(source) => self.in_time(source, source.write_patience, call).await,
+            Some(source) => self.in_time(source, source.write_patience + WRITE_GRACE, call).await,
             None => call.await,
         }
     }
@@ -74,7 +77,7 @@ impl Pools {
         call: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, RepositoryError> {
         match &self.source {
-            Some(source) => self.read_in_time(source, source.read_patience, call).await,
+            Some(source) => self.read_in_time(source, source.read_patience + READ_GRACE, call).await,
             None => call.await,
         }
     }
@@ -85,7 +88,10 @@ impl Pools {
         call: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, RepositoryError> {
         match &self.source {
-            Some(source) => self.read_in_time(source, source.write_patience, call).await,
+            Some(source) => {
+                self.read_in_time(source, source.write_patience + READ_GRACE, call)
+                    .await
+            }
             None => call.await,
         }
     }
@@ -93,35 +99,46 @@ impl Pools {
     async fn read_in_time<T>(
         &self,
         source: &PostgresSource,
-        patience: Duration,
+        time: Duration,
         call: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, RepositoryError> {
         let mut given_up = self.given_up.subscribe();
-        tokio::select! {
-            answer = self.in_time(source, patience, call) => answer,
+        let generation = *given_up.borrow_and_update();
+        let answer = tokio::select! {
+            answer = self.in_time(source, time, call) => answer,
             _ = given_up.changed() => Err(RepositoryError::Unavailable {
                 reason: "PostgreSQL does not answer any more".to_owned(),
             }),
+        };
+        let quiet = {
+            let mut last_read = self.last_read.lock().unwrap_or_else(PoisonError::into_inner);
+            if answer.is_ok() {
+                *last_read = Instant::now();
+            }
+            last_read.elapsed()
+        };
+        // Whoever stops waiting leaves a connection behind that nobody gets back while it is dead. When all are so, those who
+        // want one are told that there is none, in time.
+        if quiet > time {
+            self.renew(source, generation).await;
         }
+        answer
     }
 
-    async fn in_time<T>(
+    async fn in_time<T, E: From<RepositoryError>>(
         &self,
         source: &PostgresSource,
-        patience: Duration,
-        call: impl Future<Output = Result<T, RepositoryError>>,
-    ) -> Result<T, RepositoryError> {
+        time: Duration,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let generation = *self.given_up.borrow();
-        if let Ok(answer) = tokio::time::timeout(patience + GRACE, call).await {
+        if let Ok(answer) = tokio::time::timeout(time, call).await {
             return answer;
         }
         self.renew(source, generation).await;
-        Err(RepositoryError::Unavailable {
-            reason: format!(
-                "PostgreSQL has not answered for {} seconds",
-                (patience + GRACE).as_secs()
-            ),
-        })
+        Err(E::from(RepositoryError::Unavailable {
+            reason: format!("PostgreSQL has not answered for {} seconds", time.as_secs()),
+        }))
     }
 
     /// Puts new ones in their place, unless somebody else has done it since.
@@ -140,10 +157,10 @@ impl Pools {
             }
             is_first
         });
-        if let Some(Pair { writer, readers }) = old {
+        if old.is_some() {
+            *self.last_read.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             tracing::warn!("PostgreSQL does not answer any more; the server connects anew");
-            let goodbye = async { tokio::join!(writer.close_by_ref(), readers.close_by_ref()) };
-            drop(tokio::time::timeout(GOODBYE, goodbye).await);
+            // Dropped without a goodbye, for which nobody is there.
         }
     }
 }

@@ -10,7 +10,7 @@ use super::connect::{Durability, plain};
 use super::pools::Pair;
 
 /// How long a PostgreSQL may take to let in.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// How long what is read may take. Lists that people look at take milliseconds; a search in very many jobs may take seconds.
 const READ_PATIENCE: Duration = Duration::from_secs(30);
 

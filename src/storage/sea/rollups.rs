@@ -225,44 +225,80 @@ const BY_HOURS: [(&str, &str); 2] = [
 ];
 
 impl Commit<'_> {
-    /// Removes sums, and adds up the hours of older days.
+    /// Removes the sums of the oldest day whose time is over, and adds up the hours of the oldest day that is to be kept as one.
+    /// Tells whether it has found something to do: no more than a day of each, so that years of sums, whose time is over at
+    /// once when somebody says so, make no commit long.
     pub(super) async fn age_sums(
         &mut self,
         by_days_before: DateTime<Utc>,
         before: Option<DateTime<Utc>>,
-    ) -> Result<(), CommitFailure> {
+    ) -> Result<bool, CommitFailure> {
         let day_of = |time| first_hour_of_day(Slot::of(time).hour());
-        if let Some(hour) = before.map(day_of) {
-            self.run("DELETE FROM job_rollups WHERE slot < $1", hour * SLOTS_PER_HOUR)
+        let mut has_aged = false;
+        if let Some(oldest) = self.oldest_hour().await?.map(first_hour_of_day)
+            && before.is_some_and(|before| oldest < day_of(before))
+        {
+            let end = oldest + HOURS_PER_DAY;
+            self.run("DELETE FROM job_rollups WHERE slot < $1", [end * SLOTS_PER_HOUR])
                 .await?;
-            self.run("DELETE FROM job_time_steps WHERE hour < $1", hour).await?;
-            self.run("DELETE FROM failure_reasons WHERE hour < $1", hour).await?;
-        }
-        let end = day_of(by_days_before);
-        for (table, columns) in BY_HOURS {
-            let old = format!("hour < $1 AND hour % {HOURS_PER_DAY} <> 0");
-            let days = |source: &str| {
-                format!(
-                    "INSERT INTO {table} (hour, {columns}, count) \
-                     SELECT hour - hour % {HOURS_PER_DAY} AS day, {columns}, CAST(SUM(count) AS bigint) FROM {source} \
-                     GROUP BY day, {columns} ORDER BY day, {columns} \
-                     ON CONFLICT (hour, {columns}) DO UPDATE SET count = {table}.count + excluded.count"
-                )
-            };
-            if self.backend() == DbBackend::Postgres {
-                // What is added up is what this statement has removed: two nodes do not add the same hours.
-                let removed = format!("WITH old AS (DELETE FROM {table} WHERE {old} RETURNING *)");
-                self.run(&format!("{removed} {}", days("old")), end).await?;
-            } else {
-                self.run(&days(&format!("{table} WHERE {old}")), end).await?;
-                self.run(&format!("DELETE FROM {table} WHERE {old}"), end).await?;
+            for (table, _) in BY_HOURS {
+                self.run(&format!("DELETE FROM {table} WHERE hour < $1"), [end]).await?;
             }
+            has_aged = true;
         }
-        Ok(())
+        for (table, columns) in BY_HOURS {
+            has_aged |= self.add_up_day(table, columns, day_of(by_days_before)).await?;
+        }
+        Ok(has_aged)
     }
 
-    async fn run(&self, sql: &str, value: i64) -> Result<(), CommitFailure> {
-        let statement = Statement::from_sql_and_values(self.backend(), sql, [value.into()]);
+    /// Adds up the hours of the oldest day before this hour that is still kept by hours, if there is one.
+    async fn add_up_day(&mut self, table: &str, columns: &str, end: i64) -> Result<bool, CommitFailure> {
+        let oldest = format!("SELECT MIN(hour) FROM {table} WHERE hour < $1 AND hour % {HOURS_PER_DAY} <> 0");
+        let oldest = Statement::from_sql_and_values(self.backend(), oldest, [end.into()]);
+        let Some(oldest) = self.read_hour(oldest).await? else {
+            return Ok(false);
+        };
+        let day = first_hour_of_day(oldest);
+        let hours = [day + 1, day + HOURS_PER_DAY];
+        let old = "hour >= $1 AND hour < $2";
+        let sums = |source: &str| {
+            format!(
+                "INSERT INTO {table} (hour, {columns}, count) \
+                 SELECT hour - hour % {HOURS_PER_DAY} AS day, {columns}, CAST(SUM(count) AS bigint) FROM {source} \
+                 GROUP BY day, {columns} ORDER BY day, {columns} \
+                 ON CONFLICT (hour, {columns}) DO UPDATE SET count = {table}.count + excluded.count"
+            )
+        };
+        if self.backend() == DbBackend::Postgres {
+            // What is added up is what this statement has removed: two nodes do not add the same hours.
+            let removed = format!("WITH old AS (DELETE FROM {table} WHERE {old} RETURNING *)");
+            self.run(&format!("{removed} {}", sums("old")), hours).await?;
+        } else {
+            self.run(&sums(&format!("{table} WHERE {old}")), hours).await?;
+            self.run(&format!("DELETE FROM {table} WHERE {old}"), hours).await?;
+        }
+        Ok(true)
+    }
+
+    /// The first hour of which there are sums.
+    async fn oldest_hour(&self) -> Result<Option<i64>, CommitFailure> {
+        let sql = format!(
+            "SELECT CAST(MIN(hour) AS bigint) FROM (SELECT MIN(slot) / {SLOTS_PER_HOUR} AS hour FROM job_rollups \
+             UNION ALL SELECT MIN(hour) FROM job_time_steps UNION ALL SELECT MIN(hour) FROM failure_reasons) AS oldest"
+        );
+        self.read_hour(Statement::from_string(self.backend(), sql)).await
+    }
+
+    async fn read_hour(&self, statement: Statement) -> Result<Option<i64>, CommitFailure> {
+        Ok(match self.transaction.query_one_raw(statement).await? {
+            Some(row) => row.try_get_by_index(0)?,
+            None => None,
+        })
+    }
+
+    async fn run<const N: usize>(&self, sql: &str, values: [i64; N]) -> Result<(), CommitFailure> {
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values.map(Value::from));
         self.transaction.execute_raw(statement).await?;
         Ok(())
     }

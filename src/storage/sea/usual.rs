@@ -114,6 +114,7 @@ impl Usual {
                 | Change::SetQueue { .. }
                 | Change::Prune { .. }
                 | Change::PruneBookkeeping { .. }
+                | Change::AgeSums { .. }
                 | Change::PruneAudit { .. }
                 | Change::InsertRecurring { .. }
                 | Change::UpdateRecurring { .. }
@@ -403,6 +404,7 @@ impl SeaRepository {
                 | Change::SetQueue { .. }
                 | Change::Prune { .. }
                 | Change::PruneBookkeeping { .. }
+                | Change::AgeSums { .. }
                 | Change::PruneAudit { .. }
                 | Change::InsertRecurring { .. }
                 | Change::UpdateRecurring { .. }

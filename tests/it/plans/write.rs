@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 use tickerq::domain::audit::{AuditAction, AuditOutcome, AuditRecord};
 use tickerq::domain::caller::Caller;
 use tickerq::domain::id::{AuditId, JobId, NodeId};
@@ -204,11 +204,17 @@ pub async fn write(probe: &Probe) {
     let bookkeeping = Change::PruneBookkeeping {
         keys_before: created(200),
         throughput_before: created(0),
-        by_days_before: created(0),
-        rollups_before: Some(created(0)),
         limit: 500,
     };
     probe.commit("prune bookkeeping", Look::Up, vec![bookkeeping]).await;
+    let tomorrow = now() + TimeDelta::days(1);
+    for (what, rollups_before) in [("add up sums", None), ("remove sums", Some(tomorrow))] {
+        let sums = Change::AgeSums {
+            by_days_before: tomorrow,
+            rollups_before,
+        };
+        probe.commit(what, Look::Up, vec![sums]).await;
+    }
     let records = Change::PruneAudit {
         before: DateTime::from_timestamp_millis(1_600_000_000_500).expect("a time"),
         limit: 500,
