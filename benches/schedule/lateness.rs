@@ -14,6 +14,7 @@ use tickerq::handlers::{HandlerRegistry, JobContext, JobHandler};
 use tickerq::runtime::clock::Clock;
 use tickerq::runtime::pruner::Retention;
 use tickerq::runtime::sampler::SamplerOptions;
+use tickerq::runtime::traces::Traces;
 use tickerq::runtime::webhook_options::{SyncOptions, WebhookOptions};
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
@@ -48,7 +49,7 @@ struct Stopwatch {
 impl JobHandler for Stopwatch {
     async fn run(&self, context: JobContext) -> Result<Option<Json>, Failure> {
         let now = self.clock.now();
-        let JobContext { job, cancellation: _ } = context;
+        let JobContext { job, .. } = context;
         // An occurrence is a job that is due when it is created; what was promised is the time of its schedule.
         let due_at = job.occurrence.map_or(job.due_at, |occurrence| occurrence.due_at);
         if due_at >= self.measure_from {
@@ -115,5 +116,6 @@ fn options(handler: Stopwatch, clock: Clock) -> RuntimeOptions {
         webhooks: WebhookOptions::off().expect("clients"),
         sync: SyncOptions::default(),
         on_saved: None,
+        traces: Traces::default(),
     }
 }

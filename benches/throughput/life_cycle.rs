@@ -17,6 +17,7 @@ use tickerq::handlers::{HandlerRegistry, JobContext, JobHandler};
 use tickerq::runtime::clock::Clock;
 use tickerq::runtime::pruner::Retention;
 use tickerq::runtime::sampler::SamplerOptions;
+use tickerq::runtime::traces::Traces;
 use tickerq::runtime::webhook_options::{SyncOptions, WebhookOptions};
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
@@ -101,6 +102,7 @@ pub(crate) fn options(handler: Arc<dyn JobHandler>) -> RuntimeOptions {
         webhooks: WebhookOptions::off().expect("clients"),
         sync: SyncOptions::default(),
         on_saved: None,
+        traces: Traces::default(),
     }
 }
 

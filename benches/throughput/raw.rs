@@ -106,6 +106,7 @@ fn new_job(id: Uuid) -> job::ActiveModel {
         unique_key: Set(None),
         recurring_id: Set(None),
         occurrence_at: Set(None),
+        trace_parent: Set(None),
         cancel_requested: Set(false),
         node: Set(None),
         revision: Set(1),

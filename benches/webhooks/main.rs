@@ -37,6 +37,7 @@ use tickerq::runtime::clock::Clock;
 use tickerq::runtime::configured_endpoints::id_of;
 use tickerq::runtime::pruner::Retention;
 use tickerq::runtime::sampler::SamplerOptions;
+use tickerq::runtime::traces::Traces;
 use tickerq::runtime::webhook_options::{ConfiguredEndpoint, OutboundClients, SyncOptions, WebhookOptions};
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
@@ -45,6 +46,7 @@ use tickerq::storage::change::Change;
 use tickerq::storage::outbox::Posting;
 use tickerq::storage::query::JobFilter;
 use tickerq::storage::repository::JobRepository;
+use tickerq::webhooks::calls::Calls;
 
 use self::database::Database;
 use self::receiver::Receiver;
@@ -106,9 +108,11 @@ fn options(endpoints: Vec<ConfiguredEndpoint>) -> RuntimeOptions {
             disable_after: TimeSpan::from_secs(3_600),
             concurrency: 32,
             clients: OutboundClients::new(None).expect("clients"),
+            calls: Calls::default(),
         },
         sync: SyncOptions::default(),
         on_saved: None,
+        traces: Traces::default(),
     }
 }
 
@@ -134,6 +138,7 @@ async fn drain(database: &Database, count: usize) -> f64 {
                     at: now,
                     lane: id.as_uuid(),
                     job_id: Some(id),
+                    trace_parent: None,
                     body: Arc::from(body),
                 },
                 endpoints: vec![id_of("one")],

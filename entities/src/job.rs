@@ -55,6 +55,8 @@ pub struct Model {
     pub recurring_id: Option<Uuid>,
     /// Which due time of that.
     pub occurrence_at: Option<i64>,
+    /// The `traceparent` of the request that has created it.
+    pub trace_parent: Option<String>,
     /// Whether somebody asked for it to be cancelled while it ran.
     pub cancel_requested: bool,
     /// The node that runs it, or ran its last attempt.

@@ -21,6 +21,8 @@ pub struct Model {
     pub lane: Uuid,
     /// The job that it is about.
     pub job_id: Option<Uuid>,
+    /// Where in a trace it happened, as a `traceparent`.
+    pub trace_parent: Option<String>,
     /// JSON text, before it is signed.
     #[sea_orm(column_type = "Text")]
     pub body: String,

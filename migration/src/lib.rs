@@ -11,6 +11,7 @@ mod m0005_jobs_by_priority;
 mod m0006_webhooks;
 mod m0007_rollups;
 mod m0008_workers;
+mod m0009_traces;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_webhooks::Migration),
             Box::new(m0007_rollups::Migration),
             Box::new(m0008_workers::Migration),
+            Box::new(m0009_traces::Migration),
         ]
     }
 }

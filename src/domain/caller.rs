@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
+use super::trace::TraceParent;
+
 /// One thing that a caller may be allowed to do. No scope holds another: who may change things may not read them by that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
@@ -167,6 +169,8 @@ pub struct Caller {
     identity: Arc<Identity>,
     /// Where the request came from, if it came over a network.
     pub address: Option<IpAddr>,
+    /// Where the request stands in a trace, if it says so.
+    pub trace_parent: Option<TraceParent>,
 }
 
 /// What does not change from one request of a caller to the next.
@@ -199,6 +203,7 @@ impl Caller {
                 scope_names,
             }),
             address: None,
+            trace_parent: None,
         }
     }
 
@@ -227,6 +232,13 @@ impl Caller {
     #[must_use]
     pub fn at(mut self, address: Option<IpAddr>) -> Self {
         self.address = address;
+        self
+    }
+
+    /// The same caller, whose request stands here in a trace.
+    #[must_use]
+    pub fn within(mut self, trace_parent: Option<TraceParent>) -> Self {
+        self.trace_parent = trace_parent;
         self
     }
 

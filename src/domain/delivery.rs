@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::id::JobId;
 use super::retry::{Jitter, RetryPolicy};
 use super::time_span::TimeSpan;
+use super::trace::TraceParent;
 use super::webhook::EndpointId;
 
 /// The identity of a delivery: a number that grows in the order in which an endpoint's events were stored.
@@ -63,6 +64,8 @@ pub struct Message {
     pub lane: Uuid,
     /// The job that it is about, if it is about one.
     pub job_id: Option<JobId>,
+    /// Where in a trace it happened, if anybody wants to know.
+    pub trace_parent: Option<TraceParent>,
     /// The body before it is signed: a JSON object.
     pub body: Arc<str>,
 }

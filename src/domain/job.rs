@@ -13,6 +13,7 @@ use super::recurring::RecurringId;
 use super::retry::RetryPolicy;
 use super::status::JobStatus;
 use super::time_span::TimeSpan;
+use super::trace::TraceParent;
 
 /// The identity of an occurrence: no second job has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,6 +69,8 @@ pub struct Job {
     pub unique_key: Option<UniqueKey>,
     /// Which due time of which recurring job it is, if it is one.
     pub occurrence: Option<Occurrence>,
+    /// The place in a trace of the request that has created it, if it had one.
+    pub trace_parent: Option<TraceParent>,
     /// Whether somebody asked for it to be cancelled while it ran.
     pub cancel_requested: bool,
     /// The node that runs it, or ran its last attempt.

@@ -42,6 +42,7 @@ pub mod sync_field;
 pub mod time_span;
 pub mod time_zone;
 pub mod timestamp;
+pub mod trace;
 pub mod transition;
 pub mod webhook;
 pub mod webhook_event;

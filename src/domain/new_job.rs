@@ -173,6 +173,7 @@ impl NewJob {
             timeout: timeout.unwrap_or(defaults.timeout),
             unique_key,
             occurrence: None,
+            trace_parent: None,
             cancel_requested: false,
             node: None,
             revision: 1,

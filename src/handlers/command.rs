@@ -32,6 +32,7 @@ use super::{JobContext, JobHandler, output};
 use crate::domain::job::Job;
 use crate::domain::json::Json;
 use crate::domain::outcome::Failure;
+use crate::domain::trace::TraceParent;
 
 /// How long output is waited for after the program has ended: something that it left behind may hold the pipes open.
 const OUTPUT_GRACE: Duration = Duration::from_secs(1);
@@ -75,7 +76,7 @@ impl CommandHandler {
         }
     }
 
-    fn command(&self, job: &Job) -> Command {
+    fn command(&self, job: &Job, trace_parent: Option<TraceParent>) -> Command {
         let mut command = Command::new(&self.options.program);
         command
             .args(&self.options.args)
@@ -101,6 +102,11 @@ impl CommandHandler {
             .env("TICKERQ_ATTEMPT", job.attempt.to_string())
             .env("TICKERQ_RETRY_COUNT", job.retry_count.to_string())
             .env("TICKERQ_MAX_RETRIES", job.max_retries.to_string());
+        // What programs that trace look for; one of the server's own is not about this job.
+        match trace_parent {
+            Some(place) => command.env("TRACEPARENT", place.to_string()),
+            None => command.env_remove("TRACEPARENT"),
+        };
         command
     }
 
@@ -157,13 +163,20 @@ impl CommandHandler {
 #[async_trait]
 impl JobHandler for CommandHandler {
     async fn run(&self, context: JobContext) -> Result<Option<Json>, Failure> {
-        let JobContext { job, cancellation } = context;
+        let JobContext {
+            job,
+            cancellation,
+            trace_parent,
+        } = context;
         if cancellation.is_cancelled() {
             return Err(Failure::permanent(
                 "the job was cancelled before its program was started",
             ));
         }
-        let mut child = self.command(&job).spawn().map_err(|error| self.not_started(&error))?;
+        let mut child = self
+            .command(&job, trace_parent)
+            .spawn()
+            .map_err(|error| self.not_started(&error))?;
         // Dropped before the child is: the group is ended while its leader still holds the group's number.
         let group = ProcessGroup::led_by(&child);
         let mut output = Output::new(self.limits.result_bytes_max, self.limits.detail_bytes_max);

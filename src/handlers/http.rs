@@ -9,6 +9,7 @@ mod options;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -27,6 +28,8 @@ use crate::domain::job::Job;
 use crate::domain::json::Json;
 use crate::domain::outcome::{Failure, RetryAdvice};
 use crate::domain::timestamp;
+use crate::domain::trace::{JobTrace, Step, TRACE_PARENT_HEADER, TraceParent};
+use crate::webhooks::calls::{CallReport, CallSubject, CallTarget, Calls};
 use crate::webhooks::client::root_cause;
 pub use crate::webhooks::client::{HttpClient, HttpClientError};
 use crate::webhooks::retry_after::{parse_http_date, retry_after};
@@ -47,6 +50,7 @@ pub struct HttpHandler {
     headers: HeaderMap,
     secret: Option<Box<str>>,
     limits: HandlerLimits,
+    calls: Calls,
 }
 
 /// The body of a call. Its members are a contract with the endpoints of other people.
@@ -91,10 +95,54 @@ impl HttpHandler {
             headers,
             secret: options.parse_secret()?,
             limits,
+            calls: Calls::default(),
         })
     }
 
-    async fn call(&self, job: &Job) -> Result<Option<Json>, Failure> {
+    /// The same handler; who exports traces is told of its calls.
+    #[must_use]
+    pub fn telling(self, calls: Calls) -> Self {
+        Self { calls, ..self }
+    }
+
+    /// Calls the endpoint, and tells of it.
+    async fn call(&self, job: &Job, place: Option<TraceParent>) -> Result<Option<Json>, Failure> {
+        let began_at = Instant::now();
+        let (run, place) = match place {
+            Some(run) if self.calls.are_told() => (
+                Some(run),
+                Some(run.at(JobTrace::span_id(job.id, Step::Call(job.attempt)))),
+            ),
+            place => (None, place),
+        };
+        let mut status = None;
+        let answer = self.ask(job, place, &mut status).await;
+        if let (Some(run), Some(place)) = (run, place) {
+            self.calls.tell(place.is_sampled, || CallReport {
+                place,
+                parent: run.span_id,
+                about: CallSubject::Job {
+                    id: job.id,
+                    job_type: job.job_type.clone(),
+                    attempt: job.attempt,
+                },
+                target: CallTarget::from(&self.url),
+                began_at: now(job, began_at).unwrap_or_default(),
+                took: began_at.elapsed(),
+                status: status.map(|status| status.as_u16()),
+                error: answer.as_ref().err().map(|failure| Arc::clone(&failure.error)),
+            });
+        }
+        answer
+    }
+
+    /// Calls the endpoint; `status` is what it has answered, once it has.
+    async fn ask(
+        &self,
+        job: &Job,
+        place: Option<TraceParent>,
+        status: &mut Option<StatusCode>,
+    ) -> Result<Option<Json>, Failure> {
         let called_at = Instant::now();
         let body = body_of(job)?;
         let mut request = self
@@ -104,6 +152,9 @@ impl HttpHandler {
             .headers(self.headers.clone())
             .header("X-TickerQ-Job-Id", job.id.to_string())
             .header("X-TickerQ-Attempt", job.attempt);
+        if let Some(place) = place {
+            request = request.header(TRACE_PARENT_HEADER, place.to_string());
+        }
         if let Some(secret) = &self.secret {
             request = request.header(SIGNATURE_HEADER, sign(secret, &body));
         }
@@ -112,6 +163,7 @@ impl HttpHandler {
             .send()
             .await
             .map_err(|error| self.unanswered(&error))?;
+        *status = Some(response.status());
         match verdict(response.status()) {
             Verdict::Completed => self.result(response).await,
             Verdict::Retry => {
@@ -204,7 +256,11 @@ impl HttpHandler {
 #[async_trait]
 impl JobHandler for HttpHandler {
     async fn run(&self, context: JobContext) -> Result<Option<Json>, Failure> {
-        let JobContext { job, cancellation } = context;
+        let JobContext {
+            job,
+            cancellation,
+            trace_parent,
+        } = context;
         if cancellation.is_cancelled() {
             return Err(Failure::permanent(
                 "the job was cancelled before its endpoint was called",
@@ -213,7 +269,7 @@ impl JobHandler for HttpHandler {
         tokio::select! {
             // An answer that is there counts, even if the job was cancelled at the same moment.
             biased;
-            answer = self.call(&job) => answer,
+            answer = self.call(&job, trace_parent) => answer,
             // There is no way to tell the endpoint but to hang up.
             () = cancellation.cancelled() => Err(Failure::permanent("the request was aborted: the job was cancelled")),
         }

@@ -19,6 +19,7 @@ use crate::domain::job::Job;
 use crate::domain::json::Json;
 use crate::domain::name::JobType;
 use crate::domain::outcome::Failure;
+use crate::domain::trace::TraceParent;
 
 /// Runs the jobs of a type.
 ///
@@ -37,6 +38,9 @@ pub struct JobContext {
     pub job: Arc<Job>,
     /// Is cancelled when the job should stop. A handler that ends by itself then is recorded as cancelled.
     pub cancellation: CancellationToken,
+    /// The place of this attempt in a trace, for those whom the handler calls (its text is the header `traceparent`):
+    /// `None` when the job came with none and the server exports none.
+    pub trace_parent: Option<TraceParent>,
 }
 
 /// Which handler runs which type, on this node.

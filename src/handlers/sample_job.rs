@@ -41,6 +41,7 @@ pub(super) fn context(parameters: &str) -> JobContext {
         timeout: TimeSpan::from_secs(60),
         unique_key: None,
         occurrence: None,
+        trace_parent: None,
         cancel_requested: false,
         node: Some(NodeId::new(created_at)),
         revision: 4,
@@ -48,5 +49,6 @@ pub(super) fn context(parameters: &str) -> JobContext {
     JobContext {
         job: Arc::new(job),
         cancellation: CancellationToken::new(),
+        trace_parent: None,
     }
 }

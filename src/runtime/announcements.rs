@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 
 use super::clock::{Clock, IdSource};
 use super::effects::Effects;
+use super::traces::Traces;
+use crate::domain::delivery::Message;
 use crate::domain::event::Event;
 use crate::domain::id::JobId;
 use crate::domain::webhook::{Disabled, Endpoint, EndpointId};
@@ -106,16 +108,18 @@ impl EndpointBook {
 pub struct Announcements {
     book: EndpointBook,
     has_feed: bool,
+    traces: Traces,
     clock: Clock,
     ids: Arc<IdSource>,
 }
 
 impl Announcements {
     /// Announcements to the endpoints of this book, and to the feed if it is kept.
-    pub fn new(book: EndpointBook, has_feed: bool, clock: Clock, ids: Arc<IdSource>) -> Self {
+    pub fn new(book: EndpointBook, has_feed: bool, traces: Traces, clock: Clock, ids: Arc<IdSource>) -> Self {
         Self {
             book,
             has_feed,
+            traces,
             clock,
             ids,
         }
@@ -136,12 +140,13 @@ impl Announcements {
         if !is_any_told && !self.has_feed {
             return None;
         }
-        let (has_feed, clock, ids) = (self.has_feed, self.clock.clone(), Arc::clone(&self.ids));
+        let (has_feed, traces) = (self.has_feed, self.traces.clone());
+        let (clock, ids) = (self.clock.clone(), Arc::clone(&self.ids));
         Some(Announcer::new(move |changes, results| {
             let now = clock.now();
             let events = events_of(changes, results, now);
             Announcement {
-                postings: postings(&events, &endpoints, &ids, now),
+                postings: postings(&events, &endpoints, &traces, &ids, now),
                 feed: if has_feed { feed(&events, now) } else { Vec::new() },
             }
         }))
@@ -163,7 +168,13 @@ fn events_of(changes: &[Change], results: &[Option<Result<Applied, ChangeError>>
     effects.events
 }
 
-fn postings(events: &[Event], endpoints: &[Arc<Endpoint>], ids: &IdSource, now: DateTime<Utc>) -> Vec<Posting> {
+fn postings(
+    events: &[Event],
+    endpoints: &[Arc<Endpoint>],
+    traces: &Traces,
+    ids: &IdSource,
+    now: DateTime<Utc>,
+) -> Vec<Posting> {
     let mut postings = Vec::new();
     for event in events {
         let Some(kind) = WebhookEvent::of(event) else { continue };
@@ -174,7 +185,10 @@ fn postings(events: &[Event], endpoints: &[Arc<Endpoint>], ids: &IdSource, now: 
         }
         let id = JobId::new(now, ids.next()).as_uuid();
         postings.extend(message_of(event, id).map(|(_, message)| Posting {
-            message,
+            message: Message {
+                trace_parent: traces.place_of_news(event),
+                ..message
+            },
             endpoints: wanting,
         }));
     }

@@ -21,6 +21,7 @@
 mod announcements;
 pub mod arrivals;
 pub mod clock;
+pub mod commit_report;
 pub mod configured_endpoints;
 mod effects;
 pub mod endings;
@@ -45,6 +46,7 @@ pub mod scheduler;
 pub mod supervise;
 pub mod sync_sender;
 pub mod tap;
+pub mod traces;
 pub mod type_limits;
 mod usage;
 pub mod webhook_dispatcher;
@@ -63,6 +65,7 @@ use tracing::{info, warn};
 use self::announcements::{Announcements, EndpointBook};
 use self::arrivals::Arrivals;
 use self::clock::{Clock, IdSource};
+use self::commit_report::CommitReport;
 use self::configured_endpoints::EndpointsError;
 use self::event_bus::{EventBus, EventBusHandle};
 use self::handler_threads::HandlerThreads;
@@ -82,6 +85,7 @@ use self::saved_hook::SavedHook;
 use self::scheduler::{Scheduler, SchedulerParts};
 use self::supervise::{Restarts, Seat};
 use self::tap::Tap;
+use self::traces::Traces;
 use self::type_limits::TypeLimits;
 use self::webhook_dispatcher::WebhookDispatcher;
 use self::webhook_options::{OutboundClients, SyncOptions, WebhookOptions};
@@ -135,6 +139,8 @@ pub struct RuntimeOptions {
     pub sync: SyncOptions,
     /// What the program wants to be told of jobs that are stored.
     pub on_saved: Option<SavedHook>,
+    /// The traces of jobs.
+    pub traces: Traces,
 }
 
 /// Why a runtime did not start.
@@ -180,7 +186,9 @@ pub struct RuntimeHandle {
     /// What remote workers ask for.
     pub remote: RemoteWork,
     /// What commits have done.
-    pub tap: Tap,
+    pub tap: Tap<CommitReport>,
+    /// The traces of jobs.
+    pub traces: Traces,
 }
 
 impl RuntimeHandle {
@@ -232,6 +240,7 @@ impl Runtime {
             webhooks,
             sync,
             on_saved,
+            traces,
         } = options;
         let ids = Arc::new(IdSource::default());
         let handler_threads = HandlerThreads::start(handler_threads)?;
@@ -280,10 +289,11 @@ impl Runtime {
             recurring: recurring.address(),
             event_bus: event_bus.clone(),
             others: others.clone(),
-            announcements: Announcements::new(book.clone(), has_feed, clock.clone(), Arc::clone(&ids)),
+            announcements: Announcements::new(book.clone(), has_feed, traces.clone(), clock.clone(), Arc::clone(&ids)),
             dispatcher: dispatcher.address(),
             on_saved,
             tap: tap.clone(),
+            traces: traces.clone(),
         };
         recorder.start(&recorder_arbiter, "Recorder", &restarts, || {
             Recorder::new(recorder_parts)
@@ -355,6 +365,7 @@ impl Runtime {
             gate: gate.clone(),
             notifier: others.as_ref().map(|others| others.notifier.clone()),
             arrivals: arrivals.clone(),
+            traces: traces.clone(),
         };
         let queues = queues.start(&queues_arbiter, "Queues", &restarts, || Queues::new(queues_parts));
         if let (Some(notifier), Some(others)) = (notifier, others) {
@@ -437,6 +448,7 @@ impl Runtime {
             outbound: outbound_clients,
             remote,
             tap,
+            traces,
         };
         Ok(Self {
             handle,

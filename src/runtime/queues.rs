@@ -30,6 +30,7 @@ use super::queue::{
 };
 use super::recorder::RecorderHandle;
 use super::supervise::{Restarts, Seat};
+use super::traces::Traces;
 use super::type_limits::TypeLimits;
 use super::worker::{self, ReportState, Worker, WorkerParts};
 use crate::domain::id::{JobId, NodeId};
@@ -169,6 +170,8 @@ pub struct QueuesParts {
     pub notifier: Option<Addr<Notifier>>,
     /// Remote workers that wait for jobs.
     pub arrivals: Arrivals,
+    /// Where jobs stand in traces.
+    pub traces: Traces,
 }
 
 #[derive(Clone)]
@@ -307,6 +310,7 @@ impl Queues {
                     clock: parts.clock.clone(),
                     cancel_grace: parts.cancel_grace,
                     gate: parts.gate.clone(),
+                    traces: parts.traces.clone(),
                 };
                 Seat::new(worker::MAILBOX_CAPACITY)
                     .start(&parts.arbiter, "Worker", &parts.restarts, || Worker::new(worker))

@@ -20,6 +20,7 @@ use tracing::error;
 
 use super::announcements::Announcements;
 use super::clock::Clock;
+use super::commit_report::{CommitReport, DeliveryReport};
 use super::effects::Effects;
 use super::event_bus::EventBusHandle;
 use super::mailbox::deliver;
@@ -28,7 +29,8 @@ use super::queues::{CancelJob, JobsDue, QueueSwitched, Queues};
 use super::recurring_scheduler::{RecurringChanged, RecurringScheduler};
 use super::saved_hook::SavedHook;
 use super::scheduler::{Arm, Scheduler};
-use super::tap::{CommitReport, DeliveryReport, Tap};
+use super::tap::Tap;
+use super::traces::Traces;
 use super::webhook_dispatcher::WebhookDispatcher;
 use crate::domain::event::{Event, QueueEventKind, Topic};
 use crate::domain::id::{JobId, NodeId};
@@ -179,7 +181,9 @@ pub struct RecorderParts {
     /// What the program wants to be told of jobs that are stored.
     pub on_saved: Option<SavedHook>,
     /// Who exports numbers, if anybody does.
-    pub tap: Tap,
+    pub tap: Tap<CommitReport>,
+    /// Who exports the traces of jobs, if anybody does.
+    pub traces: Traces,
 }
 
 /// The way to the other nodes.
@@ -270,6 +274,14 @@ impl Recorder {
     /// Tells who exports numbers.
     fn report(&self, changes: &[Change], outcome: &Result<Vec<ChangeResult>, RepositoryError>, took: Duration) {
         let Ok(results) = outcome else { return };
+        if self.parts.traces.are_told() {
+            let now = self.parts.clock.now();
+            for (change, result) in changes.iter().zip(results) {
+                if let Ok(applied) = result {
+                    self.parts.traces.note(change, applied, now);
+                }
+            }
+        }
         if !self.parts.tap.is_open() {
             return;
         }

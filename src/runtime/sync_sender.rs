@@ -21,7 +21,7 @@ use crate::storage::change::{Applied, Change};
 use crate::storage::query::FeedPage;
 use crate::storage::repository::{JobRepository, RepositoryError};
 use crate::webhooks::client::HttpClient;
-use crate::webhooks::send::post;
+use crate::webhooks::send::{Letter, post};
 use crate::webhooks::sync_payload::{batch, batch_id};
 
 /// How many messages the mailbox holds; it hears none but its own timer.
@@ -113,7 +113,14 @@ impl SyncSenderParts {
     async fn send(&self, id: &str, body: String) -> Result<(), Cut> {
         let secrets: Vec<&SigningSecret> = self.target.secret.iter().collect();
         let now = self.clock.now();
-        let sent = post(&self.client, &self.target.url, id, body, &secrets, self.timeout, now).await;
+        let letter = Letter {
+            url: &self.target.url,
+            id,
+            secrets: &secrets,
+            // Of many jobs, each in a trace of its own.
+            place: None,
+        };
+        let sent = post(&self.client, letter, body, self.timeout, now).await;
         let wait = match sent.reply {
             Reply::Taken => return Ok(()),
             Reply::Gone => None,

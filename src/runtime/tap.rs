@@ -1,138 +1,47 @@
-//! What commits have done, for those who export numbers: the Recorder tells it after each commit once somebody has opened
-//! the tap, and does not wait. Who is too slow misses some, and how many is counted.
+//! The way from those who do something to who exports it: reports are told once somebody has opened the tap, and nobody
+//! waits for them to be taken in. Who is too slow misses some, and how many is counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::domain::delivery::AfterAttempt;
-use crate::domain::name::{JobType, QueueName};
-use crate::domain::rollup::Mark;
-use crate::storage::change::{Applied, Change, Finished, Inserted};
-use crate::storage::outbox::Attempts;
-
-/// How many commits may wait to be taken in.
+/// How many reports may wait to be taken in.
 const WAITING_MAX: usize = 4_096;
 
-/// What one commit has done.
-#[derive(Clone, Debug, Default)]
-pub struct CommitReport {
-    /// How many changes it had.
-    pub changes: usize,
-    /// How long storage took.
-    pub took: Duration,
-    /// The queue and the type of each new job.
-    pub created: Vec<(QueueName, JobType)>,
-    /// What jobs have added that started, ended or were cancelled.
-    pub marks: Vec<Mark>,
-    /// What came of attempts to tell webhook endpoints.
-    pub deliveries: Vec<DeliveryReport>,
-}
-
-/// What came of attempts to tell one webhook endpoint.
-#[derive(Clone, Debug)]
-pub struct DeliveryReport {
-    /// The endpoint's name.
-    pub endpoint: Arc<str>,
-    /// What became of each delivery, and how long the attempt has taken.
-    pub attempts: Vec<(DeliveryEnd, Duration)>,
-}
-
-/// What becomes of a delivery after an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeliveryEnd {
-    /// The endpoint has taken it.
-    Delivered,
-    /// It is tried again.
-    Retrying,
-    /// It is given up.
-    Failed,
-}
-
-impl DeliveryEnd {
-    /// The word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Retrying => "retrying",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl From<AfterAttempt> for DeliveryEnd {
-    fn from(after: AfterAttempt) -> Self {
-        match after {
-            AfterAttempt::Delivered => Self::Delivered,
-            AfterAttempt::RetryAt(_) => Self::Retrying,
-            AfterAttempt::Failed => Self::Failed,
-        }
-    }
-}
-
-impl DeliveryReport {
-    /// What these attempts to tell the endpoint of this name have come to.
-    pub(super) fn new(endpoint: Arc<str>, attempts: &Attempts) -> Self {
-        let outcomes = attempts.outcomes.iter();
-        Self {
-            endpoint,
-            attempts: outcomes
-                .map(|outcome| (outcome.after.into(), outcome.attempt.duration.to_std()))
-                .collect(),
-        }
-    }
-}
-
-impl CommitReport {
-    /// Takes in what became of a change.
-    pub(super) fn note(&mut self, change: &Change, applied: &Applied) {
-        match (change, applied) {
-            (Change::Insert { jobs, .. }, Applied::Inserted(inserted)) => {
-                let new = jobs.iter().zip(inserted).filter(|(_, one)| **one == Inserted::New);
-                self.created
-                    .extend(new.map(|(job, _)| (job.queue.clone(), job.job_type.clone())));
-            }
-            (Change::Fire(fire), Applied::Fired(fired)) => {
-                let new = fire.occurrences.iter().zip(fired).filter(|(_, is_new)| **is_new);
-                self.created
-                    .extend(new.map(|(job, _)| (job.queue.clone(), job.job_type.clone())));
-            }
-            (Change::Start { jobs }, Applied::Started(started)) => {
-                let taken = jobs.iter().zip(started).filter(|(_, taken)| **taken);
-                self.marks.extend(taken.map(|(job, _)| Mark::started(job)));
-            }
-            (Change::Claim(_), Applied::Claimed(jobs)) => {
-                self.marks.extend(jobs.iter().map(|job| Mark::started(job)));
-            }
-            (Change::Finish { job, attempt }, Applied::Finished(Finished::Stored)) => {
-                self.marks.push(Mark::ended(job, attempt));
-            }
-            (Change::Update { before, after }, Applied::Updated) => {
-                self.marks.extend(Mark::updated(before, after));
-            }
-            // The rest is about no job, or has changed nothing.
-            _ => {}
-        }
-    }
-}
-
-/// The way from the Recorder to who exports numbers.
-#[derive(Clone, Debug, Default)]
-pub struct Tap {
-    sender: Arc<OnceLock<mpsc::Sender<CommitReport>>>,
+/// A way for reports of one kind. Copies are the same way.
+#[derive(Debug)]
+pub struct Tap<T> {
+    sender: Arc<OnceLock<mpsc::Sender<T>>>,
     missed: Arc<AtomicU64>,
 }
 
-impl Tap {
+impl<T> Clone for Tap<T> {
+    fn clone(&self) -> Self {
+        Self {
+            sender: Arc::clone(&self.sender),
+            missed: Arc::clone(&self.missed),
+        }
+    }
+}
+
+impl<T> Default for Tap<T> {
+    fn default() -> Self {
+        Self {
+            sender: Arc::default(),
+            missed: Arc::default(),
+        }
+    }
+}
+
+impl<T> Tap<T> {
     /// Everything from now on; `None` when somebody has it already.
-    pub fn open(&self) -> Option<mpsc::Receiver<CommitReport>> {
+    pub fn open(&self) -> Option<mpsc::Receiver<T>> {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         self.sender.set(sender).is_ok().then_some(receiver)
     }
 
-    /// How many commits were missed.
+    /// How many reports were missed.
     pub fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
     }
@@ -142,8 +51,8 @@ impl Tap {
         self.sender.get().is_some()
     }
 
-    /// Tells a commit to who listens, and to nobody if it can't be taken in now.
-    pub(super) fn tell(&self, report: CommitReport) {
+    /// Tells who listens, and nobody if it can't be taken in now.
+    pub(super) fn tell(&self, report: T) {
         if let Some(sender) = self.sender.get()
             && sender.try_send(report).is_err()
         {

@@ -12,6 +12,7 @@ use crate::domain::time_span::TimeSpan;
 use crate::domain::webhook::{EndpointId, EndpointSource, SigningSecret};
 use crate::domain::webhook_event::WebhookEvents;
 use crate::storage::outbox::Posting;
+use crate::webhooks::calls::Calls;
 use crate::webhooks::client::{HttpClient, HttpClientError};
 use crate::webhooks::payload::test_message;
 use crate::webhooks::reach::{OutOfReach, Reach};
@@ -31,6 +32,8 @@ pub struct WebhookOptions {
     pub concurrency: usize,
     /// Speaks to endpoints.
     pub clients: OutboundClients,
+    /// Who is told of calls.
+    pub calls: Calls,
 }
 
 impl WebhookOptions {
@@ -43,6 +46,7 @@ impl WebhookOptions {
             disable_after: TimeSpan::ZERO,
             concurrency: 1,
             clients: OutboundClients::new(None)?,
+            calls: Calls::default(),
         })
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Supervised, WrapFuture};
 use chrono::{DateTime, Utc};
+use reqwest::Url;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -21,11 +22,13 @@ use super::recorder::{Origin, RecorderHandle};
 use super::webhook_options::WebhookOptions;
 use crate::domain::delivery::{AfterAttempt, DeliveryId, DueDelivery, Reply, after_attempt};
 use crate::domain::id::JobId;
+use crate::domain::trace::{TraceParent, span_id_of};
 use crate::domain::webhook::{Disabled, DisabledReason, Endpoint, EndpointId};
 use crate::domain::webhook_event::WebhookEvent;
 use crate::storage::change::Change;
 use crate::storage::outbox::{AttemptOutcome, Attempts, EndpointHealth, Posting};
 use crate::storage::repository::JobRepository;
+use crate::webhooks::calls::{CallReport, CallSubject, CallTarget, Calls};
 use crate::webhooks::payload::disabled_alert;
 use crate::webhooks::send::{Sent, deliver};
 
@@ -195,8 +198,11 @@ impl WebhookSender {
             let client = self.parts.options.clients.of(self.endpoint.source).clone();
             let (endpoint, wait) = (Arc::clone(&self.endpoint), self.parts.options.timeout);
             let now = self.parts.clock.now();
+            let calls = self.parts.options.calls.clone();
             let sent = async move {
-                let sent = deliver(&client, &endpoint, &due.message, wait, now).await;
+                let place = place_of(&calls, &endpoint, &due);
+                let sent = deliver(&client, &endpoint, &due.message, place, wait, now).await;
+                tell(&calls, &endpoint, &due, place, &sent);
                 (due, sent)
             };
             ctx.spawn(sent.into_actor(self).map(|(due, sent), sender, ctx| {
@@ -350,6 +356,37 @@ impl WebhookSender {
             ctx.stop();
         }
     }
+}
+
+/// Where an attempt to deliver stands in a trace: where the event happened, or below it when calls have spans of their own.
+fn place_of(calls: &Calls, endpoint: &Endpoint, due: &DueDelivery) -> Option<TraceParent> {
+    let happened = due.message.trace_parent?;
+    if !calls.are_told() {
+        return Some(happened);
+    }
+    let delivery = due.message.id.as_u128() ^ endpoint.id.as_uuid().as_u128();
+    Some(happened.at(span_id_of(delivery, u64::from(due.attempts))))
+}
+
+fn tell(calls: &Calls, endpoint: &Endpoint, due: &DueDelivery, place: Option<TraceParent>, sent: &Sent) {
+    let (Some(happened), Some(place)) = (due.message.trace_parent, place) else {
+        return;
+    };
+    calls.tell(place.is_sampled, || CallReport {
+        place,
+        parent: happened.span_id,
+        about: CallSubject::Webhook {
+            endpoint: Arc::clone(&endpoint.name),
+            event: Arc::clone(&due.message.event),
+            id: due.message.webhook_id(),
+            resend: due.attempts,
+        },
+        target: Url::parse(&endpoint.url).map_or_else(|_| CallTarget::unknown(), |url| CallTarget::from(&url)),
+        began_at: sent.attempt.at,
+        took: sent.attempt.duration.to_std(),
+        status: sent.attempt.response_status,
+        error: sent.attempt.error.clone(),
+    });
 }
 
 fn why(reason: DisabledReason) -> &'static str {

@@ -22,6 +22,7 @@ use super::lease_gate::LeaseGate;
 use super::queue::{Queue, WorkerFree};
 use super::recorder::{ChangeResult, RecordError};
 use super::supervise::panic_text;
+use super::traces::Traces;
 use super::type_limits::Permit;
 use crate::domain::attempt::Attempt;
 use crate::domain::id::JobId;
@@ -111,6 +112,8 @@ pub struct WorkerParts {
     pub cancel_grace: Duration,
     /// Whether what runs here belongs to this node.
     pub gate: LeaseGate,
+    /// Where jobs stand in traces.
+    pub traces: Traces,
 }
 
 /// The actor. See the module.
@@ -183,6 +186,7 @@ async fn attempt(parts: &WorkerParts, job: &Arc<Job>, mut orders: watch::Receive
     let context = JobContext {
         job: Arc::clone(job),
         cancellation: cancellation.clone(),
+        trace_parent: parts.traces.place_of_run(job),
     };
     // Dropped with this future, should the Worker itself be restarted.
     let mut running = AbortOnDropHandle::new(parts.handler_threads.spawn(async move { handler.run(context).await }));

@@ -35,6 +35,7 @@ use crate::runtime::RuntimeOptions;
 use crate::runtime::clock::Clock;
 use crate::runtime::pruner::Retention;
 use crate::runtime::sampler::SamplerOptions;
+use crate::runtime::traces::Traces;
 use crate::runtime::webhook_options::{ConfiguredEndpoint, OutboundClients, SyncOptions, SyncTarget, WebhookOptions};
 use crate::service::rules::{Rules, UnknownJobTypes};
 use crate::storage::sea::{Durability, SeaOptions, SeaRepository, WRITE_GRACE};
@@ -100,7 +101,9 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         result_bytes_max: config.jobs.result_bytes_max,
         ..HandlerLimits::default()
     };
-    let handlers = handlers(config, handler_limits, registered)?;
+    // Whatever is exported of traces goes through these.
+    let traces = Traces::default();
+    let handlers = handlers(config, handler_limits, &traces, registered)?;
     let queues = config.queues.configured.clone();
     let defaults = Arc::new(DefaultsByType {
         general: config.jobs.defaults.clone(),
@@ -151,9 +154,10 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         },
         defaults,
         clock: Clock::system(),
-        webhooks: webhooks(&config.webhooks)?,
+        webhooks: webhooks(&config.webhooks, &traces)?,
         sync: sync(&config.sync),
         on_saved: None,
+        traces,
     };
     Ok(ServerOptions {
         listen: config.server.listen.clone(),
@@ -182,7 +186,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
 }
 
 /// Who is told of what happens.
-fn webhooks(config: &WebhooksConfig) -> Result<WebhookOptions, HttpClientError> {
+fn webhooks(config: &WebhooksConfig, traces: &Traces) -> Result<WebhookOptions, HttpClientError> {
     let WebhooksConfig {
         enable,
         timeout,
@@ -216,6 +220,7 @@ fn webhooks(config: &WebhooksConfig) -> Result<WebhookOptions, HttpClientError> 
         disable_after: *disable_after,
         concurrency: usize::try_from(*concurrency).unwrap_or(usize::MAX),
         clients: OutboundClients::new(*allow_private_networks)?,
+        calls: traces.calls(),
     })
 }
 
@@ -424,6 +429,7 @@ fn by_type(
 fn handlers(
     config: &Config,
     limits: HandlerLimits,
+    traces: &Traces,
     registered: HandlerRegistry,
 ) -> Result<HandlerRegistry, HandlerError> {
     let mut handlers = registered;
@@ -449,7 +455,7 @@ fn handlers(
                         job_type: job_type.to_string(),
                         cause,
                     })?;
-                handlers.register(job_type, Arc::new(handler));
+                handlers.register(job_type, Arc::new(handler.telling(traces.calls())));
             }
             HandlerSettings::Command(CommandHandlerSettings {
                 program,

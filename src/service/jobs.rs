@@ -184,7 +184,10 @@ impl Jobs {
             .into_iter()
             .map(|new| {
                 let defaults = self.rules.defaults.of(&new.job_type);
-                Arc::new(new.into_job(defaults, now, self.runtime.ids.next()))
+                Arc::new(Job {
+                    trace_parent: caller.trace_parent,
+                    ..new.into_job(defaults, now, self.runtime.ids.next())
+                })
             })
             .collect();
         // Held until the jobs are written, or refused.

@@ -16,8 +16,8 @@ use crate::domain::period::{InvalidPeriod, Part, Period, PeriodRequest};
 use crate::domain::rollup::RollupCounts;
 use crate::domain::time_span::TimeSpan;
 use crate::runtime::RuntimeHandle;
+pub use crate::runtime::commit_report::{CommitReport, DeliveryReport};
 use crate::runtime::sampler::{ReadHealth, ReadQueues, ReadSystem};
-pub use crate::runtime::tap::{CommitReport, DeliveryReport};
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
 use crate::storage::repository::JobRepository;
 

@@ -221,6 +221,7 @@ impl Recurring {
             let job = Arc::new(Job {
                 priority: priority.unwrap_or(occurrence.priority),
                 due_at: timestamp::truncate_to_micros(due.resolve(now)),
+                trace_parent: caller.trace_parent,
                 ..occurrence
             });
             let after = Arc::new(RecurringJob {

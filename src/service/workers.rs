@@ -15,6 +15,7 @@ use crate::domain::job::Job;
 use crate::domain::outcome::{Outcome, RetryAdvice};
 use crate::domain::remote_worker::{WorkerDeclaration, WorkerStatus};
 use crate::domain::time_span::TimeSpan;
+use crate::domain::trace::TraceParent;
 use crate::runtime::RuntimeHandle;
 use crate::runtime::remote_work::RemoteError;
 pub use crate::runtime::remote_work::{Beat, Held, RemoteEnd, Wanted};
@@ -157,6 +158,11 @@ impl Workers {
         };
         let leased = self.runtime.remote.lease(id, wanted).await;
         leased.map_err(|error| of_remote(error, id))
+    }
+
+    /// Where a leased job's attempt stands in a trace, for those whom the worker calls.
+    pub fn place_in_trace(&self, job: &Job) -> Option<TraceParent> {
+        self.runtime.traces.place_of_run(job)
     }
 
     /// Renews a worker's lease and notes what it reports of the jobs that it runs: all of them, since those that it does

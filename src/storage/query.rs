@@ -257,6 +257,7 @@ impl From<&Job> for JobSummary {
             cancel_requested: _,
             node,
             revision: _,
+            trace_parent: _,
         } = job;
         Self {
             id: *id,

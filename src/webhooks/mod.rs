@@ -1,5 +1,6 @@
 //! What the server says to endpoints of other programs, and how they know that it was the server that said it.
 
+pub mod calls;
 pub mod client;
 pub mod payload;
 pub mod reach;

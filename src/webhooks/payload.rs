@@ -86,6 +86,7 @@ impl<'a> From<&'a Job> for JobData<'a> {
             cancel_requested: _,
             node: _,
             revision: _,
+            trace_parent: _,
         } = job;
         let result = result.as_ref().map(crate::domain::json::Json::as_str);
         let told = result.filter(|result| result.len() <= RESULT_BYTES_MAX);
@@ -234,6 +235,7 @@ fn message(
         at,
         lane,
         job_id,
+        trace_parent: None,
         body: Arc::from(body),
     }
 }

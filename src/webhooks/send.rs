@@ -20,6 +20,7 @@ use super::retry_after::{parse_http_date, retry_after};
 use super::signature::{PREVIOUS_SIGNATURE_HEADER, SIGNATURE_HEADER, sign, sign_message};
 use crate::domain::delivery::{DeliveryAttempt, Message, Reply};
 use crate::domain::time_span::TimeSpan;
+use crate::domain::trace::{TRACE_PARENT_HEADER, TraceParent};
 use crate::domain::webhook::{Endpoint, SigningSecret};
 
 /// How much of an answer's body is kept.
@@ -38,32 +39,44 @@ pub struct Sent {
     pub pause: Option<TimeSpan>,
 }
 
-/// Sends a message to an endpoint; `now` is the time of the attempt.
+/// What is posted.
+#[derive(Clone, Copy, Debug)]
+pub struct Letter<'a> {
+    /// Where to.
+    pub url: &'a str,
+    /// The `webhook-id`.
+    pub id: &'a str,
+    /// What it is signed with: the newest secret first.
+    pub secrets: &'a [&'a SigningSecret],
+    /// Where it stands in a trace.
+    pub place: Option<TraceParent>,
+}
+
+/// Sends a message to an endpoint; `now` is the time of the attempt, `place` where it stands in a trace.
 pub async fn deliver(
     client: &HttpClient,
     endpoint: &Endpoint,
     message: &Message,
+    place: Option<TraceParent>,
     wait: Duration,
     now: DateTime<Utc>,
 ) -> Sent {
     let body = with_signature(&message.body, endpoint.secret.expose());
     let secrets: Vec<&SigningSecret> = endpoint.secrets_at(now).collect();
     let id = message.webhook_id();
-    post(client, &endpoint.url, &id, body, &secrets, wait, now).await
+    let letter = Letter {
+        url: &endpoint.url,
+        id: &id,
+        secrets: &secrets,
+        place,
+    };
+    post(client, letter, body, wait, now).await
 }
 
 /// Posts a signed body.
-pub async fn post(
-    client: &HttpClient,
-    url: &str,
-    id: &str,
-    body: String,
-    secrets: &[&SigningSecret],
-    wait: Duration,
-    now: DateTime<Utc>,
-) -> Sent {
+pub async fn post(client: &HttpClient, letter: Letter<'_>, body: String, wait: Duration, now: DateTime<Utc>) -> Sent {
     let began = Instant::now();
-    let answer = answer(client, url, id, body, secrets, began + wait, now).await;
+    let answer = answer(client, letter, body, began + wait, now).await;
     let duration = TimeSpan::from_micros(i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX));
     let attempt = |response_status, response_body, error: Option<String>| DeliveryAttempt {
         at: now,
@@ -104,13 +117,17 @@ struct Answer {
 
 async fn answer(
     client: &HttpClient,
-    url: &str,
-    id: &str,
+    letter: Letter<'_>,
     body: String,
-    secrets: &[&SigningSecret],
     end: Instant,
     now: DateTime<Utc>,
 ) -> Result<Answer, String> {
+    let Letter {
+        url,
+        id,
+        secrets,
+        place,
+    } = letter;
     let url = Url::parse(url).map_err(|error| format!("its address can't be read: {error}"))?;
     if let (Some(cause), "https") = (client.untrusting(), url.scheme()) {
         return Err(format!("the system has no certificates to know it by ({cause})"));
@@ -127,6 +144,9 @@ async fn answer(
         .header("webhook-id", id)
         .header("webhook-timestamp", seconds)
         .header("webhook-signature", signatures.join(" "));
+    if let Some(place) = place {
+        request = request.header(TRACE_PARENT_HEADER, place.to_string());
+    }
     for (header, secret) in [SIGNATURE_HEADER, PREVIOUS_SIGNATURE_HEADER].into_iter().zip(secrets) {
         request = request.header(header, sign(secret.expose(), body.as_bytes()));
     }

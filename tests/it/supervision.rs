@@ -30,6 +30,7 @@ use tickerq::handlers::noop::NoopHandler;
 use tickerq::runtime::clock::Clock;
 use tickerq::runtime::pruner::Retention;
 use tickerq::runtime::sampler::SamplerOptions;
+use tickerq::runtime::traces::Traces;
 use tickerq::runtime::webhook_options::{OutboundClients, SyncOptions, WebhookOptions};
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
@@ -41,6 +42,7 @@ use tickerq::storage::query::{
 };
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
+use tickerq::webhooks::calls::Calls;
 
 use super::harness::eventually;
 
@@ -254,9 +256,11 @@ fn options(clock: Clock) -> RuntimeOptions {
             disable_after: TimeSpan::from_secs(60),
             concurrency: 1,
             clients: OutboundClients::new(None).expect("clients"),
+            calls: Calls::default(),
         },
         sync: SyncOptions::default(),
         on_saved: None,
+        traces: Traces::default(),
     }
 }
 

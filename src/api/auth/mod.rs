@@ -45,6 +45,7 @@ use self::known_tokens::KnownTokens;
 use self::rate::Meter;
 use crate::domain::caller::{Caller, CallerKind, ScopeNames, Scopes};
 use crate::domain::ip_network::IpNetwork;
+use crate::domain::trace::{TRACE_PARENT_HEADER, TraceParent};
 
 /// How many subjects of tokens have their requests counted, twice.
 const SUBJECTS_MAX: usize = 5_000;
@@ -253,6 +254,11 @@ impl Gate {
 
     /// Who has sent this request, by its `Authorization` header.
     pub fn authenticate(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
+        let caller = self.let_in(request)?;
+        Ok(caller.within(trace_parent(request)))
+    }
+
+    fn let_in(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
         let address = self.address(request);
         if !self.0.is_required {
             return self.anonymous(request, address);
@@ -433,6 +439,16 @@ impl Counted<'_> {
             request.extensions_mut().insert(quota);
         }
         counted.map(drop).map_err(|quota| AuthFailure::TooMany { quota })
+    }
+}
+
+/// Where a request stands in a trace. What can't be read, or is there twice, is as if it were absent (Trace Context,
+/// section 3.2).
+fn trace_parent(request: &HttpRequest) -> Option<TraceParent> {
+    let mut values = request.headers().get_all(TRACE_PARENT_HEADER);
+    match (values.next(), values.next()) {
+        (Some(value), None) => TraceParent::parse(value.to_str().ok()?).ok(),
+        (_, _) => None,
     }
 }
 

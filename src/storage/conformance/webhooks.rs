@@ -78,6 +78,7 @@ fn message(number: u64, lane: u64, seconds: i64) -> Message {
         at: at(seconds),
         lane: Uuid::from_u64_pair(lane, 5),
         job_id: None,
+        trace_parent: None,
         body: Arc::from(format!(
             "{{\"event\":\"job.completed\",\"data\":{{\"number\":{number}}}}}"
         )),

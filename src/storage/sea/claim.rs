@@ -45,12 +45,13 @@ struct Due {
     revision: i32,
     recurring_id: Option<Uuid>,
     occurrence_at: Option<i64>,
+    trace_parent: Option<String>,
 }
 
 /// The array of a [`Due`].
 const DUE: &str = "json_array(hex(id), name, job_type, priority, parameters, result, error, error_detail, due_at, \
                    attempt, retry_count, max_retries, retry_delay, retry_intervals, timeout, unique_key, \
-                   cancel_requested, revision, CASE WHEN recurring_id IS NULL THEN NULL ELSE hex(recurring_id) END, occurrence_at)";
+                   cancel_requested, revision, CASE WHEN recurring_id IS NULL THEN NULL ELSE hex(recurring_id) END, occurrence_at, trace_parent)";
 
 impl Commit<'_> {
     /// Starts due jobs that storage finds: the most urgent priority first, each in the order of its due times.
@@ -196,6 +197,7 @@ impl Due {
             revision,
             recurring_id,
             occurrence_at,
+            trace_parent,
         } = self;
         job::Model {
             id,
@@ -220,6 +222,7 @@ impl Due {
             unique_key,
             recurring_id,
             occurrence_at,
+            trace_parent,
             cancel_requested: cancel_requested != 0,
             node: Some(claim.node.as_uuid()),
             revision: revision + 1,

@@ -18,6 +18,7 @@ use crate::domain::recurring::RecurringId;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
+use crate::domain::trace::TraceParent;
 use crate::storage::repository::RepositoryError;
 
 /// A time in the database.
@@ -86,6 +87,11 @@ pub(super) fn spans(text: &str) -> Result<Vec<TimeSpan>, RepositoryError> {
         .collect()
 }
 
+/// A place in a trace from its text. One that can't be read is worth no error: it is as if it were absent.
+pub(super) fn place(text: &str) -> Option<TraceParent> {
+    TraceParent::parse(text).ok()
+}
+
 /// A job from its row.
 pub(super) fn job(row: job::Model) -> Result<Job, RepositoryError> {
     let job::Model {
@@ -111,6 +117,7 @@ pub(super) fn job(row: job::Model) -> Result<Job, RepositoryError> {
         unique_key,
         recurring_id,
         occurrence_at,
+        trace_parent,
         cancel_requested,
         node,
         revision,
@@ -147,6 +154,7 @@ pub(super) fn job(row: job::Model) -> Result<Job, RepositoryError> {
             }),
             (_, _) => None,
         },
+        trace_parent: trace_parent.as_deref().and_then(place),
         cancel_requested,
         node: node.map(NodeId::from_uuid),
         revision: count(revision),

@@ -21,7 +21,7 @@ use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted
 
 /// The columns of a job that has never run; the others have their defaults.
 pub(super) const NEW_COLUMNS: &str = "id, name, job_type, queue, priority, parameters, due_at, max_retries, retry_delay, \
-                           retry_intervals, timeout, unique_key";
+                           retry_intervals, timeout, unique_key, trace_parent";
 pub(super) const NEW: &[Kind] = &[
     Kind::Uuid,
     Kind::Text,
@@ -34,6 +34,7 @@ pub(super) const NEW: &[Kind] = &[
     Kind::Big,
     Kind::TextOrNull,
     Kind::Big,
+    Kind::TextOrNull,
     Kind::TextOrNull,
 ];
 /// What a job has besides, when it comes with a past.
@@ -51,6 +52,7 @@ pub(super) const WITH_PAST: &[Kind] = &[
     Kind::Big,
     Kind::TextOrNull,
     Kind::Big,
+    Kind::TextOrNull,
     Kind::TextOrNull,
     Kind::Small,
     Kind::TextOrNull,
@@ -329,7 +331,7 @@ pub(super) fn is_new(job: &Job) -> bool {
         && job.occurrence.is_none()
 }
 
-pub(super) fn new_row(job: &Job) -> [sea_orm::Value; 12] {
+pub(super) fn new_row(job: &Job) -> [sea_orm::Value; 13] {
     [
         job.id.as_uuid().into(),
         job.name.as_str().into(),
@@ -343,11 +345,12 @@ pub(super) fn new_row(job: &Job) -> [sea_orm::Value; 12] {
         intervals_text(&job.retry_policy).into(),
         job.timeout.as_micros().into(),
         job.unique_key.as_ref().map(|key| key.as_str().to_owned()).into(),
+        job.trace_parent.map(|place| place.to_string()).into(),
     ]
 }
 
 /// All columns of a job, in the order of `WITH_PAST`.
-pub(super) fn past_row(job: &Job) -> [sea_orm::Value; 25] {
+pub(super) fn past_row(job: &Job) -> [sea_orm::Value; 26] {
     let [
         id,
         name,
@@ -361,6 +364,7 @@ pub(super) fn past_row(job: &Job) -> [sea_orm::Value; 25] {
         intervals,
         timeout,
         unique_key,
+        trace_parent,
     ] = new_row(job);
     let [recurring_id, occurrence_at] = occurrence_values(job);
     [
@@ -376,6 +380,7 @@ pub(super) fn past_row(job: &Job) -> [sea_orm::Value; 25] {
         intervals,
         timeout,
         unique_key,
+        trace_parent,
         job.status.code().into(),
         text(job.result.as_ref().map(crate::domain::json::Json::as_arc)),
         text(job.error.as_ref()),

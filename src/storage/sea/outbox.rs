@@ -22,6 +22,7 @@ const DELIVERY: &[Kind] = &[
     Kind::Uuid,
     Kind::UuidOrNull,
     Kind::Text,
+    Kind::TextOrNull,
 ];
 const FEED: &[Kind] = &[Kind::Uuid, Kind::Big];
 const OUTCOME: &[Kind] = &[
@@ -59,6 +60,7 @@ impl Commit<'_> {
                 at,
                 lane,
                 job_id,
+                trace_parent,
                 body,
             } = message;
             for endpoint in endpoints {
@@ -70,6 +72,7 @@ impl Commit<'_> {
                     (*lane).into(),
                     job_id.map(JobId::as_uuid).into(),
                     body.to_string().into(),
+                    trace_parent.map(|place| place.to_string()).into(),
                 ]);
                 if !told.contains(endpoint) {
                     told.push(*endpoint);
@@ -78,8 +81,8 @@ impl Commit<'_> {
         }
         rows.execute(&self.transaction, |source| {
             format!(
-                "INSERT INTO webhook_deliveries (endpoint_id, message_id, event, at, lane, job_id, body, due_at) \
-                 SELECT c1, c2, c3, c4, c5, c6, c7, c4 FROM {source} AS v"
+                "INSERT INTO webhook_deliveries (endpoint_id, message_id, event, at, lane, job_id, body, trace_parent, due_at) \
+                 SELECT c1, c2, c3, c4, c5, c6, c7, c8, c4 FROM {source} AS v"
             )
         })
         .await?;

@@ -12,7 +12,7 @@ use sea_orm::{
 
 use super::commit::Commit;
 use super::connect::SeaRepository;
-use super::convert::{count, int, micros, optional_time, time};
+use super::convert::{count, int, micros, optional_time, place, time};
 use super::error::{CommitFailure, corrupt, unavailable};
 use super::nodes::{NOW_POSTGRES, NOW_SQLITE};
 use super::outbox::uuid_at;
@@ -321,6 +321,7 @@ fn delivery(row: webhook_delivery::Model) -> Result<Delivery, RepositoryError> {
         at,
         lane,
         job_id,
+        trace_parent,
         body,
         status,
         attempts,
@@ -340,6 +341,7 @@ fn delivery(row: webhook_delivery::Model) -> Result<Delivery, RepositoryError> {
             at: time(at)?,
             lane,
             job_id: job_id.map(JobId::from_uuid),
+            trace_parent: trace_parent.as_deref().and_then(place),
             body: Arc::from(body),
         },
         status: DeliveryStatus::from_code(status)

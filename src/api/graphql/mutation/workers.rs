@@ -71,11 +71,10 @@ impl WorkerMutations {
         } else {
             wait
         };
-        let jobs = services(ctx)?
-            .workers
-            .lease(caller(ctx)?, id, max.transpose()?, wait)
-            .await?;
-        Ok(Some(jobs.iter().map(|job| LeasedJob::new(job, id)).collect()))
+        let workers = &services(ctx)?.workers;
+        let jobs = workers.lease(caller(ctx)?, id, max.transpose()?, wait).await?;
+        let leased = |job| LeasedJob::new(job, id, workers.place_in_trace(job));
+        Ok(Some(jobs.iter().map(leased).collect()))
     }
 
     /// Renews a worker's lease, takes what it reports of the jobs that it runs, and tells it which of them should stop. It

@@ -68,6 +68,7 @@ impl From<Delivery> for WebhookDelivery {
             at,
             lane: _,
             job_id,
+            trace_parent: _,
             body,
         } = message;
         let (last_at, duration, response, error) = match last {

@@ -10,6 +10,7 @@ use super::queue::int;
 use crate::domain::id::NodeId;
 use crate::domain::job::Job;
 use crate::domain::remote_worker::{LeaseToken, WorkerDeclaration};
+use crate::domain::trace::TraceParent;
 use crate::service::workers::{Beat, Workers};
 use crate::storage::query::StoredWorker;
 
@@ -108,11 +109,14 @@ pub(in super::super) struct LeasedJob {
     timeout: TimeSpan,
     /// The recurring job of which it is an occurrence.
     recurring_job_id: Option<Uuid>,
+    /// Where this attempt stands in a trace, to be sent as the header `traceparent` to whoever the handler calls; null when
+    /// the job came with none and the server exports none.
+    trace_parent: Option<String>,
 }
 
 impl LeasedJob {
-    /// A job for this worker.
-    pub(in super::super) fn new(job: &Arc<Job>, worker: NodeId) -> Self {
+    /// A job for this worker, and its place in a trace.
+    pub(in super::super) fn new(job: &Arc<Job>, worker: NodeId, place: Option<TraceParent>) -> Self {
         let token = LeaseToken {
             worker,
             attempt: job.attempt,
@@ -133,6 +137,7 @@ impl LeasedJob {
             recurring_job_id: job
                 .occurrence
                 .map(|occurrence| occurrence.recurring_id.as_uuid().into()),
+            trace_parent: place.map(|place| place.to_string()),
         }
     }
 }

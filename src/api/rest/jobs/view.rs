@@ -235,6 +235,7 @@ impl<'a> JobView<'a> {
             // The history tells which node ran which attempt.
             node: _,
             revision,
+            trace_parent: _,
         } = job;
         Self {
             id: Id(*id),

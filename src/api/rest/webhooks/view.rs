@@ -221,6 +221,7 @@ impl<'a> From<&'a Delivery> for DeliveryItem<'a> {
                     at,
                     lane: _,
                     job_id,
+                    trace_parent: _,
                     body,
                 },
             status,

@@ -121,7 +121,8 @@ pub(in super::super) async fn lease_jobs(mut call: Call) -> Answer {
     let LeaseRequest { max, wait } = call.optional_body().await?;
     let wait = wait.map_or(TimeSpan::ZERO, |Parsed(wait)| wait);
     let jobs = call.api.workers.lease(&call.caller, id, max, wait).await?;
-    let jobs = jobs.iter().map(|job| LeasedView::new(job, id)).collect();
+    let view = |job| LeasedView::new(job, id, call.api.workers.place_in_trace(job));
+    let jobs = jobs.iter().map(|job| view(job)).collect();
     json(StatusCode::OK, &LeasedList { jobs })
 }
 

@@ -7,6 +7,7 @@ use super::super::values::{Id, Raw, Span, Time};
 use crate::domain::id::NodeId;
 use crate::domain::job::Job;
 use crate::domain::remote_worker::{LeaseToken, WorkerDeclaration};
+use crate::domain::trace::TraceParent;
 use crate::service::workers::{Beat, Workers};
 use crate::storage::query::StoredWorker;
 
@@ -148,11 +149,16 @@ pub(in super::super) struct LeasedView<'a> {
     /// The recurring job of which it is an occurrence.
     #[schema(value_type = Option<String>, format = Uuid)]
     recurring_job_id: Option<String>,
+    /// Where this attempt stands in a trace, to be sent as the header `traceparent` to whoever the handler calls; absent
+    /// when the job came with none and the server exports none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
+    trace_parent: Option<String>,
 }
 
 impl<'a> LeasedView<'a> {
-    /// A job for this worker.
-    pub(super) fn new(job: &'a Job, worker: NodeId) -> Self {
+    /// A job for this worker, and its place in a trace.
+    pub(super) fn new(job: &'a Job, worker: NodeId, place: Option<TraceParent>) -> Self {
         let token = LeaseToken {
             worker,
             attempt: job.attempt,
@@ -171,6 +177,7 @@ impl<'a> LeasedView<'a> {
             created_at: Time(job.created_at),
             timeout: Span(job.timeout),
             recurring_job_id: job.occurrence.map(|occurrence| occurrence.recurring_id.to_string()),
+            trace_parent: place.map(|place| place.to_string()),
         }
     }
 }

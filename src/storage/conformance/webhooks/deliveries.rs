@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{all, due, endpoint, message, note, numbers, outcome, post, posting, put, read};
 use crate::domain::delivery::{AfterAttempt, Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus, Message};
 use crate::domain::time_span::TimeSpan;
+use crate::domain::trace::TraceParent;
 use crate::domain::webhook::DisabledReason;
 use crate::storage::change::{Applied, Change};
 use crate::storage::conformance::sample::{at, job};
@@ -81,6 +82,7 @@ async fn a_delivery_keeps_what_it_was_given(storage: Subject) {
     let told = put(&storage, &endpoint(1)).await;
     let full = Message {
         job_id: Some(job(3).id),
+        trace_parent: TraceParent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").ok(),
         ..message(1, 1, 5)
     };
     post(&storage, vec![posting(full.clone(), &[&told])]).await;

@@ -1,0 +1,189 @@
+//! The traces of jobs: what is passed on to those whom jobs call and tell, and what is told to who exports traces.
+//!
+//! Without an export nothing is made up: a job's caller's place is passed on as it came. With one each step of a job is a
+//! span of its own. When more happens than can be exported, fewer traces are told, each of them whole: which ones is
+//! decided by the trace's id.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
+
+use super::tap::Tap;
+use crate::domain::attempt::Attempt;
+use crate::domain::event::{Event, JobEventKind};
+use crate::domain::job::Job;
+use crate::domain::trace::{JobTrace, Share, Step, TraceParent};
+use crate::storage::change::{Applied, Change, Finished, Inserted};
+use crate::webhooks::calls::{CallReport, Calls};
+
+/// What has happened in a trace.
+#[derive(Clone, Debug)]
+pub enum TraceReport {
+    /// A job was stored.
+    Created {
+        /// The job.
+        job: Arc<Job>,
+        /// When that was done.
+        at: DateTime<Utc>,
+    },
+    /// An attempt has started.
+    Started(Arc<Job>),
+    /// An attempt has ended.
+    Ended {
+        /// The job after it.
+        job: Arc<Job>,
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// Somebody was called.
+    Called(CallReport),
+}
+
+/// The traces of jobs. Copies are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Traces(Option<Exported>);
+
+#[derive(Clone, Debug)]
+struct Exported {
+    /// How many traces that nobody else has begun are kept.
+    share: Share,
+    /// How many of all those that are kept are told.
+    told: Arc<Told>,
+    tap: Tap<TraceReport>,
+}
+
+#[derive(Debug)]
+struct Told(AtomicU64);
+
+impl Traces {
+    /// Traces that are exported. `share` says how many are kept of those that no caller has begun.
+    pub fn exported(share: Share) -> Self {
+        Self(Some(Exported {
+            share,
+            told: Arc::new(Told(AtomicU64::new(Share::all().number()))),
+            tap: Tap::default(),
+        }))
+    }
+
+    /// Everything from now on; `None` when somebody has it already, or nothing is exported.
+    pub fn open(&self) -> Option<mpsc::Receiver<TraceReport>> {
+        self.0.as_ref()?.tap.open()
+    }
+
+    /// How many reports were missed, because there were too many at once.
+    pub fn missed(&self) -> u64 {
+        self.0.as_ref().map_or(0, |exported| exported.tap.missed())
+    }
+
+    /// How many traces that no caller has begun are kept; `None` when nothing is exported.
+    pub fn share(&self) -> Option<Share> {
+        self.0.as_ref().map(|exported| exported.share)
+    }
+
+    /// Tells so many of the traces that are kept, from now on.
+    pub fn tell_share(&self, share: Share) {
+        if let Some(exported) = &self.0 {
+            exported.told.0.store(share.number(), Ordering::Relaxed);
+        }
+    }
+
+    /// Who is told of calls.
+    pub fn calls(&self) -> Calls {
+        match &self.0 {
+            None => Calls::default(),
+            Some(exported) => {
+                let exported = exported.clone();
+                Calls::told_to(move |call| {
+                    if exported.told().holds(call.place.trace_id) {
+                        exported.tap.tell(TraceReport::Called(call));
+                    }
+                })
+            }
+        }
+    }
+
+    /// The place of what runs now, for those whom it calls: its attempt, or without an export the job's caller.
+    pub fn place_of_run(&self, job: &Job) -> Option<TraceParent> {
+        match &self.0 {
+            None => job.trace_parent,
+            Some(exported) => Some(JobTrace::of(job, exported.share).place(Step::Run(job.attempt))),
+        }
+    }
+
+    /// The place of what an event tells of.
+    pub(super) fn place_of_news(&self, event: &Event) -> Option<TraceParent> {
+        let Event::Job { kind, job, .. } = event else {
+            return None;
+        };
+        match (&self.0, kind) {
+            (None, _) => job.trace_parent,
+            (
+                Some(exported),
+                JobEventKind::Started | JobEventKind::Completed | JobEventKind::Failed | JobEventKind::Retrying,
+            ) if job.attempt > 0 => Some(JobTrace::of(job, exported.share).place(Step::Run(job.attempt))),
+            (Some(exported), _) => Some(JobTrace::of(job, exported.share).place(Step::Create)),
+        }
+    }
+
+    /// Whether anybody is told.
+    pub(super) fn are_told(&self) -> bool {
+        self.0.as_ref().is_some_and(|exported| exported.tap.is_open())
+    }
+
+    /// Tells what a change has come to, at this time.
+    pub(super) fn note(&self, change: &Change, applied: &Applied, at: DateTime<Utc>) {
+        let Some(exported) = &self.0 else { return };
+        match (change, applied) {
+            (Change::Insert { jobs, .. }, Applied::Inserted(inserted)) => {
+                let new = jobs.iter().zip(inserted).filter(|(_, one)| **one == Inserted::New);
+                exported.tell_created(new.map(|(job, _)| job), at);
+            }
+            (Change::Fire(fire), Applied::Fired(fired)) => {
+                let new = fire.occurrences.iter().zip(fired).filter(|(_, is_new)| **is_new);
+                exported.tell_created(new.map(|(job, _)| job), at);
+            }
+            (Change::Start { jobs }, Applied::Started(started)) => {
+                let taken = jobs.iter().zip(started).filter(|(_, taken)| **taken);
+                exported.tell_started(taken.map(|(job, _)| job));
+            }
+            (Change::Claim(_), Applied::Claimed(jobs)) => exported.tell_started(jobs.iter()),
+            (Change::Finish { job, attempt }, Applied::Finished(Finished::Stored)) if exported.tells(job) => {
+                exported.tap.tell(TraceReport::Ended {
+                    job: Arc::clone(job),
+                    attempt: Attempt::clone(attempt),
+                });
+            }
+            // The rest is about no attempt, or has changed nothing.
+            _ => {}
+        }
+    }
+}
+
+impl Exported {
+    fn told(&self) -> Share {
+        Share::from_number(self.told.0.load(Ordering::Relaxed))
+    }
+
+    fn tells(&self, job: &Job) -> bool {
+        let trace = JobTrace::of(job, self.share);
+        trace.is_sampled && self.told().holds(trace.trace_id)
+    }
+
+    fn tell_created<'a>(&self, jobs: impl Iterator<Item = &'a Arc<Job>>, at: DateTime<Utc>) {
+        for job in jobs.filter(|job| self.tells(job)) {
+            let job = Arc::clone(job);
+            self.tap.tell(TraceReport::Created { job, at });
+        }
+    }
+
+    fn tell_started<'a>(&self, jobs: impl Iterator<Item = &'a Arc<Job>>) {
+        for job in jobs.filter(|job| self.tells(job)) {
+            self.tap.tell(TraceReport::Started(Arc::clone(job)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
