@@ -68,8 +68,9 @@ async fn told_to_stop(terminate: &mut Signal, interrupt: &mut Signal) {
     }
 }
 
-/// Libraries that tell at `info` what the server itself tells as well.
-const QUIET: &str = "sea_orm_migration=warn,sqlx::postgres::notice=warn,actix_server=warn";
+/// Libraries that tell what the server itself tells as well.
+const QUIET: &str = "sea_orm_migration=warn,sqlx::postgres::notice=warn,actix_server=warn,opentelemetry=error,\
+                     opentelemetry_sdk=error,opentelemetry-otlp=error,opentelemetry-application-insights=error";
 
 /// To standard error: standard output belongs to what a subcommand answers.
 fn start_log(config: &LogConfig) {

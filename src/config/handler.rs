@@ -192,18 +192,7 @@ impl HttpHandlerSettings {
     fn read(section: &mut Section<'_>, header: &str) -> Option<Self> {
         let url = section.required("url");
         let secret = section.optional("secret");
-        let headers = named_secrets(section, "headers", header, |name, value| {
-            let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
-                return Err("is not the name of a header".to_owned());
-            };
-            if is_set_by_the_server(&header) {
-                return Err("is set by the server; choose another header".to_owned());
-            }
-            if HeaderValue::from_str(value).is_err() {
-                return Err("a header's value must be visible characters and spaces".to_owned());
-            }
-            Ok(())
-        });
+        let headers = headers(section, "headers", header);
         Some(Self {
             url: url?,
             secret,
@@ -264,6 +253,27 @@ impl Setting for Argument {
     fn show(&self) -> String {
         quoted(&self.0)
     }
+}
+
+/// Headers of the service that telemetry is sent to.
+pub(super) fn header_secrets(section: &mut Section<'_>, key: &'static str) -> Vec<(String, Secret)> {
+    headers(section, key, "telemetry")
+}
+
+/// Headers that the server does not set itself.
+fn headers(section: &mut Section<'_>, key: &'static str, header: &str) -> Vec<(String, Secret)> {
+    named_secrets(section, key, header, |name, value| {
+        let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
+            return Err("is not the name of a header".to_owned());
+        };
+        if is_set_by_the_server(&header) {
+            return Err("is set by the server; choose another header".to_owned());
+        }
+        if HeaderValue::from_str(value).is_err() {
+            return Err("a header's value must be visible characters and spaces".to_owned());
+        }
+        Ok(())
+    })
 }
 
 /// A table whose keys people choose and whose values may be secret: headers, variables.

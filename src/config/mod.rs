@@ -23,14 +23,15 @@ pub mod secret;
 pub mod server;
 pub mod source;
 pub mod sync;
+pub mod telemetry;
 pub mod webhooks;
 
 mod byte_size;
+mod connection_string;
 mod entry;
 mod environment;
 pub mod metrics;
 mod nearest;
-mod not_yet;
 mod section;
 mod setting;
 mod show;
@@ -55,6 +56,7 @@ use self::server::ServerConfig;
 use self::show::Shown;
 use self::source::{ConfigError, ConfigErrors};
 use self::sync::SyncConfig;
+use self::telemetry::TelemetryConfig;
 use self::webhooks::WebhooksConfig;
 use crate::domain::health::HealthRules;
 
@@ -93,6 +95,8 @@ pub struct Config {
     pub webhooks: WebhooksConfig,
     /// `[sync]`.
     pub sync: SyncConfig,
+    /// `[telemetry]`.
+    pub telemetry: TelemetryConfig,
     shown: Vec<Shown>,
 }
 
@@ -197,7 +201,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let job_types = JobTypeSettings::read_all(&mut root, &jobs.defaults);
     let webhooks = read_section(&mut root, "webhooks", WebhooksConfig::read);
     let sync = read_section(&mut root, "sync", SyncConfig::read);
-    not_yet::refuse_section(&mut root);
+    let telemetry = read_section(&mut root, "telemetry", TelemetryConfig::read);
     if !is_required {
         let has_keys = !api.authentication.keys.is_empty() || api.authentication.jwt.is_some();
         server::refuse_open_addresses(&mut root, &server, has_keys);
@@ -220,6 +224,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         log,
         webhooks,
         sync,
+        telemetry,
         shown: Vec::new(),
     }
 }

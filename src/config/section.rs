@@ -21,7 +21,6 @@ pub(super) struct Section<'a> {
     table: Option<&'a Table>,
     allowed: Vec<&'static str>,
     /// Keys that are answered elsewhere and are not offered to people who mistyped another.
-    handled: Vec<&'static str>,
     findings: &'a mut Findings,
 }
 
@@ -33,7 +32,6 @@ impl<'a> Section<'a> {
             source: Source::Default,
             table: Some(table),
             allowed: Vec::new(),
-            handled: Vec::new(),
             findings,
         }
     }
@@ -59,7 +57,6 @@ impl<'a> Section<'a> {
             source: entry.map_or(Source::Default, |entry| entry.source.clone()),
             table,
             allowed: Vec::new(),
-            handled: Vec::new(),
             findings: self.findings,
         }
     }
@@ -80,12 +77,6 @@ impl<'a> Section<'a> {
         if !self.allowed.contains(&key) {
             self.allowed.push(key);
         }
-        self.table.and_then(|table| table.get(key))
-    }
-
-    /// Like [`Section::entry`] for a key that is not one of this version.
-    pub(super) fn entry_of_later_version(&mut self, key: &'static str) -> Option<&'a Entry> {
-        self.handled.push(key);
         self.table.and_then(|table| table.get(key))
     }
 
@@ -191,7 +182,7 @@ impl<'a> Section<'a> {
     /// Names every key that nobody asked for.
     pub(super) fn finish(mut self) {
         for (key, entry) in self.members() {
-            let known = self.allowed.contains(&key.as_str()) || self.handled.contains(&key.as_str());
+            let known = self.allowed.contains(&key.as_str());
             if !known {
                 let message = nearest::unknown_key(key, &self.allowed);
                 self.error(&entry.source, key, message);

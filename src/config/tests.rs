@@ -343,12 +343,28 @@ fn a_secret_of_the_wrong_type_is_not_repeated() {
 }
 
 #[test]
-fn what_later_versions_will_have_stops_the_start() {
+fn application_insights_needs_a_connection_string_that_no_message_repeats() {
     let errors = mistake("[telemetry]\nenable_application_insights = true");
     assert_eq!(
         errors,
-        "tickerq.toml:1: telemetry: this version has no telemetry yet; remove it"
+        "tickerq.toml:1: telemetry.connection_string: is missing and needed here"
     );
+    let errors = mistake("[telemetry]\nconnection_string = \"s3cret\"");
+    assert_eq!(
+        errors,
+        "tickerq.toml:2: telemetry.connection_string: has a part without '='; write Key=value parts with ';' between them"
+    );
+}
+
+#[test]
+fn telemetry_says_what_it_allows() {
+    let errors = mistake("[telemetry]\nsample_percent = 150");
+    assert_eq!(
+        errors,
+        "tickerq.toml:2: telemetry.sample_percent: 150 is out of range; allowed is 0 to 100"
+    );
+    let errors = mistake("[telemetry]\notlp_endpoint = \"localhost:4318\"");
+    assert!(errors.contains("http://"), "{errors}");
 }
 
 #[test]

@@ -16,7 +16,8 @@ use crate::domain::event::{Event, JobEventKind};
 use crate::domain::job::Job;
 use crate::domain::trace::{JobTrace, Share, Step, TraceParent};
 use crate::storage::change::{Applied, Change, Finished, Inserted};
-use crate::webhooks::calls::{CallReport, Calls};
+use crate::webhooks::calls::Calls;
+pub use crate::webhooks::calls::{CallReport, CallSubject, CallTarget};
 
 /// What has happened in a trace.
 #[derive(Clone, Debug)]

@@ -21,10 +21,12 @@ use crate::config::jwt::{JwtConfig, JwtKeyConfig};
 use crate::config::nodes::NodesConfig;
 use crate::config::realtime::RealtimeConfig;
 use crate::config::sync::{SyncConfig, SyncTargetConfig};
+use crate::config::telemetry::TelemetryConfig;
 use crate::config::webhooks::{WebhookEndpointConfig, WebhooksConfig};
 use crate::domain::caller::{Scope, ScopeNames, Scopes};
 use crate::domain::name::QueueName;
 use crate::domain::new_job::DefaultsByType;
+use crate::domain::trace::Share;
 use crate::domain::webhook::SigningSecret;
 use crate::handlers::HandlerRegistry;
 use crate::handlers::command::{CommandHandler, CommandOptions};
@@ -39,6 +41,8 @@ use crate::runtime::traces::Traces;
 use crate::runtime::webhook_options::{ConfiguredEndpoint, OutboundClients, SyncOptions, SyncTarget, WebhookOptions};
 use crate::service::rules::{Rules, UnknownJobTypes};
 use crate::storage::sea::{Durability, SeaOptions, SeaRepository, WRITE_GRACE};
+use crate::telemetry::destination::DestinationOptions;
+use crate::telemetry::exporter::{Identity, TelemetryOptions};
 use crate::webhooks::reach::Reach;
 
 /// Why a configured handler could not be made.
@@ -101,8 +105,14 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         result_bytes_max: config.jobs.result_bytes_max,
         ..HandlerLimits::default()
     };
+    let telemetry = telemetry(&config.telemetry, &config.nodes.name);
     // Whatever is exported of traces goes through these.
-    let traces = Traces::default();
+    let traces = telemetry
+        .as_ref()
+        .filter(|options| options.destinations.iter().any(DestinationOptions::wants_traces))
+        .map_or_else(Traces::default, |_| {
+            Traces::exported(Share::of(f64::from(config.telemetry.sample_percent) / 100.0))
+        });
     let handlers = handlers(config, handler_limits, &traces, registered)?;
     let queues = config.queues.configured.clone();
     let defaults = Arc::new(DefaultsByType {
@@ -177,11 +187,53 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
             names: config.metrics.custom_metrics.clone(),
             is_open: !config.metrics.require_authentication,
         }),
+        telemetry,
         graphql: graphql(config),
         pages: pages(config),
         events_behind_max: config.realtime.events_behind_max,
         rules,
         runtime,
+    })
+}
+
+/// What is sent to collectors of telemetry; `None` when there are none.
+fn telemetry(config: &TelemetryConfig, node_name: &str) -> Option<TelemetryOptions> {
+    let TelemetryConfig {
+        application_insights,
+        track_job_executions,
+        track_performance_counters,
+        otlp_endpoint,
+        otlp_headers,
+        sample_percent: _,
+        max_traces_per_second,
+        metrics_interval,
+        service_name,
+    } = config;
+    let insights = application_insights
+        .as_ref()
+        .filter(|_| *track_job_executions || *track_performance_counters)
+        .map(|connection| DestinationOptions::ApplicationInsights {
+            instrumentation_key: connection.instrumentation_key.clone(),
+            endpoint: connection.ingestion_endpoint.to_string(),
+            traces: *track_job_executions,
+            numbers: *track_performance_counters,
+        });
+    let otlp = otlp_endpoint.as_ref().map(|endpoint| DestinationOptions::Otlp {
+        endpoint: endpoint.as_url().to_string(),
+        headers: otlp_headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+            .collect(),
+    });
+    let destinations: Vec<DestinationOptions> = insights.into_iter().chain(otlp).collect();
+    (!destinations.is_empty()).then(|| TelemetryOptions {
+        destinations,
+        traces_per_second_max: *max_traces_per_second,
+        numbers_every: metrics_interval.to_std(),
+        identity: Identity {
+            service_name: Arc::from(service_name.as_str()),
+            instance: Arc::from(node_name),
+        },
     })
 }
 

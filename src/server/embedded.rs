@@ -29,11 +29,14 @@ use crate::service::shutdown::Shutdown;
 use crate::service::webhooks::Webhooks;
 use crate::service::workers::Workers;
 use crate::storage::repository::JobRepository;
-use crate::telemetry::prometheus::{ExportError, PrometheusExport};
+use crate::telemetry::exporter::TelemetryExport;
+use crate::telemetry::exports::{Exports, Watched};
+use crate::telemetry::prometheus::PrometheusExport;
 
 /// A running server whose requests come through an HTTP server of the program's own.
 pub struct Embedded {
     runtime: Runtime,
+    telemetry: Option<TelemetryExport>,
     health: Health,
     shutdown: Shutdown,
     jobs: Jobs,
@@ -55,6 +58,7 @@ impl Embedded {
             rest,
             realtime,
             prometheus,
+            telemetry,
             graphql,
             pages,
             events_behind_max,
@@ -81,10 +85,18 @@ impl Embedded {
         let webhooks = Webhooks::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
         let changes = Changes::new(Arc::clone(&repository), handle.clone());
         let metrics = Metrics::new(Arc::clone(&repository), handle.clone());
-        let requests = prometheus.is_some().then(Requests::default);
-        let exposition = prometheus
-            .map(|options| exposition(&metrics, requests.clone().unwrap_or_default(), options))
-            .transpose()?;
+        let requests = (prometheus.is_some() || telemetry.is_some()).then(Requests::default);
+        let watched = Watched {
+            metrics: metrics.clone(),
+            traces: handle.traces.clone(),
+            requests: requests.clone().unwrap_or_default(),
+        };
+        let names = prometheus.as_ref().map(|options| options.names.clone());
+        let Exports {
+            prometheus: text,
+            telemetry,
+        } = Exports::start(watched, names, telemetry)?;
+        let exposition = prometheus.zip(text).map(|(options, text)| exposition(options, text));
         let health = Health::new(repository, handle.clone());
         let shutdown = Shutdown::default();
         let events = Events::new(handle, events_behind_max);
@@ -127,6 +139,7 @@ impl Embedded {
         };
         Ok(Self {
             runtime,
+            telemetry,
             health,
             shutdown,
             jobs,
@@ -158,20 +171,27 @@ impl Embedded {
         self.runtime.stop(self.shutdown_grace).await;
         // Whoever listens has been told of the last job: now it is sent to another server.
         self.shutdown.begin();
+        if let Some(telemetry) = self.telemetry {
+            telemetry.stop().await;
+        }
         info!("stopped");
     }
 }
 
-/// Begins to gather numbers for Prometheus, and says where they are read.
-fn exposition(metrics: &Metrics, requests: Requests, options: PrometheusOptions) -> Result<Exposition, ExportError> {
-    let PrometheusOptions { path, names, is_open } = options;
-    let export = Arc::new(PrometheusExport::start(metrics.clone(), &requests, names)?);
-    Ok(Exposition {
+/// Says where the numbers for Prometheus are read.
+fn exposition(options: PrometheusOptions, export: PrometheusExport) -> Exposition {
+    let PrometheusOptions {
+        path,
+        names: _,
+        is_open,
+    } = options;
+    let export = Arc::new(export);
+    Exposition {
         path,
         is_open,
         text: Arc::new(move || {
             let export = Arc::clone(&export);
             Box::pin(async move { export.text().await })
         }),
-    })
+    }
 }

@@ -39,7 +39,8 @@ use crate::runtime::{RuntimeHandle, RuntimeOptions, StartError};
 use crate::service::jobs::Jobs;
 use crate::service::rules::Rules;
 use crate::storage::repository::JobRepository;
-use crate::telemetry::prometheus::ExportError;
+use crate::telemetry::exporter::TelemetryOptions;
+use crate::telemetry::meters::ExportError;
 
 /// How a server works.
 #[derive(Clone)]
@@ -62,6 +63,8 @@ pub struct ServerOptions {
     pub realtime: RealtimeOptions,
     /// How numbers are exported to Prometheus, if they are.
     pub prometheus: Option<PrometheusOptions>,
+    /// What is sent to collectors of telemetry, if there are any.
+    pub telemetry: Option<TelemetryOptions>,
     /// How GraphQL works.
     pub graphql: GraphQlOptions,
     /// Which web pages there are.

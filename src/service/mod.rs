@@ -20,6 +20,7 @@ pub mod requests;
 pub mod rules;
 
 pub mod shutdown;
+pub mod traces;
 mod trail;
 pub mod webhooks;
 pub mod workers;

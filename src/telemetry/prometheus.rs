@@ -1,76 +1,46 @@
 //! The numbers as Prometheus reads them.
 
-use opentelemetry::metrics::MeterProvider;
-use opentelemetry_sdk::metrics::SdkMeterProvider;
+use std::sync::Arc;
+
+use opentelemetry_prometheus::PrometheusExporter;
 use prometheus::{Registry, TextEncoder};
 
-use super::instruments::{Instruments, Snapshot, show, show_requests};
-use crate::domain::caller::Caller;
+use super::meters::{ExportError, Meters};
 use crate::service::error::ServiceError;
-use crate::service::metrics::Metrics;
-use crate::service::requests::Requests;
 
-/// Why numbers can't be exported.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    /// The library has refused.
-    #[error("numbers for Prometheus can't be made: {reason}")]
-    Setup {
-        /// What it said.
-        reason: String,
-    },
-}
-
-/// Numbers for Prometheus, gathered since it was made.
+/// Numbers for Prometheus.
 pub struct PrometheusExport {
-    metrics: Metrics,
+    meters: Arc<Meters>,
     registry: Registry,
-    snapshot: Snapshot,
     /// The names that are exported; nothing for all.
     chosen: Vec<String>,
-    /// The instruments live as long as it.
-    _provider: SdkMeterProvider,
+}
+
+/// Where the numbers for Prometheus come together.
+pub(super) fn reader() -> Result<(PrometheusExporter, Registry), ExportError> {
+    let registry = Registry::new();
+    let reader = opentelemetry_prometheus::exporter()
+        .with_registry(registry.clone())
+        .scope_info_enabled(false)
+        .without_target_info()
+        .build()
+        .map_err(ExportError::of)?;
+    Ok((reader, registry))
 }
 
 impl PrometheusExport {
-    /// Begins to gather. Needs a running tokio runtime. Only the chosen names are exported; none means all.
-    pub fn start(metrics: Metrics, requests: &Requests, chosen: Vec<String>) -> Result<Self, ExportError> {
-        let refused = |reason: String| ExportError::Setup { reason };
-        let registry = Registry::new();
-        let exporter = opentelemetry_prometheus::exporter()
-            .with_registry(registry.clone())
-            .scope_info_enabled(false)
-            .without_target_info()
-            .build()
-            .map_err(|error| refused(error.to_string()))?;
-        let provider = SdkMeterProvider::builder().with_reader(exporter).build();
-        let meter = provider.meter("tickerq");
-        let snapshot = Snapshot::default();
-        show(&meter, &snapshot);
-        show_requests(&meter, requests);
-        let mut instruments = Instruments::new(&meter);
-        let mut commits = metrics
-            .commits()
-            .ok_or_else(|| refused("somebody else is told what commits do".to_owned()))?;
-        // Ends with the Recorder.
-        tokio::spawn(async move {
-            while let Some(report) = commits.recv().await {
-                instruments.take_in(report);
-            }
-        });
-        Ok(Self {
-            metrics,
+    /// Exports what comes together here. Only the chosen names are exported; none means all.
+    pub(super) fn new(meters: Arc<Meters>, registry: Registry, chosen: Vec<String>) -> Self {
+        Self {
+            meters,
             registry,
-            snapshot,
             chosen,
-            _provider: provider,
-        })
+        }
     }
 
     /// The numbers now, as text of version 0.0.4.
     pub async fn text(&self) -> Result<String, ServiceError> {
-        // Who may read them was asked where the request came in.
-        self.snapshot.put(self.metrics.gauges(&Caller::local()).await?);
+        self.meters.refresh().await?;
         let mut families = self.registry.gather();
         families.retain(|family| self.chosen.is_empty() || self.chosen.iter().any(|name| name == family.name()));
         let mut text = String::new();

@@ -67,6 +67,7 @@ mod signalr_rules;
 mod storage;
 mod supervision;
 mod sync;
+mod telemetry;
 mod traces;
 mod webhooks;
 mod webhooks_examples;

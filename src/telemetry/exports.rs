@@ -1,0 +1,73 @@
+//! All that is exported of one server, begun together: numbers are gathered once for all who read them.
+
+use opentelemetry_sdk::Resource;
+
+use super::exporter::{TelemetryExport, TelemetryOptions, readers};
+use super::meters::{ExportError, Meters};
+use super::prometheus::{self, PrometheusExport};
+use crate::service::metrics::Metrics;
+use crate::service::requests::Requests;
+use crate::service::traces::Traces;
+
+/// What is watched.
+pub struct Watched {
+    /// The server's numbers.
+    pub metrics: Metrics,
+    /// The traces of its jobs.
+    pub traces: Traces,
+    /// The requests that it has answered.
+    pub requests: Requests,
+}
+
+/// What is exported.
+#[derive(Default)]
+pub struct Exports {
+    /// Numbers for Prometheus, if it is to read any.
+    pub prometheus: Option<PrometheusExport>,
+    /// What is sent to collectors, if there are any.
+    pub telemetry: Option<TelemetryExport>,
+}
+
+impl Exports {
+    /// Begins: numbers of these names for Prometheus (none means all), and what collectors are sent. Needs a running tokio
+    /// runtime.
+    pub fn start(
+        watched: Watched,
+        names: Option<Vec<String>>,
+        telemetry: Option<TelemetryOptions>,
+    ) -> Result<Self, ExportError> {
+        let Watched {
+            metrics,
+            traces,
+            requests,
+        } = watched;
+        let readers = telemetry.as_ref().map(readers).unwrap_or_default();
+        let prometheus = names
+            .map(|names| prometheus::reader().map(|reader| (names, reader)))
+            .transpose()?;
+        let (chosen, reader, registry) = match prometheus {
+            None => (None, None, None),
+            Some((names, (reader, registry))) => (Some(names), Some(reader), Some(registry)),
+        };
+        let resource = telemetry.as_ref().map_or_else(
+            || Resource::builder_empty().build(),
+            |options| options.identity.resource(),
+        );
+        let wanted: Vec<_> = readers.iter().flatten().cloned().collect();
+        let meters = if reader.is_none() && wanted.is_empty() {
+            None
+        } else {
+            Some(Meters::start(metrics, &requests, resource, reader, wanted)?)
+        };
+        let prometheus = match (&meters, registry, chosen) {
+            (Some(meters), Some(registry), Some(chosen)) => {
+                Some(PrometheusExport::new(meters.clone(), registry, chosen))
+            }
+            (_, _, _) => None,
+        };
+        let telemetry = telemetry
+            .map(|options| TelemetryExport::start(&options, &traces, meters, readers))
+            .transpose()?;
+        Ok(Self { prometheus, telemetry })
+    }
+}

@@ -1,0 +1,48 @@
+//! A reader of numbers that is asked when somebody wants them, and that its provider and the one who asks both hold.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
+use opentelemetry_sdk::metrics::reader::MetricReader;
+use opentelemetry_sdk::metrics::{InstrumentKind, ManualReader, Pipeline, Temporality};
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(super) struct SharedReader(Arc<ManualReader>);
+
+impl SharedReader {
+    /// A reader that is told sums in this way.
+    pub(super) fn new(temporality: Temporality) -> Self {
+        Self(Arc::new(ManualReader::builder().with_temporality(temporality).build()))
+    }
+
+    /// The numbers now; `None` when their provider is gone.
+    pub(super) fn read(&self) -> Option<ResourceMetrics> {
+        let mut numbers = ResourceMetrics::default();
+        self.0.collect(&mut numbers).is_ok().then_some(numbers)
+    }
+}
+
+impl MetricReader for SharedReader {
+    fn register_pipeline(&self, pipeline: Weak<Pipeline>) {
+        self.0.register_pipeline(pipeline);
+    }
+
+    fn collect(&self, numbers: &mut ResourceMetrics) -> OTelSdkResult {
+        self.0.collect(numbers)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.0.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.0.shutdown_with_timeout(timeout)
+    }
+
+    fn temporality(&self, kind: InstrumentKind) -> Temporality {
+        self.0.temporality(kind)
+    }
+}
