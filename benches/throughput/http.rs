@@ -122,6 +122,7 @@ fn server_options(callers: Callers) -> ServerOptions {
         },
         realtime: RealtimeOptions::default(),
         prometheus: None,
+        telemetry: None,
         graphql: GraphQlOptions::default(),
         pages: PagesOptions { graphiql: false },
         events_behind_max: 1_024,

@@ -12,6 +12,7 @@ use tickerq::domain::outcome::Failure;
 use tickerq::domain::queue::QueueSettings;
 use tickerq::domain::status::JobStatus;
 use tickerq::domain::time_span::TimeSpan;
+use tickerq::domain::trace::Share;
 use tickerq::handlers::limits::HandlerLimits;
 use tickerq::handlers::{HandlerRegistry, JobContext, JobHandler};
 use tickerq::runtime::clock::Clock;
@@ -28,6 +29,7 @@ use tickerq::storage::sea::Durability;
 use tokio::sync::mpsc;
 
 use super::database::Database;
+use super::watched;
 
 /// The reference's own example.
 pub(crate) const PARAMETERS: &str = r#"{"recipientEmail":"newuser@example.com","templateId":"welcome-email"}"#;
@@ -126,13 +128,32 @@ pub(crate) async fn completed(repository: &Arc<dyn JobRepository>) -> usize {
     usize::try_from(repository.count(&filter).await.expect("a count")).expect("a count")
 }
 
+/// Who watches the server meanwhile.
+pub(crate) enum Watching {
+    Nobody,
+    /// Prometheus, and a collector at this address that is sent everything.
+    Everybody(String),
+}
+
 /// Whole life cycles a second.
-pub(crate) async fn measure(database: &Database, durability: Durability, count: usize) -> f64 {
+pub(crate) async fn measure(database: &Database, durability: Durability, count: usize, watching: Watching) -> f64 {
     let fresh = database.fresh(durability).await;
     let repository: Arc<dyn JobRepository> = fresh.repository.clone();
-    let runtime = Runtime::start(Arc::clone(&repository), options(Arc::new(Noop)))
+    let traces = match &watching {
+        Watching::Nobody => Traces::default(),
+        Watching::Everybody(_) => Traces::exported(Share::all()),
+    };
+    let options = RuntimeOptions {
+        traces,
+        ..options(Arc::new(Noop))
+    };
+    let runtime = Runtime::start(Arc::clone(&repository), options)
         .await
         .expect("a runtime");
+    let telemetry = match &watching {
+        Watching::Nobody => None,
+        Watching::Everybody(collector) => Some(watched::watch(&repository, runtime.handle(), collector)),
+    };
     let jobs = Jobs::new(Arc::clone(&repository), runtime.handle().clone(), Arc::new(rules()));
     let start = Instant::now();
     let producers = (0..PRODUCERS).map(|_| {
@@ -159,6 +180,9 @@ pub(crate) async fn measure(database: &Database, durability: Durability, count: 
     }
     let per_second = expected as f64 / start.elapsed().as_secs_f64();
     runtime.stop(Duration::from_secs(5)).await;
+    if let Some(telemetry) = telemetry {
+        telemetry.stop().await;
+    }
     per_second
 }
 

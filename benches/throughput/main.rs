@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench throughput` prints a table for SQLite, and for PostgreSQL when `TICKERQ_BENCH_POSTGRES` names an
 //! empty database. After `--`: `--jobs 20000` changes how many jobs each line takes, `--database sqlite` (or `postgresql`)
-//! which database is measured, `--only raw` (or `life`, `http`, `latency`, `memory`) what.
+//! which database is measured, `--only raw` (or `life`, `watched`, `http`, `latency`, `memory`) what.
 
 #![expect(
     clippy::expect_used,
@@ -11,12 +11,14 @@
     reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and is told its database"
 )]
 
+mod collector;
 mod database;
 mod http;
 mod life_cycle;
 mod memory;
 mod nodes;
 mod raw;
+mod watched;
 
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ use tickerq::storage::sea::Durability;
 
 use database::Database;
 use http::{Callers, Enqueued};
+use life_cycle::Watching;
 use memory::Memory;
 
 fn main() {
@@ -95,8 +98,15 @@ fn print_rates(wants: &impl Fn(&str) -> bool, jobs: usize, database: &Database, 
         raw = Some(sum);
     }
     if wants("life") {
-        let per_second = run(life_cycle::measure(database, durability, jobs));
+        let per_second = run(life_cycle::measure(database, durability, jobs, Watching::Nobody));
         print("life cycle in process", per_second, raw, "");
+    }
+    if wants("watched") {
+        let cost = watched::measure(database, durability, jobs);
+        println!(
+            "  life cycle, unwatched {:.0} /s, all exported {:.0} /s: {:.3} of it",
+            cost.unwatched, cost.watched, cost.ratio
+        );
     }
     // Several nodes need a database that they can share.
     if wants("nodes") && matches!(database, Database::Postgres(_)) {

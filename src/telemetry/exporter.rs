@@ -243,9 +243,7 @@ async fn gather(gathering: Gathering, ways: &[Way], mut stopped: oneshot::Receiv
             biased;
             _ = &mut stopped => break,
             _ = ticks.tick() => {
-                if let Some(told) = pace.look(traces.missed()) {
-                    traces.tell_share(told);
-                }
+                pace.look(&traces);
                 complaint.say(ways, traces.missed());
             }
             count = reports.recv_many(&mut batch, REPORTS) => {
@@ -254,6 +252,10 @@ async fn gather(gathering: Gathering, ways: &[Way], mut stopped: oneshot::Receiv
                     return;
                 }
                 tell(&mut batch, share, ways, &mut pace);
+                if pace.is_used_up() {
+                    pace.look(&traces);
+                    ticks.reset();
+                }
             }
         }
     }
@@ -301,17 +303,24 @@ impl Pace {
         }
     }
 
-    /// The share that is told from now on, if it changes. `missed` reports were missed since the start.
-    fn look(&mut self, missed: u64) -> Option<Share> {
+    /// Whether as many attempts have started as may in a second: then it is not waited for its end.
+    fn is_used_up(&self) -> bool {
+        self.started >= self.per_second_max
+    }
+
+    /// Has the right share told from now on.
+    fn look(&mut self, traces: &Traces) {
         let took = self.looked_at.elapsed().as_secs_f64().max(0.001);
         self.looked_at = Instant::now();
+        let missed = traces.missed();
         // An attempt is told in three reports: it is created, started and ended.
         let started = std::mem::take(&mut self.started) + (missed - self.missed) / 3;
         self.missed = missed;
         let told = next_share(self.told, started as f64 / took, self.per_second_max as f64);
-        let is_new = (told - self.told).abs() > f64::EPSILON;
-        self.told = told;
-        is_new.then(|| Share::of(told))
+        if (told - self.told).abs() > f64::EPSILON {
+            self.told = told;
+            traces.tell_share(Share::of(told));
+        }
     }
 }
 
@@ -417,6 +426,26 @@ impl Complaint {
             warn!("{} spans were lost: more came than could be sent", all - self.said);
             self.said = all;
             self.said_at = Some(Instant::now());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_load_there_is_the_share_comes_to_what_may_be_traced(load in 1.0..1e6_f64, most in 1.0..1e5_f64) {
+            let mut told = 1.0;
+            for _ in 0..60 {
+                told = next_share(told, load * told, most);
+                prop_assert!((0.0..=1.0).contains(&told));
+            }
+            prop_assert!(load * told <= most * 1.2, "{} of {load}", load * told);
+            prop_assert!(told >= 1.0 || load * told >= most * 0.5, "{} of {load}", load * told);
         }
     }
 }

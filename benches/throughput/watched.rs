@@ -1,0 +1,103 @@
+//! What it costs that somebody watches: the life cycle with everything exported and with nothing, in turns.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tickerq::runtime::RuntimeHandle;
+use tickerq::service::metrics::Metrics;
+use tickerq::service::requests::Requests;
+use tickerq::storage::repository::JobRepository;
+use tickerq::storage::sea::Durability;
+use tickerq::telemetry::destination::DestinationOptions;
+use tickerq::telemetry::exporter::{Identity, TelemetryExport, TelemetryOptions};
+use tickerq::telemetry::exports::{Exports, Watched};
+
+use super::database::Database;
+use super::life_cycle::{self, Watching};
+use super::run;
+
+/// How often each is measured.
+const ROUNDS: usize = 7;
+/// How often Prometheus asks.
+const SCRAPE_EVERY: Duration = Duration::from_secs(1);
+
+/// Jobs a second: the medians without and with everything exported.
+pub(crate) struct Cost {
+    pub(crate) unwatched: f64,
+    pub(crate) watched: f64,
+    /// With over without, the median of the pairs.
+    pub(crate) ratio: f64,
+}
+
+pub(crate) fn measure(database: &Database, durability: Durability, count: usize) -> Cost {
+    let collector = super::collector::open();
+    let (mut unwatched, mut watched, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let without = || run(life_cycle::measure(database, durability, count, Watching::Nobody));
+        let with = || {
+            let everybody = Watching::Everybody(collector.clone());
+            run(life_cycle::measure(database, durability, count, everybody))
+        };
+        // Who goes first changes: a machine is not the same for long.
+        let (off, on) = if round % 2 == 0 {
+            let off = without();
+            (off, with())
+        } else {
+            let on = with();
+            (without(), on)
+        };
+        unwatched.push(off);
+        watched.push(on);
+        ratios.push(on / off);
+    }
+    Cost {
+        unwatched: median(unwatched),
+        watched: median(watched),
+        ratio: median(ratios),
+    }
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
+
+/// Prometheus that scrapes, a collector of OpenTelemetry and Application Insights.
+pub(crate) fn watch(repository: &Arc<dyn JobRepository>, handle: &RuntimeHandle, collector: &str) -> TelemetryExport {
+    let telemetry = TelemetryOptions {
+        destinations: vec![
+            DestinationOptions::Otlp {
+                endpoint: collector.to_owned(),
+                headers: Vec::new(),
+            },
+            DestinationOptions::ApplicationInsights {
+                instrumentation_key: "bench".to_owned(),
+                endpoint: collector.to_owned(),
+                traces: true,
+                numbers: true,
+            },
+        ],
+        traces_per_second_max: 1_000,
+        numbers_every: Duration::from_secs(1),
+        identity: Identity {
+            service_name: Arc::from("bench"),
+            instance: Arc::from("bench"),
+        },
+    };
+    let watched = Watched {
+        metrics: Metrics::new(Arc::clone(repository), handle.clone()),
+        traces: handle.traces.clone(),
+        requests: Requests::default(),
+    };
+    let exports = Exports::start(watched, Some(Vec::new()), Some(telemetry)).expect("exports");
+    let prometheus = exports.prometheus.expect("numbers for Prometheus");
+    actix::spawn(async move {
+        loop {
+            tokio::time::sleep(SCRAPE_EVERY).await;
+            if prometheus.text().await.is_err() {
+                return;
+            }
+        }
+    });
+    exports.telemetry.expect("what is sent")
+}
