@@ -80,6 +80,77 @@ async fn everything_in_the_schema_is_described() {
     assert_eq!(bare, Vec::<String>::new());
 }
 
+/// Lists of jobs in short are worked out in a way of their own.
+#[tokio::test]
+async fn a_job_in_short_is_the_same_in_whatever_way_it_is_asked_for() {
+    let failing = "[job_types.FailingJob]\nmax_retries = 0\nhandler = { command = { program = \"false\" } }\n";
+    let (_site, server) = Server::with_config(&format!("{NOOP}{failing}"));
+    let client = server.client();
+    let recurring = client
+        .post(
+            "/jobs/recurring",
+            json!({ "type": "NoopJob", "cronExpression": "0 0 1 1 *", "enabled": false }),
+        )
+        .await
+        .json();
+    let recurring = recurring["id"].as_str().unwrap_or_else(|| panic!("{recurring}"));
+    let occurrence = client
+        .post_empty(&format!("/jobs/recurring/{recurring}/trigger"))
+        .await
+        .json();
+    let mut ids = vec![
+        occurrence["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{occurrence}"))
+            .to_owned(),
+    ];
+    for job_type in ["NoopJob", "FailingJob"] {
+        ids.push(client.create_of_type(job_type).await);
+    }
+    for id in &ids {
+        client.wait_finished(id).await;
+    }
+    let later = json!({ "type": "NoopJob", "name": "später", "priority": "high", "delay": "01:00:00" });
+    client.create(later).await;
+
+    let fields = "id name type queue status priority createdAt runAt executedAt completedAt duration attempt retryCount
+        maxRetries error recurringJobId";
+    let nodes = |selection: String| {
+        let client = &client;
+        async move {
+            let query = format!("{{ jobs {{ nodes {{ {selection} }} }} }}");
+            let answer = ask_with(client, &query, json!({})).await;
+            assert!(answer.get("errors").is_none(), "{answer}");
+            // As text: the order of members counts.
+            answer["data"]["jobs"]["nodes"].to_string()
+        }
+    };
+    let plain = nodes(fields.to_owned()).await;
+    assert_eq!(plain.matches("\"id\"").count(), 4, "{plain}");
+    assert!(
+        plain.contains("FAILED") && plain.contains("später") && plain.contains(recurring),
+        "{plain}"
+    );
+    for same in [
+        format!("... {{ {fields} }}"),
+        format!("... on Job {{ {fields} }}"),
+        format!("{fields} id name"),
+        format!("{fields} revision @include(if: false)"),
+        format!("id @include(if: true) {}", fields.replacen("id ", "", 1)),
+        format!("{fields} retryDelay @skip(if: true)"),
+    ] {
+        assert_eq!(nodes(same.clone()).await, plain, "{same}");
+    }
+    let renamed = nodes("a: id b: status c: type type: queue".to_owned()).await;
+    let by_fragment = nodes("... { a: id b: status c: type type: queue }".to_owned()).await;
+    assert_eq!(renamed, by_fragment);
+    let more = nodes("id __typename revision status".to_owned()).await;
+    assert!(
+        more.contains("\"__typename\":\"Job\"") && more.contains("\"revision\":"),
+        "{more}"
+    );
+}
+
 #[tokio::test]
 async fn a_job_looks_the_same_as_in_rest() {
     let (_site, server) = Server::with_config(NOOP);

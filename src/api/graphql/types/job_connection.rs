@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::super::errors;
 use super::super::schema::{caller, services};
 use super::job::Job;
+use super::job_nodes::JobNodes;
 use super::reading;
 use crate::api::rest::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::domain::id::JobId;
@@ -59,8 +60,8 @@ impl JobConnection {
     }
 
     /// The jobs without their cursors.
-    async fn nodes(&self) -> &[Job] {
-        &self.jobs
+    async fn nodes(&self) -> JobNodes<'_> {
+        JobNodes(&self.jobs)
     }
 
     /// What there is beside this page.

@@ -11,6 +11,7 @@ pub(super) mod job;
 pub(super) mod job_connection;
 pub(super) mod job_filter;
 pub(super) mod job_input;
+mod job_nodes;
 pub(super) mod job_report;
 pub(super) mod metrics;
 pub(super) mod node;
