@@ -12,7 +12,6 @@ use tickerq::domain::outcome::Failure;
 use tickerq::domain::queue::QueueSettings;
 use tickerq::domain::status::JobStatus;
 use tickerq::domain::time_span::TimeSpan;
-use tickerq::domain::trace::Share;
 use tickerq::handlers::limits::HandlerLimits;
 use tickerq::handlers::{HandlerRegistry, JobContext, JobHandler};
 use tickerq::runtime::clock::Clock;
@@ -20,16 +19,16 @@ use tickerq::runtime::pruner::Retention;
 use tickerq::runtime::sampler::SamplerOptions;
 use tickerq::runtime::traces::Traces;
 use tickerq::runtime::webhook_options::{SyncOptions, WebhookOptions};
-use tickerq::runtime::{Runtime, RuntimeOptions};
+use tickerq::runtime::{Runtime, RuntimeHandle, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
 use tickerq::storage::query::JobFilter;
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;
+use tickerq::telemetry::exporter::TelemetryExport;
 use tokio::sync::mpsc;
 
 use super::database::Database;
-use super::watched;
 
 /// The reference's own example.
 pub(crate) const PARAMETERS: &str = r#"{"recipientEmail":"newuser@example.com","templateId":"welcome-email"}"#;
@@ -128,21 +127,16 @@ pub(crate) async fn completed(repository: &Arc<dyn JobRepository>) -> usize {
     usize::try_from(repository.count(&filter).await.expect("a count")).expect("a count")
 }
 
-/// Who watches the server meanwhile.
-pub(crate) enum Watching {
-    Nobody,
-    /// Prometheus, and a collector at this address that is sent everything.
-    Everybody(String),
-}
-
-/// Whole life cycles a second.
-pub(crate) async fn measure(database: &Database, durability: Durability, count: usize, watching: Watching) -> f64 {
+/// Whole life cycles a second, while those watch whom `watch` begins; they are told these traces.
+pub(crate) async fn measure(
+    database: &Database,
+    durability: Durability,
+    count: usize,
+    traces: Traces,
+    watch: impl FnOnce(&Arc<dyn JobRepository>, &RuntimeHandle) -> Option<TelemetryExport>,
+) -> f64 {
     let fresh = database.fresh(durability).await;
     let repository: Arc<dyn JobRepository> = fresh.repository.clone();
-    let traces = match &watching {
-        Watching::Nobody => Traces::default(),
-        Watching::Everybody(_) => Traces::exported(Share::all()),
-    };
     let options = RuntimeOptions {
         traces,
         ..options(Arc::new(Noop))
@@ -150,10 +144,7 @@ pub(crate) async fn measure(database: &Database, durability: Durability, count: 
     let runtime = Runtime::start(Arc::clone(&repository), options)
         .await
         .expect("a runtime");
-    let telemetry = match &watching {
-        Watching::Nobody => None,
-        Watching::Everybody(collector) => Some(watched::watch(&repository, runtime.handle(), collector)),
-    };
+    let telemetry = watch(&repository, runtime.handle());
     let jobs = Jobs::new(Arc::clone(&repository), runtime.handle().clone(), Arc::new(rules()));
     let start = Instant::now();
     let producers = (0..PRODUCERS).map(|_| {

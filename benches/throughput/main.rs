@@ -22,11 +22,11 @@ mod watched;
 
 use std::time::Duration;
 
+use tickerq::runtime::traces::Traces;
 use tickerq::storage::sea::Durability;
 
 use database::Database;
 use http::{Callers, Enqueued};
-use life_cycle::Watching;
 use memory::Memory;
 
 fn main() {
@@ -98,7 +98,13 @@ fn print_rates(wants: &impl Fn(&str) -> bool, jobs: usize, database: &Database, 
         raw = Some(sum);
     }
     if wants("life") {
-        let per_second = run(life_cycle::measure(database, durability, jobs, Watching::Nobody));
+        let per_second = run(life_cycle::measure(
+            database,
+            durability,
+            jobs,
+            Traces::default(),
+            |_, _| None,
+        ));
         print("life cycle in process", per_second, raw, "");
     }
     if wants("watched") {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tickerq::domain::trace::Share;
 use tickerq::runtime::RuntimeHandle;
+use tickerq::runtime::traces::Traces;
 use tickerq::service::metrics::Metrics;
 use tickerq::service::requests::Requests;
 use tickerq::storage::repository::JobRepository;
@@ -13,7 +15,7 @@ use tickerq::telemetry::exporter::{Identity, TelemetryExport, TelemetryOptions};
 use tickerq::telemetry::exports::{Exports, Watched};
 
 use super::database::Database;
-use super::life_cycle::{self, Watching};
+use super::life_cycle;
 use super::run;
 
 /// How often each is measured.
@@ -33,10 +35,19 @@ pub(crate) fn measure(database: &Database, durability: Durability, count: usize)
     let collector = super::collector::open();
     let (mut unwatched, mut watched, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        let without = || run(life_cycle::measure(database, durability, count, Watching::Nobody));
+        let without = || {
+            run(life_cycle::measure(
+                database,
+                durability,
+                count,
+                Traces::default(),
+                |_, _| None,
+            ))
+        };
         let with = || {
-            let everybody = Watching::Everybody(collector.clone());
-            run(life_cycle::measure(database, durability, count, everybody))
+            let everybody = |repository: &_, handle: &_| Some(watch(repository, handle, &collector));
+            let traces = Traces::exported(Share::all());
+            run(life_cycle::measure(database, durability, count, traces, everybody))
         };
         // Who goes first changes: a machine is not the same for long.
         let (off, on) = if round % 2 == 0 {
@@ -63,7 +74,7 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 }
 
 /// Prometheus that scrapes, a collector of OpenTelemetry and Application Insights.
-pub(crate) fn watch(repository: &Arc<dyn JobRepository>, handle: &RuntimeHandle, collector: &str) -> TelemetryExport {
+fn watch(repository: &Arc<dyn JobRepository>, handle: &RuntimeHandle, collector: &str) -> TelemetryExport {
     let telemetry = TelemetryOptions {
         destinations: vec![
             DestinationOptions::Otlp {

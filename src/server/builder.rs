@@ -121,7 +121,8 @@ impl Builder {
     /// Starts the server. Needs a running actix system (`#[actix_web::main]`).
     pub async fn start(self) -> Result<Server, BuildError> {
         let (repository, options) = self.prepare().await?;
-        Ok(Server::start(repository, options).await?)
+        // In a box: all that is started is no burden for the future of whoever waits for it.
+        Ok(Box::pin(Server::start(repository, options)).await?)
     }
 
     /// Starts the server without an HTTP server of its own: its facades are put into the program's app, see
@@ -131,7 +132,8 @@ impl Builder {
     /// require_authentication` whoever reaches it may do everything.
     pub async fn embed(self) -> Result<Embedded, BuildError> {
         let (repository, options) = self.prepare().await?;
-        Ok(Embedded::start(repository, options).await?)
+        // As above.
+        Ok(Box::pin(Embedded::start(repository, options)).await?)
     }
 
     /// The storage, and everything else.

@@ -120,7 +120,7 @@ async fn a_trace_runs_from_the_request_through_waiting_and_running_to_the_handle
     let call = eventually("the call and the webhook", || async {
         let calls: Vec<Span> = spans(&collector)
             .into_iter()
-            .filter(|span| span.name == "POST /hook" || span.name == "POST /hook")
+            .filter(|span| span.name == "POST /hook")
             .collect();
         (calls.len() == 2).then_some(calls)
     })
