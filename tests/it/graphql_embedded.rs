@@ -245,13 +245,12 @@ impl Embedded {
             panics: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
         });
-        let server = Server::builder()
+        let starting = Server::builder()
             .config(config.expect("a sound configuration"))
             .repository(Arc::clone(&storage) as Arc<dyn JobRepository>)
             .listen("127.0.0.1:0".parse().expect("an address"))
-            .start()
-            .await
-            .expect("it starts");
+            .start();
+        let server = Box::pin(starting).await.expect("it starts");
         let url = format!("http://{}", server.addresses()[0]);
         Self {
             client: Client::new(&url),
