@@ -46,7 +46,6 @@ impl TelemetryConfig {
             track_job_executions: section.get("track_job_executions", true),
             track_performance_counters: section.get("track_performance_counters", true),
             otlp_endpoint: section.optional("otlp_endpoint"),
-            otlp_headers: header_secrets(section, "otlp_headers"),
             sample_percent: section.get_if("sample_percent", 100, between(0, 100)),
             max_traces_per_second: section.get_if("max_traces_per_second", 1_000, between(1, 1_000_000)),
             metrics_interval: section.get_if(
@@ -55,6 +54,8 @@ impl TelemetryConfig {
                 between(TimeSpan::from_secs(1), TimeSpan::from_secs(3_600)),
             ),
             service_name: section.get_if("service_name", "tickerq".to_owned(), |name: &String| check_name(name)),
+            // Last: it is a table, and TOML takes what is shown after its header as its own.
+            otlp_headers: header_secrets(section, "otlp_headers"),
         }
     }
 }

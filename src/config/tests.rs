@@ -504,7 +504,8 @@ fn variables_that_are_not_configuration_are_left_alone() {
 fn what_is_shown_names_its_sources_hides_secrets_and_can_be_read_again() {
     let file = "[database]\nurl = \"postgres://ann:s3cret@db/jobs\"\n[job_types.\"a+b\"]\nmax_retries = 1\n\
                 handler = { http = { url = \"http://x/?key=s3cret\", secret = \"s3cret\", headers = { A = \"s3cret\" } } }\n\
-                [retention]\nfailed = \"never\"\n";
+                [retention]\nfailed = \"never\"\n\
+                [telemetry]\notlp_headers = { X-Key = \"s3cret\" }\nsample_percent = 7\n";
     let config = load_from(file, &[("TICKERQ_LOG__LEVEL", "debug")], Vec::new()).unwrap();
     let shown = config.to_toml();
     assert!(!shown.contains("s3cret"), "{shown}");
@@ -517,6 +518,7 @@ fn what_is_shown_names_its_sources_hides_secrets_and_can_be_read_again() {
     assert_eq!(again.queues, config.queues);
     assert_eq!(again.jobs, config.jobs);
     assert_eq!(again.retention, config.retention);
+    assert_eq!(again.telemetry.sample_percent, 7);
     assert_eq!(again.job_types[0].defaults, config.job_types[0].defaults);
 }
 
