@@ -2,49 +2,45 @@
 //!
 //! A token is in no line: headers are not logged, and `access_token` is taken out of the query.
 
+use std::time::Instant;
+
 use actix_web::Error;
-use actix_web::HttpMessage;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use tracing::{Level, Span, debug, debug_span};
-use tracing_actix_web::RootSpanBuilder;
+use actix_web::middleware::Next;
+use tracing::{Instrument, Level, debug, debug_span};
 
 use super::auth::redacted;
+use crate::domain::trace::{TRACE_PARENT_HEADER, TraceParent};
 
-/// Whether requests are logged at all: otherwise nobody pays for it.
-pub fn is_wanted() -> bool {
-    tracing::enabled!(Level::DEBUG)
-}
-
-/// The span of a request, and the line at its end. For `tracing_actix_web::TracingLogger`.
-pub struct RequestSpan;
-
-/// When a request came.
-struct Started(std::time::Instant);
-
-impl RootSpanBuilder for RequestSpan {
-    fn on_request_start(request: &ServiceRequest) -> Span {
-        request.extensions_mut().insert(Started(std::time::Instant::now()));
-        let query = redacted(request.query_string());
-        debug_span!("request", method = %request.method(), path = request.path(), query = %query)
+/// Answers a request and writes it to the log. At other levels nobody pays for it.
+pub async fn write<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+    if !tracing::enabled!(Level::DEBUG) {
+        return next.call(request).await;
     }
-
-    fn on_request_end<B: MessageBody>(_: Span, outcome: &Result<ServiceResponse<B>, Error>) {
-        match outcome {
+    let header = request.headers().get(TRACE_PARENT_HEADER);
+    let trace = header.and_then(|text| TraceParent::parse(text.to_str().ok()?).ok());
+    let query = redacted(request.query_string());
+    let span = debug_span!(
+        "request",
+        method = %request.method(),
+        path = request.path(),
+        query = %query,
+        trace_id = trace.map(|place| tracing::field::display(place.trace_id))
+    );
+    async {
+        let began = Instant::now();
+        let answer = next.call(request).await;
+        let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        match &answer {
             Ok(response) => {
-                let took = response
-                    .request()
-                    .extensions()
-                    .get::<Started>()
-                    .map(|Started(at)| at.elapsed());
                 let status = response.status().as_u16();
-                debug!(
-                    status,
-                    took_us = took.map(|took| took.as_micros() as u64),
-                    "answered {status}"
-                );
+                debug!(status, took_us, "answered {status}");
             }
-            Err(error) => debug!("failed: {error}"),
+            Err(error) => debug!(took_us, "failed: {error}"),
         }
+        answer
     }
+    .instrument(span)
+    .await
 }

@@ -124,8 +124,17 @@ impl Client {
 
     /// `POST`s JSON to a path below the base path.
     pub(super) async fn post(&self, path: &[&str], body: &impl Serialize) -> Result<Answer, CliError> {
+        self.send_json(Method::POST, path, body).await
+    }
+
+    /// `PUT`s JSON to a path below the base path.
+    pub(super) async fn put(&self, path: &[&str], body: &impl Serialize) -> Result<Answer, CliError> {
+        self.send_json(Method::PUT, path, body).await
+    }
+
+    async fn send_json(&self, method: Method, path: &[&str], body: &impl Serialize) -> Result<Answer, CliError> {
         let body = serde_json::to_string(body).map_err(|error| CliError::System(error.to_string()))?;
-        self.send(Method::POST, self.url(path), Some(body)).await
+        self.send(method, self.url(path), Some(body)).await
     }
 
     fn url(&self, path: &[&str]) -> Url {

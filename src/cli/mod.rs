@@ -1,6 +1,6 @@
 //! The command line: a file a subcommand.
 //!
-//! `job` and `queue` are clients of a running server: they speak its REST API and know nothing else of it.
+//! `job`, `queue` and `log-level` are clients of a running server: they speak its REST API and know nothing else of it.
 
 mod client;
 mod completions;
@@ -9,6 +9,7 @@ mod cron;
 mod error;
 mod job;
 mod key;
+mod log_level;
 mod migrate;
 mod openapi;
 mod output;
@@ -54,6 +55,8 @@ enum Command {
     Job(job::JobArguments),
     /// List, pause, resume and clear queues of a running server.
     Queue(queue::QueueArguments),
+    /// Show how much a running server says in its log, or change it.
+    LogLevel(log_level::LogLevelArguments),
     /// Make keys that programs call with.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -86,6 +89,7 @@ fn run(Arguments { command }: Arguments, output: &mut Output) -> Result<(), CliE
         Command::Config(command) => config::run(command, output),
         Command::Job(arguments) => job::run(arguments, output),
         Command::Queue(arguments) => queue::run(arguments, output),
+        Command::LogLevel(arguments) => log_level::run(arguments, output),
         Command::Key(command) => key::run(command, output),
         Command::Cron(arguments) => cron::run(arguments, output),
         Command::Completions(arguments) => completions::run(&arguments, output),

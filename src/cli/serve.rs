@@ -3,13 +3,15 @@
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{info, warn};
-use tracing_subscriber::EnvFilter;
+use tracing::{Subscriber, info, warn};
+use tracing_subscriber::{EnvFilter, reload};
 
 use super::error::CliError;
 use super::settings::ServerSettings;
 use crate::config::log::{LogConfig, LogFormat};
+use crate::domain::log_level::LogLevel;
 use crate::server::Server;
+use crate::service::log_level::LogControl;
 
 /// Run the server.
 #[derive(Debug, Args)]
@@ -25,7 +27,7 @@ pub(super) struct ServeArguments {
 
 pub(super) fn run(arguments: ServeArguments) -> Result<(), CliError> {
     let config = arguments.settings.load()?;
-    start_log(&config.log);
+    let log = start_log(&config.log);
     allow_many_connections();
     actix_web::rt::System::new().block_on(async move {
         let system = |cause: std::io::Error| CliError::System(format!("signals can't be heard: {cause}"));
@@ -34,6 +36,7 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CliError> {
         let is_open = !config.api.authentication.is_required;
         let server = Server::builder()
             .config(config)
+            .log_control(log)
             .start()
             .await
             .map_err(|error| CliError::Start(error.to_string()))?;
@@ -72,15 +75,36 @@ async fn told_to_stop(terminate: &mut Signal, interrupt: &mut Signal) {
 const QUIET: &str = "sea_orm_migration=warn,sqlx::postgres::notice=warn,actix_server=warn,opentelemetry=error,\
                      opentelemetry_sdk=error,opentelemetry-otlp=error,opentelemetry-application-insights=error";
 
+fn filter(level: &LogLevel) -> EnvFilter {
+    EnvFilter::new(format!("{QUIET},{level}"))
+}
+
 /// To standard error: standard output belongs to what a subcommand answers.
-fn start_log(config: &LogConfig) {
+fn start_log(config: &LogConfig) -> LogControl {
     let LogConfig { level, format } = config;
     let log = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(format!("{QUIET},{level}")))
+        .with_env_filter(filter(level))
         .with_writer(std::io::stderr);
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     match format {
-        LogFormat::Text => log.with_target(false).with_ansi(is_terminal).init(),
-        LogFormat::Json => log.json().init(),
+        LogFormat::Text => {
+            let log = log.with_target(false).with_ansi(is_terminal).with_filter_reloading();
+            let control = control(level, log.reload_handle());
+            log.init();
+            control
+        }
+        LogFormat::Json => {
+            let log = log.json().with_filter_reloading();
+            let control = control(level, log.reload_handle());
+            log.init();
+            control
+        }
     }
+}
+
+fn control<S: Subscriber>(level: &LogLevel, handle: reload::Handle<EnvFilter, S>) -> LogControl {
+    LogControl::new(level.clone(), move |level| {
+        // Fails only when the log is gone, and it lasts as long as the process.
+        let _ = handle.reload(filter(level));
+    })
 }

@@ -4,6 +4,12 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+/// How much a server says in its log.
+#[derive(Debug, Deserialize)]
+pub(super) struct LogLevel {
+    pub(super) level: String,
+}
+
 /// A page of jobs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

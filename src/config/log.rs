@@ -1,16 +1,15 @@
 //! `[log]`: what the server says about its work, and how.
 
-use tracing_subscriber::EnvFilter;
-
 use super::entry::Value;
 use super::section::Section;
 use super::setting::{Setting, Wrong, quoted, word};
+use crate::domain::log_level::LogLevel;
 
 /// `[log]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogConfig {
-    /// A level, or directives as `tracing` reads them: `info,tickerq=debug`. It was checked: it can be parsed.
-    pub level: String,
+    /// How much is said.
+    pub level: LogLevel,
     /// How a line looks.
     pub format: LogFormat,
 }
@@ -27,26 +26,20 @@ pub enum LogFormat {
 impl LogConfig {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
         Self {
-            level: section.get_if("level", "info".to_owned(), |level: &String| check_level(level)),
+            level: section.get("level", LogLevel::default()),
             format: section.get("format", LogFormat::Text),
         }
     }
 }
 
-const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+impl Setting for LogLevel {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        let text = String::read(value)?;
+        Self::parse(&text).map_err(Wrong::new)
+    }
 
-fn check_level(text: &str) -> Result<(), String> {
-    let allowed = "allowed is off, error, warn, info, debug or trace, or directives such as info,tickerq=debug";
-    // A word that is no level would be read as a target with everything on.
-    let wrong_word = text
-        .split(',')
-        .find(|part| !part.contains(['=', '[']) && !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(part.trim())));
-    match wrong_word {
-        Some(word) => Err(format!("'{word}' is not a level; {allowed}")),
-        None => EnvFilter::builder()
-            .parse(text)
-            .map(drop)
-            .map_err(|error| format!("'{text}' is not a level ({error}); {allowed}")),
+    fn show(&self) -> String {
+        quoted(self.as_str())
     }
 }
 
@@ -64,20 +57,5 @@ impl Setting for LogFormat {
             Self::Text => "text",
             Self::Json => "json",
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::check_level;
-
-    #[test]
-    fn a_word_that_is_no_level_is_not_taken_for_a_target() {
-        for level in ["info", "DEBUG", "info,tickerq=debug", "tickerq::runtime=trace, warn"] {
-            assert_eq!(check_level(level), Ok(()));
-        }
-        for level in ["inof", "info,", "tickerq=loud", "=", ""] {
-            assert!(check_level(level).is_err(), "{level} was accepted");
-        }
     }
 }

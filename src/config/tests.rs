@@ -51,7 +51,7 @@ fn without_any_source_the_defaults_hold() {
     assert_eq!(config.queues.settings(&QueueName::default()).workers.get(), 10);
     assert_eq!(config.jobs.defaults, crate::domain::new_job::JobDefaults::default());
     assert_eq!(config.retention.failed, Some(TimeSpan::from_secs(30 * 86_400)));
-    assert_eq!(config.log.level, "info");
+    assert_eq!(config.log.level.as_str(), "info");
     assert!(config.job_types.is_empty());
 }
 

@@ -19,6 +19,7 @@ pub mod ip_network;
 pub mod job;
 pub mod json;
 pub mod leadership;
+pub mod log_level;
 pub mod loss;
 pub mod metrics;
 pub mod misfire;

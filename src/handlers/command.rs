@@ -24,6 +24,7 @@ use async_trait::async_trait;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 use self::process_group::ProcessGroup;
 use self::streams::{Output, ReadError, feed};
@@ -177,6 +178,7 @@ impl JobHandler for CommandHandler {
             .command(&job, trace_parent)
             .spawn()
             .map_err(|error| self.not_started(&error))?;
+        debug!(pid = child.id(), "started {}", self.options.program);
         // Dropped before the child is: the group is ended while its leader still holds the group's number.
         let group = ProcessGroup::led_by(&child);
         let mut output = Output::new(self.limits.result_bytes_max, self.limits.detail_bytes_max);

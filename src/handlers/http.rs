@@ -19,6 +19,7 @@ use reqwest::{Response, StatusCode, Url};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout};
+use tracing::debug;
 
 use self::answer::{Verdict, verdict};
 pub use self::options::{HttpHandlerOptions, InvalidHttpHandler};
@@ -117,6 +118,13 @@ impl HttpHandler {
         };
         let mut status = None;
         let answer = self.ask(job, place, &mut status).await;
+        debug!(
+            url = self.shown_url,
+            status = status.map(|status| status.as_u16()),
+            took_us = u64::try_from(began_at.elapsed().as_micros()).unwrap_or(u64::MAX),
+            "called {}",
+            self.shown_url
+        );
         if let (Some(run), Some(place)) = (run, place) {
             self.calls.tell(place.is_sampled, || CallReport {
                 place,

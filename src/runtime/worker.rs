@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{error, info, warn};
+use tracing::{Instrument, Span, error, info, info_span, warn};
 
 use super::clock::{Clock, draw_jitter};
 use super::endings::Endings;
@@ -31,6 +31,7 @@ use crate::domain::name::JobType;
 use crate::domain::outcome::{Failure, Outcome};
 use crate::domain::retry::Jitter;
 use crate::domain::status::JobStatus;
+use crate::domain::trace::{JobTrace, Share, TraceId};
 use crate::handlers::limits::HandlerLimits;
 use crate::handlers::{HandlerRegistry, JobContext};
 use crate::storage::change::{Applied, Finished};
@@ -188,8 +189,10 @@ async fn attempt(parts: &WorkerParts, job: &Arc<Job>, mut orders: watch::Receive
         cancellation: cancellation.clone(),
         trace_parent: parts.traces.place_of_run(job),
     };
+    let span = span_of(job);
+    let run = async move { handler.run(context).await }.instrument(span);
     // Dropped with this future, should the Worker itself be restarted.
-    let mut running = AbortOnDropHandle::new(parts.handler_threads.spawn(async move { handler.run(context).await }));
+    let mut running = AbortOnDropHandle::new(parts.handler_threads.spawn(run));
     let mut deadline = std::pin::pin!(tokio::time::sleep(job.timeout.to_std()));
     let mut is_cancelled = false;
     loop {
@@ -363,14 +366,31 @@ impl Handler<Run> for Worker {
     }
 }
 
+/// What a handler says in the log, it says of its job.
+fn span_of(job: &Job) -> Span {
+    info_span!(
+        "run",
+        job.id = %job.id,
+        job.type = %job.job_type,
+        queue = %job.queue,
+        attempt = job.attempt,
+        trace_id = %trace_id(job)
+    )
+}
+
+/// The trace that a job belongs to, whether it is exported or not.
+fn trace_id(job: &Job) -> TraceId {
+    JobTrace::of(job, Share::all()).trace_id
+}
+
 fn log_end(job: &Job, attempt: &Attempt) {
     let (number, error) = (attempt.number, attempt.error.as_deref().unwrap_or("no error"));
     match job.status {
         JobStatus::Pending => {
-            info!(job.id = %job.id, job.type = %job.job_type, queue = %job.queue, attempt = number, "attempt {number} of job {} has {} ({error}), next attempt at {}", job.id, attempt.status.as_str(), job.due_at);
+            info!(job.id = %job.id, job.type = %job.job_type, queue = %job.queue, attempt = number, trace_id = %trace_id(job), "attempt {number} of job {} has {} ({error}), next attempt at {}", job.id, attempt.status.as_str(), job.due_at);
         }
         JobStatus::Failed => {
-            warn!(job.id = %job.id, job.type = %job.job_type, queue = %job.queue, attempt = number, "job {} has failed: {error}", job.id);
+            warn!(job.id = %job.id, job.type = %job.job_type, queue = %job.queue, attempt = number, trace_id = %trace_id(job), "job {} has failed: {error}", job.id);
         }
         JobStatus::Running | JobStatus::Completed | JobStatus::Cancelled => {}
     }

@@ -13,6 +13,7 @@ use crate::domain::job::Job;
 use crate::domain::name::{InvalidName, JobType};
 use crate::handlers::{HandlerRegistry, JobHandler};
 use crate::runtime::saved_hook::SavedHook;
+use crate::service::log_level::LogControl;
 use crate::storage::repository::{JobRepository, RepositoryError};
 use crate::storage::sea::{ConnectError, SeaRepository};
 
@@ -68,6 +69,7 @@ pub struct Builder {
     listen: Option<SocketAddr>,
     database_url: Option<String>,
     on_saved: Option<SavedHook>,
+    log: Option<LogControl>,
 }
 
 impl Builder {
@@ -118,6 +120,13 @@ impl Builder {
         self
     }
 
+    /// Lets callers with the scope for administering see and change the level of the program's log, see [`LogControl`].
+    #[must_use]
+    pub fn log_control(mut self, log: LogControl) -> Self {
+        self.log = Some(log);
+        self
+    }
+
     /// Starts the server. Needs a running actix system (`#[actix_web::main]`).
     pub async fn start(self) -> Result<Server, BuildError> {
         let (repository, options) = self.prepare().await?;
@@ -145,6 +154,7 @@ impl Builder {
             listen,
             database_url,
             on_saved,
+            log,
         } = self;
         let config = match config {
             Some(config) => config,
@@ -159,6 +169,7 @@ impl Builder {
             options.listen = vec![listen];
         }
         options.runtime.on_saved = on_saved;
+        options.log = log;
         if let Some(repository) = repository {
             return Ok((repository, options));
         }

@@ -176,6 +176,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         shutdown_grace: config.server.shutdown_grace.to_std(),
         auth: authentication(config),
         audit: config.audit.enable,
+        log: None,
         rest: rest(config),
         realtime: RealtimeOptions {
             // Without an API there are no live updates either.

@@ -20,6 +20,7 @@ use crate::service::changes::Changes;
 use crate::service::events::Events;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
+use crate::service::log_level::Log;
 use crate::service::metrics::Metrics;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
@@ -55,6 +56,7 @@ impl Embedded {
             shutdown_grace,
             auth,
             audit: is_audited,
+            log,
             rest,
             realtime,
             prometheus,
@@ -81,6 +83,7 @@ impl Embedded {
             Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default).audited(is_audited);
         let workers = Workers::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
         let audit = AuditLog::new(Arc::clone(&repository));
+        let log = Log::new(handle.clone(), log);
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
         let webhooks = Webhooks::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
         let changes = Changes::new(Arc::clone(&repository), handle.clone());
@@ -106,6 +109,7 @@ impl Embedded {
             recurring: recurring.clone(),
             queues: queues.clone(),
             nodes: nodes.clone(),
+            log: log.clone(),
             audit: audit.clone(),
             metrics: metrics.clone(),
             webhooks: webhooks.clone(),
@@ -121,6 +125,7 @@ impl Embedded {
             metrics,
             exposition,
             nodes,
+            log,
             webhooks,
             changes,
             workers,

@@ -24,7 +24,6 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App, HttpServer};
 use tracing::info;
-use tracing_actix_web::TracingLogger;
 
 use crate::api::auth::{AllowedOrigins, AuthOptions, JwtKeyError};
 use crate::api::browsers;
@@ -32,11 +31,12 @@ use crate::api::graphql::GraphQlOptions;
 use crate::api::pages::PagesOptions;
 use crate::api::realtime::RealtimeOptions;
 use crate::api::request_count;
-use crate::api::request_log::{self, RequestSpan};
+use crate::api::request_log;
 use crate::api::rest::{self, RestOptions};
 use crate::config::server::{is_open, open_address};
 use crate::runtime::{RuntimeHandle, RuntimeOptions, StartError};
 use crate::service::jobs::Jobs;
+use crate::service::log_level::LogControl;
 use crate::service::rules::Rules;
 use crate::storage::repository::JobRepository;
 use crate::telemetry::exporter::TelemetryOptions;
@@ -57,6 +57,8 @@ pub struct ServerOptions {
     pub auth: AuthOptions,
     /// Whether it is recorded who has changed what.
     pub audit: bool,
+    /// How the level of the process's log is changed, if it can be.
+    pub log: Option<LogControl>,
     /// How the REST API works.
     pub rest: RestOptions,
     /// How live updates work.
@@ -159,10 +161,7 @@ impl Server {
                     facades.requests.is_some(),
                     from_fn(move |request, next| request_count::count(requests.clone(), request, next)),
                 ))
-                .wrap(Condition::new(
-                    request_log::is_wanted(),
-                    TracingLogger::<RequestSpan>::new(),
-                ))
+                .wrap(from_fn(request_log::write))
         })
         .workers(http_workers.max(1))
         .keep_alive(keep_alive)

@@ -81,6 +81,9 @@ pub enum ServiceError {
     /// Nobody is told anything.
     #[error("webhooks are switched off; [webhooks] enable = true switches them on")]
     WebhooksOff,
+    /// The server can't change its log: the program that embeds it has made that.
+    #[error("this server's log belongs to the program that embeds it; change its level there")]
+    LogNotOwned,
     /// Changes are not kept.
     #[error("this server keeps no feed of changed jobs; [sync] feed = true has it keep one")]
     FeedOff,

@@ -12,6 +12,7 @@ pub mod error;
 pub mod events;
 pub mod health;
 pub mod jobs;
+pub mod log_level;
 pub mod metrics;
 pub mod nodes;
 pub mod queues;

@@ -41,6 +41,7 @@ mod handlers_http;
 mod harness;
 mod health;
 mod house;
+mod log;
 mod metrics;
 mod nodes;
 mod nodes_outage;

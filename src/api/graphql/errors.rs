@@ -33,6 +33,7 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         | ServiceError::EndpointDisabled { .. }
         | ServiceError::TooManyEndpoints { .. }
         | ServiceError::WebhooksOff
+        | ServiceError::LogNotOwned
         | ServiceError::FeedOff
         | ServiceError::FeedGap
         | ServiceError::NoSuchWorker { .. }

@@ -11,6 +11,7 @@ use crate::domain::caller::Caller;
 use crate::service::audit::AuditLog;
 use crate::service::events::Events;
 use crate::service::jobs::Jobs;
+use crate::service::log_level::Log;
 use crate::service::metrics::Metrics;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
@@ -32,6 +33,8 @@ pub struct Services {
     pub queues: Queues,
     /// Of the servers that share the storage.
     pub nodes: Nodes,
+    /// Use cases of the log's level.
+    pub log: Log,
     /// Of the record of who has changed what.
     pub audit: AuditLog,
     /// Of the server's numbers.

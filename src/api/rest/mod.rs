@@ -13,6 +13,7 @@ pub mod exposition;
 mod health;
 pub(super) mod idempotency;
 pub(super) mod jobs;
+mod log_level;
 pub(super) mod metrics;
 mod nodes;
 pub mod openapi;
@@ -39,6 +40,7 @@ use crate::service::audit::AuditLog;
 use crate::service::changes::Changes;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
+use crate::service::log_level::Log;
 use crate::service::metrics::Metrics;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
@@ -103,6 +105,8 @@ pub struct RestApi {
     pub exposition: Option<Exposition>,
     /// Use cases of nodes.
     pub nodes: Nodes,
+    /// Use cases of the log's level.
+    pub log: Log,
     /// Use cases of webhook endpoints.
     pub webhooks: Webhooks,
     /// Use cases of the feed of changed jobs.
@@ -129,6 +133,7 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
             queues::configure(config, &api, prefix);
             audit::configure(config, &api, prefix);
             nodes::configure(config, &api, prefix);
+            log_level::configure(config, &api, prefix);
             webhooks::configure(config, &api, prefix);
             workers::configure(config, &api, prefix);
             metrics::configure(config, &api, prefix);

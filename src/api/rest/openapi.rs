@@ -20,7 +20,7 @@ use utoipa_swagger_ui::Config;
 use super::call::{Answer, Call, open_route, resource, route};
 use super::problem::{Problem, ProblemKind};
 use super::{RestApi, RestOptions};
-use super::{audit, health, jobs, metrics, nodes, problem, queues, recurring, webhooks, workers};
+use super::{audit, health, jobs, log_level, metrics, nodes, problem, queues, recurring, webhooks, workers};
 use crate::domain::caller::Scope;
 
 #[derive(utoipa::OpenApi)]
@@ -52,6 +52,8 @@ use crate::domain::caller::Scope;
         queues::clear_queue,
         audit::list_audit,
         nodes::list_nodes,
+        log_level::get_log_level,
+        log_level::set_log_level,
         webhooks::endpoints::list_endpoints,
         webhooks::endpoints::create_endpoint,
         webhooks::endpoints::get_endpoint,
@@ -164,7 +166,10 @@ pub fn document(options: &RestOptions) -> OpenApi {
             "For programs elsewhere that run jobs, and seeing which there are",
         ),
         tag("metrics", "Seeing the server in numbers, and what has become of jobs"),
-        tag("nodes", "Which servers share the storage"),
+        tag(
+            "nodes",
+            "Which servers share the storage, and how much this one says in its log",
+        ),
         tag("audit", "Seeing who has changed what"),
         tag("health", "For those who watch the server"),
     ]);

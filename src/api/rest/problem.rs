@@ -378,6 +378,7 @@ impl Problem {
             | ServiceError::EndpointDisabled { .. }
             | ServiceError::TooManyEndpoints { .. }
             | ServiceError::WebhooksOff
+            | ServiceError::LogNotOwned
             | ServiceError::FeedOff
             | ServiceError::UniqueKeyTaken { .. } => (ProblemKind::Conflict, None),
             ServiceError::FeedGap => (ProblemKind::Gone, None),

@@ -136,6 +136,8 @@ impl Site {
                 written.push(b'\n');
                 fs::write(&copy, &written).ok();
                 if let Some((_, url)) = line.split_once("listening on ") {
+                    // As JSON the line goes on after it.
+                    let url = url.split('"').next().unwrap_or(url);
                     sender.send(url.trim().to_owned()).ok();
                 }
             }

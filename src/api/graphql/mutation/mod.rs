@@ -3,6 +3,7 @@
 mod bulk;
 mod idempotency;
 mod jobs;
+mod log_level;
 mod queues;
 mod recurring;
 mod webhooks;
@@ -18,6 +19,7 @@ pub(super) struct Mutation(
     bulk::BulkMutations,
     recurring::RecurringMutations,
     queues::QueueMutations,
+    log_level::LogMutations,
     webhooks::WebhookMutations,
     workers::WorkerMutations,
 );

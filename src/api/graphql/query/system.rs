@@ -1,8 +1,9 @@
-//! The servers that share the storage.
+//! The servers that share the storage, and the log of this one.
 
 use async_graphql::{Context, Object, Result};
 
 use super::super::schema::{caller, services};
+use super::super::types::log_level::LogLevel;
 use super::super::types::server_node::ServerNode;
 
 #[derive(Default)]
@@ -20,5 +21,12 @@ impl SystemQueries {
         Ok(Some(
             stored.into_iter().map(|node| ServerNode::new(node, own)).collect(),
         ))
+    }
+
+    /// How much the server that answers says in its log. Needs the scope for administering.
+    async fn log_level(&self, ctx: &Context<'_>) -> Result<Option<LogLevel>> {
+        let log = &services(ctx)?.log;
+        let level = log.level(caller(ctx)?)?;
+        Ok(Some(LogLevel::new(&level, log.node())))
     }
 }

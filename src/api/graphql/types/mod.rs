@@ -13,6 +13,7 @@ pub(super) mod job_filter;
 pub(super) mod job_input;
 mod job_nodes;
 pub(super) mod job_report;
+pub(super) mod log_level;
 pub(super) mod metrics;
 pub(super) mod node;
 pub(super) mod performance;

@@ -1,0 +1,29 @@
+//! How much a server says in its log.
+
+use async_graphql::{Context, Object, Result};
+
+use super::super::errors;
+use super::super::schema::{caller, services};
+use super::super::types::log_level::LogLevel;
+use crate::api::rest::problem::PartError;
+use crate::domain::log_level::LogLevel as Level;
+
+#[derive(Default)]
+pub(super) struct LogMutations;
+
+#[Object]
+impl LogMutations {
+    /// Has the server that answers say so much in its log, until it is set again or the server restarts. Needs the scope for
+    /// administering.
+    async fn set_log_level(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "off, error, warn, info, debug or trace, or directives such as info,tickerq=debug.")]
+        level: String,
+    ) -> Result<Option<LogLevel>> {
+        let level = Level::parse(&level).map_err(|wrong| errors::of_part(&PartError::field("/level", wrong), ""))?;
+        let log = &services(ctx)?.log;
+        log.set_level(caller(ctx)?, &level)?;
+        Ok(Some(LogLevel::new(&level, log.node())))
+    }
+}

@@ -1,0 +1,50 @@
+//! `tickerq log-level`: how much a running server says in its log.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::client::{self, Client, ClientArguments};
+use super::error::CliError;
+use super::output::Output;
+use super::wire;
+use crate::domain::log_level::LogLevel;
+
+/// Show how much a running server says in its log, or change it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tickerq log-level
+  tickerq log-level debug
+  tickerq log-level info,tickerq=debug --server http://127.0.0.1:8080")]
+pub(super) struct LogLevelArguments {
+    /// What it shall say until it restarts: off, error, warn, info, debug, trace, or directives.
+    #[arg(value_parser = LogLevel::parse)]
+    level: Option<LogLevel>,
+    #[command(flatten, next_help_heading = "Server")]
+    client: ClientArguments,
+}
+
+#[derive(Serialize)]
+struct LogLevelRequest<'a> {
+    level: &'a str,
+}
+
+pub(super) fn run(arguments: LogLevelArguments, output: &mut Output) -> Result<(), CliError> {
+    let LogLevelArguments { level, client } = arguments;
+    let as_json = client.json;
+    let client = Client::new(&client)?;
+    let answer = client::block_on(async {
+        let path = ["log-level"];
+        match &level {
+            None => client.get(&path, &[]).await,
+            Some(level) => {
+                let request = LogLevelRequest { level: level.as_str() };
+                client.put(&path, &request).await
+            }
+        }
+    })?;
+    if as_json {
+        return output.line(answer.text.trim_end());
+    }
+    let wire::LogLevel { level } = answer.read()?;
+    output.line(&level)
+}

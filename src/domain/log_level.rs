@@ -1,0 +1,74 @@
+//! How much the server says about its work.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tracing_subscriber::EnvFilter;
+
+/// How long a level's text may be, in characters.
+const LENGTH_MAX: usize = 1_000;
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+const ALLOWED: &str = "allowed is off, error, warn, info, debug or trace, or directives such as info,tickerq=debug";
+
+/// A level, or directives as `tracing` reads them: `info,tickerq=debug`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLevel(Arc<str>);
+
+impl LogLevel {
+    /// Reads a text. Fails with what is wrong and what is allowed.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let shown: String = text.chars().take(100).collect();
+        if text.chars().count() > LENGTH_MAX {
+            return Err(format!(
+                "'{shown}…' is longer than {LENGTH_MAX} characters, and a level may not be"
+            ));
+        }
+        // A word that is no level would be read as a target with everything on.
+        let wrong_word = text.split(',').find(|part| {
+            let is_level = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(part.trim()));
+            !part.contains(['=', '[']) && !is_level
+        });
+        match wrong_word {
+            Some(word) => Err(format!("'{word}' is not a level; {ALLOWED}")),
+            None => match EnvFilter::builder().parse(text) {
+                Ok(_) => Ok(Self(Arc::from(text))),
+                Err(error) => Err(format!("'{shown}' is not a level ({error}); {ALLOWED}")),
+            },
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for LogLevel {
+    fn default() -> Self {
+        Self(Arc::from("info"))
+    }
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LogLevel;
+
+    #[test]
+    fn a_word_that_is_no_level_is_not_taken_for_a_target() {
+        for level in ["info", "DEBUG", "info,tickerq=debug", "tickerq::runtime=trace, warn"] {
+            assert_eq!(
+                LogLevel::parse(level).map(|level| level.to_string()),
+                Ok(level.to_owned())
+            );
+        }
+        for level in ["inof", "info,", "tickerq=loud", "=", "", &"info,".repeat(1_000)] {
+            assert!(LogLevel::parse(level).is_err(), "{level} was accepted");
+        }
+    }
+}

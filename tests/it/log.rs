@@ -1,0 +1,179 @@
+//! What the server says in its log: how much, which can be changed while it runs, and of which job and trace.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::graphql::{ask, ask_with};
+use crate::harness::client::Client;
+use crate::harness::eventually;
+use crate::harness::server::{Server, Site, Storage};
+use crate::harness::shell::Shell;
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+async fn set(client: &Client, level: Value) -> crate::harness::client::Answer {
+    client
+        .send(client.request(Method::PUT, "/log-level").json(&level))
+        .await
+}
+
+/// The lines of a log that is written as JSON.
+fn lines(server: &Server) -> Vec<Value> {
+    let log = server.log();
+    log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// Waits for a line whose message has this text.
+async fn line(server: &Server, text: &str) -> Value {
+    eventually(text, || async {
+        let said = |line: &Value| {
+            let message = line["fields"]["message"].as_str();
+            message.is_some_and(|message| message.contains(text))
+        };
+        lines(server).into_iter().find(said)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn how_much_is_said_can_be_changed_while_the_server_runs() {
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    let shown = client.get("/log-level").await.json();
+    let nodes = client.get("/nodes").await.json();
+    assert_eq!(shown, json!({"level": "info", "nodeId": nodes["nodes"][0]["id"]}));
+    assert!(!server.log().contains("answered"), "{}", server.log());
+    let set_to = set(&client, json!({"level": "info,tickerq=debug"})).await;
+    assert_eq!(
+        (set_to.status, &set_to.json()["level"]),
+        (StatusCode::OK, &json!("info,tickerq=debug"))
+    );
+    assert_eq!(client.get("/log-level").await.json()["level"], "info,tickerq=debug");
+    client.get("/queues?access_token=s3cret").await;
+    eventually("a line for each request", || async {
+        let log = server.log();
+        (log.contains("/api/tickerq/queues") && log.contains("answered 200")).then_some(())
+    })
+    .await;
+    assert!(!server.log().contains("s3cret"), "{}", server.log());
+    assert_eq!(set(&client, json!({"level": "off"})).await.status, StatusCode::OK);
+    let before = server.log();
+    client.create_of_type("Unknown").await;
+    // The next thing that is said comes after whatever would have been said of the request.
+    set(&client, json!({"level": "info"})).await;
+    eventually("what is said again", || async {
+        (server.log().len() > before.len()).then_some(())
+    })
+    .await;
+    assert!(!server.log()[before.len()..].contains("/jobs"), "{}", server.log());
+}
+
+#[tokio::test]
+async fn a_level_that_is_none_is_refused_with_what_is_allowed() {
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    for (body, pointer, detail) in [
+        (
+            json!({"level": "loud"}),
+            "#/level",
+            "'loud' is not a level; allowed is off, error, warn, info, debug or trace, or directives such as \
+             info,tickerq=debug",
+        ),
+        (json!({"level": 3}), "#/level", "expected a string"),
+        (json!({}), "#", "missing field `level`"),
+        (json!({"level": "info", "for": "1h"}), "#/for", "unknown"),
+    ] {
+        let problem = set(&client, body).await.problem(400);
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+        let said = problem["errors"][0]["detail"].as_str().expect("a detail");
+        assert!(said.contains(detail), "{problem}");
+    }
+    let refused = ask_with(
+        &client,
+        "mutation { setLogLevel(level: \"loud\") { level } }",
+        json!({}),
+    )
+    .await;
+    let extensions = &refused["errors"][0]["extensions"];
+    assert_eq!(
+        (&extensions["code"], &extensions["field"]),
+        (&json!("validation"), &json!("level")),
+        "{refused}"
+    );
+    assert_eq!(client.get("/log-level").await.json()["level"], "info");
+}
+
+#[tokio::test]
+async fn graphql_and_the_command_line_change_it_too() {
+    let shell = Shell::start("");
+    assert_eq!(shell.run(&["log-level"]).out, "info\n");
+    assert_eq!(shell.run(&["log-level", "warn"]).out, "warn\n");
+    assert_eq!(shell.run(&["log-level", "--json"]).json()["level"], "warn");
+    let said = shell.try_run(&["log-level", "loud"]);
+    assert_eq!(said.code, Some(2));
+    assert!(
+        said.err.contains("allowed is off, error, warn, info, debug or trace"),
+        "{}",
+        said.err
+    );
+    let client = shell.server.client();
+    assert_eq!(
+        ask(&client, "{ logLevel { level } }").await["logLevel"]["level"],
+        "warn"
+    );
+    let set = ask(&client, "mutation { setLogLevel(level: \"error\") { level nodeId } }").await;
+    assert_eq!(set["setLogLevel"]["level"], "error");
+    assert_eq!(shell.run(&["log-level"]).out, "error\n");
+}
+
+#[tokio::test]
+async fn it_is_a_matter_of_administrators() {
+    let site = Site::new(
+        Storage::Sqlite,
+        "[[api.keys]]\nname = \"billing\"\nkey = \"tq_billing-key-for-tests\"\nscopes = [\"tickerq:read\", \"tickerq:write\"]\n\
+         [api]\nrequire_authentication = true\n",
+    );
+    let server = site.start();
+    let client = server.client().with_token("tq_billing-key-for-tests");
+    client.get("/log-level").await.problem(403);
+    set(&client, json!({"level": "trace"})).await.problem(403);
+    let refused = ask_with(&client, "mutation { setLogLevel(level: \"off\") { level } }", json!({})).await;
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "forbidden", "{refused}");
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_run_names_the_job_and_its_trace() {
+    let site = Site::new(
+        Storage::Sqlite,
+        "[log]\nformat = \"json\"\nlevel = \"info,tickerq=debug\"\n\
+         [job_types.Breaks]\nmax_retries = 0\nhandler = { command = { program = \"false\" } }\n",
+    );
+    let server = site.start();
+    let client = server.client();
+    let create = client.request(Method::POST, "/jobs").json(&json!({"type": "Breaks"}));
+    let create = create.header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"));
+    let created = client.send(create).await;
+    assert_eq!(created.status, StatusCode::CREATED, "{}", created.text);
+    let id = created.json()["id"].clone();
+    let request = line(&server, "answered 201").await;
+    assert_eq!(request["span"]["trace_id"], TRACE, "{request}");
+    let started = line(&server, "started false").await;
+    for (field, value) in [
+        ("job.id", id.clone()),
+        ("job.type", json!("Breaks")),
+        ("queue", json!("default")),
+        ("attempt", json!(1)),
+        ("trace_id", json!(TRACE)),
+    ] {
+        assert_eq!(started["span"][field], value, "{started}");
+    }
+    let failed = line(&server, "has failed").await;
+    assert_eq!(
+        (&failed["fields"]["job.id"], &failed["fields"]["trace_id"]),
+        (&id, &json!(TRACE))
+    );
+    // Without a trace of its caller's a job has its own.
+    let own = client.create_of_type("Breaks").await;
+    let failed = line(&server, &format!("job {own} has failed")).await;
+    assert_eq!(failed["fields"]["trace_id"], own.replace('-', ""));
+}
