@@ -109,6 +109,7 @@ fn server_options(callers: Callers) -> ServerOptions {
             }],
             ..AuthOptions::default()
         },
+        log: None,
         audit: callers == Callers::WithKey,
         rest: RestOptions {
             enable: true,

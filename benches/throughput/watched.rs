@@ -7,7 +7,7 @@ use tickerq::domain::trace::Share;
 use tickerq::runtime::RuntimeHandle;
 use tickerq::runtime::traces::Traces;
 use tickerq::service::metrics::Metrics;
-use tickerq::service::requests::Requests;
+use tickerq::service::traffic::Traffic;
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;
 use tickerq::telemetry::destination::DestinationOptions;
@@ -98,7 +98,7 @@ fn watch(repository: &Arc<dyn JobRepository>, handle: &RuntimeHandle, collector:
     let watched = Watched {
         metrics: Metrics::new(Arc::clone(repository), handle.clone()),
         traces: handle.traces.clone(),
-        requests: Requests::default(),
+        traffic: Traffic::default(),
     };
     let exports = Exports::start(watched, Some(Vec::new()), Some(telemetry)).expect("exports");
     let prometheus = exports.prometheus.expect("numbers for Prometheus");

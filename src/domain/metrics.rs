@@ -55,7 +55,7 @@ impl Usage {
 }
 
 /// The names under which numbers are exported to Prometheus; the first three are the reference's.
-pub const EXPORTED_NAMES: [&str; 21] = [
+pub const EXPORTED_NAMES: [&str; 25] = [
     "tickerq_jobs_total",
     "tickerq_job_duration_seconds",
     "tickerq_queue_length",
@@ -71,7 +71,11 @@ pub const EXPORTED_NAMES: [&str; 21] = [
     "tickerq_writes_pending",
     "tickerq_http_requests_total",
     "tickerq_http_request_seconds_total",
+    "tickerq_graphql_operations_total",
+    "tickerq_connected_clients",
     "tickerq_actor_restarts_total",
+    "tickerq_actor_mailbox_lag_seconds",
+    "tickerq_spans_lost_total",
     "tickerq_unhealthy",
     "tickerq_commits_missed_total",
     "process_resident_memory_bytes",

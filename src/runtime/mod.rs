@@ -33,6 +33,7 @@ mod mailbox;
 pub mod notifier;
 mod outbound;
 pub mod pruner;
+pub mod pulse;
 pub mod queue;
 pub mod queues;
 mod ready_jobs;
@@ -83,7 +84,7 @@ use self::rescuer::{RescueError, Rescuer, RescuerParts};
 use self::sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
 use self::saved_hook::SavedHook;
 use self::scheduler::{Scheduler, SchedulerParts};
-use self::supervise::{Restarts, Seat};
+use self::supervise::{Seat, Supervisor};
 use self::tap::Tap;
 use self::traces::Traces;
 use self::type_limits::TypeLimits;
@@ -177,8 +178,8 @@ pub struct RuntimeHandle {
     pub ids: Arc<IdSource>,
     /// This node.
     pub node: NodeId,
-    /// How often actors had to be restarted.
-    pub restarts: Restarts,
+    /// What is known of the actors.
+    pub supervisor: Supervisor,
     /// Whether the feed of changed jobs is kept.
     pub has_feed: bool,
     /// What speaks to webhook endpoints; `None` when nobody is told anything.
@@ -252,7 +253,7 @@ impl Runtime {
             time_arbiter,
             outbound_arbiter,
         ] = arbiters.0.each_ref().map(Arbiter::handle);
-        let restarts = Restarts::default();
+        let supervisor = Supervisor::default();
         let tap = Tap::default();
         let started_at = clock.now();
         let node = NodeId::new(started_at);
@@ -269,7 +270,7 @@ impl Runtime {
         let book = EndpointBook::default();
         let has_feed = sync.feed || !sync.targets.is_empty();
 
-        bus_seat.start(&events_arbiter, "EventBus", &restarts, {
+        bus_seat.start(&events_arbiter, "EventBus", &supervisor, {
             let (event_bus, sampler) = (event_bus.clone(), sampler.address());
             move || EventBus::new(&event_bus, sampler)
         });
@@ -295,7 +296,7 @@ impl Runtime {
             tap: tap.clone(),
             traces: traces.clone(),
         };
-        recorder.start(&recorder_arbiter, "Recorder", &restarts, || {
+        recorder.start(&recorder_arbiter, "Recorder", &supervisor, || {
             Recorder::new(recorder_parts)
         });
 
@@ -340,11 +341,11 @@ impl Runtime {
             workers_by_default,
             job_types: handlers.job_types().cloned().collect(),
             node,
-            restarts: restarts.clone(),
+            supervisor: supervisor.clone(),
             options: sampler_options,
             clock: clock.clone(),
         };
-        let sampler = sampler.start(&time_arbiter, "Sampler", &restarts, || Sampler::new(sampler_parts));
+        let sampler = sampler.start(&time_arbiter, "Sampler", &supervisor, || Sampler::new(sampler_parts));
 
         let arrivals = Arrivals::default();
         let queues_parts = QueuesParts {
@@ -360,14 +361,14 @@ impl Runtime {
             clock: clock.clone(),
             cancel_grace,
             arbiter: queues_arbiter.clone(),
-            restarts: restarts.clone(),
+            supervisor: supervisor.clone(),
             own_address: queues.address(),
             gate: gate.clone(),
             notifier: others.as_ref().map(|others| others.notifier.clone()),
             arrivals: arrivals.clone(),
             traces: traces.clone(),
         };
-        let queues = queues.start(&queues_arbiter, "Queues", &restarts, || Queues::new(queues_parts));
+        let queues = queues.start(&queues_arbiter, "Queues", &supervisor, || Queues::new(queues_parts));
         if let (Some(notifier), Some(others)) = (notifier, others) {
             let notifier_parts = NotifierParts {
                 repository: Arc::clone(&repository),
@@ -379,7 +380,7 @@ impl Runtime {
                 foreign_interest: others.interest,
                 clock: clock.clone(),
             };
-            notifier.start(&time_arbiter, "Notifier", &restarts, || Notifier::new(notifier_parts));
+            notifier.start(&time_arbiter, "Notifier", &supervisor, || Notifier::new(notifier_parts));
         }
         let recurring_parts = RecurringSchedulerParts {
             repository: Arc::clone(&repository),
@@ -390,7 +391,7 @@ impl Runtime {
             node,
             lease,
         };
-        recurring.start(&time_arbiter, "RecurringScheduler", &restarts, || {
+        recurring.start(&time_arbiter, "RecurringScheduler", &supervisor, || {
             RecurringScheduler::new(recurring_parts)
         });
         let parts = OutboundParts {
@@ -400,7 +401,7 @@ impl Runtime {
             book,
             node,
             gate,
-            restarts: restarts.clone(),
+            supervisor: supervisor.clone(),
             clock: clock.clone(),
             ids: Arc::clone(&ids),
         };
@@ -411,19 +412,19 @@ impl Runtime {
             clock: clock.clone(),
             queues: queues.clone(),
         };
-        scheduler.start(&time_arbiter, "Scheduler", &restarts, || {
+        scheduler.start(&time_arbiter, "Scheduler", &supervisor, || {
             Scheduler::new(scheduler_parts)
         });
-        Seat::new(lease_keeper::MAILBOX_CAPACITY).start(&time_arbiter, "LeaseKeeper", &restarts, || {
+        Seat::new(lease_keeper::MAILBOX_CAPACITY).start(&time_arbiter, "LeaseKeeper", &supervisor, || {
             LeaseKeeper::new(lease_keeper)
         });
-        Seat::new(rescuer::MAILBOX_CAPACITY).start(&time_arbiter, "Rescuer", &restarts, || Rescuer::new(rescuer));
+        Seat::new(rescuer::MAILBOX_CAPACITY).start(&time_arbiter, "Rescuer", &supervisor, || Rescuer::new(rescuer));
         let pruner = PrunerParts {
             recorder: recorder_handle.clone(),
             retention,
             clock: clock.clone(),
         };
-        Seat::new(pruner::MAILBOX_CAPACITY).start(&time_arbiter, "Pruner", &restarts, || Pruner::new(pruner));
+        Seat::new(pruner::MAILBOX_CAPACITY).start(&time_arbiter, "Pruner", &supervisor, || Pruner::new(pruner));
 
         let remote = RemoteWork::new(RemoteWorkParts {
             repository,
@@ -443,7 +444,7 @@ impl Runtime {
             clock,
             ids,
             node,
-            restarts,
+            supervisor,
             has_feed,
             outbound: outbound_clients,
             remote,

@@ -14,7 +14,7 @@ use super::clock::{Clock, IdSource};
 use super::event_bus::EventBusHandle;
 use super::lease_gate::LeaseGate;
 use super::recorder::RecorderHandle;
-use super::supervise::{Restarts, Seat};
+use super::supervise::{Seat, Supervisor};
 use super::sync_sender::{self, SyncSender, SyncSenderParts};
 use super::webhook_dispatcher::{DispatcherParts, Drain, WebhookDispatcher};
 use super::webhook_options::{SyncTarget, WebhookOptions};
@@ -34,7 +34,7 @@ pub(super) struct OutboundParts {
     pub(super) book: EndpointBook,
     pub(super) node: NodeId,
     pub(super) gate: LeaseGate,
-    pub(super) restarts: Restarts,
+    pub(super) supervisor: Supervisor,
     pub(super) clock: Clock,
     pub(super) ids: Arc<IdSource>,
 }
@@ -61,7 +61,7 @@ impl Outbound {
             book,
             node,
             gate,
-            restarts,
+            supervisor,
             clock,
             ids,
         } = parts;
@@ -76,7 +76,8 @@ impl Outbound {
                 gate: gate.clone(),
                 clock: clock.clone(),
             };
-            Seat::new(sync_sender::MAILBOX_CAPACITY).start(arbiter, "SyncSender", &restarts, || SyncSender::new(parts));
+            Seat::new(sync_sender::MAILBOX_CAPACITY)
+                .start(arbiter, "SyncSender", &supervisor, || SyncSender::new(parts));
         }
         if !webhooks.enable {
             return Self { dispatcher: None };
@@ -90,11 +91,11 @@ impl Outbound {
             node,
             gate,
             arbiter: arbiter.clone(),
-            restarts: restarts.clone(),
+            supervisor: supervisor.clone(),
             clock,
             ids,
         };
-        let dispatcher = seat.start(arbiter, "WebhookDispatcher", &restarts, || {
+        let dispatcher = seat.start(arbiter, "WebhookDispatcher", &supervisor, || {
             WebhookDispatcher::new(parts)
         });
         Self {

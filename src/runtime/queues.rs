@@ -29,7 +29,7 @@ use super::queue::{
     Switch,
 };
 use super::recorder::RecorderHandle;
-use super::supervise::{Restarts, Seat};
+use super::supervise::{Seat, Supervisor};
 use super::traces::Traces;
 use super::type_limits::TypeLimits;
 use super::worker::{self, ReportState, Worker, WorkerParts};
@@ -160,8 +160,8 @@ pub struct QueuesParts {
     pub cancel_grace: Duration,
     /// Where queues and workers live.
     pub arbiter: ArbiterHandle,
-    /// Counts restarts.
-    pub restarts: Restarts,
+    /// What is known of the actors.
+    pub supervisor: Supervisor,
     /// Where this actor itself is.
     pub own_address: Addr<Queues>,
     /// Whether this node may start jobs.
@@ -312,8 +312,12 @@ impl Queues {
                     gate: parts.gate.clone(),
                     traces: parts.traces.clone(),
                 };
-                Seat::new(worker::MAILBOX_CAPACITY)
-                    .start(&parts.arbiter, "Worker", &parts.restarts, || Worker::new(worker))
+                Seat::new(worker::MAILBOX_CAPACITY).start_one_of_many(
+                    &parts.arbiter,
+                    "Worker",
+                    &parts.supervisor,
+                    || Worker::new(worker),
+                )
             })
             .collect();
         let job_types: Arc<[JobType]> = parts.handlers.job_types().cloned().collect();
@@ -330,7 +334,7 @@ impl Queues {
             gate: parts.gate.clone(),
             notifier: parts.notifier.clone(),
         };
-        let address = seat.start(&parts.arbiter, "Queue", &parts.restarts, || Queue::new(queue));
+        let address = seat.start(&parts.arbiter, "Queue", &parts.supervisor, || Queue::new(queue));
         RunningQueue { address, workers }
     }
 }

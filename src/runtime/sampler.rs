@@ -30,7 +30,7 @@ use super::clock::Clock;
 use super::event_bus::{EventBusHandle, PublishState};
 use super::mailbox::deliver;
 use super::recorder::RecorderHandle;
-use super::supervise::Restarts;
+use super::supervise::Supervisor;
 use super::usage::UsageReader;
 use crate::domain::event::{Event, Topic};
 use crate::domain::health::{self, Health, HealthChange, HealthReason, HealthRules, HealthState, HealthWatch};
@@ -89,8 +89,8 @@ pub struct SamplerParts {
     pub job_types: Arc<[JobType]>,
     /// This node.
     pub node: NodeId,
-    /// How often actors had to be restarted.
-    pub restarts: Restarts,
+    /// What is known of the actors.
+    pub supervisor: Supervisor,
     /// How often things are looked at.
     pub options: SamplerOptions,
     /// Tells the time.
@@ -289,7 +289,7 @@ impl Sampler {
     }
 
     fn restarts_lately(&mut self) -> u64 {
-        let count = self.parts.restarts.count();
+        let count = self.parts.supervisor.restarts();
         if count > self.restarts_seen {
             self.restarts_lately.push((Instant::now(), count - self.restarts_seen));
             self.restarts_seen = count;

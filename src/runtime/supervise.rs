@@ -17,24 +17,34 @@ use std::time::{Duration, Instant};
 
 use actix::dev::channel::{AddressReceiver, channel};
 use actix::dev::{AsyncContextParts, ContextFut};
-use actix::{Actor, Addr, ArbiterHandle, Context, Supervised};
+use actix::{Actor, Addr, ArbiterHandle, Context, Handler, Supervised};
 use tokio::runtime::Handle;
 use tokio::time::Sleep;
 use tracing::error;
+
+use super::pulse::{Pulse, Pulses};
 
 /// A second panic within this time of the last one is followed by a pause, so that an actor that can't start does not
 /// take a whole core.
 const CALM: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How often actors had to be restarted.
+/// What is known of the actors that are kept alive.
 #[derive(Clone, Debug, Default)]
-pub struct Restarts(Arc<AtomicU64>);
+pub struct Supervisor {
+    restarts: Arc<AtomicU64>,
+    pulses: Pulses,
+}
 
-impl Restarts {
-    /// How many restarts since the process started.
-    pub fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+impl Supervisor {
+    /// How often actors had to be restarted since the process started.
+    pub fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    /// How long messages wait for them.
+    pub const fn pulses(&self) -> &Pulses {
+        &self.pulses
     }
 }
 
@@ -62,16 +72,31 @@ where
         self.address.clone()
     }
 
-    /// Starts the actor on an arbiter. `name` is for the log.
+    /// Starts the actor on an arbiter. `name` is for the log, and for whoever feels its pulse.
     pub fn start(
         self,
         arbiter: &ArbiterHandle,
         name: &'static str,
-        restarts: &Restarts,
+        supervisor: &Supervisor,
+        make: impl FnOnce() -> A + Send + 'static,
+    ) -> Addr<A>
+    where
+        A: Handler<Pulse>,
+    {
+        supervisor.pulses.add(name, &self.address);
+        self.start_one_of_many(arbiter, name, supervisor, make)
+    }
+
+    /// Starts an actor of which there are so many that nobody feels their pulse.
+    pub fn start_one_of_many(
+        self,
+        arbiter: &ArbiterHandle,
+        name: &'static str,
+        supervisor: &Supervisor,
         make: impl FnOnce() -> A + Send + 'static,
     ) -> Addr<A> {
         let Self { address, mailbox } = self;
-        let restarts = restarts.clone();
+        let restarts = Arc::clone(&supervisor.restarts);
         let spawned = arbiter.spawn_fn(move || {
             let context = Context::with_receiver(mailbox);
             actix::spawn(Supervision {
@@ -95,7 +120,7 @@ struct Supervision<A: Actor<Context = Context<A>>> {
     actor: Option<ContextFut<A, Context<A>>>,
     arbiter: Handle,
     name: &'static str,
-    restarts: Restarts,
+    restarts: Arc<AtomicU64>,
     last_panic: Option<Instant>,
     pause: Option<Pin<Box<Sleep>>>,
 }
@@ -136,7 +161,7 @@ where
                         self.name,
                         panic_text(&*panic)
                     );
-                    self.restarts.0.fetch_add(1, Ordering::Relaxed);
+                    self.restarts.fetch_add(1, Ordering::Relaxed);
                     if self
                         .last_panic
                         .replace(Instant::now())
@@ -168,7 +193,7 @@ pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix::{Handler, Message};
+    use actix::Message;
 
     struct Counter {
         count: u32,
@@ -209,9 +234,9 @@ mod tests {
 
     #[actix::test]
     async fn an_actor_that_panics_loses_its_state_and_keeps_its_address_and_mail() {
-        let restarts = Restarts::default();
+        let supervisor = Supervisor::default();
         let seat = Seat::<Counter>::new(16);
-        let counter = seat.start(&actix::Arbiter::current(), "counter", &restarts, || Counter {
+        let counter = seat.start_one_of_many(&actix::Arbiter::current(), "counter", &supervisor, || Counter {
             count: 10,
         });
         assert_eq!(counter.send(Count).await, Ok(11));
@@ -219,7 +244,7 @@ mod tests {
             let (panicked, counted) = tokio::join!(counter.send(Panic), counter.send(Count));
             assert!(panicked.is_err(), "who waits for the answer is told");
             assert_eq!(counted, Ok(1), "the mail behind it is handled by the restarted actor");
-            assert_eq!(restarts.count(), round);
+            assert_eq!(supervisor.restarts(), round);
         }
     }
 }

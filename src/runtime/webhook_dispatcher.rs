@@ -25,7 +25,7 @@ use super::clock::{Clock, IdSource};
 use super::event_bus::{EventBusHandle, Heard};
 use super::lease_gate::LeaseGate;
 use super::recorder::{Origin, RecordError, RecorderHandle};
-use super::supervise::{Restarts, Seat};
+use super::supervise::{Seat, Supervisor};
 use super::webhook_options::WebhookOptions;
 use super::webhook_sender::{self, Look, Renew, Retire, SenderParts, WebhookSender};
 use crate::domain::event::{Event, Topic};
@@ -94,8 +94,8 @@ pub struct DispatcherParts {
     pub gate: LeaseGate,
     /// Where senders run.
     pub arbiter: ArbiterHandle,
-    /// Counts actors that had to be restarted.
-    pub restarts: Restarts,
+    /// What is known of the actors.
+    pub supervisor: Supervisor,
     /// Tells the time.
     pub clock: Clock,
     /// Makes ids.
@@ -230,7 +230,7 @@ impl WebhookDispatcher {
                 node: _,
                 gate,
                 arbiter,
-                restarts,
+                supervisor,
                 clock,
                 ids,
             } = self.parts.clone();
@@ -245,7 +245,9 @@ impl WebhookDispatcher {
             };
             let seat = Seat::<WebhookSender>::new(webhook_sender::MAILBOX_CAPACITY);
             let told = Arc::clone(&endpoint);
-            let sender = seat.start(&arbiter, "WebhookSender", &restarts, || WebhookSender::new(parts, told));
+            let sender = seat.start(&arbiter, "WebhookSender", &supervisor, || {
+                WebhookSender::new(parts, told)
+            });
             self.senders.insert(endpoint.id, (endpoint, sender));
         }
         self.wake(|_| true);

@@ -25,8 +25,8 @@ use crate::service::metrics::Metrics;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
 use crate::service::recurring::Recurring;
-use crate::service::requests::Requests;
 use crate::service::shutdown::Shutdown;
+use crate::service::traffic::Traffic;
 use crate::service::webhooks::Webhooks;
 use crate::service::workers::Workers;
 use crate::storage::repository::JobRepository;
@@ -88,11 +88,12 @@ impl Embedded {
         let webhooks = Webhooks::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
         let changes = Changes::new(Arc::clone(&repository), handle.clone());
         let metrics = Metrics::new(Arc::clone(&repository), handle.clone());
-        let requests = (prometheus.is_some() || telemetry.is_some()).then(Requests::default);
+        let traffic = Traffic::default();
+        let requests = (prometheus.is_some() || telemetry.is_some()).then(|| traffic.requests.clone());
         let watched = Watched {
             metrics: metrics.clone(),
             traces: handle.traces.clone(),
-            requests: requests.clone().unwrap_or_default(),
+            traffic: traffic.clone(),
         };
         let names = prometheus.as_ref().map(|options| options.names.clone());
         let Exports {
@@ -103,7 +104,13 @@ impl Embedded {
         let health = Health::new(repository, handle.clone());
         let shutdown = Shutdown::default();
         let events = Events::new(handle, events_behind_max);
-        let realtime = Realtime::new(events.clone(), gate.clone(), shutdown.clone(), realtime);
+        let realtime = Realtime::new(
+            events.clone(),
+            gate.clone(),
+            shutdown.clone(),
+            traffic.clients,
+            realtime,
+        );
         let services = Services {
             jobs: jobs.clone(),
             recurring: recurring.clone(),
@@ -116,7 +123,7 @@ impl Embedded {
             workers: workers.clone(),
             events,
         };
-        let graphql = GraphQl::new(services, gate.clone(), realtime.clone(), graphql);
+        let graphql = GraphQl::new(services, traffic.operations, gate.clone(), realtime.clone(), graphql);
         let rest = RestApi {
             jobs: jobs.clone(),
             queues,

@@ -83,7 +83,7 @@ impl Health {
                 reasons: health.reasons,
             },
             HealthState::Healthy | HealthState::Degraded => Readiness::Ready {
-                restarted_actors: self.runtime.restarts.count(),
+                restarted_actors: self.runtime.supervisor.restarts(),
                 health,
             },
         }

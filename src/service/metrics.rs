@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
@@ -46,6 +47,8 @@ pub struct Gauges {
     pub pending_rows: usize,
     /// How often actors were restarted since this node started.
     pub restarts: u64,
+    /// How long a message waits for an actor, by what it is, at the longest.
+    pub lags: Vec<(&'static str, Duration)>,
     /// How many commits were not told to who exports numbers.
     pub commits_missed: u64,
 }
@@ -105,6 +108,7 @@ impl Metrics {
 
     /// The numbers that are exported, read from counters.
     pub async fn gauges(&self, caller: &Caller) -> Result<Gauges, ServiceError> {
+        let lags = self.runtime.supervisor.pulses().lags().await;
         let system = self.system(caller).await?;
         let now = self.runtime.clock.now();
         let queues = self.runtime.sampler.send(ReadQueues).await.map_err(|_| away())??;
@@ -118,7 +122,8 @@ impl Metrics {
                 .map(|(queue, due_at)| (queue, TimeSpan::from_delta(now - due_at)))
                 .collect(),
             pending_rows: self.runtime.recorder.pending_rows().await,
-            restarts: self.runtime.restarts.count(),
+            restarts: self.runtime.supervisor.restarts(),
+            lags,
             commits_missed: self.runtime.tap.missed(),
         })
     }

@@ -5,7 +5,6 @@
 //! share of the traces is told, each whole.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::destination::{Destination, DestinationOptions};
+use super::lost_spans::LostSpans;
 use super::meters::{ExportError, Meters};
 use super::shared_reader::SharedReader;
 use super::spans::span_of;
@@ -95,6 +95,7 @@ impl TelemetryExport {
     pub(super) fn start(
         options: &TelemetryOptions,
         traces: &Traces,
+        lost: LostSpans,
         meters: Option<Arc<Meters>>,
         readers: Vec<Option<SharedReader>>,
     ) -> Result<Self, ExportError> {
@@ -107,6 +108,7 @@ impl TelemetryExport {
         let gathering = Gathering {
             reports: traces.open(),
             traces: traces.clone(),
+            lost,
             per_second_max: u64::from(options.traces_per_second_max),
         };
         let mut lines = Vec::with_capacity(options.destinations.len());
@@ -177,6 +179,7 @@ struct Line {
 struct Gathering {
     reports: Option<mpsc::Receiver<TraceReport>>,
     traces: Traces,
+    lost: LostSpans,
     per_second_max: u64,
 }
 
@@ -184,7 +187,6 @@ struct Gathering {
 struct Way {
     destination: Arc<Destination>,
     spans: mpsc::Sender<SpanData>,
-    lost: Arc<AtomicU64>,
 }
 
 async fn export(lines: Vec<Line>, gathering: Gathering, is_time: Arc<Notify>, stopped: oneshot::Receiver<()>) {
@@ -199,14 +201,17 @@ async fn export(lines: Vec<Line>, gathering: Gathering, is_time: Arc<Notify>, st
             reader,
         } = line;
         if wants_traces {
-            let lost = Arc::<AtomicU64>::default();
             let (sender, spans) = mpsc::channel(WAITING_MAX);
             ways.push(Way {
                 destination: Arc::clone(&destination),
                 spans: sender,
-                lost: Arc::clone(&lost),
             });
-            tasks.spawn(send_spans(Arc::clone(&destination), name, spans, lost));
+            tasks.spawn(send_spans(
+                Arc::clone(&destination),
+                name,
+                spans,
+                gathering.lost.clone(),
+            ));
         }
         if let Some(reader) = reader {
             let (is_time, stopping) = (Arc::clone(&is_time), stopping.clone());
@@ -226,6 +231,7 @@ async fn gather(gathering: Gathering, ways: &[Way], mut stopped: oneshot::Receiv
     let Gathering {
         reports,
         traces,
+        lost,
         per_second_max,
     } = gathering;
     let (Some(mut reports), Some(share)) = (reports, traces.share()) else {
@@ -244,14 +250,14 @@ async fn gather(gathering: Gathering, ways: &[Way], mut stopped: oneshot::Receiv
             _ = &mut stopped => break,
             _ = ticks.tick() => {
                 pace.look(&traces);
-                complaint.say(ways, traces.missed());
+                complaint.say(lost.count());
             }
             count = reports.recv_many(&mut batch, REPORTS) => {
                 if count == 0 {
                     let _ = stopped.await;
                     return;
                 }
-                tell(&mut batch, share, ways, &mut pace);
+                tell(&mut batch, share, ways, &lost, &mut pace);
                 if pace.is_used_up() {
                     pace.look(&traces);
                     ticks.reset();
@@ -262,10 +268,10 @@ async fn gather(gathering: Gathering, ways: &[Way], mut stopped: oneshot::Receiv
     while let Ok(report) = reports.try_recv() {
         batch.push(report);
     }
-    tell(&mut batch, share, ways, &mut pace);
+    tell(&mut batch, share, ways, &lost, &mut pace);
 }
 
-fn tell(batch: &mut Vec<TraceReport>, share: Share, ways: &[Way], pace: &mut Pace) {
+fn tell(batch: &mut Vec<TraceReport>, share: Share, ways: &[Way], lost: &LostSpans, pace: &mut Pace) {
     for report in batch.drain(..) {
         if matches!(report, TraceReport::Started(_)) {
             pace.started += 1;
@@ -275,7 +281,7 @@ fn tell(batch: &mut Vec<TraceReport>, share: Share, ways: &[Way], pace: &mut Pac
             if let Some(span) = way.destination.chosen(&span)
                 && way.spans.try_send(span).is_err()
             {
-                way.lost.fetch_add(1, Ordering::Relaxed);
+                lost.add(1);
             }
         }
     }
@@ -341,7 +347,7 @@ async fn send_spans(
     destination: Arc<Destination>,
     name: &'static str,
     mut spans: mpsc::Receiver<SpanData>,
-    lost: Arc<AtomicU64>,
+    lost: LostSpans,
 ) {
     let mut failing = Failing::default();
     loop {
@@ -359,7 +365,7 @@ async fn send_spans(
         }
         let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         if let Err(error) = destination.send_spans(batch).await {
-            lost.fetch_add(count, Ordering::Relaxed);
+            lost.add(count);
             failing.say(name, "spans", &error);
         } else {
             failing.is_over(name, "spans");
@@ -419,9 +425,7 @@ struct Complaint {
 }
 
 impl Complaint {
-    fn say(&mut self, ways: &[Way], missed: u64) {
-        let lost: u64 = ways.iter().map(|way| way.lost.load(Ordering::Relaxed)).sum();
-        let all = lost + missed;
+    fn say(&mut self, all: u64) {
         if all > self.said && self.said_at.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
             warn!("{} spans were lost: more came than could be sent", all - self.said);
             self.said = all;

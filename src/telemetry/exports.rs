@@ -3,11 +3,12 @@
 use opentelemetry_sdk::Resource;
 
 use super::exporter::{TelemetryExport, TelemetryOptions, readers};
+use super::lost_spans::LostSpans;
 use super::meters::{ExportError, Meters};
 use super::prometheus::{self, PrometheusExport};
 use crate::service::metrics::Metrics;
-use crate::service::requests::Requests;
 use crate::service::traces::Traces;
+use crate::service::traffic::Traffic;
 
 /// What is watched.
 pub struct Watched {
@@ -15,8 +16,8 @@ pub struct Watched {
     pub metrics: Metrics,
     /// The traces of its jobs.
     pub traces: Traces,
-    /// The requests that it has answered.
-    pub requests: Requests,
+    /// What its facades count.
+    pub traffic: Traffic,
 }
 
 /// What is exported.
@@ -39,8 +40,9 @@ impl Exports {
         let Watched {
             metrics,
             traces,
-            requests,
+            traffic,
         } = watched;
+        let lost = LostSpans::new(traces.clone());
         let readers = telemetry.as_ref().map(readers).unwrap_or_default();
         let prometheus = names
             .map(|names| prometheus::reader().map(|reader| (names, reader)))
@@ -57,7 +59,7 @@ impl Exports {
         let meters = if reader.is_none() && wanted.is_empty() {
             None
         } else {
-            Some(Meters::start(metrics, &requests, resource, reader, wanted)?)
+            Some(Meters::start(metrics, &traffic, &lost, resource, reader, wanted)?)
         };
         let prometheus = match (&meters, registry, chosen) {
             (Some(meters), Some(registry), Some(chosen)) => {
@@ -66,7 +68,7 @@ impl Exports {
             (_, _, _) => None,
         };
         let telemetry = telemetry
-            .map(|options| TelemetryExport::start(&options, &traces, meters, readers))
+            .map(|options| TelemetryExport::start(&options, &traces, lost, meters, readers))
             .transpose()?;
         Ok(Self { prometheus, telemetry })
     }

@@ -6,6 +6,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Counter, Histogram, Meter};
 
 use super::labels::Labels;
+use super::lost_spans::LostSpans;
 use crate::domain::health::HealthState;
 use crate::domain::histogram::Measure;
 use crate::domain::name::{JobType, QueueName};
@@ -13,7 +14,8 @@ use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
 use crate::domain::rollup::{Mark, RollupCounts};
 use crate::domain::status::JobStatus;
 use crate::service::metrics::{CommitReport, DeliveryReport, Gauges};
-use crate::service::requests::{RequestKind, RequestSums, Requests};
+use crate::service::requests::{RequestKind, RequestSums};
+use crate::service::traffic::Traffic;
 
 /// The bounds of steps of jobs' times, in seconds: from a millisecond to an hour.
 const SECONDS: [f64; 16] = [
@@ -230,8 +232,45 @@ fn counts(queue: &StoredQueue) -> StatusCounts {
     *counts
 }
 
-/// Makes the counters of requests.
-pub(super) fn show_requests(meter: &Meter, requests: &Requests) {
+/// Makes the counter of spans that were lost.
+pub(super) fn show_lost_spans(meter: &Meter, lost: &LostSpans) {
+    let lost = lost.clone();
+    meter
+        .u64_observable_counter("tickerq_spans_lost")
+        .with_description("Spans that were lost because more came than could be sent")
+        .with_callback(move |counter| counter.observe(lost.count(), &[]))
+        .build();
+}
+
+/// Makes the counters of what facades do.
+pub(super) fn show_traffic(meter: &Meter, traffic: &Traffic) {
+    let Traffic {
+        requests,
+        operations,
+        clients,
+    } = traffic.clone();
+    meter
+        .u64_observable_counter("tickerq_graphql_operations")
+        .with_description("GraphQL operations that have ended, by what they were and what came of them")
+        .with_callback(move |counter| {
+            for (kind, outcome, count) in operations.counts() {
+                let labels = [
+                    KeyValue::new("operation", kind.as_str()),
+                    KeyValue::new("outcome", outcome.as_str()),
+                ];
+                counter.observe(count, &labels);
+            }
+        })
+        .build();
+    meter
+        .u64_observable_gauge("tickerq_connected_clients")
+        .with_description("Clients that are connected for live updates")
+        .with_callback(move |gauge| {
+            for (kind, count) in clients.counts() {
+                gauge.observe(count, &[KeyValue::new("kind", kind.as_str())]);
+            }
+        })
+        .build();
     let observe = |number: fn(&RequestSums) -> f64| {
         let requests = requests.clone();
         move |counter: &dyn AsyncInstrument<f64>| {
@@ -310,6 +349,21 @@ pub(super) fn show(meter: &Meter, snapshot: &Snapshot) {
     counter("tickerq_commits_missed", "Commits that are missing in these numbers")
         .with_callback(snapshot.of_server(|gauges| gauges.commits_missed as f64))
         .build();
+    {
+        let snapshot = snapshot.clone();
+        gauge(
+            "tickerq_actor_mailbox_lag",
+            "How long a message waits for an actor of this kind, at the longest",
+        )
+        .with_unit("s")
+        .with_callback(move |gauge| {
+            let gauges = snapshot.gauges();
+            for (actor, waited) in gauges.iter().flat_map(|gauges| &gauges.lags) {
+                gauge.observe(waited.as_secs_f64(), &[KeyValue::new("actor", *actor)]);
+            }
+        })
+        .build();
+    }
     gauge(
         "tickerq_unhealthy",
         "How the server is: 0 healthy, 1 degraded, 2 unhealthy",

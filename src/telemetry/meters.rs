@@ -7,12 +7,13 @@ use opentelemetry_prometheus::PrometheusExporter;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 
-use super::instruments::{Instruments, Snapshot, show, show_requests};
+use super::instruments::{Instruments, Snapshot, show, show_lost_spans, show_traffic};
+use super::lost_spans::LostSpans;
 use super::shared_reader::SharedReader;
 use crate::domain::caller::Caller;
 use crate::service::error::ServiceError;
 use crate::service::metrics::Metrics;
-use crate::service::requests::Requests;
+use crate::service::traffic::Traffic;
 
 /// Why nothing can be exported.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +47,8 @@ impl Meters {
     /// Begins to gather for these readers. Needs a running tokio runtime.
     pub(super) fn start(
         metrics: Metrics,
-        requests: &Requests,
+        traffic: &Traffic,
+        lost: &LostSpans,
         resource: Resource,
         prometheus: Option<PrometheusExporter>,
         others: Vec<SharedReader>,
@@ -62,7 +64,8 @@ impl Meters {
         let meter = provider.meter("tickerq");
         let snapshot = Snapshot::default();
         show(&meter, &snapshot);
-        show_requests(&meter, requests);
+        show_traffic(&meter, traffic);
+        show_lost_spans(&meter, lost);
         let mut instruments = Instruments::new(&meter);
         let mut commits = metrics
             .commits()

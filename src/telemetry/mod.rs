@@ -6,6 +6,7 @@ pub mod exporter;
 pub mod exports;
 pub mod instruments;
 mod labels;
+mod lost_spans;
 pub mod meters;
 pub mod prometheus;
 mod shared_reader;

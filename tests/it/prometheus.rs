@@ -10,10 +10,12 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tickerq::domain::metrics::EXPORTED_NAMES;
 
+use crate::graphql::{ask, ask_with};
 use crate::harness::client::Client;
 use crate::harness::eventually;
 use crate::harness::receiver::{Answer, Receiver};
 use crate::harness::server::{Server, Site, Storage};
+use crate::harness::socket::Socket;
 use crate::webhooks::endpoint;
 
 const CONFIG: &str = r#"
@@ -67,6 +69,7 @@ async fn jobs_are_counted_under_the_names_of_the_reference() {
     let (_site, server) = Server::with_config(&format!("{CONFIG}{endpoint}"));
     let client = server.client();
     run_jobs(&client).await;
+    ask(&client, "{ queues { name } }").await;
     let counted = |text: &str| {
         [
             (
@@ -141,6 +144,60 @@ async fn jobs_are_counted_under_the_names_of_the_reference() {
     let verdict = promtool.wait_with_output().expect("it ends");
     let said = [verdict.stdout, verdict.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
     assert!(verdict.status.success() && said.concat().is_empty(), "{said:?}");
+}
+
+#[tokio::test]
+async fn clients_operations_and_mailboxes_are_told() {
+    let (_site, server) = Server::with_config(CONFIG);
+    let client = server.client();
+    let (one, another) = (
+        Socket::open(&server.url, "/ws").await,
+        Socket::open(&server.url, "/ws").await,
+    );
+    let text = exposition(&client).await;
+    for (kind, count) in [
+        ("websocket", 2.0),
+        ("signalr", 0.0),
+        ("graphql-ws", 0.0),
+        ("graphql-sse", 0.0),
+    ] {
+        let series = format!("tickerq_connected_clients{{kind=\"{kind}\"}}");
+        assert_eq!(value(&text, &series), Some(count), "{text}");
+    }
+    drop(one);
+    eventually("who has left is not counted", || async {
+        let text = exposition(&client).await;
+        (value(&text, "tickerq_connected_clients{kind=\"websocket\"}") == Some(1.0)).then_some(())
+    })
+    .await;
+    drop(another);
+    ask(&client, "{ queues { name } }").await;
+    ask(&client, "mutation { pauseQueue(name: \"default\") { name } }").await;
+    ask_with(&client, "{ job(id: \"no id\") { id } }", json!({})).await;
+    ask_with(&client, "{ nonsense", json!({})).await;
+    let text = exposition(&client).await;
+    for (labels, count) in [
+        ("operation=\"query\",outcome=\"ok\"", 1.0),
+        ("operation=\"query\",outcome=\"errors\"", 1.0),
+        ("operation=\"mutation\",outcome=\"ok\"", 1.0),
+        ("operation=\"invalid\",outcome=\"errors\"", 1.0),
+    ] {
+        let series = format!("tickerq_graphql_operations_total{{{labels}}}");
+        assert_eq!(value(&text, &series), Some(count), "{text}");
+    }
+    for actor in [
+        "Recorder",
+        "EventBus",
+        "Queues",
+        "Queue",
+        "Scheduler",
+        "RecurringScheduler",
+        "Rescuer",
+        "Pruner",
+    ] {
+        let series = format!("tickerq_actor_mailbox_lag_seconds{{actor=\"{actor}\"}}");
+        assert!(value(&text, &series).is_some_and(|lag| lag >= 0.0), "{actor}:\n{text}");
+    }
 }
 
 #[tokio::test]

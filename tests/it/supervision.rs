@@ -329,7 +329,7 @@ async fn complete_all_in_spite_of_a_panic(storage_calls: i64, clock_readings: i6
         Some(())
     })
     .await;
-    let restarts = runtime.handle().restarts.count();
+    let restarts = runtime.handle().supervisor.restarts();
     runtime.stop(Duration::from_secs(5)).await;
     restarts
 }

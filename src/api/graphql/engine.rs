@@ -21,6 +21,7 @@ use super::persisted::{PersistedQueries, PersistedQuery};
 use super::schema::{self, Deadline, Schema, Services};
 use crate::api::rest::problem::{Problem, ProblemKind};
 use crate::domain::caller::{Caller, Scope};
+use crate::service::operations::{OperationKind, OperationOutcome, Operations};
 
 /// A request as clients write it, over whatever transport.
 #[derive(Debug, Default, Deserialize)]
@@ -62,6 +63,7 @@ pub(super) struct Engine {
     schema: Schema,
     types: Arc<Types>,
     services: Services,
+    operations: Operations,
     persisted: PersistedQueries,
     documents: Documents,
     introspection: bool,
@@ -72,8 +74,8 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Translates requests to these use cases.
-    pub(super) fn new(services: Services, options: &GraphQlOptions) -> Self {
+    /// Translates requests to these use cases, and counts them.
+    pub(super) fn new(services: Services, operations: Operations, options: &GraphQlOptions) -> Self {
         let GraphQlOptions {
             enable: _,
             introspection,
@@ -91,6 +93,7 @@ impl Engine {
             types: Arc::new(Types::read(&schema::sdl())),
             schema: schema::build(services.clone(), max_depth, max_complexity),
             services,
+            operations,
             persisted: PersistedQueries::new(persisted_queries),
             documents: Documents::new(max_aliases),
             introspection,
@@ -103,6 +106,14 @@ impl Engine {
 
     /// Reads a request and checks what it may cost, or gives the answer that says what is wrong.
     pub(super) fn read(&self, asked: Asked, caller: &Caller) -> Result<Operation, Answer> {
+        let read = self.try_read(asked, caller);
+        if read.is_err() {
+            drop(self.operations.begin(OperationKind::Invalid, OperationOutcome::Errors));
+        }
+        read
+    }
+
+    fn try_read(&self, asked: Asked, caller: &Caller) -> Result<Operation, Answer> {
         let Asked {
             query,
             operation_name,
@@ -151,32 +162,34 @@ impl Engine {
 
     /// Carries out a query or a mutation.
     pub(super) async fn execute(&self, operation: Operation) -> Result<Answer, Failed> {
-        let Operation {
-            request,
-            kind: _,
-            shape,
-        } = operation;
+        let Operation { request, kind, shape } = operation;
+        let mut counted = self
+            .operations
+            .begin(OperationKind::from(kind), OperationOutcome::Abandoned);
         let request = request.data(Deadline(Instant::now() + self.timeout));
         let work = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
-        match actix_web::rt::time::timeout(self.timeout, work).await {
-            Ok(Ok(response)) => Ok(self.answer(response, &shape)),
+        let response = match actix_web::rt::time::timeout(self.timeout, work).await {
+            Ok(Ok(response)) => Ok(response),
             Ok(Err(_)) => Err(panicked()),
             Err(_) => Err(Failed::Late { timeout: self.timeout }),
-        }
+        };
+        counted.outcome = outcome(&response);
+        response.map(|response| self.answer(response, &shape))
     }
 
     /// Listens for a subscription. The stream ends behind a panic.
     pub(super) fn listen(&self, operation: Operation) -> impl Stream<Item = Result<Answer, Failed>> + use<> {
-        let Operation {
-            request,
-            kind: _,
-            shape,
-        } = operation;
+        let Operation { request, kind, shape } = operation;
         let engine = self.clone();
+        // It has gone well as long as nothing goes wrong: it mostly ends because its client has heard enough.
+        let mut counted = self.operations.begin(OperationKind::from(kind), OperationOutcome::Ok);
         let responses = AssertUnwindSafe(self.schema.execute_stream(request)).catch_unwind();
-        responses.map(move |response| match response {
-            Ok(response) => Ok(engine.answer(response, &shape)),
-            Err(_) => Err(panicked()),
+        responses.map(move |response| {
+            let response = response.map_err(|_| panicked());
+            if counted.outcome == OperationOutcome::Ok {
+                counted.outcome = outcome(&response);
+            }
+            response.map(|response| engine.answer(response, &shape))
         })
     }
 
@@ -199,6 +212,24 @@ impl Failed {
                 timeout.as_secs_f64()
             )),
         }
+    }
+}
+
+impl From<OperationType> for OperationKind {
+    fn from(kind: OperationType) -> Self {
+        match kind {
+            OperationType::Query => Self::Query,
+            OperationType::Mutation => Self::Mutation,
+            OperationType::Subscription => Self::Subscription,
+        }
+    }
+}
+
+fn outcome(response: &Result<Response, Failed>) -> OperationOutcome {
+    match response {
+        Ok(response) if response.errors.is_empty() => OperationOutcome::Ok,
+        Ok(_) => OperationOutcome::Errors,
+        Err(Failed::Panicked | Failed::Late { .. }) => OperationOutcome::Failed,
     }
 }
 

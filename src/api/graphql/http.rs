@@ -20,6 +20,7 @@ use super::{GraphQl, errors, sse, websocket};
 use crate::api::rest::body;
 use crate::api::rest::problem::{PartError, Problem, ProblemKind};
 use crate::domain::caller::Caller;
+use crate::service::clients::ClientKind;
 
 /// Answers a `GET`: a query in the address, or a client that wants a WebSocket.
 pub(super) async fn get(graphql: Rc<GraphQl>, request: HttpRequest, payload: Payload) -> HttpResponse {
@@ -152,7 +153,7 @@ fn event_stream(graphql: &GraphQl, read: Result<Operation, Answer>) -> Result<Ht
     if !graphql.realtime.options().enable {
         return Err(Problem::new(ProblemKind::NotFound, "this server has no live updates"));
     }
-    let permit = graphql.realtime.enter()?;
+    let permit = graphql.realtime.enter(ClientKind::GraphQlEvents)?;
     let answers = match read {
         Err(answer) => stream::once(std::future::ready(Ok(answer))).boxed_local(),
         Ok(operation) if operation.kind == OperationType::Subscription => {

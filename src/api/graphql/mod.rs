@@ -36,6 +36,7 @@ use self::engine::Engine;
 use super::auth::Gate;
 use super::realtime::Realtime;
 use super::rest::call::resource;
+use crate::service::operations::Operations;
 
 /// Where requests are sent.
 const PATH: &str = "/graphql";
@@ -96,10 +97,16 @@ pub struct GraphQl {
 
 impl GraphQl {
     /// GraphQL over these use cases, for whom the gate lets in. Its connections count with those of live updates, and work
-    /// as those do.
-    pub fn new(services: Services, gate: Gate, realtime: Realtime, options: GraphQlOptions) -> Self {
+    /// as those do. Its operations are counted.
+    pub fn new(
+        services: Services,
+        operations: Operations,
+        gate: Gate,
+        realtime: Realtime,
+        options: GraphQlOptions,
+    ) -> Self {
         Self {
-            engine: Engine::new(services, &options),
+            engine: Engine::new(services, operations, &options),
             gate,
             realtime,
             options,

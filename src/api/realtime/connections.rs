@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::rest::problem::{Problem, ProblemKind};
+use crate::service::clients::{ClientKind, Clients, ConnectedClient};
 use crate::service::shutdown::Shutdown;
 
 /// Counts connections of all kinds together.
@@ -11,61 +12,71 @@ use crate::service::shutdown::Shutdown;
 pub(in crate::api) struct Connections {
     open: Arc<AtomicUsize>,
     max: usize,
+    clients: Clients,
 }
 
 /// The right to one connection; given back when it is dropped.
 #[derive(Debug)]
-pub(in crate::api) struct Permit(Arc<AtomicUsize>);
+pub(in crate::api) struct Permit {
+    open: Arc<AtomicUsize>,
+    _client: ConnectedClient,
+}
 
 impl Connections {
-    /// None yet, and so many at the most.
-    pub(in crate::api) fn new(max: usize) -> Self {
+    /// None yet, and so many at the most. `clients` counts them by kind.
+    pub(in crate::api) fn new(max: usize, clients: Clients) -> Self {
         Self {
             open: Arc::default(),
             max,
+            clients,
         }
     }
 
     /// One more, if there may be; not when the server goes down.
-    pub(in crate::api) fn enter(&self, shutdown: &Shutdown) -> Result<Permit, Problem> {
+    pub(in crate::api) fn enter(&self, kind: ClientKind, shutdown: &Shutdown) -> Result<Permit, Problem> {
         if shutdown.has_begun() {
             return Err(Problem::unavailable("the server is stopping"));
         }
         let one_more = |open| (open < self.max).then_some(open + 1);
         let entered = self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
-        entered.map(|_| Permit(Arc::clone(&self.open))).map_err(|_| {
+        if entered.is_err() {
             let detail = format!(
                 "there are {} connections for live updates, as many as there may be",
                 self.max
             );
-            Problem::new(ProblemKind::Busy, detail)
+            return Err(Problem::new(ProblemKind::Busy, detail));
+        }
+        Ok(Permit {
+            open: Arc::clone(&self.open),
+            _client: self.clients.enter(kind),
         })
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Connections;
+    use crate::service::clients::{ClientKind, Clients};
     use crate::service::shutdown::Shutdown;
 
     #[test]
     fn who_leaves_makes_room() {
-        let connections = Connections::new(1);
+        let connections = Connections::new(1, Clients::default());
         let shutdown = Shutdown::default();
-        let first = connections.enter(&shutdown);
+        let first = connections.enter(ClientKind::WebSocket, &shutdown);
         assert!(first.is_ok());
-        assert!(connections.clone().enter(&shutdown).is_err());
+        assert!(connections.clone().enter(ClientKind::SignalR, &shutdown).is_err());
         drop(first);
-        assert!(connections.enter(&shutdown).is_ok());
+        assert!(connections.enter(ClientKind::WebSocket, &shutdown).is_ok());
         shutdown.begin();
         assert!(
-            connections.enter(&shutdown).is_err(),
+            connections.enter(ClientKind::WebSocket, &shutdown).is_err(),
             "a server that stops takes nobody"
         );
     }

@@ -30,6 +30,7 @@ use self::signalr::connection::Limits;
 use super::auth::Gate;
 use super::rest::call::resource;
 use super::rest::problem::Problem;
+use crate::service::clients::{ClientKind, Clients};
 use crate::service::events::Events;
 use crate::service::shutdown::Shutdown;
 
@@ -79,8 +80,9 @@ pub struct Realtime {
 
 impl Realtime {
     /// Live updates of these events for whom the gate lets in, until the server goes down.
-    pub fn new(events: Events, gate: Gate, shutdown: Shutdown, options: RealtimeOptions) -> Self {
-        let connections = Connections::new(options.max_connections);
+    /// Those who are connected count among `clients`.
+    pub fn new(events: Events, gate: Gate, shutdown: Shutdown, clients: Clients, options: RealtimeOptions) -> Self {
+        let connections = Connections::new(options.max_connections, clients);
         let admission = Admission::new(gate);
         let limits = Limits {
             message_bytes_max: options.message_bytes_max,
@@ -107,8 +109,8 @@ impl Realtime {
     }
 
     /// The right to one more connection, if there may be one.
-    pub(super) fn enter(&self) -> Result<Permit, Problem> {
-        self.connections.enter(&self.shutdown)
+    pub(super) fn enter(&self, kind: ClientKind) -> Result<Permit, Problem> {
+        self.connections.enter(kind, &self.shutdown)
     }
 
     /// How live updates work.

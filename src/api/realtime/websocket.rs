@@ -34,6 +34,7 @@ use super::frame_limit::FrameLimit;
 use super::requests::{Action, Refusal, Request, Subscriptions, message_type};
 use crate::domain::event::Event;
 use crate::domain::timestamp;
+use crate::service::clients::ClientKind;
 use crate::service::events::{EventStream, Form, Heard};
 
 /// How many messages the mailbox holds; nobody sends any.
@@ -48,7 +49,7 @@ pub(super) async fn connect(realtime: Rc<Realtime>, request: HttpRequest, payloa
 
 fn open(realtime: &Realtime, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
     realtime.admission.admit(request)?;
-    let permit = realtime.enter()?;
+    let permit = realtime.enter(ClientKind::WebSocket)?;
     let options = &realtime.options;
     let session = Session {
         stream: realtime.events.stream(),

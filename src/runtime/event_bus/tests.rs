@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta};
 
 use super::super::sampler;
-use super::super::supervise::{Restarts, Seat};
+use super::super::supervise::{Seat, Supervisor};
 use super::*;
 use crate::domain::event::QueueEventKind;
 use crate::domain::health::{Health, HealthChange, HealthState};
@@ -24,7 +24,7 @@ fn bench() -> Bench {
     let sampler = Seat::<Sampler>::new(sampler::MAILBOX_CAPACITY);
     let seat = Seat::<EventBus>::new(MAILBOX_CAPACITY);
     let bus = EventBusHandle::new(seat.address());
-    seat.start(&actix::Arbiter::current(), "EventBus", &Restarts::default(), {
+    seat.start(&actix::Arbiter::current(), "EventBus", &Supervisor::default(), {
         let (bus, sampler) = (bus.clone(), sampler.address());
         move || EventBus::new(&bus, sampler)
     });

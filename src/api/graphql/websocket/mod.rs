@@ -39,6 +39,7 @@ use crate::api::realtime::fragments::{self, Fragments, Frame};
 use crate::api::realtime::frame_limit::FrameLimit;
 use crate::api::rest::problem::{Problem, ProblemKind};
 use crate::domain::caller::{Caller, Scope};
+use crate::service::clients::ClientKind;
 
 /// How many messages the mailbox holds; nobody sends any.
 const MAILBOX_CAPACITY: usize = 1;
@@ -58,7 +59,7 @@ fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<Ht
         return Err(Problem::new(ProblemKind::NotFound, "this server has no live updates"));
     }
     let shown = graphql.gate.look_at(request)?;
-    let permit = graphql.realtime.enter()?;
+    let permit = graphql.realtime.enter(ClientKind::GraphQlSocket)?;
     let protocol = wanted_protocol(request);
     let session = Session {
         graphql: graphql.clone(),

@@ -32,6 +32,7 @@ use super::admission::Admission;
 use super::connections::{Connections, Permit};
 use crate::api::rest::call::resource;
 use crate::api::rest::problem::Problem;
+use crate::service::clients::ClientKind;
 use crate::service::shutdown::Shutdown;
 
 /// How many times its greatest message a frame may have: clients put several messages into one.
@@ -69,7 +70,7 @@ impl HubServer {
     }
 
     fn enter(&self) -> Result<Permit, Problem> {
-        self.connections.enter(&self.shutdown)
+        self.connections.enter(ClientKind::SignalR, &self.shutdown)
     }
 
     fn frame_bytes_max(&self) -> usize {

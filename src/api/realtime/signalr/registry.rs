@@ -224,18 +224,21 @@ impl Drop for Registered {
 mod tests {
     use super::super::super::connections::Connections;
     use super::*;
+    use crate::service::clients::{ClientKind, Clients};
     use crate::service::shutdown::Shutdown;
 
     fn negotiated(connections: &Connections) -> Negotiated {
         Negotiated {
             caller: Caller::anonymous(),
-            permit: connections.enter(&Shutdown::default()).expect("room"),
+            permit: connections
+                .enter(ClientKind::SignalR, &Shutdown::default())
+                .expect("room"),
         }
     }
 
     #[test]
     fn a_negotiation_is_used_once_and_forgotten_when_it_is_not() {
-        let connections = Connections::new(2);
+        let connections = Connections::new(2, Clients::default());
         let registry = Registry::new(Duration::from_secs(60));
         let token = ConnectionToken::random();
         registry.negotiated(token.clone(), negotiated(&connections));
@@ -253,7 +256,10 @@ mod tests {
         }
         forgetful.forget_unused();
         let shutdown = Shutdown::default();
-        let (one, two) = (connections.enter(&shutdown), connections.enter(&shutdown));
+        let (one, two) = (
+            connections.enter(ClientKind::SignalR, &shutdown),
+            connections.enter(ClientKind::SignalR, &shutdown),
+        );
         assert!(one.is_ok() && two.is_ok(), "its place is free again");
     }
 
