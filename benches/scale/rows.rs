@@ -106,6 +106,12 @@ const SUMS: &[&str] = &[
     "INSERT INTO job_time_steps (hour, queue, job_type, measure, bucket, shard, count) \
      SELECT started_at / 3600000000, queue, job_type, measure, 20 + measure, 0, COUNT(*) \
      FROM jobs CROSS JOIN (SELECT 0 AS measure UNION ALL SELECT 1) AS measures WHERE started_at IS NOT NULL GROUP BY 1, 2, 3, 4",
+    "INSERT INTO rollup_totals (slot, shard, started, completed, attempts_failed, abandoned, jobs_failed, jobs_cancelled, \
+     run_micros, wait_micros) \
+     SELECT slot, shard, SUM(started), SUM(completed), SUM(attempts_failed), SUM(abandoned), SUM(jobs_failed), \
+     SUM(jobs_cancelled), SUM(run_micros), SUM(wait_micros) FROM job_rollups GROUP BY slot, shard",
+    "INSERT INTO time_step_totals (hour, measure, bucket, shard, count) \
+     SELECT hour, measure, bucket, shard, SUM(count) FROM job_time_steps GROUP BY hour, measure, bucket, shard",
     "INSERT INTO failure_reasons (hour, queue, job_type, reason, shard, count) \
      SELECT started_at / 3600000000, queue, job_type, 'the receiver of number # has hung up', 0, COUNT(*) \
      FROM jobs WHERE status = 3 GROUP BY 1, 2, 3",

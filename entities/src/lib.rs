@@ -15,5 +15,7 @@ pub mod node;
 pub mod queue;
 pub mod queue_throughput;
 pub mod recurring_job;
+pub mod rollup_total;
+pub mod time_step_total;
 pub mod webhook_delivery;
 pub mod webhook_endpoint;

@@ -12,6 +12,7 @@ mod m0006_webhooks;
 mod m0007_rollups;
 mod m0008_workers;
 mod m0009_traces;
+mod m0010_rollup_totals;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_rollups::Migration),
             Box::new(m0008_workers::Migration),
             Box::new(m0009_traces::Migration),
+            Box::new(m0010_rollup_totals::Migration),
         ]
     }
 }

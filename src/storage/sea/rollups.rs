@@ -9,6 +9,7 @@ use super::commit::Commit;
 use super::connect::SeaRepository;
 use super::error::{CommitFailure, corrupt, unavailable};
 use super::rows::{Kind, Rows};
+use super::tally::SUMS;
 use crate::domain::histogram::Measure;
 use crate::domain::name::JobType;
 use crate::domain::rollup::{HOURS_PER_DAY, RollupCounts, SLOTS_PER_HOUR, Slot, SlotSpan, first_hour_of_day};
@@ -19,17 +20,6 @@ use crate::storage::repository::RepositoryError;
 const SPAN: &[Kind] = &[Kind::Big, Kind::Big, Kind::Big];
 /// How many spans a SQLite text has; see [`super::rows`].
 const SQLITE_SPANS: [usize; 5] = [1, 8, 32, 128, 1_024];
-
-const SUMS: [&str; 8] = [
-    "started",
-    "completed",
-    "attempts_failed",
-    "abandoned",
-    "jobs_failed",
-    "jobs_cancelled",
-    "run_micros",
-    "wait_micros",
-];
 
 fn failed(error: DbErr) -> RepositoryError {
     unavailable(&error)
@@ -77,6 +67,15 @@ fn read_step(row: &QueryResult, first: usize) -> Result<(Measure, u8, u64), Repo
     Ok((measure, bucket, number(row, first + 2)?))
 }
 
+/// The tables of sums and of steps of time that tell what a filter asks for with the fewest rows.
+fn tables(RollupFilter { queue, job_types }: &RollupFilter) -> (&'static str, &'static str) {
+    if queue.is_none() && job_types.is_empty() {
+        ("rollup_totals", "time_step_totals")
+    } else {
+        ("job_rollups", "job_time_steps")
+    }
+}
+
 /// What a filter asks of rows that have a queue and a type, as a condition, with what is bound to it.
 fn condition(filter: &RollupFilter, values: &mut Vec<Value>) -> String {
     let RollupFilter { queue, job_types } = filter;
@@ -121,9 +120,10 @@ impl SeaRepository {
                 rows.sqlite_part(size.unwrap_or(spans.len()), &mut values)
             };
             let condition = condition(filter, &mut values);
+            let (table, _) = tables(filter);
             // Each span is a range of the key; on SQLite a cross join is run in the order in which it is written.
             let sql = format!(
-                "SELECT v.c1, {} FROM {source} AS v CROSS JOIN job_rollups AS r \
+                "SELECT v.c1, {} FROM {source} AS v CROSS JOIN {table} AS r \
                  WHERE r.slot >= v.c2 AND r.slot < v.c3{condition} GROUP BY v.c1",
                 sums()
             );
@@ -145,8 +145,9 @@ impl SeaRepository {
         span: SlotSpan,
     ) -> Result<u64, RepositoryError> {
         let mut values = vec![span.from.0.into(), span.to.0.into()];
+        let (table, _) = tables(filter);
         let sql = format!(
-            "SELECT CAST(MAX(ended) AS bigint) FROM (SELECT SUM(completed + jobs_failed) AS ended FROM job_rollups \
+            "SELECT CAST(MAX(ended) AS bigint) FROM (SELECT SUM(completed + jobs_failed) AS ended FROM {table} \
              WHERE slot >= $1 AND slot < $2{} GROUP BY slot / {SLOTS_PER_HOUR}) AS hours",
             condition(filter, &mut values)
         );
@@ -165,8 +166,9 @@ impl SeaRepository {
     ) -> Result<Durations, RepositoryError> {
         let (first, end) = span.hours();
         let mut values = vec![first.into(), end.into()];
+        let (_, table) = tables(filter);
         let sql = format!(
-            "SELECT measure, bucket, CAST(SUM(count) AS bigint) FROM job_time_steps \
+            "SELECT measure, bucket, CAST(SUM(count) AS bigint) FROM {table} \
              WHERE hour >= $1 AND hour < $2{} GROUP BY measure, bucket",
             condition(filter, &mut values)
         );
@@ -219,8 +221,9 @@ impl SeaRepository {
 }
 
 /// A table that is kept by hours, and what it is kept by beside them.
-const BY_HOURS: [(&str, &str); 2] = [
+const BY_HOURS: [(&str, &str); 3] = [
     ("job_time_steps", "queue, job_type, measure, bucket, shard"),
+    ("time_step_totals", "measure, bucket, shard"),
     ("failure_reasons", "queue, job_type, reason, shard"),
 ];
 
@@ -239,8 +242,11 @@ impl Commit<'_> {
             && before.is_some_and(|before| oldest < day_of(before))
         {
             let end = oldest + HOURS_PER_DAY;
-            self.run("DELETE FROM job_rollups WHERE slot < $1", [end * SLOTS_PER_HOUR])
-                .await?;
+            for table in ["job_rollups", "rollup_totals"] {
+                let slot = end * SLOTS_PER_HOUR;
+                self.run(&format!("DELETE FROM {table} WHERE slot < $1"), [slot])
+                    .await?;
+            }
             for (table, _) in BY_HOURS {
                 self.run(&format!("DELETE FROM {table} WHERE hour < $1"), [end]).await?;
             }

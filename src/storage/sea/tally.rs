@@ -4,11 +4,13 @@
 //! usual changes are one statement, in which only the database knows which of them are applied: there each job's share is
 //! a row, and the statement adds up those of the jobs that it has changed.
 
+use std::collections::BTreeMap;
+
 use sea_orm::{ConnectionTrait, DbErr, Value};
 
 use super::rows::{Kind, Rows};
 use crate::domain::id::JobId;
-use crate::domain::rollup::{Mark, ReasonKey, RollupCounts, RollupKey, StepKey, Tally};
+use crate::domain::rollup::{Mark, ReasonKey, RollupCounts, RollupKey, Slot, StepKey, Tally};
 
 const COUNTS: &[Kind] = &[
     Kind::Big,
@@ -33,6 +35,21 @@ const STEPS: &[Kind] = &[
     Kind::Small,
     Kind::Big,
 ];
+/// Of a slot, all queues and types together.
+const TOTALS: &[Kind] = &[
+    Kind::Big,
+    Kind::Small,
+    Kind::Big,
+    Kind::Big,
+    Kind::Big,
+    Kind::Big,
+    Kind::Big,
+    Kind::Big,
+    Kind::Big,
+    Kind::Big,
+];
+/// Of an hour, all queues and types together.
+const STEP_TOTALS: &[Kind] = &[Kind::Big, Kind::Small, Kind::Small, Kind::Small, Kind::Big];
 const REASONS: &[Kind] = &[Kind::Big, Kind::Text, Kind::Text, Kind::Text, Kind::Small, Kind::Big];
 /// A job's share: its id, the slot, what [`RollupCounts`] has, the measure and its step (or -1), and the reason.
 pub(super) const MARK: &[Kind] = &[
@@ -54,7 +71,9 @@ pub(super) const MARK: &[Kind] = &[
 /// The sums of a commit, table by table.
 pub(super) struct TallyRows {
     pub(super) counts: Rows,
+    pub(super) totals: Rows,
     pub(super) steps: Rows,
+    pub(super) step_totals: Rows,
     pub(super) reasons: Rows,
 }
 
@@ -62,33 +81,32 @@ impl TallyRows {
     pub(super) fn new(tally: Tally, shard: i16) -> Self {
         let Tally { counts, steps, reasons } = tally;
         let mut count_rows = Rows::new(COUNTS, counts.len());
+        let mut totals: BTreeMap<Slot, RollupCounts> = BTreeMap::new();
         for (RollupKey { slot, queue, job_type }, sums) in counts {
-            let RollupCounts {
-                started,
-                completed,
-                attempts_failed,
-                abandoned,
-                jobs_failed,
-                jobs_cancelled,
-                run_micros,
-                wait_micros,
-            } = sums;
+            *totals.entry(slot).or_default() += sums;
+            let [a, b, c, d, e, f, g, h] = cells(sums);
             count_rows.push([
                 slot.0.into(),
                 queue.as_str().into(),
                 job_type.as_str().into(),
                 shard.into(),
-                big(started),
-                big(completed),
-                big(attempts_failed),
-                big(abandoned),
-                big(jobs_failed),
-                big(jobs_cancelled),
-                big(run_micros),
-                big(wait_micros),
+                a,
+                b,
+                c,
+                d,
+                e,
+                f,
+                g,
+                h,
             ]);
         }
+        let mut total_rows = Rows::new(TOTALS, totals.len());
+        for (slot, sums) in totals {
+            let [a, b, c, d, e, f, g, h] = cells(sums);
+            total_rows.push([slot.0.into(), shard.into(), a, b, c, d, e, f, g, h]);
+        }
         let mut step_rows = Rows::new(STEPS, steps.len());
+        let mut step_totals: BTreeMap<(i64, i16, i16), u64> = BTreeMap::new();
         for (key, count) in steps {
             let StepKey {
                 hour,
@@ -97,15 +115,21 @@ impl TallyRows {
                 measure,
                 bucket,
             } = key;
+            let (measure, bucket) = (measure.code(), i16::from(bucket));
+            *step_totals.entry((hour, measure, bucket)).or_default() += count;
             step_rows.push([
                 hour.into(),
                 queue.as_str().into(),
                 job_type.as_str().into(),
-                measure.code().into(),
-                i16::from(bucket).into(),
+                measure.into(),
+                bucket.into(),
                 shard.into(),
                 big(count),
             ]);
+        }
+        let mut step_total_rows = Rows::new(STEP_TOTALS, step_totals.len());
+        for ((hour, measure, bucket), count) in step_totals {
+            step_total_rows.push([hour.into(), measure.into(), bucket.into(), shard.into(), big(count)]);
         }
         let mut reason_rows = Rows::new(REASONS, reasons.len());
         for (key, count) in reasons {
@@ -126,18 +150,53 @@ impl TallyRows {
         }
         Self {
             counts: count_rows,
+            totals: total_rows,
             steps: step_rows,
+            step_totals: step_total_rows,
             reasons: reason_rows,
         }
     }
 
     /// Adds the sums to what is stored; tells how many rows that were.
     pub(super) async fn write(self, connection: &impl ConnectionTrait) -> Result<u64, DbErr> {
-        let Self { counts, steps, reasons } = self;
+        let Self {
+            counts,
+            totals,
+            steps,
+            step_totals,
+            reasons,
+        } = self;
         Ok(counts.execute(connection, counts_sql).await?
+            + totals.execute(connection, totals_sql).await?
             + steps.execute(connection, steps_sql).await?
+            + step_totals.execute(connection, step_totals_sql).await?
             + reasons.execute(connection, reasons_sql).await?)
     }
+}
+
+/// The cells of a row from `started` on.
+fn cells(sums: RollupCounts) -> [Value; 8] {
+    let RollupCounts {
+        started,
+        completed,
+        attempts_failed,
+        abandoned,
+        jobs_failed,
+        jobs_cancelled,
+        run_micros,
+        wait_micros,
+    } = sums;
+    [
+        started,
+        completed,
+        attempts_failed,
+        abandoned,
+        jobs_failed,
+        jobs_cancelled,
+        run_micros,
+        wait_micros,
+    ]
+    .map(big)
 }
 
 fn big(number: u64) -> Value {
@@ -178,34 +237,67 @@ pub(super) fn mark_row(id: JobId, mark: &Mark, reason: Option<String>) -> [Value
     ]
 }
 
-const COUNT_COLUMNS: &str = "slot, queue, job_type, shard, started, completed, attempts_failed, abandoned, jobs_failed, \
-                             jobs_cancelled, run_micros, wait_micros";
-const COUNT_CONFLICT: &str = "ON CONFLICT (slot, queue, job_type, shard) DO UPDATE SET \
-     started = job_rollups.started + excluded.started, completed = job_rollups.completed + excluded.completed, \
-     attempts_failed = job_rollups.attempts_failed + excluded.attempts_failed, \
-     abandoned = job_rollups.abandoned + excluded.abandoned, \
-     jobs_failed = job_rollups.jobs_failed + excluded.jobs_failed, \
-     jobs_cancelled = job_rollups.jobs_cancelled + excluded.jobs_cancelled, \
-     run_micros = job_rollups.run_micros + excluded.run_micros, \
-     wait_micros = job_rollups.wait_micros + excluded.wait_micros";
+/// The columns of sums, in the order of [`cells`].
+pub(super) const SUMS: [&str; 8] = [
+    "started",
+    "completed",
+    "attempts_failed",
+    "abandoned",
+    "jobs_failed",
+    "jobs_cancelled",
+    "run_micros",
+    "wait_micros",
+];
+const COUNT_KEY: &str = "slot, queue, job_type, shard";
+const TOTAL_KEY: &str = "slot, shard";
+
+/// The columns of a table of sums, and what is done with a row that is there already.
+fn sums_of(table: &str, key: &str) -> (String, String) {
+    let adds = SUMS.map(|column| format!("{column} = {table}.{column} + excluded.{column}"));
+    (
+        format!("{key}, {}", SUMS.join(", ")),
+        format!("ON CONFLICT ({key}) DO UPDATE SET {}", adds.join(", ")),
+    )
+}
+
+/// The statement that adds rows to a table of sums. "WHERE" as in [`super::counters::count_jobs_sql`].
+fn add_sums_sql(table: &str, key: &str, source: &str) -> String {
+    let (columns, conflict) = sums_of(table, key);
+    format!("INSERT INTO {table} ({columns}) SELECT * FROM {source} AS v WHERE c1 IS NOT NULL {conflict}")
+}
+
 const STEP_COLUMNS: &str = "hour, queue, job_type, measure, bucket, shard, count";
 const STEP_CONFLICT: &str = "ON CONFLICT (hour, queue, job_type, measure, bucket, shard) \
      DO UPDATE SET count = job_time_steps.count + excluded.count";
+const STEP_TOTAL_COLUMNS: &str = "hour, measure, bucket, shard, count";
+const STEP_TOTAL_CONFLICT: &str = "ON CONFLICT (hour, measure, bucket, shard) \
+     DO UPDATE SET count = time_step_totals.count + excluded.count";
 const REASON_COLUMNS: &str = "hour, queue, job_type, reason, shard, count";
 const REASON_CONFLICT: &str = "ON CONFLICT (hour, queue, job_type, reason, shard) \
      DO UPDATE SET count = failure_reasons.count + excluded.count";
 
-/// The statement that adds sums of jobs. "WHERE" as in [`super::counters::count_jobs_sql`].
+/// The statement that adds sums of jobs.
 pub(super) fn counts_sql(source: &str) -> String {
-    format!(
-        "INSERT INTO job_rollups ({COUNT_COLUMNS}) SELECT * FROM {source} AS v WHERE c1 IS NOT NULL {COUNT_CONFLICT}"
-    )
+    add_sums_sql("job_rollups", COUNT_KEY, source)
+}
+
+/// The statement that adds sums of all jobs together.
+pub(super) fn totals_sql(source: &str) -> String {
+    add_sums_sql("rollup_totals", TOTAL_KEY, source)
 }
 
 /// The statement that adds steps of time.
 pub(super) fn steps_sql(source: &str) -> String {
     format!(
         "INSERT INTO job_time_steps ({STEP_COLUMNS}) SELECT * FROM {source} AS v WHERE c1 IS NOT NULL {STEP_CONFLICT}"
+    )
+}
+
+/// The statement that adds steps of time of all jobs together.
+pub(super) fn step_totals_sql(source: &str) -> String {
+    format!(
+        "INSERT INTO time_step_totals ({STEP_TOTAL_COLUMNS}) SELECT * FROM {source} AS v \
+         WHERE c1 IS NOT NULL {STEP_TOTAL_CONFLICT}"
     )
 }
 
@@ -231,15 +323,26 @@ pub(super) fn postgres_steps(marks: &str, changed: &str, has_reasons: bool) -> V
         ));
     }
     steps.push(format!(
+        "step_totals AS (INSERT INTO time_step_totals ({STEP_TOTAL_COLUMNS}) \
+         SELECT c2 / 4, c11, c12, $1::smallint, COUNT(*) FROM marks WHERE c12 >= 0 GROUP BY 1, 2, 3 \
+         ORDER BY 1, c11, c12 {STEP_TOTAL_CONFLICT})"
+    ));
+    steps.push(format!(
         "steps AS (INSERT INTO job_time_steps ({STEP_COLUMNS}) \
          SELECT c2 / 4, queue, job_type, c11, c12, $1::smallint, COUNT(*) FROM marks WHERE c12 >= 0 GROUP BY 1, 2, 3, 4, 5 \
          ORDER BY 1, queue COLLATE \"C\", job_type COLLATE \"C\", c11, c12 {STEP_CONFLICT})"
     ));
+    let sums = "SUM(c3), SUM(c4), SUM(c5), SUM(c6), SUM(c7), SUM(c8), SUM(c9), SUM(c10)";
+    let (columns, conflict) = sums_of("rollup_totals", TOTAL_KEY);
     steps.push(format!(
-        "sums AS (INSERT INTO job_rollups ({COUNT_COLUMNS}) \
-         SELECT c2, queue, job_type, $1::smallint, SUM(c3), SUM(c4), SUM(c5), SUM(c6), SUM(c7), SUM(c8), SUM(c9), SUM(c10) \
+        "totals AS (INSERT INTO rollup_totals ({columns}) \
+         SELECT c2, $1::smallint, {sums} FROM marks GROUP BY c2 ORDER BY c2 {conflict})"
+    ));
+    let (columns, conflict) = sums_of("job_rollups", COUNT_KEY);
+    steps.push(format!(
+        "sums AS (INSERT INTO job_rollups ({columns}) SELECT c2, queue, job_type, $1::smallint, {sums} \
          FROM marks GROUP BY c2, queue, job_type \
-         ORDER BY c2, queue COLLATE \"C\", job_type COLLATE \"C\" {COUNT_CONFLICT})"
+         ORDER BY c2, queue COLLATE \"C\", job_type COLLATE \"C\" {conflict})"
     ));
     steps
 }

@@ -22,7 +22,9 @@ use super::lifecycle::{
 };
 use super::nodes::{NOW_POSTGRES, NOW_SQLITE};
 use super::rows::Rows;
-use super::tally::{MARK, TallyRows, counts_sql, mark_row, postgres_steps, reasons_sql, steps_sql};
+use super::tally::{
+    MARK, TallyRows, counts_sql, mark_row, postgres_steps, reasons_sql, step_totals_sql, steps_sql, totals_sql,
+};
 use crate::domain::rollup::Mark;
 use crate::domain::status::JobStatus;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
@@ -179,7 +181,9 @@ impl Usual {
             + counts.len()
             + completed.len()
             + tally.counts.len()
+            + tally.totals.len()
             + tally.steps.len()
+            + tally.step_totals.len()
             + tally.reasons.len();
         let fitting = |sizes: &[usize], rows: usize| sizes.iter().copied().find(|size| *size >= rows);
         let (size, counter_size, step_size) = (
@@ -213,12 +217,17 @@ impl Usual {
             }
             let TallyRows {
                 counts: sums,
+                totals,
                 steps,
+                step_totals,
                 reasons,
             } = tally;
             if !sums.is_empty() {
                 statements.push(counts_sql(&sums.sqlite_part(counter_size, &mut values)));
+                // Of each there are no more than of the rows that they are the totals of.
+                statements.push(totals_sql(&totals.sqlite_part(counter_size, &mut values)));
                 statements.push(steps_sql(&steps.sqlite_part(step_size, &mut values)));
+                statements.push(step_totals_sql(&step_totals.sqlite_part(step_size, &mut values)));
             }
             if !reasons.is_empty() {
                 statements.push(reasons_sql(&reasons.sqlite_part(step_size, &mut values)));

@@ -1,0 +1,37 @@
+//! What has become of all jobs in each quarter of an hour.
+
+use sea_orm::entity::prelude::*;
+
+/// A row of `rollup_totals`: the sum of the rows of `job_rollups` over all queues and types.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "rollup_totals")]
+pub struct Model {
+    /// Which quarter of an hour, counted since 1970.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub slot: i64,
+    /// As counted by this group of nodes.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub shard: i16,
+    /// Attempts that have started.
+    pub started: i64,
+    /// Jobs that have completed.
+    pub completed: i64,
+    /// Attempts that have failed.
+    pub attempts_failed: i64,
+    /// Attempts without an outcome.
+    pub abandoned: i64,
+    /// Jobs that have failed for good.
+    pub jobs_failed: i64,
+    /// Jobs that were cancelled.
+    pub jobs_cancelled: i64,
+    /// How long the attempts have run that completed or failed.
+    pub run_micros: i64,
+    /// How long jobs have waited for their start.
+    pub wait_micros: i64,
+}
+
+/// No relations.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,29 @@
+//! How often all jobs have run or waited for how long, by hours, older ones by days.
+
+use sea_orm::entity::prelude::*;
+
+/// A row of `time_step_totals`: the sum of the rows of `job_time_steps` over all queues and types.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "time_step_totals")]
+pub struct Model {
+    /// Which hour, counted since 1970.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub hour: i64,
+    /// What was measured.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub measure: i16,
+    /// The step of time.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub bucket: i16,
+    /// As counted by this group of nodes.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub shard: i16,
+    /// How often.
+    pub count: i64,
+}
+
+/// No relations.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
