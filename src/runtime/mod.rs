@@ -87,7 +87,7 @@ use self::rescuer::{RescueError, Rescuer, RescuerParts};
 use self::sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
 use self::saved_hook::SavedHook;
 use self::scheduler::{Scheduler, SchedulerParts};
-use self::step_back::Pace;
+use self::step_back::{CommitTime, Pace};
 use self::supervise::{Seat, Supervisor};
 use self::tap::Tap;
 use self::traces::Traces;
@@ -259,6 +259,7 @@ impl Runtime {
         ] = arbiters.0.each_ref().map(Arbiter::handle);
         let supervisor = Supervisor::default();
         let tap = Tap::default();
+        let commit_time = CommitTime::default();
         let started_at = clock.now();
         let node = NodeId::new(started_at);
 
@@ -297,6 +298,7 @@ impl Runtime {
             announcements: Announcements::new(book.clone(), has_feed, traces.clone(), clock.clone(), Arc::clone(&ids)),
             dispatcher: dispatcher.address(),
             on_saved,
+            time: commit_time.clone(),
             tap: tap.clone(),
             traces: traces.clone(),
         };
@@ -407,7 +409,7 @@ impl Runtime {
             book,
             node,
             gate,
-            pace: Pace::new(backlog),
+            pace: Pace::new(backlog, commit_time),
             supervisor: supervisor.clone(),
             clock: clock.clone(),
             ids: Arc::clone(&ids),

@@ -31,6 +31,7 @@ use super::queues::{CancelJob, JobsDue, QueueSwitched, Queues};
 use super::recurring_scheduler::{RecurringChanged, RecurringScheduler};
 use super::saved_hook::SavedHook;
 use super::scheduler::{Arm, Scheduler};
+use super::step_back::CommitTime;
 use super::tap::Tap;
 use super::traces::Traces;
 use super::webhook_dispatcher::WebhookDispatcher;
@@ -51,7 +52,7 @@ pub const PENDING_ROWS_MAX: usize = 20_000;
 /// How many messages the mailbox holds.
 pub const MAILBOX_CAPACITY: usize = 16_384;
 /// How long what nobody waits for waits for a commit that it can share.
-pub const LATER: Duration = Duration::from_millis(10);
+pub const LATER: Duration = Duration::from_millis(4);
 /// When a caller that was refused should come back.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -187,6 +188,8 @@ pub struct RecorderParts {
     pub dispatcher: Addr<WebhookDispatcher>,
     /// What the program wants to be told of jobs that are stored.
     pub on_saved: Option<SavedHook>,
+    /// How long commits take.
+    pub time: CommitTime,
     /// Who exports numbers, if anybody does.
     pub tap: Tap<CommitReport>,
     /// Who exports the traces of jobs, if anybody does.
@@ -292,6 +295,7 @@ impl Recorder {
             commit
                 .into_actor(self)
                 .map(|(changes, answers, outcome, took), recorder, ctx| {
+                    recorder.parts.time.add(took);
                     recorder.report(&changes, &outcome, took);
                     recorder.settle(changes, answers, outcome, ctx);
                     recorder.commit_next(ctx);

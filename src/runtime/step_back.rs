@@ -1,13 +1,13 @@
-//! How those who speak to other programs step back behind jobs when there is not processor time enough for both.
+//! How those who speak to other programs step back behind jobs when storage can't do both at once.
 //!
-//! What is to be told waits in storage and is told later; a job that waits is late. Their thread has a lower priority, but most
-//! of what a delivery costs is spent elsewhere: storage reads it and notes what came of it. So while jobs wait and the
-//! processor is used up, no more than [`PER_SECOND`] deliveries are begun a second.
+//! What is to be told waits in storage and is told a little later; a job that waits is late. So while jobs wait and nearly all of
+//! the time is spent on commits, no more than [`PER_SECOND`] deliveries are begun a second: each of them is read, and what came
+//! of it is written by the same commits that start and end jobs. This is for bursts: what is late by [`LATE_MAX`] steps back no
+//! more, so that a load that lasts has nobody told hours later.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-use rustix::time::{ClockId, clock_gettime};
 
 use super::backlog::Backlog;
 
@@ -15,15 +15,34 @@ use super::backlog::Backlog;
 const PER_SECOND: f64 = 2_000.0;
 /// How many of them may begin together.
 const BURST: f64 = 40.0;
-/// How long the processor is watched before it is said how much of it is used.
+/// How late a delivery may be and step back all the same.
+const LATE_MAX: Duration = Duration::from_secs(10);
+/// How long commits are watched before it is said how much of the time they take.
 const WINDOW: Duration = Duration::from_millis(50);
 /// What was seen is too old to go by after this time.
 const STALE: Duration = Duration::from_secs(1);
-/// What counts as all of the processor.
-const USED_UP: f64 = 0.85;
-/// How far their thread steps back: when both want all of the processor, it gets a tenth of it.
+/// What counts as nearly all of the time.
+const BUSY: f64 = 0.6;
+/// How far the thread of those who speak to other programs steps back: when it and others want all of the processor, it gets a
+/// tenth of it.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
+
+/// How long commits have taken, all together.
+#[derive(Clone, Debug, Default)]
+pub struct CommitTime(Arc<AtomicU64>);
+
+impl CommitTime {
+    /// One more has taken so long.
+    pub(super) fn add(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.0.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    fn total(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+}
 
 /// How fast deliveries may begin. Cheap to copy; all that speak to other programs have the same.
 #[derive(Clone, Debug)]
@@ -32,81 +51,64 @@ pub struct Pace(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     backlog: Backlog,
-    processor: Processor,
+    commits: CommitTime,
+    /// How long commits had taken when they were looked at last, and when that was.
+    seen: Duration,
+    looked_at: Instant,
+    is_busy: bool,
     bucket: f64,
     filled_at: Instant,
 }
 
 impl Pace {
     /// As fast as can be, unless jobs wait.
-    pub(super) fn new(backlog: Backlog) -> Self {
+    pub(super) fn new(backlog: Backlog, commits: CommitTime) -> Self {
+        let now = Instant::now();
         Self(Arc::new(Mutex::new(State {
             backlog,
-            processor: Processor::new(),
+            seen: commits.total(),
+            commits,
+            looked_at: now,
+            is_busy: false,
             bucket: BURST,
-            filled_at: now(),
+            filled_at: now,
         })))
     }
 
-    /// Whether one more may begin now; otherwise it is to be asked again a little later.
-    pub(super) fn may_begin(&self) -> bool {
+    /// Whether one more may begin now that is so late already; otherwise it is to be asked again a little later.
+    pub(super) fn may_begin(&self, late: Duration) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !state.backlog.is_any() || !state.processor.is_used_up() {
+        late >= LATE_MAX || state.may_begin(Instant::now())
+    }
+}
+
+impl State {
+    fn may_begin(&mut self, now: Instant) -> bool {
+        self.look(now);
+        if !self.is_busy || !self.backlog.is_any() {
             return true;
         }
-        let now = now();
-        let since = now.duration_since(state.filled_at).as_secs_f64();
-        state.filled_at = now;
-        state.bucket = (state.bucket + since * PER_SECOND).min(BURST);
-        let may_begin = state.bucket >= 1.0;
+        let since = now.duration_since(self.filled_at).as_secs_f64();
+        self.filled_at = now;
+        self.bucket = (self.bucket + since * PER_SECOND).min(BURST);
+        let may_begin = self.bucket >= 1.0;
         if may_begin {
-            state.bucket -= 1.0;
+            self.bucket -= 1.0;
         }
         may_begin
     }
-}
 
-fn now() -> Instant {
-    Instant::now()
-}
-
-/// What this process takes of the processors that it may use.
-#[derive(Debug)]
-struct Processor {
-    cores: f64,
-    looked_at: Instant,
-    taken: Duration,
-    is_used_up: bool,
-}
-
-impl Processor {
-    fn new() -> Self {
-        Self {
-            // As far as a container's quota allows.
-            cores: std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64),
-            looked_at: now(),
-            taken: taken(),
-            is_used_up: false,
-        }
-    }
-
-    fn is_used_up(&mut self) -> bool {
-        let passed = self.looked_at.elapsed();
+    /// Looks how much of the time commits take.
+    fn look(&mut self, now: Instant) {
+        let passed = now.duration_since(self.looked_at);
         if passed >= WINDOW {
-            let taken = taken();
-            let took = taken.saturating_sub(self.taken).as_secs_f64();
-            self.is_used_up = passed < STALE && took >= USED_UP * self.cores * passed.as_secs_f64();
-            self.looked_at = now();
-            self.taken = taken;
+            let total = self.commits.total();
+            let took = total.saturating_sub(self.seen);
+            self.is_busy = passed < STALE && took >= passed.mul_f64(BUSY);
+            self.seen = total;
+            self.looked_at = now;
         }
-        self.is_used_up
     }
-}
-
-/// The processor time that this process has taken.
-fn taken() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::try_from(time).unwrap_or_default()
 }
 
 /// Has the thread that it runs on step back behind the others.
@@ -127,38 +129,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_works_all_the_time_uses_the_processor_up_and_who_sleeps_does_not() {
-        let mut processor = Processor::new();
-        // As if there were one core, of which this test takes what it gets.
-        processor.cores = 0.5;
-        let end = Instant::now() + 2 * WINDOW;
-        let mut count = 0_u64;
-        while Instant::now() < end {
-            count = std::hint::black_box(count + 1);
-        }
-        assert!(processor.is_used_up());
-        processor.cores = 1e6;
-        std::thread::sleep(WINDOW);
-        assert!(!processor.is_used_up());
-    }
-
-    #[test]
-    fn while_jobs_wait_and_the_processor_is_used_up_few_may_begin() {
-        let backlog = Backlog::default();
-        let pace = Pace::new(backlog.clone());
-        let used_up = |is_used_up| {
+    fn while_jobs_wait_behind_commits_few_may_begin_and_those_that_are_late() {
+        let (backlog, commits) = (Backlog::default(), CommitTime::default());
+        let pace = Pace::new(backlog.clone(), commits.clone());
+        let start = Instant::now();
+        let begun_at = |millis| {
             let mut state = pace.0.lock().expect("a state");
-            state.processor.is_used_up = is_used_up;
-            state.processor.looked_at = Instant::now() + Duration::from_secs(60);
+            let now = start + Duration::from_millis(millis);
+            (0..1_000).filter(|_| state.may_begin(now)).count()
         };
-        let begun = || (0..10_000).filter(|_| pace.may_begin()).count();
-        used_up(true);
-        assert_eq!(begun(), 10_000, "nobody waits");
+        commits.add(Duration::from_millis(90));
+        assert_eq!(begun_at(100), 1_000, "nobody waits");
         let mut jobs = backlog.part();
         jobs.set(true);
-        let few = begun();
-        assert!(few >= BURST as usize && few < 5_000, "{few}");
-        used_up(false);
-        assert_eq!(begun(), 10_000, "there is time enough for all");
+        commits.add(Duration::from_millis(90));
+        assert_eq!(begun_at(200), 40);
+        assert_eq!(begun_at(210), 20, "2,000 a second");
+        assert!(pace.may_begin(LATE_MAX));
+        commits.add(Duration::from_millis(10));
+        assert_eq!(begun_at(300), 1_000, "there is time for all");
+        commits.add(Duration::from_millis(90));
+        assert_eq!(begun_at(400), 40);
+        jobs.set(false);
+        assert_eq!(begun_at(401), 1_000);
+        // What was seen long ago is not gone by.
+        jobs.set(true);
+        commits.add(Duration::from_secs(9));
+        assert_eq!(begun_at(10_000), 1_000);
     }
 }

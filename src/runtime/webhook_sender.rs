@@ -201,10 +201,9 @@ impl WebhookSender {
             return;
         }
         while self.in_flight < self.parts.options.concurrency {
-            if self.ready.is_empty() {
-                return;
-            }
-            if !self.parts.pace.may_begin() {
+            let Some(first) = self.ready.front() else { return };
+            let late = self.parts.clock.now() - first.message.at;
+            if !self.parts.pace.may_begin(late.to_std().unwrap_or_default()) {
                 self.send_later(ctx);
                 return;
             }

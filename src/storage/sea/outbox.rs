@@ -79,10 +79,10 @@ impl Commit<'_> {
                 }
             }
         }
-        rows.execute(&self.transaction, |source| {
+        rows.execute_filled(&self.transaction, |source| {
             format!(
                 "INSERT INTO webhook_deliveries (endpoint_id, message_id, event, at, lane, job_id, body, trace_parent, due_at) \
-                 SELECT c1, c2, c3, c4, c5, c6, c7, c8, c4 FROM {source} AS v"
+                 SELECT c1, c2, c3, c4, c5, c6, c7, c8, c4 FROM {source} AS v WHERE v.c1 IS NOT NULL"
             )
         })
         .await?;
@@ -101,21 +101,16 @@ impl Commit<'_> {
         Ok(())
     }
 
-    pub(super) async fn note_attempts(
-        &mut self,
-        attempts: &Attempts,
-    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
-        let Attempts {
-            endpoint_id,
-            outcomes,
-            health,
-            disable,
-        } = attempts;
-        let mut rows = Rows::new(OUTCOME, outcomes.len());
-        for outcome in outcomes {
-            rows.push(outcome_row(outcome));
+    /// Notes what came of deliveries, to whatever endpoints.
+    pub(super) async fn note_outcomes(&mut self, changes: &[Change]) -> Result<(), CommitFailure> {
+        let mut rows = Rows::new(OUTCOME, 0);
+        for change in changes {
+            let Change::Attempts(attempts) = change else { continue };
+            for outcome in &attempts.outcomes {
+                rows.push(outcome_row(outcome));
+            }
         }
-        rows.execute(&self.transaction, |source| {
+        rows.execute_filled(&self.transaction, |source| {
             format!(
                 "UPDATE webhook_deliveries SET attempts = v.c2, status = v.c3, due_at = v.c4, last_at = v.c5, \
                  duration = v.c6, response_status = v.c7, response_body = v.c8, error = v.c9 FROM {source} AS v \
@@ -124,6 +119,20 @@ impl Commit<'_> {
             )
         })
         .await?;
+        Ok(())
+    }
+
+    /// Notes how an endpoint is after attempts whose outcomes were noted before.
+    pub(super) async fn note_attempts(
+        &mut self,
+        attempts: &Attempts,
+    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let Attempts {
+            endpoint_id,
+            outcomes: _,
+            health,
+            disable,
+        } = attempts;
         let id: Value = endpoint_id.as_uuid().into();
         match health {
             EndpointHealth::AsBefore => {}

@@ -12,6 +12,9 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 /// How many rows one SQLite statement has. The greatest is bounded by 32,766 parameters a statement.
 const SQLITE_ROWS: [usize; 5] = [512, 128, 32, 8, 1];
 
+/// The sizes of statements that pass over rows without a first value: what is missing is filled up with those.
+const SQLITE_FILLED: [usize; 7] = [1, 8, 32, 64, 128, 256, 512];
+
 /// What stands for no text in PostgreSQL's arrays, and `chr(1)` in its statements: no JSON, name or key holds control
 /// characters, and handlers' errors are cleaned of them.
 const NO_TEXT: &str = "\u{1}";
@@ -89,6 +92,34 @@ impl Rows {
     ) -> Result<u64, DbErr> {
         let mut changed = 0;
         for statement in self.statements(connection.get_database_backend(), sql) {
+            changed += connection.execute_raw(statement).await?.rows_affected();
+        }
+        Ok(changed)
+    }
+
+    /// As [`Self::execute`], for a statement that passes over rows without a first value: on SQLite, where each statement is a
+    /// message between two threads, there are as few of them as can be.
+    pub(super) async fn execute_filled(
+        mut self,
+        connection: &impl ConnectionTrait,
+        sql: impl Fn(&str) -> String,
+    ) -> Result<u64, DbErr> {
+        if connection.get_database_backend() == DbBackend::Postgres || self.is_empty() {
+            return self.execute(connection, sql).await;
+        }
+        let columns = self.kinds.len();
+        let mut changed = 0;
+        while !self.is_empty() {
+            let rows = SQLITE_FILLED.into_iter().find(|size| *size >= self.len());
+            let rows = rows.unwrap_or(SQLITE_FILLED[SQLITE_FILLED.len() - 1]);
+            let rest = self.cells.split_off(self.cells.len().min(rows * columns));
+            let part = Self {
+                kinds: self.kinds,
+                cells: std::mem::replace(&mut self.cells, rest),
+            };
+            let mut values = Vec::with_capacity(rows * columns);
+            let source = part.sqlite_part(rows, &mut values);
+            let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql(&source), values);
             changed += connection.execute_raw(statement).await?.rows_affected();
         }
         Ok(changed)
