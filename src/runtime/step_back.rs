@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::backlog::Backlog;
 
 /// How many deliveries a node begins a second while it steps back.
-const PER_SECOND: f64 = 2_000.0;
+const PER_SECOND: f64 = 1_000.0;
 /// How many of them may begin together.
 const BURST: f64 = 40.0;
 /// How late a delivery may be and step back all the same.
@@ -144,7 +144,7 @@ mod tests {
         jobs.set(true);
         commits.add(Duration::from_millis(90));
         assert_eq!(begun_at(200), 40);
-        assert_eq!(begun_at(210), 20, "2,000 a second");
+        assert_eq!(begun_at(210), 10, "1,000 a second");
         assert!(pace.may_begin(LATE_MAX));
         commits.add(Duration::from_millis(10));
         assert_eq!(begun_at(300), 1_000, "there is time for all");

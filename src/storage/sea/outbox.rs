@@ -140,10 +140,11 @@ impl Commit<'_> {
             }
         }
         rows.execute_filled(&self.transaction, |source| {
+            // They are looked up by their numbers; as to `status + 0`, see `lifecycle::start_sql`.
             format!(
                 "UPDATE webhook_deliveries SET attempts = v.c2, status = v.c3, due_at = v.c4, last_at = v.c5, \
                  duration = v.c6, response_status = v.c7, response_body = v.c8, error = v.c9 FROM {source} AS v \
-                 WHERE webhook_deliveries.seq = v.c1 AND webhook_deliveries.status = 0 \
+                 WHERE webhook_deliveries.seq = v.c1 AND webhook_deliveries.status + 0 = 0 \
                  AND webhook_deliveries.attempts = v.c2 - 1"
             )
         })
