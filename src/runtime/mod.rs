@@ -20,6 +20,7 @@
 
 mod announcements;
 pub mod arrivals;
+mod backlog;
 pub mod clock;
 pub mod commit_report;
 pub mod configured_endpoints;
@@ -44,6 +45,7 @@ pub mod rescuer;
 pub mod sampler;
 pub mod saved_hook;
 pub mod scheduler;
+mod step_back;
 pub mod supervise;
 pub mod sync_sender;
 pub mod tap;
@@ -65,6 +67,7 @@ use tracing::{info, warn};
 
 use self::announcements::{Announcements, EndpointBook};
 use self::arrivals::Arrivals;
+use self::backlog::Backlog;
 use self::clock::{Clock, IdSource};
 use self::commit_report::CommitReport;
 use self::configured_endpoints::EndpointsError;
@@ -84,6 +87,7 @@ use self::rescuer::{RescueError, Rescuer, RescuerParts};
 use self::sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
 use self::saved_hook::SavedHook;
 use self::scheduler::{Scheduler, SchedulerParts};
+use self::step_back::{CommitTime, Pace};
 use self::supervise::{Seat, Supervisor};
 use self::tap::Tap;
 use self::traces::Traces;
@@ -255,6 +259,7 @@ impl Runtime {
         ] = arbiters.0.each_ref().map(Arbiter::handle);
         let supervisor = Supervisor::default();
         let tap = Tap::default();
+        let commit_time = CommitTime::default();
         let started_at = clock.now();
         let node = NodeId::new(started_at);
 
@@ -293,6 +298,7 @@ impl Runtime {
             announcements: Announcements::new(book.clone(), has_feed, traces.clone(), clock.clone(), Arc::clone(&ids)),
             dispatcher: dispatcher.address(),
             on_saved,
+            time: commit_time.clone(),
             tap: tap.clone(),
             traces: traces.clone(),
         };
@@ -348,6 +354,7 @@ impl Runtime {
         let sampler = sampler.start(&time_arbiter, "Sampler", &supervisor, || Sampler::new(sampler_parts));
 
         let arrivals = Arrivals::default();
+        let backlog = Backlog::default();
         let queues_parts = QueuesParts {
             repository: Arc::clone(&repository),
             configured: configured.into(),
@@ -362,6 +369,7 @@ impl Runtime {
             cancel_grace,
             arbiter: queues_arbiter.clone(),
             supervisor: supervisor.clone(),
+            backlog: backlog.clone(),
             own_address: queues.address(),
             gate: gate.clone(),
             notifier: others.as_ref().map(|others| others.notifier.clone()),
@@ -401,6 +409,7 @@ impl Runtime {
             book,
             node,
             gate,
+            pace: Pace::new(backlog, commit_time),
             supervisor: supervisor.clone(),
             clock: clock.clone(),
             ids: Arc::clone(&ids),

@@ -14,6 +14,7 @@ use super::clock::{Clock, IdSource};
 use super::event_bus::EventBusHandle;
 use super::lease_gate::LeaseGate;
 use super::recorder::RecorderHandle;
+use super::step_back::{Pace, lower_priority};
 use super::supervise::{Seat, Supervisor};
 use super::sync_sender::{self, SyncSender, SyncSenderParts};
 use super::webhook_dispatcher::{DispatcherParts, Drain, WebhookDispatcher};
@@ -21,10 +22,6 @@ use super::webhook_options::{SyncTarget, WebhookOptions};
 use crate::domain::id::NodeId;
 use crate::domain::webhook::EndpointSource;
 use crate::storage::repository::JobRepository;
-
-/// How far webhooks step back behind jobs: when both want all of the processor, they get a tenth of it.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
 
 /// What those who speak to other programs work with.
 pub(super) struct OutboundParts {
@@ -34,6 +31,7 @@ pub(super) struct OutboundParts {
     pub(super) book: EndpointBook,
     pub(super) node: NodeId,
     pub(super) gate: LeaseGate,
+    pub(super) pace: Pace,
     pub(super) supervisor: Supervisor,
     pub(super) clock: Clock,
     pub(super) ids: Arc<IdSource>,
@@ -53,7 +51,7 @@ impl Outbound {
         seat: Seat<WebhookDispatcher>,
         arbiter: &ArbiterHandle,
     ) -> Self {
-        arbiter.spawn_fn(step_back);
+        arbiter.spawn_fn(lower_priority);
         let OutboundParts {
             repository,
             recorder,
@@ -61,6 +59,7 @@ impl Outbound {
             book,
             node,
             gate,
+            pace,
             supervisor,
             clock,
             ids,
@@ -90,6 +89,7 @@ impl Outbound {
             options: webhooks,
             node,
             gate,
+            pace,
             arbiter: arbiter.clone(),
             supervisor: supervisor.clone(),
             clock,
@@ -119,17 +119,3 @@ impl Outbound {
         }
     }
 }
-
-/// Has the thread that it runs on step back behind the others when there is not time enough for all: jobs come before those
-/// who are told of them, and what they are to be told waits in storage meanwhile.
-#[cfg(target_os = "linux")]
-fn step_back() {
-    // Without an argument it is this thread alone. If it is not allowed, all threads are as important as before.
-    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-        tracing::debug!("webhooks are sent with the same priority as jobs are run: {error}");
-    }
-}
-
-/// Only Linux has priorities for single threads.
-#[cfg(not(target_os = "linux"))]
-fn step_back() {}

@@ -17,6 +17,7 @@ use actix::{
 };
 use tracing::{error, warn};
 
+use super::backlog::{Backlog, BacklogPart};
 use super::clock::Clock;
 use super::lease_gate::LeaseGate;
 use super::mailbox::deliver;
@@ -149,6 +150,8 @@ pub struct QueueParts {
     pub gate: LeaseGate,
     /// Who tells other nodes, where there are any.
     pub notifier: Option<Addr<Notifier>>,
+    /// Whether jobs wait for workers.
+    pub backlog: Backlog,
 }
 
 /// The actor. See the module.
@@ -174,6 +177,7 @@ pub struct Queue {
     waiting: Option<SpawnHandle>,
     is_about_to_dispatch: bool,
     early_cancels: HashSet<(JobId, u32)>,
+    backlog: BacklogPart,
 }
 
 /// Types that are claimed together: all without a limit, or one with.
@@ -228,12 +232,27 @@ impl Queue {
             waiting: None,
             is_about_to_dispatch: false,
             early_cancels: HashSet::new(),
+            backlog: parts.backlog.part(),
             parts,
         }
     }
 
     /// Starts as many jobs as workers, limits and the rate allow.
     fn dispatch(&mut self, ctx: &mut Context<Self>) {
+        self.start_what_may_start(ctx);
+        let is_held = self.is_paused || self.is_draining || self.waiting.is_some();
+        self.backlog.set(!is_held && self.has_more());
+    }
+
+    /// Whether jobs are due that no worker has been free for yet, as far as is known here.
+    fn has_more(&self) -> bool {
+        match self.ready.source() {
+            Source::Memory => !self.ready.is_empty(),
+            Source::Storage => self.groups.iter().any(|group| !group.is_dry),
+        }
+    }
+
+    fn start_what_may_start(&mut self, ctx: &mut Context<Self>) {
         if self.is_paused || self.is_draining || self.waiting.is_some() || self.parts.job_types.is_empty() {
             return;
         }

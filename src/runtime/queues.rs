@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 use tracing::error;
 
 use super::arrivals::Arrivals;
+use super::backlog::Backlog;
 use super::clock::Clock;
 use super::endings::Endings;
 use super::lease_gate::LeaseGate;
@@ -162,6 +163,8 @@ pub struct QueuesParts {
     pub arbiter: ArbiterHandle,
     /// What is known of the actors.
     pub supervisor: Supervisor,
+    /// Whether jobs wait for workers.
+    pub backlog: Backlog,
     /// Where this actor itself is.
     pub own_address: Addr<Queues>,
     /// Whether this node may start jobs.
@@ -333,6 +336,7 @@ impl Queues {
             clock: parts.clock.clone(),
             gate: parts.gate.clone(),
             notifier: parts.notifier.clone(),
+            backlog: parts.backlog.clone(),
         };
         let address = seat.start(&parts.arbiter, "Queue", &parts.supervisor, || Queue::new(queue));
         RunningQueue { address, workers }

@@ -1,7 +1,7 @@
 //! The Recorder: the one way to write.
 //!
 //! It owns what has been asked for and is not stored yet. While one commit runs the next one gathers by itself: an idle
-//! server commits one change at once, a busy one makes large batches; there is no timer. After a commit, in this order:
+//! server commits one change at once, a busy one makes large batches; only what nobody waits for waits for others. After a commit, in this order:
 //! the callers are answered, the queues and the Scheduler are woken, the events are published. So nobody hears of
 //! anything that a crash could still undo.
 //!
@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::SendError;
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Supervised, WrapFuture};
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, Supervised, WrapFuture,
+};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::error;
@@ -29,6 +31,7 @@ use super::queues::{CancelJob, JobsDue, QueueSwitched, Queues};
 use super::recurring_scheduler::{RecurringChanged, RecurringScheduler};
 use super::saved_hook::SavedHook;
 use super::scheduler::{Arm, Scheduler};
+use super::step_back::CommitTime;
 use super::tap::Tap;
 use super::traces::Traces;
 use super::webhook_dispatcher::WebhookDispatcher;
@@ -48,6 +51,8 @@ const ROW_BYTES: usize = 16 * 1024;
 pub const PENDING_ROWS_MAX: usize = 20_000;
 /// How many messages the mailbox holds.
 pub const MAILBOX_CAPACITY: usize = 16_384;
+/// How long what nobody waits for waits for a commit that it can share.
+pub const LATER: Duration = Duration::from_millis(4);
 /// When a caller that was refused should come back.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -78,6 +83,9 @@ pub enum Origin {
     Outside,
     /// The server itself.
     Inside,
+    /// The server itself, with what nobody waits for: it shares the commit of others, or is written after
+    /// [`LATER`] if there is none. So it takes no turn from those who wait.
+    Later,
 }
 
 /// Writes these changes; the answer comes when they are durable.
@@ -180,6 +188,8 @@ pub struct RecorderParts {
     pub dispatcher: Addr<WebhookDispatcher>,
     /// What the program wants to be told of jobs that are stored.
     pub on_saved: Option<SavedHook>,
+    /// How long commits take.
+    pub time: CommitTime,
     /// Who exports numbers, if anybody does.
     pub tap: Tap<CommitReport>,
     /// Who exports the traces of jobs, if anybody does.
@@ -201,6 +211,13 @@ pub struct Others {
 pub struct Recorder {
     parts: RecorderParts,
     pending: VecDeque<Record>,
+    /// What nobody waits for.
+    later: VecDeque<Record>,
+    /// Whether that has waited long enough.
+    is_later_due: bool,
+    /// What is waiting for that.
+    later_timer: Option<SpawnHandle>,
+    /// How many rows wait, all together.
     pending_rows: usize,
     is_committing: bool,
 }
@@ -211,6 +228,9 @@ impl Recorder {
         Self {
             parts,
             pending: VecDeque::new(),
+            later: VecDeque::new(),
+            is_later_due: false,
+            later_timer: None,
             pending_rows: 0,
             is_committing: false,
         }
@@ -233,6 +253,17 @@ impl Recorder {
             }
             rows += record_rows;
             batch.extend(self.pending.pop_front());
+        }
+        if rows > 0 || self.is_later_due {
+            while let Some(record) = self.later.front() {
+                let record_rows: usize = record.changes.iter().map(rows_of).sum();
+                if rows > 0 && rows + record_rows > COMMIT_ROWS_MAX {
+                    break;
+                }
+                rows += record_rows;
+                batch.extend(self.later.pop_front());
+            }
+            self.is_later_due = !self.later.is_empty();
         }
         self.pending_rows = self.pending_rows.saturating_sub(rows);
         batch
@@ -264,6 +295,7 @@ impl Recorder {
             commit
                 .into_actor(self)
                 .map(|(changes, answers, outcome, took), recorder, ctx| {
+                    recorder.parts.time.add(took);
                     recorder.report(&changes, &outcome, took);
                     recorder.settle(changes, answers, outcome, ctx);
                     recorder.commit_next(ctx);
@@ -557,6 +589,19 @@ impl Handler<Record> for Recorder {
             return;
         }
         self.pending_rows += rows;
+        if record.origin == Origin::Later {
+            self.later.push_back(record);
+            if self.later_timer.is_none() {
+                self.later_timer = Some(ctx.run_later(LATER, |recorder, ctx| {
+                    recorder.later_timer = None;
+                    recorder.is_later_due = !recorder.later.is_empty();
+                    if recorder.is_later_due && !recorder.is_committing {
+                        recorder.commit_next(ctx);
+                    }
+                }));
+            }
+            return;
+        }
         if record
             .changes
             .iter()

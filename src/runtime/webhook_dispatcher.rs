@@ -25,6 +25,7 @@ use super::clock::{Clock, IdSource};
 use super::event_bus::{EventBusHandle, Heard};
 use super::lease_gate::LeaseGate;
 use super::recorder::{Origin, RecordError, RecorderHandle};
+use super::step_back::Pace;
 use super::supervise::{Seat, Supervisor};
 use super::webhook_options::WebhookOptions;
 use super::webhook_sender::{self, Look, Renew, Retire, SenderParts, WebhookSender};
@@ -92,6 +93,8 @@ pub struct DispatcherParts {
     pub node: NodeId,
     /// Whether this node may hold anything.
     pub gate: LeaseGate,
+    /// How fast deliveries may begin.
+    pub pace: Pace,
     /// Where senders run.
     pub arbiter: ArbiterHandle,
     /// What is known of the actors.
@@ -229,6 +232,7 @@ impl WebhookDispatcher {
                 options,
                 node: _,
                 gate,
+                pace,
                 arbiter,
                 supervisor,
                 clock,
@@ -240,6 +244,7 @@ impl WebhookDispatcher {
                 book,
                 options,
                 gate,
+                pace,
                 clock,
                 ids,
             };

@@ -19,6 +19,7 @@ use super::announcements::EndpointBook;
 use super::clock::{Clock, IdSource, draw_jitter};
 use super::lease_gate::LeaseGate;
 use super::recorder::{Origin, RecorderHandle};
+use super::step_back::Pace;
 use super::webhook_options::WebhookOptions;
 use crate::domain::delivery::{AfterAttempt, DeliveryId, DueDelivery, Reply, after_attempt};
 use crate::domain::id::JobId;
@@ -39,6 +40,8 @@ pub const MAILBOX_CAPACITY: usize = 64;
 const READ: usize = 256;
 /// How many may be in memory, waiting, on their way or to be noted.
 const KNOWN_MAX: usize = 1_024;
+/// How long it steps back behind jobs before it looks again whether it may send.
+const STEP_BACK: Duration = Duration::from_millis(10);
 /// The wait before storage is asked again that was not available.
 const STORAGE_WAIT: Duration = Duration::from_secs(1);
 /// The longest time for which an endpoint's own wish holds up all its deliveries.
@@ -72,6 +75,8 @@ pub struct SenderParts {
     pub options: WebhookOptions,
     /// Whether this node still holds what it held.
     pub gate: LeaseGate,
+    /// How fast deliveries may begin.
+    pub pace: Pace,
     /// Tells the time.
     pub clock: Clock,
     /// Makes ids.
@@ -98,6 +103,8 @@ pub struct WebhookSender {
     paused_until: Option<Instant>,
     next_retry: Option<Instant>,
     is_retired: bool,
+    /// Whether it goes on sending by itself, in a moment.
+    steps_back: bool,
 }
 
 impl WebhookSender {
@@ -120,6 +127,7 @@ impl WebhookSender {
             paused_until: None,
             next_retry: None,
             is_retired: false,
+            steps_back: false,
         }
     }
 
@@ -193,6 +201,12 @@ impl WebhookSender {
             return;
         }
         while self.in_flight < self.parts.options.concurrency {
+            let Some(first) = self.ready.front() else { return };
+            let late = self.parts.clock.now() - first.message.at;
+            if !self.parts.pace.may_begin(late.to_std().unwrap_or_default()) {
+                self.send_later(ctx);
+                return;
+            }
             let Some(due) = self.ready.pop_front() else { return };
             self.in_flight += 1;
             let client = self.parts.options.clients.of(self.endpoint.source).clone();
@@ -211,6 +225,16 @@ impl WebhookSender {
                 sender.send(ctx);
                 sender.flush(ctx);
             }));
+        }
+    }
+
+    /// Jobs come first now: goes on sending in a moment.
+    fn send_later(&mut self, ctx: &mut Context<Self>) {
+        if !std::mem::replace(&mut self.steps_back, true) {
+            ctx.run_later(STEP_BACK, |sender, ctx| {
+                sender.steps_back = false;
+                sender.send(ctx);
+            });
         }
     }
 
@@ -282,7 +306,13 @@ impl WebhookSender {
         };
         let mut changes = vec![Change::Attempts(Box::new(attempts.clone()))];
         changes.extend(attempts.disable.and_then(|disabled| self.alert_of(disabled)));
-        let noted = self.parts.recorder.record(changes, Origin::Inside);
+        // Nobody waits for it but those who look at the log of deliveries.
+        let origin = if changes.len() == 1 && attempts.disable.is_none() {
+            Origin::Later
+        } else {
+            Origin::Inside
+        };
+        let noted = self.parts.recorder.record(changes, origin);
         ctx.spawn(noted.into_actor(self).map(move |noted, sender, ctx| {
             sender.is_recording = false;
             match noted {

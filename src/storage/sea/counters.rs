@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 
 use super::commit::Commit;
 use super::error::CommitFailure;
 use super::rows::{Kind, Rows};
-use super::tally::TallyRows;
+use super::tally::{TallyRows, counts_sql, reasons_sql, step_totals_sql, steps_sql, totals_sql};
 use crate::domain::attempt::Attempt;
 use crate::domain::job::Job;
 use crate::domain::name::{JobType, QueueName};
@@ -128,9 +129,106 @@ pub(super) fn count_completed_sql(source: &str) -> String {
     )
 }
 
+/// How many rows the sources of counts have in a SQLite text; what is missing is filled up. Few sizes, so that few texts are
+/// prepared.
+const SQLITE_COUNTER_SIZES: [usize; 2] = [6, 32];
+/// The same for steps of time, and for reasons.
+const SQLITE_STEP_SIZES: [usize; 2] = [8, 48];
+
+/// What was counted, as rows: of jobs, of completions, and the sums over time.
+pub(super) struct CountedRows {
+    jobs: Rows,
+    completed: Rows,
+    tally: TallyRows,
+}
+
+impl CountedRows {
+    /// How many rows these are.
+    pub(super) fn len(&self) -> usize {
+        let Self { jobs, completed, tally } = self;
+        jobs.len() + completed.len() + tally.len()
+    }
+
+    /// How many rows each source of counts has in a SQLite text, and each source of steps; `None` when there are too many.
+    pub(super) fn sqlite_sizes(&self) -> Option<(usize, usize)> {
+        let Self { jobs, completed, tally } = self;
+        let (counts, steps) = (
+            jobs.len().max(completed.len()).max(tally.counts.len()),
+            tally.steps.len().max(tally.reasons.len()),
+        );
+        let fitting = |sizes: &[usize], rows: usize| sizes.iter().copied().find(|size| *size >= rows);
+        Some((
+            fitting(&SQLITE_COUNTER_SIZES, counts)?,
+            fitting(&SQLITE_STEP_SIZES, steps)?,
+        ))
+    }
+
+    /// Adds these rows to a SQLite text.
+    pub(super) fn sqlite_parts(
+        self,
+        (counter_size, step_size): (usize, usize),
+        statements: &mut Vec<String>,
+        values: &mut Vec<Value>,
+    ) {
+        let Self {
+            jobs,
+            completed,
+            tally:
+                TallyRows {
+                    counts,
+                    totals,
+                    steps,
+                    step_totals,
+                    reasons,
+                },
+        } = self;
+        statements.push(count_jobs_sql(&jobs.sqlite_part(counter_size, values)));
+        if !completed.is_empty() {
+            statements.push(count_completed_sql(&completed.sqlite_part(counter_size, values)));
+        }
+        if !counts.is_empty() {
+            statements.push(counts_sql(&counts.sqlite_part(counter_size, values)));
+            // Of each there are no more than of the rows that they are the totals of.
+            statements.push(totals_sql(&totals.sqlite_part(counter_size, values)));
+            statements.push(steps_sql(&steps.sqlite_part(step_size, values)));
+            statements.push(step_totals_sql(&step_totals.sqlite_part(step_size, values)));
+        }
+        if !reasons.is_empty() {
+            statements.push(reasons_sql(&reasons.sqlite_part(step_size, values)));
+        }
+    }
+
+    /// Adds what was counted to what is stored, table by table; tells how many rows that were.
+    pub(super) async fn write_each(self, connection: &impl ConnectionTrait) -> Result<u64, DbErr> {
+        let Self { jobs, completed, tally } = self;
+        Ok(jobs.execute(connection, count_jobs_sql).await?
+            + completed.execute(connection, count_completed_sql).await?
+            + tally.write(connection).await?)
+    }
+
+    /// Adds what was counted to what is stored: on SQLite in one call if it can be, because each is a message between two
+    /// threads.
+    async fn write(self, connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+        let backend = connection.get_database_backend();
+        match self.sqlite_sizes() {
+            _ if self.len() == 0 => {}
+            Some(sizes) if backend == DbBackend::Sqlite => {
+                let (mut statements, mut values) = (Vec::new(), Vec::new());
+                self.sqlite_parts(sizes, &mut statements, &mut values);
+                let statement = Statement::from_sql_and_values(backend, statements.join(";"), values);
+                connection.execute_raw(statement).await?;
+            }
+            Some(_) | None => {
+                self.write_each(connection).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Counters {
-    /// What was counted, as rows: of jobs, of completions, and the sums over time.
-    pub(super) fn into_rows(self, shard: i16) -> (Rows, Rows, TallyRows) {
+    /// What was counted, as rows.
+    pub(super) fn into_rows(self, shard: i16) -> CountedRows {
         let Self { jobs, completed, tally } = self;
         let mut job_rows = Rows::new(COUNTER, jobs.len());
         for (
@@ -158,16 +256,17 @@ impl Counters {
         for ((queue, bucket), count) in completed {
             completed_rows.push([queue.as_str().into(), bucket.into(), shard.into(), count.into()]);
         }
-        (job_rows, completed_rows, TallyRows::new(tally, shard))
+        CountedRows {
+            jobs: job_rows,
+            completed: completed_rows,
+            tally: TallyRows::new(tally, shard),
+        }
     }
 }
 
 impl Commit<'_> {
     pub(super) async fn write_counters(&mut self) -> Result<(), CommitFailure> {
-        let (jobs, completed, tally) = std::mem::take(&mut self.counters).into_rows(self.repository.shard);
-        jobs.execute(&self.transaction, count_jobs_sql).await?;
-        completed.execute(&self.transaction, count_completed_sql).await?;
-        tally.write(&self.transaction).await?;
-        Ok(())
+        let counted = std::mem::take(&mut self.counters).into_rows(self.repository.shard);
+        Ok(counted.write(&self.transaction).await?)
     }
 }

@@ -7,15 +7,14 @@ use uuid::Uuid;
 use super::commit::{Commit, Results};
 use super::convert::{int, micros, text};
 use super::error::CommitFailure;
-use super::rows::{Kind, Rows};
+use super::rows::{FILLED_ROWS_MAX, Kind, Rows};
 use crate::domain::delivery::{AfterAttempt, DeliveryAttempt, DeliveryStatus, Message};
 use crate::domain::id::JobId;
 use crate::domain::webhook::{Disabled, EndpointId};
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::outbox::{Announcement, AttemptOutcome, Attempts, EndpointHealth, FeedEntry, Posting, Redelivery};
 
-const DELIVERY: &[Kind] = &[
-    Kind::Uuid,
+const MESSAGE: &[Kind] = &[
     Kind::Uuid,
     Kind::Text,
     Kind::Big,
@@ -24,6 +23,7 @@ const DELIVERY: &[Kind] = &[
     Kind::Text,
     Kind::TextOrNull,
 ];
+const ENDPOINT: &[Kind] = &[Kind::Uuid];
 const FEED: &[Kind] = &[Kind::Uuid, Kind::Big];
 const OUTCOME: &[Kind] = &[
     Kind::Big,
@@ -51,42 +51,71 @@ impl Commit<'_> {
     }
 
     pub(super) async fn post(&mut self, postings: &[Posting]) -> Result<Applied, CommitFailure> {
-        let mut rows = Rows::new(DELIVERY, postings.len());
         let mut told: Vec<EndpointId> = Vec::new();
+        // Mostly all messages of a commit are for the same endpoints: then each message is handed over once, however many
+        // endpoints it is for.
+        let mut groups: Vec<(&[EndpointId], Vec<&Message>)> = Vec::new();
         for Posting { message, endpoints } in postings {
-            let Message {
-                id,
-                event,
-                at,
-                lane,
-                job_id,
-                trace_parent,
-                body,
-            } = message;
+            match groups.iter_mut().find(|(known, _)| *known == endpoints) {
+                Some((_, messages)) => messages.push(message),
+                None => groups.push((endpoints, vec![message])),
+            }
             for endpoint in endpoints {
-                rows.push([
-                    endpoint.as_uuid().into(),
-                    (*id).into(),
-                    event.to_string().into(),
-                    micros(*at).into(),
-                    (*lane).into(),
-                    job_id.map(JobId::as_uuid).into(),
-                    body.to_string().into(),
-                    trace_parent.map(|place| place.to_string()).into(),
-                ]);
                 if !told.contains(endpoint) {
                     told.push(*endpoint);
                 }
             }
         }
-        rows.execute(&self.transaction, |source| {
-            format!(
-                "INSERT INTO webhook_deliveries (endpoint_id, message_id, event, at, lane, job_id, body, trace_parent, due_at) \
-                 SELECT c1, c2, c3, c4, c5, c6, c7, c8, c4 FROM {source} AS v"
-            )
-        })
-        .await?;
+        for (endpoints, messages) in groups {
+            for messages in messages.chunks(FILLED_ROWS_MAX) {
+                for endpoints in endpoints.chunks(FILLED_ROWS_MAX) {
+                    self.post_each(endpoints, messages).await?;
+                }
+            }
+        }
         Ok(Applied::Announced(told))
+    }
+
+    /// Writes a delivery of each message to each endpoint.
+    async fn post_each(&self, endpoints: &[EndpointId], messages: &[&Message]) -> Result<(), CommitFailure> {
+        let mut rows = Rows::new(MESSAGE, messages.len());
+        for Message {
+            id,
+            event,
+            at,
+            lane,
+            job_id,
+            trace_parent,
+            body,
+        } in messages
+        {
+            rows.push([
+                (*id).into(),
+                event.to_string().into(),
+                micros(*at).into(),
+                (*lane).into(),
+                job_id.map(JobId::as_uuid).into(),
+                body.to_string().into(),
+                trace_parent.map(|place| place.to_string()).into(),
+            ]);
+        }
+        let mut whom = Rows::new(ENDPOINT, endpoints.len());
+        for endpoint in endpoints {
+            whom.push([endpoint.as_uuid().into()]);
+        }
+        let mut values = Vec::new();
+        let (rows, whom) = (
+            rows.filled_part(self.backend(), &mut values),
+            whom.filled_part(self.backend(), &mut values),
+        );
+        // On SQLite a cross join is run in the order in which it is written.
+        let sql = format!(
+            "INSERT INTO webhook_deliveries (endpoint_id, message_id, event, at, lane, job_id, body, trace_parent, due_at) \
+             SELECT e.c1, v.c1, v.c2, v.c3, v.c4, v.c5, v.c6, v.c7, v.c3 FROM {rows} AS v CROSS JOIN {whom} AS e \
+             WHERE v.c1 IS NOT NULL AND e.c1 IS NOT NULL"
+        );
+        self.execute(&sql, values).await?;
+        Ok(())
     }
 
     async fn write_feed(&mut self, feed: &[FeedEntry]) -> Result<(), CommitFailure> {
@@ -101,29 +130,39 @@ impl Commit<'_> {
         Ok(())
     }
 
+    /// Notes what came of deliveries, to whatever endpoints.
+    pub(super) async fn note_outcomes(&mut self, changes: &[Change]) -> Result<(), CommitFailure> {
+        let mut rows = Rows::new(OUTCOME, 0);
+        for change in changes {
+            let Change::Attempts(attempts) = change else { continue };
+            for outcome in &attempts.outcomes {
+                rows.push(outcome_row(outcome));
+            }
+        }
+        rows.execute_filled(&self.transaction, |source| {
+            // They are looked up by their numbers; as to `status + 0`, see `lifecycle::start_sql`.
+            format!(
+                "UPDATE webhook_deliveries SET attempts = v.c2, status = v.c3, due_at = v.c4, last_at = v.c5, \
+                 duration = v.c6, response_status = v.c7, response_body = v.c8, error = v.c9 FROM {source} AS v \
+                 WHERE webhook_deliveries.seq = v.c1 AND webhook_deliveries.status + 0 = 0 \
+                 AND webhook_deliveries.attempts = v.c2 - 1"
+            )
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Notes how an endpoint is after attempts whose outcomes were noted before.
     pub(super) async fn note_attempts(
         &mut self,
         attempts: &Attempts,
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let Attempts {
             endpoint_id,
-            outcomes,
+            outcomes: _,
             health,
             disable,
         } = attempts;
-        let mut rows = Rows::new(OUTCOME, outcomes.len());
-        for outcome in outcomes {
-            rows.push(outcome_row(outcome));
-        }
-        rows.execute(&self.transaction, |source| {
-            format!(
-                "UPDATE webhook_deliveries SET attempts = v.c2, status = v.c3, due_at = v.c4, last_at = v.c5, \
-                 duration = v.c6, response_status = v.c7, response_body = v.c8, error = v.c9 FROM {source} AS v \
-                 WHERE webhook_deliveries.seq = v.c1 AND webhook_deliveries.status = 0 \
-                 AND webhook_deliveries.attempts = v.c2 - 1"
-            )
-        })
-        .await?;
         let id: Value = endpoint_id.as_uuid().into();
         match health {
             EndpointHealth::AsBefore => {}

@@ -12,6 +12,11 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 /// How many rows one SQLite statement has. The greatest is bounded by 32,766 parameters a statement.
 const SQLITE_ROWS: [usize; 5] = [512, 128, 32, 8, 1];
 
+/// The sizes of statements that pass over rows without a first value: what is missing is filled up with those.
+const SQLITE_FILLED: [usize; 7] = [1, 8, 32, 64, 128, 256, FILLED_ROWS_MAX];
+/// How many rows such a statement may have.
+pub(super) const FILLED_ROWS_MAX: usize = 512;
+
 /// What stands for no text in PostgreSQL's arrays, and `chr(1)` in its statements: no JSON, name or key holds control
 /// characters, and handlers' errors are cleaned of them.
 const NO_TEXT: &str = "\u{1}";
@@ -80,6 +85,15 @@ impl Rows {
         source
     }
 
+    /// These rows, at most [`FILLED_ROWS_MAX`], as a part of a statement that passes over rows without a first value.
+    pub(super) fn filled_part(self, backend: DbBackend, values: &mut Vec<Value>) -> String {
+        if backend == DbBackend::Postgres {
+            return self.postgres_part(values);
+        }
+        let size = SQLITE_FILLED.into_iter().find(|size| *size >= self.len());
+        self.sqlite_part(size.unwrap_or(FILLED_ROWS_MAX), values)
+    }
+
     /// Runs a statement for all rows and gives how many it has changed. `sql` is given the source of the rows, a table
     /// expression whose columns are `c1`, `c2`, ….
     pub(super) async fn execute(
@@ -89,6 +103,32 @@ impl Rows {
     ) -> Result<u64, DbErr> {
         let mut changed = 0;
         for statement in self.statements(connection.get_database_backend(), sql) {
+            changed += connection.execute_raw(statement).await?.rows_affected();
+        }
+        Ok(changed)
+    }
+
+    /// As [`Self::execute`], for a statement that passes over rows without a first value: on SQLite, where each statement is a
+    /// message between two threads, there are as few of them as can be.
+    pub(super) async fn execute_filled(
+        mut self,
+        connection: &impl ConnectionTrait,
+        sql: impl Fn(&str) -> String,
+    ) -> Result<u64, DbErr> {
+        if connection.get_database_backend() == DbBackend::Postgres || self.is_empty() {
+            return self.execute(connection, sql).await;
+        }
+        let columns = self.kinds.len();
+        let mut changed = 0;
+        while !self.is_empty() {
+            let rest = self.cells.split_off(self.cells.len().min(FILLED_ROWS_MAX * columns));
+            let part = Self {
+                kinds: self.kinds,
+                cells: std::mem::replace(&mut self.cells, rest),
+            };
+            let mut values = Vec::new();
+            let source = part.filled_part(DbBackend::Sqlite, &mut values);
+            let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql(&source), values);
             changed += connection.execute_raw(statement).await?.rows_affected();
         }
         Ok(changed)

@@ -157,6 +157,18 @@ impl TallyRows {
         }
     }
 
+    /// How many rows these are.
+    pub(super) fn len(&self) -> usize {
+        let Self {
+            counts,
+            totals,
+            steps,
+            step_totals,
+            reasons,
+        } = self;
+        counts.len() + totals.len() + steps.len() + step_totals.len() + reasons.len()
+    }
+
     /// Adds the sums to what is stored; tells how many rows that were.
     pub(super) async fn write(self, connection: &impl ConnectionTrait) -> Result<u64, DbErr> {
         let Self {

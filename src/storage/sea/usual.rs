@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::audit::{RECORD, record_row, record_sql};
 use super::commit::Results;
 use super::connect::SeaRepository;
-use super::counters::{BUCKET_SECONDS, Counters, count_completed_sql, count_jobs_sql};
+use super::counters::{BUCKET_SECONDS, Counters};
 use super::error::CommitFailure;
 use super::insert::{NEW, NEW_COLUMNS, is_new, new_row};
 use super::lifecycle::{
@@ -22,9 +22,7 @@ use super::lifecycle::{
 };
 use super::nodes::{NOW_POSTGRES, NOW_SQLITE};
 use super::rows::Rows;
-use super::tally::{
-    MARK, TallyRows, counts_sql, mark_row, postgres_steps, reasons_sql, step_totals_sql, steps_sql, totals_sql,
-};
+use super::tally::{MARK, mark_row, postgres_steps};
 use crate::domain::rollup::Mark;
 use crate::domain::status::JobStatus;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
@@ -32,11 +30,6 @@ use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
 /// The sizes of a SQLite text: all its sources have so many rows, and what is missing is filled up. Few sizes, so that
 /// few texts are prepared. More rows than the last one have a call for each kind: there the calls no longer matter.
 const SQLITE_SIZES: [usize; 4] = [4, 16, 48, 128];
-/// The same for the counters.
-const SQLITE_COUNTER_SIZES: [usize; 2] = [6, 32];
-
-/// The same for steps of time, and for reasons.
-const SQLITE_STEP_SIZES: [usize; 2] = [8, 48];
 
 /// The usual changes of a commit, as rows.
 pub(super) struct Usual {
@@ -169,29 +162,11 @@ impl Usual {
             counters,
             is_all: _,
         } = self;
-        let (counts, completed, tally) = counters.into_rows(shard);
+        let counted = counters.into_rows(shard);
         let rows = new.len().max(starts.len()).max(ends.len());
-        let counter_rows = counts.len().max(completed.len()).max(tally.counts.len());
-        let step_rows = tally.steps.len().max(tally.reasons.len());
-        let expected = new.len()
-            + records.len()
-            + starts.len()
-            + ends.len()
-            + attempts.len()
-            + counts.len()
-            + completed.len()
-            + tally.counts.len()
-            + tally.totals.len()
-            + tally.steps.len()
-            + tally.step_totals.len()
-            + tally.reasons.len();
-        let fitting = |sizes: &[usize], rows: usize| sizes.iter().copied().find(|size| *size >= rows);
-        let (size, counter_size, step_size) = (
-            fitting(&SQLITE_SIZES, rows),
-            fitting(&SQLITE_COUNTER_SIZES, counter_rows),
-            fitting(&SQLITE_STEP_SIZES, step_rows),
-        );
-        let written = if let (Some(size), Some(counter_size), Some(step_size)) = (size, counter_size, step_size) {
+        let expected = new.len() + records.len() + starts.len() + ends.len() + attempts.len() + counted.len();
+        let size = SQLITE_SIZES.into_iter().find(|size| *size >= rows);
+        let written = if let (Some(size), Some(counter_sizes)) = (size, counted.sqlite_sizes()) {
             let mut values = Vec::new();
             let mut statements = Vec::with_capacity(6);
             if !new.is_empty() {
@@ -211,27 +186,7 @@ impl Usual {
                 let source = attempts.sqlite_part(size, &mut values);
                 statements.push(format!("{} WHERE v.c1 IS NOT NULL", attempts_sql(&source)));
             }
-            statements.push(count_jobs_sql(&counts.sqlite_part(counter_size, &mut values)));
-            if !completed.is_empty() {
-                statements.push(count_completed_sql(&completed.sqlite_part(counter_size, &mut values)));
-            }
-            let TallyRows {
-                counts: sums,
-                totals,
-                steps,
-                step_totals,
-                reasons,
-            } = tally;
-            if !sums.is_empty() {
-                statements.push(counts_sql(&sums.sqlite_part(counter_size, &mut values)));
-                // Of each there are no more than of the rows that they are the totals of.
-                statements.push(totals_sql(&totals.sqlite_part(counter_size, &mut values)));
-                statements.push(steps_sql(&steps.sqlite_part(step_size, &mut values)));
-                statements.push(step_totals_sql(&step_totals.sqlite_part(step_size, &mut values)));
-            }
-            if !reasons.is_empty() {
-                statements.push(reasons_sql(&reasons.sqlite_part(step_size, &mut values)));
-            }
+            counted.sqlite_parts(counter_sizes, &mut statements, &mut values);
             let statement = Statement::from_sql_and_values(DbBackend::Sqlite, statements.join(";"), values);
             // The sum over all statements.
             connection.execute_raw(statement).await?.rows_affected()
@@ -243,9 +198,7 @@ impl Usual {
                     .await?
                 + ends.execute(connection, finish_sql).await?
                 + attempts.execute(connection, attempts_sql).await?
-                + counts.execute(connection, count_jobs_sql).await?
-                + completed.execute(connection, count_completed_sql).await?
-                + tally.write(connection).await?
+                + counted.write_each(connection).await?
         };
         // No statement can change more rows than it is given, so the sum tells that none has changed fewer.
         Ok(u64::try_from(expected).is_ok_and(|expected| written == expected))

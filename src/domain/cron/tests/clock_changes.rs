@@ -65,8 +65,9 @@ fn by_named_time(
         if matches(cron, local) {
             let at = zone.from_local_datetime(&local).earliest().map_or_else(
                 || {
-                    // In a gap: the first of the moments whose clocks show a later time.
-                    let mut at = local.and_utc() - TimeDelta::days(2);
+                    // In a gap: the first of the moments whose clocks show a later time. Clocks change at whole minutes.
+                    let minute = local.with_second(0).expect("a whole minute");
+                    let mut at = minute.and_utc() - TimeDelta::days(2);
                     while shown(zone, at) < local {
                         at += TimeDelta::minutes(1);
                     }
