@@ -4,6 +4,7 @@ use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{Subscriber, info, warn};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::{EnvFilter, reload};
 
 use super::error::CliError;
@@ -76,7 +77,10 @@ const QUIET: &str = "sea_orm_migration=warn,sqlx::postgres::notice=warn,actix_se
                      opentelemetry_sdk=error,opentelemetry-otlp=error,opentelemetry-application-insights=error";
 
 fn filter(level: &LogLevel) -> EnvFilter {
-    EnvFilter::new(format!("{QUIET},{level}"))
+    // As it was read: it can be parsed.
+    EnvFilter::builder()
+        .with_regex(false)
+        .parse_lossy(format!("{QUIET},{level}"))
 }
 
 /// To standard error: standard output belongs to what a subcommand answers.
@@ -104,7 +108,17 @@ fn start_log(config: &LogConfig) -> LogControl {
 
 fn control<S: Subscriber>(level: &LogLevel, handle: reload::Handle<EnvFilter, S>) -> LogControl {
     LogControl::new(level.clone(), move |level| {
+        let filter = filter(level);
+        // Libraries that speak through the crate `log` ask it first.
+        log::set_max_level(match filter.max_level_hint() {
+            Some(LevelFilter::OFF) => log::LevelFilter::Off,
+            Some(LevelFilter::ERROR) => log::LevelFilter::Error,
+            Some(LevelFilter::WARN) => log::LevelFilter::Warn,
+            Some(LevelFilter::INFO) => log::LevelFilter::Info,
+            Some(LevelFilter::DEBUG) => log::LevelFilter::Debug,
+            Some(LevelFilter::TRACE) | None => log::LevelFilter::Trace,
+        });
         // Fails only when the log is gone, and it lasts as long as the process.
-        let _ = handle.reload(filter(level));
+        let _ = handle.reload(filter);
     })
 }

@@ -15,13 +15,18 @@ const ALLOWED: &str = "allowed is off, error, warn, info, debug or trace, or dir
 pub struct LogLevel(Arc<str>);
 
 impl LogLevel {
-    /// Reads a text. Fails with what is wrong and what is allowed.
+    /// Reads a text. Fails with what is wrong and what is allowed. Values of fields are compared as they are written: a regular
+    /// expression could take any time and memory to be read.
     pub fn parse(text: &str) -> Result<Self, String> {
         let shown: String = text.chars().take(100).collect();
         if text.chars().count() > LENGTH_MAX {
             return Err(format!(
                 "'{shown}…' is longer than {LENGTH_MAX} characters, and a level may not be"
             ));
+        }
+        if text.chars().any(char::is_control) {
+            // It would be written to the log as it is.
+            return Err(format!("a level must not have control characters; {ALLOWED}"));
         }
         // A word that is no level would be read as a target with everything on.
         let wrong_word = text.split(',').find(|part| {
@@ -30,7 +35,7 @@ impl LogLevel {
         });
         match wrong_word {
             Some(word) => Err(format!("'{word}' is not a level; {ALLOWED}")),
-            None => match EnvFilter::builder().parse(text) {
+            None => match EnvFilter::builder().with_regex(false).parse(text) {
                 Ok(_) => Ok(Self(Arc::from(text))),
                 Err(error) => Err(format!("'{shown}' is not a level ({error}); {ALLOWED}")),
             },
@@ -70,5 +75,9 @@ mod tests {
         for level in ["inof", "info,", "tickerq=loud", "=", "", &"info,".repeat(1_000)] {
             assert!(LogLevel::parse(level).is_err(), "{level} was accepted");
         }
+        assert!(LogLevel::parse("a\nb=info").is_err(), "a line of its own in the log");
+        // As a regular expression it would have 2^30 states.
+        let costly = format!("[x{{f=[ab]*a{}}}]=info", "[ab]".repeat(30));
+        assert!(LogLevel::parse(&costly).is_ok());
     }
 }

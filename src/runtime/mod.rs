@@ -21,6 +21,7 @@
 mod announcements;
 pub mod arrivals;
 mod backlog;
+mod change_weight;
 pub mod clock;
 pub mod commit_report;
 pub mod configured_endpoints;

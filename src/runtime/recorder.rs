@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use tracing::error;
 
 use super::announcements::Announcements;
+use super::change_weight::{job_ids, rows_of};
 use super::clock::Clock;
 use super::commit_report::{CommitReport, DeliveryReport};
 use super::effects::Effects;
@@ -36,17 +37,13 @@ use super::tap::Tap;
 use super::traces::Traces;
 use super::webhook_dispatcher::WebhookDispatcher;
 use crate::domain::event::{Event, QueueEventKind, Topic};
-use crate::domain::id::{JobId, NodeId};
-use crate::domain::job::Job;
+use crate::domain::id::NodeId;
 use crate::storage::change::{Applied, Change, ChangeError};
-use crate::storage::outbox::Redelivery;
 use crate::storage::repository::{JobRepository, RepositoryError};
 use crate::storage::signal::{JobSignal, Signal};
 
 /// How many rows one commit takes at the most, but for a single change that is larger.
-const COMMIT_ROWS_MAX: usize = 2_000;
-/// How much of a job's parameters counts as a row: a commit of long ones has fewer.
-const ROW_BYTES: usize = 16 * 1024;
+pub(super) const COMMIT_ROWS_MAX: usize = 2_000;
 /// How many rows may wait for a commit before callers from outside are refused.
 pub const PENDING_ROWS_MAX: usize = 20_000;
 /// How many messages the mailbox holds.
@@ -242,6 +239,13 @@ impl Recorder {
         let mut batch = Vec::new();
         let mut seen = HashSet::new();
         let mut rows = 0;
+        if self.is_later_due
+            && let Some(record) = self.later.pop_front()
+        {
+            // However much others want written, it has its turn.
+            rows += record.changes.iter().map(rows_of).sum::<usize>();
+            batch.push(record);
+        }
         while let Some(record) = self.pending.front() {
             let record_rows: usize = record.changes.iter().map(rows_of).sum();
             if rows > 0 && rows + record_rows > COMMIT_ROWS_MAX {
@@ -254,7 +258,7 @@ impl Recorder {
             rows += record_rows;
             batch.extend(self.pending.pop_front());
         }
-        if rows > 0 || self.is_later_due {
+        if rows > 0 {
             while let Some(record) = self.later.front() {
                 let record_rows: usize = record.changes.iter().map(rows_of).sum();
                 if rows > 0 && rows + record_rows > COMMIT_ROWS_MAX {
@@ -276,6 +280,7 @@ impl Recorder {
             return;
         }
         self.is_committing = true;
+        self.parts.time.begin();
         let repository = Arc::clone(&self.parts.repository);
         let announcements = self.parts.announcements.clone();
         let commit = async move {
@@ -295,7 +300,7 @@ impl Recorder {
             commit
                 .into_actor(self)
                 .map(|(changes, answers, outcome, took), recorder, ctx| {
-                    recorder.parts.time.add(took);
+                    recorder.parts.time.end();
                     recorder.report(&changes, &outcome, took);
                     recorder.settle(changes, answers, outcome, ctx);
                     recorder.commit_next(ctx);
@@ -475,102 +480,13 @@ fn signals_of(switched: &[QueueSwitched], cancel: &[CancelJob], events: &[Event]
     signals
 }
 
-/// How much of a commit a change takes: its rows, and more where they are long.
-fn rows_of(change: &Change) -> usize {
-    match change {
-        Change::Insert { jobs, .. } => jobs
-            .iter()
-            .map(|job| 1 + job.parameters.as_str().len() / ROW_BYTES)
-            .sum(),
-        Change::Start { jobs } => jobs.len(),
-        Change::Fire(fire) => fire.occurrences.len() + 1,
-        Change::Claim(claim) => usize::try_from(claim.limit).unwrap_or(COMMIT_ROWS_MAX),
-        Change::Clear { limit, .. }
-        | Change::Prune { limit, .. }
-        | Change::PruneAudit { limit, .. }
-        | Change::PruneDeliveries { limit, .. }
-        | Change::PruneFeed { limit, .. }
-        | Change::Redeliver {
-            which: Redelivery::FailedSince { limit, .. },
-            now: _,
-        } => usize::try_from(*limit).unwrap_or(COMMIT_ROWS_MAX),
-        Change::Attempts(attempts) => attempts.outcomes.len(),
-        Change::Post(postings) => postings.iter().map(|posting| posting.endpoints.len()).sum(),
-        Change::Finish { .. }
-        | Change::Update { .. }
-        | Change::Delete { .. }
-        | Change::SetQueue { .. }
-        | Change::PruneBookkeeping { .. }
-        | Change::AgeSums { .. }
-        | Change::Audit(_)
-        | Change::InsertRecurring { .. }
-        | Change::UpdateRecurring { .. }
-        | Change::DeleteRecurring { .. }
-        | Change::Heartbeat { .. }
-        | Change::Lead { .. }
-        | Change::Announce(_)
-        | Change::Redeliver {
-            which: Redelivery::One(_),
-            now: _,
-        }
-        | Change::PutEndpoint { .. }
-        | Change::DeleteEndpoint { .. }
-        | Change::HoldEndpoints(_)
-        | Change::HoldReader { .. }
-        | Change::MoveReader { .. }
-        | Change::RegisterWorker { .. }
-        | Change::RenewWorker { .. }
-        | Change::Report { .. }
-        | Change::Leave { .. } => 1,
-    }
-}
-
-/// Which stored jobs a change concerns. New jobs can't be meant by another change before they are stored.
-fn job_ids(change: &Change) -> impl Iterator<Item = JobId> {
-    let (many, one): (&[Arc<Job>], Option<JobId>) = match change {
-        Change::Start { jobs } => (jobs, None),
-        Change::Finish { job, .. } | Change::Delete { job } => (&[], Some(job.id)),
-        Change::Update { before, .. } => (&[], Some(before.id)),
-        Change::Report { report, .. } => (&[], Some(report.job_id)),
-        Change::Insert { .. }
-        | Change::Claim(_)
-        | Change::Clear { .. }
-        | Change::SetQueue { .. }
-        | Change::Prune { .. }
-        | Change::PruneBookkeeping { .. }
-        | Change::AgeSums { .. }
-        | Change::Audit(_)
-        | Change::PruneAudit { .. }
-        | Change::InsertRecurring { .. }
-        | Change::UpdateRecurring { .. }
-        | Change::DeleteRecurring { .. }
-        | Change::Fire(_)
-        | Change::Heartbeat { .. }
-        | Change::Lead { .. }
-        | Change::Announce(_)
-        | Change::Post(_)
-        | Change::Attempts(_)
-        | Change::Redeliver { .. }
-        | Change::PruneDeliveries { .. }
-        | Change::PruneFeed { .. }
-        | Change::PutEndpoint { .. }
-        | Change::DeleteEndpoint { .. }
-        | Change::HoldEndpoints(_)
-        | Change::HoldReader { .. }
-        | Change::MoveReader { .. }
-        | Change::RegisterWorker { .. }
-        | Change::RenewWorker { .. }
-        | Change::Leave { .. } => (&[], None),
-    };
-    many.iter().map(|job| job.id).chain(one)
-}
-
 impl Actor for Recorder {
     type Context = Context<Self>;
 }
 
 impl Supervised for Recorder {
     fn restarting(&mut self, _: &mut Context<Self>) {
+        self.parts.time.end();
         // Who waits for an answer learns that there is none; what had been committed is in storage.
         *self = Self::new(self.parts.clone());
     }

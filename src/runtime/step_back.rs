@@ -5,8 +5,7 @@
 //! of it is written by the same commits that start and end jobs. This is for bursts: what is late by [`LATE_MAX`] steps back no
 //! more, so that a load that lasts has nobody told hours later.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::backlog::Backlog;
@@ -30,17 +29,45 @@ const NICENESS: i32 = 10;
 
 /// How long commits have taken, all together.
 #[derive(Clone, Debug, Default)]
-pub struct CommitTime(Arc<AtomicU64>);
+pub struct CommitTime(Arc<Mutex<Commits>>);
+
+#[derive(Debug, Default)]
+struct Commits {
+    ended: Duration,
+    /// When the one has begun that goes on.
+    began_at: Option<Instant>,
+}
 
 impl CommitTime {
-    /// One more has taken so long.
-    pub(super) fn add(&self, took: Duration) {
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.0.fetch_add(micros, Ordering::Relaxed);
+    /// A commit begins.
+    pub(super) fn begin(&self) {
+        self.begin_at(Instant::now());
     }
 
-    fn total(&self) -> Duration {
-        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    /// It has ended, if there was one.
+    pub(super) fn end(&self) {
+        self.end_at(Instant::now());
+    }
+
+    fn begin_at(&self, now: Instant) {
+        self.commits().began_at = Some(now);
+    }
+
+    fn end_at(&self, now: Instant) {
+        let mut commits = self.commits();
+        let took = commits.began_at.take().map(|began_at| now.duration_since(began_at));
+        commits.ended += took.unwrap_or_default();
+    }
+
+    /// How long they have taken up to now.
+    fn total(&self, now: Instant) -> Duration {
+        let commits = self.commits();
+        let running = commits.began_at.map(|began_at| now.duration_since(began_at));
+        commits.ended + running.unwrap_or_default()
+    }
+
+    fn commits(&self) -> MutexGuard<'_, Commits> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,7 +93,7 @@ impl Pace {
         let now = Instant::now();
         Self(Arc::new(Mutex::new(State {
             backlog,
-            seen: commits.total(),
+            seen: commits.total(now),
             commits,
             looked_at: now,
             is_busy: false,
@@ -102,7 +129,7 @@ impl State {
     fn look(&mut self, now: Instant) {
         let passed = now.duration_since(self.looked_at);
         if passed >= WINDOW {
-            let total = self.commits.total();
+            let total = self.commits.total(now);
             let took = total.saturating_sub(self.seen);
             self.is_busy = passed < STALE && took >= passed.mul_f64(BUSY);
             self.seen = total;
@@ -138,23 +165,28 @@ mod tests {
             let now = start + Duration::from_millis(millis);
             (0..1_000).filter(|_| state.may_begin(now)).count()
         };
-        commits.add(Duration::from_millis(90));
+        let committed = |from: u64, to: u64| {
+            commits.begin_at(start + Duration::from_millis(from));
+            commits.end_at(start + Duration::from_millis(to));
+        };
+        committed(0, 90);
         assert_eq!(begun_at(100), 1_000, "nobody waits");
         let mut jobs = backlog.part();
         jobs.set(true);
-        commits.add(Duration::from_millis(90));
+        committed(100, 190);
         assert_eq!(begun_at(200), 40);
         assert_eq!(begun_at(210), 10, "1,000 a second");
         assert!(pace.may_begin(LATE_MAX));
-        commits.add(Duration::from_millis(10));
+        committed(250, 260);
         assert_eq!(begun_at(300), 1_000, "there is time for all");
-        commits.add(Duration::from_millis(90));
+        // One that goes on counts as far as it has come.
+        commits.begin_at(start + Duration::from_millis(300));
         assert_eq!(begun_at(400), 40);
+        assert_eq!(begun_at(500), 40);
         jobs.set(false);
-        assert_eq!(begun_at(401), 1_000);
+        assert_eq!(begun_at(501), 1_000);
         // What was seen long ago is not gone by.
         jobs.set(true);
-        commits.add(Duration::from_secs(9));
         assert_eq!(begun_at(10_000), 1_000);
     }
 }

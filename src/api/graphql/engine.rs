@@ -108,9 +108,14 @@ impl Engine {
     pub(super) fn read(&self, asked: Asked, caller: &Caller) -> Result<Operation, Answer> {
         let read = self.try_read(asked, caller);
         if read.is_err() {
-            drop(self.operations.begin(OperationKind::Invalid, OperationOutcome::Errors));
+            self.count_invalid();
         }
         read
+    }
+
+    /// Counts a request that is not carried out.
+    pub(super) fn count_invalid(&self) {
+        drop(self.operations.begin(OperationKind::Invalid, OperationOutcome::Errors));
     }
 
     fn try_read(&self, asked: Asked, caller: &Caller) -> Result<Operation, Answer> {

@@ -50,6 +50,7 @@ async fn try_get(graphql: &GraphQl, request: &HttpRequest, form: Form) -> Result
         Err(answer) => return answered(graphql, request, Err(answer), form).await,
     };
     if operation.kind == OperationType::Mutation {
+        graphql.engine.count_invalid();
         return Err(Problem::method_not_allowed(request.method(), "POST"));
     }
     answered(graphql, request, Ok(operation), form).await
@@ -116,6 +117,7 @@ async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) ->
 /// Carries out what is no subscription.
 async fn carried_out(graphql: &GraphQl, operation: Operation) -> Result<Answer, Failed> {
     if operation.kind == OperationType::Subscription {
+        graphql.engine.count_invalid();
         let detail = "a subscription has more than one answer; connect by WebSocket, or send Accept: text/event-stream";
         return Ok(errors::invalid("query", detail).into());
     }

@@ -1,5 +1,7 @@
 //! Deliveries: written with the changes that they tell of, changed by what came of them, removed in steps.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, Statement, Value};
 use uuid::Uuid;
@@ -55,11 +57,17 @@ impl Commit<'_> {
         // Mostly all messages of a commit are for the same endpoints: then each message is handed over once, however many
         // endpoints it is for.
         let mut groups: Vec<(&[EndpointId], Vec<&Message>)> = Vec::new();
+        // What is told later of a lane goes into a later group, or behind it into the same: numbers are given in this order.
+        let mut last_group: HashMap<Uuid, usize> = HashMap::new();
         for Posting { message, endpoints } in postings {
-            match groups.iter_mut().find(|(known, _)| *known == endpoints) {
-                Some((_, messages)) => messages.push(message),
-                None => groups.push((endpoints, vec![message])),
+            let first = last_group.get(&message.lane).copied().unwrap_or_default();
+            let known = groups.iter().skip(first).position(|(known, _)| *known == endpoints);
+            let group = known.map_or(groups.len(), |place| first + place);
+            if group == groups.len() {
+                groups.push((endpoints, Vec::new()));
             }
+            groups[group].1.push(message);
+            last_group.insert(message.lane, group);
             for endpoint in endpoints {
                 if !told.contains(endpoint) {
                     told.push(*endpoint);

@@ -15,6 +15,7 @@ use crate::storage::query::DeliveryPage;
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
+        what_is_told_of_a_lane_keeps_its_order_whoever_else_is_told,
         of_each_lane_only_the_first_pending_delivery_is_due,
         an_attempt_is_noted_once,
         a_delivery_keeps_what_it_was_given,
@@ -23,6 +24,44 @@ pub(super) fn cases() -> Vec<Case> {
         old_deliveries_are_removed_in_steps,
         the_deliveries_of_a_deleted_endpoint_go_with_it,
     ]
+}
+
+async fn what_is_told_of_a_lane_keeps_its_order_whoever_else_is_told(storage: Subject) {
+    let (one, another) = (endpoint(1), endpoint(2));
+    put(&storage, &one).await;
+    put(&storage, &another).await;
+    // Of the second lane two are told first, and then one, who has been told of the first lane already.
+    let postings = vec![
+        posting(message(1, 1, 0), &[&one]),
+        posting(message(2, 2, 0), &[&one, &another]),
+        posting(message(3, 2, 0), &[&one]),
+        posting(message(4, 2, 0), &[&one, &another]),
+        posting(message(5, 1, 0), &[&one]),
+    ];
+    post(&storage, postings).await;
+    let mut told = Vec::new();
+    loop {
+        let due = due(&storage, &one, at(9)).await;
+        let Some((number, id)) = due.into_iter().next() else {
+            break;
+        };
+        told.push(number);
+        note(&storage, &one, vec![outcome(id, 1, AfterAttempt::Delivered)]).await;
+    }
+    let of = |lane: &[u64]| {
+        told.iter()
+            .copied()
+            .filter(|number| lane.contains(number))
+            .collect::<Vec<u64>>()
+    };
+    assert_eq!(of(&[1, 5]), [1, 5]);
+    assert_eq!(of(&[2, 3, 4]), [2, 3, 4]);
+    let due: Vec<u64> = due(&storage, &another, at(9))
+        .await
+        .into_iter()
+        .map(|(number, _)| number)
+        .collect();
+    assert_eq!(due, [2], "one of a lane at a time");
 }
 
 async fn of_each_lane_only_the_first_pending_delivery_is_due(storage: Subject) {
