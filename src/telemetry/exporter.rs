@@ -427,7 +427,10 @@ struct Complaint {
 impl Complaint {
     fn say(&mut self, all: u64) {
         if all > self.said && self.said_at.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
-            warn!("{} spans were lost: more came than could be sent", all - self.said);
+            warn!(
+                "{} spans were lost: they were not taken, or more came than could be sent",
+                all - self.said
+            );
             self.said = all;
             self.said_at = Some(Instant::now());
         }

@@ -237,7 +237,7 @@ pub(super) fn show_lost_spans(meter: &Meter, lost: &LostSpans) {
     let lost = lost.clone();
     meter
         .u64_observable_counter("tickerq_spans_lost")
-        .with_description("Spans that were lost because more came than could be sent")
+        .with_description("Spans that were lost: they were not taken, or more came than could be sent")
         .with_callback(move |counter| counter.observe(lost.count(), &[]))
         .build();
 }

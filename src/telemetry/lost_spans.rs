@@ -1,4 +1,4 @@
-//! How many spans were lost because more came than could be sent.
+//! How many spans were lost: they were not taken, or more came than could be sent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
