@@ -1,9 +1,9 @@
 //! The Recorder: the one way to write.
 //!
 //! It owns what has been asked for and is not stored yet. While one commit runs the next one gathers by itself: an idle
-//! server commits one change at once, a busy one makes large batches; only what nobody waits for waits for others. After a commit, in this order:
-//! the callers are answered, the queues and the Scheduler are woken, the events are published. So nobody hears of
-//! anything that a crash could still undo.
+//! server commits one change at once, a busy one makes large batches; only what nobody waits for waits for others. After a
+//! commit, in this order: the callers are answered, the queues and the Scheduler are woken, the events are published. So
+//! nobody hears of anything that a crash could still undo.
 //!
 //! What waits is bounded: when more than [`PENDING_ROWS_MAX`] rows wait, callers from outside are told that the server is
 //! busy. The ends of attempts and the like are never refused; the number of workers bounds them.

@@ -270,6 +270,8 @@ namespace TickerQ.Client
         public Task<JsonElement> GetPerformanceMetricsAsync(IDictionary<string, string> period = null) => Get("/metrics/performance" + Query(period));
         public Task<JsonElement> GetJobTypeMetricsAsync(IDictionary<string, string> period = null) => Get("/metrics/job-types" + Query(period));
         public Task<JsonElement> GetNodesAsync() => Get("/nodes");
+        public Task<JsonElement> GetLogLevelAsync() => Get("/log-level");
+        public Task<JsonElement> SetLogLevelAsync(string level) => SendAsync(HttpMethod.Put, "/log-level", new { level });
         public Task<JsonElement> GetWorkersAsync() => Get("/workers");
         public Task<JsonElement> GetAuditAsync(IDictionary<string, string> filter = null) => Get("/audit" + Query(filter));
     }

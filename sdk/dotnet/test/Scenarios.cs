@@ -103,6 +103,8 @@ public static class Scenarios
         Check((await client.GetPerformanceMetricsAsync(With("type", "NoopJob,FailingJob"))).GetProperty("summary").GetProperty("totalJobs").GetInt32() >= 2, "jobs are counted");
         Check((await client.GetJobTypeMetricsAsync(With("type", "FailingJob"))).GetProperty("jobTypes")[0].GetProperty("type").GetString() == "FailingJob", "by type, too");
         Check((await client.GetNodesAsync()).GetProperty("nodes")[0].GetProperty("isSelf").GetBoolean(), "there is a node");
+        Check((await client.SetLogLevelAsync("info")).GetProperty("level").GetString() == "info", "the log's level is set");
+        Check((await client.GetLogLevelAsync()).GetProperty("level").GetString() == "info", "and read");
         Check((await client.GetAuditAsync(With("action", "queue.pause", "limit", "1"))).GetProperty("records")[0].GetProperty("actor").GetProperty("name").GetString() == "all", "it is on record");
     }
 

@@ -211,6 +211,14 @@ export class TickerQClient {
     return (await this.#ask('GET', '/nodes')).nodes;
   }
 
+  async getLogLevel() {
+    return (await this.#ask('GET', '/log-level')).level;
+  }
+
+  async setLogLevel(level) {
+    return (await this.#ask('PUT', '/log-level', { body: { level } })).level;
+  }
+
   async getWorkers() {
     return (await this.#ask('GET', '/workers')).workers;
   }

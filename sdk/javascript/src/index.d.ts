@@ -302,6 +302,8 @@ export declare class TickerQClient {
   getPerformanceMetrics(period?: Period & { granularity?: 'day' | 'hour' }): Promise<PerformanceMetrics>;
   getJobTypeMetrics(period?: Period): Promise<JobTypeMetrics[]>;
   getNodes(): Promise<Node[]>;
+  getLogLevel(): Promise<string>;
+  setLogLevel(level: string): Promise<string>;
   getWorkers(): Promise<WorkerInfo[]>;
   getWorker(id: string): Promise<WorkerInfo>;
   getAudit(filter?: { actor?: string; action?: string; jobId?: string; from?: string | Date; to?: string | Date; limit?: number; after?: string }): Promise<{ records: AuditRecord[]; hasMore: boolean }>;

@@ -151,6 +151,8 @@ const scenarios = {
 
   async 'nodes and records'() {
     const [node] = await client.getNodes();
+    assert.equal(await client.setLogLevel('info'), 'info');
+    assert.equal(await client.getLogLevel(), 'info');
     assert.equal(node.isSelf, true);
     const { records } = await client.getAudit({ action: 'queue.pause', limit: 1 });
     assert.equal(records[0].actor.name, 'all');

@@ -107,6 +107,8 @@ def metrics():
 
 def nodes_and_records():
     assert client.get_nodes()[0]["isSelf"] is True
+    assert client.set_log_level("info") == "info"
+    assert client.get_log_level() == "info"
     records = client.get_audit(action="queue.pause", limit=1)["records"]
     assert records[0]["actor"]["name"] == "all"
 

@@ -134,6 +134,14 @@ class AsyncTickerQClient:
         """The servers that share the storage."""
         return await asyncio.to_thread(self.sync.get_nodes)
 
+    async def get_log_level(self) -> str:
+        """How much the server that answers says in its log."""
+        return await asyncio.to_thread(self.sync.get_log_level)
+
+    async def set_log_level(self, level: str) -> str:
+        """Has the server that answers say so much in its log until it restarts."""
+        return await asyncio.to_thread(self.sync.set_log_level, level)
+
     async def get_workers(self) -> List[JsonObject]:
         """The remote workers."""
         return await asyncio.to_thread(self.sync.get_workers)

@@ -237,6 +237,16 @@ class TickerQClient:
         nodes: List[JsonObject] = self.request("GET", "/nodes")["nodes"]
         return nodes
 
+    def get_log_level(self) -> str:
+        """How much the server that answers says in its log."""
+        level: str = self.request("GET", "/log-level")["level"]
+        return level
+
+    def set_log_level(self, level: str) -> str:
+        """Has the server that answers say so much in its log until it restarts."""
+        new: str = self.request("PUT", "/log-level", body={"level": level})["level"]
+        return new
+
     def get_workers(self) -> List[JsonObject]:
         """The remote workers."""
         workers: List[JsonObject] = self.request("GET", "/workers")["workers"]

@@ -223,6 +223,8 @@ async fn metrics_nodes_and_records(client: &Client) {
     let types = client.job_type_metrics(of_type("FailingJob")).await.expect("numbers");
     assert_eq!(types[0]["type"], "FailingJob");
     assert_eq!(client.nodes().await.expect("nodes")[0]["isSelf"], true);
+    assert_eq!(client.set_log_level("info").await.expect("a level")["level"], "info");
+    assert_eq!(client.log_level().await.expect("a level")["level"], "info");
     let filter = vec![("action", "queue.pause".to_owned()), ("limit", "1".to_owned())];
     assert_eq!(client.audit(filter).await.expect("records")[0]["actor"]["name"], "all");
     println!("ok metrics, nodes and records");

@@ -267,6 +267,17 @@ impl Client {
         self.list("/nodes", "nodes", Vec::new()).await
     }
 
+    /// How much the server that answers says in its log.
+    pub async fn log_level(&self) -> Result<Value, Error> {
+        self.http.send(Ask::new(Method::GET, "/log-level")).await
+    }
+
+    /// Has the server that answers say so much in its log until it restarts.
+    pub async fn set_log_level(&self, level: &str) -> Result<Value, Error> {
+        let body = serde_json::json!({ "level": level });
+        self.http.send(Ask::new(Method::PUT, "/log-level").body(&body)).await
+    }
+
     /// Who has changed what. Parameters: `actor`, `action`, `jobId`, `from`, `to`, `limit`, `after`.
     pub async fn audit(&self, filter: Vec<(&'static str, String)>) -> Result<Vec<Value>, Error> {
         self.list("/audit", "records", filter).await
