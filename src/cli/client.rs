@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use clap::Args;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode, Url, redirect};
 use serde::Serialize;
@@ -43,6 +44,64 @@ pub(super) struct ClientArguments {
     /// Print the server's JSON, for programs.
     #[arg(long, global = true)]
     pub(super) json: bool,
+}
+
+/// The same options before the subcommand: `tickerq --server URL job list`.
+#[derive(Debug, Args)]
+pub(super) struct LeadingClientArguments {
+    /// The server's address, for commands that call a running server.
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// The token for the running server.
+    #[arg(long, value_name = "TOKEN", value_parser = parse_secret)]
+    token: Option<Secret>,
+    /// The base path of the running server's API.
+    #[arg(long, value_name = "PATH")]
+    base_path: Option<String>,
+    /// Print the running server's JSON, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+impl LeadingClientArguments {
+    /// The first option that was given.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        let Self {
+            server,
+            token,
+            base_path,
+            json,
+        } = self;
+        let flags = [
+            ("--server", server.is_some()),
+            ("--token", token.is_some()),
+            ("--base-path", base_path.is_some()),
+            ("--json", *json),
+        ];
+        flags.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
+    }
+
+    /// Fills in what the subcommand's own options, whose matches these are, do not give; the environment and the defaults
+    /// rank below an option before the subcommand.
+    pub(super) fn apply(self, client: &mut ClientArguments, matches: &ArgMatches) {
+        let Self {
+            server,
+            token,
+            base_path,
+            json,
+        } = self;
+        let is_free = |name: &str| matches.value_source(name) != Some(ValueSource::CommandLine);
+        if let Some(server) = server.filter(|_| is_free("server")) {
+            client.server = server;
+        }
+        if let Some(token) = token.filter(|_| is_free("token")) {
+            client.token = Some(token);
+        }
+        if let Some(base_path) = base_path.filter(|_| is_free("base_path")) {
+            client.base_path = base_path;
+        }
+        client.json |= json;
+    }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "clap asks for a function that can fail")]

@@ -45,6 +45,9 @@ pub(super) enum CliError {
         /// How it ended, and why.
         ended: String,
     },
+    /// The user declined, or could not be asked.
+    #[error("not confirmed; nothing was deleted (--yes skips the question)")]
+    NotConfirmed,
     /// The process itself failed: no threads, no random numbers.
     #[error("{0}")]
     System(String),
@@ -71,6 +74,7 @@ impl CliError {
             | Self::Refused(_)
             | Self::NotTheApi { .. }
             | Self::NotCompleted { .. }
+            | Self::NotConfirmed
             | Self::System(_)
             | Self::Start(_)
             | Self::StoppedAtOnce
@@ -83,6 +87,7 @@ impl CliError {
             | Self::Refused(_)
             | Self::NotTheApi { .. }
             | Self::NotCompleted { .. }
+            | Self::NotConfirmed
             | Self::System(_)
             | Self::Start(_)
             | Self::StoppedAtOnce

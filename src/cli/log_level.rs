@@ -20,7 +20,7 @@ pub(super) struct LogLevelArguments {
     #[arg(value_parser = LogLevel::parse)]
     level: Option<LogLevel>,
     #[command(flatten, next_help_heading = "Server")]
-    client: ClientArguments,
+    pub(super) client: ClientArguments,
 }
 
 #[derive(Serialize)]

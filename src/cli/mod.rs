@@ -22,10 +22,13 @@ mod table;
 mod time;
 mod wire;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use self::client::{ClientArguments, LeadingClientArguments};
 use self::error::CliError;
 use self::output::Output;
 
@@ -35,6 +38,8 @@ use self::output::Output;
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten, next_help_heading = "Server")]
+    client: LeadingClientArguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -69,7 +74,10 @@ enum Command {
 /// Reads the arguments of this process, does what they say, and returns its exit code: 0, 1 for a failure, 2 for wrong
 /// arguments.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match parse(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
     let mut output = Output::of_this_process();
     let result = run(arguments, &mut output);
     // What was written before a failure is shown, too; the failure itself is the news.
@@ -80,7 +88,43 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(Arguments { command }: Arguments, output: &mut Output) -> Result<(), CliError> {
+/// Parses the arguments; options of the running server may stand before or after the subcommand.
+fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Command, clap::Error> {
+    let matches = Arguments::command().try_get_matches_from(arguments)?;
+    let Arguments { mut command, client } = Arguments::from_arg_matches(&matches)?;
+    let Some(flag) = client.given() else {
+        return Ok(command);
+    };
+    match (command.client(), matches.subcommand()) {
+        (Some(own), Some((_, matches))) => client.apply(own, matches),
+        (Some(_) | None, _) => {
+            let detail = format!("{flag} is for commands that call a running server: job, queue, log-level");
+            return Err(Arguments::command().error(ErrorKind::ArgumentConflict, detail));
+        }
+    }
+    Ok(command)
+}
+
+impl Command {
+    /// The options of commands that call a running server.
+    const fn client(&mut self) -> Option<&mut ClientArguments> {
+        match self {
+            Self::Job(arguments) => Some(&mut arguments.client),
+            Self::Queue(arguments) => Some(&mut arguments.client),
+            Self::LogLevel(arguments) => Some(&mut arguments.client),
+            Self::Serve(_)
+            | Self::Migrate(_)
+            | Self::Openapi(_)
+            | Self::Schema
+            | Self::Config(_)
+            | Self::Key(_)
+            | Self::Cron(_)
+            | Self::Completions(_) => None,
+        }
+    }
+}
+
+fn run(command: Command, output: &mut Output) -> Result<(), CliError> {
     match command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Migrate(command) => migrate::run(command, output),

@@ -1,24 +1,30 @@
 //! Standard output and error.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufWriter, Write};
 
 use super::error::CliError;
+use super::table::Table;
 
 /// Standard output. A reader that went away is an error, not a panic.
 pub(super) struct Output {
     writer: Box<dyn Write>,
+    width: Option<usize>,
 }
 
 impl Output {
     /// Locks the standard output of this process.
     pub(super) fn of_this_process() -> Self {
-        Self::to(BufWriter::new(io::stdout().lock()))
+        Self {
+            width: terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0)),
+            ..Self::to(BufWriter::new(io::stdout().lock()))
+        }
     }
 
     /// Writes elsewhere.
     pub(super) fn to(writer: impl Write + 'static) -> Self {
         Self {
             writer: Box::new(writer),
+            width: None,
         }
     }
 
@@ -26,6 +32,14 @@ impl Output {
     pub(super) fn line(&mut self, text: &str) -> Result<(), CliError> {
         self.bytes(readable(text).as_bytes())?;
         self.bytes(b"\n")
+    }
+
+    /// Writes a table, fitted to the terminal.
+    pub(super) fn table(&mut self, table: &Table, indent: &str) -> Result<(), CliError> {
+        table
+            .lines(indent, self.width)
+            .iter()
+            .try_for_each(|line| self.line(line))
     }
 
     /// Writes bytes as they are.
@@ -42,6 +56,19 @@ impl Output {
     pub(super) fn finish(mut self) -> Result<(), CliError> {
         self.flush()
     }
+}
+
+/// Asks for confirmation on standard error; anything but yes, the end of the input included, declines.
+pub(super) fn confirm(question: &str) -> Result<bool, CliError> {
+    let mut errors = io::stderr().lock();
+    let asked = write!(errors, "{} [y/N] ", readable(question)).and_then(|()| errors.flush());
+    asked.map_err(CliError::Output)?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).map_err(CliError::Output)?;
+    if !answer.ends_with('\n') {
+        let _ = writeln!(errors);
+    }
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Writes a failure to standard error.

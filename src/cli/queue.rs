@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::client::{self, Answer, Client, ClientArguments};
 use super::error::CliError;
-use super::output::Output;
-use super::table::Table;
-use super::wire::{ClearedQueue, QueueList};
+use super::output::{self, Output};
+use super::table::{Column, Table};
+use super::wire::{ClearedQueue, Queue, QueueList};
 use crate::domain::name::QueueName;
 
 #[derive(Debug, Args)]
@@ -15,7 +15,7 @@ pub(super) struct QueueArguments {
     #[command(subcommand)]
     command: QueueCommand,
     #[command(flatten, next_help_heading = "Server")]
-    client: ClientArguments,
+    pub(super) client: ClientArguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -33,10 +33,10 @@ enum QueueCommand {
     #[command(after_help = "Examples:
   tickerq queue resume mail")]
     Resume(NameArgument),
-    /// Remove pending jobs, failed jobs, or both, from a queue.
+    /// Delete pending jobs, failed jobs, or both, from a queue, after confirmation.
     #[command(after_help = "Examples:
-  tickerq queue clear mail --pending
-  tickerq queue clear mail --pending --failed")]
+  tickerq queue clear mail
+  tickerq queue clear mail --pending --failed --yes")]
     Clear(ClearArguments),
 }
 
@@ -52,12 +52,15 @@ struct ClearArguments {
     /// The queue.
     #[arg(value_parser = QueueName::parse)]
     name: QueueName,
-    /// Remove jobs that wait.
-    #[arg(long, required_unless_present = "failed")]
+    /// Delete pending jobs; the default unless --failed is given.
+    #[arg(long)]
     pending: bool,
-    /// Remove jobs that failed for good.
+    /// Delete failed jobs.
     #[arg(long)]
     failed: bool,
+    /// Delete without asking for confirmation.
+    #[arg(long, short)]
+    yes: bool,
 }
 
 #[derive(Serialize)]
@@ -74,6 +77,14 @@ pub(super) fn run(arguments: QueueArguments, output: &mut Output) -> Result<(), 
     let QueueArguments { command, client } = arguments;
     let as_json = client.json;
     let client = Client::new(&client)?;
+    if let QueueCommand::Clear(arguments) = &command
+        && !arguments.yes
+    {
+        let queue = client::block_on(client.get(&["queues", arguments.name.as_str()], &[]))?;
+        if !output::confirm(&arguments.question(&queue.read()?))? {
+            return Err(CliError::NotConfirmed);
+        }
+    }
     let answer = client::block_on(ask(&client, &command))?;
     if as_json {
         return output.line(answer.text.trim_end());
@@ -103,27 +114,42 @@ async fn ask(client: &Client, command: &QueueCommand) -> Result<Answer, CliError
         QueueCommand::Resume(NameArgument { name }) => {
             client.post(&["queues", name.as_str(), "resume"], &NoFields {}).await
         }
-        QueueCommand::Clear(ClearArguments { name, pending, failed }) => {
+        QueueCommand::Clear(arguments) => {
             let request = ClearRequest {
-                clear_pending: *pending,
-                clear_failed: *failed,
+                clear_pending: arguments.clears_pending(),
+                clear_failed: arguments.failed,
             };
-            client.post(&["queues", name.as_str(), "clear"], &request).await
+            client
+                .post(&["queues", arguments.name.as_str(), "clear"], &request)
+                .await
         }
+    }
+}
+
+impl ClearArguments {
+    const fn clears_pending(&self) -> bool {
+        self.pending || !self.failed
+    }
+
+    fn question(&self, queue: &Queue) -> String {
+        let pending = self.clears_pending().then(|| format!("{} pending", queue.pending_jobs));
+        let failed = self.failed.then(|| format!("{} failed", queue.failed_jobs));
+        let jobs: Vec<String> = pending.into_iter().chain(failed).collect();
+        format!("Delete {} jobs of queue {}?", jobs.join(" and "), self.name)
     }
 }
 
 fn print_queues(QueueList { queues }: &QueueList, output: &mut Output) -> Result<(), CliError> {
     let mut table = Table::new(&[
-        "NAME",
-        "STATUS",
-        "PENDING",
-        "RUNNING",
-        "COMPLETED",
-        "FAILED",
-        "WORKERS",
-        "PER MINUTE",
-        "PER HOUR",
+        Column::fixed("NAME"),
+        Column::fixed("STATUS"),
+        Column::fixed("PENDING"),
+        Column::fixed("RUNNING"),
+        Column::optional("COMPLETED", 3),
+        Column::fixed("FAILED"),
+        Column::optional("WORKERS", 4),
+        Column::optional("PER MINUTE", 2),
+        Column::optional("PER HOUR", 1),
     ]);
     for queue in queues {
         table.push([
@@ -138,5 +164,5 @@ fn print_queues(QueueList { queues }: &QueueList, output: &mut Output) -> Result
             queue.throughput.jobs_per_hour.to_string(),
         ]);
     }
-    table.lines("").iter().try_for_each(|line| output.line(line))
+    output.table(&table, "")
 }

@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use wiremock::matchers::{body_string, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::error::CliError;
 use super::output::Output;
-use super::{Arguments, run};
+use super::{Arguments, parse, run};
 
 const ID: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
 
@@ -34,8 +34,8 @@ async fn tickerq(server: &str, words: &[&str]) -> (String, Result<(), CliError>)
     words.extend(["--server".to_owned(), server.to_owned()]);
     tokio::task::spawn_blocking(move || {
         let memory = Memory::default();
-        let arguments = Arguments::try_parse_from(words).unwrap_or_else(|error| panic!("{error}"));
-        let result = run(arguments, &mut Output::to(memory.clone()));
+        let command = parse(words).unwrap_or_else(|error| panic!("{error}"));
+        let result = run(command, &mut Output::to(memory.clone()));
         let printed = String::from_utf8(memory.0.take()).unwrap();
         (printed, result)
     })
@@ -50,7 +50,7 @@ fn job(status: &str) -> serde_json::Value {
 
 fn wrong_arguments(words: &[&str]) -> String {
     let words = ["tickerq"].iter().chain(words);
-    let error = Arguments::try_parse_from(words).expect_err("the arguments were accepted");
+    let error = parse(words).expect_err("the arguments were accepted");
     assert_eq!(error.exit_code(), 2);
     error.to_string()
 }
@@ -89,7 +89,10 @@ fn wrong_arguments_are_refused_before_anything_is_sent() {
         (vec!["job", "create", "A", "--wait-timeout", "PT1S"], "--wait"),
         (vec!["job", "list", "--limit", "0"], "0 is not in 1..=1000"),
         (vec!["job", "list", "--status", "failed,bad"], "'bad' is not a status"),
-        (vec!["queue", "clear", "mail"], "--pending"),
+        (
+            vec!["--server", "http://h", "schema"],
+            "commands that call a running server",
+        ),
         (vec!["queue", "pause", "a/b"], "a queue's name contains '/'"),
     ] {
         let error = wrong_arguments(&words);
@@ -212,7 +215,7 @@ async fn clearing_a_queue_says_how_many_jobs_are_gone() {
         .respond_with(ResponseTemplate::new(200).set_body_json(answer))
         .mount(&server)
         .await;
-    let (printed, result) = tickerq(&server.uri(), &["queue", "clear", "mail", "--pending"]).await;
+    let (printed, result) = tickerq(&server.uri(), &["queue", "clear", "mail", "--yes"]).await;
     result.unwrap();
     assert_eq!(
         printed,

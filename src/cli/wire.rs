@@ -62,7 +62,28 @@ pub(super) struct Job {
     #[serde(default)]
     pub(super) error_detail: Option<String>,
     #[serde(default)]
+    pub(super) progress: Option<Progress>,
+    #[serde(default)]
+    pub(super) log: Vec<LogLine>,
+    #[serde(default)]
     pub(super) execution_history: Vec<Attempt>,
+}
+
+/// The progress that an attempt has reported.
+#[derive(Debug, Deserialize)]
+pub(super) struct Progress {
+    pub(super) percent: f64,
+    #[serde(default)]
+    pub(super) message: Option<String>,
+}
+
+/// A log line of an attempt.
+#[derive(Debug, Deserialize)]
+pub(super) struct LogLine {
+    pub(super) attempt: u32,
+    pub(super) at: String,
+    pub(super) level: String,
+    pub(super) message: String,
 }
 
 /// One execution of a job.
@@ -75,6 +96,8 @@ pub(super) struct Attempt {
     pub(super) started_at: Option<String>,
     #[serde(default)]
     pub(super) duration: Option<String>,
+    #[serde(default)]
+    pub(super) worker: Option<String>,
     #[serde(default)]
     pub(super) error: Option<String>,
 }

@@ -1,11 +1,12 @@
 //! `tickerq queue` against a running server, and what is said when something else answers, or nobody.
 
 use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
 
 use serde_json::json;
 
 use crate::harness::server::{Site, Storage};
-use crate::harness::shell::{Shell, said_of};
+use crate::harness::shell::{Said, Shell, said_of};
 
 #[test]
 fn queues_are_listed_paused_resumed_and_cleared() {
@@ -35,18 +36,22 @@ fn queues_are_listed_paused_resumed_and_cleared() {
         shell.run(&["queue", "pause", "mail", "--json"]).json()["status"],
         "paused"
     );
-    let said = shell.run(&["queue", "clear", "mail", "--pending"]);
+    let said = shell.run(&["queue", "clear", "mail", "--pending", "--yes"]);
     assert_eq!(
         said.out,
         "queue mail is cleared: 1 pending and 0 failed jobs are removed\n"
     );
-    let said = shell.run(&["queue", "clear", "mail", "--pending", "--failed", "--json"]);
+    let said = shell.run(&["queue", "clear", "mail", "--pending", "--failed", "--yes", "--json"]);
     assert_eq!(
         (&said.json()["clearedPending"], &said.json()["clearedFailed"]),
         (&json!(0), &json!(1))
     );
     for action in [&["pause"][..], &["resume"], &["clear"]] {
-        let more: &[&str] = if action[0] == "clear" { &["--failed"] } else { &[] };
+        let more: &[&str] = if action[0] == "clear" {
+            &["--failed", "--yes"]
+        } else {
+            &[]
+        };
         let said = shell.try_run(&[&["queue"], action, &["nobody"], more].concat());
         assert_eq!(said.code, Some(1));
         assert_eq!(
@@ -54,6 +59,80 @@ fn queues_are_listed_paused_resumed_and_cleared() {
             "error: There is no such thing (404): there is no queue 'nobody'\n"
         );
     }
+}
+
+/// Runs `queue clear` with this standard input.
+fn clear(shell: &Shell, arguments: &[&str], input: &str) -> Said {
+    let mut child = shell
+        .site
+        .command(&[&["--server", &shell.server.url, "queue", "clear"], arguments].concat())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(input.as_bytes()).expect("the input is read");
+    drop(stdin);
+    said_of(child.wait_with_output().expect("the binary ends"))
+}
+
+#[test]
+fn clearing_a_queue_asks_first_and_deletes_nothing_without_a_yes() {
+    let shell = Shell::start("");
+    shell.try_run(&["job", "create", "Breaks", "--queue", "mail", "--wait"]);
+    shell.create(&["Other", "--queue", "mail"]);
+    shell.create(&["Other", "--queue", "mail"]);
+    for input in ["", "\n", "n\n", "yess\n"] {
+        let said = clear(&shell, &["mail"], input);
+        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
+        assert!(
+            said.err.starts_with("Delete 2 pending jobs of queue mail? [y/N] "),
+            "{said:?}"
+        );
+        assert!(
+            said.err
+                .ends_with("error: not confirmed; nothing was deleted (--yes skips the question)\n"),
+            "{said:?}"
+        );
+    }
+    let said = clear(&shell, &["mail", "--pending", "--failed"], "y\n");
+    assert_eq!(said.err, "Delete 2 pending and 1 failed jobs of queue mail? [y/N] ");
+    assert_eq!(
+        said.out,
+        "queue mail is cleared: 2 pending and 1 failed jobs are removed\n"
+    );
+}
+
+#[test]
+fn options_of_the_server_may_stand_before_the_subcommand() {
+    let shell = Shell::start("");
+    let url = shell.server.url.as_str();
+    let run = |arguments: &[&str], environment: &str| {
+        let mut command = shell.site.command(arguments);
+        said_of(
+            command
+                .env("TICKERQ_SERVER", environment)
+                .output()
+                .expect("the binary runs"),
+        )
+    };
+    let nowhere = "http://127.0.0.1:1";
+    let said = run(&["--server", url, "--json", "queue", "list"], nowhere);
+    assert_eq!(
+        said.json()["queues"][0]["name"],
+        "default",
+        "it ranks above the environment"
+    );
+    let said = run(&["--server", nowhere, "queue", "list", "--server", url], nowhere);
+    assert_eq!(said.code, Some(0), "the option after the subcommand wins: {said:?}");
+    let said = run(&["--server", url, "schema"], nowhere);
+    assert_eq!(said.code, Some(2));
+    assert!(
+        said.err
+            .starts_with("error: --server is for commands that call a running server"),
+        "{said:?}"
+    );
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(super) struct JobArguments {
     #[command(subcommand)]
     command: JobCommand,
     #[command(flatten, next_help_heading = "Server")]
-    client: ClientArguments,
+    pub(super) client: ClientArguments,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,8 +2,8 @@
 
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
-use crate::cli::table::Table;
-use crate::cli::wire::{Attempt, Job, JobList};
+use crate::cli::table::{Column, Table};
+use crate::cli::wire::{Attempt, Job, JobList, LogLine};
 
 /// The words for priorities.
 pub(super) const PRIORITIES: [&str; 4] = ["low", "normal", "high", "critical"];
@@ -30,7 +30,15 @@ pub(super) fn list(list: &JobList, offset: u64, output: &mut Output) -> Result<(
         return output.line("no jobs");
     }
     let mut table = Table::new(&[
-        "ID", "TYPE", "STATUS", "QUEUE", "PRIORITY", "CREATED", "DURATION", "RETRIES", "ERROR",
+        Column::fixed("ID"),
+        Column::shrinks("TYPE", 10),
+        Column::fixed("STATUS"),
+        Column::shrinks("QUEUE", 6),
+        Column::optional("PRIORITY", 1),
+        Column::optional("CREATED", 4),
+        Column::optional("DURATION", 3),
+        Column::optional("RETRIES", 2),
+        Column::shrinks("ERROR", 5),
     ]);
     for job in jobs {
         table.push([
@@ -46,7 +54,7 @@ pub(super) fn list(list: &JobList, offset: u64, output: &mut Output) -> Result<(
             cell(job.error.as_deref().filter(|_| job.status != "completed")),
         ]);
     }
-    table.lines("").iter().try_for_each(|line| output.line(line))?;
+    output.table(&table, "")?;
     let shown = u64::try_from(jobs.len()).unwrap_or(u64::MAX);
     if *has_more {
         let next = offset.saturating_add(shown);
@@ -59,6 +67,15 @@ pub(super) fn list(list: &JobList, offset: u64, output: &mut Output) -> Result<(
 /// Everything that is known of a job.
 pub(super) fn details(job: &Job, output: &mut Output) -> Result<(), CliError> {
     let retries = format!("{} of {}", job.retry_count, job.max_retries);
+    // The remote worker of the latest attempt.
+    let worker = job
+        .execution_history
+        .last()
+        .and_then(|attempt| attempt.worker.as_deref());
+    let progress = job.progress.as_ref().map(|progress| match &progress.message {
+        Some(message) => format!("{} % ({message})", progress.percent),
+        None => format!("{} %", progress.percent),
+    });
     let fields = [
         ("id", Some(job.id.as_str())),
         ("type", Some(job.job_type.as_str())),
@@ -74,6 +91,8 @@ pub(super) fn details(job: &Job, output: &mut Output) -> Result<(), CliError> {
         ("timeout", job.timeout.as_deref()),
         ("retries", Some(retries.as_str())),
         ("unique key", job.unique_key.as_deref()),
+        ("worker", worker),
+        ("progress", progress.as_deref()),
         ("error", job.error.as_deref()),
     ];
     for (name, value) in fields {
@@ -95,6 +114,18 @@ pub(super) fn details(job: &Job, output: &mut Output) -> Result<(), CliError> {
             text.lines().try_for_each(|line| output.line(&format!("  {line}")))?;
         }
     }
+    if !job.log.is_empty() {
+        output.line("log")?;
+        job.log.iter().try_for_each(|line| {
+            let LogLine {
+                attempt,
+                at,
+                level,
+                message,
+            } = line;
+            output.line(&format!("  {at} #{attempt} {level:<7} {message}"))
+        })?;
+    }
     if job.execution_history.is_empty() {
         return Ok(());
     }
@@ -103,17 +134,32 @@ pub(super) fn details(job: &Job, output: &mut Output) -> Result<(), CliError> {
 }
 
 fn history(attempts: &[Attempt], output: &mut Output) -> Result<(), CliError> {
-    let mut table = Table::new(&["#", "STATUS", "STARTED", "DURATION", "ERROR"]);
+    let mut columns = vec![
+        Column::fixed("#"),
+        Column::fixed("STATUS"),
+        Column::optional("STARTED", 1),
+        Column::optional("DURATION", 2),
+    ];
+    let is_remote = attempts.iter().any(|attempt| attempt.worker.is_some());
+    if is_remote {
+        columns.push(Column::shrinks("WORKER", 8));
+    }
+    columns.push(Column::shrinks("ERROR", 20));
+    let mut table = Table::new(&columns);
     for attempt in attempts {
-        table.push([
+        let mut cells = vec![
             attempt.attempt.to_string(),
             attempt.status.clone(),
             cell(attempt.started_at.as_deref()),
             cell(attempt.duration.as_deref()),
-            cell(attempt.error.as_deref()),
-        ]);
+        ];
+        if is_remote {
+            cells.push(cell(attempt.worker.as_deref()));
+        }
+        cells.push(cell(attempt.error.as_deref()));
+        table.push(cells);
     }
-    table.lines("  ").iter().try_for_each(|line| output.line(line))
+    output.table(&table, "  ")
 }
 
 /// A text in one short line.
