@@ -11,11 +11,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tickerq::Server;
-use tickerq::domain::caller::Caller;
-use tickerq::domain::name::JobType;
-use tickerq::domain::new_job::NewJob;
 use tickerq::domain::outcome::Failure;
-use tickerq::handlers::{JobContext, in_process};
+use tickerq::handlers::{JobContext, LogLevel, in_process};
 
 /// What a job is given. Parameters that do not fit fail it for good, and its error names the field that is wrong.
 #[derive(Deserialize)]
@@ -39,7 +36,7 @@ async fn resize(context: JobContext, image: Resize) -> Result<Resized, Failure> 
     if image.width == 0 || image.height == 0 {
         return Err(Failure::permanent("an image of no size"));
     }
-    eprintln!("attempt {} of job {}", context.job.attempt, context.job.id);
+    context.log(LogLevel::Info, &format!("attempt {}", context.job.attempt));
     Ok(Resized {
         pixels: u64::from(image.width) * u64::from(image.height),
     })
@@ -52,18 +49,19 @@ async fn upload(context: JobContext, (): ()) -> Result<&'static str, Busy> {
     Ok("uploaded by the second attempt")
 }
 
-/// Takes long, and stops when it is told to.
+/// Runs for a minute, reports its progress, and stops when the job is cancelled.
 async fn watch(context: JobContext, (): ()) -> Result<u32, Failure> {
     for seconds in 0..60 {
+        context.progress_with(f64::from(seconds) / 0.6, &format!("second {seconds} of 60"));
         tokio::select! {
             () = context.cancellation.cancelled() => return Err(Failure::permanent("stopped")),
-            () = tokio::time::sleep(Duration::from_secs(1)) => eprintln!("watched for {seconds} s"),
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
     }
     Ok(60)
 }
 
-#[actix_web::main]
+#[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let server = Server::builder()
         .database_url("sqlite:embedded.db")
@@ -73,9 +71,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .handler("WatchJob", in_process::function(watch))
         .start()
         .await?;
-    // The program asks for a job like any client does, without a way over the network.
-    let upload = NewJob::of_type(JobType::parse("UploadJob")?);
-    server.jobs().schedule(&Caller::local(), upload, None).await?;
+    // The program schedules jobs without the network.
+    server.schedule("UploadJob", &()).await?;
+    let watch = server.jobs().request("WatchJob").delay(Duration::from_secs(5));
+    watch.unique_key("watch").schedule().await?;
     tokio::signal::ctrl_c().await?;
     server.stop().await;
     Ok(())

@@ -10,10 +10,6 @@ use std::error::Error;
 
 use actix_web::{App, HttpServer, Responder, get, web};
 use tickerq::Server;
-use tickerq::domain::caller::Caller;
-use tickerq::domain::json::Json;
-use tickerq::domain::name::JobType;
-use tickerq::domain::new_job::NewJob;
 use tickerq::domain::outcome::Failure;
 use tickerq::handlers::{JobContext, in_process};
 use tickerq::service::jobs::Jobs;
@@ -27,14 +23,10 @@ async fn greet(state: web::Data<Greetings>, _: JobContext, name: String) -> Resu
     Ok(format!("{} {name}", state.word))
 }
 
-/// A route of the program's own, which asks for a job.
+/// A route of the program's own, which schedules a job.
 #[get("/hello/{name}")]
 async fn hello(jobs: web::Data<Jobs>, name: web::Path<String>) -> Result<impl Responder, Box<dyn Error>> {
-    let new = NewJob {
-        parameters: Json::from_valid(serde_json::to_string(&*name)?),
-        ..NewJob::of_type(JobType::parse("GreetJob")?)
-    };
-    jobs.schedule(&Caller::local(), new, None).await?;
+    jobs.request("GreetJob").parameters(&*name).schedule().await?;
     Ok(format!("{name} will be greeted\n"))
 }
 

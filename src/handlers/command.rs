@@ -168,6 +168,7 @@ impl JobHandler for CommandHandler {
             job,
             cancellation,
             trace_parent,
+            reports: _,
         } = context;
         if cancellation.is_cancelled() {
             return Err(Failure::permanent(

@@ -268,6 +268,7 @@ impl JobHandler for HttpHandler {
             job,
             cancellation,
             trace_parent,
+            reports: _,
         } = context;
         if cancellation.is_cancelled() {
             return Err(Failure::permanent(

@@ -6,10 +6,12 @@ pub mod in_process;
 pub mod limits;
 pub mod noop;
 mod output;
+pub mod report;
 #[cfg(test)]
 mod sample_job;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -19,7 +21,10 @@ use crate::domain::job::Job;
 use crate::domain::json::Json;
 use crate::domain::name::JobType;
 use crate::domain::outcome::Failure;
+pub use crate::domain::remote_worker::LogLevel;
 use crate::domain::trace::TraceParent;
+
+use self::report::ReportSink;
 
 /// Runs the jobs of a type.
 ///
@@ -32,7 +37,7 @@ pub trait JobHandler: Send + Sync + 'static {
 }
 
 /// What a handler is given.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct JobContext {
     /// The job, running: its id, parameters, and the number of this attempt.
     pub job: Arc<Job>,
@@ -41,6 +46,42 @@ pub struct JobContext {
     /// The place of this attempt in a trace, for those whom the handler calls (its text is the header `traceparent`):
     /// `None` when the job came with none and the server exports none.
     pub trace_parent: Option<TraceParent>,
+    /// Where the attempt's progress and log lines go.
+    pub reports: Arc<dyn ReportSink>,
+}
+
+impl JobContext {
+    /// Sets the progress of this attempt, in percent; values outside 0 to 100 are limited to that range. It is part of the
+    /// job (`progress`) and of live updates (`job-progress`).
+    pub fn progress(&self, percent: f64) {
+        self.reports.progress(report::progress_of(percent, None));
+    }
+
+    /// Sets the progress of this attempt, with a line that says what it does at the moment.
+    pub fn progress_with(&self, percent: f64, message: &str) {
+        self.reports.progress(report::progress_of(percent, Some(message)));
+    }
+
+    /// Appends a line to the log of the job, which keeps the last 200.
+    pub fn log(&self, level: LogLevel, message: &str) {
+        self.reports.log(level, message);
+    }
+}
+
+impl fmt::Debug for JobContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            job,
+            cancellation,
+            trace_parent,
+            reports: _,
+        } = self;
+        f.debug_struct("JobContext")
+            .field("job", job)
+            .field("cancellation", cancellation)
+            .field("trace_parent", trace_parent)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Which handler runs which type, on this node.

@@ -6,6 +6,7 @@ use chrono::DateTime;
 use tokio_util::sync::CancellationToken;
 
 use super::JobContext;
+use super::report::DiscardReports;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::json::Json;
@@ -50,5 +51,6 @@ pub(super) fn context(parameters: &str) -> JobContext {
         job: Arc::new(job),
         cancellation: CancellationToken::new(),
         trace_parent: None,
+        reports: Arc::new(DiscardReports),
     }
 }

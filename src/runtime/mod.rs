@@ -20,6 +20,7 @@
 
 mod announcements;
 pub mod arrivals;
+mod attempt_reports;
 mod backlog;
 mod change_weight;
 pub mod clock;

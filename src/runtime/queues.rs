@@ -307,6 +307,7 @@ impl Queues {
                     queue: seat.address(),
                     index,
                     endings: endings.clone(),
+                    recorder: parts.recorder.clone(),
                     handlers: Arc::clone(&parts.handlers),
                     limits: parts.limits,
                     handler_threads: parts.handler_threads.clone(),

@@ -16,11 +16,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, Span, error, info, info_span, warn};
 
+use super::attempt_reports::AttemptReports;
 use super::clock::{Clock, draw_jitter};
 use super::endings::Endings;
 use super::lease_gate::LeaseGate;
 use super::queue::{Queue, WorkerFree};
-use super::recorder::{ChangeResult, RecordError};
+use super::recorder::{ChangeResult, RecordError, RecorderHandle};
 use super::supervise::panic_text;
 use super::traces::Traces;
 use super::type_limits::Permit;
@@ -101,6 +102,8 @@ pub struct WorkerParts {
     pub index: usize,
     /// Where it reports.
     pub endings: Endings,
+    /// Stores what running attempts report.
+    pub recorder: RecorderHandle,
     /// What runs the jobs.
     pub handlers: Arc<HandlerRegistry>,
     /// How large results and errors may be.
@@ -172,7 +175,12 @@ impl Worker {
 }
 
 /// Runs one attempt to its end, whatever that is.
-async fn attempt(parts: &WorkerParts, job: &Arc<Job>, mut orders: watch::Receiver<Order>) -> Outcome {
+async fn attempt(
+    parts: &WorkerParts,
+    job: &Arc<Job>,
+    reports: &AttemptReports,
+    mut orders: watch::Receiver<Order>,
+) -> Outcome {
     let Some(handler) = parts.handlers.get(&job.job_type).cloned() else {
         return Outcome::Failed(Failure::new(format!(
             "this node has no handler for the job type {}",
@@ -188,6 +196,7 @@ async fn attempt(parts: &WorkerParts, job: &Arc<Job>, mut orders: watch::Receive
         job: Arc::clone(job),
         cancellation: cancellation.clone(),
         trace_parent: parts.traces.place_of_run(job),
+        reports: reports.sink(),
     };
     let span = span_of(job);
     let run = async move { handler.run(context).await }.instrument(span);
@@ -343,7 +352,15 @@ impl Handler<Run> for Worker {
         });
         let parts = self.parts.clone();
         let running = async move {
-            let outcome = attempt(&parts, &job, orders).await;
+            let reports = AttemptReports::new(
+                &job,
+                parts.recorder.clone(),
+                parts.limits,
+                parts.clock.clone(),
+                parts.handler_threads.clone(),
+            );
+            let outcome = attempt(&parts, &job, &reports, orders).await;
+            reports.close().await;
             drop(permit);
             (job, outcome)
         };

@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use actix::System;
+
 use super::compose::{self, HandlerError};
+use super::system_thread::SystemThread;
 use super::{Embedded, Server, ServerError, ServerOptions};
 use crate::api::auth::Gate;
 use crate::config::source::ConfigErrors;
@@ -38,6 +41,9 @@ pub enum BuildError {
     /// The server can't be started.
     #[error(transparent)]
     Start(#[from] ServerError),
+    /// The thread that the server runs on can't be started.
+    #[error("failed to start the server's thread: {0}")]
+    Thread(std::io::Error),
 }
 
 /// Builds a server.
@@ -127,22 +133,44 @@ impl Builder {
         self
     }
 
-    /// Starts the server. Needs a running actix system (`#[actix_web::main]`).
+    /// Starts the server: in the running actix system (`#[actix_web::main]`), or on a thread of its own where there is
+    /// none (`#[tokio::main]`).
     pub async fn start(self) -> Result<Server, BuildError> {
+        if System::is_registered() {
+            return Box::pin(self.start_here()).await;
+        }
+        let system = SystemThread::start().await.map_err(BuildError::Thread)?;
+        let started = system.run(|| Box::pin(self.start_here())).await;
+        let mut server = started.map_err(|ended| BuildError::Thread(ended.into()))??;
+        server.system = Some(system);
+        Ok(server)
+    }
+
+    async fn start_here(self) -> Result<Server, BuildError> {
         let (repository, options) = self.prepare().await?;
-        // In a box: all that is started is no burden for the future of whoever waits for it.
-        Ok(Box::pin(Server::start(repository, options)).await?)
+        Ok(Server::start(repository, options).await?)
     }
 
     /// Starts the server without an HTTP server of its own: its facades are put into the program's app, see
-    /// [`Facades`](super::Facades). Needs a running actix system.
+    /// [`Facades`](super::Facades). Its actors run in the running actix system, or on a thread of their own where there is
+    /// none.
     ///
     /// Whom the program's HTTP server lets in from other machines is the program's to decide: without `[api]
     /// require_authentication` whoever reaches it may do everything.
     pub async fn embed(self) -> Result<Embedded, BuildError> {
+        if System::is_registered() {
+            return Box::pin(self.embed_here()).await;
+        }
+        let system = SystemThread::start().await.map_err(BuildError::Thread)?;
+        let started = system.run(|| Box::pin(self.embed_here())).await;
+        let mut embedded = started.map_err(|ended| BuildError::Thread(ended.into()))??;
+        embedded.system = Some(system);
+        Ok(embedded)
+    }
+
+    async fn embed_here(self) -> Result<Embedded, BuildError> {
         let (repository, options) = self.prepare().await?;
-        // As above.
-        Ok(Box::pin(Embedded::start(repository, options)).await?)
+        Ok(Embedded::start(repository, options).await?)
     }
 
     /// The storage, and everything else.

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use tracing::info;
 
 use super::facades::Facades;
+use super::system_thread::SystemThread;
 use super::{PrometheusOptions, ServerError, ServerOptions};
 use crate::api::auth::Gate;
 use crate::api::browsers::AnswerMarks;
@@ -13,12 +15,14 @@ use crate::api::graphql::{GraphQl, Services};
 use crate::api::realtime::Realtime;
 use crate::api::rest::RestApi;
 use crate::api::rest::exposition::Exposition;
+use crate::domain::job::Job;
 use crate::domain::queue::QueueSettings;
 use crate::runtime::{Runtime, RuntimeHandle};
 use crate::service::audit::AuditLog;
 use crate::service::changes::Changes;
 use crate::service::events::Events;
 use crate::service::health::Health;
+use crate::service::job_request::JobRequestError;
 use crate::service::jobs::Jobs;
 use crate::service::log_level::Log;
 use crate::service::metrics::Metrics;
@@ -41,8 +45,12 @@ pub struct Embedded {
     health: Health,
     shutdown: Shutdown,
     jobs: Jobs,
+    recurring: Recurring,
+    queues: Queues,
     facades: Arc<Facades>,
     shutdown_grace: Duration,
+    /// Where the actors run when the program has no actix system.
+    pub(super) system: Option<SystemThread>,
 }
 
 impl Embedded {
@@ -126,9 +134,9 @@ impl Embedded {
         let graphql = GraphQl::new(services, traffic.operations, gate.clone(), realtime.clone(), graphql);
         let rest = RestApi {
             jobs: jobs.clone(),
-            queues,
+            queues: queues.clone(),
             audit,
-            recurring,
+            recurring: recurring.clone(),
             metrics,
             exposition,
             nodes,
@@ -155,8 +163,11 @@ impl Embedded {
             health,
             shutdown,
             jobs,
+            recurring,
+            queues,
             facades: Arc::new(facades),
             shutdown_grace,
+            system: None,
         })
     }
 
@@ -170,6 +181,26 @@ impl Embedded {
         &self.jobs
     }
 
+    /// Schedules a job of this type with these parameters, and the configured settings of its type for the rest;
+    /// [`Jobs::request`] sets more. The job is durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// See [`JobRequestError`].
+    pub async fn schedule(&self, job_type: &str, parameters: &impl Serialize) -> Result<Arc<Job>, JobRequestError> {
+        Ok(self.jobs.request(job_type).parameters(parameters).schedule().await?.job)
+    }
+
+    /// Use cases of recurring jobs, for the program itself.
+    pub const fn recurring(&self) -> &Recurring {
+        &self.recurring
+    }
+
+    /// Use cases of queues, for the program itself.
+    pub const fn queues(&self) -> &Queues {
+        &self.queues
+    }
+
     /// The way to the actors.
     pub fn runtime(&self) -> &RuntimeHandle {
         self.runtime.handle()
@@ -178,7 +209,15 @@ impl Embedded {
     /// Takes no more work, lets running jobs end within the grace time, and hands the rest back as pending. Requests are
     /// answered meanwhile, and readiness says that the server is stopping; whoever listens to what happens is sent away at
     /// the end. The program stops its HTTP server afterwards.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
+        match self.system.take() {
+            None => Box::pin(self.stop_here()).await,
+            // The thread ends early only when the program stops its system itself.
+            Some(system) => drop(system.run(|| Box::pin(self.stop_here())).await),
+        }
+    }
+
+    async fn stop_here(self) {
         self.health.stopping();
         self.runtime.stop(self.shutdown_grace).await;
         // Whoever listens has been told of the last job: now it is sent to another server.

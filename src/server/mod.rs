@@ -8,12 +8,14 @@ mod compose;
 mod embedded;
 mod facades;
 mod socket;
+mod system_thread;
 
 pub use builder::{BuildError, Builder};
 pub(crate) use builder::{check, open_database, rest_options};
 pub use compose::HandlerError;
 pub use embedded::Embedded;
 pub use facades::Facades;
+pub use system_thread::ThreadEnded;
 
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -23,7 +25,10 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App, HttpServer};
+use serde::Serialize;
 use tracing::info;
+
+use self::system_thread::SystemThread;
 
 use crate::api::auth::{AllowedOrigins, AuthOptions, JwtKeyError};
 use crate::api::browsers;
@@ -34,9 +39,13 @@ use crate::api::request_count;
 use crate::api::request_log;
 use crate::api::rest::{self, RestOptions};
 use crate::config::server::{is_open, open_address};
+use crate::domain::job::Job;
 use crate::runtime::{RuntimeHandle, RuntimeOptions, StartError};
+use crate::service::job_request::JobRequestError;
 use crate::service::jobs::Jobs;
 use crate::service::log_level::LogControl;
+use crate::service::queues::Queues;
+use crate::service::recurring::Recurring;
 use crate::service::rules::Rules;
 use crate::storage::repository::JobRepository;
 use crate::telemetry::exporter::TelemetryOptions;
@@ -123,6 +132,8 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     embedded: Embedded,
     http: ServerHandle,
+    /// Where the server runs when the program has no actix system.
+    system: Option<SystemThread>,
 }
 
 impl Server {
@@ -183,6 +194,7 @@ impl Server {
             embedded,
             http: http.handle(),
             addresses,
+            system: None,
         };
         actix_web::rt::spawn(http);
         for address in &server.addresses {
@@ -206,6 +218,26 @@ impl Server {
         self.embedded.jobs()
     }
 
+    /// Schedules a job of this type with these parameters, and the configured settings of its type for the rest;
+    /// [`Jobs::request`] sets more. The job is durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// See [`JobRequestError`].
+    pub async fn schedule(&self, job_type: &str, parameters: &impl Serialize) -> Result<Arc<Job>, JobRequestError> {
+        self.embedded.schedule(job_type, parameters).await
+    }
+
+    /// Use cases of recurring jobs, for a program that embeds the server.
+    pub fn recurring(&self) -> &Recurring {
+        self.embedded.recurring()
+    }
+
+    /// Use cases of queues, for a program that embeds the server.
+    pub fn queues(&self) -> &Queues {
+        self.embedded.queues()
+    }
+
     /// The way to the actors.
     pub fn runtime(&self) -> &RuntimeHandle {
         self.embedded.runtime()
@@ -213,8 +245,23 @@ impl Server {
 
     /// Takes no more work, lets running jobs end within the grace time, hands the rest back as pending, and stops.
     pub async fn stop(self) {
-        // Requests are answered while jobs end: readiness says that the server is stopping.
-        self.embedded.stop().await;
-        self.http.stop(true).await;
+        let Self {
+            addresses: _,
+            embedded,
+            http,
+            system,
+        } = self;
+        let stop = || {
+            Box::pin(async move {
+                // Requests are answered while jobs end: readiness says that the server is stopping.
+                embedded.stop().await;
+                http.stop(true).await;
+            })
+        };
+        match system {
+            None => stop().await,
+            // The thread ends early only when the program stops its system itself.
+            Some(system) => drop(system.run(stop).await),
+        }
     }
 }

@@ -12,6 +12,7 @@ pub mod clients;
 pub mod error;
 pub mod events;
 pub mod health;
+pub mod job_request;
 pub mod jobs;
 pub mod log_level;
 pub mod metrics;

@@ -24,6 +24,7 @@ mod clients;
 mod crash;
 mod cron;
 mod embedding;
+mod embedding_program;
 mod first_job;
 mod first_start;
 mod full_disk;

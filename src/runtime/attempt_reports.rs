@@ -1,0 +1,171 @@
+//! Progress and log lines of attempts that run in this process, on their way to storage.
+//!
+//! A handler may report a thousand times a second. Reports are merged while the last ones are written, so that an attempt
+//! writes at most once in [`INTERVAL`].
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tracing::warn;
+
+use super::clock::Clock;
+use super::recorder::{Origin, RecordError, RecorderHandle};
+use crate::domain::job::Job;
+use crate::domain::remote_worker::{AttemptReport, LOG_LINES_KEPT, LogLevel, LogLine, Progress};
+use crate::handlers::limits::HandlerLimits;
+use crate::handlers::report::ReportSink;
+use crate::storage::change::Change;
+
+/// Minimum time between two writes of an attempt's reports.
+const INTERVAL: Duration = Duration::from_millis(250);
+/// Maximum time that the end of an attempt waits for its last reports.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The reports of one attempt.
+#[derive(Clone)]
+pub(super) struct AttemptReports(Arc<Shared>);
+
+struct Shared {
+    job: Arc<Job>,
+    recorder: RecorderHandle,
+    limits: HandlerLimits,
+    clock: Clock,
+    threads: Handle,
+    pending: Mutex<Pending>,
+}
+
+/// What is not written yet.
+#[derive(Default)]
+struct Pending {
+    progress: Option<Progress>,
+    log: VecDeque<LogLine>,
+    is_writing: bool,
+    /// The attempt has ended: later reports are discarded.
+    is_closed: bool,
+}
+
+impl AttemptReports {
+    pub(super) fn new(
+        job: &Arc<Job>,
+        recorder: RecorderHandle,
+        limits: HandlerLimits,
+        clock: Clock,
+        threads: Handle,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            job: Arc::clone(job),
+            recorder,
+            limits,
+            clock,
+            threads,
+            pending: Mutex::default(),
+        }))
+    }
+
+    /// Where the attempt's handler reports.
+    pub(super) fn sink(&self) -> Arc<dyn ReportSink> {
+        Arc::new(self.clone())
+    }
+
+    /// Writes what is left; to be called before the attempt's end is written, because storage discards later reports.
+    pub(super) async fn close(&self) {
+        let Some(last) = self.0.with_pending(|pending| {
+            pending.is_closed = true;
+            self.0.take(pending)
+        }) else {
+            return;
+        };
+        let id = self.0.job.id;
+        match tokio::time::timeout(FLUSH_TIMEOUT, self.0.write(last)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => warn!(job.id = %id, "failed to store the last reports of job {id}: {failure}"),
+            Err(_) => warn!(job.id = %id, "timed out storing the last reports of job {id}"),
+        }
+    }
+}
+
+impl Shared {
+    fn with_pending<T>(&self, change: impl FnOnce(&mut Pending) -> T) -> T {
+        // Consistent after a panic: each change replaces whole values.
+        change(&mut self.pending.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn take(&self, pending: &mut Pending) -> Option<AttemptReport> {
+        if pending.progress.is_none() && pending.log.is_empty() {
+            return None;
+        }
+        Some(AttemptReport {
+            job_id: self.job.id,
+            attempt: self.job.attempt,
+            at: self.clock.now(),
+            progress: pending.progress.take(),
+            log: pending.log.drain(..).collect(),
+        })
+    }
+
+    async fn write(&self, report: AttemptReport) -> Result<(), RecordError> {
+        let report = Change::Report {
+            job: Arc::clone(&self.job),
+            report: Arc::new(report),
+        };
+        // A refusal means that the attempt is no longer this node's; its end is then discarded and logged.
+        let _ = self.recorder.record_one(report, Origin::Later).await?;
+        Ok(())
+    }
+
+    fn add(self: &Arc<Self>, add: impl FnOnce(&mut Pending)) {
+        let starts = self.with_pending(|pending| {
+            if pending.is_closed {
+                return false;
+            }
+            add(pending);
+            !std::mem::replace(&mut pending.is_writing, true)
+        });
+        if starts {
+            self.threads.spawn(Arc::clone(self).write_until_empty());
+        }
+    }
+
+    async fn write_until_empty(self: Arc<Self>) {
+        loop {
+            let next = self.with_pending(|pending| {
+                let next = self.take(pending);
+                pending.is_writing = next.is_some();
+                next
+            });
+            let Some(report) = next else {
+                return;
+            };
+            if let Err(failure) = self.write(report).await {
+                let id = self.job.id;
+                warn!(job.id = %id, "failed to store a report of job {id}: {failure}");
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+}
+
+impl ReportSink for AttemptReports {
+    fn progress(&self, progress: Progress) {
+        let message = progress.message.map(|text| Arc::from(self.0.limits.bound_line(&text)));
+        self.0
+            .add(|pending| pending.progress = Some(Progress { message, ..progress }));
+    }
+
+    fn log(&self, level: LogLevel, message: &str) {
+        let line = LogLine {
+            attempt: self.0.job.attempt,
+            at: self.0.clock.now(),
+            level,
+            message: Arc::from(self.0.limits.bound_line(message)),
+        };
+        self.0.add(|pending| {
+            if pending.log.len() == LOG_LINES_KEPT {
+                pending.log.pop_front();
+            }
+            pending.log.push_back(line);
+        });
+    }
+}
