@@ -17,3 +17,8 @@ pub mod telemetry;
 pub mod webhooks;
 
 pub use server::Server;
+
+/// The Rust blocks of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -48,6 +48,7 @@ mod nodes;
 mod nodes_outage;
 mod plans;
 mod prometheus;
+mod readme;
 mod recurring;
 mod rest_bodies;
 mod rest_jobs_batch;

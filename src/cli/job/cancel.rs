@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{IdArgument, Session};
 use crate::cli::error::CliError;
+use crate::cli::wire::Job;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -20,5 +21,10 @@ struct NoFields {}
 pub(super) async fn run(arguments: &CancelArguments, session: &mut Session<'_>) -> Result<(), CliError> {
     let id = arguments.job.id.to_string();
     let answer = session.client.post(&["jobs", &id, "cancel"], &NoFields {}).await?;
-    session.print_change(&answer, "asked to cancel")
+    // A pending job is cancelled at once; a running one is asked to stop.
+    let done = match answer.read::<Job>()?.status.as_str() {
+        "cancelled" => "cancelled",
+        _ => "asked to cancel",
+    };
+    session.print_change(&answer, done)
 }

@@ -1,0 +1,96 @@
+//! The blocks of README.md.
+//!
+//! A comment before a block says what it is where its language does not: `<!-- file: NAME -->` is written into the folder,
+//! `<!-- from: PATH -->` is part of an example, `<!-- checked: BY -->` is run by another test, which it names.
+
+/// A block between two fences.
+#[derive(Debug)]
+pub(super) enum Block {
+    /// A file that the commands use.
+    File { name: String, text: String },
+    /// Commands with their output.
+    Console { line: usize, steps: Vec<Step> },
+    /// A part of the configuration.
+    Settings { line: usize, text: String },
+    /// A part of an example.
+    Snippet { line: usize, source: String, text: String },
+    /// A block that another test runs.
+    Checked { by: String },
+}
+
+/// A command and the lines that follow it.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) command: String,
+    pub(super) expected: String,
+}
+
+/// All blocks in their order. Panics on a block that no rule covers, so that none is left out in silence.
+pub(super) fn of(text: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut directive: Option<(String, String)> = None;
+    let mut lines = text.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        if let Some(comment) = line.strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->")) {
+            let (kind, value) = comment.split_once(": ").expect("a comment is KIND: VALUE");
+            directive = Some((kind.to_owned(), value.to_owned()));
+            continue;
+        }
+        let Some(language) = line.strip_prefix("```") else {
+            if !line.trim().is_empty() {
+                directive = None;
+            }
+            continue;
+        };
+        let body: Vec<&str> = lines
+            .by_ref()
+            .map(|(_, line)| line)
+            .take_while(|line| *line != "```")
+            .collect();
+        let text = body.join("\n") + "\n";
+        let line = number + 1;
+        let block = match (directive.take(), language) {
+            (Some((kind, name)), _) if kind == "file" => Block::File { name, text },
+            (Some((kind, source)), _) if kind == "from" => Block::Snippet { line, source, text },
+            (Some((kind, by)), _) if kind == "checked" => Block::Checked { by },
+            (None, "console") => Block::Console {
+                line,
+                steps: steps(&body),
+            },
+            (None, "toml") => Block::Settings { line, text },
+            (directive, language) => {
+                panic!("README.md:{line}: no rule for a block of '{language}' after {directive:?}")
+            }
+        };
+        blocks.push(block);
+    }
+    blocks
+}
+
+/// Commands start with `$ `, and go on in the next line while a quote is open or a backslash ends the line.
+fn steps(lines: &[&str]) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut is_open = false;
+    for line in lines {
+        if is_open {
+            let step = steps.last_mut().expect("an open command");
+            step.command.push('\n');
+            step.command.push_str(line);
+            is_open = goes_on(&step.command);
+        } else if let Some(command) = line.strip_prefix("$ ") {
+            is_open = goes_on(command);
+            steps.push(Step {
+                command: command.to_owned(),
+                expected: String::new(),
+            });
+        } else if let Some(step) = steps.last_mut() {
+            step.expected.push_str(line);
+            step.expected.push('\n');
+        }
+    }
+    steps
+}
+
+fn goes_on(command: &str) -> bool {
+    command.ends_with('\\') || command.matches('\'').count() % 2 == 1
+}
