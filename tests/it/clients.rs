@@ -42,6 +42,36 @@ pub async fn run(arguments: &[&str]) {
     );
 }
 
+#[tokio::test]
+async fn the_signalr_client_of_python_works_over_every_transport() {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python-clients/bin/python");
+    assert!(
+        python.is_file(),
+        "the Python clients are not installed: run scripts/python-clients, or ./scripts/test"
+    );
+    let (_site, server) = Server::with_config(CONFIG);
+    for (transport, encoding) in [
+        ("web_sockets", "text"),
+        ("web_sockets", "binary"),
+        ("server_sent_events", "text"),
+        ("long_polling", "text"),
+    ] {
+        let mut command = Command::new(&python);
+        command
+            .args(["signalr.py", &server.url, transport, encoding])
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients"))
+            .kill_on_drop(true);
+        let output = timeout(2 * PATIENCE, command.output()).await.expect("it ends in time");
+        let output = output.expect("python runs");
+        assert!(
+            output.status.success(),
+            "{transport} {encoding}:\n{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
 /// A script that goes on, and what it says.
 struct Running {
     _child: Child,

@@ -50,9 +50,12 @@ async fn how_much_is_said_can_be_changed_while_the_server_runs() {
     );
     assert_eq!(client.get("/log-level").await.json()["level"], "info,tickerq=debug");
     client.get("/queues?access_token=s3cret").await;
+    client.get("/hub?id=s3cret&_=1").await;
+    client.get("/hub?i%64=s3cret&ID=s3cret&token=s3cret").await;
     eventually("a line for each request", || async {
         let log = server.log();
-        (log.contains("/api/tickerq/queues") && log.contains("answered 200")).then_some(())
+        let is_there = |text| log.contains(text);
+        (is_there("/api/tickerq/queues") && is_there("answered 200") && is_there("ID=***")).then_some(())
     })
     .await;
     assert!(!server.log().contains("s3cret"), "{}", server.log());

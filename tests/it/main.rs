@@ -15,6 +15,7 @@ mod auth;
 mod auth_jwt;
 mod auth_limits;
 mod auth_settings;
+mod auth_streams;
 mod browsers;
 mod cli_config;
 mod cli_jobs;

@@ -6,6 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::harness::client::Client;
 use super::harness::hub::{Hub, RS, negotiate, records};
 use super::harness::server::Server;
 use super::harness::socket::Socket;
@@ -29,10 +30,19 @@ async fn bad_handshakes_are_answered_with_an_error_and_the_end() {
     let (_site, server) = Server::with_config("");
     let unknown = refusal(&server, &format!("{{\"protocol\":\"xml\",\"version\":1}}{RS}")).await;
     assert_eq!(unknown, "The protocol 'xml' is not supported.");
-    refusal(&server, &format!("{{\"protocol\":\"json\",\"version\":2}}{RS}")).await;
+    refusal(&server, &format!("{{\"protocol\":\"json\",\"version\":3}}{RS}")).await;
+    refusal(&server, &format!("{{\"protocol\":\"json\",\"version\":\"1\"}}{RS}")).await;
+    refusal(&server, &format!("{{\"protocol\":\"json\"}}{RS}")).await;
     refusal(&server, &format!("hello{RS}")).await;
     refusal(&server, &format!("{{\"type\":6}}{RS}")).await;
     refusal(&server, &" ".repeat(40_000)).await;
+    // The versions that the official server accepts: all up to its own.
+    for version in [-1, 0, 1, 2] {
+        let mut socket = Socket::open(&server.url, "/hub").await;
+        let handshake = format!("{{\"protocol\":\"json\",\"version\":{version}}}{RS}");
+        socket.send_text(&handshake).await;
+        assert_eq!(socket.next_text().await, format!("{{}}{RS}"), "{handshake}");
+    }
     // The end of a record comes with the next frame.
     let mut socket = Socket::open(&server.url, "/hub").await;
     socket.send_text(&HANDSHAKE[..12]).await;
@@ -195,7 +205,13 @@ async fn a_token_opens_one_connection_over_one_transport() {
     assert_eq!(Socket::try_open(&server.url, "/hub?id=x").await.err(), Some(404));
 
     let token = negotiate(&client).await;
-    client.send(post(&token)).await.problem(400);
+    // What is sent before the connection is open is kept for it, but not without end.
+    assert_eq!(client.send(post(&token)).await.status, StatusCode::OK);
+    client.send(post(&token).body("x".repeat(5_000))).await.problem(413);
+    client.send(get(&token)).await;
+    assert_eq!(client.send(get(&token)).await.text, format!("{{}}{RS}"));
+
+    let token = negotiate(&client).await;
     let path = format!("/hub?id={token}");
     let socket = Socket::open(&server.url, &path).await;
     assert_eq!(Socket::try_open(&server.url, &path).await.err(), Some(409));
@@ -234,19 +250,69 @@ async fn a_token_opens_one_connection_over_one_transport() {
 }
 
 #[tokio::test]
-async fn negotiations_count_as_connections_until_they_run_out() {
-    let (_site, server) = Server::with_config("[realtime]\nmax_connections = 1\nhandshake_timeout = \"00:00:00.5\"\n");
+async fn negotiations_take_no_place_of_a_connection() {
+    let (_site, server) = Server::with_config("[realtime]\nmax_connections = 1\n");
     let client = server.client();
-    negotiate(&client).await;
+    for _ in 0..60 {
+        negotiate(&client).await;
+    }
+    let token = negotiate(&client).await;
+    let socket = Socket::open(&server.url, &format!("/hub?id={token}")).await;
+    // The only place is taken: so says a negotiation, and so does one that was made before.
     client
         .post_empty("/hub/negotiate?negotiateVersion=1")
         .await
         .problem(503);
-    super::harness::eventually("the first negotiation has run out", || async {
-        let answer = client.post_empty("/hub/negotiate?negotiateVersion=1").await;
-        (answer.status == StatusCode::OK).then_some(())
+    assert_eq!(Socket::try_open(&server.url, "/ws").await.err(), Some(503));
+    drop(socket);
+    super::harness::eventually("the place is free again", || async {
+        Socket::try_open(&server.url, "/ws").await.ok()
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_connection_belongs_to_the_caller_who_has_negotiated_it() {
+    let (_site, server) = Server::with_config(super::auth::KEYS);
+    let owner = server.client().with_token("tq_reader-key-for-tests");
+    let other = server.client().with_token("tq_all-key-for-tests");
+    let path = |token: &str| format!("/hub?id={token}");
+    let requests = |client: &Client, token: &str| {
+        let of = |method| client.request(method, &path(token));
+        [
+            of(Method::GET),
+            of(Method::GET).header("Accept", "text/event-stream"),
+            of(Method::POST).body(HANDSHAKE),
+            of(Method::DELETE),
+        ]
+    };
+    let socket = |token: &str, key: &str| {
+        let path = format!("/hub?id={token}&access_token={key}");
+        let url = server.url.clone();
+        async move { Socket::try_open(&url, &path).await }
+    };
+    let token = negotiate(&owner).await;
+    for request in requests(&other, &token) {
+        other.send(request).await.problem(403);
+    }
+    assert_eq!(socket(&token, "tq_all-key-for-tests").await.err(), Some(403));
+    assert_eq!(
+        owner.get(&path(&token)).await.status,
+        StatusCode::OK,
+        "it is still the owner's"
+    );
+    for request in requests(&other, &token) {
+        other.send(request).await.problem(403);
+    }
+    assert_eq!(
+        owner.send(owner.request(Method::DELETE, &path(&token))).await.status,
+        StatusCode::ACCEPTED
+    );
+
+    let token = negotiate(&owner).await;
+    let open = socket(&token, "tq_reader-key-for-tests").await.expect("a connection");
+    assert_eq!(socket(&token, "tq_all-key-for-tests").await.err(), Some(403));
+    drop(open);
 }
 
 #[tokio::test]

@@ -188,7 +188,12 @@ async fn mistakes_are_answered_and_the_connection_stays() {
 async fn what_is_no_websocket_is_told_so_as_a_problem() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
-    client.get("/ws").await.problem(400);
+    let told = client.get("/ws").await;
+    told.problem(426);
+    assert_eq!(
+        (told.header("upgrade"), told.header("sec-websocket-version")),
+        (Some("websocket"), Some("13"))
+    );
     client.post_empty("/ws").await.problem(405);
 }
 

@@ -89,6 +89,11 @@ impl JwtVerifier {
         })
     }
 
+    /// The number of the set of keys that tokens are checked with now; a change of the file gives another one.
+    pub(super) fn key_set(&self, now: u64) -> u64 {
+        self.keys.set_number(now)
+    }
+
     /// What a token says, or why it is not accepted.
     pub(super) fn verify(&self, token: &str, now: u64) -> Result<Claims, &'static str> {
         let header = decode_header(token).map_err(|_| "the token is not one that this server can read")?;

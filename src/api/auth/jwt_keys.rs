@@ -1,11 +1,17 @@
 //! The keys that signatures are checked with: one, or a file of them that may change while the server runs.
+//!
+//! The file is compared with what was read last every few seconds in which a token is checked. Its times and its inode are
+//! not trusted: a file that is put in place by a copy that keeps them would be passed over. A set without a usable key is
+//! obeyed, because it may be the answer to a key that was stolen; a file that can't be read, or is no set of keys, changes
+//! nothing.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, Header};
+use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
 use super::public_key::{self, InvalidKey};
@@ -14,8 +20,10 @@ use super::public_key::{self, InvalidKey};
 const KEYS_MAX: usize = 100;
 /// How large a file may be.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-/// How soon a file is read again for a token whose key is not known, in nanoseconds.
-const RELOAD_WAIT: u64 = 10_000_000_000;
+/// How often the file is compared with what is known, in nanoseconds.
+const CHECK_INTERVAL: u64 = 10_000_000_000;
+/// The same for a token whose key is not known.
+const UNKNOWN_KEY_INTERVAL: u64 = 1_000_000_000;
 
 /// Where the keys come from.
 #[derive(Clone)]
@@ -58,27 +66,45 @@ pub(super) struct VerifyingKey {
 /// The keys.
 #[derive(Debug)]
 pub(super) struct JwtKeys {
-    keys: RwLock<Arc<[VerifyingKey]>>,
+    set: RwLock<Arc<KeySet>>,
     file: Option<WatchedFile>,
+}
+
+/// The keys of one moment.
+#[derive(Debug)]
+struct KeySet {
+    /// Increases with every change.
+    number: u64,
+    keys: Vec<VerifyingKey>,
 }
 
 #[derive(Debug)]
 struct WatchedFile {
     path: PathBuf,
-    /// When it was looked at last.
+    /// When it was read last.
     read_at: AtomicU64,
+    last: Mutex<LastRead>,
+}
+
+/// What the last reading of the file has given.
+#[derive(Debug)]
+struct LastRead {
+    /// The SHA-256 of the content that is in use.
+    digest: [u8; 32],
+    /// Why the newest content is not in use; logged once.
+    error: Option<String>,
 }
 
 impl JwtKeys {
     pub(super) fn load(source: &JwtKeySource, now: u64) -> Result<Self, JwtKeyError> {
         let one = |algorithm, key| {
-            Arc::from([VerifyingKey {
+            vec![VerifyingKey {
                 id: None,
                 algorithm,
                 key,
-            }])
+            }]
         };
-        let (keys, file): (Arc<[VerifyingKey]>, _) = match source {
+        let (keys, file) = match source {
             JwtKeySource::Secret(secret) => {
                 public_key::check_secret(secret.as_bytes()).map_err(JwtKeyError::Secret)?;
                 (one(Algorithm::HS256, DecodingKey::from_secret(secret.as_bytes())), None)
@@ -88,17 +114,39 @@ impl JwtKeys {
                 (one(algorithm, key), None)
             }
             JwtKeySource::JwksFile(path) => {
+                let failed = |reason: String| JwtKeyError::File {
+                    path: path.display().to_string(),
+                    reason,
+                };
+                let content = read_file(path).map_err(failed)?;
+                let keys = parse(&content).and_then(ParsedSet::usable).map_err(failed)?;
+                info!("loaded {} keys from {}", keys.len(), path.display());
                 let file = WatchedFile {
                     path: path.clone(),
                     read_at: AtomicU64::new(now),
+                    last: Mutex::new(LastRead {
+                        digest: Sha256::digest(&content).into(),
+                        error: None,
+                    }),
                 };
-                (read_file(path)?, Some(file))
+                (keys, Some(file))
             }
         };
         Ok(Self {
-            keys: RwLock::new(keys),
+            set: RwLock::new(Arc::new(KeySet { number: 0, keys })),
             file,
         })
+    }
+
+    /// The number of the set of keys that is in use now.
+    pub(super) fn set_number(&self, now: u64) -> u64 {
+        self.refresh(now, CHECK_INTERVAL);
+        self.set().number
+    }
+
+    fn set(&self) -> Arc<KeySet> {
+        // A panic while the lock is held leaves the set whole.
+        Arc::clone(&self.set.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The keys that may have signed a token: the one that it names, or all if it names none. A key that is not known is
@@ -108,13 +156,17 @@ impl JwtKeys {
         if found.is_any() {
             return found;
         }
-        if self.reload(now) { self.find(header) } else { found }
+        if self.refresh(now, UNKNOWN_KEY_INTERVAL) {
+            self.find(header)
+        } else {
+            found
+        }
     }
 
     fn find(&self, header: &Header) -> Candidates {
-        // The set stays whole when somebody panics while holding it.
-        let keys = Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
-        let places = keys
+        let set = self.set();
+        let places = set
+            .keys
             .iter()
             .enumerate()
             .filter(|(_, key)| key.algorithm == header.alg)
@@ -124,29 +176,53 @@ impl JwtKeys {
             })
             .map(|(place, _)| place)
             .collect();
-        Candidates { keys, places }
+        Candidates { set, places }
     }
 
-    /// Reads the file again, if that has not been done a moment ago. Gives whether there may be other keys now.
-    fn reload(&self, now: u64) -> bool {
-        let Some(WatchedFile { path, read_at }) = &self.file else {
+    /// Reads the file again if the last time is longer ago than `interval`. Gives whether the keys have changed.
+    fn refresh(&self, now: u64, interval: u64) -> bool {
+        let Some(WatchedFile { path, read_at, last }) = &self.file else {
             return false;
         };
-        let last = read_at.load(Ordering::Relaxed);
-        let is_due = now.saturating_sub(last) >= RELOAD_WAIT
+        let before = read_at.load(Ordering::Relaxed);
+        let is_due = now.saturating_sub(before) >= interval
             && read_at
-                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok();
         if !is_due {
             return false;
         }
-        match read_file(path) {
-            Ok(keys) => {
-                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = read_file(path).and_then(|content| {
+            let digest: [u8; 32] = Sha256::digest(&content).into();
+            if digest == last.digest {
+                return Ok(None);
+            }
+            parse(&content).map(|set| Some((digest, set)))
+        });
+        match read {
+            Ok(None) => {
+                last.error = None;
+                false
+            }
+            Ok(Some((digest, ParsedSet { keys, unusable }))) => {
+                *last = LastRead { digest, error: None };
+                if keys.is_empty() {
+                    let reasons = unusable.join("; ");
+                    warn!("{} has no usable key: all tokens are refused {reasons}", path.display());
+                } else {
+                    info!("loaded {} keys from {}", keys.len(), path.display());
+                }
+                let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
+                let number = set.number + 1;
+                *set = Arc::new(KeySet { number, keys });
                 true
             }
             Err(error) => {
-                warn!("the keys for tokens stay as they were: {error}");
+                if last.error.as_ref() != Some(&error) {
+                    warn!("failed to reload {}, keeping previous keys: it {error}", path.display());
+                }
+                last.error = Some(error);
                 false
             }
         }
@@ -155,7 +231,7 @@ impl JwtKeys {
 
 /// Some of the keys.
 pub(super) struct Candidates {
-    keys: Arc<[VerifyingKey]>,
+    set: Arc<KeySet>,
     places: Vec<usize>,
 }
 
@@ -165,31 +241,45 @@ impl Candidates {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &VerifyingKey> {
-        self.places.iter().filter_map(|place| self.keys.get(*place))
+        self.places.iter().filter_map(|place| self.set.keys.get(*place))
     }
 }
 
-fn read_file(path: &Path) -> Result<Arc<[VerifyingKey]>, JwtKeyError> {
-    let failed = |reason: String| JwtKeyError::File {
-        path: path.display().to_string(),
-        reason,
-    };
-    let size = std::fs::metadata(path)
-        .map_err(|error| failed(format!("can't be read: {error}")))?
-        .len();
+fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    let unreadable = |error: std::io::Error| format!("can't be read: {error}");
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
     if size > FILE_BYTES_MAX {
-        return Err(failed(format!(
-            "has {size} bytes; at most {FILE_BYTES_MAX} are allowed"
-        )));
+        return Err(format!("has {size} bytes; at most {FILE_BYTES_MAX} are allowed"));
     }
-    let text = std::fs::read(path).map_err(|error| failed(format!("can't be read: {error}")))?;
-    let keys = parse(&text).map_err(failed)?;
-    info!("{} keys for tokens are in {}", keys.len(), path.display());
-    Ok(keys.into())
+    std::fs::read(path).map_err(unreadable)
 }
 
-/// The keys of a set that can be used; there must be one.
-fn parse(text: &[u8]) -> Result<Vec<VerifyingKey>, String> {
+/// The keys of a set.
+struct ParsedSet {
+    keys: Vec<VerifyingKey>,
+    /// Why others are passed over.
+    unusable: Vec<String>,
+}
+
+impl ParsedSet {
+    /// The usable keys; there must be one.
+    fn usable(self) -> Result<Vec<VerifyingKey>, String> {
+        let Self { keys, unusable } = self;
+        if !keys.is_empty() {
+            return Ok(keys);
+        }
+        let reasons = if unusable.is_empty() {
+            "it has none".to_owned()
+        } else {
+            unusable.join("; ")
+        };
+        Err(format!(
+            "has no key that this server can use (RSA for RS256, P-256 for ES256, Ed25519 for EdDSA, oct for HS256): {reasons}"
+        ))
+    }
+}
+
+fn parse(text: &[u8]) -> Result<ParsedSet, String> {
     let set: JwkSet = serde_json::from_slice(text)
         .map_err(|error| format!("is not a JSON Web Key Set, {{\"keys\": […]}}: {error}"))?;
     if set.keys.len() > KEYS_MAX {
@@ -206,17 +296,7 @@ fn parse(text: &[u8]) -> Result<Vec<VerifyingKey>, String> {
             }
         }
     }
-    if keys.is_empty() {
-        let reasons = if unusable.is_empty() {
-            "it has none".to_owned()
-        } else {
-            unusable.join("; ")
-        };
-        return Err(format!(
-            "has no key that this server can use (RSA for RS256, P-256 for ES256, Ed25519 for EdDSA, oct for HS256): {reasons}"
-        ));
-    }
-    Ok(keys)
+    Ok(ParsedSet { keys, unusable })
 }
 
 fn usable(jwk: &Jwk) -> Result<VerifyingKey, String> {
@@ -266,7 +346,8 @@ mod tests {
     use super::*;
 
     fn problem(text: &str) -> String {
-        parse(text.as_bytes()).expect_err("the set was accepted")
+        let keys = parse(text.as_bytes()).and_then(ParsedSet::usable);
+        keys.expect_err("the set was accepted")
     }
 
     #[test]
@@ -278,7 +359,7 @@ mod tests {
             {"kty": "EC", "crv": "P-521", "kid": "big", "x": "AA", "y": "AA"},
             {"kty": "new", "kid": "unknown"}
         ]}"#;
-        let keys = parse(set.as_bytes()).expect("two keys");
+        let keys = parse(set.as_bytes()).and_then(ParsedSet::usable).expect("two keys");
         let kept: Vec<_> = keys.iter().map(|key| (key.id.as_deref(), key.algorithm)).collect();
         assert_eq!(kept, [(Some("ed"), Algorithm::EdDSA), (Some("s"), Algorithm::HS256)]);
     }

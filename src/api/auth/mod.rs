@@ -19,6 +19,7 @@ mod origin;
 mod public_key;
 mod rate;
 mod ring_provider;
+mod standing;
 mod token;
 
 pub use jwt::JwtOptions;
@@ -27,6 +28,7 @@ pub use keys::ApiKey;
 pub use origin::AllowedOrigins;
 pub use public_key::InvalidKey;
 pub use rate::{Quota, Rate};
+pub use standing::{RECHECK_INTERVAL, Standing};
 pub use token::redacted;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -296,9 +298,16 @@ impl Gate {
         if !self.0.origins.allow(request) {
             return Err(AuthFailure::ForeignOrigin);
         }
-        let address = self.address(request);
         if !self.0.is_required {
             self.check_host(request)?;
+        }
+        self.shown(request)
+    }
+
+    /// What a request shows, in its header or in its query.
+    pub fn shown(&self, request: &HttpRequest) -> Result<Shown, AuthFailure> {
+        let address = self.address(request);
+        if !self.0.is_required {
             return Ok(Shown { token: None, address });
         }
         let token = match (token::in_header(request)?, token::in_query(request)?) {
@@ -319,6 +328,32 @@ impl Gate {
         let token = token.as_deref().ok_or(AuthFailure::Missing)?;
         let counted = if asks { Counted::Quietly } else { Counted::Not };
         self.admit(counted, token, *address)
+    }
+
+    /// The caller whose connection is open with these credentials, if they are still accepted. See [`Standing`].
+    pub fn revalidate(&self, shown: &Shown) -> Result<Caller, AuthFailure> {
+        let Shown { token, address } = shown;
+        if !self.0.is_required {
+            return Ok(Caller::anonymous().at(*address));
+        }
+        let token = token.as_deref().ok_or(AuthFailure::Missing)?;
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        if let Some(key) = self.0.keys.find(&digest) {
+            return Ok(key.caller.clone().at(*address));
+        }
+        let jwt = self.0.jwt.as_ref().filter(|_| jwt::is_jwt(token));
+        let jwt = jwt.ok_or(AuthFailure::Invalid(UNKNOWN_KEY))?;
+        let now = rate::now();
+        let keys = jwt.verifier.key_set(now);
+        let known = match jwt.known.find(&digest, keys, now) {
+            Some(known) => known,
+            None => {
+                let claims = jwt.verifier.verify(token, now).map_err(AuthFailure::Invalid)?;
+                jwt.known
+                    .insert(digest, self.caller(&claims), claims.valid_for, keys, now)
+            }
+        };
+        Ok(known.caller.clone().at(*address))
     }
 
     /// Whoever calls where nobody is asked. A page of another origin must not use that: it would change things in the
@@ -365,16 +400,20 @@ impl Gate {
             return Ok(key.caller.clone().at(address));
         }
         let Some(jwt) = self.0.jwt.as_ref().filter(|_| jwt::is_jwt(token)) else {
-            return Err(wait.map_or_else(|| self.refuse(from, now, "the key is not known"), braked));
+            return Err(wait.map_or_else(|| self.refuse(from, now, UNKNOWN_KEY), braked));
         };
-        let known = match jwt.known.find(&digest, now) {
+        // Read first: a token that is checked while the keys change is checked again.
+        let keys = jwt.verifier.key_set(now);
+        let known = match jwt.known.find(&digest, keys, now) {
             Some(known) if wait.is_none() || known.seen.contains(from) => known,
             Some(_) | None => {
                 if let Some(wait) = wait {
                     return Err(braked(wait));
                 }
                 match jwt.verifier.verify(token, now) {
-                    Ok(claims) => jwt.known.insert(digest, self.caller(&claims), claims.valid_for, now),
+                    Ok(claims) => jwt
+                        .known
+                        .insert(digest, self.caller(&claims), claims.valid_for, keys, now),
                     Err(reason) => return Err(self.refuse(from, now, reason)),
                 }
             }
@@ -413,6 +452,7 @@ impl Gate {
     }
 }
 
+const UNKNOWN_KEY: &str = "the key is not known";
 const TWO_TOKENS: &str = "there is a token in the header and one in the query; send one";
 
 impl Jwt {

@@ -11,6 +11,9 @@ use super::AuthFailure;
 const TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// The query parameter of those who can't set a header.
 const QUERY_PARAMETER: &str = "access_token";
+/// Query parameters whose values open something: a caller's token, and the token of a SignalR connection or of a GraphQL
+/// event stream.
+const SECRET_PARAMETERS: [&str; 3] = [QUERY_PARAMETER, "id", "token"];
 
 /// The token in the `Authorization` header, if there is one. Another scheme than Bearer is as good as none.
 pub(super) fn in_header(request: &HttpRequest) -> Result<Option<&str>, AuthFailure> {
@@ -61,16 +64,16 @@ pub(super) fn is_in_query(request: &HttpRequest) -> bool {
     pairs(request.query_string()).any(|(name, value)| name == QUERY_PARAMETER && !value.is_empty())
 }
 
-/// A query string as it may be logged: without the value of `access_token`.
+/// A query string as it may be logged: without the values of secret parameters.
 pub fn redacted(query: &str) -> Cow<'_, str> {
-    if !pairs(query).any(|(name, _)| decoded(name) == QUERY_PARAMETER) {
+    if !pairs(query).any(|(name, _)| is_secret(name)) {
         return Cow::Borrowed(query);
     }
     let parts: Vec<Cow<'_, str>> = query
         .split('&')
         .map(|part| {
             let name = part.split('=').next().unwrap_or_default();
-            if decoded(name) == QUERY_PARAMETER {
+            if is_secret(name) {
                 Cow::Owned(format!("{name}=***"))
             } else {
                 Cow::Borrowed(part)
@@ -78,6 +81,15 @@ pub fn redacted(query: &str) -> Cow<'_, str> {
         })
         .collect();
     Cow::Owned(parts.join("&"))
+}
+
+/// Whether a parameter's value is kept out of the log. Its name counts in any case: a client that writes it wrong has still
+/// sent a secret.
+fn is_secret(name: &str) -> bool {
+    let name = decoded(name);
+    SECRET_PARAMETERS
+        .iter()
+        .any(|secret| name.trim().eq_ignore_ascii_case(secret))
 }
 
 fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -187,7 +199,10 @@ mod tests {
             ("", ""),
             ("a=1&b=2", "a=1&b=2"),
             ("access_token=secret", "access_token=***"),
-            ("id=1&access_token=secret&_=5", "id=1&access_token=***&_=5"),
+            ("_=5&access_token=secret&a=1", "_=5&access_token=***&a=1"),
+            ("id=secret&_=5", "id=***&_=5"),
+            ("ID=secret&i%64=secret&token=secret", "ID=***&i%64=***&token=***"),
+            ("jobId=1&idle=2", "jobId=1&idle=2"),
             ("access%5Ftoken=secret", "access%5Ftoken=***"),
             ("access_token=a&access_token=b", "access_token=***&access_token=***"),
         ] {
@@ -197,8 +212,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_token_is_left_in_what_is_logged(before in "[a-z=&%]{0,20}", token in "[0-9A-Z]{10,30}", after in "[a-z=&%]{0,20}") {
-            let query = format!("{before}&access_token={token}&{after}");
+        fn no_token_is_left_in_what_is_logged(
+            before in "[a-z=&%]{0,20}",
+            name in "access_token|id|token|Id",
+            token in "[0-9A-Z]{10,30}",
+            after in "[a-z=&%]{0,20}",
+        ) {
+            let query = format!("{before}&{name}={token}&{after}");
             let logged = redacted(&query).into_owned();
             prop_assert!(!logged.contains(&token), "{}", logged);
             prop_assert_eq!(redacted(&logged), logged.as_str());

@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, UPGRADE};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::web::{Bytes, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use async_graphql::parser::types::OperationType;
@@ -17,14 +17,16 @@ use super::accept::Form;
 use super::answer::Answer;
 use super::engine::{Asked, Failed, Operation};
 use super::{GraphQl, errors, sse, websocket};
+use crate::api::auth::Standing;
+use crate::api::realtime::handshake;
 use crate::api::rest::body;
 use crate::api::rest::problem::{PartError, Problem, ProblemKind};
-use crate::domain::caller::Caller;
+use crate::domain::caller::{Caller, Scope};
 use crate::service::clients::ClientKind;
 
 /// Answers a `GET`: a query in the address, or a client that wants a WebSocket.
 pub(super) async fn get(graphql: Rc<GraphQl>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    if wants_websocket(request.headers()) {
+    if handshake::wants_websocket(&request) {
         return websocket::connect(&graphql, &request, payload);
     }
     let form = match wanted_form(request.headers()) {
@@ -131,7 +133,8 @@ async fn answered(
     form: Form,
 ) -> Result<HttpResponse, Problem> {
     if form == Form::EventStream {
-        return event_stream(graphql, read);
+        let standing = Standing::new(graphql.gate.clone(), graphql.gate.shown(request)?, &Scope::ALL);
+        return event_stream(graphql, read, standing);
     }
     let answer = match read {
         Ok(operation) => carried_out(graphql, operation).await.map_err(Failed::problem)?,
@@ -151,7 +154,11 @@ async fn answered(
     Ok(response)
 }
 
-fn event_stream(graphql: &GraphQl, read: Result<Operation, Answer>) -> Result<HttpResponse, Problem> {
+fn event_stream(
+    graphql: &GraphQl,
+    read: Result<Operation, Answer>,
+    standing: Standing,
+) -> Result<HttpResponse, Problem> {
     if !graphql.realtime.options().enable {
         return Err(Problem::new(ProblemKind::NotFound, "this server has no live updates"));
     }
@@ -166,7 +173,7 @@ fn event_stream(graphql: &GraphQl, read: Result<Operation, Answer>) -> Result<Ht
             stream::once(async move { engine.execute(operation).await }).boxed_local()
         }
     };
-    Ok(sse::answer(&graphql.realtime, answers, permit))
+    Ok(sse::answer(&graphql.realtime, answers, standing, permit))
 }
 
 fn with_body(status: StatusCode, form: Form, json: Vec<u8>) -> HttpResponse {
@@ -193,11 +200,6 @@ fn wanted_form(headers: &HeaderMap) -> Result<Form, Problem> {
                       of them";
         Problem::new(ProblemKind::NotAcceptable, detail)
     })
-}
-
-fn wants_websocket(headers: &HeaderMap) -> bool {
-    let upgrade = headers.get(UPGRADE).and_then(|value| value.to_str().ok());
-    upgrade.is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
 }
 
 /// Refuses a request without a query: it is not well-formed, whatever form its answer has.

@@ -8,10 +8,13 @@ use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::web::Query;
 
-use super::super::auth::Gate;
+use super::super::auth::{Gate, Shown, Standing};
 use super::super::rest::problem::Problem;
 use crate::domain::caller::{Caller, Scope};
 use crate::service::error::ServiceError;
+
+/// The scopes of which a connection needs one.
+const SCOPES: &[Scope] = &[Scope::Read];
 
 /// A parameter of a request's query, decoded. Unknown ones are no mistake here: the clients add their own.
 pub(super) fn query_parameter(request: &HttpRequest, name: &str) -> Option<String> {
@@ -29,6 +32,14 @@ pub(super) struct Admission {
     gate: Gate,
 }
 
+/// A caller who may connect.
+pub(super) struct Admitted {
+    /// Who it is.
+    pub caller: Caller,
+    /// The credentials that it has shown.
+    pub shown: Shown,
+}
+
 impl Admission {
     /// Lets in whom this gate lets in, if they may read.
     pub(super) fn new(gate: Gate) -> Self {
@@ -36,13 +47,19 @@ impl Admission {
     }
 
     /// Who asks; an error when the caller may not connect.
-    pub(super) fn admit(&self, request: &HttpRequest) -> Result<Caller, Problem> {
+    pub(super) fn admit(&self, request: &HttpRequest) -> Result<Admitted, Problem> {
         let caller = if *request.method() == Method::GET {
             self.gate.authenticate_stream(request)?
         } else {
             self.gate.authenticate(request)?
         };
-        caller.require(Scope::Read).map_err(ServiceError::from)?;
-        Ok(caller)
+        caller.require_any(SCOPES).map_err(ServiceError::from)?;
+        let shown = self.gate.shown(request)?;
+        Ok(Admitted { caller, shown })
+    }
+
+    /// The credentials of a connection that is open from now on.
+    pub(super) fn standing(&self, shown: Shown) -> Standing {
+        Standing::new(self.gate.clone(), shown, SCOPES)
     }
 }

@@ -34,23 +34,39 @@ impl Connections {
 
     /// One more, if there may be; not when the server goes down.
     pub(in crate::api) fn enter(&self, kind: ClientKind, shutdown: &Shutdown) -> Result<Permit, Problem> {
-        if shutdown.has_begun() {
-            return Err(Problem::unavailable("the server is stopping"));
-        }
+        check_running(shutdown)?;
         let one_more = |open| (open < self.max).then_some(open + 1);
         let entered = self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
         if entered.is_err() {
-            let detail = format!(
-                "there are {} connections for live updates, as many as there may be",
-                self.max
-            );
-            return Err(Problem::new(ProblemKind::Busy, detail));
+            return Err(self.full());
         }
         Ok(Permit {
             open: Arc::clone(&self.open),
             _client: self.clients.enter(kind),
         })
     }
+
+    /// Refuses if there may not be one more now; takes no place.
+    pub(in crate::api) fn check_room(&self, shutdown: &Shutdown) -> Result<(), Problem> {
+        check_running(shutdown)?;
+        if self.open.load(Ordering::Relaxed) < self.max {
+            Ok(())
+        } else {
+            Err(self.full())
+        }
+    }
+
+    fn full(&self) -> Problem {
+        let detail = format!("connection limit for live updates ({}) reached", self.max);
+        Problem::new(ProblemKind::Busy, detail)
+    }
+}
+
+fn check_running(shutdown: &Shutdown) -> Result<(), Problem> {
+    if shutdown.has_begun() {
+        return Err(Problem::unavailable("the server is stopping"));
+    }
+    Ok(())
 }
 
 impl Drop for Permit {

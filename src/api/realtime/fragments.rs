@@ -1,7 +1,7 @@
 //! Puts together WebSocket messages that come in parts.
 
 use actix_http::ws::Item;
-use actix_web_actors::ws::Message;
+use actix_web_actors::ws::{CloseReason, Message};
 use bytes::{Bytes, BytesMut};
 
 /// What a client has said.
@@ -22,8 +22,8 @@ pub(in crate::api) enum Frame {
     Sign,
     /// The client asks for an answer, with these bytes in it.
     Ping(Bytes),
-    /// The client closes the connection.
-    Close,
+    /// The client closes the connection: with this it is answered, its own code (RFC 6455, section 5.5.1).
+    Close(Option<CloseReason>),
     /// The parts of a message are larger together than a message may be.
     TooLarge,
 }
@@ -52,7 +52,7 @@ impl Fragments {
             Message::Continuation(Item::Last(part)) => self.append(&part, true),
             Message::Ping(bytes) => Frame::Ping(bytes),
             Message::Pong(_) | Message::Nop => Frame::Sign,
-            Message::Close(_) => Frame::Close,
+            Message::Close(reason) => Frame::Close(reason.map(|reason| CloseReason::from(reason.code))),
         }
     }
 

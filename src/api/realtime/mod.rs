@@ -8,10 +8,13 @@ mod event_view;
 #[cfg(test)]
 mod every_wire;
 pub(super) mod fragments;
-pub(super) mod frame_limit;
+pub(super) mod frame_rules;
+pub(super) mod handshake;
 mod job_hub;
+pub(super) mod liveness;
 mod requests;
 mod signalr;
+mod utf8;
 mod websocket;
 
 use std::rc::Rc;
@@ -33,6 +36,14 @@ use super::rest::problem::Problem;
 use crate::service::clients::{ClientKind, Clients};
 use crate::service::events::Events;
 use crate::service::shutdown::Shutdown;
+
+/// How long the reason of a close frame may be, in bytes (RFC 6455, section 5.5): a frame of 125 less the code.
+const REASON_BYTES_MAX: usize = 123;
+
+/// The reason of a close frame, cut to the length that it may have.
+pub(super) fn close_reason(why: &str) -> &str {
+    why.get(..why.floor_char_boundary(REASON_BYTES_MAX)).unwrap_or_default()
+}
 
 /// How live updates work.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{self, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix::fut::ActorFuture;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, StreamHandler, WrapFuture};
@@ -25,13 +25,16 @@ use chrono::{DateTime, Utc};
 use futures_util::Stream;
 use serde::Serialize;
 
+use super::super::auth::{RECHECK_INTERVAL, Standing};
 use super::super::rest::problem::{Problem, ProblemKind};
-use super::Realtime;
+use super::admission::Admitted;
 use super::connections::Permit;
 use super::event_view::EventView;
 use super::fragments::{Fragments, Frame, Said};
-use super::frame_limit::FrameLimit;
+use super::frame_rules::{FrameRules, Violated, Violation};
+use super::liveness::{Due, Liveness, tick_interval};
 use super::requests::{Action, Refusal, Request, Subscriptions, message_type};
+use super::{Realtime, close_reason, handshake};
 use crate::domain::event::Event;
 use crate::domain::timestamp;
 use crate::service::clients::ClientKind;
@@ -39,8 +42,6 @@ use crate::service::events::{EventStream, Form, Heard};
 
 /// How many messages the mailbox holds; nobody sends any.
 const MAILBOX_CAPACITY: usize = 1;
-/// A ping that is due is sent with this fraction of the ping interval to spare.
-const TICKS_PER_PING: u32 = 3;
 
 /// Answers a request for a connection.
 pub(super) async fn connect(realtime: Rc<Realtime>, request: HttpRequest, payload: Payload) -> HttpResponse {
@@ -48,19 +49,22 @@ pub(super) async fn connect(realtime: Rc<Realtime>, request: HttpRequest, payloa
 }
 
 fn open(realtime: &Realtime, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
-    realtime.admission.admit(request)?;
+    let Admitted { caller: _, shown } = realtime.admission.admit(request)?;
+    handshake::check(request)?;
     let permit = realtime.enter(ClientKind::WebSocket)?;
     let options = &realtime.options;
     let session = Session {
         stream: realtime.events.stream(),
         subscriptions: Subscriptions::new(options.max_subscriptions),
         fragments: Fragments::new(options.message_bytes_max),
+        violated: Violated::default(),
         realtime: realtime.clone(),
-        last_heard: Instant::now(),
-        last_ping: Instant::now(),
+        liveness: Liveness::new(Instant::now()),
+        standing: realtime.admission.standing(shown),
         _permit: permit,
     };
-    WsResponseBuilder::new(session, request, FrameLimit::new(payload, options.message_bytes_max))
+    let frames = FrameRules::new(payload, options.message_bytes_max, session.violated.clone());
+    WsResponseBuilder::new(session, request, frames)
         .frame_size(options.message_bytes_max)
         .start()
         .map_err(|error| {
@@ -129,9 +133,10 @@ struct Session {
     stream: EventStream,
     subscriptions: Subscriptions,
     fragments: Fragments,
+    violated: Violated,
     realtime: Realtime,
-    last_heard: Instant,
-    last_ping: Instant,
+    liveness: Liveness,
+    standing: Standing,
     _permit: Permit,
 }
 
@@ -179,18 +184,27 @@ impl Session {
 
     /// Asks whether the client lives, and ends the connection when it says nothing for too long.
     fn tick(&mut self, ctx: &mut Context) {
-        let options = &self.realtime.options;
-        if self.last_heard.elapsed() > options.client_timeout {
-            end(CloseCode::Policy, "nothing was heard from the client for too long", ctx);
-        } else if self.last_ping.elapsed() + tick_interval(options.ping_interval) > options.ping_interval {
-            self.last_ping = Instant::now();
-            ctx.ping(b"");
+        match self.liveness.tick(&self.realtime.options, Instant::now()) {
+            Due::Nothing => {}
+            Due::Ping => ctx.ping(b""),
+            Due::End => end(CloseCode::Policy, "nothing was heard from the client for too long", ctx),
         }
     }
-}
 
-fn tick_interval(ping_interval: Duration) -> Duration {
-    ping_interval / TICKS_PER_PING
+    fn refuse(&self, violation: Violation, ctx: &mut Context) {
+        end(
+            violation.code(),
+            &violation.reason(self.realtime.options.message_bytes_max),
+            ctx,
+        );
+    }
+
+    /// Ends the connection when its caller's credentials are accepted no more.
+    fn recheck(&mut self, ctx: &mut Context) {
+        if let Err(why) = self.standing.check() {
+            end(CloseCode::Policy, &why, ctx);
+        }
+    }
 }
 
 fn send(message: Bytes, ctx: &mut Context) {
@@ -203,6 +217,7 @@ fn send(message: Bytes, ctx: &mut Context) {
 }
 
 fn end(code: CloseCode, why: &str, ctx: &mut Context) {
+    let why = close_reason(why);
     ctx.close(Some(CloseReason::from((code, why))));
     ctx.stop();
 }
@@ -212,7 +227,8 @@ impl Actor for Session {
 
     fn started(&mut self, ctx: &mut Context) {
         ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
-        ctx.run_interval(tick_interval(self.realtime.options.ping_interval), Self::tick);
+        ctx.run_interval(tick_interval(&self.realtime.options), Self::tick);
+        ctx.run_interval(RECHECK_INTERVAL, Self::recheck);
         ctx.spawn(Tell {
             stopping: Box::pin(self.realtime.shutdown.begun()),
         });
@@ -221,28 +237,28 @@ impl Actor for Session {
 
 impl StreamHandler<Result<Message, ProtocolError>> for Session {
     fn handle(&mut self, message: Result<Message, ProtocolError>, ctx: &mut Context) {
-        self.last_heard = Instant::now();
+        self.liveness.heard(Instant::now());
         let frame = match message {
             Ok(message) => self.fragments.take(message),
-            Err(ProtocolError::Overflow) => Frame::TooLarge,
-            Err(ProtocolError::Io(_)) => {
-                // Either the client has gone, or its text is no UTF-8.
-                return end(CloseCode::Invalid, "a text is not UTF-8", ctx);
-            }
             Err(error) => return end(CloseCode::Protocol, &error.to_string(), ctx),
         };
         match frame {
             Frame::Said(said) => self.answer(&said, ctx),
             Frame::Sign => {}
             Frame::Ping(bytes) => ctx.pong(&bytes),
-            Frame::Close => {
-                ctx.close(None);
+            Frame::Close(answer) => {
+                ctx.close(answer);
                 ctx.stop();
             }
-            Frame::TooLarge => {
-                let max = self.realtime.options.message_bytes_max;
-                end(CloseCode::Size, &format!("a message may have {max} bytes"), ctx);
-            }
+            Frame::TooLarge => self.refuse(Violation::TooLarge, ctx),
+        }
+    }
+
+    fn finished(&mut self, ctx: &mut Context) {
+        match self.violated.get() {
+            Some(violation) => self.refuse(violation, ctx),
+            // The client has gone.
+            None => ctx.stop(),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{
+    ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
@@ -49,6 +51,8 @@ pub(in super::super) enum ProblemKind {
     TooLarge,
     /// The body did not come.
     TooSlow,
+    /// The address speaks another protocol.
+    UpgradeRequired,
     /// The body is not JSON by its own account.
     UnsupportedMediaType,
     /// The idempotency key was used for another request.
@@ -98,6 +102,7 @@ impl ProblemKind {
             ),
             Self::TooSlow => ("too-slow", StatusCode::REQUEST_TIMEOUT, "The body did not come in time"),
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+            Self::UpgradeRequired => ("upgrade-required", StatusCode::UPGRADE_REQUIRED, "Upgrade required"),
             Self::UnsupportedMediaType => (
                 "unsupported-media-type",
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -166,7 +171,7 @@ impl PartError {
     }
 
     /// A header.
-    pub(super) fn header(name: &str, detail: impl Into<String>) -> Self {
+    pub(in super::super) fn header(name: &str, detail: impl Into<String>) -> Self {
         Self {
             place: Place::Header(name.to_owned()),
             detail: cut(detail.into()),
@@ -235,7 +240,7 @@ impl Problem {
     }
 
     /// One part of the request is not accepted.
-    pub(super) fn of_part(part: PartError) -> Self {
+    pub(in super::super) fn of_part(part: PartError) -> Self {
         let mut problem = Self::new(ProblemKind::Validation, part.detail.clone());
         problem.0.errors.push(part);
         problem
@@ -281,6 +286,11 @@ impl Problem {
         problem
     }
 
+    /// The address speaks WebSocket, in a version that the request does not have.
+    pub(in super::super) fn upgrade_required(detail: &str) -> Self {
+        Self::new(ProblemKind::UpgradeRequired, detail)
+    }
+
     /// The server can't do its work now.
     pub(in super::super) fn unavailable(detail: impl Into<String>) -> Self {
         let mut problem = Self::new(ProblemKind::Unavailable, detail);
@@ -312,6 +322,10 @@ impl Problem {
         if status == StatusCode::REQUEST_TIMEOUT {
             // What may still come of the body is no next request.
             response.force_close();
+        }
+        if status == StatusCode::UPGRADE_REQUIRED {
+            response.insert_header((UPGRADE, "websocket"));
+            response.insert_header((SEC_WEBSOCKET_VERSION, "13"));
         }
         if let Some(wait) = self.0.retry_after {
             response.insert_header((RETRY_AFTER, auth::whole_seconds(wait)));

@@ -16,7 +16,7 @@ mod message;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::task::{self, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix::fut::ActorFuture;
 use actix::{Actor, ActorContext, AsyncContext, SpawnHandle, StreamHandler};
@@ -33,20 +33,19 @@ use super::accept::Form;
 use super::answer::Answer;
 use super::engine::{Asked, Failed};
 use super::{GraphQl, errors, http};
-use crate::api::auth::{AuthFailure, Shown};
+use crate::api::auth::{AuthFailure, RECHECK_INTERVAL, Shown, Standing};
+use crate::api::realtime::close_reason;
 use crate::api::realtime::connections::Permit;
 use crate::api::realtime::fragments::{self, Fragments, Frame};
-use crate::api::realtime::frame_limit::FrameLimit;
+use crate::api::realtime::frame_rules::{FrameRules, Violated, Violation};
+use crate::api::realtime::handshake;
+use crate::api::realtime::liveness::{Due, Liveness, tick_interval};
 use crate::api::rest::problem::{Problem, ProblemKind};
 use crate::domain::caller::{Caller, Scope};
 use crate::service::clients::ClientKind;
 
 /// How many messages the mailbox holds; nobody sends any.
 const MAILBOX_CAPACITY: usize = 1;
-/// A ping that is due is sent with this fraction of the ping interval to spare.
-const TICKS_PER_PING: u32 = 3;
-/// How long the reason of a close may be, in bytes (RFC 6455, section 5.5): a frame of 125 less the code.
-const REASON_BYTES_MAX: usize = 123;
 
 /// Answers a request for a connection.
 pub(super) fn connect(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> HttpResponse {
@@ -58,6 +57,7 @@ fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<Ht
     if !options.enable {
         return Err(Problem::new(ProblemKind::NotFound, "this server has no live updates"));
     }
+    handshake::check(request)?;
     let shown = graphql.gate.look_at(request)?;
     let permit = graphql.realtime.enter(ClientKind::GraphQlSocket)?;
     let protocol = wanted_protocol(request);
@@ -65,15 +65,16 @@ fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<Ht
         graphql: graphql.clone(),
         protocol,
         shown,
-        is_ready: false,
+        standing: None,
         operations: HashMap::new(),
         fragments: Fragments::new(options.message_bytes_max),
-        last_heard: Instant::now(),
-        last_ping: Instant::now(),
+        violated: Violated::default(),
+        liveness: Liveness::new(Instant::now()),
         _permit: permit,
     };
+    let frames = FrameRules::new(payload, options.message_bytes_max, session.violated.clone());
     let names: Vec<&str> = protocol.iter().map(|protocol| protocol.name()).collect();
-    WsResponseBuilder::new(session, request, FrameLimit::new(payload, options.message_bytes_max))
+    WsResponseBuilder::new(session, request, frames)
         .protocols(&names)
         .frame_size(options.message_bytes_max)
         .start()
@@ -101,7 +102,7 @@ enum Close {
     BadMessage = 4400,
     /// The client has asked for something before it was let in.
     Unauthorized = 4401,
-    /// The client is not let in.
+    /// The client is not let in, or no more. Clients connect again after it, with new credentials if they have them.
     Forbidden = 4403,
     /// The client speaks none of the subprotocols.
     Subprotocol = 4406,
@@ -121,12 +122,12 @@ struct Session {
     /// `None` for a client that speaks none of the subprotocols; it is told so and sent away.
     protocol: Option<Protocol>,
     shown: Shown,
-    /// Whether the client was let in.
-    is_ready: bool,
+    /// The client's credentials, once they were accepted.
+    standing: Option<Standing>,
     operations: HashMap<String, SpawnHandle>,
     fragments: Fragments,
-    last_heard: Instant,
-    last_ping: Instant,
+    violated: Violated,
+    liveness: Liveness,
     _permit: Permit,
 }
 
@@ -149,12 +150,13 @@ impl Session {
     }
 
     fn begin(&mut self, protocol: Protocol, payload: &Map<String, Value>, ctx: &mut Context) {
-        if self.is_ready {
+        if self.standing.is_some() {
             return close(Close::TooManyInits, "Too many initialisation requests", ctx);
         }
         match self.let_in(payload) {
             Ok(()) => {
-                self.is_ready = true;
+                let standing = Standing::new(self.graphql.gate.clone(), self.shown.clone(), &Scope::ALL);
+                self.standing = Some(standing);
                 ctx.text(message::ack());
                 if protocol == Protocol::Legacy {
                     ctx.text(message::keep_alive());
@@ -179,7 +181,7 @@ impl Session {
     }
 
     fn subscribe(&mut self, protocol: Protocol, id: String, asked: Asked, ctx: &mut Context) {
-        if !self.is_ready {
+        if self.standing.is_none() {
             return close(Close::Unauthorized, "Unauthorized", ctx);
         }
         if self.operations.contains_key(&id) {
@@ -233,21 +235,29 @@ impl Session {
 
     /// Asks whether the client lives, and ends the connection when it says nothing for too long.
     fn tick(&mut self, ctx: &mut Context) {
-        let options = self.graphql.realtime.options();
-        if self.last_heard.elapsed() > options.client_timeout {
-            end(CloseCode::Policy, "nothing was heard from the client for too long", ctx);
-        } else if self.last_ping.elapsed() + tick_interval(options.ping_interval) > options.ping_interval {
-            self.last_ping = Instant::now();
-            ctx.ping(b"");
-            if self.is_ready && self.protocol == Some(Protocol::Legacy) {
-                ctx.text(message::keep_alive());
+        match self.liveness.tick(self.graphql.realtime.options(), Instant::now()) {
+            Due::Nothing => {}
+            Due::Ping => {
+                ctx.ping(b"");
+                if self.standing.is_some() && self.protocol == Some(Protocol::Legacy) {
+                    ctx.text(message::keep_alive());
+                }
             }
+            Due::End => end(CloseCode::Policy, "nothing was heard from the client for too long", ctx),
         }
     }
-}
 
-fn tick_interval(ping_interval: Duration) -> Duration {
-    ping_interval / TICKS_PER_PING
+    /// Ends the connection when its caller's credentials are accepted no more.
+    fn recheck(&mut self, ctx: &mut Context) {
+        if let Some(Err(why)) = self.standing.as_mut().map(Standing::check) {
+            close(Close::Forbidden, &format!("Forbidden: {why}"), ctx);
+        }
+    }
+
+    fn refuse(&self, violation: Violation, ctx: &mut Context) {
+        let bytes_max = self.graphql.realtime.options().message_bytes_max;
+        end(violation.code(), &violation.reason(bytes_max), ctx);
+    }
 }
 
 fn close(code: Close, why: &str, ctx: &mut Context) {
@@ -255,7 +265,7 @@ fn close(code: Close, why: &str, ctx: &mut Context) {
 }
 
 fn end(code: CloseCode, why: &str, ctx: &mut Context) {
-    let why = why.get(..why.floor_char_boundary(REASON_BYTES_MAX)).unwrap_or_default();
+    let why = close_reason(why);
     ctx.close(Some(CloseReason::from((code, why))));
     ctx.stop();
 }
@@ -268,9 +278,10 @@ impl Actor for Session {
         if self.protocol.is_none() {
             return close(Close::Subprotocol, "Subprotocol not acceptable", ctx);
         }
-        ctx.run_interval(tick_interval(self.graphql.realtime.options().ping_interval), Self::tick);
+        ctx.run_interval(tick_interval(self.graphql.realtime.options()), Self::tick);
+        ctx.run_interval(RECHECK_INTERVAL, Self::recheck);
         ctx.run_later(self.graphql.options.connection_init_timeout, |session, ctx| {
-            if !session.is_ready {
+            if session.standing.is_none() {
                 close(Close::InitTimeout, "Connection initialisation timeout", ctx);
             }
         });
@@ -280,15 +291,10 @@ impl Actor for Session {
 
 impl StreamHandler<Result<Message, ProtocolError>> for Session {
     fn handle(&mut self, message: Result<Message, ProtocolError>, ctx: &mut Context) {
-        self.last_heard = Instant::now();
+        self.liveness.heard(Instant::now());
         let Some(protocol) = self.protocol else { return };
         let frame = match message {
             Ok(message) => self.fragments.take(message),
-            Err(ProtocolError::Overflow) => Frame::TooLarge,
-            Err(ProtocolError::Io(_)) => {
-                // Either the client has gone, or its text is no UTF-8.
-                return end(CloseCode::Invalid, "a text is not UTF-8", ctx);
-            }
             Err(error) => return end(CloseCode::Protocol, &error.to_string(), ctx),
         };
         match frame {
@@ -298,14 +304,19 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
             }
             Frame::Sign => {}
             Frame::Ping(bytes) => ctx.pong(&bytes),
-            Frame::Close => {
-                ctx.close(None);
+            Frame::Close(answer) => {
+                ctx.close(answer);
                 ctx.stop();
             }
-            Frame::TooLarge => {
-                let max = self.graphql.realtime.options().message_bytes_max;
-                end(CloseCode::Size, &format!("a message may have {max} bytes"), ctx);
-            }
+            Frame::TooLarge => self.refuse(Violation::TooLarge, ctx),
+        }
+    }
+
+    fn finished(&mut self, ctx: &mut Context) {
+        match self.violated.get() {
+            Some(violation) => self.refuse(violation, ctx),
+            // The client has gone.
+            None => ctx.stop(),
         }
     }
 }

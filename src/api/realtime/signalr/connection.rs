@@ -21,9 +21,12 @@ use super::hub::{Client, Hub, HubError, Invoked};
 use super::json;
 use super::message::{Incoming, Outgoing, Unreadable};
 use super::protocol::{Format, Protocol};
+use crate::api::auth::{RECHECK_INTERVAL, Shown, Standing};
 use crate::domain::caller::Caller;
 use crate::service::shutdown::Shutdown;
 
+/// A tick that comes later than this after its time was not only late: nothing ran for the connection.
+const LATE_TICK: Duration = Duration::from_secs(1);
 /// How many calls of one client may wait for their turn.
 const CALLS_MAX: usize = 256;
 /// How many bytes of answers may wait for a client that does not fetch them.
@@ -43,9 +46,10 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// How often the time is looked at.
+    /// How often a connection ticks.
     pub(super) fn tick_interval(&self) -> Duration {
-        self.keep_alive.min(self.client_timeout).min(self.handshake_timeout) / 3
+        let interval = self.keep_alive.min(self.client_timeout).min(self.handshake_timeout) / 3;
+        interval.min(RECHECK_INTERVAL)
     }
 }
 
@@ -64,7 +68,16 @@ pub(super) enum Output {
     /// Bytes for the client.
     Bytes(Bytes),
     /// Nothing comes any more: the transport is to be closed.
-    Over,
+    Over(Ended),
+}
+
+/// Why a connection has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// In order, or with a reason that the client was sent.
+    Normally,
+    /// The caller's credentials are accepted no more.
+    Unauthenticated,
 }
 
 enum State {
@@ -73,7 +86,7 @@ enum State {
         protocol: Protocol,
         client: Box<dyn Client>,
     },
-    Over,
+    Over(Ended),
 }
 
 /// A connection. See the module.
@@ -88,9 +101,11 @@ pub(super) struct Connection {
     calls: VecDeque<(Option<String>, Invoked)>,
     shutdown: Pin<Box<dyn Future<Output = ()>>>,
     waker: Option<Waker>,
+    standing: Standing,
     opened_at: Instant,
     last_received: Instant,
     last_sent: Instant,
+    last_tick: Instant,
 }
 
 impl Connection {
@@ -98,6 +113,7 @@ impl Connection {
     pub(super) fn new(
         hub: Arc<dyn Hub>,
         caller: Caller,
+        standing: Standing,
         transport: Transport,
         limits: Limits,
         shutdown: &Shutdown,
@@ -114,9 +130,11 @@ impl Connection {
             calls: VecDeque::new(),
             shutdown: Box::pin(shutdown.begun()),
             waker: None,
+            standing,
             opened_at: now,
             last_received: now,
             last_sent: now,
+            last_tick: now,
         }
     }
 
@@ -124,14 +142,19 @@ impl Connection {
     pub(super) fn protocol(&self) -> Option<Protocol> {
         match &self.state {
             State::Speaking { protocol, .. } => Some(*protocol),
-            State::Handshaking(_) | State::Over => None,
+            State::Handshaking(_) | State::Over(_) => None,
         }
+    }
+
+    /// The caller has shown newer credentials, which were accepted.
+    pub(super) fn renew(&mut self, shown: Shown) {
+        self.standing.renew(shown);
     }
 
     /// Takes bytes from the client: a part of a message, one, or several.
     pub(super) fn receive(&mut self, bytes: &[u8]) {
         self.last_received = Instant::now();
-        if matches!(self.state, State::Over) {
+        if matches!(self.state, State::Over(_)) {
             return;
         }
         self.received.extend_from_slice(bytes);
@@ -154,7 +177,7 @@ impl Connection {
             Ok(Some(record)) => Protocol::of_handshake(&record, self.transport.format),
             Err(unreadable @ (Unreadable::TooLarge { .. } | Unreadable::Malformed(_))) => Err(unreadable.to_string()),
         };
-        match (chosen, std::mem::replace(&mut self.state, State::Over)) {
+        match (chosen, std::mem::replace(&mut self.state, State::Over(Ended::Normally))) {
             (Ok(protocol), State::Handshaking(caller)) => {
                 self.push(Protocol::accepted());
                 let client = self.hub.connect(caller);
@@ -162,7 +185,7 @@ impl Connection {
             }
             (Err(error), _) => self.push(Protocol::refused(&error)),
             // There is only one handshake.
-            (Ok(_), State::Speaking { .. } | State::Over) => {}
+            (Ok(_), State::Speaking { .. } | State::Over(_)) => {}
         }
     }
 
@@ -194,7 +217,7 @@ impl Connection {
                 self.answer(Some(&id), Err(&error));
             }
             Incoming::Ping | Incoming::Other => {}
-            Incoming::Close => self.state = State::Over,
+            Incoming::Close => self.state = State::Over(Ended::Normally),
         }
     }
 
@@ -213,32 +236,48 @@ impl Connection {
         self.unsent_bytes += bytes.len();
         self.unsent.push_back(bytes);
         if self.unsent_bytes > UNSENT_BYTES_MAX {
-            // Nobody fetches them: there is nobody to tell.
-            self.state = State::Over;
+            // The client does not fetch them.
+            self.state = State::Over(Ended::Normally);
         }
     }
 
-    /// Says goodbye, if the client understands it by now, and ends.
+    /// Sends the close message, if the client understands it by now, and ends.
     fn close(&mut self, error: Option<&str>, allow_reconnect: bool) {
+        self.end(Ended::Normally, error, allow_reconnect);
+    }
+
+    fn end(&mut self, ended: Ended, error: Option<&str>, allow_reconnect: bool) {
         if let Some(protocol) = self.protocol() {
             self.push(protocol.write(&Outgoing::Close { error, allow_reconnect }));
         }
-        self.state = State::Over;
+        self.state = State::Over(ended);
         self.wake();
     }
 
     /// Whether it has ended and has nothing left to send.
     pub(super) fn is_over(&self) -> bool {
-        matches!(self.state, State::Over) && self.unsent.is_empty()
+        matches!(self.state, State::Over(_)) && self.unsent.is_empty()
     }
 
-    /// Looks at the time: pings when the server was silent, ends when the client was for too long.
+    /// Time has passed: pings when the server was silent, ends when the client was for too long, or when its credentials are
+    /// accepted no more. While the client does not read, its socket is full and its connection does not tick; that time is
+    /// not held against it, so that it learns what it has missed.
     pub(super) fn tick(&mut self) {
         let limits = self.limits;
+        if self.last_tick.elapsed() > limits.tick_interval() * 2 + LATE_TICK {
+            self.last_received = Instant::now();
+        }
+        self.last_tick = Instant::now();
+        if matches!(self.state, State::Handshaking(_) | State::Speaking { .. })
+            && let Err(why) = self.standing.check()
+        {
+            // Clients that reconnect do so with new credentials, if they have them.
+            return self.end(Ended::Unauthenticated, Some(&why), true);
+        }
         match &self.state {
             State::Handshaking(_) if self.opened_at.elapsed() > limits.handshake_timeout => {
                 self.push(Protocol::refused("Handshake was canceled."));
-                self.state = State::Over;
+                self.state = State::Over(Ended::Normally);
                 self.wake();
             }
             State::Speaking { protocol, .. } if !self.transport.is_kept_alive => {
@@ -252,7 +291,7 @@ impl Connection {
                     self.wake();
                 }
             }
-            State::Handshaking(_) | State::Speaking { .. } | State::Over => {}
+            State::Handshaking(_) | State::Speaking { .. } | State::Over(_) => {}
         }
     }
 
@@ -264,8 +303,8 @@ impl Connection {
                 self.last_sent = Instant::now();
                 return Poll::Ready(Output::Bytes(bytes));
             }
-            if matches!(self.state, State::Over) {
-                return Poll::Ready(Output::Over);
+            if let State::Over(ended) = self.state {
+                return Poll::Ready(Output::Over(ended));
             }
             if let Some((_, invoked)) = self.calls.front_mut()
                 && let Poll::Ready(result) = invoked.as_mut().poll(cx)

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::super::connections::Permit;
 use super::connection::{Connection, Limits, Output};
 use super::registry::Registered;
+use crate::api::auth::Shown;
 
 /// How many messages the mailbox holds; senders wait when it is full.
 const MAILBOX_CAPACITY: usize = 64;
@@ -30,10 +31,15 @@ pub(super) enum HttpTransport {
     LongPolling,
 }
 
-/// Bytes from the client. Whether somebody was there to take them.
+/// Bytes from the client. Gives whether the connection is open.
 #[derive(Message)]
 #[rtype(result = "bool")]
 pub(super) struct Receive(pub Bytes);
+
+/// The client's request has brought credentials, which were accepted: they may be newer than those of the connection.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Renew(pub Shown);
 
 /// Fetches what there is for the client, as soon as there is something.
 #[derive(Message)]
@@ -128,7 +134,7 @@ impl HttpConnection {
                     // What the hub has no words for is empty.
                     messages.extend(Some(bytes).filter(|bytes| !bytes.is_empty()));
                 }
-                Poll::Ready(Output::Over) => is_over = true,
+                Poll::Ready(Output::Over(_)) => is_over = true,
                 Poll::Pending => break,
             }
         }
@@ -193,6 +199,14 @@ impl Handler<Receive> for HttpConnection {
         self.connection.receive(&bytes);
         self.wake();
         true
+    }
+}
+
+impl Handler<Renew> for HttpConnection {
+    type Result = ();
+
+    fn handle(&mut self, Renew(shown): Renew, _: &mut Context<Self>) {
+        self.connection.renew(shown);
     }
 }
 

@@ -61,12 +61,17 @@ impl HubServer {
         Self {
             hub,
             limits,
-            // Who negotiates has as long to connect as then for the handshake.
+            // A client has as long to connect as then for the handshake.
             registry: Registry::new(limits.handshake_timeout),
             shutdown,
             admission,
             connections,
         }
+    }
+
+    /// Refuses who could not connect now.
+    fn check_room(&self) -> Result<(), Problem> {
+        self.connections.check_room(&self.shutdown)
     }
 
     fn enter(&self) -> Result<Permit, Problem> {

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::super::admission::query_parameter;
-use super::registry::{ConnectionToken, Negotiated, random_text};
+use super::registry::{ConnectionToken, random_text};
 use super::{HubServer, answer};
 
 /// The newest version of the negotiation that is spoken here.
@@ -56,7 +56,7 @@ struct Refused<'a> {
 /// Answers a negotiation. The body is empty and is not looked at.
 pub(super) async fn negotiate(server: Rc<HubServer>, request: HttpRequest, _: Payload) -> HttpResponse {
     let result = (|| {
-        let caller = server.admission.admit(&request)?;
+        let caller = server.admission.admit(&request)?.caller;
         let version = match query_parameter(&request, "negotiateVersion") {
             None => 0,
             Some(text) => match text.parse::<u64>() {
@@ -67,8 +67,8 @@ pub(super) async fn negotiate(server: Rc<HubServer>, request: HttpRequest, _: Pa
                 }
             },
         };
-        server.registry.forget_unused();
-        let permit = server.enter()?;
+        // Refused here already, where clients show the reason; a negotiation takes no place of a connection.
+        server.check_room()?;
         let token = ConnectionToken::random();
         let id = random_text();
         let negotiation = Negotiation {
@@ -78,7 +78,7 @@ pub(super) async fn negotiate(server: Rc<HubServer>, request: HttpRequest, _: Pa
             available_transports: &TRANSPORTS,
         };
         let response = json(&negotiation);
-        server.registry.negotiated(token, Negotiated { caller, permit });
+        server.registry.negotiated(token, &caller);
         Ok(response)
     })();
     answer(result, &request)

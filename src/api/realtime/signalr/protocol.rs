@@ -27,8 +27,12 @@ pub(super) enum Format {
 #[derive(Deserialize)]
 struct HandshakeRequest {
     protocol: String,
-    version: u64,
+    version: i32,
 }
+
+/// The newest version of the protocols. The one before it lacks the messages of stateful reconnects, which a client sends
+/// only after it has negotiated them; the official server accepts every version up to its own.
+const VERSION_MAX: i32 = 2;
 
 #[derive(Serialize)]
 struct HandshakeError<'a> {
@@ -62,7 +66,7 @@ impl Protocol {
                 return Err(format!("The protocol '{other}' is not supported."));
             }
         };
-        if version != 1 {
+        if version > VERSION_MAX {
             return Err(format!(
                 "The server does not support version {version} of the '{name}' protocol."
             ));
@@ -123,11 +127,26 @@ mod tests {
             read(r#"{"protocol":"x","version":1}"#, Format::Any),
             Err("The protocol 'x' is not supported.".to_owned())
         );
+        for version in [-1, 0, 1, 2] {
+            for (name, protocol) in [("json", Protocol::Json), ("messagepack", Protocol::MessagePack)] {
+                let handshake = format!(r#"{{"protocol":"{name}","version":{version}}}"#);
+                assert_eq!(read(&handshake, Format::Any), Ok(protocol), "{handshake}");
+            }
+        }
         assert_eq!(
-            read(r#"{"protocol":"json","version":2}"#, Format::Any),
-            Err("The server does not support version 2 of the 'json' protocol.".to_owned())
+            read(r#"{"protocol":"json","version":3}"#, Format::Any),
+            Err("The server does not support version 3 of the 'json' protocol.".to_owned())
         );
-        for wrong in ["", "x", "{}", r#"{"protocol":"json"}"#, r#"{"type":6}"#] {
+        for wrong in [
+            "",
+            "x",
+            "{}",
+            r#"{"protocol":"json"}"#,
+            r#"{"protocol":"json","version":"1"}"#,
+            r#"{"protocol":"json","version":1.5}"#,
+            r#"{"protocol":"json","version":null}"#,
+            r#"{"type":6}"#,
+        ] {
             assert!(read(wrong, Format::Any).is_err(), "{wrong} was accepted");
         }
     }

@@ -1,20 +1,29 @@
 //! The connections of a hub, by the token that their requests carry.
 //!
-//! A negotiation makes a token; the first request that uses it makes the connection. One that nobody uses is forgotten
-//! after a while. The id that programs see is another value: only the token opens anything.
+//! A negotiation makes a token; the first request that uses it makes the connection. Until then it takes no place of a
+//! connection: it is a row here, which expires by itself, and of which each client may have only so many. The id that
+//! programs see is another value: only the token opens anything, and only for the caller who has negotiated it.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::Addr;
+use bytes::BytesMut;
 
-use super::super::connections::Permit;
 use super::http_connection::{HttpConnection, HttpTransport};
-use crate::domain::caller::Caller;
+use crate::domain::caller::{Caller, CallerKind};
+use crate::domain::ip_network::client_prefix;
 
+/// How many unused negotiations a caller may have from one address.
+const UNUSED_PER_CLIENT_MAX: usize = 1_000;
+/// How many negotiations may be made before the oldest expires.
+const UNUSED_MAX: usize = 20_000;
+/// How much a client may send before it opens its connection.
+const EARLY_BYTES_MAX: usize = 4 * 1024;
 /// How many random bytes a token has.
 const TOKEN_BYTES: usize = 24;
 
@@ -56,16 +65,33 @@ pub(super) fn random_text() -> String {
     text
 }
 
-/// Somebody who may open a connection.
-pub(super) struct Negotiated {
-    pub caller: Caller,
-    pub permit: Permit,
+/// Who has negotiated a connection: only requests of the same caller belong to it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Owner {
+    name: Arc<str>,
+    kind: CallerKind,
 }
 
-enum Entry {
+impl Owner {
+    fn of(caller: &Caller) -> Self {
+        Self {
+            name: Arc::clone(caller.name()),
+            kind: caller.kind(),
+        }
+    }
+}
+
+struct Entry {
+    owner: Owner,
+    state: State,
+}
+
+enum State {
     Negotiated {
         at: Instant,
-        by: Negotiated,
+        from: Client,
+        /// What the client has sent before it opened the connection.
+        early: BytesMut,
     },
     WebSocket,
     Http {
@@ -74,11 +100,20 @@ enum Entry {
     },
 }
 
+/// Whose negotiations are counted together.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Client {
+    owner: Owner,
+    network: Option<IpAddr>,
+}
+
 /// What a token stands for.
 pub(super) enum Found {
     /// Nothing, or nothing any more.
     Nothing,
-    /// A negotiation that nobody has used.
+    /// A connection of another caller.
+    Foreign,
+    /// A negotiation that was not used yet.
     Negotiated,
     /// A connection over a WebSocket.
     WebSocket,
@@ -99,12 +134,16 @@ pub(super) struct Registry {
 #[derive(Default)]
 struct Inner {
     entries: HashMap<ConnectionToken, Entry>,
-    /// Negotiations in the order in which they run out.
-    negotiated: VecDeque<(Instant, ConnectionToken)>,
+    /// Negotiations in the order in which they expire; some were used meanwhile.
+    expiring: VecDeque<(Instant, ConnectionToken)>,
+    /// The unused negotiations of each client, the oldest first.
+    unused: HashMap<Client, VecDeque<ConnectionToken>>,
+    /// Whether a task is waiting for the next negotiation to expire.
+    is_sweeping: bool,
 }
 
 impl Registry {
-    /// No connections yet. A negotiation is forgotten when nobody has used it for so long.
+    /// No connections yet. A negotiation expires when it is not used for so long.
     pub(super) fn new(unused_for_max: Duration) -> Self {
         Self {
             inner: Arc::default(),
@@ -113,78 +152,122 @@ impl Registry {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // The tables stay whole when somebody panics while holding them.
+        // A panic while the lock is held leaves the tables whole.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets negotiations that nobody has used in time.
-    pub(super) fn forget_unused(&self) {
-        let mut inner = self.lock();
-        while let Some((at, token)) = inner.negotiated.front()
-            && at.elapsed() > self.unused_for_max
-        {
-            let token = token.clone();
-            inner.negotiated.pop_front();
-            if matches!(inner.entries.get(&token), Some(Entry::Negotiated { .. })) {
-                inner.entries.remove(&token);
-            }
+    /// Lets this token be used once, by this caller. A client that has too many unused negotiations loses its oldest.
+    pub(super) fn negotiated(&self, token: ConnectionToken, caller: &Caller) {
+        let at = Instant::now();
+        let owner = Owner::of(caller);
+        let from = Client {
+            owner: owner.clone(),
+            network: caller.address.map(client_prefix),
+        };
+        let is_sweeping = {
+            let mut inner = self.lock();
+            inner.expiring.push_back((at, token.clone()));
+            inner.unused.entry(from.clone()).or_default().push_back(token.clone());
+            let state = State::Negotiated {
+                at,
+                from: from.clone(),
+                early: BytesMut::new(),
+            };
+            inner.entries.insert(token, Entry { owner, state });
+            inner.bound(&from);
+            std::mem::replace(&mut inner.is_sweeping, true)
+        };
+        if !is_sweeping {
+            actix_web::rt::spawn(self.clone().sweep());
         }
     }
 
-    /// Lets this token be used once.
-    pub(super) fn negotiated(&self, token: ConnectionToken, by: Negotiated) {
-        let at = Instant::now();
-        let mut inner = self.lock();
-        inner.negotiated.push_back((at, token.clone()));
-        inner.entries.insert(token, Entry::Negotiated { at, by });
+    /// Forgets negotiations as they expire, until there are none.
+    async fn sweep(self) {
+        while let Some(wait) = self.forget_expired() {
+            actix_web::rt::time::sleep(wait).await;
+        }
     }
 
-    /// What a token stands for.
-    pub(super) fn find(&self, token: &ConnectionToken) -> Found {
-        match self.lock().entries.get(token) {
-            Some(Entry::Negotiated { at, .. }) if at.elapsed() <= self.unused_for_max => Found::Negotiated,
-            Some(Entry::Negotiated { .. }) | None => Found::Nothing,
-            Some(Entry::WebSocket) => Found::WebSocket,
-            Some(Entry::Http { transport, address }) => Found::Http {
+    /// Forgets what has expired. Gives the time until the next negotiation expires; `None` when there is none.
+    fn forget_expired(&self) -> Option<Duration> {
+        let mut inner = self.lock();
+        while let Some((at, token)) = inner.expiring.front() {
+            let age = at.elapsed();
+            if age <= self.unused_for_max {
+                // A little later, so that it has expired for certain.
+                return Some(self.unused_for_max - age + Duration::from_millis(1));
+            }
+            let token = token.clone();
+            inner.expiring.pop_front();
+            inner.take_negotiated(&token);
+        }
+        inner.is_sweeping = false;
+        None
+    }
+
+    /// What a token stands for, to this caller.
+    pub(super) fn find(&self, token: &ConnectionToken, caller: &Caller) -> Found {
+        let inner = self.lock();
+        let Some(Entry { owner, state }) = inner.entries.get(token) else {
+            return Found::Nothing;
+        };
+        if *owner != Owner::of(caller) {
+            return Found::Foreign;
+        }
+        match state {
+            State::Negotiated { at, .. } if at.elapsed() <= self.unused_for_max => Found::Negotiated,
+            State::Negotiated { .. } => Found::Nothing,
+            State::WebSocket => Found::WebSocket,
+            State::Http { transport, address } => Found::Http {
                 transport: *transport,
                 address: address.clone(),
             },
         }
     }
 
-    /// Uses a negotiation for a WebSocket. `None` when somebody else has, in between.
-    pub(super) fn open_web_socket(&self, token: &ConnectionToken) -> Option<(Negotiated, Registered)> {
-        self.open(token, |_| Entry::WebSocket)
+    /// Keeps what a client sends before it opens its connection, as some do with their handshake. Gives whether there is room.
+    pub(super) fn keep_early(&self, token: &ConnectionToken, bytes: &[u8]) -> bool {
+        let mut inner = self.lock();
+        let Some(Entry {
+            state: State::Negotiated { early, .. },
+            ..
+        }) = inner.entries.get_mut(token)
+        else {
+            return false;
+        };
+        let has_room = early.len() + bytes.len() <= EARLY_BYTES_MAX;
+        if has_room {
+            early.extend_from_slice(bytes);
+        }
+        has_room
     }
 
-    /// Uses a negotiation for a connection that `start` starts.
+    /// Uses a negotiation for a WebSocket. `None` when another request has, in between.
+    pub(super) fn open_web_socket(&self, token: &ConnectionToken) -> Option<Registered> {
+        let mut inner = self.lock();
+        let (owner, _) = inner.take_negotiated(token)?;
+        let state = State::WebSocket;
+        inner.entries.insert(token.clone(), Entry { owner, state });
+        Some(self.registered(token))
+    }
+
+    /// Uses a negotiation for a connection that `start` starts, with what the client has sent already.
     pub(super) fn open_http(
         &self,
         token: &ConnectionToken,
         transport: HttpTransport,
-        start: impl FnOnce(Negotiated, Registered) -> Addr<HttpConnection>,
+        start: impl FnOnce(Registered, &[u8]) -> Addr<HttpConnection>,
     ) -> Option<Addr<HttpConnection>> {
         let mut inner = self.lock();
-        let by = inner.take_negotiated(token)?;
-        let address = start(by, self.registered(token));
-        let entry = Entry::Http {
+        let (owner, early) = inner.take_negotiated(token)?;
+        let address = start(self.registered(token), &early);
+        let state = State::Http {
             transport,
             address: address.clone(),
         };
-        inner.entries.insert(token.clone(), entry);
+        inner.entries.insert(token.clone(), Entry { owner, state });
         Some(address)
-    }
-
-    fn open(
-        &self,
-        token: &ConnectionToken,
-        entry: impl FnOnce(&Negotiated) -> Entry,
-    ) -> Option<(Negotiated, Registered)> {
-        let mut inner = self.lock();
-        let by = inner.take_negotiated(token)?;
-        let entry = entry(&by);
-        inner.entries.insert(token.clone(), entry);
-        Some((by, self.registered(token)))
     }
 
     fn registered(&self, token: &ConnectionToken) -> Registered {
@@ -196,14 +279,46 @@ impl Registry {
 }
 
 impl Inner {
-    fn take_negotiated(&mut self, token: &ConnectionToken) -> Option<Negotiated> {
-        match self.entries.remove(token) {
-            Some(Entry::Negotiated { at: _, by }) => Some(by),
-            Some(other @ (Entry::WebSocket | Entry::Http { .. })) => {
-                self.entries.insert(token.clone(), other);
-                None
+    /// Takes out a negotiation; nothing when the token stands for something else.
+    fn take_negotiated(&mut self, token: &ConnectionToken) -> Option<(Owner, BytesMut)> {
+        let Some(Entry {
+            state: State::Negotiated { from, .. },
+            ..
+        }) = self.entries.get(token)
+        else {
+            return None;
+        };
+        if let Some(tokens) = self.unused.get_mut(from) {
+            // Mostly the first.
+            if let Some(place) = tokens.iter().position(|unused| unused == token) {
+                tokens.remove(place);
             }
-            None => None,
+            if tokens.is_empty() {
+                let from = from.clone();
+                self.unused.remove(&from);
+            }
+        }
+        let Entry { owner, state } = self.entries.remove(token)?;
+        match state {
+            State::Negotiated { early, .. } => Some((owner, early)),
+            State::WebSocket | State::Http { .. } => None,
+        }
+    }
+
+    /// Forgets the oldest negotiations if this client, or all together, have too many.
+    fn bound(&mut self, client: &Client) {
+        let tokens = self
+            .unused
+            .get(client)
+            .filter(|tokens| tokens.len() > UNUSED_PER_CLIENT_MAX);
+        if let Some(oldest) = tokens.and_then(|tokens| tokens.front()).cloned() {
+            self.take_negotiated(&oldest);
+        }
+        // Those that were used meanwhile count as well, until they would have expired.
+        while self.expiring.len() > UNUSED_MAX {
+            if let Some((_, oldest)) = self.expiring.pop_front() {
+                self.take_negotiated(&oldest);
+            }
         }
     }
 }
@@ -222,45 +337,81 @@ impl Drop for Registered {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::connections::Connections;
     use super::*;
-    use crate::service::clients::{ClientKind, Clients};
-    use crate::service::shutdown::Shutdown;
+    use crate::domain::caller::Scopes;
 
-    fn negotiated(connections: &Connections) -> Negotiated {
-        Negotiated {
-            caller: Caller::anonymous(),
-            permit: connections
-                .enter(ClientKind::SignalR, &Shutdown::default())
-                .expect("room"),
+    fn caller(name: &str, address: u8) -> Caller {
+        let caller = Caller::new(name, CallerKind::Key, Scopes::all(), Arc::default());
+        caller.at(Some(IpAddr::from([192, 0, 2, address])))
+    }
+
+    #[actix_web::test]
+    async fn a_negotiation_is_used_once_and_by_its_caller() {
+        let registry = Registry::new(Duration::from_secs(60));
+        let (ann, bob) = (caller("ann", 1), caller("bob", 1));
+        let token = ConnectionToken::random();
+        registry.negotiated(token.clone(), &ann);
+        assert!(matches!(registry.find(&token, &ann), Found::Negotiated));
+        assert!(matches!(registry.find(&token, &bob), Found::Foreign));
+        assert!(
+            matches!(registry.find(&token, &caller("ann", 2)), Found::Negotiated),
+            "an address may change"
+        );
+        let open = registry.open_web_socket(&token).expect("a connection");
+        assert!(matches!(registry.find(&token, &ann), Found::WebSocket));
+        assert!(matches!(registry.find(&token, &bob), Found::Foreign));
+        assert!(registry.open_web_socket(&token).is_none());
+        drop(open);
+        assert!(matches!(registry.find(&token, &ann), Found::Nothing));
+        assert!(registry.lock().unused.is_empty());
+    }
+
+    #[actix_web::test]
+    async fn an_unused_negotiation_expires_by_itself() {
+        let registry = Registry::new(Duration::from_millis(20));
+        let ann = caller("ann", 1);
+        for _ in 0..2 {
+            let token = ConnectionToken::random();
+            registry.negotiated(token.clone(), &ann);
+            while registry.lock().is_sweeping {
+                actix_web::rt::time::sleep(Duration::from_millis(5)).await;
+            }
+            assert!(matches!(registry.find(&token, &ann), Found::Nothing));
+            let inner = registry.lock();
+            assert!(inner.entries.is_empty() && inner.expiring.is_empty() && inner.unused.is_empty());
         }
     }
 
-    #[test]
-    fn a_negotiation_is_used_once_and_forgotten_when_it_is_not() {
-        let connections = Connections::new(2, Clients::default());
+    #[actix_web::test]
+    async fn a_client_with_many_negotiations_loses_its_oldest_and_others_lose_nothing() {
         let registry = Registry::new(Duration::from_secs(60));
-        let token = ConnectionToken::random();
-        registry.negotiated(token.clone(), negotiated(&connections));
-        assert!(matches!(registry.find(&token), Found::Negotiated));
-        let open = registry.open_web_socket(&token).expect("a connection");
-        assert!(matches!(registry.find(&token), Found::WebSocket));
-        assert!(registry.open_web_socket(&token).is_none());
-        drop(open);
-        assert!(matches!(registry.find(&token), Found::Nothing));
+        let (ann, bob) = (caller("ann", 1), caller("bob", 1));
+        let of_bob = ConnectionToken::random();
+        registry.negotiated(of_bob.clone(), &bob);
+        let tokens: Vec<_> = (0..UNUSED_PER_CLIENT_MAX + 5)
+            .map(|_| {
+                let token = ConnectionToken::random();
+                registry.negotiated(token.clone(), &ann);
+                token
+            })
+            .collect();
+        let is_known = |token: &ConnectionToken| matches!(registry.find(token, &ann), Found::Negotiated);
+        assert!(tokens[..5].iter().all(|token| !is_known(token)));
+        assert!(tokens[5..].iter().all(is_known));
+        assert!(matches!(registry.find(&of_bob, &bob), Found::Negotiated));
+    }
 
-        let forgetful = Registry::new(Duration::ZERO);
-        forgetful.negotiated(token.clone(), negotiated(&connections));
-        while !matches!(forgetful.find(&token), Found::Nothing) {
-            std::thread::yield_now();
+    #[actix_web::test]
+    async fn no_number_of_clients_fills_the_memory() {
+        let registry = Registry::new(Duration::from_secs(60));
+        for number in 0..UNUSED_MAX + 100 {
+            registry.negotiated(
+                ConnectionToken::random(),
+                &caller(&format!("caller {}", number % 100), 1),
+            );
         }
-        forgetful.forget_unused();
-        let shutdown = Shutdown::default();
-        let (one, two) = (
-            connections.enter(ClientKind::SignalR, &shutdown),
-            connections.enter(ClientKind::SignalR, &shutdown),
-        );
-        assert!(one.is_ok() && two.is_ok(), "its place is free again");
+        let inner = registry.lock();
+        assert!(inner.entries.len() <= UNUSED_MAX && inner.expiring.len() <= UNUSED_MAX);
     }
 
     #[test]

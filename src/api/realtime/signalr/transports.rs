@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use actix::{Actor, Addr};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, UPGRADE};
-use actix_web::web::Payload;
+use actix_web::http::header::ACCEPT;
+use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
-use super::super::admission::query_parameter;
+use super::super::admission::{Admitted, query_parameter};
+use super::super::handshake;
 use super::connection::Connection;
-use super::http_connection::{End, HttpConnection, HttpTransport, Receive};
+use super::http_connection::{End, HttpConnection, HttpTransport, Receive, Renew};
 use super::protocol::Format;
 use super::registry::{ConnectionToken, Found};
 use super::{HubServer, answer, connection, long_polling, server_sent_events, web_sockets};
+use crate::api::auth::Shown;
 use crate::api::rest::problem::{PartError, Problem, ProblemKind};
 
 impl HttpTransport {
@@ -60,6 +62,12 @@ pub(super) fn no_connection() -> Problem {
     Problem::new(ProblemKind::NotFound, detail)
 }
 
+/// The connection was negotiated by another caller.
+pub(super) fn of_another_caller() -> Problem {
+    let detail = "the connection belongs to another caller; negotiate a new one";
+    Problem::new(ProblemKind::Forbidden, detail)
+}
+
 /// The connection has another transport.
 pub(super) fn other_transport() -> Problem {
     let detail = "the connection has another transport, which can't be changed";
@@ -68,8 +76,7 @@ pub(super) fn other_transport() -> Problem {
 
 /// `GET`: opens a connection, or fetches what there is for one.
 pub(super) async fn get(server: Rc<HubServer>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let upgrade = request.headers().get(UPGRADE).and_then(|value| value.to_str().ok());
-    let result = if upgrade.is_some_and(|upgrade| upgrade.to_ascii_lowercase().contains("websocket")) {
+    let result = if handshake::wants_websocket(&request) {
         web_sockets::open(&server, &request, payload)
     } else {
         fetch(&server, &request).await
@@ -78,13 +85,14 @@ pub(super) async fn get(server: Rc<HubServer>, request: HttpRequest, payload: Pa
 }
 
 async fn fetch(server: &HubServer, request: &HttpRequest) -> Result<HttpResponse, Problem> {
-    server.admission.admit(request)?;
+    let admitted = server.admission.admit(request)?;
     let token = token(request)?;
     let transport = HttpTransport::of_get(request);
-    match server.registry.find(&token) {
+    match server.registry.find(&token, &admitted.caller) {
         Found::Nothing => Err(no_connection()),
+        Found::Foreign => Err(of_another_caller()),
         Found::Negotiated => {
-            let address = open(server, &token, transport)?;
+            let address = open(server, &token, admitted, transport)?;
             Ok(match transport {
                 HttpTransport::ServerSentEvents => server_sent_events::stream(address),
                 HttpTransport::LongPolling => long_polling::first_answer(),
@@ -94,7 +102,10 @@ async fn fetch(server: &HubServer, request: &HttpRequest) -> Result<HttpResponse
         Found::Http { transport: open, .. } if open != transport => Err(other_transport()),
         Found::Http { address, .. } => match transport {
             HttpTransport::ServerSentEvents => Err(already_open()),
-            HttpTransport::LongPolling => Ok(long_polling::poll(&address).await),
+            HttpTransport::LongPolling => {
+                renew(&address, admitted.shown).await;
+                Ok(long_polling::poll(&address).await)
+            }
         },
     }
 }
@@ -107,19 +118,31 @@ pub(super) fn already_open() -> Problem {
 fn open(
     server: &HubServer,
     token: &ConnectionToken,
+    Admitted { caller, shown }: Admitted,
     transport: HttpTransport,
 ) -> Result<Addr<HttpConnection>, Problem> {
-    let opened = server.registry.open_http(token, transport, |by, registered| {
-        let connection = Connection::new(
+    let permit = server.enter()?;
+    let opened = server.registry.open_http(token, transport, |registered, early| {
+        let mut connection = Connection::new(
             Arc::clone(&server.hub),
-            by.caller,
+            caller,
+            server.admission.standing(shown),
             transport.ability(),
             server.limits,
             &server.shutdown,
         );
-        HttpConnection::new(connection, transport, server.limits, registered, by.permit).start()
+        if !early.is_empty() {
+            connection.receive(early);
+        }
+        HttpConnection::new(connection, transport, server.limits, registered, permit).start()
     });
     opened.ok_or_else(already_open)
+}
+
+/// Hands on the credentials of a request, which may be newer than those that the connection was opened with.
+async fn renew(address: &Addr<HttpConnection>, shown: Shown) {
+    // An error means that the connection has ended, as the next message to it will find.
+    let _ = address.send(Renew(shown)).await;
 }
 
 /// How long a part of a body may take to come.
@@ -132,27 +155,40 @@ pub(super) async fn post(server: Rc<HubServer>, request: HttpRequest, payload: P
 }
 
 async fn receive(server: &HubServer, request: &HttpRequest, mut payload: Payload) -> Result<HttpResponse, Problem> {
-    server.admission.admit(request)?;
+    let Admitted { caller, shown } = server.admission.admit(request)?;
     let token = token(request)?;
-    let address = match server.registry.find(&token) {
+    let address = match server.registry.find(&token, &caller) {
         Found::Nothing => return Err(no_connection()),
+        Found::Foreign => return Err(of_another_caller()),
+        // The official server takes them as well: some clients send their handshake before they poll.
         Found::Negotiated => {
-            let detail = "the connection is not open yet; open it with a GET";
-            return Err(Problem::new(ProblemKind::Malformed, detail));
+            while let Some(chunk) = next_chunk(&mut payload).await? {
+                if !server.registry.keep_early(&token, &chunk) {
+                    let detail = "too much was sent before the connection was opened; open it with a GET";
+                    return Err(Problem::new(ProblemKind::TooLarge, detail));
+                }
+            }
+            return Ok(HttpResponse::Ok().finish());
         }
         Found::WebSocket => return Err(Problem::method_not_allowed(request.method(), "GET")),
         Found::Http { address, .. } => address,
     };
+    renew(&address, shown).await;
     // Handed on as it comes: the connection itself knows how large a message may be.
-    let too_slow = |_| Problem::new(ProblemKind::TooSlow, "the body stood still for too long");
-    while let Some(chunk) = timeout(CHUNK_TIME, payload.next()).await.map_err(too_slow)? {
-        let chunk =
-            chunk.map_err(|error| Problem::new(ProblemKind::Malformed, format!("the body broke off: {error}")))?;
+    while let Some(chunk) = next_chunk(&mut payload).await? {
         if !address.send(Receive(chunk)).await.unwrap_or(false) {
             return Err(no_connection());
         }
     }
     Ok(HttpResponse::Ok().finish())
+}
+
+/// The next part of a body.
+async fn next_chunk(payload: &mut Payload) -> Result<Option<Bytes>, Problem> {
+    let too_slow = |_| Problem::new(ProblemKind::TooSlow, "the body stood still for too long");
+    let broken = |error| Problem::new(ProblemKind::Malformed, format!("the body broke off: {error}"));
+    let chunk = timeout(CHUNK_TIME, payload.next()).await.map_err(too_slow)?;
+    chunk.transpose().map_err(broken)
 }
 
 /// `DELETE`: the client of a connection over long polling goes.
@@ -162,9 +198,10 @@ pub(super) async fn delete(server: Rc<HubServer>, request: HttpRequest, _: Paylo
 }
 
 async fn end(server: &HubServer, request: &HttpRequest) -> Result<HttpResponse, Problem> {
-    server.admission.admit(request)?;
-    match server.registry.find(&token(request)?) {
+    let Admitted { caller, .. } = server.admission.admit(request)?;
+    match server.registry.find(&token(request)?, &caller) {
         Found::Nothing => Err(no_connection()),
+        Found::Foreign => Err(of_another_caller()),
         Found::Http {
             transport: HttpTransport::LongPolling,
             address,

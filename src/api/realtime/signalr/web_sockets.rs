@@ -14,13 +14,14 @@ use bytestring::ByteString;
 
 use super::super::connections::Permit;
 use super::super::fragments::{Fragments, Frame, Said};
-use super::super::frame_limit::FrameLimit;
+use super::super::frame_rules::{FrameRules, Violated, Violation};
+use super::super::{close_reason, handshake};
 use super::HubServer;
-use super::connection::{Connection, Limits, Output, Transport};
+use super::connection::{Connection, Ended, Limits, Output, Transport};
 use super::protocol::{Format, Protocol};
-use super::registry::{Found, Negotiated, Registered};
-use super::transports::{already_open, no_connection, other_transport, token};
-use crate::api::realtime::admission::query_parameter;
+use super::registry::{Found, Registered};
+use super::transports::{already_open, no_connection, of_another_caller, other_transport, token};
+use crate::api::realtime::admission::{Admitted, query_parameter};
 use crate::api::rest::problem::{Problem, ProblemKind};
 
 /// How many messages the mailbox holds; nobody sends any.
@@ -28,24 +29,26 @@ const MAILBOX_CAPACITY: usize = 1;
 
 /// Opens a connection, negotiated before or not.
 pub(super) fn open(server: &HubServer, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
-    let caller = server.admission.admit(request)?;
-    let (by, registered) = if query_parameter(request, "id").is_some() {
+    let Admitted { caller, shown } = server.admission.admit(request)?;
+    let (permit, registered) = if query_parameter(request, "id").is_some() {
         let token = token(request)?;
-        match server.registry.find(&token) {
+        match server.registry.find(&token, &caller) {
             Found::Nothing => return Err(no_connection()),
+            Found::Foreign => return Err(of_another_caller()),
             Found::WebSocket => return Err(already_open()),
             Found::Http { .. } => return Err(other_transport()),
             Found::Negotiated => {
-                let (by, registered) = server.registry.open_web_socket(&token).ok_or_else(already_open)?;
-                (by, Some(registered))
+                handshake::check(request)?;
+                let permit = server.enter()?;
+                let registered = server.registry.open_web_socket(&token).ok_or_else(already_open)?;
+                (permit, Some(registered))
             }
         }
     } else {
+        handshake::check(request)?;
         // A client that knows what it wants may leave the negotiation out.
-        let permit = server.enter()?;
-        (Negotiated { caller, permit }, None)
+        (server.enter()?, None)
     };
-    let Negotiated { caller, permit } = by;
     let ability = Transport {
         format: Format::Any,
         is_kept_alive: false,
@@ -54,17 +57,20 @@ pub(super) fn open(server: &HubServer, request: &HttpRequest, payload: Payload) 
         connection: Connection::new(
             Arc::clone(&server.hub),
             caller,
+            server.admission.standing(shown),
             ability,
             server.limits,
             &server.shutdown,
         ),
         fragments: Fragments::new(server.frame_bytes_max()),
+        violated: Violated::default(),
         limits: server.limits,
         is_binary: false,
         _registered: registered,
         _permit: permit,
     };
-    WsResponseBuilder::new(actor, request, FrameLimit::new(payload, server.frame_bytes_max()))
+    let frames = FrameRules::new(payload, server.frame_bytes_max(), actor.violated.clone());
+    WsResponseBuilder::new(actor, request, frames)
         .frame_size(server.frame_bytes_max())
         .start()
         .map_err(|error| Problem::new(ProblemKind::Malformed, format!("this is no WebSocket: {error}")))
@@ -74,6 +80,7 @@ pub(super) fn open(server: &HubServer, request: &HttpRequest, payload: Payload) 
 struct WebSocketConnection {
     connection: Connection,
     fragments: Fragments,
+    violated: Violated,
     limits: Limits,
     /// Whether the client's last frame was binary: how it is answered before a protocol is chosen.
     is_binary: bool,
@@ -103,8 +110,13 @@ impl WebSocketConnection {
     }
 
     fn end(&self, code: CloseCode, why: &str, ctx: &mut Context) {
-        ctx.close(Some(CloseReason::from((code, why))));
+        ctx.close(Some(CloseReason::from((code, close_reason(why)))));
         ctx.stop();
+    }
+
+    fn refuse(&self, violation: Violation, ctx: &mut Context) {
+        let bytes_max = self.limits.message_bytes_max;
+        self.end(violation.code(), &violation.reason(bytes_max), ctx);
     }
 }
 
@@ -122,9 +134,6 @@ impl StreamHandler<Result<Message, ProtocolError>> for WebSocketConnection {
     fn handle(&mut self, message: Result<Message, ProtocolError>, ctx: &mut Context) {
         let frame = match message {
             Ok(message) => self.fragments.take(message),
-            Err(ProtocolError::Overflow) => Frame::TooLarge,
-            // Either the client has gone, or its text is no UTF-8.
-            Err(ProtocolError::Io(_)) => return self.end(CloseCode::Invalid, "a text is not UTF-8", ctx),
             Err(error) => return self.end(CloseCode::Protocol, &error.to_string(), ctx),
         };
         match frame {
@@ -138,11 +147,19 @@ impl StreamHandler<Result<Message, ProtocolError>> for WebSocketConnection {
             }
             Frame::Sign => {}
             Frame::Ping(bytes) => ctx.pong(&bytes),
-            Frame::Close => {
-                ctx.close(None);
+            Frame::Close(answer) => {
+                ctx.close(answer);
                 ctx.stop();
             }
-            Frame::TooLarge => self.end(CloseCode::Size, "the frame is too large", ctx),
+            Frame::TooLarge => self.refuse(Violation::TooLarge, ctx),
+        }
+    }
+
+    fn finished(&mut self, ctx: &mut Context) {
+        match self.violated.get() {
+            Some(violation) => self.refuse(violation, ctx),
+            // The client has gone.
+            None => ctx.stop(),
         }
     }
 }
@@ -162,8 +179,12 @@ impl ActorFuture<WebSocketConnection> for Tell {
         loop {
             match actor.connection.poll_output(cx) {
                 Poll::Ready(Output::Bytes(bytes)) => actor.send(bytes, ctx),
-                Poll::Ready(Output::Over) => {
-                    actor.end(CloseCode::Normal, "", ctx);
+                Poll::Ready(Output::Over(ended)) => {
+                    let code = match ended {
+                        Ended::Normally => CloseCode::Normal,
+                        Ended::Unauthenticated => CloseCode::Policy,
+                    };
+                    actor.end(code, "", ctx);
                     return Poll::Ready(());
                 }
                 Poll::Pending => return Poll::Pending,

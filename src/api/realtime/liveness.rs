@@ -1,0 +1,100 @@
+//! Whether the client of a WebSocket is still there.
+
+use std::time::{Duration, Instant};
+
+use super::RealtimeOptions;
+
+/// A ping that is due is sent with this fraction of the ping interval to spare.
+const TICKS_PER_PING: u32 = 3;
+/// A tick that comes later than this after its time was not only late: nothing ran for the connection.
+const LATE_TICK: Duration = Duration::from_secs(1);
+
+/// When the client was heard, and when it was pinged.
+#[derive(Debug)]
+pub(in crate::api) struct Liveness {
+    heard_at: Instant,
+    pinged_at: Instant,
+    ticked_at: Instant,
+}
+
+/// What a tick asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::api) enum Due {
+    /// Nothing.
+    Nothing,
+    /// A ping.
+    Ping,
+    /// The end: the client was silent for too long.
+    End,
+}
+
+/// How often to tick.
+pub(in crate::api) fn tick_interval(options: &RealtimeOptions) -> Duration {
+    options.ping_interval / TICKS_PER_PING
+}
+
+impl Liveness {
+    /// A client that has just connected.
+    pub(in crate::api) fn new(now: Instant) -> Self {
+        Self {
+            heard_at: now,
+            pinged_at: now,
+            ticked_at: now,
+        }
+    }
+
+    /// The client has sent something.
+    pub(in crate::api) fn heard(&mut self, now: Instant) {
+        self.heard_at = now;
+    }
+
+    /// Time has passed. While the client does not read and its socket is full, its connection does not tick, and it can't
+    /// have received a ping: the time without ticks is not held against it, so that it learns what it has missed.
+    pub(in crate::api) fn tick(&mut self, options: &RealtimeOptions, now: Instant) -> Due {
+        let interval = tick_interval(options);
+        let was_blocked = now.saturating_duration_since(self.ticked_at) > interval * 2 + LATE_TICK;
+        self.ticked_at = now;
+        if was_blocked {
+            self.heard_at = now;
+            self.pinged_at = now;
+            return Due::Ping;
+        }
+        if now.saturating_duration_since(self.heard_at) > options.client_timeout {
+            return Due::End;
+        }
+        if now.saturating_duration_since(self.pinged_at) + interval > options.ping_interval {
+            self.pinged_at = now;
+            return Due::Ping;
+        }
+        Due::Nothing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_client_is_pinged_and_then_dropped_but_not_for_time_in_which_it_could_not_be_pinged() {
+        let options = RealtimeOptions {
+            ping_interval: Duration::from_secs(3),
+            client_timeout: Duration::from_secs(7),
+            ..RealtimeOptions::default()
+        };
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut liveness = Liveness::new(start);
+        let due: Vec<Due> = (1..=8).map(|second| liveness.tick(&options, at(second))).collect();
+        use Due::{End, Nothing, Ping};
+        assert_eq!(due, [Nothing, Nothing, Ping, Nothing, Nothing, Ping, Nothing, End]);
+        let mut blocked = Liveness::new(start);
+        assert_eq!(blocked.tick(&options, at(1)), Nothing);
+        assert_eq!(blocked.tick(&options, at(40)), Ping, "its socket was full");
+        assert_eq!(blocked.tick(&options, at(41)), Nothing);
+        blocked.heard(at(42));
+        for second in 42..=49 {
+            assert_ne!(blocked.tick(&options, at(second)), End);
+        }
+        assert_eq!(blocked.tick(&options, at(50)), End);
+    }
+}
