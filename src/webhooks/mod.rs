@@ -7,4 +7,5 @@ pub mod reach;
 pub(crate) mod retry_after;
 pub mod send;
 pub mod signature;
+mod special_networks;
 pub mod sync_payload;

@@ -1,6 +1,8 @@
 //! Which addresses the server may connect to when somebody else has said where to.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
+
+use super::special_networks::{self, Special};
 
 /// How far connections reach. Link-local addresses, those of clouds' metadata services, and those that are no single
 /// machine's are out of reach always.
@@ -13,7 +15,7 @@ pub struct Reach {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OutOfReach {
     /// Nobody may be told anything there.
-    #[error("the address is link-local, a metadata service's or no machine's; it is never called")]
+    #[error("address is link-local, a cloud metadata service or not routable, and is blocked")]
     Never,
     /// It lies in a private network, or is this machine.
     #[error(
@@ -21,16 +23,6 @@ pub enum OutOfReach {
     )]
     Private,
 }
-
-/// Metadata and control services of clouds that lie outside of the link-local range.
-const METADATA_V4: [Ipv4Addr; 3] = [
-    // Azure, Alibaba, Oracle.
-    Ipv4Addr::new(168, 63, 129, 16),
-    Ipv4Addr::new(100, 100, 100, 200),
-    Ipv4Addr::new(192, 0, 0, 192),
-];
-/// Amazon's.
-const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
 
 impl Reach {
     /// Addresses of the internet alone.
@@ -40,59 +32,16 @@ impl Reach {
 
     /// Says whether an address is out of reach.
     pub fn check(self, address: IpAddr) -> Result<(), OutOfReach> {
-        let found = match address {
-            IpAddr::V4(address) => check_v4(address),
-            IpAddr::V6(address) => check_v6(address),
+        let special = match address {
+            IpAddr::V4(address) => special_networks::of_v4(address),
+            IpAddr::V6(address) => special_networks::of_v6(address),
         };
-        match found {
-            Err(OutOfReach::Private) if self.allows_private => Ok(()),
-            other => other,
+        match special {
+            None => Ok(()),
+            Some(Special::NotRoutable | Special::Metadata) => Err(OutOfReach::Never),
+            Some(Special::Private) if self.allows_private => Ok(()),
+            Some(Special::Private) => Err(OutOfReach::Private),
         }
-    }
-}
-
-fn check_v4(address: Ipv4Addr) -> Result<(), OutOfReach> {
-    let [a, b, c, _] = address.octets();
-    if METADATA_V4.contains(&address) || address.is_link_local() || a >= 224 {
-        return Err(OutOfReach::Never);
-    }
-    let is_shared = a == 100 && (64..128).contains(&b);
-    let is_special = (a, b, c) == (192, 0, 0) || (a == 198 && (b == 18 || b == 19));
-    // 0.0.0.0 is this machine to most systems.
-    if a == 0 || address.is_private() || address.is_loopback() || is_shared || is_special {
-        return Err(OutOfReach::Private);
-    }
-    Ok(())
-}
-
-fn check_v6(address: Ipv6Addr) -> Result<(), OutOfReach> {
-    if let Some(inside) = embedded_v4(address) {
-        return check_v4(inside);
-    }
-    let first = address.segments()[0];
-    let is_link_local = first & 0xffc0 == 0xfe80;
-    if address == METADATA_V6 || is_link_local || address.is_multicast() {
-        return Err(OutOfReach::Never);
-    }
-    let is_unique_local = first & 0xfe00 == 0xfc00;
-    let is_site_local = first & 0xffc0 == 0xfec0;
-    if address.is_loopback() || address.is_unspecified() || is_unique_local || is_site_local {
-        return Err(OutOfReach::Private);
-    }
-    Ok(())
-}
-
-/// The IPv4 address that an IPv6 one stands for: mapped, translated (RFC 6052, 8215) or 6to4.
-fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let of = |high: u16, low: u16| Some(Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low)));
-    match (a, b, c, d, e, f) {
-        (0, 0, 0, 0, 0, 0xffff) | (0x64, 0xff9b, 0, 0, 0, 0) | (0, 0, 0, 0, 0xffff, 0) => of(g, h),
-        // The old form without 0xffff; `::` and `::1` are themselves.
-        (0, 0, 0, 0, 0, 0) if g != 0 => of(g, h),
-        (0x64, 0xff9b, 1, ..) => of(g, h),
-        (0x2002, high, low, ..) => of(high, low),
-        _ => None,
     }
 }
 
@@ -118,6 +67,24 @@ mod tests {
             "fe80::1",
             "febf::1",
             "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
+            "fd00:42::42",
+            "64:ff9b:1::808:808",
+            "64:ff9b:1:ffff::1",
+            "2001::4136:e378:8000:63bf:3fff:fdd2",
+            "2001:2::1",
+            "2001:db8::1",
+            "3fff::1",
+            "100::1",
+            "100:0:0:1::1",
+            "5f00::1",
+            "192.0.2.1",
+            "198.51.100.7",
+            "203.0.113.255",
+            "192.88.99.1",
+            "::ffff:203.0.113.1",
             "ff02::1",
             "::ffff:169.254.169.254",
             "64:ff9b::a9fe:a9fe",
@@ -165,6 +132,9 @@ mod tests {
             "172.32.0.1",
             "198.20.0.1",
             "2606:4700::1111",
+            "2001:4860:4860::8888",
+            "2001:200::1",
+            "192.0.3.1",
             "::ffff:8.8.8.8",
             "64:ff9b::808:808",
         ] {

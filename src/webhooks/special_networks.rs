@@ -1,0 +1,139 @@
+//! Networks that are not part of the public internet, and what requests to them are.
+//!
+//! Sources: the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and its updates, as of 2025-10), the IANA
+//! multicast registries, and the clouds' documentation of their metadata services.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Why a network is special.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Special {
+    /// Link-local, multicast, reserved, for documentation, or with an IPv4 address at a place that is not known.
+    NotRoutable,
+    /// A cloud's metadata or control service, which hands out credentials.
+    Metadata,
+    /// This machine, or a private network.
+    Private,
+}
+
+use Special::{Metadata, NotRoutable, Private};
+
+/// Network, length of its prefix, kind. The most specific network decides.
+const V4: &[(Ipv4Addr, u32, Special)] = &[
+    (Ipv4Addr::new(0, 0, 0, 0), 8, Private), // RFC 791; most systems connect to themselves
+    (Ipv4Addr::new(10, 0, 0, 0), 8, Private), // RFC 1918
+    (Ipv4Addr::new(100, 64, 0, 0), 10, Private), // RFC 6598, shared address space
+    (Ipv4Addr::new(100, 100, 100, 200), 32, Metadata), // Alibaba Cloud
+    (Ipv4Addr::new(127, 0, 0, 0), 8, Private), // RFC 1122, loopback
+    (Ipv4Addr::new(168, 63, 129, 16), 32, Metadata), // Azure
+    (Ipv4Addr::new(169, 254, 0, 0), 16, NotRoutable), // RFC 3927, link-local, most metadata services
+    (Ipv4Addr::new(172, 16, 0, 0), 12, Private), // RFC 1918
+    (Ipv4Addr::new(192, 0, 0, 0), 24, Private), // RFC 6890, IETF protocol assignments
+    (Ipv4Addr::new(192, 0, 0, 192), 32, Metadata), // Oracle Cloud
+    (Ipv4Addr::new(192, 0, 2, 0), 24, NotRoutable), // RFC 5737, documentation
+    (Ipv4Addr::new(192, 88, 99, 0), 24, NotRoutable), // RFC 7526, deprecated 6to4 relays
+    (Ipv4Addr::new(192, 168, 0, 0), 16, Private), // RFC 1918
+    (Ipv4Addr::new(198, 18, 0, 0), 15, Private), // RFC 2544, benchmarking
+    (Ipv4Addr::new(198, 51, 100, 0), 24, NotRoutable), // RFC 5737, documentation
+    (Ipv4Addr::new(203, 0, 113, 0), 24, NotRoutable), // RFC 5737, documentation
+    (Ipv4Addr::new(224, 0, 0, 0), 4, NotRoutable), // RFC 5771, multicast
+    (Ipv4Addr::new(240, 0, 0, 0), 4, NotRoutable), // RFC 1112, reserved; limited broadcast
+];
+
+/// As above; IPv6 networks that embed an IPv4 address at a known place are not listed, their IPv4 address decides.
+const V6: &[(Ipv6Addr, u32, Special)] = &[
+    (v6([0, 0, 0, 0, 0, 0, 0, 0]), 127, Private), // RFC 4291, unspecified and loopback
+    (v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0]), 48, NotRoutable), // RFC 8215, local NAT64 prefixes of any length
+    (v6([0x100, 0, 0, 0, 0, 0, 0, 0]), 64, NotRoutable), // RFC 6666, discard-only
+    (v6([0x100, 0, 0, 1, 0, 0, 0, 0]), 64, NotRoutable), // RFC 9780, dummy prefix
+    (v6([0x2001, 0, 0, 0, 0, 0, 0, 0]), 23, NotRoutable), // RFC 2928, IETF protocol assignments; Teredo, benchmarking, ORCHID
+    (v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0]), 32, NotRoutable), // RFC 3849, documentation
+    (v6([0x3fff, 0, 0, 0, 0, 0, 0, 0]), 20, NotRoutable), // RFC 9637, documentation
+    (v6([0x5f00, 0, 0, 0, 0, 0, 0, 0]), 16, NotRoutable), // RFC 9602, segment routing
+    (v6([0xfc00, 0, 0, 0, 0, 0, 0, 0]), 7, Private),      // RFC 4193, unique local
+    (v6([0xfd00, 0x42, 0, 0, 0, 0, 0, 0]), 32, Metadata), // Scaleway
+    (v6([0xfd00, 0xc1, 0, 0, 0, 0, 0, 0]), 32, Metadata), // Oracle Cloud
+    (v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0]), 32, Metadata), // Amazon EC2
+    (v6([0xfd20, 0xce, 0, 0, 0, 0, 0, 0]), 32, Metadata), // Google Cloud
+    (v6([0xfe80, 0, 0, 0, 0, 0, 0, 0]), 10, NotRoutable), // RFC 4291, link-local
+    (v6([0xfec0, 0, 0, 0, 0, 0, 0, 0]), 10, Private),     // RFC 3879, deprecated site-local
+    (v6([0xff00, 0, 0, 0, 0, 0, 0, 0]), 8, NotRoutable),  // RFC 4291, multicast
+];
+
+const fn v6(segments: [u16; 8]) -> Ipv6Addr {
+    let [a, b, c, d, e, f, g, h] = segments;
+    Ipv6Addr::new(a, b, c, d, e, f, g, h)
+}
+
+/// Why an IPv4 address is special; `None` for one of the public internet.
+pub(super) fn of_v4(address: Ipv4Addr) -> Option<Special> {
+    let found = V4.iter().filter(|(network, length, _)| {
+        let shift = 32 - length;
+        address.to_bits() >> shift == network.to_bits() >> shift
+    });
+    found
+        .max_by_key(|(_, length, _)| length)
+        .map(|(_, _, special)| *special)
+}
+
+/// Why an IPv6 address is special; `None` for one of the public internet.
+pub(super) fn of_v6(address: Ipv6Addr) -> Option<Special> {
+    if let Some(inside) = embedded_v4(address) {
+        return of_v4(inside);
+    }
+    let found = V6.iter().filter(|(network, length, _)| {
+        let shift = 128 - length;
+        address.to_bits() >> shift == network.to_bits() >> shift
+    });
+    found
+        .max_by_key(|(_, length, _)| length)
+        .map(|(_, _, special)| *special)
+}
+
+/// The IPv4 address that an IPv6 address stands for: mapped (RFC 4291), translated (RFC 6052, 7915) or 6to4 (RFC 3056).
+fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [a, b, c, d, e, f, g, h] = address.segments();
+    let of = |high: u16, low: u16| Some(Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low)));
+    match (a, b, c, d, e, f) {
+        (0, 0, 0, 0, 0, 0xffff) | (0x64, 0xff9b, 0, 0, 0, 0) | (0, 0, 0, 0, 0xffff, 0) => of(g, h),
+        // The deprecated compatible form; `::` and `::1` are themselves.
+        (0, 0, 0, 0, 0, 0) if g != 0 => of(g, h),
+        (0x2002, high, low, ..) => of(high, low),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_embedded_ipv4_address_is_as_special_as_the_address_itself(bits in any::<u32>()) {
+            let address = Ipv4Addr::from_bits(bits);
+            let [a, b, c, d] = address.octets();
+            let spellings = [
+                format!("::ffff:{address}"),
+                format!("64:ff9b::{address}"),
+                format!("::ffff:0:{address}"),
+                format!("2002:{a:02x}{b:02x}:{c:02x}{d:02x}::1"),
+            ];
+            for spelling in spellings {
+                prop_assert_eq!(of_v6(spelling.parse().unwrap()), of_v4(address), "{}", spelling);
+            }
+        }
+
+        #[test]
+        fn a_network_is_special_from_its_first_address_to_its_last(index in 0..V6.len(), host in any::<u128>()) {
+            let (network, length, special) = V6[index];
+            let address = Ipv6Addr::from_bits(network.to_bits() | (host & (u128::MAX >> length)));
+            // A more specific network may be inside.
+            let inner = V6.iter().any(|(inner, longer, _)| {
+                *longer > length && address.to_bits() >> (128 - longer) == inner.to_bits() >> (128 - longer)
+            });
+            prop_assert!(inner || embedded_v4(address).is_some() || of_v6(address) == Some(special), "{address}");
+        }
+    }
+}
