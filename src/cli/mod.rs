@@ -17,6 +17,7 @@ mod problem;
 mod queue;
 mod schema;
 mod serve;
+mod server_environment;
 mod settings;
 mod table;
 mod time;
@@ -126,7 +127,10 @@ impl Command {
 
 fn run(command: Command, output: &mut Output) -> Result<(), CliError> {
     match command {
-        Command::Serve(arguments) => serve::run(arguments),
+        Command::Serve(arguments) => {
+            server_environment::hand_over();
+            serve::run(arguments)
+        }
         Command::Migrate(command) => migrate::run(command, output),
         Command::Openapi(arguments) => openapi::run(&arguments, output),
         Command::Schema => schema::run(output),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::error::CliError;
+use super::server_environment;
 use crate::config::{self, Config, FlagValue, Sources};
 
 /// The file that is read when nobody names one.
@@ -49,7 +50,7 @@ impl ConfigArguments {
         }
         let sources = Sources {
             file: self.file(),
-            environment: config::process_environment(),
+            environment: server_environment::variables(),
             flags,
         };
         Ok(config::load(sources)?)

@@ -242,3 +242,35 @@ async fn noop_completes_everything_without_a_result() {
     );
     assert_eq!(job["executionHistory"].as_array().map(Vec::len), Some(1));
 }
+
+#[tokio::test]
+async fn a_program_finds_no_secret_of_the_server_in_the_environment_of_its_parent() {
+    // The settings are handed over in an anonymous file, which must be empty by now.
+    let secrets = "for pid in $$ $PPID; do tr '\\0' '\\n' < /proc/$pid/environ; for file in /proc/$pid/fd/*; do \
+                   case $(readlink $file) in /memfd*) cat $file;; esac; done; done";
+    let look = format!("{{ {secrets}; }} | grep -a -c 's3cret-of-the-server\\|TICKERQ_API'; true");
+    let site = Site::new(Storage::Sqlite, &script("Look", "timeout = \"00:00:10\"", &look));
+    let mut command = site.command(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--database-url",
+        "sqlite:tickerq.db",
+    ]);
+    for (name, value) in [
+        ("API__KEYS__0__NAME", "ci"),
+        ("API__KEYS__0__KEY", "s3cret-of-the-server"),
+        ("API__KEYS__0__SCOPES", "[\"tickerq:read\", \"tickerq:write\"]"),
+        ("LOG__LEVEL", "info"),
+    ] {
+        command.env(format!("TICKERQ_{name}"), value);
+    }
+    let server = site.start_from(command);
+    let client = server.client().with_token("s3cret-of-the-server");
+    let job = run(&client, json!({ "type": "Look" })).await;
+    assert_eq!(
+        (&job["status"], &job["result"]),
+        (&json!("completed"), &json!(0)),
+        "{job}"
+    );
+}
