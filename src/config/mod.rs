@@ -205,6 +205,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     if !is_required {
         let has_keys = !api.authentication.keys.is_empty() || api.authentication.jwt.is_some();
         server::refuse_open_addresses(&mut root, &server, has_keys);
+        server::refuse_any_origin(&mut root, &server);
     }
     root.finish();
     Config {

@@ -7,6 +7,7 @@ use super::byte_size::ByteSize;
 use super::entry::Value;
 use super::section::Section;
 use super::setting::{DURATION_MAX, Setting, Wrong, between};
+use super::source::Source;
 use crate::domain::ip_network::IpNetwork;
 use crate::domain::time_span::TimeSpan;
 
@@ -73,8 +74,31 @@ impl ServerConfig {
 
 /// Refuses addresses that other machines can reach where nobody is asked who it is: a mistake that costs everything.
 pub(super) fn refuse_open_addresses(root: &mut Section<'_>, server: &ServerConfig, is_switched_off: bool) {
-    let written = root.entry("server").and_then(|entry| match entry.value.typed() {
-        Value::Table(table) => table.get("listen"),
+    let Some(source) = source_of(root, "listen") else {
+        return;
+    };
+    for address in server.listen.iter().filter(|address| is_open(address)) {
+        root.error(&source, "server.listen", open_address(address, is_switched_off));
+    }
+}
+
+/// Refuses pages of every origin where callers are not authenticated: any page that a browser of this machine opens could
+/// then call the API.
+pub(super) fn refuse_any_origin(root: &mut Section<'_>, server: &ServerConfig) {
+    if !server.cors_origins.iter().any(|origin| origin == "*") {
+        return;
+    }
+    if let Some(source) = source_of(root, "cors_origins") {
+        let detail = "\"*\" needs authentication ([[api.keys]] or [api.jwt]); name the origins that may call, such as \
+                      https://app.example.com";
+        root.error(&source, "server.cors_origins", detail.to_owned());
+    }
+}
+
+/// Where a key of `[server]` is written.
+fn source_of(root: &mut Section<'_>, key: &str) -> Option<Source> {
+    root.entry("server").and_then(|entry| match entry.value.typed() {
+        Value::Table(table) => table.get(key).map(|entry| entry.source.clone()),
         Value::String(_)
         | Value::Text { .. }
         | Value::Integer(_)
@@ -82,11 +106,7 @@ pub(super) fn refuse_open_addresses(root: &mut Section<'_>, server: &ServerConfi
         | Value::Boolean(_)
         | Value::Datetime(_)
         | Value::Array(_) => None,
-    });
-    let Some(written) = written else { return };
-    for address in server.listen.iter().filter(|address| is_open(address)) {
-        root.error(&written.source, "server.listen", open_address(address, is_switched_off));
-    }
+    })
 }
 
 /// Whether other machines can reach an address.

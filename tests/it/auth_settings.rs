@@ -189,3 +189,16 @@ fn a_program_that_embeds_the_server_is_kept_from_it_as_well() {
         "{refused}"
     );
 }
+
+#[test]
+fn pages_of_every_origin_may_not_call_a_server_without_authentication() {
+    let site = Site::new(Storage::Sqlite, "[server]\ncors_origins = [\"*\"]\n");
+    let output = site.command(&["serve", "--listen", "127.0.0.1:0"]).output();
+    let output = output.expect("the binary runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "error: tickerq.toml:2: server.cors_origins: \"*\" needs authentication ([[api.keys]] or [api.jwt]); name the \
+         origins that may call, such as https://app.example.com\n"
+    );
+}
