@@ -4,6 +4,7 @@ use std::io::{self, BufRead, BufWriter, Write};
 
 use super::error::CliError;
 use super::table::Table;
+use crate::domain::name::is_printable;
 
 /// Standard output. A reader that went away is an error, not a panic.
 pub(super) struct Output {
@@ -80,7 +81,7 @@ pub(super) fn error(text: &str) {
 /// The text without characters that command a terminal: what a job or a server says is not trusted.
 fn readable(text: &str) -> String {
     let shown = |c: char| {
-        if c.is_control() && c != '\n' && c != '\t' {
+        if !is_printable(c) && c != '\n' && c != '\t' {
             '\u{FFFD}'
         } else {
             c
@@ -96,5 +97,6 @@ mod tests {
     #[test]
     fn what_a_job_says_cannot_command_the_terminal() {
         assert_eq!(readable("a\u{1b}[31mb\r\n\tc"), "a\u{FFFD}[31mb\u{FFFD}\n\tc");
+        assert_eq!(readable("gnp\u{202e}.exe"), "gnp\u{FFFD}.exe");
     }
 }

@@ -94,6 +94,18 @@ macro_rules! name {
     };
 }
 
+/// Whether a character of free text stays in its place when it is shown: not a control character, no line or paragraph
+/// separator, and none that changes the direction of the text around it (Unicode's `Bidi_Control`), by which a name can
+/// pretend to be another one.
+pub fn is_printable(character: char) -> bool {
+    let is_separator = matches!(character, '\u{2028}' | '\u{2029}');
+    let is_direction = matches!(
+        character,
+        '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
+    );
+    !(character.is_control() || is_separator || is_direction)
+}
+
 fn check(
     text: &str,
     what: &'static str,
@@ -144,12 +156,12 @@ name!(
 );
 
 name!(
-    /// What people call a job. Free text without control characters.
+    /// The display name of a job: free text, see [`is_printable`].
     JobName,
     "a name",
     200,
-    "all characters but control characters",
-    |c| !c.is_control()
+    "all characters but control, line separator and text direction characters",
+    is_printable
 );
 
 name!(
@@ -157,8 +169,8 @@ name!(
     UniqueKey,
     "a unique key",
     200,
-    "all characters but control characters",
-    |c| !c.is_control()
+    "all characters but control, line separator and text direction characters",
+    is_printable
 );
 
 impl QueueName {
@@ -204,6 +216,14 @@ mod tests {
         );
         assert!(JobName::parse("Rechnung № 7 für Müller").is_ok());
         assert!(JobName::parse("a\0b").is_err());
+        for character in [
+            '\u{2028}', '\u{2029}', '\u{061C}', '\u{200F}', '\u{202E}', '\u{2067}', '\u{85}',
+        ] {
+            assert!(JobName::parse(&format!("a{character}b")).is_err(), "{character:?}");
+            assert!(UniqueKey::parse(&format!("a{character}b")).is_err(), "{character:?}");
+            assert!(JobType::parse(&format!("a{character}b")).is_err(), "{character:?}");
+        }
+        assert!(JobName::parse("חשבונית").is_ok());
         assert!(JobType::parse("Foo`1").is_ok());
     }
 }

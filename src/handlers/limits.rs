@@ -1,6 +1,7 @@
 //! How much a handler may say, and in which characters: every handler's answer passes here before it is stored.
 
 use crate::domain::json::{self, Json};
+use crate::domain::name::is_printable;
 use crate::domain::outcome::Failure;
 
 /// Stands where text was left out.
@@ -97,7 +98,7 @@ pub(super) fn printable_text(text: &str) -> String {
         .map(|character| match character {
             '\n' | '\t' => character,
             '\r' => '\n',
-            _ if character.is_control() => char::REPLACEMENT_CHARACTER,
+            _ if !is_printable(character) => char::REPLACEMENT_CHARACTER,
             _ => character,
         })
         .collect()

@@ -19,6 +19,7 @@ use super::payload::with_signature;
 use super::retry_after::{parse_http_date, retry_after};
 use super::signature::{PREVIOUS_SIGNATURE_HEADER, SIGNATURE_HEADER, sign, sign_message};
 use crate::domain::delivery::{DeliveryAttempt, Message, Reply};
+use crate::domain::name::is_printable;
 use crate::domain::time_span::TimeSpan;
 use crate::domain::trace::{TRACE_PARENT_HEADER, TraceParent};
 use crate::domain::webhook::{Endpoint, SigningSecret};
@@ -185,7 +186,7 @@ fn clean(text: &str) -> String {
     text.chars()
         .map(|character| match character {
             '\n' | '\t' => character,
-            _ if character.is_control() => ' ',
+            _ if !is_printable(character) => ' ',
             _ => character,
         })
         .collect()

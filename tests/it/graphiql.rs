@@ -42,7 +42,7 @@ async fn the_page_is_asked_for_anew_and_its_files_are_kept() {
     assert_eq!(page.header("content-type"), Some("text/html"));
     assert_eq!(page.header("cache-control"), Some("no-cache"));
     let policy = page.header("content-security-policy").expect("a policy");
-    assert!(policy.starts_with("default-src 'self';"), "{policy}");
+    assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
     let tag = page.header("etag").expect("a tag");
     let again = client.at_root(Method::GET, "/graphiql/").header("if-none-match", tag);
     assert_eq!(client.send(again).await.status, 304);

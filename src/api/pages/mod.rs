@@ -18,8 +18,8 @@ use super::rest::problem::Problem;
 
 /// What the pages may load: from this server alone. The editor sets styles in its elements, has its icons inline, and starts
 /// its workers from this server or from text of its own.
-const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; \
-                      worker-src 'self' blob:; connect-src 'self' ws: wss:; object-src 'none'; form-action 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                      font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; form-action 'none'; \
                       base-uri 'none'; frame-ancestors 'none'";
 /// What is shown in place of a page when the program was built without them.
 const WITHOUT_PAGES: &str = include_str!("without.html");

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::name::is_printable;
 use crate::domain::time_span::TimeSpan;
 use crate::domain::webhook::{Endpoint, EndpointSource, SigningSecret};
 use crate::runtime::clock::draw_secret;
@@ -45,8 +46,9 @@ pub(super) fn checked_name(name: &str) -> Result<Arc<str>, ServiceError> {
         let detail = format!("the name has {length} characters; allowed are 1 to {NAME_LENGTH_MAX}");
         return Err(invalid("name", detail));
     }
-    if name.chars().any(char::is_control) {
-        return Err(invalid("name", "the name has a control character".to_owned()));
+    if !name.chars().all(is_printable) {
+        let detail = "the name has a control, line separator or text direction character".to_owned();
+        return Err(invalid("name", detail));
     }
     Ok(Arc::from(name))
 }
