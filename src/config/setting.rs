@@ -196,7 +196,7 @@ impl Setting for TimeSpan {
             }
             Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Array(_) | Value::Table(_) => {
                 Err(Wrong::new(format!(
-                    "{} is not a duration; write \"00:00:30\" or \"PT30S\"",
+                    "{} is not a duration; write \"00:00:30\", \"PT30S\" or \"30s\"",
                     value.describe()
                 )))
             }

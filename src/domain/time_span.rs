@@ -1,4 +1,4 @@
-//! Durations as .NET writes them.
+//! Durations: written as .NET writes them, read in three notations.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub struct TimeSpan {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{given}' is not a duration ({reason}); write [-][d.]hh:mm:ss[.fffffff], such as 00:05:00 or 1.12:00:00, \
-     or ISO 8601, such as PT5M"
+     ISO 8601, such as PT5M, or numbers with units, such as 5m, 1h30m, 7d or 500ms"
 )]
 pub struct InvalidTimeSpan {
     /// What was given, cut to a readable length.
@@ -32,6 +32,8 @@ pub struct InvalidTimeSpan {
 impl TimeSpan {
     /// No time at all.
     pub const ZERO: Self = Self { ticks: 0 };
+    /// The longest delay, timeout or wait that a job may have: ten years.
+    pub const LONGEST: Self = Self::from_secs(3_653 * 86_400);
 
     /// Whole seconds.
     pub const fn from_secs(seconds: i64) -> Self {
@@ -79,7 +81,8 @@ impl TimeSpan {
         Duration::from_micros(u64::try_from(self.as_micros()).unwrap_or(0))
     }
 
-    /// Reads .NET's constant format, or an ISO 8601 duration of weeks, days, hours, minutes and seconds.
+    /// Reads .NET's constant format, an ISO 8601 duration of weeks, days, hours, minutes and seconds, or numbers with the
+    /// units `w`, `d`, `h`, `m`, `s` and `ms`.
     ///
     /// `24:00:00` is refused: .NET reads it as 24 days, everybody else as a day.
     pub fn parse(text: &str) -> Result<Self, InvalidTimeSpan> {
@@ -89,6 +92,8 @@ impl TimeSpan {
         };
         let parsed = if body.starts_with(['P', 'p']) {
             parse_iso(body)
+        } else if !body.contains(':') && body.starts_with(|first: char| first.is_ascii_digit()) {
+            parse_units(body)
         } else {
             parse_dotnet(body)
         };
@@ -218,9 +223,57 @@ fn parse_iso(body: &str) -> Result<i64, &'static str> {
     if any { Ok(ticks) } else { Err("it has no units") }
 }
 
-/// The decimals of a second as ticks; at most seven.
+/// `[nw][nd][nh][nm][ns][nms]`; the numbers may have decimals.
+fn parse_units(body: &str) -> Result<i64, &'static str> {
+    const UNITS: [(&str, i64); 6] = [
+        ("w", 7 * TICKS_PER_DAY),
+        ("d", TICKS_PER_DAY),
+        ("h", TICKS_PER_HOUR),
+        ("m", TICKS_PER_MINUTE),
+        ("s", TICKS_PER_SECOND),
+        ("ms", TICKS_PER_SECOND / 1000),
+    ];
+    let mut rest = body;
+    let mut ticks = 0_i64;
+    let mut next_unit = 0;
+    while !rest.is_empty() {
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .ok_or("a number without a unit")?;
+        let (number, tail) = rest.split_at(end);
+        let unit_end = tail
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(unit_end);
+        let index = UNITS
+            .iter()
+            .position(|(name, _)| *name == unit)
+            .ok_or("allowed units are w, d, h, m, s and ms")?;
+        if index < next_unit {
+            return Err("its units are out of order");
+        }
+        next_unit = index + 1;
+        let length = UNITS[index].1;
+        let (whole, fraction) = match number.split_once('.') {
+            Some((whole, fraction)) => (whole, parse_fraction(fraction)?),
+            None => (number, 0),
+        };
+        // The fraction is in ten-millionths, as many as a second has ticks.
+        let fraction = i128::from(fraction) * i128::from(length) / i128::from(TICKS_PER_SECOND);
+        let amount = digits(whole, 1, 12)?.checked_mul(length).ok_or(TOO_LONG)?;
+        ticks = i64::try_from(fraction)
+            .ok()
+            .and_then(|fraction| amount.checked_add(fraction))
+            .and_then(|sum| ticks.checked_add(sum))
+            .ok_or(TOO_LONG)?;
+        rest = tail;
+    }
+    Ok(ticks)
+}
+
+/// The decimals of a number in ten-millionths, so those of a second as ticks; at most seven.
 fn parse_fraction(text: &str) -> Result<i64, &'static str> {
-    let value = digits(text, 1, 7).map_err(|_| "a second has at most seven decimals, all digits")?;
+    let value = digits(text, 1, 7).map_err(|_| "a number has at most seven decimals, all digits")?;
     let missing = u32::try_from(7 - text.len()).unwrap_or(0);
     Ok(value * 10_i64.pow(missing))
 }
@@ -250,13 +303,25 @@ mod tests {
     }
 
     #[test]
-    fn both_notations_are_read() {
+    fn all_three_notations_are_read() {
         assert_eq!(micros("00:00:30"), 30_000_000);
         assert_eq!(micros("1.02:03:04.5"), ((26 * 60 + 3) * 60 + 4) * 1_000_000 + 500_000);
         assert_eq!(micros("-00:00:01"), -1_000_000);
         assert_eq!(micros("PT5M"), 300_000_000);
         assert_eq!(micros("P1DT2H3M4.25S"), ((26 * 60 + 3) * 60 + 4) * 1_000_000 + 250_000);
         assert_eq!(micros("P2W"), 14 * 86_400 * 1_000_000);
+        assert_eq!(micros("5m"), 300_000_000);
+        assert_eq!(micros("30s"), 30_000_000);
+        assert_eq!(micros("1h30m"), 5_400_000_000);
+        assert_eq!(micros("7d"), 7 * 86_400 * 1_000_000);
+        assert_eq!(micros("2w1d"), 15 * 86_400 * 1_000_000);
+        assert_eq!(micros("500ms"), 500_000);
+        assert_eq!(micros("1s500ms"), 1_500_000);
+        assert_eq!(micros("1.5s"), 1_500_000);
+        assert_eq!(micros("0.5d"), 43_200_000_000);
+        assert_eq!(micros("90m"), 5_400_000_000);
+        assert_eq!(micros("-5m"), -300_000_000);
+        assert_eq!(micros("0s"), 0);
     }
 
     #[test]
@@ -288,8 +353,25 @@ mod tests {
             "PT-5M",
             "00:00:00:00",
             "P1Ä",
+            "5M",
+            "7D",
+            "5min",
+            "5 m",
+            "m",
+            "30m1h",
+            "5m5m",
+            "1h30",
+            "1..5s",
+            "1.s",
+            ".5s",
+            "5µs",
+            "999999999999w",
+            "1h-30m",
         ] {
-            assert!(TimeSpan::parse(text).is_err(), "{text} was accepted");
+            let error = TimeSpan::parse(text).expect_err(text).to_string();
+            for form in ["00:05:00", "PT5M", "1h30m"] {
+                assert!(error.contains(form), "{error}");
+            }
         }
     }
 
@@ -306,7 +388,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_of_its_own_alphabet_makes_it_panic(text in "[-0-9.:PTWDHMS]{0,20}") {
+        fn no_text_of_its_own_alphabet_makes_it_panic(text in "[-0-9.:PTWDHMSwdhms]{0,20}") {
             drop(TimeSpan::parse(&text));
         }
     }

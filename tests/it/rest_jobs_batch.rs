@@ -58,9 +58,9 @@ async fn one_wrong_job_refuses_the_whole_batch_and_is_named() {
         (json!({ "type": "a b" }), "/type", "a job type contains ' '"),
         (json!({}), "/type", "type is missing"),
         (
-            json!({ "type": "A", "options": { "delay": "1h" } }),
+            json!({ "type": "A", "options": { "delay": "soon" } }),
             "/options/delay",
-            "'1h' is not a duration",
+            "'soon' is not a duration",
         ),
         (json!({ "type": "A", "colour": 1 }), "/colour", "unknown field `colour`"),
         (json!({ "type": "A", "a/b~c": 1 }), "/a~1b~0c", "unknown field `a/b~c`"),

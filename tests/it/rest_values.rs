@@ -136,7 +136,7 @@ fn wrong_values() -> Vec<(&'static str, Value, &'static str)> {
             (
                 field,
                 json!(300),
-                "invalid type: integer `300`, expected a duration such as \"00:05:00\" or \"PT5M\"",
+                "invalid type: integer `300`, expected a duration such as \"00:05:00\", \"PT5M\" or \"5m\"",
             ),
             (
                 field,

@@ -135,7 +135,7 @@ async fn problems() {
             ..problem
         })
     );
-    let batch = json!({ "jobs": [{ "type": "Waits" }, { "type": "Waits", "delay": "1h" }, {}, { "type": "Waits", "colour": "red" }] });
+    let batch = json!({ "jobs": [{ "type": "Waits" }, { "type": "Waits", "delay": "soon" }, {}, { "type": "Waits", "colour": "red" }] });
     insta::assert_snapshot!("problem_of_a_batch", shown(&client.post("/jobs/batch", batch).await));
     insta::assert_snapshot!(
         "problem_of_parameters",

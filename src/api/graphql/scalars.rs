@@ -84,7 +84,7 @@ impl TimeSpan {
 }
 
 /// A duration as .NET writes it: `[-][d.]hh:mm:ss[.fffffff]`, so that `00:05:00` is five minutes and `1.00:00:00` a day.
-/// Input may also be ISO 8601, such as `PT5M`.
+/// Input may also be ISO 8601, such as `PT5M`, or numbers with units, such as `5m`, `1h30m`, `7d` or `500ms`.
 #[Scalar(name = "TimeSpan")]
 impl ScalarType for TimeSpan {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -72,7 +72,11 @@ from_text!(JobType, "the name of a job type", JobType::parse);
 from_text!(JobName, "a name", JobName::parse);
 from_text!(QueueName, "the name of a queue", QueueName::parse);
 from_text!(UniqueKey, "a unique key", UniqueKey::parse);
-from_text!(TimeSpan, "a duration such as \"00:05:00\" or \"PT5M\"", TimeSpan::parse);
+from_text!(
+    TimeSpan,
+    "a duration such as \"00:05:00\", \"PT5M\" or \"5m\"",
+    TimeSpan::parse
+);
 from_text!(
     CronExpression,
     "a cron expression such as \"0 2 * * *\"",
@@ -103,8 +107,8 @@ pub(in crate::api) fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
     DateTime::parse_from_rfc3339(text)
         .ok()
         .and_then(|time| DateTime::from_timestamp_micros(time.timestamp_micros()))
-        // In UTC it may lie beyond the years that the format can write.
-        .filter(|time| (0..=9999).contains(&time.year()))
+        // Other programs have no year 0 and none after 9999, which an offset can lead to.
+        .filter(|time| (1..=9999).contains(&time.year()))
         .ok_or_else(|| {
             let given: String = text.chars().take(64).collect();
             format!(

@@ -7,6 +7,7 @@ use super::ExpressionArguments;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::cli::time::parse_time;
+use crate::domain::time_span::TimeSpan;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -17,12 +18,30 @@ use crate::cli::time::parse_time;
 pub(super) struct NextArguments {
     #[command(flatten)]
     expression: ExpressionArguments,
-    /// Begin after this time, such as 2030-01-31T08:00:00Z [default: now]
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    after: Option<DateTime<Utc>>,
+    /// Begin after this time, such as 2030-01-31T08:00:00Z, or so long from now, such as 7d [default: now]
+    #[arg(long, value_name = "TIME", value_parser = parse_after)]
+    after: Option<After>,
     /// How many times to print
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
+}
+
+/// Where to begin.
+#[derive(Clone, Copy, Debug)]
+enum After {
+    Time(DateTime<Utc>),
+    FromNow(TimeSpan),
+}
+
+fn parse_after(text: &str) -> Result<After, String> {
+    match TimeSpan::parse(text) {
+        Ok(span) if span.is_negative() || span > TimeSpan::LONGEST => Err(format!(
+            "{span} is out of range; allowed is 00:00:00 to {}",
+            TimeSpan::LONGEST
+        )),
+        Ok(span) => Ok(After::FromNow(span)),
+        Err(_) => parse_time(text).map(After::Time),
+    }
 }
 
 pub(super) fn run(arguments: &NextArguments, output: &mut Output) -> Result<(), CliError> {
@@ -31,7 +50,11 @@ pub(super) fn run(arguments: &NextArguments, output: &mut Output) -> Result<(), 
         after,
         count,
     } = arguments;
-    let mut last = after.unwrap_or_else(now);
+    let mut last = match after {
+        Some(After::Time(time)) => *time,
+        Some(After::FromNow(span)) => now() + span.to_delta(),
+        None => now(),
+    };
     for _ in 0..*count {
         last = expression.next_after(*time_zone, last).ok_or_else(|| {
             CliError::Usage(format!(

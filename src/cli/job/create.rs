@@ -36,7 +36,7 @@ pub(super) struct CreateArguments {
     /// How urgent it is.
     #[arg(long, value_parser = super::print::PRIORITIES, ignore_case = true)]
     priority: Option<String>,
-    /// How long it waits first, such as 00:05:00 or PT5M.
+    /// How long it waits first, such as 5m, 00:05:00 or PT5M.
     #[arg(long, value_name = "DURATION", value_parser = TimeSpan::parse, conflicts_with = "run_at")]
     delay: Option<TimeSpan>,
     /// When it may run, such as 2030-01-31T08:00:00Z.

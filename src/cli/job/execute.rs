@@ -18,7 +18,7 @@ pub(super) struct ExecuteArguments {
     /// How urgent it is now.
     #[arg(long, value_parser = print::PRIORITIES, ignore_case = true)]
     priority: Option<String>,
-    /// How long it waits first, such as 00:05:00 or PT5M.
+    /// How long it waits first, such as 5m, 00:05:00 or PT5M.
     #[arg(long, value_name = "DURATION", value_parser = TimeSpan::parse)]
     delay: Option<TimeSpan>,
     #[command(flatten)]

@@ -38,8 +38,8 @@ pub(in crate::api) struct JobRequest<'a> {
     /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3, as .NET writes its enums.
     #[schema(value_type = Option<String>, default = "normal", example = "normal")]
     pub(in crate::api) priority: Option<PriorityValue>,
-    /// How long it waits before it may start: .NET's `[d.]hh:mm:ss[.fffffff]`, or ISO 8601 such as `PT5M`. Not together
-    /// with `runAt`.
+    /// How long it waits before it may start: .NET's `[d.]hh:mm:ss[.fffffff]`, ISO 8601 such as `PT5M`, or numbers with
+    /// units such as `5m`. Not together with `runAt`.
     #[schema(value_type = Option<String>, example = "00:00:00")]
     pub(in crate::api) delay: Option<Parsed<TimeSpan>>,
     /// When it may start (RFC 3339); at once if that has passed. Not together with `delay`.
