@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
+use crate::domain::job::Job;
 use crate::domain::name::{JobType, QueueName};
 
 /// Who waits on this node. Shared by the actor that hears of due jobs and the calls that wait for them.
@@ -17,9 +18,9 @@ pub struct Arrivals {
 
 /// A call that waits for jobs of these types in these queues. It no longer waits when this is dropped.
 pub struct Waiter {
-    job_types: Arc<[JobType]>,
+    job_types: HashSet<JobType>,
     /// None for all.
-    queues: Arc<[QueueName]>,
+    queues: HashSet<QueueName>,
     woken: Notify,
     arrived_in: Mutex<HashSet<QueueName>>,
 }
@@ -31,8 +32,9 @@ impl Waiter {
         lock(&self.arrived_in).drain().collect()
     }
 
-    fn wants(&self, queue: &QueueName, mut is_of_type: impl FnMut(&JobType) -> bool) -> bool {
-        (self.queues.is_empty() || self.queues.contains(queue)) && self.job_types.iter().any(&mut is_of_type)
+    fn wants(&self, queue: &QueueName, job_types: Option<&HashSet<&JobType>>) -> bool {
+        (self.queues.is_empty() || self.queues.contains(queue))
+            && job_types.is_none_or(|arrived| arrived.iter().any(|job_type| self.job_types.contains(*job_type)))
     }
 
     fn wake(&self, queue: &QueueName) {
@@ -43,10 +45,10 @@ impl Waiter {
 
 impl Arrivals {
     /// Waits from now on.
-    pub fn wait(&self, job_types: Arc<[JobType]>, queues: Arc<[QueueName]>) -> Arc<Waiter> {
+    pub fn wait(&self, job_types: &[JobType], queues: &[QueueName]) -> Arc<Waiter> {
         let waiter = Arc::new(Waiter {
-            job_types,
-            queues,
+            job_types: job_types.iter().cloned().collect(),
+            queues: queues.iter().cloned().collect(),
             woken: Notify::new(),
             arrived_in: Mutex::default(),
         });
@@ -69,10 +71,15 @@ impl Arrivals {
         self.is_closed.load(Ordering::Acquire)
     }
 
-    /// Jobs are due in this queue; `is_of_type` says whether one of this type is among them.
-    pub(super) fn announce(&self, queue: &QueueName, mut is_of_type: impl FnMut(&JobType) -> bool) {
-        for waiter in lock(&self.waiting).iter().filter_map(Weak::upgrade) {
-            if waiter.wants(queue, &mut is_of_type) {
+    /// These jobs are due in this queue; without them, jobs of any types may be.
+    pub(super) fn announce(&self, queue: &QueueName, jobs: Option<&[Arc<Job>]>) {
+        let waiting = lock(&self.waiting);
+        if waiting.is_empty() {
+            return;
+        }
+        let job_types = jobs.map(|jobs| jobs.iter().map(|job| &job.job_type).collect::<HashSet<&JobType>>());
+        for waiter in waiting.iter().filter_map(Weak::upgrade) {
+            if waiter.wants(queue, job_types.as_ref()) {
                 waiter.wake(queue);
             }
         }
@@ -87,6 +94,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::new_job::{JobDefaults, NewJob};
+    use chrono::DateTime;
     use futures_util::FutureExt;
 
     fn queue(name: &str) -> QueueName {
@@ -97,16 +106,26 @@ mod tests {
     fn a_waiter_hears_of_its_types_in_its_queues_only_and_of_what_came_before_it_asked() {
         let arrivals = Arrivals::default();
         let mail = JobType::parse("Mail").expect("a type");
-        let waiter = arrivals.wait(Arc::from([mail.clone()]), Arc::from([queue("a")]));
-        arrivals.announce(&queue("b"), |_| true);
-        arrivals.announce(&queue("a"), |job_type| *job_type != mail);
+        let of_type = |name: &str, number| {
+            let new = NewJob::of_type(JobType::parse(name).expect("a type"));
+            [Arc::new(new.into_job(
+                &JobDefaults::default(),
+                DateTime::UNIX_EPOCH,
+                number,
+            ))]
+        };
+        let waiter = arrivals.wait(std::slice::from_ref(&mail), &[queue("a")]);
+        arrivals.announce(&queue("b"), None);
+        arrivals.announce(&queue("a"), Some(&of_type("Other", 1)));
         assert_eq!(waiter.arrived().now_or_never(), None);
-        arrivals.announce(&queue("a"), |job_type| *job_type == mail);
+        arrivals.announce(&queue("a"), Some(&of_type("Mail", 2)));
         assert_eq!(waiter.arrived().now_or_never(), Some(vec![queue("a")]));
         assert_eq!(waiter.arrived().now_or_never(), None);
+        arrivals.announce(&queue("a"), None);
+        assert_eq!(waiter.arrived().now_or_never(), Some(vec![queue("a")]));
         drop(waiter);
-        arrivals.announce(&queue("a"), |_| true);
-        drop(arrivals.wait(Arc::from([mail]), Arc::from([])));
+        arrivals.announce(&queue("a"), None);
+        drop(arrivals.wait(&[mail], &[]));
         assert_eq!(lock(&arrivals.waiting).len(), 1, "who has gone is forgotten");
     }
 }

@@ -26,6 +26,7 @@ mod change_weight;
 pub mod clock;
 pub mod commit_report;
 pub mod configured_endpoints;
+pub mod due_types;
 mod effects;
 pub mod endings;
 pub mod event_bus;
@@ -73,6 +74,7 @@ use self::backlog::Backlog;
 use self::clock::{Clock, IdSource};
 use self::commit_report::CommitReport;
 use self::configured_endpoints::EndpointsError;
+use self::due_types::DueTypes;
 use self::event_bus::{EventBus, EventBusHandle};
 use self::handler_threads::HandlerThreads;
 use self::lease_gate::LeaseGate;
@@ -376,6 +378,7 @@ impl Runtime {
             gate: gate.clone(),
             notifier: others.as_ref().map(|others| others.notifier.clone()),
             arrivals: arrivals.clone(),
+            due_types: DueTypes::new(Arc::clone(&repository), clock.clone()),
             traces: traces.clone(),
         };
         let queues = queues.start(&queues_arbiter, "Queues", &supervisor, || Queues::new(queues_parts));

@@ -21,6 +21,7 @@ use tracing::error;
 use super::arrivals::Arrivals;
 use super::backlog::Backlog;
 use super::clock::Clock;
+use super::due_types::DueTypes;
 use super::endings::Endings;
 use super::lease_gate::LeaseGate;
 use super::mailbox::deliver;
@@ -173,6 +174,8 @@ pub struct QueuesParts {
     pub notifier: Option<Addr<Notifier>>,
     /// Remote workers that wait for jobs.
     pub arrivals: Arrivals,
+    /// What is due, for workers that could run jobs of many queues.
+    pub due_types: DueTypes,
     /// Where jobs stand in traces.
     pub traces: Traces,
 }
@@ -264,7 +267,7 @@ impl Queues {
             deliver(&queue.address, Switch { is_paused }, ctx);
         }
         if !is_paused && was_paused == Some(true) {
-            self.parts.arrivals.announce(&announced, |_| true);
+            self.parts.arrivals.announce(&announced, None);
         }
     }
 
@@ -361,9 +364,7 @@ impl Handler<JobsDue> for Queues {
 
     fn handle(&mut self, JobsDue { by_queue }: JobsDue, ctx: &mut Context<Self>) {
         for (name, jobs) in by_queue {
-            self.parts
-                .arrivals
-                .announce(&name, |job_type| jobs.iter().any(|job| job.job_type == *job_type));
+            self.parts.arrivals.announce(&name, Some(&jobs));
             if let Some(queue) = self.queue(&name) {
                 deliver(&queue.address, Due { jobs }, ctx);
             }
@@ -376,7 +377,7 @@ impl Handler<Wake> for Queues {
 
     fn handle(&mut self, Wake { queues }: Wake, ctx: &mut Context<Self>) {
         for name in queues {
-            self.parts.arrivals.announce(&name, |_| true);
+            self.parts.arrivals.announce(&name, None);
             if let Some(queue) = self.queue(&name) {
                 deliver(&queue.address, Look, ctx);
             }
@@ -388,7 +389,7 @@ impl Handler<Offer> for Queues {
     type Result = ();
 
     fn handle(&mut self, Offer { queue }: Offer, ctx: &mut Context<Self>) {
-        self.parts.arrivals.announce(&queue, |_| true);
+        self.parts.arrivals.announce(&queue, None);
         if let Some(queue) = self.queue(&queue) {
             deliver(&queue.address, queue::Offered, ctx);
         }

@@ -4,7 +4,7 @@
 //! runs. So it may speak with another node each time, and a node that is restarted knows it as before.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix::Addr;
@@ -52,6 +52,7 @@ impl From<LeaseError> for RemoteError {
         match error {
             LeaseError::NoLease => Self::NoLease,
             LeaseError::Record(error) => Self::Record(error),
+            LeaseError::Storage(error) => Self::Storage(error),
         }
     }
 }
@@ -131,6 +132,8 @@ pub struct RemoteWork {
     parts: RemoteWorkParts,
     /// Attempts whose worker was told here that they should stop, and when it was first told.
     told: Arc<Mutex<HashMap<(JobId, u32), Instant>>>,
+    /// When this node last renewed the leases of workers.
+    renewed: Arc<Mutex<HashMap<NodeId, Instant>>>,
 }
 
 impl RemoteWork {
@@ -139,6 +142,7 @@ impl RemoteWork {
         Self {
             parts,
             told: Arc::default(),
+            renewed: Arc::default(),
         }
     }
 
@@ -147,7 +151,7 @@ impl RemoteWork {
         self.parts.lease
     }
 
-    /// Starts due jobs for a worker; when there are none, waits until there are.
+    /// Starts due jobs for a worker; when there are none, waits until there are. The call renews the worker's lease.
     pub async fn lease(&self, worker: NodeId, wanted: Wanted) -> Result<Vec<Arc<Job>>, RemoteError> {
         let Wanted {
             job_types,
@@ -155,11 +159,13 @@ impl RemoteWork {
             limit,
             wait,
         } = wanted;
-        let end = Instant::now() + wait;
+        let mut since = Instant::now();
+        let end = since + wait;
         // Before storage is looked at, so that nothing arrives in between.
-        let waiter = self.parts.arrivals.wait(Arc::clone(&job_types), Arc::clone(&queues));
+        let waiter = self.parts.arrivals.wait(&job_types, &queues);
         let mut asked = Arc::clone(&queues);
         loop {
+            self.keep_lease(worker).await?;
             let from = LeaseFrom {
                 queues: asked,
                 lease: LeaseJobs {
@@ -167,7 +173,9 @@ impl RemoteWork {
                     job_types: Arc::clone(&job_types),
                     limit,
                 },
+                since,
             };
+            let began = Instant::now();
             // While Queues is being restarted there is nothing.
             let leased = self
                 .parts
@@ -178,11 +186,16 @@ impl RemoteWork {
             if !leased.jobs.is_empty() || Instant::now() >= end || self.parts.arrivals.is_closed() {
                 return Ok(leased.jobs);
             }
-            let pause = leased.next_in.unwrap_or(LOOK_EVERY).min(LOOK_EVERY);
+            let pause = leased
+                .next_in
+                .unwrap_or(LOOK_EVERY)
+                .min(LOOK_EVERY)
+                .min(self.renewal_interval());
             let next = end.min(Instant::now() + pause);
-            asked = match tokio::time::timeout_at(next, waiter.arrived()).await {
-                Ok(arrived) if !arrived.is_empty() => arrived.into(),
-                _ => Arc::clone(&queues),
+            (asked, since) = match tokio::time::timeout_at(next, waiter.arrived()).await {
+                Ok(arrived) if !arrived.is_empty() => (arrived.into(), Instant::now()),
+                // Another worker may have looked meanwhile.
+                _ => (Arc::clone(&queues), began),
             };
         }
     }
@@ -237,16 +250,47 @@ impl RemoteWork {
         }
     }
 
-    /// Renews a worker's lease, notes what it reports, and tells it what it can't know. `None`: there is no such worker.
-    pub async fn beat(&self, worker: NodeId, held: Vec<Held>) -> Result<Option<Beat>, RemoteError> {
+    /// Renews the lease of a worker whose call waits, once a third of it has passed.
+    async fn keep_lease(&self, worker: NodeId) -> Result<(), RemoteError> {
+        let renewed = lock(&self.renewed).get(&worker).copied();
+        if renewed.is_some_and(|at| at.elapsed() < self.renewal_interval()) {
+            return Ok(());
+        }
+        match self.renew(worker).await? {
+            Some(_) => Ok(()),
+            // It has left meanwhile.
+            None => Err(RemoteError::NoLease),
+        }
+    }
+
+    fn renewal_interval(&self) -> Duration {
+        self.parts.lease.to_std() / 3
+    }
+
+    /// The time until which the lease holds; `None` for an unknown worker.
+    async fn renew(&self, worker: NodeId) -> Result<Option<DateTime<Utc>>, RemoteError> {
         let renew = Change::RenewWorker {
             worker,
             lease: self.parts.lease,
         };
-        let lease_until = match self.parts.recorder.record_one(renew, Origin::Outside).await? {
-            Ok(Applied::Renewed(Some(until))) => until,
-            Ok(_) => return Ok(None),
-            Err(refused) => return Err(unexpected(refused.to_string())),
+        // The lease begins in the commit, which is later.
+        let at = Instant::now();
+        match self.parts.recorder.record_one(renew, Origin::Outside).await? {
+            Ok(Applied::Renewed(Some(until))) => {
+                let mut renewed = lock(&self.renewed);
+                renewed.retain(|_, at| at.elapsed() < self.renewal_interval());
+                renewed.insert(worker, at);
+                Ok(Some(until))
+            }
+            Ok(_) => Ok(None),
+            Err(refused) => Err(unexpected(refused.to_string())),
+        }
+    }
+
+    /// Renews a worker's lease, notes what it reports, and tells it what it can't know. `None`: there is no such worker.
+    pub async fn beat(&self, worker: NodeId, held: Vec<Held>) -> Result<Option<Beat>, RemoteError> {
+        let Some(lease_until) = self.renew(worker).await? else {
+            return Ok(None);
         };
         let running = self.parts.repository.running_on(worker).await?;
         let own: HashSet<(JobId, u32)> = running.iter().map(|job| (job.id, job.attempt)).collect();
@@ -306,7 +350,7 @@ impl RemoteWork {
     }
 
     fn has_had_its_grace(&self, job: &RunningJob) -> bool {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = lock(&self.told);
         let now = Instant::now();
         // What was told long ago has ended, one way or another.
         let kept = self.parts.cancel_grace * 2 + self.parts.lease.to_std();
@@ -367,6 +411,7 @@ impl RemoteWork {
 
     /// Ends a worker's lease, and hands back what it runs.
     pub async fn leave(&self, worker: NodeId) -> Result<(), RemoteError> {
+        lock(&self.renewed).remove(&worker);
         // First of all, so that a call of it that still waits takes nothing of what is handed back.
         let left = self
             .parts
@@ -384,6 +429,11 @@ impl RemoteWork {
         self.finish(worker, ends.collect()).await?;
         Ok(())
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that panics runs under the lock.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn runs(job: &Job, worker: NodeId, attempt: u32) -> bool {

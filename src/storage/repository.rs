@@ -95,6 +95,10 @@ pub trait JobRepository: Send + Sync + 'static {
     /// For each queue that has pending jobs due after `after`: when the first of them is due.
     async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError>;
 
+    /// For each queue that has due pending jobs: the types of its pending jobs. Every type of a due job is among them; a
+    /// type whose jobs are all due later may be.
+    async fn due_types(&self, now: DateTime<Utc>) -> Result<Vec<(QueueName, JobType)>, RepositoryError>;
+
     /// Up to `limit` running jobs whose node has no lease: it never had one, has left, or its lease has run out.
     async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError>;
 

@@ -110,6 +110,10 @@ impl JobRepository for SlowToStart {
         self.inner.next_due(after).await
     }
 
+    async fn due_types(&self, now: DateTime<Utc>) -> Result<Vec<(QueueName, JobType)>, RepositoryError> {
+        self.inner.due_types(now).await
+    }
+
     async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
         self.inner.orphans(limit).await
     }

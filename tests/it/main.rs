@@ -82,3 +82,4 @@ mod websocket;
 mod websocket_limits;
 mod wire;
 mod workers;
+mod workers_many;

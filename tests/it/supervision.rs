@@ -105,6 +105,11 @@ impl JobRepository for Fused {
         self.inner.next_due(after).await
     }
 
+    async fn due_types(&self, now: DateTime<Utc>) -> Result<Vec<(QueueName, JobType)>, RepositoryError> {
+        self.fuse.burn();
+        self.inner.due_types(now).await
+    }
+
     async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
         self.fuse.burn();
         self.inner.orphans(limit).await

@@ -8,6 +8,7 @@ use actix::{ActorFutureExt, Context, Handler, Message, ResponseActFuture, WrapFu
 use super::{Change, Claim, Job, JobType, NodeId, Origin, Queue, RecordError};
 use crate::runtime::recorder::ChangeResult;
 use crate::storage::change::{Applied, ChangeError};
+use crate::storage::repository::RepositoryError;
 
 /// Start up to `limit` due jobs of these types for a remote worker.
 #[derive(Clone, Message)]
@@ -39,6 +40,9 @@ pub enum LeaseError {
     /// Storage could not be written.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// Storage could not be read.
+    #[error(transparent)]
+    Storage(#[from] RepositoryError),
 }
 
 impl Handler<LeaseJobs> for Queue {

@@ -1,11 +1,18 @@
 //! Finds jobs for remote workers, queue after queue.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use actix::{Addr, Context, Handler, Message, ResponseFuture};
+use tokio::time::Instant;
 
-use super::{Queue, QueueName, Queues};
+use super::{JobType, Queue, QueueName, Queues};
+use crate::runtime::due_types::TypesByQueue;
 use crate::runtime::queue::remote::{LeaseError, LeaseJobs, Leased};
+
+/// So many queues are asked for so many types at once; for more, storage is read first.
+const QUEUES_ASKED_DIRECTLY: usize = 4;
+const TYPES_ASKED_DIRECTLY: usize = 16;
 
 /// Start up to `lease.limit` due jobs for a remote worker.
 #[derive(Message)]
@@ -15,21 +22,28 @@ pub struct LeaseFrom {
     pub queues: Arc<[QueueName]>,
     /// Which jobs, how many, and for whom.
     pub lease: LeaseJobs,
+    /// How recent the knowledge of what is due must be.
+    pub since: Instant,
 }
 
 impl Handler<LeaseFrom> for Queues {
     type Result = ResponseFuture<Result<Leased, LeaseError>>;
 
-    fn handle(&mut self, LeaseFrom { queues, lease }: LeaseFrom, _: &mut Context<Self>) -> Self::Result {
-        let mut asked: Vec<Addr<Queue>> = if queues.is_empty() {
-            self.queues.values().map(|queue| queue.address.clone()).collect()
+    fn handle(&mut self, LeaseFrom { queues, lease, since }: LeaseFrom, _: &mut Context<Self>) -> Self::Result {
+        let mut asked: Vec<(QueueName, Addr<Queue>)> = if queues.is_empty() {
+            let running = self.queues.iter();
+            running
+                .map(|(name, queue)| (name.clone(), queue.address.clone()))
+                .collect()
         } else {
             let mut running = Vec::with_capacity(queues.len());
             for name in queues.iter() {
-                running.extend(self.queue(name).map(|queue| queue.address.clone()));
+                running.extend(self.queue(name).map(|queue| (name.clone(), queue.address.clone())));
             }
             running
         };
+        let reads_first = asked.len() > QUEUES_ASKED_DIRECTLY || lease.job_types.len() > TYPES_ASKED_DIRECTLY;
+        let due_types = reads_first.then(|| self.parts.due_types.clone());
         // No queue stands behind another for ever.
         self.leases = self.leases.wrapping_add(1);
         if !asked.is_empty() {
@@ -38,17 +52,30 @@ impl Handler<LeaseFrom> for Queues {
         }
         Box::pin(async move {
             let mut leased = Leased::default();
-            for queue in asked {
+            let due = match due_types {
+                Some(due_types) => Some(due_types.since(since).await?),
+                None => None,
+            };
+            let wanted: HashSet<&JobType> = lease.job_types.iter().collect();
+            for (name, queue) in asked {
+                let job_types = match &due {
+                    Some(due) => wanted_in(due, &name, &wanted),
+                    None => Arc::clone(&lease.job_types),
+                };
+                if job_types.is_empty() {
+                    continue;
+                }
                 let taken = u32::try_from(leased.jobs.len()).unwrap_or(u32::MAX);
                 let left = lease.limit.saturating_sub(taken);
                 if left == 0 {
                     break;
                 }
-                let wanted = LeaseJobs {
+                let request = LeaseJobs {
+                    worker: lease.worker,
+                    job_types,
                     limit: left,
-                    ..lease.clone()
                 };
-                match queue.send(wanted).await {
+                match queue.send(request).await {
                     Ok(Ok(Leased { mut jobs, next_in })) => {
                         leased.jobs.append(&mut jobs);
                         leased.next_in = leased.next_in.into_iter().chain(next_in).min();
@@ -63,4 +90,10 @@ impl Handler<LeaseFrom> for Queues {
             Ok(leased)
         })
     }
+}
+
+/// Those of the wanted types of which a queue has pending jobs, if any job of the queue is due.
+fn wanted_in(due: &TypesByQueue, queue: &QueueName, wanted: &HashSet<&JobType>) -> Arc<[JobType]> {
+    let pending = due.get(queue).into_iter().flatten();
+    pending.filter(|job_type| wanted.contains(job_type)).cloned().collect()
 }

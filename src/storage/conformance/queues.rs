@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::sample::{at, completed, failed, in_queue, job, queue, with_priority};
+use super::sample::{at, completed, failed, in_queue, job, job_type, queue, with_priority};
 use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
-use crate::domain::name::QueueName;
+use crate::domain::name::{JobType, QueueName};
 use crate::domain::outcome::{Failure, Outcome};
 use crate::domain::priority::Priority;
 use crate::domain::queue::{StatusCounts, Throughput};
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, Claim};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -23,6 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
         old_throughput_is_forgotten,
         the_next_due_time_of_each_queue_is_known,
         only_pending_jobs_are_due,
+        the_types_of_due_jobs_are_known,
     ]
 }
 
@@ -162,6 +163,54 @@ async fn the_next_due_time_of_each_queue_is_known(storage: Subject) {
     );
     assert_eq!(due(&storage, 250).await, [of("mail", 300)]);
     assert_eq!(due(&storage, 300).await, []);
+}
+
+async fn due_types(storage: &Subject, now: i64) -> Vec<(QueueName, JobType)> {
+    let mut due = storage.repository.due_types(at(now)).await.expect("storage reads");
+    due.sort();
+    due
+}
+
+async fn the_types_of_due_jobs_are_known(storage: Subject) {
+    let of_type = |name, job| Job {
+        job_type: job_type(name),
+        ..job
+    };
+    let due_at = |seconds, job| Job {
+        due_at: at(seconds),
+        ..job
+    };
+    let node = storage.live_node(1).await;
+    storage
+        .insert(&[
+            of_type("A", due_at(100, in_queue("mail", job(1)))),
+            of_type("B", due_at(100, with_priority(Priority::Low, in_queue("mail", job(2))))),
+            of_type("A", due_at(200, in_queue("reports", job(3)))),
+            of_type("A", due_at(100, in_queue("empty", job(4)))),
+        ])
+        .await;
+    storage
+        .apply(Change::Claim(Claim {
+            queue: queue("empty"),
+            limit: 1,
+            job_types: Arc::from([job_type("A")]),
+            node,
+            now: at(100),
+        }))
+        .await
+        .expect("a claim");
+    let of = |queue_name, type_name| (queue(queue_name), job_type(type_name));
+    assert_eq!(due_types(&storage, 99).await, []);
+    assert_eq!(
+        due_types(&storage, 100).await,
+        [of("mail", "A"), of("mail", "B")],
+        "at, not after"
+    );
+    assert_eq!(
+        due_types(&storage, 200).await,
+        [of("mail", "A"), of("mail", "B"), of("reports", "A")],
+        "running jobs are not due"
+    );
 }
 
 async fn only_pending_jobs_are_due(storage: Subject) {

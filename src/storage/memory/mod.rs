@@ -14,7 +14,7 @@ mod tables;
 mod webhooks;
 mod workers;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -152,6 +152,15 @@ impl JobRepository for MemoryRepository {
             .queues()
             .filter_map(|(queue, _)| Some((queue.clone(), first_of(queue)?)))
             .collect())
+    }
+
+    async fn due_types(&self, now: DateTime<Utc>) -> Result<Vec<(QueueName, JobType)>, RepositoryError> {
+        let tables = self.tables();
+        let due = tables
+            .jobs()
+            .filter(|job| job.status == JobStatus::Pending && job.due_at <= now);
+        let found: BTreeSet<(QueueName, JobType)> = due.map(|job| (job.queue.clone(), job.job_type.clone())).collect();
+        Ok(found.into_iter().collect())
     }
 
     async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {

@@ -102,6 +102,10 @@ impl JobRepository for SeaRepository {
         self.pools.read(self.read_next_due(after)).await
     }
 
+    async fn due_types(&self, now: DateTime<Utc>) -> Result<Vec<(QueueName, JobType)>, RepositoryError> {
+        self.pools.read(self.read_due_types(now)).await
+    }
+
     async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
         self.pools.read_from_writer(self.read_orphans(limit)).await
     }

@@ -7,7 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entities::{attempt, job, job_counter, queue, queue_throughput};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Order};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Statement,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect, Statement,
 };
 use uuid::Uuid;
 
@@ -273,6 +274,49 @@ impl SeaRepository {
             }
         }
         Ok(next)
+    }
+
+    /// Goes from queue to queue in the index of pending jobs, and counts no jobs: those are in the counters.
+    pub(super) async fn read_due_types(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(QueueName, JobType)>, RepositoryError> {
+        let is_due = Priority::BY_URGENCY.map(|priority| {
+            format!(
+                "EXISTS (SELECT 1 FROM jobs WHERE status = 0 AND queue = pending.name AND priority = {} AND due_at <= $1)",
+                priority.code()
+            )
+        });
+        // The order of the index leaves PostgreSQL no cheaper one; SQLite knows nothing of how many jobs are pending.
+        let indexed = if self.is_postgres() {
+            ""
+        } else {
+            "INDEXED BY jobs_to_start"
+        };
+        let next = |after: &str| {
+            format!(
+                "(SELECT queue FROM jobs {indexed} WHERE status = 0 AND queue > {after} \
+                 ORDER BY queue, priority, due_at, id LIMIT 1)"
+            )
+        };
+        let sql = format!(
+            "WITH RECURSIVE pending (name) AS (SELECT {} UNION ALL \
+             SELECT {} FROM pending WHERE pending.name IS NOT NULL), \
+             due AS MATERIALIZED (SELECT name FROM pending WHERE name IS NOT NULL AND ({})) \
+             SELECT queue, job_type FROM due JOIN job_counters ON queue = name WHERE status = 0 \
+             GROUP BY queue, job_type HAVING SUM(count) > 0",
+            next("''"),
+            next("pending.name"),
+            is_due.join(" OR ")
+        );
+        let statement = Statement::from_sql_and_values(self.backend(), sql, [micros(now).into()]);
+        let rows = self.readers().query_all_raw(statement).await.map_err(failed)?;
+        let pair = |row: &QueryResult| {
+            let queue: String = row.try_get_by_index(0).map_err(failed)?;
+            let job_type: String = row.try_get_by_index(1).map_err(failed)?;
+            Ok((QueueName::from_stored(queue), JobType::from_stored(job_type)))
+        };
+        rows.iter().map(pair).collect()
     }
 
     pub(super) async fn read_orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
