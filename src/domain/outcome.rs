@@ -37,8 +37,10 @@ pub enum RetryAdvice {
     /// Retry as the job's policy says.
     #[default]
     ByPolicy,
-    /// Retry, and not before this time has passed (an HTTP response's `Retry-After`).
+    /// Retry as the job's policy says, and not before this time has passed (an HTTP response's `Retry-After`).
     NotBefore(TimeSpan),
+    /// Retry after exactly this time, whatever the job's policy says (a worker's `retryAfter`).
+    After(TimeSpan),
     /// The next attempt would fail as well: the job has failed, whatever retries it has left.
     Never,
 }

@@ -50,10 +50,10 @@ impl RetryPolicy {
     pub fn next_attempt_at(&self, now: DateTime<Utc>, retries_made: u32, jitter: Jitter) -> DateTime<Utc> {
         let index = usize::try_from(retries_made).unwrap_or(usize::MAX);
         let wait = match self.intervals.get(index).or_else(|| self.intervals.last()) {
-            Some(interval) => interval.to_delta(),
+            Some(&interval) => bounded(interval).to_delta(),
             None => {
                 let doubled = i64::checked_shl(1, retries_made.min(40)).unwrap_or(i64::MAX);
-                let delay = self.delay.as_micros();
+                let delay = bounded(self.delay).as_micros();
                 let most = RETRY_DELAY_MAX.as_micros().max(delay);
                 let micros = delay.saturating_mul(doubled).min(most);
                 // A part of a microsecond more or less is nobody's concern.
@@ -63,6 +63,11 @@ impl RetryPolicy {
         };
         now.checked_add_signed(wait).unwrap_or(now)
     }
+}
+
+/// A wait that leads to a time which every client can read.
+pub fn bounded(wait: TimeSpan) -> TimeSpan {
+    wait.clamp(TimeSpan::ZERO, TimeSpan::LONGEST)
 }
 
 #[cfg(test)]

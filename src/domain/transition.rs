@@ -26,7 +26,7 @@ use super::name::{JobName, QueueName};
 use super::new_job::Due;
 use super::outcome::{Failure, Outcome, RetryAdvice};
 use super::priority::Priority;
-use super::retry::Jitter;
+use super::retry::{Jitter, bounded};
 use super::status::JobStatus;
 use super::time_span::TimeSpan;
 use super::timestamp;
@@ -179,12 +179,12 @@ impl Job {
         if self.retry_count >= self.max_retries {
             return None;
         }
-        let by_policy = self.retry_policy.next_attempt_at(now, self.retry_count, jitter);
+        let by_policy = || self.retry_policy.next_attempt_at(now, self.retry_count, jitter);
+        let after = |wait| now.checked_add_signed(bounded(wait).to_delta()).unwrap_or(now);
         match advice {
-            RetryAdvice::ByPolicy => Some(by_policy),
-            RetryAdvice::NotBefore(wait) => {
-                Some(by_policy.max(now.checked_add_signed(wait.to_delta()).unwrap_or(by_policy)))
-            }
+            RetryAdvice::ByPolicy => Some(by_policy()),
+            RetryAdvice::NotBefore(wait) => Some(by_policy().max(after(wait))),
+            RetryAdvice::After(wait) => Some(after(wait)),
             RetryAdvice::Never => None,
         }
     }

@@ -213,6 +213,13 @@ impl Recurring {
         if_match: Option<u32>,
     ) -> Result<Arc<Job>, ServiceError> {
         caller.require(Scope::Write)?;
+        if let Some((field, detail)) = super::rules::check_due(Some(due)) {
+            return Err(ServiceError::Invalid {
+                field,
+                index: None,
+                detail,
+            });
+        }
         for _ in 0..TRIES {
             let before = self.get_matching(id, if_match).await?;
             let now = self.runtime.clock.now();

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use std::sync::Arc;
 
+use chrono::Datelike;
+
 use super::error::ServiceError;
 use crate::domain::json::{self, Json};
 use crate::domain::name::{JobType, QueueName};
@@ -17,8 +19,6 @@ const PARAMETERS_DEPTH_MAX: usize = 64;
 pub const MAX_RETRIES_MAX: u32 = 1_000;
 /// How many waits a list of retry intervals may have.
 pub const RETRY_INTERVALS_MAX: usize = 100;
-/// The longest delay, timeout and wait: ten years.
-pub const TIME_SPAN_MAX: TimeSpan = TimeSpan::from_secs(3_653 * 86_400);
 /// How many queues may come into being beside those of the configuration.
 pub const QUEUES_MAX: usize = 1_000;
 
@@ -114,6 +114,9 @@ type Finding = (&'static str, String);
 pub fn check_due(due: Option<Due>) -> Option<Finding> {
     match due {
         Some(Due::After(delay)) => check_span("delay", Some(delay), true),
+        Some(Due::At(time)) if !(1..=9999).contains(&time.year()) => {
+            Some(("runAt", "runAt is outside the years 1 to 9999".to_owned()))
+        }
         Some(Due::At(_) | Due::Now) | None => None,
     }
 }
@@ -142,14 +145,15 @@ fn check_spans(timeout: Option<TimeSpan>, retry_delay: Option<TimeSpan>) -> Opti
     check_span("timeout", timeout, false).or_else(|| check_span("retryDelay", retry_delay, true))
 }
 
-fn check_span(field: &'static str, span: Option<TimeSpan>, may_be_zero: bool) -> Option<Finding> {
+/// Checks a duration that a caller has given.
+pub(super) fn check_span(field: &'static str, span: Option<TimeSpan>, may_be_zero: bool) -> Option<Finding> {
     let span = span?;
-    let is_wrong = span.is_negative() || span > TIME_SPAN_MAX || (!may_be_zero && span == TimeSpan::ZERO);
+    let is_wrong = span.is_negative() || span > TimeSpan::LONGEST || (!may_be_zero && span == TimeSpan::ZERO);
     is_wrong.then(|| {
         let least = if may_be_zero { "00:00:00" } else { "more than 00:00:00" };
         (
             field,
-            format!("{field} is {span}; allowed is {least} to {TIME_SPAN_MAX}"),
+            format!("{field} is {span}; allowed is {least} to {}", TimeSpan::LONGEST),
         )
     })
 }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::error::ServiceError;
 use super::jobs::unexpected;
+use super::rules::check_span;
 use super::trail::{Deed, Trail};
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::id::{JobId, NodeId};
@@ -131,8 +132,11 @@ impl Workers {
     ) -> Result<Vec<Arc<Job>>, ServiceError> {
         caller.require(Scope::Write)?;
         let worker = self.read(id).await?;
-        if worker.status() == WorkerStatus::Left {
-            return Err(ServiceError::NoSuchWorker { id });
+        match worker.status() {
+            WorkerStatus::Left => return Err(ServiceError::NoSuchWorker { id }),
+            // What it ran may have been given to others: a heartbeat renews the lease and lists what was lost.
+            WorkerStatus::Lost => return Err(ServiceError::WorkerLeaseOver { id }),
+            WorkerStatus::Live => {}
         }
         let WorkerDeclaration {
             name: _,
@@ -196,13 +200,14 @@ impl Workers {
                 detail,
             });
         }
-        if let Some((index, wait)) = ends.iter().enumerate().find_map(negative_wait) {
-            let detail = format!("retryAfter is {wait}; allowed is 00:00:00 and more");
-            return Err(ServiceError::Invalid {
-                field: "retryAfter",
-                index: Some(index),
-                detail,
-            });
+        for (index, end) in ends.iter().enumerate() {
+            if let Some((field, detail)) = check_span("retryAfter", wait_of(end), true) {
+                return Err(ServiceError::Invalid {
+                    field,
+                    index: Some(index),
+                    detail,
+                });
+            }
         }
         let finished = self.runtime.remote.finish(id, ends).await;
         finished.map_err(|error| of_remote(error, id))
@@ -217,11 +222,11 @@ impl Workers {
     }
 }
 
-/// A wait before the next attempt that is none.
-fn negative_wait((index, end): (usize, &RemoteEnd)) -> Option<(usize, TimeSpan)> {
+/// The wait before the next attempt that the end asks for.
+fn wait_of(end: &RemoteEnd) -> Option<TimeSpan> {
     match &end.outcome {
         Outcome::Failed(failure) => match failure.retry {
-            RetryAdvice::NotBefore(wait) => wait.is_negative().then_some((index, wait)),
+            RetryAdvice::NotBefore(wait) | RetryAdvice::After(wait) => Some(wait),
             RetryAdvice::ByPolicy | RetryAdvice::Never => None,
         },
         Outcome::Completed(_) | Outcome::Cancelled | Outcome::Interrupted | Outcome::Lost => None,

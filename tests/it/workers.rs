@@ -215,6 +215,68 @@ async fn a_worker_that_waits_is_answered_when_a_job_comes() {
 }
 
 #[tokio::test]
+async fn a_lease_call_that_waits_keeps_the_lease_of_its_worker() {
+    let (_site, server) = Server::with_config(CONFIG);
+    let client = server.client();
+    let worker = Worker::mailer(&client).await;
+    // Longer than the lease of three seconds, and no heartbeat.
+    for _ in 0..2 {
+        assert!(worker.lease(1, "5s").await.is_empty());
+    }
+    let shown = client.get(&format!("/workers/{}", worker.id)).await.json();
+    assert_eq!(shown["status"], "live", "{shown}");
+    let id = client.create_of_type("MailJob").await;
+    assert_eq!(id_of(&worker.lease_one().await), id);
+}
+
+#[tokio::test]
+async fn a_worker_whose_lease_is_over_gets_no_jobs_until_it_has_sent_a_heartbeat() {
+    let (_site, server) = Server::with_config(CONFIG);
+    let client = server.client();
+    let worker = Worker::mailer(&client).await;
+    let shown = || async { client.get(&format!("/workers/{}", worker.id)).await.json()["status"].clone() };
+    eventually("the lease is over", || async {
+        (shown().await == "lost").then_some(())
+    })
+    .await;
+    client
+        .post(&worker.path("lease"), json!({ "max": 1 }))
+        .await
+        .problem(409);
+    worker.beat(&[]).await;
+    assert!(worker.lease(1, "00:00:00").await.is_empty());
+}
+
+#[tokio::test]
+async fn retry_after_is_the_exact_wait_before_the_next_attempt() {
+    let config =
+        format!("{CONFIG}\n[job_types.SlowRetry]\nmax_retries = 3\nretry_delay = \"1h\"\nhandler = \"remote\"\n");
+    let (_site, server) = Server::with_config(&config);
+    let client = server.client();
+    let worker = Worker::register(&client, json!({ "name": "w", "types": ["MailJob", "SlowRetry"] })).await;
+    for (job_type, retry_after, micros) in [
+        ("SlowRetry", "1500ms", 1_500_000),
+        ("SlowRetry", "PT1.5S", 1_500_000),
+        // Longer than the policy's.
+        ("MailJob", "00:20:00.0000010", 1_200_000_001),
+        ("MailJob", "3653.00:00:00", 3_653 * 86_400 * 1_000_000),
+    ] {
+        let id = client.create_of_type(job_type).await;
+        let leased = worker.lease_one().await;
+        let failed = json!({ "jobs": [of(&leased, json!({ "error": "busy", "retryAfter": retry_after }))] });
+        client.post(&worker.path("fail"), failed).await;
+        let job = client.job(&id).await;
+        let time = |text: &Value| {
+            let text = text.as_str().expect("a time");
+            chrono::DateTime::parse_from_rfc3339(text).expect("a time")
+        };
+        let waits = time(&job["runAt"]) - time(&job["executionHistory"][0]["completedAt"]);
+        assert_eq!(waits.num_microseconds(), Some(micros), "{job}");
+        client.post_empty(&format!("/jobs/{id}/cancel")).await;
+    }
+}
+
+#[tokio::test]
 async fn a_worker_takes_jobs_from_the_queues_that_it_names() {
     let config = format!("{CONFIG}\n[[queues]]\nname = \"slow\"\nworkers = 1\nrate_limit = \"2/h\"\n");
     let (_site, server) = Server::with_config(&config);
@@ -534,6 +596,16 @@ async fn what_a_worker_says_is_checked() {
             "fail",
             json!({ "jobs": [{ "jobId": id, "leaseToken": token, "retryAfter": "-00:00:01" }] }),
             "#/jobs/0/retryAfter",
+        ),
+        (
+            "fail",
+            json!({ "jobs": [{ "jobId": id, "leaseToken": token, "retryAfter": "9999999.00:00:00" }] }),
+            "#/jobs/0/retryAfter",
+        ),
+        (
+            "heartbeat",
+            json!({ "jobs": [{ "jobId": id, "leaseToken": token, "log": [{ "at": "9999-12-31T23:59:59-01:00", "message": "" }] }] }),
+            "#/jobs/0/log/0/at",
         ),
         ("complete", json!({ "jobs": [] }), "#/jobs"),
         ("complete", json!({ "jobs": [end, end] }), "#/jobs/1/jobId"),

@@ -18,6 +18,19 @@ namespace TickerQ.Client
         public PermanentJobException(string message) : base(message) { }
     }
 
+    /// <summary>Throw it in a handler when the next attempt should wait for exactly so long.</summary>
+    public sealed class RetryLaterException : Exception
+    {
+        /// <summary>With why, and the wait.</summary>
+        public RetryLaterException(string message, TimeSpan after) : base(message)
+        {
+            After = after < TimeSpan.Zero ? TimeSpan.Zero : after;
+        }
+
+        /// <summary>The wait before the next attempt.</summary>
+        public TimeSpan After { get; }
+    }
+
     /// <summary>What a handler is given.</summary>
     public sealed class JobContext
     {
@@ -246,6 +259,7 @@ namespace TickerQ.Client
                         said["error"] = error.Message;
                         said["errorDetail"] = error.ToString();
                         if (error is PermanentJobException) said["retry"] = false;
+                        if (error is RetryLaterException later) said["retryAfter"] = later.After.ToString("c");
                     }
                 }
             }

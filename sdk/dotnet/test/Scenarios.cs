@@ -168,6 +168,7 @@ public static class Scenarios
         });
         worker.Handle("Flaky", context => ++attempts < 2 ? throw new Exception("not yet") : Task.FromResult<object>(null));
         worker.Handle("Broken", context => throw new PermanentJobException("never"));
+        worker.Handle("Later", context => context.Job.GetProperty("attempt").GetInt32() < 2 ? throw new RetryLaterException("busy", TimeSpan.FromMilliseconds(1500)) : Task.FromResult<object>(null));
         worker.Handle("Patient", async context => { held = context; await Task.Delay(Timeout.Infinite, context.Cancellation); return null; });
         await worker.StartAsync();
         Task<JobDetails> Run(string type, object parameters = null, JobOptions options = null)
@@ -184,6 +185,9 @@ public static class Scenarios
         Check(flaky.Status == "completed" && flaky.Attempt == 2 && flaky.ExecutionHistory[0].Error == "not yet", "it is tried again");
         var broken = await End(Run("Broken", null, new JobOptions { MaxRetries = 5 }));
         Check(broken.Status == "failed" && broken.Attempt == 1 && broken.Error == "never", "it has failed for good");
+        var late = await End(Run("Later", null, new JobOptions { RetryDelay = TimeSpan.FromMinutes(1) }));
+        var waited = late.ExecutionHistory[1].StartedAt - late.ExecutionHistory[0].CompletedAt;
+        Check(waited >= TimeSpan.FromMilliseconds(1499) && waited < TimeSpan.FromSeconds(10), "it waits 1.5 s, not " + waited);
         var patient = await Run("Patient");
         while (held == null) await Task.Delay(10);
         await client.CancelJobAsync(patient.Id);

@@ -1,6 +1,6 @@
 // A worker: asks for jobs, runs them with functions of this program, and says what came of them.
 
-import { milliseconds } from './client.js';
+import { milliseconds, timeSpan } from './client.js';
 import { ConflictError, NotFoundError, TickerQError } from './errors.js';
 import { backoff, sleep } from './http.js';
 
@@ -11,7 +11,7 @@ const SETTLE_TRIES = 20;
 /** Throw it in a handler when another attempt can't help: the job has failed for good. */
 export class PermanentError extends Error {}
 
-/** Throw it in a handler when the next attempt should wait for so many milliseconds at the least. */
+/** Throw it in a handler when the next attempt should wait for exactly so many milliseconds. */
 export class RetryLaterError extends Error {
   constructor(message, after) {
     super(message);
@@ -223,7 +223,7 @@ export class Worker {
       const failure = { ...said, error: kind === 'timeout' ? `timed out after ${job.timeout}` : error?.message || String(error) };
       if (error?.stack && kind === undefined) failure.errorDetail = error.stack;
       if (error instanceof PermanentError) failure.retry = false;
-      if (error instanceof RetryLaterError) failure.retryAfter = timeSpanOf(error.after);
+      if (error instanceof RetryLaterError && Number.isFinite(error.after)) failure.retryAfter = timeSpan(Math.max(0, error.after));
       return { failed: failure };
     } finally {
       clearTimeout(over);
@@ -290,7 +290,3 @@ export class Worker {
   }
 }
 
-function timeSpanOf(after) {
-  const seconds = Math.ceil(after / 1000);
-  return `PT${seconds}S`;
-}

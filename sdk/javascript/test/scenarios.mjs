@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import * as sdk from '../src/index.js';
 
-const { TickerQClient, Worker, PermanentError } = sdk;
+const { TickerQClient, Worker, PermanentError, RetryLaterError } = sdk;
 const KEY = 'all-all-all-all-all';
 const [mode, url, other] = process.argv.slice(2);
 const client = new TickerQClient(url, KEY);
@@ -247,6 +247,9 @@ const scenarios = {
         Broken: () => {
           throw new PermanentError('never');
         },
+        Later: (_, { job }) => {
+          if (job.attempt < 2) throw new RetryLaterError('busy', 1500);
+        },
         Patient: (_, { signal }) =>
           new Promise((_, reject) => {
             cancelled = signal;
@@ -256,7 +259,7 @@ const scenarios = {
     });
     await worker.start();
     const [{ name, types }] = (await client.getWorkers()).filter(({ id }) => id === worker.id);
-    assert.deepEqual([name, types], ['scenario', ['Greet', 'Flaky', 'Broken', 'Patient']]);
+    assert.deepEqual([name, types], ['scenario', ['Greet', 'Flaky', 'Broken', 'Later', 'Patient']]);
     const run = (type, parameters, options) => client.scheduleJob(type, parameters, { queue: 'work', ...options });
     const greeted = await client.waitForJob((await run('Greet', { name: 'Ann' })).id);
     assert.deepEqual(greeted.result, { greeting: 'hello Ann' });
@@ -267,6 +270,9 @@ const scenarios = {
     assert.deepEqual([flaky.status, flaky.attempt, flaky.executionHistory[0].error], ['completed', 2, 'not yet']);
     const broken = await client.waitForJob((await run('Broken', {}, { maxRetries: 5 })).id);
     assert.deepEqual([broken.status, broken.attempt, broken.error], ['failed', 1, 'never']);
+    const [first, second] = (await client.waitForJob((await run('Later', {}, { retryDelay: 60_000 })).id)).executionHistory;
+    const waited = Date.parse(second.startedAt) - Date.parse(first.completedAt);
+    assert.ok(waited >= 1499 && waited < 10_000, `it waits 1500 ms, not ${waited}`);
     const patient = await run('Patient');
     while (cancelled === undefined) await new Promise((resolve) => setTimeout(resolve, 10));
     await client.cancelJob(patient.id);

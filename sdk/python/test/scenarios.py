@@ -5,13 +5,13 @@ import signal
 import sys
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import tickerq
-from tickerq import AsyncTickerQClient, PermanentError, TickerQClient, Worker
+from tickerq import AsyncTickerQClient, PermanentError, RetryLater, TickerQClient, Worker
 
 KEY = "all-all-all-all-all"
 mode, url, *rest = sys.argv[1:]
@@ -173,6 +173,10 @@ def webhooks():
     assert not verify('{"test": 0}', {}, secret, now=now)
 
 
+def moment(text):
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
 def a_worker():
     worker = Worker(client, name="scenario", concurrency=5, queues=["work"], heartbeat_every=0.1)
     contexts, attempts = [], []
@@ -194,6 +198,11 @@ def a_worker():
     def broken(parameters, context):
         raise PermanentError("never")
 
+    @worker.handler("Later")
+    def later(parameters, context):
+        if context.job["attempt"] < 2:
+            raise RetryLater("busy", timedelta(milliseconds=1500))
+
     @worker.handler("Patient")
     def patient(parameters, context):
         contexts.append(context)
@@ -207,7 +216,7 @@ def a_worker():
 
     worker.start()
     [known] = [known for known in client.get_workers() if known["id"] == worker.id]
-    assert (known["name"], known["types"]) == ("scenario", ["Greet", "Flaky", "Broken", "Patient", "Awaiting"])
+    assert (known["name"], known["types"]) == ("scenario", ["Greet", "Flaky", "Broken", "Later", "Patient", "Awaiting"])
 
     def run(job_type, parameters=None, **options):
         return client.schedule_job(job_type, parameters, queue="work", **options)["id"]
@@ -226,6 +235,10 @@ def a_worker():
     assert (tried["status"], tried["attempt"], tried["executionHistory"][0]["error"]) == ("completed", 2, "not yet"), tried
     failed = client.wait_for_job(run("Broken", max_retries=5))
     assert (failed["status"], failed["attempt"], failed["error"]) == ("failed", 1, "never")
+    late = client.wait_for_job(run("Later", retry_delay=timedelta(minutes=1)))
+    ended, started = (late["executionHistory"][0]["completedAt"], late["executionHistory"][1]["startedAt"])
+    waited = moment(started) - moment(ended)
+    assert timedelta(seconds=1.499) <= waited < timedelta(seconds=10), waited
     for kind in ("Patient", "Awaiting"):
         identity = run(kind)
         context = next_context()

@@ -10,7 +10,7 @@ import threading
 import traceback
 import uuid
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar, Union
 
 from ._http import backoff, parse_time_span, time_span
 from .client import JsonObject, TickerQClient
@@ -30,11 +30,12 @@ class PermanentError(Exception):
 
 
 class RetryLater(Exception):
-    """Raise it in a handler when the next attempt should wait for so long at the least."""
+    """Raise it in a handler when the next attempt should wait for exactly so long."""
 
-    def __init__(self, message: str, after: timedelta) -> None:
+    def __init__(self, message: str, after: Union[timedelta, float]) -> None:
         super().__init__(message)
-        self.after = after
+        #: A number is one of seconds.
+        self.after = after if isinstance(after, timedelta) else timedelta(seconds=after)
 
 
 class Stopped(Exception):
@@ -303,7 +304,7 @@ class Worker:
                 if isinstance(error, PermanentError):
                     failure["retry"] = False
                 if isinstance(error, RetryLater):
-                    failure["retryAfter"] = time_span(error.after)
+                    failure["retryAfter"] = time_span(max(error.after, timedelta(0)))
                 end = ("failed", failure)
         self._end(context, *end)
 

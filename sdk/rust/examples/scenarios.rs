@@ -345,13 +345,20 @@ async fn a_worker(client: &Client) {
         .handle("Panics", |_: Value, _: JobContext| async {
             if true { panic!("a mistake") } else { Ok(()) }
         })
+        .handle("Later", |_: Value, context: JobContext| async move {
+            if context.job.attempt < 2 {
+                Err(JobError::retry_after("busy", TimeSpan::from_millis(1500)))
+            } else {
+                Ok(())
+            }
+        })
         .handle("Patient", hold)
         .start()
         .await
         .expect("a worker");
     let known = client.workers().await.expect("workers");
     let known = known.iter().find(|known| known.id == worker.id()).expect("it is known");
-    assert_eq!((known.name.as_str(), known.types.len()), ("scenario", 5));
+    assert_eq!((known.name.as_str(), known.types.len()), ("scenario", 6));
     let schedule = |new: NewJob| async move { client.schedule(new.queue("work")).await.expect("a job").id };
     let run = |new: NewJob| async move {
         let id = schedule(new).await;
@@ -376,6 +383,14 @@ async fn a_worker(client: &Client) {
     );
     let panics = run(soon("Panics")).await;
     assert_eq!((panics.status, panics.attempt), (JobStatus::Failed, 2));
+    let late = run(NewJob {
+        retry_delay: Some(TimeSpan::from_secs(60)),
+        ..NewJob::of_type("Later")
+    })
+    .await;
+    let ended = late.execution_history[0].completed_at.expect("its end");
+    let waited = late.execution_history[1].started_at - ended;
+    assert!((1_499..10_000).contains(&waited.num_milliseconds()), "{waited}");
     let patient = schedule(NewJob::of_type("Patient")).await;
     running(client, patient).await;
     client.cancel_job(patient).await.expect("asked");

@@ -65,7 +65,7 @@ impl JobError {
         }
     }
 
-    /// The next attempt waits for so long at the least.
+    /// The next attempt waits for exactly so long.
     pub fn retry_after(message: impl Into<String>, wait: TimeSpan) -> Self {
         Self {
             retry_after: Some(wait),

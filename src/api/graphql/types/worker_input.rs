@@ -166,7 +166,7 @@ pub(in super::super) struct FailedJobInput {
     error_detail: Option<String>,
     /// Whether another attempt may help, as by default. If not, the job has failed for good.
     retry: Option<bool>,
-    /// How long the next attempt waits at the least.
+    /// The wait before the next attempt, in place of the one of the job's retry policy: zero to ten years.
     retry_after: Option<TimeSpan>,
 }
 

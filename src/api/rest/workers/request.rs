@@ -251,7 +251,7 @@ pub(in crate::api) struct FailedRequest {
     /// Whether another attempt may help. If not, the job has failed for good.
     #[schema(default = true)]
     pub(in crate::api) retry: Option<bool>,
-    /// How long the next attempt waits at the least.
+    /// The wait before the next attempt, in place of the one of the job's retry policy: zero to ten years.
     #[schema(value_type = Option<String>, example = "00:01:00")]
     pub(in crate::api) retry_after: Option<Parsed<TimeSpan>>,
 }
@@ -305,7 +305,7 @@ impl FailRequest {
                     detail: error_detail.map(Arc::from),
                     retry: match (retry.unwrap_or(true), retry_after) {
                         (false, _) => RetryAdvice::Never,
-                        (true, Some(Parsed(wait))) => RetryAdvice::NotBefore(wait),
+                        (true, Some(Parsed(wait))) => RetryAdvice::After(wait),
                         (true, None) => RetryAdvice::ByPolicy,
                     },
                 }),
