@@ -89,6 +89,14 @@ impl EventFilter {
         self.clauses.iter().any(|clause| clause.topic == topic)
     }
 
+    /// Whether all that it means of a topic is of queues that it names.
+    pub fn names_queues(&self, topic: Topic) -> bool {
+        let of_topic = self.clauses.iter().filter(|clause| clause.topic == topic);
+        of_topic
+            .map(|clause| clause.queues.is_empty())
+            .all(|is_empty| !is_empty)
+    }
+
     /// Whether it means no event at all.
     pub fn is_empty(&self) -> bool {
         self.clauses.is_empty()

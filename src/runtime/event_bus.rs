@@ -35,6 +35,21 @@ pub const MAILBOX_CAPACITY: usize = 1_024;
 /// How soon the bus looks again whether a listener that was behind has room.
 const SECOND_TRY: Duration = Duration::from_millis(100);
 
+/// How many queues a new listener receives that names none: those with the most unfinished jobs. The others follow when
+/// they change.
+const FIRST_QUEUES: usize = 100;
+
+fn unfinished_jobs(state: &Event) -> u64 {
+    match state {
+        Event::QueueMetrics { metrics, .. } => metrics.queue.counts.pending + metrics.queue.counts.running,
+        Event::Job { .. }
+        | Event::JobReport { .. }
+        | Event::Queue { .. }
+        | Event::SystemMetrics(_)
+        | Event::SystemAlert { .. } => 0,
+    }
+}
+
 /// How many listen to each topic, for those who would otherwise make events for nobody.
 #[derive(Clone, Debug, Default)]
 pub struct EventInterest(Arc<[AtomicUsize; Topic::ALL.len()]>);
@@ -357,17 +372,21 @@ impl Handler<PublishState> for EventBus {
             .collect();
         self.tell_all(ctx, |listener| {
             let before = listener.fresh.remove(&topic);
-            for event in &news {
-                if listener.filter.wants(event.event()) {
-                    listener.tell(event)?;
+            let wanted = |event: &&Arc<Published>| listener.filter.wants(event.event());
+            let mut told: Vec<&Arc<Published>> = news.iter().filter(wanted).collect();
+            if let Some(before) = before {
+                let is_new = |event: &&Arc<Published>| !before.wants(event.event());
+                let mut first: Vec<&Arc<Published>> = told.extract_if(.., |event| is_new(event)).collect();
+                let missed = known.iter().filter(wanted).filter(is_new);
+                first.extend(missed.filter(|event| !news.iter().any(|told| Arc::ptr_eq(told, event))));
+                if first.len() > FIRST_QUEUES && !listener.filter.names_queues(topic) {
+                    first.sort_by_key(|event| std::cmp::Reverse(unfinished_jobs(event.event())));
+                    first.truncate(FIRST_QUEUES);
                 }
+                told.extend(first);
             }
-            let Some(before) = before else { return Ok(()) };
-            for event in &known {
-                let is_told = before.wants(event.event()) || news.iter().any(|told| Arc::ptr_eq(told, event));
-                if !is_told && listener.filter.wants(event.event()) {
-                    listener.tell(event)?;
-                }
+            for event in told {
+                listener.tell(event)?;
             }
             Ok(())
         });

@@ -281,3 +281,30 @@ fn an_event_is_written_once_in_each_form() {
     assert_eq!(published.form::<Counted>(), "queue.paused");
     assert_eq!(WRITTEN.load(Ordering::Relaxed), 1);
 }
+
+#[actix::test]
+async fn of_many_queues_a_new_listener_receives_the_busiest_unless_it_names_queues() {
+    let bench = bench();
+    let queues = || (0..905_u32).map(|number| metrics(&format!("q{number}"), u64::from(number)));
+    let mut first = bench.listener(Topic::QueueMetrics, 2_000).await;
+    bench.publish_state(Topic::QueueMetrics, queues().collect(), true).await;
+    let mut later = bench.listener(Topic::QueueMetrics, 2_000).await;
+    let naming = bench.bus.listener(2_000);
+    let named = crate::domain::event_filter::EventClause {
+        queues: (0..150)
+            .map(|number| QueueName::parse(&format!("q{number}")).expect("a queue"))
+            .collect(),
+        ..crate::domain::event_filter::EventClause::all_of(Topic::QueueMetrics)
+    };
+    assert!(naming.listen_to(EventFilter::from_iter([named])).await);
+    let mut naming = naming;
+    bench
+        .publish_state(Topic::QueueMetrics, vec![metrics("q1", 7)], false)
+        .await;
+    let heard = heard_by_now(&mut first);
+    assert_eq!(heard.len(), 101, "the busiest, and what has changed since");
+    assert!(heard.contains(&"q904 has 904".to_owned()) && heard.contains(&"q805 has 805".to_owned()));
+    assert_eq!(heard[100], "q1 has 7");
+    assert_eq!(heard_by_now(&mut later).len(), 100);
+    assert_eq!(heard_by_now(&mut naming).len(), 150);
+}
