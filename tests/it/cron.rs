@@ -97,8 +97,8 @@ fn what_is_wrong_is_said_and_the_exit_code_shows_it() {
             "minute '61': 61 is out of range; it may hold * and 0-59",
         ),
         (
-            vec!["explain", "* * * * FRI-MON"],
-            "day-of-week 'FRI-MON': the range FRI-MON goes down",
+            vec!["explain", "30-10 * * * *"],
+            "minute '30-10': the range 30-10 goes down",
         ),
         (vec!["next", "0 0 31 2 *"], "day-of-month '31' never comes in month '2'"),
         (vec!["next", "@reboot"], "'@reboot' names no time"),

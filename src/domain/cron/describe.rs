@@ -50,6 +50,29 @@ impl CronExpression {
         words
     }
 
+    /// What of it is accepted and may not do what its text suggests, a sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let fields = &self.0.fields;
+        [
+            (CronField::Second, fields.second),
+            (CronField::Minute, fields.minute),
+            (CronField::Hour, fields.hour),
+            (CronField::DayOfMonth, fields.day_of_month),
+            (CronField::Month, fields.month),
+            (CronField::DayOfWeek, fields.day_of_week),
+        ]
+        .into_iter()
+        .filter_map(|(field, spec)| {
+            let step = spec.long_step?;
+            let name = field.as_str();
+            Some(format!(
+                "The step {step} is longer than the {name} field ({}): only its first value matches.",
+                field.values_in_words()
+            ))
+        })
+        .collect()
+    }
+
     /// What a change of the clocks in this zone means for it, as a sentence; `None` for UTC,
     /// which has none.
     pub fn describe_clock_changes(&self, zone: TimeZoneName) -> Option<&'static str> {

@@ -69,18 +69,6 @@ impl CronField {
         }
     }
 
-    /// The greatest step that still reaches a second value on the clock: `*/60` minutes is every hour, `*/90` would be
-    /// every hour as well and not what it says.
-    const fn step_max(self) -> u32 {
-        match self {
-            Self::Second | Self::Minute => 60,
-            Self::Hour => 24,
-            Self::DayOfMonth => 31,
-            Self::Month => 12,
-            Self::DayOfWeek => 7,
-        }
-    }
-
     /// Every value that it can have.
     pub(super) fn all_values(self) -> Values {
         let (min, max) = match self {
@@ -102,7 +90,11 @@ impl CronField {
     /// Reads the text of this field.
     pub(super) fn parse(self, text: &str) -> Result<FieldSpec, InvalidCron> {
         let mut values = Values::default();
+        let mut long_step = None;
         for item in text.split(',') {
+            // `*/60` minutes is every hour, as it says; `*/90` is every hour as well.
+            let step = item.split_once('/').and_then(|(_, step)| parse_number(step).ok());
+            long_step = long_step.or(step.filter(|&step| step > self.cycle()));
             values = values.with(self.parse_item(item).map_err(|mistake| InvalidCron::Field {
                 field: self,
                 given: cut(text),
@@ -112,6 +104,7 @@ impl CronField {
         Ok(FieldSpec {
             values,
             begins_with_star: text.starts_with('*'),
+            long_step,
         })
     }
 
@@ -126,16 +119,11 @@ impl CronField {
             _ if range == "*" => (min, max),
             Some((from, to)) => {
                 let (first, last) = (self.parse_value(from)?, self.parse_value(to)?);
-                if first > last {
-                    return Err(FieldMistake::Descending {
-                        range: cut(range),
-                        hint: match self {
-                            Self::DayOfWeek => " (as the end of a range Sunday is 7)",
-                            Self::Second | Self::Minute | Self::Hour | Self::DayOfMonth | Self::Month => "",
-                        },
-                    });
+                if first > last && !self.wraps() {
+                    return Err(FieldMistake::Descending { range: cut(range) });
                 }
-                (first, last)
+                // From the last value it goes on with the first: 5, 6, 7 (Sunday), 8 (Monday).
+                (first, if first > last { last + self.cycle() } else { last })
             }
             None => {
                 let value = self.parse_value(range)?;
@@ -145,7 +133,8 @@ impl CronField {
         let values = (first..=last).step_by(step.unwrap_or(1));
         Ok(match self {
             Self::DayOfWeek => Values::of(values.map(|day| day % 7)),
-            Self::Second | Self::Minute | Self::Hour | Self::DayOfMonth | Self::Month => Values::of(values),
+            Self::Month => Values::of(values.map(|month| (month - 1) % 12 + 1)),
+            Self::Second | Self::Minute | Self::Hour | Self::DayOfMonth => Values::of(values),
         })
     }
 
@@ -165,12 +154,25 @@ impl CronField {
     }
 
     fn parse_step(self, text: &str) -> Result<usize, FieldMistake> {
-        let max = self.step_max();
         match parse_number(text)? {
             0 => Err(FieldMistake::StepZero),
-            step if step > max => Err(FieldMistake::StepTooLarge { step: cut(text), max }),
-            // At most 60.
-            step => Ok(usize::try_from(step).unwrap_or(1)),
+            step => Ok(usize::try_from(step).unwrap_or(usize::MAX)),
+        }
+    }
+
+    /// Whether its ranges may go on from the last value to the first.
+    const fn wraps(self) -> bool {
+        matches!(self, Self::Month | Self::DayOfWeek)
+    }
+
+    /// How many values there are before the first one comes again.
+    const fn cycle(self) -> u32 {
+        match self {
+            Self::Second | Self::Minute => 60,
+            Self::Hour => 24,
+            Self::DayOfMonth => 31,
+            Self::Month => 12,
+            Self::DayOfWeek => 7,
         }
     }
 }
@@ -210,6 +212,8 @@ pub(super) struct FieldSpec {
     pub(super) values: Values,
     /// Whether its text begins with `*`, which Vixie's rules ask for.
     pub(super) begins_with_star: bool,
+    /// A step in it that is longer than the field.
+    pub(super) long_step: Option<u32>,
 }
 
 /// A set of values of one field: bit n is value n.

@@ -94,24 +94,14 @@ pub enum FieldMistake {
         value: String,
     },
     /// A range whose end is before its start.
-    #[error("the range {range} goes down{hint}")]
+    #[error("the range {range} goes down")]
     Descending {
         /// The range.
         range: String,
-        /// What may be meant.
-        hint: &'static str,
     },
     /// A step of nothing.
     #[error("a step is at least 1")]
     StepZero,
-    /// A step that is longer than the whole field, so that it would not be kept.
-    #[error("a step of {step} is longer than the field; at most {max} is possible")]
-    StepTooLarge {
-        /// The step.
-        step: String,
-        /// The greatest one.
-        max: u32,
-    },
     /// A sign of Quartz and its like.
     #[error("'{sign}' belongs to other kinds of cron")]
     Foreign {

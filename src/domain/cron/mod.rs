@@ -3,9 +3,11 @@
 //! An expression is five fields (minute, hour, day-of-month, month, day-of-week), six with the second first, or a
 //! macro. Where the tradition leaves a choice, this is ours:
 //!
-//! - A field holds `*`, values, ranges (`a-b`, ascending), steps (`*/n`, `a-b/n`, and `a/n`, which goes on to the field's
+//! - A field holds `*`, values, ranges (`a-b`), steps (`*/n`, `a-b/n`, and `a/n`, which goes on to the field's
 //!   end) and lists of them. Months and days of the week have names of three letters, in any case. Sunday is 0 and 7.
-//! - A step that is longer than its field is refused: `*/90` minutes would run every hour.
+//!   Their ranges may go on from the last value to the first: `sat-sun`, `nov-feb`. Other ranges ascend.
+//! - A step that is longer than its field is accepted and matches the first value alone, as in Vixie's cron: `*/90` minutes
+//!   runs every hour. [`CronExpression::warnings`] names it.
 //! - When neither the text of day-of-month nor that of day-of-week begins with `*`, a day that matches one of them
 //!   matches; otherwise it must match both. So `0 12 13 * FRI` is every 13th and every Friday, and `0 12 */2 * MON` is
 //!   those odd days that are Mondays.
