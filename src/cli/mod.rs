@@ -75,6 +75,11 @@ enum Command {
 /// Reads the arguments of this process, does what they say, and returns its exit code: 0, 1 for a failure, 2 for wrong
 /// arguments.
 pub fn main() -> ExitCode {
+    if std::env::args_os().any(|argument| argument == "cron")
+        && let Err(error) = cron::choose_zones()
+    {
+        return error.report();
+    }
     let arguments = match parse(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),

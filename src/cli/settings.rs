@@ -33,6 +33,15 @@ pub(super) struct ServerSettings {
 }
 
 impl ConfigArguments {
+    /// As if no flags were given.
+    #[expect(clippy::disallowed_methods, reason = "where clap reads it as well")]
+    pub(super) fn of_environment() -> Self {
+        Self {
+            config: std::env::var_os("TICKERQ_CONFIG").map(PathBuf::from),
+            database_url: None,
+        }
+    }
+
     /// The configuration from the file, the environment, these flags and the addresses of `--listen`.
     pub(super) fn load(&self, listen: &[String]) -> Result<Config, CliError> {
         let mut flags = Vec::new();

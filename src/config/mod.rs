@@ -24,6 +24,7 @@ pub mod server;
 pub mod source;
 pub mod sync;
 pub mod telemetry;
+pub mod time_zones;
 pub mod webhooks;
 
 mod byte_size;
@@ -57,6 +58,7 @@ use self::show::Shown;
 use self::source::{ConfigError, ConfigErrors};
 use self::sync::SyncConfig;
 use self::telemetry::TelemetryConfig;
+use self::time_zones::TimeZonesConfig;
 use self::webhooks::WebhooksConfig;
 use crate::domain::health::HealthRules;
 
@@ -97,6 +99,8 @@ pub struct Config {
     pub sync: SyncConfig,
     /// `[telemetry]`.
     pub telemetry: TelemetryConfig,
+    /// `[time_zones]`.
+    pub time_zones: TimeZonesConfig,
     shown: Vec<Shown>,
 }
 
@@ -202,6 +206,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let webhooks = read_section(&mut root, "webhooks", WebhooksConfig::read);
     let sync = read_section(&mut root, "sync", SyncConfig::read);
     let telemetry = read_section(&mut root, "telemetry", TelemetryConfig::read);
+    let time_zones = read_section(&mut root, "time_zones", TimeZonesConfig::read);
     if !is_required {
         let has_keys = !api.authentication.keys.is_empty() || api.authentication.jwt.is_some();
         server::refuse_open_addresses(&mut root, &server, has_keys);
@@ -226,6 +231,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         webhooks,
         sync,
         telemetry,
+        time_zones,
         shown: Vec::new(),
     }
 }

@@ -217,7 +217,7 @@ fn every_kind_of_mistake_says_what_is_allowed() {
         ),
         (
             "[server]\nkeep_alive = 5",
-            "5 is not a duration; write \"00:00:30\" or \"PT30S\"",
+            "5 is not a duration; write \"00:00:30\", \"PT30S\" or \"30s\"",
         ),
         ("[database]\nurl = \"\"", "database.url: must not be empty"),
         (

@@ -1,6 +1,6 @@
 //! A period that sums are asked for, and its days or hours, by the clocks of a time zone.
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, Offset, SecondsFormat, TimeDelta, Utc};
 
 use super::cron::clock_change::{first_moment_of, local_at, offset_at};
 use super::rollup::{SLOTS_PER_HOUR, Slot, SlotSpan};
@@ -231,10 +231,13 @@ impl Period {
         let zone = self.time_zone.rules();
         match self.granularity {
             Granularity::Day => local_at(zone, part.start).date().to_string(),
-            Granularity::Hour => part
-                .start
-                .with_timezone(&zone)
-                .to_rfc3339_opts(SecondsFormat::Secs, true),
+            Granularity::Hour => {
+                let ahead = i32::try_from(offset_at(zone, part.start).num_seconds()).unwrap_or_default();
+                let offset = FixedOffset::east_opt(ahead).unwrap_or(Utc.fix());
+                part.start
+                    .with_timezone(&offset)
+                    .to_rfc3339_opts(SecondsFormat::Secs, true)
+            }
         }
     }
 }

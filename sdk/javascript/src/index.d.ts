@@ -2,7 +2,7 @@
 
 export type JobStatus = 'pending' | 'running' | 'completed' | 'failed' | 'cancelled';
 export type Priority = 'low' | 'normal' | 'high' | 'critical';
-/** `[d.]hh:mm:ss[.fffffff]`, ISO 8601 such as `PT5M`, or a number of milliseconds. */
+/** `[d.]hh:mm:ss[.fffffff]`, ISO 8601 such as `PT5M`, units such as `5m`, or a number of milliseconds. */
 export type Duration = string | number;
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 

@@ -9,6 +9,7 @@ use super::call::{Answer, Call, json};
 use super::problem::Problem;
 use crate::api::system_view::ReasonView;
 use crate::domain::health::HealthReason;
+use crate::domain::time_zone::ZoneDatabase;
 use crate::service::health::Readiness;
 
 /// How the server is.
@@ -18,6 +19,10 @@ pub(super) struct HealthView {
     /// `ok`; anything else comes as a problem.
     #[schema(example = "ok")]
     status: &'static str,
+    /// The release of the IANA time zone database in use; only in `/healthz`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026a")]
+    time_zone_database: Option<&'static str>,
     /// How often parts of the server had to be restarted since it started; only in `/readyz`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 0)]
@@ -43,6 +48,7 @@ pub(super) struct HealthView {
 pub(super) async fn live(_: Call) -> Answer {
     let view = HealthView {
         status: "ok",
+        time_zone_database: Some(ZoneDatabase::current().version()),
         restarted_actors: None,
         system_health: None,
         reasons: None,
@@ -68,6 +74,7 @@ pub(super) async fn ready(call: Call) -> Answer {
         } => {
             let view = HealthView {
                 status: "ok",
+                time_zone_database: None,
                 restarted_actors: Some(restarted_actors),
                 system_health: Some(health.state.as_str()),
                 reasons: Some(health.reasons.iter().map(ReasonView::from).collect()),

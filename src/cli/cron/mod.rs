@@ -2,13 +2,16 @@
 
 mod explain;
 mod next;
+mod zones;
 
 use clap::{Args, Subcommand};
 
 use super::error::CliError;
 use super::output::Output;
+use super::settings::ConfigArguments;
 use crate::domain::cron::CronExpression;
 use crate::domain::time_zone::TimeZoneName;
+use crate::server::zoneinfo;
 
 #[derive(Debug, Args)]
 pub(super) struct CronArguments {
@@ -22,6 +25,8 @@ enum CronCommand {
     Next(next::NextArguments),
     /// Say in words what an expression means.
     Explain(explain::ExplainArguments),
+    /// Show the version and the source of the time zone database.
+    Zones(zones::ZonesArguments),
 }
 
 /// The arguments of both.
@@ -35,10 +40,19 @@ struct ExpressionArguments {
     time_zone: TimeZoneName,
 }
 
+/// Chooses the time zone database that the server of this folder would use, before arguments name zones.
+pub(super) fn choose_zones() -> Result<(), CliError> {
+    // Mistakes in the configuration are reported by `config check`, and say nothing of cron.
+    let config = ConfigArguments::of_environment().load(&[]).ok();
+    let folder = config.and_then(|config| config.time_zones.folder);
+    zoneinfo::install(folder.as_deref()).map_err(|error| CliError::Usage(error.to_string()))
+}
+
 pub(super) fn run(arguments: CronArguments, output: &mut Output) -> Result<(), CliError> {
     let CronArguments { command } = arguments;
     match command {
         CronCommand::Next(arguments) => next::run(&arguments, output),
         CronCommand::Explain(arguments) => explain::run(&arguments, output),
+        CronCommand::Zones(arguments) => zones::run(&arguments, output),
     }
 }

