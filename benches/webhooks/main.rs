@@ -66,6 +66,7 @@ fn endpoint(receiver: &Receiver, name: &str) -> ConfiguredEndpoint {
         url: Arc::from(receiver.url(name)),
         events: WebhookEvents::parse(["job.completed", "job.failed", "system.alert"]).expect("events"),
         secret: SigningSecret::new("webhook-secret-key"),
+        previous_secret: None,
         max_retries: 3,
         retry_delay: TimeSpan::from_secs(30),
     }
@@ -106,6 +107,7 @@ fn options(endpoints: Vec<ConfiguredEndpoint>) -> RuntimeOptions {
             endpoints,
             timeout: Duration::from_secs(15),
             disable_after: TimeSpan::from_secs(3_600),
+            remove_unconfigured_after: TimeSpan::from_secs(3_600),
             concurrency: 32,
             clients: OutboundClients::new(None).expect("clients"),
             calls: Calls::default(),

@@ -43,6 +43,8 @@ pub struct Model {
     pub is_deleted: bool,
     /// The node that sends its deliveries, or did so last.
     pub holder: Option<Uuid>,
+    /// Since when no live node's configuration names it.
+    pub unnamed_since: Option<i64>,
 }
 
 /// No relations.

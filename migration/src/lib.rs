@@ -13,6 +13,7 @@ mod m0007_rollups;
 mod m0008_workers;
 mod m0009_traces;
 mod m0010_rollup_totals;
+mod m0011_webhook_names;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_workers::Migration),
             Box::new(m0009_traces::Migration),
             Box::new(m0010_rollup_totals::Migration),
+            Box::new(m0011_webhook_names::Migration),
         ]
     }
 }

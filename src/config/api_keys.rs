@@ -42,6 +42,8 @@ impl std::fmt::Debug for ApiKeyConfig {
 const KEY_LENGTH_MIN: usize = 16;
 const KEY_LENGTH_MAX: usize = 1_024;
 const NAME_LENGTH_MAX: usize = 100;
+/// While a key is replaced by another, both belong to the same caller.
+const KEYS_OF_ONE_NAME_MAX: usize = 2;
 /// Each request is compared with all of them.
 const KEYS_MAX: usize = 1_000;
 
@@ -77,8 +79,11 @@ pub(super) fn read(api: &mut Section<'_>, scopes: &[&str]) -> Vec<ApiKeyConfig> 
 fn read_key(section: &mut Section<'_>, known_scopes: &[&str], earlier: &[ApiKeyConfig]) -> Option<ApiKeyConfig> {
     let name = section.required_if("name", |name: &String| {
         check_name(name)?;
-        if earlier.iter().any(|key| key.name == *name) {
-            return Err(format!("'{name}' is the name of an earlier key; each has its own"));
+        if earlier.iter().filter(|key| key.name == *name).count() >= KEYS_OF_ONE_NAME_MAX {
+            return Err(format!(
+                "'{name}' is the name of {KEYS_OF_ONE_NAME_MAX} earlier keys; more than a key and the one that takes its \
+                 place are not allowed"
+            ));
         }
         Ok(())
     });

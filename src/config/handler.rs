@@ -9,6 +9,7 @@ use super::entry::{Entry, Value};
 use super::secret::Secret;
 use super::section::Section;
 use super::setting::{Setting, Wrong, quoted, text};
+use super::webhooks::check_secret;
 
 /// What runs the jobs of a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,7 +192,7 @@ fn no_nul(text: &String) -> Result<(), String> {
 impl HttpHandlerSettings {
     fn read(section: &mut Section<'_>, header: &str) -> Option<Self> {
         let url = section.required("url");
-        let secret = section.optional("secret");
+        let secret = section.optional_if("secret", check_secret);
         let headers = headers(section, "headers", header);
         Some(Self {
             url: url?,

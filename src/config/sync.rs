@@ -4,7 +4,7 @@ use super::handler::EndpointUrl;
 use super::secret::Secret;
 use super::section::Section;
 use super::setting::{DURATION_MAX, between};
-use super::webhooks::{items, name_of};
+use super::webhooks::{check_secret, items, name_of};
 use crate::domain::sync_field::SyncField;
 use crate::domain::time_span::TimeSpan;
 
@@ -49,7 +49,7 @@ impl SyncConfig {
                 between(TimeSpan::from_millis(100), DURATION_MAX),
             );
             let batch_size = section.get_if("batch_size", 500, between(1, 10_000));
-            let secret = section.optional("secret");
+            let secret = section.optional_if("secret", check_secret);
             let fields = section.get_if("fields", names_of(&SyncField::REFERENCE), check_fields);
             if let Some(url) = url {
                 let name = name.unwrap_or_else(|| name_of(&url));

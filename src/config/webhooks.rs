@@ -19,6 +19,8 @@ pub struct WebhooksConfig {
     pub timeout: TimeSpan,
     /// An endpoint that has failed for so long is disabled.
     pub disable_after: TimeSpan,
+    /// An endpoint of a configuration stays for so long when no live node's configuration names it.
+    pub remove_unconfigured_after: TimeSpan,
     /// How many deliveries to one endpoint may be on their way at a time.
     pub concurrency: u32,
     /// Whether endpoints may lie in private networks; unless said, those of the configuration may.
@@ -38,6 +40,8 @@ pub struct WebhookEndpointConfig {
     pub events: WebhookEvents,
     /// What deliveries are signed with.
     pub secret: Secret,
+    /// What they are signed with as well, while receivers learn the new secret.
+    pub previous_secret: Option<Secret>,
     /// How many retries a delivery may have.
     pub max_retries: u32,
     /// The wait before the first retry.
@@ -68,12 +72,15 @@ impl WebhooksConfig {
             TimeSpan::from_secs(5 * 24 * 3600),
             between(TimeSpan::ZERO, DURATION_MAX),
         );
+        let remove_unconfigured_after =
+            section.get_if("remove_unconfigured_after", hour, between(TimeSpan::ZERO, DURATION_MAX));
         let concurrency = section.get_if("concurrency", 32, between(1, 1_000));
         let allow_private_networks = section.optional("allow_private_networks");
         Self {
             enable,
             timeout,
             disable_after,
+            remove_unconfigured_after,
             concurrency,
             allow_private_networks,
             // Last, because their own tables follow where they are shown.
@@ -95,15 +102,18 @@ fn read_endpoints(section: &mut Section<'_>) -> Vec<WebhookEndpointConfig> {
         });
         let url: Option<EndpointUrl> = section.required("url");
         let events = section.required("events");
-        let secret = section.required_if("secret", |secret: &Secret| {
-            let is_too_long = secret.expose().len() > SigningSecret::LENGTH_MAX;
-            let max = SigningSecret::LENGTH_MAX;
-            if is_too_long {
-                Err(format!("may have at most {max} bytes"))
-            } else {
-                Ok(())
-            }
-        });
+        let secret = section.required_if("secret", check_secret);
+        let previous_secret = section.optional_if("previous_secret", check_secret);
+        if let (Some(secret), Some(previous)) = (&secret, &previous_secret)
+            && secret == previous
+        {
+            let source = section.source().clone();
+            section.error(
+                &source,
+                "previous_secret",
+                "is the secret itself; name the one that was used before",
+            );
+        }
         let policy = section.entry("retry_policy");
         let mut retry = section.open(
             format!("webhooks.endpoints[{index}].retry_policy"),
@@ -132,6 +142,7 @@ fn read_endpoints(section: &mut Section<'_>) -> Vec<WebhookEndpointConfig> {
                 url,
                 events,
                 secret,
+                previous_secret,
                 max_retries,
                 retry_delay,
             });
@@ -139,6 +150,13 @@ fn read_endpoints(section: &mut Section<'_>) -> Vec<WebhookEndpointConfig> {
         section.finish();
     }
     endpoints
+}
+
+/// What signs deliveries and requests.
+pub(super) fn check_secret(secret: &Secret) -> Result<(), String> {
+    SigningSecret::parse(secret.expose())
+        .map(drop)
+        .map_err(|error| error.to_string())
 }
 
 /// What an endpoint, or a target, is called that has no name: its address without what may be secret.

@@ -1,8 +1,12 @@
 //! Webhook endpoints: who is told of events, how it knows who tells, and when it is told no more.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
@@ -57,10 +61,50 @@ pub struct SigningSecret(Arc<str>);
 impl SigningSecret {
     /// The greatest length, in bytes.
     pub const LENGTH_MAX: usize = 256;
+    /// What a secret begins with whose key is the base64 behind it.
+    const KEY_PREFIX: &str = "whsec_";
+    /// How long such a key is, in bytes, as Standard Webhooks has it.
+    const KEY_LENGTHS: RangeInclusive<usize> = 24..=64;
 
     /// Takes a text as a secret.
     pub fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
+    }
+
+    /// Reads a secret that signs: a text, or a key as Standard Webhooks writes it.
+    pub fn parse(text: &str) -> Result<Self, InvalidSecret> {
+        if text.is_empty() || text.len() > Self::LENGTH_MAX {
+            return Err(InvalidSecret::Length { bytes: text.len() });
+        }
+        if text.chars().any(char::is_control) {
+            return Err(InvalidSecret::Control);
+        }
+        let Some(encoded) = text.strip_prefix(Self::KEY_PREFIX) else {
+            let is_almost = text.trim_start().get(..Self::KEY_PREFIX.len());
+            return match is_almost {
+                Some(prefix) if prefix.eq_ignore_ascii_case(Self::KEY_PREFIX) => Err(InvalidSecret::Prefix),
+                Some(_) | None => Ok(Self::new(text)),
+            };
+        };
+        let key = STANDARD.decode(encoded).map_err(|_| InvalidSecret::Base64)?;
+        if !Self::KEY_LENGTHS.contains(&key.len()) {
+            return Err(InvalidSecret::KeyLength { bytes: key.len() });
+        }
+        Ok(Self::new(text))
+    }
+
+    /// The key that it signs with as Standard Webhooks does: what follows `whsec_`, decoded; any other text as it is.
+    pub fn key(&self) -> Cow<'_, [u8]> {
+        let encoded = self.0.strip_prefix(Self::KEY_PREFIX);
+        match encoded.and_then(|encoded| STANDARD.decode(encoded).ok()) {
+            Some(key) => Cow::Owned(key),
+            None => Cow::Borrowed(self.0.as_bytes()),
+        }
+    }
+
+    /// The secret of this key.
+    pub fn of_key(key: &[u8]) -> Self {
+        Self::new(format!("{}{}", Self::KEY_PREFIX, STANDARD.encode(key)))
     }
 
     /// The text, for whoever signs.
@@ -73,6 +117,36 @@ impl fmt::Debug for SigningSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
+}
+
+/// The text can't sign anything that a receiver can verify.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSecret {
+    /// It is empty or too long.
+    #[error("has {bytes} bytes; allowed are 1 to {}", SigningSecret::LENGTH_MAX)]
+    Length {
+        /// Its length.
+        bytes: usize,
+    },
+    /// It has a control character.
+    #[error("has a control character")]
+    Control,
+    /// It begins almost as a key does.
+    #[error("does not begin with whsec_ in lower case, without a space before it")]
+    Prefix,
+    /// It begins as a key does, and is none.
+    #[error("begins with whsec_, and what follows is not base64 with the alphabet A-Z a-z 0-9 + / and its padding")]
+    Base64,
+    /// The key is too short or too long.
+    #[error(
+        "begins with whsec_, and what follows is base64 of {bytes} bytes; allowed are {} to {}",
+        SigningSecret::KEY_LENGTHS.start(),
+        SigningSecret::KEY_LENGTHS.end()
+    )]
+    KeyLength {
+        /// The key's length.
+        bytes: usize,
+    },
 }
 
 /// Where an endpoint comes from.
@@ -154,8 +228,8 @@ pub struct Disabled {
 pub struct PreviousSecret {
     /// The secret.
     pub secret: SigningSecret,
-    /// Until when deliveries are signed with it as well.
-    pub until: DateTime<Utc>,
+    /// Until when deliveries are signed with it as well; `None` while the configuration names it.
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// A webhook endpoint.
@@ -207,7 +281,10 @@ impl Endpoint {
 
     /// The secrets that a delivery at this time is signed with, the present one first.
     pub fn secrets_at(&self, now: DateTime<Utc>) -> impl Iterator<Item = &SigningSecret> {
-        let previous = self.previous_secret.as_ref().filter(|previous| now < previous.until);
+        let previous = self
+            .previous_secret
+            .as_ref()
+            .filter(|previous| previous.until.is_none_or(|until| now < until));
         std::iter::once(&self.secret).chain(previous.map(|previous| &previous.secret))
     }
 
@@ -226,7 +303,7 @@ impl Endpoint {
         Self {
             previous_secret: Some(PreviousSecret {
                 secret: self.secret.clone(),
-                until,
+                until: Some(until),
             }),
             secret,
             ..self.changed(now)
@@ -305,6 +382,46 @@ mod tests {
         assert!(!disabled.wants(WebhookEvent::JobFailed));
         let again = disabled.switched(None, DateTime::UNIX_EPOCH);
         assert!(again.wants(WebhookEvent::JobFailed));
+    }
+
+    #[test]
+    fn a_secret_that_no_library_can_read_is_refused() {
+        let key = |bytes: usize| SigningSecret::of_key(&vec![7; bytes]).expose().to_owned();
+        let refused = |text: &str| SigningSecret::parse(text).expect_err(text);
+        for text in [
+            "webhook-secret-key",
+            "x",
+            "whse",
+            "ü whsec_",
+            &key(24),
+            &key(32),
+            &key(64),
+        ] {
+            assert_eq!(SigningSecret::parse(text).expect(text).expose(), text);
+        }
+        let url_safe = key(32).replace("Bw", "B-").replacen('c', "_", 1);
+        let unpadded = key(32).trim_end_matches('=').to_owned();
+        for text in [
+            "whsec_not base64!",
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS",
+            &url_safe,
+            &unpadded,
+            &format!("{}=", key(32)),
+            &format!("{} ", key(32)),
+            "whsec_whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        ] {
+            assert_eq!(refused(text), InvalidSecret::Base64, "{text}");
+        }
+        for bytes in [0, 1, 23, 65, 100] {
+            assert_eq!(refused(&key(bytes)), InvalidSecret::KeyLength { bytes });
+        }
+        for text in [format!(" {}", key(32)), key(32).replace("whsec", "WHSEC")] {
+            assert_eq!(refused(&text), InvalidSecret::Prefix);
+        }
+        assert_eq!(refused(""), InvalidSecret::Length { bytes: 0 });
+        assert_eq!(refused(&"k".repeat(257)), InvalidSecret::Length { bytes: 257 });
+        assert_eq!(refused("a\nb"), InvalidSecret::Control);
+        assert!(!refused("whsec_secret-key").to_string().contains("secret-key"));
     }
 
     #[test]

@@ -141,6 +141,19 @@ impl WebhookEvents {
         })
     }
 
+    /// No events: those of an endpoint that receives nothing new.
+    pub fn none() -> Self {
+        Self {
+            patterns: Arc::default(),
+            bits: 0,
+        }
+    }
+
+    /// Whether no event was chosen.
+    pub fn is_empty(&self) -> bool {
+        self.bits == 0
+    }
+
     /// Whether this event was chosen.
     pub const fn contains(&self, event: WebhookEvent) -> bool {
         self.bits & event.bit() != 0

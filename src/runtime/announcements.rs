@@ -16,7 +16,7 @@ use crate::domain::id::JobId;
 use crate::domain::webhook::{Disabled, Endpoint, EndpointId};
 use crate::domain::webhook_event::WebhookEvent;
 use crate::storage::change::{Applied, Change, ChangeError};
-use crate::storage::outbox::{Announcement, Announcer, FeedEntry, Posting};
+use crate::storage::outbox::{Announcement, Announcer, FeedEntry, KnownVersion, Posting};
 use crate::webhooks::payload::message_of;
 
 /// The endpoints that this node knows. Copies share it.
@@ -26,13 +26,21 @@ pub struct EndpointBook(Arc<RwLock<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     endpoints: Arc<[Arc<Endpoint>]>,
-    /// Grows with each change that this node has made itself.
-    version: u64,
+    /// Grows with each change that this node has made itself, or has learned of in a commit.
+    edits: u64,
+    /// The version of the endpoints in storage that they are at least as new as.
+    version: Option<i64>,
 }
 
 impl EndpointBook {
     /// The endpoints, and a number that tells whether this node has changed any since.
     pub fn read(&self) -> (Arc<[Arc<Endpoint>]>, u64) {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        (Arc::clone(&known.endpoints), known.edits)
+    }
+
+    /// The endpoints, and the version in storage that they are at least as new as.
+    fn read_version(&self) -> (Arc<[Arc<Endpoint>]>, Option<i64>) {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         (Arc::clone(&known.endpoints), known.version)
     }
@@ -60,9 +68,9 @@ impl EndpointBook {
     }
 
     /// Takes what was read from storage, unless this node has changed an endpoint since it asked.
-    pub fn replace(&self, endpoints: Vec<Arc<Endpoint>>, version: u64) {
+    pub fn replace(&self, endpoints: Vec<Arc<Endpoint>>, edits: u64) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if known.version == version {
+        if known.edits == edits {
             known.endpoints = endpoints.into();
         }
     }
@@ -78,6 +86,12 @@ impl EndpointBook {
                 if let Some(disabled) = attempts.disable {
                     self.disable(attempts.endpoint_id, disabled);
                 }
+            }
+            (Change::Announce(_), Applied::AnnouncedAnew(_, at)) => {
+                let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+                known.endpoints = Arc::clone(&at.endpoints);
+                known.version = Some(at.version);
+                known.edits += 1;
             }
             // Whatever else there is leaves the endpoints as they are.
             _ => {}
@@ -99,7 +113,7 @@ impl EndpointBook {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let others = known.endpoints.iter().filter(|other| other.id != id).cloned();
         known.endpoints = others.chain(endpoint).collect();
-        known.version += 1;
+        known.edits += 1;
     }
 }
 
@@ -108,17 +122,28 @@ impl EndpointBook {
 pub struct Announcements {
     book: EndpointBook,
     has_feed: bool,
+    /// Whether other nodes may change endpoints.
+    is_shared: bool,
     traces: Traces,
     clock: Clock,
     ids: Arc<IdSource>,
 }
 
 impl Announcements {
-    /// Announcements to the endpoints of this book, and to the feed if it is kept.
-    pub fn new(book: EndpointBook, has_feed: bool, traces: Traces, clock: Clock, ids: Arc<IdSource>) -> Self {
+    /// Announcements to the endpoints of this book, which other nodes change too if it is shared, and to the feed if it
+    /// is kept.
+    pub fn new(
+        book: EndpointBook,
+        has_feed: bool,
+        is_shared: bool,
+        traces: Traces,
+        clock: Clock,
+        ids: Arc<IdSource>,
+    ) -> Self {
         Self {
             book,
             has_feed,
+            is_shared,
             traces,
             clock,
             ids,
@@ -135,21 +160,27 @@ impl Announcements {
         if !changes.iter().any(may_be_news) {
             return None;
         }
-        let (endpoints, _) = self.book.read();
+        let (endpoints, version) = self.book.read_version();
         let is_any_told = endpoints.iter().any(|endpoint| endpoint.disabled.is_none());
-        if !is_any_told && !self.has_feed {
+        let is_idle = !is_any_told && !self.has_feed;
+        if is_idle && !self.is_shared {
             return None;
         }
         let (has_feed, traces) = (self.has_feed, self.traces.clone());
         let (clock, ids) = (self.clock.clone(), Arc::clone(&self.ids));
-        Some(Announcer::new(move |changes, results| {
+        let announcer = Announcer::new(move |changes, results, newer| {
             let now = clock.now();
             let events = events_of(changes, results, now);
             Announcement {
-                postings: postings(&events, &endpoints, &traces, &ids, now),
+                postings: postings(&events, newer.unwrap_or(&endpoints), &traces, &ids, now),
                 feed: if has_feed { feed(&events, now) } else { Vec::new() },
             }
-        }))
+        });
+        Some(if self.is_shared {
+            announcer.knowing(KnownVersion { version, is_idle })
+        } else {
+            announcer
+        })
     }
 }
 
@@ -241,6 +272,7 @@ fn may_be_news(change: &Change) -> bool {
         | Change::PutEndpoint { .. }
         | Change::DeleteEndpoint { .. }
         | Change::HoldEndpoints(_)
+        | Change::ReviewEndpoints(_)
         | Change::Attempts(_)
         | Change::Redeliver { .. }
         | Change::PruneDeliveries { .. }

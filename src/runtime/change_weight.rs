@@ -52,6 +52,7 @@ pub(super) fn rows_of(change: &Change) -> usize {
         | Change::PutEndpoint { .. }
         | Change::DeleteEndpoint { .. }
         | Change::HoldEndpoints(_)
+        | Change::ReviewEndpoints(_)
         | Change::HoldReader { .. }
         | Change::MoveReader { .. }
         | Change::RegisterWorker { .. }
@@ -92,6 +93,7 @@ pub(super) fn job_ids(change: &Change) -> impl Iterator<Item = JobId> {
         | Change::PutEndpoint { .. }
         | Change::DeleteEndpoint { .. }
         | Change::HoldEndpoints(_)
+        | Change::ReviewEndpoints(_)
         | Change::HoldReader { .. }
         | Change::MoveReader { .. }
         | Change::RegisterWorker { .. }

@@ -8,7 +8,6 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::retry::Jitter;
 use crate::domain::webhook::SigningSecret;
-use crate::webhooks::signature::secret_of;
 
 /// Tells the time. Tests turn it by hand.
 #[derive(Clone)]
@@ -64,7 +63,7 @@ impl IdSource {
 /// Draws a secret that nobody can guess.
 pub fn draw_secret() -> SigningSecret {
     let key: [u8; 32] = rand::random();
-    SigningSecret::new(secret_of(&key))
+    SigningSecret::of_key(&key)
 }
 
 /// Draws the jitter of one retry.

@@ -128,6 +128,13 @@ impl Effects {
                 });
             }
             (Change::Announce(_) | Change::Post(_), Applied::Announced(endpoints)) => self.outbound.told(endpoints),
+            (Change::Announce(_), Applied::AnnouncedAnew(endpoints, _)) => {
+                self.outbound.told(endpoints);
+                self.outbound.is_changed = true;
+            }
+            (Change::ReviewEndpoints(_), Applied::Reviewed(reviewed)) => {
+                self.outbound.is_changed |= !reviewed.retired.is_empty() || !reviewed.removed.is_empty();
+            }
             (Change::Redeliver { .. }, Applied::Removed(1..)) => self.outbound.is_any = true,
             (Change::PutEndpoint { .. }, Applied::EndpointStored)
             | (Change::DeleteEndpoint { .. }, Applied::Deleted)

@@ -73,7 +73,7 @@ use self::arrivals::Arrivals;
 use self::backlog::Backlog;
 use self::clock::{Clock, IdSource};
 use self::commit_report::CommitReport;
-use self::configured_endpoints::EndpointsError;
+use self::configured_endpoints::{EndpointsError, NodeEndpoints};
 use self::due_types::DueTypes;
 use self::event_bus::{EventBus, EventBusHandle};
 use self::handler_threads::HandlerThreads;
@@ -299,7 +299,14 @@ impl Runtime {
             recurring: recurring.address(),
             event_bus: event_bus.clone(),
             others: others.clone(),
-            announcements: Announcements::new(book.clone(), has_feed, traces.clone(), clock.clone(), Arc::clone(&ids)),
+            announcements: Announcements::new(
+                book.clone(),
+                has_feed,
+                webhooks.enable && repository.is_shared(),
+                traces.clone(),
+                clock.clone(),
+                Arc::clone(&ids),
+            ),
             dispatcher: dispatcher.address(),
             on_saved,
             time: commit_time.clone(),
@@ -332,7 +339,8 @@ impl Runtime {
         let rescued = async {
             if webhooks.enable {
                 // Before anything happens that they are to be told.
-                configured_endpoints::settle(&*repository, &recorder_handle, &book, &webhooks.endpoints, &clock)
+                NodeEndpoints::of(&webhooks, node)
+                    .store(&*repository, &recorder_handle, &book, &clock)
                     .await?;
             }
             lease_keeper.renew().await?;

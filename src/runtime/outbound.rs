@@ -11,6 +11,7 @@ use tracing::warn;
 use super::QUIET_POLL;
 use super::announcements::EndpointBook;
 use super::clock::{Clock, IdSource};
+use super::configured_endpoints::NodeEndpoints;
 use super::event_bus::EventBusHandle;
 use super::lease_gate::LeaseGate;
 use super::recorder::RecorderHandle;
@@ -86,6 +87,7 @@ impl Outbound {
             recorder,
             event_bus,
             book,
+            configured: NodeEndpoints::of(&webhooks, node),
             options: webhooks,
             node,
             gate,

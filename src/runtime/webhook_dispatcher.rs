@@ -22,6 +22,7 @@ use tracing::{info, warn};
 
 use super::announcements::EndpointBook;
 use super::clock::{Clock, IdSource};
+use super::configured_endpoints::NodeEndpoints;
 use super::event_bus::{EventBusHandle, Heard};
 use super::lease_gate::LeaseGate;
 use super::recorder::{Origin, RecordError, RecorderHandle};
@@ -89,6 +90,8 @@ pub struct DispatcherParts {
     pub book: EndpointBook,
     /// How webhooks work.
     pub options: WebhookOptions,
+    /// What this node's configuration says of endpoints.
+    pub configured: NodeEndpoints,
     /// This node.
     pub node: NodeId,
     /// Whether this node may hold anything.
@@ -108,13 +111,27 @@ pub struct DispatcherParts {
 impl DispatcherParts {
     /// Reads the endpoints, takes this node's share of those that nobody holds, and gives those that it holds.
     async fn look(&self) -> Result<Vec<Arc<Endpoint>>, RepositoryError> {
-        let (known, version) = self.book.read();
+        let (known, _) = self.book.read();
         if known.is_empty() && !self.repository.is_shared() {
             return Ok(Vec::new());
         }
-        let stored = self.repository.endpoints().await?;
-        let all = stored.iter().map(|stored| Arc::clone(&stored.endpoint));
-        self.book.replace(all.collect(), version);
+        let mut stored = self.refresh().await?;
+        if self.gate.is_open() {
+            let (configured, now) = (&self.configured, self.clock.now());
+            if configured.is_any_lost(&stored) {
+                let (repository, recorder) = (&*self.repository, &self.recorder);
+                let restored = configured.store(repository, recorder, &self.book, &self.clock).await;
+                if let Err(failure) = restored {
+                    warn!("failed to restore configured webhook endpoints, retrying: {failure}");
+                }
+                stored = self.refresh().await?;
+            } else if configured.is_review_due(&stored, now) {
+                if let Err(failure) = configured.review(&self.recorder).await {
+                    warn!("failed to review configured webhook endpoints, retrying: {failure}");
+                }
+                stored = self.refresh().await?;
+            }
+        }
         let enabled: Vec<StoredEndpoint> = stored
             .into_iter()
             .filter(|stored| stored.endpoint.disabled.is_none())
@@ -140,6 +157,37 @@ impl DispatcherParts {
         Ok(held.map(|stored| stored.endpoint).collect())
     }
 
+    /// Reads the endpoints, for the book too.
+    async fn refresh(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
+        let (_, edits) = self.book.read();
+        let stored = self.repository.endpoints().await?;
+        let all = stored.iter().map(|stored| Arc::clone(&stored.endpoint));
+        self.book.replace(all.collect(), edits);
+        Ok(stored)
+    }
+
+    /// Writes an alert's message to each endpoint that wants it, also to those that another node has just made.
+    async fn post_alerts(&self, alerts: &[Event]) -> Result<(), String> {
+        if self.repository.is_shared() {
+            self.refresh().await.map_err(|failure| failure.to_string())?;
+        }
+        let now = self.clock.now();
+        let postings: Vec<Posting> = alerts
+            .iter()
+            .filter_map(|event| {
+                let id = JobId::new(now, self.ids.next()).as_uuid();
+                let (kind, message) = message_of(event, id)?;
+                let endpoints = self.book.wanting(kind);
+                (!endpoints.is_empty()).then_some(Posting { message, endpoints })
+            })
+            .collect();
+        if postings.is_empty() {
+            return Ok(());
+        }
+        let written = self.recorder.record_one(Change::Post(postings), Origin::Inside).await;
+        written.map(drop).map_err(|failure| failure.to_string())
+    }
+
     /// How many endpoints this node may hold, so that each node holds as many as the others.
     async fn share_of(&self, endpoints: usize) -> Result<u32, RepositoryError> {
         if !self.repository.is_shared() {
@@ -151,10 +199,18 @@ impl DispatcherParts {
     }
 }
 
+/// A sender, until it has stopped: what it has sent and not noted yet must not be sent by another.
+struct KeptSender {
+    endpoint: Arc<Endpoint>,
+    address: Addr<WebhookSender>,
+    /// Whether it was asked to stop when nothing is in flight.
+    is_retiring: bool,
+}
+
 /// The actor. See the module.
 pub struct WebhookDispatcher {
     parts: DispatcherParts,
-    senders: HashMap<EndpointId, (Arc<Endpoint>, Addr<WebhookSender>)>,
+    senders: HashMap<EndpointId, KeptSender>,
     is_looking: bool,
     look_again: bool,
     alerts: Vec<Event>,
@@ -204,23 +260,26 @@ impl WebhookDispatcher {
         if self.is_draining {
             return;
         }
-        self.senders.retain(|id, (endpoint, sender)| {
-            // One that has stopped by itself has given its endpoint up; who enables that again has it told by another.
-            if !sender.connected() {
+        self.senders.retain(|id, sender| {
+            // It has stopped by itself: it gave its endpoint up, or was retired and nothing is in flight.
+            if !sender.address.connected() {
                 return false;
             }
             let stays = held.iter().any(|held| held.id == *id);
-            if !stays {
-                info!("webhook endpoint '{}' is no longer told by this node", endpoint.name);
-                // A full mailbox has this message behind others; then the next look says it again, and so on.
-                return matches!(sender.try_send(Retire), Err(SendError::Full(_)));
+            if !stays && !sender.is_retiring {
+                info!("released webhook endpoint '{}'", sender.endpoint.name);
+                // With a full mailbox the next look sends it again.
+                sender.is_retiring = !matches!(sender.address.try_send(Retire), Err(SendError::Full(_)));
             }
             true
         });
         for endpoint in held {
-            if let Some((known, sender)) = self.senders.get_mut(&endpoint.id) {
-                if **known != *endpoint && sender.try_send(Renew).is_ok() {
-                    *known = endpoint;
+            if let Some(sender) = self.senders.get_mut(&endpoint.id) {
+                let is_changed = *sender.endpoint != *endpoint || sender.is_retiring;
+                // The same sender goes on: a second one would send again what this one has in flight.
+                if is_changed && sender.address.try_send(Renew).is_ok() {
+                    sender.endpoint = endpoint;
+                    sender.is_retiring = false;
                 }
                 continue;
             }
@@ -230,6 +289,7 @@ impl WebhookDispatcher {
                 event_bus: _,
                 book,
                 options,
+                configured: _,
                 node: _,
                 gate,
                 pace,
@@ -253,15 +313,20 @@ impl WebhookDispatcher {
             let sender = seat.start(&arbiter, "WebhookSender", &supervisor, || {
                 WebhookSender::new(parts, told)
             });
-            self.senders.insert(endpoint.id, (endpoint, sender));
+            let sender = KeptSender {
+                endpoint: Arc::clone(&endpoint),
+                address: sender,
+                is_retiring: false,
+            };
+            self.senders.insert(endpoint.id, sender);
         }
         self.wake(|_| true);
     }
 
     /// Wakes senders. One whose mailbox is full is awake.
     fn wake(&self, is_meant: impl Fn(&EndpointId) -> bool) {
-        for (_, (_, sender)) in self.senders.iter().filter(|(id, _)| is_meant(id)) {
-            drop(sender.try_send(Look));
+        for (_, sender) in self.senders.iter().filter(|(id, _)| is_meant(id)) {
+            drop(sender.address.try_send(Look));
         }
     }
 
@@ -269,26 +334,17 @@ impl WebhookDispatcher {
         if self.is_writing_alerts || self.alerts.is_empty() {
             return;
         }
-        let now = self.parts.clock.now();
         let alerts = std::mem::take(&mut self.alerts);
-        let postings: Vec<Posting> = alerts
-            .iter()
-            .filter_map(|event| {
-                let id = JobId::new(now, self.parts.ids.next()).as_uuid();
-                let (kind, message) = message_of(event, id)?;
-                let endpoints = self.parts.book.wanting(kind);
-                (!endpoints.is_empty()).then_some(Posting { message, endpoints })
-            })
-            .collect();
-        if postings.is_empty() {
-            return;
-        }
         self.is_writing_alerts = true;
-        let written = self.parts.recorder.record_one(Change::Post(postings), Origin::Inside);
-        ctx.spawn(written.into_actor(self).map(|written, dispatcher, _| {
+        let parts = self.parts.clone();
+        let written = async move {
+            let written = parts.post_alerts(&alerts).await;
+            (alerts, written)
+        };
+        ctx.spawn(written.into_actor(self).map(|(alerts, written), dispatcher, _| {
             dispatcher.is_writing_alerts = false;
             if let Err(failure) = written {
-                warn!("an alert could not be handed to webhooks yet: {failure}");
+                warn!("failed to enqueue an alert for webhooks, retrying: {failure}");
                 dispatcher.alerts.splice(0..0, alerts);
                 dispatcher.alerts.truncate(ALERTS_KEPT);
             }
@@ -351,7 +407,7 @@ impl Handler<Drain> for WebhookDispatcher {
 
     fn handle(&mut self, Drain: Drain, _: &mut Context<Self>) -> Self::Result {
         self.is_draining = true;
-        let senders = self.senders.drain().map(|(_, (_, sender))| sender);
+        let senders = self.senders.drain().map(|(_, sender)| sender.address);
         let senders: Vec<Addr<WebhookSender>> = senders.collect();
         for sender in &senders {
             // A full mailbox is full of reasons to look; then what is on its way is sent once more after the next start.

@@ -28,6 +28,8 @@ pub struct WebhookOptions {
     pub timeout: Duration,
     /// An endpoint that has failed for so long is disabled.
     pub disable_after: TimeSpan,
+    /// How long a configured endpoint stays that no live node's configuration names.
+    pub remove_unconfigured_after: TimeSpan,
     /// How many deliveries to one endpoint may be on their way at a time.
     pub concurrency: usize,
     /// Speaks to endpoints.
@@ -44,6 +46,7 @@ impl WebhookOptions {
             endpoints: Vec::new(),
             timeout: Duration::ZERO,
             disable_after: TimeSpan::ZERO,
+            remove_unconfigured_after: TimeSpan::ZERO,
             concurrency: 1,
             clients: OutboundClients::new(None)?,
             calls: Calls::default(),
@@ -62,6 +65,8 @@ pub struct ConfiguredEndpoint {
     pub events: WebhookEvents,
     /// What deliveries are signed with.
     pub secret: SigningSecret,
+    /// What they are signed with as well, as long as it is configured.
+    pub previous_secret: Option<SigningSecret>,
     /// How many retries a delivery may have.
     pub max_retries: u32,
     /// The wait before the first retry.

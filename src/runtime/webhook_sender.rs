@@ -24,7 +24,7 @@ use super::webhook_options::WebhookOptions;
 use crate::domain::delivery::{AfterAttempt, DeliveryId, DueDelivery, Reply, after_attempt};
 use crate::domain::id::JobId;
 use crate::domain::trace::{TraceParent, span_id_of};
-use crate::domain::webhook::{Disabled, DisabledReason, Endpoint, EndpointId};
+use crate::domain::webhook::{Disabled, DisabledReason, Endpoint};
 use crate::domain::webhook_event::WebhookEvent;
 use crate::storage::change::Change;
 use crate::storage::outbox::{AttemptOutcome, Attempts, EndpointHealth, Posting};
@@ -52,7 +52,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 #[rtype(result = "()")]
 pub struct Look;
 
-/// The endpoint has changed.
+/// The endpoint has changed, or is to be sent to again.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Renew;
@@ -103,6 +103,8 @@ pub struct WebhookSender {
     paused_until: Option<Instant>,
     next_retry: Option<Instant>,
     is_retired: bool,
+    /// Whether it writes that the endpoint is disabled.
+    is_disabling: bool,
     /// Whether it goes on sending by itself, in a moment.
     steps_back: bool,
 }
@@ -127,6 +129,7 @@ impl WebhookSender {
             paused_until: None,
             next_retry: None,
             is_retired: false,
+            is_disabling: false,
             steps_back: false,
         }
     }
@@ -304,17 +307,20 @@ impl WebhookSender {
             health: std::mem::replace(&mut self.health, EndpointHealth::AsBefore),
             disable: self.disable.take(),
         };
+        self.is_disabling = attempts.disable.is_some();
         let mut changes = vec![Change::Attempts(Box::new(attempts.clone()))];
-        changes.extend(attempts.disable.and_then(|disabled| self.alert_of(disabled)));
-        // Nobody waits for it but those who look at the log of deliveries.
-        let origin = if changes.len() == 1 && attempts.disable.is_none() {
-            Origin::Later
-        } else {
-            Origin::Inside
+        let (parts, endpoint, disable) = (self.parts.clone(), Arc::clone(&self.endpoint), attempts.disable);
+        let noted = async move {
+            // No caller waits for it, only the log of deliveries shows it.
+            let Some(disabled) = disable else {
+                return parts.recorder.record(changes, Origin::Later).await;
+            };
+            changes.extend(alert_of(&parts, &endpoint, disabled).await);
+            parts.recorder.record(changes, Origin::Inside).await
         };
-        let noted = self.parts.recorder.record(changes, origin);
         ctx.spawn(noted.into_actor(self).map(move |noted, sender, ctx| {
             sender.is_recording = false;
+            sender.is_disabling = false;
             match noted {
                 Ok(_) => {
                     let noted = attempts.outcomes.iter().map(|outcome| outcome.id);
@@ -357,28 +363,6 @@ impl WebhookSender {
         }));
     }
 
-    /// The message to the others that this endpoint is disabled.
-    fn alert_of(&self, disabled: Disabled) -> Option<Change> {
-        let endpoints: Vec<EndpointId> = self
-            .parts
-            .book
-            .wanting(WebhookEvent::SystemAlert)
-            .into_iter()
-            .filter(|id| *id != self.endpoint.id)
-            .collect();
-        if endpoints.is_empty() {
-            return None;
-        }
-        let id = JobId::new(disabled.at, self.parts.ids.next()).as_uuid();
-        let text = format!(
-            "the webhook endpoint '{}' is disabled: {}",
-            self.endpoint.name,
-            why(disabled.reason)
-        );
-        let message = disabled_alert(&self.endpoint, text, disabled.at, id);
-        Some(Change::Post(vec![Posting { message, endpoints }]))
-    }
-
     /// Stops when it is retired and nothing is left to do.
     fn rest(&mut self, ctx: &mut Context<Self>) {
         let is_idle = self.in_flight == 0 && !self.is_recording && self.outcomes.is_empty() && self.disable.is_none();
@@ -386,6 +370,33 @@ impl WebhookSender {
             ctx.stop();
         }
     }
+}
+
+/// The message to the other endpoints that this one is disabled, also to those that another node has just made.
+async fn alert_of(parts: &SenderParts, endpoint: &Endpoint, disabled: Disabled) -> Option<Change> {
+    if parts.repository.is_shared() {
+        let (_, edits) = parts.book.read();
+        match parts.repository.endpoints().await {
+            Ok(stored) => {
+                let stored = stored.into_iter().map(|stored| stored.endpoint);
+                parts.book.replace(stored.collect(), edits);
+            }
+            Err(failure) => warn!("failed to read webhook endpoints for an alert: {failure}"),
+        }
+    }
+    let mut endpoints = parts.book.wanting(WebhookEvent::SystemAlert);
+    endpoints.retain(|id| *id != endpoint.id);
+    if endpoints.is_empty() {
+        return None;
+    }
+    let id = JobId::new(disabled.at, parts.ids.next()).as_uuid();
+    let text = format!(
+        "the webhook endpoint '{}' is disabled: {}",
+        endpoint.name,
+        why(disabled.reason)
+    );
+    let message = disabled_alert(endpoint, text, disabled.at, id);
+    Some(Change::Post(vec![Posting { message, endpoints }]))
 }
 
 /// Where an attempt to deliver stands in a trace: where the event happened, or below it when calls have spans of their own.
@@ -454,7 +465,10 @@ impl Handler<Renew> for WebhookSender {
     type Result = ();
 
     fn handle(&mut self, Renew: Renew, ctx: &mut Context<Self>) {
-        self.look_up();
+        // One that gives its endpoint up is enabled again only after that was written.
+        if self.look_up() && self.disable.is_none() && !self.is_disabling {
+            self.is_retired = false;
+        }
         self.read(ctx);
     }
 }

@@ -72,6 +72,8 @@ pub struct EndpointView {
     pub endpoint: Arc<Endpoint>,
     /// The node that sends its deliveries.
     pub node: Option<NodeId>,
+    /// Since when no live node's configuration names an endpoint that came from one.
+    pub unconfigured_since: Option<DateTime<Utc>>,
 }
 
 /// Use cases of webhook endpoints.
@@ -284,12 +286,16 @@ impl Webhooks {
         Err(ServiceError::Contended)
     }
 
-    /// Removes an endpoint that was made over the API, and what waits for it.
+    /// Removes an endpoint that no live node's configuration names, and what waits for it.
     pub async fn delete(&self, caller: &Caller, id: EndpointId, if_match: Option<u32>) -> Result<(), ServiceError> {
         caller.require(Scope::Admin)?;
         for _ in 0..TRIES {
-            let endpoint = self.matching(id, if_match).await?;
-            refuse_configured(&endpoint)?;
+            let stored = self.read(id).await?;
+            if stored.is_named {
+                refuse_configured(&stored.endpoint)?;
+            }
+            let endpoint = stored.endpoint;
+            check_revision(&endpoint, if_match)?;
             let note = self.trail.note(caller, Deed::DELETE_ENDPOINT);
             let note = note.map(|note| trail::of_endpoint(note, id));
             match self.trail.write(Change::DeleteEndpoint { endpoint }, note).await? {
@@ -304,16 +310,21 @@ impl Webhooks {
 
     async fn matching(&self, id: EndpointId, if_match: Option<u32>) -> Result<Arc<Endpoint>, ServiceError> {
         let endpoint = self.read(id).await?.endpoint;
-        match if_match {
-            Some(revision) if revision != endpoint.revision => Err(ServiceError::PreconditionFailed {
-                actual: endpoint.revision,
-            }),
-            Some(_) | None => Ok(endpoint),
-        }
+        check_revision(&endpoint, if_match)?;
+        Ok(endpoint)
     }
 
     fn clients(&self) -> Result<&OutboundClients, ServiceError> {
         self.runtime.outbound.as_ref().ok_or(ServiceError::WebhooksOff)
+    }
+}
+
+fn check_revision(endpoint: &Endpoint, if_match: Option<u32>) -> Result<(), ServiceError> {
+    match if_match {
+        Some(revision) if revision != endpoint.revision => Err(ServiceError::PreconditionFailed {
+            actual: endpoint.revision,
+        }),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -322,9 +333,14 @@ fn view(stored: StoredEndpoint) -> EndpointView {
         endpoint,
         holder,
         is_held,
+        named_by: _,
+        is_named,
+        unnamed_since,
+        has_pending: _,
     } = stored;
     EndpointView {
         node: holder.filter(|_| is_held && endpoint.disabled.is_none()),
+        unconfigured_since: unnamed_since.filter(|_| !is_named && endpoint.source == EndpointSource::Configuration),
         endpoint,
     }
 }

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::outbox::{Announcer, Attempts, HoldEndpoints, Posting, Redelivery};
+use super::outbox::{
+    Announcer, Attempts, EndpointsAt, HoldEndpoints, Posting, Redelivery, ReviewEndpoints, ReviewedEndpoints,
+};
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditRecord;
 use crate::domain::change_feed::FeedCursor;
@@ -234,6 +236,9 @@ pub enum Change {
     /// Has a node hold endpoints: no other sends their deliveries as long as it lives. → [`Applied::Held`] or
     /// [`ChangeError::NoLease`].
     HoldEndpoints(HoldEndpoints),
+    /// Notes which configured endpoints a node names, and removes in steps those that no live node names: see
+    /// [`ReviewEndpoints`]. → [`Applied::Reviewed`].
+    ReviewEndpoints(ReviewEndpoints),
     /// Notes what came of attempts to tell an endpoint. → [`Applied::Attempted`].
     Attempts(Box<Attempts>),
     /// Makes deliveries pending again that are not. → [`Applied::Removed`], their number.
@@ -384,6 +389,10 @@ pub enum Applied {
     Led(Option<FencingToken>),
     /// The endpoints for which there are new deliveries, in any order.
     Announced(Vec<EndpointId>),
+    /// The same, of endpoints that the node did not know: these are stored now.
+    AnnouncedAnew(Vec<EndpointId>, EndpointsAt),
+    /// What the review has changed.
+    Reviewed(ReviewedEndpoints),
     /// The endpoint is stored.
     EndpointStored,
     /// The endpoints that the node holds, in any order.
@@ -411,7 +420,7 @@ impl Applied {
                 u64::try_from(new.count()).unwrap_or(u64::MAX)
             }
             Self::Updated | Self::Deleted | Self::RecurringStored | Self::EndpointStored => 1,
-            Self::Announced(told) if !told.is_empty() => return Some(0),
+            Self::Announced(told) | Self::AnnouncedAnew(told, _) if !told.is_empty() => return Some(0),
             Self::Removed(count) => *count,
             Self::QueueSet { changed: true } | Self::Registered => return Some(0),
             Self::QueueSet { changed: false }
@@ -422,6 +431,8 @@ impl Applied {
             | Self::Audited { .. }
             | Self::Led(_)
             | Self::Announced(_)
+            | Self::AnnouncedAnew(..)
+            | Self::Reviewed(_)
             | Self::Held(_)
             | Self::Attempted { .. }
             | Self::HeldReader(_)

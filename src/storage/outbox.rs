@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 use super::change::{Applied, Change, ChangeError};
 use crate::domain::delivery::{AfterAttempt, DeliveryAttempt, DeliveryId, Message};
 use crate::domain::id::{JobId, NodeId};
-use crate::domain::webhook::{Disabled, EndpointId};
+use crate::domain::time_span::TimeSpan;
+use crate::domain::webhook::{Disabled, Endpoint, EndpointId};
 
 /// A message and the endpoints that are told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,23 +38,68 @@ pub struct Announcement {
     pub feed: Vec<FeedEntry>,
 }
 
-type Announce = dyn Fn(&[Change], &[Option<Result<Applied, ChangeError>>]) -> Announcement + Send + Sync;
+/// The endpoints as they were stored under a version. Every change of an endpoint makes another version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointsAt {
+    /// The version.
+    pub version: i64,
+    /// The endpoints, by their ids.
+    pub endpoints: Arc<[Arc<Endpoint>]>,
+}
 
-/// Works out what others are told of changes, when it is known what became of each. It is asked within the transaction.
+/// What the node that commits knows of the endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownVersion {
+    /// The version that it knows; `None` when it has not read any.
+    pub version: Option<i64>,
+    /// Whether, as far as it knows, nothing is announced of any change.
+    pub is_idle: bool,
+}
+
+type Results<'a> = &'a [Option<Result<Applied, ChangeError>>];
+type Announce = dyn Fn(&[Change], Results<'_>, Option<&[Arc<Endpoint>]>) -> Announcement + Send + Sync;
+
+/// Derives what is announced from changes and their results. It is called within the transaction.
 #[derive(Clone)]
-pub struct Announcer(Arc<Announce>);
+pub struct Announcer {
+    rule: Arc<Announce>,
+    known: Option<KnownVersion>,
+}
 
 impl Announcer {
-    /// An announcer of this rule.
+    /// An announcer of this rule. Its last argument is the stored endpoints, when they are others than the node knows.
     pub fn new(
-        announce: impl Fn(&[Change], &[Option<Result<Applied, ChangeError>>]) -> Announcement + Send + Sync + 'static,
+        rule: impl Fn(&[Change], Results<'_>, Option<&[Arc<Endpoint>]>) -> Announcement + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(announce))
+        Self {
+            rule: Arc::new(rule),
+            known: None,
+        }
     }
 
-    /// What others are told of these changes with these results.
-    pub fn announce(&self, changes: &[Change], results: &[Option<Result<Applied, ChangeError>>]) -> Announcement {
-        (self.0)(changes, results)
+    /// The same for a node that knows this version of the endpoints: storage calls the rule with the stored ones when
+    /// there is a newer version, so that another node's change of an endpoint holds for every later commit.
+    #[must_use]
+    pub fn knowing(self, known: KnownVersion) -> Self {
+        Self {
+            known: Some(known),
+            ..self
+        }
+    }
+
+    /// What the node knows; `None` when it is the only one that changes endpoints.
+    pub fn known(&self) -> Option<KnownVersion> {
+        self.known
+    }
+
+    /// What is announced of these changes with these results.
+    pub fn announce(
+        &self,
+        changes: &[Change],
+        results: Results<'_>,
+        endpoints: Option<&[Arc<Endpoint>]>,
+    ) -> Announcement {
+        (self.rule)(changes, results, endpoints)
     }
 }
 
@@ -123,4 +169,37 @@ pub struct HoldEndpoints {
     pub node: NodeId,
     /// How many it may hold altogether.
     pub limit: u32,
+}
+
+/// Notes which configured endpoints a node's configuration names, and removes in steps those that no live node names.
+#[derive(Clone, Debug)]
+pub struct ReviewEndpoints {
+    /// Which node.
+    pub node: NodeId,
+    /// The endpoints that it names.
+    pub names: Arc<[EndpointId]>,
+    /// How long an endpoint stays that no live node names.
+    pub grace: TimeSpan,
+}
+
+/// What a review has changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReviewedEndpoints {
+    /// Endpoints that no live node names, from now on.
+    pub unnamed: Vec<UnnamedEndpoint>,
+    /// Endpoints whose grace period is over: they receive no new events, and what is pending is still sent.
+    pub retired: Vec<UnnamedEndpoint>,
+    /// Endpoints of these that had nothing pending and are removed.
+    pub removed: Vec<UnnamedEndpoint>,
+}
+
+/// A configured endpoint that no live node names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnnamedEndpoint {
+    /// Which.
+    pub id: EndpointId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many of its deliveries are pending.
+    pub pending: u64,
 }

@@ -313,6 +313,14 @@ pub struct StoredEndpoint {
     pub holder: Option<NodeId>,
     /// Whether that node lives.
     pub is_held: bool,
+    /// The nodes whose configuration names it, live ones and others.
+    pub named_by: Vec<NodeId>,
+    /// Whether one of them lives.
+    pub is_named: bool,
+    /// Since when none of them has lived, as far as it was reviewed.
+    pub unnamed_since: Option<DateTime<Utc>>,
+    /// Whether it has pending deliveries; known only of an endpoint without events.
+    pub has_pending: bool,
 }
 
 /// Which part of an endpoint's deliveries is wanted. The newest comes first.

@@ -136,7 +136,7 @@ async fn answer(
     let seconds = now.timestamp();
     let signatures: Vec<String> = secrets
         .iter()
-        .map(|secret| sign_message(secret.expose(), id, seconds, body.as_bytes()))
+        .map(|secret| sign_message(secret, id, seconds, body.as_bytes()))
         .collect();
     let mut request = client
         .post(url)

@@ -8,13 +8,12 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::domain::webhook::SigningSecret;
+
 /// The header that holds it.
 pub const SIGNATURE_HEADER: &str = "X-TickerQ-Signature";
 /// The header that holds the same by the secret that was the endpoint's before, for as long as that one counts.
 pub const PREVIOUS_SIGNATURE_HEADER: &str = "X-TickerQ-Signature-Previous";
-
-/// What a secret begins with whose key is the base64 behind it.
-const KEY_PREFIX: &str = "whsec_";
 
 /// Signs the exact bytes of a body: `sha256=` and the HMAC-SHA256 in lower-case hex, keyed by the secret's UTF-8 bytes.
 ///
@@ -30,20 +29,11 @@ pub fn sign(secret: &str, body: &[u8]) -> String {
     text
 }
 
-/// Signs a message as Standard Webhooks does: `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64. The key
-/// of a secret `whsec_…` is the base64 behind that; any other secret is a key as it is, in UTF-8.
-pub fn sign_message(secret: &str, id: &str, timestamp_seconds: i64, body: &[u8]) -> String {
-    let key = secret
-        .strip_prefix(KEY_PREFIX)
-        .and_then(|encoded| STANDARD.decode(encoded).ok());
-    let key = key.as_deref().unwrap_or(secret.as_bytes());
-    let code = hmac(key, &[format!("{id}.{timestamp_seconds}.").as_bytes(), body]);
+/// Signs a message as Standard Webhooks does: `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64, keyed by
+/// [`SigningSecret::key`].
+pub fn sign_message(secret: &SigningSecret, id: &str, timestamp_seconds: i64, body: &[u8]) -> String {
+    let code = hmac(&secret.key(), &[format!("{id}.{timestamp_seconds}.").as_bytes(), body]);
     format!("v1,{}", STANDARD.encode(code))
-}
-
-/// The secret of this key.
-pub fn secret_of(key: &[u8]) -> String {
-    format!("{KEY_PREFIX}{}", STANDARD.encode(key))
 }
 
 fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
@@ -57,24 +47,26 @@ fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use super::{secret_of, sign, sign_message};
+    use super::{sign, sign_message};
+    use crate::domain::webhook::SigningSecret;
 
     #[test]
     fn the_example_of_standard_webhooks_comes_out() {
         // From that project's own tests.
-        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let secret = SigningSecret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
         assert_eq!(
-            sign_message(secret, id, 1_614_265_330, br#"{"test": 2432232314}"#),
+            sign_message(&secret, id, 1_614_265_330, br#"{"test": 2432232314}"#),
             "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
         );
     }
 
     #[test]
     fn a_secret_of_words_is_a_key_as_it_is() {
-        let of = |secret| sign_message(secret, "msg_1", 1, b"{}");
-        assert_ne!(of("webhook-secret-key"), of("webhook-secret-kez"));
-        assert_eq!(of(&secret_of(b"webhook-secret-key")), of("webhook-secret-key"));
+        let of = |secret: SigningSecret| sign_message(&secret, "msg_1", 1, b"{}");
+        let text = || SigningSecret::new("webhook-secret-key");
+        assert_ne!(of(text()), of(SigningSecret::new("webhook-secret-kez")));
+        assert_eq!(of(SigningSecret::of_key(b"webhook-secret-key")), of(text()));
     }
 
     #[test]

@@ -143,3 +143,24 @@ async fn a_key_makes_as_many_requests_as_it_may() {
     assert_eq!(other.status, StatusCode::OK);
     assert_eq!(other.header("ratelimit"), None);
 }
+
+#[tokio::test]
+async fn two_keys_of_one_name_are_one_caller_while_a_key_is_replaced() {
+    let key = |key: &str, rate: &str| {
+        format!("[[api.keys]]\nname = \"ci\"\nkey = \"{key}\"\nscopes = [\"tickerq:read\"]\nrate_limit = \"{rate}\"\n")
+    };
+    let config = key("tq_old-key-for-tests", "3/h") + &key("tq_new-key-for-tests", "3/h");
+    let (_site, server) = Server::with_config(&config);
+    let client = server.client();
+    let (old, new) = (
+        client.with_token("tq_old-key-for-tests"),
+        client.with_token("tq_new-key-for-tests"),
+    );
+    for caller in [&old, &new, &old] {
+        assert_eq!(caller.get("/jobs").await.status, StatusCode::OK);
+    }
+    // The second key is no second allowance.
+    for caller in [&old, &new] {
+        caller.get("/jobs").await.problem(429);
+    }
+}

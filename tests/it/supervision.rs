@@ -259,6 +259,7 @@ fn options(clock: Clock) -> RuntimeOptions {
             endpoints: Vec::new(),
             timeout: Duration::from_secs(1),
             disable_after: TimeSpan::from_secs(60),
+            remove_unconfigured_after: TimeSpan::from_secs(3_600),
             concurrency: 1,
             clients: OutboundClients::new(None).expect("clients"),
             calls: Calls::default(),

@@ -1,13 +1,17 @@
 //! Webhook endpoints over the API: made, changed, tried, given other secrets, switched, asked about and removed.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::graphql::ask_with;
 use super::harness::client::Client;
 use super::harness::eventually;
-use super::harness::receiver::{Answer, Receiver};
-use super::harness::server::Server;
-use super::webhooks::{endpoint, verified_by_the_library};
+use super::harness::receiver::{Answer, Got, Receiver};
+use super::harness::server::{Server, Site, Storage};
+use super::webhooks::{TYPES, endpoint, shown, verified_by_the_library};
 
 const CONFIG: &str = "[webhooks]\nallow_private_networks = true\n[job_types.NoopJob]\nhandler = \"noop\"\n";
 
@@ -304,10 +308,7 @@ async fn a_name_that_leads_into_a_private_network_is_refused_when_it_is_called()
 #[tokio::test]
 async fn an_endpoint_of_the_configuration_is_changed_there() {
     let receiver = Receiver::open().await;
-    let site = super::harness::server::Site::new(
-        super::harness::server::Storage::Sqlite,
-        &endpoint("crm", &receiver, "\"job.created\"", ""),
-    );
+    let site = Site::new(Storage::Sqlite, &endpoint("crm", &receiver, "\"job.created\"", ""));
     let server = site.start();
     let client = server.client();
     let list = client.get("/webhooks/endpoints").await;
@@ -338,10 +339,168 @@ async fn an_endpoint_of_the_configuration_is_changed_there() {
         assert_eq!(verified_by_the_library(&got, secret, "raw").await, "job.created");
     }
     assert!(server.stop().success());
+    // No node's configuration names it any more: it may be deleted now, or goes after the grace period.
     site.configure("");
     let server = site.start();
-    let list = server.client().get("/webhooks/endpoints").await.json();
+    let client = server.client();
+    let unnamed = client.get(&path(&made, "")).await.json();
+    assert!(unnamed["unconfiguredSince"].is_string(), "{unnamed}");
+    client
+        .send(
+            client
+                .request(Method::PATCH, &path(&made, ""))
+                .json(&json!({ "name": "x" })),
+        )
+        .await
+        .problem(409);
+    let deleted = client.send(client.request(Method::DELETE, &path(&made, ""))).await;
+    assert_eq!(deleted.status, 204);
+    let list = client.get("/webhooks/endpoints").await.json();
     assert_eq!(list["endpoints"], json!([]));
+}
+
+#[tokio::test]
+async fn an_endpoint_that_no_configuration_names_is_removed_when_its_deliveries_are_over() {
+    let receiver = Receiver::open().await;
+    receiver.otherwise(Answer::Says("500 Internal Server Error", "", ""));
+    let patient = endpoint("crm", &receiver, "\"job.created\"", "").replace("max_retries = 5", "max_retries = 1000");
+    let site = Site::new(Storage::Sqlite, &format!("{TYPES}{patient}"));
+    let server = site.start();
+    let job = server.client().create_of_type("NoopJob").await;
+    receiver.hears(1).await;
+    assert!(server.stop().success());
+    site.configure(&format!(
+        "{TYPES}[webhooks]\nremove_unconfigured_after = \"00:00:00\"\n"
+    ));
+    let server = site.start();
+    let client = server.client();
+    eventually("it receives no new events", || async {
+        let crm = shown(&client, "crm").await;
+        (crm["events"] == json!([])).then_some(())
+    })
+    .await;
+    client.create_of_type("NoopJob").await;
+    receiver.otherwise(Answer::OK);
+    receiver
+        .hears_of("the pending delivery arrives", |got| got.is_taken)
+        .await;
+    eventually("the endpoint is removed", || async {
+        let list = client.get("/webhooks/endpoints").await.json();
+        (list["endpoints"] == json!([])).then_some(())
+    })
+    .await;
+    assert!(
+        receiver.got().iter().all(|got| got.job() == job),
+        "no new event was sent"
+    );
+    let log = server.log();
+    for line in [
+        "in no live node's configuration",
+        "1 pending",
+        "removed webhook endpoint 'crm'",
+    ] {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_enabled_again_gets_each_delivery_once() {
+    let receiver = Receiver::open().await;
+    receiver.otherwise(Answer::Slow(Duration::from_millis(1_500)));
+    let (_site, server) = Server::with_config(CONFIG);
+    let client = server.client();
+    let made = create(&client, &receiver, json!(["job.created"])).await;
+    for _ in 0..20 {
+        client.create_of_type("NoopJob").await;
+    }
+    receiver.hears(20).await;
+    // What is in flight is still pending: another sender would send it as well.
+    assert_eq!(client.post_empty(&path(&made, "/disable")).await.status, 200);
+    eventually("the sender is asked to stop", || async {
+        server.log().contains("released webhook endpoint").then_some(())
+    })
+    .await;
+    assert_eq!(client.post_empty(&path(&made, "/enable")).await.status, 200);
+    let last = client.create_of_type("NoopJob").await;
+    receiver.hears_of("the newest event", |got| got.job() == last).await;
+    eventually("all is delivered", || async {
+        let list = client.get(&path(&made, "/deliveries?status=pending")).await.json();
+        list["deliveries"].as_array().is_some_and(Vec::is_empty).then_some(())
+    })
+    .await;
+    let ids: Vec<String> = receiver.got().iter().map(Got::id).collect();
+    let once: BTreeSet<&String> = ids.iter().collect();
+    assert_eq!((ids.len(), once.len()), (21, 21));
+}
+
+#[tokio::test]
+async fn a_secret_that_no_library_reads_is_refused_everywhere() {
+    let (_site, server) = Server::with_config(CONFIG);
+    let client = server.client();
+    let receiver = Receiver::open().await;
+    let made = create(&client, &receiver, json!(["job.created"])).await;
+    for secret in [
+        "whsec_not base64!",
+        "whsec_",
+        "whsec_c2hvcnQ=",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS_",
+        "WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    ] {
+        let body = json!({ "url": receiver.url(), "events": ["*"], "secret": secret });
+        let problem = client.post("/webhooks/endpoints", body).await.problem(400);
+        assert_eq!(problem["errors"][0]["pointer"], "#/secret", "{problem}");
+        let rotated = client
+            .post(&path(&made, "/rotate-secret"), json!({ "secret": secret }))
+            .await;
+        assert_eq!(rotated.problem(400)["errors"][0]["pointer"], "#/secret");
+        let mutation = "mutation ($secret: String!, $url: String!) { createWebhookEndpoint(input: { url: $url, \
+                        events: [\"*\"], secret: $secret }) { endpoint { id } } }";
+        let variables = json!({ "secret": secret, "url": receiver.url() });
+        let answer = ask_with(&client, mutation, variables).await;
+        assert!(answer["errors"][0].is_object(), "{answer}");
+        for config in [
+            endpoint("crm", &receiver, "\"*\"", "").replace("webhook-secret-key", secret),
+            endpoint("crm", &receiver, "\"*\"", &format!("previous_secret = \"{secret}\"")),
+            format!("[[sync.targets]]\nurl = \"http://127.0.0.1:9/\"\nsecret = \"{secret}\"\n"),
+            format!(
+                "[job_types.T]\nhandler = {{ http = {{ url = \"http://127.0.0.1:9/\", secret = \"{secret}\" }} }}\n"
+            ),
+        ] {
+            let site = Site::new(Storage::Sqlite, &config);
+            let output = site.command(&["config", "check"]).output().expect("the program runs");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+            assert!(!output.status.success() && said.contains("whsec_"), "{config} {said}");
+            assert!(secret.len() < 8 || !said.contains(secret), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_configured_secret_rotates_by_naming_the_previous_one() {
+    let receiver = Receiver::open().await;
+    let only = endpoint("crm", &receiver, "\"job.created\"", "").replace("webhook-secret-key", "another-secret-key");
+    let both = format!("{only}previous_secret = \"webhook-secret-key\"\n");
+    let site = Site::new(Storage::Sqlite, &format!("{TYPES}{both}"));
+    let server = site.start();
+    server.client().create_of_type("NoopJob").await;
+    let got = receiver.hears(1).await.remove(0);
+    for secret in ["webhook-secret-key", "another-secret-key"] {
+        assert_eq!(verified_by_the_library(&got, secret, "raw").await, "job.created");
+    }
+    assert!(got.header("x-tickerq-signature-previous").is_some());
+    let shown = shown(&server.client(), "crm").await;
+    assert_eq!(shown["previousSecretUntil"], Value::Null);
+    assert!(server.stop().success());
+    // Taken out of the configuration it counts no more.
+    site.configure(&format!("{TYPES}{only}"));
+    let server = site.start();
+    server.client().create_of_type("NoopJob").await;
+    let got = receiver.hears(2).await.remove(1);
+    assert!(got.header("x-tickerq-signature-previous").is_none());
+    assert_eq!(
+        verified_by_the_library(&got, "another-secret-key", "raw").await,
+        "job.created"
+    );
 }
 
 const AUTHENTICATED: &str = "[api]\nrequire_authentication = true\n\

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::harness::eventually;
-use super::harness::receiver::{Got, Receiver};
+use super::harness::receiver::{Answer, Got, Receiver};
 use super::harness::server::{Site, Storage};
 use super::webhooks::{endpoint, shown};
 
@@ -71,4 +71,94 @@ async fn an_endpoint_of_a_killed_node_is_told_by_another() {
     })
     .await;
     assert!(holder.is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_with_another_configuration_removes_no_endpoint_of_others() {
+    let (old, new) = (Receiver::open().await, Receiver::open().await);
+    old.otherwise(Answer::Says("503 Service Unavailable", "", ""));
+    let grace = "[webhooks]\nremove_unconfigured_after = \"00:00:00\"\n";
+    let crm = endpoint("crm", &old, "\"job.created\"", "").replace("max_retries = 5", "max_retries = 1000");
+    let site = Site::new(Storage::Postgres, &format!("{CONFIG}{grace}{crm}"));
+    let first = site.start();
+    let pending = first.client().create_of_type("NoopJob").await;
+    old.hears(1).await;
+    // A rolling deployment: the next version names other endpoints, while the first node still runs.
+    let erp = endpoint("erp", &new, "\"job.created\"", "");
+    site.configure(&format!("{CONFIG}{grace}{erp}"));
+    let second = site.start();
+    let client = second.client();
+    let both = client.create_of_type("NoopJob").await;
+    new.hears_of("the new endpoint", |got| got.job() == both).await;
+    assert_eq!(shown(&client, "crm").await["events"], json!(["job.created"]));
+    assert_eq!(shown(&client, "crm").await["unconfiguredSince"], Value::Null);
+    let named = shown(&client, "crm").await["id"].as_str().expect("an id").to_owned();
+    let delete = client.request(reqwest::Method::DELETE, &format!("/webhooks/endpoints/{named}"));
+    client.send(delete).await.problem(409);
+    // The last node that names it ends: what is pending is still delivered, nothing new is sent, then it is gone.
+    assert!(first.stop().success());
+    eventually("it receives no new events", || async {
+        (shown(&client, "crm").await["events"] == json!([])).then_some(())
+    })
+    .await;
+    let later = client.create_of_type("NoopJob").await;
+    new.hears_of("the later job", |got| got.job() == later).await;
+    old.otherwise(Answer::OK);
+    for job in [&pending, &both] {
+        old.hears_of("what was pending", |got| got.is_taken && got.job() == *job)
+            .await;
+    }
+    eventually("it is removed", || async {
+        let list = client.get("/webhooks/endpoints").await.json();
+        (list["endpoints"].as_array().map(Vec::len) == Some(1)).then_some(())
+    })
+    .await;
+    assert!(old.got().iter().all(|got| got.job() != later));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_one_node_creates_receives_every_later_event_of_another() {
+    let receivers = [Receiver::open().await, Receiver::open().await, Receiver::open().await];
+    let config = format!("[webhooks]\nallow_private_networks = true\n{CONFIG}");
+    let site = Site::new(Storage::Postgres, &config);
+    let servers = [site.start(), site.start()];
+    let (first, second) = (servers[0].client(), servers[1].client());
+    // The queue has a row, and the second node has committed without endpoints: it has no reason to look for any.
+    let warm = second.create_of_type("NoopJob").await;
+    second.wait_finished(&warm).await;
+    for receiver in &receivers {
+        let request = json!({ "url": receiver.url(), "events": ["job.*", "queue.paused"] });
+        let made = first.post("/webhooks/endpoints", request).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let jobs: Vec<Value> = (0..3).map(|_| json!({ "type": "NoopJob" })).collect();
+        let mut ids = BTreeSet::from([second.create_of_type("NoopJob").await]);
+        let batch = second.post("/jobs/batch", json!({ "jobs": jobs })).await.json();
+        let batch = batch["jobs"].as_array().expect("jobs").clone();
+        ids.extend(batch.iter().filter_map(|job| job["id"].as_str().map(str::to_owned)));
+        second.post_empty("/queues/default/pause").await;
+        second.post_empty("/queues/default/resume").await;
+        let paused = |got: &Got| got.event() == "queue.paused";
+        receiver.hears_of("the pause", paused).await;
+        for id in &ids {
+            for event in ["job.created", "job.started", "job.completed"] {
+                let what = format!("{event} of {id}");
+                let is_meant = |got: &Got| got.event() == event && got.job() == *id;
+                receiver.hears_of(&what, is_meant).await;
+            }
+        }
+    }
+    // One that is removed on one node receives nothing that another commits later.
+    let list = first.get("/webhooks/endpoints").await.json();
+    for endpoint in list["endpoints"].as_array().expect("endpoints") {
+        let path = format!("/webhooks/endpoints/{}", endpoint["id"].as_str().expect("an id"));
+        let delete = first.request(reqwest::Method::DELETE, &path);
+        assert_eq!(first.send(delete).await.status, 204);
+    }
+    let last = second.create_of_type("NoopJob").await;
+    second.wait_finished(&last).await;
+    let all = receivers.iter().flat_map(Receiver::got);
+    assert!(
+        all.filter(|got| got.event() != "queue.paused")
+            .all(|got| got.job() != last)
+    );
 }

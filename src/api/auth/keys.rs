@@ -1,5 +1,6 @@
 //! The keys of the configuration.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
@@ -30,12 +31,14 @@ pub(super) struct KnownKey {
     digest: [u8; 32],
     pub(super) caller: Caller,
     pub(super) rate: Option<Rate>,
-    pub(super) meter: Meter,
+    /// Keys of one name are one caller's and count together.
+    pub(super) meter: Arc<Meter>,
     pub(super) seen: SeenAt,
 }
 
 impl ApiKeys {
     pub(super) fn new(keys: Vec<ApiKey>, everybody: Scopes, scope_names: &Arc<ScopeNames>) -> Self {
+        let mut meters: HashMap<String, Arc<Meter>> = HashMap::new();
         let known = keys.into_iter().map(|key| {
             let ApiKey {
                 name,
@@ -44,11 +47,12 @@ impl ApiKeys {
                 rate,
             } = key;
             let scopes = granted(&scopes, everybody, scope_names);
+            let meter = Arc::clone(meters.entry(name.clone()).or_default());
             KnownKey {
                 digest,
                 caller: Caller::new(name, CallerKind::Key, scopes, Arc::clone(scope_names)),
                 rate,
-                meter: Meter::default(),
+                meter,
                 seen: SeenAt::default(),
             }
         });

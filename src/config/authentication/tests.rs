@@ -197,8 +197,13 @@ fn every_mistake_is_named_with_its_line_and_what_is_allowed() {
             "tickerq.toml:1: api.keys[0].scopes: is missing and needed here",
         ),
         (
-            format!("{}{}", key(&same), key("key = \"tq_another-key-of-these\"")),
-            "tickerq.toml:6: api.keys[1].name: 'a' is the name of an earlier key; each has its own",
+            format!(
+                "{}{}{}",
+                key(&same),
+                key("key = \"tq_another-key-of-these\""),
+                key("key = \"tq_a-third-key-of-these\"")
+            ),
+            "tickerq.toml:10: api.keys[2].name: 'a' is the name of 2 earlier keys; more than a key and the one that takes",
         ),
         (
             format!("{}{}", key(&same), key(&same).replace("\"a\"", "\"b\"")),

@@ -58,15 +58,12 @@ pub(super) fn checked_secret(secret: Option<SigningSecret>) -> Result<SigningSec
         return Ok(draw_secret());
     };
     let length = secret.expose().len();
-    if !(SECRET_LENGTH_MIN..=SigningSecret::LENGTH_MAX).contains(&length) {
+    if length < SECRET_LENGTH_MIN {
         let max = SigningSecret::LENGTH_MAX;
         let detail = format!("the secret has {length} bytes; allowed are {SECRET_LENGTH_MIN} to {max}");
         return Err(invalid("secret", detail));
     }
-    if secret.expose().chars().any(char::is_control) {
-        return Err(invalid("secret", "the secret has a control character".to_owned()));
-    }
-    Ok(secret)
+    SigningSecret::parse(secret.expose()).map_err(|error| invalid("secret", format!("the secret {error}")))
 }
 
 pub(super) fn checked_retries(count: u32) -> Result<u32, ServiceError> {

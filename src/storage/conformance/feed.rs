@@ -24,7 +24,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 /// Has the feed tell of jobs that changed so many seconds into the day.
 fn tell(ids: Vec<JobId>, seconds: i64) -> Change {
-    Change::Announce(Announcer::new(move |_, _| Announcement {
+    Change::Announce(Announcer::new(move |_, _, _| Announcement {
         postings: Vec::new(),
         feed: ids
             .iter()

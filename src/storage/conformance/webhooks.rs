@@ -19,6 +19,7 @@ use crate::storage::query::{DeliveryPage, StoredEndpoint};
 
 mod announcements;
 mod deliveries;
+mod review;
 
 pub(super) fn cases() -> Vec<Case> {
     let endpoints = cases_of![
@@ -28,7 +29,7 @@ pub(super) fn cases() -> Vec<Case> {
         an_endpoint_is_held_by_one_node,
         what_a_dead_node_held_another_takes,
     ];
-    [endpoints, announcements::cases(), deliveries::cases()].concat()
+    [endpoints, announcements::cases(), deliveries::cases(), review::cases()].concat()
 }
 
 fn endpoint(number: u64) -> Endpoint {
@@ -122,7 +123,7 @@ async fn an_endpoint_is_read_as_it_was_written(storage: Subject) {
     let full = Endpoint {
         previous_secret: Some(PreviousSecret {
             secret: SigningSecret::new("old ü"),
-            until: at(100),
+            until: Some(at(100)),
         }),
         source: EndpointSource::Configuration,
         disabled: Some(Disabled {

@@ -41,7 +41,8 @@ impl Tables {
         }
         for (index, change) in changes.iter().enumerate() {
             if let Change::Announce(announcer) = change {
-                let announcement = announcer.announce(&changes[..index], &outcomes[..index]);
+                // Storage of one node: the node that commits knows all endpoints.
+                let announcement = announcer.announce(&changes[..index], &outcomes[..index], None);
                 self.extend_feed(&announcement.feed);
                 outcomes[index] = Some(Ok(self.post(&announcement.postings)));
             }
@@ -93,6 +94,7 @@ impl Tables {
             Change::PutEndpoint { before, after } => self.put_endpoint(before.as_deref(), after),
             Change::DeleteEndpoint { endpoint } => self.delete_endpoint(endpoint),
             Change::HoldEndpoints(hold) => self.hold_endpoints(*hold, now),
+            Change::ReviewEndpoints(review) => Ok(self.review_endpoints(review, now)),
             Change::Attempts(attempts) => Ok(self.note_attempts(attempts)),
             Change::Redeliver { which, now } => Ok(self.redeliver(*which, *now)),
             Change::HoldReader { reader, node } => self.hold_reader(reader, *node, now),
@@ -166,6 +168,7 @@ impl Tables {
             | Change::PutEndpoint { .. }
             | Change::DeleteEndpoint { .. }
             | Change::HoldEndpoints(_)
+            | Change::ReviewEndpoints(_)
             | Change::Attempts(_)
             | Change::Redeliver { .. }
             | Change::HoldReader { .. }

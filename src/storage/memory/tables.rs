@@ -1,6 +1,6 @@
 //! What is kept, and the few ways to change it that keep the counters in step with the jobs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -56,6 +56,10 @@ pub(super) struct Tables {
     pub(super) audit: BTreeMap<AuditId, AuditRecord>,
     /// Webhook endpoints, each with the node that holds it.
     pub(super) endpoints: BTreeMap<EndpointId, (Arc<Endpoint>, Option<NodeId>)>,
+    /// Which node names which endpoint.
+    pub(super) endpoint_names: BTreeSet<(EndpointId, NodeId)>,
+    /// Since when no live node names an endpoint.
+    pub(super) unnamed_since: BTreeMap<EndpointId, DateTime<Utc>>,
     /// The newest last.
     pub(super) deliveries: BTreeMap<DeliveryId, Delivery>,
     /// How many deliveries there have been.

@@ -8,9 +8,13 @@ use chrono::{DateTime, Utc};
 use super::apply::Outcome;
 use super::tables::Tables;
 use crate::domain::delivery::{AfterAttempt, Delivery, DeliveryId, DeliveryStatus, DueDelivery};
-use crate::domain::webhook::{Endpoint, EndpointId};
+use crate::domain::id::NodeId;
+use crate::domain::webhook::{Endpoint, EndpointId, EndpointSource};
+use crate::domain::webhook_event::WebhookEvents;
 use crate::storage::change::{Applied, ChangeError};
-use crate::storage::outbox::{Attempts, EndpointHealth, HoldEndpoints, Posting, Redelivery};
+use crate::storage::outbox::{
+    Attempts, EndpointHealth, HoldEndpoints, Posting, Redelivery, ReviewEndpoints, ReviewedEndpoints, UnnamedEndpoint,
+};
 use crate::storage::query::{DeliveryPage, StoredEndpoint};
 
 impl Tables {
@@ -79,6 +83,70 @@ impl Tables {
             }
         }
         Ok(Applied::Held(held))
+    }
+
+    fn named_by(&self, id: EndpointId) -> impl Iterator<Item = NodeId> {
+        let names = self.endpoint_names.iter().filter(move |(named, _)| *named == id);
+        names.map(|(_, node)| *node)
+    }
+
+    fn pending_of(&self, id: EndpointId) -> u64 {
+        let pending = self
+            .deliveries
+            .values()
+            .filter(|delivery| delivery.endpoint_id == id && delivery.status == DeliveryStatus::Pending);
+        u64::try_from(pending.count()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn review_endpoints(&mut self, review: &ReviewEndpoints, now: DateTime<Utc>) -> Applied {
+        let ReviewEndpoints { node, names, grace } = review;
+        self.endpoint_names
+            .retain(|(_, other)| other != node && self.nodes.contains_key(other));
+        self.endpoint_names.extend(names.iter().map(|id| (*id, *node)));
+        let configured: Vec<Arc<Endpoint>> = self
+            .endpoints
+            .values()
+            .filter(|(endpoint, _)| endpoint.source == EndpointSource::Configuration)
+            .map(|(endpoint, _)| Arc::clone(endpoint))
+            .collect();
+        let mut reviewed = ReviewedEndpoints::default();
+        for endpoint in configured {
+            let mut naming = self.named_by(endpoint.id);
+            if naming.any(|other| other == *node || self.holds_lease(other, now)) {
+                drop(naming);
+                self.unnamed_since.remove(&endpoint.id);
+                continue;
+            }
+            drop(naming);
+            let unnamed = UnnamedEndpoint {
+                id: endpoint.id,
+                name: Arc::clone(&endpoint.name),
+                pending: self.pending_of(endpoint.id),
+            };
+            let since = *self.unnamed_since.entry(endpoint.id).or_insert_with(|| {
+                reviewed.unnamed.push(unnamed.clone());
+                now
+            });
+            if now - since < grace.to_delta() {
+                continue;
+            }
+            if !endpoint.events.is_empty() {
+                let retired = Endpoint {
+                    events: WebhookEvents::none(),
+                    revision: endpoint.revision + 1,
+                    ..Endpoint::clone(&endpoint)
+                };
+                if let Some((stored, _)) = self.endpoints.get_mut(&endpoint.id) {
+                    *stored = Arc::new(retired);
+                }
+                reviewed.retired.push(unnamed);
+            } else if unnamed.pending == 0 {
+                self.endpoints.remove(&endpoint.id);
+                self.unnamed_since.remove(&endpoint.id);
+                reviewed.removed.push(unnamed);
+            }
+        }
+        Applied::Reviewed(reviewed)
     }
 
     pub(super) fn note_attempts(&mut self, attempts: &Attempts) -> Applied {
@@ -181,6 +249,10 @@ impl Tables {
                 endpoint: Arc::clone(endpoint),
                 holder: *holder,
                 is_held: holder.is_some_and(|holder| self.holds_lease(holder, now)),
+                named_by: self.named_by(endpoint.id).collect(),
+                is_named: self.named_by(endpoint.id).any(|node| self.holds_lease(node, now)),
+                unnamed_since: self.unnamed_since.get(&endpoint.id).copied(),
+                has_pending: endpoint.events.is_empty() && self.pending_of(endpoint.id) > 0,
             })
             .collect()
     }

@@ -18,6 +18,7 @@ use super::usual::Usual;
 use crate::domain::name::QueueName;
 use crate::domain::webhook::EndpointId;
 use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::outbox::EndpointsAt;
 use crate::storage::repository::RepositoryError;
 
 /// How often a commit is tried in all that other servers' commits are in the way of.
@@ -75,6 +76,7 @@ impl SeaRepository {
             Some(_) | None => (changes, None),
         };
         let mut told: Vec<EndpointId> = Vec::new();
+        let mut newest: Option<EndpointsAt> = None;
         let mut results: Results = changes.iter().map(|_| None).collect();
         for is_choosing in [false, true] {
             let mut places = results.iter_mut();
@@ -89,10 +91,13 @@ impl SeaRepository {
                 let with_announcer: Vec<Change> = change.iter().chain(announcer).cloned().collect();
                 match self.try_again(&with_announcer).await {
                     Ok(mut applied) => {
-                        if announcer.is_some()
-                            && let Some(Ok(Applied::Announced(endpoints))) = applied.pop()
-                        {
-                            told.extend(endpoints);
+                        match announcer.and_then(|_| applied.pop()) {
+                            Some(Ok(Applied::AnnouncedAnew(endpoints, at))) => {
+                                told.extend(endpoints);
+                                newest = Some(at);
+                            }
+                            Some(Ok(Applied::Announced(endpoints))) => told.extend(endpoints),
+                            Some(_) | None => {}
                         }
                         places.zip(applied).for_each(|(place, result)| *place = Some(result));
                     }
@@ -109,7 +114,12 @@ impl SeaRepository {
                 }
             }
         }
-        results.extend(announcer.map(|_| Some(Ok(Applied::Announced(told)))));
+        results.extend(announcer.map(|_| {
+            Some(Ok(match newest {
+                Some(at) => Applied::AnnouncedAnew(told, at),
+                None => Applied::Announced(told),
+            }))
+        }));
         // Each change was applied in one of the rounds.
         Ok(results.into_iter().flatten().collect())
     }
@@ -141,7 +151,10 @@ impl SeaRepository {
                 return Ok(None);
             }
             // One statement is a transaction by itself.
-            let refused = usual.write_postgres(&self.writer(), self.shard).await?;
+            let Some(refused) = usual.write_postgres(&self.writer(), self.shard).await? else {
+                // Another node has changed endpoints: the exact way announces to them.
+                return Ok(None);
+            };
             return match self.usual_results(changes, &refused, &self.writer()).await {
                 Ok(results) => Ok(Some(all_applied(results))),
                 // The changes are written and must not be tried again.
@@ -236,6 +249,7 @@ fn chooses(change: &Change) -> bool {
         | Change::PutEndpoint { .. }
         | Change::DeleteEndpoint { .. }
         | Change::HoldEndpoints(_)
+        | Change::ReviewEndpoints(_)
         | Change::Attempts(_)
         | Change::Redeliver { .. }
         | Change::HoldReader { .. }
@@ -310,11 +324,12 @@ impl Commit<'_> {
                 Change::PutEndpoint { before, after } => self.put_endpoint(before.as_deref(), after).await?,
                 Change::DeleteEndpoint { endpoint } => self.delete_endpoint(endpoint).await?,
                 Change::HoldEndpoints(hold) => self.hold_endpoints(*hold).await?,
+                Change::ReviewEndpoints(review) => self.review_endpoints(review).await?,
                 Change::Attempts(attempts) => self.note_attempts(attempts).await?,
                 Change::Redeliver { which, now } => self.redeliver(*which, *now).await?,
                 Change::HoldReader { reader, node } => self.hold_reader(reader, *node).await?,
                 Change::MoveReader { reader, node, to } => self.move_reader(reader, *node, *to).await?,
-                Change::Post(postings) => Ok(self.post(postings).await?),
+                Change::Post(postings) => Ok(Applied::Announced(self.post(postings).await?)),
                 Change::RegisterWorker {
                     worker,
                     declaration,
@@ -399,6 +414,7 @@ impl Commit<'_> {
                 | Change::PutEndpoint { .. }
                 | Change::DeleteEndpoint { .. }
                 | Change::HoldEndpoints(_)
+                | Change::ReviewEndpoints(_)
                 | Change::Attempts(_)
                 | Change::Redeliver { .. }
                 | Change::HoldReader { .. }

@@ -116,6 +116,7 @@ fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_
         | Change::PutEndpoint { .. }
         | Change::DeleteEndpoint { .. }
         | Change::HoldEndpoints(_)
+        | Change::ReviewEndpoints(_)
         | Change::Attempts(_)
         | Change::Redeliver { .. }
         | Change::PruneDeliveries { .. }

@@ -9,6 +9,7 @@ mod commit;
 mod connect;
 mod convert;
 mod counters;
+mod endpoint_review;
 mod error;
 mod feed;
 mod fire;

@@ -10,11 +10,14 @@ use super::commit::{Commit, Results};
 use super::convert::{int, micros, text};
 use super::error::CommitFailure;
 use super::rows::{FILLED_ROWS_MAX, Kind, Rows};
+use super::webhooks::stored_endpoints;
 use crate::domain::delivery::{AfterAttempt, DeliveryAttempt, DeliveryStatus, Message};
 use crate::domain::id::JobId;
 use crate::domain::webhook::{Disabled, EndpointId};
 use crate::storage::change::{Applied, Change, ChangeError};
-use crate::storage::outbox::{Announcement, AttemptOutcome, Attempts, EndpointHealth, FeedEntry, Posting, Redelivery};
+use crate::storage::outbox::{
+    Announcement, Announcer, AttemptOutcome, Attempts, EndpointHealth, EndpointsAt, FeedEntry, Posting, Redelivery,
+};
 
 const MESSAGE: &[Kind] = &[
     Kind::Uuid,
@@ -45,14 +48,42 @@ impl Commit<'_> {
     pub(super) async fn announce(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
         for (index, change) in changes.iter().enumerate() {
             let Change::Announce(announcer) = change else { continue };
-            let Announcement { postings, feed } = announcer.announce(&changes[..index], &results[..index]);
+            let newer = self.newer_endpoints(announcer).await?;
+            let endpoints = newer.as_ref().map(|newer| &*newer.endpoints);
+            let Announcement { postings, feed } = announcer.announce(&changes[..index], &results[..index], endpoints);
             self.write_feed(&feed).await?;
-            results[index] = Some(Ok(self.post(&postings).await?));
+            let told = self.post(&postings).await?;
+            results[index] = Some(Ok(match newer {
+                Some(newer) => Applied::AnnouncedAnew(told, newer),
+                None => Applied::Announced(told),
+            }));
         }
         Ok(())
     }
 
-    pub(super) async fn post(&mut self, postings: &[Posting]) -> Result<Applied, CommitFailure> {
+    /// The endpoints, when they are others than the node knows that commits.
+    async fn newer_endpoints(&self, announcer: &Announcer) -> Result<Option<EndpointsAt>, CommitFailure> {
+        let Some(known) = announcer.known().filter(|_| self.repository.is_postgres()) else {
+            return Ok(None);
+        };
+        let sql = "SELECT version FROM webhook_endpoint_version";
+        let statement = Statement::from_string(self.backend(), sql);
+        let version: Option<i64> = match self.transaction.query_one_raw(statement).await? {
+            Some(row) => Some(row.try_get_by_index(0)?),
+            None => None,
+        };
+        let Some(version) = version.filter(|version| known.version != Some(*version)) else {
+            return Ok(None);
+        };
+        // Read after the version: they are as new, or newer, and then the next commit reads them again.
+        let endpoints = stored_endpoints(&self.transaction).await?;
+        Ok(Some(EndpointsAt {
+            version,
+            endpoints: endpoints.into(),
+        }))
+    }
+
+    pub(super) async fn post(&mut self, postings: &[Posting]) -> Result<Vec<EndpointId>, CommitFailure> {
         let mut told: Vec<EndpointId> = Vec::new();
         // Mostly all messages of a commit are for the same endpoints: then each message is handed over once, however many
         // endpoints it is for.
@@ -81,7 +112,7 @@ impl Commit<'_> {
                 }
             }
         }
-        Ok(Applied::Announced(told))
+        Ok(told)
     }
 
     /// Writes a delivery of each message to each endpoint.
@@ -190,7 +221,11 @@ impl Commit<'_> {
                 let sql = "UPDATE webhook_endpoints SET disabled_at = $2, disabled_reason = $3, updated_at = $2, \
                            revision = revision + 1 WHERE id = $1 AND disabled_reason IS NULL";
                 let values = vec![id, micros(*at).into(), reason.code().into()];
-                self.execute(sql, values).await? > 0
+                let is_disabled = self.execute(sql, values).await? > 0;
+                if is_disabled {
+                    self.advance_endpoint_version().await?;
+                }
+                is_disabled
             }
         };
         Ok(Ok(Applied::Attempted { is_disabled }))

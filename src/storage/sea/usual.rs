@@ -26,6 +26,7 @@ use super::tally::{MARK, mark_row, postgres_steps};
 use crate::domain::rollup::Mark;
 use crate::domain::status::JobStatus;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
+use crate::storage::outbox::{Announcer, KnownVersion};
 
 /// The sizes of a SQLite text: all its sources have so many rows, and what is missing is filled up. Few sizes, so that
 /// few texts are prepared. More rows than the last one have a call for each kind: there the calls no longer matter.
@@ -46,6 +47,8 @@ pub(super) struct Usual {
     /// What is counted when every change is applied.
     counters: Counters,
     is_all: bool,
+    /// The version of the endpoints by which nothing is announced of these changes; on PostgreSQL alone.
+    version: Option<i64>,
 }
 
 impl Usual {
@@ -61,6 +64,7 @@ impl Usual {
             has_reasons: false,
             counters: Counters::default(),
             is_all: true,
+            version: None,
         };
         for (index, change) in changes.iter().enumerate() {
             match change {
@@ -102,6 +106,13 @@ impl Usual {
                     Some(jobs) => usual.records.push(record_row(record, jobs)),
                     None => usual.is_all = false,
                 },
+                Change::Announce(announcer) => match announcer.known() {
+                    Some(KnownVersion {
+                        version: Some(version),
+                        is_idle: true,
+                    }) if repository.is_postgres() => usual.version = Some(version),
+                    Some(_) | None => usual.is_all = false,
+                },
                 Change::Claim(_)
                 | Change::Update { .. }
                 | Change::Delete { .. }
@@ -117,11 +128,11 @@ impl Usual {
                 | Change::Fire(_)
                 | Change::Lead { .. }
                 | Change::Heartbeat { .. }
-                | Change::Announce(_)
                 | Change::Post(_)
                 | Change::PutEndpoint { .. }
                 | Change::DeleteEndpoint { .. }
                 | Change::HoldEndpoints(_)
+                | Change::ReviewEndpoints(_)
                 | Change::Attempts(_)
                 | Change::Redeliver { .. }
                 | Change::PruneDeliveries { .. }
@@ -161,6 +172,7 @@ impl Usual {
             has_reasons: _,
             counters,
             is_all: _,
+            version: _,
         } = self;
         let counted = counters.into_rows(shard);
         let rows = new.len().max(starts.len()).max(ends.len());
@@ -204,12 +216,13 @@ impl Usual {
         Ok(u64::try_from(expected).is_ok_and(|expected| written == expected))
     }
 
-    /// Writes the changes on PostgreSQL; gives the jobs whose start or end was not applied.
+    /// Writes the changes on PostgreSQL; returns the jobs whose start or end was not applied, or `None` when nothing is
+    /// written because another node has changed endpoints.
     pub(super) async fn write_postgres(
         self,
         connection: &impl ConnectionTrait,
         shard: i16,
-    ) -> Result<HashSet<Uuid>, CommitFailure> {
+    ) -> Result<Option<HashSet<Uuid>>, CommitFailure> {
         let Self {
             new,
             records,
@@ -221,27 +234,44 @@ impl Usual {
             // Counted there, from what was really applied.
             counters: _,
             is_all: _,
+            version,
         } = self;
         let mut values: Vec<Value> = vec![shard.into()];
         let (mut steps, mut counted, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        // Every step has this condition: with other endpoints than the node knows nothing is written.
+        let (and, condition) = match version {
+            Some(version) => {
+                values.push(version.into());
+                steps.push(
+                    "known AS MATERIALIZED (SELECT 1 FROM webhook_endpoint_version WHERE version = $2)".to_owned(),
+                );
+                refused.push(format!(
+                    "SELECT '{}'::uuid AS id WHERE NOT EXISTS (SELECT 1 FROM known)",
+                    Uuid::nil()
+                ));
+                (
+                    " AND EXISTS (SELECT 1 FROM known)",
+                    " WHERE EXISTS (SELECT 1 FROM known)",
+                )
+            }
+            None => ("", ""),
+        };
         let (has_starts, has_ends) = (!starts.is_empty(), !ends.is_empty());
         if !new.is_empty() {
             steps.push(format!(
-                "new AS ({} RETURNING queue, job_type, priority)",
+                "new AS ({}{condition} RETURNING queue, job_type, priority)",
                 insert_sql(&new.postgres_part(&mut values))
             ));
             counted.push("SELECT queue, job_type, 0::smallint AS status, priority, 1 AS by FROM new");
         }
         if !records.is_empty() {
-            steps.push(format!(
-                "recorded AS ({})",
-                record_sql(&records.postgres_part(&mut values))
-            ));
+            let source = format!("(SELECT * FROM {} AS r{condition})", records.postgres_part(&mut values));
+            steps.push(format!("recorded AS ({})", record_sql(&source)));
         }
         if has_starts {
             let ids = values.len() + 1;
             steps.push(format!(
-                "started AS ({} RETURNING jobs.id, jobs.queue, jobs.job_type, jobs.priority)",
+                "started AS ({}{and} RETURNING jobs.id, jobs.queue, jobs.job_type, jobs.priority)",
                 start_sql(&starts.postgres_part(&mut values), NOW_POSTGRES)
             ));
             counted.push("SELECT queue, job_type, 0::smallint AS status, priority, -1 AS by FROM started");
@@ -253,7 +283,7 @@ impl Usual {
         if has_ends {
             let ids = values.len() + 1;
             steps.push(format!(
-                "ended AS ({} RETURNING jobs.id, jobs.queue, jobs.job_type, jobs.priority, jobs.status, \
+                "ended AS ({}{and} RETURNING jobs.id, jobs.queue, jobs.job_type, jobs.priority, jobs.status, \
                  jobs.finished_at, jobs.started_at)",
                 finish_sql(&ends.postgres_part(&mut values))
             ));
@@ -303,7 +333,8 @@ impl Usual {
         };
         let sql = format!("WITH {} {answer}", steps.join(", "));
         let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
-        super::lifecycle::ids(&connection.query_all_raw(statement).await?)
+        let refused = super::lifecycle::ids(&connection.query_all_raw(statement).await?)?;
+        Ok((!refused.contains(&Uuid::nil())).then_some(refused))
     }
 }
 
@@ -333,6 +364,8 @@ impl SeaRepository {
         connection: &impl ConnectionTrait,
     ) -> Result<Results, CommitFailure> {
         let to_cancel = self.asked_to_cancel(changes, refused, connection).await?;
+        let is_idle =
+            |announcer: &Announcer| self.is_postgres() && announcer.known().is_some_and(|known| known.is_idle);
         let mut results = Results::with_capacity(changes.len());
         for (index, change) in changes.iter().enumerate() {
             results.push(match change {
@@ -359,6 +392,7 @@ impl SeaRepository {
                     })))
                 }
                 Change::Audit(_) => new_jobs_before(changes, index).map(|_| Ok(Applied::Audited { is_recorded: true })),
+                Change::Announce(announcer) => is_idle(announcer).then(|| Ok(Applied::Announced(Vec::new()))),
                 Change::Claim(_)
                 | Change::Update { .. }
                 | Change::Delete { .. }
@@ -374,11 +408,11 @@ impl SeaRepository {
                 | Change::Fire(_)
                 | Change::Lead { .. }
                 | Change::Heartbeat { .. }
-                | Change::Announce(_)
                 | Change::Post(_)
                 | Change::PutEndpoint { .. }
                 | Change::DeleteEndpoint { .. }
                 | Change::HoldEndpoints(_)
+                | Change::ReviewEndpoints(_)
                 | Change::Attempts(_)
                 | Change::Redeliver { .. }
                 | Change::PruneDeliveries { .. }

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use entities::{webhook_delivery, webhook_endpoint};
 use sea_orm::sea_query::Order;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, Statement,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement,
 };
 
 use super::commit::Commit;
@@ -41,30 +41,32 @@ impl Commit<'_> {
         before: Option<&Endpoint>,
         after: &Endpoint,
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        self.advance_endpoint_version().await?;
         let Some(before) = before else {
+            let mut holder = None;
             // A conflict is an answer, and must not spoil the transaction.
             let id = after.id.as_uuid();
             let taken = webhook_endpoint::Entity::find_by_id(id).one(&self.transaction).await?;
             match taken {
                 Some(row) if !row.is_deleted => return Ok(Err(ChangeError::Conflict)),
-                Some(_) => {
-                    // Named again before its deliveries were gone: it is the same endpoint, made anew.
+                Some(row) => {
+                    // Named again before its deliveries were gone: it is the same endpoint, made anew. Its holder stays,
+                    // whose sender may still work.
+                    holder = row.holder;
                     webhook_endpoint::Entity::delete_by_id(id)
                         .exec(&self.transaction)
                         .await?;
                 }
                 None => {}
             }
-            row(after)
-                .into_active_model()
-                .reset_all()
-                .insert(&self.transaction)
-                .await?;
+            let row = webhook_endpoint::Model { holder, ..row(after) };
+            row.into_active_model().reset_all().insert(&self.transaction).await?;
             return Ok(Ok(Applied::EndpointStored));
         };
         let mut changed = row(after).into_active_model().reset_all();
         changed.id = sea_orm::NotSet;
         changed.holder = sea_orm::NotSet;
+        changed.unnamed_since = sea_orm::NotSet;
         let updated = webhook_endpoint::Entity::update_many()
             .set(changed)
             .filter(webhook_endpoint::Column::Id.eq(before.id.as_uuid()))
@@ -86,6 +88,7 @@ impl Commit<'_> {
         let sql = "UPDATE webhook_endpoints SET is_deleted = true, secret = '', previous_secret = NULL \
                    WHERE id = $1 AND revision = $2 AND NOT is_deleted";
         let values = vec![endpoint.id.as_uuid().into(), int(endpoint.revision).into()];
+        self.advance_endpoint_version().await?;
         Ok(if self.execute(sql, values).await? == 0 {
             Err(ChangeError::Conflict)
         } else {
@@ -144,19 +147,29 @@ impl SeaRepository {
             .map(|row| uuid_at(row, 0).map(NodeId::from_uuid))
             .collect::<Result<_, DbErr>>()
             .map_err(failed)?;
-        let rows = webhook_endpoint::Entity::find()
-            .filter(webhook_endpoint::Column::IsDeleted.eq(false))
-            .order_by(webhook_endpoint::Column::Id, Order::Asc)
-            .all(&self.readers())
-            .await
-            .map_err(failed)?;
+        let names = self.read_endpoint_names().await.map_err(failed)?;
+        let rows = rows_of_endpoints(&self.readers()).await.map_err(failed)?;
+        let waiting = if rows.iter().any(|row| row.events.is_empty()) {
+            self.read_retired_with_pending().await.map_err(failed)?
+        } else {
+            Vec::new()
+        };
         rows.into_iter()
             .map(|row| {
                 let holder = row.holder.map(NodeId::from_uuid);
+                let unnamed_since = optional_time(row.unnamed_since)?;
+                let has_pending = waiting.contains(&row.id);
+                let endpoint = Arc::new(endpoint(row)?);
+                let naming = names.iter().filter(|(id, _)| *id == endpoint.id);
+                let named_by: Vec<NodeId> = naming.map(|(_, node)| *node).collect();
                 Ok(StoredEndpoint {
-                    endpoint: Arc::new(endpoint(row)?),
+                    endpoint,
                     holder,
                     is_held: holder.is_some_and(|holder| live.contains(&holder)),
+                    is_named: named_by.iter().any(|node| live.contains(node)),
+                    named_by,
+                    unnamed_since,
+                    has_pending,
                 })
             })
             .collect()
@@ -221,6 +234,23 @@ impl SeaRepository {
     }
 }
 
+async fn rows_of_endpoints(connection: &impl ConnectionTrait) -> Result<Vec<webhook_endpoint::Model>, DbErr> {
+    webhook_endpoint::Entity::find()
+        .filter(webhook_endpoint::Column::IsDeleted.eq(false))
+        .order_by(webhook_endpoint::Column::Id, Order::Asc)
+        .all(connection)
+        .await
+}
+
+/// The endpoints as a transaction sees them.
+pub(super) async fn stored_endpoints(transaction: &DatabaseTransaction) -> Result<Vec<Arc<Endpoint>>, CommitFailure> {
+    let rows = rows_of_endpoints(transaction).await?;
+    let endpoints = rows.into_iter().map(|row| endpoint(row).map(Arc::new));
+    endpoints
+        .collect::<Result<_, RepositoryError>>()
+        .map_err(CommitFailure::Unavailable)
+}
+
 fn row(endpoint: &Endpoint) -> webhook_endpoint::Model {
     let Endpoint {
         id,
@@ -247,7 +277,7 @@ fn row(endpoint: &Endpoint) -> webhook_endpoint::Model {
         previous_secret: previous_secret
             .as_ref()
             .map(|previous| previous.secret.expose().to_owned()),
-        previous_until: previous_secret.as_ref().map(|previous| micros(previous.until)),
+        previous_until: previous_secret.as_ref().and_then(|previous| previous.until).map(micros),
         max_retries: int(*max_retries),
         retry_delay: retry_delay.as_micros(),
         source: source.code(),
@@ -259,6 +289,7 @@ fn row(endpoint: &Endpoint) -> webhook_endpoint::Model {
         revision: int(*revision),
         is_deleted: false,
         holder: None,
+        unnamed_since: None,
     }
 }
 
@@ -282,20 +313,25 @@ fn endpoint(row: webhook_endpoint::Model) -> Result<Endpoint, RepositoryError> {
         revision,
         is_deleted: _,
         holder: _,
+        unnamed_since: _,
     } = row;
     let wrong = |what: &str| corrupt(format!("the webhook endpoint {id} has no valid {what}"));
     Ok(Endpoint {
         id: EndpointId::from_uuid(id),
         name: Arc::from(name),
         url: Arc::from(url),
-        events: WebhookEvents::parse(events.split(',')).map_err(|_| wrong("events"))?,
+        events: if events.is_empty() {
+            WebhookEvents::none()
+        } else {
+            WebhookEvents::parse(events.split(',')).map_err(|_| wrong("events"))?
+        },
         secret: SigningSecret::new(secret),
-        previous_secret: match (previous_secret, previous_until) {
-            (Some(secret), Some(until)) => Some(PreviousSecret {
+        previous_secret: match previous_secret {
+            Some(secret) => Some(PreviousSecret {
                 secret: SigningSecret::new(secret),
-                until: time(until)?,
+                until: optional_time(previous_until)?,
             }),
-            (_, _) => None,
+            None => None,
         },
         max_retries: count(max_retries),
         retry_delay: TimeSpan::from_micros(retry_delay),

@@ -34,10 +34,13 @@ pub(in super::super) struct WebhookEndpoint {
     retry_policy: WebhookRetryPolicy,
     /// Where it comes from, and can be changed.
     source: WebhookEndpointSource,
-    /// Until when deliveries are signed with the secret that it had before as well.
+    /// Until when deliveries are signed with the secret that it had before as well; null while the configuration names a
+    /// `previous_secret`.
     previous_secret_until: Option<DateTime>,
     /// The server that sends its deliveries; null while there is none, and in the answers of mutations.
     node: Option<Uuid>,
+    /// Since when no live node's configuration names the endpoint, which came from one; null otherwise.
+    unconfigured_since: Option<DateTime>,
     /// When it was created.
     created_at: DateTime,
     /// When somebody changed it last.
@@ -88,8 +91,12 @@ impl WebhookEndpoint {
                 retry_delay: (*retry_delay).into(),
             },
             source: (*source).into(),
-            previous_secret_until: previous_secret.as_ref().map(|previous| previous.until.into()),
+            previous_secret_until: previous_secret
+                .as_ref()
+                .and_then(|previous| previous.until)
+                .map(DateTime::from),
             node: node.map(|node| node.as_uuid().into()),
+            unconfigured_since: None,
             created_at: (*created_at).into(),
             updated_at: (*updated_at).into(),
             revision: int((*revision).into()),
@@ -99,8 +106,15 @@ impl WebhookEndpoint {
 
 impl From<EndpointView> for WebhookEndpoint {
     fn from(view: EndpointView) -> Self {
-        let EndpointView { endpoint, node } = view;
-        Self::new(&endpoint, node)
+        let EndpointView {
+            endpoint,
+            node,
+            unconfigured_since,
+        } = view;
+        Self {
+            unconfigured_since: unconfigured_since.map(DateTime::from),
+            ..Self::new(&endpoint, node)
+        }
     }
 }
 

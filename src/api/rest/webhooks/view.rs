@@ -43,12 +43,16 @@ pub(in super::super) struct EndpointItem<'a> {
     /// `configuration` or `api`: where it comes from, and can be changed.
     #[schema(example = "api")]
     source: &'static str,
-    /// Until when deliveries are signed with the secret that it had before as well.
+    /// Until when deliveries are signed with the secret that it had before as well; `null` while the configuration names
+    /// a `previous_secret`.
     #[schema(value_type = Option<String>, format = DateTime)]
     previous_secret_until: Option<Time>,
     /// The node that sends its deliveries.
     #[schema(format = Uuid)]
     node: Option<String>,
+    /// Since when no live node's configuration names the endpoint, which came from one; `null` otherwise.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    unconfigured_since: Option<Time>,
     /// When it was created.
     #[schema(value_type = String, format = DateTime)]
     created_at: Time,
@@ -109,8 +113,9 @@ impl<'a> EndpointItem<'a> {
                 retry_delay: Span(*retry_delay),
             },
             source: source.as_str(),
-            previous_secret_until: previous_secret.as_ref().map(|previous| Time(previous.until)),
+            previous_secret_until: previous_secret.as_ref().and_then(|previous| previous.until).map(Time),
             node: node.map(|node| node.to_string()),
+            unconfigured_since: None,
             created_at: Time(*created_at),
             updated_at: Time(*updated_at),
             revision: *revision,
@@ -129,8 +134,15 @@ impl<'a> EndpointItem<'a> {
 
 impl<'a> From<&'a EndpointView> for EndpointItem<'a> {
     fn from(view: &'a EndpointView) -> Self {
-        let EndpointView { endpoint, node } = view;
-        Self::new(endpoint, *node)
+        let EndpointView {
+            endpoint,
+            node,
+            unconfigured_since,
+        } = view;
+        Self {
+            unconfigured_since: unconfigured_since.map(Time),
+            ..Self::new(endpoint, *node)
+        }
     }
 }
 
