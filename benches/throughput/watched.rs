@@ -92,10 +92,12 @@ fn watch(repository: &Arc<dyn JobRepository>, handle: &RuntimeHandle, collector:
         numbers_every: Duration::from_secs(1),
         identity: Identity {
             service_name: Arc::from("bench"),
-            instance: Arc::from("bench"),
+            attributes: Vec::new(),
+            node_name: Arc::from("bench"),
         },
     };
     let watched = Watched {
+        node: handle.node,
         metrics: Metrics::new(Arc::clone(repository), handle.clone()),
         traces: handle.traces.clone(),
         traffic: Traffic::default(),

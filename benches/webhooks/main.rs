@@ -141,6 +141,7 @@ async fn drain(database: &Database, count: usize) -> f64 {
                     lane: id.as_uuid(),
                     job_id: Some(id),
                     trace_parent: None,
+                    propagated: None,
                     body: Arc::from(body),
                 },
                 endpoints: vec![id_of("one")],

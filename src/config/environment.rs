@@ -24,6 +24,16 @@ const NOT_CONFIGURATION: [&str; 11] = [
     "CONFIG",
 ];
 
+/// Variables of OpenTelemetry that are settings as well, the variable that comes before each, and the key in `[telemetry]`.
+const OPENTELEMETRY: [(&str, &str, &str); 2] = [
+    ("OTEL_SERVICE_NAME", "TICKERQ_TELEMETRY__SERVICE_NAME", "service_name"),
+    (
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "TICKERQ_TELEMETRY__RESOURCE_ATTRIBUTES",
+        "resource_attributes",
+    ),
+];
+
 /// Variables with this start belong to the test suites.
 const TEST_PREFIX: &str = "TEST_";
 
@@ -48,6 +58,17 @@ pub(super) fn overlay(
     errors: &mut Vec<ConfigError>,
 ) {
     let mut found: Vec<(Vec<String>, String, String)> = Vec::new();
+    let variables: Vec<(String, String)> = variables.into_iter().collect();
+    let is_given = |setting: &str| variables.iter().any(|(name, _)| name.eq_ignore_ascii_case(setting));
+    for (standard, setting, key) in OPENTELEMETRY {
+        let given = variables
+            .iter()
+            .find(|(name, value)| name == standard && !value.is_empty());
+        if let Some((name, value)) = given.filter(|_| !is_given(setting)) {
+            let path = vec!["telemetry".to_owned(), key.to_owned()];
+            found.push((path, name.clone(), value.clone()));
+        }
+    }
     for (name, value) in variables {
         let Some(rest) = strip_prefix_ignoring_case(&name, PREFIX) else {
             continue;

@@ -33,6 +33,8 @@ pub struct HttpHandlerSettings {
     pub secret: Option<Secret>,
     /// Sent with every request, in this order.
     pub headers: Vec<(String, Secret)>,
+    /// Answers with these statuses fail the job for good; unless given, all of 4xx but 408, 425 and 429 do.
+    pub permanent_statuses: Option<Vec<u32>>,
 }
 
 /// `handler = { command = { … } }`.
@@ -193,11 +195,20 @@ impl HttpHandlerSettings {
     fn read(section: &mut Section<'_>, header: &str) -> Option<Self> {
         let url = section.required("url");
         let secret = section.optional_if("secret", check_secret);
+        let permanent_statuses = section.optional_if("permanent_statuses", |statuses: &Vec<u32>| {
+            match statuses.iter().find(|status| !(400..=599).contains(*status)) {
+                Some(status) => Err(format!(
+                    "{status} is not the status of a failed call; allowed are 400 to 599, such as [401, 404]"
+                )),
+                None => Ok(()),
+            }
+        });
         let headers = headers(section, "headers", header);
         Some(Self {
             url: url?,
             secret,
             headers,
+            permanent_statuses,
         })
     }
 }
@@ -205,6 +216,7 @@ impl HttpHandlerSettings {
 fn is_set_by_the_server(name: &HeaderName) -> bool {
     [CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING].contains(name)
         || name.as_str().starts_with("x-tickerq-")
+        || name.as_str().starts_with("webhook-")
 }
 
 impl CommandHandlerSettings {

@@ -31,6 +31,8 @@ pub struct TelemetryConfig {
     pub metrics_interval: TimeSpan,
     /// What this service is called there.
     pub service_name: String,
+    /// More attributes of this server, as `OTEL_RESOURCE_ATTRIBUTES` writes them.
+    pub resource_attributes: Option<String>,
 }
 
 impl TelemetryConfig {
@@ -41,6 +43,13 @@ impl TelemetryConfig {
         } else {
             section.optional("connection_string")
         };
+        let resource_attributes: Option<String> = section.optional("resource_attributes");
+        let attributes = resource_attributes
+            .as_deref()
+            .and_then(read_attributes)
+            .unwrap_or_default();
+        let named = attributes.into_iter().find(|(key, _)| key == "service.name");
+        let service_name = named.map_or_else(|| "tickerq".to_owned(), |(_, name)| name);
         Self {
             application_insights: connection_string.filter(|_| is_enabled),
             track_job_executions: section.get("track_job_executions", true),
@@ -53,7 +62,8 @@ impl TelemetryConfig {
                 TimeSpan::from_secs(60),
                 between(TimeSpan::from_secs(1), TimeSpan::from_secs(3_600)),
             ),
-            service_name: section.get_if("service_name", "tickerq".to_owned(), |name: &String| check_name(name)),
+            service_name: section.get_if("service_name", service_name, |name: &String| check_name(name)),
+            resource_attributes,
             // Last: it is a table, and TOML takes what is shown after its header as its own.
             otlp_headers: header_secrets(section, "otlp_headers"),
         }
@@ -68,4 +78,60 @@ fn check_name(name: &str) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// Reads attributes as `OTEL_RESOURCE_ATTRIBUTES` writes them: `key=value,key=value`, with `%` and two digits for a byte
+/// that has a meaning of its own. `None` when the text breaks the rules: then all of it is to be discarded.
+pub fn read_attributes(text: &str) -> Option<Vec<(String, String)>> {
+    let members = text.split(',').map(str::trim).filter(|member| !member.is_empty());
+    members
+        .map(|member| {
+            let (key, value) = member.split_once('=')?;
+            let (key, value) = (key.trim(), decoded(value.trim())?);
+            let is_key = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
+            is_key.then(|| (key.to_owned(), value))
+        })
+        .collect()
+}
+
+/// The text with its escapes replaced.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, others)) = rest.split_first() {
+        if *first == b'%' {
+            let digits = others.get(..2).and_then(|digits| std::str::from_utf8(digits).ok())?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = &others[2..];
+        } else {
+            bytes.push(*first);
+            rest = others;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_attributes;
+
+    #[test]
+    fn attributes_are_read_as_opentelemetry_writes_them() {
+        let read = |text| {
+            let read = read_attributes(text)?;
+            Some(
+                read.iter()
+                    .map(|(key, value)| format!("{key}:{value}"))
+                    .collect::<Vec<_>>()
+                    .join(" "),
+            )
+        };
+        let text = "deployment.environment.name=prod, team=blue%2Cred ,service.instance.id=%C3%BC,empty=";
+        let expected = "deployment.environment.name:prod team:blue,red service.instance.id:ü empty:";
+        assert_eq!(read(text).as_deref(), Some(expected));
+        assert_eq!(read("").as_deref(), Some(""));
+        for text in ["prod", "=prod", "a=%", "a=%2", "a=%zz", "a=%ff", "a b=1", "a=1,b"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
+use super::propagation::PropagatedContext;
 use super::trace::TraceParent;
 
 /// One thing that a caller may be allowed to do. No scope holds another: who may change things may not read them by that.
@@ -171,6 +172,8 @@ pub struct Caller {
     pub address: Option<IpAddr>,
     /// Where the request stands in a trace, if it says so.
     pub trace_parent: Option<TraceParent>,
+    /// What its trace passes on besides.
+    pub propagated: Option<Arc<PropagatedContext>>,
 }
 
 /// What does not change from one request of a caller to the next.
@@ -204,6 +207,7 @@ impl Caller {
             }),
             address: None,
             trace_parent: None,
+            propagated: None,
         }
     }
 
@@ -235,10 +239,11 @@ impl Caller {
         self
     }
 
-    /// The same caller, whose request stands here in a trace.
+    /// The same caller, whose request stands here in a trace and passes this on.
     #[must_use]
-    pub fn within(mut self, trace_parent: Option<TraceParent>) -> Self {
+    pub fn within(mut self, trace_parent: Option<TraceParent>, propagated: Option<Arc<PropagatedContext>>) -> Self {
         self.trace_parent = trace_parent;
+        self.propagated = propagated;
         self
     }
 

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::id::JobId;
+use super::propagation::PropagatedContext;
 use super::retry::{Jitter, RetryPolicy};
 use super::time_span::TimeSpan;
 use super::trace::TraceParent;
@@ -66,6 +67,8 @@ pub struct Message {
     pub job_id: Option<JobId>,
     /// Where in a trace it happened, if anybody wants to know.
     pub trace_parent: Option<TraceParent>,
+    /// What the trace passes on besides.
+    pub propagated: Option<Arc<PropagatedContext>>,
     /// The body before it is signed: a JSON object.
     pub body: Arc<str>,
 }

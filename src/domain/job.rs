@@ -9,6 +9,7 @@ use super::id::{JobId, NodeId};
 use super::json::Json;
 use super::name::{JobName, JobType, QueueName, UniqueKey};
 use super::priority::Priority;
+use super::propagation::PropagatedContext;
 use super::recurring::RecurringId;
 use super::retry::RetryPolicy;
 use super::status::JobStatus;
@@ -71,6 +72,8 @@ pub struct Job {
     pub occurrence: Option<Occurrence>,
     /// The place in a trace of the request that has created it, if it had one.
     pub trace_parent: Option<TraceParent>,
+    /// What that request's trace passes on besides.
+    pub propagated: Option<Arc<PropagatedContext>>,
     /// Whether somebody asked for it to be cancelled while it ran.
     pub cancel_requested: bool,
     /// The node that runs it, or ran its last attempt.

@@ -1,5 +1,7 @@
 //! The numbers that a server is watched by.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 use super::health::HealthState;
@@ -42,6 +44,10 @@ pub struct Usage {
     pub cpu_percentage: f64,
     /// How many cores there are.
     pub cores: usize,
+    /// The processor's time that it has taken since its start, of all cores together.
+    pub cpu_time: Duration,
+    /// When it started, in seconds since 1970.
+    pub started_at: u64,
 }
 
 impl Usage {
@@ -55,7 +61,7 @@ impl Usage {
 }
 
 /// The names under which numbers are exported to Prometheus; the first three are the reference's.
-pub const EXPORTED_NAMES: [&str; 25] = [
+pub const EXPORTED_NAMES: [&str; 32] = [
     "tickerq_jobs_total",
     "tickerq_job_duration_seconds",
     "tickerq_queue_length",
@@ -78,7 +84,14 @@ pub const EXPORTED_NAMES: [&str; 25] = [
     "tickerq_spans_lost_total",
     "tickerq_unhealthy",
     "tickerq_commits_missed_total",
+    "tickerq_build_info",
+    "http_server_request_duration_seconds",
+    "messaging_client_sent_messages_total",
+    "messaging_client_consumed_messages_total",
+    "messaging_process_duration_seconds",
     "process_resident_memory_bytes",
+    "process_start_time_seconds",
+    "process_cpu_seconds_total",
     "tickerq_memory_limit_bytes",
     "tickerq_cpu_usage_ratio",
 ];

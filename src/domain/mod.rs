@@ -30,6 +30,7 @@ pub mod outcome;
 pub mod overlap;
 pub mod period;
 pub mod priority;
+pub mod propagation;
 pub mod queue;
 pub mod rate_limit;
 pub mod recurring;

@@ -174,6 +174,7 @@ impl NewJob {
             unique_key,
             occurrence: None,
             trace_parent: None,
+            propagated: None,
             cancel_requested: false,
             node: None,
             revision: 1,

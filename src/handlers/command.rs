@@ -108,6 +108,22 @@ impl CommandHandler {
             Some(place) => command.env("TRACEPARENT", place.to_string()),
             None => command.env_remove("TRACEPARENT"),
         };
+        let propagated = job.propagated.as_deref();
+        for (name, value) in [
+            (
+                "TRACESTATE",
+                propagated.and_then(|propagated| propagated.trace_state.as_deref()),
+            ),
+            (
+                "BAGGAGE",
+                propagated.and_then(|propagated| propagated.baggage.as_deref()),
+            ),
+        ] {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
         command
     }
 

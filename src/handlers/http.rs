@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -28,13 +28,15 @@ use super::{JobContext, JobHandler, output};
 use crate::domain::job::Job;
 use crate::domain::json::Json;
 use crate::domain::outcome::{Failure, RetryAdvice};
+use crate::domain::remote_worker::LogLevel;
 use crate::domain::timestamp;
 use crate::domain::trace::{JobTrace, Step, TRACE_PARENT_HEADER, TraceParent};
+use crate::domain::webhook::SigningSecret;
 use crate::webhooks::calls::{CallReport, CallSubject, CallTarget, Calls};
 use crate::webhooks::client::root_cause;
 pub use crate::webhooks::client::{HttpClient, HttpClientError};
 use crate::webhooks::retry_after::{parse_http_date, retry_after};
-use crate::webhooks::signature::{SIGNATURE_HEADER, sign};
+use crate::webhooks::signature::{SIGNATURE_HEADER, sign, sign_message};
 
 /// How much of the body of a failed answer is kept as the failure's detail.
 const DETAIL_BYTES_MAX: usize = 4 * 1024;
@@ -49,7 +51,8 @@ pub struct HttpHandler {
     /// The address as errors show it: queries may hold secrets.
     shown_url: String,
     headers: HeaderMap,
-    secret: Option<Box<str>>,
+    secret: Option<SigningSecret>,
+    permanent_statuses: Option<Vec<u16>>,
     limits: HandlerLimits,
     calls: Calls,
 }
@@ -95,6 +98,7 @@ impl HttpHandler {
             shown_url: shown_url.into(),
             headers,
             secret: options.parse_secret()?,
+            permanent_statuses: options.permanent_statuses,
             limits,
             calls: Calls::default(),
         })
@@ -107,9 +111,10 @@ impl HttpHandler {
     }
 
     /// Calls the endpoint, and tells of it.
-    async fn call(&self, job: &Job, place: Option<TraceParent>) -> Result<Option<Json>, Failure> {
+    async fn call(&self, context: &JobContext) -> Result<Option<Json>, Failure> {
+        let job = &context.job;
         let began_at = Instant::now();
-        let (run, place) = match place {
+        let (run, place) = match context.trace_parent {
             Some(run) if self.calls.are_told() => (
                 Some(run),
                 Some(run.at(JobTrace::span_id(job.id, Step::Call(job.attempt)))),
@@ -117,7 +122,7 @@ impl HttpHandler {
             place => (None, place),
         };
         let mut status = None;
-        let answer = self.ask(job, place, &mut status).await;
+        let answer = self.ask(context, place, &mut status).await;
         debug!(
             url = self.shown_url,
             status = status.map(|status| status.as_u16()),
@@ -147,10 +152,11 @@ impl HttpHandler {
     /// Calls the endpoint; `status` is what it has answered, once it has.
     async fn ask(
         &self,
-        job: &Job,
+        context: &JobContext,
         place: Option<TraceParent>,
         status: &mut Option<StatusCode>,
     ) -> Result<Option<Json>, Failure> {
+        let JobContext { job, .. } = context;
         let called_at = Instant::now();
         let body = body_of(job)?;
         let mut request = self
@@ -163,8 +169,17 @@ impl HttpHandler {
         if let Some(place) = place {
             request = request.header(TRACE_PARENT_HEADER, place.to_string());
         }
+        for (name, value) in job.propagated.iter().flat_map(|propagated| propagated.headers()) {
+            request = request.header(name, value);
+        }
         if let Some(secret) = &self.secret {
-            request = request.header(SIGNATURE_HEADER, sign(secret, &body));
+            let id = call_id(job);
+            let seconds = now(job, called_at).unwrap_or_default().timestamp();
+            request = request
+                .header(SIGNATURE_HEADER, sign(secret.expose(), &body))
+                .header("webhook-id", &id)
+                .header("webhook-timestamp", seconds)
+                .header("webhook-signature", sign_message(secret, &id, seconds, &body));
         }
         let response = request
             .body(body)
@@ -172,8 +187,8 @@ impl HttpHandler {
             .await
             .map_err(|error| self.unanswered(&error))?;
         *status = Some(response.status());
-        match verdict(response.status()) {
-            Verdict::Completed => self.result(response).await,
+        match verdict(response.status(), self.permanent_statuses.as_deref()) {
+            Verdict::Completed => self.result(response, context).await,
             Verdict::Retry => {
                 // The endpoint's own clock, if it shows it; else the server's, which told when the attempt started.
                 let now = date(&response).or_else(|| now(job, called_at));
@@ -191,7 +206,8 @@ impl HttpHandler {
         }
     }
 
-    async fn result(&self, mut response: Response) -> Result<Option<Json>, Failure> {
+    async fn result(&self, mut response: Response, context: &JobContext) -> Result<Option<Json>, Failure> {
+        let encoding = header(&response, &CONTENT_ENCODING).map(str::to_owned);
         let announced = response.content_length().unwrap_or(0);
         if announced > u64::try_from(self.limits.result_bytes_max).unwrap_or(u64::MAX) {
             return Err(self.limits.result_too_large());
@@ -203,7 +219,18 @@ impl HttpHandler {
             }
             body.extend_from_slice(&chunk);
         }
-        output::to_result(&body)
+        output::to_result(&body).or_else(|unreadable| {
+            // The work is done: another attempt would do it again, and a failure would say that it is not.
+            let encoding = encoding.map_or_else(String::new, |encoding| format!(" (Content-Encoding: {encoding})"));
+            let note = format!(
+                "{} answered {} bytes that are not UTF-8 text{encoding}; the job is completed without a result",
+                self.shown_url,
+                body.len()
+            );
+            debug!("{note}: {}", unreadable.error);
+            context.log(LogLevel::Warning, &note);
+            Ok(None)
+        })
     }
 
     /// The failure of an answer that says no, with the start of its body.
@@ -264,12 +291,7 @@ impl HttpHandler {
 #[async_trait]
 impl JobHandler for HttpHandler {
     async fn run(&self, context: JobContext) -> Result<Option<Json>, Failure> {
-        let JobContext {
-            job,
-            cancellation,
-            trace_parent,
-            reports: _,
-        } = context;
+        let cancellation = &context.cancellation;
         if cancellation.is_cancelled() {
             return Err(Failure::permanent(
                 "the job was cancelled before its endpoint was called",
@@ -278,7 +300,7 @@ impl JobHandler for HttpHandler {
         tokio::select! {
             // An answer that is there counts, even if the job was cancelled at the same moment.
             biased;
-            answer = self.call(&job, trace_parent) => answer,
+            answer = self.call(&context) => answer,
             // There is no way to tell the endpoint but to hang up.
             () = cancellation.cancelled() => Err(Failure::permanent("the request was aborted: the job was cancelled")),
         }
@@ -302,6 +324,11 @@ fn body_of(job: &Job) -> Result<Vec<u8>, Failure> {
     };
     serde_json::to_vec(&call)
         .map_err(|error| Failure::permanent(format!("the request can't be written as JSON: {error}")))
+}
+
+/// The id of a call: the same attempt has the same, so that a receiver can refuse a second request with it.
+fn call_id(job: &Job) -> String {
+    format!("job_{}_{}", job.id.as_uuid().simple(), job.attempt)
 }
 
 fn header<'a>(response: &'a Response, name: &reqwest::header::HeaderName) -> Option<&'a str> {

@@ -43,8 +43,8 @@ pub struct JobContext {
     pub job: Arc<Job>,
     /// Is cancelled when the job should stop. A handler that ends by itself then is recorded as cancelled.
     pub cancellation: CancellationToken,
-    /// The place of this attempt in a trace, for those whom the handler calls (its text is the header `traceparent`):
-    /// `None` when the job came with none and the server exports none.
+    /// The span of this attempt, for requests that the handler sends (its text is the header `traceparent`);
+    /// `job.propagated` has `tracestate` and `baggage`. `None` only where no server runs the attempt.
     pub trace_parent: Option<TraceParent>,
     /// Where the attempt's progress and log lines go.
     pub reports: Arc<dyn ReportSink>,

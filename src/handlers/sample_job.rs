@@ -43,6 +43,7 @@ pub(super) fn context(parameters: &str) -> JobContext {
         unique_key: None,
         occurrence: None,
         trace_parent: None,
+        propagated: None,
         cancel_requested: false,
         node: Some(NodeId::new(created_at)),
         revision: 4,

@@ -13,6 +13,7 @@ use super::traces::Traces;
 use crate::domain::delivery::Message;
 use crate::domain::event::Event;
 use crate::domain::id::JobId;
+use crate::domain::propagation::PropagatedContext;
 use crate::domain::webhook::{Disabled, Endpoint, EndpointId};
 use crate::domain::webhook_event::WebhookEvent;
 use crate::storage::change::{Applied, Change, ChangeError};
@@ -218,12 +219,25 @@ fn postings(
         postings.extend(message_of(event, id).map(|(_, message)| Posting {
             message: Message {
                 trace_parent: traces.place_of_news(event),
+                propagated: propagated_of(event),
                 ..message
             },
             endpoints: wanting,
         }));
     }
     postings
+}
+
+/// What the trace of the job that an event tells of passes on.
+fn propagated_of(event: &Event) -> Option<Arc<PropagatedContext>> {
+    match event {
+        Event::Job { job, .. } => job.propagated.clone(),
+        Event::JobReport { .. }
+        | Event::Queue { .. }
+        | Event::QueueMetrics { .. }
+        | Event::SystemMetrics(_)
+        | Event::SystemAlert { .. } => None,
+    }
 }
 
 fn feed(events: &[Event], now: DateTime<Utc>) -> Vec<FeedEntry> {

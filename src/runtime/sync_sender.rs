@@ -119,6 +119,7 @@ impl SyncSenderParts {
             secrets: &secrets,
             // Of many jobs, each in a trace of its own.
             place: None,
+            propagated: None,
         };
         let sent = post(&self.client, letter, body, self.timeout, now).await;
         let wait = match sent.reply {

@@ -1,7 +1,6 @@
 //! The traces of jobs: what is passed on to those whom jobs call and tell, and what is told to who exports traces.
 //!
-//! Without an export nothing is made up: a job's caller's place is passed on as it came. With one each step of a job is a
-//! span of its own. When more happens than can be exported, fewer traces are told, each of them whole: which ones is
+//! Each step of a job is a span of its own, whether it is exported or not: what a job calls is below its attempt. When more happens than can be exported, fewer traces are told, each of them whole: which ones is
 //! decided by the trace's id.
 
 use std::sync::Arc;
@@ -105,12 +104,15 @@ impl Traces {
         }
     }
 
-    /// The place of what runs now, for those whom it calls: its attempt, or without an export the job's caller.
-    pub fn place_of_run(&self, job: &Job) -> Option<TraceParent> {
-        match &self.0 {
-            None => job.trace_parent,
-            Some(exported) => Some(JobTrace::of(job, exported.share).place(Step::Run(job.attempt))),
-        }
+    /// The trace of a job. Without an export, one that no caller has begun is not kept.
+    fn of(&self, job: &Job) -> JobTrace {
+        let share = self.0.as_ref().map_or(Share::from_number(0), |exported| exported.share);
+        JobTrace::of(job, share)
+    }
+
+    /// The place of what runs now, for what it calls: its attempt.
+    pub fn place_of_run(&self, job: &Job) -> TraceParent {
+        self.of(job).place(Step::Run(job.attempt))
     }
 
     /// The place of what an event tells of.
@@ -118,14 +120,22 @@ impl Traces {
         let Event::Job { kind, job, .. } = event else {
             return None;
         };
-        match (&self.0, kind) {
-            (None, _) => job.trace_parent,
-            (
-                Some(exported),
-                JobEventKind::Started | JobEventKind::Completed | JobEventKind::Failed | JobEventKind::Retrying,
-            ) if job.attempt > 0 => Some(JobTrace::of(job, exported.share).place(Step::Run(job.attempt))),
-            (Some(exported), _) => Some(JobTrace::of(job, exported.share).place(Step::Create)),
-        }
+        let step = match kind {
+            JobEventKind::Started | JobEventKind::Completed | JobEventKind::Failed | JobEventKind::Retrying
+                if job.attempt > 0 =>
+            {
+                Step::Run(job.attempt)
+            }
+            JobEventKind::Created
+            | JobEventKind::Started
+            | JobEventKind::Completed
+            | JobEventKind::Failed
+            | JobEventKind::Retrying
+            | JobEventKind::Cancelled
+            | JobEventKind::Changed
+            | JobEventKind::Deleted => Step::Create,
+        };
+        Some(self.of(job).place(step))
     }
 
     /// Whether anybody is told.

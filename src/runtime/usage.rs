@@ -1,5 +1,7 @@
 //! What this process takes of its machine.
 
+use std::time::Duration;
+
 use sysinfo::{MemoryRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, System, get_current_pid};
 
 use crate::domain::metrics::Usage;
@@ -47,13 +49,15 @@ impl UsageReader {
             // It counts a core that is busy as 100.
             cpu_percentage: process.map_or(0.0, |process| f64::from(process.cpu_usage())) / cores as f64,
             cores,
+            cpu_time: Duration::from_millis(process.map_or(0, sysinfo::Process::accumulated_cpu_time)),
+            started_at: process.map_or(0, sysinfo::Process::start_time),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::UsageReader;
+    use super::*;
 
     #[test]
     fn a_process_takes_memory_and_processor_time() {
@@ -68,6 +72,10 @@ mod tests {
         assert!(usage.memory_used > 1 << 20, "{usage:?}");
         assert!(usage.memory_available > usage.memory_used, "{usage:?}");
         assert!(usage.cpu_percentage > 0.0 && usage.cpu_percentage <= 110.0, "{usage:?}");
+        assert!(
+            usage.cpu_time > Duration::ZERO && usage.started_at > 1_600_000_000,
+            "{usage:?}"
+        );
         assert!(usage.memory_percentage() > 0.0 && usage.memory_percentage() < 100.0);
     }
 }

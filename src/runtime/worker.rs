@@ -195,7 +195,7 @@ async fn attempt(
     let context = JobContext {
         job: Arc::clone(job),
         cancellation: cancellation.clone(),
-        trace_parent: parts.traces.place_of_run(job),
+        trace_parent: Some(parts.traces.place_of_run(job)),
         reports: reports.sink(),
     };
     let span = span_of(job);

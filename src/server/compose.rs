@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::warn;
+
 use super::{PrometheusOptions, ServerOptions};
 use crate::api::auth::{AllowedOrigins, ApiKey, AuthOptions, JwtKeySource, JwtOptions, Rate};
 use crate::api::graphql::GraphQlOptions;
@@ -21,7 +23,7 @@ use crate::config::jwt::{JwtConfig, JwtKeyConfig};
 use crate::config::nodes::NodesConfig;
 use crate::config::realtime::RealtimeConfig;
 use crate::config::sync::{SyncConfig, SyncTargetConfig};
-use crate::config::telemetry::TelemetryConfig;
+use crate::config::telemetry::{TelemetryConfig, read_attributes};
 use crate::config::webhooks::{WebhookEndpointConfig, WebhooksConfig};
 use crate::domain::caller::{Scope, ScopeNames, Scopes};
 use crate::domain::name::QueueName;
@@ -105,7 +107,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         result_bytes_max: config.jobs.result_bytes_max,
         ..HandlerLimits::default()
     };
-    let telemetry = telemetry(&config.telemetry, &config.nodes.name);
+    let telemetry = telemetry(&config.telemetry, &Arc::from(config.nodes.name.as_str()));
     // Whatever is exported of traces goes through these.
     let traces = telemetry
         .as_ref()
@@ -198,7 +200,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
 }
 
 /// What is sent to collectors of telemetry; `None` when there are none.
-fn telemetry(config: &TelemetryConfig, node_name: &str) -> Option<TelemetryOptions> {
+fn telemetry(config: &TelemetryConfig, node_name: &Arc<str>) -> Option<TelemetryOptions> {
     let TelemetryConfig {
         application_insights,
         track_job_executions,
@@ -209,7 +211,17 @@ fn telemetry(config: &TelemetryConfig, node_name: &str) -> Option<TelemetryOptio
         max_traces_per_second,
         metrics_interval,
         service_name,
+        resource_attributes,
     } = config;
+    let attributes = resource_attributes.as_deref().map(|text| {
+        read_attributes(text).unwrap_or_else(|| {
+            warn!(
+                "telemetry.resource_attributes (OTEL_RESOURCE_ATTRIBUTES) is ignored: it is not key=value,key=value with \
+                 percent-encoded values"
+            );
+            Vec::new()
+        })
+    });
     let insights = application_insights
         .as_ref()
         .filter(|_| *track_job_executions || *track_performance_counters)
@@ -233,7 +245,8 @@ fn telemetry(config: &TelemetryConfig, node_name: &str) -> Option<TelemetryOptio
         numbers_every: metrics_interval.to_std(),
         identity: Identity {
             service_name: Arc::from(service_name.as_str()),
-            instance: Arc::from(node_name),
+            node_name: Arc::clone(node_name),
+            attributes: attributes.unwrap_or_default(),
         },
     })
 }
@@ -500,7 +513,12 @@ fn handlers(
             continue;
         }
         match &settings.handler {
-            HandlerSettings::Http(HttpHandlerSettings { url, secret, headers }) => {
+            HandlerSettings::Http(HttpHandlerSettings {
+                url,
+                secret,
+                headers,
+                permanent_statuses,
+            }) => {
                 let options = HttpHandlerOptions {
                     url: url.as_url().to_string(),
                     secret: secret.as_ref().map(|secret| secret.expose().to_owned()),
@@ -508,6 +526,10 @@ fn handlers(
                         .iter()
                         .map(|(name, value)| (name.clone(), value.expose().to_owned()))
                         .collect(),
+                    permanent_statuses: permanent_statuses.as_ref().map(|statuses| {
+                        let statuses = statuses.iter().copied();
+                        statuses.filter_map(|status| u16::try_from(status).ok()).collect()
+                    }),
                 };
                 let handler =
                     HttpHandler::new(options, limits, client.clone()).map_err(|cause| HandlerError::Http {

@@ -99,6 +99,7 @@ impl Embedded {
         let traffic = Traffic::default();
         let requests = (prometheus.is_some() || telemetry.is_some()).then(|| traffic.requests.clone());
         let watched = Watched {
+            node: handle.node,
             metrics: metrics.clone(),
             traces: handle.traces.clone(),
             traffic: traffic.clone(),

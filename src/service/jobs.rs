@@ -186,6 +186,7 @@ impl Jobs {
                 let defaults = self.rules.defaults.of(&new.job_type);
                 Arc::new(Job {
                     trace_parent: caller.trace_parent,
+                    propagated: caller.propagated.clone(),
                     ..new.into_job(defaults, now, self.runtime.ids.next())
                 })
             })

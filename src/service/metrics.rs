@@ -43,6 +43,8 @@ pub struct Gauges {
     pub queues: Vec<QueueMetrics>,
     /// How long a due job waits in each queue that has one, at the longest.
     pub latencies: Vec<(QueueName, TimeSpan)>,
+    /// The names of the webhook endpoints.
+    pub endpoints: Vec<Arc<str>>,
     /// How many rows wait to be written.
     pub pending_rows: usize,
     /// How often actors were restarted since this node started.
@@ -113,9 +115,14 @@ impl Metrics {
         let now = self.runtime.clock.now();
         let queues = self.runtime.sampler.send(ReadQueues).await.map_err(|_| away())??;
         let waiting = self.repository.next_due(DateTime::UNIX_EPOCH).await?;
+        let endpoints = self.repository.endpoints().await?;
         Ok(Gauges {
             system,
             queues,
+            endpoints: endpoints
+                .iter()
+                .map(|stored| Arc::clone(&stored.endpoint.name))
+                .collect(),
             latencies: waiting
                 .into_iter()
                 .filter(|(_, due_at)| *due_at <= now)

@@ -229,6 +229,7 @@ impl Recurring {
                 priority: priority.unwrap_or(occurrence.priority),
                 due_at: timestamp::truncate_to_micros(due.resolve(now)),
                 trace_parent: caller.trace_parent,
+                propagated: caller.propagated.clone(),
                 ..occurrence
             });
             let after = Arc::new(RecurringJob {

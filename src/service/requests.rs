@@ -1,7 +1,8 @@
 //! How many requests were answered, for who exports numbers: facades count, and nobody waits for it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// What requests are counted by. All of them are of a few: a route is its pattern and no path, a method one of HTTP's.
@@ -26,12 +27,38 @@ pub struct RequestSums {
 
 /// Requests that were answered since the server started.
 #[derive(Clone, Debug, Default)]
-pub struct Requests(Arc<Mutex<BTreeMap<RequestKind, RequestSums>>>);
+pub struct Requests(Arc<Counted>);
+
+#[derive(Default)]
+struct Counted {
+    sums: Mutex<BTreeMap<RequestKind, RequestSums>>,
+    /// Receives each request as well.
+    observer: OnceLock<Box<Observer>>,
+}
+
+type Observer = dyn Fn(&RequestKind, Duration) + Send + Sync;
+
+impl fmt::Debug for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Counted")
+            .field("sums", &self.sums)
+            .finish_non_exhaustive()
+    }
+}
 
 impl Requests {
+    /// Calls `observer` with each request from now on; only the first one is called. It must not wait.
+    pub fn observe(&self, observer: impl Fn(&RequestKind, Duration) + Send + Sync + 'static) {
+        // A second one would be a second export of the same server, which there is not.
+        let _ = self.0.observer.set(Box::new(observer));
+    }
+
     /// Counts one more.
     pub fn add(&self, kind: RequestKind, took: Duration) {
-        let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(observer) = self.0.observer.get() {
+            observer(&kind, took);
+        }
+        let mut sums = self.0.sums.lock().unwrap_or_else(PoisonError::into_inner);
         let sums = sums.entry(kind).or_default();
         sums.count += 1;
         sums.took += took;
@@ -39,6 +66,6 @@ impl Requests {
 
     /// All that were counted.
     pub fn sums(&self) -> BTreeMap<RequestKind, RequestSums> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.sums.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

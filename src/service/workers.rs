@@ -166,7 +166,7 @@ impl Workers {
     }
 
     /// Where a leased job's attempt stands in a trace, for those whom the worker calls.
-    pub fn place_in_trace(&self, job: &Job) -> Option<TraceParent> {
+    pub fn place_in_trace(&self, job: &Job) -> TraceParent {
         self.runtime.traces.place_of_run(job)
     }
 

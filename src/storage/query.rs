@@ -258,6 +258,7 @@ impl From<&Job> for JobSummary {
             node,
             revision: _,
             trace_parent: _,
+            propagated: _,
         } = job;
         Self {
             id: *id,

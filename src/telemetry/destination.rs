@@ -131,7 +131,8 @@ impl Destination {
     pub(super) fn chosen(&self, span: &SpanData) -> Option<SpanData> {
         match self {
             Self::Otlp { .. } => Some(span.clone()),
-            // Requests and dependencies. There, a job's creation and its waiting would be dependencies as well.
+            // Requests, and as dependencies what requests hang below: calls and the creation of the job. Nothing hangs below a
+            // job's waiting, which would be a dependency as well.
             Self::ApplicationInsights(_) => match span.span_kind {
                 SpanKind::Consumer => {
                     let mut span = span.clone();
@@ -139,8 +140,8 @@ impl Destination {
                     span.attributes.push(name);
                     Some(span)
                 }
-                SpanKind::Client => Some(span.clone()),
-                SpanKind::Producer | SpanKind::Internal | SpanKind::Server => None,
+                SpanKind::Client | SpanKind::Producer => Some(span.clone()),
+                SpanKind::Internal | SpanKind::Server => None,
             },
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::trace::SpanData;
@@ -22,6 +23,7 @@ use super::lost_spans::LostSpans;
 use super::meters::{ExportError, Meters};
 use super::shared_reader::SharedReader;
 use super::spans::span_of;
+use crate::domain::id::NodeId;
 use crate::domain::trace::Share;
 use crate::service::traces::{TraceReport, Traces};
 
@@ -37,6 +39,8 @@ const REPORTS: usize = 256;
 const SHARE_EVERY: Duration = Duration::from_secs(1);
 /// How often it is said that telemetry is lost.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
+/// The version of OpenTelemetry's SDK in Cargo.toml.
+const SDK_VERSION: &str = "0.33";
 /// How long what waits may take to be sent when the server stops.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -53,24 +57,35 @@ pub struct TelemetryOptions {
     pub identity: Identity,
 }
 
-/// What describes this server to those who watch many.
+/// What describes this server among others.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// What the service is called.
+    /// The service's name.
     pub service_name: Arc<str>,
-    /// Which of its instances this is.
-    pub instance: Arc<str>,
+    /// The node's name, which several servers may have.
+    pub node_name: Arc<str>,
+    /// More attributes, which an operator has named.
+    pub attributes: Vec<(String, String)>,
 }
 
 impl Identity {
-    /// By the semantic conventions for resources.
-    pub(super) fn resource(&self) -> Resource {
-        let attributes = [
-            opentelemetry::KeyValue::new("service.name", self.service_name.to_string()),
-            opentelemetry::KeyValue::new("service.instance.id", self.instance.to_string()),
-            opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+    /// By the semantic conventions for resources; `instance` is the id of this run of the server.
+    pub(super) fn resource(&self, instance: NodeId) -> Resource {
+        let own = [
+            ("service.name", self.service_name.to_string()),
+            ("service.version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("service.instance.id", instance.to_string()),
+            ("tickerq.node.name", self.node_name.to_string()),
+            ("telemetry.sdk.name", "opentelemetry".to_owned()),
+            ("telemetry.sdk.language", "rust".to_owned()),
+            ("telemetry.sdk.version", SDK_VERSION.to_owned()),
         ];
-        Resource::builder_empty().with_attributes(attributes).build()
+        let own = own.into_iter().map(|(key, value)| KeyValue::new(key, value));
+        // The last of one key counts. The service's name has a setting of its own.
+        let named = self.attributes.iter().filter(|(key, _)| key != "service.name");
+        let named = named.map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+        let all = own.chain(named);
+        Resource::builder_empty().with_attributes(all).build()
     }
 }
 
@@ -94,12 +109,12 @@ impl TelemetryExport {
     /// Begins to export. Needs a running tokio runtime, which reads the numbers.
     pub(super) fn start(
         options: &TelemetryOptions,
+        resource: &Resource,
         traces: &Traces,
         lost: LostSpans,
         meters: Option<Arc<Meters>>,
         readers: Vec<Option<SharedReader>>,
     ) -> Result<Self, ExportError> {
-        let resource = options.identity.resource();
         let (stop, stopped) = oneshot::channel();
         let is_time = Arc::new(Notify::new());
         if let Some(meters) = &meters {
@@ -114,7 +129,7 @@ impl TelemetryExport {
         let mut lines = Vec::with_capacity(options.destinations.len());
         for (destination, reader) in options.destinations.iter().zip(readers) {
             lines.push(Line {
-                destination: Arc::new(Destination::open(destination, &resource)?),
+                destination: Arc::new(Destination::open(destination, resource)?),
                 name: destination.name(),
                 wants_traces: destination.wants_traces(),
                 reader,

@@ -6,12 +6,15 @@ use super::exporter::{TelemetryExport, TelemetryOptions, readers};
 use super::lost_spans::LostSpans;
 use super::meters::{ExportError, Meters};
 use super::prometheus::{self, PrometheusExport};
+use crate::domain::id::NodeId;
 use crate::service::metrics::Metrics;
 use crate::service::traces::Traces;
 use crate::service::traffic::Traffic;
 
 /// What is watched.
 pub struct Watched {
+    /// This run of the server.
+    pub node: NodeId,
     /// The server's numbers.
     pub metrics: Metrics,
     /// The traces of its jobs.
@@ -38,6 +41,7 @@ impl Exports {
         telemetry: Option<TelemetryOptions>,
     ) -> Result<Self, ExportError> {
         let Watched {
+            node,
             metrics,
             traces,
             traffic,
@@ -53,13 +57,20 @@ impl Exports {
         };
         let resource = telemetry.as_ref().map_or_else(
             || Resource::builder_empty().build(),
-            |options| options.identity.resource(),
+            |options| options.identity.resource(node),
         );
         let wanted: Vec<_> = readers.iter().flatten().cloned().collect();
         let meters = if reader.is_none() && wanted.is_empty() {
             None
         } else {
-            Some(Meters::start(metrics, &traffic, &lost, resource, reader, wanted)?)
+            Some(Meters::start(
+                metrics,
+                &traffic,
+                &lost,
+                resource.clone(),
+                reader,
+                wanted,
+            )?)
         };
         let prometheus = match (&meters, registry, chosen) {
             (Some(meters), Some(registry), Some(chosen)) => {
@@ -68,7 +79,7 @@ impl Exports {
             (_, _, _) => None,
         };
         let telemetry = telemetry
-            .map(|options| TelemetryExport::start(&options, &traces, lost, meters, readers))
+            .map(|options| TelemetryExport::start(&options, &resource, &traces, lost, meters, readers))
             .transpose()?;
         Ok(Self { prometheus, telemetry })
     }

@@ -1,12 +1,14 @@
 //! The instruments, and how they are fed: counters and histograms by what commits have done, gauges by a snapshot.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Counter, Histogram, Meter};
 
-use super::labels::Labels;
+use super::labels::{Labels, OTHER};
 use super::lost_spans::LostSpans;
+use super::spans::JOB_FAILED;
 use crate::domain::health::HealthState;
 use crate::domain::histogram::Measure;
 use crate::domain::name::{JobType, QueueName};
@@ -20,6 +22,10 @@ use crate::service::traffic::Traffic;
 /// The bounds of steps of jobs' times, in seconds: from a millisecond to an hour.
 const SECONDS: [f64; 16] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0, 600.0, 3_600.0,
+];
+/// The bounds of steps of a request's time, in seconds: those of the semantic conventions for HTTP.
+const REQUEST_SECONDS: [f64; 14] = [
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 ];
 /// The bounds of steps of a commit's time, in seconds.
 const COMMIT_SECONDS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
@@ -37,11 +43,15 @@ pub(super) struct Instruments {
     delivery_duration: Histogram<f64>,
     commit_duration: Histogram<f64>,
     commit_changes: Histogram<u64>,
+    /// The same as `jobs` and `duration`, by the semantic conventions for messaging.
+    sent: Counter<u64>,
+    consumed: Counter<u64>,
+    processed: Histogram<f64>,
 }
 
 impl Instruments {
-    /// Makes them.
-    pub(super) fn new(meter: &Meter) -> Self {
+    /// Makes them; `labels` are those of all instruments.
+    pub(super) fn new(meter: &Meter, labels: Labels) -> Self {
         let seconds = |name, description, bounds: &[f64]| {
             meter
                 .f64_histogram(name)
@@ -51,7 +61,22 @@ impl Instruments {
                 .build()
         };
         Self {
-            labels: Labels::default(),
+            labels,
+            sent: meter
+                .u64_counter("messaging.client.sent.messages")
+                .with_unit("{message}")
+                .with_description("Jobs that were stored by this server")
+                .build(),
+            consumed: meter
+                .u64_counter("messaging.client.consumed.messages")
+                .with_unit("{message}")
+                .with_description("Attempts that this server has started")
+                .build(),
+            processed: seconds(
+                "messaging.process.duration",
+                "How long attempts have run that completed or failed",
+                &SECONDS,
+            ),
             jobs: meter
                 .u64_counter("tickerq_jobs")
                 .with_description("Jobs that have come into a status on this server")
@@ -106,6 +131,9 @@ impl Instruments {
             .record(u64::try_from(changes).unwrap_or(u64::MAX), &[]);
         for (queue, job_type) in &created {
             self.count(queue, job_type, JobStatus::Pending, 1);
+            let [system, queue, job_type] = self.labels.of_job(queue, job_type).messaging;
+            let operation = KeyValue::new("messaging.operation.name", "create");
+            self.sent.add(1, &[system, queue, job_type, operation]);
         }
         for mark in marks {
             self.take_in_mark(&mark);
@@ -148,12 +176,30 @@ impl Instruments {
         ] {
             self.count(queue, job_type, status, count);
         }
+        let labels = self.labels.of_job(queue, job_type);
+        let [system, destination, kind] = labels.messaging;
+        if started > 0 {
+            let operation = KeyValue::new("messaging.operation.name", "process");
+            let labels = [system.clone(), destination.clone(), kind.clone(), operation];
+            self.consumed.add(started, &labels);
+        }
         if measured.is_none() && !has_failed {
             return;
         }
-        let labels = self.labels.of_job(queue, job_type);
+        let labels = labels.own;
         match measured {
-            Some((Measure::Run, _)) => self.duration.record(run_micros as f64 / 1e6, &labels),
+            Some((Measure::Run, _)) => {
+                let seconds = run_micros as f64 / 1e6;
+                self.duration.record(seconds, &labels);
+                let operation = KeyValue::new("messaging.operation.name", "process");
+                if *has_failed {
+                    let error = KeyValue::new("error.type", JOB_FAILED);
+                    self.processed
+                        .record(seconds, &[system, destination, kind, operation, error]);
+                } else {
+                    self.processed.record(seconds, &[system, destination, kind, operation]);
+                }
+            }
             Some((Measure::Wait, _)) => self.wait.record(wait_micros as f64 / 1e6, &labels),
             None => {}
         }
@@ -166,7 +212,7 @@ impl Instruments {
         if count == 0 {
             return;
         }
-        let [queue, job_type] = self.labels.of_job(queue, job_type);
+        let [queue, job_type] = self.labels.of_job(queue, job_type).own;
         self.jobs
             .add(count, &[queue, job_type, KeyValue::new("status", status.as_str())]);
     }
@@ -174,16 +220,41 @@ impl Instruments {
 
 /// The numbers that gauges show: those that were read last.
 #[derive(Clone, Default)]
-pub(super) struct Snapshot(Arc<Mutex<Option<Gauges>>>);
+pub(super) struct Snapshot {
+    gauges: Arc<Mutex<Option<Gauges>>>,
+    labels: Labels,
+}
 
 impl Snapshot {
     /// Shows these from now on.
     pub(super) fn put(&self, gauges: Gauges) {
+        let queues = gauges.queues.iter().map(|metrics| &metrics.queue.name).collect();
+        self.labels.keep(&queues, &gauges.endpoints.iter().collect());
         *self.gauges() = Some(gauges);
     }
 
+    /// The labels of all instruments.
+    pub(super) fn labels(&self) -> Labels {
+        self.labels.clone()
+    }
+
+    /// The names of the queues and webhook endpoints that exist, and that of all that are not told apart.
+    pub(super) fn names(&self) -> (HashSet<String>, HashSet<String>) {
+        let gauges = self.gauges();
+        let other = || std::iter::once(OTHER.to_owned());
+        let queues = gauges.iter().flat_map(|gauges| &gauges.queues);
+        let endpoints = gauges.iter().flat_map(|gauges| &gauges.endpoints);
+        (
+            queues
+                .map(|metrics| metrics.queue.name.to_string())
+                .chain(other())
+                .collect(),
+            endpoints.map(ToString::to_string).chain(other()).collect(),
+        )
+    }
+
     fn gauges(&self) -> MutexGuard<'_, Option<Gauges>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.gauges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has a number of each queue shown; queues that are one too many are added up.
@@ -191,9 +262,8 @@ impl Snapshot {
         &self,
         read: impl Fn(&Gauges) -> Vec<(QueueName, f64)> + Send + Sync + 'static,
     ) -> impl Fn(&dyn AsyncInstrument<f64>) + Send + Sync + 'static {
-        let (snapshot, labels) = (self.clone(), Mutex::new(Labels::default()));
+        let (snapshot, labels) = (self.clone(), self.labels.clone());
         move |gauge| {
-            let mut labels = labels.lock().unwrap_or_else(PoisonError::into_inner);
             let mut shown: Vec<(KeyValue, f64)> = Vec::new();
             for (queue, number) in snapshot.gauges().as_ref().map(&read).unwrap_or_default() {
                 let label = labels.of_queue(&queue);
@@ -271,6 +341,25 @@ pub(super) fn show_traffic(meter: &Meter, traffic: &Traffic) {
             }
         })
         .build();
+    let durations = meter
+        .f64_histogram("http.server.request.duration")
+        .with_unit("s")
+        .with_description("How long answering HTTP requests has taken")
+        .with_boundaries(REQUEST_SECONDS.to_vec())
+        .build();
+    requests.observe(move |kind, took| {
+        let RequestKind { route, method, status } = kind;
+        let mut labels = vec![
+            KeyValue::new("http.request.method", *method),
+            KeyValue::new("http.route", Arc::clone(route)),
+            KeyValue::new("http.response.status_code", i64::from(*status)),
+            KeyValue::new("url.scheme", "http"),
+        ];
+        if *status >= 500 {
+            labels.push(KeyValue::new("error.type", status.to_string()));
+        }
+        durations.record(took.as_secs_f64(), &labels);
+    });
     let observe = |number: fn(&RequestSums) -> f64| {
         let requests = requests.clone();
         move |counter: &dyn AsyncInstrument<f64>| {
@@ -373,6 +462,20 @@ pub(super) fn show(meter: &Meter, snapshot: &Snapshot) {
         HealthState::Degraded => 1.0,
         HealthState::Unhealthy => 2.0,
     }))
+    .build();
+    gauge("tickerq_build_info", "1, with the version of the server")
+        .with_callback(|gauge| gauge.observe(1.0, &[KeyValue::new("version", env!("CARGO_PKG_VERSION"))]))
+        .build();
+    gauge("process_start_time", "When the server's process started, since 1970")
+        .with_unit("s")
+        .with_callback(snapshot.of_server(|gauges| gauges.system.metrics.usage.started_at as f64))
+        .build();
+    counter(
+        "process_cpu",
+        "The processor's time that the server's process has taken",
+    )
+    .with_unit("s")
+    .with_callback(snapshot.of_server(|gauges| gauges.system.metrics.usage.cpu_time.as_secs_f64()))
     .build();
     gauge("process_resident_memory", "Memory that the server's process holds")
         .with_unit("By")

@@ -1,5 +1,6 @@
 //! The numbers, gathered once and read by whoever exports them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use opentelemetry::metrics::MeterProvider;
@@ -66,7 +67,7 @@ impl Meters {
         show(&meter, &snapshot);
         show_traffic(&meter, traffic);
         show_lost_spans(&meter, lost);
-        let mut instruments = Instruments::new(&meter);
+        let mut instruments = Instruments::new(&meter, snapshot.labels());
         let mut commits = metrics
             .commits()
             .ok_or_else(|| ExportError::of("somebody else is told what commits do"))?;
@@ -81,6 +82,11 @@ impl Meters {
             snapshot,
             _provider: provider,
         }))
+    }
+
+    /// The names of the queues and webhook endpoints that exist, as they were read last.
+    pub(super) fn names(&self) -> (HashSet<String>, HashSet<String>) {
+        self.snapshot.names()
     }
 
     /// Reads what gauges show.

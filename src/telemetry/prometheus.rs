@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use opentelemetry_prometheus::PrometheusExporter;
+use prometheus::proto::LabelPair;
 use prometheus::{Registry, TextEncoder};
 
 use super::meters::{ExportError, Meters};
@@ -42,6 +43,18 @@ impl PrometheusExport {
     pub async fn text(&self) -> Result<String, ServiceError> {
         self.meters.refresh().await?;
         let mut families = self.registry.gather();
+        let (queues, endpoints) = self.meters.names();
+        // Counters last as long as the server: those of what was deleted are left out.
+        let exists = |label: &LabelPair| match label.name() {
+            "queue" | "messaging_destination_name" => queues.contains(label.value()),
+            "endpoint" => endpoints.contains(label.value()),
+            _ => true,
+        };
+        for family in &mut families {
+            let series = family.mut_metric();
+            series.retain(|metric| metric.get_label().iter().all(exists));
+        }
+        families.retain(|family| !family.get_metric().is_empty());
         families.retain(|family| self.chosen.is_empty() || self.chosen.iter().any(|name| name == family.name()));
         let mut text = String::new();
         let encoded = TextEncoder::new().encode_utf8(&families, &mut text);

@@ -23,6 +23,11 @@ use crate::domain::job::Job;
 use crate::domain::trace::{self, JobTrace, Share, Step, TraceParent};
 use crate::service::traces::{CallReport, CallSubject, CallTarget, TraceReport};
 
+/// The value of `messaging.system`.
+pub(super) const MESSAGING_SYSTEM: &str = "tickerq";
+/// The value of `error.type` of a failed attempt.
+pub(super) const JOB_FAILED: &str = "JobFailed";
+
 /// The span of what has happened; `share` as it was when the trace was found to be kept.
 pub(super) fn span_of(report: &TraceReport, share: Share) -> Option<SpanData> {
     match report {
@@ -40,11 +45,11 @@ fn created(job: &Job, at: DateTime<Utc>, share: Share) -> SpanData {
         parent_span_id: trace.caller.map_or(SpanId::INVALID, |caller| span_id(caller.span_id)),
         parent_span_is_remote: trace.caller.is_some(),
         ..span(
-            place,
+            (place, state_of(job)),
             SpanKind::Producer,
             format!("create {}", job.job_type),
             (job.created_at, at),
-            attributes_of(job),
+            with_operation(attributes_of(job), "create", "create"),
         )
     }
 }
@@ -59,7 +64,7 @@ fn waited(job: &Job, share: Share) -> Option<SpanData> {
     Some(SpanData {
         parent_span_id: span_id(JobTrace::span_id(job.id, Step::Create)),
         ..span(
-            trace.place(Step::Wait(job.attempt)),
+            (trace.place(Step::Wait(job.attempt)), state_of(job)),
             SpanKind::Internal,
             format!("wait {}", job.job_type),
             (due_at, started_at),
@@ -71,7 +76,7 @@ fn waited(job: &Job, share: Share) -> Option<SpanData> {
 fn ran(job: &Job, attempt: &Attempt, share: Share) -> Option<SpanData> {
     let trace = JobTrace::of(job, share);
     let ended_at = attempt.ended_at?;
-    let mut attributes = attributes_of(job);
+    let mut attributes = with_operation(attributes_of(job), "process", "process");
     attributes.push(attempt_of(attempt.number));
     attributes.push(KeyValue::new("tickerq.job.status", job.status.as_str()));
     attributes.push(KeyValue::new("tickerq.attempt.status", attempt.status.as_str()));
@@ -79,10 +84,11 @@ fn ran(job: &Job, attempt: &Attempt, share: Share) -> Option<SpanData> {
     let (status, exception) = match attempt.status {
         AttemptStatus::Completed => (Status::Ok, None),
         AttemptStatus::Cancelled | AttemptStatus::Running => (Status::Unset, None),
-        AttemptStatus::Failed => (failed(attempt), Some("JobFailed")),
+        AttemptStatus::Failed => (failed(attempt), Some(JOB_FAILED)),
         AttemptStatus::Interrupted => (failed(attempt), Some("JobInterrupted")),
         AttemptStatus::Lost => (failed(attempt), Some("JobLost")),
     };
+    attributes.extend(exception.map(|kind| KeyValue::new("error.type", kind)));
     let mut events = SpanEvents::default();
     events
         .events
@@ -92,7 +98,7 @@ fn ran(job: &Job, attempt: &Attempt, share: Share) -> Option<SpanData> {
         status,
         events,
         ..span(
-            trace.place(Step::Run(attempt.number)),
+            (trace.place(Step::Run(attempt.number)), state_of(job)),
             SpanKind::Consumer,
             job.job_type.to_string(),
             (attempt.started_at, ended_at),
@@ -136,6 +142,11 @@ fn called(call: &CallReport) -> SpanData {
         KeyValue::new("server.port", i64::from(*port)),
     ];
     attributes.extend(status.map(|status| KeyValue::new("http.response.status_code", i64::from(status))));
+    if error.is_some() {
+        // The answer's status, or that there was none.
+        let kind = status.map_or_else(|| "no_response".to_owned(), |status| status.to_string());
+        attributes.push(KeyValue::new("error.type", kind));
+    }
     match about {
         CallSubject::Job { id, job_type, attempt } => {
             attributes.push(KeyValue::new("tickerq.job.id", id.to_string()));
@@ -165,7 +176,7 @@ fn called(call: &CallReport) -> SpanData {
             Some(error) => Status::error(error.to_string()),
         },
         ..span(
-            *place,
+            (*place, TraceState::NONE),
             SpanKind::Client,
             format!("POST /{path}"),
             (*began_at, ended_at),
@@ -174,8 +185,18 @@ fn called(call: &CallReport) -> SpanData {
     }
 }
 
+/// By the semantic conventions for messaging: a job is a message, its queue the destination.
+fn with_operation(mut attributes: Vec<KeyValue>, name: &'static str, kind: &'static str) -> Vec<KeyValue> {
+    attributes.push(KeyValue::new("messaging.operation.name", name));
+    attributes.push(KeyValue::new("messaging.operation.type", kind));
+    attributes
+}
+
 fn attributes_of(job: &Job) -> Vec<KeyValue> {
     let mut attributes = vec![
+        KeyValue::new("messaging.system", MESSAGING_SYSTEM),
+        KeyValue::new("messaging.destination.name", job.queue.to_string()),
+        KeyValue::new("messaging.message.id", job.id.to_string()),
         KeyValue::new("tickerq.job.id", job.id.to_string()),
         KeyValue::new("tickerq.job.type", job.job_type.to_string()),
         KeyValue::new("tickerq.job.name", job.name.to_string()),
@@ -197,8 +218,17 @@ fn span_id(id: trace::SpanId) -> SpanId {
     SpanId::from(id.number())
 }
 
+/// The `tracestate` of a job's trace, which spans carry as well.
+fn state_of(job: &Job) -> TraceState {
+    let state = job
+        .propagated
+        .as_deref()
+        .and_then(|propagated| propagated.trace_state.as_deref());
+    state.and_then(|state| state.parse().ok()).unwrap_or(TraceState::NONE)
+}
+
 fn span(
-    place: TraceParent,
+    (place, state): (TraceParent, TraceState),
     kind: SpanKind,
     name: impl Into<Cow<'static, str>>,
     (start, end): (DateTime<Utc>, DateTime<Utc>),
@@ -212,7 +242,7 @@ fn span(
     let flags = TraceFlags::default().with_sampled(is_sampled);
     let trace_id = TraceId::from(trace_id.number());
     SpanData {
-        span_context: SpanContext::new(trace_id, span_id(id), flags, false, TraceState::NONE),
+        span_context: SpanContext::new(trace_id, span_id(id), flags, false, state),
         parent_span_id: SpanId::INVALID,
         parent_span_is_remote: false,
         span_kind: kind,

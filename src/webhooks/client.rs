@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::ACCEPT_ENCODING;
 use reqwest::{Client, ClientBuilder, RequestBuilder, Url, redirect};
 use rustls::crypto::{CryptoProvider, ring};
 
@@ -72,10 +73,10 @@ impl HttpClient {
         self.untrusting.as_deref()
     }
 
-    /// A request to this address, if it may be connected to.
+    /// A request to this address, if it may be connected to. Answers are read as they come: no encoding is decoded.
     pub(crate) fn post(&self, url: Url) -> Result<RequestBuilder, OutOfReach> {
         self.check(&url)?;
-        Ok(self.client.post(url))
+        Ok(self.client.post(url).header(ACCEPT_ENCODING, "identity"))
     }
 
     /// Says whether an address may be connected to that needs no resolving; any other is looked at when it is resolved.

@@ -87,6 +87,7 @@ impl<'a> From<&'a Job> for JobData<'a> {
             node: _,
             revision: _,
             trace_parent: _,
+            propagated: _,
         } = job;
         let result = result.as_ref().map(crate::domain::json::Json::as_str);
         let told = result.filter(|result| result.len() <= RESULT_BYTES_MAX);
@@ -236,6 +237,7 @@ fn message(
         lane,
         job_id,
         trace_parent: None,
+        propagated: None,
         body: Arc::from(body),
     }
 }

@@ -20,6 +20,7 @@ use super::retry_after::{parse_http_date, retry_after};
 use super::signature::{PREVIOUS_SIGNATURE_HEADER, SIGNATURE_HEADER, sign, sign_message};
 use crate::domain::delivery::{DeliveryAttempt, Message, Reply};
 use crate::domain::name::is_printable;
+use crate::domain::propagation::PropagatedContext;
 use crate::domain::time_span::TimeSpan;
 use crate::domain::trace::{TRACE_PARENT_HEADER, TraceParent};
 use crate::domain::webhook::{Endpoint, SigningSecret};
@@ -51,6 +52,8 @@ pub struct Letter<'a> {
     pub secrets: &'a [&'a SigningSecret],
     /// Where it stands in a trace.
     pub place: Option<TraceParent>,
+    /// What its trace passes on besides.
+    pub propagated: Option<&'a PropagatedContext>,
 }
 
 /// Sends a message to an endpoint; `now` is the time of the attempt, `place` where it stands in a trace.
@@ -70,6 +73,7 @@ pub async fn deliver(
         id: &id,
         secrets: &secrets,
         place,
+        propagated: message.propagated.as_deref(),
     };
     post(client, letter, body, wait, now).await
 }
@@ -128,6 +132,7 @@ async fn answer(
         id,
         secrets,
         place,
+        propagated,
     } = letter;
     let url = Url::parse(url).map_err(|error| format!("its address can't be read: {error}"))?;
     if let (Some(cause), "https") = (client.untrusting(), url.scheme()) {
@@ -147,6 +152,9 @@ async fn answer(
         .header("webhook-signature", signatures.join(" "));
     if let Some(place) = place {
         request = request.header(TRACE_PARENT_HEADER, place.to_string());
+    }
+    for (name, value) in propagated.into_iter().flat_map(PropagatedContext::headers) {
+        request = request.header(name, value);
     }
     for (header, secret) in [SIGNATURE_HEADER, PREVIOUS_SIGNATURE_HEADER].into_iter().zip(secrets) {
         request = request.header(header, sign(secret.expose(), body.as_bytes()));

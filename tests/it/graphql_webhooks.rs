@@ -12,7 +12,7 @@ use crate::webhooks::verified_by_the_library;
 const CONFIG: &str = "[webhooks]\nallow_private_networks = true\n[job_types.NoopJob]\nhandler = \"noop\"\n";
 
 const ENDPOINT: &str = "id name url events enabled disabledReason disabledAt failingSince \
-    retryPolicy { maxRetries retryDelay } source previousSecretUntil node createdAt updatedAt revision";
+    retryPolicy { maxRetries retryDelay } source previousSecretUntil node unconfiguredSince createdAt updatedAt revision";
 
 const DELIVERY: &str = "id endpointId webhookId event timestamp jobId status attempts nextAttemptAt lastAttemptAt duration \
     body response { status body } error";

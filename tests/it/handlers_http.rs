@@ -5,6 +5,7 @@ use std::fmt::Write;
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::client::Client;
 use crate::harness::gate::Gate;
@@ -75,11 +76,29 @@ async fn the_endpoint_is_told_everything_about_the_job_and_can_verify_it() {
         write!(signature, "{byte:02x}").expect("text");
     }
     assert_eq!(visit.header("x-tickerq-signature"), Some(signature.as_str()));
+    assert_eq!(visit.header("accept-encoding"), Some("identity"));
+    // As Standard Webhooks signs: the attempt's id and the time are part of it, so that a copy is recognized.
+    let first = (
+        visit.header("webhook-id").expect("an id").to_owned(),
+        visit.header("webhook-timestamp").expect("a time").to_owned(),
+    );
+    assert_eq!(first.0, format!("job_{}_1", id.replace('-', "")));
+    let age = Utc::now().timestamp() - first.1.parse::<i64>().expect("seconds");
+    assert!((-5..=60).contains(&age), "{age}");
+    let secret = tickerq::domain::webhook::SigningSecret::new("wh-s3cret ü");
+    let seconds = first.1.parse().expect("seconds");
+    let expected = tickerq::webhooks::signature::sign_message(&secret, &first.0, seconds, visit.body.as_bytes());
+    assert_eq!(visit.header("webhook-signature"), Some(expected.as_str()));
     visit.answer("500 Internal Server Error", "");
     let visit = gate.visit().await;
     let call = visit.json();
     assert_eq!((&call["attempt"], &call["retryCount"]), (&json!(2), &json!(1)));
     assert_eq!(visit.header("x-tickerq-attempt"), Some("2"));
+    assert_ne!(
+        visit.header("webhook-id"),
+        Some(first.0.as_str()),
+        "an attempt has an id of its own"
+    );
     assert_ne!(
         visit.header("x-tickerq-signature"),
         Some(signature.as_str()),
@@ -100,6 +119,7 @@ async fn without_a_secret_nothing_is_signed() {
     create(&server.client(), Value::Null).await;
     let visit = gate.visit().await;
     assert_eq!(visit.header("x-tickerq-signature"), None);
+    assert_eq!(visit.header("webhook-signature"), None);
     assert_eq!(visit.json()["parameters"], Value::Null);
     visit.complete();
 }
@@ -266,5 +286,95 @@ async fn a_result_that_is_too_large_fails_for_good_and_is_not_cut() {
             (&json!("failed"), &json!(1), &Value::Null)
         );
         assert_eq!(job["error"], "the result is larger than the allowed 1024 bytes");
+    }
+}
+
+#[tokio::test]
+async fn which_refusals_are_permanent_is_a_setting() {
+    let (mut gate, _site, server) = server_that_calls("permanent_statuses = [404, 410, 501]\n", "").await;
+    let client = server.client();
+    for status in ["404 Not Found", "410 Gone", "501 Not Implemented"] {
+        let id = create(&client, Value::Null).await;
+        gate.visit().await.answer(status, "");
+        let job = client.wait_finished(&id).await;
+        assert_eq!(
+            (&job["status"], &job["attempt"]),
+            (&json!("failed"), &json!(1)),
+            "{status}"
+        );
+    }
+    for status in [
+        "401 Unauthorized",
+        "403 Forbidden",
+        "400 Bad Request",
+        "503 Service Unavailable",
+    ] {
+        let id = create(&client, Value::Null).await;
+        gate.visit().await.answer(status, "");
+        gate.visit().await.complete();
+        let job = client.wait_finished(&id).await;
+        assert_eq!(
+            (&job["status"], &job["attempt"]),
+            (&json!("completed"), &json!(2)),
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_no_failed_call_has_is_refused_at_start() {
+    for status in ["200", "302", "399", "600", "\"404\""] {
+        let config = format!(
+            "[job_types.Call]\nhandler = {{ http = {{ url = \"http://127.0.0.1:9/\", permanent_statuses = [{status}] }} }}\n"
+        );
+        let site = Site::new(crate::harness::server::Storage::Sqlite, &config);
+        let output = site.command(&["config", "check"]).output().expect("the program runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            !output.status.success() && said.contains("permanent_statuses"),
+            "{status}: {said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_text_completes_the_job_with_a_note_in_its_log() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let bodies: [(&str, &[u8]); 3] = [
+        ("Content-Type: text/plain; charset=iso-8859-1", b"gr\xfc\xdfe"),
+        ("Content-Encoding: gzip", b"\x1f\x8b\x08\x00\xff"),
+        ("Content-Type: application/json", b"{\"name\":\"\xff\"}"),
+    ];
+    tokio::spawn(async move {
+        for (header, body) in bodies {
+            let (mut stream, _) = listener.accept().await.expect("a call");
+            let mut request = Vec::new();
+            while !String::from_utf8_lossy(&request).contains("maxRetries\":1}") {
+                stream.read_buf(&mut request).await.expect("a request");
+            }
+            let head = format!(
+                "HTTP/1.1 200 OK\r\n{header}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            stream.write_all(head.as_bytes()).await.expect("it is read");
+            stream.write_all(body).await.expect("it is read");
+        }
+    });
+    let (_site, server) = Server::with_config(&format!(
+        "[job_types.Call]\nmax_retries = 1\nhandler = {{ http = {{ url = \"http://127.0.0.1:{port}/\" }} }}\n"
+    ));
+    let client = server.client();
+    for (header, _) in bodies {
+        let id = create(&client, Value::Null).await;
+        let job = client.wait_finished(&id).await;
+        assert_eq!(
+            (&job["status"], &job["result"], &job["attempt"]),
+            (&json!("completed"), &Value::Null, &json!(1)),
+            "{job}"
+        );
+        let log = job["log"].to_string();
+        assert!(log.contains("not UTF-8 text"), "{job}");
+        assert_eq!(log.contains("gzip"), header.contains("gzip"), "{log}");
     }
 }

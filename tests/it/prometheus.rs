@@ -127,6 +127,16 @@ async fn jobs_are_counted_under_the_names_of_the_reference() {
     assert_eq!(families, EXPORTED_NAMES.len(), "and there are no others:\n{text}");
     assert!(value(&text, "process_resident_memory_bytes").is_some_and(|bytes| bytes > 1e6));
     assert_eq!(value(&text, "tickerq_unhealthy"), Some(0.0));
+    let build = format!("tickerq_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(value(&text, &build), Some(1.0));
+    assert!(value(&text, "process_cpu_seconds_total").is_some_and(|seconds| seconds > 0.0));
+    assert!(value(&text, "process_start_time_seconds").is_some_and(|seconds| seconds > 1.6e9));
+    let posts = "http_request_method=\"POST\",http_response_status_code=\"201\",http_route=\"/api/tickerq/jobs\"";
+    let count = format!("http_server_request_duration_seconds_count{{{posts},url_scheme=\"http\"}}");
+    assert_eq!(value(&text, &count), Some(7.0), "{text}");
+    assert!(text.contains(&format!(
+        "http_server_request_duration_seconds_bucket{{{posts},url_scheme=\"http\",le=\"0.005\"}}"
+    )));
 
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
@@ -365,4 +375,34 @@ async fn a_real_prometheus_reads_the_numbers() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn series_of_what_was_deleted_disappear() {
+    let receiver = Receiver::open().await;
+    let (_site, server) = Server::with_config(&format!("{CONFIG}[webhooks]\nallow_private_networks = true\n"));
+    let client = server.client();
+    let create = async || {
+        let request = json!({ "name": "crm", "url": receiver.url(), "events": ["job.completed"] });
+        let made = client.post("/webhooks/endpoints", request).await.json();
+        let id = client.create_of_type("Noop").await;
+        receiver.hears_of("the delivery", |got| got.job() == id).await;
+        made["id"].as_str().expect("an id").to_owned()
+    };
+    let id = create().await;
+    let series = "endpoint=\"crm\"";
+    eventually("the deliveries are counted", || async {
+        exposition(&client).await.contains(series).then_some(())
+    })
+    .await;
+    let delete = client.request(Method::DELETE, &format!("/webhooks/endpoints/{id}"));
+    assert_eq!(client.send(delete).await.status, 204);
+    let text = exposition(&client).await;
+    assert!(!text.contains(series), "{text}");
+    // One that has the name again has its series again.
+    create().await;
+    eventually("the deliveries are counted again", || async {
+        exposition(&client).await.contains(series).then_some(())
+    })
+    .await;
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Value_;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use reqwest::Method;
@@ -162,8 +164,99 @@ async fn a_trace_runs_from_the_request_through_waiting_and_running_to_the_handle
         .expect("traces");
     assert_eq!(request.header("x-team"), Some("blue"));
     let request = ExportTraceServiceRequest::decode(&*request.body).expect("OTLP");
-    let resource = format!("{:?}", request.resource_spans[0].resource);
-    assert!(resource.contains("billing-jobs"), "{resource}");
+    let resource = attributes(
+        &request.resource_spans[0]
+            .resource
+            .as_ref()
+            .expect("a resource")
+            .attributes,
+    );
+    assert_eq!(resource["service.name"], "billing-jobs");
+    let nodes = server.client().get("/nodes").await.json();
+    assert_eq!(
+        json!(resource["service.instance.id"]),
+        nodes["nodes"][0]["id"],
+        "{resource:?}"
+    );
+    assert_eq!(resource["telemetry.sdk.language"], "rust");
+    // By the semantic conventions for messaging.
+    let run = attributes(&run.attributes);
+    for (key, value) in [
+        ("messaging.system", "tickerq"),
+        ("messaging.destination.name", "default"),
+        ("messaging.message.id", id.as_str()),
+        ("messaging.operation.name", "process"),
+        ("messaging.operation.type", "process"),
+    ] {
+        assert_eq!(run[key], value, "{key}");
+    }
+    assert_eq!(attributes(&create.attributes)["messaging.operation.type"], "create");
+}
+
+/// Attributes by their keys.
+fn attributes(pairs: &[KeyValue]) -> HashMap<String, String> {
+    let text = |pair: &KeyValue| match pair.value.as_ref().and_then(|value| value.value.clone()) {
+        Some(Value_::StringValue(text)) => text,
+        other => format!("{other:?}"),
+    };
+    pairs.iter().map(|pair| (pair.key.clone(), text(pair))).collect()
+}
+
+/// The attributes of the first resource that a collector is sent by a server with this environment.
+async fn resource_of(more: &str, variables: &[(&str, &str)]) -> HashMap<String, String> {
+    let collector = Receiver::open().await;
+    let port = collector.port();
+    let config =
+        format!("[telemetry]\notlp_endpoint = \"http://127.0.0.1:{port}\"\nmetrics_interval = \"00:00:01\"\n{more}\n");
+    let site = Site::new(super::harness::server::Storage::Sqlite, &config);
+    let mut command = site.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.envs(variables.iter().copied());
+    let _server = site.start_from(command);
+    let got = collector.hears_of("numbers", |got| is_for(got, "/v1/metrics")).await;
+    let request = ExportMetricsServiceRequest::decode(&*got.body).expect("OTLP");
+    attributes(
+        &request.resource_metrics[0]
+            .resource
+            .as_ref()
+            .expect("a resource")
+            .attributes,
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_standard_variables_name_the_service_and_its_attributes() {
+    let named = ("OTEL_SERVICE_NAME", "billing");
+    let attributes = (
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "service.name=other,deployment.environment.name=prod,team=blue%2Cred",
+    );
+    let resource = resource_of("", &[named, attributes]).await;
+    for (key, value) in [
+        ("service.name", "billing"),
+        ("deployment.environment.name", "prod"),
+        ("team", "blue,red"),
+    ] {
+        assert_eq!(resource.get(key).map(String::as_str), Some(value), "{resource:?}");
+    }
+    let resource = resource_of("", &[attributes]).await;
+    assert_eq!(resource["service.name"], "other");
+    let own = ("TICKERQ_TELEMETRY__SERVICE_NAME", "own");
+    let instance = ("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=pod-7");
+    let resource = resource_of("service_name = \"file\"", &[named, own, instance]).await;
+    assert_eq!(
+        (&*resource["service.name"], &*resource["service.instance.id"]),
+        ("own", "pod-7")
+    );
+    // What can't be read is left out, all of it.
+    let resource = resource_of(
+        "",
+        &[
+            ("OTEL_RESOURCE_ATTRIBUTES", "team=blue,rubbish"),
+            ("OTEL_SERVICE_NAME", ""),
+        ],
+    )
+    .await;
+    assert_eq!((&*resource["service.name"], resource.get("team")), ("tickerq", None));
 }
 
 #[tokio::test]
@@ -188,6 +281,7 @@ async fn a_failed_attempt_is_an_exception_and_each_attempt_a_span_of_its_own() {
             "a job without a caller has its own trace"
         );
         assert_eq!(run.status.as_ref().expect("a status").code, 2);
+        assert_eq!(attributes(&run.attributes)["error.type"], "JobFailed");
         assert_eq!(run.events.len(), 1);
         let event = format!("{:?}", run.events[0]);
         assert!(
@@ -214,6 +308,12 @@ async fn numbers_are_sent_as_opentelemetry_has_them() {
                     "tickerq_jobs",
                     "tickerq_job_duration",
                     "tickerq_queue_length",
+                    "messaging.process.duration",
+                    "messaging.client.sent.messages",
+                    "messaging.client.consumed.messages",
+                    "http.server.request.duration",
+                    "messaging.destination.name",
+                    "http.response.status_code",
                     "NoopJob",
                 ]
                 .iter()
@@ -258,7 +358,21 @@ async fn application_insights_is_told_requests_dependencies_exceptions_and_metri
         (&json!(true), &json!(calling))
     );
 
-    let dependency = envelope(&ingestion, "the call", |one| is_of(one, "RemoteDependencyData")).await;
+    // The request hangs below the job's creation, which is sent, and that below the caller's item.
+    let name = |one: &Value| one["data"]["baseData"]["name"].clone();
+    let created = envelope(&ingestion, "the creation", |one| {
+        is_of(one, "RemoteDependencyData") && name(one) == "create Call"
+    })
+    .await;
+    assert_eq!(
+        request["tags"]["ai.operation.parentId"],
+        created["data"]["baseData"]["id"]
+    );
+    assert_eq!(created["tags"]["ai.operation.parentId"], "00f067aa0ba902b7");
+    let dependency = envelope(&ingestion, "the call", |one| {
+        is_of(one, "RemoteDependencyData") && name(one) == "POST /hook"
+    })
+    .await;
     assert_eq!(dependency["tags"]["ai.operation.id"], TRACE);
     assert_eq!(dependency["tags"]["ai.operation.parentId"], run["id"]);
     let call = &dependency["data"]["baseData"];
@@ -312,7 +426,11 @@ async fn what_application_insights_is_not_to_be_told_it_is_not() {
     // What waits is sent before the server ends.
     assert!(server.stop().success());
     let told = envelopes(&ingestion);
-    assert!(told.len() == 1 && is_of(&told[0], "RequestData"), "{told:?}");
+    let requests = told.iter().filter(|one| is_of(one, "RequestData")).count();
+    assert!(
+        told.len() == 2 && requests == 1,
+        "an attempt and the job's creation: {told:?}"
+    );
 }
 
 #[tokio::test]

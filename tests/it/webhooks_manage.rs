@@ -249,12 +249,12 @@ async fn what_is_wrong_with_an_endpoint_is_said() {
         (
             json!({ "url": "http://169.254.169.254/latest", "events": ["*"] }),
             "#/url",
-            "never",
+            "blocked",
         ),
         (
             json!({ "url": "http://[::ffff:169.254.169.254]/", "events": ["*"] }),
             "#/url",
-            "never",
+            "blocked",
         ),
         (
             json!({ "url": "http://127.0.0.1:9/", "events": ["*"] }),

@@ -47,6 +47,7 @@ use self::known_tokens::KnownTokens;
 use self::rate::Meter;
 use crate::domain::caller::{Caller, CallerKind, ScopeNames, Scopes};
 use crate::domain::ip_network::IpNetwork;
+use crate::domain::propagation::{BAGGAGE_HEADER, PropagatedContext, TRACE_STATE_HEADER};
 use crate::domain::trace::{TRACE_PARENT_HEADER, TraceParent};
 
 /// How many subjects of tokens have their requests counted, twice.
@@ -257,7 +258,8 @@ impl Gate {
     /// Who has sent this request, by its `Authorization` header.
     pub fn authenticate(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
         let caller = self.let_in(request)?;
-        Ok(caller.within(trace_parent(request)))
+        let parent = trace_parent(request);
+        Ok(caller.within(parent, propagated(request, parent)))
     }
 
     fn let_in(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
@@ -480,6 +482,16 @@ impl Counted<'_> {
         }
         counted.map(drop).map_err(|quota| AuthFailure::TooMany { quota })
     }
+}
+
+/// What a request's trace passes on besides its place.
+fn propagated(request: &HttpRequest, parent: Option<TraceParent>) -> Option<Arc<PropagatedContext>> {
+    let headers = request.headers();
+    if !headers.contains_key(TRACE_STATE_HEADER) && !headers.contains_key(BAGGAGE_HEADER) {
+        return None;
+    }
+    let values = |name| headers.get_all(name).map(|value| value.to_str().ok());
+    PropagatedContext::of_headers(parent, values(TRACE_STATE_HEADER), values(BAGGAGE_HEADER))
 }
 
 /// Where a request stands in a trace. What can't be read, or is there twice, is as if it were absent (Trace Context,

@@ -98,6 +98,7 @@ fn events() -> Vec<Event> {
             memory_available: 2 << 30,
             cpu_percentage: 15.21,
             cores: 8,
+            ..Usage::default()
         },
     };
     vec![

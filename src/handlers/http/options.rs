@@ -5,6 +5,8 @@ use reqwest::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
 };
 
+use crate::domain::webhook::{InvalidSecret, SigningSecret};
+
 /// How an endpoint is called.
 #[derive(Clone)]
 pub struct HttpHandlerOptions {
@@ -14,6 +16,9 @@ pub struct HttpHandlerOptions {
     pub secret: Option<String>,
     /// Headers that every request has besides those that the protocol asks for, such as `Authorization`.
     pub headers: Vec<(String, String)>,
+    /// The statuses, of 400 to 599, after which the job has failed whatever retries it has left; unless given, all of 4xx
+    /// but 408, 425 and 429.
+    pub permanent_statuses: Option<Vec<u16>>,
 }
 
 /// What is wrong with the options. No text shows a secret: not the address's user and password, not a header's value.
@@ -37,6 +42,12 @@ pub enum InvalidHttpHandler {
     /// An empty secret signs nothing that could be trusted.
     #[error("secret: it must not be empty; leave it out to call without a signature")]
     EmptySecret,
+    /// Receivers could not verify what it signs.
+    #[error("secret: it {cause}")]
+    Secret {
+        /// What is wrong with it.
+        cause: InvalidSecret,
+    },
     /// A header that HTTP does not allow.
     #[error("headers: '{name}' has a name or value that HTTP does not allow")]
     Header {
@@ -73,10 +84,13 @@ impl HttpHandlerOptions {
         Ok(url)
     }
 
-    pub(super) fn parse_secret(self) -> Result<Option<Box<str>>, InvalidHttpHandler> {
-        match self.secret {
+    pub(super) fn parse_secret(&self) -> Result<Option<SigningSecret>, InvalidHttpHandler> {
+        match &self.secret {
             Some(secret) if secret.is_empty() => Err(InvalidHttpHandler::EmptySecret),
-            secret => Ok(secret.map(String::into_boxed_str)),
+            Some(secret) => SigningSecret::parse(secret)
+                .map(Some)
+                .map_err(|cause| InvalidHttpHandler::Secret { cause }),
+            None => Ok(None),
         }
     }
 
@@ -99,6 +113,7 @@ impl HttpHandlerOptions {
 fn is_reserved(name: &HeaderName) -> bool {
     [CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING].contains(name)
         || name.as_str().starts_with("x-tickerq-")
+        || name.as_str().starts_with("webhook-")
 }
 
 #[cfg(test)]
@@ -110,6 +125,7 @@ mod tests {
             url: url.to_owned(),
             secret: None,
             headers: Vec::new(),
+            permanent_statuses: None,
         }
     }
 
@@ -138,7 +154,9 @@ mod tests {
             .parse_secret()
         };
         assert_eq!(secret(""), Err(InvalidHttpHandler::EmptySecret));
-        assert_eq!(secret("s"), Ok(Some("s".into())));
+        assert_eq!(secret("s"), Ok(Some(SigningSecret::new("s"))));
+        let cause = InvalidSecret::Base64;
+        assert_eq!(secret("whsec_?"), Err(InvalidHttpHandler::Secret { cause }));
     }
 
     #[test]
@@ -157,7 +175,7 @@ mod tests {
                 Err(InvalidHttpHandler::Header { name: name.to_owned() })
             );
         }
-        for name in ["X-TickerQ-Signature", "content-type", "Content-Length"] {
+        for name in ["X-TickerQ-Signature", "Webhook-Id", "content-type", "Content-Length"] {
             assert_eq!(
                 headers(name, "x"),
                 Err(InvalidHttpHandler::ReservedHeader { name: name.to_owned() })

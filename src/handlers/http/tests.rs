@@ -22,6 +22,7 @@ fn options(url: impl Into<String>) -> HttpHandlerOptions {
         url: url.into(),
         secret: None,
         headers: Vec::new(),
+        permanent_statuses: None,
     }
 }
 

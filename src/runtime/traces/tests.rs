@@ -27,20 +27,23 @@ fn heard(receiver: &mut mpsc::Receiver<TraceReport>) -> usize {
 }
 
 #[test]
-fn without_an_export_only_the_callers_place_is_passed_on() {
+fn without_an_export_the_run_is_a_place_as_well_and_not_kept_unless_the_caller_keeps_it() {
     let traces = Traces::default();
-    assert_eq!(traces.place_of_run(&job(1, None)), None);
-    let place = traces.place_of_run(&job(1, Some(SAMPLED)));
-    assert_eq!(place.map(|place| place.to_string()).as_deref(), Some(SAMPLED));
+    let own = traces.place_of_run(&job(1, None));
+    assert!(!own.is_sampled);
+    assert_eq!(own.trace_id.number(), job(1, None).id.as_uuid().as_u128());
+    let callers = traces.place_of_run(&job(1, Some(SAMPLED)));
+    assert_eq!(callers.trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert!(callers.is_sampled && callers.span_id == own.span_id);
     assert!(!traces.calls().are_told() && !traces.are_told() && traces.open().is_none());
 }
 
 #[test]
 fn with_an_export_the_run_is_a_span_in_the_callers_trace_or_one_of_its_own() {
     let traces = Traces::exported(Share::all());
-    let own = traces.place_of_run(&job(1, None)).expect("a place");
+    let own = traces.place_of_run(&job(1, None));
     assert!(own.is_sampled);
-    let callers = traces.place_of_run(&job(1, Some(SAMPLED))).expect("a place");
+    let callers = traces.place_of_run(&job(1, Some(SAMPLED)));
     assert_eq!(callers.trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
     assert_ne!(callers.span_id.to_string(), "00f067aa0ba902b7");
     assert_eq!(own.span_id, callers.span_id);
@@ -71,7 +74,7 @@ fn when_fewer_are_told_it_is_all_of_a_trace_or_nothing() {
         // As good as random: what is drawn for real.
         let job = job(number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834), None);
         started(&traces, &[Arc::clone(&job)]);
-        let place = traces.place_of_run(&job).expect("a place");
+        let place = traces.place_of_run(&job);
         calls.tell(place.is_sampled, || call(place, place.span_id));
         let heard = heard(&mut reports);
         assert!(heard == 0 || heard == 2, "{heard}");

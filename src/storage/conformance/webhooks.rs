@@ -80,6 +80,7 @@ fn message(number: u64, lane: u64, seconds: i64) -> Message {
         lane: Uuid::from_u64_pair(lane, 5),
         job_id: None,
         trace_parent: None,
+        propagated: None,
         body: Arc::from(format!(
             "{{\"event\":\"job.completed\",\"data\":{{\"number\":{number}}}}}"
         )),

@@ -14,11 +14,11 @@ use crate::domain::job::{Job, Occurrence};
 use crate::domain::json::Json;
 use crate::domain::name::{JobName, JobType, QueueName, UniqueKey};
 use crate::domain::priority::Priority;
+use crate::domain::propagation::from_stored;
 use crate::domain::recurring::RecurringId;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
-use crate::domain::trace::TraceParent;
 use crate::storage::repository::RepositoryError;
 
 /// A time in the database.
@@ -87,11 +87,6 @@ pub(super) fn spans(text: &str) -> Result<Vec<TimeSpan>, RepositoryError> {
         .collect()
 }
 
-/// A place in a trace from its text. One that can't be read is worth no error: it is as if it were absent.
-pub(super) fn place(text: &str) -> Option<TraceParent> {
-    TraceParent::parse(text).ok()
-}
-
 /// A job from its row.
 pub(super) fn job(row: job::Model) -> Result<Job, RepositoryError> {
     let job::Model {
@@ -123,6 +118,7 @@ pub(super) fn job(row: job::Model) -> Result<Job, RepositoryError> {
         revision,
     } = row;
     let id = JobId::from_uuid(id);
+    let (place, propagated) = trace_parent.as_deref().map(from_stored).unwrap_or_default();
     Ok(Job {
         id,
         name: JobName::from_stored(name),
@@ -154,7 +150,8 @@ pub(super) fn job(row: job::Model) -> Result<Job, RepositoryError> {
             }),
             (_, _) => None,
         },
-        trace_parent: trace_parent.as_deref().and_then(place),
+        trace_parent: place,
+        propagated,
         cancel_requested,
         node: node.map(NodeId::from_uuid),
         revision: count(revision),

@@ -16,6 +16,7 @@ use super::recurring::occurrence_values;
 use super::rows::{Kind, Rows};
 use crate::domain::job::Job;
 use crate::domain::name::{QueueName, UniqueKey};
+use crate::domain::propagation::to_stored;
 use crate::domain::status::JobStatus;
 use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
 
@@ -346,7 +347,7 @@ pub(super) fn new_row(job: &Job) -> [sea_orm::Value; 13] {
         intervals_text(&job.retry_policy).into(),
         job.timeout.as_micros().into(),
         job.unique_key.as_ref().map(|key| key.as_str().to_owned()).into(),
-        job.trace_parent.map(|place| place.to_string()).into(),
+        to_stored(job.trace_parent, job.propagated.as_deref()).into(),
     ]
 }
 

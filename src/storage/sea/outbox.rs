@@ -13,6 +13,7 @@ use super::rows::{FILLED_ROWS_MAX, Kind, Rows};
 use super::webhooks::stored_endpoints;
 use crate::domain::delivery::{AfterAttempt, DeliveryAttempt, DeliveryStatus, Message};
 use crate::domain::id::JobId;
+use crate::domain::propagation::to_stored;
 use crate::domain::webhook::{Disabled, EndpointId};
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::outbox::{
@@ -125,6 +126,7 @@ impl Commit<'_> {
             lane,
             job_id,
             trace_parent,
+            propagated,
             body,
         } in messages
         {
@@ -135,7 +137,7 @@ impl Commit<'_> {
                 (*lane).into(),
                 job_id.map(JobId::as_uuid).into(),
                 body.to_string().into(),
-                trace_parent.map(|place| place.to_string()).into(),
+                to_stored(*trace_parent, propagated.as_deref()).into(),
             ]);
         }
         let mut whom = Rows::new(ENDPOINT, endpoints.len());

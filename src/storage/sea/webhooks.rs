@@ -12,12 +12,13 @@ use sea_orm::{
 
 use super::commit::Commit;
 use super::connect::SeaRepository;
-use super::convert::{count, int, micros, optional_time, place, time};
+use super::convert::{count, int, micros, optional_time, time};
 use super::error::{CommitFailure, corrupt, unavailable};
 use super::nodes::{NOW_POSTGRES, NOW_SQLITE};
 use super::outbox::uuid_at;
 use crate::domain::delivery::{Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus, DueDelivery, Message};
 use crate::domain::id::{JobId, NodeId};
+use crate::domain::propagation::from_stored;
 use crate::domain::time_span::TimeSpan;
 use crate::domain::webhook::{
     Disabled, DisabledReason, Endpoint, EndpointId, EndpointSource, PreviousSecret, SigningSecret,
@@ -370,6 +371,7 @@ fn delivery(row: webhook_delivery::Model) -> Result<Delivery, RepositoryError> {
         response_body,
         error,
     } = row;
+    let (place, propagated) = trace_parent.as_deref().map(from_stored).unwrap_or_default();
     Ok(Delivery {
         id: DeliveryId::from_number(seq),
         endpoint_id: EndpointId::from_uuid(endpoint_id),
@@ -379,7 +381,8 @@ fn delivery(row: webhook_delivery::Model) -> Result<Delivery, RepositoryError> {
             at: time(at)?,
             lane,
             job_id: job_id.map(JobId::from_uuid),
-            trace_parent: trace_parent.as_deref().and_then(place),
+            trace_parent: place,
+            propagated,
             body: Arc::from(body),
         },
         status: DeliveryStatus::from_code(status)

@@ -284,7 +284,9 @@ pub fn check(what: &str, applied: &Applied) {
         Applied::Removed(count) => *count == 0,
         Applied::Reported(is_noted) => !is_noted,
         Applied::Started(started) => started.contains(&false),
-        Applied::Announced(endpoints) | Applied::Held(endpoints) => endpoints.is_empty(),
+        Applied::Announced(endpoints) | Applied::AnnouncedAnew(endpoints, _) | Applied::Held(endpoints) => {
+            endpoints.is_empty()
+        }
         Applied::HeldReader(cursor) => cursor.is_none(),
         Applied::Inserted(_)
         | Applied::Replayed(_)
@@ -300,6 +302,7 @@ pub fn check(what: &str, applied: &Applied) {
         | Applied::Attempted { .. }
         | Applied::Registered
         | Applied::Renewed(_)
+        | Applied::Reviewed(_)
         | Applied::Led(_) => false,
     };
     assert!(!is_empty, "{what} has done nothing: {applied:?}");

@@ -89,6 +89,8 @@ impl From<&DomainSystemMetrics> for SystemMetrics {
             memory_available,
             cpu_percentage,
             cores,
+            cpu_time: _,
+            started_at: _,
         } = *usage;
         Self {
             timestamp: (*at).into(),

@@ -69,6 +69,7 @@ impl From<Delivery> for WebhookDelivery {
             lane: _,
             job_id,
             trace_parent: _,
+            propagated: _,
             body,
         } = message;
         let (last_at, duration, response, error) = match last {

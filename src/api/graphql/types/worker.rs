@@ -109,18 +109,22 @@ pub(in super::super) struct LeasedJob {
     timeout: TimeSpan,
     /// The recurring job of which it is an occurrence.
     recurring_job_id: Option<Uuid>,
-    /// Where this attempt stands in a trace, to be sent as the header `traceparent` to whoever the handler calls; null when
-    /// the job came with none and the server exports none.
+    /// The span of this attempt, for the header `traceparent` of requests that the handler sends.
     trace_parent: Option<String>,
+    /// The header `tracestate` of the request that created the job, for requests that the handler sends.
+    trace_state: Option<String>,
+    /// The header `baggage` of the request that created the job, for requests that the handler sends.
+    baggage: Option<String>,
 }
 
 impl LeasedJob {
     /// A job for this worker, and its place in a trace.
-    pub(in super::super) fn new(job: &Arc<Job>, worker: NodeId, place: Option<TraceParent>) -> Self {
+    pub(in super::super) fn new(job: &Arc<Job>, worker: NodeId, place: TraceParent) -> Self {
         let token = LeaseToken {
             worker,
             attempt: job.attempt,
         };
+        let propagated = job.propagated.as_deref();
         Self {
             job_id: ID(job.id.to_string()),
             lease_token: token.to_string(),
@@ -137,7 +141,9 @@ impl LeasedJob {
             recurring_job_id: job
                 .occurrence
                 .map(|occurrence| occurrence.recurring_id.as_uuid().into()),
-            trace_parent: place.map(|place| place.to_string()),
+            trace_parent: Some(place.to_string()),
+            trace_state: propagated.and_then(|propagated| propagated.trace_state.as_deref().map(str::to_owned)),
+            baggage: propagated.and_then(|propagated| propagated.baggage.as_deref().map(str::to_owned)),
         }
     }
 }

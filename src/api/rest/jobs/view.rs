@@ -236,6 +236,7 @@ impl<'a> JobView<'a> {
             node: _,
             revision,
             trace_parent: _,
+            propagated: _,
         } = job;
         Self {
             id: Id(*id),

@@ -234,6 +234,7 @@ impl<'a> From<&'a Delivery> for DeliveryItem<'a> {
                     lane: _,
                     job_id,
                     trace_parent: _,
+                    propagated: _,
                     body,
                 },
             status,

@@ -149,20 +149,27 @@ pub(in super::super) struct LeasedView<'a> {
     /// The recurring job of which it is an occurrence.
     #[schema(value_type = Option<String>, format = Uuid)]
     recurring_job_id: Option<String>,
-    /// Where this attempt stands in a trace, to be sent as the header `traceparent` to whoever the handler calls; absent
-    /// when the job came with none and the server exports none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The span of this attempt, for the header `traceparent` of requests that the handler sends.
     #[schema(example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
-    trace_parent: Option<String>,
+    trace_parent: String,
+    /// The header `tracestate` of the request that created the job, for requests that the handler sends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "rojo=00f067aa0ba902b7")]
+    trace_state: Option<&'a str>,
+    /// The header `baggage` of the request that created the job, for requests that the handler sends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "userId=alice")]
+    baggage: Option<&'a str>,
 }
 
 impl<'a> LeasedView<'a> {
     /// A job for this worker, and its place in a trace.
-    pub(super) fn new(job: &'a Job, worker: NodeId, place: Option<TraceParent>) -> Self {
+    pub(super) fn new(job: &'a Job, worker: NodeId, place: TraceParent) -> Self {
         let token = LeaseToken {
             worker,
             attempt: job.attempt,
         };
+        let propagated = job.propagated.as_deref();
         Self {
             job_id: Id(job.id),
             lease_token: token.to_string(),
@@ -177,7 +184,9 @@ impl<'a> LeasedView<'a> {
             created_at: Time(job.created_at),
             timeout: Span(job.timeout),
             recurring_job_id: job.occurrence.map(|occurrence| occurrence.recurring_id.to_string()),
-            trace_parent: place.map(|place| place.to_string()),
+            trace_parent: place.to_string(),
+            trace_state: propagated.and_then(|propagated| propagated.trace_state.as_deref()),
+            baggage: propagated.and_then(|propagated| propagated.baggage.as_deref()),
         }
     }
 }
