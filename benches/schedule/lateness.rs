@@ -87,6 +87,7 @@ fn options(handler: Stopwatch, clock: Clock) -> RuntimeOptions {
     let mut handlers = HandlerRegistry::new();
     handlers.register(job_type(), Arc::new(handler));
     RuntimeOptions {
+        log_jobs: false,
         queues: vec![QueueSettings {
             name: queue(),
             workers: NonZeroU32::new(WORKERS).expect("workers"),

@@ -74,6 +74,7 @@ pub(crate) fn options(handler: Arc<dyn JobHandler>) -> RuntimeOptions {
     let mut handlers = HandlerRegistry::new();
     handlers.register(JobType::parse("NoopJob").expect("a type"), handler);
     RuntimeOptions {
+        log_jobs: false,
         queues: vec![QueueSettings {
             name: QueueName::parse("bench").expect("a queue"),
             workers: NonZeroU32::new(WORKERS).expect("workers"),

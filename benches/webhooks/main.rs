@@ -76,6 +76,7 @@ fn options(endpoints: Vec<ConfiguredEndpoint>) -> RuntimeOptions {
     let mut handlers = HandlerRegistry::new();
     handlers.register(JobType::parse("NoopJob").expect("a type"), Arc::new(NoopHandler));
     RuntimeOptions {
+        log_jobs: false,
         queues: vec![QueueSettings {
             name: QueueName::default(),
             workers: NonZeroU32::new(WORKERS).expect("workers"),

@@ -5,7 +5,9 @@ use clap::{Args, Subcommand};
 use super::error::CliError;
 use super::output::Output;
 use super::settings::ConfigArguments;
-use crate::server::open_database;
+use crate::server::{migration_states, open_database};
+use crate::storage::repository::JobRepository;
+use crate::storage::sea::MigrationState;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum MigrateCommand {
@@ -18,7 +20,7 @@ pub(super) enum MigrateCommand {
     #[command(after_help = "Examples:
   tickerq migrate down --steps 1 --yes")]
     Down(DownArguments),
-    /// List the steps, and whether the database has taken them.
+    /// List the steps, and whether the database has taken them. Changes nothing, and works beside a running server.
     #[command(after_help = "Examples:
   tickerq migrate status")]
     Status(ConfigArguments),
@@ -38,28 +40,43 @@ pub(super) struct DownArguments {
 
 pub(super) fn run(command: MigrateCommand, output: &mut Output) -> Result<(), CliError> {
     actix_web::rt::System::new().block_on(async move {
+        let failed = |error: &dyn std::fmt::Display| CliError::Start(error.to_string());
         let (arguments, down) = match &command {
-            MigrateCommand::Up(config) | MigrateCommand::Status(config) => (config, None),
+            MigrateCommand::Status(arguments) => {
+                let states = migration_states(&arguments.load(&[])?).await;
+                return show(&states.map_err(|error| failed(&error))?, output);
+            }
+            MigrateCommand::Up(arguments) => (arguments, None),
             MigrateCommand::Down(DownArguments { config, steps, yes: _ }) => (config, Some(*steps)),
         };
-        let failed = |error: &dyn std::fmt::Display| CliError::Start(error.to_string());
         let database = open_database(&arguments.load(&[])?)
             .await
             .map_err(|error| failed(&error))?;
-        match (&command, down) {
-            (MigrateCommand::Up(_), _) => database.migrate_up().await.map_err(|error| failed(&error))?,
-            (MigrateCommand::Down(_), steps) => {
-                database
-                    .migrate_down(steps.unwrap_or(1))
-                    .await
-                    .map_err(|error| failed(&error))?;
-            }
-            (MigrateCommand::Status(_), _) => {}
-        }
-        for state in database.migration_states().await.map_err(|error| failed(&error))? {
-            let word = if state.is_applied { "applied" } else { "pending" };
-            output.line(&format!("{word}  {}", state.name))?;
-        }
-        Ok(())
+        let migrated = match down {
+            None => database.migrate_up().await,
+            Some(steps) => database.migrate_down(steps).await,
+        };
+        let states = database.migration_states().await;
+        database.close().await;
+        migrated.map_err(|error| failed(&error))?;
+        show(&states.map_err(|error| failed(&error))?, output)
     })
+}
+
+fn show(states: &[MigrationState], output: &mut Output) -> Result<(), CliError> {
+    for state in states {
+        let word = match (state.is_known, state.is_applied) {
+            (true, true) => "applied",
+            (true, false) => "pending",
+            (false, _) => "unknown",
+        };
+        output.line(&format!("{word}  {}", state.name))?;
+    }
+    if states.iter().any(|state| !state.is_known) {
+        output.line(&format!(
+            "the database was migrated by a newer version of tickerq; this is {}",
+            env!("CARGO_PKG_VERSION")
+        ))?;
+    }
+    Ok(())
 }

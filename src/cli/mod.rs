@@ -19,6 +19,7 @@ mod schema;
 mod serve;
 mod server_environment;
 mod settings;
+mod signals;
 mod table;
 mod time;
 mod wire;

@@ -2,13 +2,13 @@
 
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{Subscriber, info, warn};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::{EnvFilter, reload};
 
 use super::error::CliError;
 use super::settings::ServerSettings;
+use super::signals::Signals;
 use crate::config::log::{LogConfig, LogFormat};
 use crate::domain::log_level::LogLevel;
 use crate::server::Server;
@@ -31,9 +31,8 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CliError> {
     let log = start_log(&config.log);
     allow_many_connections();
     actix_web::rt::System::new().block_on(async move {
-        let system = |cause: std::io::Error| CliError::System(format!("signals can't be heard: {cause}"));
-        let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
+        let mut signals =
+            Signals::new().map_err(|cause| CliError::System(format!("can't install signal handlers: {cause}")))?;
         let is_open = !config.api.authentication.is_required;
         let server = Server::builder()
             .config(config)
@@ -44,11 +43,11 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CliError> {
         if is_open {
             warn!("no authentication: whoever reaches this address may do everything; only this machine can");
         }
-        told_to_stop(&mut terminate, &mut interrupt).await;
-        info!("stopping: running jobs may end; a second signal stops at once");
+        let signal = signals.first().await;
+        info!("{signal} received, shutting down: running jobs may end; a second signal stops at once");
         tokio::select! {
             () = server.stop() => Ok(()),
-            () = told_to_stop(&mut terminate, &mut interrupt) => Err(CliError::StoppedAtOnce),
+            () = signals.second() => Err(CliError::StoppedAtOnce),
         }
     })
 }
@@ -65,15 +64,8 @@ fn allow_many_connections() {
     }
 }
 
-async fn told_to_stop(terminate: &mut Signal, interrupt: &mut Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-}
-
 /// Libraries that tell what the server itself tells as well.
-const QUIET: &str = "sea_orm_migration=warn,sqlx::postgres::notice=warn,actix_server=warn,opentelemetry=error,\
+const QUIET: &str = "sea_orm_migration=warn,sqlx::postgres::notice=warn,sqlx_core::pool=error,actix_server=warn,opentelemetry=error,\
                      opentelemetry_sdk=error,opentelemetry-otlp=error,opentelemetry-application-insights=error";
 
 fn filter(level: &LogLevel) -> EnvFilter {
@@ -85,9 +77,16 @@ fn filter(level: &LogLevel) -> EnvFilter {
 
 /// To standard error: standard output belongs to what a subcommand answers.
 fn start_log(config: &LogConfig) -> LogControl {
-    let LogConfig { level, format } = config;
+    let LogConfig {
+        level,
+        format,
+        access: _,
+        jobs: _,
+    } = config;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter(level))
+        // That standard error is gone (a closed terminal) can't be written to it either.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     match format {

@@ -32,6 +32,11 @@ impl ByteSize {
         Self(mib << 20)
     }
 
+    /// The number of bytes.
+    pub(super) const fn as_u64(self) -> u64 {
+        self.0
+    }
+
     /// The number of bytes in memory; what does not fit a machine's address space is all of it.
     pub(super) fn as_usize(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)

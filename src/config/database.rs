@@ -18,6 +18,10 @@ pub struct DatabaseConfig {
     pub max_connections: NonZeroU32,
     /// What a committed job survives.
     pub durability: Durability,
+    /// Whether PgBouncer, or another pooler in transaction mode, is between the server and PostgreSQL.
+    pub pgbouncer: bool,
+    /// Where PostgreSQL itself is reached for LISTEN, beside the pooler.
+    pub listen_url: Option<DatabaseUrl>,
 }
 
 /// What a committed job survives.
@@ -47,14 +51,29 @@ pub struct DatabaseUrl {
 
 impl DatabaseConfig {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
+        let url = section.get("url", DatabaseUrl::default());
+        let is_postgres = url.kind() == DatabaseKind::Postgres;
+        let needs_postgres = |is_set: bool| {
+            if is_set && !is_postgres {
+                return Err("is for PostgreSQL alone, and database.url names a SQLite file".to_owned());
+            }
+            Ok(())
+        };
         Self {
-            url: section.get("url", DatabaseUrl::default()),
+            url,
             max_connections: section.get_if(
                 "max_connections",
                 NonZeroU32::MIN.saturating_add(7),
                 between(NonZeroU32::MIN, NonZeroU32::MIN.saturating_add(999)),
             ),
             durability: section.get("durability", Durability::Full),
+            pgbouncer: section.get_if("pgbouncer", false, |is_set: &bool| needs_postgres(*is_set)),
+            listen_url: section.optional_if("listen_url", |listen: &DatabaseUrl| {
+                if listen.kind() == DatabaseKind::Sqlite {
+                    return Err("is not a PostgreSQL address; write postgres://user:password@host/database".to_owned());
+                }
+                needs_postgres(true)
+            }),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `[health]`: from when on something is wrong with the server, and for how long it must be.
 
+use super::byte_size::ByteSize;
 use super::section::Section;
 use super::setting::between;
 use crate::domain::health::HealthRules;
@@ -22,6 +23,13 @@ pub(super) fn read(section: &mut Section<'_>) -> HealthRules {
         failure_percent_max: percent(section, "failure_percent_max", default.failure_percent_max),
         failed_jobs_min: section.get_if("failed_jobs_min", default.failed_jobs_min, between(1, 1_000_000)),
         disk_free_percent_min: percent(section, "disk_free_percent_min", default.disk_free_percent_min),
+        wal_size_max: section
+            .get_if(
+                "wal_size_max",
+                ByteSize::bytes(default.wal_size_max),
+                between(ByteSize::kib(64), ByteSize::mib(1 << 20)),
+            )
+            .as_u64(),
         clock_skew_max: span(section, "clock_skew_max", default.clock_skew_max, second),
         nodes_lost_told: span(section, "nodes_lost_told", default.nodes_lost_told, TimeSpan::ZERO),
         nobody_runs_for: wait(section, "nobody_runs_for", default.nobody_runs_for),

@@ -12,6 +12,10 @@ pub struct LogConfig {
     pub level: LogLevel,
     /// How a line looks.
     pub format: LogFormat,
+    /// Whether every request is logged at `info`.
+    pub access: bool,
+    /// Whether jobs that end well are logged at `info`, as those that fail are in any case.
+    pub jobs: bool,
 }
 
 /// How a line of the log looks.
@@ -28,6 +32,8 @@ impl LogConfig {
         Self {
             level: section.get("level", LogLevel::default()),
             format: section.get("format", LogFormat::Text),
+            access: section.get("access", false),
+            jobs: section.get("jobs", false),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::name::QueueName;
+use super::storage_fault::StorageFault;
 use super::time_span::TimeSpan;
 
 mod watch;
@@ -41,6 +42,8 @@ impl HealthState {
 pub enum HealthReason {
     /// Storage can't be reached, or does not answer.
     StorageUnavailable,
+    /// Storage has a fault that an operator has to remove. A full disk is [`DiskFull`](Self::DiskFull).
+    StorageFault(StorageFault),
     /// The disk that the database is on has no room left.
     DiskFull {
         /// How many bytes are free.
@@ -50,6 +53,11 @@ pub enum HealthReason {
     DiskNearlyFull {
         /// How many bytes are free.
         free: u64,
+    },
+    /// A reader keeps SQLite's write-ahead log from being moved into the database, and it grows.
+    WalGrows {
+        /// How many bytes of it can't be moved.
+        bytes: u64,
     },
     /// Parts of the server have failed and were restarted.
     ActorsRestarted {
@@ -93,12 +101,24 @@ pub enum HealthReason {
 }
 
 impl HealthReason {
+    /// What a fault of storage means, with the room on its disk unknown.
+    pub const fn of_fault(fault: StorageFault) -> Self {
+        match fault {
+            StorageFault::Full => Self::DiskFull { free: 0 },
+            StorageFault::Corrupt | StorageFault::FileMissing | StorageFault::FileReplaced | StorageFault::ReadOnly => {
+                Self::StorageFault(fault)
+            }
+        }
+    }
+
     /// A word for programs.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::StorageUnavailable => "storage-unavailable",
+            Self::StorageFault(fault) => fault.code(),
             Self::DiskFull { .. } => "disk-full",
             Self::DiskNearlyFull { .. } => "disk-nearly-full",
+            Self::WalGrows { .. } => "wal-grows",
             Self::ActorsRestarted { .. } => "actors-restarted",
             Self::WritesPileUp { .. } => "writes-pile-up",
             Self::QueueLatency { .. } => "queue-latency",
@@ -113,8 +133,9 @@ impl HealthReason {
     pub fn message(&self) -> String {
         match self {
             Self::StorageUnavailable => "storage can't be reached: no job can be accepted, started or ended".to_owned(),
+            Self::StorageFault(fault) => fault.message().to_owned(),
             Self::DiskFull { free } => {
-                format!("the disk that the database is on is full: {} MB are free", free >> 20)
+                format!("{}; {} MB are free", StorageFault::Full.message(), free >> 20)
             }
             Self::DiskNearlyFull { free } => {
                 format!(
@@ -122,6 +143,11 @@ impl HealthReason {
                     free >> 20
                 )
             }
+            Self::WalGrows { bytes } => format!(
+                "the write-ahead log of the database has {} MB that can't be moved into the database while another program \
+                 reads an old state of it; end the long read (a backup, an open sqlite3 session)",
+                bytes >> 20
+            ),
             Self::ActorsRestarted { restarts } => format!(
                 "parts of the server have failed and were restarted, {restarts} times in the last few minutes; its log \
                  says why"
@@ -152,8 +178,9 @@ impl HealthReason {
     /// How bad it is.
     const fn weight(&self) -> HealthState {
         match self {
-            Self::StorageUnavailable | Self::DiskFull { .. } => HealthState::Unhealthy,
+            Self::StorageUnavailable | Self::StorageFault(_) | Self::DiskFull { .. } => HealthState::Unhealthy,
             Self::DiskNearlyFull { .. }
+            | Self::WalGrows { .. }
             | Self::ActorsRestarted { .. }
             | Self::WritesPileUp { .. }
             | Self::QueueLatency { .. }
@@ -164,19 +191,38 @@ impl HealthReason {
         }
     }
 
+    /// Whether it says that storage can't be used: it passes as soon as storage works again.
+    pub const fn is_of_storage(&self) -> bool {
+        match self {
+            Self::StorageUnavailable | Self::StorageFault(_) => true,
+            Self::DiskFull { .. }
+            | Self::DiskNearlyFull { .. }
+            | Self::WalGrows { .. }
+            | Self::ActorsRestarted { .. }
+            | Self::WritesPileUp { .. }
+            | Self::QueueLatency { .. }
+            | Self::FailureRate { .. }
+            | Self::NobodyRuns { .. }
+            | Self::NodesLost { .. }
+            | Self::ClockSkew { .. } => false,
+        }
+    }
+
     /// The place in the order in which reasons are told.
     const fn place(&self) -> u8 {
         match self {
             Self::StorageUnavailable => 0,
-            Self::DiskFull { .. } => 1,
-            Self::DiskNearlyFull { .. } => 2,
-            Self::ActorsRestarted { .. } => 3,
-            Self::WritesPileUp { .. } => 4,
-            Self::QueueLatency { .. } => 5,
-            Self::FailureRate { .. } => 6,
-            Self::NobodyRuns { .. } => 7,
-            Self::NodesLost { .. } => 8,
-            Self::ClockSkew { .. } => 9,
+            Self::StorageFault(_) => 1,
+            Self::DiskFull { .. } => 2,
+            Self::DiskNearlyFull { .. } => 3,
+            Self::WalGrows { .. } => 4,
+            Self::ActorsRestarted { .. } => 5,
+            Self::WritesPileUp { .. } => 6,
+            Self::QueueLatency { .. } => 7,
+            Self::FailureRate { .. } => 8,
+            Self::NobodyRuns { .. } => 9,
+            Self::NodesLost { .. } => 10,
+            Self::ClockSkew { .. } => 11,
         }
     }
 }
@@ -201,6 +247,8 @@ pub struct HealthRules {
     pub failed_jobs_min: u32,
     /// How many percent of the database's disk must be free. A fifth of that is as good as nothing.
     pub disk_free_percent_min: u32,
+    /// How many bytes of SQLite's write-ahead log may be kept from being moved into the database.
+    pub wal_size_max: u64,
     /// How far this server's clock may differ from the database's.
     pub clock_skew_max: TimeSpan,
     /// How long the death of another server is told.
@@ -220,6 +268,8 @@ impl Default for HealthRules {
             failure_percent_max: 50,
             failed_jobs_min: 20,
             disk_free_percent_min: 5,
+            // What SQLite gathers before it moves anything: less says nothing.
+            wal_size_max: 16 << 20,
             clock_skew_max: TimeSpan::from_secs(5),
             nodes_lost_told: TimeSpan::from_secs(600),
             nobody_runs_for: Duration::from_secs(300),
@@ -233,11 +283,13 @@ impl HealthRules {
     /// How long this must be wrong before it is told.
     const fn raise_after(&self, reason: &HealthReason) -> Duration {
         match reason {
-            HealthReason::StorageUnavailable | HealthReason::ActorsRestarted { .. } | HealthReason::DiskFull { .. } => {
-                Duration::ZERO
-            }
+            HealthReason::StorageUnavailable
+            | HealthReason::StorageFault(_)
+            | HealthReason::ActorsRestarted { .. }
+            | HealthReason::DiskFull { .. } => Duration::ZERO,
             HealthReason::NobodyRuns { .. } => self.nobody_runs_for,
             HealthReason::DiskNearlyFull { .. }
+            | HealthReason::WalGrows { .. }
             | HealthReason::WritesPileUp { .. }
             | HealthReason::QueueLatency { .. }
             | HealthReason::FailureRate { .. }
@@ -261,6 +313,10 @@ pub struct DiskRoom {
 pub struct Observations {
     /// Whether storage does not answer.
     pub is_storage_away: bool,
+    /// What is wrong with storage, if that is known.
+    pub storage_fault: Option<StorageFault>,
+    /// How many bytes of SQLite's write-ahead log can't be moved into the database.
+    pub wal_kept: u64,
     /// How often parts of the server were restarted lately.
     pub restarts_lately: u64,
     /// How many rows wait to be written.
@@ -287,6 +343,8 @@ pub struct Observations {
 pub fn wrong(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
     let Observations {
         is_storage_away,
+        storage_fault,
+        wal_kept,
         restarts_lately,
         pending_rows,
         pending_rows_max,
@@ -299,11 +357,14 @@ pub fn wrong(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
         disk,
     } = seen;
     let mut reasons = Vec::new();
-    if is_storage_away {
-        reasons.push(HealthReason::StorageUnavailable);
+    match storage_fault {
+        Some(fault) => reasons.push(HealthReason::of_fault(fault)),
+        None if is_storage_away => reasons.push(HealthReason::StorageUnavailable),
+        None => {}
     }
     if let Some(DiskRoom { free, total }) = disk
         && total > 0
+        && storage_fault != Some(StorageFault::Full)
     {
         let least = total / 100 * u64::from(rules.disk_free_percent_min);
         if free < least / 5 {
@@ -311,6 +372,9 @@ pub fn wrong(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
         } else if free < least {
             reasons.push(HealthReason::DiskNearlyFull { free });
         }
+    }
+    if wal_kept > rules.wal_size_max {
+        reasons.push(HealthReason::WalGrows { bytes: wal_kept });
     }
     if restarts_lately > 0 {
         reasons.push(HealthReason::ActorsRestarted {

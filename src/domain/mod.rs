@@ -40,6 +40,7 @@ pub mod retry;
 pub mod rollup;
 pub mod spelling;
 pub mod status;
+pub mod storage_fault;
 pub mod sync_field;
 pub mod time_span;
 pub mod time_zone;

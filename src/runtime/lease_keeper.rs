@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, SpawnHandle, Supervised, WrapFuture};
 use chrono::{DateTime, Utc};
-use tracing::{error, info, warn};
+use tracing::{debug, info, warn};
 
+use super::failure_log::{MaybeOutage, log_failure};
 use super::lease_gate::{LeaseGate, steady_now};
 use super::mailbox::deliver;
 use super::queues::{GiveUpEverything, LookEverywhere, Queues};
@@ -75,6 +76,8 @@ pub struct LeaseKeeper {
     /// Fires when the gate closes.
     closing: Option<SpawnHandle>,
     has_given_up: bool,
+    /// Whether storage could not be reached for the last renewal: that is logged as an outage.
+    is_out: bool,
 }
 
 impl LeaseKeeper {
@@ -84,6 +87,7 @@ impl LeaseKeeper {
             parts,
             closing: None,
             has_given_up: false,
+            is_out: false,
         }
     }
 
@@ -93,6 +97,7 @@ impl LeaseKeeper {
             let parts = keeper.parts.clone();
             let renewal = async move { parts.renew().await };
             ctx.spawn(renewal.into_actor(keeper).map(|renewed, keeper, ctx| {
+                keeper.is_out = renewed.as_ref().is_err_and(MaybeOutage::is_outage);
                 match renewed {
                     Ok(had_run_out) => {
                         // The timer stands still while the machine sleeps, the lease does not.
@@ -101,7 +106,7 @@ impl LeaseKeeper {
                         }
                         keeper.renewed(ctx);
                     }
-                    Err(failure) => error!("the node's lease could not be renewed: {failure}"),
+                    Err(failure) => log_failure!(failure, "the node's lease could not be renewed: {failure}"),
                 }
                 keeper.renew_later(ctx);
             }));
@@ -135,7 +140,15 @@ impl LeaseKeeper {
     }
 
     fn give_up(&mut self, ctx: &mut Context<Self>) {
-        warn!("the node's lease has run out: it gives up what it runs, and starts nothing until the lease is renewed");
+        if self.is_out {
+            debug!(
+                "the node's lease has run out: it gives up what it runs, and starts nothing until the lease is renewed"
+            );
+        } else {
+            warn!(
+                "the node's lease has run out: it gives up what it runs, and starts nothing until the lease is renewed"
+            );
+        }
         self.has_given_up = true;
         deliver(&self.parts.queues, GiveUpEverything, ctx);
     }

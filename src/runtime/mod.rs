@@ -30,7 +30,9 @@ pub mod due_types;
 mod effects;
 pub mod endings;
 pub mod event_bus;
+mod failure_log;
 mod handler_threads;
+mod job_log;
 pub mod lease_gate;
 pub mod lease_keeper;
 mod mailbox;
@@ -150,6 +152,8 @@ pub struct RuntimeOptions {
     pub on_saved: Option<SavedHook>,
     /// The traces of jobs.
     pub traces: Traces,
+    /// Whether jobs that end well are logged, too.
+    pub log_jobs: bool,
 }
 
 /// Why a runtime did not start.
@@ -250,6 +254,7 @@ impl Runtime {
             sync,
             on_saved,
             traces,
+            log_jobs,
         } = options;
         let ids = Arc::new(IdSource::default());
         let handler_threads = HandlerThreads::start(handler_threads)?;
@@ -269,6 +274,8 @@ impl Runtime {
 
         let bus_seat = Seat::<EventBus>::new(event_bus::MAILBOX_CAPACITY);
         let event_bus = EventBusHandle::new(bus_seat.address());
+        // A storage that logs its failures itself is asked for them.
+        let outage = repository.outage().cloned().unwrap_or_default();
         let sampler = Seat::<Sampler>::new(sampler::MAILBOX_CAPACITY);
         let scheduler = Seat::<Scheduler>::new(scheduler::MAILBOX_CAPACITY);
         let queues = Seat::<Queues>::new(queues::MAILBOX_CAPACITY);
@@ -298,6 +305,8 @@ impl Runtime {
             scheduler: scheduler.address(),
             recurring: recurring.address(),
             event_bus: event_bus.clone(),
+            sampler: sampler.address(),
+            outage: outage.clone(),
             others: others.clone(),
             announcements: Announcements::new(
                 book.clone(),
@@ -312,6 +321,7 @@ impl Runtime {
             time: commit_time.clone(),
             tap: tap.clone(),
             traces: traces.clone(),
+            log_jobs,
         };
         recorder.start(&recorder_arbiter, "Recorder", &supervisor, || {
             Recorder::new(recorder_parts)
@@ -359,6 +369,7 @@ impl Runtime {
             workers_by_default,
             job_types: handlers.job_types().cloned().collect(),
             node,
+            outage,
             supervisor: supervisor.clone(),
             options: sampler_options,
             clock: clock.clone(),

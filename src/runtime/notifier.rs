@@ -18,10 +18,11 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Supervised, WrapFuture};
 use futures_util::StreamExt;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, info};
 
 use super::clock::Clock;
 use super::event_bus::EventBusHandle;
+use super::failure_log::log_failure;
 use super::mailbox::deliver;
 use super::queues::{CancelJob, LookEverywhere, Offer, QueueSwitched, Queues};
 use super::recurring_scheduler::{RecurringChanged, RecurringScheduler};
@@ -142,7 +143,10 @@ impl Notifier {
         };
         ctx.spawn(sent.into_actor(self).map(|sent, notifier, ctx| {
             if let Err(failure) = sent {
-                warn!("other nodes could not be told at once, they will find out by looking: {failure}");
+                log_failure!(
+                    failure,
+                    "other nodes could not be told at once, they will find out by looking: {failure}"
+                );
             }
             notifier.send(ctx);
         }));
@@ -153,7 +157,7 @@ impl Notifier {
         let (repository, node, own) = (Arc::clone(&self.parts.repository), self.parts.node, ctx.address());
         let listening = async move {
             let Some(mut heard) = repository.signals(node).await? else {
-                return Ok(());
+                return Ok(false);
             };
             // Whatever was said before this moment was not heard.
             let mut next = Some(Ok(Heard::Gap));
@@ -162,25 +166,33 @@ impl Notifier {
                 match heard_now? {
                     Heard::Signals { from, signals } => {
                         if own.send(Said { from, signals }).await.is_err() {
-                            return Ok(());
+                            return Ok(true);
                         }
                     }
                     Heard::Gap => {
                         if own.send(Missed).await.is_err() {
-                            return Ok(());
+                            return Ok(true);
                         }
                     }
                 }
                 next = heard.next().await;
             }
-            Ok(())
+            Ok(true)
         };
         ctx.spawn(
             listening
                 .into_actor(self)
-                .map(|ended: Result<(), RepositoryError>, _, ctx| {
-                    if let Err(failure) = ended {
-                        warn!("other nodes can't be heard at the moment: {failure}");
+                .map(|ended: Result<bool, RepositoryError>, _, ctx| {
+                    match ended {
+                        Ok(true) => {}
+                        Ok(false) => {
+                            // Due jobs, recurring jobs and queues are read from storage at intervals anyway.
+                            info!(
+                                "no LISTEN connection (database.pgbouncer): other nodes' changes are found by polling"
+                            );
+                            return;
+                        }
+                        Err(failure) => log_failure!(failure, "failed to listen to other nodes: {failure}"),
                     }
                     ctx.run_later(RETRY_WAIT, |notifier, ctx| notifier.listen(ctx));
                 }),
@@ -243,7 +255,10 @@ impl Notifier {
         ctx.wait(read.into_actor(self).map(|events, notifier, _| match events {
             Ok(events) if events.is_empty() => {}
             Ok(events) => notifier.parts.event_bus.publish(events),
-            Err(failure) => warn!("jobs of other nodes could not be read; their events are lost here: {failure}"),
+            Err(failure) => log_failure!(
+                failure,
+                "jobs of other nodes could not be read; their events are lost here: {failure}"
+            ),
         }));
     }
 
@@ -296,7 +311,7 @@ impl Handler<Missed> for Notifier {
     type Result = ();
 
     fn handle(&mut self, Missed: Missed, ctx: &mut Context<Self>) {
-        info!("connected to the other nodes; looking at what was not heard before");
+        debug!("connected to the other nodes; looking at what was not heard before");
         deliver(&self.parts.queues, LookEverywhere, ctx);
         deliver(&self.parts.scheduler, LookAgain, ctx);
         deliver(&self.parts.recurring, RecurringChanged, ctx);

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Supervised, WrapFuture};
 use chrono::{DateTime, TimeDelta};
-use tracing::{error, info};
+use tracing::info;
 
 use super::clock::Clock;
+use super::failure_log::log_failure;
 use super::recorder::{Origin, RecordError, RecorderHandle};
 use crate::domain::rollup::DAYS_KEPT_BY_HOUR;
 use crate::domain::status::JobStatus;
@@ -70,7 +71,7 @@ impl PrunerParts {
                     }
                     pruned.has_more |= has_more;
                 }
-                Err(failure) => error!("{what} could not be removed: {failure}"),
+                Err(failure) => log_failure!(failure, "{what} could not be removed: {failure}"),
             }
         }
         pruned

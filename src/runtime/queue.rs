@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, SpawnHandle, Supervised, WrapFuture};
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 pub use self::messages::{
     Activity, CancelAttempt, Drain, Due, GiveUp, InterruptAll, Look, LookAgainAtTypes, Offered, ReportActivity, Switch,
@@ -21,6 +21,7 @@ pub use self::messages::{
 };
 use super::backlog::{Backlog, BacklogPart};
 use super::clock::Clock;
+use super::failure_log::MaybeOutage;
 use super::lease_gate::LeaseGate;
 use super::mailbox::deliver;
 use super::notifier::{Notifier, Tell};
@@ -408,6 +409,12 @@ impl Queue {
         let reason = match result {
             Ok(Ok(applied)) => format!("storage answered {applied:?}"),
             Ok(Err(refused)) => refused.to_string(),
+            Err(failure) if failure.is_outage() => {
+                debug!(queue = %self.parts.settings.name, "queue {} could not {what} jobs: {failure}", self.parts.settings.name);
+                self.look_into_storage();
+                self.wait(TROUBLE_WAIT, ctx);
+                return;
+            }
             Err(failure) => failure.to_string(),
         };
         warn!(queue = %self.parts.settings.name, "queue {} could not {what} jobs: {reason}", self.parts.settings.name);

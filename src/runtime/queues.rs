@@ -16,13 +16,13 @@ use actix::{
 };
 use futures_util::future::join_all;
 use tokio::runtime::Handle;
-use tracing::error;
 
 use super::arrivals::Arrivals;
 use super::backlog::Backlog;
 use super::clock::Clock;
 use super::due_types::DueTypes;
 use super::endings::Endings;
+use super::failure_log::log_failure;
 use super::lease_gate::LeaseGate;
 use super::mailbox::deliver;
 use super::notifier::Notifier;
@@ -251,7 +251,7 @@ impl Queues {
                         }
                     }
                     Err(failure) => {
-                        error!("the queues could not be read, trying again: {failure}");
+                        log_failure!(failure, "the queues could not be read, trying again: {failure}");
                         ctx.run_later(RETRY_WAIT, |queues, ctx| queues.load(ctx));
                     }
                 }),

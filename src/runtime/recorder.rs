@@ -18,7 +18,7 @@ use actix::{
 };
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use tracing::error;
+use tracing::{debug, error};
 
 use super::announcements::Announcements;
 use super::change_weight::{job_ids, rows_of};
@@ -26,10 +26,12 @@ use super::clock::Clock;
 use super::commit_report::{CommitReport, DeliveryReport};
 use super::effects::Effects;
 use super::event_bus::EventBusHandle;
+use super::job_log;
 use super::mailbox::deliver;
 use super::notifier::{ForeignInterest, Notifier, Tell};
 use super::queues::{CancelJob, JobsDue, QueueSwitched, Queues};
 use super::recurring_scheduler::{RecurringChanged, RecurringScheduler};
+use super::sampler::{LookNow, Sampler};
 use super::saved_hook::SavedHook;
 use super::scheduler::{Arm, Scheduler};
 use super::step_back::CommitTime;
@@ -38,7 +40,9 @@ use super::traces::Traces;
 use super::webhook_dispatcher::WebhookDispatcher;
 use crate::domain::event::{Event, QueueEventKind, Topic};
 use crate::domain::id::NodeId;
+use crate::domain::storage_fault::StorageFault;
 use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::outage::StorageOutage;
 use crate::storage::repository::{JobRepository, RepositoryError};
 use crate::storage::signal::{JobSignal, Signal};
 
@@ -68,6 +72,25 @@ pub enum RecordError {
         /// What is known of the cause.
         reason: String,
     },
+    /// Storage has a fault that an operator has to remove; whether the changes took effect is not known.
+    #[error("{}: {reason}", fault.message())]
+    Fault {
+        /// Which.
+        fault: StorageFault,
+        /// What storage said.
+        reason: String,
+    },
+}
+
+impl From<RepositoryError> for RecordError {
+    fn from(failure: RepositoryError) -> Self {
+        match failure {
+            RepositoryError::Fault { fault, reason } => Self::Fault { fault, reason },
+            RepositoryError::Unavailable { .. } | RepositoryError::Corrupt { .. } => Self::Unavailable {
+                reason: failure.to_string(),
+            },
+        }
+    }
 }
 
 /// Tells a caller what became of its changes.
@@ -177,6 +200,10 @@ pub struct RecorderParts {
     pub recurring: Addr<RecurringScheduler>,
     /// Who is told what has happened.
     pub event_bus: EventBusHandle,
+    /// Checks the server's health when a commit has failed.
+    pub sampler: Addr<Sampler>,
+    /// Where failed commits are logged, for a storage that does not do so itself.
+    pub outage: StorageOutage,
     /// The other nodes, where there are any.
     pub others: Option<Others>,
     /// What is told of changes, in the commit that holds them.
@@ -191,6 +218,8 @@ pub struct RecorderParts {
     pub tap: Tap<CommitReport>,
     /// Who exports the traces of jobs, if anybody does.
     pub traces: Traces,
+    /// Whether jobs that end well are logged.
+    pub log_jobs: bool,
 }
 
 /// The way to the other nodes.
@@ -311,6 +340,13 @@ impl Recorder {
     /// Tells who exports numbers.
     fn report(&self, changes: &[Change], outcome: &Result<Vec<ChangeResult>, RepositoryError>, took: Duration) {
         let Ok(results) = outcome else { return };
+        if self.parts.log_jobs {
+            for (change, result) in changes.iter().zip(results) {
+                if let Ok(applied) = result {
+                    job_log::log_end(change, applied);
+                }
+            }
+        }
         if self.parts.traces.are_told() {
             let now = self.parts.clock.now();
             for (change, result) in changes.iter().zip(results) {
@@ -373,12 +409,19 @@ impl Recorder {
                 self.spread(effects, ctx);
             }
             Err(failure) => {
-                error!("a commit of {} changes failed: {failure}", changes.len());
+                if matches!(failure, RepositoryError::Corrupt { .. }) {
+                    error!("a commit of {} changes failed: {failure}", changes.len());
+                } else {
+                    debug!("a commit of {} changes failed: {failure}", changes.len());
+                    if self.parts.repository.outage().is_none() {
+                        self.parts.outage.failed(&failure);
+                    }
+                }
+                // A lost message costs the time until the next check.
+                let _ = self.parts.sampler.try_send(LookNow);
                 for (answer, _) in answers {
                     // As above.
-                    drop(answer.send(Err(RecordError::Unavailable {
-                        reason: failure.to_string(),
-                    })));
+                    drop(answer.send(Err(RecordError::from(failure.clone()))));
                 }
             }
         }

@@ -16,6 +16,7 @@ use chrono::{DateTime, Utc};
 use tracing::{error, info, warn};
 
 use super::clock::{Clock, IdSource};
+use super::failure_log::{MaybeOutage, log_failure};
 use super::lease_keeper::part_of;
 use super::recorder::{Origin, RecordError, RecorderHandle};
 use crate::domain::id::NodeId;
@@ -70,6 +71,15 @@ enum RoundError {
     Read(#[from] RepositoryError),
     #[error(transparent)]
     Write(#[from] RecordError),
+}
+
+impl MaybeOutage for RoundError {
+    fn is_outage(&self) -> bool {
+        match self {
+            Self::Read(failure) => failure.is_outage(),
+            Self::Write(failure) => failure.is_outage(),
+        }
+    }
 }
 
 /// What a round has found.
@@ -203,7 +213,7 @@ impl RecurringScheduler {
                         scheduler.look(ctx);
                     }
                 }
-                Err(failure) => error!("whether this node leads is not known: {failure}"),
+                Err(failure) => log_failure!(failure, "whether this node leads is not known: {failure}"),
             }
             ctx.run_later(part_of(scheduler.parts.lease), |scheduler, ctx| {
                 scheduler.ask_to_lead(ctx)
@@ -247,7 +257,10 @@ impl RecurringScheduler {
                     }
                 }
                 Err(failure) => {
-                    error!("due recurring jobs could not be looked at, trying again: {failure}");
+                    log_failure!(
+                        failure,
+                        "due recurring jobs could not be looked at, trying again: {failure}"
+                    );
                     scheduler.look_later(RETRY_WAIT, ctx);
                 }
             }

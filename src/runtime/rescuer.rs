@@ -15,9 +15,10 @@ use std::sync::Arc;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Supervised, WrapFuture};
 use chrono::TimeDelta;
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::clock::Clock;
+use super::failure_log::log_failure;
 use super::lease_keeper::part_of;
 use super::queues::{CancelJob, LookEverywhere, Queues, ReportAll};
 use super::recorder::{Origin, RecordError, RecorderHandle};
@@ -197,7 +198,7 @@ impl Rescuer {
             ctx.spawn(round.into_actor(rescuer).map(|unknown, rescuer, ctx| {
                 match unknown {
                     Ok(unknown) => rescuer.suspects = unknown,
-                    Err(failure) => error!("lost jobs could not be looked for: {failure}"),
+                    Err(failure) => log_failure!(failure, "lost jobs could not be looked for: {failure}"),
                 }
                 rescuer.tick_later(ctx);
             }));

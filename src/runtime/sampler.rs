@@ -38,6 +38,7 @@ use crate::domain::id::NodeId;
 use crate::domain::metrics::{QueueMetrics, SystemMetrics};
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::queue::{QueueSettings, StoredQueue};
+use crate::storage::outage::StorageOutage;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// How many messages the mailbox holds.
@@ -45,6 +46,8 @@ pub const MAILBOX_CAPACITY: usize = 4_096;
 
 /// How old numbers may be that somebody asks for.
 const FRESH: Duration = Duration::from_secs(1);
+/// The time between two checks while storage fails.
+const OUTAGE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the restart of a part of the server is a reason for a look at its log.
 const RESTARTS_REMEMBERED: Duration = Duration::from_secs(300);
 
@@ -89,6 +92,8 @@ pub struct SamplerParts {
     pub job_types: Arc<[JobType]>,
     /// This node.
     pub node: NodeId,
+    /// Where failures of storage are logged.
+    pub outage: StorageOutage,
     /// What is known of the actors.
     pub supervisor: Supervisor,
     /// How often things are looked at.
@@ -114,6 +119,11 @@ pub struct ReadSystem;
 #[derive(Message)]
 #[rtype(result = "Result<Vec<QueueMetrics>, RepositoryError>")]
 pub struct ReadQueues;
+
+/// Something has failed: check the server's health now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct LookNow;
 
 /// How the server was at the last look, and why.
 #[derive(Message)]
@@ -144,6 +154,8 @@ pub struct Sampler {
     is_reading_queues: bool,
     system: Option<(Instant, Arc<SystemMetrics>)>,
     is_looking: bool,
+    /// When the last check ended.
+    looked_at: Option<Instant>,
     waiting: Vec<oneshot::Sender<SystemAnswer>>,
     queues_tick: SpawnHandle,
     is_resting: bool,
@@ -166,6 +178,7 @@ impl Sampler {
             is_reading_queues: false,
             system: None,
             is_looking: false,
+            looked_at: None,
             waiting: Vec::new(),
             queues_tick: SpawnHandle::default(),
             is_resting: false,
@@ -183,6 +196,11 @@ impl Sampler {
     /// Counted from this reading: an actor that was held up does not catch up on what it has left out.
     fn tick_queues(&mut self, ctx: &mut Context<Self>) {
         self.queues_tick = ctx.run_later(self.parts.options.queues_every, Self::tick_queues);
+        // Found without a call: no need to wait for the next check.
+        let is_new = self.health.state != HealthState::Unhealthy && self.parts.repository.fault().is_some();
+        if is_new {
+            self.look(ctx);
+        }
         self.read_queues(ctx);
     }
 
@@ -242,9 +260,21 @@ impl Sampler {
         let look = async move { look(&parts).await };
         ctx.spawn(look.into_actor(self).map(|seen, sampler, ctx| {
             sampler.is_looking = false;
+            sampler.looked_at = Some(Instant::now());
             sampler.judge(seen, ctx);
+            if sampler.parts.outage.is_ongoing() {
+                ctx.run_later(OUTAGE_INTERVAL, |sampler, ctx| sampler.look_unless_done(ctx));
+            }
             sampler.come_to_rest();
         }));
+    }
+
+    /// Checks the health, unless that was done a moment ago.
+    fn look_unless_done(&mut self, ctx: &mut Context<Self>) {
+        let is_done = self.looked_at.is_some_and(|at| at.elapsed() < OUTAGE_INTERVAL / 2);
+        if !is_done || self.health.state != HealthState::Unhealthy {
+            self.look(ctx);
+        }
     }
 
     fn come_to_rest(&mut self) {
@@ -265,15 +295,25 @@ impl Sampler {
         let health = self.watch.look(found, self.began.elapsed(), rules);
         let now = self.parts.clock.now();
         self.turn_to(health, now, ctx);
-        let answer = counts.map(|counts| {
-            let metrics = Arc::new(SystemMetrics {
+        let metrics = match (counts, &self.system) {
+            (Ok(counts), _) => Ok(SystemMetrics {
                 at: now,
                 health: self.health.state,
                 total_jobs: total(&counts),
                 active_workers: counts.running,
                 queue_length: counts.pending,
                 usage: self.usage.read(),
-            });
+            }),
+            // The last numbers with their time: that the server is unhealthy must be readable.
+            (Err(_), Some((_, last))) => Ok(SystemMetrics {
+                health: self.health.state,
+                usage: self.usage.read(),
+                ..SystemMetrics::clone(last)
+            }),
+            (Err(failure), None) => Err(failure),
+        };
+        let answer = metrics.map(|metrics| {
+            let metrics = Arc::new(metrics);
             self.system = Some((Instant::now(), Arc::clone(&metrics)));
             metrics
         });
@@ -304,13 +344,7 @@ impl Sampler {
             self.health = health;
             return;
         }
-        let state = health.state.as_str();
-        if health.state == HealthState::Healthy {
-            info!("the server is {state} again");
-        } else {
-            let reasons: Vec<String> = health.reasons.iter().map(HealthReason::message).collect();
-            warn!("the server is {state}: {}", reasons.join("; "));
-        }
+        log_change(&self.health, &health, &self.parts.outage);
         let change = HealthChange {
             before: self.health.state,
             before_since: self.health_since.unwrap_or(at),
@@ -338,7 +372,30 @@ impl Sampler {
 
     fn fresh_system(&self) -> Option<&Arc<SystemMetrics>> {
         let (at, metrics) = self.system.as_ref()?;
-        (at.elapsed() < FRESH).then_some(metrics)
+        let is_well = metrics.health != HealthState::Unhealthy;
+        let is_outdated = is_well && self.parts.repository.fault().is_some();
+        (at.elapsed() < FRESH && !is_outdated).then_some(metrics)
+    }
+}
+
+/// Logs that the server's health has changed, unless an outage of storage is all there is: that is logged where it is noted.
+fn log_change(before: &Health, after: &Health, outage: &StorageOutage) {
+    let others = |health: &Health| {
+        let is_logged = |reason: &HealthReason| {
+            reason.is_of_storage() || (outage.is_ongoing() && matches!(reason, HealthReason::DiskFull { .. }))
+        };
+        let reasons = health.reasons.iter().filter(|reason| !is_logged(reason));
+        Health::of(reasons.cloned().collect())
+    };
+    if !others(after).is_news_after(&others(before)) {
+        return;
+    }
+    let state = after.state.as_str();
+    if after.state == HealthState::Healthy {
+        info!("the server is {state} again");
+    } else {
+        let reasons: Vec<String> = after.reasons.iter().map(HealthReason::message).collect();
+        warn!("the server is {state}: {}", reasons.join("; "));
     }
 }
 
@@ -386,6 +443,14 @@ impl Handler<Wanted> for Sampler {
                 Topic::Jobs | Topic::Queues => {}
             }
         }
+    }
+}
+
+impl Handler<LookNow> for Sampler {
+    type Result = ();
+
+    fn handle(&mut self, LookNow: LookNow, ctx: &mut Context<Self>) {
+        self.look_unless_done(ctx);
     }
 }
 

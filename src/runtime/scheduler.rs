@@ -13,9 +13,9 @@ use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, Supervised, WrapFuture,
 };
 use chrono::{DateTime, Utc};
-use tracing::{error, warn};
 
 use super::clock::Clock;
+use super::failure_log::log_failure;
 use super::mailbox::deliver;
 use super::queues::{Offer, Queues, Wake};
 use crate::domain::name::QueueName;
@@ -150,7 +150,10 @@ impl Scheduler {
             let times = match answer {
                 Ok(times) => times,
                 Err(failure) => {
-                    warn!("due jobs that nobody has been told of could not be looked for: {failure}");
+                    log_failure!(
+                        failure,
+                        "due jobs that nobody has been told of could not be looked for: {failure}"
+                    );
                     return;
                 }
             };
@@ -189,7 +192,7 @@ impl Scheduler {
                     scheduler.set_timer(ctx);
                 }
                 Err(failure) => {
-                    error!("the next due times could not be read, trying again: {failure}");
+                    log_failure!(failure, "the next due times could not be read, trying again: {failure}");
                     scheduler.set_timer(ctx);
                     ctx.run_later(RETRY_WAIT, move |scheduler, ctx| scheduler.ask(after, ctx));
                 }

@@ -11,6 +11,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Supervised, WrapFuture
 use tracing::{info, warn};
 
 use super::clock::Clock;
+use super::failure_log::MaybeOutage;
 use super::lease_gate::LeaseGate;
 use super::recorder::{Origin, RecordError, RecorderHandle};
 use super::webhook_options::SyncTarget;
@@ -169,7 +170,12 @@ impl SyncSender {
                 interval
             }
             Err(cut) => {
-                if self.cuts == 0 {
+                let is_outage = match &cut {
+                    Cut::Storage(failure) => failure.is_outage(),
+                    Cut::Recorder(failure) => failure.is_outage(),
+                    Cut::Target { .. } => false,
+                };
+                if self.cuts == 0 && !is_outage {
                     warn!("the sync target '{name}' is not told of changes for the moment: {cut}");
                 }
                 let backoff = interval

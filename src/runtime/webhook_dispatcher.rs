@@ -18,12 +18,13 @@ use actix::{
     Supervised, WrapFuture,
 };
 use futures_util::stream;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::announcements::EndpointBook;
 use super::clock::{Clock, IdSource};
 use super::configured_endpoints::NodeEndpoints;
 use super::event_bus::{EventBusHandle, Heard};
+use super::failure_log::log_failure;
 use super::lease_gate::LeaseGate;
 use super::recorder::{Origin, RecordError, RecorderHandle};
 use super::step_back::Pace;
@@ -150,7 +151,7 @@ impl DispatcherParts {
             match self.recorder.record_one(hold, Origin::Inside).await {
                 Ok(Ok(Applied::Held(held))) => mine = held,
                 // The next look tries again.
-                Ok(_) | Err(RecordError::Busy | RecordError::Unavailable { .. }) => {}
+                Ok(_) | Err(RecordError::Busy | RecordError::Unavailable { .. } | RecordError::Fault { .. }) => {}
             }
         }
         let held = enabled.into_iter().filter(|stored| mine.contains(&stored.endpoint.id));
@@ -247,7 +248,7 @@ impl WebhookDispatcher {
             dispatcher.is_looking = false;
             match held {
                 Ok(held) => dispatcher.keep_senders(held),
-                Err(failure) => warn!("webhook endpoints could not be read: {failure}"),
+                Err(failure) => log_failure!(failure, "webhook endpoints could not be read: {failure}"),
             }
             if std::mem::take(&mut dispatcher.look_again) {
                 dispatcher.look(ctx);
@@ -344,7 +345,7 @@ impl WebhookDispatcher {
         ctx.spawn(written.into_actor(self).map(|(alerts, written), dispatcher, _| {
             dispatcher.is_writing_alerts = false;
             if let Err(failure) = written {
-                warn!("failed to enqueue an alert for webhooks, retrying: {failure}");
+                log_failure!(failure, "failed to enqueue an alert for webhooks, retrying: {failure}");
                 dispatcher.alerts.splice(0..0, alerts);
                 dispatcher.alerts.truncate(ALERTS_KEPT);
             }

@@ -13,10 +13,11 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler,
 use chrono::{DateTime, Utc};
 use reqwest::Url;
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::announcements::EndpointBook;
 use super::clock::{Clock, IdSource, draw_jitter};
+use super::failure_log::log_failure;
 use super::lease_gate::LeaseGate;
 use super::recorder::{Origin, RecorderHandle};
 use super::step_back::Pace;
@@ -169,7 +170,11 @@ impl WebhookSender {
                     sender.send(ctx);
                 }
                 Err(failure) => {
-                    warn!("deliveries to '{}' could not be read: {failure}", sender.endpoint.name);
+                    log_failure!(
+                        failure,
+                        "deliveries to '{}' could not be read: {failure}",
+                        sender.endpoint.name
+                    );
                     for id in std::mem::take(&mut sender.noted_meanwhile) {
                         sender.known.remove(&id);
                     }

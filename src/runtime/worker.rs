@@ -19,6 +19,7 @@ use tracing::{Instrument, Span, error, info, info_span, warn};
 use super::attempt_reports::AttemptReports;
 use super::clock::{Clock, draw_jitter};
 use super::endings::Endings;
+use super::failure_log::log_failure;
 use super::lease_gate::LeaseGate;
 use super::queue::{Queue, WorkerFree};
 use super::recorder::{ChangeResult, RecordError, RecorderHandle};
@@ -307,7 +308,7 @@ async fn report_until_stored(
                 return;
             }
             Err(failure) => {
-                warn!(job.id = %id, attempt = number, "the end of attempt {number} of job {id} is not stored yet: {failure}");
+                log_failure!(failure, job.id = %id, attempt = number, "the end of attempt {number} of job {id} is not stored yet: {failure}");
                 tokio::time::sleep(RECORD_RETRY_WAIT).await;
             }
         }

@@ -18,8 +18,8 @@ use crate::domain::name::{InvalidName, JobType};
 use crate::handlers::{HandlerRegistry, JobHandler};
 use crate::runtime::saved_hook::SavedHook;
 use crate::service::log_level::LogControl;
-use crate::storage::repository::{JobRepository, RepositoryError};
-use crate::storage::sea::{ConnectError, SeaRepository};
+use crate::storage::repository::JobRepository;
+use crate::storage::sea::{ConnectError, MigrationError, MigrationState, SeaRepository};
 
 /// Why a server could not be built or started.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +41,7 @@ pub enum BuildError {
     Connect(#[from] ConnectError),
     /// The database's tables can't be made.
     #[error("the database's tables can't be brought up to date: {0}")]
-    Migrate(RepositoryError),
+    Migrate(MigrationError),
     /// The server can't be started.
     #[error(transparent)]
     Start(#[from] ServerError),
@@ -238,6 +238,11 @@ fn default_config(listen: Option<SocketAddr>, database_url: Option<String>) -> R
 /// Opens the configured database, for what is done without a server.
 pub(crate) async fn open_database(config: &Config) -> Result<SeaRepository, ConnectError> {
     SeaRepository::connect(compose::database(&config.database, &config.nodes)).await
+}
+
+/// The steps of the configured database's schema, also while a server has it open.
+pub(crate) async fn migration_states(config: &Config) -> Result<Vec<MigrationState>, MigrationError> {
+    SeaRepository::migration_states_of(compose::database(&config.database, &config.nodes)).await
 }
 
 /// Says what would keep a server with this configuration from starting, as far as that can be known without starting it.

@@ -83,6 +83,8 @@ pub(super) fn database(config: &DatabaseConfig, nodes: &NodesConfig) -> SeaOptio
         url,
         max_connections,
         durability,
+        pgbouncer,
+        listen_url,
     } = config;
     SeaOptions {
         url: url.expose().to_owned(),
@@ -98,6 +100,8 @@ pub(super) fn database(config: &DatabaseConfig, nodes: &NodesConfig) -> SeaOptio
         },
         log_statements: false,
         write_patience: write_patience(nodes.lease.to_std()),
+        pgbouncer: *pgbouncer,
+        listen_url: listen_url.as_ref().map(|url| url.expose().to_owned()),
     }
 }
 
@@ -170,6 +174,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         sync: sync(&config.sync),
         on_saved: None,
         traces,
+        log_jobs: config.log.jobs,
     };
     Ok(ServerOptions {
         listen: config.server.listen.clone(),
@@ -178,6 +183,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         shutdown_grace: config.server.shutdown_grace.to_std(),
         auth: authentication(config),
         audit: config.audit.enable,
+        access_log: config.log.access,
         log: None,
         rest: rest(config),
         realtime: RealtimeOptions {

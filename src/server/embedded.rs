@@ -40,6 +40,7 @@ use crate::telemetry::prometheus::PrometheusExport;
 
 /// A running server whose requests come through an HTTP server of the program's own.
 pub struct Embedded {
+    repository: Arc<dyn JobRepository>,
     runtime: Runtime,
     telemetry: Option<TelemetryExport>,
     health: Health,
@@ -64,6 +65,7 @@ impl Embedded {
             shutdown_grace,
             auth,
             audit: is_audited,
+            access_log,
             log,
             rest,
             realtime,
@@ -110,7 +112,7 @@ impl Embedded {
             telemetry,
         } = Exports::start(watched, names, telemetry)?;
         let exposition = prometheus.zip(text).map(|(options, text)| exposition(options, text));
-        let health = Health::new(repository, handle.clone());
+        let health = Health::new(Arc::clone(&repository), handle.clone());
         let shutdown = Shutdown::default();
         let events = Events::new(handle, events_behind_max);
         let realtime = Realtime::new(
@@ -133,6 +135,7 @@ impl Embedded {
             events,
         };
         let graphql = GraphQl::new(services, traffic.operations, gate.clone(), realtime.clone(), graphql);
+        let access = access_log.then(|| gate.clone());
         let rest = RestApi {
             jobs: jobs.clone(),
             queues: queues.clone(),
@@ -157,8 +160,10 @@ impl Embedded {
             marks,
             origins,
             requests,
+            access,
         };
         Ok(Self {
+            repository,
             runtime,
             telemetry,
             health,
@@ -209,7 +214,7 @@ impl Embedded {
 
     /// Takes no more work, lets running jobs end within the grace time, and hands the rest back as pending. Requests are
     /// answered meanwhile, and readiness says that the server is stopping; whoever listens to what happens is sent away at
-    /// the end. The program stops its HTTP server afterwards.
+    /// the end. Storage is closed: the program stops its HTTP server afterwards, or before.
     pub async fn stop(mut self) {
         match self.system.take() {
             None => Box::pin(self.stop_here()).await,
@@ -219,6 +224,12 @@ impl Embedded {
     }
 
     async fn stop_here(self) {
+        self.finish().await.close().await;
+        info!("stopped");
+    }
+
+    /// The same, with storage still open.
+    pub(super) async fn finish(self) -> Arc<dyn JobRepository> {
         self.health.stopping();
         self.runtime.stop(self.shutdown_grace).await;
         // Whoever listens has been told of the last job: now it is sent to another server.
@@ -226,7 +237,7 @@ impl Embedded {
         if let Some(telemetry) = self.telemetry {
             telemetry.stop().await;
         }
-        info!("stopped");
+        self.repository
     }
 }
 

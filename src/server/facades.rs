@@ -2,7 +2,7 @@
 
 use actix_web::web::ServiceConfig;
 
-use crate::api::auth::AllowedOrigins;
+use crate::api::auth::{AllowedOrigins, Gate};
 use crate::api::browsers::AnswerMarks;
 use crate::api::graphql::{self, GraphQl};
 use crate::api::pages::{self, PagesOptions};
@@ -20,6 +20,8 @@ pub struct Facades {
     pub(super) origins: AllowedOrigins,
     /// Where requests are counted, if they are.
     pub(super) requests: Option<Requests>,
+    /// Knows the addresses of clients for the access log, if one is kept.
+    pub(super) access: Option<Gate>,
 }
 
 impl Facades {

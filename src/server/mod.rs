@@ -12,7 +12,7 @@ mod system_thread;
 pub mod zoneinfo;
 
 pub use builder::{BuildError, Builder};
-pub(crate) use builder::{check, open_database, rest_options};
+pub(crate) use builder::{check, migration_states, open_database, rest_options};
 pub use compose::HandlerError;
 pub use embedded::Embedded;
 pub use facades::Facades;
@@ -67,6 +67,8 @@ pub struct ServerOptions {
     pub auth: AuthOptions,
     /// Whether it is recorded who has changed what.
     pub audit: bool,
+    /// Whether every request is logged, with its caller and the client's address.
+    pub access_log: bool,
     /// How the level of the process's log is changed, if it can be.
     pub log: Option<LogControl>,
     /// How the REST API works.
@@ -173,7 +175,10 @@ impl Server {
                     facades.requests.is_some(),
                     from_fn(move |request, next| request_count::count(requests.clone(), request, next)),
                 ))
-                .wrap(from_fn(request_log::write))
+                .wrap({
+                    let access = facades.access.clone();
+                    from_fn(move |request, next| request_log::write(access.clone(), request, next))
+                })
         })
         .workers(http_workers.max(1))
         .keep_alive(keep_alive)
@@ -255,8 +260,10 @@ impl Server {
         let stop = || {
             Box::pin(async move {
                 // Requests are answered while jobs end: readiness says that the server is stopping.
-                embedded.stop().await;
+                let storage = embedded.finish().await;
                 http.stop(true).await;
+                storage.close().await;
+                info!("stopped");
             })
         };
         match system {

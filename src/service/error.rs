@@ -6,6 +6,7 @@ use crate::domain::caller::Forbidden;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::recurring::RecurringId;
+use crate::domain::storage_fault::StorageFault;
 use crate::domain::transition::Refused;
 use crate::domain::webhook::EndpointId;
 use crate::runtime::recorder::{self, RecordError};
@@ -141,6 +142,14 @@ pub enum ServiceError {
         /// What is known of the cause, for the log.
         reason: String,
     },
+    /// Storage has a fault that an operator has to remove.
+    #[error("{}", fault.message())]
+    StorageFault {
+        /// Which.
+        fault: StorageFault,
+        /// What is known of the cause, for the log.
+        reason: String,
+    },
     /// Storage holds what it should not, or refused what it should not.
     #[error("the server could not do this; its log says why")]
     Internal {
@@ -153,6 +162,7 @@ impl From<RepositoryError> for ServiceError {
     fn from(error: RepositoryError) -> Self {
         match error {
             RepositoryError::Unavailable { reason } => Self::Unavailable { reason },
+            RepositoryError::Fault { fault, reason } => Self::StorageFault { fault, reason },
             RepositoryError::Corrupt { reason } => Self::Internal { reason },
         }
     }
@@ -165,6 +175,7 @@ impl From<RecordError> for ServiceError {
                 retry_after: recorder::RETRY_AFTER,
             },
             RecordError::Unavailable { reason } => Self::Unavailable { reason },
+            RecordError::Fault { fault, reason } => Self::StorageFault { fault, reason },
         }
     }
 }

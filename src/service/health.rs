@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::domain;
 use crate::domain::health::{HealthReason, HealthState};
 use crate::runtime::RuntimeHandle;
-use crate::runtime::sampler::ReadHealth;
-use crate::storage::repository::JobRepository;
+use crate::runtime::sampler::{LookNow, ReadHealth};
+use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// Whether the server can do its work, and why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,10 +61,21 @@ impl Health {
         if self.is_stopping.load(Ordering::Relaxed) {
             return Readiness::Stopping;
         }
-        if let Err(failure) = self.repository.ping().await {
-            return Readiness::StorageUnavailable {
-                reason: failure.to_string(),
-            };
+        match self.repository.ping().await {
+            Ok(()) => {}
+            Err(RepositoryError::Fault { fault, reason: _ }) => {
+                // The other ways to read the health say so, too.
+                let _ = self.runtime.sampler.try_send(LookNow);
+                return Readiness::Unhealthy {
+                    reasons: vec![HealthReason::of_fault(fault)],
+                };
+            }
+            Err(failure) => {
+                let _ = self.runtime.sampler.try_send(LookNow);
+                return Readiness::StorageUnavailable {
+                    reason: failure.to_string(),
+                };
+            }
         }
         // While the Sampler is being restarted nothing is known.
         let mut health = self
@@ -74,9 +85,7 @@ impl Health {
             .await
             .unwrap_or(domain::health::Health::well());
         // Storage has just answered: what was told of it is past.
-        health
-            .reasons
-            .retain(|reason| *reason != HealthReason::StorageUnavailable);
+        health.reasons.retain(|reason| !reason.is_of_storage());
         let health = domain::health::Health::of(health.reasons);
         match health.state {
             HealthState::Unhealthy => Readiness::Unhealthy {

@@ -4,6 +4,7 @@ pub mod change;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod memory;
+pub mod outage;
 pub mod outbox;
 pub mod query;
 mod reason_book;

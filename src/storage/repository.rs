@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
+use super::outage::StorageOutage;
 use super::query::{
     AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
     RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
@@ -23,6 +24,7 @@ use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::remote_worker::JobReports;
 use crate::domain::rollup::{RollupCounts, SlotSpan};
+use crate::domain::storage_fault::StorageFault;
 use crate::domain::webhook::EndpointId;
 
 /// What storage could not do, as far as a caller can act on it.
@@ -35,12 +37,27 @@ pub enum RepositoryError {
         /// What it said.
         reason: String,
     },
+    /// It has a fault that an operator has to remove. Whether a commit took effect is not known.
+    #[error("{}: {reason}", fault.message())]
+    Fault {
+        /// Which.
+        fault: StorageFault,
+        /// What it said.
+        reason: String,
+    },
     /// It holds something that no version of this program writes.
     #[error("storage is corrupt: {reason}")]
     Corrupt {
         /// What was found, and where.
         reason: String,
     },
+}
+
+/// What a storage found when it did the work that it needs now and then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Maintenance {
+    /// How many bytes of a write-ahead log could not be moved into the database.
+    pub wal_kept: u64,
 }
 
 /// Keeps jobs. Implement it to keep them somewhere else: start from `storage::memory`, which is written to be copied, and
@@ -184,8 +201,26 @@ pub trait JobRepository: Send + Sync + 'static {
         span: SlotSpan,
     ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError>;
 
-    /// Whether storage can be reached.
+    /// Whether storage can be reached and written.
     async fn ping(&self) -> Result<(), RepositoryError>;
+
+    /// A fault that can be found without a call: a removed file, or one that an earlier call has found. Asked often.
+    fn fault(&self) -> Option<RepositoryError> {
+        None
+    }
+
+    /// Where this storage notes its failed calls and logs them; `None` when it leaves that to the server.
+    fn outage(&self) -> Option<&StorageOutage> {
+        None
+    }
+
+    /// Does what storage needs now and then, such as a checkpoint. Called every few seconds; it must not hold up commits.
+    async fn maintain(&self) -> Result<Maintenance, RepositoryError> {
+        Ok(Maintenance::default())
+    }
+
+    /// Closes storage: called once, when the server that uses it has stopped. Whatever is called later may fail.
+    async fn close(&self) {}
 
     /// Tells the other nodes that share this storage. A storage that serves one node alone has nobody to tell.
     async fn signal(&self, from: NodeId, signals: &[Signal]) -> Result<(), RepositoryError> {

@@ -180,3 +180,36 @@ async fn what_is_said_of_a_run_names_the_job_and_its_trace() {
     let failed = line(&server, &format!("job {own} has failed")).await;
     assert_eq!(failed["fields"]["trace_id"], own.replace('-', ""));
 }
+
+#[tokio::test]
+async fn requests_and_jobs_that_succeed_are_logged_where_that_is_asked_for() {
+    let config = "[log]\nformat = \"json\"\naccess = true\njobs = true\n[job_types.Noop]\nhandler = \"noop\"\n";
+    let (_site, server) = Server::with_config(config);
+    let client = server.client();
+    let id = client.create_of_type("Noop").await;
+    let request = line(&server, "POST /api/tickerq/jobs 201").await;
+    assert_eq!(
+        (&request["level"], &request["fields"]["caller"]),
+        (&json!("INFO"), &json!("anonymous"))
+    );
+    assert_eq!(request["fields"]["client.address"], "127.0.0.1");
+    assert_eq!(request["fields"]["http.response.status_code"], 201);
+    let job = line(&server, &format!("job {id} completed")).await;
+    assert_eq!(
+        (&job["level"], &job["fields"]["job.type"]),
+        (&json!("INFO"), &json!("Noop"))
+    );
+    assert_eq!(job["fields"]["attempt"], 1);
+    client.get("/jobs?limit=1&access_token=secret-token").await;
+    line(&server, "GET /api/tickerq/jobs 400").await;
+    assert!(!server.log().contains("secret-token"), "{}", server.log());
+}
+
+#[tokio::test]
+async fn nothing_that_succeeds_is_logged_unless_that_is_asked_for() {
+    let (_site, server) = Server::with_config("[job_types.Noop]\nhandler = \"noop\"\n");
+    let id = server.client().create_of_type("Noop").await;
+    server.client().wait_finished(&id).await;
+    let log = server.log();
+    assert!(!log.contains(&id) && !log.contains("/jobs"), "{log}");
+}

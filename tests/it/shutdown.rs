@@ -108,3 +108,40 @@ async fn a_second_signal_stops_at_once() {
     let ended = history[0]["status"].as_str().unwrap_or_default();
     assert!(["lost", "interrupted"].contains(&ended), "{job}");
 }
+
+#[tokio::test]
+async fn a_closed_terminal_drains_the_server_as_a_signal_to_stop_does() {
+    let site = Site::new(Storage::Sqlite, &config("00:00:20"));
+    let server = site.start();
+    let id = server.client().create_of_type("ShortJob").await;
+    server.client().wait_for(&id, &["running"]).await;
+    // Shells and the system send it more than once, and the end of a session sends SIGTERM with it.
+    server.signal(Signal::HUP);
+    eventually("the server drains", || async {
+        server.log().contains("SIGHUP received").then_some(())
+    })
+    .await;
+    server.signal(Signal::HUP);
+    server.signal(Signal::TERM);
+    assert!(server.wait().success());
+
+    site.configure(NOBODY_RUNS_THEM);
+    let server = site.start();
+    let job = server.client().job(&id).await;
+    assert_eq!((&job["status"], &job["attempt"]), (&json!("completed"), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_server_that_was_started_to_ignore_a_closed_terminal_goes_on() {
+    let site = Site::new(Storage::Sqlite, "");
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", "trap '' HUP; exec \"$0\" serve --listen 127.0.0.1:0"])
+        .arg(env!("CARGO_BIN_EXE_tickerq"))
+        .current_dir(site.path());
+    let server = site.start_from(command);
+    server.signal(Signal::HUP);
+    server.client().create_of_type("UnknownJob").await;
+    assert!(!server.log().contains("SIGHUP"), "{}", server.log());
+    assert!(server.stop().success());
+}

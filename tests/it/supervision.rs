@@ -228,6 +228,7 @@ fn options(clock: Clock) -> RuntimeOptions {
     let mut handlers = HandlerRegistry::new();
     handlers.register(JobType::parse("NoopJob").expect("a type"), Arc::new(NoopHandler));
     RuntimeOptions {
+        log_jobs: false,
         queues: vec![QueueSettings {
             name: QueueName::default(),
             workers: NonZeroU32::new(4).expect("workers"),

@@ -31,6 +31,7 @@ pub use rate::{Quota, Rate};
 pub use standing::{RECHECK_INTERVAL, Standing};
 pub use token::redacted;
 
+use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -70,6 +71,23 @@ pub struct AuthOptions {
     pub trusted_proxies: Vec<IpNetwork>,
     /// The origins whose pages may call.
     pub origins: AllowedOrigins,
+}
+
+/// The name of a request's caller, for a log of requests: left in the request by whoever finds it out.
+#[derive(Debug, Default)]
+pub struct RequestCaller(RefCell<Option<Arc<str>>>);
+
+impl RequestCaller {
+    fn note(request: &HttpRequest, caller: &Caller) {
+        if let Some(noted) = request.extensions().get::<Self>() {
+            *noted.0.borrow_mut() = Some(Arc::clone(caller.name()));
+        }
+    }
+
+    /// The name, if the caller is known.
+    pub fn get(&self) -> Option<Arc<str>> {
+        self.0.borrow().clone()
+    }
 }
 
 /// Why a caller is not let in.
@@ -258,6 +276,7 @@ impl Gate {
     /// Who has sent this request, by its `Authorization` header.
     pub fn authenticate(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
         let caller = self.let_in(request)?;
+        RequestCaller::note(request, &caller);
         let parent = trace_parent(request);
         Ok(caller.within(parent, propagated(request, parent)))
     }
@@ -278,6 +297,12 @@ impl Gate {
     /// set a header. Only for the `GET` that opens a WebSocket, a stream of events, or a long poll. A page must be one
     /// that may. It does not count as a request: how often a client polls is not its choice.
     pub fn authenticate_stream(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
+        let caller = self.let_stream_in(request)?;
+        RequestCaller::note(request, &caller);
+        Ok(caller)
+    }
+
+    fn let_stream_in(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
         if !self.0.origins.allow(request) {
             return Err(AuthFailure::ForeignOrigin);
         }
@@ -378,7 +403,8 @@ impl Gate {
         }
     }
 
-    fn address(&self, request: &HttpRequest) -> Option<IpAddr> {
+    /// The address that a request comes from, behind proxies that are trusted.
+    pub(crate) fn address(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip();
         Some(client_address::of(peer, request.headers(), &self.0.trusted_proxies))
     }

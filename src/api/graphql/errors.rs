@@ -45,6 +45,7 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         | ServiceError::QueueFull { .. }
         | ServiceError::Busy { .. }
         | ServiceError::Unavailable { .. }
+        | ServiceError::StorageFault { .. }
         | ServiceError::Internal { .. } => None,
     };
     let problem = Problem::of_service(error, |field, index| {

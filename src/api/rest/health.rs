@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use serde::Serialize;
-use tracing::warn;
+use tracing::debug;
 use utoipa::ToSchema;
 
 use super::call::{Answer, Call, json};
@@ -87,7 +87,7 @@ pub(super) async fn ready(call: Call) -> Answer {
         }
         Readiness::Stopping => Err(Problem::unavailable("the server is stopping")),
         Readiness::StorageUnavailable { reason } => {
-            warn!("storage is unavailable: {reason}");
+            debug!("storage is unavailable: {reason}");
             Err(Problem::unavailable("storage can't be reached"))
         }
     }

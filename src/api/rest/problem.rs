@@ -8,7 +8,7 @@ use actix_web::http::header::{
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
-use tracing::{error, warn};
+use tracing::{debug, error};
 use utoipa::ToSchema;
 
 use crate::api::auth::{self, AuthFailure};
@@ -400,8 +400,9 @@ impl Problem {
             ServiceError::IdempotencyMismatch => (ProblemKind::IdempotencyMismatch, None),
             ServiceError::QueueFull { .. } => (ProblemKind::Busy, Some(COME_BACK)),
             ServiceError::Busy { retry_after } => (ProblemKind::Busy, Some(retry_after)),
-            ServiceError::Unavailable { reason } => {
-                warn!("storage is unavailable: {reason}");
+            // Storage that fails is logged where it is called, however many requests find it so.
+            ServiceError::Unavailable { reason } | ServiceError::StorageFault { fault: _, reason } => {
+                debug!("storage is unavailable: {reason}");
                 (ProblemKind::Unavailable, Some(COME_BACK))
             }
             ServiceError::Internal { reason } => {

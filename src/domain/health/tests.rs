@@ -6,6 +6,7 @@ use proptest::prelude::{prop_assert, proptest};
 
 use super::{DiskRoom, Health, HealthReason, HealthRules, HealthState, HealthWatch, Observations, wrong};
 use crate::domain::name::QueueName;
+use crate::domain::storage_fault::StorageFault;
 use crate::domain::time_span::TimeSpan;
 
 fn well() -> Observations {
@@ -106,6 +107,13 @@ fn each_rule_has_its_reason() {
             },
             "disk-full",
         ),
+        (
+            Observations {
+                wal_kept: (16 << 20) + 1,
+                ..well()
+            },
+            "wal-grows",
+        ),
     ] {
         assert_eq!(codes(seen), [code]);
     }
@@ -115,6 +123,34 @@ fn each_rule_has_its_reason() {
         ..well()
     };
     assert!(codes(few).is_empty(), "a few failures are no rate");
+}
+
+#[test]
+fn a_fault_of_storage_is_told_in_place_of_storage_that_does_not_answer() {
+    for (fault, code) in [
+        (StorageFault::Corrupt, "storage-corrupt"),
+        (StorageFault::FileMissing, "storage-file-missing"),
+        (StorageFault::FileReplaced, "storage-file-replaced"),
+        (StorageFault::ReadOnly, "storage-read-only"),
+        (StorageFault::Full, "disk-full"),
+    ] {
+        let seen = Observations {
+            is_storage_away: true,
+            storage_fault: Some(fault),
+            disk: Some(DiskRoom { free: 1, total: 1_000 }),
+            ..well()
+        };
+        let reasons = wrong(seen, &HealthRules::default());
+        let told: Vec<_> = reasons
+            .iter()
+            .map(HealthReason::code)
+            .filter(|told| *told == code)
+            .collect();
+        assert_eq!(told, [code], "once, whatever else shows it");
+        let health = Health::of(reasons);
+        assert_eq!(health.state, HealthState::Unhealthy);
+        assert_ne!(health.reasons[0], HealthReason::StorageUnavailable);
+    }
 }
 
 #[test]

@@ -61,7 +61,9 @@ fn clear_after(reason: &HealthReason, rules: &HealthRules) -> Duration {
     match reason {
         HealthReason::ActorsRestarted { .. } | HealthReason::NodesLost { .. } => Duration::ZERO,
         HealthReason::StorageUnavailable
+        | HealthReason::StorageFault(_)
         | HealthReason::DiskFull { .. }
+        | HealthReason::WalGrows { .. }
         | HealthReason::DiskNearlyFull { .. }
         | HealthReason::WritesPileUp { .. }
         | HealthReason::QueueLatency { .. }

@@ -13,7 +13,7 @@ use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 use crate::runtime::recorder::PENDING_ROWS_MAX;
 use crate::storage::query::{JobFilter, RollupFilter, StoredNode};
-use crate::storage::repository::RepositoryError;
+use crate::storage::repository::{Maintenance, RepositoryError};
 
 /// What one look has found.
 pub(super) struct Seen {
@@ -40,8 +40,34 @@ pub(super) async fn look(parts: &SamplerParts) -> Seen {
             .map(|()| sum(&queues)),
         Err(failure) => Err(failure),
     };
-    observations.is_storage_away = counts.is_err();
+    let works = match (parts.repository.fault(), &counts) {
+        (Some(fault), _) => Err(fault),
+        (None, Err(failure)) => Err(failure.clone()),
+        (None, Ok(_)) => works(parts).await,
+    };
+    match &works {
+        Ok(Maintenance { wal_kept }) => {
+            observations.wal_kept = *wal_kept;
+            parts.outage.checked();
+        }
+        Err(failure) => {
+            observations.is_storage_away = true;
+            if let RepositoryError::Fault { fault, .. } = failure {
+                observations.storage_fault = Some(*fault);
+            }
+            parts.outage.failed(failure);
+        }
+    }
     Seen { counts, observations }
+}
+
+/// Tries to write while storage fails, and otherwise does what storage needs now and then: it was written lately, since
+/// leases are renewed.
+async fn works(parts: &SamplerParts) -> Result<Maintenance, RepositoryError> {
+    if parts.outage.is_ongoing() {
+        parts.repository.ping().await?;
+    }
+    answer_in_time(parts.repository.maintain()).await
 }
 
 /// Reads what storage knows of the server's health.

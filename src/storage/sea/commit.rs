@@ -6,14 +6,14 @@
 //! undoes the whole transaction; then each change is committed by itself, so that the bad one fails alone.
 
 use std::collections::HashSet;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sea_orm::{DatabaseTransaction, DbBackend};
+use sea_orm::DbBackend;
 
-use super::connect::{SeaRepository, begin_writing};
+use super::connect::SeaRepository;
 use super::counters::Counters;
 use super::error::CommitFailure;
+use super::link::Transaction;
 use super::usual::Usual;
 use crate::domain::name::QueueName;
 use crate::domain::webhook::EndpointId;
@@ -29,7 +29,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(10);
 /// A transaction and what was counted in it.
 pub(super) struct Commit<'a> {
     pub(super) repository: &'a SeaRepository,
-    pub(super) transaction: DatabaseTransaction,
+    pub(super) transaction: Transaction,
     pub(super) counters: Counters,
     /// Queues that have been given a row in it.
     pub(super) named: Vec<QueueName>,
@@ -43,9 +43,26 @@ impl SeaRepository {
         &self,
         changes: &[Change],
     ) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
-        let committed = self.commit_somehow(changes).await;
-        self.has_failed.store(committed.is_err(), Ordering::Relaxed);
+        let committed = self.commit_to_known_file(changes).await;
+        self.note_written(committed.is_ok());
+        if let Err(failure) = &committed {
+            self.pools.note(failure);
+        }
         committed
+    }
+
+    /// Commits, unless SQLite's file has gone: a commit into a removed file succeeds, and is lost.
+    async fn commit_to_known_file(
+        &self,
+        changes: &[Change],
+    ) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+        let Some(files) = &self.sqlite else {
+            return self.commit_somehow(changes).await;
+        };
+        files.watch.check()?;
+        let committed = self.commit_somehow(changes).await?;
+        files.watch.check()?;
+        Ok(committed)
     }
 
     async fn commit_somehow(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
@@ -188,7 +205,7 @@ impl SeaRepository {
     async fn begin(&self) -> Result<Commit<'_>, CommitFailure> {
         Ok(Commit {
             repository: self,
-            transaction: begin_writing(&self.writer()).await?,
+            transaction: self.writer().begin().await?,
             counters: Counters::default(),
             named: Vec::new(),
         })

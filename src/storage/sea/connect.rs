@@ -3,23 +3,24 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::pool::PoolOptions;
-use sea_orm::sqlx::sqlite::{Sqlite, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{self, Connection};
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
-};
+use sea_orm::sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{self, ConnectOptions as _, Connection};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend};
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::error::without_password;
+use super::file_watch::FileWatch;
+use super::link::Link;
 use super::pools::{Pair, Pools};
-use super::postgres::{Opening, PostgresSource, try_postgres};
+use super::postgres::{Opening, PostgresSource, READ_PATIENCE, try_postgres};
 use super::sqlite_file;
+use super::upkeep::SqliteFiles;
 use crate::domain::name::QueueName;
+use crate::storage::outage::StorageOutage;
 use crate::storage::reason_book::ReasonBook;
 
 /// How long a commit to PostgreSQL may take, unless something else is said.
@@ -50,6 +51,10 @@ pub struct SeaOptions {
     pub log_statements: bool,
     /// How long a commit to PostgreSQL may take; one that takes longer has failed.
     pub write_patience: Duration,
+    /// Whether a pooler in transaction mode (PgBouncer) is between this server and PostgreSQL.
+    pub pgbouncer: bool,
+    /// Where PostgreSQL itself is reached for LISTEN; `None` where `url` does.
+    pub listen_url: Option<String>,
 }
 
 impl SeaOptions {
@@ -62,6 +67,8 @@ impl SeaOptions {
             shard: 0,
             log_statements: false,
             write_patience: WRITE_PATIENCE,
+            pgbouncer: false,
+            listen_url: None,
         }
     }
 }
@@ -122,8 +129,8 @@ pub enum ConnectError {
 
 /// Jobs in a database. See the module.
 pub struct SeaRepository {
-    /// Where it is, for the connection that listens to other nodes.
-    pub(super) url: String,
+    /// Where the connection that listens to other nodes is made; `None` where none can be.
+    pub(super) listen_url: Option<String>,
     backend: DbBackend,
     pub(super) pools: Pools,
     pub(super) shard: i16,
@@ -131,8 +138,14 @@ pub struct SeaRepository {
     pub(super) known_queues: Mutex<HashSet<QueueName>>,
     /// Which reasons of failures are counted.
     pub(super) reasons: ReasonBook,
-    /// Whether the last commit failed for no fault of what it wrote.
-    pub(super) has_failed: AtomicBool,
+    /// When something was written last; `None` after a commit that failed.
+    pub(super) last_written: Mutex<Option<Instant>>,
+    /// Held while it is tried whether the database can be written.
+    pub(super) pinging: AsyncMutex<()>,
+    /// Where failed calls are noted and logged.
+    pub(super) outage: StorageOutage,
+    /// The files of SQLite's database.
+    pub(super) sqlite: Option<SqliteFiles>,
     /// Held as long as the database is open; the kernel gives it back when the process ends, however it ends.
     _lock: Option<File>,
 }
@@ -150,28 +163,45 @@ impl SeaRepository {
             shard,
             log_statements,
             write_patience,
+            pgbouncer,
+            listen_url,
         } = options;
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(ConnectError::Url {
                 url: without_password(&url),
             });
         }
+        let shown = without_password(&url);
         let refused = |reason| ConnectError::Refused {
-            url: without_password(&url),
+            url: shown.clone(),
             reason,
         };
         try_postgres(&url).await.map_err(refused)?;
-        let source = PostgresSource::new(url.clone(), max_connections, durability, log_statements, write_patience);
+        // What a pooler hears for others goes to whoever has the server connection then.
+        let listen_url = listen_url.or_else(|| (!pgbouncer).then(|| url.clone()));
+        let source = PostgresSource {
+            url,
+            max_connections,
+            durability,
+            log_statements,
+            pgbouncer,
+            write_patience,
+            read_patience: READ_PATIENCE,
+        };
         let pair = source.open(Opening::AtOnce).await;
         let pair = pair.map_err(|error| refused(super::error::text(&error)))?;
+        let outage = StorageOutage::default();
         Ok(Self {
             backend: DbBackend::Postgres,
-            pools: Pools::new(pair, Some(source)),
-            url,
+            pools: Pools::new(pair, Some(source), outage.clone()),
+            listen_url,
             shard,
             known_queues: Mutex::default(),
             reasons: ReasonBook::default(),
-            has_failed: AtomicBool::new(false),
+            last_written: Mutex::default(),
+            pinging: AsyncMutex::default(),
+            outage,
+            sqlite: None,
             _lock: None,
         })
     }
@@ -192,6 +222,8 @@ impl SeaRepository {
             log_statements,
             // Nobody is waited for but the disk.
             write_patience: _,
+            pgbouncer: _,
+            listen_url: _,
         } = options;
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
@@ -242,19 +274,24 @@ impl SeaRepository {
             });
             Database::connect(options)
         };
-        let writer = pool(1, true).await.map_err(refused)?;
+        let writer = Link::direct(pool(1, true).await.map_err(refused)?);
         try_write(&writer, file).await?;
         let readers = pool(max_connections.saturating_sub(1).max(1), false)
             .await
             .map_err(refused)?;
+        let readers = Link::direct(readers);
+        let outage = StorageOutage::default();
         Ok(Self {
             backend: DbBackend::Sqlite,
-            pools: Pools::new(Pair { writer, readers }, None),
-            url,
+            pools: Pools::new(Pair { writer, readers }, None, outage.clone()),
+            sqlite: Some(watched_files(file).await?),
+            listen_url: None,
             shard,
             known_queues: Mutex::default(),
             reasons: ReasonBook::default(),
-            has_failed: AtomicBool::new(false),
+            last_written: Mutex::default(),
+            pinging: AsyncMutex::default(),
+            outage,
             _lock: Some(lock),
         })
     }
@@ -268,12 +305,12 @@ impl SeaRepository {
     }
 
     /// The one connection that writes, so that reads never hold it up.
-    pub(super) fn writer(&self) -> DatabaseConnection {
+    pub(super) fn writer(&self) -> Link {
         self.pools.writer()
     }
 
     /// The connections that read.
-    pub(super) fn readers(&self) -> DatabaseConnection {
+    pub(super) fn readers(&self) -> Link {
         self.pools.readers()
     }
 }
@@ -309,9 +346,9 @@ async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Err
 }
 
 /// Finds out whether a SQLite database can be written: SQLite opens a file that can only be read without a word.
-async fn try_write(writer: &DatabaseConnection, file: &Path) -> Result<(), ConnectError> {
+async fn try_write(writer: &Link, file: &Path) -> Result<(), ConnectError> {
     let tried = async {
-        let transaction = begin_writing(writer).await?;
+        let transaction = writer.begin().await?;
         // To begin is allowed even there. See `super::ping` for this number.
         transaction.execute_unprepared("PRAGMA user_version = 0").await?;
         transaction.rollback().await
@@ -328,13 +365,30 @@ async fn try_write(writer: &DatabaseConnection, file: &Path) -> Result<(), Conne
     })
 }
 
-/// Begins a transaction that writes. A deferred one of SQLite that reads and then writes fails at once when somebody else
-/// has written in between.
-pub(super) async fn begin_writing(writer: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    let is_sqlite = writer.get_database_backend() == DbBackend::Sqlite;
-    let options = TransactionOptions {
-        sqlite_transaction_mode: is_sqlite.then_some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
+/// The files of a database that is open, with a connection that keeps them.
+async fn watched_files(file: &Path) -> Result<SqliteFiles, ConnectError> {
+    let refused = |reason| ConnectError::Refused {
+        url: format!("sqlite:{}", file.display()),
+        reason,
     };
-    writer.begin_with_options(options).await
+    let opened = async {
+        let options = SqliteConnectOptions::new().filename(file).disable_statement_logging();
+        let mut guard = options.connect().await?;
+        // Only a read opens the log.
+        sqlx::query("SELECT count(*) FROM sqlite_schema")
+            .execute(&mut guard)
+            .await?;
+        Ok::<_, sqlx::Error>(guard)
+    };
+    let guard = opened.await.map_err(|error| refused(super::error::sqlx_text(&error)))?;
+    let real = sqlite_file::real(file).map_err(|error| refused(error.to_string()))?;
+    let watch = FileWatch::new(file, &real).map_err(|error| refused(error.to_string()))?;
+    let mut wal = real.into_os_string();
+    wal.push("-wal");
+    Ok(SqliteFiles {
+        watch,
+        wal: PathBuf::from(wal),
+        guard: AsyncMutex::new(Some(guard)),
+        last_checkpoint: Mutex::new(Instant::now()),
+    })
 }

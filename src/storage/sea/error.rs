@@ -2,6 +2,7 @@
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
+use crate::domain::storage_fault::StorageFault;
 use crate::storage::change::ChangeError;
 use crate::storage::repository::RepositoryError;
 
@@ -36,7 +37,44 @@ impl From<RepositoryError> for CommitFailure {
 
 /// The database could not be read.
 pub(super) fn unavailable(error: &DbErr) -> RepositoryError {
-    RepositoryError::Unavailable { reason: text(error) }
+    let reason = text(error);
+    match sqlx_error(error).and_then(fault) {
+        Some(fault) => RepositoryError::Fault { fault, reason },
+        None => RepositoryError::Unavailable { reason },
+    }
+}
+
+/// The fault that an error shows, if it is one that does not pass by itself.
+fn fault(error: &sqlx::Error) -> Option<StorageFault> {
+    let sqlx::Error::Database(database) = error else {
+        return None;
+    };
+    let code = database.code()?;
+    if database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+        return match code.as_ref() {
+            // read_only_sql_transaction: a standby, or a database that was set so.
+            "25006" => Some(StorageFault::ReadOnly),
+            // disk_full
+            "53100" => Some(StorageFault::Full),
+            // data_corrupted, index_corrupted
+            "XX001" | "XX002" => Some(StorageFault::Corrupt),
+            _ => None,
+        };
+    }
+    sqlite_fault(code.parse().ok()?)
+}
+
+/// The fault that a result code of SQLite means; the low byte is its kind.
+fn sqlite_fault(code: u32) -> Option<StorageFault> {
+    match (code, code & 0xff) {
+        // SQLITE_READONLY_DBMOVED
+        (1_032, _) => Some(StorageFault::FileReplaced),
+        // SQLITE_IOERR_SHORT_READ: the file ends where a page should be. CORRUPT, NOTADB.
+        (522, _) | (_, 11 | 26) => Some(StorageFault::Corrupt),
+        (_, 8) => Some(StorageFault::ReadOnly),
+        (_, 13) => Some(StorageFault::Full),
+        _ => None,
+    }
 }
 
 /// A row holds what this program never writes.
@@ -55,7 +93,12 @@ pub(super) fn text(error: &DbErr) -> String {
 /// What the database said to the driver.
 pub(super) fn sqlx_text(error: &sqlx::Error) -> String {
     if let sqlx::Error::Database(error) = error {
-        return error.message().to_owned();
+        let message = error.message();
+        // Statements with names that another client of a pooler has made, or has not: 42P05, 26000 of SQLSTATE.
+        if matches!(error.code().as_deref(), Some("42P05" | "26000")) {
+            return format!("{message}; behind a pooler in transaction mode (PgBouncer) set database.pgbouncer = true");
+        }
+        return message.to_owned();
     }
     if let sqlx::Error::Io(error) = error {
         // How the connection failed, without saying that it is one of a database.
@@ -131,7 +174,27 @@ pub(super) fn is_unique_violation(error: &DbErr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::without_password;
+    use super::{sqlite_fault, without_password};
+    use crate::domain::storage_fault::StorageFault;
+
+    #[test]
+    fn result_codes_that_mean_a_fault_are_told_from_those_that_pass() {
+        for (code, fault) in [
+            (11, Some(StorageFault::Corrupt)),
+            (267, Some(StorageFault::Corrupt)),
+            (26, Some(StorageFault::Corrupt)),
+            (522, Some(StorageFault::Corrupt)),
+            (8, Some(StorageFault::ReadOnly)),
+            (264, Some(StorageFault::ReadOnly)),
+            (1_032, Some(StorageFault::FileReplaced)),
+            (13, Some(StorageFault::Full)),
+            (5, None),
+            (10, None),
+            (14, None),
+        ] {
+            assert_eq!(sqlite_fault(code), fault, "{code}");
+        }
+    }
 
     #[test]
     fn a_password_is_never_shown() {

@@ -12,9 +12,11 @@ mod counters;
 mod endpoint_review;
 mod error;
 mod feed;
+mod file_watch;
 mod fire;
 mod insert;
 mod lifecycle;
+mod link;
 mod list;
 mod manage;
 mod nodes;
@@ -31,12 +33,13 @@ mod rows;
 mod sqlite_file;
 mod tally;
 mod update;
+mod upkeep;
 mod usual;
 mod webhooks;
 mod workers;
 
 pub use connect::{ConnectError, Durability, SeaOptions, SeaRepository};
-pub use manage::MigrationState;
+pub use manage::{MigrationError, MigrationState};
 pub(crate) use pools::WRITE_GRACE;
 
 use std::collections::{BTreeMap, HashMap};
@@ -46,11 +49,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
+use super::outage::StorageOutage;
 use super::query::{
     AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
     RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
 };
-use super::repository::{JobRepository, RepositoryError};
+use super::repository::{JobRepository, Maintenance, RepositoryError};
 use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::AuditRecord;
@@ -210,6 +214,22 @@ impl JobRepository for SeaRepository {
 
     async fn ping(&self) -> Result<(), RepositoryError> {
         self.ping_storage().await
+    }
+
+    fn fault(&self) -> Option<RepositoryError> {
+        self.known_fault()
+    }
+
+    fn outage(&self) -> Option<&StorageOutage> {
+        Some(&self.outage)
+    }
+
+    async fn maintain(&self) -> Result<Maintenance, RepositoryError> {
+        self.checkpoint_now_and_then().await
+    }
+
+    async fn close(&self) {
+        self.close_all().await;
     }
 
     async fn signal(&self, from: NodeId, signals: &[Signal]) -> Result<(), RepositoryError> {

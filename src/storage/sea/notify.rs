@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::stream;
 use sea_orm::sqlx::postgres::{PgListener, PgNotification};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, interval};
@@ -18,6 +18,8 @@ use uuid::Uuid;
 
 use super::connect::SeaRepository;
 use super::error::unavailable;
+use super::link::Link;
+use super::postgres;
 use crate::domain::event::JobEventKind;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::name::QueueName;
@@ -47,11 +49,11 @@ impl SeaRepository {
     }
 
     pub(super) async fn listen(&self, own: NodeId) -> Result<Option<SignalStream>, RepositoryError> {
-        if !self.is_postgres() {
+        // Behind a pooler there is nothing to listen to: other nodes are found by asking storage.
+        let Some(url) = &self.listen_url else {
             return Ok(None);
-        }
-        // A connection of its own, outside of the pools: it is never given back.
-        let mut listener = PgListener::connect(&self.url).await.map_err(refused)?;
+        };
+        let mut listener = postgres::listener(url).await.map_err(refused)?;
         listener.listen(CHANNEL).await.map_err(refused)?;
         let listening = Listening {
             listener: Some(listener),
@@ -105,7 +107,7 @@ impl Listening {
     /// says something now and then, and must hear it. `None` when it listens no more.
     async fn hear(
         &mut self,
-        readers: &DatabaseConnection,
+        readers: &Link,
         beat: &Statement,
     ) -> Option<Result<Option<PgNotification>, RepositoryError>> {
         let Self {
@@ -150,7 +152,10 @@ impl Drop for Listening {
 
 fn no_answer() -> RepositoryError {
     RepositoryError::Unavailable {
-        reason: "PostgreSQL does not answer any more".to_owned(),
+        reason:
+            "no notification was received: PostgreSQL does not answer, or a pooler in transaction mode is in between \
+                 (set database.pgbouncer = true, and database.listen_url to PostgreSQL itself)"
+                .to_owned(),
     }
 }
 

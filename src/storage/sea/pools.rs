@@ -7,10 +7,12 @@
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use sea_orm::DatabaseConnection;
 use tokio::sync::watch;
 
+use super::link::Link;
 use super::postgres::{CONNECT_PATIENCE, Opening, PostgresSource};
+use super::upkeep::FoundFault;
+use crate::storage::outage::StorageOutage;
 use crate::storage::repository::RepositoryError;
 
 /// PostgreSQL itself ends a statement that takes too long. Who has heard nothing for so much longer speaks to nobody.
@@ -21,8 +23,8 @@ const READ_GRACE: Duration = WRITE_GRACE.saturating_add(CONNECT_PATIENCE);
 /// A pool that writes and one that reads.
 #[derive(Clone)]
 pub(super) struct Pair {
-    pub(super) writer: DatabaseConnection,
-    pub(super) readers: DatabaseConnection,
+    pub(super) writer: Link,
+    pub(super) readers: Link,
 }
 
 /// The pools that are used now.
@@ -34,23 +36,38 @@ pub(super) struct Pools {
     given_up: watch::Sender<u64>,
     /// When something was read last.
     last_read: Mutex<Instant>,
+    outage: StorageOutage,
+    found_fault: FoundFault,
 }
 
 impl Pools {
-    pub(super) fn new(pair: Pair, source: Option<PostgresSource>) -> Self {
+    pub(super) fn new(pair: Pair, source: Option<PostgresSource>, outage: StorageOutage) -> Self {
         Self {
             pair: RwLock::new(pair),
             source,
             given_up: watch::Sender::new(0),
             last_read: Mutex::new(Instant::now()),
+            outage,
+            found_fault: FoundFault::default(),
         }
     }
 
-    pub(super) fn writer(&self) -> DatabaseConnection {
+    /// Notes a call that has failed.
+    pub(super) fn note(&self, failure: &RepositoryError) {
+        self.found_fault.note(failure);
+        self.outage.failed(failure);
+    }
+
+    /// The corrupt image that a call has found.
+    pub(super) fn found_fault(&self) -> &FoundFault {
+        &self.found_fault
+    }
+
+    pub(super) fn writer(&self) -> Link {
         self.pair.read().unwrap_or_else(PoisonError::into_inner).writer.clone()
     }
 
-    pub(super) fn readers(&self) -> DatabaseConnection {
+    pub(super) fn readers(&self) -> Link {
         self.pair.read().unwrap_or_else(PoisonError::into_inner).readers.clone()
     }
 
@@ -76,10 +93,11 @@ impl Pools {
         &self,
         call: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, RepositoryError> {
-        match &self.source {
+        let answer = match &self.source {
             Some(source) => self.read_in_time(source, source.read_patience + READ_GRACE, call).await,
             None => call.await,
-        }
+        };
+        self.noted(answer)
     }
 
     /// The same for what is read over the connection that writes, which must not wait for it longer than for a commit.
@@ -87,13 +105,21 @@ impl Pools {
         &self,
         call: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, RepositoryError> {
-        match &self.source {
+        let answer = match &self.source {
             Some(source) => {
                 self.read_in_time(source, source.write_patience + READ_GRACE, call)
                     .await
             }
             None => call.await,
+        };
+        self.noted(answer)
+    }
+
+    fn noted<T>(&self, answer: Result<T, RepositoryError>) -> Result<T, RepositoryError> {
+        if let Err(failure) = &answer {
+            self.note(failure);
         }
+        answer
     }
 
     async fn read_in_time<T>(
@@ -159,7 +185,8 @@ impl Pools {
         });
         if old.is_some() {
             *self.last_read.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-            tracing::warn!("PostgreSQL does not answer any more; the server connects anew");
+            // Part of the outage that is logged for the calls that have failed.
+            tracing::debug!("PostgreSQL does not answer; reconnecting");
             // Dropped without a goodbye, for which nobody is there.
         }
     }

@@ -1,18 +1,30 @@
 //! How PostgreSQL is connected to.
 
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::sqlx::Connection;
-use sea_orm::sqlx::postgres::PgConnection;
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm::sqlx::pool::PoolOptions;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgListener};
+use sea_orm::sqlx::{self, Connection, Executor, Postgres};
+use sea_orm::{ConnectOptions, Database, DbErr};
 
 use super::connect::{Durability, plain};
+use super::link::Link;
 use super::pools::Pair;
 
 /// How long a PostgreSQL may take to let in.
 pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// How long what is read may take. Lists that people look at take milliseconds; a search in very many jobs may take seconds.
-const READ_PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const READ_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The server finds out within half a minute that a node's machine is gone. Behind a pooler they concern the pooler's own
+/// connections.
+const KEEP_ALIVE: [(&str, &str); 3] = [
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "4"),
+];
 
 /// Whether connections are made at once.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,10 +35,12 @@ pub(super) enum Opening {
 
 /// A PostgreSQL, and how it is used.
 pub(super) struct PostgresSource {
-    url: String,
-    max_connections: u32,
-    durability: Durability,
-    log_statements: bool,
+    pub(super) url: String,
+    pub(super) max_connections: u32,
+    pub(super) durability: Durability,
+    pub(super) log_statements: bool,
+    /// Whether it is reached through a pooler in transaction mode.
+    pub(super) pgbouncer: bool,
     /// How long a commit may take.
     pub(super) write_patience: Duration,
     /// How long what is read may take.
@@ -34,23 +48,6 @@ pub(super) struct PostgresSource {
 }
 
 impl PostgresSource {
-    pub(super) fn new(
-        url: String,
-        max_connections: u32,
-        durability: Durability,
-        log_statements: bool,
-        write_patience: Duration,
-    ) -> Self {
-        Self {
-            url,
-            max_connections,
-            durability,
-            log_statements,
-            write_patience,
-            read_patience: READ_PATIENCE,
-        }
-    }
-
     /// Both pools.
     pub(super) async fn open(&self, opening: Opening) -> Result<Pair, DbErr> {
         Ok(Pair {
@@ -61,55 +58,113 @@ impl PostgresSource {
         })
     }
 
-    async fn pool(&self, connections: u32, is_writer: bool, opening: Opening) -> Result<DatabaseConnection, DbErr> {
+    async fn pool(&self, connections: u32, is_writer: bool, opening: Opening) -> Result<Link, DbErr> {
         let mut options = plain(ConnectOptions::new(self.url.clone()), self.log_statements);
         options
             .max_connections(connections)
             .min_connections(1)
             .connect_lazy(opening == Opening::WhenNeeded)
             .acquire_timeout(CONNECT_PATIENCE);
-        let durability = self.durability;
+        let is_pooled = self.pgbouncer;
+        options.map_sqlx_postgres_opts(move |postgres| {
+            let postgres = prepared_for_poolers(postgres).application_name("tickerq");
+            if is_pooled {
+                // A statement that is remembered has a name.
+                return postgres.statement_cache_capacity(0);
+            }
+            postgres
+        });
+        let settings = self.settings(is_writer);
+        if self.pgbouncer {
+            let in_transaction: String = settings
+                .iter()
+                .map(|(name, value)| format!("SET LOCAL {name} = {value};"))
+                .collect();
+            return Ok(Link::pooled(Database::connect(options).await?, &in_transaction));
+        }
+        let of_session: Arc<str> = settings
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .chain(KEEP_ALIVE)
+            .map(|(name, value)| format!("SET {name} = {value};"))
+            .collect::<String>()
+            .into();
+        options.map_sqlx_postgres_pool_opts(move |pool: PoolOptions<Postgres>| {
+            let of_session = Arc::clone(&of_session);
+            pool.after_connect(move |connection, _| {
+                let of_session = sqlx::AssertSqlSafe(of_session.to_string());
+                Box::pin(async move { connection.execute(of_session).await.map(drop) })
+            })
+        });
+        Ok(Link::direct(Database::connect(options).await?))
+    }
+
+    /// The settings that the server's statements need. They are set after connecting: poolers refuse them before.
+    fn settings(&self, is_writer: bool) -> Vec<(&'static str, String)> {
         let patience = if is_writer {
             self.write_patience
         } else {
             self.read_patience
         };
-        options.map_sqlx_postgres_opts(move |postgres| {
-            let commit = if durability == Durability::Full { "on" } else { "off" };
-            // What is written is found by keys. A plan that was made when a table was small must not read all of it later.
-            let read_whole_tables = if is_writer { "off" } else { "on" };
-            let postgres = postgres.application_name("tickerq").options([
-                ("enable_seqscan", read_whole_tables),
-                // Compiling a statement takes a hundred times as long as any of these takes to run.
-                ("jit", "off"),
-                ("synchronous_commit", commit),
-                // Nobody keeps a job server's database on a disk that turns: a row that an index finds costs little
-                // more than one that stands beside the last. With the default of 4 whole tables are read instead.
-                ("random_page_cost", "1.1"),
-                // A node that is stopped in the middle of a transaction must not hold its locks for longer.
-                ("idle_in_transaction_session_timeout", "5000"),
-                // The server finds out within half a minute that a node's machine is gone.
-                ("tcp_keepalives_idle", "10"),
-                ("tcp_keepalives_interval", "5"),
-                ("tcp_keepalives_count", "4"),
-            ]);
+        let commit = if self.durability == Durability::Full {
+            "on"
+        } else {
+            "off"
+        };
+        // What is written is found by keys. A plan that was made when a table was small must not read all of it later.
+        let read_whole_tables = if is_writer { "off" } else { "on" };
+        let mut settings = vec![
+            ("enable_seqscan", read_whole_tables.to_owned()),
+            // Compiling a statement takes a hundred times as long as any of these takes to run.
+            ("jit", "off".to_owned()),
+            ("synchronous_commit", commit.to_owned()),
+            // Nobody keeps a job server's database on a disk that turns: a row that an index finds costs little
+            // more than one that stands beside the last. With the default of 4 whole tables are read instead.
+            ("random_page_cost", "1.1".to_owned()),
+            // A node that is stopped in the middle of a transaction must not hold its locks for longer.
+            ("idle_in_transaction_session_timeout", "5000".to_owned()),
             // Nor does a statement wait for ever for what another one has locked.
-            let postgres = postgres.options([("statement_timeout", patience.as_millis())]);
-            if is_writer {
-                return postgres;
-            }
+            ("statement_timeout", patience.as_millis().to_string()),
+        ];
+        if !is_writer {
             // A list is planned for the page and the filter that it is asked for: a planner that does not know them takes
             // a page for a tenth of all jobs, and reads the table. What is written has the same few shapes all the time.
-            postgres.options([("plan_cache_mode", "force_custom_plan")])
-        });
-        Database::connect(options).await
+            settings.push(("plan_cache_mode", "force_custom_plan".to_owned()));
+        }
+        settings
     }
+}
+
+/// Poolers refuse a connection that asks for settings which they do not know. Numbers are sent in binary, for which the
+/// number of their digits is of no matter.
+fn prepared_for_poolers(options: PgConnectOptions) -> PgConnectOptions {
+    options.extra_float_digits(None)
+}
+
+fn parsed(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
+    PgConnectOptions::from_str(url).map(prepared_for_poolers)
+}
+
+/// A connection of its own that listens, outside of the pools: it is never given back.
+pub(super) async fn listener(url: &str) -> Result<PgListener, sqlx::Error> {
+    let options = PoolOptions::<Postgres>::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .acquire_timeout(CONNECT_PATIENCE);
+    let pool = options.connect_with(parsed(url)?).await?;
+    let mut listener = PgListener::connect_with(&pool).await?;
+    listener.ignore_pool_close_event(true);
+    Ok(listener)
 }
 
 /// Says at once why PostgreSQL can't be reached or does not let in: a pool tries again and again, and then says only that
 /// it has waited.
 pub(super) async fn try_postgres(url: &str) -> Result<(), String> {
-    let connected = tokio::time::timeout(CONNECT_PATIENCE, PgConnection::connect(url)).await;
+    let connected = tokio::time::timeout(CONNECT_PATIENCE, async {
+        PgConnection::connect_with(&parsed(url)?).await
+    })
+    .await;
     match connected {
         Ok(Ok(connection)) => {
             // It has served; how it ends does not matter.

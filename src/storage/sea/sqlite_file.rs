@@ -64,7 +64,7 @@ pub(super) fn lock(database: &Path) -> Result<File, ConnectError> {
 }
 
 /// Where a file is, or will be made, when all symbolic links are followed.
-fn real(file: &Path) -> io::Result<PathBuf> {
+pub(super) fn real(file: &Path) -> io::Result<PathBuf> {
     let mut file = file.to_owned();
     for _ in 0..LINKS_MAX {
         let folder = match file.parent() {

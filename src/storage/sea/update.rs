@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use entities::queue;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement, TransactionTrait, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement, Value};
 
 use super::commit::Commit;
 use super::convert::int;
@@ -31,10 +31,11 @@ impl Commit<'_> {
             values,
         );
         // A savepoint: on PostgreSQL a failed statement spoils the transaction that it stands in.
-        let savepoint = self.transaction.begin().await?;
-        match savepoint.execute_raw(statement).await {
+        let transaction = &self.transaction;
+        transaction.execute_unprepared("SAVEPOINT job").await?;
+        match transaction.execute_raw(statement).await {
             Ok(updated) => {
-                savepoint.commit().await?;
+                transaction.execute_unprepared("RELEASE SAVEPOINT job").await?;
                 if updated.rows_affected() == 0 {
                     return Ok(Err(ChangeError::Conflict));
                 }
@@ -42,7 +43,8 @@ impl Commit<'_> {
                 Ok(Ok(Applied::Updated))
             }
             Err(error) if is_unique_violation(&error) => {
-                savepoint.rollback().await?;
+                transaction.execute_unprepared("ROLLBACK TO SAVEPOINT job").await?;
+                transaction.execute_unprepared("RELEASE SAVEPOINT job").await?;
                 let key = after.unique_key.as_ref().map(ToString::to_string).unwrap_or_default();
                 Ok(Err(ChangeError::UniqueKeyTaken { key }))
             }

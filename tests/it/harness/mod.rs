@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod gate;
 pub mod hub;
 pub mod line;
+pub mod pooler;
 pub mod receiver;
 pub mod server;
 pub mod shell;

@@ -60,6 +60,14 @@ pub fn run_sql(url: &str, sql: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// What a query on a PostgreSQL database gives, without headings.
+pub fn query_sql(url: &str, sql: &str) -> String {
+    let output = Command::new("psql").args([url, "-qAt", "-c", sql]).output();
+    let output = output.expect("psql runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
 impl Site {
     /// An empty folder with this configuration.
     pub fn new(storage: Storage, config: &str) -> Self {

@@ -1,0 +1,108 @@
+//! The signals that stop the server.
+
+use std::fmt;
+use std::fs;
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// SIGTERM, SIGINT and SIGHUP.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    /// `None` where the process was started to ignore it, as `nohup` does.
+    hangup: Option<Signal>,
+    /// How many more SIGTERM or SIGINT end the process at once.
+    left: u32,
+}
+
+/// The signal that came first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum First {
+    Terminate,
+    Interrupt,
+    /// The terminal was closed, or somebody sent it.
+    Hangup,
+}
+
+impl fmt::Display for First {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Terminate => "SIGTERM",
+            Self::Interrupt => "SIGINT",
+            Self::Hangup => "SIGHUP",
+        })
+    }
+}
+
+impl Signals {
+    pub(super) fn new() -> io::Result<Self> {
+        let hangup = if is_hangup_ignored() {
+            None
+        } else {
+            Some(signal(SignalKind::hangup())?)
+        };
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup,
+            left: 1,
+        })
+    }
+
+    /// Waits for the signal that starts the shutdown.
+    pub(super) async fn first(&mut self) -> First {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let first = tokio::select! {
+            _ = self.terminate.recv() => First::Terminate,
+            _ = self.interrupt.recv() => First::Interrupt,
+            _ = hangup => First::Hangup,
+        };
+        if first == First::Hangup {
+            // The end of a login session sends SIGHUP and SIGTERM together.
+            self.left = 2;
+        }
+        first
+    }
+
+    /// Waits for the signal that ends the process at once. A closing terminal sends SIGHUP more than once: it never does.
+    pub(super) async fn second(&mut self) {
+        while self.left > 0 {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+            }
+            self.left -= 1;
+        }
+    }
+}
+
+/// Whether the process was started with SIGHUP ignored. Known where the system has `/proc`.
+fn is_hangup_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    is_first_bit_set(ignored.unwrap_or_default())
+}
+
+/// Whether a mask of signals has the first one, SIGHUP.
+fn is_first_bit_set(mask: &str) -> bool {
+    u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_first_bit_set;
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        assert!(is_first_bit_set("\t0000000000000001"));
+        assert!(is_first_bit_set("\t0000000000001001"));
+        assert!(!is_first_bit_set("\t0000000000001000"));
+        assert!(!is_first_bit_set(""));
+    }
+}

@@ -1,0 +1,54 @@
+//! How actors log that storage has failed them.
+//!
+//! An outage of storage is logged once for all (`storage/outage.rs`); what it means for each actor is of interest for
+//! debugging alone.
+
+use super::recorder::RecordError;
+use super::rescuer::RescueError;
+use crate::storage::repository::RepositoryError;
+
+/// A failure that may be part of an outage of storage.
+pub(super) trait MaybeOutage {
+    /// Whether it is.
+    fn is_outage(&self) -> bool;
+}
+
+impl MaybeOutage for RepositoryError {
+    fn is_outage(&self) -> bool {
+        match self {
+            Self::Unavailable { .. } | Self::Fault { .. } => true,
+            Self::Corrupt { .. } => false,
+        }
+    }
+}
+
+impl MaybeOutage for RecordError {
+    fn is_outage(&self) -> bool {
+        match self {
+            Self::Unavailable { .. } | Self::Fault { .. } => true,
+            Self::Busy => false,
+        }
+    }
+}
+
+impl MaybeOutage for RescueError {
+    fn is_outage(&self) -> bool {
+        match self {
+            Self::Read(failure) => failure.is_outage(),
+            Self::Write(failure) => failure.is_outage(),
+        }
+    }
+}
+
+/// Logs a failure as an error, and at `debug` where it is part of an outage.
+macro_rules! log_failure {
+    ($failure:expr, $($text:tt)+) => {
+        if $crate::runtime::failure_log::MaybeOutage::is_outage(&$failure) {
+            tracing::debug!($($text)+);
+        } else {
+            tracing::error!($($text)+);
+        }
+    };
+}
+
+pub(super) use log_failure;
