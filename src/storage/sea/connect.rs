@@ -193,7 +193,7 @@ impl SeaRepository {
         let outage = StorageOutage::default();
         Ok(Self {
             backend: DbBackend::Postgres,
-            pools: Pools::new(pair, Some(source), outage.clone()),
+            pools: Pools::new(pair, Some(source), outage.clone(), None),
             listen_url,
             shard,
             known_queues: Mutex::default(),
@@ -280,11 +280,13 @@ impl SeaRepository {
             .await
             .map_err(refused)?;
         let readers = Link::direct(readers);
+        let files = watched_files(file).await?;
+        let watch = Arc::clone(&files.watch);
         let outage = StorageOutage::default();
         Ok(Self {
             backend: DbBackend::Sqlite,
-            pools: Pools::new(Pair { writer, readers }, None, outage.clone()),
-            sqlite: Some(watched_files(file).await?),
+            pools: Pools::new(Pair { writer, readers }, None, outage.clone(), Some(watch)),
+            sqlite: Some(files),
             listen_url: None,
             shard,
             known_queues: Mutex::default(),
@@ -386,7 +388,7 @@ async fn watched_files(file: &Path) -> Result<SqliteFiles, ConnectError> {
     let mut wal = real.into_os_string();
     wal.push("-wal");
     Ok(SqliteFiles {
-        watch,
+        watch: Arc::new(watch),
         wal: PathBuf::from(wal),
         guard: AsyncMutex::new(Some(guard)),
         last_checkpoint: Mutex::new(Instant::now()),

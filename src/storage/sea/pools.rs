@@ -4,11 +4,12 @@
 //! an hour, and so long a server would stand still; when the time is over the pools are given up, with all that hangs in
 //! them, for new ones. What was asked then may have happened or not, as with any connection that breaks.
 
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::file_watch::FileWatch;
 use super::link::Link;
 use super::postgres::{CONNECT_PATIENCE, Opening, PostgresSource};
 use super::upkeep::FoundFault;
@@ -38,10 +39,17 @@ pub(super) struct Pools {
     last_read: Mutex<Instant>,
     outage: StorageOutage,
     found_fault: FoundFault,
+    /// The files of SQLite's database.
+    watch: Option<Arc<FileWatch>>,
 }
 
 impl Pools {
-    pub(super) fn new(pair: Pair, source: Option<PostgresSource>, outage: StorageOutage) -> Self {
+    pub(super) fn new(
+        pair: Pair,
+        source: Option<PostgresSource>,
+        outage: StorageOutage,
+        watch: Option<Arc<FileWatch>>,
+    ) -> Self {
         Self {
             pair: RwLock::new(pair),
             source,
@@ -49,6 +57,7 @@ impl Pools {
             last_read: Mutex::new(Instant::now()),
             outage,
             found_fault: FoundFault::default(),
+            watch,
         }
     }
 
@@ -95,7 +104,7 @@ impl Pools {
     ) -> Result<T, RepositoryError> {
         let answer = match &self.source {
             Some(source) => self.read_in_time(source, source.read_patience + READ_GRACE, call).await,
-            None => call.await,
+            None => self.read_known_file(call).await,
         };
         self.noted(answer)
     }
@@ -110,9 +119,21 @@ impl Pools {
                 self.read_in_time(source, source.write_patience + READ_GRACE, call)
                     .await
             }
-            None => call.await,
+            None => self.read_known_file(call).await,
         };
         self.noted(answer)
+    }
+
+    /// Reads, unless SQLite's file has gone: a new connection would open another one, and write the log into it when it is
+    /// closed.
+    async fn read_known_file<T>(
+        &self,
+        call: impl Future<Output = Result<T, RepositoryError>>,
+    ) -> Result<T, RepositoryError> {
+        if let Some(watch) = &self.watch {
+            watch.check()?;
+        }
+        call.await
     }
 
     fn noted<T>(&self, answer: Result<T, RepositoryError>) -> Result<T, RepositoryError> {

@@ -1,7 +1,7 @@
 //! What SQLite needs beside calls: checkpoints while it is open and at its end, and an eye on its files.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::Connection;
@@ -27,7 +27,7 @@ const FAULT_KEPT: Duration = Duration::from_secs(300);
 
 /// The files of an open SQLite database.
 pub(super) struct SqliteFiles {
-    pub(super) watch: FileWatch,
+    pub(super) watch: Arc<FileWatch>,
     pub(super) wal: PathBuf,
     /// A connection that does nothing: as long as one is open SQLite keeps its log, and a new connection of a pool finds the
     /// files that are watched.
