@@ -5,6 +5,7 @@
 
 mod builder;
 mod compose;
+mod connection;
 mod embedded;
 mod facades;
 mod socket;
@@ -23,12 +24,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_http::HttpService;
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::App;
+use actix_web::dev::{AppConfig, ServerHandle};
 use actix_web::middleware::{Condition, from_fn};
-use actix_web::{App, HttpServer};
+use actix_web::rt::net::TcpStream;
 use serde::Serialize;
 use tracing::info;
 
+use self::connection::Connection;
 use self::system_thread::SystemThread;
 
 use crate::api::auth::{AllowedOrigins, AuthOptions, JwtKeyError};
@@ -159,13 +164,14 @@ impl Server {
         }
         let embedded = Embedded::start(repository, options).await?;
         let facades = embedded.facades();
-        let mut http = HttpServer::new(move || {
+        let app = move || {
             let marks = Rc::new(facades.marks);
             let AllowedOrigins(named) = &facades.origins;
             let requests = facades.requests.clone().unwrap_or_default();
             App::new()
                 .configure(|routes| facades.configure(routes))
                 .configure(rest::configure_unknown)
+                .wrap(from_fn(connection::answer_refused))
                 .wrap(from_fn(move |request, next| {
                     browsers::mark(Rc::clone(&marks), request, next)
                 }))
@@ -179,18 +185,46 @@ impl Server {
                     let access = facades.access.clone();
                     from_fn(move |request, next| request_log::write(access.clone(), request, next))
                 })
-        })
-        .workers(http_workers.max(1))
-        .keep_alive(keep_alive)
-        // Whoever closes its half of a connection is taken for gone, as proxies do: an answer that lasts, or one that waits for
-        // something to happen, ends then, and not when the second sign of life finds nobody.
-        .h1_allow_half_closed(false)
-        .on_connect(|connection, _| socket::prepare(connection))
-        // Running jobs have their own grace time; requests are answered quickly.
-        .shutdown_timeout(5)
-        .disable_signals();
+                .wrap(from_fn(connection::mark_answered))
+        };
+        let mut http = actix_web::dev::Server::build()
+            .workers(http_workers.max(1))
+            // Running jobs have their own grace time; requests are answered quickly.
+            .shutdown_timeout(5)
+            .disable_signals();
+        let draining = http.graceful_shutdown_signal();
         for (listener, address) in listeners.into_iter().zip(&addresses) {
-            http = http.listen(listener).map_err(|cause| ServerError::Listen {
+            let (app, draining, local) = (app.clone(), draining.clone(), *address);
+            let service = move || {
+                let draining = draining.clone();
+                let app = app().into_factory();
+                let app = app.map_err(|error: actix_web::Error| error.error_response());
+                let http = HttpService::build()
+                    .graceful_shutdown_signal(move || {
+                        let draining = draining.clone();
+                        async move { draining.notified().await }
+                    })
+                    .keep_alive(keep_alive)
+                    // The connection itself watches how long a head takes.
+                    .client_request_timeout(Duration::ZERO)
+                    .client_disconnect_timeout(Duration::from_secs(1))
+                    // A client that closes its half of a connection is taken for gone, as proxies do: an answer that lasts,
+                    // or one that waits for something to happen, ends then, and not when a second ping is not answered.
+                    .h1_allow_half_closed(false)
+                    .local_addr(local)
+                    .on_connect_ext(|connection: &Connection<TcpStream>, data| {
+                        data.insert(connection.shared());
+                    })
+                    .h1(map_config(app, |()| AppConfig::default()));
+                fn_service(|stream: TcpStream| async move {
+                    socket::prepare(&stream);
+                    let client = stream.peer_addr().ok();
+                    Ok((Connection::new(stream), client))
+                })
+                .and_then(http)
+            };
+            let listening = http.listen(format!("http {address}"), listener, service);
+            http = listening.map_err(|cause| ServerError::Listen {
                 address: *address,
                 cause,
             })?;

@@ -1,6 +1,5 @@
 //! What is set on the socket of every connection.
 
-use std::any::Any;
 use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
@@ -11,10 +10,7 @@ use tracing::debug;
 const UNTAKEN_FOR_MAX: Duration = Duration::from_secs(60);
 
 /// Prepares a connection that was just accepted.
-pub(super) fn prepare(connection: &dyn Any) {
-    let Some(stream) = connection.downcast_ref::<TcpStream>() else {
-        return;
-    };
+pub(super) fn prepare(stream: &TcpStream) {
     // Live updates are small: without this the second of two would wait until the client has acknowledged the first.
     if let Err(cause) = stream.set_nodelay(true) {
         debug!("a connection sends small packets late: {cause}");

@@ -54,6 +54,7 @@ mod prometheus;
 mod readme;
 mod recurring;
 mod rest_bodies;
+mod rest_connection;
 mod rest_jobs_batch;
 mod rest_jobs_change;
 mod rest_jobs_create;

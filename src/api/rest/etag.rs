@@ -44,54 +44,74 @@ pub(super) enum Expected {
 }
 
 impl Call {
-    /// The revision that the job must have for the change to happen, from `If-Match`.
+    /// The revision that the job must have for the change to happen, from `If-Match` and `If-None-Match`.
     pub(super) async fn expected_revision(&self, id: JobId) -> Result<Option<u32>, Problem> {
-        let revisions = match expected(self.request.headers())? {
-            Expected::Anything => return Ok(None),
-            Expected::Revision(revision) => return Ok(Some(revision)),
-            Expected::OneOf(revisions) => revisions,
-        };
-        // A change can be tied to one revision: to the one that the job has, if it is among those that are accepted.
-        let actual = self.api.jobs.detail_of_change(&self.caller, id).await?.job.revision;
-        if revisions.contains(&actual) {
-            Ok(Some(actual))
-        } else {
-            Err(ServiceError::PreconditionFailed { actual }.into())
+        let conditions = Conditions::read(self.request.headers())?;
+        if let Some(expected) = conditions.alone() {
+            return Ok(expected);
         }
+        conditions.check(self.api.jobs.detail_of_change(&self.caller, id).await?.job.revision)
     }
-}
 
-impl Call {
-    /// The revision that the recurring job must have for the change to happen, from `If-Match`.
+    /// The revision that the recurring job must have for the change to happen.
     pub(super) async fn expected_recurring_revision(&self, id: RecurringId) -> Result<Option<u32>, Problem> {
-        let revisions = match expected(self.request.headers())? {
-            Expected::Anything => return Ok(None),
-            Expected::Revision(revision) => return Ok(Some(revision)),
-            Expected::OneOf(revisions) => revisions,
-        };
-        let actual = self.api.recurring.get_of_change(&self.caller, id).await?.revision;
-        if revisions.contains(&actual) {
-            Ok(Some(actual))
-        } else {
-            Err(ServiceError::PreconditionFailed { actual }.into())
+        let conditions = Conditions::read(self.request.headers())?;
+        if let Some(expected) = conditions.alone() {
+            return Ok(expected);
         }
+        conditions.check(self.api.recurring.get_of_change(&self.caller, id).await?.revision)
+    }
+
+    /// The revision that the webhook endpoint must have for the change to happen.
+    pub(super) async fn expected_endpoint_revision(&self, id: EndpointId) -> Result<Option<u32>, Problem> {
+        let conditions = Conditions::read(self.request.headers())?;
+        if let Some(expected) = conditions.alone() {
+            return Ok(expected);
+        }
+        conditions.check(self.api.webhooks.get(&self.caller, id).await?.endpoint.revision)
     }
 }
 
-impl Call {
-    /// The revision that the webhook endpoint must have for the change to happen, from `If-Match`.
-    pub(super) async fn expected_endpoint_revision(&self, id: EndpointId) -> Result<Option<u32>, Problem> {
-        let revisions = match expected(self.request.headers())? {
-            Expected::Anything => return Ok(None),
-            Expected::Revision(revision) => return Ok(Some(revision)),
-            Expected::OneOf(revisions) => revisions,
-        };
-        let actual = self.api.webhooks.get(&self.caller, id).await?.endpoint.revision;
-        if revisions.contains(&actual) {
-            Ok(Some(actual))
-        } else {
-            Err(ServiceError::PreconditionFailed { actual }.into())
+/// The conditions of a change.
+#[derive(Debug, PartialEq, Eq)]
+struct Conditions {
+    expected: Expected,
+    /// What the resource must not be, from `If-None-Match`.
+    unwanted: Option<Condition>,
+}
+
+impl Conditions {
+    fn read(headers: &HeaderMap) -> Result<Self, Problem> {
+        Ok(Self {
+            expected: expected(headers)?,
+            unwanted: read(headers, &IF_NONE_MATCH)?,
+        })
+    }
+
+    /// The revision that the change is tied to, if that can be said without the resource's own.
+    fn alone(&self) -> Option<Option<u32>> {
+        match (&self.expected, &self.unwanted) {
+            (Expected::Anything, None) => Some(None),
+            (Expected::Revision(revision), None) => Some(Some(*revision)),
+            (Expected::OneOf(_), _) | (_, Some(_)) => None,
         }
+    }
+
+    /// The revision that the change is tied to, given the resource's own; an error when a condition does not hold (RFC 9110,
+    /// section 13.2.2). A change can be tied to one revision: to the resource's, if it is among those that are expected.
+    fn check(&self, actual: u32) -> Result<Option<u32>, Problem> {
+        let tied = match &self.expected {
+            Expected::Anything => Some(None),
+            Expected::Revision(revision) => Some(Some(*revision)).filter(|_| *revision == actual),
+            Expected::OneOf(revisions) => Some(Some(actual)).filter(|_| revisions.contains(&actual)),
+        };
+        let is_unwanted = match &self.unwanted {
+            None => false,
+            Some(Condition::Any) => true,
+            Some(Condition::Tags(tags)) => tags.iter().any(|tag| tag.revision == Some(actual)),
+        };
+        tied.filter(|_| !is_unwanted)
+            .ok_or_else(|| ServiceError::PreconditionFailed { actual }.into())
     }
 }
 
@@ -168,5 +188,37 @@ fn parse_tags(text: &str) -> Option<Vec<Tag>> {
             return Some(tags);
         }
         rest = after.strip_prefix(',')?.trim_start();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_refused_when_one_of_its_conditions_does_not_hold() {
+        for (if_match, if_none_match, expected) in [
+            (None, Some("*"), None),
+            (None, Some("\"3\""), None),
+            (None, Some("W/\"3\""), None),
+            (None, Some("\"2\", \"3\""), None),
+            (None, Some("\"2\""), Some(None)),
+            (None, Some("\"other\""), Some(None)),
+            (Some("*"), Some("*"), None),
+            (Some("\"3\""), Some("\"2\""), Some(Some(3))),
+            (Some("\"2\""), Some("\"1\""), None),
+            (Some("\"2\", \"3\""), None, Some(Some(3))),
+            (Some("\"1\", \"2\""), None, None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [(IF_MATCH, if_match), (IF_NONE_MATCH, if_none_match)] {
+                if let Some(value) = value {
+                    headers.insert(name, HeaderValue::from_static(value));
+                }
+            }
+            let conditions = Conditions::read(&headers).expect("conditions");
+            assert_eq!(conditions.alone(), None);
+            assert_eq!(conditions.check(3).ok(), expected, "{if_match:?} {if_none_match:?}");
+        }
     }
 }

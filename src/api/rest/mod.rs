@@ -34,7 +34,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use self::call::{open_route, unknown_route};
 use self::exposition::Exposition;
-use self::problem::Problem;
+use self::problem::{Problem, ProblemKind};
 use crate::api::auth::{AuthFailure, Gate};
 use crate::service::audit::AuditLog;
 use crate::service::changes::Changes;
@@ -159,4 +159,25 @@ pub fn configure_unknown(config: &mut ServiceConfig) {
 /// The answer to a caller that was not let in, for facades that have no problems of their own.
 pub fn refusal(request: &HttpRequest, failure: AuthFailure) -> HttpResponse {
     Problem::from(failure).answer(request)
+}
+
+/// Why a request was not one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It can't be parsed: what is wrong with it.
+    Malformed(&'static str),
+    /// Its head is too large.
+    TooLarge,
+    /// Its head did not come in time.
+    TooSlow,
+}
+
+/// The answer to what was no request.
+pub fn unreadable(request: &HttpRequest, why: Unreadable) -> HttpResponse {
+    let problem = match why {
+        Unreadable::Malformed(what) => Problem::new(ProblemKind::Malformed, what),
+        Unreadable::TooLarge => Problem::new(ProblemKind::HeadTooLarge, "the request's head is too large"),
+        Unreadable::TooSlow => Problem::new(ProblemKind::TooSlow, "the request's head did not come in time"),
+    };
+    problem.answer(request)
 }

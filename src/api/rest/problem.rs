@@ -49,7 +49,9 @@ pub(in super::super) enum ProblemKind {
     PreconditionFailed,
     /// The body is too large.
     TooLarge,
-    /// The body did not come.
+    /// The head of the request is too large.
+    HeadTooLarge,
+    /// The request did not come.
     TooSlow,
     /// The address speaks another protocol.
     UpgradeRequired,
@@ -100,7 +102,12 @@ impl ProblemKind {
                 StatusCode::PRECONDITION_FAILED,
                 "The job has changed",
             ),
-            Self::TooSlow => ("too-slow", StatusCode::REQUEST_TIMEOUT, "The body did not come in time"),
+            Self::HeadTooLarge => (
+                "head-too-large",
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "Request header fields too large",
+            ),
+            Self::TooSlow => ("too-slow", StatusCode::REQUEST_TIMEOUT, "Request timeout"),
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::UpgradeRequired => ("upgrade-required", StatusCode::UPGRADE_REQUIRED, "Upgrade required"),
             Self::UnsupportedMediaType => (

@@ -1,0 +1,318 @@
+//! The head of a request: whether it is one, what follows it, and what of it the library must not act on.
+
+use actix_web::http::{Method, Uri};
+use bytes::BytesMut;
+
+use super::body::Body;
+use super::refusal::{METHOD, Refusal};
+
+/// How many headers a request may have.
+const HEADERS_MAX: usize = 96;
+/// The longest name of a header.
+const NAME_BYTES_MAX: usize = 1_024;
+/// What is written over `100-continue`, so that the library does not ask for a body before a route wants it.
+pub(super) const EXPECTS: &[u8; 12] = b"100_continue";
+
+/// The head of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    /// How long it is.
+    pub bytes: usize,
+    /// What follows it.
+    pub kind: Kind,
+    /// Whether the connection ends with this request.
+    pub is_last: bool,
+}
+
+/// What follows a head.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The next request.
+    NoBody,
+    /// A body.
+    Body(Body),
+    /// Another protocol.
+    Upgrade,
+}
+
+/// What the headers say that framing depends on.
+#[derive(Default)]
+struct Framing {
+    length: Option<u64>,
+    is_chunked: bool,
+    hosts: usize,
+    is_close: bool,
+    is_keep_alive: bool,
+    /// Where the options are that ask for an upgrade.
+    options: Vec<usize>,
+    /// Where the values are that name WebSocket.
+    websocket: Vec<(usize, usize)>,
+    /// Where the expectations are.
+    expectations: Vec<usize>,
+}
+
+/// Reads the head at the beginning of the input; `None` if it is not complete. What the library must not act on is written
+/// over.
+pub(super) fn read(input: &mut BytesMut) -> Result<Option<Head>, Refusal> {
+    let Some((bytes, method, is_1_1, framing)) = parse(input)? else {
+        return Ok(None);
+    };
+    let Framing {
+        length,
+        is_chunked,
+        hosts,
+        is_close,
+        is_keep_alive,
+        options,
+        websocket,
+        expectations,
+    } = framing;
+    if is_1_1 && hosts == 0 {
+        return Err(Refusal::Malformed("HTTP/1.1 needs a Host header"));
+    }
+    if is_chunked && length.is_some() {
+        return Err(Refusal::Malformed(
+            "Content-Length and Transfer-Encoding exclude each other",
+        ));
+    }
+    if !is_1_1 && is_chunked {
+        return Err(Refusal::Malformed("HTTP/1.0 has no Transfer-Encoding"));
+    }
+    if !is_1_1 && method == Method::POST && length.is_none() {
+        return Err(Refusal::Malformed("an HTTP/1.0 POST needs a Content-Length"));
+    }
+    let body = match length {
+        _ if is_chunked => Some(Body::chunked()),
+        None | Some(0) => None,
+        Some(length) => Some(Body::of_length(length)),
+    };
+    if is_1_1 {
+        for at in expectations {
+            write_over(input, at, EXPECTS);
+        }
+    }
+    let is_upgrade = is_1_1 && method == Method::GET && body.is_none() && !websocket.is_empty();
+    if !is_upgrade {
+        // The library would take all that follows for the body, whatever the request is, and close the connection after it.
+        for at in options {
+            write_over(input, at, b"ignored");
+        }
+        for (start, end) in &websocket {
+            write_over(input, *start, &b"         "[..end - start]);
+        }
+    }
+    let kind = match body {
+        _ if method == Method::CONNECT || is_upgrade => Kind::Upgrade,
+        Some(body) => Kind::Body(body),
+        None => Kind::NoBody,
+    };
+    Ok(Some(Head {
+        bytes,
+        kind,
+        is_last: is_close || !(is_1_1 || is_keep_alive),
+    }))
+}
+
+fn parse(input: &[u8]) -> Result<Option<(usize, Method, bool, Framing)>, Refusal> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut request = httparse::Request::new(&mut headers);
+    let bytes = match request.parse(input) {
+        Ok(httparse::Status::Complete(bytes)) => bytes,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(error) => {
+            return Err(match error {
+                httparse::Error::TooManyHeaders => Refusal::TooLarge,
+                httparse::Error::HeaderName => {
+                    Refusal::Malformed("a header's name has a character that is not allowed")
+                }
+                httparse::Error::HeaderValue => {
+                    Refusal::Malformed("a header's value has a character that is not allowed")
+                }
+                httparse::Error::NewLine => Refusal::Malformed("a line does not end with CR LF"),
+                httparse::Error::Token => Refusal::Malformed("the method is not a token"),
+                httparse::Error::Version => Refusal::Malformed("the version is neither HTTP/1.1 nor HTTP/1.0"),
+                httparse::Error::Status => Refusal::Malformed("the request line has another form"),
+            });
+        }
+    };
+    let method = request.method.unwrap_or_default();
+    let method = Method::from_bytes(method.as_bytes())
+        .ok()
+        .filter(|method| method.as_str() != METHOD);
+    let method = method.ok_or(Refusal::Malformed("the method is not known"))?;
+    if Uri::try_from(request.path.unwrap_or_default()).is_err() {
+        return Err(Refusal::Malformed("the request's target is not a URI"));
+    }
+    let mut framing = Framing::default();
+    for header in request.headers.iter() {
+        if header.name.len() > NAME_BYTES_MAX {
+            return Err(Refusal::TooLarge);
+        }
+        framing.add(header, input)?;
+    }
+    Ok(Some((bytes, method, request.version == Some(1), framing)))
+}
+
+impl Framing {
+    fn add(&mut self, header: &httparse::Header<'_>, input: &[u8]) -> Result<(), Refusal> {
+        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+        let value = header.value;
+        let start = offset(input, value);
+        if is("content-length") {
+            let length = std::str::from_utf8(value).ok().map(str::trim);
+            let length = length.filter(|length| length.bytes().all(|byte| byte.is_ascii_digit()));
+            let length: Option<u64> = length.and_then(|length| length.parse().ok());
+            if length.is_none() || self.length.is_some() {
+                return Err(Refusal::Malformed("Content-Length must be one number"));
+            }
+            self.length = length;
+        } else if is("transfer-encoding") {
+            if self.is_chunked || !value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+                return Err(Refusal::Malformed("Transfer-Encoding must be chunked"));
+            }
+            self.is_chunked = true;
+        } else if is("host") {
+            self.hosts += 1;
+            if self.hosts > 1 {
+                return Err(Refusal::Malformed("there must be one Host header"));
+            }
+        } else if is("connection") {
+            for option in value.split(|byte| *byte == b',') {
+                let option = option.trim_ascii();
+                self.is_close |= option.eq_ignore_ascii_case(b"close");
+                self.is_keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                if option.eq_ignore_ascii_case(b"upgrade") {
+                    self.options.push(offset(input, option));
+                }
+            }
+        } else if is("upgrade") {
+            if value.trim_ascii().eq_ignore_ascii_case(b"websocket") {
+                self.websocket.push((start, start + value.len()));
+            }
+        } else if is("expect") {
+            let places = value.windows(EXPECTS.len()).enumerate();
+            let expected = places.filter(|(_, part)| part.eq_ignore_ascii_case(b"100-continue"));
+            self.expectations.extend(expected.map(|(place, _)| start + place));
+        }
+        Ok(())
+    }
+}
+
+/// Where a part of the input begins.
+fn offset(input: &[u8], part: &[u8]) -> usize {
+    (part.as_ptr() as usize).saturating_sub(input.as_ptr() as usize)
+}
+
+fn write_over(input: &mut BytesMut, at: usize, bytes: &[u8]) {
+    if let Some(place) = input.get_mut(at..at + bytes.len()) {
+        place.copy_from_slice(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(text: &str) -> (Result<Option<Head>, Refusal>, String) {
+        let mut input = BytesMut::from(text);
+        let head = read(&mut input);
+        (head, String::from_utf8_lossy(&input).into_owned())
+    }
+
+    fn follows(text: &str) -> (Kind, bool) {
+        let head = head(text).0.expect("a request").expect("the whole of it");
+        assert_eq!(head.bytes, text.find("\r\n\r\n").expect("an end") + 4);
+        (head.kind, head.is_last)
+    }
+
+    #[test]
+    fn what_follows_a_request_is_told_by_its_head() {
+        for (text, expected) in [
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET", (Kind::NoBody, false)),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nConnection: x, Close\r\n\r\n",
+                (Kind::NoBody, true),
+            ),
+            ("GET / HTTP/1.0\r\n\r\n", (Kind::NoBody, true)),
+            (
+                "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+                (Kind::NoBody, false),
+            ),
+            (
+                "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n",
+                (Kind::Body(Body::of_length(5)), false),
+            ),
+            (
+                "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+                (Kind::NoBody, false),
+            ),
+            (
+                "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n",
+                (Kind::Body(Body::chunked()), false),
+            ),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: WebSocket\r\n\r\n",
+                (Kind::Upgrade, false),
+            ),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n",
+                (Kind::NoBody, false),
+            ),
+            ("GET / HTTP/1.0\r\nUpgrade: websocket\r\n\r\n", (Kind::NoBody, true)),
+            (
+                "POST / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\n",
+                (Kind::Body(Body::of_length(5)), false),
+            ),
+            (
+                "DELETE / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n",
+                (Kind::NoBody, false),
+            ),
+        ] {
+            assert_eq!(follows(text), expected, "{text}");
+        }
+        assert_eq!(head("GET / HTTP/1.1\r\nHost: a\r\n").0, Ok(None));
+    }
+
+    #[test]
+    fn what_the_library_must_not_act_on_is_written_over() {
+        let (_, text) = head("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nUpgrade: websocket\r\n\r\nbody");
+        assert_eq!(
+            text,
+            "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100_continue\r\nUpgrade:          \r\n\r\nbody"
+        );
+        let (_, text) = head("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: x, Upgrade\r\n\r\n");
+        assert_eq!(
+            text,
+            "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: x, ignored\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused_with_the_reason() {
+        for wrong in [
+            "nonsense\r\n\r\n",
+            "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            "GET / HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nA B: c\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nA: \x01\r\n\r\n",
+            "G@T / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "! / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n",
+            "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.0\r\n\r\n",
+            "\x16\x03\x01\x02\x00\x01\x00\x01\r\n\r\n",
+        ] {
+            assert!(matches!(head(wrong).0, Err(Refusal::Malformed(_))), "{wrong:?}");
+        }
+        let many = "A: b\r\n".repeat(HEADERS_MAX);
+        let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n");
+        assert_eq!(head(&many).0, Err(Refusal::TooLarge));
+    }
+}

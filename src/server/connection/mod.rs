@@ -1,0 +1,307 @@
+//! One HTTP/1 connection below the HTTP library: which bytes are handed on, and when.
+//!
+//! The library decodes a pipelined request while the one before it is still being answered, and then answers the first by
+//! the properties of the second: its method, its `Connection` header. It sends `100 Continue` before anything has decided
+//! about the request, takes `Upgrade: websocket` of any request for an endless body, and logs what can't be parsed as an
+//! error. So the heads of requests are read here first ([`head`]). A request is handed on when the one before it has been
+//! answered; nothing follows one that is the last. In place of a head that can't be read, or does not come in time, a
+//! request of this module's own is handed on ([`REFUSED`]): its answer keeps its place behind earlier ones, and has the
+//! form of all other errors (`refusal.rs`).
+//!
+//! ```text
+//!   Head ──a request──► Body ──its end──► Head
+//!     ├──the last request, a refusal──► Closing: what comes is thrown away
+//!     └──an upgrade──► Tunnel: what comes is handed on as it is
+//! ```
+
+mod body;
+mod head;
+mod refusal;
+mod shared;
+
+pub(super) use refusal::answer_refused;
+pub(super) use shared::{Shared, mark_answered};
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use actix_web::rt::time::{Sleep, sleep};
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tracing::debug;
+
+use self::body::Body;
+use self::head::{Head, Kind};
+use self::refusal::{REFUSED, Refusal};
+
+/// How long the head of a request may take to come: from the beginning of the connection for the first, from its first byte
+/// for others.
+const HEAD_TIME: Duration = Duration::from_secs(5);
+/// How large a head may be.
+const HEAD_BYTES_MAX: usize = 128 * 1024;
+/// How much is read ahead of the request that is being answered.
+const AHEAD_BYTES_MAX: usize = 64 * 1024;
+/// How much is read at once.
+const READ_BYTES: usize = 8 * 1024;
+/// How long a connection that was closed here is read, so that what the client still sends does not make the system throw
+/// away the last answer.
+const LINGER_TIME: Duration = Duration::from_secs(1);
+
+/// What comes next on a connection.
+enum At {
+    /// The head of a request.
+    Head,
+    /// The rest of a request's body.
+    Body(Body),
+    /// Another protocol.
+    Tunnel,
+    /// Nothing that is handed on.
+    Closing,
+    /// A body that is broken: for the library the client has gone.
+    Broken,
+}
+
+/// A connection. See the module.
+pub(super) struct Connection<T> {
+    io: T,
+    at: At,
+    input: BytesMut,
+    /// How much of the input may be handed on.
+    passable: usize,
+    is_at_end: bool,
+    /// When the head that is being read must be there.
+    deadline: Option<Pin<Box<Sleep>>>,
+    shared: Rc<Shared>,
+    /// How much of an interim answer is not written yet.
+    interim: &'static [u8],
+    linger: Option<Pin<Box<Sleep>>>,
+}
+
+/// The interim answer that a client waits for before it sends a body.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
+    /// A connection that was just accepted.
+    pub(super) fn new(io: T) -> Self {
+        Self {
+            io,
+            at: At::Head,
+            input: BytesMut::new(),
+            passable: 0,
+            is_at_end: false,
+            deadline: Some(Box::pin(sleep(HEAD_TIME))),
+            shared: Rc::default(),
+            interim: b"",
+            linger: None,
+        }
+    }
+
+    /// What the connection and the answers to its requests know of each other.
+    pub(super) fn shared(&self) -> Rc<Shared> {
+        Rc::clone(&self.shared)
+    }
+
+    /// Finds out how much of the input may be handed on. Nothing to do for input that is passable already.
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        while self.passable == 0 && !self.input.is_empty() {
+            match &mut self.at {
+                At::Tunnel => self.passable = self.input.len(),
+                At::Closing | At::Broken => {
+                    self.input.clear();
+                }
+                At::Body(body) => {
+                    let taken = body.take(&self.input);
+                    self.passable = taken.bytes;
+                    match taken.then {
+                        body::Then::More => {}
+                        body::Then::End { is_last: true } => self.at = At::Closing,
+                        body::Then::End { is_last: false } => self.at = At::Head,
+                        body::Then::Broken => {
+                            debug!("a request's body is not chunked as it should be");
+                            self.input.truncate(taken.bytes);
+                            self.at = At::Broken;
+                        }
+                    }
+                    if taken.bytes == 0 && matches!(self.at, At::Body(_)) {
+                        return;
+                    }
+                }
+                At::Head => {
+                    // Empty lines before a request are passed over (RFC 9112, section 2.2).
+                    while self.input.starts_with(b"\r\n") {
+                        self.input.advance(2);
+                    }
+                    if self.input.is_empty() || !self.shared.is_next_due(cx) {
+                        return;
+                    }
+                    match head::read(&mut self.input) {
+                        Ok(Some(head)) => self.begin(head),
+                        Ok(None) if self.input.len() > HEAD_BYTES_MAX => self.refuse(Refusal::TooLarge),
+                        Ok(None) => return,
+                        Err(refusal) => self.refuse(refusal),
+                    }
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, head: Head) {
+        let Head { bytes, kind, is_last } = head;
+        self.deadline = None;
+        self.shared.handed_on();
+        self.passable = bytes;
+        self.at = match kind {
+            Kind::Upgrade => At::Tunnel,
+            Kind::Body(body) => At::Body(body.before(is_last)),
+            Kind::NoBody if is_last => At::Closing,
+            Kind::NoBody => At::Head,
+        };
+    }
+
+    /// Hands on a request of its own in place of what was to come.
+    fn refuse(&mut self, refusal: Refusal) {
+        debug!("refused a request: {refusal}");
+        self.deadline = None;
+        self.shared.refuse(refusal);
+        self.shared.handed_on();
+        self.input.clear();
+        self.input.extend_from_slice(REFUSED);
+        self.passable = self.input.len();
+        self.at = At::Closing;
+    }
+
+    /// Watches the time that a head has.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) {
+        if !matches!(self.at, At::Head) || self.passable > 0 {
+            return;
+        }
+        if self.deadline.is_none() && !self.input.is_empty() {
+            self.deadline = Some(Box::pin(sleep(HEAD_TIME)));
+        }
+        if let Some(deadline) = &mut self.deadline
+            && deadline.as_mut().poll(cx).is_ready()
+        {
+            if self.shared.is_next_due(cx) {
+                self.refuse(Refusal::TooSlow);
+            } else {
+                // A whole request may be waiting for its turn: its time has not begun.
+                self.deadline = None;
+            }
+        }
+    }
+
+    /// Reads from the socket into the input. Gives whether anything has come, the end as well.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.input.reserve(READ_BYTES);
+        let read = ready!(tokio_util::io::poll_read_buf(
+            Pin::new(&mut self.io),
+            cx,
+            &mut self.input
+        ))?;
+        if read == 0 {
+            self.is_at_end = true;
+        }
+        if matches!(self.at, At::Closing | At::Broken) && self.passable == 0 {
+            self.input.clear();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes an interim answer that was asked for. Gives whether nothing of it is left.
+    fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        if self.shared.take_continue() {
+            self.interim = CONTINUE;
+        }
+        while !self.interim.is_empty() {
+            let written = ready!(Pin::new(&mut self.io).poll_write(cx, self.interim))?;
+            self.interim = self.interim.get(written..).unwrap_or_default();
+            if written == 0 {
+                return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into()));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            this.advance(cx);
+            this.poll_deadline(cx);
+            if this.passable > 0 {
+                let bytes = this.passable.min(to.remaining());
+                to.put_slice(this.input.get(..bytes).unwrap_or_default());
+                this.input.advance(bytes);
+                this.passable -= bytes;
+                return Poll::Ready(Ok(()));
+            }
+            if matches!(this.at, At::Tunnel) {
+                return Pin::new(&mut this.io).poll_read(cx, to);
+            }
+            if matches!(this.at, At::Broken) {
+                return Poll::Ready(Ok(()));
+            }
+            if this.is_at_end {
+                // Requests that are here already are handed on first.
+                if this.input.is_empty() || this.shared.is_next_due(cx) {
+                    return Poll::Ready(Ok(()));
+                }
+                return Poll::Pending;
+            }
+            if this.input.len() >= AHEAD_BYTES_MAX && !this.shared.is_next_due(cx) {
+                return Poll::Pending;
+            }
+            ready!(this.poll_fill(cx))?;
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        let this = self.get_mut();
+        // An answer is here, so nothing waits for an interim one any more; one that was begun is finished.
+        this.shared.take_continue();
+        ready!(this.poll_interim(cx))?;
+        Pin::new(&mut this.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_interim(cx))?;
+        Pin::new(&mut this.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        let this = self.get_mut();
+        if this.linger.is_none() {
+            ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
+            if matches!(this.at, At::Head) && this.input.is_empty() {
+                // Nothing was on its way.
+                return Poll::Ready(Ok(()));
+            }
+            this.linger = Some(Box::pin(sleep(LINGER_TIME)));
+        }
+        this.at = At::Closing;
+        this.passable = 0;
+        while !this.is_at_end {
+            this.input.clear();
+            match this.poll_fill(cx) {
+                Poll::Ready(Ok(())) => {}
+                // The client has gone.
+                Poll::Ready(Err(_)) => return Poll::Ready(Ok(())),
+                Poll::Pending => {
+                    let linger = this.linger.as_mut().map(|linger| linger.as_mut().poll(cx));
+                    return if linger.is_none_or(|over| over.is_ready()) {
+                        Poll::Ready(Ok(()))
+                    } else {
+                        Poll::Pending
+                    };
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,257 @@
+//! HTTP/1 on the wire: what a connection answers, in which order, and how it ends.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Duration, timeout};
+
+use crate::auth::KEYS;
+use crate::harness::PATIENCE;
+use crate::harness::server::Server;
+
+const NOOP: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n";
+
+async fn connect(server: &Server) -> TcpStream {
+    let address = server.url.trim_start_matches("http://");
+    TcpStream::connect(address).await.expect("a connection")
+}
+
+/// All that is answered to these bytes, until the server closes the connection.
+async fn answers(server: &Server, sent: &str) -> String {
+    let mut stream = connect(server).await;
+    stream.write_all(sent.as_bytes()).await.expect("bytes are sent");
+    rest_of(&mut stream).await
+}
+
+async fn rest_of(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let end = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+    end.expect("the connection is closed in time").expect("in order");
+    String::from_utf8(answer).expect("text")
+}
+
+/// The statuses of answers, in their order.
+fn statuses(answers: &str) -> Vec<&str> {
+    let lines = answers.split("HTTP/1.").skip(1);
+    let statuses = lines.filter_map(|line| line.get(2..5));
+    statuses
+        .filter(|status| status.bytes().all(|digit| digit.is_ascii_digit()))
+        .collect()
+}
+
+fn get(path: &str, headers: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n")
+}
+
+fn post(path: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{headers}\r\n{body}")
+}
+
+const CLOSE: &str = "Connection: close\r\n";
+const JSON: &str = "Content-Type: application/json\r\n";
+
+#[tokio::test]
+async fn nothing_is_answered_after_the_request_that_closes_the_connection() {
+    let (_site, server) = Server::with_config(NOOP);
+    let health = |headers| get("/healthz", headers);
+    let jobs = "/api/tickerq/jobs";
+    let noop = r#"{"type":"NoopJob"}"#;
+    for (sent, expected) in [
+        (health(CLOSE) + &health(""), &["200"][..]),
+        (health(CLOSE) + &post(jobs, JSON, noop), &["200"]),
+        (post(jobs, &format!("{JSON}{CLOSE}"), noop) + &health(""), &["201"]),
+        (
+            health("") + &health("") + &health(CLOSE) + &health(""),
+            &["200", "200", "200"],
+        ),
+        ("GET /healthz HTTP/1.0\r\n\r\n".to_owned() + &health(""), &["200"]),
+        (post("/api/tickerq/queues/x", CLOSE, "body") + &health(""), &["405"]),
+    ] {
+        let answered = answers(&server, &sent).await;
+        assert_eq!(statuses(&answered), expected, "{sent}\n{answered}");
+        // HTTP/1.0 closes without saying so.
+        let said = usize::from(!sent.contains("HTTP/1.0"));
+        assert_eq!(
+            answered.matches("connection: close").count(),
+            said,
+            "{sent}\n{answered}"
+        );
+    }
+    let total = server.client().get("/jobs").await.json()["totalCount"].clone();
+    assert_eq!(total, 1, "what was not answered was not done");
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_each_by_its_own_method_and_version() {
+    let (_site, server) = Server::with_config(NOOP);
+    let list = get("/api/tickerq/jobs", "");
+    let head = list.replacen("GET", "HEAD", 1);
+    let sent = format!("{head}{list}{head}{}", get("/healthz", CLOSE));
+    let answered = answers(&server, &sent).await;
+    assert_eq!(statuses(&answered), ["200"; 4], "{answered}");
+    assert_eq!(answered.matches("\"totalCount\"").count(), 1, "{answered}");
+    let parts: Vec<&str> = answered.split("HTTP/1.1 200").skip(1).collect();
+    for (part, has_body) in parts.iter().zip([false, true, false, true]) {
+        assert_eq!(!part.ends_with("\r\n\r\n"), has_body, "{answered}");
+        assert!(part.contains("content-length"), "{answered}");
+    }
+    // What is broken is answered behind what came before it.
+    let answered = answers(&server, &format!("{list}{list}nonsense\r\n\r\n{list}")).await;
+    assert_eq!(statuses(&answered), ["200", "200", "400"], "{answered}");
+}
+
+#[tokio::test]
+async fn a_body_is_asked_for_only_when_it_is_wanted() {
+    let (_site, server) = Server::with_config(KEYS);
+    let writer = "Authorization: Bearer tq_writer-key-for-tests\r\n";
+    let request = |path: &str, headers: &str, length: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n{JSON}{headers}Content-Length: {length}\r\n\r\n"
+        )
+    };
+    for (sent, expected) in [
+        (request("/api/tickerq/jobs", "", "18"), "401"),
+        (
+            request(
+                "/api/tickerq/jobs",
+                "Authorization: Bearer tq_wrong-key-for-tests\r\n",
+                "18",
+            ),
+            "401",
+        ),
+        (
+            request(
+                "/api/tickerq/jobs",
+                "Authorization: Bearer tq_reader-key-for-tests\r\n",
+                "18",
+            ),
+            "403",
+        ),
+        (request("/nowhere", writer, "18"), "404"),
+        (request("/healthz", writer, "18"), "405"),
+        (request("/api/tickerq/jobs", writer, "999999999"), "413"),
+    ] {
+        let answered = answers(&server, &sent).await;
+        assert_eq!(statuses(&answered), [expected], "{sent}\n{answered}");
+    }
+    let mut stream = connect(&server).await;
+    let sent = request("/api/tickerq/jobs", &format!("{writer}{CLOSE}"), "18");
+    stream.write_all(sent.as_bytes()).await.expect("a head");
+    let mut interim = [0; 25];
+    let read = timeout(PATIENCE, stream.read_exact(&mut interim)).await;
+    read.expect("an answer in time").expect("an answer");
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"{\"type\":\"NoopJob\"}").await.expect("a body");
+    assert_eq!(statuses(&rest_of(&mut stream).await), ["201"]);
+    // One that comes with its head is not asked for.
+    let head = request("/api/tickerq/jobs", &format!("{writer}{CLOSE}"), "18");
+    let answered = answers(&server, &format!("{head}{{\"type\":\"NoopJob\"}}")).await;
+    assert_eq!(statuses(&answered).last(), Some(&"201"), "{answered}");
+}
+
+#[tokio::test]
+async fn a_connection_whose_request_does_not_come_gets_408() {
+    let (_site, server) = Server::with_config("");
+    let start = Instant::now();
+    let half = "GET /healthz HTTP/1.1\r\nHost: loc";
+    let after_one = get("/healthz", "") + half;
+    let (nothing, some, later) = tokio::join!(
+        answers(&server, ""),
+        answers(&server, half),
+        answers(&server, &after_one),
+    );
+    assert_eq!(statuses(&nothing), ["408"]);
+    assert_eq!(statuses(&some), ["408"]);
+    assert_eq!(statuses(&later), ["200", "408"]);
+    for answer in [&nothing, &some, &later] {
+        assert!(
+            answer.contains("connection: close") && answer.contains("urn:tickerq:problem:too-slow"),
+            "{answer}"
+        );
+    }
+    assert!(start.elapsed() >= Duration::from_secs(4));
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_a_problem_and_no_error_in_the_log() {
+    let (_site, server) = Server::with_config("");
+    for wrong in [
+        "nonsense\r\n\r\n".to_owned(),
+        "GET / HTTP/1.1\r\n\r\n".to_owned(),
+        "GET / HTTP/2.0\r\nHost: localhost\r\n\r\n".to_owned(),
+        "\u{16}\u{3}\u{1}\u{2}\r\n\r\n".to_owned(),
+        get("/", "Bad Header: x\r\n"),
+        get("/", "Content-Length: x\r\n"),
+        get("/", "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n"),
+        get("/", "Transfer-Encoding: gzip\r\n"),
+        get("/\u{1}", ""),
+        "! / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
+    ] {
+        let answered = answers(&server, &wrong).await;
+        assert_eq!(statuses(&answered), ["400"], "{wrong:?}\n{answered}");
+        let (head, body) = answered.split_once("\r\n\r\n").expect("a body");
+        assert!(
+            head.contains("application/problem+json") && head.contains("nosniff"),
+            "{head}"
+        );
+        let problem: Value = serde_json::from_str(body).expect("JSON");
+        assert_eq!(problem["type"], "urn:tickerq:problem:malformed");
+    }
+    let large = get("/", &format!("X: {}\r\n", "x".repeat(200_000)));
+    let mut stream = connect(&server).await;
+    // The server may answer before all of it is sent.
+    stream.write_all(large.as_bytes()).await.ok();
+    assert_eq!(statuses(&rest_of(&mut stream).await), ["431"]);
+    // A broken chunk is the fault of its sender.
+    let chunk = format!(
+        "POST /api/tickerq/jobs HTTP/1.1\r\nHost: localhost\r\n{JSON}Transfer-Encoding: chunked\r\n\r\nxyz\r\n"
+    );
+    assert_eq!(statuses(&answers(&server, &chunk).await), ["400"]);
+    assert!(!server.log().contains("ERROR"), "{}", server.log());
+}
+
+#[tokio::test]
+async fn a_request_that_can_not_open_a_websocket_is_answered_as_usual() {
+    let (_site, server) = Server::with_config(NOOP);
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
+    let start = Instant::now();
+    let create = post(
+        "/api/tickerq/jobs",
+        &format!("{JSON}{upgrade}"),
+        r#"{"type":"NoopJob"}"#,
+    );
+    let graphql = post("/graphql", &format!("{JSON}{upgrade}"), r#"{"query":"{ __typename }"}"#);
+    let answered = answers(&server, &(create + &graphql + &get("/healthz", CLOSE))).await;
+    assert_eq!(statuses(&answered), ["201", "200", "200"], "{answered}");
+    let answered = answers(
+        &server,
+        &get("/healthz", &format!("{upgrade}Sec-WebSocket-Version: 13\r\n")),
+    )
+    .await;
+    assert_eq!(statuses(&answered), ["200"], "{answered}");
+    assert!(start.elapsed() < Duration::from_secs(15));
+}
+
+#[tokio::test]
+async fn a_change_for_what_must_not_exist_is_refused() {
+    let (_site, server) = Server::with_config(NOOP);
+    let client = server.client();
+    let job = client.create(json!({ "type": "NoopJob", "delay": "01:00:00" })).await;
+    let path = format!("/jobs/{}", job["id"].as_str().expect("an id"));
+    let patch = |tags: &'static str| {
+        let request = client
+            .request(reqwest::Method::PATCH, &path)
+            .header("If-None-Match", tags);
+        client.send(request.json(&json!({ "priority": "high" })))
+    };
+    patch("*").await.problem(412);
+    let tag = client.get(&path).await.header("etag").expect("a tag").to_owned();
+    let request = client
+        .request(reqwest::Method::DELETE, &path)
+        .header("If-None-Match", tag);
+    client.send(request).await.problem(412);
+    assert_eq!(patch("\"99\"").await.status, 200);
+}
