@@ -298,7 +298,7 @@ fn every_kind_of_mistake_says_what_is_allowed() {
         ("[jobs]\nmax_retries = -1", "-1 is out of range; allowed is 0 to"),
         (
             "[retention]\nfailed = \"sometimes\"",
-            "or ISO 8601, such as PT5M, or \"never\"",
+            "such as 5m, 1h30m, 7d or 500ms, or \"never\"",
         ),
         (
             "[nodes]\nlease = \"00:00:02\"",
