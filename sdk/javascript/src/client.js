@@ -1,12 +1,13 @@
-// The client: an operation of the REST API a method.
+// The client: one method for each operation of the REST API.
 
+import { UnavailableError } from './errors.js';
 import { Http } from './http.js';
 import { Subscription } from './subscription.js';
 
 const at = (...parts) => parts.map((part) => `/${encodeURIComponent(part)}`).join('');
 const ifMatch = (revision) => (revision === undefined || revision === null ? {} : { 'if-match': `"${revision}"` });
 
-/** A duration in milliseconds as the server reads it: `[d.]hh:mm:ss[.fffffff]`. */
+/** A duration in milliseconds in the server's notation: `[d.]hh:mm:ss[.fff]`. */
 export function timeSpan(milliseconds) {
   const whole = Math.round(Math.abs(milliseconds));
   const pad = (number, length = 2) => String(number).padStart(length, '0');
@@ -17,7 +18,7 @@ export function timeSpan(milliseconds) {
   return `${sign}${days > 0 ? `${days}.` : ''}${clock.map((part) => pad(part)).join(':')}${rest > 0 ? `.${pad(rest, 3)}` : ''}`;
 }
 
-/** A duration of the server in milliseconds. */
+/** The milliseconds of a duration in the server's notation. */
 export function milliseconds(text) {
   const match = /^(-?)(?:(\d+)\.)?(\d\d):(\d\d):(\d\d)(?:\.(\d{1,7}))?$/.exec(text);
   if (match === null) throw new RangeError(`'${text}' is not a duration`);
@@ -26,20 +27,23 @@ export function milliseconds(text) {
   return (sign === '-' ? -1 : 1) * (whole * 1000 + Number(`0.${fraction}`) * 1000);
 }
 
-/** Makes the numbers of durations that the server's texts. */
+/** Converts durations in milliseconds to the server's notation. */
 function withDurations(options) {
   const given = { ...options };
-  for (const name of ['delay', 'timeout', 'retryDelay']) {
+  for (const name of ['delay', 'timeout', 'retryDelay', 'retryAfter', 'overlap']) {
     if (typeof given[name] === 'number') given[name] = timeSpan(given[name]);
   }
+  if (given.retryPolicy) given.retryPolicy = withDurations(given.retryPolicy);
   if (Array.isArray(given.retryIntervals)) {
     given.retryIntervals = given.retryIntervals.map((wait) => (typeof wait === 'number' ? timeSpan(wait) : wait));
   }
   return given;
 }
 
+/** A client of one server. `timeout` and all other numbers of time are milliseconds. */
 export class TickerQClient {
   #http;
+  #subscriptions = new Set();
 
   constructor(baseUrl, apiKey, options = {}) {
     this.baseUrl = baseUrl;
@@ -47,12 +51,12 @@ export class TickerQClient {
     this.#http = new Http(baseUrl, apiKey, options);
   }
 
-  /** Where the API is, with its base path. */
+  /** The URL of the API, with its base path. */
   get root() {
     return this.#http.root;
   }
 
-  /** Any request, for what has no method here. Gives `{status, headers, data}`. */
+  /** Sends any request, for operations without a method. Returns `{status, headers, data}`. */
   request(method, path, options) {
     return this.#http.request(method, path, options);
   }
@@ -71,7 +75,7 @@ export class TickerQClient {
     return this.#ask('GET', '/jobs', { query: filter });
   }
 
-  /** All jobs of a filter, page after page, the newest first. */
+  /** All jobs that match a filter, newest first; pages are fetched as needed. */
   async *jobs(filter = {}) {
     let after;
     do {
@@ -94,7 +98,7 @@ export class TickerQClient {
     return this.#ask('GET', `/jobs${at(id)}`);
   }
 
-  /** Waits until a job has ended, and gives it. */
+  /** Waits until a job has finished, and returns it; fails after `timeout` milliseconds. */
   async waitForJob(id, { timeout = 300_000, interval = 250, signal } = {}) {
     const end = Date.now() + timeout;
     for (;;) {
@@ -104,6 +108,11 @@ export class TickerQClient {
       await new Promise((resolve) => setTimeout(resolve, interval));
       signal?.throwIfAborted();
     }
+  }
+
+  /** Jobs that have changed since a cursor (`after`), if the server keeps a change feed. */
+  getJobChanges({ after, limit } = {}) {
+    return this.#ask('GET', '/jobs/changes', { query: { after, limit } });
   }
 
   updateJob(id, changes, { revision } = {}) {
@@ -118,7 +127,7 @@ export class TickerQClient {
     return this.#ask('POST', `/jobs${at(id)}/execute`, { body: withDurations(options), headers: ifMatch(revision) });
   }
 
-  /** Cancels a pending job, or tells a running one to stop: then `cancelRequested` is true. Asking twice does no harm. */
+  /** Cancels a pending job, or requests that a running one stops: then `cancelRequested` is true. */
   cancelJob(id, { revision } = {}) {
     return this.#ask('POST', `/jobs${at(id)}/cancel`, { headers: ifMatch(revision) });
   }
@@ -163,7 +172,7 @@ export class TickerQClient {
     return this.#ask('POST', `/jobs/recurring${at(id)}/disable`, { headers: ifMatch(revision), safe: true });
   }
 
-  /** Gives a recurring job one occurrence now: the job that it has become. */
+  /** Creates one occurrence of a recurring job now, and returns it. */
   triggerRecurringJob(id, { revision } = {}) {
     return this.#ask('POST', `/jobs/recurring${at(id)}/trigger`, { headers: ifMatch(revision) });
   }
@@ -186,7 +195,7 @@ export class TickerQClient {
     return this.#ask('POST', `/queues${at(name)}/resume`, { safe: true });
   }
 
-  /** Removes the pending jobs of a queue, the failed ones, or both; the pending ones if nothing is said. */
+  /** Deletes the pending jobs of a queue, the failed ones, or both; the pending ones by default. */
   clearQueue(name, which = {}) {
     return this.#ask('POST', `/queues${at(name)}/clear`, { body: which });
   }
@@ -231,7 +240,83 @@ export class TickerQClient {
     return this.#ask('GET', '/audit', { query: filter });
   }
 
-  // What `Worker` is made of
+  /** Liveness: `{status}`. */
+  getHealth() {
+    return this.#ask('GET', '/healthz', { atBase: true });
+  }
+
+  /** Readiness and the reasons against it; does not fail while the server is unhealthy. */
+  async getReadiness() {
+    try {
+      return await this.#ask('GET', '/readyz', { atBase: true, retries: 0 });
+    } catch (error) {
+      if (error instanceof UnavailableError && error.problem?.systemHealth !== undefined) return error.problem;
+      throw error;
+    }
+  }
+
+  // Webhooks
+
+  async getWebhookEndpoints() {
+    return (await this.#ask('GET', '/webhooks/endpoints')).endpoints;
+  }
+
+  /** Creates an endpoint: `{url, events, …}`. The answer alone has its `secret`. */
+  createWebhookEndpoint(endpoint) {
+    return this.#ask('POST', '/webhooks/endpoints', { body: withDurations(endpoint) });
+  }
+
+  getWebhookEndpoint(id) {
+    return this.#ask('GET', `/webhooks/endpoints${at(id)}`);
+  }
+
+  updateWebhookEndpoint(id, changes, { revision } = {}) {
+    const body = withDurations(changes);
+    return this.#ask('PATCH', `/webhooks/endpoints${at(id)}`, { body, headers: ifMatch(revision) });
+  }
+
+  async deleteWebhookEndpoint(id, { revision } = {}) {
+    await this.#ask('DELETE', `/webhooks/endpoints${at(id)}`, { headers: ifMatch(revision) });
+  }
+
+  enableWebhookEndpoint(id, { revision } = {}) {
+    return this.#ask('POST', `/webhooks/endpoints${at(id)}/enable`, { headers: ifMatch(revision), safe: true });
+  }
+
+  disableWebhookEndpoint(id, { revision } = {}) {
+    return this.#ask('POST', `/webhooks/endpoints${at(id)}/disable`, { headers: ifMatch(revision), safe: true });
+  }
+
+  /** Replaces an endpoint's secret; the old one remains valid for `overlap`. The answer has the new `secret`. */
+  rotateWebhookSecret(id, { revision, ...options } = {}) {
+    const body = withDurations(options);
+    return this.#ask('POST', `/webhooks/endpoints${at(id)}/rotate-secret`, { body, headers: ifMatch(revision) });
+  }
+
+  /** Sends a test message to an endpoint. */
+  testWebhookEndpoint(id) {
+    return this.#ask('POST', `/webhooks/endpoints${at(id)}/test`);
+  }
+
+  getWebhookDeliveries(endpointId, filter = {}) {
+    return this.#ask('GET', `/webhooks/endpoints${at(endpointId)}/deliveries`, { query: filter });
+  }
+
+  getWebhookDelivery(id) {
+    return this.#ask('GET', `/webhooks/deliveries${at(id)}`);
+  }
+
+  /** Sends one delivery again. */
+  redeliverWebhook(deliveryId) {
+    return this.#ask('POST', `/webhooks/deliveries${at(deliveryId)}/redeliver`);
+  }
+
+  /** Sends all failed deliveries of an endpoint since a time again. */
+  redeliverFailedWebhooks(endpointId, since) {
+    return this.#ask('POST', `/webhooks/endpoints${at(endpointId)}/redeliver`, { body: { since } });
+  }
+
+  // The worker protocol, used by `Worker`
 
   registerWorker(declaration, options) {
     return this.#ask('POST', '/workers', { body: declaration, ...options });
@@ -252,7 +337,7 @@ export class TickerQClient {
   }
 
   failJobs(worker, jobs, options) {
-    return this.#ask('POST', `/workers${at(worker)}/fail`, { body: { jobs }, safe: true, ...options });
+    return this.#ask('POST', `/workers${at(worker)}/fail`, { body: { jobs: jobs.map(withDurations) }, safe: true, ...options });
   }
 
   async removeWorker(worker, options) {
@@ -261,8 +346,17 @@ export class TickerQClient {
 
   // Live updates
 
-  /** Listens to what happens. `handlers` are called with the data of each message, by its type. */
+  /** Subscribes to live updates. `handlers` are called with the data of each message, by its type. */
   subscribe(topics, handlers = {}, options = {}) {
-    return new Subscription(this.root, this.apiKey, topics, handlers, options);
+    const subscription = new Subscription(this.root, this.apiKey, topics, handlers, options, () => {
+      this.#subscriptions.delete(subscription);
+    });
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  /** Closes the subscriptions of this client. Requests can still be made. */
+  close() {
+    for (const subscription of [...this.#subscriptions]) subscription.close();
   }
 }

@@ -1,15 +1,15 @@
-// What can go wrong, a class for each kind of problem that the server tells (RFC 9457).
+// Errors: one class for each kind of problem (RFC 9457).
 
-/** Anything that went wrong. */
+/** Base class of all errors of a client. */
 export class TickerQError extends Error {
   constructor(message, options = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
-    /** The HTTP status; 0 when there was no answer. */
+    /** The HTTP status; 0 without a response. */
     this.status = options.status ?? 0;
-    /** The problem as the server told it. */
+    /** The problem of the response. */
     this.problem = options.problem ?? null;
-    /** When to come back, in milliseconds, if the server said so. */
+    /** The `Retry-After` of the response, in milliseconds. */
     this.retryAfter = options.retryAfter ?? null;
   }
 
@@ -24,29 +24,29 @@ export class TickerQError extends Error {
   }
 }
 
-/** There was no answer: no connection, or it ended before the answer was whole, or the time was over. */
+/** No response: connection refused, interrupted or timed out. */
 export class ConnectionError extends TickerQError {}
-/** The request has something that is not accepted (400, 415); `errors` names it. */
+/** Invalid request (400, 415); `errors` names the fields. */
 export class ValidationError extends TickerQError {}
-/** It is not known who calls (401). */
+/** Missing or invalid credentials (401). */
 export class AuthenticationError extends TickerQError {}
-/** The caller may not do this (403). */
+/** Insufficient scope (403). */
 export class ForbiddenError extends TickerQError {}
-/** There is no such thing (404). */
+/** Not found (404). */
 export class NotFoundError extends TickerQError {}
-/** The state of the job, or of the worker, does not allow it (409). */
+/** Conflict with the state of the job or worker (409). */
 export class ConflictError extends TickerQError {}
-/** The job is not as the caller believed (412). */
+/** The revision does not match (412). */
 export class PreconditionFailedError extends TickerQError {}
 /** The body is too large (413). */
 export class TooLargeError extends TickerQError {}
 /** The idempotency key was used for another request (422). */
 export class IdempotencyMismatchError extends TickerQError {}
-/** There were too many requests (429). */
+/** Too many requests (429). */
 export class RateLimitedError extends TickerQError {}
-/** The server has too much to do, or can't reach its storage (503). */
+/** The server is busy, or its storage is unavailable (503). */
 export class UnavailableError extends TickerQError {}
-/** The server has failed (500 and others). */
+/** Internal server error (500 and others). */
 export class ServerError extends TickerQError {}
 
 const BY_STATUS = new Map([
@@ -63,14 +63,14 @@ const BY_STATUS = new Map([
   [503, UnavailableError],
 ]);
 
-/** The error that an answer stands for. */
+/** The error of a response. */
 export function errorOf(status, text, headers) {
   let problem = null;
   try {
     const body = JSON.parse(text);
     if (body !== null && typeof body === 'object') problem = body;
   } catch {
-    // A proxy may answer something else.
+    // A proxy's response has no problem.
   }
   const seconds = Number(headers.get('retry-after') ?? NaN);
   const Kind = BY_STATUS.get(status) ?? (status >= 500 ? ServerError : TickerQError);

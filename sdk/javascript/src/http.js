@@ -1,11 +1,11 @@
-// Requests: how they are sent, when they are sent again, and what their answers mean.
+// HTTP requests, retries and errors.
 
 import { ConnectionError, errorOf } from './errors.js';
 
 const FIRST_WAIT = 100;
 const WAIT_MAX = 10_000;
 
-/** Waits, unless the signal says otherwise. */
+/** Waits, and rejects when the signal is aborted. */
 export function sleep(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
@@ -21,7 +21,7 @@ export function sleep(milliseconds, signal) {
   });
 }
 
-/** The wait before a try: twice as long each time, and a little at random. */
+/** The wait before a retry, in milliseconds: exponential, with jitter. */
 export function backoff(attempt) {
   return Math.min(FIRST_WAIT * 2 ** attempt, WAIT_MAX) * (0.5 + Math.random() / 2);
 }
@@ -29,7 +29,8 @@ export function backoff(attempt) {
 /** Makes requests to one server. */
 export class Http {
   constructor(baseUrl, apiKey, options = {}) {
-    this.root = `${String(baseUrl).replace(/\/+$/, '')}${options.basePath ?? '/api/tickerq'}`;
+    this.base = String(baseUrl).replace(/\/+$/, '');
+    this.root = `${this.base}${options.basePath ?? '/api/tickerq'}`;
     this.apiKey = apiKey;
     this.retries = options.retries ?? 3;
     this.timeout = options.timeout ?? 30_000;
@@ -37,16 +38,16 @@ export class Http {
   }
 
   /**
-   * Sends a request and gives `{status, headers, data}`. It is sent again when there was no answer, if that can do no
-   * harm (`safe`), and when the server said that it has done nothing.
+   * Sends a request and returns `{status, headers, data}`. It is retried after a connection failure if it is idempotent
+   * (`safe`), and when the server reports that it has done nothing. `atBase` requests a path beside the API.
    */
-  async request(method, path, { query, body, headers, safe, timeout, signal, retries } = {}) {
+  async request(method, path, { query, body, headers, safe, timeout, signal, retries, atBase } = {}) {
     const isSafe = safe ?? (method !== 'POST' || headers?.['idempotency-key'] !== undefined);
     const text = body === undefined ? undefined : JSON.stringify(body);
     const last = retries ?? this.retries;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await this.#once(method, path, { query, text, headers, timeout, signal });
+        return await this.#once(method, path, { query, text, headers, timeout, signal, atBase });
       } catch (error) {
         if (signal?.aborted || attempt >= last || !isWorthAnother(error, isSafe)) throw error;
         const wait = Math.max(backoff(attempt), error.retryAfter ?? 0);
@@ -56,8 +57,8 @@ export class Http {
     }
   }
 
-  async #once(method, path, { query, text, headers, timeout, signal }) {
-    const url = `${this.root}${path}${queryOf(query)}`;
+  async #once(method, path, { query, text, headers, timeout, signal, atBase }) {
+    const url = `${atBase ? this.base : this.root}${path}${queryOf(query)}`;
     const given = { accept: 'application/json', ...headers };
     if (this.apiKey) given.authorization = `Bearer ${this.apiKey}`;
     if (text !== undefined) given['content-type'] = 'application/json';
@@ -75,7 +76,9 @@ export class Http {
     } catch (cause) {
       if (signal?.aborted) throw signal.reason;
       const why = over.signal.aborted ? over.signal.reason : cause;
-      throw new ConnectionError(`${method} ${url}: ${why.message}`, { cause: why });
+      // `fetch` itself reports no more than that it failed.
+      const reason = why.cause?.message || why.cause?.code || why.message;
+      throw new ConnectionError(`${method} ${url}: ${reason}`, { cause: why });
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', stop);
@@ -91,7 +94,7 @@ export class Http {
 
 function isWorthAnother(error, isSafe) {
   if (error instanceof ConnectionError) return isSafe;
-  // The server has done nothing, and says so; of `unavailable` it does not know.
+  // `busy` means that nothing was done; `unavailable` leaves it open.
   if (error.status === 429 || error.code === 'busy') return true;
   return error.status === 503 && isSafe;
 }

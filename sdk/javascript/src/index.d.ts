@@ -1,246 +1,52 @@
-// The types of the client and the worker.
+// The types of the client and the worker. The API's objects are generated: see schemas.d.ts.
 
-export type JobStatus = 'pending' | 'running' | 'completed' | 'failed' | 'cancelled';
-export type Priority = 'low' | 'normal' | 'high' | 'critical';
-/** `[d.]hh:mm:ss[.fffffff]`, ISO 8601 such as `PT5M`, units such as `5m`, or a number of milliseconds. */
-export type Duration = string | number;
+import type * as Api from './schemas.js';
+
+export type { Api };
+export type {
+  AuditFilter, AuditList, AuditRecord, ClearedQueue, CompletedJob, DeliveryFilter, Duration, EndedJobs, FailedJob, HealthView, HeldJob,
+  Heartbeat, JobChange, JobChanges, JobFilter, JobItem, JobUpdate, LogLine, NewJob, Node, PerformanceFilter, PerformanceMetrics, PeriodFilter,
+  Progress, Queue, RecurringJob, RecurringOptions, RecurringUpdate, SystemOverview, WebhookDelivery, WebhookDeliveryList, WebhookEndpoint,
+  WebhookEndpointOptions, WebhookEndpointUpdate, WebhookTest,
+} from './schemas.js';
+
+export type JobStatus = Api.JobItem['status'];
+export type Priority = Api.JobItem['priority'];
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+export type Attempt = Api.Attempt;
+export type JobPage = Api.JobList;
+export type WorkerInfo = Api.Worker;
+export type JobTypeMetrics = Api.JobTypeMetrics;
 
-export interface JobItem {
-  id: string;
-  jobId: string;
-  name: string;
-  type: string;
-  queue: string;
-  status: JobStatus;
-  priority: Priority;
-  createdAt: string;
-  runAt: string;
-  executedAt: string | null;
-  completedAt: string | null;
-  duration: string | null;
-  attempt: number;
-  retryCount: number;
-  maxRetries: number;
-  recurringJobId: string | null;
-  error: string | null;
-}
-
-export interface Attempt {
-  attempt: number;
-  startedAt: string;
-  completedAt: string | null;
-  status: 'running' | 'completed' | 'failed' | 'cancelled' | 'interrupted' | 'lost';
-  duration: string | null;
-  error: string | null;
-  errorDetail: string | null;
-  node: string;
-  worker?: string;
-}
-
-export interface Progress {
-  percent: number;
-  message: string | null;
-}
-
-export interface LogLine {
-  at: string;
-  level: 'debug' | 'info' | 'warning' | 'error';
-  message: string;
-}
-
-export interface Job<P = any, R = any> extends JobItem {
+export interface Job<P = any, R = any> extends Omit<Api.Job, 'parameters' | 'result'> {
   parameters: P;
   result: R | null;
-  errorDetail: string | null;
-  executionHistory: Attempt[];
-  timeout: string;
-  retryDelay: string;
-  retryIntervals: string[];
-  uniqueKey: string | null;
-  occurrenceAt: string | null;
-  cancelRequested: boolean;
-  progress?: Progress & { attempt: number };
-  log?: (LogLine & { attempt: number })[];
-  revision: number;
 }
 
-export interface JobFilter {
-  status?: JobStatus | JobStatus[];
-  type?: string | string[];
-  queue?: string;
-  recurringJobId?: string;
-  priority?: Priority;
-  search?: string;
-  from?: string | Date;
-  to?: string | Date;
-  limit?: number;
-  offset?: number;
-  after?: string;
+export interface LeasedJob<P = any> extends Omit<Api.LeasedJob, 'parameters'> {
+  parameters: P;
 }
 
-export interface JobPage {
-  jobs: JobItem[];
-  totalCount: number;
-  hasMore: boolean;
-}
-
-export interface Changes {
-  name?: string;
-  queue?: string;
-  parameters?: unknown;
-  priority?: Priority;
-  delay?: Duration;
-  runAt?: string;
-  maxRetries?: number;
-  timeout?: Duration;
-  retryDelay?: Duration;
-  retryIntervals?: Duration[];
-}
-
-export interface JobOptions extends Omit<Changes, 'parameters'> {
-  uniqueKey?: string;
+export interface JobOptions extends Api.JobOptions {
+  /** Makes it a recurring job. */
   cronExpression?: string | null;
 }
 
-export interface NewJob extends JobOptions {
-  type: string;
-  parameters?: unknown;
-}
-
-export interface NewRecurringJob extends Omit<Changes, 'delay' | 'runAt'> {
+export interface NewRecurringJob extends Api.RecurringOptions {
   type: string;
   cronExpression: string;
-  timeZone?: string;
-  misfirePolicy?: 'fire_once' | 'skip' | 'catch_up';
-  catchUpMax?: number;
-  overlapPolicy?: 'allow' | 'skip' | 'queue';
-  enabled?: boolean;
-  startsAt?: string;
-  endsAt?: string;
 }
 
-export interface RecurringJob extends NewRecurringJob {
-  id: string;
-  name: string;
-  description: string;
-  enabled: boolean;
-  nextRunAt: string | null;
-  revision: number;
-}
-
-export interface Queue {
-  name: string;
-  status: 'running' | 'paused';
-  pendingJobs: number;
-  runningJobs: number;
-  completedJobs: number;
-  failedJobs: number;
-  cancelledJobs: number;
-  workers: number;
-  throughput: { jobsPerMinute: number; jobsPerHour: number };
-}
-
-export interface WorkerInfo {
-  id: string;
-  name: string;
-  status: 'live' | 'lost' | 'left';
-  types: string[];
-  queues: string[];
-  concurrency: number;
-  runningJobs: number;
-  registeredAt: string;
-  lastHeartbeatAt: string;
-  leaseUntil: string;
-  lease: string;
-  heartbeatInterval: string;
-}
-
-export interface LeasedJob<P = any> {
-  jobId: string;
-  leaseToken: string;
-  name: string;
-  type: string;
-  queue: string;
-  priority: Priority;
-  attempt: number;
-  retryCount: number;
-  maxRetries: number;
-  parameters: P;
-  createdAt: string;
-  timeout: string;
-  recurringJobId: string | null;
-}
-
-export interface Node {
-  id: string;
-  name: string;
-  status: 'live' | 'lost';
-  roles: string[];
-  startedAt: string;
-  lastHeartbeatAt: string;
-  leaseUntil: string;
-  runningJobs: number;
-  isSelf: boolean;
-}
-
-export interface Period {
-  from?: string | Date;
-  to?: string | Date;
-  timeZone?: string;
-  queue?: string;
-  type?: string | string[];
-}
-
-export interface SystemMetrics {
-  timestamp: string;
-  systemHealth: 'healthy' | 'degraded' | 'unhealthy';
-  totalJobs: number;
-  activeWorkers: number;
-  queueLength: number;
-  memoryUsage: { used: string; available: string; percentage: number };
-  cpuUsage: { percentage: number; cores: number };
-}
-
-export interface PerformanceMetrics {
-  period: { from: string; to: string };
-  summary: {
-    totalJobs: number;
-    successfulJobs: number;
-    failedJobs: number;
-    successRate: number | null;
-    averageExecutionTime: string | null;
-    throughput: { jobsPerDay: number; peakJobsPerHour: number };
-  };
-  trends: { date: string; jobsExecuted: number; successRate: number | null; averageExecutionTime: string | null }[];
-}
-
-export interface JobTypeMetrics {
-  type: string;
-  totalExecutions: number;
-  successRate: number | null;
-  averageExecutionTime: string | null;
-  failureReasons: { reason: string; count: number; percentage: number }[];
-}
-
-export interface AuditRecord {
-  id: string;
-  at: string;
-  actor: { name: string; kind: string };
-  address: string | null;
-  action: string;
-  jobId: string | null;
-  queue: string | null;
-  jobs: number;
-  outcome: string;
+export interface NewWebhookEndpoint extends Api.WebhookEndpointOptions {
+  url: string;
 }
 
 export interface ClientOptions {
   /** `/api/tickerq` by default. */
   basePath?: string;
-  /** How often a request is sent again; 3 by default. */
+  /** How often a request is retried; 3 by default. */
   retries?: number;
-  /** How long an answer may take, in milliseconds; 30,000 by default. */
+  /** The limit of one request, in milliseconds; 30,000 by default. */
   timeout?: number;
   fetch?: typeof fetch;
 }
@@ -249,21 +55,24 @@ export interface RequestOptions {
   query?: Record<string, unknown>;
   body?: unknown;
   headers?: Record<string, string>;
-  /** Whether it may be sent again when it is not known what became of it. */
+  /** Whether it may be retried after a lost response. */
   safe?: boolean;
+  /** In milliseconds. */
   timeout?: number;
   retries?: number;
   signal?: AbortSignal;
+  /** Whether the path is beside the API, such as `/healthz`. */
+  atBase?: boolean;
 }
 
 export interface Once {
-  /** Under one key a request takes effect once; each call has one of its own by default. */
+  /** Requests with the same key take effect once; by default each call has its own. */
   idempotencyKey?: string;
   signal?: AbortSignal;
 }
 
 export interface IfRevision {
-  /** Only if the job still has this revision. */
+  /** Fails unless this is still the revision. */
   revision?: number;
 }
 
@@ -273,52 +82,80 @@ export declare class TickerQClient {
   readonly root: string;
   constructor(baseUrl: string, apiKey?: string, options?: ClientOptions);
   request<T = any>(method: string, path: string, options?: RequestOptions): Promise<{ status: number; headers: Headers; data: T }>;
-  getJobs(filter?: JobFilter): Promise<JobPage>;
-  jobs(filter?: JobFilter): AsyncGenerator<JobItem>;
+  /** Closes the subscriptions of this client. */
+  close(): void;
+
+  getJobs(filter?: Api.JobFilter): Promise<JobPage>;
+  jobs(filter?: Api.JobFilter): AsyncGenerator<Api.JobItem>;
+  scheduleJob(jobType: string, parameters: unknown, options: JobOptions & Once & { cronExpression: string }): Promise<Api.RecurringJob>;
   scheduleJob<P = any, R = any>(jobType: string, parameters?: P, options?: JobOptions & Once): Promise<Job<P, R>>;
-  scheduleJobs(jobs: NewJob[], options?: Once): Promise<{ jobs: JobItem[]; created: number }>;
+  scheduleJobs(jobs: Api.NewJob[], options?: Once): Promise<Api.Batch>;
   getJob<P = any, R = any>(id: string): Promise<Job<P, R>>;
+  /** `timeout` and `interval` are milliseconds: 300,000 and 250 by default. */
   waitForJob<P = any, R = any>(id: string, options?: { timeout?: number; interval?: number; signal?: AbortSignal }): Promise<Job<P, R>>;
-  updateJob(id: string, changes: Changes, options?: IfRevision): Promise<Job>;
+  getJobChanges(page?: { after?: string; limit?: number }): Promise<Api.JobChanges>;
+  updateJob(id: string, changes: Api.JobUpdate, options?: IfRevision): Promise<Job>;
   deleteJob(id: string, options?: IfRevision): Promise<void>;
-  executeJob(id: string, options?: IfRevision & { priority?: Priority; delay?: Duration }): Promise<Job>;
+  executeJob(id: string, options?: IfRevision & Api.ExecuteRequest): Promise<Job>;
   cancelJob(id: string, options?: IfRevision): Promise<Job>;
   retryJob(id: string, options?: IfRevision & { resetRetryCount?: boolean }): Promise<Job>;
-  getRecurringJobs(page?: { limit?: number; offset?: number }): Promise<{ recurringJobs: RecurringJob[]; totalCount: number; hasMore: boolean }>;
-  scheduleRecurringJob(recurring: NewRecurringJob, options?: Once): Promise<RecurringJob>;
-  getRecurringJob(id: string): Promise<RecurringJob>;
-  replaceRecurringJob(id: string, recurring: NewRecurringJob, options?: IfRevision): Promise<RecurringJob>;
-  updateRecurringJob(id: string, changes: Partial<NewRecurringJob>, options?: IfRevision): Promise<RecurringJob>;
+
+  getRecurringJobs(page?: { limit?: number; offset?: number }): Promise<Api.RecurringListView>;
+  scheduleRecurringJob(recurring: NewRecurringJob, options?: Once): Promise<Api.RecurringJob>;
+  getRecurringJob(id: string): Promise<Api.RecurringJob>;
+  replaceRecurringJob(id: string, recurring: NewRecurringJob, options?: IfRevision): Promise<Api.RecurringJob>;
+  updateRecurringJob(id: string, changes: Api.RecurringUpdate, options?: IfRevision): Promise<Api.RecurringJob>;
   deleteRecurringJob(id: string, options?: IfRevision): Promise<void>;
-  enableRecurringJob(id: string, options?: IfRevision): Promise<RecurringJob>;
-  disableRecurringJob(id: string, options?: IfRevision): Promise<RecurringJob>;
+  enableRecurringJob(id: string, options?: IfRevision): Promise<Api.RecurringJob>;
+  disableRecurringJob(id: string, options?: IfRevision): Promise<Api.RecurringJob>;
   triggerRecurringJob(id: string, options?: IfRevision): Promise<Job>;
-  getQueues(): Promise<Queue[]>;
-  getQueue(name: string): Promise<Queue>;
-  pauseQueue(name: string): Promise<Queue>;
-  resumeQueue(name: string): Promise<Queue>;
-  clearQueue(name: string, which?: { clearPending?: boolean; clearFailed?: boolean }): Promise<Queue & { clearedPending: number; clearedFailed: number }>;
-  getSystemMetrics(): Promise<SystemMetrics>;
-  getPerformanceMetrics(period?: Period & { granularity?: 'day' | 'hour' }): Promise<PerformanceMetrics>;
-  getJobTypeMetrics(period?: Period): Promise<JobTypeMetrics[]>;
-  getNodes(): Promise<Node[]>;
+
+  getQueues(): Promise<Api.Queue[]>;
+  getQueue(name: string): Promise<Api.Queue>;
+  pauseQueue(name: string): Promise<Api.Queue>;
+  resumeQueue(name: string): Promise<Api.Queue>;
+  clearQueue(name: string, which?: Api.ClearRequest): Promise<Api.ClearedQueue>;
+
+  getSystemMetrics(): Promise<Api.SystemOverview>;
+  getPerformanceMetrics(period?: Api.PerformanceFilter): Promise<Api.PerformanceMetrics>;
+  getJobTypeMetrics(period?: Api.PeriodFilter): Promise<Api.JobTypeMetrics[]>;
+
+  getNodes(): Promise<Api.Node[]>;
   getLogLevel(): Promise<string>;
   setLogLevel(level: string): Promise<string>;
+  getAudit(filter?: Api.AuditFilter): Promise<Api.AuditList>;
+  getHealth(): Promise<Api.HealthView>;
+  getReadiness(): Promise<Api.HealthView>;
+
+  getWebhookEndpoints(): Promise<Api.WebhookEndpoint[]>;
+  createWebhookEndpoint(endpoint: NewWebhookEndpoint): Promise<Api.WebhookEndpoint>;
+  getWebhookEndpoint(id: string): Promise<Api.WebhookEndpoint>;
+  updateWebhookEndpoint(id: string, changes: Api.WebhookEndpointUpdate, options?: IfRevision): Promise<Api.WebhookEndpoint>;
+  deleteWebhookEndpoint(id: string, options?: IfRevision): Promise<void>;
+  enableWebhookEndpoint(id: string, options?: IfRevision): Promise<Api.WebhookEndpoint>;
+  disableWebhookEndpoint(id: string, options?: IfRevision): Promise<Api.WebhookEndpoint>;
+  rotateWebhookSecret(id: string, options?: IfRevision & Api.RotateSecretRequest): Promise<Api.WebhookEndpoint>;
+  testWebhookEndpoint(id: string): Promise<Api.WebhookTest>;
+  getWebhookDeliveries(endpointId: string, filter?: Api.DeliveryFilter): Promise<Api.WebhookDeliveryList>;
+  getWebhookDelivery(id: string): Promise<Api.WebhookDelivery>;
+  redeliverWebhook(deliveryId: string): Promise<Api.WebhookDelivery>;
+  redeliverFailedWebhooks(endpointId: string, since: string | Date): Promise<Api.RedeliveredView>;
+
   getWorkers(): Promise<WorkerInfo[]>;
   getWorker(id: string): Promise<WorkerInfo>;
-  getAudit(filter?: { actor?: string; action?: string; jobId?: string; from?: string | Date; to?: string | Date; limit?: number; after?: string }): Promise<{ records: AuditRecord[]; hasMore: boolean }>;
-  registerWorker(declaration: { name: string; types: string[]; queues?: string[]; concurrency?: number }, options?: RequestOptions): Promise<WorkerInfo>;
-  leaseJobs(worker: string, options?: RequestOptions & { max?: number; wait?: Duration }): Promise<LeasedJob[]>;
-  heartbeat(worker: string, jobs?: { jobId: string; leaseToken: string; progress?: Partial<Progress>; log?: Partial<LogLine>[] }[], options?: RequestOptions): Promise<{ leaseUntil: string; cancelled: string[]; lost: string[] }>;
-  completeJobs(worker: string, jobs: { jobId: string; leaseToken: string; result?: unknown }[], options?: RequestOptions): Promise<{ stored: number; lost: string[] }>;
-  failJobs(worker: string, jobs: { jobId: string; leaseToken: string; outcome?: 'failed' | 'cancelled' | 'released'; error?: string; errorDetail?: string; retry?: boolean; retryAfter?: string }[], options?: RequestOptions): Promise<{ stored: number; lost: string[] }>;
+  registerWorker(declaration: Api.WorkerRequest, options?: RequestOptions): Promise<WorkerInfo>;
+  leaseJobs(worker: string, options?: RequestOptions & { max?: number; wait?: Api.Duration }): Promise<LeasedJob[]>;
+  heartbeat(worker: string, jobs?: Api.HeldJob[], options?: RequestOptions): Promise<Api.Heartbeat>;
+  completeJobs(worker: string, jobs: Api.CompletedJob[], options?: RequestOptions): Promise<Api.EndedJobs>;
+  failJobs(worker: string, jobs: Api.FailedJob[], options?: RequestOptions): Promise<Api.EndedJobs>;
   removeWorker(worker: string, options?: RequestOptions): Promise<void>;
+
   subscribe(topics: Topic | Topic[], handlers?: Handlers, options?: SubscribeOptions): Subscription;
 }
 
 export type Topic = 'job-status' | 'queue-metrics' | 'system-health';
 
-export interface JobChange extends Omit<JobItem, 'id' | 'status'> {
+export interface JobStatusChange extends Omit<Api.JobItem, 'id' | 'status'> {
   event: string;
   status: JobStatus | 'deleted';
 }
@@ -330,15 +167,15 @@ export interface Message {
 }
 
 export interface Handlers {
-  /** Listening, also again after the connection was lost: what happened in between was missed. */
+  /** Subscribed, also after a reconnect: events in between were missed. */
   connected?(data: { topics: Topic[] }): void;
   disconnected?(why: { code: number; reason: string }): void;
   error?(error: any): void;
-  /** So many events were missed because this client was too slow. */
+  /** The number of events that were dropped because this client was too slow. */
   lagged?(data: { missed: number }): void;
-  'job-status-changed'?(data: JobChange, message: Message): void;
-  'job-progress'?(data: { jobId: string; type: string; queue: string; attempt: number; progress: Progress | null; log: LogLine[] }, message: Message): void;
-  'queue-metrics-updated'?(data: Queue, message: Message): void;
+  'job-status-changed'?(data: JobStatusChange, message: Message): void;
+  'job-progress'?(data: { jobId: string; type: string; queue: string; attempt: number; progress: Api.Progress | null; log: Api.LogLine[] }, message: Message): void;
+  'queue-metrics-updated'?(data: Api.Queue, message: Message): void;
   'system-health-alert'?(data: { status: string; previousStatus: string; previousSince: string; reasons: { code: string; message: string }[] }, message: Message): void;
   /** Every message. */
   '*'?(message: Message): void;
@@ -347,7 +184,7 @@ export interface Handlers {
 export interface SubscribeOptions {
   filter?: { jobId?: string | string[]; queue?: string | string[]; type?: string | string[] };
   WebSocket?: unknown;
-  /** How long to wait before the connection is tried again, in milliseconds, given how often it was. */
+  /** The wait before a reconnect, in milliseconds, by the number of tries. */
   reconnectAfter?(tries: number): number;
 }
 
@@ -367,28 +204,38 @@ export type Handler<P = any, R = any> = (parameters: P, context: JobContext<P>) 
 
 export interface WorkerOptions {
   name?: string;
-  /** The queues that it takes jobs from; all by default. */
+  /** The queues to lease jobs from; all by default. */
   queues?: string[];
-  /** How many jobs it runs at the same time; 10 by default. */
+  /** The number of jobs that run at the same time; 10 by default. */
   concurrency?: number;
   handlers?: Record<string, Handler>;
-  /** Told of what goes wrong and is tried again. */
+  /** Called with each failed request, which is retried. */
   onError?(error: Error): void;
-  /** In milliseconds; as the server wishes by default. */
+  /** In milliseconds; the server's interval by default. */
   heartbeatEvery?: number;
+  /** Receives failed requests and errors of handlers; `console` by default, `null` for none. */
+  logger?: { info?(text: string): void; warn?(text: string): void; error?(text: string, ...more: unknown[]): void } | null;
+  /** Whether `stop` leaves the subscriptions of the client open; `false` by default. */
+  keepSubscriptions?: boolean;
 }
 
 export declare class Worker {
   readonly id: string | null;
   constructor(client: TickerQClient, options?: WorkerOptions);
   handle<P = any, R = any>(type: string, handler: Handler<P, R>): this;
+  /** Registers and starts to work. Waits for a server that is not reachable yet; `stop` ends the wait. */
   start(): Promise<this>;
+  /** `grace` is in milliseconds; 30,000 by default. */
   stop(options?: { grace?: number }): Promise<void>;
 }
 
 export declare class PermanentError extends Error {}
+/** The next attempt waits for so long, in place of the job's `retryDelay`. */
 export declare class RetryLaterError extends Error {
+  /** In milliseconds. */
   after: number;
+  /** The wait before the next attempt, in milliseconds. */
+  constructor(after: number, message?: string);
   constructor(message: string, after: number);
 }
 export declare class StopReason extends Error {
@@ -407,6 +254,7 @@ export interface Problem {
 export declare class TickerQError extends Error {
   status: number;
   problem: Problem | null;
+  /** In milliseconds. */
   retryAfter: number | null;
   get code(): string | null;
   get errors(): NonNullable<Problem['errors']>;
@@ -429,6 +277,7 @@ export declare function verifyStandardWebhook(
   body: string | ArrayBuffer | Uint8Array,
   headers: Headers | Record<string, string | string[] | undefined>,
   secret: string,
+  /** In milliseconds. */
   options?: { tolerance?: number; now?: number },
 ): Promise<boolean>;
 export declare function timeSpan(milliseconds: number): string;

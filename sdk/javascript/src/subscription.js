@@ -1,4 +1,4 @@
-// Live updates over WebSocket, connected again whenever the connection ends.
+// Live updates over WebSocket, with reconnects.
 
 import { backoff } from './http.js';
 
@@ -10,7 +10,7 @@ async function webSocket() {
   return (await import('./node-websocket.js')).NodeWebSocket;
 }
 
-/** What somebody listens to. Made by `TickerQClient.subscribe`. */
+/** A subscription to live updates, made by `TickerQClient.subscribe`. */
 export class Subscription {
   #url;
   #request;
@@ -19,8 +19,9 @@ export class Subscription {
   #socket = null;
   #tries = 0;
   #timer = null;
+  #closed;
 
-  constructor(root, apiKey, topics, handlers, { filter, WebSocket, reconnectAfter } = {}) {
+  constructor(root, apiKey, topics, handlers, { filter, WebSocket, reconnectAfter } = {}, closed = () => {}) {
     const url = new URL(`${root}/ws`);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     // A browser can't set a header here.
@@ -28,13 +29,15 @@ export class Subscription {
     this.#url = url.href;
     this.#request = JSON.stringify({ action: 'subscribe', topics: [topics].flat(), ...(filter ? { filter } : {}) });
     this.#handlers = handlers;
+    this.#closed = closed;
     this.reconnectAfter = reconnectAfter ?? backoff;
     this.#connect(WebSocket);
   }
 
-  /** Listens no more. */
+  /** Ends the subscription. */
   close() {
     this.#isClosed = true;
+    this.#closed();
     clearTimeout(this.#timer);
     this.#socket?.close();
   }
@@ -46,7 +49,7 @@ export class Subscription {
     try {
       socket = new Kind(this.#url);
     } catch (error) {
-      this.#tell('error', error);
+      this.#emit('error', error);
       return;
     }
     this.#socket = socket;
@@ -57,36 +60,36 @@ export class Subscription {
       try {
         message = JSON.parse(data);
       } catch (error) {
-        this.#tell('error', error);
+        this.#emit('error', error);
         return;
       }
       if (message.type === 'subscribed') {
         clearTimeout(stuck);
         this.#tries = 0;
-        this.#tell('connected', message.data);
+        this.#emit('connected', message.data);
       } else {
-        this.#tell(message.type, message.data, message);
+        this.#emit(message.type, message.data, message);
       }
-      this.#tell('*', message);
+      this.#emit('*', message);
     });
-    // Why is told by what follows.
+    // The reason is in the `close` event.
     socket.addEventListener('error', () => {});
     socket.addEventListener('close', ({ code, reason }) => {
       clearTimeout(stuck);
       if (this.#socket !== socket) return;
       this.#socket = null;
-      this.#tell('disconnected', { code, reason });
+      this.#emit('disconnected', { code, reason });
       if (this.#isClosed) return;
       this.#timer = setTimeout(() => this.#connect(given), this.reconnectAfter(this.#tries));
       this.#tries += 1;
     });
   }
 
-  #tell(kind, ...what) {
+  #emit(kind, ...what) {
     try {
       this.#handlers[kind]?.(...what);
     } catch (error) {
-      // A handler's mistake must not end the connection; it is reported as any other uncaught one.
+      // An error of a handler must not end the connection; it is reported like any uncaught one.
       queueMicrotask(() => {
         throw error;
       });

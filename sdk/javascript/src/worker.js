@@ -1,25 +1,32 @@
-// A worker: asks for jobs, runs them with functions of this program, and says what came of them.
+// A worker: leases jobs, runs them with functions of this program, and reports their results.
 
 import { milliseconds, timeSpan } from './client.js';
-import { ConflictError, NotFoundError, TickerQError } from './errors.js';
+import { ConflictError, ConnectionError, NotFoundError, RateLimitedError, TickerQError } from './errors.js';
 import { backoff, sleep } from './http.js';
 
 const LEASE_WAIT = 30_000;
-const ENDS_MAX = 1000;
-const SETTLE_TRIES = 20;
+const REPORTS_MAX = 1000;
+const REPORT_TRIES = 20;
+const LOG_LINES_MAX = 200;
 
-/** Throw it in a handler when another attempt can't help: the job has failed for good. */
+/** Throw it in a handler when another attempt can't help: the job fails permanently. */
 export class PermanentError extends Error {}
 
-/** Throw it in a handler when the next attempt should wait for exactly so many milliseconds. */
+/**
+ * Throw it in a handler to set the wait before the next attempt: `new RetryLaterError(1500)` or
+ * `new RetryLaterError('rate limited', 1500)`, in milliseconds.
+ */
 export class RetryLaterError extends Error {
-  constructor(message, after) {
+  constructor(...given) {
+    const [message, after] = typeof given[0] === 'number' ? [given[1] ?? `retry after ${given[0]} ms`, given[0]] : given;
     super(message);
+    if (!Number.isFinite(after) || after < 0) throw new RangeError(`after must be a number of milliseconds, not ${after}`);
+    /** In milliseconds. */
     this.after = after;
   }
 }
 
-/** Why a handler's `signal` was aborted: `cancelled`, `timeout`, `lost` or `stopping`. */
+/** The reason of a handler's `signal`: `cancelled`, `timeout`, `lost` or `stopping`. */
 export class StopReason extends Error {
   constructor(kind) {
     super(`the job should stop: ${kind}`);
@@ -35,14 +42,18 @@ class Running {
     this.log = [];
   }
 
-  /** What is new since the last report. */
-  report() {
+  get held() {
     const { jobId, leaseToken } = this.job;
-    const said = { jobId, leaseToken };
-    if (this.progress !== undefined) said.progress = this.progress;
-    if (this.log.length > 0) said.log = this.log.splice(0);
+    return { jobId, leaseToken };
+  }
+
+  /** Progress and log lines since the last report. */
+  report() {
+    const report = this.held;
+    if (this.progress !== undefined) report.progress = this.progress;
+    if (this.log.length > 0) report.log = this.log.splice(0);
     this.progress = undefined;
-    return said;
+    return report;
   }
 
   hasNews() {
@@ -52,7 +63,7 @@ class Running {
   context() {
     const log = (level) => (message) => {
       this.log.push({ at: new Date().toISOString(), level, message: String(message) });
-      if (this.log.length > 200) this.log.shift();
+      if (this.log.length > LOG_LINES_MAX) this.log.shift();
     };
     return {
       job: this.job,
@@ -71,54 +82,102 @@ export class Worker {
   #handlers = new Map();
   #id = null;
   #running = new Map();
-  #ends = [];
-  #settling = null;
+  #results = [];
+  #sending = null;
   #stopping = new AbortController();
   #free = null;
   #loops = null;
+  #starting = null;
   #beatEvery = 5000;
+  #trouble = null;
 
-  constructor(client, { name, queues = [], concurrency = 10, handlers = {}, onError = () => {}, heartbeatEvery } = {}) {
+  constructor(client, options = {}) {
+    const { name, queues = [], concurrency = 10, handlers = {}, onError = () => {}, heartbeatEvery, logger = console } = options;
     this.#client = client;
-    this.#options = { name: name ?? `worker-${crypto.randomUUID().slice(0, 8)}`, queues, concurrency, onError, heartbeatEvery };
+    this.#options = {
+      name: name ?? `worker-${crypto.randomUUID().slice(0, 8)}`,
+      queues,
+      concurrency,
+      onError,
+      heartbeatEvery,
+      logger: logger ?? { info() {}, warn() {}, error() {} },
+      keepSubscriptions: options.keepSubscriptions ?? false,
+    };
     for (const [type, handler] of Object.entries(handlers)) this.handle(type, handler);
   }
 
-  /** Has a function run the jobs of a type. It is given the parameters and a context; what it returns is the result. */
+  /** Registers a function for a job type. It receives the parameters and a context; its return value is the result. */
   handle(type, handler) {
     this.#handlers.set(type, handler);
     return this;
   }
 
-  /** This run of the worker, as the server knows it. */
+  /** The id of this run of the worker; `null` before it is registered. */
   get id() {
     return this.#id;
   }
 
-  /** Registers, and works from now on. */
-  async start() {
-    await this.#register();
-    this.#loops = Promise.all([this.#leaseLoop(), this.#beatLoop()]);
+  /** Registers and starts to work. Waits for a server that is not reachable yet; `stop` ends the wait. */
+  start() {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  async #start() {
+    const { signal } = this.#stopping;
+    for (let tries = 0; !signal.aborted; tries += 1) {
+      try {
+        await this.#register(signal);
+        this.#recovered();
+        this.#loops = Promise.all([this.#leaseLoop(), this.#beatLoop()]);
+        return this;
+      } catch (error) {
+        if (signal.aborted) break;
+        if (!isTemporary(error)) throw error;
+        this.#failed('could not register', error);
+        await sleep(Math.max(backoff(tries), error.retryAfter ?? 0), signal).catch(() => {});
+      }
+    }
     return this;
   }
 
-  /** Takes no more jobs, lets those that run end within `grace` milliseconds, hands back the rest, and leaves. */
+  /**
+   * Leases no more jobs, waits `grace` milliseconds for those that run, releases the others, unregisters, and closes the
+   * subscriptions of the client, unless `keepSubscriptions` is set.
+   */
   async stop({ grace = 30_000 } = {}) {
-    if (this.#loops === null) return;
     this.#stopping.abort(new StopReason('stopping'));
-    this.#free?.();
-    const ended = Promise.all([...this.#running.values()].map(({ done }) => done));
-    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, grace).unref?.())]);
-    for (const running of this.#running.values()) running.stop.abort(new StopReason('stopping'));
-    await this.#settled();
-    await this.#loops;
-    this.#loops = null;
-    await this.#client.removeWorker(this.#id).catch((error) => this.#options.onError(error));
+    await this.#starting?.catch(() => {});
+    if (this.#loops !== null) {
+      this.#free?.();
+      const ended = Promise.all([...this.#running.values()].map(({ done }) => done));
+      await within(ended, grace);
+      for (const running of this.#running.values()) running.stop.abort(new StopReason('stopping'));
+      await this.#allSent();
+      await this.#loops;
+      this.#loops = null;
+      await this.#client.removeWorker(this.#id).catch((error) => this.#failed('could not unregister', error));
+    }
+    if (!this.#options.keepSubscriptions) this.#client.close();
   }
 
-  async #register() {
+  /** Logs a failed request; one that repeats is logged once. */
+  #failed(what, error) {
+    const text = `worker ${this.#options.name}: ${what}: ${error.message}`;
+    if (this.#trouble !== text) this.#options.logger.warn?.(text);
+    this.#trouble = text;
+    this.#options.onError(error);
+  }
+
+  #recovered() {
+    if (this.#trouble !== null) this.#options.logger.info?.(`worker ${this.#options.name}: connected`);
+    this.#trouble = null;
+  }
+
+  async #register(signal) {
     const { name, queues, concurrency, heartbeatEvery } = this.#options;
-    const worker = await this.#client.registerWorker({ name, types: [...this.#handlers.keys()], queues, concurrency });
+    const declaration = { name, types: [...this.#handlers.keys()], queues, concurrency };
+    const worker = await this.#client.registerWorker(declaration, { retries: 0, signal });
     this.#id = worker.id;
     this.#beatEvery = heartbeatEvery ?? milliseconds(worker.heartbeatInterval);
   }
@@ -137,10 +196,11 @@ export class Worker {
       try {
         const jobs = await this.#client.leaseJobs(this.#id, { max, wait: LEASE_WAIT, signal, retries: 0 });
         for (const job of jobs) this.#run(job);
+        this.#recovered();
         tries = 0;
       } catch (error) {
         if (signal.aborted) return;
-        this.#options.onError(error);
+        this.#failed('could not lease jobs', error);
         if (error instanceof NotFoundError || error instanceof ConflictError) await this.#beat();
         await sleep(Math.max(backoff(tries), error.retryAfter ?? 0), signal).catch(() => {});
         tries += 1;
@@ -165,11 +225,11 @@ export class Worker {
       for (const id of cancelled) this.#running.get(id)?.stop.abort(new StopReason('cancelled'));
       for (const id of lost) this.#lose(id);
     } catch (error) {
-      this.#options.onError(error);
+      this.#failed('heartbeat failed', error);
       if (!(error instanceof NotFoundError) || this.#stopping.signal.aborted) return;
-      // The server knows this worker no more, nor that it runs anything.
+      // The server does not know this worker any more, nor its leases.
       for (const running of all) this.#lose(running.job.jobId);
-      await this.#register().catch((failure) => this.#options.onError(failure));
+      await this.#register().catch((failure) => this.#failed('could not register', failure));
     }
   }
 
@@ -178,15 +238,16 @@ export class Worker {
     if (running === undefined) return;
     running.isLost = true;
     running.stop.abort(new StopReason('lost'));
+    this.#options.logger.warn?.(`worker ${this.#options.name}: lost the lease of job ${id}`);
   }
 
   #run(job) {
     const running = new Running(job);
     this.#running.set(job.jobId, running);
-    running.done = this.#attempt(running).then(async (end) => {
+    running.done = this.#attempt(running).then(async (result) => {
       if (!running.isLost) {
-        if (running.hasNews()) await this.#report(running);
-        await this.#settle(end);
+        if (running.hasNews()) await this.#reportNow(running);
+        await this.#send(result);
       }
       this.#running.delete(job.jobId);
       this.#free?.();
@@ -194,99 +255,119 @@ export class Worker {
     });
   }
 
-  async #report(running) {
-    const all = [...this.#running.values()];
-    await this.#client
-      .heartbeat(this.#id, all.map((other) => (other === running ? running.report() : { jobId: other.job.jobId, leaseToken: other.job.leaseToken })))
-      .catch((error) => this.#options.onError(error));
+  async #reportNow(running) {
+    const reports = [...this.#running.values()].map((other) => (other === running ? running.report() : other.held));
+    await this.#client.heartbeat(this.#id, reports).catch((error) => this.#failed('heartbeat failed', error));
   }
 
-  /** Runs one attempt; gives what is to be said of it. */
+  /** Runs one attempt; resolves with its result. */
   async #attempt(running) {
-    const { job, stop } = running;
-    const said = { jobId: job.jobId, leaseToken: job.leaseToken };
+    const { job, stop, held } = running;
     const over = setTimeout(() => stop.abort(new StopReason('timeout')), Math.min(milliseconds(job.timeout), 2 ** 31 - 1));
     const stopped = new Promise((_, reject) => {
       stop.signal.addEventListener('abort', () => {
-        // A handler that watches its signal ends by itself; one that does not is waited for no longer.
+        // A handler that ignores its signal is abandoned after a second.
         setTimeout(() => reject(stop.signal.reason), 1000).unref?.();
       });
     });
     try {
       const handler = this.#handlers.get(job.type);
       const result = await Promise.race([(async () => handler(job.parameters, running.context()))(), stopped]);
-      return { completed: { ...said, ...(result === undefined ? {} : { result }) } };
+      return { completed: { ...held, ...(result === undefined ? {} : { result }) } };
     } catch (error) {
       const kind = stop.signal.reason?.kind;
-      if (kind === 'cancelled') return { failed: { ...said, outcome: 'cancelled' } };
-      if (kind === 'stopping') return { failed: { ...said, outcome: 'released' } };
-      const failure = { ...said, error: kind === 'timeout' ? `timed out after ${job.timeout}` : error?.message || String(error) };
+      if (kind === 'cancelled') return { failed: { ...held, outcome: 'cancelled' } };
+      if (kind === 'stopping') return { failed: { ...held, outcome: 'released' } };
+      const failure = { ...held, error: kind === 'timeout' ? `timed out after ${job.timeout}` : error?.message || String(error) };
       if (error?.stack && kind === undefined) failure.errorDetail = error.stack;
       if (error instanceof PermanentError) failure.retry = false;
-      if (error instanceof RetryLaterError && Number.isFinite(error.after)) failure.retryAfter = timeSpan(Math.max(0, error.after));
+      if (error instanceof RetryLaterError) failure.retryAfter = timeSpan(error.after);
+      if (kind !== 'lost') this.#handlerFailed(job, kind === undefined ? error : failure.error);
       return { failed: failure };
     } finally {
       clearTimeout(over);
     }
   }
 
-  /** Has an end stored, together with those that end at the same time. */
-  #settle(end) {
+  #handlerFailed(job, error) {
+    const { logger, name } = this.#options;
+    if (error instanceof RetryLaterError) {
+      logger.info?.(`worker ${name}: job ${job.jobId} (${job.type}) retries in ${error.after} ms: ${error.message}`);
+      return;
+    }
+    logger.error?.(`worker ${name}: attempt ${job.attempt} of job ${job.jobId} (${job.type}) failed:`, error);
+  }
+
+  /** Sends a result, together with those of the same moment. */
+  #send(result) {
     return new Promise((resolve) => {
-      this.#ends.push({ end, resolve });
-      this.#settling ??= this.#settleAll();
+      this.#results.push({ result, resolve });
+      this.#sending ??= this.#sendAll();
     });
   }
 
-  async #settleAll() {
-    // What ends in this moment goes together.
+  async #sendAll() {
+    // Results of the same turn share a request.
     await new Promise((resolve) => setTimeout(resolve, 0));
-    while (this.#ends.length > 0) {
-      const batch = this.#ends.splice(0, ENDS_MAX);
-      const pick = (kind) => batch.map(({ end }) => end[kind]).filter((end) => end !== undefined);
+    while (this.#results.length > 0) {
+      const batch = this.#results.splice(0, REPORTS_MAX);
+      const pick = (kind) => batch.map(({ result }) => result[kind]).filter((result) => result !== undefined);
       await Promise.all([
-        this.#say((jobs) => this.#client.completeJobs(this.#id, jobs), pick('completed')),
-        this.#say((jobs) => this.#client.failJobs(this.#id, jobs), pick('failed')),
+        this.#deliver((jobs) => this.#client.completeJobs(this.#id, jobs), pick('completed')),
+        this.#deliver((jobs) => this.#client.failJobs(this.#id, jobs), pick('failed')),
       ]);
       for (const { resolve } of batch) resolve();
     }
-    this.#settling = null;
+    this.#sending = null;
   }
 
-  async #say(send, jobs) {
+  async #deliver(send, jobs) {
     if (jobs.length === 0) return;
-    for (let attempt = 0; attempt < SETTLE_TRIES; attempt += 1) {
+    for (let attempt = 0; attempt < REPORT_TRIES; attempt += 1) {
       try {
         await send(jobs);
         return;
       } catch (error) {
-        // Too late, or said before and the answer was lost: nothing more can be done.
+        // Too late, or a repeated request whose first response was lost.
         if (error instanceof ConflictError) return;
-        this.#options.onError(error);
+        this.#failed('could not report results', error);
         if (error instanceof TickerQError && error.status >= 400 && error.status < 500 && error.status !== 429) {
           if (jobs.length === 1) {
             const [{ jobId, leaseToken }] = jobs;
             const failure = { jobId, leaseToken, error: `the result was not accepted: ${error.message}`, retry: false };
-            await this.#client.failJobs(this.#id, [failure]).catch(() => {});
+            await this.#client.failJobs(this.#id, [failure]).catch((failed) => this.#failed('could not report results', failed));
             return;
           }
-          // One of them is not accepted; the others are.
-          for (const job of jobs) await this.#say(send, [job]);
+          // One result of the batch is invalid; the others are sent one by one.
+          for (const job of jobs) await this.#deliver(send, [job]);
           return;
         }
         await sleep(Math.max(backoff(attempt), error.retryAfter ?? 0));
       }
     }
+    const ids = jobs.map(({ jobId }) => jobId).join(', ');
+    this.#options.logger.error?.(`worker ${this.#options.name}: gave up reporting results of ${ids}`);
   }
 
-  async #settled() {
-    while (this.#settling !== null) await this.#settling;
-    // The ends of handlers that were told to stop a moment ago.
-    await Promise.race([
-      Promise.all([...this.#running.values()].map(({ done }) => done)),
-      new Promise((resolve) => setTimeout(resolve, 5000).unref?.()),
-    ]);
-    while (this.#settling !== null) await this.#settling;
+  async #allSent() {
+    while (this.#sending !== null) await this.#sending;
+    // Handlers that were stopped a moment ago.
+    await within(Promise.all([...this.#running.values()].map(({ done }) => done)), 5000);
+    while (this.#sending !== null) await this.#sending;
   }
 }
 
+/** Whether a later registration may succeed. */
+function isTemporary(error) {
+  return error instanceof ConnectionError || error instanceof RateLimitedError || error.status >= 500;
+}
+
+/** Waits for a promise, but no longer than so many milliseconds. */
+async function within(promise, limit) {
+  let timer;
+  const over = new Promise((resolve) => {
+    timer = setTimeout(resolve, limit);
+  });
+  await Promise.race([promise, over]);
+  clearTimeout(timer);
+}

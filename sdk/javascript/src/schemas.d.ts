@@ -1,0 +1,756 @@
+// Generated from the OpenAPI document by sdk/generate/types.mjs; do not edit.
+
+/** `[d.]hh:mm:ss[.fffffff]`, ISO 8601 such as `PT5M`, or a number of milliseconds. */
+export type Duration = string | number;
+
+export interface Attempt {
+  attempt: number;
+  startedAt: string;
+  completedAt: string | null;
+  status: string;
+  duration: string | null;
+  error: string | null;
+  errorDetail: string | null;
+  node: string;
+  worker?: string | null;
+}
+
+export interface AuditActor {
+  name: string;
+  kind: string;
+}
+
+export interface AuditList {
+  records: Array<AuditRecord>;
+  hasMore: boolean;
+}
+
+export interface AuditRecord {
+  id: string;
+  at: string;
+  actor: AuditActor;
+  address: string | null;
+  action: string;
+  jobId: string | null;
+  queue: string | null;
+  jobs: number;
+  outcome: string;
+}
+
+export interface Batch {
+  jobs: Array<JobItem>;
+  created: number;
+}
+
+export interface BatchRequest {
+  jobs: Array<JobRequest>;
+}
+
+export interface ClearRequest {
+  clearPending?: boolean | null;
+  clearFailed?: boolean | null;
+}
+
+export interface ClearedQueue {
+  name: string;
+  status: string;
+  pendingJobs: number;
+  runningJobs: number;
+  completedJobs: number;
+  failedJobs: number;
+  cancelledJobs: number;
+  workers: number;
+  throughput: Throughput;
+  clearedPending: number;
+  clearedFailed: number;
+}
+
+export interface CompleteRequest {
+  jobs: Array<CompletedJob>;
+}
+
+export interface CompletedJob {
+  jobId: string;
+  leaseToken: string;
+  result?: any;
+}
+
+export interface CpuUsage {
+  percentage: number;
+  cores: number;
+}
+
+export interface EndedJobs {
+  stored: number;
+  lost: Array<string>;
+}
+
+export interface ExecuteRequest {
+  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  delay?: Duration | null;
+  runAt?: string | Date | null;
+}
+
+export interface FailRequest {
+  jobs: Array<FailedJob>;
+}
+
+export interface FailedJob {
+  jobId: string;
+  leaseToken: string;
+  outcome?: string | null;
+  error?: string | null;
+  errorDetail?: string | null;
+  retry?: boolean | null;
+  retryAfter?: Duration | null;
+}
+
+export interface FailureReason {
+  reason: string;
+  count: number;
+  percentage: number;
+}
+
+export interface HealthReason {
+  code: string;
+  message: string;
+}
+
+export interface HealthView {
+  status: string;
+  restartedActors?: number | null;
+  systemHealth?: string | null;
+  reasons?: Array<HealthReason> | null;
+}
+
+export interface Heartbeat {
+  leaseUntil: string;
+  cancelled: Array<string>;
+  lost: Array<string>;
+}
+
+export interface HeartbeatRequest {
+  jobs?: Array<HeldJob> | null;
+}
+
+export interface HeldJob {
+  jobId: string;
+  leaseToken: string;
+  progress?: ProgressRequest | null;
+  log?: Array<LogLineRequest> | null;
+}
+
+export interface Job {
+  id: string;
+  jobId: string;
+  name: string;
+  type: string;
+  queue: string;
+  status: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled';
+  createdAt: string;
+  runAt: string;
+  executedAt: string | null;
+  completedAt: string | null;
+  duration: string | null;
+  priority: 'low' | 'normal' | 'high' | 'critical';
+  attempt: number;
+  retryCount: number;
+  maxRetries: number;
+  parameters: any;
+  result: any;
+  error: string | null;
+  errorDetail: string | null;
+  executionHistory: Array<Attempt>;
+  timeout: string;
+  retryDelay: string;
+  retryIntervals: Array<string>;
+  uniqueKey: string | null;
+  recurringJobId: string | null;
+  occurrenceAt: string | null;
+  cancelRequested: boolean;
+  progress?: Progress | null;
+  log?: Array<LogLine>;
+  revision: number;
+}
+
+export interface JobChange {
+  id: string;
+  deleted: boolean;
+  job: JobItem | null;
+}
+
+export interface JobChanges {
+  changes: Array<JobChange>;
+  cursor: string;
+  hasMore: boolean;
+}
+
+export interface JobItem {
+  id: string;
+  jobId: string;
+  name: string;
+  type: string;
+  queue: string;
+  status: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled';
+  createdAt: string;
+  runAt: string;
+  executedAt: string | null;
+  completedAt: string | null;
+  duration: string | null;
+  priority: 'low' | 'normal' | 'high' | 'critical';
+  attempt: number;
+  retryCount: number;
+  maxRetries: number;
+  error: string | null;
+  recurringJobId: string | null;
+}
+
+export interface JobList {
+  jobs: Array<JobItem>;
+  totalCount: number;
+  hasMore: boolean;
+}
+
+export interface JobRequest {
+  type: string;
+  name?: string | null;
+  queue?: string | null;
+  parameters?: any;
+  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  delay?: Duration | null;
+  runAt?: string | Date | null;
+  maxRetries?: number | null;
+  timeout?: Duration | null;
+  retryDelay?: Duration | null;
+  retryIntervals?: Array<Duration> | null;
+  uniqueKey?: string | null;
+  cronExpression?: string | null;
+  timeZone?: string | null;
+  enabled?: boolean | null;
+  misfirePolicy?: 'fire_once' | 'skip' | 'catch_up' | null;
+  catchUpMax?: number | null;
+  overlapPolicy?: 'allow' | 'skip' | 'queue' | null;
+  startsAt?: string | Date | null;
+  endsAt?: string | Date | null;
+  options?: any;
+}
+
+export interface JobTypeAnalytics {
+  period: Period;
+  jobTypes: Array<JobTypeMetrics>;
+}
+
+export interface JobTypeMetrics {
+  type: string;
+  totalExecutions: number;
+  successRate: number;
+  averageExecutionTime: string;
+  executionTime: Percentiles;
+  averageWaitTime: string;
+  waitTime: Percentiles;
+  failedJobs: number;
+  cancelledJobs: number;
+  failureReasons: Array<FailureReason>;
+}
+
+export interface LeaseRequest {
+  max?: number | null;
+  wait?: Duration | null;
+}
+
+export interface LeasedJob {
+  jobId: string;
+  leaseToken: string;
+  name: string;
+  type: string;
+  queue: string;
+  priority: 'low' | 'normal' | 'high' | 'critical';
+  attempt: number;
+  retryCount: number;
+  maxRetries: number;
+  parameters: any;
+  createdAt: string;
+  timeout: string;
+  recurringJobId: string | null;
+  traceParent?: string | null;
+}
+
+export interface LeasedJobs {
+  jobs: Array<LeasedJob>;
+}
+
+export interface LogLevel {
+  level: string;
+  nodeId: string;
+}
+
+export interface LogLevelRequest {
+  level: string;
+}
+
+export interface LogLine {
+  attempt: number;
+  at: string;
+  level: string;
+  message: string;
+}
+
+export interface LogLineRequest {
+  at?: string | Date | null;
+  level?: string | null;
+  message: string;
+}
+
+export interface MemoryUsage {
+  used: string;
+  available: string;
+  percentage: number;
+}
+
+export interface NewWebhookEndpoint {
+  url?: string | null;
+  name?: string | null;
+  events?: Array<string> | null;
+  secret?: string | null;
+  retryPolicy?: WebhookRetryPolicyRequest | null;
+}
+
+export interface Node {
+  id: string;
+  name: string;
+  status: string;
+  roles: Array<string>;
+  startedAt: string;
+  lastHeartbeatAt: string;
+  leaseUntil: string;
+  runningJobs: number;
+  isSelf: boolean;
+}
+
+export interface NodeList {
+  nodes: Array<Node>;
+}
+
+export interface PatchRequest {
+  name?: string | null;
+  queue?: string | null;
+  parameters?: any;
+  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  delay?: Duration | null;
+  runAt?: string | Date | null;
+  maxRetries?: number | null;
+  timeout?: Duration | null;
+  retryDelay?: Duration | null;
+  retryIntervals?: Array<Duration> | null;
+}
+
+export interface Percentiles {
+  p50: string;
+  p95: string;
+  p99: string;
+}
+
+export interface PerformanceMetrics {
+  period: Period;
+  summary: PerformanceSummary;
+  trends: Array<Trend>;
+}
+
+export interface PerformanceSummary {
+  totalJobs: number;
+  successfulJobs: number;
+  failedJobs: number;
+  cancelledJobs: number;
+  failedAttempts: number;
+  successRate: number;
+  averageExecutionTime: string;
+  executionTime: Percentiles;
+  averageWaitTime: string;
+  waitTime: Percentiles;
+  throughput: PeriodThroughput;
+}
+
+export interface Period {
+  from: string;
+  to: string;
+  timeZone: string;
+}
+
+export interface PeriodThroughput {
+  jobsPerDay: number;
+  peakJobsPerHour: number;
+}
+
+export interface Progress {
+  attempt: number;
+  percent: number;
+  message: string | null;
+}
+
+export interface ProgressRequest {
+  percent: number;
+  message?: string | null;
+}
+
+export interface Queue {
+  name: string;
+  status: string;
+  pendingJobs: number;
+  runningJobs: number;
+  completedJobs: number;
+  failedJobs: number;
+  cancelledJobs: number;
+  workers: number;
+  throughput: Throughput;
+}
+
+export interface QueueList {
+  queues: Array<Queue>;
+}
+
+export interface RecurringJob {
+  id: string;
+  jobId: string;
+  name: string;
+  type: string;
+  cronExpression: string;
+  description: string;
+  timeZone: string;
+  enabled: boolean;
+  misfirePolicy: 'fire_once' | 'skip' | 'catch_up';
+  catchUpMax: number | null;
+  overlapPolicy: 'allow' | 'skip' | 'queue';
+  startsAt: string | null;
+  endsAt: string | null;
+  nextRunAt: string | null;
+  nextRuns: Array<string>;
+  lastRunAt: string | null;
+  waiting: number;
+  parameters: any;
+  queue: string | null;
+  priority: 'low' | 'normal' | 'high' | 'critical';
+  maxRetries: number | null;
+  timeout: string | null;
+  retryDelay: string | null;
+  retryIntervals: Array<string> | null;
+  createdAt: string;
+  updatedAt: string;
+  revision: number;
+}
+
+export interface RecurringListView {
+  recurringJobs: Array<RecurringJob>;
+  totalCount: number;
+  hasMore: boolean;
+}
+
+export interface RecurringPatch {
+  type?: string | null;
+  name?: string | null;
+  cronExpression?: string | null;
+  timeZone?: string | null;
+  enabled?: boolean | null;
+  misfirePolicy?: 'fire_once' | 'skip' | 'catch_up' | null;
+  catchUpMax?: number | null;
+  overlapPolicy?: 'allow' | 'skip' | 'queue' | null;
+  startsAt?: string | Date | null;
+  endsAt?: string | Date | null;
+  parameters?: any;
+  queue?: string | null;
+  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  maxRetries?: number | null;
+  timeout?: Duration | null;
+  retryDelay?: Duration | null;
+  retryIntervals?: Array<Duration> | null;
+}
+
+export interface RedeliverRequest {
+  since: string | Date;
+}
+
+export interface RedeliveredView {
+  redelivered: number;
+}
+
+export interface RetryRequest {
+  resetRetryCount?: boolean | null;
+}
+
+export interface RotateSecretRequest {
+  secret?: string | null;
+  overlap?: Duration | null;
+}
+
+export interface SystemMetrics {
+  timestamp: string;
+  systemHealth: string;
+  totalJobs: number;
+  activeWorkers: number;
+  queueLength: number;
+  memoryUsage: MemoryUsage;
+  cpuUsage: CpuUsage;
+}
+
+export interface SystemOverview {
+  timestamp: string;
+  systemHealth: string;
+  totalJobs: number;
+  activeWorkers: number;
+  queueLength: number;
+  memoryUsage: MemoryUsage;
+  cpuUsage: CpuUsage;
+  healthReasons: Array<HealthReason>;
+}
+
+export interface Throughput {
+  jobsPerMinute: number;
+  jobsPerHour: number;
+}
+
+export interface Trend {
+  date: string;
+  jobsExecuted: number;
+  successRate: number;
+  averageExecutionTime: string;
+}
+
+export interface WebhookDelivery {
+  id: string;
+  endpointId: string;
+  webhookId: string;
+  event: string;
+  timestamp: string;
+  jobId: string | null;
+  status: string;
+  attempts: number;
+  nextAttemptAt: string | null;
+  lastAttemptAt: string | null;
+  duration: string | null;
+  request: WebhookRequest;
+  response: WebhookResponse | null;
+  error: string | null;
+}
+
+export interface WebhookDeliveryList {
+  deliveries: Array<WebhookDelivery>;
+  hasMore: boolean;
+}
+
+export interface WebhookEndpoint {
+  id: string;
+  name: string;
+  url: string;
+  events: Array<string>;
+  enabled: boolean;
+  disabledReason: string | null;
+  disabledAt: string | null;
+  failingSince: string | null;
+  retryPolicy: WebhookRetryPolicy;
+  source: string;
+  previousSecretUntil: string | null;
+  node: string | null;
+  createdAt: string;
+  updatedAt: string;
+  revision: number;
+  secret?: string | null;
+}
+
+export interface WebhookEndpointList {
+  endpoints: Array<WebhookEndpoint>;
+}
+
+export interface WebhookEndpointPatch {
+  url?: string | null;
+  name?: string | null;
+  events?: Array<string> | null;
+  retryPolicy?: WebhookRetryPolicyRequest | null;
+}
+
+export interface WebhookRequest {
+  body: any;
+}
+
+export interface WebhookResponse {
+  status: number;
+  body: string | null;
+}
+
+export interface WebhookRetryPolicy {
+  maxRetries: number;
+  retryDelay: string;
+}
+
+export interface WebhookRetryPolicyRequest {
+  maxRetries?: number | null;
+  retryDelay?: Duration | null;
+}
+
+export interface WebhookTest {
+  webhookId: string;
+}
+
+export interface Worker {
+  id: string;
+  name: string;
+  status: string;
+  types: Array<string>;
+  queues: Array<string>;
+  concurrency: number;
+  runningJobs: number;
+  registeredAt: string;
+  lastHeartbeatAt: string;
+  leaseUntil: string;
+  lease: string;
+  heartbeatInterval: string;
+}
+
+export interface WorkerList {
+  workers: Array<Worker>;
+}
+
+export interface WorkerRequest {
+  name: string | null;
+  types: Array<string>;
+  queues?: Array<string> | null;
+  concurrency?: number | null;
+}
+
+export interface JobOptions {
+  name?: string | null;
+  queue?: string | null;
+  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  delay?: Duration | null;
+  runAt?: string | Date | null;
+  maxRetries?: number | null;
+  timeout?: Duration | null;
+  retryDelay?: Duration | null;
+  retryIntervals?: Array<Duration> | null;
+  uniqueKey?: string | null;
+}
+
+export interface NewJob {
+  type: string;
+  name?: string | null;
+  queue?: string | null;
+  parameters?: any;
+  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  delay?: Duration | null;
+  runAt?: string | Date | null;
+  maxRetries?: number | null;
+  timeout?: Duration | null;
+  retryDelay?: Duration | null;
+  retryIntervals?: Array<Duration> | null;
+  uniqueKey?: string | null;
+}
+
+export interface JobUpdate {
+  name?: string | null;
+  queue?: string | null;
+  parameters?: any;
+  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  delay?: Duration | null;
+  runAt?: string | Date | null;
+  maxRetries?: number | null;
+  timeout?: Duration | null;
+  retryDelay?: Duration | null;
+  retryIntervals?: Array<Duration> | null;
+}
+
+export interface RecurringOptions {
+  name?: string | null;
+  queue?: string | null;
+  parameters?: any;
+  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  maxRetries?: number | null;
+  timeout?: Duration | null;
+  retryDelay?: Duration | null;
+  retryIntervals?: Array<Duration> | null;
+  timeZone?: string | null;
+  enabled?: boolean | null;
+  misfirePolicy?: 'fire_once' | 'skip' | 'catch_up' | null;
+  catchUpMax?: number | null;
+  overlapPolicy?: 'allow' | 'skip' | 'queue' | null;
+  startsAt?: string | Date | null;
+  endsAt?: string | Date | null;
+}
+
+export interface RecurringUpdate {
+  type?: string | null;
+  name?: string | null;
+  cronExpression?: string | null;
+  timeZone?: string | null;
+  enabled?: boolean | null;
+  misfirePolicy?: 'fire_once' | 'skip' | 'catch_up' | null;
+  catchUpMax?: number | null;
+  overlapPolicy?: 'allow' | 'skip' | 'queue' | null;
+  startsAt?: string | Date | null;
+  endsAt?: string | Date | null;
+  parameters?: any;
+  queue?: string | null;
+  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  maxRetries?: number | null;
+  timeout?: Duration | null;
+  retryDelay?: Duration | null;
+  retryIntervals?: Array<Duration> | null;
+}
+
+export interface WebhookEndpointOptions {
+  name?: string | null;
+  events?: Array<string> | null;
+  secret?: string | null;
+  retryPolicy?: WebhookRetryPolicyRequest | null;
+}
+
+export interface WebhookEndpointUpdate {
+  url?: string | null;
+  name?: string | null;
+  events?: Array<string> | null;
+  retryPolicy?: WebhookRetryPolicyRequest | null;
+}
+
+export interface JobFilter {
+  status?: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | Array<'pending' | 'running' | 'completed' | 'failed' | 'cancelled'>;
+  type?: string | Array<string>;
+  queue?: string;
+  recurringJobId?: string;
+  priority?: 'low' | 'normal' | 'high' | 'critical';
+  search?: string;
+  from?: string | Date;
+  to?: string | Date;
+  limit?: number;
+  offset?: number;
+  after?: string;
+}
+
+export interface PeriodFilter {
+  from?: string | Date;
+  to?: string | Date;
+  timeZone?: string;
+  queue?: string;
+  type?: string | Array<string>;
+}
+
+export interface PerformanceFilter {
+  from?: string | Date;
+  to?: string | Date;
+  timeZone?: string;
+  granularity?: string;
+  queue?: string;
+  type?: string | Array<string>;
+}
+
+export interface AuditFilter {
+  actor?: string;
+  action?: string;
+  jobId?: string;
+  from?: string | Date;
+  to?: string | Date;
+  limit?: number;
+  after?: string;
+}
+
+export interface DeliveryFilter {
+  status?: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | Array<'pending' | 'running' | 'completed' | 'failed' | 'cancelled'>;
+  limit?: number;
+  after?: string;
+}
