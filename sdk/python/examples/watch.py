@@ -1,4 +1,4 @@
-"""Tells what happens to jobs: python examples/watch.py http://localhost:5000 KEY"""
+"""Prints live updates: python examples/watch.py http://localhost:5000 KEY"""
 
 import sys
 
@@ -11,6 +11,6 @@ for message in TickerQClient(url, key).subscribe(["job-status", "system-health"]
     elif message.type == "job-progress":
         print(message.data["jobId"], message.data["progress"], flush=True)
     elif message.type == "disconnected":
-        print(message.data["reason"], "- trying again", flush=True)
+        print(message.data["reason"], "- reconnecting", flush=True)
     else:
         print(message.type, flush=True)

@@ -1,4 +1,4 @@
-"""Receives webhooks and says whether the server sent them: python examples/webhook.py SECRET"""
+"""Receives webhooks and verifies their signatures: python examples/webhook.py SECRET"""
 
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -7,8 +7,8 @@ from tickerq import verify_webhook
 
 
 class Receiver(BaseHTTPRequestHandler):
-    def do_POST(self):
-        # The bytes as they came: JSON that was read and written again is another text.
+    def do_POST(self) -> None:
+        # The bytes as received: JSON that was parsed and serialized again may differ.
         body = self.rfile.read(int(self.headers["Content-Length"]))
         is_genuine = verify_webhook(body, self.headers["X-TickerQ-Signature"], sys.argv[1])
         self.send_response(200 if is_genuine else 401)

@@ -1,17 +1,17 @@
 """The scenarios of sdk/README.md."""
 
 import asyncio
-import signal
+import logging
 import sys
 import threading
 import time
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import tickerq
-from tickerq import AsyncTickerQClient, PermanentError, RetryLater, TickerQClient, Worker
+from tickerq import AsyncTickerQClient, PermanentError, RetryLaterError, TickerQClient, Worker
 
 KEY = "all-all-all-all-all"
 mode, url, *rest = sys.argv[1:]
@@ -31,6 +31,17 @@ def fails(kind, status, call, *arguments, **named):
         assert status == 0 or error.problem["status"] == status, error.problem
         return error
     raise AssertionError(f"{kind.__name__} expected")
+
+
+def eventually(ask):
+    """Polls until the answer is true; a minute is the limit."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        answer = ask()
+        if answer:
+            return answer
+        time.sleep(0.02)
+    raise AssertionError("not within a minute")
 
 
 def schedule_read_wait():
@@ -111,6 +122,53 @@ def nodes_and_records():
     assert client.get_log_level() == "info"
     records = client.get_audit(action="queue.pause", limit=1)["records"]
     assert records[0]["actor"]["name"] == "all"
+    assert client.get_health()["status"] == "ok"
+    assert client.get_readiness()["systemHealth"] == "healthy"
+
+
+def changes():
+    cursor = client.get_job_changes(limit=1000)["cursor"]
+    job = client.schedule_job("OtherJob")
+
+    def find():
+        found = client.get_job_changes(after=cursor)["changes"]
+        return [change for change in found if change["id"] == job["id"] and not change["deleted"]]
+
+    eventually(find)
+
+
+def webhook_endpoints():
+    since = datetime.now(timezone.utc) - timedelta(minutes=1)
+    # The server's own address, which accepts no webhooks: each delivery fails.
+    made = client.create_webhook_endpoint(
+        f"{url}/none",
+        name="scenario",
+        events=["job.completed"],
+        retry_policy={"maxRetries": 0, "retryDelay": timedelta(seconds=1)},
+    )
+    identity = made["id"]
+    assert made["secret"].startswith("whsec_")
+    assert made["retryPolicy"]["retryDelay"] == "00:00:01"
+    assert any(endpoint["id"] == identity for endpoint in client.get_webhook_endpoints())
+    assert client.get_webhook_endpoint(identity)["name"] == "scenario"
+    change = client.update_webhook_endpoint
+    assert change(identity, name="Renamed", revision=made["revision"])["name"] == "Renamed"
+    fails(tickerq.PreconditionFailedError, 412, change, identity, name="x", revision=made["revision"])
+    assert client.disable_webhook_endpoint(identity)["enabled"] is False
+    assert client.enable_webhook_endpoint(identity)["enabled"] is True
+    assert client.rotate_webhook_secret(identity, overlap=timedelta(hours=1))["secret"] != made["secret"]
+    webhook_id = client.test_webhook_endpoint(identity)["webhookId"]
+
+    def find():
+        page = client.get_webhook_deliveries(identity, status="failed")
+        return [delivery for delivery in page["deliveries"] if delivery["webhookId"] == webhook_id]
+
+    [failed] = eventually(find)
+    assert client.get_webhook_delivery(failed["id"])["webhookId"] == webhook_id
+    assert client.redeliver_webhook(failed["id"])["endpointId"] == identity
+    assert client.redeliver_failed_webhooks(identity, since)["redelivered"] >= 0
+    client.delete_webhook_endpoint(identity)
+    fails(tickerq.NotFoundError, 404, client.get_webhook_endpoint, identity)
 
 
 def every_error_has_its_class():
@@ -173,13 +231,12 @@ def webhooks():
     assert not verify('{"test": 0}', {}, secret, now=now)
 
 
-def moment(text):
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
 def a_worker():
     worker = Worker(client, name="scenario", concurrency=5, queues=["work"], heartbeat_every=0.1)
-    contexts, attempts = [], []
+    contexts, attempts, logged = [], [], []
+    handler = logging.Handler()
+    handler.emit = lambda record: logged.append(record.getMessage())
+    logging.getLogger("tickerq").addHandler(handler)
 
     @worker.handler("Greet")
     def greet(parameters, context):
@@ -200,8 +257,8 @@ def a_worker():
 
     @worker.handler("Later")
     def later(parameters, context):
-        if context.job["attempt"] < 2:
-            raise RetryLater("busy", timedelta(milliseconds=1500))
+        if context.job["attempt"] == 1:
+            raise RetryLaterError("not yet", 1.5)
 
     @worker.handler("Patient")
     def patient(parameters, context):
@@ -217,6 +274,7 @@ def a_worker():
     worker.start()
     [known] = [known for known in client.get_workers() if known["id"] == worker.id]
     assert (known["name"], known["types"]) == ("scenario", ["Greet", "Flaky", "Broken", "Later", "Patient", "Awaiting"])
+    assert client.get_worker(worker.id)["name"] == "scenario"
 
     def run(job_type, parameters=None, **options):
         return client.schedule_job(job_type, parameters, queue="work", **options)["id"]
@@ -235,10 +293,12 @@ def a_worker():
     assert (tried["status"], tried["attempt"], tried["executionHistory"][0]["error"]) == ("completed", 2, "not yet"), tried
     failed = client.wait_for_job(run("Broken", max_retries=5))
     assert (failed["status"], failed["attempt"], failed["error"]) == ("failed", 1, "never")
-    late = client.wait_for_job(run("Later", retry_delay=timedelta(minutes=1)))
-    ended, started = (late["executionHistory"][0]["completedAt"], late["executionHistory"][1]["startedAt"])
-    waited = moment(started) - moment(ended)
-    assert timedelta(seconds=1.499) <= waited < timedelta(seconds=10), waited
+    assert f"worker scenario: attempt 1 of job {failed['jobId']} (Broken) failed" in logged, logged
+    identity = run("Later", retry_delay=timedelta(milliseconds=50), max_retries=1)
+    waiting = eventually(lambda: (lambda job: job["status"] == "pending" and job["attempt"] == 1 and job)(client.get_job(identity)))
+    moment = lambda text: datetime.fromisoformat(text.replace("Z", "+00:00"))
+    wait = moment(waiting["runAt"]) - moment(waiting["executionHistory"][0]["completedAt"])
+    assert abs(wait - timedelta(seconds=1.5)) <= timedelta(milliseconds=5), wait
     for kind in ("Patient", "Awaiting"):
         identity = run(kind)
         context = next_context()
@@ -251,6 +311,16 @@ def a_worker():
     many = client.schedule_jobs([{"type": "Greet", "queue": "work", "parameters": {"name": str(n)}} for n in range(50)])
     for job in many["jobs"]:
         assert client.wait_for_job(job["id"], interval=0.02)["status"] == "completed"
+    closed = threading.Event()
+    subscribed = threading.Event()
+
+    def watch():
+        for message in client.subscribe("job-status"):
+            subscribed.set()
+        closed.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    assert subscribed.wait(20)
     # One that runs when the worker stops is handed back.
     back = run("Patient")
     next_context()
@@ -258,11 +328,15 @@ def a_worker():
     pending = client.get_job(back)
     assert (pending["status"], pending["retryCount"]) == ("pending", 0), pending
     assert all(known["id"] != worker.id for known in client.get_workers())
+    assert closed.wait(20), "its client's subscriptions are closed"
 
 
 def the_same_with_asyncio():
     async def scenario():
-        other = AsyncTickerQClient(url, KEY)
+        async with AsyncTickerQClient(url, KEY) as other:
+            await calls(other)
+
+    async def calls(other):
         jobs = await asyncio.gather(*(other.schedule_job("NoopJob", {"n": n}) for n in range(5)))
         done = await asyncio.gather(*(other.wait_for_job(job["id"]) for job in jobs))
         assert [job["parameters"]["n"] for job in done] == list(range(5))
@@ -273,12 +347,17 @@ def the_same_with_asyncio():
             pass
         else:
             raise AssertionError("there is no such job")
-        async for message in other.subscribe("job-status"):
-            if message.type == "connected":
-                job = await other.schedule_job("NoopJob")
-            elif message.type == "job-status-changed" and message.data["status"] == "completed":
-                assert message.data["jobId"] == job["id"]
-                break
+        async with other.subscribe("job-status") as messages:
+            async for message in messages:
+                if message.type == "connected":
+                    job = await other.schedule_job("NoopJob")
+                elif message.type == "job-status-changed" and message.data["status"] == "completed":
+                    assert message.data["jobId"] == job["id"]
+                    break
+        worker = Worker(other, name="asyncio", queues=["work"])
+        worker.handler("Asyncio")(lambda parameters, context: None)
+        async with worker:
+            assert (await other.get_worker(worker.id))["name"] == "asyncio"
 
     asyncio.run(asyncio.wait_for(scenario(), 30))
 
@@ -293,6 +372,8 @@ if mode == "all":
         queues,
         metrics,
         nodes_and_records,
+        changes,
+        webhook_endpoints,
         every_error_has_its_class,
         a_lost_answer_does_no_harm,
         live_updates,

@@ -1,7 +1,7 @@
 """A client and a worker of a TickerQ job server."""
 
 from ._http import parse_time_span, time_span
-from .aio import AsyncTickerQClient
+from .aio import AsyncSubscription, AsyncTickerQClient
 from .client import TickerQClient
 from .errors import (
     AuthenticationError,
@@ -20,9 +20,10 @@ from .errors import (
 )
 from .subscription import Message, Subscription
 from .webhooks import verify_standard_webhook, verify_webhook
-from .worker import JobContext, PermanentError, RetryLater, Stopped, Worker
+from .worker import JobContext, PermanentError, RetryLater, RetryLaterError, Stopped, Worker
 
 __all__ = [
+    "AsyncSubscription",
     "AsyncTickerQClient",
     "AuthenticationError",
     "ConflictError",
@@ -36,6 +37,7 @@ __all__ = [
     "PreconditionFailedError",
     "RateLimitedError",
     "RetryLater",
+    "RetryLaterError",
     "ServerError",
     "Stopped",
     "Subscription",

@@ -1,4 +1,4 @@
-"""Requests: how they are sent, when they are sent again, and what their answers mean."""
+"""HTTP requests, retries and errors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import random
 import ssl
 import threading
 import time
+import weakref
 from datetime import date, datetime, timedelta
 from typing import Any, Dict, Mapping, Optional
 from urllib.parse import urlencode, urlsplit
@@ -20,12 +21,12 @@ _IDLE_MAX = 4.0
 
 
 def backoff(attempt: int) -> float:
-    """The wait before a try, in seconds: twice as long each time, and a little at random."""
-    return min(_FIRST_WAIT * 2**attempt, _WAIT_MAX) * random.uniform(0.5, 1)
+    """The wait before a retry, in seconds: exponential, with jitter."""
+    return min(_FIRST_WAIT * 2.0**attempt, _WAIT_MAX) * random.uniform(0.5, 1)
 
 
 def time_span(value: timedelta) -> str:
-    """A duration as the server reads it: ``[d.]hh:mm:ss[.ffffff]``."""
+    """A duration in the server's notation: ``[d.]hh:mm:ss[.ffffff]``."""
     sign = "-" if value < timedelta(0) else ""
     value = abs(value)
     hours, rest = divmod(value.seconds, 3600)
@@ -36,7 +37,7 @@ def time_span(value: timedelta) -> str:
 
 
 def parse_time_span(text: str) -> timedelta:
-    """A duration of the server."""
+    """The duration of a text in the server's notation."""
     sign = -1 if text.startswith("-") else 1
     hours, minutes, seconds = text.lstrip("-").split(":")
     days, _, hours = hours.rpartition(".")
@@ -46,7 +47,7 @@ def parse_time_span(text: str) -> timedelta:
 
 
 def plain(value: Any) -> Any:
-    """What JSON has no word for, as the server reads it."""
+    """A value that JSON has no type for, in the server's notation."""
     if isinstance(value, timedelta):
         return time_span(value)
     if isinstance(value, datetime):
@@ -80,12 +81,14 @@ class Http:
         ssl_context: Optional[ssl.SSLContext] = None,
     ) -> None:
         self.url = urlsplit(base_url.rstrip("/"))
-        self.root = self.url.path.rstrip("/") + base_path
+        self.base = self.url.path.rstrip("/")
+        self.root = self.base + base_path
         self.api_key = api_key
         self.retries = retries
         self.timeout = timeout
         self.ssl_context = ssl_context
         self._local = threading.local()
+        self._connections: "weakref.WeakSet[http.client.HTTPConnection]" = weakref.WeakSet()
 
     def request(
         self,
@@ -98,9 +101,11 @@ class Http:
         safe: Optional[bool] = None,
         timeout: Optional[float] = None,
         retries: Optional[int] = None,
+        at_base: bool = False,
     ) -> Any:
-        """Sends a request and gives the JSON of its answer. It is sent again when there was no answer, if that can do no
-        harm (``safe``), and when the server said that it has done nothing."""
+        """Sends a request and returns the JSON of the response. It is retried after a connection failure if it is
+        idempotent (``safe``), and when the server reports that it has done nothing. ``at_base`` requests a path beside
+        the API."""
         given = dict(headers or {})
         is_safe = safe if safe is not None else (method != "POST" or "Idempotency-Key" in given)
         last = self.retries if retries is None else retries
@@ -108,7 +113,7 @@ class Http:
         attempt = 0
         while True:
             try:
-                return self._once(method, self.root + path + _query(query), text, given, timeout or self.timeout)
+                return self._once(method, (self.base if at_base else self.root) + path + _query(query), text, given, timeout or self.timeout)
             except TickerQError as error:
                 wait = max(backoff(attempt), error.retry_after or 0)
                 if attempt >= last or wait > _WAIT_MAX or not _is_worth_another(error, is_safe):
@@ -119,7 +124,7 @@ class Http:
     def _connection(self, timeout: float) -> http.client.HTTPConnection:
         connection: Optional[http.client.HTTPConnection] = getattr(self._local, "connection", None)
         if connection is not None and time.monotonic() - self._local.used_at > _IDLE_MAX:
-            # The server may be about to close it.
+            # The server may close it at any time.
             connection.close()
         if connection is None:
             host = self.url.hostname or "localhost"
@@ -128,6 +133,7 @@ class Http:
             else:
                 connection = http.client.HTTPConnection(host, self.url.port)
             self._local.connection = connection
+            self._connections.add(connection)
         self._local.used_at = time.monotonic()
         connection.timeout = timeout
         if connection.sock is not None:
@@ -149,7 +155,7 @@ class Http:
                 connection.request(method, path, body, given)
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
-                # An idle connection that the server has closed meanwhile: nothing was asked yet.
+                # The server has closed the idle connection; the request was not sent.
                 if is_reused and not is_last:
                     continue
                 raise ConnectionFailed(f"{method} {path}: {error}") from error
@@ -166,16 +172,15 @@ class Http:
         raise AssertionError("one of the two tries answers or fails")
 
     def close(self) -> None:
-        """Closes the connection of this thread."""
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
+        """Closes the connections of all threads; a later request opens another one."""
+        for connection in list(self._connections):
             connection.close()
 
 
 def _is_worth_another(error: TickerQError, is_safe: bool) -> bool:
     if isinstance(error, ConnectionFailed):
         return is_safe
-    # The server has done nothing, and says so; of `unavailable` it does not know.
+    # `busy` means that nothing was done; `unavailable` leaves it open.
     if error.status == 429 or error.code == "busy":
         return True
     return error.status == 503 and is_safe

@@ -1,201 +1,447 @@
-"""The same client for asyncio: each method is a coroutine that waits for the other one's in a thread."""
+"""The same client for asyncio: each method awaits the synchronous one in a thread.
+
+Generated from client.py by sdk/generate/aio.py; do not edit.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, AsyncIterator, List, Mapping, Optional, Sequence, Union
+import ssl
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, AsyncIterator, List, Mapping, Optional, Sequence, Union
 
-from .client import Duration, JsonObject, TickerQClient
+from .client import Duration, TickerQClient
 from .subscription import Message, Subscription
+from .types import (
+    AuditFilter,
+    AuditList,
+    Batch,
+    ClearedQueue,
+    CompletedJob,
+    DeliveryFilter,
+    EndedJobs,
+    FailedJob,
+    HealthView,
+    Heartbeat,
+    HeldJob,
+    Job,
+    JobChanges,
+    JobFilter,
+    JobItem,
+    JobList,
+    JobOptions,
+    JobTypeMetrics,
+    JobUpdate,
+    LeasedJob,
+    NewJob,
+    Node,
+    PerformanceFilter,
+    PerformanceMetrics,
+    PeriodFilter,
+    Queue,
+    RecurringJob,
+    RecurringListView,
+    RecurringOptions,
+    RecurringUpdate,
+    RedeliveredView,
+    SystemOverview,
+    WebhookDelivery,
+    WebhookDeliveryList,
+    WebhookEndpoint,
+    WebhookEndpointOptions,
+    WebhookEndpointUpdate,
+    WebhookTest,
+    Worker,
+)
+
+if sys.version_info >= (3, 11):
+    from typing import Unpack
+elif TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+class AsyncSubscription:
+    """A subscription to live updates: ``async for message in subscription``; ``async with`` closes it at the end."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+
+    def __aiter__(self) -> AsyncIterator[Message]:
+        return self
+
+    async def __anext__(self) -> Message:
+        # StopIteration can't pass through a future.
+        message = await asyncio.to_thread(next, self._subscription, None)
+        if message is None:
+            raise StopAsyncIteration
+        return message
+
+    async def __aenter__(self) -> "AsyncSubscription":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the subscription."""
+        self._subscription.close()
 
 
 class AsyncTickerQClient:
-    """A client of one server, for asyncio. Takes what :class:`TickerQClient` takes."""
+    """A client of one server, for asyncio. ``async with AsyncTickerQClient(…) as client`` closes its connections and
+    subscriptions at the end. Takes the arguments of :class:`TickerQClient`."""
 
-    def __init__(self, base_url: str, api_key: Optional[str] = None, **options: Any) -> None:
-        #: The client that makes the requests, in threads.
-        self.sync = TickerQClient(base_url, api_key, **options)
+    def __init__(
+        self,
+        base_url: str,
+        api_key: Optional[str] = None,
+        *,
+        base_path: str = "/api/tickerq",
+        retries: int = 3,
+        timeout: float = 30.0,
+        ssl_context: Optional[ssl.SSLContext] = None,
+    ) -> None:
+        #: The synchronous client, which makes the requests in threads.
+        self.sync = TickerQClient(
+            base_url, api_key, base_path=base_path, retries=retries, timeout=timeout, ssl_context=ssl_context
+        )
 
-    async def request(self, method: str, path: str, **options: Any) -> Any:
-        """Any request, for what has no method here: ``query``, ``body``, ``headers``, ``safe``, ``timeout``."""
-        return await asyncio.to_thread(self.sync.request, method, path, **options)
+    async def __aenter__(self) -> "AsyncTickerQClient":
+        return self
 
-    async def get_jobs(self, **filter: Any) -> JsonObject:
-        """A page: ``jobs``, ``totalCount``, ``hasMore``. Filters: ``status``, ``type``, ``queue``, ``priority``,
-        ``search``, ``from_``, ``to``, ``recurring_job_id``, ``limit``, ``offset``, ``after``."""
-        return await asyncio.to_thread(self.sync.get_jobs, **filter)
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
-    async def schedule_job(self, job_type: str, parameters: Any=None, *, idempotency_key: Optional[str]=None, **options: Any) -> JsonObject:
-        """Stores a job to be run. Options: ``name``, ``queue``, ``priority``, ``delay``, ``run_at``, ``max_retries``,
-        ``timeout``, ``retry_delay``, ``retry_intervals``, ``unique_key``, ``cron_expression``."""
-        return await asyncio.to_thread(self.sync.schedule_job, job_type, parameters, idempotency_key=idempotency_key, **options)
-
-    async def schedule_jobs(self, jobs: Sequence[Mapping[str, Any]], *, idempotency_key: Optional[str]=None) -> JsonObject:
-        """Stores several jobs, all or none: ``[{"type": …, "parameters": …}]``."""
-        return await asyncio.to_thread(self.sync.schedule_jobs, jobs, idempotency_key=idempotency_key)
-
-    async def get_job(self, job_id: str) -> JsonObject:
-        """A job with all its attempts."""
-        return await asyncio.to_thread(self.sync.get_job, job_id)
-
-    async def wait_for_job(self, job_id: str, *, timeout: float=300.0, interval: float=0.25) -> JsonObject:
-        """Waits until a job has ended, and gives it."""
-        return await asyncio.to_thread(self.sync.wait_for_job, job_id, timeout=timeout, interval=interval)
-
-    async def update_job(self, job_id: str, *, revision: Optional[int]=None, **changes: Any) -> JsonObject:
-        """Changes a pending job."""
-        return await asyncio.to_thread(self.sync.update_job, job_id, revision=revision, **changes)
-
-    async def delete_job(self, job_id: str, *, revision: Optional[int]=None) -> None:
-        """Deletes a finished job and its history."""
-        return await asyncio.to_thread(self.sync.delete_job, job_id, revision=revision)
-
-    async def execute_job(self, job_id: str, *, priority: Optional[str]=None, delay: Optional[Duration]=None, revision: Optional[int]=None) -> JsonObject:
-        """Makes a pending job due, or queues a finished one again."""
-        return await asyncio.to_thread(self.sync.execute_job, job_id, priority=priority, delay=delay, revision=revision)
-
-    async def cancel_job(self, job_id: str, *, revision: Optional[int]=None) -> JsonObject:
-        """Cancels a pending job, or tells a running one to stop: then ``cancelRequested`` is true."""
-        return await asyncio.to_thread(self.sync.cancel_job, job_id, revision=revision)
-
-    async def retry_job(self, job_id: str, *, reset_retry_count: bool=False, revision: Optional[int]=None) -> JsonObject:
-        """Makes a failed or cancelled job pending again."""
-        return await asyncio.to_thread(self.sync.retry_job, job_id, reset_retry_count=reset_retry_count, revision=revision)
-
-    async def get_recurring_jobs(self, *, limit: Optional[int]=None, offset: Optional[int]=None) -> JsonObject:
-        """A page: ``recurringJobs``, ``totalCount``, ``hasMore``."""
-        return await asyncio.to_thread(self.sync.get_recurring_jobs, limit=limit, offset=offset)
-
-    async def schedule_recurring_job(self, job_type: str, cron_expression: str, *, idempotency_key: Optional[str]=None, **options: Any) -> JsonObject:
-        """Stores a recurring job. Options: ``name``, ``parameters``, ``time_zone``, ``enabled``, ``misfire_policy`` …"""
-        return await asyncio.to_thread(self.sync.schedule_recurring_job, job_type, cron_expression, idempotency_key=idempotency_key, **options)
-
-    async def get_recurring_job(self, recurring_id: str) -> JsonObject:
-        """A recurring job."""
-        return await asyncio.to_thread(self.sync.get_recurring_job, recurring_id)
-
-    async def replace_recurring_job(self, recurring_id: str, job_type: str, cron_expression: str, *, revision: Optional[int]=None, **options: Any) -> JsonObject:
-        """Replaces a recurring job."""
-        return await asyncio.to_thread(self.sync.replace_recurring_job, recurring_id, job_type, cron_expression, revision=revision, **options)
-
-    async def update_recurring_job(self, recurring_id: str, *, revision: Optional[int]=None, **changes: Any) -> JsonObject:
-        """Changes a recurring job."""
-        return await asyncio.to_thread(self.sync.update_recurring_job, recurring_id, revision=revision, **changes)
-
-    async def delete_recurring_job(self, recurring_id: str, *, revision: Optional[int]=None) -> None:
-        """Deletes a recurring job; its occurrences stay."""
-        return await asyncio.to_thread(self.sync.delete_recurring_job, recurring_id, revision=revision)
-
-    async def enable_recurring_job(self, recurring_id: str, *, revision: Optional[int]=None) -> JsonObject:
-        """Has a recurring job create occurrences."""
-        return await asyncio.to_thread(self.sync.enable_recurring_job, recurring_id, revision=revision)
-
-    async def disable_recurring_job(self, recurring_id: str, *, revision: Optional[int]=None) -> JsonObject:
-        """Has a recurring job create no more occurrences."""
-        return await asyncio.to_thread(self.sync.disable_recurring_job, recurring_id, revision=revision)
-
-    async def trigger_recurring_job(self, recurring_id: str, *, revision: Optional[int]=None) -> JsonObject:
-        """Gives a recurring job one occurrence now: the job that it has become."""
-        return await asyncio.to_thread(self.sync.trigger_recurring_job, recurring_id, revision=revision)
-
-    async def get_queues(self) -> List[JsonObject]:
-        """All queues."""
-        return await asyncio.to_thread(self.sync.get_queues)
-
-    async def get_queue(self, name: str) -> JsonObject:
-        """A queue."""
-        return await asyncio.to_thread(self.sync.get_queue, name)
-
-    async def pause_queue(self, name: str) -> JsonObject:
-        """Has a queue start no more jobs."""
-        return await asyncio.to_thread(self.sync.pause_queue, name)
-
-    async def resume_queue(self, name: str) -> JsonObject:
-        """Has a queue start jobs again."""
-        return await asyncio.to_thread(self.sync.resume_queue, name)
-
-    async def clear_queue(self, name: str, *, clear_pending: Optional[bool]=None, clear_failed: Optional[bool]=None) -> JsonObject:
-        """Removes the pending jobs of a queue, the failed ones, or both; the pending ones if nothing is said."""
-        return await asyncio.to_thread(self.sync.clear_queue, name, clear_pending=clear_pending, clear_failed=clear_failed)
-
-    async def get_system_metrics(self) -> JsonObject:
-        """The server in numbers."""
-        return await asyncio.to_thread(self.sync.get_system_metrics)
-
-    async def get_performance_metrics(self, **period: Any) -> JsonObject:
-        """What has become of jobs: ``from_``, ``to``, ``time_zone``, ``granularity``, ``queue``, ``type``."""
-        return await asyncio.to_thread(self.sync.get_performance_metrics, **period)
-
-    async def get_job_type_metrics(self, **period: Any) -> List[JsonObject]:
-        """The same by job type: ``from_``, ``to``, ``time_zone``, ``queue``, ``type``."""
-        return await asyncio.to_thread(self.sync.get_job_type_metrics, **period)
-
-    async def get_nodes(self) -> List[JsonObject]:
-        """The servers that share the storage."""
-        return await asyncio.to_thread(self.sync.get_nodes)
-
-    async def get_log_level(self) -> str:
-        """How much the server that answers says in its log."""
-        return await asyncio.to_thread(self.sync.get_log_level)
-
-    async def set_log_level(self, level: str) -> str:
-        """Has the server that answers say so much in its log until it restarts."""
-        return await asyncio.to_thread(self.sync.set_log_level, level)
-
-    async def get_workers(self) -> List[JsonObject]:
-        """The remote workers."""
-        return await asyncio.to_thread(self.sync.get_workers)
-
-    async def get_worker(self, worker_id: str) -> JsonObject:
-        """A remote worker."""
-        return await asyncio.to_thread(self.sync.get_worker, worker_id)
-
-    async def get_audit(self, **filter: Any) -> JsonObject:
-        """Who has changed what: ``actor``, ``action``, ``job_id``, ``from_``, ``to``, ``limit``, ``after``."""
-        return await asyncio.to_thread(self.sync.get_audit, **filter)
-
-    async def register_worker(self, name: str, types: Sequence[str], queues: Sequence[str]=(), concurrency: int=10) -> JsonObject:
-        """Makes a remote worker known."""
-        return await asyncio.to_thread(self.sync.register_worker, name, types, queues, concurrency)
-
-    async def lease_jobs(self, worker_id: str, *, max: int, wait: float=0.0) -> List[JsonObject]:
-        """Due jobs for a worker; when there are none, waits for so many seconds, 30 at the most."""
-        return await asyncio.to_thread(self.sync.lease_jobs, worker_id, max=max, wait=wait)
-
-    async def heartbeat(self, worker_id: str, jobs: Sequence[Mapping[str, Any]]=()) -> JsonObject:
-        """Renews a worker's lease, and reports."""
-        return await asyncio.to_thread(self.sync.heartbeat, worker_id, jobs)
-
-    async def complete_jobs(self, worker_id: str, jobs: Sequence[Mapping[str, Any]]) -> JsonObject:
-        """Says that jobs have succeeded."""
-        return await asyncio.to_thread(self.sync.complete_jobs, worker_id, jobs)
-
-    async def fail_jobs(self, worker_id: str, jobs: Sequence[Mapping[str, Any]]) -> JsonObject:
-        """Says that jobs have not succeeded."""
-        return await asyncio.to_thread(self.sync.fail_jobs, worker_id, jobs)
-
-    async def remove_worker(self, worker_id: str) -> None:
-        """Hands back what a worker runs, and ends its lease."""
-        return await asyncio.to_thread(self.sync.remove_worker, worker_id)
-
-    async def jobs(self, **filter: Any) -> AsyncIterator[JsonObject]:
-        """All jobs of a filter, page after page, the newest first."""
+    async def jobs(self, **filter: Unpack[JobFilter]) -> AsyncIterator[JobItem]:
+        """All jobs that match a filter, newest first; pages are fetched as needed."""
+        filter.setdefault("limit", 200)
         after: Optional[str] = None
         while True:
-            page = await self.get_jobs(**{"limit": 200, **filter, "after": after})
+            filter["after"] = after
+            page = await self.get_jobs(**filter)
             for job in page["jobs"]:
                 yield job
             if not page["hasMore"] or not page["jobs"]:
                 return
             after = page["jobs"][-1]["id"]
 
-    async def subscribe(
+    def subscribe(
         self, topics: Union[str, Sequence[str]], *, filter: Optional[Mapping[str, Any]] = None
-    ) -> AsyncIterator[Message]:
-        """Listens to what happens: ``async for message in client.subscribe("job-status")``."""
-        subscription: Subscription = self.sync.subscribe(topics, filter=filter)
-        try:
-            while True:
-                yield await asyncio.to_thread(next, subscription)
-        finally:
-            subscription.close()
+    ) -> AsyncSubscription:
+        """Subscribes to live updates: ``async for message in client.subscribe("job-status")``."""
+        return AsyncSubscription(self.sync.subscribe(topics, filter=filter))
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Optional[Mapping[str, Any]] = None,
+        body: Any = None,
+        headers: Optional[Mapping[str, str]] = None,
+        safe: Optional[bool] = None,
+        timeout: Optional[float] = None,
+        retries: Optional[int] = None,
+        at_base: bool = False,
+    ) -> Any:
+        """Sends any request, for operations without a method, and returns the JSON of the response."""
+        return await asyncio.to_thread(self.sync.request, method, path, query=query, body=body, headers=headers, safe=safe, timeout=timeout, retries=retries, at_base=at_base)
+
+    async def close(self) -> None:
+        """Closes the connections and subscriptions of this client."""
+        await asyncio.to_thread(self.sync.close)
+
+    async def close_subscriptions(self) -> None:
+        """Closes the subscriptions of this client."""
+        await asyncio.to_thread(self.sync.close_subscriptions)
+
+    async def get_jobs(self, **filter: Unpack[JobFilter]) -> JobList:
+        """A page: ``jobs``, ``totalCount``, ``hasMore``. Filters: ``status``, ``type``, ``queue``, ``priority``,
+        ``search``, ``from_``, ``to``, ``recurring_job_id``, ``limit``, ``offset``, ``after``."""
+        return await asyncio.to_thread(self.sync.get_jobs, **filter)
+
+    async def schedule_job(
+        self,
+        job_type: str,
+        parameters: Any = None,
+        *,
+        idempotency_key: Optional[str] = None,
+        **options: Unpack[JobOptions]
+    ) -> Job:
+        """Creates a job. Options: ``name``, ``queue``, ``priority``, ``delay``, ``run_at``, ``max_retries``,
+        ``timeout``, ``retry_delay``, ``retry_intervals``, ``unique_key``."""
+        return await asyncio.to_thread(self.sync.schedule_job, job_type, parameters, idempotency_key=idempotency_key, **options)
+
+    async def schedule_jobs(self, jobs: Sequence[NewJob], *, idempotency_key: Optional[str] = None) -> Batch:
+        """Creates several jobs, all or none: ``[{"type": …, "parameters": …}]``."""
+        return await asyncio.to_thread(self.sync.schedule_jobs, jobs, idempotency_key=idempotency_key)
+
+    async def get_job(self, job_id: str) -> Job:
+        """A job with all its attempts."""
+        return await asyncio.to_thread(self.sync.get_job, job_id)
+
+    async def get_job_changes(self, *, after: Optional[str] = None, limit: Optional[int] = None) -> JobChanges:
+        """Jobs that have changed since a cursor, if the server keeps a change feed."""
+        return await asyncio.to_thread(self.sync.get_job_changes, after=after, limit=limit)
+
+    async def wait_for_job(self, job_id: str, *, timeout: float = 300.0, interval: float = 0.25) -> Job:
+        """Waits until a job has finished, and returns it."""
+        return await asyncio.to_thread(self.sync.wait_for_job, job_id, timeout=timeout, interval=interval)
+
+    async def update_job(self, job_id: str, *, revision: Optional[int] = None, **changes: Unpack[JobUpdate]) -> Job:
+        """Changes a pending job."""
+        return await asyncio.to_thread(self.sync.update_job, job_id, revision=revision, **changes)
+
+    async def delete_job(self, job_id: str, *, revision: Optional[int] = None) -> None:
+        """Deletes a finished job and its history."""
+        await asyncio.to_thread(self.sync.delete_job, job_id, revision=revision)
+
+    async def execute_job(
+        self,
+        job_id: str,
+        *,
+        priority: Optional[str] = None,
+        delay: Optional[Duration] = None,
+        revision: Optional[int] = None,
+    ) -> Job:
+        """Makes a pending job due, or queues a finished one again."""
+        return await asyncio.to_thread(self.sync.execute_job, job_id, priority=priority, delay=delay, revision=revision)
+
+    async def cancel_job(self, job_id: str, *, revision: Optional[int] = None) -> Job:
+        """Cancels a pending job, or requests that a running one stops: then ``cancelRequested`` is true."""
+        return await asyncio.to_thread(self.sync.cancel_job, job_id, revision=revision)
+
+    async def retry_job(self, job_id: str, *, reset_retry_count: bool = False, revision: Optional[int] = None) -> Job:
+        """Makes a failed or cancelled job pending again."""
+        return await asyncio.to_thread(self.sync.retry_job, job_id, reset_retry_count=reset_retry_count, revision=revision)
+
+    async def get_recurring_jobs(
+        self,
+        *,
+        limit: Optional[int] = None,
+        offset: Optional[int] = None,
+    ) -> RecurringListView:
+        """A page: ``recurringJobs``, ``totalCount``, ``hasMore``."""
+        return await asyncio.to_thread(self.sync.get_recurring_jobs, limit=limit, offset=offset)
+
+    async def schedule_recurring_job(
+        self,
+        job_type: str,
+        cron_expression: str,
+        *,
+        idempotency_key: Optional[str] = None,
+        **options: Unpack[RecurringOptions]
+    ) -> RecurringJob:
+        """Creates a recurring job. Options: ``name``, ``parameters``, ``time_zone``, ``enabled``, ``misfire_policy`` …"""
+        return await asyncio.to_thread(self.sync.schedule_recurring_job, job_type, cron_expression, idempotency_key=idempotency_key, **options)
+
+    async def get_recurring_job(self, recurring_id: str) -> RecurringJob:
+        """A recurring job."""
+        return await asyncio.to_thread(self.sync.get_recurring_job, recurring_id)
+
+    async def replace_recurring_job(
+        self,
+        recurring_id: str,
+        job_type: str,
+        cron_expression: str,
+        *,
+        revision: Optional[int] = None,
+        **options: Unpack[RecurringOptions]
+    ) -> RecurringJob:
+        """Replaces a recurring job."""
+        return await asyncio.to_thread(self.sync.replace_recurring_job, recurring_id, job_type, cron_expression, revision=revision, **options)
+
+    async def update_recurring_job(
+        self,
+        recurring_id: str,
+        *,
+        revision: Optional[int] = None,
+        **changes: Unpack[RecurringUpdate]
+    ) -> RecurringJob:
+        """Changes a recurring job."""
+        return await asyncio.to_thread(self.sync.update_recurring_job, recurring_id, revision=revision, **changes)
+
+    async def delete_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> None:
+        """Deletes a recurring job; its occurrences stay."""
+        await asyncio.to_thread(self.sync.delete_recurring_job, recurring_id, revision=revision)
+
+    async def enable_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> RecurringJob:
+        """Resumes the occurrences of a recurring job."""
+        return await asyncio.to_thread(self.sync.enable_recurring_job, recurring_id, revision=revision)
+
+    async def disable_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> RecurringJob:
+        """Suspends the occurrences of a recurring job."""
+        return await asyncio.to_thread(self.sync.disable_recurring_job, recurring_id, revision=revision)
+
+    async def trigger_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> Job:
+        """Creates one occurrence of a recurring job now, and returns it."""
+        return await asyncio.to_thread(self.sync.trigger_recurring_job, recurring_id, revision=revision)
+
+    async def get_queues(self) -> List[Queue]:
+        """All queues."""
+        return await asyncio.to_thread(self.sync.get_queues)
+
+    async def get_queue(self, name: str) -> Queue:
+        """A queue."""
+        return await asyncio.to_thread(self.sync.get_queue, name)
+
+    async def pause_queue(self, name: str) -> Queue:
+        """Pauses a queue: no further job starts."""
+        return await asyncio.to_thread(self.sync.pause_queue, name)
+
+    async def resume_queue(self, name: str) -> Queue:
+        """Resumes a queue."""
+        return await asyncio.to_thread(self.sync.resume_queue, name)
+
+    async def clear_queue(
+        self,
+        name: str,
+        *,
+        clear_pending: Optional[bool] = None,
+        clear_failed: Optional[bool] = None,
+    ) -> ClearedQueue:
+        """Deletes the pending jobs of a queue, the failed ones, or both; the pending ones by default."""
+        return await asyncio.to_thread(self.sync.clear_queue, name, clear_pending=clear_pending, clear_failed=clear_failed)
+
+    async def get_system_metrics(self) -> SystemOverview:
+        """Health, load and memory of the server."""
+        return await asyncio.to_thread(self.sync.get_system_metrics)
+
+    async def get_performance_metrics(self, **period: Unpack[PerformanceFilter]) -> PerformanceMetrics:
+        """Outcomes and durations of jobs: ``from_``, ``to``, ``time_zone``, ``granularity``, ``queue``, ``type``."""
+        return await asyncio.to_thread(self.sync.get_performance_metrics, **period)
+
+    async def get_job_type_metrics(self, **period: Unpack[PeriodFilter]) -> List[JobTypeMetrics]:
+        """The same by job type: ``from_``, ``to``, ``time_zone``, ``queue``, ``type``."""
+        return await asyncio.to_thread(self.sync.get_job_type_metrics, **period)
+
+    async def get_nodes(self) -> List[Node]:
+        """The servers that share the storage."""
+        return await asyncio.to_thread(self.sync.get_nodes)
+
+    async def get_log_level(self) -> str:
+        """The log level of this server."""
+        return await asyncio.to_thread(self.sync.get_log_level)
+
+    async def set_log_level(self, level: str) -> str:
+        """Sets the log level of this server until it restarts."""
+        return await asyncio.to_thread(self.sync.set_log_level, level)
+
+    async def get_workers(self) -> List[Worker]:
+        """The remote workers."""
+        return await asyncio.to_thread(self.sync.get_workers)
+
+    async def get_worker(self, worker_id: str) -> Worker:
+        """A remote worker."""
+        return await asyncio.to_thread(self.sync.get_worker, worker_id)
+
+    async def get_audit(self, **filter: Unpack[AuditFilter]) -> AuditList:
+        """The audit log: ``actor``, ``action``, ``job_id``, ``from_``, ``to``, ``limit``, ``after``."""
+        return await asyncio.to_thread(self.sync.get_audit, **filter)
+
+    async def get_health(self) -> HealthView:
+        """Liveness: ``status``."""
+        return await asyncio.to_thread(self.sync.get_health)
+
+    async def get_readiness(self) -> HealthView:
+        """Readiness and the reasons against it; does not fail while the server is unhealthy."""
+        return await asyncio.to_thread(self.sync.get_readiness)
+
+    async def get_webhook_endpoints(self) -> List[WebhookEndpoint]:
+        """All endpoints."""
+        return await asyncio.to_thread(self.sync.get_webhook_endpoints)
+
+    async def create_webhook_endpoint(self, url: str, **options: Unpack[WebhookEndpointOptions]) -> WebhookEndpoint:
+        """Creates an endpoint. Options: ``name``, ``events``, ``secret``, ``retry_policy``. The answer alone has its
+        ``secret``."""
+        return await asyncio.to_thread(self.sync.create_webhook_endpoint, url, **options)
+
+    async def get_webhook_endpoint(self, endpoint_id: str) -> WebhookEndpoint:
+        """An endpoint."""
+        return await asyncio.to_thread(self.sync.get_webhook_endpoint, endpoint_id)
+
+    async def update_webhook_endpoint(
+        self,
+        endpoint_id: str,
+        *,
+        revision: Optional[int] = None,
+        **changes: Unpack[WebhookEndpointUpdate]
+    ) -> WebhookEndpoint:
+        """Changes an endpoint."""
+        return await asyncio.to_thread(self.sync.update_webhook_endpoint, endpoint_id, revision=revision, **changes)
+
+    async def delete_webhook_endpoint(self, endpoint_id: str, *, revision: Optional[int] = None) -> None:
+        """Deletes an endpoint and its deliveries."""
+        await asyncio.to_thread(self.sync.delete_webhook_endpoint, endpoint_id, revision=revision)
+
+    async def enable_webhook_endpoint(self, endpoint_id: str, *, revision: Optional[int] = None) -> WebhookEndpoint:
+        """Enables an endpoint; its pending deliveries are sent."""
+        return await asyncio.to_thread(self.sync.enable_webhook_endpoint, endpoint_id, revision=revision)
+
+    async def disable_webhook_endpoint(self, endpoint_id: str, *, revision: Optional[int] = None) -> WebhookEndpoint:
+        """Disables an endpoint."""
+        return await asyncio.to_thread(self.sync.disable_webhook_endpoint, endpoint_id, revision=revision)
+
+    async def rotate_webhook_secret(
+        self,
+        endpoint_id: str,
+        *,
+        secret: Optional[str] = None,
+        overlap: Optional[Duration] = None,
+        revision: Optional[int] = None,
+    ) -> WebhookEndpoint:
+        """Replaces an endpoint's secret; the old one remains valid for ``overlap``. The answer has the new ``secret``."""
+        return await asyncio.to_thread(self.sync.rotate_webhook_secret, endpoint_id, secret=secret, overlap=overlap, revision=revision)
+
+    async def test_webhook_endpoint(self, endpoint_id: str) -> WebhookTest:
+        """Sends a test message to an endpoint."""
+        return await asyncio.to_thread(self.sync.test_webhook_endpoint, endpoint_id)
+
+    async def get_webhook_deliveries(self, endpoint_id: str, **filter: Unpack[DeliveryFilter]) -> WebhookDeliveryList:
+        """Deliveries of an endpoint, newest first: ``status``, ``limit``, ``after``."""
+        return await asyncio.to_thread(self.sync.get_webhook_deliveries, endpoint_id, **filter)
+
+    async def get_webhook_delivery(self, delivery_id: str) -> WebhookDelivery:
+        """A delivery."""
+        return await asyncio.to_thread(self.sync.get_webhook_delivery, delivery_id)
+
+    async def redeliver_webhook(self, delivery_id: str) -> WebhookDelivery:
+        """Sends one delivery again."""
+        return await asyncio.to_thread(self.sync.redeliver_webhook, delivery_id)
+
+    async def redeliver_failed_webhooks(self, endpoint_id: str, since: Union[str, datetime]) -> RedeliveredView:
+        """Sends all failed deliveries of an endpoint since a time again."""
+        return await asyncio.to_thread(self.sync.redeliver_failed_webhooks, endpoint_id, since)
+
+    async def register_worker(
+        self,
+        name: str,
+        types: Sequence[str],
+        queues: Sequence[str] = (),
+        concurrency: int = 10,
+        *,
+        retries: Optional[int] = None,
+    ) -> Worker:
+        """Registers a remote worker."""
+        return await asyncio.to_thread(self.sync.register_worker, name, types, queues, concurrency, retries=retries)
+
+    async def lease_jobs(self, worker_id: str, *, max: int, wait: float = 0.0) -> List[LeasedJob]:
+        """Leases due jobs to a worker; waits up to ``wait`` seconds, at most 30, for the first."""
+        return await asyncio.to_thread(self.sync.lease_jobs, worker_id, max=max, wait=wait)
+
+    async def heartbeat(self, worker_id: str, jobs: Sequence[HeldJob] = ()) -> Heartbeat:
+        """Renews a worker's lease, and reports progress."""
+        return await asyncio.to_thread(self.sync.heartbeat, worker_id, jobs)
+
+    async def complete_jobs(self, worker_id: str, jobs: Sequence[CompletedJob]) -> EndedJobs:
+        """Reports completed jobs."""
+        return await asyncio.to_thread(self.sync.complete_jobs, worker_id, jobs)
+
+    async def fail_jobs(self, worker_id: str, jobs: Sequence[FailedJob]) -> EndedJobs:
+        """Reports failed, cancelled or released jobs."""
+        return await asyncio.to_thread(self.sync.fail_jobs, worker_id, jobs)
+
+    async def remove_worker(self, worker_id: str) -> None:
+        """Unregisters a worker; its running jobs are requeued."""
+        await asyncio.to_thread(self.sync.remove_worker, worker_id)

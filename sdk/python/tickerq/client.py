@@ -1,16 +1,65 @@
-"""The client: an operation of the REST API a method."""
+"""The client: one method for each operation of the REST API."""
 
 from __future__ import annotations
 
 import ssl
+import sys
 import time
 import uuid
-from datetime import timedelta
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union
+import weakref
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 from urllib.parse import quote
 
 from ._http import Http, time_span
+from .errors import UnavailableError
 from .subscription import Subscription
+from .types import (
+    AuditFilter,
+    AuditList,
+    Batch,
+    ClearedQueue,
+    CompletedJob,
+    DeliveryFilter,
+    EndedJobs,
+    FailedJob,
+    HealthView,
+    Heartbeat,
+    HeldJob,
+    Job,
+    JobChanges,
+    JobFilter,
+    JobItem,
+    JobList,
+    JobOptions,
+    JobTypeMetrics,
+    JobUpdate,
+    LeasedJob,
+    NewJob,
+    Node,
+    PerformanceFilter,
+    PerformanceMetrics,
+    PeriodFilter,
+    Queue,
+    RecurringJob,
+    RecurringListView,
+    RecurringOptions,
+    RecurringUpdate,
+    RedeliveredView,
+    SystemOverview,
+    WebhookDelivery,
+    WebhookDeliveryList,
+    WebhookEndpoint,
+    WebhookEndpointOptions,
+    WebhookEndpointUpdate,
+    WebhookTest,
+    Worker,
+)
+
+if sys.version_info >= (3, 11):
+    from typing import Unpack
+elif TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 JsonObject = Dict[str, Any]
 Duration = Union[str, timedelta]
@@ -27,7 +76,7 @@ def _if_match(revision: Optional[int]) -> Dict[str, str]:
 
 
 def _camel(fields: Mapping[str, Any]) -> JsonObject:
-    """``retry_delay=…`` as the wire calls it; what is ``None`` is left out."""
+    """``retry_delay=…`` by its name on the wire; ``None`` is left out."""
     named = {}
     for name, value in fields.items():
         head, *rest = name.split("_")
@@ -41,7 +90,11 @@ def _filter(filter: Mapping[str, Any]) -> JsonObject:
 
 
 class TickerQClient:
-    """A client of one server. It may be used by several threads at the same time."""
+    """A client of one server. It may be used by several threads at the same time.
+
+    ``with TickerQClient(…) as client`` closes its connections and subscriptions at the end. ``timeout`` and all other
+    numbers of time are seconds.
+    """
 
     def __init__(
         self,
@@ -54,54 +107,105 @@ class TickerQClient:
         ssl_context: Optional[ssl.SSLContext] = None,
     ) -> None:
         self._http = Http(base_url, api_key, base_path, retries, timeout, ssl_context)
+        self._subscriptions: "weakref.WeakSet[Subscription]" = weakref.WeakSet()
 
-    def request(self, method: str, path: str, **options: Any) -> Any:
-        """Any request, for what has no method here: ``query``, ``body``, ``headers``, ``safe``, ``timeout``."""
-        return self._http.request(method, path, **options)
+    def __enter__(self) -> "TickerQClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Optional[Mapping[str, Any]] = None,
+        body: Any = None,
+        headers: Optional[Mapping[str, str]] = None,
+        safe: Optional[bool] = None,
+        timeout: Optional[float] = None,
+        retries: Optional[int] = None,
+        at_base: bool = False,
+    ) -> Any:
+        """Sends any request, for operations without a method, and returns the JSON of the response."""
+        return self._http.request(
+            method,
+            path,
+            query=query,
+            body=body,
+            headers=headers,
+            safe=safe,
+            timeout=timeout,
+            retries=retries,
+            at_base=at_base,
+        )
 
     def close(self) -> None:
-        """Closes the connection of this thread."""
+        """Closes the connections and subscriptions of this client."""
+        self.close_subscriptions()
         self._http.close()
 
-    def _create(self, path: str, body: Any, key: Optional[str]) -> JsonObject:
+    def close_subscriptions(self) -> None:
+        """Closes the subscriptions of this client."""
+        for subscription in list(self._subscriptions):
+            subscription.close()
+
+    def _create(self, path: str, body: Any, key: Optional[str]) -> Any:
         headers = {"Idempotency-Key": f'"{key or uuid.uuid4()}"'}
         return self.request("POST", path, body=body, headers=headers)
 
     # Jobs
 
-    def get_jobs(self, **filter: Any) -> JsonObject:
+    def get_jobs(self, **filter: Unpack[JobFilter]) -> JobList:
         """A page: ``jobs``, ``totalCount``, ``hasMore``. Filters: ``status``, ``type``, ``queue``, ``priority``,
         ``search``, ``from_``, ``to``, ``recurring_job_id``, ``limit``, ``offset``, ``after``."""
-        return self.request("GET", "/jobs", query=_filter(filter))
+        page: JobList = self.request("GET", "/jobs", query=_filter(filter))
+        return page
 
-    def jobs(self, **filter: Any) -> Iterator[JsonObject]:
-        """All jobs of a filter, page after page, the newest first."""
+    def jobs(self, **filter: Unpack[JobFilter]) -> Iterator[JobItem]:
+        """All jobs that match a filter, newest first; pages are fetched as needed."""
+        filter.setdefault("limit", 200)
         after: Optional[str] = None
         while True:
-            page = self.get_jobs(**{"limit": 200, **filter, "after": after})
+            filter["after"] = after
+            page = self.get_jobs(**filter)
             yield from page["jobs"]
             if not page["hasMore"] or not page["jobs"]:
                 return
             after = page["jobs"][-1]["id"]
 
     def schedule_job(
-        self, job_type: str, parameters: Any = None, *, idempotency_key: Optional[str] = None, **options: Any
-    ) -> JsonObject:
-        """Stores a job to be run. Options: ``name``, ``queue``, ``priority``, ``delay``, ``run_at``, ``max_retries``,
-        ``timeout``, ``retry_delay``, ``retry_intervals``, ``unique_key``, ``cron_expression``."""
+        self,
+        job_type: str,
+        parameters: Any = None,
+        *,
+        idempotency_key: Optional[str] = None,
+        **options: Unpack[JobOptions],
+    ) -> Job:
+        """Creates a job. Options: ``name``, ``queue``, ``priority``, ``delay``, ``run_at``, ``max_retries``,
+        ``timeout``, ``retry_delay``, ``retry_intervals``, ``unique_key``."""
         body = {"type": job_type, "parameters": parameters, **_camel(options)}
-        return self._create("/jobs", body, idempotency_key)
+        job: Job = self._create("/jobs", body, idempotency_key)
+        return job
 
-    def schedule_jobs(self, jobs: Sequence[Mapping[str, Any]], *, idempotency_key: Optional[str] = None) -> JsonObject:
-        """Stores several jobs, all or none: ``[{"type": …, "parameters": …}]``."""
-        return self._create("/jobs/batch", {"jobs": [_camel(job) for job in jobs]}, idempotency_key)
+    def schedule_jobs(self, jobs: Sequence[NewJob], *, idempotency_key: Optional[str] = None) -> Batch:
+        """Creates several jobs, all or none: ``[{"type": …, "parameters": …}]``."""
+        batch: Batch = self._create("/jobs/batch", {"jobs": [_camel(job) for job in jobs]}, idempotency_key)
+        return batch
 
-    def get_job(self, job_id: str) -> JsonObject:
+    def get_job(self, job_id: str) -> Job:
         """A job with all its attempts."""
-        return self.request("GET", f"/jobs{_at(job_id)}")
+        job: Job = self.request("GET", f"/jobs{_at(job_id)}")
+        return job
 
-    def wait_for_job(self, job_id: str, *, timeout: float = 300.0, interval: float = 0.25) -> JsonObject:
-        """Waits until a job has ended, and gives it."""
+    def get_job_changes(self, *, after: Optional[str] = None, limit: Optional[int] = None) -> JobChanges:
+        """Jobs that have changed since a cursor, if the server keeps a change feed."""
+        changes: JobChanges = self.request("GET", "/jobs/changes", query={"after": after, "limit": limit})
+        return changes
+
+    def wait_for_job(self, job_id: str, *, timeout: float = 300.0, interval: float = 0.25) -> Job:
+        """Waits until a job has finished, and returns it."""
         end = time.monotonic() + timeout
         while True:
             job = self.get_job(job_id)
@@ -111,9 +215,10 @@ class TickerQClient:
                 raise TimeoutError(f"job {job_id} is still {job['status']} after {timeout} s")
             time.sleep(interval)
 
-    def update_job(self, job_id: str, *, revision: Optional[int] = None, **changes: Any) -> JsonObject:
+    def update_job(self, job_id: str, *, revision: Optional[int] = None, **changes: Unpack[JobUpdate]) -> Job:
         """Changes a pending job."""
-        return self.request("PATCH", f"/jobs{_at(job_id)}", body=_camel(changes), headers=_if_match(revision))
+        answer: Job = self.request("PATCH", f"/jobs{_at(job_id)}", body=_camel(changes), headers=_if_match(revision))
+        return answer
 
     def delete_job(self, job_id: str, *, revision: Optional[int] = None) -> None:
         """Deletes a finished job and its history."""
@@ -126,170 +231,309 @@ class TickerQClient:
         priority: Optional[str] = None,
         delay: Optional[Duration] = None,
         revision: Optional[int] = None,
-    ) -> JsonObject:
+    ) -> Job:
         """Makes a pending job due, or queues a finished one again."""
         body = _camel({"priority": priority, "delay": delay})
-        return self.request("POST", f"/jobs{_at(job_id)}/execute", body=body, headers=_if_match(revision))
+        answer: Job = self.request("POST", f"/jobs{_at(job_id)}/execute", body=body, headers=_if_match(revision))
+        return answer
 
-    def cancel_job(self, job_id: str, *, revision: Optional[int] = None) -> JsonObject:
-        """Cancels a pending job, or tells a running one to stop: then ``cancelRequested`` is true."""
-        return self.request("POST", f"/jobs{_at(job_id)}/cancel", headers=_if_match(revision))
+    def cancel_job(self, job_id: str, *, revision: Optional[int] = None) -> Job:
+        """Cancels a pending job, or requests that a running one stops: then ``cancelRequested`` is true."""
+        answer: Job = self.request("POST", f"/jobs{_at(job_id)}/cancel", headers=_if_match(revision))
+        return answer
 
     def retry_job(
         self, job_id: str, *, reset_retry_count: bool = False, revision: Optional[int] = None
-    ) -> JsonObject:
+    ) -> Job:
         """Makes a failed or cancelled job pending again."""
         body = {"resetRetryCount": reset_retry_count}
-        return self.request("POST", f"/jobs{_at(job_id)}/retry", body=body, headers=_if_match(revision))
+        answer: Job = self.request("POST", f"/jobs{_at(job_id)}/retry", body=body, headers=_if_match(revision))
+        return answer
 
     # Recurring jobs
 
-    def get_recurring_jobs(self, *, limit: Optional[int] = None, offset: Optional[int] = None) -> JsonObject:
+    def get_recurring_jobs(self, *, limit: Optional[int] = None, offset: Optional[int] = None) -> RecurringListView:
         """A page: ``recurringJobs``, ``totalCount``, ``hasMore``."""
-        return self.request("GET", "/jobs/recurring", query={"limit": limit, "offset": offset})
+        answer: RecurringListView = self.request("GET", "/jobs/recurring", query={"limit": limit, "offset": offset})
+        return answer
 
     def schedule_recurring_job(
-        self, job_type: str, cron_expression: str, *, idempotency_key: Optional[str] = None, **options: Any
-    ) -> JsonObject:
-        """Stores a recurring job. Options: ``name``, ``parameters``, ``time_zone``, ``enabled``, ``misfire_policy`` …"""
+        self, job_type: str, cron_expression: str, *, idempotency_key: Optional[str] = None, **options: Unpack[RecurringOptions]
+    ) -> RecurringJob:
+        """Creates a recurring job. Options: ``name``, ``parameters``, ``time_zone``, ``enabled``, ``misfire_policy`` …"""
         body = {"type": job_type, "cronExpression": cron_expression, **_camel(options)}
-        return self._create("/jobs/recurring", body, idempotency_key)
+        answer: RecurringJob = self._create("/jobs/recurring", body, idempotency_key)
+        return answer
 
-    def get_recurring_job(self, recurring_id: str) -> JsonObject:
+    def get_recurring_job(self, recurring_id: str) -> RecurringJob:
         """A recurring job."""
-        return self.request("GET", f"/jobs/recurring{_at(recurring_id)}")
+        answer: RecurringJob = self.request("GET", f"/jobs/recurring{_at(recurring_id)}")
+        return answer
 
     def replace_recurring_job(
-        self, recurring_id: str, job_type: str, cron_expression: str, *, revision: Optional[int] = None, **options: Any
-    ) -> JsonObject:
+        self,
+        recurring_id: str,
+        job_type: str,
+        cron_expression: str,
+        *,
+        revision: Optional[int] = None,
+        **options: Unpack[RecurringOptions],
+    ) -> RecurringJob:
         """Replaces a recurring job."""
         body = {"type": job_type, "cronExpression": cron_expression, **_camel(options)}
-        return self.request("PUT", f"/jobs/recurring{_at(recurring_id)}", body=body, headers=_if_match(revision))
+        answer: RecurringJob = self.request("PUT", f"/jobs/recurring{_at(recurring_id)}", body=body, headers=_if_match(revision))
+        return answer
 
-    def update_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None, **changes: Any) -> JsonObject:
+    def update_recurring_job(
+        self, recurring_id: str, *, revision: Optional[int] = None, **changes: Unpack[RecurringUpdate]
+    ) -> RecurringJob:
         """Changes a recurring job."""
         path = f"/jobs/recurring{_at(recurring_id)}"
-        return self.request("PATCH", path, body=_camel(changes), headers=_if_match(revision))
+        answer: RecurringJob = self.request("PATCH", path, body=_camel(changes), headers=_if_match(revision))
+        return answer
 
     def delete_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> None:
         """Deletes a recurring job; its occurrences stay."""
         self.request("DELETE", f"/jobs/recurring{_at(recurring_id)}", headers=_if_match(revision))
 
-    def enable_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> JsonObject:
-        """Has a recurring job create occurrences."""
+    def enable_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> RecurringJob:
+        """Resumes the occurrences of a recurring job."""
         path = f"/jobs/recurring{_at(recurring_id)}/enable"
-        return self.request("POST", path, headers=_if_match(revision), safe=True)
+        answer: RecurringJob = self.request("POST", path, headers=_if_match(revision), safe=True)
+        return answer
 
-    def disable_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> JsonObject:
-        """Has a recurring job create no more occurrences."""
+    def disable_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> RecurringJob:
+        """Suspends the occurrences of a recurring job."""
         path = f"/jobs/recurring{_at(recurring_id)}/disable"
-        return self.request("POST", path, headers=_if_match(revision), safe=True)
+        answer: RecurringJob = self.request("POST", path, headers=_if_match(revision), safe=True)
+        return answer
 
-    def trigger_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> JsonObject:
-        """Gives a recurring job one occurrence now: the job that it has become."""
-        return self.request("POST", f"/jobs/recurring{_at(recurring_id)}/trigger", headers=_if_match(revision))
+    def trigger_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> Job:
+        """Creates one occurrence of a recurring job now, and returns it."""
+        answer: Job = self.request("POST", f"/jobs/recurring{_at(recurring_id)}/trigger", headers=_if_match(revision))
+        return answer
 
     # Queues
 
-    def get_queues(self) -> List[JsonObject]:
+    def get_queues(self) -> List[Queue]:
         """All queues."""
-        queues: List[JsonObject] = self.request("GET", "/queues")["queues"]
+        queues: List[Queue] = self.request("GET", "/queues")["queues"]
         return queues
 
-    def get_queue(self, name: str) -> JsonObject:
+    def get_queue(self, name: str) -> Queue:
         """A queue."""
-        return self.request("GET", f"/queues{_at(name)}")
+        answer: Queue = self.request("GET", f"/queues{_at(name)}")
+        return answer
 
-    def pause_queue(self, name: str) -> JsonObject:
-        """Has a queue start no more jobs."""
-        return self.request("POST", f"/queues{_at(name)}/pause", safe=True)
+    def pause_queue(self, name: str) -> Queue:
+        """Pauses a queue: no further job starts."""
+        answer: Queue = self.request("POST", f"/queues{_at(name)}/pause", safe=True)
+        return answer
 
-    def resume_queue(self, name: str) -> JsonObject:
-        """Has a queue start jobs again."""
-        return self.request("POST", f"/queues{_at(name)}/resume", safe=True)
+    def resume_queue(self, name: str) -> Queue:
+        """Resumes a queue."""
+        answer: Queue = self.request("POST", f"/queues{_at(name)}/resume", safe=True)
+        return answer
 
     def clear_queue(
         self, name: str, *, clear_pending: Optional[bool] = None, clear_failed: Optional[bool] = None
-    ) -> JsonObject:
-        """Removes the pending jobs of a queue, the failed ones, or both; the pending ones if nothing is said."""
+    ) -> ClearedQueue:
+        """Deletes the pending jobs of a queue, the failed ones, or both; the pending ones by default."""
         body = _camel({"clear_pending": clear_pending, "clear_failed": clear_failed})
-        return self.request("POST", f"/queues{_at(name)}/clear", body=body)
+        answer: ClearedQueue = self.request("POST", f"/queues{_at(name)}/clear", body=body)
+        return answer
 
     # Metrics
 
-    def get_system_metrics(self) -> JsonObject:
-        """The server in numbers."""
-        return self.request("GET", "/metrics/system")
+    def get_system_metrics(self) -> SystemOverview:
+        """Health, load and memory of the server."""
+        answer: SystemOverview = self.request("GET", "/metrics/system")
+        return answer
 
-    def get_performance_metrics(self, **period: Any) -> JsonObject:
-        """What has become of jobs: ``from_``, ``to``, ``time_zone``, ``granularity``, ``queue``, ``type``."""
-        return self.request("GET", "/metrics/performance", query=_filter(period))
+    def get_performance_metrics(self, **period: Unpack[PerformanceFilter]) -> PerformanceMetrics:
+        """Outcomes and durations of jobs: ``from_``, ``to``, ``time_zone``, ``granularity``, ``queue``, ``type``."""
+        answer: PerformanceMetrics = self.request("GET", "/metrics/performance", query=_filter(period))
+        return answer
 
-    def get_job_type_metrics(self, **period: Any) -> List[JsonObject]:
+    def get_job_type_metrics(self, **period: Unpack[PeriodFilter]) -> List[JobTypeMetrics]:
         """The same by job type: ``from_``, ``to``, ``time_zone``, ``queue``, ``type``."""
-        types: List[JsonObject] = self.request("GET", "/metrics/job-types", query=_filter(period))["jobTypes"]
+        types: List[JobTypeMetrics] = self.request("GET", "/metrics/job-types", query=_filter(period))["jobTypes"]
         return types
 
     # The server
 
-    def get_nodes(self) -> List[JsonObject]:
+    def get_nodes(self) -> List[Node]:
         """The servers that share the storage."""
-        nodes: List[JsonObject] = self.request("GET", "/nodes")["nodes"]
+        nodes: List[Node] = self.request("GET", "/nodes")["nodes"]
         return nodes
 
     def get_log_level(self) -> str:
-        """How much the server that answers says in its log."""
+        """The log level of this server."""
         level: str = self.request("GET", "/log-level")["level"]
         return level
 
     def set_log_level(self, level: str) -> str:
-        """Has the server that answers say so much in its log until it restarts."""
+        """Sets the log level of this server until it restarts."""
         new: str = self.request("PUT", "/log-level", body={"level": level})["level"]
         return new
 
-    def get_workers(self) -> List[JsonObject]:
+    def get_workers(self) -> List[Worker]:
         """The remote workers."""
-        workers: List[JsonObject] = self.request("GET", "/workers")["workers"]
+        workers: List[Worker] = self.request("GET", "/workers")["workers"]
         return workers
 
-    def get_worker(self, worker_id: str) -> JsonObject:
+    def get_worker(self, worker_id: str) -> Worker:
         """A remote worker."""
-        return self.request("GET", f"/workers{_at(worker_id)}")
+        answer: Worker = self.request("GET", f"/workers{_at(worker_id)}")
+        return answer
 
-    def get_audit(self, **filter: Any) -> JsonObject:
-        """Who has changed what: ``actor``, ``action``, ``job_id``, ``from_``, ``to``, ``limit``, ``after``."""
-        return self.request("GET", "/audit", query=_filter(filter))
+    def get_audit(self, **filter: Unpack[AuditFilter]) -> AuditList:
+        """The audit log: ``actor``, ``action``, ``job_id``, ``from_``, ``to``, ``limit``, ``after``."""
+        answer: AuditList = self.request("GET", "/audit", query=_filter(filter))
+        return answer
 
-    # What `Worker` is made of
+    def get_health(self) -> HealthView:
+        """Liveness: ``status``."""
+        health: HealthView = self.request("GET", "/healthz", at_base=True)
+        return health
+
+    def get_readiness(self) -> HealthView:
+        """Readiness and the reasons against it; does not fail while the server is unhealthy."""
+        try:
+            health: HealthView = self.request("GET", "/readyz", at_base=True, retries=0)
+            return health
+        except UnavailableError as error:
+            if error.problem is None or "systemHealth" not in error.problem:
+                raise
+            return {
+                "status": error.problem["status"],
+                "systemHealth": error.problem["systemHealth"],
+                "reasons": error.problem.get("reasons", []),
+            }
+
+    # Webhooks
+
+    def get_webhook_endpoints(self) -> List[WebhookEndpoint]:
+        """All endpoints."""
+        endpoints: List[WebhookEndpoint] = self.request("GET", "/webhooks/endpoints")["endpoints"]
+        return endpoints
+
+    def create_webhook_endpoint(self, url: str, **options: Unpack[WebhookEndpointOptions]) -> WebhookEndpoint:
+        """Creates an endpoint. Options: ``name``, ``events``, ``secret``, ``retry_policy``. The answer alone has its
+        ``secret``."""
+        endpoint: WebhookEndpoint = self.request("POST", "/webhooks/endpoints", body={"url": url, **_camel(options)})
+        return endpoint
+
+    def get_webhook_endpoint(self, endpoint_id: str) -> WebhookEndpoint:
+        """An endpoint."""
+        endpoint: WebhookEndpoint = self.request("GET", f"/webhooks/endpoints{_at(endpoint_id)}")
+        return endpoint
+
+    def update_webhook_endpoint(
+        self, endpoint_id: str, *, revision: Optional[int] = None, **changes: Unpack[WebhookEndpointUpdate]
+    ) -> WebhookEndpoint:
+        """Changes an endpoint."""
+        path = f"/webhooks/endpoints{_at(endpoint_id)}"
+        answer: WebhookEndpoint = self.request("PATCH", path, body=_camel(changes), headers=_if_match(revision))
+        return answer
+
+    def delete_webhook_endpoint(self, endpoint_id: str, *, revision: Optional[int] = None) -> None:
+        """Deletes an endpoint and its deliveries."""
+        self.request("DELETE", f"/webhooks/endpoints{_at(endpoint_id)}", headers=_if_match(revision))
+
+    def enable_webhook_endpoint(self, endpoint_id: str, *, revision: Optional[int] = None) -> WebhookEndpoint:
+        """Enables an endpoint; its pending deliveries are sent."""
+        path = f"/webhooks/endpoints{_at(endpoint_id)}/enable"
+        answer: WebhookEndpoint = self.request("POST", path, headers=_if_match(revision), safe=True)
+        return answer
+
+    def disable_webhook_endpoint(self, endpoint_id: str, *, revision: Optional[int] = None) -> WebhookEndpoint:
+        """Disables an endpoint."""
+        path = f"/webhooks/endpoints{_at(endpoint_id)}/disable"
+        answer: WebhookEndpoint = self.request("POST", path, headers=_if_match(revision), safe=True)
+        return answer
+
+    def rotate_webhook_secret(
+        self,
+        endpoint_id: str,
+        *,
+        secret: Optional[str] = None,
+        overlap: Optional[Duration] = None,
+        revision: Optional[int] = None,
+    ) -> WebhookEndpoint:
+        """Replaces an endpoint's secret; the old one remains valid for ``overlap``. The answer has the new ``secret``."""
+        path = f"/webhooks/endpoints{_at(endpoint_id)}/rotate-secret"
+        body = _camel({"secret": secret, "overlap": overlap})
+        answer: WebhookEndpoint = self.request("POST", path, body=body, headers=_if_match(revision))
+        return answer
+
+    def test_webhook_endpoint(self, endpoint_id: str) -> WebhookTest:
+        """Sends a test message to an endpoint."""
+        answer: WebhookTest = self.request("POST", f"/webhooks/endpoints{_at(endpoint_id)}/test")
+        return answer
+
+    def get_webhook_deliveries(self, endpoint_id: str, **filter: Unpack[DeliveryFilter]) -> WebhookDeliveryList:
+        """Deliveries of an endpoint, newest first: ``status``, ``limit``, ``after``."""
+        path = f"/webhooks/endpoints{_at(endpoint_id)}/deliveries"
+        page: WebhookDeliveryList = self.request("GET", path, query=_filter(filter))
+        return page
+
+    def get_webhook_delivery(self, delivery_id: str) -> WebhookDelivery:
+        """A delivery."""
+        delivery: WebhookDelivery = self.request("GET", f"/webhooks/deliveries{_at(delivery_id)}")
+        return delivery
+
+    def redeliver_webhook(self, delivery_id: str) -> WebhookDelivery:
+        """Sends one delivery again."""
+        delivery: WebhookDelivery = self.request("POST", f"/webhooks/deliveries{_at(delivery_id)}/redeliver")
+        return delivery
+
+    def redeliver_failed_webhooks(self, endpoint_id: str, since: Union[str, datetime]) -> RedeliveredView:
+        """Sends all failed deliveries of an endpoint since a time again."""
+        path = f"/webhooks/endpoints{_at(endpoint_id)}/redeliver"
+        answer: RedeliveredView = self.request("POST", path, body={"since": since})
+        return answer
+
+    # The worker protocol, used by `Worker`
 
     def register_worker(
-        self, name: str, types: Sequence[str], queues: Sequence[str] = (), concurrency: int = 10
-    ) -> JsonObject:
-        """Makes a remote worker known."""
+        self,
+        name: str,
+        types: Sequence[str],
+        queues: Sequence[str] = (),
+        concurrency: int = 10,
+        *,
+        retries: Optional[int] = None,
+    ) -> Worker:
+        """Registers a remote worker."""
         body = {"name": name, "types": list(types), "queues": list(queues), "concurrency": concurrency}
-        return self.request("POST", "/workers", body=body)
+        answer: Worker = self.request("POST", "/workers", body=body, retries=retries)
+        return answer
 
-    def lease_jobs(self, worker_id: str, *, max: int, wait: float = 0.0) -> List[JsonObject]:
-        """Due jobs for a worker; when there are none, waits for so many seconds, 30 at the most."""
+    def lease_jobs(self, worker_id: str, *, max: int, wait: float = 0.0) -> List[LeasedJob]:
+        """Leases due jobs to a worker; waits up to ``wait`` seconds, at most 30, for the first."""
         body = {"max": max, "wait": time_span(timedelta(seconds=wait))}
         path = f"/workers{_at(worker_id)}/lease"
-        jobs: List[JsonObject] = self.request("POST", path, body=body, timeout=wait + 30, retries=0)["jobs"]
+        jobs: List[LeasedJob] = self.request("POST", path, body=body, timeout=wait + 30, retries=0)["jobs"]
         return jobs
 
-    def heartbeat(self, worker_id: str, jobs: Sequence[Mapping[str, Any]] = ()) -> JsonObject:
-        """Renews a worker's lease, and reports."""
-        return self.request("POST", f"/workers{_at(worker_id)}/heartbeat", body={"jobs": list(jobs)}, safe=True)
+    def heartbeat(self, worker_id: str, jobs: Sequence[HeldJob] = ()) -> Heartbeat:
+        """Renews a worker's lease, and reports progress."""
+        answer: Heartbeat = self.request("POST", f"/workers{_at(worker_id)}/heartbeat", body={"jobs": list(jobs)}, safe=True)
+        return answer
 
-    def complete_jobs(self, worker_id: str, jobs: Sequence[Mapping[str, Any]]) -> JsonObject:
-        """Says that jobs have succeeded."""
-        return self.request("POST", f"/workers{_at(worker_id)}/complete", body={"jobs": list(jobs)}, safe=True)
+    def complete_jobs(self, worker_id: str, jobs: Sequence[CompletedJob]) -> EndedJobs:
+        """Reports completed jobs."""
+        answer: EndedJobs = self.request("POST", f"/workers{_at(worker_id)}/complete", body={"jobs": list(jobs)}, safe=True)
+        return answer
 
-    def fail_jobs(self, worker_id: str, jobs: Sequence[Mapping[str, Any]]) -> JsonObject:
-        """Says that jobs have not succeeded."""
-        return self.request("POST", f"/workers{_at(worker_id)}/fail", body={"jobs": list(jobs)}, safe=True)
+    def fail_jobs(self, worker_id: str, jobs: Sequence[FailedJob]) -> EndedJobs:
+        """Reports failed, cancelled or released jobs."""
+        answer: EndedJobs = self.request("POST", f"/workers{_at(worker_id)}/fail", body={"jobs": list(jobs)}, safe=True)
+        return answer
 
     def remove_worker(self, worker_id: str) -> None:
-        """Hands back what a worker runs, and ends its lease."""
+        """Unregisters a worker; its running jobs are requeued."""
         self.request("DELETE", f"/workers{_at(worker_id)}")
 
     # Live updates
@@ -297,6 +541,8 @@ class TickerQClient:
     def subscribe(
         self, topics: Union[str, Sequence[str]], *, filter: Optional[Mapping[str, Any]] = None
     ) -> Subscription:
-        """Listens to what happens: an endless iterator of messages, connected again whenever the connection ends."""
+        """Subscribes to live updates: an iterator of messages that reconnects by itself and ends with ``close``."""
         http = self._http
-        return Subscription(http.url, http.root, http.api_key, topics, filter, http.ssl_context)
+        subscription = Subscription(http.url, http.root, http.api_key, topics, filter, http.ssl_context)
+        self._subscriptions.add(subscription)
+        return subscription

@@ -1,4 +1,4 @@
-"""What can go wrong, a class for each kind of problem that the server tells (RFC 9457)."""
+"""Errors: one class for each kind of problem (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional
 
 
 class TickerQError(Exception):
-    """Anything that went wrong."""
+    """Base class of all errors of a client."""
 
     def __init__(
         self,
@@ -17,11 +17,11 @@ class TickerQError(Exception):
         retry_after: Optional[float] = None,
     ) -> None:
         super().__init__(message)
-        #: The HTTP status; 0 when there was no answer.
+        #: The HTTP status; 0 without a response.
         self.status = status
-        #: The problem as the server told it.
+        #: The problem of the response.
         self.problem = problem
-        #: When to come back, in seconds, if the server said so.
+        #: The ``Retry-After`` of the response, in seconds.
         self.retry_after = retry_after
 
     @property
@@ -36,31 +36,31 @@ class TickerQError(Exception):
 
 
 class ConnectionFailed(TickerQError):
-    """There was no answer: no connection, or it ended too early, or the time was over."""
+    """No response: connection refused, interrupted or timed out."""
 
 
 class ValidationError(TickerQError):
-    """The request has something that is not accepted (400, 415); ``errors`` names it."""
+    """Invalid request (400, 415); ``errors`` names the fields."""
 
 
 class AuthenticationError(TickerQError):
-    """It is not known who calls (401)."""
+    """Missing or invalid credentials (401)."""
 
 
 class ForbiddenError(TickerQError):
-    """The caller may not do this (403)."""
+    """Insufficient scope (403)."""
 
 
 class NotFoundError(TickerQError):
-    """There is no such thing (404)."""
+    """Not found (404)."""
 
 
 class ConflictError(TickerQError):
-    """The state of the job, or of the worker, does not allow it (409)."""
+    """Conflict with the state of the job or worker (409)."""
 
 
 class PreconditionFailedError(TickerQError):
-    """The job is not as the caller believed (412)."""
+    """The revision does not match (412)."""
 
 
 class TooLargeError(TickerQError):
@@ -72,15 +72,15 @@ class IdempotencyMismatchError(TickerQError):
 
 
 class RateLimitedError(TickerQError):
-    """There were too many requests (429)."""
+    """Too many requests (429)."""
 
 
 class UnavailableError(TickerQError):
-    """The server has too much to do, or can't reach its storage (503)."""
+    """The server is busy, or its storage is unavailable (503)."""
 
 
 class ServerError(TickerQError):
-    """The server has failed (500 and others)."""
+    """Internal server error (500 and others)."""
 
 
 _BY_STATUS = {
@@ -99,14 +99,14 @@ _BY_STATUS = {
 
 
 def error_of(status: int, text: bytes, retry_after: Optional[str]) -> TickerQError:
-    """The error that an answer stands for."""
+    """The error of a response."""
     problem = None
     try:
         body = json.loads(text)
         if isinstance(body, dict):
             problem = body
     except ValueError:
-        pass  # A proxy may answer something else.
+        pass  # A proxy's response has no problem.
     detail = (problem or {}).get("detail") or (problem or {}).get("title") or f"the server answered {status}"
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else TickerQError)
     try:

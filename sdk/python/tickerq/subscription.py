@@ -1,4 +1,4 @@
-"""Live updates over WebSocket (RFC 6455), connected again whenever the connection ends."""
+"""Live updates over WebSocket (RFC 6455), with reconnects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ACCEPT = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Message(NamedTuple):
-    """Something that the server tells. Beside the server's types there are ``connected`` and ``disconnected``."""
+    """A live update. Beside the server's types there are ``connected`` and ``disconnected``."""
 
     type: str
     data: Any
@@ -107,7 +107,7 @@ class _Connection:
 
 
 class Subscription:
-    """What somebody listens to. Iterate it; :meth:`close` ends the iteration, from any thread."""
+    """A subscription to live updates. Iterate it; :meth:`close` ends the iteration, from any thread."""
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class Subscription:
         self.close()
 
     def close(self) -> None:
-        """Listens no more."""
+        """Ends the subscription."""
         self._closed.set()
         connection = self._connection
         if connection is not None:
@@ -164,4 +164,4 @@ class Subscription:
                     if not self._closed.is_set():
                         yield Message("disconnected", {"reason": str(error)})
             self._closed.wait(backoff(tries))
-            tries += 1
+            tries = min(tries + 1, 20)

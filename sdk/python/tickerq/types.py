@@ -1,0 +1,660 @@
+"""The API's objects, and what methods take. Generated from the OpenAPI document by sdk/generate/types.mjs; do not edit."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any, List, Literal, Optional, Sequence, TypedDict, Union
+
+
+class _AttemptOptional(TypedDict, total=False):
+    worker: Optional[str]
+
+
+class Attempt(_AttemptOptional):
+    attempt: int
+    startedAt: str
+    completedAt: Optional[str]
+    status: str
+    duration: Optional[str]
+    error: Optional[str]
+    errorDetail: Optional[str]
+    node: str
+
+
+class AuditActor(TypedDict):
+    name: str
+    kind: str
+
+
+class AuditList(TypedDict):
+    records: List[AuditRecord]
+    hasMore: bool
+
+
+class AuditRecord(TypedDict):
+    id: str
+    at: str
+    actor: AuditActor
+    address: Optional[str]
+    action: str
+    jobId: Optional[str]
+    queue: Optional[str]
+    jobs: int
+    outcome: str
+
+
+class Batch(TypedDict):
+    jobs: List[JobItem]
+    created: int
+
+
+class ClearedQueue(TypedDict):
+    name: str
+    status: str
+    pendingJobs: int
+    runningJobs: int
+    completedJobs: int
+    failedJobs: int
+    cancelledJobs: int
+    workers: int
+    throughput: Throughput
+    clearedPending: int
+    clearedFailed: int
+
+
+class _CompletedJobOptional(TypedDict, total=False):
+    result: Any
+
+
+class CompletedJob(_CompletedJobOptional):
+    jobId: str
+    leaseToken: str
+
+
+class CpuUsage(TypedDict):
+    percentage: float
+    cores: int
+
+
+class EndedJobs(TypedDict):
+    stored: int
+    lost: List[str]
+
+
+class _FailedJobOptional(TypedDict, total=False):
+    outcome: Optional[str]
+    error: Optional[str]
+    errorDetail: Optional[str]
+    retry: Optional[bool]
+    retryAfter: Optional[Union[str, timedelta]]
+
+
+class FailedJob(_FailedJobOptional):
+    jobId: str
+    leaseToken: str
+
+
+class FailureReason(TypedDict):
+    reason: str
+    count: int
+    percentage: float
+
+
+class HealthReason(TypedDict):
+    code: str
+    message: str
+
+
+class _HealthViewOptional(TypedDict, total=False):
+    restartedActors: Optional[int]
+    systemHealth: Optional[str]
+    reasons: Optional[List[HealthReason]]
+
+
+class HealthView(_HealthViewOptional):
+    status: str
+
+
+class Heartbeat(TypedDict):
+    leaseUntil: str
+    cancelled: List[str]
+    lost: List[str]
+
+
+class _HeldJobOptional(TypedDict, total=False):
+    progress: Optional[ProgressRequest]
+    log: Optional[Sequence[LogLineRequest]]
+
+
+class HeldJob(_HeldJobOptional):
+    jobId: str
+    leaseToken: str
+
+
+class _JobOptional(TypedDict, total=False):
+    progress: Optional[Progress]
+    log: List[LogLine]
+
+
+class Job(_JobOptional):
+    id: str
+    jobId: str
+    name: str
+    type: str
+    queue: str
+    status: Literal["pending", "running", "completed", "failed", "cancelled"]
+    createdAt: str
+    runAt: str
+    executedAt: Optional[str]
+    completedAt: Optional[str]
+    duration: Optional[str]
+    priority: Literal["low", "normal", "high", "critical"]
+    attempt: int
+    retryCount: int
+    maxRetries: int
+    parameters: Any
+    result: Any
+    error: Optional[str]
+    errorDetail: Optional[str]
+    executionHistory: List[Attempt]
+    timeout: str
+    retryDelay: str
+    retryIntervals: List[str]
+    uniqueKey: Optional[str]
+    recurringJobId: Optional[str]
+    occurrenceAt: Optional[str]
+    cancelRequested: bool
+    revision: int
+
+
+class JobChange(TypedDict):
+    id: str
+    deleted: bool
+    job: Optional[JobItem]
+
+
+class JobChanges(TypedDict):
+    changes: List[JobChange]
+    cursor: str
+    hasMore: bool
+
+
+class JobItem(TypedDict):
+    id: str
+    jobId: str
+    name: str
+    type: str
+    queue: str
+    status: Literal["pending", "running", "completed", "failed", "cancelled"]
+    createdAt: str
+    runAt: str
+    executedAt: Optional[str]
+    completedAt: Optional[str]
+    duration: Optional[str]
+    priority: Literal["low", "normal", "high", "critical"]
+    attempt: int
+    retryCount: int
+    maxRetries: int
+    error: Optional[str]
+    recurringJobId: Optional[str]
+
+
+class JobList(TypedDict):
+    jobs: List[JobItem]
+    totalCount: int
+    hasMore: bool
+
+
+class JobTypeAnalytics(TypedDict):
+    period: Period
+    jobTypes: List[JobTypeMetrics]
+
+
+class JobTypeMetrics(TypedDict):
+    type: str
+    totalExecutions: int
+    successRate: float
+    averageExecutionTime: str
+    executionTime: Percentiles
+    averageWaitTime: str
+    waitTime: Percentiles
+    failedJobs: int
+    cancelledJobs: int
+    failureReasons: List[FailureReason]
+
+
+class _LeasedJobOptional(TypedDict, total=False):
+    traceParent: Optional[str]
+
+
+class LeasedJob(_LeasedJobOptional):
+    jobId: str
+    leaseToken: str
+    name: str
+    type: str
+    queue: str
+    priority: Literal["low", "normal", "high", "critical"]
+    attempt: int
+    retryCount: int
+    maxRetries: int
+    parameters: Any
+    createdAt: str
+    timeout: str
+    recurringJobId: Optional[str]
+
+
+class LeasedJobs(TypedDict):
+    jobs: List[LeasedJob]
+
+
+class LogLevel(TypedDict):
+    level: str
+    nodeId: str
+
+
+class LogLine(TypedDict):
+    attempt: int
+    at: str
+    level: str
+    message: str
+
+
+class _LogLineRequestOptional(TypedDict, total=False):
+    at: Optional[Union[str, datetime]]
+    level: Optional[str]
+
+
+class LogLineRequest(_LogLineRequestOptional):
+    message: str
+
+
+class MemoryUsage(TypedDict):
+    used: str
+    available: str
+    percentage: float
+
+
+class Node(TypedDict):
+    id: str
+    name: str
+    status: str
+    roles: List[str]
+    startedAt: str
+    lastHeartbeatAt: str
+    leaseUntil: str
+    runningJobs: int
+    isSelf: bool
+
+
+class NodeList(TypedDict):
+    nodes: List[Node]
+
+
+class Percentiles(TypedDict):
+    p50: str
+    p95: str
+    p99: str
+
+
+class PerformanceMetrics(TypedDict):
+    period: Period
+    summary: PerformanceSummary
+    trends: List[Trend]
+
+
+class PerformanceSummary(TypedDict):
+    totalJobs: int
+    successfulJobs: int
+    failedJobs: int
+    cancelledJobs: int
+    failedAttempts: int
+    successRate: float
+    averageExecutionTime: str
+    executionTime: Percentiles
+    averageWaitTime: str
+    waitTime: Percentiles
+    throughput: PeriodThroughput
+
+Period = TypedDict("Period", {"from": str, "to": str, "timeZone": str})
+
+
+
+class PeriodThroughput(TypedDict):
+    jobsPerDay: int
+    peakJobsPerHour: int
+
+
+class Progress(TypedDict):
+    attempt: int
+    percent: float
+    message: Optional[str]
+
+
+class _ProgressRequestOptional(TypedDict, total=False):
+    message: Optional[str]
+
+
+class ProgressRequest(_ProgressRequestOptional):
+    percent: float
+
+
+class Queue(TypedDict):
+    name: str
+    status: str
+    pendingJobs: int
+    runningJobs: int
+    completedJobs: int
+    failedJobs: int
+    cancelledJobs: int
+    workers: int
+    throughput: Throughput
+
+
+class QueueList(TypedDict):
+    queues: List[Queue]
+
+
+class RecurringJob(TypedDict):
+    id: str
+    jobId: str
+    name: str
+    type: str
+    cronExpression: str
+    description: str
+    timeZone: str
+    enabled: bool
+    misfirePolicy: Literal["fire_once", "skip", "catch_up"]
+    catchUpMax: Optional[int]
+    overlapPolicy: Literal["allow", "skip", "queue"]
+    startsAt: Optional[str]
+    endsAt: Optional[str]
+    nextRunAt: Optional[str]
+    nextRuns: List[str]
+    lastRunAt: Optional[str]
+    waiting: int
+    parameters: Any
+    queue: Optional[str]
+    priority: Literal["low", "normal", "high", "critical"]
+    maxRetries: Optional[int]
+    timeout: Optional[str]
+    retryDelay: Optional[str]
+    retryIntervals: Optional[List[str]]
+    createdAt: str
+    updatedAt: str
+    revision: int
+
+
+class RecurringListView(TypedDict):
+    recurringJobs: List[RecurringJob]
+    totalCount: int
+    hasMore: bool
+
+
+class RedeliveredView(TypedDict):
+    redelivered: int
+
+
+class SystemMetrics(TypedDict):
+    timestamp: str
+    systemHealth: str
+    totalJobs: int
+    activeWorkers: int
+    queueLength: int
+    memoryUsage: MemoryUsage
+    cpuUsage: CpuUsage
+
+
+class SystemOverview(TypedDict):
+    timestamp: str
+    systemHealth: str
+    totalJobs: int
+    activeWorkers: int
+    queueLength: int
+    memoryUsage: MemoryUsage
+    cpuUsage: CpuUsage
+    healthReasons: List[HealthReason]
+
+
+class Throughput(TypedDict):
+    jobsPerMinute: int
+    jobsPerHour: int
+
+
+class Trend(TypedDict):
+    date: str
+    jobsExecuted: int
+    successRate: float
+    averageExecutionTime: str
+
+
+class WebhookDelivery(TypedDict):
+    id: str
+    endpointId: str
+    webhookId: str
+    event: str
+    timestamp: str
+    jobId: Optional[str]
+    status: str
+    attempts: int
+    nextAttemptAt: Optional[str]
+    lastAttemptAt: Optional[str]
+    duration: Optional[str]
+    request: WebhookRequest
+    response: Optional[WebhookResponse]
+    error: Optional[str]
+
+
+class WebhookDeliveryList(TypedDict):
+    deliveries: List[WebhookDelivery]
+    hasMore: bool
+
+
+class _WebhookEndpointOptional(TypedDict, total=False):
+    secret: Optional[str]
+
+
+class WebhookEndpoint(_WebhookEndpointOptional):
+    id: str
+    name: str
+    url: str
+    events: List[str]
+    enabled: bool
+    disabledReason: Optional[str]
+    disabledAt: Optional[str]
+    failingSince: Optional[str]
+    retryPolicy: WebhookRetryPolicy
+    source: str
+    previousSecretUntil: Optional[str]
+    node: Optional[str]
+    createdAt: str
+    updatedAt: str
+    revision: int
+
+
+class WebhookEndpointList(TypedDict):
+    endpoints: List[WebhookEndpoint]
+
+
+class WebhookRequest(TypedDict):
+    body: Any
+
+
+class WebhookResponse(TypedDict):
+    status: int
+    body: Optional[str]
+
+
+class WebhookRetryPolicy(TypedDict):
+    maxRetries: int
+    retryDelay: str
+
+
+class WebhookRetryPolicyRequest(TypedDict, total=False):
+    maxRetries: Optional[int]
+    retryDelay: Optional[Union[str, timedelta]]
+
+
+class WebhookTest(TypedDict):
+    webhookId: str
+
+
+class Worker(TypedDict):
+    id: str
+    name: str
+    status: str
+    types: List[str]
+    queues: List[str]
+    concurrency: int
+    runningJobs: int
+    registeredAt: str
+    lastHeartbeatAt: str
+    leaseUntil: str
+    lease: str
+    heartbeatInterval: str
+
+
+class WorkerList(TypedDict):
+    workers: List[Worker]
+
+
+class JobOptions(TypedDict, total=False):
+    name: Optional[str]
+    queue: Optional[str]
+    priority: Optional[Literal["low", "normal", "high", "critical"]]
+    delay: Optional[Union[str, timedelta]]
+    run_at: Optional[Union[str, datetime]]
+    max_retries: Optional[int]
+    timeout: Optional[Union[str, timedelta]]
+    retry_delay: Optional[Union[str, timedelta]]
+    retry_intervals: Optional[Sequence[Union[str, timedelta]]]
+    unique_key: Optional[str]
+
+
+class _NewJobOptional(TypedDict, total=False):
+    name: Optional[str]
+    queue: Optional[str]
+    parameters: Optional[Any]
+    priority: Optional[Literal["low", "normal", "high", "critical"]]
+    delay: Optional[Union[str, timedelta]]
+    run_at: Optional[Union[str, datetime]]
+    max_retries: Optional[int]
+    timeout: Optional[Union[str, timedelta]]
+    retry_delay: Optional[Union[str, timedelta]]
+    retry_intervals: Optional[Sequence[Union[str, timedelta]]]
+    unique_key: Optional[str]
+
+
+class NewJob(_NewJobOptional):
+    type: str
+
+
+class JobUpdate(TypedDict, total=False):
+    name: Optional[str]
+    queue: Optional[str]
+    parameters: Optional[Any]
+    priority: Optional[Literal["low", "normal", "high", "critical"]]
+    delay: Optional[Union[str, timedelta]]
+    run_at: Optional[Union[str, datetime]]
+    max_retries: Optional[int]
+    timeout: Optional[Union[str, timedelta]]
+    retry_delay: Optional[Union[str, timedelta]]
+    retry_intervals: Optional[Sequence[Union[str, timedelta]]]
+
+
+class RecurringOptions(TypedDict, total=False):
+    name: Optional[str]
+    queue: Optional[str]
+    parameters: Optional[Any]
+    priority: Optional[Literal["low", "normal", "high", "critical"]]
+    max_retries: Optional[int]
+    timeout: Optional[Union[str, timedelta]]
+    retry_delay: Optional[Union[str, timedelta]]
+    retry_intervals: Optional[Sequence[Union[str, timedelta]]]
+    time_zone: Optional[str]
+    enabled: Optional[bool]
+    misfire_policy: Optional[Literal["fire_once", "skip", "catch_up"]]
+    catch_up_max: Optional[int]
+    overlap_policy: Optional[Literal["allow", "skip", "queue"]]
+    starts_at: Optional[Union[str, datetime]]
+    ends_at: Optional[Union[str, datetime]]
+
+
+class RecurringUpdate(TypedDict, total=False):
+    type: Optional[str]
+    name: Optional[str]
+    cron_expression: Optional[str]
+    time_zone: Optional[str]
+    enabled: Optional[bool]
+    misfire_policy: Optional[Literal["fire_once", "skip", "catch_up"]]
+    catch_up_max: Optional[int]
+    overlap_policy: Optional[Literal["allow", "skip", "queue"]]
+    starts_at: Optional[Union[str, datetime]]
+    ends_at: Optional[Union[str, datetime]]
+    parameters: Optional[Any]
+    queue: Optional[str]
+    priority: Optional[Literal["low", "normal", "high", "critical"]]
+    max_retries: Optional[int]
+    timeout: Optional[Union[str, timedelta]]
+    retry_delay: Optional[Union[str, timedelta]]
+    retry_intervals: Optional[Sequence[Union[str, timedelta]]]
+
+
+class WebhookEndpointOptions(TypedDict, total=False):
+    name: Optional[str]
+    events: Optional[Sequence[str]]
+    secret: Optional[str]
+    retry_policy: Optional[WebhookRetryPolicyRequest]
+
+
+class WebhookEndpointUpdate(TypedDict, total=False):
+    url: Optional[str]
+    name: Optional[str]
+    events: Optional[Sequence[str]]
+    retry_policy: Optional[WebhookRetryPolicyRequest]
+
+
+class JobFilter(TypedDict, total=False):
+    status: Optional[Union[Literal["pending", "running", "completed", "failed", "cancelled"], Sequence[Literal["pending", "running", "completed", "failed", "cancelled"]]]]
+    type: Optional[Union[str, Sequence[str]]]
+    queue: Optional[str]
+    recurring_job_id: Optional[str]
+    priority: Optional[Literal["low", "normal", "high", "critical"]]
+    search: Optional[str]
+    from_: Optional[Union[str, date]]
+    to: Optional[Union[str, date]]
+    limit: Optional[int]
+    offset: Optional[int]
+    after: Optional[str]
+
+
+class PeriodFilter(TypedDict, total=False):
+    from_: Optional[Union[str, date]]
+    to: Optional[Union[str, date]]
+    time_zone: Optional[str]
+    queue: Optional[str]
+    type: Optional[Union[str, Sequence[str]]]
+
+
+class PerformanceFilter(TypedDict, total=False):
+    from_: Optional[Union[str, date]]
+    to: Optional[Union[str, date]]
+    time_zone: Optional[str]
+    granularity: Optional[str]
+    queue: Optional[str]
+    type: Optional[Union[str, Sequence[str]]]
+
+
+class AuditFilter(TypedDict, total=False):
+    actor: Optional[str]
+    action: Optional[str]
+    job_id: Optional[str]
+    from_: Optional[Union[str, date]]
+    to: Optional[Union[str, date]]
+    limit: Optional[int]
+    after: Optional[str]
+
+
+class DeliveryFilter(TypedDict, total=False):
+    status: Optional[Union[Literal["pending", "running", "completed", "failed", "cancelled"], Sequence[Literal["pending", "running", "completed", "failed", "cancelled"]]]]
+    limit: Optional[int]
+    after: Optional[str]
