@@ -1,4 +1,4 @@
-// Receives webhooks and says whether the server sent them: dotnet Webhook.dll SECRET
+// Receives webhooks and verifies their signatures: dotnet Webhook.dll SECRET
 
 using System;
 using System.IO;
@@ -10,7 +10,7 @@ public static class Webhook
 {
     public static void Main(string[] arguments)
     {
-        // A free port, found by asking the system for one.
+        // A free port, chosen by the system.
         var probe = new TcpListener(IPAddress.Loopback, 0);
         probe.Start();
         var port = ((IPEndPoint)probe.LocalEndpoint).Port;
@@ -22,7 +22,7 @@ public static class Webhook
         while (true)
         {
             var call = listener.GetContext();
-            // The bytes as they came: JSON that was read and written again is another text.
+            // The bytes as received: JSON that was parsed and serialized again may differ.
             using var body = new MemoryStream();
             call.Request.InputStream.CopyTo(body);
             var isGenuine = Webhooks.Verify(body.ToArray(), call.Request.Headers["X-TickerQ-Signature"], arguments[0]);

@@ -1,11 +1,11 @@
-// What can go wrong, a class for each kind of problem that the server tells (RFC 9457).
+// Errors: one class for each kind of problem (RFC 9457).
 
 using System;
 using System.Text.Json;
 
 namespace TickerQ.Client
 {
-    /// <summary>Anything that went wrong.</summary>
+    /// <summary>Base class of all errors of a client.</summary>
     public class TickerQException : Exception
     {
         internal TickerQException(string message, int status, JsonElement? problem, TimeSpan? retryAfter, Exception inner = null)
@@ -16,13 +16,13 @@ namespace TickerQ.Client
             RetryAfter = retryAfter;
         }
 
-        /// <summary>The HTTP status; 0 when there was no answer.</summary>
+        /// <summary>The HTTP status; 0 without a response.</summary>
         public int Status { get; }
 
-        /// <summary>The problem as the server told it.</summary>
+        /// <summary>The problem of the response.</summary>
         public JsonElement? Problem { get; }
 
-        /// <summary>When to come back, if the server said so.</summary>
+        /// <summary>The <c>Retry-After</c> of the response.</summary>
         public TimeSpan? RetryAfter { get; }
 
         /// <summary>The last part of the problem's type, such as <c>validation</c>.</summary>
@@ -54,7 +54,7 @@ namespace TickerQ.Client
             }
             catch (JsonException)
             {
-                // A proxy may answer something else.
+                // A proxy's response has no problem.
             }
             switch (status)
             {
@@ -73,32 +73,32 @@ namespace TickerQ.Client
         }
     }
 
-    /// <summary>There was no answer.</summary>
+    /// <summary>No response: connection refused, interrupted or timed out.</summary>
     public sealed class ConnectionException : TickerQException
     {
         internal ConnectionException(string message, Exception inner) : base(message, 0, null, null, inner) { }
     }
 
-    /// <summary>The request has something that is not accepted (400, 415).</summary>
+    /// <summary>Invalid request (400, 415).</summary>
     public sealed class ValidationException : TickerQException { internal ValidationException(string m, int s, JsonElement? p, TimeSpan? r) : base(m, s, p, r) { } }
-    /// <summary>It is not known who calls (401).</summary>
+    /// <summary>Missing or invalid credentials (401).</summary>
     public sealed class AuthenticationException : TickerQException { internal AuthenticationException(string m, int s, JsonElement? p, TimeSpan? r) : base(m, s, p, r) { } }
-    /// <summary>The caller may not do this (403).</summary>
+    /// <summary>Insufficient scope (403).</summary>
     public sealed class ForbiddenException : TickerQException { internal ForbiddenException(string m, int s, JsonElement? p, TimeSpan? r) : base(m, s, p, r) { } }
-    /// <summary>There is no such thing (404).</summary>
+    /// <summary>Not found (404).</summary>
     public sealed class NotFoundException : TickerQException { internal NotFoundException(string m, int s, JsonElement? p, TimeSpan? r) : base(m, s, p, r) { } }
-    /// <summary>The state of the job, or of the worker, does not allow it (409).</summary>
+    /// <summary>Conflict with the state of the job or worker (409).</summary>
     public sealed class ConflictException : TickerQException { internal ConflictException(string m, int s, JsonElement? p, TimeSpan? r) : base(m, s, p, r) { } }
-    /// <summary>The job is not as the caller believed (412).</summary>
+    /// <summary>The revision does not match (412).</summary>
     public sealed class PreconditionFailedException : TickerQException { internal PreconditionFailedException(string m, int s, JsonElement? p, TimeSpan? r) : base(m, s, p, r) { } }
     /// <summary>The body is too large (413).</summary>
     public sealed class TooLargeException : TickerQException { internal TooLargeException(string m, int s, JsonElement? p, TimeSpan? r) : base(m, s, p, r) { } }
     /// <summary>The idempotency key was used for another request (422).</summary>
     public sealed class IdempotencyMismatchException : TickerQException { internal IdempotencyMismatchException(string m, int s, JsonElement? p, TimeSpan? r) : base(m, s, p, r) { } }
-    /// <summary>There were too many requests (429).</summary>
+    /// <summary>Too many requests (429).</summary>
     public sealed class RateLimitedException : TickerQException { internal RateLimitedException(string m, int s, JsonElement? p, TimeSpan? r) : base(m, s, p, r) { } }
-    /// <summary>The server has too much to do, or can't reach its storage (503).</summary>
+    /// <summary>The server is busy, or its storage is unavailable (503).</summary>
     public sealed class UnavailableException : TickerQException { internal UnavailableException(string m, int s, JsonElement? p, TimeSpan? r) : base(m, s, p, r) { } }
-    /// <summary>The server has failed (500 and others).</summary>
+    /// <summary>Internal server error (500 and others).</summary>
     public sealed class ServerException : TickerQException { internal ServerException(string m, int s, JsonElement? p, TimeSpan? r) : base(m, s, p, r) { } }
 }

@@ -1,4 +1,4 @@
-// The client: an operation of the REST API a method.
+// The client: one method for each operation of the REST API.
 
 using System;
 using System.Collections.Generic;
@@ -12,93 +12,26 @@ using System.Threading.Tasks;
 
 namespace TickerQ.Client
 {
-    /// <summary>What a job may be given beside its parameters; what is not given is as the server's configuration says.</summary>
-    public class JobOptions
+    public partial class JobOptions
     {
-        public string Name { get; set; }
-        public string Queue { get; set; }
-        /// <summary>low, normal, high or critical.</summary>
-        public string Priority { get; set; }
-        public TimeSpan? Delay { get; set; }
-        public DateTimeOffset? RunAt { get; set; }
-        public int? MaxRetries { get; set; }
-        public TimeSpan? Timeout { get; set; }
-        public TimeSpan? RetryDelay { get; set; }
-        public string UniqueKey { get; set; }
+        /// <summary>Makes it a recurring job.</summary>
         public string CronExpression { get; set; }
-
-        internal Dictionary<string, object> Fields()
-        {
-            var fields = new Dictionary<string, object>
-            {
-                ["name"] = Name, ["queue"] = Queue, ["priority"] = Priority, ["delay"] = Delay?.ToString("c"),
-                ["runAt"] = RunAt?.ToString("o"), ["maxRetries"] = MaxRetries, ["timeout"] = Timeout?.ToString("c"),
-                ["retryDelay"] = RetryDelay?.ToString("c"), ["uniqueKey"] = UniqueKey, ["cronExpression"] = CronExpression,
-            };
-            return fields.Where(field => field.Value != null).ToDictionary(field => field.Key, field => field.Value);
-        }
     }
 
-    /// <summary>One execution of a job.</summary>
-    public class JobAttempt
+    public partial class JobDetails
     {
-        public int Attempt { get; set; }
-        public DateTimeOffset StartedAt { get; set; }
-        public DateTimeOffset? CompletedAt { get; set; }
-        public string Status { get; set; }
-        public string Duration { get; set; }
-        public string Error { get; set; }
-        public string ErrorDetail { get; set; }
-        public string Node { get; set; }
-        public string Worker { get; set; }
-    }
-
-    /// <summary>A job with everything that is known of it.</summary>
-    public class JobDetails
-    {
-        public string Id { get; set; }
-        public string JobId { get; set; }
-        public string Name { get; set; }
-        public string Type { get; set; }
-        public string Queue { get; set; }
-        public string Status { get; set; }
-        public string Priority { get; set; }
-        public DateTimeOffset CreatedAt { get; set; }
-        public DateTimeOffset RunAt { get; set; }
-        public DateTimeOffset? ExecutedAt { get; set; }
-        public DateTimeOffset? CompletedAt { get; set; }
-        public string Duration { get; set; }
-        public int Attempt { get; set; }
-        public int RetryCount { get; set; }
-        public int MaxRetries { get; set; }
-        public JsonElement Parameters { get; set; }
-        public JsonElement Result { get; set; }
-        public string Error { get; set; }
-        public string ErrorDetail { get; set; }
-        public List<JobAttempt> ExecutionHistory { get; set; }
-        public string UniqueKey { get; set; }
-        public string RecurringJobId { get; set; }
-        public bool CancelRequested { get; set; }
-        public JsonElement Progress { get; set; }
-        public JsonElement Log { get; set; }
-        public int Revision { get; set; }
-
-        /// <summary>Whether it has completed, failed or was cancelled.</summary>
+        /// <summary>Whether it is completed, failed or cancelled.</summary>
         public bool IsFinished => Status == "completed" || Status == "failed" || Status == "cancelled";
     }
 
-    /// <summary>A client of one server.</summary>
-    public sealed class TickerQDashboardClient
+    /// <summary>A client of one server. Disposing it ends its subscriptions; an HTTP client of the program stays open.</summary>
+    public sealed class TickerQDashboardClient : IDisposable
     {
         private static readonly HttpClient Shared = new HttpClient { Timeout = Timeout.InfiniteTimeSpan };
         private static readonly Random Dice = new Random();
         private static readonly TimeSpan WaitMax = TimeSpan.FromSeconds(10);
 
-        internal static readonly JsonSerializerOptions Json = new JsonSerializerOptions
-        {
-            PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        };
-
+        private readonly HashSet<TickerQSubscription> _subscriptions = new HashSet<TickerQSubscription>();
         private readonly HttpClient _http;
         private readonly string _apiKey;
         private readonly int _retries;
@@ -107,14 +40,32 @@ namespace TickerQ.Client
         /// <summary>A client of the server at this address, with this key or token.</summary>
         public TickerQDashboardClient(string baseUrl, string apiKey = null, HttpClient httpClient = null, int retries = 3, TimeSpan? timeout = null, string basePath = "/api/tickerq")
         {
-            Root = baseUrl.TrimEnd('/') + basePath;
+            Base = baseUrl.TrimEnd('/');
+            Root = Base + basePath;
             _http = httpClient ?? Shared;
             _apiKey = apiKey;
             _retries = retries;
             _timeout = timeout ?? TimeSpan.FromSeconds(30);
         }
 
+        internal string Base { get; }
         internal string Root { get; }
+
+        /// <summary>Ends the subscriptions of this client.</summary>
+        public void Dispose() => CloseSubscriptions();
+
+        /// <summary>Ends the subscriptions of this client.</summary>
+        public void CloseSubscriptions()
+        {
+            TickerQSubscription[] all;
+            lock (_subscriptions) all = _subscriptions.ToArray();
+            foreach (var subscription in all) subscription.Dispose();
+        }
+
+        internal void Add(TickerQSubscription subscription) { lock (_subscriptions) _subscriptions.Add(subscription); }
+
+        internal void Remove(TickerQSubscription subscription) { lock (_subscriptions) _subscriptions.Remove(subscription); }
+
         internal string ApiKey => _apiKey;
 
         internal static TimeSpan Backoff(int attempt)
@@ -124,25 +75,26 @@ namespace TickerQ.Client
             return TimeSpan.FromMilliseconds(Math.Min(100 * Math.Pow(2, attempt), WaitMax.TotalMilliseconds) * part);
         }
 
-        /// <summary>Any request. It is sent again when there was no answer, if that can do no harm, and when the server said
-        /// that it has done nothing.</summary>
-        public async Task<JsonElement> SendAsync(HttpMethod method, string path, object body = null, bool? safe = null, string idempotencyKey = null, int? revision = null, TimeSpan? timeout = null, int? retries = null, CancellationToken cancellation = default)
+        /// <summary>Sends any request, for operations without a method. It is retried after a connection failure if it is
+        /// idempotent (<paramref name="safe"/>), and when the server reports that it has done nothing.
+        /// <paramref name="atBase"/> requests a path beside the API.</summary>
+        public async Task<JsonElement> SendAsync(HttpMethod method, string path, object body = null, bool? safe = null, string idempotencyKey = null, int? revision = null, TimeSpan? timeout = null, int? retries = null, bool atBase = false, CancellationToken cancellation = default)
         {
             var isSafe = safe ?? (method != HttpMethod.Post || idempotencyKey != null);
-            var text = body == null ? null : JsonSerializer.Serialize(body, Json);
+            var text = body == null ? null : JsonSerializer.Serialize(body, Wire.Values);
             for (var attempt = 0; ; attempt += 1)
             {
                 TimeSpan wait;
                 try
                 {
-                    return await SendOnceAsync(method, path, text, idempotencyKey, revision, timeout ?? _timeout, cancellation).ConfigureAwait(false);
+                    return await SendOnceAsync(method, (atBase ? Base : Root) + path, text, idempotencyKey, revision, timeout ?? _timeout, cancellation).ConfigureAwait(false);
                 }
                 catch (TickerQException error)
                 {
                     wait = Backoff(attempt);
                     if (error.RetryAfter > wait) wait = error.RetryAfter.Value;
                     var again = error is ConnectionException ? isSafe
-                        // The server has done nothing, and says so; of `unavailable` it does not know.
+                        // `busy` means that nothing was done; `unavailable` leaves it open.
                         : error.Status == 429 || error.Code == "busy" || (error.Status == 503 && isSafe);
                     if (attempt >= (retries ?? _retries) || wait > WaitMax || !again) throw;
                 }
@@ -150,9 +102,9 @@ namespace TickerQ.Client
             }
         }
 
-        private async Task<JsonElement> SendOnceAsync(HttpMethod method, string path, string body, string key, int? revision, TimeSpan timeout, CancellationToken cancellation)
+        private async Task<JsonElement> SendOnceAsync(HttpMethod method, string url, string body, string key, int? revision, TimeSpan timeout, CancellationToken cancellation)
         {
-            using var request = new HttpRequestMessage(method, Root + path);
+            using var request = new HttpRequestMessage(method, url);
             request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
             if (!string.IsNullOrEmpty(_apiKey)) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _apiKey);
             if (key != null) request.Headers.TryAddWithoutValidation("Idempotency-Key", $"\"{key}\"");
@@ -169,7 +121,7 @@ namespace TickerQ.Client
             }
             catch (Exception error) when (error is HttpRequestException || error is System.IO.IOException || (error is OperationCanceledException && !cancellation.IsCancellationRequested))
             {
-                throw new ConnectionException($"{method} {path}: {error.Message}", error);
+                throw new ConnectionException($"{method} {url}: {(error.InnerException ?? error).Message}", error);
             }
             using (response)
             {
@@ -181,47 +133,45 @@ namespace TickerQ.Client
             }
         }
 
-        private static T Read<T>(JsonElement element) => JsonSerializer.Deserialize<T>(element.GetRawText(), Json);
-
         private static string At(string part) => "/" + Uri.EscapeDataString(part);
 
-        private static string Query(IEnumerable<KeyValuePair<string, string>> query)
-        {
-            var parts = (query ?? Enumerable.Empty<KeyValuePair<string, string>>()).Where(part => part.Value != null).Select(part => $"{part.Key}={Uri.EscapeDataString(part.Value)}").ToList();
-            return parts.Count == 0 ? "" : "?" + string.Join("&", parts);
-        }
+        private async Task<T> Get<T>(string path) => Wire.Read<T>(await SendAsync(HttpMethod.Get, path).ConfigureAwait(false));
 
-        private Task<JsonElement> Get(string path) => SendAsync(HttpMethod.Get, path);
+        private async Task<T> Post<T>(string path, object body = null, bool? safe = null, int? revision = null, string idempotencyKey = null) => Wire.Read<T>(await SendAsync(HttpMethod.Post, path, body, safe, idempotencyKey, revision).ConfigureAwait(false));
+
+        private async Task<T> Change<T>(HttpMethod method, string path, object body, int? revision) => Wire.Read<T>(await SendAsync(method, path, body, revision: revision).ConfigureAwait(false));
+
+        private static string NewKey() => Guid.NewGuid().ToString();
 
         private static readonly HttpMethod Patch = new HttpMethod("PATCH");
 
         // Jobs
 
         /// <summary>A job with all its attempts.</summary>
-        public async Task<JobDetails> GetJobAsync(string jobId) => Read<JobDetails>(await Get("/jobs" + At(jobId)).ConfigureAwait(false));
+        public Task<JobDetails> GetJobAsync(string jobId) => Get<JobDetails>("/jobs" + At(jobId));
 
-        /// <summary>Stores a job to be run, of the type that is called as the class of its data; gives its id.</summary>
-        public async Task<string> ScheduleJobAsync<T>(T jobData, JobOptions options = null)
-        {
-            return (await CreateJobAsync(typeof(T).Name, jobData, options).ConfigureAwait(false)).JobId;
-        }
+        /// <summary>Creates a job whose type is the name of the class of its data; returns its id.</summary>
+        public async Task<string> ScheduleJobAsync<T>(T jobData, JobOptions options = null) => (await CreateJobAsync(typeof(T).Name, jobData, options).ConfigureAwait(false)).JobId;
 
-        /// <summary>Stores a job of any type to be run.</summary>
-        public async Task<JobDetails> CreateJobAsync(string type, object parameters = null, JobOptions options = null, string idempotencyKey = null)
+        /// <summary>Creates a job of any type.</summary>
+        public Task<JobDetails> CreateJobAsync(string type, object parameters = null, JobOptions options = null, string idempotencyKey = null)
         {
-            var body = (options ?? new JobOptions()).Fields();
+            var body = Wire.Fields(options);
             body["type"] = type;
             body["parameters"] = parameters;
-            return Read<JobDetails>(await SendAsync(HttpMethod.Post, "/jobs", body, idempotencyKey: idempotencyKey ?? Guid.NewGuid().ToString()).ConfigureAwait(false));
+            return Post<JobDetails>("/jobs", body, idempotencyKey: idempotencyKey ?? NewKey());
         }
 
-        /// <summary>Stores several jobs, all or none: the fields of each as the API has them.</summary>
-        public Task<JsonElement> ScheduleJobsAsync(IEnumerable<object> jobs, string idempotencyKey = null) => SendAsync(HttpMethod.Post, "/jobs/batch", new { jobs = jobs.ToList() }, idempotencyKey: idempotencyKey ?? Guid.NewGuid().ToString());
+        /// <summary>Creates several jobs, all or none.</summary>
+        public Task<Batch> ScheduleJobsAsync(IEnumerable<NewJob> jobs, string idempotencyKey = null) => Post<Batch>("/jobs/batch", new { jobs = jobs.Select(Wire.Fields).ToList() }, idempotencyKey: idempotencyKey ?? NewKey());
 
-        /// <summary>A page: <c>jobs</c>, <c>totalCount</c>, <c>hasMore</c>.</summary>
-        public Task<JsonElement> GetJobsAsync(IDictionary<string, string> filter = null) => Get("/jobs" + Query(filter));
+        /// <summary>A page of the jobs that match a filter, newest first.</summary>
+        public Task<JobList> GetJobsAsync(JobFilter filter = null) => Get<JobList>("/jobs" + Query.Of(filter));
 
-        /// <summary>Waits until a job has ended, and gives it.</summary>
+        /// <summary>Jobs that have changed since a cursor, if the server keeps a change feed.</summary>
+        public Task<JobChanges> GetJobChangesAsync(string after = null, int limit = 100) => Get<JobChanges>($"/jobs/changes?limit={limit}" + (after == null ? "" : "&after=" + Uri.EscapeDataString(after)));
+
+        /// <summary>Waits until a job has finished, and returns it.</summary>
         public async Task<JobDetails> WaitForJobAsync(string jobId, CancellationToken cancellation = default)
         {
             for (; ; )
@@ -232,47 +182,196 @@ namespace TickerQ.Client
             }
         }
 
-        /// <summary>Changes a pending job; if a revision is given, only while it has that one.</summary>
-        public async Task<JobDetails> UpdateJobAsync(string jobId, JobOptions changes, int? revision = null) => Read<JobDetails>(await SendAsync(Patch, "/jobs" + At(jobId), changes.Fields(), revision: revision).ConfigureAwait(false));
+        /// <summary>Changes a pending job; fails if it does not have the given revision.</summary>
+        public Task<JobDetails> UpdateJobAsync(string jobId, JobUpdate changes, int? revision = null) => Change<JobDetails>(Patch, "/jobs" + At(jobId), Wire.Fields(changes), revision);
 
         /// <summary>Deletes a finished job and its history.</summary>
-        public Task DeleteJobAsync(string jobId) => SendAsync(HttpMethod.Delete, "/jobs" + At(jobId));
+        public Task DeleteJobAsync(string jobId, int? revision = null) => SendAsync(HttpMethod.Delete, "/jobs" + At(jobId), revision: revision);
 
         /// <summary>Makes a pending job due, or queues a finished one again.</summary>
-        public async Task<JobDetails> ExecuteJobAsync(string jobId, string priority = null, TimeSpan? delay = null) => Read<JobDetails>(await SendAsync(HttpMethod.Post, $"/jobs{At(jobId)}/execute", new JobOptions { Priority = priority, Delay = delay }.Fields()).ConfigureAwait(false));
+        public Task<JobDetails> ExecuteJobAsync(string jobId, string priority = null, TimeSpan? delay = null) => Post<JobDetails>($"/jobs{At(jobId)}/execute", Wire.Fields(new JobOptions { Priority = priority, Delay = delay }));
 
-        /// <summary>Cancels a pending job, or tells a running one to stop.</summary>
-        public async Task<JobDetails> CancelJobAsync(string jobId) => Read<JobDetails>(await SendAsync(HttpMethod.Post, $"/jobs{At(jobId)}/cancel").ConfigureAwait(false));
+        /// <summary>Cancels a pending job, or requests that a running one stops: then <c>CancelRequested</c> is true.</summary>
+        public Task<JobDetails> CancelJobAsync(string jobId) => Post<JobDetails>($"/jobs{At(jobId)}/cancel");
 
         /// <summary>Makes a failed or cancelled job pending again.</summary>
-        public async Task<JobDetails> RetryJobAsync(string jobId, bool resetRetryCount = false) => Read<JobDetails>(await SendAsync(HttpMethod.Post, $"/jobs{At(jobId)}/retry", new { resetRetryCount }).ConfigureAwait(false));
+        public Task<JobDetails> RetryJobAsync(string jobId, bool resetRetryCount = false) => Post<JobDetails>($"/jobs{At(jobId)}/retry", new { resetRetryCount });
 
         // Recurring jobs
 
-        public Task<JsonElement> GetRecurringJobsAsync(int limit = 50, int offset = 0) => Get($"/jobs/recurring?limit={limit}&offset={offset}");
-        public Task<JsonElement> ScheduleRecurringJobAsync(object recurring, string idempotencyKey = null) => SendAsync(HttpMethod.Post, "/jobs/recurring", recurring, idempotencyKey: idempotencyKey ?? Guid.NewGuid().ToString());
-        public Task<JsonElement> GetRecurringJobAsync(string id) => Get("/jobs/recurring" + At(id));
-        public Task<JsonElement> ReplaceRecurringJobAsync(string id, object recurring, int? revision = null) => SendAsync(HttpMethod.Put, "/jobs/recurring" + At(id), recurring, revision: revision);
-        public Task<JsonElement> UpdateRecurringJobAsync(string id, object changes, int? revision = null) => SendAsync(Patch, "/jobs/recurring" + At(id), changes, revision: revision);
+        /// <summary>A page of the recurring jobs, newest first.</summary>
+        public Task<RecurringJobList> GetRecurringJobsAsync(int limit = 50, int offset = 0) => Get<RecurringJobList>($"/jobs/recurring?limit={limit}&offset={offset}");
+
+        /// <summary>Creates a recurring job.</summary>
+        public Task<RecurringJob> ScheduleRecurringJobAsync(string type, string cronExpression, RecurringOptions options = null, string idempotencyKey = null) => Post<RecurringJob>("/jobs/recurring", Recurring(type, cronExpression, options), idempotencyKey: idempotencyKey ?? NewKey());
+
+        /// <summary>A recurring job.</summary>
+        public Task<RecurringJob> GetRecurringJobAsync(string id) => Get<RecurringJob>("/jobs/recurring" + At(id));
+
+        /// <summary>Replaces a recurring job.</summary>
+        public Task<RecurringJob> ReplaceRecurringJobAsync(string id, string type, string cronExpression, RecurringOptions options = null, int? revision = null) => Change<RecurringJob>(HttpMethod.Put, "/jobs/recurring" + At(id), Recurring(type, cronExpression, options), revision);
+
+        /// <summary>Changes a recurring job.</summary>
+        public Task<RecurringJob> UpdateRecurringJobAsync(string id, RecurringUpdate changes, int? revision = null) => Change<RecurringJob>(Patch, "/jobs/recurring" + At(id), Wire.Fields(changes), revision);
+
+        /// <summary>Deletes a recurring job; its occurrences stay.</summary>
         public Task DeleteRecurringJobAsync(string id) => SendAsync(HttpMethod.Delete, "/jobs/recurring" + At(id));
-        public Task<JsonElement> EnableRecurringJobAsync(string id) => SendAsync(HttpMethod.Post, $"/jobs/recurring{At(id)}/enable", safe: true);
-        public Task<JsonElement> DisableRecurringJobAsync(string id) => SendAsync(HttpMethod.Post, $"/jobs/recurring{At(id)}/disable", safe: true);
-        public async Task<JobDetails> TriggerRecurringJobAsync(string id) => Read<JobDetails>(await SendAsync(HttpMethod.Post, $"/jobs/recurring{At(id)}/trigger").ConfigureAwait(false));
+
+        /// <summary>Resumes the occurrences of a recurring job.</summary>
+        public Task<RecurringJob> EnableRecurringJobAsync(string id) => Post<RecurringJob>($"/jobs/recurring{At(id)}/enable", safe: true);
+
+        /// <summary>Suspends the occurrences of a recurring job.</summary>
+        public Task<RecurringJob> DisableRecurringJobAsync(string id) => Post<RecurringJob>($"/jobs/recurring{At(id)}/disable", safe: true);
+
+        /// <summary>Creates one occurrence of a recurring job now, and returns it.</summary>
+        public Task<JobDetails> TriggerRecurringJobAsync(string id) => Post<JobDetails>($"/jobs/recurring{At(id)}/trigger");
+
+        private static Dictionary<string, object> Recurring(string type, string cronExpression, RecurringOptions options)
+        {
+            var body = Wire.Fields(options);
+            body["type"] = type;
+            body["cronExpression"] = cronExpression;
+            return body;
+        }
 
         // Queues, metrics, the server
 
-        public Task<JsonElement> GetQueuesAsync() => Get("/queues");
-        public Task<JsonElement> GetQueueAsync(string name) => Get("/queues" + At(name));
-        public Task<JsonElement> PauseQueueAsync(string name) => SendAsync(HttpMethod.Post, $"/queues{At(name)}/pause", safe: true);
-        public Task<JsonElement> ResumeQueueAsync(string name) => SendAsync(HttpMethod.Post, $"/queues{At(name)}/resume", safe: true);
-        public Task<JsonElement> ClearQueueAsync(string name, bool clearPending = true, bool clearFailed = false) => SendAsync(HttpMethod.Post, $"/queues{At(name)}/clear", new { clearPending, clearFailed });
-        public Task<JsonElement> GetSystemMetricsAsync() => Get("/metrics/system");
-        public Task<JsonElement> GetPerformanceMetricsAsync(IDictionary<string, string> period = null) => Get("/metrics/performance" + Query(period));
-        public Task<JsonElement> GetJobTypeMetricsAsync(IDictionary<string, string> period = null) => Get("/metrics/job-types" + Query(period));
-        public Task<JsonElement> GetNodesAsync() => Get("/nodes");
-        public Task<JsonElement> GetLogLevelAsync() => Get("/log-level");
-        public Task<JsonElement> SetLogLevelAsync(string level) => SendAsync(HttpMethod.Put, "/log-level", new { level });
-        public Task<JsonElement> GetWorkersAsync() => Get("/workers");
-        public Task<JsonElement> GetAuditAsync(IDictionary<string, string> filter = null) => Get("/audit" + Query(filter));
+        /// <summary>All queues.</summary>
+        public async Task<List<QueueDetails>> GetQueuesAsync() => (await Get<QueueList>("/queues").ConfigureAwait(false)).Queues;
+
+        /// <summary>A queue.</summary>
+        public Task<QueueDetails> GetQueueAsync(string name) => Get<QueueDetails>("/queues" + At(name));
+
+        /// <summary>Pauses a queue: no further job starts.</summary>
+        public Task<QueueDetails> PauseQueueAsync(string name) => Post<QueueDetails>($"/queues{At(name)}/pause", safe: true);
+
+        /// <summary>Resumes a queue.</summary>
+        public Task<QueueDetails> ResumeQueueAsync(string name) => Post<QueueDetails>($"/queues{At(name)}/resume", safe: true);
+
+        /// <summary>Deletes the pending jobs of a queue, the failed ones, or both.</summary>
+        public Task<ClearedQueueDetails> ClearQueueAsync(string name, bool clearPending = true, bool clearFailed = false) => Post<ClearedQueueDetails>($"/queues{At(name)}/clear", new { clearPending, clearFailed });
+
+        /// <summary>Health, load and memory of the server.</summary>
+        public Task<SystemOverview> GetSystemMetricsAsync() => Get<SystemOverview>("/metrics/system");
+
+        /// <summary>Outcomes and durations of jobs.</summary>
+        public Task<PerformanceMetrics> GetPerformanceMetricsAsync(PerformanceFilter period = null) => Get<PerformanceMetrics>("/metrics/performance" + Query.Of(period));
+
+        /// <summary>The same by job type.</summary>
+        public async Task<List<JobTypeMetrics>> GetJobTypeMetricsAsync(PeriodFilter period = null) => (await Get<JobTypeAnalytics>("/metrics/job-types" + Query.Of(period)).ConfigureAwait(false)).JobTypes;
+
+        /// <summary>The servers that share the storage.</summary>
+        public async Task<List<NodeDetails>> GetNodesAsync() => (await Get<NodeList>("/nodes").ConfigureAwait(false)).Nodes;
+
+        /// <summary>The log level of this server.</summary>
+        public Task<ServerLogLevel> GetLogLevelAsync() => Get<ServerLogLevel>("/log-level");
+
+        /// <summary>Sets the log level of this server until it restarts.</summary>
+        public Task<ServerLogLevel> SetLogLevelAsync(string level) => Change<ServerLogLevel>(HttpMethod.Put, "/log-level", new { level }, null);
+
+        /// <summary>The audit log.</summary>
+        public Task<AuditList> GetAuditAsync(AuditFilter filter = null) => Get<AuditList>("/audit" + Query.Of(filter));
+
+        /// <summary>Liveness.</summary>
+        public async Task<ServerHealth> GetHealthAsync() => Wire.Read<ServerHealth>(await SendAsync(HttpMethod.Get, "/healthz", atBase: true).ConfigureAwait(false));
+
+        /// <summary>Readiness and the reasons against it; does not fail while the server is unhealthy.</summary>
+        public async Task<ServerHealth> GetReadinessAsync()
+        {
+            try
+            {
+                return Wire.Read<ServerHealth>(await SendAsync(HttpMethod.Get, "/readyz", retries: 0, atBase: true).ConfigureAwait(false));
+            }
+            catch (UnavailableException error) when (error.Problem is JsonElement health && health.TryGetProperty("systemHealth", out _))
+            {
+                return Wire.Read<ServerHealth>(error.Problem.Value);
+            }
+        }
+
+        // Webhooks
+
+        /// <summary>All endpoints.</summary>
+        public async Task<List<WebhookEndpoint>> GetWebhookEndpointsAsync() => (await Get<WebhookEndpointList>("/webhooks/endpoints").ConfigureAwait(false)).Endpoints;
+
+        /// <summary>Creates an endpoint. The answer alone has its <c>Secret</c>.</summary>
+        public Task<WebhookEndpoint> CreateWebhookEndpointAsync(string url, WebhookEndpointOptions options = null)
+        {
+            var body = Wire.Fields(options);
+            body["url"] = url;
+            return Post<WebhookEndpoint>("/webhooks/endpoints", body);
+        }
+
+        /// <summary>An endpoint.</summary>
+        public Task<WebhookEndpoint> GetWebhookEndpointAsync(string id) => Get<WebhookEndpoint>("/webhooks/endpoints" + At(id));
+
+        /// <summary>Changes an endpoint; fails if it does not have the given revision.</summary>
+        public Task<WebhookEndpoint> UpdateWebhookEndpointAsync(string id, WebhookEndpointUpdate changes, int? revision = null) => Change<WebhookEndpoint>(Patch, "/webhooks/endpoints" + At(id), Wire.Fields(changes), revision);
+
+        /// <summary>Deletes an endpoint and its deliveries.</summary>
+        public Task DeleteWebhookEndpointAsync(string id, int? revision = null) => SendAsync(HttpMethod.Delete, "/webhooks/endpoints" + At(id), revision: revision);
+
+        /// <summary>Enables an endpoint; its pending deliveries are sent.</summary>
+        public Task<WebhookEndpoint> EnableWebhookEndpointAsync(string id) => Post<WebhookEndpoint>($"/webhooks/endpoints{At(id)}/enable", safe: true);
+
+        /// <summary>Disables an endpoint.</summary>
+        public Task<WebhookEndpoint> DisableWebhookEndpointAsync(string id) => Post<WebhookEndpoint>($"/webhooks/endpoints{At(id)}/disable", safe: true);
+
+        /// <summary>Replaces an endpoint's secret; the old one remains valid for the overlap. The answer has the new <c>Secret</c>.</summary>
+        public Task<WebhookEndpoint> RotateWebhookSecretAsync(string id, string secret = null, TimeSpan? overlap = null, int? revision = null)
+        {
+            var body = new Dictionary<string, object>();
+            if (secret != null) body["secret"] = secret;
+            if (overlap != null) body["overlap"] = overlap.Value.ToString("c");
+            return Post<WebhookEndpoint>($"/webhooks/endpoints{At(id)}/rotate-secret", body, revision: revision);
+        }
+
+        /// <summary>Sends a test message to an endpoint.</summary>
+        public Task<WebhookTest> TestWebhookEndpointAsync(string id) => Post<WebhookTest>($"/webhooks/endpoints{At(id)}/test");
+
+        /// <summary>A page of the deliveries of an endpoint, newest first.</summary>
+        public Task<WebhookDeliveryList> GetWebhookDeliveriesAsync(string endpointId, DeliveryFilter filter = null) => Get<WebhookDeliveryList>($"/webhooks/endpoints{At(endpointId)}/deliveries" + Query.Of(filter));
+
+        /// <summary>A delivery.</summary>
+        public Task<WebhookDelivery> GetWebhookDeliveryAsync(string id) => Get<WebhookDelivery>("/webhooks/deliveries" + At(id));
+
+        /// <summary>Sends one delivery again.</summary>
+        public Task<WebhookDelivery> RedeliverWebhookAsync(string deliveryId) => Post<WebhookDelivery>($"/webhooks/deliveries{At(deliveryId)}/redeliver");
+
+        /// <summary>Sends all failed deliveries of an endpoint since a time again.</summary>
+        public Task<RedeliveredDeliveries> RedeliverFailedWebhooksAsync(string endpointId, DateTimeOffset since) => Post<RedeliveredDeliveries>($"/webhooks/endpoints{At(endpointId)}/redeliver", new { since });
+
+        // The worker protocol, used by TickerQWorker
+
+        /// <summary>The remote workers.</summary>
+        public async Task<List<WorkerDetails>> GetWorkersAsync() => (await Get<WorkerList>("/workers").ConfigureAwait(false)).Workers;
+
+        /// <summary>A remote worker.</summary>
+        public Task<WorkerDetails> GetWorkerAsync(string id) => Get<WorkerDetails>("/workers" + At(id));
+
+        /// <summary>Registers a remote worker.</summary>
+        public async Task<WorkerDetails> RegisterWorkerAsync(string name, IEnumerable<string> types, IEnumerable<string> queues = null, int concurrency = 10, int? retries = null, CancellationToken cancellation = default)
+        {
+            var body = new { name, types = types.ToArray(), queues = (queues ?? Enumerable.Empty<string>()).ToArray(), concurrency };
+            return Wire.Read<WorkerDetails>(await SendAsync(HttpMethod.Post, "/workers", body, retries: retries, cancellation: cancellation).ConfigureAwait(false));
+        }
+
+        /// <summary>Leases due jobs to a worker; waits up to <paramref name="wait"/>, at most 30 seconds, for the first.</summary>
+        public async Task<List<LeasedJob>> LeaseJobsAsync(string workerId, int max, TimeSpan wait = default, CancellationToken cancellation = default)
+        {
+            var answer = await SendAsync(HttpMethod.Post, $"/workers{At(workerId)}/lease", new { max, wait }, timeout: wait + TimeSpan.FromSeconds(30), retries: 0, cancellation: cancellation).ConfigureAwait(false);
+            return Wire.Read<LeasedJobs>(answer).Jobs;
+        }
+
+        /// <summary>Renews a worker's lease, and reports progress.</summary>
+        public Task<Heartbeat> HeartbeatAsync(string workerId, IEnumerable<object> jobs) => Post<Heartbeat>($"/workers{At(workerId)}/heartbeat", new { jobs = jobs.ToList() }, true);
+
+        /// <summary>Reports completed jobs.</summary>
+        public Task<EndedJobs> CompleteJobsAsync(string workerId, IEnumerable<object> jobs) => Post<EndedJobs>($"/workers{At(workerId)}/complete", new { jobs = jobs.ToList() }, true);
+
+        /// <summary>Reports failed, cancelled or released jobs.</summary>
+        public Task<EndedJobs> FailJobsAsync(string workerId, IEnumerable<object> jobs) => Post<EndedJobs>($"/workers{At(workerId)}/fail", new { jobs = jobs.ToList() }, true);
+
+        /// <summary>Unregisters a worker; its running jobs are requeued.</summary>
+        public Task RemoveWorkerAsync(string workerId) => SendAsync(HttpMethod.Delete, "/workers" + At(workerId));
     }
 }

@@ -1,4 +1,4 @@
-// Webhooks: whether it was the server that sent a request.
+// Verification of webhooks.
 
 using System.Security.Cryptography;
 using System.Text;
@@ -8,7 +8,7 @@ namespace TickerQ.Client
     /// <summary>Verifies webhooks.</summary>
     public static class Webhooks
     {
-        /// <summary>The HMAC-SHA256 of a body's exact bytes in lower-case hex, as the reference's controller computes it.</summary>
+        /// <summary>The HMAC-SHA256 of a body's exact bytes in lower-case hex, as the header holds it.</summary>
         public static string ComputeHmacSha256(byte[] body, string secret)
         {
             using var hmac = new HMACSHA256(Encoding.UTF8.GetBytes(secret));

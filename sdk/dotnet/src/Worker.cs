@@ -1,104 +1,40 @@
-// A worker: asks for jobs, runs them with functions of this program, and says what came of them.
+// A worker: leases jobs, runs them with functions of this program, and reports their results.
 
 using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Linq;
-using System.Net.Http;
-using System.Text.Json;
 using System.Threading;
 using System.Threading.Tasks;
 
 namespace TickerQ.Client
 {
-    /// <summary>Throw it in a handler when another attempt can't help: the job has failed for good.</summary>
-    public sealed class PermanentJobException : Exception
-    {
-        /// <summary>With why.</summary>
-        public PermanentJobException(string message) : base(message) { }
-    }
-
-    /// <summary>Throw it in a handler when the next attempt should wait for exactly so long.</summary>
-    public sealed class RetryLaterException : Exception
-    {
-        /// <summary>With why, and the wait.</summary>
-        public RetryLaterException(string message, TimeSpan after) : base(message)
-        {
-            After = after < TimeSpan.Zero ? TimeSpan.Zero : after;
-        }
-
-        /// <summary>The wait before the next attempt.</summary>
-        public TimeSpan After { get; }
-    }
-
-    /// <summary>What a handler is given.</summary>
-    public sealed class JobContext
-    {
-        private readonly object _lock = new object();
-        private object _progress;
-        private List<object> _log = new List<object>();
-        internal readonly CancellationTokenSource Stop = new CancellationTokenSource();
-        internal string Reason;
-
-        internal JobContext(JsonElement job) { Job = job; }
-
-        /// <summary>The job as it was leased.</summary>
-        public JsonElement Job { get; }
-        /// <summary>Its id.</summary>
-        public string JobId => Job.GetProperty("jobId").GetString();
-        /// <summary>The number of this attempt.</summary>
-        public int Attempt => Job.GetProperty("attempt").GetInt32();
-        /// <summary>Cancelled when the job should stop.</summary>
-        public CancellationToken Cancellation => Stop.Token;
-        /// <summary>The parameters.</summary>
-        public T Parameters<T>() => JsonSerializer.Deserialize<T>(Job.GetProperty("parameters").GetRawText(), TickerQDashboardClient.Json);
-
-        /// <summary>Says how far the job is, from 0 to 100.</summary>
-        public void Progress(double percent, string message = null) { lock (_lock) _progress = new { percent, message }; }
-
-        /// <summary>Logs a line: debug, info, warning or error.</summary>
-        public void Log(string message, string level = "info") { lock (_lock) _log.Add(new { at = DateTime.UtcNow.ToString("o"), level, message }); }
-
-        internal Dictionary<string, object> Said() => new Dictionary<string, object> { ["jobId"] = JobId, ["leaseToken"] = Job.GetProperty("leaseToken").GetString() };
-
-        internal Dictionary<string, object> Report()
-        {
-            lock (_lock)
-            {
-                var said = Said();
-                if (_progress != null) said["progress"] = _progress;
-                if (_log.Count > 0) said["log"] = _log;
-                _progress = null;
-                _log = new List<object>();
-                return said;
-            }
-        }
-
-        internal bool HasNews { get { lock (_lock) return _progress != null || _log.Count > 0; } }
-
-        internal void StopFor(string reason)
-        {
-            Interlocked.CompareExchange(ref Reason, reason, null);
-            Stop.Cancel();
-        }
-    }
-
     /// <summary>Runs jobs with functions of this program.</summary>
-    public sealed class TickerQWorker
+    public sealed class TickerQWorker : IDisposable, IAsyncDisposable
     {
+        private static readonly TimeSpan LeaseWait = TimeSpan.FromSeconds(30);
+        private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(5);
+        private const int ReportTries = 20;
+
         private readonly TickerQDashboardClient _client;
         private readonly string _name;
         private readonly string[] _queues;
         private readonly int _concurrency;
+        private readonly TimeSpan? _heartbeatEvery;
+        private readonly bool _keepSubscriptions;
         private readonly Dictionary<string, Func<JobContext, Task<object>>> _handlers = new Dictionary<string, Func<JobContext, Task<object>>>();
         private readonly ConcurrentDictionary<string, JobContext> _running = new ConcurrentDictionary<string, JobContext>();
         private readonly CancellationTokenSource _stopping = new CancellationTokenSource();
+        private readonly CancellationTokenSource _left = new CancellationTokenSource();
         private readonly SemaphoreSlim _free;
         private TimeSpan _beatEvery;
-        private readonly TimeSpan? _heartbeatEvery;
+        private Task _starting;
+        private Task _loops;
+        private string _trouble;
 
-        /// <summary>A worker of this name.</summary>
-        public TickerQWorker(TickerQDashboardClient client, string name, IEnumerable<string> queues = null, int concurrency = 10, TimeSpan? heartbeatEvery = null)
+        /// <summary>A worker of this name. Stopping it closes the subscriptions of its client, unless
+        /// <paramref name="keepSubscriptions"/> is set.</summary>
+        public TickerQWorker(TickerQDashboardClient client, string name, IEnumerable<string> queues = null, int concurrency = 10, TimeSpan? heartbeatEvery = null, bool keepSubscriptions = false)
         {
             _client = client;
             _name = name;
@@ -106,43 +42,99 @@ namespace TickerQ.Client
             _concurrency = concurrency;
             _free = new SemaphoreSlim(concurrency);
             _heartbeatEvery = heartbeatEvery;
+            _keepSubscriptions = keepSubscriptions;
         }
 
-        /// <summary>This run of the worker, as the server knows it.</summary>
+        /// <summary>The id of this run of the worker; null before it is registered.</summary>
         public string Id { get; private set; }
 
-        /// <summary>Has a function run the jobs of a type; what it gives is the result.</summary>
+        /// <summary>Receives failed requests and errors of handlers as text; the standard error by default.</summary>
+        public Action<string> Logger { get; set; } = text => Console.Error.WriteLine(text);
+
+        /// <summary>Registers a function for a job type; its result is the job's.</summary>
         public TickerQWorker Handle(string type, Func<JobContext, Task<object>> handler)
         {
             _handlers[type] = handler;
             return this;
         }
 
-        /// <summary>Has a function run the jobs that are called as the class of their data.</summary>
+        /// <summary>Registers a function for the jobs whose type is the name of the class of their data.</summary>
         public TickerQWorker Handle<T>(Func<T, JobContext, Task<object>> handler) => Handle(typeof(T).Name, context => handler(context.Parameters<T>(), context));
 
-        /// <summary>Registers, and works from now on.</summary>
-        public async Task StartAsync()
+        /// <summary>Registers and starts to work. Waits for a server that is not reachable yet; <see cref="StopAsync"/> ends
+        /// the wait.</summary>
+        public Task StartAsync() => _starting ??= RegisterWhenReachableAsync();
+
+        private async Task RegisterWhenReachableAsync()
         {
-            await RegisterAsync().ConfigureAwait(false);
-            _ = Task.Run(LeaseLoop);
-            _ = Task.Run(BeatLoop);
+            for (var tries = 0; !_stopping.IsCancellationRequested; tries += 1)
+            {
+                try
+                {
+                    await RegisterAsync(_stopping.Token, 0).ConfigureAwait(false);
+                    Recovered();
+                    _loops = Task.WhenAll(Task.Run(LeaseLoop), Task.Run(BeatLoop));
+                    return;
+                }
+                catch (OperationCanceledException)
+                {
+                    return;
+                }
+                catch (TickerQException error) when (error.Status == 0 || error.Status == 429 || error.Status >= 500)
+                {
+                    Failed("could not register", error);
+                    await PauseAsync(tries, error).ConfigureAwait(false);
+                }
+            }
         }
 
-        /// <summary>Takes no more jobs, lets those that run end within the grace time, hands back the rest, and leaves.</summary>
+        /// <summary>Leases no more jobs, waits the grace time for those that run, releases the others, unregisters, and closes
+        /// the subscriptions of the client.</summary>
         public async Task StopAsync(TimeSpan grace)
         {
             _stopping.Cancel();
-            if (!await QuietWithin(grace).ConfigureAwait(false))
+            if (_starting != null) await Task.WhenAny(_starting).ConfigureAwait(false);
+            if (_loops != null)
             {
-                foreach (var context in _running.Values) context.StopFor("stopping");
-                await QuietWithin(TimeSpan.FromSeconds(5)).ConfigureAwait(false);
+                if (!await QuietWithin(grace).ConfigureAwait(false))
+                {
+                    foreach (var context in _running.Values) context.StopFor("stopping");
+                    await QuietWithin(StopGrace).ConfigureAwait(false);
+                }
+                _left.Cancel();
+                await _loops.ConfigureAwait(false);
+                _loops = null;
+                try { await _client.RemoveWorkerAsync(Id).ConfigureAwait(false); } catch (TickerQException error) { Failed("could not unregister", error); }
             }
-            await _client.SendAsync(HttpMethod.Delete, "/workers/" + Id).ConfigureAwait(false);
-            _left.Cancel();
+            if (!_keepSubscriptions) _client.CloseSubscriptions();
         }
 
-        private readonly CancellationTokenSource _left = new CancellationTokenSource();
+        /// <summary>Stops within 30 seconds; see <see cref="StopAsync"/>.</summary>
+        public async ValueTask DisposeAsync() => await StopAsync(TimeSpan.FromSeconds(30)).ConfigureAwait(false);
+
+        /// <summary>The same for programs without <c>await using</c>.</summary>
+        public void Dispose() => Task.Run(() => StopAsync(TimeSpan.FromSeconds(30))).GetAwaiter().GetResult();
+
+        private void Log(string text) => Logger?.Invoke($"worker {_name}: {text}");
+
+        /// <summary>Logs a failed request; one that repeats is logged once.</summary>
+        private void Failed(string what, Exception error)
+        {
+            var text = $"{what}: {error.Message}";
+            if (Interlocked.Exchange(ref _trouble, text) != text) Log(text);
+        }
+
+        private void Recovered()
+        {
+            if (Interlocked.Exchange(ref _trouble, null) != null) Log("connected");
+        }
+
+        private async Task PauseAsync(int tries, TickerQException error)
+        {
+            var wait = TickerQDashboardClient.Backoff(tries);
+            if (error.RetryAfter > wait) wait = error.RetryAfter.Value;
+            try { await Task.Delay(wait, _stopping.Token).ConfigureAwait(false); } catch (OperationCanceledException) { }
+        }
 
         private async Task<bool> QuietWithin(TimeSpan time)
         {
@@ -151,11 +143,11 @@ namespace TickerQ.Client
             return _running.IsEmpty;
         }
 
-        private async Task RegisterAsync()
+        private async Task RegisterAsync(CancellationToken cancellation, int? retries = null)
         {
-            var worker = await _client.SendAsync(HttpMethod.Post, "/workers", new { name = _name, types = _handlers.Keys.ToArray(), queues = _queues, concurrency = _concurrency }).ConfigureAwait(false);
-            Id = worker.GetProperty("id").GetString();
-            _beatEvery = _heartbeatEvery ?? TimeSpan.Parse(worker.GetProperty("heartbeatInterval").GetString());
+            var worker = await _client.RegisterWorkerAsync(_name, _handlers.Keys, _queues, _concurrency, retries, cancellation).ConfigureAwait(false);
+            Id = worker.Id;
+            _beatEvery = _heartbeatEvery ?? worker.HeartbeatInterval;
         }
 
         private async Task LeaseLoop()
@@ -169,14 +161,14 @@ namespace TickerQ.Client
                     await _free.WaitAsync(_stopping.Token).ConfigureAwait(false);
                     max = 1;
                     while (max < 1000 && _free.Wait(0)) max += 1;
-                    var leased = await _client.SendAsync(HttpMethod.Post, $"/workers/{Id}/lease", new { max, wait = "00:00:30" }, timeout: TimeSpan.FromSeconds(60), retries: 0, cancellation: _stopping.Token).ConfigureAwait(false);
-                    foreach (var job in leased.GetProperty("jobs").EnumerateArray())
+                    foreach (var job in await _client.LeaseJobsAsync(Id, max, LeaseWait, _stopping.Token).ConfigureAwait(false))
                     {
                         max -= 1;
                         var context = new JobContext(job);
                         _running[context.JobId] = context;
                         _ = Task.Run(() => RunAsync(context));
                     }
+                    Recovered();
                     tries = 0;
                 }
                 catch (OperationCanceledException)
@@ -185,8 +177,9 @@ namespace TickerQ.Client
                 }
                 catch (TickerQException error)
                 {
+                    Failed("could not lease jobs", error);
                     if (error is NotFoundException || error is ConflictException) await BeatAsync().ConfigureAwait(false);
-                    await Task.Delay(TickerQDashboardClient.Backoff(tries)).ConfigureAwait(false);
+                    await PauseAsync(tries, error).ConfigureAwait(false);
                     tries += 1;
                 }
                 finally
@@ -200,8 +193,8 @@ namespace TickerQ.Client
         {
             while (!_left.IsCancellationRequested)
             {
-                await Task.Delay(_beatEvery).ConfigureAwait(false);
-                if (!_left.IsCancellationRequested) await BeatAsync().ConfigureAwait(false);
+                try { await Task.Delay(_beatEvery, _left.Token).ConfigureAwait(false); } catch (OperationCanceledException) { return; }
+                await BeatAsync().ConfigureAwait(false);
             }
         }
 
@@ -210,90 +203,116 @@ namespace TickerQ.Client
             var contexts = _running.Values.ToArray();
             try
             {
-                var told = await _client.SendAsync(HttpMethod.Post, $"/workers/{Id}/heartbeat", new { jobs = contexts.Select(context => context.Report()).ToArray() }, safe: true).ConfigureAwait(false);
-                foreach (var reason in new[] { "cancelled", "lost" })
-                {
-                    foreach (var id in told.GetProperty(reason).EnumerateArray())
-                    {
-                        if (_running.TryGetValue(id.GetString(), out var context)) context.StopFor(reason);
-                    }
-                }
+                var answer = await _client.HeartbeatAsync(Id, contexts.Select(context => context.Report())).ConfigureAwait(false);
+                foreach (var id in answer.Cancelled) if (_running.TryGetValue(id, out var context)) context.StopFor("cancelled");
+                foreach (var id in answer.Lost) if (_running.TryGetValue(id, out var context)) Lose(context);
             }
-            catch (NotFoundException)
+            catch (NotFoundException error)
             {
+                Failed("heartbeat failed", error);
                 if (_stopping.IsCancellationRequested) return;
-                // The server knows this worker no more, nor that it runs anything.
-                foreach (var context in contexts) context.StopFor("lost");
-                try { await RegisterAsync().ConfigureAwait(false); } catch (TickerQException) { }
+                // The server does not know this worker any more, nor its leases.
+                foreach (var context in contexts) Lose(context);
+                try { await RegisterAsync(default).ConfigureAwait(false); } catch (TickerQException failure) { Failed("could not register", failure); }
             }
-            catch (TickerQException)
+            catch (TickerQException error)
             {
-                // The next one tells it again.
+                Failed("heartbeat failed", error);
             }
+        }
+
+        private void Lose(JobContext context)
+        {
+            Log($"lost the lease of job {context.JobId}");
+            context.StopFor("lost");
         }
 
         private async Task RunAsync(JobContext context)
         {
-            var timeout = TimeSpan.Parse(context.Job.GetProperty("timeout").GetString());
-            var said = context.Said();
-            var how = "fail";
-            using (var over = new Timer(_ => context.StopFor("timeout"), null, TimeSpan.FromMilliseconds(Math.Min(timeout.TotalMilliseconds, 4000000000)), Timeout.InfiniteTimeSpan))
+            var result = context.Held();
+            var isCompleted = false;
+            var timeout = TimeSpan.FromMilliseconds(Math.Min(context.Job.Timeout.TotalMilliseconds, 4000000000));
+            using (new Timer(_ => context.StopFor("timeout"), null, timeout, Timeout.InfiniteTimeSpan))
             {
                 try
                 {
-                    var work = _handlers[context.Job.GetProperty("type").GetString()](context);
+                    var work = _handlers[context.Job.Type](context);
                     var stopped = Stopped(context);
-                    // A handler that does not stop is waited for no longer.
+                    // A handler that ignores its cancellation is abandoned.
                     if (await Task.WhenAny(work, stopped).ConfigureAwait(false) == stopped) throw new OperationCanceledException();
-                    var result = await work.ConfigureAwait(false);
-                    how = "complete";
-                    if (result != null) said["result"] = result;
+                    var value = await work.ConfigureAwait(false);
+                    isCompleted = true;
+                    if (value != null) result["result"] = value;
                 }
                 catch (Exception error)
                 {
-                    if (context.Reason == "cancelled") said["outcome"] = "cancelled";
-                    else if (context.Reason == "stopping") said["outcome"] = "released";
-                    else if (context.Reason == "timeout") said["error"] = $"timed out after {timeout:c}";
-                    else
-                    {
-                        said["error"] = error.Message;
-                        said["errorDetail"] = error.ToString();
-                        if (error is PermanentJobException) said["retry"] = false;
-                        if (error is RetryLaterException later) said["retryAfter"] = later.After.ToString("c");
-                    }
+                    Fail(context, result, error);
                 }
             }
             if (context.Reason != "lost")
             {
                 if (context.HasNews) await BeatAsync().ConfigureAwait(false);
-                for (var attempt = 0; attempt < 20; attempt += 1)
-                {
-                    try
-                    {
-                        await _client.SendAsync(HttpMethod.Post, $"/workers/{Id}/{how}", new { jobs = new[] { said } }, safe: true).ConfigureAwait(false);
-                        break;
-                    }
-                    catch (ConflictException)
-                    {
-                        // Too late, or said before and the answer was lost.
-                        break;
-                    }
-                    catch (TickerQException error) when (error is ValidationException || error is TooLargeException)
-                    {
-                        if (how == "fail") break;
-                        how = "fail";
-                        said = context.Said();
-                        said["error"] = "the result was not accepted: " + error.Message;
-                        said["retry"] = false;
-                    }
-                    catch (TickerQException)
-                    {
-                        await Task.Delay(TickerQDashboardClient.Backoff(attempt)).ConfigureAwait(false);
-                    }
-                }
+                await ReportAsync(context, isCompleted, result).ConfigureAwait(false);
             }
             _running.TryRemove(context.JobId, out _);
             _free.Release();
+        }
+
+        /// <summary>Fills in the result of an attempt that has failed or was stopped, and logs a failure.</summary>
+        private void Fail(JobContext context, Dictionary<string, object> result, Exception error)
+        {
+            var job = $"attempt {context.Attempt} of job {context.JobId} ({context.Job.Type})";
+            switch (context.Reason)
+            {
+                case "cancelled": result["outcome"] = "cancelled"; return;
+                case "stopping": result["outcome"] = "released"; return;
+                case "lost": return;
+                case "timeout":
+                    result["error"] = $"timed out after {context.Job.Timeout:c}";
+                    Log($"{job} failed: {result["error"]}");
+                    return;
+            }
+            result["error"] = error.Message;
+            result["errorDetail"] = error.ToString();
+            if (error is PermanentJobException) result["retry"] = false;
+            if (error is RetryLaterException later)
+            {
+                result["retryAfter"] = later.After;
+                Log($"{job} retries in {later.After:c}: {error.Message}");
+            }
+            else Log($"{job} failed: {error}");
+        }
+
+        private async Task ReportAsync(JobContext context, bool isCompleted, Dictionary<string, object> result)
+        {
+            for (var attempt = 0; attempt < ReportTries; attempt += 1)
+            {
+                try
+                {
+                    await (isCompleted ? _client.CompleteJobsAsync(Id, new[] { result }) : _client.FailJobsAsync(Id, new[] { result })).ConfigureAwait(false);
+                    return;
+                }
+                catch (ConflictException)
+                {
+                    // Too late, or a repeated request whose first response was lost.
+                    return;
+                }
+                catch (Exception error) when (error is ValidationException || error is TooLargeException || error is NotSupportedException || error is System.Text.Json.JsonException)
+                {
+                    Failed("could not report a result", error);
+                    if (!isCompleted) return;
+                    isCompleted = false;
+                    result = context.Held();
+                    result["error"] = "the result was not accepted: " + error.Message;
+                    result["retry"] = false;
+                }
+                catch (TickerQException error)
+                {
+                    Failed("could not report a result", error);
+                    await Task.Delay(TickerQDashboardClient.Backoff(attempt)).ConfigureAwait(false);
+                }
+            }
+            Log($"gave up reporting the result of job {context.JobId}");
         }
 
         private static async Task Stopped(JobContext context)

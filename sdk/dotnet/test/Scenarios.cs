@@ -1,6 +1,7 @@
 // The scenarios of sdk/README.md, and the examples: schedule, watch, work, webhook.
 
 using System;
+using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
@@ -13,6 +14,7 @@ using System.Threading.Tasks;
 using TickerQ.Client;
 
 public class NoopJob { public string To { get; set; } }
+public class Hang { public bool hang { get; set; } }
 public class Greet { public string name { get; set; } }
 
 public static class Scenarios
@@ -36,7 +38,15 @@ public static class Scenarios
         throw new Exception(typeof(T).Name + " expected");
     }
 
-    private static IDictionary<string, string> With(params string[] parts) => Enumerable.Range(0, parts.Length / 2).ToDictionary(index => parts[2 * index], index => parts[2 * index + 1]);
+    /// <summary>Polls until the answer is not null; a minute is the limit.</summary>
+    private static async Task<T> Eventually<T>(Func<Task<T>> ask) where T : class
+    {
+        for (var end = DateTime.UtcNow.AddMinutes(1); DateTime.UtcNow < end; await Task.Delay(20))
+        {
+            if (await ask() is T answer) return answer;
+        }
+        throw new Exception("not within a minute");
+    }
 
     private static async Task ScheduleReadWait()
     {
@@ -53,10 +63,10 @@ public static class Scenarios
 
     private static async Task ListsAndIdempotency()
     {
-        var made = await client.ScheduleJobsAsync(Enumerable.Range(0, 5).Select(_ => (object)new { type = "PageJob", queue = "pages" }));
-        Check(made.GetProperty("created").GetInt32() == 5, "five are made");
-        var page = await client.GetJobsAsync(With("queue", "pages", "status", "pending,running", "limit", "2"));
-        Check(page.GetProperty("totalCount").GetInt32() == 5 && page.GetProperty("hasMore").GetBoolean(), "a page is one of three");
+        var made = await client.ScheduleJobsAsync(Enumerable.Range(0, 5).Select(_ => new NewJob { Type = "PageJob", Queue = "pages" }));
+        Check(made.Created == 5, "five are made");
+        var page = await client.GetJobsAsync(new JobFilter { Queue = "pages", Status = "pending,running", Limit = 2 });
+        Check(page.TotalCount == 5 && page.HasMore, "a page is one of three");
         var first = await client.CreateJobAsync("OtherJob", new { n = 1 }, idempotencyKey: "once");
         Check((await client.CreateJobAsync("OtherJob", new { n = 1 }, idempotencyKey: "once")).Id == first.Id, "one key is one job");
         await Fails<IdempotencyMismatchException>(422, () => client.CreateJobAsync("OtherJob", new { n = 2 }, idempotencyKey: "once"));
@@ -65,8 +75,8 @@ public static class Scenarios
     private static async Task Steer()
     {
         var job = await client.CreateJobAsync("OtherJob", null, new JobOptions { Delay = TimeSpan.FromHours(1) });
-        Check((await client.UpdateJobAsync(job.Id, new JobOptions { Name = "Renamed" }, job.Revision)).Name == "Renamed", "it is renamed");
-        await Fails<PreconditionFailedException>(412, () => client.UpdateJobAsync(job.Id, new JobOptions { Name = "x" }, job.Revision));
+        Check((await client.UpdateJobAsync(job.Id, new JobUpdate { Name = "Renamed" }, job.Revision)).Name == "Renamed", "it is renamed");
+        await Fails<PreconditionFailedException>(412, () => client.UpdateJobAsync(job.Id, new JobUpdate { Name = "x" }, job.Revision));
         Check((await client.ExecuteJobAsync(job.Id, "critical")).Priority == "critical", "it is critical");
         Check((await client.CancelJobAsync(job.Id)).Status == "cancelled", "it is cancelled");
         Check((await client.RetryJobAsync(job.Id, true)).Status == "pending", "it is pending again");
@@ -82,30 +92,63 @@ public static class Scenarios
 
     private static async Task RecurringQueuesAndTheServer()
     {
-        var made = await client.ScheduleRecurringJobAsync(new { type = "NoopJob", name = "Nightly", cronExpression = "0 2 * * *", timeZone = "Europe/Berlin" });
-        var id = made.GetProperty("id").GetString();
-        Check((await client.GetRecurringJobAsync(id)).GetProperty("timeZone").GetString() == "Europe/Berlin", "it has its zone");
-        Check((await client.GetRecurringJobsAsync()).GetProperty("totalCount").GetInt32() >= 1, "it is listed");
-        Check(!(await client.DisableRecurringJobAsync(id)).GetProperty("enabled").GetBoolean(), "it is disabled");
-        Check((await client.EnableRecurringJobAsync(id)).GetProperty("enabled").GetBoolean(), "it is enabled");
-        Check((await client.UpdateRecurringJobAsync(id, new { name = "Renamed" })).GetProperty("name").GetString() == "Renamed", "it is renamed");
-        Check((await client.ReplaceRecurringJobAsync(id, new { type = "NoopJob", name = "Hourly", cronExpression = "0 * * * *" })).GetProperty("cronExpression").GetString() == "0 * * * *", "it is hourly");
+        var made = await client.ScheduleRecurringJobAsync("NoopJob", "0 2 * * *", new RecurringOptions { Name = "Nightly", TimeZone = "Europe/Berlin", Parameters = new { a = (string)null } });
+        var id = made.Id;
+        Check(made.Parameters.GetProperty("a").ValueKind == JsonValueKind.Null, "null remains");
+        Check((await client.GetRecurringJobAsync(id)).TimeZone == "Europe/Berlin", "it has its zone");
+        Check((await client.GetRecurringJobsAsync()).TotalCount >= 1, "it is listed");
+        Check(!(await client.DisableRecurringJobAsync(id)).Enabled, "it is disabled");
+        Check((await client.EnableRecurringJobAsync(id)).Enabled, "it is enabled");
+        Check((await client.UpdateRecurringJobAsync(id, new RecurringUpdate { Name = "Renamed" })).Name == "Renamed", "it is renamed");
+        Check((await client.ReplaceRecurringJobAsync(id, "NoopJob", "0 * * * *", new RecurringOptions { Name = "Hourly" })).CronExpression == "0 * * * *", "it is hourly");
         Check((await client.TriggerRecurringJobAsync(id)).RecurringJobId == id, "it has an occurrence");
         await client.DeleteRecurringJobAsync(id);
         await Fails<NotFoundException>(404, () => client.GetRecurringJobAsync(id));
         await client.CreateJobAsync("OtherJob", null, new JobOptions { Queue = "steered" });
-        Check((await client.GetQueuesAsync()).GetProperty("queues").EnumerateArray().Any(queue => queue.GetProperty("name").GetString() == "steered"), "the queue is listed");
-        Check((await client.PauseQueueAsync("steered")).GetProperty("status").GetString() == "paused", "it is paused");
-        Check((await client.ResumeQueueAsync("steered")).GetProperty("status").GetString() == "running", "it runs");
-        Check((await client.ClearQueueAsync("steered")).GetProperty("clearedPending").GetInt32() == 1, "it is cleared");
-        Check((await client.GetQueueAsync("steered")).GetProperty("pendingJobs").GetInt32() == 0, "it is empty");
-        Check((await client.GetSystemMetricsAsync()).GetProperty("systemHealth").GetString() == "healthy", "the server is healthy");
-        Check((await client.GetPerformanceMetricsAsync(With("type", "NoopJob,FailingJob"))).GetProperty("summary").GetProperty("totalJobs").GetInt32() >= 2, "jobs are counted");
-        Check((await client.GetJobTypeMetricsAsync(With("type", "FailingJob"))).GetProperty("jobTypes")[0].GetProperty("type").GetString() == "FailingJob", "by type, too");
-        Check((await client.GetNodesAsync()).GetProperty("nodes")[0].GetProperty("isSelf").GetBoolean(), "there is a node");
-        Check((await client.SetLogLevelAsync("info")).GetProperty("level").GetString() == "info", "the log's level is set");
-        Check((await client.GetLogLevelAsync()).GetProperty("level").GetString() == "info", "and read");
-        Check((await client.GetAuditAsync(With("action", "queue.pause", "limit", "1"))).GetProperty("records")[0].GetProperty("actor").GetProperty("name").GetString() == "all", "it is on record");
+        Check((await client.GetQueuesAsync()).Any(queue => queue.Name == "steered"), "the queue is listed");
+        Check((await client.PauseQueueAsync("steered")).Status == "paused", "it is paused");
+        Check((await client.ResumeQueueAsync("steered")).Status == "running", "it runs");
+        Check((await client.ClearQueueAsync("steered")).ClearedPending == 1, "it is cleared");
+        Check((await client.GetQueueAsync("steered")).PendingJobs == 0, "it is empty");
+        Check((await client.GetSystemMetricsAsync()).SystemHealth == "healthy", "the server is healthy");
+        Check((await client.GetPerformanceMetricsAsync(new PerformanceFilter { Type = "NoopJob,FailingJob" })).Summary.TotalJobs >= 2, "jobs are counted");
+        Check((await client.GetJobTypeMetricsAsync(new PeriodFilter { Type = "FailingJob" }))[0].Type == "FailingJob", "by type, too");
+        Check((await client.GetNodesAsync())[0].IsSelf, "there is a node");
+        Check((await client.SetLogLevelAsync("info")).Level == "info", "the log's level is set");
+        Check((await client.GetLogLevelAsync()).Level == "info", "and read");
+        Check((await client.GetAuditAsync(new AuditFilter { Action = "queue.pause", Limit = 1 })).Records[0].Actor.Name == "all", "it is in the audit log");
+        Check((await client.GetHealthAsync()).Status == "ok", "it is live");
+        Check((await client.GetReadinessAsync()).SystemHealth == "healthy", "it is ready");
+        var cursor = (await client.GetJobChangesAsync(limit: 1000)).Cursor;
+        var job = await client.CreateJobAsync("OtherJob");
+        await Eventually(async () => (await client.GetJobChangesAsync(cursor)).Changes.FirstOrDefault(change => change.Id == job.Id && !change.Deleted));
+    }
+
+    private static async Task WebhookEndpoints()
+    {
+        var since = DateTimeOffset.UtcNow.AddMinutes(-1);
+        // The server's own address, which accepts no webhooks: each delivery fails.
+        var made = await client.CreateWebhookEndpointAsync(url + "/none", new WebhookEndpointOptions
+        {
+            Name = "scenario",
+            Events = new List<string> { "job.completed" },
+            RetryPolicy = new WebhookRetryPolicyRequest { MaxRetries = 0, RetryDelay = TimeSpan.FromSeconds(1) },
+        });
+        Check(made.Secret.StartsWith("whsec_") && made.RetryPolicy.RetryDelay == TimeSpan.FromSeconds(1), "it is created");
+        Check((await client.GetWebhookEndpointsAsync()).Any(endpoint => endpoint.Id == made.Id), "it is listed");
+        Check((await client.GetWebhookEndpointAsync(made.Id)).Name == "scenario", "it is read");
+        Check((await client.UpdateWebhookEndpointAsync(made.Id, new WebhookEndpointUpdate { Name = "Renamed" }, made.Revision)).Name == "Renamed", "it is renamed");
+        await Fails<PreconditionFailedException>(412, () => client.UpdateWebhookEndpointAsync(made.Id, new WebhookEndpointUpdate { Name = "x" }, made.Revision));
+        Check(!(await client.DisableWebhookEndpointAsync(made.Id)).Enabled, "it is disabled");
+        Check((await client.EnableWebhookEndpointAsync(made.Id)).Enabled, "it is enabled");
+        Check((await client.RotateWebhookSecretAsync(made.Id, overlap: TimeSpan.FromHours(1))).Secret != made.Secret, "it has another secret");
+        var test = (await client.TestWebhookEndpointAsync(made.Id)).WebhookId;
+        var failed = await Eventually(async () => (await client.GetWebhookDeliveriesAsync(made.Id, new DeliveryFilter { Status = "failed" })).Deliveries.FirstOrDefault(delivery => delivery.WebhookId == test));
+        Check((await client.GetWebhookDeliveryAsync(failed.Id)).WebhookId == test, "its delivery is read");
+        Check((await client.RedeliverWebhookAsync(failed.Id)).EndpointId == made.Id, "it is sent again");
+        Check((await client.RedeliverFailedWebhooksAsync(made.Id, since)).Redelivered >= 0, "all are sent again");
+        await client.DeleteWebhookEndpointAsync(made.Id);
+        await Fails<NotFoundException>(404, () => client.GetWebhookEndpointAsync(made.Id));
     }
 
     private static async Task EveryErrorHasItsClass()
@@ -128,22 +171,30 @@ public static class Scenarios
     {
         var flaky = new TickerQDashboardClient(flakyUrl, Key, retries: 10);
         for (var number = 0; number < 5; number += 1) await flaky.CreateJobAsync("LostJob", new { number });
-        Check((await client.GetJobsAsync(With("type", "LostJob"))).GetProperty("totalCount").GetInt32() == 5, "each was created once");
+        Check((await client.GetJobsAsync(new JobFilter { Type = "LostJob" })).TotalCount == 5, "each was created once");
     }
 
     private static async Task LiveUpdates()
     {
-        var told = new List<string>();
-        using var stop = new CancellationTokenSource(20_000);
-        string id = null;
-        await client.SubscribeAsync(new[] { "job-status" }, (type, data) =>
+        var received = new List<string>();
+        var done = new TaskCompletionSource<bool>();
+        using var limit = new CancellationTokenSource(20_000);
+        limit.Token.Register(() => done.TrySetCanceled());
+        string id;
+        await using (await client.SubscribeAsync(new[] { "job-status" }, (type, data) =>
         {
-            if (type == "connected") id = client.CreateJobAsync("NoopJob", null).Result.Id;
             if (type != "job-status-changed") return;
-            told.Add(data.GetProperty("jobId").GetString() + " " + data.GetProperty("status").GetString());
-            if (told.Count == 3) stop.Cancel();
-        }, new { type = "NoopJob" }, stop.Token);
-        Check(told.SequenceEqual(new[] { $"{id} pending", $"{id} running", $"{id} completed" }), string.Join(", ", told));
+            lock (received) received.Add(data.GetProperty("jobId").GetString() + " " + data.GetProperty("status").GetString());
+            if (received.Count == 3) done.TrySetResult(true);
+        }, new { type = "NoopJob" }, limit.Token))
+        {
+            // It is subscribed: nothing of this job is missed.
+            id = (await client.CreateJobAsync("NoopJob")).Id;
+            await done.Task;
+        }
+        Check(received.SequenceEqual(new[] { $"{id} pending", $"{id} running", $"{id} completed" }), string.Join(", ", received));
+        await Fails<AuthenticationException>(401, () => new TickerQDashboardClient(url, "wrong").SubscribeAsync(new[] { "job-status" }, (_, __) => { }));
+        await Fails<ValidationException>(400, () => client.SubscribeAsync(new[] { "nothing" }, (_, __) => { }));
     }
 
     private static void VerifyWebhooks()
@@ -159,7 +210,8 @@ public static class Scenarios
     {
         var attempts = 0;
         JobContext held = null;
-        var worker = new TickerQWorker(client, "scenario", new[] { "work" }, 5, TimeSpan.FromMilliseconds(100));
+        var logged = new ConcurrentQueue<string>();
+        var worker = new TickerQWorker(client, "scenario", new[] { "work" }, 5, TimeSpan.FromMilliseconds(100)) { Logger = logged.Enqueue };
         worker.Handle<Greet>((data, context) =>
         {
             context.Progress(50, "half");
@@ -168,9 +220,10 @@ public static class Scenarios
         });
         worker.Handle("Flaky", context => ++attempts < 2 ? throw new Exception("not yet") : Task.FromResult<object>(null));
         worker.Handle("Broken", context => throw new PermanentJobException("never"));
-        worker.Handle("Later", context => context.Job.GetProperty("attempt").GetInt32() < 2 ? throw new RetryLaterException("busy", TimeSpan.FromMilliseconds(1500)) : Task.FromResult<object>(null));
+        worker.Handle("Later", context => context.Attempt == 1 ? throw new RetryLaterException(TimeSpan.FromSeconds(1.5), "not yet") : Task.FromResult<object>(null));
         worker.Handle("Patient", async context => { held = context; await Task.Delay(Timeout.Infinite, context.Cancellation); return null; });
         await worker.StartAsync();
+        Check((await client.GetWorkerAsync(worker.Id)).Name == "scenario", "it is known");
         Task<JobDetails> Run(string type, object parameters = null, JobOptions options = null)
         {
             options ??= new JobOptions();
@@ -179,39 +232,45 @@ public static class Scenarios
         }
         async Task<JobDetails> End(Task<JobDetails> job) => await client.WaitForJobAsync((await job).Id);
         var greeted = await End(Run("Greet", new { name = "Ann" }));
-        Check(greeted.Result.GetProperty("greeting").GetString() == "hello Ann" && greeted.Progress.GetProperty("percent").GetDouble() == 50, "it greets");
-        Check(greeted.Log[0].GetProperty("message").GetString() == "hello Ann" && greeted.ExecutionHistory[0].Worker == "scenario", "it logs");
+        Check(greeted.Result.GetProperty("greeting").GetString() == "hello Ann" && greeted.Progress.Percent == 50, "it greets");
+        Check(greeted.Log[0].Message == "hello Ann" && greeted.ExecutionHistory[0].Worker == "scenario", "it logs");
         var flaky = await End(Run("Flaky", null, new JobOptions { RetryDelay = TimeSpan.FromMilliseconds(50), MaxRetries = 1 }));
         Check(flaky.Status == "completed" && flaky.Attempt == 2 && flaky.ExecutionHistory[0].Error == "not yet", "it is tried again");
         var broken = await End(Run("Broken", null, new JobOptions { MaxRetries = 5 }));
         Check(broken.Status == "failed" && broken.Attempt == 1 && broken.Error == "never", "it has failed for good");
-        var late = await End(Run("Later", null, new JobOptions { RetryDelay = TimeSpan.FromMinutes(1) }));
-        var waited = late.ExecutionHistory[1].StartedAt - late.ExecutionHistory[0].CompletedAt;
-        Check(waited >= TimeSpan.FromMilliseconds(1499) && waited < TimeSpan.FromSeconds(10), "it waits 1.5 s, not " + waited);
+        Check(logged.Any(line => line.Contains($"attempt 1 of job {broken.Id} (Broken) failed") && line.Contains("never")), string.Join("\n", logged));
+        var later = await Run("Later", null, new JobOptions { RetryDelay = TimeSpan.FromMilliseconds(50), MaxRetries = 1 });
+        var waiting = await Eventually(async () => (await client.GetJobAsync(later.Id)) is JobDetails job && job.Status == "pending" && job.Attempt == 1 ? job : null);
+        var wait = waiting.RunAt - waiting.ExecutionHistory[0].CompletedAt.Value;
+        Check(Math.Abs(wait.TotalMilliseconds - 1500) <= 5, $"it retries after {wait}");
         var patient = await Run("Patient");
         while (held == null) await Task.Delay(10);
         await client.CancelJobAsync(patient.Id);
         Check((await client.WaitForJobAsync(patient.Id)).Status == "cancelled", "it is cancelled");
         var timed = await End(Run("Patient", null, new JobOptions { Timeout = TimeSpan.FromMilliseconds(300), MaxRetries = 0 }));
         Check(timed.Error.StartsWith("timed out after"), timed.Error);
-        var many = await client.ScheduleJobsAsync(Enumerable.Range(0, 50).Select(n => (object)new { type = "Greet", queue = "work", parameters = new { name = n.ToString() } }));
-        foreach (var job in many.GetProperty("jobs").EnumerateArray()) Check((await client.WaitForJobAsync(job.GetProperty("id").GetString())).Status == "completed", "all are run");
+        var many = await client.ScheduleJobsAsync(Enumerable.Range(0, 50).Select(n => new NewJob { Type = "Greet", Queue = "work", Parameters = new { name = n.ToString() } }));
+        foreach (var job in many.Jobs) Check((await client.WaitForJobAsync(job.Id)).Status == "completed", "all are run");
         held = null;
         var back = await Run("Patient");
         while (held == null) await Task.Delay(10);
+        var subscription = await client.SubscribeAsync(new[] { "job-status" }, (_, __) => { });
         await worker.StopAsync(TimeSpan.FromMilliseconds(50));
+        // The subscriptions of its client are closed.
+        await subscription.Completion;
         var pending = await client.GetJobAsync(back.Id);
         Check(pending.Status == "pending" && pending.RetryCount == 0, "it is handed back, not " + pending.Status);
-        Check(!(await client.GetWorkersAsync()).GetProperty("workers").EnumerateArray().Any(known => known.GetProperty("id").GetString() == worker.Id), "the worker has left");
+        Check(!(await client.GetWorkersAsync()).Any(known => known.Id == worker.Id), "the worker has left");
     }
 
     private static async Task Watch()
     {
-        await client.SubscribeAsync(new[] { "job-status" }, (type, data) =>
+        using var subscription = await client.SubscribeAsync(new[] { "job-status" }, (type, data) =>
         {
             if (type == "connected" || type == "disconnected") Say(type);
             if (type == "job-status-changed") Say($"told {data.GetProperty("jobId").GetString()} {data.GetProperty("status").GetString()}");
         });
+        await subscription.Completion;
     }
 
     private static async Task Work(string name)
@@ -220,15 +279,16 @@ public static class Scenarios
         worker.Handle("RemoteJob", async context =>
         {
             Say($"running {context.JobId} {context.Attempt}");
-            await Task.Delay(context.Attempt == 1 ? 600_000 : 500);
+            await Task.Delay(context.Attempt == 1 && context.Parameters<Hang>().hang ? 600_000 : 500);
             return new { by = name };
         });
-        var told = new ManualResetEventSlim();
+        var terminated = new TaskCompletionSource<bool>();
         var stopped = new ManualResetEventSlim();
-        AppDomain.CurrentDomain.ProcessExit += (_, __) => { told.Set(); stopped.Wait(30_000); };
-        await worker.StartAsync();
-        told.Wait();
+        AppDomain.CurrentDomain.ProcessExit += (_, __) => { terminated.TrySetResult(true); stopped.Wait(30_000); };
+        var starting = worker.StartAsync();
+        await terminated.Task;
         await worker.StopAsync(TimeSpan.FromSeconds(30));
+        await starting;
         Say("stopped");
         stopped.Set();
     }
@@ -242,7 +302,8 @@ public static class Scenarios
         await ScheduleReadWait(); Say("ok schedule, read, wait");
         await ListsAndIdempotency(); Say("ok lists, idempotency");
         await Steer(); Say("ok steer");
-        await RecurringQueuesAndTheServer(); Say("ok recurring jobs, queues, metrics, nodes, records");
+        await RecurringQueuesAndTheServer(); Say("ok recurring jobs, queues, metrics, nodes, audit, changes");
+        await WebhookEndpoints(); Say("ok webhook endpoints");
         await EveryErrorHasItsClass(); Say("ok every error has its class");
         await ALostAnswerDoesNoHarm(arguments[2]); Say("ok a lost answer does no harm");
         await LiveUpdates(); Say("ok live updates");
