@@ -1,6 +1,6 @@
-//! Schedules a job and waits for its end: `cargo run --example schedule http://localhost:5000 KEY`.
+//! Schedules a job and waits until it has finished: `cargo run --example schedule http://localhost:5000 KEY`.
 
-#![expect(clippy::print_stdout, reason = "an example says what it does")]
+#![expect(clippy::print_stdout, reason = "an example prints what it does")]
 
 use serde_json::json;
 use tickerq_client::domain::priority::Priority;

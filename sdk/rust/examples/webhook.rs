@@ -1,6 +1,6 @@
-//! Receives webhooks and says whether the server sent them: `cargo run --example webhook SECRET`.
+//! Receives webhooks and verifies their signatures: `cargo run --example webhook SECRET`.
 
-#![expect(clippy::print_stdout, reason = "an example says what it does")]
+#![expect(clippy::print_stdout, reason = "an example prints what it does")]
 
 use std::io;
 
@@ -15,12 +15,12 @@ async fn main() -> io::Result<()> {
     println!("http://{}/", listener.local_addr()?);
     loop {
         let (connection, _) = listener.accept().await?;
-        // One request is all that a connection may bring; what is wrong with it concerns nobody else.
+        // One request per connection; a broken one must not end the program.
         receive(connection, &secret).await.ok();
     }
 }
 
-/// Reads one HTTP request as simply as can be; a real program has a server for it.
+/// Reads one HTTP request; a real program has a web framework for it.
 async fn receive(mut connection: TcpStream, secret: &str) -> io::Result<()> {
     let mut request = Vec::new();
     let (head, body) = loop {
@@ -43,7 +43,7 @@ async fn receive(mut connection: TcpStream, secret: &str) -> io::Result<()> {
         let start = head.len() + 4;
         if request.len() >= start + length {
             let signature = header("x-tickerq-signature").unwrap_or_default();
-            // The bytes as they came: JSON that was read and written again is another text.
+            // The bytes as received: JSON that was parsed and serialized again may differ.
             break (signature, request[start..start + length].to_vec());
         }
     };

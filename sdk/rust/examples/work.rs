@@ -1,6 +1,6 @@
 //! Runs jobs of the type GreetJob: `cargo run --example work http://localhost:5000 KEY`.
 
-#![expect(clippy::print_stdout, reason = "an example says what it does")]
+#![expect(clippy::print_stdout, reason = "an example prints what it does")]
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Error> {
     let client = Client::new(&url, arguments.next().as_deref());
     let worker = Worker::new(client, "greeter").handle("GreetJob", greet).start().await?;
     println!("working");
-    // Without a signal there is nothing to wait for but the end of the program.
+    // Without a signal handler there is nothing to wait for.
     tokio::signal::ctrl_c().await.ok();
     worker.stop(Duration::from_secs(30)).await
 }

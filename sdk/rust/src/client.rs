@@ -1,7 +1,8 @@
-//! The client: an operation of the REST API a method.
+//! The client: one method for each operation of the REST API.
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,16 +14,20 @@ use tickerq::domain::time_span::TimeSpan;
 
 use crate::error::Error;
 use crate::http::{Ask, ClientOptions, Http};
-use crate::model::{
-    Beat, Ended, Held, Job, JobFilter, JobItem, JobPage, LeasedJob, NewJob, NewRecurringJob, Queue, RecurringJob,
-    RecurringPage, WorkerInfo,
+use crate::model::{Ended, Held, JobFilter, NewJob, NewRecurringJob};
+use crate::schemas::{
+    AuditList, ClearedQueue, EndedJobs, HealthView, Heartbeat, Job, JobChanges, JobItem, JobPage, JobTypeMetrics,
+    LeasedJob, LogLevel, Node, PerformanceMetrics, Queue, RecurringJob, RecurringPage, Redelivered, SystemOverview,
+    WebhookDelivery, WebhookDeliveryList, WebhookEndpoint, WebhookEndpointOptions, WebhookEndpointUpdate, WebhookTest,
+    WorkerInfo,
 };
-use crate::subscription::Subscription;
+use crate::subscription::{Subscription, Subscriptions};
 
-/// A client of one server. Clones share its connections.
+/// A client of one server. Clones share its connections and subscriptions.
 #[derive(Clone)]
 pub struct Client {
     http: Http,
+    subscriptions: Subscriptions,
 }
 
 impl Client {
@@ -35,10 +40,11 @@ impl Client {
     pub fn with_options(base_url: &str, token: Option<&str>, options: ClientOptions) -> Self {
         Self {
             http: Http::new(base_url, token, options),
+            subscriptions: Subscriptions::default(),
         }
     }
 
-    /// Asks for what has no method here. It is sent once.
+    /// Sends any request, for operations without a method, without retries.
     pub async fn request<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -57,14 +63,14 @@ impl Client {
         self.http.send(Ask::new(Method::GET, path)).await
     }
 
-    /// A page of the jobs that a filter means, the newest first.
+    /// A page of the jobs that match a filter, newest first.
     pub async fn jobs(&self, filter: &JobFilter) -> Result<JobPage, Error> {
         self.http
             .send(Ask::new(Method::GET, "/jobs").query(filter.query()))
             .await
     }
 
-    /// All jobs that a filter means, page after page, given to `each` until it says that that is enough.
+    /// Passes all jobs that match a filter to `each`, page by page, until it returns `false`.
     pub async fn all_jobs(&self, filter: &JobFilter, mut each: impl FnMut(JobItem) -> bool) -> Result<(), Error> {
         let mut filter = filter.clone();
         loop {
@@ -81,7 +87,7 @@ impl Client {
         }
     }
 
-    /// Stores a job to be run.
+    /// Creates a job.
     pub async fn schedule(&self, job: NewJob) -> Result<Job, Error> {
         let key = job.idempotency_key.clone();
         self.http
@@ -89,7 +95,7 @@ impl Client {
             .await
     }
 
-    /// Stores several jobs, all or none.
+    /// Creates several jobs, all or none.
     pub async fn schedule_all(&self, jobs: &[NewJob]) -> Result<Vec<JobItem>, Error> {
         let ask = Ask::new(Method::POST, "/jobs/batch")
             .body(&json!({ "jobs": jobs }))
@@ -103,7 +109,7 @@ impl Client {
         self.get(format!("/jobs/{id}")).await
     }
 
-    /// Waits until a job has ended, and gives it.
+    /// Waits until a job has finished, and returns it.
     pub async fn wait_for_job(&self, id: JobId) -> Result<Job, Error> {
         loop {
             let job = self.job(id).await?;
@@ -114,7 +120,7 @@ impl Client {
         }
     }
 
-    /// Changes a pending job; if `revision` is given, only while it has that one.
+    /// Changes a pending job; fails if it does not have the given `revision`.
     pub async fn update_job(&self, id: JobId, changes: &NewJob, revision: Option<u32>) -> Result<Job, Error> {
         let ask = Ask::new(Method::PATCH, format!("/jobs/{id}")).body(changes);
         self.http.send(ask.if_match(revision)).await
@@ -142,7 +148,7 @@ impl Client {
             .await
     }
 
-    /// Cancels a pending job, or tells a running one to stop: then `cancel_requested` is true.
+    /// Cancels a pending job, or requests that a running one stops: then `cancel_requested` is true.
     pub async fn cancel_job(&self, id: JobId) -> Result<Job, Error> {
         self.http
             .send(Ask::new(Method::POST, format!("/jobs/{id}/cancel")))
@@ -157,7 +163,7 @@ impl Client {
             .await
     }
 
-    /// A page of the recurring jobs, the newest first.
+    /// A page of the recurring jobs, newest first.
     pub async fn recurring_jobs(&self, limit: u32, offset: u64) -> Result<RecurringPage, Error> {
         let query = vec![("limit", limit.to_string()), ("offset", offset.to_string())];
         self.http
@@ -165,7 +171,7 @@ impl Client {
             .await
     }
 
-    /// Stores a recurring job.
+    /// Creates a recurring job.
     pub async fn schedule_recurring(&self, recurring: &NewRecurringJob) -> Result<RecurringJob, Error> {
         self.http
             .send(Ask::new(Method::POST, "/jobs/recurring").body(recurring).once(None))
@@ -198,7 +204,7 @@ impl Client {
             .await
     }
 
-    /// Has a recurring job create occurrences, or no more.
+    /// Resumes or suspends the occurrences of a recurring job.
     pub async fn enable_recurring(&self, id: RecurringId, is_enabled: bool) -> Result<RecurringJob, Error> {
         let what = if is_enabled { "enable" } else { "disable" };
         self.http
@@ -206,7 +212,7 @@ impl Client {
             .await
     }
 
-    /// Gives a recurring job one occurrence now: the job that it has become.
+    /// Creates one occurrence of a recurring job now, and returns it.
     pub async fn trigger_recurring(&self, id: RecurringId) -> Result<Job, Error> {
         self.http
             .send(Ask::new(Method::POST, format!("/jobs/recurring/{id}/trigger")))
@@ -223,69 +229,191 @@ impl Client {
         self.get(format!("/queues/{name}")).await
     }
 
-    /// Has a queue start no more jobs.
+    /// Pauses a queue: no further job starts.
     pub async fn pause_queue(&self, name: &str) -> Result<Queue, Error> {
         self.http
             .send(Ask::new(Method::POST, format!("/queues/{name}/pause")).safe())
             .await
     }
 
-    /// Has a queue start jobs again.
+    /// Resumes a queue.
     pub async fn resume_queue(&self, name: &str) -> Result<Queue, Error> {
         self.http
             .send(Ask::new(Method::POST, format!("/queues/{name}/resume")).safe())
             .await
     }
 
-    /// Removes the pending jobs of a queue, the failed ones, or both.
-    pub async fn clear_queue(&self, name: &str, pending: bool, failed: bool) -> Result<Queue, Error> {
+    /// Deletes the pending jobs of a queue, the failed ones, or both.
+    pub async fn clear_queue(&self, name: &str, pending: bool, failed: bool) -> Result<ClearedQueue, Error> {
         let body = json!({ "clearPending": pending, "clearFailed": failed });
         self.http
             .send(Ask::new(Method::POST, format!("/queues/{name}/clear")).body(&body))
             .await
     }
 
-    /// The server in numbers.
-    pub async fn system_metrics(&self) -> Result<Value, Error> {
+    /// Health, load and memory of the server.
+    pub async fn system_metrics(&self) -> Result<SystemOverview, Error> {
         self.get("/metrics/system").await
     }
 
-    /// What has become of jobs. Parameters: `from`, `to`, `timeZone`, `granularity`, `queue`, `type`.
-    pub async fn performance_metrics(&self, period: Vec<(&'static str, String)>) -> Result<Value, Error> {
+    /// Outcomes and durations of jobs. Parameters: `from`, `to`, `timeZone`, `granularity`, `queue`, `type`.
+    pub async fn performance_metrics(&self, period: Vec<(&'static str, String)>) -> Result<PerformanceMetrics, Error> {
         self.http
             .send(Ask::new(Method::GET, "/metrics/performance").query(period))
             .await
     }
 
     /// The same by job type.
-    pub async fn job_type_metrics(&self, period: Vec<(&'static str, String)>) -> Result<Vec<Value>, Error> {
+    pub async fn job_type_metrics(&self, period: Vec<(&'static str, String)>) -> Result<Vec<JobTypeMetrics>, Error> {
         self.list("/metrics/job-types", "jobTypes", period).await
     }
 
     /// The servers that share the storage.
-    pub async fn nodes(&self) -> Result<Vec<Value>, Error> {
+    pub async fn nodes(&self) -> Result<Vec<Node>, Error> {
         self.list("/nodes", "nodes", Vec::new()).await
     }
 
-    /// How much the server that answers says in its log.
-    pub async fn log_level(&self) -> Result<Value, Error> {
+    /// The log level of this server.
+    pub async fn log_level(&self) -> Result<LogLevel, Error> {
         self.http.send(Ask::new(Method::GET, "/log-level")).await
     }
 
-    /// Has the server that answers say so much in its log until it restarts.
-    pub async fn set_log_level(&self, level: &str) -> Result<Value, Error> {
+    /// Sets the log level of this server until it restarts.
+    pub async fn set_log_level(&self, level: &str) -> Result<LogLevel, Error> {
         let body = serde_json::json!({ "level": level });
         self.http.send(Ask::new(Method::PUT, "/log-level").body(&body)).await
     }
 
-    /// Who has changed what. Parameters: `actor`, `action`, `jobId`, `from`, `to`, `limit`, `after`.
-    pub async fn audit(&self, filter: Vec<(&'static str, String)>) -> Result<Vec<Value>, Error> {
-        self.list("/audit", "records", filter).await
+    /// The audit log. Parameters: `actor`, `action`, `jobId`, `from`, `to`, `limit`, `after`.
+    pub async fn audit(&self, filter: Vec<(&'static str, String)>) -> Result<AuditList, Error> {
+        self.http.send(Ask::new(Method::GET, "/audit").query(filter)).await
+    }
+
+    /// Liveness.
+    pub async fn health(&self) -> Result<HealthView, Error> {
+        self.http.send(Ask::new(Method::GET, "/healthz").at_base()).await
+    }
+
+    /// Readiness and the reasons against it; fails with [`Error::Unavailable`] while the server is unhealthy.
+    pub async fn readiness(&self) -> Result<HealthView, Error> {
+        self.http
+            .send(Ask::new(Method::GET, "/readyz").at_base().retries(0))
+            .await
+    }
+
+    /// Jobs that have changed since a cursor, if the server keeps a change feed.
+    pub async fn job_changes(&self, after: Option<&str>, limit: Option<u32>) -> Result<JobChanges, Error> {
+        let after = after.map(|after| ("after", after.to_owned()));
+        let limit = limit.map(|limit| ("limit", limit.to_string()));
+        let query = after.into_iter().chain(limit).collect();
+        self.http
+            .send(Ask::new(Method::GET, "/jobs/changes").query(query))
+            .await
+    }
+
+    /// All webhook endpoints.
+    pub async fn webhook_endpoints(&self) -> Result<Vec<WebhookEndpoint>, Error> {
+        self.list("/webhooks/endpoints", "endpoints", Vec::new()).await
+    }
+
+    /// Creates a webhook endpoint. The answer alone has its secret.
+    pub async fn create_webhook_endpoint(
+        &self,
+        url: &str,
+        options: &WebhookEndpointOptions,
+    ) -> Result<WebhookEndpoint, Error> {
+        let mut body = serde_json::to_value(options).map_err(|error| Error::Answer(error.to_string()))?;
+        body["url"] = url.into();
+        self.http
+            .send(Ask::new(Method::POST, "/webhooks/endpoints").body(&body))
+            .await
+    }
+
+    /// A webhook endpoint.
+    pub async fn webhook_endpoint(&self, id: &str) -> Result<WebhookEndpoint, Error> {
+        self.get(format!("/webhooks/endpoints/{id}")).await
+    }
+
+    /// Changes a webhook endpoint; fails if it does not have the given `revision`.
+    pub async fn update_webhook_endpoint(
+        &self,
+        id: &str,
+        changes: &WebhookEndpointUpdate,
+        revision: Option<u32>,
+    ) -> Result<WebhookEndpoint, Error> {
+        let ask = Ask::new(Method::PATCH, format!("/webhooks/endpoints/{id}")).body(changes);
+        self.http.send(ask.if_match(revision)).await
+    }
+
+    /// Deletes a webhook endpoint and its deliveries.
+    pub async fn delete_webhook_endpoint(&self, id: &str) -> Result<(), Error> {
+        self.http
+            .send(Ask::new(Method::DELETE, format!("/webhooks/endpoints/{id}")))
+            .await
+    }
+
+    /// Enables or disables a webhook endpoint.
+    pub async fn enable_webhook_endpoint(&self, id: &str, is_enabled: bool) -> Result<WebhookEndpoint, Error> {
+        let action = if is_enabled { "enable" } else { "disable" };
+        self.http
+            .send(Ask::new(Method::POST, format!("/webhooks/endpoints/{id}/{action}")).safe())
+            .await
+    }
+
+    /// Replaces an endpoint's secret by a random one; the old one remains valid for `overlap`.
+    pub async fn rotate_webhook_secret(&self, id: &str, overlap: Option<TimeSpan>) -> Result<WebhookEndpoint, Error> {
+        let body = match overlap {
+            Some(overlap) => json!({ "overlap": overlap.to_string() }),
+            None => json!({}),
+        };
+        self.http
+            .send(Ask::new(Method::POST, format!("/webhooks/endpoints/{id}/rotate-secret")).body(&body))
+            .await
+    }
+
+    /// Sends a test message to a webhook endpoint.
+    pub async fn test_webhook_endpoint(&self, id: &str) -> Result<WebhookTest, Error> {
+        self.http
+            .send(Ask::new(Method::POST, format!("/webhooks/endpoints/{id}/test")))
+            .await
+    }
+
+    /// A page of the deliveries of an endpoint, newest first. Parameters: `status`, `limit`, `after`.
+    pub async fn webhook_deliveries(
+        &self,
+        endpoint: &str,
+        filter: Vec<(&'static str, String)>,
+    ) -> Result<WebhookDeliveryList, Error> {
+        let path = format!("/webhooks/endpoints/{endpoint}/deliveries");
+        self.http.send(Ask::new(Method::GET, path).query(filter)).await
+    }
+
+    /// A webhook delivery.
+    pub async fn webhook_delivery(&self, id: &str) -> Result<WebhookDelivery, Error> {
+        self.get(format!("/webhooks/deliveries/{id}")).await
+    }
+
+    /// Sends one delivery again.
+    pub async fn redeliver_webhook(&self, id: &str) -> Result<WebhookDelivery, Error> {
+        self.http
+            .send(Ask::new(Method::POST, format!("/webhooks/deliveries/{id}/redeliver")))
+            .await
+    }
+
+    /// Sends all failed deliveries of an endpoint since a time again.
+    pub async fn redeliver_failed_webhooks(&self, endpoint: &str, since: DateTime<Utc>) -> Result<Redelivered, Error> {
+        let ask = Ask::new(Method::POST, format!("/webhooks/endpoints/{endpoint}/redeliver"));
+        self.http.send(ask.body(&json!({ "since": since }))).await
     }
 
     /// The remote workers.
     pub async fn workers(&self) -> Result<Vec<WorkerInfo>, Error> {
         self.list("/workers", "workers", Vec::new()).await
+    }
+
+    /// A remote worker.
+    pub async fn worker(&self, id: &str) -> Result<WorkerInfo, Error> {
+        self.get(format!("/workers/{id}")).await
     }
 
     async fn list<T: DeserializeOwned>(
@@ -298,7 +426,7 @@ impl Client {
         serde_json::from_value(answer[name].take()).map_err(|error| Error::Answer(error.to_string()))
     }
 
-    /// Makes a remote worker known.
+    /// Registers a remote worker.
     pub async fn register_worker(
         &self,
         name: &str,
@@ -310,7 +438,7 @@ impl Client {
         self.http.send(Ask::new(Method::POST, "/workers").body(&body)).await
     }
 
-    /// Due jobs for a worker; when there are none, waits for so long, 30 seconds at the most.
+    /// Leases due jobs to a worker; waits up to `wait`, at most 30 seconds, for the first.
     pub async fn lease_jobs(&self, worker: &str, max: usize, wait: Duration) -> Result<Vec<LeasedJob>, Error> {
         let span = TimeSpan::from_micros(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX));
         let body = json!({ "max": max, "wait": span.to_string() });
@@ -319,37 +447,43 @@ impl Client {
         serde_json::from_value(answer["jobs"].take()).map_err(|error| Error::Answer(error.to_string()))
     }
 
-    /// Renews a worker's lease, and reports.
-    pub async fn heartbeat(&self, worker: &str, jobs: &[Held]) -> Result<Beat, Error> {
+    /// Renews a worker's lease, and reports progress.
+    pub async fn heartbeat(&self, worker: &str, jobs: &[Held]) -> Result<Heartbeat, Error> {
         let ask = Ask::new(Method::POST, format!("/workers/{worker}/heartbeat")).body(&json!({ "jobs": jobs }));
         self.http.send(ask.safe()).await
     }
 
-    /// Says that jobs have succeeded.
-    pub async fn complete_jobs(&self, worker: &str, jobs: &[Ended]) -> Result<(), Error> {
+    /// Reports completed jobs.
+    pub async fn complete_jobs(&self, worker: &str, jobs: &[Ended]) -> Result<EndedJobs, Error> {
         self.end(worker, "complete", jobs).await
     }
 
-    /// Says that jobs have not succeeded.
-    pub async fn fail_jobs(&self, worker: &str, jobs: &[Ended]) -> Result<(), Error> {
+    /// Reports failed, cancelled or released jobs.
+    pub async fn fail_jobs(&self, worker: &str, jobs: &[Ended]) -> Result<EndedJobs, Error> {
         self.end(worker, "fail", jobs).await
     }
 
-    async fn end(&self, worker: &str, how: &str, jobs: &[Ended]) -> Result<(), Error> {
+    async fn end(&self, worker: &str, how: &str, jobs: &[Ended]) -> Result<EndedJobs, Error> {
         let ask = Ask::new(Method::POST, format!("/workers/{worker}/{how}")).body(&json!({ "jobs": jobs }));
-        self.http.send::<Value>(ask.safe()).await.map(drop)
+        self.http.send(ask.safe()).await
     }
 
-    /// Hands back what a worker runs, and ends its lease.
+    /// Unregisters a worker; its running jobs are requeued.
     pub async fn remove_worker(&self, worker: &str) -> Result<(), Error> {
         self.http
             .send(Ask::new(Method::DELETE, format!("/workers/{worker}")))
             .await
     }
 
-    /// Listens to what happens. Topics: `job-status`, `queue-metrics`, `system-health`; the filter has `jobId`, `queue`
-    /// and `type`, each a text or a list. It is connected again whenever the connection ends.
+    /// Subscribes to live updates. Topics: `job-status`, `queue-metrics`, `system-health`; the filter has `jobId`,
+    /// `queue` and `type`, each a text or a list. The subscription reconnects by itself.
     pub fn subscribe(&self, topics: &[&str], filter: Option<Value>) -> Subscription {
-        Subscription::start(&self.http.root, self.http.token.as_deref(), topics, filter)
+        let closed = self.subscriptions.token();
+        Subscription::start(&self.http.root, self.http.token.as_deref(), topics, filter, closed)
+    }
+
+    /// Ends the subscriptions of this client and its clones.
+    pub fn close_subscriptions(&self) {
+        self.subscriptions.close();
     }
 }

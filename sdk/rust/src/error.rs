@@ -1,23 +1,23 @@
-//! What can go wrong.
+//! Errors.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// A problem as the server tells it (RFC 9457).
+/// The problem of a response (RFC 9457).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Problem {
-    /// Which kind of problem it is: `urn:tickerq:problem:validation`.
+    /// The kind of problem: `urn:tickerq:problem:validation`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The kind in words.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What is wrong this time, and what is allowed.
+    /// The cause, and what is allowed.
     pub detail: String,
-    /// The parts of the request that are wrong.
+    /// The invalid parts of the request.
     pub errors: Vec<PartError>,
 }
 
@@ -28,47 +28,47 @@ impl Problem {
     }
 }
 
-/// What is wrong with one part of a request.
+/// An invalid part of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct PartError {
-    /// Which field of the body: `#/delay`.
+    /// A field of the body: `#/delay`.
     pub pointer: Option<String>,
-    /// Which query parameter.
+    /// A query parameter.
     pub parameter: Option<String>,
-    /// Which header.
+    /// A header.
     pub header: Option<String>,
-    /// Which part of the path.
+    /// A part of the path.
     pub path: Option<String>,
-    /// What is wrong with it.
+    /// The cause.
     pub detail: String,
 }
 
-/// What can go wrong: a variant for each kind of problem that a program may want to tell apart.
+/// An error: one variant for each kind of problem.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// There was no answer: no connection, or it ended too early, or the time was over.
-    #[error("no answer: {0}")]
+    /// No response: connection refused, interrupted or timed out.
+    #[error("no response: {0}")]
     Connection(String),
-    /// The answer is not what this version of the client knows.
-    #[error("the answer can't be read: {0}")]
+    /// The response does not have the expected form.
+    #[error("invalid response: {0}")]
     Answer(String),
-    /// The request has something that is not accepted (400, 415); its `errors` name it.
+    /// Invalid request (400, 415); its `errors` name the fields.
     #[error("{}", .0.detail)]
     Validation(Box<Problem>),
-    /// It is not known who calls (401).
+    /// Missing or invalid credentials (401).
     #[error("{}", .0.detail)]
     Authentication(Box<Problem>),
-    /// The caller may not do this (403).
+    /// Insufficient scope (403).
     #[error("{}", .0.detail)]
     Forbidden(Box<Problem>),
-    /// There is no such thing (404).
+    /// Not found (404).
     #[error("{}", .0.detail)]
     NotFound(Box<Problem>),
-    /// The state of the job, or of the worker, does not allow it (409).
+    /// Conflict with the state of the job or worker (409).
     #[error("{}", .0.detail)]
     Conflict(Box<Problem>),
-    /// The job is not as the caller believed (412).
+    /// The revision does not match (412).
     #[error("{}", .0.detail)]
     PreconditionFailed(Box<Problem>),
     /// The body is too large (413).
@@ -77,29 +77,29 @@ pub enum Error {
     /// The idempotency key was used for another request (422).
     #[error("{}", .0.detail)]
     IdempotencyMismatch(Box<Problem>),
-    /// There were too many requests (429).
+    /// Too many requests (429).
     #[error("{}", problem.detail)]
     RateLimited {
-        /// What the server says.
+        /// The problem of the response.
         problem: Box<Problem>,
-        /// When to come back.
+        /// The `Retry-After` of the response.
         retry_after: Option<Duration>,
     },
-    /// The server has too much to do, or can't reach its storage (503).
+    /// The server is busy, or its storage is unavailable (503).
     #[error("{}", problem.detail)]
     Unavailable {
-        /// What the server says.
+        /// The problem of the response.
         problem: Box<Problem>,
-        /// When to come back.
+        /// The `Retry-After` of the response.
         retry_after: Option<Duration>,
     },
-    /// The server has failed (500 and others).
+    /// Internal server error (500 and others).
     #[error("{}", .0.detail)]
     Server(Box<Problem>),
 }
 
 impl Error {
-    /// The error that an answer stands for.
+    /// The error of a response.
     pub(crate) fn of_answer(status: u16, text: &str, retry_after: Option<Duration>) -> Self {
         let problem = serde_json::from_str(text).unwrap_or_else(|_| Problem {
             status,
@@ -122,7 +122,7 @@ impl Error {
         }
     }
 
-    /// The problem as the server told it; `None` when it told nothing.
+    /// The problem of the response, if there is one.
     pub fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Connection(_) | Self::Answer(_) => None,
@@ -140,7 +140,23 @@ impl Error {
         }
     }
 
-    /// When to come back, if the server said so.
+    /// Whether the same request may succeed later: no response, too many requests, or a failure of the server.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Connection(_) | Self::RateLimited { .. } | Self::Unavailable { .. } | Self::Server(_) => true,
+            Self::Answer(_)
+            | Self::Validation(_)
+            | Self::Authentication(_)
+            | Self::Forbidden(_)
+            | Self::NotFound(_)
+            | Self::Conflict(_)
+            | Self::PreconditionFailed(_)
+            | Self::TooLarge(_)
+            | Self::IdempotencyMismatch(_) => false,
+        }
+    }
+
+    /// The `Retry-After` of the response.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after, .. } | Self::Unavailable { retry_after, .. } => *retry_after,

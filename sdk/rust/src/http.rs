@@ -1,4 +1,4 @@
-//! Requests: how they are sent, when they are sent again, and what their answers mean.
+//! HTTP requests, retries and errors.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::error::Error;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// How a client works.
+/// Options of a client.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
-    /// What the paths begin with.
+    /// The base path of the API.
     pub base_path: String,
-    /// How often a request is sent again.
+    /// The number of retries of a request.
     pub retries: u32,
-    /// How long an answer may take.
+    /// The time limit of one request.
     pub timeout: Duration,
 }
 
@@ -32,7 +32,7 @@ impl Default for ClientOptions {
     }
 }
 
-/// The wait before a try: twice as long each time, and a little at random.
+/// The wait before a retry: exponential, with jitter.
 pub(crate) fn backoff(attempt: u32) -> Duration {
     let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(attempt)).min(WAIT_MAX);
     wait.mul_f64(rand::random_range(0.5..1.0))
@@ -42,6 +42,7 @@ pub(crate) fn backoff(attempt: u32) -> Duration {
 #[derive(Clone)]
 pub(crate) struct Http {
     client: reqwest::Client,
+    base: String,
     pub(crate) root: String,
     pub(crate) token: Option<String>,
     options: ClientOptions,
@@ -57,6 +58,7 @@ pub(crate) struct Ask {
     is_safe: bool,
     timeout: Option<Duration>,
     retries: Option<u32>,
+    at_base: bool,
 }
 
 impl Ask {
@@ -71,7 +73,19 @@ impl Ask {
             is_safe,
             timeout: None,
             retries: None,
+            at_base: false,
         }
+    }
+
+    /// Requests a path beside the API, such as `/healthz`.
+    pub(crate) fn at_base(mut self) -> Self {
+        self.at_base = true;
+        self
+    }
+
+    pub(crate) fn retries(mut self, retries: u32) -> Self {
+        self.retries = Some(retries);
+        self
     }
 
     pub(crate) fn query(mut self, query: Vec<(&'static str, String)>) -> Self {
@@ -90,7 +104,7 @@ impl Ask {
         self
     }
 
-    /// Makes it take effect once, however often it is sent.
+    /// Makes retries safe: requests with the same key take effect once.
     pub(crate) fn once(mut self, key: Option<String>) -> Self {
         let key = key.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
         self.headers.push(("idempotency-key", format!("\"{key}\"")));
@@ -98,7 +112,7 @@ impl Ask {
         self
     }
 
-    /// It may be sent again when it is not known what became of it.
+    /// May be retried after a lost response.
     pub(crate) fn safe(mut self) -> Self {
         self.is_safe = true;
         self
@@ -113,18 +127,19 @@ impl Ask {
 
 impl Http {
     pub(crate) fn new(base_url: &str, token: Option<&str>, options: ClientOptions) -> Self {
-        // Whoever has chosen another provider for the whole program keeps it.
+        // A provider that the program has installed remains.
         rustls::crypto::ring::default_provider().install_default().ok();
         Self {
             client: reqwest::Client::new(),
+            base: base_url.trim_end_matches('/').to_owned(),
             root: format!("{}{}", base_url.trim_end_matches('/'), options.base_path),
             token: token.filter(|token| !token.is_empty()).map(str::to_owned),
             options,
         }
     }
 
-    /// Sends a request and reads the JSON of its answer. It is sent again when there was no answer, if that can do no
-    /// harm, and when the server said that it has done nothing.
+    /// Sends a request and reads the JSON of the response. It is retried after a connection failure if it is
+    /// idempotent, and when the server reports that it has done nothing.
     pub(crate) async fn send<T: DeserializeOwned>(&self, ask: Ask) -> Result<T, Error> {
         let last = ask.retries.unwrap_or(self.options.retries);
         let mut attempt = 0;
@@ -146,7 +161,7 @@ impl Http {
     }
 
     async fn send_once(&self, ask: &Ask) -> Result<String, Error> {
-        let url = format!("{}{}", self.root, ask.path);
+        let url = format!("{}{}", if ask.at_base { &self.base } else { &self.root }, ask.path);
         let mut request = self.client.request(ask.method.clone(), url);
         request = request
             .timeout(ask.timeout.unwrap_or(self.options.timeout))
@@ -161,7 +176,7 @@ impl Http {
             let body = body.clone().map_err(Error::Answer)?;
             request = request.header("content-type", "application/json").body(body);
         }
-        let failed = |error: reqwest::Error| Error::Connection(error.to_string());
+        let failed = |error: reqwest::Error| Error::Connection(with_sources(&error));
         let answer = request.send().await.map_err(failed)?;
         let status = answer.status();
         let retry_after = answer.headers().get("retry-after");
@@ -179,11 +194,22 @@ impl Http {
     }
 }
 
+/// An error with its causes: the outermost alone has no reason.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
 fn is_worth_another(error: &Error, is_safe: bool) -> bool {
     match error {
         Error::Connection(_) => is_safe,
         Error::RateLimited { .. } => true,
-        // Of `busy` the server knows that it has done nothing, of `unavailable` it does not.
+        // `busy` means that nothing was done; `unavailable` leaves it open.
         Error::Unavailable { problem, .. } => is_safe || problem.code() == "busy",
         Error::Answer(_)
         | Error::Validation(_)

@@ -15,6 +15,7 @@ mod client;
 mod error;
 mod http;
 mod model;
+mod schemas;
 mod subscription;
 mod webhook;
 mod wire;
@@ -23,10 +24,8 @@ mod worker;
 pub use client::Client;
 pub use error::{Error, PartError, Problem};
 pub use http::ClientOptions;
-pub use model::{
-    Attempt, Beat, Ended, Held, Job, JobFilter, JobItem, JobPage, LeasedJob, LogLine, NewJob, NewRecurringJob,
-    Progress, Queue, RecurringJob, RecurringPage, WorkerInfo,
-};
+pub use model::{Ended, Held, JobFilter, LogReport, NewJob, NewRecurringJob, ProgressReport};
+pub use schemas::*;
 pub use subscription::{Message, Subscription};
 pub use tickerq::domain;
 pub use webhook::{verify_standard_webhook, verify_webhook};

@@ -1,9 +1,9 @@
-//! What is sent and what comes back.
+//! The contents of requests. Those of responses are in `schemas.rs`.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use tickerq::domain::id::JobId;
 use tickerq::domain::priority::Priority;
@@ -13,131 +13,27 @@ use tickerq::domain::time_span::TimeSpan;
 
 use crate::wire;
 
-/// A job in a list.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the fields are those of the API's description")]
-pub struct JobItem {
-    #[serde(deserialize_with = "wire::text")]
-    pub id: JobId,
-    pub name: String,
-    #[serde(rename = "type")]
-    pub job_type: String,
-    pub queue: String,
-    #[serde(deserialize_with = "wire::text")]
-    pub status: JobStatus,
-    #[serde(deserialize_with = "wire::text")]
-    pub priority: Priority,
-    pub created_at: DateTime<Utc>,
-    pub run_at: DateTime<Utc>,
-    pub executed_at: Option<DateTime<Utc>>,
-    pub completed_at: Option<DateTime<Utc>>,
-    #[serde(deserialize_with = "wire::optional")]
-    pub duration: Option<TimeSpan>,
-    pub attempt: u32,
-    pub retry_count: u32,
-    pub max_retries: u32,
-    #[serde(default, deserialize_with = "wire::optional")]
-    pub recurring_job_id: Option<RecurringId>,
-    pub error: Option<String>,
-}
-
-/// A job with everything that is known of it.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the fields are those of the API's description")]
-pub struct Job {
-    #[serde(deserialize_with = "wire::text")]
-    pub id: JobId,
-    pub name: String,
-    #[serde(rename = "type")]
-    pub job_type: String,
-    pub queue: String,
-    #[serde(deserialize_with = "wire::text")]
-    pub status: JobStatus,
-    #[serde(deserialize_with = "wire::text")]
-    pub priority: Priority,
-    pub created_at: DateTime<Utc>,
-    pub run_at: DateTime<Utc>,
-    pub executed_at: Option<DateTime<Utc>>,
-    pub completed_at: Option<DateTime<Utc>>,
-    #[serde(deserialize_with = "wire::optional")]
-    pub duration: Option<TimeSpan>,
-    pub attempt: u32,
-    pub retry_count: u32,
-    pub max_retries: u32,
-    pub parameters: Value,
-    pub result: Option<Value>,
-    pub error: Option<String>,
-    pub error_detail: Option<String>,
-    pub execution_history: Vec<Attempt>,
-    #[serde(deserialize_with = "wire::text")]
-    pub timeout: TimeSpan,
-    #[serde(deserialize_with = "wire::text")]
-    pub retry_delay: TimeSpan,
-    #[serde(deserialize_with = "wire::list")]
-    pub retry_intervals: Vec<TimeSpan>,
-    pub unique_key: Option<String>,
-    #[serde(deserialize_with = "wire::optional")]
-    pub recurring_job_id: Option<RecurringId>,
-    pub occurrence_at: Option<DateTime<Utc>>,
-    pub cancel_requested: bool,
-    pub progress: Option<Progress>,
-    #[serde(default)]
-    pub log: Vec<LogLine>,
-    pub revision: u32,
-}
-
-/// One execution of a job.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the fields are those of the API's description")]
-pub struct Attempt {
-    pub attempt: u32,
-    pub started_at: DateTime<Utc>,
-    pub completed_at: Option<DateTime<Utc>>,
-    pub status: String,
-    #[serde(deserialize_with = "wire::optional")]
-    pub duration: Option<TimeSpan>,
-    pub error: Option<String>,
-    pub error_detail: Option<String>,
-    pub node: String,
-    pub worker: Option<String>,
-}
-
-/// How far an attempt has got.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
+/// The progress of a running attempt.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProgressReport {
     /// From 0 to 100.
     pub percent: f64,
-    /// What it is doing.
+    /// A description of the current step.
     pub message: Option<String>,
 }
 
-/// A line that an attempt has logged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogLine {
-    /// When.
+/// A log line of a running attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LogReport {
+    /// The time of the line.
     pub at: DateTime<Utc>,
     /// `debug`, `info`, `warning` or `error`.
     pub level: String,
-    /// What it said.
+    /// The text.
     pub message: String,
 }
 
-/// A part of the list of jobs.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct JobPage {
-    /// The jobs, the newest first.
-    pub jobs: Vec<JobItem>,
-    /// How many the filter means.
-    pub total_count: u64,
-    /// Whether more follow.
-    pub has_more: bool,
-}
-
-/// Which jobs are meant, and which part of them.
+/// A filter of jobs, and a page of the result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are those of the API's description")]
 pub struct JobFilter {
@@ -190,7 +86,7 @@ impl JobFilter {
     }
 }
 
-/// A job to be run, or what of a pending job is to be changed.
+/// A job to create, or the changes of a pending job.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the fields are those of the API's description")]
@@ -219,7 +115,7 @@ pub struct NewJob {
     pub retry_intervals: Vec<TimeSpan>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unique_key: Option<String>,
-    /// Under one key a request takes effect once; each has one of its own by default.
+    /// Requests with the same key take effect once; by default each request has its own.
     #[serde(skip)]
     pub idempotency_key: Option<String>,
 }
@@ -233,7 +129,7 @@ impl NewJob {
         }
     }
 
-    /// With these parameters. What can't become JSON (a map whose keys are no texts) becomes `null`.
+    /// With these parameters. A value without a JSON representation (a map whose keys are not strings) becomes `null`.
     #[must_use]
     pub fn parameters(self, parameters: &impl Serialize) -> Self {
         Self {
@@ -252,7 +148,7 @@ impl NewJob {
     }
 }
 
-/// A recurring job to be made, to take another's place, or what of it is to be changed.
+/// A recurring job to create, its replacement, or its changes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the fields are those of the API's description")]
@@ -274,104 +170,7 @@ pub struct NewRecurringJob {
     pub more: BTreeMap<String, Value>,
 }
 
-/// A recurring job.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the fields are those of the API's description")]
-pub struct RecurringJob {
-    #[serde(deserialize_with = "wire::text")]
-    pub id: RecurringId,
-    pub name: String,
-    #[serde(rename = "type")]
-    pub job_type: String,
-    pub cron_expression: String,
-    pub time_zone: String,
-    pub enabled: bool,
-    pub next_run_at: Option<DateTime<Utc>>,
-    pub revision: u32,
-    /// All other fields.
-    #[serde(flatten)]
-    pub more: BTreeMap<String, Value>,
-}
-
-/// A part of the list of recurring jobs.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RecurringPage {
-    /// The recurring jobs, the newest first.
-    pub recurring_jobs: Vec<RecurringJob>,
-    /// How many there are.
-    pub total_count: u64,
-    /// Whether more follow.
-    pub has_more: bool,
-}
-
-/// A queue.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the fields are those of the API's description")]
-pub struct Queue {
-    pub name: String,
-    pub status: String,
-    pub pending_jobs: u64,
-    pub running_jobs: u64,
-    pub completed_jobs: u64,
-    pub failed_jobs: u64,
-    pub cancelled_jobs: u64,
-    pub workers: u32,
-    /// How many pending jobs were removed, where that was asked for.
-    #[serde(default)]
-    pub cleared_pending: u64,
-    /// How many failed jobs were removed, where that was asked for.
-    #[serde(default)]
-    pub cleared_failed: u64,
-}
-
-/// A remote worker.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the fields are those of the API's description")]
-pub struct WorkerInfo {
-    pub id: String,
-    pub name: String,
-    pub status: String,
-    pub types: Vec<String>,
-    pub queues: Vec<String>,
-    pub concurrency: u32,
-    pub running_jobs: u64,
-    pub lease_until: DateTime<Utc>,
-    #[serde(deserialize_with = "wire::text")]
-    pub lease: TimeSpan,
-    #[serde(deserialize_with = "wire::text")]
-    pub heartbeat_interval: TimeSpan,
-}
-
-/// A job that a worker has been given.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the fields are those of the API's description")]
-pub struct LeasedJob {
-    #[serde(deserialize_with = "wire::text")]
-    pub job_id: JobId,
-    pub lease_token: String,
-    pub name: String,
-    #[serde(rename = "type")]
-    pub job_type: String,
-    pub queue: String,
-    #[serde(deserialize_with = "wire::text")]
-    pub priority: Priority,
-    pub attempt: u32,
-    pub retry_count: u32,
-    pub max_retries: u32,
-    pub parameters: Value,
-    pub created_at: DateTime<Utc>,
-    #[serde(deserialize_with = "wire::text")]
-    pub timeout: TimeSpan,
-    #[serde(deserialize_with = "wire::optional")]
-    pub recurring_job_id: Option<RecurringId>,
-}
-
-/// A job that a worker runs, and what it says of it.
+/// A leased job in a heartbeat, with its progress and log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the fields are those of the API's description")]
@@ -379,26 +178,12 @@ pub struct Held {
     pub job_id: String,
     pub lease_token: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub progress: Option<Progress>,
+    pub progress: Option<ProgressReport>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub log: Vec<LogLine>,
+    pub log: Vec<LogReport>,
 }
 
-/// What a worker is told that has said that it lives.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Beat {
-    /// Until when its jobs are its own.
-    pub lease_until: DateTime<Utc>,
-    /// Jobs that should stop.
-    #[serde(deserialize_with = "wire::list")]
-    pub cancelled: Vec<JobId>,
-    /// Jobs that are not the worker's any more.
-    #[serde(deserialize_with = "wire::list")]
-    pub lost: Vec<JobId>,
-}
-
-/// What became of a job that a worker ran: fields of `complete` or of `fail`.
+/// The result of a leased job: the fields of `complete` or of `fail`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the fields are those of the API's description")]

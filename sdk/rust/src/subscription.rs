@@ -1,5 +1,6 @@
-//! Live updates over WebSocket, connected again whenever the connection ends.
+//! Live updates over WebSocket, with reconnects.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -8,54 +9,85 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::http::backoff;
 
-/// How long nothing may be heard: the server pings more often.
+/// The limit of silence: the server pings more often.
 const QUIET_MAX: Duration = Duration::from_secs(90);
-/// How many messages wait for one who does not take them.
+/// The capacity of the buffer of a slow reader.
 const WAITING_MAX: usize = 1_024;
 
-/// Something that the server tells. Beside its own types there are `connected` and `disconnected`.
+/// A live update. Beside the server's types there are `connected` and `disconnected`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Message {
     /// `job-status-changed`, `job-progress`, `queue-metrics-updated`, `system-health-alert`, `lagged`, `error`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What.
+    /// Its content.
     #[serde(default)]
     pub data: Value,
 }
 
-/// What somebody listens to. It ends when it is dropped.
+/// The subscriptions of a client, which end together.
+#[derive(Clone, Default)]
+pub(crate) struct Subscriptions(Arc<Mutex<CancellationToken>>);
+
+impl Subscriptions {
+    /// Cancelled when the subscriptions of now are closed.
+    pub(crate) fn token(&self) -> CancellationToken {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).child_token()
+    }
+
+    pub(crate) fn close(&self) {
+        let mut token = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *token).cancel();
+    }
+}
+
+/// A subscription to live updates. It ends when it is dropped or closed.
 pub struct Subscription {
     messages: mpsc::Receiver<Message>,
+    closed: CancellationToken,
     _listening: AbortOnDropHandle<()>,
 }
 
 impl Subscription {
-    pub(crate) fn start(root: &str, token: Option<&str>, topics: &[&str], filter: Option<Value>) -> Self {
+    pub(crate) fn start(
+        root: &str,
+        token: Option<&str>,
+        topics: &[&str],
+        filter: Option<Value>,
+        closed: CancellationToken,
+    ) -> Self {
         let mut request = json!({ "action": "subscribe", "topics": topics });
         if let Some(filter) = filter {
             request["filter"] = filter;
         }
         let (sender, messages) = mpsc::channel(WAITING_MAX);
         let url = format!("{}/ws", root.replacen("http", "ws", 1));
-        let listening = listen(url, token.map(str::to_owned), request.to_string(), sender);
+        let listening = Box::pin(listen(url, token.map(str::to_owned), request.to_string(), sender));
+        let until = closed.clone();
+        let listening = async move { until.run_until_cancelled(listening).await.unwrap_or_default() };
         Self {
             messages,
+            closed,
             _listening: AbortOnDropHandle::new(tokio::spawn(listening)),
         }
     }
 
-    /// The next message; there is always another one to wait for.
-    pub async fn next(&mut self) -> Message {
-        match self.messages.recv().await {
-            Some(message) => message,
-            // The task that listens never ends by itself.
-            None => std::future::pending().await,
+    /// The next message; `None` after the subscription was closed.
+    pub async fn next(&mut self) -> Option<Message> {
+        tokio::select! {
+            message = self.messages.recv() => message,
+            () = self.closed.cancelled() => None,
         }
+    }
+
+    /// Ends the subscription.
+    pub fn close(&self) {
+        self.closed.cancel();
     }
 }
 
@@ -77,7 +109,7 @@ async fn listen(url: String, token: Option<String>, request: String, sender: mps
     }
 }
 
-/// Listens until the connection ends: `Err(None)` when there was none, else why it has ended.
+/// Receives until the connection ends: `Err(None)` if it was not established, else the reason.
 async fn listen_once(
     url: &str,
     token: Option<&str>,
@@ -96,7 +128,7 @@ async fn listen_once(
     socket.send(tungstenite::Message::text(request)).await.map_err(ended)?;
     loop {
         let next = tokio::time::timeout(QUIET_MAX, socket.next()).await;
-        let next = next.map_err(|_| Some("nothing was heard for too long".to_owned()))?;
+        let next = next.map_err(|_| Some("timed out".to_owned()))?;
         let text = match next {
             Some(Ok(tungstenite::Message::Text(text))) => text,
             Some(Ok(tungstenite::Message::Close(_))) | None => return Err(Some("closed".to_owned())),

@@ -41,6 +41,12 @@ pub(crate) fn list<'de, D: Deserializer<'de>, T: Wire>(deserializer: D) -> Resul
         .collect()
 }
 
+pub(crate) fn optional_list<'de, D: Deserializer<'de>, T: Wire>(deserializer: D) -> Result<Option<Vec<T>>, D::Error> {
+    let texts = Option::<Vec<String>>::deserialize(deserializer)?;
+    let read = |texts: Vec<String>| texts.iter().map(|text| T::read(text)).collect::<Result<_, _>>();
+    texts.map(read).transpose().map_err(de::Error::custom)
+}
+
 #[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
 pub(crate) fn write_optional<S: Serializer, T: ToString>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
     match value {

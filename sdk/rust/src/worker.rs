@@ -1,4 +1,4 @@
-//! A worker: asks for jobs, runs them with functions of this program, and says what came of them.
+//! A worker: leases jobs, runs them with functions of this program, and reports their results.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -18,28 +18,29 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::client::Client;
 use crate::error::Error;
 use crate::http::backoff;
-use crate::model::{Ended, Held, LeasedJob, LogLine, Progress};
+use crate::model::{Ended, Held, LogReport, ProgressReport};
+use crate::schemas::LeasedJob;
 
 const LEASE_WAIT: Duration = Duration::from_secs(30);
-/// How long a handler that was told to stop is waited for.
+/// The time after which a stopped handler is abandoned.
 const STOP_GRACE: Duration = Duration::from_secs(1);
-const ENDS_MAX: usize = 1_000;
-const SETTLE_TRIES: u32 = 20;
+const REPORTS_MAX: usize = 1_000;
+const REPORT_TRIES: u32 = 20;
 
-/// Why a job should stop.
+/// The reason why a job should stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
-    /// Somebody has cancelled it.
+    /// It was cancelled.
     Cancelled,
-    /// Its time is up.
+    /// It timed out.
     Timeout,
-    /// It is not the worker's any more.
+    /// The worker has lost its lease.
     Lost,
     /// The worker stops.
     Stopping,
 }
 
-/// How a handler says that it has failed.
+/// The failure of a handler.
 #[derive(Clone, Debug)]
 pub struct JobError {
     message: String,
@@ -57,7 +58,7 @@ impl JobError {
         }
     }
 
-    /// Another attempt can't help: the job has failed for good.
+    /// Another attempt can't help: the job fails permanently.
     pub fn permanent(message: impl Into<String>) -> Self {
         Self {
             retry: false,
@@ -65,7 +66,7 @@ impl JobError {
         }
     }
 
-    /// The next attempt waits for exactly so long.
+    /// Another attempt may help, after this wait.
     pub fn retry_after(message: impl Into<String>, wait: TimeSpan) -> Self {
         Self {
             retry_after: Some(wait),
@@ -80,7 +81,7 @@ impl<E: std::error::Error> From<E> for JobError {
     }
 }
 
-/// What a handler is given beside the parameters.
+/// What a handler receives beside the parameters.
 #[derive(Clone)]
 pub struct JobContext {
     /// The job.
@@ -92,15 +93,15 @@ pub struct JobContext {
 
 #[derive(Default)]
 struct Reports {
-    progress: Option<Progress>,
-    log: Vec<LogLine>,
+    progress: Option<ProgressReport>,
+    log: Vec<LogReport>,
 }
 
 impl JobContext {
-    /// Says how far the job is, from 0 to 100.
+    /// Reports progress, from 0 to 100.
     pub fn progress(&self, percent: f64, message: Option<&str>) {
         let message = message.map(str::to_owned);
-        lock(&self.reports).progress = Some(Progress { percent, message });
+        lock(&self.reports).progress = Some(ProgressReport { percent, message });
     }
 
     /// Logs a line: `debug`, `info`, `warning` or `error`.
@@ -109,7 +110,7 @@ impl JobContext {
         reason = "a line is logged at the worker's time, whose clock is this one"
     )]
     pub fn log(&self, level: &str, message: impl Into<String>) {
-        lock(&self.reports).log.push(LogLine {
+        lock(&self.reports).log.push(LogReport {
             at: Utc::now(),
             level: level.to_owned(),
             message: message.into(),
@@ -141,7 +142,7 @@ impl JobContext {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that panics is done under the lock.
+    // Nothing panics under the lock.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -155,11 +156,12 @@ pub struct Worker {
     queues: Vec<String>,
     concurrency: usize,
     heartbeat_every: Option<Duration>,
+    keep_subscriptions: bool,
     handlers: HashMap<String, Handler>,
 }
 
 impl Worker {
-    /// A worker of this name, which runs ten jobs at the same time.
+    /// A worker of this name, which runs up to ten jobs at the same time.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Self {
             client,
@@ -167,32 +169,40 @@ impl Worker {
             queues: Vec::new(),
             concurrency: 10,
             heartbeat_every: None,
+            keep_subscriptions: false,
             handlers: HashMap::new(),
         }
     }
 
-    /// Takes jobs from these queues alone.
+    /// Leases jobs from these queues only.
     #[must_use]
     pub fn queues<Q: Into<String>>(mut self, queues: impl IntoIterator<Item = Q>) -> Self {
         self.queues = queues.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Runs so many jobs at the same time, 1 to 1,000.
+    /// The number of jobs that run at the same time, 1 to 1,000.
     #[must_use]
     pub fn concurrency(mut self, concurrency: usize) -> Self {
         self.concurrency = concurrency.clamp(1, 1_000);
         self
     }
 
-    /// Says that it lives more often, or less, than the server wishes.
+    /// The interval of heartbeats; the server's by default.
     #[must_use]
     pub fn heartbeat_every(mut self, interval: Duration) -> Self {
         self.heartbeat_every = Some(interval);
         self
     }
 
-    /// Has an async function run the jobs of a type. Parameters that it can't read fail the job for good.
+    /// Leaves the subscriptions of the client open when the worker stops.
+    #[must_use]
+    pub fn keep_subscriptions(mut self) -> Self {
+        self.keep_subscriptions = true;
+        self
+    }
+
+    /// Registers an async function for a job type. Parameters that can't be deserialized fail the job permanently.
     #[must_use]
     pub fn handle<P, R, F, Fut>(mut self, job_type: impl Into<String>, function: F) -> Self
     where
@@ -216,18 +226,20 @@ impl Worker {
         self
     }
 
-    /// Registers, and works from now on. Dropping the handle ends the worker as a crash does; see
+    /// Registers and starts to work. Waits for a server that is not reachable yet. Failed requests and errors of
+    /// handlers are logged with `tracing`. Dropping the handle ends the worker like a crash; see
     /// [`WorkerHandle::stop`].
     pub async fn start(self) -> Result<WorkerHandle, Error> {
         let mut types: Vec<String> = self.handlers.keys().cloned().collect();
         types.sort();
-        let (id, beat_every) = register(&self, &types).await?;
-        let (ends, settling) = mpsc::unbounded_channel();
+        let (id, beat_every) = register_when_reachable(&self, &types).await?;
+        let (ends, reporting) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             free: Arc::new(Semaphore::new(self.concurrency)),
             running: Mutex::default(),
             id: watch::channel(id).0,
             stopping: CancellationToken::new(),
+            trouble: Mutex::default(),
             types,
             ends,
             worker: self,
@@ -235,7 +247,7 @@ impl Worker {
         let tasks = vec![
             spawn(lease_loop(Arc::clone(&shared))),
             spawn(beat_loop(Arc::clone(&shared), beat_every)),
-            spawn(settle_loop(Arc::clone(&shared), settling)),
+            spawn(report_loop(Arc::clone(&shared), reporting)),
         ];
         Ok(WorkerHandle { shared, _tasks: tasks })
     }
@@ -256,6 +268,33 @@ async fn register(worker: &Worker, types: &[String]) -> Result<(String, Duration
     Ok((known.id, interval))
 }
 
+/// Registers; retries while the server is unreachable or unavailable.
+async fn register_when_reachable(worker: &Worker, types: &[String]) -> Result<(String, Duration), Error> {
+    let mut last = None;
+    let mut tries = 0;
+    loop {
+        let error = match register(worker, types).await {
+            Ok(registered) => {
+                if last.is_some() {
+                    tracing::info!(worker = worker.name, "connected");
+                }
+                return Ok(registered);
+            }
+            Err(error) => error,
+        };
+        if !error.is_temporary() {
+            return Err(error);
+        }
+        let text = error.to_string();
+        if last.as_ref() != Some(&text) {
+            tracing::warn!(worker = worker.name, "could not register: {text}");
+            last = Some(text);
+        }
+        tokio::time::sleep(backoff(tries).max(error.retry_after().unwrap_or_default())).await;
+        tries = tries.saturating_add(1);
+    }
+}
+
 struct Running {
     context: JobContext,
     stop: watch::Sender<Option<StopReason>>,
@@ -270,6 +309,8 @@ struct Shared {
     running: Mutex<HashMap<JobId, Running>>,
     ends: mpsc::UnboundedSender<(End, oneshot::Sender<()>)>,
     stopping: CancellationToken,
+    /// The last failed request, until one succeeds.
+    trouble: Mutex<Option<String>>,
 }
 
 enum End {
@@ -308,28 +349,58 @@ impl Shared {
             .values()
             .map(|running| running.context.held())
             .collect();
-        match self.client().heartbeat(&self.id(), &held).await {
-            Ok(beat) => {
-                for id in beat.cancelled {
-                    self.stop(id, StopReason::Cancelled);
-                }
-                for id in beat.lost {
-                    self.stop(id, StopReason::Lost);
-                }
-            }
-            Err(Error::NotFound(_)) if !self.stopping.is_cancelled() => {
-                // The server knows this worker no more, nor that it runs anything.
-                self.stop_all(StopReason::Lost);
-                if let Ok((id, _)) = register(&self.worker, &self.types).await {
-                    self.id.send_replace(id);
-                }
-            }
-            // The next heartbeat tells it again; what was to be reported is lost.
-            Err(_) => {}
+        let answer = match self.client().heartbeat(&self.id(), &held).await {
+            Ok(answer) => answer,
+            Err(error) => return self.beat_failed(&error).await,
+        };
+        for id in answer.cancelled {
+            self.stop(id, StopReason::Cancelled);
+        }
+        for id in answer.lost {
+            tracing::warn!(worker = self.worker.name, job.id = %id, "lost the lease of job {id}");
+            self.stop(id, StopReason::Lost);
         }
     }
 
-    /// Runs one attempt to its end, and has that stored.
+    async fn beat_failed(&self, error: &Error) {
+        self.failed("heartbeat failed", error);
+        if matches!(error, Error::NotFound(_)) && !self.stopping.is_cancelled() {
+            // The server does not know this worker any more, nor its leases.
+            self.stop_all(StopReason::Lost);
+            match register(&self.worker, &self.types).await {
+                Ok((id, _)) => drop(self.id.send_replace(id)),
+                Err(error) => self.failed("could not register", &error),
+            }
+        }
+    }
+
+    /// Logs a failed request; one that repeats is logged once.
+    fn failed(&self, what: &str, error: &Error) {
+        let text = format!("{what}: {error}");
+        let mut trouble = lock(&self.trouble);
+        if trouble.as_ref() != Some(&text) {
+            tracing::warn!(worker = self.worker.name, "{text}");
+        }
+        *trouble = Some(text);
+    }
+
+    fn recovered(&self) {
+        if lock(&self.trouble).take().is_some() {
+            tracing::info!(worker = self.worker.name, "connected");
+        }
+    }
+
+    fn attempt_failed(&self, job: &LeasedJob, error: &str, retry_after: Option<TimeSpan>) {
+        let (id, attempt, kind) = (job.job_id, job.attempt, &job.job_type);
+        let worker = &self.worker.name;
+        if let Some(wait) = retry_after {
+            tracing::info!(worker, job.id = %id, "attempt {attempt} of job {id} ({kind}) retries in {wait}: {error}");
+        } else {
+            tracing::error!(worker, job.id = %id, "attempt {attempt} of job {id} ({kind}) failed: {error}");
+        }
+    }
+
+    /// Runs one attempt and reports its result.
     async fn run(self: Arc<Self>, context: JobContext, mut stop: watch::Receiver<Option<StopReason>>) {
         let handler = self.worker.handlers.get(&context.job.job_type).cloned();
         let parameters = context.job.parameters.clone();
@@ -340,7 +411,7 @@ impl Shared {
                 None => Err(JobError::new("this worker has no handler for the type")),
             }
         };
-        // On a task of its own, whose panic is a failed attempt.
+        // A task of its own: its panic is a failed attempt.
         let mut working = AbortOnDropHandle::new(tokio::spawn(work));
         let stopped = async {
             let over = tokio::time::sleep(context.job.timeout.to_std());
@@ -372,8 +443,12 @@ impl Shared {
                 ..ended
             }),
             Err(StopReason::Timeout) => {
-                let error = Some(format!("timed out after {}", context.job.timeout));
-                End::Failed(Ended { error, ..ended })
+                let error = format!("timed out after {}", context.job.timeout);
+                self.attempt_failed(&context.job, &error, None);
+                End::Failed(Ended {
+                    error: Some(error),
+                    ..ended
+                })
             }
             Ok(Ok(Ok(result))) => End::Completed(Ended {
                 result: Some(result).filter(|result| !result.is_null()),
@@ -383,23 +458,29 @@ impl Shared {
                 message,
                 retry,
                 retry_after,
-            }))) => End::Failed(Ended {
-                error: Some(message),
-                retry: Some(retry),
-                retry_after,
-                ..ended
-            }),
-            Ok(Err(panic)) => End::Failed(Ended {
-                error: Some(panic.to_string()),
-                ..ended
-            }),
+            }))) => {
+                self.attempt_failed(&context.job, &message, retry_after);
+                End::Failed(Ended {
+                    error: Some(message),
+                    retry: Some(retry),
+                    retry_after,
+                    ..ended
+                })
+            }
+            Ok(Err(panic)) => {
+                self.attempt_failed(&context.job, &panic.to_string(), None);
+                End::Failed(Ended {
+                    error: Some(panic.to_string()),
+                    ..ended
+                })
+            }
         };
         if context.has_news() {
             self.beat().await;
         }
         let (sender, stored) = oneshot::channel();
         if self.ends.send((end, sender)).is_ok() {
-            // When the worker is gone nobody stores it.
+            // The worker may have been dropped.
             stored.await.ok();
         }
     }
@@ -423,6 +504,7 @@ async fn lease_loop(shared: Arc<Shared>) {
         };
         match leased {
             Ok(jobs) => {
+                shared.recovered();
                 tries = 0;
                 for (job, permit) in jobs.into_iter().zip(permits) {
                     let job_id = job.job_id;
@@ -436,12 +518,12 @@ async fn lease_loop(shared: Arc<Shared>) {
                     let running = Arc::clone(&shared).run(context.clone(), told);
                     let owner = Arc::clone(&shared);
                     let task = spawn(async move {
-                        // Not before it is known that it runs.
+                        // After it is entered into `running`.
                         begun.await.ok();
                         running.await;
                         drop(permit);
                         if let Some(ended) = lock(&owner.running).remove(&job_id) {
-                            // Its own task, which ends here by itself.
+                            // This task, which ends here.
                             let Running { _task, .. } = ended;
                             drop(_task.detach());
                         }
@@ -457,6 +539,7 @@ async fn lease_loop(shared: Arc<Shared>) {
             }
             Err(error) => {
                 drop(permits);
+                shared.failed("could not lease jobs", &error);
                 if matches!(error, Error::NotFound(_) | Error::Conflict(_)) {
                     shared.beat().await;
                 }
@@ -477,9 +560,9 @@ async fn beat_loop(shared: Arc<Shared>, every: Duration) {
     }
 }
 
-async fn settle_loop(shared: Arc<Shared>, mut ends: mpsc::UnboundedReceiver<(End, oneshot::Sender<()>)>) {
+async fn report_loop(shared: Arc<Shared>, mut ends: mpsc::UnboundedReceiver<(End, oneshot::Sender<()>)>) {
     let mut batch = Vec::new();
-    while ends.recv_many(&mut batch, ENDS_MAX).await > 0 {
+    while ends.recv_many(&mut batch, REPORTS_MAX).await > 0 {
         let (mut completed, mut failed, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
         for (end, sender) in batch.drain(..) {
             match end {
@@ -488,42 +571,50 @@ async fn settle_loop(shared: Arc<Shared>, mut ends: mpsc::UnboundedReceiver<(End
             }
             waiting.push(sender);
         }
-        say(&shared, true, completed).await;
-        say(&shared, false, failed).await;
+        report(&shared, true, completed).await;
+        report(&shared, false, failed).await;
         for sender in waiting {
-            // Whoever no longer waits needs no answer.
+            // A dropped worker does not wait.
             sender.send(()).ok();
         }
     }
 }
 
-async fn say(shared: &Shared, is_success: bool, jobs: Vec<Ended>) {
+async fn report(shared: &Shared, is_success: bool, jobs: Vec<Ended>) {
     if jobs.is_empty() {
         return;
     }
     let id = shared.id();
-    for attempt in 0..SETTLE_TRIES {
-        let said = if is_success {
+    for attempt in 0..REPORT_TRIES {
+        let reported = if is_success {
             shared.client().complete_jobs(&id, &jobs).await
         } else {
             shared.client().fail_jobs(&id, &jobs).await
         };
-        match said {
-            // Too late, or said before and the answer was lost: nothing more can be done.
-            Ok(()) | Err(Error::Conflict(_)) => return,
+        match reported {
+            // Too late, or a repeated request whose first response was lost.
+            Ok(_) | Err(Error::Conflict(_)) => return,
             Err(error @ (Error::Validation(_) | Error::TooLarge(_))) => {
                 return refused(shared, is_success, jobs, &error).await;
             }
             Err(error) => {
+                shared.failed("could not report results", &error);
                 let wait = backoff(attempt).max(error.retry_after().unwrap_or_default());
                 tokio::time::sleep(wait).await;
             }
         }
     }
+    let ids: Vec<&str> = jobs.iter().map(|job| job.job_id.as_str()).collect();
+    tracing::error!(
+        worker = shared.worker.name,
+        "gave up reporting results of {}",
+        ids.join(", ")
+    );
 }
 
-/// One of the ends is not accepted; the others are.
+/// Reports the results of a refused batch one by one; an invalid one fails its job.
 async fn refused(shared: &Shared, is_success: bool, jobs: Vec<Ended>, error: &Error) {
+    shared.failed("could not report results", error);
     if let [job] = jobs.as_slice() {
         let failure = Ended {
             job_id: job.job_id.clone(),
@@ -532,35 +623,41 @@ async fn refused(shared: &Shared, is_success: bool, jobs: Vec<Ended>, error: &Er
             retry: Some(false),
             ..Ended::default()
         };
-        // Should that not be accepted either, the job is lost to this worker when its lease ends.
-        shared.client().fail_jobs(&shared.id(), &[failure]).await.ok();
+        if let Err(error) = shared.client().fail_jobs(&shared.id(), &[failure]).await {
+            shared.failed("could not report results", &error);
+        }
         return;
     }
     for job in jobs {
-        Box::pin(say(shared, is_success, vec![job])).await;
+        Box::pin(report(shared, is_success, vec![job])).await;
     }
 }
 
-/// A worker that works.
+/// A running worker.
 pub struct WorkerHandle {
     shared: Arc<Shared>,
     _tasks: Vec<AbortOnDropHandle<()>>,
 }
 
 impl WorkerHandle {
-    /// This run of the worker, as the server knows it.
+    /// The id of this run of the worker.
     pub fn id(&self) -> String {
         self.shared.id()
     }
 
-    /// Takes no more jobs, lets those that run end within `grace`, hands back the rest, and leaves.
+    /// Leases no more jobs, waits `grace` for those that run, releases the others, unregisters, and closes the
+    /// subscriptions of the client unless [`Worker::keep_subscriptions`] was set.
     pub async fn stop(self, grace: Duration) -> Result<(), Error> {
         self.shared.stopping.cancel();
         if !self.quiet_within(grace).await {
             self.shared.stop_all(StopReason::Stopping);
             self.quiet_within(STOP_GRACE * 5).await;
         }
-        self.shared.client().remove_worker(&self.shared.id()).await
+        let removed = self.shared.client().remove_worker(&self.shared.id()).await;
+        if !self.shared.worker.keep_subscriptions {
+            self.shared.client().close_subscriptions();
+        }
+        removed
     }
 
     async fn quiet_within(&self, time: Duration) -> bool {
@@ -575,7 +672,7 @@ impl WorkerHandle {
 
 impl Drop for WorkerHandle {
     fn drop(&mut self) {
-        // What runs is dropped with its tasks.
+        // Dropping the tasks aborts the jobs.
         self.shared.stopping.cancel();
         lock(&self.shared.running).clear();
     }

@@ -1,0 +1,104 @@
+//! Operations that no worker needs: the change feed and webhook endpoints.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tickerq_client::domain::id::JobId;
+use tickerq_client::domain::status::JobStatus;
+use tickerq_client::domain::time_span::TimeSpan;
+use tickerq_client::{
+    Client, Error, Job, NewJob, WebhookDelivery, WebhookEndpointOptions, WebhookEndpointUpdate,
+    WebhookRetryPolicyRequest,
+};
+
+const POLL: Duration = Duration::from_millis(20);
+
+pub(crate) async fn changes(client: &Client) {
+    let cursor = client.job_changes(None, Some(1_000)).await.expect("changes").cursor;
+    let job = client.schedule(NewJob::of_type("OtherJob")).await.expect("a job");
+    loop {
+        let changes = client.job_changes(Some(&cursor), None).await.expect("changes").changes;
+        if changes.iter().any(|change| change.id == job.id && !change.deleted) {
+            break;
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    println!("ok changes");
+}
+
+pub(crate) async fn webhook_endpoints(client: &Client, url: &str) {
+    // The server's own address, which accepts no webhooks: each delivery fails.
+    let options = WebhookEndpointOptions {
+        name: Some("scenario".to_owned()),
+        events: Some(vec!["job.completed".to_owned()]),
+        retry_policy: Some(WebhookRetryPolicyRequest {
+            max_retries: Some(0),
+            retry_delay: Some(TimeSpan::from_secs(1)),
+        }),
+        ..WebhookEndpointOptions::default()
+    };
+    let made = client.create_webhook_endpoint(&format!("{url}/none"), &options).await;
+    let made = made.expect("an endpoint");
+    let id = made.id.as_str();
+    assert_eq!(made.retry_policy.retry_delay, TimeSpan::from_secs(1));
+    let all = client.webhook_endpoints().await.expect("endpoints");
+    assert!(all.iter().any(|endpoint| endpoint.id == id));
+    assert_eq!(client.webhook_endpoint(id).await.expect("it").name, "scenario");
+    let changes = WebhookEndpointUpdate {
+        name: Some("Renamed".to_owned()),
+        ..WebhookEndpointUpdate::default()
+    };
+    let change = || client.update_webhook_endpoint(id, &changes, Some(made.revision));
+    assert_eq!(change().await.expect("a change").name, "Renamed");
+    let refused = change().await;
+    assert!(matches!(refused, Err(Error::PreconditionFailed(_))), "{refused:?}");
+    assert!(
+        !client
+            .enable_webhook_endpoint(id, false)
+            .await
+            .expect("disabled")
+            .enabled
+    );
+    assert!(client.enable_webhook_endpoint(id, true).await.expect("enabled").enabled);
+    let rotated = client.rotate_webhook_secret(id, Some(TimeSpan::from_secs(3_600))).await;
+    assert_ne!(rotated.expect("a secret").secret, made.secret);
+    let test = client.test_webhook_endpoint(id).await.expect("a test").webhook_id;
+    let failed = failed_delivery(client, id, &test).await;
+    assert_eq!(client.webhook_delivery(&failed.id).await.expect("it").webhook_id, test);
+    assert_eq!(
+        client.redeliver_webhook(&failed.id).await.expect("again").endpoint_id,
+        id
+    );
+    let since = failed.timestamp - TimeDelta::minutes(1);
+    client.redeliver_failed_webhooks(id, since).await.expect("a number");
+    client.delete_webhook_endpoint(id).await.expect("deleted");
+    let gone = client.webhook_endpoint(id).await;
+    assert!(matches!(gone, Err(Error::NotFound(_))), "{gone:?}");
+    println!("ok webhook endpoints");
+}
+
+async fn failed_delivery(client: &Client, endpoint: &str, webhook_id: &str) -> WebhookDelivery {
+    loop {
+        let filter = vec![("status", "failed".to_owned())];
+        let page = client.webhook_deliveries(endpoint, filter).await.expect("deliveries");
+        let mut failed = page.deliveries.into_iter();
+        if let Some(delivery) = failed.find(|delivery| delivery.webhook_id == webhook_id) {
+            return delivery;
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// A handler has asked for a wait of 1.5 s.
+pub(crate) async fn retried_later(client: &Client, id: JobId) {
+    let waiting: Job = loop {
+        let job = client.job(id).await.expect("a job");
+        if (job.status, job.attempt) == (JobStatus::Pending, 1) {
+            break job;
+        }
+        tokio::time::sleep(POLL).await;
+    };
+    let ended = waiting.execution_history[0].completed_at.expect("its end");
+    let wait = waiting.run_at - ended;
+    assert!((wait.num_milliseconds() - 1_500).abs() <= 5, "it retries after {wait}");
+}

@@ -1,0 +1,740 @@
+//! Generated from the OpenAPI document by sdk/generate/types.mjs; do not edit.
+
+#![expect(missing_docs, reason = "the fields are those of the API's description")]
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tickerq::domain::id::JobId;
+use tickerq::domain::priority::Priority;
+use tickerq::domain::recurring::RecurringId;
+use tickerq::domain::status::JobStatus;
+use tickerq::domain::time_span::TimeSpan;
+
+use crate::wire;
+
+/// `Attempt` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    pub attempt: u32,
+    pub started_at: DateTime<Utc>,
+    #[serde(default)]
+    pub completed_at: Option<DateTime<Utc>>,
+    pub status: String,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub duration: Option<TimeSpan>,
+    #[serde(default)]
+    pub error: Option<String>,
+    #[serde(default)]
+    pub error_detail: Option<String>,
+    pub node: String,
+    #[serde(default)]
+    pub worker: Option<String>,
+}
+
+/// `AuditActor` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditActor {
+    pub name: String,
+    pub kind: String,
+}
+
+/// `AuditList` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditList {
+    pub records: Vec<AuditRecord>,
+    pub has_more: bool,
+}
+
+/// `AuditRecord` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditRecord {
+    pub id: String,
+    pub at: DateTime<Utc>,
+    pub actor: AuditActor,
+    #[serde(default)]
+    pub address: Option<String>,
+    pub action: String,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub job_id: Option<JobId>,
+    #[serde(default)]
+    pub queue: Option<String>,
+    pub jobs: u64,
+    pub outcome: String,
+}
+
+/// `Batch` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Batch {
+    pub jobs: Vec<JobItem>,
+    pub created: u32,
+}
+
+/// `ClearedQueue` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClearedQueue {
+    pub name: String,
+    pub status: String,
+    pub pending_jobs: u64,
+    pub running_jobs: u64,
+    pub completed_jobs: u64,
+    pub failed_jobs: u64,
+    pub cancelled_jobs: u64,
+    pub workers: u32,
+    pub throughput: Throughput,
+    pub cleared_pending: u64,
+    pub cleared_failed: u64,
+}
+
+/// `CpuUsage` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CpuUsage {
+    pub percentage: f64,
+    pub cores: u32,
+}
+
+/// `EndedJobs` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndedJobs {
+    pub stored: u32,
+    #[serde(deserialize_with = "wire::list")]
+    pub lost: Vec<JobId>,
+}
+
+/// `FailureReason` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureReason {
+    pub reason: String,
+    pub count: u64,
+    pub percentage: f64,
+}
+
+/// `HealthReason` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthReason {
+    pub code: String,
+    pub message: String,
+}
+
+/// `HealthView` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthView {
+    pub status: String,
+    #[serde(default)]
+    pub restarted_actors: Option<u64>,
+    #[serde(default)]
+    pub system_health: Option<String>,
+    #[serde(default)]
+    pub reasons: Option<Vec<HealthReason>>,
+}
+
+/// `Heartbeat` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Heartbeat {
+    pub lease_until: DateTime<Utc>,
+    #[serde(deserialize_with = "wire::list")]
+    pub cancelled: Vec<JobId>,
+    #[serde(deserialize_with = "wire::list")]
+    pub lost: Vec<JobId>,
+}
+
+/// `Job` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    #[serde(deserialize_with = "wire::text")]
+    pub id: JobId,
+    #[serde(deserialize_with = "wire::text")]
+    pub job_id: JobId,
+    pub name: String,
+    #[serde(rename = "type")]
+    pub job_type: String,
+    pub queue: String,
+    #[serde(deserialize_with = "wire::text")]
+    pub status: JobStatus,
+    pub created_at: DateTime<Utc>,
+    pub run_at: DateTime<Utc>,
+    #[serde(default)]
+    pub executed_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub completed_at: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub duration: Option<TimeSpan>,
+    #[serde(deserialize_with = "wire::text")]
+    pub priority: Priority,
+    pub attempt: u32,
+    pub retry_count: u32,
+    pub max_retries: u32,
+    pub parameters: Value,
+    #[serde(default)]
+    pub result: Option<Value>,
+    #[serde(default)]
+    pub error: Option<String>,
+    #[serde(default)]
+    pub error_detail: Option<String>,
+    pub execution_history: Vec<Attempt>,
+    #[serde(deserialize_with = "wire::text")]
+    pub timeout: TimeSpan,
+    #[serde(deserialize_with = "wire::text")]
+    pub retry_delay: TimeSpan,
+    #[serde(deserialize_with = "wire::list")]
+    pub retry_intervals: Vec<TimeSpan>,
+    #[serde(default)]
+    pub unique_key: Option<String>,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub recurring_job_id: Option<RecurringId>,
+    #[serde(default)]
+    pub occurrence_at: Option<DateTime<Utc>>,
+    pub cancel_requested: bool,
+    #[serde(default)]
+    pub progress: Option<Progress>,
+    #[serde(default)]
+    pub log: Vec<LogLine>,
+    pub revision: u32,
+}
+
+/// `JobChange` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobChange {
+    #[serde(deserialize_with = "wire::text")]
+    pub id: JobId,
+    pub deleted: bool,
+    #[serde(default)]
+    pub job: Option<JobItem>,
+}
+
+/// `JobChanges` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobChanges {
+    pub changes: Vec<JobChange>,
+    pub cursor: String,
+    pub has_more: bool,
+}
+
+/// `JobItem` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobItem {
+    #[serde(deserialize_with = "wire::text")]
+    pub id: JobId,
+    #[serde(deserialize_with = "wire::text")]
+    pub job_id: JobId,
+    pub name: String,
+    #[serde(rename = "type")]
+    pub job_type: String,
+    pub queue: String,
+    #[serde(deserialize_with = "wire::text")]
+    pub status: JobStatus,
+    pub created_at: DateTime<Utc>,
+    pub run_at: DateTime<Utc>,
+    #[serde(default)]
+    pub executed_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub completed_at: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub duration: Option<TimeSpan>,
+    #[serde(deserialize_with = "wire::text")]
+    pub priority: Priority,
+    pub attempt: u32,
+    pub retry_count: u32,
+    pub max_retries: u32,
+    #[serde(default)]
+    pub error: Option<String>,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub recurring_job_id: Option<RecurringId>,
+}
+
+/// `JobList` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobPage {
+    pub jobs: Vec<JobItem>,
+    pub total_count: u64,
+    pub has_more: bool,
+}
+
+/// `JobTypeAnalytics` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobTypeAnalytics {
+    pub period: Period,
+    pub job_types: Vec<JobTypeMetrics>,
+}
+
+/// `JobTypeMetrics` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobTypeMetrics {
+    #[serde(rename = "type")]
+    pub job_type: String,
+    pub total_executions: u64,
+    pub success_rate: f64,
+    #[serde(deserialize_with = "wire::text")]
+    pub average_execution_time: TimeSpan,
+    pub execution_time: Percentiles,
+    #[serde(deserialize_with = "wire::text")]
+    pub average_wait_time: TimeSpan,
+    pub wait_time: Percentiles,
+    pub failed_jobs: u64,
+    pub cancelled_jobs: u64,
+    pub failure_reasons: Vec<FailureReason>,
+}
+
+/// `LeasedJob` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeasedJob {
+    #[serde(deserialize_with = "wire::text")]
+    pub job_id: JobId,
+    pub lease_token: String,
+    pub name: String,
+    #[serde(rename = "type")]
+    pub job_type: String,
+    pub queue: String,
+    #[serde(deserialize_with = "wire::text")]
+    pub priority: Priority,
+    pub attempt: u32,
+    pub retry_count: u32,
+    pub max_retries: u32,
+    pub parameters: Value,
+    pub created_at: DateTime<Utc>,
+    #[serde(deserialize_with = "wire::text")]
+    pub timeout: TimeSpan,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub recurring_job_id: Option<RecurringId>,
+    #[serde(default)]
+    pub trace_parent: Option<String>,
+}
+
+/// `LeasedJobs` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeasedJobs {
+    pub jobs: Vec<LeasedJob>,
+}
+
+/// `LogLevel` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogLevel {
+    pub level: String,
+    pub node_id: String,
+}
+
+/// `LogLine` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogLine {
+    pub attempt: u32,
+    pub at: DateTime<Utc>,
+    pub level: String,
+    pub message: String,
+}
+
+/// `MemoryUsage` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MemoryUsage {
+    pub used: String,
+    pub available: String,
+    pub percentage: f64,
+}
+
+/// `Node` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Node {
+    pub id: String,
+    pub name: String,
+    pub status: String,
+    pub roles: Vec<String>,
+    pub started_at: DateTime<Utc>,
+    pub last_heartbeat_at: DateTime<Utc>,
+    pub lease_until: DateTime<Utc>,
+    pub running_jobs: u64,
+    pub is_self: bool,
+}
+
+/// `NodeList` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeList {
+    pub nodes: Vec<Node>,
+}
+
+/// `Percentiles` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Percentiles {
+    #[serde(deserialize_with = "wire::text")]
+    pub p50: TimeSpan,
+    #[serde(deserialize_with = "wire::text")]
+    pub p95: TimeSpan,
+    #[serde(deserialize_with = "wire::text")]
+    pub p99: TimeSpan,
+}
+
+/// `PerformanceMetrics` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PerformanceMetrics {
+    pub period: Period,
+    pub summary: PerformanceSummary,
+    pub trends: Vec<Trend>,
+}
+
+/// `PerformanceSummary` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PerformanceSummary {
+    pub total_jobs: u64,
+    pub successful_jobs: u64,
+    pub failed_jobs: u64,
+    pub cancelled_jobs: u64,
+    pub failed_attempts: u64,
+    pub success_rate: f64,
+    #[serde(deserialize_with = "wire::text")]
+    pub average_execution_time: TimeSpan,
+    pub execution_time: Percentiles,
+    #[serde(deserialize_with = "wire::text")]
+    pub average_wait_time: TimeSpan,
+    pub wait_time: Percentiles,
+    pub throughput: PeriodThroughput,
+}
+
+/// `Period` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Period {
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+    pub time_zone: String,
+}
+
+/// `PeriodThroughput` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PeriodThroughput {
+    pub jobs_per_day: u64,
+    pub peak_jobs_per_hour: u64,
+}
+
+/// `Progress` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    pub attempt: u32,
+    pub percent: f64,
+    #[serde(default)]
+    pub message: Option<String>,
+}
+
+/// `Queue` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Queue {
+    pub name: String,
+    pub status: String,
+    pub pending_jobs: u64,
+    pub running_jobs: u64,
+    pub completed_jobs: u64,
+    pub failed_jobs: u64,
+    pub cancelled_jobs: u64,
+    pub workers: u32,
+    pub throughput: Throughput,
+}
+
+/// `QueueList` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueList {
+    pub queues: Vec<Queue>,
+}
+
+/// `RecurringJob` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecurringJob {
+    #[serde(deserialize_with = "wire::text")]
+    pub id: RecurringId,
+    #[serde(deserialize_with = "wire::text")]
+    pub job_id: RecurringId,
+    pub name: String,
+    #[serde(rename = "type")]
+    pub job_type: String,
+    pub cron_expression: String,
+    pub description: String,
+    pub time_zone: String,
+    pub enabled: bool,
+    pub misfire_policy: String,
+    #[serde(default)]
+    pub catch_up_max: Option<u32>,
+    pub overlap_policy: String,
+    #[serde(default)]
+    pub starts_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub ends_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub next_run_at: Option<DateTime<Utc>>,
+    pub next_runs: Vec<String>,
+    #[serde(default)]
+    pub last_run_at: Option<DateTime<Utc>>,
+    pub waiting: u32,
+    pub parameters: Value,
+    #[serde(default)]
+    pub queue: Option<String>,
+    pub priority: String,
+    #[serde(default)]
+    pub max_retries: Option<u32>,
+    #[serde(default)]
+    pub timeout: Option<String>,
+    #[serde(default)]
+    pub retry_delay: Option<String>,
+    #[serde(default, deserialize_with = "wire::optional_list")]
+    pub retry_intervals: Option<Vec<TimeSpan>>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub revision: u32,
+}
+
+/// `RecurringListView` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecurringPage {
+    pub recurring_jobs: Vec<RecurringJob>,
+    pub total_count: u64,
+    pub has_more: bool,
+}
+
+/// `RedeliveredView` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Redelivered {
+    pub redelivered: u64,
+}
+
+/// `SystemMetrics` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SystemMetrics {
+    pub timestamp: DateTime<Utc>,
+    pub system_health: String,
+    pub total_jobs: u64,
+    pub active_workers: u64,
+    pub queue_length: u64,
+    pub memory_usage: MemoryUsage,
+    pub cpu_usage: CpuUsage,
+}
+
+/// `SystemOverview` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SystemOverview {
+    pub timestamp: DateTime<Utc>,
+    pub system_health: String,
+    pub total_jobs: u64,
+    pub active_workers: u64,
+    pub queue_length: u64,
+    pub memory_usage: MemoryUsage,
+    pub cpu_usage: CpuUsage,
+    pub health_reasons: Vec<HealthReason>,
+}
+
+/// `Throughput` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Throughput {
+    pub jobs_per_minute: u64,
+    pub jobs_per_hour: u64,
+}
+
+/// `Trend` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trend {
+    pub date: String,
+    pub jobs_executed: u64,
+    pub success_rate: f64,
+    #[serde(deserialize_with = "wire::text")]
+    pub average_execution_time: TimeSpan,
+}
+
+/// `WebhookDelivery` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookDelivery {
+    pub id: String,
+    pub endpoint_id: String,
+    pub webhook_id: String,
+    pub event: String,
+    pub timestamp: DateTime<Utc>,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub job_id: Option<JobId>,
+    pub status: String,
+    pub attempts: u32,
+    #[serde(default)]
+    pub next_attempt_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub last_attempt_at: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub duration: Option<TimeSpan>,
+    pub request: WebhookRequest,
+    #[serde(default)]
+    pub response: Option<WebhookResponse>,
+    #[serde(default)]
+    pub error: Option<String>,
+}
+
+/// `WebhookDeliveryList` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookDeliveryList {
+    pub deliveries: Vec<WebhookDelivery>,
+    pub has_more: bool,
+}
+
+/// `WebhookEndpoint` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookEndpoint {
+    pub id: String,
+    pub name: String,
+    pub url: String,
+    pub events: Vec<String>,
+    pub enabled: bool,
+    #[serde(default)]
+    pub disabled_reason: Option<String>,
+    #[serde(default)]
+    pub disabled_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub failing_since: Option<DateTime<Utc>>,
+    pub retry_policy: WebhookRetryPolicy,
+    pub source: String,
+    #[serde(default)]
+    pub previous_secret_until: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub node: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub revision: u32,
+    #[serde(default)]
+    pub secret: Option<String>,
+}
+
+/// `WebhookEndpointList` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookEndpointList {
+    pub endpoints: Vec<WebhookEndpoint>,
+}
+
+/// `WebhookRequest` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookRequest {
+    pub body: Value,
+}
+
+/// `WebhookResponse` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookResponse {
+    pub status: u32,
+    #[serde(default)]
+    pub body: Option<String>,
+}
+
+/// `WebhookRetryPolicy` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookRetryPolicy {
+    pub max_retries: u32,
+    #[serde(deserialize_with = "wire::text")]
+    pub retry_delay: TimeSpan,
+}
+
+/// `WebhookRetryPolicyRequest` of the API.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookRetryPolicyRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_retries: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "wire::write_optional")]
+    pub retry_delay: Option<TimeSpan>,
+}
+
+/// `WebhookTest` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookTest {
+    pub webhook_id: String,
+}
+
+/// `Worker` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerInfo {
+    pub id: String,
+    pub name: String,
+    pub status: String,
+    pub types: Vec<String>,
+    pub queues: Vec<String>,
+    pub concurrency: u32,
+    pub running_jobs: u64,
+    pub registered_at: DateTime<Utc>,
+    pub last_heartbeat_at: DateTime<Utc>,
+    pub lease_until: DateTime<Utc>,
+    #[serde(deserialize_with = "wire::text")]
+    pub lease: TimeSpan,
+    #[serde(deserialize_with = "wire::text")]
+    pub heartbeat_interval: TimeSpan,
+}
+
+/// `WorkerList` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerList {
+    pub workers: Vec<WorkerInfo>,
+}
+
+/// `WebhookEndpointOptions` of the API.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookEndpointOptions {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_policy: Option<WebhookRetryPolicyRequest>,
+}
+
+/// `WebhookEndpointUpdate` of the API.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookEndpointUpdate {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_policy: Option<WebhookRetryPolicyRequest>,
+}
