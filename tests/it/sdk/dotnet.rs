@@ -2,7 +2,7 @@
 
 use super::Language;
 
-const DOTNET: Language = Language {
+pub const DOTNET: Language = Language {
     program: "/usr/bin/env",
     arguments: &["../../target/dotnet/dotnet", "exec"],
     scenarios: "../../target/dotnet/Scenarios.dll",
@@ -26,6 +26,11 @@ async fn dotnet_hears_again_after_a_restart() {
 #[tokio::test]
 async fn dotnet_survives_a_killed_worker() {
     DOTNET.survives_a_killed_worker().await;
+}
+
+#[tokio::test]
+async fn dotnet_waits_for_a_server() {
+    DOTNET.waits_for_a_server().await;
 }
 
 #[tokio::test]

@@ -26,6 +26,11 @@ async fn javascript_survives_a_killed_worker() {
 }
 
 #[tokio::test]
+async fn javascript_waits_for_a_server() {
+    JAVASCRIPT.waits_for_a_server().await;
+}
+
+#[tokio::test]
 async fn javascript_has_examples_that_run() {
     JAVASCRIPT
         .has_examples_that_run(

@@ -1,14 +1,17 @@
 //! The SDKs of `sdk/`, each run in its own language against a real server, all through the same scenarios.
 //!
 //! Each SDK has a program `scenarios` that takes a mode and fails by itself when something is wrong:
-//! `all <url> <flaky url>` runs the table in `sdk/README.md` from the top, `watch <url>` tells what it hears of jobs,
-//! and `work <url> <name>` works until it is killed or told to stop.
+//! `all <url> <flaky url>` runs the table in `sdk/README.md` from the top, `watch <url>` prints live updates,
+//! and `work <url> <name>` works until SIGTERM.
 
+mod calls;
 mod dotnet;
 mod flaky;
 mod javascript;
 mod python;
+mod readme;
 mod rust;
+mod types;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -19,6 +22,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
+use self::calls::Recorder;
 use self::flaky::Flaky;
 use super::harness::PATIENCE;
 use super::harness::server::{Server, Site, Storage};
@@ -68,6 +72,12 @@ handler = { command = { program = "sleep", args = ["600"] } }
 max_retries = 2
 retry_delay = "00:00:00.1"
 handler = "remote"
+
+[webhooks]
+allow_private_networks = true
+
+[sync]
+feed = true
 "#;
 
 const KEY: &str = "all-all-all-all-all";
@@ -115,12 +125,55 @@ impl Language {
         said
     }
 
-    /// The scenarios that need nobody's help.
+    /// The scenarios of one program, which call every operation of the API.
     pub async fn passes_the_scenarios(&self) {
         let (_site, server) = Server::with_config(CONFIG);
         let flaky = Flaky::before(&server.url).await;
-        let said = self.run(self.scenarios, &["all", &server.url, &flaky.url]).await;
-        assert!(said.trim_end().ends_with("all scenarios passed"), "{said}");
+        let recorder = Recorder::before(&server.url).await;
+        let printed = self.run(self.scenarios, &["all", &recorder.url, &flaky.url]).await;
+        assert!(printed.trim_end().ends_with("all scenarios passed"), "{printed}");
+        let client = server.client().with_token(KEY);
+        recorder.has_every_operation(&client, self.folder).await;
+    }
+
+    /// A worker that is started before its server works once the server is there, and stops before that as well.
+    pub async fn waits_for_a_server(&self) {
+        let site = Site::new(Storage::Sqlite, CONFIG);
+        let server = site.start();
+        let url = server.url.clone();
+        drop(server);
+        let mut stopped = Running::start(self.logged(&["work", &url, "stopped"]));
+        stopped.until_one_with("could not register").await;
+        stopped.signal(Signal::TERM);
+        stopped.until("stopped").await;
+        let mut waiting = Running::start(self.logged(&["work", &url, "waiting"]));
+        waiting.until_one_with("could not register").await;
+        let server = site.start_at(url.trim_start_matches("http://"));
+        let id = server
+            .client()
+            .with_token(KEY)
+            .create(json!({ "type": "RemoteJob", "parameters": { "hang": false } }))
+            .await;
+        let id = id["id"].as_str().expect("an id").to_owned();
+        waiting.until(&format!("running {id} 1")).await;
+        let job = server.client().with_token(KEY).wait_finished(&id).await;
+        assert_eq!(job["result"]["by"], "waiting", "{job}");
+        waiting.signal(Signal::TERM);
+        waiting.until("stopped").await;
+    }
+
+    /// The scenarios with their log among their lines.
+    fn logged(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", r#"exec "$0" "$@" 2>&1"#, self.program])
+            .args(self.arguments)
+            .arg(self.scenarios)
+            .args(arguments)
+            .envs(self.environment.iter().copied())
+            .current_dir(self.folder())
+            .kill_on_drop(true);
+        command
     }
 
     /// Whoever listens is connected again after a restart.
@@ -226,11 +279,20 @@ impl Running {
 
     /// Waits for a line, and passes over others.
     async fn until(&mut self, wanted: &str) {
+        self.until_one(wanted, |line| line == wanted).await;
+    }
+
+    /// Waits for a line with this text, and passes over others.
+    async fn until_one_with(&mut self, wanted: &str) {
+        self.until_one(wanted, |line| line.contains(wanted)).await;
+    }
+
+    async fn until_one(&mut self, wanted: &str, is_wanted: impl Fn(&str) -> bool) {
         let mut passed = Vec::new();
         loop {
             let line = timeout(PATIENCE, self.lines.next_line()).await;
             match line {
-                Ok(Ok(Some(line))) if line == wanted => return,
+                Ok(Ok(Some(line))) if is_wanted(&line) => return,
                 Ok(Ok(Some(line))) => passed.push(line),
                 other => panic!("waited for '{wanted}', heard {passed:?}, then {other:?}"),
             }

@@ -26,6 +26,11 @@ async fn python_survives_a_killed_worker() {
 }
 
 #[tokio::test]
+async fn python_waits_for_a_server() {
+    PYTHON.waits_for_a_server().await;
+}
+
+#[tokio::test]
 async fn python_has_examples_that_run() {
     PYTHON
         .has_examples_that_run(

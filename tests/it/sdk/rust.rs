@@ -26,6 +26,11 @@ async fn rust_survives_a_killed_worker() {
 }
 
 #[tokio::test]
+async fn rust_waits_for_a_server() {
+    RUST.waits_for_a_server().await;
+}
+
+#[tokio::test]
 async fn rust_has_examples_that_run() {
     RUST.has_examples_that_run(
         "../../target/debug/examples/schedule",
