@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::super::harness::client::Client;
+use super::super::harness::server::Server;
 
 /// Operations that no SDK has, with the reason.
 const NOT_IN_SDKS: [(&str, &str); 0] = [];
@@ -186,4 +187,15 @@ impl Requests {
             found.push((method.to_uppercase(), path.to_owned()));
         }
     }
+}
+
+#[tokio::test]
+#[should_panic(expected = "list_endpoints")]
+async fn an_operation_that_is_not_called_fails_the_test() {
+    let (_site, server) = Server::with_config("");
+    let recorder = Recorder::before(&server.url).await;
+    let url = format!("{}/api/tickerq/jobs?limit=1", recorder.url);
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    assert!(http.get(url).send().await.expect("a response").status().is_success());
+    recorder.has_every_operation(&server.client(), "none").await;
 }
