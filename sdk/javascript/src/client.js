@@ -7,15 +7,16 @@ import { Subscription } from './subscription.js';
 const at = (...parts) => parts.map((part) => `/${encodeURIComponent(part)}`).join('');
 const ifMatch = (revision) => (revision === undefined || revision === null ? {} : { 'if-match': `"${revision}"` });
 
-/** A duration in milliseconds in the server's notation: `[d.]hh:mm:ss[.fff]`. */
+/** A duration in milliseconds in the server's notation: `[d.]hh:mm:ss[.fffffff]`. */
 export function timeSpan(milliseconds) {
-  const whole = Math.round(Math.abs(milliseconds));
+  const ticks = Math.round(Math.abs(milliseconds) * 10_000);
   const pad = (number, length = 2) => String(number).padStart(length, '0');
-  const days = Math.floor(whole / 86_400_000);
-  const rest = whole % 1000;
+  const seconds = Math.floor(ticks / 10_000_000);
+  const rest = ticks % 10_000_000;
+  const days = Math.floor(seconds / 86_400);
   const sign = milliseconds < 0 ? '-' : '';
-  const clock = [Math.floor(whole / 3_600_000) % 24, Math.floor(whole / 60_000) % 60, Math.floor(whole / 1000) % 60];
-  return `${sign}${days > 0 ? `${days}.` : ''}${clock.map((part) => pad(part)).join(':')}${rest > 0 ? `.${pad(rest, 3)}` : ''}`;
+  const clock = [Math.floor(seconds / 3_600) % 24, Math.floor(seconds / 60) % 60, seconds % 60];
+  return `${sign}${days > 0 ? `${days}.` : ''}${clock.map((part) => pad(part)).join(':')}${rest > 0 ? `.${pad(rest, 7)}` : ''}`;
 }
 
 /** The milliseconds of a duration in the server's notation. */
