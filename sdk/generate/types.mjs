@@ -147,7 +147,7 @@ function typeScript() {
     if (type.isSeveral) text = `${text} | Array<${text}>`;
     return type.nullable ? `${text} | null` : text;
   };
-  const lines = [`// ${HEAD}`, '', '/** `[d.]hh:mm:ss[.fffffff]`, ISO 8601 such as `PT5M`, or a number of milliseconds. */', 'export type Duration = string | number;'];
+  const lines = [`// ${HEAD}`, '', '/** `[d.]hh:mm:ss[.fffffff]`, ISO 8601 such as `PT5M`, units such as `5m`, or a number of milliseconds. */', 'export type Duration = string | number;'];
   for (const { name, isRequest, members } of [...objects, ...views, ...filters]) {
     lines.push('', `export interface ${name} {`);
     for (const member of members) lines.push(`  ${member.name}${member.isRequired ? '' : '?'}: ${write(member.type, isRequest)};`);

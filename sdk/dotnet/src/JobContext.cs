@@ -19,9 +19,11 @@ namespace TickerQ.Client
         /// <summary>With the wait, and a reason.</summary>
         public RetryLaterException(TimeSpan after, string message = null) : base(message ?? $"retry after {after:c}")
         {
-            if (after < TimeSpan.Zero) throw new ArgumentOutOfRangeException(nameof(after));
-            After = after;
+            After = after < TimeSpan.Zero ? TimeSpan.Zero : after;
         }
+
+        /// <summary>With a reason, and the wait.</summary>
+        public RetryLaterException(string message, TimeSpan after) : this(after, message) { }
 
         /// <summary>The wait before the next attempt.</summary>
         public TimeSpan After { get; }

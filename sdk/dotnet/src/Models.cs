@@ -95,6 +95,7 @@ namespace TickerQ.Client
     public partial class ServerHealth
     {
         public string Status { get; set; }
+        public string TimeZoneDatabase { get; set; }
         public long? RestartedActors { get; set; }
         public string SystemHealth { get; set; }
         public List<HealthReason> Reasons { get; set; }

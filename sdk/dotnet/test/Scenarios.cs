@@ -239,7 +239,7 @@ public static class Scenarios
         var broken = await End(Run("Broken", null, new JobOptions { MaxRetries = 5 }));
         Check(broken.Status == "failed" && broken.Attempt == 1 && broken.Error == "never", "it has failed for good");
         Check(logged.Any(line => line.Contains($"attempt 1 of job {broken.Id} (Broken) failed") && line.Contains("never")), string.Join("\n", logged));
-        var later = await Run("Later", null, new JobOptions { RetryDelay = TimeSpan.FromMilliseconds(50), MaxRetries = 1 });
+        var later = await Run("Later", null, new JobOptions { RetryDelay = TimeSpan.FromMinutes(1), MaxRetries = 1 });
         var waiting = await Eventually(async () => (await client.GetJobAsync(later.Id)) is JobDetails job && job.Status == "pending" && job.Attempt == 1 ? job : null);
         var wait = waiting.RunAt - waiting.ExecutionHistory[0].CompletedAt.Value;
         Check(Math.Abs(wait.TotalMilliseconds - 1500) <= 5, $"it retries after {wait}");

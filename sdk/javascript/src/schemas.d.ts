@@ -1,6 +1,6 @@
 // Generated from the OpenAPI document by sdk/generate/types.mjs; do not edit.
 
-/** `[d.]hh:mm:ss[.fffffff]`, ISO 8601 such as `PT5M`, or a number of milliseconds. */
+/** `[d.]hh:mm:ss[.fffffff]`, ISO 8601 such as `PT5M`, units such as `5m`, or a number of milliseconds. */
 export type Duration = string | number;
 
 export interface Attempt {
@@ -118,6 +118,7 @@ export interface HealthReason {
 
 export interface HealthView {
   status: string;
+  timeZoneDatabase?: string | null;
   restartedActors?: number | null;
   systemHealth?: string | null;
   reasons?: Array<HealthReason> | null;

@@ -20,9 +20,9 @@ export class RetryLaterError extends Error {
   constructor(...given) {
     const [message, after] = typeof given[0] === 'number' ? [given[1] ?? `retry after ${given[0]} ms`, given[0]] : given;
     super(message);
-    if (!Number.isFinite(after) || after < 0) throw new RangeError(`after must be a number of milliseconds, not ${after}`);
+    if (!Number.isFinite(after)) throw new RangeError(`after must be a number of milliseconds, not ${after}`);
     /** In milliseconds. */
-    this.after = after;
+    this.after = Math.max(0, after);
   }
 }
 

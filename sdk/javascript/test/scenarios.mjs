@@ -323,7 +323,7 @@ const scenarios = {
     assert.equal(greeted.executionHistory[0].worker, 'scenario');
     const flaky = await client.waitForJob((await run('Flaky', {}, { retryDelay: 50, maxRetries: 1 })).id);
     assert.deepEqual([flaky.status, flaky.attempt, flaky.executionHistory[0].error], ['completed', 2, 'not yet']);
-    const later = await run('Later', {}, { retryDelay: 50, maxRetries: 1 });
+    const later = await run('Later', {}, { retryDelay: 60_000, maxRetries: 1 });
     const waiting = await eventually(async () => {
       const job = await client.getJob(later.id);
       return job.status === 'pending' && job.attempt === 1 ? job : undefined;

@@ -294,7 +294,7 @@ def a_worker():
     failed = client.wait_for_job(run("Broken", max_retries=5))
     assert (failed["status"], failed["attempt"], failed["error"]) == ("failed", 1, "never")
     assert f"worker scenario: attempt 1 of job {failed['jobId']} (Broken) failed" in logged, logged
-    identity = run("Later", retry_delay=timedelta(milliseconds=50), max_retries=1)
+    identity = run("Later", retry_delay=timedelta(minutes=1), max_retries=1)
     waiting = eventually(lambda: (lambda job: job["status"] == "pending" and job["attempt"] == 1 and job)(client.get_job(identity)))
     moment = lambda text: datetime.fromisoformat(text.replace("Z", "+00:00"))
     wait = moment(waiting["runAt"]) - moment(waiting["executionHistory"][0]["completedAt"])

@@ -106,6 +106,7 @@ class HealthReason(TypedDict):
 
 
 class _HealthViewOptional(TypedDict, total=False):
+    timeZoneDatabase: Optional[str]
     restartedActors: Optional[int]
     systemHealth: Optional[str]
     reasons: Optional[List[HealthReason]]

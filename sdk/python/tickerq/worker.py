@@ -50,9 +50,7 @@ class RetryLaterError(Exception):
             raise TypeError("after must be a timedelta or a number of seconds")
         super().__init__(message)
         #: The wait before the next attempt.
-        self.after = after if isinstance(after, timedelta) else timedelta(seconds=after)
-        if self.after < timedelta(0):
-            raise ValueError("after must not be negative")
+        self.after = max(after if isinstance(after, timedelta) else timedelta(seconds=after), timedelta(0))
 
 
 #: The same under its former name.

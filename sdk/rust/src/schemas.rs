@@ -132,6 +132,8 @@ pub struct HealthReason {
 pub struct HealthView {
     pub status: String,
     #[serde(default)]
+    pub time_zone_database: Option<String>,
+    #[serde(default)]
     pub restarted_actors: Option<u64>,
     #[serde(default)]
     pub system_health: Option<String>,

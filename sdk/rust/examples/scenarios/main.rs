@@ -414,7 +414,15 @@ async fn a_worker(client: &Client, log: &Log) {
     let logged = String::from_utf8_lossy(&log.0.lock().expect("no panic")).into_owned();
     let line = format!("attempt 1 of job {} (Broken) failed: never", broken.id);
     assert!(logged.contains(&line), "{logged}");
-    operations::retried_later(client, schedule(soon("Later")).await).await;
+    operations::retried_later(
+        client,
+        schedule(NewJob {
+            retry_delay: Some(TimeSpan::from_secs(60)),
+            ..soon("Later")
+        })
+        .await,
+    )
+    .await;
     let panics = run(soon("Panics")).await;
     assert_eq!((panics.status, panics.attempt), (JobStatus::Failed, 2));
     let patient = schedule(NewJob::of_type("Patient")).await;
