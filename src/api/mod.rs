@@ -8,4 +8,5 @@ pub mod realtime;
 pub mod request_count;
 pub mod request_log;
 pub mod rest;
+mod strict;
 mod system_view;

@@ -1,5 +1,6 @@
 //! Every field of a job with every kind of wrong value: refused, named by a pointer, and told what is allowed.
 
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::harness::client::Client;
@@ -345,5 +346,112 @@ async fn null_is_absent_and_the_longest_values_are_taken() {
     ] {
         let job = client.create(json!({ "type": "Waits", "runAt": given })).await;
         assert_eq!(job["runAt"], becomes, "{given}");
+    }
+}
+
+#[tokio::test]
+async fn an_array_is_no_object_wherever_one_is_nested() {
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    let worker = json!({ "name": "w", "types": ["A"] });
+    let worker = client.post("/workers", worker).await.json()["id"].clone();
+    let worker = format!("/workers/{}", worker.as_str().expect("an id"));
+    let held = json!({ "jobId": "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55", "leaseToken": "x" });
+    for (path, body, pointer) in [
+        (
+            "/webhooks/endpoints",
+            json!({ "url": "https://example.com", "events": ["*"], "retryPolicy": [7, "00:00:09"] }),
+            "#/retryPolicy",
+        ),
+        ("/jobs", json!({ "type": "A", "options": ["B"] }), "#/options"),
+        ("/jobs/batch", json!({ "jobs": [["A"]] }), "#/jobs/0"),
+        ("/jobs/batch", json!([["A"]]), "#/0"),
+        (
+            &*format!("{worker}/heartbeat"),
+            json!({ "jobs": [["x", "y"]] }),
+            "#/jobs/0",
+        ),
+        (
+            &*format!("{worker}/complete"),
+            json!({ "jobs": [held.as_object().expect("fields").values().collect::<Vec<_>>()] }),
+            "#/jobs/0",
+        ),
+        (&*format!("{worker}/fail"), json!({ "jobs": [[]] }), "#/jobs/0"),
+        ("/workers", json!(["w", ["A"]]), ""),
+        ("/queues/default/clear", json!([true, true]), ""),
+    ] {
+        let answer = client.post(path, body.clone()).await;
+        let problem = answer.problem(400);
+        if !pointer.is_empty() {
+            assert_eq!(problem["errors"][0]["pointer"], pointer, "{path} {body}: {problem}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_number_without_a_fraction_is_an_integer_wherever_one_is_expected() {
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    let send = |path: String, body: String| {
+        let client = client.clone();
+        async move {
+            let request = client
+                .request(Method::POST, &path)
+                .header("content-type", "application/json");
+            client.send(request.body(body)).await
+        }
+    };
+    for (text, expected) in [
+        ("3.0", 3),
+        ("3e0", 3),
+        ("30E-1", 3),
+        ("-0.0", 0),
+        ("0.0", 0),
+        ("1e3", 1_000),
+    ] {
+        let body = format!(r#"{{"type":"A","maxRetries":{text},"priority":1.0}}"#);
+        let answer = send("/jobs".to_owned(), body).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{text}: {}", answer.text);
+        assert_eq!(
+            (&answer.json()["maxRetries"], &answer.json()["priority"]),
+            (&json!(expected), &json!("normal"))
+        );
+    }
+    let recurring =
+        r#"{"type":"A","cronExpression":"0 2 * * *","misfirePolicy":"catch_up","catchUpMax":7.0,"maxRetries":2.0}"#;
+    let answer = send("/jobs/recurring".to_owned(), recurring.to_owned()).await;
+    assert_eq!(
+        (&answer.json()["catchUpMax"], &answer.json()["maxRetries"]),
+        (&json!(7), &json!(2)),
+        "{}",
+        answer.text
+    );
+    let endpoint = r#"{"url":"https://example.com","events":["*"],"retryPolicy":{"maxRetries":4.0}}"#;
+    let answer = send("/webhooks/endpoints".to_owned(), endpoint.to_owned()).await;
+    assert_eq!(answer.json()["retryPolicy"]["maxRetries"], 4, "{}", answer.text);
+    let answer = send(
+        "/workers".to_owned(),
+        r#"{"name":"w","types":["A"],"concurrency":5.0}"#.to_owned(),
+    )
+    .await;
+    assert_eq!(answer.json()["concurrency"], 5, "{}", answer.text);
+    let lease = format!("/workers/{}/lease", answer.json()["id"].as_str().expect("an id"));
+    let answer = send(lease.clone(), r#"{"max":2.0}"#.to_owned()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    for (path, body, pointer) in [
+        ("/jobs", r#"{"type":"A","maxRetries":3.5}"#, "#/maxRetries"),
+        ("/jobs", r#"{"type":"A","maxRetries":-1.0}"#, "#/maxRetries"),
+        ("/jobs", r#"{"type":"A","maxRetries":1e10}"#, "#/maxRetries"),
+        ("/jobs", r#"{"type":"A","maxRetries":"3"}"#, "#/maxRetries"),
+        ("/jobs", r#"{"type":"A","priority":1.5}"#, "#/priority"),
+        (
+            "/workers",
+            r#"{"name":"w","types":["A"],"concurrency":5.5}"#,
+            "#/concurrency",
+        ),
+        (&lease, r#"{"max":1.5}"#, "#/max"),
+    ] {
+        let problem = send(path.to_owned(), body.to_owned()).await.problem(400);
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}: {problem}");
     }
 }

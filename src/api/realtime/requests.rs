@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use crate::api::strict::Strict;
 use crate::domain::event::Topic;
 use crate::domain::event_filter::{EventClause, EventFilter};
 use crate::domain::id::JobId;
@@ -142,7 +143,7 @@ impl Request {
             ));
         }
         let mut json = serde_json::Deserializer::from_slice(text);
-        let written: Written = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let written: Written = serde_path_to_error::deserialize(Strict(&mut json)).map_err(|error| {
             let place = error.path().to_string();
             let place = if place == "." {
                 String::new()

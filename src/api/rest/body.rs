@@ -14,6 +14,7 @@ use serde_path_to_error::{Path, Segment};
 use super::call::Call;
 use super::problem::{PartError, Problem, ProblemKind};
 use super::values::Object;
+use crate::api::strict::{self, Strict};
 
 /// How much of a name that the caller has made up is repeated in a pointer, in characters.
 const POINTER_PART_MAX: usize = 100;
@@ -104,7 +105,7 @@ async fn read_all(headers: &HeaderMap, payload: &mut Payload, max: usize) -> Res
 
 /// Reads a JSON object.
 pub(in crate::api) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
-    match serde_json::from_slice::<Object<T>>(bytes) {
+    match strict::from_slice::<Object<T>>(bytes) {
         Ok(Object(value)) => Ok(value),
         // What is wrong is found by reading again, with more care.
         Err(error) => Err(explain::<Object<T>>(bytes, &error)),
@@ -113,7 +114,7 @@ pub(in crate::api) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T
 
 /// Reads the JSON object that lies at `pointer` of the body.
 pub(super) fn parse_part<'a, T: Deserialize<'a>>(text: &'a str, pointer: &str) -> Result<T, PartError> {
-    match serde_json::from_str::<Object<T>>(text) {
+    match strict::from_str::<Object<T>>(text) {
         Ok(Object(value)) => Ok(value),
         Err(error) => Err(locate::<Object<T>>(text.as_bytes(), pointer, &error)),
     }
@@ -135,7 +136,7 @@ pub(in crate::api) fn explain<'a, T: Deserialize<'a>>(bytes: &'a [u8], error: &s
 
 fn locate<'a, T: Deserialize<'a>>(bytes: &'a [u8], parent: &str, error: &serde_json::Error) -> PartError {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+    match serde_path_to_error::deserialize::<_, T>(Strict(&mut deserializer)) {
         Err(located) => {
             let message = message_of(located.inner());
             PartError::field(&pointer(parent, located.path(), &message), message)

@@ -10,6 +10,7 @@ use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::workers::request::FailureWord;
+use crate::api::strict;
 use crate::domain::cron::CronExpression;
 use crate::domain::id::JobId;
 use crate::domain::json::Json;
@@ -179,6 +180,13 @@ impl<'de> Deserialize<'de> for PriorityValue {
         impl Visitor<'_> for PriorityVisitor {
             type Value = PriorityValue;
 
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self::Value, E> {
+                match strict::integer(number) {
+                    Some(integer) => self.visit_i64(integer),
+                    None => Err(E::invalid_value(Unexpected::Float(number), &self)),
+                }
+            }
+
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("low, normal, high or critical, or a number from 0 (low) to 3 (critical)")
             }
@@ -227,7 +235,15 @@ impl<'de> Deserialize<'de> for RetryCount {
             }
 
             fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
-                Err(E::invalid_value(Unexpected::Signed(number), &self))
+                let wrong = |_| E::invalid_value(Unexpected::Signed(number), &self);
+                u32::try_from(number).map(RetryCount).map_err(wrong)
+            }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self::Value, E> {
+                match strict::integer(number) {
+                    Some(integer) => self.visit_i64(integer),
+                    None => Err(E::invalid_value(Unexpected::Float(number), &self)),
+                }
             }
         }
 
