@@ -19,6 +19,8 @@ pub struct Model {
     pub lease_until: i64,
     /// What a remote worker says of itself, as JSON; NULL for a server.
     pub worker: Option<String>,
+    /// The job types that a server has handlers for, as JSON; NULL for a worker, and for a server that does not say.
+    pub job_types: Option<String>,
 }
 
 /// No relations.

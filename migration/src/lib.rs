@@ -14,6 +14,7 @@ mod m0008_workers;
 mod m0009_traces;
 mod m0010_rollup_totals;
 mod m0011_webhook_names;
+mod m0012_node_job_types;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_traces::Migration),
             Box::new(m0010_rollup_totals::Migration),
             Box::new(m0011_webhook_names::Migration),
+            Box::new(m0012_node_job_types::Migration),
         ]
     }
 }

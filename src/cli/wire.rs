@@ -58,6 +58,8 @@ pub(super) struct Job {
     #[serde(default)]
     pub(super) result: Option<Box<RawValue>>,
     #[serde(default)]
+    pub(super) warnings: Vec<String>,
+    #[serde(default)]
     pub(super) error: Option<String>,
     #[serde(default)]
     pub(super) error_detail: Option<String>,

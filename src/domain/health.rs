@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::name::QueueName;
+use super::name::{JobType, QueueName};
 use super::storage_fault::StorageFault;
 use super::time_span::TimeSpan;
 
@@ -83,10 +83,14 @@ pub enum HealthReason {
         /// How many that are.
         failed: u64,
     },
-    /// Jobs wait whose types no handler of this server runs.
+    /// Jobs wait whose types nothing runs.
     NobodyRuns {
         /// How many.
         jobs: u64,
+        /// Their types, those of most jobs first; at most [`TYPES_NAMED_MAX`].
+        job_types: Vec<JobType>,
+        /// How many types more.
+        others: usize,
     },
     /// Other servers have died.
     NodesLost {
@@ -99,6 +103,9 @@ pub enum HealthReason {
         ahead: TimeSpan,
     },
 }
+
+/// How many job types a reason names.
+const TYPES_NAMED_MAX: usize = 10;
 
 impl HealthReason {
     /// What a fault of storage means, with the room on its disk unknown.
@@ -162,8 +169,22 @@ impl HealthReason {
             Self::FailureRate { percent, failed } => {
                 format!("{percent} % of the jobs that ended lately have failed, {failed} of them")
             }
-            Self::NobodyRuns { jobs } => {
-                format!("{jobs} pending jobs are of types that this server has no handler for")
+            Self::NobodyRuns {
+                jobs,
+                job_types,
+                others,
+            } => {
+                let names: Vec<String> = job_types.iter().map(|job_type| format!("'{job_type}'")).collect();
+                let others = if *others > 0 {
+                    format!(" and {others} more")
+                } else {
+                    String::new()
+                };
+                format!(
+                    "pending jobs ({jobs}) are of types that no server has a handler for and no worker is registered \
+                     for: {}{others}",
+                    names.join(", ")
+                )
             }
             Self::NodesLost { names } => format!(
                 "servers have died or can't reach the database: {}; what they ran runs again",
@@ -329,8 +350,8 @@ pub struct Observations {
     pub ended_lately: u64,
     /// How many of them have failed.
     pub failed_lately: u64,
-    /// How many pending jobs are of types that have no handler here.
-    pub without_handler: u64,
+    /// The types that nothing runs, and how many pending jobs each has; those of most jobs first.
+    pub unhandled: Vec<(JobType, u64)>,
     /// What people call the other servers that have died lately.
     pub lost_nodes: Vec<String>,
     /// How far this server's clock is ahead of the database's.
@@ -351,7 +372,7 @@ pub fn wrong(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
         slowest_queue,
         ended_lately,
         failed_lately,
-        without_handler,
+        unhandled,
         lost_nodes,
         clock_ahead,
         disk,
@@ -396,8 +417,16 @@ pub fn wrong(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
             failed: failed_lately,
         });
     }
-    if without_handler > 0 {
-        reasons.push(HealthReason::NobodyRuns { jobs: without_handler });
+    if !unhandled.is_empty() {
+        reasons.push(HealthReason::NobodyRuns {
+            jobs: unhandled.iter().map(|(_, jobs)| jobs).sum(),
+            others: unhandled.len().saturating_sub(TYPES_NAMED_MAX),
+            job_types: unhandled
+                .into_iter()
+                .take(TYPES_NAMED_MAX)
+                .map(|(job_type, _)| job_type)
+                .collect(),
+        });
     }
     if !lost_nodes.is_empty() {
         reasons.push(HealthReason::NodesLost { names: lost_nodes });

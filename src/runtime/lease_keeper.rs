@@ -19,6 +19,7 @@ use super::mailbox::deliver;
 use super::queues::{GiveUpEverything, LookEverywhere, Queues};
 use super::recorder::{Origin, RecordError, RecorderHandle};
 use crate::domain::id::NodeId;
+use crate::domain::name::JobType;
 use crate::domain::time_span::TimeSpan;
 use crate::storage::change::Change;
 
@@ -45,6 +46,8 @@ pub struct LeaseKeeperParts {
     pub started_at: DateTime<Utc>,
     /// How long its jobs are its own without a renewal.
     pub lease: TimeSpan,
+    /// The job types that it has handlers for.
+    pub job_types: Arc<[JobType]>,
 }
 
 impl LeaseKeeperParts {
@@ -56,6 +59,7 @@ impl LeaseKeeperParts {
             name: Arc::clone(&self.node_name),
             started_at: self.started_at,
             lease: self.lease,
+            job_types: Arc::clone(&self.job_types),
         };
         match self.recorder.record_one(heartbeat, Origin::Inside).await? {
             Ok(_) => {

@@ -31,6 +31,7 @@ mod effects;
 pub mod endings;
 pub mod event_bus;
 mod failure_log;
+pub mod handled_types;
 mod handler_threads;
 mod job_log;
 pub mod lease_gate;
@@ -78,6 +79,7 @@ use self::commit_report::CommitReport;
 use self::configured_endpoints::{EndpointsError, NodeEndpoints};
 use self::due_types::DueTypes;
 use self::event_bus::{EventBus, EventBusHandle};
+use self::handled_types::HandledTypes;
 use self::handler_threads::HandlerThreads;
 use self::lease_gate::LeaseGate;
 use self::lease_keeper::{LeaseKeeper, LeaseKeeperParts};
@@ -198,6 +200,8 @@ pub struct RuntimeHandle {
     pub outbound: Option<OutboundClients>,
     /// What remote workers ask for.
     pub remote: RemoteWork,
+    /// Which job types something runs.
+    pub handled: HandledTypes,
     /// What commits have done.
     pub tap: Tap<CommitReport>,
     /// The traces of jobs.
@@ -327,6 +331,8 @@ impl Runtime {
             Recorder::new(recorder_parts)
         });
 
+        let job_types: Arc<[JobType]> = handlers.job_types().cloned().collect();
+        let handled = HandledTypes::new(Arc::clone(&repository), job_types.iter().cloned());
         let gate = LeaseGate::new(repository.is_shared());
         let lease_keeper = LeaseKeeperParts {
             recorder: recorder_handle.clone(),
@@ -336,6 +342,7 @@ impl Runtime {
             node_name,
             started_at,
             lease,
+            job_types: Arc::clone(&job_types),
         };
         // Before anything is started: what an earlier run of this server has left is due again.
         let rescuer = RescuerParts {
@@ -367,7 +374,7 @@ impl Runtime {
             event_bus: event_bus.clone(),
             queues: configured.clone().into(),
             workers_by_default,
-            job_types: handlers.job_types().cloned().collect(),
+            handled: handled.clone(),
             node,
             outage,
             supervisor: supervisor.clone(),
@@ -481,6 +488,7 @@ impl Runtime {
             has_feed,
             outbound: outbound_clients,
             remote,
+            handled,
             tap,
             traces,
         };

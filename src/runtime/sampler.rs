@@ -28,6 +28,7 @@ use self::look::{Seen, look};
 use self::numbers::{answer_in_time, total, with_workers};
 use super::clock::Clock;
 use super::event_bus::{EventBusHandle, PublishState};
+use super::handled_types::HandledTypes;
 use super::mailbox::deliver;
 use super::recorder::RecorderHandle;
 use super::supervise::Supervisor;
@@ -36,7 +37,7 @@ use crate::domain::event::{Event, Topic};
 use crate::domain::health::{self, Health, HealthChange, HealthReason, HealthRules, HealthState, HealthWatch};
 use crate::domain::id::NodeId;
 use crate::domain::metrics::{QueueMetrics, SystemMetrics};
-use crate::domain::name::{JobType, QueueName};
+use crate::domain::name::QueueName;
 use crate::domain::queue::{QueueSettings, StoredQueue};
 use crate::storage::outage::StorageOutage;
 use crate::storage::repository::{JobRepository, RepositoryError};
@@ -88,8 +89,8 @@ pub struct SamplerParts {
     pub queues: Arc<[QueueSettings]>,
     /// How many workers a queue has that is not configured.
     pub workers_by_default: NonZeroU32,
-    /// The job types that have a handler here.
-    pub job_types: Arc<[JobType]>,
+    /// Which job types something runs.
+    pub handled: HandledTypes,
     /// This node.
     pub node: NodeId,
     /// Where failures of storage are logged.

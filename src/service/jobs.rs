@@ -43,6 +43,8 @@ pub struct Scheduled {
     pub job: Arc<Job>,
     /// Whether the job is new; otherwise an unfinished job has its unique key, or the request was made before.
     pub is_new: bool,
+    /// What its caller should know: that nothing runs its type.
+    pub warnings: Vec<String>,
 }
 
 /// What became of a request to schedule jobs.
@@ -65,6 +67,8 @@ pub struct JobDetail {
     pub reports: JobReports,
     /// The names of the remote workers that have run some of them, as far as they are known.
     pub workers: HashMap<NodeId, Arc<str>>,
+    /// What its caller should know: that nothing runs its type.
+    pub warnings: Vec<String>,
 }
 
 /// A part of a list of jobs.
@@ -210,24 +214,33 @@ impl Jobs {
         if let Applied::Replayed(ids) = applied {
             let mut jobs = Vec::with_capacity(ids.len());
             for id in ids {
-                jobs.push(Scheduled {
-                    job: self.read(JobId::from_uuid(id)).await?,
-                    is_new: false,
-                });
+                let job = self.read(JobId::from_uuid(id)).await?;
+                jobs.push(self.scheduled(job, false).await);
             }
             return Ok(ScheduledBatch { jobs, is_replay: true });
         }
         let Applied::Inserted(inserted) = applied else {
             return Err(unexpected(&applied));
         };
-        let jobs = jobs.into_iter().zip(inserted).map(|(job, inserted)| match inserted {
-            Inserted::New => Scheduled { job, is_new: true },
-            Inserted::Existing(job) => Scheduled { job, is_new: false },
-        });
+        let mut scheduled = Vec::with_capacity(jobs.len());
+        for (job, inserted) in jobs.into_iter().zip(inserted) {
+            scheduled.push(match inserted {
+                Inserted::New => self.scheduled(job, true).await,
+                Inserted::Existing(job) => self.scheduled(job, false).await,
+            });
+        }
         Ok(ScheduledBatch {
-            jobs: jobs.collect(),
+            jobs: scheduled,
             is_replay: false,
         })
+    }
+
+    async fn scheduled(&self, job: Arc<Job>, is_new: bool) -> Scheduled {
+        Scheduled {
+            warnings: self.runtime.handled.warnings(&job).await,
+            job,
+            is_new,
+        }
     }
 
     /// A part of the list of jobs, and how many there are.
@@ -300,7 +313,9 @@ impl Jobs {
             self.repository.reports(id).await?
         };
         let workers = self.workers_of(&attempts).await?;
+        let warnings = self.runtime.handled.warnings(&job).await;
         Ok(JobDetail {
+            warnings,
             job,
             attempts,
             reports,

@@ -13,7 +13,7 @@ use crate::domain::caller::{Caller, Scope};
 use crate::domain::job::Job;
 use crate::domain::new_job::Due;
 use crate::domain::priority::Priority;
-use crate::domain::recurring::{NewRecurringJob, RecurringId, RecurringJob};
+use crate::domain::recurring::{NewRecurringJob, RecurringId, RecurringJob, Template};
 use crate::domain::timestamp;
 use crate::runtime::RuntimeHandle;
 use crate::storage::change::{Applied, Change, ChangeError, Fire, Idempotency};
@@ -104,6 +104,17 @@ impl Recurring {
             return Err(unexpected(&applied));
         };
         Ok((recurring, false))
+    }
+
+    /// What the caller of a recurring job should know: that nothing runs its type.
+    pub async fn warnings(&self, recurring: &RecurringJob) -> Vec<String> {
+        if !recurring.is_enabled {
+            return Vec::new();
+        }
+        let Template { job_type, queue, .. } = &recurring.template;
+        let queue = queue.as_ref().unwrap_or(&self.rules.defaults.of(job_type).queue);
+        let warning = self.runtime.handled.warning(job_type, queue).await;
+        warning.into_iter().collect()
     }
 
     /// A part of the list of recurring jobs, the newest first.

@@ -119,6 +119,7 @@ impl Workers {
         let Applied::Registered = applied else {
             return Err(unexpected(&applied));
         };
+        self.runtime.handled.forget().await;
         self.read(worker).await
     }
 
@@ -218,6 +219,7 @@ impl Workers {
         caller.require(Scope::Write)?;
         self.read(id).await?;
         let left = self.runtime.remote.leave(id).await;
+        self.runtime.handled.forget().await;
         left.map_err(|error| of_remote(error, id))
     }
 }

@@ -148,6 +148,8 @@ pub enum Change {
         started_at: DateTime<Utc>,
         /// How long the node's jobs are its own without another heartbeat.
         lease: TimeSpan,
+        /// The job types that it has handlers for. They are those of its first heartbeat.
+        job_types: Arc<[JobType]>,
     },
     /// Stores a new recurring job. → [`Applied::RecurringStored`] or [`Applied::Replayed`].
     InsertRecurring {

@@ -132,6 +132,19 @@ pub struct StoredNode {
     pub is_leader: bool,
     /// How many jobs it runs.
     pub running_jobs: u64,
+    /// The job types that it has handlers for; `None` where its version does not say.
+    pub job_types: Option<Vec<JobType>>,
+}
+
+/// The pending jobs of a type in a queue.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PendingJobs {
+    /// Of which type.
+    pub job_type: JobType,
+    /// In which queue.
+    pub queue: QueueName,
+    /// How many.
+    pub count: u64,
 }
 
 /// A remote worker as storage knows it.

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::change::{Applied, Change, ChangeError};
 use super::outage::StorageOutage;
 use super::query::{
-    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, PendingJobs, RecurringPage,
     RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
 };
 use super::signal::{Signal, SignalStream};
@@ -108,6 +108,12 @@ pub trait JobRepository: Send + Sync + 'static {
     /// All queues, in the order of their names' bytes: paused or not, how many jobs by status, how many completed lately
     /// (as seen from `now`, and to a few seconds: completions may be counted in steps of that size).
     async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError>;
+
+    /// How many jobs are pending, by type and queue; those of which there are none are left out. A storage without these
+    /// counts leaves types that nothing runs out of the server's health.
+    async fn pending_by_type(&self) -> Result<Vec<PendingJobs>, RepositoryError> {
+        Ok(Vec::new())
+    }
 
     /// For each queue that has pending jobs due after `after`: when the first of them is due.
     async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError>;

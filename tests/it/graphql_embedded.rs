@@ -25,7 +25,7 @@ use tickerq::domain::rollup::{RollupCounts, SlotSpan};
 use tickerq::domain::webhook::EndpointId;
 use tickerq::storage::change::{Applied, Change, ChangeError};
 use tickerq::storage::query::{
-    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, PendingJobs, RecurringPage,
     RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
 };
 use tickerq::storage::repository::{JobRepository, RepositoryError};
@@ -95,6 +95,10 @@ impl JobRepository for Watched {
             std::future::pending::<()>().await;
         }
         self.inner.count(filter).await
+    }
+
+    async fn pending_by_type(&self) -> Result<Vec<PendingJobs>, RepositoryError> {
+        self.inner.pending_by_type().await
     }
 
     async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {

@@ -66,6 +66,7 @@ impl NodeDocument {
             is_live,
             is_leader,
             running_jobs,
+            job_types: _,
         } = node;
         Self {
             id: id.to_string(),

@@ -87,6 +87,8 @@ impl Session<'_> {
             job.id,
             job.job_type,
             print::standing(&job)
-        ))
+        ))?;
+        let mut warnings = job.warnings.iter();
+        warnings.try_for_each(|warning| self.output.line(&format!("warning: {warning}")))
     }
 }

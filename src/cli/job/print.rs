@@ -95,7 +95,8 @@ pub(super) fn details(job: &Job, output: &mut Output) -> Result<(), CliError> {
         ("progress", progress.as_deref()),
         ("error", job.error.as_deref()),
     ];
-    for (name, value) in fields {
+    let warnings = job.warnings.iter().map(|warning| ("warning", Some(warning.as_str())));
+    for (name, value) in fields.into_iter().chain(warnings) {
         if let Some(value) = value {
             output.line(&format!("{name:<11} {value}"))?;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::{prop_assert, proptest};
 
 use super::{DiskRoom, Health, HealthReason, HealthRules, HealthState, HealthWatch, Observations, wrong};
-use crate::domain::name::QueueName;
+use crate::domain::name::{JobType, QueueName};
 use crate::domain::storage_fault::StorageFault;
 use crate::domain::time_span::TimeSpan;
 
@@ -74,7 +74,7 @@ fn each_rule_has_its_reason() {
         ),
         (
             Observations {
-                without_handler: 1,
+                unhandled: vec![(JobType::parse("EmailJob").expect("a type"), 1)],
                 ..well()
             },
             "job-types-nobody-runs",

@@ -1,18 +1,19 @@
 //! One look at the server: what is read, and what it says of its health.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use tokio::time::timeout;
 
 use super::SamplerParts;
 use super::numbers::{STORAGE_PATIENCE, answer_in_time, sum};
 use crate::domain::health::{DiskRoom, Observations};
-use crate::domain::name::QueueName;
+use crate::domain::name::{JobType, QueueName};
 use crate::domain::queue::{StatusCounts, StoredQueue};
 use crate::domain::rollup::{Slot, SlotSpan};
-use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 use crate::runtime::recorder::PENDING_ROWS_MAX;
-use crate::storage::query::{JobFilter, RollupFilter, StoredNode};
+use crate::storage::query::{PendingJobs, RollupFilter, StoredNode};
 use crate::storage::repository::{Maintenance, RepositoryError};
 
 /// What one look has found.
@@ -89,16 +90,8 @@ async fn read(
         observations.ended_lately = sums.jobs_ended();
         observations.failed_lately = sums.jobs_failed;
     }
-    let pending = sum(queues).pending;
-    // A server without any handler leaves all work to others.
-    if pending > 0 && !parts.job_types.is_empty() {
-        let with_handler = JobFilter {
-            statuses: vec![JobStatus::Pending],
-            job_types: parts.job_types.to_vec(),
-            ..JobFilter::default()
-        };
-        let with_handler = parts.repository.count(&with_handler).await?;
-        observations.without_handler = pending.saturating_sub(with_handler);
+    if sum(queues).pending > 0 {
+        observations.unhandled = unhandled(parts).await?;
     }
     if parts.repository.is_shared() {
         let nodes = parts.repository.nodes().await?;
@@ -107,6 +100,19 @@ async fn read(
         observations.clock_ahead = own.and_then(|own| ahead(own, now));
     }
     Ok(())
+}
+
+/// The types that nothing runs and that have pending jobs, those of most jobs first.
+async fn unhandled(parts: &SamplerParts) -> Result<Vec<(JobType, u64)>, RepositoryError> {
+    let mut by_type: BTreeMap<JobType, u64> = BTreeMap::new();
+    for PendingJobs { job_type, queue, count } in parts.repository.pending_by_type().await? {
+        if !parts.handled.runs(&job_type, &queue).await? {
+            *by_type.entry(job_type).or_default() += count;
+        }
+    }
+    let mut unhandled: Vec<(JobType, u64)> = by_type.into_iter().collect();
+    unhandled.sort_by(|(one, jobs), (other, others)| others.cmp(jobs).then_with(|| one.cmp(other)));
+    Ok(unhandled)
 }
 
 /// The queue that is not paused and in which a due job waits the longest, and for how long.

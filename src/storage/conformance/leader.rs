@@ -7,6 +7,7 @@ use super::sample::{at, job, node};
 use super::{Case, Subject, cases_of};
 use crate::domain::id::NodeId;
 use crate::domain::leadership::FencingToken;
+use crate::domain::name::JobType;
 use crate::domain::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change};
 use crate::storage::query::StoredNode;
@@ -42,6 +43,7 @@ async fn a_node_is_shown_as_it_is(storage: Subject) {
         name: Arc::from("Köln-1 🦀"),
         started_at: at(5),
         lease: LONG,
+        job_types: Arc::from([JobType::parse("EmailJob").expect("a type")]),
     };
     assert_eq!(storage.apply(heartbeat).await, Ok(Applied::Alive));
     storage.insert_running(job(1), id).await;
@@ -57,6 +59,7 @@ async fn a_node_is_shown_as_it_is(storage: Subject) {
         is_live: true,
         is_leader: false,
         running_jobs: 2,
+        job_types: Some(vec![JobType::parse("EmailJob").expect("a type")]),
     };
     // Two looks at the clock may lie between the two times.
     let drift = (shown.lease_until - expected.lease_until).abs();

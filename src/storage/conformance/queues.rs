@@ -12,11 +12,13 @@ use crate::domain::outcome::{Failure, Outcome};
 use crate::domain::priority::Priority;
 use crate::domain::queue::{StatusCounts, Throughput};
 use crate::storage::change::{Applied, Change, Claim};
+use crate::storage::query::PendingJobs;
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
         queues_are_listed_by_name,
         jobs_are_counted_by_status,
+        pending_jobs_are_counted_by_type_and_queue,
         what_completed_lately_is_counted,
         only_completed_jobs_are_throughput,
         what_is_removed_stays_in_the_throughput,
@@ -34,6 +36,43 @@ async fn queues_are_listed_by_name(storage: Subject) {
     }
     let names: Vec<QueueName> = storage.queues().await.into_iter().map(|queue| queue.name).collect();
     assert_eq!(names, sorted.map(queue), "in the order of their characters' codes");
+}
+
+async fn pending_jobs_are_counted_by_type_and_queue(storage: Subject) {
+    let of = |type_name: &str, queue_name: &str, number| Job {
+        job_type: job_type(type_name),
+        ..in_queue(queue_name, job(number))
+    };
+    let node = storage.live_node(1).await;
+    storage
+        .insert(&[
+            of("B", "mail", 1),
+            of("A", "mail", 2),
+            of("A", "mail", 3),
+            of("A", "jobs", 4),
+        ])
+        .await;
+    let gone = storage.insert_running(of("C", "mail", 5), node).await;
+    let expected = |counts: &[(&str, &str, u64)]| -> Vec<PendingJobs> {
+        let counts = counts.iter().map(|(type_name, queue_name, count)| PendingJobs {
+            job_type: job_type(type_name),
+            queue: queue(queue_name),
+            count: *count,
+        });
+        counts.collect()
+    };
+    let pending = storage.repository.pending_by_type().await.expect("the counts");
+    assert_eq!(
+        pending,
+        expected(&[("A", "jobs", 1), ("A", "mail", 2), ("B", "mail", 1)])
+    );
+    storage.finish(&gone, failed()).await;
+    let pending = storage.repository.pending_by_type().await.expect("the counts");
+    assert_eq!(
+        pending.iter().map(|pending| pending.count).sum::<u64>(),
+        5,
+        "it is due for a retry"
+    );
 }
 
 async fn jobs_are_counted_by_status(storage: Subject) {

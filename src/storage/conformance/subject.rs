@@ -96,6 +96,7 @@ impl Subject {
             name: Arc::from("a node"),
             started_at: at(0),
             lease,
+            job_types: Arc::default(),
         };
         assert_eq!(self.apply(heartbeat).await, Ok(Applied::Alive));
     }

@@ -72,6 +72,7 @@ impl Tables {
                 name,
                 started_at,
                 lease,
+                job_types,
             } => {
                 let known = Node {
                     name: Arc::clone(name),
@@ -79,6 +80,7 @@ impl Tables {
                     heartbeat_at: now,
                     lease_until: lease_end(now, *lease),
                     worker: None,
+                    job_types: Arc::clone(job_types),
                 };
                 Ok(self.heartbeat(*node, known))
             }

@@ -23,8 +23,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use self::tables::Tables;
 use super::change::{Applied, Change, ChangeError};
 use super::query::{
-    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Order, Page, RecurringPage,
-    RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Order, Page, PendingJobs,
+    RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
 };
 use super::repository::{JobRepository, RepositoryError};
 use crate::domain::attempt::Attempt;
@@ -121,6 +121,10 @@ impl JobRepository for MemoryRepository {
         }
         let found = tables.jobs().filter(|job| filter.matches(job)).count();
         Ok(u64::try_from(found).unwrap_or(u64::MAX))
+    }
+
+    async fn pending_by_type(&self) -> Result<Vec<PendingJobs>, RepositoryError> {
+        Ok(self.tables().pending_by_type())
     }
 
     async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {

@@ -134,6 +134,7 @@ impl Tables {
                     heartbeat_at,
                     lease_until,
                     worker: _,
+                    job_types,
                 } = node;
                 StoredNode {
                     id: *id,
@@ -144,6 +145,7 @@ impl Tables {
                     is_live: *lease_until >= now,
                     is_leader: leads(*id),
                     running_jobs: u64::try_from(running_on(*id).count()).unwrap_or(u64::MAX),
+                    job_types: Some(job_types.to_vec()),
                 }
             })
             .collect();

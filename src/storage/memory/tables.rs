@@ -23,7 +23,7 @@ use crate::domain::status::JobStatus;
 use crate::domain::webhook::{Endpoint, EndpointId};
 use crate::storage::change::Idempotency;
 use crate::storage::outbox::FeedEntry;
-use crate::storage::query::JobFilter;
+use crate::storage::query::{JobFilter, PendingJobs};
 use crate::storage::reason_book::ReasonBook;
 
 /// Everything. Jobs and counters are private to this file, so that neither changes without the other.
@@ -83,6 +83,8 @@ pub(super) struct Node {
     pub(super) lease_until: DateTime<Utc>,
     /// What a remote worker says of itself; `None` for a server.
     pub(super) worker: Option<Arc<WorkerDeclaration>>,
+    /// The types that a server has handlers for.
+    pub(super) job_types: Arc<[JobType]>,
 }
 
 /// What jobs are counted by.
@@ -182,6 +184,18 @@ impl Tables {
             .filter(|(key, _)| priority.is_none_or(|priority| priority == key.priority))
             .map(|(_, count)| count)
             .sum()
+    }
+
+    /// How many jobs are pending, by type and queue.
+    pub(super) fn pending_by_type(&self) -> Vec<PendingJobs> {
+        let mut counts: BTreeMap<(JobType, QueueName), u64> = BTreeMap::new();
+        for (key, count) in self.counters.iter().filter(|(key, _)| key.status == JobStatus::Pending) {
+            *counts.entry((key.job_type.clone(), key.queue.clone())).or_default() += count;
+        }
+        let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+        counts
+            .map(|((job_type, queue), count)| PendingJobs { job_type, queue, count })
+            .collect()
     }
 
     pub(super) fn status_counts(&self, queue: &QueueName) -> StatusCounts {

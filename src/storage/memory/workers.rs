@@ -26,6 +26,7 @@ impl Tables {
             heartbeat_at: now,
             lease_until,
             worker: Some(declaration),
+            job_types: Arc::default(),
         };
         self.nodes.insert(id, worker);
         Applied::Registered

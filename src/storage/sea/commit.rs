@@ -330,7 +330,8 @@ impl Commit<'_> {
                     name,
                     started_at,
                     lease,
-                } => self.heartbeat(*node, name, *started_at, *lease).await?,
+                    job_types,
+                } => self.heartbeat(*node, name, *started_at, *lease, job_types).await?,
                 Change::InsertRecurring { recurring, idempotency } => {
                     self.insert_recurring(recurring, idempotency.as_ref()).await?
                 }

@@ -51,7 +51,7 @@ use chrono::{DateTime, Utc};
 use super::change::{Applied, Change, ChangeError};
 use super::outage::StorageOutage;
 use super::query::{
-    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, PendingJobs, RecurringPage,
     RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
 };
 use super::repository::{JobRepository, Maintenance, RepositoryError};
@@ -101,6 +101,10 @@ impl JobRepository for SeaRepository {
 
     async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
         self.pools.read(self.read_queues(now)).await
+    }
+
+    async fn pending_by_type(&self) -> Result<Vec<PendingJobs>, RepositoryError> {
+        self.pools.read(self.read_pending_by_type()).await
     }
 
     async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError> {

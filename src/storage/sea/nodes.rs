@@ -6,9 +6,10 @@ use sea_orm::{ConnectionTrait, Statement};
 use super::commit::Commit;
 use super::connect::SeaRepository;
 use super::convert::{micros, time};
-use super::error::{CommitFailure, unavailable};
+use super::error::{CommitFailure, corrupt, unavailable};
 use crate::domain::id::NodeId;
 use crate::domain::leadership::FencingToken;
+use crate::domain::name::JobType;
 use crate::domain::time_span::TimeSpan;
 use crate::storage::change::{Applied, ChangeError};
 use crate::storage::query::StoredNode;
@@ -44,7 +45,7 @@ impl SeaRepository {
         let sql = format!(
             "SELECT id, name, started_at, heartbeat_at, lease_until, lease_until >= {now}, \
              EXISTS (SELECT 1 FROM leaders WHERE holder = nodes.id AND leaders.lease_until >= {now}), \
-             (SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE status = 1 AND node = nodes.id) \
+             (SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE status = 1 AND node = nodes.id), job_types \
              FROM nodes WHERE worker IS NULL ORDER BY started_at, id"
         );
         let rows = self
@@ -65,10 +66,18 @@ impl SeaRepository {
                     is_live: row.try_get_by_index(5).map_err(read)?,
                     is_leader: row.try_get_by_index(6).map_err(read)?,
                     running_jobs: u64::try_from(running).unwrap_or_default(),
+                    job_types: job_types(row.try_get_by_index(8).map_err(read)?)?,
                 })
             })
             .collect()
     }
+}
+
+fn job_types(stored: Option<String>) -> Result<Option<Vec<JobType>>, RepositoryError> {
+    let Some(stored) = stored else { return Ok(None) };
+    let names: Vec<String> =
+        serde_json::from_str(&stored).map_err(|error| corrupt(format!("job types of a node: {error}")))?;
+    Ok(Some(names.into_iter().map(JobType::from_stored).collect()))
 }
 
 impl Commit<'_> {
@@ -87,11 +96,15 @@ impl Commit<'_> {
         name: &str,
         started_at: DateTime<Utc>,
         lease: TimeSpan,
+        job_types: &[JobType],
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let now = self.now_sql();
+        // Names always become JSON.
+        let names: Vec<&str> = job_types.iter().map(JobType::as_str).collect();
+        let names = serde_json::to_string(&names).unwrap_or_default();
         let sql = format!(
-            "INSERT INTO nodes (id, name, started_at, heartbeat_at, lease_until) \
-             SELECT $1, $2, $3, {now}, {now} + $4 WHERE true ON CONFLICT (id) \
+            "INSERT INTO nodes (id, name, started_at, heartbeat_at, lease_until, job_types) \
+             SELECT $1, $2, $3, {now}, {now} + $4, $5 WHERE true ON CONFLICT (id) \
              DO UPDATE SET heartbeat_at = excluded.heartbeat_at, lease_until = excluded.lease_until"
         );
         let values = [
@@ -99,6 +112,7 @@ impl Commit<'_> {
             name.into(),
             micros(started_at).into(),
             lease.as_micros().into(),
+            names.into(),
         ];
         self.transaction
             .execute_raw(Statement::from_sql_and_values(self.backend(), sql, values))

@@ -26,7 +26,7 @@ use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
 use crate::domain::recurring::RecurringId;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
-use crate::storage::query::{JobFilter, JobSummary, RunningJob};
+use crate::storage::query::{JobFilter, JobSummary, PendingJobs, RunningJob};
 use crate::storage::repository::RepositoryError;
 
 /// What a list reads of a job.
@@ -177,6 +177,32 @@ impl SeaRepository {
         }
         let total: Option<i64> = counters.into_tuple().one(&self.readers()).await.map_err(failed)?;
         Ok(u64::try_from(total.unwrap_or_default()).unwrap_or_default())
+    }
+
+    /// How many jobs are pending, by type and queue.
+    pub(super) async fn read_pending_by_type(&self) -> Result<Vec<PendingJobs>, RepositoryError> {
+        let sql = format!(
+            "SELECT job_type, queue, CAST(SUM(count) AS bigint) FROM job_counters WHERE status = {} \
+             GROUP BY job_type, queue HAVING SUM(count) > 0 ORDER BY job_type, queue",
+            JobStatus::Pending.code()
+        );
+        let failed = |error| unavailable(&error);
+        let rows = self
+            .readers()
+            .query_all_raw(Statement::from_string(self.backend(), sql))
+            .await
+            .map_err(failed)?;
+        let pending = |row: &QueryResult| {
+            let job_type: String = row.try_get_by_index(0).map_err(failed)?;
+            let queue: String = row.try_get_by_index(1).map_err(failed)?;
+            let count: i64 = row.try_get_by_index(2).map_err(failed)?;
+            Ok(PendingJobs {
+                job_type: JobType::from_stored(job_type),
+                queue: QueueName::from_stored(queue),
+                count: u64::try_from(count).unwrap_or_default(),
+            })
+        };
+        rows.iter().map(pending).collect()
     }
 
     pub(super) async fn read_queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {

@@ -47,6 +47,7 @@ pub async fn write(probe: &Probe) {
         name: Arc::from("node"),
         started_at: now(),
         lease: TimeSpan::from_secs(3_600),
+        job_types: Arc::default(),
     };
     probe.commit("heartbeat", Look::Up, vec![heartbeat]).await;
     recurring::write(probe).await;

@@ -149,14 +149,17 @@ pub(in super::super) struct ScheduledJob {
     /// Whether it is new; otherwise an unfinished job has its unique key, or the request was made before under its
     /// idempotency key.
     is_new: bool,
+    /// What its caller should know, such as that nothing runs its type.
+    warnings: Vec<String>,
 }
 
 impl From<Scheduled> for ScheduledJob {
     fn from(scheduled: Scheduled) -> Self {
-        let Scheduled { job, is_new } = scheduled;
+        let Scheduled { job, is_new, warnings } = scheduled;
         Self {
             job: job.into(),
             is_new,
+            warnings,
         }
     }
 }

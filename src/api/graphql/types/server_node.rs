@@ -42,6 +42,7 @@ impl ServerNode {
             is_live,
             is_leader,
             running_jobs,
+            job_types: _,
         } = node;
         Self {
             id: id.as_uuid().into(),

@@ -14,6 +14,7 @@ use super::super::values::Items;
 use super::create::field_pointer;
 use super::request::JobRequest;
 use super::view::JobItem;
+use crate::api::strict;
 use crate::domain::new_job::NewJob;
 use crate::service::error::ServiceError;
 use crate::service::jobs::ScheduledBatch;
@@ -70,7 +71,11 @@ pub(in super::super) async fn create_jobs(mut call: Call) -> Answer {
     let created = jobs.iter().filter(|scheduled| scheduled.is_new || is_replay).count();
     let summaries: Vec<JobSummary> = jobs.iter().map(|scheduled| JobSummary::from(&*scheduled.job)).collect();
     let view = BatchView {
-        jobs: summaries.iter().map(JobItem::from).collect(),
+        jobs: summaries
+            .iter()
+            .zip(&jobs)
+            .map(|(summary, scheduled)| JobItem::from(summary).warned(&scheduled.warnings))
+            .collect(),
         created,
     };
     let mut response = HttpResponse::build(StatusCode::CREATED);
@@ -83,7 +88,7 @@ pub(in super::super) async fn create_jobs(mut call: Call) -> Answer {
 /// The jobs' texts, and where in the body they lie.
 fn read_items(bytes: &[u8]) -> Result<(Vec<&RawValue>, &'static str), Problem> {
     if bytes.trim_ascii_start().starts_with(b"[") {
-        return match serde_json::from_slice::<Items>(bytes) {
+        return match strict::from_slice::<Items>(bytes) {
             Ok(Items(items)) => Ok((items, "")),
             Err(error) => Err(body::explain::<Items>(bytes, &error)),
         };

@@ -66,7 +66,7 @@ pub(in super::super) async fn create_job(mut call: Call) -> Answer {
     if is_replay {
         response.insert_header((REPLAYED, "true"));
     }
-    json_with(response, &JobView::new(job, &attempts))
+    json_with(response, &JobView::new(job, &attempts).warned(&scheduled.warnings))
 }
 
 /// Where a field of a new job stands: beside the others, or in `options`. `parent` is where the job lies in the body.

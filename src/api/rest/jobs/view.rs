@@ -65,6 +65,18 @@ pub(in super::super) struct JobItem<'a> {
     /// The recurring job of which it is an occurrence.
     #[schema(value_type = Option<String>, format = Uuid)]
     recurring_job_id: Option<String>,
+    /// What a new job's caller should know, such as that nothing runs its type; not there in lists, and when there is
+    /// nothing.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    #[schema(required = false, example = json!([]))]
+    warnings: &'a [String],
+}
+
+impl<'a> JobItem<'a> {
+    /// The same with what its caller should know.
+    pub(super) fn warned(self, warnings: &'a [String]) -> Self {
+        Self { warnings, ..self }
+    }
 }
 
 impl<'a> From<&'a JobSummary> for JobItem<'a> {
@@ -107,6 +119,7 @@ impl<'a> From<&'a JobSummary> for JobItem<'a> {
             max_retries: *max_retries,
             error: error.as_deref(),
             recurring_job_id: recurring_id.map(|id| id.to_string()),
+            warnings: &[],
         }
     }
 }
@@ -200,6 +213,10 @@ pub(in super::super) struct JobView<'a> {
     /// The last lines that its attempts have logged, the oldest first, 200 at the most; not there when there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     log: Vec<LogLineView<'a>>,
+    /// What its caller should know, such as that nothing runs its type; not there when there is nothing.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    #[schema(required = false, example = json!([]))]
+    warnings: &'a [String],
     /// Grows with every change; the job's `ETag`.
     #[schema(example = 3)]
     revision: u32,
@@ -268,8 +285,14 @@ impl<'a> JobView<'a> {
             cancel_requested: *cancel_requested,
             progress: None,
             log: Vec::new(),
+            warnings: &[],
             revision: *revision,
         }
+    }
+
+    /// The same with what its caller should know.
+    pub(super) fn warned(self, warnings: &'a [String]) -> Self {
+        Self { warnings, ..self }
     }
 
     /// A job with everything that is known of it.
@@ -279,8 +302,9 @@ impl<'a> JobView<'a> {
             attempts,
             reports,
             workers,
+            warnings,
         } = detail;
-        let mut view = Self::new(job, attempts);
+        let mut view = Self::new(job, attempts).warned(warnings);
         for (attempt, view) in attempts.iter().zip(&mut view.execution_history) {
             view.worker = workers.get(&attempt.node).map(|name| &**name);
         }

@@ -95,7 +95,8 @@ pub(in super::super) async fn create(
     if is_replay {
         response.insert_header((REPLAYED, "true"));
     }
-    json_with(response, &RecurringView::from(&*recurring))
+    let warnings = call.api.recurring.warnings(&recurring).await;
+    json_with(response, &RecurringView::from(&*recurring).warned(&warnings))
 }
 
 fn answer(recurring: &RecurringJob) -> Answer {
@@ -133,7 +134,8 @@ pub(in super::super) async fn get_recurring_job(call: Call) -> Answer {
     if is_known {
         return Ok(response.finish());
     }
-    json_with(response, &RecurringView::from(&*recurring))
+    let warnings = call.api.recurring.warnings(&recurring).await;
+    json_with(response, &RecurringView::from(&*recurring).warned(&warnings))
 }
 
 /// Replaces a recurring job.

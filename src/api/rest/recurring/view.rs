@@ -91,9 +91,20 @@ pub(in super::super) struct RecurringView<'a> {
     /// When somebody changed it last.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Time,
+    /// What its caller should know, such as that nothing runs its type; not there when there is nothing, and in lists.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    #[schema(required = false, example = json!([]))]
+    warnings: &'a [String],
     /// Grows with every change; its `ETag`.
     #[schema(example = 1)]
     revision: u32,
+}
+
+impl<'a> RecurringView<'a> {
+    /// The same with what its caller should know.
+    pub(super) fn warned(self, warnings: &'a [String]) -> Self {
+        Self { warnings, ..self }
+    }
 }
 
 impl<'a> From<&'a RecurringJob> for RecurringView<'a> {
@@ -159,6 +170,7 @@ impl<'a> From<&'a RecurringJob> for RecurringView<'a> {
                 .map(|intervals| intervals.iter().copied().map(Span).collect()),
             created_at: Time(*created_at),
             updated_at: Time(*updated_at),
+            warnings: &[],
             revision: *revision,
         }
     }

@@ -188,6 +188,7 @@ impl World {
                 name: Arc::from("node"),
                 started_at: start(),
                 lease: LEASE,
+                job_types: Arc::default(),
             }),
             Act::AskToLead => send(Change::Lead {
                 node: node.id,

@@ -1,0 +1,205 @@
+//! Jobs of types that nothing runs: whoever creates one is warned.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::graphql::ask;
+use crate::harness::client::Client;
+use crate::harness::eventually;
+use crate::harness::server::{Server, Site, new_postgres_database, postgres_url};
+use crate::harness::shell::{Shell, detail};
+
+const QUICK: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n\
+    [health]\nnobody_runs_for = \"00:00:00\"\nraise_after = \"00:00:00\"\nclear_after = \"00:00:00.3\"\n";
+
+async fn warnings(client: &Client, job: Value) -> Vec<String> {
+    let answer = client.post("/jobs", job).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    warnings_of(&answer.json())
+}
+
+fn warnings_of(job: &Value) -> Vec<String> {
+    let warnings = job.get("warnings").cloned().unwrap_or_else(|| json!([]));
+    serde_json::from_value(warnings).expect("texts")
+}
+
+async fn register(client: &Client, declaration: Value) -> String {
+    let answer = client.post("/workers", declaration).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    answer.json()["id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test]
+async fn a_job_of_a_type_that_nothing_runs_has_a_warning() {
+    let (_site, server) = Server::with_config(QUICK);
+    let client = server.client();
+    assert_eq!(
+        warnings(&client, json!({ "type": "NoopJob" })).await,
+        Vec::<String>::new()
+    );
+    let created = client
+        .post("/jobs", json!({ "type": "Typo", "delay": "01:00:00" }))
+        .await
+        .json();
+    let [warning] = warnings_of(&created).try_into().expect("one warning");
+    assert!(
+        warning.starts_with("nothing runs jobs of type 'Typo' in queue 'default'"),
+        "{warning}"
+    );
+    let id = created["id"].as_str().expect("an id");
+    assert_eq!(warnings_of(&client.job(id).await), [warning.clone()]);
+    let line = "no handler and no worker for job type 'Typo'";
+    eventually("the log has a line", || async {
+        server.log().contains(line).then_some(())
+    })
+    .await;
+
+    let batch = json!({ "jobs": [{ "type": "NoopJob" }, { "type": "Typo" }] });
+    let answer = client.post("/jobs/batch", batch).await.json();
+    let items = answer["jobs"].as_array().expect("jobs");
+    assert_eq!(
+        (warnings_of(&items[0]).len(), warnings_of(&items[1])),
+        (0, vec![warning.clone()])
+    );
+
+    let mutation = "mutation { a: scheduleJob(input: {type: \"Typo\"}) { isNew warnings }
+        b: scheduleJob(input: {type: \"NoopJob\"}) { warnings }
+        c: scheduleJobs(input: [{type: \"Typo\"}]) { jobs { warnings } } }";
+    let data = ask(&client, mutation).await;
+    assert_eq!(data["a"], json!({ "isNew": true, "warnings": [warning] }));
+    assert_eq!(data["b"], json!({ "warnings": [] }));
+    assert_eq!(data["c"]["jobs"][0]["warnings"], json!([warning]));
+    assert_eq!(server.log().matches(line).count(), 1, "once a type");
+
+    let recurring = json!({ "type": "OtherTypo", "cronExpression": "0 2 * * *" });
+    let recurring = client.post("/jobs/recurring", recurring).await.json();
+    assert!(
+        warnings_of(&recurring)[0].starts_with("nothing runs jobs of type 'OtherTypo'"),
+        "{recurring}"
+    );
+    assert!(
+        server
+            .log()
+            .contains("no handler and no worker for job type 'OtherTypo'")
+    );
+
+    // A job that has ended waits for nothing.
+    client.post_empty(&format!("/jobs/{id}/cancel")).await;
+    assert_eq!(warnings_of(&client.job(id).await), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_registered_worker_counts_in_the_queues_that_it_takes() {
+    let (_site, server) = Server::with_config(QUICK);
+    let client = server.client();
+    assert_eq!(warnings(&client, json!({ "type": "MailJob" })).await.len(), 1);
+    let declaration = json!({ "name": "mailer", "types": ["MailJob"], "queues": ["mail", "post"] });
+    let id = register(&client, declaration).await;
+    assert_eq!(
+        warnings(&client, json!({ "type": "MailJob", "queue": "mail" }))
+            .await
+            .len(),
+        0
+    );
+    assert_eq!(
+        warnings(&client, json!({ "type": "MailJob", "queue": "post" }))
+            .await
+            .len(),
+        0
+    );
+    assert_eq!(warnings(&client, json!({ "type": "MailJob" })).await.len(), 1);
+    let everywhere = register(&client, json!({ "name": "any", "types": ["MailJob"] })).await;
+    assert_eq!(warnings(&client, json!({ "type": "MailJob" })).await.len(), 0);
+    for id in [id, everywhere] {
+        let answer = client
+            .send(client.request(Method::DELETE, &format!("/workers/{id}")))
+            .await;
+        assert!(answer.status.is_success(), "{}", answer.text);
+    }
+    assert_eq!(
+        warnings(&client, json!({ "type": "MailJob", "queue": "mail" }))
+            .await
+            .len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn the_health_names_the_types_that_nothing_runs() {
+    let (_site, server) = Server::with_config(QUICK);
+    let client = server.client();
+    let reason = || async {
+        let reasons = client.get("/metrics/system").await.json()["reasons"].clone();
+        let reasons = reasons.as_array().cloned().unwrap_or_default();
+        reasons
+            .into_iter()
+            .find(|reason| reason["code"] == "job-types-nobody-runs")
+    };
+    for job_type in ["Typo", "Typo", "OtherTypo"] {
+        client.create(json!({ "type": job_type, "delay": "01:00:00" })).await;
+    }
+    let both = "the health names both types";
+    let found = eventually(both, || async {
+        reason().await.filter(|reason| {
+            reason["message"]
+                .as_str()
+                .is_some_and(|text| text.contains("OtherTypo"))
+        })
+    })
+    .await;
+    let message = found["message"].as_str().expect("a message");
+    assert!(
+        message.starts_with("pending jobs (3)") && message.ends_with(": 'Typo', 'OtherTypo'"),
+        "{message}"
+    );
+    register(&client, json!({ "name": "any", "types": ["Typo", "OtherTypo"] })).await;
+    eventually("the health is good again", || async {
+        reason().await.is_none().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_handlers_of_another_server_count() {
+    let _ = postgres_url();
+    let url = new_postgres_database("");
+    let with = |config: &str| Site::over(url.clone(), config);
+    let (one, other) = (with(QUICK), with("[job_types.OtherJob]\nhandler = \"noop\"\n"));
+    let first = one.start();
+    let client = first.client();
+    let job = json!({ "type": "OtherJob", "delay": "01:00:00" });
+    assert_eq!(warnings(&client, job.clone()).await.len(), 1);
+    let second = other.start();
+    eventually("the other server's handlers are known", || {
+        let (client, job) = (client.clone(), job.clone());
+        async move { warnings(&client, job).await.is_empty().then_some(()) }
+    })
+    .await;
+    assert_eq!(warnings(&client, json!({ "type": "Typo" })).await.len(), 1);
+    assert!(second.stop().success());
+    eventually("the other server has left", || {
+        let (client, job) = (client.clone(), job.clone());
+        async move { (!warnings(&client, job).await.is_empty()).then_some(()) }
+    })
+    .await;
+}
+
+#[test]
+fn the_command_line_prints_the_warning() {
+    let shell = Shell::start("");
+    let said = shell.run(&["job", "create", "Typo", "--delay", "01:00:00"]);
+    let lines: Vec<&str> = said.out.lines().collect();
+    let [created, warning] = lines.as_slice() else {
+        panic!("two lines: {}", said.out);
+    };
+    assert!(
+        warning.starts_with("warning: nothing runs jobs of type 'Typo'"),
+        "{warning}"
+    );
+    let id = created.split(' ').nth(1).expect("an id");
+    let shown = shell.run(&["job", "show", id]);
+    let shown = detail(&shown, "warning").expect("a warning").to_owned();
+    assert_eq!(format!("warning: {shown}"), *warning);
+    let known = shell.run(&["job", "create", "Echo"]);
+    assert_eq!(known.out.lines().count(), 1, "{}", known.out);
+}
