@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::error::ServiceError;
 use crate::domain::audit::AuditRecord;
 use crate::domain::caller::{Caller, Scope};
+use crate::domain::id::AuditId;
 use crate::storage::query::{AuditFilter, AuditPage};
 use crate::storage::repository::JobRepository;
 
@@ -46,5 +49,18 @@ impl AuditLog {
         let has_more = records.len() > limit;
         records.truncate(limit);
         Ok(AuditRecords { records, has_more })
+    }
+
+    /// One record, if there is one.
+    pub async fn get(&self, caller: &Caller, id: AuditId) -> Result<Option<AuditRecord>, ServiceError> {
+        caller.require(Scope::Admin)?;
+        // Records are read behind one another: this one is the first behind the next greater id.
+        let next = Uuid::from_u128(id.as_uuid().as_u128().saturating_add(1));
+        let page = AuditPage {
+            limit: 1,
+            after: Some(AuditId::from_uuid(next)),
+        };
+        let records = self.repository.audit(&AuditFilter::default(), page).await?;
+        Ok(records.into_iter().find(|record| record.id == id))
     }
 }

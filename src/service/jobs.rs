@@ -235,6 +235,11 @@ impl Jobs {
         })
     }
 
+    /// What the caller of a job should know: that nothing runs its type.
+    pub async fn warnings(&self, job: &Job) -> Vec<String> {
+        self.runtime.handled.warnings(job).await
+    }
+
     async fn scheduled(&self, job: Arc<Job>, is_new: bool) -> Scheduled {
         Scheduled {
             warnings: self.runtime.handled.warnings(&job).await,

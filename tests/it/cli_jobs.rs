@@ -147,8 +147,8 @@ fn every_option_of_a_new_job_arrives() {
     }
     let said = shell.run(&["job", "create", "Other", "--unique-key", "welcome 4711"]);
     assert_eq!(
-        said.out,
-        format!("found {id} (Other), pending in queue mail\n"),
+        said.out.lines().next(),
+        Some(&*format!("found {id} (Other), pending in queue mail")),
         "nothing was created"
     );
     let said = shell.try_run(&["job", "create", "Other", "--max-retries", "2000"]);

@@ -411,6 +411,53 @@ async fn members_come_in_the_order_that_was_asked_for() {
     let answer = post(json!({ "query": query }).to_string()).await;
     assert_eq!(
         answer.text,
-        r#"{"data":{"queues":[{"name":"default"}],"jobs":{"nodes":[{"attempts":[],"revision":1,"status":"PENDING","parameters":{"z":1,"y":2},"type":"A"}],"totalCount":1},"q":null}}"#
+        r#"{"data":{"queues":[{"name":"default"}],"jobs":{"nodes":[{"attempts":[],"revision":1,"status":"PENDING","parameters":{"z": 1, "y": 2},"type":"A"}],"totalCount":1},"q":null}}"#
     );
+}
+
+#[tokio::test]
+async fn everything_with_an_identity_is_found_by_it_and_listed_in_connections() {
+    let (_site, server) = Server::with_config(&format!("[audit]\nenable = true\n{NOOP}"));
+    let client = server.client();
+    let mutation = "mutation {
+        w: registerWorker(input: {name: \"w\", types: [\"A\"]}) { id }
+        v: registerWorker(input: {name: \"v\", types: [\"A\"]}) { id }
+        e: createWebhookEndpoint(input: {url: \"https://example.com\", events: [\"*\"]}) { endpoint { id } }
+        f: createWebhookEndpoint(input: {url: \"https://example.org\", events: [\"*\"]}) { endpoint { id } } }";
+    let made = ask(&client, mutation).await;
+    let query = "{ w: workersConnection(first: 1) { edges { cursor node { id name } } nodes { id }
+            pageInfo { hasNextPage hasPreviousPage startCursor endCursor } }
+        e: webhookEndpointsConnection(first: 1) { edges { cursor node { id url } } nodes { id }
+            pageInfo { hasNextPage hasPreviousPage startCursor endCursor } }
+        a: auditRecords(first: 1) { hasMore edges { cursor node { id action } } nodes { id }
+            pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
+    let read = ask(&client, query).await;
+    for (list, kind, expected) in [
+        ("w", "Worker", Some(&made["w"]["id"])),
+        ("e", "WebhookEndpoint", Some(&made["e"]["endpoint"]["id"])),
+        ("a", "AuditRecord", None),
+    ] {
+        let list = &read[list];
+        let id = &list["edges"][0]["node"]["id"];
+        assert!(expected.is_none_or(|expected| expected == id), "{list}");
+        assert_eq!((&list["edges"][0]["cursor"], &list["nodes"][0]["id"]), (id, id));
+        let page = json!({ "hasNextPage": true, "hasPreviousPage": false, "startCursor": id, "endCursor": id });
+        assert_eq!(list["pageInfo"], page);
+        let node = ask(&client, &format!("{{ node(id: {id}) {{ __typename id }} }}")).await;
+        assert_eq!(node["node"], json!({ "__typename": kind, "id": id }));
+    }
+    let next = format!(
+        "{{ w: workersConnection(after: {}) {{ nodes {{ id }} pageInfo {{ hasNextPage hasPreviousPage }} }} \
+         e: webhookEndpointsConnection(after: {}) {{ nodes {{ id }} pageInfo {{ hasNextPage hasPreviousPage }} }} }}",
+        made["w"]["id"], made["e"]["endpoint"]["id"]
+    );
+    let next = ask(&client, &next).await;
+    for (list, id) in [("w", &made["v"]["id"]), ("e", &made["f"]["endpoint"]["id"])] {
+        let page = json!({ "nodes": [{ "id": id }], "pageInfo": { "hasNextPage": false, "hasPreviousPage": true } });
+        assert_eq!(next[list], page);
+    }
+    let wrong = refused(&client, "{ workersConnection(after: \"x\") { nodes { id } } }").await;
+    assert_eq!(wrong["extensions"]["field"], "after");
+    let unknown = "{ node(id: \"01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55\") { id } other: node(id: \"999999999\") { id } }";
+    assert_eq!(ask(&client, unknown).await, json!({ "node": null, "other": null }));
 }

@@ -82,11 +82,15 @@ impl Socket {
         }
     }
 
+    pub async fn next_text(&mut self) -> String {
+        match self.next().await {
+            Message::Text(text) => text.to_string(),
+            other => panic!("no text but {other:?}"),
+        }
+    }
+
     pub async fn hear(&mut self, kind: &str) -> Value {
-        let next = self.next().await;
-        let Message::Text(text) = next else {
-            panic!("no {kind} but {next:?}");
-        };
+        let text = self.next_text().await;
         let message: Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(message["type"], kind, "{message}");
         message
@@ -119,6 +123,37 @@ async fn whoever_breaks_the_protocol_is_cut_off_with_its_code() {
         (
             Message::text("{\"type\": \"subscribe\", \"id\": \"1\"}"),
             "'subscribe' has no payload",
+        ),
+        (
+            Message::text("{\"type\": \"subscribe\", \"id\": \"1\", \"payload\": {}}"),
+            "the payload of 'subscribe' has no query",
+        ),
+        (
+            Message::text(
+                "{\"type\": \"subscribe\", \"id\": \"1\", \"payload\": {\"query\": null, \"extensions\": {}}}",
+            ),
+            "the payload of 'subscribe' has no query",
+        ),
+        (
+            Message::text("{\"type\": \"subscribe\", \"id\": \"1\", \"payload\": [\"{ __typename }\"]}"),
+            "invalid type: sequence",
+        ),
+        (
+            Message::text(
+                "{\"type\": \"subscribe\", \"id\": \"1\", \"payload\": {\"query\": \"{ __typename }\", \"variables\": []}}",
+            ),
+            "[] is no object",
+        ),
+        (
+            Message::text(
+                "{\"type\": \"subscribe\", \"id\": \"1\", \"payload\": {\"query\": \"{ __typename }\", \"operationName\": 1}}",
+            ),
+            "invalid type: integer",
+        ),
+        (Message::text("[\"ping\"]"), "invalid type: sequence"),
+        (
+            Message::text("{\"type\": \"ping\", \"payload\": 1}"),
+            "the payload of ping is no object",
         ),
         (
             Message::binary("{\"type\": \"ping\"}"),
@@ -352,4 +387,115 @@ async fn numbers_of_queues_and_of_the_server_are_told_at_once_and_again() {
             "{told}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_subscription_has_one_root_field_over_every_transport() {
+    let (_site, server) = Server::with_config(NOOP);
+    let client = server.client();
+    let mut socket = Socket::begun(&server).await;
+    for query in [
+        "subscription { jobStatusChanged { event } metricsUpdated { totalJobs } }",
+        "subscription { a: jobStatusChanged { event } b: jobStatusChanged { event } }",
+        "subscription { ...f ... on Subscription { metricsUpdated { totalJobs } } } fragment f on Subscription { jobStatusChanged { event } }",
+        "subscription { __typename }",
+        "subscription { jobStatusChanged { event } __typename }",
+        "subscription { jobStatusChanged @skip(if: false) { event } }",
+        "subscription { jobStatusChanged { event } metricsUpdated @skip(if: true) { totalJobs } }",
+    ] {
+        socket.subscribe("1", query).await;
+        let error = socket.hear("error").await;
+        assert_eq!(
+            error["payload"][0]["extensions"]["code"], "validation",
+            "{query}: {error}"
+        );
+        for accept in [
+            "text/event-stream",
+            "multipart/mixed;subscriptionSpec=1.0, application/json",
+        ] {
+            let request = client.at_root(Method::POST, "/graphql").header("accept", accept);
+            let answer = client.send(request.json(&json!({ "query": query }))).await;
+            assert!(
+                answer.text.contains("\"validation\""),
+                "{query} {accept}: {}",
+                answer.text
+            );
+        }
+    }
+    // One that is named twice is one stream.
+    let job = client.create(json!({ "type": "Waits" })).await;
+    let id = job["id"].as_str().expect("an id");
+    let twice = format!("subscription {{ job(id: \"{id}\") {{ id }} ... {{ job(id: \"{id}\") {{ name }} }} }}");
+    socket.subscribe("2", &twice).await;
+    let next = socket.hear("next").await;
+    assert_eq!(next["payload"]["data"], json!({ "job": { "id": id, "name": "Waits" } }));
+    client.post_empty(&format!("/jobs/{id}/cancel")).await;
+    socket.hear("next").await;
+    socket.hear("complete").await;
+}
+
+/// Reads a stream until it has so many parts.
+async fn parts(stream: &mut reqwest::Response, buffer: &mut String, count: usize) -> Vec<Value> {
+    loop {
+        let parts: Vec<Value> = buffer
+            .split("\r\n--graphql")
+            .filter_map(|part| part.strip_prefix("\r\ncontent-type: application/json\r\n\r\n"))
+            .filter(|json| *json != "{}")
+            .filter_map(|json| serde_json::from_str(json).ok())
+            .collect();
+        if parts.len() >= count {
+            return parts;
+        }
+        let chunk = timeout(PATIENCE, stream.chunk()).await.expect("a part in time");
+        let chunk = chunk.expect("the stream lasts").expect("more of the stream");
+        buffer.push_str(std::str::from_utf8(&chunk).expect("text"));
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_is_answered_in_parts_to_clients_that_want_them() {
+    let (_site, server) = Server::with_config(NOOP);
+    let client = server.client();
+    let job = client.create(json!({ "type": "Waits" })).await;
+    let id = job["id"].as_str().expect("an id");
+    let accept = "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0,application/json";
+    let ask = |query: String| {
+        let request = client.at_root(Method::POST, "/graphql").header("accept", accept);
+        request.json(&json!({ "query": query }))
+    };
+    let mut stream = ask(format!("subscription {{ job(id: \"{id}\") {{ status }} }}"))
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(stream.status(), 200);
+    let content_type = stream.headers()["content-type"].to_str().expect("text").to_owned();
+    assert_eq!(
+        content_type,
+        "multipart/mixed; boundary=\"graphql\"; subscriptionSpec=1.0"
+    );
+    let mut buffer = String::new();
+    let first = parts(&mut stream, &mut buffer, 1).await;
+    assert_eq!(
+        first,
+        [json!({ "payload": { "data": { "job": { "status": "PENDING" } } } })]
+    );
+    assert!(
+        buffer.starts_with("\r\n--graphql\r\ncontent-type: application/json\r\n\r\n"),
+        "{buffer}"
+    );
+    client.post_empty(&format!("/jobs/{id}/cancel")).await;
+    let second = parts(&mut stream, &mut buffer, 2).await;
+    assert_eq!(second[1]["payload"]["data"]["job"]["status"], "CANCELLED");
+    while let Some(chunk) = timeout(PATIENCE, stream.chunk())
+        .await
+        .expect("in time")
+        .expect("the stream")
+    {
+        buffer.push_str(std::str::from_utf8(&chunk).expect("text"));
+    }
+    assert!(buffer.ends_with("\r\n--graphql--\r\n"), "{buffer}");
+    // Anything else is answered as usual.
+    let query = client.send(ask("{ queues { name } }".to_owned())).await;
+    assert_eq!(query.header("content-type"), Some("application/json; charset=utf-8"));
+    assert!(query.json()["data"]["queues"].is_array());
 }

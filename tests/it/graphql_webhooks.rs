@@ -159,6 +159,29 @@ async fn deliveries_are_listed_and_sent_again() {
     let page = ask(&client, &list(&after)).await["webhookDeliveries"].clone();
     assert_eq!((&page["hasMore"], &page["nodes"]), (&json!(false), &json!([failed[2]])));
 
+    let more = format!(
+        "{{ webhookDeliveries(endpointId: \"{}\", first: 2) {{ edges {{ cursor node {{ id }} }} \
+         pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} node(id: {}) {{ __typename id \
+         ... on WebhookDelivery {{ event }} }} }}",
+        id(&made),
+        failed[0]["id"]
+    );
+    let read = ask(&client, &more).await;
+    let (edges, page) = (
+        &read["webhookDeliveries"]["edges"],
+        &read["webhookDeliveries"]["pageInfo"],
+    );
+    assert_eq!(
+        (&edges[0]["cursor"], &edges[0]["node"]["id"]),
+        (&failed[0]["id"], &failed[0]["id"])
+    );
+    let expected = json!({
+        "hasNextPage": true, "hasPreviousPage": false, "startCursor": failed[0]["id"], "endCursor": failed[1]["id"],
+    });
+    assert_eq!(*page, expected);
+    let node = json!({ "__typename": "WebhookDelivery", "id": failed[0]["id"], "event": failed[0]["event"] });
+    assert_eq!(read["node"], node);
+
     receiver.otherwise(Answer::OK);
     let again = format!(
         "mutation {{ redeliverWebhook(id: \"{}\") {{ webhookId attempts }} }}",

@@ -64,7 +64,7 @@ async fn a_job_of_a_type_that_nothing_runs_has_a_warning() {
 
     let mutation = "mutation { a: scheduleJob(input: {type: \"Typo\"}) { isNew warnings }
         b: scheduleJob(input: {type: \"NoopJob\"}) { warnings }
-        c: scheduleJobs(input: [{type: \"Typo\"}]) { jobs { warnings } } }";
+        c: scheduleJobs(inputs: [{type: \"Typo\"}]) { jobs { warnings } } }";
     let data = ask(&client, mutation).await;
     assert_eq!(data["a"], json!({ "isNew": true, "warnings": [warning] }));
     assert_eq!(data["b"], json!({ "warnings": [] }));
@@ -129,7 +129,7 @@ async fn the_health_names_the_types_that_nothing_runs() {
     let (_site, server) = Server::with_config(QUICK);
     let client = server.client();
     let reason = || async {
-        let reasons = client.get("/metrics/system").await.json()["reasons"].clone();
+        let reasons = client.get("/metrics/system").await.json()["healthReasons"].clone();
         let reasons = reasons.as_array().cloned().unwrap_or_default();
         reasons
             .into_iter()

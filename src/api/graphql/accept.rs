@@ -11,6 +11,8 @@ pub(super) enum Form {
     GraphQlResponse,
     /// `text/event-stream`: the answers as they come.
     EventStream,
+    /// `multipart/mixed;subscriptionSpec=1.0`: the answers to a subscription as they come, as Apollo's clients take them.
+    Multipart,
 }
 
 impl Form {
@@ -26,6 +28,7 @@ impl Form {
             Self::Json => "application/json; charset=utf-8",
             Self::GraphQlResponse => "application/graphql-response+json; charset=utf-8",
             Self::EventStream => "text/event-stream; charset=utf-8",
+            Self::Multipart => "multipart/mixed; boundary=\"graphql\"; subscriptionSpec=1.0",
         }
     }
 
@@ -59,10 +62,12 @@ fn read_range(range: &str) -> Option<(Form, u32)> {
     let mut parts = range.split(';').map(str::trim);
     let media = parts.next()?.to_ascii_lowercase();
     let mut quality = 1_000;
+    let mut is_of_subscriptions = false;
     for parameter in parts {
         let (name, value) = parameter.split_once('=')?;
         match name.trim().to_ascii_lowercase().as_str() {
             "q" => quality = read_quality(value.trim())?,
+            "subscriptionspec" => is_of_subscriptions = value.trim().trim_matches('"') == "1.0",
             "charset" if !value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8") => return None,
             _ => {}
         }
@@ -70,6 +75,7 @@ fn read_range(range: &str) -> Option<(Form, u32)> {
     let form = match media.as_str() {
         "*/*" | "application/*" => Form::Json,
         "text/*" => Form::EventStream,
+        "multipart/mixed" if is_of_subscriptions => Form::Multipart,
         media => Form::ALL.into_iter().find(|(_, name)| *name == media)?.0,
     };
     Some((form, quality))
@@ -99,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_form_that_is_liked_best_is_chosen() {
-        use Form::{EventStream, GraphQlResponse, Json};
+        use Form::{EventStream, GraphQlResponse, Json, Multipart};
         for (accept, form) in [
             (&[][..], Some(Json)),
             (&[""], Some(Json)),
@@ -119,6 +125,13 @@ mod tests {
             ),
             (&["application/json", "application/graphql-response+json"], Some(Json)),
             (&["text/event-stream"], Some(EventStream)),
+            (
+                &["multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0,application/json"],
+                Some(Multipart),
+            ),
+            (&["multipart/mixed; subscriptionSpec=\"1.0\""], Some(Multipart)),
+            (&["multipart/mixed;subscriptionSpec=2.0,application/json"], Some(Json)),
+            (&["multipart/mixed;deferSpec=20220824"], None),
             (&["text/html, */*;q=0.8"], Some(Json)),
             (&["text/html"], None),
             (&["application/json;q=0"], None),

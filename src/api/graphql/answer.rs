@@ -5,6 +5,7 @@ use async_graphql::{Error, Response, ServerError, Value};
 use serde::Serialize;
 
 use super::errors;
+use super::scalars::Wire;
 
 /// How many errors one answer tells.
 const ERRORS_MAX: usize = 100;
@@ -19,7 +20,7 @@ pub(super) struct Answer(Box<Response>);
 #[derive(Serialize)]
 struct Written<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
+    data: Option<Wire<'a>>,
     #[serde(skip_serializing_if = "<[ServerError]>::is_empty")]
     errors: &'a [ServerError],
 }
@@ -51,12 +52,9 @@ impl Answer {
         Self(Box::new(response))
     }
 
-    /// The document can't be read.
+    /// The document can't be read, or is not valid.
     pub(super) fn unreadable(error: ServerError) -> Self {
-        Self(Box::new(Response::from_errors(vec![ServerError {
-            extensions: Some(errors::extensions("malformed", false)),
-            ..error
-        }])))
+        Self(Box::new(Response::from_errors(vec![error])))
     }
 
     /// The request was not carried out.
@@ -88,14 +86,9 @@ impl Answer {
         &self.0.errors
     }
 
-    /// The answer as async-graphql has it.
-    pub(super) fn into_response(self) -> Response {
-        *self.0
-    }
-
     /// The answer as JSON.
     pub(super) fn to_json(&self) -> Vec<u8> {
-        // Values of GraphQL always become JSON.
+        // Values of GraphQL always become JSON, and what is JSON already was so when it was stored.
         serde_json::to_vec(&self).unwrap_or_default()
     }
 }
@@ -108,7 +101,7 @@ impl From<Error> for Answer {
 
 impl Serialize for Answer {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let data = (!self.is_request_error()).then_some(&self.0.data);
+        let data = (!self.is_request_error()).then_some(Wire(&self.0.data));
         let errors = self.errors();
         Written { data, errors }.serialize(serializer)
     }

@@ -2,47 +2,15 @@
 //! not: members come in the order in which they were asked for, not in which they were ready; one whose function failed is
 //! null, not missing; and where null is not allowed the object around it is null.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{
-    BaseType, DocumentOperations, ExecutableDocument, OperationType, Selection, SelectionSet, Type, TypeKind,
-    TypeSystemDefinition,
+    BaseType, DocumentOperations, ExecutableDocument, OperationType, Selection, SelectionSet, Type,
 };
 use async_graphql::{Name, PathSegment, Response, Value};
 
-/// The types of the schema's fields.
-#[derive(Debug, Default)]
-pub(super) struct Types(HashMap<Name, HashMap<Name, Type>>);
-
-impl Types {
-    /// The types that a schema has, in its own language.
-    pub(super) fn read(sdl: &str) -> Self {
-        let definitions = parse_schema(sdl)
-            .map(|document| document.definitions)
-            .unwrap_or_default();
-        let types = definitions.into_iter().filter_map(|definition| {
-            let TypeSystemDefinition::Type(definition) = definition else {
-                return None;
-            };
-            let fields = match definition.node.kind {
-                TypeKind::Object(object) => object.fields,
-                TypeKind::Interface(interface) => interface.fields,
-                TypeKind::Scalar | TypeKind::Union(_) | TypeKind::Enum(_) | TypeKind::InputObject(_) => return None,
-            };
-            let fields = fields
-                .into_iter()
-                .map(|field| (field.node.name.node, field.node.ty.node));
-            Some((definition.node.name.node, fields.collect()))
-        });
-        Self(types.collect())
-    }
-
-    fn of(&self, parent: &str, field: &str) -> Option<&Type> {
-        self.0.get(parent)?.get(field)
-    }
-}
+use super::input_types::InputTypes;
+use super::literals;
 
 /// What an answer is completed by: the operation that was asked for.
 #[derive(Debug)]
@@ -62,14 +30,9 @@ struct Selected<'a> {
 impl Shape {
     /// The shape of the operation of this kind and name.
     pub(super) fn new(document: Arc<ExecutableDocument>, kind: OperationType, name: Option<&str>) -> Self {
-        let root = match kind {
-            OperationType::Query => "Query",
-            OperationType::Mutation => "Mutation",
-            OperationType::Subscription => "Subscription",
-        };
         Self {
             document,
-            root,
+            root: literals::root(kind),
             name: name.map(Name::new),
         }
     }
@@ -84,7 +47,7 @@ impl Shape {
     }
 
     /// Completes an answer to it.
-    pub(super) fn complete(&self, types: &Types, response: &mut Response) {
+    pub(super) fn complete(&self, types: &InputTypes, response: &mut Response) {
         let Some(set) = self.selection() else { return };
         let sets = [set];
         let is_carried_out = response.data != Value::Null || response.errors.iter().any(|error| !error.path.is_empty());
@@ -111,7 +74,7 @@ impl Shape {
     /// Puts null where a path of an error leads. Tells whether the object that holds the path must be null itself.
     fn put_null(
         &self,
-        types: &Types,
+        types: &InputTypes,
         parent: &str,
         sets: &[&SelectionSet],
         path: &[PathSegment],
@@ -124,7 +87,7 @@ impl Shape {
         let Some(selected) = self.selected(parent, sets, &key) else {
             return false;
         };
-        let Some(declared) = types.of(selected.parent, selected.name) else {
+        let Some(declared) = types.field(selected.parent, selected.name).map(|field| &field.of_type) else {
             return false;
         };
         let value = members.entry(key).or_default();
@@ -134,7 +97,7 @@ impl Shape {
     /// Tells whether the value must be null and may not be, so that what holds it is null.
     fn put_null_within(
         &self,
-        types: &Types,
+        types: &InputTypes,
         declared: &Type,
         selected: &Selected<'_>,
         path: &[PathSegment],
@@ -282,7 +245,7 @@ mod tests {
                 .errors
                 .push(ServerError::new("failed", None).with_path(segments.collect()));
         }
-        shape.complete(&Types::read(SDL), &mut response);
+        shape.complete(&InputTypes::read(SDL), &mut response);
         from_value(response.data).expect("a value")
     }
 

@@ -4,12 +4,12 @@
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_graphql::parser::parse_query;
 use async_graphql::parser::types::ExecutableDocument;
 use lru::LruCache;
 
 use super::answer::Answer;
-use super::limits;
+use super::input_types::InputTypes;
+use super::{limits, literals, parser, subscriptions, variable_positions};
 
 /// How many documents are kept.
 const DOCUMENTS_MAX: NonZeroUsize = NonZeroUsize::new(256).unwrap();
@@ -20,13 +20,15 @@ const TEXT_MAX: usize = 4 << 10;
 #[derive(Clone)]
 pub(super) struct Documents {
     known: Arc<Mutex<LruCache<Box<str>, Arc<ExecutableDocument>>>>,
+    types: Arc<InputTypes>,
     aliases_max: usize,
 }
 
 impl Documents {
     /// Reads documents of at most so many aliases.
-    pub(super) fn new(aliases_max: usize) -> Self {
+    pub(super) fn new(types: Arc<InputTypes>, aliases_max: usize) -> Self {
         Self {
+            types,
             known: Arc::new(Mutex::new(LruCache::new(DOCUMENTS_MAX))),
             aliases_max,
         }
@@ -40,10 +42,12 @@ impl Documents {
         if is_kept && let Some(document) = known().get(text) {
             return Ok(Arc::clone(document));
         }
-        limits::check_nesting(text)?;
-        let document = parse_query(text).map_err(|error| Answer::unreadable(error.into()))?;
+        let mut document = parser::parse(text).map_err(Answer::unreadable)?;
         limits::check_document(&document, self.aliases_max)?;
         limits::check_mutations(&document)?;
+        subscriptions::check(&mut document).map_err(Answer::unreadable)?;
+        literals::check(&self.types, &mut document).map_err(Answer::unreadable)?;
+        variable_positions::check(&self.types, &document).map_err(Answer::unreadable)?;
         let document = Arc::new(document);
         if is_kept {
             known().put(text.into(), Arc::clone(&document));
@@ -58,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_text_is_read_once_and_a_wrong_one_is_never_kept() {
-        let documents = Documents::new(1);
+        let documents = Documents::new(Arc::new(InputTypes::read("")), 1);
         let read = |text: &str| documents.read(text);
         let first = read("{ queues { name } }").expect("a document");
         let again = read("{ queues { name } }").expect("a document");

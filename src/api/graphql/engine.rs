@@ -4,27 +4,46 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
-use async_graphql::{Error, Request, Response, Variables};
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
+use async_graphql::{Error, Request, Response};
 use futures_util::{FutureExt, Stream, StreamExt};
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::GraphQlOptions;
 use super::answer::Answer;
-use super::completion::{Shape, Types};
+use super::completion::Shape;
 use super::documents::Documents;
 use super::errors;
+use super::input_types::InputTypes;
 use super::limits;
 use super::loader::Loaders;
 use super::persisted::{PersistedQueries, PersistedQuery};
 use super::schema::{self, Deadline, Schema, Services};
+use super::variables;
 use crate::api::rest::problem::{Problem, ProblemKind};
+use crate::api::strict::Strict;
 use crate::domain::caller::{Caller, Scope};
 use crate::service::operations::{OperationKind, OperationOutcome, Operations};
 
+/// A JSON object as its text.
+#[derive(Debug)]
+pub(super) struct ObjectText(Box<RawValue>);
+
+impl<'de> Deserialize<'de> for ObjectText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        if text.get().starts_with('{') {
+            return Ok(Self(text));
+        }
+        let shown: String = text.get().chars().take(64).collect();
+        Err(D::Error::custom(format!("{shown} is no object")))
+    }
+}
+
 /// A request as clients write it, over whatever transport.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Asked {
     /// The document.
@@ -32,9 +51,17 @@ pub(super) struct Asked {
     /// Which of its operations.
     pub operation_name: Option<String>,
     /// The values of its variables.
-    pub variables: Option<Variables>,
+    pub variables: Option<ObjectText>,
     /// What is neither of them.
     pub extensions: Option<Map<String, Value>>,
+}
+
+impl Asked {
+    /// Whether it has a document, or the hash of one.
+    pub(super) fn has_query(&self) -> bool {
+        let is_persisted = |extensions: &Map<String, Value>| extensions.contains_key("persistedQuery");
+        self.query.is_some() || self.extensions.as_ref().is_some_and(is_persisted)
+    }
 }
 
 /// A request that is within the limits and can be carried out.
@@ -61,7 +88,7 @@ pub(super) enum Failed {
 #[derive(Clone)]
 pub(super) struct Engine {
     schema: Schema,
-    types: Arc<Types>,
+    types: Arc<InputTypes>,
     services: Services,
     operations: Operations,
     persisted: PersistedQueries,
@@ -89,13 +116,14 @@ impl Engine {
             persisted_queries,
             connection_init_timeout: _,
         } = *options;
+        let types = Arc::new(InputTypes::read(&schema::sdl()));
         Self {
-            types: Arc::new(Types::read(&schema::sdl())),
+            documents: Documents::new(Arc::clone(&types), max_aliases),
+            types,
             schema: schema::build(services.clone(), max_depth, max_complexity),
             services,
             operations,
             persisted: PersistedQueries::new(persisted_queries),
-            documents: Documents::new(max_aliases),
             introspection,
             max_depth,
             max_complexity,
@@ -132,7 +160,7 @@ impl Engine {
             (Some(Value::Null) | None, Some(query)) => query,
             (Some(Value::Null) | None, None) => return Err(errors::invalid("query", "query is missing").into()),
             (Some(persisted), query) => {
-                let persisted = PersistedQuery::deserialize(persisted);
+                let persisted = PersistedQuery::deserialize(Strict(persisted));
                 let persisted =
                     persisted.map_err(|error| errors::invalid("extensions.persistedQuery", &error.to_string()))?;
                 if let Some(query) = &query {
@@ -143,12 +171,15 @@ impl Engine {
         };
         self.check_size(&query)?;
         let document = self.documents.read(&query)?;
-        let kind = kind_of(&document, operation_name.as_deref())?;
+        let operation = operation_of(&document, operation_name.as_deref())?;
+        let kind = operation.ty;
+        let given = variables.as_ref().map(|ObjectText(text)| &**text);
+        let variables = variables::read(&self.types, &operation.variable_definitions, given)?;
         let mut request = Request::new(query);
         request.set_parsed_query(ExecutableDocument::clone(&document));
         let shape = Shape::new(document, kind, operation_name.as_deref());
         request.operation_name = operation_name;
-        request.variables = variables.unwrap_or_default();
+        request.variables = variables;
         if !self.introspection || !caller.may(Scope::Read) {
             request = request.disable_introspection();
         }
@@ -243,23 +274,23 @@ fn panicked() -> Failed {
     Failed::Panicked
 }
 
-/// Whether the operation that is wanted asks, changes or listens.
-fn kind_of(document: &ExecutableDocument, name: Option<&str>) -> Result<OperationType, Error> {
+/// The operation that is wanted.
+fn operation_of<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Result<&'a OperationDefinition, Error> {
     let unknown = |name: &str| {
         let given: String = name.chars().take(64).collect();
         errors::invalid("operationName", &format!("the document has no operation '{given}'"))
     };
     match (&document.operations, name) {
-        (DocumentOperations::Single(operation), None) => Ok(operation.node.ty),
+        (DocumentOperations::Single(operation), None) => Ok(&operation.node),
         (DocumentOperations::Single(_), Some(name)) => Err(unknown(name)),
         (DocumentOperations::Multiple(operations), Some(name)) => {
             let operation = operations.get(name).ok_or_else(|| unknown(name))?;
-            Ok(operation.node.ty)
+            Ok(&operation.node)
         }
         (DocumentOperations::Multiple(operations), None) => {
             let mut operations = operations.values();
             match (operations.next(), operations.next()) {
-                (Some(operation), None) => Ok(operation.node.ty),
+                (Some(operation), None) => Ok(&operation.node),
                 (_, _) => Err(errors::invalid(
                     "operationName",
                     "the document has several operations; operationName says which is meant",

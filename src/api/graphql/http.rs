@@ -5,22 +5,23 @@
 use std::rc::Rc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::web::{Bytes, Payload, Query};
-use actix_web::{HttpRequest, HttpResponse, Responder};
+use actix_web::{HttpRequest, HttpResponse};
 use async_graphql::parser::types::OperationType;
-use async_graphql_actix_web::GraphQLResponse;
 use futures_util::{StreamExt, stream};
 use serde::de::DeserializeOwned;
 
 use super::accept::Form;
 use super::answer::Answer;
 use super::engine::{Asked, Failed, Operation};
-use super::{GraphQl, errors, sse, websocket};
+use super::streaming::{self, Framing};
+use super::{GraphQl, errors, websocket};
 use crate::api::auth::Standing;
 use crate::api::realtime::handshake;
 use crate::api::rest::body;
 use crate::api::rest::problem::{PartError, Problem, ProblemKind};
+use crate::api::strict;
 use crate::domain::caller::{Caller, Scope};
 use crate::service::clients::ClientKind;
 
@@ -43,7 +44,7 @@ async fn try_get(graphql: &GraphQl, request: &HttpRequest, form: Form) -> Result
     let caller = match form {
         // An event source of a browser can't set headers.
         Form::EventStream => graphql.gate.authenticate_stream(request)?,
-        Form::Json | Form::GraphQlResponse => graphql.gate.authenticate(request)?,
+        Form::Json | Form::GraphQlResponse | Form::Multipart => graphql.gate.authenticate(request)?,
     };
     let asked = asked_in_address(request.query_string())?;
     check_query(&asked)?;
@@ -92,7 +93,7 @@ async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) ->
         let detail = "a batch can't be answered as an event stream; send its requests one by one";
         return Err(Problem::new(ProblemKind::Validation, detail));
     }
-    let asked = serde_json::from_slice::<Vec<Asked>>(bytes);
+    let asked = strict::from_slice::<Vec<Asked>>(bytes);
     let asked = asked.map_err(|error| body::explain::<Vec<Asked>>(bytes, &error))?;
     let max = graphql.options.max_batch;
     if asked.is_empty() || asked.len() > max {
@@ -120,7 +121,7 @@ async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) ->
 async fn carried_out(graphql: &GraphQl, operation: Operation) -> Result<Answer, Failed> {
     if operation.kind == OperationType::Subscription {
         graphql.engine.count_invalid();
-        let detail = "a subscription has more than one answer; connect by WebSocket, or send Accept: text/event-stream";
+        let detail = "a subscription has more than one answer; connect by WebSocket, or send Accept: text/event-stream or multipart/mixed;subscriptionSpec=1.0";
         return Ok(errors::invalid("query", detail).into());
     }
     graphql.engine.execute(operation).await
@@ -132,31 +133,31 @@ async fn answered(
     read: Result<Operation, Answer>,
     form: Form,
 ) -> Result<HttpResponse, Problem> {
-    if form == Form::EventStream {
+    let is_stream = match (form, &read) {
+        (Form::EventStream, _) => true,
+        // Anything else is answered as usual.
+        (Form::Multipart, Ok(operation)) => operation.kind == OperationType::Subscription,
+        (Form::Multipart, Err(_)) | (Form::Json | Form::GraphQlResponse, _) => false,
+    };
+    if is_stream {
         let standing = Standing::new(graphql.gate.clone(), graphql.gate.shown(request)?, &Scope::ALL);
-        return event_stream(graphql, read, standing);
+        return stream_of(graphql, read, form, standing);
     }
     let answer = match read {
         Ok(operation) => carried_out(graphql, operation).await.map_err(Failed::problem)?,
         Err(answer) => answer,
     };
-    if answer.is_request_error() {
-        let status = match form {
-            Form::GraphQlResponse => StatusCode::BAD_REQUEST,
-            Form::Json | Form::EventStream => StatusCode::OK,
-        };
-        return Ok(with_body(status, form, answer.to_json()));
-    }
-    // The library's own way of answering, but for what it makes of the client's wish.
-    let mut response = GraphQLResponse::from(answer.into_response()).respond_to(request);
-    let content_type = HeaderValue::from_static(form.content_type());
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
-    Ok(response)
+    let status = match form {
+        Form::GraphQlResponse if answer.is_request_error() => StatusCode::BAD_REQUEST,
+        Form::GraphQlResponse | Form::Json | Form::EventStream | Form::Multipart => StatusCode::OK,
+    };
+    Ok(with_body(status, form, answer.to_json()))
 }
 
-fn event_stream(
+fn stream_of(
     graphql: &GraphQl,
     read: Result<Operation, Answer>,
+    form: Form,
     standing: Standing,
 ) -> Result<HttpResponse, Problem> {
     if !graphql.realtime.options().enable {
@@ -173,21 +174,31 @@ fn event_stream(
             stream::once(async move { engine.execute(operation).await }).boxed_local()
         }
     };
-    Ok(sse::answer(&graphql.realtime, answers, standing, permit))
+    let framing = match form {
+        Form::Multipart => Framing::Multipart,
+        Form::EventStream | Form::Json | Form::GraphQlResponse => Framing::Events,
+    };
+    Ok(streaming::answer(&graphql.realtime, framing, answers, standing, permit))
 }
 
 fn with_body(status: StatusCode, form: Form, json: Vec<u8>) -> HttpResponse {
+    let form = single(form);
     HttpResponse::build(status)
         .insert_header((CONTENT_TYPE, form.content_type()))
         .body(json)
 }
 
+/// The form of one answer, where a client wants many.
+const fn single(form: Form) -> Form {
+    match form {
+        Form::EventStream | Form::Multipart => Form::Json,
+        Form::Json | Form::GraphQlResponse => form,
+    }
+}
+
 /// The request could not be carried out at all, as far as HTTP is concerned.
 pub(super) fn refuse(problem: &Problem, form: Form) -> HttpResponse {
-    let form = match form {
-        Form::EventStream => Form::Json,
-        Form::Json | Form::GraphQlResponse => form,
-    };
+    let form = single(form);
     problem
         .head()
         .insert_header((CONTENT_TYPE, form.content_type()))
@@ -204,11 +215,7 @@ fn wanted_form(headers: &HeaderMap) -> Result<Form, Problem> {
 
 /// Refuses a request without a query: it is not well-formed, whatever form its answer has.
 fn check_query(asked: &Asked) -> Result<(), PartError> {
-    let is_persisted = asked
-        .extensions
-        .as_ref()
-        .is_some_and(|extensions| extensions.contains_key("persistedQuery"));
-    if asked.query.is_some() || is_persisted {
+    if asked.has_query() {
         return Ok(());
     }
     Err(PartError::field(
@@ -240,7 +247,7 @@ fn object_in<T: DeserializeOwned>(name: &str, text: &str) -> Result<Option<T>, P
     if text.is_empty() {
         return Ok(None);
     }
-    serde_json::from_str(text).map_err(|error| {
+    strict::from_str(text).map_err(|error| {
         let detail = format!("{name} is not a JSON object: {error}");
         PartError::parameter(name, detail).into()
     })

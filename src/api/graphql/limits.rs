@@ -10,71 +10,8 @@ use async_graphql::{Error, Name, Positioned};
 
 use super::errors;
 
-/// How deep brackets may be nested: values within arguments as well as selections.
-const BRACKETS_MAX: usize = 64;
 /// How many selections a document may have with its fragments in their places.
 const SELECTIONS_MAX: usize = 10_000;
-
-/// Refuses a text that is nested so deep that parsing it takes more stack than there is.
-pub(super) fn check_nesting(query: &str) -> Result<(), Error> {
-    let mut depth: usize = 0;
-    let mut rest = query.as_bytes();
-    while let [first, after @ ..] = rest {
-        rest = after;
-        match first {
-            b'{' | b'[' | b'(' => depth += 1,
-            b'}' | b']' | b')' => depth = depth.saturating_sub(1),
-            b'#' => rest = behind_line(after),
-            b'"' => {
-                rest = match after.strip_prefix(b"\"\"") {
-                    Some(block) => behind_block(block),
-                    None => behind_string(after),
-                };
-            }
-            _ => {}
-        }
-        if depth > BRACKETS_MAX {
-            return Err(too_large(
-                &format!("brackets are nested deeper than {BRACKETS_MAX} levels"),
-                BRACKETS_MAX,
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn behind_line(text: &[u8]) -> &[u8] {
-    let end = text.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-    end.map_or(&[], |end| &text[end..])
-}
-
-fn behind_string(text: &[u8]) -> &[u8] {
-    let mut is_escaped = false;
-    let end = text.iter().position(|byte| match byte {
-        // A string ends with its line, if not before: then it is wrong, and the parser says so.
-        b'"' | b'\n' if !is_escaped => true,
-        byte => {
-            is_escaped = *byte == b'\\' && !is_escaped;
-            false
-        }
-    });
-    end.map_or(&[], |end| &text[end + 1..])
-}
-
-fn behind_block(text: &[u8]) -> &[u8] {
-    let mut rest = text;
-    loop {
-        if let Some(after) = rest.strip_prefix(b"\\\"\"\"") {
-            rest = after;
-        } else if let Some(after) = rest.strip_prefix(b"\"\"\"") {
-            return after;
-        } else if let [_, after @ ..] = rest {
-            rest = after;
-        } else {
-            return rest;
-        }
-    }
-}
 
 /// Refuses a document that means too many fields, or gives too many of them names of their own.
 pub(super) fn check_document(document: &ExecutableDocument, aliases_max: usize) -> Result<(), Error> {
@@ -205,25 +142,7 @@ mod tests {
     }
 
     fn check(query: &str) -> Result<(), Error> {
-        check_nesting(query)?;
         check_document(&parse_query(query).expect("a document"), 5)
-    }
-
-    #[test]
-    fn brackets_count_outside_of_strings_and_comments() {
-        let deep = "[".repeat(BRACKETS_MAX + 1);
-        assert!(check_nesting(&format!("{{ a(x: {deep}) }}")).is_err());
-        for text in [
-            format!("{{ a(x: \"{deep}\") }}"),
-            format!("{{ a(x: \"\\\"{deep}\") }}"),
-            format!("{{ a(x: \"\"\"{deep}\\\"\"\"{deep}\"\"\") }}"),
-            format!("# {deep}\n{{ a }}"),
-            "{ a { b } ".repeat(1_000),
-        ] {
-            let is_balanced = !text.starts_with("{ a { b }");
-            assert_eq!(check_nesting(&text).is_ok(), is_balanced, "{text}");
-        }
-        assert!(check_nesting(&"{ a } ".repeat(1_000)).is_ok());
     }
 
     #[test]

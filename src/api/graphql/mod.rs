@@ -1,6 +1,6 @@
 //! The GraphQL facade: the use cases as one schema, at `/graphql`.
 //!
-//! A request comes over HTTP (`http.rs`), as an event stream (`sse.rs`) or in a message of a WebSocket (`websocket.rs`);
+//! A request comes over HTTP (`http.rs`), as a stream (`streaming.rs`) or in a message of a WebSocket (`websocket.rs`);
 //! each of them finds out who calls and hands it to the `engine`, which checks what it may cost and carries it out. The
 //! schema's functions translate to use cases and hold no rule of their own.
 
@@ -11,16 +11,22 @@ mod documents;
 mod engine;
 mod errors;
 mod http;
+mod input_types;
 mod limits;
+mod literals;
 mod loader;
 mod mutation;
+mod parser;
 mod persisted;
 mod query;
 mod scalars;
 mod schema;
-mod sse;
+mod streaming;
 mod subscription;
+mod subscriptions;
 mod types;
+mod variable_positions;
+mod variables;
 mod websocket;
 
 pub use schema::{Services, sdl};

@@ -4,7 +4,9 @@
 //! uses, so that an error names the field and what is allowed.
 
 use async_graphql::{InputType, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use bytes::Bytes;
 use chrono::{DateTime as Time, Utc};
+use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
 use uuid::Uuid as Id;
 
@@ -141,8 +143,7 @@ impl From<Id> for Uuid {
 #[derive(Clone, Debug)]
 pub(super) struct Json(Value);
 
-/// Any JSON value. Numbers are those of 64 bits: of longer ones the last digits are lost here, as in most programs that
-/// read JSON; REST passes them on to the digit.
+/// Any JSON value. Its text is passed on as it came: numbers to the last digit, members in their order.
 #[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -157,12 +158,12 @@ impl ScalarType for Json {
 impl Json {
     /// What a text says that is known to be JSON.
     pub(super) fn of_text(json: &str) -> Self {
-        Self(serde_json::from_str(json).unwrap_or_default())
+        Self(Value::Binary(Bytes::copy_from_slice(json.as_bytes())))
     }
 
     /// The value as JSON text.
     pub(super) fn raw(&self) -> Result<Box<RawValue>, serde_json::Error> {
-        serde_json::value::to_raw_value(&self.0)
+        serde_json::value::to_raw_value(&Wire(&self.0))
     }
 }
 
@@ -170,5 +171,26 @@ impl From<&json::Json> for Json {
     fn from(json: &json::Json) -> Self {
         // What storage holds was JSON when it came.
         Self::of_text(json.as_str())
+    }
+}
+
+/// A value as it is written: what is [`Value::Binary`] is JSON already.
+pub(super) struct Wire<'a>(pub &'a Value);
+
+impl Serialize for Wire<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Binary(text) => {
+                let raw: &RawValue = serde_json::from_slice(text).map_err(S::Error::custom)?;
+                raw.serialize(serializer)
+            }
+            Value::List(items) => serializer.collect_seq(items.iter().map(Wire)),
+            Value::Object(members) => {
+                serializer.collect_map(members.iter().map(|(name, value)| (name.as_str(), Wire(value))))
+            }
+            plain @ (Value::Null | Value::Number(_) | Value::String(_) | Value::Boolean(_) | Value::Enum(_)) => {
+                plain.serialize(serializer)
+            }
+        }
     }
 }

@@ -183,7 +183,7 @@ impl<'de> Deserialize<'de> for PriorityValue {
             fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self::Value, E> {
                 match strict::integer(number) {
                     Some(integer) => self.visit_i64(integer),
-                    None => Err(E::invalid_value(Unexpected::Float(number), &self)),
+                    None => Err(E::invalid_type(Unexpected::Float(number), &self)),
                 }
             }
 
@@ -242,7 +242,7 @@ impl<'de> Deserialize<'de> for RetryCount {
             fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self::Value, E> {
                 match strict::integer(number) {
                     Some(integer) => self.visit_i64(integer),
-                    None => Err(E::invalid_value(Unexpected::Float(number), &self)),
+                    None => Err(E::invalid_type(Unexpected::Float(number), &self)),
                 }
             }
         }

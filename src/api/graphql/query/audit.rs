@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, Object, Result};
 
 use super::super::schema::{caller, services};
-use super::super::types::audit::{AuditFilterInput, AuditRecordPage};
+use super::super::types::audit::{AuditFilterInput, AuditRecordConnection};
 use super::super::types::job_connection::page_size;
 use super::super::types::reading;
 use crate::api::rest::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
@@ -24,7 +24,7 @@ impl AuditQueries {
         #[graphql(desc = "How many, 1 to 1000; 50 by default.")] first: Option<i32>,
         #[graphql(desc = "Only records older than this one: the id of the last record of the page before.")]
         after: Option<ID>,
-    ) -> Result<Option<AuditRecordPage>> {
+    ) -> Result<Option<AuditRecordConnection>> {
         let filter = filter.unwrap_or_default().into_filter()?;
         let page = AuditPage {
             limit: reading::count("first", first, LIMIT_DEFAULT, LIMIT_MAX)?,
@@ -32,7 +32,8 @@ impl AuditQueries {
                 .map(|ID(text)| reading::parse_with("after", &text, AuditId::parse))
                 .transpose()?,
         };
+        let is_first = page.after.is_none();
         let records = services(ctx)?.audit.list(caller(ctx)?, &filter, page).await?;
-        Ok(Some(records.into()))
+        Ok(Some(AuditRecordConnection::new(records, is_first)))
     }
 }

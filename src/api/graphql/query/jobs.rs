@@ -2,16 +2,19 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
-use super::super::schema::{caller, services};
+use super::super::schema::{Services, caller, services};
 use super::super::types::job::Job;
 use super::super::types::job_connection::{JobConnection, Wanted, page_size};
 use super::super::types::job_filter::{JobFilterInput, JobOrder};
 use super::super::types::node::{self, Node};
 use super::super::types::reading;
-use crate::domain::caller::Scope;
-use crate::domain::id::JobId;
+use super::super::types::worker::Worker;
+use crate::domain::caller::Caller;
+use crate::domain::delivery::DeliveryId;
+use crate::domain::id::{AuditId, JobId, NodeId};
 use crate::domain::name::QueueName;
 use crate::domain::recurring::RecurringId;
+use crate::domain::webhook::EndpointId;
 use crate::service::error::ServiceError;
 use crate::storage::query::Order;
 
@@ -59,26 +62,52 @@ impl JobQueries {
     async fn node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of a job, of a recurring job, or of a queue.")] id: ID,
+        #[graphql(
+            desc = "The id of a job, a recurring job, a queue, a webhook endpoint, a webhook delivery, a remote worker or \
+                          an audit record."
+        )]
+        id: ID,
     ) -> Result<Option<Node>> {
-        let (services, caller) = (services(ctx)?, caller(ctx)?);
-        if !caller.may(Scope::Read) {
+        find(services(ctx)?, caller(ctx)?, &id).await
+    }
+}
+
+/// The object with this identity, among those that the caller may see.
+async fn find(services: &Services, caller: &Caller, id: &ID) -> Result<Option<Node>> {
+    if let Some(name) = node::queue_of(id) {
+        let Ok(name) = QueueName::parse(name) else {
             return Ok(None);
-        }
-        if let Some(name) = node::queue_of(&id) {
-            let Ok(name) = QueueName::parse(name) else {
-                return Ok(None);
-            };
-            let queue = if_any(services.queues.get(caller, &name).await)?;
-            return Ok(queue.map(|view| Node::Queue(view.into())));
-        }
-        let Ok(id) = JobId::parse(&id) else { return Ok(None) };
-        if let Some(job) = if_any(services.jobs.get(caller, id).await)? {
-            return Ok(Some(Node::Job(job.into())));
-        }
-        let id = RecurringId::from_uuid(id.as_uuid());
-        let recurring = if_any(services.recurring.get(caller, id).await)?;
-        Ok(recurring.map(|recurring| Node::RecurringJob(recurring.into())))
+        };
+        let queue = if_visible(services.queues.get(caller, &name).await)?;
+        return Ok(queue.map(|view| Node::Queue(view.into())));
+    }
+    if let Ok(id) = DeliveryId::parse(id) {
+        let delivery = if_visible(services.webhooks.delivery(caller, id).await)?;
+        return Ok(delivery.map(|delivery| Node::WebhookDelivery(delivery.into())));
+    }
+    let Ok(id) = JobId::parse(id) else { return Ok(None) };
+    let uuid = id.as_uuid();
+    if let Some(job) = if_visible(services.jobs.get(caller, id).await)? {
+        return Ok(Some(Node::Job(job.into())));
+    }
+    if let Some(recurring) = if_visible(services.recurring.get(caller, RecurringId::from_uuid(uuid)).await)? {
+        return Ok(Some(Node::RecurringJob(recurring.into())));
+    }
+    if let Some(worker) = if_visible(services.workers.get(caller, NodeId::from_uuid(uuid)).await)? {
+        return Ok(Some(Node::Worker(Worker::new(worker, &services.workers))));
+    }
+    if let Some(endpoint) = if_visible(services.webhooks.get(caller, EndpointId::from_uuid(uuid)).await)? {
+        return Ok(Some(Node::WebhookEndpoint(endpoint.into())));
+    }
+    let record = if_visible(services.audit.get(caller, AuditId::from_uuid(uuid)).await)?.flatten();
+    Ok(record.map(|record| Node::AuditRecord(record.into())))
+}
+
+/// What was read, or nothing when there is none and when the caller may not see it.
+fn if_visible<T>(read: Result<T, ServiceError>) -> Result<Option<T>> {
+    match read {
+        Err(ServiceError::Forbidden(_) | ServiceError::WebhooksOff) => Ok(None),
+        read => if_any(read),
     }
 }
 

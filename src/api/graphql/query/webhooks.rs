@@ -3,11 +3,12 @@
 use async_graphql::{Context, ID, Object, Result};
 
 use super::super::schema::{caller, services};
+use super::super::types::connection::Part;
 use super::super::types::enums::WebhookDeliveryStatus;
 use super::super::types::job_connection::page_size;
 use super::super::types::reading;
-use super::super::types::webhook_delivery::{WebhookDelivery, WebhookDeliveryPage};
-use super::super::types::webhook_endpoint::WebhookEndpoint;
+use super::super::types::webhook_delivery::{WebhookDelivery, WebhookDeliveryConnection};
+use super::super::types::webhook_endpoint::{WebhookEndpoint, WebhookEndpointConnection};
 use super::jobs::if_any;
 use crate::api::rest::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::domain::delivery::DeliveryId;
@@ -19,10 +20,28 @@ pub(super) struct WebhookQueries;
 #[Object]
 impl WebhookQueries {
     /// The webhook endpoints, the oldest first: those of the configuration and those that were made over the API.
-    #[graphql(complexity = "10 + 5 * child_complexity")]
+    #[graphql(
+        complexity = "10 + 5 * child_complexity",
+        deprecation = "Use webhookEndpointsConnection."
+    )]
     async fn webhook_endpoints(&self, ctx: &Context<'_>) -> Result<Option<Vec<WebhookEndpoint>>> {
         let endpoints = services(ctx)?.webhooks.list(caller(ctx)?).await?;
         Ok(Some(endpoints.into_iter().map(WebhookEndpoint::from).collect()))
+    }
+
+    /// A page of the list of webhook endpoints, the oldest first: those of the configuration and those that were made over
+    /// the API.
+    #[graphql(complexity = "10 + 5 * child_complexity")]
+    async fn webhook_endpoints_connection(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 1000; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only endpoints that follow this cursor.")] after: Option<ID>,
+    ) -> Result<Option<WebhookEndpointConnection>> {
+        let endpoints = services(ctx)?.webhooks.list(caller(ctx)?).await?;
+        let endpoints = endpoints.into_iter().map(WebhookEndpoint::from).collect();
+        let part = Part::of_list(endpoints, |endpoint| &endpoint.id, first, after.as_ref())?;
+        Ok(Some(part.into()))
     }
 
     /// A webhook endpoint; null when there is none.
@@ -46,7 +65,7 @@ impl WebhookQueries {
         #[graphql(desc = "How many, 1 to 1000; 50 by default.")] first: Option<i32>,
         #[graphql(desc = "Only deliveries older than this one: the id of the last one of the page before.")]
         after: Option<ID>,
-    ) -> Result<Option<WebhookDeliveryPage>> {
+    ) -> Result<Option<WebhookDeliveryConnection>> {
         let id = reading::endpoint_id("endpointId", &endpoint_id)?;
         let page = DeliveryPage {
             status: status.map(Into::into),
@@ -55,8 +74,9 @@ impl WebhookQueries {
                 .map(|ID(text)| reading::parse_with("after", &text, DeliveryId::parse))
                 .transpose()?,
         };
+        let is_first = page.after.is_none();
         let list = services(ctx)?.webhooks.deliveries(caller(ctx)?, id, page).await?;
-        Ok(Some(list.into()))
+        Ok(Some(WebhookDeliveryConnection::new(list, is_first)))
     }
 
     /// A webhook delivery; null when there is none.

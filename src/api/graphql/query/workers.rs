@@ -3,8 +3,9 @@
 use async_graphql::{Context, ID, Object, Result};
 
 use super::super::schema::{caller, services};
+use super::super::types::connection::Part;
 use super::super::types::reading;
-use super::super::types::worker::Worker;
+use super::super::types::worker::{Worker, WorkerConnection};
 use super::jobs::if_any;
 
 #[derive(Default)]
@@ -13,13 +14,29 @@ pub(super) struct WorkerQueries;
 #[Object]
 impl WorkerQueries {
     /// The remote workers, and which job types each of them runs: those that live, and those that were lost in the last hour.
-    #[graphql(complexity = "10 + 5 * child_complexity")]
+    #[graphql(complexity = "10 + 5 * child_complexity", deprecation = "Use workersConnection.")]
     async fn workers(&self, ctx: &Context<'_>) -> Result<Option<Vec<Worker>>> {
         let workers = &services(ctx)?.workers;
         let found = workers.list(caller(ctx)?).await?;
         Ok(Some(
             found.into_iter().map(|worker| Worker::new(worker, workers)).collect(),
         ))
+    }
+
+    /// A page of the list of remote workers, by the time of their registration: those that live, and those that were lost in
+    /// the last hour.
+    #[graphql(complexity = "10 + 5 * child_complexity")]
+    async fn workers_connection(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 1000; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "Only workers that follow this cursor.")] after: Option<ID>,
+    ) -> Result<Option<WorkerConnection>> {
+        let workers = &services(ctx)?.workers;
+        let found = workers.list(caller(ctx)?).await?;
+        let found = found.into_iter().map(|worker| Worker::new(worker, workers)).collect();
+        let part = Part::of_list(found, |worker| &worker.id, first, after.as_ref())?;
+        Ok(Some(part.into()))
     }
 
     /// A remote worker; null when there is none. The scope for writing does as well.

@@ -4,6 +4,7 @@ use async_graphql::{ID, InputObject, Result, SimpleObject};
 
 use super::super::errors;
 use super::super::scalars::{DateTime, Uuid};
+use super::connection::{Part, connection};
 use super::enums::{ActorKind, AuditAction, AuditOutcome};
 use super::queue::int;
 use super::reading::{self, Place};
@@ -18,7 +19,8 @@ use crate::storage::query::AuditFilter;
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct AuditRecord {
     /// The record's identity; what `after` of the list takes.
-    id: ID,
+    #[graphql(owned)]
+    pub(in super::super) id: ID,
     /// When it was done.
     at: Option<DateTime>,
     /// Who did it: the name of its key, or the subject of its token.
@@ -67,22 +69,26 @@ impl From<DomainAuditRecord> for AuditRecord {
     }
 }
 
-/// A page of the records of who has changed what, the newest first.
-#[derive(Debug, SimpleObject)]
-pub(in super::super) struct AuditRecordPage {
-    /// The records.
-    nodes: Vec<AuditRecord>,
-    /// Whether older ones follow: ask again with `after` set to the id of the last one.
-    has_more: bool,
+connection! {
+    /// A page of the records of who has changed what, the newest first.
+    AuditRecordConnection, AuditRecordEdge, AuditRecord, {
+        /// Whether older ones follow.
+        #[graphql(deprecation = "Use pageInfo.hasNextPage.")]
+        async fn has_more(&self) -> bool {
+            self.0.has_next
+        }
+    }
 }
 
-impl From<AuditRecords> for AuditRecordPage {
-    fn from(records: AuditRecords) -> Self {
+impl AuditRecordConnection {
+    /// A page behind another one, or the first.
+    pub(in super::super) fn new(records: AuditRecords, is_first: bool) -> Self {
         let AuditRecords { records, has_more } = records;
-        Self {
+        Self::from(Part {
             nodes: records.into_iter().map(AuditRecord::from).collect(),
-            has_more,
-        }
+            has_previous: !is_first,
+            has_next: has_more,
+        })
     }
 }
 

@@ -108,13 +108,13 @@ impl<'a> JobEdge<'a> {
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct PageInfo {
     /// Whether more follow. Known where `first` is given, and where `before` is.
-    has_next_page: bool,
+    pub(super) has_next_page: bool,
     /// Whether others come before. Known where `last` is given, and where `after` is.
-    has_previous_page: bool,
+    pub(super) has_previous_page: bool,
     /// The cursor of the first entry; null when the page is empty.
-    start_cursor: Option<String>,
+    pub(super) start_cursor: Option<String>,
     /// The cursor of the last entry; null when the page is empty.
-    end_cursor: Option<String>,
+    pub(super) end_cursor: Option<String>,
 }
 
 impl JobConnection {

@@ -5,6 +5,7 @@
 pub(super) mod attempt;
 pub(super) mod audit;
 pub(super) mod bulk;
+pub(super) mod connection;
 pub(super) mod enums;
 pub(super) mod health;
 pub(super) mod job;

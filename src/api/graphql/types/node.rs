@@ -2,12 +2,16 @@
 
 use async_graphql::{ID, Interface};
 
+use super::audit::AuditRecord;
 use super::job::Job;
 use super::queue::Queue;
 use super::recurring_job::RecurringJob;
+use super::webhook_delivery::WebhookDelivery;
+use super::webhook_endpoint::WebhookEndpoint;
+use super::worker::Worker;
 use crate::domain::name::QueueName;
 
-/// What the identity of a queue begins with; jobs and recurring jobs have UUIDs, which have no colon.
+/// What the identity of a queue begins with. A delivery's is a number, and everything else has UUIDs.
 const QUEUE: &str = "queue:";
 
 /// An object that can be read again by its identity alone.
@@ -20,6 +24,14 @@ pub(in super::super) enum Node {
     RecurringJob(RecurringJob),
     /// A queue.
     Queue(Queue),
+    /// A webhook endpoint.
+    WebhookEndpoint(WebhookEndpoint),
+    /// A delivery of a webhook.
+    WebhookDelivery(WebhookDelivery),
+    /// A remote worker.
+    Worker(Worker),
+    /// A record of who has changed what.
+    AuditRecord(AuditRecord),
 }
 
 /// The identity of a queue.

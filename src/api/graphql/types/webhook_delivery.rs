@@ -3,6 +3,7 @@
 use async_graphql::{ID, SimpleObject};
 
 use super::super::scalars::{DateTime, Json, TimeSpan, Uuid};
+use super::connection::{Part, connection};
 use super::enums::WebhookDeliveryStatus;
 use super::queue::int;
 use crate::domain::delivery::{Delivery, DeliveryAttempt, DeliveryStatus, Message};
@@ -12,7 +13,8 @@ use crate::service::webhooks::DeliveryList;
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct WebhookDelivery {
     /// Its identity: the same as in REST. Greater ones are younger.
-    id: ID,
+    #[graphql(owned)]
+    pub(in super::super) id: ID,
     /// The endpoint.
     endpoint_id: ID,
     /// The header `webhook-id`: the same at every attempt.
@@ -107,21 +109,25 @@ impl From<Delivery> for WebhookDelivery {
     }
 }
 
-/// A page of an endpoint's deliveries, the newest first.
-#[derive(Debug, SimpleObject)]
-pub(in super::super) struct WebhookDeliveryPage {
-    /// The deliveries.
-    nodes: Vec<WebhookDelivery>,
-    /// Whether older ones follow: ask again with `after` set to the id of the last one.
-    has_more: bool,
+connection! {
+    /// A page of an endpoint's deliveries, the newest first.
+    WebhookDeliveryConnection, WebhookDeliveryEdge, WebhookDelivery, {
+        /// Whether older ones follow.
+        #[graphql(deprecation = "Use pageInfo.hasNextPage.")]
+        async fn has_more(&self) -> bool {
+            self.0.has_next
+        }
+    }
 }
 
-impl From<DeliveryList> for WebhookDeliveryPage {
-    fn from(list: DeliveryList) -> Self {
+impl WebhookDeliveryConnection {
+    /// A page behind another one, or the first.
+    pub(in super::super) fn new(list: DeliveryList, is_first: bool) -> Self {
         let DeliveryList { deliveries, has_more } = list;
-        Self {
+        Self::from(Part {
             nodes: deliveries.into_iter().map(WebhookDelivery::from).collect(),
-            has_more,
-        }
+            has_previous: !is_first,
+            has_next: has_more,
+        })
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{ID, SimpleObject};
 
 use super::super::scalars::{DateTime, TimeSpan, Uuid};
+use super::connection::connection;
 use super::enums::{WebhookDisabledReason, WebhookEndpointSource};
 use super::queue::int;
 use crate::domain::id::NodeId;
@@ -15,7 +16,8 @@ use crate::service::webhooks::EndpointView;
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct WebhookEndpoint {
     /// Its identity, a UUID: the same as in REST.
-    id: ID,
+    #[graphql(owned)]
+    pub(in super::super) id: ID,
     /// What people call it.
     name: String,
     /// Where it is; what its query says is hidden.
@@ -47,6 +49,11 @@ pub(in super::super) struct WebhookEndpoint {
     updated_at: DateTime,
     /// Grows with every change.
     revision: i32,
+}
+
+connection! {
+    /// A page of the list of webhook endpoints.
+    WebhookEndpointConnection, WebhookEndpointEdge, WebhookEndpoint, {}
 }
 
 /// How a webhook delivery is tried again.

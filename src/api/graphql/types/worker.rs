@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{ID, SimpleObject};
 
 use super::super::scalars::{DateTime, Json, TimeSpan, Uuid};
+use super::connection::connection;
 use super::enums::{Priority, WorkerStatus};
 use super::queue::int;
 use crate::domain::id::NodeId;
@@ -18,7 +19,8 @@ use crate::storage::query::StoredWorker;
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct Worker {
     /// This run of it, a UUID: a worker that registers again is another one.
-    id: ID,
+    #[graphql(owned)]
+    pub(in super::super) id: ID,
     /// What people call it.
     name: String,
     /// How it stands.
@@ -77,6 +79,11 @@ impl Worker {
             heartbeat_interval: workers.heartbeat_interval().into(),
         }
     }
+}
+
+connection! {
+    /// A page of the list of remote workers.
+    WorkerConnection, WorkerEdge, Worker, {}
 }
 
 /// A job that a worker has been given: it runs, and is the worker's own until it says what came of it.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::super::answer::Answer;
 use super::super::engine::Asked;
+use crate::api::strict;
 
 /// A subprotocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +76,7 @@ struct Written<'a> {
 impl Said {
     /// Reads a message, or says what is wrong with it.
     pub(super) fn parse(protocol: Protocol, text: &[u8]) -> Result<Self, String> {
-        let written: Written<'_> = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+        let written: Written<'_> = strict::from_slice(text).map_err(|error| error.to_string())?;
         let Written { kind, id, payload } = written;
         let id = || {
             let id = id.filter(|id| !id.is_empty());
@@ -88,11 +89,20 @@ impl Said {
                     payload.map_err(|_| "the payload of connection_init is no object".to_owned())?;
                 Ok(Self::Init(payload.unwrap_or_default()))
             }
-            (Protocol::Transport, "ping") => Ok(Self::Ping(payload.map(RawValue::to_owned))),
-            (Protocol::Transport, "pong") => Ok(Self::Pong),
+            (Protocol::Transport, "ping" | "pong") => {
+                let is_object = payload.is_none_or(|payload| payload.get().starts_with('{') || payload.get() == "null");
+                match (is_object, kind.as_str()) {
+                    (false, kind) => Err(format!("the payload of {kind} is no object")),
+                    (true, "ping") => Ok(Self::Ping(payload.map(RawValue::to_owned))),
+                    (true, _) => Ok(Self::Pong),
+                }
+            }
             (Protocol::Transport, "subscribe") | (Protocol::Legacy, "start") => {
                 let payload = payload.ok_or_else(|| format!("'{kind}' has no payload"))?;
-                let asked = serde_json::from_str(payload.get()).map_err(|error| error.to_string())?;
+                let asked: Asked = strict::from_str(payload.get()).map_err(|error| error.to_string())?;
+                if protocol == Protocol::Transport && !asked.has_query() {
+                    return Err(format!("the payload of '{kind}' has no query"));
+                }
                 Ok(Self::Subscribe {
                     id: id()?,
                     asked: Box::new(asked),

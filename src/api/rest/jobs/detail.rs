@@ -51,7 +51,8 @@ pub(in super::super) async fn show(call: &Call, status: StatusCode, job: &Job) -
     let attempts = history(call, job).await?;
     let mut response = HttpResponse::build(status);
     response.insert_header((ETAG, etag::of_revision(job.revision)));
-    json_with(response, &JobView::new(job, &attempts))
+    let warnings = call.api.jobs.warnings(job).await;
+    json_with(response, &JobView::new(job, &attempts).warned(&warnings))
 }
 
 /// The attempts of a job as a change has left it.

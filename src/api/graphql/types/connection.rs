@@ -1,0 +1,132 @@
+//! Lists as Relay's cursor connections have them. The cursor of an entry is its id.
+
+use async_graphql::{ID, Result};
+
+use super::super::errors;
+use super::reading;
+use crate::api::rest::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
+
+/// A part of a list.
+#[derive(Debug)]
+pub(in super::super) struct Part<T> {
+    /// The entries.
+    pub(in super::super) nodes: Vec<T>,
+    /// Whether others come before.
+    pub(in super::super) has_previous: bool,
+    /// Whether more follow.
+    pub(in super::super) has_next: bool,
+}
+
+impl<T> Part<T> {
+    /// The part of a whole list that begins behind an entry.
+    pub(in super::super) fn of_list(
+        list: Vec<T>,
+        id_of: impl Fn(&T) -> &ID,
+        first: Option<i32>,
+        after: Option<&ID>,
+    ) -> Result<Self> {
+        let size = reading::count("first", first, LIMIT_DEFAULT, LIMIT_MAX)?;
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let start = match after {
+            None => 0,
+            Some(after) => match list.iter().position(|entry| id_of(entry) == after) {
+                Some(place) => place + 1,
+                None => {
+                    let given: String = after.chars().take(64).collect();
+                    let detail = format!("'{given}' is not a cursor of this list; take one from edges or pageInfo");
+                    return Err(errors::invalid("after", &detail));
+                }
+            },
+        };
+        let has_next = list.len() - start > size;
+        Ok(Self {
+            nodes: list.into_iter().skip(start).take(size).collect(),
+            has_previous: start > 0,
+            has_next,
+        })
+    }
+}
+
+/// Makes the types of a connection over a type that has an `id`.
+macro_rules! connection {
+    ($(#[doc = $doc:literal])* $connection:ident, $edge:ident, $node:ident, { $($more:tt)* }) => {
+        $(#[doc = $doc])*
+        #[derive(Debug)]
+        pub(in super::super) struct $connection($crate::api::graphql::types::connection::Part<$node>);
+
+        impl From<$crate::api::graphql::types::connection::Part<$node>> for $connection {
+            fn from(part: $crate::api::graphql::types::connection::Part<$node>) -> Self {
+                Self(part)
+            }
+        }
+
+        $(#[doc = $doc])*
+        #[async_graphql::Object]
+        impl $connection {
+            /// The entries with their cursors, in their order.
+            async fn edges(&self) -> Vec<$edge<'_>> {
+                self.0.nodes.iter().map($edge).collect()
+            }
+
+            /// The entries without their cursors.
+            async fn nodes(&self) -> &[$node] {
+                &self.0.nodes
+            }
+
+            /// What there is beside this page.
+            async fn page_info(&self) -> $crate::api::graphql::types::job_connection::PageInfo {
+                let cursor = |entry: Option<&$node>| entry.map(|entry| entry.id.to_string());
+                $crate::api::graphql::types::job_connection::PageInfo {
+                    has_next_page: self.0.has_next,
+                    has_previous_page: self.0.has_previous,
+                    start_cursor: cursor(self.0.nodes.first()),
+                    end_cursor: cursor(self.0.nodes.last()),
+                }
+            }
+
+            $($more)*
+        }
+
+        /// An entry with its place in the list.
+        #[derive(Debug)]
+        pub(in super::super) struct $edge<'a>(&'a $node);
+
+        /// An entry with its place in the list.
+        #[async_graphql::Object]
+        impl<'a> $edge<'a> {
+            /// The place: for `after`.
+            async fn cursor(&self) -> String {
+                self.0.id.to_string()
+            }
+
+            /// The entry.
+            async fn node(&self) -> &'a $node {
+                self.0
+            }
+        }
+    };
+}
+
+pub(super) use connection;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_part_by_part() {
+        let list = || ["a", "b", "c"].map(ID::from).to_vec();
+        let part = |first, after: Option<&str>| Part::of_list(list(), |id| id, first, after.map(ID::from).as_ref());
+        let read = |first, after| {
+            let part = part(first, after).expect("a part");
+            let names: Vec<String> = part.nodes.iter().map(|id| id.to_string()).collect();
+            (names.concat(), part.has_previous, part.has_next)
+        };
+        assert_eq!(read(None, None), ("abc".to_owned(), false, false));
+        assert_eq!(read(Some(2), None), ("ab".to_owned(), false, true));
+        assert_eq!(read(Some(2), Some("b")), ("c".to_owned(), true, false));
+        assert_eq!(read(None, Some("c")), (String::new(), true, false));
+        assert!(part(None, Some("d")).is_err());
+        assert!(part(Some(0), None).is_err());
+    }
+}
