@@ -8,6 +8,9 @@ use super::id::{JobId, NodeId};
 use super::status::JobStatus;
 use super::time_span::TimeSpan;
 
+/// Which attempt of which job.
+pub type AttemptKey = (JobId, u32);
+
 /// How an attempt stands in the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AttemptStatus {
@@ -106,7 +109,7 @@ impl Attempt {
     /// How long it ran; `None` while it runs.
     pub fn duration(&self) -> Option<TimeSpan> {
         self.ended_at
-            .map(|ended_at| TimeSpan::from_delta(ended_at - self.started_at))
+            .map(|ended_at| TimeSpan::between(self.started_at, ended_at))
     }
 }
 

@@ -69,6 +69,13 @@ pub enum HealthReason {
         /// How many rows wait.
         pending_rows: usize,
     },
+    /// Handlers go on after the end of their attempt, and block threads.
+    HandlersBlocked {
+        /// How many.
+        handlers: usize,
+        /// Of which job types.
+        job_types: Vec<JobType>,
+    },
     /// Due jobs wait for too long.
     QueueLatency {
         /// In which queue the longest.
@@ -128,6 +135,7 @@ impl HealthReason {
             Self::WalGrows { .. } => "wal-grows",
             Self::ActorsRestarted { .. } => "actors-restarted",
             Self::WritesPileUp { .. } => "writes-pile-up",
+            Self::HandlersBlocked { .. } => "handlers-blocked",
             Self::QueueLatency { .. } => "queue-latency",
             Self::FailureRate { .. } => "failure-rate",
             Self::NobodyRuns { .. } => "job-types-nobody-runs",
@@ -162,6 +170,14 @@ impl HealthReason {
             Self::WritesPileUp { pending_rows } => format!(
                 "{pending_rows} rows wait to be written; the server is given more work than its storage can take"
             ),
+            Self::HandlersBlocked { handlers, job_types } => {
+                let job_types: Vec<&str> = job_types.iter().map(JobType::as_str).collect();
+                format!(
+                    "{handlers} handlers still block a thread after their attempt has ended, of the job types {}; their \
+                     workers stay occupied until they return",
+                    job_types.join(", ")
+                )
+            }
             Self::QueueLatency { queue, waited } => format!(
                 "a job of the queue '{queue}' is due for {waited} and has not started; the queue needs more workers, or \
                  nobody runs the job's type"
@@ -204,6 +220,7 @@ impl HealthReason {
             | Self::WalGrows { .. }
             | Self::ActorsRestarted { .. }
             | Self::WritesPileUp { .. }
+            | Self::HandlersBlocked { .. }
             | Self::QueueLatency { .. }
             | Self::FailureRate { .. }
             | Self::NobodyRuns { .. }
@@ -221,6 +238,7 @@ impl HealthReason {
             | Self::WalGrows { .. }
             | Self::ActorsRestarted { .. }
             | Self::WritesPileUp { .. }
+            | Self::HandlersBlocked { .. }
             | Self::QueueLatency { .. }
             | Self::FailureRate { .. }
             | Self::NobodyRuns { .. }
@@ -239,11 +257,12 @@ impl HealthReason {
             Self::WalGrows { .. } => 4,
             Self::ActorsRestarted { .. } => 5,
             Self::WritesPileUp { .. } => 6,
-            Self::QueueLatency { .. } => 7,
-            Self::FailureRate { .. } => 8,
-            Self::NobodyRuns { .. } => 9,
-            Self::NodesLost { .. } => 10,
-            Self::ClockSkew { .. } => 11,
+            Self::HandlersBlocked { .. } => 7,
+            Self::QueueLatency { .. } => 8,
+            Self::FailureRate { .. } => 9,
+            Self::NobodyRuns { .. } => 10,
+            Self::NodesLost { .. } => 11,
+            Self::ClockSkew { .. } => 12,
         }
     }
 }
@@ -304,10 +323,12 @@ impl HealthRules {
     /// How long this must be wrong before it is told.
     const fn raise_after(&self, reason: &HealthReason) -> Duration {
         match reason {
+            // A blocked handler has been watched for a while already.
             HealthReason::StorageUnavailable
             | HealthReason::StorageFault(_)
             | HealthReason::ActorsRestarted { .. }
-            | HealthReason::DiskFull { .. } => Duration::ZERO,
+            | HealthReason::DiskFull { .. }
+            | HealthReason::HandlersBlocked { .. } => Duration::ZERO,
             HealthReason::NobodyRuns { .. } => self.nobody_runs_for,
             HealthReason::DiskNearlyFull { .. }
             | HealthReason::WalGrows { .. }
@@ -358,6 +379,10 @@ pub struct Observations {
     pub clock_ahead: Option<TimeSpan>,
     /// The room on the database's disk.
     pub disk: Option<DiskRoom>,
+    /// How many handlers block a thread after their attempt has ended.
+    pub blocked_handlers: usize,
+    /// Their job types.
+    pub blocked_types: Vec<JobType>,
 }
 
 /// What is wrong, by these rules. Writes pile up from half of what may wait.
@@ -376,6 +401,8 @@ pub fn wrong(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
         lost_nodes,
         clock_ahead,
         disk,
+        blocked_handlers,
+        blocked_types,
     } = seen;
     let mut reasons = Vec::new();
     match storage_fault {
@@ -404,6 +431,12 @@ pub fn wrong(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
     }
     if pending_rows > pending_rows_max / 2 {
         reasons.push(HealthReason::WritesPileUp { pending_rows });
+    }
+    if blocked_handlers > 0 {
+        reasons.push(HealthReason::HandlersBlocked {
+            handlers: blocked_handlers,
+            job_types: blocked_types,
+        });
     }
     if let Some((queue, waited)) = slowest_queue
         && waited > rules.queue_latency_max

@@ -86,7 +86,7 @@ impl Job {
     /// How long the last attempt took; `None` before it has ended.
     pub fn duration(&self) -> Option<TimeSpan> {
         match (self.started_at, self.finished_at) {
-            (Some(started_at), Some(finished_at)) => Some(TimeSpan::from_delta(finished_at - started_at)),
+            (Some(started_at), Some(finished_at)) => Some(TimeSpan::between(started_at, finished_at)),
             _ => None,
         }
     }

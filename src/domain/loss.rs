@@ -87,6 +87,24 @@ mod tests {
     }
 
     #[test]
+    fn an_attempt_does_not_end_before_its_start_when_the_clock_was_set_back() {
+        let started_at = DateTime::UNIX_EPOCH + TimeDelta::hours(2);
+        let running = Job {
+            started_at: Some(started_at),
+            ..running()
+        };
+        let now = DateTime::UNIX_EPOCH;
+        let (job, attempt) = running.finish(Outcome::Completed(None), now, Jitter::new(0.0));
+        assert_eq!(
+            (job.finished_at, attempt.ended_at),
+            (Some(started_at), Some(started_at))
+        );
+        assert_eq!(attempt.duration().map(|ran| ran.as_micros()), Some(0));
+        let (job, _) = running.lose(0, now);
+        assert_eq!(job.due_at, now, "it does not wait until the clock is where it was");
+    }
+
+    #[test]
     fn a_lost_job_that_was_asked_to_be_cancelled_is_cancelled() {
         let job = Job {
             cancel_requested: true,

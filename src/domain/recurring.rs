@@ -12,7 +12,7 @@ use super::cron::CronExpression;
 use super::id::{InvalidId, JobId};
 use super::job::{Job, Occurrence};
 use super::json::Json;
-use super::misfire::MisfirePolicy;
+use super::misfire::{MisfirePolicy, ON_TIME};
 use super::name::{JobName, JobType, QueueName};
 use super::new_job::{Due, JobDefaults, NewJob};
 use super::overlap::OverlapPolicy;
@@ -227,14 +227,13 @@ impl RecurringJob {
             misfire_policy,
             overlap_policy,
         } = by;
+        let next_due = self.next_due(&schedule, now);
         // A schedule that goes on as before goes on where it was: a due time of this very moment is not lost.
         let goes_on = self.is_enabled && schedule == self.schedule;
-        let next_run_at = if goes_on {
+        let next_run_at = if goes_on && !self.is_ahead_of(now) {
             self.next_run_at
         } else {
-            // Not once more for a due time that has become an occurrence already, or waits to become one.
-            let taken = self.last_run_at.iter().chain(&self.waiting);
-            schedule.next_after(taken.copied().fold(now, DateTime::max))
+            next_due
         };
         let keeps_waiting = is_enabled && overlap_policy == OverlapPolicy::Queue;
         Self {
@@ -255,6 +254,32 @@ impl RecurringJob {
             updated_at: timestamp::truncate_to_micros(now),
             revision: self.revision + 1,
         }
+    }
+
+    /// The first due time of a schedule after `now` that has not become an occurrence already, nor waits to become one. What
+    /// was taken more than [`ON_TIME`] in the future was taken by a clock that was ahead: from then on storage tells
+    /// whether there is such an occurrence.
+    fn next_due(&self, schedule: &Schedule, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let taken = self.last_run_at.iter().chain(&self.waiting);
+        let taken = taken.copied().filter(|taken| *taken - now <= ON_TIME);
+        schedule.next_after(taken.fold(now, DateTime::max))
+    }
+
+    /// Whether due times between `now` and the next run were passed over, because a clock was ahead when it was worked out.
+    pub fn is_ahead_of(&self, now: DateTime<Utc>) -> bool {
+        self.is_enabled
+            && self
+                .next_due(&self.schedule, now)
+                .is_some_and(|due_at| self.next_run_at.is_none_or(|next| due_at < next))
+    }
+
+    /// The same recurring job with the next due time by a clock that was set back to `now`; `None` when it has that one.
+    pub fn set_back(&self, now: DateTime<Utc>) -> Option<Self> {
+        self.is_ahead_of(now).then(|| Self {
+            next_run_at: self.next_due(&self.schedule, now),
+            revision: self.revision + 1,
+            ..self.clone()
+        })
     }
 
     /// What somebody would have to ask for to get this very recurring job.

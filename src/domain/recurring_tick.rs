@@ -3,9 +3,10 @@
 //! The rule is a function of the recurring job, the time, and how many of its occurrences have not ended. Its invariants
 //! (the tests below run them):
 //!
-//! 1. A due time becomes an occurrence at most once, whatever the clock does: `next_run_at` never goes back, and every
-//!    occurrence lies at or after the `next_run_at` before, and before the one after. (Storage's unique index on recurring
-//!    job and due time says the same once more.)
+//! 1. A due time becomes an occurrence at most once: a tick never sets `next_run_at` back, and every occurrence lies at or
+//!    after the `next_run_at` before, and before the one after. A clock that was far ahead and is right again sets it back
+//!    ([`RecurringJob::set_back`]); then due times come again that became occurrences while it was ahead, and storage's
+//!    unique index on recurring job and due time keeps them from becoming another.
 //! 2. After a tick `next_run_at` is later than its moment.
 //! 3. No due time outside of start and end becomes an occurrence.
 //! 4. A tick makes a bounded number of occurrences, however long nobody was there.
@@ -207,6 +208,32 @@ mod tests {
     }
 
     #[test]
+    fn after_two_hours_ahead_for_a_moment_it_runs_at_its_usual_times() {
+        let job = recurring("*/10 * * * *", MisfirePolicy::FireOnce, OverlapPolicy::Allow);
+        // 22:13:20, and for a moment 0:13:20.
+        let ahead = job.tick(at(7_200), 0).expect("due").after;
+        assert_eq!(ahead.last_run_at, Some(at(7_000)));
+        assert_eq!(ahead.next_run_at, Some(at(7_600)));
+        let right = ahead.set_back(at(5)).expect("two hours of due times were passed over");
+        assert_eq!(right.next_run_at, Some(at(400)));
+        assert_eq!(right.revision, ahead.revision + 1);
+        assert_eq!(right.tick(at(401), 0).expect("due").occurrences, [at(400)]);
+        // A second is no reason.
+        let usual = job.tick(at(400), 0).expect("due").after;
+        assert_eq!(usual.set_back(at(399)), None);
+        let ended = RecurringJob {
+            next_run_at: None,
+            ..job.clone()
+        };
+        assert!(ended.set_back(at(0)).is_some(), "its end has not come");
+        let disabled = RecurringJob {
+            is_enabled: false,
+            ..ended
+        };
+        assert_eq!(disabled.set_back(at(0)), None);
+    }
+
+    #[test]
     fn what_waits_is_not_due_once_more_when_the_clock_went_back_and_the_schedule_is_changed() {
         let queue = recurring("* * * * * *", MisfirePolicy::FireOnce, OverlapPolicy::Queue);
         let waits = queue.tick(at(3), 1).expect("due").after;
@@ -293,6 +320,43 @@ mod tests {
             }
         }
 
+        /// As storage sees it, which makes a due time an occurrence once.
+        #[test]
+        fn a_clock_that_was_ahead_silences_nothing_when_it_is_right_again(
+            cron in prop_oneof![Just("* * * * * *"), Just("*/5 * * * *"), Just("30 */7 * * * *"), Just("0 3 * * *")],
+            policy in policies(),
+            ahead in 61_i64..200_000,
+            passed in 0_i64..200_000,
+            changes in 0_u8..3,
+        ) {
+            let mut job = recurring(cron, policy, OverlapPolicy::Allow);
+            let mut made: BTreeSet<DateTime<Utc>> = BTreeSet::new();
+            if let Some(tick) = job.tick(at(ahead), 0) {
+                made.extend(tick.occurrences);
+                job = tick.after;
+            }
+            job = match changes {
+                0 => job.set_back(at(0)).unwrap_or(job),
+                1 => job.replaced(job.as_new(), at(0)),
+                _ => {
+                    let mut off = job.as_new();
+                    off.is_enabled = false;
+                    let mut on = off.clone();
+                    on.is_enabled = true;
+                    job.replaced(off, at(0)).replaced(on, at(0))
+                }
+            };
+            let first = job.schedule.next_after(at(0)).expect("a due time");
+            prop_assert_eq!(job.next_run_at, Some(first), "it is due as if the clock had been right");
+            prop_assert_eq!(job.set_back(at(0)), None, "once");
+            if let Some(tick) = job.tick(at(passed), 0) {
+                for due_at in tick.occurrences {
+                    prop_assert!(due_at <= at(passed));
+                    made.insert(due_at);
+                }
+            }
+        }
+
         #[test]
         fn changes_of_the_schedule_make_no_due_time_twice_either(
             policy in policies(),
@@ -301,9 +365,11 @@ mod tests {
         ) {
             let mut job = recurring("*/30 * * * * *", policy, overlap);
             let mut seen = BTreeSet::new();
-            let mut now = 0;
+            let (mut now, mut latest) = (0, 0);
             for (step, unfinished, change) in steps {
-                now = (now + step).max(0);
+                // A clock that is set back further takes due times with it that have become occurrences.
+                now = (now + step).max(latest - ON_TIME.num_seconds()).max(0);
+                latest = latest.max(now);
                 let mut new = job.as_new();
                 match change {
                     0 => new.is_enabled = !new.is_enabled,
@@ -315,7 +381,7 @@ mod tests {
                 if change < 4 {
                     let before = job.clone();
                     job = job.replaced(new, at(now));
-                    if change == 3 {
+                    if change == 3 && now == latest {
                         prop_assert_eq!(job.next_run_at, before.next_run_at, "another priority moves nothing");
                     }
                     if !job.is_enabled {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 const TICKS_PER_SECOND: i64 = 10_000_000;
 const TICKS_PER_MINUTE: i64 = 60 * TICKS_PER_SECOND;
@@ -59,6 +59,11 @@ impl TimeSpan {
     /// The difference of two times, to the microsecond.
     pub fn from_delta(delta: TimeDelta) -> Self {
         Self::from_micros(delta.num_microseconds().unwrap_or(i64::MAX / 10))
+    }
+
+    /// The time from one moment to another; nothing if a clock that was set back has turned them round.
+    pub fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> Self {
+        Self::from_delta((to - from).max(TimeDelta::zero()))
     }
 
     /// Whole microseconds.

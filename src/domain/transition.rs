@@ -101,12 +101,14 @@ impl Job {
     pub fn finish(&self, outcome: Outcome, now: DateTime<Utc>, jitter: Jitter) -> (Self, Attempt) {
         debug_assert_eq!(self.status, JobStatus::Running, "only a running job can end");
         let now = timestamp::truncate_to_micros(now);
+        // A clock that was set back meanwhile makes no attempt end before its start.
+        let ended_at = self.started_at.map_or(now, |started_at| started_at.max(now));
         let attempt = |status, failure: Option<&Failure>| Attempt {
             job_id: self.id,
             number: self.attempt,
             status,
             started_at: self.started_at.unwrap_or(now),
-            ended_at: Some(now),
+            ended_at: Some(ended_at),
             error: failure.map(|failure| failure.error.clone()),
             error_detail: failure.and_then(|failure| failure.detail.clone()),
             // A running job has a node; the nil id stands for a row that somebody else has written.
@@ -114,7 +116,7 @@ impl Job {
         };
         let ended = |status| Self {
             status,
-            finished_at: Some(now),
+            finished_at: Some(ended_at),
             cancel_requested: false,
             revision: self.revision + 1,
             ..self.clone()

@@ -99,7 +99,7 @@ impl CommitReport {
             (Change::Claim(_), Applied::Claimed(jobs)) => {
                 self.marks.extend(jobs.iter().map(|job| Mark::started(job)));
             }
-            (Change::Finish { job, attempt }, Applied::Finished(Finished::Stored)) => {
+            (Change::Finish { job, attempt, .. }, Applied::Finished(Finished::Stored)) => {
                 self.marks.push(Mark::ended(job, attempt));
             }
             (Change::Update { before, after }, Applied::Updated) => {

@@ -92,6 +92,7 @@ impl End {
         let change = Change::Finish {
             job: Arc::new(job),
             attempt: Box::new(attempt),
+            if_orphaned: false,
         };
         (change, answer)
     }

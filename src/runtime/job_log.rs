@@ -8,7 +8,7 @@ use crate::storage::change::{Applied, Change, Finished};
 
 /// Logs the end of an attempt that was stored. Failures are logged in any case, where they are found.
 pub(super) fn log_end(change: &Change, applied: &Applied) {
-    let (Change::Finish { job, attempt }, Applied::Finished(Finished::Stored)) = (change, applied) else {
+    let (Change::Finish { job, attempt, .. }, Applied::Finished(Finished::Stored)) = (change, applied) else {
         return;
     };
     let what = match job.status {

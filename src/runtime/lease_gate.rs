@@ -35,6 +35,14 @@ impl LeaseGate {
         Some(until.saturating_sub(steady_now()))
     }
 
+    /// For how long the gate has been closed; nothing while it is open.
+    pub fn closed_for(&self) -> Duration {
+        if self.is_open() {
+            return Duration::ZERO;
+        }
+        steady_now().saturating_sub(self.lease().held_until().unwrap_or_default())
+    }
+
     /// Notes that a renewal that was sent at `sent_at` is stored.
     pub fn renewed(&self, sent_at: Moment, lease: Duration) {
         if let Some(held_until) = &self.held_until_micros {

@@ -5,26 +5,38 @@
 //! LeaseKeeper has everything given up that runs here: by then another node may be running it. The ends of what was given
 //! up are reported like any other, and change nothing if the job was taken. Work goes on with the next renewal that
 //! succeeds. Where storage serves one node alone the gate never closes, and the lease only says that the node lives.
+//!
+//! A process that was paused for longer than its lease, or a machine that slept, finds out afterwards. Perhaps no other node
+//! was there to take anything: so the lease is renewed first, and what is still this node's own then goes on. No other node
+//! can take it between the renewal and the check (`if_orphaned` of [`Change::Finish`]).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, SpawnHandle, Supervised, WrapFuture};
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, Supervised, WrapFuture,
+};
 use chrono::{DateTime, Utc};
 use tracing::{debug, info, warn};
 
 use super::failure_log::{MaybeOutage, log_failure};
 use super::lease_gate::{LeaseGate, steady_now};
 use super::mailbox::deliver;
-use super::queues::{GiveUpEverything, LookEverywhere, Queues};
+use super::queues::{GiveUpAttempts, GiveUpEverything, LookEverywhere, Queues, ReportAttempts};
 use super::recorder::{Origin, RecordError, RecorderHandle};
+use crate::domain::attempt::AttemptKey;
 use crate::domain::id::NodeId;
 use crate::domain::name::JobType;
 use crate::domain::time_span::TimeSpan;
 use crate::storage::change::Change;
+use crate::storage::repository::JobRepository;
 
 /// How many messages the mailbox holds; it hears none but its own timers.
 pub const MAILBOX_CAPACITY: usize = 16;
+
+/// A lease that expired so long ago expired while the process was paused: otherwise a timer would have fired.
+const LATE: Duration = Duration::from_secs(1);
 
 /// Two renewals may fail before the lease is over.
 pub(super) const RENEWALS_PER_LEASE: u32 = 3;
@@ -32,6 +44,8 @@ pub(super) const RENEWALS_PER_LEASE: u32 = 3;
 /// What the LeaseKeeper is made of.
 #[derive(Clone)]
 pub struct LeaseKeeperParts {
+    /// What runs here, as it is stored.
+    pub repository: Arc<dyn JobRepository>,
     /// Where it writes.
     pub recorder: RecorderHandle,
     /// Who has to give up what runs.
@@ -79,10 +93,19 @@ pub struct LeaseKeeper {
     parts: LeaseKeeperParts,
     /// Fires when the gate closes.
     closing: Option<SpawnHandle>,
+    /// Fires when the next renewal is due, or stands for the one that is on its way.
+    renewal: Option<SpawnHandle>,
     has_given_up: bool,
     /// Whether storage could not be reached for the last renewal: that is logged as an outage.
     is_out: bool,
+    /// Whether the lease had expired while the process was paused, and what runs has not been checked since.
+    is_unverified: bool,
 }
+
+/// Renew the lease no more: the node is about to leave. Answered when no renewal can follow.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct StopRenewing;
 
 impl LeaseKeeper {
     /// A LeaseKeeper of a lease that has just been renewed.
@@ -90,31 +113,66 @@ impl LeaseKeeper {
         Self {
             parts,
             closing: None,
+            renewal: None,
             has_given_up: false,
             is_out: false,
+            is_unverified: false,
         }
     }
 
-    fn renew_later(&self, ctx: &mut Context<Self>) {
+    fn renew_later(&mut self, ctx: &mut Context<Self>) {
         let wait = self.parts.lease.to_std() / RENEWALS_PER_LEASE;
-        ctx.run_later(wait, |keeper, ctx| {
+        self.renewal = Some(ctx.run_later(wait, |keeper, ctx| {
             let parts = keeper.parts.clone();
             let renewal = async move { parts.renew().await };
-            ctx.spawn(renewal.into_actor(keeper).map(|renewed, keeper, ctx| {
+            keeper.renewal = Some(ctx.spawn(renewal.into_actor(keeper).map(|renewed, keeper, ctx| {
                 keeper.is_out = renewed.as_ref().is_err_and(MaybeOutage::is_outage);
                 match renewed {
-                    Ok(had_run_out) => {
-                        // The timer stands still while the machine sleeps, the lease does not.
-                        if had_run_out && !keeper.has_given_up {
-                            keeper.give_up(ctx);
-                        }
-                        keeper.renewed(ctx);
-                    }
+                    // The timer stands still while the machine sleeps, the lease does not.
+                    Ok(true) if !keeper.has_given_up => keeper.verify(ctx),
+                    Ok(_) => keeper.renewed(ctx),
                     Err(failure) => log_failure!(failure, "the node's lease could not be renewed: {failure}"),
                 }
                 keeper.renew_later(ctx);
-            }));
-        });
+            })));
+        }));
+    }
+
+    /// Stops what was taken while the lease had expired. It is renewed, so that nothing more can be taken.
+    fn verify(&mut self, ctx: &mut Context<Self>) {
+        let parts = self.parts.clone();
+        let check = async move {
+            // While Queues is being restarted nothing is known, and nothing can be stopped one by one.
+            let known = parts.queues.send(ReportAttempts).await.ok()?;
+            let stored = match parts.repository.running_on(parts.node).await {
+                Ok(stored) => stored,
+                Err(failure) => {
+                    log_failure!(failure, "failed to read the jobs that run on this node: {failure}");
+                    return None;
+                }
+            };
+            let own: HashSet<AttemptKey> = stored.into_iter().map(|job| (job.id, job.attempt)).collect();
+            Some(known.difference(&own).copied().collect::<HashSet<AttemptKey>>())
+        };
+        ctx.spawn(check.into_actor(self).map(|taken, keeper, ctx| {
+            keeper.is_unverified = false;
+            match taken {
+                Some(taken) => {
+                    warn!("the node's lease had expired while the process was paused, and is renewed: what it runs goes on");
+                    if !taken.is_empty() {
+                        let attempts = Arc::new(taken);
+                        deliver(&keeper.parts.queues, GiveUpAttempts { attempts }, ctx);
+                    }
+                    deliver(&keeper.parts.queues, LookEverywhere, ctx);
+                }
+                None if !keeper.has_given_up => {
+                    keeper.give_up(ctx);
+                    keeper.renewed(ctx);
+                }
+                None => {}
+            }
+            keeper.watch_gate(ctx);
+        }));
     }
 
     fn renewed(&mut self, ctx: &mut Context<Self>) {
@@ -139,8 +197,22 @@ impl LeaseKeeper {
                 keeper.watch_gate(ctx);
                 return;
             }
-            keeper.give_up(ctx);
+            keeper.expired(ctx);
         }));
+    }
+
+    fn expired(&mut self, ctx: &mut Context<Self>) {
+        if self.parts.gate.closed_for() < LATE {
+            self.give_up(ctx);
+            return;
+        }
+        // The renewal is due as well. Should it fail, what runs is given up.
+        self.is_unverified = true;
+        ctx.run_later(part_of(self.parts.lease), |keeper, ctx| {
+            if keeper.is_unverified {
+                keeper.give_up(ctx);
+            }
+        });
     }
 
     fn give_up(&mut self, ctx: &mut Context<Self>) {
@@ -154,6 +226,7 @@ impl LeaseKeeper {
             );
         }
         self.has_given_up = true;
+        self.is_unverified = false;
         deliver(&self.parts.queues, GiveUpEverything, ctx);
     }
 }
@@ -174,6 +247,17 @@ impl Supervised for LeaseKeeper {
             has_given_up: true,
             ..Self::new(self.parts.clone())
         };
+    }
+}
+
+impl Handler<StopRenewing> for LeaseKeeper {
+    type Result = ();
+
+    fn handle(&mut self, StopRenewing: StopRenewing, ctx: &mut Context<Self>) {
+        for timer in [self.renewal.take(), self.closing.take()].into_iter().flatten() {
+            // A renewal that was sent already is committed before whatever is sent from now on.
+            ctx.cancel_future(timer);
+        }
     }
 }
 

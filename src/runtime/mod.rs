@@ -22,6 +22,7 @@ mod announcements;
 pub mod arrivals;
 mod attempt_reports;
 mod backlog;
+pub mod blocked_handlers;
 mod change_weight;
 pub mod clock;
 pub mod commit_report;
@@ -74,6 +75,7 @@ use tracing::{info, warn};
 use self::announcements::{Announcements, EndpointBook};
 use self::arrivals::Arrivals;
 use self::backlog::Backlog;
+use self::blocked_handlers::BlockedHandlers;
 use self::clock::{Clock, IdSource};
 use self::commit_report::CommitReport;
 use self::configured_endpoints::{EndpointsError, NodeEndpoints};
@@ -82,14 +84,14 @@ use self::event_bus::{EventBus, EventBusHandle};
 use self::handled_types::HandledTypes;
 use self::handler_threads::HandlerThreads;
 use self::lease_gate::LeaseGate;
-use self::lease_keeper::{LeaseKeeper, LeaseKeeperParts};
+use self::lease_keeper::{LeaseKeeper, LeaseKeeperParts, StopRenewing};
 use self::notifier::{ForeignInterest, Notifier, NotifierParts};
 use self::outbound::{Outbound, OutboundParts};
 use self::pruner::{Pruner, PrunerParts, Retention};
 use self::queue::Activity;
 use self::queues::{DrainAll, InterruptEverything, IsQuiet, Queues, QueuesParts, ReportAll};
 use self::recorder::{Origin, Others, RecordError, Recorder, RecorderHandle, RecorderParts};
-use self::recurring_scheduler::{RecurringScheduler, RecurringSchedulerParts};
+use self::recurring_scheduler::{RecurringScheduler, RecurringSchedulerParts, StopLeading};
 use self::remote_work::{RemoteWork, RemoteWorkParts};
 use self::rescuer::{RescueError, Rescuer, RescuerParts};
 use self::sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
@@ -194,6 +196,8 @@ pub struct RuntimeHandle {
     pub node: NodeId,
     /// What is known of the actors.
     pub supervisor: Supervisor,
+    /// Handlers that block a thread after their attempt has ended.
+    pub blocked: BlockedHandlers,
     /// Whether the feed of changed jobs is kept.
     pub has_feed: bool,
     /// What speaks to webhook endpoints; `None` when nobody is told anything.
@@ -219,6 +223,8 @@ impl RuntimeHandle {
 /// The running actors of one node.
 pub struct Runtime {
     handle: RuntimeHandle,
+    lease_keeper: Addr<LeaseKeeper>,
+    recurring: Addr<RecurringScheduler>,
     outbound: Outbound,
     arbiters: Arbiters,
     handler_threads: HandlerThreads,
@@ -335,6 +341,7 @@ impl Runtime {
         let handled = HandledTypes::new(Arc::clone(&repository), job_types.iter().cloned());
         let gate = LeaseGate::new(repository.is_shared());
         let lease_keeper = LeaseKeeperParts {
+            repository: Arc::clone(&repository),
             recorder: recorder_handle.clone(),
             queues: queues.address(),
             gate: gate.clone(),
@@ -368,6 +375,7 @@ impl Runtime {
             info!("brought back {rescued} jobs that a server has left running");
         }
 
+        let blocked = BlockedHandlers::default();
         let sampler_parts = SamplerParts {
             repository: Arc::clone(&repository),
             recorder: recorder_handle.clone(),
@@ -378,6 +386,7 @@ impl Runtime {
             node,
             outage,
             supervisor: supervisor.clone(),
+            blocked: blocked.clone(),
             options: sampler_options,
             clock: clock.clone(),
         };
@@ -406,6 +415,7 @@ impl Runtime {
             arrivals: arrivals.clone(),
             due_types: DueTypes::new(Arc::clone(&repository), clock.clone()),
             traces: traces.clone(),
+            blocked: blocked.clone(),
         };
         let queues = queues.start(&queues_arbiter, "Queues", &supervisor, || Queues::new(queues_parts));
         if let (Some(notifier), Some(others)) = (notifier, others) {
@@ -430,7 +440,7 @@ impl Runtime {
             node,
             lease,
         };
-        recurring.start(&time_arbiter, "RecurringScheduler", &supervisor, || {
+        let recurring = recurring.start(&time_arbiter, "RecurringScheduler", &supervisor, || {
             RecurringScheduler::new(recurring_parts)
         });
         let parts = OutboundParts {
@@ -455,9 +465,10 @@ impl Runtime {
         scheduler.start(&time_arbiter, "Scheduler", &supervisor, || {
             Scheduler::new(scheduler_parts)
         });
-        Seat::new(lease_keeper::MAILBOX_CAPACITY).start(&time_arbiter, "LeaseKeeper", &supervisor, || {
-            LeaseKeeper::new(lease_keeper)
-        });
+        let lease_keeper =
+            Seat::new(lease_keeper::MAILBOX_CAPACITY).start(&time_arbiter, "LeaseKeeper", &supervisor, || {
+                LeaseKeeper::new(lease_keeper)
+            });
         Seat::new(rescuer::MAILBOX_CAPACITY).start(&time_arbiter, "Rescuer", &supervisor, || Rescuer::new(rescuer));
         let pruner = PrunerParts {
             recorder: recorder_handle.clone(),
@@ -485,6 +496,7 @@ impl Runtime {
             ids,
             node,
             supervisor,
+            blocked,
             has_feed,
             outbound: outbound_clients,
             remote,
@@ -494,6 +506,8 @@ impl Runtime {
         };
         Ok(Self {
             handle,
+            lease_keeper,
+            recurring,
             outbound,
             arbiters,
             handler_threads,
@@ -521,6 +535,9 @@ impl Runtime {
         }
         // While the node still holds the endpoints.
         self.outbound.end(LAST_WORDS).await;
+        // Neither may write after the node has left: it would come back as one that lives, or leads.
+        let _ = self.recurring.send(StopLeading).await;
+        let _ = self.lease_keeper.send(StopRenewing).await;
         if let Err(failure) = handle
             .recorder
             .record_one(Change::Leave { node: handle.node }, Origin::Inside)

@@ -16,8 +16,8 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, SpawnHandle, Sup
 use tracing::{debug, error, warn};
 
 pub use self::messages::{
-    Activity, CancelAttempt, Drain, Due, GiveUp, InterruptAll, Look, LookAgainAtTypes, Offered, ReportActivity, Switch,
-    WorkerFree,
+    Activity, CancelAttempt, Drain, Due, GiveUp, GiveUpAttempts, InterruptAll, Look, LookAgainAtTypes, Offered,
+    ReportActivity, Switch, WorkerFree,
 };
 use super::backlog::{Backlog, BacklogPart};
 use super::clock::Clock;
@@ -30,7 +30,8 @@ use super::ready_jobs::{ReadyJobs, Source};
 use super::recorder::{ChangeResult, Origin, RecordError, RecorderHandle};
 use super::type_limits::{Permit, TypeLimits};
 use super::worker::{Interrupt, ReportState, Run, Worker};
-use crate::domain::id::{JobId, NodeId};
+use crate::domain::attempt::AttemptKey;
+use crate::domain::id::NodeId;
 use crate::domain::job::Job;
 use crate::domain::name::JobType;
 use crate::domain::queue::QueueSettings;
@@ -84,7 +85,7 @@ pub struct Queue {
     is_idle: Vec<bool>,
     /// Workers that are promised to starts on their way to storage.
     reserved: usize,
-    running: HashMap<JobId, (usize, JobType)>,
+    running: HashMap<AttemptKey, (usize, JobType)>,
     ready: ReadyJobs,
     /// Whether storage may have due jobs that other nodes have left for this one.
     is_offered: bool,
@@ -97,7 +98,7 @@ pub struct Queue {
     bucket: Option<TokenBucket>,
     waiting: Option<SpawnHandle>,
     is_about_to_dispatch: bool,
-    early_cancels: HashSet<(JobId, u32)>,
+    early_cancels: HashSet<AttemptKey>,
     backlog: BacklogPart,
 }
 
@@ -392,7 +393,8 @@ impl Queue {
             return;
         };
         self.is_idle[worker] = false;
-        self.running.insert(job.id, (worker, job.job_type.clone()));
+        self.running
+            .insert((job.id, job.attempt), (worker, job.job_type.clone()));
         let run = Run {
             job,
             permit,
@@ -436,9 +438,11 @@ impl Actor for Queue {
                     .map(move |answer, queue, ctx| {
                         let Ok(state) = answer else { return };
                         match state.running {
-                            Some((job_id, job_type)) => {
-                                queue.running.insert(job_id, (index, job_type));
+                            Some((attempt, job_type)) => {
+                                queue.running.insert(attempt, (index, job_type));
                             }
+                            // It reports itself free when the handler returns.
+                            None if state.is_blocked => {}
                             None => queue.free(index, ctx),
                         }
                     }),

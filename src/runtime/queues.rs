@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 
 use super::arrivals::Arrivals;
 use super::backlog::Backlog;
+use super::blocked_handlers::BlockedHandlers;
 use super::clock::Clock;
 use super::due_types::DueTypes;
 use super::endings::Endings;
@@ -35,6 +36,7 @@ use super::supervise::{Seat, Supervisor};
 use super::traces::Traces;
 use super::type_limits::TypeLimits;
 use super::worker::{self, ReportState, Worker, WorkerParts};
+use crate::domain::attempt::AttemptKey;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::{JobType, QueueName};
@@ -82,6 +84,19 @@ pub struct LookEverywhere;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct GiveUpEverything;
+
+/// These attempts belong to other nodes by now: stop those that run here.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct GiveUpAttempts {
+    /// Which.
+    pub attempts: Arc<HashSet<AttemptKey>>,
+}
+
+/// The attempts that run on this node, and those whose end is not stored yet.
+#[derive(Message)]
+#[rtype(result = "HashSet<AttemptKey>")]
+pub struct ReportAttempts;
 
 /// A type that was at its limit has room.
 #[derive(Message)]
@@ -178,6 +193,8 @@ pub struct QueuesParts {
     pub due_types: DueTypes,
     /// Where jobs stand in traces.
     pub traces: Traces,
+    /// Handlers that block a thread after their attempt has ended.
+    pub blocked: BlockedHandlers,
 }
 
 #[derive(Clone)]
@@ -318,6 +335,7 @@ impl Queues {
                     cancel_grace: parts.cancel_grace,
                     gate: parts.gate.clone(),
                     traces: parts.traces.clone(),
+                    blocked: parts.blocked.clone(),
                 };
                 Seat::new(worker::MAILBOX_CAPACITY).start_one_of_many(
                     &parts.arbiter,
@@ -417,6 +435,40 @@ impl Handler<GiveUpEverything> for Queues {
     }
 }
 
+impl Handler<GiveUpAttempts> for Queues {
+    type Result = ();
+
+    fn handle(&mut self, GiveUpAttempts { attempts }: GiveUpAttempts, ctx: &mut Context<Self>) {
+        for queue in self.queues.values() {
+            let attempts = Arc::clone(&attempts);
+            deliver(&queue.address, queue::GiveUpAttempts { attempts }, ctx);
+        }
+    }
+}
+
+impl Handler<ReportAttempts> for Queues {
+    type Result = ResponseFuture<HashSet<AttemptKey>>;
+
+    fn handle(&mut self, ReportAttempts: ReportAttempts, _: &mut Context<Self>) -> Self::Result {
+        let queues = self.queues.clone();
+        Box::pin(async move {
+            let mut attempts = HashSet::new();
+            for queue in queues.values() {
+                // The queue first: an attempt that ends meanwhile is one that it has reported. What an actor ran that is
+                // just being restarted is lost.
+                let activity = queue.address.send(ReportActivity).await.unwrap_or_default();
+                attempts.extend(activity.running);
+                let states = join_all(queue.workers.iter().map(|worker| worker.send(ReportState))).await;
+                for state in states.into_iter().flatten() {
+                    attempts.extend(state.running.map(|(attempt, _)| attempt));
+                    attempts.extend(state.unstored);
+                }
+            }
+            attempts
+        })
+    }
+}
+
 impl Handler<Nudge> for Queues {
     type Result = ();
 
@@ -512,7 +564,7 @@ impl Handler<IsQuiet> for Queues {
                 if states
                     .iter()
                     .flatten()
-                    .any(|state| state.running.is_some() || state.unstored > 0)
+                    .any(|state| state.running.is_some() || !state.unstored.is_empty())
                 {
                     return false;
                 }

@@ -6,17 +6,22 @@
 //! then. What it sends carries its token: a leader that was stopped or cut off and wakes up can't create anything. The
 //! others ask at a third of the lease's life whether they may lead, so that an occurrence is late by at most a lease when
 //! the leader dies. Storage keeps the identity of occurrences unique besides.
+//!
+//! The time of day may be wrong for a while and then be right again. What was worked out meanwhile would keep recurring jobs
+//! silent until the time that the clock has shown. So whenever a node begins to lead, or its time of day falls behind its
+//! steady clock, all recurring jobs are checked against the time that it is now.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, Supervised, WrapFuture};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{error, info, warn};
 
 use super::clock::{Clock, IdSource};
 use super::failure_log::{MaybeOutage, log_failure};
+use super::lease_gate::steady_now;
 use super::lease_keeper::part_of;
 use super::recorder::{Origin, RecordError, RecorderHandle};
 use crate::domain::id::NodeId;
@@ -26,6 +31,7 @@ use crate::domain::overlap::OverlapPolicy;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, ChangeError, Fire};
+use crate::storage::query::RecurringPage;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// How many messages the mailbox holds.
@@ -33,6 +39,8 @@ pub const MAILBOX_CAPACITY: usize = 1_024;
 
 /// How many recurring jobs one round takes.
 const ROUND: u32 = 200;
+/// How far the time of day must fall behind the steady clock to count as set back.
+const SET_BACK: TimeDelta = TimeDelta::seconds(1);
 /// The longest sleep: the machine's clock may be set meanwhile.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
 /// The longest sleep where other nodes change recurring jobs: what they signal may be lost.
@@ -44,6 +52,11 @@ const RETRY_WAIT: Duration = Duration::from_millis(500);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct RecurringChanged;
+
+/// Lead no more and do not ask to: the node is about to leave. Answered when no request can follow.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct StopLeading;
 
 /// What a RecurringScheduler is made of.
 #[derive(Clone)]
@@ -103,6 +116,49 @@ impl RecurringSchedulerParts {
         match self.recorder.record_one(lead, Origin::Inside).await? {
             Ok(Applied::Led(token)) => Ok(token),
             Ok(_) | Err(_) => Ok(None),
+        }
+    }
+
+    /// How far the time of day is ahead of the steady clock. It changes only when one of them is set.
+    fn clock_offset(&self) -> TimeDelta {
+        let steady = TimeDelta::from_std(steady_now()).unwrap_or_default();
+        self.clock.now() - DateTime::UNIX_EPOCH - steady
+    }
+
+    /// Sets recurring jobs back whose next run was worked out by a clock that was ahead. False: this node no longer leads.
+    async fn set_back(&self, token: FencingToken) -> Result<bool, RoundError> {
+        let now = self.clock.now();
+        let mut page = RecurringPage {
+            limit: ROUND,
+            offset: 0,
+        };
+        loop {
+            let found = self.repository.recurring_page(page).await?;
+            let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
+            let changes: Vec<Change> = found
+                .into_iter()
+                .filter_map(|before| {
+                    let after = before.set_back(now)?;
+                    info!(recurring.id = %before.id, "the clock was ahead: recurring job {} runs next at {}", before.id, after.next_run_at.unwrap_or(now));
+                    Some(Change::Fire(Fire {
+                        before,
+                        after: Arc::new(after),
+                        occurrences: Vec::new(),
+                        leader: Some((self.node, token)),
+                    }))
+                })
+                .collect();
+            if !changes.is_empty() {
+                // One that was changed meanwhile was worked out by the clock as it is now.
+                let results = self.recorder.record(changes, Origin::Inside).await?;
+                if results.contains(&Err(ChangeError::NoLease)) {
+                    return Ok(false);
+                }
+            }
+            if count < ROUND {
+                return Ok(true);
+            }
+            page.offset += u64::from(count);
         }
     }
 
@@ -182,6 +238,10 @@ pub struct RecurringScheduler {
     parts: RecurringSchedulerParts,
     token: Option<FencingToken>,
     timer: Option<SpawnHandle>,
+    /// The next request to lead, or the one that is on its way.
+    asking: Option<SpawnHandle>,
+    /// How far the time of day was ahead of the steady clock at the last look; `None` before the first one as the leader.
+    checked_at: Option<TimeDelta>,
     is_busy: bool,
     must_look_again: bool,
 }
@@ -193,6 +253,8 @@ impl RecurringScheduler {
             parts,
             token: None,
             timer: None,
+            asking: None,
+            checked_at: None,
             is_busy: false,
             must_look_again: false,
         }
@@ -201,7 +263,7 @@ impl RecurringScheduler {
     fn ask_to_lead(&mut self, ctx: &mut Context<Self>) {
         let parts = self.parts.clone();
         let asked = async move { parts.ask_to_lead().await };
-        ctx.spawn(asked.into_actor(self).map(|answer, scheduler, ctx| {
+        self.asking = Some(ctx.spawn(asked.into_actor(self).map(|answer, scheduler, ctx| {
             match answer {
                 Ok(token) => {
                     if token.is_some() && token != scheduler.token && scheduler.parts.repository.is_shared() {
@@ -210,15 +272,16 @@ impl RecurringScheduler {
                     let is_new = token != scheduler.token;
                     scheduler.token = token;
                     if is_new {
+                        scheduler.checked_at = None;
                         scheduler.look(ctx);
                     }
                 }
                 Err(failure) => log_failure!(failure, "whether this node leads is not known: {failure}"),
             }
-            ctx.run_later(part_of(scheduler.parts.lease), |scheduler, ctx| {
+            scheduler.asking = Some(ctx.run_later(part_of(scheduler.parts.lease), |scheduler, ctx| {
                 scheduler.ask_to_lead(ctx)
-            });
-        }));
+            }));
+        })));
     }
 
     /// Looks at what is due, now or as soon as the present look is over.
@@ -233,9 +296,25 @@ impl RecurringScheduler {
             ctx.cancel_future(timer);
         }
         let parts = self.parts.clone();
-        let round = async move { parts.round(token).await };
-        ctx.spawn(round.into_actor(self).map(|round, scheduler, ctx| {
+        let offset = parts.clock_offset();
+        let must_check = self.checked_at.is_none_or(|checked_at| offset < checked_at - SET_BACK);
+        let round = async move {
+            if must_check && !parts.set_back(token).await? {
+                return Ok(Round {
+                    is_full: false,
+                    has_conflict: false,
+                    has_lost_lead: true,
+                    next: None,
+                });
+            }
+            parts.round(token).await
+        };
+        ctx.spawn(round.into_actor(self).map(move |round, scheduler, ctx| {
             scheduler.is_busy = false;
+            if round.is_ok() {
+                // A clock that goes forward is followed: it may come back.
+                scheduler.checked_at = Some(offset);
+            }
             let must_look_again = std::mem::take(&mut scheduler.must_look_again);
             match round {
                 Ok(Round {
@@ -243,6 +322,11 @@ impl RecurringScheduler {
                 }) => {
                     warn!("this node no longer leads: another one may create occurrences, or its lease has run out");
                     scheduler.token = None;
+                    // After a pause, or when the clock was set, nobody else may lead.
+                    if let Some(asking) = scheduler.asking.take() {
+                        ctx.cancel_future(asking);
+                        scheduler.ask_to_lead(ctx);
+                    }
                 }
                 Ok(Round {
                     is_full,
@@ -298,6 +382,17 @@ impl Actor for RecurringScheduler {
 impl Supervised for RecurringScheduler {
     fn restarting(&mut self, _: &mut Context<Self>) {
         *self = Self::new(self.parts.clone());
+    }
+}
+
+impl Handler<StopLeading> for RecurringScheduler {
+    type Result = ();
+
+    fn handle(&mut self, StopLeading: StopLeading, ctx: &mut Context<Self>) {
+        self.token = None;
+        for timer in [self.asking.take(), self.timer.take()].into_iter().flatten() {
+            ctx.cancel_future(timer);
+        }
     }
 }
 

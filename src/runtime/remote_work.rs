@@ -13,13 +13,16 @@ use tokio::time::Instant;
 
 use super::arrivals::Arrivals;
 use super::clock::{Clock, draw_jitter};
+use super::lease_gate::steady_now;
 use super::queue::remote::{LeaseError, LeaseJobs};
 use super::queues::Queues;
 use super::queues::remote::LeaseFrom;
 use super::recorder::{Origin, RecordError, RecorderHandle};
+use crate::domain::attempt::AttemptKey;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::{JobType, QueueName};
+use crate::domain::node_lease::Moment;
 use crate::domain::outcome::{Failure, Outcome};
 use crate::domain::remote_worker::{AttemptReport, LogLine, Progress};
 use crate::domain::status::JobStatus;
@@ -131,9 +134,48 @@ pub struct RemoteWorkParts {
 pub struct RemoteWork {
     parts: RemoteWorkParts,
     /// Attempts whose worker was told here that they should stop, and when it was first told.
-    told: Arc<Mutex<HashMap<(JobId, u32), Instant>>>,
+    told: Arc<Mutex<HashMap<AttemptKey, Instant>>>,
     /// When this node last renewed the leases of workers.
     renewed: Arc<Mutex<HashMap<NodeId, Instant>>>,
+    /// How old attempts are.
+    ages: Arc<Mutex<AttemptAges>>,
+}
+
+/// How old the attempts of remote workers are, by the steady clock from when they are first seen here: the time of day may
+/// be set while they run.
+#[derive(Default)]
+struct AttemptAges {
+    seen: HashMap<AttemptKey, SeenAttempt>,
+    purged_at: Moment,
+}
+
+struct SeenAttempt {
+    first: Moment,
+    last: Moment,
+    /// How old it was at first, by the time of day.
+    age: Duration,
+}
+
+impl AttemptAges {
+    /// How old an attempt is `now`, which is `age` old by the time of day.
+    fn age_of(&mut self, attempt: AttemptKey, age: Duration, now: Moment) -> Duration {
+        let seen = self.seen.entry(attempt).or_insert(SeenAttempt {
+            first: now,
+            last: now,
+            age,
+        });
+        seen.last = now;
+        seen.age + now.saturating_sub(seen.first)
+    }
+
+    /// Forgets, now and then, those of which nothing was heard for longer than two leases.
+    fn purge(&mut self, now: Moment, lease: Duration) {
+        let kept = lease * 2;
+        if now.saturating_sub(self.purged_at) > kept {
+            self.purged_at = now;
+            self.seen.retain(|_, seen| now.saturating_sub(seen.last) <= kept);
+        }
+    }
 }
 
 impl RemoteWork {
@@ -143,6 +185,7 @@ impl RemoteWork {
             parts,
             told: Arc::default(),
             renewed: Arc::default(),
+            ages: Arc::default(),
         }
     }
 
@@ -183,6 +226,12 @@ impl RemoteWork {
                 .send(from)
                 .await
                 .unwrap_or_else(|_| Ok(Default::default()))?;
+            if !leased.jobs.is_empty() {
+                let (mut ages, now) = (self.ages(), steady_now());
+                for job in &leased.jobs {
+                    ages.age_of((job.id, job.attempt), Duration::ZERO, now);
+                }
+            }
             if !leased.jobs.is_empty() || Instant::now() >= end || self.parts.arrivals.is_closed() {
                 return Ok(leased.jobs);
             }
@@ -236,6 +285,10 @@ impl RemoteWork {
             open = again;
         }
         Ok(stored)
+    }
+
+    fn ages(&self) -> MutexGuard<'_, AttemptAges> {
+        self.ages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn bound(&self, outcome: Outcome) -> Outcome {
@@ -319,13 +372,16 @@ impl RemoteWork {
     ) -> Result<HashSet<JobId>, RemoteError> {
         let now = self.parts.clock.now();
         let mut overdue: HashMap<JobId, (u32, Outcome)> = HashMap::new();
+        let steady = steady_now();
+        self.ages().purge(steady, self.parts.lease.to_std());
         for job in running {
-            let age = TimeSpan::from_delta(now - job.started_at);
+            let age = TimeSpan::between(job.started_at, now).to_std();
+            let age = self.ages().age_of((job.id, job.attempt), age, steady);
             let outcome = if job.cancel_requested && self.has_had_its_grace(job) {
                 Outcome::Cancelled
-            } else if age > job.timeout {
+            } else if age > job.timeout.to_std() {
                 Outcome::Failed(Failure::new(format!("timed out after {}", job.timeout)))
-            } else if !named.contains(&(job.id, job.attempt)) && age > self.parts.lease {
+            } else if !named.contains(&(job.id, job.attempt)) && age > self.parts.lease.to_std() {
                 Outcome::Lost
             } else {
                 continue;
@@ -445,6 +501,7 @@ fn finish(job: &Job, outcome: Outcome, now: DateTime<Utc>) -> Change {
     Change::Finish {
         job: Arc::new(job),
         attempt: Box::new(attempt),
+        if_orphaned: false,
     }
 }
 

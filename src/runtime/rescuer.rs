@@ -3,28 +3,31 @@
 //! A running job belongs to the node that stored its start, for as long as the node's lease lasts. At each tick the
 //! Rescuer looks for
 //!
-//! - jobs whose node has no lease any more: it died. Their attempt ends as lost and they are pending again;
+//! - jobs whose node has no lease any more: it died. Their attempt ends as lost and they are pending again. Its own jobs are
+//!   none of them, however late its own lease was renewed: this node lives;
 //! - jobs of this node that were asked to be cancelled, and what other nodes have changed: signals may be lost;
-//! - jobs that storage says run here and that no worker knows of, twice in a row: a start whose answer was lost, or an
-//!   actor that panicked. They are brought back the same way.
+//! - attempts that storage says run here and that no worker knows of, in [`ROUNDS`] rounds in a row: a start whose answer was
+//!   lost, or an actor that panicked. They are brought back the same way. A round that comes late starts the count again:
+//!   the process was paused, and its actors have not caught up.
 //!
 //! Two nodes may find the same job: the attempt's number lets only one of them change it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Supervised, WrapFuture};
-use chrono::TimeDelta;
 use tracing::warn;
 
 use super::clock::Clock;
 use super::failure_log::log_failure;
+use super::lease_gate::steady_now;
 use super::lease_keeper::part_of;
-use super::queues::{CancelJob, LookEverywhere, Queues, ReportAll};
+use super::queues::{CancelJob, LookEverywhere, Queues, ReportAttempts};
 use super::recorder::{Origin, RecordError, RecorderHandle};
-use crate::domain::attempt::AttemptStatus;
+use crate::domain::attempt::{Attempt, AttemptKey, AttemptStatus};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
+use crate::domain::node_lease::Moment;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, Finished};
@@ -36,6 +39,12 @@ pub const MAILBOX_CAPACITY: usize = 16;
 
 /// How many jobs are brought back in one step.
 const STEP: u32 = 500;
+
+/// In how many rounds in a row an attempt must be unknown here before it counts as lost.
+const ROUNDS: u32 = 3;
+
+/// Attempts that no worker of this node knows of, and in how many rounds in a row.
+type Suspects = HashMap<AttemptKey, u32>;
 
 /// What the Rescuer is made of.
 #[derive(Clone)]
@@ -70,9 +79,9 @@ impl RescuerParts {
     pub async fn rescue_orphans(&self) -> Result<usize, RescueError> {
         let mut rescued = 0;
         loop {
-            let orphans = self.repository.orphans(STEP).await?;
+            let orphans = self.repository.orphans(self.node, STEP).await?;
             let found = orphans.len();
-            let applied = self.bring_back(orphans).await?;
+            let applied = self.bring_back(orphans, true).await?;
             rescued += applied;
             // Nothing applied: another node is at it.
             if found < usize::try_from(STEP).unwrap_or(usize::MAX) || applied == 0 {
@@ -81,44 +90,62 @@ impl RescuerParts {
         }
     }
 
-    async fn bring_back(&self, jobs: Vec<Arc<Job>>) -> Result<usize, RescueError> {
+    /// Ends the attempts of these jobs as lost; those of another node only if it holds no lease at the commit. Tells how
+    /// many.
+    async fn bring_back(&self, jobs: Vec<Arc<Job>>, if_orphaned: bool) -> Result<usize, RescueError> {
         if jobs.is_empty() {
             return Ok(0);
         }
         let now = self.clock.now();
-        let mut changes = Vec::with_capacity(jobs.len());
-        for job in &jobs {
-            let lost_before = self.lost_before(job).await?;
-            let (after, attempt) = job.lose(lost_before, now);
-            let what_now = match after.status {
+        let lost_before = self.lost_before(&jobs).await?;
+        let ends: Vec<(Arc<Job>, Box<Attempt>)> = jobs
+            .iter()
+            .map(|job| {
+                let (after, attempt) = job.lose(lost_before.get(&job.id).copied().unwrap_or_default(), now);
+                (Arc::new(after), Box::new(attempt))
+            })
+            .collect();
+        let changes = ends.iter().map(|(job, attempt)| Change::Finish {
+            job: Arc::clone(job),
+            attempt: attempt.clone(),
+            if_orphaned,
+        });
+        let results = self.recorder.record(changes.collect(), Origin::Inside).await?;
+        let mut count = 0;
+        for ((job, attempt), result) in ends.iter().zip(results) {
+            if !matches!(result, Ok(Applied::Finished(Finished::Stored))) {
+                continue;
+            }
+            count += 1;
+            let what_now = match job.status {
                 JobStatus::Pending => "it runs again",
                 JobStatus::Running | JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => "it has ended",
             };
-            warn!(job.id = %job.id, attempt = job.attempt, "attempt {} of job {} was lost; {what_now}", job.attempt, job.id);
-            changes.push(Change::Finish {
-                job: Arc::new(after),
-                attempt: Box::new(attempt),
-            });
+            warn!(job.id = %job.id, attempt = attempt.number, "attempt {} of job {} was lost; {what_now}", attempt.number, job.id);
         }
-        let results = self.recorder.record(changes, Origin::Inside).await?;
-        Ok(results
-            .iter()
-            .filter(|result| matches!(result, Ok(Applied::Finished(Finished::Stored))))
-            .count())
+        Ok(count)
     }
 
-    /// How many attempts of a job were lost one after the other right before the one that runs.
-    async fn lost_before(&self, job: &Job) -> Result<u32, RescueError> {
-        if job.attempt <= 1 {
-            return Ok(0);
+    /// How many attempts of each of these jobs were lost one after the other right before the one that runs.
+    async fn lost_before(&self, jobs: &[Arc<Job>]) -> Result<HashMap<JobId, u32>, RescueError> {
+        let ids: Vec<JobId> = jobs.iter().filter(|job| job.attempt > 1).map(|job| job.id).collect();
+        let mut lost = HashMap::with_capacity(ids.len());
+        if ids.is_empty() {
+            return Ok(lost);
         }
-        let attempts = self.repository.attempts(job.id).await?;
-        let lost = attempts
-            .iter()
-            .rev()
-            .take_while(|attempt| attempt.status == AttemptStatus::Lost)
-            .count();
-        Ok(u32::try_from(lost).unwrap_or(u32::MAX))
+        // Those of one job come in their order.
+        for attempt in self.repository.attempts_of(&ids).await? {
+            let in_a_row = lost.entry(attempt.job_id).or_default();
+            *in_a_row = match attempt.status {
+                AttemptStatus::Lost => *in_a_row + 1,
+                AttemptStatus::Running
+                | AttemptStatus::Completed
+                | AttemptStatus::Failed
+                | AttemptStatus::Cancelled
+                | AttemptStatus::Interrupted => 0,
+            };
+        }
+        Ok(lost)
     }
 
     /// Tells the queues of cancellations once more: a signal of the node that was asked may have been lost.
@@ -135,36 +162,35 @@ impl RescuerParts {
         }
     }
 
-    /// Finds what storage says runs here and nobody here knows of, in this round and in the one before.
-    async fn rescue_strays(&self, suspects: HashSet<(JobId, u32)>) -> Result<HashSet<(JobId, u32)>, RescueError> {
-        let half_a_lease = TimeDelta::microseconds(self.lease.as_micros() / 2);
-        let started_before = self.clock.now() - half_a_lease;
-        let mut stored = self.repository.running_on(self.node).await?;
+    /// Brings back the attempts that storage says run here and that no worker knows of.
+    async fn rescue_strays(&self, suspects: Suspects) -> Result<Suspects, RescueError> {
+        let stored = self.repository.running_on(self.node).await?;
         self.cancel_again(&stored).await;
-        stored.retain(|job| job.started_at < started_before);
         if stored.is_empty() {
-            return Ok(HashSet::new());
+            return Ok(Suspects::new());
         }
         // While Queues is being restarted nobody can say what runs: then nothing is suspected.
-        let Ok(activity) = self.queues.send(ReportAll).await else {
-            return Ok(HashSet::new());
+        let Ok(known) = self.queues.send(ReportAttempts).await else {
+            return Ok(Suspects::new());
         };
-        let known: HashSet<JobId> = activity.into_values().flat_map(|activity| activity.running).collect();
-        let unknown: HashSet<(JobId, u32)> = stored
+        let mut unknown: Suspects = stored
             .into_iter()
-            .filter(|job| !known.contains(&job.id))
             .map(|job| (job.id, job.attempt))
+            .filter(|attempt| !known.contains(attempt))
+            .map(|attempt| (attempt, suspects.get(&attempt).copied().unwrap_or_default() + 1))
             .collect();
-        let mut lost = Vec::new();
-        for (id, attempt) in unknown.intersection(&suspects) {
-            if let Some(job) = self.repository.job(*id).await?
-                && job.status == JobStatus::Running
-                && job.attempt == *attempt
-            {
-                lost.push(job);
-            }
-        }
-        self.bring_back(lost).await?;
+        let lost: HashSet<AttemptKey> = unknown
+            .extract_if(|_, rounds| *rounds >= ROUNDS)
+            .map(|(attempt, _)| attempt)
+            .collect();
+        let ids: Vec<JobId> = lost.iter().map(|(id, _)| *id).collect();
+        let mut jobs = if ids.is_empty() {
+            Vec::new()
+        } else {
+            self.repository.jobs_by_id(&ids).await?
+        };
+        jobs.retain(|job| job.status == JobStatus::Running && lost.contains(&(job.id, job.attempt)));
+        self.bring_back(jobs, false).await?;
         Ok(unknown)
     }
 }
@@ -172,7 +198,9 @@ impl RescuerParts {
 /// The actor. See the module.
 pub struct Rescuer {
     parts: RescuerParts,
-    suspects: HashSet<(JobId, u32)>,
+    suspects: Suspects,
+    /// When the last round began.
+    last_round: Moment,
 }
 
 impl Rescuer {
@@ -180,14 +208,21 @@ impl Rescuer {
     pub fn new(parts: RescuerParts) -> Self {
         Self {
             parts,
-            suspects: HashSet::new(),
+            suspects: Suspects::new(),
+            last_round: steady_now(),
         }
     }
 
     fn tick_later(&self, ctx: &mut Context<Self>) {
-        ctx.run_later(part_of(self.parts.lease), |rescuer, ctx| {
+        let wait = part_of(self.parts.lease);
+        ctx.run_later(wait, move |rescuer, ctx| {
             let parts = rescuer.parts.clone();
-            let suspects = std::mem::take(&mut rescuer.suspects);
+            let now = steady_now();
+            let since_last = now.saturating_sub(std::mem::replace(&mut rescuer.last_round, now));
+            let mut suspects = std::mem::take(&mut rescuer.suspects);
+            if since_last > wait * 2 {
+                suspects.clear();
+            }
             let round = async move {
                 parts.rescue_orphans().await?;
                 // As above: what other nodes have paused, resumed or stored may not have been heard of; nor what was stored

@@ -26,6 +26,7 @@ use tracing::{debug, info, warn};
 
 use self::look::{Seen, look};
 use self::numbers::{answer_in_time, total, with_workers};
+use super::blocked_handlers::BlockedHandlers;
 use super::clock::Clock;
 use super::event_bus::{EventBusHandle, PublishState};
 use super::handled_types::HandledTypes;
@@ -97,6 +98,8 @@ pub struct SamplerParts {
     pub outage: StorageOutage,
     /// What is known of the actors.
     pub supervisor: Supervisor,
+    /// Handlers that block a thread after their attempt has ended.
+    pub blocked: BlockedHandlers,
     /// How often things are looked at.
     pub options: SamplerOptions,
     /// Tells the time.

@@ -160,7 +160,7 @@ impl Traces {
                 exported.tell_started(taken.map(|(job, _)| job));
             }
             (Change::Claim(_), Applied::Claimed(jobs)) => exported.tell_started(jobs.iter()),
-            (Change::Finish { job, attempt }, Applied::Finished(Finished::Stored)) if exported.tells(job) => {
+            (Change::Finish { job, attempt, .. }, Applied::Finished(Finished::Stored)) if exported.tells(job) => {
                 exported.tap.tell(TraceReport::Ended {
                     job: Arc::clone(job),
                     attempt: Attempt::clone(attempt),

@@ -18,7 +18,7 @@ use actix::{
     Supervised, WrapFuture,
 };
 use futures_util::stream;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::announcements::EndpointBook;
 use super::clock::{Clock, IdSource};
@@ -345,7 +345,7 @@ impl WebhookDispatcher {
         ctx.spawn(written.into_actor(self).map(|(alerts, written), dispatcher, _| {
             dispatcher.is_writing_alerts = false;
             if let Err(failure) = written {
-                log_failure!(failure, "failed to enqueue an alert for webhooks, retrying: {failure}");
+                warn!("failed to enqueue an alert for webhooks, retrying: {failure}");
                 dispatcher.alerts.splice(0..0, alerts);
                 dispatcher.alerts.truncate(ALERTS_KEPT);
             }

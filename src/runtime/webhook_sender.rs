@@ -13,7 +13,7 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler,
 use chrono::{DateTime, Utc};
 use reqwest::Url;
 use tokio::time::Instant;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::announcements::EndpointBook;
 use super::clock::{Clock, IdSource, draw_jitter};

@@ -4,6 +4,9 @@
 //! it: its time, its being told to stop, its panic. When it has ended (or was abandoned) the Worker tells its queue that
 //! it is free, and the Recorder how the attempt ended, again and again until that is stored; an attempt that has lost its
 //! lease meanwhile changes nothing there.
+//!
+//! A handler that blocks its thread can't be stopped. Its attempt ends in time all the same, but the Worker and the permit
+//! of the job type stay occupied until the handler returns: the thread does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, Span, error, info, info_span, warn};
 
 use super::attempt_reports::AttemptReports;
+use super::blocked_handlers::BlockedHandlers;
 use super::clock::{Clock, draw_jitter};
 use super::endings::Endings;
 use super::failure_log::log_failure;
@@ -26,9 +30,10 @@ use super::recorder::{ChangeResult, RecordError, RecorderHandle};
 use super::supervise::panic_text;
 use super::traces::Traces;
 use super::type_limits::Permit;
-use crate::domain::attempt::Attempt;
+use crate::domain::attempt::{Attempt, AttemptKey};
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
+use crate::domain::json::Json;
 use crate::domain::name::JobType;
 use crate::domain::outcome::{Failure, Outcome};
 use crate::domain::retry::Jitter;
@@ -73,6 +78,16 @@ pub struct Run {
 pub struct Cancel {
     /// Which.
     pub job_id: JobId,
+    /// Which attempt of it.
+    pub attempt: u32,
+}
+
+/// Give up this attempt, if it is the one that runs: another node has recovered the job.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct InterruptAttempt {
+    /// Which.
+    pub attempt: AttemptKey,
 }
 
 /// Give up what runs: the server stops.
@@ -88,10 +103,12 @@ pub struct ReportState;
 /// What a worker is doing.
 #[derive(Clone, Debug, actix::MessageResponse)]
 pub struct WorkerState {
-    /// The job that it runs, and its type.
-    pub running: Option<(JobId, JobType)>,
-    /// How many ends of attempts are not stored yet.
-    pub unstored: usize,
+    /// The attempt that it runs, and the job's type.
+    pub running: Option<(AttemptKey, JobType)>,
+    /// Attempts whose end is not stored yet.
+    pub unstored: Vec<AttemptKey>,
+    /// Whether the handler of an attempt that has ended still blocks its thread.
+    pub is_blocked: bool,
 }
 
 /// What a Worker is made of.
@@ -119,18 +136,22 @@ pub struct WorkerParts {
     pub gate: LeaseGate,
     /// Where jobs stand in traces.
     pub traces: Traces,
+    /// Handlers that block a thread after their attempt has ended.
+    pub blocked: BlockedHandlers,
 }
 
 /// The actor. See the module.
 pub struct Worker {
     parts: WorkerParts,
     current: Option<Running>,
-    /// Ends of attempts that are not stored yet.
-    unstored: usize,
+    /// Attempts whose end is not stored yet.
+    unstored: Vec<AttemptKey>,
+    /// Whether the handler of an attempt that has ended still blocks its thread.
+    is_blocked: bool,
 }
 
 struct Running {
-    job_id: JobId,
+    attempt: AttemptKey,
     job_type: JobType,
     orders: watch::Sender<Order>,
 }
@@ -141,11 +162,12 @@ impl Worker {
         Self {
             parts,
             current: None,
-            unstored: 0,
+            unstored: Vec::new(),
+            is_blocked: false,
         }
     }
 
-    fn tell_free(&self, ended: Option<JobId>, ctx: &mut Context<Self>) {
+    fn tell_free(&self, ended: Option<AttemptKey>, ctx: &mut Context<Self>) {
         let free = WorkerFree {
             worker: self.parts.index,
             ended,
@@ -162,6 +184,10 @@ impl Worker {
         }
     }
 
+    fn runs(&self, attempt: AttemptKey) -> bool {
+        self.current.as_ref().is_some_and(|running| running.attempt == attempt)
+    }
+
     fn order(&self, order: Order) {
         if let Some(running) = &self.current {
             running.orders.send_if_modified(|known| {
@@ -175,22 +201,23 @@ impl Worker {
     }
 }
 
+/// A handler that was told to stop and has not returned yet.
+type Unreturned = AbortOnDropHandle<Result<Option<Json>, Failure>>;
+
 /// Runs one attempt to its end, whatever that is.
 async fn attempt(
     parts: &WorkerParts,
     job: &Arc<Job>,
     reports: &AttemptReports,
     mut orders: watch::Receiver<Order>,
-) -> Outcome {
+) -> (Outcome, Option<Unreturned>) {
     let Some(handler) = parts.handlers.get(&job.job_type).cloned() else {
-        return Outcome::Failed(Failure::new(format!(
-            "this node has no handler for the job type {}",
-            job.job_type
-        )));
+        let failure = Failure::new(format!("this node has no handler for the job type {}", job.job_type));
+        return (Outcome::Failed(failure), None);
     };
     // Between its start and this moment the node may have been stopped for longer than its lease.
     if !parts.gate.is_open() {
-        return Outcome::Interrupted;
+        return (Outcome::Interrupted, None);
     }
     let cancellation = CancellationToken::new();
     let context = JobContext {
@@ -208,7 +235,7 @@ async fn attempt(
     loop {
         tokio::select! {
             biased;
-            ended = &mut running => return match ended {
+            ended = &mut running => return (match ended {
                 // A handler that stops because it was told to is cancelled, whatever it says; one that succeeded all
                 // the same has done its work.
                 Ok(Ok(result)) => match parts.limits.bound_result(result) {
@@ -223,14 +250,15 @@ async fn attempt(
                     Outcome::Failed(parts.limits.bound_failure(failure))
                 }
                 Err(_) => Outcome::Interrupted,
-            },
+            }, None),
             () = &mut deadline => {
                 running.abort();
-                return if is_cancelled {
+                let outcome = if is_cancelled {
                     Outcome::Cancelled
                 } else {
                     Outcome::Failed(Failure::new(format!("timed out after {}", job.timeout)))
                 };
+                return (outcome, Some(running));
             }
             changed = orders.changed() => {
                 let order = if changed.is_ok() { *orders.borrow_and_update() } else { Order::Interrupt };
@@ -245,7 +273,8 @@ async fn attempt(
                     Order::Interrupt => {
                         cancellation.cancel();
                         running.abort();
-                        return if is_cancelled { Outcome::Cancelled } else { Outcome::Interrupted };
+                        let outcome = if is_cancelled { Outcome::Cancelled } else { Outcome::Interrupted };
+                        return (outcome, Some(running));
                     }
                 }
             }
@@ -329,7 +358,8 @@ impl Supervised for Worker {
     fn restarting(&mut self, _: &mut Context<Self>) {
         // What it ran is dropped with its futures; the Rescuer finds it and has it run again.
         self.current = None;
-        self.unstored = 0;
+        self.unstored.clear();
+        self.is_blocked = false;
     }
 }
 
@@ -347,7 +377,7 @@ impl Handler<Run> for Worker {
             sender.send_replace(Order::Cancel);
         }
         self.current = Some(Running {
-            job_id: job.id,
+            attempt: (job.id, job.attempt),
             job_type: job.job_type.clone(),
             orders: sender,
         });
@@ -360,16 +390,15 @@ impl Handler<Run> for Worker {
                 parts.clock.clone(),
                 parts.handler_threads.clone(),
             );
-            let outcome = attempt(&parts, &job, &reports, orders).await;
+            let (outcome, unreturned) = attempt(&parts, &job, &reports, orders).await;
             reports.close().await;
-            drop(permit);
-            (job, outcome)
+            (job, outcome, unreturned)
         };
-        ctx.spawn(running.into_actor(self).map(|(job, outcome), worker, ctx| {
+        ctx.spawn(running.into_actor(self).map(|(job, outcome, unreturned), worker, ctx| {
             worker.current = None;
-            let id = job.id;
+            let attempt = (job.id, job.attempt);
             let ending = Ending {
-                job,
+                job: Arc::clone(&job),
                 outcome,
                 at: worker.parts.clock.now(),
                 jitter: draw_jitter(),
@@ -377,9 +406,22 @@ impl Handler<Run> for Worker {
             // Sent before the queue hears that the Worker is free: the end of this job and the start of the next one can
             // then share a commit.
             let stored = report(worker.parts.endings.clone(), ending);
-            worker.unstored += 1;
-            ctx.spawn(stored.into_actor(worker).map(|(), worker, _| worker.unstored -= 1));
-            worker.tell_free(Some(id), ctx);
+            worker.unstored.push(attempt);
+            ctx.spawn(stored.into_actor(worker).map(move |(), worker, _| {
+                worker.unstored.retain(|unstored| *unstored != attempt);
+            }));
+            let Some(unreturned) = unreturned else {
+                drop(permit);
+                worker.tell_free(Some(attempt), ctx);
+                return;
+            };
+            worker.is_blocked = true;
+            let returned = worker.parts.blocked.clone().wait(unreturned, job);
+            ctx.spawn(returned.into_actor(worker).map(move |(), worker, ctx| {
+                worker.is_blocked = false;
+                drop(permit);
+                worker.tell_free(Some(attempt), ctx);
+            }));
         }));
     }
 }
@@ -417,9 +459,19 @@ fn log_end(job: &Job, attempt: &Attempt) {
 impl Handler<Cancel> for Worker {
     type Result = ();
 
-    fn handle(&mut self, Cancel { job_id }: Cancel, _: &mut Context<Self>) {
-        if self.current.as_ref().is_some_and(|running| running.job_id == job_id) {
+    fn handle(&mut self, Cancel { job_id, attempt }: Cancel, _: &mut Context<Self>) {
+        if self.runs((job_id, attempt)) {
             self.order(Order::Cancel);
+        }
+    }
+}
+
+impl Handler<InterruptAttempt> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, InterruptAttempt { attempt }: InterruptAttempt, _: &mut Context<Self>) {
+        if self.runs(attempt) {
+            self.order(Order::Interrupt);
         }
     }
 }
@@ -439,10 +491,11 @@ impl Handler<ReportState> for Worker {
         let running = self
             .current
             .as_ref()
-            .map(|running| (running.job_id, running.job_type.clone()));
+            .map(|running| (running.attempt, running.job_type.clone()));
         WorkerState {
             running,
-            unstored: self.unstored,
+            unstored: self.unstored.clone(),
+            is_blocked: self.is_blocked,
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct Gauges {
     pub endpoints: Vec<Arc<str>>,
     /// How many rows wait to be written.
     pub pending_rows: usize,
+    /// How many handlers block a thread after their attempt has ended.
+    pub blocked_handlers: usize,
     /// How often actors were restarted since this node started.
     pub restarts: u64,
     /// How long a message waits for an actor, by what it is, at the longest.
@@ -129,6 +131,7 @@ impl Metrics {
                 .map(|(queue, due_at)| (queue, TimeSpan::from_delta(now - due_at)))
                 .collect(),
             pending_rows: self.runtime.recorder.pending_rows().await,
+            blocked_handlers: self.runtime.blocked.count(),
             restarts: self.runtime.supervisor.restarts(),
             lags,
             commits_missed: self.runtime.tap.missed(),

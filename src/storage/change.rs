@@ -27,6 +27,10 @@ use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 use crate::domain::webhook::{Endpoint, EndpointId};
 
+/// After which part of its lease without a heartbeat a server counts as unreachable: numerator and denominator. Servers
+/// renew their lease after a third.
+pub const DEAF_AFTER: (i32, i32) = (2, 5);
+
 /// One thing to write.
 ///
 /// Within one commit no two changes concern the same job, but for `Insert`s that share a unique key or an idempotency
@@ -63,6 +67,9 @@ pub enum Change {
         job: Arc<Job>,
         /// The attempt that has ended.
         attempt: Box<Attempt>,
+        /// Whether it is stored only if the attempt's node holds no lease in the same transaction: then the node can't
+        /// have renewed it since it was read. Otherwise the answer is [`Finished::LeaseLost`].
+        if_orphaned: bool,
     },
     /// Replaces a job by a changed one if the stored revision is still `before`'s. → [`Applied::Updated`],
     /// [`ChangeError::Conflict`] or [`ChangeError::UniqueKeyTaken`].
@@ -137,8 +144,12 @@ pub enum Change {
         /// How many at the most in this step.
         limit: u32,
     },
-    /// Says that a node lives, for as long as `lease` from now by the storage's own clock. Where storage serves one server
-    /// at a time, that ends the leases of all other nodes, the leader's too: they are earlier runs of it. → [`Applied::Alive`].
+    /// Renews a server's lease, for as long as `lease` from now by the storage's own clock. Where storage serves one server
+    /// at a time, that ends the leases of all other servers, the leader's too: they are earlier runs of it, and this one's
+    /// lease does not expire until it leaves. If no server has sent a heartbeat for longer than 2/5 of its lease
+    /// ([`DEAF_AFTER`]), no worker could renew its own: the leases of workers that run jobs last at least `lease` from
+    /// now; those of other servers too, if this server is known already. A lease that was renewed in the future (storage's clock was set back) ends `lease` from now.
+    /// → [`Applied::Alive`].
     Heartbeat {
         /// Which node.
         node: NodeId,

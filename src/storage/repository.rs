@@ -122,8 +122,10 @@ pub trait JobRepository: Send + Sync + 'static {
     /// type whose jobs are all due later may be.
     async fn due_types(&self, now: DateTime<Utc>) -> Result<Vec<(QueueName, JobType)>, RepositoryError>;
 
-    /// Up to `limit` running jobs whose node has no lease: it never had one, has left, or its lease has run out.
-    async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError>;
+    /// Up to `limit` running jobs whose node has no lease: it never had one, has left, or its lease has expired. None of
+    /// them runs on `observer`, the server that asks. An empty list if the observer's last heartbeat is older than half of
+    /// its lease: it was paused, or the clock was set, and the others may have been waiting for it.
+    async fn orphans(&self, observer: NodeId, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError>;
 
     /// The jobs that a node, or a remote worker, runs.
     async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError>;

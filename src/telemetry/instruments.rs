@@ -429,6 +429,12 @@ pub(super) fn show(meter: &Meter, snapshot: &Snapshot) {
     gauge("tickerq_writes_pending", "Rows that wait to be written")
         .with_callback(snapshot.of_server(|gauges| gauges.pending_rows as f64))
         .build();
+    gauge(
+        "tickerq_handlers_blocked",
+        "Handlers that still block a thread after their attempt has ended",
+    )
+    .with_callback(snapshot.of_server(|gauges| gauges.blocked_handlers as f64))
+    .build();
     counter(
         "tickerq_actor_restarts",
         "Parts of the server that have failed and were restarted",

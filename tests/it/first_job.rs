@@ -114,8 +114,8 @@ impl JobRepository for SlowToStart {
         self.inner.due_types(now).await
     }
 
-    async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
-        self.inner.orphans(limit).await
+    async fn orphans(&self, observer: NodeId, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        self.inner.orphans(observer, limit).await
     }
 
     async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {

@@ -110,9 +110,9 @@ impl JobRepository for Fused {
         self.inner.due_types(now).await
     }
 
-    async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+    async fn orphans(&self, observer: NodeId, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
         self.fuse.burn();
-        self.inner.orphans(limit).await
+        self.inner.orphans(observer, limit).await
     }
 
     async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {

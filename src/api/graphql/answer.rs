@@ -86,6 +86,21 @@ impl Answer {
         &self.0.errors
     }
 
+    /// The answer without its values, for the headers that the library derives from it.
+    pub(super) fn head(&self) -> Response {
+        let Response {
+            errors,
+            cache_control,
+            http_headers,
+            ..
+        } = &*self.0;
+        let mut head = Response::new(Value::Null)
+            .cache_control(*cache_control)
+            .http_headers(http_headers.clone());
+        head.errors.clone_from(errors);
+        head
+    }
+
     /// The answer as JSON.
     pub(super) fn to_json(&self) -> Vec<u8> {
         // Values of GraphQL always become JSON, and what is JSON already was so when it was stored.

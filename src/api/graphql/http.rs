@@ -4,11 +4,13 @@
 
 use std::rc::Rc;
 
+use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::web::{Bytes, Payload, Query};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, Responder};
 use async_graphql::parser::types::OperationType;
+use async_graphql_actix_web::GraphQLResponse;
 use futures_util::{StreamExt, stream};
 use serde::de::DeserializeOwned;
 
@@ -147,11 +149,18 @@ async fn answered(
         Ok(operation) => carried_out(graphql, operation).await.map_err(Failed::problem)?,
         Err(answer) => answer,
     };
-    let status = match form {
-        Form::GraphQlResponse if answer.is_request_error() => StatusCode::BAD_REQUEST,
-        Form::GraphQlResponse | Form::Json | Form::EventStream | Form::Multipart => StatusCode::OK,
-    };
-    Ok(with_body(status, form, answer.to_json()))
+    if answer.is_request_error() {
+        let status = match form {
+            Form::GraphQlResponse => StatusCode::BAD_REQUEST,
+            Form::Json | Form::EventStream | Form::Multipart => StatusCode::OK,
+        };
+        return Ok(with_body(status, form, answer.to_json()));
+    }
+    // The library's headers; the body passes stored JSON on byte for byte, which the library's values cannot.
+    let mut response = GraphQLResponse::from(answer.head()).respond_to(request);
+    let content_type = HeaderValue::from_static(single(form).content_type());
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    Ok(response.set_body(BoxBody::new(answer.to_json())))
 }
 
 fn stream_of(

@@ -67,6 +67,14 @@ fn each_rule_has_its_reason() {
         ),
         (
             Observations {
+                blocked_handlers: 1,
+                blocked_types: vec![JobType::parse("ReportJob").expect("a type")],
+                ..well()
+            },
+            "handlers-blocked",
+        ),
+        (
+            Observations {
                 failed_lately: 21,
                 ..well()
             },

@@ -66,6 +66,7 @@ fn clear_after(reason: &HealthReason, rules: &HealthRules) -> Duration {
         | HealthReason::WalGrows { .. }
         | HealthReason::DiskNearlyFull { .. }
         | HealthReason::WritesPileUp { .. }
+        | HealthReason::HandlersBlocked { .. }
         | HealthReason::QueueLatency { .. }
         | HealthReason::FailureRate { .. }
         | HealthReason::NobodyRuns { .. }

@@ -1,13 +1,16 @@
 //! What a queue is told and asked, and what it does then.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use actix::{AsyncContext, Context, Handler, Message, MessageResult, WrapFuture};
 
 use super::{EARLY_CANCELS_MAX, Queue, Source};
+use crate::domain::attempt::AttemptKey;
 use crate::domain::id::JobId;
 use crate::domain::job::Job;
-use crate::runtime::worker::Cancel;
+use crate::runtime::mailbox::deliver;
+use crate::runtime::worker::{Cancel, InterruptAttempt};
 
 /// These jobs of the queue are stored, pending and due.
 #[derive(Message)]
@@ -32,6 +35,14 @@ pub struct Offered;
 #[rtype(result = "()")]
 pub struct GiveUp;
 
+/// These attempts belong to other nodes by now: stop those that run here.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct GiveUpAttempts {
+    /// Which.
+    pub attempts: Arc<HashSet<AttemptKey>>,
+}
+
 /// A type that was at its limit may have room.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -43,8 +54,8 @@ pub struct LookAgainAtTypes;
 pub struct WorkerFree {
     /// Which worker.
     pub worker: usize,
-    /// The job that it has just run.
-    pub ended: Option<JobId>,
+    /// The attempt that it has just run.
+    pub ended: Option<AttemptKey>,
 }
 
 /// Stop this attempt of a job, if it runs here.
@@ -83,8 +94,8 @@ pub struct ReportActivity;
 /// What a queue is doing.
 #[derive(Clone, Debug, Default)]
 pub struct Activity {
-    /// The jobs that its workers run.
-    pub running: Vec<JobId>,
+    /// The attempts that its workers run.
+    pub running: Vec<AttemptKey>,
     /// How many starts are on their way to storage.
     pub starting: usize,
     /// How many workers it has.
@@ -147,6 +158,22 @@ impl Handler<GiveUp> for Queue {
     }
 }
 
+impl Handler<GiveUpAttempts> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, GiveUpAttempts { attempts }: GiveUpAttempts, ctx: &mut Context<Self>) {
+        for (attempt, (worker, _)) in &self.running {
+            if attempts.contains(attempt) {
+                deliver(
+                    &self.parts.workers[*worker],
+                    InterruptAttempt { attempt: *attempt },
+                    ctx,
+                );
+            }
+        }
+    }
+}
+
 impl Handler<LookAgainAtTypes> for Queue {
     type Result = ();
 
@@ -162,7 +189,7 @@ impl Handler<WorkerFree> for Queue {
     fn handle(&mut self, WorkerFree { worker, ended }: WorkerFree, ctx: &mut Context<Self>) {
         let mut freed_type = None;
         match ended {
-            Some(job_id) => freed_type = self.running.remove(&job_id).map(|(_, job_type)| job_type),
+            Some(attempt) => freed_type = self.running.remove(&attempt).map(|(_, job_type)| job_type),
             // It has just started, perhaps again after a panic: then what it ran runs no more.
             None => self.running.retain(|_, (busy, _)| *busy != worker),
         }
@@ -178,12 +205,12 @@ impl Handler<CancelAttempt> for Queue {
     type Result = ();
 
     fn handle(&mut self, CancelAttempt { job_id, attempt }: CancelAttempt, ctx: &mut Context<Self>) {
-        if let Some((worker, _)) = self.running.get(&job_id) {
+        if let Some((worker, _)) = self.running.get(&(job_id, attempt)) {
             let worker = self.parts.workers[*worker].clone();
             // The worker is gone only when the server stops.
             ctx.spawn(
                 async move {
-                    let _ = worker.send(Cancel { job_id }).await;
+                    let _ = worker.send(Cancel { job_id, attempt }).await;
                 }
                 .into_actor(self),
             );

@@ -33,6 +33,8 @@ pub(super) async fn look(parts: &SamplerParts) -> Seen {
         pending_rows: pending_rows.unwrap_or(PENDING_ROWS_MAX),
         pending_rows_max: PENDING_ROWS_MAX,
         disk: parts.options.disk.as_deref().and_then(room),
+        blocked_handlers: parts.blocked.count(),
+        blocked_types: parts.blocked.job_types(),
         ..Observations::default()
     };
     let counts = match answer_in_time(parts.repository.queues(now)).await {

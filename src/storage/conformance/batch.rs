@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::sample::{at, completed, failed, finish, insert, job, jobs, queue, renamed, start, unknown_id, update};
+use super::sample::{
+    at, completed, failed, finish, insert, job, jobs, node, queue, renamed, start, unknown_id, update,
+};
 use super::{Case, Subject, cases_of};
 use crate::storage::change::{Applied, Change, ChangeError, Finished, Idempotency, Inserted};
 
@@ -36,7 +38,8 @@ async fn an_empty_storage_has_nothing(storage: Subject) {
     assert_eq!(storage.attempts(unknown_id()).await, []);
     let by_id = storage.repository.jobs_by_id(&[unknown_id()]).await;
     assert_eq!(by_id.expect("storage reads"), []);
-    assert_eq!(storage.repository.orphans(10).await.expect("storage reads"), []);
+    let orphans = storage.repository.orphans(node(1), 10).await;
+    assert_eq!(orphans.expect("storage reads"), []);
     assert_eq!(storage.repository.next_due(at(0)).await.expect("storage reads"), []);
     storage.counts_are_exact().await;
 }

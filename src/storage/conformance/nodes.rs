@@ -2,22 +2,25 @@
 
 use std::time::Duration;
 
-use super::sample::{asked_to_cancel, at, claim, job, jobs, node, start, update};
+use super::sample::{asked_to_cancel, at, claim, finish, insert, job, jobs, node, start, update};
 use super::{Case, Subject, cases_of};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::outcome::Outcome;
 use crate::domain::time_span::TimeSpan;
-use crate::storage::change::{Applied, Change, ChangeError};
-use crate::storage::query::RunningJob;
+use crate::storage::change::{Applied, Change, ChangeError, Finished};
+use crate::storage::query::{RunningJob, StoredWorker};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
         what_a_node_runs_is_known,
         what_a_node_with_a_lease_runs_is_no_orphan,
         what_a_node_leaves_is_orphaned,
-        a_lease_runs_out,
+        a_lease_runs_out_where_storage_is_shared,
         a_heartbeat_renews_a_lease,
+        what_was_renewed_meanwhile_is_no_orphan_any_more,
+        a_server_whose_heartbeat_is_late_finds_no_orphans,
+        workers_whose_server_was_away_get_the_time_of_a_heartbeat,
         a_second_server_ends_the_first_ones_lease_unless_storage_is_shared,
         orphans_are_found_in_steps,
         a_running_job_without_a_node_is_an_orphan,
@@ -27,8 +30,12 @@ pub(super) fn cases() -> Vec<Case> {
 /// How long a case waits for a lease of a millisecond to run out before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-async fn orphans(storage: &Subject, limit: u32) -> Vec<JobId> {
-    let found = storage.repository.orphans(limit).await.expect("storage reads");
+async fn orphans(storage: &Subject, observer: NodeId, limit: u32) -> Vec<JobId> {
+    let found = storage
+        .repository
+        .orphans(observer, limit)
+        .await
+        .expect("storage reads");
     let mut ids = Vec::new();
     for orphan in found {
         storage.holds(&[Job::clone(&orphan)]).await;
@@ -38,9 +45,9 @@ async fn orphans(storage: &Subject, limit: u32) -> Vec<JobId> {
     ids
 }
 
-async fn wait_for_orphans(storage: &Subject) {
+async fn wait_for_orphans(storage: &Subject, observer: NodeId) {
     let wait = async {
-        while orphans(storage, 1).await.is_empty() {
+        while orphans(storage, observer, 1).await.is_empty() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
@@ -80,7 +87,11 @@ async fn what_a_node_with_a_lease_runs_is_no_orphan(storage: Subject) {
     let live = storage.live_node(1).await;
     storage.insert_running(job(1), live).await;
     storage.insert(&[job(2)]).await;
-    assert_eq!(orphans(&storage, 10).await, []);
+    assert_eq!(orphans(&storage, live, 10).await, []);
+    if storage.other().is_some() {
+        let observer = storage.live_node(2).await;
+        assert_eq!(orphans(&storage, observer, 10).await, []);
+    }
 }
 
 async fn what_a_node_leaves_is_orphaned(storage: Subject) {
@@ -88,12 +99,12 @@ async fn what_a_node_leaves_is_orphaned(storage: Subject) {
     let running = storage.insert_running(job(1), gone).await;
     storage.insert(&[job(2)]).await;
     assert_eq!(storage.apply(Change::Leave { node: gone }).await, Ok(Applied::Alive));
-    assert_eq!(orphans(&storage, 10).await, [running.id]);
+    let observer = storage.live_node(2).await;
+    assert_eq!(orphans(&storage, observer, 10).await, [running.id]);
     let waiting = storage.finish(&running, Outcome::Lost).await;
-    assert_eq!(orphans(&storage, 10).await, []);
-    let next = storage.live_node(2).await;
-    storage.start(&waiting, next).await;
-    assert_eq!(orphans(&storage, 10).await, []);
+    assert_eq!(orphans(&storage, observer, 10).await, []);
+    storage.start(&waiting, observer).await;
+    assert_eq!(orphans(&storage, observer, 10).await, []);
     let unknown = Change::Leave { node: node(77) };
     assert_eq!(
         storage.apply(unknown).await,
@@ -102,33 +113,115 @@ async fn what_a_node_leaves_is_orphaned(storage: Subject) {
     );
 }
 
-async fn a_lease_runs_out(storage: Subject) {
+async fn a_lease_runs_out_where_storage_is_shared(storage: Subject) {
     let silent = storage.live_node(1).await;
     let running = storage.insert_running(job(1), silent).await;
     storage.insert(&[job(2)]).await;
     storage.heartbeat(silent, TimeSpan::from_millis(1)).await;
-    wait_for_orphans(&storage).await;
-    assert_eq!(orphans(&storage, 10).await, [running.id]);
-    let refused = Err(ChangeError::NoLease);
-    assert_eq!(storage.apply(start([&job(2)], silent, at(10))).await, refused);
-    assert_eq!(storage.apply(Change::Claim(claim(1, silent, at(10)))).await, refused);
-    storage.holds(&[job(2)]).await;
+    if storage.other().is_some() {
+        let observer = storage.live_node(2).await;
+        wait_for_orphans(&storage, observer).await;
+        assert_eq!(orphans(&storage, observer, 10).await, [running.id]);
+        let refused = Err(ChangeError::NoLease);
+        assert_eq!(storage.apply(start([&job(2)], silent, at(10))).await, refused);
+        assert_eq!(storage.apply(Change::Claim(claim(1, silent, at(10)))).await, refused);
+        storage.holds(&[job(2)]).await;
+    } else {
+        // Nobody else can be there: however late its heartbeat is, it lives.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(orphans(&storage, silent, 10).await, []);
+        let nodes = storage.repository.nodes().await.expect("storage reads");
+        assert!(nodes.iter().all(|node| node.is_live), "{nodes:?}");
+        storage.start(&job(2), silent).await;
+    }
 }
 
 async fn a_heartbeat_renews_a_lease(storage: Subject) {
     let node = node(1);
     storage.heartbeat(node, TimeSpan::from_secs(3_600)).await;
     let running = storage.insert_running(job(1), node).await;
-    storage.heartbeat(node, TimeSpan::from_millis(1)).await;
-    wait_for_orphans(&storage).await;
-    storage.heartbeat(node, TimeSpan::from_secs(3_600)).await;
-    assert_eq!(
-        orphans(&storage, 10).await,
-        [],
-        "the node is back before anybody took its job"
-    );
+    if storage.other().is_some() {
+        let observer = storage.live_node(2).await;
+        storage.heartbeat(node, TimeSpan::from_millis(1)).await;
+        wait_for_orphans(&storage, observer).await;
+        storage.heartbeat(node, TimeSpan::from_secs(3_600)).await;
+        assert_eq!(
+            orphans(&storage, observer, 10).await,
+            [],
+            "the node is back before anybody took its job"
+        );
+    }
     storage.insert_running(job(2), node).await;
     storage.finish(&running, Outcome::Completed(None)).await;
+}
+
+async fn what_was_renewed_meanwhile_is_no_orphan_any_more(storage: Subject) {
+    let observer = storage.live_node(1).await;
+    let worker = super::workers::register(&storage, 2, TimeSpan::from_millis(1)).await;
+    super::workers::lease_for(&storage, worker, TimeSpan::from_secs(3_600)).await;
+    let running = storage.insert_running(job(1), worker).await;
+    super::workers::lease_for(&storage, worker, TimeSpan::from_millis(1)).await;
+    wait_for_orphans(&storage, observer).await;
+    let recover = |running: &Job| {
+        let lost = finish(running, Outcome::Lost, at(20));
+        let Change::Finish { job, attempt, .. } = lost else {
+            panic!("an end")
+        };
+        Change::Finish {
+            job,
+            attempt,
+            if_orphaned: true,
+        }
+    };
+    super::workers::lease_for(&storage, worker, TimeSpan::from_secs(3_600)).await;
+    let others = [recover(&running), insert([job(2)])];
+    let refused = Ok(Applied::Finished(Finished::LeaseLost));
+    assert_eq!(storage.commit(&others).await[0], refused);
+    storage.holds(&[running.clone(), job(2)]).await;
+    storage.counts_are_exact().await;
+    let gone = Change::Leave { node: worker };
+    assert_eq!(storage.apply(gone).await, Ok(Applied::Alive));
+    let stored = Ok(Applied::Finished(Finished::Stored));
+    assert_eq!(storage.apply(recover(&running)).await, stored);
+    let late = Ok(Applied::Finished(Finished::LeaseLost));
+    assert_eq!(storage.apply(recover(&running)).await, late, "it is taken once");
+    storage.counts_are_exact().await;
+}
+
+async fn a_server_whose_heartbeat_is_late_finds_no_orphans(storage: Subject) {
+    let gone = storage.live_node(1).await;
+    let running = storage.insert_running(job(1), gone).await;
+    storage
+        .apply(Change::Leave { node: gone })
+        .await
+        .expect("a node can leave");
+    storage.heartbeat(node(2), TimeSpan::from_millis(1)).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(orphans(&storage, node(2), 10).await, []);
+    assert_eq!(orphans(&storage, node(3), 10).await, [], "one that nobody has heard of");
+    storage.live_node(2).await;
+    assert_eq!(orphans(&storage, node(2), 10).await, [running.id]);
+}
+
+async fn workers_whose_server_was_away_get_the_time_of_a_heartbeat(storage: Subject) {
+    storage.live_node(1).await;
+    let worker = super::workers::register(&storage, 2, TimeSpan::from_secs(3_600)).await;
+    storage.insert_running(job(1), worker).await;
+    let idle = super::workers::register(&storage, 3, TimeSpan::from_millis(1)).await;
+    super::workers::lease_for(&storage, worker, TimeSpan::from_millis(1)).await;
+    storage.heartbeat(node(1), TimeSpan::from_millis(1)).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let observer = storage.live_node(1).await;
+    assert_eq!(orphans(&storage, observer, 10).await, []);
+    let is_live = |workers: Vec<StoredWorker>, id| workers.iter().any(|worker| worker.id == id && worker.is_live);
+    let workers = storage.repository.workers().await.expect("storage reads");
+    assert!(is_live(workers.clone(), worker), "{workers:?}");
+    assert!(!is_live(workers, idle), "it runs nothing");
+    // From now on the server is there: a worker that stays away has lost its lease.
+    super::workers::lease_for(&storage, worker, TimeSpan::from_millis(1)).await;
+    wait_for_orphans(&storage, observer).await;
+    storage.live_node(1).await;
+    assert_eq!(orphans(&storage, observer, 10).await, [job(1).id]);
 }
 
 async fn a_second_server_ends_the_first_ones_lease_unless_storage_is_shared(storage: Subject) {
@@ -139,10 +232,10 @@ async fn a_second_server_ends_the_first_ones_lease_unless_storage_is_shared(stor
     storage.start(&job(2), second).await;
     let applied = storage.apply(start([&job(3)], first, at(10))).await;
     if storage.other().is_some() {
-        assert_eq!(orphans(&storage, 10).await, []);
+        assert_eq!(orphans(&storage, second, 10).await, []);
         assert_eq!(applied, Ok(Applied::Started(vec![true])));
     } else {
-        assert_eq!(orphans(&storage, 10).await, [running.id]);
+        assert_eq!(orphans(&storage, second, 10).await, [running.id]);
         assert_eq!(applied, Err(ChangeError::NoLease));
     }
 }
@@ -154,20 +247,21 @@ async fn orphans_are_found_in_steps(storage: Subject) {
     storage
         .commit(&[start(&many, gone, at(100)), Change::Leave { node: gone }])
         .await;
-    assert_eq!(orphans(&storage, 10).await.len(), 10);
-    assert_eq!(orphans(&storage, 0).await, []);
-    assert_eq!(orphans(&storage, u32::MAX).await, ids(&many));
+    let observer = storage.live_node(2).await;
+    assert_eq!(orphans(&storage, observer, 10).await.len(), 10);
+    assert_eq!(orphans(&storage, observer, 0).await, []);
+    assert_eq!(orphans(&storage, observer, u32::MAX).await, ids(&many));
 }
 
 /// No version of the server stores such a job; somebody else may have.
 async fn a_running_job_without_a_node_is_an_orphan(storage: Subject) {
-    storage.live_node(1).await;
+    let observer = storage.live_node(1).await;
     let nobodys = Job {
         node: None,
         ..job(1).start(NodeId::from_uuid(uuid::Uuid::nil()), at(10))
     };
     storage.insert(std::slice::from_ref(&nobodys)).await;
-    assert_eq!(orphans(&storage, 10).await, [nobodys.id]);
+    assert_eq!(orphans(&storage, observer, 10).await, [nobodys.id]);
     let waiting = storage.finish(&nobodys, Outcome::Lost).await;
     assert_eq!(waiting.node, None);
 }

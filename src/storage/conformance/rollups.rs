@@ -367,7 +367,7 @@ impl Ledger {
                 self.starts.extend(taken.map(|(job, _)| Job::clone(job)));
             }
             (_, Ok(Applied::Claimed(jobs))) => self.starts.extend(jobs.iter().map(|job| Job::clone(job))),
-            (Change::Finish { job, attempt }, Ok(Applied::Finished(Finished::Stored))) => {
+            (Change::Finish { job, attempt, .. }, Ok(Applied::Finished(Finished::Stored))) => {
                 self.ends.push((Job::clone(job), Attempt::clone(attempt)));
             }
             (Change::Update { after, .. }, Ok(Applied::Updated)) if after.status == JobStatus::Cancelled => {

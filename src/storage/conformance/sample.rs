@@ -163,6 +163,7 @@ pub(super) fn finish(running: &Job, outcome: Outcome, now: DateTime<Utc>) -> Cha
     Change::Finish {
         job: Arc::new(job),
         attempt: Box::new(attempt),
+        if_orphaned: false,
     }
 }
 

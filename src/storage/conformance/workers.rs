@@ -35,7 +35,7 @@ fn declaration() -> WorkerDeclaration {
     }
 }
 
-async fn register(storage: &Subject, number: u64, lease: TimeSpan) -> NodeId {
+pub(super) async fn register(storage: &Subject, number: u64, lease: TimeSpan) -> NodeId {
     let worker = node(number);
     let change = Change::RegisterWorker {
         worker,
@@ -45,6 +45,12 @@ async fn register(storage: &Subject, number: u64, lease: TimeSpan) -> NodeId {
     };
     assert_eq!(storage.apply(change).await, Ok(Applied::Registered));
     worker
+}
+
+/// Renews a worker's lease for this long.
+pub(super) async fn lease_for(storage: &Subject, worker: NodeId, lease: TimeSpan) {
+    let renewed = storage.apply(Change::RenewWorker { worker, lease }).await;
+    assert!(matches!(renewed, Ok(Applied::Renewed(Some(_)))), "{renewed:?}");
 }
 
 async fn renew(storage: &Subject, worker: NodeId) -> bool {
@@ -90,7 +96,7 @@ async fn a_worker_is_known_as_it_declared_itself_and_is_no_node(storage: Subject
 }
 
 async fn a_worker_takes_jobs_under_its_lease_alone(storage: Subject) {
-    storage.live_node(1).await;
+    let server = storage.live_node(1).await;
     storage.insert(&[job(1), job(2)]).await;
     let worker = register(&storage, 2, TimeSpan::from_secs(3_600)).await;
     let claimed = storage.apply(Change::Claim(claim(1, worker, at(10)))).await;
@@ -98,7 +104,8 @@ async fn a_worker_takes_jobs_under_its_lease_alone(storage: Subject) {
         claimed,
         Ok(Applied::Claimed(vec![Arc::new(job(1).start(worker, at(10)))]))
     );
-    assert_eq!(storage.repository.orphans(10).await.expect("storage reads"), []);
+    let orphans = storage.repository.orphans(server, 10).await.expect("storage reads");
+    assert_eq!(orphans, []);
     let silent = register(&storage, 3, TimeSpan::from_millis(0)).await;
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     let refused = storage.apply(Change::Claim(claim(1, silent, at(10)))).await;
@@ -115,12 +122,13 @@ async fn a_servers_heartbeat_ends_no_workers_lease(storage: Subject) {
     let first = storage.live_node(1).await;
     let worker = register(&storage, 2, TimeSpan::from_secs(3_600)).await;
     storage.insert_running(job(1), worker).await;
-    storage.live_node(3).await;
+    let server = storage.live_node(3).await;
     storage
         .apply(Change::Leave { node: first })
         .await
         .expect("a node can leave");
-    assert_eq!(storage.repository.orphans(10).await.expect("storage reads"), []);
+    let orphans = storage.repository.orphans(server, 10).await.expect("storage reads");
+    assert_eq!(orphans, []);
 }
 
 async fn a_worker_that_has_left_is_renewed_no_more(storage: Subject) {
@@ -128,7 +136,8 @@ async fn a_worker_that_has_left_is_renewed_no_more(storage: Subject) {
     let running = storage.insert_running(job(1), worker).await;
     assert_eq!(storage.apply(Change::Leave { node: worker }).await, Ok(Applied::Alive));
     assert!(!renew(&storage, worker).await);
-    let orphans = storage.repository.orphans(10).await.expect("storage reads");
+    let server = storage.live_node(1).await;
+    let orphans = storage.repository.orphans(server, 10).await.expect("storage reads");
     assert_eq!(orphans, [Arc::new(running)]);
     assert_eq!(storage.repository.workers().await.expect("storage reads"), []);
     let known = storage.repository.worker(worker).await.expect("storage reads");

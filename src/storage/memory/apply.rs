@@ -59,7 +59,18 @@ impl Tables {
         Some(match change {
             Change::Insert { jobs, idempotency } => self.insert(jobs, idempotency.as_ref()),
             Change::Start { jobs } => self.start(jobs, now),
-            Change::Finish { job, attempt } => Ok(Applied::Finished(self.finish(job, attempt))),
+            Change::Finish {
+                job,
+                attempt,
+                if_orphaned,
+            } => {
+                let is_refused = *if_orphaned && self.holds_lease(attempt.node, now);
+                Ok(Applied::Finished(if is_refused {
+                    Finished::LeaseLost
+                } else {
+                    self.finish(job, attempt)
+                }))
+            }
             Change::Update { before, after } => self.update(before, after),
             Change::Delete { job } => self.delete(job),
             Change::SetQueue { queue, is_paused } => {

@@ -167,10 +167,10 @@ impl JobRepository for MemoryRepository {
         Ok(found.into_iter().collect())
     }
 
-    async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+    async fn orphans(&self, observer: NodeId, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
         let (tables, now) = (self.tables(), now());
         Ok(tables
-            .orphans(now)
+            .orphans(observer, now)
             .take(usize::try_from(limit).unwrap_or(usize::MAX))
             .cloned()
             .collect())

@@ -1,8 +1,9 @@
 //! Recurring jobs and their occurrences, and the nodes: which live, and which one leads.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::apply::{Outcome, rejected};
 use super::tables::{Node, Tables};
@@ -11,7 +12,7 @@ use crate::domain::leadership::Leadership;
 use crate::domain::recurring::RecurringJob;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
-use crate::storage::change::{Applied, ChangeError, Fire, Idempotency};
+use crate::storage::change::{Applied, ChangeError, DEAF_AFTER, Fire, Idempotency};
 use crate::storage::query::StoredNode;
 
 impl Tables {
@@ -91,8 +92,38 @@ impl Tables {
                 .leadership
                 .map(|led| if led.holder == id { led } else { led.ended() });
         }
+        self.correct_leases(id, node.heartbeat_at, node.lease_until);
         self.nodes.insert(id, node);
         Applied::Alive
+    }
+
+    /// Extends the leases of workers that run jobs if no server could be reached for a while, and shortens those that were
+    /// renewed in the future. A server that was there before extends those of other servers too: what has made its own
+    /// heartbeat late has done the same to theirs.
+    fn correct_leases(&mut self, of: NodeId, now: DateTime<Utc>, lease_until: DateTime<Utc>) {
+        let (part, whole) = DEAF_AFTER;
+        let is_reachable = self
+            .nodes
+            .values()
+            .any(|node| node.worker.is_none() && node.is_heard(part, whole, now));
+        let was_there = self.nodes.contains_key(&of);
+        let busy: HashSet<NodeId> = self
+            .jobs()
+            .filter(|job| job.status == JobStatus::Running)
+            .filter_map(|job| job.node)
+            .collect();
+        for (id, node) in &mut self.nodes {
+            if node.lease_until <= DateTime::UNIX_EPOCH {
+                continue;
+            }
+            if node.heartbeat_at > now + TimeDelta::seconds(1) {
+                node.heartbeat_at = now;
+                node.lease_until = lease_until;
+            }
+            if !is_reachable && (was_there || node.worker.is_some()) && busy.contains(id) {
+                node.lease_until = node.lease_until.max(lease_until);
+            }
+        }
     }
 
     pub(super) fn lead(&mut self, node: NodeId, lease: TimeSpan, now: DateTime<Utc>) -> Applied {
@@ -128,6 +159,7 @@ impl Tables {
             .iter()
             .filter(|(_, node)| node.worker.is_none())
             .map(|(id, node)| {
+                let is_live = self.is_live(node, now);
                 let Node {
                     name,
                     started_at,
@@ -142,7 +174,7 @@ impl Tables {
                     started_at: *started_at,
                     heartbeat_at: *heartbeat_at,
                     lease_until: *lease_until,
-                    is_live: *lease_until >= now,
+                    is_live,
                     is_leader: leads(*id),
                     running_jobs: u64::try_from(running_on(*id).count()).unwrap_or(u64::MAX),
                     job_types: Some(job_types.to_vec()),

@@ -87,6 +87,13 @@ pub(super) struct Node {
     pub(super) job_types: Arc<[JobType]>,
 }
 
+impl Node {
+    /// Whether the last heartbeat is no older than this part of the lease.
+    pub(super) fn is_heard(&self, part: i32, whole: i32, now: DateTime<Utc>) -> bool {
+        self.heartbeat_at + (self.lease_until - self.heartbeat_at) * part / whole >= now
+    }
+}
+
 /// What jobs are counted by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct CounterKey {
@@ -278,14 +285,21 @@ impl Tables {
         old.len()
     }
 
-    /// The running jobs whose node has no lease.
-    pub(super) fn orphans(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Arc<Job>> {
+    /// The running jobs whose node has no lease, but for the observer's own; none while its last heartbeat is older than
+    /// half of its lease.
+    pub(super) fn orphans(&self, observer: NodeId, now: DateTime<Utc>) -> impl Iterator<Item = &Arc<Job>> {
+        let may_judge = self.nodes.get(&observer).is_some_and(|node| node.is_heard(1, 2, now));
         self.jobs()
-            .filter(|job| job.status == JobStatus::Running)
+            .filter(move |job| may_judge && job.status == JobStatus::Running && job.node != Some(observer))
             .filter(move |job| !job.node.is_some_and(|node| self.holds_lease(node, now)))
     }
 
     pub(super) fn holds_lease(&self, node: NodeId, now: DateTime<Utc>) -> bool {
-        self.nodes.get(&node).is_some_and(|node| node.lease_until >= now)
+        self.nodes.get(&node).is_some_and(|node| self.is_live(node, now))
+    }
+
+    /// Where storage serves one server at a time, its lease lasts until it leaves.
+    pub(super) fn is_live(&self, node: &Node, now: DateTime<Utc>) -> bool {
+        node.lease_until >= now || (!self.serves_many && node.worker.is_none())
     }
 }

@@ -10,7 +10,6 @@ use uuid::Uuid;
 use super::commit::Commit;
 use super::convert::{self, micros};
 use super::error::{CommitFailure, corrupt};
-use super::nodes::{NOW_POSTGRES, NOW_SQLITE};
 use crate::domain::job::Job;
 use crate::domain::priority::Priority;
 use crate::domain::status::JobStatus;
@@ -20,7 +19,7 @@ use crate::storage::change::{Applied, ChangeError, Claim};
 const TAKE: &str = "UPDATE jobs SET status = 1, started_at = $1, finished_at = NULL, attempt = attempt + 1, node = $2, \
                     revision = revision + 1";
 /// The lease without which a node takes nothing.
-const LEASE: &str = "EXISTS (SELECT 1 FROM nodes WHERE id = $2 AND lease_until >= {now})";
+const LEASE: &str = "EXISTS (SELECT 1 FROM nodes WHERE id = $2 AND {live})";
 
 /// A due job as SQLite gives it: an array in this order.
 #[derive(Deserialize)]
@@ -104,7 +103,7 @@ impl Commit<'_> {
             i64::from(*limit).into(),
         ];
         values.extend(job_types.iter().map(|job_type| Value::from(job_type.as_str())));
-        let lease = LEASE.replace("{now}", NOW_SQLITE);
+        let lease = LEASE.replace("{live}", self.repository.live_sql());
         let sql = format!("SELECT json_group_array({DUE}) FROM jobs WHERE id IN ({due}) AND {lease}");
         let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values.clone());
         let Some(row) = self.transaction.query_one_raw(statement).await? else {
@@ -142,7 +141,7 @@ impl Commit<'_> {
             "WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE status = 0 AND queue = $3 AND priority = $4 \
              AND due_at <= $1 AND job_type = ANY($5) ORDER BY due_at, id LIMIT $6 FOR UPDATE SKIP LOCKED) \
              {TAKE} FROM due WHERE jobs.id = due.id AND {} RETURNING jobs.*",
-            LEASE.replace("{now}", NOW_POSTGRES)
+            LEASE.replace("{live}", self.repository.live_sql())
         );
         let names: Vec<String> = job_types.iter().map(|job_type| job_type.as_str().to_owned()).collect();
         let mut claimed: Vec<Arc<Job>> = Vec::new();

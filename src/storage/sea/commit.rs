@@ -3,9 +3,10 @@
 //! First the usual changes are tried all at once, see [`super::usual`]. Otherwise the changes are applied in phases: new
 //! jobs, starts, ends of attempts, single updates and deletions, then what chooses among what is left (claims, clearing,
 //! pruning), and at the end what was counted on the way, who has done it and what others are told of it. A statement that fails for what it was given
-//! undoes the whole transaction; then each change is committed by itself, so that the bad one fails alone.
+//! undoes the whole transaction; then they are committed by halves, and halves of halves, until the bad one fails alone.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::time::Duration;
 
 use sea_orm::DbBackend;
@@ -13,6 +14,7 @@ use sea_orm::DbBackend;
 use super::connect::SeaRepository;
 use super::counters::Counters;
 use super::error::CommitFailure;
+use super::halves::Halves;
 use super::link::Transaction;
 use super::usual::Usual;
 use crate::domain::name::QueueName;
@@ -79,15 +81,13 @@ impl SeaRepository {
             Ok(results) => Ok(results),
             Err(CommitFailure::Unavailable(failure) | CommitFailure::InTheWay(failure)) => Err(failure),
             Err(CommitFailure::Bad(error)) if changes.len() == 1 => Ok(vec![Err(error)]),
-            Err(CommitFailure::Bad(_)) => self.commit_one_by_one(changes).await,
+            Err(CommitFailure::Bad(_)) => self.commit_in_halves(changes).await,
         }
     }
 
-    /// Commits each change by itself, those that choose among jobs last, as if it were one commit.
-    async fn commit_one_by_one(
-        &self,
-        changes: &[Change],
-    ) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+    /// Commits changes that can't be committed together, and finds out by halving which are bad; those that choose among
+    /// jobs come last, as if it were one commit.
+    async fn commit_in_halves(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
         let (changes, announcer) = match changes.split_last() {
             Some((announcer @ Change::Announce(_), changes)) => (changes, Some(announcer)),
             Some(_) | None => (changes, None),
@@ -95,18 +95,28 @@ impl SeaRepository {
         let mut told: Vec<EndpointId> = Vec::new();
         let mut newest: Option<EndpointsAt> = None;
         let mut results: Results = changes.iter().map(|_| None).collect();
+        // A change and the record of who has made it stay together, and so does what others are told of it.
+        let mut units: Vec<(Range<usize>, bool)> = Vec::new();
+        for unit in changes.chunk_by(|_, next| matches!(next, Change::Audit(_))) {
+            let start = units.last().map_or(0, |(unit, _)| unit.end);
+            units.push((start..start + unit.len(), unit.first().is_some_and(chooses)));
+        }
         for is_choosing in [false, true] {
-            let mut places = results.iter_mut();
-            // A change and the record of who has made it stay together, and so does what others are told of it.
-            for change in changes.chunk_by(|_, next| matches!(next, Change::Audit(_))) {
-                let places = places.by_ref().take(change.len());
-                if change.first().is_some_and(chooses) != is_choosing {
-                    // Passed over in this round.
-                    places.for_each(drop);
-                    continue;
-                }
-                let with_announcer: Vec<Change> = change.iter().chain(announcer).cloned().collect();
-                match self.try_again(&with_announcer).await {
+            let units: Vec<&Range<usize>> = units
+                .iter()
+                .filter(|(_, chooses)| *chooses == is_choosing)
+                .map(|(unit, _)| unit)
+                .collect();
+            let mut halves = Halves::of(units.len());
+            while let Some(range) = halves.next() {
+                let places: Vec<usize> = units[range.clone()].iter().flat_map(|unit| (*unit).clone()).collect();
+                let part: Vec<Change> = places
+                    .iter()
+                    .map(|place| &changes[*place])
+                    .chain(announcer)
+                    .cloned()
+                    .collect();
+                let applied = match self.try_again(&part).await {
                     Ok(mut applied) => {
                         match announcer.and_then(|_| applied.pop()) {
                             Some(Ok(Applied::AnnouncedAnew(endpoints, at))) => {
@@ -116,18 +126,21 @@ impl SeaRepository {
                             Some(Ok(Applied::Announced(endpoints))) => told.extend(endpoints),
                             Some(_) | None => {}
                         }
-                        places.zip(applied).for_each(|(place, result)| *place = Some(result));
+                        applied
                     }
+                    Err(CommitFailure::Bad(_)) if halves.split(&range) => continue,
                     Err(CommitFailure::Bad(error)) => {
                         // Nothing was changed, so there is nothing to record.
-                        let unrecorded = change
+                        let unrecorded = places
                             .iter()
                             .skip(1)
                             .map(|_| Ok(Applied::Audited { is_recorded: false }));
-                        let failed = std::iter::once(Err(error)).chain(unrecorded);
-                        places.zip(failed).for_each(|(place, result)| *place = Some(result));
+                        std::iter::once(Err(error)).chain(unrecorded).collect()
                     }
                     Err(CommitFailure::Unavailable(failure) | CommitFailure::InTheWay(failure)) => return Err(failure),
+                };
+                for (place, result) in places.into_iter().zip(applied) {
+                    results[place] = Some(result);
                 }
             }
         }

@@ -43,8 +43,8 @@ impl Commit<'_> {
             "INSERT INTO sync_cursors (name, transaction_id, seq, holder) SELECT $1, 0, 0, $2 WHERE true \
              ON CONFLICT (name) DO UPDATE SET holder = excluded.holder WHERE sync_cursors.holder IS NULL \
              OR sync_cursors.holder = excluded.holder OR sync_cursors.holder NOT IN \
-             (SELECT id FROM nodes WHERE lease_until >= {}) RETURNING transaction_id, seq",
-            self.now_sql()
+             (SELECT id FROM nodes WHERE {}) RETURNING transaction_id, seq",
+            self.repository.live_sql()
         );
         let values = [reader.into(), node.as_uuid().into()];
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);

@@ -1,6 +1,6 @@
 //! Starts and ends of attempts: what every job goes through.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use sea_orm::{ConnectionTrait, QueryResult, Value};
 use uuid::Uuid;
@@ -48,12 +48,12 @@ pub(super) const ATTEMPT_COLUMNS: &str = "job_id, number, status, started_at, en
 ///
 /// `status + 0` keeps PostgreSQL from looking the jobs up by their status: an index of what is pending or running is full of
 /// entries of jobs that are not any more. They are looked up by their ids.
-pub(super) fn start_sql(source: &str, now: &str) -> String {
+pub(super) fn start_sql(source: &str, live: &str) -> String {
     format!(
         "UPDATE jobs SET status = 1, started_at = v.c3, finished_at = NULL, attempt = attempt + 1, \
          node = v.c4, revision = revision + 1 \
          FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.status + 0 = 0 AND jobs.revision = v.c2 \
-         AND v.c4 IN (SELECT id FROM nodes WHERE lease_until >= {now})"
+         AND v.c4 IN (SELECT id FROM nodes WHERE {live})"
     )
 }
 
@@ -113,7 +113,7 @@ impl SeaRepository {
     ) -> Result<HashSet<Uuid>, CommitFailure> {
         let mut rows = Rows::new(FENCE, 0);
         for change in changes {
-            let Change::Finish { job, attempt } = change else {
+            let Change::Finish { job, attempt, .. } = change else {
                 continue;
             };
             if job.status == JobStatus::Pending && refused.contains(&job.id.as_uuid()) {
@@ -144,10 +144,10 @@ impl Commit<'_> {
         if rows.is_empty() {
             return self.answer_empty_starts(changes, results);
         }
-        let now = self.now_sql();
+        let live = self.repository.live_sql();
         let started = rows
             .query(&self.transaction, |source| {
-                format!("{} RETURNING jobs.id", start_sql(source, now))
+                format!("{} RETURNING jobs.id", start_sql(source, live))
             })
             .await?;
         let started = ids(&started)?;
@@ -183,15 +183,15 @@ impl Commit<'_> {
     }
 
     pub(super) async fn finish_jobs(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
+        let orphans_of: BTreeSet<NodeId> = changes.iter().filter_map(orphaned_by).collect();
+        let holding = self.holding_leases(&orphans_of).await?;
+        let is_orphaned = |change: &Change| orphaned_by(change).is_none_or(|node| !holding.contains(&node));
         let mut rows = Rows::new(FINISH, changes.len());
-        for change in changes {
-            let Change::Finish { job, attempt } = change else {
+        for change in changes.iter().filter(|change| is_orphaned(change)) {
+            let Change::Finish { job, attempt, .. } = change else {
                 continue;
             };
             rows.push(finish_row(job, attempt));
-        }
-        if rows.is_empty() {
-            return Ok(());
         }
         let finished = rows
             .query(&self.transaction, |source| {
@@ -213,7 +213,7 @@ impl Commit<'_> {
             .await?;
         let mut attempts = Rows::new(ATTEMPT, finished.len());
         for (change, result) in changes.iter().zip(results) {
-            let Change::Finish { job, attempt } = change else {
+            let Change::Finish { job, attempt, .. } = change else {
                 continue;
             };
             let id = job.id.as_uuid();
@@ -235,6 +235,18 @@ impl Commit<'_> {
             })
             .await?;
         Ok(())
+    }
+}
+
+/// The node whose attempt this change ends only if the node holds no lease.
+fn orphaned_by(change: &Change) -> Option<NodeId> {
+    match change {
+        Change::Finish {
+            attempt,
+            if_orphaned: true,
+            ..
+        } => Some(attempt.node),
+        _ => None,
     }
 }
 

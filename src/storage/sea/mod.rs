@@ -14,6 +14,7 @@ mod error;
 mod feed;
 mod file_watch;
 mod fire;
+mod halves;
 mod insert;
 mod lifecycle;
 mod link;
@@ -115,8 +116,8 @@ impl JobRepository for SeaRepository {
         self.pools.read(self.read_due_types(now)).await
     }
 
-    async fn orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
-        self.pools.read_from_writer(self.read_orphans(limit)).await
+    async fn orphans(&self, observer: NodeId, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        self.pools.read_from_writer(self.read_orphans(observer, limit)).await
     }
 
     async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {

@@ -1,5 +1,7 @@
 //! Nodes and their leases, by the database's own clock.
 
+use std::collections::{BTreeSet, HashSet};
+
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, Statement};
 
@@ -11,7 +13,7 @@ use crate::domain::id::NodeId;
 use crate::domain::leadership::FencingToken;
 use crate::domain::name::JobType;
 use crate::domain::time_span::TimeSpan;
-use crate::storage::change::{Applied, ChangeError};
+use crate::storage::change::{Applied, ChangeError, DEAF_AFTER};
 use crate::storage::query::StoredNode;
 use crate::storage::repository::RepositoryError;
 
@@ -19,31 +21,48 @@ use crate::storage::repository::RepositoryError;
 pub(super) const NOW_POSTGRES: &str = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS bigint)";
 /// The same as SQLite says it, which knows milliseconds.
 pub(super) const NOW_SQLITE: &str = "CAST(unixepoch('subsec') * 1000000 AS integer)";
+/// Whether a row of `nodes` holds its lease.
+pub(super) const LIVE_POSTGRES: &str = "lease_until >= CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS bigint)";
+/// The same for SQLite, where the lock beside the file keeps other servers away: a server's lease expires no more than
+/// the lock does.
+pub(super) const LIVE_SQLITE: &str =
+    "(worker IS NULL OR lease_until >= CAST(unixepoch('subsec') * 1000000 AS integer))";
 
 /// The role of the node that creates occurrences of recurring jobs.
 const SCHEDULER: &str = "scheduler";
 /// How long a node or a worker that died is still shown.
 pub(super) const DEAD_SHOWN_MICROS: i64 = 3_600 * 1_000_000;
+/// How far in the future a heartbeat may seem to be: clocks are corrected by a little all the time.
+const FUTURE_MICROS: i64 = 1_000_000;
 /// How long the name of a worker that is gone is known.
 const WORKERS_KEPT_MICROS: i64 = 14 * 86_400 * 1_000_000;
 
 impl SeaRepository {
+    /// Now, as the database says it, in microseconds since 1970.
+    pub(super) fn now_sql(&self) -> &'static str {
+        if self.is_postgres() { NOW_POSTGRES } else { NOW_SQLITE }
+    }
+
+    /// Whether a row of `nodes` holds its lease.
+    pub(super) fn live_sql(&self) -> &'static str {
+        if self.is_postgres() { LIVE_POSTGRES } else { LIVE_SQLITE }
+    }
+
     /// Whether a node holds its lease, by the database's clock.
     pub(super) async fn holds_lease(
         &self,
         node: NodeId,
         connection: &impl ConnectionTrait,
     ) -> Result<bool, CommitFailure> {
-        let now = if self.is_postgres() { NOW_POSTGRES } else { NOW_SQLITE };
-        let sql = format!("SELECT 1 FROM nodes WHERE id = $1 AND lease_until >= {now}");
+        let sql = format!("SELECT 1 FROM nodes WHERE id = $1 AND {}", self.live_sql());
         let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [node.as_uuid().into()]);
         Ok(connection.query_one_raw(statement).await?.is_some())
     }
 
     pub(super) async fn read_nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
-        let now = if self.is_postgres() { NOW_POSTGRES } else { NOW_SQLITE };
+        let (now, live) = (self.now_sql(), self.live_sql());
         let sql = format!(
-            "SELECT id, name, started_at, heartbeat_at, lease_until, lease_until >= {now}, \
+            "SELECT id, name, started_at, heartbeat_at, lease_until, {live}, \
              EXISTS (SELECT 1 FROM leaders WHERE holder = nodes.id AND leaders.lease_until >= {now}), \
              (SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE status = 1 AND node = nodes.id), job_types \
              FROM nodes WHERE worker IS NULL ORDER BY started_at, id"
@@ -83,11 +102,7 @@ fn job_types(stored: Option<String>) -> Result<Option<Vec<JobType>>, RepositoryE
 impl Commit<'_> {
     /// Now, as the database says it, in microseconds since 1970.
     pub(super) fn now_sql(&self) -> &'static str {
-        if self.repository.is_postgres() {
-            NOW_POSTGRES
-        } else {
-            NOW_SQLITE
-        }
+        self.repository.now_sql()
     }
 
     pub(super) async fn heartbeat(
@@ -99,6 +114,17 @@ impl Commit<'_> {
         job_types: &[JobType],
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let now = self.now_sql();
+        if !self.repository.is_postgres() {
+            // The lock beside the file says that no other server can live.
+            let others = Statement::from_sql_and_values(
+                self.backend(),
+                "DELETE FROM nodes WHERE id <> $1 AND worker IS NULL",
+                [node.as_uuid().into()],
+            );
+            self.transaction.execute_raw(others).await?;
+            self.end_lead("holder <> $1", node).await?;
+        }
+        self.correct_leases(node, lease).await?;
         // Names always become JSON.
         let names: Vec<&str> = job_types.iter().map(JobType::as_str).collect();
         let names = serde_json::to_string(&names).unwrap_or_default();
@@ -125,17 +151,57 @@ impl Commit<'_> {
         self.transaction
             .execute_raw(Statement::from_string(self.backend(), dead))
             .await?;
-        if !self.repository.is_postgres() {
-            // The lock beside the file says that no other server can live.
-            let others = Statement::from_sql_and_values(
-                self.backend(),
-                "DELETE FROM nodes WHERE id <> $1 AND worker IS NULL",
-                [node.as_uuid().into()],
-            );
-            self.transaction.execute_raw(others).await?;
-            self.end_lead("holder <> $1", node).await?;
-        }
         Ok(Ok(Applied::Alive))
+    }
+
+    /// Extends the leases of workers that run jobs if no server could be reached for a while, and shortens those that were
+    /// renewed in the future. A server that was there before extends those of other servers too: what has made its own
+    /// heartbeat late has done the same to theirs.
+    async fn correct_leases(&self, node: NodeId, lease: TimeSpan) -> Result<(), CommitFailure> {
+        let now = self.now_sql();
+        let (part, whole) = DEAF_AFTER;
+        let reachable = format!(
+            "SELECT 1 FROM nodes WHERE worker IS NULL \
+             AND heartbeat_at + (lease_until - heartbeat_at) * {part} / {whole} >= {now} LIMIT 1"
+        );
+        let reachable = Statement::from_string(self.backend(), reachable);
+        let mut corrections = vec![format!(
+            "UPDATE nodes SET heartbeat_at = {now}, lease_until = {now} + $1 \
+             WHERE heartbeat_at > {now} + {FUTURE_MICROS} AND lease_until > 0 AND id <> $2"
+        )];
+        if self.transaction.query_one_raw(reachable).await?.is_none() {
+            corrections.push(format!(
+                "UPDATE nodes SET lease_until = {now} + $1 WHERE (worker IS NOT NULL OR $2 IN (SELECT id FROM nodes)) \
+                 AND lease_until > 0 AND lease_until < {now} + $1 \
+                 AND EXISTS (SELECT 1 FROM jobs WHERE jobs.status = 1 AND jobs.node = nodes.id)"
+            ));
+        }
+        for sql in corrections {
+            let values = [lease.as_micros().into(), node.as_uuid().into()];
+            let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+            self.transaction.execute_raw(statement).await?;
+        }
+        Ok(())
+    }
+
+    /// Which of these nodes hold their lease. Their rows are locked until the commit, so that no renewal comes in between.
+    pub(super) async fn holding_leases(&self, nodes: &BTreeSet<NodeId>) -> Result<HashSet<NodeId>, CommitFailure> {
+        let lock = if self.repository.is_postgres() {
+            "FOR UPDATE"
+        } else {
+            ""
+        };
+        let mut holding = HashSet::new();
+        for node in nodes {
+            let sql = format!("SELECT {} FROM nodes WHERE id = $1 {lock}", self.repository.live_sql());
+            let statement = Statement::from_sql_and_values(self.backend(), sql, [node.as_uuid().into()]);
+            if let Some(row) = self.transaction.query_one_raw(statement).await?
+                && row.try_get_by_index(0)?
+            {
+                holding.insert(*node);
+            }
+        }
+        Ok(holding)
     }
 
     /// Whether a node leads under this token.

@@ -16,7 +16,6 @@ use super::connect::SeaRepository;
 use super::convert::{self, count, created_at, micros, optional_time, priority, status, time};
 use super::counters::bucket;
 use super::error::unavailable;
-use super::nodes::{NOW_POSTGRES, NOW_SQLITE};
 use crate::domain::attempt::Attempt;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
@@ -345,13 +344,16 @@ impl SeaRepository {
         rows.iter().map(pair).collect()
     }
 
-    pub(super) async fn read_orphans(&self, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
-        let now = if self.is_postgres() { NOW_POSTGRES } else { NOW_SQLITE };
+    pub(super) async fn read_orphans(&self, observer: NodeId, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
         let sql = format!(
-            "SELECT * FROM jobs WHERE status = 1 AND (node IS NULL OR node NOT IN \
-             (SELECT id FROM nodes WHERE lease_until >= {now})) LIMIT $1"
+            "SELECT * FROM jobs WHERE status = 1 AND (node IS NULL OR (node <> $1 AND node NOT IN \
+             (SELECT id FROM nodes WHERE {live}))) AND EXISTS (SELECT 1 FROM nodes WHERE id = $1 \
+             AND heartbeat_at + (lease_until - heartbeat_at) / 2 >= {now}) LIMIT $2",
+            live = self.live_sql(),
+            now = self.now_sql(),
         );
-        let statement = Statement::from_sql_and_values(self.backend(), sql, [i64::from(limit).into()]);
+        let values = [observer.as_uuid().into(), i64::from(limit).into()];
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
         // From the writer: what was committed a moment ago must be seen.
         let rows = self.writer().query_all_raw(statement).await.map_err(failed)?;
         rows.iter()

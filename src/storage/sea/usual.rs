@@ -20,7 +20,7 @@ use super::insert::{NEW, NEW_COLUMNS, is_new, new_row};
 use super::lifecycle::{
     ATTEMPT, ATTEMPT_COLUMNS, FINISH, START, attempt_row, finish_row, finish_sql, start_row, start_sql,
 };
-use super::nodes::{NOW_POSTGRES, NOW_SQLITE};
+use super::nodes::{LIVE_POSTGRES, LIVE_SQLITE};
 use super::rows::Rows;
 use super::tally::{MARK, mark_row, postgres_steps};
 use crate::domain::rollup::Mark;
@@ -90,7 +90,9 @@ impl Usual {
                         }
                     }
                 }
-                Change::Finish { job, attempt } => {
+                // Whether the node holds a lease is asked first.
+                Change::Finish { if_orphaned: true, .. } => return None,
+                Change::Finish { job, attempt, .. } => {
                     usual.ends.push(finish_row(job, attempt));
                     usual.attempts.push(attempt_row(attempt));
                     if repository.is_postgres() {
@@ -191,7 +193,7 @@ impl Usual {
                 statements.push(record_sql(&records.sqlite_part(size, &mut values)));
             }
             if !starts.is_empty() {
-                statements.push(start_sql(&starts.sqlite_part(size, &mut values), NOW_SQLITE));
+                statements.push(start_sql(&starts.sqlite_part(size, &mut values), LIVE_SQLITE));
             }
             if !ends.is_empty() {
                 statements.push(finish_sql(&ends.sqlite_part(size, &mut values)));
@@ -206,7 +208,7 @@ impl Usual {
             new.execute(connection, insert_sql).await?
                 + records.execute(connection, record_sql).await?
                 + starts
-                    .execute(connection, |source| start_sql(source, NOW_SQLITE))
+                    .execute(connection, |source| start_sql(source, LIVE_SQLITE))
                     .await?
                 + ends.execute(connection, finish_sql).await?
                 + attempts.execute(connection, attempts_sql).await?
@@ -272,7 +274,7 @@ impl Usual {
             let ids = values.len() + 1;
             steps.push(format!(
                 "started AS ({}{and} RETURNING jobs.id, jobs.queue, jobs.job_type, jobs.priority)",
-                start_sql(&starts.postgres_part(&mut values), NOW_POSTGRES)
+                start_sql(&starts.postgres_part(&mut values), LIVE_POSTGRES)
             ));
             counted.push("SELECT queue, job_type, 0::smallint AS status, priority, -1 AS by FROM started");
             counted.push("SELECT queue, job_type, 1::smallint AS status, priority, 1 AS by FROM started");
@@ -381,7 +383,7 @@ impl SeaRepository {
                         Some(Ok(Applied::Started(started)))
                     }
                 }
-                Change::Finish { job, attempt: _ } => {
+                Change::Finish { job, .. } => {
                     let id = job.id.as_uuid();
                     Some(Ok(Applied::Finished(if !refused.contains(&id) {
                         Finished::Stored

@@ -6,15 +6,15 @@ use chrono::{DateTime, Utc};
 use entities::{webhook_delivery, webhook_endpoint};
 use sea_orm::sea_query::Order;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, Statement,
 };
 
 use super::commit::Commit;
 use super::connect::SeaRepository;
 use super::convert::{count, int, micros, optional_time, time};
 use super::error::{CommitFailure, corrupt, unavailable};
-use super::nodes::{NOW_POSTGRES, NOW_SQLITE};
+use super::link::Transaction;
 use super::outbox::uuid_at;
 use crate::domain::delivery::{Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus, DueDelivery, Message};
 use crate::domain::id::{JobId, NodeId};
@@ -118,8 +118,8 @@ impl Commit<'_> {
         let sql = format!(
             "UPDATE webhook_endpoints SET holder = $1 WHERE id IN (SELECT id FROM webhook_endpoints \
              WHERE disabled_reason IS NULL AND NOT is_deleted AND (holder IS NULL OR holder NOT IN \
-             (SELECT id FROM nodes WHERE lease_until >= {})) ORDER BY id LIMIT $2 {lock})",
-            self.now_sql()
+             (SELECT id FROM nodes WHERE {})) ORDER BY id LIMIT $2 {lock})",
+            self.repository.live_sql()
         );
         let room = i64::try_from(room).unwrap_or(i64::MAX);
         self.execute(&sql, vec![node.as_uuid().into(), room.into()]).await?;
@@ -138,8 +138,7 @@ impl Commit<'_> {
 impl SeaRepository {
     pub(super) async fn read_endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
         let failed = |error: DbErr| unavailable(&error);
-        let now = if self.is_postgres() { NOW_POSTGRES } else { NOW_SQLITE };
-        let sql = format!("SELECT id FROM nodes WHERE lease_until >= {now}");
+        let sql = format!("SELECT id FROM nodes WHERE {}", self.live_sql());
         let backend = self.backend();
         let live = self.readers().query_all_raw(Statement::from_string(backend, sql)).await;
         let live = live.map_err(failed)?;
@@ -244,7 +243,7 @@ async fn rows_of_endpoints(connection: &impl ConnectionTrait) -> Result<Vec<webh
 }
 
 /// The endpoints as a transaction sees them.
-pub(super) async fn stored_endpoints(transaction: &DatabaseTransaction) -> Result<Vec<Arc<Endpoint>>, CommitFailure> {
+pub(super) async fn stored_endpoints(transaction: &Transaction) -> Result<Vec<Arc<Endpoint>>, CommitFailure> {
     let rows = rows_of_endpoints(transaction).await?;
     let endpoints = rows.into_iter().map(|row| endpoint(row).map(Arc::new));
     endpoints

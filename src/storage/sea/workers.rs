@@ -12,7 +12,7 @@ use super::commit::Commit;
 use super::connect::SeaRepository;
 use super::convert::{count, int, micros, text, time};
 use super::error::{CommitFailure, corrupt, unavailable};
-use super::nodes::{DEAD_SHOWN_MICROS, NOW_POSTGRES, NOW_SQLITE};
+use super::nodes::DEAD_SHOWN_MICROS;
 use super::rows::{Kind, Rows};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::name::{JobType, QueueName};
@@ -52,7 +52,7 @@ impl From<&WorkerDeclaration> for Declared {
 
 impl SeaRepository {
     pub(super) async fn read_workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
-        let now = if self.is_postgres() { NOW_POSTGRES } else { NOW_SQLITE };
+        let now = self.now_sql();
         let condition = format!("lease_until >= {now} - {DEAD_SHOWN_MICROS} ORDER BY started_at, id");
         self.workers_where(&condition, Vec::new()).await
     }
@@ -63,7 +63,7 @@ impl SeaRepository {
     }
 
     async fn workers_where(&self, condition: &str, values: Vec<Value>) -> Result<Vec<StoredWorker>, RepositoryError> {
-        let now = if self.is_postgres() { NOW_POSTGRES } else { NOW_SQLITE };
+        let now = self.now_sql();
         let sql = format!(
             "SELECT id, name, worker, started_at, heartbeat_at, lease_until, lease_until >= {now}, \
              (SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE status = 1 AND node = nodes.id) \

@@ -80,7 +80,7 @@ pub async fn read(probe: &Probe) {
     }
     probe.of("next due", Look::Up, storage.next_due(now())).await;
     probe.of("due types", Look::Up, storage.due_types(now())).await;
-    probe.of("orphans", Look::Up, storage.orphans(100)).await;
+    probe.of("orphans", Look::Up, storage.orphans(NODE, 100)).await;
     probe.of("running on", Look::Up, storage.running_on(NODE)).await;
     recurring::read(probe).await;
     probe.of("nodes", Look::Up, storage.nodes()).await;

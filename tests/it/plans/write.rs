@@ -37,6 +37,7 @@ fn finish(job: &Job, outcome: Outcome) -> Change {
     Change::Finish {
         job: Arc::new(job),
         attempt: Box::new(attempt),
+        if_orphaned: false,
     }
 }
 

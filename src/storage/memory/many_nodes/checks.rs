@@ -10,6 +10,7 @@ use super::world::{Message, NODES, World, pick};
 use super::{Act, Step};
 use crate::domain::attempt::AttemptStatus;
 use crate::domain::id::{JobId, NodeId};
+use crate::domain::job::Job;
 use crate::domain::status::JobStatus;
 use crate::storage::change::{Applied, Change, ChangeError, Claim, Finished, Fire};
 
@@ -26,10 +27,20 @@ impl World {
             .apply(std::slice::from_ref(&message.change), self.now)
             .remove(0);
         match (&message.change, &applied) {
-            (Change::Finish { job, attempt }, Ok(Applied::Finished(finished))) => {
-                let runs = target
-                    .as_ref()
-                    .is_some_and(|job| job.status == JobStatus::Running && job.attempt == attempt.number);
+            (
+                Change::Finish {
+                    job,
+                    attempt,
+                    if_orphaned,
+                },
+                Ok(Applied::Finished(finished)),
+            ) => {
+                let is_renewed = *if_orphaned && self.tables.holds_lease(attempt.node, self.now);
+                self.seen.renewed_in_time += usize::from(is_renewed);
+                let runs = !is_renewed
+                    && target
+                        .as_ref()
+                        .is_some_and(|job| job.status == JobStatus::Running && job.attempt == attempt.number);
                 if *finished == Finished::LeaseLost || !runs {
                     assert_eq!((*finished, runs), (Finished::LeaseLost, false));
                     assert_eq!(
@@ -106,7 +117,22 @@ impl World {
         };
         node.give_up_without_lease(now);
         match (&message.change, applied) {
-            (Change::Heartbeat { .. }, Ok(_)) => node.lease = node.lease.renewed(message.sent_at, LEASE.to_std()),
+            (Change::Heartbeat { .. }, Ok(_)) => {
+                node.lease = node.lease.renewed(message.sent_at, LEASE.to_std());
+                if node.lease.is_held(now) {
+                    // Nobody can take them any more: what storage says is still its own goes on.
+                    let (id, tables) = (node.id, &self.tables);
+                    let is_own = |job: &Arc<Job>| {
+                        tables.job(job.id).is_some_and(|stored| {
+                            (stored.status, stored.attempt, stored.node) == (JobStatus::Running, job.attempt, Some(id))
+                        })
+                    };
+                    let kept = std::mem::take(&mut node.unverified).into_iter().filter(is_own);
+                    let count = node.running.len();
+                    node.running.extend(kept);
+                    self.seen.kept += node.running.len() - count;
+                }
+            }
             (Change::Lead { .. }, Ok(Applied::Led(token))) => node.token = token,
             // A worker runs nothing without the lease: what was taken comes back as lost.
             (Change::Claim(_), Ok(Applied::Claimed(jobs))) if node.lease.is_held(now) => node.running.extend(jobs),

@@ -136,7 +136,7 @@ fn what_the_invariants_are_about_does_happen() {
 
     let mut runner = TestRunner::deterministic();
     let mut seen = seen::Seen::default();
-    for _ in 0..150 {
+    for _ in 0..400 {
         let tree = vec(steps(), 250).new_tree(&mut runner).expect("steps");
         let mut world = World::new(0);
         for step in tree.current() {

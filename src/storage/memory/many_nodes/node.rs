@@ -36,6 +36,8 @@ pub(super) struct Node {
     pub(super) unfinished: u64,
     /// What it runs.
     pub(super) running: Vec<Arc<Job>>,
+    /// What it ran when its lease expired, until a renewal shows whether it has been taken.
+    pub(super) unverified: Vec<Arc<Job>>,
 }
 
 impl Node {
@@ -51,6 +53,7 @@ impl Node {
             recurring: None,
             unfinished: 0,
             running: Vec::new(),
+            unverified: Vec::new(),
         }
     }
 
@@ -67,7 +70,7 @@ impl Node {
     /// What its watch over its lease does: without one it gives up all that it runs.
     pub(super) fn give_up_without_lease(&mut self, now: Moment) {
         if !self.lease.is_held(now) {
-            self.running.clear();
+            self.unverified.append(&mut self.running);
         }
     }
 }

@@ -11,6 +11,8 @@ pub(super) struct Seen {
     pub(super) leaders: usize,
     pub(super) occurrences: usize,
     pub(super) given_up: usize,
+    pub(super) renewed_in_time: usize,
+    pub(super) kept: usize,
 }
 
 impl Seen {
@@ -24,6 +26,8 @@ impl Seen {
             leaders,
             occurrences,
             given_up,
+            renewed_in_time,
+            kept,
         } = other;
         self.late_ends += late_ends;
         self.lost += lost;
@@ -33,6 +37,8 @@ impl Seen {
         self.leaders += leaders;
         self.occurrences += occurrences;
         self.given_up += given_up;
+        self.renewed_in_time += renewed_in_time;
+        self.kept += kept;
     }
 
     pub(super) fn is_plenty(&self) -> bool {
@@ -45,6 +51,8 @@ impl Seen {
             leaders,
             occurrences,
             given_up,
+            renewed_in_time,
+            kept,
         } = self;
         let all = [
             late_ends,
@@ -55,6 +63,8 @@ impl Seen {
             leaders,
             occurrences,
             given_up,
+            renewed_in_time,
+            kept,
         ];
         all.iter().all(|count| **count >= 5)
     }

@@ -223,12 +223,12 @@ impl World {
                     } else {
                         Outcome::Failed(Failure::new("busy"))
                     };
-                    send(end(&job, outcome, own_time));
+                    send(end(&job, outcome, own_time, false));
                 }
             }
             Act::Rescue => {
-                for job in tables.orphans(now) {
-                    send(end(job, Outcome::Lost, own_time));
+                for job in tables.orphans(node.id, now) {
+                    send(end(job, Outcome::Lost, own_time, true));
                 }
             }
             Act::Tick => {
@@ -254,11 +254,12 @@ impl World {
     }
 }
 
-fn end(job: &Job, outcome: Outcome, now: DateTime<Utc>) -> Change {
+fn end(job: &Job, outcome: Outcome, now: DateTime<Utc>, if_orphaned: bool) -> Change {
     let (job, attempt) = job.finish(outcome, now, Jitter::new(0.5));
     Change::Finish {
         job: Arc::new(job),
         attempt: Box::new(attempt),
+        if_orphaned,
     }
 }
 
