@@ -187,6 +187,7 @@ async fn jobs(database: &Database, count: usize, endpoints: usize) -> f64 {
         unknown_job_types: UnknownJobTypes::Accept,
         parameters_bytes_max: 1 << 20,
         batch_jobs_max: 10_000,
+        queues_max: 1_000,
         queues: Default::default(),
         pending_max: Default::default(),
     };

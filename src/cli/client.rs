@@ -191,6 +191,11 @@ impl Client {
         self.send_json(Method::PUT, path, body).await
     }
 
+    /// `DELETE`s a path below the base path.
+    pub(super) async fn delete(&self, path: &[&str]) -> Result<Answer, CliError> {
+        self.send(Method::DELETE, self.url(path), None).await
+    }
+
     async fn send_json(&self, method: Method, path: &[&str], body: &impl Serialize) -> Result<Answer, CliError> {
         let body = serde_json::to_string(body).map_err(|error| CliError::System(error.to_string()))?;
         self.send(method, self.url(path), Some(body)).await

@@ -38,6 +38,10 @@ enum QueueCommand {
   tickerq queue clear mail
   tickerq queue clear mail --pending --failed --yes")]
     Clear(ClearArguments),
+    /// Delete a queue that is not configured and has no unfinished jobs.
+    #[command(after_help = "Examples:
+  tickerq queue delete old-imports")]
+    Delete(NameArgument),
 }
 
 #[derive(Debug, Args)]
@@ -87,12 +91,15 @@ pub(super) fn run(arguments: QueueArguments, output: &mut Output) -> Result<(), 
     }
     let answer = client::block_on(ask(&client, &command))?;
     if as_json {
-        return output.line(answer.text.trim_end());
+        let text = answer.text.trim_end();
+        // A deletion is answered without a body.
+        return if text.is_empty() { Ok(()) } else { output.line(text) };
     }
     match command {
         QueueCommand::List => print_queues(&answer.read()?, output),
         QueueCommand::Pause(NameArgument { name }) => output.line(&format!("queue {name} is paused")),
         QueueCommand::Resume(NameArgument { name }) => output.line(&format!("queue {name} is running")),
+        QueueCommand::Delete(NameArgument { name }) => output.line(&format!("queue {name} is deleted")),
         QueueCommand::Clear(ClearArguments { name, .. }) => {
             let ClearedQueue {
                 cleared_pending,
@@ -114,6 +121,7 @@ async fn ask(client: &Client, command: &QueueCommand) -> Result<Answer, CliError
         QueueCommand::Resume(NameArgument { name }) => {
             client.post(&["queues", name.as_str(), "resume"], &NoFields {}).await
         }
+        QueueCommand::Delete(NameArgument { name }) => client.delete(&["queues", name.as_str()]).await,
         QueueCommand::Clear(arguments) => {
             let request = ClearRequest {
                 clear_pending: arguments.clears_pending(),

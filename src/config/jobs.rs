@@ -21,6 +21,8 @@ pub struct JobsConfig {
     pub result_bytes_max: usize,
     /// How many jobs one request may create.
     pub batch_jobs_max: usize,
+    /// How many queues may exist beside the configured ones.
+    pub max_queues: usize,
 }
 
 /// The most retries that a job may have.
@@ -58,6 +60,8 @@ impl JobsConfig {
                 .as_usize(),
             result_bytes_max: section.get_if("result_bytes_max", ByteSize::mib(1), sizes()).as_usize(),
             batch_jobs_max: usize::try_from(section.get_if("batch_jobs_max", 10_000, between(1_u32, 100_000)))
+                .unwrap_or(usize::MAX),
+            max_queues: usize::try_from(section.get_if("max_queues", 1_000, between(1_u32, 1_000_000)))
                 .unwrap_or(usize::MAX),
         }
     }

@@ -29,6 +29,8 @@ pub enum AuditAction {
     QueueResume,
     /// Jobs of a queue were removed.
     QueueClear,
+    /// A queue was deleted.
+    QueueDelete,
     /// A recurring job was created.
     RecurringCreate,
     /// A recurring job was changed.
@@ -64,7 +66,7 @@ pub enum AuditAction {
 impl AuditAction {
     /// Every action with its number in storage, which never changes, and its name. Creating jobs is number 0: storage
     /// keeps the many records of it apart from the few of everything else.
-    const TABLE: [(Self, i16, &'static str); 24] = [
+    const TABLE: [(Self, i16, &'static str); 25] = [
         (Self::JobCreate, 0, "job.create"),
         (Self::JobUpdate, 1, "job.update"),
         (Self::JobDelete, 2, "job.delete"),
@@ -74,6 +76,7 @@ impl AuditAction {
         (Self::QueuePause, 6, "queue.pause"),
         (Self::QueueResume, 7, "queue.resume"),
         (Self::QueueClear, 8, "queue.clear"),
+        (Self::QueueDelete, 16, "queue.delete"),
         (Self::RecurringCreate, 9, "recurring.create"),
         (Self::RecurringUpdate, 10, "recurring.update"),
         (Self::RecurringEnable, 11, "recurring.enable"),

@@ -266,8 +266,11 @@ fn may_be_news(change: &Change) -> bool {
         | Change::Delete { .. }
         | Change::Clear { .. }
         | Change::SetQueue { .. }
-        | Change::Fire(_) => true,
+        | Change::Fire(_)
+        | Change::Trigger { .. } => true,
         Change::Prune { .. }
+        | Change::DeleteQueue { .. }
+        | Change::PruneQueues
         | Change::PruneBookkeeping { .. }
         | Change::AgeSums { .. }
         | Change::Audit(_)

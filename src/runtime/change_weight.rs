@@ -36,6 +36,9 @@ pub(super) fn rows_of(change: &Change) -> usize {
         | Change::Update { .. }
         | Change::Delete { .. }
         | Change::SetQueue { .. }
+        | Change::DeleteQueue { .. }
+        | Change::PruneQueues
+        | Change::Trigger { .. }
         | Change::PruneBookkeeping { .. }
         | Change::AgeSums { .. }
         | Change::Audit(_)
@@ -73,6 +76,9 @@ pub(super) fn job_ids(change: &Change) -> impl Iterator<Item = JobId> {
         | Change::Claim(_)
         | Change::Clear { .. }
         | Change::SetQueue { .. }
+        | Change::DeleteQueue { .. }
+        | Change::PruneQueues
+        | Change::Trigger { .. }
         | Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
         | Change::AgeSums { .. }

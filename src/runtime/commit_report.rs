@@ -92,6 +92,10 @@ impl CommitReport {
                 self.created
                     .extend(new.map(|(job, _)| (job.queue.clone(), job.job_type.clone())));
             }
+            (Change::Trigger { occurrence, .. }, Applied::Fired(fired)) if fired.contains(&true) => {
+                self.created
+                    .push((occurrence.queue.clone(), occurrence.job_type.clone()));
+            }
             (Change::Start { jobs }, Applied::Started(started)) => {
                 let taken = jobs.iter().zip(started).filter(|(_, taken)| **taken);
                 self.marks.extend(taken.map(|(job, _)| Mark::started(job)));

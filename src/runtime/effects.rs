@@ -87,6 +87,10 @@ impl Effects {
                     self.wake(job, now);
                 }
             }
+            (Change::Trigger { occurrence, .. }, Applied::Fired(fired)) if fired.contains(&true) => {
+                self.event(JobEventKind::Created, occurrence, now);
+                self.wake(occurrence, now);
+            }
             (Change::InsertRecurring { .. } | Change::UpdateRecurring { .. }, Applied::RecurringStored) => {
                 self.has_recurring = true;
             }

@@ -100,6 +100,12 @@ impl PrunerParts {
         };
         let mut kinds = vec![
             Kind::new("idempotency keys", bookkeeping),
+            // One step removes all that are not used.
+            Kind {
+                what: "unused queues",
+                step: Change::PruneQueues,
+                full: u64::MAX,
+            },
             Kind {
                 what: "sums over time",
                 step: sums,
@@ -142,8 +148,10 @@ impl PrunerParts {
         let mut removed = 0;
         for _ in 0..STEPS_MAX {
             let result = self.recorder.record_one(step.clone(), Origin::Inside).await?;
-            let Ok(Applied::Removed(count)) = result else {
-                return Ok((removed, false));
+            let count = match result {
+                Ok(Applied::Removed(count)) => count,
+                Ok(Applied::QueuesRemoved(queues)) => u64::try_from(queues.len()).unwrap_or(u64::MAX),
+                Ok(_) | Err(_) => return Ok((removed, false)),
             };
             removed += count;
             if count < full {

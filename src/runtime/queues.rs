@@ -4,12 +4,14 @@
 //! its name.
 
 pub mod remote;
+mod unused;
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::unused::CHECK_EVERY;
 use actix::{
     Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised,
     WrapFuture,
@@ -35,7 +37,7 @@ use super::recorder::RecorderHandle;
 use super::supervise::{Seat, Supervisor};
 use super::traces::Traces;
 use super::type_limits::TypeLimits;
-use super::worker::{self, ReportState, Worker, WorkerParts};
+use super::worker::{self, Worker, WorkerParts};
 use crate::domain::attempt::AttemptKey;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
@@ -215,6 +217,8 @@ pub struct Queues {
     /// Queues that were named before that. Storage may have been read before they came into being.
     named_early: HashSet<QueueName>,
     is_draining: bool,
+    /// The queues that were named since a check for unused ones began; `None` while there is none.
+    named_lately: Option<HashSet<QueueName>>,
     /// How often remote workers have asked.
     leases: usize,
 }
@@ -230,6 +234,7 @@ impl Queues {
             is_loaded: false,
             named_early: HashSet::new(),
             is_draining: false,
+            named_lately: None,
             leases: 0,
         }
     }
@@ -296,6 +301,9 @@ impl Queues {
                 self.named_early.insert(name.clone());
             }
             return self.queues.get(name);
+        }
+        if let Some(named) = &mut self.named_lately {
+            named.insert(name.clone());
         }
         let is_paused = self.paused.get(name).copied().unwrap_or(false);
         if !self.queues.contains_key(name) {
@@ -370,6 +378,9 @@ impl Actor for Queues {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.load(ctx);
+        // A check that a panic has ended does not go on.
+        self.named_lately = None;
+        ctx.run_interval(CHECK_EVERY, |queues, ctx| queues.stop_unused(ctx));
     }
 }
 
@@ -552,20 +563,7 @@ impl Handler<IsQuiet> for Queues {
         let queues = self.queues.clone();
         Box::pin(async move {
             for queue in queues.values() {
-                if queue
-                    .address
-                    .send(ReportActivity)
-                    .await
-                    .is_ok_and(|activity| activity.starting > 0)
-                {
-                    return false;
-                }
-                let states = join_all(queue.workers.iter().map(|worker| worker.send(ReportState))).await;
-                if states
-                    .iter()
-                    .flatten()
-                    .any(|state| state.running.is_some() || !state.unstored.is_empty())
-                {
+                if !queue.is_quiet().await {
                     return false;
                 }
             }

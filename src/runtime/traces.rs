@@ -155,6 +155,9 @@ impl Traces {
                 let new = fire.occurrences.iter().zip(fired).filter(|(_, is_new)| **is_new);
                 exported.tell_created(new.map(|(job, _)| job), at);
             }
+            (Change::Trigger { occurrence, .. }, Applied::Fired(fired)) if fired.contains(&true) => {
+                exported.tell_created(std::iter::once(occurrence), at);
+            }
             (Change::Start { jobs }, Applied::Started(started)) => {
                 let taken = jobs.iter().zip(started).filter(|(_, taken)| **taken);
                 exported.tell_started(taken.map(|(job, _)| job));

@@ -133,6 +133,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         },
         parameters_bytes_max: config.jobs.parameters_bytes_max,
         batch_jobs_max: config.jobs.batch_jobs_max,
+        queues_max: config.jobs.max_queues,
         queues: queue_names(config),
         pending_max: queues
             .iter()

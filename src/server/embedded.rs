@@ -87,10 +87,16 @@ impl Embedded {
         let runtime = Runtime::start(Arc::clone(&repository), runtime).await?;
         let handle = runtime.handle().clone();
         let rules = Arc::new(rules);
-        let recurring = Recurring::new(Arc::clone(&repository), handle.clone(), Arc::clone(&rules)).audited(is_audited);
-        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), rules).audited(is_audited);
-        let queues =
-            Queues::new(Arc::clone(&repository), handle.clone(), configured, workers_by_default).audited(is_audited);
+        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), Arc::clone(&rules)).audited(is_audited);
+        let recurring = jobs.recurring().clone();
+        let queues = Queues::new(
+            Arc::clone(&repository),
+            handle.clone(),
+            configured,
+            workers_by_default,
+            rules,
+        )
+        .audited(is_audited);
         let workers = Workers::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
         let audit = AuditLog::new(Arc::clone(&repository));
         let log = Log::new(handle.clone(), log);

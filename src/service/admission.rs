@@ -7,25 +7,28 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 use super::error::ServiceError;
-use super::rules::{QUEUES_MAX, Rules};
+use super::rules::Rules;
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
 use crate::domain::status::JobStatus;
+use crate::runtime::RuntimeHandle;
 use crate::runtime::clock::Clock;
+use crate::runtime::recorder::{Origin, RecorderHandle};
+use crate::storage::change::Change;
 use crate::storage::query::JobFilter;
 use crate::storage::repository::JobRepository;
 
-/// Decides about new jobs before they are written. What this node admits is within the limits; nodes that share a
+/// Decides about new jobs before they are written: one for all use cases of a node. What it admits is within the limits; nodes that share a
 /// database do not know what the others are admitting at the same moment, and may be over a limit together by that much.
-#[derive(Clone)]
 pub(super) struct Admission {
     repository: Arc<dyn JobRepository>,
+    recorder: RecorderHandle,
     clock: Clock,
     rules: Arc<Rules>,
     /// Queues beside the configured ones that are known to exist, so that their number is only counted when a new one is named.
-    known_queues: Arc<std::sync::RwLock<HashSet<QueueName>>>,
+    known_queues: std::sync::RwLock<HashSet<QueueName>>,
     /// The queues whose pending jobs are limited.
-    lanes: Arc<HashMap<QueueName, Arc<Lane>>>,
+    lanes: HashMap<QueueName, Arc<Lane>>,
 }
 
 /// What is known of a queue whose pending jobs are limited.
@@ -66,7 +69,7 @@ impl Drop for Place {
 }
 
 impl Admission {
-    pub(super) fn new(repository: Arc<dyn JobRepository>, clock: Clock, rules: Arc<Rules>) -> Self {
+    pub(super) fn new(repository: Arc<dyn JobRepository>, runtime: &RuntimeHandle, rules: Arc<Rules>) -> Self {
         let lane = |(queue, max): (&QueueName, &u64)| {
             let lane = Lane {
                 pending_max: *max,
@@ -77,9 +80,10 @@ impl Admission {
         };
         Self {
             repository,
-            clock,
-            known_queues: Arc::default(),
-            lanes: Arc::new(rules.pending_max.iter().map(lane).collect()),
+            recorder: runtime.recorder.clone(),
+            clock: runtime.clock.clone(),
+            known_queues: std::sync::RwLock::default(),
+            lanes: rules.pending_max.iter().map(lane).collect(),
             rules,
         }
     }
@@ -157,26 +161,42 @@ impl Admission {
         if are_known(&self.known_queues.read().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(());
         }
-        let stored = self.repository.queues(self.clock.now()).await?;
-        let mut known: HashSet<QueueName> = stored
-            .into_iter()
-            .map(|queue| queue.name)
-            .filter(|name| !self.rules.queues.contains(name))
-            .collect();
+        let max = self.rules.queues_max;
+        let is_new = |known: &HashSet<QueueName>, queue: &QueueName| {
+            !known.contains(queue) && !self.rules.queues.contains(queue)
+        };
+        let mut known = self.stored_queues().await?;
+        let new: HashSet<&QueueName> = queues.clone().filter(|queue| is_new(&known, queue)).collect();
+        if known.len() + new.len() > max {
+            // Queues that are not used any more make room for new ones.
+            let removed = self.recorder.record_one(Change::PruneQueues, Origin::Outside);
+            removed.await??;
+            known = self.stored_queues().await?;
+        }
         for (index, queue) in queues.enumerate() {
-            if known.contains(queue) || self.rules.queues.contains(queue) {
+            if !is_new(&known, queue) {
                 continue;
             }
-            if known.len() >= QUEUES_MAX {
+            if known.len() >= max {
                 return Err(ServiceError::Invalid {
                     field: "queue",
                     index: first_index.map(|first| first + index),
-                    detail: format!("there are {QUEUES_MAX} queues, as many as there may be; use one of them"),
+                    detail: format!(
+                        "queue '{queue}' would exceed the limit of {max} queues ([jobs] max_queues); use an existing queue, \
+                         or delete one that is not used"
+                    ),
                 });
             }
             known.insert(queue.clone());
         }
         *self.known_queues.write().unwrap_or_else(PoisonError::into_inner) = known;
         Ok(())
+    }
+
+    /// The queues that exist beside the configured ones.
+    async fn stored_queues(&self) -> Result<HashSet<QueueName>, ServiceError> {
+        let stored = self.repository.queues(self.clock.now()).await?;
+        let names = stored.into_iter().map(|queue| queue.name);
+        Ok(names.filter(|name| !self.rules.queues.contains(name)).collect())
     }
 }

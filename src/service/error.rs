@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::domain::caller::Forbidden;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::id::{JobId, NodeId};
@@ -112,6 +114,26 @@ pub enum ServiceError {
     /// The idempotency key was used for another request.
     #[error("this Idempotency-Key was used before, for another request; take a new key for a new request")]
     IdempotencyMismatch,
+    /// The request was made before, and all that it made has been removed since.
+    #[error("this request was made before; {} has been removed since", made(ids))]
+    ReplayGone {
+        /// What it made: jobs, or a recurring job.
+        ids: Vec<Uuid>,
+    },
+    /// The queue is named by the configuration.
+    #[error("queue '{name}' is configured; remove it from the configuration instead")]
+    ConfiguredQueue {
+        /// Which.
+        name: String,
+    },
+    /// The queue has jobs that are not finished.
+    #[error("queue '{name}' has {unfinished} unfinished jobs; wait for them, cancel them or clear the queue first")]
+    QueueInUse {
+        /// Which.
+        name: String,
+        /// How many jobs are pending or running.
+        unfinished: u64,
+    },
     /// A field has a value that this server does not accept.
     #[error("{detail}")]
     Invalid {
@@ -156,6 +178,14 @@ pub enum ServiceError {
         /// What is known of the cause, for the log.
         reason: String,
     },
+}
+
+/// The jobs that a request made, for its caller.
+fn made(ids: &[Uuid]) -> String {
+    match ids {
+        [id] => format!("job {id}"),
+        several => format!("each of its {} jobs", several.len()),
+    }
 }
 
 impl From<RepositoryError> for ServiceError {

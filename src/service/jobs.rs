@@ -4,12 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::admission::Admission;
 use super::error::ServiceError;
 use super::recurring::Recurring;
 use super::rules::Rules;
 use super::trail::{self, Deed, Trail};
+use super::turns::Turns;
 use crate::domain::attempt::{self, Attempt};
 use crate::domain::caller::{Caller, CallerKind, Scope};
 use crate::domain::id::{JobId, NodeId};
@@ -54,6 +56,8 @@ pub struct ScheduledBatch {
     pub jobs: Vec<Scheduled>,
     /// Whether the same request was made before under this idempotency key, and nothing was done now.
     pub is_replay: bool,
+    /// Jobs of that request that have been removed since.
+    pub missing: Vec<JobId>,
 }
 
 /// A job with its history.
@@ -98,15 +102,21 @@ pub struct Jobs {
     pub(super) runtime: RuntimeHandle,
     rules: Arc<Rules>,
     pub(super) trail: Trail,
-    admission: Admission,
+    admission: Arc<Admission>,
     recurring: Recurring,
+    turns: Turns,
 }
 
 impl Jobs {
     /// Use cases over this storage and this runtime.
     pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle, rules: Arc<Rules>) -> Self {
-        let admission = Admission::new(Arc::clone(&repository), runtime.clock.clone(), Arc::clone(&rules));
-        let recurring = Recurring::new(Arc::clone(&repository), runtime.clone(), Arc::clone(&rules));
+        let admission = Arc::new(Admission::new(Arc::clone(&repository), &runtime, Arc::clone(&rules)));
+        let recurring = Recurring::new(
+            Arc::clone(&repository),
+            runtime.clone(),
+            Arc::clone(&rules),
+            Arc::clone(&admission),
+        );
         Self {
             repository,
             trail: Trail::new(runtime.clone(), false),
@@ -114,7 +124,13 @@ impl Jobs {
             rules,
             admission,
             recurring,
+            turns: Turns::default(),
         }
+    }
+
+    /// Use cases of recurring jobs, which share this one's limits.
+    pub const fn recurring(&self) -> &Recurring {
+        &self.recurring
     }
 
     /// The same use cases; `is_kept` says whether it is recorded who has changed what.
@@ -212,12 +228,7 @@ impl Jobs {
             .map(|note| trail::of_jobs(note, &jobs));
         let applied = self.trail.write(change, note).await??;
         if let Applied::Replayed(ids) = applied {
-            let mut jobs = Vec::with_capacity(ids.len());
-            for id in ids {
-                let job = self.read(JobId::from_uuid(id)).await?;
-                jobs.push(self.scheduled(job, false).await);
-            }
-            return Ok(ScheduledBatch { jobs, is_replay: true });
+            return self.replay(ids).await;
         }
         let Applied::Inserted(inserted) = applied else {
             return Err(unexpected(&applied));
@@ -232,6 +243,29 @@ impl Jobs {
         Ok(ScheduledBatch {
             jobs: scheduled,
             is_replay: false,
+            missing: Vec::new(),
+        })
+    }
+
+    /// The jobs that the first request with an idempotency key has made, as far as they are still kept.
+    async fn replay(&self, ids: Vec<Uuid>) -> Result<ScheduledBatch, ServiceError> {
+        let job_ids: Vec<JobId> = ids.iter().copied().map(JobId::from_uuid).collect();
+        let found = self.repository.jobs_by_id(&job_ids).await?;
+        let found: HashMap<JobId, Arc<Job>> = found.into_iter().map(|job| (job.id, job)).collect();
+        let (mut jobs, mut missing) = (Vec::with_capacity(ids.len()), Vec::new());
+        for id in job_ids {
+            match found.get(&id) {
+                Some(job) => jobs.push(self.scheduled(Arc::clone(job), false).await),
+                None => missing.push(id),
+            }
+        }
+        if jobs.is_empty() {
+            return Err(ServiceError::ReplayGone { ids });
+        }
+        Ok(ScheduledBatch {
+            jobs,
+            is_replay: true,
+            missing,
         })
     }
 
@@ -388,7 +422,8 @@ impl Jobs {
         if_match: Option<u32>,
     ) -> Result<CancelOutcome, ServiceError> {
         caller.require(Scope::Write)?;
-        for _ in 0..TRIES {
+        for tries in 0..TRIES {
+            let _turn = self.turns.take(id.as_uuid(), tries).await;
             let job = self.read_matching(id, if_match).await?;
             let (after, is_requested) = match job.cancel(self.runtime.clock.now())? {
                 Cancelled::Done(after) => (after, false),
@@ -484,7 +519,8 @@ impl Jobs {
     /// Deletes a finished job and its history.
     pub async fn delete(&self, caller: &Caller, id: JobId, if_match: Option<u32>) -> Result<(), ServiceError> {
         caller.require(Scope::Write)?;
-        for _ in 0..TRIES {
+        for tries in 0..TRIES {
+            let _turn = self.turns.take(id.as_uuid(), tries).await;
             let job = self.read_matching(id, if_match).await?;
             job.check_deletable()?;
             let note = self
@@ -510,7 +546,8 @@ impl Jobs {
         rule: impl Fn(&Job) -> Result<Job, Refused>,
     ) -> Result<Arc<Job>, ServiceError> {
         caller.require(Scope::Write)?;
-        for _ in 0..TRIES {
+        for tries in 0..TRIES {
+            let _turn = self.turns.take(id.as_uuid(), tries).await;
             let job = self.read_matching(id, if_match).await?;
             let after = rule(&job)?;
             if let Some(job) = self.update(caller, deed, job, after).await? {

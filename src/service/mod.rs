@@ -27,5 +27,6 @@ pub mod shutdown;
 pub mod traces;
 pub mod traffic;
 mod trail;
+mod turns;
 pub mod webhooks;
 pub mod workers;

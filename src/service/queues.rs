@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::error::ServiceError;
 use super::jobs::unexpected;
+use super::rules::Rules;
 use super::trail::{self, Deed, Trail};
 use crate::domain::audit::AuditRecord;
 use crate::domain::caller::{Caller, Scope};
@@ -52,6 +53,7 @@ pub struct Queues {
     trail: Trail,
     configured: Arc<[QueueSettings]>,
     workers_by_default: NonZeroU32,
+    rules: Arc<Rules>,
 }
 
 impl Queues {
@@ -61,6 +63,7 @@ impl Queues {
         runtime: RuntimeHandle,
         configured: Arc<[QueueSettings]>,
         workers_by_default: NonZeroU32,
+        rules: Arc<Rules>,
     ) -> Self {
         Self {
             repository,
@@ -68,6 +71,7 @@ impl Queues {
             runtime,
             configured,
             workers_by_default,
+            rules,
         }
     }
 
@@ -196,6 +200,36 @@ impl Queues {
                 return Ok(removed);
             }
         }
+    }
+
+    /// Removes a queue that is not configured and has no unfinished jobs. Its finished jobs stay.
+    pub async fn delete(&self, caller: &Caller, name: &QueueName) -> Result<(), ServiceError> {
+        caller.require(Scope::Write)?;
+        if self.rules.queues.contains(name) || self.configured.iter().any(|settings| settings.name == *name) {
+            return Err(ServiceError::ConfiguredQueue { name: name.to_string() });
+        }
+        let in_use = |view: QueueView| ServiceError::QueueInUse {
+            name: name.to_string(),
+            unfinished: view.counts.pending + view.counts.running,
+        };
+        let view = self.read(name).await?;
+        if view.counts.pending + view.counts.running > 0 {
+            return Err(in_use(view));
+        }
+        let note = self.trail.note(caller, Deed::DELETE_QUEUE);
+        let note = note.map(|note| trail::of_queue(note, name));
+        let applied = self
+            .trail
+            .write(Change::DeleteQueue { queue: name.clone() }, note)
+            .await??;
+        let Applied::QueuesRemoved(removed) = applied else {
+            return Err(unexpected(&applied));
+        };
+        if removed.is_empty() {
+            // A job came in between, or another request deleted the queue.
+            return Err(in_use(self.read(name).await?));
+        }
+        Ok(())
     }
 
     fn view(&self, queue: StoredQueue) -> QueueView {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
 use super::admission::Admission;
@@ -9,6 +10,7 @@ use super::error::ServiceError;
 use super::jobs::{IdempotencyKey, key_of, unexpected};
 use super::rules::Rules;
 use super::trail::{self, Deed, Trail};
+use super::turns::Turns;
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::job::Job;
 use crate::domain::new_job::Due;
@@ -16,7 +18,7 @@ use crate::domain::priority::Priority;
 use crate::domain::recurring::{NewRecurringJob, RecurringId, RecurringJob, Template};
 use crate::domain::timestamp;
 use crate::runtime::RuntimeHandle;
-use crate::storage::change::{Applied, Change, ChangeError, Fire, Idempotency};
+use crate::storage::change::{Applied, Change, ChangeError, Idempotency};
 use crate::storage::query::RecurringPage;
 use crate::storage::repository::JobRepository;
 
@@ -40,17 +42,23 @@ pub struct Recurring {
     repository: Arc<dyn JobRepository>,
     runtime: RuntimeHandle,
     rules: Arc<Rules>,
-    admission: Admission,
+    admission: Arc<Admission>,
     trail: Trail,
+    turns: Turns,
 }
 
 impl Recurring {
     /// Use cases over this storage and this runtime.
-    pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle, rules: Arc<Rules>) -> Self {
-        let admission = Admission::new(Arc::clone(&repository), runtime.clock.clone(), Arc::clone(&rules));
+    pub(super) fn new(
+        repository: Arc<dyn JobRepository>,
+        runtime: RuntimeHandle,
+        rules: Arc<Rules>,
+        admission: Arc<Admission>,
+    ) -> Self {
         Self {
             repository,
             admission,
+            turns: Turns::default(),
             trail: Trail::new(runtime.clone(), false),
             runtime,
             rules,
@@ -98,7 +106,10 @@ impl Recurring {
         let applied = self.trail.write(change, note).await??;
         if let Applied::Replayed(ids) = &applied {
             let id = ids.first().copied().ok_or_else(|| unexpected(&applied))?;
-            return Ok((self.read(RecurringId::from_uuid(id)).await?, true));
+            return match self.repository.recurring(RecurringId::from_uuid(id)).await? {
+                Some(recurring) => Ok((recurring, true)),
+                None => Err(ServiceError::ReplayGone { ids: vec![id] }),
+            };
         }
         let Applied::RecurringStored = applied else {
             return Err(unexpected(&applied));
@@ -176,7 +187,8 @@ impl Recurring {
         change: impl Fn(NewRecurringJob) -> NewRecurringJob,
     ) -> Result<Arc<RecurringJob>, ServiceError> {
         caller.require(Scope::Write)?;
-        for _ in 0..TRIES {
+        for tries in 0..TRIES {
+            let _turn = self.turns.take(id.as_uuid(), tries).await;
             let before = self.get_matching(id, if_match).await?;
             let wanted = change(before.as_new());
             self.check(&wanted).await?;
@@ -231,11 +243,14 @@ impl Recurring {
                 detail,
             });
         }
+        let mut apart = 0_u16;
         for _ in 0..TRIES {
             let before = self.get_matching(id, if_match).await?;
             let now = self.runtime.clock.now();
+            // Occurrences differ in their due time: two that are triggered in the same microsecond move apart.
+            let due_at = now + TimeDelta::microseconds(i64::from(apart));
             let defaults = self.rules.defaults.of(&before.template.job_type);
-            let occurrence = before.occurrence(now, defaults, now, self.runtime.ids.next());
+            let occurrence = before.occurrence(due_at, defaults, now, self.runtime.ids.next());
             let job = Arc::new(Job {
                 priority: priority.unwrap_or(occurrence.priority),
                 due_at: timestamp::truncate_to_micros(due.resolve(now)),
@@ -243,22 +258,20 @@ impl Recurring {
                 propagated: caller.propagated.clone(),
                 ..occurrence
             });
-            let after = Arc::new(RecurringJob {
-                revision: before.revision + 1,
-                ..(*before).clone()
-            });
             let note = self.trail.note(caller, Deed::TRIGGER);
             let note = note.map(|note| trail::of_recurring(note, &before));
-            let fire = Change::Fire(Fire {
-                before,
-                after,
-                occurrences: vec![Arc::clone(&job)],
-                leader: None,
-            });
-            match self.trail.write(fire, note).await? {
+            let trigger = Change::Trigger {
+                recurring_id: id,
+                revision: if_match,
+                occurrence: Arc::clone(&job),
+            };
+            // Held until the job is written, or refused.
+            let _admitted = self.admission.admit(std::slice::from_ref(&job), None).await?;
+            match self.trail.write(trigger, note).await? {
                 Ok(Applied::Fired(fired)) if fired == [true] => return Ok(job),
-                // In this very microsecond another one was triggered.
-                Ok(Applied::Fired(_)) | Err(ChangeError::Conflict) => {}
+                Ok(Applied::Fired(_)) => apart = rand::random_range(1..1_000),
+                // It is gone, or has another revision.
+                Err(ChangeError::Conflict) => {}
                 Ok(other) => return Err(unexpected(&other)),
                 Err(refused) => return Err(refused.into()),
             }
@@ -269,7 +282,8 @@ impl Recurring {
     /// Removes a recurring job; its occurrences stay.
     pub async fn delete(&self, caller: &Caller, id: RecurringId, if_match: Option<u32>) -> Result<(), ServiceError> {
         caller.require(Scope::Write)?;
-        for _ in 0..TRIES {
+        for tries in 0..TRIES {
+            let _turn = self.turns.take(id.as_uuid(), tries).await;
             let recurring = self.get_matching(id, if_match).await?;
             let note = self.trail.note(caller, Deed::DELETE_RECURRING);
             let note = note.map(|note| trail::of_recurring(note, &recurring));

@@ -19,8 +19,6 @@ const PARAMETERS_DEPTH_MAX: usize = 64;
 pub const MAX_RETRIES_MAX: u32 = 1_000;
 /// How many waits a list of retry intervals may have.
 pub const RETRY_INTERVALS_MAX: usize = 100;
-/// How many queues may come into being beside those of the configuration.
-pub const QUEUES_MAX: usize = 1_000;
 
 /// What becomes of a job whose type nobody has configured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,10 +41,12 @@ pub struct Rules {
     pub parameters_bytes_max: usize,
     /// How many jobs one batch may have.
     pub batch_jobs_max: usize,
+    /// How many queues may exist beside those of the configuration.
+    pub queues_max: usize,
     /// The queues of the configuration, which may always be named.
     pub queues: HashSet<QueueName>,
-    /// How many pending jobs a queue may have, where that is limited. Jobs that come back for a retry, or that somebody
-    /// moves or queues again, are not counted against it.
+    /// How many pending jobs a queue may have, where that is limited: new jobs and triggered occurrences are refused beyond
+    /// it. A retry, a job that is moved or queued again, and a scheduled occurrence are not.
     pub pending_max: HashMap<QueueName, u64>,
 }
 

@@ -39,6 +39,7 @@ impl Deed {
     pub(super) const PAUSE: Self = Self::new(AuditAction::QueuePause, AuditOutcome::Paused);
     pub(super) const RESUME: Self = Self::new(AuditAction::QueueResume, AuditOutcome::Resumed);
     pub(super) const CLEAR: Self = Self::new(AuditAction::QueueClear, AuditOutcome::Cleared);
+    pub(super) const DELETE_QUEUE: Self = Self::new(AuditAction::QueueDelete, AuditOutcome::Deleted);
     pub(super) const CREATE_RECURRING: Self = Self::new(AuditAction::RecurringCreate, AuditOutcome::Created);
     pub(super) const UPDATE_RECURRING: Self = Self::new(AuditAction::RecurringUpdate, AuditOutcome::Changed);
     pub(super) const ENABLE: Self = Self::new(AuditAction::RecurringEnable, AuditOutcome::Changed);

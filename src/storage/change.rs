@@ -21,7 +21,7 @@ use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::leadership::FencingToken;
 use crate::domain::name::{JobType, QueueName};
-use crate::domain::recurring::RecurringJob;
+use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::remote_worker::{AttemptReport, WorkerDeclaration};
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
@@ -104,6 +104,15 @@ pub enum Change {
         /// Paused or running; `None` only makes sure that it exists.
         is_paused: Option<bool>,
     },
+    /// Removes a queue that no unfinished job names; its finished jobs stay. It is applied at the end of the commit.
+    /// → [`Applied::QueuesRemoved`], which is empty when there is no such queue or it has unfinished jobs.
+    DeleteQueue {
+        /// Which.
+        queue: QueueName,
+    },
+    /// Removes every queue that is not paused and that neither a job nor a recurring job names, and restores those that
+    /// unfinished jobs name. It is applied at the end of the commit. → [`Applied::QueuesRemoved`].
+    PruneQueues,
     /// Removes up to `limit` jobs that have this finished status, were created before `finished_before` and finished
     /// before it, with their attempts. → [`Applied::Removed`].
     Prune {
@@ -185,6 +194,17 @@ pub enum Change {
     },
     /// Creates occurrences. → [`Applied::Fired`], [`ChangeError::Conflict`] or [`ChangeError::NoLease`].
     Fire(Fire),
+    /// Creates one occurrence of a recurring job, whose revision grows by one. Without `revision` it does not matter who has
+    /// changed the recurring job meanwhile. → [`Applied::Fired`], or [`ChangeError::Conflict`] when the recurring job is gone
+    /// or has another revision.
+    Trigger {
+        /// Which recurring job.
+        recurring_id: RecurringId,
+        /// The revision that it must have.
+        revision: Option<u32>,
+        /// The occurrence.
+        occurrence: Arc<Job>,
+    },
     /// Asks that a node may lead, or go on leading, by the rules of [`crate::domain::leadership`] and the storage's own
     /// clock. → [`Applied::Led`].
     Lead {
@@ -307,7 +327,7 @@ pub struct Fire {
     pub after: Arc<RecurringJob>,
     /// The occurrences as jobs.
     pub occurrences: Vec<Arc<Job>>,
-    /// Who creates them, and the token under which it leads; `None` when a person has asked for them.
+    /// Who creates them, and the token under which it leads; `None` when no leader is required.
     pub leader: Option<(NodeId, FencingToken)>,
 }
 
@@ -385,6 +405,8 @@ pub enum Applied {
         /// Whether it was paused and is not any more, or the other way round. A queue that comes into being was not paused.
         changed: bool,
     },
+    /// The queues that were removed.
+    QueuesRemoved(Vec<QueueName>),
     /// Whether the change just before was recorded: whether it had an effect.
     Audited {
         /// Whether there is a record now.
@@ -435,8 +457,10 @@ impl Applied {
             Self::Updated | Self::Deleted | Self::RecurringStored | Self::EndpointStored => 1,
             Self::Announced(told) | Self::AnnouncedAnew(told, _) if !told.is_empty() => return Some(0),
             Self::Removed(count) => *count,
+            Self::QueuesRemoved(removed) if !removed.is_empty() => return Some(0),
             Self::QueueSet { changed: true } | Self::Registered => return Some(0),
             Self::QueueSet { changed: false }
+            | Self::QueuesRemoved(_)
             | Self::Replayed(_)
             | Self::Started(_)
             | Self::Claimed(_)

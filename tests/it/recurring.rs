@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -431,4 +432,63 @@ async fn a_schedule_that_cannot_be_read_any_more_holds_up_no_other() {
     })
     .await;
     assert!(server.log().contains("it does not recur"), "{}", server.log());
+}
+
+async fn many_triggers_at_once(storage: Storage) {
+    let site = Site::new(storage, "");
+    let server = site.start();
+    let client = server.client();
+    let schedule = json!({ "type": "Waits", "cronExpression": "0 0 1 1 *" });
+    let id = client.create(schedule).await["id"].as_str().expect("an id").to_owned();
+    let paths = [format!("/jobs/recurring/{id}/trigger"), format!("/jobs/{id}/execute")];
+    let triggers = (0..40).map(|number| client.post(&paths[number % 2], json!({})));
+    let changes = (0..20).map(|number| {
+        let request = client.request(Method::PATCH, &format!("/jobs/recurring/{id}"));
+        client.send(request.json(&json!({ "name": format!("name {number}") })))
+    });
+    let (triggered, changed) = tokio::join!(join_all(triggers), join_all(changes));
+    for answer in triggered {
+        assert!(answer.status.is_success(), "{}", answer.text);
+    }
+    for answer in changed {
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+    let list = client.get(&format!("/jobs?recurringJobId={id}&limit=100")).await.json();
+    assert_eq!(list["totalCount"], 40, "{list}");
+    // Whoever asks for a revision still gets that one or a refusal.
+    let revision = client
+        .get(&format!("/jobs/recurring/{id}"))
+        .await
+        .header("etag")
+        .expect("an ETag")
+        .to_owned();
+    let tagged = (0..10).map(|_| {
+        let request = client.request(Method::POST, &paths[0]).header("if-match", &revision);
+        client.send(request.json(&json!({})))
+    });
+    let statuses: Vec<u16> = join_all(tagged)
+        .await
+        .iter()
+        .map(|answer| answer.status.as_u16())
+        .collect();
+    assert_eq!(
+        statuses.iter().filter(|status| **status < 300).count(),
+        1,
+        "{statuses:?}"
+    );
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 412).count(),
+        9,
+        "{statuses:?}"
+    );
+}
+
+#[tokio::test]
+async fn many_triggers_and_changes_at_once_all_succeed_on_sqlite() {
+    many_triggers_at_once(Storage::Sqlite).await;
+}
+
+#[tokio::test]
+async fn many_triggers_and_changes_at_once_all_succeed_on_postgres() {
+    many_triggers_at_once(Storage::Postgres).await;
 }

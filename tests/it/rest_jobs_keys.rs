@@ -237,3 +237,90 @@ async fn both_keys_together_replay_the_job_that_was_there() {
         "it made no job then and makes none now"
     );
 }
+
+async fn replays_of_removed_jobs(storage: Storage) {
+    let site = Site::new(storage, "[job_types.Noop]\nhandler = \"noop\"");
+    let server = site.start();
+    let client = server.client();
+    let delete = |path: String| client.send(client.request(Method::DELETE, &path));
+    let body = json!({ "type": "Noop" });
+    let id = id_of(&post_with_key(&client, "/jobs", "one", &body).await);
+    client.wait_finished(&id).await;
+    assert_eq!(delete(format!("/jobs/{id}")).await.status, 204);
+    let problem = post_with_key(&client, "/jobs", "one", &body).await.problem(410);
+    assert_eq!(
+        (&problem["type"], &problem["jobId"]),
+        (&json!("urn:tickerq:problem:gone"), &json!(id))
+    );
+
+    let batch = json!([body, body, body]);
+    let made = post_with_key(&client, "/jobs/batch", "many", &batch).await.json();
+    let ids: Vec<String> = (0..3)
+        .map(|n| made["jobs"][n]["id"].as_str().expect("an id").to_owned())
+        .collect();
+    for id in &ids {
+        client.wait_finished(id).await;
+    }
+    assert_eq!(delete(format!("/jobs/{}", ids[1])).await.status, 204);
+    let again = post_with_key(&client, "/jobs/batch", "many", &batch).await;
+    assert_eq!(again.status, StatusCode::CREATED, "{}", again.text);
+    let again = again.json();
+    assert_eq!(again["missing"], json!([ids[1]]));
+    let left: Vec<&Value> = again["jobs"]
+        .as_array()
+        .expect("jobs")
+        .iter()
+        .map(|job| &job["id"])
+        .collect();
+    assert_eq!(left, [&json!(ids[0]), &json!(ids[2])]);
+    for id in [&ids[0], &ids[2]] {
+        assert_eq!(delete(format!("/jobs/{id}")).await.status, 204);
+    }
+    let problem = post_with_key(&client, "/jobs/batch", "many", &batch).await.problem(410);
+    assert_eq!(problem["jobIds"], json!(ids));
+
+    let recurring = json!({ "type": "Noop", "cronExpression": "0 0 1 1 *" });
+    for path in ["/jobs", "/jobs/recurring"] {
+        let id = id_of(&post_with_key(&client, path, "often", &recurring).await);
+        assert_eq!(delete(format!("/jobs/recurring/{id}")).await.status, 204);
+        let problem = post_with_key(&client, path, "often", &recurring).await.problem(410);
+        assert_eq!(problem["jobId"], json!(id));
+    }
+    let field = "scheduleJob(input: { type: \"Noop\" }, idempotencyKey: \"g\") { job { id } }";
+    let mutation = json!({ "query": format!("mutation {{ {field} }}") });
+    let made = client.graphql(&mutation).await;
+    let id = made["data"]["scheduleJob"]["job"]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    client.wait_finished(&id).await;
+    assert_eq!(delete(format!("/jobs/{id}")).await.status, 204);
+    let extensions = &client.graphql(&mutation).await["errors"][0]["extensions"];
+    assert_eq!(
+        (&extensions["code"], &extensions["jobId"]),
+        (&json!("gone"), &json!(id))
+    );
+    let field = "scheduleJobs(inputs: [{ type: \"Noop\" }, { type: \"Noop\" }], idempotencyKey: \"g\") \
+                 { jobs { job { id } } missing }";
+    let mutation = json!({ "query": format!("mutation {{ {field} }}") });
+    let made = client.graphql(&mutation).await["data"]["scheduleJobs"].clone();
+    assert_eq!(made["missing"], json!([]));
+    let id = |n: usize| made["jobs"][n]["job"]["id"].as_str().expect("an id").to_owned();
+    client.wait_finished(&id(0)).await;
+    assert_eq!(delete(format!("/jobs/{}", id(0))).await.status, 204);
+    let again = client.graphql(&mutation).await["data"]["scheduleJobs"].clone();
+    assert_eq!(
+        again,
+        json!({ "jobs": [{ "job": { "id": id(1) } }], "missing": [id(0)] })
+    );
+}
+
+#[tokio::test]
+async fn a_replay_names_the_jobs_that_have_been_removed_on_sqlite() {
+    replays_of_removed_jobs(Storage::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_replay_names_the_jobs_that_have_been_removed_on_postgres() {
+    replays_of_removed_jobs(Storage::Postgres).await;
+}

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::client::Client;
 use crate::harness::eventually;
 use crate::harness::gate::{Gate, Visit};
-use crate::harness::server::Server;
+use crate::harness::server::{Server, Site, Storage};
 
 const NOOP: &str = "[job_types.Noop]\nhandler = \"noop\"\n";
 
@@ -197,7 +197,8 @@ async fn only_so_many_queues_come_into_being_but_those_of_the_configuration_alwa
     assert_eq!(problem["errors"][0]["pointer"], "#/1000/queue");
     assert_eq!(
         problem["detail"],
-        "there are 1000 queues, as many as there may be; use one of them"
+        "queue 'q1000' would exceed the limit of 1000 queues ([jobs] max_queues); use an existing queue, or delete one \
+         that is not used"
     );
     let many: Vec<Value> = (0..1_000).map(in_queue).collect();
     assert_eq!(
@@ -231,4 +232,156 @@ async fn only_so_many_queues_come_into_being_but_those_of_the_configuration_alwa
         client.get("/queues").await.json()["queues"].as_array().map(Vec::len),
         Some(1_003)
     );
+}
+
+#[tokio::test]
+async fn the_limit_of_pending_jobs_holds_for_all_ways_to_create_jobs_together() {
+    let (_site, server) = Server::with_config(&format!("{NOOP}[[queues]]\nname = \"small\"\nmax_pending = 5\n"));
+    let client = server.client();
+    let schedule = json!({ "type": "Waits", "queue": "small", "cronExpression": "0 0 1 1 *" });
+    let schedule = client.create(schedule).await;
+    let id = schedule["id"].as_str().expect("an id");
+    let (trigger, execute) = (format!("/jobs/recurring/{id}/trigger"), format!("/jobs/{id}/execute"));
+    let job = json!({ "type": "Waits", "queue": "small" });
+    let over_graphql = |field: &str| json!({ "query": format!("mutation {{ {field} }}") });
+    let triggered = over_graphql(&format!("triggerRecurringJob(id: \"{id}\") {{ id }}"));
+    let scheduled = over_graphql("scheduleJob(input: { type: \"Waits\", queue: \"small\" }) { job { id } }");
+    let rest = (0..6).flat_map(|_| {
+        [
+            client.post("/jobs", job.clone()),
+            client.post("/jobs/batch", json!([job])),
+            client.post(&trigger, json!({})),
+            client.post(&execute, json!({})),
+        ]
+    });
+    let graphql = (0..6).flat_map(|_| [client.graphql(&triggered), client.graphql(&scheduled)]);
+    let (rest, graphql) = tokio::join!(join_all(rest), join_all(graphql));
+    let made = rest.iter().filter(|answer| answer.status.is_success()).count()
+        + graphql.iter().filter(|answer| answer.get("errors").is_none()).count();
+    assert_eq!(made, 5);
+    for answer in rest.iter().filter(|answer| !answer.status.is_success()) {
+        assert_eq!(answer.problem(503)["type"], "urn:tickerq:problem:busy");
+    }
+    assert_eq!(count(&client, "small", "pendingJobs").await, 5);
+}
+
+#[tokio::test]
+async fn remote_workers_keep_to_the_rate_of_a_queue() {
+    let (_site, server) = Server::with_config(
+        "[job_types.Far]\nhandler = \"remote\"\n[[queues]]\nname = \"slow\"\nrate_limit = \"5/h\"\n",
+    );
+    let client = server.client();
+    let jobs: Vec<Value> = (0..30).map(|_| json!({ "type": "Far", "queue": "slow" })).collect();
+    assert_eq!(client.post("/jobs/batch", json!(jobs)).await.status, 201);
+    let mut leases = Vec::new();
+    for number in 0..4 {
+        let declaration = json!({ "name": format!("far-{number}"), "types": ["Far"] });
+        let worker = client.post("/workers", declaration).await.json();
+        leases.push(format!("/workers/{}/lease", worker["id"].as_str().expect("an id")));
+    }
+    // Several at a time, and one after the other: five start, and then one every twelve minutes.
+    for round in 0..3 {
+        let answers = leases.iter().cycle().take(8).map(|lease| {
+            let client = &client;
+            async move { client.post(lease, json!({ "max": 3 })).await }
+        });
+        let leased: usize = join_all(answers)
+            .await
+            .iter()
+            .map(|answer| answer.json()["jobs"].as_array().map_or(0, Vec::len))
+            .sum();
+        assert_eq!(leased, if round == 0 { 5 } else { 0 }, "round {round}");
+    }
+    assert_eq!(count(&client, "slow", "runningJobs").await, 5);
+}
+
+#[tokio::test]
+async fn a_lease_that_finds_nothing_takes_nothing_of_a_rate() {
+    let (_site, server) = Server::with_config(
+        "[job_types.Far]\nhandler = \"remote\"\n[[queues]]\nname = \"slow\"\nrate_limit = \"2/h\"\n",
+    );
+    let client = server.client();
+    let worker = client
+        .post("/workers", json!({ "name": "far", "types": ["Far"] }))
+        .await
+        .json();
+    let lease = format!("/workers/{}/lease", worker["id"].as_str().expect("an id"));
+    for _ in 0..5 {
+        let nothing = client.post(&lease, json!({ "max": 10 })).await.json();
+        assert_eq!(nothing["jobs"], json!([]));
+    }
+    for _ in 0..2 {
+        client.create(json!({ "type": "Far", "queue": "slow" })).await;
+        let one = client.post(&lease, json!({ "max": 1 })).await.json();
+        assert_eq!(one["jobs"].as_array().map(Vec::len), Some(1), "{one}");
+    }
+}
+
+async fn queues_that_are_not_used_make_room(storage: Storage) {
+    let site = Site::new(storage, &format!("{NOOP}[jobs]\nmax_queues = 3\n"));
+    let server = site.start();
+    let client = server.client();
+    let in_queue = |name: &str| json!({ "type": "Noop", "queue": name });
+    let mut ids = Vec::new();
+    for name in ["a", "b", "c"] {
+        let job = client.create(in_queue(name)).await;
+        ids.push(job["id"].as_str().expect("an id").to_owned());
+    }
+    for id in &ids {
+        client.wait_finished(id).await;
+    }
+    let problem = client.post("/jobs", in_queue("d")).await.problem(400);
+    assert_eq!(
+        problem["detail"],
+        "queue 'd' would exceed the limit of 3 queues ([jobs] max_queues); use an existing queue, or delete one that is not \
+         used"
+    );
+    assert_eq!(
+        client
+            .send(client.request(Method::DELETE, &format!("/jobs/{}", ids[0])))
+            .await
+            .status,
+        204
+    );
+    client.create(in_queue("d")).await;
+    let names = |list: Value| -> Vec<String> {
+        let queues = list["queues"].as_array().expect("queues").iter();
+        queues
+            .map(|queue| queue["name"].as_str().expect("a name").to_owned())
+            .collect()
+    };
+    let listed = client.get("/queues").await.json();
+    assert_eq!(names(listed), ["b", "c", "d", "default"]);
+    // A queue that a recurring job names, or that is paused, is used.
+    for (name, wanted) in [("b", 204), ("c", 204)] {
+        let deleted = client
+            .send(client.request(Method::DELETE, &format!("/queues/{name}")))
+            .await;
+        assert_eq!(deleted.status, wanted, "{}", deleted.text);
+    }
+    client.create(in_queue("b")).await;
+    client
+        .create(json!({ "type": "Noop", "queue": "c", "cronExpression": "0 0 1 1 *" }))
+        .await;
+    let job = client.get(&format!("/jobs/{}", ids[1])).await;
+    assert_eq!(
+        job.json()["status"],
+        "completed",
+        "the finished jobs of a deleted queue stay"
+    );
+    server.stop();
+    let server = site.start();
+    let client = server.client();
+    let job = client.create(in_queue("b")).await;
+    client.wait_finished(job["id"].as_str().expect("an id")).await;
+}
+
+#[tokio::test]
+async fn queues_that_are_not_used_make_room_on_sqlite() {
+    queues_that_are_not_used_make_room(Storage::Sqlite).await;
+}
+
+#[tokio::test]
+async fn queues_that_are_not_used_make_room_on_postgres() {
+    queues_that_are_not_used_make_room(Storage::Postgres).await;
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::harness::client::Client;
@@ -275,10 +275,49 @@ async fn a_queue_that_is_not_there_is_told_by_every_route() {
             .await
             .problem(400);
         assert_eq!(problem["errors"][0]["pointer"], "#/colour");
-        client.post_empty(&format!("/queues/a%20b/{action}")).await.problem(400);
+        client.post_empty(&format!("/queues/a%20b/{action}")).await.problem(404);
     }
     assert_eq!(
         client.get("/queues").await.json()["queues"].as_array().map(Vec::len),
         Some(1)
     );
+}
+
+#[tokio::test]
+async fn a_queue_is_deleted_unless_it_is_configured_or_has_unfinished_jobs() {
+    let (_site, server) =
+        Server::with_config("[[queues]]\nname = \"kept\"\n[job_types.Noop]\nhandler = \"noop\"\nqueue = \"typed\"\n");
+    let client = server.client();
+    let delete = |name: &str| client.send(client.request(Method::DELETE, &format!("/queues/{name}")));
+    for name in ["kept", "default", "typed"] {
+        let problem = delete(name).await.problem(409);
+        assert_eq!(
+            problem["detail"],
+            format!("queue '{name}' is configured; remove it from the configuration instead")
+        );
+    }
+    delete("unknown").await.problem(404);
+    let job = client.create(json!({ "type": "Waits", "queue": "old" })).await;
+    let problem = delete("old").await.problem(409);
+    assert_eq!(
+        problem["detail"],
+        "queue 'old' has 1 unfinished jobs; wait for them, cancel them or clear the queue first"
+    );
+    let id = job["id"].as_str().expect("an id");
+    client.post_empty(&format!("/jobs/{id}/cancel")).await;
+    assert_eq!(delete("old").await.status, 204);
+    client.get("/queues/old").await.problem(404);
+    delete("old").await.problem(404);
+    // It exists again when a job names it, also a job that was there before.
+    assert_eq!(client.post(&format!("/jobs/{id}/retry"), json!({})).await.status, 200);
+    assert_eq!(client.queue("old").await["pendingJobs"], 1);
+    client.post_empty(&format!("/jobs/{id}/cancel")).await;
+    let deleted = client
+        .graphql(&json!({ "query": "mutation { deleteQueue(name: \"old\") }" }))
+        .await;
+    assert_eq!(deleted["data"]["deleteQueue"], "old", "{deleted}");
+    let refused = client
+        .graphql(&json!({ "query": "mutation { deleteQueue(name: \"kept\") }" }))
+        .await;
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "conflict", "{refused}");
 }

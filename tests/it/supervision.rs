@@ -277,6 +277,7 @@ fn rules() -> Rules {
         unknown_job_types: UnknownJobTypes::Accept,
         parameters_bytes_max: 1 << 20,
         batch_jobs_max: 1_000,
+        queues_max: 1_000,
         queues: Default::default(),
         pending_max: Default::default(),
     }

@@ -23,6 +23,7 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
     let more = match &error {
         ServiceError::Refused(refused) => Some(("allowed", Value::from(refused.allowed))),
         ServiceError::Forbidden(refused) => Some(("scope", Value::from(&*refused.scope))),
+        ServiceError::ReplayGone { ids } => ids.first().map(|id| ("jobId", Value::from(id.to_string()))),
         ServiceError::PreconditionFailed { actual } => Some(("revision", Value::from(*actual))),
         ServiceError::NoSuchJob { .. }
         | ServiceError::NoSuchRecurringJob { .. }
@@ -32,6 +33,8 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         | ServiceError::ConfiguredEndpoint { .. }
         | ServiceError::EndpointDisabled { .. }
         | ServiceError::TooManyEndpoints { .. }
+        | ServiceError::ConfiguredQueue { .. }
+        | ServiceError::QueueInUse { .. }
         | ServiceError::WebhooksOff
         | ServiceError::LogNotOwned
         | ServiceError::FeedOff

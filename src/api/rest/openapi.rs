@@ -47,6 +47,7 @@ use crate::domain::caller::Scope;
         recurring::routes::trigger_recurring_job,
         queues::list_queues,
         queues::get_queue,
+        queues::delete_queue,
         queues::pause_queue,
         queues::resume_queue,
         queues::clear_queue,
@@ -248,7 +249,8 @@ fn describe_as_problem(response: &mut Response) {
 
 /// Adds the description's route and, if wanted, the pages that show it.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
-    let body = match text(&api.options) {
+    let document = Rc::new(document(&api.options));
+    let body = match document.to_pretty_json() {
         Ok(text) => Bytes::from(text),
         Err(error) => {
             tracing::error!("the API's description could not be written: {error}");
@@ -257,7 +259,7 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
     };
     let is_public = api.options.public_docs;
     let serve = move |call: Call| {
-        let body = body.clone();
+        let (document, body) = (Rc::clone(&document), body.clone());
         async move {
             may_read(&call, is_public)?;
             Ok(HttpResponse::Ok()

@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use tracing::{debug, error};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::api::auth::{self, AuthFailure};
 use crate::domain::caller::Forbidden;
@@ -203,6 +204,8 @@ struct Contents {
     kind: ProblemKind,
     detail: String,
     errors: Vec<PartError>,
+    /// What was made before and has been removed.
+    gone: Vec<Uuid>,
     retry_after: Option<Duration>,
     allow: Option<String>,
     challenge: Option<String>,
@@ -228,6 +231,14 @@ pub(super) struct ProblemDocument<'a> {
     /// The path that was asked for.
     #[schema(example = "/api/tickerq/jobs")]
     instance: &'a str,
+    /// The job that the answer would be about, and that has been removed.
+    #[serde(rename = "jobId", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = Uuid, required = false)]
+    job_id: Option<Uuid>,
+    /// The jobs that the answer would be about, when they are several.
+    #[serde(rename = "jobIds", skip_serializing_if = "<[Uuid]>::is_empty")]
+    #[schema(value_type = Vec<String>, required = false)]
+    job_ids: &'a [Uuid],
     /// The parts of the request that are wrong; not there when no part is.
     #[serde(skip_serializing_if = "<[PartError]>::is_empty")]
     errors: &'a [PartError],
@@ -240,6 +251,7 @@ impl Problem {
             kind,
             detail: cut(detail.into()),
             errors: Vec::new(),
+            gone: Vec::new(),
             retry_after: None,
             allow: None,
             challenge: None,
@@ -314,6 +326,8 @@ impl Problem {
             status: status.as_u16(),
             detail: &self.0.detail,
             instance: request.path(),
+            job_id: self.0.gone.first().copied(),
+            job_ids: if self.0.gone.len() > 1 { &self.0.gone } else { &[] },
             errors: &self.0.errors,
         };
         // Strings and numbers always become JSON.
@@ -383,6 +397,11 @@ impl Problem {
             return Self::from(refused);
         }
         let detail = error.to_string();
+        if let ServiceError::ReplayGone { ids } = error {
+            let mut problem = Self::new(ProblemKind::Gone, detail);
+            problem.0.gone = ids;
+            return problem;
+        }
         let (kind, retry_after) = match error {
             ServiceError::Invalid { .. } => (ProblemKind::Validation, None),
             ServiceError::Forbidden(_) => (ProblemKind::Forbidden, None),
@@ -398,11 +417,13 @@ impl Problem {
             | ServiceError::ConfiguredEndpoint { .. }
             | ServiceError::EndpointDisabled { .. }
             | ServiceError::TooManyEndpoints { .. }
+            | ServiceError::ConfiguredQueue { .. }
+            | ServiceError::QueueInUse { .. }
             | ServiceError::WebhooksOff
             | ServiceError::LogNotOwned
             | ServiceError::FeedOff
             | ServiceError::UniqueKeyTaken { .. } => (ProblemKind::Conflict, None),
-            ServiceError::FeedGap => (ProblemKind::Gone, None),
+            ServiceError::FeedGap | ServiceError::ReplayGone { .. } => (ProblemKind::Gone, None),
             ServiceError::PreconditionFailed { .. } => (ProblemKind::PreconditionFailed, None),
             ServiceError::IdempotencyMismatch => (ProblemKind::IdempotencyMismatch, None),
             ServiceError::QueueFull { .. } => (ProblemKind::Busy, Some(COME_BACK)),

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use actix_web::HttpResponse;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::ServiceConfig;
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,10 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
     ));
     config.service(resource(
         &format!("{prefix}/queues/{{name}}"),
-        vec![(Method::GET, route(api, get_queue))],
+        vec![
+            (Method::GET, route(api, get_queue)),
+            (Method::DELETE, route(api, delete_queue)),
+        ],
     ));
     config.service(resource(
         &format!("{prefix}/queues/{{name}}/pause"),
@@ -179,6 +183,24 @@ pub(super) async fn list_queues(call: Call) -> Answer {
 pub(super) async fn get_queue(call: Call) -> Answer {
     let view = call.api.queues.get(&call.caller, &call.queue_name()?).await?;
     json(StatusCode::OK, &QueueDocument::from(view))
+}
+
+/// Deletes a queue that is not configured and has no unfinished jobs; its finished jobs stay.
+#[utoipa::path(
+    delete,
+    path = "/queues/{name}",
+    tag = "queues",
+    params(("name" = String, Path, description = "The queue's name", example = "old-imports")),
+    responses(
+        (status = 204, description = "The queue is deleted"),
+        (status = 404, description = "There is no such queue"),
+        (status = 409, description = "The queue is configured, or has unfinished jobs"),
+    )
+)]
+pub(super) async fn delete_queue(call: Call) -> Answer {
+    let name = call.queue_name()?;
+    call.api.queues.delete(&call.caller, &name).await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// Has a queue start no more jobs; what runs goes on.

@@ -70,6 +70,10 @@ impl Handler<LeaseJobs> for Queue {
             };
             return Box::pin(std::future::ready(Ok(nothing)).into_actor(self));
         }
+        // Before the claim is stored: another lease, or a worker of this node, must not start the same share of the rate.
+        if let Some(bucket) = &mut self.bucket {
+            bucket.take(allowed);
+        }
         let claim = Claim {
             queue: self.parts.settings.name.clone(),
             limit: allowed,
@@ -79,11 +83,20 @@ impl Handler<LeaseJobs> for Queue {
         };
         let recorded = self.parts.recorder.record_one(Change::Claim(claim), Origin::Outside);
         Box::pin(recorded.into_actor(self).map(move |result, queue, _| {
-            let jobs = claimed(result)?;
-            if let Some(bucket) = &mut queue.bucket {
-                bucket.take(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
-            }
-            Ok(Leased { jobs, next_in })
+            let claimed = claimed(result);
+            let unused = match &claimed {
+                Ok(jobs) => usize::try_from(allowed)
+                    .unwrap_or(usize::MAX)
+                    .saturating_sub(jobs.len()),
+                Err(LeaseError::NoLease) => usize::try_from(allowed).unwrap_or(usize::MAX),
+                // The claim may have been stored.
+                Err(LeaseError::Record(_)) => 0,
+            };
+            queue.give_back(unused);
+            Ok(Leased {
+                jobs: claimed?,
+                next_in,
+            })
         }))
     }
 }

@@ -20,6 +20,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_bad_occurrence_spoils_its_own_firing_alone,
         an_inserted_job_can_not_repeat_an_occurrence,
         a_firing_without_occurrences_only_advances,
+        a_trigger_needs_no_revision,
     ]
 }
 
@@ -205,4 +206,54 @@ async fn a_firing_without_occurrences_only_advances(storage: Subject) {
         Ok(Applied::Fired(Vec::new()))
     );
     is_now(&storage, &advanced(&before)).await;
+}
+
+async fn a_trigger_needs_no_revision(storage: Subject) {
+    let before = stored(&storage, 1).await;
+    let trigger = |revision, occurrence: &Job| Change::Trigger {
+        recurring_id: before.id,
+        revision,
+        occurrence: Arc::new(occurrence.clone()),
+    };
+    let jobs: Vec<Job> = (10..14)
+        .map(|number| occurrence(&before, at(i64::from(number)), number))
+        .collect();
+    let changes = [
+        trigger(None, &jobs[0]),
+        trigger(None, &jobs[1]),
+        trigger(Some(3), &jobs[2]),
+    ];
+    for applied in storage.commit(&changes).await {
+        assert_eq!(applied, Ok(Applied::Fired(vec![true])));
+    }
+    let again = Job {
+        id: jobs[3].id,
+        ..jobs[0].clone()
+    };
+    assert_eq!(
+        storage.apply(trigger(None, &again)).await,
+        Ok(Applied::Fired(vec![false]))
+    );
+    assert_eq!(
+        storage.apply(trigger(Some(3), &jobs[3])).await,
+        Err(ChangeError::Conflict)
+    );
+    // The schedule is as it was; what was read before the trigger is out of date.
+    let now = RecurringJob {
+        revision: before.revision + 4,
+        ..before.clone()
+    };
+    is_now(&storage, &now).await;
+    assert_eq!(
+        storage.apply(fire(&before, &[], None)).await,
+        Err(ChangeError::Conflict)
+    );
+    storage.holds(&jobs[..3]).await;
+    let unknown = Change::Trigger {
+        recurring_id: recurring(2).id,
+        revision: None,
+        occurrence: Arc::new(jobs[3].clone()),
+    };
+    assert_eq!(storage.apply(unknown).await, Err(ChangeError::Conflict));
+    storage.counts_are_exact().await;
 }

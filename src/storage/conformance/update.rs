@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::sample::{at, completed, failed, in_queue, insert, job, queue, renamed, start, update};
+use super::sample::{at, completed, failed, in_queue, insert, job, queue, recurring, renamed, start, update};
 use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
 use crate::domain::json::Json;
@@ -11,7 +11,7 @@ use crate::domain::new_job::Due;
 use crate::domain::priority::Priority;
 use crate::domain::time_span::TimeSpan;
 use crate::domain::transition::{Cancelled, JobPatch};
-use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::change::{Applied, Change, ChangeError, Inserted};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -26,6 +26,8 @@ pub(super) fn cases() -> Vec<Case> {
         a_stale_delete_changes_nothing,
         a_queue_is_paused_and_resumed,
         a_queue_comes_into_being_when_it_is_named,
+        a_queue_without_unfinished_jobs_is_deleted,
+        queues_that_are_not_used_are_pruned,
     ]
 }
 
@@ -196,4 +198,83 @@ async fn a_queue_comes_into_being_when_it_is_named(storage: Subject) {
         assert_eq!(stored.is_paused, changed);
         assert_eq!(stored.counts, Default::default());
     }
+}
+
+async fn a_queue_without_unfinished_jobs_is_deleted(storage: Subject) {
+    let delete = |name| Change::DeleteQueue { queue: queue(name) };
+    let node = storage.live_node(1).await;
+    storage
+        .insert(&[in_queue("one", job(1)), in_queue("two", job(2))])
+        .await;
+    assert_eq!(
+        storage.apply(delete("none")).await,
+        Ok(Applied::QueuesRemoved(Vec::new()))
+    );
+    assert_eq!(
+        storage.apply(delete("one")).await,
+        Ok(Applied::QueuesRemoved(Vec::new()))
+    );
+    let running = storage.start(&in_queue("one", job(1)), node).await;
+    assert_eq!(
+        storage.apply(delete("one")).await,
+        Ok(Applied::QueuesRemoved(Vec::new()))
+    );
+    let ended: Job = storage.finish(&running, completed()).await;
+    assert_eq!(
+        storage.apply(delete("one")).await,
+        Ok(Applied::QueuesRemoved(vec![queue("one")]))
+    );
+    assert_eq!(storage.queue("one").await, None);
+    storage.holds(&[ended]).await;
+    // A job that comes in the same commit keeps its queue, and one that comes later has the queue again.
+    let changes = [delete("one"), insert([in_queue("one", job(3))])];
+    assert_eq!(
+        storage.commit(&changes).await,
+        [
+            Ok(Applied::QueuesRemoved(Vec::new())),
+            Ok(Applied::Inserted(vec![Inserted::New]))
+        ]
+    );
+    assert_eq!(storage.queue("one").await.expect("the queue").counts.pending, 1);
+    storage.counts_are_exact().await;
+}
+
+async fn queues_that_are_not_used_are_pruned(storage: Subject) {
+    let node = storage.live_node(1).await;
+    for (name, is_paused) in [("empty", None), ("paused", Some(true)), ("planned", None)] {
+        let change = Change::SetQueue {
+            queue: queue(name),
+            is_paused,
+        };
+        storage.apply(change).await.expect("a queue is made");
+    }
+    let mut planned = recurring(1);
+    planned.template.queue = Some(queue("planned"));
+    let change = Change::InsertRecurring {
+        recurring: Arc::new(planned),
+        idempotency: None,
+    };
+    storage.apply(change).await.expect("a recurring job is stored");
+    storage
+        .insert(&[in_queue("waits", job(1)), in_queue("done", job(2))])
+        .await;
+    let running = storage.start(&in_queue("done", job(2)), node).await;
+    let done: Job = storage.finish(&running, completed()).await;
+    assert_eq!(
+        storage.apply(Change::PruneQueues).await,
+        Ok(Applied::QueuesRemoved(vec![queue("empty")]))
+    );
+    storage
+        .apply(Change::Delete { job: Arc::new(done) })
+        .await
+        .expect("it is finished");
+    let changes = [Change::PruneQueues, insert([in_queue("empty", job(3))])];
+    assert_eq!(
+        storage.commit(&changes).await[0],
+        Ok(Applied::QueuesRemoved(vec![queue("done")]))
+    );
+    for name in ["empty", "paused", "planned", "waits"] {
+        assert!(storage.queue(name).await.is_some(), "{name}");
+    }
+    storage.counts_are_exact().await;
 }

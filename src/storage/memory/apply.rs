@@ -101,6 +101,11 @@ impl Tables {
             Change::UpdateRecurring { before, after } => self.update_recurring(before, after),
             Change::DeleteRecurring { recurring } => self.delete_recurring(recurring),
             Change::Fire(fire) => self.fire(fire, now),
+            Change::Trigger {
+                recurring_id,
+                revision,
+                occurrence,
+            } => self.trigger(*recurring_id, *revision, occurrence),
             Change::Lead { node, lease } => Ok(self.lead(*node, *lease, now)),
             Change::Leave { node } => Ok(self.leave(*node)),
             Change::Post(postings) => Ok(self.post(postings)),
@@ -131,6 +136,8 @@ impl Tables {
             | Change::PruneFeed { .. }
             | Change::Claim(_)
             | Change::Clear { .. }
+            | Change::DeleteQueue { .. }
+            | Change::PruneQueues
             | Change::Prune { .. }
             | Change::PruneBookkeeping { .. }
             | Change::AgeSums { .. }
@@ -172,6 +179,8 @@ impl Tables {
                 by_days_before,
                 rollups_before,
             } => Ok(removed(usize::from(self.age_sums(*by_days_before, *rollups_before)))),
+            Change::DeleteQueue { queue } => Ok(Applied::QueuesRemoved(self.delete_queue(queue))),
+            Change::PruneQueues => Ok(Applied::QueuesRemoved(self.prune_queues())),
             Change::PruneAudit { before, limit } => Ok(removed(self.prune_audit(*before, *limit))),
             Change::PruneDeliveries { before, limit } => Ok(removed(self.prune_deliveries(*before, *limit))),
             Change::PruneFeed { before, limit } => Ok(removed(self.prune_feed(*before, *limit))),
@@ -197,6 +206,7 @@ impl Tables {
             | Change::UpdateRecurring { .. }
             | Change::DeleteRecurring { .. }
             | Change::Fire(_)
+            | Change::Trigger { .. }
             | Change::Lead { .. }
             | Change::RegisterWorker { .. }
             | Change::RenewWorker { .. }

@@ -8,8 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::apply::{Outcome, rejected};
 use super::tables::{Node, Tables};
 use crate::domain::id::NodeId;
+use crate::domain::job::Job;
 use crate::domain::leadership::Leadership;
-use crate::domain::recurring::RecurringJob;
+use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 use crate::storage::change::{Applied, ChangeError, DEAF_AFTER, Fire, Idempotency};
@@ -74,6 +75,27 @@ impl Tables {
             fired.push(is_new);
         }
         Ok(Applied::Fired(fired))
+    }
+
+    pub(super) fn trigger(&mut self, id: RecurringId, revision: Option<u32>, occurrence: &Arc<Job>) -> Outcome {
+        let stored = self
+            .recurring
+            .get(&id)
+            .filter(|stored| revision.is_none_or(|revision| revision == stored.revision));
+        let Some(stored) = stored else {
+            return Err(ChangeError::Conflict);
+        };
+        let after = RecurringJob {
+            revision: stored.revision + 1,
+            ..RecurringJob::clone(stored)
+        };
+        self.check_new(std::slice::from_ref(occurrence))?;
+        self.recurring.insert(id, Arc::new(after));
+        let is_new = occurrence.occurrence.is_none_or(|one| !self.has_occurrence(one));
+        if is_new {
+            self.put(Arc::clone(occurrence));
+        }
+        Ok(Applied::Fired(vec![is_new]))
     }
 
     fn check_recurring(&self, read: &RecurringJob) -> Result<(), ChangeError> {

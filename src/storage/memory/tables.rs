@@ -251,6 +251,44 @@ impl Tables {
         before != is_paused
     }
 
+    /// Removes a queue without unfinished jobs; gives the queues that were removed.
+    pub(super) fn delete_queue(&mut self, queue: &QueueName) -> Vec<QueueName> {
+        let StatusCounts { pending, running, .. } = self.status_counts(queue);
+        if pending + running > 0 || self.queues.remove(queue).is_none() {
+            return Vec::new();
+        }
+        vec![queue.clone()]
+    }
+
+    /// Removes the queues that are not used; gives them.
+    pub(super) fn prune_queues(&mut self) -> Vec<QueueName> {
+        let is_used = |queue: &QueueName| {
+            self.counters.keys().any(|key| key.queue == *queue)
+                || self
+                    .recurring
+                    .values()
+                    .any(|recurring| recurring.template.queue.as_ref() == Some(queue))
+        };
+        let unused: Vec<QueueName> = self
+            .queues
+            .iter()
+            .filter(|(queue, is_paused)| !**is_paused && !is_used(queue))
+            .map(|(queue, _)| queue.clone())
+            .collect();
+        for queue in &unused {
+            self.queues.remove(queue);
+        }
+        let named: Vec<QueueName> = self
+            .jobs()
+            .filter(|job| !job.status.is_finished())
+            .map(|job| job.queue.clone())
+            .collect();
+        for queue in &named {
+            self.name_queue(queue);
+        }
+        unused
+    }
+
     pub(super) fn add_completed(&mut self, queue: &QueueName, at: DateTime<Utc>) {
         *self.completed.entry((queue.clone(), at.timestamp())).or_default() += 1;
     }

@@ -35,6 +35,8 @@ pub(super) struct Commit<'a> {
     pub(super) counters: Counters,
     /// Queues that have been given a row in it.
     pub(super) named: Vec<QueueName>,
+    /// Queues whose row was removed in it.
+    pub(super) removed: Vec<QueueName>,
 }
 
 /// What became of each change, by its place; `None` until it has been applied.
@@ -203,8 +205,7 @@ impl SeaRepository {
                 if !is_all && let Err(failure) = commit.apply_others(changes, &mut results).await {
                     return commit.undo(failure).await;
                 }
-                let named = commit.finish().await?;
-                self.remember_queues(named);
+                commit.finish().await?;
                 Ok(Some(all_applied(results)))
             }
             Ok(None) => {
@@ -221,6 +222,7 @@ impl SeaRepository {
             transaction: self.writer().begin().await?,
             counters: Counters::default(),
             named: Vec::new(),
+            removed: Vec::new(),
         })
     }
 
@@ -228,8 +230,7 @@ impl SeaRepository {
         let mut commit = self.begin().await?;
         match commit.apply(changes).await {
             Ok(results) => {
-                let named = commit.finish().await?;
-                self.remember_queues(named);
+                commit.finish().await?;
                 Ok(all_applied(results))
             }
             Err(failure) => commit.undo(failure).await,
@@ -260,13 +261,16 @@ fn chooses(change: &Change) -> bool {
         | Change::AgeSums { .. }
         | Change::PruneAudit { .. }
         | Change::PruneDeliveries { .. }
-        | Change::PruneFeed { .. } => true,
+        | Change::PruneFeed { .. }
+        | Change::DeleteQueue { .. }
+        | Change::PruneQueues => true,
         Change::Insert { .. }
         | Change::Start { .. }
         | Change::Finish { .. }
         | Change::Update { .. }
         | Change::Delete { .. }
         | Change::SetQueue { .. }
+        | Change::Trigger { .. }
         | Change::Audit(_)
         | Change::Heartbeat { .. }
         | Change::InsertRecurring { .. }
@@ -292,16 +296,19 @@ fn chooses(change: &Change) -> bool {
 }
 
 impl Commit<'_> {
-    /// Makes it durable; gives the queues that have a row since.
-    async fn finish(self) -> Result<Vec<QueueName>, CommitFailure> {
+    /// Makes it durable, and remembers which queues have a row since.
+    async fn finish(self) -> Result<(), CommitFailure> {
         let Self {
-            repository: _,
+            repository,
             transaction,
             counters: _,
             named,
+            removed,
         } = self;
         transaction.commit().await?;
-        Ok(named)
+        repository.remember_queues(named);
+        repository.forget_queues(&removed);
+        Ok(())
     }
 
     /// Gives up what was written, because of this.
@@ -381,6 +388,9 @@ impl Commit<'_> {
                 | Change::Prune { .. }
                 | Change::PruneBookkeeping { .. }
                 | Change::AgeSums { .. }
+                | Change::DeleteQueue { .. }
+                | Change::PruneQueues
+                | Change::Trigger { .. }
                 | Change::Fire(_)
                 | Change::Audit(_)
                 | Change::PruneAudit { .. }
@@ -391,6 +401,7 @@ impl Commit<'_> {
             *result = Some(applied);
         }
         self.fire_all(changes, results).await?;
+        self.trigger_all(changes, results).await?;
         for (change, result) in changes.iter().zip(results.iter_mut()) {
             let applied = match change {
                 Change::Claim(claim) => self.claim_jobs(claim).await?,
@@ -433,6 +444,9 @@ impl Commit<'_> {
                 | Change::Update { .. }
                 | Change::Delete { .. }
                 | Change::SetQueue { .. }
+                | Change::DeleteQueue { .. }
+                | Change::PruneQueues
+                | Change::Trigger { .. }
                 | Change::Audit(_)
                 | Change::InsertRecurring { .. }
                 | Change::UpdateRecurring { .. }
@@ -459,6 +473,7 @@ impl Commit<'_> {
         }
         self.name_queues(changes, results).await?;
         self.write_counters().await?;
+        self.remove_queues(changes, results).await?;
         self.write_audit(changes, results).await?;
         self.announce(changes, results).await
     }

@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use sea_orm::{ConnectionTrait, Statement};
+
 use super::commit::{Commit, Results};
 use super::convert::{int, micros};
 use super::error::CommitFailure;
@@ -11,8 +13,9 @@ use super::lifecycle::ids;
 use super::recurring::waiting_text;
 use super::rows::{Kind, Rows};
 use crate::domain::id::NodeId;
+use crate::domain::job::Job;
 use crate::domain::leadership::FencingToken;
-use crate::domain::recurring::RecurringJob;
+use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::storage::change::{Applied, Change, ChangeError, Fire};
 
 /// Which recurring job, as of which revision, and what a tick changes of it.
@@ -47,6 +50,52 @@ impl Commit<'_> {
             left = later;
         }
         Ok(())
+    }
+
+    /// Creates the occurrences that callers have asked for.
+    pub(super) async fn trigger_all(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
+        for (change, result) in changes.iter().zip(results) {
+            if let Change::Trigger {
+                recurring_id,
+                revision,
+                occurrence,
+            } = change
+            {
+                *result = Some(self.trigger(*recurring_id, *revision, occurrence).await?);
+            }
+        }
+        Ok(())
+    }
+
+    async fn trigger(
+        &mut self,
+        recurring_id: RecurringId,
+        revision: Option<u32>,
+        occurrence: &Job,
+    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let (condition, mut values) = (
+            "UPDATE recurring_jobs SET revision = revision + 1 WHERE id = $1",
+            vec![recurring_id.as_uuid().into()],
+        );
+        let sql = match revision {
+            None => condition.to_owned(),
+            Some(revision) => {
+                values.push(int(revision).into());
+                format!("{condition} AND revision = $2")
+            }
+        };
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        if self.transaction.execute_raw(statement).await?.rows_affected() == 0 {
+            return Ok(Err(ChangeError::Conflict));
+        }
+        let mut rows = Rows::new(WITH_PAST, 1);
+        rows.push(past_row(occurrence));
+        let stored = rows.query(&self.transaction, insert_occurrences).await?;
+        let is_stored = !stored.is_empty();
+        if is_stored {
+            self.counters.add(occurrence);
+        }
+        Ok(Ok(Applied::Fired(vec![is_stored])))
     }
 
     /// Creates occurrences of different recurring jobs.
@@ -85,14 +134,7 @@ impl Commit<'_> {
                 }
             }
         }
-        let stored = rows
-            .query(&self.transaction, |source| {
-                format!(
-                    "INSERT INTO jobs ({NEW_COLUMNS}, {PAST_COLUMNS}) SELECT * FROM {source} AS v WHERE true \
-                     ON CONFLICT (recurring_id, occurrence_at) WHERE recurring_id IS NOT NULL DO NOTHING RETURNING id"
-                )
-            })
-            .await?;
+        let stored = rows.query(&self.transaction, insert_occurrences).await?;
         let stored = ids(&stored)?;
         for (fire, place) in allowed {
             if !ticked.contains(&fire.before.id.as_uuid()) {
@@ -127,6 +169,14 @@ impl Commit<'_> {
         leads.insert((node, token), does_lead);
         Ok(does_lead)
     }
+}
+
+/// The statement that creates the occurrences that do not exist yet.
+fn insert_occurrences(source: &str) -> String {
+    format!(
+        "INSERT INTO jobs ({NEW_COLUMNS}, {PAST_COLUMNS}) SELECT * FROM {source} AS v WHERE true \
+         ON CONFLICT (recurring_id, occurrence_at) WHERE recurring_id IS NOT NULL DO NOTHING RETURNING id"
+    )
 }
 
 fn ticked_row(before: &RecurringJob, after: &RecurringJob) -> [sea_orm::Value; 6] {

@@ -82,6 +82,14 @@ impl SeaRepository {
         }
     }
 
+    /// Queues whose row was removed need one again when a job names them.
+    pub(super) fn forget_queues(&self, removed: &[QueueName]) {
+        if !removed.is_empty() {
+            let mut known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
+            known.retain(|queue| !removed.contains(queue));
+        }
+    }
+
     pub(super) fn unknown_queues<'a>(&self, changes: impl Iterator<Item = &'a Change>) -> BTreeSet<&'a QueueName> {
         let known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
         changes
@@ -96,12 +104,15 @@ fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_
         Change::Insert { jobs, .. } => Box::new(jobs.iter().map(|job| &job.queue)),
         Change::Update { after, .. } => Box::new(std::iter::once(&after.queue)),
         Change::SetQueue { queue, .. } => Box::new(std::iter::once(queue)),
+        Change::Trigger { occurrence, .. } => Box::new(std::iter::once(&occurrence.queue)),
         Change::Fire(fire) => Box::new(fire.occurrences.iter().map(|job| &job.queue)),
         Change::Start { .. }
         | Change::Claim(_)
         | Change::Finish { .. }
         | Change::Delete { .. }
         | Change::Clear { .. }
+        | Change::DeleteQueue { .. }
+        | Change::PruneQueues
         | Change::Prune { .. }
         | Change::PruneBookkeeping { .. }
         | Change::AgeSums { .. }

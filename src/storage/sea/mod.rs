@@ -33,6 +33,7 @@ mod rollups;
 mod rows;
 mod sqlite_file;
 mod tally;
+mod unused;
 mod update;
 mod upkeep;
 mod usual;

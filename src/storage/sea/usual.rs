@@ -120,6 +120,9 @@ impl Usual {
                 | Change::Delete { .. }
                 | Change::Clear { .. }
                 | Change::SetQueue { .. }
+                | Change::DeleteQueue { .. }
+                | Change::PruneQueues
+                | Change::Trigger { .. }
                 | Change::Prune { .. }
                 | Change::PruneBookkeeping { .. }
                 | Change::AgeSums { .. }
@@ -400,6 +403,9 @@ impl SeaRepository {
                 | Change::Delete { .. }
                 | Change::Clear { .. }
                 | Change::SetQueue { .. }
+                | Change::DeleteQueue { .. }
+                | Change::PruneQueues
+                | Change::Trigger { .. }
                 | Change::Prune { .. }
                 | Change::PruneBookkeeping { .. }
                 | Change::AgeSums { .. }

@@ -112,6 +112,12 @@ impl Client {
         self.send(self.request(Method::POST, path).json(&body)).await
     }
 
+    /// The response to a GraphQL request.
+    pub async fn graphql(&self, request: &Value) -> Value {
+        let answer = self.send(self.at_root(Method::POST, "/graphql").json(request)).await;
+        answer.json()
+    }
+
     /// Posts without a body, as the reference's cancel, pause and resume do.
     pub async fn post_empty(&self, path: &str) -> Answer {
         self.send(self.request(Method::POST, path)).await

@@ -284,6 +284,7 @@ pub fn check(what: &str, applied: &Applied) {
     let is_empty = match applied {
         Applied::Claimed(jobs) => jobs.is_empty(),
         Applied::Removed(count) => *count == 0,
+        Applied::QueuesRemoved(queues) => queues.is_empty(),
         Applied::Reported(is_noted) => !is_noted,
         Applied::Started(started) => started.contains(&false),
         Applied::Announced(endpoints) | Applied::AnnouncedAnew(endpoints, _) | Applied::Held(endpoints) => {

@@ -66,11 +66,16 @@ impl JobMutations {
             Some(index) => Place::item("inputs", index).field(field),
             None => "inputs".to_owned(),
         };
-        let ScheduledBatch { jobs, is_replay } = scheduled.map_err(|refused| errors::of_batch(refused, place))?;
+        let ScheduledBatch {
+            jobs,
+            is_replay,
+            missing,
+        } = scheduled.map_err(|refused| errors::of_batch(refused, place))?;
         let created = jobs.iter().filter(|scheduled| scheduled.is_new || is_replay).count();
         Ok(Some(ScheduledJobs {
             created: int(u64::try_from(created).unwrap_or(u64::MAX)),
             jobs: jobs.into_iter().map(ScheduledJob::from).collect(),
+            missing: missing.into_iter().map(|id| ID(id.to_string())).collect(),
         }))
     }
 

@@ -1,4 +1,4 @@
-//! Pausing, resuming and clearing queues.
+//! Pausing, resuming, clearing and deleting queues.
 
 use async_graphql::{Context, Object, Result};
 
@@ -31,6 +31,17 @@ impl QueueMutations {
     ) -> Result<Option<Queue>> {
         let name = reading::queue_name("name", &name)?;
         Ok(Some(services(ctx)?.queues.resume(caller(ctx)?, &name).await?.into()))
+    }
+
+    /// Deletes a queue that is not configured and has no unfinished jobs; its finished jobs stay. Gives its name.
+    async fn delete_queue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The queue's name.")] name: String,
+    ) -> Result<Option<String>> {
+        let name = reading::queue_name("name", &name)?;
+        services(ctx)?.queues.delete(caller(ctx)?, &name).await?;
+        Ok(Some(name.to_string()))
     }
 
     /// Removes a queue's pending jobs, its failed ones, or both. If neither argument is given, the pending ones are; if one

@@ -221,6 +221,8 @@ pub(in super::super) enum AuditAction {
     QueueResume,
     /// Jobs of a queue were removed.
     QueueClear,
+    /// A queue was deleted.
+    QueueDelete,
     /// A recurring job was created.
     RecurringCreate,
     /// A recurring job was changed.

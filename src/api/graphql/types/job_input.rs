@@ -1,6 +1,6 @@
 //! What is given of a job: of a new one, and of what is to be changed.
 
-use async_graphql::{InputObject, Result, SimpleObject};
+use async_graphql::{ID, InputObject, Result, SimpleObject};
 
 use super::super::errors;
 use super::super::scalars::{DateTime, Json, TimeSpan};
@@ -171,4 +171,6 @@ pub(in super::super) struct ScheduledJobs {
     pub jobs: Vec<ScheduledJob>,
     /// How many of them are new.
     pub created: i32,
+    /// Jobs that the first request with this idempotency key made and that have been removed since.
+    pub missing: Vec<ID>,
 }

@@ -10,7 +10,7 @@ use super::super::body;
 use super::super::call::{Answer, Call, json_with};
 use super::super::idempotency::REPLAYED;
 use super::super::problem::{PartError, Problem};
-use super::super::values::Items;
+use super::super::values::{Id, Items};
 use super::create::field_pointer;
 use super::request::JobRequest;
 use super::view::JobItem;
@@ -40,6 +40,10 @@ pub(in super::super) struct BatchView<'a> {
     /// How many of them are new.
     #[schema(example = 2)]
     created: usize,
+    /// With `Idempotency-Replayed: true`: the jobs of the first request that have been removed since; not there when none is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, format = Uuid, required = false)]
+    missing: Vec<Id>,
 }
 
 /// Schedules several jobs in one transaction.
@@ -51,6 +55,7 @@ pub(in super::super) struct BatchView<'a> {
     request_body = BatchRequest,
     responses(
         (status = 201, description = "All jobs are stored", body = BatchView),
+        (status = 410, description = "The request was made before, and all of its jobs have been removed since: `jobIds`"),
         (status = 413, description = "The body is too large"),
         (status = 415, description = "The body is not JSON"),
         (status = 422, description = "The idempotency key was used for another request"),
@@ -67,7 +72,11 @@ pub(in super::super) async fn create_jobs(mut call: Call) -> Answer {
     let new = read_jobs(&items, parent)?;
     let key = call.idempotency_key("POST /jobs/batch", &bytes)?;
     let scheduled = call.api.jobs.schedule_batch(&call.caller, new, key).await;
-    let ScheduledBatch { jobs, is_replay } = scheduled.map_err(|errors| problem_of(errors, &bytes, parent))?;
+    let ScheduledBatch {
+        jobs,
+        is_replay,
+        missing,
+    } = scheduled.map_err(|errors| problem_of(errors, &bytes, parent))?;
     let created = jobs.iter().filter(|scheduled| scheduled.is_new || is_replay).count();
     let summaries: Vec<JobSummary> = jobs.iter().map(|scheduled| JobSummary::from(&*scheduled.job)).collect();
     let view = BatchView {
@@ -77,6 +86,7 @@ pub(in super::super) async fn create_jobs(mut call: Call) -> Answer {
             .map(|(summary, scheduled)| JobItem::from(summary).warned(&scheduled.warnings))
             .collect(),
         created,
+        missing: missing.into_iter().map(Id).collect(),
     };
     let mut response = HttpResponse::build(StatusCode::CREATED);
     if is_replay {

@@ -29,6 +29,7 @@ use crate::service::jobs::ScheduledBatch;
             ("Idempotency-Replayed" = String, description = "`true` when the request was made before and did nothing now"),
         )),
         (status = 200, description = "An unfinished job has this `uniqueKey`: here it is", body = JobView),
+        (status = 410, description = "The request was made before, and its job has been removed since: `jobId`"),
         (status = 413, description = "The body is too large"),
         (status = 415, description = "The body is not JSON"),
         (status = 422, description = "The idempotency key was used for another request"),
@@ -42,7 +43,7 @@ pub(in super::super) async fn create_job(mut call: Call) -> Answer {
         Wanted::Recurring(new) => return recurring::create(&call, *new, key, &bytes).await,
     };
     let scheduled = call.api.jobs.schedule(&call.caller, new, key).await;
-    let ScheduledBatch { jobs, is_replay } =
+    let ScheduledBatch { jobs, is_replay, .. } =
         scheduled.map_err(|error| Problem::of_service(error, |field, _| field_pointer(&bytes, "", field)))?;
     let [scheduled] = jobs.as_slice() else {
         let detail = "the server has lost the job among others; its log says why";

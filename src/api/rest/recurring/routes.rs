@@ -66,6 +66,7 @@ pub(in super::super) async fn list_recurring_jobs(call: Call) -> Answer {
             ("ETag" = String, description = "Its revision, in quotes"),
             ("Idempotency-Replayed" = String, description = "`true` when the request was made before and did nothing now"),
         )),
+        (status = 410, description = "The request was made before, and its recurring job has been removed since: `jobId`"),
         (status = 413, description = "The body is too large"),
         (status = 415, description = "The body is not JSON"),
         (status = 422, description = "The idempotency key was used for another request"),
