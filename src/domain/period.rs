@@ -12,8 +12,6 @@ pub const DAYS_BY_DEFAULT: i64 = 7;
 pub const DAYS_MAX: i64 = 400;
 /// How many days a period may have that is shown by hours.
 pub const DAYS_BY_HOUR_MAX: i64 = 14;
-/// How long a period is at the most that is shown by hours unless its granularity is said.
-const SHORT: TimeDelta = TimeDelta::hours(48);
 
 /// Where a period begins or ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +68,7 @@ pub struct PeriodRequest {
     pub to: Option<Bound>,
     /// By whose clocks days begin.
     pub time_zone: TimeZoneName,
-    /// What its parts are; hours of a short one and days of a long one unless that is said.
+    /// What its parts are; days by default.
     pub granularity: Option<Granularity>,
 }
 
@@ -148,7 +146,6 @@ impl PeriodRequest {
         let granularity = match granularity {
             Some(Granularity::Hour) if is_too_long_for_hours => return Err(InvalidPeriod::TooManyHours),
             Some(granularity) => granularity,
-            None if length <= SHORT => Granularity::Hour,
             None => Granularity::Day,
         };
         Ok(Period {

@@ -66,6 +66,7 @@ mod rest_jobs_list;
 mod rest_jobs_retries;
 mod rest_jobs_steer;
 mod rest_openapi;
+mod rest_prefix;
 mod rest_protocol;
 mod rest_queue_limits;
 mod rest_queues;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::client::Client;
 use crate::harness::eventually;
-use crate::harness::server::{Site, Storage};
+use crate::harness::server::{Server, Site, Storage};
 
 const TYPES: &str = r#"
 [nodes]
@@ -279,6 +279,10 @@ async fn a_period_is_read_as_the_reference_writes_it() {
     );
     assert_eq!(
         period("from=2024-01-01&to=2024-01-01&timeZone=Asia/Kathmandu").await,
+        owned("2023-12-31T18:15:00Z", "2024-01-01T18:14:59Z", 1, "2024-01-01")
+    );
+    assert_eq!(
+        period("from=2024-01-01&to=2024-01-01&timeZone=Asia/Kathmandu&granularity=hour").await,
         owned(
             "2023-12-31T18:15:00Z",
             "2024-01-01T18:14:59Z",
@@ -316,5 +320,28 @@ async fn a_period_that_is_none_is_refused_with_the_parameter() {
         let text = problem.to_string();
         assert!(text.contains(detail), "{query}: {text}");
         assert_eq!(problem["errors"][0]["parameter"], parameter, "{query}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn trends_are_days_unless_hours_are_asked_for() {
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    let hour_ago = (chrono::Utc::now() - TimeDelta::hours(1)).format("%Y-%m-%dT%H:%M:%SZ");
+    for period in [format!("from={hour_ago}"), "from=2024-01-01&to=2024-01-01".to_owned()] {
+        let trends = client.get(&format!("/metrics/performance?{period}")).await.json()["trends"].clone();
+        for trend in trends.as_array().expect("trends") {
+            assert_eq!(
+                trend["date"].as_str().map(str::len),
+                Some("2024-01-01".len()),
+                "{trend}"
+            );
+        }
+        let hours = format!("/metrics/performance?{period}&granularity=hour");
+        let trends = client.get(&hours).await.json()["trends"].clone();
+        assert!(
+            trends[0]["date"].as_str().is_some_and(|date| date.contains('T')),
+            "{trends}"
+        );
     }
 }

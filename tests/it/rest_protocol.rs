@@ -88,7 +88,7 @@ async fn a_path_tells_which_methods_it_has() {
         (&format!("{job}/cancel"), "POST, OPTIONS"),
         (&format!("{job}/retry"), "POST, OPTIONS"),
         ("/api/tickerq/queues", "GET, HEAD, OPTIONS"),
-        ("/api/tickerq/queues/default", "GET, HEAD, OPTIONS"),
+        ("/api/tickerq/queues/default", "GET, HEAD, DELETE, OPTIONS"),
         ("/api/tickerq/queues/default/pause", "POST, OPTIONS"),
         ("/api/tickerq/queues/default/resume", "POST, OPTIONS"),
         ("/api/tickerq/queues/default/clear", "POST, OPTIONS"),
@@ -185,8 +185,8 @@ async fn ids_and_names_in_paths_are_read_with_care() {
     ] {
         let (status, problem) = raw_get(&server, &format!("/api/tickerq/jobs/{wrong}"));
         assert_eq!(
-            (status, &problem["errors"][0]["path"]),
-            (400, &json!("id")),
+            (status, &problem["type"]),
+            (404, &json!("urn:tickerq:problem:not-found")),
             "{wrong}: {problem}"
         );
         let detail = problem["detail"].as_str().expect("a detail");
@@ -208,8 +208,8 @@ async fn ids_and_names_in_paths_are_read_with_care() {
     ] {
         let (status, problem) = raw_get(&server, &format!("/api/tickerq/queues/{wrong}"));
         assert_eq!(
-            (status, &problem["errors"][0]["path"]),
-            (400, &json!("name")),
+            (status, &problem["type"]),
+            (404, &json!("urn:tickerq:problem:not-found")),
             "{wrong}: {problem}"
         );
     }
@@ -418,4 +418,42 @@ async fn requests_that_are_no_http_leave_the_server_as_it_is() {
         assert!(status.is_none_or(|status| status.starts_with('4')), "{}", &request[..request.len().min(60)]);
     }
     assert_eq!(server.client().get("/jobs").await.json()["totalCount"], 0);
+}
+
+#[tokio::test]
+async fn an_id_that_no_resource_can_have_is_not_found() {
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    for (method, path, resource) in [
+        ("GET", "/jobs/job-123", "job"),
+        ("PATCH", "/jobs/job-123", "job"),
+        ("DELETE", "/jobs/job-123", "job"),
+        ("POST", "/jobs/job-123/execute", "job"),
+        ("POST", "/jobs/job-123/cancel", "job"),
+        ("POST", "/jobs/job-123/retry", "job"),
+        ("GET", "/jobs/recurring/job-123", "recurring job"),
+        ("DELETE", "/jobs/recurring/job-123", "recurring job"),
+        ("POST", "/jobs/recurring/job-123/trigger", "recurring job"),
+        ("POST", "/jobs/recurring/job-123/enable", "recurring job"),
+        ("GET", "/webhooks/endpoints/job-123", "webhook endpoint"),
+        ("DELETE", "/webhooks/endpoints/job-123", "webhook endpoint"),
+        ("GET", "/webhooks/deliveries/job-123", "delivery"),
+        ("GET", "/workers/job-123", "worker"),
+        ("POST", "/workers/job-123/lease", "worker"),
+        ("GET", "/queues/job%20123", "queue"),
+        ("POST", "/queues/job%20123/pause", "queue"),
+    ] {
+        let asked = Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = client.request(asked, path);
+        if method == "POST" || method == "PATCH" {
+            request = request.json(&json!({}));
+        }
+        let problem = client.send(request).await.problem(404);
+        let name = if resource == "queue" { "job 123" } else { "job-123" };
+        assert_eq!(
+            problem["detail"],
+            format!("there is no {resource} '{name}'"),
+            "{method} {path}"
+        );
+    }
 }

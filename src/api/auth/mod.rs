@@ -10,6 +10,7 @@
 
 mod brake;
 mod client_address;
+mod forwarded_prefix;
 mod generations;
 mod jwt;
 mod jwt_keys;
@@ -401,6 +402,13 @@ impl Gate {
         } else {
             Err(AuthFailure::ForeignHost)
         }
+    }
+
+    /// The path under which a trusted proxy publishes this server, as it says in `X-Forwarded-Prefix`.
+    pub fn forwarded_prefix(&self, request: &HttpRequest) -> Option<String> {
+        let peer = request.peer_addr()?.ip().to_canonical();
+        let is_trusted = self.0.trusted_proxies.iter().any(|network| network.contains(peer));
+        is_trusted.then(|| forwarded_prefix::of(request.headers())).flatten()
     }
 
     /// The address that a request comes from, behind proxies that are trusted.

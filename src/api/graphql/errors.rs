@@ -78,7 +78,7 @@ pub(super) fn of_batch(errors: Vec<ServiceError>, place_of: impl Fn(&str, Option
 pub(super) fn of_part(part: &PartError, root: &str) -> Error {
     let place = match &part.place {
         Place::Pointer(pointer) => pointer.trim_start_matches('#').replace('/', "."),
-        Place::Parameter(name) | Place::Header(name) | Place::Path(name) => format!(".{name}"),
+        Place::Parameter(name) | Place::Header(name) => format!(".{name}"),
     };
     invalid(format!("{root}{place}").trim_start_matches('.'), &part.detail)
 }

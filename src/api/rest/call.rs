@@ -13,7 +13,7 @@ use super::RestApi;
 use super::problem::{PartError, Problem, ProblemKind};
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::delivery::DeliveryId;
-use crate::domain::id::JobId;
+use crate::domain::id::{JobId, NodeId};
 use crate::domain::name::QueueName;
 use crate::domain::recurring::RecurringId;
 use crate::domain::webhook::EndpointId;
@@ -39,42 +39,56 @@ pub(super) struct Call {
 impl Call {
     /// The id of the job in the path.
     pub(super) fn job_id(&self) -> Result<JobId, Problem> {
-        let text = self.path_part("id")?;
-        JobId::parse(&text).map_err(|error| PartError::path("id", error.to_string()).into())
+        self.path_part("id", "job", JobId::parse)
     }
 
     /// The id of the recurring job in the path.
     pub(super) fn recurring_id(&self) -> Result<RecurringId, Problem> {
-        let text = self.path_part("id")?;
-        RecurringId::parse(&text).map_err(|error| PartError::path("id", error.to_string()).into())
+        self.path_part("id", "recurring job", RecurringId::parse)
     }
 
     /// The id of the webhook endpoint in the path.
     pub(super) fn endpoint_id(&self) -> Result<EndpointId, Problem> {
-        let text = self.path_part("id")?;
-        EndpointId::parse(&text).map_err(|error| PartError::path("id", error.to_string()).into())
+        self.path_part("id", "webhook endpoint", EndpointId::parse)
     }
 
     /// The id of the delivery in the path.
     pub(super) fn delivery_id(&self) -> Result<DeliveryId, Problem> {
-        let text = self.path_part("id")?;
-        DeliveryId::parse(&text).map_err(|error| PartError::path("id", error.to_string()).into())
+        self.path_part("id", "delivery", DeliveryId::parse)
+    }
+
+    /// The id of the remote worker in the path.
+    pub(super) fn worker_id(&self) -> Result<NodeId, Problem> {
+        // An id is read as a job's is.
+        self.path_part("id", "worker", |text| {
+            JobId::parse(text).map(|id| NodeId::from_uuid(id.as_uuid()))
+        })
     }
 
     /// The name of the queue in the path.
     pub(super) fn queue_name(&self) -> Result<QueueName, Problem> {
-        let text = self.path_part("name")?;
-        QueueName::parse(&text).map_err(|error| PartError::path("name", error.to_string()).into())
+        self.path_part("name", "queue", QueueName::parse)
     }
 
-    fn path_part(&self, name: &'static str) -> Result<String, Problem> {
+    /// A part of the path that names a resource. One that no resource can have names none: it is not found.
+    fn path_part<T, E>(
+        &self,
+        name: &'static str,
+        resource: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, Problem> {
+        // The router has decoded everything but what could be mistaken for structure.
         let part = self.request.match_info().query(name);
-        // The router has decoded everything but what could be mistaken for structure, and has put U+FFFD for bytes that
-        // are no UTF-8.
-        if part.contains('\u{fffd}') {
-            return Err(PartError::path(name, "the path is not UTF-8").into());
+        let text = part.replace("%2F", "/").replace("%2f", "/").replace("%25", "%");
+        parse(&text).map_err(|_| Problem::new(ProblemKind::NotFound, format!("there is no {resource} '{text}'")))
+    }
+
+    /// The URL of a path of this server, as its caller reaches it: a trusted proxy may have removed a prefix.
+    pub(super) fn url_of(&self, path: &str) -> String {
+        match self.api.gate.forwarded_prefix(&self.request) {
+            Some(prefix) => format!("{prefix}{path}"),
+            None => path.to_owned(),
         }
-        Ok(part.replace("%2F", "/").replace("%2f", "/").replace("%25", "%"))
     }
 
     /// Refuses query parameters that the route does not have.

@@ -262,6 +262,10 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
         let (document, body) = (Rc::clone(&document), body.clone());
         async move {
             may_read(&call, is_public)?;
+            let body = match call.api.gate.forwarded_prefix(&call.request) {
+                Some(prefix) => behind(&document, &prefix).unwrap_or(body),
+                None => body,
+            };
             Ok(HttpResponse::Ok()
                 .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
                 .body(body))
@@ -280,7 +284,8 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
         return;
     }
     // Without this the pages would ask a validator on another host.
-    let pages = Config::from(format!("{}/openapi.json", api.options.base())).validator_url("none");
+    // Relative to /docs/, so that the pages also work behind a proxy that removes a prefix.
+    let pages = Config::from(format!("..{}/openapi.json", api.options.base())).validator_url("none");
     let pages = Arc::new(pages);
     config.service(resource(
         "/docs",
@@ -299,6 +304,13 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
         route(api, show)
     };
     config.service(resource("/docs/{file:.*}", vec![(Method::GET, show)]));
+}
+
+/// The description as JSON text for callers that reach the server under a prefix.
+fn behind(document: &OpenApi, prefix: &str) -> Option<Bytes> {
+    let mut document = document.clone();
+    document.servers = Some(vec![Server::new(prefix)]);
+    document.to_pretty_json().ok().map(Bytes::from)
 }
 
 /// Refuses the description to those who may not read, unless everybody may read it.

@@ -185,14 +185,6 @@ impl PartError {
             detail: cut(detail.into()),
         }
     }
-
-    /// A part of the path.
-    pub(super) fn path(name: &str, detail: impl Into<String>) -> Self {
-        Self {
-            place: Place::Path(name.to_owned()),
-            detail: cut(detail.into()),
-        }
-    }
 }
 
 /// An error as a caller is told it.

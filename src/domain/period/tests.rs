@@ -99,14 +99,21 @@ fn without_bounds_it_is_a_week_until_now() {
 }
 
 #[test]
-fn a_short_one_is_shown_by_hours_and_not_beyond_now() {
+fn it_is_shown_by_days_unless_hours_are_asked_for_and_not_beyond_now() {
     let request = PeriodRequest {
         from: Some(Bound::Time(time("2024-01-15T08:20:00Z"))),
         to: date("2024-01-15"),
         time_zone: zone("Asia/Kolkata"),
-        granularity: None,
+        granularity: Some(Granularity::Hour),
     };
     let now = time("2024-01-15T10:07:00Z");
+    let by_default = PeriodRequest {
+        granularity: None,
+        ..request
+    };
+    let period = by_default.resolve(now).expect("a period");
+    assert_eq!(period.granularity, Granularity::Day);
+    assert_eq!(period.name(period.parts(now)[0]), "2024-01-15");
     let period = request.resolve(now).expect("a period");
     let found: Vec<String> = period.parts(now).into_iter().map(|part| period.name(part)).collect();
     assert_eq!(

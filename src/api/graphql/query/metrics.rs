@@ -40,9 +40,7 @@ impl MetricsQueries {
             DateTime,
         >,
         #[graphql(desc = "By whose clocks days begin: an IANA time zone; UTC by default.")] time_zone: Option<String>,
-        #[graphql(desc = "Days, or hours for up to 14 days; hours by default for up to 48 hours.")] granularity: Option<
-            Granularity,
-        >,
+        #[graphql(desc = "Days, or hours for up to 14 days; days by default.")] granularity: Option<Granularity>,
         #[graphql(desc = "Jobs of this queue.")] queue: Option<String>,
         #[graphql(name = "type", desc = "Jobs of one of these types.")] job_types: Option<Vec<String>>,
     ) -> Result<Option<PerformanceMetrics>> {

@@ -62,7 +62,7 @@ pub(in super::super) async fn create_job(mut call: Call) -> Answer {
         StatusCode::OK
     };
     let mut response = HttpResponse::build(status);
-    response.insert_header((LOCATION, format!("{}/{}", call.request.path(), job.id)));
+    response.insert_header((LOCATION, call.url_of(&format!("{}/{}", call.request.path(), job.id))));
     response.insert_header((ETAG, etag::of_revision(job.revision)));
     if is_replay {
         response.insert_header((REPLAYED, "true"));

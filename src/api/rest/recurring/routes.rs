@@ -91,7 +91,7 @@ pub(in super::super) async fn create(
         created.map_err(|error| Problem::of_service(error, |field, _| field_pointer(bytes, "", field)))?;
     let path = call.request.path().trim_end_matches("/recurring");
     let mut response = HttpResponse::build(StatusCode::CREATED);
-    response.insert_header((LOCATION, format!("{path}/recurring/{}", recurring.id)));
+    response.insert_header((LOCATION, call.url_of(&format!("{path}/recurring/{}", recurring.id))));
     response.insert_header((ETAG, etag::of_revision(recurring.revision)));
     if is_replay {
         response.insert_header((REPLAYED, "true"));

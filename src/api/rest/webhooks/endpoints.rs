@@ -49,7 +49,10 @@ pub(in super::super) async fn create_endpoint(mut call: Call) -> Answer {
     let draft = body::parse::<EndpointRequest>(&bytes)?.into_draft()?;
     let endpoint = call.api.webhooks.create(&call.caller, draft).await?;
     let mut response = HttpResponse::build(StatusCode::CREATED);
-    response.insert_header((LOCATION, format!("{}/{}", call.request.path(), endpoint.id)));
+    response.insert_header((
+        LOCATION,
+        call.url_of(&format!("{}/{}", call.request.path(), endpoint.id)),
+    ));
     response.insert_header((ETAG, etag::of_revision(endpoint.revision)));
     json_with(response, &EndpointItem::with_secret(&endpoint))
 }

@@ -6,7 +6,6 @@ use actix_web::http::header::LOCATION;
 
 use super::super::body;
 use super::super::call::{Answer, Call, json, json_with};
-use super::super::problem::Problem;
 use super::super::values::{Id, Parsed};
 use super::ends::{self, Ended};
 use super::request::{CompleteRequest, FailRequest, HeartbeatRequest, LeaseRequest, WorkerRequest};
@@ -14,14 +13,6 @@ use super::view::{BeatView, EndedView, LeasedList, LeasedView, WorkerList, Worke
 use crate::domain::id::NodeId;
 use crate::domain::time_span::TimeSpan;
 use crate::service::workers::RemoteEnd;
-
-impl Call {
-    /// The id of the worker in the path.
-    fn worker_id(&self) -> Result<NodeId, Problem> {
-        // An id is read as a job's is.
-        self.job_id().map(|id| NodeId::from_uuid(id.as_uuid()))
-    }
-}
 
 /// Lists the remote workers.
 #[utoipa::path(
@@ -60,7 +51,7 @@ pub(in super::super) async fn register_worker(mut call: Call) -> Answer {
     let bytes = call.body(call.api.options.body_bytes_max).await?;
     let declaration = body::parse::<WorkerRequest>(&bytes)?.into_declaration()?;
     let worker = call.api.workers.register(&call.caller, declaration).await?;
-    let location = format!("{}/{}", call.request.path().trim_end_matches('/'), worker.id);
+    let location = call.url_of(&format!("{}/{}", call.request.path().trim_end_matches('/'), worker.id));
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, location));
     json_with(response, &WorkerView::new(worker, &call.api.workers))
