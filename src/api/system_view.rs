@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::rest::words::HealthWord;
 use crate::domain::health::HealthReason;
 use crate::domain::metrics::SystemMetrics;
 use crate::domain::timestamp;
@@ -16,7 +17,7 @@ pub(super) struct SystemMetricsView {
     #[schema(format = DateTime, example = "2024-01-15T10:30:00Z")]
     timestamp: String,
     /// `healthy`, `degraded` or `unhealthy`.
-    #[schema(example = "healthy")]
+    #[schema(value_type = HealthWord)]
     system_health: &'static str,
     /// How many jobs are kept, whatever their status.
     #[schema(example = 15000)]

@@ -29,7 +29,8 @@ pub enum AttemptStatus {
 }
 
 impl AttemptStatus {
-    const ALL: [Self; 6] = [
+    /// All of them.
+    pub const ALL: [Self; 6] = [
         Self::Running,
         Self::Completed,
         Self::Failed,

@@ -92,7 +92,8 @@ pub enum DeliveryStatus {
 }
 
 impl DeliveryStatus {
-    const ALL: [Self; 3] = [Self::Pending, Self::Delivered, Self::Failed];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Pending, Self::Delivered, Self::Failed];
 
     /// The word for it on the wire.
     pub const fn as_str(self) -> &'static str {

@@ -21,7 +21,8 @@ pub struct InvalidOverlapPolicy {
 }
 
 impl OverlapPolicy {
-    const ALL: [Self; 3] = [Self::Allow, Self::Skip, Self::Queue];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Allow, Self::Skip, Self::Queue];
 
     /// The word for it on the wire.
     pub const fn as_str(self) -> &'static str {

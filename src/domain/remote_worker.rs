@@ -138,7 +138,8 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    const ALL: [Self; 4] = [Self::Debug, Self::Info, Self::Warning, Self::Error];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Debug, Self::Info, Self::Warning, Self::Error];
 
     /// The word for it.
     pub const fn as_str(self) -> &'static str {

@@ -192,7 +192,8 @@ pub enum DisabledReason {
 }
 
 impl DisabledReason {
-    const ALL: [Self; 3] = [Self::Asked, Self::Gone, Self::Failing];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Asked, Self::Gone, Self::Failing];
 
     /// The word for it on the wire.
     pub const fn as_str(self) -> &'static str {

@@ -30,6 +30,7 @@ mod embedding_program;
 mod first_job;
 mod first_start;
 mod full_disk;
+mod generated_clients;
 mod graphiql;
 mod graphql;
 mod graphql_change;

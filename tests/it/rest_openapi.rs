@@ -192,10 +192,17 @@ fn whole_object(document: &Value, schema: &Value, value: &Value, place: &str) ->
         parts.extend(part["allOf"].as_array().into_iter().flatten());
         // Of several kinds it is the one whose members it has.
         let kinds = part["oneOf"].as_array().into_iter().flatten();
+        let kinds = kinds.map(|kind| match kind["$ref"].as_str() {
+            Some(reference) => document.pointer(reference.trim_start_matches('#')).expect("a schema"),
+            None => kind,
+        });
         parts.extend(kinds.filter(|kind| {
-            kind["properties"]
-                .as_object()
-                .is_some_and(|members| members.keys().all(|name| value.get(name).is_some()))
+            kind["required"].as_array().is_some_and(|names| {
+                names
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .all(|name| value.get(name).is_some())
+            })
         }));
         for name in part["required"]
             .as_array()

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::call::{Answer, Call, json};
 use super::problem::Problem;
+use crate::api::rest::words::HealthWord;
 use crate::api::system_view::ReasonView;
 use crate::domain::health::HealthReason;
 use crate::domain::time_zone::ZoneDatabase;
@@ -29,7 +30,7 @@ pub(super) struct HealthView {
     restarted_actors: Option<u64>,
     /// `healthy`, or `degraded`: it works, and something needs a look; only in `/readyz`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "healthy")]
+    #[schema(value_type = Option<HealthWord>)]
     system_health: Option<&'static str>,
     /// What needs a look; only in `/readyz`.
     #[serde(skip_serializing_if = "Option::is_none")]

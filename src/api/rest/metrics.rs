@@ -14,6 +14,7 @@ use super::jobs::list::{parse_bound, parse_types};
 use super::parameters::Parameters;
 use super::problem::{PartError, Problem};
 use super::values::Span;
+use super::words::GranularityWord;
 use crate::api::system_view::{ReasonView, SystemMetricsView, one_decimal};
 use crate::domain::histogram::Histogram;
 use crate::domain::name::{JobType, QueueName};
@@ -353,7 +354,7 @@ pub(super) async fn get_system_metrics(call: Call) -> Answer {
         ("from" = Option<String>, Query, description = "The first day, or the time from which on (RFC 3339); the six days before `to`'s day by default", example = "2024-01-01"),
         ("to" = Option<String>, Query, description = "The last day, or the time until which (RFC 3339); now by default. From the first to the last day there may be 400", example = "2024-01-15"),
         ("timeZone" = Option<String>, Query, description = "By whose clocks days begin: an IANA time zone; UTC by default", example = "Europe/Berlin"),
-        ("granularity" = Option<String>, Query, description = "`day`, or `hour` for up to 14 days; hours by default for up to 48 hours", example = "day"),
+        ("granularity" = Option<GranularityWord>, Query, description = "`day` (the default), or `hour` for up to 14 days"),
         ("queue" = Option<String>, Query, description = "Jobs of this queue", example = "default"),
         ("type" = Option<String>, Query, description = "Jobs of this type; several with commas between them", example = "EmailNotificationJob"),
     ),

@@ -24,7 +24,8 @@ pub(super) mod queues;
 pub(super) mod recurring;
 pub(super) mod values;
 pub(super) mod webhooks;
-pub(super) mod workers;
+pub(super) mod words;
+pub(in crate::api) mod workers;
 
 use std::rc::Rc;
 

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::RestApi;
 use super::call::{Answer, Call, json, resource, route};
 use super::values::Time;
+use crate::api::rest::words::NodeStatusWord;
 use crate::domain::id::NodeId;
 use crate::storage::query::StoredNode;
 
@@ -33,7 +34,7 @@ pub(super) struct NodeDocument {
     #[schema(example = "worker-1")]
     name: String,
     /// `live`, or `lost`: its lease has run out, and what it ran runs again elsewhere.
-    #[schema(example = "live")]
+    #[schema(value_type = NodeStatusWord)]
     status: &'static str,
     /// What it does beside running jobs: `scheduler`, the one node that creates the occurrences of recurring jobs.
     #[schema(example = json!(["scheduler"]))]

@@ -11,6 +11,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Bytes, ServiceConfig};
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Components, Content, Info, License, OpenApi, PathItem, Paths, Ref, RefOr, Response, ResponseBuilder, Server, Tag,
@@ -20,7 +21,7 @@ use utoipa_swagger_ui::Config;
 use super::call::{Answer, Call, open_route, resource, route};
 use super::problem::{Problem, ProblemKind};
 use super::{RestApi, RestOptions};
-use super::{audit, health, jobs, log_level, metrics, nodes, problem, queues, recurring, webhooks, workers};
+use super::{audit, health, jobs, log_level, metrics, nodes, problem, queues, recurring, webhooks, words, workers};
 use crate::domain::caller::Scope;
 
 #[derive(utoipa::OpenApi)]
@@ -80,7 +81,7 @@ use crate::domain::caller::Scope;
         metrics::get_performance,
         metrics::get_job_types,
     ),
-    components(schemas(problem::ProblemDocument))
+    components(schemas(problem::ProblemDocument, words::GranularityWord))
 )]
 struct VersionedRoutes;
 
@@ -214,8 +215,36 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     .flatten()
 }
 
+/// Says of parameters that may be left out that they have no `null`: a header or a query has none.
+fn describe_parameters(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        let RefOr::T(parameter) = parameter else { continue };
+        match &mut parameter.schema {
+            Some(RefOr::T(Schema::Object(object))) => without_null(&mut object.schema_type),
+            Some(RefOr::T(Schema::Array(array))) => without_null(&mut array.schema_type),
+            Some(RefOr::T(Schema::OneOf(kinds))) => {
+                let word = kinds.items.iter().find(|kind| matches!(kind, RefOr::Ref(_))).cloned();
+                if word.is_some() {
+                    parameter.schema = word;
+                }
+            }
+            Some(_) | None => {}
+        }
+    }
+}
+
+fn without_null(schema_type: &mut SchemaType) {
+    if let SchemaType::Array(types) = schema_type {
+        types.retain(|kind| *kind != Type::Null);
+        if let [kind] = types.as_slice() {
+            *schema_type = SchemaType::Type(kind.clone());
+        }
+    }
+}
+
 /// Adds the errors that every route may give, and says of all errors that they are problems.
 fn complete(operation: &mut Operation, requires_authentication: bool) {
+    describe_parameters(operation);
     let of_authentication = requires_authentication.then_some(AUTHENTICATION_PROBLEMS);
     if requires_authentication {
         let no_scopes: [&str; 0] = [];

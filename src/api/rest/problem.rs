@@ -132,33 +132,48 @@ impl ProblemKind {
     }
 }
 
+/// One part of a request that is not accepted. One of `pointer`, `parameter` and `header` says which.
+#[derive(ToSchema)]
+#[schema(as = PartError)]
+#[expect(
+    dead_code,
+    reason = "the schema of what PartError serializes to, without a union of objects"
+)]
+struct PartErrorSchema {
+    /// A field of the body, as a JSON pointer in a URI fragment (RFC 6901).
+    #[schema(value_type = String, required = false, example = "#/maxRetries")]
+    pointer: Option<String>,
+    /// A query parameter.
+    #[schema(value_type = String, required = false)]
+    parameter: Option<String>,
+    /// A header.
+    #[schema(value_type = String, required = false)]
+    header: Option<String>,
+    /// What is wrong with it, and what is allowed.
+    #[schema(example = "maxRetries is 2000; allowed are 0 to 1000")]
+    detail: String,
+}
+
 /// What is wrong with one part of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(in super::super) struct PartError {
     /// Where it is.
     #[serde(flatten)]
     pub place: Place,
     /// What is wrong with it, and what is allowed.
-    #[schema(example = "invalid type: string \"three\", expected a whole number from 0 to 1000")]
     pub detail: String,
 }
 
 /// A part of a request: exactly one of these members is there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in super::super) enum Place {
     /// A field of the body, as a JSON pointer in a URI fragment (RFC 6901).
-    #[schema(example = "#/maxRetries")]
     Pointer(String),
     /// A query parameter.
-    #[schema(example = "limit")]
     Parameter(String),
     /// A header.
-    #[schema(example = "If-Match")]
     Header(String),
-    /// A part of the path.
-    #[schema(example = "id")]
-    Path(String),
 }
 
 impl PartError {
@@ -233,6 +248,7 @@ pub(super) struct ProblemDocument<'a> {
     job_ids: &'a [Uuid],
     /// The parts of the request that are wrong; not there when no part is.
     #[serde(skip_serializing_if = "<[PartError]>::is_empty")]
+    #[schema(value_type = Vec<PartErrorSchema>, required = false)]
     errors: &'a [PartError],
 }
 

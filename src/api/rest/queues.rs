@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::RestApi;
 use super::call::{Answer, Call, json, resource, route};
 use super::problem::PartError;
+use crate::api::rest::words::QueueStatusWord;
 use crate::domain::queue::{StatusCounts, Throughput};
 use crate::service::queues::{Cleared, QueueView};
 
@@ -50,7 +51,7 @@ pub(super) struct QueueDocument {
     #[schema(example = "default")]
     name: String,
     /// `running`, or `paused`: it starts no jobs.
-    #[schema(example = "running")]
+    #[schema(value_type = QueueStatusWord)]
     status: &'static str,
     /// Jobs that wait for a worker, for their time, or for a retry.
     #[schema(example = 25)]

@@ -12,6 +12,7 @@ use super::super::values::{Parsed, PriorityValue};
 use super::detail::show;
 use super::request::{PatchRequest, due};
 use super::view::JobView;
+use crate::api::rest::words::PriorityWord;
 use crate::domain::time_span::TimeSpan;
 use crate::service::jobs::CancelOutcome;
 
@@ -20,7 +21,7 @@ use crate::service::jobs::CancelOutcome;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in super::super) struct ExecuteRequest {
     /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3. The job's own by default.
-    #[schema(value_type = Option<String>, example = "high")]
+    #[schema(value_type = Option<PriorityWord>)]
     priority: Option<PriorityValue>,
     /// How long it waits before it may start. Not together with `runAt`.
     #[schema(value_type = Option<String>, example = "00:05:00")]

@@ -4,16 +4,33 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, LOCATION};
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use super::super::body;
 use super::super::call::{Answer, Call, json_with};
 use super::super::etag;
 use super::super::idempotency::REPLAYED;
 use super::super::problem::{Problem, ProblemKind};
-use super::super::recurring;
+use super::super::recurring::{self, view::RecurringView};
 use super::detail::history;
 use super::request::{JobRequest, Wanted};
 use super::view::JobView;
 use crate::service::jobs::ScheduledBatch;
+
+/// The job, or with a `cronExpression` the recurring job that was created.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(
+    dead_code,
+    reason = "the description's schema; the answer is written from the view itself"
+)]
+pub(in super::super) enum CreatedJob<'a> {
+    /// A job.
+    Job(JobView<'a>),
+    /// A recurring job.
+    Recurring(RecurringView<'a>),
+}
 
 /// Schedules a job, or with a `cronExpression` a recurring one.
 #[utoipa::path(
@@ -23,7 +40,7 @@ use crate::service::jobs::ScheduledBatch;
     params(("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Makes the request take effect once, however often it is sent: a repeated one gets the first one's jobs again", example = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"")),
     request_body = JobRequest,
     responses(
-        (status = 201, description = "The job is stored; with `Idempotency-Replayed: true` it was so before. With a `cronExpression` the answer is a recurring job", body = JobView, headers(
+        (status = 201, description = "The job is stored; with `Idempotency-Replayed: true` it was so before. With a `cronExpression` the answer is a recurring job", body = CreatedJob, headers(
             ("Location" = String, description = "Where the job can be read"),
             ("ETag" = String, description = "The job's revision, in quotes"),
             ("Idempotency-Replayed" = String, description = "`true` when the request was made before and did nothing now"),

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::super::problem::PartError;
 use super::super::values::{CatchUpCount, MisfireWord, Object, Parsed, PriorityValue, RetryCount};
+use crate::api::rest::words::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
 use crate::domain::cron::CronExpression;
 use crate::domain::json::Json;
 use crate::domain::name::{JobName, JobType, QueueName, UniqueKey};
@@ -36,7 +37,7 @@ pub(in crate::api) struct JobRequest<'a> {
     #[schema(value_type = Option<serde_json::Value>, example = json!({"recipientEmail": "newuser@example.com"}))]
     pub(in crate::api) parameters: Option<&'a RawValue>,
     /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3, as .NET writes its enums.
-    #[schema(value_type = Option<String>, default = "normal", example = "normal")]
+    #[schema(value_type = Option<PriorityWord>)]
     pub(in crate::api) priority: Option<PriorityValue>,
     /// How long it waits before it may start: .NET's `[d.]hh:mm:ss[.fffffff]`, ISO 8601 such as `PT5M`, or numbers with
     /// units such as `5m`. Not together with `runAt`.
@@ -72,14 +73,14 @@ pub(in crate::api) struct JobRequest<'a> {
     pub(in crate::api) enabled: Option<bool>,
     /// What becomes of due times that no server was there for: `fire_once` (one occurrence stands for them, the default),
     /// `skip`, or `catch_up`.
-    #[schema(value_type = Option<String>, example = "fire_once")]
+    #[schema(value_type = Option<MisfirePolicyWord>)]
     pub(in crate::api) misfire_policy: Option<Parsed<MisfireWord>>,
     /// How many missed due times `catch_up` makes up for at the most, the last ones; 100 by default.
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
     pub(in crate::api) catch_up_max: Option<CatchUpCount>,
     /// What becomes of an occurrence that is due while an earlier one has not ended: `allow` (both run, the default),
     /// `skip` it, or `queue` it until the earlier one has ended.
-    #[schema(value_type = Option<String>, example = "allow")]
+    #[schema(value_type = Option<OverlapPolicyWord>)]
     pub(in crate::api) overlap_policy: Option<Parsed<OverlapPolicy>>,
     /// A recurring job has no occurrence before this time (RFC 3339).
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -334,7 +335,7 @@ pub(in crate::api) struct PatchRequest<'a> {
     #[schema(value_type = Option<serde_json::Value>)]
     pub(in crate::api) parameters: Option<&'a RawValue>,
     /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3.
-    #[schema(value_type = Option<String>, example = "high")]
+    #[schema(value_type = Option<PriorityWord>)]
     pub(in crate::api) priority: Option<PriorityValue>,
     /// How long it waits from now on before it may start. Not together with `runAt`.
     #[schema(value_type = Option<String>, example = "00:05:00")]

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::values::{Id, Raw, Span, Time};
+use crate::api::rest::words::{AttemptStatusWord, JobStatusWord, LogLineLevelWord, PriorityWord};
 use crate::domain::attempt::Attempt;
 use crate::domain::job::Job;
 use crate::domain::remote_worker::{LogLine, Progress};
@@ -31,7 +32,7 @@ pub(in super::super) struct JobItem<'a> {
     #[schema(example = "default")]
     queue: &'a str,
     /// `pending`, `running`, `completed`, `failed` or `cancelled`.
-    #[schema(example = "completed")]
+    #[schema(value_type = JobStatusWord)]
     status: &'static str,
     /// When it was created.
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:30:00Z")]
@@ -49,7 +50,7 @@ pub(in super::super) struct JobItem<'a> {
     #[schema(value_type = Option<String>, example = "00:00:30")]
     duration: Option<Span>,
     /// `low`, `normal`, `high` or `critical`.
-    #[schema(example = "normal")]
+    #[schema(value_type = PriorityWord)]
     priority: &'static str,
     /// How many attempts have been started.
     #[schema(example = 1)]
@@ -146,7 +147,7 @@ pub(in super::super) struct JobView<'a> {
     #[schema(example = "default")]
     queue: &'a str,
     /// `pending`, `running`, `completed`, `failed` or `cancelled`.
-    #[schema(example = "completed")]
+    #[schema(value_type = JobStatusWord)]
     status: &'static str,
     /// When it was created.
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:30:00Z")]
@@ -164,7 +165,7 @@ pub(in super::super) struct JobView<'a> {
     #[schema(value_type = Option<String>, example = "00:00:30")]
     duration: Option<Span>,
     /// `low`, `normal`, `high` or `critical`.
-    #[schema(example = "normal")]
+    #[schema(value_type = PriorityWord)]
     priority: &'static str,
     /// How many attempts have been started.
     #[schema(example = 1)]
@@ -350,7 +351,7 @@ pub(in super::super) struct LogLineView<'a> {
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:31:00Z")]
     at: Time,
     /// `debug`, `info`, `warning` or `error`.
-    #[schema(example = "info")]
+    #[schema(value_type = LogLineLevelWord)]
     level: &'static str,
     /// What it said.
     #[schema(example = "sent to 10 recipients")]
@@ -389,7 +390,7 @@ pub(in super::super) struct AttemptView<'a> {
     #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:31:30Z")]
     completed_at: Option<Time>,
     /// `running`, `completed`, `failed`, `cancelled`, `interrupted` (its server stopped) or `lost` (its server died).
-    #[schema(example = "completed")]
+    #[schema(value_type = AttemptStatusWord)]
     status: &'static str,
     /// How long it took: `[d.]hh:mm:ss[.fffffff]`.
     #[schema(value_type = Option<String>, example = "00:00:30")]

@@ -2,7 +2,7 @@
 
 pub(in crate::api) mod patch;
 pub(super) mod routes;
-mod view;
+pub(super) mod view;
 
 pub(super) use self::routes::create;
 

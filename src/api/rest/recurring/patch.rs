@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::super::jobs::request::{json_of, spans};
 use super::super::problem::PartError;
 use super::super::values::{CatchUpCount, MisfireWord, Parsed, PriorityValue, RetryCount};
+use crate::api::rest::words::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
 use crate::domain::cron::CronExpression;
 use crate::domain::name::{JobName, JobType, QueueName};
 use crate::domain::overlap::OverlapPolicy;
@@ -35,13 +36,13 @@ pub(in crate::api) struct RecurringPatch<'a> {
     /// Whether it creates occurrences.
     pub(in crate::api) enabled: Option<bool>,
     /// `fire_once`, `skip` or `catch_up`.
-    #[schema(value_type = Option<String>, example = "skip")]
+    #[schema(value_type = Option<MisfirePolicyWord>)]
     pub(in crate::api) misfire_policy: Option<Parsed<MisfireWord>>,
     /// How many missed due times `catch_up` makes up for.
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 1000)]
     pub(in crate::api) catch_up_max: Option<CatchUpCount>,
     /// `allow`, `skip` or `queue`.
-    #[schema(value_type = Option<String>, example = "skip")]
+    #[schema(value_type = Option<OverlapPolicyWord>)]
     pub(in crate::api) overlap_policy: Option<Parsed<OverlapPolicy>>,
     /// It has no occurrence before this time (RFC 3339).
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -57,7 +58,7 @@ pub(in crate::api) struct RecurringPatch<'a> {
     #[schema(value_type = Option<String>, example = "default")]
     pub(in crate::api) queue: Option<Parsed<QueueName>>,
     /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3.
-    #[schema(value_type = Option<String>, example = "high")]
+    #[schema(value_type = Option<PriorityWord>)]
     pub(in crate::api) priority: Option<PriorityValue>,
     /// How many retries an occurrence may have.
     #[schema(value_type = Option<u32>, maximum = 1000)]

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::values::{Raw, Span, Time};
+use crate::api::rest::words::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
 use crate::domain::recurring::{RecurringJob, Schedule, Template};
 
 /// How many of the next due times are shown.
@@ -40,13 +41,13 @@ pub(in super::super) struct RecurringView<'a> {
     #[schema(example = true)]
     enabled: bool,
     /// `fire_once`, `skip` or `catch_up`: what becomes of due times that no server was there for.
-    #[schema(example = "fire_once")]
+    #[schema(value_type = MisfirePolicyWord)]
     misfire_policy: &'static str,
     /// How many missed due times `catch_up` makes up for.
     #[schema(example = json!(null))]
     catch_up_max: Option<u16>,
     /// `allow`, `skip` or `queue`: what becomes of an occurrence while an earlier one has not ended.
-    #[schema(example = "allow")]
+    #[schema(value_type = OverlapPolicyWord)]
     overlap_policy: &'static str,
     /// It has no occurrence before this time.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -72,7 +73,7 @@ pub(in super::super) struct RecurringView<'a> {
     /// The queue that its occurrences wait in.
     queue: Option<&'a str>,
     /// `low`, `normal`, `high` or `critical`.
-    #[schema(example = "normal")]
+    #[schema(value_type = PriorityWord)]
     priority: &'static str,
     /// How many retries an occurrence may have.
     max_retries: Option<u32>,

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::values::{Id, RawText, Span, Time};
+use crate::api::rest::words::{DeliveryStatusWord, DisabledReasonWord, EndpointSourceWord};
 use crate::domain::delivery::{Delivery, DeliveryAttempt, DeliveryStatus, Message};
 use crate::domain::id::NodeId;
 use crate::domain::webhook::Endpoint;
@@ -30,7 +31,7 @@ pub(in super::super) struct EndpointItem<'a> {
     #[schema(example = true)]
     enabled: bool,
     /// `asked`, `gone` (it has answered 410) or `failing` (for too long); `null` while it is enabled.
-    #[schema(example = json!(null))]
+    #[schema(value_type = Option<DisabledReasonWord>)]
     disabled_reason: Option<&'static str>,
     /// Since when it is disabled.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -41,7 +42,7 @@ pub(in super::super) struct EndpointItem<'a> {
     /// How a delivery is tried again.
     retry_policy: RetryPolicyView,
     /// `configuration` or `api`: where it comes from, and can be changed.
-    #[schema(example = "api")]
+    #[schema(value_type = EndpointSourceWord)]
     source: &'static str,
     /// Until when deliveries are signed with the secret that it had before as well; `null` while the configuration names
     /// a `previous_secret`.
@@ -178,7 +179,7 @@ pub(in super::super) struct DeliveryItem<'a> {
     #[schema(value_type = Option<String>, format = Uuid)]
     job_id: Option<Id>,
     /// `pending`, `delivered` or `failed`.
-    #[schema(example = "delivered")]
+    #[schema(value_type = DeliveryStatusWord)]
     status: &'static str,
     /// How many attempts were made since it was last asked for.
     #[schema(example = 1)]
@@ -215,7 +216,7 @@ pub(in super::super) struct DeliveryRequest<'a> {
 #[schema(as = WebhookResponse)]
 pub(in super::super) struct DeliveryResponse<'a> {
     /// The status.
-    #[schema(example = 200)]
+    #[schema(value_type = DeliveryStatusWord)]
     status: u16,
     /// The first 1,024 bytes of the body.
     body: Option<&'a str>,

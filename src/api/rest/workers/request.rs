@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::super::problem::PartError;
 use super::super::values::Parsed;
+use crate::api::rest::words::{FailureOutcomeWord, LogLineLevelWord};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::json::Json;
 use crate::domain::name::{JobType, QueueName};
@@ -38,7 +39,7 @@ pub(in crate::api) struct WorkerRequest {
     #[schema(value_type = Option<Vec<String>>, max_items = 1000, example = json!(["default"]))]
     pub(in crate::api) queues: Option<Vec<Parsed<QueueName>>>,
     /// How many jobs it runs at the same time.
-    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000, default = 10, example = 10)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000, example = 10)]
     pub(in crate::api) concurrency: Option<u32>,
 }
 
@@ -76,7 +77,7 @@ pub(in crate::api) struct LeaseRequest {
     #[schema(minimum = 1, maximum = 1000, example = 10)]
     pub(in crate::api) max: Option<u32>,
     /// How long it waits for the first, 30 seconds at the most; not at all by default.
-    #[schema(value_type = Option<String>, default = "00:00:00", example = "00:00:30")]
+    #[schema(value_type = Option<String>, example = "00:00:30")]
     pub(in crate::api) wait: Option<Parsed<TimeSpan>>,
 }
 
@@ -126,7 +127,7 @@ pub(in crate::api) struct LogLineRequest {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(in crate::api) at: Option<Parsed<DateTime<Utc>>>,
     /// `debug`, `info`, `warning` or `error`.
-    #[schema(value_type = Option<String>, default = "info", example = "info")]
+    #[schema(value_type = Option<LogLineLevelWord>)]
     pub(in crate::api) level: Option<Parsed<LogLevel>>,
     /// The text. It is cut at 1,024 bytes.
     #[schema(example = "sent to 10 recipients")]
@@ -241,7 +242,7 @@ pub(in crate::api) struct FailedRequest {
     pub(in crate::api) lease_token: Parsed<LeaseToken>,
     /// `failed`; `cancelled`, if it was told to stop and has; or `released`: the worker hands it back, to be run again at
     /// once without counting as a retry.
-    #[schema(value_type = Option<String>, default = "failed", example = "failed")]
+    #[schema(value_type = Option<FailureOutcomeWord>)]
     pub(in crate::api) outcome: Option<Parsed<FailureWord>>,
     /// Why it failed, in a line.
     #[schema(example = "SMTP timeout")]
@@ -249,7 +250,6 @@ pub(in crate::api) struct FailedRequest {
     /// More of the failure, such as a stack trace.
     pub(in crate::api) error_detail: Option<String>,
     /// Whether another attempt may help. If not, the job has failed for good.
-    #[schema(default = true)]
     pub(in crate::api) retry: Option<bool>,
     /// The wait before the next attempt, in place of the one of the job's retry policy: zero to ten years.
     #[schema(value_type = Option<String>, example = "00:01:00")]

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::values::{Id, Raw, Span, Time};
+use crate::api::rest::words::{PriorityWord, WorkerStatusWord};
 use crate::domain::id::NodeId;
 use crate::domain::job::Job;
 use crate::domain::remote_worker::{LeaseToken, WorkerDeclaration};
@@ -23,7 +24,7 @@ pub(in super::super) struct WorkerView {
     #[schema(example = "mailer-3")]
     name: String,
     /// `live`; `lost`, when its lease has run out and what it ran has been taken from it; or `left`.
-    #[schema(example = "live")]
+    #[schema(value_type = WorkerStatusWord)]
     status: &'static str,
     /// The types that it runs.
     #[schema(example = json!(["EmailNotificationJob"]))]
@@ -126,7 +127,7 @@ pub(in super::super) struct LeasedView<'a> {
     #[schema(example = "default")]
     queue: &'a str,
     /// `low`, `normal`, `high` or `critical`.
-    #[schema(example = "normal")]
+    #[schema(value_type = PriorityWord)]
     priority: &'static str,
     /// The number of this attempt, counted from 1.
     #[schema(example = 1)]
