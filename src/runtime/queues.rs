@@ -37,7 +37,7 @@ use super::recorder::RecorderHandle;
 use super::supervise::{Seat, Supervisor};
 use super::traces::Traces;
 use super::type_limits::TypeLimits;
-use super::worker::{self, Worker, WorkerParts};
+use super::worker::{self, ReportState, Worker, WorkerParts};
 use crate::domain::attempt::AttemptKey;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;

@@ -88,7 +88,7 @@ impl Handler<LeaseJobs> for Queue {
                 Ok(jobs) => usize::try_from(allowed)
                     .unwrap_or(usize::MAX)
                     .saturating_sub(jobs.len()),
-                Err(LeaseError::NoLease) => usize::try_from(allowed).unwrap_or(usize::MAX),
+                Err(LeaseError::NoLease | LeaseError::Storage(_)) => usize::try_from(allowed).unwrap_or(usize::MAX),
                 // The claim may have been stored.
                 Err(LeaseError::Record(_)) => 0,
             };
