@@ -21,6 +21,8 @@ pub struct Model {
     pub worker: Option<String>,
     /// The job types that a server has handlers for, as JSON; NULL for a worker, and for a server that does not say.
     pub job_types: Option<String>,
+    /// Whether it starts no new jobs.
+    pub draining: bool,
 }
 
 /// No relations.

@@ -15,6 +15,7 @@ mod m0009_traces;
 mod m0010_rollup_totals;
 mod m0011_webhook_names;
 mod m0012_node_job_types;
+mod m0013_draining;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_rollup_totals::Migration),
             Box::new(m0011_webhook_names::Migration),
             Box::new(m0012_node_job_types::Migration),
+            Box::new(m0013_draining::Migration),
         ]
     }
 }

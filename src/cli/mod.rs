@@ -11,6 +11,7 @@ mod job;
 mod key;
 mod log_level;
 mod migrate;
+mod node;
 mod openapi;
 mod output;
 mod problem;
@@ -62,6 +63,8 @@ enum Command {
     Job(job::JobArguments),
     /// List, pause, resume and clear queues of a running server.
     Queue(queue::QueueArguments),
+    /// List, drain and resume the servers that share a running server's storage.
+    Node(node::NodeArguments),
     /// Show how much a running server says in its log, or change it.
     LogLevel(log_level::LogLevelArguments),
     /// Make keys that programs call with.
@@ -105,7 +108,7 @@ fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Re
     match (command.client(), matches.subcommand()) {
         (Some(own), Some((_, matches))) => client.apply(own, matches),
         (Some(_) | None, _) => {
-            let detail = format!("{flag} is for commands that call a running server: job, queue, log-level");
+            let detail = format!("{flag} is for commands that call a running server: job, queue, node, log-level");
             return Err(Arguments::command().error(ErrorKind::ArgumentConflict, detail));
         }
     }
@@ -118,6 +121,7 @@ impl Command {
         match self {
             Self::Job(arguments) => Some(&mut arguments.client),
             Self::Queue(arguments) => Some(&mut arguments.client),
+            Self::Node(arguments) => Some(&mut arguments.client),
             Self::LogLevel(arguments) => Some(&mut arguments.client),
             Self::Serve(_)
             | Self::Migrate(_)
@@ -143,6 +147,7 @@ fn run(command: Command, output: &mut Output) -> Result<(), CliError> {
         Command::Config(command) => config::run(command, output),
         Command::Job(arguments) => job::run(arguments, output),
         Command::Queue(arguments) => queue::run(arguments, output),
+        Command::Node(arguments) => node::run(arguments, output),
         Command::LogLevel(arguments) => log_level::run(arguments, output),
         Command::Key(command) => key::run(command, output),
         Command::Cron(arguments) => cron::run(arguments, output),

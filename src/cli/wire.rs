@@ -152,3 +152,24 @@ impl Job {
         matches!(self.status.as_str(), "completed" | "failed" | "cancelled")
     }
 }
+
+/// The servers that share the storage.
+#[derive(Debug, Deserialize)]
+pub(super) struct NodeList {
+    pub(super) nodes: Vec<Node>,
+}
+
+/// A server.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Node {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) status: String,
+    #[serde(default)]
+    pub(super) roles: Vec<String>,
+    #[serde(default)]
+    pub(super) running_jobs: u64,
+    #[serde(default)]
+    pub(super) started_at: Option<String>,
+}

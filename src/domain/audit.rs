@@ -61,12 +61,16 @@ pub enum AuditAction {
     WebhookDelete,
     /// A remote worker was made known.
     WorkerRegister,
+    /// A server is to drain.
+    NodeDrain,
+    /// A server is to stop draining.
+    NodeResume,
 }
 
 impl AuditAction {
     /// Every action with its number in storage, which never changes, and its name. Creating jobs is number 0: storage
     /// keeps the many records of it apart from the few of everything else.
-    const TABLE: [(Self, i16, &'static str); 25] = [
+    const TABLE: [(Self, i16, &'static str); 27] = [
         (Self::JobCreate, 0, "job.create"),
         (Self::JobUpdate, 1, "job.update"),
         (Self::JobDelete, 2, "job.delete"),
@@ -92,6 +96,8 @@ impl AuditAction {
         (Self::WebhookRedeliver, 46, "webhook.redeliver"),
         (Self::WebhookDelete, 47, "webhook.delete"),
         (Self::WorkerRegister, 15, "worker.register"),
+        (Self::NodeDrain, 17, "node.drain"),
+        (Self::NodeResume, 18, "node.resume"),
     ];
 
     /// The number for storage.

@@ -280,6 +280,7 @@ fn may_be_news(change: &Change) -> bool {
         | Change::UpdateRecurring { .. }
         | Change::DeleteRecurring { .. }
         | Change::Lead { .. }
+        | Change::SetDraining { .. }
         | Change::Leave { .. }
         | Change::RegisterWorker { .. }
         | Change::RenewWorker { .. }

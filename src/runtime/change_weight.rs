@@ -61,6 +61,7 @@ pub(super) fn rows_of(change: &Change) -> usize {
         | Change::RegisterWorker { .. }
         | Change::RenewWorker { .. }
         | Change::Report { .. }
+        | Change::SetDraining { .. }
         | Change::Leave { .. } => 1,
     }
 }
@@ -104,6 +105,7 @@ pub(super) fn job_ids(change: &Change) -> impl Iterator<Item = JobId> {
         | Change::MoveReader { .. }
         | Change::RegisterWorker { .. }
         | Change::RenewWorker { .. }
+        | Change::SetDraining { .. }
         | Change::Leave { .. } => (&[], None),
     };
     many.iter().map(|job| job.id).chain(one)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::queues::{CancelJob, QueueSwitched};
+use super::queues::{CancelJob, DrainSwitched, QueueSwitched};
 use super::webhook_dispatcher::OutboundNews;
 use crate::domain::event::{Event, JobEventKind, QueueEventKind};
 use crate::domain::job::Job;
@@ -19,6 +19,7 @@ pub(super) struct Effects {
     pub(super) arm: Vec<(QueueName, DateTime<Utc>)>,
     pub(super) switched: Vec<QueueSwitched>,
     pub(super) cancel: Vec<CancelJob>,
+    pub(super) drained: Vec<DrainSwitched>,
     pub(super) events: Vec<Event>,
     /// Whether recurring jobs have changed, or an occurrence has ended.
     pub(super) has_recurring: bool,
@@ -34,6 +35,7 @@ impl Effects {
             arm: Vec::new(),
             switched: Vec::new(),
             cancel: Vec::new(),
+            drained: Vec::new(),
             events: Vec::new(),
             has_recurring: false,
             outbound: OutboundNews::default(),
@@ -129,6 +131,12 @@ impl Effects {
                 self.switched.push(QueueSwitched {
                     queue: queue.clone(),
                     is_paused: *is_paused,
+                });
+            }
+            (Change::SetDraining { node, is_draining }, Applied::DrainSet { changed: true }) => {
+                self.drained.push(DrainSwitched {
+                    node: *node,
+                    is_draining: *is_draining,
                 });
             }
             (Change::Announce(_) | Change::Post(_), Applied::Announced(endpoints)) => self.outbound.told(endpoints),

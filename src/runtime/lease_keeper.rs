@@ -158,7 +158,7 @@ impl LeaseKeeper {
             keeper.is_unverified = false;
             match taken {
                 Some(taken) => {
-                    warn!("the node's lease had expired while the process was paused, and is renewed: what it runs goes on");
+                    warn!("the node's lease expired while the process was paused and is renewed; {} of its attempts were recovered by other nodes and are stopped", taken.len());
                     if !taken.is_empty() {
                         let attempts = Arc::new(taken);
                         deliver(&keeper.parts.queues, GiveUpAttempts { attempts }, ctx);

@@ -67,6 +67,7 @@ pub mod worker;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::{Addr, Arbiter};
@@ -116,6 +117,8 @@ use crate::storage::repository::JobRepository;
 
 /// How often a stopping runtime looks whether its work has ended.
 const QUIET_POLL: Duration = Duration::from_millis(20);
+/// How long a stopping node tries to have others see that it drains.
+const DRAIN_SHOWN: Duration = Duration::from_secs(1);
 /// How long the ends of interrupted attempts may take to be stored.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
@@ -196,6 +199,8 @@ pub struct RuntimeHandle {
     pub node: NodeId,
     /// What is known of the actors.
     pub supervisor: Supervisor,
+    /// Whether the node stops.
+    pub is_stopping: Arc<AtomicBool>,
     /// Handlers that block a thread after their attempt has ended.
     pub blocked: BlockedHandlers,
     /// Whether the feed of changed jobs is kept.
@@ -213,6 +218,11 @@ pub struct RuntimeHandle {
 }
 
 impl RuntimeHandle {
+    /// Whether the node stops: it takes no new jobs from outside.
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+
     /// What the queues of this node are doing.
     pub async fn activity(&self) -> HashMap<QueueName, Activity> {
         // While Queues is being restarted nothing is known of them.
@@ -496,6 +506,7 @@ impl Runtime {
             ids,
             node,
             supervisor,
+            is_stopping: Arc::default(),
             blocked,
             has_feed,
             outbound: outbound_clients,
@@ -522,9 +533,16 @@ impl Runtime {
     /// Starts nothing more, lets what runs end within `grace`, hands the rest back as pending, and stops.
     pub async fn stop(mut self, grace: Duration) {
         let handle = &self.handle;
+        handle.is_stopping.store(true, Ordering::Relaxed);
         if handle.queues.send(DrainAll).await.is_err() {
             warn!("the queues have stopped before the server");
         }
+        let draining = Change::SetDraining {
+            node: handle.node,
+            is_draining: true,
+        };
+        // For others to see; storage that is away must not keep the server from stopping.
+        drop(tokio::time::timeout(DRAIN_SHOWN, handle.recorder.record_one(draining, Origin::Inside)).await);
         if !self.quiet_within(grace).await {
             info!("the grace time is over: handing back what still runs");
             // As above; then nothing runs.

@@ -24,7 +24,7 @@ use super::clock::Clock;
 use super::event_bus::EventBusHandle;
 use super::failure_log::log_failure;
 use super::mailbox::deliver;
-use super::queues::{CancelJob, LookEverywhere, Offer, QueueSwitched, Queues};
+use super::queues::{CancelJob, DrainSwitched, LookEverywhere, Offer, QueueSwitched, Queues};
 use super::recurring_scheduler::{RecurringChanged, RecurringScheduler};
 use super::scheduler::{LookAgain, Scheduler};
 use crate::domain::event::{Event, QueueEventKind, Topic};
@@ -344,6 +344,9 @@ impl Handler<Said> for Notifier {
                         node: None,
                     };
                     deliver(&self.parts.queues, cancel, ctx);
+                }
+                Signal::DrainSwitched { node, is_draining } => {
+                    deliver(&self.parts.queues, DrainSwitched { node, is_draining }, ctx);
                 }
                 Signal::RecurringChanged => deliver(&self.parts.recurring, RecurringChanged, ctx),
                 Signal::Job(job) => jobs.push(job),

@@ -17,7 +17,7 @@ use tracing::{debug, error, warn};
 
 pub use self::messages::{
     Activity, CancelAttempt, Drain, Due, GiveUp, GiveUpAttempts, InterruptAll, Look, LookAgainAtTypes, Offered,
-    ReportActivity, Switch, WorkerFree,
+    ReportActivity, Switch, SwitchDrain, WorkerFree,
 };
 use super::backlog::{Backlog, BacklogPart};
 use super::clock::Clock;
@@ -54,6 +54,8 @@ pub struct QueueParts {
     pub settings: QueueSettings,
     /// Whether it starts paused.
     pub is_paused: bool,
+    /// Whether its node drains.
+    pub is_drained: bool,
     /// Its workers, by index.
     pub workers: Arc<[Addr<Worker>]>,
     /// Where starts are stored.
@@ -81,6 +83,8 @@ pub struct Queue {
     parts: QueueParts,
     is_paused: bool,
     is_draining: bool,
+    /// Whether its node drains: it starts nothing, and others are told of what is due.
+    is_drained: bool,
     idle: Vec<usize>,
     is_idle: Vec<bool>,
     /// Workers that are promised to starts on their way to storage.
@@ -137,6 +141,7 @@ impl Queue {
         Self {
             is_paused: parts.is_paused,
             is_draining: false,
+            is_drained: parts.is_drained,
             idle: Vec::with_capacity(workers),
             is_idle: vec![false; workers],
             reserved: 0,
@@ -162,8 +167,12 @@ impl Queue {
     /// Starts as many jobs as workers, limits and the rate allow.
     fn dispatch(&mut self, ctx: &mut Context<Self>) {
         self.start_what_may_start(ctx);
-        let is_held = self.is_paused || self.is_draining || self.waiting.is_some();
+        let is_held = !self.may_start() || self.waiting.is_some();
         self.backlog.set(!is_held && self.has_more());
+    }
+
+    fn may_start(&self) -> bool {
+        !self.is_paused && !self.is_draining && !self.is_drained
     }
 
     /// Whether jobs are due that no worker has been free for yet, as far as is known here.
@@ -175,7 +184,7 @@ impl Queue {
     }
 
     fn start_what_may_start(&mut self, ctx: &mut Context<Self>) {
-        if self.is_paused || self.is_draining || self.waiting.is_some() || self.parts.job_types.is_empty() {
+        if !self.may_start() || self.waiting.is_some() || self.parts.job_types.is_empty() {
             return;
         }
         let free = self.idle.len().saturating_sub(self.reserved);
@@ -349,7 +358,7 @@ impl Queue {
     /// message not get through, they find out by looking.
     fn offer_to_others(&self, has_foreign_types: bool) {
         let Some(notifier) = &self.parts.notifier else { return };
-        let is_busy = self.idle.len() <= self.reserved;
+        let is_busy = self.is_drained || self.idle.len() <= self.reserved;
         let has_more = !self.ready.is_empty() || self.ready.source() == Source::Storage;
         if !self.is_paused && (has_foreign_types || (is_busy && has_more)) {
             let queue = self.parts.settings.name.clone();
@@ -487,9 +496,10 @@ impl Queue {
 
 impl Supervised for Queue {
     fn restarting(&mut self, _: &mut Context<Self>) {
-        let (is_paused, is_draining) = (self.is_paused, self.is_draining);
+        let (is_paused, is_draining, is_drained) = (self.is_paused, self.is_draining, self.is_drained);
         *self = Self::new(QueueParts {
             is_paused,
+            is_drained,
             ..self.parts.clone()
         });
         self.is_draining = is_draining;

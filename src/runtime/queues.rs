@@ -18,6 +18,7 @@ use actix::{
 };
 use futures_util::future::join_all;
 use tokio::runtime::Handle;
+use tracing::info;
 
 use super::arrivals::Arrivals;
 use super::backlog::Backlog;
@@ -132,6 +133,16 @@ pub struct QueueSwitched {
     pub is_paused: bool,
 }
 
+/// A server is to drain, or to stop draining. Any other than this one is passed over.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct DrainSwitched {
+    /// Which server.
+    pub node: NodeId,
+    /// Which of the two.
+    pub is_draining: bool,
+}
+
 /// What all queues are doing, by name.
 #[derive(Message)]
 #[rtype(result = "HashMap<QueueName, Activity>")]
@@ -219,6 +230,8 @@ pub struct Queues {
     is_draining: bool,
     /// The queues that were named since a check for unused ones began; `None` while there is none.
     named_lately: Option<HashSet<QueueName>>,
+    /// Whether this node starts no jobs until it is told to again.
+    is_drained: bool,
     /// How often remote workers have asked.
     leases: usize,
 }
@@ -235,6 +248,7 @@ impl Queues {
             named_early: HashSet::new(),
             is_draining: false,
             named_lately: None,
+            is_drained: false,
             leases: 0,
         }
     }
@@ -357,6 +371,7 @@ impl Queues {
         let queue = QueueParts {
             settings,
             is_paused,
+            is_drained: self.is_drained,
             workers: Arc::clone(&workers),
             recorder: parts.recorder.clone(),
             job_types,
@@ -515,6 +530,26 @@ impl Handler<QueueSwitched> for Queues {
     fn handle(&mut self, QueueSwitched { queue: name, is_paused }: QueueSwitched, ctx: &mut Context<Self>) {
         self.switches += 1;
         self.switch(name, is_paused, ctx);
+    }
+}
+
+impl Handler<DrainSwitched> for Queues {
+    type Result = ();
+
+    fn handle(&mut self, DrainSwitched { node, is_draining }: DrainSwitched, ctx: &mut Context<Self>) {
+        if node != self.parts.node || self.is_drained == is_draining {
+            return;
+        }
+        self.is_drained = is_draining;
+        if is_draining {
+            info!("draining: this node starts no new jobs");
+        } else {
+            info!("draining has ended: this node starts jobs again");
+        }
+        for queue in self.queues.values() {
+            let is_drained = is_draining;
+            deliver(&queue.address, queue::SwitchDrain { is_drained }, ctx);
+        }
     }
 }
 

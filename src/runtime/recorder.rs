@@ -29,7 +29,7 @@ use super::event_bus::EventBusHandle;
 use super::job_log;
 use super::mailbox::deliver;
 use super::notifier::{ForeignInterest, Notifier, Tell};
-use super::queues::{CancelJob, JobsDue, QueueSwitched, Queues};
+use super::queues::{CancelJob, DrainSwitched, JobsDue, QueueSwitched, Queues};
 use super::recurring_scheduler::{RecurringChanged, RecurringScheduler};
 use super::sampler::{LookNow, Sampler};
 use super::saved_hook::SavedHook;
@@ -433,6 +433,7 @@ impl Recorder {
             arm,
             switched,
             cancel,
+            drained,
             events,
             has_recurring,
             outbound,
@@ -452,6 +453,13 @@ impl Recorder {
             if has_recurring {
                 signals.push(Signal::RecurringChanged);
             }
+            let of_others = drained.iter().filter(|switched| switched.node != others.node);
+            signals.extend(
+                of_others.map(|DrainSwitched { node, is_draining }| Signal::DrainSwitched {
+                    node: *node,
+                    is_draining: *is_draining,
+                }),
+            );
             if !signals.is_empty() {
                 deliver(&others.notifier, Tell { signals }, ctx);
             }
@@ -463,6 +471,9 @@ impl Recorder {
             deliver(&self.parts.scheduler, Arm { due: arm }, ctx);
         }
         for message in switched {
+            deliver(&self.parts.queues, message, ctx);
+        }
+        for message in drained {
             deliver(&self.parts.queues, message, ctx);
         }
         for message in cancel {

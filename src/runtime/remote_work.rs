@@ -515,3 +515,21 @@ fn asked_to_cancel(job: &Job) -> Arc<Job> {
 fn unexpected(reason: String) -> RemoteError {
     RemoteError::Record(RecordError::Unavailable { reason })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_ages_by_the_steady_clock_from_when_it_is_first_seen() {
+        let attempt = (JobId::new(DateTime::UNIX_EPOCH, 1), 1);
+        let seconds = Duration::from_secs;
+        let mut ages = AttemptAges::default();
+        assert_eq!(ages.age_of(attempt, seconds(3), seconds(100)), seconds(3));
+        // The time of day went two hours ahead, and back again.
+        assert_eq!(ages.age_of(attempt, seconds(7_208), seconds(105)), seconds(8));
+        assert_eq!(ages.age_of(attempt, seconds(0), seconds(110)), seconds(13));
+        ages.purge(seconds(140), seconds(10));
+        assert!(ages.seen.is_empty(), "nothing was heard of it for three leases");
+    }
+}

@@ -22,7 +22,7 @@ use super::clock::Clock;
 use super::failure_log::log_failure;
 use super::lease_gate::steady_now;
 use super::lease_keeper::part_of;
-use super::queues::{CancelJob, LookEverywhere, Queues, ReportAttempts};
+use super::queues::{CancelJob, DrainSwitched, LookEverywhere, Queues, ReportAttempts};
 use super::recorder::{Origin, RecordError, RecorderHandle};
 use crate::domain::attempt::{Attempt, AttemptKey, AttemptStatus};
 use crate::domain::id::{JobId, NodeId};
@@ -148,6 +148,24 @@ impl RescuerParts {
         Ok(lost)
     }
 
+    /// Tells the queues once more whether this node drains.
+    async fn read_drain(&self) -> Result<(), RescueError> {
+        if !self.repository.is_shared() {
+            // Nobody but this node's own callers could have switched it.
+            return Ok(());
+        }
+        let nodes = self.repository.nodes().await?;
+        if let Some(own) = nodes.iter().find(|node| node.id == self.node) {
+            let switched = DrainSwitched {
+                node: self.node,
+                is_draining: own.is_draining,
+            };
+            // As below.
+            let _ = self.queues.send(switched).await;
+        }
+        Ok(())
+    }
+
     /// Tells the queues of cancellations once more: a signal of the node that was asked may have been lost.
     async fn cancel_again(&self, running: &[RunningJob]) {
         for job in running.iter().filter(|job| job.cancel_requested) {
@@ -228,6 +246,7 @@ impl Rescuer {
                 // As above: what other nodes have paused, resumed or stored may not have been heard of; nor what was stored
                 // here when an actor ended before it could tell.
                 let _ = parts.queues.send(LookEverywhere).await;
+                parts.read_drain().await?;
                 parts.rescue_strays(suspects).await
             };
             ctx.spawn(round.into_actor(rescuer).map(|unknown, rescuer, ctx| {

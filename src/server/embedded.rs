@@ -100,7 +100,7 @@ impl Embedded {
         let workers = Workers::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
         let audit = AuditLog::new(Arc::clone(&repository));
         let log = Log::new(handle.clone(), log);
-        let nodes = Nodes::new(Arc::clone(&repository), handle.clone());
+        let nodes = Nodes::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
         let webhooks = Webhooks::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
         let changes = Changes::new(Arc::clone(&repository), handle.clone());
         let metrics = Metrics::new(Arc::clone(&repository), handle.clone());
@@ -237,7 +237,7 @@ impl Embedded {
     /// The same, with storage still open.
     pub(super) async fn finish(self) -> Arc<dyn JobRepository> {
         self.health.stopping();
-        self.runtime.stop(self.shutdown_grace).await;
+        Box::pin(self.runtime.stop(self.shutdown_grace)).await;
         // Whoever listens has been told of the last job: now it is sent to another server.
         self.shutdown.begin();
         if let Some(telemetry) = self.telemetry {

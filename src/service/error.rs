@@ -45,6 +45,15 @@ pub enum ServiceError {
         /// Which worker.
         id: NodeId,
     },
+    /// There is no such server.
+    #[error("there is no node {id}")]
+    NoSuchNode {
+        /// The id that was given.
+        id: NodeId,
+    },
+    /// The server is shutting down and accepts no new jobs.
+    #[error("the server is shutting down and accepts no new jobs; try again, or another server")]
+    Stopping,
     /// There is no such queue.
     #[error("there is no queue '{name}'")]
     NoSuchQueue {

@@ -107,6 +107,14 @@ pub struct Jobs {
     turns: Turns,
 }
 
+/// A server that stops takes new jobs from the program that it runs in alone: from handlers that have not ended.
+pub(super) fn takes_new_jobs(runtime: &RuntimeHandle, caller: &Caller) -> Result<(), ServiceError> {
+    if runtime.is_stopping() && caller.kind() != CallerKind::Local {
+        return Err(ServiceError::Stopping);
+    }
+    Ok(())
+}
+
 impl Jobs {
     /// Use cases over this storage and this runtime.
     pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle, rules: Arc<Rules>) -> Self {
@@ -156,6 +164,7 @@ impl Jobs {
         idempotency: Option<IdempotencyKey>,
     ) -> Result<ScheduledBatch, ServiceError> {
         caller.require(Scope::Write)?;
+        takes_new_jobs(&self.runtime, caller)?;
         self.rules.check(&new, None)?;
         self.store(caller, vec![new], idempotency, None).await
     }
@@ -170,6 +179,7 @@ impl Jobs {
         caller
             .require(Scope::Write)
             .map_err(|refused| vec![ServiceError::from(refused)])?;
+        takes_new_jobs(&self.runtime, caller).map_err(|refused| vec![refused])?;
         let max = self.rules.batch_jobs_max;
         if new.is_empty() || new.len() > max {
             let detail = format!("a batch has 1 to {max} jobs; this one has {}", new.len());

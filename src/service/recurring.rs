@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::admission::Admission;
 use super::error::ServiceError;
-use super::jobs::{IdempotencyKey, key_of, unexpected};
+use super::jobs::{IdempotencyKey, key_of, takes_new_jobs, unexpected};
 use super::rules::Rules;
 use super::trail::{self, Deed, Trail};
 use super::turns::Turns;
@@ -82,6 +82,7 @@ impl Recurring {
         idempotency: Option<IdempotencyKey>,
     ) -> Result<(Arc<RecurringJob>, bool), ServiceError> {
         caller.require(Scope::Write)?;
+        takes_new_jobs(&self.runtime, caller)?;
         self.check(&new).await?;
         let now = self.runtime.clock.now();
         // An expression that never comes was refused when it was read.
@@ -236,6 +237,7 @@ impl Recurring {
         if_match: Option<u32>,
     ) -> Result<Arc<Job>, ServiceError> {
         caller.require(Scope::Write)?;
+        takes_new_jobs(&self.runtime, caller)?;
         if let Some((field, detail)) = super::rules::check_due(Some(due)) {
             return Err(ServiceError::Invalid {
                 field,

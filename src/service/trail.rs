@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::ServiceError;
 use crate::domain::audit::{AuditAction, AuditOutcome, AuditRecord};
 use crate::domain::caller::Caller;
-use crate::domain::id::{AuditId, JobId};
+use crate::domain::id::{AuditId, JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
 use crate::domain::recurring::RecurringJob;
@@ -56,6 +56,9 @@ impl Deed {
     pub(super) const REDELIVER: Self = Self::new(AuditAction::WebhookRedeliver, AuditOutcome::Pending);
     pub(super) const DELETE_ENDPOINT: Self = Self::new(AuditAction::WebhookDelete, AuditOutcome::Deleted);
     pub(super) const REGISTER_WORKER: Self = Self::new(AuditAction::WorkerRegister, AuditOutcome::Registered);
+
+    pub(super) const DRAIN_NODE: Self = Self::new(AuditAction::NodeDrain, AuditOutcome::Changed);
+    pub(super) const RESUME_NODE: Self = Self::new(AuditAction::NodeResume, AuditOutcome::Changed);
 
     const fn new(action: AuditAction, outcome: AuditOutcome) -> Self {
         Self { action, outcome }
@@ -134,6 +137,14 @@ pub(super) fn of_recurring(note: AuditRecord, recurring: &RecurringJob) -> Audit
 
 /// A deed that was done to a webhook endpoint, or to its deliveries.
 pub(super) fn of_endpoint(note: AuditRecord, id: EndpointId) -> AuditRecord {
+    AuditRecord {
+        job_id: Some(JobId::from_uuid(id.as_uuid())),
+        ..note
+    }
+}
+
+/// A deed that was done to a server.
+pub(super) fn of_node(note: AuditRecord, id: NodeId) -> AuditRecord {
     AuditRecord {
         job_id: Some(JobId::from_uuid(id.as_uuid())),
         ..note

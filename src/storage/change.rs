@@ -247,6 +247,14 @@ pub enum Change {
         /// Which one.
         node: NodeId,
     },
+    /// Has a server drain, or stop draining. It keeps its lease and what it runs. → [`Applied::DrainSet`] or
+    /// [`ChangeError::Conflict`] if there is no such server.
+    SetDraining {
+        /// Which server.
+        node: NodeId,
+        /// Whether it drains.
+        is_draining: bool,
+    },
     /// Tells others of the changes before it, of which it is the last: asked when they have been applied, and written with
     /// them. → [`Applied::Announced`].
     Announce(Announcer),
@@ -407,6 +415,11 @@ pub enum Applied {
     },
     /// The queues that were removed.
     QueuesRemoved(Vec<QueueName>),
+    /// Whether the server drains.
+    DrainSet {
+        /// Whether it did not before, or the other way round.
+        changed: bool,
+    },
     /// Whether the change just before was recorded: whether it had an effect.
     Audited {
         /// Whether there is a record now.
@@ -458,8 +471,9 @@ impl Applied {
             Self::Announced(told) | Self::AnnouncedAnew(told, _) if !told.is_empty() => return Some(0),
             Self::Removed(count) => *count,
             Self::QueuesRemoved(removed) if !removed.is_empty() => return Some(0),
-            Self::QueueSet { changed: true } | Self::Registered => return Some(0),
+            Self::QueueSet { changed: true } | Self::DrainSet { changed: true } | Self::Registered => return Some(0),
             Self::QueueSet { changed: false }
+            | Self::DrainSet { changed: false }
             | Self::QueuesRemoved(_)
             | Self::Replayed(_)
             | Self::Started(_)

@@ -130,6 +130,8 @@ pub struct StoredNode {
     pub is_live: bool,
     /// Whether it leads.
     pub is_leader: bool,
+    /// Whether it starts no new jobs.
+    pub is_draining: bool,
     /// How many jobs it runs.
     pub running_jobs: u64,
     /// The job types that it has handlers for; `None` where its version does not say.

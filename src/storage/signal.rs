@@ -42,6 +42,13 @@ pub enum Signal {
         /// Which of its attempts.
         attempt: u32,
     },
+    /// A server is to drain, or to stop draining.
+    DrainSwitched {
+        /// Which server.
+        node: NodeId,
+        /// Which of the two.
+        is_draining: bool,
+    },
     /// Recurring jobs were made, changed or removed, or an occurrence that others wait for has ended.
     RecurringChanged,
     /// Something has happened to a job.

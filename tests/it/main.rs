@@ -50,6 +50,7 @@ mod log;
 mod metrics;
 mod migrate;
 mod nodes;
+mod nodes_drain;
 mod nodes_outage;
 mod paused;
 mod pgbouncer;

@@ -18,6 +18,9 @@ shutdown_grace = "{grace}"
 [job_types.ShortJob]
 handler = {{ command = {{ program = "sleep", args = ["0.4"] }} }}
 
+[job_types.LongerJob]
+handler = {{ command = {{ program = "sleep", args = ["3"] }} }}
+
 [job_types.EndlessJob]
 handler = {{ command = {{ program = "sleep", args = ["600"] }} }}
 "#
@@ -63,11 +66,12 @@ async fn what_does_not_end_is_handed_back_with_its_attempt_on_record() {
 }
 
 #[tokio::test]
-async fn a_stopping_server_takes_jobs_but_starts_none_and_says_that_it_is_not_ready() {
+async fn a_stopping_server_takes_no_jobs_and_says_that_it_is_not_ready_and_drains() {
     let site = Site::new(Storage::Sqlite, &config("00:00:20"));
     let server = site.start();
     let client = server.client();
-    let running = client.create_of_type("ShortJob").await;
+    let waiting = client.create(json!({ "type": "ShortJob", "delay": "01:00:00" })).await;
+    let running = client.create_of_type("LongerJob").await;
     client.wait_for(&running, &["running"]).await;
     server.signal(Signal::TERM);
     eventually("the server is not ready", || async {
@@ -75,14 +79,31 @@ async fn a_stopping_server_takes_jobs_but_starts_none_and_says_that_it_is_not_re
         (ready.status == 503).then_some(())
     })
     .await;
-    let late = client.create_of_type("ShortJob").await;
+    let one = json!({ "type": "ShortJob" });
+    for (path, body) in [
+        ("/jobs", one.clone()),
+        ("/jobs/batch", json!({ "jobs": [one] })),
+        (
+            "/jobs/recurring",
+            json!({ "type": "ShortJob", "cronExpression": "* * * * *" }),
+        ),
+    ] {
+        let refused = client.post(path, body).await;
+        assert_eq!(refused.status, 503, "{path}: {}", refused.text);
+        assert!(refused.header("retry-after").is_some(), "{path}");
+    }
+    let nodes = client.get("/nodes").await.json();
+    assert_eq!(nodes["nodes"][0]["status"], "draining", "{nodes}");
+    // What there is can be read, and changed.
+    let id = waiting["id"].as_str().expect("an id");
+    assert_eq!(client.post_empty(&format!("/jobs/{id}/cancel")).await.status, 200);
+    assert_eq!(client.job(&running).await["status"], "running");
     assert!(server.wait().success());
 
     site.configure(NOBODY_RUNS_THEM);
     let server = site.start();
     assert_eq!(server.client().job(&running).await["status"], "completed");
-    let late = server.client().job(&late).await;
-    assert_eq!((&late["status"], &late["attempt"]), (&json!("pending"), &json!(0)));
+    assert_eq!(server.client().get("/jobs").await.json()["totalCount"], 2);
 }
 
 #[tokio::test]

@@ -40,6 +40,8 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         | ServiceError::FeedOff
         | ServiceError::FeedGap
         | ServiceError::NoSuchWorker { .. }
+        | ServiceError::NoSuchNode { .. }
+        | ServiceError::Stopping
         | ServiceError::WorkerLeaseOver { .. }
         | ServiceError::Contended
         | ServiceError::UniqueKeyTaken { .. }

@@ -1,4 +1,4 @@
-//! `/nodes`: which servers share the storage.
+//! `/nodes`: which servers share the storage, and which of them drain.
 
 use std::rc::Rc;
 
@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::RestApi;
 use super::call::{Answer, Call, json, resource, route};
+use super::problem::Problem;
 use super::values::Time;
 use crate::api::rest::words::NodeStatusWord;
 use crate::domain::id::NodeId;
@@ -19,6 +20,14 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
     config.service(resource(
         &format!("{prefix}/nodes"),
         vec![(Method::GET, route(api, list_nodes))],
+    ));
+    config.service(resource(
+        &format!("{prefix}/nodes/{{id}}/drain"),
+        vec![(Method::POST, route(api, drain_node))],
+    ));
+    config.service(resource(
+        &format!("{prefix}/nodes/{{id}}/resume"),
+        vec![(Method::POST, route(api, resume_node))],
     ));
 }
 
@@ -33,7 +42,8 @@ pub(super) struct NodeDocument {
     /// What people call it: `nodes.name` of its configuration, the machine's name by default.
     #[schema(example = "worker-1")]
     name: String,
-    /// `live`, or `lost`: its lease has run out, and what it ran runs again elsewhere.
+    /// `live`; `draining`: it starts no new jobs, because it was told so or is shutting down; or `lost`: its lease has run
+    /// out, and what it ran runs again elsewhere.
     #[schema(value_type = NodeStatusWord)]
     status: &'static str,
     /// What it does beside running jobs: `scheduler`, the one node that creates the occurrences of recurring jobs.
@@ -56,6 +66,13 @@ pub(super) struct NodeDocument {
     is_self: bool,
 }
 
+impl Call {
+    fn node_id(&self) -> Result<NodeId, Problem> {
+        // An id is read as a job's is.
+        self.job_id().map(|id| NodeId::from_uuid(id.as_uuid()))
+    }
+}
+
 impl NodeDocument {
     fn new(node: StoredNode, own: NodeId) -> Self {
         let StoredNode {
@@ -66,13 +83,18 @@ impl NodeDocument {
             lease_until,
             is_live,
             is_leader,
+            is_draining,
             running_jobs,
             job_types: _,
         } = node;
         Self {
             id: id.to_string(),
             name,
-            status: if is_live { "live" } else { "lost" },
+            status: match (is_live, is_draining) {
+                (true, false) => "live",
+                (true, true) => "draining",
+                (false, _) => "lost",
+            },
             roles: if is_leader { vec!["scheduler"] } else { Vec::new() },
             started_at: Time(started_at),
             last_heartbeat_at: Time(heartbeat_at),
@@ -103,4 +125,49 @@ pub(super) async fn list_nodes(call: Call) -> Answer {
     let nodes = call.api.nodes.list(&call.caller).await?;
     let nodes = nodes.into_iter().map(|node| NodeDocument::new(node, own)).collect();
     json(StatusCode::OK, &NodeList { nodes })
+}
+
+/// Has a node start no new jobs.
+#[utoipa::path(
+    post,
+    path = "/nodes/{id}/drain",
+    tag = "nodes",
+    description = "Has a node start no new jobs, also none of remote workers that call it. What it runs goes on, and other \
+                   nodes start what is due. It drains until it is resumed or restarted. Needs the scope for administering.",
+    params(("id" = String, Path, format = Uuid, description = "The node's id")),
+    responses(
+        (status = 200, description = "The node, draining", body = NodeDocument),
+        (status = 404, description = "There is no such node"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+    )
+)]
+pub(super) async fn drain_node(mut call: Call) -> Answer {
+    let id = call.node_id()?;
+    call.no_fields().await?;
+    let own = call.api.nodes.own();
+    let node = call.api.nodes.drain(&call.caller, id).await?;
+    json(StatusCode::OK, &NodeDocument::new(node, own))
+}
+
+/// Has a node that drains start jobs again.
+#[utoipa::path(
+    post,
+    path = "/nodes/{id}/resume",
+    tag = "nodes",
+    description = "Has a node that drains start jobs again. Needs the scope for administering.",
+    params(("id" = String, Path, format = Uuid, description = "The node's id")),
+    responses(
+        (status = 200, description = "The node", body = NodeDocument),
+        (status = 404, description = "There is no such node"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+    )
+)]
+pub(super) async fn resume_node(mut call: Call) -> Answer {
+    let id = call.node_id()?;
+    call.no_fields().await?;
+    let own = call.api.nodes.own();
+    let node = call.api.nodes.resume(&call.caller, id).await?;
+    json(StatusCode::OK, &NodeDocument::new(node, own))
 }

@@ -54,6 +54,8 @@ use crate::domain::caller::Scope;
         queues::clear_queue,
         audit::list_audit,
         nodes::list_nodes,
+        nodes::drain_node,
+        nodes::resume_node,
         log_level::get_log_level,
         log_level::set_log_level,
         webhooks::endpoints::list_endpoints,

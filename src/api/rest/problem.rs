@@ -418,6 +418,7 @@ impl Problem {
             | ServiceError::NoSuchEndpoint { .. }
             | ServiceError::NoSuchDelivery { .. }
             | ServiceError::NoSuchWorker { .. }
+            | ServiceError::NoSuchNode { .. }
             | ServiceError::NoSuchQueue { .. } => (ProblemKind::NotFound, None),
             ServiceError::Refused(_)
             | ServiceError::Contended
@@ -436,6 +437,7 @@ impl Problem {
             ServiceError::IdempotencyMismatch => (ProblemKind::IdempotencyMismatch, None),
             ServiceError::QueueFull { .. } => (ProblemKind::Busy, Some(COME_BACK)),
             ServiceError::Busy { retry_after } => (ProblemKind::Busy, Some(retry_after)),
+            ServiceError::Stopping => (ProblemKind::Unavailable, Some(COME_BACK)),
             // Storage that fails is logged where it is called, however many requests find it so.
             ServiceError::Unavailable { reason } | ServiceError::StorageFault { fault: _, reason } => {
                 debug!("storage is unavailable: {reason}");

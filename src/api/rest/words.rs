@@ -53,8 +53,8 @@ words! {
     OverlapPolicyWord, "OverlapPolicy": OverlapPolicy::ALL.map(OverlapPolicy::as_str);
     /// The status of a queue: a paused one starts no jobs.
     QueueStatusWord, "QueueStatus": ["running", "paused"];
-    /// The status of a server: a lost one has no lease.
-    NodeStatusWord, "NodeStatus": ["live", "lost"];
+    /// The status of a server: a draining one starts no new jobs, a lost one has no lease.
+    NodeStatusWord, "NodeStatus": ["live", "draining", "lost"];
     /// The status of a remote worker: a lost one has no lease.
     WorkerStatusWord, "WorkerStatus": [WorkerStatus::Live, WorkerStatus::Lost, WorkerStatus::Left].map(WorkerStatus::as_str);
     /// The health of the server.

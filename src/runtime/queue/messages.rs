@@ -76,6 +76,14 @@ pub struct Switch {
     pub is_paused: bool,
 }
 
+/// The queue's node drains, or no longer does.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SwitchDrain {
+    /// Which of the two.
+    pub is_drained: bool,
+}
+
 /// Start nothing more: the server stops.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -135,6 +143,9 @@ impl Handler<Look> for Queue {
     fn handle(&mut self, Look: Look, ctx: &mut Context<Self>) {
         self.look_into_storage();
         self.dispatch(ctx);
+        if self.is_drained {
+            self.offer_to_others(false);
+        }
     }
 }
 
@@ -226,6 +237,18 @@ impl Handler<Switch> for Queue {
     fn handle(&mut self, Switch { is_paused }: Switch, ctx: &mut Context<Self>) {
         self.is_paused = is_paused;
         self.dispatch(ctx);
+    }
+}
+
+impl Handler<SwitchDrain> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, SwitchDrain { is_drained }: SwitchDrain, ctx: &mut Context<Self>) {
+        self.is_drained = is_drained;
+        // Meanwhile other nodes may have taken what is known here, and others have come.
+        self.look_into_storage();
+        self.dispatch(ctx);
+        self.offer_to_others(false);
     }
 }
 

@@ -63,7 +63,7 @@ impl Handler<LeaseJobs> for Queue {
                 next_in = Some(bucket.time_to_next().to_std().unwrap_or_default());
             }
         }
-        if self.is_paused || self.is_draining || allowed == 0 {
+        if !self.may_start() || allowed == 0 {
             let nothing = Leased {
                 jobs: Vec::new(),
                 next_in,

@@ -9,13 +9,14 @@ use crate::domain::id::NodeId;
 use crate::domain::leadership::FencingToken;
 use crate::domain::name::JobType;
 use crate::domain::time_span::TimeSpan;
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::query::StoredNode;
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
         a_node_is_shown_as_it_is,
         a_heartbeat_is_shown,
+        a_node_drains_until_it_is_resumed,
         the_first_node_that_asks_leads,
         a_leader_that_is_silent_is_replaced,
         a_second_server_leads_at_once_unless_storage_is_shared,
@@ -51,6 +52,7 @@ async fn a_node_is_shown_as_it_is(storage: Subject) {
     storage.insert(&[job(3)]).await;
     let [shown] = nodes(&storage).await.try_into().expect("one node");
     let expected = StoredNode {
+        is_draining: false,
         id,
         name: "Köln-1 🦀".to_owned(),
         started_at: at(5),
@@ -75,6 +77,28 @@ async fn a_node_is_shown_as_it_is(storage: Subject) {
     assert!(nodes(&storage).await[0].is_leader);
     assert_eq!(storage.apply(Change::Leave { node: id }).await, Ok(Applied::Alive));
     assert_eq!(nodes(&storage).await, []);
+}
+
+async fn a_node_drains_until_it_is_resumed(storage: Subject) {
+    let id = storage.live_node(1).await;
+    let set = |node, is_draining| Change::SetDraining { node, is_draining };
+    let switched = |changed| Ok(Applied::DrainSet { changed });
+    assert_eq!(storage.apply(set(id, true)).await, switched(true));
+    assert_eq!(storage.apply(set(id, true)).await, switched(false));
+    storage.heartbeat(id, LONG).await;
+    assert!(
+        nodes(&storage).await[0].is_draining,
+        "a heartbeat changes nothing of it"
+    );
+    assert_eq!(storage.apply(set(id, false)).await, switched(true));
+    assert!(!nodes(&storage).await[0].is_draining);
+    assert_eq!(storage.apply(set(node(7), true)).await, Err(ChangeError::Conflict));
+    let worker = super::workers::register(&storage, 8, LONG).await;
+    assert_eq!(
+        storage.apply(set(worker, true)).await,
+        Err(ChangeError::Conflict),
+        "no server"
+    );
 }
 
 async fn a_heartbeat_is_shown(storage: Subject) {

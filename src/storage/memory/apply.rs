@@ -92,6 +92,7 @@ impl Tables {
                     lease_until: lease_end(now, *lease),
                     worker: None,
                     job_types: Arc::clone(job_types),
+                    is_draining: false,
                 };
                 Ok(self.heartbeat(*node, known))
             }
@@ -108,6 +109,7 @@ impl Tables {
             } => self.trigger(*recurring_id, *revision, occurrence),
             Change::Lead { node, lease } => Ok(self.lead(*node, *lease, now)),
             Change::Leave { node } => Ok(self.leave(*node)),
+            Change::SetDraining { node, is_draining } => self.set_draining(*node, *is_draining),
             Change::Post(postings) => Ok(self.post(postings)),
             Change::PutEndpoint { before, after } => self.put_endpoint(before.as_deref(), after),
             Change::DeleteEndpoint { endpoint } => self.delete_endpoint(endpoint),
@@ -211,6 +213,7 @@ impl Tables {
             | Change::RegisterWorker { .. }
             | Change::RenewWorker { .. }
             | Change::Report { .. }
+            | Change::SetDraining { .. }
             | Change::Leave { .. } => return None,
         })
     }

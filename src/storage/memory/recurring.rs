@@ -115,7 +115,8 @@ impl Tables {
                 .map(|led| if led.holder == id { led } else { led.ended() });
         }
         self.correct_leases(id, node.heartbeat_at, node.lease_until);
-        self.nodes.insert(id, node);
+        let is_draining = self.nodes.get(&id).is_some_and(|node| node.is_draining);
+        self.nodes.insert(id, Node { is_draining, ..node });
         Applied::Alive
     }
 
@@ -154,6 +155,15 @@ impl Tables {
         Applied::Led((leadership.holder == node).then_some(leadership.token))
     }
 
+    pub(super) fn set_draining(&mut self, id: NodeId, is_draining: bool) -> Outcome {
+        let server = self.nodes.get_mut(&id).filter(|node| node.worker.is_none());
+        let server = server.ok_or(ChangeError::Conflict)?;
+        let was_draining = std::mem::replace(&mut server.is_draining, is_draining);
+        Ok(Applied::DrainSet {
+            changed: was_draining != is_draining,
+        })
+    }
+
     pub(super) fn leave(&mut self, node: NodeId) -> Applied {
         match self.nodes.get_mut(&node) {
             // Its name is shown beside what it ran.
@@ -189,6 +199,7 @@ impl Tables {
                     lease_until,
                     worker: _,
                     job_types,
+                    is_draining,
                 } = node;
                 StoredNode {
                     id: *id,
@@ -198,6 +209,7 @@ impl Tables {
                     lease_until: *lease_until,
                     is_live,
                     is_leader: leads(*id),
+                    is_draining: *is_draining,
                     running_jobs: u64::try_from(running_on(*id).count()).unwrap_or(u64::MAX),
                     job_types: Some(job_types.to_vec()),
                 }

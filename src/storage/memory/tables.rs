@@ -85,6 +85,7 @@ pub(super) struct Node {
     pub(super) worker: Option<Arc<WorkerDeclaration>>,
     /// The types that a server has handlers for.
     pub(super) job_types: Arc<[JobType]>,
+    pub(super) is_draining: bool,
 }
 
 impl Node {

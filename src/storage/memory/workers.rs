@@ -27,6 +27,7 @@ impl Tables {
             lease_until,
             worker: Some(declaration),
             job_types: Arc::default(),
+            is_draining: false,
         };
         self.nodes.insert(id, worker);
         Applied::Registered

@@ -291,6 +291,7 @@ fn chooses(change: &Change) -> bool {
         | Change::RegisterWorker { .. }
         | Change::RenewWorker { .. }
         | Change::Report { .. }
+        | Change::SetDraining { .. }
         | Change::Leave { .. } => false,
     }
 }
@@ -359,6 +360,7 @@ impl Commit<'_> {
                 Change::DeleteRecurring { recurring } => self.delete_recurring(recurring).await?,
                 Change::Lead { node, lease } => self.lead(*node, *lease).await?,
                 Change::Leave { node } => self.leave(*node).await?,
+                Change::SetDraining { node, is_draining } => self.set_draining(*node, *is_draining).await?,
                 Change::PutEndpoint { before, after } => self.put_endpoint(before.as_deref(), after).await?,
                 Change::DeleteEndpoint { endpoint } => self.delete_endpoint(endpoint).await?,
                 Change::HoldEndpoints(hold) => self.hold_endpoints(*hold).await?,
@@ -467,6 +469,7 @@ impl Commit<'_> {
                 | Change::RegisterWorker { .. }
                 | Change::RenewWorker { .. }
                 | Change::Report { .. }
+                | Change::SetDraining { .. }
                 | Change::Leave { .. } => continue,
             };
             *result = Some(applied);

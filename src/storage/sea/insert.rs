@@ -138,6 +138,7 @@ fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_
         | Change::RegisterWorker { .. }
         | Change::RenewWorker { .. }
         | Change::Report { .. }
+        | Change::SetDraining { .. }
         | Change::Leave { .. } => Box::new(std::iter::empty()),
     }
 }

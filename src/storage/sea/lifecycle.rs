@@ -240,14 +240,15 @@ impl Commit<'_> {
 
 /// The node whose attempt this change ends only if the node holds no lease.
 fn orphaned_by(change: &Change) -> Option<NodeId> {
-    match change {
-        Change::Finish {
-            attempt,
-            if_orphaned: true,
-            ..
-        } => Some(attempt.node),
-        _ => None,
-    }
+    let Change::Finish {
+        attempt,
+        if_orphaned: true,
+        ..
+    } = change
+    else {
+        return None;
+    };
+    Some(attempt.node)
 }
 
 /// The ids that a statement has returned.

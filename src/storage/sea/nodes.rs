@@ -64,7 +64,7 @@ impl SeaRepository {
         let sql = format!(
             "SELECT id, name, started_at, heartbeat_at, lease_until, {live}, \
              EXISTS (SELECT 1 FROM leaders WHERE holder = nodes.id AND leaders.lease_until >= {now}), \
-             (SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE status = 1 AND node = nodes.id), job_types \
+             (SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE status = 1 AND node = nodes.id), job_types, draining \
              FROM nodes WHERE worker IS NULL ORDER BY started_at, id"
         );
         let rows = self
@@ -86,6 +86,7 @@ impl SeaRepository {
                     is_leader: row.try_get_by_index(6).map_err(read)?,
                     running_jobs: u64::try_from(running).unwrap_or_default(),
                     job_types: job_types(row.try_get_by_index(8).map_err(read)?)?,
+                    is_draining: row.try_get_by_index(9).map_err(read)?,
                 })
             })
             .collect()
@@ -237,6 +238,25 @@ impl Commit<'_> {
             None => None,
         };
         Ok(Ok(Applied::Led(token)))
+    }
+
+    pub(super) async fn set_draining(
+        &mut self,
+        node: NodeId,
+        is_draining: bool,
+    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let sql = "SELECT draining FROM nodes WHERE id = $1 AND worker IS NULL";
+        let known = Statement::from_sql_and_values(self.backend(), sql, [node.as_uuid().into()]);
+        let Some(row) = self.transaction.query_one_raw(known).await? else {
+            return Ok(Err(ChangeError::Conflict));
+        };
+        let was_draining: bool = row.try_get_by_index(0)?;
+        let sql = "UPDATE nodes SET draining = $2 WHERE id = $1";
+        let set = Statement::from_sql_and_values(self.backend(), sql, [node.as_uuid().into(), is_draining.into()]);
+        self.transaction.execute_raw(set).await?;
+        Ok(Ok(Applied::DrainSet {
+            changed: was_draining != is_draining,
+        }))
     }
 
     pub(super) async fn leave(&mut self, node: NodeId) -> Result<Result<Applied, ChangeError>, CommitFailure> {

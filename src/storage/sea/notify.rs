@@ -187,6 +187,9 @@ fn line(signal: &Signal) -> String {
         Signal::CancelAttempt { queue, job_id, attempt } => {
             format!("x{} {attempt} {queue}", job_id.as_uuid().simple())
         }
+        Signal::DrainSwitched { node, is_draining } => {
+            format!("n{} {}", node.as_uuid().simple(), u8::from(*is_draining))
+        }
         Signal::RecurringChanged => "t".to_owned(),
         Signal::Job(JobSignal { kind, job_id, at }) => {
             let mut line = String::with_capacity(56);
@@ -233,6 +236,13 @@ fn read_line(line: &str) -> Option<Signal> {
                 job_id: job_id(parts.next()?)?,
                 attempt: parts.next()?.parse().ok()?,
                 queue: queue(parts.next()?)?,
+            }
+        }
+        'n' => {
+            let (node, is_draining) = rest.split_once(' ')?;
+            Signal::DrainSwitched {
+                node: NodeId::from_uuid(Uuid::try_parse(node).ok()?),
+                is_draining: is_draining == "1",
             }
         }
         't' => Signal::RecurringChanged,
@@ -283,6 +293,14 @@ mod tests {
                 attempt: 3,
             },
             Signal::RecurringChanged,
+            Signal::DrainSwitched {
+                node: node(7),
+                is_draining: true,
+            },
+            Signal::DrainSwitched {
+                node: node(7),
+                is_draining: false,
+            },
             Signal::Interest { is_any: true },
             Signal::Interest { is_any: false },
         ];

@@ -147,6 +147,7 @@ impl Usual {
                 | Change::RegisterWorker { .. }
                 | Change::RenewWorker { .. }
                 | Change::Report { .. }
+                | Change::SetDraining { .. }
                 | Change::Leave { .. } => usual.is_all = false,
             }
         }
@@ -430,6 +431,7 @@ impl SeaRepository {
                 | Change::RegisterWorker { .. }
                 | Change::RenewWorker { .. }
                 | Change::Report { .. }
+                | Change::SetDraining { .. }
                 | Change::Leave { .. } => None,
             });
         }

@@ -299,6 +299,7 @@ pub fn check(what: &str, applied: &Applied) {
         | Applied::Updated
         | Applied::Deleted
         | Applied::QueueSet { .. }
+        | Applied::DrainSet { .. }
         | Applied::Audited { .. }
         | Applied::Alive
         | Applied::EndpointStored

@@ -4,6 +4,7 @@ mod bulk;
 mod idempotency;
 mod jobs;
 mod log_level;
+mod nodes;
 mod queues;
 mod recurring;
 mod webhooks;
@@ -20,6 +21,7 @@ pub(super) struct Mutation(
     recurring::RecurringMutations,
     queues::QueueMutations,
     log_level::LogMutations,
+    nodes::NodeMutations,
     webhooks::WebhookMutations,
     workers::WorkerMutations,
 );

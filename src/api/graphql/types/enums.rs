@@ -253,6 +253,10 @@ pub(in super::super) enum AuditAction {
     WebhookDelete,
     /// A remote worker was made known.
     WorkerRegister,
+    /// A server is to drain.
+    NodeDrain,
+    /// A server is to stop draining.
+    NodeResume,
 }
 
 /// What came of what a caller did.

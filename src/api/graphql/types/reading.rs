@@ -141,6 +141,11 @@ pub(in super::super) fn worker_id(field: &str, ID(text): &ID) -> Result<NodeId> 
     parse_with(field, text, JobId::parse).map(|id| NodeId::from_uuid(id.as_uuid()))
 }
 
+/// Reads the id of a server.
+pub(in super::super) fn node_id(field: &str, id: &ID) -> Result<NodeId> {
+    worker_id(field, id)
+}
+
 /// Reads the name of a queue.
 pub(in super::super) fn queue_name(field: &str, text: &str) -> Result<QueueName> {
     parse(field, text)

@@ -16,6 +16,8 @@ pub(in super::super) struct ServerNode {
     name: String,
     /// Whether its lease lasts; otherwise what it ran runs again elsewhere.
     is_live: bool,
+    /// Whether it starts no new jobs, because it was told so or is shutting down.
+    is_draining: bool,
     /// Whether it is the one that creates the occurrences of recurring jobs.
     is_scheduler: bool,
     /// When it started, by its own clock.
@@ -41,6 +43,7 @@ impl ServerNode {
             lease_until,
             is_live,
             is_leader,
+            is_draining,
             running_jobs,
             job_types: _,
         } = node;
@@ -48,6 +51,7 @@ impl ServerNode {
             id: id.as_uuid().into(),
             name,
             is_live,
+            is_draining,
             is_scheduler: is_leader,
             started_at: started_at.into(),
             last_heartbeat_at: heartbeat_at.into(),

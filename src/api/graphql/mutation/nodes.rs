@@ -1,0 +1,36 @@
+//! Draining servers and resuming them.
+
+use async_graphql::{Context, ID, Object, Result};
+
+use super::super::schema::{caller, services};
+use super::super::types::reading;
+use super::super::types::server_node::ServerNode;
+
+#[derive(Default)]
+pub(super) struct NodeMutations;
+
+#[Object]
+impl NodeMutations {
+    /// Has a server start no new jobs, also none of remote workers that call it. What it runs goes on, and other servers
+    /// start what is due. It drains until it is resumed or restarted. Needs the scope for administering.
+    async fn drain_node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The server's id.")] id: ID,
+    ) -> Result<Option<ServerNode>> {
+        let nodes = &services(ctx)?.nodes;
+        let node = nodes.drain(caller(ctx)?, reading::node_id("id", &id)?).await?;
+        Ok(Some(ServerNode::new(node, nodes.own())))
+    }
+
+    /// Has a server that drains start jobs again. Needs the scope for administering.
+    async fn resume_node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The server's id.")] id: ID,
+    ) -> Result<Option<ServerNode>> {
+        let nodes = &services(ctx)?.nodes;
+        let node = nodes.resume(caller(ctx)?, reading::node_id("id", &id)?).await?;
+        Ok(Some(ServerNode::new(node, nodes.own())))
+    }
+}
