@@ -18,11 +18,12 @@ use tickerq::domain::remote_worker::JobReports;
 use tickerq::domain::rollup::{RollupCounts, SlotSpan};
 use tickerq::domain::webhook::EndpointId;
 use tickerq::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
+use tickerq::storage::outage::StorageOutage;
 use tickerq::storage::query::{
-    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, PendingJobs, RecurringPage,
     RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
 };
-use tickerq::storage::repository::{JobRepository, RepositoryError};
+use tickerq::storage::repository::{JobRepository, Maintenance, RepositoryError};
 use tickerq::storage::signal::{Signal, SignalStream};
 
 /// Is told of every job as it was saved: when it is new, started, ended, retried, cancelled or changed.
@@ -229,6 +230,26 @@ impl JobRepository for NotifyingRepository {
 
     async fn signals(&self, own: NodeId) -> Result<Option<SignalStream>, RepositoryError> {
         self.inner.signals(own).await
+    }
+
+    async fn pending_by_type(&self) -> Result<Vec<PendingJobs>, RepositoryError> {
+        self.inner.pending_by_type().await
+    }
+
+    fn fault(&self) -> Option<RepositoryError> {
+        self.inner.fault()
+    }
+
+    fn outage(&self) -> Option<&StorageOutage> {
+        self.inner.outage()
+    }
+
+    async fn maintain(&self) -> Result<Maintenance, RepositoryError> {
+        self.inner.maintain().await
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
     }
 
     fn is_shared(&self) -> bool {

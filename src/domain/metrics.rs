@@ -61,7 +61,7 @@ impl Usage {
 }
 
 /// The names under which numbers are exported to Prometheus; the first three are the reference's.
-pub const EXPORTED_NAMES: [&str; 32] = [
+pub const EXPORTED_NAMES: [&str; 33] = [
     "tickerq_jobs_total",
     "tickerq_job_duration_seconds",
     "tickerq_queue_length",
@@ -70,6 +70,7 @@ pub const EXPORTED_NAMES: [&str; 32] = [
     "tickerq_queue_latency_seconds",
     "tickerq_workers_busy",
     "tickerq_workers",
+    "tickerq_handlers_blocked",
     "tickerq_webhook_deliveries_total",
     "tickerq_webhook_duration_seconds",
     "tickerq_commit_duration_seconds",

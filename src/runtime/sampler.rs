@@ -300,34 +300,37 @@ impl Sampler {
         let now = self.parts.clock.now();
         self.turn_to(health, now, ctx);
         let metrics = match (counts, &self.system) {
-            (Ok(counts), _) => Ok(SystemMetrics {
+            (Ok(counts), _) => SystemMetrics {
                 at: now,
                 health: self.health.state,
                 total_jobs: total(&counts),
                 active_workers: counts.running,
                 queue_length: counts.pending,
                 usage: self.usage.read(),
-            }),
+            },
             // The last numbers with their time: that the server is unhealthy must be readable.
-            (Err(_), Some((_, last))) => Ok(SystemMetrics {
+            (Err(_), Some((_, last))) => SystemMetrics {
                 health: self.health.state,
                 usage: self.usage.read(),
                 ..SystemMetrics::clone(last)
-            }),
-            (Err(failure), None) => Err(failure),
+            },
+            // No numbers have been read yet: then none are known, and the health is all there is to report.
+            (Err(_), None) => SystemMetrics {
+                at: now,
+                health: self.health.state,
+                total_jobs: 0,
+                active_workers: 0,
+                queue_length: 0,
+                usage: self.usage.read(),
+            },
         };
-        let answer = metrics.map(|metrics| {
-            let metrics = Arc::new(metrics);
-            self.system = Some((Instant::now(), Arc::clone(&metrics)));
-            metrics
-        });
+        let metrics = Arc::new(metrics);
+        self.system = Some((Instant::now(), Arc::clone(&metrics)));
         for asked in self.waiting.drain(..) {
             // Who no longer waits needs no answer.
-            drop(asked.send(answer.clone()));
+            drop(asked.send(Ok(Arc::clone(&metrics))));
         }
-        if let Ok(metrics) = answer
-            && self.parts.event_bus.is_any_in(Topic::SystemMetrics)
-        {
+        if self.parts.event_bus.is_any_in(Topic::SystemMetrics) {
             self.tell(Topic::SystemMetrics, vec![Event::SystemMetrics(metrics)], ctx);
         }
     }

@@ -133,7 +133,18 @@ async fn a_second_signal_stops_at_once() {
 #[tokio::test]
 async fn a_closed_terminal_drains_the_server_as_a_signal_to_stop_does() {
     let site = Site::new(Storage::Sqlite, &config("00:00:20"));
-    let server = site.start();
+    // Whatever runs the tests may ignore the signal, and a child inherits that.
+    let mut command = std::process::Command::new("env");
+    command
+        .args([
+            "--default-signal=HUP",
+            env!("CARGO_BIN_EXE_tickerq"),
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+        ])
+        .current_dir(site.path());
+    let server = site.start_from(command);
     let id = server.client().create_of_type("ShortJob").await;
     server.client().wait_for(&id, &["running"]).await;
     // Shells and the system send it more than once, and the end of a session sends SIGTERM with it.
