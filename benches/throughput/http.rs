@@ -95,6 +95,7 @@ pub(crate) async fn measure(
 /// A server with nothing but what is measured.
 fn server_options(callers: Callers) -> ServerOptions {
     ServerOptions {
+        closes_storage: true,
         access_log: false,
         listen: vec!["127.0.0.1:0".parse().expect("an address")],
         http_workers: 2,

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::Mutex as AsyncMutex;
 use tracing::warn;
 
 use super::clock::Clock;
@@ -34,6 +35,8 @@ struct Shared {
     clock: Clock,
     threads: Handle,
     pending: Mutex<Pending>,
+    /// Held while a report is written, so that the attempt's end follows it.
+    writing: AsyncMutex<()>,
 }
 
 /// What is not written yet.
@@ -61,6 +64,7 @@ impl AttemptReports {
             clock,
             threads,
             pending: Mutex::default(),
+            writing: AsyncMutex::default(),
         }))
     }
 
@@ -71,15 +75,16 @@ impl AttemptReports {
 
     /// Writes what is left; to be called before the attempt's end is written, because storage discards later reports.
     pub(super) async fn close(&self) {
-        let Some(last) = self.0.with_pending(|pending| {
+        let has_reports = self.0.with_pending(|pending| {
             pending.is_closed = true;
-            self.0.take(pending)
-        }) else {
+            pending.is_writing
+        });
+        if !has_reports {
             return;
-        };
+        }
         let id = self.0.job.id;
-        match tokio::time::timeout(FLUSH_TIMEOUT, self.0.write(last)).await {
-            Ok(Ok(())) => {}
+        match tokio::time::timeout(FLUSH_TIMEOUT, self.0.write_pending()).await {
+            Ok(Ok(_)) => {}
             Ok(Err(failure)) => warn!(job.id = %id, "failed to store the last reports of job {id}: {failure}"),
             Err(_) => warn!(job.id = %id, "timed out storing the last reports of job {id}"),
         }
@@ -128,19 +133,30 @@ impl Shared {
         }
     }
 
+    /// Writes what is pending, after the report that is being written. Returns whether there was anything.
+    async fn write_pending(&self) -> Result<bool, RecordError> {
+        let _turn = self.writing.lock().await;
+        let next = self.with_pending(|pending| {
+            let next = self.take(pending);
+            pending.is_writing = next.is_some();
+            next
+        });
+        let Some(report) = next else {
+            return Ok(false);
+        };
+        self.write(report).await?;
+        Ok(true)
+    }
+
     async fn write_until_empty(self: Arc<Self>) {
         loop {
-            let next = self.with_pending(|pending| {
-                let next = self.take(pending);
-                pending.is_writing = next.is_some();
-                next
-            });
-            let Some(report) = next else {
-                return;
-            };
-            if let Err(failure) = self.write(report).await {
-                let id = self.job.id;
-                warn!(job.id = %id, "failed to store a report of job {id}: {failure}");
+            match self.write_pending().await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(failure) => {
+                    let id = self.job.id;
+                    warn!(job.id = %id, "failed to store a report of job {id}: {failure}");
+                }
             }
             tokio::time::sleep(INTERVAL).await;
         }

@@ -204,6 +204,7 @@ impl Builder {
         options.runtime.on_saved = on_saved;
         options.log = log;
         if let Some(repository) = repository {
+            options.closes_storage = false;
             return Ok((repository, options));
         }
         let mut database = compose::database(&config.database, &config.nodes);

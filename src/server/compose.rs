@@ -181,6 +181,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         listen: config.server.listen.clone(),
         http_workers: config.server.http_workers.get(),
         keep_alive: config.server.keep_alive.to_std(),
+        closes_storage: true,
         shutdown_grace: config.server.shutdown_grace.to_std(),
         auth: authentication(config),
         audit: config.audit.enable,

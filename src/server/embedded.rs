@@ -49,6 +49,7 @@ pub struct Embedded {
     recurring: Recurring,
     queues: Queues,
     facades: Arc<Facades>,
+    closes_storage: bool,
     shutdown_grace: Duration,
     /// Where the actors run when the program has no actix system.
     pub(super) system: Option<SystemThread>,
@@ -63,6 +64,7 @@ impl Embedded {
             http_workers: _,
             keep_alive: _,
             shutdown_grace,
+            closes_storage,
             auth,
             audit: is_audited,
             access_log,
@@ -178,6 +180,7 @@ impl Embedded {
             recurring,
             queues,
             facades: Arc::new(facades),
+            closes_storage,
             shutdown_grace,
             system: None,
         })
@@ -220,7 +223,7 @@ impl Embedded {
 
     /// Takes no more work, lets running jobs end within the grace time, and hands the rest back as pending. Requests are
     /// answered meanwhile, and readiness says that the server is stopping; whoever listens to what happens is sent away at
-    /// the end. Storage is closed: the program stops its HTTP server afterwards, or before.
+    /// the end. Storage that the server has opened is closed: the program stops its HTTP server afterwards, or before.
     pub async fn stop(mut self) {
         match self.system.take() {
             None => Box::pin(self.stop_here()).await,
@@ -230,12 +233,14 @@ impl Embedded {
     }
 
     async fn stop_here(self) {
-        self.finish().await.close().await;
+        if let Some(storage) = self.finish().await {
+            storage.close().await;
+        }
         info!("stopped");
     }
 
-    /// The same, with storage still open.
-    pub(super) async fn finish(self) -> Arc<dyn JobRepository> {
+    /// The same, with storage still open; it is returned if it is to be closed.
+    pub(super) async fn finish(self) -> Option<Arc<dyn JobRepository>> {
         self.health.stopping();
         Box::pin(self.runtime.stop(self.shutdown_grace)).await;
         // Whoever listens has been told of the last job: now it is sent to another server.
@@ -243,7 +248,7 @@ impl Embedded {
         if let Some(telemetry) = self.telemetry {
             telemetry.stop().await;
         }
-        self.repository
+        self.closes_storage.then_some(self.repository)
     }
 }
 

@@ -68,6 +68,8 @@ pub struct ServerOptions {
     pub keep_alive: Duration,
     /// How long running jobs may take to end when the server stops.
     pub shutdown_grace: Duration,
+    /// Whether storage is closed when the server has stopped; not where the program has opened it.
+    pub closes_storage: bool,
     /// Who is let in.
     pub auth: AuthOptions,
     /// Whether it is recorded who has changed what.
@@ -296,7 +298,9 @@ impl Server {
                 // Requests are answered while jobs end: readiness says that the server is stopping.
                 let storage = embedded.finish().await;
                 http.stop(true).await;
-                storage.close().await;
+                if let Some(storage) = storage {
+                    storage.close().await;
+                }
                 info!("stopped");
             })
         };

@@ -227,7 +227,8 @@ pub trait JobRepository: Send + Sync + 'static {
         Ok(Maintenance::default())
     }
 
-    /// Closes storage: called once, when the server that uses it has stopped. Whatever is called later may fail.
+    /// Closes storage: called once, when the server that has opened it has stopped. Whatever is called later may fail. Not
+    /// called for a storage that the program gives the server.
     async fn close(&self) {}
 
     /// Tells the other nodes that share this storage. A storage that serves one node alone has nobody to tell.

@@ -80,7 +80,7 @@ async fn every_answer_can_be_read_by_a_page_that_may_call() {
         (&client, "/jobs", 401),
         (&client.with_token("tq_a-wrong-key"), "/jobs", 401),
         (&known, "/audit", 403),
-        (&known, "/jobs/1", 400),
+        (&known, "/jobs/1", 404),
         (&known, "/nothing", 404),
     ] {
         for origin in [APP, "http://localhost:3000"] {

@@ -50,6 +50,7 @@ namespace TickerQ.Client
     {
         public List<JobItem> Jobs { get; set; }
         public int Created { get; set; }
+        public List<string> Missing { get; set; }
     }
 
     public partial class ClearedQueueDetails
@@ -71,6 +72,10 @@ namespace TickerQ.Client
     {
         public double Percentage { get; set; }
         public int Cores { get; set; }
+    }
+
+    public partial class CreatedJob
+    {
     }
 
     public partial class EndedJobs
@@ -139,6 +144,7 @@ namespace TickerQ.Client
         public bool CancelRequested { get; set; }
         public JobProgress Progress { get; set; }
         public List<JobLogLine> Log { get; set; }
+        public List<string> Warnings { get; set; }
         public int Revision { get; set; }
     }
 
@@ -175,6 +181,7 @@ namespace TickerQ.Client
         public int MaxRetries { get; set; }
         public string Error { get; set; }
         public string RecurringJobId { get; set; }
+        public List<string> Warnings { get; set; }
     }
 
     public partial class JobList
@@ -220,6 +227,8 @@ namespace TickerQ.Client
         public TimeSpan Timeout { get; set; }
         public string RecurringJobId { get; set; }
         public string TraceParent { get; set; }
+        public string TraceState { get; set; }
+        public string Baggage { get; set; }
     }
 
     public partial class LeasedJobs
@@ -361,6 +370,7 @@ namespace TickerQ.Client
         public List<TimeSpan> RetryIntervals { get; set; }
         public DateTimeOffset CreatedAt { get; set; }
         public DateTimeOffset UpdatedAt { get; set; }
+        public List<string> Warnings { get; set; }
         public int Revision { get; set; }
     }
 
@@ -451,6 +461,7 @@ namespace TickerQ.Client
         public string Source { get; set; }
         public DateTimeOffset? PreviousSecretUntil { get; set; }
         public string Node { get; set; }
+        public DateTimeOffset? UnconfiguredSince { get; set; }
         public DateTimeOffset CreatedAt { get; set; }
         public DateTimeOffset UpdatedAt { get; set; }
         public int Revision { get; set; }
@@ -469,7 +480,7 @@ namespace TickerQ.Client
 
     public partial class WebhookResponse
     {
-        public int Status { get; set; }
+        public string Status { get; set; }
         public string Body { get; set; }
     }
 

@@ -7,7 +7,7 @@ export interface Attempt {
   attempt: number;
   startedAt: string;
   completedAt: string | null;
-  status: string;
+  status: 'running' | 'completed' | 'failed' | 'cancelled' | 'interrupted' | 'lost';
   duration: string | null;
   error: string | null;
   errorDetail: string | null;
@@ -40,6 +40,7 @@ export interface AuditRecord {
 export interface Batch {
   jobs: Array<JobItem>;
   created: number;
+  missing?: Array<string>;
 }
 
 export interface BatchRequest {
@@ -53,7 +54,7 @@ export interface ClearRequest {
 
 export interface ClearedQueue {
   name: string;
-  status: string;
+  status: 'running' | 'paused';
   pendingJobs: number;
   runningJobs: number;
   completedJobs: number;
@@ -80,13 +81,16 @@ export interface CpuUsage {
   cores: number;
 }
 
+export interface CreatedJob {
+}
+
 export interface EndedJobs {
   stored: number;
   lost: Array<string>;
 }
 
 export interface ExecuteRequest {
-  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  priority?: 'critical' | 'high' | 'normal' | 'low' | null;
   delay?: Duration | null;
   runAt?: string | Date | null;
 }
@@ -98,7 +102,7 @@ export interface FailRequest {
 export interface FailedJob {
   jobId: string;
   leaseToken: string;
-  outcome?: string | null;
+  outcome?: 'failed' | 'cancelled' | 'released' | null;
   error?: string | null;
   errorDetail?: string | null;
   retry?: boolean | null;
@@ -120,7 +124,7 @@ export interface HealthView {
   status: string;
   timeZoneDatabase?: string | null;
   restartedActors?: number | null;
-  systemHealth?: string | null;
+  systemHealth?: 'healthy' | 'degraded' | 'unhealthy' | null;
   reasons?: Array<HealthReason> | null;
 }
 
@@ -153,7 +157,7 @@ export interface Job {
   executedAt: string | null;
   completedAt: string | null;
   duration: string | null;
-  priority: 'low' | 'normal' | 'high' | 'critical';
+  priority: 'critical' | 'high' | 'normal' | 'low';
   attempt: number;
   retryCount: number;
   maxRetries: number;
@@ -171,6 +175,7 @@ export interface Job {
   cancelRequested: boolean;
   progress?: Progress | null;
   log?: Array<LogLine>;
+  warnings?: Array<string>;
   revision: number;
 }
 
@@ -198,12 +203,13 @@ export interface JobItem {
   executedAt: string | null;
   completedAt: string | null;
   duration: string | null;
-  priority: 'low' | 'normal' | 'high' | 'critical';
+  priority: 'critical' | 'high' | 'normal' | 'low';
   attempt: number;
   retryCount: number;
   maxRetries: number;
   error: string | null;
   recurringJobId: string | null;
+  warnings?: Array<string>;
 }
 
 export interface JobList {
@@ -217,7 +223,7 @@ export interface JobRequest {
   name?: string | null;
   queue?: string | null;
   parameters?: any;
-  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  priority?: 'critical' | 'high' | 'normal' | 'low' | null;
   delay?: Duration | null;
   runAt?: string | Date | null;
   maxRetries?: number | null;
@@ -265,7 +271,7 @@ export interface LeasedJob {
   name: string;
   type: string;
   queue: string;
-  priority: 'low' | 'normal' | 'high' | 'critical';
+  priority: 'critical' | 'high' | 'normal' | 'low';
   attempt: number;
   retryCount: number;
   maxRetries: number;
@@ -273,7 +279,9 @@ export interface LeasedJob {
   createdAt: string;
   timeout: string;
   recurringJobId: string | null;
-  traceParent?: string | null;
+  traceParent: string;
+  traceState: string | null;
+  baggage: string | null;
 }
 
 export interface LeasedJobs {
@@ -292,13 +300,13 @@ export interface LogLevelRequest {
 export interface LogLine {
   attempt: number;
   at: string;
-  level: string;
+  level: 'debug' | 'info' | 'warning' | 'error';
   message: string;
 }
 
 export interface LogLineRequest {
   at?: string | Date | null;
-  level?: string | null;
+  level?: 'debug' | 'info' | 'warning' | 'error' | null;
   message: string;
 }
 
@@ -319,7 +327,7 @@ export interface NewWebhookEndpoint {
 export interface Node {
   id: string;
   name: string;
-  status: string;
+  status: 'live' | 'draining' | 'lost';
   roles: Array<string>;
   startedAt: string;
   lastHeartbeatAt: string;
@@ -336,7 +344,7 @@ export interface PatchRequest {
   name?: string | null;
   queue?: string | null;
   parameters?: any;
-  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  priority?: 'critical' | 'high' | 'normal' | 'low' | null;
   delay?: Duration | null;
   runAt?: string | Date | null;
   maxRetries?: number | null;
@@ -395,7 +403,7 @@ export interface ProgressRequest {
 
 export interface Queue {
   name: string;
-  status: string;
+  status: 'running' | 'paused';
   pendingJobs: number;
   runningJobs: number;
   completedJobs: number;
@@ -429,13 +437,14 @@ export interface RecurringJob {
   waiting: number;
   parameters: any;
   queue: string | null;
-  priority: 'low' | 'normal' | 'high' | 'critical';
+  priority: 'critical' | 'high' | 'normal' | 'low';
   maxRetries: number | null;
   timeout: string | null;
   retryDelay: string | null;
   retryIntervals: Array<string> | null;
   createdAt: string;
   updatedAt: string;
+  warnings?: Array<string>;
   revision: number;
 }
 
@@ -458,7 +467,7 @@ export interface RecurringPatch {
   endsAt?: string | Date | null;
   parameters?: any;
   queue?: string | null;
-  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  priority?: 'critical' | 'high' | 'normal' | 'low' | null;
   maxRetries?: number | null;
   timeout?: Duration | null;
   retryDelay?: Duration | null;
@@ -484,7 +493,7 @@ export interface RotateSecretRequest {
 
 export interface SystemMetrics {
   timestamp: string;
-  systemHealth: string;
+  systemHealth: 'healthy' | 'degraded' | 'unhealthy';
   totalJobs: number;
   activeWorkers: number;
   queueLength: number;
@@ -494,7 +503,7 @@ export interface SystemMetrics {
 
 export interface SystemOverview {
   timestamp: string;
-  systemHealth: string;
+  systemHealth: 'healthy' | 'degraded' | 'unhealthy';
   totalJobs: number;
   activeWorkers: number;
   queueLength: number;
@@ -522,7 +531,7 @@ export interface WebhookDelivery {
   event: string;
   timestamp: string;
   jobId: string | null;
-  status: string;
+  status: 'pending' | 'delivered' | 'failed';
   attempts: number;
   nextAttemptAt: string | null;
   lastAttemptAt: string | null;
@@ -543,13 +552,14 @@ export interface WebhookEndpoint {
   url: string;
   events: Array<string>;
   enabled: boolean;
-  disabledReason: string | null;
+  disabledReason: 'asked' | 'gone' | 'failing' | null;
   disabledAt: string | null;
   failingSince: string | null;
   retryPolicy: WebhookRetryPolicy;
-  source: string;
+  source: 'configuration' | 'api';
   previousSecretUntil: string | null;
   node: string | null;
+  unconfiguredSince: string | null;
   createdAt: string;
   updatedAt: string;
   revision: number;
@@ -572,7 +582,7 @@ export interface WebhookRequest {
 }
 
 export interface WebhookResponse {
-  status: number;
+  status: 'pending' | 'delivered' | 'failed';
   body: string | null;
 }
 
@@ -593,7 +603,7 @@ export interface WebhookTest {
 export interface Worker {
   id: string;
   name: string;
-  status: string;
+  status: 'live' | 'lost' | 'left';
   types: Array<string>;
   queues: Array<string>;
   concurrency: number;
@@ -619,7 +629,7 @@ export interface WorkerRequest {
 export interface JobOptions {
   name?: string | null;
   queue?: string | null;
-  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  priority?: 'critical' | 'high' | 'normal' | 'low' | null;
   delay?: Duration | null;
   runAt?: string | Date | null;
   maxRetries?: number | null;
@@ -634,7 +644,7 @@ export interface NewJob {
   name?: string | null;
   queue?: string | null;
   parameters?: any;
-  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  priority?: 'critical' | 'high' | 'normal' | 'low' | null;
   delay?: Duration | null;
   runAt?: string | Date | null;
   maxRetries?: number | null;
@@ -648,7 +658,7 @@ export interface JobUpdate {
   name?: string | null;
   queue?: string | null;
   parameters?: any;
-  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  priority?: 'critical' | 'high' | 'normal' | 'low' | null;
   delay?: Duration | null;
   runAt?: string | Date | null;
   maxRetries?: number | null;
@@ -661,7 +671,7 @@ export interface RecurringOptions {
   name?: string | null;
   queue?: string | null;
   parameters?: any;
-  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  priority?: 'critical' | 'high' | 'normal' | 'low' | null;
   maxRetries?: number | null;
   timeout?: Duration | null;
   retryDelay?: Duration | null;
@@ -688,7 +698,7 @@ export interface RecurringUpdate {
   endsAt?: string | Date | null;
   parameters?: any;
   queue?: string | null;
-  priority?: 'low' | 'normal' | 'high' | 'critical' | null;
+  priority?: 'critical' | 'high' | 'normal' | 'low' | null;
   maxRetries?: number | null;
   timeout?: Duration | null;
   retryDelay?: Duration | null;
@@ -735,7 +745,7 @@ export interface PerformanceFilter {
   from?: string | Date;
   to?: string | Date;
   timeZone?: string;
-  granularity?: string;
+  granularity?: 'hour' | 'day';
   queue?: string;
   type?: string | Array<string>;
 }

@@ -14,7 +14,7 @@ class Attempt(_AttemptOptional):
     attempt: int
     startedAt: str
     completedAt: Optional[str]
-    status: str
+    status: Literal["running", "completed", "failed", "cancelled", "interrupted", "lost"]
     duration: Optional[str]
     error: Optional[str]
     errorDetail: Optional[str]
@@ -43,14 +43,18 @@ class AuditRecord(TypedDict):
     outcome: str
 
 
-class Batch(TypedDict):
+class _BatchOptional(TypedDict, total=False):
+    missing: List[str]
+
+
+class Batch(_BatchOptional):
     jobs: List[JobItem]
     created: int
 
 
 class ClearedQueue(TypedDict):
     name: str
-    status: str
+    status: Literal["running", "paused"]
     pendingJobs: int
     runningJobs: int
     completedJobs: int
@@ -76,13 +80,17 @@ class CpuUsage(TypedDict):
     cores: int
 
 
+class CreatedJob(TypedDict, total=False):
+    pass
+
+
 class EndedJobs(TypedDict):
     stored: int
     lost: List[str]
 
 
 class _FailedJobOptional(TypedDict, total=False):
-    outcome: Optional[str]
+    outcome: Optional[Literal["failed", "cancelled", "released"]]
     error: Optional[str]
     errorDetail: Optional[str]
     retry: Optional[bool]
@@ -108,7 +116,7 @@ class HealthReason(TypedDict):
 class _HealthViewOptional(TypedDict, total=False):
     timeZoneDatabase: Optional[str]
     restartedActors: Optional[int]
-    systemHealth: Optional[str]
+    systemHealth: Optional[Literal["healthy", "degraded", "unhealthy"]]
     reasons: Optional[List[HealthReason]]
 
 
@@ -135,6 +143,7 @@ class HeldJob(_HeldJobOptional):
 class _JobOptional(TypedDict, total=False):
     progress: Optional[Progress]
     log: List[LogLine]
+    warnings: List[str]
 
 
 class Job(_JobOptional):
@@ -149,7 +158,7 @@ class Job(_JobOptional):
     executedAt: Optional[str]
     completedAt: Optional[str]
     duration: Optional[str]
-    priority: Literal["low", "normal", "high", "critical"]
+    priority: Literal["critical", "high", "normal", "low"]
     attempt: int
     retryCount: int
     maxRetries: int
@@ -180,7 +189,11 @@ class JobChanges(TypedDict):
     hasMore: bool
 
 
-class JobItem(TypedDict):
+class _JobItemOptional(TypedDict, total=False):
+    warnings: List[str]
+
+
+class JobItem(_JobItemOptional):
     id: str
     jobId: str
     name: str
@@ -192,7 +205,7 @@ class JobItem(TypedDict):
     executedAt: Optional[str]
     completedAt: Optional[str]
     duration: Optional[str]
-    priority: Literal["low", "normal", "high", "critical"]
+    priority: Literal["critical", "high", "normal", "low"]
     attempt: int
     retryCount: int
     maxRetries: int
@@ -224,17 +237,13 @@ class JobTypeMetrics(TypedDict):
     failureReasons: List[FailureReason]
 
 
-class _LeasedJobOptional(TypedDict, total=False):
-    traceParent: Optional[str]
-
-
-class LeasedJob(_LeasedJobOptional):
+class LeasedJob(TypedDict):
     jobId: str
     leaseToken: str
     name: str
     type: str
     queue: str
-    priority: Literal["low", "normal", "high", "critical"]
+    priority: Literal["critical", "high", "normal", "low"]
     attempt: int
     retryCount: int
     maxRetries: int
@@ -242,6 +251,9 @@ class LeasedJob(_LeasedJobOptional):
     createdAt: str
     timeout: str
     recurringJobId: Optional[str]
+    traceParent: str
+    traceState: Optional[str]
+    baggage: Optional[str]
 
 
 class LeasedJobs(TypedDict):
@@ -256,13 +268,13 @@ class LogLevel(TypedDict):
 class LogLine(TypedDict):
     attempt: int
     at: str
-    level: str
+    level: Literal["debug", "info", "warning", "error"]
     message: str
 
 
 class _LogLineRequestOptional(TypedDict, total=False):
     at: Optional[Union[str, datetime]]
-    level: Optional[str]
+    level: Optional[Literal["debug", "info", "warning", "error"]]
 
 
 class LogLineRequest(_LogLineRequestOptional):
@@ -278,7 +290,7 @@ class MemoryUsage(TypedDict):
 class Node(TypedDict):
     id: str
     name: str
-    status: str
+    status: Literal["live", "draining", "lost"]
     roles: List[str]
     startedAt: str
     lastHeartbeatAt: str
@@ -341,7 +353,7 @@ class ProgressRequest(_ProgressRequestOptional):
 
 class Queue(TypedDict):
     name: str
-    status: str
+    status: Literal["running", "paused"]
     pendingJobs: int
     runningJobs: int
     completedJobs: int
@@ -355,7 +367,11 @@ class QueueList(TypedDict):
     queues: List[Queue]
 
 
-class RecurringJob(TypedDict):
+class _RecurringJobOptional(TypedDict, total=False):
+    warnings: List[str]
+
+
+class RecurringJob(_RecurringJobOptional):
     id: str
     jobId: str
     name: str
@@ -375,7 +391,7 @@ class RecurringJob(TypedDict):
     waiting: int
     parameters: Any
     queue: Optional[str]
-    priority: Literal["low", "normal", "high", "critical"]
+    priority: Literal["critical", "high", "normal", "low"]
     maxRetries: Optional[int]
     timeout: Optional[str]
     retryDelay: Optional[str]
@@ -397,7 +413,7 @@ class RedeliveredView(TypedDict):
 
 class SystemMetrics(TypedDict):
     timestamp: str
-    systemHealth: str
+    systemHealth: Literal["healthy", "degraded", "unhealthy"]
     totalJobs: int
     activeWorkers: int
     queueLength: int
@@ -407,7 +423,7 @@ class SystemMetrics(TypedDict):
 
 class SystemOverview(TypedDict):
     timestamp: str
-    systemHealth: str
+    systemHealth: Literal["healthy", "degraded", "unhealthy"]
     totalJobs: int
     activeWorkers: int
     queueLength: int
@@ -435,7 +451,7 @@ class WebhookDelivery(TypedDict):
     event: str
     timestamp: str
     jobId: Optional[str]
-    status: str
+    status: Literal["pending", "delivered", "failed"]
     attempts: int
     nextAttemptAt: Optional[str]
     lastAttemptAt: Optional[str]
@@ -460,13 +476,14 @@ class WebhookEndpoint(_WebhookEndpointOptional):
     url: str
     events: List[str]
     enabled: bool
-    disabledReason: Optional[str]
+    disabledReason: Optional[Literal["asked", "gone", "failing"]]
     disabledAt: Optional[str]
     failingSince: Optional[str]
     retryPolicy: WebhookRetryPolicy
-    source: str
+    source: Literal["configuration", "api"]
     previousSecretUntil: Optional[str]
     node: Optional[str]
+    unconfiguredSince: Optional[str]
     createdAt: str
     updatedAt: str
     revision: int
@@ -481,7 +498,7 @@ class WebhookRequest(TypedDict):
 
 
 class WebhookResponse(TypedDict):
-    status: int
+    status: Literal["pending", "delivered", "failed"]
     body: Optional[str]
 
 
@@ -502,7 +519,7 @@ class WebhookTest(TypedDict):
 class Worker(TypedDict):
     id: str
     name: str
-    status: str
+    status: Literal["live", "lost", "left"]
     types: List[str]
     queues: List[str]
     concurrency: int
@@ -521,7 +538,7 @@ class WorkerList(TypedDict):
 class JobOptions(TypedDict, total=False):
     name: Optional[str]
     queue: Optional[str]
-    priority: Optional[Literal["low", "normal", "high", "critical"]]
+    priority: Optional[Literal["critical", "high", "normal", "low"]]
     delay: Optional[Union[str, timedelta]]
     run_at: Optional[Union[str, datetime]]
     max_retries: Optional[int]
@@ -535,7 +552,7 @@ class _NewJobOptional(TypedDict, total=False):
     name: Optional[str]
     queue: Optional[str]
     parameters: Optional[Any]
-    priority: Optional[Literal["low", "normal", "high", "critical"]]
+    priority: Optional[Literal["critical", "high", "normal", "low"]]
     delay: Optional[Union[str, timedelta]]
     run_at: Optional[Union[str, datetime]]
     max_retries: Optional[int]
@@ -553,7 +570,7 @@ class JobUpdate(TypedDict, total=False):
     name: Optional[str]
     queue: Optional[str]
     parameters: Optional[Any]
-    priority: Optional[Literal["low", "normal", "high", "critical"]]
+    priority: Optional[Literal["critical", "high", "normal", "low"]]
     delay: Optional[Union[str, timedelta]]
     run_at: Optional[Union[str, datetime]]
     max_retries: Optional[int]
@@ -566,7 +583,7 @@ class RecurringOptions(TypedDict, total=False):
     name: Optional[str]
     queue: Optional[str]
     parameters: Optional[Any]
-    priority: Optional[Literal["low", "normal", "high", "critical"]]
+    priority: Optional[Literal["critical", "high", "normal", "low"]]
     max_retries: Optional[int]
     timeout: Optional[Union[str, timedelta]]
     retry_delay: Optional[Union[str, timedelta]]
@@ -593,7 +610,7 @@ class RecurringUpdate(TypedDict, total=False):
     ends_at: Optional[Union[str, datetime]]
     parameters: Optional[Any]
     queue: Optional[str]
-    priority: Optional[Literal["low", "normal", "high", "critical"]]
+    priority: Optional[Literal["critical", "high", "normal", "low"]]
     max_retries: Optional[int]
     timeout: Optional[Union[str, timedelta]]
     retry_delay: Optional[Union[str, timedelta]]
@@ -640,7 +657,7 @@ class PerformanceFilter(TypedDict, total=False):
     from_: Optional[Union[str, date]]
     to: Optional[Union[str, date]]
     time_zone: Optional[str]
-    granularity: Optional[str]
+    granularity: Optional[Literal["hour", "day"]]
     queue: Optional[str]
     type: Optional[Union[str, Sequence[str]]]
 

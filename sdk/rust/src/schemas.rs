@@ -73,6 +73,8 @@ pub struct AuditRecord {
 pub struct Batch {
     pub jobs: Vec<JobItem>,
     pub created: u32,
+    #[serde(default)]
+    pub missing: Vec<String>,
 }
 
 /// `ClearedQueue` of the API.
@@ -99,6 +101,11 @@ pub struct CpuUsage {
     pub percentage: f64,
     pub cores: u32,
 }
+
+/// `CreatedJob` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreatedJob {}
 
 /// `EndedJobs` of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -204,6 +211,8 @@ pub struct Job {
     pub progress: Option<Progress>,
     #[serde(default)]
     pub log: Vec<LogLine>,
+    #[serde(default)]
+    pub warnings: Vec<String>,
     pub revision: u32,
 }
 
@@ -258,6 +267,8 @@ pub struct JobItem {
     pub error: Option<String>,
     #[serde(default, deserialize_with = "wire::optional")]
     pub recurring_job_id: Option<RecurringId>,
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// `JobList` of the API.
@@ -318,8 +329,11 @@ pub struct LeasedJob {
     pub timeout: TimeSpan,
     #[serde(default, deserialize_with = "wire::optional")]
     pub recurring_job_id: Option<RecurringId>,
+    pub trace_parent: String,
     #[serde(default)]
-    pub trace_parent: Option<String>,
+    pub trace_state: Option<String>,
+    #[serde(default)]
+    pub baggage: Option<String>,
 }
 
 /// `LeasedJobs` of the API.
@@ -510,6 +524,8 @@ pub struct RecurringJob {
     pub retry_intervals: Option<Vec<TimeSpan>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    #[serde(default)]
+    pub warnings: Vec<String>,
     pub revision: u32,
 }
 
@@ -630,6 +646,8 @@ pub struct WebhookEndpoint {
     pub previous_secret_until: Option<DateTime<Utc>>,
     #[serde(default)]
     pub node: Option<String>,
+    #[serde(default)]
+    pub unconfigured_since: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub revision: u32,
@@ -655,7 +673,7 @@ pub struct WebhookRequest {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookResponse {
-    pub status: u32,
+    pub status: String,
     #[serde(default)]
     pub body: Option<String>,
 }
