@@ -215,8 +215,8 @@ pub(in super::super) struct DeliveryRequest<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookResponse)]
 pub(in super::super) struct DeliveryResponse<'a> {
-    /// The status.
-    #[schema(value_type = DeliveryStatusWord)]
+    /// The HTTP status.
+    #[schema(example = 500)]
     status: u16,
     /// The first 1,024 bytes of the body.
     body: Option<&'a str>,
