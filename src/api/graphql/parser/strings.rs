@@ -125,12 +125,7 @@ fn block_value(raw: &str) -> String {
     let lines: Vec<&str> = normal.split('\n').collect();
     let indent = |line: &&str| line.len() - line.trim_start_matches([' ', '\t']).len();
     let is_blank = |line: &&str| indent(line) == line.len();
-    let common = lines
-        .iter()
-        .skip(1)
-        .filter(|line| !is_blank(line))
-        .map(|line| indent(line))
-        .min();
+    let common = lines.iter().skip(1).filter(|line| !is_blank(line)).map(indent).min();
     let common = common.unwrap_or_default();
     let dedented: Vec<&str> = lines
         .iter()
