@@ -10,10 +10,10 @@ const document = JSON.parse(readFileSync(source, 'utf8'));
 const schemas = document.components.schemas;
 const HEAD = 'Generated from the OpenAPI document by sdk/generate/types.mjs; do not edit.';
 
-// Errors have classes of their own in every SDK.
-const LEFT_OUT = new Set(['Problem', 'PartError', 'Place']);
+// Errors have classes of their own in every SDK; `CreatedJob` is a job or a recurring job, by the method that was called.
+const LEFT_OUT = new Set(['Problem', 'PartError', 'Place', 'CreatedJob']);
 // Members of answers that may be absent; the others that the document calls optional are there, as `null`.
-const MAY_BE_ABSENT = new Set(['Attempt.worker', 'Job.progress', 'WebhookEndpoint.secret', 'LeasedJob.traceParent']);
+const MAY_BE_ABSENT = new Set(['Attempt.worker', 'Job.progress', 'WebhookEndpoint.secret', 'LeasedJob.traceState', 'LeasedJob.baggage']);
 const ALL_MAY_BE_ABSENT = new Set(['HealthView']);
 // Text whose values are fixed, where the document does not list them.
 const STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled'];
@@ -232,12 +232,13 @@ const RUST_TYPES = {
   jobId: 'JobId', recurringJobId: 'RecurringId', 'Job.id': 'JobId', 'JobItem.id': 'JobId', 'JobChange.id': 'JobId', 'RecurringJob.id': 'RecurringId',
   'RecurringJob.jobId': 'RecurringId', 'Job.status': 'JobStatus', 'JobItem.status': 'JobStatus', 'Job.priority': 'Priority', 'JobItem.priority': 'Priority',
   'LeasedJob.priority': 'Priority', 'Heartbeat.cancelled': 'JobId', 'Heartbeat.lost': 'JobId', 'EndedJobs.lost': 'JobId',
+  'Batch.missing': 'JobId',
 };
 
 function rust() {
   const called = (name) => RUST_NAMES[name] ?? name;
   const write = (type, domain) => {
-    const texts = { text: 'String', int: 'u32', long: 'u64', number: 'f64', flag: 'bool', any: 'Value', time: 'DateTime<Utc>', values: 'String', union: 'Value' };
+    const texts = { text: 'String', int: 'u32', long: 'u64', number: 'f64', flag: 'bool', any: 'Json', time: 'DateTime<Utc>', values: 'String', union: 'Json' };
     let text = texts[type.kind];
     if (type.kind === 'ref') text = called(type.to);
     if (type.kind === 'list') text = `Vec<${write(type.of, domain)}>`;
@@ -271,7 +272,7 @@ function rust() {
     lines.push('}');
   }
   const domains = ['id::JobId', 'priority::Priority', 'recurring::RecurringId', 'status::JobStatus', 'time_span::TimeSpan'];
-  const imports = ['use chrono::{DateTime, Utc};', 'use serde::{Deserialize, Serialize};', 'use serde_json::Value;', ...domains.map((name) => `use tickerq::domain::${name};`), '', 'use crate::wire;'];
+  const imports = ['use chrono::{DateTime, Utc};', 'use serde::{Deserialize, Serialize};', ...domains.map((name) => `use tickerq::domain::${name};`), '', 'use crate::json::Json;', 'use crate::wire;'];
   return `//! ${HEAD}\n\n#![expect(missing_docs, reason = "the fields are those of the API's description")]\n\n${imports.join('\n')}\n${lines.join('\n')}\n`;
 }
 

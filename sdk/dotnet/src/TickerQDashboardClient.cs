@@ -162,7 +162,8 @@ namespace TickerQ.Client
             return Post<JobDetails>("/jobs", body, idempotencyKey: idempotencyKey ?? NewKey());
         }
 
-        /// <summary>Creates several jobs, all or none.</summary>
+        /// <summary>Creates several jobs, all or none. <c>Missing</c> of the answer: with a repeated key, the jobs that have been
+        /// removed since.</summary>
         public Task<Batch> ScheduleJobsAsync(IEnumerable<NewJob> jobs, string idempotencyKey = null) => Post<Batch>("/jobs/batch", new { jobs = jobs.Select(Wire.Fields).ToList() }, idempotencyKey: idempotencyKey ?? NewKey());
 
         /// <summary>A page of the jobs that match a filter, newest first.</summary>
@@ -251,6 +252,9 @@ namespace TickerQ.Client
         /// <summary>Deletes the pending jobs of a queue, the failed ones, or both.</summary>
         public Task<ClearedQueueDetails> ClearQueueAsync(string name, bool clearPending = true, bool clearFailed = false) => Post<ClearedQueueDetails>($"/queues{At(name)}/clear", new { clearPending, clearFailed });
 
+        /// <summary>Deletes a queue that has no unfinished jobs and is not configured.</summary>
+        public Task DeleteQueueAsync(string name) => SendAsync(HttpMethod.Delete, "/queues" + At(name));
+
         /// <summary>Health, load and memory of the server.</summary>
         public Task<SystemOverview> GetSystemMetricsAsync() => Get<SystemOverview>("/metrics/system");
 
@@ -262,6 +266,12 @@ namespace TickerQ.Client
 
         /// <summary>The servers that share the storage.</summary>
         public async Task<List<NodeDetails>> GetNodesAsync() => (await Get<NodeList>("/nodes").ConfigureAwait(false)).Nodes;
+
+        /// <summary>Drains a node: it starts no new jobs until it is resumed or restarted; its running jobs continue.</summary>
+        public Task<NodeDetails> DrainNodeAsync(string nodeId) => Post<NodeDetails>($"/nodes{At(nodeId)}/drain", safe: true);
+
+        /// <summary>Resumes a node that drains.</summary>
+        public Task<NodeDetails> ResumeNodeAsync(string nodeId) => Post<NodeDetails>($"/nodes{At(nodeId)}/resume", safe: true);
 
         /// <summary>The log level of this server.</summary>
         public Task<ServerLogLevel> GetLogLevelAsync() => Get<ServerLogLevel>("/log-level");

@@ -67,9 +67,17 @@ public static class Scenarios
         Check(made.Created == 5, "five are made");
         var page = await client.GetJobsAsync(new JobFilter { Queue = "pages", Status = "pending,running", Limit = 2 });
         Check(page.TotalCount == 5 && page.HasMore, "a page is one of three");
+        Check(made.Jobs[0].Warnings[0].Contains("PageJob"), "a job without a handler has a warning");
+        Check((await client.GetJobAsync(made.Jobs[0].Id)).Warnings.Count == 1, "it has it later, too");
         var first = await client.CreateJobAsync("OtherJob", new { n = 1 }, idempotencyKey: "once");
         Check((await client.CreateJobAsync("OtherJob", new { n = 1 }, idempotencyKey: "once")).Id == first.Id, "one key is one job");
         await Fails<IdempotencyMismatchException>(422, () => client.CreateJobAsync("OtherJob", new { n = 2 }, idempotencyKey: "once"));
+        Task<Batch> Two() => client.ScheduleJobsAsync(Enumerable.Range(0, 2).Select(_ => new NewJob { Type = "OtherJob" }), "batch");
+        var two = (await Two()).Jobs;
+        await client.CancelJobAsync(two[0].Id);
+        await client.DeleteJobAsync(two[0].Id);
+        var again = await Two();
+        Check(again.Missing.Single() == two[0].Id && again.Jobs.Single().Id == two[1].Id, "one is missing");
     }
 
     private static async Task Steer()
@@ -110,10 +118,15 @@ public static class Scenarios
         Check((await client.ResumeQueueAsync("steered")).Status == "running", "it runs");
         Check((await client.ClearQueueAsync("steered")).ClearedPending == 1, "it is cleared");
         Check((await client.GetQueueAsync("steered")).PendingJobs == 0, "it is empty");
+        await client.DeleteQueueAsync("steered");
+        await Fails<NotFoundException>(404, () => client.GetQueueAsync("steered"));
         Check((await client.GetSystemMetricsAsync()).SystemHealth == "healthy", "the server is healthy");
         Check((await client.GetPerformanceMetricsAsync(new PerformanceFilter { Type = "NoopJob,FailingJob" })).Summary.TotalJobs >= 2, "jobs are counted");
         Check((await client.GetJobTypeMetricsAsync(new PeriodFilter { Type = "FailingJob" }))[0].Type == "FailingJob", "by type, too");
-        Check((await client.GetNodesAsync())[0].IsSelf, "there is a node");
+        var node = (await client.GetNodesAsync())[0];
+        Check(node.IsSelf, "there is a node");
+        Check((await client.DrainNodeAsync(node.Id)).Status == "draining", "it drains");
+        Check((await client.ResumeNodeAsync(node.Id)).Status == "live", "it is resumed");
         Check((await client.SetLogLevelAsync("info")).Level == "info", "the log's level is set");
         Check((await client.GetLogLevelAsync()).Level == "info", "and read");
         Check((await client.GetAuditAsync(new AuditFilter { Action = "queue.pause", Limit = 1 })).Records[0].Actor.Name == "all", "it is in the audit log");
@@ -206,6 +219,22 @@ public static class Scenarios
         Check(!Webhooks.Verify(body, good, "x") && !Webhooks.Verify(body, null, "x") && !Webhooks.Verify(new byte[1], good, "webhook-secret-key"), "no other is");
     }
 
+    /// <summary>The place in a trace that a handler has received.</summary>
+    private static async Task<string> Traced()
+    {
+        using var http = new HttpClient(new HttpClientHandler { UseProxy = false });
+        var request = new HttpRequestMessage(HttpMethod.Post, url + "/api/tickerq/jobs");
+        request.Headers.Add("Authorization", "Bearer " + Key);
+        request.Headers.Add("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        request.Headers.Add("tracestate", "rojo=00f067aa0ba902b7");
+        request.Headers.Add("baggage", "userId=alice");
+        request.Content = new StringContent("{\"type\":\"Traced\",\"queue\":\"work\"}", Encoding.UTF8, "application/json");
+        var answer = await (await http.SendAsync(request)).Content.ReadAsStringAsync();
+        var id = JsonDocument.Parse(answer).RootElement.GetProperty("id").GetString();
+        var done = await client.WaitForJobAsync(id);
+        return string.Join(" ", done.Result.EnumerateArray().Select(part => part.GetString()));
+    }
+
     private static async Task AWorker()
     {
         var attempts = 0;
@@ -221,6 +250,7 @@ public static class Scenarios
         worker.Handle("Flaky", context => ++attempts < 2 ? throw new Exception("not yet") : Task.FromResult<object>(null));
         worker.Handle("Broken", context => throw new PermanentJobException("never"));
         worker.Handle("Later", context => context.Attempt == 1 ? throw new RetryLaterException(TimeSpan.FromSeconds(1.5), "not yet") : Task.FromResult<object>(null));
+        worker.Handle("Traced", context => Task.FromResult<object>(new[] { context.Job.TraceParent.Substring(0, 35), context.Job.TraceState, context.Job.Baggage }));
         worker.Handle("Patient", async context => { held = context; await Task.Delay(Timeout.Infinite, context.Cancellation); return null; });
         await worker.StartAsync();
         Check((await client.GetWorkerAsync(worker.Id)).Name == "scenario", "it is known");
@@ -234,6 +264,7 @@ public static class Scenarios
         var greeted = await End(Run("Greet", new { name = "Ann" }));
         Check(greeted.Result.GetProperty("greeting").GetString() == "hello Ann" && greeted.Progress.Percent == 50, "it greets");
         Check(greeted.Log[0].Message == "hello Ann" && greeted.ExecutionHistory[0].Worker == "scenario", "it logs");
+        Check(await Traced() == "00-4bf92f3577b34da6a3ce929d0e0e4736 rojo=00f067aa0ba902b7 userId=alice", "it knows its trace");
         var flaky = await End(Run("Flaky", null, new JobOptions { RetryDelay = TimeSpan.FromMilliseconds(50), MaxRetries = 1 }));
         Check(flaky.Status == "completed" && flaky.Attempt == 2 && flaky.ExecutionHistory[0].Error == "not yet", "it is tried again");
         var broken = await End(Run("Broken", null, new JobOptions { MaxRetries = 5 }));

@@ -201,6 +201,11 @@ export class TickerQClient {
     return this.#ask('POST', `/queues${at(name)}/clear`, { body: which });
   }
 
+  /** Deletes a queue that has no unfinished jobs and is not configured. */
+  async deleteQueue(name) {
+    await this.#ask('DELETE', `/queues${at(name)}`);
+  }
+
   // Metrics
 
   getSystemMetrics() {
@@ -219,6 +224,16 @@ export class TickerQClient {
 
   async getNodes() {
     return (await this.#ask('GET', '/nodes')).nodes;
+  }
+
+  /** Drains a node: it starts no new jobs until it is resumed or restarted; its running jobs continue. */
+  drainNode(id) {
+    return this.#ask('POST', `/nodes${at(id)}/drain`, { safe: true });
+  }
+
+  /** Resumes a node that drains. */
+  resumeNode(id) {
+    return this.#ask('POST', `/nodes${at(id)}/resume`, { safe: true });
   }
 
   async getLogLevel() {

@@ -89,6 +89,7 @@ export declare class TickerQClient {
   jobs(filter?: Api.JobFilter): AsyncGenerator<Api.JobItem>;
   scheduleJob(jobType: string, parameters: unknown, options: JobOptions & Once & { cronExpression: string }): Promise<Api.RecurringJob>;
   scheduleJob<P = any, R = any>(jobType: string, parameters?: P, options?: JobOptions & Once): Promise<Job<P, R>>;
+  /** All or none. `missing`: with a repeated `idempotencyKey`, the jobs that have been removed since. */
   scheduleJobs(jobs: Api.NewJob[], options?: Once): Promise<Api.Batch>;
   getJob<P = any, R = any>(id: string): Promise<Job<P, R>>;
   /** `timeout` and `interval` are milliseconds: 300,000 and 250 by default. */
@@ -115,12 +116,18 @@ export declare class TickerQClient {
   pauseQueue(name: string): Promise<Api.Queue>;
   resumeQueue(name: string): Promise<Api.Queue>;
   clearQueue(name: string, which?: Api.ClearRequest): Promise<Api.ClearedQueue>;
+  /** Deletes a queue that has no unfinished jobs and is not configured. */
+  deleteQueue(name: string): Promise<void>;
 
   getSystemMetrics(): Promise<Api.SystemOverview>;
   getPerformanceMetrics(period?: Api.PerformanceFilter): Promise<Api.PerformanceMetrics>;
   getJobTypeMetrics(period?: Api.PeriodFilter): Promise<Api.JobTypeMetrics[]>;
 
   getNodes(): Promise<Api.Node[]>;
+  /** Drains a node: it starts no new jobs until it is resumed or restarted; its running jobs continue. */
+  drainNode(id: string): Promise<Api.Node>;
+  /** Resumes a node that drains. */
+  resumeNode(id: string): Promise<Api.Node>;
   getLogLevel(): Promise<string>;
   setLogLevel(level: string): Promise<string>;
   getAudit(filter?: Api.AuditFilter): Promise<Api.AuditList>;

@@ -81,9 +81,6 @@ export interface CpuUsage {
   cores: number;
 }
 
-export interface CreatedJob {
-}
-
 export interface EndedJobs {
   stored: number;
   lost: Array<string>;
@@ -280,8 +277,8 @@ export interface LeasedJob {
   timeout: string;
   recurringJobId: string | null;
   traceParent: string;
-  traceState: string | null;
-  baggage: string | null;
+  traceState?: string | null;
+  baggage?: string | null;
 }
 
 export interface LeasedJobs {
@@ -582,7 +579,7 @@ export interface WebhookRequest {
 }
 
 export interface WebhookResponse {
-  status: 'pending' | 'delivered' | 'failed';
+  status: number;
   body: string | null;
 }
 

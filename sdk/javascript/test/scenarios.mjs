@@ -96,6 +96,9 @@ const scenarios = {
     const all = [];
     for await (const job of client.jobs({ queue: 'pages', limit: 2 })) all.push(job.id);
     assert.deepEqual(all, made.jobs.map((job) => job.id).reverse());
+    const [{ id, warnings }] = made.jobs;
+    assert.match(warnings?.join() ?? '', /PageJob/);
+    assert.deepEqual((await client.getJob(id)).warnings, warnings);
   },
 
   async 'idempotency'() {
@@ -104,6 +107,13 @@ const scenarios = {
     assert.equal(again.id, first.id);
     const mismatch = client.scheduleJob('OtherJob', { n: 2 }, { idempotencyKey: 'once' });
     await fails(sdk.IdempotencyMismatchError, 422, mismatch);
+    const batch = () => client.scheduleJobs([{ type: 'OtherJob' }, { type: 'OtherJob' }], { idempotencyKey: 'batch' });
+    const [removed, kept] = (await batch()).jobs;
+    await client.cancelJob(removed.id);
+    await client.deleteJob(removed.id);
+    const repeated = await batch();
+    assert.deepEqual(repeated.missing, [removed.id]);
+    assert.deepEqual(repeated.jobs.map(({ id }) => id), [kept.id]);
   },
 
   async 'steer'() {
@@ -149,6 +159,8 @@ const scenarios = {
     assert.equal((await client.resumeQueue('steered')).status, 'running');
     assert.equal((await client.clearQueue('steered')).clearedPending, 1);
     assert.equal((await client.getQueue('steered')).pendingJobs, 0);
+    await client.deleteQueue('steered');
+    await fails(sdk.NotFoundError, 404, client.getQueue('steered'));
   },
 
   async 'metrics'() {
@@ -164,6 +176,8 @@ const scenarios = {
     assert.equal(await client.setLogLevel('info'), 'info');
     assert.equal(await client.getLogLevel(), 'info');
     assert.equal(node.isSelf, true);
+    assert.equal((await client.drainNode(node.id)).status, 'draining');
+    assert.equal((await client.resumeNode(node.id)).status, 'live');
     const { records } = await client.getAudit({ action: 'queue.pause', limit: 1 });
     assert.equal(records[0].actor.name, 'all');
     assert.equal((await client.getHealth()).status, 'ok');
@@ -304,6 +318,7 @@ const scenarios = {
           if (job.attempt === 1) throw new RetryLaterError(1500);
           return null;
         },
+        Traced: (_, { job }) => [job.traceParent.slice(0, 35), job.traceState, job.baggage],
         Patient: (_, { signal }) =>
           new Promise((_, reject) => {
             cancelled = signal;
@@ -313,7 +328,7 @@ const scenarios = {
     });
     await worker.start();
     const [{ name, types }] = (await client.getWorkers()).filter(({ id }) => id === worker.id);
-    assert.deepEqual([name, types], ['scenario', ['Greet', 'Flaky', 'Broken', 'Later', 'Patient']]);
+    assert.deepEqual([name, types], ['scenario', ['Greet', 'Flaky', 'Broken', 'Later', 'Traced', 'Patient']]);
     assert.equal((await client.getWorker(worker.id)).name, 'scenario');
     const run = (type, parameters, options) => client.scheduleJob(type, parameters, { queue: 'work', ...options });
     const greeted = await client.waitForJob((await run('Greet', { name: 'Ann' })).id);
@@ -321,6 +336,9 @@ const scenarios = {
     assert.deepEqual(greeted.progress, { attempt: 1, percent: 50, message: 'half' });
     assert.equal(greeted.log[0].message, 'hello Ann');
     assert.equal(greeted.executionHistory[0].worker, 'scenario');
+    const headers = { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', tracestate: 'rojo=00f067aa0ba902b7', baggage: 'userId=alice' };
+    const { data: { id: traced } } = await client.request('POST', '/jobs', { body: { type: 'Traced', queue: 'work' }, headers });
+    assert.deepEqual((await client.waitForJob(traced)).result, [headers.traceparent.slice(0, 35), headers.tracestate, headers.baggage]);
     const flaky = await client.waitForJob((await run('Flaky', {}, { retryDelay: 50, maxRetries: 1 })).id);
     assert.deepEqual([flaky.status, flaky.attempt, flaky.executionHistory[0].error], ['completed', 2, 'not yet']);
     const later = await run('Later', {}, { retryDelay: 60_000, maxRetries: 1 });

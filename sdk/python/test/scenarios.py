@@ -59,12 +59,21 @@ def lists_and_pages():
     assert (len(page["jobs"]), page["totalCount"], page["hasMore"]) == (2, 5, True)
     found = [job["id"] for job in client.jobs(queue="pages", limit=2)]
     assert found == [job["id"] for job in reversed(made["jobs"])]
+    first = made["jobs"][0]
+    assert "PageJob" in "".join(first["warnings"]), first
+    assert client.get_job(first["id"])["warnings"] == first["warnings"]
 
 
 def idempotency():
     first = client.schedule_job("OtherJob", {"n": 1}, idempotency_key="once")
     assert client.schedule_job("OtherJob", {"n": 1}, idempotency_key="once")["id"] == first["id"]
     fails(tickerq.IdempotencyMismatchError, 422, client.schedule_job, "OtherJob", {"n": 2}, idempotency_key="once")
+    batch = [{"type": "OtherJob"}] * 2
+    removed, kept = client.schedule_jobs(batch, idempotency_key="batch")["jobs"]
+    client.cancel_job(removed["id"])
+    client.delete_job(removed["id"])
+    again = client.schedule_jobs(batch, idempotency_key="batch")
+    assert (again["missing"], [job["id"] for job in again["jobs"]]) == ([removed["id"]], [kept["id"]]), again
 
 
 def steer():
@@ -107,6 +116,8 @@ def queues():
     assert client.resume_queue("steered")["status"] == "running"
     assert client.clear_queue("steered")["clearedPending"] == 1
     assert client.get_queue("steered")["pendingJobs"] == 0
+    client.delete_queue("steered")
+    fails(tickerq.NotFoundError, 404, client.get_queue, "steered")
 
 
 def metrics():
@@ -117,7 +128,10 @@ def metrics():
 
 
 def nodes_and_records():
-    assert client.get_nodes()[0]["isSelf"] is True
+    node = client.get_nodes()[0]
+    assert node["isSelf"] is True
+    assert client.drain_node(node["id"])["status"] == "draining"
+    assert client.resume_node(node["id"])["status"] == "live"
     assert client.set_log_level("info") == "info"
     assert client.get_log_level() == "info"
     records = client.get_audit(action="queue.pause", limit=1)["records"]
@@ -271,9 +285,13 @@ def a_worker():
         contexts.append(context)
         await asyncio.sleep(600)
 
+    @worker.handler("Traced")
+    def traced(parameters, context):
+        return [context.job["traceParent"][:35], context.job["traceState"], context.job["baggage"]]
+
     worker.start()
     [known] = [known for known in client.get_workers() if known["id"] == worker.id]
-    assert (known["name"], known["types"]) == ("scenario", ["Greet", "Flaky", "Broken", "Later", "Patient", "Awaiting"])
+    assert (known["name"], known["types"]) == ("scenario", ["Greet", "Flaky", "Broken", "Later", "Patient", "Awaiting", "Traced"])
     assert client.get_worker(worker.id)["name"] == "scenario"
 
     def run(job_type, parameters=None, **options):
@@ -289,6 +307,14 @@ def a_worker():
     assert greeted["progress"] == {"attempt": 1, "percent": 50.0, "message": "half"}
     assert greeted["log"][0]["message"] == "hello Ann"
     assert greeted["executionHistory"][0]["worker"] == "scenario"
+    headers = {
+        "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "tracestate": "rojo=00f067aa0ba902b7",
+        "baggage": "userId=alice",
+    }
+    made = client.request("POST", "/jobs", body={"type": "Traced", "queue": "work"}, headers=headers)
+    place = [headers["traceparent"][:35], headers["tracestate"], headers["baggage"]]
+    assert client.wait_for_job(made["id"])["result"] == place
     tried = client.wait_for_job(run("Flaky", {}, retry_delay=timedelta(milliseconds=50), max_retries=1))
     assert (tried["status"], tried["attempt"], tried["executionHistory"][0]["error"]) == ("completed", 2, "not yet"), tried
     failed = client.wait_for_job(run("Broken", max_retries=5))

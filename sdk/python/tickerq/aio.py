@@ -174,7 +174,8 @@ class AsyncTickerQClient:
         return await asyncio.to_thread(self.sync.schedule_job, job_type, parameters, idempotency_key=idempotency_key, **options)
 
     async def schedule_jobs(self, jobs: Sequence[NewJob], *, idempotency_key: Optional[str] = None) -> Batch:
-        """Creates several jobs, all or none: ``[{"type": …, "parameters": …}]``."""
+        """Creates several jobs, all or none: ``[{"type": …, "parameters": …}]``. ``missing`` of the answer: with a
+        repeated ``idempotency_key``, the jobs that have been removed since."""
         return await asyncio.to_thread(self.sync.schedule_jobs, jobs, idempotency_key=idempotency_key)
 
     async def get_job(self, job_id: str) -> Job:
@@ -304,6 +305,10 @@ class AsyncTickerQClient:
         """Deletes the pending jobs of a queue, the failed ones, or both; the pending ones by default."""
         return await asyncio.to_thread(self.sync.clear_queue, name, clear_pending=clear_pending, clear_failed=clear_failed)
 
+    async def delete_queue(self, name: str) -> None:
+        """Deletes a queue that has no unfinished jobs and is not configured."""
+        await asyncio.to_thread(self.sync.delete_queue, name)
+
     async def get_system_metrics(self) -> SystemOverview:
         """Health, load and memory of the server."""
         return await asyncio.to_thread(self.sync.get_system_metrics)
@@ -319,6 +324,14 @@ class AsyncTickerQClient:
     async def get_nodes(self) -> List[Node]:
         """The servers that share the storage."""
         return await asyncio.to_thread(self.sync.get_nodes)
+
+    async def drain_node(self, node_id: str) -> Node:
+        """Drains a node: it starts no new jobs until it is resumed or restarted; its running jobs continue."""
+        return await asyncio.to_thread(self.sync.drain_node, node_id)
+
+    async def resume_node(self, node_id: str) -> Node:
+        """Resumes a node that drains."""
+        return await asyncio.to_thread(self.sync.resume_node, node_id)
 
     async def get_log_level(self) -> str:
         """The log level of this server."""

@@ -190,7 +190,8 @@ class TickerQClient:
         return job
 
     def schedule_jobs(self, jobs: Sequence[NewJob], *, idempotency_key: Optional[str] = None) -> Batch:
-        """Creates several jobs, all or none: ``[{"type": …, "parameters": …}]``."""
+        """Creates several jobs, all or none: ``[{"type": …, "parameters": …}]``. ``missing`` of the answer: with a
+        repeated ``idempotency_key``, the jobs that have been removed since."""
         batch: Batch = self._create("/jobs/batch", {"jobs": [_camel(job) for job in jobs]}, idempotency_key)
         return batch
 
@@ -343,6 +344,10 @@ class TickerQClient:
         answer: ClearedQueue = self.request("POST", f"/queues{_at(name)}/clear", body=body)
         return answer
 
+    def delete_queue(self, name: str) -> None:
+        """Deletes a queue that has no unfinished jobs and is not configured."""
+        self.request("DELETE", f"/queues{_at(name)}")
+
     # Metrics
 
     def get_system_metrics(self) -> SystemOverview:
@@ -366,6 +371,16 @@ class TickerQClient:
         """The servers that share the storage."""
         nodes: List[Node] = self.request("GET", "/nodes")["nodes"]
         return nodes
+
+    def drain_node(self, node_id: str) -> Node:
+        """Drains a node: it starts no new jobs until it is resumed or restarted; its running jobs continue."""
+        answer: Node = self.request("POST", f"/nodes{_at(node_id)}/drain", safe=True)
+        return answer
+
+    def resume_node(self, node_id: str) -> Node:
+        """Resumes a node that drains."""
+        answer: Node = self.request("POST", f"/nodes{_at(node_id)}/resume", safe=True)
+        return answer
 
     def get_log_level(self) -> str:
         """The log level of this server."""

@@ -80,10 +80,6 @@ class CpuUsage(TypedDict):
     cores: int
 
 
-class CreatedJob(TypedDict, total=False):
-    pass
-
-
 class EndedJobs(TypedDict):
     stored: int
     lost: List[str]
@@ -237,7 +233,12 @@ class JobTypeMetrics(TypedDict):
     failureReasons: List[FailureReason]
 
 
-class LeasedJob(TypedDict):
+class _LeasedJobOptional(TypedDict, total=False):
+    traceState: Optional[str]
+    baggage: Optional[str]
+
+
+class LeasedJob(_LeasedJobOptional):
     jobId: str
     leaseToken: str
     name: str
@@ -252,8 +253,6 @@ class LeasedJob(TypedDict):
     timeout: str
     recurringJobId: Optional[str]
     traceParent: str
-    traceState: Optional[str]
-    baggage: Optional[str]
 
 
 class LeasedJobs(TypedDict):
@@ -498,7 +497,7 @@ class WebhookRequest(TypedDict):
 
 
 class WebhookResponse(TypedDict):
-    status: Literal["pending", "delivered", "failed"]
+    status: int
     body: Optional[str]
 
 

@@ -48,7 +48,7 @@ async fn main() -> Result<(), Error> {
     };
     let job = client.schedule(new).await?;
     let done = client.wait_for_job(job.id).await?;
-    println!("{} {:?}", done.status, done.result); // completed Some(String("hello Ann"))
+    println!("{} {:?}", done.status, done.result); // completed Some("hello Ann")
 
     // Verify a webhook: the exact bytes of the body, and the header `X-TickerQ-Signature`.
     let signature = "sha256=733ae5122573f3ff45cad4406d879b88326cf5308d1d53c50e6efde0fa6036e1";

@@ -19,6 +19,6 @@ async fn main() -> Result<(), Error> {
     let job = client.schedule(new).await?;
     let done = client.wait_for_job(job.id).await?;
     let result = done.result.unwrap_or_default();
-    println!("{}: {}, job {}", done.status, result["greeting"], done.id);
+    println!("{}: {result}, job {}", done.status, done.id);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The client: one method for each operation of the REST API.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -14,14 +15,21 @@ use tickerq::domain::time_span::TimeSpan;
 
 use crate::error::Error;
 use crate::http::{Ask, ClientOptions, Http};
+use crate::json::Json;
 use crate::model::{Ended, Held, JobFilter, NewJob, NewRecurringJob};
 use crate::schemas::{
-    AuditList, ClearedQueue, EndedJobs, HealthView, Heartbeat, Job, JobChanges, JobItem, JobPage, JobTypeMetrics,
-    LeasedJob, LogLevel, Node, PerformanceMetrics, Queue, RecurringJob, RecurringPage, Redelivered, SystemOverview,
-    WebhookDelivery, WebhookDeliveryList, WebhookEndpoint, WebhookEndpointOptions, WebhookEndpointUpdate, WebhookTest,
-    WorkerInfo,
+    AuditList, Batch, ClearedQueue, EndedJobs, HealthView, Heartbeat, Job, JobChanges, JobItem, JobPage,
+    JobTypeMetrics, LeasedJob, LeasedJobs, LogLevel, Node, PerformanceMetrics, Queue, RecurringJob, RecurringPage,
+    Redelivered, SystemOverview, WebhookDelivery, WebhookDeliveryList, WebhookEndpoint, WebhookEndpointOptions,
+    WebhookEndpointUpdate, WebhookTest, WorkerInfo,
 };
 use crate::subscription::{Subscription, Subscriptions};
+
+/// Jobs in a request. They are written directly: as a `Value` their JSON would lose its text.
+#[derive(Serialize)]
+struct Jobs<'a, J> {
+    jobs: &'a [J],
+}
 
 /// A client of one server. Clones share its connections and subscriptions.
 #[derive(Clone)]
@@ -96,12 +104,19 @@ impl Client {
     }
 
     /// Creates several jobs, all or none.
-    pub async fn schedule_all(&self, jobs: &[NewJob]) -> Result<Vec<JobItem>, Error> {
-        let ask = Ask::new(Method::POST, "/jobs/batch")
-            .body(&json!({ "jobs": jobs }))
-            .once(None);
-        let mut answer: Value = self.http.send(ask).await?;
-        serde_json::from_value(answer["jobs"].take()).map_err(|error| Error::Answer(error.to_string()))
+    pub async fn schedule_all(&self, jobs: &[NewJob]) -> Result<Batch, Error> {
+        self.batch(jobs, None).await
+    }
+
+    /// The same with an idempotency key: requests with the same key take effect once. Of a repeated one, `missing` has
+    /// the jobs that have been removed since.
+    pub async fn schedule_all_once(&self, jobs: &[NewJob], idempotency_key: &str) -> Result<Batch, Error> {
+        self.batch(jobs, Some(idempotency_key.to_owned())).await
+    }
+
+    async fn batch(&self, jobs: &[NewJob], idempotency_key: Option<String>) -> Result<Batch, Error> {
+        let ask = Ask::new(Method::POST, "/jobs/batch").body(&Jobs { jobs });
+        self.http.send(ask.once(idempotency_key)).await
     }
 
     /// A job with all its attempts.
@@ -251,6 +266,13 @@ impl Client {
             .await
     }
 
+    /// Deletes a queue that has no unfinished jobs and is not configured.
+    pub async fn delete_queue(&self, name: &str) -> Result<(), Error> {
+        self.http
+            .send(Ask::new(Method::DELETE, format!("/queues/{name}")))
+            .await
+    }
+
     /// Health, load and memory of the server.
     pub async fn system_metrics(&self) -> Result<SystemOverview, Error> {
         self.get("/metrics/system").await
@@ -271,6 +293,20 @@ impl Client {
     /// The servers that share the storage.
     pub async fn nodes(&self) -> Result<Vec<Node>, Error> {
         self.list("/nodes", "nodes", Vec::new()).await
+    }
+
+    /// Drains a node: it starts no new jobs until it is resumed or restarted; its running jobs continue.
+    pub async fn drain_node(&self, id: &str) -> Result<Node, Error> {
+        self.http
+            .send(Ask::new(Method::POST, format!("/nodes/{id}/drain")).safe())
+            .await
+    }
+
+    /// Resumes a node that drains.
+    pub async fn resume_node(&self, id: &str) -> Result<Node, Error> {
+        self.http
+            .send(Ask::new(Method::POST, format!("/nodes/{id}/resume")).safe())
+            .await
     }
 
     /// The log level of this server.
@@ -422,8 +458,9 @@ impl Client {
         name: &str,
         query: Vec<(&'static str, String)>,
     ) -> Result<Vec<T>, Error> {
-        let mut answer: Value = self.http.send(Ask::new(Method::GET, path).query(query)).await?;
-        serde_json::from_value(answer[name].take()).map_err(|error| Error::Answer(error.to_string()))
+        let mut answer: BTreeMap<String, Json> = self.http.send(Ask::new(Method::GET, path).query(query)).await?;
+        let list = answer.remove(name).unwrap_or_default();
+        list.parse().map_err(|error| Error::Answer(error.to_string()))
     }
 
     /// Registers a remote worker.
@@ -443,13 +480,14 @@ impl Client {
         let span = TimeSpan::from_micros(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX));
         let body = json!({ "max": max, "wait": span.to_string() });
         let ask = Ask::new(Method::POST, format!("/workers/{worker}/lease")).body(&body);
-        let mut answer: Value = self.http.send(ask.patience(wait + Duration::from_secs(30), 0)).await?;
-        serde_json::from_value(answer["jobs"].take()).map_err(|error| Error::Answer(error.to_string()))
+        let ask = ask.patience(wait + Duration::from_secs(30), 0);
+        let LeasedJobs { jobs } = self.http.send(ask).await?;
+        Ok(jobs)
     }
 
     /// Renews a worker's lease, and reports progress.
     pub async fn heartbeat(&self, worker: &str, jobs: &[Held]) -> Result<Heartbeat, Error> {
-        let ask = Ask::new(Method::POST, format!("/workers/{worker}/heartbeat")).body(&json!({ "jobs": jobs }));
+        let ask = Ask::new(Method::POST, format!("/workers/{worker}/heartbeat")).body(&Jobs { jobs });
         self.http.send(ask.safe()).await
     }
 
@@ -464,7 +502,7 @@ impl Client {
     }
 
     async fn end(&self, worker: &str, how: &str, jobs: &[Ended]) -> Result<EndedJobs, Error> {
-        let ask = Ask::new(Method::POST, format!("/workers/{worker}/{how}")).body(&json!({ "jobs": jobs }));
+        let ask = Ask::new(Method::POST, format!("/workers/{worker}/{how}")).body(&Jobs { jobs });
         self.http.send(ask.safe()).await
     }
 

@@ -14,6 +14,7 @@
 mod client;
 mod error;
 mod http;
+mod json;
 mod model;
 mod schemas;
 mod subscription;
@@ -24,6 +25,7 @@ mod worker;
 pub use client::Client;
 pub use error::{Error, PartError, Problem};
 pub use http::ClientOptions;
+pub use json::Json;
 pub use model::{Ended, Held, JobFilter, LogReport, NewJob, NewRecurringJob, ProgressReport};
 pub use schemas::*;
 pub use subscription::{Message, Subscription};

@@ -11,6 +11,7 @@ use tickerq::domain::recurring::RecurringId;
 use tickerq::domain::status::JobStatus;
 use tickerq::domain::time_span::TimeSpan;
 
+use crate::json::Json;
 use crate::wire;
 
 /// The progress of a running attempt.
@@ -98,7 +99,7 @@ pub struct NewJob {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub parameters: Option<Value>,
+    pub parameters: Option<Json>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "wire::write_priority")]
     pub priority: Option<Priority>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "wire::write_optional")]
@@ -133,7 +134,7 @@ impl NewJob {
     #[must_use]
     pub fn parameters(self, parameters: &impl Serialize) -> Self {
         Self {
-            parameters: Some(serde_json::to_value(parameters).unwrap_or(Value::Null)),
+            parameters: Some(Json::of(parameters).unwrap_or_default()),
             ..self
         }
     }
@@ -162,7 +163,7 @@ pub struct NewRecurringJob {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub parameters: Option<Value>,
+    pub parameters: Option<Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// Any other field: `misfirePolicy`, `overlapPolicy`, `queue`, `startsAt` …
@@ -191,7 +192,7 @@ pub struct Ended {
     pub job_id: String,
     pub lease_token: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub result: Option<Value>,
+    pub result: Option<Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,13 +4,13 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tickerq::domain::id::JobId;
 use tickerq::domain::priority::Priority;
 use tickerq::domain::recurring::RecurringId;
 use tickerq::domain::status::JobStatus;
 use tickerq::domain::time_span::TimeSpan;
 
+use crate::json::Json;
 use crate::wire;
 
 /// `Attempt` of the API.
@@ -73,8 +73,8 @@ pub struct AuditRecord {
 pub struct Batch {
     pub jobs: Vec<JobItem>,
     pub created: u32,
-    #[serde(default)]
-    pub missing: Vec<String>,
+    #[serde(default, deserialize_with = "wire::list")]
+    pub missing: Vec<JobId>,
 }
 
 /// `ClearedQueue` of the API.
@@ -101,11 +101,6 @@ pub struct CpuUsage {
     pub percentage: f64,
     pub cores: u32,
 }
-
-/// `CreatedJob` of the API.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CreatedJob {}
 
 /// `EndedJobs` of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -186,9 +181,9 @@ pub struct Job {
     pub attempt: u32,
     pub retry_count: u32,
     pub max_retries: u32,
-    pub parameters: Value,
+    pub parameters: Json,
     #[serde(default)]
-    pub result: Option<Value>,
+    pub result: Option<Json>,
     #[serde(default)]
     pub error: Option<String>,
     #[serde(default)]
@@ -323,7 +318,7 @@ pub struct LeasedJob {
     pub attempt: u32,
     pub retry_count: u32,
     pub max_retries: u32,
-    pub parameters: Value,
+    pub parameters: Json,
     pub created_at: DateTime<Utc>,
     #[serde(deserialize_with = "wire::text")]
     pub timeout: TimeSpan,
@@ -510,7 +505,7 @@ pub struct RecurringJob {
     #[serde(default)]
     pub last_run_at: Option<DateTime<Utc>>,
     pub waiting: u32,
-    pub parameters: Value,
+    pub parameters: Json,
     #[serde(default)]
     pub queue: Option<String>,
     pub priority: String,
@@ -666,14 +661,14 @@ pub struct WebhookEndpointList {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookRequest {
-    pub body: Value,
+    pub body: Json,
 }
 
 /// `WebhookResponse` of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookResponse {
-    pub status: String,
+    pub status: u32,
     #[serde(default)]
     pub body: Option<String>,
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use chrono::Utc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tickerq::domain::id::JobId;
 use tickerq::domain::time_span::TimeSpan;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -18,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::client::Client;
 use crate::error::Error;
 use crate::http::backoff;
+use crate::json::Json;
 use crate::model::{Ended, Held, LogReport, ProgressReport};
 use crate::schemas::LeasedJob;
 
@@ -146,8 +146,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-type HandlerFuture = Pin<Box<dyn Future<Output = Result<Value, JobError>> + Send>>;
-type Handler = Arc<dyn Fn(Value, JobContext) -> HandlerFuture + Send + Sync>;
+type HandlerFuture = Pin<Box<dyn Future<Output = Result<Json, JobError>> + Send>>;
+type Handler = Arc<dyn Fn(Json, JobContext) -> HandlerFuture + Send + Sync>;
 
 /// A worker before it starts.
 pub struct Worker {
@@ -202,7 +202,8 @@ impl Worker {
         self
     }
 
-    /// Registers an async function for a job type. Parameters that can't be deserialized fail the job permanently.
+    /// Registers an async function for a job type. Parameters that can't be deserialized fail the job permanently; as
+    /// [`Json`] they are passed byte for byte.
     #[must_use]
     pub fn handle<P, R, F, Fut>(mut self, job_type: impl Into<String>, function: F) -> Self
     where
@@ -215,11 +216,11 @@ impl Worker {
         let handler: Handler = Arc::new(move |parameters, context| {
             let function = Arc::clone(&function);
             Box::pin(async move {
-                let parameters = serde_json::from_value(parameters)
+                let parameters = parameters
+                    .parse()
                     .map_err(|error| JobError::permanent(format!("the parameters can't be read: {error}")))?;
                 let result = function(parameters, context).await?;
-                serde_json::to_value(result)
-                    .map_err(|error| JobError::permanent(format!("the result can't be written: {error}")))
+                Json::of(&result).map_err(|error| JobError::permanent(format!("the result can't be written: {error}")))
             })
         });
         self.handlers.insert(job_type.into(), handler);

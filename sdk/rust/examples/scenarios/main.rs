@@ -19,7 +19,9 @@ use tickerq_client::domain::id::JobId;
 use tickerq_client::domain::priority::Priority;
 use tickerq_client::domain::status::JobStatus;
 use tickerq_client::domain::time_span::TimeSpan;
-use tickerq_client::{Client, ClientOptions, Error, JobContext, JobError, JobFilter, NewJob, NewRecurringJob, Worker};
+use tickerq_client::{
+    Client, ClientOptions, Error, JobContext, JobError, JobFilter, Json, NewJob, NewRecurringJob, Worker,
+};
 
 const KEY: &str = "all-all-all-all-all";
 
@@ -70,7 +72,7 @@ async fn all(url: &str, flaky: &str) {
     every_error_has_its_variant(&client, url).await;
     a_lost_answer_does_no_harm(&client, flaky).await;
     live_updates(&client).await;
-    a_worker(&client, &log).await;
+    a_worker(&client, url, &log).await;
     println!("all scenarios passed");
 }
 
@@ -116,7 +118,13 @@ async fn lists_and_pages(client: &Client) {
         true
     };
     client.all_jobs(&filter, each).await.expect("all pages");
-    assert_eq!(found, made.iter().rev().map(|job| job.id).collect::<Vec<_>>());
+    assert_eq!(found, made.jobs.iter().rev().map(|job| job.id).collect::<Vec<_>>());
+    let [warning] = made.jobs[0].warnings.as_slice() else {
+        panic!("a job without a handler has a warning: {made:?}")
+    };
+    assert!(warning.contains("PageJob"), "{warning}");
+    let first = client.job(made.jobs[0].id).await.expect("a job");
+    assert_eq!(&first.warnings, &made.jobs[0].warnings);
     println!("ok lists and pages");
 }
 
@@ -129,6 +137,13 @@ async fn idempotency(client: &Client) {
     assert_eq!(client.schedule(once(1)).await.expect("the same").id, first.id);
     let refused = client.schedule(once(2)).await;
     assert!(matches!(refused, Err(Error::IdempotencyMismatch(_))), "{refused:?}");
+    let batch = vec![NewJob::of_type("OtherJob"); 2];
+    let made = client.schedule_all_once(&batch, "batch").await.expect("jobs");
+    client.cancel_job(made.jobs[0].id).await.expect("cancelled");
+    client.delete_job(made.jobs[0].id).await.expect("deleted");
+    let again = client.schedule_all_once(&batch, "batch").await.expect("the other");
+    assert_eq!(again.missing, [made.jobs[0].id]);
+    assert_eq!((again.jobs.len(), again.jobs[0].id), (1, made.jobs[1].id));
     println!("ok idempotency");
 }
 
@@ -232,6 +247,9 @@ async fn queues(client: &Client) {
         1
     );
     assert_eq!(client.queue("steered").await.expect("a queue").pending_jobs, 0);
+    client.delete_queue("steered").await.expect("deleted");
+    let gone = client.queue("steered").await;
+    assert!(matches!(gone, Err(Error::NotFound(_))), "{gone:?}");
     println!("ok queues");
 }
 
@@ -245,7 +263,11 @@ async fn metrics_nodes_and_records(client: &Client) {
     assert!(performance.summary.total_jobs >= 2, "{performance:?}");
     let types = client.job_type_metrics(of_type("FailingJob")).await.expect("numbers");
     assert_eq!(types[0].job_type, "FailingJob");
-    assert!(client.nodes().await.expect("nodes")[0].is_self);
+    let nodes = client.nodes().await.expect("nodes");
+    assert!(nodes[0].is_self);
+    let node = nodes[0].id.as_str();
+    assert_eq!(client.drain_node(node).await.expect("drained").status, "draining");
+    assert_eq!(client.resume_node(node).await.expect("resumed").status, "live");
     assert_eq!(client.set_log_level("info").await.expect("a level").level, "info");
     assert_eq!(client.log_level().await.expect("a level").level, "info");
     assert_eq!(client.health().await.expect("health").status, "ok");
@@ -346,7 +368,7 @@ async fn running(client: &Client, id: JobId) {
     }
 }
 
-async fn a_worker(client: &Client, log: &Log) {
+async fn a_worker(client: &Client, url: &str, log: &Log) {
     let attempts = Arc::new(AtomicU32::new(0));
     let worker = Worker::new(client.clone(), "scenario")
         .concurrency(5)
@@ -382,12 +404,20 @@ async fn a_worker(client: &Client, log: &Log) {
             }
         })
         .handle("Patient", hold)
+        .handle("Verbatim", |parameters: Json, context: JobContext| async move {
+            context.log("info", parameters.as_str());
+            Ok(parameters)
+        })
+        .handle("Traced", |_: Value, context: JobContext| async move {
+            let job = &context.job;
+            Ok(json!([job.trace_parent.get(..35), job.trace_state, job.baggage]))
+        })
         .start()
         .await
         .expect("a worker");
     let known = client.workers().await.expect("workers");
     let known = known.iter().find(|known| known.id == worker.id()).expect("it is known");
-    assert_eq!((known.name.as_str(), known.types.len()), ("scenario", 6));
+    assert_eq!((known.name.as_str(), known.types.len()), ("scenario", 8));
     assert_eq!(client.worker(&known.id).await.expect("it").name, "scenario");
     let schedule = |new: NewJob| async move { client.schedule(new.queue("work")).await.expect("a job").id };
     let run = |new: NewJob| async move {
@@ -395,10 +425,12 @@ async fn a_worker(client: &Client, log: &Log) {
         client.wait_for_job(id).await.expect("its end")
     };
     let greeted = run(NewJob::of_type("Greet").parameters(&json!({ "name": "Ann" }))).await;
-    assert_eq!(greeted.result, Some(json!({ "greeting": "hello Ann" })));
+    assert_eq!(greeted.result.unwrap_or_default(), json!({ "greeting": "hello Ann" }));
     assert_eq!(greeted.progress.map(|progress| progress.percent), Some(50.0));
     assert_eq!(greeted.log[0].message, "hello Ann");
     assert_eq!(greeted.execution_history[0].worker.as_deref(), Some("scenario"));
+    operations::verbatim(client).await;
+    operations::traced(client, url, KEY).await;
     let soon = |job_type: &str| NewJob {
         retry_delay: Some(TimeSpan::from_millis(50)),
         max_retries: Some(1),
@@ -446,7 +478,7 @@ async fn a_worker(client: &Client, log: &Log) {
         "{timed:?}"
     );
     let many = vec![NewJob::of_type("Greet").queue("work").parameters(&json!({})); 50];
-    for job in client.schedule_all(&many).await.expect("jobs") {
+    for job in client.schedule_all(&many).await.expect("jobs").jobs {
         let done = client.wait_for_job(job.id).await.expect("its end");
         assert_eq!(done.status, JobStatus::Completed);
     }

@@ -1,13 +1,14 @@
-//! Operations that no worker needs: the change feed and webhook endpoints.
+//! The change feed, webhook endpoints, and what jobs carry unchanged.
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use serde_json::json;
 use tickerq_client::domain::id::JobId;
 use tickerq_client::domain::status::JobStatus;
 use tickerq_client::domain::time_span::TimeSpan;
 use tickerq_client::{
-    Client, Error, Job, NewJob, WebhookDelivery, WebhookEndpointOptions, WebhookEndpointUpdate,
+    Client, Error, Job, Json, NewJob, WebhookDelivery, WebhookEndpointOptions, WebhookEndpointUpdate,
     WebhookRetryPolicyRequest,
 };
 
@@ -101,4 +102,56 @@ pub(crate) async fn retried_later(client: &Client, id: JobId) {
     let ended = waiting.execution_history[0].completed_at.expect("its end");
     let wait = waiting.run_at - ended;
     assert!((wait.num_milliseconds() - 1_500).abs() <= 5, "it retries after {wait}");
+}
+
+/// JSON that `serde_json::Value` has no place for, or would change.
+const VERBATIM: [&str; 4] = [
+    r#"{"s":"\ud83d"}"#,
+    "1e400",
+    "18446744073709551616",
+    r#"{"b":1.0,"a":-0}"#,
+];
+
+/// A job whose handler returns its parameters, and logs their text: they arrive byte for byte.
+pub(crate) async fn verbatim(client: &Client) {
+    let new = |text: &str| {
+        let parameters: Json = serde_json::from_str(text).expect(text);
+        NewJob::of_type("Verbatim").queue("work").parameters(&parameters)
+    };
+    let one_by_one = client.schedule(new(VERBATIM[0])).await.expect("a job").id;
+    let others: Vec<NewJob> = VERBATIM[1..].iter().map(|text| new(text)).collect();
+    let others = client.schedule_all(&others).await.expect("jobs").jobs;
+    let ids = std::iter::once(one_by_one).chain(others.iter().map(|job| job.id));
+    for (id, text) in ids.zip(VERBATIM) {
+        let done = client.wait_for_job(id).await.expect("its end");
+        assert_eq!((done.status, done.parameters.as_str()), (JobStatus::Completed, text));
+        assert_eq!(
+            (done.log[0].message.as_str(), done.result.unwrap_or_default().as_str()),
+            (text, text)
+        );
+    }
+    println!("ok JSON byte for byte");
+}
+
+/// A handler receives the place of its job in a trace.
+pub(crate) async fn traced(client: &Client, url: &str, key: &str) {
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let request = http
+        .post(format!("{url}/api/tickerq/jobs"))
+        .bearer_auth(key)
+        .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        .header("tracestate", "rojo=00f067aa0ba902b7")
+        .header("baggage", "userId=alice")
+        .json(&json!({ "type": "Traced", "queue": "work" }));
+    let job: Job = request.send().await.expect("a response").json().await.expect("a job");
+    let done = client.wait_for_job(job.id).await.expect("its end");
+    assert_eq!(
+        done.result.unwrap_or_default(),
+        json!([
+            "00-4bf92f3577b34da6a3ce929d0e0e4736",
+            "rojo=00f067aa0ba902b7",
+            "userId=alice"
+        ])
+    );
+    println!("ok traces");
 }
