@@ -27,6 +27,8 @@ namespace TickerQ.Client
         private readonly CancellationTokenSource _stopping = new CancellationTokenSource();
         private readonly CancellationTokenSource _left = new CancellationTokenSource();
         private readonly SemaphoreSlim _free;
+        /// <summary>Held during a heartbeat, which carries progress and log: they must arrive before the result of their job.</summary>
+        private readonly SemaphoreSlim _beating = new SemaphoreSlim(1);
         private TimeSpan _beatEvery;
         private Task _starting;
         private Task _loops;
@@ -198,7 +200,15 @@ namespace TickerQ.Client
             }
         }
 
-        private async Task BeatAsync()
+        /// <summary>One heartbeat; only if a job has progress or log lines to send, where one is given.</summary>
+        private async Task BeatAsync(JobContext ended = null)
+        {
+            await _beating.WaitAsync().ConfigureAwait(false);
+            try { if (ended == null || ended.HasNews) await BeatAloneAsync().ConfigureAwait(false); }
+            finally { _beating.Release(); }
+        }
+
+        private async Task BeatAloneAsync()
         {
             var contexts = _running.Values.ToArray();
             try
@@ -251,7 +261,7 @@ namespace TickerQ.Client
             }
             if (context.Reason != "lost")
             {
-                if (context.HasNews) await BeatAsync().ConfigureAwait(false);
+                await BeatAsync(context).ConfigureAwait(false);
                 await ReportAsync(context, isCompleted, result).ConfigureAwait(false);
             }
             _running.TryRemove(context.JobId, out _);

@@ -89,6 +89,7 @@ export class Worker {
   #loops = null;
   #starting = null;
   #beatEvery = 5000;
+  #beating = Promise.resolve();
   #trouble = null;
 
   constructor(client, options = {}) {
@@ -218,7 +219,18 @@ export class Worker {
     }
   }
 
-  async #beat() {
+  /** Heartbeats carry progress and log, and are sent one after the other. */
+  #inTurn(beat) {
+    const turn = this.#beating.then(beat);
+    this.#beating = turn.catch(() => {});
+    return turn;
+  }
+
+  #beat() {
+    return this.#inTurn(() => this.#beatAlone());
+  }
+
+  async #beatAlone() {
     const all = [...this.#running.values()];
     try {
       const { cancelled, lost } = await this.#client.heartbeat(this.#id, all.map((running) => running.report()));
@@ -246,7 +258,8 @@ export class Worker {
     this.#running.set(job.jobId, running);
     running.done = this.#attempt(running).then(async (result) => {
       if (!running.isLost) {
-        if (running.hasNews()) await this.#reportNow(running);
+        // A heartbeat that carries its last lines must arrive before the result: afterwards the lease is gone.
+        await this.#inTurn(() => (running.hasNews() ? this.#reportNow(running) : undefined));
         await this.#send(result);
       }
       this.#running.delete(job.jobId);

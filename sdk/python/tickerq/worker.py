@@ -171,6 +171,8 @@ class Worker:
         self._threads: List[threading.Thread] = []
         self._trouble: Optional[str] = None
         self._beat_every = 5.0
+        # Held during a heartbeat, which carries progress and log: they must arrive before the result of their job.
+        self._beating = threading.RLock()
         #: The id of this run of the worker; empty before it is registered.
         self.id: str = ""
 
@@ -318,6 +320,10 @@ class Worker:
             return list(self._running.values())
 
     def _beat(self) -> None:
+        with self._beating:
+            self._beat_alone()
+
+    def _beat_alone(self) -> None:
         contexts = self._contexts()
         try:
             answer = self._client.heartbeat(self.id, [context._report() for context in contexts])
@@ -397,12 +403,13 @@ class Worker:
             return
         if context.reason == "timeout":
             _logger.error("worker %s: job %s timed out", self._name, context.job["jobId"])
-        if context._has_news():
-            reports = [other._report() if other is context else other._held() for other in self._contexts()]
-            try:
-                self._client.heartbeat(self.id, reports)
-            except TickerQError as error:
-                self._failed("heartbeat failed", error)
+        with self._beating:
+            if context._has_news():
+                reports = [other._report() if other is context else other._held() for other in self._contexts()]
+                try:
+                    self._client.heartbeat(self.id, reports)
+                except TickerQError as error:
+                    self._failed("heartbeat failed", error)
         self._results.put((context, kind, {**context._held(), **result}))
 
     def _forget(self, context: JobContext) -> None:

@@ -240,6 +240,7 @@ impl Worker {
             running: Mutex::default(),
             id: watch::channel(id).0,
             stopping: CancellationToken::new(),
+            beating: tokio::sync::Mutex::default(),
             trouble: Mutex::default(),
             types,
             ends,
@@ -310,6 +311,8 @@ struct Shared {
     running: Mutex<HashMap<JobId, Running>>,
     ends: mpsc::UnboundedSender<(End, oneshot::Sender<()>)>,
     stopping: CancellationToken,
+    /// Held during a heartbeat, which carries the progress and log of all running jobs.
+    beating: tokio::sync::Mutex<()>,
     /// The last failed request, until one succeeds.
     trouble: Mutex<Option<String>>,
 }
@@ -346,6 +349,20 @@ impl Shared {
     }
 
     async fn beat(&self) {
+        let _beating = self.beating.lock().await;
+        self.beat_alone().await;
+    }
+
+    /// Sends the progress and log of a job that has ended. Another heartbeat that has taken them must arrive before the
+    /// result: afterwards the lease is gone, and they are dropped.
+    async fn flush(&self, context: &JobContext) {
+        let _beating = self.beating.lock().await;
+        if context.has_news() {
+            self.beat_alone().await;
+        }
+    }
+
+    async fn beat_alone(&self) {
         let held: Vec<Held> = lock(&self.running)
             .values()
             .map(|running| running.context.held())
@@ -476,9 +493,7 @@ impl Shared {
                 })
             }
         };
-        if context.has_news() {
-            self.beat().await;
-        }
+        self.flush(&context).await;
         let (sender, stored) = oneshot::channel();
         if self.ends.send((end, sender)).is_ok() {
             // The worker may have been dropped.
