@@ -76,6 +76,7 @@ async fn commit(repository: &dyn JobRepository, change: Change) {
 
 fn recurring() -> NewRecurringJob {
     NewRecurringJob {
+        key: None,
         schedule: Schedule {
             cron: CronExpression::parse("* * * * * *").expect("an expression"),
             time_zone: TimeZoneName::UTC,

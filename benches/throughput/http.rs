@@ -129,6 +129,7 @@ fn server_options(callers: Callers) -> ServerOptions {
         graphql: GraphQlOptions::default(),
         pages: PagesOptions { graphiql: false },
         events_behind_max: 1_024,
+        recurring: Vec::new(),
         rules: rules(),
         runtime: options(Arc::new(Noop)),
     }

@@ -9,6 +9,8 @@ pub struct Model {
     /// A UUID version 7, which holds the time of creation.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
+    /// Its key, unique; NULL for none.
+    pub key: Option<String>,
     /// What people call it, and its occurrences.
     pub name: String,
     /// Which handler runs the occurrences.

@@ -16,6 +16,7 @@ mod m0010_rollup_totals;
 mod m0011_webhook_names;
 mod m0012_node_job_types;
 mod m0013_draining;
+mod m0014_recurring_key;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_webhook_names::Migration),
             Box::new(m0012_node_job_types::Migration),
             Box::new(m0013_draining::Migration),
+            Box::new(m0014_recurring_key::Migration),
         ]
     }
 }

@@ -80,7 +80,7 @@ impl JobTypeSettings {
 
 // A parameter of the type that is read, which is a Vec.
 #[expect(clippy::ptr_arg, reason = "the check of a setting takes the setting's own type")]
-fn check_intervals(intervals: &Vec<TimeSpan>) -> Result<(), String> {
+pub(super) fn check_intervals(intervals: &Vec<TimeSpan>) -> Result<(), String> {
     if intervals.len() > INTERVALS_MAX {
         return Err(format!(
             "{} waits are too many; at most {INTERVALS_MAX} are allowed",

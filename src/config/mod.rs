@@ -18,6 +18,7 @@ pub mod log;
 pub mod nodes;
 pub mod queues;
 pub mod realtime;
+pub mod recurring;
 pub mod retention;
 pub mod secret;
 pub mod server;
@@ -51,6 +52,7 @@ use self::metrics::MetricsConfig;
 use self::nodes::NodesConfig;
 use self::queues::QueuesConfig;
 use self::realtime::RealtimeConfig;
+use self::recurring::RecurringSettings;
 use self::retention::RetentionConfig;
 use self::section::{Findings, Section};
 use self::server::ServerConfig;
@@ -75,6 +77,8 @@ pub struct Config {
     pub queues: QueuesConfig,
     /// `[job_types.NAME]`, each name once.
     pub job_types: Vec<JobTypeSettings>,
+    /// `[[recurring]]`, each key once.
+    pub recurring: Vec<RecurringSettings>,
     /// `[jobs]`.
     pub jobs: JobsConfig,
     /// `[audit]`.
@@ -203,6 +207,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let audit = read_section(&mut root, "audit", |section| AuditConfig::read(section, is_required));
     let queues = QueuesConfig::read(&mut root);
     let job_types = JobTypeSettings::read_all(&mut root, &jobs.defaults);
+    let recurring = RecurringSettings::read_all(&mut root);
     let webhooks = read_section(&mut root, "webhooks", WebhooksConfig::read);
     let sync = read_section(&mut root, "sync", SyncConfig::read);
     let telemetry = read_section(&mut root, "telemetry", TelemetryConfig::read);
@@ -219,6 +224,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         api,
         queues,
         job_types,
+        recurring,
         jobs,
         audit,
         realtime,

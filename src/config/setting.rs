@@ -8,9 +8,11 @@ use super::entry::Value;
 use super::secret::Secret;
 use super::source::Source;
 use crate::domain::ip_network::IpNetwork;
-use crate::domain::name::{JobType, QueueName};
+use crate::domain::name::{JobName, JobType, QueueName, RecurringKey};
+use crate::domain::priority::Priority;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::time_span::TimeSpan;
+use crate::domain::time_zone::TimeZoneName;
 
 /// What is wrong with a value, and with which item if it is a list.
 #[derive(Debug)]
@@ -238,7 +240,16 @@ macro_rules! parsed_from_text {
     )*};
 }
 
-parsed_from_text!(QueueName, JobType, RateLimit, IpNetwork);
+parsed_from_text!(
+    QueueName,
+    JobType,
+    JobName,
+    RecurringKey,
+    RateLimit,
+    IpNetwork,
+    TimeZoneName,
+    Priority
+);
 
 impl<T: Setting> Setting for Vec<T> {
     fn read(value: &Value) -> Result<Self, Wrong> {

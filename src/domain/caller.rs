@@ -218,6 +218,13 @@ impl Caller {
         LOCAL.clone()
     }
 
+    /// The configuration of the server, applied at its start: it may do everything.
+    pub fn configuration() -> Self {
+        static CONFIGURATION: LazyLock<Caller> =
+            LazyLock::new(|| Caller::new("configuration", CallerKind::Local, Scopes::all(), Arc::default()));
+        CONFIGURATION.clone()
+    }
+
     /// Whoever it is that calls a server which asks nobody: may do everything.
     pub fn anonymous() -> Self {
         static ANONYMOUS: LazyLock<Caller> =

@@ -173,6 +173,20 @@ name!(
     is_printable
 );
 
+name!(
+    /// The key of a recurring job, chosen by whoever declares it. It stands in paths, which drop `.` and `..`.
+    RecurringKey,
+    "a key",
+    200,
+    "all characters but control, line separator and text direction characters",
+    is_printable,
+    |text| if text == "." || text == ".." {
+        Err(InvalidName::Dots { what: "a key" })
+    } else {
+        Ok(())
+    }
+);
+
 impl QueueName {
     /// The queue of a job that names none.
     pub const DEFAULT: &'static str = "default";
@@ -209,6 +223,11 @@ mod tests {
             QueueName::parse("..").unwrap_err().to_string(),
             "a queue's name must not consist of dots alone"
         );
+        assert_eq!(
+            RecurringKey::parse("..").unwrap_err().to_string(),
+            "a key must not consist of dots alone"
+        );
+        assert!(RecurringKey::parse("billing/nightly report").is_ok());
         assert!(QueueName::parse(".a").is_ok());
         assert_eq!(
             JobType::parse(&"x".repeat(201)).unwrap_err().to_string(),

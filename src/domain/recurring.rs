@@ -13,7 +13,7 @@ use super::id::{InvalidId, JobId};
 use super::job::{Job, Occurrence};
 use super::json::Json;
 use super::misfire::{MisfirePolicy, ON_TIME};
-use super::name::{JobName, JobType, QueueName};
+use super::name::{JobName, JobType, QueueName, RecurringKey};
 use super::new_job::{Due, JobDefaults, NewJob};
 use super::overlap::OverlapPolicy;
 use super::priority::Priority;
@@ -146,6 +146,8 @@ impl Template {
 /// What somebody asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRecurringJob {
+    /// Its key, if it has one.
+    pub key: Option<RecurringKey>,
     /// When occurrences are due.
     pub schedule: Schedule,
     /// What they look like.
@@ -163,6 +165,8 @@ pub struct NewRecurringJob {
 pub struct RecurringJob {
     /// Its identity.
     pub id: RecurringId,
+    /// The key under which it is declared, at most one recurring job each. It never changes.
+    pub key: Option<RecurringKey>,
     /// When occurrences are due.
     pub schedule: Schedule,
     /// What they look like.
@@ -192,6 +196,7 @@ impl NewRecurringJob {
     pub fn into_recurring_job(self, now: DateTime<Utc>, random: u128) -> RecurringJob {
         let created_at = timestamp::truncate_to_millis(now);
         let Self {
+            key,
             schedule,
             template,
             is_enabled,
@@ -200,6 +205,7 @@ impl NewRecurringJob {
         } = self;
         RecurringJob {
             id: RecurringId::new(created_at, random),
+            key,
             next_run_at: is_enabled.then(|| schedule.next_after(now)).flatten(),
             schedule,
             template,
@@ -221,6 +227,7 @@ impl RecurringJob {
     #[must_use]
     pub fn replaced(&self, by: NewRecurringJob, now: DateTime<Utc>) -> Self {
         let NewRecurringJob {
+            key: _,
             schedule,
             template,
             is_enabled,
@@ -238,6 +245,7 @@ impl RecurringJob {
         let keeps_waiting = is_enabled && overlap_policy == OverlapPolicy::Queue;
         Self {
             id: self.id,
+            key: self.key.clone(),
             next_run_at: next_run_at.filter(|_| is_enabled),
             schedule,
             template,
@@ -285,6 +293,7 @@ impl RecurringJob {
     /// What somebody would have to ask for to get this very recurring job.
     pub fn as_new(&self) -> NewRecurringJob {
         NewRecurringJob {
+            key: self.key.clone(),
             schedule: self.schedule.clone(),
             template: self.template.clone(),
             is_enabled: self.is_enabled,

@@ -133,6 +133,7 @@ mod tests {
     fn recurring(cron: &str, misfire_policy: MisfirePolicy, overlap_policy: OverlapPolicy) -> RecurringJob {
         let job_type = JobType::parse("BackupJob").expect("a type");
         NewRecurringJob {
+            key: None,
             schedule: Schedule {
                 cron: CronExpression::parse(cron).expect("an expression"),
                 time_zone: TimeZoneName::UTC,

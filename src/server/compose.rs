@@ -22,6 +22,7 @@ use crate::config::handler::{CommandHandlerSettings, HandlerSettings, HttpHandle
 use crate::config::jwt::{JwtConfig, JwtKeyConfig};
 use crate::config::nodes::NodesConfig;
 use crate::config::realtime::RealtimeConfig;
+use crate::config::recurring::RecurringSettings;
 use crate::config::sync::{SyncConfig, SyncTargetConfig};
 use crate::config::telemetry::{TelemetryConfig, read_attributes};
 use crate::config::webhooks::{WebhookEndpointConfig, WebhooksConfig};
@@ -41,6 +42,7 @@ use crate::runtime::pruner::Retention;
 use crate::runtime::sampler::SamplerOptions;
 use crate::runtime::traces::Traces;
 use crate::runtime::webhook_options::{ConfiguredEndpoint, OutboundClients, SyncOptions, SyncTarget, WebhookOptions};
+use crate::service::recurring::DeclaredRecurringJob;
 use crate::service::rules::{Rules, UnknownJobTypes};
 use crate::storage::sea::{Durability, SeaOptions, SeaRepository, WRITE_GRACE};
 use crate::telemetry::destination::DestinationOptions;
@@ -202,6 +204,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         graphql: graphql(config),
         pages: pages(config),
         events_behind_max: config.realtime.events_behind_max,
+        recurring: declared_recurring(config),
         rules,
         runtime,
     })
@@ -481,6 +484,19 @@ const fn pages(config: &Config) -> PagesOptions {
         // It shows nothing where there is no GraphQL.
         graphiql: config.graphql.graphiql && config.graphql.enable && config.api.enable,
     }
+}
+
+/// The recurring jobs that the configuration declares.
+fn declared_recurring(config: &Config) -> Vec<DeclaredRecurringJob> {
+    let declared = config.recurring.iter().map(|settings| {
+        let RecurringSettings { key, new, is_enabled } = settings;
+        DeclaredRecurringJob {
+            key: key.clone(),
+            new: new.clone(),
+            keeps_enabled: is_enabled.is_none(),
+        }
+    });
+    declared.collect()
 }
 
 /// The queues that the configuration names, for themselves or for a type's jobs.

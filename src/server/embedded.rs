@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::facades::Facades;
 use super::system_thread::SystemThread;
@@ -20,6 +20,7 @@ use crate::domain::queue::QueueSettings;
 use crate::runtime::{Runtime, RuntimeHandle};
 use crate::service::audit::AuditLog;
 use crate::service::changes::Changes;
+use crate::service::error::ServiceError;
 use crate::service::events::Events;
 use crate::service::health::Health;
 use crate::service::job_request::JobRequestError;
@@ -28,7 +29,7 @@ use crate::service::log_level::Log;
 use crate::service::metrics::Metrics;
 use crate::service::nodes::Nodes;
 use crate::service::queues::Queues;
-use crate::service::recurring::Recurring;
+use crate::service::recurring::{DeclaredRecurringJob, Put, Recurring};
 use crate::service::shutdown::Shutdown;
 use crate::service::traffic::Traffic;
 use crate::service::webhooks::Webhooks;
@@ -76,6 +77,7 @@ impl Embedded {
             graphql,
             pages,
             events_behind_max,
+            recurring: declared,
             rules,
             runtime,
         } = options;
@@ -91,6 +93,10 @@ impl Embedded {
         let rules = Arc::new(rules);
         let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), Arc::clone(&rules)).audited(is_audited);
         let recurring = jobs.recurring().clone();
+        if let Err(error) = declare(&recurring, declared).await {
+            Box::pin(runtime.stop(shutdown_grace)).await;
+            return Err(error);
+        }
         let queues = Queues::new(
             Arc::clone(&repository),
             handle.clone(),
@@ -250,6 +256,25 @@ impl Embedded {
         }
         self.closes_storage.then_some(self.repository)
     }
+}
+
+/// Creates and changes the recurring jobs that the configuration declares. Several servers may do so at the same time.
+async fn declare(recurring: &Recurring, declared: Vec<DeclaredRecurringJob>) -> Result<(), ServerError> {
+    for declared in declared {
+        let key = declared.key.clone();
+        match recurring.declare(declared).await {
+            Ok(Put::Created(created)) => info!("created recurring job {} with the key '{key}'", created.id),
+            Ok(Put::Existing(_)) => {}
+            // Its end has come since it was declared: there is nothing to create.
+            Err(ServiceError::Invalid {
+                field: "endsAt",
+                detail,
+                ..
+            }) => warn!("recurring job '{key}' is not created: {detail}"),
+            Err(cause) => return Err(ServerError::Recurring { key, cause }),
+        }
+    }
+    Ok(())
 }
 
 /// Says where the numbers for Prometheus are read.

@@ -46,12 +46,14 @@ use crate::api::request_log;
 use crate::api::rest::{self, RestOptions};
 use crate::config::server::{is_open, open_address};
 use crate::domain::job::Job;
+use crate::domain::name::RecurringKey;
 use crate::runtime::{RuntimeHandle, RuntimeOptions, StartError};
+use crate::service::error::ServiceError;
 use crate::service::job_request::JobRequestError;
 use crate::service::jobs::Jobs;
 use crate::service::log_level::LogControl;
 use crate::service::queues::Queues;
-use crate::service::recurring::Recurring;
+use crate::service::recurring::{DeclaredRecurringJob, Recurring};
 use crate::service::rules::Rules;
 use crate::storage::repository::JobRepository;
 use crate::telemetry::exporter::TelemetryOptions;
@@ -92,6 +94,8 @@ pub struct ServerOptions {
     pub pages: PagesOptions,
     /// How many events somebody who listens may be behind before it misses some.
     pub events_behind_max: usize,
+    /// The recurring jobs that the configuration declares.
+    pub recurring: Vec<DeclaredRecurringJob>,
     /// What is accepted of a new job.
     pub rules: Rules,
     /// How jobs are run.
@@ -124,6 +128,14 @@ pub enum ServerError {
     /// Its actors did not start.
     #[error(transparent)]
     Runtime(#[from] StartError),
+    /// A recurring job of the configuration can't be stored.
+    #[error("recurring job '{key}' of the configuration: {cause}")]
+    Recurring {
+        /// Which.
+        key: RecurringKey,
+        /// What is wrong.
+        cause: ServiceError,
+    },
     /// Its numbers can't be exported.
     #[error(transparent)]
     Export(#[from] ExportError),

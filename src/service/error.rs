@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::domain::caller::Forbidden;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::id::{JobId, NodeId};
+use crate::domain::name::RecurringKey;
 use crate::domain::recurring::RecurringId;
 use crate::domain::storage_fault::StorageFault;
 use crate::domain::transition::Refused;
@@ -120,6 +121,18 @@ pub enum ServiceError {
         /// The key.
         key: String,
     },
+    /// Another recurring job has the key.
+    #[error("another recurring job has the key '{key}'; change it with PUT /jobs/recurring/by-key/{{key}}")]
+    RecurringKeyTaken {
+        /// The key.
+        key: RecurringKey,
+    },
+    /// No recurring job has the key.
+    #[error("recurring job with the key '{key}' not found")]
+    NoSuchRecurringKey {
+        /// The key.
+        key: RecurringKey,
+    },
     /// The idempotency key was used for another request.
     #[error("this Idempotency-Key was used before, for another request; take a new key for a new request")]
     IdempotencyMismatch,
@@ -227,6 +240,7 @@ impl From<ChangeError> for ServiceError {
                 reason: error.to_string(),
             },
             ChangeError::UniqueKeyTaken { key } => Self::UniqueKeyTaken { key },
+            ChangeError::RecurringKeyTaken { key } => Self::RecurringKeyTaken { key },
             ChangeError::IdempotencyMismatch => Self::IdempotencyMismatch,
             ChangeError::Rejected { reason } => Self::Internal { reason },
         }

@@ -13,6 +13,7 @@ use super::trail::{self, Deed, Trail};
 use super::turns::Turns;
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::job::Job;
+use crate::domain::name::RecurringKey;
 use crate::domain::new_job::Due;
 use crate::domain::priority::Priority;
 use crate::domain::recurring::{NewRecurringJob, RecurringId, RecurringJob, Template};
@@ -24,6 +25,37 @@ use crate::storage::repository::JobRepository;
 
 /// How often a change is tried again when somebody else has changed the recurring job in between.
 const TRIES: usize = 8;
+
+/// What must hold of the recurring job with a key for it to be put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutIf {
+    /// Nothing.
+    Always,
+    /// There is one, of this revision.
+    Revision(u32),
+    /// There is none.
+    Absent,
+}
+
+/// What became of the recurring job with a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// There was none.
+    Created(Arc<RecurringJob>),
+    /// There was one: as it is now, changed or not.
+    Existing(Arc<RecurringJob>),
+}
+
+/// A recurring job that the configuration declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredRecurringJob {
+    /// Its key.
+    pub key: RecurringKey,
+    /// What it is to be.
+    pub new: NewRecurringJob,
+    /// Whether the declaration says nothing of `is_enabled`: then one that exists stays enabled or disabled.
+    pub keeps_enabled: bool,
+}
 
 /// A part of the list of recurring jobs.
 #[derive(Clone, Debug)]
@@ -192,6 +224,10 @@ impl Recurring {
             let _turn = self.turns.take(id.as_uuid(), tries).await;
             let before = self.get_matching(id, if_match).await?;
             let wanted = change(before.as_new());
+            let wanted = NewRecurringJob {
+                key: kept_key(&before, wanted.key.as_ref())?,
+                ..wanted
+            };
             self.check(&wanted).await?;
             if wanted == before.as_new() {
                 return Ok(before);
@@ -211,6 +247,121 @@ impl Recurring {
             }
         }
         Err(ServiceError::Contended)
+    }
+
+    /// The recurring job that has this key.
+    pub async fn get_by_key(&self, caller: &Caller, key: &RecurringKey) -> Result<Arc<RecurringJob>, ServiceError> {
+        caller.require(Scope::Read)?;
+        self.read_by_key(key).await
+    }
+
+    /// The recurring job that has this key, if any, for a caller that changes it.
+    pub async fn find_by_key(
+        &self,
+        caller: &Caller,
+        key: &RecurringKey,
+    ) -> Result<Option<Arc<RecurringJob>>, ServiceError> {
+        caller.require_any(&[Scope::Write, Scope::Read])?;
+        Ok(self.repository.recurring_by_key(key).await?)
+    }
+
+    async fn read_by_key(&self, key: &RecurringKey) -> Result<Arc<RecurringJob>, ServiceError> {
+        let found = self.repository.recurring_by_key(key).await?;
+        found.ok_or_else(|| ServiceError::NoSuchRecurringKey { key: key.clone() })
+    }
+
+    /// Creates the recurring job with this key, or replaces the one that has it. Callers that do so at the same time, on
+    /// any server, create one.
+    pub async fn put(
+        &self,
+        caller: &Caller,
+        key: RecurringKey,
+        new: NewRecurringJob,
+        condition: PutIf,
+    ) -> Result<Put, ServiceError> {
+        self.put_as(caller, key, condition, |_| new.clone()).await
+    }
+
+    /// Applies a declaration of the configuration.
+    pub async fn declare(&self, declared: DeclaredRecurringJob) -> Result<Put, ServiceError> {
+        let DeclaredRecurringJob {
+            key,
+            new,
+            keeps_enabled,
+        } = declared;
+        self.put_as(&Caller::configuration(), key, PutIf::Always, |known| NewRecurringJob {
+            is_enabled: known
+                .filter(|_| keeps_enabled)
+                .map_or(new.is_enabled, |known| known.is_enabled),
+            ..new.clone()
+        })
+        .await
+    }
+
+    async fn put_as(
+        &self,
+        caller: &Caller,
+        key: RecurringKey,
+        condition: PutIf,
+        wanted: impl Fn(Option<&NewRecurringJob>) -> NewRecurringJob,
+    ) -> Result<Put, ServiceError> {
+        caller.require(Scope::Write)?;
+        let asked = wanted(None);
+        if let Some(given) = asked.key.filter(|given| *given != key) {
+            return Err(ServiceError::Invalid {
+                field: "key",
+                index: None,
+                detail: format!("key is '{given}', but the path has '{key}'; leave it out, or give the same"),
+            });
+        }
+        for _ in 0..TRIES {
+            let Some(known) = self.repository.recurring_by_key(&key).await? else {
+                if let PutIf::Revision(_) = condition {
+                    return Err(ServiceError::NoSuchRecurringKey { key });
+                }
+                let new = NewRecurringJob {
+                    key: Some(key.clone()),
+                    ..wanted(None)
+                };
+                match self.create(caller, new, None).await {
+                    Ok((recurring, _)) => return Ok(Put::Created(recurring)),
+                    Err(ServiceError::RecurringKeyTaken { .. }) => continue,
+                    Err(error) => return Err(error),
+                }
+            };
+            let if_match = match condition {
+                PutIf::Always => None,
+                PutIf::Revision(revision) => Some(revision),
+                PutIf::Absent => {
+                    return Err(ServiceError::PreconditionFailed { actual: known.revision });
+                }
+            };
+            let changed = self
+                .change(caller, known.id, if_match, |known| wanted(Some(&known)))
+                .await;
+            match changed {
+                Ok(recurring) => return Ok(Put::Existing(recurring)),
+                // Deleted since it was found.
+                Err(ServiceError::NoSuchRecurringJob { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ServiceError::Contended)
+    }
+
+    /// Removes the recurring job with this key; its occurrences stay.
+    pub async fn delete_by_key(
+        &self,
+        caller: &Caller,
+        key: &RecurringKey,
+        if_match: Option<u32>,
+    ) -> Result<(), ServiceError> {
+        caller.require(Scope::Write)?;
+        let id = self.read_by_key(key).await?.id;
+        match self.delete(caller, id, if_match).await {
+            Err(ServiceError::NoSuchRecurringJob { .. }) => Err(ServiceError::NoSuchRecurringKey { key: key.clone() }),
+            other => other,
+        }
     }
 
     /// Enables or disables a recurring job.
@@ -327,5 +478,20 @@ impl Recurring {
             });
         }
         Ok(())
+    }
+}
+
+/// The key of a changed recurring job: its own, which may be given again.
+fn kept_key(before: &RecurringJob, given: Option<&RecurringKey>) -> Result<Option<RecurringKey>, ServiceError> {
+    match given {
+        Some(given) if before.key.as_ref() != Some(given) => Err(ServiceError::Invalid {
+            field: "key",
+            index: None,
+            detail: match &before.key {
+                Some(key) => format!("key is '{key}' and never changes; leave it out, or give the same"),
+                None => "the recurring job has no key, and gets none after its creation; leave it out".to_owned(),
+            },
+        }),
+        Some(_) | None => Ok(before.key.clone()),
     }
 }

@@ -20,7 +20,7 @@ use crate::domain::change_feed::FeedCursor;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
 use crate::domain::leadership::FencingToken;
-use crate::domain::name::{JobType, QueueName};
+use crate::domain::name::{JobType, QueueName, RecurringKey};
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::remote_worker::{AttemptReport, WorkerDeclaration};
 use crate::domain::status::JobStatus;
@@ -171,7 +171,8 @@ pub enum Change {
         /// The job types that it has handlers for. They are those of its first heartbeat.
         job_types: Arc<[JobType]>,
     },
-    /// Stores a new recurring job. → [`Applied::RecurringStored`] or [`Applied::Replayed`].
+    /// Stores a new recurring job. → [`Applied::RecurringStored`] or [`Applied::Replayed`], or
+    /// [`ChangeError::RecurringKeyTaken`] when there is one with its key.
     InsertRecurring {
         /// As it will be.
         recurring: Arc<RecurringJob>,
@@ -506,6 +507,12 @@ pub enum ChangeError {
     UniqueKeyTaken {
         /// The key.
         key: String,
+    },
+    /// Another recurring job has the key.
+    #[error("another recurring job has the key '{key}'")]
+    RecurringKeyTaken {
+        /// The key.
+        key: RecurringKey,
     },
     /// The node that would take jobs has no lease, by storage's own clock: it was silent for too long.
     #[error("the node has no lease and can't take jobs")]

@@ -19,7 +19,7 @@ use crate::domain::change_feed::FeedCursor;
 use crate::domain::delivery::{Delivery, DeliveryId, DueDelivery};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::name::{JobType, QueueName};
+use crate::domain::name::{JobType, QueueName, RecurringKey};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::remote_worker::JobReports;
@@ -132,6 +132,21 @@ pub trait JobRepository: Send + Sync + 'static {
 
     /// One recurring job.
     async fn recurring(&self, id: RecurringId) -> Result<Option<Arc<RecurringJob>>, RepositoryError>;
+
+    /// The recurring job that has this key.
+    async fn recurring_by_key(&self, key: &RecurringKey) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
+        let mut offset = 0;
+        loop {
+            let limit = 1_000;
+            let page = self.recurring_page(RecurringPage { limit, offset }).await?;
+            let is_last = page.len() < 1_000;
+            let found = page.into_iter().find(|recurring| recurring.key.as_ref() == Some(key));
+            if found.is_some() || is_last {
+                return Ok(found);
+            }
+            offset += u64::from(limit);
+        }
+    }
 
     /// A page of the recurring jobs, the newest first.
     async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError>;

@@ -58,6 +58,7 @@ mod plans;
 mod prometheus;
 mod readme;
 mod recurring;
+mod recurring_keys;
 mod rest_bodies;
 mod rest_connection;
 mod rest_jobs_batch;

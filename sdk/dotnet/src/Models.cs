@@ -74,10 +74,6 @@ namespace TickerQ.Client
         public int Cores { get; set; }
     }
 
-    public partial class CreatedJob
-    {
-    }
-
     public partial class EndedJobs
     {
         public int Stored { get; set; }
@@ -346,6 +342,7 @@ namespace TickerQ.Client
     {
         public string Id { get; set; }
         public string JobId { get; set; }
+        public string Key { get; set; }
         public string Name { get; set; }
         public string Type { get; set; }
         public string CronExpression { get; set; }
@@ -480,7 +477,7 @@ namespace TickerQ.Client
 
     public partial class WebhookResponse
     {
-        public string Status { get; set; }
+        public int Status { get; set; }
         public string Body { get; set; }
     }
 
@@ -534,6 +531,7 @@ namespace TickerQ.Client
         public TimeSpan? RetryDelay { get; set; }
         public List<TimeSpan> RetryIntervals { get; set; }
         public string UniqueKey { get; set; }
+        public string Key { get; set; }
     }
 
     public partial class NewJob
@@ -550,6 +548,7 @@ namespace TickerQ.Client
         public TimeSpan? RetryDelay { get; set; }
         public List<TimeSpan> RetryIntervals { get; set; }
         public string UniqueKey { get; set; }
+        public string Key { get; set; }
     }
 
     public partial class JobUpdate
@@ -576,6 +575,7 @@ namespace TickerQ.Client
         public TimeSpan? Timeout { get; set; }
         public TimeSpan? RetryDelay { get; set; }
         public List<TimeSpan> RetryIntervals { get; set; }
+        public string Key { get; set; }
         public string TimeZone { get; set; }
         public bool? Enabled { get; set; }
         public string MisfirePolicy { get; set; }

@@ -218,6 +218,15 @@ namespace TickerQ.Client
         /// <summary>Deletes a recurring job; its occurrences stay.</summary>
         public Task DeleteRecurringJobAsync(string id) => SendAsync(HttpMethod.Delete, "/jobs/recurring" + At(id));
 
+        /// <summary>The recurring job that has this key.</summary>
+        public Task<RecurringJob> GetRecurringJobByKeyAsync(string key) => Get<RecurringJob>("/jobs/recurring/by-key" + At(key));
+
+        /// <summary>Creates the recurring job with this key, or replaces it: a deployment that runs twice makes one.</summary>
+        public Task<RecurringJob> PutRecurringJobByKeyAsync(string key, string type, string cronExpression, RecurringOptions options = null, int? revision = null) => Change<RecurringJob>(HttpMethod.Put, "/jobs/recurring/by-key" + At(key), Recurring(type, cronExpression, options), revision);
+
+        /// <summary>Deletes the recurring job that has this key; its occurrences stay.</summary>
+        public Task DeleteRecurringJobByKeyAsync(string key) => SendAsync(HttpMethod.Delete, "/jobs/recurring/by-key" + At(key));
+
         /// <summary>Resumes the occurrences of a recurring job.</summary>
         public Task<RecurringJob> EnableRecurringJobAsync(string id) => Post<RecurringJob>($"/jobs/recurring{At(id)}/enable", safe: true);
 

@@ -112,6 +112,12 @@ public static class Scenarios
         Check((await client.TriggerRecurringJobAsync(id)).RecurringJobId == id, "it has an occurrence");
         await client.DeleteRecurringJobAsync(id);
         await Fails<NotFoundException>(404, () => client.GetRecurringJobAsync(id));
+        var kept = await client.PutRecurringJobByKeyAsync("nightly/report", "NoopJob", "0 2 * * *");
+        Check(kept.Key == "nightly/report", "it has its key");
+        Check((await client.PutRecurringJobByKeyAsync("nightly/report", "NoopJob", "0 2 * * *")).Id == kept.Id, "it is the same");
+        Check((await client.GetRecurringJobByKeyAsync("nightly/report")).Id == kept.Id, "it has its key");
+        await client.DeleteRecurringJobByKeyAsync("nightly/report");
+        await Fails<NotFoundException>(404, () => client.GetRecurringJobByKeyAsync("nightly/report"));
         await client.CreateJobAsync("OtherJob", null, new JobOptions { Queue = "steered" });
         Check((await client.GetQueuesAsync()).Any(queue => queue.Name == "steered"), "the queue is listed");
         Check((await client.PauseQueueAsync("steered")).Status == "paused", "it is paused");

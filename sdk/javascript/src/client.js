@@ -165,6 +165,20 @@ export class TickerQClient {
     await this.#ask('DELETE', `/jobs/recurring${at(id)}`, { headers: ifMatch(revision) });
   }
 
+  getRecurringJobByKey(key) {
+    return this.#ask('GET', `/jobs/recurring/by-key${at(key)}`);
+  }
+
+  /** Creates the recurring job with this key, or replaces it: a deployment that runs twice makes one. */
+  putRecurringJobByKey(key, recurring, { revision } = {}) {
+    const body = withDurations(recurring);
+    return this.#ask('PUT', `/jobs/recurring/by-key${at(key)}`, { body, headers: ifMatch(revision) });
+  }
+
+  async deleteRecurringJobByKey(key, { revision } = {}) {
+    await this.#ask('DELETE', `/jobs/recurring/by-key${at(key)}`, { headers: ifMatch(revision) });
+  }
+
   enableRecurringJob(id, { revision } = {}) {
     return this.#ask('POST', `/jobs/recurring${at(id)}/enable`, { headers: ifMatch(revision), safe: true });
   }

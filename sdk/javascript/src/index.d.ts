@@ -107,6 +107,9 @@ export declare class TickerQClient {
   replaceRecurringJob(id: string, recurring: NewRecurringJob, options?: IfRevision): Promise<Api.RecurringJob>;
   updateRecurringJob(id: string, changes: Api.RecurringUpdate, options?: IfRevision): Promise<Api.RecurringJob>;
   deleteRecurringJob(id: string, options?: IfRevision): Promise<void>;
+  getRecurringJobByKey(key: string): Promise<Api.RecurringJob>;
+  putRecurringJobByKey(key: string, recurring: NewRecurringJob, options?: IfRevision): Promise<Api.RecurringJob>;
+  deleteRecurringJobByKey(key: string, options?: IfRevision): Promise<void>;
   enableRecurringJob(id: string, options?: IfRevision): Promise<Api.RecurringJob>;
   disableRecurringJob(id: string, options?: IfRevision): Promise<Api.RecurringJob>;
   triggerRecurringJob(id: string, options?: IfRevision): Promise<Job>;

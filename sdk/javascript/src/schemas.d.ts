@@ -228,6 +228,7 @@ export interface JobRequest {
   retryDelay?: Duration | null;
   retryIntervals?: Array<Duration> | null;
   uniqueKey?: string | null;
+  key?: string | null;
   cronExpression?: string | null;
   timeZone?: string | null;
   enabled?: boolean | null;
@@ -417,6 +418,7 @@ export interface QueueList {
 export interface RecurringJob {
   id: string;
   jobId: string;
+  key: string | null;
   name: string;
   type: string;
   cronExpression: string;
@@ -634,6 +636,7 @@ export interface JobOptions {
   retryDelay?: Duration | null;
   retryIntervals?: Array<Duration> | null;
   uniqueKey?: string | null;
+  key?: string | null;
 }
 
 export interface NewJob {
@@ -649,6 +652,7 @@ export interface NewJob {
   retryDelay?: Duration | null;
   retryIntervals?: Array<Duration> | null;
   uniqueKey?: string | null;
+  key?: string | null;
 }
 
 export interface JobUpdate {
@@ -673,6 +677,7 @@ export interface RecurringOptions {
   timeout?: Duration | null;
   retryDelay?: Duration | null;
   retryIntervals?: Array<Duration> | null;
+  key?: string | null;
   timeZone?: string | null;
   enabled?: boolean | null;
   misfirePolicy?: 'fire_once' | 'skip' | 'catch_up' | null;

@@ -150,6 +150,13 @@ const scenarios = {
     assert.equal(job.recurringJobId, id);
     await client.deleteRecurringJob(id);
     await fails(sdk.NotFoundError, 404, client.getRecurringJob(id));
+    const declared = { type: 'NoopJob', cronExpression: '0 2 * * *' };
+    const kept = await client.putRecurringJobByKey('nightly/report', declared);
+    assert.equal(kept.key, 'nightly/report');
+    assert.equal((await client.putRecurringJobByKey('nightly/report', declared)).id, kept.id);
+    assert.equal((await client.getRecurringJobByKey('nightly/report')).id, kept.id);
+    await client.deleteRecurringJobByKey('nightly/report');
+    await fails(sdk.NotFoundError, 404, client.getRecurringJobByKey('nightly/report'));
   },
 
   async 'queues'() {

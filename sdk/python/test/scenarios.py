@@ -107,6 +107,12 @@ def recurring_jobs():
     assert client.trigger_recurring_job(identity)["recurringJobId"] == identity
     client.delete_recurring_job(identity)
     fails(tickerq.NotFoundError, 404, client.get_recurring_job, identity)
+    kept = client.put_recurring_job_by_key("nightly/report", "NoopJob", "0 2 * * *")
+    assert kept["key"] == "nightly/report"
+    assert client.put_recurring_job_by_key("nightly/report", "NoopJob", "0 2 * * *")["id"] == kept["id"]
+    assert client.get_recurring_job_by_key("nightly/report")["id"] == kept["id"]
+    client.delete_recurring_job_by_key("nightly/report")
+    fails(tickerq.NotFoundError, 404, client.get_recurring_job_by_key, "nightly/report")
 
 
 def queues():

@@ -267,6 +267,26 @@ class AsyncTickerQClient:
         """Deletes a recurring job; its occurrences stay."""
         await asyncio.to_thread(self.sync.delete_recurring_job, recurring_id, revision=revision)
 
+    async def get_recurring_job_by_key(self, key: str) -> RecurringJob:
+        """The recurring job that has this key."""
+        return await asyncio.to_thread(self.sync.get_recurring_job_by_key, key)
+
+    async def put_recurring_job_by_key(
+        self,
+        key: str,
+        job_type: str,
+        cron_expression: str,
+        *,
+        revision: Optional[int] = None,
+        **options: Unpack[RecurringOptions]
+    ) -> RecurringJob:
+        """Creates the recurring job with this key, or replaces it: a deployment that runs twice makes one."""
+        return await asyncio.to_thread(self.sync.put_recurring_job_by_key, key, job_type, cron_expression, revision=revision, **options)
+
+    async def delete_recurring_job_by_key(self, key: str, *, revision: Optional[int] = None) -> None:
+        """Deletes the recurring job that has this key; its occurrences stay."""
+        await asyncio.to_thread(self.sync.delete_recurring_job_by_key, key, revision=revision)
+
     async def enable_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> RecurringJob:
         """Resumes the occurrences of a recurring job."""
         return await asyncio.to_thread(self.sync.enable_recurring_job, recurring_id, revision=revision)

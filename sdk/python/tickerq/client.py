@@ -297,6 +297,30 @@ class TickerQClient:
         """Deletes a recurring job; its occurrences stay."""
         self.request("DELETE", f"/jobs/recurring{_at(recurring_id)}", headers=_if_match(revision))
 
+    def get_recurring_job_by_key(self, key: str) -> RecurringJob:
+        """The recurring job that has this key."""
+        answer: RecurringJob = self.request("GET", f"/jobs/recurring/by-key{_at(key)}")
+        return answer
+
+    def put_recurring_job_by_key(
+        self,
+        key: str,
+        job_type: str,
+        cron_expression: str,
+        *,
+        revision: Optional[int] = None,
+        **options: Unpack[RecurringOptions],
+    ) -> RecurringJob:
+        """Creates the recurring job with this key, or replaces it: a deployment that runs twice makes one."""
+        body = {"type": job_type, "cronExpression": cron_expression, **_camel(options)}
+        path = f"/jobs/recurring/by-key{_at(key)}"
+        answer: RecurringJob = self.request("PUT", path, body=body, headers=_if_match(revision))
+        return answer
+
+    def delete_recurring_job_by_key(self, key: str, *, revision: Optional[int] = None) -> None:
+        """Deletes the recurring job that has this key; its occurrences stay."""
+        self.request("DELETE", f"/jobs/recurring/by-key{_at(key)}", headers=_if_match(revision))
+
     def enable_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> RecurringJob:
         """Resumes the occurrences of a recurring job."""
         path = f"/jobs/recurring{_at(recurring_id)}/enable"

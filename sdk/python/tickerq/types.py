@@ -373,6 +373,7 @@ class _RecurringJobOptional(TypedDict, total=False):
 class RecurringJob(_RecurringJobOptional):
     id: str
     jobId: str
+    key: Optional[str]
     name: str
     type: str
     cronExpression: str
@@ -545,6 +546,7 @@ class JobOptions(TypedDict, total=False):
     retry_delay: Optional[Union[str, timedelta]]
     retry_intervals: Optional[Sequence[Union[str, timedelta]]]
     unique_key: Optional[str]
+    key: Optional[str]
 
 
 class _NewJobOptional(TypedDict, total=False):
@@ -559,6 +561,7 @@ class _NewJobOptional(TypedDict, total=False):
     retry_delay: Optional[Union[str, timedelta]]
     retry_intervals: Optional[Sequence[Union[str, timedelta]]]
     unique_key: Optional[str]
+    key: Optional[str]
 
 
 class NewJob(_NewJobOptional):
@@ -587,6 +590,7 @@ class RecurringOptions(TypedDict, total=False):
     timeout: Optional[Union[str, timedelta]]
     retry_delay: Optional[Union[str, timedelta]]
     retry_intervals: Optional[Sequence[Union[str, timedelta]]]
+    key: Optional[str]
     time_zone: Optional[str]
     enabled: Optional[bool]
     misfire_policy: Optional[Literal["fire_once", "skip", "catch_up"]]

@@ -219,6 +219,23 @@ impl Client {
             .await
     }
 
+    /// The recurring job that has this key.
+    pub async fn recurring_job_by_key(&self, key: &str) -> Result<RecurringJob, Error> {
+        self.get(path_of_key(key)).await
+    }
+
+    /// Creates the recurring job with this key, or replaces it: a deployment that runs twice makes one.
+    pub async fn put_recurring_by_key(&self, key: &str, recurring: &NewRecurringJob) -> Result<RecurringJob, Error> {
+        self.http
+            .send(Ask::new(Method::PUT, path_of_key(key)).body(recurring))
+            .await
+    }
+
+    /// Deletes the recurring job that has this key; its occurrences stay.
+    pub async fn delete_recurring_by_key(&self, key: &str) -> Result<(), Error> {
+        self.http.send(Ask::new(Method::DELETE, path_of_key(key))).await
+    }
+
     /// Resumes or suspends the occurrences of a recurring job.
     pub async fn enable_recurring(&self, id: RecurringId, is_enabled: bool) -> Result<RecurringJob, Error> {
         let what = if is_enabled { "enable" } else { "disable" };
@@ -524,4 +541,17 @@ impl Client {
     pub fn close_subscriptions(&self) {
         self.subscriptions.close();
     }
+}
+
+/// The path of a recurring job's key, in which every character may stand.
+fn path_of_key(key: &str) -> String {
+    let mut path = "/jobs/recurring/by-key/".to_owned();
+    for byte in key.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    path
 }

@@ -484,6 +484,8 @@ pub struct RecurringJob {
     pub id: RecurringId,
     #[serde(deserialize_with = "wire::text")]
     pub job_id: RecurringId,
+    #[serde(default)]
+    pub key: Option<String>,
     pub name: String,
     #[serde(rename = "type")]
     pub job_type: String,

@@ -27,6 +27,7 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         ServiceError::PreconditionFailed { actual } => Some(("revision", Value::from(*actual))),
         ServiceError::NoSuchJob { .. }
         | ServiceError::NoSuchRecurringJob { .. }
+        | ServiceError::NoSuchRecurringKey { .. }
         | ServiceError::NoSuchQueue { .. }
         | ServiceError::NoSuchEndpoint { .. }
         | ServiceError::NoSuchDelivery { .. }
@@ -45,6 +46,7 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         | ServiceError::WorkerLeaseOver { .. }
         | ServiceError::Contended
         | ServiceError::UniqueKeyTaken { .. }
+        | ServiceError::RecurringKeyTaken { .. }
         | ServiceError::IdempotencyMismatch
         | ServiceError::Invalid { .. }
         | ServiceError::QueueFull { .. }

@@ -5,9 +5,11 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_N
 use super::call::Call;
 use super::problem::{PartError, Problem};
 use crate::domain::id::JobId;
+use crate::domain::name::RecurringKey;
 use crate::domain::recurring::RecurringId;
 use crate::domain::webhook::EndpointId;
 use crate::service::error::ServiceError;
+use crate::service::recurring::PutIf;
 
 /// The tag of a revision.
 pub(super) fn of_revision(revision: u32) -> HeaderValue {
@@ -60,6 +62,22 @@ impl Call {
             return Ok(expected);
         }
         conditions.check(self.api.recurring.get_of_change(&self.caller, id).await?.revision)
+    }
+
+    /// What must hold of the recurring job with this key for the change to happen.
+    pub(super) async fn expected_recurring_of_key(&self, key: &RecurringKey) -> Result<PutIf, Problem> {
+        let conditions = Conditions::read(self.request.headers())?;
+        let revision = match conditions.alone() {
+            Some(revision) => revision,
+            None if conditions.unwanted == Some(Condition::Any) && conditions.expected == Expected::Anything => {
+                return Ok(PutIf::Absent);
+            }
+            None => match self.api.recurring.find_by_key(&self.caller, key).await? {
+                Some(recurring) => conditions.check(recurring.revision)?,
+                None => return Err(ServiceError::NoSuchRecurringKey { key: key.clone() }.into()),
+            },
+        };
+        Ok(revision.map_or(PutIf::Always, PutIf::Revision))
     }
 
     /// The revision that the webhook endpoint must have for the change to happen.

@@ -415,6 +415,7 @@ impl Problem {
             ServiceError::Forbidden(_) => (ProblemKind::Forbidden, None),
             ServiceError::NoSuchJob { .. }
             | ServiceError::NoSuchRecurringJob { .. }
+            | ServiceError::NoSuchRecurringKey { .. }
             | ServiceError::NoSuchEndpoint { .. }
             | ServiceError::NoSuchDelivery { .. }
             | ServiceError::NoSuchWorker { .. }
@@ -431,7 +432,8 @@ impl Problem {
             | ServiceError::WebhooksOff
             | ServiceError::LogNotOwned
             | ServiceError::FeedOff
-            | ServiceError::UniqueKeyTaken { .. } => (ProblemKind::Conflict, None),
+            | ServiceError::UniqueKeyTaken { .. }
+            | ServiceError::RecurringKeyTaken { .. } => (ProblemKind::Conflict, None),
             ServiceError::FeedGap | ServiceError::ReplayGone { .. } => (ProblemKind::Gone, None),
             ServiceError::PreconditionFailed { .. } => (ProblemKind::PreconditionFailed, None),
             ServiceError::IdempotencyMismatch => (ProblemKind::IdempotencyMismatch, None),

@@ -15,7 +15,7 @@ use crate::domain::cron::CronExpression;
 use crate::domain::id::JobId;
 use crate::domain::json::Json;
 use crate::domain::misfire::{CatchUpMax, InvalidMisfirePolicy, MisfirePolicy};
-use crate::domain::name::{JobName, JobType, QueueName, UniqueKey};
+use crate::domain::name::{JobName, JobType, QueueName, RecurringKey, UniqueKey};
 use crate::domain::overlap::OverlapPolicy;
 use crate::domain::priority::Priority;
 use crate::domain::remote_worker::{LeaseToken, LogLevel};
@@ -73,6 +73,7 @@ from_text!(JobType, "the name of a job type", JobType::parse);
 from_text!(JobName, "a name", JobName::parse);
 from_text!(QueueName, "the name of a queue", QueueName::parse);
 from_text!(UniqueKey, "a unique key", UniqueKey::parse);
+from_text!(RecurringKey, "a key", RecurringKey::parse);
 from_text!(
     TimeSpan,
     "a duration such as \"00:05:00\", \"PT5M\" or \"5m\"",

@@ -9,7 +9,7 @@ use super::{Case, Subject, cases_of};
 use crate::domain::cron::CronExpression;
 use crate::domain::json::Json;
 use crate::domain::misfire::{CatchUpMax, MisfirePolicy};
-use crate::domain::name::JobName;
+use crate::domain::name::{JobName, RecurringKey};
 use crate::domain::outcome::Outcome;
 use crate::domain::overlap::OverlapPolicy;
 use crate::domain::priority::Priority;
@@ -26,6 +26,8 @@ pub(super) fn cases() -> Vec<Case> {
         a_recurring_job_is_changed_by_its_revision,
         a_recurring_job_is_removed_by_its_revision,
         recurring_jobs_and_jobs_share_idempotency_keys,
+        a_key_belongs_to_one_recurring_job,
+        simultaneous_inserts_of_a_key_store_one_recurring_job,
         recurring_jobs_are_listed_in_pages,
         recurring_jobs_are_found_when_they_are_due,
         recurring_jobs_are_found_when_what_they_wait_for_has_ended,
@@ -210,6 +212,66 @@ async fn recurring_jobs_and_jobs_share_idempotency_keys(storage: Subject) {
     assert_eq!(storage.apply(a_job).await, Err(ChangeError::IdempotencyMismatch));
     assert_eq!(storage.repository.recurring_count().await.expect("storage counts"), 1);
     assert_eq!(storage.all().await, []);
+}
+
+fn keyed(number: u32, key: &str) -> RecurringJob {
+    RecurringJob {
+        key: Some(RecurringKey::parse(key).expect("a key")),
+        ..recurring(number)
+    }
+}
+
+async fn by_key(storage: &Subject, key: &str) -> Option<RecurringJob> {
+    let key = RecurringKey::parse(key).expect("a key");
+    let found = storage.repository.recurring_by_key(&key).await.expect("storage reads");
+    found.map(Arc::unwrap_or_clone)
+}
+
+async fn a_key_belongs_to_one_recurring_job(storage: Subject) {
+    let (first, other) = (keyed(1, "k"), keyed(2, "K"));
+    stored(&storage, &[first.clone(), other.clone(), recurring(3), recurring(4)]).await;
+    let taken = Err(ChangeError::RecurringKeyTaken {
+        key: RecurringKey::parse("k").expect("a key"),
+    });
+    let asked = |number, key| Change::InsertRecurring {
+        recurring: Arc::new(keyed(number, key)),
+        idempotency: Some(Idempotency {
+            key: "i".to_owned(),
+            fingerprint: [1; 32],
+            created_at: at(0),
+        }),
+    };
+    let results = storage
+        .commit(&[insert_recurring(&keyed(5, "k")), asked(6, "k"), insert([job(1)])])
+        .await;
+    assert_eq!(results[..2], [taken.clone(), taken]);
+    assert_eq!(results[2], Ok(Applied::Inserted(vec![Inserted::New])));
+    assert_eq!(by_key(&storage, "k").await, Some(first.clone()));
+    assert_eq!(by_key(&storage, "K").await, Some(other));
+    assert_eq!(by_key(&storage, "x").await, None);
+    // A refused insert leaves its idempotency key unused.
+    assert_eq!(storage.apply(asked(7, "x")).await, Ok(Applied::RecurringStored));
+    let after = advanced(&first);
+    assert_eq!(
+        storage.apply(update_recurring(&first, &after)).await,
+        Ok(Applied::RecurringStored)
+    );
+    assert_eq!(by_key(&storage, "k").await, Some(after.clone()));
+    let delete = Change::DeleteRecurring {
+        recurring: Arc::new(after),
+    };
+    assert_eq!(storage.apply(delete).await, Ok(Applied::Deleted));
+    assert_eq!(by_key(&storage, "k").await, None);
+    stored(&storage, &[keyed(8, "k")]).await;
+    assert_eq!(by_key(&storage, "k").await, Some(keyed(8, "k")));
+}
+
+async fn simultaneous_inserts_of_a_key_store_one_recurring_job(storage: Subject) {
+    let (first, second) = (insert_recurring(&keyed(1, "k")), insert_recurring(&keyed(2, "k")));
+    let (first, second) = tokio::join!(storage.apply(first), storage.apply(second));
+    let stored = [&first, &second].into_iter().filter(|result| result.is_ok()).count();
+    assert_eq!(stored, 1, "{first:?} {second:?}");
+    assert_eq!(storage.repository.recurring_count().await.expect("storage counts"), 1);
 }
 
 async fn recurring_jobs_are_listed_in_pages(storage: Subject) {

@@ -90,6 +90,7 @@ pub(super) fn with_key(text: &str, job: Job) -> Job {
 pub(super) fn recurring(created: u32) -> RecurringJob {
     let job_type = job_type("CleanUpJob");
     NewRecurringJob {
+        key: None,
         schedule: Schedule {
             cron: CronExpression::parse("* * * * *").expect("an expression"),
             time_zone: TimeZoneName::UTC,

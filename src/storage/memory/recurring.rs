@@ -31,6 +31,11 @@ impl Tables {
                 recurring.id
             )));
         }
+        if let Some(key) = &recurring.key
+            && self.recurring.values().any(|other| other.key.as_ref() == Some(key))
+        {
+            return Err(ChangeError::RecurringKeyTaken { key: key.clone() });
+        }
         self.recurring.insert(recurring.id, Arc::clone(recurring));
         self.remember(idempotency, vec![recurring.id.as_uuid()]);
         Ok(Applied::RecurringStored)

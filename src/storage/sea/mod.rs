@@ -64,7 +64,7 @@ use crate::domain::change_feed::FeedCursor;
 use crate::domain::delivery::{Delivery, DeliveryId, DueDelivery};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::name::{JobType, QueueName};
+use crate::domain::name::{JobType, QueueName, RecurringKey};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::remote_worker::JobReports;
@@ -127,6 +127,10 @@ impl JobRepository for SeaRepository {
 
     async fn recurring(&self, id: RecurringId) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
         self.pools.read(self.read_recurring(id)).await
+    }
+
+    async fn recurring_by_key(&self, key: &RecurringKey) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
+        self.pools.read(self.read_recurring_by_key(key)).await
     }
 
     async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {

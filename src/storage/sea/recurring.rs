@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use entities::recurring_job as table;
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, Order, QueryFilter,
     QueryOrder, QuerySelect, Statement, Value,
@@ -20,7 +21,7 @@ use crate::domain::cron::CronExpression;
 use crate::domain::job::Job;
 use crate::domain::json::Json;
 use crate::domain::misfire::{CatchUpMax, MisfirePolicy};
-use crate::domain::name::{JobName, JobType, QueueName};
+use crate::domain::name::{JobName, JobType, QueueName, RecurringKey};
 use crate::domain::overlap::OverlapPolicy;
 use crate::domain::recurring::{RecurringId, RecurringJob, Schedule, Template};
 use crate::domain::time_span::TimeSpan;
@@ -38,17 +39,45 @@ impl Commit<'_> {
         idempotency: Option<&Idempotency>,
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let id = recurring.id.as_uuid();
+        let Some(key) = &recurring.key else {
+            if let Some(idempotency) = idempotency
+                && let Some(earlier) = self.take_key(idempotency, &[id]).await?
+            {
+                return Ok(earlier);
+            }
+            let row = row(recurring).into_active_model().reset_all();
+            row.insert(&self.transaction).await?;
+            return Ok(Ok(Applied::RecurringStored));
+        };
+        // A savepoint: when the key is taken, the idempotency key is not used.
+        self.transaction.execute_unprepared("SAVEPOINT recurring").await?;
         if let Some(idempotency) = idempotency
             && let Some(earlier) = self.take_key(idempotency, &[id]).await?
         {
+            self.transaction
+                .execute_unprepared("RELEASE SAVEPOINT recurring")
+                .await?;
             return Ok(earlier);
         }
-        row(recurring)
-            .into_active_model()
-            .reset_all()
-            .insert(&self.transaction)
+        let row = row(recurring).into_active_model().reset_all();
+        let taken = OnConflict::column(table::Column::Key).do_nothing().to_owned();
+        let inserted = table::Entity::insert(row)
+            .on_conflict(taken)
+            .exec_without_returning(&self.transaction)
             .await?;
-        Ok(Ok(Applied::RecurringStored))
+        if inserted == 0 {
+            self.transaction
+                .execute_unprepared("ROLLBACK TO SAVEPOINT recurring")
+                .await?;
+        }
+        self.transaction
+            .execute_unprepared("RELEASE SAVEPOINT recurring")
+            .await?;
+        Ok(if inserted == 0 {
+            Err(ChangeError::RecurringKeyTaken { key: key.clone() })
+        } else {
+            Ok(Applied::RecurringStored)
+        })
     }
 
     pub(super) async fn update_recurring(
@@ -58,6 +87,8 @@ impl Commit<'_> {
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let mut changed = row(after).into_active_model().reset_all();
         changed.id = sea_orm::NotSet;
+        // It never changes.
+        changed.key = sea_orm::NotSet;
         let updated = table::Entity::update_many()
             .set(changed)
             .filter(table::Column::Id.eq(before.id.as_uuid()))
@@ -91,6 +122,18 @@ impl Commit<'_> {
 impl SeaRepository {
     pub(super) async fn read_recurring(&self, id: RecurringId) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
         let row = table::Entity::find_by_id(id.as_uuid())
+            .one(&self.readers())
+            .await
+            .map_err(|error| unavailable(&error))?;
+        row.map(|row| recurring(row).map(Arc::new)).transpose()
+    }
+
+    pub(super) async fn read_recurring_by_key(
+        &self,
+        key: &RecurringKey,
+    ) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
+        let row = table::Entity::find()
+            .filter(table::Column::Key.eq(key.as_str()))
             .one(&self.readers())
             .await
             .map_err(|error| unavailable(&error))?;
@@ -209,6 +252,7 @@ impl SeaRepository {
 fn row(recurring: &RecurringJob) -> table::Model {
     let RecurringJob {
         id,
+        key,
         schedule:
             Schedule {
                 cron,
@@ -241,6 +285,7 @@ fn row(recurring: &RecurringJob) -> table::Model {
     } = recurring;
     table::Model {
         id: id.as_uuid(),
+        key: key.as_ref().map(|key| key.as_str().to_owned()),
         name: name.as_str().to_owned(),
         job_type: job_type.as_str().to_owned(),
         queue: queue.as_ref().map(|queue| queue.as_str().to_owned()),
@@ -275,6 +320,7 @@ pub(super) fn waiting_text(waiting: &[DateTime<Utc>]) -> Option<String> {
 fn recurring(row: table::Model) -> Result<RecurringJob, RepositoryError> {
     let table::Model {
         id,
+        key,
         name,
         job_type,
         queue,
@@ -307,6 +353,7 @@ fn recurring(row: table::Model) -> Result<RecurringJob, RepositoryError> {
     let waiting = waiting.as_deref().unwrap_or_default();
     Ok(RecurringJob {
         id,
+        key: key.map(RecurringKey::from_stored),
         schedule: Schedule {
             cron: CronExpression::parse(&cron).map_err(|error| of(&error))?,
             time_zone: TimeZoneName::parse(&time_zone).map_err(|error| of(&error))?,

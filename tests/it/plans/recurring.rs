@@ -103,6 +103,7 @@ pub async fn write(probe: &Probe) {
 fn sample() -> RecurringJob {
     let job_type = types(&["MailJob"]).remove(0);
     NewRecurringJob {
+        key: None,
         schedule: Schedule {
             cron: CronExpression::parse("* * * * *").expect("an expression"),
             time_zone: TimeZoneName::UTC,

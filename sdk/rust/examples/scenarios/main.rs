@@ -226,6 +226,20 @@ async fn recurring_jobs(client: &Client) {
     client.delete_recurring(id).await.expect("deleted");
     let gone = client.recurring_job(id).await;
     assert!(matches!(gone, Err(Error::NotFound(_))), "{gone:?}");
+    let declared = NewRecurringJob {
+        job_type: Some("NoopJob".to_owned()),
+        cron_expression: Some("0 2 * * *".to_owned()),
+        ..NewRecurringJob::default()
+    };
+    let key = "nightly/report";
+    let kept = client.put_recurring_by_key(key, &declared).await.expect("created");
+    assert_eq!(kept.key.as_deref(), Some(key));
+    let again = client.put_recurring_by_key(key, &declared).await.expect("kept");
+    assert_eq!(again.id, kept.id);
+    assert_eq!(client.recurring_job_by_key(key).await.expect("it").id, kept.id);
+    client.delete_recurring_by_key(key).await.expect("deleted");
+    let gone = client.recurring_job_by_key(key).await;
+    assert!(matches!(gone, Err(Error::NotFound(_))), "{gone:?}");
     println!("ok recurring jobs");
 }
 

@@ -10,6 +10,7 @@ use super::super::types::recurring_input::{ScheduleRecurringJobInput, UpdateRecu
 use super::super::types::recurring_job::RecurringJob;
 use super::idempotency::key_of;
 use crate::domain::new_job::Due;
+use crate::service::recurring::{Put, PutIf};
 
 #[derive(Default)]
 pub(super) struct RecurringMutations;
@@ -32,6 +33,25 @@ impl RecurringMutations {
         let new = input.into_new_recurring_job(&place)?;
         let created = services(ctx)?.recurring.create(caller(ctx)?, new, key).await;
         let (recurring, _) = created.map_err(|error| errors::of_service(error, |field, _| place.field(field)))?;
+        Ok(Some(recurring.into()))
+    }
+
+    /// Creates the recurring job with a key, or replaces it: what is left out has its default again. Two simultaneous
+    /// requests create one; nothing changes when it is as requested already.
+    async fn put_recurring_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The recurring job's key: 1 to 200 characters.")] key: String,
+        #[graphql(desc = "What it is to be.")] input: ScheduleRecurringJobInput,
+        #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
+    ) -> Result<Option<RecurringJob>> {
+        let place = Place::argument("input");
+        let key = reading::recurring_key("key", &key)?;
+        let new = input.into_new_recurring_job(&place)?;
+        let condition = reading::revision(expected_revision)?.map_or(PutIf::Always, PutIf::Revision);
+        let put = services(ctx)?.recurring.put(caller(ctx)?, key, new, condition).await;
+        let (Put::Created(recurring) | Put::Existing(recurring)) =
+            put.map_err(|error| errors::of_service(error, |field, _| place.field(field)))?;
         Ok(Some(recurring.into()))
     }
 

@@ -118,6 +118,7 @@ pub(in super::super) fn if_any<T>(read: Result<T, ServiceError>) -> Result<Optio
         Err(
             ServiceError::NoSuchJob { .. }
             | ServiceError::NoSuchRecurringJob { .. }
+            | ServiceError::NoSuchRecurringKey { .. }
             | ServiceError::NoSuchQueue { .. }
             | ServiceError::NoSuchEndpoint { .. }
             | ServiceError::NoSuchDelivery { .. }

@@ -27,6 +27,17 @@ impl RecurringQueries {
         Ok(recurring.map(RecurringJob::from))
     }
 
+    /// The recurring job that has a key; null when none has.
+    async fn recurring_job_by_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The recurring job's key.")] key: String,
+    ) -> Result<Option<RecurringJob>> {
+        let key = reading::recurring_key("key", &key)?;
+        let recurring = if_any(services(ctx)?.recurring.get_by_key(caller(ctx)?, &key).await)?;
+        Ok(recurring.map(RecurringJob::from))
+    }
+
     /// A page of the list of recurring jobs, the newest first.
     #[graphql(complexity = "page_size(limit, None).saturating_mul(child_complexity)")]
     async fn recurring_jobs(

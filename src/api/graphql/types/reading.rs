@@ -10,7 +10,7 @@ use super::enums::Priority;
 use crate::api::rest::jobs::list::{parse_bound, parse_end};
 use crate::api::rest::values::{FromText, Parsed, PriorityValue, RetryCount};
 use crate::domain::id::{JobId, NodeId};
-use crate::domain::name::QueueName;
+use crate::domain::name::{QueueName, RecurringKey};
 use crate::domain::recurring::RecurringId;
 use crate::domain::time_span::TimeSpan as Span;
 use crate::domain::webhook::EndpointId;
@@ -128,6 +128,11 @@ pub(in super::super) fn job_id(field: &str, ID(text): &ID) -> Result<JobId> {
 /// Reads the id of a recurring job.
 pub(in super::super) fn recurring_id(field: &str, text: &str) -> Result<RecurringId> {
     parse_with(field, text, RecurringId::parse)
+}
+
+/// Reads the key of a recurring job.
+pub(in super::super) fn recurring_key(field: &str, text: &str) -> Result<RecurringKey> {
+    parse(field, text)
 }
 
 /// Reads the id of a webhook endpoint.

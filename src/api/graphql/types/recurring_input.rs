@@ -35,6 +35,8 @@ pub(in super::super) struct ScheduleRecurringJobInput {
     starts_at: Option<DateTime>,
     /// It has no occurrence after this time.
     ends_at: Option<DateTime>,
+    /// The key of a recurring job, which no other has and which never changes: see `putRecurringJob`.
+    key: Option<String>,
     /// What people call it, and its occurrences, in 1 to 200 characters; its type by default.
     name: Option<String>,
     /// The queue that its occurrences wait in.
@@ -66,6 +68,7 @@ impl ScheduleRecurringJobInput {
             overlap_policy,
             starts_at,
             ends_at,
+            key,
             name,
             queue,
             parameters,
@@ -86,6 +89,7 @@ impl ScheduleRecurringJobInput {
             timeout: place.span("timeout", timeout)?,
             retry_delay: place.span("retryDelay", retry_delay)?,
             retry_intervals: place.spans("retryIntervals", retry_intervals)?,
+            key: place.text("key", key)?,
             cron_expression: place.text("cronExpression", Some(cron_expression))?,
             time_zone: place.text("timeZone", time_zone)?,
             enabled,

@@ -32,6 +32,11 @@ impl RecurringJob {
         ID(self.0.id.to_string())
     }
 
+    /// The key under which it is declared.
+    async fn key(&self) -> Option<&str> {
+        self.0.key.as_ref().map(|key| key.as_str())
+    }
+
     /// What people call it, and its occurrences.
     async fn name(&self) -> &str {
         self.0.template.name.as_str()

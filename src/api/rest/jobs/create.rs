@@ -46,6 +46,7 @@ pub(in super::super) enum CreatedJob<'a> {
             ("Idempotency-Replayed" = String, description = "`true` when the request was made before and did nothing now"),
         )),
         (status = 200, description = "An unfinished job has this `uniqueKey`: here it is", body = JobView),
+        (status = 409, description = "Another recurring job has the `key`"),
         (status = 410, description = "The request was made before, and its job has been removed since: `jobId`"),
         (status = 413, description = "The body is too large"),
         (status = 415, description = "The body is not JSON"),

@@ -10,7 +10,7 @@ use super::super::values::{CatchUpCount, MisfireWord, Object, Parsed, PriorityVa
 use crate::api::rest::words::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
 use crate::domain::cron::CronExpression;
 use crate::domain::json::Json;
-use crate::domain::name::{JobName, JobType, QueueName, UniqueKey};
+use crate::domain::name::{JobName, JobType, QueueName, RecurringKey, UniqueKey};
 use crate::domain::new_job::{Due, NewJob};
 use crate::domain::overlap::OverlapPolicy;
 use crate::domain::recurring::{NewRecurringJob, Schedule, Template};
@@ -61,6 +61,9 @@ pub(in crate::api) struct JobRequest<'a> {
     /// At most one unfinished job has this key: a request for a second one is answered with the first, and 200.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "welcome-4711")]
     pub(in crate::api) unique_key: Option<Parsed<UniqueKey>>,
+    /// The key of a recurring job, which no other has and which never changes: see `PUT /jobs/recurring/by-key/{key}`.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "nightly-backup")]
+    pub(in crate::api) key: Option<Parsed<RecurringKey>>,
     /// Makes it a recurring job: when its occurrences are due, in five fields, or six with seconds first, or a macro such
     /// as `@daily`.
     #[schema(value_type = Option<String>, example = "0 2 * * *")]
@@ -147,6 +150,7 @@ impl JobRequest<'_> {
             retry_delay,
             retry_intervals,
             unique_key,
+            key,
             cron_expression,
             time_zone,
             enabled,
@@ -184,6 +188,7 @@ impl JobRequest<'_> {
         };
         let max = catch_up_max.map(|CatchUpCount(max)| max);
         Ok(Wanted::Recurring(Box::new(NewRecurringJob {
+            key: key.map(|Parsed(key)| key),
             schedule: Schedule {
                 cron,
                 time_zone: time_zone.map(|Parsed(zone)| zone).unwrap_or_default(),
@@ -221,6 +226,7 @@ impl JobRequest<'_> {
             return Some((field, detail));
         }
         let of_recurring = [
+            ("key", self.key.is_some()),
             ("timeZone", self.time_zone.is_some()),
             ("misfirePolicy", self.misfire_policy.is_some()),
             ("catchUpMax", self.catch_up_max.is_some()),
@@ -262,6 +268,7 @@ impl JobRequest<'_> {
             retry_delay: either("retryDelay", self.retry_delay, options.retry_delay)?,
             retry_intervals: either("retryIntervals", self.retry_intervals, options.retry_intervals)?,
             unique_key: either("uniqueKey", self.unique_key, options.unique_key)?,
+            key: either("key", self.key, options.key)?,
             cron_expression: either("cronExpression", self.cron_expression, options.cron_expression)?,
             time_zone: either("timeZone", self.time_zone, options.time_zone)?,
             enabled: either("enabled", self.enabled, options.enabled)?,

@@ -1,5 +1,6 @@
 //! `/jobs/recurring`: creating, listing, reading, changing and triggering recurring jobs.
 
+pub(super) mod by_key;
 pub(in crate::api) mod patch;
 pub(super) mod routes;
 pub(super) mod view;
@@ -33,6 +34,15 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
             (Method::PUT, route(api, routes::replace_recurring_job)),
             (Method::PATCH, route(api, routes::patch_recurring_job)),
             (Method::DELETE, route(api, routes::delete_recurring_job)),
+        ],
+    ));
+    // Before the paths below `{id}`, which would take `by-key` for an id.
+    config.service(resource(
+        &format!("{prefix}/jobs/recurring/by-key/{{key}}"),
+        vec![
+            (Method::GET, route(api, by_key::get_recurring_job_by_key)),
+            (Method::PUT, route(api, by_key::put_recurring_job_by_key)),
+            (Method::DELETE, route(api, by_key::delete_recurring_job_by_key)),
         ],
     ));
     config.service(resource(

@@ -143,6 +143,7 @@ impl RecurringPatch<'_> {
             retry_intervals,
         } = self.clone();
         let NewRecurringJob {
+            key,
             schedule,
             template,
             is_enabled,
@@ -151,6 +152,7 @@ impl RecurringPatch<'_> {
         } = to;
         let max = catch_up_max.map(|CatchUpCount(max)| max);
         NewRecurringJob {
+            key,
             schedule: Schedule {
                 cron: cron_expression.map_or(schedule.cron, |Parsed(cron)| cron),
                 time_zone: time_zone.map_or(schedule.time_zone, |Parsed(zone)| zone),

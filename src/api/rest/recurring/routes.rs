@@ -66,6 +66,7 @@ pub(in super::super) async fn list_recurring_jobs(call: Call) -> Answer {
             ("ETag" = String, description = "Its revision, in quotes"),
             ("Idempotency-Replayed" = String, description = "`true` when the request was made before and did nothing now"),
         )),
+        (status = 409, description = "Another recurring job has the `key`"),
         (status = 410, description = "The request was made before, and its recurring job has been removed since: `jobId`"),
         (status = 413, description = "The body is too large"),
         (status = 415, description = "The body is not JSON"),
@@ -100,7 +101,7 @@ pub(in super::super) async fn create(
     json_with(response, &RecurringView::from(&*recurring).warned(&warnings))
 }
 
-fn answer(recurring: &RecurringJob) -> Answer {
+pub(super) fn answer(recurring: &RecurringJob) -> Answer {
     let mut response = HttpResponse::build(StatusCode::OK);
     response.insert_header((ETAG, etag::of_revision(recurring.revision)));
     json_with(response, &RecurringView::from(recurring))
@@ -123,6 +124,11 @@ fn answer(recurring: &RecurringJob) -> Answer {
 )]
 pub(in super::super) async fn get_recurring_job(call: Call) -> Answer {
     let recurring = call.api.recurring.get(&call.caller, call.recurring_id()?).await?;
+    answer_get(&call, &recurring).await
+}
+
+/// The recurring job, or that the caller has it already.
+pub(super) async fn answer_get(call: &Call, recurring: &RecurringJob) -> Answer {
     let is_known = etag::is_known(call.request.headers(), recurring.revision)?;
     let status = if is_known {
         StatusCode::NOT_MODIFIED
@@ -135,8 +141,8 @@ pub(in super::super) async fn get_recurring_job(call: Call) -> Answer {
     if is_known {
         return Ok(response.finish());
     }
-    let warnings = call.api.recurring.warnings(&recurring).await;
-    json_with(response, &RecurringView::from(&*recurring).warned(&warnings))
+    let warnings = call.api.recurring.warnings(recurring).await;
+    json_with(response, &RecurringView::from(recurring).warned(&warnings))
 }
 
 /// Replaces a recurring job.

@@ -21,6 +21,9 @@ pub(in super::super) struct RecurringView<'a> {
     /// The same as `id`, for clients that read this name.
     #[schema(format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
     job_id: String,
+    /// The key under which it is declared.
+    #[schema(example = "nightly-backup")]
+    key: Option<&'a str>,
     /// What people call it, and its occurrences.
     #[schema(example = "Daily Backup")]
     name: &'a str,
@@ -112,6 +115,7 @@ impl<'a> From<&'a RecurringJob> for RecurringView<'a> {
     fn from(recurring: &'a RecurringJob) -> Self {
         let RecurringJob {
             id,
+            key,
             schedule,
             template:
                 Template {
@@ -145,6 +149,7 @@ impl<'a> From<&'a RecurringJob> for RecurringView<'a> {
         Self {
             id: id.to_string(),
             job_id: id.to_string(),
+            key: key.as_ref().map(|key| key.as_str()),
             name: name.as_str(),
             job_type: job_type.as_str(),
             cron_expression: cron.as_str(),

@@ -275,6 +275,7 @@ fn job_type() -> JobType {
 /// Due every second.
 fn recurring(overlap_policy: OverlapPolicy) -> NewRecurringJob {
     NewRecurringJob {
+        key: None,
         schedule: Schedule {
             cron: CronExpression::parse("* * * * * *").expect("an expression"),
             time_zone: TimeZoneName::UTC,
