@@ -80,7 +80,7 @@ fn wrong_values() -> Vec<(&'static str, Value, &'static str)> {
         ),
         ("maxRetries", json!(u64::MAX), "expected a whole number from 0 to 1000"),
         ("maxRetries", json!(i64::MIN), "expected a whole number from 0 to 1000"),
-        ("maxRetries", json!(3.0), "invalid type: floating point `3.0`"),
+        ("maxRetries", json!(3.5), "invalid type: floating point `3.5`"),
         ("maxRetries", json!(1e300), "expected a whole number from 0 to 1000"),
         ("maxRetries", json!("3"), "invalid type: string \"3\""),
         (

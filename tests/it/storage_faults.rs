@@ -194,6 +194,8 @@ async fn a_malformed_image_is_unhealthy_from_the_first_call_that_finds_it() {
         assert_eq!(post(&client).await, StatusCode::SERVICE_UNAVAILABLE);
     }
     is_unhealthy(&server, "storage-corrupt", "is corrupt").await;
+    assert!(server.stop().success());
+    assert!(file(&site, "-wal").exists(), "the log may hold the only good pages");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use super::problem::{PartError, Problem, ProblemKind};
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::delivery::DeliveryId;
 use crate::domain::id::{JobId, NodeId};
-use crate::domain::name::QueueName;
+use crate::domain::name::{QueueName, RecurringKey};
 use crate::domain::recurring::RecurringId;
 use crate::domain::webhook::EndpointId;
 
@@ -47,6 +47,22 @@ impl Call {
         self.path_part("id", "recurring job", RecurringId::parse)
     }
 
+    /// The key of the recurring job in the path.
+    pub(super) fn recurring_key(&self) -> Result<RecurringKey, Problem> {
+        self.path_part("key", "recurring job with the key", RecurringKey::parse)
+    }
+
+    /// The text of the key in the path, valid or not.
+    pub(super) fn recurring_key_text(&self) -> String {
+        self.path_text("key")
+    }
+
+    fn path_text(&self, name: &'static str) -> String {
+        // The router has decoded everything but what could be mistaken for structure.
+        let part = self.request.match_info().query(name);
+        part.replace("%2F", "/").replace("%2f", "/").replace("%25", "%")
+    }
+
     /// The id of the webhook endpoint in the path.
     pub(super) fn endpoint_id(&self) -> Result<EndpointId, Problem> {
         self.path_part("id", "webhook endpoint", EndpointId::parse)
@@ -71,15 +87,13 @@ impl Call {
     }
 
     /// A part of the path that names a resource. One that no resource can have names none: it is not found.
-    fn path_part<T, E>(
+    pub(super) fn path_part<T, E>(
         &self,
         name: &'static str,
         resource: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<T, Problem> {
-        // The router has decoded everything but what could be mistaken for structure.
-        let part = self.request.match_info().query(name);
-        let text = part.replace("%2F", "/").replace("%2f", "/").replace("%25", "%");
+        let text = self.path_text(name);
         parse(&text).map_err(|_| Problem::new(ProblemKind::NotFound, format!("there is no {resource} '{text}'")))
     }
 

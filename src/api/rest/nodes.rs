@@ -12,7 +12,7 @@ use super::call::{Answer, Call, json, resource, route};
 use super::problem::Problem;
 use super::values::Time;
 use crate::api::rest::words::NodeStatusWord;
-use crate::domain::id::NodeId;
+use crate::domain::id::{JobId, NodeId};
 use crate::storage::query::StoredNode;
 
 /// Adds the routes of nodes.
@@ -68,8 +68,9 @@ pub(super) struct NodeDocument {
 
 impl Call {
     fn node_id(&self) -> Result<NodeId, Problem> {
-        // An id is read as a job's is.
-        self.job_id().map(|id| NodeId::from_uuid(id.as_uuid()))
+        // The text of an id is that of a job's.
+        let id = self.path_part("id", "node", JobId::parse)?;
+        Ok(NodeId::from_uuid(id.as_uuid()))
     }
 }
 

@@ -55,7 +55,7 @@ impl SeaRepository {
         committed
     }
 
-    /// Commits, unless SQLite's file has gone: a commit into a removed file succeeds, and is lost.
+    /// Commits, unless SQLite's file has gone or is known to be corrupt: a commit into such a file may succeed, and is lost.
     async fn commit_to_known_file(
         &self,
         changes: &[Change],
@@ -63,7 +63,9 @@ impl SeaRepository {
         let Some(files) = &self.sqlite else {
             return self.commit_somehow(changes).await;
         };
-        files.watch.check()?;
+        if let Some(fault) = self.known_fault() {
+            return Err(fault);
+        }
         let committed = self.commit_somehow(changes).await?;
         files.watch.check()?;
         Ok(committed)

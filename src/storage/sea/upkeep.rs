@@ -142,9 +142,9 @@ impl SeaRepository {
             );
         }
         if let Some(files) = &self.sqlite {
-            if let Err(fault) = files.watch.check() {
-                // SQLite would remove files by their names, and they may be another database's.
-                warn!("the database is not closed: {fault}");
+            if let Some(fault) = self.known_fault() {
+                // SQLite would remove files by their names, which may be another database's, or hold the only good pages.
+                warn!("the database is not closed, and its write-ahead log is kept: {fault}");
                 return;
             }
             let guard = files.guard.lock().await.take();
