@@ -42,11 +42,12 @@ use crate::telemetry::prometheus::PrometheusExport;
 /// A running server whose requests come through an HTTP server of the program's own.
 pub struct Embedded {
     repository: Arc<dyn JobRepository>,
-    runtime: Runtime,
+    // In boxes, as the jobs, so that a future that holds the server is small.
+    runtime: Box<Runtime>,
     telemetry: Option<TelemetryExport>,
     health: Health,
     shutdown: Shutdown,
-    jobs: Jobs,
+    jobs: Box<Jobs>,
     recurring: Recurring,
     queues: Queues,
     facades: Arc<Facades>,
@@ -178,11 +179,11 @@ impl Embedded {
         };
         Ok(Self {
             repository,
-            runtime,
+            runtime: Box::new(runtime),
             telemetry,
             health,
             shutdown,
-            jobs,
+            jobs: Box::new(jobs),
             recurring,
             queues,
             facades: Arc::new(facades),

@@ -83,10 +83,11 @@ impl Socket {
     }
 
     pub async fn next_text(&mut self) -> String {
-        match self.next().await {
-            Message::Text(text) => text.to_string(),
-            other => panic!("no text but {other:?}"),
-        }
+        let next = self.next().await;
+        let Message::Text(text) = next else {
+            panic!("no text but {next:?}");
+        };
+        text.to_string()
     }
 
     pub async fn hear(&mut self, kind: &str) -> Value {

@@ -47,7 +47,7 @@ async fn a_job_of_a_type_that_nothing_runs_has_a_warning() {
         "{warning}"
     );
     let id = created["id"].as_str().expect("an id");
-    assert_eq!(warnings_of(&client.job(id).await), [warning.clone()]);
+    assert_eq!(warnings_of(&client.job(id).await), std::slice::from_ref(&warning));
     let line = "no handler and no worker for job type 'Typo'";
     eventually("the log has a line", || async {
         server.log().contains(line).then_some(())
