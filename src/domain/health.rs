@@ -94,7 +94,7 @@ pub enum HealthReason {
     NobodyRuns {
         /// How many.
         jobs: u64,
-        /// Their types, those of most jobs first; at most [`TYPES_NAMED_MAX`].
+        /// Their types, those of most jobs first; at most `TYPES_NAMED_MAX`.
         job_types: Vec<JobType>,
         /// How many types more.
         others: usize,

@@ -6,7 +6,7 @@
 //! - jobs whose node has no lease any more: it died. Their attempt ends as lost and they are pending again. Its own jobs are
 //!   none of them, however late its own lease was renewed: this node lives;
 //! - jobs of this node that were asked to be cancelled, and what other nodes have changed: signals may be lost;
-//! - attempts that storage says run here and that no worker knows of, in [`ROUNDS`] rounds in a row: a start whose answer was
+//! - attempts that storage says run here and that no worker knows of, in `ROUNDS` rounds in a row: a start whose answer was
 //!   lost, or an actor that panicked. They are brought back the same way. A round that comes late starts the count again:
 //!   the process was paused, and its actors have not caught up.
 //!
