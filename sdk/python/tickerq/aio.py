@@ -273,7 +273,7 @@ class AsyncTickerQClient:
 
     async def put_recurring_job_by_key(
         self,
-        key: str,
+        recurring_key: str,
         job_type: str,
         cron_expression: str,
         *,
@@ -281,7 +281,7 @@ class AsyncTickerQClient:
         **options: Unpack[RecurringOptions]
     ) -> RecurringJob:
         """Creates the recurring job with this key, or replaces it: a deployment that runs twice makes one."""
-        return await asyncio.to_thread(self.sync.put_recurring_job_by_key, key, job_type, cron_expression, revision=revision, **options)
+        return await asyncio.to_thread(self.sync.put_recurring_job_by_key, recurring_key, job_type, cron_expression, revision=revision, **options)
 
     async def delete_recurring_job_by_key(self, key: str, *, revision: Optional[int] = None) -> None:
         """Deletes the recurring job that has this key; its occurrences stay."""

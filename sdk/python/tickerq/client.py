@@ -304,7 +304,7 @@ class TickerQClient:
 
     def put_recurring_job_by_key(
         self,
-        key: str,
+        recurring_key: str,
         job_type: str,
         cron_expression: str,
         *,
@@ -313,7 +313,7 @@ class TickerQClient:
     ) -> RecurringJob:
         """Creates the recurring job with this key, or replaces it: a deployment that runs twice makes one."""
         body = {"type": job_type, "cronExpression": cron_expression, **_camel(options)}
-        path = f"/jobs/recurring/by-key{_at(key)}"
+        path = f"/jobs/recurring/by-key{_at(recurring_key)}"
         answer: RecurringJob = self.request("PUT", path, body=body, headers=_if_match(revision))
         return answer
 
