@@ -193,7 +193,7 @@ async fn an_endpoint_can_be_tried_and_failed_deliveries_sent_again() {
     let got = receiver.hears_of("the test", |got| got.id() == id).await;
     assert_eq!(got.event(), "webhook.test");
     client.get("/webhooks/deliveries/999999").await.problem(404);
-    client.get("/webhooks/deliveries/x").await.problem(400);
+    client.get("/webhooks/deliveries/x").await.problem(404);
 }
 
 #[tokio::test]
