@@ -21,7 +21,7 @@ pub(super) struct Signals {
 pub(super) enum First {
     Terminate,
     Interrupt,
-    /// The terminal was closed, or somebody sent it.
+    /// The terminal was closed, or the signal was sent by hand.
     Hangup,
 }
 

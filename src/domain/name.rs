@@ -174,7 +174,7 @@ name!(
 );
 
 name!(
-    /// The key of a recurring job, chosen by whoever declares it. It stands in paths, which drop `.` and `..`.
+    /// The key of a recurring job, chosen by the deployment. It stands in paths, which drop `.` and `..`.
     RecurringKey,
     "a key",
     200,

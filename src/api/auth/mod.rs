@@ -74,7 +74,7 @@ pub struct AuthOptions {
     pub origins: AllowedOrigins,
 }
 
-/// The name of a request's caller, for a log of requests: left in the request by whoever finds it out.
+/// The name of a request's caller, for the access log; authentication stores it in the request.
 #[derive(Debug, Default)]
 pub struct RequestCaller(RefCell<Option<Arc<str>>>);
 

@@ -18,7 +18,7 @@ use crate::api::realtime::Realtime;
 use crate::api::realtime::connections::Permit;
 use crate::api::rest::problem::{Problem, ProblemKind};
 
-/// How parts are told apart.
+/// The framing of the parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
     /// `next` for each result, `complete` behind the last.
