@@ -106,11 +106,11 @@ pub enum ServiceError {
     /// The job's status does not allow it.
     #[error("{0}")]
     Refused(#[from] Refused),
-    /// The job is not as the caller believes.
-    #[error("the job has changed: its revision is {actual}")]
+    /// The resource does not fulfil the request's condition.
+    #[error("{}", precondition(*.actual))]
     PreconditionFailed {
-        /// The revision that it has.
-        actual: u32,
+        /// The revision that it has; `None` if it does not exist.
+        actual: Option<u32>,
     },
     /// The job was changed by others again and again while this change was tried.
     #[error("the job is being changed by others at the same time; try again")]
@@ -217,6 +217,13 @@ impl From<RepositoryError> for ServiceError {
             RepositoryError::Fault { fault, reason } => Self::StorageFault { fault, reason },
             RepositoryError::Corrupt { reason } => Self::Internal { reason },
         }
+    }
+}
+
+fn precondition(actual: Option<u32>) -> String {
+    match actual {
+        Some(revision) => format!("it has changed: its revision is {revision}"),
+        None => "it does not exist".to_owned(),
     }
 }
 

@@ -596,9 +596,9 @@ impl Jobs {
     async fn read_matching(&self, id: JobId, if_match: Option<u32>) -> Result<Arc<Job>, ServiceError> {
         let job = self.read(id).await?;
         match if_match {
-            Some(revision) if revision != job.revision => {
-                Err(ServiceError::PreconditionFailed { actual: job.revision })
-            }
+            Some(revision) if revision != job.revision => Err(ServiceError::PreconditionFailed {
+                actual: Some(job.revision),
+            }),
             Some(_) | None => Ok(job),
         }
     }

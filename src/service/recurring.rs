@@ -31,6 +31,8 @@ const TRIES: usize = 8;
 pub enum PutIf {
     /// Nothing.
     Always,
+    /// There is one.
+    Exists,
     /// There is one, of this revision.
     Revision(u32),
     /// There is none.
@@ -316,8 +318,8 @@ impl Recurring {
         }
         for _ in 0..TRIES {
             let Some(known) = self.repository.recurring_by_key(&key).await? else {
-                if let PutIf::Revision(_) = condition {
-                    return Err(ServiceError::NoSuchRecurringKey { key });
+                if let PutIf::Exists | PutIf::Revision(_) = condition {
+                    return Err(ServiceError::PreconditionFailed { actual: None });
                 }
                 let new = NewRecurringJob {
                     key: Some(key.clone()),
@@ -330,10 +332,12 @@ impl Recurring {
                 }
             };
             let if_match = match condition {
-                PutIf::Always => None,
+                PutIf::Always | PutIf::Exists => None,
                 PutIf::Revision(revision) => Some(revision),
                 PutIf::Absent => {
-                    return Err(ServiceError::PreconditionFailed { actual: known.revision });
+                    return Err(ServiceError::PreconditionFailed {
+                        actual: Some(known.revision),
+                    });
                 }
             };
             let changed = self
@@ -455,7 +459,7 @@ impl Recurring {
         let recurring = self.read(id).await?;
         match if_match {
             Some(revision) if revision != recurring.revision => Err(ServiceError::PreconditionFailed {
-                actual: recurring.revision,
+                actual: Some(recurring.revision),
             }),
             Some(_) | None => Ok(recurring),
         }

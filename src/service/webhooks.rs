@@ -322,7 +322,7 @@ impl Webhooks {
 fn check_revision(endpoint: &Endpoint, if_match: Option<u32>) -> Result<(), ServiceError> {
     match if_match {
         Some(revision) if revision != endpoint.revision => Err(ServiceError::PreconditionFailed {
-            actual: endpoint.revision,
+            actual: Some(endpoint.revision),
         }),
         Some(_) | None => Ok(()),
     }

@@ -151,7 +151,9 @@ async fn a_put_by_key_keeps_to_its_conditions() {
         let request = client.request(Method::PUT, "/jobs/recurring/by-key/k");
         client.send(request.header(header, value).json(&backup(cron))).await
     };
-    put_if("if-match", "\"1\"", "@daily").await.problem(404);
+    for expected in ["\"1\"", "\"1\", \"2\"", "*"] {
+        put_if("if-match", expected, "@daily").await.problem(412);
+    }
     assert_eq!(put_if("if-none-match", "*", "@daily").await.status, StatusCode::CREATED);
     put_if("if-none-match", "*", "@hourly").await.problem(412);
     put_if("if-match", "\"7\"", "@hourly").await.problem(412);
@@ -159,6 +161,22 @@ async fn a_put_by_key_keeps_to_its_conditions() {
     assert_eq!(
         put_if("if-match", "\"1\", \"2\"", "@weekly").await.header("etag"),
         Some("\"3\"")
+    );
+    assert_eq!(put_if("if-match", "*", "@weekly").await.status, StatusCode::OK);
+    assert_eq!(put_if("if-none-match", "\"1\"", "@weekly").await.status, StatusCode::OK);
+    put_if("if-none-match", "\"3\"", "@weekly").await.problem(412);
+    let delete_if = async |header: &str, value: &str| {
+        let request = client.request(Method::DELETE, "/jobs/recurring/by-key/k");
+        client.send(request.header(header, value)).await
+    };
+    delete_if("if-none-match", "*").await.problem(412);
+    delete_if("if-match", "\"1\"").await.problem(412);
+    assert_eq!(delete_if("if-match", "*").await.status, StatusCode::NO_CONTENT);
+    delete_if("if-none-match", "*").await.problem(404);
+    // A key that no recurring job has fulfils `If-None-Match` with any tag.
+    assert_eq!(
+        put_if("if-none-match", "\"3\"", "@daily").await.status,
+        StatusCode::CREATED
     );
 }
 

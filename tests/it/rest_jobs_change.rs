@@ -241,7 +241,7 @@ async fn a_change_happens_only_to_the_job_that_its_caller_knows() {
             assert_eq!(problem["type"], "urn:tickerq:problem:precondition-failed");
             assert_eq!(
                 problem["detail"],
-                format!("the job has changed: its revision is {revision}"),
+                format!("it has changed: its revision is {revision}"),
                 "{value}"
             );
         }

@@ -24,7 +24,7 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         ServiceError::Refused(refused) => Some(("allowed", Value::from(refused.allowed))),
         ServiceError::Forbidden(refused) => Some(("scope", Value::from(&*refused.scope))),
         ServiceError::ReplayGone { ids } => ids.first().map(|id| ("jobId", Value::from(id.to_string()))),
-        ServiceError::PreconditionFailed { actual } => Some(("revision", Value::from(*actual))),
+        ServiceError::PreconditionFailed { actual } => actual.map(|actual| ("revision", Value::from(actual))),
         ServiceError::NoSuchJob { .. }
         | ServiceError::NoSuchRecurringJob { .. }
         | ServiceError::NoSuchRecurringKey { .. }

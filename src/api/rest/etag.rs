@@ -37,8 +37,10 @@ struct Tag {
 /// What a caller demands of a job before it is changed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Expected {
-    /// Nothing, but that it exists.
+    /// Nothing: there is no `If-Match`.
     Anything,
+    /// Any revision.
+    Exists,
     /// This revision.
     Revision(u32),
     /// One of several revisions.
@@ -67,17 +69,22 @@ impl Call {
     /// What must hold of the recurring job with this key for the change to happen.
     pub(super) async fn expected_recurring_of_key(&self, key: &RecurringKey) -> Result<PutIf, Problem> {
         let conditions = Conditions::read(self.request.headers())?;
-        let revision = match conditions.alone() {
-            Some(revision) => revision,
-            None if conditions.unwanted == Some(Condition::Any) && conditions.expected == Expected::Anything => {
-                return Ok(PutIf::Absent);
-            }
-            None => match self.api.recurring.find_by_key(&self.caller, key).await? {
-                Some(recurring) => conditions.check(recurring.revision)?,
-                None => return Err(ServiceError::NoSuchRecurringKey { key: key.clone() }.into()),
-            },
-        };
-        Ok(revision.map_or(PutIf::Always, PutIf::Revision))
+        match (&conditions.expected, &conditions.unwanted) {
+            (Expected::Anything, None) => return Ok(PutIf::Always),
+            (Expected::Exists, None) => return Ok(PutIf::Exists),
+            (Expected::Revision(revision), None) => return Ok(PutIf::Revision(*revision)),
+            (Expected::Anything, Some(Condition::Any)) => return Ok(PutIf::Absent),
+            (Expected::OneOf(_), _) | (_, Some(_)) => {}
+        }
+        match self.api.recurring.find_by_key(&self.caller, key).await? {
+            Some(recurring) => Ok(match conditions.check(recurring.revision)? {
+                Some(revision) => PutIf::Revision(revision),
+                None if conditions.expected == Expected::Exists => PutIf::Exists,
+                None => PutIf::Always,
+            }),
+            None if conditions.expected == Expected::Anything => Ok(PutIf::Absent),
+            None => Err(ServiceError::PreconditionFailed { actual: None }.into()),
+        }
     }
 
     /// The revision that the webhook endpoint must have for the change to happen.
@@ -109,7 +116,7 @@ impl Conditions {
     /// The revision that the change is tied to, if that can be said without the resource's own.
     fn alone(&self) -> Option<Option<u32>> {
         match (&self.expected, &self.unwanted) {
-            (Expected::Anything, None) => Some(None),
+            (Expected::Anything | Expected::Exists, None) => Some(None),
             (Expected::Revision(revision), None) => Some(Some(*revision)),
             (Expected::OneOf(_), _) | (_, Some(_)) => None,
         }
@@ -119,7 +126,7 @@ impl Conditions {
     /// section 13.2.2). A change can be tied to one revision: to the resource's, if it is among those that are expected.
     fn check(&self, actual: u32) -> Result<Option<u32>, Problem> {
         let tied = match &self.expected {
-            Expected::Anything => Some(None),
+            Expected::Anything | Expected::Exists => Some(None),
             Expected::Revision(revision) => Some(Some(*revision)).filter(|_| *revision == actual),
             Expected::OneOf(revisions) => Some(Some(actual)).filter(|_| revisions.contains(&actual)),
         };
@@ -129,13 +136,14 @@ impl Conditions {
             Some(Condition::Tags(tags)) => tags.iter().any(|tag| tag.revision == Some(actual)),
         };
         tied.filter(|_| !is_unwanted)
-            .ok_or_else(|| ServiceError::PreconditionFailed { actual }.into())
+            .ok_or_else(|| ServiceError::PreconditionFailed { actual: Some(actual) }.into())
     }
 }
 
 fn expected(headers: &HeaderMap) -> Result<Expected, Problem> {
     Ok(match read(headers, &IF_MATCH)? {
-        None | Some(Condition::Any) => Expected::Anything,
+        None => Expected::Anything,
+        Some(Condition::Any) => Expected::Exists,
         Some(Condition::Tags(tags)) => {
             // Weak tags never match here.
             let strong = tags.into_iter().filter(|tag| !tag.is_weak);

@@ -101,7 +101,7 @@ impl ProblemKind {
             Self::PreconditionFailed => (
                 "precondition-failed",
                 StatusCode::PRECONDITION_FAILED,
-                "The job has changed",
+                "The resource has changed or does not exist",
             ),
             Self::HeadTooLarge => (
                 "head-too-large",

@@ -13,6 +13,7 @@ use super::super::problem::{Problem, ProblemKind};
 use super::routes::{answer, answer_get};
 use super::view::RecurringView;
 use crate::domain::name::RecurringKey;
+use crate::service::error::ServiceError;
 use crate::service::recurring::{Put, PutIf};
 
 /// Reads the recurring job that has a key.
@@ -44,7 +45,7 @@ pub(in super::super) async fn get_recurring_job_by_key(call: Call) -> Answer {
     description = "Creates the recurring job with this key, or replaces it: what is left out has its default again. Two simultaneous requests create one. Nothing changes, the revision included, when it is as requested already.",
     params(
         ("key" = String, Path, description = "The recurring job's key: 1 to 200 characters", example = "nightly-backup"),
-        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these; `*`: only if there is one", example = "\"3\""),
         ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is none", example = "*"),
     ),
     request_body = JobRequest,
@@ -54,9 +55,8 @@ pub(in super::super) async fn get_recurring_job_by_key(call: Call) -> Answer {
             ("Location" = String, description = "Where the recurring job can be read"),
             ("ETag" = String, description = "Its revision, in quotes"),
         )),
-        (status = 404, description = "No recurring job has this key, and `If-Match` asks for one"),
         (status = 409, description = "It is being changed by others at the same time"),
-        (status = 412, description = "It has changed, or there is one"),
+        (status = 412, description = "`If-Match` or `If-None-Match` does not hold"),
         (status = 413, description = "The body is too large"),
         (status = 415, description = "The body is not JSON"),
     )
@@ -101,8 +101,12 @@ pub(in super::super) async fn put_recurring_job_by_key(mut call: Call) -> Answer
 pub(in super::super) async fn delete_recurring_job_by_key(call: Call) -> Answer {
     let key = call.recurring_key()?;
     let revision = match call.expected_recurring_of_key(&key).await? {
-        PutIf::Always | PutIf::Absent => None,
+        PutIf::Always | PutIf::Exists => None,
         PutIf::Revision(revision) => Some(revision),
+        PutIf::Absent => {
+            let actual = call.api.recurring.get_by_key(&call.caller, &key).await?.revision;
+            return Err(ServiceError::PreconditionFailed { actual: Some(actual) }.into());
+        }
     };
     call.api.recurring.delete_by_key(&call.caller, &key, revision).await?;
     Ok(HttpResponse::NoContent().finish())
