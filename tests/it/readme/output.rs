@@ -26,12 +26,13 @@ fn normal(text: &str) -> String {
     normal
 }
 
-/// `h` is a hexadecimal digit, `d` a digit, `f` a fraction of seconds or nothing; anything else is itself.
+/// `h` is a hexadecimal digit, `d` a digit, `f` a fraction of seconds or nothing,
+/// `F` a fraction of seconds; anything else is itself. A duration without a fraction is not measured: it is compared.
 const PATTERNS: &[(&str, &str)] = &[
     ("hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh", "<id>"),
     ("hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh", "<id>"),
     ("dddd-dd-ddTdd:dd:ddfZ", "<time>"),
-    ("dd:dd:ddf", "<duration>"),
+    ("dd:dd:ddF", "<duration>"),
 ];
 
 fn matched(pattern: &str, text: &[u8]) -> Option<usize> {
@@ -41,7 +42,8 @@ fn matched(pattern: &str, text: &[u8]) -> Option<usize> {
         match sign {
             b'h' if next.is_some_and(|byte| byte.is_ascii_hexdigit()) => at += 1,
             b'd' if next.is_some_and(|byte| byte.is_ascii_digit()) => at += 1,
-            b'f' => {
+            b'F' if next != Some(b'.') => return None,
+            b'f' | b'F' => {
                 if next == Some(b'.') {
                     at += 1;
                     at += text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -99,9 +101,10 @@ pub(super) fn ids(text: &str) -> Vec<String> {
 #[test]
 fn values_that_vary_are_compared_by_their_kind() {
     let shown = "created 01a20f64-88d9-7352-82b3-b21624f973cf at 2026-11-24T21:09:36.602339Z in 00:00:00.004";
-    let other = "created 01a2290e-7133-7440-9404-c3155e7934b8 at 2027-01-01T00:00:00Z in 00:00:01";
+    let other = "created 01a2290e-7133-7440-9404-c3155e7934b8 at 2027-01-01T00:00:00Z in 00:00:01.5";
     assert!(agrees(shown, other));
     assert!(!agrees(shown, &other.replace("created", "deleted")));
+    assert!(!agrees("lease 00:00:30", "lease 00:00:10"));
     assert_eq!(ids(shown), ["01a20f64-88d9-7352-82b3-b21624f973cf"]);
 }
 
