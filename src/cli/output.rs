@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufWriter, Write};
 
 use super::error::CliError;
 use super::table::Table;
-use crate::domain::name::is_printable;
+use crate::domain::name::is_name_character;
 
 /// Standard output. A reader that went away is an error, not a panic.
 pub(super) struct Output {
@@ -78,10 +78,15 @@ pub(super) fn error(text: &str) {
     let _ = writeln!(io::stderr().lock(), "error: {}", readable(text));
 }
 
+/// Writes a warning to standard error.
+pub(super) fn warning(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "warning: {}", readable(text));
+}
+
 /// The text without characters that command a terminal: what a job or a server says is not trusted.
 fn readable(text: &str) -> String {
     let shown = |c: char| {
-        if !is_printable(c) && c != '\n' && c != '\t' {
+        if !is_name_character(c) && c != '\n' && c != '\t' {
             '\u{FFFD}'
         } else {
             c
@@ -98,5 +103,6 @@ mod tests {
     fn what_a_job_says_cannot_command_the_terminal() {
         assert_eq!(readable("a\u{1b}[31mb\r\n\tc"), "a\u{FFFD}[31mb\u{FFFD}\n\tc");
         assert_eq!(readable("gnp\u{202e}.exe"), "gnp\u{FFFD}.exe");
+        assert_eq!(readable("a\u{200b}\u{e0041}"), "a\u{FFFD}\u{FFFD}");
     }
 }

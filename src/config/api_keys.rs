@@ -7,6 +7,7 @@ use super::entry::{Entry, Value};
 use super::secret::Secret;
 use super::section::Section;
 use super::setting::{Setting, Wrong, quoted, text};
+use crate::domain::name::is_name_character;
 use crate::domain::rate_limit::RateLimit;
 
 /// One of `[[api.keys]]`.
@@ -122,9 +123,10 @@ fn read_key(section: &mut Section<'_>, known_scopes: &[&str], earlier: &[ApiKeyC
 
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let length = name.chars().count();
-    if length > NAME_LENGTH_MAX || name.chars().any(char::is_control) || name.trim() != name {
+    if length > NAME_LENGTH_MAX || !name.chars().all(is_name_character) || name.trim() != name {
         return Err(format!(
-            "is not a name; allowed are 1 to {NAME_LENGTH_MAX} characters, no control characters, no space at the ends"
+            "is not a name; allowed are 1 to {NAME_LENGTH_MAX} characters, none of them a control, line separator, text \
+             direction or invisible character, no space at the ends"
         ));
     }
     Ok(())

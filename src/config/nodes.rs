@@ -2,6 +2,7 @@
 
 use super::section::Section;
 use super::setting::between;
+use crate::domain::name::is_name_character;
 use crate::domain::time_span::TimeSpan;
 
 /// `[nodes]`.
@@ -22,9 +23,10 @@ impl NodesConfig {
                 between(TimeSpan::from_secs(3), TimeSpan::from_secs(24 * 3600)),
             ),
             name: section.get_if("name", host_name(), |name: &String| {
-                if name.chars().count() > NAME_LENGTH_MAX || name.chars().any(char::is_control) {
+                if name.chars().count() > NAME_LENGTH_MAX || !name.chars().all(is_name_character) {
                     return Err(format!(
-                        "a name has at most {NAME_LENGTH_MAX} characters, none of them a control character"
+                        "a name has at most {NAME_LENGTH_MAX} characters, none of them a control, line separator, text \
+                         direction or invisible character"
                     ));
                 }
                 Ok(())

@@ -4,7 +4,7 @@ use super::handler::EndpointUrl;
 use super::secret::Secret;
 use super::section::Section;
 use super::setting::{DURATION_MAX, between};
-use super::webhooks::{check_secret, items, name_of};
+use super::webhooks::{check_name, check_secret, items, name_of};
 use crate::domain::sync_field::SyncField;
 use crate::domain::time_span::TimeSpan;
 
@@ -41,7 +41,7 @@ impl SyncConfig {
         for (index, item) in items(section, "targets", "sync.targets").iter().enumerate() {
             let path = format!("sync.targets[{index}]");
             let mut section = section.open(path, "[[sync.targets]]".to_owned(), Some(item));
-            let name = section.optional::<String>("name");
+            let name = section.optional_if("name", check_name);
             let url: Option<EndpointUrl> = section.required("url");
             let interval = section.get_if(
                 "interval",

@@ -5,6 +5,7 @@ use super::handler::{EndpointUrl, header_secrets};
 use super::secret::Secret;
 use super::section::Section;
 use super::setting::between;
+use crate::domain::name::is_name_character;
 use crate::domain::time_span::TimeSpan;
 
 /// How long a service's name may be, in characters.
@@ -72,7 +73,7 @@ impl TelemetryConfig {
 
 fn check_name(name: &str) -> Result<(), String> {
     let length = name.chars().count();
-    if name.trim().is_empty() || length > NAME_LENGTH_MAX || name.chars().any(char::is_control) {
+    if name.trim().is_empty() || length > NAME_LENGTH_MAX || !name.chars().all(is_name_character) {
         return Err(format!(
             "write a name of 1 to {NAME_LENGTH_MAX} characters that can be printed"
         ));

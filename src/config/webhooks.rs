@@ -6,6 +6,7 @@ use super::jobs::RETRIES_MAX;
 use super::secret::Secret;
 use super::section::Section;
 use super::setting::{DURATION_MAX, Setting, Wrong, between};
+use crate::domain::name::is_name_character;
 use crate::domain::time_span::TimeSpan;
 use crate::domain::webhook::SigningSecret;
 use crate::domain::webhook_event::WebhookEvents;
@@ -94,12 +95,7 @@ fn read_endpoints(section: &mut Section<'_>) -> Vec<WebhookEndpointConfig> {
     for (index, item) in items(section, "endpoints", "webhooks.endpoints").iter().enumerate() {
         let path = format!("webhooks.endpoints[{index}]");
         let mut section = section.open(path, "[[webhooks.endpoints]]".to_owned(), Some(item));
-        let name = section.optional_if("name", |name: &String| match name.chars().count() {
-            length if length > NAME_LENGTH_MAX => Err(format!(
-                "has {length} characters; at most {NAME_LENGTH_MAX} are allowed"
-            )),
-            _ => Ok(()),
-        });
+        let name = section.optional_if("name", check_name);
         let url: Option<EndpointUrl> = section.required("url");
         let events = section.required("events");
         let secret = section.required_if("secret", check_secret);
@@ -150,6 +146,19 @@ fn read_endpoints(section: &mut Section<'_>) -> Vec<WebhookEndpointConfig> {
         section.finish();
     }
     endpoints
+}
+
+/// The name of an endpoint or of a sync target, as the API takes it.
+#[expect(clippy::ptr_arg, reason = "the check of a setting takes the setting's own type")]
+pub(super) fn check_name(name: &String) -> Result<(), String> {
+    let length = name.chars().count();
+    if length == 0 || length > NAME_LENGTH_MAX {
+        return Err(format!("has {length} characters; allowed are 1 to {NAME_LENGTH_MAX}"));
+    }
+    if !name.chars().all(is_name_character) {
+        return Err("has a control, line separator, text direction or invisible character".to_owned());
+    }
+    Ok(())
 }
 
 /// What signs deliveries and requests.

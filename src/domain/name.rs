@@ -31,7 +31,7 @@ pub enum InvalidName {
         what: &'static str,
     },
     /// A character that this kind of name may not hold.
-    #[error("{what} contains {character:?}; allowed are {allowed}")]
+    #[error("{what} contains {}; allowed are {allowed}", shown(*character))]
     Character {
         /// Which kind of name.
         what: &'static str,
@@ -40,6 +40,15 @@ pub enum InvalidName {
         /// What is allowed, in words.
         allowed: &'static str,
     },
+}
+
+/// A character in quotes, escaped if it would not be seen.
+fn shown(character: char) -> String {
+    if character.is_control() || is_name_character(character) {
+        format!("{character:?}")
+    } else {
+        format!("'{}'", character.escape_unicode())
+    }
 }
 
 macro_rules! name {
@@ -106,6 +115,18 @@ pub fn is_printable(character: char) -> bool {
     !(character.is_control() || is_separator || is_direction)
 }
 
+/// Whether a name may hold a character: it is printable, and not one that two names can differ in while they look the same
+/// (Unicode's format characters but the joiners, which scripts and emoji need, and the blank letters of Hangul).
+pub fn is_name_character(character: char) -> bool {
+    let is_invisible = matches!(
+        character,
+        '\u{AD}' | '\u{115F}' | '\u{1160}' | '\u{180E}' | '\u{200B}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}'
+            | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
+            | '\u{E0000}'..='\u{E007F}'
+    );
+    is_printable(character) && !is_invisible
+}
+
 fn check(
     text: &str,
     what: &'static str,
@@ -152,16 +173,16 @@ name!(
     "a job type",
     200,
     "letters, digits and - _ . : + / ` < > [ ] ,",
-    |c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '+' | '/' | '`' | '<' | '>' | '[' | ']' | ',')
+    |c| c.is_alphanumeric() && is_name_character(c) || matches!(c, '-' | '_' | '.' | ':' | '+' | '/' | '`' | '<' | '>' | '[' | ']' | ',')
 );
 
 name!(
-    /// The display name of a job: free text, see [`is_printable`].
+    /// The display name of a job: free text, see [`is_name_character`].
     JobName,
     "a name",
     200,
-    "all characters but control, line separator and text direction characters",
-    is_printable
+    "all characters but control, line separator, text direction and invisible characters",
+    is_name_character
 );
 
 name!(
@@ -169,8 +190,8 @@ name!(
     UniqueKey,
     "a unique key",
     200,
-    "all characters but control, line separator and text direction characters",
-    is_printable
+    "all characters but control, line separator, text direction and invisible characters",
+    is_name_character
 );
 
 name!(
@@ -178,8 +199,8 @@ name!(
     RecurringKey,
     "a key",
     200,
-    "all characters but control, line separator and text direction characters",
-    is_printable,
+    "all characters but control, line separator, text direction and invisible characters",
+    is_name_character,
     |text| if text == "." || text == ".." {
         Err(InvalidName::Dots { what: "a key" })
     } else {
@@ -228,6 +249,11 @@ mod tests {
             "a key must not consist of dots alone"
         );
         assert!(RecurringKey::parse("billing/nightly report").is_ok());
+        assert_eq!(
+            UniqueKey::parse("a\u{3164}").unwrap_err().to_string(),
+            "a unique key contains '\\u{3164}'; allowed are all characters but control, line separator, text direction and \
+             invisible characters"
+        );
         assert!(QueueName::parse(".a").is_ok());
         assert_eq!(
             JobType::parse(&"x".repeat(201)).unwrap_err().to_string(),
@@ -236,12 +262,30 @@ mod tests {
         assert!(JobName::parse("Rechnung № 7 für Müller").is_ok());
         assert!(JobName::parse("a\0b").is_err());
         for character in [
-            '\u{2028}', '\u{2029}', '\u{061C}', '\u{200F}', '\u{202E}', '\u{2067}', '\u{85}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{061C}',
+            '\u{200F}',
+            '\u{202E}',
+            '\u{2067}',
+            '\u{85}',
+            '\u{AD}',
+            '\u{200B}',
+            '\u{2060}',
+            '\u{3164}',
+            '\u{FEFF}',
+            '\u{FFFB}',
+            '\u{E0041}',
         ] {
-            assert!(JobName::parse(&format!("a{character}b")).is_err(), "{character:?}");
-            assert!(UniqueKey::parse(&format!("a{character}b")).is_err(), "{character:?}");
-            assert!(JobType::parse(&format!("a{character}b")).is_err(), "{character:?}");
+            let text = format!("a{character}b");
+            assert!(JobName::parse(&text).is_err(), "{character:?}");
+            assert!(UniqueKey::parse(&text).is_err(), "{character:?}");
+            assert!(RecurringKey::parse(&text).is_err(), "{character:?}");
+            assert!(JobType::parse(&text).is_err(), "{character:?}");
+            assert!(QueueName::parse(&text).is_err(), "{character:?}");
         }
+        // The joiner in a family, and the one that Persian is written with.
+        assert!(JobName::parse("👨\u{200D}👩\u{200D}👧 می\u{200C}خواهم").is_ok());
         assert!(JobName::parse("חשבונית").is_ok());
         assert!(JobType::parse("Foo`1").is_ok());
     }

@@ -59,6 +59,8 @@ impl fmt::Debug for EndpointId {
 pub struct SigningSecret(Arc<str>);
 
 impl SigningSecret {
+    /// The least length, in bytes: 112 bits, which NIST SP 800-131A asks of a key for HMAC.
+    pub const LENGTH_MIN: usize = 14;
     /// The greatest length, in bytes.
     pub const LENGTH_MAX: usize = 256;
     /// What a secret begins with whose key is the base64 behind it.
@@ -73,7 +75,7 @@ impl SigningSecret {
 
     /// Reads a secret that signs: a text, or a key as Standard Webhooks writes it.
     pub fn parse(text: &str) -> Result<Self, InvalidSecret> {
-        if text.is_empty() || text.len() > Self::LENGTH_MAX {
+        if text.len() > Self::LENGTH_MAX {
             return Err(InvalidSecret::Length { bytes: text.len() });
         }
         if text.chars().any(char::is_control) {
@@ -83,6 +85,7 @@ impl SigningSecret {
             let is_almost = text.trim_start().get(..Self::KEY_PREFIX.len());
             return match is_almost {
                 Some(prefix) if prefix.eq_ignore_ascii_case(Self::KEY_PREFIX) => Err(InvalidSecret::Prefix),
+                Some(_) | None if text.len() < Self::LENGTH_MIN => Err(InvalidSecret::Length { bytes: text.len() }),
                 Some(_) | None => Ok(Self::new(text)),
             };
         };
@@ -100,6 +103,11 @@ impl SigningSecret {
             Some(key) => Cow::Owned(key),
             None => Cow::Borrowed(self.0.as_bytes()),
         }
+    }
+
+    /// Whether it is shorter than a secret may be that is set now: it was stored by an earlier version.
+    pub fn is_short(&self) -> bool {
+        self.0.len() < Self::LENGTH_MIN
     }
 
     /// The secret of this key.
@@ -122,8 +130,12 @@ impl fmt::Debug for SigningSecret {
 /// The text can't sign anything that a receiver can verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSecret {
-    /// It is empty or too long.
-    #[error("has {bytes} bytes; allowed are 1 to {}", SigningSecret::LENGTH_MAX)]
+    /// It is too short or too long.
+    #[error(
+        "has {bytes} bytes; allowed are {} to {}",
+        SigningSecret::LENGTH_MIN,
+        SigningSecret::LENGTH_MAX
+    )]
     Length {
         /// Its length.
         bytes: usize,
@@ -391,9 +403,9 @@ mod tests {
         let refused = |text: &str| SigningSecret::parse(text).expect_err(text);
         for text in [
             "webhook-secret-key",
-            "x",
-            "whse",
-            "ü whsec_",
+            "sync-secret-key",
+            "fourteen bytes",
+            "ü behind whsec_",
             &key(24),
             &key(32),
             &key(64),
@@ -422,9 +434,12 @@ mod tests {
         for text in [format!(" {}", key(32)), key(32).replace("whsec", "WHSEC")] {
             assert_eq!(refused(&text), InvalidSecret::Prefix);
         }
-        assert_eq!(refused(""), InvalidSecret::Length { bytes: 0 });
+        for text in ["", "x", "thirteenbytes", "ü whsec_"] {
+            assert_eq!(refused(text), InvalidSecret::Length { bytes: text.len() }, "{text}");
+            assert!(SigningSecret::new(text).is_short());
+        }
         assert_eq!(refused(&"k".repeat(257)), InvalidSecret::Length { bytes: 257 });
-        assert_eq!(refused("a\nb"), InvalidSecret::Control);
+        assert_eq!(refused("a\nb, and some more"), InvalidSecret::Control);
         assert!(!refused("whsec_secret-key").to_string().contains("secret-key"));
     }
 

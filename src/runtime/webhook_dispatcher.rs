@@ -35,7 +35,7 @@ use crate::domain::event::{Event, Topic};
 use crate::domain::event_filter::EventFilter;
 use crate::domain::health::HealthChange;
 use crate::domain::id::{JobId, NodeId};
-use crate::domain::webhook::{Endpoint, EndpointId};
+use crate::domain::webhook::{Endpoint, EndpointId, SigningSecret};
 use crate::storage::change::{Applied, Change};
 use crate::storage::outbox::{HoldEndpoints, Posting};
 use crate::storage::query::StoredEndpoint;
@@ -299,6 +299,13 @@ impl WebhookDispatcher {
                 clock,
                 ids,
             } = self.parts.clone();
+            if endpoint.secret.is_short() {
+                warn!(
+                    "the secret of webhook endpoint '{}' has fewer than {} bytes and can be guessed; rotate it",
+                    endpoint.name,
+                    SigningSecret::LENGTH_MIN
+                );
+            }
             let parts = SenderParts {
                 repository,
                 recorder,

@@ -13,7 +13,7 @@ use super::trail::{Deed, Trail};
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::name::is_printable;
+use crate::domain::name::is_name_character;
 use crate::domain::outcome::{Outcome, RetryAdvice};
 use crate::domain::remote_worker::{WorkerDeclaration, WorkerStatus};
 use crate::domain::time_span::TimeSpan;
@@ -243,7 +243,7 @@ fn check(declaration: &WorkerDeclaration) -> Result<(), ServiceError> {
         concurrency,
     } = declaration;
     let length = name.chars().count();
-    if name.trim().is_empty() || length > NAME_LENGTH_MAX || !name.chars().all(is_printable) {
+    if name.trim().is_empty() || length > NAME_LENGTH_MAX || !name.chars().all(is_name_character) {
         let detail =
             format!("name has 1 to {NAME_LENGTH_MAX} characters, one that is no space, and none that can't be printed");
         return Err(invalid("name", detail));

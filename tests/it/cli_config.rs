@@ -113,7 +113,7 @@ shutdown_grace = "PT5S"
 max_retries = 9
 [job_types.Mail.handler.http]
 url = "https://example.com/run?key=s3cret&user=s3cret"
-secret = "s3cret"
+secret = "s3cret-of-the-mail"
 headers = { Authorization = "Bearer s3cret" }
 [job_types.Run.handler.command]
 program = "run"

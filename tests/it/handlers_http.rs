@@ -40,7 +40,7 @@ async fn create(client: &Client, parameters: Value) -> String {
 
 #[tokio::test]
 async fn the_endpoint_is_told_everything_about_the_job_and_can_verify_it() {
-    let settings = "secret = \"wh-s3cret ü\"\nheaders = { Authorization = \"Bearer abc\", X-Team = \"blue\" }";
+    let settings = "secret = \"wh-s3cret ü and more\"\nheaders = { Authorization = \"Bearer abc\", X-Team = \"blue\" }";
     let (mut gate, _site, server) = server_that_calls(settings, "").await;
     let client = server.client();
     let id = create(&client, json!({ "to": "ann" })).await;
@@ -69,7 +69,7 @@ async fn the_endpoint_is_told_everything_about_the_job_and_can_verify_it() {
     ] {
         assert_eq!(visit.header(name), Some(value), "{name}");
     }
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice("wh-s3cret ü".as_bytes()).expect("a key");
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice("wh-s3cret ü and more".as_bytes()).expect("a key");
     mac.update(visit.body.as_bytes());
     let mut signature = "sha256=".to_owned();
     for byte in mac.finalize().into_bytes() {
@@ -85,7 +85,7 @@ async fn the_endpoint_is_told_everything_about_the_job_and_can_verify_it() {
     assert_eq!(first.0, format!("job_{}_1", id.replace('-', "")));
     let age = Utc::now().timestamp() - first.1.parse::<i64>().expect("seconds");
     assert!((-5..=60).contains(&age), "{age}");
-    let secret = tickerq::domain::webhook::SigningSecret::new("wh-s3cret ü");
+    let secret = tickerq::domain::webhook::SigningSecret::new("wh-s3cret ü and more");
     let seconds = first.1.parse().expect("seconds");
     let expected = tickerq::webhooks::signature::sign_message(&secret, &first.0, seconds, visit.body.as_bytes());
     assert_eq!(visit.header("webhook-signature"), Some(expected.as_str()));

@@ -269,7 +269,7 @@ async fn what_is_wrong_with_an_endpoint_is_said() {
         (
             json!({ "url": url, "events": ["*"], "secret": "short" }),
             "#/secret",
-            "8 to 256",
+            "14 to 256",
         ),
         (json!({ "url": url, "events": ["*"], "name": "" }), "#/name", "1 to 200"),
         (

@@ -18,6 +18,7 @@ use serde_json::Value;
 use super::jwt_keys::{JwtKeyError, JwtKeySource, JwtKeys, VerifyingKey};
 use super::rate::Rate;
 use super::ring_provider;
+use crate::domain::name::is_name_character;
 
 /// Longer names are no names.
 const NAME_LENGTH_MAX: usize = 200;
@@ -141,7 +142,7 @@ impl JwtVerifier {
             .and_then(Value::as_str)
             .filter(|name| !name.is_empty())
             .ok_or("the token does not say whose it is: sub, client_id or azp")?;
-        if name.chars().count() > NAME_LENGTH_MAX || name.chars().any(char::is_control) {
+        if name.chars().count() > NAME_LENGTH_MAX || !name.chars().all(is_name_character) {
             return Err("the token's sub is not a name");
         }
         let expires_at = claims.get("exp").and_then(Value::as_f64).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::name::is_printable;
+use crate::domain::name::is_name_character;
 use crate::domain::time_span::TimeSpan;
 use crate::domain::webhook::{Endpoint, EndpointSource, SigningSecret};
 use crate::runtime::clock::draw_secret;
@@ -12,8 +12,6 @@ use crate::service::rules::MAX_RETRIES_MAX;
 
 /// How long the name of an endpoint may be, in characters.
 pub(super) const NAME_LENGTH_MAX: usize = 200;
-/// The shortest secret that a caller may choose, in bytes.
-const SECRET_LENGTH_MIN: usize = 8;
 /// How long a secret counts at the most that another has taken the place of.
 const OVERLAP_MAX: TimeSpan = TimeSpan::from_secs(30 * 24 * 3600);
 
@@ -46,8 +44,8 @@ pub(super) fn checked_name(name: &str) -> Result<Arc<str>, ServiceError> {
         let detail = format!("the name has {length} characters; allowed are 1 to {NAME_LENGTH_MAX}");
         return Err(invalid("name", detail));
     }
-    if !name.chars().all(is_printable) {
-        let detail = "the name has a control, line separator or text direction character".to_owned();
+    if !name.chars().all(is_name_character) {
+        let detail = "the name has a control, line separator, text direction or invisible character".to_owned();
         return Err(invalid("name", detail));
     }
     Ok(Arc::from(name))
@@ -57,12 +55,6 @@ pub(super) fn checked_secret(secret: Option<SigningSecret>) -> Result<SigningSec
     let Some(secret) = secret else {
         return Ok(draw_secret());
     };
-    let length = secret.expose().len();
-    if length < SECRET_LENGTH_MIN {
-        let max = SigningSecret::LENGTH_MAX;
-        let detail = format!("the secret has {length} bytes; allowed are {SECRET_LENGTH_MIN} to {max}");
-        return Err(invalid("secret", detail));
-    }
     SigningSecret::parse(secret.expose()).map_err(|error| invalid("secret", format!("the secret {error}")))
 }
 

@@ -75,7 +75,7 @@ impl WebhookMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The endpoint's id.")] id: ID,
-        #[graphql(desc = "The new secret, 8 to 256 bytes; one is made by default.")] secret: Option<String>,
+        #[graphql(desc = "The new secret, 14 to 256 bytes; one is made by default.")] secret: Option<String>,
         #[graphql(
             desc = "For how long deliveries are signed with the old secret as well; a day by default, at most 30."
         )]

@@ -41,7 +41,7 @@ pub(in super::super) struct CreateWebhookEndpointInput {
     events: Vec<String>,
     /// What people call it, in 1 to 200 characters; its address by default.
     name: Option<String>,
-    /// What deliveries are signed with, 8 to 256 bytes; one is made by default.
+    /// What deliveries are signed with, 14 to 256 bytes; one is made by default.
     secret: Option<String>,
     /// How a delivery is tried again.
     retry_policy: Option<WebhookRetryPolicyInput>,

@@ -45,7 +45,7 @@ pub(in crate::api) struct EndpointRequest {
     /// What it is told: names of events, `job.*`, `queue.*`, `system.*`, or `*`.
     #[schema(example = json!(["job.completed", "job.failed", "system.alert"]))]
     pub(in crate::api) events: Option<Vec<String>>,
-    /// What deliveries are signed with, 8 to 256 bytes; one is made by default, and told once.
+    /// What deliveries are signed with, 14 to 256 bytes; one is made by default, and told once.
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
     pub(in crate::api) secret: Option<String>,
     /// How a delivery is tried again.
@@ -125,7 +125,7 @@ impl EndpointPatchRequest {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::api) struct RotateSecretRequest {
-    /// The new secret, 8 to 256 bytes; one is made by default.
+    /// The new secret, 14 to 256 bytes; one is made by default.
     pub(in crate::api) secret: Option<String>,
     /// For how long deliveries are signed with the old one as well; a day by default, at most 30.
     #[schema(value_type = Option<String>, example = "1.00:00:00")]
