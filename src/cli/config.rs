@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::error::CliError;
-use super::output::Output;
+use super::output::{self, Output};
 use super::settings::ServerSettings;
 use crate::server;
 
@@ -27,6 +27,9 @@ pub(super) fn run(command: ConfigCommand, output: &mut Output) -> Result<(), Cli
         ConfigCommand::Check(settings) => {
             let config = settings.load()?;
             server::check(&config).map_err(|error| CliError::Start(error.to_string()))?;
+            for warning in server::warnings(&config) {
+                output::warning(&warning);
+            }
             output.line(&format!("{}: ok", settings.describe()))
         }
         ConfigCommand::Show(settings) => output.bytes(settings.load()?.to_toml().as_bytes()),

@@ -1,6 +1,8 @@
 //! `tickerq serve`: runs the server until it is told to stop.
 
 use clap::Args;
+#[cfg(target_os = "linux")]
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{Subscriber, info, warn};
 use tracing_subscriber::filter::LevelFilter;
@@ -30,6 +32,9 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CliError> {
     let config = arguments.settings.load()?;
     let log = start_log(&config.log);
     allow_many_connections();
+    if config.has_command_handlers() {
+        close_memory();
+    }
     actix_web::rt::System::new().block_on(async move {
         let mut signals =
             Signals::new().map_err(|cause| CliError::System(format!("can't install signal handlers: {cause}")))?;
@@ -63,6 +68,20 @@ fn allow_many_connections() {
         warn!("the number of open files can't be raised: {cause}");
     }
 }
+
+/// Closes this process's memory, environment and open files in `/proc` to other processes of its user, among them the programs
+/// that its command handlers start. They are closed to debuggers as well, and a crash leaves no core dump: so only a server
+/// that starts programs does this. A program that runs as root is not kept out.
+#[cfg(target_os = "linux")]
+fn close_memory() {
+    if let Err(cause) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        warn!("failed to close the process's memory to the programs that it starts: {cause}");
+    }
+}
+
+/// As above, where the system shows no process to others.
+#[cfg(not(target_os = "linux"))]
+fn close_memory() {}
 
 /// Libraries that tell what the server itself tells as well.
 const QUIET: &str = "sea_orm_migration=warn,sqlx::postgres::notice=warn,sqlx_core::pool=error,actix_server=warn,opentelemetry=error,\

@@ -3,12 +3,19 @@
 //! A command handler withholds `TICKERQ_…` variables from its program, but a program of the same user reads the environment
 //! with which its parent was started in `/proc/PID/environ`, whatever the parent removes later. So `serve` starts itself
 //! once more, in the same process, without these variables, and hands them over in an anonymous file that is emptied when
-//! it is read.
+//! it is read. An address of a database on its command line, which may hold a password and which every user of the machine
+//! can read, is handed over in the same way.
 
 use std::ffi::OsString;
 
+#[cfg(target_os = "linux")]
+use crate::config::database::DatabaseUrl;
+
 /// Which of this process's settings come from an earlier image of it: the number of a file descriptor.
 const HANDED_OVER: &str = "TICKERQ_HANDED_OVER";
+
+/// The flag whose value may hold a password.
+const DATABASE_URL: &str = "--database-url";
 
 /// Variables that hold no secrets, and that the command line reads before the settings are handed over.
 const KEPT: [&str; 1] = ["TICKERQ_CONFIG"];
@@ -25,13 +32,15 @@ pub(super) fn hand_over() {
 
     use rustix::fs::{MemfdFlags, memfd_create};
 
-    let settings = settings();
+    let mut settings = settings();
+    let (arguments, database_url) = without_database_url(std::env::args_os().skip(1));
+    settings.extend(database_url.map(|url| (OsString::from(DATABASE_URL), url)));
     if settings.is_empty() || handed_over().is_some() {
         return;
     }
     let Ok(program) = std::env::current_exe() else { return };
     // Inherited by the new image.
-    let Ok(descriptor) = memfd_create("tickerq-settings", MemfdFlags::empty()) else {
+    let Ok(descriptor) = memfd_create("tickerq-settings", MemfdFlags::ALLOW_SEALING) else {
         return;
     };
     let mut file = File::from(descriptor);
@@ -39,7 +48,7 @@ pub(super) fn hand_over() {
         return;
     }
     let mut command = Command::new(program);
-    command.args(std::env::args_os().skip(1));
+    command.args(arguments);
     for (name, _) in &settings {
         command.env_remove(name);
     }
@@ -52,12 +61,40 @@ pub(super) fn hand_over() {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn hand_over() {}
 
+/// The arguments without `--database-url` and its value, and the value. A name without a password stays where it is seen.
+#[cfg(target_os = "linux")]
+fn without_database_url(arguments: impl Iterator<Item = OsString>) -> (Vec<OsString>, Option<OsString>) {
+    let (mut kept, mut found) = (Vec::new(), None);
+    let mut arguments = arguments.peekable();
+    let has_secret = |url: &OsString| DatabaseUrl::parse(&url.to_string_lossy()).is_ok_and(|url| url.has_password());
+    while let Some(argument) = arguments.next() {
+        let text = argument.to_string_lossy();
+        if text == DATABASE_URL && arguments.peek().is_some_and(has_secret) {
+            found = arguments.next();
+            continue;
+        }
+        let value = text.strip_prefix(DATABASE_URL).and_then(|rest| rest.strip_prefix('='));
+        match value.map(OsString::from).filter(has_secret) {
+            Some(url) => found = Some(url),
+            None => kept.push(argument),
+        }
+    }
+    (kept, found)
+}
+
+/// The value of `--database-url`, if it was handed over.
+pub(super) fn database_url() -> Option<String> {
+    let (_, url) = handed_over()?.into_iter().find(|(name, _)| name == DATABASE_URL)?;
+    Some(url)
+}
+
 /// The variables of this process, those that were handed over among them.
 pub(super) fn variables() -> Vec<(String, String)> {
     let mut variables: Vec<(String, String)> = crate::config::process_environment()
         .filter(|(name, _)| name != HANDED_OVER)
         .collect();
-    variables.extend(handed_over().unwrap_or_default());
+    let handed_over = handed_over().unwrap_or_default();
+    variables.extend(handed_over.into_iter().filter(|(name, _)| name != DATABASE_URL));
     variables
 }
 
@@ -96,8 +133,24 @@ fn read_and_empty(path: &str) -> std::io::Result<Vec<(String, String)>> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     file.set_len(0)?;
+    seal(&file);
     Ok(decode(&bytes))
 }
+
+/// The descriptor stays open in programs that the server starts: sealed, the empty file can pass nothing between them.
+#[cfg(target_os = "linux")]
+fn seal(file: &std::fs::File) {
+    use rustix::fs::{SealFlags, fcntl_add_seals};
+
+    // Refused for a file of another kind, which no earlier image of this process has made.
+    let _ = fcntl_add_seals(
+        file,
+        SealFlags::GROW | SealFlags::SHRINK | SealFlags::WRITE | SealFlags::SEAL,
+    );
+}
+
+#[cfg(not(target_os = "linux"))]
+fn seal(_: &std::fs::File) {}
 
 /// `name=value` pairs, each ended by NUL, which no variable holds.
 #[cfg(target_os = "linux")]
@@ -129,6 +182,38 @@ fn decode(bytes: &[u8]) -> Vec<(String, String)> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_database_url_with_a_password_is_taken_out_of_the_arguments() {
+        let split = |arguments: &[&str]| {
+            let (kept, url) = without_database_url(arguments.iter().map(OsString::from));
+            let kept: Vec<String> = kept.iter().map(|text| text.to_string_lossy().into_owned()).collect();
+            (kept.join(" "), url.map(|url| url.to_string_lossy().into_owned()))
+        };
+        let url = "postgres://ann:s3cret@db/jobs";
+        let joined = format!("--database-url={url}");
+        let secret = Some(url.to_owned());
+        assert_eq!(
+            split(&["serve", "--database-url", url]),
+            ("serve".to_owned(), secret.clone())
+        );
+        assert_eq!(
+            split(&["serve", &joined, "--listen", "[::1]:1"]),
+            ("serve --listen [::1]:1".to_owned(), secret)
+        );
+        let in_query = "postgres:///jobs?host=/run&password=s3cret";
+        assert_eq!(
+            split(&["--database-url", in_query]),
+            (String::new(), Some(in_query.to_owned()))
+        );
+        for arguments in [
+            ["serve", "--database-url", "sqlite:tickerq.db"],
+            ["serve", "--database-url", "postgres://ann@db/jobs"],
+            ["serve", "--config", url],
+        ] {
+            assert_eq!(split(&arguments), (arguments.join(" "), None));
+        }
+    }
 
     #[test]
     fn settings_arrive_as_they_were() {

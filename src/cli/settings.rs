@@ -45,11 +45,11 @@ impl ConfigArguments {
     /// The configuration from the file, the environment, these flags and the addresses of `--listen`.
     pub(super) fn load(&self, listen: &[String]) -> Result<Config, CliError> {
         let mut flags = Vec::new();
-        if let Some(url) = &self.database_url {
+        if let Some(url) = self.database_url.clone().or_else(server_environment::database_url) {
             flags.push(FlagValue {
                 flag: "--database-url",
                 key: "database.url",
-                value: url.clone(),
+                value: url,
             });
         }
         match listen {

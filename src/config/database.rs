@@ -137,6 +137,11 @@ impl DatabaseUrl {
         self.kind
     }
 
+    /// Whether it has a password.
+    pub fn has_password(&self) -> bool {
+        self.to_string() != self.text
+    }
+
     /// The whole address with its password, for whoever connects.
     pub fn expose(&self) -> &str {
         &self.text

@@ -45,6 +45,7 @@ use self::audit::AuditConfig;
 use self::database::DatabaseConfig;
 use self::entry::Table;
 use self::graphql::GraphQlConfig;
+use self::handler::HandlerSettings;
 use self::job_types::JobTypeSettings;
 use self::jobs::JobsConfig;
 use self::log::LogConfig;
@@ -164,6 +165,19 @@ where
 }
 
 impl Config {
+    /// Whether jobs are run by programs that the server starts.
+    pub(crate) fn has_command_handlers(&self) -> bool {
+        let is_command = |settings: &JobTypeSettings| matches!(settings.handler, HandlerSettings::Command(_));
+        self.job_types.iter().any(is_command)
+    }
+
+    /// The files that secrets were read from: what is shown hidden was written there.
+    pub(crate) fn files_with_secrets(&self) -> Vec<&Path> {
+        let mut files: Vec<&Path> = self.shown.iter().filter_map(Shown::file_with_secret).collect();
+        files.dedup();
+        files
+    }
+
     /// The configuration as TOML: secrets hidden, and behind each value that somebody wrote the place where.
     pub fn to_toml(&self) -> String {
         show::render(&self.shown)

@@ -1,6 +1,7 @@
 //! The resolved configuration as TOML, for `tickerq config show`.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use super::source::Source;
 
@@ -11,6 +12,23 @@ pub(super) enum Shown {
     Header(String),
     /// A key, its value as TOML, and where it was written.
     Setting { key: String, value: String, source: Source },
+}
+
+/// What stands in place of a secret.
+const HIDDEN: &str = "***";
+
+impl Shown {
+    /// The file that this was written in, if it is a secret or holds one.
+    pub(super) fn file_with_secret(&self) -> Option<&Path> {
+        match self {
+            Self::Setting {
+                value,
+                source: Source::File { path, .. },
+                ..
+            } if value.contains(HIDDEN) => Some(path),
+            Self::Setting { .. } | Self::Header(_) => None,
+        }
+    }
 }
 
 /// A key as TOML writes it: bare if it can be.

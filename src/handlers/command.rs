@@ -262,6 +262,10 @@ async fn end_of(child: &mut Child, group: &ProcessGroup, cancellation: &Cancella
 
 fn withheld(names: impl Iterator<Item = OsString>) -> Vec<OsString> {
     names
-        .filter(|name| name.as_encoded_bytes().starts_with(SERVER_VARIABLES))
+        .filter(|name| {
+            // In any case, as they are read.
+            let start = name.as_encoded_bytes().get(..SERVER_VARIABLES.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(SERVER_VARIABLES))
+        })
         .collect()
 }

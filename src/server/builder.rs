@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix::System;
+use tracing::warn;
 
 use super::compose::{self, HandlerError};
+use super::exposed_files;
 use super::system_thread::SystemThread;
 use super::zoneinfo::{self, ZoneinfoError};
 use super::{Embedded, Server, ServerError, ServerOptions};
@@ -193,6 +195,9 @@ impl Builder {
             None => default_config(listen, database_url.clone())?,
         };
         zoneinfo::install(config.time_zones.folder.as_deref())?;
+        for warning in exposed_files::of_configuration(&config) {
+            warn!("{warning}");
+        }
         let mut registry = HandlerRegistry::new();
         for (job_type, handler) in handlers {
             registry.register(JobType::parse(&job_type)?, handler);
@@ -211,7 +216,11 @@ impl Builder {
         if let Some(url) = database_url {
             database.url = url;
         }
+        let url = database.url.clone();
         let repository = SeaRepository::connect(database).await?;
+        if let Some(warning) = exposed_files::of_database(&url) {
+            warn!("{warning}");
+        }
         repository.migrate_up().await.map_err(BuildError::Migrate)?;
         Ok((Arc::new(repository), options))
     }
@@ -251,6 +260,13 @@ pub(crate) fn check(config: &Config) -> Result<(), BuildError> {
     let options = compose::options(config, HandlerRegistry::new())?;
     Gate::new(options.auth).map_err(ServerError::from)?;
     Ok(())
+}
+
+/// What would be warned of when a server with this configuration starts.
+pub(crate) fn warnings(config: &Config) -> Vec<String> {
+    let mut warnings = exposed_files::of_configuration(config);
+    warnings.extend(exposed_files::of_database(config.database.url.expose()));
+    warnings
 }
 
 /// How the configured REST API works, for its description.

@@ -7,13 +7,14 @@ mod builder;
 mod compose;
 mod connection;
 mod embedded;
+mod exposed_files;
 mod facades;
 mod socket;
 mod system_thread;
 pub mod zoneinfo;
 
 pub use builder::{BuildError, Builder};
-pub(crate) use builder::{check, migration_states, open_database, rest_options};
+pub(crate) use builder::{check, migration_states, open_database, rest_options, warnings};
 pub use compose::HandlerError;
 pub use embedded::Embedded;
 pub use facades::Facades;

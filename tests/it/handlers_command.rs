@@ -274,3 +274,25 @@ async fn a_program_finds_no_secret_of_the_server_in_the_environment_of_its_paren
         "{job}"
     );
 }
+
+#[tokio::test]
+async fn a_program_inherits_no_file_of_the_server_that_it_can_use() {
+    let look = "for file in /proc/self/fd/*; do case $(readlink $file) in *tickerq.db*) echo \
+                inherited;; /memfd*) echo x 2>/dev/null > $file && echo written;; esac; done | grep -c . ; true";
+    let site = Site::new(Storage::Sqlite, &script("Look", "timeout = \"00:00:10\"", look));
+    let mut command = site.command(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--database-url",
+        "sqlite:tickerq.db",
+    ]);
+    command.env("TICKERQ_LOG__LEVEL", "info");
+    let server = site.start_from(command);
+    let job = run(&server.client(), json!({ "type": "Look" })).await;
+    assert_eq!(
+        (&job["status"], &job["result"]),
+        (&json!("completed"), &json!(0)),
+        "{job}"
+    );
+}

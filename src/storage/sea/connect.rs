@@ -213,6 +213,11 @@ impl SeaRepository {
         Some(folder.map_or_else(|| PathBuf::from("."), Path::to_owned))
     }
 
+    /// The file of a database, all symbolic links followed, if it is one.
+    pub fn file(url: &str) -> Option<PathBuf> {
+        sqlite_file::real(&sqlite_file::named_by(url)?.ok()?).ok()
+    }
+
     async fn open_sqlite(file: &Path, options: SeaOptions) -> Result<Self, ConnectError> {
         let SeaOptions {
             url,

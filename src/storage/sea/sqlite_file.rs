@@ -2,13 +2,15 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::connect::ConnectError;
 
 /// How many symbolic links are followed, as Linux does.
 const LINKS_MAX: usize = 40;
+/// The mode of new files: for the server's own user. SQLite gives its log and its index the mode of the database.
+const PRIVATE: u32 = 0o600;
 
 /// The file that a SQLite URL names; `None` for another database's URL.
 pub(super) fn named_by(url: &str) -> Option<Result<PathBuf, ConnectError>> {
@@ -37,6 +39,7 @@ pub(super) fn lock(database: &Path) -> Result<File, ConnectError> {
         .create(true)
         .truncate(false)
         .write(true)
+        .mode(PRIVATE)
         .open(&file)
         .map_err(|cause| ConnectError::Lock {
             file: file.clone(),
@@ -57,9 +60,26 @@ pub(super) fn lock(database: &Path) -> Result<File, ConnectError> {
             names: metadata.nlink(),
         }),
         Ok(_) => Ok(lock),
-        // SQLite makes it.
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(lock),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+            create(&real).map_err(unknown)?;
+            Ok(lock)
+        }
         Err(cause) => Err(unknown(cause)),
+    }
+}
+
+/// Makes an empty file, which SQLite takes for a new database: SQLite itself would make one that all users may read. A file
+/// that exists is not opened (see [`super::file_watch`]).
+fn create(database: &Path) -> io::Result<()> {
+    let created = OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(PRIVATE)
+        .open(database);
+    match created {
+        Ok(_) => Ok(()),
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(cause) => Err(cause),
     }
 }
 
