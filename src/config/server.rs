@@ -3,6 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 
+use reqwest::Url;
+
 use super::byte_size::ByteSize;
 use super::entry::Value;
 use super::section::Section;
@@ -82,6 +84,9 @@ pub(super) fn refuse_open_addresses(root: &mut Section<'_>, server: &ServerConfi
     }
 }
 
+/// Why pages of every origin are refused.
+pub(crate) const ANY_ORIGIN: &str = "\"*\" needs authentication ([[api.keys]] or [api.jwt]); name the origins that may call, such as https://app.example.com";
+
 /// Refuses pages of every origin where callers are not authenticated: any page that a browser of this machine opens could
 /// then call the API.
 pub(super) fn refuse_any_origin(root: &mut Section<'_>, server: &ServerConfig) {
@@ -89,9 +94,7 @@ pub(super) fn refuse_any_origin(root: &mut Section<'_>, server: &ServerConfig) {
         return;
     }
     if let Some(source) = source_of(root, "cors_origins") {
-        let detail = "\"*\" needs authentication ([[api.keys]] or [api.jwt]); name the origins that may call, such as \
-                      https://app.example.com";
-        root.error(&source, "server.cors_origins", detail.to_owned());
+        root.error(&source, "server.cors_origins", ANY_ORIGIN);
     }
 }
 
@@ -150,15 +153,13 @@ fn is_origin(text: &str) -> bool {
         && scheme
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '+' | '-' | '.'));
-    let has_own_port = matches!(
-        (scheme, authority.rsplit_once(':')),
-        ("http", Some((_, "80"))) | ("https", Some((_, "443")))
-    );
     let is_authority = !authority.is_empty()
         && authority
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | ':' | '[' | ']' | '_'));
-    is_scheme && is_authority && !has_own_port
+    // Of these two a browser sends one spelling: no port of the scheme's own, an address as it is written by all.
+    let is_canonical = || Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text);
+    is_scheme && is_authority && (!matches!(scheme, "http" | "https") || is_canonical())
 }
 
 const HTTP_WORKERS_MAX: u32 = 1024;
@@ -227,6 +228,19 @@ mod tests {
             "https://*.example.com",
             "https://user@host",
             "https://",
+            "https://:8080",
+            "https://a:",
+            "https://a:99999",
+            "https://a:08443",
+            "https://2130706433",
+            "https://127.1",
+            "https://[::1",
+            "https://a b",
+            "https://münchen.example",
+            "https:a",
+            "http://*",
+            "*.",
+            "null://",
         ] {
             assert!(!is_origin(text), "{text} was accepted");
         }

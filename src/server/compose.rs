@@ -18,7 +18,7 @@ use crate::config::api_keys::ApiKeyConfig;
 use crate::config::authentication::{AuthenticationConfig, ScopesConfig};
 use crate::config::database::{DatabaseConfig, DatabaseKind, Durability as ConfiguredDurability};
 use crate::config::graphql::GraphQlConfig;
-use crate::config::handler::{CommandHandlerSettings, HandlerSettings, HttpHandlerSettings};
+use crate::config::handler::{CommandHandlerSettings, EndpointUrl, HandlerSettings, HttpHandlerSettings};
 use crate::config::jwt::{JwtConfig, JwtKeyConfig};
 use crate::config::nodes::NodesConfig;
 use crate::config::realtime::RealtimeConfig;
@@ -30,7 +30,7 @@ use crate::domain::caller::{Scope, ScopeNames, Scopes};
 use crate::domain::name::QueueName;
 use crate::domain::new_job::DefaultsByType;
 use crate::domain::trace::Share;
-use crate::domain::webhook::SigningSecret;
+use crate::domain::webhook::{EndpointSource, SigningSecret};
 use crate::handlers::HandlerRegistry;
 use crate::handlers::command::{CommandHandler, CommandOptions};
 use crate::handlers::http::{HttpClient, HttpClientError, HttpHandler, HttpHandlerOptions, InvalidHttpHandler};
@@ -47,7 +47,7 @@ use crate::service::rules::{Rules, UnknownJobTypes};
 use crate::storage::sea::{Durability, SeaOptions, SeaRepository, WRITE_GRACE};
 use crate::telemetry::destination::DestinationOptions;
 use crate::telemetry::exporter::{Identity, TelemetryOptions};
-use crate::webhooks::reach::Reach;
+use crate::webhooks::reach::{OutOfReach, Reach};
 
 /// Why a configured handler could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,14 @@ pub enum HandlerError {
         job_type: String,
         /// What is wrong.
         cause: InvalidHttpHandler,
+    },
+    /// The server never calls this address.
+    #[error("{key}: {cause}")]
+    Address {
+        /// Where it is configured.
+        key: String,
+        /// Why not.
+        cause: OutOfReach,
     },
     /// No HTTP request can be made at all.
     #[error(transparent)]
@@ -122,6 +130,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
             Traces::exported(Share::of(f64::from(config.telemetry.sample_percent) / 100.0))
         });
     let handlers = handlers(config, handler_limits, &traces, registered)?;
+    let webhooks = webhooks(&config.webhooks, &traces)?;
     let queues = config.queues.configured.clone();
     let defaults = Arc::new(DefaultsByType {
         general: config.jobs.defaults.clone(),
@@ -173,8 +182,8 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         },
         defaults,
         clock: Clock::system(),
-        webhooks: webhooks(&config.webhooks, &traces)?,
-        sync: sync(&config.sync),
+        sync: sync(&config.sync, &webhooks)?,
+        webhooks,
         on_saved: None,
         traces,
         log_jobs: config.log.jobs,
@@ -263,7 +272,7 @@ fn telemetry(config: &TelemetryConfig, node_name: &Arc<str>) -> Option<Telemetry
 }
 
 /// Who is told of what happens.
-fn webhooks(config: &WebhooksConfig, traces: &Traces) -> Result<WebhookOptions, HttpClientError> {
+fn webhooks(config: &WebhooksConfig, traces: &Traces) -> Result<WebhookOptions, HandlerError> {
     let WebhooksConfig {
         enable,
         timeout,
@@ -273,6 +282,11 @@ fn webhooks(config: &WebhooksConfig, traces: &Traces) -> Result<WebhookOptions, 
         allow_private_networks,
         endpoints,
     } = config;
+    let clients = OutboundClients::new(*allow_private_networks)?;
+    for (index, endpoint) in endpoints.iter().enumerate() {
+        let key = || format!("webhooks.endpoints[{index}].url");
+        check_address(clients.of(EndpointSource::Configuration), &endpoint.url, key)?;
+    }
     let endpoints = endpoints.iter().map(|endpoint| {
         let WebhookEndpointConfig {
             name,
@@ -302,14 +316,24 @@ fn webhooks(config: &WebhooksConfig, traces: &Traces) -> Result<WebhookOptions, 
         disable_after: *disable_after,
         remove_unconfigured_after: *remove_unconfigured_after,
         concurrency: usize::try_from(*concurrency).unwrap_or(usize::MAX),
-        clients: OutboundClients::new(*allow_private_networks)?,
+        clients,
         calls: traces.calls(),
     })
 }
 
+/// Refuses an address that could never be called, instead of failing each time.
+fn check_address(client: &HttpClient, url: &EndpointUrl, key: impl Fn() -> String) -> Result<(), HandlerError> {
+    let checked = client.check(url.as_url());
+    checked.map_err(|cause| HandlerError::Address { key: key(), cause })
+}
+
 /// Who is sent changed jobs.
-fn sync(config: &SyncConfig) -> SyncOptions {
+fn sync(config: &SyncConfig, webhooks: &WebhookOptions) -> Result<SyncOptions, HandlerError> {
     let SyncConfig { feed, targets } = config;
+    for (index, target) in targets.iter().enumerate() {
+        let key = || format!("sync.targets[{index}].url");
+        check_address(webhooks.clients.of(EndpointSource::Configuration), &target.url, key)?;
+    }
     let targets = targets.iter().map(|target| {
         let SyncTargetConfig {
             name,
@@ -328,10 +352,10 @@ fn sync(config: &SyncConfig) -> SyncOptions {
             fields: fields.clone(),
         }
     });
-    SyncOptions {
+    Ok(SyncOptions {
         feed: *feed,
         targets: targets.collect(),
-    }
+    })
 }
 
 /// How the REST API works.
@@ -543,6 +567,7 @@ fn handlers(
                 headers,
                 permanent_statuses,
             }) => {
+                check_address(&client, url, || format!("job_types.{job_type}.handler.http.url"))?;
                 let options = HttpHandlerOptions {
                     url: url.as_url().to_string(),
                     secret: secret.as_ref().map(|secret| secret.expose().to_owned()),

@@ -83,6 +83,9 @@ impl Embedded {
             runtime,
         } = options;
         let origins = auth.origins.clone();
+        if !auth.is_required && origins.are_any() {
+            return Err(ServerError::AnyOrigin);
+        }
         let marks = AnswerMarks {
             is_private: auth.is_required,
         };

@@ -45,7 +45,7 @@ use crate::api::realtime::RealtimeOptions;
 use crate::api::request_count;
 use crate::api::request_log;
 use crate::api::rest::{self, RestOptions};
-use crate::config::server::{is_open, open_address};
+use crate::config::server::{ANY_ORIGIN, is_open, open_address};
 use crate::domain::job::Job;
 use crate::domain::name::RecurringKey;
 use crate::runtime::{RuntimeHandle, RuntimeOptions, StartError};
@@ -123,6 +123,9 @@ pub enum ServerError {
         /// The address that other machines can reach.
         address: SocketAddr,
     },
+    /// Pages of every origin could do everything.
+    #[error("server.cors_origins: {ANY_ORIGIN}")]
+    AnyOrigin,
     /// The keys that tokens are signed with can't be used.
     #[error(transparent)]
     Keys(#[from] JwtKeyError),

@@ -91,6 +91,9 @@ mod tests {
             "64:ff9b:1::a9fe:a9fe",
             "2002:a9fe:a9fe::1",
             "::169.254.169.254",
+            "2606:4700::5efe:169.254.169.254",
+            "2606:4700::200:5efe:168.63.129.16",
+            "fe80::5efe:8.8.8.8",
         ] {
             assert_eq!(check(Reach::PRIVATE_TOO, text), Err(OutOfReach::Never), "{text}");
             assert_eq!(check(Reach::PUBLIC, text), Err(OutOfReach::Never), "{text}");
@@ -118,6 +121,7 @@ mod tests {
             "::ffff:127.0.0.1",
             "64:ff9b::7f00:1",
             "2002:7f00:1::",
+            "2606:4700::5efe:10.1.2.3",
         ] {
             assert_eq!(check(Reach::PUBLIC, text), Err(OutOfReach::Private), "{text}");
             assert_eq!(check(Reach::PRIVATE_TOO, text), Ok(()), "{text}");
@@ -137,6 +141,7 @@ mod tests {
             "192.0.3.1",
             "::ffff:8.8.8.8",
             "64:ff9b::808:808",
+            "2606:4700::5efe:808:808",
         ] {
             assert_eq!(check(Reach::PUBLIC, text), Ok(()), "{text}");
         }

@@ -81,6 +81,10 @@ pub(super) fn of_v6(address: Ipv6Addr) -> Option<Special> {
     if let Some(inside) = embedded_v4(address) {
         return of_v4(inside);
     }
+    // The rest of an ISATAP address is the network that its router announces, which is of the internet.
+    if let Some(special) = isatap_v4(address).and_then(of_v4) {
+        return Some(special);
+    }
     let found = V6.iter().filter(|(network, length, _)| {
         let shift = 128 - length;
         address.to_bits() >> shift == network.to_bits() >> shift
@@ -101,6 +105,13 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
         (0x2002, high, low, ..) => of(high, low),
         _ => None,
     }
+}
+
+/// The IPv4 address in an interface identifier of ISATAP (RFC 5214).
+fn isatap_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [.., e, f, g, h] = address.segments();
+    let is_isatap = matches!(e, 0 | 0x200) && f == 0x5efe;
+    is_isatap.then(|| Ipv4Addr::from_bits((u32::from(g) << 16) | u32::from(h)))
 }
 
 #[cfg(test)]
@@ -133,7 +144,8 @@ mod tests {
             let inner = V6.iter().any(|(inner, longer, _)| {
                 *longer > length && address.to_bits() >> (128 - longer) == inner.to_bits() >> (128 - longer)
             });
-            prop_assert!(inner || embedded_v4(address).is_some() || of_v6(address) == Some(special), "{address}");
+            let carries_v4 = embedded_v4(address).or(isatap_v4(address)).is_some();
+            prop_assert!(inner || carries_v4 || of_v6(address) == Some(special), "{address}");
         }
     }
 }

@@ -191,6 +191,29 @@ fn a_program_that_embeds_the_server_is_kept_from_it_as_well() {
 }
 
 #[test]
+fn a_program_that_embeds_the_server_may_not_let_in_pages_of_every_origin() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite:{}", folder.path().join("test.db").display());
+    let mut config = load(Sources {
+        file: None,
+        environment: Vec::new(),
+        flags: Vec::new(),
+    })
+    .expect("a configuration");
+    config.server.cors_origins = vec!["*".to_owned()];
+    config.server.listen = vec!["127.0.0.1:0".parse().expect("an address")];
+    let started = actix::System::new().block_on(async {
+        let builder = tickerq::Server::builder().config(config).database_url(url);
+        builder.start().await.map(drop)
+    });
+    let refused = started.expect_err("it has started").to_string();
+    assert!(
+        refused.starts_with("server.cors_origins: \"*\" needs authentication"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn pages_of_every_origin_may_not_call_a_server_without_authentication() {
     let site = Site::new(Storage::Sqlite, "[server]\ncors_origins = [\"*\"]\n");
     let output = site.command(&["serve", "--listen", "127.0.0.1:0"]).output();

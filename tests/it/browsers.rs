@@ -4,7 +4,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 
 use crate::harness::client::{Answer, Client};
-use crate::harness::server::Server;
+use crate::harness::server::{Server, Site, Storage};
 
 const APP: &str = "https://app.example.com";
 const KEY: &str = "tq_browser-key-for-tests";
@@ -244,4 +244,129 @@ async fn answers_say_that_they_are_what_they_are_and_nobodys_else() {
         None,
         "what everybody may read may be kept"
     );
+}
+
+#[test]
+fn an_origin_that_no_browser_sends_is_refused_at_the_start() {
+    let check = |config: &str, variables: &[(&str, &str)]| {
+        let site = Site::new(Storage::Sqlite, config);
+        let mut command = site.command(&["config", "check"]);
+        let output = command
+            .envs(variables.iter().copied())
+            .output()
+            .expect("the program runs");
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let key = "[[api.keys]]\nname = \"page\"\nkey = \"tq_browser-key-for-tests\"\nscopes = [\"tickerq:read\"]\n";
+    for origin in [
+        "",
+        "null",
+        "**",
+        "* ",
+        " *",
+        "*.",
+        "*.example.com",
+        "http://*",
+        "https://*.example.com",
+        "https://App.example.com",
+        "HTTPS://app.example.com",
+        "https://app.example.com/",
+        "https://app.example.com:443",
+        "https://app.example.com?x",
+        "https://app.example.com#x",
+        "https://user@app.example.com",
+        "//app.example.com",
+        "app.example.com",
+        "https://",
+        "https://a,https://b",
+        "https://a https://b",
+        "https://a\\u2028",
+        "https://m\u{fc}nchen.example",
+        "https://a:99999",
+    ] {
+        for rest in ["", key] {
+            let config = format!("[server]\ncors_origins = [\"https://right.example\", \"{origin}\"]\n{rest}");
+            let (is_right, errors) = check(&config, &[]);
+            assert!(
+                !is_right && errors.contains("server.cors_origins"),
+                "{origin}: {errors}"
+            );
+        }
+    }
+    // Every origin, however it is written and wherever, where nobody is authenticated.
+    for (config, variables) in [
+        ("[server]\ncors_origins = [\"*\"]\n".to_owned(), vec![]),
+        ("[server]\ncors_origins = [\"\\u002a\"]\n".to_owned(), vec![]),
+        (String::new(), vec![("TICKERQ_SERVER__CORS_ORIGINS", "[\"*\"]")]),
+        (String::new(), vec![("tickerq_server__cors_origins__0", "*")]),
+        (
+            format!("[server]\ncors_origins = [\"*\"]\n[api]\nrequire_authentication = false\n{key}"),
+            vec![],
+        ),
+        (
+            format!("[server]\ncors_origins = [\"*\"]\n{key}"),
+            vec![("TICKERQ_API__REQUIRE_AUTHENTICATION", "false")],
+        ),
+        (format!("[server]\ncors_origins = [\"*\", \"*\"]\n{key}"), vec![]),
+    ] {
+        let (is_right, errors) = check(&config, &variables);
+        assert!(
+            !is_right && errors.contains("server.cors_origins"),
+            "{config} {variables:?}: {errors}"
+        );
+    }
+    assert!(check(&format!("[server]\ncors_origins = [\"*\"]\n{key}"), &[]).0);
+}
+
+#[tokio::test]
+async fn every_page_is_shown_in_no_frame_and_runs_scripts_of_the_server_alone() {
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    for path in ["/graphiql/", "/docs/", "/docs/index.html"] {
+        let page = client.send(client.at_root(Method::GET, path)).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}");
+        assert!(
+            page.header("content-type")
+                .is_some_and(|kind| kind.starts_with("text/html")),
+            "{path}"
+        );
+        let policy = page.header("content-security-policy").expect("a policy");
+        let directives: Vec<Vec<&str>> = policy
+            .split(';')
+            .map(|directive| directive.split_whitespace().collect())
+            .collect();
+        let sources = |name: &str| {
+            let own = directives.iter().find(|directive| directive[0] == name);
+            own.map(|directive| directive[1..].to_vec())
+        };
+        for name in ["frame-ancestors", "base-uri", "form-action"] {
+            assert_eq!(sources(name), Some(vec!["'none'"]), "{path}: {name} in {policy}");
+        }
+        for name in ["script-src", "connect-src", "object-src", "worker-src"] {
+            let allowed = sources(name).or_else(|| sources("default-src")).expect("a default");
+            let is_own =
+                |source: &&str| matches!(*source, "'self'" | "'none'") || name == "worker-src" && *source == "blob:";
+            assert!(allowed.iter().all(is_own), "{path}: {name} in {policy}");
+        }
+        for (name, value) in [
+            ("x-frame-options", "DENY"),
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+        ] {
+            assert_eq!(page.header(name), Some(value), "{path}: {name}");
+        }
+        // A script in the page itself would not run.
+        let inline = page
+            .text
+            .split("<script")
+            .skip(1)
+            .filter(|script| !script.trim_start().starts_with("src"));
+        for script in inline {
+            let head = script.split('>').next().unwrap_or_default();
+            assert!(head.contains("src="), "{path}: <script{head}>");
+        }
+    }
 }

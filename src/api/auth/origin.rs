@@ -18,6 +18,11 @@ impl AllowedOrigins {
         self.allow_headers(request.headers())
     }
 
+    /// Whether pages of every origin may call.
+    pub fn are_any(&self) -> bool {
+        self.0.iter().any(|origin| origin == "*")
+    }
+
     /// Whether the host that is asked is no name, or one that belongs to this server for certain.
     pub fn is_own_host(&self, request: &HttpRequest) -> bool {
         // HTTP/1.0 has no host, and no browser speaks it.
