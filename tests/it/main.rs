@@ -10,6 +10,7 @@
     reason = "tests fail by panicking, use the machine's clock and environment, and nobody imports them"
 )]
 
+mod at_rest;
 mod audit;
 mod auth;
 mod auth_jwt;
@@ -25,6 +26,7 @@ mod cli_queues;
 mod clients;
 mod crash;
 mod cron;
+mod egress;
 mod embedding;
 mod embedding_program;
 mod first_job;
@@ -45,6 +47,7 @@ mod handlers_command;
 mod handlers_http;
 mod harness;
 mod health;
+mod hostile_names;
 mod house;
 mod log;
 mod metrics;
@@ -52,6 +55,7 @@ mod migrate;
 mod nodes;
 mod nodes_drain;
 mod nodes_outage;
+mod path_tricks;
 mod paused;
 mod pgbouncer;
 mod plans;
@@ -81,8 +85,10 @@ mod signalr_rules;
 mod storage;
 mod storage_faults;
 mod supervision;
+mod supply_chain;
 mod sync;
 mod telemetry;
+mod token_attacks;
 mod traces;
 mod unhandled_types;
 mod webhooks;
