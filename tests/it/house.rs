@@ -163,3 +163,16 @@ fn every_file_says_what_it_is() {
         );
     }
 }
+
+#[test]
+fn links_between_documents_lead_to_files() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for document in ["README.md", "ARCHITECTURE.md", "SECURITY.md"] {
+        let text = fs::read_to_string(root.join(document)).expect("a document");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')) {
+            let file = link.0.split('#').next().unwrap_or_default();
+            let is_elsewhere = file.is_empty() || file.contains("://");
+            assert!(is_elsewhere || root.join(file).exists(), "{document}: {file}");
+        }
+    }
+}
