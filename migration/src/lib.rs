@@ -17,6 +17,7 @@ mod m0011_webhook_names;
 mod m0012_node_job_types;
 mod m0013_draining;
 mod m0014_recurring_key;
+mod m0015_jobs_to_start_by_type;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_node_job_types::Migration),
             Box::new(m0013_draining::Migration),
             Box::new(m0014_recurring_key::Migration),
+            Box::new(m0015_jobs_to_start_by_type::Migration),
         ]
     }
 }

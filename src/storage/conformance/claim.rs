@@ -28,6 +28,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_claim_sees_what_its_commit_has_stored,
         a_node_without_a_lease_claims_nothing,
         many_jobs_of_many_types_are_claimed,
+        jobs_of_some_types_are_found_in_their_order_among_many_others,
     ]
 }
 
@@ -259,5 +260,43 @@ async fn many_jobs_of_many_types_are_claimed(storage: Subject) {
     };
     let found = claimed(&storage, many).await;
     assert_eq!(ids(&found), ids(&all[..1_000]));
+    storage.counts_are_exact().await;
+}
+
+async fn jobs_of_some_types_are_found_in_their_order_among_many_others(storage: Subject) {
+    let node = storage.live_node(1).await;
+    let of_type = |name, job| Job {
+        job_type: job_type(name),
+        ..job
+    };
+    let others: Vec<Job> = jobs(1_500).into_iter().map(|job| of_type("Other", job)).collect();
+    storage.insert(&others).await;
+    let wanted = [
+        with_priority(Priority::High, of_type("B", due_at(9_000, job(2_000)))),
+        of_type("A", due_at(3_000, job(2_001))),
+        of_type("B", due_at(3_001, job(2_002))),
+        of_type("A", due_at(3_002, job(2_003))),
+        with_priority(Priority::Low, of_type("A", due_at(1, job(2_004)))),
+    ];
+    storage.insert(&wanted).await;
+    storage
+        .insert(&[
+            of_type("A", due_at(20_000, job(2_005))),
+            in_queue("elsewhere", of_type("B", job(2_006))),
+        ])
+        .await;
+    let of_types = |limit, names: &[&str]| Claim {
+        job_types: names.iter().map(|name| job_type(name)).collect(),
+        ..claim(limit, node, at(10_000))
+    };
+    let first = claimed(&storage, of_types(3, &["A", "B", "C"])).await;
+    assert_eq!(ids(&first), ids(&wanted[..3]));
+    storage.holds(&first).await;
+    let second = claimed(&storage, of_types(10, &["C", "A", "B"])).await;
+    assert_eq!(ids(&second), ids(&wanted[3..]));
+    assert_eq!(claimed(&storage, of_types(10, &["A"])).await, []);
+    assert_eq!(claimed(&storage, of_types(10, &["B", "C"])).await, []);
+    let last = claimed(&storage, of_types(2, &["Other", "A"])).await;
+    assert_eq!(ids(&last), ids(&others[..2]));
     storage.counts_are_exact().await;
 }

@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::claim_order::{postgres_due, sqlite_due};
 use super::commit::Commit;
 use super::convert::{self, micros};
 use super::error::{CommitFailure, corrupt};
@@ -82,20 +83,7 @@ impl Commit<'_> {
             now,
         } = claim;
         let now = micros(*now);
-        let types: Vec<String> = (5..5 + job_types.len()).map(|number| format!("${number}")).collect();
-        let of_each: Vec<String> = Priority::BY_URGENCY
-            .iter()
-            .map(|priority| {
-                format!(
-                    "SELECT * FROM (SELECT id FROM jobs WHERE status = 0 AND queue = $3 AND priority = {} AND due_at <= $1 \
-                     AND job_type IN ({}) ORDER BY due_at, id LIMIT $4)",
-                    priority.code(),
-                    types.join(", ")
-                )
-            })
-            .collect();
-        // One after the other, until there are enough.
-        let due = format!("{} LIMIT $4", of_each.join(" UNION ALL "));
+        let due = sqlite_due(self.claim_order(claim).await?, job_types.len());
         let mut values: Vec<Value> = vec![
             now.into(),
             node.as_uuid().into(),
@@ -136,11 +124,10 @@ impl Commit<'_> {
             node,
             now,
         } = claim;
+        let due = postgres_due(self.claim_order(claim).await?, job_types.len());
         // A subquery could be planned to run anew for each row, and then lock and take more than its limit.
         let sql = format!(
-            "WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE status = 0 AND queue = $3 AND priority = $4 \
-             AND due_at <= $1 AND job_type = ANY($5) ORDER BY due_at, id LIMIT $6 FOR UPDATE SKIP LOCKED) \
-             {TAKE} FROM due WHERE jobs.id = due.id AND {} RETURNING jobs.*",
+            "WITH due AS MATERIALIZED ({due}) {TAKE} FROM due WHERE jobs.id = due.id AND {} RETURNING jobs.*",
             LEASE.replace("{live}", self.repository.live_sql())
         );
         let names: Vec<String> = job_types.iter().map(|job_type| job_type.as_str().to_owned()).collect();

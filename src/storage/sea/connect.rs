@@ -12,6 +12,7 @@ use sea_orm::sqlx::{self, ConnectOptions as _, Connection};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend};
 use tokio::sync::Mutex as AsyncMutex;
 
+use super::claim_order::ClaimOrders;
 use super::error::without_password;
 use super::file_watch::FileWatch;
 use super::link::Link;
@@ -136,6 +137,8 @@ pub struct SeaRepository {
     pub(super) shard: i16,
     /// Queues that are known to have a row.
     pub(super) known_queues: Mutex<HashSet<QueueName>>,
+    /// How claims find jobs.
+    pub(super) claim_orders: ClaimOrders,
     /// Which reasons of failures are counted.
     pub(super) reasons: ReasonBook,
     /// When something was written last; `None` after a commit that failed.
@@ -197,6 +200,7 @@ impl SeaRepository {
             listen_url,
             shard,
             known_queues: Mutex::default(),
+            claim_orders: ClaimOrders::default(),
             reasons: ReasonBook::default(),
             last_written: Mutex::default(),
             pinging: AsyncMutex::default(),
@@ -295,6 +299,7 @@ impl SeaRepository {
             listen_url: None,
             shard,
             known_queues: Mutex::default(),
+            claim_orders: ClaimOrders::default(),
             reasons: ReasonBook::default(),
             last_written: Mutex::default(),
             pinging: AsyncMutex::default(),

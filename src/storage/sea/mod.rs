@@ -5,6 +5,7 @@
 
 mod audit;
 mod claim;
+mod claim_order;
 mod commit;
 mod connect;
 mod convert;

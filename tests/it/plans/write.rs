@@ -132,6 +132,27 @@ pub async fn write(probe: &Probe) {
             now: now(),
         })
     };
+    let claim_types = |what: &'static str, names: &'static [&'static str]| {
+        let Change::Claim(claim) = claim(20) else {
+            unreachable!("it is a claim")
+        };
+        (
+            what,
+            Change::Claim(Claim {
+                job_types: types(names).into(),
+                ..claim
+            }),
+        )
+    };
+    // More than a thousand jobs of another type are pending beside them.
+    for (what, change) in [
+        claim_types("claim one type among others", &["ReportJob"]),
+        claim_types("claim types among others", &["ReportJob", "UnknownJob"]),
+    ] {
+        probe
+            .commit(what, Look::By("jobs_to_start_by_type", 20), vec![change])
+            .await;
+    }
     probe
         .commit("claim one", Look::By("jobs_to_start", 200), vec![claim(1)])
         .await;
