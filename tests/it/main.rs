@@ -60,6 +60,7 @@ mod paused;
 mod pgbouncer;
 mod plans;
 mod prometheus;
+mod queues_unused;
 mod readme;
 mod recurring;
 mod recurring_keys;

@@ -107,3 +107,6 @@ impl Queues {
         ));
     }
 }
+
+#[cfg(test)]
+mod tests;

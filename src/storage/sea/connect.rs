@@ -1,6 +1,5 @@
 //! Opens a database: which one, with how many connections, and how safe a commit is.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -15,12 +14,12 @@ use tokio::sync::Mutex as AsyncMutex;
 use super::claim_order::ClaimOrders;
 use super::error::without_password;
 use super::file_watch::FileWatch;
+use super::insert::KnownQueues;
 use super::link::Link;
 use super::pools::{Pair, Pools};
 use super::postgres::{Opening, PostgresSource, READ_PATIENCE, try_postgres};
 use super::sqlite_file;
 use super::upkeep::SqliteFiles;
-use crate::domain::name::QueueName;
 use crate::storage::outage::StorageOutage;
 use crate::storage::reason_book::ReasonBook;
 
@@ -136,7 +135,7 @@ pub struct SeaRepository {
     pub(super) pools: Pools,
     pub(super) shard: i16,
     /// Queues that are known to have a row.
-    pub(super) known_queues: Mutex<HashSet<QueueName>>,
+    pub(super) known_queues: Mutex<KnownQueues>,
     /// How claims find jobs.
     pub(super) claim_orders: ClaimOrders,
     /// Which reasons of failures are counted.

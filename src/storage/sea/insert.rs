@@ -1,7 +1,8 @@
 //! New jobs, with their unique keys, idempotency keys and queues.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use entities::{idempotency_key, job};
 use sea_orm::sea_query::Expr;
@@ -72,13 +73,35 @@ pub(super) const WITH_PAST: &[Kind] = &[
 
 const QUEUE: &[Kind] = &[Kind::Text];
 
+/// How long the row of a queue is taken for granted on PostgreSQL, where other nodes may remove it.
+const KNOWN_FOR: Duration = Duration::from_secs(5);
+
+/// Queues that are known to have a row.
+#[derive(Default)]
+pub(super) struct KnownQueues {
+    names: HashSet<QueueName>,
+    /// Since when they are gathered.
+    since: Option<Instant>,
+}
+
+impl KnownQueues {
+    /// The names, without those of another time where other nodes may have removed them.
+    fn current(&mut self, is_shared: bool) -> &mut HashSet<QueueName> {
+        if is_shared && self.since.is_none_or(|since| since.elapsed() > KNOWN_FOR) {
+            self.names.clear();
+            self.since = Some(Instant::now());
+        }
+        &mut self.names
+    }
+}
+
 impl SeaRepository {
     /// Queues that a commit has given a row need none again.
     pub(super) fn remember_queues(&self, named: Vec<QueueName>) {
         if !named.is_empty() {
             // The set stays whole when somebody panics while holding it.
             let mut known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
-            known.extend(named);
+            known.current(self.is_postgres()).extend(named);
         }
     }
 
@@ -86,12 +109,13 @@ impl SeaRepository {
     pub(super) fn forget_queues(&self, removed: &[QueueName]) {
         if !removed.is_empty() {
             let mut known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
-            known.retain(|queue| !removed.contains(queue));
+            known.names.retain(|queue| !removed.contains(queue));
         }
     }
 
     pub(super) fn unknown_queues<'a>(&self, changes: impl Iterator<Item = &'a Change>) -> BTreeSet<&'a QueueName> {
-        let known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.current(self.is_postgres());
         changes
             .flat_map(queues_of)
             .filter(|queue| !known.contains(*queue))

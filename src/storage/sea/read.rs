@@ -1,6 +1,6 @@
 //! Reads: each is served by an index, and counts are read from what is counted already.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -206,8 +206,6 @@ impl SeaRepository {
 
     pub(super) async fn read_queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
         let mut rows = queue::Entity::find().all(&self.readers()).await.map_err(failed)?;
-        // Not by the database, which sorts as its language does.
-        rows.sort_by(|one, other| one.name.cmp(&other.name));
         let counts: Vec<(String, i16, i64)> = job_counter::Entity::find()
             .select_only()
             .column(job_counter::Column::Queue)
@@ -231,6 +229,21 @@ impl SeaRepository {
                 JobStatus::Cancelled => counts.cancelled = total,
             }
         }
+        // Another node may have removed the row of a queue while a job was put into it.
+        let named: HashSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        let unfinished = by_queue
+            .iter()
+            .filter(|(_, counts)| counts.pending + counts.running > 0);
+        let unnamed: Vec<queue::Model> = unfinished
+            .filter(|(name, _)| !named.contains(name.as_str()))
+            .map(|(name, _)| queue::Model {
+                name: name.clone(),
+                is_paused: false,
+            })
+            .collect();
+        rows.extend(unnamed);
+        // Not by the database, which sorts as its language does.
+        rows.sort_by(|one, other| one.name.cmp(&other.name));
         let minute = self.completed_since(now - TimeDelta::seconds(60)).await?;
         let hour = self.completed_since(now - TimeDelta::seconds(3600)).await?;
         Ok(rows

@@ -15,7 +15,7 @@ const NO_UNFINISHED: &str = "NOT EXISTS (SELECT 1 FROM job_counters AS c WHERE c
 /// status is the number of jobs.
 const PRUNE: &str = "DELETE FROM queues WHERE is_paused = FALSE \
      AND NOT EXISTS (SELECT 1 FROM job_counters AS c WHERE c.queue = queues.name GROUP BY c.status HAVING SUM(c.count) > 0) \
-     AND NOT EXISTS (SELECT 1 FROM recurring_jobs AS r WHERE r.queue = queues.name) RETURNING name";
+     AND name NOT IN (SELECT queue FROM recurring_jobs WHERE queue IS NOT NULL) RETURNING name";
 
 /// Another node may have stored a job while the row was removed: it gets the row again.
 const RESTORE: &str = "INSERT INTO queues (name) SELECT queue FROM job_counters WHERE status IN (0, 1) GROUP BY queue \

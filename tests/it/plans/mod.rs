@@ -11,6 +11,7 @@ mod recurring;
 mod rows;
 mod samples;
 mod verdict;
+mod webhooks;
 mod write;
 
 use std::sync::Mutex;

@@ -12,7 +12,7 @@ use tickerq::storage::repository::JobRepository;
 use super::filters::{filters, searches};
 use super::samples::{FIRST, NODE, OLDEST, behind, now, passing, some_jobs, statuses};
 use super::verdict::Look;
-use super::{Probe, recurring};
+use super::{Probe, recurring, webhooks};
 
 /// Asks for all that can be read.
 pub async fn read(probe: &Probe) {
@@ -80,6 +80,11 @@ pub async fn read(probe: &Probe) {
     }
     probe.of("next due", Look::Up, storage.next_due(now())).await;
     probe.of("due types", Look::Up, storage.due_types(now())).await;
+    probe
+        .of("pending jobs by type", Look::Up, storage.pending_by_type())
+        .await;
+    probe.of("maintenance", Look::Up, storage.maintain()).await;
+    webhooks::read(probe).await;
     probe.of("orphans", Look::Up, storage.orphans(NODE, 100)).await;
     probe.of("running on", Look::Up, storage.running_on(NODE)).await;
     recurring::read(probe).await;

@@ -80,6 +80,14 @@ pub async fn fill(connection: &DatabaseConnection, is_postgres: bool) {
             own = other_id.replace("{of}", "2000")
         ),
         "INSERT INTO queues (name) SELECT DISTINCT queue FROM jobs".to_owned(),
+        "INSERT INTO queues (name) VALUES ('deleted'), ('pruned')".to_owned(),
+        format!(
+            "INSERT INTO webhook_deliveries (endpoint_id, message_id, event, at, lane, body, status, attempts, due_at) {numbers} \
+             SELECT {endpoint}, {job_id}, 'job.failed', n, {job_id}, '{{}}', CASE WHEN n % 1000 = 0 THEN 0 WHEN n % 100 = 1 \
+             THEN 2 ELSE 1 END, 1, n FROM numbers",
+            numbers = numbers(30_000),
+            endpoint = other_id.replace("{of}", "3")
+        ),
         "INSERT INTO job_counters (queue, job_type, status, priority, shard, count) \
          SELECT queue, job_type, status, priority, 0, COUNT(*) FROM jobs GROUP BY 1, 2, 3, 4"
             .to_owned(),

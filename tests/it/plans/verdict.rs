@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 /// The tables that grow with the number of jobs. All others stay small.
-const GROWING: [&str; 5] = [
+const GROWING: [&str; 6] = [
     "jobs",
+    "webhook_deliveries",
     "attempts",
     "audit_records",
     "idempotency_keys",

@@ -19,7 +19,7 @@ use tickerq::storage::repository::JobRepository;
 
 use super::samples::{NODE, created, new_job, now, queue, some_jobs, statuses, types};
 use super::verdict::Look;
-use super::{Probe, recurring};
+use super::{Probe, recurring, webhooks};
 
 fn insert(jobs: Vec<Job>, key: Option<&str>) -> Change {
     Change::Insert {
@@ -243,6 +243,15 @@ pub async fn write(probe: &Probe) {
         limit: 500,
     };
     probe.commit("prune records", Look::Up, vec![records]).await;
+    webhooks::write(probe).await;
+    let delete = Change::DeleteQueue {
+        queue: queue("deleted"),
+    };
+    probe.commit("delete a queue", Look::Up, vec![delete]).await;
+    // Recurring jobs are as many as people have made; they are read once a minute.
+    probe
+        .commit("prune queues", Look::Through, vec![Change::PruneQueues])
+        .await;
     let pause = Change::SetQueue {
         queue: queue("mail"),
         is_paused: Some(true),
