@@ -5,7 +5,8 @@
 //! Whoever must not lose anything reads storage and lets the bus only wake it.
 //!
 //! Events that tell how something *is* (metrics, health: [`Topic::is_state`]) are not lost but coalesced: a slow listener
-//! gets the newest when it has room. The bus keeps the newest of each, for listeners that come later; when those are told
+//! gets the newest when it has room, and of many queues that change at once each listener gets a part per reading and the
+//! rest in turns (`listener/turns.rs`). The bus keeps the newest of each, for listeners that come later; when those are told
 //! is up to the Sampler, which hears of them by [`Wanted`].
 
 mod listener;
@@ -20,6 +21,7 @@ use actix::prelude::SendError;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Supervised};
 use tokio::sync::mpsc;
 
+use self::listener::turns::{Turns, unfinished_jobs};
 use self::listener::{Gone, Listener, StateKey};
 use super::mailbox::deliver;
 use super::sampler::{Sampler, Wanted};
@@ -38,17 +40,6 @@ const SECOND_TRY: Duration = Duration::from_millis(100);
 /// How many queues a new listener receives that names none: those with the most unfinished jobs. The others follow when
 /// they change.
 const FIRST_QUEUES: usize = 100;
-
-fn unfinished_jobs(state: &Event) -> u64 {
-    match state {
-        Event::QueueMetrics { metrics, .. } => metrics.queue.counts.pending + metrics.queue.counts.running,
-        Event::Job { .. }
-        | Event::JobReport { .. }
-        | Event::Queue { .. }
-        | Event::SystemMetrics(_)
-        | Event::SystemAlert { .. } => 0,
-    }
-}
 
 /// How many listen to each topic, for those who would otherwise make events for nobody.
 #[derive(Clone, Debug, Default)]
@@ -271,12 +262,14 @@ impl Handler<Listen> for EventBus {
             fresh: BTreeMap::new(),
             missed: 0,
             held: BTreeMap::new(),
+            turns: Turns::default(),
         };
         let old_filter = before.map_or_else(EventFilter::default, |before| {
             self.interest.leave(&before.filter);
             listener.fresh = before.fresh;
             listener.missed = before.missed;
             listener.held = before.held;
+            listener.turns = before.turns;
             before.filter
         });
         let mut wanted = Vec::new();
@@ -385,10 +378,7 @@ impl Handler<PublishState> for EventBus {
                 }
                 told.extend(first);
             }
-            for event in told {
-                listener.tell(event)?;
-            }
-            Ok(())
+            listener.tell_states(topic, told)
         });
     }
 }

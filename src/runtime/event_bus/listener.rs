@@ -1,10 +1,13 @@
 //! One listener of the bus: what it wants, and what it has missed.
 
+pub(super) mod turns;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::{self, error::TrySendError};
 
+use self::turns::Turns;
 use super::published::Published;
 use crate::domain::event::{Event, Topic};
 use crate::domain::event_filter::EventFilter;
@@ -69,6 +72,8 @@ pub(super) struct Listener {
     pub(super) missed: usize,
     /// The newest states that it had no room for.
     pub(super) held: BTreeMap<StateKey, Arc<Published>>,
+    /// Changed queues that wait for their turn.
+    pub(super) turns: Turns,
 }
 
 impl Listener {
@@ -87,6 +92,20 @@ impl Listener {
             }
             Err(TrySendError::Closed(_)) => Err(Gone),
         }
+    }
+
+    /// Sends what has changed since the last reading. Of many queues a part is sent, and the rest waits for its turn.
+    pub(super) fn tell_states(&mut self, topic: Topic, changed: Vec<&Arc<Published>>) -> Result<(), Gone> {
+        if topic != Topic::QueueMetrics {
+            return changed.into_iter().try_for_each(|state| self.tell(state));
+        }
+        for state in self.turns.next(changed) {
+            // The filter may have changed since.
+            if self.filter.wants(state.event()) {
+                self.tell(&state)?;
+            }
+        }
+        Ok(())
     }
 
     fn pass_over(&mut self, published: &Arc<Published>) {

@@ -306,5 +306,50 @@ async fn of_many_queues_a_new_listener_receives_the_busiest_unless_it_names_queu
     assert!(heard.contains(&"q904 has 904".to_owned()) && heard.contains(&"q805 has 805".to_owned()));
     assert_eq!(heard[100], "q1 has 7");
     assert_eq!(heard_by_now(&mut later).len(), 100);
-    assert_eq!(heard_by_now(&mut naming).len(), 150);
+    assert_eq!(heard_by_now(&mut naming).len(), 100);
+    bench.publish_state(Topic::QueueMetrics, Vec::new(), false).await;
+    assert_eq!(heard_by_now(&mut naming).len(), 50, "those that it names, in turns");
+    assert!(heard_by_now(&mut later).is_empty());
+}
+
+#[actix::test]
+async fn of_many_queues_that_change_each_listener_receives_a_part_and_in_turns_all() {
+    let bench = bench();
+    let queues = |round: u64| (0..905_u64).map(move |number| metrics(&format!("q{number}"), number * 1_000 + round));
+    bench
+        .publish_state(Topic::QueueMetrics, queues(0).collect(), true)
+        .await;
+    let mut listening = bench.listener(Topic::QueueMetrics, 2_000).await;
+    bench.publish_state(Topic::QueueMetrics, Vec::new(), false).await;
+    heard_by_now(&mut listening);
+    let mut seen: HashMap<String, u64> = HashMap::new();
+    for round in 1..=20 {
+        bench
+            .publish_state(Topic::QueueMetrics, queues(round).collect(), false)
+            .await;
+        let heard = heard_by_now(&mut listening);
+        assert_eq!(heard.len(), 100, "round {round}");
+        assert!(
+            heard.contains(&format!("q904 has {}", 904_000 + round)),
+            "the busiest one is always current"
+        );
+        for word in heard {
+            let (queue, jobs) = word.split_once(" has ").expect("a queue");
+            let jobs: u64 = jobs.parse().expect("a number");
+            assert_eq!(jobs % 1_000, round, "the newest state, not the one that waited");
+            seen.insert(queue.to_owned(), round);
+        }
+    }
+    assert_eq!(seen.len(), 905, "each queue has had its turn");
+    // Nothing changes any more: what waits follows, the newest of each, and nothing twice.
+    let mut last: HashMap<String, u64> = HashMap::new();
+    for _ in 0..12 {
+        bench.publish_state(Topic::QueueMetrics, Vec::new(), false).await;
+        for word in heard_by_now(&mut listening) {
+            let (queue, jobs) = word.split_once(" has ").expect("a queue");
+            assert!(last.insert(queue.to_owned(), jobs.parse().expect("a number")).is_none());
+        }
+    }
+    assert!(last.values().all(|jobs| jobs % 1_000 == 20));
+    assert!(heard_by_now(&mut listening).is_empty());
 }

@@ -17,7 +17,8 @@ pub(super) struct StateSubscriptions;
 
 #[Subscription]
 impl StateSubscriptions {
-    /// Queues in numbers: as they are now, and whenever their numbers have changed.
+    /// Queues in numbers: as they are now, and whenever their numbers have changed. Where many queues change at once, 100 per
+    /// reading: those with the most unfinished jobs, and the others in turns.
     async fn queue_metrics_updated(
         &self,
         ctx: &Context<'_>,
