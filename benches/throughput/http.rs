@@ -13,6 +13,7 @@ use tickerq::api::pages::PagesOptions;
 use tickerq::api::realtime::RealtimeOptions;
 use tickerq::api::rest::RestOptions;
 use tickerq::server::ServerOptions;
+use tickerq::service::expensive_reads::ReadLimits;
 use tickerq::storage::change::Change;
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;
@@ -130,6 +131,7 @@ fn server_options(callers: Callers) -> ServerOptions {
         pages: PagesOptions { graphiql: false },
         events_behind_max: 1_024,
         recurring: Vec::new(),
+        expensive_reads: ReadLimits::default(),
         rules: rules(),
         runtime: options(Arc::new(Noop)),
     }

@@ -16,7 +16,7 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 
-use super::auth::{AllowedOrigins, Quota, whole_seconds};
+use super::auth::{AllowedOrigins, CallerRate, Quota, whole_seconds};
 
 /// What pages of other origins may read of an answer, beside what they may read of any.
 const EXPOSED: [HeaderName; 7] = [
@@ -75,7 +75,11 @@ pub async fn mark(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let mut response = next.call(request).await?;
     // Taken out first: the request is borrowed from the response.
-    let quota = response.request().extensions().get::<Quota>().copied();
+    let quota = response
+        .request()
+        .extensions()
+        .get::<CallerRate>()
+        .map(CallerRate::quota);
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

@@ -8,6 +8,7 @@ use reqwest::Url;
 use super::entry::Value;
 use super::section::Section;
 use super::setting::{Setting, Wrong, between, quoted, text, word};
+use crate::domain::time_span::TimeSpan;
 
 /// `[database]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,12 @@ pub struct DatabaseConfig {
     pub url: DatabaseUrl,
     /// How many connections the server may open.
     pub max_connections: NonZeroU32,
+    /// How many expensive reads run at a time, each over a connection of its own.
+    pub max_expensive_reads: u32,
+    /// How long an expensive read may take.
+    pub expensive_read_timeout: TimeSpan,
+    /// How many expensive reads wait for their turn.
+    pub expensive_read_queue: u32,
     /// What a committed job survives.
     pub durability: Durability,
     /// Whether PgBouncer, or another pooler in transaction mode, is between the server and PostgreSQL.
@@ -59,13 +66,30 @@ impl DatabaseConfig {
             }
             Ok(())
         };
+        let max_connections = section.get_if(
+            "max_connections",
+            NonZeroU32::MIN.saturating_add(7),
+            between(NonZeroU32::MIN, NonZeroU32::MIN.saturating_add(999)),
+        );
+        // One writes, and at least as many read what is cheap.
+        let most = (max_connections.get().saturating_sub(1) / 2).max(1);
         Self {
             url,
-            max_connections: section.get_if(
-                "max_connections",
-                NonZeroU32::MIN.saturating_add(7),
-                between(NonZeroU32::MIN, NonZeroU32::MIN.saturating_add(999)),
+            max_connections,
+            max_expensive_reads: section.get_if("max_expensive_reads", most.min(2), move |reads: &u32| {
+                if (1..=most).contains(reads) {
+                    return Ok(());
+                }
+                Err(format!(
+                    "{reads} is out of range; allowed is 1 to {most}, half of database.max_connections without the one that writes"
+                ))
+            }),
+            expensive_read_timeout: section.get_if(
+                "expensive_read_timeout",
+                TimeSpan::from_secs(10),
+                between(TimeSpan::from_millis(100), TimeSpan::from_secs(3600)),
             ),
+            expensive_read_queue: section.get_if("expensive_read_queue", 32, between(0, 10_000)),
             durability: section.get("durability", Durability::Full),
             pgbouncer: section.get_if("pgbouncer", false, |is_set: &bool| needs_postgres(*is_set)),
             listen_url: section.optional_if("listen_url", |listen: &DatabaseUrl| {

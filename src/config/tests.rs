@@ -226,6 +226,11 @@ fn every_kind_of_mistake_says_what_is_allowed() {
         ),
         ("[database]\nmax_connections = 0", "0 is out of range"),
         (
+            "[database]\nmax_expensive_reads = 4",
+            "4 is out of range; allowed is 1 to 3, half of database.max_connections without the one that writes",
+        ),
+        ("[database]\nexpensive_read_timeout = \"10ms\"", "is out of range"),
+        (
             "[database]\nmax_connections = 99999999999999999999",
             "99999999999999999999 is too large a number",
         ),

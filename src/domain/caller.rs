@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
+use super::allowance::{Allowance, RateExceeded};
 use super::propagation::PropagatedContext;
 use super::trace::TraceParent;
 
@@ -174,6 +175,8 @@ pub struct Caller {
     pub trace_parent: Option<TraceParent>,
     /// What its trace passes on besides.
     pub propagated: Option<Arc<PropagatedContext>>,
+    /// Its rate limit, if it has one.
+    allowance: Option<Arc<dyn Allowance>>,
 }
 
 /// What does not change from one request of a caller to the next.
@@ -208,6 +211,7 @@ impl Caller {
             address: None,
             trace_parent: None,
             propagated: None,
+            allowance: None,
         }
     }
 
@@ -252,6 +256,28 @@ impl Caller {
         self.trace_parent = trace_parent;
         self.propagated = propagated;
         self
+    }
+
+    /// The same caller with this rate limit.
+    #[must_use]
+    pub fn limited(mut self, allowance: Arc<dyn Allowance>) -> Self {
+        self.allowance = Some(allowance);
+        self
+    }
+
+    /// Counts this many requests more against its rate limit.
+    pub fn charge(&self, requests: u32) -> Result<(), RateExceeded> {
+        match &self.allowance {
+            Some(allowance) if requests > 0 => allowance.charge(requests),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Counts a request that costs as much as this many, beside the one that is counted already. One request never costs
+    /// more than the caller may make at once.
+    pub fn charge_cost(&self, cost: u32) -> Result<(), RateExceeded> {
+        let capacity = self.allowance.as_ref().map_or(cost, |allowance| allowance.capacity());
+        self.charge(cost.min(capacity).saturating_sub(1))
     }
 
     /// The name of its key, or the subject of its token.

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file, a socket or a random number: the time and the jitter are arguments. Nothing here
 //! knows JSON shapes, SQL or actors; the modules at the borders convert.
 
+pub mod allowance;
 pub mod attempt;
 pub mod audit;
 pub mod caller;

@@ -17,7 +17,7 @@ impl MaybeOutage for RepositoryError {
     fn is_outage(&self) -> bool {
         match self {
             Self::Unavailable { .. } | Self::Fault { .. } => true,
-            Self::Corrupt { .. } => false,
+            Self::Corrupt { .. } | Self::TimedOut { .. } => false,
         }
     }
 }

@@ -86,7 +86,9 @@ impl From<RepositoryError> for RecordError {
     fn from(failure: RepositoryError) -> Self {
         match failure {
             RepositoryError::Fault { fault, reason } => Self::Fault { fault, reason },
-            RepositoryError::Unavailable { .. } | RepositoryError::Corrupt { .. } => Self::Unavailable {
+            RepositoryError::Unavailable { .. }
+            | RepositoryError::TimedOut { .. }
+            | RepositoryError::Corrupt { .. } => Self::Unavailable {
                 reason: failure.to_string(),
             },
         }

@@ -42,6 +42,7 @@ use crate::runtime::pruner::Retention;
 use crate::runtime::sampler::SamplerOptions;
 use crate::runtime::traces::Traces;
 use crate::runtime::webhook_options::{ConfiguredEndpoint, OutboundClients, SyncOptions, SyncTarget, WebhookOptions};
+use crate::service::expensive_reads::ReadLimits;
 use crate::service::recurring::DeclaredRecurringJob;
 use crate::service::rules::{Rules, UnknownJobTypes};
 use crate::storage::sea::{Durability, SeaOptions, SeaRepository, WRITE_GRACE};
@@ -92,6 +93,9 @@ pub(super) fn database(config: &DatabaseConfig, nodes: &NodesConfig) -> SeaOptio
     let DatabaseConfig {
         url,
         max_connections,
+        max_expensive_reads,
+        expensive_read_timeout,
+        expensive_read_queue: _,
         durability,
         pgbouncer,
         listen_url,
@@ -99,6 +103,8 @@ pub(super) fn database(config: &DatabaseConfig, nodes: &NodesConfig) -> SeaOptio
     SeaOptions {
         url: url.expose().to_owned(),
         max_connections: max_connections.get(),
+        expensive_reads: *max_expensive_reads,
+        expensive_read_time: expensive_read_timeout.to_std(),
         durability: match durability {
             ConfiguredDurability::Full => Durability::Full,
             ConfiguredDurability::Normal => Durability::Normal,
@@ -112,6 +118,16 @@ pub(super) fn database(config: &DatabaseConfig, nodes: &NodesConfig) -> SeaOptio
         write_patience: write_patience(nodes.lease.to_std()),
         pgbouncer: *pgbouncer,
         listen_url: listen_url.as_ref().map(|url| url.expose().to_owned()),
+    }
+}
+
+/// How many expensive reads there may be.
+fn expensive_reads(config: &DatabaseConfig) -> ReadLimits {
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    ReadLimits {
+        running_max: count(config.max_expensive_reads),
+        waiting_max: count(config.expensive_read_queue),
+        time: config.expensive_read_timeout.to_std(),
     }
 }
 
@@ -214,6 +230,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         pages: pages(config),
         events_behind_max: config.realtime.events_behind_max,
         recurring: declared_recurring(config),
+        expensive_reads: expensive_reads(&config.database),
         rules,
         runtime,
     })

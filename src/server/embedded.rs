@@ -22,6 +22,7 @@ use crate::service::audit::AuditLog;
 use crate::service::changes::Changes;
 use crate::service::error::ServiceError;
 use crate::service::events::Events;
+use crate::service::expensive_reads::ExpensiveReads;
 use crate::service::health::Health;
 use crate::service::job_request::JobRequestError;
 use crate::service::jobs::Jobs;
@@ -79,6 +80,7 @@ impl Embedded {
             pages,
             events_behind_max,
             recurring: declared,
+            expensive_reads,
             rules,
             runtime,
         } = options;
@@ -95,7 +97,10 @@ impl Embedded {
         let runtime = Runtime::start(Arc::clone(&repository), runtime).await?;
         let handle = runtime.handle().clone();
         let rules = Arc::new(rules);
-        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), Arc::clone(&rules)).audited(is_audited);
+        let reads = ExpensiveReads::new(expensive_reads);
+        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), Arc::clone(&rules))
+            .audited(is_audited)
+            .with_expensive_reads(reads.clone());
         let recurring = jobs.recurring().clone();
         if let Err(error) = declare(&recurring, declared).await {
             Box::pin(runtime.stop(shutdown_grace)).await;
@@ -110,7 +115,7 @@ impl Embedded {
         )
         .audited(is_audited);
         let workers = Workers::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
-        let audit = AuditLog::new(Arc::clone(&repository));
+        let audit = AuditLog::new(Arc::clone(&repository)).with_expensive_reads(reads);
         let log = Log::new(handle.clone(), log);
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
         let webhooks = Webhooks::new(Arc::clone(&repository), handle.clone()).audited(is_audited);

@@ -50,6 +50,7 @@ use crate::domain::job::Job;
 use crate::domain::name::RecurringKey;
 use crate::runtime::{RuntimeHandle, RuntimeOptions, StartError};
 use crate::service::error::ServiceError;
+use crate::service::expensive_reads::ReadLimits;
 use crate::service::job_request::JobRequestError;
 use crate::service::jobs::Jobs;
 use crate::service::log_level::LogControl;
@@ -97,6 +98,8 @@ pub struct ServerOptions {
     pub events_behind_max: usize,
     /// The recurring jobs that the configuration declares.
     pub recurring: Vec<DeclaredRecurringJob>,
+    /// How many expensive reads there may be.
+    pub expensive_reads: ReadLimits,
     /// What is accepted of a new job.
     pub rules: Rules,
     /// How jobs are run.

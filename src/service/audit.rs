@@ -5,6 +5,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::error::ServiceError;
+use super::expensive_reads::{Charge, ExpensiveReads};
+use super::read_cost::is_expensive_audit;
 use crate::domain::audit::AuditRecord;
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::id::AuditId;
@@ -24,12 +26,25 @@ pub struct AuditRecords {
 #[derive(Clone)]
 pub struct AuditLog {
     repository: Arc<dyn JobRepository>,
+    reads: ExpensiveReads,
 }
+
+/// What to narrow when a read of records takes too long.
+const NARROW_AUDIT: &str = "narrow it by time (from, to), or ask by jobId, by actor or by action alone";
 
 impl AuditLog {
     /// The records in this storage.
     pub fn new(repository: Arc<dyn JobRepository>) -> Self {
-        Self { repository }
+        Self {
+            repository,
+            reads: ExpensiveReads::default(),
+        }
+    }
+
+    /// The same records, whose expensive reads are among these.
+    #[must_use]
+    pub fn with_expensive_reads(self, reads: ExpensiveReads) -> Self {
+        Self { reads, ..self }
     }
 
     /// A part of the records, the newest first.
@@ -44,7 +59,12 @@ impl AuditLog {
             limit: page.limit.saturating_add(1),
             ..page
         };
-        let mut records = self.repository.audit(filter, one_more).await?;
+        let mut records = if is_expensive_audit(filter) {
+            let read = self.repository.expensive_audit(filter, one_more);
+            self.reads.run(caller, Charge::Full, NARROW_AUDIT, read).await?
+        } else {
+            self.repository.audit(filter, one_more).await?
+        };
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
         let has_more = records.len() > limit;
         records.truncate(limit);

@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use super::error::ServiceError;
-use super::jobs::{Jobs, unexpected};
+use super::expensive_reads::Charge;
+use super::jobs::{Jobs, NARROW_JOBS, unexpected};
 use super::trail::{self, Deed};
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::id::JobId;
@@ -103,6 +104,7 @@ impl Jobs {
         if filter.statuses.is_empty() {
             return Ok(changed);
         }
+        let mut charge = Charge::Full;
         let mut after = None;
         let mut left = limit;
         while left > 0 {
@@ -112,13 +114,15 @@ impl Jobs {
                 after,
                 order: Order::NewestFirst,
             };
-            let ids: Vec<JobId> = self
-                .repository
-                .jobs(&filter, page)
-                .await?
-                .iter()
-                .map(|job| job.id)
-                .collect();
+            let found = if self.is_expensive_page(&filter, page).await? {
+                let read = self.repository.expensive_jobs(&filter, page);
+                // One call costs once, however many steps it takes.
+                let charge = std::mem::replace(&mut charge, Charge::Nothing);
+                self.reads.run(caller, charge, NARROW_JOBS, read).await?
+            } else {
+                self.repository.jobs(&filter, page).await?
+            };
+            let ids: Vec<JobId> = found.iter().map(|job| job.id).collect();
             changed.has_more = ids.len() == usize::try_from(page.limit).unwrap_or(usize::MAX);
             let Some(last) = ids.last().copied() else { break };
             changed.count += self.change_these(caller, ids, &filter, &rule).await?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::domain::allowance::RateExceeded;
 use crate::domain::caller::Forbidden;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::id::{JobId, NodeId};
@@ -180,6 +181,29 @@ pub enum ServiceError {
         /// When to come back.
         retry_after: Duration,
     },
+    /// The caller's rate limit does not allow what the request costs.
+    #[error(transparent)]
+    RateLimited(#[from] RateExceeded),
+    /// Too many expensive reads run or wait.
+    #[error(
+        "too many expensive reads{} are running or waiting; try again in {} s, or narrow the read",
+        if *is_own { " of this caller" } else { "" },
+        retry_after.as_secs()
+    )]
+    ReadsBusy {
+        /// Whether the caller itself has as many as it may have.
+        is_own: bool,
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// An expensive read has run out of its time.
+    #[error("the read was stopped after {} s; {advice}", time.as_secs_f64())]
+    ReadTimedOut {
+        /// How long it may take.
+        time: Duration,
+        /// What to narrow.
+        advice: &'static str,
+    },
     /// Storage can't be reached now.
     #[error("storage is unavailable; try again later")]
     Unavailable {
@@ -216,6 +240,10 @@ impl From<RepositoryError> for ServiceError {
             RepositoryError::Unavailable { reason } => Self::Unavailable { reason },
             RepositoryError::Fault { fault, reason } => Self::StorageFault { fault, reason },
             RepositoryError::Corrupt { reason } => Self::Internal { reason },
+            RepositoryError::TimedOut { time } => Self::ReadTimedOut {
+                time,
+                advice: "narrow it, or try again when the server has less to do",
+            },
         }
     }
 }

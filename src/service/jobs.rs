@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 use super::admission::Admission;
 use super::error::ServiceError;
+use super::expensive_reads::{Charge, ExpensiveReads};
+use super::read_cost::is_counted_one_by_one;
 use super::recurring::Recurring;
 use super::rules::Rules;
 use super::trail::{self, Deed, Trail};
@@ -24,7 +26,7 @@ use crate::domain::transition::{Cancelled, JobPatch, Refused};
 use crate::runtime::RuntimeHandle;
 use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
 use crate::storage::query::{JobFilter, JobSummary, Page};
-use crate::storage::repository::JobRepository;
+use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// How often a change is tried again when somebody else has changed the job in between.
 const TRIES: usize = 8;
@@ -105,7 +107,12 @@ pub struct Jobs {
     admission: Arc<Admission>,
     recurring: Recurring,
     turns: Turns,
+    pub(super) reads: ExpensiveReads,
 }
+
+/// What to narrow when a read of jobs takes too long.
+pub(super) const NARROW_JOBS: &str = "narrow it by time of creation (from, to), queue, type or status, or leave the text search \
+                                      out";
 
 /// A server that stops takes new jobs from the program that it runs in alone: from handlers that have not ended.
 pub(super) fn takes_new_jobs(runtime: &RuntimeHandle, caller: &Caller) -> Result<(), ServiceError> {
@@ -133,7 +140,14 @@ impl Jobs {
             admission,
             recurring,
             turns: Turns::default(),
+            reads: ExpensiveReads::default(),
         }
+    }
+
+    /// The same use cases, whose expensive reads are among these.
+    #[must_use]
+    pub fn with_expensive_reads(self, reads: ExpensiveReads) -> Self {
+        Self { reads, ..self }
     }
 
     /// Use cases of recurring jobs, which share this one's limits.
@@ -294,8 +308,19 @@ impl Jobs {
 
     /// A part of the list of jobs, and how many there are.
     pub async fn list(&self, caller: &Caller, filter: &JobFilter, page: Page) -> Result<JobPage, ServiceError> {
-        let ((jobs, has_more), total_count) =
-            tokio::try_join!(self.page(caller, filter, page), self.count(caller, filter))?;
+        caller.require(Scope::Read)?;
+        let is_expensive_page = self.is_expensive_page(filter, page).await?;
+        let is_expensive_count = is_counted_one_by_one(filter);
+        let ((jobs, has_more), total_count) = if is_expensive_page || is_expensive_count {
+            // Both in one place, one after the other.
+            let both = async {
+                let page = self.read_page(filter, page, is_expensive_page).await?;
+                Ok((page, self.read_count(filter, is_expensive_count).await?))
+            };
+            self.reads.run(caller, Charge::Full, NARROW_JOBS, both).await?
+        } else {
+            tokio::try_join!(self.read_page(filter, page, false), self.read_count(filter, false))?
+        };
         Ok(JobPage {
             jobs,
             total_count,
@@ -311,21 +336,50 @@ impl Jobs {
         page: Page,
     ) -> Result<(Vec<JobSummary>, bool), ServiceError> {
         caller.require(Scope::Read)?;
+        if !self.is_expensive_page(filter, page).await? {
+            return Ok(self.read_page(filter, page, false).await?);
+        }
+        let read = self.read_page(filter, page, true);
+        self.reads.run(caller, Charge::Full, NARROW_JOBS, read).await
+    }
+
+    /// How many jobs a filter means.
+    pub async fn count(&self, caller: &Caller, filter: &JobFilter) -> Result<u64, ServiceError> {
+        caller.require(Scope::Read)?;
+        if !is_counted_one_by_one(filter) {
+            return Ok(self.read_count(filter, false).await?);
+        }
+        let read = self.read_count(filter, true);
+        self.reads.run(caller, Charge::Full, NARROW_JOBS, read).await
+    }
+
+    async fn read_page(
+        &self,
+        filter: &JobFilter,
+        page: Page,
+        is_expensive: bool,
+    ) -> Result<(Vec<JobSummary>, bool), RepositoryError> {
         let one_more = Page {
             limit: page.limit + 1,
             ..page
         };
-        let mut jobs = self.repository.jobs(filter, one_more).await?;
+        let mut jobs = if is_expensive {
+            self.repository.expensive_jobs(filter, one_more).await?
+        } else {
+            self.repository.jobs(filter, one_more).await?
+        };
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
         let has_more = jobs.len() > limit;
         jobs.truncate(limit);
         Ok((jobs, has_more))
     }
 
-    /// How many jobs a filter means.
-    pub async fn count(&self, caller: &Caller, filter: &JobFilter) -> Result<u64, ServiceError> {
-        caller.require(Scope::Read)?;
-        Ok(self.repository.count(filter).await?)
+    async fn read_count(&self, filter: &JobFilter, is_expensive: bool) -> Result<u64, RepositoryError> {
+        if is_expensive {
+            self.repository.expensive_count(filter).await
+        } else {
+            self.repository.count(filter).await
+        }
     }
 
     /// One job without its attempts.

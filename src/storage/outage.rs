@@ -39,12 +39,12 @@ struct Outage {
 
 impl StorageOutage {
     /// Notes a call that has failed, and logs it unless that was done lately. A row that this program can't read is no
-    /// outage.
+    /// outage, and neither is a read that has run out of its time.
     pub fn failed(&self, failure: &RepositoryError) {
         let kind = match failure {
             RepositoryError::Unavailable { .. } => None,
             RepositoryError::Fault { fault, .. } => Some(*fault),
-            RepositoryError::Corrupt { .. } => return,
+            RepositoryError::Corrupt { .. } | RepositoryError::TimedOut { .. } => return,
         };
         let code = kind.map_or("storage-unavailable", StorageFault::code);
         let now = Instant::now();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -44,6 +45,12 @@ pub enum RepositoryError {
         fault: StorageFault,
         /// What it said.
         reason: String,
+    },
+    /// A read was stopped because it took longer than it may.
+    #[error("a read was stopped after {} s", time.as_secs_f64())]
+    TimedOut {
+        /// How long it may take.
+        time: Duration,
     },
     /// It holds something that no version of this program writes.
     #[error("storage is corrupt: {reason}")]
@@ -104,6 +111,17 @@ pub trait JobRepository: Send + Sync + 'static {
 
     /// How many jobs a filter means. Without dates and search it costs the same however many there are.
     async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError>;
+
+    /// The same page, by a read that may take long: storage keeps it apart from other reads, and stops it when the future is
+    /// dropped.
+    async fn expensive_jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
+        self.jobs(filter, page).await
+    }
+
+    /// The same number, by a read that may take long.
+    async fn expensive_count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
+        self.count(filter).await
+    }
 
     /// All queues, in the order of their names' bytes: paused or not, how many jobs by status, how many completed lately
     /// (as seen from `now`, and to a few seconds: completions may be counted in steps of that size).
@@ -178,6 +196,15 @@ pub trait JobRepository: Send + Sync + 'static {
 
     /// A page of the records of who has changed what that a filter means, the newest first.
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError>;
+
+    /// The same page, by a read that may take long.
+    async fn expensive_audit(
+        &self,
+        filter: &AuditFilter,
+        page: AuditPage,
+    ) -> Result<Vec<AuditRecord>, RepositoryError> {
+        self.audit(filter, page).await
+    }
 
     /// All webhook endpoints, by their ids.
     async fn endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError>;

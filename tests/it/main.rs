@@ -29,6 +29,7 @@ mod cron;
 mod egress;
 mod embedding;
 mod embedding_program;
+mod expensive_reads;
 mod first_job;
 mod first_start;
 mod full_disk;

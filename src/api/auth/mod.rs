@@ -28,7 +28,7 @@ pub use jwt_keys::{JwtKeyError, JwtKeySource};
 pub use keys::ApiKey;
 pub use origin::AllowedOrigins;
 pub use public_key::InvalidKey;
-pub use rate::{Quota, Rate};
+pub use rate::{CallerRate, Quota, Rate};
 pub use standing::{RECHECK_INTERVAL, Standing};
 pub use token::redacted;
 
@@ -430,10 +430,11 @@ impl Gate {
                 return Err(braked(wait));
             }
             key.seen.note(from);
-            if let Some(rate) = key.rate {
-                counted.at(&key.meter, rate, now)?;
-            }
-            return Ok(key.caller.clone().at(address));
+            let caller = key.caller.clone().at(address);
+            return match key.rate {
+                Some(rate) => counted.within(caller, &key.meter, rate, now),
+                None => Ok(caller),
+            };
         }
         let Some(jwt) = self.0.jwt.as_ref().filter(|_| jwt::is_jwt(token)) else {
             return Err(wait.map_or_else(|| self.refuse(from, now, UNKNOWN_KEY), braked));
@@ -455,10 +456,11 @@ impl Gate {
             }
         };
         known.seen.note(from);
-        if let Some(rate) = jwt.rate.filter(|_| !counted.is_nothing()) {
-            counted.at(&jwt.meter(known.caller.name(), now), rate, now)?;
+        let caller = known.caller.clone().at(address);
+        match jwt.rate {
+            Some(rate) => counted.within(caller, &jwt.meter(known.caller.name(), now), rate, now),
+            None => Ok(caller),
         }
-        Ok(known.caller.clone().at(address))
     }
 
     /// Who shows a token that says this.
@@ -500,21 +502,21 @@ impl Jwt {
 }
 
 impl Counted<'_> {
-    const fn is_nothing(self) -> bool {
-        matches!(self, Self::Not)
-    }
-
-    /// Counts, and leaves word of what is left for the headers of the request's answer.
-    fn at(self, meter: &Meter, rate: Rate, now: u64) -> Result<(), AuthFailure> {
-        if self.is_nothing() {
-            return Ok(());
-        }
-        let counted = meter.count(rate, now);
+    /// Counts the request, and gives the caller its rate limit, which what the request costs besides is charged to.
+    fn within(self, caller: Caller, meter: &Arc<Meter>, rate: Rate, now: u64) -> Result<Caller, AuthFailure> {
+        let limit = CallerRate::new(rate, Arc::clone(meter));
         if let Self::In(request) = self {
-            let (Ok(quota) | Err(quota)) = counted;
-            request.extensions_mut().insert(quota);
+            // For the headers of the answer.
+            request.extensions_mut().insert(limit.clone());
         }
-        counted.map(drop).map_err(|quota| AuthFailure::TooMany { quota })
+        match self {
+            Self::Not => {}
+            Self::Quietly | Self::In(_) => {
+                let counted = meter.count(rate, now);
+                counted.map_err(|quota| AuthFailure::TooMany { quota })?;
+            }
+        }
+        Ok(caller.limited(Arc::new(limit)))
     }
 }
 

@@ -1,9 +1,10 @@
 //! How often something may happen: a bucket that leaks (GCRA), whose whole state is one time.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use crate::domain::allowance::{Allowance, RateExceeded};
 use crate::domain::rate_limit::RateLimit;
 
 /// At most `capacity` at once, and on average `capacity` in `per`.
@@ -49,7 +50,12 @@ impl Rate {
     ///
     /// Gives the new `full_at`, or none when it is one too many, which is then not counted.
     pub(super) fn count(self, full_at: u64, now: u64) -> Option<u64> {
-        let counted = full_at.max(now).saturating_add(self.interval());
+        self.count_many(1, full_at, now)
+    }
+
+    /// Counts several together, or none of them.
+    fn count_many(self, many: u32, full_at: u64, now: u64) -> Option<u64> {
+        let counted = full_at.max(now).saturating_add(self.time_of(many));
         (counted - now <= self.window()).then_some(counted)
     }
 
@@ -74,7 +80,11 @@ impl Rate {
 
     /// The time that `capacity` of them take; by the division's rest less than `per`.
     fn window(self) -> u64 {
-        self.interval().saturating_mul(u64::from(self.capacity.max(1)))
+        self.time_of(self.capacity.max(1))
+    }
+
+    fn time_of(self, many: u32) -> u64 {
+        self.interval().saturating_mul(u64::from(many))
     }
 
     fn nanos(self) -> u64 {
@@ -100,12 +110,63 @@ impl Meter {
             Err(full_at) => Err(rate.quota(full_at, now)),
         }
     }
+
+    /// Counts several together; the error is the time until they may be counted.
+    fn count_many(&self, many: u32, rate: Rate, now: u64) -> Result<(), Duration> {
+        let counted = self
+            .full_at
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
+                rate.count_many(many, full_at, now)
+            });
+        counted.map(drop).map_err(|full_at| {
+            let used = full_at.saturating_sub(now).saturating_add(rate.time_of(many));
+            Duration::from_nanos(used.saturating_sub(rate.window()))
+        })
+    }
+}
+
+/// The rate limit of one caller. Copies count together.
+#[derive(Clone, Debug)]
+pub struct CallerRate {
+    rate: Rate,
+    meter: Arc<Meter>,
+}
+
+impl CallerRate {
+    pub(super) const fn new(rate: Rate, meter: Arc<Meter>) -> Self {
+        Self { rate, meter }
+    }
+
+    /// What is left of it now.
+    pub fn quota(&self) -> Quota {
+        self.rate.quota(self.meter.full_at.load(Ordering::Relaxed), now())
+    }
+}
+
+impl Allowance for CallerRate {
+    fn charge(&self, requests: u32) -> Result<(), RateExceeded> {
+        let Rate { capacity, per } = self.rate;
+        self.meter
+            .count_many(requests, self.rate, now())
+            .map_err(|retry_after| RateExceeded {
+                requests,
+                capacity,
+                per,
+                retry_after,
+            })
+    }
+
+    fn capacity(&self) -> u32 {
+        self.rate.capacity
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::{prop_assert, proptest};
+
+    use super::*;
+    use crate::domain::caller::Caller;
 
     const SECOND: u64 = 1_000_000_000;
 
@@ -144,6 +205,33 @@ mod tests {
             assert!(meter.count(rate, 0).is_err());
         }
         assert!(meter.count(rate, 6 * SECOND).is_ok());
+    }
+
+    #[test]
+    fn several_count_together_or_not_at_all() {
+        let meter = Meter::default();
+        let rate = ten_a_minute();
+        assert_eq!(meter.count_many(7, rate, 0), Ok(()));
+        assert_eq!(meter.count_many(4, rate, 0), Err(Duration::from_secs(6)));
+        assert_eq!(meter.count_many(3, rate, 0), Ok(()));
+        assert!(meter.count(rate, 0).is_err());
+        assert!(meter.count_many(11, rate, 1_000 * SECOND).is_err());
+        assert_eq!(meter.count_many(10, rate, 1_000 * SECOND), Ok(()));
+    }
+
+    #[test]
+    fn one_request_costs_no_more_than_the_caller_may_make_at_once() {
+        let small = Rate {
+            capacity: 3,
+            per: Duration::from_secs(3_600),
+        };
+        let caller = Caller::local().limited(Arc::new(CallerRate::new(small, Arc::default())));
+        assert_eq!(caller.charge(1), Ok(()), "the request itself");
+        assert_eq!(caller.charge_cost(10), Ok(()));
+        let refused = caller.charge_cost(10).expect_err("all are used");
+        assert_eq!((refused.requests, refused.capacity), (2, 3));
+        assert!(refused.retry_after > Duration::from_secs(2_300));
+        assert_eq!(Caller::local().charge_cost(10), Ok(()), "without a limit");
     }
 
     proptest! {

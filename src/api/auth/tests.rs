@@ -168,7 +168,8 @@ fn a_key_may_make_as_many_requests_as_it_may() {
     for left in [2, 1, 0] {
         let request = request(KEY, "192.0.2.1");
         assert!(gate.authenticate(&request).is_ok());
-        let quota = request.extensions().get::<Quota>().copied().expect("word of it");
+        let quota = request.extensions().get::<CallerRate>().map(CallerRate::quota);
+        let quota = quota.expect("word of it");
         assert_eq!(quota.remaining, left);
     }
     let request_too_many = request(KEY, "192.0.2.9");
@@ -179,14 +180,14 @@ fn a_key_may_make_as_many_requests_as_it_may() {
             .retry_after()
             .is_some_and(|wait| wait > Duration::from_secs(1_000))
     );
-    assert!(request_too_many.extensions().get::<Quota>().is_some());
+    assert!(request_too_many.extensions().get::<CallerRate>().is_some());
     assert!(
         gate.authenticate_stream(&request(KEY, "192.0.2.1")).is_ok(),
         "streams are not counted"
     );
     let free = request("tq_another-key-for-tests", "192.0.2.1");
     assert!(gate.authenticate(&free).is_ok());
-    assert!(free.extensions().get::<Quota>().is_none());
+    assert!(free.extensions().get::<CallerRate>().is_none());
 }
 
 #[test]

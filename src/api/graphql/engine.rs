@@ -19,6 +19,7 @@ use super::errors;
 use super::input_types::InputTypes;
 use super::limits;
 use super::loader::Loaders;
+use super::operation_count;
 use super::persisted::{PersistedQueries, PersistedQuery};
 use super::schema::{self, Deadline, Schema, Services};
 use super::variables;
@@ -69,6 +70,8 @@ pub(super) struct Operation {
     request: Request,
     /// Whether it asks, changes or listens.
     pub kind: OperationType,
+    /// As how many requests it counts.
+    pub root_fields: u32,
     shape: Shape,
 }
 
@@ -173,6 +176,7 @@ impl Engine {
         let document = self.documents.read(&query)?;
         let operation = operation_of(&document, operation_name.as_deref())?;
         let kind = operation.ty;
+        let root_fields = operation_count::root_fields(&document, operation);
         let given = variables.as_ref().map(|ObjectText(text)| &**text);
         let variables = variables::read(&self.types, &operation.variable_definitions, given)?;
         let mut request = Request::new(query);
@@ -185,7 +189,12 @@ impl Engine {
         }
         let loaders = Arc::new(Loaders::new(&self.services, caller));
         let request = request.data(caller.clone()).data(loaders);
-        Ok(Operation { request, kind, shape })
+        Ok(Operation {
+            request,
+            kind,
+            root_fields,
+            shape,
+        })
     }
 
     fn check_size(&self, query: &str) -> Result<(), Error> {
@@ -198,7 +207,12 @@ impl Engine {
 
     /// Carries out a query or a mutation.
     pub(super) async fn execute(&self, operation: Operation) -> Result<Answer, Failed> {
-        let Operation { request, kind, shape } = operation;
+        let Operation {
+            request,
+            kind,
+            root_fields: _,
+            shape,
+        } = operation;
         let mut counted = self
             .operations
             .begin(OperationKind::from(kind), OperationOutcome::Abandoned);
@@ -215,7 +229,12 @@ impl Engine {
 
     /// Listens for a subscription. The stream ends behind a panic.
     pub(super) fn listen(&self, operation: Operation) -> impl Stream<Item = Result<Answer, Failed>> + use<> {
-        let Operation { request, kind, shape } = operation;
+        let Operation {
+            request,
+            kind,
+            root_fields: _,
+            shape,
+        } = operation;
         let engine = self.clone();
         // It has gone well as long as nothing goes wrong: it mostly ends because its client has heard enough.
         let mut counted = self.operations.begin(OperationKind::from(kind), OperationOutcome::Ok);

@@ -51,6 +51,9 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         | ServiceError::Invalid { .. }
         | ServiceError::QueueFull { .. }
         | ServiceError::Busy { .. }
+        | ServiceError::RateLimited(_)
+        | ServiceError::ReadsBusy { .. }
+        | ServiceError::ReadTimedOut { .. }
         | ServiceError::Unavailable { .. }
         | ServiceError::StorageFault { .. }
         | ServiceError::Internal { .. } => None,

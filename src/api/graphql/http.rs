@@ -18,7 +18,7 @@ use super::accept::Form;
 use super::answer::Answer;
 use super::engine::{Asked, Failed, Operation};
 use super::streaming::{self, Framing};
-use super::{GraphQl, errors, websocket};
+use super::{GraphQl, errors, operation_count, websocket};
 use crate::api::auth::Standing;
 use crate::api::realtime::handshake;
 use crate::api::rest::body;
@@ -58,6 +58,9 @@ async fn try_get(graphql: &GraphQl, request: &HttpRequest, form: Form) -> Result
         graphql.engine.count_invalid();
         return Err(Problem::method_not_allowed(request.method(), "POST"));
     }
+    // How often a browser opens a stream again is not its page's choice; a query that is answered as one is a request.
+    let is_counted = form != Form::EventStream || operation.kind == OperationType::Subscription;
+    operation_count::charge(&caller, operation.root_fields, u32::from(is_counted))?;
     answered(graphql, request, Ok(operation), form).await
 }
 
@@ -87,7 +90,11 @@ async fn try_post(
     }
     let asked: Asked = body::parse(&bytes)?;
     check_query(&asked)?;
-    answered(graphql, request, graphql.engine.read(asked, &caller), form).await
+    let read = graphql.engine.read(asked, &caller);
+    if let Ok(operation) = &read {
+        operation_count::charge(&caller, operation.root_fields, 1)?;
+    }
+    answered(graphql, request, read, form).await
 }
 
 async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) -> Result<HttpResponse, Problem> {
@@ -102,10 +109,16 @@ async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) ->
         let detail = format!("a batch has 1 to {max} requests; this one has {}", asked.len());
         return Err(PartError::field("", detail).into());
     }
-    let mut answers = Vec::with_capacity(asked.len());
+    let requests = asked.into_iter().map(|asked| graphql.engine.read(asked, caller));
+    let requests: Vec<Result<Operation, Answer>> = requests.collect();
+    let root_fields = requests
+        .iter()
+        .map(|read| read.as_ref().map_or(1, |read| read.root_fields));
+    operation_count::charge(caller, root_fields.sum(), 1)?;
+    let mut answers = Vec::with_capacity(requests.len());
     // One after the other, as the fields of a mutation are: a batch takes no more at a time than one request.
-    for asked in asked {
-        let answer = match graphql.engine.read(asked, caller) {
+    for read in requests {
+        let answer = match read {
             Ok(operation) => match carried_out(graphql, operation).await {
                 Ok(answer) => answer,
                 Err(failed) => errors::of_problem(&failed.problem()).into(),

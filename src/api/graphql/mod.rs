@@ -16,6 +16,7 @@ mod limits;
 mod literals;
 mod loader;
 mod mutation;
+mod operation_count;
 mod parser;
 mod persisted;
 mod query;

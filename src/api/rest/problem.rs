@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::api::auth::{self, AuthFailure};
+use crate::domain::allowance::RateExceeded;
 use crate::domain::caller::Forbidden;
 use crate::service::error::ServiceError;
 
@@ -62,6 +63,8 @@ pub(in super::super) enum ProblemKind {
     IdempotencyMismatch,
     /// The server, or the queue, has too much to do.
     Busy,
+    /// A read has run out of its time.
+    ReadTimeout,
     /// Storage can't be reached, or the server goes down.
     Unavailable,
     /// A mistake of the server.
@@ -122,6 +125,7 @@ impl ProblemKind {
                 "The idempotency key was used for another request",
             ),
             Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, "There is too much to do"),
+            Self::ReadTimeout => ("read-timeout", StatusCode::SERVICE_UNAVAILABLE, "Read timed out"),
             Self::Unavailable => (
                 "unavailable",
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -438,7 +442,11 @@ impl Problem {
             ServiceError::PreconditionFailed { .. } => (ProblemKind::PreconditionFailed, None),
             ServiceError::IdempotencyMismatch => (ProblemKind::IdempotencyMismatch, None),
             ServiceError::QueueFull { .. } => (ProblemKind::Busy, Some(COME_BACK)),
-            ServiceError::Busy { retry_after } => (ProblemKind::Busy, Some(retry_after)),
+            ServiceError::Busy { retry_after } | ServiceError::ReadsBusy { retry_after, .. } => {
+                (ProblemKind::Busy, Some(retry_after))
+            }
+            ServiceError::RateLimited(exceeded) => (ProblemKind::TooManyRequests, Some(exceeded.retry_after)),
+            ServiceError::ReadTimedOut { .. } => (ProblemKind::ReadTimeout, None),
             ServiceError::Stopping => (ProblemKind::Unavailable, Some(COME_BACK)),
             // Storage that fails is logged where it is called, however many requests find it so.
             ServiceError::Unavailable { reason } | ServiceError::StorageFault { fault: _, reason } => {
@@ -459,6 +467,12 @@ impl Problem {
 impl From<ServiceError> for Problem {
     fn from(error: ServiceError) -> Self {
         Self::of_service(error, |field, _| format!("/{field}"))
+    }
+}
+
+impl From<RateExceeded> for Problem {
+    fn from(exceeded: RateExceeded) -> Self {
+        ServiceError::from(exceeded).into()
     }
 }
 

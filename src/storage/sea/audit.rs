@@ -11,7 +11,7 @@ use sea_orm::{
 
 use super::commit::{Commit, Results};
 use super::connect::SeaRepository;
-use super::error::{CommitFailure, corrupt, unavailable};
+use super::error::{CommitFailure, corrupt};
 use super::rows::{Kind, Rows};
 use crate::domain::audit::{AuditAction, AuditOutcome, AuditRecord};
 use crate::domain::caller::CallerKind;
@@ -89,11 +89,12 @@ impl SeaRepository {
         &self,
         filter: &AuditFilter,
         page: AuditPage,
+        connection: &impl ConnectionTrait,
     ) -> Result<Vec<AuditRecord>, RepositoryError> {
         let rows = filtered(filter, page)
-            .all(&self.readers())
+            .all(connection)
             .await
-            .map_err(|error: DbErr| unavailable(&error))?;
+            .map_err(|error: DbErr| self.scan_failure(&error))?;
         rows.into_iter().map(record).collect()
     }
 }

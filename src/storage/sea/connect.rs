@@ -16,7 +16,7 @@ use super::error::without_password;
 use super::file_watch::FileWatch;
 use super::insert::KnownQueues;
 use super::link::Link;
-use super::pools::{Pair, Pools};
+use super::pools::{Links, Pools, shares};
 use super::postgres::{Opening, PostgresSource, READ_PATIENCE, try_postgres};
 use super::sqlite_file;
 use super::upkeep::SqliteFiles;
@@ -25,6 +25,9 @@ use crate::storage::reason_book::ReasonBook;
 
 /// How long a commit to PostgreSQL may take, unless something else is said.
 const WRITE_PATIENCE: Duration = Duration::from_secs(15);
+
+/// The time of an expensive read, unless another is given.
+const EXPENSIVE_READ_TIME: Duration = Duration::from_secs(10);
 
 /// What a commit survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,8 +44,12 @@ pub enum Durability {
 pub struct SeaOptions {
     /// `sqlite:tickerq.db` or `postgres://user:password@host/database`.
     pub url: String,
-    /// How many connections may be open, the writing one among them.
+    /// How many connections may be open, the writing one among them: three at least.
     pub max_connections: u32,
+    /// How many of them are for reads that may take long: at most half of those that read.
+    pub expensive_reads: u32,
+    /// How long such a read may take.
+    pub expensive_read_time: Duration,
     /// What a commit survives.
     pub durability: Durability,
     /// Tells groups of nodes apart that count in rows of their own, so that they do not wait for each other.
@@ -63,6 +70,8 @@ impl SeaOptions {
         Self {
             url: url.into(),
             max_connections: 8,
+            expensive_reads: 2,
+            expensive_read_time: EXPENSIVE_READ_TIME,
             durability: Durability::Full,
             shard: 0,
             log_statements: false,
@@ -134,6 +143,8 @@ pub struct SeaRepository {
     backend: DbBackend,
     pub(super) pools: Pools,
     pub(super) shard: i16,
+    /// How long an expensive read may take.
+    pub(super) expensive_read_time: Duration,
     /// Queues that are known to have a row.
     pub(super) known_queues: Mutex<KnownQueues>,
     /// How claims find jobs.
@@ -161,6 +172,8 @@ impl SeaRepository {
         let SeaOptions {
             url,
             max_connections,
+            expensive_reads,
+            expensive_read_time,
             durability,
             shard,
             log_statements,
@@ -189,15 +202,18 @@ impl SeaRepository {
             pgbouncer,
             write_patience,
             read_patience: READ_PATIENCE,
+            expensive_reads,
+            expensive_read_time,
         };
-        let pair = source.open(Opening::AtOnce).await;
-        let pair = pair.map_err(|error| refused(super::error::text(&error)))?;
+        let links = source.open(Opening::AtOnce).await;
+        let links = links.map_err(|error| refused(super::error::text(&error)))?;
         let outage = StorageOutage::default();
         Ok(Self {
             backend: DbBackend::Postgres,
-            pools: Pools::new(pair, Some(source), outage.clone(), None),
+            pools: Pools::new(links, Some(source), outage.clone(), None),
             listen_url,
             shard,
+            expensive_read_time,
             known_queues: Mutex::default(),
             claim_orders: ClaimOrders::default(),
             reasons: ReasonBook::default(),
@@ -225,6 +241,8 @@ impl SeaRepository {
         let SeaOptions {
             url,
             max_connections,
+            expensive_reads,
+            expensive_read_time,
             durability,
             shard,
             log_statements,
@@ -284,19 +302,24 @@ impl SeaRepository {
         };
         let writer = Link::direct(pool(1, true).await.map_err(refused)?);
         try_write(&writer, file).await?;
-        let readers = pool(max_connections.saturating_sub(1).max(1), false)
-            .await
-            .map_err(refused)?;
-        let readers = Link::direct(readers);
+        let (reading, scanning) = shares(max_connections, expensive_reads);
+        let readers = Link::direct(pool(reading, false).await.map_err(refused)?);
+        let scanners = Link::direct(pool(scanning, false).await.map_err(refused)?);
         let files = watched_files(file).await?;
         let watch = Arc::clone(&files.watch);
         let outage = StorageOutage::default();
+        let links = Links {
+            writer,
+            readers,
+            scanners,
+        };
         Ok(Self {
             backend: DbBackend::Sqlite,
-            pools: Pools::new(Pair { writer, readers }, None, outage.clone(), Some(watch)),
+            pools: Pools::new(links, None, outage.clone(), Some(watch)),
             sqlite: Some(files),
             listen_url: None,
             shard,
+            expensive_read_time,
             known_queues: Mutex::default(),
             claim_orders: ClaimOrders::default(),
             reasons: ReasonBook::default(),

@@ -122,7 +122,7 @@ pub(super) fn without_password(url: &str) -> String {
     }
 }
 
-fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
+pub(super) fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
     if let DbErr::Conn(RuntimeErr::SqlxError(error))
     | DbErr::Exec(RuntimeErr::SqlxError(error))
     | DbErr::Query(RuntimeErr::SqlxError(error)) = error
@@ -147,6 +147,21 @@ fn is_about_a_value(error: &DbErr) -> bool {
     // SQLite's primary result code is the low byte: 18 too big, 19 constraint, 20 mismatch, 25 range.
     code.parse::<u32>()
         .is_ok_and(|code| matches!(code & 0xff, 18 | 19 | 20 | 25))
+}
+
+/// Whether a statement was stopped because of its time.
+pub(super) fn is_stopped(error: &DbErr) -> bool {
+    let Some(error) = sqlx_error(error) else { return false };
+    let sqlx::Error::Database(database) = error else {
+        return false;
+    };
+    let Some(code) = database.code() else { return false };
+    if database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+        // query_canceled
+        return code == "57014";
+    }
+    // SQLITE_INTERRUPT
+    code.parse::<u32>().is_ok_and(|code| code & 0xff == 9)
 }
 
 /// Whether SQLite can only read the file: its primary result code 8.

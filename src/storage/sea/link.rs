@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::sqlx::{self, Postgres};
+use sea_orm::sqlx::pool::PoolConnection;
+use sea_orm::sqlx::{self, Postgres, Sqlite};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Values,
@@ -73,6 +74,17 @@ impl Link {
     pub(super) async fn close(&self) {
         // It can't fail: an error of a connection that is closed says nothing.
         drop(self.connection.close_by_ref().await);
+    }
+
+    /// A transaction whose statements have no names, with a pooler's settings where there is one.
+    pub(super) async fn begin_pooled_or_not(&self) -> Result<Transaction, DbErr> {
+        self.begin_pooled(self.begin.as_deref().unwrap_or("BEGIN")).await
+    }
+
+    /// A connection of SQLite's own.
+    pub(super) async fn sqlite_connection(&self) -> Result<PoolConnection<Sqlite>, DbErr> {
+        let acquired = self.connection.get_sqlite_connection_pool().acquire().await;
+        acquired.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))
     }
 
     async fn begin_pooled(&self, begin: &str) -> Result<Transaction, DbErr> {

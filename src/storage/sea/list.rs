@@ -237,7 +237,12 @@ impl Text {
 }
 
 impl SeaRepository {
-    pub(super) async fn read_jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
+    pub(super) async fn read_jobs(
+        &self,
+        filter: &JobFilter,
+        page: Page,
+        connection: &impl ConnectionTrait,
+    ) -> Result<Vec<JobSummary>, RepositoryError> {
         let Page {
             limit,
             offset,
@@ -249,7 +254,7 @@ impl SeaRepository {
             Order::OldestFirst => "ASC",
         };
         let conditions = conditions(filter);
-        let leading = self.leading(filter, &conditions).await?;
+        let leading = self.leading(filter, &conditions, connection).await?;
         let mut text = self.text();
         let mut others = String::new();
         for condition in conditions.iter().filter(|condition| Some(condition.column) != leading) {
@@ -275,11 +280,10 @@ impl SeaRepository {
             }
         };
         let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id IN ({ids}) ORDER BY id {way}");
-        let rows = self
-            .readers()
+        let rows = connection
             .query_all_raw(text.statement(sql))
             .await
-            .map_err(failed)?;
+            .map_err(|error| self.scan_failure(&error))?;
         rows.iter()
             .map(|row| SummaryRow::from_query_result(row, "").map_err(failed))
             .map(|row| row.and_then(summary))
@@ -287,7 +291,11 @@ impl SeaRepository {
     }
 
     /// Counts the jobs that a filter means one by one: they are of a time, of a recurring job, or found by a search.
-    pub(super) async fn count_one_by_one(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
+    pub(super) async fn count_one_by_one(
+        &self,
+        filter: &JobFilter,
+        connection: &impl ConnectionTrait,
+    ) -> Result<u64, RepositoryError> {
         let mut text = self.text();
         let mut wanted = String::new();
         for condition in conditions(filter) {
@@ -299,11 +307,10 @@ impl SeaRepository {
         }
         wanted.push_str(&text.rest(filter, None));
         let sql = format!("SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE true{wanted}");
-        let row = self
-            .readers()
+        let row = connection
             .query_one_raw(text.statement(sql))
             .await
-            .map_err(failed)?;
+            .map_err(|error| self.scan_failure(&error))?;
         let count: i64 = match row {
             Some(row) => row.try_get_by_index(0).map_err(failed)?,
             None => 0,
@@ -313,7 +320,12 @@ impl SeaRepository {
 
     /// The condition that leads: the one that the fewest jobs meet. `None` where there is none that could: then the primary
     /// key leads, which is the order itself.
-    async fn leading(&self, filter: &JobFilter, conditions: &[Condition]) -> Result<Option<Column>, RepositoryError> {
+    async fn leading(
+        &self,
+        filter: &JobFilter,
+        conditions: &[Condition],
+        connection: &impl ConnectionTrait,
+    ) -> Result<Option<Column>, RepositoryError> {
         let can_lead = |condition: &&Condition| {
             condition.values.len() <= PARTS_MAX
                 // Jobs of normal priority have no index of their own: they are too many for one to be worth its price.
@@ -339,11 +351,7 @@ impl SeaRepository {
             ));
         }
         let sql = format!("SELECT {} FROM job_counters", sums.join(", "));
-        let row = self
-            .readers()
-            .query_one_raw(text.statement(sql))
-            .await
-            .map_err(failed)?;
+        let row = connection.query_one_raw(text.statement(sql)).await.map_err(failed)?;
         let Some(row) = row else { return Ok(None) };
         let mut counted = Vec::with_capacity(candidates.len());
         for (index, condition) in candidates.into_iter().enumerate() {

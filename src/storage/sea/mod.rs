@@ -32,6 +32,7 @@ mod recurring;
 mod remove;
 mod rollups;
 mod rows;
+mod scan;
 mod sqlite_file;
 mod tally;
 mod unused;
@@ -95,11 +96,25 @@ impl JobRepository for SeaRepository {
     }
 
     async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
-        self.pools.read(self.read_jobs(filter, page)).await
+        self.pools.read(self.read_jobs(filter, page, &self.readers())).await
+    }
+
+    async fn expensive_jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
+        let scan = self.begin_scan().await?;
+        let answer = self.pools.scan(self.read_jobs(filter, page, &scan)).await;
+        scan.end().await;
+        answer
     }
 
     async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
-        self.pools.read(self.read_count(filter)).await
+        self.pools.read(self.read_count(filter, &self.readers())).await
+    }
+
+    async fn expensive_count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
+        let scan = self.begin_scan().await?;
+        let answer = self.pools.scan(self.read_count(filter, &scan)).await;
+        scan.end().await;
+        answer
     }
 
     async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
@@ -191,7 +206,18 @@ impl JobRepository for SeaRepository {
     }
 
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
-        self.pools.read(self.read_audit(filter, page)).await
+        self.pools.read(self.read_audit(filter, page, &self.readers())).await
+    }
+
+    async fn expensive_audit(
+        &self,
+        filter: &AuditFilter,
+        page: AuditPage,
+    ) -> Result<Vec<AuditRecord>, RepositoryError> {
+        let scan = self.begin_scan().await?;
+        let answer = self.pools.scan(self.read_audit(filter, page, &scan)).await;
+        scan.end().await;
+        answer
     }
 
     async fn endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {

@@ -1,4 +1,4 @@
-//! The two pools of connections: one that writes and one that reads.
+//! The pools of connections: one that writes, one that reads, and one for reads that may take long.
 //!
 //! On PostgreSQL every call has a time in which it must be answered. A network that has gone says nothing for a quarter of
 //! an hour, and so long a server would stand still; when the time is over the pools are given up, with all that hangs in
@@ -21,16 +21,26 @@ pub(crate) const WRITE_GRACE: Duration = Duration::from_secs(2);
 /// The same for what is read, which may have waited for a connection before.
 const READ_GRACE: Duration = WRITE_GRACE.saturating_add(CONNECT_PATIENCE);
 
-/// A pool that writes and one that reads.
+/// The pools of a database.
 #[derive(Clone)]
-pub(super) struct Pair {
+pub(super) struct Links {
     pub(super) writer: Link,
     pub(super) readers: Link,
+    /// For reads that may take long: they never hold up others.
+    pub(super) scanners: Link,
+}
+
+/// How many connections read, and how many of them are for reads that may take long: at most half of those that there are
+/// beside the writing one. Each pool has one at least.
+pub(super) fn shares(max_connections: u32, expensive_reads: u32) -> (u32, u32) {
+    let reading = max_connections.saturating_sub(1);
+    let scanning = expensive_reads.min(reading / 2).max(1);
+    (reading.saturating_sub(scanning).max(1), scanning)
 }
 
 /// The pools that are used now.
 pub(super) struct Pools {
-    pair: RwLock<Pair>,
+    links: RwLock<Links>,
     /// Where new ones come from; `None` on SQLite, which is in this process.
     source: Option<PostgresSource>,
     /// How often they were given up.
@@ -45,13 +55,13 @@ pub(super) struct Pools {
 
 impl Pools {
     pub(super) fn new(
-        pair: Pair,
+        links: Links,
         source: Option<PostgresSource>,
         outage: StorageOutage,
         watch: Option<Arc<FileWatch>>,
     ) -> Self {
         Self {
-            pair: RwLock::new(pair),
+            links: RwLock::new(links),
             source,
             given_up: watch::Sender::new(0),
             last_read: Mutex::new(Instant::now()),
@@ -73,11 +83,20 @@ impl Pools {
     }
 
     pub(super) fn writer(&self) -> Link {
-        self.pair.read().unwrap_or_else(PoisonError::into_inner).writer.clone()
+        self.links.read().unwrap_or_else(PoisonError::into_inner).writer.clone()
     }
 
     pub(super) fn readers(&self) -> Link {
-        self.pair.read().unwrap_or_else(PoisonError::into_inner).readers.clone()
+        self.links
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .readers
+            .clone()
+    }
+
+    pub(super) fn scanners(&self) -> Link {
+        let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
+        links.scanners.clone()
     }
 
     /// Tells when they are given up.
@@ -120,6 +139,23 @@ impl Pools {
                     .await
             }
             None => self.read_known_file(call).await,
+        };
+        self.noted(answer)
+    }
+
+    /// Waits for a read that may take long; its caller says for how long. That it is stopped, or finds no connection, says
+    /// nothing about the database.
+    pub(super) async fn scan<T>(
+        &self,
+        call: impl Future<Output = Result<T, RepositoryError>>,
+    ) -> Result<T, RepositoryError> {
+        let mut given_up = self.given_up.subscribe();
+        given_up.mark_unchanged();
+        let answer = tokio::select! {
+            answer = self.read_known_file(call) => answer,
+            _ = given_up.changed() => Err(RepositoryError::Unavailable {
+                reason: "PostgreSQL does not answer any more".to_owned(),
+            }),
         };
         self.noted(answer)
     }
@@ -199,8 +235,8 @@ impl Pools {
             let is_first = *now == generation;
             if is_first {
                 *now += 1;
-                let mut pair = self.pair.write().unwrap_or_else(PoisonError::into_inner);
-                old = Some(std::mem::replace(&mut *pair, new));
+                let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
+                old = Some(std::mem::replace(&mut *links, new));
             }
             is_first
         });

@@ -11,11 +11,11 @@ use sea_orm::{ConnectOptions, Database, DbErr};
 
 use super::connect::{Durability, plain};
 use super::link::Link;
-use super::pools::Pair;
+use super::pools::{Links, shares};
 
 /// How long a PostgreSQL may take to let in.
 pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
-/// How long what is read may take. Lists that people look at take milliseconds; a search in very many jobs may take seconds.
+/// How long what is read may take, unless it is expensive: milliseconds, when nothing is wrong.
 pub(super) const READ_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The server finds out within half a minute that a node's machine is gone. Behind a pooler they concern the pooler's own
@@ -45,24 +45,35 @@ pub(super) struct PostgresSource {
     pub(super) write_patience: Duration,
     /// How long what is read may take.
     pub(super) read_patience: Duration,
+    /// How many expensive reads there are at a time, and how long each may take.
+    pub(super) expensive_reads: u32,
+    pub(super) expensive_read_time: Duration,
+}
+
+/// What the connections of a pool are for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Writing,
+    Reading,
+    Scanning,
 }
 
 impl PostgresSource {
-    /// Both pools.
-    pub(super) async fn open(&self, opening: Opening) -> Result<Pair, DbErr> {
-        Ok(Pair {
-            writer: self.pool(1, true, opening).await?,
-            readers: self
-                .pool(self.max_connections.saturating_sub(1).max(1), false, opening)
-                .await?,
+    /// All pools.
+    pub(super) async fn open(&self, opening: Opening) -> Result<Links, DbErr> {
+        let (reading, scanning) = shares(self.max_connections, self.expensive_reads);
+        Ok(Links {
+            writer: self.pool(1, Use::Writing, opening).await?,
+            readers: self.pool(reading, Use::Reading, opening).await?,
+            scanners: self.pool(scanning, Use::Scanning, Opening::WhenNeeded).await?,
         })
     }
 
-    async fn pool(&self, connections: u32, is_writer: bool, opening: Opening) -> Result<Link, DbErr> {
+    async fn pool(&self, connections: u32, used_for: Use, opening: Opening) -> Result<Link, DbErr> {
         let mut options = plain(ConnectOptions::new(self.url.clone()), self.log_statements);
         options
             .max_connections(connections)
-            .min_connections(1)
+            .min_connections(u32::from(used_for != Use::Scanning))
             .connect_lazy(opening == Opening::WhenNeeded)
             .acquire_timeout(CONNECT_PATIENCE);
         let is_pooled = self.pgbouncer;
@@ -74,7 +85,7 @@ impl PostgresSource {
             }
             postgres
         });
-        let settings = self.settings(is_writer);
+        let settings = self.settings(used_for);
         if self.pgbouncer {
             let in_transaction: String = settings
                 .iter()
@@ -100,11 +111,12 @@ impl PostgresSource {
     }
 
     /// The settings that the server's statements need. They are set after connecting: poolers refuse them before.
-    fn settings(&self, is_writer: bool) -> Vec<(&'static str, String)> {
-        let patience = if is_writer {
-            self.write_patience
-        } else {
-            self.read_patience
+    fn settings(&self, used_for: Use) -> Vec<(&'static str, String)> {
+        let is_writer = used_for == Use::Writing;
+        let patience = match used_for {
+            Use::Writing => self.write_patience,
+            Use::Reading => self.read_patience,
+            Use::Scanning => self.expensive_read_time,
         };
         let commit = if self.durability == Durability::Full {
             "on"

@@ -143,7 +143,11 @@ impl SeaRepository {
         Ok(attempts)
     }
 
-    pub(super) async fn read_count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
+    pub(super) async fn read_count(
+        &self,
+        filter: &JobFilter,
+        connection: &impl ConnectionTrait,
+    ) -> Result<u64, RepositoryError> {
         let JobFilter {
             statuses,
             job_types,
@@ -155,7 +159,7 @@ impl SeaRepository {
             created_to,
         } = filter;
         if recurring_id.is_some() || search.is_some() || created_from.is_some() || created_to.is_some() {
-            return self.count_one_by_one(filter).await;
+            return self.count_one_by_one(filter, connection).await;
         }
         let mut counters = job_counter::Entity::find().select_only().column_as(
             Func::coalesce([Expr::col(job_counter::Column::Count).sum(), Expr::val(0)]).cast_as("bigint"),
@@ -174,7 +178,7 @@ impl SeaRepository {
         if let Some(priority) = priority {
             counters = counters.filter(job_counter::Column::Priority.eq(priority.code()));
         }
-        let total: Option<i64> = counters.into_tuple().one(&self.readers()).await.map_err(failed)?;
+        let total: Option<i64> = counters.into_tuple().one(connection).await.map_err(failed)?;
         Ok(u64::try_from(total.unwrap_or_default()).unwrap_or_default())
     }
 

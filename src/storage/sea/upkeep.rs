@@ -134,8 +134,9 @@ impl SeaRepository {
     /// Closes all connections. SQLite's database is one file then, with everything in it.
     pub(super) async fn close_all(&self) {
         self.outage.closed();
-        let (readers, writer) = (self.readers(), self.writer());
-        if tokio::time::timeout(CLOSE_PATIENCE, readers.close()).await.is_err() {
+        let (readers, writer, scanners) = (self.readers(), self.writer(), self.pools.scanners());
+        let both = async { tokio::join!(readers.close(), scanners.close()) };
+        if tokio::time::timeout(CLOSE_PATIENCE, both).await.is_err() {
             warn!(
                 "reads of the database have not ended within {} s",
                 CLOSE_PATIENCE.as_secs()

@@ -32,7 +32,7 @@ use self::message::{Protocol, Said};
 use super::accept::Form;
 use super::answer::Answer;
 use super::engine::{Asked, Failed};
-use super::{GraphQl, errors, http};
+use super::{GraphQl, errors, http, operation_count};
 use crate::api::auth::{AuthFailure, RECHECK_INTERVAL, Shown, Standing};
 use crate::api::realtime::close_reason;
 use crate::api::realtime::connections::Permit;
@@ -215,6 +215,7 @@ impl Session {
         let caller = self.caller().map_err(|failure| errors::of_problem(&failure.into()))?;
         let engine = self.graphql.engine.clone();
         let operation = engine.read(asked, &caller)?;
+        operation_count::charge(&caller, operation.root_fields, 1).map_err(|problem| errors::of_problem(&problem))?;
         if operation.kind == OperationType::Subscription {
             return Ok(engine.listen(operation).boxed_local());
         }

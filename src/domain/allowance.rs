@@ -1,0 +1,31 @@
+//! The requests that a caller may make: each counts as one, expensive ones as more.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The rate limit of a caller. Kept where callers are authenticated; use cases charge what costs more than a request.
+pub trait Allowance: fmt::Debug + Send + Sync {
+    /// Counts this many requests more, or none of them.
+    fn charge(&self, requests: u32) -> Result<(), RateExceeded>;
+
+    /// How many requests the caller may make at once.
+    fn capacity(&self) -> u32;
+}
+
+/// The caller's rate limit does not allow this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this counts as {requests} requests more, and this caller may make {capacity} in {} s; try again in {} s",
+    per.as_secs(),
+    retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0)
+)]
+pub struct RateExceeded {
+    /// What was to be counted.
+    pub requests: u32,
+    /// How many requests the caller may make.
+    pub capacity: u32,
+    /// In how long.
+    pub per: Duration,
+    /// The time until this may be counted.
+    pub retry_after: Duration,
+}
