@@ -23,6 +23,14 @@ pub struct Model {
     pub job_types: Option<String>,
     /// Whether it starts no new jobs.
     pub draining: bool,
+    /// The kind of the caller that a worker belongs to; NULL for a server, and for a worker that older versions registered.
+    pub owner_kind: Option<i16>,
+    /// The name of that caller.
+    pub owner: Option<String>,
+    /// The key of a worker's lease tokens, in hex.
+    pub lease_key: Option<String>,
+    /// The job types with a handler that a server leaves to remote workers too, as JSON.
+    pub remote_types: Option<String>,
 }
 
 /// No relations.

@@ -18,6 +18,7 @@ mod m0012_node_job_types;
 mod m0013_draining;
 mod m0014_recurring_key;
 mod m0015_jobs_to_start_by_type;
+mod m0016_worker_access;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_draining::Migration),
             Box::new(m0014_recurring_key::Migration),
             Box::new(m0015_jobs_to_start_by_type::Migration),
+            Box::new(m0016_worker_access::Migration),
         ]
     }
 }

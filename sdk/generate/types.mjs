@@ -13,7 +13,7 @@ const HEAD = 'Generated from the OpenAPI document by sdk/generate/types.mjs; do 
 // Errors have classes of their own in every SDK; `CreatedJob` is a job or a recurring job, by the method that was called.
 const LEFT_OUT = new Set(['Problem', 'PartError', 'Place', 'CreatedJob']);
 // Members of answers that may be absent; the others that the document calls optional are there, as `null`.
-const MAY_BE_ABSENT = new Set(['Attempt.worker', 'Job.progress', 'WebhookEndpoint.secret', 'LeasedJob.traceState', 'LeasedJob.baggage']);
+const MAY_BE_ABSENT = new Set(['Attempt.worker', 'Job.progress', 'WebhookEndpoint.secret', 'LeasedJob.traceState', 'LeasedJob.baggage', 'Worker.refusedTypes', 'LeasedJobs.refusedTypes', 'Heartbeat.refusedTypes']);
 const ALL_MAY_BE_ABSENT = new Set(['HealthView']);
 // Text whose values are fixed, where the document does not list them.
 const STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled'];
@@ -227,6 +227,9 @@ function cSharp() {
 // Rust: answers, and the requests that need no conversion. Values of the domain have the types of the `tickerq` crate.
 
 const RUST_NAMES = { JobList: 'JobPage', RecurringListView: 'RecurringPage', Worker: 'WorkerInfo', RedeliveredView: 'Redelivered' };
+// Callers that may not read receive the id and the status of these.
+const RUST_REDUCED = new Set(['Job', 'JobItem', 'RecurringJob', 'Queue', 'ClearedQueue']);
+const RUST_DEFAULTS = new Set(['Throughput']);
 const RUST_REQUESTS = new Set(['WebhookRetryPolicyRequest', 'WebhookEndpointOptions', 'WebhookEndpointUpdate']);
 const RUST_TYPES = {
   jobId: 'JobId', recurringJobId: 'RecurringId', 'Job.id': 'JobId', 'JobItem.id': 'JobId', 'JobChange.id': 'JobId', 'RecurringJob.id': 'RecurringId',
@@ -245,11 +248,11 @@ function rust() {
     else if (domain !== undefined) text = domain;
     return type.nullable ? `Option<${text}>` : text;
   };
-  const attributesOf = (member, domain, isRequest, isOptional) => {
+  const attributesOf = (member, domain, isRequest, isOptional, isReduced) => {
     const attributes = member.name === 'type' ? ['rename = "type"'] : [];
     if (isRequest) attributes.push('skip_serializing_if = "Option::is_none"');
     else if (member.type.kind === 'list' && !member.type.nullable && !member.isRequired) attributes.push('default');
-    else if (isOptional) attributes.push('default');
+    else if (isOptional || isReduced) attributes.push('default');
     if (domain === undefined) return attributes;
     const isList = member.type.kind === 'list';
     if (isRequest) attributes.push(`serialize_with = "wire::write_${isList ? 'list' : 'optional'}"`);
@@ -259,13 +262,16 @@ function rust() {
   const lines = [];
   for (const { name, members, isRequest } of [...objects, ...views]) {
     if (isRequest && !RUST_REQUESTS.has(name)) continue;
-    const derive = isRequest ? 'Clone, Debug, Default, PartialEq, Serialize' : 'Clone, Debug, PartialEq, Deserialize';
+    const derive = isRequest
+      ? 'Clone, Debug, Default, PartialEq, Serialize'
+      : `Clone, Debug, ${RUST_DEFAULTS.has(name) ? 'Default, ' : ''}PartialEq, Deserialize`;
     lines.push('', `/// \`${name}\` of the API.`, `#[derive(${derive})]`, '#[serde(rename_all = "camelCase")]', `pub struct ${called(name)} {`);
     for (const member of members) {
       const isSpan = member.type.kind === 'span' || member.type.of?.kind === 'span';
       const domain = isSpan ? 'TimeSpan' : RUST_TYPES[`${name}.${member.name}`] ?? RUST_TYPES[member.name];
       const isOptional = member.type.nullable || (member.type.kind === 'any' && !member.isAlways) || (!member.isRequired && (isRequest || member.type.kind !== 'list'));
-      const attributes = attributesOf(member, domain, isRequest, isOptional);
+      const isReduced = RUST_REDUCED.has(name) && !['id', 'jobId', 'status'].includes(member.name);
+      const attributes = attributesOf(member, domain, isRequest, isOptional, isReduced);
       if (attributes.length > 0) lines.push(`    #[serde(${attributes.join(', ')})]`);
       lines.push(`    pub ${member.name === 'type' ? 'job_type' : snake(member.name)}: ${write({ ...member.type, nullable: isOptional }, domain)},`);
     }

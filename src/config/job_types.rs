@@ -22,6 +22,8 @@ pub struct JobTypeSettings {
     pub defaults: JobDefaults,
     /// How many jobs of this type run at the same time on one node; `None` for as many as its queue has workers.
     pub concurrency: Option<NonZeroU32>,
+    /// Whether remote workers may lease its jobs although a handler runs them here.
+    pub remote_workers: bool,
     /// What runs it.
     pub handler: HandlerSettings,
 }
@@ -72,6 +74,7 @@ impl JobTypeSettings {
                 },
             },
             concurrency: section.optional("concurrency"),
+            remote_workers: section.get("remote_workers", false),
             // Last, because its own table follows the type's settings where they are shown.
             handler: HandlerSettings::read(section, header),
         }

@@ -50,3 +50,4 @@ pub mod trace;
 pub mod transition;
 pub mod webhook;
 pub mod webhook_event;
+pub mod worker_access;

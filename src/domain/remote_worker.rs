@@ -3,14 +3,12 @@
 //! To storage a remote worker is a node: it has an identity of its own in each run and a lease that it renews, and what it
 //! runs is brought back when the lease has run out. An attempt that it runs is an attempt like any other.
 
-use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
-use super::id::{JobId, NodeId};
+use super::id::JobId;
 use super::name::{JobType, QueueName};
 
 /// How many log lines of a job are kept: the last ones.
@@ -57,45 +55,6 @@ impl WorkerStatus {
             Self::Lost => "lost",
             Self::Left => "left",
         }
-    }
-}
-
-/// The right to end one attempt: which worker, and which attempt of the job. Whoever has lost the attempt has lost the
-/// right, because the next attempt has another number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct LeaseToken {
-    /// Who runs the attempt.
-    pub worker: NodeId,
-    /// Its number.
-    pub attempt: u32,
-}
-
-/// The text is no lease token.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("this is not a lease token; give back the one that came with the job")]
-pub struct InvalidLeaseToken;
-
-impl LeaseToken {
-    /// Reads a token as it was given out.
-    pub fn parse(text: &str) -> Result<Self, InvalidLeaseToken> {
-        let (attempt, worker) = text.split_once('.').ok_or(InvalidLeaseToken)?;
-        let worker = Uuid::try_parse(worker).map_err(|_| InvalidLeaseToken)?;
-        let token = Self {
-            worker: NodeId::from_uuid(worker),
-            attempt: attempt.parse().map_err(|_| InvalidLeaseToken)?,
-        };
-        // Numbers and UUIDs have other spellings, which were never given out.
-        if token.to_string() == text {
-            Ok(token)
-        } else {
-            Err(InvalidLeaseToken)
-        }
-    }
-}
-
-impl fmt::Display for LeaseToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.attempt, self.worker.as_uuid().as_simple())
     }
 }
 
@@ -202,32 +161,4 @@ pub struct JobReports {
     pub progress: Option<(u32, Progress)>,
     /// The last lines that were logged, the oldest first.
     pub log: Vec<LogLine>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::{any, prop_assert_eq, proptest};
-
-    proptest! {
-        #[test]
-        fn a_token_is_read_as_it_was_written(attempt in any::<u32>(), worker in any::<u128>()) {
-            let token = LeaseToken { worker: NodeId::from_uuid(Uuid::from_u128(worker)), attempt };
-            prop_assert_eq!(LeaseToken::parse(&token.to_string()), Ok(token));
-        }
-
-        #[test]
-        fn a_token_has_one_spelling(attempt in any::<u32>(), worker in any::<u128>()) {
-            let worker = Uuid::from_u128(worker);
-            for text in [format!("+{attempt}.{}", worker.as_simple()), format!("0{attempt}.{}", worker.as_simple()),
-                format!("{attempt}.{worker}")] {
-                prop_assert_eq!(LeaseToken::parse(&text), Err(InvalidLeaseToken));
-            }
-        }
-
-        #[test]
-        fn other_texts_are_no_tokens(text in "[a-z0-9.]{0,30}") {
-            prop_assert_eq!(LeaseToken::parse(&text), Err(InvalidLeaseToken));
-        }
-    }
 }

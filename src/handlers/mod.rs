@@ -10,7 +10,7 @@ pub mod report;
 #[cfg(test)]
 mod sample_job;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -88,6 +88,7 @@ impl fmt::Debug for JobContext {
 #[derive(Clone, Default)]
 pub struct HandlerRegistry {
     by_type: HashMap<JobType, Arc<dyn JobHandler>>,
+    remote: HashSet<JobType>,
 }
 
 impl HandlerRegistry {
@@ -104,6 +105,18 @@ impl HandlerRegistry {
     /// What runs this type here.
     pub fn get(&self, job_type: &JobType) -> Option<&Arc<dyn JobHandler>> {
         self.by_type.get(job_type)
+    }
+
+    /// Lets remote workers lease jobs of a type that has a handler here.
+    pub fn allow_remote_workers(&mut self, job_type: JobType) {
+        self.remote.insert(job_type);
+    }
+
+    /// The types that run here, and that remote workers may lease too.
+    pub fn remote_types(&self) -> impl Iterator<Item = &JobType> {
+        self.remote
+            .iter()
+            .filter(|job_type| self.by_type.contains_key(*job_type))
     }
 
     /// The types that run here.

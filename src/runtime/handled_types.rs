@@ -30,6 +30,8 @@ const REMEMBERED_MAX: usize = 1_000;
 struct Elsewhere {
     /// Where each type runs; `None` is every queue.
     types: HashMap<JobType, Option<HashSet<QueueName>>>,
+    /// Types that a server runs and does not leave to workers.
+    reserved: HashSet<JobType>,
     /// Whether a server lives that does not say what it runs.
     is_incomplete: bool,
 }
@@ -41,6 +43,11 @@ impl Elsewhere {
             match &node.job_types {
                 Some(types) => types.iter().for_each(|job_type| elsewhere.add(job_type, &[])),
                 None => elsewhere.is_incomplete = true,
+            }
+            // A server without a rule for remote workers is of a version that leaves them every type.
+            if let (Some(types), Some(remote)) = (&node.job_types, &node.remote_types) {
+                let reserved = types.iter().filter(|job_type| !remote.contains(job_type));
+                elsewhere.reserved.extend(reserved.cloned());
             }
         }
         for worker in workers.iter().filter(|worker| worker.is_live) {
@@ -104,6 +111,8 @@ impl Logged {
 struct Shared {
     repository: Arc<dyn JobRepository>,
     own: HashSet<JobType>,
+    /// Those of them that remote workers may lease too.
+    remote: HashSet<JobType>,
     elsewhere: tokio::sync::Mutex<Option<(Instant, Arc<Elsewhere>)>>,
     logged: Mutex<Logged>,
 }
@@ -113,11 +122,13 @@ struct Shared {
 pub struct HandledTypes(Arc<Shared>);
 
 impl HandledTypes {
-    /// This server runs these types; what the others run is in storage.
-    pub fn new(repository: Arc<dyn JobRepository>, own: impl IntoIterator<Item = JobType>) -> Self {
+    /// This server runs its `own` types, of which remote workers may lease those of `remote` too; what the others run is in
+    /// storage.
+    pub fn new(repository: Arc<dyn JobRepository>, own: &[JobType], remote: &[JobType]) -> Self {
         Self(Arc::new(Shared {
             repository,
-            own: own.into_iter().collect(),
+            own: own.iter().cloned().collect(),
+            remote: remote.iter().cloned().collect(),
             elsewhere: tokio::sync::Mutex::default(),
             logged: Mutex::default(),
         }))
@@ -168,6 +179,19 @@ impl HandledTypes {
             warn!(job.type = %job_type, "no handler and no worker for job type '{job_type}'; its jobs stay pending");
         }
         Ok(runs)
+    }
+
+    /// Those of these types that remote workers may not lease, because a server runs them and does not leave them to workers.
+    pub async fn reserved(&self, job_types: &[JobType]) -> Result<Vec<JobType>, RepositoryError> {
+        let elsewhere = if self.0.repository.is_shared() {
+            self.elsewhere(KNOWN_FOR).await?
+        } else {
+            Arc::default()
+        };
+        let is_reserved = |job_type: &&JobType| {
+            (self.is_own(job_type) && !self.0.remote.contains(*job_type)) || elsewhere.reserved.contains(*job_type)
+        };
+        Ok(job_types.iter().filter(is_reserved).cloned().collect())
     }
 
     fn logged(&self) -> MutexGuard<'_, Logged> {

@@ -62,6 +62,8 @@ pub struct LeaseKeeperParts {
     pub lease: TimeSpan,
     /// The job types that it has handlers for.
     pub job_types: Arc<[JobType]>,
+    /// Those of them that remote workers may lease too.
+    pub remote_types: Arc<[JobType]>,
 }
 
 impl LeaseKeeperParts {
@@ -74,6 +76,7 @@ impl LeaseKeeperParts {
             started_at: self.started_at,
             lease: self.lease,
             job_types: Arc::clone(&self.job_types),
+            remote_types: Arc::clone(&self.remote_types),
         };
         match self.recorder.record_one(heartbeat, Origin::Inside).await? {
             Ok(_) => {

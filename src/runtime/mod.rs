@@ -348,7 +348,8 @@ impl Runtime {
         });
 
         let job_types: Arc<[JobType]> = handlers.job_types().cloned().collect();
-        let handled = HandledTypes::new(Arc::clone(&repository), job_types.iter().cloned());
+        let remote_types: Arc<[JobType]> = handlers.remote_types().cloned().collect();
+        let handled = HandledTypes::new(Arc::clone(&repository), &job_types, &remote_types);
         let gate = LeaseGate::new(repository.is_shared());
         let lease_keeper = LeaseKeeperParts {
             repository: Arc::clone(&repository),
@@ -360,6 +361,7 @@ impl Runtime {
             started_at,
             lease,
             job_types: Arc::clone(&job_types),
+            remote_types,
         };
         // Before anything is started: what an earlier run of this server has left is due again.
         let rescuer = RescuerParts {

@@ -574,6 +574,9 @@ fn handlers(
     let client = HttpClient::new(Reach::PRIVATE_TOO)?;
     for settings in &config.job_types {
         let job_type = settings.job_type.clone();
+        if settings.remote_workers {
+            handlers.allow_remote_workers(job_type.clone());
+        }
         if handlers.get(&job_type).is_some() {
             continue;
         }

@@ -8,7 +8,7 @@ use crate::domain::allowance::RateExceeded;
 use crate::domain::caller::Forbidden;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::id::{JobId, NodeId};
-use crate::domain::name::RecurringKey;
+use crate::domain::name::{JobType, RecurringKey};
 use crate::domain::recurring::RecurringId;
 use crate::domain::storage_fault::StorageFault;
 use crate::domain::transition::Refused;
@@ -46,6 +46,18 @@ pub enum ServiceError {
     WorkerLeaseOver {
         /// Which worker.
         id: NodeId,
+    },
+    /// The worker belongs to another caller.
+    #[error("worker {id} was registered by another caller; register a worker of your own")]
+    ForeignWorker {
+        /// The id that was given.
+        id: NodeId,
+    },
+    /// The servers run all types of the worker themselves.
+    #[error("{}", reserved_types(types))]
+    ReservedTypes {
+        /// The worker's types.
+        types: Vec<JobType>,
     },
     /// There is no such server.
     #[error("there is no node {id}")]
@@ -224,6 +236,23 @@ pub enum ServiceError {
         /// What is known of the cause, for the log.
         reason: String,
     },
+}
+
+/// Why remote workers may not lease these types.
+pub(super) fn reserved_types(types: &[JobType]) -> String {
+    const SHOWN: usize = 10;
+    let mut names: Vec<String> = types
+        .iter()
+        .take(SHOWN)
+        .map(|job_type| format!("'{job_type}'"))
+        .collect();
+    if types.len() > SHOWN {
+        names.push(format!("{} more", types.len() - SHOWN));
+    }
+    format!(
+        "a server has a handler for {}; remote workers may lease such jobs only with remote_workers = true in [job_types.NAME]",
+        names.join(", ")
+    )
 }
 
 /// The jobs that a request made, for its caller.

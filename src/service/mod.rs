@@ -31,4 +31,5 @@ pub mod traffic;
 mod trail;
 mod turns;
 pub mod webhooks;
+mod worker_accesses;
 pub mod workers;

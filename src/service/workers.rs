@@ -1,4 +1,7 @@
 //! Use cases of remote workers.
+//!
+//! A worker belongs to the caller that registered it: nothing of it is done for another one, but that administrators may
+//! remove it. The id of a server is no worker's.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -6,21 +9,23 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::error::ServiceError;
+use super::error::{ServiceError, reserved_types};
 use super::jobs::unexpected;
 use super::rules::check_span;
 use super::trail::{Deed, Trail};
+use super::worker_accesses::WorkerAccesses;
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::name::is_name_character;
+use crate::domain::name::{JobType, is_name_character};
 use crate::domain::outcome::{Outcome, RetryAdvice};
-use crate::domain::remote_worker::{WorkerDeclaration, WorkerStatus};
+use crate::domain::remote_worker::{LogLine, Progress, WorkerDeclaration, WorkerStatus};
 use crate::domain::time_span::TimeSpan;
 use crate::domain::trace::TraceParent;
+use crate::domain::worker_access::{LeaseKey, LeaseToken, WorkerAccess, WorkerOwner};
 use crate::runtime::RuntimeHandle;
-use crate::runtime::remote_work::RemoteError;
-pub use crate::runtime::remote_work::{Beat, Held, RemoteEnd, Wanted};
+pub use crate::runtime::remote_work::Beat;
+use crate::runtime::remote_work::{Held, RemoteEnd, RemoteError, Wanted};
 use crate::storage::change::{Applied, Change};
 use crate::storage::query::StoredWorker;
 use crate::storage::repository::JobRepository;
@@ -39,18 +44,71 @@ pub const NAME_LENGTH_MAX: usize = 200;
 /// A worker that lives says so three times in its lease, and often enough to hear of cancellations soon.
 const HEARTBEAT_MAX: TimeSpan = TimeSpan::from_secs(5);
 
+/// A worker, and those of its types that it may not lease.
+#[derive(Clone, Debug)]
+pub struct ShownWorker {
+    /// The worker.
+    pub worker: StoredWorker,
+    /// Types that servers run themselves.
+    pub refused: Vec<JobType>,
+}
+
+/// Jobs that a worker leased.
+#[derive(Clone, Debug)]
+pub struct Leased {
+    /// The jobs, each with its token.
+    pub jobs: Vec<(Arc<Job>, LeaseToken)>,
+    /// Those of the worker's types that it may not lease, because servers run them themselves.
+    pub refused: Vec<JobType>,
+}
+
+/// The answer to a heartbeat.
+#[derive(Clone, Debug)]
+pub struct BeatAnswer {
+    /// What the worker can't know.
+    pub beat: Beat,
+    /// Those of the worker's types that it may not lease, because servers run them themselves.
+    pub refused: Vec<JobType>,
+}
+
+/// An attempt that a worker reports as running.
+#[derive(Clone, Debug)]
+pub struct HeldAttempt {
+    /// Which job.
+    pub job_id: JobId,
+    /// The token that the job was leased with.
+    pub token: LeaseToken,
+    /// How far it has got.
+    pub progress: Option<Progress>,
+    /// What it has logged.
+    pub log: Vec<LogLine>,
+}
+
+/// The end of an attempt as a worker reports it.
+#[derive(Clone, Debug)]
+pub struct ReportedEnd {
+    /// Which job.
+    pub job_id: JobId,
+    /// The token that the job was leased with.
+    pub token: LeaseToken,
+    /// How.
+    pub outcome: Outcome,
+}
+
 /// Use cases of remote workers.
 #[derive(Clone)]
 pub struct Workers {
     repository: Arc<dyn JobRepository>,
     runtime: RuntimeHandle,
     trail: Trail,
+    accesses: WorkerAccesses,
 }
 
 impl Workers {
     /// Use cases over this storage and this runtime.
     pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
         Self {
+            accesses: WorkerAccesses::new(Arc::clone(&repository)),
             repository,
             trail: Trail::new(runtime.clone(), false),
             runtime,
@@ -82,15 +140,29 @@ impl Workers {
     }
 
     /// The workers that live, and those that were lost in the last hour.
-    pub async fn list(&self, caller: &Caller) -> Result<Vec<StoredWorker>, ServiceError> {
+    pub async fn list(&self, caller: &Caller) -> Result<Vec<ShownWorker>, ServiceError> {
         caller.require(Scope::Read)?;
-        Ok(self.repository.workers().await?)
+        let workers = self.repository.workers().await?;
+        let mut shown = Vec::with_capacity(workers.len());
+        for worker in workers {
+            shown.push(self.shown(worker).await?);
+        }
+        Ok(shown)
     }
 
-    /// One worker.
-    pub async fn get(&self, caller: &Caller, id: NodeId) -> Result<StoredWorker, ServiceError> {
+    /// One worker. Who may only write sees its own ones.
+    pub async fn get(&self, caller: &Caller, id: NodeId) -> Result<ShownWorker, ServiceError> {
         caller.require_any(&[Scope::Read, Scope::Write])?;
-        self.read(id).await
+        let worker = self.read(id).await?;
+        if !caller.may(Scope::Read) {
+            own(caller, id, worker.access.as_ref())?;
+        }
+        self.shown(worker).await
+    }
+
+    async fn shown(&self, worker: StoredWorker) -> Result<ShownWorker, ServiceError> {
+        let refused = self.runtime.handled.reserved(&worker.declaration.job_types).await?;
+        Ok(ShownWorker { worker, refused })
     }
 
     async fn read(&self, id: NodeId) -> Result<StoredWorker, ServiceError> {
@@ -99,18 +171,22 @@ impl Workers {
     }
 
     /// Makes a worker known. Its lease begins.
-    pub async fn register(
-        &self,
-        caller: &Caller,
-        declaration: WorkerDeclaration,
-    ) -> Result<StoredWorker, ServiceError> {
+    pub async fn register(&self, caller: &Caller, declaration: WorkerDeclaration) -> Result<ShownWorker, ServiceError> {
         caller.require(Scope::Write)?;
         check(&declaration)?;
+        let refused = self.runtime.handled.reserved(&declaration.job_types).await?;
+        if !refused.is_empty() {
+            return Err(invalid("types", reserved_types(&refused)));
+        }
         let now = self.runtime.clock.now();
         let worker = NodeId::new(now);
         let change = Change::RegisterWorker {
             worker,
             declaration: Arc::new(declaration),
+            access: Arc::new(WorkerAccess {
+                owner: WorkerOwner::of(caller),
+                key: LeaseKey::new(rand::random()),
+            }),
             registered_at: now,
             lease: self.lease_time(),
         };
@@ -120,7 +196,8 @@ impl Workers {
             return Err(unexpected(&applied));
         };
         self.runtime.handled.forget().await;
-        self.read(worker).await
+        let worker = self.read(worker).await?;
+        Ok(ShownWorker { worker, refused })
     }
 
     /// Gives a worker due jobs of its types, running under its lease. When there are none, waits until there are.
@@ -130,9 +207,10 @@ impl Workers {
         id: NodeId,
         limit: Option<u32>,
         wait: TimeSpan,
-    ) -> Result<Vec<Arc<Job>>, ServiceError> {
+    ) -> Result<Leased, ServiceError> {
         caller.require(Scope::Write)?;
         let worker = self.read(id).await?;
+        let key = own(caller, id, worker.access.as_ref())?.key.clone();
         match worker.status() {
             WorkerStatus::Left => return Err(ServiceError::NoSuchWorker { id }),
             // What it ran may have been given to others: a heartbeat renews the lease and lists what was lost.
@@ -156,6 +234,16 @@ impl Workers {
                 format!("wait is {wait}; allowed are 0 to {max} seconds"),
             ));
         }
+        let refused = self.runtime.handled.reserved(&job_types).await?;
+        let job_types = if refused.is_empty() {
+            job_types
+        } else {
+            let allowed = job_types.iter().filter(|job_type| !refused.contains(job_type));
+            allowed.cloned().collect()
+        };
+        if job_types.is_empty() {
+            return Err(ServiceError::ReservedTypes { types: refused });
+        }
         let wanted = Wanted {
             job_types,
             queues,
@@ -163,7 +251,15 @@ impl Workers {
             wait: wait.to_std(),
         };
         let leased = self.runtime.remote.lease(id, wanted).await;
-        leased.map_err(|error| of_remote(error, id))
+        let jobs = leased.map_err(|error| of_remote(error, id))?;
+        let with_token = |job: Arc<Job>| {
+            let token = key.token(job.id, job.attempt);
+            (job, token)
+        };
+        Ok(Leased {
+            jobs: jobs.into_iter().map(with_token).collect(),
+            refused,
+        })
     }
 
     /// Where a leased job's attempt stands in a trace, for those whom the worker calls.
@@ -173,19 +269,40 @@ impl Workers {
 
     /// Renews a worker's lease and notes what it reports of the jobs that it runs: all of them, since those that it does
     /// not name for as long as a lease are taken from it.
-    pub async fn beat(&self, caller: &Caller, id: NodeId, held: Vec<Held>) -> Result<Beat, ServiceError> {
+    pub async fn beat(&self, caller: &Caller, id: NodeId, held: Vec<HeldAttempt>) -> Result<BeatAnswer, ServiceError> {
         caller.require(Scope::Write)?;
         if held.len() > HELD_MAX {
             let detail = format!("{HELD_MAX} jobs can be reported of at once; these are {}", held.len());
             return Err(invalid("jobs", detail));
         }
-        let beat = self.runtime.remote.beat(id, held).await;
-        beat.map_err(|error| of_remote(error, id))?
-            .ok_or(ServiceError::NoSuchWorker { id })
+        let known = self.accesses.get(id).await?;
+        let key = &own(caller, id, known.as_ref().and_then(|known| known.access.as_ref()))?.key;
+        let held = held.into_iter().map(|held| {
+            let HeldAttempt {
+                job_id,
+                token,
+                progress,
+                log,
+            } = held;
+            Held {
+                job_id,
+                attempt: attempt_of(key, job_id, &token),
+                progress,
+                log,
+            }
+        });
+        let beat = self.runtime.remote.beat(id, held.collect()).await;
+        let beat = beat.map_err(|error| of_remote(error, id))?;
+        let beat = beat.ok_or(ServiceError::NoSuchWorker { id })?;
+        let refused = match &known {
+            Some(known) => self.runtime.handled.reserved(&known.job_types).await?,
+            None => Vec::new(),
+        };
+        Ok(BeatAnswer { beat, refused })
     }
 
     /// Ends attempts. Tells for each whether its end is stored; if not, the attempt had been lost and nothing is changed.
-    pub async fn finish(&self, caller: &Caller, id: NodeId, ends: Vec<RemoteEnd>) -> Result<Vec<bool>, ServiceError> {
+    pub async fn finish(&self, caller: &Caller, id: NodeId, ends: Vec<ReportedEnd>) -> Result<Vec<bool>, ServiceError> {
         caller.require(Scope::Write)?;
         let max = usize::try_from(JOBS_MAX).unwrap_or(usize::MAX);
         if ends.is_empty() || ends.len() > max {
@@ -210,22 +327,52 @@ impl Workers {
                 });
             }
         }
-        let finished = self.runtime.remote.finish(id, ends).await;
+        let known = self.accesses.get(id).await?;
+        let key = &own(caller, id, known.as_ref().and_then(|known| known.access.as_ref()))?.key;
+        let ends = ends.into_iter().map(|end| RemoteEnd {
+            job_id: end.job_id,
+            attempt: attempt_of(key, end.job_id, &end.token),
+            outcome: end.outcome,
+        });
+        let finished = self.runtime.remote.finish(id, ends.collect()).await;
         finished.map_err(|error| of_remote(error, id))
     }
 
-    /// Hands back what a worker runs, and forgets its lease.
+    /// Hands back what a worker runs, and forgets its lease. Administrators may remove the workers of others: no end is
+    /// forged by that.
     pub async fn leave(&self, caller: &Caller, id: NodeId) -> Result<(), ServiceError> {
         caller.require(Scope::Write)?;
-        self.read(id).await?;
+        let worker = self.read(id).await?;
+        if !caller.may(Scope::Admin) {
+            own(caller, id, worker.access.as_ref())?;
+        }
         let left = self.runtime.remote.leave(id).await;
         self.runtime.handled.forget().await;
         left.map_err(|error| of_remote(error, id))
     }
 }
 
+/// Access to a worker for the caller that it belongs to. One that an older version registered has to register again.
+fn own<'a>(caller: &Caller, id: NodeId, access: Option<&'a WorkerAccess>) -> Result<&'a WorkerAccess, ServiceError> {
+    let access = access.ok_or(ServiceError::NoSuchWorker { id })?;
+    if access.owner.is(caller) {
+        Ok(access)
+    } else {
+        Err(ServiceError::ForeignWorker { id })
+    }
+}
+
+/// The attempt that a token is for; no attempt has the number 0, so a token that was not issued means none.
+fn attempt_of(key: &LeaseKey, job_id: JobId, token: &LeaseToken) -> u32 {
+    if key.verifies(job_id, token) {
+        token.attempt()
+    } else {
+        0
+    }
+}
+
 /// The wait before the next attempt that the end asks for.
-fn wait_of(end: &RemoteEnd) -> Option<TimeSpan> {
+fn wait_of(end: &ReportedEnd) -> Option<TimeSpan> {
     match &end.outcome {
         Outcome::Failed(failure) => match failure.retry {
             RetryAdvice::NotBefore(wait) | RetryAdvice::After(wait) => Some(wait),

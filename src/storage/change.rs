@@ -26,6 +26,7 @@ use crate::domain::remote_worker::{AttemptReport, WorkerDeclaration};
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 use crate::domain::webhook::{Endpoint, EndpointId};
+use crate::domain::worker_access::WorkerAccess;
 
 /// After which part of its lease without a heartbeat a server counts as unreachable: numerator and denominator. Servers
 /// renew their lease after a third.
@@ -170,6 +171,8 @@ pub enum Change {
         lease: TimeSpan,
         /// The job types that it has handlers for. They are those of its first heartbeat.
         job_types: Arc<[JobType]>,
+        /// Those of them that remote workers may lease too.
+        remote_types: Arc<[JobType]>,
     },
     /// Stores a new recurring job. → [`Applied::RecurringStored`] or [`Applied::Replayed`], or
     /// [`ChangeError::RecurringKeyTaken`] when there is one with its key.
@@ -222,6 +225,8 @@ pub enum Change {
         worker: NodeId,
         /// What it says of itself.
         declaration: Arc<WorkerDeclaration>,
+        /// Access to it.
+        access: Arc<WorkerAccess>,
         /// When it came.
         registered_at: DateTime<Utc>,
         /// How long its jobs are its own without a renewal.

@@ -19,6 +19,7 @@ use crate::domain::rollup::RollupCounts;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
 use crate::domain::webhook::Endpoint;
+use crate::domain::worker_access::WorkerAccess;
 
 /// Which jobs are meant. Every condition that is given must hold; an empty filter means all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -136,6 +137,8 @@ pub struct StoredNode {
     pub running_jobs: u64,
     /// The job types that it has handlers for; `None` where its version does not say.
     pub job_types: Option<Vec<JobType>>,
+    /// Those of them that remote workers may lease too; `None` where its version has no such rule.
+    pub remote_types: Option<Vec<JobType>>,
 }
 
 /// The pending jobs of a type in a queue.
@@ -156,6 +159,8 @@ pub struct StoredWorker {
     pub id: NodeId,
     /// What it says of itself.
     pub declaration: WorkerDeclaration,
+    /// Access to it; `None` for one that a version without owners registered.
+    pub access: Option<WorkerAccess>,
     /// When it came.
     pub registered_at: DateTime<Utc>,
     /// When it was last heard of, by storage's clock.

@@ -101,5 +101,6 @@ mod webhooks_nodes;
 mod websocket;
 mod websocket_limits;
 mod wire;
+mod worker_access;
 mod workers;
 mod workers_many;

@@ -13,6 +13,7 @@ lease = "00:00:03"
 
 [job_types.QuickJob]
 handler = "noop"
+remote_workers = true
 
 [job_types.LongJob]
 handler = { command = { program = "sleep", args = ["600"] } }

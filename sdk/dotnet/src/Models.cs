@@ -107,6 +107,7 @@ namespace TickerQ.Client
         public DateTimeOffset LeaseUntil { get; set; }
         public List<string> Cancelled { get; set; }
         public List<string> Lost { get; set; }
+        public List<string> RefusedTypes { get; set; }
     }
 
     public partial class JobDetails
@@ -230,6 +231,7 @@ namespace TickerQ.Client
     public partial class LeasedJobs
     {
         public List<LeasedJob> Jobs { get; set; }
+        public List<string> RefusedTypes { get; set; }
     }
 
     public partial class ServerLogLevel
@@ -512,6 +514,7 @@ namespace TickerQ.Client
         public DateTimeOffset LeaseUntil { get; set; }
         public TimeSpan Lease { get; set; }
         public TimeSpan HeartbeatInterval { get; set; }
+        public List<string> RefusedTypes { get; set; }
     }
 
     public partial class WorkerList

@@ -33,6 +33,7 @@ namespace TickerQ.Client
         private Task _starting;
         private Task _loops;
         private string _trouble;
+        private string _refused = "";
 
         /// <summary>A worker of this name. Stopping it closes the subscriptions of its client, unless
         /// <paramref name="keepSubscriptions"/> is set.</summary>
@@ -216,6 +217,9 @@ namespace TickerQ.Client
                 var answer = await _client.HeartbeatAsync(Id, contexts.Select(context => context.Report())).ConfigureAwait(false);
                 foreach (var id in answer.Cancelled) if (_running.TryGetValue(id, out var context)) context.StopFor("cancelled");
                 foreach (var id in answer.Lost) if (_running.TryGetValue(id, out var context)) Lose(context);
+                var refused = string.Join(", ", answer.RefusedTypes ?? new List<string>());
+                if (refused != "" && refused != _refused) Log($"servers run jobs of {refused} and lease none of them");
+                _refused = refused;
             }
             catch (NotFoundException error)
             {

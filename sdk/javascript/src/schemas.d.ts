@@ -129,6 +129,7 @@ export interface Heartbeat {
   leaseUntil: string;
   cancelled: Array<string>;
   lost: Array<string>;
+  refusedTypes?: Array<string> | null;
 }
 
 export interface HeartbeatRequest {
@@ -284,6 +285,7 @@ export interface LeasedJob {
 
 export interface LeasedJobs {
   jobs: Array<LeasedJob>;
+  refusedTypes?: Array<string> | null;
 }
 
 export interface LogLevel {
@@ -612,6 +614,7 @@ export interface Worker {
   leaseUntil: string;
   lease: string;
   heartbeatInterval: string;
+  refusedTypes?: Array<string> | null;
 }
 
 export interface WorkerList {

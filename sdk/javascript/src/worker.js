@@ -91,6 +91,7 @@ export class Worker {
   #beatEvery = 5000;
   #beating = Promise.resolve();
   #trouble = null;
+  #refused = '';
 
   constructor(client, options = {}) {
     const { name, queues = [], concurrency = 10, handlers = {}, onError = () => {}, heartbeatEvery, logger = console } = options;
@@ -233,9 +234,11 @@ export class Worker {
   async #beatAlone() {
     const all = [...this.#running.values()];
     try {
-      const { cancelled, lost } = await this.#client.heartbeat(this.#id, all.map((running) => running.report()));
+      const reports = all.map((running) => running.report());
+      const { cancelled, lost, refusedTypes } = await this.#client.heartbeat(this.#id, reports);
       for (const id of cancelled) this.#running.get(id)?.stop.abort(new StopReason('cancelled'));
       for (const id of lost) this.#lose(id);
+      this.#noteRefused((refusedTypes ?? []).join(', '));
     } catch (error) {
       this.#failed('heartbeat failed', error);
       if (!(error instanceof NotFoundError) || this.#stopping.signal.aborted) return;
@@ -243,6 +246,13 @@ export class Worker {
       for (const running of all) this.#lose(running.job.jobId);
       await this.#register().catch((failure) => this.#failed('could not register', failure));
     }
+  }
+
+  #noteRefused(types) {
+    if (types !== '' && types !== this.#refused) {
+      this.#options.logger.warn?.(`worker ${this.#options.name}: servers run jobs of ${types} and lease none of them`);
+    }
+    this.#refused = types;
   }
 
   #lose(id) {

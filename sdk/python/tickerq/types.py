@@ -120,7 +120,11 @@ class HealthView(_HealthViewOptional):
     status: str
 
 
-class Heartbeat(TypedDict):
+class _HeartbeatOptional(TypedDict, total=False):
+    refusedTypes: Optional[List[str]]
+
+
+class Heartbeat(_HeartbeatOptional):
     leaseUntil: str
     cancelled: List[str]
     lost: List[str]
@@ -255,7 +259,11 @@ class LeasedJob(_LeasedJobOptional):
     traceParent: str
 
 
-class LeasedJobs(TypedDict):
+class _LeasedJobsOptional(TypedDict, total=False):
+    refusedTypes: Optional[List[str]]
+
+
+class LeasedJobs(_LeasedJobsOptional):
     jobs: List[LeasedJob]
 
 
@@ -516,7 +524,11 @@ class WebhookTest(TypedDict):
     webhookId: str
 
 
-class Worker(TypedDict):
+class _WorkerOptional(TypedDict, total=False):
+    refusedTypes: Optional[List[str]]
+
+
+class Worker(_WorkerOptional):
     id: str
     name: str
     status: Literal["live", "lost", "left"]

@@ -170,6 +170,7 @@ class Worker:
         self._stopping = threading.Event()
         self._threads: List[threading.Thread] = []
         self._trouble: Optional[str] = None
+        self._refused: List[str] = []
         self._beat_every = 5.0
         # Held during a heartbeat, which carries progress and log: they must arrive before the result of their job.
         self._beating = threading.RLock()
@@ -331,6 +332,10 @@ class Worker:
                 for context in contexts:
                     if context.job["jobId"] in ids:
                         self._stop_job(context, reason)
+            refused = list(answer.get("refusedTypes") or [])
+            if refused and refused != self._refused:
+                _logger.warning("worker %s: servers run jobs of %s and lease none of them", self._name, ", ".join(refused))
+            self._refused = refused
         except NotFoundError as error:
             self._failed("heartbeat failed", error)
             if self._stopping.is_set():

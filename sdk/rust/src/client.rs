@@ -498,7 +498,8 @@ impl Client {
         let body = json!({ "max": max, "wait": span.to_string() });
         let ask = Ask::new(Method::POST, format!("/workers/{worker}/lease")).body(&body);
         let ask = ask.patience(wait + Duration::from_secs(30), 0);
-        let LeasedJobs { jobs } = self.http.send(ask).await?;
+        // Workers log the refused types of their heartbeats.
+        let LeasedJobs { jobs, refused_types: _ } = self.http.send(ask).await?;
         Ok(jobs)
     }
 

@@ -81,16 +81,26 @@ pub struct Batch {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClearedQueue {
+    #[serde(default)]
     pub name: String,
     pub status: String,
+    #[serde(default)]
     pub pending_jobs: u64,
+    #[serde(default)]
     pub running_jobs: u64,
+    #[serde(default)]
     pub completed_jobs: u64,
+    #[serde(default)]
     pub failed_jobs: u64,
+    #[serde(default)]
     pub cancelled_jobs: u64,
+    #[serde(default)]
     pub workers: u32,
+    #[serde(default)]
     pub throughput: Throughput,
+    #[serde(default)]
     pub cleared_pending: u64,
+    #[serde(default)]
     pub cleared_failed: u64,
 }
 
@@ -152,6 +162,8 @@ pub struct Heartbeat {
     pub cancelled: Vec<JobId>,
     #[serde(deserialize_with = "wire::list")]
     pub lost: Vec<JobId>,
+    #[serde(default)]
+    pub refused_types: Option<Vec<String>>,
 }
 
 /// `Job` of the API.
@@ -162,13 +174,17 @@ pub struct Job {
     pub id: JobId,
     #[serde(deserialize_with = "wire::text")]
     pub job_id: JobId,
+    #[serde(default)]
     pub name: String,
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default)]
     pub job_type: String,
+    #[serde(default)]
     pub queue: String,
     #[serde(deserialize_with = "wire::text")]
     pub status: JobStatus,
+    #[serde(default)]
     pub created_at: DateTime<Utc>,
+    #[serde(default)]
     pub run_at: DateTime<Utc>,
     #[serde(default)]
     pub executed_at: Option<DateTime<Utc>>,
@@ -176,11 +192,15 @@ pub struct Job {
     pub completed_at: Option<DateTime<Utc>>,
     #[serde(default, deserialize_with = "wire::optional")]
     pub duration: Option<TimeSpan>,
-    #[serde(deserialize_with = "wire::text")]
+    #[serde(default, deserialize_with = "wire::text")]
     pub priority: Priority,
+    #[serde(default)]
     pub attempt: u32,
+    #[serde(default)]
     pub retry_count: u32,
+    #[serde(default)]
     pub max_retries: u32,
+    #[serde(default)]
     pub parameters: Json,
     #[serde(default)]
     pub result: Option<Json>,
@@ -188,12 +208,13 @@ pub struct Job {
     pub error: Option<String>,
     #[serde(default)]
     pub error_detail: Option<String>,
+    #[serde(default)]
     pub execution_history: Vec<Attempt>,
-    #[serde(deserialize_with = "wire::text")]
+    #[serde(default, deserialize_with = "wire::text")]
     pub timeout: TimeSpan,
-    #[serde(deserialize_with = "wire::text")]
+    #[serde(default, deserialize_with = "wire::text")]
     pub retry_delay: TimeSpan,
-    #[serde(deserialize_with = "wire::list")]
+    #[serde(default, deserialize_with = "wire::list")]
     pub retry_intervals: Vec<TimeSpan>,
     #[serde(default)]
     pub unique_key: Option<String>,
@@ -201,6 +222,7 @@ pub struct Job {
     pub recurring_job_id: Option<RecurringId>,
     #[serde(default)]
     pub occurrence_at: Option<DateTime<Utc>>,
+    #[serde(default)]
     pub cancel_requested: bool,
     #[serde(default)]
     pub progress: Option<Progress>,
@@ -208,6 +230,7 @@ pub struct Job {
     pub log: Vec<LogLine>,
     #[serde(default)]
     pub warnings: Vec<String>,
+    #[serde(default)]
     pub revision: u32,
 }
 
@@ -239,13 +262,17 @@ pub struct JobItem {
     pub id: JobId,
     #[serde(deserialize_with = "wire::text")]
     pub job_id: JobId,
+    #[serde(default)]
     pub name: String,
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default)]
     pub job_type: String,
+    #[serde(default)]
     pub queue: String,
     #[serde(deserialize_with = "wire::text")]
     pub status: JobStatus,
+    #[serde(default)]
     pub created_at: DateTime<Utc>,
+    #[serde(default)]
     pub run_at: DateTime<Utc>,
     #[serde(default)]
     pub executed_at: Option<DateTime<Utc>>,
@@ -253,10 +280,13 @@ pub struct JobItem {
     pub completed_at: Option<DateTime<Utc>>,
     #[serde(default, deserialize_with = "wire::optional")]
     pub duration: Option<TimeSpan>,
-    #[serde(deserialize_with = "wire::text")]
+    #[serde(default, deserialize_with = "wire::text")]
     pub priority: Priority,
+    #[serde(default)]
     pub attempt: u32,
+    #[serde(default)]
     pub retry_count: u32,
+    #[serde(default)]
     pub max_retries: u32,
     #[serde(default)]
     pub error: Option<String>,
@@ -336,6 +366,8 @@ pub struct LeasedJob {
 #[serde(rename_all = "camelCase")]
 pub struct LeasedJobs {
     pub jobs: Vec<LeasedJob>,
+    #[serde(default)]
+    pub refused_types: Option<Vec<String>>,
 }
 
 /// `LogLevel` of the API.
@@ -458,14 +490,22 @@ pub struct Progress {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Queue {
+    #[serde(default)]
     pub name: String,
     pub status: String,
+    #[serde(default)]
     pub pending_jobs: u64,
+    #[serde(default)]
     pub running_jobs: u64,
+    #[serde(default)]
     pub completed_jobs: u64,
+    #[serde(default)]
     pub failed_jobs: u64,
+    #[serde(default)]
     pub cancelled_jobs: u64,
+    #[serde(default)]
     pub workers: u32,
+    #[serde(default)]
     pub throughput: Throughput,
 }
 
@@ -486,16 +526,23 @@ pub struct RecurringJob {
     pub job_id: RecurringId,
     #[serde(default)]
     pub key: Option<String>,
+    #[serde(default)]
     pub name: String,
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default)]
     pub job_type: String,
+    #[serde(default)]
     pub cron_expression: String,
+    #[serde(default)]
     pub description: String,
+    #[serde(default)]
     pub time_zone: String,
+    #[serde(default)]
     pub enabled: bool,
+    #[serde(default)]
     pub misfire_policy: String,
     #[serde(default)]
     pub catch_up_max: Option<u32>,
+    #[serde(default)]
     pub overlap_policy: String,
     #[serde(default)]
     pub starts_at: Option<DateTime<Utc>>,
@@ -503,13 +550,17 @@ pub struct RecurringJob {
     pub ends_at: Option<DateTime<Utc>>,
     #[serde(default)]
     pub next_run_at: Option<DateTime<Utc>>,
+    #[serde(default)]
     pub next_runs: Vec<String>,
     #[serde(default)]
     pub last_run_at: Option<DateTime<Utc>>,
+    #[serde(default)]
     pub waiting: u32,
+    #[serde(default)]
     pub parameters: Json,
     #[serde(default)]
     pub queue: Option<String>,
+    #[serde(default)]
     pub priority: String,
     #[serde(default)]
     pub max_retries: Option<u32>,
@@ -519,10 +570,13 @@ pub struct RecurringJob {
     pub retry_delay: Option<String>,
     #[serde(default, deserialize_with = "wire::optional_list")]
     pub retry_intervals: Option<Vec<TimeSpan>>,
+    #[serde(default)]
     pub created_at: DateTime<Utc>,
+    #[serde(default)]
     pub updated_at: DateTime<Utc>,
     #[serde(default)]
     pub warnings: Vec<String>,
+    #[serde(default)]
     pub revision: u32,
 }
 
@@ -570,7 +624,7 @@ pub struct SystemOverview {
 }
 
 /// `Throughput` of the API.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Throughput {
     pub jobs_per_minute: u64,
@@ -719,6 +773,8 @@ pub struct WorkerInfo {
     pub lease: TimeSpan,
     #[serde(deserialize_with = "wire::text")]
     pub heartbeat_interval: TimeSpan,
+    #[serde(default)]
+    pub refused_types: Option<Vec<String>>,
 }
 
 /// `WorkerList` of the API.

@@ -242,6 +242,7 @@ impl Worker {
             stopping: CancellationToken::new(),
             beating: tokio::sync::Mutex::default(),
             trouble: Mutex::default(),
+            refused: Mutex::default(),
             types,
             ends,
             worker: self,
@@ -315,6 +316,8 @@ struct Shared {
     beating: tokio::sync::Mutex<()>,
     /// The last failed request, until one succeeds.
     trouble: Mutex<Option<String>>,
+    /// The types whose jobs servers refuse to lease, as they were logged last.
+    refused: Mutex<String>,
 }
 
 enum End {
@@ -378,6 +381,18 @@ impl Shared {
             tracing::warn!(worker = self.worker.name, job.id = %id, "lost the lease of job {id}");
             self.stop(id, StopReason::Lost);
         }
+        self.note_refused(&answer.refused_types.unwrap_or_default().join(", "));
+    }
+
+    fn note_refused(&self, types: &str) {
+        let mut refused = lock(&self.refused);
+        if !types.is_empty() && *refused != types {
+            tracing::warn!(
+                worker = self.worker.name,
+                "servers run jobs of {types} and lease none of them"
+            );
+        }
+        types.clone_into(&mut refused);
     }
 
     async fn beat_failed(&self, error: &Error) {

@@ -41,6 +41,8 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         | ServiceError::FeedOff
         | ServiceError::FeedGap
         | ServiceError::NoSuchWorker { .. }
+        | ServiceError::ForeignWorker { .. }
+        | ServiceError::ReservedTypes { .. }
         | ServiceError::NoSuchNode { .. }
         | ServiceError::Stopping
         | ServiceError::WorkerLeaseOver { .. }

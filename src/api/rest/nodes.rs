@@ -87,6 +87,7 @@ impl NodeDocument {
             is_draining,
             running_jobs,
             job_types: _,
+            remote_types: _,
         } = node;
         Self {
             id: id.to_string(),

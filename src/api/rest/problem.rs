@@ -416,7 +416,9 @@ impl Problem {
         }
         let (kind, retry_after) = match error {
             ServiceError::Invalid { .. } => (ProblemKind::Validation, None),
-            ServiceError::Forbidden(_) => (ProblemKind::Forbidden, None),
+            ServiceError::Forbidden(_) | ServiceError::ForeignWorker { .. } | ServiceError::ReservedTypes { .. } => {
+                (ProblemKind::Forbidden, None)
+            }
             ServiceError::NoSuchJob { .. }
             | ServiceError::NoSuchRecurringJob { .. }
             | ServiceError::NoSuchRecurringKey { .. }

@@ -18,10 +18,11 @@ use crate::domain::misfire::{CatchUpMax, InvalidMisfirePolicy, MisfirePolicy};
 use crate::domain::name::{JobName, JobType, QueueName, RecurringKey, UniqueKey};
 use crate::domain::overlap::OverlapPolicy;
 use crate::domain::priority::Priority;
-use crate::domain::remote_worker::{LeaseToken, LogLevel};
+use crate::domain::remote_worker::LogLevel;
 use crate::domain::time_span::TimeSpan;
 use crate::domain::time_zone::TimeZoneName;
 use crate::domain::timestamp;
+use crate::domain::worker_access::LeaseToken;
 use crate::service::rules::MAX_RETRIES_MAX;
 
 /// A JSON object, and nothing else: a derived structure alone would also take an array with its fields in their order.

@@ -36,6 +36,10 @@ async fn lead(storage: &Subject, node: NodeId, lease: TimeSpan) -> Option<Fencin
     }
 }
 
+fn email_job() -> JobType {
+    JobType::parse("EmailJob").expect("a type")
+}
+
 async fn a_node_is_shown_as_it_is(storage: Subject) {
     assert_eq!(nodes(&storage).await, []);
     let id = node(1);
@@ -44,7 +48,8 @@ async fn a_node_is_shown_as_it_is(storage: Subject) {
         name: Arc::from("Köln-1 🦀"),
         started_at: at(5),
         lease: LONG,
-        job_types: Arc::from([JobType::parse("EmailJob").expect("a type")]),
+        job_types: Arc::from([email_job(), JobType::parse("FaxJob").expect("a type")]),
+        remote_types: Arc::from([email_job()]),
     };
     assert_eq!(storage.apply(heartbeat).await, Ok(Applied::Alive));
     storage.insert_running(job(1), id).await;
@@ -61,7 +66,8 @@ async fn a_node_is_shown_as_it_is(storage: Subject) {
         is_live: true,
         is_leader: false,
         running_jobs: 2,
-        job_types: Some(vec![JobType::parse("EmailJob").expect("a type")]),
+        job_types: Some(vec![email_job(), JobType::parse("FaxJob").expect("a type")]),
+        remote_types: Some(vec![email_job()]),
     };
     // Two looks at the clock may lie between the two times.
     let drift = (shown.lease_until - expected.lease_until).abs();

@@ -158,6 +158,7 @@ impl Life {
                 started_at: at(0),
                 lease: crate::domain::time_span::TimeSpan::from_secs(3_600),
                 job_types: Arc::default(),
+                remote_types: Arc::default(),
             });
         }
         // No two changes of a commit concern one job, nor the holder of a key that is asked for.

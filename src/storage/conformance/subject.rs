@@ -97,6 +97,7 @@ impl Subject {
             started_at: at(0),
             lease,
             job_types: Arc::default(),
+            remote_types: Arc::default(),
         };
         assert_eq!(self.apply(heartbeat).await, Ok(Applied::Alive));
     }

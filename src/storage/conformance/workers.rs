@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::sample::{at, claim, completed, job, job_type, node, queue};
 use super::{Case, Subject, cases_of};
+use crate::domain::caller::CallerKind;
 use crate::domain::id::NodeId;
 use crate::domain::job::Job;
 use crate::domain::outcome::Outcome;
@@ -12,6 +13,7 @@ use crate::domain::remote_worker::{
     AttemptReport, JobReports, LOG_LINES_KEPT, LogLevel, LogLine, Progress, WorkerDeclaration,
 };
 use crate::domain::time_span::TimeSpan;
+use crate::domain::worker_access::{KEY_BYTES, LeaseKey, WorkerAccess, WorkerOwner};
 use crate::storage::change::{Applied, Change, ChangeError};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -35,11 +37,22 @@ fn declaration() -> WorkerDeclaration {
     }
 }
 
+fn access() -> WorkerAccess {
+    WorkerAccess {
+        owner: WorkerOwner {
+            kind: CallerKind::Token,
+            name: Arc::from("Köln \"1\""),
+        },
+        key: LeaseKey::new([0xa7; KEY_BYTES]),
+    }
+}
+
 pub(super) async fn register(storage: &Subject, number: u64, lease: TimeSpan) -> NodeId {
     let worker = node(number);
     let change = Change::RegisterWorker {
         worker,
         declaration: Arc::new(declaration()),
+        access: Arc::new(access()),
         registered_at: at(5),
         lease,
     };
@@ -79,11 +92,12 @@ async fn a_worker_is_known_as_it_declared_itself_and_is_no_node(storage: Subject
         (
             stored.id,
             &stored.declaration,
+            &stored.access,
             stored.registered_at,
             stored.is_live,
             stored.running_jobs
         ),
-        (worker, &declaration(), at(5), true, 1)
+        (worker, &declaration(), &Some(access()), at(5), true, 1)
     );
     let found = storage.repository.worker(worker).await.expect("storage reads");
     assert_eq!(found.as_ref(), Some(stored));

@@ -84,6 +84,7 @@ impl Tables {
                 started_at,
                 lease,
                 job_types,
+                remote_types,
             } => {
                 let known = Node {
                     name: Arc::clone(name),
@@ -91,7 +92,9 @@ impl Tables {
                     heartbeat_at: now,
                     lease_until: lease_end(now, *lease),
                     worker: None,
+                    access: None,
                     job_types: Arc::clone(job_types),
+                    remote_types: Arc::clone(remote_types),
                     is_draining: false,
                 };
                 Ok(self.heartbeat(*node, known))
@@ -122,11 +125,12 @@ impl Tables {
             Change::RegisterWorker {
                 worker,
                 declaration,
+                access,
                 registered_at,
                 lease,
             } => Ok(self.register(
                 *worker,
-                Arc::clone(declaration),
+                (Arc::clone(declaration), Arc::clone(access)),
                 *registered_at,
                 lease_end(now, *lease),
                 now,

@@ -203,7 +203,9 @@ impl Tables {
                     heartbeat_at,
                     lease_until,
                     worker: _,
+                    access: _,
                     job_types,
+                    remote_types,
                     is_draining,
                 } = node;
                 StoredNode {
@@ -217,6 +219,7 @@ impl Tables {
                     is_draining: *is_draining,
                     running_jobs: u64::try_from(running_on(*id).count()).unwrap_or(u64::MAX),
                     job_types: Some(job_types.to_vec()),
+                    remote_types: Some(remote_types.to_vec()),
                 }
             })
             .collect();

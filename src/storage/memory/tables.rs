@@ -21,6 +21,7 @@ use crate::domain::remote_worker::{JobReports, WorkerDeclaration};
 use crate::domain::rollup::Tally;
 use crate::domain::status::JobStatus;
 use crate::domain::webhook::{Endpoint, EndpointId};
+use crate::domain::worker_access::WorkerAccess;
 use crate::storage::change::Idempotency;
 use crate::storage::outbox::FeedEntry;
 use crate::storage::query::{JobFilter, PendingJobs};
@@ -83,8 +84,12 @@ pub(super) struct Node {
     pub(super) lease_until: DateTime<Utc>,
     /// What a remote worker says of itself; `None` for a server.
     pub(super) worker: Option<Arc<WorkerDeclaration>>,
+    /// Access to a worker; `None` for a server.
+    pub(super) access: Option<Arc<WorkerAccess>>,
     /// The types that a server has handlers for.
     pub(super) job_types: Arc<[JobType]>,
+    /// Those of them that remote workers may lease too.
+    pub(super) remote_types: Arc<[JobType]>,
     pub(super) is_draining: bool,
 }
 

@@ -8,6 +8,7 @@ use super::tables::{Node, Tables};
 use crate::domain::id::NodeId;
 use crate::domain::remote_worker::{AttemptReport, LOG_LINES_KEPT, WorkerDeclaration};
 use crate::domain::status::JobStatus;
+use crate::domain::worker_access::WorkerAccess;
 use crate::storage::change::Applied;
 use crate::storage::query::StoredWorker;
 
@@ -15,7 +16,7 @@ impl Tables {
     pub(super) fn register(
         &mut self,
         id: NodeId,
-        declaration: Arc<WorkerDeclaration>,
+        (declaration, access): (Arc<WorkerDeclaration>, Arc<WorkerAccess>),
         started_at: DateTime<Utc>,
         lease_until: DateTime<Utc>,
         now: DateTime<Utc>,
@@ -26,7 +27,9 @@ impl Tables {
             heartbeat_at: now,
             lease_until,
             worker: Some(declaration),
+            access: Some(access),
             job_types: Arc::default(),
+            remote_types: Arc::default(),
             is_draining: false,
         };
         self.nodes.insert(id, worker);
@@ -83,6 +86,7 @@ impl Tables {
                 Some(StoredWorker {
                     id: *id,
                     declaration: WorkerDeclaration::clone(node.worker.as_ref()?),
+                    access: node.access.as_deref().cloned(),
                     registered_at: node.started_at,
                     heartbeat_at: node.heartbeat_at,
                     lease_until: node.lease_until,

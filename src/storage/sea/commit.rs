@@ -354,7 +354,11 @@ impl Commit<'_> {
                     started_at,
                     lease,
                     job_types,
-                } => self.heartbeat(*node, name, *started_at, *lease, job_types).await?,
+                    remote_types,
+                } => {
+                    let types = (&**job_types, &**remote_types);
+                    self.heartbeat(*node, name, *started_at, *lease, types).await?
+                }
                 Change::InsertRecurring { recurring, idempotency } => {
                     self.insert_recurring(recurring, idempotency.as_ref()).await?
                 }
@@ -375,10 +379,11 @@ impl Commit<'_> {
                 Change::RegisterWorker {
                     worker,
                     declaration,
+                    access,
                     registered_at,
                     lease,
                 } => {
-                    self.register_worker(*worker, declaration, *registered_at, *lease)
+                    self.register_worker(*worker, declaration, access, *registered_at, *lease)
                         .await?
                 }
                 Change::RenewWorker { worker, lease } => self.renew_worker(*worker, *lease).await?,

@@ -64,7 +64,8 @@ impl SeaRepository {
         let sql = format!(
             "SELECT id, name, started_at, heartbeat_at, lease_until, {live}, \
              EXISTS (SELECT 1 FROM leaders WHERE holder = nodes.id AND leaders.lease_until >= {now}), \
-             (SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE status = 1 AND node = nodes.id), job_types, draining \
+             (SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE status = 1 AND node = nodes.id), job_types, draining, \
+             remote_types \
              FROM nodes WHERE worker IS NULL ORDER BY started_at, id"
         );
         let rows = self
@@ -86,6 +87,7 @@ impl SeaRepository {
                     is_leader: row.try_get_by_index(6).map_err(read)?,
                     running_jobs: u64::try_from(running).unwrap_or_default(),
                     job_types: job_types(row.try_get_by_index(8).map_err(read)?)?,
+                    remote_types: job_types(row.try_get_by_index(10).map_err(read)?)?,
                     is_draining: row.try_get_by_index(9).map_err(read)?,
                 })
             })
@@ -112,7 +114,7 @@ impl Commit<'_> {
         name: &str,
         started_at: DateTime<Utc>,
         lease: TimeSpan,
-        job_types: &[JobType],
+        (job_types, remote_types): (&[JobType], &[JobType]),
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let now = self.now_sql();
         if !self.repository.is_postgres() {
@@ -126,12 +128,14 @@ impl Commit<'_> {
             self.end_lead("holder <> $1", node).await?;
         }
         self.correct_leases(node, lease).await?;
-        // Names always become JSON.
-        let names: Vec<&str> = job_types.iter().map(JobType::as_str).collect();
-        let names = serde_json::to_string(&names).unwrap_or_default();
+        let names = |types: &[JobType]| {
+            let names: Vec<&str> = types.iter().map(JobType::as_str).collect();
+            // Names always become JSON.
+            serde_json::to_string(&names).unwrap_or_default()
+        };
         let sql = format!(
-            "INSERT INTO nodes (id, name, started_at, heartbeat_at, lease_until, job_types) \
-             SELECT $1, $2, $3, {now}, {now} + $4, $5 WHERE true ON CONFLICT (id) \
+            "INSERT INTO nodes (id, name, started_at, heartbeat_at, lease_until, job_types, remote_types) \
+             SELECT $1, $2, $3, {now}, {now} + $4, $5, $6 WHERE true ON CONFLICT (id) \
              DO UPDATE SET heartbeat_at = excluded.heartbeat_at, lease_until = excluded.lease_until"
         );
         let values = [
@@ -139,7 +143,8 @@ impl Commit<'_> {
             name.into(),
             micros(started_at).into(),
             lease.as_micros().into(),
-            names.into(),
+            names(job_types).into(),
+            names(remote_types).into(),
         ];
         self.transaction
             .execute_raw(Statement::from_sql_and_values(self.backend(), sql, values))

@@ -14,12 +14,14 @@ use super::convert::{count, int, micros, text, time};
 use super::error::{CommitFailure, corrupt, unavailable};
 use super::nodes::DEAD_SHOWN_MICROS;
 use super::rows::{Kind, Rows};
+use crate::domain::caller::CallerKind;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::remote_worker::{
     AttemptReport, JobReports, LOG_LINES_KEPT, LogLevel, LogLine, Progress, WorkerDeclaration,
 };
 use crate::domain::time_span::TimeSpan;
+use crate::domain::worker_access::{LeaseKey, WorkerAccess, WorkerOwner};
 use crate::storage::change::{Applied, ChangeError};
 use crate::storage::query::StoredWorker;
 use crate::storage::repository::RepositoryError;
@@ -66,7 +68,7 @@ impl SeaRepository {
         let now = self.now_sql();
         let sql = format!(
             "SELECT id, name, worker, started_at, heartbeat_at, lease_until, lease_until >= {now}, \
-             (SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE status = 1 AND node = nodes.id) \
+             owner_kind, owner, lease_key, (SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE status = 1 AND node = nodes.id) \
              FROM nodes WHERE worker IS NOT NULL AND {condition}"
         );
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
@@ -132,7 +134,29 @@ fn stored_worker(row: &QueryResult) -> Result<StoredWorker, RepositoryError> {
         queues,
         concurrency,
     } = serde_json::from_str(&declared).map_err(|error| corrupt(format!("worker {id}: {error}")))?;
-    let running: i64 = row.try_get_by_index(7).map_err(failed)?;
+    let owner: Option<(i16, String, String)> = match (
+        row.try_get_by_index(7).map_err(failed)?,
+        row.try_get_by_index(8).map_err(failed)?,
+        row.try_get_by_index(9).map_err(failed)?,
+    ) {
+        (Some(kind), Some(name), Some(key)) => Some((kind, name, key)),
+        _ => None,
+    };
+    let access = owner.map(|(kind, name, key)| {
+        Some(WorkerAccess {
+            owner: WorkerOwner {
+                kind: CallerKind::from_code(kind)?,
+                name: Arc::from(name),
+            },
+            key: LeaseKey::from_hex(&key)?,
+        })
+    });
+    let access = match access {
+        Some(None) => return Err(corrupt(format!("worker {id}: its owner or its key is no such thing"))),
+        Some(Some(access)) => Some(access),
+        None => None,
+    };
+    let running: i64 = row.try_get_by_index(10).map_err(failed)?;
     Ok(StoredWorker {
         id,
         declaration: WorkerDeclaration {
@@ -141,6 +165,7 @@ fn stored_worker(row: &QueryResult) -> Result<StoredWorker, RepositoryError> {
             queues: queues.into_iter().map(QueueName::from_stored).collect(),
             concurrency,
         },
+        access,
         registered_at: time(row.try_get_by_index(3).map_err(failed)?)?,
         heartbeat_at: time(row.try_get_by_index(4).map_err(failed)?)?,
         lease_until: time(row.try_get_by_index(5).map_err(failed)?)?,
@@ -154,6 +179,7 @@ impl Commit<'_> {
         &mut self,
         worker: NodeId,
         declaration: &WorkerDeclaration,
+        access: &WorkerAccess,
         registered_at: DateTime<Utc>,
         lease: TimeSpan,
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
@@ -164,8 +190,8 @@ impl Commit<'_> {
             })
         })?;
         let sql = format!(
-            "INSERT INTO nodes (id, name, started_at, heartbeat_at, lease_until, worker) \
-             SELECT $1, $2, $3, {now}, {now} + $4, $5 WHERE true ON CONFLICT (id) \
+            "INSERT INTO nodes (id, name, started_at, heartbeat_at, lease_until, worker, owner_kind, owner, lease_key) \
+             SELECT $1, $2, $3, {now}, {now} + $4, $5, $6, $7, $8 WHERE true ON CONFLICT (id) \
              DO UPDATE SET heartbeat_at = excluded.heartbeat_at, lease_until = excluded.lease_until"
         );
         let values = [
@@ -174,6 +200,9 @@ impl Commit<'_> {
             micros(registered_at).into(),
             lease.as_micros().into(),
             declared.into(),
+            access.owner.kind.code().into(),
+            (*access.owner.name).into(),
+            access.key.to_hex().into(),
         ];
         self.transaction
             .execute_raw(Statement::from_sql_and_values(self.backend(), sql, values))

@@ -14,6 +14,7 @@ use tickerq::domain::remote_worker::{AttemptReport, LogLevel, LogLine, Progress,
 use tickerq::domain::retry::Jitter;
 use tickerq::domain::status::JobStatus;
 use tickerq::domain::time_span::TimeSpan;
+use tickerq::domain::worker_access::{KEY_BYTES, LeaseKey, WorkerAccess, WorkerOwner};
 use tickerq::storage::change::{Applied, Change, Claim, Idempotency};
 use tickerq::storage::repository::JobRepository;
 
@@ -49,6 +50,7 @@ pub async fn write(probe: &Probe) {
         started_at: now(),
         lease: TimeSpan::from_secs(3_600),
         job_types: Arc::default(),
+        remote_types: Arc::default(),
     };
     probe.commit("heartbeat", Look::Up, vec![heartbeat]).await;
     recurring::write(probe).await;
@@ -276,6 +278,10 @@ async fn work_elsewhere(probe: &Probe, running: &Job) {
             job_types: types(&["MailJob"]).into(),
             queues: Arc::from([]),
             concurrency: std::num::NonZeroU32::MIN,
+        }),
+        access: Arc::new(WorkerAccess {
+            owner: WorkerOwner::of(&Caller::local()),
+            key: LeaseKey::new([7; KEY_BYTES]),
         }),
         registered_at: now(),
         lease,

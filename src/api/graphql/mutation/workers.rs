@@ -18,7 +18,7 @@ use crate::api::rest::workers::ends;
 use crate::api::rest::workers::request::{CompleteRequest, FailRequest, HeartbeatRequest};
 use crate::domain::id::NodeId;
 use crate::domain::time_span::TimeSpan as Span;
-use crate::service::workers::{JOBS_MAX, RemoteEnd, WAIT_MAX};
+use crate::service::workers::{JOBS_MAX, Leased, ReportedEnd, WAIT_MAX};
 
 #[derive(Default)]
 pub(super) struct WorkerMutations;
@@ -72,9 +72,10 @@ impl WorkerMutations {
             wait
         };
         let workers = &services(ctx)?.workers;
-        let jobs = workers.lease(caller(ctx)?, id, max.transpose()?, wait).await?;
-        let leased = |job| LeasedJob::new(job, id, workers.place_in_trace(job));
-        Ok(Some(jobs.iter().map(leased).collect()))
+        let Leased { jobs, refused: _ } = workers.lease(caller(ctx)?, id, max.transpose()?, wait).await?;
+        let leased = jobs.iter();
+        let leased = leased.map(|(job, token)| LeasedJob::new(job, *token, workers.place_in_trace(job)));
+        Ok(Some(leased.collect()))
     }
 
     /// Renews a worker's lease, takes what it reports of the jobs that it runs, and tells it which of them should stop. It
@@ -92,7 +93,7 @@ impl WorkerMutations {
             jobs: Some(jobs.collect::<Result<_>>()?),
         };
         let workers = &services(ctx)?.workers;
-        let held = request.into_held(id, workers.now());
+        let held = request.into_held(workers.now());
         let held = held.map_err(|part| errors::of_part(&part, ""))?;
         let beat = workers.beat(caller(ctx)?, id, held).await?;
         Ok(Some(beat.into()))
@@ -115,7 +116,7 @@ impl WorkerMutations {
         let request = CompleteRequest {
             jobs: jobs.collect::<Result<_>>()?,
         };
-        end(ctx, id, request.into_ends(id)).await.map(Some)
+        end(ctx, id, request.into_ends()).await.map(Some)
     }
 
     /// Says that jobs have not succeeded. It is refused when all of them came too late: they are not the worker's any more,
@@ -132,7 +133,7 @@ impl WorkerMutations {
         let request = FailRequest {
             jobs: jobs.collect::<Result<_>>()?,
         };
-        end(ctx, id, request.into_ends(id)).await.map(Some)
+        end(ctx, id, request.into_ends()).await.map(Some)
     }
 
     /// Hands back what a worker runs, and ends its lease. Gives its id.
@@ -147,7 +148,7 @@ impl WorkerMutations {
     }
 }
 
-async fn end(ctx: &Context<'_>, worker: NodeId, reported: Vec<RemoteEnd>) -> Result<EndedJobs> {
+async fn end(ctx: &Context<'_>, worker: NodeId, reported: Vec<ReportedEnd>) -> Result<EndedJobs> {
     let ended = ends::finish(&services(ctx)?.workers, caller(ctx)?, worker, reported).await;
     let ended = ended.map_err(|problem| errors::of_problem(&problem))?;
     Ok(EndedJobs {

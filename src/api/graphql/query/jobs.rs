@@ -106,7 +106,7 @@ async fn find(services: &Services, caller: &Caller, id: &ID) -> Result<Option<No
 /// What was read, or nothing when there is none and when the caller may not see it.
 fn if_visible<T>(read: Result<T, ServiceError>) -> Result<Option<T>> {
     match read {
-        Err(ServiceError::Forbidden(_) | ServiceError::WebhooksOff) => Ok(None),
+        Err(ServiceError::Forbidden(_) | ServiceError::ForeignWorker { .. } | ServiceError::WebhooksOff) => Ok(None),
         read => if_any(read),
     }
 }

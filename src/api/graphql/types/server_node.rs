@@ -46,6 +46,7 @@ impl ServerNode {
             is_draining,
             running_jobs,
             job_types: _,
+            remote_types: _,
         } = node;
         Self {
             id: id.as_uuid().into(),

@@ -8,11 +8,11 @@ use super::super::scalars::{DateTime, Json, TimeSpan, Uuid};
 use super::connection::connection;
 use super::enums::{Priority, WorkerStatus};
 use super::queue::int;
-use crate::domain::id::NodeId;
 use crate::domain::job::Job;
-use crate::domain::remote_worker::{LeaseToken, WorkerDeclaration};
+use crate::domain::remote_worker::WorkerDeclaration;
 use crate::domain::trace::TraceParent;
-use crate::service::workers::{Beat, Workers};
+use crate::domain::worker_access::LeaseToken;
+use crate::service::workers::{Beat, BeatAnswer, ShownWorker, Workers};
 use crate::storage::query::StoredWorker;
 
 /// A program elsewhere that asks for jobs, runs them, and says what came of them.
@@ -43,11 +43,14 @@ pub(in super::super) struct Worker {
     lease: TimeSpan,
     /// How often it should say that it lives.
     heartbeat_interval: TimeSpan,
+    /// Those of its types whose jobs it may not lease, because a server has a handler for them.
+    refused_types: Vec<String>,
 }
 
 impl Worker {
     /// A worker of this server's.
-    pub(in super::super) fn new(worker: StoredWorker, workers: &Workers) -> Self {
+    pub(in super::super) fn new(worker: ShownWorker, workers: &Workers) -> Self {
+        let ShownWorker { worker, refused } = worker;
         let status = worker.status().into();
         let StoredWorker {
             id,
@@ -58,6 +61,7 @@ impl Worker {
                     queues,
                     concurrency,
                 },
+            access: _,
             registered_at,
             heartbeat_at,
             lease_until,
@@ -77,6 +81,7 @@ impl Worker {
             lease_until: lease_until.into(),
             lease: workers.lease_time().into(),
             heartbeat_interval: workers.heartbeat_interval().into(),
+            refused_types: refused.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -126,15 +131,11 @@ pub(in super::super) struct LeasedJob {
 
 impl LeasedJob {
     /// A job for this worker, and its place in a trace.
-    pub(in super::super) fn new(job: &Arc<Job>, worker: NodeId, place: TraceParent) -> Self {
-        let token = LeaseToken {
-            worker,
-            attempt: job.attempt,
-        };
+    pub(in super::super) fn new(job: &Arc<Job>, token: LeaseToken, place: TraceParent) -> Self {
         let propagated = job.propagated.as_deref();
         Self {
             job_id: ID(job.id.to_string()),
-            lease_token: token.to_string(),
+            lease_token: token.to_text(),
             name: job.name.as_str().to_owned(),
             job_type: job.job_type.as_str().to_owned(),
             queue: job.queue.as_str().to_owned(),
@@ -165,10 +166,12 @@ pub(in super::super) struct WorkerHeartbeat {
     /// Jobs that are not the worker's any more: their time was up, or its lease had run out. It should stop them; whatever it
     /// says of them is refused.
     lost: Vec<ID>,
+    /// Those of its types whose jobs it may not lease, because a server has a handler for them.
+    refused_types: Vec<String>,
 }
 
-impl From<Beat> for WorkerHeartbeat {
-    fn from(beat: Beat) -> Self {
+impl From<BeatAnswer> for WorkerHeartbeat {
+    fn from(BeatAnswer { beat, refused }: BeatAnswer) -> Self {
         let Beat {
             lease_until,
             cancelled,
@@ -178,6 +181,7 @@ impl From<Beat> for WorkerHeartbeat {
             lease_until: lease_until.into(),
             cancelled: cancelled.iter().map(|id| ID(id.to_string())).collect(),
             lost: lost.iter().map(|id| ID(id.to_string())).collect(),
+            refused_types: refused.iter().map(ToString::to_string).collect(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::super::problem::{PartError, Problem};
 use crate::domain::caller::Caller;
 use crate::domain::id::{JobId, NodeId};
-use crate::service::workers::{RemoteEnd, Workers};
+use crate::service::workers::{ReportedEnd, Workers};
 
 /// What became of the ends of jobs.
 pub(in crate::api) struct Ended {
@@ -18,7 +18,7 @@ pub(in crate::api) async fn finish(
     workers: &Workers,
     caller: &Caller,
     id: NodeId,
-    ends: Vec<RemoteEnd>,
+    ends: Vec<ReportedEnd>,
 ) -> Result<Ended, Problem> {
     let ids: Vec<JobId> = ends.iter().map(|end| end.job_id).collect();
     let finished = workers.finish(caller, id, ends).await;

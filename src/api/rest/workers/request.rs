@@ -11,13 +11,14 @@ use utoipa::ToSchema;
 use super::super::problem::PartError;
 use super::super::values::Parsed;
 use crate::api::rest::words::{FailureOutcomeWord, LogLineLevelWord};
-use crate::domain::id::{JobId, NodeId};
+use crate::domain::id::JobId;
 use crate::domain::json::Json;
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::outcome::{Failure, Outcome, RetryAdvice};
-use crate::domain::remote_worker::{LeaseToken, LogLevel, LogLine, Progress, WorkerDeclaration};
+use crate::domain::remote_worker::{LogLevel, LogLine, Progress, WorkerDeclaration};
 use crate::domain::time_span::TimeSpan;
-use crate::service::workers::{Held, JOBS_MAX, RemoteEnd};
+use crate::domain::worker_access::LeaseToken;
+use crate::service::workers::{HeldAttempt, JOBS_MAX, ReportedEnd};
 
 /// How many jobs a worker runs at the same time that does not say so.
 const CONCURRENCY: NonZeroU32 = match NonZeroU32::new(10) {
@@ -135,8 +136,8 @@ pub(in crate::api) struct LogLineRequest {
 }
 
 impl HeartbeatRequest {
-    /// What the worker with this id holds.
-    pub(in crate::api) fn into_held(self, worker: NodeId, now: DateTime<Utc>) -> Result<Vec<Held>, PartError> {
+    /// What the worker holds.
+    pub(in crate::api) fn into_held(self, now: DateTime<Utc>) -> Result<Vec<HeldAttempt>, PartError> {
         let jobs = self.jobs.unwrap_or_default();
         let held = jobs.into_iter().enumerate().map(|(index, held)| {
             let HeldRequest {
@@ -157,15 +158,15 @@ impl HeartbeatRequest {
             let log = log.unwrap_or_default().into_iter().map(|line| {
                 let LogLineRequest { at, level, message } = line;
                 LogLine {
-                    attempt: token.attempt,
+                    attempt: token.attempt(),
                     at: at.map_or(now, |Parsed(at)| at),
                     level: level.map_or(LogLevel::Info, |Parsed(level)| level),
                     message: Arc::from(message),
                 }
             });
-            Ok(Held {
+            Ok(HeldAttempt {
                 job_id,
-                attempt: attempt_of(token, worker),
+                token,
                 progress,
                 log: log.collect(),
             })
@@ -203,16 +204,16 @@ pub(in crate::api) struct CompletedRequest<'a> {
 
 impl CompleteRequest<'_> {
     /// The ends of the attempts.
-    pub(in crate::api) fn into_ends(self, worker: NodeId) -> Vec<RemoteEnd> {
+    pub(in crate::api) fn into_ends(self) -> Vec<ReportedEnd> {
         let ends = self.jobs.into_iter().map(|completed| {
             let CompletedRequest {
                 job_id: Parsed(job_id),
                 lease_token: Parsed(token),
                 result,
             } = completed;
-            RemoteEnd {
+            ReportedEnd {
                 job_id,
-                attempt: attempt_of(token, worker),
+                token,
                 outcome: Outcome::Completed(result.map(|json| Json::from_valid(json.get()))),
             }
         });
@@ -286,7 +287,7 @@ impl FailureWord {
 
 impl FailRequest {
     /// The ends of the attempts.
-    pub(in crate::api) fn into_ends(self, worker: NodeId) -> Vec<RemoteEnd> {
+    pub(in crate::api) fn into_ends(self) -> Vec<ReportedEnd> {
         let ends = self.jobs.into_iter().map(|failed| {
             let FailedRequest {
                 job_id: Parsed(job_id),
@@ -310,17 +311,8 @@ impl FailRequest {
                     },
                 }),
             };
-            RemoteEnd {
-                job_id,
-                attempt: attempt_of(token, worker),
-                outcome,
-            }
+            ReportedEnd { job_id, token, outcome }
         });
         ends.collect()
     }
-}
-
-/// The attempt that a token is for; none has the number 0, so another worker's token means no attempt of this one's.
-fn attempt_of(token: LeaseToken, worker: NodeId) -> u32 {
-    if token.worker == worker { token.attempt } else { 0 }
 }

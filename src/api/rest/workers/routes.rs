@@ -9,10 +9,10 @@ use super::super::call::{Answer, Call, json, json_with};
 use super::super::values::{Id, Parsed};
 use super::ends::{self, Ended};
 use super::request::{CompleteRequest, FailRequest, HeartbeatRequest, LeaseRequest, WorkerRequest};
-use super::view::{BeatView, EndedView, LeasedList, LeasedView, WorkerList, WorkerView};
+use super::view::{BeatView, EndedView, LeasedList, LeasedView, WorkerList, WorkerView, type_names};
 use crate::domain::id::NodeId;
 use crate::domain::time_span::TimeSpan;
-use crate::service::workers::RemoteEnd;
+use crate::service::workers::{Leased, ReportedEnd};
 
 /// Lists the remote workers.
 #[utoipa::path(
@@ -51,7 +51,11 @@ pub(in super::super) async fn register_worker(mut call: Call) -> Answer {
     let bytes = call.body(call.api.options.body_bytes_max).await?;
     let declaration = body::parse::<WorkerRequest>(&bytes)?.into_declaration()?;
     let worker = call.api.workers.register(&call.caller, declaration).await?;
-    let location = call.url_of(&format!("{}/{}", call.request.path().trim_end_matches('/'), worker.id));
+    let location = call.url_of(&format!(
+        "{}/{}",
+        call.request.path().trim_end_matches('/'),
+        worker.worker.id
+    ));
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, location));
     json_with(response, &WorkerView::new(worker, &call.api.workers))
@@ -65,6 +69,7 @@ pub(in super::super) async fn register_worker(mut call: Call) -> Answer {
     params(("id" = String, Path, format = Uuid, description = "The worker's id")),
     responses(
         (status = 200, description = "The worker", body = WorkerView),
+        (status = 403, description = "The worker belongs to another caller"),
         (status = 404, description = "There is no such worker"),
     )
 )]
@@ -81,6 +86,7 @@ pub(in super::super) async fn get_worker(call: Call) -> Answer {
     params(("id" = String, Path, format = Uuid, description = "The worker's id")),
     responses(
         (status = 204, description = "What it ran is pending again; the worker has left"),
+        (status = 403, description = "The worker belongs to another caller"),
         (status = 404, description = "There is no such worker"),
     )
 )]
@@ -102,6 +108,7 @@ pub(in super::super) async fn leave(call: Call) -> Answer {
     responses(
         (status = 200, description = "The jobs, perhaps none", body = LeasedList),
         (status = 404, description = "There is no such worker, or it has left: register again"),
+        (status = 403, description = "The worker belongs to another caller, or servers run all of its types themselves"),
         (status = 409, description = "The worker's lease has run out: send a heartbeat, or register again"),
         (status = 413, description = "The body is too large"),
         (status = 415, description = "The body is not JSON"),
@@ -111,10 +118,15 @@ pub(in super::super) async fn lease_jobs(mut call: Call) -> Answer {
     let id = call.worker_id()?;
     let LeaseRequest { max, wait } = call.optional_body().await?;
     let wait = wait.map_or(TimeSpan::ZERO, |Parsed(wait)| wait);
-    let jobs = call.api.workers.lease(&call.caller, id, max, wait).await?;
-    let view = |job| LeasedView::new(job, id, call.api.workers.place_in_trace(job));
-    let jobs = jobs.iter().map(|job| view(job)).collect();
-    json(StatusCode::OK, &LeasedList { jobs })
+    let Leased { jobs, refused } = call.api.workers.lease(&call.caller, id, max, wait).await?;
+    let view = jobs
+        .iter()
+        .map(|(job, token)| LeasedView::new(job, *token, call.api.workers.place_in_trace(job)));
+    let list = LeasedList {
+        jobs: view.collect(),
+        refused_types: type_names(&refused),
+    };
+    json(StatusCode::OK, &list)
 }
 
 /// Renews a worker's lease.
@@ -128,6 +140,7 @@ pub(in super::super) async fn lease_jobs(mut call: Call) -> Answer {
     request_body(content = Option<HeartbeatRequest>),
     responses(
         (status = 200, description = "Until when, and which jobs should stop", body = BeatView),
+        (status = 403, description = "The worker belongs to another caller"),
         (status = 404, description = "There is no such worker, or it has left: register again"),
         (status = 413, description = "The body is too large"),
         (status = 415, description = "The body is not JSON"),
@@ -139,7 +152,7 @@ pub(in super::super) async fn heartbeat(mut call: Call) -> Answer {
         Some(bytes) => body::parse(&bytes)?,
         None => HeartbeatRequest::default(),
     };
-    let held = request.into_held(id, call.api.workers.now())?;
+    let held = request.into_held(call.api.workers.now())?;
     let beat = call.api.workers.beat(&call.caller, id, held).await?;
     json(StatusCode::OK, &BeatView::from(beat))
 }
@@ -153,6 +166,8 @@ pub(in super::super) async fn heartbeat(mut call: Call) -> Answer {
     request_body = CompleteRequest,
     responses(
         (status = 200, description = "What is stored, and what came too late", body = EndedView),
+        (status = 403, description = "The worker belongs to another caller"),
+        (status = 404, description = "There is no such worker: register again"),
         (status = 409, description = "All of them came too late: they are not the worker's any more, and nothing has changed"),
         (status = 413, description = "The body is too large"),
         (status = 415, description = "The body is not JSON"),
@@ -161,7 +176,7 @@ pub(in super::super) async fn heartbeat(mut call: Call) -> Answer {
 pub(in super::super) async fn complete_jobs(mut call: Call) -> Answer {
     let id = call.worker_id()?;
     let bytes = call.body(call.api.options.batch_body_bytes_max).await?;
-    let ends = body::parse::<CompleteRequest>(&bytes)?.into_ends(id);
+    let ends = body::parse::<CompleteRequest>(&bytes)?.into_ends();
     end_jobs(&call, id, ends).await
 }
 
@@ -174,6 +189,8 @@ pub(in super::super) async fn complete_jobs(mut call: Call) -> Answer {
     request_body = FailRequest,
     responses(
         (status = 200, description = "What is stored, and what came too late", body = EndedView),
+        (status = 403, description = "The worker belongs to another caller"),
+        (status = 404, description = "There is no such worker: register again"),
         (status = 409, description = "All of them came too late: they are not the worker's any more, and nothing has changed"),
         (status = 413, description = "The body is too large"),
         (status = 415, description = "The body is not JSON"),
@@ -182,11 +199,11 @@ pub(in super::super) async fn complete_jobs(mut call: Call) -> Answer {
 pub(in super::super) async fn fail_jobs(mut call: Call) -> Answer {
     let id = call.worker_id()?;
     let bytes = call.body(call.api.options.batch_body_bytes_max).await?;
-    let ends = body::parse::<FailRequest>(&bytes)?.into_ends(id);
+    let ends = body::parse::<FailRequest>(&bytes)?.into_ends();
     end_jobs(&call, id, ends).await
 }
 
-async fn end_jobs(call: &Call, id: NodeId, reported: Vec<RemoteEnd>) -> Answer {
+async fn end_jobs(call: &Call, id: NodeId, reported: Vec<ReportedEnd>) -> Answer {
     let Ended { stored, lost } = ends::finish(&call.api.workers, &call.caller, id, reported).await?;
     let ended = EndedView {
         stored,

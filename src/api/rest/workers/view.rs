@@ -5,11 +5,12 @@ use utoipa::ToSchema;
 
 use super::super::values::{Id, Raw, Span, Time};
 use crate::api::rest::words::{PriorityWord, WorkerStatusWord};
-use crate::domain::id::NodeId;
 use crate::domain::job::Job;
-use crate::domain::remote_worker::{LeaseToken, WorkerDeclaration};
+use crate::domain::name::JobType;
+use crate::domain::remote_worker::WorkerDeclaration;
 use crate::domain::trace::TraceParent;
-use crate::service::workers::{Beat, Workers};
+use crate::domain::worker_access::LeaseToken;
+use crate::service::workers::{Beat, BeatAnswer, ShownWorker, Workers};
 use crate::storage::query::StoredWorker;
 
 /// A remote worker.
@@ -53,15 +54,21 @@ pub(in super::super) struct WorkerView {
     /// How often it should say that it lives.
     #[schema(value_type = String, example = "00:00:05")]
     heartbeat_interval: Span,
+    /// Those of its types whose jobs it may not lease, because a server has a handler for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!(["EmailNotificationJob"]))]
+    refused_types: Option<Vec<String>>,
 }
 
 impl WorkerView {
     /// A worker of this server's.
-    pub(super) fn new(worker: StoredWorker, workers: &Workers) -> Self {
+    pub(super) fn new(worker: ShownWorker, workers: &Workers) -> Self {
+        let ShownWorker { worker, refused } = worker;
         let status = worker.status().as_str();
         let StoredWorker {
             id,
             declaration,
+            access: _,
             registered_at,
             heartbeat_at,
             lease_until,
@@ -87,8 +94,14 @@ impl WorkerView {
             lease_until: Time(lease_until),
             lease: Span(workers.lease_time()),
             heartbeat_interval: Span(workers.heartbeat_interval()),
+            refused_types: type_names(&refused),
         }
     }
+}
+
+/// The names of types, if there are any.
+pub(super) fn type_names(types: &[JobType]) -> Option<Vec<String>> {
+    (!types.is_empty()).then(|| types.iter().map(ToString::to_string).collect())
 }
 
 /// All remote workers.
@@ -104,6 +117,10 @@ pub(in super::super) struct WorkerList {
 pub(in super::super) struct LeasedList<'a> {
     /// The jobs, the most urgent first; none when there were none in time.
     pub(super) jobs: Vec<LeasedView<'a>>,
+    /// Types of the worker whose jobs it may not lease, because a server has a handler for them.
+    #[serde(rename = "refusedTypes", skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!(["EmailNotificationJob"]))]
+    pub(super) refused_types: Option<Vec<String>>,
 }
 
 /// A job that a worker has been given: it runs, and is the worker's own until it says what came of it.
@@ -165,15 +182,11 @@ pub(in super::super) struct LeasedView<'a> {
 
 impl<'a> LeasedView<'a> {
     /// A job for this worker, and its place in a trace.
-    pub(super) fn new(job: &'a Job, worker: NodeId, place: TraceParent) -> Self {
-        let token = LeaseToken {
-            worker,
-            attempt: job.attempt,
-        };
+    pub(super) fn new(job: &'a Job, token: LeaseToken, place: TraceParent) -> Self {
         let propagated = job.propagated.as_deref();
         Self {
             job_id: Id(job.id),
-            lease_token: token.to_string(),
+            lease_token: token.to_text(),
             name: job.name.as_str(),
             job_type: job.job_type.as_str(),
             queue: job.queue.as_str(),
@@ -207,10 +220,14 @@ pub(in super::super) struct BeatView {
     /// it says of them is refused.
     #[schema(value_type = Vec<String>)]
     lost: Vec<Id>,
+    /// Types of the worker whose jobs it may not lease, because a server has a handler for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!(["EmailNotificationJob"]))]
+    refused_types: Option<Vec<String>>,
 }
 
-impl From<Beat> for BeatView {
-    fn from(beat: Beat) -> Self {
+impl From<BeatAnswer> for BeatView {
+    fn from(BeatAnswer { beat, refused }: BeatAnswer) -> Self {
         let Beat {
             lease_until,
             cancelled,
@@ -220,6 +237,7 @@ impl From<Beat> for BeatView {
             lease_until: Time(lease_until),
             cancelled: cancelled.into_iter().map(Id).collect(),
             lost: lost.into_iter().map(Id).collect(),
+            refused_types: type_names(&refused),
         }
     }
 }

@@ -189,6 +189,7 @@ impl World {
                 started_at: start(),
                 lease: LEASE,
                 job_types: Arc::default(),
+                remote_types: Arc::default(),
             }),
             Act::AskToLead => send(Change::Lead {
                 node: node.id,
