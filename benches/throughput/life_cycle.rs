@@ -10,6 +10,7 @@ use tickerq::domain::name::{JobType, QueueName};
 use tickerq::domain::new_job::NewJob;
 use tickerq::domain::outcome::Failure;
 use tickerq::domain::queue::QueueSettings;
+use tickerq::domain::rate_limit::RateLimit;
 use tickerq::domain::status::JobStatus;
 use tickerq::domain::time_span::TimeSpan;
 use tickerq::handlers::limits::HandlerLimits;
@@ -115,6 +116,8 @@ pub(crate) fn rules() -> Rules {
         parameters_bytes_max: 1 << 20,
         batch_jobs_max: 10_000,
         queues_max: 1_000,
+        new_queues_per_caller: RateLimit::UNLIMITED,
+        unique_keys_per_caller: RateLimit::UNLIMITED,
         queues: Default::default(),
         pending_max: Default::default(),
     }

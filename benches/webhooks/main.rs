@@ -26,6 +26,7 @@ use tickerq::domain::id::JobId;
 use tickerq::domain::name::{JobType, QueueName};
 use tickerq::domain::new_job::NewJob;
 use tickerq::domain::queue::QueueSettings;
+use tickerq::domain::rate_limit::RateLimit;
 use tickerq::domain::status::JobStatus;
 use tickerq::domain::time_span::TimeSpan;
 use tickerq::domain::webhook::SigningSecret;
@@ -188,6 +189,8 @@ async fn jobs(database: &Database, count: usize, endpoints: usize) -> f64 {
         parameters_bytes_max: 1 << 20,
         batch_jobs_max: 10_000,
         queues_max: 1_000,
+        new_queues_per_caller: RateLimit::UNLIMITED,
+        unique_keys_per_caller: RateLimit::UNLIMITED,
         queues: Default::default(),
         pending_max: Default::default(),
     };

@@ -1,10 +1,13 @@
 //! `[jobs]`: what jobs get whose type says nothing else, and how large they may be.
 
+use std::num::NonZeroU32;
+
 use super::byte_size::ByteSize;
 use super::section::Section;
 use super::setting::{DURATION_MAX, between};
 use crate::domain::name::QueueName;
 use crate::domain::new_job::JobDefaults;
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::retry::RetryPolicy;
 use crate::domain::time_span::TimeSpan;
 
@@ -23,6 +26,25 @@ pub struct JobsConfig {
     pub batch_jobs_max: usize,
     /// How many queues may exist beside the configured ones.
     pub max_queues: usize,
+    /// How many new queues a caller may name in a time.
+    pub new_queues_per_caller: RateLimit,
+    /// How many jobs with a unique key a caller may create in a time.
+    pub unique_keys_per_caller: RateLimit,
+}
+
+/// So many an hour.
+const fn per_hour(count: u32) -> RateLimit {
+    let (one, hour) = (NonZeroU32::MIN, NonZeroU32::new(3_600));
+    RateLimit {
+        jobs: match NonZeroU32::new(count) {
+            Some(count) => count,
+            None => one,
+        },
+        per_seconds: match hour {
+            Some(hour) => hour,
+            None => one,
+        },
+    }
 }
 
 /// The most retries that a job may have.
@@ -63,6 +85,8 @@ impl JobsConfig {
                 .unwrap_or(usize::MAX),
             max_queues: usize::try_from(section.get_if("max_queues", 1_000, between(1_u32, 1_000_000)))
                 .unwrap_or(usize::MAX),
+            new_queues_per_caller: section.get("new_queues_per_caller", per_hour(100)),
+            unique_keys_per_caller: section.get("unique_keys_per_caller", per_hour(10_000_000)),
         }
     }
 }

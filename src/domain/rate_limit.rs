@@ -23,6 +23,12 @@ pub struct InvalidRateLimit {
 }
 
 impl RateLimit {
+    /// As many as can be counted.
+    pub const UNLIMITED: Self = Self {
+        jobs: NonZeroU32::MAX,
+        per_seconds: NonZeroU32::MIN,
+    };
+
     /// Reads `100/s`, `30/m`, `500/h`.
     pub fn parse(text: &str) -> Result<Self, InvalidRateLimit> {
         let invalid = || InvalidRateLimit {

@@ -161,6 +161,8 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         parameters_bytes_max: config.jobs.parameters_bytes_max,
         batch_jobs_max: config.jobs.batch_jobs_max,
         queues_max: config.jobs.max_queues,
+        new_queues_per_caller: config.jobs.new_queues_per_caller,
+        unique_keys_per_caller: config.jobs.unique_keys_per_caller,
         queues: queue_names(config),
         pending_max: queues
             .iter()

@@ -6,8 +6,10 @@ use std::sync::{Arc, PoisonError};
 
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
+use super::caller_limits::{CallerLimits, Shared};
 use super::error::ServiceError;
 use super::rules::Rules;
+use crate::domain::caller::Caller;
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
 use crate::domain::status::JobStatus;
@@ -27,6 +29,7 @@ pub(super) struct Admission {
     rules: Arc<Rules>,
     /// Queues beside the configured ones that are known to exist, so that their number is only counted when a new one is named.
     known_queues: std::sync::RwLock<HashSet<QueueName>>,
+    caller_limits: CallerLimits,
     /// The queues whose pending jobs are limited.
     lanes: HashMap<QueueName, Arc<Lane>>,
 }
@@ -83,14 +86,26 @@ impl Admission {
             recorder: runtime.recorder.clone(),
             clock: runtime.clock.clone(),
             known_queues: std::sync::RwLock::default(),
+            caller_limits: CallerLimits::new(
+                rules.new_queues_per_caller,
+                rules.unique_keys_per_caller,
+                runtime.clock.clone(),
+            ),
             lanes: rules.pending_max.iter().map(lane).collect(),
             rules,
         }
     }
 
     /// Lets the jobs in, or says which queue may not have them; `first_index` is where they begin in a batch.
-    pub(super) async fn admit(&self, jobs: &[Arc<Job>], first_index: Option<usize>) -> Result<Admitted, ServiceError> {
-        self.check_queues(jobs.iter().map(|job| &job.queue), first_index)
+    pub(super) async fn admit(
+        &self,
+        caller: &Caller,
+        jobs: &[Arc<Job>],
+        first_index: Option<usize>,
+    ) -> Result<Admitted, ServiceError> {
+        let unique_keys = jobs.iter().filter(|job| job.unique_key.is_some()).count();
+        self.caller_limits.take(caller, Shared::UniqueKeys, unique_keys)?;
+        self.check_queues(caller, jobs.iter().map(|job| &job.queue), first_index)
             .await?;
         let mut places = Vec::new();
         if self.lanes.is_empty() {
@@ -143,12 +158,18 @@ impl Admission {
     }
 
     /// Checks that a queue exists or may come into being; `index` is its place in a batch.
-    pub(super) async fn check_queue(&self, queue: &QueueName, index: Option<usize>) -> Result<(), ServiceError> {
-        self.check_queues(std::iter::once(queue), index).await
+    pub(super) async fn check_queue(
+        &self,
+        caller: &Caller,
+        queue: &QueueName,
+        index: Option<usize>,
+    ) -> Result<(), ServiceError> {
+        self.check_queues(caller, std::iter::once(queue), index).await
     }
 
     async fn check_queues<'a>(
         &self,
+        caller: &Caller,
         queues: impl Iterator<Item = &'a QueueName> + Clone,
         first_index: Option<usize>,
     ) -> Result<(), ServiceError> {
@@ -167,6 +188,7 @@ impl Admission {
         };
         let mut known = self.stored_queues().await?;
         let new: HashSet<&QueueName> = queues.clone().filter(|queue| is_new(&known, queue)).collect();
+        self.caller_limits.take(caller, Shared::NewQueues, new.len())?;
         if known.len() + new.len() > max {
             // Queues that are not used any more make room for new ones.
             let removed = self.recorder.record_one(Change::PruneQueues, Origin::Outside);

@@ -9,6 +9,7 @@ use crate::domain::caller::Forbidden;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::name::{JobType, RecurringKey};
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::recurring::RecurringId;
 use crate::domain::storage_fault::StorageFault;
 use crate::domain::transition::Refused;
@@ -186,6 +187,25 @@ pub enum ServiceError {
         queue: String,
         /// How many it may have.
         max: u64,
+    },
+    /// The caller has used up its share of what all callers share.
+    #[error(
+        "this caller may create {limit} {what} ([jobs] {setting}); {available} are left now and this request needs {wanted}; \
+         try again later"
+    )]
+    CallerLimit {
+        /// What is limited.
+        what: &'static str,
+        /// The setting of the limit.
+        setting: &'static str,
+        /// The limit.
+        limit: RateLimit,
+        /// How many the request needs.
+        wanted: usize,
+        /// How many are left.
+        available: u32,
+        /// The time until one more is left.
+        retry_after: Duration,
     },
     /// Too much waits to be written.
     #[error("the server has too much to do; try again in {} s", retry_after.as_secs())]

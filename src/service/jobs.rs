@@ -236,7 +236,7 @@ impl Jobs {
             })
             .collect();
         // Held until the jobs are written, or refused.
-        let _admitted = self.admission.admit(&jobs, first_index).await?;
+        let _admitted = self.admission.admit(caller, &jobs, first_index).await?;
         let idempotency = idempotency.map(|IdempotencyKey { key, request }| Idempotency {
             key: key_of(caller, key),
             fingerprint: Sha256::digest(&request).into(),
@@ -400,7 +400,7 @@ impl Jobs {
         self.read_detail(id).await
     }
 
-    /// A job with all its attempts, for somebody who changes it: whoever may change a job is shown what it has become.
+    /// A job with all its attempts, for a caller that changes it. A facade shows ids and statuses of it to those that may not read.
     pub async fn detail_of_change(&self, caller: &Caller, id: JobId) -> Result<JobDetail, ServiceError> {
         caller.require_any(&[Scope::Write, Scope::Read])?;
         self.read_detail(id).await
@@ -572,7 +572,7 @@ impl Jobs {
         caller.require(Scope::Write)?;
         self.rules.check_patch(&patch)?;
         if let Some(queue) = &patch.queue {
-            self.admission.check_queue(queue, None).await?;
+            self.admission.check_queue(caller, queue, None).await?;
         }
         self.change(caller, Deed::UPDATE, id, if_match, |job| {
             job.patch(patch.clone(), self.runtime.clock.now())

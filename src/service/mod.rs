@@ -7,6 +7,7 @@
 mod admission;
 pub mod audit;
 pub mod bulk;
+mod caller_limits;
 pub mod changes;
 pub mod clients;
 pub mod error;

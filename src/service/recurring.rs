@@ -117,7 +117,7 @@ impl Recurring {
     ) -> Result<(Arc<RecurringJob>, bool), ServiceError> {
         caller.require(Scope::Write)?;
         takes_new_jobs(&self.runtime, caller)?;
-        self.check(&new).await?;
+        self.check(caller, &new).await?;
         let now = self.runtime.clock.now();
         // An expression that never comes was refused when it was read.
         if new.schedule.next_after(now).is_none() {
@@ -190,7 +190,7 @@ impl Recurring {
         self.read(id).await
     }
 
-    /// One recurring job, for somebody who changes it: whoever may change it is shown what it has become.
+    /// One recurring job, for a caller that changes it. A facade shows ids and statuses of it to those that may not read.
     pub async fn get_of_change(&self, caller: &Caller, id: RecurringId) -> Result<Arc<RecurringJob>, ServiceError> {
         caller.require_any(&[Scope::Write, Scope::Read])?;
         self.read(id).await
@@ -230,7 +230,7 @@ impl Recurring {
                 key: kept_key(&before, wanted.key.as_ref())?,
                 ..wanted
             };
-            self.check(&wanted).await?;
+            self.check(caller, &wanted).await?;
             if wanted == before.as_new() {
                 return Ok(before);
             }
@@ -423,7 +423,7 @@ impl Recurring {
                 occurrence: Arc::clone(&job),
             };
             // Held until the job is written, or refused.
-            let _admitted = self.admission.admit(std::slice::from_ref(&job), None).await?;
+            let _admitted = self.admission.admit(caller, std::slice::from_ref(&job), None).await?;
             match self.trail.write(trigger, note).await? {
                 Ok(Applied::Fired(fired)) if fired == [true] => return Ok(job),
                 Ok(Applied::Fired(_)) => apart = rand::random_range(1..1_000),
@@ -465,12 +465,12 @@ impl Recurring {
         }
     }
 
-    async fn check(&self, new: &NewRecurringJob) -> Result<(), ServiceError> {
+    async fn check(&self, caller: &Caller, new: &NewRecurringJob) -> Result<(), ServiceError> {
         let occurrence = new.template.new_job(Due::Now);
         self.rules.check(&occurrence, None)?;
         let by_default = &self.rules.defaults.of(&occurrence.job_type).queue;
         self.admission
-            .check_queue(occurrence.queue.as_ref().unwrap_or(by_default), None)
+            .check_queue(caller, occurrence.queue.as_ref().unwrap_or(by_default), None)
             .await?;
         if let (Some(starts_at), Some(ends_at)) = (new.schedule.starts_at, new.schedule.ends_at)
             && starts_at > ends_at

@@ -10,6 +10,7 @@ use super::error::ServiceError;
 use crate::domain::json::{self, Json};
 use crate::domain::name::{JobType, QueueName};
 use crate::domain::new_job::{DefaultsByType, Due, NewJob};
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::time_span::TimeSpan;
 use crate::domain::transition::JobPatch;
 
@@ -43,6 +44,10 @@ pub struct Rules {
     pub batch_jobs_max: usize,
     /// How many queues may exist beside those of the configuration.
     pub queues_max: usize,
+    /// How many new queues a caller may name in a time.
+    pub new_queues_per_caller: RateLimit,
+    /// How many jobs with a unique key a caller may create in a time.
+    pub unique_keys_per_caller: RateLimit,
     /// The queues of the configuration, which may always be named.
     pub queues: HashSet<QueueName>,
     /// How many pending jobs a queue may have, where that is limited: new jobs and triggered occurrences are refused beyond

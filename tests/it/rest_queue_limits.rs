@@ -187,8 +187,9 @@ async fn looking_for_jobs_that_are_not_there_takes_nothing_of_a_rate() {
 
 #[tokio::test]
 async fn only_so_many_queues_come_into_being_but_those_of_the_configuration_always_do() {
-    let (_site, server) =
-        Server::with_config("[[queues]]\nname = \"configured\"\n[job_types.Report]\nqueue = \"reports\"\n");
+    let (_site, server) = Server::with_config(
+        "[jobs]\nnew_queues_per_caller = \"5000/h\"\n[[queues]]\nname = \"configured\"\n[job_types.Report]\nqueue = \"reports\"\n",
+    );
     let client = server.client();
     let in_queue = |number: usize| json!({ "type": "Waits", "queue": format!("q{number}") });
     client.create(json!({ "type": "Waits" })).await;

@@ -18,6 +18,7 @@ use tickerq::domain::job::Job;
 use tickerq::domain::name::{JobType, QueueName};
 use tickerq::domain::new_job::{Due, NewJob};
 use tickerq::domain::queue::{QueueSettings, StoredQueue};
+use tickerq::domain::rate_limit::RateLimit;
 use tickerq::domain::recurring::{RecurringId, RecurringJob};
 use tickerq::domain::remote_worker::JobReports;
 use tickerq::domain::rollup::{RollupCounts, SlotSpan};
@@ -278,6 +279,8 @@ fn rules() -> Rules {
         parameters_bytes_max: 1 << 20,
         batch_jobs_max: 1_000,
         queues_max: 1_000,
+        new_queues_per_caller: RateLimit::UNLIMITED,
+        unique_keys_per_caller: RateLimit::UNLIMITED,
         queues: Default::default(),
         pending_max: Default::default(),
     }

@@ -52,6 +52,7 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         | ServiceError::IdempotencyMismatch
         | ServiceError::Invalid { .. }
         | ServiceError::QueueFull { .. }
+        | ServiceError::CallerLimit { .. }
         | ServiceError::Busy { .. }
         | ServiceError::RateLimited(_)
         | ServiceError::ReadsBusy { .. }

@@ -449,6 +449,7 @@ impl Problem {
             }
             ServiceError::RateLimited(exceeded) => (ProblemKind::TooManyRequests, Some(exceeded.retry_after)),
             ServiceError::ReadTimedOut { .. } => (ProblemKind::ReadTimeout, None),
+            ServiceError::CallerLimit { retry_after, .. } => (ProblemKind::TooManyRequests, Some(retry_after)),
             ServiceError::Stopping => (ProblemKind::Unavailable, Some(COME_BACK)),
             // Storage that fails is logged where it is called, however many requests find it so.
             ServiceError::Unavailable { reason } | ServiceError::StorageFault { fault: _, reason } => {
