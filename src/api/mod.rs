@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod browsers;
+mod disclosure;
 pub mod graphql;
 pub mod pages;
 pub mod realtime;

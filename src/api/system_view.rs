@@ -101,6 +101,16 @@ pub(super) struct ReasonView {
     message: String,
 }
 
+impl ReasonView {
+    /// A reason, for a caller that may not read: without names of queues, job types and servers.
+    pub(super) fn without_names(reason: &HealthReason) -> Self {
+        Self {
+            code: reason.code(),
+            message: reason.message_without_names(),
+        }
+    }
+}
+
 impl From<&HealthReason> for ReasonView {
     fn from(reason: &HealthReason) -> Self {
         Self {

@@ -26,8 +26,9 @@ pub(super) struct JobList {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Job {
     pub(super) id: String,
-    #[serde(rename = "type")]
-    pub(super) job_type: String,
+    /// Absent for callers that may not read, as all but the id and the status.
+    #[serde(rename = "type", default)]
+    pub(super) job_type: Option<String>,
     pub(super) status: String,
     #[serde(default)]
     pub(super) name: Option<String>,

@@ -212,6 +212,31 @@ impl HealthReason {
         }
     }
 
+    /// The same without names of queues, job types and servers, for callers that may not read.
+    pub fn message_without_names(&self) -> String {
+        match self {
+            Self::HandlersBlocked { handlers, job_types: _ } => {
+                format!("{handlers} handlers still block a thread after their attempt has ended")
+            }
+            Self::QueueLatency { queue: _, waited } => format!("a job is due for {waited} and has not started"),
+            Self::NobodyRuns { jobs, .. } => {
+                format!(
+                    "pending jobs ({jobs}) are of types that no server has a handler for and no worker is registered for"
+                )
+            }
+            Self::NodesLost { names } => format!("{} servers have died or can't reach the database", names.len()),
+            Self::StorageUnavailable
+            | Self::StorageFault(_)
+            | Self::DiskFull { .. }
+            | Self::DiskNearlyFull { .. }
+            | Self::WalGrows { .. }
+            | Self::ActorsRestarted { .. }
+            | Self::WritesPileUp { .. }
+            | Self::FailureRate { .. }
+            | Self::ClockSkew { .. } => self.message(),
+        }
+    }
+
     /// How bad it is.
     const fn weight(&self) -> HealthState {
         match self {

@@ -94,7 +94,7 @@ impl Embedded {
         let gate = Gate::new(auth)?;
         let configured: Arc<[QueueSettings]> = runtime.queues.clone().into();
         let workers_by_default = runtime.workers_by_default;
-        let runtime = Runtime::start(Arc::clone(&repository), runtime).await?;
+        let runtime = Box::pin(Runtime::start(Arc::clone(&repository), runtime)).await?;
         let handle = runtime.handle().clone();
         let rules = Arc::new(rules);
         let reads = ExpensiveReads::new(expensive_reads);

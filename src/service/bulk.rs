@@ -88,6 +88,10 @@ impl Jobs {
         rule: impl Fn(&Arc<Job>) -> Option<Step>,
     ) -> Result<Changed, ServiceError> {
         caller.require(Scope::Write)?;
+        if filter.search.is_some() {
+            // Their number says whether a text is there.
+            caller.require(Scope::Read)?;
+        }
         check_filter(filter)?;
         check_limit(limit)?;
         let mut filter = filter.clone();

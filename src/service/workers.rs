@@ -1,7 +1,7 @@
 //! Use cases of remote workers.
 //!
-//! A worker belongs to the caller that registered it: nothing of it is done for another one, but that administrators may
-//! remove it. The id of a server is no worker's.
+//! A worker belongs to the caller that registered it; other callers are refused, but administrators may remove it. The id of
+//! a server is no worker's.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -241,9 +241,10 @@ async fn each_field_asks_for_its_scope() {
     let of = |name: &str| client.with_token(&format!("{name}-0123456789abcdef0123456789abcdef"));
     let (reader, writer, admin) = (of("reader"), of("writer"), of("admin"));
     let create = "mutation { scheduleJob(input: {type: \"A\"}) { job { id parameters attempts { number } } } }";
+    let least = "mutation { scheduleJob(input: {type: \"A\"}) { job { id status } } }";
     assert!(
-        ask(&writer, create).await["scheduleJob"]["job"]["id"].is_string(),
-        "who may change is shown what has become of it"
+        ask(&writer, least).await["scheduleJob"]["job"]["id"].is_string(),
+        "a caller that may only change gets ids"
     );
     let lacks = async |client: &Client, query: &str, scope: &str| {
         let error = refused(client, query).await;
@@ -254,6 +255,7 @@ async fn each_field_asks_for_its_scope() {
         );
     };
     lacks(&reader, create, "tickerq:write").await;
+    lacks(&writer, create, "tickerq:read").await;
     lacks(&writer, "{ jobs { totalCount } }", "tickerq:read").await;
     lacks(&admin, "{ systemMetrics { totalJobs } }", "tickerq:read").await;
     lacks(&reader, "{ nodes { name } }", "tickerq:admin").await;

@@ -80,6 +80,7 @@ mod rest_protocol;
 mod rest_queue_limits;
 mod rest_queues;
 mod rest_values;
+mod scopes;
 mod sdk;
 mod shutdown;
 mod signalr;

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::GraphQlOptions;
 use super::answer::Answer;
 use super::completion::Shape;
+use super::disclosure;
 use super::documents::Documents;
 use super::errors;
 use super::input_types::InputTypes;
@@ -175,6 +176,7 @@ impl Engine {
         self.check_size(&query)?;
         let document = self.documents.read(&query)?;
         let operation = operation_of(&document, operation_name.as_deref())?;
+        disclosure::check(&document, operation, caller)?;
         let kind = operation.ty;
         let root_fields = operation_count::root_fields(&document, operation);
         let given = variables.as_ref().map(|ObjectText(text)| &**text);

@@ -7,6 +7,7 @@
 mod accept;
 mod answer;
 mod completion;
+mod disclosure;
 mod documents;
 mod engine;
 mod errors;

@@ -11,6 +11,8 @@ use serde::Serialize;
 
 use super::RestApi;
 use super::problem::{PartError, Problem, ProblemKind};
+use super::reduced::reduce;
+use crate::api::disclosure::Disclosure;
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::delivery::DeliveryId;
 use crate::domain::id::{JobId, NodeId};
@@ -172,6 +174,8 @@ enum Access {
     Known,
     /// Everybody; nobody is asked.
     Open,
+    /// Every caller; one that shows its key may see more.
+    Optional,
 }
 
 /// A route that takes no query parameters, and asks nobody who it is.
@@ -180,7 +184,25 @@ where
     H: Fn(Call) -> F + Clone + 'static,
     F: Future<Output = Answer> + 'static,
 {
-    route_for(Access::Open, api, &[], handler)
+    route_for((Access::Open, Disclosure::AllCallers), api, &[], handler)
+}
+
+/// A route without query parameters that is open, and shows more to callers that show a key.
+pub(super) fn optional_route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
+where
+    H: Fn(Call) -> F + Clone + 'static,
+    F: Future<Output = Answer> + 'static,
+{
+    route_for((Access::Optional, Disclosure::AllCallers), api, &[], handler)
+}
+
+/// A route without query parameters whose answers to changes are whole for more callers than those that may read.
+pub(super) fn route_showing<H, F>(api: &Rc<RestApi>, disclosure: Disclosure, handler: H) -> Route
+where
+    H: Fn(Call) -> F + Clone + 'static,
+    F: Future<Output = Answer> + 'static,
+{
+    route_for((Access::Known, disclosure), api, &[], handler)
 }
 
 /// A route that takes no query parameters.
@@ -198,10 +220,15 @@ where
     H: Fn(Call) -> F + Clone + 'static,
     F: Future<Output = Answer> + 'static,
 {
-    route_for(Access::Known, api, parameters, handler)
+    route_for((Access::Known, Disclosure::Readers), api, parameters, handler)
 }
 
-fn route_for<H, F>(access: Access, api: &Rc<RestApi>, parameters: &'static [&'static str], handler: H) -> Route
+fn route_for<H, F>(
+    (access, disclosure): (Access, Disclosure),
+    api: &Rc<RestApi>,
+    parameters: &'static [&'static str],
+    handler: H,
+) -> Route
 where
     H: Fn(Call) -> F + Clone + 'static,
     F: Future<Output = Answer> + 'static,
@@ -209,6 +236,7 @@ where
     let api = Rc::clone(api);
     web::to(move |request: HttpRequest, payload: web::Payload| {
         let answer = caller_of(&request, &api, access).and_then(|caller| {
+            let is_reduced = !request.method().is_safe() && !disclosure.is_whole_for(&caller);
             let call = Call {
                 request: request.clone(),
                 payload,
@@ -216,11 +244,12 @@ where
                 caller,
             };
             call.check_parameters(parameters)?;
-            Ok(handler(call))
+            Ok((handler(call), is_reduced))
         });
         async move {
             let answer = match answer {
-                Ok(answer) => answer.await,
+                Ok((answer, false)) => answer.await,
+                Ok((answer, true)) => answer.await.and_then(reduce),
                 Err(problem) => Err(problem),
             };
             answer.unwrap_or_else(|problem| problem.answer(&request))
@@ -231,6 +260,7 @@ where
 fn caller_of(request: &HttpRequest, api: &RestApi, access: Access) -> Result<Caller, Problem> {
     match access {
         Access::Open => Ok(Caller::unknown()),
+        Access::Optional => Ok(api.gate.authenticate(request).unwrap_or_else(|_| Caller::unknown())),
         Access::Known => {
             let caller = api.gate.authenticate(request)?;
             // The use case says so, too; but it is asked after the body was read, which may be large.

@@ -9,6 +9,7 @@ use super::call::{Answer, Call, json};
 use super::problem::Problem;
 use crate::api::rest::words::HealthWord;
 use crate::api::system_view::ReasonView;
+use crate::domain::caller::Scope;
 use crate::domain::health::HealthReason;
 use crate::domain::time_zone::ZoneDatabase;
 use crate::service::health::Readiness;
@@ -62,12 +63,29 @@ pub(super) async fn live(_: Call) -> Answer {
     get,
     path = "/readyz",
     tag = "health",
+    description = "Whether the server can do its work. Callers with the scope for reading see the names of queues, job types \
+                   and servers in it.",
     responses(
         (status = 200, description = "The server can do its work", body = HealthView),
         (status = 503, description = "It can not, and why")
     )
 )]
 pub(super) async fn ready(call: Call) -> Answer {
+    let may_read = call.caller.may(Scope::Read);
+    let reason = |reason: &HealthReason| {
+        if may_read {
+            ReasonView::from(reason)
+        } else {
+            ReasonView::without_names(reason)
+        }
+    };
+    let message = |reason: &HealthReason| {
+        if may_read {
+            reason.message()
+        } else {
+            reason.message_without_names()
+        }
+    };
     match call.api.health.readiness().await {
         Readiness::Ready {
             restarted_actors,
@@ -78,12 +96,12 @@ pub(super) async fn ready(call: Call) -> Answer {
                 time_zone_database: None,
                 restarted_actors: Some(restarted_actors),
                 system_health: Some(health.state.as_str()),
-                reasons: Some(health.reasons.iter().map(ReasonView::from).collect()),
+                reasons: Some(health.reasons.iter().map(reason).collect()),
             };
             json(StatusCode::OK, &view)
         }
         Readiness::Unhealthy { reasons } => {
-            let messages: Vec<String> = reasons.iter().map(HealthReason::message).collect();
+            let messages: Vec<String> = reasons.iter().map(message).collect();
             Err(Problem::unavailable(messages.join("; ")))
         }
         Readiness::Stopping => Err(Problem::unavailable("the server is stopping")),

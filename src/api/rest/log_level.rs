@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::RestApi;
-use super::call::{Answer, Call, json, resource, route};
+use super::call::{Answer, Call, json, resource, route, route_showing};
 use super::problem::PartError;
+use crate::api::disclosure::Disclosure;
 use crate::domain::log_level::LogLevel;
 
 /// Adds the routes of the log's level.
@@ -18,7 +19,10 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
         &format!("{prefix}/log-level"),
         vec![
             (Method::GET, route(api, get_log_level)),
-            (Method::PUT, route(api, set_log_level)),
+            (
+                Method::PUT,
+                route_showing(api, Disclosure::Administrators, set_log_level),
+            ),
         ],
     ));
 }

@@ -22,6 +22,7 @@ mod parameters;
 pub(super) mod problem;
 pub(super) mod queues;
 pub(super) mod recurring;
+mod reduced;
 pub(super) mod values;
 pub(super) mod webhooks;
 pub(super) mod words;
@@ -33,7 +34,7 @@ use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse};
 
-use self::call::{open_route, unknown_route};
+use self::call::{open_route, optional_route, unknown_route};
 use self::exposition::Exposition;
 use self::problem::{Problem, ProblemKind};
 use crate::api::auth::{AuthFailure, Gate};
@@ -147,7 +148,7 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
     ));
     config.service(call::resource(
         "/readyz",
-        vec![(Method::GET, open_route(&api, health::ready))],
+        vec![(Method::GET, optional_route(&api, health::ready))],
     ));
     exposition::configure(config, &api);
 }

@@ -8,9 +8,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::RestApi;
-use super::call::{Answer, Call, json, resource, route};
+use super::call::{Answer, Call, json, resource, route, route_showing};
 use super::problem::Problem;
 use super::values::Time;
+use crate::api::disclosure::Disclosure;
 use crate::api::rest::words::NodeStatusWord;
 use crate::domain::id::{JobId, NodeId};
 use crate::storage::query::StoredNode;
@@ -23,11 +24,14 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
     ));
     config.service(resource(
         &format!("{prefix}/nodes/{{id}}/drain"),
-        vec![(Method::POST, route(api, drain_node))],
+        vec![(Method::POST, route_showing(api, Disclosure::Administrators, drain_node))],
     ));
     config.service(resource(
         &format!("{prefix}/nodes/{{id}}/resume"),
-        vec![(Method::POST, route(api, resume_node))],
+        vec![(
+            Method::POST,
+            route_showing(api, Disclosure::Administrators, resume_node),
+        )],
     ));
 }
 

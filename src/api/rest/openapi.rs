@@ -191,7 +191,8 @@ pub fn text(options: &RestOptions) -> Result<String, serde_json::Error> {
 fn info(options: &RestOptions) -> Info {
     let mut description = "A background-job server: jobs are stored durably, run, retried and reported. Errors are \
                            problems (RFC 9457). Times are RFC 3339 in UTC, durations `[d.]hh:mm:ss[.fffffff]`; in \
-                           requests `null` is the same as leaving a field out, and unknown fields are errors."
+                           requests `null` is the same as leaving a field out, and unknown fields are errors. Answers to changes are \
+                           reduced to ids, statuses and counts for callers without the scope for reading."
         .to_owned();
     if let [base, versioned] = options.prefixes().as_slice() {
         description.push_str(&format!(" The same routes as under `{base}` are under `{versioned}`."));

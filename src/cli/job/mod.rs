@@ -82,10 +82,11 @@ impl Session<'_> {
             return self.output.line(answer.text.trim_end());
         }
         let job: Job = answer.read()?;
+        let job_type = job.job_type.as_ref().map(|job_type| format!(" ({job_type})"));
         self.output.line(&format!(
-            "{done} {} ({}), {}",
+            "{done} {}{}, {}",
             job.id,
-            job.job_type,
+            job_type.unwrap_or_default(),
             print::standing(&job)
         ))?;
         let mut warnings = job.warnings.iter();

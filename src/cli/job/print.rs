@@ -43,7 +43,7 @@ pub(super) fn list(list: &JobList, offset: u64, output: &mut Output) -> Result<(
     for job in jobs {
         table.push([
             job.id.clone(),
-            cell(Some(&job.job_type)),
+            cell(job.job_type.as_deref()),
             job.status.clone(),
             cell(job.queue.as_deref()),
             cell(job.priority.as_deref()),
@@ -78,7 +78,7 @@ pub(super) fn details(job: &Job, output: &mut Output) -> Result<(), CliError> {
     });
     let fields = [
         ("id", Some(job.id.as_str())),
-        ("type", Some(job.job_type.as_str())),
+        ("type", job.job_type.as_deref()),
         ("name", job.name.as_deref()),
         ("status", Some(job.status.as_str())),
         ("queue", job.queue.as_deref()),

@@ -71,7 +71,12 @@ impl Webhooks {
 
     /// One delivery.
     pub async fn delivery(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery, ServiceError> {
-        caller.require_any(&[Scope::Read, Scope::Admin])?;
+        // It shows what was sent of jobs.
+        caller.require(Scope::Read)?;
+        self.read_delivery(id).await
+    }
+
+    async fn read_delivery(&self, id: DeliveryId) -> Result<Delivery, ServiceError> {
         let found = self.repository.delivery(id).await?;
         found.ok_or(ServiceError::NoSuchDelivery { id })
     }
@@ -79,7 +84,7 @@ impl Webhooks {
     /// Has a delivery sent again, whatever became of it; one that waits already goes on waiting.
     pub async fn redeliver(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery, ServiceError> {
         caller.require(Scope::Admin)?;
-        let delivery = self.delivery(caller, id).await?;
+        let delivery = self.read_delivery(id).await?;
         // One whose endpoint is gone can't be sent.
         self.read(delivery.endpoint_id).await?;
         if delivery.status != DeliveryStatus::Pending {
@@ -94,7 +99,7 @@ impl Webhooks {
                 return Err(unexpected(&applied));
             };
         }
-        self.delivery(caller, id).await
+        self.read_delivery(id).await
     }
 
     /// Has all of an endpoint's deliveries sent again that have failed and whose event happened since; gives their number.

@@ -11,7 +11,8 @@ use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 
 use super::RestApi;
-use super::call::{resource, route, route_with_query};
+use super::call::{resource, route, route_showing, route_with_query};
+use crate::api::disclosure::Disclosure;
 
 /// Adds the routes of webhooks.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
@@ -21,32 +22,53 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
         &endpoints,
         vec![
             (Method::GET, route(api, endpoints::list_endpoints)),
-            (Method::POST, route(api, endpoints::create_endpoint)),
+            (
+                Method::POST,
+                route_showing(api, Disclosure::Administrators, endpoints::create_endpoint),
+            ),
         ],
     ));
     config.service(resource(
         &one,
         vec![
             (Method::GET, route(api, endpoints::get_endpoint)),
-            (Method::PATCH, route(api, endpoints::patch_endpoint)),
-            (Method::DELETE, route(api, endpoints::delete_endpoint)),
+            (
+                Method::PATCH,
+                route_showing(api, Disclosure::Administrators, endpoints::patch_endpoint),
+            ),
+            (
+                Method::DELETE,
+                route_showing(api, Disclosure::Administrators, endpoints::delete_endpoint),
+            ),
         ],
     ));
     config.service(resource(
         &format!("{one}/enable"),
-        vec![(Method::POST, route(api, endpoints::enable_endpoint))],
+        vec![(
+            Method::POST,
+            route_showing(api, Disclosure::Administrators, endpoints::enable_endpoint),
+        )],
     ));
     config.service(resource(
         &format!("{one}/disable"),
-        vec![(Method::POST, route(api, endpoints::disable_endpoint))],
+        vec![(
+            Method::POST,
+            route_showing(api, Disclosure::Administrators, endpoints::disable_endpoint),
+        )],
     ));
     config.service(resource(
         &format!("{one}/rotate-secret"),
-        vec![(Method::POST, route(api, endpoints::rotate_secret))],
+        vec![(
+            Method::POST,
+            route_showing(api, Disclosure::Administrators, endpoints::rotate_secret),
+        )],
     ));
     config.service(resource(
         &format!("{one}/test"),
-        vec![(Method::POST, route(api, endpoints::test_endpoint))],
+        vec![(
+            Method::POST,
+            route_showing(api, Disclosure::Administrators, endpoints::test_endpoint),
+        )],
     ));
     config.service(resource(
         &format!("{one}/deliveries"),
@@ -57,7 +79,10 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
     ));
     config.service(resource(
         &format!("{one}/redeliver"),
-        vec![(Method::POST, route(api, deliveries::redeliver_failed))],
+        vec![(
+            Method::POST,
+            route_showing(api, Disclosure::Administrators, deliveries::redeliver_failed),
+        )],
     ));
     config.service(resource(
         &format!("{prefix}/webhooks/deliveries/{{id}}"),

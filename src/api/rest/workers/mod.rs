@@ -11,7 +11,8 @@ use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 
 use super::RestApi;
-use super::call::{resource, route};
+use super::call::{resource, route, route_showing};
+use crate::api::disclosure::Disclosure;
 
 /// Adds the routes of remote workers.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
@@ -19,30 +20,48 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
         &format!("{prefix}/workers"),
         vec![
             (Method::GET, route(api, routes::list_workers)),
-            (Method::POST, route(api, routes::register_worker)),
+            (
+                Method::POST,
+                route_showing(api, Disclosure::AllCallers, routes::register_worker),
+            ),
         ],
     ));
     config.service(resource(
         &format!("{prefix}/workers/{{id}}"),
         vec![
             (Method::GET, route(api, routes::get_worker)),
-            (Method::DELETE, route(api, routes::leave)),
+            (
+                Method::DELETE,
+                route_showing(api, Disclosure::AllCallers, routes::leave),
+            ),
         ],
     ));
     config.service(resource(
         &format!("{prefix}/workers/{{id}}/lease"),
-        vec![(Method::POST, route(api, routes::lease_jobs))],
+        vec![(
+            Method::POST,
+            route_showing(api, Disclosure::AllCallers, routes::lease_jobs),
+        )],
     ));
     config.service(resource(
         &format!("{prefix}/workers/{{id}}/heartbeat"),
-        vec![(Method::POST, route(api, routes::heartbeat))],
+        vec![(
+            Method::POST,
+            route_showing(api, Disclosure::AllCallers, routes::heartbeat),
+        )],
     ));
     config.service(resource(
         &format!("{prefix}/workers/{{id}}/complete"),
-        vec![(Method::POST, route(api, routes::complete_jobs))],
+        vec![(
+            Method::POST,
+            route_showing(api, Disclosure::AllCallers, routes::complete_jobs),
+        )],
     ));
     config.service(resource(
         &format!("{prefix}/workers/{{id}}/fail"),
-        vec![(Method::POST, route(api, routes::fail_jobs))],
+        vec![(
+            Method::POST,
+            route_showing(api, Disclosure::AllCallers, routes::fail_jobs),
+        )],
     ));
 }
