@@ -30,7 +30,7 @@ namespace TickerQ.Client
         {
             get
             {
-                if (Problem is JsonElement problem && problem.TryGetProperty("type", out var type))
+                if (Problem is JsonElement problem && problem.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String)
                 {
                     var text = type.GetString() ?? "";
                     return text.Substring(text.LastIndexOf(':') + 1);
@@ -49,7 +49,7 @@ namespace TickerQ.Client
                 if (body.ValueKind == JsonValueKind.Object)
                 {
                     problem = body;
-                    if (body.TryGetProperty("detail", out var detail)) message = detail.GetString();
+                    if (body.TryGetProperty("detail", out var detail) && detail.ValueKind == JsonValueKind.String) message = detail.GetString();
                 }
             }
             catch (JsonException)

@@ -13,13 +13,16 @@ namespace TickerQ.Client
         public PermanentJobException(string message) : base(message) { }
     }
 
-    /// <summary>Throw it in a handler to set the wait before the next attempt.</summary>
+    /// <summary>Throw it in a handler to set the wait before the next attempt, at most ten years.</summary>
     public sealed class RetryLaterException : Exception
     {
+        /// <summary>The longest wait that the server accepts: ten years.</summary>
+        private static readonly TimeSpan WaitMax = TimeSpan.FromDays(3653);
+
         /// <summary>With the wait, and a reason.</summary>
         public RetryLaterException(TimeSpan after, string message = null) : base(message ?? $"retry after {after:c}")
         {
-            After = after < TimeSpan.Zero ? TimeSpan.Zero : after;
+            After = after < TimeSpan.Zero ? TimeSpan.Zero : after > WaitMax ? WaitMax : after;
         }
 
         /// <summary>With a reason, and the wait.</summary>
@@ -33,12 +36,16 @@ namespace TickerQ.Client
     public sealed class JobContext
     {
         private const int LogLinesMax = 200;
+        /// <summary>The server keeps no more of a line.</summary>
+        private const int LineLengthMax = 1024;
 
         private readonly object _lock = new object();
         private readonly CancellationTokenSource _stop = new CancellationTokenSource();
         private object _progress;
         private List<object> _log = new List<object>();
         private string _reason;
+        private volatile bool _isLost;
+        private volatile bool _isEnded;
 
         internal JobContext(LeasedJob job) { Job = job; }
 
@@ -55,18 +62,34 @@ namespace TickerQ.Client
         /// <summary>The parameters.</summary>
         public T Parameters<T>() => Wire.Read<T>(Job.Parameters);
 
-        /// <summary>Reports progress, from 0 to 100.</summary>
-        public void Progress(double percent, string message = null) { lock (_lock) _progress = new { percent, message }; }
+        /// <summary>Reports progress, from 0 to 100. Other numbers are clamped; NaN and infinity are ignored.</summary>
+        public void Progress(double percent, string message = null)
+        {
+            if (double.IsNaN(percent) || double.IsInfinity(percent)) return;
+            percent = Math.Min(Math.Max(percent, 0), 100);
+            message = Shorten(message);
+            lock (_lock) _progress = new { percent, message };
+        }
 
         /// <summary>Logs a line: debug, info, warning or error.</summary>
         public void Log(string message, string level = "info")
         {
+            if (level != "debug" && level != "warning" && level != "error") level = level == "warn" ? "warning" : "info";
+            message = Shorten(message ?? "");
             lock (_lock)
             {
                 if (_log.Count == LogLinesMax) _log.RemoveAt(0);
                 _log.Add(new { at = DateTime.UtcNow.ToString("o"), level, message });
             }
         }
+
+        private static string Shorten(string text) => text != null && text.Length > LineLengthMax ? text.Substring(0, LineLengthMax) : text;
+
+        /// <summary>The lease is over, or the server has started another attempt: nothing of this one is reported any more.</summary>
+        internal bool IsLost { get => _isLost; set => _isLost = value; }
+
+        /// <summary>The handler has ended.</summary>
+        internal bool IsEnded { get => _isEnded; set => _isEnded = value; }
 
         internal Dictionary<string, object> Held() => new Dictionary<string, object> { ["jobId"] = JobId, ["leaseToken"] = Job.LeaseToken };
 
@@ -88,7 +111,8 @@ namespace TickerQ.Client
         internal void StopFor(string reason)
         {
             Interlocked.CompareExchange(ref _reason, reason, null);
-            _stop.Cancel();
+            // An error of a function that the handler has registered.
+            try { _stop.Cancel(); } catch (AggregateException) { }
         }
     }
 }

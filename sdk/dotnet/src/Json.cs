@@ -43,6 +43,20 @@ namespace TickerQ.Client
         }
 
         internal static T Read<T>(JsonElement element) => JsonSerializer.Deserialize<T>(element.GetRawText(), Values);
+
+        /// <summary>The content of a response. One of another form, such as a proxy's, is an error of the server.</summary>
+        internal static T Answer<T>(JsonElement element) where T : class
+        {
+            try
+            {
+                if (element.ValueKind == JsonValueKind.Object) return Read<T>(element);
+            }
+            catch (Exception error) when (error is JsonException || error is InvalidOperationException || error is FormatException)
+            {
+                throw new ServerException("the response does not have the expected form: " + error.Message, 200, null, null);
+            }
+            throw new ServerException("the response is not a JSON object", 200, null, null);
+        }
     }
 
     /// <summary>A filter of a list: its members that are set are query parameters.</summary>

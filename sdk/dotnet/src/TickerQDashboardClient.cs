@@ -30,6 +30,8 @@ namespace TickerQ.Client
         private static readonly HttpClient Shared = new HttpClient { Timeout = Timeout.InfiniteTimeSpan };
         private static readonly Random Dice = new Random();
         private static readonly TimeSpan WaitMax = TimeSpan.FromSeconds(10);
+        /// <summary>A longer <c>Retry-After</c> is cut.</summary>
+        private static readonly TimeSpan RetryAfterMax = TimeSpan.FromDays(1);
 
         private readonly HashSet<TickerQSubscription> _subscriptions = new HashSet<TickerQSubscription>();
         private readonly HttpClient _http;
@@ -127,19 +129,34 @@ namespace TickerQ.Client
             {
                 if (!response.IsSuccessStatusCode)
                 {
-                    throw TickerQException.Of((int)response.StatusCode, answer, response.Headers.RetryAfter?.Delta);
+                    var retryAfter = response.Headers.RetryAfter?.Delta;
+                    if (retryAfter > RetryAfterMax) retryAfter = RetryAfterMax;
+                    throw TickerQException.Of((int)response.StatusCode, answer, retryAfter);
                 }
-                return answer.Length == 0 ? default : JsonDocument.Parse(answer).RootElement;
+                return answer.Length == 0 ? default : Parse(answer, $"{method} {url}", (int)response.StatusCode);
+            }
+        }
+
+        private static JsonElement Parse(string answer, string what, int status)
+        {
+            try
+            {
+                return JsonDocument.Parse(answer).RootElement;
+            }
+            catch (JsonException)
+            {
+                // Of a proxy, mostly.
+                throw new ServerException($"{what}: the response is not JSON: {answer.Substring(0, Math.Min(answer.Length, 80))}", status, null, null);
             }
         }
 
         private static string At(string part) => "/" + Uri.EscapeDataString(part);
 
-        private async Task<T> Get<T>(string path) => Wire.Read<T>(await SendAsync(HttpMethod.Get, path).ConfigureAwait(false));
+        private async Task<T> Get<T>(string path) where T : class => Wire.Answer<T>(await SendAsync(HttpMethod.Get, path).ConfigureAwait(false));
 
-        private async Task<T> Post<T>(string path, object body = null, bool? safe = null, int? revision = null, string idempotencyKey = null) => Wire.Read<T>(await SendAsync(HttpMethod.Post, path, body, safe, idempotencyKey, revision).ConfigureAwait(false));
+        private async Task<T> Post<T>(string path, object body = null, bool? safe = null, int? revision = null, string idempotencyKey = null) where T : class => Wire.Answer<T>(await SendAsync(HttpMethod.Post, path, body, safe, idempotencyKey, revision).ConfigureAwait(false));
 
-        private async Task<T> Change<T>(HttpMethod method, string path, object body, int? revision) => Wire.Read<T>(await SendAsync(method, path, body, revision: revision).ConfigureAwait(false));
+        private async Task<T> Change<T>(HttpMethod method, string path, object body, int? revision) where T : class => Wire.Answer<T>(await SendAsync(method, path, body, revision: revision).ConfigureAwait(false));
 
         private static string NewKey() => Guid.NewGuid().ToString();
 
@@ -292,18 +309,18 @@ namespace TickerQ.Client
         public Task<AuditList> GetAuditAsync(AuditFilter filter = null) => Get<AuditList>("/audit" + Query.Of(filter));
 
         /// <summary>Liveness.</summary>
-        public async Task<ServerHealth> GetHealthAsync() => Wire.Read<ServerHealth>(await SendAsync(HttpMethod.Get, "/healthz", atBase: true).ConfigureAwait(false));
+        public async Task<ServerHealth> GetHealthAsync() => Wire.Answer<ServerHealth>(await SendAsync(HttpMethod.Get, "/healthz", atBase: true).ConfigureAwait(false));
 
         /// <summary>Readiness and the reasons against it; does not fail while the server is unhealthy.</summary>
         public async Task<ServerHealth> GetReadinessAsync()
         {
             try
             {
-                return Wire.Read<ServerHealth>(await SendAsync(HttpMethod.Get, "/readyz", retries: 0, atBase: true).ConfigureAwait(false));
+                return Wire.Answer<ServerHealth>(await SendAsync(HttpMethod.Get, "/readyz", retries: 0, atBase: true).ConfigureAwait(false));
             }
             catch (UnavailableException error) when (error.Problem is JsonElement health && health.TryGetProperty("systemHealth", out _))
             {
-                return Wire.Read<ServerHealth>(error.Problem.Value);
+                return Wire.Answer<ServerHealth>(error.Problem.Value);
             }
         }
 
@@ -371,14 +388,14 @@ namespace TickerQ.Client
         public async Task<WorkerDetails> RegisterWorkerAsync(string name, IEnumerable<string> types, IEnumerable<string> queues = null, int concurrency = 10, int? retries = null, CancellationToken cancellation = default)
         {
             var body = new { name, types = types.ToArray(), queues = (queues ?? Enumerable.Empty<string>()).ToArray(), concurrency };
-            return Wire.Read<WorkerDetails>(await SendAsync(HttpMethod.Post, "/workers", body, retries: retries, cancellation: cancellation).ConfigureAwait(false));
+            return Wire.Answer<WorkerDetails>(await SendAsync(HttpMethod.Post, "/workers", body, retries: retries, cancellation: cancellation).ConfigureAwait(false));
         }
 
         /// <summary>Leases due jobs to a worker; waits up to <paramref name="wait"/>, at most 30 seconds, for the first.</summary>
         public async Task<List<LeasedJob>> LeaseJobsAsync(string workerId, int max, TimeSpan wait = default, CancellationToken cancellation = default)
         {
             var answer = await SendAsync(HttpMethod.Post, $"/workers{At(workerId)}/lease", new { max, wait }, timeout: wait + TimeSpan.FromSeconds(30), retries: 0, cancellation: cancellation).ConfigureAwait(false);
-            return Wire.Read<LeasedJobs>(answer).Jobs;
+            return Wire.Answer<LeasedJobs>(answer).Jobs;
         }
 
         /// <summary>Renews a worker's lease, and reports progress.</summary>

@@ -3,18 +3,25 @@
 using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.Linq;
+using System.Net.Http;
+using System.Text.Json;
 using System.Threading;
 using System.Threading.Tasks;
 
 namespace TickerQ.Client
 {
     /// <summary>Runs jobs with functions of this program.</summary>
-    public sealed class TickerQWorker : IDisposable, IAsyncDisposable
+    public sealed partial class TickerQWorker : IDisposable, IAsyncDisposable
     {
         private static readonly TimeSpan LeaseWait = TimeSpan.FromSeconds(30);
         private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(5);
-        private const int ReportTries = 20;
+        /// <summary>The time that a registration may take that a stop finds in progress: a worker that is registered is
+        /// unregistered.</summary>
+        private static readonly TimeSpan RegisterGrace = TimeSpan.FromSeconds(2);
+        /// <summary>Heartbeats that a proxy answers with 404 before the worker registers again: as long as a lease.</summary>
+        private const int UnknownMax = 3;
 
         private readonly TickerQDashboardClient _client;
         private readonly string _name;
@@ -23,8 +30,11 @@ namespace TickerQ.Client
         private readonly TimeSpan? _heartbeatEvery;
         private readonly bool _keepSubscriptions;
         private readonly Dictionary<string, Func<JobContext, Task<object>>> _handlers = new Dictionary<string, Func<JobContext, Task<object>>>();
-        private readonly ConcurrentDictionary<string, JobContext> _running = new ConcurrentDictionary<string, JobContext>();
+        /// <summary>All attempts that run or whose result is not reported yet. A job may have two of them for a moment.</summary>
+        private readonly ConcurrentDictionary<JobContext, bool> _running = new ConcurrentDictionary<JobContext, bool>();
         private readonly CancellationTokenSource _stopping = new CancellationTokenSource();
+        private readonly CancellationTokenSource _registering = new CancellationTokenSource();
+        /// <summary>Ends the requests that are left when the worker has stopped.</summary>
         private readonly CancellationTokenSource _left = new CancellationTokenSource();
         private readonly SemaphoreSlim _free;
         /// <summary>Held during a heartbeat, which carries progress and log: they must arrive before the result of their job.</summary>
@@ -33,6 +43,7 @@ namespace TickerQ.Client
         private Task _starting;
         private Task _loops;
         private string _trouble;
+        private int _unknown;
         private string _refused = "";
 
         /// <summary>A worker of this name. Stopping it closes the subscriptions of its client, unless
@@ -74,7 +85,7 @@ namespace TickerQ.Client
             {
                 try
                 {
-                    await RegisterAsync(_stopping.Token, 0).ConfigureAwait(false);
+                    await RegisterAsync(_registering.Token, 0).ConfigureAwait(false);
                     Recovered();
                     _loops = Task.WhenAll(Task.Run(LeaseLoop), Task.Run(BeatLoop));
                     return;
@@ -83,7 +94,7 @@ namespace TickerQ.Client
                 {
                     return;
                 }
-                catch (TickerQException error) when (error.Status == 0 || error.Status == 429 || error.Status >= 500)
+                catch (TickerQException error) when (error is ServerException || error.Status == 0 || error.Status == 429 || error.Status >= 500)
                 {
                     Failed("could not register", error);
                     await PauseAsync(tries, error).ConfigureAwait(false);
@@ -96,18 +107,23 @@ namespace TickerQ.Client
         public async Task StopAsync(TimeSpan grace)
         {
             _stopping.Cancel();
-            if (_starting != null) await Task.WhenAny(_starting).ConfigureAwait(false);
-            if (_loops != null)
+            if (_starting != null)
+            {
+                await Task.WhenAny(_starting, Task.Delay(RegisterGrace)).ConfigureAwait(false);
+                _registering.Cancel();
+                await Task.WhenAny(_starting).ConfigureAwait(false);
+            }
+            var loops = Interlocked.Exchange(ref _loops, null);
+            if (loops != null)
             {
                 if (!await QuietWithin(grace).ConfigureAwait(false))
                 {
-                    foreach (var context in _running.Values) context.StopFor("stopping");
+                    foreach (var context in _running.Keys) context.StopFor("stopping");
                     await QuietWithin(StopGrace).ConfigureAwait(false);
                 }
                 _left.Cancel();
-                await _loops.ConfigureAwait(false);
-                _loops = null;
-                try { await _client.RemoveWorkerAsync(Id).ConfigureAwait(false); } catch (TickerQException error) { Failed("could not unregister", error); }
+                await Task.WhenAny(loops).ConfigureAwait(false);
+                try { await _client.RemoveWorkerAsync(Id).ConfigureAwait(false); } catch (Exception error) { Failed("could not unregister", error); }
             }
             if (!_keepSubscriptions) _client.CloseSubscriptions();
         }
@@ -118,12 +134,16 @@ namespace TickerQ.Client
         /// <summary>The same for programs without <c>await using</c>.</summary>
         public void Dispose() => Task.Run(() => StopAsync(TimeSpan.FromSeconds(30))).GetAwaiter().GetResult();
 
-        private void Log(string text) => Logger?.Invoke($"worker {_name}: {text}");
+        private void Log(string text)
+        {
+            // There is no other place to report an error of the logger.
+            try { Logger?.Invoke($"worker {_name}: {text}"); } catch (Exception) { }
+        }
 
         /// <summary>Logs a failed request; one that repeats is logged once.</summary>
         private void Failed(string what, Exception error)
         {
-            var text = $"{what}: {error.Message}";
+            var text = $"{what}: {TextOf(error)}";
             if (Interlocked.Exchange(ref _trouble, text) != text) Log(text);
         }
 
@@ -132,25 +152,32 @@ namespace TickerQ.Client
             if (Interlocked.Exchange(ref _trouble, null) != null) Log("connected");
         }
 
-        private async Task PauseAsync(int tries, TickerQException error)
+        private async Task PauseAsync(int tries, Exception error)
         {
-            var wait = TickerQDashboardClient.Backoff(tries);
-            if (error.RetryAfter > wait) wait = error.RetryAfter.Value;
-            try { await Task.Delay(wait, _stopping.Token).ConfigureAwait(false); } catch (OperationCanceledException) { }
+            try { await Task.Delay(Wait(tries, error), _stopping.Token).ConfigureAwait(false); } catch (OperationCanceledException) { }
+        }
+
+        private static TimeSpan Wait(int tries, Exception error)
+        {
+            var wait = TickerQDashboardClient.Backoff(Math.Min(tries, 20));
+            return error is TickerQException known && known.RetryAfter > wait ? known.RetryAfter.Value : wait;
         }
 
         private async Task<bool> QuietWithin(TimeSpan time)
         {
-            var end = DateTime.UtcNow + time;
-            while (!_running.IsEmpty && DateTime.UtcNow < end) await Task.Delay(10).ConfigureAwait(false);
+            var over = Stopwatch.StartNew();
+            while (!_running.IsEmpty && over.Elapsed < time) await Task.Delay(10).ConfigureAwait(false);
             return _running.IsEmpty;
         }
 
         private async Task RegisterAsync(CancellationToken cancellation, int? retries = null)
         {
             var worker = await _client.RegisterWorkerAsync(_name, _handlers.Keys, _queues, _concurrency, retries, cancellation).ConfigureAwait(false);
+            if (worker.Id == null) throw new ServerException("the response to the registration has no id", 200, null, null);
             Id = worker.Id;
-            _beatEvery = _heartbeatEvery ?? worker.HeartbeatInterval;
+            _unknown = 0;
+            var every = (_heartbeatEvery ?? worker.HeartbeatInterval).TotalMilliseconds;
+            _beatEvery = TimeSpan.FromMilliseconds(Math.Min(Math.Max(every, 10), 86_400_000));
         }
 
         private async Task LeaseLoop()
@@ -166,20 +193,18 @@ namespace TickerQ.Client
                     while (max < 1000 && _free.Wait(0)) max += 1;
                     foreach (var job in await _client.LeaseJobsAsync(Id, max, LeaseWait, _stopping.Token).ConfigureAwait(false))
                     {
-                        max -= 1;
-                        var context = new JobContext(job);
-                        _running[context.JobId] = context;
-                        _ = Task.Run(() => RunAsync(context));
+                        if (max > 0 && Begin(job)) max -= 1;
                     }
                     Recovered();
                     tries = 0;
                 }
-                catch (OperationCanceledException)
+                catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
                 {
                     return;
                 }
-                catch (TickerQException error)
+                catch (Exception error)
                 {
+                    // Whatever a proxy responds, the loop goes on.
                     Failed("could not lease jobs", error);
                     if (error is NotFoundException || error is ConflictException) await BeatAsync().ConfigureAwait(false);
                     await PauseAsync(tries, error).ConfigureAwait(false);
@@ -205,18 +230,33 @@ namespace TickerQ.Client
         private async Task BeatAsync(JobContext ended = null)
         {
             await _beating.WaitAsync().ConfigureAwait(false);
-            try { if (ended == null || ended.HasNews) await BeatAloneAsync().ConfigureAwait(false); }
-            finally { _beating.Release(); }
+            try
+            {
+                if (ended == null || ended.HasNews) await BeatAloneAsync().ConfigureAwait(false);
+            }
+            catch (Exception error)
+            {
+                if (!_left.IsCancellationRequested) Failed("heartbeat failed", error);
+            }
+            finally
+            {
+                _beating.Release();
+            }
         }
 
         private async Task BeatAloneAsync()
         {
-            var contexts = _running.Values.ToArray();
+            // A job's attempt that another one has replaced is not named: the response names jobs.
+            var named = _running.Keys.Where(context => !context.IsLost).ToList();
             try
             {
-                var answer = await _client.HeartbeatAsync(Id, contexts.Select(context => context.Report())).ConfigureAwait(false);
-                foreach (var id in answer.Cancelled) if (_running.TryGetValue(id, out var context)) context.StopFor("cancelled");
-                foreach (var id in answer.Lost) if (_running.TryGetValue(id, out var context)) Lose(context);
+                var answer = await HeartbeatAsync(named).ConfigureAwait(false);
+                _unknown = 0;
+                foreach (var context in named)
+                {
+                    if (answer.Lost.Contains(context.JobId)) Lose(context);
+                    else if (answer.Cancelled.Contains(context.JobId)) context.StopFor("cancelled");
+                }
                 var refused = string.Join(", ", answer.RefusedTypes ?? new List<string>());
                 if (refused != "" && refused != _refused) Log($"servers run jobs of {refused} and lease none of them");
                 _refused = refused;
@@ -224,115 +264,43 @@ namespace TickerQ.Client
             catch (NotFoundException error)
             {
                 Failed("heartbeat failed", error);
-                if (_stopping.IsCancellationRequested) return;
+                // A 404 without its problem is a proxy's, unless it lasts.
+                _unknown += 1;
+                if ((error.Code == null && _unknown < UnknownMax) || _stopping.IsCancellationRequested) return;
                 // The server does not know this worker any more, nor its leases.
-                foreach (var context in contexts) Lose(context);
-                try { await RegisterAsync(default).ConfigureAwait(false); } catch (TickerQException failure) { Failed("could not register", failure); }
+                foreach (var context in named) Lose(context);
+                try { await RegisterAsync(default, 0).ConfigureAwait(false); } catch (Exception failure) { Failed("could not register", failure); }
             }
-            catch (TickerQException error)
+        }
+
+        /// <summary>Renews the lease. Progress and log lines that the server refuses are dropped: they must not cost the
+        /// lease.</summary>
+        private async Task<Heartbeat> HeartbeatAsync(List<JobContext> named)
+        {
+            try
             {
-                Failed("heartbeat failed", error);
+                return await SendAsync<Heartbeat>("heartbeat", named.Select(context => context.Report())).ConfigureAwait(false);
             }
+            catch (Exception error) when (IsVerdict(error))
+            {
+                Failed("progress and log lines were not accepted", error);
+                return await SendAsync<Heartbeat>("heartbeat", named.Select(context => context.Held())).ConfigureAwait(false);
+            }
+        }
+
+        private async Task<T> SendAsync<T>(string what, IEnumerable<object> jobs, int? retries = null) where T : class
+        {
+            var path = $"/workers/{Uri.EscapeDataString(Id)}/{what}";
+            return Wire.Answer<T>(await _client.SendAsync(HttpMethod.Post, path, new { jobs = jobs.ToList() }, true, retries: retries, cancellation: _left.Token).ConfigureAwait(false));
         }
 
         private void Lose(JobContext context)
         {
+            if (context.IsLost) return;
+            context.IsLost = true;
+            if (context.IsEnded) return;
             Log($"lost the lease of job {context.JobId}");
             context.StopFor("lost");
-        }
-
-        private async Task RunAsync(JobContext context)
-        {
-            var result = context.Held();
-            var isCompleted = false;
-            var timeout = TimeSpan.FromMilliseconds(Math.Min(context.Job.Timeout.TotalMilliseconds, 4000000000));
-            using (new Timer(_ => context.StopFor("timeout"), null, timeout, Timeout.InfiniteTimeSpan))
-            {
-                try
-                {
-                    var work = _handlers[context.Job.Type](context);
-                    var stopped = Stopped(context);
-                    // A handler that ignores its cancellation is abandoned.
-                    if (await Task.WhenAny(work, stopped).ConfigureAwait(false) == stopped) throw new OperationCanceledException();
-                    var value = await work.ConfigureAwait(false);
-                    isCompleted = true;
-                    if (value != null) result["result"] = value;
-                }
-                catch (Exception error)
-                {
-                    Fail(context, result, error);
-                }
-            }
-            if (context.Reason != "lost")
-            {
-                await BeatAsync(context).ConfigureAwait(false);
-                await ReportAsync(context, isCompleted, result).ConfigureAwait(false);
-            }
-            _running.TryRemove(context.JobId, out _);
-            _free.Release();
-        }
-
-        /// <summary>Fills in the result of an attempt that has failed or was stopped, and logs a failure.</summary>
-        private void Fail(JobContext context, Dictionary<string, object> result, Exception error)
-        {
-            var job = $"attempt {context.Attempt} of job {context.JobId} ({context.Job.Type})";
-            switch (context.Reason)
-            {
-                case "cancelled": result["outcome"] = "cancelled"; return;
-                case "stopping": result["outcome"] = "released"; return;
-                case "lost": return;
-                case "timeout":
-                    result["error"] = $"timed out after {context.Job.Timeout:c}";
-                    Log($"{job} failed: {result["error"]}");
-                    return;
-            }
-            result["error"] = error.Message;
-            result["errorDetail"] = error.ToString();
-            if (error is PermanentJobException) result["retry"] = false;
-            if (error is RetryLaterException later)
-            {
-                result["retryAfter"] = later.After;
-                Log($"{job} retries in {later.After:c}: {error.Message}");
-            }
-            else Log($"{job} failed: {error}");
-        }
-
-        private async Task ReportAsync(JobContext context, bool isCompleted, Dictionary<string, object> result)
-        {
-            for (var attempt = 0; attempt < ReportTries; attempt += 1)
-            {
-                try
-                {
-                    await (isCompleted ? _client.CompleteJobsAsync(Id, new[] { result }) : _client.FailJobsAsync(Id, new[] { result })).ConfigureAwait(false);
-                    return;
-                }
-                catch (ConflictException)
-                {
-                    // Too late, or a repeated request whose first response was lost.
-                    return;
-                }
-                catch (Exception error) when (error is ValidationException || error is TooLargeException || error is NotSupportedException || error is System.Text.Json.JsonException)
-                {
-                    Failed("could not report a result", error);
-                    if (!isCompleted) return;
-                    isCompleted = false;
-                    result = context.Held();
-                    result["error"] = "the result was not accepted: " + error.Message;
-                    result["retry"] = false;
-                }
-                catch (TickerQException error)
-                {
-                    Failed("could not report a result", error);
-                    await Task.Delay(TickerQDashboardClient.Backoff(attempt)).ConfigureAwait(false);
-                }
-            }
-            Log($"gave up reporting the result of job {context.JobId}");
-        }
-
-        private static async Task Stopped(JobContext context)
-        {
-            try { await Task.Delay(Timeout.InfiniteTimeSpan, context.Cancellation).ConfigureAwait(false); } catch (OperationCanceledException) { }
-            await Task.Delay(1000).ConfigureAwait(false);
         }
     }
 }

@@ -15,7 +15,7 @@ export class TickerQError extends Error {
 
   /** The last part of the problem's type, such as `validation`. */
   get code() {
-    return this.problem?.type?.split(':').pop() ?? null;
+    return typeof this.problem?.type === 'string' ? this.problem.type.split(':').pop() : null;
   }
 
   /** The parts of the request that are wrong. */
@@ -63,6 +63,13 @@ const BY_STATUS = new Map([
   [503, UnavailableError],
 ]);
 
+/** A longer `Retry-After` is cut, in seconds. */
+const RETRY_AFTER_MAX = 86_400;
+
+function textIn(problem, name) {
+  return typeof problem?.[name] === 'string' ? problem[name] : undefined;
+}
+
 /** The error of a response. */
 export function errorOf(status, text, headers) {
   let problem = null;
@@ -74,9 +81,9 @@ export function errorOf(status, text, headers) {
   }
   const seconds = Number(headers.get('retry-after') ?? NaN);
   const Kind = BY_STATUS.get(status) ?? (status >= 500 ? ServerError : TickerQError);
-  return new Kind(problem?.detail ?? problem?.title ?? `the server answered ${status}`, {
+  return new Kind(textIn(problem, 'detail') ?? textIn(problem, 'title') ?? `the server answered ${status}`, {
     status,
     problem,
-    retryAfter: Number.isFinite(seconds) ? seconds * 1000 : null,
+    retryAfter: Number.isNaN(seconds) ? null : Math.min(Math.max(seconds, 0), RETRY_AFTER_MAX) * 1000,
   });
 }

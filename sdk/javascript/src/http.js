@@ -1,6 +1,6 @@
 // HTTP requests, retries and errors.
 
-import { ConnectionError, errorOf } from './errors.js';
+import { ConnectionError, errorOf, ServerError } from './errors.js';
 
 const FIRST_WAIT = 100;
 const WAIT_MAX = 10_000;
@@ -39,11 +39,12 @@ export class Http {
 
   /**
    * Sends a request and returns `{status, headers, data}`. It is retried after a connection failure if it is idempotent
-   * (`safe`), and when the server reports that it has done nothing. `atBase` requests a path beside the API.
+   * (`safe`), and when the server reports that it has done nothing. `atBase` requests a path beside the API; `text` is a
+   * body that is JSON already.
    */
-  async request(method, path, { query, body, headers, safe, timeout, signal, retries, atBase } = {}) {
+  async request(method, path, { query, body, text: json, headers, safe, timeout, signal, retries, atBase } = {}) {
     const isSafe = safe ?? (method !== 'POST' || headers?.['idempotency-key'] !== undefined);
-    const text = body === undefined ? undefined : JSON.stringify(body);
+    const text = body === undefined ? json : JSON.stringify(body);
     const last = retries ?? this.retries;
     for (let attempt = 0; ; attempt += 1) {
       try {
@@ -84,11 +85,17 @@ export class Http {
       signal?.removeEventListener('abort', stop);
     }
     if (!response.ok && response.status !== 304) throw errorOf(response.status, answer, response.headers);
-    return {
-      status: response.status,
-      headers: response.headers,
-      data: answer === '' ? null : JSON.parse(answer),
-    };
+    return { status: response.status, headers: response.headers, data: dataOf(answer, `${method} ${url}`, response.status) };
+  }
+}
+
+function dataOf(answer, what, status) {
+  if (answer === '') return null;
+  try {
+    return JSON.parse(answer);
+  } catch (cause) {
+    // Of a proxy, mostly.
+    throw new ServerError(`${what}: the response is not JSON: ${answer.slice(0, 80)}`, { status, cause });
   }
 }
 

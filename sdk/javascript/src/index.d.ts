@@ -54,6 +54,8 @@ export interface ClientOptions {
 export interface RequestOptions {
   query?: Record<string, unknown>;
   body?: unknown;
+  /** A body that is JSON already. */
+  text?: string;
   headers?: Record<string, string>;
   /** Whether it may be retried after a lost response. */
   safe?: boolean;
@@ -244,7 +246,7 @@ export declare class PermanentError extends Error {}
 export declare class RetryLaterError extends Error {
   /** In milliseconds. */
   after: number;
-  /** The wait before the next attempt, in milliseconds. */
+  /** The wait before the next attempt, in milliseconds: at most ten years. */
   constructor(after: number, message?: string);
   constructor(message: string, after: number);
 }

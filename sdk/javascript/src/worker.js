@@ -1,95 +1,40 @@
 // A worker: leases jobs, runs them with functions of this program, and reports their results.
 
-import { milliseconds, timeSpan } from './client.js';
-import { ConflictError, ConnectionError, NotFoundError, RateLimitedError, TickerQError } from './errors.js';
+import { Attempt, RetryLaterError, StopReason, textOf } from './attempt.js';
+import { milliseconds } from './client.js';
+import { ConflictError, ConnectionError, NotFoundError, ServerError, TickerQError } from './errors.js';
 import { backoff, sleep } from './http.js';
+import { isVerdict, Reports } from './reports.js';
+
+export { PermanentError, RetryLaterError, StopReason } from './attempt.js';
 
 const LEASE_WAIT = 30_000;
-const REPORTS_MAX = 1000;
-const REPORT_TRIES = 20;
-const LOG_LINES_MAX = 200;
-
-/** Throw it in a handler when another attempt can't help: the job fails permanently. */
-export class PermanentError extends Error {}
-
-/**
- * Throw it in a handler to set the wait before the next attempt: `new RetryLaterError(1500)` or
- * `new RetryLaterError('rate limited', 1500)`, in milliseconds.
- */
-export class RetryLaterError extends Error {
-  constructor(...given) {
-    const [message, after] = typeof given[0] === 'number' ? [given[1] ?? `retry after ${given[0]} ms`, given[0]] : given;
-    super(message);
-    if (!Number.isFinite(after)) throw new RangeError(`after must be a number of milliseconds, not ${after}`);
-    /** In milliseconds. */
-    this.after = Math.max(0, after);
-  }
-}
-
-/** The reason of a handler's `signal`: `cancelled`, `timeout`, `lost` or `stopping`. */
-export class StopReason extends Error {
-  constructor(kind) {
-    super(`the job should stop: ${kind}`);
-    this.kind = kind;
-  }
-}
-
-class Running {
-  constructor(job) {
-    this.job = job;
-    this.stop = new AbortController();
-    this.progress = undefined;
-    this.log = [];
-  }
-
-  get held() {
-    const { jobId, leaseToken } = this.job;
-    return { jobId, leaseToken };
-  }
-
-  /** Progress and log lines since the last report. */
-  report() {
-    const report = this.held;
-    if (this.progress !== undefined) report.progress = this.progress;
-    if (this.log.length > 0) report.log = this.log.splice(0);
-    this.progress = undefined;
-    return report;
-  }
-
-  hasNews() {
-    return this.progress !== undefined || this.log.length > 0;
-  }
-
-  context() {
-    const log = (level) => (message) => {
-      this.log.push({ at: new Date().toISOString(), level, message: String(message) });
-      if (this.log.length > LOG_LINES_MAX) this.log.shift();
-    };
-    return {
-      job: this.job,
-      signal: this.stop.signal,
-      progress: (percent, message) => {
-        this.progress = { percent, ...(message === undefined ? {} : { message }) };
-      },
-      log: { debug: log('debug'), info: log('info'), warning: log('warning'), error: log('error') },
-    };
-  }
-}
+/** The time after which a stopped handler is abandoned. */
+const STOP_GRACE = 1000;
+/** The time that a registration may take that `stop` finds in progress: a worker that is registered is unregistered. */
+const REGISTER_GRACE = 2000;
+/** Heartbeats that a proxy answers with 404 before the worker registers again: as long as a lease. */
+const UNKNOWN_MAX = 3;
+const SILENT = { info() {}, warn() {}, error() {} };
 
 export class Worker {
   #client;
   #options;
   #handlers = new Map();
   #id = null;
-  #running = new Map();
-  #results = [];
-  #sending = null;
+  /** All attempts that run or whose result is not reported yet. A job may have two of them for a moment. */
+  #running = new Set();
   #stopping = new AbortController();
+  /** Ends the requests that are left when the worker has stopped. */
+  #ended = new AbortController();
+  #reports;
   #free = null;
   #loops = null;
   #starting = null;
+  #registering = new AbortController();
   #beatEvery = 5000;
   #beating = Promise.resolve();
+  #unknown = 0;
   #trouble = null;
   #refused = '';
 
@@ -102,9 +47,18 @@ export class Worker {
       concurrency,
       onError,
       heartbeatEvery,
-      logger: logger ?? { info() {}, warn() {}, error() {} },
+      logger: logger ?? SILENT,
       keepSubscriptions: options.keepSubscriptions ?? false,
     };
+    this.#reports = new Reports({
+      post: (kind, texts) =>
+        client.request('POST', `/workers/${encodeURIComponent(this.#id)}/${kind}`, {
+          text: `{"jobs":[${texts.join(',')}]}`, safe: true, retries: 0, signal: this.#ended.signal,
+        }),
+      failed: (what, error) => this.#failed(what, error),
+      gaveUp: (text) => this.#log('error', text),
+      signal: this.#ended.signal,
+    });
     for (const [type, handler] of Object.entries(handlers)) this.handle(type, handler);
   }
 
@@ -129,7 +83,7 @@ export class Worker {
     const { signal } = this.#stopping;
     for (let tries = 0; !signal.aborted; tries += 1) {
       try {
-        await this.#register(signal);
+        await this.#register(this.#registering.signal);
         this.#recovered();
         this.#loops = Promise.all([this.#leaseLoop(), this.#beatLoop()]);
         return this;
@@ -149,30 +103,52 @@ export class Worker {
    */
   async stop({ grace = 30_000 } = {}) {
     this.#stopping.abort(new StopReason('stopping'));
-    await this.#starting?.catch(() => {});
+    if (this.#starting !== null) {
+      await within(this.#starting.catch(() => {}), REGISTER_GRACE);
+      this.#registering.abort(new StopReason('stopping'));
+      await this.#starting.catch(() => {});
+    }
     if (this.#loops !== null) {
-      this.#free?.();
-      const ended = Promise.all([...this.#running.values()].map(({ done }) => done));
-      await within(ended, grace);
-      for (const running of this.#running.values()) running.stop.abort(new StopReason('stopping'));
-      await this.#allSent();
-      await this.#loops;
+      const loops = this.#loops;
       this.#loops = null;
+      this.#free?.();
+      await within(this.#allDone(), grace);
+      for (const attempt of this.#running) attempt.stop.abort(new StopReason('stopping'));
+      await within(this.#allDone(), 5 * STOP_GRACE);
+      this.#ended.abort(new StopReason('stopping'));
+      await loops;
       await this.#client.removeWorker(this.#id).catch((error) => this.#failed('could not unregister', error));
     }
     if (!this.#options.keepSubscriptions) this.#client.close();
   }
 
+  #allDone() {
+    return Promise.all([...this.#running].map(({ done }) => done));
+  }
+
+  /** An error of the program's logger must not end a loop. */
+  #log(level, text, ...more) {
+    try {
+      this.#options.logger[level]?.(`worker ${this.#options.name}: ${text}`, ...more);
+    } catch {
+      // There is no other place to report it.
+    }
+  }
+
   /** Logs a failed request; one that repeats is logged once. */
   #failed(what, error) {
-    const text = `worker ${this.#options.name}: ${what}: ${error.message}`;
-    if (this.#trouble !== text) this.#options.logger.warn?.(text);
+    const text = `${what}: ${textOf(error)}`;
+    if (this.#trouble !== text) this.#log('warn', text);
     this.#trouble = text;
-    this.#options.onError(error);
+    try {
+      this.#options.onError(error);
+    } catch (failure) {
+      this.#log('error', 'onError failed:', failure);
+    }
   }
 
   #recovered() {
-    if (this.#trouble !== null) this.#options.logger.info?.(`worker ${this.#options.name}: connected`);
+    if (this.#trouble !== null) this.#log('info', 'connected');
     this.#trouble = null;
   }
 
@@ -180,8 +156,12 @@ export class Worker {
     const { name, queues, concurrency, heartbeatEvery } = this.#options;
     const declaration = { name, types: [...this.#handlers.keys()], queues, concurrency };
     const worker = await this.#client.registerWorker(declaration, { retries: 0, signal });
-    this.#id = worker.id;
+    if (typeof worker?.id !== 'string' || typeof worker.heartbeatInterval !== 'string') {
+      throw new ServerError('the response to the registration does not have the expected form');
+    }
     this.#beatEvery = heartbeatEvery ?? milliseconds(worker.heartbeatInterval);
+    this.#id = worker.id;
+    this.#unknown = 0;
   }
 
   async #leaseLoop() {
@@ -213,9 +193,9 @@ export class Worker {
   async #beatLoop() {
     const { signal } = this.#stopping;
     while (!signal.aborted || this.#running.size > 0) {
-      const stopped = signal.aborted ? undefined : signal;
+      const stopped = signal.aborted ? this.#ended.signal : signal;
       await sleep(Math.min(this.#beatEvery, signal.aborted ? 200 : Infinity), stopped).catch(() => {});
-      if (signal.aborted && this.#running.size === 0) return;
+      if (this.#ended.signal.aborted || (signal.aborted && this.#running.size === 0)) return;
       await this.#beat();
     }
   }
@@ -232,164 +212,136 @@ export class Worker {
   }
 
   async #beatAlone() {
-    const all = [...this.#running.values()];
+    // A job's attempt that another one has replaced is not named: the response names jobs.
+    const named = [...this.#running].filter(({ isLost }) => !isLost);
     try {
-      const reports = all.map((running) => running.report());
-      const { cancelled, lost, refusedTypes } = await this.#client.heartbeat(this.#id, reports);
-      for (const id of cancelled) this.#running.get(id)?.stop.abort(new StopReason('cancelled'));
-      for (const id of lost) this.#lose(id);
+      const { cancelled, lost, refusedTypes } = await this.#heartbeat(named, named.map((attempt) => attempt.report()));
+      this.#unknown = 0;
+      for (const attempt of named) {
+        if (lost.includes(attempt.job.jobId)) this.#lose(attempt);
+        else if (cancelled.includes(attempt.job.jobId)) attempt.stop.abort(new StopReason('cancelled'));
+      }
       this.#noteRefused((refusedTypes ?? []).join(', '));
     } catch (error) {
+      if (this.#ended.signal.aborted) return;
       this.#failed('heartbeat failed', error);
-      if (!(error instanceof NotFoundError) || this.#stopping.signal.aborted) return;
+      if (!this.#isUnknown(error) || this.#stopping.signal.aborted) return;
       // The server does not know this worker any more, nor its leases.
-      for (const running of all) this.#lose(running.job.jobId);
+      for (const attempt of named) this.#lose(attempt);
       await this.#register().catch((failure) => this.#failed('could not register', failure));
     }
   }
 
   #noteRefused(types) {
-    if (types !== '' && types !== this.#refused) {
-      this.#options.logger.warn?.(`worker ${this.#options.name}: servers run jobs of ${types} and lease none of them`);
-    }
+    if (types !== '' && types !== this.#refused) this.#log('warn', `servers run jobs of ${types} and lease none of them`);
     this.#refused = types;
   }
 
-  #lose(id) {
-    const running = this.#running.get(id);
-    if (running === undefined) return;
-    running.isLost = true;
-    running.stop.abort(new StopReason('lost'));
-    this.#options.logger.warn?.(`worker ${this.#options.name}: lost the lease of job ${id}`);
+  /** Renews the lease. Progress and log lines that the server refuses are dropped: they must not cost the lease. */
+  async #heartbeat(named, reports) {
+    const options = { signal: this.#ended.signal };
+    try {
+      return await this.#client.heartbeat(this.#id, reports, options);
+    } catch (error) {
+      if (!isVerdict(error) || this.#ended.signal.aborted) throw error;
+      this.#failed('progress and log lines were not accepted', error);
+      return this.#client.heartbeat(this.#id, named.map(({ held }) => held), options);
+    }
+  }
+
+  /** Whether the server does not know the worker. A 404 without its problem is a proxy's, unless it lasts. */
+  #isUnknown(error) {
+    if (!(error instanceof NotFoundError)) return false;
+    this.#unknown += 1;
+    return error.code !== null || this.#unknown >= UNKNOWN_MAX;
+  }
+
+  #lose(attempt) {
+    if (attempt.isLost) return;
+    attempt.isLost = true;
+    if (attempt.isEnded) return;
+    this.#log('warn', `lost the lease of job ${attempt.job.jobId}`);
+    attempt.stop.abort(new StopReason('lost'));
   }
 
   #run(job) {
-    const running = new Running(job);
-    this.#running.set(job.jobId, running);
-    running.done = this.#attempt(running).then(async (result) => {
-      if (!running.isLost) {
-        // A heartbeat that carries its last lines must arrive before the result: afterwards the lease is gone.
-        await this.#inTurn(() => (running.hasNews() ? this.#reportNow(running) : undefined));
-        await this.#send(result);
-      }
-      this.#running.delete(job.jobId);
+    const others = [...this.#running].filter(({ job: { jobId } }) => jobId === job.jobId);
+    if (others.some((attempt) => attempt.is(job))) return;
+    // The server has started another attempt: the earlier ones are over.
+    for (const attempt of others) this.#lose(attempt);
+    const attempt = new Attempt(job);
+    this.#running.add(attempt);
+    attempt.done = this.#finish(attempt).catch((error) => this.#failed('an attempt failed', error)).then(() => {
+      this.#running.delete(attempt);
       this.#free?.();
       this.#free = null;
     });
   }
 
-  async #reportNow(running) {
-    const reports = [...this.#running.values()].map((other) => (other === running ? running.report() : other.held));
-    await this.#client.heartbeat(this.#id, reports).catch((error) => this.#failed('heartbeat failed', error));
+  /** Runs an attempt and reports its result. */
+  async #finish(attempt) {
+    const report = await this.#attempt(attempt);
+    attempt.isEnded = true;
+    if (attempt.isLost) return;
+    // A heartbeat that carries its last lines must arrive before the result: afterwards the lease is gone.
+    await this.#inTurn(() => (attempt.hasNews() ? this.#reportNow(attempt) : undefined));
+    await this.#reports.send(attempt, report);
   }
 
-  /** Runs one attempt; resolves with its result. */
-  async #attempt(running) {
-    const { job, stop, held } = running;
-    const over = setTimeout(() => stop.abort(new StopReason('timeout')), Math.min(milliseconds(job.timeout), 2 ** 31 - 1));
-    const stopped = new Promise((_, reject) => {
-      stop.signal.addEventListener('abort', () => {
-        // A handler that ignores its signal is abandoned after a second.
-        setTimeout(() => reject(stop.signal.reason), 1000).unref?.();
-      });
-    });
+  async #reportNow(attempt) {
+    const named = [...this.#running].filter(({ isLost }) => !isLost);
+    const reports = named.map((other) => (other === attempt ? other.report() : other.held));
+    await this.#heartbeat(named, reports).catch((error) => this.#failed('heartbeat failed', error));
+  }
+
+  /** Runs the handler of an attempt; resolves with its report. */
+  async #attempt(attempt) {
+    const { job, stop } = attempt;
+    let over;
     try {
+      over = setTimeout(() => stop.abort(new StopReason('timeout')), Math.min(milliseconds(job.timeout), 2 ** 31 - 1));
+      const stopped = new Promise((_, reject) => {
+        stop.signal.addEventListener('abort', () => {
+          // A handler that ignores its signal is abandoned.
+          setTimeout(() => reject(stop.signal.reason), STOP_GRACE).unref?.();
+        });
+      });
       const handler = this.#handlers.get(job.type);
-      const result = await Promise.race([(async () => handler(job.parameters, running.context()))(), stopped]);
-      return { completed: { ...held, ...(result === undefined ? {} : { result }) } };
+      const result = await Promise.race([(async () => handler(job.parameters, attempt.context()))(), stopped]);
+      const report = attempt.completed(result);
+      if (report.kind === 'fail') this.#handlerFailed(job, new TickerQError(JSON.parse(report.text).error));
+      return report;
     } catch (error) {
       const kind = stop.signal.reason?.kind;
-      if (kind === 'cancelled') return { failed: { ...held, outcome: 'cancelled' } };
-      if (kind === 'stopping') return { failed: { ...held, outcome: 'released' } };
-      const failure = { ...held, error: kind === 'timeout' ? `timed out after ${job.timeout}` : error?.message || String(error) };
-      if (error?.stack && kind === undefined) failure.errorDetail = error.stack;
-      if (error instanceof PermanentError) failure.retry = false;
-      if (error instanceof RetryLaterError) failure.retryAfter = timeSpan(error.after);
-      if (kind !== 'lost') this.#handlerFailed(job, kind === undefined ? error : failure.error);
-      return { failed: failure };
+      const report = attempt.thrown(error);
+      if (kind === undefined) this.#handlerFailed(job, error);
+      if (kind === 'timeout') this.#handlerFailed(job, `timed out after ${job.timeout}`);
+      return report;
     } finally {
       clearTimeout(over);
     }
   }
 
   #handlerFailed(job, error) {
-    const { logger, name } = this.#options;
     if (error instanceof RetryLaterError) {
-      logger.info?.(`worker ${name}: job ${job.jobId} (${job.type}) retries in ${error.after} ms: ${error.message}`);
+      this.#log('info', `job ${job.jobId} (${job.type}) retries in ${error.after} ms: ${error.message}`);
       return;
     }
-    logger.error?.(`worker ${name}: attempt ${job.attempt} of job ${job.jobId} (${job.type}) failed:`, error);
-  }
-
-  /** Sends a result, together with those of the same moment. */
-  #send(result) {
-    return new Promise((resolve) => {
-      this.#results.push({ result, resolve });
-      this.#sending ??= this.#sendAll();
-    });
-  }
-
-  async #sendAll() {
-    // Results of the same turn share a request.
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    while (this.#results.length > 0) {
-      const batch = this.#results.splice(0, REPORTS_MAX);
-      const pick = (kind) => batch.map(({ result }) => result[kind]).filter((result) => result !== undefined);
-      await Promise.all([
-        this.#deliver((jobs) => this.#client.completeJobs(this.#id, jobs), pick('completed')),
-        this.#deliver((jobs) => this.#client.failJobs(this.#id, jobs), pick('failed')),
-      ]);
-      for (const { resolve } of batch) resolve();
-    }
-    this.#sending = null;
-  }
-
-  async #deliver(send, jobs) {
-    if (jobs.length === 0) return;
-    for (let attempt = 0; attempt < REPORT_TRIES; attempt += 1) {
-      try {
-        await send(jobs);
-        return;
-      } catch (error) {
-        // Too late, or a repeated request whose first response was lost.
-        if (error instanceof ConflictError) return;
-        this.#failed('could not report results', error);
-        if (error instanceof TickerQError && error.status >= 400 && error.status < 500 && error.status !== 429) {
-          if (jobs.length === 1) {
-            const [{ jobId, leaseToken }] = jobs;
-            const failure = { jobId, leaseToken, error: `the result was not accepted: ${error.message}`, retry: false };
-            await this.#client.failJobs(this.#id, [failure]).catch((failed) => this.#failed('could not report results', failed));
-            return;
-          }
-          // One result of the batch is invalid; the others are sent one by one.
-          for (const job of jobs) await this.#deliver(send, [job]);
-          return;
-        }
-        await sleep(Math.max(backoff(attempt), error.retryAfter ?? 0));
-      }
-    }
-    const ids = jobs.map(({ jobId }) => jobId).join(', ');
-    this.#options.logger.error?.(`worker ${this.#options.name}: gave up reporting results of ${ids}`);
-  }
-
-  async #allSent() {
-    while (this.#sending !== null) await this.#sending;
-    // Handlers that were stopped a moment ago.
-    await within(Promise.all([...this.#running.values()].map(({ done }) => done)), 5000);
-    while (this.#sending !== null) await this.#sending;
+    this.#log('error', `attempt ${job.attempt} of job ${job.jobId} (${job.type}) failed:`, error);
   }
 }
 
 /** Whether a later registration may succeed. */
 function isTemporary(error) {
-  return error instanceof ConnectionError || error instanceof RateLimitedError || error.status >= 500;
+  if (error instanceof ConnectionError || error instanceof ServerError) return true;
+  return [408, 421, 425, 429].includes(error.status) || error.status >= 500;
 }
 
 /** Waits for a promise, but no longer than so many milliseconds. */
 async function within(promise, limit) {
   let timer;
   const over = new Promise((resolve) => {
-    timer = setTimeout(resolve, limit);
+    timer = setTimeout(resolve, Math.min(limit, 2 ** 31 - 1));
   });
   await Promise.race([promise, over]);
   clearTimeout(timer);

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Dict, Mapping, Optional
 from urllib.parse import urlencode, urlsplit
 
-from .errors import ConnectionFailed, TickerQError, error_of
+from .errors import ConnectionFailed, ServerError, TickerQError, error_of
 
 _FIRST_WAIT = 0.1
 _WAIT_MAX = 10.0
@@ -97,6 +97,7 @@ class Http:
         *,
         query: Optional[Mapping[str, Any]] = None,
         body: Any = None,
+        text: Optional[str] = None,
         headers: Optional[Mapping[str, str]] = None,
         safe: Optional[bool] = None,
         timeout: Optional[float] = None,
@@ -105,15 +106,17 @@ class Http:
     ) -> Any:
         """Sends a request and returns the JSON of the response. It is retried after a connection failure if it is
         idempotent (``safe``), and when the server reports that it has done nothing. ``at_base`` requests a path beside
-        the API."""
+        the API; ``text`` is a body that is JSON already."""
         given = dict(headers or {})
         is_safe = safe if safe is not None else (method != "POST" or "Idempotency-Key" in given)
         last = self.retries if retries is None else retries
-        text = None if body is None else json.dumps(body, default=plain).encode()
+        if body is not None:
+            text = json.dumps(body, default=plain)
+        content = None if text is None else text.encode()
         attempt = 0
         while True:
             try:
-                return self._once(method, (self.base if at_base else self.root) + path + _query(query), text, given, timeout or self.timeout)
+                return self._once(method, (self.base if at_base else self.root) + path + _query(query), content, given, timeout or self.timeout)
             except TickerQError as error:
                 wait = max(backoff(attempt), error.retry_after or 0)
                 if attempt >= last or wait > _WAIT_MAX or not _is_worth_another(error, is_safe):
@@ -168,13 +171,24 @@ class Http:
             self._local.used_at = time.monotonic()
             if answer.status >= 400:
                 raise error_of(answer.status, text, answer.getheader("Retry-After"))
-            return json.loads(text) if text else None
+            return _json(text, f"{method} {path}", answer.status)
         raise AssertionError("one of the two tries answers or fails")
 
     def close(self) -> None:
         """Closes the connections of all threads; a later request opens another one."""
         for connection in list(self._connections):
             connection.close()
+
+
+def _json(text: bytes, what: str, status: int) -> Any:
+    if not text:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        # Of a proxy, mostly.
+        start = text[:80].decode(errors="replace")
+        raise ServerError(f"{what}: the response is not JSON: {start}", status) from error
 
 
 def _is_worth_another(error: TickerQError, is_safe: bool) -> bool:

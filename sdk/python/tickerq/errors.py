@@ -27,7 +27,8 @@ class TickerQError(Exception):
     @property
     def code(self) -> Optional[str]:
         """The last part of the problem's type, such as ``validation``."""
-        return self.problem["type"].rsplit(":", 1)[-1] if self.problem and "type" in self.problem else None
+        kind = (self.problem or {}).get("type")
+        return kind.rsplit(":", 1)[-1] if isinstance(kind, str) else None
 
     @property
     def errors(self) -> List[Dict[str, str]]:
@@ -83,6 +84,9 @@ class ServerError(TickerQError):
     """Internal server error (500 and others)."""
 
 
+#: A longer ``Retry-After`` is cut, in seconds.
+_RETRY_AFTER_MAX = 86_400.0
+
 _BY_STATUS = {
     400: ValidationError,
     401: AuthenticationError,
@@ -109,8 +113,7 @@ def error_of(status: int, text: bytes, retry_after: Optional[str]) -> TickerQErr
         pass  # A proxy's response has no problem.
     detail = (problem or {}).get("detail") or (problem or {}).get("title") or f"the server answered {status}"
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else TickerQError)
-    try:
-        seconds = float(retry_after) if retry_after is not None else None
-    except ValueError:
-        seconds = None
+    # A date, and a delay that is no number, are not used.
+    is_delay = retry_after is not None and retry_after.strip().isdecimal()
+    seconds = min(float(retry_after or 0), _RETRY_AFTER_MAX) if is_delay else None
     return kind(str(detail), status, problem, seconds)

@@ -5,129 +5,35 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import queue
 import signal as signals
 import threading
-import traceback
 import uuid
-from datetime import datetime, timedelta, timezone
 from types import FrameType
-from typing import Any, Callable, Coroutine, Dict, List, Optional, Sequence, Tuple, TypeVar, Union, cast
+from typing import Any, Callable, Coroutine, Dict, List, Optional, Sequence, TypeVar, Union
+from urllib.parse import quote
 
-from ._http import backoff, parse_time_span, time_span
+from ._attempt import JobContext, PermanentError, Report, RetryLaterError, Stopped, text_of
+from ._http import backoff, parse_time_span
+from ._reports import Reports, is_verdict
 from .aio import AsyncTickerQClient
-from .client import JsonObject, TickerQClient
-from .errors import ConflictError, ConnectionFailed, NotFoundError, RateLimitedError, TickerQError
-from .types import CompletedJob, FailedJob, HeldJob, LeasedJob
+from .client import TickerQClient
+from .errors import ConflictError, ConnectionFailed, NotFoundError, ServerError, TickerQError
+from .types import Heartbeat, HeldJob, LeasedJob
+
+__all__ = ["JobContext", "PermanentError", "RetryLater", "RetryLaterError", "Stopped", "Worker"]
 
 _LEASE_WAIT = 30.0
-_REPORTS_MAX = 1000
-_REPORT_TRIES = 20
-_LOG_LINES_MAX = 200
 #: The time after which a stopped handler is abandoned, in seconds.
 _STOP_GRACE = 1.0
+#: The heartbeats that a proxy answers with 404 before the worker registers again: as long as a lease.
+_UNKNOWN_MAX = 3
 
 _logger = logging.getLogger("tickerq.worker")
 
 F = TypeVar("F", bound=Callable[..., Any])
-_Result = Tuple[str, JsonObject]
-
-
-class PermanentError(Exception):
-    """Raise it in a handler when another attempt can't help: the job fails permanently."""
-
-
-class RetryLaterError(Exception):
-    """Raise it in a handler to set the wait before the next attempt: ``RetryLaterError("rate limited", 1.5)`` or
-    ``RetryLaterError(1.5)``, in seconds or as a ``timedelta``."""
-
-    def __init__(
-        self, message: Union[str, float, timedelta], after: Union[None, str, float, timedelta] = None
-    ) -> None:
-        if not isinstance(message, str):
-            message, after = (after if isinstance(after, str) else f"retry after {message}"), message
-        if not isinstance(after, (int, float, timedelta)):
-            raise TypeError("after must be a timedelta or a number of seconds")
-        super().__init__(message)
-        #: The wait before the next attempt.
-        self.after = max(after if isinstance(after, timedelta) else timedelta(seconds=after), timedelta(0))
-
 
 #: The same under its former name.
 RetryLater = RetryLaterError
-
-
-class Stopped(Exception):
-    """The job should stop; ``reason`` is ``cancelled``, ``timeout``, ``lost`` or ``stopping``."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"the job should stop: {reason}")
-        self.reason = reason
-
-
-class JobContext:
-    """What a handler receives beside the parameters."""
-
-    def __init__(self, job: LeasedJob) -> None:
-        #: The leased job: ``jobId``, ``type``, ``attempt``, ``parameters`` …
-        self.job = job
-        #: Set when the job should stop; ``reason`` has the reason.
-        self.stopped = threading.Event()
-        self.reason: Optional[str] = None
-        self._lock = threading.Lock()
-        self._progress: Optional[JsonObject] = None
-        self._log: List[JsonObject] = []
-        self._on_stop: Optional[Callable[[], None]] = None
-        self._is_ended = False
-        self._timer: Optional[threading.Timer] = None
-
-    def progress(self, percent: float, message: Optional[str] = None) -> None:
-        """Reports progress, from 0 to 100."""
-        with self._lock:
-            self._progress = {"percent": percent, **({} if message is None else {"message": message})}
-
-    def log(self, message: object, level: str = "info") -> None:
-        """Logs a line: ``debug``, ``info``, ``warning`` or ``error``."""
-        at = datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
-        with self._lock:
-            self._log = [*self._log[1 - _LOG_LINES_MAX :], {"at": at, "level": level, "message": str(message)}]
-
-    def raise_if_stopped(self) -> None:
-        """Raises :class:`Stopped` when the job should stop."""
-        if self.stopped.is_set():
-            raise Stopped(self.reason or "stopping")
-
-    def _held(self) -> HeldJob:
-        return {"jobId": self.job["jobId"], "leaseToken": self.job["leaseToken"]}
-
-    def _report(self) -> HeldJob:
-        with self._lock:
-            report: JsonObject = {**self._held()}
-            if self._progress is not None:
-                report["progress"] = self._progress
-            if self._log:
-                report["log"] = self._log
-            self._progress, self._log = None, []
-            return cast(HeldJob, report)
-
-    def _has_news(self) -> bool:
-        with self._lock:
-            return self._progress is not None or bool(self._log)
-
-    def _stop(self, reason: str) -> None:
-        with self._lock:
-            if self.reason is None:
-                self.reason = reason
-            on_stop = self._on_stop
-        self.stopped.set()
-        if on_stop is not None:
-            on_stop()
-
-    def _end_once(self) -> bool:
-        with self._lock:
-            is_first = not self._is_ended
-            self._is_ended = True
-            return is_first
 
 
 class Worker:
@@ -164,12 +70,17 @@ class Worker:
         self._heartbeat_every = heartbeat_every
         self._keep_subscriptions = keep_subscriptions
         self._handlers: Dict[str, Callable[..., Any]] = {}
-        self._running: Dict[str, JobContext] = {}
+        # All attempts that run or whose result is not reported yet. A job may have two of them for a moment.
+        self._running: List[JobContext] = []
         self._changed = threading.Condition()
-        self._results: "queue.Queue[Tuple[Optional[JobContext], str, JsonObject]]" = queue.Queue()
+        self._reports = Reports(self._post_reports, self._failed, self._forget, self._gave_up)
         self._stopping = threading.Event()
+        # Held while the worker starts or stops; a signal handler may stop it while it starts.
+        self._lifecycle = threading.RLock()
+        self._is_started = False
         self._threads: List[threading.Thread] = []
         self._trouble: Optional[str] = None
+        self._unknown = 0
         self._refused: List[str] = []
         self._beat_every = 5.0
         # Held during a heartbeat, which carries progress and log: they must arrive before the result of their job.
@@ -190,12 +101,18 @@ class Worker:
     def start(self) -> "Worker":
         """Registers and starts to work, in threads of its own. Waits for a server that is not reachable yet;
         :meth:`stop` ends the wait."""
-        if self._threads or not self._register_when_reachable():
-            return self
-        for work in (self._lease_loop, self._beat_loop, self._report_loop):
-            thread = threading.Thread(target=work, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        with self._lifecycle:
+            if self._is_started or not self._register_when_reachable():
+                return self
+            self._is_started = True
+            if self._stopping.is_set():
+                # It was stopped while it registered.
+                self._unregister()
+                return self
+            for work in (self._lease_loop, self._beat_loop, self._reports.run):
+                thread = threading.Thread(target=work, daemon=True)
+                thread.start()
+                self._threads.append(thread)
         return self
 
     def run(self) -> None:
@@ -228,36 +145,48 @@ class Worker:
         self._stopping.set()
         with self._changed:
             self._changed.notify_all()
-        if self._threads:
-            self._stop_work(grace)
+        with self._lifecycle:
+            if self._threads:
+                self._stop_work(grace)
         if not self._keep_subscriptions:
             self._client.close_subscriptions()
 
     def _stop_work(self, grace: float) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: not self._running, grace)
-            rest = list(self._running.values())
+            self._changed.wait_for(lambda: not self._running, min(grace, threading.TIMEOUT_MAX))
+            rest = list(self._running)
         for context in rest:
             context._stop("stopping")
             self._abandon_later(context)
         with self._changed:
             self._changed.wait_for(lambda: not self._running, 5 * _STOP_GRACE)
-        self._results.put((None, "", {}))
+        self._reports.close()
         # The lease thread is not waited for: unregistering ends its request.
         self._threads[2].join(10)
         self._threads = []
+        self._unregister()
+
+    def _unregister(self) -> None:
+        # A heartbeat that is being sent may register the worker again.
+        is_quiet = self._beating.acquire(timeout=10)
         try:
             self._client.remove_worker(self.id)
-        except TickerQError as error:
+        except Exception as error:
             self._failed("could not unregister", error)
+        finally:
+            if is_quiet:
+                self._beating.release()
 
     def _failed(self, what: str, error: Exception) -> None:
         """Logs a failed request; one that repeats is logged once."""
-        text = f"{what}: {error}"
+        text = f"{what}: {text_of(error)}"
         if self._trouble != text:
             _logger.warning("worker %s: %s", self._name, text)
         self._trouble = text
-        self._on_error(error)
+        try:
+            self._on_error(error)
+        except Exception:  # An error of the program's function must not end a loop.
+            _logger.exception("worker %s: on_error failed", self._name)
 
     def _recovered(self) -> None:
         if self._trouble is not None:
@@ -272,10 +201,10 @@ class Worker:
                 self._recovered()
                 return True
             except TickerQError as error:
-                if not (isinstance(error, (ConnectionFailed, RateLimitedError)) or error.status >= 500):
+                if not _is_temporary(error):
                     raise
                 self._failed("could not register", error)
-                self._stopping.wait(max(backoff(tries), error.retry_after or 0))
+                self._stopping.wait(max(backoff(min(tries, 20)), error.retry_after or 0))
                 tries += 1
         return False
 
@@ -283,8 +212,11 @@ class Worker:
         worker = self._client.register_worker(
             self._name, list(self._handlers), self._queues, self._concurrency, retries=retries
         )
-        self.id = worker["id"]
+        if not isinstance(worker, dict) or not {"id", "heartbeatInterval"} <= worker.keys():
+            raise ServerError("the response to the registration does not have the expected form")
         self._beat_every = self._heartbeat_every or parse_time_span(worker["heartbeatInterval"]).total_seconds()
+        self.id = worker["id"]
+        self._unknown = 0
 
     def _lease_loop(self) -> None:
         tries = 0
@@ -299,13 +231,13 @@ class Worker:
                     self._begin(job)
                 self._recovered()
                 tries = 0
-            except TickerQError as error:
+            except Exception as error:  # Whatever a proxy responds, the loop goes on.
                 if self._stopping.is_set():
                     return
                 self._failed("could not lease jobs", error)
                 if isinstance(error, (NotFoundError, ConflictError)):
                     self._beat()
-                self._stopping.wait(max(backoff(tries), error.retry_after or 0))
+                self._stopping.wait(max(backoff(min(tries, 20)), getattr(error, "retry_after", None) or 0))
                 tries += 1
 
     def _beat_loop(self) -> None:
@@ -317,8 +249,10 @@ class Worker:
             self._beat()
 
     def _contexts(self) -> List[JobContext]:
+        """The attempts whose leases are held. One that another attempt of its job has replaced is not named in
+        heartbeats: their responses name jobs."""
         with self._changed:
-            return list(self._running.values())
+            return [context for context in self._running if not context._is_lost]
 
     def _beat(self) -> None:
         with self._beating:
@@ -327,143 +261,159 @@ class Worker:
     def _beat_alone(self) -> None:
         contexts = self._contexts()
         try:
-            answer = self._client.heartbeat(self.id, [context._report() for context in contexts])
-            for reason, ids in (("cancelled", answer["cancelled"]), ("lost", answer["lost"])):
-                for context in contexts:
-                    if context.job["jobId"] in ids:
-                        self._stop_job(context, reason)
+            answer = self._heartbeat(contexts, [context._report() for context in contexts])
+            self._unknown = 0
+            for context in contexts:
+                if context.job["jobId"] in answer["lost"]:
+                    self._lose(context)
+                elif context.job["jobId"] in answer["cancelled"]:
+                    self._stop_job(context, "cancelled")
             refused = list(answer.get("refusedTypes") or [])
             if refused and refused != self._refused:
                 _logger.warning("worker %s: servers run jobs of %s and lease none of them", self._name, ", ".join(refused))
             self._refused = refused
-        except NotFoundError as error:
+        except Exception as error:  # Whatever a proxy responds, the loop goes on.
             self._failed("heartbeat failed", error)
-            if self._stopping.is_set():
+            if not self._is_unknown(error) or self._stopping.is_set():
                 return
             # The server does not know this worker any more, nor its leases.
             for context in contexts:
-                self._stop_job(context, "lost")
+                self._lose(context)
             try:
                 self._register()
-            except TickerQError as failure:
+            except Exception as failure:
                 self._failed("could not register", failure)
-        except TickerQError as error:
-            self._failed("heartbeat failed", error)
+
+    def _heartbeat(self, contexts: Sequence[JobContext], reports: Sequence[HeldJob]) -> Heartbeat:
+        """Renews the lease. Progress and log lines that the server refuses are dropped: they must not cost the lease."""
+        try:
+            return self._client.heartbeat(self.id, reports)
+        except Exception as error:
+            if not is_verdict(error):
+                raise
+            self._failed("progress and log lines were not accepted", error)
+            return self._client.heartbeat(self.id, [context._held() for context in contexts])
+
+    def _is_unknown(self, error: Exception) -> bool:
+        """Whether the server does not know the worker. A 404 without its problem is a proxy's, unless it lasts."""
+        if not isinstance(error, NotFoundError):
+            return False
+        self._unknown += 1
+        return error.code is not None or self._unknown >= _UNKNOWN_MAX
+
+    def _lose(self, context: JobContext) -> None:
+        if context._is_lost:
+            return
+        context._is_lost = True
+        if not context._is_ended:
+            _logger.warning("worker %s: lost the lease of job %s", self._name, context.job["jobId"])
+            self._stop_job(context, "lost")
 
     def _stop_job(self, context: JobContext, reason: str) -> None:
-        if reason == "lost":
-            _logger.warning("worker %s: lost the lease of job %s", self._name, context.job["jobId"])
         context._stop(reason)
         self._abandon_later(context)
 
     def _begin(self, job: LeasedJob) -> None:
-        context = JobContext(job)
         with self._changed:
-            self._running[job["jobId"]] = context
-        limit = min(parse_time_span(job["timeout"]).total_seconds(), threading.TIMEOUT_MAX)
-        context._timer = threading.Timer(limit, self._stop_job, (context, "timeout"))
-        context._timer.daemon = True
-        context._timer.start()
+            others = [other for other in self._running if other.job["jobId"] == job["jobId"]]
+            if any(other.job["leaseToken"] == job["leaseToken"] for other in others):
+                return
+            context = JobContext(job)
+            self._running.append(context)
+        # The server has started another attempt: the earlier ones are over.
+        for other in others:
+            self._lose(other)
         threading.Thread(target=self._attempt, args=(context,), daemon=True).start()
 
     def _abandon_later(self, context: JobContext) -> None:
-        timer = threading.Timer(_STOP_GRACE, lambda: self._end(context, *_result_of_stopped(context)))
+        timer = threading.Timer(_STOP_GRACE, lambda: self._end(context, context._was_stopped))
         timer.daemon = True
         timer.start()
 
     def _attempt(self, context: JobContext) -> None:
         try:
+            limit = min(parse_time_span(context.job["timeout"]).total_seconds(), threading.TIMEOUT_MAX)
+            context._timer = threading.Timer(limit, self._stop_job, (context, "timeout"))
+            context._timer.daemon = True
+            context._timer.start()
             handler = self._handlers[context.job["type"]]
             if inspect.iscoroutinefunction(handler):
                 result = asyncio.run(_run_async(handler, context))
             else:
                 result = handler(context.job["parameters"], context)
-            end: _Result = ("completed", {} if result is None else {"result": result})
         except BaseException as error:  # Any exception of a handler is the result of its attempt.
-            if context.reason is not None:
-                end = _result_of_stopped(context)
-            else:
-                end = ("failed", self._failure(context.job, error))
-        self._end(context, *end)
+            raised = error
+            self._end(context, lambda: self._raised(context, raised))
+        else:
+            self._end(context, lambda: self._returned(context, result))
 
-    def _failure(self, job: LeasedJob, error: BaseException) -> JsonObject:
+    def _returned(self, context: JobContext, result: Any) -> Report:
+        try:
+            return context._completed(result)
+        except Exception as error:  # Among them RecursionError, and those of the result's own methods.
+            self._log_failure(context.job, error)
+            return context._unwritable(error)
+
+    def _raised(self, context: JobContext, error: BaseException) -> Report:
+        if context.reason is not None:
+            return context._was_stopped()
+        self._log_failure(context.job, error)
+        return context._raised(error)
+
+    def _log_failure(self, job: LeasedJob, error: BaseException) -> None:
         what = (self._name, job["attempt"], job["jobId"], job["type"])
-        failure: JsonObject = {"error": str(error) or type(error).__name__, "errorDetail": traceback.format_exc()}
-        if isinstance(error, PermanentError):
-            failure["retry"] = False
         if isinstance(error, RetryLaterError):
-            failure["retryAfter"] = time_span(error.after)
             _logger.info("worker %s: attempt %d of job %s (%s) retries in %s: %s", *what, error.after, error)
         else:
             _logger.error("worker %s: attempt %d of job %s (%s) failed", *what, exc_info=error)
-        return failure
 
-    def _end(self, context: JobContext, kind: str, result: JsonObject) -> None:
+    def _end(self, context: JobContext, report: Callable[[], Report]) -> None:
         if not context._end_once():
             return
+        try:
+            self._report(context, report)
+        except BaseException as error:  # Otherwise the attempt would occupy its place without an end.
+            self._gave_up(f"could not report attempt of job {context.job['jobId']}: {text_of(error)}")
+            self._forget(context)
+
+    def _report(self, context: JobContext, report: Callable[[], Report]) -> None:
         if context._timer is not None:
             context._timer.cancel()
-        if context.reason == "lost":
+        if context._is_lost:
             self._forget(context)
             return
         if context.reason == "timeout":
             _logger.error("worker %s: job %s timed out", self._name, context.job["jobId"])
+        result = report()
         with self._beating:
             if context._has_news():
-                reports = [other._report() if other is context else other._held() for other in self._contexts()]
+                contexts = self._contexts()
+                reports = [other._report() if other is context else other._held() for other in contexts]
                 try:
-                    self._client.heartbeat(self.id, reports)
-                except TickerQError as error:
+                    self._heartbeat(contexts, reports)
+                except Exception as error:
                     self._failed("heartbeat failed", error)
-        self._results.put((context, kind, {**context._held(), **result}))
+        self._reports.send(context, result)
 
     def _forget(self, context: JobContext) -> None:
         with self._changed:
-            self._running.pop(context.job["jobId"], None)
+            self._running = [other for other in self._running if other is not context]
             self._changed.notify_all()
 
-    def _report_loop(self) -> None:
-        while True:
-            batch = [self._results.get()]
-            while len(batch) < _REPORTS_MAX and not self._results.empty():
-                batch.append(self._results.get())
-            self._report(True, [result for _, kind, result in batch if kind == "completed"])
-            self._report(False, [result for _, kind, result in batch if kind == "failed"])
-            for context, _, _ in batch:
-                if context is not None:
-                    self._forget(context)
-            if any(context is None for context, _, _ in batch):
-                return
+    def _gave_up(self, text: str) -> None:
+        _logger.error("worker %s: %s", self._name, text)
 
-    def _report(self, is_success: bool, jobs: List[JsonObject]) -> None:
-        for attempt in range(_REPORT_TRIES if jobs else 0):
-            try:
-                if is_success:
-                    self._client.complete_jobs(self.id, cast(List[CompletedJob], jobs))
-                else:
-                    self._client.fail_jobs(self.id, cast(List[FailedJob], jobs))
-                return
-            except ConflictError:
-                # Too late, or a repeated request whose first response was lost.
-                return
-            except (TickerQError, TypeError, ValueError) as error:
-                self._failed("could not report results", error)
-                is_refused = not isinstance(error, TickerQError) or (400 <= error.status < 500 and error.status != 429)
-                if is_refused and len(jobs) == 1:
-                    if is_success:
-                        held = {"jobId": jobs[0]["jobId"], "leaseToken": jobs[0]["leaseToken"]}
-                        reason = f"the result was not accepted: {error}"
-                        self._report(False, [{**held, "error": reason, "retry": False}])
-                    return
-                if is_refused:
-                    # One result of the batch is invalid; the others are sent one by one.
-                    for job in jobs:
-                        self._report(is_success, [job])
-                    return
-                threading.Event().wait(max(backoff(attempt), getattr(error, "retry_after", None) or 0))
-        if jobs:
-            ids = ", ".join(job["jobId"] for job in jobs)
-            _logger.error("worker %s: gave up reporting results of %s", self._name, ids)
+    def _post_reports(self, how: str, texts: List[str]) -> None:
+        path = f"/workers/{quote(self.id, safe='')}/{how}"
+        body = f'{{"jobs": [{", ".join(texts)}]}}'
+        self._client._http.request("POST", path, text=body, safe=True, retries=0)
+
+
+def _is_temporary(error: TickerQError) -> bool:
+    """Whether a later registration may succeed."""
+    if isinstance(error, (ConnectionFailed, ServerError)):
+        return True
+    return error.status in (408, 421, 425, 429) or error.status >= 500
 
 
 async def _run_async(handler: Callable[..., Coroutine[Any, Any, Any]], context: JobContext) -> Any:
@@ -480,11 +430,3 @@ async def _run_async(handler: Callable[..., Coroutine[Any, Any, Any]], context: 
     if context.stopped.is_set():
         task.cancel()
     return await task
-
-
-def _result_of_stopped(context: JobContext) -> _Result:
-    if context.reason == "cancelled":
-        return "failed", {"outcome": "cancelled"}
-    if context.reason == "timeout":
-        return "failed", {"error": f"timed out after {context.job['timeout']}"}
-    return "failed", {"outcome": "released"}

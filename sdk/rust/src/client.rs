@@ -524,6 +524,12 @@ impl Client {
         self.http.send(ask.safe()).await
     }
 
+    /// The same by its path, without retries: [`crate::Worker`] retries by itself.
+    pub(crate) async fn report(&self, worker: &str, how: &str, jobs: &[Ended]) -> Result<EndedJobs, Error> {
+        let ask = Ask::new(Method::POST, format!("/workers/{worker}/{how}")).body(&Jobs { jobs });
+        self.http.send(ask.retries(0)).await
+    }
+
     /// Unregisters a worker; its running jobs are requeued.
     pub async fn remove_worker(&self, worker: &str) -> Result<(), Error> {
         self.http

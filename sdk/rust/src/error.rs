@@ -101,11 +101,12 @@ pub enum Error {
 impl Error {
     /// The error of a response.
     pub(crate) fn of_answer(status: u16, text: &str, retry_after: Option<Duration>) -> Self {
-        let problem = serde_json::from_str(text).unwrap_or_else(|_| Problem {
-            status,
-            detail: format!("the server answered {status}"),
-            ..Problem::default()
-        });
+        // A proxy's response has no problem.
+        let mut problem: Problem = serde_json::from_str(text).unwrap_or_default();
+        problem.status = status;
+        if problem.detail.is_empty() {
+            problem.detail = format!("the server answered {status}");
+        }
         let problem = Box::new(problem);
         match status {
             400 | 415 => Self::Validation(problem),

@@ -10,6 +10,8 @@ use crate::error::Error;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const WAIT_MAX: Duration = Duration::from_secs(10);
+/// A longer `Retry-After` is cut.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(86_400);
 
 /// Options of a client.
 #[derive(Clone, Debug)]
@@ -188,7 +190,7 @@ impl Http {
             Err(Error::of_answer(
                 status.as_u16(),
                 &text,
-                retry_after.map(Duration::from_secs),
+                retry_after.map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_MAX)),
             ))
         }
     }

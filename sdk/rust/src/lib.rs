@@ -11,17 +11,20 @@
 //! # }
 //! ```
 
+mod attempt;
 mod client;
 mod error;
 mod http;
 mod json;
 mod model;
+mod reports;
 mod schemas;
 mod subscription;
 mod webhook;
 mod wire;
 mod worker;
 
+pub use attempt::{JobContext, JobError, StopReason};
 pub use client::Client;
 pub use error::{Error, PartError, Problem};
 pub use http::ClientOptions;
@@ -31,4 +34,4 @@ pub use schemas::*;
 pub use subscription::{Message, Subscription};
 pub use tickerq::domain;
 pub use webhook::{verify_standard_webhook, verify_webhook};
-pub use worker::{JobContext, JobError, StopReason, Worker, WorkerHandle};
+pub use worker::{Worker, WorkerHandle};

@@ -2,149 +2,31 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chrono::Utc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tickerq::domain::id::JobId;
 use tickerq::domain::time_span::TimeSpan;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::attempt::{JobContext, JobError, Lease, StopReason, lock};
 use crate::client::Client;
 use crate::error::Error;
 use crate::http::backoff;
 use crate::json::Json;
-use crate::model::{Ended, Held, LogReport, ProgressReport};
-use crate::schemas::LeasedJob;
+use crate::model::{Ended, Held};
+use crate::reports::{Report, is_verdict, report_loop};
+use crate::schemas::{Heartbeat, LeasedJob};
 
 const LEASE_WAIT: Duration = Duration::from_secs(30);
 /// The time after which a stopped handler is abandoned.
 const STOP_GRACE: Duration = Duration::from_secs(1);
-const REPORTS_MAX: usize = 1_000;
-const REPORT_TRIES: u32 = 20;
-
-/// The reason why a job should stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StopReason {
-    /// It was cancelled.
-    Cancelled,
-    /// It timed out.
-    Timeout,
-    /// The worker has lost its lease.
-    Lost,
-    /// The worker stops.
-    Stopping,
-}
-
-/// The failure of a handler.
-#[derive(Clone, Debug)]
-pub struct JobError {
-    message: String,
-    retry: bool,
-    retry_after: Option<TimeSpan>,
-}
-
-impl JobError {
-    /// Another attempt may help.
-    pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            retry: true,
-            retry_after: None,
-        }
-    }
-
-    /// Another attempt can't help: the job fails permanently.
-    pub fn permanent(message: impl Into<String>) -> Self {
-        Self {
-            retry: false,
-            ..Self::new(message)
-        }
-    }
-
-    /// Another attempt may help, after this wait.
-    pub fn retry_after(message: impl Into<String>, wait: TimeSpan) -> Self {
-        Self {
-            retry_after: Some(wait),
-            ..Self::new(message)
-        }
-    }
-}
-
-impl<E: std::error::Error> From<E> for JobError {
-    fn from(error: E) -> Self {
-        Self::new(error.to_string())
-    }
-}
-
-/// What a handler receives beside the parameters.
-#[derive(Clone)]
-pub struct JobContext {
-    /// The job.
-    pub job: Arc<LeasedJob>,
-    /// Cancelled when the job should stop.
-    pub cancellation: CancellationToken,
-    reports: Arc<Mutex<Reports>>,
-}
-
-#[derive(Default)]
-struct Reports {
-    progress: Option<ProgressReport>,
-    log: Vec<LogReport>,
-}
-
-impl JobContext {
-    /// Reports progress, from 0 to 100.
-    pub fn progress(&self, percent: f64, message: Option<&str>) {
-        let message = message.map(str::to_owned);
-        lock(&self.reports).progress = Some(ProgressReport { percent, message });
-    }
-
-    /// Logs a line: `debug`, `info`, `warning` or `error`.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a line is logged at the worker's time, whose clock is this one"
-    )]
-    pub fn log(&self, level: &str, message: impl Into<String>) {
-        lock(&self.reports).log.push(LogReport {
-            at: Utc::now(),
-            level: level.to_owned(),
-            message: message.into(),
-        });
-    }
-
-    fn held(&self) -> Held {
-        let Reports { progress, log } = std::mem::take(&mut *lock(&self.reports));
-        Held {
-            job_id: self.job.job_id.to_string(),
-            lease_token: self.job.lease_token.clone(),
-            progress,
-            log,
-        }
-    }
-
-    fn has_news(&self) -> bool {
-        let reports = lock(&self.reports);
-        reports.progress.is_some() || !reports.log.is_empty()
-    }
-
-    fn ended(&self) -> Ended {
-        Ended {
-            job_id: self.job.job_id.to_string(),
-            lease_token: self.job.lease_token.clone(),
-            ..Ended::default()
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics under the lock.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// Heartbeats that a proxy answers with 404 before the worker registers again: as long as a lease.
+const UNKNOWN_MAX: u32 = 3;
 
 type HandlerFuture = Pin<Box<dyn Future<Output = Result<Json, JobError>> + Send>>;
 type Handler = Arc<dyn Fn(Json, JobContext) -> HandlerFuture + Send + Sync>;
@@ -234,7 +116,7 @@ impl Worker {
         let mut types: Vec<String> = self.handlers.keys().cloned().collect();
         types.sort();
         let (id, beat_every) = register_when_reachable(&self, &types).await?;
-        let (ends, reporting) = mpsc::unbounded_channel();
+        let (reports, reporting) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             free: Arc::new(Semaphore::new(self.concurrency)),
             running: Mutex::default(),
@@ -242,9 +124,10 @@ impl Worker {
             stopping: CancellationToken::new(),
             beating: tokio::sync::Mutex::default(),
             trouble: Mutex::default(),
+            unknown: AtomicU32::new(0),
             refused: Mutex::default(),
             types,
-            ends,
+            reports,
             worker: self,
         });
         let tasks = vec![
@@ -285,7 +168,8 @@ async fn register_when_reachable(worker: &Worker, types: &[String]) -> Result<(S
             }
             Err(error) => error,
         };
-        if !error.is_temporary() {
+        // A response of another form is a proxy's, mostly.
+        if !error.is_temporary() && !matches!(error, Error::Answer(_)) {
             return Err(error);
         }
         let text = error.to_string();
@@ -300,54 +184,46 @@ async fn register_when_reachable(worker: &Worker, types: &[String]) -> Result<(S
 
 struct Running {
     context: JobContext,
-    stop: watch::Sender<Option<StopReason>>,
     _task: AbortOnDropHandle<()>,
 }
 
-struct Shared {
+pub(crate) struct Shared {
     worker: Worker,
     types: Vec<String>,
     id: watch::Sender<String>,
     free: Arc<Semaphore>,
-    running: Mutex<HashMap<JobId, Running>>,
-    ends: mpsc::UnboundedSender<(End, oneshot::Sender<()>)>,
+    /// All attempts that run or whose result is not reported yet.
+    running: Mutex<HashMap<Lease, Running>>,
+    reports: mpsc::UnboundedSender<Report>,
     stopping: CancellationToken,
     /// Held during a heartbeat, which carries the progress and log of all running jobs.
     beating: tokio::sync::Mutex<()>,
     /// The last failed request, until one succeeds.
     trouble: Mutex<Option<String>>,
+    /// The heartbeats in a row that were answered with 404.
+    unknown: AtomicU32,
     /// The types whose jobs servers refuse to lease, as they were logged last.
     refused: Mutex<String>,
 }
 
-enum End {
-    Completed(Ended),
-    Failed(Ended),
-}
-
 impl Shared {
-    fn client(&self) -> &Client {
+    pub(crate) fn client(&self) -> &Client {
         &self.worker.client
     }
 
-    fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         self.id.borrow().clone()
     }
 
-    fn stop(&self, id: JobId, reason: StopReason) {
-        if let Some(running) = lock(&self.running).get(&id) {
-            running.stop.send_if_modified(|known| {
-                let is_first = known.is_none();
-                *known = known.or(Some(reason));
-                is_first
-            });
-        }
+    fn contexts(&self) -> Vec<JobContext> {
+        let running = lock(&self.running);
+        running.values().map(|running| running.context.clone()).collect()
     }
 
-    fn stop_all(&self, reason: StopReason) {
-        let ids: Vec<JobId> = lock(&self.running).keys().copied().collect();
-        for id in ids {
-            self.stop(id, reason);
+    fn lose(&self, context: &JobContext) {
+        if context.lose() {
+            let id = context.job.job_id;
+            tracing::warn!(worker = self.worker.name, job.id = %id, "lost the lease of job {id}");
         }
     }
 
@@ -366,20 +242,20 @@ impl Shared {
     }
 
     async fn beat_alone(&self) {
-        let held: Vec<Held> = lock(&self.running)
-            .values()
-            .map(|running| running.context.held())
-            .collect();
-        let answer = match self.client().heartbeat(&self.id(), &held).await {
+        let mut named = self.contexts();
+        // A job's attempt that another one has replaced is not named: the response names jobs.
+        named.retain(|context| !context.is_lost());
+        let answer = match self.heartbeat(&named).await {
             Ok(answer) => answer,
-            Err(error) => return self.beat_failed(&error).await,
+            Err(error) => return self.beat_failed(&error, &named).await,
         };
-        for id in answer.cancelled {
-            self.stop(id, StopReason::Cancelled);
-        }
-        for id in answer.lost {
-            tracing::warn!(worker = self.worker.name, job.id = %id, "lost the lease of job {id}");
-            self.stop(id, StopReason::Lost);
+        self.unknown.store(0, Ordering::Relaxed);
+        for context in &named {
+            if answer.lost.contains(&context.job.job_id) {
+                self.lose(context);
+            } else if answer.cancelled.contains(&context.job.job_id) {
+                context.stop(StopReason::Cancelled);
+            }
         }
         self.note_refused(&answer.refused_types.unwrap_or_default().join(", "));
     }
@@ -395,26 +271,55 @@ impl Shared {
         types.clone_into(&mut refused);
     }
 
-    async fn beat_failed(&self, error: &Error) {
-        self.failed("heartbeat failed", error);
-        if matches!(error, Error::NotFound(_)) && !self.stopping.is_cancelled() {
-            // The server does not know this worker any more, nor its leases.
-            self.stop_all(StopReason::Lost);
-            match register(&self.worker, &self.types).await {
-                Ok((id, _)) => drop(self.id.send_replace(id)),
-                Err(error) => self.failed("could not register", &error),
+    /// Renews the lease. Progress and log lines that the server refuses are dropped: they must not cost the lease.
+    async fn heartbeat(&self, named: &[JobContext]) -> Result<Heartbeat, Error> {
+        let held: Vec<Held> = named.iter().map(JobContext::report).collect();
+        match self.client().heartbeat(&self.id(), &held).await {
+            Err(error) if is_verdict(&error) => {
+                self.failed("progress and log lines were not accepted", &error);
+                let held: Vec<Held> = named.iter().map(JobContext::held).collect();
+                self.client().heartbeat(&self.id(), &held).await
             }
+            other => other,
+        }
+    }
+
+    async fn beat_failed(&self, error: &Error, named: &[JobContext]) {
+        self.failed("heartbeat failed", error);
+        let Error::NotFound(problem) = error else {
+            return;
+        };
+        // A 404 without its problem is a proxy's, unless it lasts.
+        let times = self.unknown.fetch_add(1, Ordering::Relaxed) + 1;
+        if (problem.kind.is_empty() && times < UNKNOWN_MAX) || self.stopping.is_cancelled() {
+            return;
+        }
+        // The server does not know this worker any more, nor its leases.
+        for context in named {
+            self.lose(context);
+        }
+        match register(&self.worker, &self.types).await {
+            Ok((id, _)) => {
+                self.id.send_replace(id);
+                self.unknown.store(0, Ordering::Relaxed);
+            }
+            Err(error) => self.failed("could not register", &error),
         }
     }
 
     /// Logs a failed request; one that repeats is logged once.
-    fn failed(&self, what: &str, error: &Error) {
+    pub(crate) fn failed(&self, what: &str, error: &Error) {
         let text = format!("{what}: {error}");
         let mut trouble = lock(&self.trouble);
         if trouble.as_ref() != Some(&text) {
             tracing::warn!(worker = self.worker.name, "{text}");
         }
         *trouble = Some(text);
+    }
+
+    pub(crate) fn gave_up(&self, context: &JobContext, error: &Error) {
+        let id = context.job.job_id;
+        tracing::error!(worker = self.worker.name, job.id = %id, "gave up reporting the result of job {id}: {error}");
     }
 
     fn recovered(&self) {
@@ -434,7 +339,29 @@ impl Shared {
     }
 
     /// Runs one attempt and reports its result.
-    async fn run(self: Arc<Self>, context: JobContext, mut stop: watch::Receiver<Option<StopReason>>) {
+    async fn run(self: Arc<Self>, context: JobContext) {
+        let end = self.attempt(&context).await;
+        context.set_ended();
+        let Some((is_success, ended)) = end.filter(|_| !context.is_lost()) else {
+            return;
+        };
+        self.flush(&context).await;
+        let (done, stored) = oneshot::channel();
+        let report = Report {
+            context,
+            is_success,
+            ended,
+            is_plain: false,
+            _done: done,
+        };
+        if self.reports.send(report).is_ok() {
+            // Dropped when it is done.
+            stored.await.ok();
+        }
+    }
+
+    /// Runs the handler: its result, and whether it is a success; nothing if the lease was lost.
+    async fn attempt(&self, context: &JobContext) -> Option<(bool, Ended)> {
         let handler = self.worker.handlers.get(&context.job.job_type).cloned();
         let parameters = context.job.parameters.clone();
         let given = context.clone();
@@ -448,9 +375,8 @@ impl Shared {
         let mut working = AbortOnDropHandle::new(tokio::spawn(work));
         let stopped = async {
             let over = tokio::time::sleep(context.job.timeout.to_std());
-            let told = stop.wait_for(Option::is_some);
             let reason = tokio::select! {
-                told = told => told.ok().and_then(|reason| *reason).unwrap_or(StopReason::Stopping),
+                reason = context.stopped() => reason,
                 () = over => StopReason::Timeout,
             };
             context.cancellation.cancel();
@@ -465,35 +391,36 @@ impl Shared {
             },
         };
         let ended = context.ended();
-        let end = match outcome {
-            Err(StopReason::Lost) => return,
-            Err(StopReason::Cancelled) => End::Failed(Ended {
+        let failed = |ended| Some((false, ended));
+        match outcome {
+            Err(StopReason::Lost) => None,
+            Err(StopReason::Cancelled) => failed(Ended {
                 outcome: Some("cancelled"),
                 ..ended
             }),
-            Err(StopReason::Stopping) => End::Failed(Ended {
+            Err(StopReason::Stopping) => failed(Ended {
                 outcome: Some("released"),
                 ..ended
             }),
             Err(StopReason::Timeout) => {
                 let error = format!("timed out after {}", context.job.timeout);
                 self.attempt_failed(&context.job, &error, None);
-                End::Failed(Ended {
+                failed(Ended {
                     error: Some(error),
                     ..ended
                 })
             }
-            Ok(Ok(Ok(result))) => End::Completed(Ended {
-                result: Some(result).filter(|result| !result.is_null()),
-                ..ended
-            }),
+            Ok(Ok(Ok(result))) => {
+                let result = Some(result).filter(|result| !result.is_null());
+                Some((true, Ended { result, ..ended }))
+            }
             Ok(Ok(Err(JobError {
                 message,
                 retry,
                 retry_after,
             }))) => {
                 self.attempt_failed(&context.job, &message, retry_after);
-                End::Failed(Ended {
+                failed(Ended {
                     error: Some(message),
                     retry: Some(retry),
                     retry_after,
@@ -502,18 +429,44 @@ impl Shared {
             }
             Ok(Err(panic)) => {
                 self.attempt_failed(&context.job, &panic.to_string(), None);
-                End::Failed(Ended {
+                failed(Ended {
                     error: Some(panic.to_string()),
                     ..ended
                 })
             }
-        };
-        self.flush(&context).await;
-        let (sender, stored) = oneshot::channel();
-        if self.ends.send((end, sender)).is_ok() {
-            // The worker may have been dropped.
-            stored.await.ok();
         }
+    }
+
+    /// Begins an attempt, unless it runs already.
+    fn begin(self: &Arc<Self>, job: LeasedJob, permit: OwnedSemaphorePermit) {
+        let context = JobContext::new(job);
+        let lease = context.lease();
+        if lock(&self.running).contains_key(&lease) {
+            return;
+        }
+        // The server has started another attempt: the earlier ones are over.
+        for other in self.contexts() {
+            if other.job.job_id == context.job.job_id {
+                self.lose(&other);
+            }
+        }
+        let (begin, begun) = oneshot::channel::<()>();
+        let running = Arc::clone(self).run(context.clone());
+        let owner = Arc::clone(self);
+        let key = lease.clone();
+        let task = spawn(async move {
+            // After it is entered into `running`.
+            begun.await.ok();
+            running.await;
+            drop(permit);
+            if let Some(Running { _task, .. }) = lock(&owner.running).remove(&key) {
+                // This task, which ends here.
+                drop(_task.detach());
+            }
+        });
+        let running = Running { context, _task: task };
+        lock(&self.running).insert(lease, running);
+        begin.send(()).ok();
     }
 }
 
@@ -538,34 +491,7 @@ async fn lease_loop(shared: Arc<Shared>) {
                 shared.recovered();
                 tries = 0;
                 for (job, permit) in jobs.into_iter().zip(permits) {
-                    let job_id = job.job_id;
-                    let context = JobContext {
-                        job: Arc::new(job),
-                        cancellation: CancellationToken::new(),
-                        reports: Arc::default(),
-                    };
-                    let (stop, told) = watch::channel(None);
-                    let (begin, begun) = oneshot::channel::<()>();
-                    let running = Arc::clone(&shared).run(context.clone(), told);
-                    let owner = Arc::clone(&shared);
-                    let task = spawn(async move {
-                        // After it is entered into `running`.
-                        begun.await.ok();
-                        running.await;
-                        drop(permit);
-                        if let Some(ended) = lock(&owner.running).remove(&job_id) {
-                            // This task, which ends here.
-                            let Running { _task, .. } = ended;
-                            drop(_task.detach());
-                        }
-                    });
-                    let running = Running {
-                        context,
-                        stop,
-                        _task: task,
-                    };
-                    lock(&shared.running).insert(job_id, running);
-                    begin.send(()).ok();
+                    shared.begin(job, permit);
                 }
             }
             Err(error) => {
@@ -591,79 +517,6 @@ async fn beat_loop(shared: Arc<Shared>, every: Duration) {
     }
 }
 
-async fn report_loop(shared: Arc<Shared>, mut ends: mpsc::UnboundedReceiver<(End, oneshot::Sender<()>)>) {
-    let mut batch = Vec::new();
-    while ends.recv_many(&mut batch, REPORTS_MAX).await > 0 {
-        let (mut completed, mut failed, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
-        for (end, sender) in batch.drain(..) {
-            match end {
-                End::Completed(ended) => completed.push(ended),
-                End::Failed(ended) => failed.push(ended),
-            }
-            waiting.push(sender);
-        }
-        report(&shared, true, completed).await;
-        report(&shared, false, failed).await;
-        for sender in waiting {
-            // A dropped worker does not wait.
-            sender.send(()).ok();
-        }
-    }
-}
-
-async fn report(shared: &Shared, is_success: bool, jobs: Vec<Ended>) {
-    if jobs.is_empty() {
-        return;
-    }
-    let id = shared.id();
-    for attempt in 0..REPORT_TRIES {
-        let reported = if is_success {
-            shared.client().complete_jobs(&id, &jobs).await
-        } else {
-            shared.client().fail_jobs(&id, &jobs).await
-        };
-        match reported {
-            // Too late, or a repeated request whose first response was lost.
-            Ok(_) | Err(Error::Conflict(_)) => return,
-            Err(error @ (Error::Validation(_) | Error::TooLarge(_))) => {
-                return refused(shared, is_success, jobs, &error).await;
-            }
-            Err(error) => {
-                shared.failed("could not report results", &error);
-                let wait = backoff(attempt).max(error.retry_after().unwrap_or_default());
-                tokio::time::sleep(wait).await;
-            }
-        }
-    }
-    let ids: Vec<&str> = jobs.iter().map(|job| job.job_id.as_str()).collect();
-    tracing::error!(
-        worker = shared.worker.name,
-        "gave up reporting results of {}",
-        ids.join(", ")
-    );
-}
-
-/// Reports the results of a refused batch one by one; an invalid one fails its job.
-async fn refused(shared: &Shared, is_success: bool, jobs: Vec<Ended>, error: &Error) {
-    shared.failed("could not report results", error);
-    if let [job] = jobs.as_slice() {
-        let failure = Ended {
-            job_id: job.job_id.clone(),
-            lease_token: job.lease_token.clone(),
-            error: Some(format!("the result was not accepted: {error}")),
-            retry: Some(false),
-            ..Ended::default()
-        };
-        if let Err(error) = shared.client().fail_jobs(&shared.id(), &[failure]).await {
-            shared.failed("could not report results", &error);
-        }
-        return;
-    }
-    for job in jobs {
-        Box::pin(report(shared, is_success, vec![job])).await;
-    }
-}
-
 /// A running worker.
 pub struct WorkerHandle {
     shared: Arc<Shared>,
@@ -681,10 +534,19 @@ impl WorkerHandle {
     pub async fn stop(self, grace: Duration) -> Result<(), Error> {
         self.shared.stopping.cancel();
         if !self.quiet_within(grace).await {
-            self.shared.stop_all(StopReason::Stopping);
+            for context in self.shared.contexts() {
+                context.stop(StopReason::Stopping);
+            }
             self.quiet_within(STOP_GRACE * 5).await;
         }
+        for context in self.shared.contexts() {
+            let stopped = Error::Connection("the worker has stopped".to_owned());
+            self.shared.gave_up(&context, &stopped);
+        }
+        // A heartbeat that is being sent may register the worker again.
+        let quiet = tokio::time::timeout(STOP_GRACE * 10, self.shared.beating.lock()).await;
         let removed = self.shared.client().remove_worker(&self.shared.id()).await;
+        drop(quiet);
         if !self.shared.worker.keep_subscriptions {
             self.shared.client().close_subscriptions();
         }
