@@ -97,10 +97,14 @@ class AsyncTickerQClient:
             after = page["jobs"][-1]["id"]
 
     def subscribe(
-        self, topics: Union[str, Sequence[str]], *, filter: Optional[Mapping[str, Any]] = None
+        self,
+        topics: Union[str, Sequence[str]],
+        *,
+        filter: Optional[Mapping[str, Any]] = None,
+        ping_interval: float = 30.0,
     ) -> AsyncSubscription:
         """Subscribes to live updates: ``async for message in client.subscribe("job-status")``."""
-        return AsyncSubscription(self.sync.subscribe(topics, filter=filter))
+        return AsyncSubscription(self.sync.subscribe(topics, filter=filter, ping_interval=ping_interval))
 '''
 OWN = {"jobs", "subscribe"}
 

@@ -2,8 +2,8 @@
 
 using System;
 using System.IO;
+using System.Net;
 using System.Net.WebSockets;
-using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using System.Threading;
@@ -11,25 +11,35 @@ using System.Threading.Tasks;
 
 namespace TickerQ.Client
 {
-    /// <summary>A subscription to live updates. It ends when it is disposed, or when its client is.</summary>
+    /// <summary>A subscription to live updates. It ends when it is disposed, when its client is, or when the server refuses it.</summary>
     public sealed class TickerQSubscription : IDisposable, IAsyncDisposable
     {
+        private static readonly TimeSpan ConnectMax = TimeSpan.FromSeconds(30);
+        private static readonly TimeSpan PingIntervalDefault = TimeSpan.FromSeconds(30);
+
         private readonly TickerQDashboardClient _client;
         private readonly Action<string, JsonElement> _handler;
+        private readonly Action<string> _logger;
+        private readonly TimeSpan _pingInterval;
         private readonly byte[] _request;
         private readonly CancellationTokenSource _closed;
         private readonly TaskCompletionSource<bool> _subscribed = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        private bool _isConfirmed;
+        private string _trouble;
 
-        internal TickerQSubscription(TickerQDashboardClient client, string[] topics, Action<string, JsonElement> handler, object filter, CancellationToken cancellation)
+        internal TickerQSubscription(TickerQDashboardClient client, string[] topics, Action<string, JsonElement> handler, object filter, Action<string> logger, TimeSpan? pingInterval, CancellationToken cancellation)
         {
             _client = client;
             _handler = handler;
+            _logger = logger ?? (text => Console.Error.WriteLine(text));
+            _pingInterval = pingInterval ?? PingIntervalDefault;
             _request = JsonSerializer.SerializeToUtf8Bytes(filter == null ? (object)new { action = "subscribe", topics } : new { action = "subscribe", topics, filter });
             _closed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             Completion = Task.Run(ReceiveAsync);
         }
 
-        /// <summary>Completes when the subscription has ended.</summary>
+        /// <summary>Completes when the subscription has ended; with a <see cref="TickerQException"/> if the server has refused
+        /// it.</summary>
         public Task Completion { get; }
 
         internal Task Subscribed => _subscribed.Task;
@@ -45,55 +55,99 @@ namespace TickerQ.Client
         public async ValueTask DisposeAsync()
         {
             Dispose();
-            await Completion.ConfigureAwait(false);
+            // A refusal is in the completion.
+            await Task.WhenAny(Completion).ConfigureAwait(false);
         }
 
         private async Task ReceiveAsync()
         {
-            var url = new Uri("ws" + _client.Root.Substring("http".Length) + "/ws");
-            var tries = 0;
-            while (!_closed.IsCancellationRequested)
+            try
             {
-                var wasConnected = false;
+                await ConnectAgainAndAgainAsync().ConfigureAwait(false);
+            }
+            catch (Exception error)
+            {
+                _client.Remove(this);
+                if (!_subscribed.TrySetException(error))
+                {
+                    Log($"live updates: the subscription was refused: {error.Message}");
+                    var status = (error as TickerQException)?.Status ?? 0;
+                    Call("error", JsonDocument.Parse(JsonSerializer.Serialize(new { status, message = error.Message })).RootElement);
+                }
+                throw;
+            }
+            finally
+            {
+                _subscribed.TrySetCanceled();
+            }
+        }
+
+        private async Task ConnectAgainAndAgainAsync()
+        {
+            var url = new Uri("ws" + _client.Root.Substring("http".Length) + "/ws");
+            for (var tries = 0; !_closed.IsCancellationRequested; tries = Math.Min(tries + 1, 20))
+            {
+                var isConnected = false;
+                var reason = "the connection was closed";
+                _isConfirmed = false;
                 using (var socket = new ClientWebSocket())
                 {
-                    if (!string.IsNullOrEmpty(_client.ApiKey)) socket.Options.SetRequestHeader("Authorization", "Bearer " + _client.ApiKey);
                     try
                     {
-                        await socket.ConnectAsync(url, _closed.Token).ConfigureAwait(false);
-                        wasConnected = true;
-                        await socket.SendAsync(new ArraySegment<byte>(_request), WebSocketMessageType.Text, true, _closed.Token).ConfigureAwait(false);
-                        while (await NextAsync(socket).ConfigureAwait(false) is JsonElement message)
+                        await ConnectAsync(socket, url).ConfigureAwait(false);
+                        isConnected = true;
+                        await SendRequestAsync(socket).ConfigureAwait(false);
+                        while (await NextAsync(socket).ConfigureAwait(false) is JsonElement message) Handle(message);
+                    }
+                    catch (Exception) when (_closed.IsCancellationRequested)
+                    {
+                        return;
+                    }
+                    catch (TickerQException)
+                    {
+                        throw;
+                    }
+                    catch (Exception error)
+                    {
+                        var refusal = isConnected ? 0 : StatusOf(error);
+                        if (refusal >= 400 && refusal < 500 && refusal != 408 && refusal != 429)
                         {
-                            if (Handle(message)) tries = 0;
+                            throw TickerQException.Of(refusal, $"the server responded {refusal}", null);
                         }
-                    }
-                    catch (Exception error) when (error is WebSocketException || error is IOException || error is JsonException)
-                    {
-                        Refuse(error);
-                    }
-                    catch (OperationCanceledException)
-                    {
-                        break;
+                        reason = error.Message;
                     }
                 }
-                if (_subscribed.Task.IsFaulted) break;
-                if (wasConnected) _handler("disconnected", default);
+                if (_isConfirmed) tries = 0;
+                Failed(reason);
+                if (isConnected) Call("disconnected", default);
                 try { await Task.Delay(TickerQDashboardClient.Backoff(tries), _closed.Token).ConfigureAwait(false); } catch (OperationCanceledException) { }
-                tries = Math.Min(tries + 1, 20);
             }
-            _subscribed.TrySetCanceled();
+        }
+
+        private async Task ConnectAsync(ClientWebSocket socket, Uri url)
+        {
+            if (!string.IsNullOrEmpty(_client.ApiKey)) socket.Options.SetRequestHeader("Authorization", "Bearer " + _client.ApiKey);
+            using var over = CancellationTokenSource.CreateLinkedTokenSource(_closed.Token);
+            over.CancelAfter(ConnectMax);
+            await socket.ConnectAsync(url, over.Token).ConfigureAwait(false);
+        }
+
+        private async Task SendRequestAsync(ClientWebSocket socket)
+        {
+            using var over = CancellationTokenSource.CreateLinkedTokenSource(_closed.Token);
+            over.CancelAfter(ConnectMax);
+            await socket.SendAsync(new ArraySegment<byte>(_request), WebSocketMessageType.Text, true, over.Token).ConfigureAwait(false);
         }
 
         /// <summary>The next message; null when the connection was closed.</summary>
-        private async Task<JsonElement?> NextAsync(WebSocket socket)
+        private async Task<JsonElement?> NextAsync(ClientWebSocket socket)
         {
             var part = new ArraySegment<byte>(new byte[16384]);
             using var whole = new MemoryStream();
             WebSocketReceiveResult received;
             do
             {
-                received = await socket.ReceiveAsync(part, _closed.Token).ConfigureAwait(false);
+                received = await PartAsync(socket, part).ConfigureAwait(false);
                 whole.Write(part.Array, 0, received.Count);
             }
             while (!received.EndOfMessage);
@@ -101,31 +155,85 @@ namespace TickerQ.Client
             return JsonDocument.Parse(whole.ToArray()).RootElement;
         }
 
-        /// <summary>Passes a message to the handler; true for the confirmation of the subscription.</summary>
-        private bool Handle(JsonElement message)
+        /// <summary>The next part of a message. The class shows no pings, so after a silence the same request is sent, which
+        /// adds no subscription: without an answer to it the other end is gone.</summary>
+        private async Task<WebSocketReceiveResult> PartAsync(ClientWebSocket socket, ArraySegment<byte> part)
         {
-            var type = message.GetProperty("type").GetString();
-            message.TryGetProperty("data", out var data);
-            if (type == "error" && !_subscribed.Task.IsCompleted)
+            var receiving = socket.ReceiveAsync(part, _closed.Token);
+            var isSilent = await IsSilentAsync(receiving, _isConfirmed ? _pingInterval : ConnectMax).ConfigureAwait(false);
+            if (isSilent && _isConfirmed)
             {
-                var text = data.ValueKind == JsonValueKind.Object && data.TryGetProperty("detail", out var detail) ? detail.GetString() : data.ToString();
-                _subscribed.TrySetException(TickerQException.Of(400, JsonSerializer.Serialize(new { detail = text }), null));
-                _closed.Cancel();
-                return false;
+                await SendRequestAsync(socket).ConfigureAwait(false);
+                isSilent = await IsSilentAsync(receiving, TimeSpan.FromTicks(_pingInterval.Ticks / 2)).ConfigureAwait(false);
             }
-            var isSubscribed = type == "subscribed";
-            _handler(isSubscribed ? "connected" : type, data);
-            if (isSubscribed) _subscribed.TrySetResult(true);
-            return isSubscribed;
+            if (isSilent)
+            {
+                socket.Abort();
+                throw new IOException("no response");
+            }
+            return await receiving.ConfigureAwait(false);
         }
 
-        /// <summary>A first connection that the server refuses, such as for a wrong key, is not tried again.</summary>
-        private void Refuse(Exception error)
+        private async Task<bool> IsSilentAsync(Task receiving, TimeSpan time)
         {
-            var status = Regex.Match(error.Message, @"'(4\d\d)'");
-            if (_subscribed.Task.IsCompleted || !status.Success) return;
-            var code = int.Parse(status.Groups[1].Value);
-            _subscribed.TrySetException(TickerQException.Of(code, $"the server responded {code}", null));
+            using var over = CancellationTokenSource.CreateLinkedTokenSource(_closed.Token);
+            var first = await Task.WhenAny(receiving, Task.Delay(time, over.Token)).ConfigureAwait(false);
+            over.Cancel();
+            return first != receiving;
+        }
+
+        /// <summary>Passes a message to the handler.</summary>
+        private void Handle(JsonElement message)
+        {
+            if (message.ValueKind != JsonValueKind.Object || !message.TryGetProperty("type", out var kind) || kind.ValueKind != JsonValueKind.String) return;
+            var type = kind.GetString();
+            message.TryGetProperty("data", out var data);
+            if (type == "error" && !_isConfirmed) throw Refusal(data);
+            if (type != "subscribed")
+            {
+                Call(type, data);
+                return;
+            }
+            // Otherwise it is the answer to a check of the connection.
+            if (_isConfirmed) return;
+            _isConfirmed = true;
+            if (Interlocked.Exchange(ref _trouble, null) != null) Log("live updates: connected");
+            Call("connected", data);
+            _subscribed.TrySetResult(true);
+        }
+
+        /// <summary>The error of a message that answers the subscription.</summary>
+        private static TickerQException Refusal(JsonElement data)
+        {
+            string Text(string name) => data.ValueKind == JsonValueKind.Object && data.TryGetProperty(name, out var text) ? text.ToString() : null;
+            var problem = new { type = "urn:tickerq:problem:" + (Text("code") ?? "invalid"), status = 400, detail = Text("message") ?? data.ToString() };
+            return TickerQException.Of(400, JsonSerializer.Serialize(problem), null);
+        }
+
+        /// <summary>The status of a refused handshake; 0 if there is none.</summary>
+        private static int StatusOf(Exception error)
+        {
+            if (error.InnerException is WebException web && web.Response is HttpWebResponse response) return (int)response.StatusCode;
+            var status = Regex.Match(error.Message, @"'(\d\d\d)'");
+            return status.Success ? int.Parse(status.Groups[1].Value) : 0;
+        }
+
+        /// <summary>Calls the handler. Its error does not end the subscription.</summary>
+        private void Call(string type, JsonElement data)
+        {
+            try { _handler(type, data); } catch (Exception error) { Log($"live updates: the handler of '{type}' failed: {error}"); }
+        }
+
+        /// <summary>Logs a failed connection; one that repeats is logged once.</summary>
+        private void Failed(string reason)
+        {
+            if (Interlocked.Exchange(ref _trouble, reason) != reason) Log($"live updates: {reason}; reconnecting");
+        }
+
+        private void Log(string text)
+        {
+            // There is no other place to report an error of the logger.
+            try { _logger(text); } catch (Exception) { }
         }
     }
 
@@ -134,10 +242,13 @@ namespace TickerQ.Client
     {
         /// <summary>Subscribes to live updates; completes once subscribed. <paramref name="handler"/> is called with the type
         /// and the data of each message; beside the server's types there are <c>connected</c> and <c>disconnected</c>. The
-        /// subscription reconnects by itself, and ends when it or its client is disposed, or when it is cancelled.</summary>
-        public static async Task<TickerQSubscription> SubscribeAsync(this TickerQDashboardClient client, string[] topics, Action<string, JsonElement> handler, object filter = null, CancellationToken cancellation = default)
+        /// subscription reconnects by itself, and ends when it or its client is disposed, when it is cancelled, or when the
+        /// server refuses the handshake or a topic. <paramref name="logger"/> receives failed connections and errors of the
+        /// handler as text, the standard error by default; after <paramref name="pingInterval"/> of silence, 30 seconds by
+        /// default, the connection is checked.</summary>
+        public static async Task<TickerQSubscription> SubscribeAsync(this TickerQDashboardClient client, string[] topics, Action<string, JsonElement> handler, object filter = null, CancellationToken cancellation = default, Action<string> logger = null, TimeSpan? pingInterval = null)
         {
-            var subscription = new TickerQSubscription(client, topics, handler, filter, cancellation);
+            var subscription = new TickerQSubscription(client, topics, handler, filter, logger, pingInterval, cancellation);
             client.Add(subscription);
             try
             {

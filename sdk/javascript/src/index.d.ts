@@ -182,6 +182,10 @@ export interface Handlers {
   /** Subscribed, also after a reconnect: events in between were missed. */
   connected?(data: { topics: Topic[] }): void;
   disconnected?(why: { code: number; reason: string }): void;
+  /**
+   * A message of type `error`, or the error that has ended the subscription: a handshake or a topic that the server has
+   * refused, as a `TickerQError`.
+   */
   error?(error: any): void;
   /** The number of events that were dropped because this client was too slow. */
   lagged?(data: { missed: number }): void;
@@ -198,9 +202,15 @@ export interface SubscribeOptions {
   WebSocket?: unknown;
   /** The wait before a reconnect, in milliseconds, by the number of tries. */
   reconnectAfter?(tries: number): number;
+  /** The silence after which the connection is checked, in milliseconds; 30,000 by default. */
+  pingInterval?: number;
+  /** Receives failed connections; `console` by default, `null` for none. */
+  logger?: { info?(text: string): void; warn?(text: string): void; error?(text: string): void } | null;
 }
 
 export declare class Subscription {
+  /** The error of a server that has refused the subscription, which has ended it. */
+  readonly error: Error | null;
   close(): void;
 }
 
@@ -208,6 +218,7 @@ export interface JobContext<P = any> {
   job: LeasedJob<P>;
   /** Aborted, with a `StopReason`, when the job should stop. */
   signal: AbortSignal;
+  /** From 0 to 100; other numbers are clamped, `NaN` and infinity are ignored. */
   progress(percent: number, message?: string): void;
   log: Record<'debug' | 'info' | 'warning' | 'error', (message: unknown) => void>;
 }

@@ -4,7 +4,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { request as http } from 'node:http';
 import { request as https } from 'node:https';
 
+import { ConnectionError, errorOf } from './errors.js';
+
 const MESSAGE_MAX = 64 * 1024 * 1024;
+/** The part of a refusal's body that is read, in characters. */
+const PROBLEM_MAX = 65_536;
 
 export class NodeWebSocket extends EventTarget {
   #socket = null;
@@ -32,10 +36,22 @@ export class NodeWebSocket extends EventTarget {
       this.#begin(socket, head);
     });
     this.#request.on('response', (response) => {
-      response.resume();
-      this.#end(1006, `the server answered ${response.statusCode}`);
+      let text = '';
+      const refused = () => {
+        const headers = { get: (name) => response.headers[name] ?? null };
+        const refusal = errorOf(response.statusCode, text, headers);
+        this.#end(1006, refusal.message, refusal);
+        response.destroy();
+      };
+      response.setEncoding('utf8');
+      response.on('data', (part) => {
+        text += part;
+        if (text.length > PROBLEM_MAX) refused();
+      });
+      response.on('end', refused);
+      response.on('error', refused);
     });
-    this.#request.on('error', (error) => this.#end(1006, error.message));
+    this.#request.on('error', (error) => this.#end(1006, error.message, new ConnectionError(error.message)));
     this.#request.end();
   }
 
@@ -72,6 +88,8 @@ export class NodeWebSocket extends EventTarget {
           socket.end();
         } else if (frame.opcode === 9) {
           this.#frame(10, frame.body);
+          // Browsers have no such event.
+          this.dispatchEvent(new Event('ping'));
         } else if (frame.opcode <= 2) {
           parts.push(frame.body);
           if (frame.isLast) {
@@ -108,11 +126,12 @@ export class NodeWebSocket extends EventTarget {
     this.#socket.write(Buffer.concat([head, mask, masked]));
   }
 
-  #end(code, reason) {
+  /** `refusal` is the error of a response that opens no WebSocket; browsers do not have it. */
+  #end(code, reason, refusal) {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#socket = null;
-    this.dispatchEvent(Object.assign(new Event('close'), { code, reason }));
+    this.dispatchEvent(Object.assign(new Event('close'), { code, reason, refusal }));
   }
 }
 

@@ -1,8 +1,10 @@
 // Live updates over WebSocket, with reconnects.
 
+import { ConnectionError, errorOf } from './errors.js';
 import { backoff } from './http.js';
 
-const QUIET_MAX = 30_000;
+const CONNECT_MAX = 30_000;
+const PING_INTERVAL = 30_000;
 
 async function webSocket() {
   if (typeof globalThis.WebSocket === 'function') return globalThis.WebSocket;
@@ -12,23 +14,30 @@ async function webSocket() {
 
 /** A subscription to live updates, made by `TickerQClient.subscribe`. */
 export class Subscription {
-  #url;
+  #root;
+  #apiKey;
   #request;
   #handlers;
+  #logger;
+  #pingInterval;
   #isClosed = false;
   #socket = null;
   #tries = 0;
   #timer = null;
+  #trouble = null;
   #closed;
 
-  constructor(root, apiKey, topics, handlers, { filter, WebSocket, reconnectAfter } = {}, closed = () => {}) {
-    const url = new URL(`${root}/ws`);
-    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-    // A browser can't set a header here.
-    if (apiKey) url.searchParams.set('access_token', apiKey);
-    this.#url = url.href;
+  /** The error of a server that has refused the subscription, which has ended it. */
+  error = null;
+
+  constructor(root, apiKey, topics, handlers, options = {}, closed = () => {}) {
+    const { filter, WebSocket, reconnectAfter, pingInterval = PING_INTERVAL, logger = console } = options;
+    this.#root = root;
+    this.#apiKey = apiKey;
     this.#request = JSON.stringify({ action: 'subscribe', topics: [topics].flat(), ...(filter ? { filter } : {}) });
     this.#handlers = handlers;
+    this.#logger = logger;
+    this.#pingInterval = pingInterval;
     this.#closed = closed;
     this.reconnectAfter = reconnectAfter ?? backoff;
     this.#connect(WebSocket);
@@ -42,20 +51,67 @@ export class Subscription {
     this.#socket?.close();
   }
 
+  get #url() {
+    const url = new URL(`${this.#root}/ws`);
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    // A browser can't set a header here.
+    if (this.#apiKey) url.searchParams.set('access_token', this.#apiKey);
+    return url.href;
+  }
+
   async #connect(given) {
-    const Kind = given ?? (await webSocket());
-    if (this.#isClosed) return;
     let socket;
     try {
+      const Kind = given ?? (await webSocket());
+      if (this.#isClosed) return;
       socket = new Kind(this.#url);
     } catch (error) {
-      this.#emit('error', error);
+      // Such as a URL that is none: another try does not help.
+      this.#refuse(error);
       return;
     }
     this.#socket = socket;
-    const stuck = setTimeout(() => socket.close(), QUIET_MAX);
-    socket.addEventListener('open', () => socket.send(this.#request));
+    let isOpen = false;
+    let isSubscribed = false;
+    let isOver = false;
+    let silence;
+    const over = async ({ code, reason, refusal }) => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(silence);
+      if (this.#socket === socket) this.#socket = null;
+      if (!this.#isClosed && !isOpen) await this.#checkHandshake(refusal);
+      if (this.error !== null) return;
+      this.#emit('disconnected', { code, reason });
+      if (this.#isClosed) return;
+      this.#failed(reason || `the connection was closed with ${code}`);
+      this.#timer = setTimeout(() => this.#connect(given), this.reconnectAfter(this.#tries));
+      this.#tries += 1;
+    };
+    // No `close` event comes of a connection whose other end is gone, or late.
+    const isGone = () => {
+      over({ code: 1006, reason: 'no response', refusal: new ConnectionError('no response') });
+      socket.close();
+    };
+    // Browsers do not show the server's pings: the same request, which adds no subscription, is answered by each server.
+    const probe = () => {
+      socket.send(this.#request);
+      silence = setTimeout(isGone, this.#pingInterval / 2);
+    };
+    const heard = () => {
+      if (isOver || !isSubscribed) return;
+      clearTimeout(silence);
+      silence = setTimeout(probe, this.#pingInterval);
+    };
+    silence = setTimeout(isGone, CONNECT_MAX);
+    socket.addEventListener('open', () => {
+      isOpen = true;
+      socket.send(this.#request);
+    });
+    socket.addEventListener('ping', heard);
     socket.addEventListener('message', ({ data }) => {
+      if (isOver) return;
+      heard();
       let message;
       try {
         message = JSON.parse(data);
@@ -64,9 +120,14 @@ export class Subscription {
         return;
       }
       if (message.type === 'subscribed') {
-        clearTimeout(stuck);
-        this.#tries = 0;
+        // Otherwise it is the answer to a probe.
+        if (isSubscribed) return;
+        isSubscribed = true;
+        heard();
+        this.#connected();
         this.#emit('connected', message.data);
+      } else if (message.type === 'error' && !isSubscribed) {
+        this.#refuse(refusalOf(message.data));
       } else {
         this.#emit(message.type, message.data, message);
       }
@@ -74,15 +135,54 @@ export class Subscription {
     });
     // The reason is in the `close` event.
     socket.addEventListener('error', () => {});
-    socket.addEventListener('close', ({ code, reason }) => {
-      clearTimeout(stuck);
-      if (this.#socket !== socket) return;
-      this.#socket = null;
-      this.#emit('disconnected', { code, reason });
-      if (this.#isClosed) return;
-      this.#timer = setTimeout(() => this.#connect(given), this.reconnectAfter(this.#tries));
-      this.#tries += 1;
-    });
+    socket.addEventListener('close', over);
+  }
+
+  #connected() {
+    this.#tries = 0;
+    if (this.#trouble !== null) this.#log('info', 'live updates: connected');
+    this.#trouble = null;
+  }
+
+  /** Ends the subscription if the server has refused the handshake: another try would be refused as well. */
+  async #checkHandshake(refusal) {
+    const error = refusal ?? (await this.#askWhy());
+    if (this.#isClosed || !(error?.status >= 400 && error.status < 500)) return;
+    if (error.status !== 408 && error.status !== 429) this.#refuse(error);
+  }
+
+  /** The refusal of a handshake, which browsers do not show: the same request without an upgrade has the same. */
+  async #askWhy() {
+    try {
+      const headers = this.#apiKey ? { authorization: `Bearer ${this.#apiKey}` } : {};
+      const response = await fetch(`${this.#root}/ws`, { headers, signal: AbortSignal.timeout(CONNECT_MAX) });
+      // An upgrade is required: there is no other objection.
+      return response.ok || response.status === 426 ? null : errorOf(response.status, await response.text(), response.headers);
+    } catch (cause) {
+      return new ConnectionError(String(cause?.message ?? cause), { cause });
+    }
+  }
+
+  #refuse(error) {
+    if (this.#isClosed) return;
+    this.error = error;
+    this.close();
+    this.#log('error', `live updates: the subscription was refused: ${error.message}`);
+    this.#emit('error', error);
+  }
+
+  /** Logs a failed connection; one that repeats is logged once. */
+  #failed(reason) {
+    if (this.#trouble !== reason) this.#log('warn', `live updates: ${reason}; reconnecting`);
+    this.#trouble = reason;
+  }
+
+  #log(level, text) {
+    try {
+      this.#logger?.[level]?.(text);
+    } catch {
+      // There is no other place to report it.
+    }
   }
 
   #emit(kind, ...what) {
@@ -95,4 +195,10 @@ export class Subscription {
       });
     }
   }
+}
+
+/** The error of an `error` message that answers the subscription. */
+function refusalOf(data) {
+  const problem = { type: `urn:tickerq:problem:${data?.code ?? 'invalid'}`, status: 400, detail: data?.message };
+  return errorOf(400, JSON.stringify(problem), new Headers());
 }

@@ -578,10 +578,17 @@ class TickerQClient:
     # Live updates
 
     def subscribe(
-        self, topics: Union[str, Sequence[str]], *, filter: Optional[Mapping[str, Any]] = None
+        self,
+        topics: Union[str, Sequence[str]],
+        *,
+        filter: Optional[Mapping[str, Any]] = None,
+        ping_interval: float = 30.0,
     ) -> Subscription:
-        """Subscribes to live updates: an iterator of messages that reconnects by itself and ends with ``close``."""
+        """Subscribes to live updates: an iterator of messages that reconnects by itself and ends with ``close``. A refused
+        handshake or topic raises its error. After ``ping_interval`` seconds of silence the connection is checked."""
         http = self._http
-        subscription = Subscription(http.url, http.root, http.api_key, topics, filter, http.ssl_context)
+        subscription = Subscription(
+            http.url, http.root, http.api_key, topics, filter, http.ssl_context, ping_interval=ping_interval
+        )
         self._subscriptions.add(subscription)
         return subscription

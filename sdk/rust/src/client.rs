@@ -23,7 +23,7 @@ use crate::schemas::{
     Redelivered, SystemOverview, WebhookDelivery, WebhookDeliveryList, WebhookEndpoint, WebhookEndpointOptions,
     WebhookEndpointUpdate, WebhookTest, WorkerInfo,
 };
-use crate::subscription::{Subscription, Subscriptions};
+use crate::subscription::{Subscription, SubscriptionParts, Subscriptions};
 
 /// Jobs in a request. They are written directly: as a `Value` their JSON would lose its text.
 #[derive(Serialize)]
@@ -538,10 +538,16 @@ impl Client {
     }
 
     /// Subscribes to live updates. Topics: `job-status`, `queue-metrics`, `system-health`; the filter has `jobId`,
-    /// `queue` and `type`, each a text or a list. The subscription reconnects by itself.
+    /// `queue` and `type`, each a text or a list. The subscription reconnects by itself; a server that refuses it ends it.
     pub fn subscribe(&self, topics: &[&str], filter: Option<Value>) -> Subscription {
-        let closed = self.subscriptions.token();
-        Subscription::start(&self.http.root, self.http.token.as_deref(), topics, filter, closed)
+        Subscription::start(SubscriptionParts {
+            root: &self.http.root,
+            token: self.http.token.as_deref(),
+            topics,
+            filter,
+            closed: self.subscriptions.token(),
+            ping_interval: self.http.ping_interval(),
+        })
     }
 
     /// Ends the subscriptions of this client and its clones.

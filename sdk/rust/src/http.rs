@@ -22,6 +22,8 @@ pub struct ClientOptions {
     pub retries: u32,
     /// The time limit of one request.
     pub timeout: Duration,
+    /// The silence after which the connection of a subscription is checked.
+    pub ping_interval: Duration,
 }
 
 impl Default for ClientOptions {
@@ -30,6 +32,7 @@ impl Default for ClientOptions {
             base_path: "/api/tickerq".to_owned(),
             retries: 3,
             timeout: Duration::from_secs(30),
+            ping_interval: Duration::from_secs(30),
         }
     }
 }
@@ -138,6 +141,10 @@ impl Http {
             token: token.filter(|token| !token.is_empty()).map(str::to_owned),
             options,
         }
+    }
+
+    pub(crate) fn ping_interval(&self) -> Duration {
+        self.options.ping_interval
     }
 
     /// Sends a request and reads the JSON of the response. It is retried after a connection failure if it is
