@@ -241,6 +241,22 @@ public static class Scenarios
         return string.Join(" ", done.Result.EnumerateArray().Select(part => part.GetString()));
     }
 
+    private static async Task AHandlerThatThrows()
+    {
+        var logged = new ConcurrentQueue<string>();
+        var told = new ConcurrentQueue<string>();
+        var subscribing = client.SubscribeAsync(new[] { "job-status" }, (type, data) =>
+        {
+            told.Enqueue(type == "job-status-changed" ? data.GetProperty("status").GetString() : type);
+            throw new InvalidOperationException("a mistake");
+        }, logger: logged.Enqueue);
+        Check(await Task.WhenAny(subscribing, Task.Delay(20_000)) == subscribing, "it subscribes");
+        await using var subscription = await subscribing;
+        await client.WaitForJobAsync((await client.CreateJobAsync("NoopJob")).Id);
+        await Eventually(() => Task.FromResult(told.Contains("completed") ? told : null));
+        Check(logged.Any(line => line.Contains("a mistake")), string.Join("\n", logged));
+    }
+
     private static async Task AWorker()
     {
         var attempts = 0;
@@ -300,18 +316,36 @@ public static class Scenarios
         Check(!(await client.GetWorkersAsync()).Any(known => known.Id == worker.Id), "the worker has left");
     }
 
-    private static async Task Watch()
+    private static async Task Watch(string key, string topic, TimeSpan? pingInterval)
     {
-        using var subscription = await client.SubscribeAsync(new[] { "job-status" }, (type, data) =>
+        try
         {
-            if (type == "connected" || type == "disconnected") Say(type);
-            if (type == "job-status-changed") Say($"told {data.GetProperty("jobId").GetString()} {data.GetProperty("status").GetString()}");
-        });
-        await subscription.Completion;
+            using var subscription = await new TickerQDashboardClient(url, key).SubscribeAsync(new[] { topic }, (type, data) =>
+            {
+                if (type == "connected" || type == "disconnected") Say(type);
+                if (type == "job-status-changed") Say($"told {data.GetProperty("jobId").GetString()} {data.GetProperty("status").GetString()}");
+            }, pingInterval: pingInterval);
+            await subscription.Completion;
+        }
+        catch (TickerQException error)
+        {
+            Say($"refused {error.Status}");
+        }
+    }
+
+    private sealed class Throwing
+    {
+        public string Text => throw new InvalidOperationException("a getter that throws");
+    }
+
+    private sealed class Cycle
+    {
+        public Cycle Itself => this;
     }
 
     private static async Task Work(string name)
     {
+        var unwritable = new object[] { new Throwing(), new Cycle(), new { n = double.NaN } };
         var worker = new TickerQWorker(client, name);
         worker.Handle("RemoteJob", async context =>
         {
@@ -319,6 +353,26 @@ public static class Scenarios
             await Task.Delay(context.Attempt == 1 && context.Parameters<Hang>().hang ? 600_000 : 500);
             return new { by = name };
         });
+        worker.Handle("UnwritableJob", context => Task.FromResult(unwritable[context.Job.Parameters.GetProperty("n").GetInt32()]));
+        worker.Handle("ProgressJob", async context =>
+        {
+            context.Progress(-3);
+            for (var n = 0; n < 300; n += 1) context.Log($"line {n}", "loud");
+            for (var n = 0; n < 45; n += 1)
+            {
+                context.Progress(double.NaN);
+                context.Progress(150, "half a pair: \ud83d");
+                await Task.Delay(100);
+            }
+            return null;
+        });
+        worker.Handle("AgainJob", async context =>
+        {
+            if (context.Attempt == 1) throw new InvalidOperationException("not yet");
+            await Task.Delay(6000);
+            return null;
+        });
+        worker.Handle("FarJob", context => throw new RetryLaterException(TimeSpan.MaxValue));
         var terminated = new TaskCompletionSource<bool>();
         var stopped = new ManualResetEventSlim();
         AppDomain.CurrentDomain.ProcessExit += (_, __) => { terminated.TrySetResult(true); stopped.Wait(30_000); };
@@ -334,7 +388,13 @@ public static class Scenarios
     {
         url = arguments[1];
         client = new TickerQDashboardClient(url, Key);
-        if (arguments[0] == "watch") { await Watch(); return; }
+        string Argument(int at, string otherwise) => arguments.Length > at ? arguments[at] : otherwise;
+        if (arguments[0] == "watch")
+        {
+            var seconds = Argument(4, null);
+            await Watch(Argument(2, Key), Argument(3, "job-status"), seconds == null ? (TimeSpan?)null : TimeSpan.FromSeconds(double.Parse(seconds)));
+            return;
+        }
         if (arguments[0] == "work") { await Work(arguments[2]); return; }
         await ScheduleReadWait(); Say("ok schedule, read, wait");
         await ListsAndIdempotency(); Say("ok lists, idempotency");
@@ -344,6 +404,7 @@ public static class Scenarios
         await EveryErrorHasItsClass(); Say("ok every error has its class");
         await ALostAnswerDoesNoHarm(arguments[2]); Say("ok a lost answer does no harm");
         await LiveUpdates(); Say("ok live updates");
+        await AHandlerThatThrows(); Say("ok a handler that throws");
         VerifyWebhooks(); Say("ok webhooks");
         await AWorker(); Say("ok a worker");
         Say("all scenarios passed");

@@ -5,7 +5,7 @@ import * as sdk from '../src/index.js';
 
 const { TickerQClient, Worker, PermanentError, RetryLaterError } = sdk;
 const KEY = 'all-all-all-all-all';
-const [mode, url, other] = process.argv.slice(2);
+const [mode, url, other, topic = 'job-status', seconds] = process.argv.slice(2);
 const client = new TickerQClient(url, KEY);
 const say = (text) => process.stdout.write(`${text}\n`);
 
@@ -391,19 +391,44 @@ if (mode === 'all') {
   }
   say('all scenarios passed');
 } else if (mode === 'watch') {
-  client.subscribe('job-status', {
+  new TickerQClient(url, other ?? KEY).subscribe(/** @type {any} */ (topic), {
     connected: () => say('connected'),
     disconnected: () => say('disconnected'),
+    error: ({ status }) => say(`refused ${status}`),
     'job-status-changed': ({ jobId, status }) => say(`told ${jobId} ${status}`),
-  });
+  }, seconds === undefined ? {} : { pingInterval: Number(seconds) * 1000 });
 } else if (mode === 'work') {
+  const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+  /** @type {any} */
+  const cycle = {};
+  cycle.itself = cycle;
+  let deep = [];
+  for (let n = 0; n < 100_000; n += 1) deep = [deep];
+  const unwritable = [cycle, { n: 5n }, { deep }];
   const worker = new Worker(client, {
     name: other,
     handlers: {
       async RemoteJob({ hang }, { job }) {
         say(`running ${job.jobId} ${job.attempt}`);
-        await new Promise((resolve) => setTimeout(resolve, hang && job.attempt === 1 ? 600_000 : 500));
+        await pause(hang && job.attempt === 1 ? 600_000 : 500);
         return { by: other };
+      },
+      UnwritableJob: ({ n }) => unwritable[n],
+      async ProgressJob(_, { progress, log }) {
+        progress(-3);
+        for (let n = 0; n < 300; n += 1) log.info(`line ${n}`);
+        for (let n = 0; n < 45; n += 1) {
+          progress(NaN);
+          progress(150, `half a pair: \ud83d`);
+          await pause(100);
+        }
+      },
+      async AgainJob(_, { job }) {
+        if (job.attempt === 1) throw new Error('not yet');
+        await pause(6000);
+      },
+      FarJob: () => {
+        throw new RetryLaterError(Infinity);
       },
     },
   });

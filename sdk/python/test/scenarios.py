@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import tickerq
-from tickerq import AsyncTickerQClient, PermanentError, RetryLaterError, TickerQClient, Worker
+from tickerq import AsyncTickerQClient, PermanentError, RetryLaterError, TickerQClient, TickerQError, Worker
 
 KEY = "all-all-all-all-all"
 mode, url, *rest = sys.argv[1:]
@@ -394,6 +394,32 @@ def the_same_with_asyncio():
     asyncio.run(asyncio.wait_for(scenario(), 30))
 
 
+def stopping_while_it_starts():
+    other = TickerQClient(url, KEY)
+    register, registered, goes_on = other.register_worker, threading.Event(), threading.Event()
+
+    def registering(*arguments, **options):
+        answer = register(*arguments, **options)
+        registered.set()
+        assert goes_on.wait(20)
+        return answer
+
+    other.register_worker = registering
+    worker = Worker(other, name="hasty")
+    worker.handler("Hasty")(lambda parameters, context: None)
+    before = set(threading.enumerate())
+    starting, stopping = threading.Thread(target=worker.start), threading.Thread(target=worker.stop)
+    starting.start()
+    assert registered.wait(20)
+    stopping.start()
+    time.sleep(0.1)
+    goes_on.set()
+    starting.join(20)
+    stopping.join(20)
+    assert set(threading.enumerate()) <= before, threading.enumerate()
+    assert all(known["name"] != "hasty" for known in client.get_workers())
+
+
 if mode == "all":
     for scenario in (
         schedule_read_wait,
@@ -412,24 +438,57 @@ if mode == "all":
         webhooks,
         a_worker,
         the_same_with_asyncio,
+        stopping_while_it_starts,
     ):
         scenario()
         say(f"ok {scenario.__name__}")
     say("all scenarios passed")
 elif mode == "watch":
-    for message in client.subscribe("job-status"):
-        if message.type in ("connected", "disconnected"):
-            say(message.type)
-        elif message.type == "job-status-changed":
-            say(f"told {message.data['jobId']} {message.data['status']}")
+    key, topic, seconds = rest + [KEY, "job-status", "30"][len(rest) :]
+    try:
+        for message in TickerQClient(url, key).subscribe(topic, ping_interval=float(seconds)):
+            if message.type in ("connected", "disconnected"):
+                say(message.type)
+            elif message.type == "job-status-changed":
+                say(f"told {message.data['jobId']} {message.data['status']}")
+    except TickerQError as error:
+        say(f"refused {error.status}")
 elif mode == "work":
     worker = Worker(client, name=rest[0])
+    deep: list = []
+    for _ in range(100_000):
+        deep = [deep]
+    unwritable = [{"n": float("nan")}, {"deep": deep}, {"n": object()}]
 
     @worker.handler("RemoteJob")
     def remote(parameters, context):
         say(f"running {context.job['jobId']} {context.job['attempt']}")
         time.sleep(600 if parameters["hang"] and context.job["attempt"] == 1 else 0.5)
         return {"by": rest[0]}
+
+    @worker.handler("UnwritableJob")
+    def write(parameters, context):
+        return unwritable[parameters["n"]]
+
+    @worker.handler("ProgressJob")
+    def report(parameters, context):
+        context.progress(-3)
+        for n in range(300):
+            context.log(f"line {n}", level="loud")
+        for _ in range(45):
+            context.progress(float("nan"))
+            context.progress(150, "half a pair: \ud83d")
+            time.sleep(0.1)
+
+    @worker.handler("AgainJob")
+    def again(parameters, context):
+        if context.job["attempt"] == 1:
+            raise ValueError("not yet")
+        time.sleep(6)
+
+    @worker.handler("FarJob")
+    def far(parameters, context):
+        raise RetryLaterError(float("inf"))
 
     worker.run()
     say("stopped")

@@ -44,3 +44,18 @@ async fn dotnet_has_examples_that_run() {
         )
         .await;
 }
+
+#[tokio::test]
+async fn dotnet_keeps_results_through_faults() {
+    DOTNET.keeps_results_through_faults().await;
+}
+
+#[tokio::test]
+async fn dotnet_ends_a_refused_subscription() {
+    DOTNET.ends_a_refused_subscription().await;
+}
+
+#[tokio::test]
+async fn dotnet_notices_a_frozen_connection() {
+    DOTNET.notices_a_frozen_connection().await;
+}

@@ -41,3 +41,18 @@ async fn javascript_has_examples_that_run() {
         )
         .await;
 }
+
+#[tokio::test]
+async fn javascript_keeps_results_through_faults() {
+    JAVASCRIPT.keeps_results_through_faults().await;
+}
+
+#[tokio::test]
+async fn javascript_ends_a_refused_subscription() {
+    JAVASCRIPT.ends_a_refused_subscription().await;
+}
+
+#[tokio::test]
+async fn javascript_notices_a_frozen_connection() {
+    JAVASCRIPT.notices_a_frozen_connection().await;
+}

@@ -1,11 +1,13 @@
 //! The SDKs of `sdk/`, each run in its own language against a real server, all through the same scenarios.
 //!
 //! Each SDK has a program `scenarios` that takes a mode and fails by itself when something is wrong:
-//! `all <url> <flaky url>` runs the table in `sdk/README.md` from the top, `watch <url>` prints live updates,
-//! and `work <url> <name>` works until SIGTERM.
+//! `all <url> <flaky url>` runs the table in `sdk/README.md` from the top, `watch <url> [<key> [<topic> [<seconds>]]]` prints
+//! live updates (and `refused <status>` if it is), checking its connection after so many seconds of silence, and
+//! `work <url> <name>` works until SIGTERM.
 
 mod calls;
 mod dotnet;
+mod faults;
 mod flaky;
 mod javascript;
 mod python;
@@ -15,6 +17,7 @@ mod types;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -23,9 +26,10 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
 use self::calls::Recorder;
+use self::faults::{Fault, FaultyProxy, Freezing};
 use self::flaky::Flaky;
-use super::harness::PATIENCE;
 use super::harness::server::{Server, Site, Storage};
+use super::harness::{PATIENCE, eventually};
 
 const CONFIG: &str = r#"
 [api]
@@ -224,6 +228,127 @@ impl Language {
         assert!(left.iter().all(|worker| worker["name"] == "first"), "{workers}");
     }
 
+    /// Attempts keep their leases and results arrive whatever proxies respond, and what one job reports harms no other.
+    pub async fn keeps_results_through_faults(&self) {
+        let (_site, server) = Server::with_config(CONFIG);
+        let client = server.client().with_token(KEY);
+        let proxy = FaultyProxy::before(&server.url).await;
+        proxy.meet("/workers", [Fault::PAGE, Fault::status(408)]);
+        proxy.meet("/lease", [Fault::PAGE, Fault::status(404), Fault::status(401)]);
+        proxy.meet("/heartbeat", [Fault::PAGE, Fault::status(404)]);
+        let mut worker = Running::start(self.logged(&["work", &proxy.url, "faulty"]));
+
+        // Everything but 400, 413, 415 and 422 may pass.
+        let passing = [408, 404, 421, 425, 401, 403];
+        proxy.meet("/complete", passing.map(Fault::status).into_iter().chain([Fault::PAGE]));
+        let job = client
+            .create(json!({ "type": "RemoteJob", "parameters": { "hang": false } }))
+            .await;
+        let kept = client.wait_finished(id_of(&job)).await;
+        assert_eq!(
+            (&kept["status"], &kept["attempt"]),
+            (&json!("completed"), &json!(1)),
+            "{kept}"
+        );
+
+        // A result that can't be written fails its job alone.
+        let unwritable = |n: u32| json!({ "type": "UnwritableJob", "maxRetries": 3, "parameters": { "n": n } });
+        let many = json!({ "jobs": [unwritable(0), unwritable(1), unwritable(2), { "type": "RemoteJob", "parameters": { "hang": false } }] });
+        let made = client.post("/jobs/batch", many).await.json();
+        let made = made["jobs"].as_array().expect("jobs").clone();
+        for (job, status) in made.iter().zip(["failed", "failed", "failed", "completed"]) {
+            let job = client.wait_finished(id_of(job)).await;
+            assert_eq!((&job["status"], &job["attempt"]), (&json!(status), &json!(1)), "{job}");
+        }
+
+        // A refused result fails its job.
+        proxy.meet("/complete", [Fault::status(422)]);
+        let job = client
+            .create(json!({ "type": "RemoteJob", "parameters": { "hang": false } }))
+            .await;
+        let refused = client.wait_finished(id_of(&job)).await;
+        assert_eq!(
+            (&refused["status"], &refused["attempt"]),
+            (&json!("failed"), &json!(1)),
+            "{refused}"
+        );
+        let error = refused["error"].as_str().expect("an error");
+        assert!(error.starts_with("the result was not accepted"), "{error}");
+
+        // Wrong progress does not cost the lease, which ends after three seconds.
+        let job = client.create(json!({ "type": "ProgressJob" })).await;
+        let held = client.wait_finished(id_of(&job)).await;
+        assert_eq!(
+            (&held["status"], &held["attempt"]),
+            (&json!("completed"), &json!(1)),
+            "{held}"
+        );
+        assert_eq!(held["progress"]["percent"], json!(100.0), "{held}");
+        let lines = held["log"].as_array().expect("lines");
+        assert_eq!(
+            lines.last().map(|line| &line["message"]),
+            Some(&json!("line 299")),
+            "{held}"
+        );
+
+        // The next attempt starts before the response to the report of the first: it keeps its lease, and runs once.
+        proxy.meet("/fail", [Fault::Late(Duration::from_secs(2))]);
+        let again = json!({ "type": "AgainJob", "maxRetries": 1, "retryDelay": "00:00:00" });
+        let again = client.wait_finished(id_of(&client.create(again).await)).await;
+        assert_eq!(
+            (&again["status"], &again["attempt"]),
+            (&json!("completed"), &json!(2)),
+            "{again}"
+        );
+        assert_eq!(again["executionHistory"].as_array().map(Vec::len), Some(2), "{again}");
+
+        // A wait is at most ten years.
+        let far = client.create(json!({ "type": "FarJob", "maxRetries": 1 })).await;
+        let is_waiting = || async {
+            let job = client.job(id_of(&far)).await;
+            (job["status"] == "pending" && job["attempt"] == 1).then_some(job)
+        };
+        let waiting = eventually("the job waits", is_waiting).await;
+        let due = waiting["runAt"].as_str().expect("a time");
+        let created = waiting["createdAt"].as_str().expect("a time");
+        let year = |time: &str| time[..4].parse::<u32>().expect("a year");
+        assert!((9..=10).contains(&(year(due) - year(created))), "{waiting}");
+
+        worker.signal(Signal::TERM);
+        worker.until("stopped").await;
+        proxy.has_met_all();
+        assert_eq!(client.get("/workers").await.json()["workers"], json!([]));
+    }
+
+    /// A refused handshake or topic ends a subscription.
+    pub async fn ends_a_refused_subscription(&self) {
+        let (_site, server) = Server::with_config(CONFIG);
+        for (key, topic, refused) in [("wrong", "job-status", "refused 401"), (KEY, "nonsense", "refused 400")] {
+            let printed = self.run(self.scenarios, &["watch", &server.url, key, topic]).await;
+            assert_eq!(printed.lines().last(), Some(refused), "{printed}");
+        }
+    }
+
+    /// A connection that carries nothing any more is replaced, whatever the server's interval of pings.
+    pub async fn notices_a_frozen_connection(&self) {
+        let (_site, server) = Server::with_config(&format!(
+            "[realtime]\nping_interval = \"00:10:00\"\nclient_timeout = \"00:10:00\"\n{CONFIG}"
+        ));
+        let way = Freezing::before(&server.url).await;
+        let mut watcher = Running::start(self.command(self.scenarios, &["watch", &way.url, KEY, "job-status", "1"]));
+        watcher.until("connected").await;
+        // Silence alone ends nothing.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let client = server.client().with_token(KEY);
+        let id = client.create_of_type("NoopJob").await;
+        assert_eq!(watcher.next().await, format!("told {id} pending"));
+        way.freeze();
+        watcher.until("disconnected").await;
+        watcher.until("connected").await;
+        let id = client.create_of_type("NoopJob").await;
+        watcher.until(&format!("told {id} completed")).await;
+    }
+
     /// The examples do what they say.
     pub async fn has_examples_that_run(&self, schedule: &str, watch: &str, work: &str, webhook: &str) {
         let (_site, server) = Server::with_config(CONFIG);
@@ -254,6 +379,10 @@ impl Language {
         let wrong = "sha256=733ae5122573f3ff45cad4406d879b88326cf5308d1d53c50e6efde0fa6036e2";
         assert_eq!(post(wrong).await.status, 401);
     }
+}
+
+fn id_of(job: &serde_json::Value) -> &str {
+    job["id"].as_str().expect("an id")
 }
 
 /// A program that goes on, and what it says.

@@ -41,3 +41,18 @@ async fn python_has_examples_that_run() {
         )
         .await;
 }
+
+#[tokio::test]
+async fn python_keeps_results_through_faults() {
+    PYTHON.keeps_results_through_faults().await;
+}
+
+#[tokio::test]
+async fn python_ends_a_refused_subscription() {
+    PYTHON.ends_a_refused_subscription().await;
+}
+
+#[tokio::test]
+async fn python_notices_a_frozen_connection() {
+    PYTHON.notices_a_frozen_connection().await;
+}

@@ -40,3 +40,18 @@ async fn rust_has_examples_that_run() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn rust_keeps_results_through_faults() {
+    RUST.keeps_results_through_faults().await;
+}
+
+#[tokio::test]
+async fn rust_ends_a_refused_subscription() {
+    RUST.ends_a_refused_subscription().await;
+}
+
+#[tokio::test]
+async fn rust_notices_a_frozen_connection() {
+    RUST.notices_a_frozen_connection().await;
+}

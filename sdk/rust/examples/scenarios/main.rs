@@ -9,6 +9,7 @@
 
 mod operations;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -31,7 +32,7 @@ async fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["all", url, flaky] => all(url, flaky).await,
-        ["watch", url] => watch(url).await,
+        ["watch", url, rest @ ..] => watch(url, rest).await,
         ["work", url, name] => work(url, name).await,
         other => panic!("all <url> <flaky url>, watch <url> or work <url> <name>; not {other:?}"),
     }
@@ -512,10 +513,15 @@ async fn a_worker(client: &Client, url: &str, log: &Log) {
     println!("ok a worker");
 }
 
-async fn watch(url: &str) {
-    let mut events = Client::new(url, Some(KEY)).subscribe(&["job-status"], None);
-    loop {
-        let message = events.next().await.expect("a message");
+async fn watch(url: &str, rest: &[&str]) {
+    let argument = |at: usize| rest.get(at).copied();
+    let mut options = ClientOptions::default();
+    if let Some(seconds) = argument(2) {
+        options.ping_interval = Duration::from_secs(seconds.parse().expect("a number"));
+    }
+    let client = Client::with_options(url, argument(0).or(Some(KEY)), options);
+    let mut events = client.subscribe(&[argument(1).unwrap_or("job-status")], None);
+    while let Some(message) = events.next().await {
         let text = |name: &str| message.data[name].as_str().unwrap_or_default().to_owned();
         match message.kind.as_str() {
             kind @ ("connected" | "disconnected") => println!("{kind}"),
@@ -523,6 +529,8 @@ async fn watch(url: &str) {
             _ => {}
         }
     }
+    let refusal = events.error().and_then(Error::problem).expect("the reason");
+    println!("refused {}", refusal.status);
 }
 
 async fn work(url: &str, name: &str) {
@@ -546,6 +554,31 @@ async fn work(url: &str, name: &str) {
                 .await;
                 Ok(json!({ "by": by }))
             }
+        })
+        .handle("UnwritableJob", |_: Value, _: JobContext| async {
+            Ok(BTreeMap::from([((1, 2), "keys of JSON are text")]))
+        })
+        .handle("ProgressJob", |_: Value, context: JobContext| async move {
+            context.progress(-3.0, None);
+            for number in 0..300 {
+                context.log("loud", format!("line {number}"));
+            }
+            for _ in 0..45 {
+                context.progress(f64::NAN, None);
+                context.progress(150.0, Some("too much"));
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Ok(())
+        })
+        .handle("AgainJob", |_: Value, context: JobContext| async move {
+            if context.job.attempt == 1 {
+                return Err(JobError::new("not yet"));
+            }
+            tokio::time::sleep(Duration::from_secs(6)).await;
+            Ok(())
+        })
+        .handle("FarJob", |_: Value, _: JobContext| async {
+            Err::<(), _>(JobError::retry_after("later", TimeSpan::from_secs(i64::MAX)))
         })
         .start();
     // Dropping the start ends the wait for a server.
