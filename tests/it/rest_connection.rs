@@ -255,3 +255,78 @@ async fn a_change_for_what_must_not_exist_is_refused() {
     client.send(request).await.problem(412);
     assert_eq!(patch("\"99\"").await.status, 200);
 }
+
+#[tokio::test]
+async fn the_host_of_an_absolute_target_counts_and_a_request_has_one_host() {
+    let (_site, server) = Server::with_config(NOOP);
+    let jobs = "/api/tickerq/jobs";
+    let absolute = |target: &str, host: &str| format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{CLOSE}\r\n");
+    let with = |host: &str| format!("GET {jobs} HTTP/1.1\r\n{host}{CLOSE}\r\n");
+    let body = r#"{"type":"NoopJob"}"#;
+    for (sent, expected) in [
+        (absolute(&format!("http://localhost{jobs}"), "localhost"), "200"),
+        (
+            absolute(&format!("http://127.0.0.1:1{jobs}?limit=1"), "evil.example"),
+            "200",
+        ),
+        (absolute(&format!("HTTPS://[::1]:5000{jobs}"), "localhost"), "200"),
+        (absolute(&format!("http://evil.example{jobs}"), "localhost"), "403"),
+        (absolute(&format!("http://evil.example:80{jobs}"), "127.0.0.1"), "403"),
+        (
+            absolute(&format!("http://localhost.evil.example{jobs}"), "localhost"),
+            "403",
+        ),
+        (
+            post(&format!("http://evil.example{jobs}"), &format!("{JSON}{CLOSE}"), body),
+            "403",
+        ),
+        (
+            post(&format!("http://localhost{jobs}"), &format!("{JSON}{CLOSE}"), body),
+            "201",
+        ),
+        (
+            absolute("http://evil.example/graphql?query=%7B__typename%7D", "localhost"),
+            "403",
+        ),
+        (
+            absolute(&format!("http://localhost@evil.example{jobs}"), "localhost"),
+            "400",
+        ),
+        (absolute(&format!("http://evil@localhost{jobs}"), "localhost"), "400"),
+        (absolute(&format!("http://{jobs}"), "localhost"), "400"),
+        (absolute(&format!("ftp://localhost{jobs}"), "localhost"), "400"),
+        (absolute("localhost:80", "localhost"), "400"),
+        (with("Host: localhost\r\n"), "200"),
+        (with("Host: evil.example\r\n"), "403"),
+        (with(""), "400"),
+        (with("Host:\r\n"), "400"),
+        (with("Host: localhost\r\nHost: evil.example\r\n"), "400"),
+        (with("Host: localhost\r\nhost: localhost\r\n"), "400"),
+        (with("Host: localhost, evil.example\r\n"), "400"),
+        (with("Host: evil.example,localhost\r\n"), "400"),
+        (with("Host: evil.example@localhost\r\n"), "400"),
+        (with("Host: localhost:80:80\r\n"), "400"),
+        (with("Host: localhost/\r\n"), "400"),
+        (with(":authority: localhost\r\n"), "400"),
+        (with("Host: localhost\r\n:authority: localhost\r\n"), "400"),
+    ] {
+        let answered = answers(&server, &sent).await;
+        assert_eq!(statuses(&answered), [expected], "{sent}\n{answered}");
+    }
+    // Nothing of HTTP/2 is spoken, with or without an upgrade.
+    for (sent, expected) in [
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), "400"),
+        (
+            get(
+                "/healthz",
+                &format!("Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n{CLOSE}"),
+            ),
+            "200",
+        ),
+    ] {
+        let answered = answers(&server, &sent).await;
+        assert_eq!(statuses(&answered), [expected], "{sent}\n{answered}");
+    }
+    let total = server.client().get("/jobs").await.json()["totalCount"].clone();
+    assert_eq!(total, 1, "what was refused was not done");
+}

@@ -15,7 +15,21 @@ pub struct AllowedOrigins(pub Vec<String>);
 impl AllowedOrigins {
     /// Whether a request may come from the page that it comes from. What comes from no page may always.
     pub fn allow(&self, request: &HttpRequest) -> bool {
-        self.allow_headers(request.headers())
+        let headers = request.headers();
+        let mut origins = headers.get_all(ORIGIN);
+        let Some(origin) = origins.next() else {
+            // A browser tells where a request comes from, even when it leaves out the origin.
+            return !matches!(text(headers, "sec-fetch-site"), Some("cross-site" | "same-site"));
+        };
+        let Ok(origin) = origin.to_str() else { return false };
+        if origins.next().is_some() {
+            return false;
+        }
+        let Self(allowed) = self;
+        // The browser itself says that the page is the server's own, whatever a proxy has made of the host.
+        text(headers, "sec-fetch-site") == Some("same-origin")
+            || allowed.iter().any(|allowed| allowed == "*" || allowed == origin)
+            || host_of(request).is_some_and(|host| is_own(origin, host))
     }
 
     /// Whether pages of every origin may call.
@@ -25,9 +39,12 @@ impl AllowedOrigins {
 
     /// Whether the host that is asked is no name, or one that belongs to this server for certain.
     pub fn is_own_host(&self, request: &HttpRequest) -> bool {
-        // HTTP/1.0 has no host, and no browser speaks it.
-        let Some(host) = text(request.headers(), HOST.as_str()).or_else(|| request.uri().host()) else {
+        if request.uri().authority().is_none() && !request.headers().contains_key(HOST) {
+            // HTTP/1.0 has no host, and no browser speaks it.
             return true;
+        }
+        let Some(host) = host_of(request) else {
+            return false;
         };
         let name = without_port(host);
         let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
@@ -46,23 +63,6 @@ impl AllowedOrigins {
         };
         is_address || is_local || is_named()
     }
-
-    fn allow_headers(&self, headers: &HeaderMap) -> bool {
-        let mut origins = headers.get_all(ORIGIN);
-        let Some(origin) = origins.next() else {
-            // A browser tells where a request comes from, even when it leaves out the origin.
-            return !matches!(text(headers, "sec-fetch-site"), Some("cross-site" | "same-site"));
-        };
-        let Ok(origin) = origin.to_str() else { return false };
-        if origins.next().is_some() {
-            return false;
-        }
-        let Self(allowed) = self;
-        // The browser itself says that the page is the server's own, whatever a proxy has made of the host.
-        text(headers, "sec-fetch-site") == Some("same-origin")
-            || allowed.iter().any(|allowed| allowed == "*" || allowed == origin)
-            || is_own(origin, headers)
-    }
 }
 
 /// A host without its port. The colons of an IPv6 address stand in brackets.
@@ -73,11 +73,18 @@ fn without_port(host: &str) -> &str {
     }
 }
 
+/// The host that was asked: the target's, which replaces the header's (RFC 9112, section 3.2.2). None where it is not one.
+fn host_of(request: &HttpRequest) -> Option<&str> {
+    if let Some(authority) = request.uri().authority() {
+        return Some(authority.as_str());
+    }
+    let mut hosts = request.headers().get_all(HOST);
+    let host = hosts.next()?.to_str().ok()?;
+    hosts.next().is_none().then_some(host)
+}
+
 /// Whether a page's origin is the host that was asked.
-fn is_own(origin: &str, headers: &HeaderMap) -> bool {
-    let Some(host) = text(headers, HOST.as_str()) else {
-        return false;
-    };
+fn is_own(origin: &str, host: &str) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else {
         return false;
     };
@@ -162,6 +169,13 @@ mod tests {
         ] {
             assert!(!is_own(&[], host), "{host}");
         }
+        let of = |request: TestRequest| AllowedOrigins::default().is_own_host(&request.to_http_request());
+        let absolute = |uri: &str| TestRequest::with_uri(uri).insert_header(("host", "localhost"));
+        assert!(!of(absolute("http://evil.example/")), "the target's host counts");
+        assert!(!of(absolute("http://localhost@evil.example/")));
+        assert!(of(absolute("http://localhost:5000/")));
+        let twice = TestRequest::get().append_header(("host", "localhost"));
+        assert!(!of(twice.append_header(("host", "evil.example"))));
         assert!(is_own(&["https://jobs.example.com"], "jobs.example.com:443"));
         assert!(!is_own(&["https://jobs.example.com"], "evil.example"));
         assert!(is_own(&["*"], "evil.example"));

@@ -1,15 +1,17 @@
 //! The head of a request: whether it is one, what follows it, and what of it the library must not act on.
 
-use actix_web::http::{Method, Uri};
+use actix_web::http::Method;
 use bytes::BytesMut;
 
 use super::body::Body;
 use super::refusal::{METHOD, Refusal};
+use super::target;
 
 /// How many headers a request may have.
 const HEADERS_MAX: usize = 96;
 /// The longest name of a header.
 const NAME_BYTES_MAX: usize = 1_024;
+const NO_HOST: Refusal = Refusal::Malformed("HTTP/1.1 needs a Host header");
 /// What is written over `100-continue`, so that the library does not ask for a body before a route wants it.
 pub(super) const EXPECTS: &[u8; 12] = b"100_continue";
 
@@ -51,10 +53,40 @@ struct Framing {
     expectations: Vec<usize>,
 }
 
+/// A head that was parsed.
+enum Parsed {
+    Whole {
+        bytes: usize,
+        method: Method,
+        is_1_1: bool,
+        framing: Framing,
+    },
+    /// One whose target is in absolute form, and what it is in the usual form.
+    Absolute {
+        bytes: usize,
+        rewritten: Vec<u8>,
+    },
+    Partial,
+}
+
 /// Reads the head at the beginning of the input; `None` if it is not complete. What the library must not act on is written
 /// over.
 pub(super) fn read(input: &mut BytesMut) -> Result<Option<Head>, Refusal> {
-    let Some((bytes, method, is_1_1, framing)) = parse(input)? else {
+    let mut parsed = parse(input)?;
+    if let Parsed::Absolute { bytes, rewritten } = parsed {
+        let rest = input.split_off(bytes);
+        input.clear();
+        input.extend_from_slice(&rewritten);
+        input.unsplit(rest);
+        parsed = parse(input)?;
+    }
+    let Parsed::Whole {
+        bytes,
+        method,
+        is_1_1,
+        framing,
+    } = parsed
+    else {
         return Ok(None);
     };
     let Framing {
@@ -68,7 +100,7 @@ pub(super) fn read(input: &mut BytesMut) -> Result<Option<Head>, Refusal> {
         expectations,
     } = framing;
     if is_1_1 && hosts == 0 {
-        return Err(Refusal::Malformed("HTTP/1.1 needs a Host header"));
+        return Err(NO_HOST);
     }
     if is_chunked && length.is_some() {
         return Err(Refusal::Malformed(
@@ -113,12 +145,19 @@ pub(super) fn read(input: &mut BytesMut) -> Result<Option<Head>, Refusal> {
     }))
 }
 
-fn parse(input: &[u8]) -> Result<Option<(usize, Method, bool, Framing)>, Refusal> {
+/// The path of a head that was read.
+pub(super) fn path(head: &[u8]) -> Option<&str> {
+    let target = head.split(|byte| *byte == b' ').nth(1)?;
+    let path = target.split(|byte| *byte == b'?').next()?;
+    std::str::from_utf8(path).ok()
+}
+
+fn parse(input: &[u8]) -> Result<Parsed, Refusal> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
     let bytes = match request.parse(input) {
         Ok(httparse::Status::Complete(bytes)) => bytes,
-        Ok(httparse::Status::Partial) => return Ok(None),
+        Ok(httparse::Status::Partial) => return Ok(Parsed::Partial),
         Err(error) => {
             return Err(match error {
                 httparse::Error::TooManyHeaders => Refusal::TooLarge,
@@ -140,9 +179,7 @@ fn parse(input: &[u8]) -> Result<Option<(usize, Method, bool, Framing)>, Refusal
         .ok()
         .filter(|method| method.as_str() != METHOD);
     let method = method.ok_or(Refusal::Malformed("the method is not known"))?;
-    if Uri::try_from(request.path.unwrap_or_default()).is_err() {
-        return Err(Refusal::Malformed("the request's target is not a URI"));
-    }
+    let absolute = target::check(&method, request.path.unwrap_or_default())?;
     let mut framing = Framing::default();
     for header in request.headers.iter() {
         if header.name.len() > NAME_BYTES_MAX {
@@ -150,7 +187,21 @@ fn parse(input: &[u8]) -> Result<Option<(usize, Method, bool, Framing)>, Refusal
         }
         framing.add(header, input)?;
     }
-    Ok(Some((bytes, method, request.version == Some(1), framing)))
+    let is_1_1 = request.version == Some(1);
+    if let Some(absolute) = absolute {
+        // Its host replaces that of the header, which there must be one of all the same.
+        if is_1_1 && framing.hosts == 0 {
+            return Err(NO_HOST);
+        }
+        let rewritten = absolute.rewrite(&request);
+        return Ok(Parsed::Absolute { bytes, rewritten });
+    }
+    Ok(Parsed::Whole {
+        bytes,
+        method,
+        is_1_1,
+        framing,
+    })
 }
 
 impl Framing {
@@ -176,6 +227,7 @@ impl Framing {
             if self.hosts > 1 {
                 return Err(Refusal::Malformed("there must be one Host header"));
             }
+            target::check_host(value)?;
         } else if is("connection") {
             for option in value.split(|byte| *byte == b',') {
                 let option = option.trim_ascii();
@@ -288,6 +340,25 @@ mod tests {
     }
 
     #[test]
+    fn the_host_of_an_absolute_target_replaces_that_of_the_header() {
+        let (found, text) = head(
+            "POST http://evil.example:80/a?b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n{}",
+        );
+        assert_eq!(
+            text,
+            "POST /a?b HTTP/1.1\r\nhost: evil.example:80\r\nContent-Length: 2\r\nExpect: 100_continue\r\n\r\n{}"
+        );
+        let found = found.expect("a request").expect("the whole of it");
+        assert_eq!(found.bytes, text.len() - 2);
+        assert_eq!(found.kind, Kind::Body(Body::of_length(2)));
+        assert_eq!(path(text.as_bytes()), Some("/a"));
+        let (found, text) = head("GET http://a HTTP/1.0\r\n\r\n");
+        assert!(found.is_ok());
+        assert_eq!(text, "GET / HTTP/1.0\r\nhost: a\r\n\r\n");
+        assert_eq!(head("GET http://a/ HTTP/1.1\r\n\r\n").0, Err(NO_HOST));
+    }
+
+    #[test]
     fn what_is_no_request_is_refused_with_the_reason() {
         for wrong in [
             "nonsense\r\n\r\n",
@@ -296,6 +367,15 @@ mod tests {
             "GET / HTTP/1.1\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\r\nA B: c\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost:\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: user@a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n:authority: a\r\n\r\n",
+            "GET / HTTP/1.1\r\n:authority: a\r\n\r\n",
+            "GET http://user@a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET http://a/ HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+            "GET http://a/ HTTP/1.1\r\nHost: a, b\r\n\r\n",
+            "GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\r\nA: \x01\r\n\r\n",
             "G@T / HTTP/1.1\r\nHost: a\r\n\r\n",
             "! / HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -18,6 +18,7 @@ mod body;
 mod head;
 mod refusal;
 mod shared;
+mod target;
 
 pub(super) use refusal::answer_refused;
 pub(super) use shared::{Shared, mark_answered};
