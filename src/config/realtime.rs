@@ -12,6 +12,9 @@ pub struct RealtimeConfig {
     pub enable: bool,
     /// How many connections there may be at a time.
     pub max_connections: usize,
+    /// How many of them one caller may have: a key, the subject of a token, or an address where callers are not
+    /// authenticated.
+    pub max_connections_per_caller: usize,
     /// How many subscriptions, or groups, one connection may have.
     pub max_subscriptions: usize,
     /// The greatest message that a client may send.
@@ -28,6 +31,17 @@ pub struct RealtimeConfig {
     pub queue_metrics_interval: TimeSpan,
     /// The time between two readings of the server's numbers and health.
     pub system_metrics_interval: TimeSpan,
+}
+
+/// The most that may be configured.
+const CONNECTIONS_MAX: u32 = 1_000_000;
+/// A caller may have so many in any case, if there are.
+const SHARE_MIN: usize = 8;
+
+/// The connections that one caller may have by default, of so many: half of them, so that there are always some for others.
+fn share_of(connections: usize) -> u32 {
+    let share = connections.div_ceil(2).max(SHARE_MIN.min(connections));
+    u32::try_from(share).unwrap_or(CONNECTIONS_MAX)
 }
 
 impl RealtimeConfig {
@@ -48,9 +62,16 @@ impl RealtimeConfig {
             );
             section.error(&source, "client_timeout", message);
         }
+        let max_connections = count(section, "max_connections", 10_000, CONNECTIONS_MAX);
         Self {
             enable: section.get("enable", true),
-            max_connections: count(section, "max_connections", 10_000, 1_000_000),
+            max_connections,
+            max_connections_per_caller: count(
+                section,
+                "max_connections_per_caller",
+                share_of(max_connections),
+                CONNECTIONS_MAX,
+            ),
             max_subscriptions: count(section, "max_subscriptions", 100, 10_000),
             message_bytes_max: section
                 .get_if(

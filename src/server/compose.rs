@@ -469,6 +469,7 @@ fn realtime(config: &RealtimeConfig) -> RealtimeOptions {
     let RealtimeConfig {
         enable,
         max_connections,
+        max_connections_per_caller,
         max_subscriptions,
         message_bytes_max,
         events_behind_max: _,
@@ -481,6 +482,7 @@ fn realtime(config: &RealtimeConfig) -> RealtimeOptions {
     RealtimeOptions {
         enable: *enable,
         max_connections: *max_connections,
+        max_connections_per_caller: *max_connections_per_caller,
         max_subscriptions: *max_subscriptions,
         message_bytes_max: *message_bytes_max,
         ping_interval: ping_interval.to_std(),

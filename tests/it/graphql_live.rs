@@ -46,7 +46,8 @@ impl Socket {
         Self::open_at(&server.url).await
     }
 
-    async fn open_at(url: &str) -> Self {
+    /// A connection that has not begun.
+    pub async fn open_at(url: &str) -> Self {
         Self::try_open(url, "graphql-transport-ws", &[])
             .await
             .expect("a connection")

@@ -50,6 +50,7 @@ mod harness;
 mod health;
 mod hostile_names;
 mod house;
+mod live_places;
 mod log;
 mod metrics;
 mod migrate;

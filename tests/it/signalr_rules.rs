@@ -258,6 +258,7 @@ async fn negotiations_take_no_place_of_a_connection() {
     }
     let token = negotiate(&client).await;
     let socket = Socket::open(&server.url, &format!("/hub?id={token}")).await;
+    let socket = Hub::over(socket).await;
     // The only place is taken: so says a negotiation, and so does one that was made before.
     client
         .post_empty("/hub/negotiate?negotiateVersion=1")

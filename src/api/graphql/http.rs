@@ -155,8 +155,10 @@ async fn answered(
         (Form::Multipart, Err(_)) | (Form::Json | Form::GraphQlResponse, _) => false,
     };
     if is_stream {
-        let standing = Standing::new(graphql.gate.clone(), graphql.gate.shown(request)?, &Scope::ALL);
-        return stream_of(graphql, read, form, standing);
+        let shown = graphql.gate.shown(request)?;
+        let caller = graphql.gate.revalidate(&shown)?;
+        let standing = Standing::new(graphql.gate.clone(), shown, &Scope::ALL);
+        return stream_of(graphql, read, form, &caller, standing);
     }
     let answer = match read {
         Ok(operation) => carried_out(graphql, operation).await.map_err(Failed::problem)?,
@@ -180,12 +182,13 @@ fn stream_of(
     graphql: &GraphQl,
     read: Result<Operation, Answer>,
     form: Form,
+    caller: &Caller,
     standing: Standing,
 ) -> Result<HttpResponse, Problem> {
     if !graphql.realtime.options().enable {
         return Err(Problem::new(ProblemKind::NotFound, "this server has no live updates"));
     }
-    let permit = graphql.realtime.enter(ClientKind::GraphQlEvents)?;
+    let permit = graphql.realtime.enter(ClientKind::GraphQlEvents, caller)?;
     let answers = match read {
         Err(answer) => stream::once(std::future::ready(Ok(answer))).boxed_local(),
         Ok(operation) if operation.kind == OperationType::Subscription => {

@@ -1,64 +1,247 @@
-//! How many connections there are, and how many there may be.
+//! The connections of live updates, and how many there may be: in all, and of one caller.
+//!
+//! A connection counts once its client is known and has opened it as its protocol demands. Until then it is unconfirmed:
+//! it takes no place, and its caller may have only a few; one more ends the oldest. Their time is that of the protocol
+//! (the handshake of SignalR, `connection_init` of GraphQL).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::future::pending;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::super::rest::problem::{Problem, ProblemKind};
+use tokio::sync::oneshot;
+
+use super::super::rest::problem::Problem;
+use crate::domain::caller::{Caller, CallerKind};
+use crate::domain::ip_network::client_prefix;
 use crate::service::clients::{ClientKind, Clients, ConnectedClient};
 use crate::service::shutdown::Shutdown;
 
-/// Counts connections of all kinds together.
-#[derive(Clone, Debug)]
+/// The unconfirmed connections that one caller may have.
+const UNCONFIRMED_PER_CALLER_MAX: usize = 500;
+/// The unconfirmed connections in all.
+const UNCONFIRMED_MAX: usize = 5_000;
+
+/// Whose connections are counted together: those of a key or of a token's subject, or those of an address where callers are
+/// not authenticated, or not yet.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::api) enum Owner {
+    Known(CallerKind, Arc<str>),
+    Address(Option<IpAddr>),
+}
+
+impl Owner {
+    /// The owner of a caller's connections.
+    pub(in crate::api) fn of(caller: &Caller) -> Self {
+        match caller.kind() {
+            CallerKind::Anonymous => Self::at(caller.address),
+            kind @ (CallerKind::Key | CallerKind::Token | CallerKind::Local) => {
+                Self::Known(kind, Arc::clone(caller.name()))
+            }
+        }
+    }
+
+    /// The owner of connections whose caller is not known yet.
+    pub(in crate::api) fn at(address: Option<IpAddr>) -> Self {
+        Self::Address(address.map(client_prefix))
+    }
+}
+
+/// Counts connections of all kinds together. All copies are the same.
+#[derive(Clone)]
 pub(in crate::api) struct Connections {
-    open: Arc<AtomicUsize>,
+    inner: Arc<Mutex<Inner>>,
     max: usize,
+    max_per_caller: usize,
     clients: Clients,
 }
 
+#[derive(Default)]
+struct Inner {
+    open: usize,
+    by_owner: HashMap<Owner, usize>,
+    next_id: u64,
+    /// The oldest first.
+    unconfirmed: BTreeMap<u64, Unconfirmed>,
+    unconfirmed_by_owner: HashMap<Owner, BTreeSet<u64>>,
+}
+
+struct Unconfirmed {
+    owner: Owner,
+    end: oneshot::Sender<()>,
+}
+
 /// The right to one connection; given back when it is dropped.
-#[derive(Debug)]
 pub(in crate::api) struct Permit {
-    open: Arc<AtomicUsize>,
-    _client: ConnectedClient,
+    connections: Connections,
+    kind: ClientKind,
+    held: Held,
+}
+
+enum Held {
+    Unconfirmed(u64),
+    Confirmed { owner: Owner, _client: ConnectedClient },
+}
+
+/// Resolves when an unconfirmed connection is to end for a newer one.
+pub(in crate::api) struct Superseded(oneshot::Receiver<()>);
+
+impl Superseded {
+    /// Waits for it; for ever once the connection is confirmed.
+    pub(in crate::api) async fn wait(self) {
+        if self.0.await.is_err() {
+            pending().await
+        }
+    }
 }
 
 impl Connections {
-    /// None yet, and so many at the most. `clients` counts them by kind.
-    pub(in crate::api) fn new(max: usize, clients: Clients) -> Self {
+    /// None yet, and so many at the most, in all and of one caller. `clients` counts them by kind.
+    pub(in crate::api) fn new(max: usize, max_per_caller: usize, clients: Clients) -> Self {
         Self {
-            open: Arc::default(),
+            inner: Arc::default(),
             max,
+            max_per_caller: max_per_caller.min(max),
             clients,
         }
     }
 
-    /// One more, if there may be; not when the server goes down.
-    pub(in crate::api) fn enter(&self, kind: ClientKind, shutdown: &Shutdown) -> Result<Permit, Problem> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic while the lock is held leaves the counts whole.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more of this caller, if there may be; not when the server goes down.
+    pub(in crate::api) fn enter(
+        &self,
+        kind: ClientKind,
+        caller: &Caller,
+        shutdown: &Shutdown,
+    ) -> Result<Permit, Problem> {
         check_running(shutdown)?;
-        let one_more = |open| (open < self.max).then_some(open + 1);
-        let entered = self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
-        if entered.is_err() {
-            return Err(self.full());
+        let owner = Owner::of(caller);
+        self.count(&mut self.lock(), &owner)?;
+        Ok(self.permit(kind, self.held(kind, owner)))
+    }
+
+    /// One more that takes no place until it is confirmed.
+    pub(in crate::api) fn enter_unconfirmed(
+        &self,
+        kind: ClientKind,
+        owner: Owner,
+        shutdown: &Shutdown,
+    ) -> Result<(Permit, Superseded), Problem> {
+        check_running(shutdown)?;
+        let mut inner = self.lock();
+        self.check(&inner, &owner)?;
+        let (end, ended) = oneshot::channel();
+        let id = inner.next_id;
+        inner.next_id += 1;
+        let of_owner = inner.unconfirmed_by_owner.entry(owner.clone()).or_default();
+        of_owner.insert(id);
+        let oldest = of_owner
+            .first()
+            .copied()
+            .filter(|_| of_owner.len() > UNCONFIRMED_PER_CALLER_MAX);
+        inner.unconfirmed.insert(id, Unconfirmed { owner, end });
+        let oldest_of_all = || inner.unconfirmed.first_key_value().map(|(id, _)| *id);
+        let is_full = inner.unconfirmed.len() > UNCONFIRMED_MAX;
+        let superseded = oldest.or_else(|| oldest_of_all().filter(|_| is_full));
+        if let Some(Unconfirmed { end, .. }) = superseded.and_then(|oldest| inner.take_unconfirmed(oldest)) {
+            // One that has just ended by itself needs no word.
+            let _ = end.send(());
         }
-        Ok(Permit {
-            open: Arc::clone(&self.open),
+        Ok((self.permit(kind, Held::Unconfirmed(id)), Superseded(ended)))
+    }
+
+    /// Refuses if there may not be one more of this caller now; takes no place.
+    pub(in crate::api) fn check_room(&self, caller: &Caller, shutdown: &Shutdown) -> Result<(), Problem> {
+        check_running(shutdown)?;
+        self.check(&self.lock(), &Owner::of(caller))
+    }
+
+    fn check(&self, inner: &Inner, owner: &Owner) -> Result<(), Problem> {
+        if inner.open >= self.max {
+            let detail = format!("connection limit for live updates ({}) reached", self.max);
+            return Err(Problem::busy(detail));
+        }
+        if inner.by_owner.get(owner).copied().unwrap_or(0) >= self.max_per_caller {
+            let max = self.max_per_caller;
+            return Err(Problem::busy(format!(
+                "connection limit for live updates of one caller ({max}) reached"
+            )));
+        }
+        Ok(())
+    }
+
+    fn count(&self, inner: &mut Inner, owner: &Owner) -> Result<(), Problem> {
+        self.check(inner, owner)?;
+        inner.open += 1;
+        *inner.by_owner.entry(owner.clone()).or_default() += 1;
+        Ok(())
+    }
+
+    fn permit(&self, kind: ClientKind, held: Held) -> Permit {
+        Permit {
+            connections: self.clone(),
+            kind,
+            held,
+        }
+    }
+
+    fn held(&self, kind: ClientKind, owner: Owner) -> Held {
+        Held::Confirmed {
+            owner,
             _client: self.clients.enter(kind),
-        })
-    }
-
-    /// Refuses if there may not be one more now; takes no place.
-    pub(in crate::api) fn check_room(&self, shutdown: &Shutdown) -> Result<(), Problem> {
-        check_running(shutdown)?;
-        if self.open.load(Ordering::Relaxed) < self.max {
-            Ok(())
-        } else {
-            Err(self.full())
         }
     }
+}
 
-    fn full(&self) -> Problem {
-        let detail = format!("connection limit for live updates ({}) reached", self.max);
-        Problem::new(ProblemKind::Busy, detail)
+impl Inner {
+    fn take_unconfirmed(&mut self, id: u64) -> Option<Unconfirmed> {
+        let taken = self.unconfirmed.remove(&id)?;
+        if let Some(ids) = self.unconfirmed_by_owner.get_mut(&taken.owner) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.unconfirmed_by_owner.remove(&taken.owner);
+            }
+        }
+        Some(taken)
+    }
+}
+
+impl Permit {
+    /// The client has opened the connection as its protocol demands, and this is who it is: from now on it counts.
+    pub(in crate::api) fn confirm(&mut self, caller: &Caller) -> Result<(), Problem> {
+        let Held::Unconfirmed(id) = self.held else {
+            return Ok(());
+        };
+        let owner = Owner::of(caller);
+        {
+            let mut inner = self.connections.lock();
+            self.connections.count(&mut inner, &owner)?;
+            inner.take_unconfirmed(id);
+        }
+        self.held = self.connections.held(self.kind, owner);
+        Ok(())
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut inner = self.connections.lock();
+        match &self.held {
+            Held::Unconfirmed(id) => drop(inner.take_unconfirmed(*id)),
+            Held::Confirmed { owner, .. } => {
+                inner.open -= 1;
+                if let Some(count) = inner.by_owner.get_mut(owner) {
+                    *count -= 1;
+                    if *count == 0 {
+                        inner.by_owner.remove(owner);
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -69,31 +252,103 @@ fn check_running(shutdown: &Shutdown) -> Result<(), Problem> {
     Ok(())
 }
 
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::Connections;
-    use crate::service::clients::{ClientKind, Clients};
-    use crate::service::shutdown::Shutdown;
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::domain::caller::Scopes;
+
+    const KIND: ClientKind = ClientKind::SignalR;
+
+    fn key(name: &str) -> Caller {
+        Caller::new(name, CallerKind::Key, Scopes::all(), Arc::default())
+    }
+
+    fn anonymous(last: u8) -> Caller {
+        Caller::anonymous().at(Some(IpAddr::from([192, 0, 2, last])))
+    }
+
+    fn unconfirmed(connections: &Connections, caller: &Caller) -> Option<(Permit, Superseded)> {
+        connections
+            .enter_unconfirmed(KIND, Owner::of(caller), &Shutdown::default())
+            .ok()
+    }
 
     #[test]
-    fn who_leaves_makes_room() {
-        let connections = Connections::new(1, Clients::default());
+    fn a_connection_that_ends_makes_room() {
+        let connections = Connections::new(1, 1, Clients::default());
         let shutdown = Shutdown::default();
-        let first = connections.enter(ClientKind::WebSocket, &shutdown);
+        let first = connections.enter(ClientKind::WebSocket, &key("ann"), &shutdown);
         assert!(first.is_ok());
-        assert!(connections.clone().enter(ClientKind::SignalR, &shutdown).is_err());
+        assert!(connections.clone().enter(KIND, &key("bob"), &shutdown).is_err());
         drop(first);
-        assert!(connections.enter(ClientKind::WebSocket, &shutdown).is_ok());
+        assert!(connections.enter(ClientKind::WebSocket, &key("bob"), &shutdown).is_ok());
         shutdown.begin();
         assert!(
-            connections.enter(ClientKind::WebSocket, &shutdown).is_err(),
+            connections
+                .enter(ClientKind::WebSocket, &key("bob"), &shutdown)
+                .is_err(),
             "a server that stops takes nobody"
         );
+    }
+
+    #[test]
+    fn a_caller_has_a_share_whatever_its_address_and_without_authentication_an_address_has() {
+        let connections = Connections::new(10, 2, Clients::default());
+        let shutdown = Shutdown::default();
+        let enter = |caller: &Caller| connections.enter(KIND, caller, &shutdown);
+        let at = |caller: Caller, last| caller.at(Some(IpAddr::from([192, 0, 2, last])));
+        let of_ann: Vec<_> = (0..3).map(|last| enter(&at(key("ann"), last))).collect();
+        assert_eq!(
+            of_ann.iter().map(Result::is_ok).collect::<Vec<_>>(),
+            [true, true, false]
+        );
+        assert!(connections.check_room(&key("ann"), &shutdown).is_err());
+        assert!(connections.check_room(&key("bob"), &shutdown).is_ok());
+        let of_one: Vec<_> = (0..3).map(|_| enter(&anonymous(1))).collect();
+        assert_eq!(
+            of_one.iter().map(Result::is_ok).collect::<Vec<_>>(),
+            [true, true, false]
+        );
+        assert!(enter(&anonymous(2)).is_ok());
+        drop((of_ann, of_one));
+        assert!(connections.lock().by_owner.is_empty() && connections.lock().open == 0);
+    }
+
+    #[test]
+    fn an_unconfirmed_connection_takes_no_place_and_the_oldest_ends_for_a_new_one() {
+        let connections = Connections::new(2, 2, Clients::default());
+        let mut open: Vec<(Permit, Superseded)> = (0..UNCONFIRMED_PER_CALLER_MAX + 2)
+            .filter_map(|_| unconfirmed(&connections, &anonymous(1)))
+            .collect();
+        assert_eq!(open.len(), UNCONFIRMED_PER_CALLER_MAX + 2);
+        let (mut last, still) = open.pop().expect("a connection");
+        let ended = open
+            .drain(..)
+            .map(|(_, superseded)| superseded.wait().now_or_never().is_some());
+        let ended = ended.filter(|ended| *ended).count();
+        assert_eq!(ended, 2);
+        assert_eq!(connections.lock().open, 0);
+        last.confirm(&key("ann")).expect("a place");
+        assert!(still.wait().now_or_never().is_none());
+        assert_eq!(connections.clients.counts().map(|(_, count)| count).sum::<u64>(), 1);
+        let (mut second, _still) = unconfirmed(&connections, &anonymous(1)).expect("a connection");
+        let (mut third, _still) = unconfirmed(&connections, &anonymous(1)).expect("a connection");
+        second.confirm(&key("bob")).expect("the last place");
+        assert!(third.confirm(&key("cid")).is_err());
+        drop((last, second, third));
+        let inner = connections.lock();
+        assert!(inner.open == 0 && inner.unconfirmed.is_empty() && inner.unconfirmed_by_owner.is_empty());
+    }
+
+    #[test]
+    fn no_number_of_callers_fills_the_memory() {
+        let connections = Connections::new(2, 2, Clients::default());
+        let open: Vec<_> = (0..UNCONFIRMED_MAX + 50)
+            .filter_map(|number| unconfirmed(&connections, &key(&number.to_string())))
+            .collect();
+        assert_eq!(open.len(), UNCONFIRMED_MAX + 50);
+        assert_eq!(connections.lock().unconfirmed.len(), UNCONFIRMED_MAX);
     }
 }

@@ -26,13 +26,14 @@ use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, Route};
 
 use self::admission::Admission;
-use self::connections::{Connections, Permit};
+use self::connections::{Connections, Owner, Permit, Superseded};
 use self::job_hub::JobHub;
 use self::signalr::HubServer;
 use self::signalr::connection::Limits;
 use super::auth::Gate;
 use super::rest::call::resource;
 use super::rest::problem::Problem;
+use crate::domain::caller::Caller;
 use crate::service::clients::{ClientKind, Clients};
 use crate::service::events::Events;
 use crate::service::shutdown::Shutdown;
@@ -52,6 +53,8 @@ pub struct RealtimeOptions {
     pub enable: bool,
     /// How many connections there may be at a time.
     pub max_connections: usize,
+    /// How many of them one caller may have.
+    pub max_connections_per_caller: usize,
     /// How many subscriptions, or groups, one connection may have.
     pub max_subscriptions: usize,
     /// The greatest message that a client may send.
@@ -69,6 +72,7 @@ impl Default for RealtimeOptions {
         Self {
             enable: true,
             max_connections: 10_000,
+            max_connections_per_caller: 5_000,
             max_subscriptions: 100,
             message_bytes_max: 32 * 1024,
             ping_interval: Duration::from_secs(15),
@@ -93,7 +97,7 @@ impl Realtime {
     /// Live updates of these events for whom the gate lets in, until the server goes down.
     /// Those who are connected count among `clients`.
     pub fn new(events: Events, gate: Gate, shutdown: Shutdown, clients: Clients, options: RealtimeOptions) -> Self {
-        let connections = Connections::new(options.max_connections, clients);
+        let connections = Connections::new(options.max_connections, options.max_connections_per_caller, clients);
         let admission = Admission::new(gate);
         let limits = Limits {
             message_bytes_max: options.message_bytes_max,
@@ -119,9 +123,14 @@ impl Realtime {
         }
     }
 
-    /// The right to one more connection, if there may be one.
-    pub(super) fn enter(&self, kind: ClientKind) -> Result<Permit, Problem> {
-        self.connections.enter(kind, &self.shutdown)
+    /// The right to one more connection of this caller, if there may be one.
+    pub(super) fn enter(&self, kind: ClientKind, caller: &Caller) -> Result<Permit, Problem> {
+        self.connections.enter(kind, caller, &self.shutdown)
+    }
+
+    /// The same for a connection that counts only when it is confirmed.
+    pub(super) fn enter_unconfirmed(&self, kind: ClientKind, owner: Owner) -> Result<(Permit, Superseded), Problem> {
+        self.connections.enter_unconfirmed(kind, owner, &self.shutdown)
     }
 
     /// How live updates work.

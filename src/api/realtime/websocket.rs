@@ -49,9 +49,9 @@ pub(super) async fn connect(realtime: Rc<Realtime>, request: HttpRequest, payloa
 }
 
 fn open(realtime: &Realtime, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
-    let Admitted { caller: _, shown } = realtime.admission.admit(request)?;
+    let Admitted { caller, shown } = realtime.admission.admit(request)?;
     handshake::check(request)?;
-    let permit = realtime.enter(ClientKind::WebSocket)?;
+    let permit = realtime.enter(ClientKind::WebSocket, &caller)?;
     let options = &realtime.options;
     let session = Session {
         stream: realtime.events.stream(),

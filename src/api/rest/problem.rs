@@ -329,6 +329,13 @@ impl Problem {
         problem
     }
 
+    /// The server, or its caller, has as much as it may have of something; less later.
+    pub(in super::super) fn busy(detail: impl Into<String>) -> Self {
+        let mut problem = Self::new(ProblemKind::Busy, detail);
+        problem.0.retry_after = Some(COME_BACK);
+        problem
+    }
+
     /// The answer to this request.
     pub(in super::super) fn answer(&self, request: &HttpRequest) -> HttpResponse {
         let (code, status, title) = self.0.kind.describe();

@@ -19,7 +19,7 @@ use std::task::{self, Poll};
 use std::time::Instant;
 
 use actix::fut::ActorFuture;
-use actix::{Actor, ActorContext, AsyncContext, SpawnHandle, StreamHandler};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, SpawnHandle, StreamHandler, WrapFuture};
 use actix_web::http::header::SEC_WEBSOCKET_PROTOCOL;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
@@ -35,7 +35,7 @@ use super::engine::{Asked, Failed};
 use super::{GraphQl, errors, http, operation_count};
 use crate::api::auth::{AuthFailure, RECHECK_INTERVAL, Shown, Standing};
 use crate::api::realtime::close_reason;
-use crate::api::realtime::connections::Permit;
+use crate::api::realtime::connections::{Owner, Permit, Superseded};
 use crate::api::realtime::fragments::{self, Fragments, Frame};
 use crate::api::realtime::frame_rules::{FrameRules, Violated, Violation};
 use crate::api::realtime::handshake;
@@ -59,7 +59,8 @@ fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<Ht
     }
     handshake::check(request)?;
     let shown = graphql.gate.look_at(request)?;
-    let permit = graphql.realtime.enter(ClientKind::GraphQlSocket)?;
+    let owner = Owner::at(graphql.gate.address(request));
+    let (permit, superseded) = graphql.realtime.enter_unconfirmed(ClientKind::GraphQlSocket, owner)?;
     let protocol = wanted_protocol(request);
     let session = Session {
         graphql: graphql.clone(),
@@ -70,7 +71,8 @@ fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<Ht
         fragments: Fragments::new(options.message_bytes_max),
         violated: Violated::default(),
         liveness: Liveness::new(Instant::now()),
-        _permit: permit,
+        permit,
+        superseded: Some(superseded),
     };
     let frames = FrameRules::new(payload, options.message_bytes_max, session.violated.clone());
     let names: Vec<&str> = protocol.iter().map(|protocol| protocol.name()).collect();
@@ -128,7 +130,10 @@ struct Session {
     fragments: Fragments,
     violated: Violated,
     liveness: Liveness,
-    _permit: Permit,
+    /// It counts once the client is known.
+    permit: Permit,
+    /// Until it is waited for.
+    superseded: Option<Superseded>,
 }
 
 type Context = WebsocketContext<Session>;
@@ -153,7 +158,16 @@ impl Session {
         if self.standing.is_some() {
             return close(Close::TooManyInits, "Too many initialisation requests", ctx);
         }
-        match self.let_in(payload) {
+        let caller = match self.let_in(payload) {
+            Ok(caller) => caller,
+            Err(problem) => {
+                if protocol == Protocol::Legacy {
+                    ctx.text(message::connection_error(problem.detail()));
+                }
+                return close(Close::Forbidden, &format!("Forbidden: {}", problem.detail()), ctx);
+            }
+        };
+        match self.permit.confirm(&caller) {
             Ok(()) => {
                 let standing = Standing::new(self.graphql.gate.clone(), self.shown.clone(), &Scope::ALL);
                 self.standing = Some(standing);
@@ -166,18 +180,18 @@ impl Session {
                 if protocol == Protocol::Legacy {
                     ctx.text(message::connection_error(problem.detail()));
                 }
-                close(Close::Forbidden, &format!("Forbidden: {}", problem.detail()), ctx);
+                end(CloseCode::Again, problem.detail(), ctx);
             }
         }
     }
 
-    fn let_in(&mut self, payload: &Map<String, Value>) -> Result<(), Problem> {
+    fn let_in(&mut self, payload: &Map<String, Value>) -> Result<Caller, Problem> {
         if let Some(token) = message::token_in(payload) {
             self.shown = self.shown.clone().with_token(token)?;
         }
         let caller = self.graphql.gate.recognise(&self.shown, false)?;
         caller.require_any(&Scope::ALL)?;
-        Ok(())
+        Ok(caller)
     }
 
     fn subscribe(&mut self, protocol: Protocol, id: String, asked: Asked, ctx: &mut Context) {
@@ -287,6 +301,10 @@ impl Actor for Session {
             }
         });
         ctx.spawn(Stopping(Box::pin(self.graphql.realtime.shutdown().begun())));
+        if let Some(superseded) = self.superseded.take() {
+            let ended = superseded.wait().into_actor(self);
+            ctx.spawn(ended.map(|(), _, ctx| end(CloseCode::Again, "too many unfinished connections", ctx)));
+        }
     }
 }
 

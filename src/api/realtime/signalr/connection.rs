@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 
+use super::super::connections::Permit;
 use super::hub::{Client, Hub, HubError, Invoked};
 use super::json;
 use super::message::{Incoming, Outgoing, Unreadable};
@@ -100,6 +101,7 @@ pub(super) struct Connection {
     unsent_bytes: usize,
     calls: VecDeque<(Option<String>, Invoked)>,
     shutdown: Pin<Box<dyn Future<Output = ()>>>,
+    permit: Permit,
     waker: Option<Waker>,
     standing: Standing,
     opened_at: Instant,
@@ -117,6 +119,7 @@ impl Connection {
         transport: Transport,
         limits: Limits,
         shutdown: &Shutdown,
+        permit: Permit,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -129,6 +132,7 @@ impl Connection {
             unsent_bytes: 0,
             calls: VecDeque::new(),
             shutdown: Box::pin(shutdown.begun()),
+            permit,
             waker: None,
             standing,
             opened_at: now,
@@ -178,11 +182,14 @@ impl Connection {
             Err(unreadable @ (Unreadable::TooLarge { .. } | Unreadable::Malformed(_))) => Err(unreadable.to_string()),
         };
         match (chosen, std::mem::replace(&mut self.state, State::Over(Ended::Normally))) {
-            (Ok(protocol), State::Handshaking(caller)) => {
-                self.push(Protocol::accepted());
-                let client = self.hub.connect(caller);
-                self.state = State::Speaking { protocol, client };
-            }
+            (Ok(protocol), State::Handshaking(caller)) => match self.permit.confirm(&caller) {
+                Ok(()) => {
+                    self.push(Protocol::accepted());
+                    let client = self.hub.connect(caller);
+                    self.state = State::Speaking { protocol, client };
+                }
+                Err(full) => self.push(Protocol::refused(full.detail())),
+            },
             (Err(error), _) => self.push(Protocol::refused(&error)),
             // There is only one handshake.
             (Ok(_), State::Speaking { .. } | State::Over(_)) => {}

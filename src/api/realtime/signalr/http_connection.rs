@@ -8,11 +8,11 @@ use std::task::{self, Poll};
 use std::time::Instant;
 
 use actix::fut::ActorFuture;
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::super::connections::Permit;
+use super::super::connections::Superseded;
 use super::connection::{Connection, Limits, Output};
 use super::registry::Registered;
 use crate::api::auth::Shown;
@@ -74,7 +74,8 @@ pub(super) struct HttpConnection {
     last_fetch: Instant,
     waker: Option<task::Waker>,
     _registered: Registered,
-    _permit: Permit,
+    /// Until it is waited for.
+    superseded: Option<Superseded>,
 }
 
 impl HttpConnection {
@@ -84,7 +85,7 @@ impl HttpConnection {
         transport: HttpTransport,
         limits: Limits,
         registered: Registered,
-        permit: Permit,
+        superseded: Superseded,
     ) -> Self {
         Self {
             connection,
@@ -95,7 +96,7 @@ impl HttpConnection {
             last_fetch: Instant::now(),
             waker: None,
             _registered: registered,
-            _permit: permit,
+            superseded: Some(superseded),
         }
     }
 
@@ -169,6 +170,9 @@ impl Actor for HttpConnection {
         ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
         ctx.run_interval(self.limits.tick_interval(), Self::tick);
         ctx.spawn(Serve);
+        if let Some(superseded) = self.superseded.take() {
+            ctx.spawn(superseded.wait().into_actor(self).map(|(), _, ctx| ctx.stop()));
+        }
     }
 }
 

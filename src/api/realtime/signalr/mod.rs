@@ -29,9 +29,10 @@ use self::connection::Limits;
 use self::hub::Hub;
 use self::registry::Registry;
 use super::admission::Admission;
-use super::connections::{Connections, Permit};
+use super::connections::{Connections, Owner, Permit, Superseded};
 use crate::api::rest::call::resource;
 use crate::api::rest::problem::Problem;
+use crate::domain::caller::Caller;
 use crate::service::clients::ClientKind;
 use crate::service::shutdown::Shutdown;
 
@@ -70,12 +71,15 @@ impl HubServer {
     }
 
     /// Refuses who could not connect now.
-    fn check_room(&self) -> Result<(), Problem> {
-        self.connections.check_room(&self.shutdown)
+    fn check_room(&self, caller: &Caller) -> Result<(), Problem> {
+        self.connections.check_room(caller, &self.shutdown)
     }
 
-    fn enter(&self) -> Result<Permit, Problem> {
-        self.connections.enter(ClientKind::SignalR, &self.shutdown)
+    /// The right to one more connection, which counts once its client has shaken hands.
+    fn enter(&self, caller: &Caller) -> Result<(Permit, Superseded), Problem> {
+        let owner = Owner::of(caller);
+        self.connections
+            .enter_unconfirmed(ClientKind::SignalR, owner, &self.shutdown)
     }
 
     fn frame_bytes_max(&self) -> usize {

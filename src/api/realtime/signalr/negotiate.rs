@@ -68,7 +68,7 @@ pub(super) async fn negotiate(server: Rc<HubServer>, request: HttpRequest, _: Pa
             },
         };
         // Refused here already, where clients show the reason; a negotiation takes no place of a connection.
-        server.check_room()?;
+        server.check_room(&caller)?;
         let token = ConnectionToken::random();
         let id = random_text();
         let negotiation = Negotiation {

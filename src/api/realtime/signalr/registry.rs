@@ -7,18 +7,17 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::fmt::Write;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::Addr;
 use bytes::BytesMut;
 
+use super::super::connections::Owner as Counted;
 use super::http_connection::{HttpConnection, HttpTransport};
 use crate::domain::caller::{Caller, CallerKind};
-use crate::domain::ip_network::client_prefix;
 
-/// How many unused negotiations a caller may have from one address.
+/// How many unused negotiations a caller may have.
 const UNUSED_PER_CLIENT_MAX: usize = 1_000;
 /// How many negotiations may be made before the oldest expires.
 const UNUSED_MAX: usize = 20_000;
@@ -89,7 +88,7 @@ struct Entry {
 enum State {
     Negotiated {
         at: Instant,
-        from: Client,
+        from: Counted,
         /// What the client has sent before it opened the connection.
         early: BytesMut,
     },
@@ -98,13 +97,6 @@ enum State {
         transport: HttpTransport,
         address: Addr<HttpConnection>,
     },
-}
-
-/// Whose negotiations are counted together.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Client {
-    owner: Owner,
-    network: Option<IpAddr>,
 }
 
 /// What a token stands for.
@@ -137,7 +129,7 @@ struct Inner {
     /// Negotiations in the order in which they expire; some were used meanwhile.
     expiring: VecDeque<(Instant, ConnectionToken)>,
     /// The unused negotiations of each client, the oldest first.
-    unused: HashMap<Client, VecDeque<ConnectionToken>>,
+    unused: HashMap<Counted, VecDeque<ConnectionToken>>,
     /// Whether a task is waiting for the next negotiation to expire.
     is_sweeping: bool,
 }
@@ -160,10 +152,7 @@ impl Registry {
     pub(super) fn negotiated(&self, token: ConnectionToken, caller: &Caller) {
         let at = Instant::now();
         let owner = Owner::of(caller);
-        let from = Client {
-            owner: owner.clone(),
-            network: caller.address.map(client_prefix),
-        };
+        let from = Counted::of(caller);
         let is_sweeping = {
             let mut inner = self.lock();
             inner.expiring.push_back((at, token.clone()));
@@ -306,7 +295,7 @@ impl Inner {
     }
 
     /// Forgets the oldest negotiations if this client, or all together, have too many.
-    fn bound(&mut self, client: &Client) {
+    fn bound(&mut self, client: &Counted) {
         let tokens = self
             .unused
             .get(client)
@@ -337,6 +326,8 @@ impl Drop for Registered {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
     use crate::domain::caller::Scopes;
 

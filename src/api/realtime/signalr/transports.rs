@@ -121,7 +121,7 @@ fn open(
     Admitted { caller, shown }: Admitted,
     transport: HttpTransport,
 ) -> Result<Addr<HttpConnection>, Problem> {
-    let permit = server.enter()?;
+    let (permit, superseded) = server.enter(&caller)?;
     let opened = server.registry.open_http(token, transport, |registered, early| {
         let mut connection = Connection::new(
             Arc::clone(&server.hub),
@@ -130,11 +130,12 @@ fn open(
             transport.ability(),
             server.limits,
             &server.shutdown,
+            permit,
         );
         if !early.is_empty() {
             connection.receive(early);
         }
-        HttpConnection::new(connection, transport, server.limits, registered, permit).start()
+        HttpConnection::new(connection, transport, server.limits, registered, superseded).start()
     });
     opened.ok_or_else(already_open)
 }

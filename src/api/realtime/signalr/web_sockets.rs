@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 
 use actix::fut::ActorFuture;
-use actix::{Actor, ActorContext, AsyncContext, StreamHandler};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, StreamHandler, WrapFuture};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws::{CloseCode, CloseReason, Message, ProtocolError, WebsocketContext, WsResponseBuilder};
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::super::connections::Permit;
+use super::super::connections::Superseded;
 use super::super::fragments::{Fragments, Frame, Said};
 use super::super::frame_rules::{FrameRules, Violated, Violation};
 use super::super::{close_reason, handshake};
@@ -30,7 +30,7 @@ const MAILBOX_CAPACITY: usize = 1;
 /// Opens a connection, negotiated before or not.
 pub(super) fn open(server: &HubServer, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
     let Admitted { caller, shown } = server.admission.admit(request)?;
-    let (permit, registered) = if query_parameter(request, "id").is_some() {
+    let ((permit, superseded), registered) = if query_parameter(request, "id").is_some() {
         let token = token(request)?;
         match server.registry.find(&token, &caller) {
             Found::Nothing => return Err(no_connection()),
@@ -39,7 +39,7 @@ pub(super) fn open(server: &HubServer, request: &HttpRequest, payload: Payload) 
             Found::Http { .. } => return Err(other_transport()),
             Found::Negotiated => {
                 handshake::check(request)?;
-                let permit = server.enter()?;
+                let permit = server.enter(&caller)?;
                 let registered = server.registry.open_web_socket(&token).ok_or_else(already_open)?;
                 (permit, Some(registered))
             }
@@ -47,7 +47,7 @@ pub(super) fn open(server: &HubServer, request: &HttpRequest, payload: Payload) 
     } else {
         handshake::check(request)?;
         // A client that knows what it wants may leave the negotiation out.
-        (server.enter()?, None)
+        (server.enter(&caller)?, None)
     };
     let ability = Transport {
         format: Format::Any,
@@ -61,13 +61,14 @@ pub(super) fn open(server: &HubServer, request: &HttpRequest, payload: Payload) 
             ability,
             server.limits,
             &server.shutdown,
+            permit,
         ),
         fragments: Fragments::new(server.frame_bytes_max()),
         violated: Violated::default(),
         limits: server.limits,
         is_binary: false,
         _registered: registered,
-        _permit: permit,
+        superseded: Some(superseded),
     };
     let frames = FrameRules::new(payload, server.frame_bytes_max(), actor.violated.clone());
     WsResponseBuilder::new(actor, request, frames)
@@ -85,7 +86,8 @@ struct WebSocketConnection {
     /// Whether the client's last frame was binary: how it is answered before a protocol is chosen.
     is_binary: bool,
     _registered: Option<Registered>,
-    _permit: Permit,
+    /// Until it is waited for.
+    superseded: Option<Superseded>,
 }
 
 type Context = WebsocketContext<WebSocketConnection>;
@@ -127,6 +129,10 @@ impl Actor for WebSocketConnection {
         ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
         ctx.run_interval(self.limits.tick_interval(), |actor, _| actor.connection.tick());
         ctx.spawn(Tell);
+        if let Some(superseded) = self.superseded.take() {
+            let ended = superseded.wait().into_actor(self);
+            ctx.spawn(ended.map(|(), actor, ctx| actor.end(CloseCode::Again, "too many unfinished connections", ctx)));
+        }
     }
 }
 
