@@ -101,6 +101,8 @@ fn server_options(callers: Callers) -> ServerOptions {
         listen: vec!["127.0.0.1:0".parse().expect("an address")],
         http_workers: 2,
         keep_alive: Duration::from_secs(75),
+        max_connections: None,
+        max_connections_per_address: None,
         shutdown_grace: Duration::from_secs(5),
         auth: AuthOptions {
             is_required: callers == Callers::WithKey,

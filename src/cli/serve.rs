@@ -1,11 +1,14 @@
 //! `tickerq serve`: runs the server until it is told to stop.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use clap::Args;
 #[cfg(target_os = "linux")]
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tracing::{Subscriber, info, warn};
+use tracing::{Metadata, Subscriber, info, warn};
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::writer::MakeWriterExt;
 use tracing_subscriber::{EnvFilter, reload};
 
 use super::error::CliError;
@@ -31,7 +34,6 @@ pub(super) struct ServeArguments {
 pub(super) fn run(arguments: ServeArguments) -> Result<(), CliError> {
     let config = arguments.settings.load()?;
     let log = start_log(&config.log);
-    allow_many_connections();
     if config.has_command_handlers() {
         close_memory();
     }
@@ -57,16 +59,21 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CliError> {
     })
 }
 
-/// Every connection is an open file, and the usual limit of those is far below what the server can serve.
-fn allow_many_connections() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    if let Err(cause) = setrlimit(Resource::Nofile, raised) {
-        warn!("the number of open files can't be raised: {cause}");
+/// The least time between two log lines of failed accepts: the library tries again twice a second.
+const ACCEPT_ERRORS_EVERY: Duration = Duration::from_secs(60);
+
+/// Whether an event is written: one of those that repeat is, once in a while.
+fn is_written(event: &Metadata<'_>) -> bool {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    if event.target() != "actix_server::accept" {
+        return true;
     }
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_due = last.is_none_or(|last| last.elapsed() >= ACCEPT_ERRORS_EVERY);
+    if is_due {
+        *last = Some(Instant::now());
+    }
+    is_due
 }
 
 /// Closes this process's memory, environment and open files in `/proc` to other processes of its user, among them the programs
@@ -106,7 +113,7 @@ fn start_log(config: &LogConfig) -> LogControl {
         .with_env_filter(filter(level))
         // That standard error is gone (a closed terminal) can't be written to it either.
         .log_internal_errors(false)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr.with_filter(is_written));
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     match format {
         LogFormat::Text => {

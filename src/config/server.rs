@@ -26,6 +26,10 @@ pub struct ServerConfig {
     pub batch_body_bytes_max: usize,
     /// How long an idle connection is kept; zero closes each after its answer.
     pub keep_alive: TimeSpan,
+    /// The limit of open connections; without one it follows from the limit of open files.
+    pub max_connections: Option<usize>,
+    /// The limit of open connections of one address; half of all by default. Trusted proxies have none.
+    pub max_connections_per_address: Option<usize>,
     /// How many threads answer requests.
     pub http_workers: NonZeroUsize,
     /// Pages of these origins may call from a browser: `https://app.example.com`, or `*` alone for all, which then can't
@@ -62,6 +66,8 @@ impl ServerConfig {
                 TimeSpan::from_secs(75),
                 between(TimeSpan::ZERO, TimeSpan::from_secs(3600)),
             ),
+            max_connections: optional_count(section, "max_connections"),
+            max_connections_per_address: optional_count(section, "max_connections_per_address"),
             http_workers: usize::try_from(section.get_if("http_workers", cores, between(1, HTTP_WORKERS_MAX)))
                 .ok()
                 .and_then(NonZeroUsize::new)
@@ -72,6 +78,11 @@ impl ServerConfig {
             trusted_proxies: section.get("trusted_proxies", Vec::new()),
         }
     }
+}
+
+fn optional_count(section: &mut Section<'_>, key: &'static str) -> Option<usize> {
+    let count: Option<u32> = section.optional_if(key, between(1, CONNECTIONS_MAX));
+    count.map(|count| usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 /// Refuses addresses that other machines can reach where nobody is asked who it is: a mistake that costs everything.
@@ -163,6 +174,7 @@ fn is_origin(text: &str) -> bool {
 }
 
 const HTTP_WORKERS_MAX: u32 = 1024;
+const CONNECTIONS_MAX: u32 = 10_000_000;
 
 /// One address, or a list of them.
 struct Listen(Vec<SocketAddr>);

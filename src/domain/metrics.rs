@@ -61,7 +61,7 @@ impl Usage {
 }
 
 /// The names under which numbers are exported to Prometheus; the first three are the reference's.
-pub const EXPORTED_NAMES: [&str; 33] = [
+pub const EXPORTED_NAMES: [&str; 37] = [
     "tickerq_jobs_total",
     "tickerq_job_duration_seconds",
     "tickerq_queue_length",
@@ -77,6 +77,10 @@ pub const EXPORTED_NAMES: [&str; 33] = [
     "tickerq_commit_changes",
     "tickerq_writes_pending",
     "tickerq_http_requests_total",
+    "tickerq_http_connections",
+    "tickerq_http_connections_max",
+    "tickerq_http_connections_refused_total",
+    "tickerq_open_files_max",
     "tickerq_http_request_seconds_total",
     "tickerq_graphql_operations_total",
     "tickerq_connected_clients",

@@ -210,6 +210,8 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         listen: config.server.listen.clone(),
         http_workers: config.server.http_workers.get(),
         keep_alive: config.server.keep_alive.to_std(),
+        max_connections: config.server.max_connections,
+        max_connections_per_address: config.server.max_connections_per_address,
         closes_storage: true,
         shutdown_grace: config.server.shutdown_grace.to_std(),
         auth: authentication(config),

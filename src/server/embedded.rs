@@ -66,6 +66,8 @@ impl Embedded {
             listen: _,
             http_workers: _,
             keep_alive: _,
+            max_connections: _,
+            max_connections_per_address: _,
             shutdown_grace,
             closes_storage,
             auth,
@@ -183,6 +185,7 @@ impl Embedded {
             marks,
             origins,
             requests,
+            connections: traffic.connections,
             access,
         };
         Ok(Self {

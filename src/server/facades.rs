@@ -8,6 +8,7 @@ use crate::api::graphql::{self, GraphQl};
 use crate::api::pages::{self, PagesOptions};
 use crate::api::realtime::{self, Realtime};
 use crate::api::rest::{self, RestApi};
+use crate::service::connections::HttpConnections;
 use crate::service::requests::Requests;
 
 /// REST, GraphQL, WebSocket, SignalR, health, and their pages.
@@ -20,6 +21,8 @@ pub struct Facades {
     pub(super) origins: AllowedOrigins,
     /// Where requests are counted, if they are.
     pub(super) requests: Option<Requests>,
+    /// Where connections are counted.
+    pub(super) connections: HttpConnections,
     /// Knows the addresses of clients for the access log, if one is kept.
     pub(super) access: Option<Gate>,
 }

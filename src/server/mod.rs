@@ -9,6 +9,7 @@ mod connection;
 mod embedded;
 mod exposed_files;
 mod facades;
+mod open_files;
 mod socket;
 mod system_thread;
 pub mod zoneinfo;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::HttpService;
+use actix_http::error::DispatchError;
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::App;
 use actix_web::dev::{AppConfig, ServerHandle};
@@ -34,7 +36,7 @@ use actix_web::rt::net::TcpStream;
 use serde::Serialize;
 use tracing::info;
 
-use self::connection::Connection;
+use self::connection::{Connection, PlaceLimits, Places, RESERVE};
 use self::system_thread::SystemThread;
 
 use crate::api::auth::{AllowedOrigins, AuthOptions, JwtKeyError};
@@ -61,6 +63,9 @@ use crate::storage::repository::JobRepository;
 use crate::telemetry::exporter::TelemetryOptions;
 use crate::telemetry::meters::ExportError;
 
+/// The connections that are accepted before a worker looks at them.
+const ACCEPTED_AHEAD: usize = 16;
+
 /// How a server works.
 #[derive(Clone)]
 pub struct ServerOptions {
@@ -70,6 +75,10 @@ pub struct ServerOptions {
     pub http_workers: usize,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
+    /// The limit of open connections; none to derive it from that of open files.
+    pub max_connections: Option<usize>,
+    /// The limit of open connections of one address; none for half of all.
+    pub max_connections_per_address: Option<usize>,
     /// How long running jobs may take to end when the server stops.
     pub shutdown_grace: Duration,
     /// Whether storage is closed when the server has stopped; not where the program has opened it.
@@ -169,6 +178,10 @@ impl Server {
     /// Starts a server over this storage. Needs a running actix system.
     pub async fn start(repository: Arc<dyn JobRepository>, options: ServerOptions) -> Result<Self, ServerError> {
         let (listen, http_workers, keep_alive) = (options.listen.clone(), options.http_workers, options.keep_alive);
+        let (max_connections, max_per_address) = (options.max_connections, options.max_connections_per_address);
+        let trusted_proxies = options.auth.trusted_proxies.clone();
+        let exposition = options.prometheus.as_ref().map(|prometheus| prometheus.path.clone());
+        let open_files = open_files::raise_limit();
         if let Some(address) = listen.iter().find(|address| is_open(address))
             && !options.auth.is_required
         {
@@ -185,6 +198,23 @@ impl Server {
         }
         let embedded = Embedded::start(repository, options).await?;
         let facades = embedded.facades();
+        let workers = http_workers.max(1);
+        // Those in reserve, those that end for others, and those that were accepted and not looked at yet.
+        let beside = 2 * RESERVE + ACCEPTED_AHEAD + workers;
+        let connections = open_files.connections_max(max_connections, beside);
+        let places = {
+            let per_address = max_per_address.unwrap_or(connections.div_ceil(2)).min(connections);
+            let limits = PlaceLimits {
+                connections,
+                per_address,
+            };
+            facades.connections.set_limits(connections, open_files.max);
+            let files = open_files.to_string();
+            info!("{files}; at most {connections} connections, {per_address} of one address");
+            let health_paths = ["/healthz", "/readyz"].map(str::to_owned);
+            let health_paths = health_paths.into_iter().chain(exposition).collect();
+            Places::new(limits, trusted_proxies, health_paths, facades.connections.clone())
+        };
         let app = move || {
             let marks = Rc::new(facades.marks);
             let AllowedOrigins(named) = &facades.origins;
@@ -192,7 +222,10 @@ impl Server {
             App::new()
                 .configure(|routes| facades.configure(routes))
                 .configure(rest::configure_unknown)
-                .wrap(from_fn(connection::answer_refused))
+                .wrap({
+                    let gate = facades.rest.gate.clone();
+                    from_fn(move |request, next| connection::answer_refused(gate.clone(), request, next))
+                })
                 .wrap(from_fn(move |request, next| {
                     browsers::mark(Rc::clone(&marks), request, next)
                 }))
@@ -209,13 +242,17 @@ impl Server {
                 .wrap(from_fn(connection::mark_answered))
         };
         let mut http = actix_web::dev::Server::build()
-            .workers(http_workers.max(1))
+            .workers(workers)
+            // The limit is that of places: what has none is answered. This one only keeps a burst from taking all files
+            // before a worker has looked at it.
+            .max_concurrent_connections((connections + beside).div_ceil(workers))
             // Running jobs have their own grace time; requests are answered quickly.
             .shutdown_timeout(5)
             .disable_signals();
         let draining = http.graceful_shutdown_signal();
         for (listener, address) in listeners.into_iter().zip(&addresses) {
             let (app, draining, local) = (app.clone(), draining.clone(), *address);
+            let places = places.clone();
             let service = move || {
                 let draining = draining.clone();
                 let app = app().into_factory();
@@ -237,10 +274,18 @@ impl Server {
                         data.insert(connection.shared());
                     })
                     .h1(map_config(app, |()| AppConfig::default()));
-                fn_service(|stream: TcpStream| async move {
-                    socket::prepare(&stream);
+                let places = places.clone();
+                fn_service(move |stream: TcpStream| {
                     let client = stream.peer_addr().ok();
-                    Ok((Connection::new(stream), client))
+                    let place = places.enter(client.map(|client| client.ip()));
+                    async move {
+                        let Some(place) = place else {
+                            socket::refuse(&stream);
+                            return Err(DispatchError::DisconnectTimeout);
+                        };
+                        socket::prepare(&stream);
+                        Ok((Connection::new(stream, place, keep_alive), client))
+                    }
                 })
                 .and_then(http)
             };

@@ -25,3 +25,13 @@ pub(super) fn prepare(stream: &TcpStream) {
     #[cfg(not(target_os = "linux"))]
     let _ = UNTAKEN_FOR_MAX;
 }
+
+/// The answer to a connection that has no place, where not even its request can be read.
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// Refuses a connection that was just accepted. It is closed when it is dropped.
+pub(super) fn refuse(stream: &TcpStream) {
+    // A new connection has room for so little; one that is gone needs no answer.
+    let _ = stream.try_write(FULL);
+}

@@ -10,6 +10,7 @@ pub mod bulk;
 mod caller_limits;
 pub mod changes;
 pub mod clients;
+pub mod connections;
 pub mod error;
 pub mod events;
 pub mod expensive_reads;

@@ -1,6 +1,7 @@
 //! What facades count of their work, for who exports numbers. They never wait for it.
 
 use super::clients::Clients;
+use super::connections::HttpConnections;
 use super::operations::Operations;
 use super::requests::Requests;
 
@@ -13,4 +14,6 @@ pub struct Traffic {
     pub operations: Operations,
     /// Clients that are connected for live updates.
     pub clients: Clients,
+    /// Connections over HTTP.
+    pub connections: HttpConnections,
 }

@@ -15,6 +15,7 @@ use crate::domain::name::{JobType, QueueName};
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
 use crate::domain::rollup::{Mark, RollupCounts};
 use crate::domain::status::JobStatus;
+use crate::service::connections::HttpConnections;
 use crate::service::metrics::{CommitReport, DeliveryReport, Gauges};
 use crate::service::requests::{RequestKind, RequestSums};
 use crate::service::traffic::Traffic;
@@ -312,13 +313,43 @@ pub(super) fn show_lost_spans(meter: &Meter, lost: &LostSpans) {
         .build();
 }
 
+/// Makes the gauges of connections over HTTP.
+fn show_connections(meter: &Meter, connections: &HttpConnections) {
+    let open = connections.clone();
+    meter
+        .u64_observable_gauge("tickerq_http_connections")
+        .with_description("Open HTTP connections")
+        .with_callback(move |gauge| gauge.observe(open.open(), &[]))
+        .build();
+    let max = connections.clone();
+    meter
+        .u64_observable_gauge("tickerq_http_connections_max")
+        .with_description("Limit of open HTTP connections")
+        .with_callback(move |gauge| max.max().into_iter().for_each(|max| gauge.observe(max, &[])))
+        .build();
+    let files = connections.clone();
+    meter
+        .u64_observable_gauge("tickerq_open_files_max")
+        .with_description("Limit of the process's open files")
+        .with_callback(move |gauge| files.files_max().into_iter().for_each(|max| gauge.observe(max, &[])))
+        .build();
+    let refused = connections.clone();
+    meter
+        .u64_observable_counter("tickerq_http_connections_refused")
+        .with_description("HTTP connections and requests refused by a connection limit")
+        .with_callback(move |counter| counter.observe(refused.refused_total(), &[]))
+        .build();
+}
+
 /// Makes the counters of what facades do.
 pub(super) fn show_traffic(meter: &Meter, traffic: &Traffic) {
     let Traffic {
         requests,
         operations,
         clients,
+        connections,
     } = traffic.clone();
+    show_connections(meter, &connections);
     meter
         .u64_observable_counter("tickerq_graphql_operations")
         .with_description("GraphQL operations that have ended, by what they were and what came of them")

@@ -86,6 +86,7 @@ mod sdk;
 mod shutdown;
 mod signalr;
 mod signalr_rules;
+mod slow_clients;
 mod storage;
 mod storage_faults;
 mod supervision;

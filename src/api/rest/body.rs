@@ -19,8 +19,10 @@ use crate::api::strict::{self, Strict};
 /// How much of a name that the caller has made up is repeated in a pointer, in characters.
 const POINTER_PART_MAX: usize = 100;
 
-/// How long a body may take to come.
+/// How long a body may take to come, beside the time for its bytes.
 const BODY_TIME: Duration = Duration::from_secs(30);
+/// The rate at which its bytes must come.
+const BODY_BYTES_PER_SECOND: u64 = 8 * 1024;
 
 /// A body without fields.
 #[derive(Debug, Default, Deserialize)]
@@ -60,22 +62,26 @@ impl Call {
 }
 
 /// Reads a body of at most `max` bytes; nothing when there is none. One that stalls, or drips, is given up: each takes a
-/// connection, of which there are only so many.
+/// connection, of which there are only so many. Where the server has the connection itself, that ends sooner those that
+/// drip.
 pub(in crate::api) async fn read(headers: &HeaderMap, payload: &mut Payload, max: usize) -> Result<Bytes, Problem> {
+    let bytes = announced(headers).unwrap_or(max as u64).min(max as u64);
+    let time = BODY_TIME + Duration::from_secs(bytes / BODY_BYTES_PER_SECOND);
     let too_slow = |_| {
-        let detail = format!("the body did not come within {} s", BODY_TIME.as_secs());
+        let detail = format!("the body did not come within {} s", time.as_secs());
         Problem::new(ProblemKind::TooSlow, detail)
     };
-    timeout(BODY_TIME, read_all(headers, payload, max))
-        .await
-        .map_err(too_slow)?
+    timeout(time, read_all(headers, payload, max)).await.map_err(too_slow)?
+}
+
+/// The length that a request gives for its body.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 async fn read_all(headers: &HeaderMap, payload: &mut Payload, max: usize) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(ProblemKind::TooLarge, format!("the body may have at most {max} bytes"));
-    let announced = headers.get(CONTENT_LENGTH);
-    let announced: Option<u64> = announced.and_then(|length| length.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > max)) {
+    if announced(headers).is_some_and(|length| usize::try_from(length).map_or(true, |length| length > max)) {
         return Err(too_large());
     }
     let broken = |error| Problem::new(ProblemKind::Malformed, format!("the body could not be read: {error}"));

@@ -172,6 +172,10 @@ pub enum Unreadable {
     TooLarge,
     /// Its head did not come in time.
     TooSlow,
+    /// Its body did not come in time.
+    BodyTooSlow,
+    /// The server, or its client, has as many connections as it may have.
+    Full,
 }
 
 /// The answer to what was no request.
@@ -180,6 +184,10 @@ pub fn unreadable(request: &HttpRequest, why: Unreadable) -> HttpResponse {
         Unreadable::Malformed(what) => Problem::new(ProblemKind::Malformed, what),
         Unreadable::TooLarge => Problem::new(ProblemKind::HeadTooLarge, "the request's head is too large"),
         Unreadable::TooSlow => Problem::new(ProblemKind::TooSlow, "the request's head did not come in time"),
+        Unreadable::BodyTooSlow => Problem::new(ProblemKind::TooSlow, "the request's body did not come in time"),
+        Unreadable::Full => Problem::busy(
+            "connection limit of the server or of this address reached; close connections or try again later",
+        ),
     };
     problem.answer(request)
 }

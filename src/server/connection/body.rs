@@ -90,6 +90,14 @@ impl Body {
         Self { is_last, ..self }
     }
 
+    /// Whether it is known to end within so many bytes.
+    pub(super) fn is_known_within(&self, bytes: usize) -> bool {
+        match self.length {
+            Length::Known(left) => left <= bytes as u64,
+            Length::Chunked { .. } => false,
+        }
+    }
+
     /// Takes what belongs to it from the beginning of the input.
     pub(super) fn take(&mut self, input: &[u8]) -> Taken {
         let is_last = self.is_last;

@@ -10,19 +10,28 @@
 //!
 //! ```text
 //!   Head ──a request──► Body ──its end──► Head
+//!     │                  └──too slow──► Late: the request is answered with 408
 //!     ├──the last request, a refusal──► Closing: what comes is thrown away
 //!     └──an upgrade──► Tunnel: what comes is handed on as it is
 //! ```
+//!
+//! Slow clients hold no connection for ever: a head has its time, a body and the taking of an answer theirs and a minimum
+//! rate ([`Pace`]); only answers that last (streams, WebSockets) look after their clients themselves. The number of
+//! connections is bounded, in all and by address ([`Places`]).
 
 mod body;
 mod head;
+mod pace;
+mod places;
 mod refusal;
 mod shared;
 mod target;
 
+pub(super) use places::{Place, PlaceLimits, Places, RESERVE};
 pub(super) use refusal::answer_refused;
 pub(super) use shared::{Shared, mark_answered};
 
+use std::io::ErrorKind;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -35,11 +44,15 @@ use tracing::debug;
 
 use self::body::Body;
 use self::head::{Head, Kind};
+use self::pace::Pace;
 use self::refusal::{REFUSED, Refusal};
+use self::shared::Arrival;
 
 /// How long the head of a request may take to come: from the beginning of the connection for the first, from its first byte
 /// for others.
 const HEAD_TIME: Duration = Duration::from_secs(5);
+/// The same for a connection that has found no place.
+const RESERVE_HEAD_TIME: Duration = Duration::from_secs(2);
 /// How large a head may be.
 const HEAD_BYTES_MAX: usize = 128 * 1024;
 /// How much is read ahead of the request that is being answered.
@@ -62,6 +75,8 @@ enum At {
     Closing,
     /// A body that is broken: for the library the client has gone.
     Broken,
+    /// A body that came too slowly: as one that is broken, once its request is answered.
+    Late,
 }
 
 /// A connection. See the module.
@@ -74,6 +89,14 @@ pub(super) struct Connection<T> {
     is_at_end: bool,
     /// When the head that is being read must be there.
     deadline: Option<Pin<Box<Sleep>>>,
+    /// Whether empty lines have come in place of a head.
+    has_empty_lines: bool,
+    /// Whether the deadline is that of an idle connection.
+    is_idle_timed: bool,
+    /// How long a connection may be idle.
+    keep_alive: Duration,
+    body_pace: Pace,
+    answer_pace: Pace,
     shared: Rc<Shared>,
     /// How much of an interim answer is not written yet.
     interim: &'static [u8],
@@ -85,15 +108,25 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     /// A connection that was just accepted.
-    pub(super) fn new(io: T) -> Self {
+    pub(super) fn new(io: T, place: Place, keep_alive: Duration) -> Self {
+        let time = if place.was_reserve() {
+            RESERVE_HEAD_TIME
+        } else {
+            HEAD_TIME
+        };
         Self {
             io,
             at: At::Head,
             input: BytesMut::new(),
             passable: 0,
             is_at_end: false,
-            deadline: Some(Box::pin(sleep(HEAD_TIME))),
-            shared: Rc::default(),
+            deadline: Some(Box::pin(sleep(time))),
+            has_empty_lines: false,
+            is_idle_timed: false,
+            keep_alive,
+            body_pace: Pace::default(),
+            answer_pace: Pace::default(),
+            shared: Rc::new(Shared::new(place)),
             interim: b"",
             linger: None,
         }
@@ -109,12 +142,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         while self.passable == 0 && !self.input.is_empty() {
             match &mut self.at {
                 At::Tunnel => self.passable = self.input.len(),
-                At::Closing | At::Broken => {
+                At::Closing | At::Broken | At::Late => {
                     self.input.clear();
                 }
                 At::Body(body) => {
                     let taken = body.take(&self.input);
                     self.passable = taken.bytes;
+                    if matches!(taken.then, body::Then::End { .. }) {
+                        self.shared.set_body(Arrival::Whole);
+                    }
                     match taken.then {
                         body::Then::More => {}
                         body::Then::End { is_last: true } => self.at = At::Closing,
@@ -133,12 +169,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                     // Empty lines before a request are passed over (RFC 9112, section 2.2).
                     while self.input.starts_with(b"\r\n") {
                         self.input.advance(2);
+                        self.has_empty_lines = true;
                     }
                     if self.input.is_empty() || !self.shared.is_next_due(cx) {
                         return;
                     }
                     match head::read(&mut self.input) {
-                        Ok(Some(head)) => self.begin(head),
+                        Ok(Some(head)) if self.may_begin(&head) => self.begin(cx, head),
+                        Ok(Some(_)) => {
+                            self.shared.place().refused();
+                            self.refuse(Refusal::Full);
+                        }
                         Ok(None) if self.input.len() > HEAD_BYTES_MAX => self.refuse(Refusal::TooLarge),
                         Ok(None) => return,
                         Err(refusal) => self.refuse(refusal),
@@ -148,9 +189,36 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         }
     }
 
-    fn begin(&mut self, head: Head) {
+    /// Whether there is a place for this request: in the reserve, only for a health check.
+    fn may_begin(&self, head: &Head) -> bool {
+        let place = self.shared.place();
+        if !place.was_reserve() || !place.is_reserve() {
+            return true;
+        }
+        let path = self.input.get(..head.bytes).and_then(head::path);
+        matches!(head.kind, Kind::NoBody) && path.is_some_and(|path| place.is_health(path))
+    }
+
+    fn begin(&mut self, cx: &Context<'_>, head: Head) {
         let Head { bytes, kind, is_last } = head;
+        let place = self.shared.place();
+        place.busy();
+        // Another connection may have its place by now.
+        let is_last = is_last || place.was_reserve() || place.is_evicted(cx);
+        if is_last && kind != Kind::Upgrade {
+            self.shared.set_last();
+        }
         self.deadline = None;
+        self.has_empty_lines = false;
+        self.is_idle_timed = false;
+        self.body_pace.restart();
+        self.answer_pace.restart();
+        let is_whole = match &kind {
+            Kind::Body(body) => body.is_known_within(self.input.len().saturating_sub(bytes)),
+            Kind::NoBody | Kind::Upgrade => true,
+        };
+        self.shared
+            .set_body(if is_whole { Arrival::Whole } else { Arrival::Partial });
         self.shared.handed_on();
         self.passable = bytes;
         self.at = match kind {
@@ -165,6 +233,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     fn refuse(&mut self, refusal: Refusal) {
         debug!("refused a request: {refusal}");
         self.deadline = None;
+        self.shared.place().busy();
+        self.shared.set_body(Arrival::Whole);
+        self.answer_pace.restart();
         self.shared.refuse(refusal);
         self.shared.handed_on();
         self.input.clear();
@@ -178,8 +249,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         if !matches!(self.at, At::Head) || self.passable > 0 {
             return;
         }
-        if self.deadline.is_none() && !self.input.is_empty() {
+        if !self.input.is_empty() && (self.deadline.is_none() || self.is_idle_timed) {
             self.deadline = Some(Box::pin(sleep(HEAD_TIME)));
+            self.is_idle_timed = false;
+        } else if self.deadline.is_none() && self.has_empty_lines {
+            // The library counts idle time anew with each that comes.
+            self.deadline = Some(Box::pin(sleep(self.keep_alive)));
+            self.is_idle_timed = true;
         }
         if let Some(deadline) = &mut self.deadline
             && deadline.as_mut().poll(cx).is_ready()
@@ -204,7 +280,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         if read == 0 {
             self.is_at_end = true;
         }
-        if matches!(self.at, At::Closing | At::Broken) && self.passable == 0 {
+        self.body_pace.moved(read);
+        if matches!(self.at, At::Closing | At::Broken | At::Late) && self.passable == 0 {
             self.input.clear();
         }
         Poll::Ready(Ok(()))
@@ -216,13 +293,51 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             self.interim = CONTINUE;
         }
         while !self.interim.is_empty() {
-            let written = ready!(Pin::new(&mut self.io).poll_write(cx, self.interim))?;
+            let interim = self.interim;
+            let written = ready!(self.poll_write_in_time(cx, interim))?;
             self.interim = self.interim.get(written..).unwrap_or_default();
             if written == 0 {
-                return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into()));
+                return Poll::Ready(Err(ErrorKind::WriteZero.into()));
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Writes, and fails when the client takes an answer too slowly. Streams have their own ways to find that out.
+    fn poll_write_in_time(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(written)) = written {
+            self.answer_pace.moved(written);
+            return Poll::Ready(Ok(written));
+        }
+        if written.is_ready() || matches!(self.at, At::Tunnel) || self.shared.is_stream() {
+            return written;
+        }
+        let is_ended_for_another = self.shared.place().was_reserve() && self.shared.place().is_evicted(cx);
+        if is_ended_for_another || self.answer_pace.poll_wait(cx).is_ready() {
+            debug!("a client takes an answer too slowly");
+            return Poll::Ready(Err(ErrorKind::TimedOut.into()));
+        }
+        Poll::Pending
+    }
+
+    /// Watches the time that a body has, and gives whether it is over now. The request is answered first, if it is not yet.
+    fn poll_body_time(&mut self, cx: &mut Context<'_>) -> bool {
+        let is_late = matches!(self.at, At::Body(_)) && self.body_pace.poll_wait(cx).is_ready();
+        if is_late {
+            debug!("a request's body did not come in time");
+            self.at = At::Late;
+            self.shared.set_body(Arrival::Late);
+        }
+        is_late
+    }
+
+    /// All that was handed on is answered, and the answers are written: the connection waits for a request.
+    fn rest(&mut self) {
+        if matches!(self.at, At::Head) && self.passable == 0 && self.shared.is_idle() {
+            self.shared.place().idle();
+            self.shared.not_counted_for_client();
+        }
     }
 }
 
@@ -242,7 +357,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<T> {
             if matches!(this.at, At::Tunnel) {
                 return Pin::new(&mut this.io).poll_read(cx, to);
             }
-            if matches!(this.at, At::Broken) {
+            if matches!(this.at, At::Broken) || matches!(this.at, At::Late) && this.shared.is_next_due(cx) {
+                return Poll::Ready(Ok(()));
+            }
+            if matches!(this.at, At::Head) && this.shared.is_next_due(cx) && this.shared.place().is_evicted(cx) {
+                debug!("ended an idle connection, another takes its place");
                 return Poll::Ready(Ok(()));
             }
             if this.is_at_end {
@@ -255,7 +374,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<T> {
             if this.input.len() >= AHEAD_BYTES_MAX && !this.shared.is_next_due(cx) {
                 return Poll::Pending;
             }
-            ready!(this.poll_fill(cx))?;
+            if this.poll_fill(cx)?.is_pending() && !this.poll_body_time(cx) {
+                return Poll::Pending;
+            }
         }
     }
 }
@@ -266,13 +387,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<T> {
         // An answer is here, so nothing waits for an interim one any more; one that was begun is finished.
         this.shared.take_continue();
         ready!(this.poll_interim(cx))?;
-        Pin::new(&mut this.io).poll_write(cx, bytes)
+        this.poll_write_in_time(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_interim(cx))?;
-        Pin::new(&mut this.io).poll_flush(cx)
+        ready!(Pin::new(&mut this.io).poll_flush(cx))?;
+        this.rest();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
@@ -287,6 +410,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<T> {
         }
         this.at = At::Closing;
         this.passable = 0;
+        if this.shared.place().is_evicted(cx) {
+            return Poll::Ready(Ok(()));
+        }
         while !this.is_at_end {
             this.input.clear();
             match this.poll_fill(cx) {

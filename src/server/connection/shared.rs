@@ -1,12 +1,15 @@
 //! What a connection and the answers to its requests know of each other: they live in one task.
 
 use std::cell::{Cell, RefCell};
+use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::rc::Rc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{EXPECT, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
@@ -14,11 +17,12 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 
 use super::head::EXPECTS;
+use super::places::{Place, ProxiedRequest};
 use super::refusal::Refusal;
 
 /// See the module.
-#[derive(Debug, Default)]
 pub(crate) struct Shared {
+    place: Place,
     /// How many requests were handed on, and how many of them answered.
     handed_on: Cell<u64>,
     answered: Cell<u64>,
@@ -28,9 +32,52 @@ pub(crate) struct Shared {
     refusal: Cell<Option<Refusal>>,
     /// Whether the client is to be asked for its body.
     wants_continue: Cell<bool>,
+    body: Cell<Arrival>,
+    /// Woken when the rest of a body will not come.
+    body_waker: RefCell<Option<Waker>>,
+    /// Whether the answer that was given last goes on until something ends.
+    is_stream: Cell<bool>,
+    /// Whether the connection ends with the request that it has.
+    is_last: Cell<bool>,
+    /// The request's place among those of its client, where a proxy has sent it.
+    proxied: RefCell<Option<ProxiedRequest>>,
+}
+
+/// How much of a request's body has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// All that there is.
+    #[default]
+    Whole,
+    /// A part, or nothing yet.
+    Partial,
+    /// A part, and the rest is given up: it came too slowly.
+    Late,
 }
 
 impl Shared {
+    /// A connection with this place, which has no request yet.
+    pub(super) fn new(place: Place) -> Self {
+        Self {
+            place,
+            handed_on: Cell::default(),
+            answered: Cell::default(),
+            waker: RefCell::default(),
+            refusal: Cell::default(),
+            wants_continue: Cell::default(),
+            body: Cell::default(),
+            body_waker: RefCell::default(),
+            is_stream: Cell::default(),
+            is_last: Cell::default(),
+            proxied: RefCell::default(),
+        }
+    }
+
+    /// The connection's place.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// Whether all requests that were handed on are answered; if not, the task is woken when they are.
     pub(super) fn is_next_due(&self, cx: &Context<'_>) -> bool {
         let is_due = self.handed_on.get() == self.answered.get();
@@ -41,6 +88,7 @@ impl Shared {
     }
 
     pub(super) fn handed_on(&self) {
+        self.is_stream.set(false);
         self.handed_on.set(self.handed_on.get() + 1);
     }
 
@@ -64,6 +112,55 @@ impl Shared {
     pub(super) fn take_continue(&self) -> bool {
         self.wants_continue.replace(false)
     }
+
+    /// How much of the body has come of the request that is handed on.
+    pub(super) fn set_body(&self, arrival: Arrival) {
+        self.body.set(arrival);
+        if arrival == Arrival::Late
+            && let Some(waker) = self.body_waker.borrow_mut().take()
+        {
+            waker.wake();
+        }
+    }
+
+    /// Whether the request's body was given up.
+    pub(super) fn is_body_late(&self) -> bool {
+        self.body.get() == Arrival::Late
+    }
+
+    /// Whether all that was handed on is answered, and no answer goes on.
+    pub(super) fn is_idle(&self) -> bool {
+        self.handed_on.get() == self.answered.get() && !self.is_stream.get()
+    }
+
+    /// Whether the answer may take its time: its client hears of what happens.
+    pub(super) fn is_stream(&self) -> bool {
+        self.is_stream.get()
+    }
+
+    /// Ends the connection with the request that is answered next.
+    pub(super) fn set_last(&self) {
+        self.is_last.set(true);
+    }
+
+    /// Counts a request for the client that a proxy has sent it for; refuses it when that one has as many as it may have.
+    pub(super) fn count_for_client(&self, path: &str, client: impl FnOnce() -> Option<IpAddr>) -> Result<(), Refusal> {
+        if !self.place.is_of_proxy() || self.place.is_health(path) {
+            return Ok(());
+        }
+        self.not_counted_for_client();
+        let counted = self.place.proxied(client());
+        self.proxied.replace(counted.map_err(|()| {
+            self.place.refused();
+            Refusal::Full
+        })?);
+        Ok(())
+    }
+
+    /// The request is answered: its client has one less.
+    pub(super) fn not_counted_for_client(&self) {
+        self.proxied.replace(None);
+    }
 }
 
 /// Tells the connection when a request is answered, and when the body that its client holds back is wanted. Must be
@@ -75,29 +172,54 @@ pub(crate) async fn mark_answered<B: MessageBody>(
     let Some(shared) = request.request().conn_data::<Rc<Shared>>().cloned() else {
         return next.call(request).await;
     };
-    let mut expectations = request.headers().get_all(EXPECT);
-    let is_waiting = |value: &HeaderValue| value.as_bytes().windows(EXPECTS.len()).any(|part| part == EXPECTS);
-    if expectations.any(is_waiting) {
-        let payload = asking(request.take_payload(), Rc::clone(&shared));
+    if shared.body.get() != Arrival::Whole {
+        let mut expectations = request.headers().get_all(EXPECT);
+        let is_expected = |value: &HeaderValue| value.as_bytes().windows(EXPECTS.len()).any(|part| part == EXPECTS);
+        let is_held_back = expectations.any(is_expected);
+        let payload = watched(request.take_payload(), Rc::clone(&shared), is_held_back);
         request.set_payload(Payload::Stream {
             payload: Box::pin(payload),
         });
     }
-    let answer = next.call(request).await;
+    let mut answer = next.call(request).await;
+    if let Ok(answer) = &mut answer {
+        shared
+            .is_stream
+            .set(answer.response().body().size() == BodySize::Stream);
+        if shared.is_last.get() {
+            answer
+                .response_mut()
+                .head_mut()
+                .set_connection_type(ConnectionType::Close);
+        }
+    }
     shared.answered();
     answer
 }
 
-/// A body that is asked for when it is read first, unless some of it has come already.
-fn asking(payload: Payload, shared: Rc<Shared>) -> impl Stream<Item = Result<Bytes, PayloadError>> {
+/// A body whose rest may be given up. One that the client holds back is asked for when it is read first, unless some of it
+/// has come already.
+fn watched(
+    payload: Payload,
+    shared: Rc<Shared>,
+    is_held_back: bool,
+) -> impl Stream<Item = Result<Bytes, PayloadError>> {
     let mut payload = payload;
-    let mut is_asked = false;
+    let mut is_asked = !is_held_back;
     stream::poll_fn(move |cx| {
         let next = payload.poll_next_unpin(cx);
-        if next.is_pending() && !is_asked {
+        if next.is_ready() {
+            is_asked = true;
+            return next;
+        }
+        if shared.is_body_late() {
+            return Poll::Ready(Some(Err(PayloadError::Io(ErrorKind::TimedOut.into()))));
+        }
+        if !is_asked {
             shared.wants_continue.set(true);
         }
         is_asked = true;
-        next
+        *shared.body_waker.borrow_mut() = Some(cx.waker().clone());
+        Poll::Pending
     })
 }
