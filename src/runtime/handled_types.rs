@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -19,6 +20,12 @@ use crate::storage::repository::{JobRepository, RepositoryError};
 const KNOWN_FOR: Duration = Duration::from_secs(1);
 /// How old this may be where it says that nothing runs a type.
 const NEGATIVE_FOR: Duration = Duration::from_millis(200);
+/// How long a caller waits for what runs elsewhere to be read, counted from when the reading began.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How old what is known may be where nothing newer could be read.
+const STALE_FOR: Duration = Duration::from_secs(10);
+/// How often it is read for a caller who must know it.
+const READINGS_MAX: usize = 3;
 /// How many types the log names in [`LOG_WINDOW`].
 const LOGGED_MAX: usize = 10;
 const LOG_WINDOW: Duration = Duration::from_secs(60);
@@ -108,13 +115,62 @@ impl Logged {
     }
 }
 
+/// What is known of what runs elsewhere, and whether it is being read.
+#[derive(Debug, Default)]
+struct Knowledge {
+    known: Option<(Instant, Arc<Elsewhere>)>,
+    /// The last reading that failed, unless one has succeeded since.
+    failed: Option<(Instant, RepositoryError)>,
+    reading: Option<Reading>,
+    /// Grows when what is known is to be forgotten: what was read before is not kept.
+    generation: u64,
+}
+
+/// A reading that has begun.
+#[derive(Clone, Debug)]
+struct Reading {
+    since: Instant,
+    /// Closed when it ends, however it ends.
+    end: watch::Receiver<()>,
+}
+
+impl Reading {
+    fn is_over(&self) -> bool {
+        self.end.has_changed().is_err()
+    }
+}
+
 struct Shared {
     repository: Arc<dyn JobRepository>,
     own: HashSet<JobType>,
     /// Those of them that remote workers may lease too.
     remote: HashSet<JobType>,
-    elsewhere: tokio::sync::Mutex<Option<(Instant, Arc<Elsewhere>)>>,
+    elsewhere: Mutex<Knowledge>,
     logged: Mutex<Logged>,
+}
+
+impl Shared {
+    fn knowledge(&self) -> MutexGuard<'_, Knowledge> {
+        // Whole values are replaced under the lock.
+        self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read(&self) -> Result<Elsewhere, RepositoryError> {
+        let workers = self.repository.workers().await?;
+        let nodes = if self.repository.is_shared() {
+            self.repository.nodes().await?
+        } else {
+            Vec::new()
+        };
+        Ok(Elsewhere::of(&nodes, &workers))
+    }
+}
+
+/// What a caller has to wait for.
+enum Begun {
+    Known(Arc<Elsewhere>),
+    Failed(RepositoryError),
+    Reading(Reading),
 }
 
 /// Which job types something runs. See the module. Cheap to copy.
@@ -129,7 +185,7 @@ impl HandledTypes {
             repository,
             own: own.iter().cloned().collect(),
             remote: remote.iter().cloned().collect(),
-            elsewhere: tokio::sync::Mutex::default(),
+            elsewhere: Mutex::default(),
             logged: Mutex::default(),
         }))
     }
@@ -139,39 +195,118 @@ impl HandledTypes {
         self.0.own.contains(job_type)
     }
 
-    /// What runs elsewhere, as it was so long ago at the most.
-    async fn elsewhere(&self, max_age: Duration) -> Result<Arc<Elsewhere>, RepositoryError> {
-        // Held while it is read: those who ask meanwhile get the same answer.
-        let mut known = self.0.elsewhere.lock().await;
-        if let Some((at, elsewhere)) = &*known
+    /// What runs elsewhere: not older than `max_age` if it can be read within `patience` (without one: however long that
+    /// takes), otherwise as it was known last.
+    async fn elsewhere(
+        &self,
+        max_age: Duration,
+        patience: Option<Duration>,
+    ) -> Result<Option<Arc<Elsewhere>>, RepositoryError> {
+        let mut reading = match self.begin_reading(max_age) {
+            Begun::Known(elsewhere) => return Ok(Some(elsewhere)),
+            Begun::Failed(failure) => return Err(failure),
+            Begun::Reading(reading) => reading,
+        };
+        let began = reading.since;
+        // Nothing is sent: the channel is closed when the reading is over.
+        let over = async move { while reading.end.changed().await.is_ok() {} };
+        match patience {
+            Some(patience) => drop(tokio::time::timeout_at(began + patience, over).await),
+            None => over.await,
+        }
+        let knowledge = self.0.knowledge();
+        if let Some((at, failure)) = &knowledge.failed
+            && *at >= began
+        {
+            return Err(failure.clone());
+        }
+        let known = knowledge.known.as_ref().filter(|(at, _)| at.elapsed() < STALE_FOR);
+        Ok(known.map(|(_, elsewhere)| Arc::clone(elsewhere)))
+    }
+
+    /// The same for who must know it: what is forgotten while it is read is read again.
+    async fn known_elsewhere(&self, max_age: Duration) -> Result<Arc<Elsewhere>, RepositoryError> {
+        for _ in 0..READINGS_MAX {
+            if let Some(elsewhere) = self.elsewhere(max_age, None).await? {
+                return Ok(elsewhere);
+            }
+        }
+        Err(RepositoryError::Unavailable {
+            reason: "what other servers run could not be read in time".to_owned(),
+        })
+    }
+
+    /// What is known, if it is new enough; otherwise the reading that is going on, which begins now if there is none.
+    fn begin_reading(&self, max_age: Duration) -> Begun {
+        let mut knowledge = self.0.knowledge();
+        if let Some((at, elsewhere)) = &knowledge.known
             && at.elapsed() < max_age
         {
-            return Ok(Arc::clone(elsewhere));
+            return Begun::Known(Arc::clone(elsewhere));
         }
-        let at = Instant::now();
-        let workers = self.0.repository.workers().await?;
-        let nodes = if self.0.repository.is_shared() {
-            self.0.repository.nodes().await?
-        } else {
-            Vec::new()
-        };
-        let elsewhere = Arc::new(Elsewhere::of(&nodes, &workers));
-        *known = Some((at, Arc::clone(&elsewhere)));
-        Ok(elsewhere)
+        if let Some(reading) = knowledge.reading.as_ref().filter(|reading| !reading.is_over()) {
+            return Begun::Reading(reading.clone());
+        }
+        if let Some((at, failure)) = &knowledge.failed
+            && at.elapsed() < NEGATIVE_FOR
+        {
+            return Begun::Failed(failure.clone());
+        }
+        let (sender, end) = watch::channel(());
+        let since = Instant::now();
+        let reading = Reading { since, end };
+        knowledge.reading = Some(reading.clone());
+        let generation = knowledge.generation;
+        drop(knowledge);
+        let shared = Arc::clone(&self.0);
+        // A task of its own: it goes on when nobody waits for it any more.
+        tokio::spawn(async move {
+            let read = shared.read().await;
+            let mut knowledge = shared.knowledge();
+            match read {
+                Ok(elsewhere) if knowledge.generation == generation => {
+                    knowledge.known = Some((since, Arc::new(elsewhere)));
+                    knowledge.failed = None;
+                }
+                Ok(_) => {}
+                Err(failure) => knowledge.failed = Some((Instant::now(), failure)),
+            }
+            drop(knowledge);
+            drop(sender);
+        });
+        Begun::Reading(reading)
     }
 
     /// Something has registered or left: what is known is read again.
-    pub async fn forget(&self) {
-        *self.0.elsewhere.lock().await = None;
+    pub fn forget(&self) {
+        let mut knowledge = self.0.knowledge();
+        knowledge.known = None;
+        knowledge.reading = None;
+        knowledge.generation += 1;
     }
 
     /// Whether something runs jobs of the type in the queue.
     pub async fn runs(&self, job_type: &JobType, queue: &QueueName) -> Result<bool, RepositoryError> {
+        self.runs_within(job_type, queue, None).await
+    }
+
+    async fn runs_within(
+        &self,
+        job_type: &JobType,
+        queue: &QueueName,
+        patience: Option<Duration>,
+    ) -> Result<bool, RepositoryError> {
         if self.is_own(job_type) {
             return Ok(true);
         }
-        let runs = self.elsewhere(KNOWN_FOR).await?.runs(job_type, queue)
-            || self.elsewhere(NEGATIVE_FOR).await?.runs(job_type, queue);
+        let mut runs = false;
+        for max_age in [KNOWN_FOR, NEGATIVE_FOR] {
+            // What is not known may run it.
+            let Some(elsewhere) = self.elsewhere(max_age, patience).await? else {
+                return Ok(true);
+            };
+            runs = runs || elsewhere.runs(job_type, queue);
+        }
         let mut logged = self.logged();
         if runs {
             logged.types.remove(job_type);
@@ -184,7 +319,7 @@ impl HandledTypes {
     /// Those of these types that remote workers may not lease, because a server runs them and does not leave them to workers.
     pub async fn reserved(&self, job_types: &[JobType]) -> Result<Vec<JobType>, RepositoryError> {
         let elsewhere = if self.0.repository.is_shared() {
-            self.elsewhere(KNOWN_FOR).await?
+            self.known_elsewhere(KNOWN_FOR).await?
         } else {
             Arc::default()
         };
@@ -201,7 +336,8 @@ impl HandledTypes {
 
     /// What the caller of a type should know: nothing where something runs it, and where storage does not say.
     pub async fn warning(&self, job_type: &JobType, queue: &QueueName) -> Option<String> {
-        match self.runs(job_type, queue).await {
+        // The job is stored already: its caller does not wait for storage again.
+        match self.runs_within(job_type, queue, Some(PATIENCE)).await {
             Ok(true) | Err(_) => None,
             Ok(false) => Some(format!(
                 "nothing runs jobs of type '{job_type}' in queue '{queue}': no server has a handler for it and no worker \

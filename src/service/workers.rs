@@ -195,7 +195,7 @@ impl Workers {
         let Applied::Registered = applied else {
             return Err(unexpected(&applied));
         };
-        self.runtime.handled.forget().await;
+        self.runtime.handled.forget();
         let worker = self.read(worker).await?;
         Ok(ShownWorker { worker, refused })
     }
@@ -347,7 +347,7 @@ impl Workers {
             own(caller, id, worker.access.as_ref())?;
         }
         let left = self.runtime.remote.leave(id).await;
-        self.runtime.handled.forget().await;
+        self.runtime.handled.forget();
         left.map_err(|error| of_remote(error, id))
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::graphql::ask;
 use crate::harness::client::Client;
 use crate::harness::eventually;
-use crate::harness::server::{Server, Site, new_postgres_database, postgres_url};
+use crate::harness::server::{Server, Site, new_postgres_database, postgres_url, query_sql, run_sql};
 use crate::harness::shell::{Shell, detail};
 
 const QUICK: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n\
@@ -27,6 +27,38 @@ async fn register(client: &Client, declaration: Value) -> String {
     let answer = client.post("/workers", declaration).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     answer.json()["id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test]
+async fn a_job_is_answered_while_it_can_not_be_read_what_runs_elsewhere() {
+    let url = new_postgres_database("");
+    let site = Site::over(url.clone(), QUICK);
+    let server = site.start();
+    let client = server.client();
+    let held = std::thread::spawn(move || {
+        run_sql(
+            &url,
+            "BEGIN; LOCK TABLE nodes IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(6); COMMIT",
+        );
+    });
+    let database = site.database_url();
+    eventually("the table is locked", || async {
+        let locks = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted \
+                     AND relation = 'nodes'::regclass";
+        (query_sql(database, locks) == "1").then_some(())
+    })
+    .await;
+    let since = std::time::Instant::now();
+    let jobs = vec![json!({ "type": "Typo" }); 100];
+    let answer = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    warnings(&client, json!({ "type": "Typo" })).await;
+    assert!(!held.is_finished(), "answered after {:?}", since.elapsed());
+    held.join().expect("the lock is given up");
+    eventually("what is known is read again", || async {
+        (warnings(&client, json!({ "type": "Typo" })).await.len() == 1).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
