@@ -168,12 +168,20 @@ impl AttemptAges {
         seen.age + now.saturating_sub(seen.first)
     }
 
-    /// Forgets, now and then, those of which nothing was heard for longer than two leases.
+    /// Forgets, now and then, those of which nothing was received for longer than two leases: their worker speaks with
+    /// another node, or has died.
     fn purge(&mut self, now: Moment, lease: Duration) {
         let kept = lease * 2;
         if now.saturating_sub(self.purged_at) > kept {
             self.purged_at = now;
             self.seen.retain(|_, seen| now.saturating_sub(seen.last) <= kept);
+        }
+    }
+
+    /// Forgets attempts that have ended.
+    fn forget(&mut self, ended: impl IntoIterator<Item = AttemptKey>) {
+        for attempt in ended {
+            self.seen.remove(&attempt);
         }
     }
 }
@@ -228,6 +236,7 @@ impl RemoteWork {
                 .unwrap_or_else(|_| Ok(Default::default()))?;
             if !leased.jobs.is_empty() {
                 let (mut ages, now) = (self.ages(), steady_now());
+                ages.purge(now, self.parts.lease.to_std());
                 for job in &leased.jobs {
                     ages.age_of((job.id, job.attempt), Duration::ZERO, now);
                 }
@@ -253,6 +262,7 @@ impl RemoteWork {
     pub async fn finish(&self, worker: NodeId, ends: Vec<RemoteEnd>) -> Result<Vec<bool>, RemoteError> {
         let now = self.parts.clock.now();
         let ids: Vec<JobId> = ends.iter().map(|end| end.job_id).collect();
+        let attempts: Vec<AttemptKey> = ends.iter().map(|end| (end.job_id, end.attempt)).collect();
         let read = self.parts.repository.jobs_by_id(&ids).await?;
         let mut running: HashMap<JobId, Arc<Job>> = read.into_iter().map(|job| (job.id, job)).collect();
         let mut stored = vec![false; ends.len()];
@@ -283,6 +293,12 @@ impl RemoteWork {
                 }
             }
             open = again;
+        }
+        // Stored, or lost before: either way this worker's attempt is over. One whose end could not be stored is named again.
+        self.ages().forget(attempts.iter().copied());
+        let mut told = lock(&self.told);
+        for attempt in &attempts {
+            told.remove(attempt);
         }
         Ok(stored)
     }
@@ -531,5 +547,16 @@ mod tests {
         assert_eq!(ages.age_of(attempt, seconds(0), seconds(110)), seconds(13));
         ages.purge(seconds(140), seconds(10));
         assert!(ages.seen.is_empty(), "nothing was heard of it for three leases");
+    }
+
+    #[test]
+    fn attempts_that_have_ended_are_forgotten() {
+        let attempt = |number| (JobId::new(DateTime::UNIX_EPOCH, number), 1);
+        let mut ages = AttemptAges::default();
+        for number in 0..1_000 {
+            ages.age_of(attempt(number), Duration::ZERO, Duration::from_secs(1));
+            ages.forget([attempt(number)]);
+        }
+        assert!(ages.seen.is_empty());
     }
 }
