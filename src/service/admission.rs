@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+use tokio::sync::{Mutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 use super::caller_limits::{CallerLimits, Shared};
 use super::error::ServiceError;
@@ -12,13 +13,31 @@ use super::rules::Rules;
 use crate::domain::caller::Caller;
 use crate::domain::job::Job;
 use crate::domain::name::QueueName;
+use crate::domain::queue::{StatusCounts, StoredQueue};
 use crate::domain::status::JobStatus;
 use crate::runtime::RuntimeHandle;
 use crate::runtime::clock::Clock;
 use crate::runtime::recorder::{Origin, RecorderHandle};
-use crate::storage::change::Change;
+use crate::storage::change::{Applied, Change};
 use crate::storage::query::JobFilter;
 use crate::storage::repository::JobRepository;
+
+/// How long no unused queues are removed after a removal that has found none: recurring jobs name those that have no jobs.
+const FRUITLESS_FOR: Duration = Duration::from_secs(10);
+
+/// The last removal of unused queues.
+#[derive(Clone, Copy)]
+struct LastPrune {
+    at: Instant,
+    has_removed: bool,
+}
+
+/// The queues that exist beside the configured ones.
+struct StoredQueues {
+    names: HashSet<QueueName>,
+    /// Whether one of them has no jobs.
+    is_any_empty: bool,
+}
 
 /// Decides about new jobs before they are written: one for all use cases of a node. What it admits is within the limits; nodes that share a
 /// database do not know what the others are admitting at the same moment, and may be over a limit together by that much.
@@ -30,6 +49,8 @@ pub(super) struct Admission {
     /// Queues beside the configured ones that are known to exist, so that their number is only counted when a new one is named.
     known_queues: std::sync::RwLock<HashSet<QueueName>>,
     caller_limits: CallerLimits,
+    /// Held while unused queues are removed.
+    pruned: Mutex<Option<LastPrune>>,
     /// The queues whose pending jobs are limited.
     lanes: HashMap<QueueName, Arc<Lane>>,
 }
@@ -91,6 +112,7 @@ impl Admission {
                 rules.unique_keys_per_caller,
                 runtime.clock.clone(),
             ),
+            pruned: Mutex::default(),
             lanes: rules.pending_max.iter().map(lane).collect(),
             rules,
         }
@@ -186,14 +208,17 @@ impl Admission {
         let is_new = |known: &HashSet<QueueName>, queue: &QueueName| {
             !known.contains(queue) && !self.rules.queues.contains(queue)
         };
-        let mut known = self.stored_queues().await?;
+        let StoredQueues {
+            names: mut known,
+            is_any_empty,
+        } = self.stored_queues().await?;
         let new: HashSet<&QueueName> = queues.clone().filter(|queue| is_new(&known, queue)).collect();
         self.caller_limits.take(caller, Shared::NewQueues, new.len())?;
         if known.len() + new.len() > max {
             // Queues that are not used any more make room for new ones.
-            let removed = self.recorder.record_one(Change::PruneQueues, Origin::Outside);
-            removed.await??;
-            known = self.stored_queues().await?;
+            if is_any_empty && self.prune_queues().await? {
+                known = self.stored_queues().await?.names;
+            }
         }
         for (index, queue) in queues.enumerate() {
             if !is_new(&known, queue) {
@@ -215,10 +240,35 @@ impl Admission {
         Ok(())
     }
 
-    /// The queues that exist beside the configured ones.
-    async fn stored_queues(&self) -> Result<HashSet<QueueName>, ServiceError> {
-        let stored = self.repository.queues(self.clock.now()).await?;
-        let names = stored.into_iter().map(|queue| queue.name);
-        Ok(names.filter(|name| !self.rules.queues.contains(name)).collect())
+    /// Removes unused queues, unless that was in vain a moment ago. Tells whether there may be fewer queues since this call.
+    async fn prune_queues(&self) -> Result<bool, ServiceError> {
+        let asked_at = Instant::now();
+        let mut pruned = self.pruned.lock().await;
+        if let Some(LastPrune { at, has_removed }) = *pruned {
+            if at >= asked_at {
+                return Ok(true);
+            }
+            if !has_removed && at.elapsed() < FRUITLESS_FOR {
+                return Ok(false);
+            }
+        }
+        let removed = self.recorder.record_one(Change::PruneQueues, Origin::Outside);
+        let removed = removed.await??;
+        let has_removed = matches!(&removed, Applied::QueuesRemoved(queues) if !queues.is_empty());
+        *pruned = Some(LastPrune {
+            at: Instant::now(),
+            has_removed,
+        });
+        Ok(has_removed)
+    }
+
+    async fn stored_queues(&self) -> Result<StoredQueues, ServiceError> {
+        let mut stored = self.repository.queues(self.clock.now()).await?;
+        stored.retain(|queue| !self.rules.queues.contains(&queue.name));
+        let is_empty = |queue: &StoredQueue| !queue.is_paused && queue.counts == StatusCounts::default();
+        Ok(StoredQueues {
+            is_any_empty: stored.iter().any(is_empty),
+            names: stored.into_iter().map(|queue| queue.name).collect(),
+        })
     }
 }
