@@ -28,6 +28,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_queue_comes_into_being_when_it_is_named,
         a_queue_without_unfinished_jobs_is_deleted,
         queues_that_are_not_used_are_pruned,
+        a_queue_that_another_server_has_removed_is_there_again_with_its_next_job,
     ]
 }
 
@@ -236,6 +237,35 @@ async fn a_queue_without_unfinished_jobs_is_deleted(storage: Subject) {
         ]
     );
     assert_eq!(storage.queue("one").await.expect("the queue").counts.pending, 1);
+    storage.counts_are_exact().await;
+}
+
+async fn a_queue_that_another_server_has_removed_is_there_again_with_its_next_job(storage: Subject) {
+    let Some(other) = storage.other() else { return };
+    let first = in_queue("one", job(1));
+    other.insert(std::slice::from_ref(&first)).await;
+    other
+        .apply(Change::Delete { job: Arc::new(first) })
+        .await
+        .expect("it is pending");
+    let delete = Change::DeleteQueue { queue: queue("one") };
+    assert_eq!(
+        storage.apply(delete).await,
+        Ok(Applied::QueuesRemoved(vec![queue("one")]))
+    );
+    let next = in_queue("one", job(2));
+    other.insert(std::slice::from_ref(&next)).await;
+    for server in [&storage, &other] {
+        assert_eq!(server.queue("one").await.expect("the queue").counts.pending, 1);
+        let due = server.repository.next_due(at(-1)).await.expect("storage reads");
+        assert_eq!(due, [(queue("one"), next.due_at)]);
+    }
+    let pause = Change::SetQueue {
+        queue: queue("one"),
+        is_paused: Some(true),
+    };
+    assert_eq!(storage.apply(pause).await, Ok(Applied::QueueSet { changed: true }));
+    assert!(other.queue("one").await.expect("the queue").is_paused);
     storage.counts_are_exact().await;
 }
 

@@ -149,6 +149,8 @@ pub struct SeaRepository {
     pub(super) known_queues: Mutex<KnownQueues>,
     /// How claims find jobs.
     pub(super) claim_orders: ClaimOrders,
+    /// Rows that can't be read, and were logged.
+    pub(super) unreadable: UnreadableRows,
     /// Which reasons of failures are counted.
     pub(super) reasons: ReasonBook,
     /// When something was written last; `None` after a commit that failed.
@@ -216,6 +218,7 @@ impl SeaRepository {
             expensive_read_time,
             known_queues: Mutex::default(),
             claim_orders: ClaimOrders::default(),
+            unreadable: UnreadableRows::default(),
             reasons: ReasonBook::default(),
             last_written: Mutex::default(),
             pinging: AsyncMutex::default(),
@@ -322,6 +325,7 @@ impl SeaRepository {
             expensive_read_time,
             known_queues: Mutex::default(),
             claim_orders: ClaimOrders::default(),
+            unreadable: UnreadableRows::default(),
             reasons: ReasonBook::default(),
             last_written: Mutex::default(),
             pinging: AsyncMutex::default(),

@@ -291,7 +291,7 @@ impl SeaRepository {
         // For each queue and priority the first entry behind a place in the index: no more is read.
         let earliest = |priority: Priority| {
             format!(
-                "(SELECT due_at FROM jobs WHERE status = 0 AND queue = queues.name AND priority = {} AND due_at > $1 \
+                "(SELECT due_at FROM jobs WHERE status = 0 AND queue = pending.name AND priority = {} AND due_at > $1 \
                  ORDER BY due_at LIMIT 1)",
                 priority.code()
             )
@@ -299,7 +299,10 @@ impl SeaRepository {
         let columns = Priority::BY_URGENCY.map(earliest).join(", ");
         let statement = Statement::from_sql_and_values(
             self.backend(),
-            format!("SELECT name, {columns} FROM queues"),
+            format!(
+                "WITH RECURSIVE {} SELECT name, {columns} FROM pending WHERE name IS NOT NULL",
+                self.pending_queues_sql()
+            ),
             [micros(after).into()],
         );
         let rows = self.readers().query_all_raw(statement).await.map_err(failed)?;
@@ -318,17 +321,9 @@ impl SeaRepository {
         Ok(next)
     }
 
-    /// Goes from queue to queue in the index of pending jobs, and counts no jobs: those are in the counters.
-    pub(super) async fn read_due_types(
-        &self,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<(QueueName, JobType)>, RepositoryError> {
-        let is_due = Priority::BY_URGENCY.map(|priority| {
-            format!(
-                "EXISTS (SELECT 1 FROM jobs WHERE status = 0 AND queue = pending.name AND priority = {} AND due_at <= $1)",
-                priority.code()
-            )
-        });
+    /// The names of the queues that have pending jobs, whether they have a row or not, as `pending` of a recursive query: from
+    /// queue to queue in the index of pending jobs.
+    fn pending_queues_sql(&self) -> String {
         // The order of the index leaves PostgreSQL no cheaper one; SQLite knows nothing of how many jobs are pending.
         let indexed = if self.is_postgres() {
             ""
@@ -341,14 +336,29 @@ impl SeaRepository {
                  ORDER BY queue, priority, due_at, id LIMIT 1)"
             )
         };
-        let sql = format!(
-            "WITH RECURSIVE pending (name) AS (SELECT {} UNION ALL \
-             SELECT {} FROM pending WHERE pending.name IS NOT NULL), \
-             due AS MATERIALIZED (SELECT name FROM pending WHERE name IS NOT NULL AND ({})) \
-             SELECT queue, job_type FROM due JOIN job_counters ON queue = name WHERE status = 0 \
-             GROUP BY queue, job_type HAVING SUM(count) > 0",
+        format!(
+            "pending (name) AS (SELECT {} UNION ALL SELECT {} FROM pending WHERE pending.name IS NOT NULL)",
             next("''"),
             next("pending.name"),
+        )
+    }
+
+    /// Counts no jobs: those are in the counters.
+    pub(super) async fn read_due_types(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(QueueName, JobType)>, RepositoryError> {
+        let is_due = Priority::BY_URGENCY.map(|priority| {
+            format!(
+                "EXISTS (SELECT 1 FROM jobs WHERE status = 0 AND queue = pending.name AND priority = {} AND due_at <= $1)",
+                priority.code()
+            )
+        });
+        let sql = format!(
+            "WITH RECURSIVE {}, due AS MATERIALIZED (SELECT name FROM pending WHERE name IS NOT NULL AND ({})) \
+             SELECT queue, job_type FROM due JOIN job_counters ON queue = name WHERE status = 0 \
+             GROUP BY queue, job_type HAVING SUM(count) > 0",
+            self.pending_queues_sql(),
             is_due.join(" OR ")
         );
         let statement = Statement::from_sql_and_values(self.backend(), sql, [micros(now).into()]);
