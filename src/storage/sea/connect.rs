@@ -297,6 +297,8 @@ impl SeaRepository {
                 // Negative: in KiB.
                 if is_writer {
                     sqlite.pragma("cache_size", "-16000")
+                    // What a log grew to under a long reader is given back; the usual size is not, and is overwritten.
+                    let sqlite = sqlite.pragma("journal_size_limit", "33554432");
                 } else {
                     sqlite.pragma("query_only", "on")
                 }
@@ -427,6 +429,6 @@ async fn watched_files(file: &Path) -> Result<SqliteFiles, ConnectError> {
         watch: Arc::new(watch),
         wal: PathBuf::from(wal),
         guard: AsyncMutex::new(Some(guard)),
-        last_checkpoint: Mutex::new(Instant::now()),
+        checkpoints: Arc::default(),
     })
 }

@@ -1,7 +1,7 @@
 //! What SQLite needs beside calls: checkpoints while it is open and at its end, and an eye on its files.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::Connection;
@@ -16,9 +16,11 @@ use super::file_watch::FileWatch;
 use crate::domain::storage_fault::StorageFault;
 use crate::storage::repository::{Maintenance, RepositoryError};
 
-/// The time between two checkpoints of a log that is small.
+/// The time between two checkpoints of a log that does not grow.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
-/// A log of this size is moved into the database at each call: below it SQLite gathers.
+/// A log that has grown by so much since the last checkpoint, or had half of it left in it then, is checkpointed at the next
+/// call. SQLite itself checkpoints a log of 16 MB and begins it anew, in the same file: its size says nothing of what is
+/// in it, only its growth does.
 const LARGE_WAL: u64 = 8 << 20;
 /// How long reads may take to end when the database is closed.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
@@ -32,7 +34,50 @@ pub(super) struct SqliteFiles {
     /// A connection that does nothing: as long as one is open SQLite keeps its log, and a new connection of a pool finds the
     /// files that are watched.
     pub(super) guard: AsyncMutex<Option<SqliteConnection>>,
-    pub(super) last_checkpoint: Mutex<Instant>,
+    pub(super) checkpoints: Arc<Checkpoints>,
+}
+
+/// What is known of checkpoints, and that one is going on.
+#[derive(Default)]
+pub(super) struct Checkpoints {
+    last: Mutex<LastCheckpoint>,
+    /// Held by one that is going on.
+    turn: Arc<AsyncMutex<()>>,
+}
+
+/// The last checkpoint that has ended.
+#[derive(Clone, Copy)]
+struct LastCheckpoint {
+    at: Instant,
+    /// The size of the log's file.
+    file_size: u64,
+    /// How many bytes it left in the log.
+    kept: u64,
+}
+
+impl Default for LastCheckpoint {
+    fn default() -> Self {
+        Self {
+            at: Instant::now(),
+            file_size: 0,
+            kept: 0,
+        }
+    }
+}
+
+impl LastCheckpoint {
+    /// Whether the next one is due, now that the file has this size.
+    fn is_next_due(&self, file_size: u64) -> bool {
+        self.kept >= LARGE_WAL / 2
+            || file_size >= self.file_size.saturating_add(LARGE_WAL)
+            || self.at.elapsed() >= CHECKPOINT_INTERVAL
+    }
+}
+
+impl Checkpoints {
+    fn last(&self) -> MutexGuard<'_, LastCheckpoint> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A corrupt image that a call has found.
@@ -83,52 +128,37 @@ impl SeaRepository {
         let Some(files) = &self.sqlite else {
             return Ok(Maintenance::default());
         };
-        let size = std::fs::metadata(&files.wal).map_or(0, |metadata| metadata.len());
-        {
-            let mut last = files.last_checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
-            if size < LARGE_WAL && last.elapsed() < CHECKPOINT_INTERVAL {
-                return Ok(Maintenance::default());
-            }
-            *last = Instant::now();
+        let file_size = std::fs::metadata(&files.wal).map_or(0, |metadata| metadata.len());
+        let last = {
+            let mut last = files.checkpoints.last();
+            // It was cut: what it grows by is counted from here.
+            last.file_size = last.file_size.min(file_size);
+            *last
+        };
+        let known = Maintenance { wal_kept: last.kept };
+        if !last.is_next_due(file_size) {
+            return Ok(known);
         }
-        // Over a connection that reads: it holds up none that writes.
-        let Checkpoint { kept_pages, .. } = self.checkpoint("PASSIVE", &self.readers()).await?;
-        let page = self.page_size().await?;
-        Ok(Maintenance {
-            wal_kept: kept_pages.saturating_mul(page),
-        })
-    }
-
-    async fn page_size(&self) -> Result<u64, RepositoryError> {
-        let statement = Statement::from_string(DbBackend::Sqlite, "PRAGMA page_size");
-        let row = self.readers().query_one_raw(statement).await;
-        let size = match row.map_err(|error| unavailable(&error))? {
-            Some(row) => row.try_get_by_index::<i64>(0).map_err(|error| unavailable(&error))?,
-            None => 0,
+        let checkpoints = Arc::clone(&files.checkpoints);
+        let Ok(turn) = Arc::clone(&checkpoints.turn).try_lock_owned() else {
+            return Ok(known);
         };
-        Ok(u64::try_from(size).unwrap_or_default())
-    }
-
-    async fn checkpoint(&self, mode: &str, link: &impl ConnectionTrait) -> Result<Checkpoint, RepositoryError> {
-        let statement = Statement::from_string(DbBackend::Sqlite, format!("PRAGMA wal_checkpoint({mode})"));
-        let row = link
-            .query_one_raw(statement)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        let Some(row) = row else {
-            return Ok(Checkpoint::default());
-        };
-        let number = |index| {
-            let number = row
-                .try_get_by_index::<i64>(index)
-                .map_err(|error| unavailable(&error))?;
-            Ok::<_, RepositoryError>(u64::try_from(number).unwrap_or_default())
-        };
-        let (busy, pages, moved) = (number(0)?, number(1)?, number(2)?);
-        Ok(Checkpoint {
-            is_busy: busy != 0,
-            kept_pages: pages.saturating_sub(moved),
-        })
+        // Over a connection that reads: it holds up none that writes. In a task of its own: the caller may stop waiting, the
+        // checkpoint goes on, and no second one begins beside it.
+        let readers = self.readers();
+        let moving = tokio::spawn(async move {
+            let _turn = turn;
+            let Checkpoint { kept_pages, .. } = checkpoint("PASSIVE", &readers).await?;
+            let kept = kept_pages.saturating_mul(page_size(&readers).await?);
+            *checkpoints.last() = LastCheckpoint {
+                at: Instant::now(),
+                file_size,
+                kept,
+            };
+            Ok(Maintenance { wal_kept: kept })
+        });
+        // It is cancelled only when the process ends.
+        moving.await.unwrap_or(Ok(known))
     }
 
     /// Closes all connections. SQLite's database is one file then, with everything in it.
@@ -155,7 +185,7 @@ impl SeaRepository {
             }
             // The end of the process waits for other programs' reads for a moment only.
             drop(writer.execute_unprepared("PRAGMA busy_timeout = 2000").await);
-            match self.checkpoint("TRUNCATE", &writer).await {
+            match checkpoint("TRUNCATE", &writer).await {
                 Ok(Checkpoint { is_busy: false, .. }) => debug!("checkpointed the database"),
                 Ok(Checkpoint { is_busy: true, .. }) => warn!(
                     "another program reads the database: not all of its write-ahead log was moved into it; copy '{}' with \
@@ -174,6 +204,38 @@ impl SeaRepository {
     }
 }
 
+async fn page_size(link: &impl ConnectionTrait) -> Result<u64, RepositoryError> {
+    let statement = Statement::from_string(DbBackend::Sqlite, "PRAGMA page_size");
+    let row = link.query_one_raw(statement).await;
+    let size = match row.map_err(|error| unavailable(&error))? {
+        Some(row) => row.try_get_by_index::<i64>(0).map_err(|error| unavailable(&error))?,
+        None => 0,
+    };
+    Ok(u64::try_from(size).unwrap_or_default())
+}
+
+async fn checkpoint(mode: &str, link: &impl ConnectionTrait) -> Result<Checkpoint, RepositoryError> {
+    let statement = Statement::from_string(DbBackend::Sqlite, format!("PRAGMA wal_checkpoint({mode})"));
+    let row = link
+        .query_one_raw(statement)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    let Some(row) = row else {
+        return Ok(Checkpoint::default());
+    };
+    let number = |index| {
+        let number = row
+            .try_get_by_index::<i64>(index)
+            .map_err(|error| unavailable(&error))?;
+        Ok::<_, RepositoryError>(u64::try_from(number).unwrap_or_default())
+    };
+    let (busy, pages, moved) = (number(0)?, number(1)?, number(2)?);
+    Ok(Checkpoint {
+        is_busy: busy != 0,
+        kept_pages: pages.saturating_sub(moved),
+    })
+}
+
 /// What a checkpoint has done.
 #[derive(Default)]
 struct Checkpoint {
@@ -181,4 +243,30 @@ struct Checkpoint {
     is_busy: bool,
     /// How many pages it left in the log.
     kept_pages: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_is_used_again_is_checkpointed_once_a_minute_and_one_that_grows_at_once() {
+        let after_the_first_fill = LastCheckpoint {
+            at: Instant::now(),
+            file_size: 16 << 20,
+            kept: 100 << 10,
+        };
+        assert!(!after_the_first_fill.is_next_due(16 << 20));
+        assert!(after_the_first_fill.is_next_due(24 << 20));
+        let minute_ago = LastCheckpoint {
+            at: Instant::now() - CHECKPOINT_INTERVAL,
+            ..after_the_first_fill
+        };
+        assert!(minute_ago.is_next_due(16 << 20));
+        let under_a_reader = LastCheckpoint {
+            kept: 12 << 20,
+            ..after_the_first_fill
+        };
+        assert!(under_a_reader.is_next_due(16 << 20), "the reader may have ended");
+    }
 }
