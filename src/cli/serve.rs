@@ -91,7 +91,7 @@ fn close_memory() {
 fn close_memory() {}
 
 /// Libraries that tell what the server itself tells as well.
-const QUIET: &str = "sea_orm_migration=warn,sqlx::postgres::notice=warn,sqlx_core::pool=error,actix_server=warn,opentelemetry=error,\
+const QUIET: &str = "sea_orm_migration=warn,sqlx::postgres::notice=error,sqlx_core::pool=error,sqlx::pool=error,actix_server=warn,opentelemetry=error,\
                      opentelemetry_sdk=error,opentelemetry-otlp=error,opentelemetry-application-insights=error";
 
 fn filter(level: &LogLevel) -> EnvFilter {

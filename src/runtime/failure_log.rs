@@ -3,6 +3,7 @@
 //! An outage of storage is logged once for all (`storage/outage.rs`); what it means for each actor is of interest for
 //! debugging alone.
 
+use super::configured_endpoints::EndpointsError;
 use super::recorder::RecordError;
 use super::rescuer::RescueError;
 use crate::storage::repository::RepositoryError;
@@ -27,6 +28,15 @@ impl MaybeOutage for RecordError {
         match self {
             Self::Unavailable { .. } | Self::Fault { .. } => true,
             Self::Busy => false,
+        }
+    }
+}
+
+impl MaybeOutage for EndpointsError {
+    fn is_outage(&self) -> bool {
+        match self {
+            Self::Read(failure) => failure.is_outage(),
+            Self::Write(failure) => failure.is_outage(),
         }
     }
 }

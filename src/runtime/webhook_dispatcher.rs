@@ -22,7 +22,7 @@ use tracing::{info, warn};
 
 use super::announcements::EndpointBook;
 use super::clock::{Clock, IdSource};
-use super::configured_endpoints::NodeEndpoints;
+use super::configured_endpoints::{EndpointsError, NodeEndpoints};
 use super::event_bus::{EventBusHandle, Heard};
 use super::failure_log::log_failure;
 use super::lease_gate::LeaseGate;
@@ -123,12 +123,18 @@ impl DispatcherParts {
                 let (repository, recorder) = (&*self.repository, &self.recorder);
                 let restored = configured.store(repository, recorder, &self.book, &self.clock).await;
                 if let Err(failure) = restored {
-                    warn!("failed to restore configured webhook endpoints, retrying: {failure}");
+                    log_failure!(
+                        failure,
+                        "failed to restore configured webhook endpoints, retrying: {failure}"
+                    );
                 }
                 stored = self.refresh().await?;
             } else if configured.is_review_due(&stored, now) {
                 if let Err(failure) = configured.review(&self.recorder).await {
-                    warn!("failed to review configured webhook endpoints, retrying: {failure}");
+                    log_failure!(
+                        failure,
+                        "failed to review configured webhook endpoints, retrying: {failure}"
+                    );
                 }
                 stored = self.refresh().await?;
             }
@@ -168,9 +174,9 @@ impl DispatcherParts {
     }
 
     /// Writes an alert's message to each endpoint that wants it, also to those that another node has just made.
-    async fn post_alerts(&self, alerts: &[Event]) -> Result<(), String> {
+    async fn post_alerts(&self, alerts: &[Event]) -> Result<(), EndpointsError> {
         if self.repository.is_shared() {
-            self.refresh().await.map_err(|failure| failure.to_string())?;
+            self.refresh().await?;
         }
         let now = self.clock.now();
         let postings: Vec<Posting> = alerts
@@ -185,8 +191,9 @@ impl DispatcherParts {
         if postings.is_empty() {
             return Ok(());
         }
-        let written = self.recorder.record_one(Change::Post(postings), Origin::Inside).await;
-        written.map(drop).map_err(|failure| failure.to_string())
+        // A refusal is one of every later try, too.
+        drop(self.recorder.record_one(Change::Post(postings), Origin::Inside).await?);
+        Ok(())
     }
 
     /// How many endpoints this node may hold, so that each node holds as many as the others.
@@ -352,7 +359,7 @@ impl WebhookDispatcher {
         ctx.spawn(written.into_actor(self).map(|(alerts, written), dispatcher, _| {
             dispatcher.is_writing_alerts = false;
             if let Err(failure) = written {
-                warn!("failed to enqueue an alert for webhooks, retrying: {failure}");
+                log_failure!(failure, "failed to enqueue an alert for webhooks, retrying: {failure}");
                 dispatcher.alerts.splice(0..0, alerts);
                 dispatcher.alerts.truncate(ALERTS_KEPT);
             }

@@ -13,7 +13,7 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler,
 use chrono::{DateTime, Utc};
 use reqwest::Url;
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::info;
 
 use super::announcements::EndpointBook;
 use super::clock::{Clock, IdSource, draw_jitter};
@@ -347,8 +347,9 @@ impl WebhookSender {
                     sender.flush(ctx);
                 }
                 Err(failure) => {
-                    error!(
-                        "what came of deliveries to '{}' could not be noted: {failure}",
+                    log_failure!(
+                        failure,
+                        "failed to record delivery attempts for '{}', retrying: {failure}",
                         sender.endpoint.name
                     );
                     let Attempts {
@@ -386,7 +387,7 @@ async fn alert_of(parts: &SenderParts, endpoint: &Endpoint, disabled: Disabled) 
                 let stored = stored.into_iter().map(|stored| stored.endpoint);
                 parts.book.replace(stored.collect(), edits);
             }
-            Err(failure) => warn!("failed to read webhook endpoints for an alert: {failure}"),
+            Err(failure) => log_failure!(failure, "failed to read webhook endpoints for an alert: {failure}"),
         }
     }
     let mut endpoints = parts.book.wanting(WebhookEvent::SystemAlert);

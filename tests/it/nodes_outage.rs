@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -12,7 +13,9 @@ use super::harness::client::Client;
 use super::harness::cluster::Cluster;
 use super::harness::eventually;
 use super::harness::line::Line;
+use super::harness::receiver::Receiver;
 use super::harness::server::{Server, Site, new_postgres_database};
+use super::webhooks::endpoint;
 
 /// Each run writes a line: the job and the number of the attempt.
 const CONFIG: &str = r#"
@@ -231,4 +234,45 @@ async fn a_server_whose_connections_have_died_without_a_word_connects_anew_and_g
         assert_eq!(job["executionHistory"].as_array().map(Vec::len), Some(1), "{job}");
     }
     assert!(server.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_one_line_of_the_log_whatever_the_server_does() {
+    let receiver = Receiver::open().await;
+    let cluster = Cluster::start_new();
+    let endpoint = endpoint("crm", &receiver, "\"job.*\", \"system.alert\"", "");
+    let health = "[health]\nraise_after = \"00:00:00\"\nclear_after = \"00:00:00.3\"\n";
+    let config = format!("{}{health}{endpoint}", CONFIG.replace("00:00:05", "00:00:30"));
+    let site = Site::over(cluster.url(), &config);
+    let server = site.start();
+    let client = server.client();
+    let recurring = json!({ "type": "NotedJob", "cronExpression": "* * * * * *" });
+    client.post("/jobs/recurring", recurring).await;
+    let jobs = vec![json!({ "type": "NotedJob" }); 100];
+    client.post("/jobs/batch", json!({ "jobs": jobs })).await;
+    receiver.hears(50).await;
+    let before = server.log().lines().count();
+    cluster.crash();
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(8) {
+        drop(client.post("/jobs", json!({ "type": "NotedJob" })).await);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    cluster.start();
+    eventually("the server is ready again", || async {
+        (ready(&server).await == StatusCode::OK).then_some(())
+    })
+    .await;
+    eventually("the end is logged", || async {
+        server.log().contains("available again").then_some(())
+    })
+    .await;
+    let log = server.log();
+    let lines = log.lines().skip(before);
+    let lines: Vec<&str> = lines
+        .filter(|line| line.contains("WARN") || line.contains("ERROR"))
+        // What the health says of other things.
+        .filter(|line| !line.contains("the server is "))
+        .collect();
+    assert_eq!(lines.len(), 1, "{log}");
 }

@@ -71,8 +71,14 @@ async fn is_unhealthy(server: &Server, expected: &str, word: &str) {
         server.log().contains(word).then_some(())
     })
     .await;
-    let lines = server.log().lines().filter(|line| line.contains("ERROR")).count();
-    assert_eq!(lines, 1, "{}", server.log());
+    let log = server.log();
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("ERROR") || line.contains("WARN"));
+    // What the health says besides, how the server was started, and that nothing runs the jobs.
+    let others = ["the server is ", "no handler and no worker", "no authentication"];
+    let lines = lines.filter(|line| !others.iter().any(|other| line.contains(other)));
+    assert_eq!(lines.count(), 1, "{log}");
 }
 
 async fn is_ready_again(client: &Client) {
@@ -137,20 +143,18 @@ async fn another_file_in_the_place_of_the_database_is_not_written() {
 
 #[tokio::test]
 async fn a_database_that_was_made_read_only_is_unhealthy_until_it_is_not() {
-    let (site, server) = started();
-    let client = server.client();
     for suffix in ["", "-wal"] {
+        let (site, server) = started();
+        let client = server.client();
         fs::set_permissions(file(&site, suffix), Permissions::from_mode(0o444)).expect("read-only");
         is_unhealthy(&server, "storage-read-only", "read-only").await;
         fs::set_permissions(file(&site, suffix), Permissions::from_mode(0o644)).expect("writable");
         is_ready_again(&client).await;
-        if suffix.is_empty() {
-            eventually("the outage is over", || async {
-                server.log().contains("available again").then_some(())
-            })
-            .await;
-            return;
-        }
+        eventually("the outage is over", || async {
+            server.log().contains("available again").then_some(())
+        })
+        .await;
+        assert!(server.stop().success());
     }
 }
 
