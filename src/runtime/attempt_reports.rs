@@ -12,6 +12,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use tracing::warn;
 
 use super::clock::Clock;
+use super::failure_log::log_failure;
 use super::recorder::{Origin, RecordError, RecorderHandle};
 use crate::domain::job::Job;
 use crate::domain::remote_worker::{AttemptReport, LOG_LINES_KEPT, LogLevel, LogLine, Progress};
@@ -33,7 +34,8 @@ struct Shared {
     recorder: RecorderHandle,
     limits: HandlerLimits,
     clock: Clock,
-    threads: Handle,
+    /// Where reports are written: not where handlers run, which may block every thread there.
+    writers: Handle,
     pending: Mutex<Pending>,
     /// Held while a report is written, so that the attempt's end follows it.
     writing: AsyncMutex<()>,
@@ -49,20 +51,33 @@ struct Pending {
     is_closed: bool,
 }
 
+impl Pending {
+    /// A report that could not be written is older than what is pending.
+    fn put_back(&mut self, report: AttemptReport) {
+        self.progress = self.progress.take().or(report.progress);
+        for line in report.log.into_iter().rev() {
+            if self.log.len() < LOG_LINES_KEPT {
+                self.log.push_front(line);
+            }
+        }
+        self.is_writing = true;
+    }
+}
+
 impl AttemptReports {
     pub(super) fn new(
         job: &Arc<Job>,
         recorder: RecorderHandle,
         limits: HandlerLimits,
         clock: Clock,
-        threads: Handle,
+        writers: Handle,
     ) -> Self {
         Self(Arc::new(Shared {
             job: Arc::clone(job),
             recorder,
             limits,
             clock,
-            threads,
+            writers,
             pending: Mutex::default(),
             writing: AsyncMutex::default(),
         }))
@@ -85,7 +100,9 @@ impl AttemptReports {
         let id = self.0.job.id;
         match tokio::time::timeout(FLUSH_TIMEOUT, self.0.write_pending()).await {
             Ok(Ok(_)) => {}
-            Ok(Err(failure)) => warn!(job.id = %id, "failed to store the last reports of job {id}: {failure}"),
+            Ok(Err(failure)) => {
+                log_failure!(failure, job.id = %id, "failed to store the last reports of job {id}: {failure}")
+            }
             Err(_) => warn!(job.id = %id, "timed out storing the last reports of job {id}"),
         }
     }
@@ -129,7 +146,7 @@ impl Shared {
             !std::mem::replace(&mut pending.is_writing, true)
         });
         if starts {
-            self.threads.spawn(Arc::clone(self).write_until_empty());
+            self.writers.spawn(Arc::clone(self).write_until_empty());
         }
     }
 
@@ -144,8 +161,11 @@ impl Shared {
         let Some(report) = next else {
             return Ok(false);
         };
-        self.write(report).await?;
-        Ok(true)
+        let written = self.write(report.clone()).await;
+        if written.is_err() {
+            self.with_pending(|pending| pending.put_back(report));
+        }
+        written.map(|()| true)
     }
 
     async fn write_until_empty(self: Arc<Self>) {
@@ -155,7 +175,7 @@ impl Shared {
                 Ok(false) => return,
                 Err(failure) => {
                     let id = self.job.id;
-                    warn!(job.id = %id, "failed to store a report of job {id}: {failure}");
+                    log_failure!(failure, job.id = %id, "failed to store a report of job {id}: {failure}");
                 }
             }
             tokio::time::sleep(INTERVAL).await;
@@ -183,5 +203,50 @@ impl ReportSink for AttemptReports {
             }
             pending.log.push_back(line);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::domain::id::JobId;
+
+    fn line(number: usize) -> LogLine {
+        LogLine {
+            attempt: 1,
+            at: DateTime::UNIX_EPOCH,
+            level: LogLevel::Info,
+            message: number.to_string().into(),
+        }
+    }
+
+    #[test]
+    fn a_report_that_could_not_be_written_is_pending_again_before_later_lines() {
+        let progress = |basis_points| Progress {
+            basis_points,
+            message: None,
+        };
+        let report = AttemptReport {
+            job_id: JobId::new(DateTime::UNIX_EPOCH, 1),
+            attempt: 1,
+            at: DateTime::UNIX_EPOCH,
+            progress: Some(progress(10)),
+            log: vec![line(1), line(2)],
+        };
+        let mut pending = Pending::default();
+        pending.put_back(report.clone());
+        assert_eq!((pending.progress.clone(), pending.log.len()), (Some(progress(10)), 2));
+        let mut pending = Pending {
+            progress: Some(progress(20)),
+            log: (3..LOG_LINES_KEPT + 2).map(line).collect(),
+            ..Pending::default()
+        };
+        pending.put_back(report);
+        assert_eq!(pending.progress, Some(progress(20)), "the newer one");
+        assert_eq!(pending.log.len(), LOG_LINES_KEPT, "the oldest are left out");
+        assert_eq!((&pending.log[0], &pending.log[1]), (&line(2), &line(3)));
+        assert!(pending.is_writing);
     }
 }

@@ -388,19 +388,22 @@ impl Handler<Run> for Worker {
                 parts.recorder.clone(),
                 parts.limits,
                 parts.clock.clone(),
-                parts.handler_threads.clone(),
+                Handle::current(),
             );
             let (outcome, unreturned) = attempt(&parts, &job, &reports, orders).await;
+            // Before its reports are written, which may take a while.
+            let at = parts.clock.now();
             reports.close().await;
-            (job, outcome, unreturned)
+            (job, outcome, at, unreturned)
         };
-        ctx.spawn(running.into_actor(self).map(|(job, outcome, unreturned), worker, ctx| {
+        let running = running.into_actor(self);
+        ctx.spawn(running.map(|(job, outcome, at, unreturned), worker, ctx| {
             worker.current = None;
             let attempt = (job.id, job.attempt);
             let ending = Ending {
                 job: Arc::clone(&job),
                 outcome,
-                at: worker.parts.clock.now(),
+                at,
                 jitter: draw_jitter(),
             };
             // Sent before the queue hears that the Worker is free: the end of this job and the start of the next one can
