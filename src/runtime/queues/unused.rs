@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
 use futures_util::future::join_all;
-use tracing::warn;
 
 use super::{Queue, QueueName, Queues, RunningQueue};
+use crate::runtime::failure_log::log_failure;
 use crate::runtime::queue::ReportActivity;
 use crate::runtime::worker::{ReportState, Worker};
 
@@ -47,7 +47,7 @@ impl RunningQueue {
         !states
             .iter()
             .flatten()
-            .any(|state| state.running.is_some() || !state.unstored.is_empty())
+            .any(|state| state.running.is_some() || state.is_blocked || !state.unstored.is_empty())
     }
 
     fn stop(&self) {
@@ -101,7 +101,7 @@ impl Queues {
                             queues.paused.remove(name);
                         }
                     }
-                    Err(failure) => warn!("failed to read the stored queues: {failure}"),
+                    Err(failure) => log_failure!(failure, "failed to read the stored queues: {failure}"),
                 }
             },
         ));
