@@ -14,6 +14,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Supervised, WrapFuture};
 use tracing::warn;
@@ -217,8 +218,6 @@ impl RescuerParts {
 pub struct Rescuer {
     parts: RescuerParts,
     suspects: Suspects,
-    /// When the last round began.
-    last_round: Moment,
 }
 
 impl Rescuer {
@@ -227,18 +226,16 @@ impl Rescuer {
         Self {
             parts,
             suspects: Suspects::new(),
-            last_round: steady_now(),
         }
     }
 
     fn tick_later(&self, ctx: &mut Context<Self>) {
-        let wait = part_of(self.parts.lease);
+        let (wait, since) = (part_of(self.parts.lease), steady_now());
         ctx.run_later(wait, move |rescuer, ctx| {
             let parts = rescuer.parts.clone();
-            let now = steady_now();
-            let since_last = now.saturating_sub(std::mem::replace(&mut rescuer.last_round, now));
             let mut suspects = std::mem::take(&mut rescuer.suspects);
-            if since_last > wait * 2 {
+            // The timer alone is measured: a round over slow storage may take longer than a pause.
+            if is_after_a_pause(steady_now().saturating_sub(since), wait) {
                 suspects.clear();
             }
             let round = async move {
@@ -260,6 +257,11 @@ impl Rescuer {
     }
 }
 
+/// Whether a timer that was to ring after `wait` has rung so late that the process was paused.
+fn is_after_a_pause(waited: Moment, wait: Duration) -> bool {
+    waited > wait * 2
+}
+
 impl Actor for Rescuer {
     type Context = Context<Self>;
 
@@ -271,5 +273,17 @@ impl Actor for Rescuer {
 impl Supervised for Rescuer {
     fn restarting(&mut self, _: &mut Context<Self>) {
         *self = Self::new(self.parts.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_that_is_late_shows_a_pause() {
+        let wait = Duration::from_secs(10);
+        assert!(!is_after_a_pause(Duration::from_secs(12), wait));
+        assert!(is_after_a_pause(Duration::from_secs(45), wait));
     }
 }
