@@ -373,13 +373,14 @@ impl Runtime {
             clock: clock.clone(),
         };
         let rescued = async {
+            // First of all: what a node without a lease names is not its own for long.
+            lease_keeper.renew().await?;
             if webhooks.enable {
                 // Before anything happens that they are to be told.
                 NodeEndpoints::of(&webhooks, node)
                     .store(&*repository, &recorder_handle, &book, &clock)
                     .await?;
             }
-            lease_keeper.renew().await?;
             Ok::<_, StartError>(rescuer.rescue_orphans().await?)
         };
         let rescued = rescued.await?;
