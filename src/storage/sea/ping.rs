@@ -12,7 +12,7 @@ use crate::storage::repository::RepositoryError;
 /// Who asks whether a server is ready does not wait as long as a commit may.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// What was written so lately shows that the database can be written: asking often costs no more.
-const FRESH: Duration = Duration::from_secs(1);
+const FRESH: Duration = Duration::from_secs(5);
 
 impl SeaRepository {
     pub(super) async fn ping_storage(&self) -> Result<(), RepositoryError> {
@@ -58,9 +58,10 @@ impl SeaRepository {
     /// writes.
     async fn try_to_write(&self) -> Result<(), DbErr> {
         if self.is_postgres() {
-            // Not the connection that commits: a long commit is no fault. A row that another one has locked is left out.
-            let sql = "UPDATE queues SET is_paused = is_paused \
-                       WHERE name IN (SELECT name FROM queues LIMIT 1 FOR UPDATE SKIP LOCKED)";
+            // Not the connection that commits: a long commit is no fault. The table has one row, always, which is left out
+            // while another commit has locked it.
+            let sql = "UPDATE webhook_endpoint_version SET version = version \
+                       WHERE id IN (SELECT id FROM webhook_endpoint_version FOR UPDATE SKIP LOCKED)";
             return self.readers().execute_unprepared(sql).await.map(drop);
         }
         let transaction = self.writer().begin().await?;
