@@ -29,8 +29,9 @@ use crate::domain::webhook::{Endpoint, EndpointId};
 use crate::domain::worker_access::WorkerAccess;
 
 /// After which part of its lease without a heartbeat a server counts as unreachable: numerator and denominator. Servers
-/// renew their lease after a third.
-pub const DEAF_AFTER: (i32, i32) = (2, 5);
+/// renew their lease after a third, and the commit that does so takes its time; workers do so, too, and lose theirs when a
+/// server is away for two thirds.
+pub const DEAF_AFTER: (i32, i32) = (1, 2);
 
 /// One thing to write.
 ///
@@ -156,9 +157,11 @@ pub enum Change {
     },
     /// Renews a server's lease, for as long as `lease` from now by the storage's own clock. Where storage serves one server
     /// at a time, that ends the leases of all other servers, the leader's too: they are earlier runs of it, and this one's
-    /// lease does not expire until it leaves. If no server has sent a heartbeat for longer than 2/5 of its lease
+    /// lease does not expire until it leaves. If no server has sent a heartbeat for longer than half of its lease
     /// ([`DEAF_AFTER`]), no worker could renew its own: the leases of workers that run jobs last at least `lease` from
-    /// now; those of other servers too, if this server is known already. A lease that was renewed in the future (storage's clock was set back) ends `lease` from now.
+    /// now; those of other servers too, if this server is known already. Each is extended so once, until its owner renews
+    /// it. A lease that was renewed in the future (storage's clock was set back) lasts from now as long as it was renewed
+    /// for.
     /// → [`Applied::Alive`].
     Heartbeat {
         /// Which node.

@@ -21,6 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
         what_was_renewed_meanwhile_is_no_orphan_any_more,
         a_server_whose_heartbeat_is_late_finds_no_orphans,
         workers_whose_server_was_away_get_the_time_of_a_heartbeat,
+        a_worker_that_is_gone_gets_the_time_of_a_heartbeat_once,
         a_second_server_ends_the_first_ones_lease_unless_storage_is_shared,
         orphans_are_found_in_steps,
         a_running_job_without_a_node_is_an_orphan,
@@ -222,6 +223,24 @@ async fn workers_whose_server_was_away_get_the_time_of_a_heartbeat(storage: Subj
     wait_for_orphans(&storage, observer).await;
     storage.live_node(1).await;
     assert_eq!(orphans(&storage, observer, 10).await, [job(1).id]);
+}
+
+async fn a_worker_that_is_gone_gets_the_time_of_a_heartbeat_once(storage: Subject) {
+    let lease = TimeSpan::from_millis(400);
+    storage.live_node(1).await;
+    let worker = super::workers::register(&storage, 2, TimeSpan::from_secs(3_600)).await;
+    let running = storage.insert_running(job(1), worker).await;
+    storage.heartbeat(node(1), lease).await;
+    super::workers::lease_for(&storage, worker, lease).await;
+    // Each heartbeat is late, as those of a server over slow storage.
+    for _ in 0..8 {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        storage.heartbeat(node(1), lease).await;
+        if orphans(&storage, node(1), 10).await == [running.id] {
+            return;
+        }
+    }
+    panic!("the worker's lease never ends");
 }
 
 async fn a_second_server_ends_the_first_ones_lease_unless_storage_is_shared(storage: Subject) {

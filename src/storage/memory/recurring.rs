@@ -127,7 +127,7 @@ impl Tables {
 
     /// Extends the leases of workers that run jobs if no server could be reached for a while, and shortens those that were
     /// renewed in the future. A server that was there before extends those of other servers too: what has made its own
-    /// heartbeat late has done the same to theirs.
+    /// heartbeat late has done the same to theirs. A lease that was extended is not extended again.
     fn correct_leases(&mut self, of: NodeId, now: DateTime<Utc>, lease_until: DateTime<Utc>) {
         let (part, whole) = DEAF_AFTER;
         let is_reachable = self
@@ -145,10 +145,11 @@ impl Tables {
                 continue;
             }
             if node.heartbeat_at > now + TimeDelta::seconds(1) {
+                node.lease_until = now + (node.lease_until - node.heartbeat_at);
                 node.heartbeat_at = now;
-                node.lease_until = lease_until;
             }
-            if !is_reachable && (was_there || node.worker.is_some()) && busy.contains(id) {
+            let is_as_renewed = node.lease_until - node.heartbeat_at <= lease_until - now;
+            if !is_reachable && (was_there || node.worker.is_some()) && busy.contains(id) && is_as_renewed {
                 node.lease_until = node.lease_until.max(lease_until);
             }
         }

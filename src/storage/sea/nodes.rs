@@ -162,7 +162,8 @@ impl Commit<'_> {
 
     /// Extends the leases of workers that run jobs if no server could be reached for a while, and shortens those that were
     /// renewed in the future. A server that was there before extends those of other servers too: what has made its own
-    /// heartbeat late has done the same to theirs.
+    /// heartbeat late has done the same to theirs. A lease that was extended is longer than one that was renewed: it is not
+    /// extended again, however late the heartbeats are while storage is slow.
     async fn correct_leases(&self, node: NodeId, lease: TimeSpan) -> Result<(), CommitFailure> {
         let now = self.now_sql();
         let (part, whole) = DEAF_AFTER;
@@ -172,13 +173,13 @@ impl Commit<'_> {
         );
         let reachable = Statement::from_string(self.backend(), reachable);
         let mut corrections = vec![format!(
-            "UPDATE nodes SET heartbeat_at = {now}, lease_until = {now} + $1 \
+            "UPDATE nodes SET heartbeat_at = {now}, lease_until = {now} + (lease_until - heartbeat_at) \
              WHERE heartbeat_at > {now} + {FUTURE_MICROS} AND lease_until > 0 AND id <> $2"
         )];
         if self.transaction.query_one_raw(reachable).await?.is_none() {
             corrections.push(format!(
                 "UPDATE nodes SET lease_until = {now} + $1 WHERE (worker IS NOT NULL OR $2 IN (SELECT id FROM nodes)) \
-                 AND lease_until > 0 AND lease_until < {now} + $1 \
+                 AND lease_until > 0 AND lease_until < {now} + $1 AND lease_until - heartbeat_at <= $1 \
                  AND EXISTS (SELECT 1 FROM jobs WHERE jobs.status = 1 AND jobs.node = nodes.id)"
             ));
         }
