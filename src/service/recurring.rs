@@ -166,21 +166,12 @@ impl Recurring {
     /// A part of the list of recurring jobs, the newest first.
     pub async fn list(&self, caller: &Caller, page: RecurringPage) -> Result<RecurringList, ServiceError> {
         caller.require(Scope::Read)?;
-        let one_more = RecurringPage {
-            limit: page.limit + 1,
-            ..page
-        };
-        let (mut recurring_jobs, total_count) = tokio::try_join!(
-            self.repository.recurring_page(one_more),
-            self.repository.recurring_count()
-        )?;
-        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-        let has_more = recurring_jobs.len() > limit;
-        recurring_jobs.truncate(limit);
+        let (recurring_jobs, total_count) =
+            tokio::try_join!(self.repository.recurring_page(page), self.repository.recurring_count())?;
         Ok(RecurringList {
             recurring_jobs,
             total_count,
-            has_more,
+            has_more: page.offset.saturating_add(u64::from(page.limit)) < total_count,
         })
     }
 

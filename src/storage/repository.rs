@@ -153,21 +153,37 @@ pub trait JobRepository: Send + Sync + 'static {
 
     /// The recurring job that has this key.
     async fn recurring_by_key(&self, key: &RecurringKey) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
-        let mut offset = 0;
-        loop {
-            let limit = 1_000;
-            let page = self.recurring_page(RecurringPage { limit, offset }).await?;
-            let is_last = page.len() < 1_000;
+        let total = self.recurring_count().await?;
+        for offset in (0..total).step_by(1_000) {
+            let page = self.recurring_page(RecurringPage { limit: 1_000, offset }).await?;
             let found = page.into_iter().find(|recurring| recurring.key.as_ref() == Some(key));
-            if found.is_some() || is_last {
+            if found.is_some() {
                 return Ok(found);
             }
-            offset += u64::from(limit);
         }
+        Ok(None)
     }
 
-    /// A page of the recurring jobs, the newest first.
+    /// A page of the recurring jobs, the newest first. One that can't be read takes its place in the page and is left out.
     async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError>;
+
+    /// Up to `limit` enabled recurring jobs in the order of their ids, those whose ids are greater than `after`. Fewer mean
+    /// that no more follow; those that can't be read are left out.
+    async fn recurring_after(
+        &self,
+        after: Option<RecurringId>,
+        limit: u32,
+    ) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        let mut all = Vec::new();
+        let total = self.recurring_count().await?;
+        for offset in (0..total).step_by(1_000) {
+            all.extend(self.recurring_page(RecurringPage { limit: 1_000, offset }).await?);
+        }
+        all.retain(|recurring| recurring.is_enabled && after.is_none_or(|after| recurring.id > after));
+        all.sort_by_key(|recurring| recurring.id);
+        all.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(all)
+    }
 
     /// How many recurring jobs there are.
     async fn recurring_count(&self) -> Result<u64, RepositoryError>;

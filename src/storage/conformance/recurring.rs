@@ -29,6 +29,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_key_belongs_to_one_recurring_job,
         simultaneous_inserts_of_a_key_store_one_recurring_job,
         recurring_jobs_are_listed_in_pages,
+        enabled_recurring_jobs_are_walked_in_the_order_of_their_ids,
         recurring_jobs_are_found_when_they_are_due,
         recurring_jobs_are_found_when_what_they_wait_for_has_ended,
         the_next_due_time_of_all_is_known,
@@ -292,6 +293,32 @@ async fn recurring_jobs_are_listed_in_pages(storage: Subject) {
         let listed: Vec<RecurringId> = listed.iter().map(|recurring| recurring.id).collect();
         assert_eq!(listed, expected, "{page:?}");
     }
+}
+
+async fn enabled_recurring_jobs_are_walked_in_the_order_of_their_ids(storage: Subject) {
+    let mut all: Vec<RecurringJob> = (0..12).map(recurring).collect();
+    all[3].is_enabled = false;
+    all[4].next_run_at = None;
+    stored(&storage, &all).await;
+    all.remove(3);
+    let mut after = None;
+    let mut walked = Vec::new();
+    loop {
+        let found = storage.repository.recurring_after(after, 5).await;
+        let found = found.expect("storage reads");
+        walked.extend(found.iter().map(|recurring| recurring.id));
+        if found.len() < 5 {
+            break;
+        }
+        after = walked.last().copied();
+        // One that is removed meanwhile moves none of the others.
+        let first = Change::DeleteRecurring {
+            recurring: Arc::new(all[0].clone()),
+        };
+        drop(storage.apply(first).await);
+    }
+    let ids: Vec<RecurringId> = all.iter().map(|recurring| recurring.id).collect();
+    assert_eq!(walked, ids);
 }
 
 async fn due(storage: &Subject, now: DateTime<Utc>, limit: u32) -> Vec<RecurringJob> {

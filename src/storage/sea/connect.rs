@@ -19,6 +19,7 @@ use super::link::Link;
 use super::pools::{Links, Pools, shares};
 use super::postgres::{Opening, PostgresSource, READ_PATIENCE, try_postgres};
 use super::sqlite_file;
+use super::unreadable::UnreadableRows;
 use super::upkeep::SqliteFiles;
 use crate::storage::outage::StorageOutage;
 use crate::storage::reason_book::ReasonBook;

@@ -87,7 +87,8 @@ pub(super) fn spans(text: &str) -> Result<Vec<TimeSpan>, RepositoryError> {
         .collect()
 }
 
-/// A job from its row.
+/// A job from its row. A claim reads jobs in the commit that starts others: what another program has written wrong in one of
+/// them is replaced by what is usual, and does not fail the commit. Only a status can't be guessed.
 pub(super) fn job(row: job::Model) -> Result<Job, RepositoryError> {
     let job::Model {
         id,
@@ -119,34 +120,37 @@ pub(super) fn job(row: job::Model) -> Result<Job, RepositoryError> {
     } = row;
     let id = JobId::from_uuid(id);
     let (place, propagated) = trace_parent.as_deref().map(from_stored).unwrap_or_default();
+    let due_at = time(due_at).unwrap_or(DateTime::UNIX_EPOCH);
     Ok(Job {
         id,
         name: JobName::from_stored(name),
         job_type: JobType::from_stored(job_type),
         queue: QueueName::from_stored(queue),
-        priority: priority(priority_code)?,
+        priority: priority(priority_code).unwrap_or_default(),
         status: status(status_code)?,
         parameters: Json::from_valid(parameters),
         result: result.map(Json::from_valid),
         error: error.map(Arc::from),
         error_detail: error_detail.map(Arc::from),
-        created_at: created_at(id)?,
-        due_at: time(due_at)?,
-        started_at: optional_time(started_at)?,
-        finished_at: optional_time(finished_at)?,
+        created_at: created_at(id).unwrap_or(due_at),
+        due_at,
+        started_at: optional_time(started_at).unwrap_or_default(),
+        finished_at: optional_time(finished_at).unwrap_or_default(),
         attempt: count(attempt),
         retry_count: count(retry_count),
         max_retries: count(max_retries),
         retry_policy: RetryPolicy {
             delay: TimeSpan::from_micros(retry_delay),
-            intervals: spans(retry_intervals.as_deref().unwrap_or_default())?.into(),
+            intervals: spans(retry_intervals.as_deref().unwrap_or_default())
+                .unwrap_or_default()
+                .into(),
         },
         timeout: TimeSpan::from_micros(timeout),
         unique_key: unique_key.map(UniqueKey::from_stored),
         occurrence: match (recurring_id, occurrence_at) {
-            (Some(id), Some(due_at)) => Some(Occurrence {
+            (Some(id), Some(occurrence_at)) => Some(Occurrence {
                 recurring_id: RecurringId::from_uuid(id),
-                due_at: time(due_at)?,
+                due_at: time(occurrence_at).unwrap_or(due_at),
             }),
             (_, _) => None,
         },

@@ -35,6 +35,7 @@ mod rows;
 mod scan;
 mod sqlite_file;
 mod tally;
+mod unreadable;
 mod unused;
 mod update;
 mod upkeep;
@@ -151,6 +152,14 @@ impl JobRepository for SeaRepository {
 
     async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
         self.pools.read(self.read_recurring_page(page)).await
+    }
+
+    async fn recurring_after(
+        &self,
+        after: Option<RecurringId>,
+        limit: u32,
+    ) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        self.pools.read(self.read_recurring_after(after, limit)).await
     }
 
     async fn recurring_count(&self) -> Result<u64, RepositoryError> {

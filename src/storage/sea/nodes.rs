@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, Statement};
 use super::commit::Commit;
 use super::connect::SeaRepository;
 use super::convert::{micros, time};
-use super::error::{CommitFailure, corrupt, unavailable};
+use super::error::{CommitFailure, unavailable};
 use crate::domain::id::NodeId;
 use crate::domain::leadership::FencingToken;
 use crate::domain::name::JobType;
@@ -59,6 +59,17 @@ impl SeaRepository {
         Ok(connection.query_one_raw(statement).await?.is_some())
     }
 
+    /// The job types of a server; `None` when it does not say them, or in a way that this version can't read.
+    fn job_types(&self, stored: Option<String>) -> Option<Vec<JobType>> {
+        match serde_json::from_str::<Vec<String>>(&stored?) {
+            Ok(names) => Some(names.into_iter().map(JobType::from_stored).collect()),
+            Err(error) => {
+                self.unreadable.log(format!("job types of a node: {error}"));
+                None
+            }
+        }
+    }
+
     pub(super) async fn read_nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
         let (now, live) = (self.now_sql(), self.live_sql());
         let sql = format!(
@@ -86,20 +97,13 @@ impl SeaRepository {
                     is_live: row.try_get_by_index(5).map_err(read)?,
                     is_leader: row.try_get_by_index(6).map_err(read)?,
                     running_jobs: u64::try_from(running).unwrap_or_default(),
-                    job_types: job_types(row.try_get_by_index(8).map_err(read)?)?,
-                    remote_types: job_types(row.try_get_by_index(10).map_err(read)?)?,
+                    job_types: self.job_types(row.try_get_by_index(8).map_err(read)?),
+                    remote_types: self.job_types(row.try_get_by_index(10).map_err(read)?),
                     is_draining: row.try_get_by_index(9).map_err(read)?,
                 })
             })
             .collect()
     }
-}
-
-fn job_types(stored: Option<String>) -> Result<Option<Vec<JobType>>, RepositoryError> {
-    let Some(stored) = stored else { return Ok(None) };
-    let names: Vec<String> =
-        serde_json::from_str(&stored).map_err(|error| corrupt(format!("job types of a node: {error}")))?;
-    Ok(Some(names.into_iter().map(JobType::from_stored).collect()))
 }
 
 impl Commit<'_> {

@@ -16,6 +16,7 @@ use super::connect::SeaRepository;
 use super::convert::{self, count, created_at, micros, optional_time, priority, status, time};
 use super::counters::bucket;
 use super::error::unavailable;
+use super::unreadable::row_of;
 use crate::domain::attempt::Attempt;
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
@@ -66,19 +67,20 @@ pub(super) fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
         recurring_id,
         node,
     } = row;
-    let id = JobId::from_uuid(id);
+    // As in `convert::job`.
+    let (id, due_at) = (JobId::from_uuid(id), time(due_at).unwrap_or(DateTime::UNIX_EPOCH));
     Ok(JobSummary {
         id,
         name: JobName::from_stored(name),
         job_type: JobType::from_stored(job_type),
         queue: QueueName::from_stored(queue),
-        priority: priority(priority_code)?,
+        priority: priority(priority_code).unwrap_or_default(),
         status: status(status_code)?,
         error: error.map(Arc::from),
-        created_at: created_at(id)?,
-        due_at: time(due_at)?,
-        started_at: optional_time(started_at)?,
-        finished_at: optional_time(finished_at)?,
+        created_at: created_at(id).unwrap_or(due_at),
+        due_at,
+        started_at: optional_time(started_at).unwrap_or_default(),
+        finished_at: optional_time(finished_at).unwrap_or_default(),
         attempt: count(attempt),
         retry_count: count(retry_count),
         max_retries: count(max_retries),
@@ -383,9 +385,8 @@ impl SeaRepository {
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
         // From the writer: what was committed a moment ago must be seen.
         let rows = self.writer().query_all_raw(statement).await.map_err(failed)?;
-        rows.iter()
-            .map(|row| convert::job(job::Model::from_query_result(row, "").map_err(failed)?).map(Arc::new))
-            .collect()
+        let orphans = rows.iter().map(|row| convert::job(row_of("jobs", row)?).map(Arc::new));
+        self.unreadable.leave_out(orphans)
     }
 
     pub(super) async fn read_running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {

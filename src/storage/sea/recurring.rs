@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use entities::recurring_job as table;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, Order, QueryFilter,
-    QueryOrder, QuerySelect, Statement, Value,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryResult, Statement,
+    Value,
 };
 use uuid::Uuid;
 
@@ -17,6 +17,7 @@ use super::connect::SeaRepository;
 use super::convert::{count, int, intervals_text_of, micros, optional_time, priority, spans, time};
 use super::error::{CommitFailure, corrupt, unavailable};
 use super::rows::{Kind, Rows};
+use super::unreadable::row_of;
 use crate::domain::cron::CronExpression;
 use crate::domain::job::Job;
 use crate::domain::json::Json;
@@ -145,14 +146,35 @@ impl SeaRepository {
         page: RecurringPage,
     ) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
         let RecurringPage { limit, offset } = page;
-        let rows = table::Entity::find()
-            .order_by(table::Column::Id, Order::Desc)
-            .limit(u64::from(limit))
-            .offset(super::list::whole(offset).unsigned_abs())
-            .all(&self.readers())
-            .await
-            .map_err(|error| unavailable(&error))?;
-        rows.into_iter().map(|row| recurring(row).map(Arc::new)).collect()
+        let sql = "SELECT * FROM recurring_jobs ORDER BY id DESC LIMIT $1 OFFSET $2";
+        let values: [Value; 2] = [i64::from(limit).into(), super::list::whole(offset).into()];
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        let rows = self.readers().query_all_raw(statement).await;
+        let rows = rows.map_err(|error| unavailable(&error))?;
+        self.unreadable.leave_out(rows.iter().map(read_row))
+    }
+
+    pub(super) async fn read_recurring_after(
+        &self,
+        after: Option<RecurringId>,
+        limit: u32,
+    ) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let sql = "SELECT * FROM recurring_jobs WHERE id > $1 AND is_enabled ORDER BY id LIMIT $2";
+        let mut after = after.map_or(Uuid::nil(), RecurringId::as_uuid);
+        let mut found = Vec::new();
+        loop {
+            let missing = i64::try_from(wanted - found.len()).unwrap_or(i64::MAX);
+            let statement = Statement::from_sql_and_values(self.backend(), sql, [after.into(), missing.into()]);
+            let rows = self.readers().query_all_raw(statement).await;
+            let rows = rows.map_err(|error| unavailable(&error))?;
+            found.extend(self.unreadable.leave_out(rows.iter().map(read_row))?);
+            let is_last = i64::try_from(rows.len()).is_ok_and(|count| count < missing);
+            let Some(last) = rows.last().filter(|_| !is_last && found.len() < wanted) else {
+                return Ok(found);
+            };
+            after = last.try_get("", "id").map_err(|error| unavailable(&error))?;
+        }
     }
 
     pub(super) async fn read_recurring_count(&self) -> Result<u64, RepositoryError> {
@@ -179,23 +201,9 @@ impl SeaRepository {
             let rows = self.writer().query_all_raw(statement).await;
             let rows = rows.map_err(|error| unavailable(&error))?;
             let is_all = rows.len() < usize::try_from(wanted).unwrap_or(usize::MAX);
-            let mut due = Vec::with_capacity(rows.len());
-            let mut wrong = Vec::new();
-            for row in &rows {
-                let row = table::Model::from_query_result(row, "").map_err(|error| unavailable(&error))?;
-                // One that can't be read, because another version of the server or somebody by hand has written it, holds
-                // up no other.
-                match recurring(row) {
-                    Ok(recurring) => due.push(Arc::new(recurring)),
-                    Err(error) => wrong.push(error),
-                }
-            }
-            let count = u32::try_from(wrong.len()).unwrap_or(u32::MAX);
+            let mut due = self.unreadable.leave_out(rows.iter().map(read_row))?;
+            let count = u32::try_from(rows.len() - due.len()).unwrap_or(u32::MAX);
             if is_all || count <= unreadable {
-                // They stay due, so they are told of as long as they are there.
-                for error in wrong {
-                    tracing::error!("it does not recur: {error}");
-                }
                 due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
                 return Ok(due);
             }
@@ -247,6 +255,10 @@ impl SeaRepository {
         }
         Ok(unfinished)
     }
+}
+
+fn read_row(row: &QueryResult) -> Result<Arc<RecurringJob>, RepositoryError> {
+    recurring(row_of("recurring_jobs", row)?).map(Arc::new)
 }
 
 fn row(recurring: &RecurringJob) -> table::Model {
@@ -357,33 +369,37 @@ fn recurring(row: table::Model) -> Result<RecurringJob, RepositoryError> {
         schedule: Schedule {
             cron: CronExpression::parse(&cron).map_err(|error| of(&error))?,
             time_zone: TimeZoneName::parse(&time_zone).map_err(|error| of(&error))?,
-            starts_at: optional_time(starts_at)?,
-            ends_at: optional_time(ends_at)?,
+            starts_at: optional_time(starts_at).map_err(|error| of(&error))?,
+            ends_at: optional_time(ends_at).map_err(|error| of(&error))?,
         },
         template: Template {
             job_type: JobType::from_stored(job_type),
             name: JobName::from_stored(name),
             queue: queue.map(QueueName::from_stored),
             parameters: Json::from_valid(parameters),
-            priority: priority(priority_code)?,
+            priority: priority(priority_code).map_err(|error| of(&error))?,
             max_retries: max_retries.map(count),
             timeout: timeout.map(TimeSpan::from_micros),
             retry_delay: retry_delay.map(TimeSpan::from_micros),
-            retry_intervals: retry_intervals.as_deref().map(spans).transpose()?,
+            retry_intervals: retry_intervals
+                .as_deref()
+                .map(spans)
+                .transpose()
+                .map_err(|error| of(&error))?,
         },
         is_enabled,
         misfire_policy: MisfirePolicy::parse(&misfire_policy, max).map_err(|error| of(&error))?,
         overlap_policy: OverlapPolicy::from_code(overlap_policy)
             .ok_or_else(|| of(&format_args!("{overlap_policy} is no overlap policy")))?,
-        next_run_at: optional_time(next_run_at)?,
-        last_run_at: optional_time(last_run_at)?,
+        next_run_at: optional_time(next_run_at).map_err(|error| of(&error))?,
+        last_run_at: optional_time(last_run_at).map_err(|error| of(&error))?,
         waiting: waiting
             .split(',')
             .filter(|text| !text.is_empty())
             .map(|text| time(text.parse().map_err(|_| of(&format_args!("'{text}' is no time")))?))
             .collect::<Result<_, _>>()?,
         created_at: id.created_at().ok_or_else(|| of(&"its id is not of version 7"))?,
-        updated_at: time(updated_at)?,
+        updated_at: time(updated_at).map_err(|error| of(&error))?,
         revision: count(revision),
     })
 }

@@ -65,16 +65,16 @@ impl SeaRepository {
     }
 
     async fn workers_where(&self, condition: &str, values: Vec<Value>) -> Result<Vec<StoredWorker>, RepositoryError> {
-        let now = self.now_sql();
+        let live = self.live_sql();
         let sql = format!(
-            "SELECT id, name, worker, started_at, heartbeat_at, lease_until, lease_until >= {now}, \
+            "SELECT id, name, worker, started_at, heartbeat_at, lease_until, {live}, \
              owner_kind, owner, lease_key, (SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE status = 1 AND node = nodes.id) \
              FROM nodes WHERE worker IS NOT NULL AND {condition}"
         );
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
         let rows = self.readers().query_all_raw(statement).await;
         let rows = rows.map_err(|error| unavailable(&error))?;
-        rows.iter().map(stored_worker).collect()
+        self.unreadable.leave_out(rows.iter().map(stored_worker))
     }
 
     pub(super) async fn read_reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
