@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::cron::CronExpression;
@@ -20,6 +20,9 @@ use super::priority::Priority;
 use super::time_span::TimeSpan;
 use super::time_zone::TimeZoneName;
 use super::timestamp;
+
+/// How far the clocks of two nodes may be apart without anything being amiss.
+const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(10);
 
 /// The identity of a recurring job: a UUID version 7, like a job's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -274,11 +277,11 @@ impl RecurringJob {
     }
 
     /// Whether due times between `now` and the next run were passed over, because a clock was ahead when it was worked out.
+    /// Those of the next [`CLOCK_SKEW`] do not count: the clocks of two nodes may differ by as much, and a due time that one
+    /// of them has dealt with is not to be dealt with again.
     pub fn is_ahead_of(&self, now: DateTime<Utc>) -> bool {
-        self.is_enabled
-            && self
-                .next_due(&self.schedule, now)
-                .is_some_and(|due_at| self.next_run_at.is_none_or(|next| due_at < next))
+        let passed_over = || self.next_due(&self.schedule, now + CLOCK_SKEW);
+        self.is_enabled && passed_over().is_some_and(|due_at| self.next_run_at.is_none_or(|next| due_at < next))
     }
 
     /// The same recurring job with the next due time by a clock that was set back to `now`; `None` when it has that one.

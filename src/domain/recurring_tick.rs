@@ -235,6 +235,17 @@ mod tests {
     }
 
     #[test]
+    fn a_due_time_that_was_left_out_does_not_come_back_for_a_clock_that_is_a_little_behind() {
+        let skip = recurring("*/10 * * * *", MisfirePolicy::FireOnce, OverlapPolicy::Skip);
+        let after = skip.tick(at(400), 1).expect("due").after;
+        assert_eq!((after.last_run_at, after.next_run_at), (None, Some(at(1_000))));
+        assert_eq!(after.set_back(at(399)), None);
+        assert_eq!(after.set_back(at(391)), None);
+        // Half a minute is no difference between clocks that are right.
+        assert!(after.set_back(at(370)).is_some());
+    }
+
+    #[test]
     fn what_waits_is_not_due_once_more_when_the_clock_went_back_and_the_schedule_is_changed() {
         let queue = recurring("* * * * * *", MisfirePolicy::FireOnce, OverlapPolicy::Queue);
         let waits = queue.tick(at(3), 1).expect("due").after;

@@ -9,11 +9,12 @@
 //!
 //! The time of day may be wrong for a while and then be right again. What was worked out meanwhile would keep recurring jobs
 //! silent until the time that the clock has shown. So whenever a node begins to lead, or its time of day falls behind its
-//! steady clock, all recurring jobs are checked against the time that it is now.
+//! steady clock, all recurring jobs are checked against the time that it is now; and once a minute, because the clock of
+//! another node, which stores recurring jobs too, may have been wrong.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, Supervised, WrapFuture};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -31,7 +32,6 @@ use crate::domain::overlap::OverlapPolicy;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, ChangeError, Fire};
-use crate::storage::query::RecurringPage;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// How many messages the mailbox holds.
@@ -41,6 +41,8 @@ pub const MAILBOX_CAPACITY: usize = 1_024;
 const ROUND: u32 = 200;
 /// How far the time of day must fall behind the steady clock to count as set back.
 const SET_BACK: TimeDelta = TimeDelta::seconds(1);
+/// The time between two checks of all recurring jobs against the time of day.
+const CHECK_INTERVAL: Duration = Duration::from_secs(60);
 /// The longest sleep: the machine's clock may be set meanwhile.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
 /// The longest sleep where other nodes change recurring jobs: what they signal may be lost.
@@ -128,13 +130,11 @@ impl RecurringSchedulerParts {
     /// Sets recurring jobs back whose next run was worked out by a clock that was ahead. False: this node no longer leads.
     async fn set_back(&self, token: FencingToken) -> Result<bool, RoundError> {
         let now = self.clock.now();
-        let mut page = RecurringPage {
-            limit: ROUND,
-            offset: 0,
-        };
+        let mut after = None;
         loop {
-            let found = self.repository.recurring_page(page).await?;
+            let found = self.repository.recurring_after(after, ROUND).await?;
             let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
+            after = found.last().map(|last| last.id).or(after);
             let changes: Vec<Change> = found
                 .into_iter()
                 .filter_map(|before| {
@@ -158,7 +158,6 @@ impl RecurringSchedulerParts {
             if count < ROUND {
                 return Ok(true);
             }
-            page.offset += u64::from(count);
         }
     }
 
@@ -233,6 +232,21 @@ impl RecurringSchedulerParts {
     }
 }
 
+/// That recurring jobs were checked against the time of day.
+#[derive(Clone, Copy)]
+struct Checked {
+    at: Instant,
+    /// How far the time of day was ahead of the steady clock at the last look.
+    offset: TimeDelta,
+}
+
+impl Checked {
+    /// Whether the next check is due, now that the time of day is so far ahead of the steady clock.
+    fn is_next_due(self, offset: TimeDelta) -> bool {
+        offset < self.offset - SET_BACK || self.at.elapsed() >= CHECK_INTERVAL
+    }
+}
+
 /// The actor. See the module.
 pub struct RecurringScheduler {
     parts: RecurringSchedulerParts,
@@ -240,8 +254,8 @@ pub struct RecurringScheduler {
     timer: Option<SpawnHandle>,
     /// The next request to lead, or the one that is on its way.
     asking: Option<SpawnHandle>,
-    /// How far the time of day was ahead of the steady clock at the last look; `None` before the first one as the leader.
-    checked_at: Option<TimeDelta>,
+    /// The last look; `None` before the first one as the leader, and after one that failed.
+    checked: Option<Checked>,
     is_busy: bool,
     must_look_again: bool,
 }
@@ -254,7 +268,7 @@ impl RecurringScheduler {
             token: None,
             timer: None,
             asking: None,
-            checked_at: None,
+            checked: None,
             is_busy: false,
             must_look_again: false,
         }
@@ -272,7 +286,7 @@ impl RecurringScheduler {
                     let is_new = token != scheduler.token;
                     scheduler.token = token;
                     if is_new {
-                        scheduler.checked_at = None;
+                        scheduler.checked = None;
                         scheduler.look(ctx);
                     }
                 }
@@ -297,23 +311,40 @@ impl RecurringScheduler {
         }
         let parts = self.parts.clone();
         let offset = parts.clock_offset();
-        let must_check = self.checked_at.is_none_or(|checked_at| offset < checked_at - SET_BACK);
+        let must_check = self.checked.is_none_or(|checked| checked.is_next_due(offset));
         let round = async move {
-            if must_check && !parts.set_back(token).await? {
-                return Ok(Round {
+            let checked = if must_check {
+                parts.set_back(token).await
+            } else {
+                Ok(true)
+            };
+            if matches!(checked, Ok(false)) {
+                let lost = Round {
                     is_full: false,
                     has_conflict: false,
                     has_lost_lead: true,
                     next: None,
-                });
+                };
+                return (checked, Ok(lost));
             }
-            parts.round(token).await
+            // A check that fails does not keep what is due from running.
+            (checked, parts.round(token).await)
         };
-        ctx.spawn(round.into_actor(self).map(move |round, scheduler, ctx| {
+        ctx.spawn(round.into_actor(self).map(move |(checked, round), scheduler, ctx| {
             scheduler.is_busy = false;
-            if round.is_ok() {
+            match checked {
                 // A clock that goes forward is followed: it may come back.
-                scheduler.checked_at = Some(offset);
+                Ok(_) => {
+                    let at = scheduler.checked.filter(|_| !must_check);
+                    let at = at.map_or_else(Instant::now, |checked| checked.at);
+                    scheduler.checked = Some(Checked { at, offset });
+                }
+                Err(failure) => {
+                    log_failure!(
+                        failure,
+                        "failed to check recurring jobs against the clock, retrying: {failure}"
+                    );
+                }
             }
             let must_look_again = std::mem::take(&mut scheduler.must_look_again);
             match round {
@@ -401,5 +432,27 @@ impl Handler<RecurringChanged> for RecurringScheduler {
 
     fn handle(&mut self, RecurringChanged: RecurringChanged, ctx: &mut Context<Self>) {
         self.look(ctx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_checked_when_the_clock_was_set_back_and_once_a_minute() {
+        let hour = TimeDelta::hours(1);
+        let checked = Checked {
+            at: Instant::now(),
+            offset: hour,
+        };
+        assert!(!checked.is_next_due(hour));
+        assert!(!checked.is_next_due(hour * 2), "a clock that goes forward is followed");
+        assert!(checked.is_next_due(TimeDelta::zero()));
+        let minute_ago = Checked {
+            at: Instant::now() - CHECK_INTERVAL,
+            ..checked
+        };
+        assert!(minute_ago.is_next_due(hour), "another node's clock may have been wrong");
     }
 }
