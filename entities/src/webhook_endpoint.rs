@@ -45,6 +45,8 @@ pub struct Model {
     pub holder: Option<Uuid>,
     /// Since when no live node's configuration names it.
     pub unnamed_since: Option<i64>,
+    /// Whether it is told no new events, because no live node's configuration has named it for too long.
+    pub is_retired: bool,
 }
 
 /// No relations.

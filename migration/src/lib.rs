@@ -19,6 +19,7 @@ mod m0013_draining;
 mod m0014_recurring_key;
 mod m0015_jobs_to_start_by_type;
 mod m0016_worker_access;
+mod m0017_retired_endpoints;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_recurring_key::Migration),
             Box::new(m0015_jobs_to_start_by_type::Migration),
             Box::new(m0016_worker_access::Migration),
+            Box::new(m0017_retired_endpoints::Migration),
         ]
     }
 }

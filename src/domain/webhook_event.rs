@@ -141,6 +141,22 @@ impl WebhookEvents {
         })
     }
 
+    /// Reads events as they were stored, which may name some that only another version of this program knows.
+    pub fn from_stored(text: &str) -> Self {
+        let patterns = text.split(',').filter(|pattern| !pattern.is_empty());
+        let patterns: Arc<[Arc<str>]> = patterns.map(Arc::from).collect();
+        let known = patterns.iter().filter_map(|pattern| Self::parse([&**pattern]).ok());
+        Self {
+            bits: known.fold(0, |bits, known| bits | known.bits),
+            patterns,
+        }
+    }
+
+    /// The first that this program does not know.
+    pub fn unknown(&self) -> Option<&str> {
+        self.patterns().find(|pattern| Self::parse([*pattern]).is_err())
+    }
+
     /// No events: those of an endpoint that receives nothing new.
     pub fn none() -> Self {
         Self {
@@ -151,7 +167,7 @@ impl WebhookEvents {
 
     /// Whether no event was chosen.
     pub fn is_empty(&self) -> bool {
-        self.bits == 0
+        self.patterns.is_empty()
     }
 
     /// Whether this event was chosen.
@@ -208,6 +224,18 @@ mod tests {
             assert!(error.contains("job.completed"), "{error}");
         }
         assert_eq!(WebhookEvents::parse([]), Err(InvalidWebhookEvents::Empty));
+    }
+
+    #[test]
+    fn events_of_another_version_are_kept_and_choose_nothing() {
+        let events = WebhookEvents::from_stored("job.failed,job.archived,queue.*");
+        assert_eq!(events.to_string(), "job.failed,job.archived,queue.*");
+        assert_eq!(events.unknown(), Some("job.archived"));
+        let chosen = WebhookEvent::TABLE.iter().filter(|(event, _)| events.contains(*event));
+        assert_eq!(chosen.count(), 4);
+        let events = WebhookEvents::from_stored("job.archived");
+        assert!(!events.is_empty() && !events.contains(WebhookEvent::JobFailed));
+        assert!(WebhookEvents::from_stored("").is_empty());
     }
 
     #[test]

@@ -57,6 +57,7 @@ mod migrate;
 mod nodes;
 mod nodes_drain;
 mod nodes_outage;
+mod other_versions;
 mod path_tricks;
 mod paused;
 mod pgbouncer;

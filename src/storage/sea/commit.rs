@@ -342,6 +342,7 @@ impl Commit<'_> {
 
     /// Applies what is no new job, start or end of an attempt, and writes what was counted on the way.
     async fn apply_others(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
+        self.advance_endpoint_version(changes).await?;
         self.note_outcomes(changes).await?;
         for (change, result) in changes.iter().zip(results.iter_mut()) {
             let applied = match change {

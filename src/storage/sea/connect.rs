@@ -297,9 +297,9 @@ impl SeaRepository {
                     .pragma("temp_store", "memory");
                 // Negative: in KiB.
                 if is_writer {
-                    sqlite.pragma("cache_size", "-16000")
                     // What a log grew to under a long reader is given back; the usual size is not, and is overwritten.
                     let sqlite = sqlite.pragma("journal_size_limit", "33554432");
+                    sqlite.pragma("cache_size", "-16000")
                 } else {
                     sqlite.pragma("query_only", "on")
                 }

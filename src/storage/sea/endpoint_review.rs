@@ -10,7 +10,7 @@ use super::outbox::uuid_at;
 use crate::domain::id::NodeId;
 use crate::domain::time_span::TimeSpan;
 use crate::domain::webhook::EndpointId;
-use crate::storage::change::{Applied, ChangeError};
+use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::outbox::{ReviewEndpoints, ReviewedEndpoints, UnnamedEndpoint};
 
 /// The pending deliveries of a row of `webhook_endpoints`.
@@ -29,8 +29,10 @@ impl Commit<'_> {
         let node: Value = node.as_uuid().into();
         let now = self.now_sql();
         let named = format!(
-            "id IN (SELECT endpoint_id FROM webhook_endpoint_names WHERE node_id = $1 \
-             OR node_id IN (SELECT id FROM nodes WHERE lease_until >= {now}))"
+            "(id IN (SELECT endpoint_id FROM webhook_endpoint_names WHERE node_id = $1 \
+             OR node_id IN (SELECT id FROM nodes WHERE {})) OR EXISTS ({}))",
+            self.repository.live_sql(),
+            self.repository.silent_server_sql()
         );
         let named_again =
             format!("UPDATE webhook_endpoints SET unnamed_since = NULL WHERE unnamed_since IS NOT NULL AND {named}");
@@ -42,7 +44,7 @@ impl Commit<'_> {
         // another node that still knew its events is in between.
         let remove = format!(
             "UPDATE webhook_endpoints SET is_deleted = true, secret = '', previous_secret = NULL \
-             WHERE {grace_over} AND events = '' AND {PENDING} = 0 {RETURNING}"
+             WHERE {grace_over} AND is_retired AND {PENDING} = 0 {RETURNING}"
         );
         let removed = self.unnamed(&remove, vec![grace.clone()]).await?;
         let unname = format!(
@@ -51,13 +53,10 @@ impl Commit<'_> {
         );
         let unnamed = self.unnamed(&unname, vec![node]).await?;
         let retire = format!(
-            "UPDATE webhook_endpoints SET events = '', revision = revision + 1 WHERE {grace_over} AND events <> '' \
-             {RETURNING}"
+            "UPDATE webhook_endpoints SET is_retired = true, revision = revision + 1 \
+             WHERE {grace_over} AND NOT is_retired {RETURNING}"
         );
         let retired = self.unnamed(&retire, vec![grace]).await?;
-        if !retired.is_empty() || !removed.is_empty() {
-            self.advance_endpoint_version().await?;
-        }
         Ok(Ok(Applied::Reviewed(ReviewedEndpoints {
             unnamed,
             retired,
@@ -101,8 +100,18 @@ impl Commit<'_> {
         Ok(endpoints)
     }
 
-    /// Notes that endpoints have changed: every commit that is announced from now on sees it.
-    pub(super) async fn advance_endpoint_version(&self) -> Result<(), CommitFailure> {
+    /// Notes that endpoints change: every commit that is announced from now on sees it. Before any of them is changed: the row
+    /// of the version is the first that all commits of this kind lock, so that no two of them wait for each other.
+    pub(super) async fn advance_endpoint_version(&self, changes: &[Change]) -> Result<(), CommitFailure> {
+        let are_changed = changes.iter().any(|change| {
+            matches!(
+                change,
+                Change::PutEndpoint { .. } | Change::DeleteEndpoint { .. } | Change::ReviewEndpoints(_)
+            ) || matches!(change, Change::Attempts(attempts) if attempts.disable.is_some())
+        });
+        if !are_changed {
+            return Ok(());
+        }
         let sql = "UPDATE webhook_endpoint_version SET version = version + 1";
         self.execute(sql, Vec::new()).await?;
         Ok(())
@@ -127,9 +136,21 @@ impl SeaRepository {
             .collect()
     }
 
-    /// The endpoints without events that have pending deliveries.
+    /// Live servers of a version that does not store which endpoints its configuration names: it may name any.
+    fn silent_server_sql(&self) -> String {
+        let live = self.live_sql();
+        format!("SELECT 1 FROM nodes WHERE worker IS NULL AND job_types IS NULL AND {live}")
+    }
+
+    /// Whether there is such a server.
+    pub(super) async fn has_silent_server(&self) -> Result<bool, DbErr> {
+        let statement = Statement::from_string(self.backend(), format!("{} LIMIT 1", self.silent_server_sql()));
+        Ok(self.readers().query_one_raw(statement).await?.is_some())
+    }
+
+    /// The retired endpoints that have pending deliveries.
     pub(super) async fn read_retired_with_pending(&self) -> Result<Vec<Uuid>, DbErr> {
-        let sql = "SELECT id FROM webhook_endpoints WHERE events = '' AND NOT is_deleted AND EXISTS \
+        let sql = "SELECT id FROM webhook_endpoints WHERE is_retired AND NOT is_deleted AND EXISTS \
                    (SELECT 1 FROM webhook_deliveries AS d WHERE d.endpoint_id = webhook_endpoints.id AND d.status = 0)";
         let rows = self
             .readers()

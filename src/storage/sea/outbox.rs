@@ -10,7 +10,6 @@ use super::commit::{Commit, Results};
 use super::convert::{int, micros, text};
 use super::error::CommitFailure;
 use super::rows::{FILLED_ROWS_MAX, Kind, Rows};
-use super::webhooks::stored_endpoints;
 use crate::domain::delivery::{AfterAttempt, DeliveryAttempt, DeliveryStatus, Message};
 use crate::domain::id::JobId;
 use crate::domain::propagation::to_stored;
@@ -77,7 +76,7 @@ impl Commit<'_> {
             return Ok(None);
         };
         // Read after the version: they are as new, or newer, and then the next commit reads them again.
-        let endpoints = stored_endpoints(&self.transaction).await?;
+        let endpoints = self.repository.stored_endpoints(&self.transaction).await?;
         Ok(Some(EndpointsAt {
             version,
             endpoints: endpoints.into(),
@@ -223,11 +222,7 @@ impl Commit<'_> {
                 let sql = "UPDATE webhook_endpoints SET disabled_at = $2, disabled_reason = $3, updated_at = $2, \
                            revision = revision + 1 WHERE id = $1 AND disabled_reason IS NULL";
                 let values = vec![id, micros(*at).into(), reason.code().into()];
-                let is_disabled = self.execute(sql, values).await? > 0;
-                if is_disabled {
-                    self.advance_endpoint_version().await?;
-                }
-                is_disabled
+                self.execute(sql, values).await? > 0
             }
         };
         Ok(Ok(Applied::Attempted { is_disabled }))

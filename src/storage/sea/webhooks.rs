@@ -6,16 +6,16 @@ use chrono::{DateTime, Utc};
 use entities::{webhook_delivery, webhook_endpoint};
 use sea_orm::sea_query::Order;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, Statement,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QueryResult, QuerySelect, Statement,
 };
 
 use super::commit::Commit;
 use super::connect::SeaRepository;
 use super::convert::{count, int, micros, optional_time, time};
 use super::error::{CommitFailure, corrupt, unavailable};
-use super::link::Transaction;
 use super::outbox::uuid_at;
+use super::unreadable::row_of;
 use crate::domain::delivery::{Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus, DueDelivery, Message};
 use crate::domain::id::{JobId, NodeId};
 use crate::domain::propagation::from_stored;
@@ -42,7 +42,6 @@ impl Commit<'_> {
         before: Option<&Endpoint>,
         after: &Endpoint,
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
-        self.advance_endpoint_version().await?;
         let Some(before) = before else {
             let mut holder = None;
             // A conflict is an answer, and must not spoil the transaction.
@@ -68,6 +67,11 @@ impl Commit<'_> {
         changed.id = sea_orm::NotSet;
         changed.holder = sea_orm::NotSet;
         changed.unnamed_since = sea_orm::NotSet;
+        if after.events.is_empty() {
+            // It is retired: its events are kept in the row.
+            changed.events = sea_orm::NotSet;
+            changed.is_retired = sea_orm::NotSet;
+        }
         let updated = webhook_endpoint::Entity::update_many()
             .set(changed)
             .filter(webhook_endpoint::Column::Id.eq(before.id.as_uuid()))
@@ -89,7 +93,6 @@ impl Commit<'_> {
         let sql = "UPDATE webhook_endpoints SET is_deleted = true, secret = '', previous_secret = NULL \
                    WHERE id = $1 AND revision = $2 AND NOT is_deleted";
         let values = vec![endpoint.id.as_uuid().into(), int(endpoint.revision).into()];
-        self.advance_endpoint_version().await?;
         Ok(if self.execute(sql, values).await? == 0 {
             Err(ChangeError::Conflict)
         } else {
@@ -148,31 +151,63 @@ impl SeaRepository {
             .collect::<Result<_, DbErr>>()
             .map_err(failed)?;
         let names = self.read_endpoint_names().await.map_err(failed)?;
-        let rows = rows_of_endpoints(&self.readers()).await.map_err(failed)?;
-        let waiting = if rows.iter().any(|row| row.events.is_empty()) {
+        let rows = rows_of_endpoints(&self.readers(), self.backend())
+            .await
+            .map_err(failed)?;
+        let rows = rows
+            .iter()
+            .map(|row| row_of::<webhook_endpoint::Model>("webhook_endpoints", row));
+        let rows = self.unreadable.leave_out(rows)?;
+        let is_any_silent = self.has_silent_server().await.map_err(failed)?;
+        let waiting = if rows.iter().any(|row| row.is_retired) {
             self.read_retired_with_pending().await.map_err(failed)?
         } else {
             Vec::new()
         };
-        rows.into_iter()
-            .map(|row| {
-                let holder = row.holder.map(NodeId::from_uuid);
-                let unnamed_since = optional_time(row.unnamed_since)?;
-                let has_pending = waiting.contains(&row.id);
-                let endpoint = Arc::new(endpoint(row)?);
-                let naming = names.iter().filter(|(id, _)| *id == endpoint.id);
-                let named_by: Vec<NodeId> = naming.map(|(_, node)| *node).collect();
-                Ok(StoredEndpoint {
-                    endpoint,
-                    holder,
-                    is_held: holder.is_some_and(|holder| live.contains(&holder)),
-                    is_named: named_by.iter().any(|node| live.contains(node)),
-                    named_by,
-                    unnamed_since,
-                    has_pending,
-                })
+        let read = rows.into_iter().map(|row| {
+            let holder = row.holder.map(NodeId::from_uuid);
+            let unnamed_since = optional_time(row.unnamed_since)?;
+            let has_pending = waiting.contains(&row.id);
+            let endpoint = Arc::new(self.endpoint(row)?);
+            let naming = names.iter().filter(|(id, _)| *id == endpoint.id);
+            let named_by: Vec<NodeId> = naming.map(|(_, node)| *node).collect();
+            Ok(StoredEndpoint {
+                endpoint,
+                holder,
+                is_held: holder.is_some_and(|holder| live.contains(&holder)),
+                is_named: is_any_silent || named_by.iter().any(|node| live.contains(node)),
+                named_by,
+                unnamed_since,
+                has_pending,
             })
-            .collect()
+        });
+        self.unreadable.leave_out(read)
+    }
+
+    /// The endpoint of a row. Events that another version of this program has written are kept and choose nothing here.
+    fn endpoint(&self, row: webhook_endpoint::Model) -> Result<Endpoint, RepositoryError> {
+        let endpoint = endpoint(row)?;
+        if let Some(event) = endpoint.events.unknown() {
+            self.unreadable.log(format!(
+                "the webhook endpoint {} names the event '{event}', which this version does not know",
+                endpoint.id
+            ));
+        }
+        Ok(endpoint)
+    }
+
+    /// The endpoints as a transaction sees them.
+    pub(super) async fn stored_endpoints(
+        &self,
+        transaction: &impl ConnectionTrait,
+    ) -> Result<Vec<Arc<Endpoint>>, CommitFailure> {
+        let rows = rows_of_endpoints(transaction, self.backend()).await?;
+        let endpoints = rows.iter().map(|row| {
+            let row = row_of("webhook_endpoints", row)?;
+            self.endpoint(row).map(Arc::new)
+        });
+        // Jobs start and end even if an endpoint can't be read.
+        Ok(self.unreadable.leave_out(endpoints)?)
     }
 
     pub(super) async fn read_due_deliveries(
@@ -186,21 +221,20 @@ impl SeaRepository {
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
         let rows = self.readers().query_all_raw(statement).await;
         let rows = rows.map_err(|error| unavailable(&error))?;
-        rows.iter()
-            .map(|row| {
-                let row = webhook_delivery::Model::from_query_result(row, "").map_err(|error| unavailable(&error))?;
-                let Delivery {
-                    id,
-                    endpoint_id: _,
-                    message,
-                    status: _,
-                    attempts,
-                    due_at: _,
-                    last: _,
-                } = delivery(row)?;
-                Ok(DueDelivery { id, message, attempts })
-            })
-            .collect()
+        let due = rows.iter().map(|row| {
+            let row: webhook_delivery::Model = row_of("webhook_deliveries", row)?;
+            let Delivery {
+                id,
+                endpoint_id: _,
+                message,
+                status: _,
+                attempts,
+                due_at: _,
+                last: _,
+            } = delivery(row)?;
+            Ok(DueDelivery { id, message, attempts })
+        });
+        self.unreadable.leave_out(due)
     }
 
     pub(super) async fn read_deliveries(
@@ -234,21 +268,9 @@ impl SeaRepository {
     }
 }
 
-async fn rows_of_endpoints(connection: &impl ConnectionTrait) -> Result<Vec<webhook_endpoint::Model>, DbErr> {
-    webhook_endpoint::Entity::find()
-        .filter(webhook_endpoint::Column::IsDeleted.eq(false))
-        .order_by(webhook_endpoint::Column::Id, Order::Asc)
-        .all(connection)
-        .await
-}
-
-/// The endpoints as a transaction sees them.
-pub(super) async fn stored_endpoints(transaction: &Transaction) -> Result<Vec<Arc<Endpoint>>, CommitFailure> {
-    let rows = rows_of_endpoints(transaction).await?;
-    let endpoints = rows.into_iter().map(|row| endpoint(row).map(Arc::new));
-    endpoints
-        .collect::<Result<_, RepositoryError>>()
-        .map_err(CommitFailure::Unavailable)
+async fn rows_of_endpoints(connection: &impl ConnectionTrait, backend: DbBackend) -> Result<Vec<QueryResult>, DbErr> {
+    let sql = "SELECT * FROM webhook_endpoints WHERE NOT is_deleted ORDER BY id";
+    connection.query_all_raw(Statement::from_string(backend, sql)).await
 }
 
 fn row(endpoint: &Endpoint) -> webhook_endpoint::Model {
@@ -290,6 +312,7 @@ fn row(endpoint: &Endpoint) -> webhook_endpoint::Model {
         is_deleted: false,
         holder: None,
         unnamed_since: None,
+        is_retired: false,
     }
 }
 
@@ -314,22 +337,23 @@ fn endpoint(row: webhook_endpoint::Model) -> Result<Endpoint, RepositoryError> {
         is_deleted: _,
         holder: _,
         unnamed_since: _,
+        is_retired,
     } = row;
     let wrong = |what: &str| corrupt(format!("the webhook endpoint {id} has no valid {what}"));
     Ok(Endpoint {
         id: EndpointId::from_uuid(id),
         name: Arc::from(name),
         url: Arc::from(url),
-        events: if events.is_empty() {
+        events: if is_retired {
             WebhookEvents::none()
         } else {
-            WebhookEvents::parse(events.split(',')).map_err(|_| wrong("events"))?
+            WebhookEvents::from_stored(&events)
         },
         secret: SigningSecret::new(secret),
         previous_secret: match previous_secret {
             Some(secret) => Some(PreviousSecret {
                 secret: SigningSecret::new(secret),
-                until: optional_time(previous_until)?,
+                until: optional_time(previous_until).map_err(|_| wrong("time"))?,
             }),
             None => None,
         },
@@ -338,14 +362,14 @@ fn endpoint(row: webhook_endpoint::Model) -> Result<Endpoint, RepositoryError> {
         source: EndpointSource::from_code(source).ok_or_else(|| wrong("source"))?,
         disabled: match (disabled_at, disabled_reason) {
             (Some(at), Some(reason)) => Some(Disabled {
-                at: time(at)?,
+                at: time(at).map_err(|_| wrong("time"))?,
                 reason: DisabledReason::from_code(reason).ok_or_else(|| wrong("reason"))?,
             }),
             (_, _) => None,
         },
-        failing_since: optional_time(failing_since)?,
-        created_at: time(created_at)?,
-        updated_at: time(updated_at)?,
+        failing_since: optional_time(failing_since).map_err(|_| wrong("time"))?,
+        created_at: time(created_at).map_err(|_| wrong("time"))?,
+        updated_at: time(updated_at).map_err(|_| wrong("time"))?,
         revision: count(revision),
     })
 }

@@ -55,6 +55,9 @@ pub async fn read(probe: &Probe) {
     };
     let walk = Look::Walk(None, 600);
     probe.of("recurring jobs", walk, storage.recurring_page(page)).await;
+    probe
+        .of("recurring jobs by id", Look::Up, storage.recurring_after(Some(id), 200))
+        .await;
     // There are as many as people have made, and nothing that happens often asks.
     probe
         .of("count of recurring jobs", Look::Through, storage.recurring_count())
