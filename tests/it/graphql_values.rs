@@ -291,6 +291,8 @@ async fn literals_are_what_their_types_say() {
         r#"query($s: String) { jobs(filter: {status: [$s]}) { totalCount } }"#,
         r#"mutation { scheduleJob(input: {type: "A", parameters: {a: 1, a: 2}}) { isNew } }"#,
         r#"mutation { scheduleJob(input: {type: "A", type: "B"}) { isNew } }"#,
+        r#"mutation { scheduleJob(input: {type: "A", parameters: {a: [B]}}) { isNew } }"#,
+        r#"query($s: String!) { jobs @include(if: $s) { totalCount } }"#,
         r#"mutation { scheduleJob(input: {type: "A", priority: "HIGH"}) { isNew } }"#,
         r#"fragment f on Query { jobs(filter: {status: "FAILED"}) { totalCount } } { ...f }"#,
     ] {

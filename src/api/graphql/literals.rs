@@ -183,8 +183,27 @@ fn check_named(types: &InputTypes, name: &str, known: &InputType, value: &mut Va
         (InputType::Text | InputType::Boolean | InputType::Enum(_), Value::Binary(text)) => {
             wrong(format!("is {}; expected {name}", shown(text)))
         }
-        // Any JSON is JSON; the others are checked by the validation.
+        (InputType::Json, value) => match enum_value(value) {
+            Some(given) => wrong(format!("has the enum value {given}; in JSON, write strings in quotes")),
+            None => Ok(()),
+        },
+        // The others are checked by the validation.
         (_, _) => Ok(()),
+    }
+}
+
+/// An enum value within a value.
+fn enum_value(value: &Value) -> Option<String> {
+    match value {
+        Value::Enum(name) => Some(name.chars().take(64).collect()),
+        Value::List(values) => values.iter().find_map(enum_value),
+        Value::Object(members) => members.values().find_map(enum_value),
+        Value::Variable(_)
+        | Value::Null
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Boolean(_)
+        | Value::Binary(_) => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use async_graphql::parser::types::{
-    BaseType, ExecutableDocument, OperationDefinition, Selection, SelectionSet, Type, VariableDefinition,
+    BaseType, Directive, ExecutableDocument, OperationDefinition, Selection, SelectionSet, Type, VariableDefinition,
 };
 use async_graphql::{Name, Pos, Positioned, ServerError};
 use async_graphql_value::Value;
@@ -29,7 +29,12 @@ pub(super) fn check(types: &InputTypes, document: &ExecutableDocument) -> Result
             document,
             definitions: variable_definitions,
             entered: HashSet::new(),
+            condition: InputField::without_default(Type {
+                base: BaseType::Named(Name::new("Boolean")),
+                nullable: false,
+            }),
         };
+        walk.directives(&operation.node.directives)?;
         walk.enter(root(*ty), &selection_set.node)?;
     }
     Ok(())
@@ -41,6 +46,8 @@ struct Walk<'a> {
     definitions: &'a [Positioned<VariableDefinition>],
     /// The fragments that it has been in: their types do not depend on where they are spread.
     entered: HashSet<&'a Name>,
+    /// The place of `@include(if:)` and `@skip(if:)`, the only directives that take arguments in a document.
+    condition: InputField,
 }
 
 impl<'a> Walk<'a> {
@@ -49,6 +56,7 @@ impl<'a> Walk<'a> {
             match &selection.node {
                 Selection::Field(field) => {
                     let field = &field.node;
+                    self.directives(&field.directives)?;
                     // What the schema does not know is found by the validation.
                     let Some(known) = self.types.field(parent, &field.name.node) else {
                         continue;
@@ -61,15 +69,18 @@ impl<'a> Walk<'a> {
                     self.enter(base_of(&known.of_type), &field.selection_set.node)?;
                 }
                 Selection::InlineFragment(fragment) => {
+                    self.directives(&fragment.node.directives)?;
                     let on = fragment.node.type_condition.as_ref();
                     let on = on.map_or(parent, |condition| &*condition.node.on.node);
                     self.enter(on, &fragment.node.selection_set.node)?;
                 }
                 Selection::FragmentSpread(spread) => {
+                    self.directives(&spread.node.directives)?;
                     let name = &spread.node.fragment_name.node;
                     if let Some(fragment) = self.document.fragments.get(name)
                         && self.entered.insert(name)
                     {
+                        self.directives(&fragment.node.directives)?;
                         let on = &fragment.node.type_condition.node.on.node;
                         self.enter(on, &fragment.node.selection_set.node)?;
                     }
@@ -77,6 +88,13 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
+    }
+
+    fn directives(&self, directives: &[Positioned<Directive>]) -> Result<(), ServerError> {
+        let arguments = directives.iter().flat_map(|directive| &directive.node.arguments);
+        arguments
+            .filter(|(name, _)| name.node == "if")
+            .try_for_each(|(_, value)| self.value(&self.condition, &self.condition.of_type, &value.node, value.pos))
     }
 
     fn value(&self, place: &InputField, of_type: &Type, value: &Value, pos: Pos) -> Result<(), ServerError> {
@@ -179,6 +197,8 @@ mod tests {
             "query($v: Int!, $t: String!) { a(item: {inner: {int: $v, texts: [$t]}, int: 1}) }",
             "query($v: String) { a(any: {x: [$v]}) }",
             "query($v: Int) { ...f } fragment f on Query { a { ... on Thing { b(int: $v) } } }",
+            "query($v: Boolean!) { a @include(if: $v) { b @skip(if: $v) } }",
+            "query($v: Boolean = true) { a @include(if: $v) }",
         ] {
             // A single value in place of a list is a matter of values, not of variables.
             let expected = text != "query($v: Int!) { a(list: $v) }";
@@ -196,6 +216,10 @@ mod tests {
             "query($v: Int) { a(item: {int: $v}) }",
             "query($v: Int!) { a(item: {inner: {texts: [$v], int: 1}, int: 1}) }",
             "query($v: String) { ...f } fragment f on Query { a { ... on Thing { b(int: $v) } } }",
+            "query($v: String!) { a @include(if: $v) }",
+            "query($v: Boolean) { a @skip(if: $v) }",
+            "query($v: Int!) { ... @include(if: $v) { a } }",
+            "query($v: Int!) { ...f @include(if: $v) } fragment f on Query { a }",
             "query A { a } query B($v: String) { a(int: $v) }",
         ] {
             assert!(!is_allowed(text), "{text}");

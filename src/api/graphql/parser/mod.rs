@@ -230,7 +230,7 @@ impl<'a> Parser<'a> {
             let definition = VariableDefinition {
                 name,
                 var_type,
-                directives: self.directives()?,
+                directives: self.constant_directives()?,
                 default_value,
             };
             definitions.push(Positioned::new(definition, pos));
@@ -261,6 +261,19 @@ impl<'a> Parser<'a> {
             text.push('!');
         }
         Ok(text)
+    }
+
+    /// The directives of a variable's definition.
+    fn constant_directives(&mut self) -> Parsed<Vec<Positioned<Directive>>> {
+        let directives = self.directives()?;
+        let mut arguments = directives.iter().flat_map(|directive| &directive.node.arguments);
+        match arguments.find(|(_, value)| value.node.clone().into_const().is_none()) {
+            Some((_, value)) => Err(syntax_error(
+                "a directive of a variable's definition has no variables".to_owned(),
+                value.pos,
+            )),
+            None => Ok(directives),
+        }
     }
 
     fn directives(&mut self) -> Parsed<Vec<Positioned<Directive>>> {

@@ -84,6 +84,12 @@ fn a_text_that_is_no_document_is_refused_with_its_place() {
             21,
         ),
         ("query ($a: Int = $b) { a }", "a default value has no variables", 1, 18),
+        (
+            "query ($b: Int, $a: Int @x(if: [$b])) { a }",
+            "a directive of a variable's definition has no variables",
+            1,
+            32,
+        ),
         ("{ ? }", "unexpected character '?'", 1, 3),
         (
             "{ a } { b }",
