@@ -4,7 +4,12 @@ use std::fmt;
 use std::fs;
 use std::io;
 
+use std::time::Duration;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// A signal this soon after the first belongs to the same request: what stops a process may signal its group as well.
+const SAME_REQUEST: Duration = Duration::from_millis(500);
 
 /// SIGTERM, SIGINT and SIGHUP.
 pub(super) struct Signals {
@@ -64,7 +69,7 @@ impl Signals {
             _ = hangup => First::Hangup,
         };
         if first == First::Hangup {
-            // The end of a login session sends SIGHUP and SIGTERM together.
+            // The end of a login session sends SIGHUP, and SIGTERM some time later.
             self.left = 2;
         }
         first
@@ -72,12 +77,19 @@ impl Signals {
 
     /// Waits for the signal that ends the process at once. A closing terminal sends SIGHUP more than once: it never does.
     pub(super) async fn second(&mut self) {
+        let mut is_same = true;
+        let same_request = tokio::time::sleep(SAME_REQUEST);
+        tokio::pin!(same_request);
         while self.left > 0 {
             tokio::select! {
+                () = &mut same_request, if is_same => {
+                    is_same = false;
+                    continue;
+                }
                 _ = self.terminate.recv() => {}
                 _ = self.interrupt.recv() => {}
             }
-            self.left -= 1;
+            self.left -= u32::from(!is_same);
         }
     }
 }

@@ -119,6 +119,8 @@ async fn a_second_signal_stops_at_once() {
         (ready.status == 503).then_some(())
     })
     .await;
+    // A signal within half a second of the first is the same request.
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
     server.signal(Signal::TERM);
     assert_eq!(server.wait().code(), Some(1));
 
@@ -128,6 +130,21 @@ async fn a_second_signal_stops_at_once() {
     // Cut off; now and then its end is stored in the last moment before the process is gone.
     let ended = history[0]["status"].as_str().unwrap_or_default();
     assert!(["lost", "interrupted"].contains(&ended), "{job}");
+}
+
+#[tokio::test]
+async fn signals_to_the_process_and_to_its_group_are_one_request() {
+    let site = Site::new(Storage::Sqlite, &config("00:00:20"));
+    let server = site.start();
+    let id = server.client().create_of_type("ShortJob").await;
+    server.client().wait_for(&id, &["running"]).await;
+    server.signal(Signal::TERM);
+    server.signal(Signal::TERM);
+    server.signal(Signal::INT);
+    assert!(server.wait().success());
+    assert!(!site.path().join("tickerq.db-wal").exists());
+    site.configure(NOBODY_RUNS_THEM);
+    assert_eq!(site.start().client().job(&id).await["status"], "completed");
 }
 
 #[tokio::test]
