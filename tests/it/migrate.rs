@@ -52,6 +52,21 @@ async fn the_state_of_migrations_is_shown_beside_a_running_server_and_changes_no
 }
 
 #[tokio::test]
+async fn steps_are_not_taken_back_while_servers_use_the_database() {
+    let site = Site::new(Storage::Postgres, "");
+    let server = site.start();
+    let refused = migrate(&site, &["down", "--yes"]);
+    assert!(
+        !refused.status.success() && text(&refused).contains("servers use this database"),
+        "{}",
+        text(&refused)
+    );
+    server.client().create_of_type("UnknownJob").await;
+    assert!(server.stop().success());
+    assert!(migrate(&site, &["down", "--yes"]).status.success());
+}
+
+#[tokio::test]
 async fn a_database_of_a_newer_version_is_named_as_such() {
     let sql = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_future', 0)";
     for storage in [Storage::Sqlite, Storage::Postgres] {

@@ -38,6 +38,12 @@ pub enum MigrationError {
         /// The steps that this version does not have.
         names: Vec<String>,
     },
+    /// Servers use the database.
+    #[error("servers use this database: {}; stop them first", names.join(", "))]
+    InUse {
+        /// Their names.
+        names: Vec<String>,
+    },
     /// Storage failed.
     #[error(transparent)]
     Storage(#[from] RepositoryError),
@@ -59,8 +65,32 @@ impl SeaRepository {
 
     /// Takes back the last steps, and with them what they hold.
     pub async fn migrate_down(&self, steps: u32) -> Result<(), MigrationError> {
+        let names = self.live_servers().await.map_err(|error| unavailable(&error))?;
+        if !names.is_empty() {
+            return Err(MigrationError::InUse { names });
+        }
         self.in_one_transaction(async |transaction| Migrator::down(transaction, Some(steps)).await)
             .await
+    }
+
+    /// The names of the servers that hold a lease. On SQLite there are none: the lock on the file keeps them away.
+    async fn live_servers(&self) -> Result<Vec<String>, DbErr> {
+        let readers = self.readers();
+        let backend = self.backend();
+        let there = "SELECT 1 FROM information_schema.columns WHERE table_schema = current_schema() \
+                     AND table_name = 'nodes' AND column_name = 'worker'";
+        if !self.is_postgres()
+            || readers
+                .query_one_raw(Statement::from_string(backend, there))
+                .await?
+                .is_none()
+        {
+            return Ok(Vec::new());
+        }
+        let live = self.live_sql();
+        let sql = format!("SELECT name FROM nodes WHERE worker IS NULL AND {live} ORDER BY name");
+        let rows = readers.query_all_raw(Statement::from_string(backend, sql)).await?;
+        rows.iter().map(|row| row.try_get_by_index(0)).collect()
     }
 
     /// One transaction for the steps and the marks that they are taken: a server that dies on the way, or whose disk is full,
