@@ -154,7 +154,8 @@ impl Builder {
 
     async fn start_here(self) -> Result<Server, BuildError> {
         let (repository, options) = self.prepare().await?;
-        Ok(Server::start(repository, options).await?)
+        let opened = options.closes_storage.then(|| Arc::clone(&repository));
+        close_if_failed(opened, Server::start(repository, options).await).await
     }
 
     /// Starts the server without an HTTP server of its own: its facades are put into the program's app, see
@@ -176,7 +177,8 @@ impl Builder {
 
     async fn embed_here(self) -> Result<Embedded, BuildError> {
         let (repository, options) = self.prepare().await?;
-        Ok(Embedded::start(repository, options).await?)
+        let opened = options.closes_storage.then(|| Arc::clone(&repository));
+        close_if_failed(opened, Embedded::start(repository, options).await).await
     }
 
     /// The storage, and everything else.
@@ -224,6 +226,17 @@ impl Builder {
         repository.migrate_up().await.map_err(BuildError::Migrate)?;
         Ok((Arc::new(repository), options))
     }
+}
+
+/// A server that has not started leaves no write-ahead log behind.
+async fn close_if_failed<T>(
+    opened: Option<Arc<dyn JobRepository>>,
+    started: Result<T, ServerError>,
+) -> Result<T, BuildError> {
+    if let (Err(_), Some(repository)) = (&started, opened) {
+        repository.close().await;
+    }
+    Ok(started?)
 }
 
 /// What holds when nobody has written anything, but for what the program says.

@@ -156,7 +156,7 @@ pub enum ServerError {
     #[error(transparent)]
     Export(#[from] ExportError),
     /// It can't listen where it should.
-    #[error("can't listen on {address}: {cause}")]
+    #[error("can't listen on {address} (--listen, server.listen): {cause}")]
     Listen {
         /// The address.
         address: SocketAddr,

@@ -257,10 +257,11 @@ fn a_second_server_on_the_same_file_or_port_is_refused() {
     assert_eq!(code, Some(1));
     assert!(
         err.ends_with(&format!(
-            "error: can't listen on {address}: Address already in use (os error 98)\n"
+            "error: can't listen on {address} (--listen, server.listen): Address already in use (os error 98)\n"
         )),
         "{err}"
     );
+    assert!(site.path().join("other.db").exists() && !site.path().join("other.db-wal").exists());
     // When the first one has ended, however that was, its file is free.
     server.kill();
     site.start();
