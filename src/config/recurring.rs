@@ -82,7 +82,14 @@ impl RecurringSettings {
         });
         let is_enabled = section.optional("enabled");
         let misfire_policy = section.get("misfire_policy", Misfire(MisfirePolicy::default()));
-        let catch_up_max = section.optional::<CatchUpMax>("catch_up_max");
+        let catches_up = misfire_policy.0.max().is_some();
+        let catch_up_max = section.optional_if("catch_up_max", move |_: &CatchUpMax| {
+            if catches_up {
+                Ok(())
+            } else {
+                Err("belongs to misfire_policy = \"catch_up\"; give that, or leave it out".to_owned())
+            }
+        });
         let overlap_policy = section.get("overlap_policy", OverlapPolicy::default());
         let queue = section.optional("queue");
         let priority = section.get("priority", Priority::default());

@@ -150,6 +150,11 @@ async fn what_is_wrong_with_a_schedule_is_named_with_what_is_allowed() {
             "#/misfirePolicy",
         ),
         (json!({ "cronExpression": "@daily", "catchUpMax": 0 }), "#/catchUpMax"),
+        (json!({ "cronExpression": "@daily", "catchUpMax": 5 }), "#/catchUpMax"),
+        (
+            json!({ "cronExpression": "@daily", "misfirePolicy": "skip", "catchUpMax": 5 }),
+            "#/catchUpMax",
+        ),
         (
             json!({ "cronExpression": "@daily", "overlapPolicy": "maybe" }),
             "#/overlapPolicy",

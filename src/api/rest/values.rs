@@ -130,6 +130,11 @@ impl MisfireWord {
         MisfirePolicy::parse(text, CatchUpMax::default()).map(Self)
     }
 
+    /// Whether it is `catch_up`.
+    pub(super) const fn catches_up(self) -> bool {
+        self.0.max().is_some()
+    }
+
     /// The policy; `max` counts for `catch_up` alone.
     pub(super) fn with(self, max: Option<CatchUpMax>) -> MisfirePolicy {
         max.map_or(self.0, |max| self.0.with_max(max))

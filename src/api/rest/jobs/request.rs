@@ -221,9 +221,13 @@ impl JobRequest<'_> {
                 ("runAt", self.run_at.is_some()),
                 ("uniqueKey", self.unique_key.is_some()),
             ];
-            let (field, _) = of_jobs.into_iter().find(|(_, is_given)| *is_given)?;
-            let detail = format!("{field} belongs to a single job; a job with a cronExpression recurs");
-            return Some((field, detail));
+            if let Some((field, _)) = of_jobs.into_iter().find(|(_, is_given)| *is_given) {
+                let detail = format!("{field} belongs to a single job; a job with a cronExpression recurs");
+                return Some((field, detail));
+            }
+            let catches_up = self.misfire_policy.is_some_and(|Parsed(word)| word.catches_up());
+            let detail = "catchUpMax belongs to the misfirePolicy catch_up; give that, or leave catchUpMax out";
+            return (self.catch_up_max.is_some() && !catches_up).then(|| ("catchUpMax", detail.to_owned()));
         }
         let of_recurring = [
             ("key", self.key.is_some()),
