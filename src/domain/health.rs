@@ -198,7 +198,7 @@ impl HealthReason {
                 };
                 format!(
                     "pending jobs ({jobs}) are of types that no server has a handler for and no worker is registered \
-                     for: {}{others}",
+                     for: {}{others}; configure a handler, start a worker, or delete the jobs",
                     names.join(", ")
                 )
             }

@@ -181,7 +181,7 @@ async fn the_health_names_the_types_that_nothing_runs() {
     .await;
     let message = found["message"].as_str().expect("a message");
     assert!(
-        message.starts_with("pending jobs (3)") && message.ends_with(": 'Typo', 'OtherTypo'"),
+        message.starts_with("pending jobs (3)") && message.contains(": 'Typo', 'OtherTypo'; "),
         "{message}"
     );
     register(&client, json!({ "name": "any", "types": ["Typo", "OtherTypo"] })).await;
