@@ -95,6 +95,7 @@ fn new_job(id: Uuid) -> job::ActiveModel {
         error: Set(None),
         error_detail: Set(None),
         due_at: Set(Utc::now().timestamp_micros()),
+        due_from: Set(None),
         started_at: Set(None),
         finished_at: Set(None),
         attempt: Set(0),

@@ -33,6 +33,8 @@ pub struct Model {
     pub error_detail: Option<String>,
     /// When it may start, in microseconds since 1970.
     pub due_at: i64,
+    /// The time that `due_at` was reckoned from, unless a caller has named it or the job was due when it was created.
+    pub due_from: Option<i64>,
     /// When its last attempt started.
     pub started_at: Option<i64>,
     /// When it completed, failed for good or was cancelled.

@@ -20,6 +20,7 @@ mod m0014_recurring_key;
 mod m0015_jobs_to_start_by_type;
 mod m0016_worker_access;
 mod m0017_retired_endpoints;
+mod m0018_due_from;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_jobs_to_start_by_type::Migration),
             Box::new(m0016_worker_access::Migration),
             Box::new(m0017_retired_endpoints::Migration),
+            Box::new(m0018_due_from::Migration),
         ]
     }
 }

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+use super::clock_step::STEP_MIN;
 use super::id::JobId;
 use super::propagation::PropagatedContext;
 use super::retry::{Jitter, RetryPolicy};
@@ -167,6 +168,31 @@ pub struct Delivery {
     pub due_at: DateTime<Utc>,
     /// What came of the last attempt.
     pub last: Option<DeliveryAttempt>,
+}
+
+impl Delivery {
+    /// The delivery by a clock that was `step` ahead, or by a time that is not known if that is zero, and is right at `now`;
+    /// `None` if it was not stored while the clock was ahead.
+    #[must_use]
+    pub fn set_back(&self, now: DateTime<Utc>, step: TimeDelta) -> Option<Self> {
+        let is_future = |time: DateTime<Utc>| time - now > STEP_MIN;
+        if self.status != DeliveryStatus::Pending || !is_future(self.due_at) {
+            return None;
+        }
+        let last_at = self.last.as_ref().map(|last| last.at);
+        let is_first = self.attempts == 0;
+        if !is_first && !last_at.is_some_and(is_future) {
+            return None;
+        }
+        let moved = last_at.map_or(step, |at| step.max(at - now));
+        let mut after = self.clone();
+        // The first attempt never waits.
+        after.due_at = if is_first { now } else { (self.due_at - moved).max(now) };
+        if let Some(last) = after.last.as_mut().filter(|last| last.at > now) {
+            last.at -= moved;
+        }
+        Some(after)
+    }
 }
 
 /// What an endpoint has answered, as far as it matters.

@@ -52,6 +52,9 @@ pub struct Job {
     pub created_at: DateTime<Utc>,
     /// The time from which on it may start.
     pub due_at: DateTime<Utc>,
+    /// The time that `due_at` was reckoned from, if it is that time and a wait: a delay, a retry, or no wait at all. `None`
+    /// for a time that a caller has named, and for a new job without a wait, which was reckoned from `created_at`.
+    pub due_from: Option<DateTime<Utc>>,
     /// When its last attempt started.
     pub started_at: Option<DateTime<Utc>>,
     /// When it completed, failed for good or was cancelled.

@@ -30,6 +30,7 @@ impl Job {
             let failed = Self {
                 status: JobStatus::Failed,
                 finished_at: attempt.ended_at,
+                due_from: None,
                 error: Some(error.into()),
                 error_detail: None,
                 ..after

@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod audit;
 pub mod caller;
 pub mod change_feed;
+pub mod clock_step;
 pub mod cron;
 pub mod delivery;
 pub mod event;

@@ -38,6 +38,14 @@ impl Due {
             Self::At(time) => time.max(now),
         }
     }
+
+    /// The time that [`resolve`](Self::resolve) reckons from; `None` when its time is the caller's.
+    pub fn reckoned_from(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self {
+            Self::At(time) if time > now => None,
+            Self::Now | Self::After(_) | Self::At(_) => Some(timestamp::truncate_to_micros(now)),
+        }
+    }
 }
 
 /// What a caller asks for. What is `None` comes from the job type's configuration, see [`JobDefaults`].
@@ -156,6 +164,10 @@ impl NewJob {
             error_detail: None,
             created_at,
             due_at: timestamp::truncate_to_micros(due.resolve(created_at)),
+            due_from: match due {
+                Due::After(_) => Some(created_at),
+                Due::Now | Due::At(_) => None,
+            },
             started_at: None,
             finished_at: None,
             attempt: 0,

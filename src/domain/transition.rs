@@ -117,6 +117,7 @@ impl Job {
         let ended = |status| Self {
             status,
             finished_at: Some(ended_at),
+            due_from: None,
             cancel_requested: false,
             revision: self.revision + 1,
             ..self.clone()
@@ -124,6 +125,7 @@ impl Job {
         let again = |due_at| Self {
             finished_at: None,
             due_at,
+            due_from: Some(now),
             ..ended(JobStatus::Pending)
         };
         match outcome {
@@ -229,16 +231,19 @@ impl Job {
     /// Makes a pending job due at `due`, or queues a finished one again with its history kept and its retries anew.
     pub fn execute(&self, priority: Option<Priority>, due: Due, now: DateTime<Utc>) -> Result<Self, Refused> {
         let due_at = timestamp::truncate_to_micros(due.resolve(now));
+        let due_from = due.reckoned_from(now);
         let priority = priority.unwrap_or(self.priority);
         match self.status {
             JobStatus::Pending => Ok(Self {
                 due_at,
+                due_from,
                 priority,
                 revision: self.revision + 1,
                 ..self.clone()
             }),
             JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => Ok(Self {
                 due_at,
+                due_from,
                 priority,
                 retry_count: 0,
                 result: None,
@@ -275,7 +280,10 @@ impl Job {
         after.queue = queue.unwrap_or(after.queue);
         after.parameters = parameters.unwrap_or(after.parameters);
         after.priority = priority.unwrap_or(after.priority);
-        after.due_at = due.map_or(after.due_at, |due| timestamp::truncate_to_micros(due.resolve(now)));
+        if let Some(due) = due {
+            after.due_at = timestamp::truncate_to_micros(due.resolve(now));
+            after.due_from = due.reckoned_from(now);
+        }
         after.max_retries = max_retries.unwrap_or(after.max_retries);
         after.timeout = timeout.unwrap_or(after.timeout);
         if let Some(delay) = retry_delay {
@@ -303,6 +311,7 @@ impl Job {
         Self {
             status: JobStatus::Pending,
             due_at: timestamp::truncate_to_micros(now),
+            due_from: Some(timestamp::truncate_to_micros(now)),
             finished_at: None,
             cancel_requested: false,
             revision: self.revision + 1,

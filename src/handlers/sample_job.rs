@@ -32,6 +32,7 @@ pub(super) fn context(parameters: &str) -> JobContext {
         error: None,
         error_detail: None,
         created_at,
+        due_from: None,
         due_at: created_at,
         started_at: Some(started_at),
         finished_at: None,

@@ -187,7 +187,7 @@ impl Announcements {
 
 /// What has happened, in the order in which storage has applied it: claims come after what may have made their jobs.
 fn events_of(changes: &[Change], results: &[Option<Result<Applied, ChangeError>>], now: DateTime<Utc>) -> Vec<Event> {
-    let mut effects = Effects::new(true);
+    let mut effects = Effects::new(true, None);
     for is_claim in [false, true] {
         for (change, result) in changes.iter().zip(results) {
             if let Some(Ok(applied)) = result
@@ -293,6 +293,7 @@ fn may_be_news(change: &Change) -> bool {
         | Change::ReviewEndpoints(_)
         | Change::Attempts(_)
         | Change::Redeliver { .. }
+        | Change::SetBackDeliveries { .. }
         | Change::PruneDeliveries { .. }
         | Change::HoldReader { .. }
         | Change::MoveReader { .. }

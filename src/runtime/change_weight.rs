@@ -26,6 +26,7 @@ pub(super) fn rows_of(change: &Change) -> usize {
         | Change::PruneAudit { limit, .. }
         | Change::PruneDeliveries { limit, .. }
         | Change::PruneFeed { limit, .. }
+        | Change::SetBackDeliveries { limit, .. }
         | Change::Redeliver {
             which: Redelivery::FailedSince { limit, .. },
             now: _,
@@ -95,6 +96,7 @@ pub(super) fn job_ids(change: &Change) -> impl Iterator<Item = JobId> {
         | Change::Post(_)
         | Change::Attempts(_)
         | Change::Redeliver { .. }
+        | Change::SetBackDeliveries { .. }
         | Change::PruneDeliveries { .. }
         | Change::PruneFeed { .. }
         | Change::PutEndpoint { .. }

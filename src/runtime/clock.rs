@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
+use super::lease_gate::steady_now;
 use crate::domain::retry::Jitter;
 use crate::domain::webhook::SigningSecret;
 
@@ -28,6 +29,12 @@ impl Clock {
     /// The time.
     pub fn now(&self) -> DateTime<Utc> {
         (self.0)()
+    }
+
+    /// How far the time of day is ahead of the steady clock. It changes only when one of them is set.
+    pub fn ahead_of_steady(&self) -> TimeDelta {
+        let steady = TimeDelta::from_std(steady_now()).unwrap_or_default();
+        self.now() - DateTime::UNIX_EPOCH - steady
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::handled_types::HandledTypes;
 use super::queues::{CancelJob, DrainSwitched, QueueSwitched};
 use super::webhook_dispatcher::OutboundNews;
 use crate::domain::event::{Event, JobEventKind, QueueEventKind};
@@ -26,10 +27,12 @@ pub(super) struct Effects {
     /// What those who send webhooks should know.
     pub(super) outbound: OutboundNews,
     pub(super) wants_events: bool,
+    /// What finds out whether something runs the types of jobs that become pending; `None` where no commit is looked at.
+    pub(super) handled: Option<HandledTypes>,
 }
 
 impl Effects {
-    pub(super) fn new(wants_events: bool) -> Self {
+    pub(super) fn new(wants_events: bool, handled: Option<HandledTypes>) -> Self {
         Self {
             due: HashMap::new(),
             arm: Vec::new(),
@@ -40,6 +43,7 @@ impl Effects {
             has_recurring: false,
             outbound: OutboundNews::default(),
             wants_events,
+            handled,
         }
     }
 
@@ -147,7 +151,9 @@ impl Effects {
             (Change::ReviewEndpoints(_), Applied::Reviewed(reviewed)) => {
                 self.outbound.is_changed |= !reviewed.retired.is_empty() || !reviewed.removed.is_empty();
             }
-            (Change::Redeliver { .. }, Applied::Removed(1..)) => self.outbound.is_any = true,
+            (Change::Redeliver { .. } | Change::SetBackDeliveries { .. }, Applied::Removed(1..)) => {
+                self.outbound.is_any = true
+            }
             (Change::PutEndpoint { .. }, Applied::EndpointStored)
             | (Change::DeleteEndpoint { .. }, Applied::Deleted)
             | (Change::Attempts(_), Applied::Attempted { is_disabled: true }) => self.outbound.is_changed = true,
@@ -183,6 +189,9 @@ impl Effects {
     fn wake(&mut self, job: &Arc<Job>, now: DateTime<Utc>) {
         if job.status != JobStatus::Pending {
             return;
+        }
+        if let Some(handled) = &self.handled {
+            handled.note_pending(job);
         }
         if job.due_at > now {
             self.arm.push((job.queue.clone(), job.due_at));

@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::domain::job::Job;
 use crate::domain::name::{JobType, QueueName};
@@ -29,8 +29,10 @@ const READINGS_MAX: usize = 3;
 /// How many types the log names in [`LOG_WINDOW`].
 const LOGGED_MAX: usize = 10;
 const LOG_WINDOW: Duration = Duration::from_secs(60);
-/// How many types that were logged are remembered.
+/// How many types that were logged are remembered, and how many wait for a check.
 const REMEMBERED_MAX: usize = 1_000;
+/// How long types of pending jobs are gathered before they are checked together.
+const GATHERED_FOR: Duration = Duration::from_millis(300);
 
 /// What runs elsewhere.
 #[derive(Debug, Default)]
@@ -147,6 +149,9 @@ struct Shared {
     remote: HashSet<JobType>,
     elsewhere: Mutex<Knowledge>,
     logged: Mutex<Logged>,
+    /// Types of jobs that have become pending and are not this server's.
+    pending: Mutex<HashSet<(JobType, QueueName)>>,
+    has_pending: Notify,
 }
 
 impl Shared {
@@ -187,6 +192,8 @@ impl HandledTypes {
             remote: remote.iter().cloned().collect(),
             elsewhere: Mutex::default(),
             logged: Mutex::default(),
+            pending: Mutex::default(),
+            has_pending: Notify::new(),
         }))
     }
 
@@ -327,6 +334,34 @@ impl HandledTypes {
             (self.is_own(job_type) && !self.0.remote.contains(*job_type)) || elsewhere.reserved.contains(*job_type)
         };
         Ok(job_types.iter().filter(is_reserved).cloned().collect())
+    }
+
+    /// Notes a job that has become pending, however that came about. [`check_pending`](Self::check_pending) finds out whether
+    /// something runs its type.
+    pub fn note_pending(&self, job: &Job) {
+        // What was logged is checked with the health.
+        if self.is_own(&job.job_type) || self.logged().types.contains(&job.job_type) {
+            return;
+        }
+        let mut pending = self.0.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        if pending.len() < REMEMBERED_MAX && pending.insert((job.job_type.clone(), job.queue.clone())) {
+            self.0.has_pending.notify_one();
+        }
+    }
+
+    /// Logs the types of noted jobs that nothing runs, until it is dropped.
+    pub async fn check_pending(self) {
+        loop {
+            self.0.has_pending.notified().await;
+            tokio::time::sleep(GATHERED_FOR).await;
+            let noted = std::mem::take(&mut *self.0.pending.lock().unwrap_or_else(PoisonError::into_inner));
+            for (job_type, queue) in noted {
+                if let Err(failure) = self.runs(&job_type, &queue).await {
+                    debug!("failed to read what runs jobs of type '{job_type}': {failure}");
+                    break;
+                }
+            }
+        }
     }
 
     fn logged(&self) -> MutexGuard<'_, Logged> {

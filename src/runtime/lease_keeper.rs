@@ -25,8 +25,8 @@ use super::lease_gate::{LeaseGate, steady_now};
 use super::mailbox::deliver;
 use super::queues::{GiveUpAttempts, GiveUpEverything, LookEverywhere, Queues, ReportAttempts};
 use super::recorder::{Origin, RecordError, RecorderHandle};
-use crate::domain::attempt::AttemptKey;
-use crate::domain::id::NodeId;
+use crate::domain::attempt::{Attempt, AttemptKey, AttemptStatus};
+use crate::domain::id::{JobId, NodeId};
 use crate::domain::name::JobType;
 use crate::domain::time_span::TimeSpan;
 use crate::storage::change::Change;
@@ -155,7 +155,19 @@ impl LeaseKeeper {
                 }
             };
             let own: HashSet<AttemptKey> = stored.into_iter().map(|job| (job.id, job.attempt)).collect();
-            Some(known.difference(&own).copied().collect::<HashSet<AttemptKey>>())
+            let taken: HashSet<AttemptKey> = known.difference(&own).copied().collect();
+            // Some have ended here since they were reported.
+            let ids: Vec<JobId> = taken.iter().map(|(id, _)| *id).collect();
+            match parts.repository.attempts_of(&ids).await {
+                Ok(history) => Some(without_ended(taken, &history)),
+                Err(failure) => {
+                    log_failure!(
+                        failure,
+                        "failed to read the attempts of jobs that ran on this node: {failure}"
+                    );
+                    None
+                }
+            }
         };
         ctx.spawn(check.into_actor(self).map(|taken, keeper, ctx| {
             keeper.is_unverified = false;
@@ -264,7 +276,45 @@ impl Handler<StopRenewing> for LeaseKeeper {
     }
 }
 
+/// Of these attempts, those that did not end on their own node.
+fn without_ended(mut taken: HashSet<AttemptKey>, history: &[Attempt]) -> HashSet<AttemptKey> {
+    for attempt in history {
+        if attempt.status != AttemptStatus::Lost {
+            taken.remove(&(attempt.job_id, attempt.number));
+        }
+    }
+    taken
+}
+
 /// How long to wait between two rounds of something that is done a few times in a lease.
 pub(super) fn part_of(lease: TimeSpan) -> Duration {
     (lease.to_std() / RENEWALS_PER_LEASE).max(Duration::from_millis(100))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_that_has_ended_here_was_not_taken() {
+        let job = |number: u128| JobId::from_uuid(uuid::Uuid::from_u128(number));
+        let ended = |number: u128, attempt, status| Attempt {
+            job_id: job(number),
+            number: attempt,
+            status,
+            started_at: DateTime::UNIX_EPOCH,
+            ended_at: Some(DateTime::UNIX_EPOCH),
+            error: None,
+            error_detail: None,
+            node: NodeId::from_uuid(uuid::Uuid::nil()),
+        };
+        let taken = HashSet::from([(job(1), 1), (job(2), 1), (job(3), 2), (job(4), 1)]);
+        let history = [
+            ended(1, 1, AttemptStatus::Completed),
+            ended(2, 1, AttemptStatus::Lost),
+            ended(3, 1, AttemptStatus::Failed),
+        ];
+        let expected = HashSet::from([(job(2), 1), (job(3), 2), (job(4), 1)]);
+        assert_eq!(without_ended(taken, &history), expected);
+    }
 }

@@ -25,6 +25,7 @@ mod backlog;
 pub mod blocked_handlers;
 mod change_weight;
 pub mod clock;
+pub mod clock_watch;
 pub mod commit_report;
 pub mod configured_endpoints;
 pub mod due_types;
@@ -78,6 +79,7 @@ use self::arrivals::Arrivals;
 use self::backlog::Backlog;
 use self::blocked_handlers::BlockedHandlers;
 use self::clock::{Clock, IdSource};
+use self::clock_watch::{ClockWatch, ClockWatchParts};
 use self::commit_report::CommitReport;
 use self::configured_endpoints::{EndpointsError, NodeEndpoints};
 use self::due_types::DueTypes;
@@ -318,6 +320,10 @@ impl Runtime {
             interest: ForeignInterest::default(),
             node,
         });
+        let job_types: Arc<[JobType]> = handlers.job_types().cloned().collect();
+        let remote_types: Arc<[JobType]> = handlers.remote_types().cloned().collect();
+        let handled = HandledTypes::new(Arc::clone(&repository), &job_types, &remote_types);
+        time_arbiter.spawn(handled.clone().check_pending());
         let recorder_parts = RecorderParts {
             repository: Arc::clone(&repository),
             clock: clock.clone(),
@@ -342,14 +348,12 @@ impl Runtime {
             tap: tap.clone(),
             traces: traces.clone(),
             log_jobs,
+            handled: handled.clone(),
         };
         recorder.start(&recorder_arbiter, "Recorder", &supervisor, || {
             Recorder::new(recorder_parts)
         });
 
-        let job_types: Arc<[JobType]> = handlers.job_types().cloned().collect();
-        let remote_types: Arc<[JobType]> = handlers.remote_types().cloned().collect();
-        let handled = HandledTypes::new(Arc::clone(&repository), &job_types, &remote_types);
         let gate = LeaseGate::new(repository.is_shared());
         let lease_keeper = LeaseKeeperParts {
             repository: Arc::clone(&repository),
@@ -483,6 +487,13 @@ impl Runtime {
                 LeaseKeeper::new(lease_keeper)
             });
         Seat::new(rescuer::MAILBOX_CAPACITY).start(&time_arbiter, "Rescuer", &supervisor, || Rescuer::new(rescuer));
+        let watch = ClockWatchParts {
+            repository: Arc::clone(&repository),
+            recorder: recorder_handle.clone(),
+            clock: clock.clone(),
+        };
+        Seat::new(clock_watch::MAILBOX_CAPACITY)
+            .start(&time_arbiter, "ClockWatch", &supervisor, || ClockWatch::new(watch));
         let pruner = PrunerParts {
             recorder: recorder_handle.clone(),
             retention,

@@ -8,6 +8,7 @@ use actix::{Actor, Addr, Handler, Message, Recipient, WeakRecipient};
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
+use super::clock_watch::ClockWatch;
 use super::event_bus::EventBus;
 use super::lease_keeper::LeaseKeeper;
 use super::notifier::Notifier;
@@ -47,6 +48,7 @@ macro_rules! have_a_pulse {
 
 // Not Workers: they are many, and hold one job at a time.
 have_a_pulse!(
+    ClockWatch,
     EventBus,
     LeaseKeeper,
     Notifier,

@@ -26,6 +26,7 @@ use super::clock::Clock;
 use super::commit_report::{CommitReport, DeliveryReport};
 use super::effects::Effects;
 use super::event_bus::EventBusHandle;
+use super::handled_types::HandledTypes;
 use super::job_log;
 use super::mailbox::deliver;
 use super::notifier::{ForeignInterest, Notifier, Tell};
@@ -222,6 +223,8 @@ pub struct RecorderParts {
     pub traces: Traces,
     /// Whether jobs that end well are logged.
     pub log_jobs: bool,
+    /// What runs the types of jobs that become pending.
+    pub handled: HandledTypes,
 }
 
 /// The way to the other nodes.
@@ -395,7 +398,10 @@ impl Recorder {
                     .as_ref()
                     .is_some_and(|others| others.interest.is_any());
                 let is_hooked = self.parts.on_saved.is_some();
-                let mut effects = Effects::new(is_heard_here || is_heard_elsewhere || is_hooked);
+                let mut effects = Effects::new(
+                    is_heard_here || is_heard_elsewhere || is_hooked,
+                    Some(self.parts.handled.clone()),
+                );
                 let now = self.parts.clock.now();
                 for (change, result) in changes.iter().zip(&results) {
                     if let Ok(applied) = result {
@@ -440,6 +446,7 @@ impl Recorder {
             has_recurring,
             outbound,
             wants_events: _,
+            handled: _,
         } = effects;
         if let Some(hook) = &self.parts.on_saved {
             hook.call(&events);

@@ -22,9 +22,9 @@ use tracing::{error, info, warn};
 
 use super::clock::{Clock, IdSource};
 use super::failure_log::{MaybeOutage, log_failure};
-use super::lease_gate::steady_now;
 use super::lease_keeper::part_of;
 use super::recorder::{Origin, RecordError, RecorderHandle};
+use crate::domain::clock_step::STEP_MIN;
 use crate::domain::id::NodeId;
 use crate::domain::leadership::FencingToken;
 use crate::domain::new_job::DefaultsByType;
@@ -39,8 +39,6 @@ pub const MAILBOX_CAPACITY: usize = 1_024;
 
 /// How many recurring jobs one round takes.
 const ROUND: u32 = 200;
-/// How far the time of day must fall behind the steady clock to count as set back.
-const SET_BACK: TimeDelta = TimeDelta::seconds(1);
 /// The time between two checks of all recurring jobs against the time of day.
 const CHECK_INTERVAL: Duration = Duration::from_secs(60);
 /// The longest sleep: the machine's clock may be set meanwhile.
@@ -119,12 +117,6 @@ impl RecurringSchedulerParts {
             Ok(Applied::Led(token)) => Ok(token),
             Ok(_) | Err(_) => Ok(None),
         }
-    }
-
-    /// How far the time of day is ahead of the steady clock. It changes only when one of them is set.
-    fn clock_offset(&self) -> TimeDelta {
-        let steady = TimeDelta::from_std(steady_now()).unwrap_or_default();
-        self.clock.now() - DateTime::UNIX_EPOCH - steady
     }
 
     /// Sets recurring jobs back whose next run was worked out by a clock that was ahead. False: this node no longer leads.
@@ -243,7 +235,7 @@ struct Checked {
 impl Checked {
     /// Whether the next check is due, now that the time of day is so far ahead of the steady clock.
     fn is_next_due(self, offset: TimeDelta) -> bool {
-        offset < self.offset - SET_BACK || self.at.elapsed() >= CHECK_INTERVAL
+        offset < self.offset - STEP_MIN || self.at.elapsed() >= CHECK_INTERVAL
     }
 }
 
@@ -310,7 +302,7 @@ impl RecurringScheduler {
             ctx.cancel_future(timer);
         }
         let parts = self.parts.clone();
-        let offset = parts.clock_offset();
+        let offset = parts.clock.ahead_of_steady();
         let must_check = self.checked.is_none_or(|checked| checked.is_next_due(offset));
         let round = async move {
             let checked = if must_check {

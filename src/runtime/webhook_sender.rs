@@ -260,7 +260,9 @@ impl WebhookSender {
             }
             Reply::Gone => self.give_up(DisabledReason::Gone, now),
             Reply::Refused { .. } => {
-                let since = *self.failing_since.get_or_insert(now);
+                // A clock that was ahead may have noted a later time.
+                let since = self.failing_since.map_or(now, |since| since.min(now));
+                self.failing_since = Some(since);
                 self.health = EndpointHealth::FailingSince(since);
                 if Endpoint::is_given_up(since, self.parts.options.disable_after, now) {
                     self.give_up(DisabledReason::Failing, now);

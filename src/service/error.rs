@@ -151,10 +151,12 @@ pub enum ServiceError {
     #[error("this Idempotency-Key was used before, for another request; take a new key for a new request")]
     IdempotencyMismatch,
     /// The request was made before, and all that it made has been removed since.
-    #[error("this request was made before; {} has been removed since", made(ids))]
+    #[error("this request was made before; {} has been removed since", made(ids, *is_recurring))]
     ReplayGone {
         /// What it made: jobs, or a recurring job.
         ids: Vec<Uuid>,
+        /// Whether it made a recurring job.
+        is_recurring: bool,
     },
     /// The queue is named by the configuration.
     #[error("queue '{name}' is configured; remove it from the configuration instead")]
@@ -276,8 +278,9 @@ pub(super) fn reserved_types(types: &[JobType]) -> String {
 }
 
 /// The jobs that a request made, for its caller.
-fn made(ids: &[Uuid]) -> String {
+fn made(ids: &[Uuid], is_recurring: bool) -> String {
     match ids {
+        [id] if is_recurring => format!("recurring job {id}"),
         [id] => format!("job {id}"),
         several => format!("each of its {} jobs", several.len()),
     }

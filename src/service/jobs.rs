@@ -284,7 +284,10 @@ impl Jobs {
             }
         }
         if jobs.is_empty() {
-            return Err(ServiceError::ReplayGone { ids });
+            return Err(ServiceError::ReplayGone {
+                ids,
+                is_recurring: false,
+            });
         }
         Ok(ScheduledBatch {
             jobs,

@@ -143,7 +143,10 @@ impl Recurring {
             let id = ids.first().copied().ok_or_else(|| unexpected(&applied))?;
             return match self.repository.recurring(RecurringId::from_uuid(id)).await? {
                 Some(recurring) => Ok((recurring, true)),
-                None => Err(ServiceError::ReplayGone { ids: vec![id] }),
+                None => Err(ServiceError::ReplayGone {
+                    ids: vec![id],
+                    is_recurring: true,
+                }),
             };
         }
         let Applied::RecurringStored = applied else {
@@ -402,6 +405,7 @@ impl Recurring {
             let job = Arc::new(Job {
                 priority: priority.unwrap_or(occurrence.priority),
                 due_at: timestamp::truncate_to_micros(due.resolve(now)),
+                due_from: due.reckoned_from(now),
                 trace_parent: caller.trace_parent,
                 propagated: caller.propagated.clone(),
                 ..occurrence

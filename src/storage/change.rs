@@ -298,6 +298,19 @@ pub enum Change {
         /// When they are due.
         now: DateTime<Utc>,
     },
+    /// Sets up to `limit` pending deliveries back that a clock has made due later which was ahead: those due after `now`
+    /// although they have had no attempt, which are due at `now` then, or whose last attempt is after `now`. That one is
+    /// moved by `step`, or as far as it is after `now` if that is more, and the next one as far. A second more or less is
+    /// no error; storage that nodes share counts no time that its own clock has reached. → [`Applied::Removed`], their
+    /// number.
+    SetBackDeliveries {
+        /// The time by the clock as it is right.
+        now: DateTime<Utc>,
+        /// How far it was ahead; zero if that is not known.
+        step: TimeSpan,
+        /// How many at the most in this commit.
+        limit: u32,
+    },
     /// Removes up to `limit` deliveries: whose endpoint is gone, or which are delivered, failed, or an endpoint's that is
     /// disabled, and whose event happened before `before`; and messages that nobody is told any more.
     /// → [`Applied::Removed`].

@@ -3,6 +3,7 @@
 pub mod change;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod delegating;
 pub mod memory;
 pub mod outage;
 pub mod outbox;

@@ -265,6 +265,7 @@ impl From<&Job> for JobSummary {
             error_detail: _,
             created_at,
             due_at,
+            due_from: _,
             started_at,
             finished_at,
             attempt,

@@ -136,6 +136,11 @@ pub trait JobRepository: Send + Sync + 'static {
     /// For each queue that has pending jobs due after `after`: when the first of them is due.
     async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError>;
 
+    /// Up to `limit` pending jobs that are due after `after`, by a due time that was reckoned from a time after `after`:
+    /// [`Job::due_from`], or its creation for a new job without a wait. Storage that nodes share counts no time that its
+    /// own clock has reached. Such jobs were stored while the clock was ahead.
+    async fn reckoned_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError>;
+
     /// For each queue that has due pending jobs: the types of its pending jobs. Every type of a due job is among them; a
     /// type whose jobs are all due later may be.
     async fn due_types(&self, now: DateTime<Utc>) -> Result<Vec<(QueueName, JobType)>, RepositoryError>;

@@ -74,6 +74,7 @@ impl<'a> From<&'a Job> for JobData<'a> {
             error_detail: _,
             created_at,
             due_at,
+            due_from: _,
             started_at,
             finished_at,
             attempt,

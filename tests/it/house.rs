@@ -176,3 +176,30 @@ fn links_between_documents_lead_to_files() {
         }
     }
 }
+
+/// The names of the methods in a part of a file.
+fn methods(text: &str) -> Vec<&str> {
+    let starts = text.lines().filter_map(|line| {
+        let line = line.strip_prefix("    ")?;
+        line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn "))
+    });
+    starts.filter_map(|rest| rest.split(['(', '<']).next()).collect()
+}
+
+/// A method with a default would go unnoticed: the compiler asks for the others.
+#[test]
+fn a_repository_that_wraps_another_passes_every_call_on() {
+    let storage = source().join("storage");
+    let read = |file: &str| fs::read_to_string(storage.join(file)).expect("a readable file");
+    let (repository, delegating) = (read("repository.rs"), read("delegating.rs"));
+    let (_, wanted) = repository.split_once("pub trait JobRepository").expect("the trait");
+    let (_, wrapper) = delegating
+        .split_once("pub trait DelegatingRepository")
+        .expect("the trait");
+    let (defaults, blanket) = wrapper.split_once("JobRepository for T {").expect("the implementation");
+    let wanted = methods(wanted);
+    assert!(wanted.len() > 40, "{wanted:?}");
+    let own: Vec<&str> = methods(defaults).into_iter().filter(|name| *name != "inner").collect();
+    assert_eq!(own, wanted, "defaults of DelegatingRepository");
+    assert_eq!(methods(blanket), wanted, "calls of JobRepository");
+}

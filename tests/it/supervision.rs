@@ -1,6 +1,5 @@
 //! Actors that panic in the middle of their work are restarted, and no job is lost.
 
-use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,23 +7,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use tickerq::domain::attempt::Attempt;
-use tickerq::domain::audit::AuditRecord;
 use tickerq::domain::caller::Caller;
-use tickerq::domain::change_feed::FeedCursor;
-use tickerq::domain::delivery::{Delivery, DeliveryId, DueDelivery};
 use tickerq::domain::id::{JobId, NodeId};
 use tickerq::domain::job::Job;
 use tickerq::domain::name::{JobType, QueueName};
 use tickerq::domain::new_job::{Due, NewJob};
 use tickerq::domain::queue::{QueueSettings, StoredQueue};
 use tickerq::domain::rate_limit::RateLimit;
-use tickerq::domain::recurring::{RecurringId, RecurringJob};
-use tickerq::domain::remote_worker::JobReports;
-use tickerq::domain::rollup::{RollupCounts, SlotSpan};
+use tickerq::domain::recurring::RecurringJob;
 use tickerq::domain::status::JobStatus;
 use tickerq::domain::time_span::TimeSpan;
-use tickerq::domain::webhook::EndpointId;
 use tickerq::handlers::HandlerRegistry;
 use tickerq::handlers::limits::HandlerLimits;
 use tickerq::handlers::noop::NoopHandler;
@@ -37,10 +29,8 @@ use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::rules::{Rules, UnknownJobTypes};
 use tickerq::storage::change::{Applied, Change, ChangeError};
-use tickerq::storage::query::{
-    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, RecurringPage,
-    RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
-};
+use tickerq::storage::delegating::DelegatingRepository;
+use tickerq::storage::query::RunningJob;
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 use tickerq::webhooks::calls::Calls;
@@ -70,7 +60,11 @@ struct Fused {
 }
 
 #[async_trait]
-impl JobRepository for Fused {
+impl DelegatingRepository for Fused {
+    fn inner(&self) -> &dyn JobRepository {
+        &self.inner
+    }
+
     async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
         self.fuse.burn();
         let results = self.inner.commit(changes).await;
@@ -82,18 +76,6 @@ impl JobRepository for Fused {
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {
         self.fuse.burn();
         self.inner.job(id).await
-    }
-
-    async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
-        self.inner.attempts(id).await
-    }
-
-    async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
-        self.inner.jobs(filter, page).await
-    }
-
-    async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
-        self.inner.count(filter).await
     }
 
     async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
@@ -121,18 +103,6 @@ impl JobRepository for Fused {
         self.inner.running_on(node).await
     }
 
-    async fn recurring(&self, id: RecurringId) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
-        self.inner.recurring(id).await
-    }
-
-    async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
-        self.inner.recurring_page(page).await
-    }
-
-    async fn recurring_count(&self) -> Result<u64, RepositoryError> {
-        self.inner.recurring_count().await
-    }
-
     async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
         self.fuse.burn();
         self.inner.due_recurring(now, limit).await
@@ -142,90 +112,10 @@ impl JobRepository for Fused {
         self.fuse.burn();
         self.inner.next_recurring(after).await
     }
-
-    async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
-        self.inner.unfinished_occurrences(ids).await
-    }
-
-    async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
-        self.inner.workers().await
-    }
-
-    async fn worker(&self, id: NodeId) -> Result<Option<StoredWorker>, RepositoryError> {
-        self.inner.worker(id).await
-    }
-
-    async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
-        self.inner.reports(id).await
-    }
-
-    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {
-        self.inner.rollups(filter, spans).await
-    }
-
-    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError> {
-        self.inner.busiest_hour(filter, span).await
-    }
-
-    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError> {
-        self.inner.durations(filter, span).await
-    }
-
-    async fn type_rollups(
-        &self,
-        filter: &RollupFilter,
-        span: SlotSpan,
-    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
-        self.inner.type_rollups(filter, span).await
-    }
-
-    async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
-        self.inner.nodes().await
-    }
-
-    async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
-        self.inner.audit(filter, page).await
-    }
-
-    async fn endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
-        self.inner.endpoints().await
-    }
-
-    async fn due_deliveries(
-        &self,
-        endpoint: EndpointId,
-        now: DateTime<Utc>,
-        limit: u32,
-    ) -> Result<Vec<DueDelivery>, RepositoryError> {
-        self.inner.due_deliveries(endpoint, now, limit).await
-    }
-
-    async fn deliveries(&self, endpoint: EndpointId, page: DeliveryPage) -> Result<Vec<Delivery>, RepositoryError> {
-        self.inner.deliveries(endpoint, page).await
-    }
-
-    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, RepositoryError> {
-        self.inner.delivery(id).await
-    }
-
-    async fn feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
-        self.inner.feed(after, limit).await
-    }
-
-    async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
-        self.inner.feed_end().await
-    }
-
-    async fn ping(&self) -> Result<(), RepositoryError> {
-        self.inner.ping().await
-    }
-
-    fn is_shared(&self) -> bool {
-        self.inner.is_shared()
-    }
 }
 
-fn options(clock: Clock) -> RuntimeOptions {
+/// A runtime of one queue that runs `NoopJob`, with a lease of a second.
+pub fn options(clock: Clock) -> RuntimeOptions {
     let mut handlers = HandlerRegistry::new();
     handlers.register(JobType::parse("NoopJob").expect("a type"), Arc::new(NoopHandler));
     RuntimeOptions {

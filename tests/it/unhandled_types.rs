@@ -235,3 +235,44 @@ fn the_command_line_prints_the_warning() {
     let known = shell.run(&["job", "create", "Echo"]);
     assert_eq!(known.out.lines().count(), 1, "{}", known.out);
 }
+
+#[tokio::test]
+async fn the_log_has_a_line_however_a_job_of_such_a_type_has_become_pending() {
+    // The check of the health, which logs the type as well, does not come in the time of this test.
+    let config = "[job_types.NoopJob]\nhandler = \"noop\"\n[realtime]\nsystem_metrics_interval = \"00:30:00\"\n";
+    let (_site, server) = Server::with_config(config);
+    let client = server.client();
+    let logged = |job_type: &'static str| {
+        let server = &server;
+        async move {
+            let line = format!("no handler and no worker for job type '{job_type}'");
+            eventually(&line, || async { server.log().contains(&line).then_some(()) }).await;
+        }
+    };
+    let worker = json!({ "name": "any", "types": ["Occurring", "Triggered", "Retried"] });
+    let worker = register(&client, worker).await;
+    let recurring = |job_type: &str, cron: &str, is_enabled: bool| {
+        let recurring = json!({ "type": job_type, "cronExpression": cron, "enabled": is_enabled });
+        let client = &client;
+        async move { client.post("/jobs/recurring", recurring).await.json()["id"].clone() }
+    };
+    let every_second = recurring("Occurring", "* * * * * *", false).await;
+    let triggered = recurring("Triggered", "0 0 1 1 *", true).await;
+    let retried = client.create(json!({ "type": "Retried" })).await["id"].clone();
+    let retried = retried.as_str().expect("an id");
+    client.post_empty(&format!("/jobs/{retried}/cancel")).await;
+    let left = client
+        .send(client.request(Method::DELETE, &format!("/workers/{worker}")))
+        .await;
+    assert!(left.status.is_success(), "{}", left.text);
+    assert!(!server.log().contains("no handler and no worker"), "{}", server.log());
+
+    let enable = format!("/jobs/recurring/{}/enable", every_second.as_str().expect("an id"));
+    client.post_empty(&enable).await;
+    logged("Occurring").await;
+    let trigger = format!("/jobs/recurring/{}/trigger", triggered.as_str().expect("an id"));
+    client.post_empty(&trigger).await;
+    logged("Triggered").await;
+    client.post_empty(&format!("/jobs/{retried}/retry")).await;
+    logged("Retried").await;
+}

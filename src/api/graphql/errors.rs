@@ -23,7 +23,9 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
     let more = match &error {
         ServiceError::Refused(refused) => Some(("allowed", Value::from(refused.allowed))),
         ServiceError::Forbidden(refused) => Some(("scope", Value::from(&*refused.scope))),
-        ServiceError::ReplayGone { ids } => ids.first().map(|id| ("jobId", Value::from(id.to_string()))),
+        ServiceError::ReplayGone { ids, is_recurring: _ } => {
+            ids.first().map(|id| ("jobId", Value::from(id.to_string())))
+        }
         ServiceError::PreconditionFailed { actual } => actual.map(|actual| ("revision", Value::from(actual))),
         ServiceError::NoSuchJob { .. }
         | ServiceError::NoSuchRecurringJob { .. }

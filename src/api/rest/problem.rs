@@ -416,7 +416,7 @@ impl Problem {
             return Self::from(refused);
         }
         let detail = error.to_string();
-        if let ServiceError::ReplayGone { ids } = error {
+        if let ServiceError::ReplayGone { ids, is_recurring: _ } = error {
             let mut problem = Self::new(ProblemKind::Gone, detail);
             problem.0.gone = ids;
             return problem;

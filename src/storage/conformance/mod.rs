@@ -23,6 +23,7 @@ mod audit;
 mod batch;
 mod claim;
 mod clear;
+mod clock_step;
 mod feed;
 mod finish;
 mod fire;
@@ -105,6 +106,7 @@ pub fn cases() -> Vec<Case> {
         nodes::cases(),
         leader::cases(),
         queues::cases(),
+        clock_step::cases(),
         recurring::cases(),
         fire::cases(),
         audit::cases(),

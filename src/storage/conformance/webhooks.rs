@@ -32,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
     [endpoints, announcements::cases(), deliveries::cases(), review::cases()].concat()
 }
 
-fn endpoint(number: u64) -> Endpoint {
+pub(super) fn endpoint(number: u64) -> Endpoint {
     Endpoint {
         id: EndpointId::from_uuid(Uuid::from_u64_pair(number, 3)),
         name: Arc::from("Müller's hook 🦀"),
@@ -51,7 +51,7 @@ fn endpoint(number: u64) -> Endpoint {
     }
 }
 
-async fn put(storage: &Subject, endpoint: &Endpoint) -> Arc<Endpoint> {
+pub(super) async fn put(storage: &Subject, endpoint: &Endpoint) -> Arc<Endpoint> {
     let after = Arc::new(endpoint.clone());
     let change = Change::PutEndpoint {
         before: None,
@@ -72,7 +72,7 @@ async fn read(storage: &Subject, id: EndpointId) -> Arc<Endpoint> {
 }
 
 /// A message so many seconds into the day, in a lane.
-fn message(number: u64, lane: u64, seconds: i64) -> Message {
+pub(super) fn message(number: u64, lane: u64, seconds: i64) -> Message {
     Message {
         id: Uuid::from_u64_pair(number, 4),
         event: Arc::from("job.completed"),
@@ -87,20 +87,20 @@ fn message(number: u64, lane: u64, seconds: i64) -> Message {
     }
 }
 
-fn posting(message: Message, endpoints: &[&Endpoint]) -> Posting {
+pub(super) fn posting(message: Message, endpoints: &[&Endpoint]) -> Posting {
     Posting {
         message,
         endpoints: endpoints.iter().map(|endpoint| endpoint.id).collect(),
     }
 }
 
-async fn post(storage: &Subject, postings: Vec<Posting>) {
+pub(super) async fn post(storage: &Subject, postings: Vec<Posting>) {
     let posted = storage.apply(Change::Post(postings)).await;
     assert!(matches!(posted, Ok(Applied::Announced(_))), "{posted:?}");
 }
 
 /// What is due for an endpoint at a time: the numbers of the messages, and the deliveries.
-async fn due(storage: &Subject, endpoint: &Endpoint, now: DateTime<Utc>) -> Vec<(u64, DeliveryId)> {
+pub(super) async fn due(storage: &Subject, endpoint: &Endpoint, now: DateTime<Utc>) -> Vec<(u64, DeliveryId)> {
     let due = storage.repository.due_deliveries(endpoint.id, now, 100).await;
     let due = due.expect("storage reads");
     due.into_iter()
@@ -108,7 +108,7 @@ async fn due(storage: &Subject, endpoint: &Endpoint, now: DateTime<Utc>) -> Vec<
         .collect()
 }
 
-async fn note(storage: &Subject, endpoint: &Endpoint, outcomes: Vec<AttemptOutcome>) {
+pub(super) async fn note(storage: &Subject, endpoint: &Endpoint, outcomes: Vec<AttemptOutcome>) {
     let attempts = Attempts {
         endpoint_id: endpoint.id,
         outcomes,
@@ -270,7 +270,7 @@ async fn what_a_dead_node_held_another_takes(storage: Subject) {
     assert_eq!((all[0].holder, all[0].is_held), (Some(second), true));
 }
 
-async fn numbers(storage: &Subject, endpoint: &Endpoint, now: DateTime<Utc>) -> Vec<u64> {
+pub(super) async fn numbers(storage: &Subject, endpoint: &Endpoint, now: DateTime<Utc>) -> Vec<u64> {
     due(storage, endpoint, now)
         .await
         .into_iter()
@@ -278,7 +278,7 @@ async fn numbers(storage: &Subject, endpoint: &Endpoint, now: DateTime<Utc>) -> 
         .collect()
 }
 
-fn outcome(id: DeliveryId, number: u32, after: AfterAttempt) -> AttemptOutcome {
+pub(super) fn outcome(id: DeliveryId, number: u32, after: AfterAttempt) -> AttemptOutcome {
     AttemptOutcome {
         id,
         number,
@@ -293,7 +293,7 @@ fn outcome(id: DeliveryId, number: u32, after: AfterAttempt) -> AttemptOutcome {
     }
 }
 
-async fn all(storage: &Subject, endpoint: &Endpoint, status: Option<DeliveryStatus>) -> Vec<Delivery> {
+pub(super) async fn all(storage: &Subject, endpoint: &Endpoint, status: Option<DeliveryStatus>) -> Vec<Delivery> {
     let page = DeliveryPage {
         status,
         limit: 1_000,

@@ -120,6 +120,9 @@ impl Tables {
             Change::ReviewEndpoints(review) => Ok(self.review_endpoints(review, now)),
             Change::Attempts(attempts) => Ok(self.note_attempts(attempts)),
             Change::Redeliver { which, now } => Ok(self.redeliver(*which, *now)),
+            Change::SetBackDeliveries { now, step, limit } => {
+                Ok(removed(self.set_back_deliveries(*now, step.to_delta(), *limit)))
+            }
             Change::HoldReader { reader, node } => self.hold_reader(reader, *node, now),
             Change::MoveReader { reader, node, to } => self.move_reader(reader, *node, *to),
             Change::RegisterWorker {
@@ -199,6 +202,7 @@ impl Tables {
             | Change::ReviewEndpoints(_)
             | Change::Attempts(_)
             | Change::Redeliver { .. }
+            | Change::SetBackDeliveries { .. }
             | Change::HoldReader { .. }
             | Change::MoveReader { .. }
             | Change::Insert { .. }

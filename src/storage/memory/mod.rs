@@ -158,6 +158,19 @@ impl JobRepository for MemoryRepository {
             .collect())
     }
 
+    async fn reckoned_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        let tables = self.tables();
+        let found = tables.jobs().filter(|job| {
+            job.status == JobStatus::Pending
+                && job.due_at > after
+                && job.due_reckoned_from().is_some_and(|from| from > after)
+        });
+        Ok(found
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .cloned()
+            .collect())
+    }
+
     async fn due_types(&self, now: DateTime<Utc>) -> Result<Vec<(QueueName, JobType)>, RepositoryError> {
         let tables = self.tables();
         let due = tables

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::apply::Outcome;
 use super::tables::Tables;
@@ -219,6 +219,20 @@ impl Tables {
             count += 1;
         }
         Applied::Removed(count)
+    }
+
+    pub(super) fn set_back_deliveries(&mut self, now: DateTime<Utc>, step: TimeDelta, limit: u32) -> usize {
+        let mut count = 0;
+        for delivery in self.deliveries.values_mut() {
+            if count >= usize::try_from(limit).unwrap_or(usize::MAX) {
+                break;
+            }
+            if let Some(after) = delivery.set_back(now, step) {
+                *delivery = after;
+                count += 1;
+            }
+        }
+        count
     }
 
     pub(super) fn prune_deliveries(&mut self, before: DateTime<Utc>, limit: u32) -> usize {

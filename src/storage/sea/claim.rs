@@ -34,6 +34,7 @@ struct Due {
     error: Option<String>,
     error_detail: Option<String>,
     due_at: i64,
+    due_from: Option<i64>,
     attempt: i32,
     retry_count: i32,
     max_retries: i32,
@@ -49,7 +50,7 @@ struct Due {
 }
 
 /// The array of a [`Due`].
-const DUE: &str = "json_array(hex(id), name, job_type, priority, parameters, result, error, error_detail, due_at, \
+const DUE: &str = "json_array(hex(id), name, job_type, priority, parameters, result, error, error_detail, due_at, due_from, \
                    attempt, retry_count, max_retries, retry_delay, retry_intervals, timeout, unique_key, \
                    cancel_requested, revision, CASE WHEN recurring_id IS NULL THEN NULL ELSE hex(recurring_id) END, occurrence_at, trace_parent)";
 
@@ -172,6 +173,7 @@ impl Due {
             error,
             error_detail,
             due_at,
+            due_from,
             attempt,
             retry_count,
             max_retries,
@@ -197,6 +199,7 @@ impl Due {
             error,
             error_detail,
             due_at,
+            due_from,
             started_at: Some(micros(claim.now)),
             finished_at: None,
             attempt: attempt + 1,

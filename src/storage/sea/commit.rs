@@ -288,6 +288,7 @@ fn chooses(change: &Change) -> bool {
         | Change::ReviewEndpoints(_)
         | Change::Attempts(_)
         | Change::Redeliver { .. }
+        | Change::SetBackDeliveries { .. }
         | Change::HoldReader { .. }
         | Change::MoveReader { .. }
         | Change::RegisterWorker { .. }
@@ -374,6 +375,7 @@ impl Commit<'_> {
                 Change::ReviewEndpoints(review) => self.review_endpoints(review).await?,
                 Change::Attempts(attempts) => self.note_attempts(attempts).await?,
                 Change::Redeliver { which, now } => self.redeliver(*which, *now).await?,
+                Change::SetBackDeliveries { now, step, limit } => self.set_back_deliveries(*now, *step, *limit).await?,
                 Change::HoldReader { reader, node } => self.hold_reader(reader, *node).await?,
                 Change::MoveReader { reader, node, to } => self.move_reader(reader, *node, *to).await?,
                 Change::Post(postings) => Ok(Applied::Announced(self.post(postings).await?)),
@@ -472,6 +474,7 @@ impl Commit<'_> {
                 | Change::ReviewEndpoints(_)
                 | Change::Attempts(_)
                 | Change::Redeliver { .. }
+                | Change::SetBackDeliveries { .. }
                 | Change::HoldReader { .. }
                 | Change::MoveReader { .. }
                 | Change::RegisterWorker { .. }

@@ -23,7 +23,7 @@ use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted
 
 /// The columns of a job that has never run; the others have their defaults.
 pub(super) const NEW_COLUMNS: &str = "id, name, job_type, queue, priority, parameters, due_at, max_retries, retry_delay, \
-                           retry_intervals, timeout, unique_key, trace_parent";
+                           retry_intervals, timeout, unique_key, trace_parent, due_from";
 pub(super) const NEW: &[Kind] = &[
     Kind::Uuid,
     Kind::Text,
@@ -38,6 +38,7 @@ pub(super) const NEW: &[Kind] = &[
     Kind::Big,
     Kind::TextOrNull,
     Kind::TextOrNull,
+    Kind::BigOrNull,
 ];
 /// What a job has besides, when it comes with a past.
 pub(super) const PAST_COLUMNS: &str = "status, result, error, error_detail, started_at, finished_at, attempt, retry_count, \
@@ -56,6 +57,7 @@ pub(super) const WITH_PAST: &[Kind] = &[
     Kind::Big,
     Kind::TextOrNull,
     Kind::TextOrNull,
+    Kind::BigOrNull,
     Kind::Small,
     Kind::TextOrNull,
     Kind::TextOrNull,
@@ -155,6 +157,7 @@ fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_
         | Change::ReviewEndpoints(_)
         | Change::Attempts(_)
         | Change::Redeliver { .. }
+        | Change::SetBackDeliveries { .. }
         | Change::PruneDeliveries { .. }
         | Change::HoldReader { .. }
         | Change::MoveReader { .. }
@@ -369,7 +372,7 @@ pub(super) fn is_new(job: &Job) -> bool {
         && job.occurrence.is_none()
 }
 
-pub(super) fn new_row(job: &Job) -> [sea_orm::Value; 13] {
+pub(super) fn new_row(job: &Job) -> [sea_orm::Value; 14] {
     [
         job.id.as_uuid().into(),
         job.name.as_str().into(),
@@ -384,11 +387,12 @@ pub(super) fn new_row(job: &Job) -> [sea_orm::Value; 13] {
         job.timeout.as_micros().into(),
         job.unique_key.as_ref().map(|key| key.as_str().to_owned()).into(),
         to_stored(job.trace_parent, job.propagated.as_deref()).into(),
+        job.due_from.map(micros).into(),
     ]
 }
 
 /// All columns of a job, in the order of `WITH_PAST`.
-pub(super) fn past_row(job: &Job) -> [sea_orm::Value; 26] {
+pub(super) fn past_row(job: &Job) -> [sea_orm::Value; 27] {
     let [
         id,
         name,
@@ -403,6 +407,7 @@ pub(super) fn past_row(job: &Job) -> [sea_orm::Value; 26] {
         timeout,
         unique_key,
         trace_parent,
+        due_from,
     ] = new_row(job);
     let [recurring_id, occurrence_at] = occurrence_values(job);
     [
@@ -419,6 +424,7 @@ pub(super) fn past_row(job: &Job) -> [sea_orm::Value; 26] {
         timeout,
         unique_key,
         trace_parent,
+        due_from,
         job.status.code().into(),
         text(job.result.as_ref().map(crate::domain::json::Json::as_arc)),
         text(job.error.as_ref()),

@@ -58,10 +58,13 @@ pub(super) fn start_sql(source: &str, live: &str) -> String {
 }
 
 /// The statement that ends attempts, by rows of `FINISH`; as to `status + 0`, see [`start_sql`].
+///
+/// A job has either `finished_at` or, when it is pending again, `due_from`: one value serves both.
 pub(super) fn finish_sql(source: &str) -> String {
     format!(
         "UPDATE jobs SET status = v.c3, result = v.c4, error = v.c5, error_detail = v.c6, due_at = v.c7, \
-         finished_at = v.c8, retry_count = v.c9, cancel_requested = false, revision = revision + 1 \
+         finished_at = CASE v.c3 WHEN 0 THEN NULL ELSE v.c8 END, \
+         due_from = CASE v.c3 WHEN 0 THEN v.c8 END, retry_count = v.c9, cancel_requested = false, revision = revision + 1 \
          FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.status + 0 = 1 AND jobs.attempt = v.c2 \
          AND (v.c3 <> 0 OR NOT jobs.cancel_requested)"
     )
@@ -85,7 +88,7 @@ pub(super) fn finish_row(job: &Job, attempt: &Attempt) -> [Value; 9] {
         text(job.error.as_ref()),
         text(job.error_detail.as_ref()),
         micros(job.due_at).into(),
-        job.finished_at.map(micros).into(),
+        job.finished_at.or(job.due_from).map(micros).into(),
         int(job.retry_count).into(),
     ]
 }

@@ -6,6 +6,7 @@
 mod audit;
 mod claim;
 mod claim_order;
+mod clock_step;
 mod commit;
 mod connect;
 mod convert;
@@ -128,6 +129,10 @@ impl JobRepository for SeaRepository {
 
     async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError> {
         self.pools.read(self.read_next_due(after)).await
+    }
+
+    async fn reckoned_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        self.pools.read(self.read_reckoned_after(after, limit)).await
     }
 
     async fn due_types(&self, now: DateTime<Utc>) -> Result<Vec<(QueueName, JobType)>, RepositoryError> {

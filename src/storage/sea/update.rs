@@ -24,10 +24,10 @@ impl Commit<'_> {
         let statement = Statement::from_sql_and_values(
             self.backend(),
             "UPDATE jobs SET name = $2, job_type = $3, queue = $4, priority = $5, parameters = $6, due_at = $7, \
-             max_retries = $8, retry_delay = $9, retry_intervals = $10, timeout = $11, unique_key = $12, trace_parent = $13, status = $14, \
-             result = $15, error = $16, error_detail = $17, started_at = $18, finished_at = $19, attempt = $20, \
-             retry_count = $21, cancel_requested = $22, node = $23, revision = $24, recurring_id = $25, occurrence_at = $26 \
-             WHERE id = $1 AND revision = $27",
+             max_retries = $8, retry_delay = $9, retry_intervals = $10, timeout = $11, unique_key = $12, trace_parent = $13, due_from = $14, status = $15, \
+             result = $16, error = $17, error_detail = $18, started_at = $19, finished_at = $20, attempt = $21, \
+             retry_count = $22, cancel_requested = $23, node = $24, revision = $25, recurring_id = $26, occurrence_at = $27 \
+             WHERE id = $1 AND revision = $28",
             values,
         );
         // A savepoint: on PostgreSQL a failed statement spoils the transaction that it stands in.

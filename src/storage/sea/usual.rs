@@ -140,6 +140,7 @@ impl Usual {
                 | Change::ReviewEndpoints(_)
                 | Change::Attempts(_)
                 | Change::Redeliver { .. }
+                | Change::SetBackDeliveries { .. }
                 | Change::PruneDeliveries { .. }
                 | Change::HoldReader { .. }
                 | Change::MoveReader { .. }
@@ -424,6 +425,7 @@ impl SeaRepository {
                 | Change::ReviewEndpoints(_)
                 | Change::Attempts(_)
                 | Change::Redeliver { .. }
+                | Change::SetBackDeliveries { .. }
                 | Change::PruneDeliveries { .. }
                 | Change::HoldReader { .. }
                 | Change::MoveReader { .. }

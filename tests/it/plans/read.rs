@@ -79,6 +79,9 @@ pub async fn read(probe: &Probe) {
             .await;
     }
     probe.of("next due", Look::Up, storage.next_due(now())).await;
+    probe
+        .of("reckoned after", Look::Up, storage.reckoned_after(now(), 200))
+        .await;
     probe.of("due types", Look::Up, storage.due_types(now())).await;
     probe
         .of("pending jobs by type", Look::Up, storage.pending_by_type())

@@ -240,6 +240,7 @@ impl<'a> JobView<'a> {
             error_detail,
             created_at,
             due_at,
+            due_from: _,
             started_at,
             finished_at,
             attempt,
