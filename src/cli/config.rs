@@ -26,8 +26,8 @@ pub(super) fn run(command: ConfigCommand, output: &mut Output) -> Result<(), Cli
     match command {
         ConfigCommand::Check(settings) => {
             let config = settings.load()?;
-            server::check(&config).map_err(|error| CliError::Start(error.to_string()))?;
-            for warning in server::warnings(&config) {
+            let found = server::check(&config).map_err(|error| CliError::Start(error.to_string()))?;
+            for warning in found.into_iter().chain(server::warnings(&config)) {
                 output::warning(&warning);
             }
             output.line(&format!("{}: ok", settings.describe()))

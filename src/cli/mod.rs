@@ -79,7 +79,8 @@ enum Command {
 /// Reads the arguments of this process, does what they say, and returns its exit code: 0, 1 for a failure, 2 for wrong
 /// arguments.
 pub fn main() -> ExitCode {
-    if std::env::args_os().any(|argument| argument == "cron")
+    // Options before this subcommand are refused: it calls no server.
+    if std::env::args_os().nth(1).is_some_and(|command| command == "cron")
         && let Err(error) = cron::choose_zones()
     {
         return error.report();

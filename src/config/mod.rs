@@ -27,6 +27,7 @@ pub mod sync;
 pub mod telemetry;
 pub mod time_zones;
 pub mod webhooks;
+pub mod zoneinfo;
 
 mod byte_size;
 mod connection_string;
@@ -106,6 +107,8 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
     /// `[time_zones]`.
     pub time_zones: TimeZonesConfig,
+    /// What is ignored, each with its place.
+    pub warnings: Vec<ConfigError>,
     shown: Vec<Shown>,
 }
 
@@ -155,9 +158,11 @@ where
     for FlagValue { flag, key, value } in &flags {
         environment::overlay_flag(&mut written, flag, key, value, &mut findings.errors);
     }
+    TimeZonesConfig::choose(&written);
     let mut config = resolve(&written, &mut findings);
     if findings.errors.is_empty() {
         config.shown = findings.shown;
+        config.warnings = findings.warnings;
         Ok(config)
     } else {
         Err(ConfigErrors(findings.errors))
@@ -181,6 +186,19 @@ impl Config {
     /// The configuration as TOML: secrets hidden, and behind each value that somebody wrote the place where.
     pub fn to_toml(&self) -> String {
         show::render(&self.shown)
+    }
+
+    /// A mistake that was found with the configuration in use, with the place of the setting that its text begins with.
+    pub(crate) fn located(&self, message: &str) -> ConfigErrors {
+        let key = message.split(": ").next().unwrap_or_default();
+        let error = match show::source_of(&self.shown, key) {
+            Some(source) => ConfigError::whole(source, message),
+            None => match message.split_once(": ") {
+                Some((key, message)) => ConfigError::whole(key, message),
+                None => ConfigError::whole("configuration", message),
+            },
+        };
+        ConfigErrors(vec![error])
     }
 }
 
@@ -252,6 +270,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         sync,
         telemetry,
         time_zones,
+        warnings: Vec::new(),
         shown: Vec::new(),
     }
 }

@@ -28,6 +28,8 @@ pub struct RecurringSettings {
     pub new: NewRecurringJob,
     /// `enabled`; without it one that exists stays enabled or disabled.
     pub is_enabled: Option<bool>,
+    /// Where it was written: `recurring[0]`, for messages.
+    pub path: String,
 }
 
 impl RecurringSettings {
@@ -102,6 +104,7 @@ impl RecurringSettings {
         Some(Self {
             key,
             is_enabled,
+            path: section.path().to_owned(),
             new: NewRecurringJob {
                 key: None,
                 schedule: Schedule {

@@ -10,6 +10,7 @@ use super::source::{ConfigError, Source};
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     pub(super) errors: Vec<ConfigError>,
+    pub(super) warnings: Vec<ConfigError>,
     pub(super) shown: Vec<Shown>,
 }
 
@@ -90,6 +91,11 @@ impl<'a> Section<'a> {
         &self.source
     }
 
+    /// The path of this table: `server`.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The path of a key of this table: `server.listen`.
     pub(super) fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() {
@@ -103,6 +109,13 @@ impl<'a> Section<'a> {
     pub(super) fn error(&mut self, source: &Source, key: &str, message: impl std::fmt::Display) {
         let path = self.path_of(key);
         self.findings.errors.push(ConfigError::at(source, &path, message));
+    }
+
+    /// Notes that the value of `key` is ignored, and why.
+    pub(super) fn warn(&mut self, key: &'static str, message: impl std::fmt::Display) {
+        let source = self.entry(key).map_or(&self.source, |entry| &entry.source);
+        let warning = ConfigError::at(&source.clone(), &self.path_of(key), message);
+        self.findings.warnings.push(warning);
     }
 
     /// The value of `key`, or its default.
@@ -173,6 +186,7 @@ impl<'a> Section<'a> {
     /// A line of `config show`.
     pub(super) fn show(&mut self, key: &str, value: String, source: Source) {
         self.findings.shown.push(Shown::Setting {
+            path: self.path_of(key),
             key: key.to_owned(),
             value,
             source,

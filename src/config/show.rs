@@ -10,8 +10,13 @@ use super::source::Source;
 pub(super) enum Shown {
     /// `[server]`; left out when nothing follows.
     Header(String),
-    /// A key, its value as TOML, and where it was written.
-    Setting { key: String, value: String, source: Source },
+    /// A key, its path, its value as TOML, and where it was written.
+    Setting {
+        key: String,
+        path: String,
+        value: String,
+        source: Source,
+    },
 }
 
 /// What stands in place of a secret.
@@ -44,6 +49,21 @@ pub(super) fn key(text: &str) -> String {
     }
 }
 
+/// Where the setting of this path was written, or the first one below it.
+pub(super) fn source_of<'a>(lines: &'a [Shown], wanted: &str) -> Option<&'a Source> {
+    lines.iter().find_map(|line| match line {
+        Shown::Setting {
+            source: Source::Default,
+            ..
+        }
+        | Shown::Header(_) => None,
+        Shown::Setting { path, source, .. } => {
+            let rest = path.strip_prefix(wanted)?;
+            (rest.is_empty() || rest.starts_with(['.', '['])).then_some(source)
+        }
+    })
+}
+
 /// The lines as one TOML document. What somebody wrote carries its source as a comment.
 pub(super) fn render(lines: &[Shown]) -> String {
     let mut document = String::new();
@@ -53,6 +73,7 @@ pub(super) fn render(lines: &[Shown]) -> String {
             Shown::Header(text) => header = Some(text),
             Shown::Setting {
                 key: name,
+                path: _,
                 value,
                 source,
             } => {

@@ -66,6 +66,14 @@ impl ConfigError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(pub Vec<ConfigError>);
 
+impl ConfigErrors {
+    /// Whether one of them is in a setting of this section.
+    pub(crate) fn are_about(&self, section: &str) -> bool {
+        let is_in = |path: &str| path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'));
+        self.0.iter().any(|error| error.place.split(": ").any(is_in))
+    }
+}
+
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, error) in self.0.iter().enumerate() {

@@ -45,10 +45,14 @@ impl TelemetryConfig {
             section.optional("connection_string")
         };
         let resource_attributes: Option<String> = section.optional("resource_attributes");
-        let attributes = resource_attributes
-            .as_deref()
-            .and_then(read_attributes)
-            .unwrap_or_default();
+        let attributes = resource_attributes.as_deref().and_then(read_attributes);
+        if resource_attributes.is_some() && attributes.is_none() {
+            section.warn(
+                "resource_attributes",
+                "is ignored: it is not key=value,key=value with percent-encoded values",
+            );
+        }
+        let attributes = attributes.unwrap_or_default();
         let named = attributes.into_iter().find(|(key, _)| key == "service.name");
         let service_name = named.map_or_else(|| "tickerq".to_owned(), |(_, name)| name);
         Self {

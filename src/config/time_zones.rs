@@ -1,8 +1,11 @@
 //! `[time_zones]`: where the rules of time zones come from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::entry::{Table, Value};
 use super::section::Section;
+use super::setting::Setting;
+use super::zoneinfo;
 
 /// `[time_zones]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +18,22 @@ pub struct TimeZonesConfig {
 impl TimeZonesConfig {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
         Self {
-            folder: section.optional("folder"),
+            folder: section.optional_if("folder", |folder: &PathBuf| check(folder)),
         }
     }
+
+    /// Chooses the database before other settings name zones of it. A folder that can't be used is an error of `read`.
+    pub(super) fn choose(written: &Table) {
+        let section = written.get("time_zones").map(|entry| entry.value.typed());
+        let folder = match section {
+            Some(Value::Table(table)) => table.get("folder"),
+            Some(_) | None => None,
+        };
+        let folder = folder.and_then(|entry| PathBuf::read(&entry.value).ok());
+        drop(zoneinfo::install(folder.as_deref()));
+    }
+}
+
+fn check(folder: &Path) -> Result<(), String> {
+    zoneinfo::check(folder).map_err(|error| error.to_string())
 }

@@ -9,17 +9,21 @@ use tracing::warn;
 use super::compose::{self, HandlerError};
 use super::exposed_files;
 use super::system_thread::SystemThread;
-use super::zoneinfo::{self, ZoneinfoError};
 use super::{Embedded, Server, ServerError, ServerOptions};
 use crate::api::auth::Gate;
-use crate::config::source::ConfigErrors;
+use crate::config::source::{ConfigError, ConfigErrors};
+use crate::config::zoneinfo::{self, ZoneinfoError};
 use crate::config::{self, Config, FlagValue, Sources};
 use crate::domain::event::JobEventKind;
 use crate::domain::job::Job;
 use crate::domain::name::{InvalidName, JobType};
+use crate::domain::new_job::Due;
 use crate::handlers::{HandlerRegistry, JobHandler};
+use crate::runtime::clock::Clock;
 use crate::runtime::saved_hook::SavedHook;
+use crate::service::error::ServiceError;
 use crate::service::log_level::LogControl;
+use crate::service::rules::Rules;
 use crate::storage::repository::JobRepository;
 use crate::storage::sea::{ConnectError, MigrationError, MigrationState, SeaRepository};
 
@@ -153,9 +157,10 @@ impl Builder {
     }
 
     async fn start_here(self) -> Result<Server, BuildError> {
-        let (repository, options) = self.prepare().await?;
+        let (repository, options, config) = self.prepare().await?;
         let opened = options.closes_storage.then(|| Arc::clone(&repository));
-        close_if_failed(opened, Server::start(repository, options).await).await
+        let started = close_if_failed(opened, Box::pin(Server::start(repository, options)).await).await;
+        started.map_err(|error| located(&config, error))
     }
 
     /// Starts the server without an HTTP server of its own: its facades are put into the program's app, see
@@ -176,13 +181,14 @@ impl Builder {
     }
 
     async fn embed_here(self) -> Result<Embedded, BuildError> {
-        let (repository, options) = self.prepare().await?;
+        let (repository, options, config) = self.prepare().await?;
         let opened = options.closes_storage.then(|| Arc::clone(&repository));
-        close_if_failed(opened, Embedded::start(repository, options).await).await
+        let started = close_if_failed(opened, Embedded::start(repository, options).await).await;
+        started.map_err(|error| located(&config, error))
     }
 
-    /// The storage, and everything else.
-    async fn prepare(self) -> Result<(Arc<dyn JobRepository>, ServerOptions), BuildError> {
+    /// The storage, everything else, and the configuration that it comes from.
+    async fn prepare(self) -> Result<(Arc<dyn JobRepository>, ServerOptions, Config), BuildError> {
         let Self {
             config,
             handlers,
@@ -204,7 +210,12 @@ impl Builder {
         for (job_type, handler) in handlers {
             registry.register(JobType::parse(&job_type)?, handler);
         }
-        let mut options = compose::options(&config, registry)?;
+        for warning in &config.warnings {
+            warn!("{warning}");
+        }
+        let mut options = compose::options(&config, registry).map_err(|error| located(&config, error.into()))?;
+        // What has no due time left is a warning when it is declared.
+        check_recurring(&config, &options.rules)?;
         if let Some(listen) = listen {
             options.listen = vec![listen];
         }
@@ -212,7 +223,7 @@ impl Builder {
         options.log = log;
         if let Some(repository) = repository {
             options.closes_storage = false;
-            return Ok((repository, options));
+            return Ok((repository, options, config));
         }
         let mut database = compose::database(&config.database, &config.nodes);
         if let Some(url) = database_url {
@@ -224,7 +235,42 @@ impl Builder {
             warn!("{warning}");
         }
         repository.migrate_up().await.map_err(BuildError::Migrate)?;
-        Ok((Arc::new(repository), options))
+        Ok((Arc::new(repository), options, config))
+    }
+}
+
+/// The error with the place of the setting that it is about.
+fn located(config: &Config, error: BuildError) -> BuildError {
+    match error {
+        BuildError::Handler(HandlerError::Http { .. }) | BuildError::Start(ServerError::Keys(_)) => {
+            config.located(&error.to_string()).into()
+        }
+        BuildError::Name(_)
+        | BuildError::Config(_)
+        | BuildError::TimeZones(_)
+        | BuildError::Handler(HandlerError::Client(_))
+        | BuildError::Connect(_)
+        | BuildError::Migrate(_)
+        | BuildError::Start(_)
+        | BuildError::Thread(_) => error,
+    }
+}
+
+/// Refuses declared recurring jobs whose occurrences the server would refuse.
+fn check_recurring(config: &Config, rules: &Rules) -> Result<(), ConfigErrors> {
+    let refused = config.recurring.iter().filter_map(|declared| {
+        let refused = rules.check(&declared.new.template.new_job(Due::Now), None).err()?;
+        let detail = match refused {
+            ServiceError::Invalid { field, detail, .. } => format!("{}.{field}: {detail}", declared.path),
+            other => format!("{}: {other}", declared.path),
+        };
+        Some(config.located(&detail).0)
+    });
+    let errors: Vec<ConfigError> = refused.flatten().collect();
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(ConfigErrors(errors))
     }
 }
 
@@ -268,11 +314,25 @@ pub(crate) async fn migration_states(config: &Config) -> Result<Vec<MigrationSta
     SeaRepository::migration_states_of(compose::database(&config.database, &config.nodes)).await
 }
 
-/// Says what would keep a server with this configuration from starting, as far as that can be known without starting it.
-pub(crate) fn check(config: &Config) -> Result<(), BuildError> {
-    let options = compose::options(config, HandlerRegistry::new())?;
-    Gate::new(options.auth).map_err(ServerError::from)?;
-    Ok(())
+/// What would keep a server with this configuration from starting, as far as that can be known without starting it; and
+/// what it would warn of.
+pub(crate) fn check(config: &Config) -> Result<Vec<String>, BuildError> {
+    let options = compose::options(config, HandlerRegistry::new()).map_err(|error| located(config, error.into()))?;
+    check_recurring(config, &options.rules)?;
+    let gate = Gate::new(options.auth).map_err(ServerError::from);
+    gate.map_err(|error| located(config, error.into()))?;
+    let now = Clock::system().now();
+    let never = config
+        .recurring
+        .iter()
+        .filter(|declared| declared.new.schedule.next_after(now).is_none());
+    let never = never.map(|declared| {
+        let detail = "there is no due time left before ends_at: it is not created";
+        config
+            .located(&format!("{}.ends_at: {detail}", declared.path))
+            .to_string()
+    });
+    Ok(config.warnings.iter().map(ToString::to_string).chain(never).collect())
 }
 
 /// What would be warned of when a server with this configuration starts.

@@ -4,8 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::warn;
-
 use super::{PrometheusOptions, ServerOptions};
 use crate::api::auth::{AllowedOrigins, ApiKey, AuthOptions, JwtKeySource, JwtOptions, Rate};
 use crate::api::graphql::GraphQlOptions;
@@ -254,15 +252,8 @@ fn telemetry(config: &TelemetryConfig, node_name: &Arc<str>) -> Option<Telemetry
         service_name,
         resource_attributes,
     } = config;
-    let attributes = resource_attributes.as_deref().map(|text| {
-        read_attributes(text).unwrap_or_else(|| {
-            warn!(
-                "telemetry.resource_attributes (OTEL_RESOURCE_ATTRIBUTES) is ignored: it is not key=value,key=value with \
-                 percent-encoded values"
-            );
-            Vec::new()
-        })
-    });
+    // What can't be read is a warning of the configuration.
+    let attributes = resource_attributes.as_deref().and_then(read_attributes);
     let insights = application_insights
         .as_ref()
         .filter(|_| *track_job_executions || *track_performance_counters)
@@ -536,7 +527,12 @@ const fn pages(config: &Config) -> PagesOptions {
 /// The recurring jobs that the configuration declares.
 fn declared_recurring(config: &Config) -> Vec<DeclaredRecurringJob> {
     let declared = config.recurring.iter().map(|settings| {
-        let RecurringSettings { key, new, is_enabled } = settings;
+        let RecurringSettings {
+            key,
+            new,
+            is_enabled,
+            path: _,
+        } = settings;
         DeclaredRecurringJob {
             key: key.clone(),
             new: new.clone(),

@@ -12,7 +12,6 @@ mod facades;
 mod open_files;
 mod socket;
 mod system_thread;
-pub mod zoneinfo;
 
 pub use builder::{BuildError, Builder};
 pub(crate) use builder::{check, migration_states, open_database, rest_options, warnings};

@@ -286,3 +286,52 @@ fn completions_are_printed_for_every_shell() {
     assert_eq!(code, Some(2));
     assert!(err.contains("invalid value 'tcsh'"), "{err}");
 }
+
+#[test]
+fn what_the_server_refuses_or_warns_of_is_found_by_the_check_with_its_place() {
+    let refused = |config: &str, line: usize, what: &str| {
+        let site = site(config);
+        for arguments in [&["config", "check"][..], &["serve", "--listen", "127.0.0.1:0"][..]] {
+            let output = site.command(arguments).output().expect("the binary runs");
+            let error = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(!output.status.success(), "{arguments:?}: {error}");
+            let place = format!("tickerq.toml:{line}: ");
+            assert!(error.contains(&place) && error.contains(what), "{arguments:?}: {error}");
+        }
+    };
+    refused(
+        "[time_zones]\nfolder = \"/no/such/folder\"\n",
+        2,
+        "time_zones.folder: /no/such/folder",
+    );
+    refused("[time_zones]\nfolder = \".\"\n", 2, "has no compiled time zones");
+    refused(
+        "[api.jwt]\nissuer = \"i\"\naudience = \"a\"\njwks_file = \"missing.json\"\n",
+        4,
+        "api.jwt.jwks_file: missing.json",
+    );
+    let endpoint = "[[webhooks.endpoints]]\nurl = \"https://example.com/hook\"\nevents = [\"*\"]\n";
+    let short = format!("{endpoint}secret = \"a secret of the test\"\nprevious_secret = \"short\"\n");
+    refused(&short, 5, "previous_secret: has 5 bytes; allowed are 14 to 256");
+    refused(
+        "[api]\nunknown_job_types = \"reject\"\n[[recurring]]\nkey = \"nightly\"\ntype = \"Typo\"\ncron = \"0 2 * * *\"\n",
+        5,
+        "recurring[0].type: the job type 'Typo' is not configured",
+    );
+
+    let site = site(
+        "[telemetry]\nresource_attributes = \"no attributes\"\n[[recurring]]\nkey = \"past\"\ntype = \"Old\"\n\
+         cron = \"0 2 * * *\"\nends_at = \"2001-01-01T00:00:00Z\"\n",
+    );
+    let output = site.command(&["config", "check"]).output().expect("the binary runs");
+    let checked = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{checked}");
+    let attributes = "tickerq.toml:2: telemetry.resource_attributes: is ignored";
+    assert!(checked.contains(&format!("warning: {attributes}")), "{checked}");
+    assert!(
+        checked.contains("warning: tickerq.toml:7: recurring[0].ends_at: "),
+        "{checked}"
+    );
+    let server = site.start();
+    assert!(server.log().contains(attributes), "{}", server.log());
+}

@@ -9,9 +9,9 @@ use clap::{Args, Subcommand};
 use super::error::CliError;
 use super::output::Output;
 use super::settings::ConfigArguments;
+use crate::config::zoneinfo;
 use crate::domain::cron::CronExpression;
 use crate::domain::time_zone::TimeZoneName;
-use crate::server::zoneinfo;
 
 #[derive(Debug, Args)]
 pub(super) struct CronArguments {
@@ -42,10 +42,11 @@ struct ExpressionArguments {
 
 /// Chooses the time zone database that the server of this folder would use, before arguments name zones.
 pub(super) fn choose_zones() -> Result<(), CliError> {
-    // Mistakes in the configuration are reported by `config check`, and say nothing of cron.
-    let config = ConfigArguments::of_environment().load(&[]).ok();
-    let folder = config.and_then(|config| config.time_zones.folder);
-    zoneinfo::install(folder.as_deref()).map_err(|error| CliError::Usage(error.to_string()))
+    // Reading the configuration chooses them. Other mistakes in it are reported by `config check`, and say nothing of cron.
+    match ConfigArguments::of_environment().load(&[]) {
+        Err(CliError::Config(errors)) if errors.are_about("time_zones") => Err(CliError::Config(errors)),
+        Ok(_) | Err(_) => zoneinfo::install(None).map_err(|error| CliError::Usage(error.to_string())),
+    }
 }
 
 pub(super) fn run(arguments: CronArguments, output: &mut Output) -> Result<(), CliError> {

@@ -25,7 +25,7 @@ const LOGGED_MAX: usize = 20;
 #[derive(Debug, thiserror::Error)]
 pub enum ZoneinfoError {
     /// It can't be read.
-    #[error("time_zones.folder: {folder}: {cause}")]
+    #[error("{folder}: {cause}")]
     Unreadable {
         /// Which one.
         folder: PathBuf,
@@ -33,11 +33,16 @@ pub enum ZoneinfoError {
         cause: io::Error,
     },
     /// It has no zones.
-    #[error("time_zones.folder: {folder} has no compiled time zones (TZif files such as Europe/Berlin)")]
+    #[error("{folder} has no compiled time zones (TZif files such as Europe/Berlin)")]
     NoZones {
         /// Which one.
         folder: PathBuf,
     },
+}
+
+/// Whether a folder can be used.
+pub(super) fn check(folder: &Path) -> Result<(), ZoneinfoError> {
+    read(folder).map(drop)
 }
 
 /// Chooses the database of this process, once: what was chosen before stays.
