@@ -7,7 +7,9 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Error, Expected, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
 
 /// What the names of serde_json's own types begin with; they pass through untouched.
 const PRIVATE: &str = "$serde_json::private::";
@@ -39,8 +41,11 @@ pub(in crate::api) fn integer(number: f64) -> Option<i64> {
 /// A deserializer of JSON, or any other part of reading it.
 pub(in crate::api) struct Strict<T>(pub T);
 
-/// Gives a visitor an integer for a number without a fraction.
-struct Integer<V>(V);
+/// Gives a visitor an integer for a number without a fraction, and says which are allowed.
+struct Integer<V>(V, &'static str);
+
+/// A visitor that says in the words of JSON what it expects: derived ones name the Rust type.
+struct Named<V>(V, &'static str);
 
 macro_rules! forward {
     ($($method:ident)*) => {$(
@@ -50,10 +55,19 @@ macro_rules! forward {
     )*};
 }
 
-macro_rules! integers {
-    ($($method:ident)*) => {$(
+macro_rules! named {
+    ($($method:ident($expected:literal))*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-            self.0.deserialize_any(Integer(visitor))
+            // A type that asks for this kind by itself, and says what it expects, keeps its words.
+            self.0.$method(Named(Strict(visitor), $expected))
+        }
+    )*};
+}
+
+macro_rules! integers {
+    ($($method:ident($expected:literal))*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+            self.0.deserialize_any(Integer(visitor, $expected))
         }
     )*};
 }
@@ -62,14 +76,26 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
     type Error = D::Error;
 
     forward! {
-        deserialize_any deserialize_bool deserialize_f32 deserialize_f64 deserialize_char deserialize_str
+        deserialize_any deserialize_bool deserialize_char deserialize_str
         deserialize_string deserialize_bytes deserialize_byte_buf deserialize_option deserialize_unit deserialize_seq
         deserialize_map deserialize_identifier deserialize_ignored_any
     }
 
+    named! {
+        deserialize_f32("a number") deserialize_f64("a number")
+    }
+
     integers! {
-        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+        deserialize_i8("an integer from -128 to 127")
+        deserialize_i16("an integer from -32768 to 32767")
+        deserialize_i32("an integer from -2147483648 to 2147483647")
+        deserialize_i64("an integer of 64 bits")
+        deserialize_i128("an integer of 128 bits")
+        deserialize_u8("an integer from 0 to 255")
+        deserialize_u16("an integer from 0 to 65535")
+        deserialize_u32("an integer from 0 to 4294967295")
+        deserialize_u64("an integer from 0, of 64 bits")
+        deserialize_u128("an integer from 0, of 128 bits")
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, D::Error> {
@@ -106,7 +132,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
             return self.0.deserialize_struct(name, fields, visitor);
         }
         // A map is an object and nothing else.
-        self.0.deserialize_map(Strict(visitor))
+        self.0.deserialize_map(Named(Strict(visitor), "an object"))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -115,7 +141,32 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_enum(name, variants, Strict(visitor))
+        self.0
+            .deserialize_enum(name, variants, Named(Strict(visitor), "the name of a variant"))
+    }
+}
+
+/// What a type says itself of what it expects is better than the kind of JSON, unless it is Rust's name.
+fn write_expected<'de>(visitor: &impl Visitor<'de>, json: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let expected: &dyn Expected = visitor;
+    let own = expected.to_string();
+    let is_kind = |kind: &str| own.strip_prefix(kind).is_some_and(|rest| rest.starts_with(' '));
+    let is_rust = ["struct", "enum", "tuple", "unit", "variant"].into_iter().any(is_kind) || is_number(&own);
+    f.write_str(if is_rust { json } else { &own })
+}
+
+/// Whether it is the name of a number's Rust type.
+fn is_number(name: &str) -> bool {
+    let (kind, size) = name.split_at_checked(1).unwrap_or_default();
+    ["i", "u", "f"].contains(&kind) && (size == "size" || size.parse::<u8>().is_ok())
+}
+
+/// The error of a number's visitor in the words of JSON: it names the Rust type itself.
+fn renamed<E: Error>(error: E, json: &str) -> E {
+    let text = error.to_string();
+    match text.rsplit_once("expected ") {
+        Some((before, name)) if is_number(name) => E::custom(format_args!("{before}expected {json}")),
+        Some(_) | None => error,
     }
 }
 
@@ -123,6 +174,14 @@ macro_rules! visit {
     ($($method:ident($type:ty))*) => {$(
         fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
             self.0.$method(value)
+        }
+    )*};
+}
+
+macro_rules! visit_numbers {
+    ($($method:ident($type:ty))*) => {$(
+        fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
+            self.0.$method(value).map_err(|error| renamed(error, self.1))
         }
     )*};
 }
@@ -168,37 +227,61 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<V> {
     }
 }
 
+impl<'de, V: Visitor<'de>> Visitor<'de> for Named<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_expected(&self.0, self.1, f)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
+        self.0.visit_map(members)
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<V::Value, A::Error> {
+        self.0.visit_enum(variant)
+    }
+
+    visit! {
+        visit_i64(i64) visit_u64(u64) visit_f64(f64)
+    }
+}
+
 impl<'de, V: Visitor<'de>> Visitor<'de> for Integer<V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.expecting(f)
+        write_expected(&self.0, self.1, f)
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<V::Value, E> {
         match integer(number) {
-            None => self.0.visit_f64(number),
+            None => self.0.visit_f64(number).map_err(|error| renamed(error, self.1)),
             Some(integer) => match u64::try_from(integer) {
-                Ok(natural) => self.0.visit_u64(natural),
-                Err(_) => self.0.visit_i64(integer),
+                Ok(natural) => self.visit_u64(natural),
+                Err(_) => self.visit_i64(integer),
             },
         }
     }
 
-    visit! {
+    visit_numbers! {
         visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_str(&str) visit_borrowed_str(&'de str) visit_string(String)
     }
 
     fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
-        self.0.visit_unit()
+        self.0.visit_unit().map_err(|error| renamed(error, self.1))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<V::Value, A::Error> {
-        self.0.visit_seq(Strict(elements))
+        self.0
+            .visit_seq(Strict(elements))
+            .map_err(|error| renamed(error, self.1))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
-        self.0.visit_map(Strict(members))
+        self.0
+            .visit_map(Strict(members))
+            .map_err(|error| renamed(error, self.1))
     }
 }
 
@@ -316,7 +399,10 @@ mod tests {
             r#"{"policies": [{"maxRetries": 1}, [7, 0]]}"#,
         ] {
             let refused = outer(text).expect_err(text);
-            assert!(refused.contains("invalid type: sequence, expected struct"), "{refused}");
+            assert!(
+                refused.contains("invalid type: sequence, expected an object"),
+                "{refused}"
+            );
         }
         let read = outer(r#"{"policies": [{"maxRetries": 7}]}"#).expect("an object");
         assert_eq!(read.policies.expect("policies")[0].max_retries, Some(7));
@@ -357,6 +443,35 @@ mod tests {
             policy(r#"{"maxRetries": null}"#).map(|policy| policy.max_retries),
             Ok(None)
         );
+    }
+
+    #[test]
+    fn no_message_names_a_type_of_rust() {
+        for (text, expected) in [
+            (r#"{"policy": [7]}"#, "invalid type: sequence, expected an object"),
+            (r#"{"policy": "x"}"#, "invalid type: string \"x\", expected an object"),
+            (r#"{"policies": 7}"#, "invalid type: integer `7`, expected a sequence"),
+            (r#"{"ratio": "x"}"#, "invalid type: string \"x\", expected a number"),
+            (
+                r#"{"policy": {"maxRetries": -1}}"#,
+                "invalid value: integer `-1`, expected an integer from 0 to 4294967295",
+            ),
+            (
+                r#"{"policy": {"maxRetries": "3"}}"#,
+                "invalid type: string \"3\", expected an integer from 0 to 4294967295",
+            ),
+            (
+                r#"{"policy": {"maxRetries": 3.5}}"#,
+                "invalid type: floating point `3.5`, expected an integer from 0 to 4294967295",
+            ),
+            (
+                r#"{"policy": {"offset": 18446744073709551615}}"#,
+                "invalid value: integer `18446744073709551615`, expected an integer of 64 bits",
+            ),
+        ] {
+            let refused = outer(text).expect_err(text);
+            assert!(refused.starts_with(expected), "{text}: {refused}");
+        }
     }
 
     #[test]

@@ -60,10 +60,7 @@ fn read_escape(text: &str) -> Result<(char, usize), String> {
 }
 
 fn read_unicode(text: &str) -> Result<(char, usize), String> {
-    let wrong = |length: usize| {
-        let shown: String = text.chars().take(length).collect();
-        format!("'{}' is not a Unicode character", shown.escape_debug())
-    };
+    let wrong = |length: usize| format!("'{}' is not a Unicode character", shown(text, length).escape_debug());
     if let Some(braced) = text.strip_prefix("\\u{") {
         let digits = braced.split_once('}').map(|(digits, _)| digits);
         // Leading zeros are allowed, without bound.
@@ -90,6 +87,21 @@ fn read_unicode(text: &str) -> Result<(char, usize), String> {
     let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
     let sign = char::from_u32(code).ok_or_else(|| wrong(12))?;
     Ok((sign, 12))
+}
+
+/// At most so many characters of an escape: not beyond its brace, or the end of the string.
+fn shown(text: &str, length: usize) -> &str {
+    let mut end = 0;
+    for (at, sign) in text.char_indices().take(length) {
+        if matches!(sign, '"' | '\n' | '\r') || (at > 0 && sign == '\\') {
+            break;
+        }
+        end = at + sign.len_utf8();
+        if sign == '}' {
+            break;
+        }
+    }
+    text.get(..end).unwrap_or_default()
 }
 
 /// The number in `\uXXXX`.
@@ -191,6 +203,22 @@ mod tests {
             "\"\"\"a\"\"",
         ] {
             assert!(value(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_message_quotes_the_escape_and_no_more() {
+        for (text, escape) in [
+            (r#""\u{D83D}" }"#, r"\u{D83D}"),
+            (r#""\u{110000} and more""#, r"\u{110000}"),
+            (r#""\u{41" }"#, r"\u{41"),
+            (r#""\u12" }"#, r"\u12"),
+            (r#""\ud83dxyz""#, r"\ud83d"),
+            (r#""\ud83d\ud83d""#, r"\ud83d"),
+        ] {
+            let (message, _) = read(text).expect_err(text);
+            let shown = format!("'{}' is not", escape.escape_debug());
+            assert!(message.starts_with(&shown), "{text}: {message}");
         }
     }
 

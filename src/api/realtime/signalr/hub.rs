@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::protocol::Protocol;
+use crate::api::strict::Strict;
 use crate::domain::caller::Caller;
 
 /// Why a method did not do what it was called for; the client is told.
@@ -59,7 +60,7 @@ impl<C: 'static> Methods<C> {
             let Ok([argument]) = <[Value; 1]>::try_from(arguments) else {
                 return refuse(format!("{name} takes 1 argument, and {given} were given."));
             };
-            match serde_json::from_value(argument) {
+            match A::deserialize(Strict(argument)) {
                 Ok(argument) => Box::pin(method(client, argument)),
                 Err(error) => refuse(format!("{name} can't take its argument: {error}")),
             }

@@ -48,6 +48,7 @@ pub(in super::super) struct RetryRequest {
     params(
         ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
         ("If-Match" = Option<String>, Header, description = "Only if the job still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
     ),
     request_body(content = PatchRequest),
     responses(
@@ -76,6 +77,7 @@ pub(in super::super) async fn patch_job(mut call: Call) -> Answer {
     params(
         ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
         ("If-Match" = Option<String>, Header, description = "Only if the job still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
     ),
     responses(
         (status = 204, description = "The job and its history are gone"),
@@ -99,6 +101,7 @@ pub(in super::super) async fn delete_job(call: Call) -> Answer {
     params(
         ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
         ("If-Match" = Option<String>, Header, description = "Only if the job still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
     ),
     request_body(content = Option<ExecuteRequest>),
     responses(
@@ -132,6 +135,7 @@ pub(in super::super) async fn execute_job(mut call: Call) -> Answer {
     params(
         ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
         ("If-Match" = Option<String>, Header, description = "Only if the job still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
     ),
     responses(
         (status = 200, description = "The job is cancelled", body = JobView, headers(("ETag" = String, description = "The job's revision, in quotes"))),
@@ -162,6 +166,7 @@ pub(in super::super) async fn cancel_job(mut call: Call) -> Answer {
     params(
         ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
         ("If-Match" = Option<String>, Header, description = "Only if the job still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
     ),
     request_body(content = Option<RetryRequest>),
     responses(

@@ -90,6 +90,7 @@ pub(in super::super) async fn put_recurring_job_by_key(mut call: Call) -> Answer
     params(
         ("key" = String, Path, description = "The recurring job's key", example = "nightly-backup"),
         ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
     ),
     responses(
         (status = 204, description = "The recurring job is gone"),

@@ -154,6 +154,7 @@ pub(super) async fn answer_get(call: &Call, recurring: &RecurringJob) -> Answer 
     params(
         ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
         ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
     ),
     request_body = JobRequest,
     responses(
@@ -187,6 +188,7 @@ pub(in super::super) async fn replace_recurring_job(mut call: Call) -> Answer {
     params(
         ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
         ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
     ),
     request_body = RecurringPatch,
     responses(
@@ -221,6 +223,7 @@ pub(in super::super) async fn patch_recurring_job(mut call: Call) -> Answer {
     params(
         ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
         ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
     ),
     responses(
         (status = 204, description = "The recurring job is gone"),
@@ -244,6 +247,7 @@ pub(in super::super) async fn delete_recurring_job(call: Call) -> Answer {
     params(
         ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
         ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
     ),
     responses(
         (status = 200, description = "The recurring job as it is now", body = RecurringView, headers(("ETag" = String, description = "Its revision, in quotes"))),
@@ -264,6 +268,7 @@ pub(in super::super) async fn enable_recurring_job(call: Call) -> Answer {
     params(
         ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
         ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
     ),
     responses(
         (status = 200, description = "The recurring job as it is now", body = RecurringView, headers(("ETag" = String, description = "Its revision, in quotes"))),
@@ -298,6 +303,7 @@ async fn switch(mut call: Call, is_enabled: bool) -> Answer {
     params(
         ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
         ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
     ),
     responses(
         (status = 201, description = "The occurrence", body = JobView, headers(("ETag" = String, description = "The job's revision, in quotes"))),

@@ -89,6 +89,7 @@ pub(in super::super) async fn get_endpoint(call: Call) -> Answer {
     params(
         ("id" = String, Path, format = Uuid, description = "The endpoint's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
         ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
     ),
     request_body = EndpointPatchRequest,
     responses(
@@ -118,6 +119,7 @@ pub(in super::super) async fn patch_endpoint(mut call: Call) -> Answer {
     params(
         ("id" = String, Path, format = Uuid, description = "The endpoint's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
         ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
     ),
     responses(
         (status = 204, description = "It is deleted"),
@@ -143,6 +145,7 @@ pub(in super::super) async fn delete_endpoint(mut call: Call) -> Answer {
     params(
         ("id" = String, Path, format = Uuid, description = "The endpoint's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
         ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
     ),
     responses(
         (status = 200, description = "The endpoint as it is now", body = EndpointItem, headers(("ETag" = String, description = "Its revision, in quotes"))),
@@ -164,6 +167,7 @@ pub(in super::super) async fn enable_endpoint(call: Call) -> Answer {
     params(
         ("id" = String, Path, format = Uuid, description = "The endpoint's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
         ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
     ),
     responses(
         (status = 200, description = "The endpoint as it is now", body = EndpointItem, headers(("ETag" = String, description = "Its revision, in quotes"))),
@@ -196,6 +200,7 @@ async fn switch(mut call: Call, is_enabled: bool) -> Answer {
     params(
         ("id" = String, Path, format = Uuid, description = "The endpoint's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
         ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
     ),
     request_body(content = Option<RotateSecretRequest>),
     responses(
