@@ -164,7 +164,11 @@ async fn a_removed_key_opens_nothing_and_its_streams_end() {
     })
     .await;
     fs::write(site.path().join("keys.json"), "{\"keys\": [").expect("half a file");
-    tokio::time::sleep(std::time::Duration::from_secs(11)).await;
+    eventually("half a file is read", || async {
+        assert!(is_let_in().await, "half a file changes nothing");
+        server.log().contains("failed to reload").then_some(())
+    })
+    .await;
     assert!(is_let_in().await, "half a file changes nothing");
     write_keys(&site, json!([]));
     eventually("no key is known", || async { (!is_let_in().await).then_some(()) }).await;

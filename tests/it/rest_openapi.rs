@@ -422,3 +422,19 @@ async fn the_pages_are_served_without_any_other_host() {
         initializer.text
     );
 }
+
+#[tokio::test]
+async fn every_change_that_has_conditions_lists_both_headers() {
+    let (_site, server) = Server::with_config("");
+    let document = document(&server.client()).await;
+    let mut conditional = 0;
+    for (path, method, operation) in operations(&document) {
+        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
+        if has("If-Match") || !operation["responses"]["412"].is_null() {
+            conditional += 1;
+            assert!(has("If-Match") && has("If-None-Match"), "{method} {path}");
+        }
+    }
+    assert!(conditional > 10, "{conditional}");
+}
