@@ -16,6 +16,7 @@ mod openapi;
 mod output;
 mod problem;
 mod queue;
+mod recurring;
 mod schema;
 mod serve;
 mod server_environment;
@@ -61,6 +62,8 @@ enum Command {
     Config(config::ConfigCommand),
     /// Create, list, show, cancel, retry and execute jobs of a running server.
     Job(job::JobArguments),
+    /// Put, show and delete recurring jobs of a running server by their keys.
+    Recurring(recurring::RecurringArguments),
     /// List, pause, resume and clear queues of a running server.
     Queue(queue::QueueArguments),
     /// List, drain and resume the servers that share a running server's storage.
@@ -109,7 +112,8 @@ fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Re
     match (command.client(), matches.subcommand()) {
         (Some(own), Some((_, matches))) => client.apply(own, matches),
         (Some(_) | None, _) => {
-            let detail = format!("{flag} is for commands that call a running server: job, queue, node, log-level");
+            let detail =
+                format!("{flag} is for commands that call a running server: job, recurring, queue, node, log-level");
             return Err(Arguments::command().error(ErrorKind::ArgumentConflict, detail));
         }
     }
@@ -121,6 +125,7 @@ impl Command {
     const fn client(&mut self) -> Option<&mut ClientArguments> {
         match self {
             Self::Job(arguments) => Some(&mut arguments.client),
+            Self::Recurring(arguments) => Some(&mut arguments.client),
             Self::Queue(arguments) => Some(&mut arguments.client),
             Self::Node(arguments) => Some(&mut arguments.client),
             Self::LogLevel(arguments) => Some(&mut arguments.client),
@@ -147,6 +152,7 @@ fn run(command: Command, output: &mut Output) -> Result<(), CliError> {
         Command::Schema => schema::run(output),
         Command::Config(command) => config::run(command, output),
         Command::Job(arguments) => job::run(arguments, output),
+        Command::Recurring(arguments) => recurring::run(arguments, output),
         Command::Queue(arguments) => queue::run(arguments, output),
         Command::Node(arguments) => node::run(arguments, output),
         Command::LogLevel(arguments) => log_level::run(arguments, output),

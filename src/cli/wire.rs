@@ -105,6 +105,29 @@ pub(super) struct Attempt {
     pub(super) error: Option<String>,
 }
 
+/// A recurring job.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RecurringJob {
+    pub(super) id: String,
+    pub(super) name: String,
+    #[serde(rename = "type")]
+    pub(super) job_type: String,
+    pub(super) cron_expression: String,
+    #[serde(default)]
+    pub(super) description: String,
+    #[serde(default)]
+    pub(super) time_zone: String,
+    #[serde(default)]
+    pub(super) enabled: bool,
+    #[serde(default)]
+    pub(super) next_run_at: Option<String>,
+    #[serde(default)]
+    pub(super) last_run_at: Option<String>,
+    #[serde(default)]
+    pub(super) warnings: Vec<String>,
+}
+
 /// All queues.
 #[derive(Debug, Deserialize)]
 pub(super) struct QueueList {

@@ -113,7 +113,7 @@ pub(super) async fn run(arguments: CreateArguments, session: &mut Session<'_>) -
 }
 
 /// The JSON itself, or that of a file or of standard input, byte for byte.
-fn read_parameters(argument: &str) -> Result<Box<RawValue>, CliError> {
+pub(in crate::cli) fn read_parameters(argument: &str) -> Result<Box<RawValue>, CliError> {
     let (place, text) = match argument.strip_prefix('@') {
         Some(file) => (file, std::fs::read_to_string(file)),
         None if argument == "-" => {

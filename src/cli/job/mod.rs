@@ -11,6 +11,9 @@ mod wait;
 
 use clap::{Args, Subcommand};
 
+pub(super) use self::create::read_parameters;
+pub(super) use self::print::PRIORITIES;
+
 use super::client::{self, Answer, Client, ClientArguments};
 use super::error::CliError;
 use super::output::Output;

@@ -6,7 +6,7 @@ use crate::cli::table::{Column, Table};
 use crate::cli::wire::{Attempt, Job, JobList, LogLine};
 
 /// The words for priorities.
-pub(super) const PRIORITIES: [&str; 4] = ["low", "normal", "high", "critical"];
+pub(in crate::cli) const PRIORITIES: [&str; 4] = ["low", "normal", "high", "critical"];
 
 /// How much of a text without limits is shown in a table.
 const CELL_LENGTH_MAX: usize = 60;

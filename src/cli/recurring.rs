@@ -1,0 +1,223 @@
+//! `tickerq recurring`: recurring jobs by their keys.
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::client::{self, Answer, Client, ClientArguments};
+use super::error::CliError;
+use super::job;
+use super::output::{self, Output};
+use super::wire::RecurringJob;
+use crate::domain::name::{JobName, JobType, QueueName, RecurringKey};
+use crate::domain::time_span::TimeSpan;
+
+#[derive(Debug, Args)]
+pub(super) struct RecurringArguments {
+    #[command(subcommand)]
+    command: RecurringCommand,
+    #[command(flatten, next_help_heading = "Server")]
+    pub(super) client: ClientArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum RecurringCommand {
+    /// Create the recurring job with a key, or replace the one that has it.
+    #[command(after_help = "Examples:
+  tickerq recurring put --key nightly-backup BackupJob '0 2 * * *' --time-zone Europe/Berlin
+  tickerq recurring put --key report ReportJob @daily --parameters @report.json --queue reports")]
+    Put(PutArguments),
+    /// Show the recurring job with a key.
+    #[command(after_help = "Examples:
+  tickerq recurring get --key nightly-backup
+  tickerq recurring get --key nightly-backup --json")]
+    Get(KeyArgument),
+    /// Delete the recurring job with a key; its occurrences stay.
+    #[command(after_help = "Examples:
+  tickerq recurring delete --key nightly-backup --yes")]
+    Delete(DeleteArguments),
+}
+
+#[derive(Debug, Args)]
+struct KeyArgument {
+    /// The key under which the recurring job is declared.
+    #[arg(long, value_parser = RecurringKey::parse)]
+    key: RecurringKey,
+}
+
+#[derive(Debug, Args)]
+struct DeleteArguments {
+    #[command(flatten)]
+    key: KeyArgument,
+    /// Delete without asking for confirmation.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(Debug, Args)]
+struct PutArguments {
+    #[command(flatten)]
+    key: KeyArgument,
+    /// The type of its jobs: which handler runs them.
+    #[arg(value_name = "TYPE", value_parser = JobType::parse)]
+    job_type: JobType,
+    /// When they are due, as one argument: five fields, six with seconds first, or a macro such as @daily.
+    #[arg(value_name = "EXPRESSION")]
+    cron_expression: String,
+    /// The time zone in which the expression is meant, such as Europe/Berlin.
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
+    /// What the handler is given: JSON, @FILE, or - for standard input.
+    #[arg(short, long, value_name = "JSON", allow_hyphen_values = true)]
+    parameters: Option<String>,
+    /// What people call it; its type unless given.
+    #[arg(long, value_parser = JobName::parse)]
+    name: Option<JobName>,
+    /// The queue of its jobs.
+    #[arg(long, value_parser = QueueName::parse)]
+    queue: Option<QueueName>,
+    /// How urgent its jobs are.
+    #[arg(long, value_parser = job::PRIORITIES, ignore_case = true)]
+    priority: Option<String>,
+    /// How many retries a job may have.
+    #[arg(long, value_name = "NUMBER")]
+    max_retries: Option<u32>,
+    /// How long one attempt may take.
+    #[arg(long, value_name = "DURATION", value_parser = TimeSpan::parse)]
+    timeout: Option<TimeSpan>,
+    /// Create no jobs until it is enabled.
+    #[arg(long)]
+    disabled: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PutRequest<'a> {
+    #[serde(rename = "type")]
+    job_type: &'a str,
+    cron_expression: &'a str,
+    enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_retries: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout: Option<String>,
+}
+
+pub(super) fn run(arguments: RecurringArguments, output: &mut Output) -> Result<(), CliError> {
+    let RecurringArguments { command, client } = arguments;
+    let as_json = client.json;
+    let client = Client::new(&client)?;
+    if let RecurringCommand::Delete(DeleteArguments { key, yes: false }) = &command {
+        let found: RecurringJob = client::block_on(client.get(&path(&key.key), &[]))?.read()?;
+        let question = format!("Delete the recurring job {} ({})?", key.key, found.name);
+        if !output::confirm(&question)? {
+            return Err(CliError::NotConfirmed);
+        }
+    }
+    let answer = client::block_on(ask(&client, &command))?;
+    if as_json {
+        let text = answer.text.trim_end();
+        // A deletion is answered without a body.
+        return if text.is_empty() { Ok(()) } else { output.line(text) };
+    }
+    match command {
+        RecurringCommand::Put(PutArguments { key, .. }) => {
+            let done = if answer.is_new() { "created" } else { "updated" };
+            let stored: RecurringJob = answer.read()?;
+            output.line(&format!("recurring job {} ({}) is {done}", key.key, stored.id))?;
+            print(&stored, output)
+        }
+        RecurringCommand::Get(KeyArgument { key }) => {
+            let stored: RecurringJob = answer.read()?;
+            output.line(&format!("recurring job {key} ({})", stored.id))?;
+            print(&stored, output)
+        }
+        RecurringCommand::Delete(DeleteArguments { key, .. }) => {
+            output.line(&format!("recurring job {} is deleted", key.key))
+        }
+    }
+}
+
+fn path(key: &RecurringKey) -> [&str; 4] {
+    ["jobs", "recurring", "by-key", key.as_str()]
+}
+
+async fn ask(client: &Client, command: &RecurringCommand) -> Result<Answer, CliError> {
+    match command {
+        RecurringCommand::Put(arguments) => {
+            let PutArguments {
+                key: KeyArgument { key },
+                job_type,
+                cron_expression,
+                time_zone,
+                parameters,
+                name,
+                queue,
+                priority,
+                max_retries,
+                timeout,
+                disabled,
+            } = arguments;
+            let request = PutRequest {
+                job_type: job_type.as_str(),
+                cron_expression,
+                enabled: !disabled,
+                time_zone: time_zone.as_deref(),
+                parameters: parameters.as_deref().map(job::read_parameters).transpose()?,
+                name: name.as_ref().map(JobName::as_str),
+                queue: queue.as_ref().map(QueueName::as_str),
+                priority: priority.as_deref().map(str::to_ascii_lowercase),
+                max_retries: *max_retries,
+                timeout: timeout.map(|timeout| timeout.to_string()),
+            };
+            client.put(&path(key), &request).await
+        }
+        RecurringCommand::Get(KeyArgument { key }) => client.get(&path(key), &[]).await,
+        RecurringCommand::Delete(DeleteArguments { key, .. }) => client.delete(&path(&key.key)).await,
+    }
+}
+
+/// The details, a line each.
+fn print(stored: &RecurringJob, output: &mut Output) -> Result<(), CliError> {
+    let RecurringJob {
+        id: _,
+        name,
+        job_type,
+        cron_expression,
+        description,
+        time_zone,
+        enabled,
+        next_run_at,
+        last_run_at,
+        warnings,
+    } = stored;
+    let enabled = if *enabled { "yes" } else { "no" };
+    let schedule = format!("{cron_expression} ({description})");
+    let lines = [
+        ("name", Some(name)),
+        ("type", Some(job_type)),
+        ("schedule", Some(&schedule)),
+        ("time zone", Some(time_zone)),
+        ("next run", next_run_at.as_ref()),
+        ("last run", last_run_at.as_ref()),
+    ];
+    for (label, value) in lines {
+        if let Some(value) = value {
+            output.line(&format!("{label:<10} {value}"))?;
+        }
+    }
+    output.line(&format!("{:<10} {enabled}", "enabled"))?;
+    warnings
+        .iter()
+        .try_for_each(|warning| output.line(&format!("warning: {warning}")))
+}
