@@ -242,9 +242,8 @@ impl Builder {
 /// The error with the place of the setting that it is about.
 fn located(config: &Config, error: BuildError) -> BuildError {
     match error {
-        BuildError::Handler(HandlerError::Http { .. }) | BuildError::Start(ServerError::Keys(_)) => {
-            config.located(&error.to_string()).into()
-        }
+        BuildError::Handler(HandlerError::Http { .. } | HandlerError::Address { .. })
+        | BuildError::Start(ServerError::Keys(_)) => config.located(&error.to_string()).into(),
         BuildError::Name(_)
         | BuildError::Config(_)
         | BuildError::TimeZones(_)

@@ -101,6 +101,16 @@ pub trait DelegatingRepository: Send + Sync + 'static {
         self.inner().count(filter).await
     }
 
+    /// See [`JobRepository::expensive_jobs`].
+    async fn expensive_jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
+        self.inner().expensive_jobs(filter, page).await
+    }
+
+    /// See [`JobRepository::expensive_count`].
+    async fn expensive_count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
+        self.inner().expensive_count(filter).await
+    }
+
     /// See [`JobRepository::queues`].
     async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
         self.inner().queues(now).await
@@ -203,6 +213,15 @@ pub trait DelegatingRepository: Send + Sync + 'static {
     /// See [`JobRepository::audit`].
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
         self.inner().audit(filter, page).await
+    }
+
+    /// See [`JobRepository::expensive_audit`].
+    async fn expensive_audit(
+        &self,
+        filter: &AuditFilter,
+        page: AuditPage,
+    ) -> Result<Vec<AuditRecord>, RepositoryError> {
+        self.inner().expensive_audit(filter, page).await
     }
 
     /// See [`JobRepository::endpoints`].
@@ -335,6 +354,14 @@ impl<T: DelegatingRepository> JobRepository for T {
         DelegatingRepository::count(self, filter).await
     }
 
+    async fn expensive_jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
+        DelegatingRepository::expensive_jobs(self, filter, page).await
+    }
+
+    async fn expensive_count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
+        DelegatingRepository::expensive_count(self, filter).await
+    }
+
     async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
         DelegatingRepository::queues(self, now).await
     }
@@ -417,6 +444,14 @@ impl<T: DelegatingRepository> JobRepository for T {
 
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
         DelegatingRepository::audit(self, filter, page).await
+    }
+
+    async fn expensive_audit(
+        &self,
+        filter: &AuditFilter,
+        page: AuditPage,
+    ) -> Result<Vec<AuditRecord>, RepositoryError> {
+        DelegatingRepository::expensive_audit(self, filter, page).await
     }
 
     async fn endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
