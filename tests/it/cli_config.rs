@@ -333,5 +333,10 @@ fn what_the_server_refuses_or_warns_of_is_found_by_the_check_with_its_place() {
         "{checked}"
     );
     let server = site.start();
-    assert!(server.log().contains(attributes), "{}", server.log());
+    // The log's file is written anew with each line.
+    let is_logged = |_: &u32| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        server.log().contains(attributes)
+    };
+    assert!((0..500).find(is_logged).is_some(), "{}", server.log());
 }

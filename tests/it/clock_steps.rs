@@ -130,10 +130,10 @@ async fn what_was_stored_by_a_clock_that_was_ahead_runs_in_time(storage: Storage
     })
     .await;
     eventually("the refusal is stored", || async {
-        let endpoints = client.get("/webhooks").await.json();
+        let endpoints = client.get("/webhooks/endpoints").await.json();
         let endpoint = endpoints["endpoints"][0]["id"].as_str()?.to_owned();
         let pending = client
-            .get(&format!("/webhooks/{endpoint}/deliveries?status=pending"))
+            .get(&format!("/webhooks/endpoints/{endpoint}/deliveries?status=pending"))
             .await;
         (pending.json()["deliveries"][0]["attempts"] == 1).then_some(())
     })
