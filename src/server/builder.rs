@@ -259,9 +259,10 @@ fn located(config: &Config, error: BuildError) -> BuildError {
 fn check_recurring(config: &Config, rules: &Rules) -> Result<(), ConfigErrors> {
     let refused = config.recurring.iter().filter_map(|declared| {
         let refused = rules.check(&declared.new.template.new_job(Due::Now), None).err()?;
-        let detail = match refused {
-            ServiceError::Invalid { field, detail, .. } => format!("{}.{field}: {detail}", declared.path),
-            other => format!("{}: {other}", declared.path),
+        let detail = if let ServiceError::Invalid { field, detail, .. } = &refused {
+            format!("{}.{field}: {detail}", declared.path)
+        } else {
+            format!("{}: {refused}", declared.path)
         };
         Some(config.located(&detail).0)
     });
