@@ -4,6 +4,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use tracing::{debug, info, warn};
 
@@ -40,6 +41,15 @@ pub enum ZoneinfoError {
     },
 }
 
+/// What this process uses, for the log: it is chosen before the log is configured.
+static CHOSEN: OnceLock<Chosen> = OnceLock::new();
+
+struct Chosen {
+    version: String,
+    origin: String,
+    replaced: ReplacedZones,
+}
+
 /// Whether a folder can be used.
 pub(super) fn check(folder: &Path) -> Result<(), ZoneinfoError> {
     read(folder).map(drop)
@@ -53,14 +63,26 @@ pub fn install(folder: Option<&Path>) -> Result<(), ZoneinfoError> {
     };
     let (version, origin) = (chosen.version().to_owned(), chosen.origin().to_owned());
     if chosen.install() {
-        debug!("time zone database {version} ({origin})");
-        log_replaced(&replaced, &origin);
+        CHOSEN.get_or_init(|| Chosen {
+            version,
+            origin,
+            replaced,
+        });
     }
     Ok(())
 }
 
-fn log_replaced(replaced: &ReplacedZones, origin: &str) {
-    let ReplacedZones { missing, damaged } = replaced;
+/// Logs which database this process uses, and which zones are not that one's.
+pub fn log_installed() {
+    let Some(Chosen {
+        version,
+        origin,
+        replaced: ReplacedZones { missing, damaged },
+    }) = CHOSEN.get()
+    else {
+        return;
+    };
+    debug!("time zone database {version} ({origin})");
     let bundled = ZoneDatabase::bundled_version();
     if !missing.is_empty() {
         let names = listed(missing);

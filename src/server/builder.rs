@@ -203,6 +203,7 @@ impl Builder {
             None => default_config(listen, database_url.clone())?,
         };
         zoneinfo::install(config.time_zones.folder.as_deref())?;
+        zoneinfo::log_installed();
         for warning in exposed_files::of_configuration(&config) {
             warn!("{warning}");
         }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Timelike, Utc};
 use reqwest::StatusCode;
 use serde_json::json;
 
+use super::harness::eventually;
 use super::harness::server::{Site, Storage};
 
 /// A compiled zone that is five hours ahead of UTC.
@@ -49,9 +50,16 @@ folder = "zones"
     let recurring = |zone: &str| json!({ "type": "NoopJob", "cronExpression": "0 9 * * *", "timeZone": zone });
     let created = client.post("/jobs/recurring", recurring("Test/Five")).await;
     assert_eq!(created.status, StatusCode::CREATED, "{}", created.text);
-    let problem = client
-        .post("/jobs/recurring", recurring("Europe/Berlin"))
-        .await
-        .problem(400);
+    let problem = client.post("/jobs/recurring", recurring("Test/Six")).await.problem(400);
     assert_eq!(problem["errors"][0]["pointer"], "#/timeZone");
+    // What the folder lacks is the program's own, and the log names it.
+    let bundled = client.post("/jobs/recurring", recurring("Europe/Berlin")).await;
+    assert_eq!(bundled.status, StatusCode::CREATED, "{}", bundled.text);
+    eventually("the log names the zones", || async {
+        server
+            .log()
+            .contains("lacks time zones; using the bundled ones")
+            .then_some(())
+    })
+    .await;
 }
