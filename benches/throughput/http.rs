@@ -54,7 +54,7 @@ pub(crate) async fn measure(
 ) -> Enqueued {
     let fresh = database.fresh(durability).await;
     pause(&fresh, is_paused).await;
-    let server = Server::start(fresh.repository.clone(), server_options(callers))
+    let server = Box::pin(Server::start(fresh.repository.clone(), server_options(callers)))
         .await
         .expect("a server");
     let address = server.addresses()[0];
