@@ -134,8 +134,9 @@ pub(super) fn read(input: &mut BytesMut) -> Result<Option<Head>, Refusal> {
         }
     }
     let kind = match body {
-        _ if method == Method::CONNECT || is_upgrade => Kind::Upgrade,
+        _ if is_upgrade => Kind::Upgrade,
         Some(body) => Kind::Body(body),
+        None if method == Method::CONNECT => Kind::Upgrade,
         None => Kind::NoBody,
     };
     Ok(Some(Head {

@@ -62,6 +62,8 @@ const READ_BYTES: usize = 8 * 1024;
 /// How long a connection that was closed here is read, so that what the client still sends does not make the system throw
 /// away the last answer.
 const LINGER_TIME: Duration = Duration::from_secs(1);
+/// How long the rest of a body is read whose request is answered already.
+const DRAIN_TIME: Duration = Duration::from_secs(5);
 
 /// What comes next on a connection.
 enum At {
@@ -101,6 +103,7 @@ pub(super) struct Connection<T> {
     /// How much of an interim answer is not written yet.
     interim: &'static [u8],
     linger: Option<Pin<Box<Sleep>>>,
+    drain: Option<Pin<Box<Sleep>>>,
 }
 
 /// The interim answer that a client waits for before it sends a body.
@@ -129,6 +132,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             shared: Rc::new(Shared::new(place)),
             interim: b"",
             linger: None,
+            drain: None,
         }
     }
 
@@ -175,6 +179,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                         return;
                     }
                     match head::read(&mut self.input) {
+                        Ok(Some(head)) if head.bytes > HEAD_BYTES_MAX => self.refuse(Refusal::TooLarge),
                         Ok(Some(head)) if self.may_begin(&head) => self.begin(cx, head),
                         Ok(Some(_)) => {
                             self.shared.place().refused();
@@ -211,6 +216,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         self.deadline = None;
         self.has_empty_lines = false;
         self.is_idle_timed = false;
+        self.drain = None;
         self.body_pace.restart();
         self.answer_pace.restart();
         let is_whole = match &kind {
@@ -260,7 +266,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         if let Some(deadline) = &mut self.deadline
             && deadline.as_mut().poll(cx).is_ready()
         {
-            if self.shared.is_next_due(cx) {
+            if self.input.is_empty() && !self.is_idle_timed {
+                // A client that has sent nothing expects no answer, such as a browser that connects ahead of need.
+                self.is_at_end = true;
+            } else if self.shared.is_next_due(cx) {
                 self.refuse(Refusal::TooSlow);
             } else {
                 // A whole request may be waiting for its turn: its time has not begun.
@@ -310,7 +319,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             self.answer_pace.moved(written);
             return Poll::Ready(Ok(written));
         }
-        if written.is_ready() || matches!(self.at, At::Tunnel) || self.shared.is_stream() {
+        if written.is_ready() || self.shared.is_stream() {
             return written;
         }
         let is_ended_for_another = self.shared.place().was_reserve() && self.shared.place().is_evicted(cx);
@@ -330,6 +339,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             self.shared.set_body(Arrival::Late);
         }
         is_late
+    }
+
+    /// Gives up the rest of a body whose request is answered, however fast it comes: it is read to be thrown away.
+    fn is_drained_too_long(&mut self, cx: &mut Context<'_>) -> bool {
+        if !matches!(self.at, At::Body(_)) || !self.shared.is_answered() {
+            return false;
+        }
+        let drain = self.drain.get_or_insert_with(|| Box::pin(sleep(DRAIN_TIME)));
+        let is_over = drain.as_mut().poll(cx).is_ready();
+        if is_over {
+            debug!("the rest of an answered request's body is given up");
+            self.at = At::Late;
+            self.shared.set_body(Arrival::Late);
+        }
+        is_over
     }
 
     /// All that was handed on is answered, and the answers are written: the connection waits for a request.
@@ -373,6 +397,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<T> {
             }
             if this.input.len() >= AHEAD_BYTES_MAX && !this.shared.is_next_due(cx) {
                 return Poll::Pending;
+            }
+            if this.is_drained_too_long(cx) {
+                continue;
             }
             if this.poll_fill(cx)?.is_pending() && !this.poll_body_time(cx) {
                 return Poll::Pending;

@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::http::ConnectionType;
 use actix_web::http::header::{EXPECT, HeaderValue};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 use bytes::Bytes;
@@ -133,6 +133,11 @@ impl Shared {
         self.handed_on.get() == self.answered.get() && !self.is_stream.get()
     }
 
+    /// Whether all that was handed on is answered.
+    pub(super) fn is_answered(&self) -> bool {
+        self.handed_on.get() == self.answered.get()
+    }
+
     /// Whether the answer may take its time: its client hears of what happens.
     pub(super) fn is_stream(&self) -> bool {
         self.is_stream.get()
@@ -183,9 +188,9 @@ pub(crate) async fn mark_answered<B: MessageBody>(
     }
     let mut answer = next.call(request).await;
     if let Ok(answer) = &mut answer {
-        shared
-            .is_stream
-            .set(answer.response().body().size() == BodySize::Stream);
+        shared.is_stream.set(
+            answer.status() == StatusCode::SWITCHING_PROTOCOLS || answer.response().body().size() == BodySize::Stream,
+        );
         if shared.is_last.get() {
             answer
                 .response_mut()
