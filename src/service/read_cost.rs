@@ -9,6 +9,9 @@ use crate::storage::repository::RepositoryError;
 /// How many jobs a list may pass over, or find in an index and leave out: it takes milliseconds.
 const FEW: u64 = 10_000;
 
+/// How many types an index is asked for one by one; with more of them storage reads jobs of all types.
+const TYPES_MAX: usize = 16;
+
 /// Whether the jobs that a filter means are counted one by one: nothing keeps count of them.
 pub(super) const fn is_counted_one_by_one(filter: &JobFilter) -> bool {
     filter.search.is_some()
@@ -35,7 +38,7 @@ fn counted_conditions(filter: &JobFilter) -> Vec<JobFilter> {
             statuses: statuses.clone(),
             ..any()
         }),
-        (!job_types.is_empty()).then(|| JobFilter {
+        (!job_types.is_empty() && job_types.len() <= TYPES_MAX).then(|| JobFilter {
             job_types: job_types.clone(),
             ..any()
         }),
@@ -78,7 +81,7 @@ impl Jobs {
             return Ok(true);
         }
         let conditions = counted_conditions(filter);
-        let is_unindexed = filter.priority == Some(Priority::Normal);
+        let is_unindexed = filter.priority == Some(Priority::Normal) || filter.job_types.len() > TYPES_MAX;
         if conditions.len() + usize::from(is_unindexed) + usize::from(filter.recurring_id.is_some()) <= 1
             && !is_unindexed
         {
@@ -127,6 +130,18 @@ mod tests {
             ..JobFilter::default()
         };
         assert!(is_counted_one_by_one(&by_text) && is_counted_one_by_one(&by_date));
+    }
+
+    #[test]
+    fn more_types_than_an_index_is_asked_for_narrow_nothing() {
+        let of = |types: usize| JobFilter {
+            job_types: (0..types)
+                .filter_map(|number| crate::domain::name::JobType::parse(&format!("Type{number}")).ok())
+                .collect(),
+            ..JobFilter::default()
+        };
+        assert_eq!(counted_conditions(&of(TYPES_MAX)).len(), 1);
+        assert!(counted_conditions(&of(TYPES_MAX + 1)).is_empty());
     }
 
     #[test]

@@ -29,7 +29,8 @@ use crate::domain::status::JobStatus;
 use crate::storage::query::{JobFilter, JobSummary, Order, Page};
 use crate::storage::repository::RepositoryError;
 
-/// How many values of a condition become parts of a statement; with more of them the condition does not lead.
+/// How many values of a condition become parts of a statement; with more of them the condition does not lead
+/// (`service/read_cost.rs` counts on it).
 const PARTS_MAX: usize = 16;
 
 const COLUMNS: &str = "id, name, job_type, queue, priority, status, error, due_at, started_at, finished_at, attempt, \
