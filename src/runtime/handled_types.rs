@@ -121,6 +121,8 @@ impl Logged {
 #[derive(Debug, Default)]
 struct Knowledge {
     known: Option<(Instant, Arc<Elsewhere>)>,
+    /// The last reading that ended well, also when something registered meanwhile.
+    last: Option<(Instant, Arc<Elsewhere>)>,
     /// The last reading that failed, unless one has succeeded since.
     failed: Option<(Instant, RepositoryError)>,
     reading: Option<Reading>,
@@ -233,9 +235,16 @@ impl HandledTypes {
 
     /// The same for who must know it: what is forgotten while it is read is read again.
     async fn known_elsewhere(&self, max_age: Duration) -> Result<Arc<Elsewhere>, RepositoryError> {
+        let since = Instant::now();
         for _ in 0..READINGS_MAX {
             if let Some(elsewhere) = self.elsewhere(max_age, None).await? {
                 return Ok(elsewhere);
+            }
+            // Something registered meanwhile. What was read since the call is new enough for its caller.
+            if let Some((at, elsewhere)) = &self.0.knowledge().last
+                && *at >= since
+            {
+                return Ok(Arc::clone(elsewhere));
             }
         }
         Err(RepositoryError::Unavailable {
@@ -271,11 +280,14 @@ impl HandledTypes {
             let read = shared.read().await;
             let mut knowledge = shared.knowledge();
             match read {
-                Ok(elsewhere) if knowledge.generation == generation => {
-                    knowledge.known = Some((since, Arc::new(elsewhere)));
-                    knowledge.failed = None;
+                Ok(elsewhere) => {
+                    let read = (since, Arc::new(elsewhere));
+                    if knowledge.generation == generation {
+                        knowledge.known = Some(read.clone());
+                        knowledge.failed = None;
+                    }
+                    knowledge.last = Some(read);
                 }
-                Ok(_) => {}
                 Err(failure) => knowledge.failed = Some((Instant::now(), failure)),
             }
             drop(knowledge);

@@ -122,7 +122,14 @@ impl Jobs {
                 let read = self.repository.expensive_jobs(&filter, page);
                 // One call costs once, however many steps it takes.
                 let charge = std::mem::replace(&mut charge, Charge::Nothing);
-                self.reads.run(caller, charge, NARROW_JOBS, read).await?
+                match self.reads.run(caller, charge, NARROW_JOBS, read).await {
+                    // What is changed already is answered; the caller goes on with the rest.
+                    Err(ServiceError::ReadsBusy { .. } | ServiceError::ReadTimedOut { .. }) if changed.count > 0 => {
+                        changed.has_more = true;
+                        return Ok(changed);
+                    }
+                    found => found?,
+                }
             } else {
                 self.repository.jobs(&filter, page).await?
             };

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::ServiceError;
 use crate::domain::caller::{Caller, CallerKind};
+use crate::domain::ip_network::client_prefix;
 use crate::domain::rate_limit::{RateLimit, TokenBucket};
 use crate::runtime::clock::Clock;
 
@@ -60,7 +61,10 @@ impl CallerLimits {
         let key = CallerKey {
             kind: caller.kind(),
             name: Arc::clone(caller.name()),
-            address: caller.address.filter(|_| caller.kind() == CallerKind::Anonymous),
+            address: caller
+                .address
+                .filter(|_| caller.kind() == CallerKind::Anonymous)
+                .map(client_prefix),
         };
         let now = self.clock.now();
         // The table stays whole when a thread panics that holds it.

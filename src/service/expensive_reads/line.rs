@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::domain::caller::{Caller, CallerKind};
+use crate::domain::ip_network::client_prefix;
 
 /// Callers whose reads count together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,7 +24,10 @@ impl CallerKey {
         Self {
             kind,
             name: Arc::clone(caller.name()),
-            address: caller.address.filter(|_| kind == CallerKind::Anonymous),
+            address: caller
+                .address
+                .filter(|_| kind == CallerKind::Anonymous)
+                .map(client_prefix),
         }
     }
 }
@@ -102,10 +106,10 @@ impl Line {
         // Whether it is among those that wait is known now.
         if self.waiting.last().is_some_and(|last| last.id == id) {
             let own = self.waiting.iter().filter(|waiter| waiter.key == key).count();
-            let full = if own > self.waiting_share() {
-                Some(Full::OfCaller)
+            let full = if self.waiting.len() > self.waiting_max {
+                Some(Full::OfAll)
             } else {
-                (self.waiting.len() > self.waiting_max).then_some(Full::OfAll)
+                (own > self.waiting_share()).then_some(Full::OfCaller)
             };
             if let Some(full) = full {
                 self.waiting.pop();
