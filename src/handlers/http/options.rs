@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_secret_is_refused() {
+    fn an_empty_or_short_secret_is_refused() {
         let secret = |secret: &str| {
             HttpHandlerOptions {
                 secret: Some(secret.to_owned()),
@@ -154,7 +154,12 @@ mod tests {
             .parse_secret()
         };
         assert_eq!(secret(""), Err(InvalidHttpHandler::EmptySecret));
-        assert_eq!(secret("s"), Ok(Some(SigningSecret::new("s"))));
+        let cause = InvalidSecret::Length { bytes: 1 };
+        assert_eq!(secret("s"), Err(InvalidHttpHandler::Secret { cause }));
+        assert_eq!(
+            secret("a shared secret"),
+            Ok(Some(SigningSecret::new("a shared secret")))
+        );
         let cause = InvalidSecret::Base64;
         assert_eq!(secret("whsec_?"), Err(InvalidHttpHandler::Secret { cause }));
     }

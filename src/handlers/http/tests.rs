@@ -96,7 +96,7 @@ fn with_body(status: &str, headers: &str, body: &str) -> String {
 async fn the_job_is_posted_with_its_parameters_to_the_byte() {
     let (address, serving) = endpoint(with_body("200 OK", "", "")).await;
     let mut options = options(format!("http://{address}/email?to=x"));
-    options.secret = Some("s3cret".to_owned());
+    options.secret = Some("a shared secret".to_owned());
     options.headers = vec![("Authorization".to_owned(), "Bearer abc".to_owned())];
     let handler = HttpHandler::new(
         options,
@@ -122,7 +122,7 @@ async fn the_job_is_posted_with_its_parameters_to_the_byte() {
         format!("x-tickerq-job-id: {id}"),
         "x-tickerq-attempt: 2".to_owned(),
         "authorization: bearer abc".to_owned(),
-        format!("x-tickerq-signature: {}", sign("s3cret", expected.as_bytes())),
+        format!("x-tickerq-signature: {}", sign("a shared secret", expected.as_bytes())),
     ] {
         assert!(head.lines().any(|given| given == line), "{line} is not in {head}");
     }
