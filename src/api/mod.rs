@@ -4,6 +4,7 @@ pub mod auth;
 pub mod browsers;
 mod disclosure;
 pub mod graphql;
+pub mod memory;
 pub mod pages;
 pub mod realtime;
 pub mod request_count;

@@ -24,6 +24,10 @@ pub struct GraphQlConfig {
     pub max_batch: usize,
     /// How long the text of a query may be.
     pub query_bytes_max: usize,
+    /// How large the body of a request may be.
+    pub max_body: usize,
+    /// How large an answer may be.
+    pub max_response: usize,
     /// How long a query or a mutation may take.
     pub timeout: TimeSpan,
     /// How many queries clients may store, to ask for them by their hash.
@@ -52,6 +56,20 @@ impl GraphQlConfig {
                     "query_bytes_max",
                     ByteSize::kib(64),
                     between(ByteSize::kib(1), ByteSize::mib(16)),
+                )
+                .as_usize(),
+            max_body: section
+                .get_if(
+                    "max_body",
+                    ByteSize::mib(1),
+                    between(ByteSize::kib(1), ByteSize::mib(1024)),
+                )
+                .as_usize(),
+            max_response: section
+                .get_if(
+                    "max_response",
+                    ByteSize::mib(16),
+                    between(ByteSize::kib(64), ByteSize::mib(1024)),
                 )
                 .as_usize(),
             timeout: section.get_if("timeout", TimeSpan::from_secs(30), waits()),

@@ -24,6 +24,12 @@ pub struct ServerConfig {
     pub request_body_bytes_max: usize,
     /// The greatest body of a request that creates many jobs.
     pub batch_body_bytes_max: usize,
+    /// The greatest answer to a request for a list over REST.
+    pub max_response: usize,
+    /// The greatest memory of all answers that are being built and sent.
+    pub max_response_memory: usize,
+    /// The greatest memory of all bodies that are being received.
+    pub max_body_memory: usize,
     /// How long an idle connection is kept; zero closes each after its answer.
     pub keep_alive: TimeSpan,
     /// The limit of open connections; without one it follows from the limit of open files.
@@ -48,19 +54,41 @@ impl ServerConfig {
             .unwrap_or(HTTP_WORKERS_MAX)
             .clamp(1, HTTP_WORKERS_MAX);
         let body_sizes = || between(ByteSize::kib(1), ByteSize::mib(1024));
+        let memory_sizes = || between(ByteSize::mib(1), ByteSize::mib(1 << 20));
+        let shutdown_grace = section.get_if(
+            "shutdown_grace",
+            TimeSpan::from_secs(30),
+            between(TimeSpan::ZERO, DURATION_MAX),
+        );
+        let request_body = section.get_if("request_body_bytes_max", ByteSize::mib(4), body_sizes());
+        let batch_body = section.get_if("batch_body_bytes_max", ByteSize::mib(32), body_sizes());
+        let largest_body = request_body.max(batch_body);
+        let max_response = section.get_if(
+            "max_response",
+            ByteSize::mib(16),
+            between(ByteSize::kib(64), ByteSize::mib(1024)),
+        );
+        let memory_for = |most: ByteSize| ByteSize::mib(256).max(ByteSize::bytes(most.as_u64().saturating_mul(4)));
+        let max_response_memory = section.get_if("max_response_memory", memory_for(max_response), memory_sizes());
+        let max_body_memory = section.get_if("max_body_memory", memory_for(largest_body), memory_sizes());
+        // What is smaller would never let the largest request through.
+        for (key, memory, needed, most) in [
+            ("max_response_memory", max_response_memory, "max_response", max_response),
+            ("max_body_memory", max_body_memory, "the largest body", largest_body),
+        ] {
+            if memory < most {
+                let source = section.source().clone();
+                section.error(&source, key, format!("{memory} is less than {needed} may have, {most}"));
+            }
+        }
         Self {
             listen,
-            shutdown_grace: section.get_if(
-                "shutdown_grace",
-                TimeSpan::from_secs(30),
-                between(TimeSpan::ZERO, DURATION_MAX),
-            ),
-            request_body_bytes_max: section
-                .get_if("request_body_bytes_max", ByteSize::mib(4), body_sizes())
-                .as_usize(),
-            batch_body_bytes_max: section
-                .get_if("batch_body_bytes_max", ByteSize::mib(32), body_sizes())
-                .as_usize(),
+            shutdown_grace,
+            request_body_bytes_max: request_body.as_usize(),
+            batch_body_bytes_max: batch_body.as_usize(),
+            max_response: max_response.as_usize(),
+            max_response_memory: max_response_memory.as_usize(),
+            max_body_memory: max_body_memory.as_usize(),
             keep_alive: section.get_if(
                 "keep_alive",
                 TimeSpan::from_secs(75),

@@ -209,6 +209,18 @@ fn every_kind_of_mistake_says_what_is_allowed() {
             "[server]\nrequest_body_bytes_max = 1",
             "1B is out of range; allowed is 1KiB to 1GiB",
         ),
+        (
+            "[server]\nmax_body_memory = \"16MiB\"",
+            "16MiB is less than the largest body may have, 32MiB",
+        ),
+        (
+            "[server]\nmax_response_memory = \"8MiB\"",
+            "8MiB is less than max_response may have, 16MiB",
+        ),
+        (
+            "[graphql]\nmax_response = 1",
+            "graphql.max_response: 1B is out of range; allowed is 64KiB to 1GiB",
+        ),
         ("[server]\nhttp_workers = nan", "nan is not a whole number"),
         ("[server]\nhttp_workers = 1.5", "1.5 is not a whole number"),
         (

@@ -12,6 +12,7 @@ use super::{PrometheusOptions, ServerError, ServerOptions};
 use crate::api::auth::Gate;
 use crate::api::browsers::AnswerMarks;
 use crate::api::graphql::{GraphQl, Services};
+use crate::api::memory::RequestMemory;
 use crate::api::realtime::Realtime;
 use crate::api::rest::RestApi;
 use crate::api::rest::exposition::Exposition;
@@ -159,7 +160,15 @@ impl Embedded {
             workers: workers.clone(),
             events,
         };
-        let graphql = GraphQl::new(services, traffic.operations, gate.clone(), realtime.clone(), graphql);
+        let memory = RequestMemory::new(rest.response_memory_max, rest.body_memory_max);
+        let graphql = GraphQl::new(
+            services,
+            traffic.operations,
+            gate.clone(),
+            realtime.clone(),
+            memory.clone(),
+            graphql,
+        );
         let access = access_log.then(|| gate.clone());
         let rest = RestApi {
             jobs: jobs.clone(),
@@ -175,6 +184,7 @@ impl Embedded {
             workers,
             health: health.clone(),
             gate,
+            memory,
             options: rest,
         };
         let facades = Facades {

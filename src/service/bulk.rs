@@ -16,10 +16,12 @@ use crate::domain::job::Job;
 use crate::domain::status::JobStatus;
 use crate::domain::transition::Cancelled;
 use crate::storage::change::{Applied, Change, ChangeError};
-use crate::storage::query::{JobFilter, Order, Page};
+use crate::storage::query::{JobFilter, JobText, Order, Page, StoredTexts};
 
 /// How many jobs one step changes: few enough that nobody who writes at the same time waits long.
 const STEP: u32 = 500;
+/// How many bytes of jobs one part of a step reads, about.
+const PART_BYTES: u64 = 16 << 20;
 /// How often a step tries those again that somebody else has changed in between.
 const TRIES: usize = 4;
 /// How many jobs one call may change.
@@ -136,7 +138,9 @@ impl Jobs {
             let ids: Vec<JobId> = found.iter().map(|job| job.id).collect();
             changed.has_more = ids.len() == usize::try_from(page.limit).unwrap_or(usize::MAX);
             let Some(last) = ids.last().copied() else { break };
-            changed.count += self.change_these(caller, ids, &filter, &rule).await?;
+            for part in self.in_parts(&ids).await? {
+                changed.count += self.change_these(caller, part, &filter, &rule).await?;
+            }
             if !changed.has_more {
                 break;
             }
@@ -144,6 +148,18 @@ impl Jobs {
             left -= page.limit;
         }
         Ok(changed)
+    }
+
+    /// Divides jobs so that the texts of each part fit into memory easily.
+    async fn in_parts(&self, ids: &[JobId]) -> Result<Vec<Vec<JobId>>, ServiceError> {
+        let mut size = 0_u64;
+        for text in JobText::ALL {
+            let texts = StoredTexts::OfJobs(text, ids);
+            size = size.saturating_add(self.repository.size_of(texts).await?);
+        }
+        let parts = usize::try_from(size.div_ceil(PART_BYTES)).unwrap_or(usize::MAX).max(1);
+        let length = ids.len().div_ceil(parts).max(1);
+        Ok(ids.chunks(length).map(<[JobId]>::to_vec).collect())
     }
 
     async fn change_these(

@@ -31,7 +31,7 @@ impl Changes {
         Self { repository, runtime }
     }
 
-    /// A part of the feed. A cursor that is older than what is kept is refused: its reader would miss something.
+    /// A part of the feed, its jobs without their large texts: those may be there or not. A cursor that is older than what is kept is refused: its reader would miss something.
     pub async fn read(&self, caller: &Caller, from: ReadFrom, limit: u32) -> Result<FeedPage, ServiceError> {
         caller.require(Scope::Read)?;
         if !self.runtime.has_feed {
@@ -48,7 +48,7 @@ impl Changes {
                 });
             }
         };
-        let page = self.repository.feed(after, limit).await?;
+        let page = self.repository.feed_in_brief(after, limit).await?;
         if page.has_gap {
             return Err(ServiceError::FeedGap);
         }

@@ -25,7 +25,7 @@ use crate::domain::remote_worker::JobReports;
 use crate::domain::transition::{Cancelled, JobPatch, Refused};
 use crate::runtime::RuntimeHandle;
 use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
-use crate::storage::query::{JobFilter, JobSummary, Page};
+use crate::storage::query::{JobFilter, JobSummary, JobText, Page, StoredTexts};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// How often a change is tried again when somebody else has changed the job in between.
@@ -391,10 +391,27 @@ impl Jobs {
         self.read(id).await
     }
 
-    /// Those of these jobs that exist.
-    pub async fn get_all(&self, caller: &Caller, ids: &[JobId]) -> Result<Vec<Arc<Job>>, ServiceError> {
+    /// Those of these jobs that exist, without their large texts: those may be there or not.
+    pub async fn in_brief(&self, caller: &Caller, ids: &[JobId]) -> Result<Vec<Arc<Job>>, ServiceError> {
         caller.require(Scope::Read)?;
-        Ok(self.repository.jobs_by_id(ids).await?)
+        Ok(self.repository.jobs_in_brief(ids).await?)
+    }
+
+    /// A large text of each of these jobs that has one.
+    pub async fn texts(
+        &self,
+        caller: &Caller,
+        text: JobText,
+        ids: &[JobId],
+    ) -> Result<Vec<(JobId, Arc<str>)>, ServiceError> {
+        caller.require(Scope::Read)?;
+        Ok(self.repository.job_texts(text, ids).await?)
+    }
+
+    /// How many bytes those are.
+    pub async fn size_of_texts(&self, caller: &Caller, text: JobText, ids: &[JobId]) -> Result<u64, ServiceError> {
+        caller.require(Scope::Read)?;
+        Ok(self.repository.size_of(StoredTexts::OfJobs(text, ids)).await?)
     }
 
     /// A job with all its attempts.

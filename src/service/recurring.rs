@@ -20,7 +20,7 @@ use crate::domain::recurring::{NewRecurringJob, RecurringId, RecurringJob, Templ
 use crate::domain::timestamp;
 use crate::runtime::RuntimeHandle;
 use crate::storage::change::{Applied, Change, ChangeError, Idempotency};
-use crate::storage::query::RecurringPage;
+use crate::storage::query::{RecurringPage, StoredTexts};
 use crate::storage::repository::JobRepository;
 
 /// How often a change is tried again when somebody else has changed the recurring job in between.
@@ -164,6 +164,12 @@ impl Recurring {
         let queue = queue.as_ref().unwrap_or(&self.rules.defaults.of(job_type).queue);
         let warning = self.runtime.handled.warning(job_type, queue).await;
         warning.into_iter().collect()
+    }
+
+    /// How many bytes the parameters of a part of the list are.
+    pub async fn size(&self, caller: &Caller, page: RecurringPage) -> Result<u64, ServiceError> {
+        caller.require(Scope::Read)?;
+        Ok(self.repository.size_of(StoredTexts::OfRecurring(page)).await?)
     }
 
     /// A part of the list of recurring jobs, the newest first.

@@ -18,7 +18,7 @@ use crate::domain::remote_worker::{WorkerDeclaration, WorkerStatus};
 use crate::domain::rollup::RollupCounts;
 use crate::domain::status::JobStatus;
 use crate::domain::time_span::TimeSpan;
-use crate::domain::webhook::Endpoint;
+use crate::domain::webhook::{Endpoint, EndpointId};
 use crate::domain::worker_access::WorkerAccess;
 
 /// Which jobs are meant. Every condition that is given must hold; an empty filter means all.
@@ -232,6 +232,42 @@ pub struct JobSummary {
     pub recurring_id: Option<RecurringId>,
     /// The node that runs it, or ran its last attempt.
     pub node: Option<NodeId>,
+}
+
+/// A text of a job that can be large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JobText {
+    /// What the handler is given.
+    Parameters,
+    /// What the handler answered.
+    Result,
+    /// More of the last failure.
+    ErrorDetail,
+}
+
+impl JobText {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Parameters, Self::Result, Self::ErrorDetail];
+
+    /// This text of a job, if it has one.
+    pub fn of(self, job: &Job) -> Option<Arc<str>> {
+        match self {
+            Self::Parameters => Some(Arc::clone(job.parameters.as_arc())),
+            Self::Result => job.result.as_ref().map(|result| Arc::clone(result.as_arc())),
+            Self::ErrorDetail => job.error_detail.clone(),
+        }
+    }
+}
+
+/// Texts in storage that a read would bring into memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredTexts<'a> {
+    /// This text of these jobs.
+    OfJobs(JobText, &'a [JobId]),
+    /// The parameters of a page of the recurring jobs.
+    OfRecurring(RecurringPage),
+    /// The bodies of a page of an endpoint's deliveries, and of what it answered.
+    OfDeliveries(EndpointId, DeliveryPage),
 }
 
 impl JobSummary {

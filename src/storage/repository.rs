@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use super::change::{Applied, Change, ChangeError};
 use super::outage::StorageOutage;
 use super::query::{
-    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, PendingJobs, RecurringPage,
-    RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, JobText, Page, PendingJobs,
+    RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker, TypeRollup,
 };
 use super::signal::{Signal, SignalStream};
 use crate::domain::attempt::Attempt;
@@ -92,6 +92,26 @@ pub trait JobRepository: Send + Sync + 'static {
             jobs.extend(self.job(*id).await?);
         }
         Ok(jobs)
+    }
+
+    /// Those of these jobs that exist, in any order, without the texts that can be large ([`JobText`]): their parameters may be
+    /// `null`, and their result and the detail of their error missing. A storage that would have to read them leaves them out.
+    async fn jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        self.jobs_by_id(ids).await
+    }
+
+    /// A text of each of these jobs that has it, in any order.
+    async fn job_texts(&self, text: JobText, ids: &[JobId]) -> Result<Vec<(JobId, Arc<str>)>, RepositoryError> {
+        let jobs = self.jobs_by_id(ids).await?;
+        let texts = jobs.iter().map(|job| (job.id, text.of(job)));
+        Ok(texts.filter_map(|(id, text)| Some((id, text?))).collect())
+    }
+
+    /// How many bytes the texts have that a read would bring into memory. The server asks before it reads what could be more
+    /// than it may hold. A storage that shares what is in memory anyway brings none.
+    async fn size_of(&self, texts: StoredTexts<'_>) -> Result<u64, RepositoryError> {
+        let _ = texts;
+        Ok(0)
     }
 
     /// The attempts of a job that have ended, the first one first.
@@ -249,6 +269,11 @@ pub trait JobRepository: Send + Sync + 'static {
     /// is not committed yet could come before it. Changes that were committed at the same time may come in any
     /// order; none comes before one that was committed earlier, and none is left out.
     async fn feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError>;
+
+    /// The same with the jobs as [`jobs_in_brief`](Self::jobs_in_brief) has them.
+    async fn feed_in_brief(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
+        self.feed(after, limit).await
+    }
 
     /// The end of what the feed tells now: whatever is committed later comes after it.
     async fn feed_end(&self) -> Result<FeedCursor, RepositoryError>;

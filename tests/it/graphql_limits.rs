@@ -124,6 +124,7 @@ async fn a_query_that_was_sent_once_is_known_by_its_hash() {
     assert_eq!(stored.json()["data"]["queues"][0]["name"], "default");
     let request = client
         .at_root(Method::GET, "/graphql")
+        .header("apollo-require-preflight", "1")
         .query(&[("extensions", extensions.to_string())]);
     let known = client.send(request).await;
     assert_eq!((known.status, known.json()), (StatusCode::OK, stored.json()));
@@ -135,7 +136,7 @@ async fn get_asks_and_changes_nothing() {
     let client = server.client();
     let get = async |parameters: &[(&str, &str)]| {
         let request = client.at_root(Method::GET, "/graphql").query(parameters);
-        client.send(request).await
+        client.send(request.header("x-requested-with", "XMLHttpRequest")).await
     };
     let query = "query A($n: String!) { queue(name: $n) { name } } query B { __typename }";
     let asked = get(&[
@@ -167,7 +168,7 @@ async fn get_asks_and_changes_nothing() {
 
 #[tokio::test]
 async fn the_status_tells_what_became_of_a_request_to_clients_that_want_it() {
-    let (_site, server) = Server::with_config("[server]\nbatch_body_bytes_max = \"4KiB\"\n");
+    let (_site, server) = Server::with_config("[graphql]\nmax_body = \"4KiB\"\n");
     let client = server.client();
     for (body, status, expected) in [
         (json!({"query": "{ nonsense }"}), 400, "validation"),

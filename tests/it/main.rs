@@ -55,6 +55,7 @@ mod house;
 mod leaving;
 mod live_places;
 mod log;
+mod memory;
 mod metrics;
 mod migrate;
 mod nodes;

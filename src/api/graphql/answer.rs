@@ -2,10 +2,13 @@
 //! or single fields of it.
 
 use async_graphql::{Error, Response, ServerError, Value};
+use bytes::Bytes;
 use serde::Serialize;
 
+use super::budget::{Budget, Stopped};
 use super::errors;
 use super::scalars::Wire;
+use crate::api::memory::held;
 
 /// How many errors one answer tells.
 const ERRORS_MAX: usize = 100;
@@ -15,7 +18,12 @@ const TOO_COMPLEX: &str = "Query is too complex.";
 
 /// The answer to one request.
 #[derive(Debug)]
-pub(super) struct Answer(Box<Response>);
+pub(super) struct Answer {
+    /// All but the data.
+    head: Box<Response>,
+    is_request_error: bool,
+    json: Bytes,
+}
 
 #[derive(Serialize)]
 struct Written<'a> {
@@ -25,9 +33,31 @@ struct Written<'a> {
     errors: &'a [ServerError],
 }
 
+impl<'a> Written<'a> {
+    fn of(response: &'a Response) -> Self {
+        Self {
+            data: (!is_request_error(response)).then_some(Wire(&response.data)),
+            errors: &response.errors,
+        }
+    }
+}
+
+/// Whether the request was not carried out at all.
+fn is_request_error(response: &Response) -> bool {
+    response.data == Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty())
+}
+
 impl Answer {
-    /// The answer that was worked out. Errors that were found by the library get a code like all others.
-    pub(super) fn new(mut response: Response, max_depth: usize, max_complexity: usize) -> Self {
+    /// The answer that was worked out, written within its budget. Errors that were found by the library get a code like all
+    /// others.
+    pub(super) fn new(
+        mut response: Response,
+        max_depth: usize,
+        max_complexity: usize,
+        budget: &Budget,
+    ) -> Result<Self, Stopped> {
         // A document of mistakes is told the first ones.
         response.errors.truncate(ERRORS_MAX);
         for error in &mut response.errors {
@@ -49,12 +79,27 @@ impl Answer {
             }
             error.extensions = Some(extensions);
         }
-        Self(Box::new(response))
+        let json = budget.write(&Written::of(&response))?;
+        Ok(Self::of(response, json))
+    }
+
+    /// The answer as it was written. The values are not needed any more.
+    fn of(mut response: Response, json: Bytes) -> Self {
+        let is_request_error = is_request_error(&response);
+        response.data = Value::Null;
+        Self {
+            head: Box::new(response),
+            is_request_error,
+            json,
+        }
     }
 
     /// The document can't be read, or is not valid.
     pub(super) fn unreadable(error: ServerError) -> Self {
-        Self(Box::new(Response::from_errors(vec![error])))
+        let response = Response::from_errors(vec![error]);
+        // Values of GraphQL always become JSON.
+        let json = serde_json::to_vec(&Written::of(&response)).unwrap_or_default();
+        Self::of(response, Bytes::from(json))
     }
 
     /// The request was not carried out.
@@ -64,26 +109,23 @@ impl Answer {
             source,
             extensions,
         } = error;
-        Self(Box::new(Response::from_errors(vec![ServerError {
+        Self::unreadable(ServerError {
             message,
             source,
             locations: Vec::new(),
             path: Vec::new(),
             extensions,
-        }])))
+        })
     }
 
     /// Whether the request was not carried out at all.
-    pub(super) fn is_request_error(&self) -> bool {
-        let Self(response) = self;
-        response.data == Value::Null
-            && !response.errors.is_empty()
-            && response.errors.iter().all(|error| error.path.is_empty())
+    pub(super) const fn is_request_error(&self) -> bool {
+        self.is_request_error
     }
 
     /// The errors.
     pub(super) fn errors(&self) -> &[ServerError] {
-        &self.0.errors
+        &self.head.errors
     }
 
     /// The answer without its values, for the headers that the library derives from it.
@@ -93,7 +135,7 @@ impl Answer {
             cache_control,
             http_headers,
             ..
-        } = &*self.0;
+        } = &*self.head;
         let mut head = Response::new(Value::Null)
             .cache_control(*cache_control)
             .http_headers(http_headers.clone());
@@ -102,22 +144,29 @@ impl Answer {
     }
 
     /// The answer as JSON.
-    pub(super) fn to_json(&self) -> Vec<u8> {
-        // Values of GraphQL always become JSON, and what is JSON already was so when it was stored.
-        serde_json::to_vec(&self).unwrap_or_default()
+    pub(super) const fn json(&self) -> &Bytes {
+        &self.json
+    }
+
+    /// The answers to a batch as JSON.
+    pub(super) fn list(answers: &[Self], budget: &Budget) -> Bytes {
+        let length = answers.iter().map(|answer| answer.json.len() + 1).sum::<usize>() + 1;
+        let reservation = budget.reserve_anyway(length);
+        let mut json = Vec::with_capacity(length);
+        json.push(b'[');
+        for (index, answer) in answers.iter().enumerate() {
+            if index > 0 {
+                json.push(b',');
+            }
+            json.extend_from_slice(&answer.json);
+        }
+        json.push(b']');
+        held(json, reservation)
     }
 }
 
 impl From<Error> for Answer {
     fn from(error: Error) -> Self {
         Self::refused(error)
-    }
-}
-
-impl Serialize for Answer {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let data = (!self.is_request_error()).then_some(Wire(&self.0.data));
-        let errors = self.errors();
-        Written { data, errors }.serialize(serializer)
     }
 }

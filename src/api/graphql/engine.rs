@@ -2,17 +2,19 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Error, Request, Response};
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::GraphQlOptions;
 use super::answer::Answer;
+use super::budget::{Budget, Stopped};
 use super::completion::Shape;
 use super::disclosure;
 use super::documents::Documents;
@@ -24,6 +26,7 @@ use super::operation_count;
 use super::persisted::{PersistedQueries, PersistedQuery};
 use super::schema::{self, Deadline, Schema, Services};
 use super::variables;
+use crate::api::memory::MemoryBudget;
 use crate::api::rest::problem::{Problem, ProblemKind};
 use crate::api::strict::Strict;
 use crate::domain::caller::{Caller, Scope};
@@ -74,6 +77,7 @@ pub(super) struct Operation {
     /// As how many requests it counts.
     pub root_fields: u32,
     shape: Shape,
+    budget: Arc<Budget>,
 }
 
 /// A request could not be carried out, and that is not its fault.
@@ -85,6 +89,11 @@ pub(super) enum Failed {
     Late {
         /// How long that is.
         timeout: Duration,
+    },
+    /// The answers of all requests together take all the memory that they may.
+    Exhausted {
+        /// Whether it had begun to change something.
+        may_have_changed: bool,
     },
 }
 
@@ -101,12 +110,19 @@ pub(super) struct Engine {
     max_depth: usize,
     max_complexity: usize,
     query_bytes_max: usize,
+    response_bytes_max: usize,
     timeout: Duration,
+    memory: MemoryBudget,
 }
 
 impl Engine {
     /// Translates requests to these use cases, and counts them.
-    pub(super) fn new(services: Services, operations: Operations, options: &GraphQlOptions) -> Self {
+    pub(super) fn new(
+        services: Services,
+        operations: Operations,
+        memory: MemoryBudget,
+        options: &GraphQlOptions,
+    ) -> Self {
         let GraphQlOptions {
             enable: _,
             introspection,
@@ -116,6 +132,7 @@ impl Engine {
             max_batch: _,
             query_bytes_max,
             body_bytes_max: _,
+            response_bytes_max,
             timeout,
             persisted_queries,
             connection_init_timeout: _,
@@ -132,13 +149,25 @@ impl Engine {
             max_depth,
             max_complexity,
             query_bytes_max,
+            response_bytes_max,
             timeout,
+            memory,
         }
+    }
+
+    /// What a request, or a batch of them, may take.
+    pub(super) fn budget(&self) -> Arc<Budget> {
+        Budget::new(&self.memory, self.response_bytes_max, self.timeout)
     }
 
     /// Reads a request and checks what it may cost, or gives the answer that says what is wrong.
     pub(super) fn read(&self, asked: Asked, caller: &Caller) -> Result<Operation, Answer> {
-        let read = self.try_read(asked, caller);
+        self.read_within(&self.budget(), asked, caller)
+    }
+
+    /// The same for a request of a batch, which shares its budget with others.
+    pub(super) fn read_within(&self, budget: &Arc<Budget>, asked: Asked, caller: &Caller) -> Result<Operation, Answer> {
+        let read = self.try_read(budget, asked, caller);
         if read.is_err() {
             self.count_invalid();
         }
@@ -150,7 +179,7 @@ impl Engine {
         drop(self.operations.begin(OperationKind::Invalid, OperationOutcome::Errors));
     }
 
-    fn try_read(&self, asked: Asked, caller: &Caller) -> Result<Operation, Answer> {
+    fn try_read(&self, budget: &Arc<Budget>, asked: Asked, caller: &Caller) -> Result<Operation, Answer> {
         let Asked {
             query,
             operation_name,
@@ -189,13 +218,14 @@ impl Engine {
         if !self.introspection || !caller.may(Scope::Read) {
             request = request.disable_introspection();
         }
-        let loaders = Arc::new(Loaders::new(&self.services, caller));
-        let request = request.data(caller.clone()).data(loaders);
+        let loaders = Arc::new(Loaders::new(&self.services, caller, budget));
+        let request = request.data(caller.clone()).data(loaders).data(Arc::clone(budget));
         Ok(Operation {
             request,
             kind,
             root_fields,
             shape,
+            budget: Arc::clone(budget),
         })
     }
 
@@ -209,50 +239,99 @@ impl Engine {
 
     /// Carries out a query or a mutation.
     pub(super) async fn execute(&self, operation: Operation) -> Result<Answer, Failed> {
+        let kind = operation.kind;
+        let mut counted = self
+            .operations
+            .begin(OperationKind::from(kind), OperationOutcome::Abandoned);
+        let answer = self.carry_out(operation).await;
+        counted.outcome = outcome(&answer);
+        answer
+    }
+
+    async fn carry_out(&self, operation: Operation) -> Result<Answer, Failed> {
         let Operation {
             request,
             kind,
             root_fields: _,
             shape,
+            budget,
         } = operation;
-        let mut counted = self
-            .operations
-            .begin(OperationKind::from(kind), OperationOutcome::Abandoned);
         let request = request.data(Deadline(Instant::now() + self.timeout));
-        let work = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
-        let response = match actix_web::rt::time::timeout(self.timeout, work).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(_)) => Err(panicked()),
-            Err(_) => Err(Failed::Late { timeout: self.timeout }),
-        };
-        counted.outcome = outcome(&response);
-        response.map(|response| self.answer(response, &shape))
+        if budget.begin().is_err() {
+            return Err(Failed::Exhausted {
+                may_have_changed: false,
+            });
+        }
+        let work = AssertUnwindSafe(budget.watch(self.schema.execute(request))).catch_unwind();
+        let late = Failed::Late { timeout: self.timeout };
+        let worked = actix_web::rt::time::timeout(self.timeout, work)
+            .await
+            .map_err(|_| late)?;
+        let response = worked.map_err(|_| panicked())?;
+        let answer = response.and_then(|response| self.answer(response, &shape, &budget));
+        let answer = answer.or_else(|stopped| self.stopped(stopped, kind, &budget));
+        budget.complete(answer.as_ref().map_or(0, |answer| answer.json().len()));
+        answer
     }
 
-    /// Listens for a subscription. The stream ends behind a panic.
+    /// Listens for a subscription. The stream ends behind a panic, and where a message was stopped while it was made.
     pub(super) fn listen(&self, operation: Operation) -> impl Stream<Item = Result<Answer, Failed>> + use<> {
         let Operation {
             request,
             kind,
             root_fields: _,
             shape,
+            budget,
         } = operation;
         let engine = self.clone();
         // It has gone well as long as nothing goes wrong: it mostly ends because its client has heard enough.
         let mut counted = self.operations.begin(OperationKind::from(kind), OperationOutcome::Ok);
-        let responses = AssertUnwindSafe(self.schema.execute_stream(request)).catch_unwind();
-        responses.map(move |response| {
-            let response = response.map_err(|_| panicked());
-            if counted.outcome == OperationOutcome::Ok {
-                counted.outcome = outcome(&response);
+        let mut responses = self.schema.execute_stream(request);
+        let watched = Arc::clone(&budget);
+        let mut is_over = false;
+        let responses = stream::poll_fn(move |cx| {
+            if is_over {
+                return Poll::Ready(None);
             }
-            response.map(|response| engine.answer(response, &shape))
+            let polled = responses.poll_next_unpin(cx);
+            match watched.stopped() {
+                Some(stopped) => {
+                    is_over = true;
+                    Poll::Ready(Some(Err(stopped)))
+                }
+                None => polled.map(|response| response.map(Ok)),
+            }
+        });
+        AssertUnwindSafe(responses).catch_unwind().map(move |response| {
+            let answer = match response {
+                Err(_) => Err(panicked()),
+                Ok(response) => {
+                    let answer = response.and_then(|response| engine.answer(response, &shape, &budget));
+                    answer.or_else(|stopped| engine.stopped(stopped, kind, &budget))
+                }
+            };
+            budget.renew();
+            if counted.outcome == OperationOutcome::Ok {
+                counted.outcome = outcome(&answer);
+            }
+            answer
         })
     }
 
-    fn answer(&self, mut response: Response, shape: &Shape) -> Answer {
+    fn answer(&self, mut response: Response, shape: &Shape, budget: &Budget) -> Result<Answer, Stopped> {
         shape.complete(&self.types, &mut response);
-        Answer::new(response, self.max_depth, self.max_complexity)
+        Answer::new(response, self.max_depth, self.max_complexity, budget)
+    }
+
+    /// The answer to a request that was stopped while its answer was built.
+    fn stopped(&self, stopped: Stopped, kind: OperationType, budget: &Budget) -> Result<Answer, Failed> {
+        match stopped {
+            Stopped::TooLarge => Ok(budget.too_large(kind).into()),
+            Stopped::Exhausted => Err(Failed::Exhausted {
+                may_have_changed: kind == OperationType::Mutation,
+            }),
+            Stopped::Late => Err(Failed::Late { timeout: self.timeout }),
+        }
     }
 }
 
@@ -268,6 +347,16 @@ impl Failed {
                 "the request has taken longer than {} s and was given up; what it changes may still take effect",
                 timeout.as_secs_f64()
             )),
+            Self::Exhausted { may_have_changed } => {
+                let effect = if may_have_changed {
+                    "what it changes may have taken effect"
+                } else {
+                    "try again in a moment"
+                };
+                Problem::busy(format!(
+                    "the answers in progress use all the memory that server.max_response_memory allows; {effect}"
+                ))
+            }
         }
     }
 }
@@ -282,11 +371,11 @@ impl From<OperationType> for OperationKind {
     }
 }
 
-fn outcome(response: &Result<Response, Failed>) -> OperationOutcome {
-    match response {
-        Ok(response) if response.errors.is_empty() => OperationOutcome::Ok,
+fn outcome(answer: &Result<Answer, Failed>) -> OperationOutcome {
+    match answer {
+        Ok(answer) if answer.errors().is_empty() => OperationOutcome::Ok,
         Ok(_) => OperationOutcome::Errors,
-        Err(Failed::Panicked | Failed::Late { .. }) => OperationOutcome::Failed,
+        Err(Failed::Panicked | Failed::Late { .. } | Failed::Exhausted { .. }) => OperationOutcome::Failed,
     }
 }
 

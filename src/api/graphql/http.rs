@@ -4,7 +4,6 @@
 
 use std::rc::Rc;
 
-use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::web::{Bytes, Payload, Query};
@@ -20,6 +19,7 @@ use super::engine::{Asked, Failed, Operation};
 use super::streaming::{self, Framing};
 use super::{GraphQl, errors, operation_count, websocket};
 use crate::api::auth::Standing;
+use crate::api::memory::HeldBody;
 use crate::api::realtime::handshake;
 use crate::api::rest::body;
 use crate::api::rest::problem::{PartError, Problem, ProblemKind};
@@ -84,7 +84,9 @@ async fn try_post(
 ) -> Result<HttpResponse, Problem> {
     let caller = graphql.gate.authenticate(request)?;
     body::check_content_type(request.headers())?;
-    let bytes = body::read(request.headers(), &mut payload, graphql.options.body_bytes_max).await?;
+    let (max, memory) = (graphql.options.body_bytes_max, &graphql.memory.bodies);
+    let bytes = body::read(request.headers(), &mut payload, max, memory).await;
+    let bytes = bytes.map_err(|problem| problem.with_setting("graphql.max_body"))?;
     if bytes.trim_ascii_start().starts_with(b"[") {
         return batch(graphql, &bytes, &caller, form).await;
     }
@@ -109,7 +111,10 @@ async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) ->
         let detail = format!("a batch has 1 to {max} requests; this one has {}", asked.len());
         return Err(PartError::field("", detail).into());
     }
-    let requests = asked.into_iter().map(|asked| graphql.engine.read(asked, caller));
+    let budget = graphql.engine.budget();
+    let requests = asked
+        .into_iter()
+        .map(|asked| graphql.engine.read_within(&budget, asked, caller));
     let requests: Vec<Result<Operation, Answer>> = requests.collect();
     let root_fields = requests
         .iter()
@@ -121,15 +126,21 @@ async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) ->
         let answer = match read {
             Ok(operation) => match carried_out(graphql, operation).await {
                 Ok(answer) => answer,
+                // Nothing has been done, so that all of it can be asked for again.
+                Err(
+                    failed @ Failed::Exhausted {
+                        may_have_changed: false,
+                    },
+                ) if answers.is_empty() => {
+                    return Err(failed.problem());
+                }
                 Err(failed) => errors::of_problem(&failed.problem()).into(),
             },
             Err(answer) => answer,
         };
         answers.push(answer);
     }
-    // Values of GraphQL always become JSON.
-    let json = serde_json::to_vec(&answers).unwrap_or_default();
-    Ok(with_body(StatusCode::OK, form, json))
+    Ok(with_body(StatusCode::OK, form, Answer::list(&answers, &budget)))
 }
 
 /// Carries out what is no subscription.
@@ -169,13 +180,13 @@ async fn answered(
             Form::GraphQlResponse => StatusCode::BAD_REQUEST,
             Form::Json | Form::EventStream | Form::Multipart => StatusCode::OK,
         };
-        return Ok(with_body(status, form, answer.to_json()));
+        return Ok(with_body(status, form, answer.json().clone()));
     }
     // The library's headers; the body passes stored JSON on byte for byte, which the library's values cannot.
     let mut response = GraphQLResponse::from(answer.head()).respond_to(request);
     let content_type = HeaderValue::from_static(single(form).content_type());
     response.headers_mut().insert(CONTENT_TYPE, content_type);
-    Ok(response.set_body(BoxBody::new(answer.to_json())))
+    Ok(response.set_body(HeldBody::boxed(answer.json().clone())))
 }
 
 fn stream_of(
@@ -206,11 +217,11 @@ fn stream_of(
     Ok(streaming::answer(&graphql.realtime, framing, answers, standing, permit))
 }
 
-fn with_body(status: StatusCode, form: Form, json: Vec<u8>) -> HttpResponse {
+fn with_body(status: StatusCode, form: Form, json: Bytes) -> HttpResponse {
     let form = single(form);
     HttpResponse::build(status)
         .insert_header((CONTENT_TYPE, form.content_type()))
-        .body(json)
+        .body(HeldBody::boxed(json))
 }
 
 /// The form of one answer, where a client wants many.
@@ -227,7 +238,7 @@ pub(super) fn refuse(problem: &Problem, form: Form) -> HttpResponse {
     problem
         .head()
         .insert_header((CONTENT_TYPE, form.content_type()))
-        .body(Answer::refused(errors::of_problem(problem)).to_json())
+        .body(Answer::refused(errors::of_problem(problem)).json().clone())
 }
 
 fn wanted_form(headers: &HeaderMap) -> Result<Form, Problem> {

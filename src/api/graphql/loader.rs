@@ -8,9 +8,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use async_graphql::dataloader::{DataLoader, Loader};
-use async_graphql::{Context, Result};
+use async_graphql::{Context, Error, Result};
 use futures_util::future::BoxFuture;
 
+use super::budget::{self, Budget};
 use super::schema::Services;
 use crate::domain::attempt::Attempt;
 use crate::domain::caller::Caller;
@@ -18,9 +19,16 @@ use crate::domain::id::JobId;
 use crate::domain::job::Job;
 use crate::service::error::ServiceError;
 use crate::service::jobs::Jobs;
+use crate::storage::query::JobText;
 
 /// More than any page has: whatever one step of a request asks for is loaded together.
 const KEYS_MAX: usize = 100_000;
+
+/// How many attempts are read in one step, unless one job has more.
+const ATTEMPTS_MAX: usize = 2_000;
+
+/// What a job takes without its large texts, about.
+const JOB_BYTES: usize = 1_024;
 
 /// How often the others get their turn without asking for more before what was asked for is loaded.
 const QUIET_TURNS: u32 = 2;
@@ -28,7 +36,8 @@ const QUIET_TURNS: u32 = 2;
 /// What one request loads through. It remembers nothing: what a later step of a request asks for is read again.
 pub(super) struct Loaders {
     attempts: DataLoader<EndedAttempts>,
-    jobs: DataLoader<WholeJobs>,
+    jobs: DataLoader<BriefJobs>,
+    texts: DataLoader<JobTexts>,
     asked: Asked,
 }
 
@@ -39,28 +48,68 @@ struct Asked(Arc<AtomicUsize>);
 struct EndedAttempts {
     jobs: Jobs,
     caller: Caller,
+    budget: Arc<Budget>,
 }
 
-struct WholeJobs {
+struct BriefJobs {
     jobs: Jobs,
     caller: Caller,
+    budget: Arc<Budget>,
+}
+
+struct JobTexts {
+    jobs: Jobs,
+    caller: Caller,
+    budget: Arc<Budget>,
+}
+
+/// Why something was not loaded.
+#[derive(Clone)]
+enum NotLoaded {
+    Service(ServiceError),
+    /// The request was stopped: its budget does not allow it.
+    Stopped,
+}
+
+impl From<ServiceError> for NotLoaded {
+    fn from(error: ServiceError) -> Self {
+        Self::Service(error)
+    }
+}
+
+impl From<NotLoaded> for Error {
+    fn from(why: NotLoaded) -> Self {
+        match why {
+            NotLoaded::Service(error) => error.into(),
+            NotLoaded::Stopped => budget::stopped_here(),
+        }
+    }
 }
 
 impl Loaders {
-    /// What a request of this caller loads through.
-    pub(super) fn new(services: &Services, caller: &Caller) -> Self {
+    /// What a request of this caller loads through, within its budget.
+    pub(super) fn new(services: &Services, caller: &Caller, budget: &Arc<Budget>) -> Self {
+        let (jobs, budget) = (&services.jobs, || Arc::clone(budget));
         let attempts = EndedAttempts {
-            jobs: services.jobs.clone(),
+            jobs: jobs.clone(),
             caller: caller.clone(),
+            budget: budget(),
         };
-        let jobs = WholeJobs {
-            jobs: services.jobs.clone(),
+        let texts = JobTexts {
+            jobs: jobs.clone(),
             caller: caller.clone(),
+            budget: budget(),
+        };
+        let jobs = BriefJobs {
+            jobs: jobs.clone(),
+            caller: caller.clone(),
+            budget: budget(),
         };
         let asked = Asked::default();
         Self {
             attempts: together(attempts, asked.clone()),
             jobs: together(jobs, asked.clone()),
+            texts: together(texts, asked.clone()),
             asked,
         }
     }
@@ -113,35 +162,105 @@ async fn others_first() {
     .await;
 }
 
-impl Loader<JobId> for EndedAttempts {
+impl Loader<(JobId, u32)> for EndedAttempts {
     type Value = Vec<Attempt>;
-    type Error = ServiceError;
+    type Error = NotLoaded;
 
-    async fn load(&self, ids: &[JobId]) -> Result<HashMap<JobId, Vec<Attempt>>, ServiceError> {
-        self.jobs.ended_attempts(&self.caller, ids).await
+    async fn load(&self, keys: &[(JobId, u32)]) -> Result<HashMap<(JobId, u32), Vec<Attempt>>, NotLoaded> {
+        let mut loaded = HashMap::with_capacity(keys.len());
+        let mut keys = keys;
+        while !keys.is_empty() {
+            let (now, later) = keys.split_at(part_of(keys));
+            keys = later;
+            let ids: Vec<JobId> = now.iter().map(|(id, _)| *id).collect();
+            let mut found = self.jobs.ended_attempts(&self.caller, &ids).await?;
+            let size: usize = found.values().flatten().map(size_of_attempt).sum();
+            if !self.budget.charge_read(size) {
+                return Err(NotLoaded::Stopped);
+            }
+            loaded.extend(
+                now.iter()
+                    .filter_map(|key| found.remove(&key.0).map(|attempts| (*key, attempts))),
+            );
+        }
+        Ok(loaded)
     }
 }
 
-impl Loader<JobId> for WholeJobs {
-    type Value = Arc<Job>;
-    type Error = ServiceError;
+/// The number of jobs whose attempts are read in one step, at least one.
+fn part_of(keys: &[(JobId, u32)]) -> usize {
+    let mut rows = 0_usize;
+    let fitting = keys.iter().take_while(|(_, attempts)| {
+        rows = rows.saturating_add(usize::try_from(*attempts).unwrap_or(usize::MAX));
+        rows <= ATTEMPTS_MAX
+    });
+    fitting.count().max(1)
+}
 
-    async fn load(&self, ids: &[JobId]) -> Result<HashMap<JobId, Arc<Job>>, ServiceError> {
-        let jobs = self.jobs.get_all(&self.caller, ids).await?;
+fn size_of_attempt(attempt: &Attempt) -> usize {
+    let texts = [&attempt.error, &attempt.error_detail];
+    size_of::<Attempt>()
+        + texts
+            .iter()
+            .filter_map(|text| text.as_ref())
+            .map(|text| text.len())
+            .sum::<usize>()
+}
+
+impl Loader<JobId> for BriefJobs {
+    type Value = Arc<Job>;
+    type Error = NotLoaded;
+
+    async fn load(&self, ids: &[JobId]) -> Result<HashMap<JobId, Arc<Job>>, NotLoaded> {
+        let jobs = self.jobs.in_brief(&self.caller, ids).await?;
+        if !self.budget.charge_read(jobs.len() * JOB_BYTES) {
+            return Err(NotLoaded::Stopped);
+        }
         Ok(jobs.into_iter().map(|job| (job.id, job)).collect())
     }
 }
 
-/// The attempts of a job that have ended.
-pub(super) async fn ended_attempts(ctx: &Context<'_>, id: JobId) -> Result<Vec<Attempt>> {
-    let loaders = ctx.data::<Arc<Loaders>>()?;
-    loaders.asked.once();
-    Ok(loaders.attempts.load_one(id).await?.unwrap_or_default())
+impl Loader<(JobId, JobText)> for JobTexts {
+    type Value = Arc<str>;
+    type Error = NotLoaded;
+
+    async fn load(&self, keys: &[(JobId, JobText)]) -> Result<HashMap<(JobId, JobText), Arc<str>>, NotLoaded> {
+        let mut loaded = HashMap::with_capacity(keys.len());
+        for text in JobText::ALL {
+            let of_text = keys.iter().filter(|(_, wanted)| *wanted == text);
+            let ids: Vec<JobId> = of_text.map(|(id, _)| *id).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            // Each of them stands in the answer at least once.
+            let size = self.jobs.size_of_texts(&self.caller, text, &ids).await?;
+            let Some(_room) = self.budget.room_for(size) else {
+                return Err(NotLoaded::Stopped);
+            };
+            let found = self.jobs.texts(&self.caller, text, &ids).await?;
+            loaded.extend(found.into_iter().map(|(id, found)| ((id, text), found)));
+        }
+        Ok(loaded)
+    }
 }
 
-/// A job, if it exists.
+/// The attempts of a job that have ended; it has had so many attempts.
+pub(super) async fn ended_attempts(ctx: &Context<'_>, id: JobId, attempts: u32) -> Result<Vec<Attempt>> {
+    let loaders = ctx.data::<Arc<Loaders>>()?;
+    loaders.asked.once();
+    Ok(loaders.attempts.load_one((id, attempts)).await?.unwrap_or_default())
+}
+
+/// A job without its large texts, if it exists.
 pub(super) async fn job(ctx: &Context<'_>, id: JobId) -> Result<Option<Arc<Job>>> {
     let loaders = ctx.data::<Arc<Loaders>>()?;
     loaders.asked.once();
     Ok(loaders.jobs.load_one(id).await?)
+}
+
+/// A large text of a job, if it exists and has one.
+pub(super) async fn job_text(ctx: &Context<'_>, id: JobId, text: JobText) -> Result<Option<Arc<str>>> {
+    let loaders = ctx.data::<Arc<Loaders>>()?;
+    loaders.asked.once();
+    Ok(loaders.texts.load_one((id, text)).await?)
 }

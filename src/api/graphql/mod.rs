@@ -6,6 +6,7 @@
 
 mod accept;
 mod answer;
+mod budget;
 mod completion;
 mod disclosure;
 mod documents;
@@ -42,6 +43,7 @@ use actix_web::{HttpRequest, HttpResponse, Route};
 
 use self::engine::Engine;
 use super::auth::Gate;
+use super::memory::RequestMemory;
 use super::realtime::Realtime;
 use super::rest::call::resource;
 use crate::service::operations::Operations;
@@ -68,6 +70,8 @@ pub struct GraphQlOptions {
     pub query_bytes_max: usize,
     /// How large the body of a request may be, in bytes.
     pub body_bytes_max: usize,
+    /// How large an answer may be, in bytes: that of a request, of a batch, or a message of a subscription.
+    pub response_bytes_max: usize,
     /// How long a query or a mutation may take.
     pub timeout: Duration,
     /// How many queries clients may store, to ask for them by their hash; none with 0.
@@ -86,7 +90,8 @@ impl Default for GraphQlOptions {
             max_aliases: 30,
             max_batch: 10,
             query_bytes_max: 64 << 10,
-            body_bytes_max: 32 << 20,
+            body_bytes_max: 1 << 20,
+            response_bytes_max: 16 << 20,
             timeout: Duration::from_secs(30),
             persisted_queries: 1_000,
             connection_init_timeout: Duration::from_secs(3),
@@ -100,6 +105,7 @@ pub struct GraphQl {
     engine: Engine,
     gate: Gate,
     realtime: Realtime,
+    memory: RequestMemory,
     options: GraphQlOptions,
 }
 
@@ -111,12 +117,14 @@ impl GraphQl {
         operations: Operations,
         gate: Gate,
         realtime: Realtime,
+        memory: RequestMemory,
         options: GraphQlOptions,
     ) -> Self {
         Self {
-            engine: Engine::new(services, operations, &options),
+            engine: Engine::new(services, operations, memory.answers.clone(), &options),
             gate,
             realtime,
+            memory,
             options,
         }
     }

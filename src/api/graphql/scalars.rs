@@ -3,6 +3,8 @@
 //! Those that are text hold it as it was given: what it means is read where the field is known, by the parsers that REST
 //! uses, so that an error names the field and what is allowed.
 
+use std::sync::Arc;
+
 use async_graphql::{InputType, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use bytes::Bytes;
 use chrono::{DateTime as Time, Utc};
@@ -161,6 +163,11 @@ impl Json {
         Self(Value::Binary(Bytes::copy_from_slice(json.as_bytes())))
     }
 
+    /// A shared text that is known to be JSON. It is not copied: one job may be shown many times.
+    pub(super) fn of_shared(json: Arc<str>) -> Self {
+        Self(Value::Binary(Bytes::from_owner(SharedText(json))))
+    }
+
     /// The value as JSON text.
     pub(super) fn raw(&self) -> Result<Box<RawValue>, serde_json::Error> {
         serde_json::value::to_raw_value(&Wire(&self.0))
@@ -170,7 +177,15 @@ impl Json {
 impl From<&json::Json> for Json {
     fn from(json: &json::Json) -> Self {
         // What storage holds was JSON when it came.
-        Self::of_text(json.as_str())
+        Self::of_shared(Arc::clone(json.as_arc()))
+    }
+}
+
+struct SharedText(Arc<str>);
+
+impl AsRef<[u8]> for SharedText {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 

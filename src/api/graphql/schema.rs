@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use async_graphql::{Context, ID, Result, SDLExportOptions, SchemaBuilder};
 
+use super::budget::ChargeAnswers;
 use super::mutation::Mutation;
 use super::query::Query;
 use super::subscription::Subscription;
@@ -61,6 +62,7 @@ pub(super) fn build(services: Services, max_depth: usize, max_complexity: usize)
     builder()
         .limit_depth(max_depth)
         .limit_complexity(max_complexity)
+        .extension(ChargeAnswers)
         .data(services)
         .finish()
 }

@@ -62,8 +62,8 @@ impl Framing {
     /// A result.
     fn result(self, answer: &Answer) -> Bytes {
         match self {
-            Self::Events => event(&answer.to_json()),
-            Self::Multipart => part(&[b"{\"payload\":", &*answer.to_json(), b"}"].concat()),
+            Self::Events => event(answer.json()),
+            Self::Multipart => part(&[b"{\"payload\":", &**answer.json(), b"}"].concat()),
         }
     }
 
@@ -72,9 +72,9 @@ impl Framing {
         match self {
             Self::Events => self.result(answer),
             Self::Multipart => {
-                let json = answer.to_json();
+                let json = answer.json();
                 // An answer without data is `{"errors":[…]}`.
-                let errors = json.strip_prefix(b"{").unwrap_or(&json);
+                let errors = json.strip_prefix(b"{").unwrap_or(json);
                 part(&[b"{\"payload\":null,", errors].concat())
             }
         }

@@ -18,6 +18,9 @@ use super::errors;
 use super::input_types::{InputType, InputTypes};
 use super::literals::joined;
 
+/// How many items a list may have: a value takes many times the two bytes of text that the shortest has.
+const ITEMS_MAX: usize = 100_000;
+
 /// A JSON object as the texts of its members, in their order. None comes twice.
 struct Members<'a>(IndexMap<String, &'a RawValue>);
 
@@ -107,6 +110,10 @@ fn read_value(types: &InputTypes, of_type: &Type, text: &RawValue, place: &str) 
         BaseType::List(item) if text.get().starts_with('[') => {
             let values: Vec<&RawValue> =
                 serde_json::from_str(text.get()).map_err(|_| wrong(place, text, &of_type.to_string()))?;
+            if values.len() > ITEMS_MAX {
+                let detail = format!("{place} has {} items; allowed are {ITEMS_MAX}", values.len());
+                return Err(errors::invalid(place, &detail));
+            }
             let values = values.iter().enumerate();
             let values = values.map(|(index, text)| read_value(types, item, text, &format!("{place}.{index}")));
             Ok(Value::List(values.collect::<Result<_, _>>()?))

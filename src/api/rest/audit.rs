@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 use chrono::NaiveTime;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::RestApi;
-use super::call::{Answer, Call, json, resource, route_with_query};
+use super::call::{Answer, Call, resource, route_with_query};
 use super::jobs::list::{check_range, parse_bound, parse_end};
 use super::pagination;
 use super::parameters::Parameters;
@@ -152,7 +152,7 @@ pub(super) async fn list_audit(call: Call) -> Answer {
         records: records.iter().map(AuditView::from).collect(),
         has_more,
     };
-    json(StatusCode::OK, &list)
+    call.list(&list)
 }
 
 fn read_filter(parameters: &mut Parameters) -> AuditFilter {

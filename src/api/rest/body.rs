@@ -14,6 +14,7 @@ use serde_path_to_error::{Path, Segment};
 use super::call::Call;
 use super::problem::{PartError, Problem, ProblemKind};
 use super::values::Object;
+use crate::api::memory::{MemoryBudget, held};
 use crate::api::strict::{self, Strict};
 
 /// How much of a name that the caller has made up is repeated in a pointer, in characters.
@@ -24,6 +25,9 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 /// The rate at which its bytes must come.
 const BODY_BYTES_PER_SECOND: u64 = 8 * 1024;
 
+/// Memory for a body is reserved in steps of so many bytes.
+const COUNTED_STEP: usize = 64 << 10;
+
 /// A body without fields.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,7 +36,8 @@ struct NoFields {}
 impl Call {
     /// The body, of at most `max` bytes, when there is one.
     pub(super) async fn body_if_any(&mut self, max: usize) -> Result<Option<Bytes>, Problem> {
-        let bytes = read(self.request.headers(), &mut self.payload, max).await?;
+        let memory = &self.api.memory.bodies;
+        let bytes = read(self.request.headers(), &mut self.payload, max, memory).await?;
         if bytes.is_empty() {
             return Ok(None);
         }
@@ -63,15 +68,22 @@ impl Call {
 
 /// Reads a body of at most `max` bytes; nothing when there is none. One that stalls, or drips, is given up: each takes a
 /// connection, of which there are only so many. Where the server has the connection itself, that ends sooner those that
-/// drip.
-pub(in crate::api) async fn read(headers: &HeaderMap, payload: &mut Payload, max: usize) -> Result<Bytes, Problem> {
+/// drip. The bytes count against the memory as long as they are there.
+pub(in crate::api) async fn read(
+    headers: &HeaderMap,
+    payload: &mut Payload,
+    max: usize,
+    memory: &MemoryBudget,
+) -> Result<Bytes, Problem> {
     let bytes = announced(headers).unwrap_or(max as u64).min(max as u64);
     let time = BODY_TIME + Duration::from_secs(bytes / BODY_BYTES_PER_SECOND);
     let too_slow = |_| {
         let detail = format!("the body did not come within {} s", time.as_secs());
         Problem::new(ProblemKind::TooSlow, detail)
     };
-    timeout(time, read_all(headers, payload, max)).await.map_err(too_slow)?
+    timeout(time, read_all(headers, payload, max, memory))
+        .await
+        .map_err(too_slow)?
 }
 
 /// The length that a request gives for its body.
@@ -79,7 +91,12 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn read_all(headers: &HeaderMap, payload: &mut Payload, max: usize) -> Result<Bytes, Problem> {
+async fn read_all(
+    headers: &HeaderMap,
+    payload: &mut Payload,
+    max: usize,
+    memory: &MemoryBudget,
+) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(ProblemKind::TooLarge, format!("the body may have at most {max} bytes"));
     if announced(headers).is_some_and(|length| usize::try_from(length).map_or(true, |length| length > max)) {
         return Err(too_large());
@@ -92,10 +109,18 @@ async fn read_all(headers: &HeaderMap, payload: &mut Payload, max: usize) -> Res
     if first.len() > max {
         return Err(too_large());
     }
-    // Most bodies come in one piece, which is then not copied.
+    let mut reservation = memory.nothing();
+    let mut count = |length: usize| {
+        let more = length.saturating_sub(reservation.bytes());
+        more == 0 || reservation.grow(more.max(COUNTED_STEP))
+    };
+    // Small ones are not counted while they come in one piece: it lies in the connection's buffer.
     let Some(second) = payload.next().await else {
         return Ok(first);
     };
+    if !count(first.len()) {
+        return Err(memory.exhausted());
+    }
     let mut bytes = BytesMut::from(&*first);
     let mut next = Some(second);
     while let Some(chunk) = next {
@@ -103,10 +128,16 @@ async fn read_all(headers: &HeaderMap, payload: &mut Payload, max: usize) -> Res
         if bytes.len() + chunk.len() > max {
             return Err(too_large());
         }
+        // A buffer grows to twice its size.
+        let length = bytes.len() + chunk.len();
+        if length > bytes.capacity() && !count(length.saturating_mul(2).min(max.saturating_add(length))) {
+            return Err(memory.exhausted());
+        }
         bytes.extend_from_slice(&chunk);
         next = payload.next().await;
     }
-    Ok(bytes.freeze())
+    reservation.shrink_to(bytes.capacity());
+    Ok(held(bytes, reservation))
 }
 
 /// Reads a JSON object.

@@ -1,5 +1,6 @@
 //! A request on its way to a route's function, and the routes themselves.
 
+use std::io;
 use std::rc::Rc;
 
 use actix_web::guard::{self, Guard};
@@ -13,6 +14,7 @@ use super::RestApi;
 use super::problem::{PartError, Problem, ProblemKind};
 use super::reduced::reduce;
 use crate::api::disclosure::Disclosure;
+use crate::api::memory::{Reservation, count_body};
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::delivery::DeliveryId;
 use crate::domain::id::{JobId, NodeId};
@@ -99,6 +101,36 @@ impl Call {
         parse(&text).map_err(|_| Problem::new(ProblemKind::NotFound, format!("there is no {resource} '{text}'")))
     }
 
+    /// Makes room to read a list whose texts have so many bytes; it lasts until the answer is written.
+    pub(super) fn room_for(&self, bytes: u64) -> Result<Reservation, Problem> {
+        let max = self.api.options.response_bytes_max;
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        if bytes > max {
+            return Err(Problem::answer_too_large(max));
+        }
+        let answers = &self.api.memory.answers;
+        // What storage sends, what it is read to, and the answer.
+        answers
+            .reserve(bytes.saturating_mul(3))
+            .ok_or_else(|| answers.exhausted())
+    }
+
+    /// An answer that lists things, of which each may be large.
+    pub(super) fn list(&self, body: &impl Serialize) -> Answer {
+        let max = self.api.options.response_bytes_max;
+        let mut written = Bounded {
+            bytes: Vec::with_capacity(ANSWER_BYTES),
+            max,
+        };
+        match serde_json::to_writer(&mut written, body) {
+            Ok(()) => Ok(HttpResponse::Ok()
+                .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+                .body(written.bytes)),
+            // Nothing else can go wrong: what is JSON already was so when it was stored.
+            Err(_) => Err(Problem::answer_too_large(max)),
+        }
+    }
+
     /// The URL of a path of this server, as its caller reaches it: a trusted proxy may have removed a prefix.
     pub(super) fn url_of(&self, path: &str) -> String {
         match self.api.gate.forwarded_prefix(&self.request) {
@@ -144,6 +176,26 @@ pub(super) fn query_parameters(request: &HttpRequest) -> Result<Vec<(String, Str
             ProblemKind::Malformed,
             format!("the query can't be read: {error}"),
         )),
+    }
+}
+
+/// A text that grows up to a limit.
+struct Bounded {
+    bytes: Vec<u8>,
+    max: usize,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        if self.bytes.len().saturating_add(part.len()) > self.max {
+            return Err(io::Error::other("too large"));
+        }
+        self.bytes.extend_from_slice(part);
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -235,6 +287,7 @@ where
 {
     let api = Rc::clone(api);
     web::to(move |request: HttpRequest, payload: web::Payload| {
+        let answers = api.memory.answers.clone();
         let answer = caller_of(&request, &api, access).and_then(|caller| {
             let is_reduced = !request.method().is_safe() && !disclosure.is_whole_for(&caller);
             let call = Call {
@@ -252,6 +305,9 @@ where
                 Ok((answer, true)) => answer.await.and_then(reduce),
                 Err(problem) => Err(problem),
             };
+            // What a request has changed is told it whatever memory is left.
+            let is_final = !request.method().is_safe();
+            let answer = answer.and_then(|answer| count_body(&answers, answer, is_final));
             answer.unwrap_or_else(|problem| problem.answer(&request))
         }
     })
@@ -263,6 +319,9 @@ fn caller_of(request: &HttpRequest, api: &RestApi, access: Access) -> Result<Cal
         Access::Optional => Ok(api.gate.authenticate(request).unwrap_or_else(|_| Caller::unknown())),
         Access::Known => {
             let caller = api.gate.authenticate(request)?;
+            if request.method().is_safe() {
+                api.memory.answers.admit()?;
+            }
             // The use case says so, too; but it is asked after the body was read, which may be large.
             if !request.method().is_safe() {
                 caller.require_any(&[Scope::Write, Scope::Admin])?;

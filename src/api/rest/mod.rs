@@ -38,6 +38,7 @@ use self::call::{open_route, optional_route, unknown_route};
 use self::exposition::Exposition;
 use self::problem::{Problem, ProblemKind};
 use crate::api::auth::{AuthFailure, Gate};
+use crate::api::memory::RequestMemory;
 use crate::service::audit::AuditLog;
 use crate::service::changes::Changes;
 use crate::service::health::Health;
@@ -63,6 +64,12 @@ pub struct RestOptions {
     pub body_bytes_max: usize,
     /// How large the body of a batch may be.
     pub batch_body_bytes_max: usize,
+    /// How large the answer to a request for a list may be.
+    pub response_bytes_max: usize,
+    /// How much memory all answers may take that are being built and sent.
+    pub response_memory_max: usize,
+    /// How much memory all bodies may take that are being received.
+    pub body_memory_max: usize,
     /// Whether the API's description can be read at `/docs`.
     pub docs: bool,
     /// Whether the description can be read by anybody, also where callers must show who they are.
@@ -119,6 +126,8 @@ pub struct RestApi {
     pub health: Health,
     /// Lets callers in.
     pub gate: Gate,
+    /// The memory that requests share.
+    pub memory: RequestMemory,
     /// Where the routes are and what they take.
     pub options: RestOptions,
 }

@@ -51,6 +51,8 @@ pub(in super::super) enum ProblemKind {
     PreconditionFailed,
     /// The body is too large.
     TooLarge,
+    /// The answer would be too large.
+    AnswerTooLarge,
     /// The head of the request is too large.
     HeadTooLarge,
     /// The request did not come.
@@ -113,6 +115,7 @@ impl ProblemKind {
             ),
             Self::TooSlow => ("too-slow", StatusCode::REQUEST_TIMEOUT, "Request timeout"),
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+            Self::AnswerTooLarge => ("answer-too-large", StatusCode::PAYLOAD_TOO_LARGE, "Response too large"),
             Self::UpgradeRequired => ("upgrade-required", StatusCode::UPGRADE_REQUIRED, "Upgrade required"),
             Self::UnsupportedMediaType => (
                 "unsupported-media-type",
@@ -333,6 +336,23 @@ impl Problem {
     pub(in super::super) fn busy(detail: impl Into<String>) -> Self {
         let mut problem = Self::new(ProblemKind::Busy, detail);
         problem.0.retry_after = Some(COME_BACK);
+        problem
+    }
+
+    /// The same problem; if something is too large, it names the setting that says how large it may be.
+    pub(in super::super) fn with_setting(mut self, setting: &str) -> Self {
+        if self.0.kind == ProblemKind::TooLarge {
+            self.0.detail.push_str(&format!(" ({setting})"));
+        }
+        self
+    }
+
+    /// The answer to a list would be larger than `max` bytes.
+    pub(super) fn answer_too_large(max: usize) -> Self {
+        let detail =
+            format!("the answer is larger than server.max_response allows ({max} bytes); ask for less with limit");
+        let mut problem = Self::new(ProblemKind::AnswerTooLarge, detail.clone());
+        problem.0.errors.push(PartError::parameter("limit", detail));
         problem
     }
 

@@ -14,7 +14,7 @@ use crate::service::jobs::unexpected;
 use crate::service::trail::{self, Deed};
 use crate::storage::change::{Applied, Change};
 use crate::storage::outbox::Redelivery;
-use crate::storage::query::DeliveryPage;
+use crate::storage::query::{DeliveryPage, StoredTexts};
 
 /// How many deliveries one step of asking for them again takes.
 const REDELIVER_STEP: u32 = 1_000;
@@ -67,6 +67,17 @@ impl Webhooks {
         let has_more = deliveries.len() > limit;
         deliveries.truncate(limit);
         Ok(DeliveryList { deliveries, has_more })
+    }
+
+    /// How many bytes the bodies of a part of an endpoint's deliveries are.
+    pub async fn size_of_deliveries(
+        &self,
+        caller: &Caller,
+        id: EndpointId,
+        page: DeliveryPage,
+    ) -> Result<u64, ServiceError> {
+        caller.require(Scope::Read)?;
+        Ok(self.repository.size_of(StoredTexts::OfDeliveries(id, page)).await?)
     }
 
     /// One delivery.

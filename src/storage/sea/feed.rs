@@ -30,6 +30,15 @@ const REMOVED: &str = "";
 /// The oldest transaction that still runs.
 const HORIZON: &str = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
 
+/// How the jobs of the feed are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FeedJobs {
+    /// With all that is known of them.
+    Whole,
+    /// Without their large texts.
+    InBrief,
+}
+
 impl Commit<'_> {
     pub(super) async fn hold_reader(
         &mut self,
@@ -96,7 +105,12 @@ impl Commit<'_> {
 }
 
 impl SeaRepository {
-    pub(super) async fn read_feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
+    pub(super) async fn read_feed(
+        &self,
+        after: FeedCursor,
+        limit: u32,
+        jobs: FeedJobs,
+    ) -> Result<FeedPage, RepositoryError> {
         let failed = |error: DbErr| unavailable(&error);
         let removed = self.feed_cursor(
             "SELECT transaction_id, seq FROM sync_cursors WHERE name = $1",
@@ -131,7 +145,10 @@ impl SeaRepository {
         }
         let ids = last_of_each(ids);
         // Read afterwards: a job is as it was at its change, or later.
-        let read = self.read_jobs_by_id(&ids).await?;
+        let read = match jobs {
+            FeedJobs::Whole => self.read_jobs_by_id(&ids).await?,
+            FeedJobs::InBrief => self.read_jobs_in_brief(&ids).await?,
+        };
         let by_id: HashMap<JobId, Arc<Job>> = read.into_iter().map(|job| (job.id, job)).collect();
         Ok(FeedPage {
             jobs: ids.into_iter().map(|id| (id, by_id.get(&id).cloned())).collect(),

@@ -36,6 +36,7 @@ mod rows;
 mod scan;
 mod sqlite_file;
 mod tally;
+mod texts;
 mod unreadable;
 mod unused;
 mod update;
@@ -54,11 +55,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use self::feed::FeedJobs;
 use super::change::{Applied, Change, ChangeError};
 use super::outage::StorageOutage;
 use super::query::{
-    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, PendingJobs, RecurringPage,
-    RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, JobText, Page, PendingJobs,
+    RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker, TypeRollup,
 };
 use super::repository::{JobRepository, Maintenance, RepositoryError};
 use super::signal::{Signal, SignalStream};
@@ -87,6 +89,18 @@ impl JobRepository for SeaRepository {
 
     async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
         self.pools.read(self.read_jobs_by_id(ids)).await
+    }
+
+    async fn jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        self.pools.read(self.read_jobs_in_brief(ids)).await
+    }
+
+    async fn job_texts(&self, text: JobText, ids: &[JobId]) -> Result<Vec<(JobId, Arc<str>)>, RepositoryError> {
+        self.pools.read(self.read_job_texts(text, ids)).await
+    }
+
+    async fn size_of(&self, texts: StoredTexts<'_>) -> Result<u64, RepositoryError> {
+        self.pools.read(self.read_size_of(texts)).await
     }
 
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
@@ -256,7 +270,11 @@ impl JobRepository for SeaRepository {
     }
 
     async fn feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
-        self.pools.read(self.read_feed(after, limit)).await
+        self.pools.read(self.read_feed(after, limit, FeedJobs::Whole)).await
+    }
+
+    async fn feed_in_brief(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
+        self.pools.read(self.read_feed(after, limit, FeedJobs::InBrief)).await
     }
 
     async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {

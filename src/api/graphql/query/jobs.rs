@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
+use super::super::loader;
 use super::super::schema::{Services, caller, services};
 use super::super::types::job::Job;
 use super::super::types::job_connection::{JobConnection, Wanted, page_size};
@@ -26,8 +27,7 @@ impl JobQueries {
     /// A job; null when there is none.
     async fn job(&self, ctx: &Context<'_>, #[graphql(desc = "The job's id.")] id: ID) -> Result<Option<Job>> {
         let id = reading::job_id("id", &id)?;
-        let job = if_any(services(ctx)?.jobs.get(caller(ctx)?, id).await)?;
-        Ok(job.map(Job::from))
+        Ok(loader::job(ctx, id).await?.map(Job::of_brief))
     }
 
     /// A page of the list of jobs: the newest first, unless another order is asked for.
@@ -87,8 +87,9 @@ async fn find(services: &Services, caller: &Caller, id: &ID) -> Result<Option<No
     }
     let Ok(id) = JobId::parse(id) else { return Ok(None) };
     let uuid = id.as_uuid();
-    if let Some(job) = if_visible(services.jobs.get(caller, id).await)? {
-        return Ok(Some(Node::Job(job.into())));
+    let job = services.jobs.in_brief(caller, &[id]).await;
+    if let Some(job) = if_visible(job.map(|jobs| jobs.into_iter().next()))?.flatten() {
+        return Ok(Some(Node::Job(Job::of_brief(job))));
     }
     if let Some(recurring) = if_visible(services.recurring.get(caller, RecurringId::from_uuid(uuid)).await)? {
         return Ok(Some(Node::RecurringJob(recurring.into())));

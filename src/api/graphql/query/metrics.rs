@@ -2,12 +2,14 @@
 
 use async_graphql::{Context, Object, Result};
 
+use super::super::errors;
 use super::super::scalars::DateTime;
 use super::super::schema::{caller, services};
 use super::super::types::enums::Granularity;
 use super::super::types::metrics::SystemOverview;
 use super::super::types::performance::{JobTypeAnalytics, PerformanceMetrics};
 use super::super::types::reading;
+use crate::api::rest::jobs::list::check_types;
 use crate::api::rest::metrics::parse_period_bound;
 use crate::domain::period::PeriodRequest;
 use crate::storage::query::RollupFilter;
@@ -96,6 +98,7 @@ fn period(from: Option<DateTime>, to: Option<DateTime>, time_zone: Option<String
 
 fn filter(queue: Option<String>, job_types: Option<Vec<String>>) -> Result<RollupFilter> {
     let job_types = job_types.unwrap_or_default();
+    check_types(job_types.len()).map_err(|detail| errors::invalid("type", &detail))?;
     let job_types = job_types.iter().enumerate();
     let job_types = job_types.map(|(index, text)| reading::parse(&format!("type.{index}"), text));
     Ok(RollupFilter {

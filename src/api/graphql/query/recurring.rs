@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
+use super::super::budget::room_for_page;
 use super::super::errors;
 use super::super::schema::{caller, services};
 use super::super::types::job_connection::page_size;
@@ -52,7 +53,9 @@ impl RecurringQueries {
             offset: u64::try_from(offset)
                 .map_err(|_| errors::invalid("offset", &format!("offset is {offset}; allowed are 0 and more")))?,
         };
-        let list = services(ctx)?.recurring.list(caller(ctx)?, page).await?;
+        let recurring = &services(ctx)?.recurring;
+        let _room = room_for_page(ctx, recurring.size(caller(ctx)?, page).await?)?;
+        let list = recurring.list(caller(ctx)?, page).await?;
         Ok(Some(list.into()))
     }
 }

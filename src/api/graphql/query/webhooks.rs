@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
+use super::super::budget::room_for_page;
 use super::super::schema::{caller, services};
 use super::super::types::connection::Part;
 use super::super::types::enums::WebhookDeliveryStatus;
@@ -75,7 +76,9 @@ impl WebhookQueries {
                 .transpose()?,
         };
         let is_first = page.after.is_none();
-        let list = services(ctx)?.webhooks.deliveries(caller(ctx)?, id, page).await?;
+        let webhooks = &services(ctx)?.webhooks;
+        let _room = room_for_page(ctx, webhooks.size_of_deliveries(caller(ctx)?, id, page).await?)?;
+        let list = webhooks.deliveries(caller(ctx)?, id, page).await?;
         Ok(Some(WebhookDeliveryConnection::new(list, is_first)))
     }
 

@@ -12,36 +12,53 @@ use super::enums::{JobStatus, Priority};
 use super::job_report::{JobLogLine, JobProgress};
 use crate::domain::job::Job as DomainJob;
 use crate::domain::remote_worker::JobReports;
-use crate::storage::query::JobSummary;
+use crate::storage::query::{JobSummary, JobText};
 
-/// A job: in short, as lists have it, or whole. What is missing in short is loaded when it is asked for, for all jobs of a
-/// request together.
+/// A job: in short, as lists have it, or with more. What is missing in short is loaded when it is asked for, for all jobs of a
+/// request together; large texts each by itself, so that nothing is read for an answer that does not hold it.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Job {
     summary: JobSummary,
-    /// The whole job, once it was needed.
-    whole: OnceLock<Arc<DomainJob>>,
+    /// The job without its large texts, once it was needed. They may be there.
+    brief: OnceLock<Arc<DomainJob>>,
+    parameters: OnceLock<Option<Arc<str>>>,
+    result: OnceLock<Option<Arc<str>>>,
+    error_detail: OnceLock<Option<Arc<str>>>,
 }
 
 impl From<JobSummary> for Job {
     fn from(summary: JobSummary) -> Self {
         Self {
             summary,
-            whole: OnceLock::new(),
+            brief: OnceLock::new(),
+            parameters: OnceLock::new(),
+            result: OnceLock::new(),
+            error_detail: OnceLock::new(),
         }
     }
 }
 
+/// A job that is there as a whole.
 impl From<Arc<DomainJob>> for Job {
     fn from(job: Arc<DomainJob>) -> Self {
         Self {
-            summary: JobSummary::from(&*job),
-            whole: OnceLock::from(job),
+            parameters: OnceLock::from(Some(Arc::clone(job.parameters.as_arc()))),
+            result: OnceLock::from(job.result.as_ref().map(|result| Arc::clone(result.as_arc()))),
+            error_detail: OnceLock::from(job.error_detail.clone()),
+            ..Self::of_brief(job)
         }
     }
 }
 
 impl Job {
+    /// A job that was read without its large texts.
+    pub(in super::super) fn of_brief(job: Arc<DomainJob>) -> Self {
+        Self {
+            brief: OnceLock::from(Arc::clone(&job)),
+            ..Self::from(JobSummary::from(&*job))
+        }
+    }
+
     /// The job as lists have it.
     pub(super) const fn summary(&self) -> &JobSummary {
         &self.summary
@@ -55,16 +72,32 @@ impl Job {
         Ok(services(ctx)?.jobs.reports(caller(ctx)?, self.summary.id).await?)
     }
 
-    /// The whole job; `None` when it was deleted since the list was read.
-    async fn whole(&self, ctx: &Context<'_>) -> Result<Option<Arc<DomainJob>>> {
-        if let Some(job) = self.whole.get() {
+    /// The job without its large texts; `None` when it was deleted since the list was read.
+    async fn brief(&self, ctx: &Context<'_>) -> Result<Option<Arc<DomainJob>>> {
+        if let Some(job) = self.brief.get() {
             return Ok(Some(Arc::clone(job)));
         }
         let loaded = loader::job(ctx, self.summary.id).await?;
         if let Some(job) = &loaded {
             // Whoever was first has set the same.
-            drop(self.whole.set(Arc::clone(job)));
+            drop(self.brief.set(Arc::clone(job)));
         }
+        Ok(loaded)
+    }
+
+    /// One of its large texts, if it has it.
+    async fn text(&self, ctx: &Context<'_>, which: JobText) -> Result<Option<Arc<str>>> {
+        let known = match which {
+            JobText::Parameters => &self.parameters,
+            JobText::Result => &self.result,
+            JobText::ErrorDetail => &self.error_detail,
+        };
+        if let Some(text) = known.get() {
+            return Ok(text.clone());
+        }
+        let loaded = loader::job_text(ctx, self.summary.id, which).await?;
+        // Whoever was first has set the same.
+        drop(known.set(loaded.clone()));
         Ok(loaded)
     }
 }
@@ -161,7 +194,7 @@ impl Job {
         let ended = if self.summary.attempt == 0 {
             Vec::new()
         } else {
-            loader::ended_attempts(ctx, self.summary.id).await?
+            loader::ended_attempts(ctx, self.summary.id, self.summary.attempt).await?
         };
         Ok(self.summary.history(ended).into_iter().map(Attempt::from).collect())
     }
@@ -183,68 +216,67 @@ impl Job {
     /// What the handler is given.
     #[graphql(complexity = 3)]
     async fn parameters(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
-        Ok(self.whole(ctx).await?.map(|job| Json::from(&job.parameters)))
+        Ok(self.text(ctx, JobText::Parameters).await?.map(Json::of_shared))
     }
 
     /// What the handler answered; null before that.
     #[graphql(complexity = 3)]
     async fn result(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
-        let job = self.whole(ctx).await?;
-        Ok(job.and_then(|job| job.result.as_ref().map(Json::from)))
+        Ok(self.text(ctx, JobText::Result).await?.map(Json::of_shared))
     }
 
     /// More of the last failure.
     #[graphql(complexity = 3)]
     async fn error_detail(&self, ctx: &Context<'_>) -> Result<Option<String>> {
-        let job = self.whole(ctx).await?;
-        Ok(job.and_then(|job| job.error_detail.as_ref().map(|detail| detail.to_string())))
+        let detail = self.text(ctx, JobText::ErrorDetail).await?;
+        Ok(detail.map(|detail| detail.to_string()))
     }
 
     /// How long one attempt may take; null when the job was deleted while this answer was made.
     #[graphql(complexity = 3)]
     async fn timeout(&self, ctx: &Context<'_>) -> Result<Option<TimeSpan>> {
-        Ok(self.whole(ctx).await?.map(|job| job.timeout.into()))
+        Ok(self.brief(ctx).await?.map(|job| job.timeout.into()))
     }
 
     /// The wait before the first retry; each further one is twice as long. Null when the job was deleted while this answer
     /// was made.
     #[graphql(complexity = 3)]
     async fn retry_delay(&self, ctx: &Context<'_>) -> Result<Option<TimeSpan>> {
-        Ok(self.whole(ctx).await?.map(|job| job.retry_policy.delay.into()))
+        Ok(self.brief(ctx).await?.map(|job| job.retry_policy.delay.into()))
     }
 
     /// The waits before the first, second, … retry, in place of `retryDelay`; empty when there is no such list. Null when
     /// the job was deleted while this answer was made.
     #[graphql(complexity = 3)]
     async fn retry_intervals(&self, ctx: &Context<'_>) -> Result<Option<Vec<TimeSpan>>> {
-        let job = self.whole(ctx).await?;
+        let job = self.brief(ctx).await?;
         Ok(job.map(|job| job.retry_policy.intervals.iter().copied().map(TimeSpan::from).collect()))
     }
 
     /// At most one unfinished job has it.
     #[graphql(complexity = 3)]
     async fn unique_key(&self, ctx: &Context<'_>) -> Result<Option<String>> {
-        let job = self.whole(ctx).await?;
+        let job = self.brief(ctx).await?;
         Ok(job.and_then(|job| job.unique_key.as_ref().map(|key| key.as_str().to_owned())))
     }
 
     /// Which due time of the recurring job it is.
     #[graphql(complexity = 3)]
     async fn occurrence_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime>> {
-        let job = self.whole(ctx).await?;
+        let job = self.brief(ctx).await?;
         Ok(job.and_then(|job| job.occurrence.map(|occurrence| occurrence.due_at.into())))
     }
 
     /// Whether it runs and was told to stop; null when the job was deleted while this answer was made.
     #[graphql(complexity = 3)]
     async fn cancel_requested(&self, ctx: &Context<'_>) -> Result<Option<bool>> {
-        Ok(self.whole(ctx).await?.map(|job| job.cancel_requested))
+        Ok(self.brief(ctx).await?.map(|job| job.cancel_requested))
     }
 
     /// Grows with every change; what `expectedRevision` of the mutations means. Null when the job was deleted while this
     /// answer was made.
     #[graphql(complexity = 3)]
     async fn revision(&self, ctx: &Context<'_>) -> Result<Option<u32>> {
-        Ok(self.whole(ctx).await?.map(|job| job.revision))
+        Ok(self.brief(ctx).await?.map(|job| job.revision))
     }
 }

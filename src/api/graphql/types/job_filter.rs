@@ -6,7 +6,7 @@ use super::super::errors;
 use super::super::scalars::{DateTime, Uuid};
 use super::enums::{JobOrderField, JobStatus, OrderDirection, Priority};
 use super::reading::{self, Place};
-use crate::api::rest::jobs::list::{check_range, parse_search};
+use crate::api::rest::jobs::list::{check_range, check_types, parse_search};
 use crate::domain::name::JobType;
 use crate::storage::query::{JobFilter, Order};
 
@@ -47,6 +47,7 @@ impl JobFilterInput {
         } = self;
         let place = Place::argument("filter");
         let job_types = job_type.unwrap_or_default();
+        check_types(job_types.len()).map_err(|detail| errors::invalid(&place.field("type"), &detail))?;
         let job_types = job_types.iter().enumerate().map(|(index, text)| {
             let field = format!("{}.{index}", place.field("type"));
             reading::parse::<JobType>(&field, text)

@@ -5,6 +5,8 @@
 //! fragments, what is to be read is found once and then read from all of them. Anything else goes the library's way.
 
 use std::borrow::Cow;
+use std::future::pending;
+use std::sync::Arc;
 
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
@@ -12,6 +14,7 @@ use async_graphql::registry::Registry;
 use async_graphql::resolver_utils::{enum_value, resolve_list};
 use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value};
 
+use super::super::budget::{Budget, size_of_object};
 use super::enums::{JobStatus, Priority};
 use super::job::Job;
 use crate::domain::timestamp;
@@ -99,6 +102,16 @@ impl OutputType for JobNodes<'_> {
             }
             Value::Object(members)
         };
-        Ok(Value::List(jobs.iter().map(object).collect()))
+        let budget = ctx.data_opt::<Arc<Budget>>();
+        let mut objects = Vec::with_capacity(jobs.len());
+        for job in *jobs {
+            let object = object(job);
+            // The library counts what it has made itself.
+            if budget.is_some_and(|budget| !budget.charge(size_of_object(&object))) {
+                return pending().await;
+            }
+            objects.push(object);
+        }
+        Ok(Value::List(objects))
     }
 }

@@ -371,8 +371,8 @@ impl ActorFuture<Session> for Running {
                     continue;
                 }
                 Some(Err(Failed::Panicked)) => close(Close::Internal, "Internal server error", ctx),
-                Some(Err(late @ Failed::Late { .. })) => {
-                    let answer = Answer::from(errors::of_problem(&late.problem()));
+                Some(Err(failed @ (Failed::Late { .. } | Failed::Exhausted { .. }))) => {
+                    let answer = Answer::from(errors::of_problem(&failed.problem()));
                     ctx.text(message::error(protocol, id, answer.errors()));
                 }
                 None => ctx.text(message::complete(id)),

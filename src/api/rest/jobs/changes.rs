@@ -1,10 +1,9 @@
 //! `GET /jobs/changes`: the feed of changed jobs.
 
-use actix_web::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::call::{Answer, Call, json};
+use super::super::call::{Answer, Call};
 use super::super::pagination;
 use super::super::parameters::Parameters;
 use super::super::values::Id;
@@ -90,7 +89,7 @@ pub(in super::super) async fn list_changes(call: Call) -> Answer {
         cursor: cursor.to_string(),
         has_more,
     };
-    json(StatusCode::OK, &view)
+    call.list(&view)
 }
 
 fn parse_from(text: &str) -> Result<ReadFrom, InvalidFeedCursor> {

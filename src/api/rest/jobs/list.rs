@@ -1,11 +1,10 @@
 //! `GET /jobs`: the list of jobs, with its filters and pages.
 
-use actix_web::http::StatusCode;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::call::{Answer, Call, json};
+use super::super::call::{Answer, Call};
 use super::super::pagination;
 use super::super::parameters::Parameters;
 use super::super::values::parse_time;
@@ -31,6 +30,8 @@ pub(super) const PARAMETERS: &[&str] = &[
     "offset",
     "after",
 ];
+/// How many types a filter may name.
+const TYPES_MAX: usize = 1_000;
 /// How long a text may be that is searched for, in characters.
 const SEARCH_LENGTH_MAX: usize = 200;
 
@@ -84,7 +85,7 @@ pub(in super::super) async fn list_jobs(call: Call) -> Answer {
         total_count,
         has_more,
     };
-    json(StatusCode::OK, &list)
+    call.list(&list)
 }
 
 fn read_filter(parameters: &mut Parameters) -> JobFilter {
@@ -129,7 +130,17 @@ pub(in super::super) fn parse_types(text: &str) -> Result<Vec<JobType>, String> 
         character == ',' && open == 0
     });
     let types = words.map(|word| JobType::parse(word.trim()));
-    types.collect::<Result<_, _>>().map_err(|error| error.to_string())
+    let types: Vec<JobType> = types.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+    check_types(types.len())?;
+    Ok(types)
+}
+
+/// Refuses more types than a statement should have parameters.
+pub(in crate::api) fn check_types(count: usize) -> Result<(), String> {
+    if count > TYPES_MAX {
+        return Err(format!("there are {count} types; allowed are up to {TYPES_MAX}"));
+    }
+    Ok(())
 }
 
 /// Reads a text that is searched for.

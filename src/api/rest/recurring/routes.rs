@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, LOCATION};
 
 use super::super::body;
-use super::super::call::{Answer, Call, json, json_with};
+use super::super::call::{Answer, Call, json_with};
 use super::super::etag;
 use super::super::idempotency::REPLAYED;
 use super::super::jobs::create::field_pointer;
@@ -34,12 +34,16 @@ pub(super) const PARAMETERS: &[&str] = &["limit", "offset"];
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many; 50 by default", example = 50),
         ("offset" = Option<u64>, Query, description = "How many to pass over", example = 0),
     ),
-    responses((status = 200, description = "A page of the list", body = RecurringListView))
+    responses(
+        (status = 200, description = "A page of the list", body = RecurringListView),
+        (status = 413, description = "The answer is larger than `server.max_response` allows: ask for less with `limit`"),
+    )
 )]
 pub(in super::super) async fn list_recurring_jobs(call: Call) -> Answer {
     let mut parameters = Parameters::of(&call.request)?;
     let page = pagination::read_recurring(&mut parameters);
     parameters.finish()?;
+    let _room = call.room_for(call.api.recurring.size(&call.caller, page).await?)?;
     let list = call.api.recurring.list(&call.caller, page).await?;
     let view = RecurringListView {
         recurring_jobs: list
@@ -50,7 +54,7 @@ pub(in super::super) async fn list_recurring_jobs(call: Call) -> Answer {
         total_count: list.total_count,
         has_more: list.has_more,
     };
-    json(StatusCode::OK, &view)
+    call.list(&view)
 }
 
 /// Schedules a recurring job.

@@ -32,6 +32,7 @@ pub(super) const PARAMETERS: &[&str] = &["status", "limit", "after"];
     responses(
         (status = 200, description = "A part of the deliveries", body = DeliveryListView),
         (status = 404, description = "There is no such endpoint"),
+        (status = 413, description = "The answer is larger than `server.max_response` allows: ask for less with `limit`"),
     )
 )]
 pub(in super::super) async fn list_deliveries(call: Call) -> Answer {
@@ -43,12 +44,14 @@ pub(in super::super) async fn list_deliveries(call: Call) -> Answer {
         after: parameters.read("after", DeliveryId::parse),
     };
     parameters.finish()?;
-    let list = call.api.webhooks.deliveries(&call.caller, id, page).await?;
+    let webhooks = &call.api.webhooks;
+    let _room = call.room_for(webhooks.size_of_deliveries(&call.caller, id, page).await?)?;
+    let list = webhooks.deliveries(&call.caller, id, page).await?;
     let view = DeliveryListView {
         deliveries: list.deliveries.iter().map(DeliveryItem::from).collect(),
         has_more: list.has_more,
     };
-    json(StatusCode::OK, &view)
+    call.list(&view)
 }
 
 /// Reads a delivery.
