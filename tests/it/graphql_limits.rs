@@ -167,6 +167,64 @@ async fn get_asks_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_get_that_any_page_could_have_a_browser_send_is_refused() {
+    let (_site, server) = Server::with_config("[server]\ncors_origins = [\"https://app.example\"]\n");
+    let client = server.client();
+    let get = async |headers: &[(&str, &str)]| {
+        let mut request = client
+            .at_root(Method::GET, "/graphql")
+            .query(&[("query", "{ __typename }")]);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        client.send(request).await
+    };
+    for headers in [
+        &[][..],
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "")],
+        &[("apollo-require-preflight", "")],
+        &[("x-requested-with", " ")],
+        &[
+            ("referer", "https://evil.example/"),
+            ("accept", "image/avif,image/webp,*/*;q=0.8"),
+        ],
+        &[("origin", "https://evil.example")],
+        &[("sec-fetch-site", "cross-site"), ("cookie", "a=b")],
+    ] {
+        let refused = get(headers).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{headers:?}");
+        let message = refused.json()["errors"][0]["message"].to_string();
+        for name in ["apollo-require-preflight", "x-requested-with", "Sec-Fetch-Site"] {
+            assert!(message.contains(name), "{message}");
+        }
+    }
+    for headers in [
+        &[("apollo-require-preflight", "true")][..],
+        &[("x-requested-with", "XMLHttpRequest"), ("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-origin")],
+        &[("sec-fetch-site", "same-site")],
+        &[("sec-fetch-site", "none")],
+        &[("origin", "https://app.example"), ("sec-fetch-site", "cross-site")],
+    ] {
+        assert_eq!(get(headers).await.status, StatusCode::OK, "{headers:?}");
+    }
+    // Streams for an event source have the same rule.
+    let events = get(&[("accept", "text/event-stream")]).await;
+    assert_eq!(events.status, StatusCode::BAD_REQUEST);
+    // Neither kind of form that a page can post is a request.
+    for form in [
+        "multipart/form-data; boundary=x",
+        "application/x-www-form-urlencoded",
+        "text/plain",
+    ] {
+        let request = client.at_root(Method::POST, "/graphql").header("content-type", form);
+        let refused = client.send(request.body("{\"query\":\"{ __typename }\"}")).await;
+        assert_eq!(refused.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{form}");
+    }
+}
+
+#[tokio::test]
 async fn the_status_tells_what_became_of_a_request_to_clients_that_want_it() {
     let (_site, server) = Server::with_config("[graphql]\nmax_body = \"4KiB\"\n");
     let client = server.client();

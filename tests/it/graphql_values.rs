@@ -188,6 +188,7 @@ async fn json_is_told_byte_for_byte_in_events_and_of_recurring_jobs() {
         assert_eq!(text_of(&message, "parameters", ",\"end\""), text);
         let request = client.at_root(Method::GET, "/graphql").query(&[("query", &query)]);
         let mut stream = request
+            .header("x-requested-with", "test")
             .header("accept", "text/event-stream")
             .send()
             .await

@@ -37,6 +37,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use actix_web::http::header::ORIGIN;
 use actix_web::{HttpMessage, HttpRequest};
 use sha2::{Digest, Sha256};
 use tracing::warn;
@@ -402,6 +403,11 @@ impl Gate {
         } else {
             Err(AuthFailure::ForeignHost)
         }
+    }
+
+    /// Whether a page has sent this request that may, by the origin that its browser says.
+    pub fn is_of_allowed_page(&self, request: &HttpRequest) -> bool {
+        request.headers().contains_key(ORIGIN) && self.0.origins.allow(request)
     }
 
     /// The path under which a trusted proxy publishes this server, as it says in `X-Forwarded-Prefix`.

@@ -1,11 +1,12 @@
 //! GraphQL over HTTP (graphql.github.io/graphql-over-http): `POST` with JSON, one request or a batch, and `GET` for queries.
 //!
-//! Content types are checked first: a page of another origin can send `text/plain` without asking, but not JSON.
+//! Content types are checked first: a page of another origin can send `text/plain` without asking, but not JSON. A `GET`
+//! it can send as the address of an image; there it is a header that must show that it was not.
 
 use std::rc::Rc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::web::{Bytes, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use async_graphql::parser::types::OperationType;
@@ -26,6 +27,9 @@ use crate::api::rest::problem::{PartError, Problem, ProblemKind};
 use crate::api::strict;
 use crate::domain::caller::{Caller, Scope};
 use crate::service::clients::ClientKind;
+
+/// Headers that a page can't send to another origin without being allowed to by a preflight.
+const PREFLIGHT_HEADERS: [&str; 2] = ["apollo-require-preflight", "x-requested-with"];
 
 /// Answers a `GET`: a query in the address, or a client that wants a WebSocket.
 pub(super) async fn get(graphql: Rc<GraphQl>, request: HttpRequest, payload: Payload) -> HttpResponse {
@@ -48,6 +52,7 @@ async fn try_get(graphql: &GraphQl, request: &HttpRequest, form: Form) -> Result
         Form::EventStream => graphql.gate.authenticate_stream(request)?,
         Form::Json | Form::GraphQlResponse | Form::Multipart => graphql.gate.authenticate(request)?,
     };
+    check_sender(graphql, request)?;
     let asked = asked_in_address(request.query_string())?;
     check_query(&asked)?;
     let operation = match graphql.engine.read(asked, &caller) {
@@ -62,6 +67,28 @@ async fn try_get(graphql: &GraphQl, request: &HttpRequest, form: Form) -> Result
     let is_counted = form != Form::EventStream || operation.kind == OperationType::Subscription;
     operation_count::charge(&caller, operation.root_fields, u32::from(is_counted))?;
     answered(graphql, request, Ok(operation), form).await
+}
+
+/// Refuses a `GET` that any page could have a browser send. Where callers show who they are, no browser does that by itself.
+fn check_sender(graphql: &GraphQl, request: &HttpRequest) -> Result<(), Problem> {
+    let headers = request.headers();
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .map_or(&b""[..], |value| value.as_bytes().trim_ascii())
+    };
+    let is_deliberate = graphql.gate.is_required()
+        || headers.contains_key(AUTHORIZATION)
+        || PREFLIGHT_HEADERS.iter().any(|name| !text(name).is_empty())
+        || matches!(text("sec-fetch-site"), b"same-origin" | b"same-site" | b"none")
+        || graphql.gate.is_of_allowed_page(request);
+    if is_deliberate {
+        return Ok(());
+    }
+    let detail = "a GET needs a header that no page can send to another site unasked: apollo-require-preflight or \
+                  x-requested-with with any value, or Sec-Fetch-Site of a browser (same-origin, same-site or none); or send \
+                  the query with POST and Content-Type: application/json";
+    Err(PartError::header("apollo-require-preflight", detail).into())
 }
 
 /// Answers a `POST`: one request, or a batch.
