@@ -35,6 +35,7 @@ mod expensive_reads;
 mod first_job;
 mod first_start;
 mod full_disk;
+mod fuzz;
 mod generated_clients;
 mod graphiql;
 mod graphql;
