@@ -12,6 +12,7 @@ use crate::domain::job::Job;
 use crate::domain::outcome::Outcome;
 use crate::domain::transition::Cancelled;
 use crate::storage::change::{Applied, Inserted};
+use crate::storage::query::{JobSummary, JobText, StoredTexts};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -87,6 +88,29 @@ async fn jobs_are_found_by_their_ids(storage: Subject) {
     assert_eq!(found, BTreeSet::from([many[0].id, many[7].id, many[21].id]));
     let none = storage.repository.jobs_by_id(&[]).await.expect("storage reads");
     assert_eq!(none, []);
+    large_texts_are_read_apart(&storage, &many[7], &ids).await;
+}
+
+async fn large_texts_are_read_apart(storage: &Subject, job: &Job, ids: &[JobId]) {
+    let repository = &storage.repository;
+    let brief = repository.jobs_in_brief(ids).await.expect("storage reads");
+    let read = brief.iter().find(|brief| brief.id == job.id).expect("the job");
+    assert_eq!((brief.len(), JobSummary::from(&**read)), (3, JobSummary::from(job)));
+    for text in JobText::ALL {
+        let texts = repository.job_texts(text, ids).await.expect("storage reads");
+        let found = texts
+            .iter()
+            .find(|(id, _)| *id == job.id)
+            .map(|(_, text)| Arc::clone(text));
+        assert_eq!(found, text.of(job));
+        // A storage that reads nothing for them may say so.
+        let size = repository
+            .size_of(StoredTexts::OfJobs(text, ids))
+            .await
+            .expect("storage reads");
+        let exact: usize = texts.iter().map(|(_, text)| text.len()).sum();
+        assert!(size == 0 || size == exact as u64, "{size} is not {exact}");
+    }
 }
 
 async fn a_queue_comes_into_being_with_its_first_job(storage: Subject) {

@@ -6,7 +6,7 @@ use tickerq::domain::audit::AuditAction;
 use tickerq::domain::id::JobId;
 use tickerq::domain::rollup::{Slot, SlotSpan};
 use tickerq::domain::status::JobStatus;
-use tickerq::storage::query::{AuditFilter, AuditPage, RollupFilter};
+use tickerq::storage::query::{AuditFilter, AuditPage, JobText, RollupFilter, StoredTexts};
 use tickerq::storage::repository::JobRepository;
 
 use super::filters::{filters, searches};
@@ -21,6 +21,11 @@ pub async fn read(probe: &Probe) {
     let ids: Vec<JobId> = some.iter().map(|job| job.id).collect();
     probe.of("one job", Look::Up, storage.job(ids[0])).await;
     probe.of("jobs by id", Look::Up, storage.jobs_by_id(&ids)).await;
+    probe.of("jobs in brief", Look::Up, storage.jobs_in_brief(&ids)).await;
+    let text = JobText::Parameters;
+    probe.of("texts of jobs", Look::Up, storage.job_texts(text, &ids)).await;
+    let size = storage.size_of(StoredTexts::OfJobs(text, &ids));
+    probe.of("the size of texts of jobs", Look::Up, size).await;
     probe.of("attempts", Look::Up, storage.attempts(ids[0])).await;
     probe.of("attempts of jobs", Look::Up, storage.attempts_of(&ids)).await;
     for (name, index, filter) in filters() {
