@@ -3,11 +3,14 @@
 //! A reservation counts from before the bytes are there until the last copy of them is dropped: [`held`] ties it to the bytes
 //! themselves, and [`HeldBody`] sends them in small parts, so that what a slow client has not taken yet still counts.
 
+use std::cell::Cell;
 use std::convert::Infallible;
+use std::error::Error;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{self, Context, Poll};
 
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
@@ -18,8 +21,11 @@ use super::rest::problem::Problem;
 /// The part of a body that is handed to the connection at once.
 const PART_BYTES: usize = 64 << 10;
 
+/// How much a connection says before its client has taken it.
+const TURN_BYTES: usize = 1 << 20;
+
 /// Smaller answers are not counted: connections have buffers of this size anyway.
-pub(in crate::api) const COUNTED_BYTES_MIN: usize = 64 << 10;
+const COUNTED_BYTES_MIN: usize = 64 << 10;
 
 /// A bound of memory that requests share. Copies share it, too.
 #[derive(Clone, Debug)]
@@ -182,6 +188,66 @@ impl MessageBody for HeldBody {
         let Self(rest) = self.get_mut();
         let part = rest.split_to(rest.len().min(PART_BYTES));
         Poll::Ready((!part.is_empty()).then_some(Ok(part)))
+    }
+}
+
+/// How much the operations of one connection have said since its client took all that was there before.
+#[derive(Clone, Debug, Default)]
+pub(in crate::api) struct Turn(Rc<Cell<usize>>);
+
+impl Turn {
+    /// Whether more may be said. If not, the connection polls its operations again when its client has taken what there is.
+    pub(in crate::api) fn has_room(&self) -> bool {
+        self.0.get() < TURN_BYTES
+    }
+
+    /// So many bytes were said.
+    pub(in crate::api) fn add(&self, bytes: usize) {
+        self.0.set(self.0.get().saturating_add(bytes));
+    }
+}
+
+/// An answer that lasts: what its client has not taken yet counts, and nothing more is made meanwhile.
+pub(in crate::api) fn paced(response: HttpResponse, budget: &MemoryBudget, turn: Turn) -> HttpResponse {
+    let budget = budget.clone();
+    response.map_body(|_, body| {
+        BoxBody::new(Paced {
+            body,
+            budget,
+            turn,
+            rest: Bytes::new(),
+        })
+    })
+}
+
+struct Paced {
+    body: BoxBody,
+    budget: MemoryBudget,
+    turn: Turn,
+    rest: Bytes,
+}
+
+impl MessageBody for Paced {
+    type Error = Box<dyn Error>;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = self.get_mut();
+        if this.rest.is_empty() {
+            this.turn.0.set(0);
+            match task::ready!(Pin::new(&mut this.body).poll_next(cx)) {
+                Some(Ok(bytes)) if bytes.len() >= COUNTED_BYTES_MIN => {
+                    let reservation = this.budget.reserve_anyway(bytes.len());
+                    this.rest = held(bytes, reservation);
+                }
+                other => return Poll::Ready(other),
+            }
+        }
+        let part = this.rest.split_to(this.rest.len().min(PART_BYTES));
+        Poll::Ready(Some(Ok(part)))
     }
 }
 

@@ -32,6 +32,12 @@ async fn create_large_jobs(client: &Client, count: usize) {
     }
 }
 
+/// A few hundred bytes that mean millions of values: the types of an interface, of which each has the interface.
+fn nested_introspection() -> String {
+    let nested = "interfaces { possibleTypes { ".repeat(6);
+    format!("{{ __schema {{ types {{ {nested} name {} }} }} }}", "} }".repeat(6))
+}
+
 async fn graphql(client: &Client, body: &Value) -> Answer {
     client.send(client.at_root(Method::POST, "/graphql").json(body)).await
 }
@@ -64,8 +70,7 @@ async fn answers_of_graphql_are_bounded_over(storage: Storage) {
     let id = client.get("/jobs?limit=1").await.json()["jobs"][0]["id"].clone();
     let id = id.as_str().expect("an id");
     let parameters = aliases("parameters");
-    let introspection =
-        "{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }";
+    let introspection = nested_introspection();
     for query in [
         format!("{{ jobs(first: 30) {{ nodes {{ {parameters} }} }} }}"),
         format!("{{ jobs(first: 1) {{ nodes {{ {parameters} }} }} }}"),
@@ -76,7 +81,7 @@ async fn answers_of_graphql_are_bounded_over(storage: Storage) {
         format!("{{ node(id: \"{id}\") {{ ... on Job {{ {parameters} }} }} }}"),
         format!("{{ {} }}", aliases(&format!("job(id: \"{id}\") {{ parameters }}"))),
         "{ jobs(first: 60) { nodes { parameters } } }".to_owned(),
-        introspection.to_owned(),
+        introspection,
     ] {
         let answer = graphql(&client, &json!({"query": query})).await;
         assert_eq!(answer.status, StatusCode::OK);
@@ -236,6 +241,34 @@ async fn an_answer_that_its_client_does_not_read_counts_until_it_is_sent() {
     .await;
 }
 
+#[tokio::test]
+async fn a_client_that_reads_nothing_gets_no_more_answers_made_over_websocket() {
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    create_large_jobs(&client, 12).await;
+    let mut socket = Socket::begun_at(&server.url).await;
+    let before = peak(&server);
+    let query = "{ jobs(first: 12) { nodes { parameters } } }";
+    for number in 0..60 {
+        let id = number.to_string();
+        socket
+            .say(json!({"type": "subscribe", "id": id, "payload": {"query": query}}))
+            .await;
+    }
+    // They are all under way, and nothing is read.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    for _ in 0..60 {
+        let message = socket.next_text().await;
+        assert!(
+            message.len() > 12 * (MB - 2)
+                || message.contains("\"complete\"")
+                || message.contains("max_response_memory")
+        );
+    }
+    let grown = peak(&server) - before;
+    assert!(grown < 400 * MB, "the server has grown by {} MB", grown / MB);
+}
+
 async fn connect(server: &Server) -> TcpStream {
     let address = server.url.trim_start_matches("http://");
     TcpStream::connect(address).await.expect("a connection")
@@ -319,8 +352,7 @@ async fn the_time_of_a_request_ends_also_while_its_answer_is_made() {
     let (_site, server) = Server::with_config(config);
     let client = server.client();
     // All of it is there at once: nothing is waited for, so that nothing but the server itself can look at the clock.
-    let query = "{ __schema { types { fields { type { fields { type { fields { type { fields { type { fields { name } \
-                 } } } } } } } } } } }";
+    let query = nested_introspection();
     let began = Instant::now();
     let answer = graphql(&client, &json!({"query": query})).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{:.300}", answer.text);

@@ -241,7 +241,8 @@ fn stream_of(
         Form::Multipart => Framing::Multipart,
         Form::EventStream | Form::Json | Form::GraphQlResponse => Framing::Events,
     };
-    Ok(streaming::answer(&graphql.realtime, framing, answers, standing, permit))
+    let (realtime, memory) = (&graphql.realtime, &graphql.memory.answers);
+    Ok(streaming::answer(realtime, memory, framing, answers, standing, permit))
 }
 
 fn with_body(status: StatusCode, form: Form, json: Bytes) -> HttpResponse {

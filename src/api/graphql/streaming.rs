@@ -14,6 +14,7 @@ use super::answer::Answer;
 use super::engine::Failed;
 use super::errors;
 use crate::api::auth::{RECHECK_INTERVAL, Standing};
+use crate::api::memory::{MemoryBudget, Turn, paced};
 use crate::api::realtime::Realtime;
 use crate::api::realtime::connections::Permit;
 use crate::api::rest::problem::{Problem, ProblemKind};
@@ -151,6 +152,7 @@ impl Running {
 /// The answer that tells what comes of an operation until it has ended, the client has gone or the server goes down.
 pub(super) fn answer(
     realtime: &Realtime,
+    memory: &MemoryBudget,
     framing: Framing,
     answers: LocalBoxStream<'static, Result<Answer, Failed>>,
     standing: Standing,
@@ -168,9 +170,10 @@ pub(super) fn answer(
     let beginning = Some(framing.beginning()).filter(|bytes| !bytes.is_empty()).map(Ok);
     let parts = stream::iter(beginning).chain(stream::unfold(running, Running::next));
     let parts = parts.take_until(realtime.shutdown().begun());
-    HttpResponse::Ok()
+    let response = HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, framing.form().content_type()))
         .insert_header((CACHE_CONTROL, "no-cache, no-store"))
         .insert_header(("X-Accel-Buffering", "no"))
-        .streaming(Box::pin(parts))
+        .streaming(Box::pin(parts));
+    paced(response, memory, Turn::default())
 }

@@ -34,6 +34,7 @@ use super::answer::Answer;
 use super::engine::{Asked, Failed};
 use super::{GraphQl, errors, http, operation_count};
 use crate::api::auth::{AuthFailure, RECHECK_INTERVAL, Shown, Standing};
+use crate::api::memory::{Turn, paced};
 use crate::api::realtime::close_reason;
 use crate::api::realtime::connections::{Owner, Permit, Superseded};
 use crate::api::realtime::fragments::{self, Fragments, Frame};
@@ -71,15 +72,18 @@ fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<Ht
         fragments: Fragments::new(options.message_bytes_max),
         violated: Violated::default(),
         liveness: Liveness::new(Instant::now()),
+        turn: Turn::default(),
         permit,
         superseded: Some(superseded),
     };
+    let turn = session.turn.clone();
     let frames = FrameRules::new(payload, options.message_bytes_max, session.violated.clone());
     let names: Vec<&str> = protocol.iter().map(|protocol| protocol.name()).collect();
     WsResponseBuilder::new(session, request, frames)
         .protocols(&names)
         .frame_size(options.message_bytes_max)
         .start()
+        .map(|response| paced(response, &graphql.memory.answers, turn))
         .map_err(|error| {
             Problem::new(
                 ProblemKind::Malformed,
@@ -130,6 +134,7 @@ struct Session {
     fragments: Fragments,
     violated: Violated,
     liveness: Liveness,
+    turn: Turn,
     /// It counts once the client is known.
     permit: Permit,
     /// Until it is waited for.
@@ -360,6 +365,9 @@ impl ActorFuture<Session> for Running {
         cx: &mut task::Context<'_>,
     ) -> Poll<()> {
         loop {
+            if !session.turn.has_room() {
+                return Poll::Pending;
+            }
             let next = task::ready!(self.answers.poll_next_unpin(cx));
             let (id, protocol) = (&self.id, self.protocol);
             match next {
@@ -367,7 +375,9 @@ impl ActorFuture<Session> for Running {
                     ctx.text(message::error(protocol, id, answer.errors()));
                 }
                 Some(Ok(answer)) => {
-                    ctx.text(message::next(protocol, id, &answer));
+                    let message = message::next(protocol, id, &answer);
+                    session.turn.add(message.len());
+                    ctx.text(message);
                     continue;
                 }
                 Some(Err(Failed::Panicked)) => close(Close::Internal, "Internal server error", ctx),
