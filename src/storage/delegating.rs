@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use super::change::{Applied, Change, ChangeError};
 use super::outage::StorageOutage;
 use super::query::{
-    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Page, PendingJobs, RecurringPage,
-    RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
+    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, JobText, Page, PendingJobs,
+    RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker, TypeRollup,
 };
 use super::repository::{JobRepository, Maintenance, RepositoryError};
 use super::signal::{Signal, SignalStream};
@@ -74,6 +74,26 @@ pub trait DelegatingRepository: Send + Sync + 'static {
     /// See [`JobRepository::job`].
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {
         self.inner().job(id).await
+    }
+
+    /// See [`JobRepository::jobs_in_brief`].
+    async fn jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        self.inner().jobs_in_brief(ids).await
+    }
+
+    /// See [`JobRepository::job_texts`].
+    async fn job_texts(&self, text: JobText, ids: &[JobId]) -> Result<Vec<(JobId, Arc<str>)>, RepositoryError> {
+        self.inner().job_texts(text, ids).await
+    }
+
+    /// See [`JobRepository::size_of`].
+    async fn size_of(&self, texts: StoredTexts<'_>) -> Result<u64, RepositoryError> {
+        self.inner().size_of(texts).await
+    }
+
+    /// See [`JobRepository::feed_in_brief`].
+    async fn feed_in_brief(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
+        self.inner().feed_in_brief(after, limit).await
     }
 
     /// See [`JobRepository::jobs_by_id`].
@@ -332,6 +352,22 @@ impl<T: DelegatingRepository> JobRepository for T {
 
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {
         DelegatingRepository::job(self, id).await
+    }
+
+    async fn jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        DelegatingRepository::jobs_in_brief(self, ids).await
+    }
+
+    async fn job_texts(&self, text: JobText, ids: &[JobId]) -> Result<Vec<(JobId, Arc<str>)>, RepositoryError> {
+        DelegatingRepository::job_texts(self, text, ids).await
+    }
+
+    async fn size_of(&self, texts: StoredTexts<'_>) -> Result<u64, RepositoryError> {
+        DelegatingRepository::size_of(self, texts).await
+    }
+
+    async fn feed_in_brief(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
+        DelegatingRepository::feed_in_brief(self, after, limit).await
     }
 
     async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {

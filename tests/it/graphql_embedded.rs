@@ -13,7 +13,7 @@ use tickerq::domain::event::Topic;
 use tickerq::domain::id::JobId;
 use tickerq::domain::job::Job;
 use tickerq::storage::delegating::DelegatingRepository;
-use tickerq::storage::query::{JobFilter, JobSummary, Page};
+use tickerq::storage::query::{JobFilter, JobSummary, JobText, Page, StoredTexts};
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
@@ -57,6 +57,21 @@ impl DelegatingRepository for Watched {
     async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
         self.note("jobs_by_id");
         self.inner.jobs_by_id(ids).await
+    }
+
+    async fn jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        self.note("jobs_in_brief");
+        self.inner.jobs_in_brief(ids).await
+    }
+
+    async fn job_texts(&self, text: JobText, ids: &[JobId]) -> Result<Vec<(JobId, Arc<str>)>, RepositoryError> {
+        self.note("job_texts");
+        self.inner.job_texts(text, ids).await
+    }
+
+    async fn size_of(&self, texts: StoredTexts<'_>) -> Result<u64, RepositoryError> {
+        self.note("size_of");
+        self.inner.size_of(texts).await
     }
 
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
@@ -176,7 +191,11 @@ async fn a_thousand_jobs_with_their_attempts_take_two_statements() {
     assert_eq!(answer["jobs"]["edges"][999]["node"]["parameters"], json!({"a": 1}));
     let mut asked = embedded.storage.asked();
     asked.sort_unstable();
-    assert_eq!(asked, ["attempts_of", "count", "jobs", "jobs_by_id"]);
+    // Large texts are read by themselves, after their size.
+    assert_eq!(
+        asked,
+        ["attempts_of", "count", "job_texts", "jobs", "jobs_in_brief", "size_of"]
+    );
     embedded.server.stop().await;
 }
 
