@@ -313,7 +313,7 @@ pub(super) fn budget<'a>(ctx: &Context<'a>) -> Result<&'a Arc<Budget>> {
 
 /// A page of things from storage that has so many bytes is refused before it is read.
 pub(super) fn room_for_page(ctx: &Context<'_>, bytes: u64) -> Result<Reservation> {
-    budget(ctx)?.room_for(bytes).ok_or_else(|| stopped_here())
+    budget(ctx)?.room_for(bytes).ok_or_else(stopped_here)
 }
 
 /// The error of a field at which the request was stopped. It is not shown: the whole request has another one.
