@@ -1,7 +1,7 @@
 //! Memory that all requests of a server share: bodies that are being received, and answers that are being built and sent.
 //!
-//! A reservation counts from before the bytes are there until the last copy of them is dropped: [`held`] ties it to the bytes
-//! themselves, and [`HeldBody`] sends them in small parts, so that what a slow client has not taken yet still counts.
+//! A reservation counts from before the bytes are there until the last copy of them is dropped: `held` ties it to the bytes
+//! themselves, and `HeldBody` sends them in small parts, so that what a slow client has not taken yet still counts.
 
 use std::cell::Cell;
 use std::convert::Infallible;

@@ -277,7 +277,7 @@ impl RecurringJob {
     }
 
     /// Whether due times between `now` and the next run were passed over, because a clock was ahead when it was worked out.
-    /// Those of the next [`CLOCK_SKEW`] do not count: the clocks of two nodes may differ by as much, and a due time that one
+    /// Those of the next `CLOCK_SKEW` do not count: the clocks of two nodes may differ by as much, and a due time that one
     /// of them has dealt with is not to be dealt with again.
     pub fn is_ahead_of(&self, now: DateTime<Utc>) -> bool {
         let passed_over = || self.next_due(&self.schedule, now + CLOCK_SKEW);
