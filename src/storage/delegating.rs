@@ -91,11 +91,6 @@ pub trait DelegatingRepository: Send + Sync + 'static {
         self.inner().size_of(texts).await
     }
 
-    /// See [`JobRepository::feed_in_brief`].
-    async fn feed_in_brief(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
-        self.inner().feed_in_brief(after, limit).await
-    }
-
     /// See [`JobRepository::jobs_by_id`].
     async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
         self.inner().jobs_by_id(ids).await
@@ -274,6 +269,11 @@ pub trait DelegatingRepository: Send + Sync + 'static {
         self.inner().feed(after, limit).await
     }
 
+    /// See [`JobRepository::feed_in_brief`].
+    async fn feed_in_brief(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
+        self.inner().feed_in_brief(after, limit).await
+    }
+
     /// See [`JobRepository::feed_end`].
     async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
         self.inner().feed_end().await
@@ -364,10 +364,6 @@ impl<T: DelegatingRepository> JobRepository for T {
 
     async fn size_of(&self, texts: StoredTexts<'_>) -> Result<u64, RepositoryError> {
         DelegatingRepository::size_of(self, texts).await
-    }
-
-    async fn feed_in_brief(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
-        DelegatingRepository::feed_in_brief(self, after, limit).await
     }
 
     async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
@@ -513,6 +509,10 @@ impl<T: DelegatingRepository> JobRepository for T {
 
     async fn feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
         DelegatingRepository::feed(self, after, limit).await
+    }
+
+    async fn feed_in_brief(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
+        DelegatingRepository::feed_in_brief(self, after, limit).await
     }
 
     async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
