@@ -76,6 +76,11 @@ pub trait DelegatingRepository: Send + Sync + 'static {
         self.inner().job(id).await
     }
 
+    /// See [`JobRepository::jobs_by_id`].
+    async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        self.inner().jobs_by_id(ids).await
+    }
+
     /// See [`JobRepository::jobs_in_brief`].
     async fn jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
         self.inner().jobs_in_brief(ids).await
@@ -89,11 +94,6 @@ pub trait DelegatingRepository: Send + Sync + 'static {
     /// See [`JobRepository::size_of`].
     async fn size_of(&self, texts: StoredTexts<'_>) -> Result<u64, RepositoryError> {
         self.inner().size_of(texts).await
-    }
-
-    /// See [`JobRepository::jobs_by_id`].
-    async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
-        self.inner().jobs_by_id(ids).await
     }
 
     /// See [`JobRepository::attempts`].
@@ -354,6 +354,10 @@ impl<T: DelegatingRepository> JobRepository for T {
         DelegatingRepository::job(self, id).await
     }
 
+    async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        DelegatingRepository::jobs_by_id(self, ids).await
+    }
+
     async fn jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
         DelegatingRepository::jobs_in_brief(self, ids).await
     }
@@ -364,10 +368,6 @@ impl<T: DelegatingRepository> JobRepository for T {
 
     async fn size_of(&self, texts: StoredTexts<'_>) -> Result<u64, RepositoryError> {
         DelegatingRepository::size_of(self, texts).await
-    }
-
-    async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
-        DelegatingRepository::jobs_by_id(self, ids).await
     }
 
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {

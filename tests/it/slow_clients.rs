@@ -99,7 +99,10 @@ async fn health_is_answered(client: &Client) {
 async fn health_checks_are_answered_while_slow_bodies_take_all_places_and_all_is_well_after_them() {
     let site = Site::new(Storage::Sqlite, "");
     let server = with_files(&site, 256);
-    assert!(server.log().contains("limit of open files: 256"), "{}", server.log());
+    eventually("the limit is logged", || async {
+        server.log().contains("limit of open files: 256").then_some(())
+    })
+    .await;
     let mut slow = Vec::new();
     for number in 0..400 {
         slow.push(sent(&server, &format!("127.0.0.{}", 2 + number % 8), UNFINISHED).await);
@@ -198,10 +201,12 @@ async fn one_address_has_a_share_of_the_places_and_a_trusted_proxy_as_many_as_it
     for _ in 0..20 {
         of_proxy.push(sent(&server, "127.0.0.3", &for_client).await);
     }
-    eventually("the client has its share", || async {
-        (answered("127.0.0.3", jobs("192.0.2.1")).await.0 == "503").then_some(())
-    })
-    .await;
+    // A request in between may take the place of one of them.
+    let start = Instant::now();
+    while answered("127.0.0.3", jobs("192.0.2.1")).await.0 != "503" {
+        of_proxy.push(sent(&server, "127.0.0.3", &for_client).await);
+        assert!(start.elapsed() < SLOW, "the client has more than its share");
+    }
     assert_eq!(answered("127.0.0.3", jobs("192.0.2.2")).await.0, "200");
     drop(of_proxy);
     eventually("it has less again", || async {
