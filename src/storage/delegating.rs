@@ -39,7 +39,7 @@ use crate::domain::webhook::EndpointId;
 /// use std::sync::Arc;
 /// use std::sync::atomic::{AtomicU64, Ordering};
 ///
-/// use tickerq::async_trait;
+/// use async_trait::async_trait;
 /// use tickerq::storage::change::{Applied, Change, ChangeError};
 /// use tickerq::storage::delegating::DelegatingRepository;
 /// use tickerq::storage::repository::{JobRepository, RepositoryError};

@@ -198,8 +198,12 @@ async fn a_malformed_image_is_unhealthy_from_the_first_call_that_finds_it() {
         assert_eq!(post(&client).await, StatusCode::SERVICE_UNAVAILABLE);
     }
     is_unhealthy(&server, "storage-corrupt", "is corrupt").await;
+    let logged = std::fs::metadata(file(&site, "-wal")).map_or(0, |log| log.len());
     assert!(server.stop().success());
-    assert!(file(&site, "-wal").exists(), "the log may hold the only good pages");
+    assert!(
+        logged == 0 || file(&site, "-wal").exists(),
+        "the log may hold the only good pages"
+    );
 }
 
 #[tokio::test]
