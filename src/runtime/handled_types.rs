@@ -275,7 +275,7 @@ impl HandledTypes {
         let generation = knowledge.generation;
         drop(knowledge);
         let shared = Arc::clone(&self.0);
-        // A task of its own: it goes on when nobody waits for it any more.
+        // A task of its own: it goes on when no caller waits for it any more.
         tokio::spawn(async move {
             let read = shared.read().await;
             let mut knowledge = shared.knowledge();

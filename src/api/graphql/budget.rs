@@ -2,7 +2,7 @@
 //!
 //! async-graphql builds the whole answer as a tree of values before the first byte is sent, and each alias of a field holds
 //! its value again. So every value is charged where the library hands it on ([`ChargeAnswers`]): no function of the schema
-//! can leave it out. A request whose budget is used up is stopped there: the field waits for ever, and [`Budget::watch`]
+//! can leave it out. A request whose budget is used up is stopped there: the field never resolves, and [`Budget::watch`]
 //! drops the request as soon as it is polled no further.
 
 use std::future::{pending, poll_fn};

@@ -87,7 +87,7 @@ enum Held {
 pub(in crate::api) struct Superseded(oneshot::Receiver<()>);
 
 impl Superseded {
-    /// Waits for it; for ever once the connection is confirmed.
+    /// Waits for it; never ends once the connection is confirmed.
     pub(in crate::api) async fn wait(self) {
         if self.0.await.is_err() {
             pending().await
@@ -96,7 +96,7 @@ impl Superseded {
 }
 
 impl Connections {
-    /// None yet, and so many at the most, in all and of one caller. `clients` counts them by kind.
+    /// An empty registry with these limits in all and by caller. `clients` counts them by kind.
     pub(in crate::api) fn new(max: usize, max_per_caller: usize, clients: Clients) -> Self {
         Self {
             inner: Arc::default(),

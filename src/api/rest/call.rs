@@ -305,7 +305,7 @@ where
                 Ok((answer, true)) => answer.await.and_then(reduce),
                 Err(problem) => Err(problem),
             };
-            // What a request has changed is told it whatever memory is left.
+            // The answer to a change is sent whatever memory is left.
             let is_final = !request.method().is_safe();
             let answer = answer.and_then(|answer| count_body(&answers, answer, is_final));
             answer.unwrap_or_else(|problem| problem.answer(&request))

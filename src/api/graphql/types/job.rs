@@ -79,7 +79,7 @@ impl Job {
         }
         let loaded = loader::job(ctx, self.summary.id).await?;
         if let Some(job) = &loaded {
-            // Whoever was first has set the same.
+            // A concurrent read may have set it, to the same value.
             drop(self.brief.set(Arc::clone(job)));
         }
         Ok(loaded)
@@ -96,7 +96,7 @@ impl Job {
             return Ok(text.clone());
         }
         let loaded = loader::job_text(ctx, self.summary.id, which).await?;
-        // Whoever was first has set the same.
+        // A concurrent read may have set it, to the same value.
         drop(known.set(loaded.clone()));
         Ok(loaded)
     }
