@@ -267,20 +267,25 @@ impl RecurringJob {
         }
     }
 
-    /// The first due time of a schedule after `now` that has not become an occurrence already, nor waits to become one. What
-    /// was taken more than [`ON_TIME`] in the future was taken by a clock that was ahead: from then on storage tells
-    /// whether there is such an occurrence.
+    /// The first due time of a schedule after `now` that has neither become an occurrence nor waits to become one.
     fn next_due(&self, schedule: &Schedule, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        schedule.next_after(self.last_taken(now).max(now))
+    }
+
+    /// The latest due time that has become an occurrence or waits to become one, as far as a clock that is right at `now`
+    /// can have taken it. One more than [`ON_TIME`] in the future was taken by a clock that was ahead; storage's unique
+    /// index on recurring job and due time then keeps it from becoming a second occurrence.
+    fn last_taken(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let taken = self.last_run_at.iter().chain(&self.waiting);
         let taken = taken.copied().filter(|taken| *taken - now <= ON_TIME);
-        schedule.next_after(taken.fold(now, DateTime::max))
+        taken.max().unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 
     /// Whether due times between `now` and the next run were passed over, because a clock was ahead when it was worked out.
     /// Those of the next `CLOCK_SKEW` do not count: the clocks of two nodes may differ by as much, and a due time that one
     /// of them has dealt with is not to be dealt with again.
     pub fn is_ahead_of(&self, now: DateTime<Utc>) -> bool {
-        let passed_over = || self.next_due(&self.schedule, now + CLOCK_SKEW);
+        let passed_over = || self.schedule.next_after(self.last_taken(now).max(now + CLOCK_SKEW));
         self.is_enabled && passed_over().is_some_and(|due_at| self.next_run_at.is_none_or(|next| due_at < next))
     }
 
