@@ -137,7 +137,7 @@ query NewestJobs {
   },
   {
     title: "Retry what failed",
-    about: "All failed jobs of a type, their retries counted anew.",
+    about: "All failed jobs of a type, with their retry counts reset.",
     query: `mutation RetryFailed {
   retryJobs(filter: { status: [FAILED], type: ["EmailNotificationJob"] }, resetRetryCount: true) {
     count

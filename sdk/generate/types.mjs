@@ -1,6 +1,6 @@
 // Generates the types of the four SDKs from the API's OpenAPI document: node sdk/generate/types.mjs openapi.json FOLDER
 // FOLDER is the `sdk` folder that the files are written below. `tests/it/sdk/types.rs` compares them with those in the
-// repository; `TICKERQ_UPDATE_SDK=1 cargo test --test it sdk::types` writes them anew.
+// repository; `TICKERQ_UPDATE_SDK=1 cargo test --test it sdk::types` updates them.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -29,7 +29,7 @@ try {
         if (message.text().includes("Content Security Policy")) wrong.push(message.text());
     });
     page.on("response", (answer) => {
-        // Without a token the server says no to the page's first question for the schema; that is in order.
+        // Without a token the first schema request of the page is rejected.
         const isRefused = token !== undefined && answer.status() === 401;
         if (answer.status() >= 400 && !isRefused) wrong.push(`${answer.status()} for ${answer.url()}`);
     });
@@ -78,10 +78,10 @@ try {
     await open("Watch jobs", "subscription WatchJobs");
     await execute.click();
     await page.getByRole("button", { name: "Stop query" }).waitFor();
-    // A subscription hears of what happens once it is there, which nothing in the page shows: jobs come until it does.
-    const isHeard = answers(/"event": "CREATED"/).then(() => true);
+    // The page does not show when the subscription starts: jobs are created until it receives one.
+    const isReceived = answers(/"event": "CREATED"/).then(() => true);
     const aMoment = () => new Promise((resolve) => setTimeout(resolve, 100, false));
-    while (!(await Promise.race([isHeard, aMoment()]))) {
+    while (!(await Promise.race([isReceived, aMoment()]))) {
         const job = await fetch(`${url}/api/tickerq/jobs`, {
             method: "POST",
             headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },

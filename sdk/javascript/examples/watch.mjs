@@ -1,4 +1,4 @@
-// Tells what happens to jobs: node examples/watch.mjs http://localhost:5000 KEY
+// Prints live updates: node examples/watch.mjs http://localhost:5000 KEY
 
 import { TickerQClient } from '../src/index.js';
 

@@ -1,4 +1,4 @@
-// Receives webhooks and says whether the server sent them: node examples/webhook.mjs SECRET
+// Receives webhooks and verifies their signatures: node examples/webhook.mjs SECRET
 
 import { createServer } from 'node:http';
 import { verifyWebhook } from '../src/index.js';

@@ -68,7 +68,7 @@ export class NodeWebSocket extends EventTarget {
     const body = Buffer.alloc(2);
     body.writeUInt16BE(code);
     this.#frame(8, body);
-    // The other side answers; should it not, nobody waits for it.
+    // Closes the socket also if the peer does not reply.
     setTimeout(() => this.#socket?.destroy(), 1000).unref();
   }
 

@@ -93,12 +93,12 @@ export class Subscription {
       over({ code: 1006, reason: 'no response', refusal: new ConnectionError('no response') });
       socket.close();
     };
-    // Browsers do not show the server's pings: the same request, which adds no subscription, is answered by each server.
+    // Browsers do not expose pings. The same request adds no subscription, and every server responds to it.
     const probe = () => {
       socket.send(this.#request);
       silence = setTimeout(isGone, this.#pingInterval / 2);
     };
-    const heard = () => {
+    const received = () => {
       if (isOver || !isSubscribed) return;
       clearTimeout(silence);
       silence = setTimeout(probe, this.#pingInterval);
@@ -108,10 +108,10 @@ export class Subscription {
       isOpen = true;
       socket.send(this.#request);
     });
-    socket.addEventListener('ping', heard);
+    socket.addEventListener('ping', received);
     socket.addEventListener('message', ({ data }) => {
       if (isOver) return;
-      heard();
+      received();
       let message;
       try {
         message = JSON.parse(data);
@@ -120,10 +120,10 @@ export class Subscription {
         return;
       }
       if (message.type === 'subscribed') {
-        // Otherwise it is the answer to a probe.
+        // Otherwise it is the response to a probe.
         if (isSubscribed) return;
         isSubscribed = true;
-        heard();
+        received();
         this.#connected();
         this.#emit('connected', message.data);
       } else if (message.type === 'error' && !isSubscribed) {
