@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tickerq::Server;
-use tickerq::domain::outcome::Failure;
+use tickerq::domain::job::outcome::Failure;
 use tickerq::handlers::{JobContext, LogLevel, in_process};
 
 /// What a job is given. Parameters that do not fit fail it for good, and its error names the field that is wrong.

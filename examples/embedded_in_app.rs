@@ -10,7 +10,7 @@ use std::error::Error;
 
 use actix_web::{App, HttpServer, Responder, get, web};
 use tickerq::Server;
-use tickerq::domain::outcome::Failure;
+use tickerq::domain::job::outcome::Failure;
 use tickerq::handlers::{JobContext, in_process};
 use tickerq::service::jobs::Jobs;
 

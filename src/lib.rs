@@ -7,8 +7,8 @@
 pub mod api;
 pub mod cli;
 pub mod config;
-pub mod domain;
 pub mod handlers;
+pub mod log_level;
 pub mod runtime;
 pub mod server;
 pub mod service;
@@ -16,7 +16,9 @@ pub mod storage;
 pub mod telemetry;
 pub mod webhooks;
 
-pub use server::Server;
+pub use crate::server::Server;
+/// The domain: jobs, schedules, queues and the rules that they obey; shared with the Rust SDK.
+pub use tickerq_core as domain;
 
 /// The Rust blocks of the README compile.
 #[cfg(doctest)]

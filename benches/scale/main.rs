@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use chrono::{TimeDelta, Utc};
 use tickerq::Server;
 use tickerq::config::{Sources, load};
-use tickerq::domain::rollup::DAYS_KEPT_BY_HOUR;
+use tickerq::domain::metrics::rollup::DAYS_KEPT_BY_HOUR;
 use tickerq::storage::change::Change;
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;

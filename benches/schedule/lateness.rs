@@ -5,17 +5,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tickerq::domain::json::Json;
-use tickerq::domain::outcome::Failure;
+use tickerq::domain::job::outcome::Failure;
 use tickerq::domain::queue::QueueSettings;
-use tickerq::domain::time_span::TimeSpan;
+use tickerq::domain::values::json::Json;
+use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::handlers::limits::HandlerLimits;
 use tickerq::handlers::{HandlerRegistry, JobContext, JobHandler};
-use tickerq::runtime::clock::Clock;
-use tickerq::runtime::pruner::Retention;
-use tickerq::runtime::sampler::SamplerOptions;
-use tickerq::runtime::traces::Traces;
-use tickerq::runtime::webhook_options::{SyncOptions, WebhookOptions};
+use tickerq::runtime::actor::clock::Clock;
+use tickerq::runtime::maintenance::pruner::Retention;
+use tickerq::runtime::monitoring::job_spans::Traces;
+use tickerq::runtime::monitoring::metrics_sampler::SamplerOptions;
+use tickerq::runtime::outbound::options::{SyncOptions, WebhookOptions};
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tickerq::domain::cron::CronExpression;
-use tickerq::domain::json::Json;
-use tickerq::domain::misfire::MisfirePolicy;
-use tickerq::domain::name::{JobName, JobType, QueueName};
-use tickerq::domain::new_job::{Due, JobDefaults, NewJob};
-use tickerq::domain::overlap::OverlapPolicy;
-use tickerq::domain::priority::Priority;
+use tickerq::domain::job::new_job::{Due, JobDefaults, NewJob};
+use tickerq::domain::job::priority::Priority;
+use tickerq::domain::recurring::misfire::MisfirePolicy;
+use tickerq::domain::recurring::overlap::OverlapPolicy;
 use tickerq::domain::recurring::{NewRecurringJob, Schedule, Template};
-use tickerq::domain::time_zone::TimeZoneName;
+use tickerq::domain::values::json::Json;
+use tickerq::domain::values::name::{JobName, JobType, QueueName};
+use tickerq::domain::values::time_zone::TimeZoneName;
 use tickerq::storage::change::Change;
 use tickerq::storage::repository::JobRepository;
 

@@ -22,9 +22,9 @@ mod size;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tickerq::domain::caller::Caller;
-use tickerq::domain::time_span::TimeSpan;
-use tickerq::runtime::pruner::Retention;
+use tickerq::domain::access::caller::Caller;
+use tickerq::domain::values::time_span::TimeSpan;
+use tickerq::runtime::maintenance::pruner::Retention;
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::storage::repository::JobRepository;

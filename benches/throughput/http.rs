@@ -13,7 +13,7 @@ use tickerq::api::pages::PagesOptions;
 use tickerq::api::realtime::RealtimeOptions;
 use tickerq::api::rest::RestOptions;
 use tickerq::server::ServerOptions;
-use tickerq::service::expensive_reads::ReadLimits;
+use tickerq::service::limits::expensive_reads::ReadLimits;
 use tickerq::storage::change::Change;
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;
@@ -144,7 +144,7 @@ fn server_options(callers: Callers) -> ServerOptions {
 
 /// Pauses the queue, or lets it run, before the server starts.
 async fn pause(fresh: &Fresh, is_paused: bool) {
-    let queue = tickerq::domain::name::QueueName::parse("bench").expect("a queue");
+    let queue = tickerq::domain::values::name::QueueName::parse("bench").expect("a queue");
     let change = Change::SetQueue {
         queue,
         is_paused: Some(is_paused),

@@ -22,7 +22,7 @@ mod watched;
 
 use std::time::Duration;
 
-use tickerq::runtime::traces::Traces;
+use tickerq::runtime::monitoring::job_spans::Traces;
 use tickerq::storage::sea::Durability;
 
 use database::Database;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tickerq::domain::caller::Caller;
+use tickerq::domain::access::caller::Caller;
 use tickerq::runtime::Runtime;
 use tickerq::service::jobs::Jobs;
 use tickerq::storage::repository::JobRepository;

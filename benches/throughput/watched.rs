@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tickerq::domain::trace::Share;
+use tickerq::domain::values::trace_context::Share;
 use tickerq::runtime::RuntimeHandle;
-use tickerq::runtime::traces::Traces;
+use tickerq::runtime::monitoring::job_spans::Traces;
+use tickerq::service::facade_metrics::Traffic;
 use tickerq::service::metrics::Metrics;
-use tickerq::service::traffic::Traffic;
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;
-use tickerq::telemetry::destination::DestinationOptions;
 use tickerq::telemetry::exporter::{Identity, TelemetryExport, TelemetryOptions};
-use tickerq::telemetry::exports::{Exports, Watched};
+use tickerq::telemetry::exporters::DestinationOptions;
+use tickerq::telemetry::pipeline::{Exports, Watched};
 
 use super::database::Database;
 use super::life_cycle;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use tickerq::Server;
 use tickerq::domain::job::Job;
-use tickerq::domain::outcome::Failure;
+use tickerq::domain::job::outcome::Failure;
 use tickerq::handlers::{JobContext, in_process};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 use tokio::sync::mpsc;

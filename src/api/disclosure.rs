@@ -1,11 +1,11 @@
 //! The part of an answer to a change that a caller without the scope for reading may see: ids, statuses, and counts of what its
 //! own request did. Everything that is not listed here is left out, so a new answer shows nothing by mistake.
 
-use crate::domain::caller::{Caller, Scope};
+use crate::domain::access::caller::{Caller, Scope};
 
 /// The callers that get the whole answer to a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Disclosure {
+pub(crate) enum Disclosure {
     /// Those with the scope for reading: the answer describes jobs, queues or deliveries.
     Readers,
     /// Administrators too: the answer describes settings that only they change.

@@ -60,7 +60,7 @@ impl RequestMemory {
 
 /// A part of a budget, given back when it is dropped.
 #[derive(Debug)]
-pub(in crate::api) struct Reservation {
+pub(crate) struct Reservation {
     budget: MemoryBudget,
     bytes: usize,
 }
@@ -76,13 +76,13 @@ impl MemoryBudget {
     }
 
     /// Reserves memory, if that much is left.
-    pub(in crate::api) fn reserve(&self, bytes: usize) -> Option<Reservation> {
+    pub(crate) fn reserve(&self, bytes: usize) -> Option<Reservation> {
         let mut reservation = self.nothing();
         reservation.grow(bytes).then_some(reservation)
     }
 
     /// Reserves memory whether it is left or not, for an answer that must be given: its request took effect.
-    pub(in crate::api) fn reserve_anyway(&self, bytes: usize) -> Reservation {
+    pub(crate) fn reserve_anyway(&self, bytes: usize) -> Reservation {
         self.0.used.fetch_add(bytes, Ordering::Relaxed);
         Reservation {
             budget: self.clone(),
@@ -91,7 +91,7 @@ impl MemoryBudget {
     }
 
     /// A reservation of nothing, to grow.
-    pub(in crate::api) fn nothing(&self) -> Reservation {
+    pub(crate) fn nothing(&self) -> Reservation {
         Reservation {
             budget: self.clone(),
             bytes: 0,
@@ -99,7 +99,7 @@ impl MemoryBudget {
     }
 
     /// Refuses a request while nothing is left.
-    pub(in crate::api) fn admit(&self) -> Result<(), Problem> {
+    pub(crate) fn admit(&self) -> Result<(), Problem> {
         if self.0.used.load(Ordering::Relaxed) < self.0.max {
             Ok(())
         } else {
@@ -108,7 +108,7 @@ impl MemoryBudget {
     }
 
     /// The answer to a request for which no memory is left.
-    pub(in crate::api) fn exhausted(&self) -> Problem {
+    pub(crate) fn exhausted(&self) -> Problem {
         let Inner { setting, max, used: _ } = &*self.0;
         Problem::busy(format!(
             "requests in progress use all the memory that {setting} allows ({max} bytes); try again in a moment"
@@ -118,7 +118,7 @@ impl MemoryBudget {
 
 impl Reservation {
     /// Reserves more, if that much is left.
-    pub(in crate::api) fn grow(&mut self, bytes: usize) -> bool {
+    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let Inner { setting: _, max, used } = &*self.budget.0;
         let grown = used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
             used.checked_add(bytes).filter(|used| used <= max)
@@ -130,12 +130,12 @@ impl Reservation {
     }
 
     /// How much is reserved.
-    pub(in crate::api) const fn bytes(&self) -> usize {
+    pub(crate) const fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Gives back what is reserved beyond `bytes`.
-    pub(in crate::api) fn shrink_to(&mut self, bytes: usize) {
+    pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let left_over = self.bytes.saturating_sub(bytes);
         self.budget.0.used.fetch_sub(left_over, Ordering::Relaxed);
         self.bytes -= left_over;
@@ -160,7 +160,7 @@ impl<T: AsRef<[u8]>> AsRef<[u8]> for Held<T> {
 }
 
 /// Bytes that count as long as a copy, or a part of them, is there.
-pub(in crate::api) fn held<T: AsRef<[u8]> + Send + 'static>(bytes: T, reservation: Reservation) -> Bytes {
+pub(crate) fn held<T: AsRef<[u8]> + Send + 'static>(bytes: T, reservation: Reservation) -> Bytes {
     Bytes::from_owner(Held {
         bytes,
         _reservation: reservation,
@@ -168,11 +168,11 @@ pub(in crate::api) fn held<T: AsRef<[u8]> + Send + 'static>(bytes: T, reservatio
 }
 
 /// A body that is sent in small parts.
-pub(in crate::api) struct HeldBody(Bytes);
+pub(crate) struct HeldBody(Bytes);
 
 impl HeldBody {
     /// The body of an answer.
-    pub(in crate::api) fn boxed(bytes: Bytes) -> BoxBody {
+    pub(crate) fn boxed(bytes: Bytes) -> BoxBody {
         BoxBody::new(Self(bytes))
     }
 }
@@ -193,22 +193,22 @@ impl MessageBody for HeldBody {
 
 /// How much the operations of one connection have said since its client took all that was there before.
 #[derive(Clone, Debug, Default)]
-pub(in crate::api) struct Turn(Rc<Cell<usize>>);
+pub(crate) struct Turn(Rc<Cell<usize>>);
 
 impl Turn {
     /// Whether more may be said. If not, the connection polls its operations again when its client has taken what there is.
-    pub(in crate::api) fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.0.get() < TURN_BYTES
     }
 
     /// So many bytes were said.
-    pub(in crate::api) fn add(&self, bytes: usize) {
+    pub(crate) fn add(&self, bytes: usize) {
         self.0.set(self.0.get().saturating_add(bytes));
     }
 }
 
 /// An answer that lasts: what its client has not taken yet counts, and nothing more is made meanwhile.
-pub(in crate::api) fn paced(response: HttpResponse, budget: &MemoryBudget, turn: Turn) -> HttpResponse {
+pub(crate) fn paced(response: HttpResponse, budget: &MemoryBudget, turn: Turn) -> HttpResponse {
     let budget = budget.clone();
     response.map_body(|_, body| {
         BoxBody::new(Paced {
@@ -253,7 +253,7 @@ impl MessageBody for Paced {
 
 /// The answer with its body counted until it is sent. `is_final`: what it tells has happened, so it is given even when nothing
 /// is left.
-pub(in crate::api) fn count_body(
+pub(crate) fn count_body(
     budget: &MemoryBudget,
     response: HttpResponse,
     is_final: bool,

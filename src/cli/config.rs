@@ -3,7 +3,8 @@
 use clap::Subcommand;
 
 use super::error::CliError;
-use super::output::{self, Output};
+use super::output;
+use super::output::Output;
 use super::settings::ServerSettings;
 use crate::server;
 

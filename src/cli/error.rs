@@ -3,9 +3,9 @@
 use std::io;
 use std::process::ExitCode;
 
+use super::api_client::problem::Problem;
 use super::output;
-use super::problem::Problem;
-use crate::config::source::ConfigErrors;
+use crate::config::loader::source::ConfigErrors;
 
 /// Why a subcommand ended without having done its work.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::CliError;
 use super::output::Output;
-use crate::config::api_keys;
+use crate::config::sections::api_keys;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {

@@ -3,11 +3,12 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::client::{self, Client, ClientArguments};
+use super::api_client;
+use super::api_client::api_types;
+use super::api_client::{Client, ClientArguments};
 use super::error::CliError;
 use super::output::Output;
-use super::wire;
-use crate::domain::log_level::LogLevel;
+use crate::log_level::LogLevel;
 
 /// Show how much a running server says in its log, or change it.
 #[derive(Debug, Args)]
@@ -32,7 +33,7 @@ pub(super) fn run(arguments: LogLevelArguments, output: &mut Output) -> Result<(
     let LogLevelArguments { level, client } = arguments;
     let as_json = client.json;
     let client = Client::new(&client)?;
-    let answer = client::block_on(async {
+    let answer = api_client::block_on(async {
         let path = ["log-level"];
         match &level {
             None => client.get(&path, &[]).await,
@@ -45,6 +46,6 @@ pub(super) fn run(arguments: LogLevelArguments, output: &mut Output) -> Result<(
     if as_json {
         return output.line(answer.text.trim_end());
     }
-    let wire::LogLevel { level } = answer.read()?;
+    let api_types::LogLevel { level } = answer.read()?;
     output.line(&level)
 }

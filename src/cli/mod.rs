@@ -2,7 +2,7 @@
 //!
 //! `job`, `queue` and `log-level` are clients of a running server: they speak its REST API and know nothing else of it.
 
-mod client;
+mod api_client;
 mod completions;
 mod config;
 mod cron;
@@ -14,17 +14,11 @@ mod migrate;
 mod node;
 mod openapi;
 mod output;
-mod problem;
 mod queue;
 mod recurring;
 mod schema;
 mod serve;
-mod server_environment;
 mod settings;
-mod signals;
-mod table;
-mod time;
-mod wire;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -32,7 +26,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use self::client::{ClientArguments, LeadingClientArguments};
+use self::api_client::{ClientArguments, LeadingClientArguments};
 use self::error::CliError;
 use self::output::Output;
 
@@ -49,7 +43,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server.
-    Serve(serve::ServeArguments),
+    Serve(self::serve::ServeArguments),
     /// Bring the database's tables up to date, or look at them.
     #[command(subcommand)]
     Migrate(migrate::MigrateCommand),
@@ -144,8 +138,8 @@ impl Command {
 fn run(command: Command, output: &mut Output) -> Result<(), CliError> {
     match command {
         Command::Serve(arguments) => {
-            server_environment::hand_over();
-            serve::run(arguments)
+            self::serve::server_environment::hand_over();
+            self::serve::run(arguments)
         }
         Command::Migrate(command) => migrate::run(command, output),
         Command::Openapi(arguments) => openapi::run(&arguments, output),

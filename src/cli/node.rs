@@ -3,11 +3,12 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::client::{self, Answer, Client, ClientArguments};
+use super::api_client;
+use super::api_client::api_types::{Node, NodeList};
+use super::api_client::{Answer, Client, ClientArguments};
 use super::error::CliError;
 use super::output::Output;
-use super::table::{Column, Table};
-use super::wire::{Node, NodeList};
+use super::output::table::{Column, Table};
 
 #[derive(Debug, Args)]
 pub(super) struct NodeArguments {
@@ -47,7 +48,7 @@ pub(super) fn run(arguments: NodeArguments, output: &mut Output) -> Result<(), C
     let NodeArguments { command, client } = arguments;
     let as_json = client.json;
     let client = Client::new(&client)?;
-    let answer = client::block_on(ask(&client, &command))?;
+    let answer = api_client::block_on(ask(&client, &command))?;
     if as_json {
         return output.line(answer.text.trim_end());
     }

@@ -3,12 +3,14 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::client::{self, Answer, Client, ClientArguments};
+use super::api_client;
+use super::api_client::api_types::{ClearedQueue, Queue, QueueList};
+use super::api_client::{Answer, Client, ClientArguments};
 use super::error::CliError;
-use super::output::{self, Output};
-use super::table::{Column, Table};
-use super::wire::{ClearedQueue, Queue, QueueList};
-use crate::domain::name::QueueName;
+use super::output;
+use super::output::Output;
+use super::output::table::{Column, Table};
+use crate::domain::values::name::QueueName;
 
 #[derive(Debug, Args)]
 pub(super) struct QueueArguments {
@@ -84,12 +86,12 @@ pub(super) fn run(arguments: QueueArguments, output: &mut Output) -> Result<(), 
     if let QueueCommand::Clear(arguments) = &command
         && !arguments.yes
     {
-        let queue = client::block_on(client.get(&["queues", arguments.name.as_str()], &[]))?;
+        let queue = api_client::block_on(client.get(&["queues", arguments.name.as_str()], &[]))?;
         if !output::confirm(&arguments.question(&queue.read()?))? {
             return Err(CliError::NotConfirmed);
         }
     }
-    let answer = client::block_on(ask(&client, &command))?;
+    let answer = api_client::block_on(ask(&client, &command))?;
     if as_json {
         let text = answer.text.trim_end();
         // A deletion is answered without a body.

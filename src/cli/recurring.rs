@@ -4,13 +4,15 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::client::{self, Answer, Client, ClientArguments};
+use super::api_client;
+use super::api_client::api_types::RecurringJob;
+use super::api_client::{Answer, Client, ClientArguments};
 use super::error::CliError;
 use super::job;
-use super::output::{self, Output};
-use super::wire::RecurringJob;
-use crate::domain::name::{JobName, JobType, QueueName, RecurringKey};
-use crate::domain::time_span::TimeSpan;
+use super::output;
+use super::output::Output;
+use crate::domain::values::name::{JobName, JobType, QueueName, RecurringKey};
+use crate::domain::values::time_span::TimeSpan;
 
 #[derive(Debug, Args)]
 pub(super) struct RecurringArguments {
@@ -118,13 +120,13 @@ pub(super) fn run(arguments: RecurringArguments, output: &mut Output) -> Result<
     let as_json = client.json;
     let client = Client::new(&client)?;
     if let RecurringCommand::Delete(DeleteArguments { key, yes: false }) = &command {
-        let found: RecurringJob = client::block_on(client.get(&path(&key.key), &[]))?.read()?;
+        let found: RecurringJob = api_client::block_on(client.get(&path(&key.key), &[]))?.read()?;
         let question = format!("Delete the recurring job {} ({})?", key.key, found.name);
         if !output::confirm(&question)? {
             return Err(CliError::NotConfirmed);
         }
     }
-    let answer = client::block_on(ask(&client, &command))?;
+    let answer = api_client::block_on(ask(&client, &command))?;
     if as_json {
         let text = answer.text.trim_end();
         // A deletion is answered without a body.

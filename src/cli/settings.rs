@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::error::CliError;
-use super::server_environment;
-use crate::config::{self, Config, FlagValue, Sources};
+use super::serve::server_environment;
+use crate::config;
+use crate::config::{Config, FlagValue, Sources};
 
 /// The file that is read when nobody names one.
 const DEFAULT_FILE: &str = "tickerq.toml";

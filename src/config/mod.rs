@@ -3,68 +3,36 @@
 //! Three layers are laid over each other: the file, the environment (`TICKERQ_SECTION__KEY`), the flags. Every mistake in
 //! any of them is found and named with its place before the server starts; nothing is ignored in silence.
 
-pub mod api;
-pub mod api_keys;
-pub mod audit;
-pub mod authentication;
-pub mod database;
-pub mod graphql;
-pub mod handler;
-mod health;
-pub mod job_types;
-pub mod jobs;
-pub mod jwt;
-pub mod log;
-pub mod nodes;
-pub mod queues;
-pub mod realtime;
-pub mod recurring;
-pub mod retention;
-pub mod secret;
-pub mod server;
-pub mod source;
-pub mod sync;
-pub mod telemetry;
-pub mod time_zones;
-pub mod webhooks;
+pub mod loader;
+pub mod sections;
 pub mod zoneinfo;
-
-mod byte_size;
-mod connection_string;
-mod entry;
-mod environment;
-pub mod metrics;
-mod nearest;
-mod section;
-mod setting;
-mod show;
 
 use std::path::{Path, PathBuf};
 
-use self::api::ApiConfig;
-use self::audit::AuditConfig;
-use self::database::DatabaseConfig;
-use self::entry::Table;
-use self::graphql::GraphQlConfig;
-use self::handler::HandlerSettings;
-use self::job_types::JobTypeSettings;
-use self::jobs::JobsConfig;
-use self::log::LogConfig;
-use self::metrics::MetricsConfig;
-use self::nodes::NodesConfig;
-use self::queues::QueuesConfig;
-use self::realtime::RealtimeConfig;
-use self::recurring::RecurringSettings;
-use self::retention::RetentionConfig;
-use self::section::{Findings, Section};
-use self::server::ServerConfig;
-use self::show::Shown;
-use self::source::{ConfigError, ConfigErrors};
-use self::sync::SyncConfig;
-use self::telemetry::TelemetryConfig;
-use self::time_zones::TimeZonesConfig;
-use self::webhooks::WebhooksConfig;
-use crate::domain::health::HealthRules;
+use self::loader::render::Shown;
+use self::loader::section::{Findings, Section};
+use self::loader::source::{ConfigError, ConfigErrors};
+use self::loader::value::Table;
+use self::sections::api::ApiConfig;
+use self::sections::audit::AuditConfig;
+use self::sections::database::DatabaseConfig;
+use self::sections::graphql::GraphQlConfig;
+use self::sections::handler::HandlerSettings;
+use self::sections::job_types::JobTypeSettings;
+use self::sections::jobs::JobsConfig;
+use self::sections::log::LogConfig;
+use self::sections::metrics::MetricsConfig;
+use self::sections::nodes::NodesConfig;
+use self::sections::queues::QueuesConfig;
+use self::sections::realtime::RealtimeConfig;
+use self::sections::recurring::RecurringSettings;
+use self::sections::retention::RetentionConfig;
+use self::sections::server::ServerConfig;
+use self::sections::sync::SyncConfig;
+use self::sections::telemetry::TelemetryConfig;
+use self::sections::time_zones::TimeZonesConfig;
+use self::sections::webhooks::WebhooksConfig;
+use crate::domain::metrics::health::HealthRules;
 
 /// The configuration, checked: whoever holds it needs no second check.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,7 +104,7 @@ pub struct FlagValue {
 
 /// The variables of this process, for [`Sources::environment`].
 pub fn process_environment() -> impl Iterator<Item = (String, String)> {
-    environment::of_this_process()
+    self::loader::environment::of_this_process()
 }
 
 /// Reads all sources, and returns what they mean or everything that is wrong with them.
@@ -154,9 +122,9 @@ where
         Some(path) => read_file(&path).map_err(ConfigErrors)?,
         None => Table::default(),
     };
-    environment::overlay(&mut written, environment, &mut findings.errors);
+    self::loader::environment::overlay(&mut written, environment, &mut findings.errors);
     for FlagValue { flag, key, value } in &flags {
-        environment::overlay_flag(&mut written, flag, key, value, &mut findings.errors);
+        self::loader::environment::overlay_flag(&mut written, flag, key, value, &mut findings.errors);
     }
     TimeZonesConfig::choose(&written);
     let mut config = resolve(&written, &mut findings);
@@ -185,13 +153,13 @@ impl Config {
 
     /// The configuration as TOML: secrets hidden, and behind each value that somebody wrote the place where.
     pub fn to_toml(&self) -> String {
-        show::render(&self.shown)
+        self::loader::render::render(&self.shown)
     }
 
     /// A mistake that was found with the configuration in use, with the place of the setting that its text begins with.
     pub(crate) fn located(&self, message: &str) -> ConfigErrors {
         let key = message.split(": ").next().unwrap_or_default();
-        let error = match show::source_of(&self.shown, key) {
+        let error = match self::loader::render::source_of(&self.shown, key) {
             Some(source) => ConfigError::whole(source, message),
             None => match message.split_once(": ") {
                 Some((key, message)) => ConfigError::whole(key, message),
@@ -211,7 +179,7 @@ fn read_file(path: &Path) -> Result<Table, Vec<ConfigError>> {
         let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
         vec![ConfigError::whole(format_args!("{shown}:{line}"), "is not UTF-8")]
     })?;
-    entry::from_file(path, &text).map_err(|errors| {
+    self::loader::value::from_file(path, &text).map_err(|errors| {
         errors
             .into_iter()
             .map(|(line, message)| {
@@ -234,7 +202,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let retention = read_section(&mut root, "retention", RetentionConfig::read);
     let nodes = read_section(&mut root, "nodes", NodesConfig::read);
     let metrics = read_section(&mut root, "metrics", MetricsConfig::read);
-    let health = read_section(&mut root, "health", health::read);
+    let health = read_section(&mut root, "health", self::sections::health::read);
     let log = read_section(&mut root, "log", LogConfig::read);
     let audit = read_section(&mut root, "audit", |section| AuditConfig::read(section, is_required));
     let queues = QueuesConfig::read(&mut root);
@@ -246,8 +214,8 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let time_zones = read_section(&mut root, "time_zones", TimeZonesConfig::read);
     if !is_required {
         let has_keys = !api.authentication.keys.is_empty() || api.authentication.jwt.is_some();
-        server::refuse_open_addresses(&mut root, &server, has_keys);
-        server::refuse_any_origin(&mut root, &server);
+        self::sections::server::refuse_open_addresses(&mut root, &server, has_keys);
+        self::sections::server::refuse_any_origin(&mut root, &server);
     }
     root.finish();
     Config {

@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::num::NonZeroU32;
 
-use super::handler::HandlerSettings;
+use super::sections::handler::HandlerSettings;
 use super::*;
-use crate::domain::name::QueueName;
-use crate::domain::time_span::TimeSpan;
+use crate::domain::values::name::QueueName;
+use crate::domain::values::time_span::TimeSpan;
 
 type Variables = Vec<(String, String)>;
 
@@ -49,7 +49,10 @@ fn without_any_source_the_defaults_hold() {
     assert_eq!(config.api.base_path, "/api/tickerq");
     assert_eq!(config.queues.configured.len(), 1);
     assert_eq!(config.queues.settings(&QueueName::default()).workers.get(), 10);
-    assert_eq!(config.jobs.defaults, crate::domain::new_job::JobDefaults::default());
+    assert_eq!(
+        config.jobs.defaults,
+        crate::domain::job::new_job::JobDefaults::default()
+    );
     assert_eq!(config.retention.failed, Some(TimeSpan::from_secs(30 * 86_400)));
     assert_eq!(config.log.level.as_str(), "info");
     assert!(config.job_types.is_empty());

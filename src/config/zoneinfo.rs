@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use tracing::{debug, info, warn};
 
-use crate::domain::time_zone::{ReplacedZones, ZoneDatabase};
+use crate::domain::values::time_zone::{ReplacedZones, ZoneDatabase};
 
 /// Where systems keep the database.
 const SYSTEM_FOLDER: &str = "/usr/share/zoneinfo";

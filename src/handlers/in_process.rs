@@ -1,6 +1,5 @@
 //! Runs a Rust function of this program.
 
-use std::error::Error;
 use std::marker::PhantomData;
 
 use async_trait::async_trait;
@@ -8,8 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{JobContext, JobHandler};
-use crate::domain::json::Json;
-use crate::domain::outcome::Failure;
+use crate::domain::job::outcome::Failure;
+pub use crate::domain::job::outcome::IntoFailure;
+use crate::domain::values::json::Json;
 
 /// Makes a handler of an asynchronous function, which is given what it needs to know of its job and the parameters as a
 /// type of its own.
@@ -21,7 +21,7 @@ use crate::domain::outcome::Failure;
 /// - A function that takes long should watch `context.cancellation`. It may be dropped at any `.await`.
 ///
 /// ```
-/// use tickerq::domain::outcome::Failure;
+/// use tickerq::domain::job::outcome::Failure;
 /// use tickerq::handlers::{JobContext, in_process};
 ///
 /// #[derive(serde::Deserialize)]
@@ -55,7 +55,7 @@ where
 ///
 /// ```
 /// use std::sync::Arc;
-/// use tickerq::domain::outcome::Failure;
+/// use tickerq::domain::job::outcome::Failure;
 /// use tickerq::handlers::{JobContext, in_process};
 ///
 /// struct Greetings(String);
@@ -76,33 +76,6 @@ where
     E: IntoFailure + Send + 'static,
 {
     self::function(move |context, parameters| function(state.clone(), context, parameters))
-}
-
-/// What a function may return when it fails.
-pub trait IntoFailure {
-    /// The failure that is stored.
-    fn into_failure(self) -> Failure;
-}
-
-impl IntoFailure for Failure {
-    fn into_failure(self) -> Failure {
-        self
-    }
-}
-
-/// The error's text, with its causes as the detail.
-impl<E: Error> IntoFailure for E {
-    fn into_failure(self) -> Failure {
-        let failure = Failure::new(self.to_string());
-        let causes: Vec<String> = std::iter::successors(self.source(), |&cause| cause.source())
-            .map(|cause| format!("caused by: {cause}"))
-            .collect();
-        if causes.is_empty() {
-            failure
-        } else {
-            failure.with_detail(causes.join("\n"))
-        }
-    }
 }
 
 struct Function<F, P> {
@@ -154,7 +127,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::domain::outcome::RetryAdvice;
+    use crate::domain::job::outcome::RetryAdvice;
     use crate::handlers::sample_job::context;
 
     #[derive(Deserialize)]
@@ -219,7 +192,7 @@ mod tests {
     #[tokio::test]
     async fn a_failure_is_passed_on_as_it_is() {
         let told = Failure {
-            retry: RetryAdvice::NotBefore(crate::domain::time_span::TimeSpan::from_secs(9)),
+            retry: RetryAdvice::NotBefore(crate::domain::values::time_span::TimeSpan::from_secs(9)),
             ..Failure::new("busy").with_detail("by others")
         };
         let returned = told.clone();

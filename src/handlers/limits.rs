@@ -1,8 +1,9 @@
 //! How much a handler may say, and in which characters: every handler's answer passes here before it is stored.
 
-use crate::domain::json::{self, Json};
-use crate::domain::name::is_printable;
-use crate::domain::outcome::Failure;
+use crate::domain::job::outcome::Failure;
+use crate::domain::values::json;
+use crate::domain::values::json::Json;
+use crate::domain::values::name::is_printable;
 
 /// Stands where text was left out.
 pub(super) const LEFT_OUT: &str = "…";
@@ -131,7 +132,7 @@ pub(super) fn keep_end(text: String, bytes_max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::outcome::RetryAdvice;
+    use crate::domain::job::outcome::RetryAdvice;
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
     fn small() -> HandlerLimits {

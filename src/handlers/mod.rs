@@ -17,12 +17,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::domain::cluster::remote_worker::LogLevel;
 use crate::domain::job::Job;
-use crate::domain::json::Json;
-use crate::domain::name::JobType;
-use crate::domain::outcome::Failure;
-pub use crate::domain::remote_worker::LogLevel;
-use crate::domain::trace::TraceParent;
+use crate::domain::job::outcome::Failure;
+use crate::domain::values::json::Json;
+use crate::domain::values::name::JobType;
+use crate::domain::values::trace_context::TraceParent;
 
 use self::report::ReportSink;
 

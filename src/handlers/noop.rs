@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use super::{JobContext, JobHandler};
-use crate::domain::json::Json;
-use crate::domain::outcome::Failure;
+use crate::domain::job::outcome::Failure;
+use crate::domain::values::json::Json;
 
 /// Completes every job at once, without a result.
 #[derive(Clone, Copy, Debug, Default)]

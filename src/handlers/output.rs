@@ -2,8 +2,8 @@
 
 use serde_json::value::RawValue;
 
-use crate::domain::json::Json;
-use crate::domain::outcome::Failure;
+use crate::domain::job::outcome::Failure;
+use crate::domain::values::json::Json;
 
 /// JSON is the result as it was written; other text is a JSON string, without the line breaks at its end; nothing but
 /// white space is no result.
@@ -32,7 +32,7 @@ pub(super) fn to_result(output: &[u8]) -> Result<Option<Json>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::outcome::RetryAdvice;
+    use crate::domain::job::outcome::RetryAdvice;
     use proptest::prelude::{any, prop_assert, proptest};
 
     fn text_of(output: &[u8]) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::remote_worker::{LogLevel, Progress};
+use crate::domain::cluster::remote_worker::{LogLevel, Progress};
 
 /// Stores what an attempt reports. Calls return at once: reports are written in the background, the newest progress only,
 /// and all of them before the attempt's end.

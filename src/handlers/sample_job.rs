@@ -7,14 +7,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::JobContext;
 use super::report::DiscardReports;
-use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::json::Json;
-use crate::domain::name::{JobName, JobType, QueueName};
-use crate::domain::priority::Priority;
-use crate::domain::retry::RetryPolicy;
-use crate::domain::status::JobStatus;
-use crate::domain::time_span::TimeSpan;
+use crate::domain::job::priority::Priority;
+use crate::domain::job::retry::RetryPolicy;
+use crate::domain::job::status::JobStatus;
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::json::Json;
+use crate::domain::values::name::{JobName, JobType, QueueName};
+use crate::domain::values::time_span::TimeSpan;
 
 /// The second attempt of a job with these parameters.
 pub(super) fn context(parameters: &str) -> JobContext {

@@ -18,52 +18,16 @@
 //! The Recorder and the EventBus have an arbiter (a thread) of their own each; queues and workers share one; the
 //! Scheduler, the Rescuer, the Pruner and the Sampler share another; what speaks to other programs has one. Handlers run on threads of their own.
 
-mod announcements;
-pub mod arrivals;
-mod attempt_reports;
-mod backlog;
-pub mod blocked_handlers;
-mod change_weight;
-pub mod clock;
-pub mod clock_watch;
-pub mod commit_report;
-pub mod configured_endpoints;
-pub mod due_types;
-mod effects;
-pub mod endings;
-pub mod event_bus;
-mod failure_log;
-pub mod handled_types;
-mod handler_threads;
-mod job_log;
-pub mod lease_gate;
-pub mod lease_keeper;
-mod mailbox;
-pub mod notifier;
-mod outbound;
-pub mod pruner;
-pub mod pulse;
-pub mod queue;
-pub mod queues;
-mod ready_jobs;
-pub mod recorder;
-pub mod recurring_scheduler;
-pub mod remote_work;
-pub mod rescuer;
-pub mod sampler;
-pub mod saved_hook;
-pub mod scheduler;
-mod step_back;
-pub mod supervise;
-pub mod sync_sender;
-pub mod tap;
-pub mod traces;
-pub mod type_limits;
-mod usage;
-pub mod webhook_dispatcher;
-pub mod webhook_options;
-pub mod webhook_sender;
-pub mod worker;
+pub mod actor;
+pub mod cluster;
+pub mod dispatch;
+pub mod events;
+pub mod maintenance;
+pub mod monitoring;
+pub mod outbound;
+pub mod remote_workers;
+pub mod schedule;
+pub mod writer;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -74,44 +38,44 @@ use std::time::Duration;
 use actix::{Addr, Arbiter};
 use tracing::{info, warn};
 
-use self::announcements::{Announcements, EndpointBook};
-use self::arrivals::Arrivals;
-use self::backlog::Backlog;
-use self::blocked_handlers::BlockedHandlers;
-use self::clock::{Clock, IdSource};
-use self::clock_watch::{ClockWatch, ClockWatchParts};
-use self::commit_report::CommitReport;
-use self::configured_endpoints::{EndpointsError, NodeEndpoints};
-use self::due_types::DueTypes;
-use self::event_bus::{EventBus, EventBusHandle};
-use self::handled_types::HandledTypes;
-use self::handler_threads::HandlerThreads;
-use self::lease_gate::LeaseGate;
-use self::lease_keeper::{LeaseKeeper, LeaseKeeperParts, StopRenewing};
-use self::notifier::{ForeignInterest, Notifier, NotifierParts};
+use self::actor::clock::{Clock, IdSource};
+use self::actor::supervisor::{Seat, Supervisor};
+use self::cluster::lease_renewer::{LeaseKeeper, LeaseKeeperParts, StopRenewing};
+use self::cluster::node_lease::LeaseGate;
+use self::cluster::notifier::{ForeignInterest, Notifier, NotifierParts};
+use self::cluster::orphan_recovery::{RescueError, Rescuer, RescuerParts};
+use self::dispatch::backlog_gauge::Backlog;
+use self::dispatch::blocked_handlers::BlockedHandlers;
+use self::dispatch::concurrency_limits::TypeLimits;
+use self::dispatch::dispatcher::Activity;
+use self::dispatch::handled_types::HandledTypes;
+use self::dispatch::handler_pool::HandlerThreads;
+use self::dispatch::registry::{DrainAll, InterruptEverything, IsQuiet, Queues, QueuesParts, ReportAll};
+use self::events::event_bus::{EventBus, EventBusHandle};
+use self::events::hooks::SavedHook;
+use self::maintenance::pruner::{Pruner, PrunerParts, Retention};
+use self::monitoring::job_spans::Traces;
+use self::monitoring::metrics_sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
+use self::monitoring::report_channel::Tap;
+use self::outbound::dispatcher::WebhookDispatcher;
+use self::outbound::endpoint_sync::{EndpointsError, NodeEndpoints};
+use self::outbound::options::{OutboundClients, SyncOptions, WebhookOptions};
+use self::outbound::throttle::{CommitTime, Pace};
 use self::outbound::{Outbound, OutboundParts};
-use self::pruner::{Pruner, PrunerParts, Retention};
-use self::queue::Activity;
-use self::queues::{DrainAll, InterruptEverything, IsQuiet, Queues, QueuesParts, ReportAll};
-use self::recorder::{Origin, Others, RecordError, Recorder, RecorderHandle, RecorderParts};
-use self::recurring_scheduler::{RecurringScheduler, RecurringSchedulerParts, StopLeading};
-use self::remote_work::{RemoteWork, RemoteWorkParts};
-use self::rescuer::{RescueError, Rescuer, RescuerParts};
-use self::sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
-use self::saved_hook::SavedHook;
-use self::scheduler::{Scheduler, SchedulerParts};
-use self::step_back::{CommitTime, Pace};
-use self::supervise::{Seat, Supervisor};
-use self::tap::Tap;
-use self::traces::Traces;
-use self::type_limits::TypeLimits;
-use self::webhook_dispatcher::WebhookDispatcher;
-use self::webhook_options::{OutboundClients, SyncOptions, WebhookOptions};
-use crate::domain::id::NodeId;
-use crate::domain::name::{JobType, QueueName};
-use crate::domain::new_job::DefaultsByType;
+use self::remote_workers::due_types::DueTypes;
+use self::remote_workers::job_waiters::Arrivals;
+use self::remote_workers::{RemoteWork, RemoteWorkParts};
+use self::schedule::clock_watch::{ClockWatch, ClockWatchParts};
+use self::schedule::due_jobs::{Scheduler, SchedulerParts};
+use self::schedule::recurring_jobs::{RecurringScheduler, RecurringSchedulerParts, StopLeading};
+use self::writer::commit_stats::CommitReport;
+use self::writer::outbox::{Announcements, EndpointBook};
+use self::writer::{Origin, Others, RecordError, Recorder, RecorderHandle, RecorderParts};
+use crate::domain::job::new_job::DefaultsByType;
 use crate::domain::queue::QueueSettings;
-use crate::domain::time_span::TimeSpan;
+use crate::domain::values::id::NodeId;
+use crate::domain::values::name::{JobType, QueueName};
+use crate::domain::values::time_span::TimeSpan;
 use crate::handlers::HandlerRegistry;
 use crate::handlers::limits::HandlerLimits;
 use crate::storage::change::Change;
@@ -294,16 +258,16 @@ impl Runtime {
         let started_at = clock.now();
         let node = NodeId::new(started_at);
 
-        let bus_seat = Seat::<EventBus>::new(event_bus::MAILBOX_CAPACITY);
+        let bus_seat = Seat::<EventBus>::new(self::events::event_bus::MAILBOX_CAPACITY);
         let event_bus = EventBusHandle::new(bus_seat.address());
         // A storage that logs its failures itself is asked for them.
         let outage = repository.outage().cloned().unwrap_or_default();
-        let sampler = Seat::<Sampler>::new(sampler::MAILBOX_CAPACITY);
-        let scheduler = Seat::<Scheduler>::new(scheduler::MAILBOX_CAPACITY);
-        let queues = Seat::<Queues>::new(queues::MAILBOX_CAPACITY);
-        let recurring = Seat::<RecurringScheduler>::new(recurring_scheduler::MAILBOX_CAPACITY);
-        let recorder = Seat::<Recorder>::new(recorder::MAILBOX_CAPACITY);
-        let dispatcher = Seat::<WebhookDispatcher>::new(webhook_dispatcher::MAILBOX_CAPACITY);
+        let sampler = Seat::<Sampler>::new(self::monitoring::metrics_sampler::MAILBOX_CAPACITY);
+        let scheduler = Seat::<Scheduler>::new(self::schedule::due_jobs::MAILBOX_CAPACITY);
+        let queues = Seat::<Queues>::new(self::dispatch::registry::MAILBOX_CAPACITY);
+        let recurring = Seat::<RecurringScheduler>::new(self::schedule::recurring_jobs::MAILBOX_CAPACITY);
+        let recorder = Seat::<Recorder>::new(self::writer::MAILBOX_CAPACITY);
+        let dispatcher = Seat::<WebhookDispatcher>::new(self::outbound::dispatcher::MAILBOX_CAPACITY);
         let recorder_handle = RecorderHandle::new(recorder.address());
         let book = EndpointBook::default();
         let has_feed = sync.feed || !sync.targets.is_empty();
@@ -314,7 +278,7 @@ impl Runtime {
         });
         let notifier = repository
             .is_shared()
-            .then(|| Seat::<Notifier>::new(notifier::MAILBOX_CAPACITY));
+            .then(|| Seat::<Notifier>::new(self::cluster::notifier::MAILBOX_CAPACITY));
         let others = notifier.as_ref().map(|notifier| Others {
             notifier: notifier.address(),
             interest: ForeignInterest::default(),
@@ -482,24 +446,36 @@ impl Runtime {
         scheduler.start(&time_arbiter, "Scheduler", &supervisor, || {
             Scheduler::new(scheduler_parts)
         });
-        let lease_keeper =
-            Seat::new(lease_keeper::MAILBOX_CAPACITY).start(&time_arbiter, "LeaseKeeper", &supervisor, || {
-                LeaseKeeper::new(lease_keeper)
-            });
-        Seat::new(rescuer::MAILBOX_CAPACITY).start(&time_arbiter, "Rescuer", &supervisor, || Rescuer::new(rescuer));
+        let lease_keeper = Seat::new(self::cluster::lease_renewer::MAILBOX_CAPACITY).start(
+            &time_arbiter,
+            "LeaseKeeper",
+            &supervisor,
+            || LeaseKeeper::new(lease_keeper),
+        );
+        Seat::new(self::cluster::orphan_recovery::MAILBOX_CAPACITY).start(
+            &time_arbiter,
+            "Rescuer",
+            &supervisor,
+            || Rescuer::new(rescuer),
+        );
         let watch = ClockWatchParts {
             repository: Arc::clone(&repository),
             recorder: recorder_handle.clone(),
             clock: clock.clone(),
         };
-        Seat::new(clock_watch::MAILBOX_CAPACITY)
-            .start(&time_arbiter, "ClockWatch", &supervisor, || ClockWatch::new(watch));
+        Seat::new(self::schedule::clock_watch::MAILBOX_CAPACITY).start(
+            &time_arbiter,
+            "ClockWatch",
+            &supervisor,
+            || ClockWatch::new(watch),
+        );
         let pruner = PrunerParts {
             recorder: recorder_handle.clone(),
             retention,
             clock: clock.clone(),
         };
-        Seat::new(pruner::MAILBOX_CAPACITY).start(&time_arbiter, "Pruner", &supervisor, || Pruner::new(pruner));
+        Seat::new(self::maintenance::pruner::MAILBOX_CAPACITY)
+            .start(&time_arbiter, "Pruner", &supervisor, || Pruner::new(pruner));
 
         let remote = RemoteWork::new(RemoteWorkParts {
             repository,

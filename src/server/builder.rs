@@ -6,24 +6,27 @@ use std::sync::Arc;
 use actix::System;
 use tracing::warn;
 
-use super::compose::{self, HandlerError};
+use super::compose;
+use super::compose::HandlerError;
 use super::exposed_files;
 use super::system_thread::SystemThread;
 use super::{Embedded, Server, ServerError, ServerOptions};
 use crate::api::auth::Gate;
-use crate::config::source::{ConfigError, ConfigErrors};
-use crate::config::zoneinfo::{self, ZoneinfoError};
-use crate::config::{self, Config, FlagValue, Sources};
-use crate::domain::event::JobEventKind;
+use crate::config;
+use crate::config::loader::source::{ConfigError, ConfigErrors};
+use crate::config::zoneinfo;
+use crate::config::zoneinfo::ZoneinfoError;
+use crate::config::{Config, FlagValue, Sources};
+use crate::domain::events::event::JobEventKind;
 use crate::domain::job::Job;
-use crate::domain::name::{InvalidName, JobType};
-use crate::domain::new_job::Due;
+use crate::domain::job::new_job::Due;
+use crate::domain::values::name::{InvalidName, JobType};
 use crate::handlers::{HandlerRegistry, JobHandler};
-use crate::runtime::clock::Clock;
-use crate::runtime::saved_hook::SavedHook;
+use crate::runtime::actor::clock::Clock;
+use crate::runtime::events::hooks::SavedHook;
 use crate::service::error::ServiceError;
+use crate::service::jobs::job_validation::Rules;
 use crate::service::log_level::LogControl;
-use crate::service::rules::Rules;
 use crate::storage::repository::JobRepository;
 use crate::storage::sea::{ConnectError, MigrationError, MigrationState, SeaRepository};
 
@@ -61,7 +64,7 @@ pub enum BuildError {
 /// ```no_run
 /// use tickerq::Server;
 /// use tickerq::handlers::{JobContext, in_process};
-/// use tickerq::domain::outcome::Failure;
+/// use tickerq::domain::job::outcome::Failure;
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let greet = in_process::function(|_: JobContext, name: String| async move {

@@ -11,42 +11,42 @@ use crate::api::pages::PagesOptions;
 use crate::api::realtime::RealtimeOptions;
 use crate::api::rest::RestOptions;
 use crate::config::Config;
-use crate::config::api::UnknownJobTypes as ConfiguredUnknownJobTypes;
-use crate::config::api_keys::ApiKeyConfig;
-use crate::config::authentication::{AuthenticationConfig, ScopesConfig};
-use crate::config::database::{DatabaseConfig, DatabaseKind, Durability as ConfiguredDurability};
-use crate::config::graphql::GraphQlConfig;
-use crate::config::handler::{CommandHandlerSettings, EndpointUrl, HandlerSettings, HttpHandlerSettings};
-use crate::config::jwt::{JwtConfig, JwtKeyConfig};
-use crate::config::nodes::NodesConfig;
-use crate::config::realtime::RealtimeConfig;
-use crate::config::recurring::RecurringSettings;
-use crate::config::sync::{SyncConfig, SyncTargetConfig};
-use crate::config::telemetry::{TelemetryConfig, read_attributes};
-use crate::config::webhooks::{WebhookEndpointConfig, WebhooksConfig};
-use crate::domain::caller::{Scope, ScopeNames, Scopes};
-use crate::domain::name::QueueName;
-use crate::domain::new_job::DefaultsByType;
-use crate::domain::trace::Share;
-use crate::domain::webhook::{EndpointSource, SigningSecret};
+use crate::config::sections::api::UnknownJobTypes as ConfiguredUnknownJobTypes;
+use crate::config::sections::api_keys::ApiKeyConfig;
+use crate::config::sections::authentication::{AuthenticationConfig, ScopesConfig};
+use crate::config::sections::database::{DatabaseConfig, DatabaseKind, Durability as ConfiguredDurability};
+use crate::config::sections::graphql::GraphQlConfig;
+use crate::config::sections::handler::{CommandHandlerSettings, EndpointUrl, HandlerSettings, HttpHandlerSettings};
+use crate::config::sections::jwt::{JwtConfig, JwtKeyConfig};
+use crate::config::sections::nodes::NodesConfig;
+use crate::config::sections::realtime::RealtimeConfig;
+use crate::config::sections::recurring::RecurringSettings;
+use crate::config::sections::sync::{SyncConfig, SyncTargetConfig};
+use crate::config::sections::telemetry::{TelemetryConfig, read_attributes};
+use crate::config::sections::webhooks::{WebhookEndpointConfig, WebhooksConfig};
+use crate::domain::access::caller::{Scope, ScopeNames, Scopes};
+use crate::domain::job::new_job::DefaultsByType;
+use crate::domain::values::name::QueueName;
+use crate::domain::values::trace_context::Share;
+use crate::domain::webhooks::endpoint::{EndpointSource, SigningSecret};
 use crate::handlers::HandlerRegistry;
 use crate::handlers::command::{CommandHandler, CommandOptions};
 use crate::handlers::http::{HttpClient, HttpClientError, HttpHandler, HttpHandlerOptions, InvalidHttpHandler};
 use crate::handlers::limits::HandlerLimits;
 use crate::handlers::noop::NoopHandler;
 use crate::runtime::RuntimeOptions;
-use crate::runtime::clock::Clock;
-use crate::runtime::pruner::Retention;
-use crate::runtime::sampler::SamplerOptions;
-use crate::runtime::traces::Traces;
-use crate::runtime::webhook_options::{ConfiguredEndpoint, OutboundClients, SyncOptions, SyncTarget, WebhookOptions};
-use crate::service::expensive_reads::ReadLimits;
+use crate::runtime::actor::clock::Clock;
+use crate::runtime::maintenance::pruner::Retention;
+use crate::runtime::monitoring::job_spans::Traces;
+use crate::runtime::monitoring::metrics_sampler::SamplerOptions;
+use crate::runtime::outbound::options::{ConfiguredEndpoint, OutboundClients, SyncOptions, SyncTarget, WebhookOptions};
+use crate::service::jobs::job_validation::{Rules, UnknownJobTypes};
+use crate::service::limits::expensive_reads::ReadLimits;
 use crate::service::recurring::DeclaredRecurringJob;
-use crate::service::rules::{Rules, UnknownJobTypes};
 use crate::storage::sea::{Durability, SeaOptions, SeaRepository, WRITE_GRACE};
-use crate::telemetry::destination::DestinationOptions;
 use crate::telemetry::exporter::{Identity, TelemetryOptions};
-use crate::webhooks::reach::{OutOfReach, Reach};
+use crate::telemetry::exporters::DestinationOptions;
+use crate::webhooks::egress_policy::{OutOfReach, Reach};
 
 /// Why a configured handler could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -558,7 +558,7 @@ fn queue_names(config: &Config) -> HashSet<QueueName> {
 fn by_type(
     config: &Config,
     handlers: &HandlerRegistry,
-) -> HashMap<crate::domain::name::JobType, crate::domain::new_job::JobDefaults> {
+) -> HashMap<crate::domain::values::name::JobType, crate::domain::job::new_job::JobDefaults> {
     let registered = handlers
         .job_types()
         .map(|job_type| (job_type.clone(), config.jobs.defaults.clone()));

@@ -3,13 +3,17 @@
 use actix_web::web::ServiceConfig;
 
 use crate::api::auth::{AllowedOrigins, Gate};
-use crate::api::browsers::AnswerMarks;
-use crate::api::graphql::{self, GraphQl};
-use crate::api::pages::{self, PagesOptions};
-use crate::api::realtime::{self, Realtime};
-use crate::api::rest::{self, RestApi};
-use crate::service::connections::HttpConnections;
-use crate::service::requests::Requests;
+use crate::api::graphql;
+use crate::api::graphql::GraphQl;
+use crate::api::middleware::security_headers::AnswerMarks;
+use crate::api::pages;
+use crate::api::pages::PagesOptions;
+use crate::api::realtime;
+use crate::api::realtime::Realtime;
+use crate::api::rest;
+use crate::api::rest::RestApi;
+use crate::service::facade_metrics::connections::HttpConnections;
+use crate::service::facade_metrics::requests::Requests;
 
 /// REST, GraphQL, WebSocket, SignalR, health, and their pages.
 pub struct Facades {

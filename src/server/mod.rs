@@ -13,12 +13,12 @@ mod open_files;
 mod socket;
 mod system_thread;
 
-pub use builder::{BuildError, Builder};
-pub(crate) use builder::{check, migration_states, open_database, rest_options, warnings};
-pub use compose::HandlerError;
-pub use embedded::Embedded;
-pub use facades::Facades;
-pub use system_thread::ThreadEnded;
+pub use self::builder::{BuildError, Builder};
+pub(crate) use self::builder::{check, migration_states, open_database, rest_options, warnings};
+pub use self::compose::HandlerError;
+pub use self::embedded::Embedded;
+pub use self::facades::Facades;
+pub use self::system_thread::ThreadEnded;
 
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -39,28 +39,29 @@ use self::connection::{Connection, PlaceLimits, Places, RESERVE};
 use self::system_thread::SystemThread;
 
 use crate::api::auth::{AllowedOrigins, AuthOptions, JwtKeyError};
-use crate::api::browsers;
 use crate::api::graphql::GraphQlOptions;
+use crate::api::middleware::access_log;
+use crate::api::middleware::request_metrics;
+use crate::api::middleware::security_headers;
 use crate::api::pages::PagesOptions;
 use crate::api::realtime::RealtimeOptions;
-use crate::api::request_count;
-use crate::api::request_log;
-use crate::api::rest::{self, RestOptions};
-use crate::config::server::{ANY_ORIGIN, is_open, open_address};
+use crate::api::rest;
+use crate::api::rest::RestOptions;
+use crate::config::sections::server::{ANY_ORIGIN, is_open, open_address};
 use crate::domain::job::Job;
-use crate::domain::name::RecurringKey;
+use crate::domain::values::name::RecurringKey;
 use crate::runtime::{RuntimeHandle, RuntimeOptions, StartError};
 use crate::service::error::ServiceError;
-use crate::service::expensive_reads::ReadLimits;
-use crate::service::job_request::JobRequestError;
 use crate::service::jobs::Jobs;
+use crate::service::jobs::job_request::JobRequestError;
+use crate::service::jobs::job_validation::Rules;
+use crate::service::limits::expensive_reads::ReadLimits;
 use crate::service::log_level::LogControl;
 use crate::service::queues::Queues;
 use crate::service::recurring::{DeclaredRecurringJob, Recurring};
-use crate::service::rules::Rules;
 use crate::storage::repository::JobRepository;
 use crate::telemetry::exporter::TelemetryOptions;
-use crate::telemetry::meters::ExportError;
+use crate::telemetry::metrics::ExportError;
 
 /// The connections that are accepted before a worker looks at them.
 const ACCEPTED_AHEAD: usize = 16;
@@ -226,17 +227,20 @@ impl Server {
                     from_fn(move |request, next| connection::answer_refused(gate.clone(), request, next))
                 })
                 .wrap(from_fn(move |request, next| {
-                    browsers::mark(Rc::clone(&marks), request, next)
+                    security_headers::mark(Rc::clone(&marks), request, next)
                 }))
                 // The last is the outermost: a preflight gets no further.
-                .wrap(Condition::new(!named.is_empty(), browsers::cors(&facades.origins)))
+                .wrap(Condition::new(
+                    !named.is_empty(),
+                    security_headers::cors(&facades.origins),
+                ))
                 .wrap(Condition::new(
                     facades.requests.is_some(),
-                    from_fn(move |request, next| request_count::count(requests.clone(), request, next)),
+                    from_fn(move |request, next| request_metrics::count(requests.clone(), request, next)),
                 ))
                 .wrap({
                     let access = facades.access.clone();
-                    from_fn(move |request, next| request_log::write(access.clone(), request, next))
+                    from_fn(move |request, next| access_log::write(access.clone(), request, next))
                 })
                 .wrap(from_fn(connection::mark_answered))
         };

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::error::ServiceError;
-use super::expensive_reads::{Charge, ExpensiveReads};
-use super::read_cost::is_expensive_audit;
-use crate::domain::audit::AuditRecord;
-use crate::domain::caller::{Caller, Scope};
-use crate::domain::id::AuditId;
+use super::limits::expensive_reads::{Charge, ExpensiveReads};
+use super::limits::read_cost::is_expensive_audit;
+use crate::domain::access::audit::AuditRecord;
+use crate::domain::access::caller::{Caller, Scope};
+use crate::domain::values::id::AuditId;
 use crate::storage::query::{AuditFilter, AuditPage};
 use crate::storage::repository::JobRepository;
 

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::domain::allowance::RateExceeded;
-use crate::domain::caller::Forbidden;
-use crate::domain::delivery::DeliveryId;
-use crate::domain::id::{JobId, NodeId};
-use crate::domain::name::{JobType, RecurringKey};
-use crate::domain::rate_limit::RateLimit;
+use crate::domain::access::allowance::RateExceeded;
+use crate::domain::access::caller::Forbidden;
+use crate::domain::job::state_machine::Refused;
+use crate::domain::metrics::storage_fault::StorageFault;
+use crate::domain::queue::rate_limit::RateLimit;
 use crate::domain::recurring::RecurringId;
-use crate::domain::storage_fault::StorageFault;
-use crate::domain::transition::Refused;
-use crate::domain::webhook::EndpointId;
-use crate::runtime::recorder::{self, RecordError};
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::name::{JobType, RecurringKey};
+use crate::domain::webhooks::delivery::DeliveryId;
+use crate::domain::webhooks::endpoint::EndpointId;
+use crate::runtime::writer;
+use crate::runtime::writer::RecordError;
 use crate::storage::change::ChangeError;
 use crate::storage::repository::RepositoryError;
 
@@ -311,7 +312,7 @@ impl From<RecordError> for ServiceError {
     fn from(error: RecordError) -> Self {
         match error {
             RecordError::Busy => Self::Busy {
-                retry_after: recorder::RETRY_AFTER,
+                retry_after: writer::RETRY_AFTER,
             },
             RecordError::Unavailable { reason } => Self::Unavailable { reason },
             RecordError::Fault { fault, reason } => Self::StorageFault { fault, reason },

@@ -7,11 +7,11 @@ use chrono::{DateTime, Utc};
 use futures_util::Stream;
 
 use super::error::ServiceError;
-use crate::domain::caller::{Caller, Scope};
-use crate::domain::event_filter::EventFilter;
+use crate::domain::access::caller::{Caller, Scope};
+use crate::domain::events::filter::EventFilter;
 use crate::runtime::RuntimeHandle;
-use crate::runtime::event_bus::Listening;
-pub use crate::runtime::event_bus::{Form, Heard, Published};
+use crate::runtime::events::event_bus::Listening;
+pub use crate::runtime::events::event_bus::{Form, Heard, Published};
 
 /// Use cases of events.
 #[derive(Clone)]

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::domain;
-use crate::domain::health::{HealthReason, HealthState};
+use crate::domain::metrics::health::{HealthReason, HealthState};
 use crate::runtime::RuntimeHandle;
-use crate::runtime::sampler::{LookNow, ReadHealth};
+use crate::runtime::monitoring::metrics_sampler::{LookNow, ReadHealth};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// Whether the server can do its work, and why not.
@@ -17,7 +17,7 @@ pub enum Readiness {
         /// How often actors had to be restarted since it started.
         restarted_actors: u64,
         /// How it is, and why.
-        health: domain::health::Health,
+        health: domain::metrics::health::Health,
     },
     /// It can't, and storage is not why.
     Unhealthy {
@@ -83,10 +83,10 @@ impl Health {
             .sampler
             .send(ReadHealth)
             .await
-            .unwrap_or(domain::health::Health::well());
+            .unwrap_or(domain::metrics::health::Health::well());
         // Storage has just answered: what was told of it is past.
         health.reasons.retain(|reason| !reason.is_of_storage());
-        let health = domain::health::Health::of(health.reasons);
+        let health = domain::metrics::health::Health::of(health.reasons);
         match health.state {
             HealthState::Unhealthy => Readiness::Unhealthy {
                 reasons: health.reasons,

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tracing::{Level, warn};
 
 use super::error::ServiceError;
-use crate::domain::caller::{Caller, Scope};
-use crate::domain::id::NodeId;
-use crate::domain::log_level::LogLevel;
+use crate::domain::access::caller::{Caller, Scope};
+use crate::domain::values::id::NodeId;
+use crate::log_level::LogLevel;
 use crate::runtime::RuntimeHandle;
 
 /// How the level of the process's log is changed, from whoever has started that log.

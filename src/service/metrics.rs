@@ -8,17 +8,17 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 use super::error::ServiceError;
-use crate::domain::caller::{Caller, Scope};
-use crate::domain::failure_reason::OTHER;
-use crate::domain::health::Health;
+use crate::domain::access::caller::{Caller, Scope};
+use crate::domain::metrics::failure_reason::OTHER;
+use crate::domain::metrics::health::Health;
+use crate::domain::metrics::rollup::RollupCounts;
+use crate::domain::metrics::time_range::{InvalidPeriod, Part, Period, PeriodRequest};
 use crate::domain::metrics::{QueueMetrics, SystemMetrics};
-use crate::domain::name::{JobType, QueueName};
-use crate::domain::period::{InvalidPeriod, Part, Period, PeriodRequest};
-use crate::domain::rollup::RollupCounts;
-use crate::domain::time_span::TimeSpan;
+use crate::domain::values::name::{JobType, QueueName};
+use crate::domain::values::time_span::TimeSpan;
 use crate::runtime::RuntimeHandle;
-pub use crate::runtime::commit_report::{CommitReport, DeliveryReport};
-use crate::runtime::sampler::{ReadHealth, ReadQueues, ReadSystem};
+use crate::runtime::monitoring::metrics_sampler::{ReadHealth, ReadQueues, ReadSystem};
+pub use crate::runtime::writer::commit_stats::{CommitReport, DeliveryReport};
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
 use crate::storage::repository::JobRepository;
 

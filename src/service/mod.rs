@@ -4,34 +4,22 @@
 //! can forget to ask. Whoever calls has parsed what it was given. Here is decided what is allowed and what it does; reads go to storage,
 //! every write is a message to the Recorder.
 
-mod admission;
 pub mod audit;
-pub mod bulk;
-mod caller_limits;
-pub mod changes;
-pub mod clients;
-pub mod connections;
+mod audit_writer;
+pub mod change_feed;
 pub mod error;
 pub mod events;
-pub mod expensive_reads;
+pub mod facade_metrics;
 pub mod health;
-pub mod job_request;
 pub mod jobs;
+pub mod limits;
 pub mod log_level;
 pub mod metrics;
 pub mod nodes;
-pub mod operations;
 pub mod queues;
-mod read_cost;
 pub mod recurring;
-pub mod requests;
-pub mod rules;
+pub mod workers;
 
 pub mod shutdown;
 pub mod traces;
-pub mod traffic;
-mod trail;
-mod turns;
 pub mod webhooks;
-mod worker_accesses;
-pub mod workers;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::audit_writer;
+use super::audit_writer::{Deed, Trail};
 use super::error::ServiceError;
 use super::jobs::unexpected;
-use super::trail::{self, Deed, Trail};
-use crate::domain::caller::{Caller, Scope};
-use crate::domain::id::NodeId;
+use crate::domain::access::caller::{Caller, Scope};
+use crate::domain::values::id::NodeId;
 use crate::runtime::RuntimeHandle;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::query::StoredNode;
@@ -66,7 +67,10 @@ impl Nodes {
         } else {
             Deed::RESUME_NODE
         };
-        let note = self.trail.note(caller, deed).map(|note| trail::of_node(note, id));
+        let note = self
+            .trail
+            .note(caller, deed)
+            .map(|note| audit_writer::of_node(note, id));
         let change = Change::SetDraining { node: id, is_draining };
         match self.trail.write(change, note).await? {
             Ok(Applied::DrainSet { changed: _ }) => self.read(id).await,

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use super::audit_writer;
+use super::audit_writer::{Deed, Trail};
 use super::error::ServiceError;
+use super::jobs::job_validation::Rules;
 use super::jobs::unexpected;
-use super::rules::Rules;
-use super::trail::{self, Deed, Trail};
-use crate::domain::audit::AuditRecord;
-use crate::domain::caller::{Caller, Scope};
-use crate::domain::id::JobId;
-use crate::domain::name::QueueName;
+use crate::domain::access::audit::AuditRecord;
+use crate::domain::access::caller::{Caller, Scope};
+use crate::domain::job::status::JobStatus;
 use crate::domain::queue::{QueueSettings, StatusCounts, StoredQueue, Throughput};
-use crate::domain::status::JobStatus;
+use crate::domain::values::id::JobId;
+use crate::domain::values::name::QueueName;
 use crate::runtime::RuntimeHandle;
 use crate::storage::change::{Applied, Change};
 use crate::storage::repository::JobRepository;
@@ -141,7 +142,7 @@ impl Queues {
         };
         let deed = if is_paused { Deed::PAUSE } else { Deed::RESUME };
         let note = self.trail.note(caller, deed);
-        let note = note.map(|note| trail::of_queue(note, name));
+        let note = note.map(|note| audit_writer::of_queue(note, name));
         let applied = self.trail.write(change, note).await??;
         let Applied::QueueSet { changed: _ } = applied else {
             return Err(unexpected(&applied));
@@ -164,7 +165,7 @@ impl Queues {
         let note = self
             .trail
             .note(caller, Deed::CLEAR)
-            .map(|note| trail::of_queue(note, name));
+            .map(|note| audit_writer::of_queue(note, name));
         let up_to = JobId::last_at(self.runtime.clock.now());
         let mut cleared = Cleared::default();
         if clear_pending {
@@ -217,7 +218,7 @@ impl Queues {
             return Err(in_use(view));
         }
         let note = self.trail.note(caller, Deed::DELETE_QUEUE);
-        let note = note.map(|note| trail::of_queue(note, name));
+        let note = note.map(|note| audit_writer::of_queue(note, name));
         let applied = self
             .trail
             .write(Change::DeleteQueue { queue: name.clone() }, note)

@@ -5,19 +5,20 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
-use super::admission::Admission;
+use super::audit_writer;
+use super::audit_writer::{Deed, Trail};
 use super::error::ServiceError;
+use super::jobs::job_validation::Rules;
 use super::jobs::{IdempotencyKey, key_of, takes_new_jobs, unexpected};
-use super::rules::Rules;
-use super::trail::{self, Deed, Trail};
-use super::turns::Turns;
-use crate::domain::caller::{Caller, Scope};
+use super::limits::queue_limits::Admission;
+use super::limits::turns::Turns;
+use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::job::Job;
-use crate::domain::name::RecurringKey;
-use crate::domain::new_job::Due;
-use crate::domain::priority::Priority;
+use crate::domain::job::new_job::Due;
+use crate::domain::job::priority::Priority;
 use crate::domain::recurring::{NewRecurringJob, RecurringId, RecurringJob, Template};
-use crate::domain::timestamp;
+use crate::domain::values::name::RecurringKey;
+use crate::domain::values::timestamp;
 use crate::runtime::RuntimeHandle;
 use crate::storage::change::{Applied, Change, ChangeError, Idempotency};
 use crate::storage::query::{RecurringPage, StoredTexts};
@@ -137,7 +138,7 @@ impl Recurring {
             }),
         };
         let note = self.trail.note(caller, Deed::CREATE_RECURRING);
-        let note = note.map(|note| trail::of_recurring(note, &recurring));
+        let note = note.map(|note| audit_writer::of_recurring(note, &recurring));
         let applied = self.trail.write(change, note).await??;
         if let Applied::Replayed(ids) = &applied {
             let id = ids.first().copied().ok_or_else(|| unexpected(&applied))?;
@@ -240,7 +241,7 @@ impl Recurring {
                 after: Arc::clone(&after),
             };
             let note = self.trail.note(caller, deed);
-            let note = note.map(|note| trail::of_recurring(note, &after));
+            let note = note.map(|note| audit_writer::of_recurring(note, &after));
             match self.trail.write(update, note).await? {
                 Ok(Applied::RecurringStored) => return Ok(after),
                 Ok(other) => return Err(unexpected(&other)),
@@ -393,7 +394,7 @@ impl Recurring {
     ) -> Result<Arc<Job>, ServiceError> {
         caller.require(Scope::Write)?;
         takes_new_jobs(&self.runtime, caller)?;
-        if let Some((field, detail)) = super::rules::check_due(Some(due)) {
+        if let Some((field, detail)) = super::jobs::job_validation::check_due(Some(due)) {
             return Err(ServiceError::Invalid {
                 field,
                 index: None,
@@ -417,7 +418,7 @@ impl Recurring {
                 ..occurrence
             });
             let note = self.trail.note(caller, Deed::TRIGGER);
-            let note = note.map(|note| trail::of_recurring(note, &before));
+            let note = note.map(|note| audit_writer::of_recurring(note, &before));
             let trigger = Change::Trigger {
                 recurring_id: id,
                 revision: if_match,
@@ -444,7 +445,7 @@ impl Recurring {
             let _turn = self.turns.take(id.as_uuid(), tries).await;
             let recurring = self.get_matching(id, if_match).await?;
             let note = self.trail.note(caller, Deed::DELETE_RECURRING);
-            let note = note.map(|note| trail::of_recurring(note, &recurring));
+            let note = note.map(|note| audit_writer::of_recurring(note, &recurring));
             let delete = Change::DeleteRecurring { recurring };
             match self.trail.write(delete, note).await? {
                 Ok(Applied::Deleted) => return Ok(()),

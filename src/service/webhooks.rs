@@ -11,17 +11,18 @@ use self::checks::{
     NAME_LENGTH_MAX, address, checked_name, checked_overlap, checked_retries, checked_secret, checked_wait,
     refuse_configured,
 };
+use super::audit_writer;
+use super::audit_writer::{Deed, Trail};
 use super::error::ServiceError;
 use super::jobs::unexpected;
-use super::trail::{self, Deed, Trail};
-use crate::domain::caller::{Caller, Scope};
-use crate::domain::id::NodeId;
-use crate::domain::time_span::TimeSpan;
-use crate::domain::timestamp;
-use crate::domain::webhook::{DisabledReason, Endpoint, EndpointId, EndpointSource, SigningSecret};
-use crate::domain::webhook_event::WebhookEvents;
+use crate::domain::access::caller::{Caller, Scope};
+use crate::domain::values::id::NodeId;
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::values::timestamp;
+use crate::domain::webhooks::endpoint::{DisabledReason, Endpoint, EndpointId, EndpointSource, SigningSecret};
+use crate::domain::webhooks::event::WebhookEvents;
 use crate::runtime::RuntimeHandle;
-use crate::runtime::webhook_options::OutboundClients;
+use crate::runtime::outbound::options::OutboundClients;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::query::StoredEndpoint;
 use crate::storage::repository::JobRepository;
@@ -165,7 +166,7 @@ impl Webhooks {
             after: Arc::clone(&endpoint),
         };
         let note = self.trail.note(caller, Deed::CREATE_ENDPOINT);
-        let note = note.map(|note| trail::of_endpoint(note, endpoint.id));
+        let note = note.map(|note| audit_writer::of_endpoint(note, endpoint.id));
         let applied = self.trail.write(put, note).await??;
         let Applied::EndpointStored = applied else {
             return Err(unexpected(&applied));
@@ -275,7 +276,7 @@ impl Webhooks {
                 after: Arc::clone(&after),
             };
             let note = self.trail.note(caller, deed);
-            let note = note.map(|note| trail::of_endpoint(note, id));
+            let note = note.map(|note| audit_writer::of_endpoint(note, id));
             match self.trail.write(put, note).await? {
                 Ok(Applied::EndpointStored) => return Ok(after),
                 Ok(other) => return Err(unexpected(&other)),
@@ -297,7 +298,7 @@ impl Webhooks {
             let endpoint = stored.endpoint;
             check_revision(&endpoint, if_match)?;
             let note = self.trail.note(caller, Deed::DELETE_ENDPOINT);
-            let note = note.map(|note| trail::of_endpoint(note, id));
+            let note = note.map(|note| audit_writer::of_endpoint(note, id));
             match self.trail.write(Change::DeleteEndpoint { endpoint }, note).await? {
                 Ok(Applied::Deleted) => return Ok(()),
                 Ok(other) => return Err(unexpected(&other)),

@@ -14,19 +14,19 @@ use uuid::Uuid;
 use super::outbox::{
     Announcer, Attempts, EndpointsAt, HoldEndpoints, Posting, Redelivery, ReviewEndpoints, ReviewedEndpoints,
 };
-use crate::domain::attempt::Attempt;
-use crate::domain::audit::AuditRecord;
-use crate::domain::change_feed::FeedCursor;
-use crate::domain::id::{JobId, NodeId};
+use crate::domain::access::audit::AuditRecord;
+use crate::domain::cluster::leadership::FencingToken;
+use crate::domain::cluster::remote_worker::{AttemptReport, WorkerDeclaration};
+use crate::domain::cluster::worker_access::WorkerAccess;
 use crate::domain::job::Job;
-use crate::domain::leadership::FencingToken;
-use crate::domain::name::{JobType, QueueName, RecurringKey};
+use crate::domain::job::attempt::Attempt;
+use crate::domain::job::status::JobStatus;
 use crate::domain::recurring::{RecurringId, RecurringJob};
-use crate::domain::remote_worker::{AttemptReport, WorkerDeclaration};
-use crate::domain::status::JobStatus;
-use crate::domain::time_span::TimeSpan;
-use crate::domain::webhook::{Endpoint, EndpointId};
-use crate::domain::worker_access::WorkerAccess;
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::name::{JobType, QueueName, RecurringKey};
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::webhooks::change_feed::FeedCursor;
+use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
 
 /// After which part of its lease without a heartbeat a server counts as unreachable: numerator and denominator. Servers
 /// renew their lease after a third, and the commit that does so takes its time; workers do so, too, and lose theirs when a
@@ -212,7 +212,7 @@ pub enum Change {
         /// The occurrence.
         occurrence: Arc<Job>,
     },
-    /// Asks that a node may lead, or go on leading, by the rules of [`crate::domain::leadership`] and the storage's own
+    /// Asks that a node may lead, or go on leading, by the rules of [`crate::domain::cluster::leadership`] and the storage's own
     /// clock. → [`Applied::Led`].
     Lead {
         /// Which node.
@@ -243,7 +243,7 @@ pub enum Change {
         lease: TimeSpan,
     },
     /// Notes what an attempt reports, if the stored job is still running with this attempt: the newest progress, and log
-    /// lines, of which the last [`LOG_LINES_KEPT`](crate::domain::remote_worker::LOG_LINES_KEPT) of a job are kept. It
+    /// lines, of which the last [`LOG_LINES_KEPT`](crate::domain::cluster::remote_worker::LOG_LINES_KEPT) of a job are kept. It
     /// leaves the job's revision as it is. → [`Applied::Reported`].
     Report {
         /// The job as it was read, for those who are told of the report.

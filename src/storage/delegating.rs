@@ -7,25 +7,25 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
+use super::cluster_message::{Signal, SignalStream};
 use super::outage::StorageOutage;
 use super::query::{
     AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, JobText, Page, PendingJobs,
     RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker, TypeRollup,
 };
 use super::repository::{JobRepository, Maintenance, RepositoryError};
-use super::signal::{Signal, SignalStream};
-use crate::domain::attempt::Attempt;
-use crate::domain::audit::AuditRecord;
-use crate::domain::change_feed::FeedCursor;
-use crate::domain::delivery::{Delivery, DeliveryId, DueDelivery};
-use crate::domain::id::{JobId, NodeId};
+use crate::domain::access::audit::AuditRecord;
+use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::job::Job;
-use crate::domain::name::{JobType, QueueName, RecurringKey};
+use crate::domain::job::attempt::Attempt;
+use crate::domain::metrics::rollup::{RollupCounts, SlotSpan};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
-use crate::domain::remote_worker::JobReports;
-use crate::domain::rollup::{RollupCounts, SlotSpan};
-use crate::domain::webhook::EndpointId;
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::name::{JobType, QueueName, RecurringKey};
+use crate::domain::webhooks::change_feed::FeedCursor;
+use crate::domain::webhooks::delivery::{Delivery, DeliveryId, DueDelivery};
+use crate::domain::webhooks::endpoint::EndpointId;
 
 /// A repository that wraps another one, to observe, delay or refuse some of its calls. Implement
 /// [`inner`](Self::inner) and the calls that differ; every other call goes to the inner repository. Such a type is a

@@ -1,14 +1,14 @@
 //! Where jobs are kept: the trait that every storage implements, and the implementations.
 
 pub mod change;
+pub mod cluster_message;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod delegating;
+mod failure_reason_limiter;
 pub mod memory;
 pub mod outage;
 pub mod outbox;
 pub mod query;
-mod reason_book;
 pub mod repository;
 pub mod sea;
-pub mod signal;

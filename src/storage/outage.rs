@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::{error, info};
 
 use super::repository::RepositoryError;
-use crate::domain::storage_fault::StorageFault;
+use crate::domain::metrics::storage_fault::StorageFault;
 
 /// The time between two lines of an outage that lasts.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::change::{Applied, Change, ChangeError};
-use crate::domain::delivery::{AfterAttempt, DeliveryAttempt, DeliveryId, Message};
-use crate::domain::id::{JobId, NodeId};
-use crate::domain::time_span::TimeSpan;
-use crate::domain::webhook::{Disabled, Endpoint, EndpointId};
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::webhooks::delivery::{AfterAttempt, DeliveryAttempt, DeliveryId, Message};
+use crate::domain::webhooks::endpoint::{Disabled, Endpoint, EndpointId};
 
 /// A message and the endpoints that are told it.
 #[derive(Clone, Debug, PartialEq, Eq)]

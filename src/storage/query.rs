@@ -4,22 +4,23 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::attempt::{self, Attempt};
-use crate::domain::audit::AuditAction;
-use crate::domain::change_feed::FeedCursor;
-use crate::domain::delivery::{DeliveryId, DeliveryStatus};
-use crate::domain::histogram::{Histogram, Measure};
-use crate::domain::id::{AuditId, JobId, NodeId};
+use crate::domain::access::audit::AuditAction;
+use crate::domain::cluster::remote_worker::{WorkerDeclaration, WorkerStatus};
+use crate::domain::cluster::worker_access::WorkerAccess;
 use crate::domain::job::Job;
-use crate::domain::name::{JobName, JobType, QueueName};
-use crate::domain::priority::Priority;
+use crate::domain::job::attempt;
+use crate::domain::job::attempt::Attempt;
+use crate::domain::job::priority::Priority;
+use crate::domain::job::status::JobStatus;
+use crate::domain::metrics::histogram::{Histogram, Measure};
+use crate::domain::metrics::rollup::RollupCounts;
 use crate::domain::recurring::RecurringId;
-use crate::domain::remote_worker::{WorkerDeclaration, WorkerStatus};
-use crate::domain::rollup::RollupCounts;
-use crate::domain::status::JobStatus;
-use crate::domain::time_span::TimeSpan;
-use crate::domain::webhook::{Endpoint, EndpointId};
-use crate::domain::worker_access::WorkerAccess;
+use crate::domain::values::id::{AuditId, JobId, NodeId};
+use crate::domain::values::name::{JobName, JobType, QueueName};
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::webhooks::change_feed::FeedCursor;
+use crate::domain::webhooks::delivery::{DeliveryId, DeliveryStatus};
+use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
 
 /// Which jobs are meant. Every condition that is given must hold; an empty filter means all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

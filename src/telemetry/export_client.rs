@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use reqwest::{Client, redirect};
 
-use super::meters::ExportError;
+use super::metrics::ExportError;
 
 /// How long a collector may take to take a batch.
 pub(super) const REQUEST_WAIT: Duration = Duration::from_secs(10);

@@ -18,13 +18,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::destination::{Destination, DestinationOptions};
-use super::lost_spans::LostSpans;
-use super::meters::{ExportError, Meters};
-use super::shared_reader::SharedReader;
+use super::dropped_spans::LostSpans;
+use super::exporters::{Destination, DestinationOptions};
+use super::metric_reader::SharedReader;
+use super::metrics::{ExportError, Meters};
 use super::spans::span_of;
-use crate::domain::id::NodeId;
-use crate::domain::trace::Share;
+use crate::domain::values::id::NodeId;
+use crate::domain::values::trace_context::Share;
 use crate::service::traces::{TraceReport, Traces};
 
 /// How many spans wait for one destination.

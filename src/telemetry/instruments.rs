@@ -6,19 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Counter, Histogram, Meter};
 
+use super::dropped_spans::LostSpans;
 use super::labels::{Labels, OTHER};
-use super::lost_spans::LostSpans;
 use super::spans::JOB_FAILED;
-use crate::domain::health::HealthState;
-use crate::domain::histogram::Measure;
-use crate::domain::name::{JobType, QueueName};
+use crate::domain::job::status::JobStatus;
+use crate::domain::metrics::health::HealthState;
+use crate::domain::metrics::histogram::Measure;
+use crate::domain::metrics::rollup::{Mark, RollupCounts};
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
-use crate::domain::rollup::{Mark, RollupCounts};
-use crate::domain::status::JobStatus;
-use crate::service::connections::HttpConnections;
+use crate::domain::values::name::{JobType, QueueName};
+use crate::service::facade_metrics::Traffic;
+use crate::service::facade_metrics::connections::HttpConnections;
+use crate::service::facade_metrics::requests::{RequestKind, RequestSums};
 use crate::service::metrics::{CommitReport, DeliveryReport, Gauges};
-use crate::service::requests::{RequestKind, RequestSums};
-use crate::service::traffic::Traffic;
 
 /// The bounds of steps of jobs' times, in seconds: from a millisecond to an hour.
 const SECONDS: [f64; 16] = [

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use opentelemetry::KeyValue;
 
 use super::spans::MESSAGING_SYSTEM;
-use crate::domain::name::{JobType, QueueName};
+use crate::domain::values::name::{JobType, QueueName};
 
 /// How many queues are told apart.
 const QUEUES_MAX: usize = 100;
@@ -121,7 +121,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::{ENDPOINTS_MAX, Labels, PAIRS_MAX, QUEUES_MAX};
-    use crate::domain::name::{JobType, QueueName};
+    use crate::domain::values::name::{JobType, QueueName};
 
     #[test]
     fn names_that_are_one_too_many_are_one() {

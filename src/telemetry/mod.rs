@@ -1,13 +1,13 @@
 //! What the server shows to programs that watch it. Consumers: nothing in the server waits for them.
 
-pub mod destination;
+mod dropped_spans;
 mod export_client;
 pub mod exporter;
-pub mod exports;
+pub mod exporters;
 pub mod instruments;
 mod labels;
-mod lost_spans;
-pub mod meters;
+mod metric_reader;
+pub mod metrics;
+pub mod pipeline;
 pub mod prometheus;
-mod shared_reader;
 mod spans;

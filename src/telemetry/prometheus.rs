@@ -6,7 +6,7 @@ use opentelemetry_prometheus::PrometheusExporter;
 use prometheus::proto::LabelPair;
 use prometheus::{Registry, TextEncoder};
 
-use super::meters::{ExportError, Meters};
+use super::metrics::{ExportError, Meters};
 use crate::service::error::ServiceError;
 
 /// Numbers for Prometheus.

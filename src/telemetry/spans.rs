@@ -18,9 +18,10 @@ use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status, TraceFl
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-use crate::domain::attempt::{Attempt, AttemptStatus};
 use crate::domain::job::Job;
-use crate::domain::trace::{self, JobTrace, Share, Step, TraceParent};
+use crate::domain::job::attempt::{Attempt, AttemptStatus};
+use crate::domain::values::trace_context;
+use crate::domain::values::trace_context::{JobTrace, Share, Step, TraceParent};
 use crate::service::traces::{CallReport, CallSubject, CallTarget, TraceReport};
 
 /// The value of `messaging.system`.
@@ -214,7 +215,7 @@ fn attempt_of(number: u32) -> KeyValue {
     KeyValue::new("tickerq.job.attempt", i64::from(number))
 }
 
-fn span_id(id: trace::SpanId) -> SpanId {
+fn span_id(id: trace_context::SpanId) -> SpanId {
     SpanId::from(id.number())
 }
 

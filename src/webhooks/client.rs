@@ -15,7 +15,7 @@ use reqwest::header::ACCEPT_ENCODING;
 use reqwest::{Client, ClientBuilder, RequestBuilder, Url, redirect};
 use rustls::crypto::{CryptoProvider, ring};
 
-use super::reach::{OutOfReach, Reach};
+use super::egress_policy::{OutOfReach, Reach};
 
 /// How long a connection may take to open. What an answer may take is the job's own timeout.
 const CONNECT_WAIT: Duration = Duration::from_secs(10);

@@ -11,14 +11,14 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::signature::sign;
-use crate::domain::delivery::Message;
-use crate::domain::event::{Event, QueueEventKind};
-use crate::domain::health::{Health, HealthChange, HealthReason};
+use crate::domain::events::event::{Event, QueueEventKind};
 use crate::domain::job::Job;
-use crate::domain::timestamp;
-use crate::domain::webhook::{Endpoint, EndpointId};
-use crate::domain::webhook_event::WebhookEvent;
+use crate::domain::metrics::health::{Health, HealthChange, HealthReason};
+use crate::domain::values::timestamp;
+use crate::domain::webhooks::delivery::Message;
+use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
+use crate::domain::webhooks::event::WebhookEvent;
+use crate::domain::webhooks::signature::sign;
 
 /// How large a job's result may be to be told; a greater one is read from the API.
 const RESULT_BYTES_MAX: usize = 64 * 1024;
@@ -90,7 +90,7 @@ impl<'a> From<&'a Job> for JobData<'a> {
             trace_parent: _,
             propagated: _,
         } = job;
-        let result = result.as_ref().map(crate::domain::json::Json::as_str);
+        let result = result.as_ref().map(crate::domain::values::json::Json::as_str);
         let told = result.filter(|result| result.len() <= RESULT_BYTES_MAX);
         Self {
             job_id: id.to_string(),
@@ -228,7 +228,7 @@ fn message(
     event: &str,
     at: DateTime<Utc>,
     lane: Uuid,
-    job_id: Option<crate::domain::id::JobId>,
+    job_id: Option<crate::domain::values::id::JobId>,
     body: String,
 ) -> Message {
     Message {

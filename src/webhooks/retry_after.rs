@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-use crate::domain::time_span::TimeSpan;
+use crate::domain::values::time_span::TimeSpan;
 
 /// The longest wait that an endpoint may ask for.
 const RETRY_AFTER_MAX: TimeSpan = TimeSpan::from_secs(24 * 3600);

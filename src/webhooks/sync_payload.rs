@@ -6,11 +6,11 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
-use crate::domain::change_feed::FeedCursor;
-use crate::domain::id::JobId;
 use crate::domain::job::Job;
-use crate::domain::sync_field::SyncField;
-use crate::domain::timestamp;
+use crate::domain::values::id::JobId;
+use crate::domain::values::timestamp;
+use crate::domain::webhooks::change_feed::FeedCursor;
+use crate::domain::webhooks::sync_field::SyncField;
 
 #[derive(Serialize)]
 struct Batch<'a> {
@@ -33,7 +33,7 @@ impl Serialize for ChangedJob<'_> {
             return map.end();
         };
         map.serialize_entry("status", job.status.as_str())?;
-        let raw = |json: &crate::domain::json::Json| -> Option<Box<RawValue>> {
+        let raw = |json: &crate::domain::values::json::Json| -> Option<Box<RawValue>> {
             RawValue::from_string(json.as_str().to_owned()).ok()
         };
         for field in self.fields {

@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use serde_json::json;
 use tickerq::Server;
 use tickerq::config::{Sources, load};
-use tickerq::domain::outcome::Failure;
+use tickerq::domain::job::outcome::Failure;
 use tickerq::handlers::{JobContext, in_process};
 use tickerq::storage::memory::MemoryRepository;
 

@@ -1,7 +1,7 @@
 //! A clock that is two hours ahead for a few seconds: what was stored meanwhile still runs when it should.
 //!
 //! The server runs under libfaketime, which `scripts/test` installs. The rules have tests of their own
-//! (`domain/clock_step.rs`), and so has storage (`storage/conformance/clock_step.rs`).
+//! (`core/src/job/clock_step.rs`), and so has storage (`storage/conformance/clock_step.rs`).
 
 use std::fs;
 use std::path::{Path, PathBuf};

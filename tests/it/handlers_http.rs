@@ -85,9 +85,10 @@ async fn the_endpoint_is_told_everything_about_the_job_and_can_verify_it() {
     assert_eq!(first.0, format!("job_{}_1", id.replace('-', "")));
     let age = Utc::now().timestamp() - first.1.parse::<i64>().expect("seconds");
     assert!((-5..=60).contains(&age), "{age}");
-    let secret = tickerq::domain::webhook::SigningSecret::new("wh-s3cret ü and more");
+    let secret = tickerq::domain::webhooks::endpoint::SigningSecret::new("wh-s3cret ü and more");
     let seconds = first.1.parse().expect("seconds");
-    let expected = tickerq::webhooks::signature::sign_message(&secret, &first.0, seconds, visit.body.as_bytes());
+    let expected =
+        tickerq::domain::webhooks::signature::sign_message(&secret, &first.0, seconds, visit.body.as_bytes());
     assert_eq!(visit.header("webhook-signature"), Some(expected.as_str()));
     visit.answer("500 Internal Server Error", "");
     let visit = gate.visit().await;

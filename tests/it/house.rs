@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A module, and the modules of this crate that it may use. Everybody may use `domain`.
+/// A module, and the modules of this crate that it may use. `domain` is a crate of its own that every module may use.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("domain", &[]),
     ("storage", &[]),
     ("handlers", &["webhooks"]),
     ("webhooks", &[]),
@@ -31,10 +30,10 @@ const CRATES: &[(&str, &[&str])] = &[
         &[
             "runtime",
             "server/",
-            "cli/serve.rs",
+            "cli/serve/mod.rs",
             "main.rs",
             "api/realtime",
-            "api/graphql/websocket",
+            "api/graphql/transport/websocket",
         ],
     ),
     (
@@ -99,6 +98,7 @@ fn arrows_between_modules_point_one_way() {
                 continue;
             }
             let is_allowed = used.starts_with("domain")
+                || used.starts_with("log_level")
                 || used.starts_with(module)
                 || allowed.iter().any(|allowed| used.starts_with(allowed));
             if !is_allowed {

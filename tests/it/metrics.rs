@@ -47,7 +47,7 @@ async fn all_have_ended(client: &Client) {
 
 fn span(text: &Value) -> TimeDelta {
     let text = text.as_str().expect("a duration");
-    tickerq::domain::time_span::TimeSpan::parse(text)
+    tickerq::domain::values::time_span::TimeSpan::parse(text)
         .expect("a duration")
         .to_delta()
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tickerq_client::domain::time_span::TimeSpan;
+use tickerq_client::domain::values::time_span::TimeSpan;
 use tickerq_client::{Client, Error, JobContext, JobError, NewJob, Worker, verify_webhook};
 
 #[derive(serde::Deserialize)]

@@ -3,7 +3,7 @@
 #![expect(clippy::print_stdout, reason = "an example prints what it does")]
 
 use serde_json::json;
-use tickerq_client::domain::priority::Priority;
+use tickerq_client::domain::job::priority::Priority;
 use tickerq_client::{Client, Error, NewJob};
 
 #[tokio::main]

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::Utc;
-use tickerq::domain::id::JobId;
-use tickerq::domain::time_span::TimeSpan;
+use tickerq_core::values::id::JobId;
+use tickerq_core::values::time_span::TimeSpan;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 

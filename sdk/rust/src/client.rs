@@ -8,10 +8,10 @@ use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tickerq::domain::id::JobId;
-use tickerq::domain::priority::Priority;
-use tickerq::domain::recurring::RecurringId;
-use tickerq::domain::time_span::TimeSpan;
+use tickerq_core::job::priority::Priority;
+use tickerq_core::recurring::RecurringId;
+use tickerq_core::values::id::JobId;
+use tickerq_core::values::time_span::TimeSpan;
 
 use crate::error::Error;
 use crate::http::{Ask, ClientOptions, Http};

@@ -32,6 +32,7 @@ pub use json::Json;
 pub use model::{Ended, Held, JobFilter, LogReport, NewJob, NewRecurringJob, ProgressReport};
 pub use schemas::*;
 pub use subscription::{Message, Subscription};
-pub use tickerq::domain;
+/// The domain types, shared with programs that embed the server.
+pub use tickerq_core as domain;
 pub use webhook::{verify_standard_webhook, verify_webhook};
 pub use worker::{Worker, WorkerHandle};

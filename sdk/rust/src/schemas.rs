@@ -4,11 +4,11 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tickerq::domain::id::JobId;
-use tickerq::domain::priority::Priority;
-use tickerq::domain::recurring::RecurringId;
-use tickerq::domain::status::JobStatus;
-use tickerq::domain::time_span::TimeSpan;
+use tickerq_core::job::priority::Priority;
+use tickerq_core::job::status::JobStatus;
+use tickerq_core::recurring::RecurringId;
+use tickerq_core::values::id::JobId;
+use tickerq_core::values::time_span::TimeSpan;
 
 use crate::json::Json;
 use crate::wire;

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use tickerq::webhooks::signature::sign;
+use tickerq_core::webhooks::signature::sign;
 
 /// Whether a body (its exact bytes, as they came) has this `X-TickerQ-Signature`. Compares in constant time.
 pub fn verify_webhook(body: &[u8], signature: &str, secret: &str) -> bool {

@@ -1,11 +1,11 @@
 //! The domain's values as they stand in JSON.
 
 use serde::{Deserialize, Deserializer, Serializer, de};
-use tickerq::domain::id::JobId;
-use tickerq::domain::priority::Priority;
-use tickerq::domain::recurring::RecurringId;
-use tickerq::domain::status::JobStatus;
-use tickerq::domain::time_span::TimeSpan;
+use tickerq_core::job::priority::Priority;
+use tickerq_core::job::status::JobStatus;
+use tickerq_core::recurring::RecurringId;
+use tickerq_core::values::id::JobId;
+use tickerq_core::values::time_span::TimeSpan;
 
 /// A value of the domain that stands in JSON as text.
 pub(crate) trait Wire: Sized {

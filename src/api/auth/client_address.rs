@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use actix_web::http::header::HeaderMap;
 
-use crate::domain::ip_network::IpNetwork;
+use crate::domain::access::ip_network::IpNetwork;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 

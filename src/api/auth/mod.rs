@@ -8,29 +8,25 @@
 //! (`jwt.rs`). What it shows is never logged. Whoever fails too often is braked (`brake.rs`); whoever asks too often, too
 //! (`rate.rs`). All memory that callers can fill is bounded.
 
-mod brake;
+mod api_keys;
+mod auth_throttle;
 mod client_address;
 mod forwarded_prefix;
-mod generations;
 mod jwt;
-mod jwt_keys;
-mod keys;
-mod known_tokens;
-mod origin;
-mod public_key;
-mod rate;
-mod ring_provider;
+mod origins;
+mod rate_limit;
 mod standing;
-mod token;
+mod token_cache;
+mod two_generation_cache;
 
-pub use jwt::JwtOptions;
-pub use jwt_keys::{JwtKeyError, JwtKeySource};
-pub use keys::ApiKey;
-pub use origin::AllowedOrigins;
-pub use public_key::InvalidKey;
-pub use rate::{CallerRate, Quota, Rate};
-pub use standing::{RECHECK_INTERVAL, Standing};
-pub use token::redacted;
+pub use self::api_keys::ApiKey;
+pub use self::jwt::JwtOptions;
+pub use self::jwt::key_set::{JwtKeyError, JwtKeySource};
+pub use self::jwt::public_key::InvalidKey;
+pub use self::jwt::token::redacted;
+pub use self::origins::AllowedOrigins;
+pub use self::rate_limit::{CallerRate, Quota, Rate};
+pub use self::standing::{RECHECK_INTERVAL, Standing};
 
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
@@ -42,16 +38,16 @@ use actix_web::{HttpMessage, HttpRequest};
 use sha2::{Digest, Sha256};
 use tracing::warn;
 
-use self::brake::Brake;
-use self::generations::Generations;
+use self::api_keys::ApiKeys;
+use self::auth_throttle::Brake;
 use self::jwt::{Claims, JwtVerifier};
-use self::keys::ApiKeys;
-use self::known_tokens::KnownTokens;
-use self::rate::Meter;
-use crate::domain::caller::{Caller, CallerKind, ScopeNames, Scopes};
-use crate::domain::ip_network::IpNetwork;
-use crate::domain::propagation::{BAGGAGE_HEADER, PropagatedContext, TRACE_STATE_HEADER};
-use crate::domain::trace::{TRACE_PARENT_HEADER, TraceParent};
+use self::rate_limit::Meter;
+use self::token_cache::KnownTokens;
+use self::two_generation_cache::Generations;
+use crate::domain::access::caller::{Caller, CallerKind, ScopeNames, Scopes};
+use crate::domain::access::ip_network::IpNetwork;
+use crate::domain::values::trace_context::{TRACE_PARENT_HEADER, TraceParent};
+use crate::domain::values::trace_state::{BAGGAGE_HEADER, PropagatedContext, TRACE_STATE_HEADER};
 
 /// How many subjects of tokens have their requests counted, twice.
 const SUBJECTS_MAX: usize = 5_000;
@@ -193,7 +189,7 @@ pub struct Shown {
 impl Shown {
     /// The same caller with the token that it has shown in a message.
     pub fn with_token(self, token: &str) -> Result<Self, AuthFailure> {
-        let token = Some(Arc::from(token::checked(token)?));
+        let token = Some(Arc::from(self::jwt::token::checked(token)?));
         Ok(Self { token, ..self })
     }
 }
@@ -245,7 +241,7 @@ impl Gate {
         } = options;
         let jwt = match jwt {
             Some(options) => Some(Jwt {
-                verifier: JwtVerifier::new(&options, rate::now())?,
+                verifier: JwtVerifier::new(&options, self::rate_limit::now())?,
                 known: KnownTokens::new(),
                 subjects: Mutex::new(Generations::new(
                     SUBJECTS_MAX,
@@ -288,8 +284,8 @@ impl Gate {
         if !self.0.is_required {
             return self.anonymous(request, address);
         }
-        match token::in_header(request)? {
-            Some(_) if token::is_in_query(request) => Err(AuthFailure::Malformed(TWO_TOKENS)),
+        match self::jwt::token::in_header(request)? {
+            Some(_) if self::jwt::token::is_in_query(request) => Err(AuthFailure::Malformed(TWO_TOKENS)),
             Some(token) => self.admit(Counted::In(request), token, address),
             None => Err(AuthFailure::Missing),
         }
@@ -313,7 +309,10 @@ impl Gate {
             self.check_host(request)?;
             return Ok(Caller::anonymous().at(address));
         }
-        match (token::in_header(request)?, token::in_query(request)?) {
+        match (
+            self::jwt::token::in_header(request)?,
+            self::jwt::token::in_query(request)?,
+        ) {
             (Some(_), Some(_)) => Err(AuthFailure::Malformed(TWO_TOKENS)),
             (Some(token), None) => self.admit(Counted::Not, token, address),
             (None, Some(token)) => self.admit(Counted::Not, &token, address),
@@ -339,7 +338,10 @@ impl Gate {
         if !self.0.is_required {
             return Ok(Shown { token: None, address });
         }
-        let token = match (token::in_header(request)?, token::in_query(request)?) {
+        let token = match (
+            self::jwt::token::in_header(request)?,
+            self::jwt::token::in_query(request)?,
+        ) {
             (Some(_), Some(_)) => return Err(AuthFailure::Malformed(TWO_TOKENS)),
             (Some(token), None) => Some(Arc::from(token)),
             (None, Some(token)) => Some(Arc::from(&*token)),
@@ -370,9 +372,9 @@ impl Gate {
         if let Some(key) = self.0.keys.find(&digest) {
             return Ok(key.caller.clone().at(*address));
         }
-        let jwt = self.0.jwt.as_ref().filter(|_| jwt::is_jwt(token));
+        let jwt = self.0.jwt.as_ref().filter(|_| self::jwt::is_jwt(token));
         let jwt = jwt.ok_or(AuthFailure::Invalid(UNKNOWN_KEY))?;
-        let now = rate::now();
+        let now = self::rate_limit::now();
         let keys = jwt.verifier.key_set(now);
         let known = match jwt.known.find(&digest, keys, now) {
             Some(known) => known,
@@ -427,7 +429,7 @@ impl Gate {
     fn admit(&self, counted: Counted<'_>, token: &str, address: Option<IpAddr>) -> Result<Caller, AuthFailure> {
         // Connections without an address count together.
         let from = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let now = rate::now();
+        let now = self::rate_limit::now();
         let wait = self.0.brake.wait(from, now);
         let braked = |retry_after| AuthFailure::Braked { retry_after };
         let digest: [u8; 32] = Sha256::digest(token).into();
@@ -442,7 +444,7 @@ impl Gate {
                 None => Ok(caller),
             };
         }
-        let Some(jwt) = self.0.jwt.as_ref().filter(|_| jwt::is_jwt(token)) else {
+        let Some(jwt) = self.0.jwt.as_ref().filter(|_| self::jwt::is_jwt(token)) else {
             return Err(wait.map_or_else(|| self.refuse(from, now, UNKNOWN_KEY), braked));
         };
         // Read first: a token that is checked while the keys change is checked again.

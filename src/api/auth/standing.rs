@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use super::{AuthFailure, Gate, Shown};
-use crate::domain::caller::Scope;
+use crate::domain::access::caller::Scope;
 
 /// How often the credentials of an open connection are checked.
 pub const RECHECK_INTERVAL: Duration = Duration::from_secs(5);

@@ -5,7 +5,7 @@ use actix_web::http::header::{AUTHORIZATION, ORIGIN};
 use actix_web::test::TestRequest;
 
 use super::*;
-use crate::domain::caller::Scope;
+use crate::domain::access::caller::Scope;
 
 const KEY: &str = "tq_a-key-for-these-tests-only";
 

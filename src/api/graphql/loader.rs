@@ -11,12 +11,13 @@ use async_graphql::dataloader::{DataLoader, Loader};
 use async_graphql::{Context, Error, Result};
 use futures_util::future::BoxFuture;
 
-use super::budget::{self, Budget};
+use super::execution::budget;
+use super::execution::budget::Budget;
 use super::schema::Services;
-use crate::domain::attempt::Attempt;
-use crate::domain::caller::Caller;
-use crate::domain::id::JobId;
+use crate::domain::access::caller::Caller;
 use crate::domain::job::Job;
+use crate::domain::job::attempt::Attempt;
+use crate::domain::values::id::JobId;
 use crate::service::error::ServiceError;
 use crate::service::jobs::Jobs;
 use crate::storage::query::JobText;

@@ -4,35 +4,20 @@
 //! each of them finds out who calls and hands it to the `engine`, which checks what it may cost and carries it out. The
 //! schema's functions translate to use cases and hold no rule of their own.
 
-mod accept;
-mod answer;
-mod budget;
-mod completion;
-mod disclosure;
-mod documents;
-mod engine;
 mod errors;
-mod http;
-mod input_types;
-mod limits;
-mod literals;
+pub(crate) mod execution;
 mod loader;
 mod mutation;
-mod operation_count;
 mod parser;
-mod persisted;
 mod query;
 mod scalars;
 mod schema;
-mod streaming;
 mod subscription;
-mod subscriptions;
+pub(crate) mod transport;
 mod types;
-mod variable_positions;
-mod variables;
-mod websocket;
+pub(crate) mod validation;
 
-pub use schema::{Services, sdl};
+pub use self::schema::{Services, sdl};
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -41,12 +26,12 @@ use actix_web::http::Method;
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Route};
 
-use self::engine::Engine;
+use self::execution::executor::Engine;
 use super::auth::Gate;
 use super::memory::RequestMemory;
 use super::realtime::Realtime;
-use super::rest::call::resource;
-use crate::service::operations::Operations;
+use super::rest::request::context::resource;
+use crate::service::facade_metrics::operations::Operations;
 
 /// Where requests are sent.
 const PATH: &str = "/graphql";
@@ -139,8 +124,8 @@ pub fn configure(config: &mut ServiceConfig, graphql: &GraphQl) {
     config.service(resource(
         PATH,
         vec![
-            (Method::GET, of_request(&graphql, http::get)),
-            (Method::POST, of_request(&graphql, http::post)),
+            (Method::GET, of_request(&graphql, self::transport::http::get)),
+            (Method::POST, of_request(&graphql, self::transport::http::post)),
         ],
     ));
 }

@@ -12,9 +12,9 @@ use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
 use uuid::Uuid as Id;
 
-use crate::domain::json;
-use crate::domain::time_span::TimeSpan as Span;
-use crate::domain::timestamp;
+use crate::domain::values::json;
+use crate::domain::values::time_span::TimeSpan as Span;
+use crate::domain::values::timestamp;
 
 fn text<T: InputType + From<String>>(value: Value) -> InputValueResult<T> {
     if let Value::String(text) = value {

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use async_graphql::{Context, ID, Result, SDLExportOptions, SchemaBuilder};
 
-use super::budget::ChargeAnswers;
+use super::execution::budget::ChargeAnswers;
 use super::mutation::Mutation;
 use super::query::Query;
 use super::subscription::Subscription;
-use crate::domain::caller::Caller;
+use crate::domain::access::caller::Caller;
 use crate::service::audit::AuditLog;
 use crate::service::events::Events;
 use crate::service::jobs::Jobs;

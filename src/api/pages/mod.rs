@@ -13,8 +13,8 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use sha2::{Digest, Sha256};
 
-use super::rest::call::resource;
 use super::rest::problem::Problem;
+use super::rest::request::context::resource;
 
 /// What the pages may load: from this server alone. The editor sets styles in its elements, has its icons inline, and starts
 /// its workers from this server or from text of its own.

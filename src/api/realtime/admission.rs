@@ -8,9 +8,9 @@ use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::web::Query;
 
-use super::super::auth::{Gate, Shown, Standing};
-use super::super::rest::problem::Problem;
-use crate::domain::caller::{Caller, Scope};
+use crate::api::auth::{Gate, Shown, Standing};
+use crate::api::rest::problem::Problem;
+use crate::domain::access::caller::{Caller, Scope};
 use crate::service::error::ServiceError;
 
 /// The scopes of which a connection needs one.

@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::super::rest::problem::Problem;
-use crate::domain::caller::{Caller, CallerKind};
-use crate::domain::ip_network::client_prefix;
-use crate::service::clients::{ClientKind, Clients, ConnectedClient};
+use crate::api::rest::problem::Problem;
+use crate::domain::access::caller::{Caller, CallerKind};
+use crate::domain::access::ip_network::client_prefix;
+use crate::service::facade_metrics::clients::{ClientKind, Clients, ConnectedClient};
 use crate::service::shutdown::Shutdown;
 
 /// The unconfirmed connections that one caller may have.
@@ -25,14 +25,14 @@ const UNCONFIRMED_MAX: usize = 5_000;
 /// Whose connections are counted together: those of a key or of a token's subject, or those of an address where callers are
 /// not authenticated, or not yet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::api) enum Owner {
+pub(crate) enum Owner {
     Known(CallerKind, Arc<str>),
     Address(Option<IpAddr>),
 }
 
 impl Owner {
     /// The owner of a caller's connections.
-    pub(in crate::api) fn of(caller: &Caller) -> Self {
+    pub(crate) fn of(caller: &Caller) -> Self {
         match caller.kind() {
             CallerKind::Anonymous => Self::at(caller.address),
             kind @ (CallerKind::Key | CallerKind::Token | CallerKind::Local) => {
@@ -42,14 +42,14 @@ impl Owner {
     }
 
     /// The owner of connections whose caller is not known yet.
-    pub(in crate::api) fn at(address: Option<IpAddr>) -> Self {
+    pub(crate) fn at(address: Option<IpAddr>) -> Self {
         Self::Address(address.map(client_prefix))
     }
 }
 
 /// Counts connections of all kinds together. All copies are the same.
 #[derive(Clone)]
-pub(in crate::api) struct Connections {
+pub(crate) struct Connections {
     inner: Arc<Mutex<Inner>>,
     max: usize,
     max_per_caller: usize,
@@ -72,7 +72,7 @@ struct Unconfirmed {
 }
 
 /// The right to one connection; given back when it is dropped.
-pub(in crate::api) struct Permit {
+pub(crate) struct Permit {
     connections: Connections,
     kind: ClientKind,
     held: Held,
@@ -84,11 +84,11 @@ enum Held {
 }
 
 /// Resolves when an unconfirmed connection is to end for a newer one.
-pub(in crate::api) struct Superseded(oneshot::Receiver<()>);
+pub(crate) struct Superseded(oneshot::Receiver<()>);
 
 impl Superseded {
     /// Waits for it; never ends once the connection is confirmed.
-    pub(in crate::api) async fn wait(self) {
+    pub(crate) async fn wait(self) {
         if self.0.await.is_err() {
             pending().await
         }
@@ -97,7 +97,7 @@ impl Superseded {
 
 impl Connections {
     /// An empty registry with these limits in all and by caller. `clients` counts them by kind.
-    pub(in crate::api) fn new(max: usize, max_per_caller: usize, clients: Clients) -> Self {
+    pub(crate) fn new(max: usize, max_per_caller: usize, clients: Clients) -> Self {
         Self {
             inner: Arc::default(),
             max,
@@ -112,12 +112,7 @@ impl Connections {
     }
 
     /// One more of this caller, if there may be; not when the server goes down.
-    pub(in crate::api) fn enter(
-        &self,
-        kind: ClientKind,
-        caller: &Caller,
-        shutdown: &Shutdown,
-    ) -> Result<Permit, Problem> {
+    pub(crate) fn enter(&self, kind: ClientKind, caller: &Caller, shutdown: &Shutdown) -> Result<Permit, Problem> {
         check_running(shutdown)?;
         let owner = Owner::of(caller);
         self.count(&mut self.lock(), &owner)?;
@@ -125,7 +120,7 @@ impl Connections {
     }
 
     /// One more that takes no place until it is confirmed.
-    pub(in crate::api) fn enter_unconfirmed(
+    pub(crate) fn enter_unconfirmed(
         &self,
         kind: ClientKind,
         owner: Owner,
@@ -155,7 +150,7 @@ impl Connections {
     }
 
     /// Refuses if there may not be one more of this caller now; takes no place.
-    pub(in crate::api) fn check_room(&self, caller: &Caller, shutdown: &Shutdown) -> Result<(), Problem> {
+    pub(crate) fn check_room(&self, caller: &Caller, shutdown: &Shutdown) -> Result<(), Problem> {
         check_running(shutdown)?;
         self.check(&self.lock(), &Owner::of(caller))
     }
@@ -212,7 +207,7 @@ impl Inner {
 
 impl Permit {
     /// The client has opened the connection as its protocol demands, and this is who it is: from now on it counts.
-    pub(in crate::api) fn confirm(&mut self, caller: &Caller) -> Result<(), Problem> {
+    pub(crate) fn confirm(&mut self, caller: &Caller) -> Result<(), Problem> {
         let Held::Unconfirmed(id) = self.held else {
             return Ok(());
         };
@@ -257,7 +252,7 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::domain::caller::Scopes;
+    use crate::domain::access::caller::Scopes;
 
     const KIND: ClientKind = ClientKind::SignalR;
 

@@ -2,16 +2,16 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::api::system_view::{ReasonView, SystemMetricsView};
-use crate::domain::event::{Event, JobEventKind};
-use crate::domain::health::{Health, HealthChange};
-use crate::domain::id::JobId;
+use crate::api::contract::metrics_view::{ReasonView, SystemMetricsView};
+use crate::domain::cluster::remote_worker::AttemptReport;
+use crate::domain::events::event::{Event, JobEventKind};
 use crate::domain::job::Job;
 use crate::domain::metrics::QueueMetrics;
+use crate::domain::metrics::health::{Health, HealthChange};
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
-use crate::domain::remote_worker::AttemptReport;
-use crate::domain::time_span::TimeSpan;
-use crate::domain::timestamp;
+use crate::domain::values::id::JobId;
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::values::timestamp;
 use crate::storage::query::JobSummary;
 
 /// An event with everything that is told of it.

@@ -22,7 +22,7 @@ const CONTROL_BYTES_MAX: u64 = 125;
 
 /// How a client has broken the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::api) enum Violation {
+pub(crate) enum Violation {
     /// A frame that the protocol does not allow.
     Protocol(&'static str),
     /// A text or a close reason that is not UTF-8.
@@ -33,7 +33,7 @@ pub(in crate::api) enum Violation {
 
 impl Violation {
     /// The code of the close frame that answers it.
-    pub(in crate::api) const fn code(self) -> CloseCode {
+    pub(crate) const fn code(self) -> CloseCode {
         match self {
             Self::Protocol(_) => CloseCode::Protocol,
             Self::Utf8 => CloseCode::Invalid,
@@ -42,7 +42,7 @@ impl Violation {
     }
 
     /// The reason of that close frame; a frame may have `bytes_max` bytes.
-    pub(in crate::api) fn reason(self, bytes_max: usize) -> String {
+    pub(crate) fn reason(self, bytes_max: usize) -> String {
         match self {
             Self::Protocol(what) => what.to_owned(),
             Self::Utf8 => "a text is not UTF-8".to_owned(),
@@ -53,17 +53,17 @@ impl Violation {
 
 /// Where a violation is left for the connection.
 #[derive(Clone, Debug, Default)]
-pub(in crate::api) struct Violated(Rc<Cell<Option<Violation>>>);
+pub(crate) struct Violated(Rc<Cell<Option<Violation>>>);
 
 impl Violated {
     /// The violation that has ended the stream of frames, if one has.
-    pub(in crate::api) fn get(&self) -> Option<Violation> {
+    pub(crate) fn get(&self) -> Option<Violation> {
         self.0.get()
     }
 }
 
 /// A stream of frames that obey the rules.
-pub(in crate::api) struct FrameRules<S> {
+pub(crate) struct FrameRules<S> {
     stream: S,
     bytes_max: usize,
     violated: Violated,
@@ -117,7 +117,7 @@ impl Mask {
 
 impl<S> FrameRules<S> {
     /// The frames of a client, of which none may have more than so many bytes. A violation is left in `violated`.
-    pub(in crate::api) fn new(stream: S, bytes_max: usize, violated: Violated) -> Self {
+    pub(crate) fn new(stream: S, bytes_max: usize, violated: Violated) -> Self {
         Self {
             stream,
             bytes_max,

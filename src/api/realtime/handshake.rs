@@ -21,7 +21,7 @@ fn is_upgrade(request: &HttpRequest) -> bool {
 }
 
 /// Whether a request wants a WebSocket, at an address that is something else as well.
-pub(in crate::api) fn wants_websocket(request: &HttpRequest) -> bool {
+pub(crate) fn wants_websocket(request: &HttpRequest) -> bool {
     let mut protocols = request
         .headers()
         .get_all(UPGRADE)
@@ -31,7 +31,7 @@ pub(in crate::api) fn wants_websocket(request: &HttpRequest) -> bool {
 }
 
 /// Refuses a request that opens no WebSocket.
-pub(in crate::api) fn check(request: &HttpRequest) -> Result<(), Problem> {
+pub(crate) fn check(request: &HttpRequest) -> Result<(), Problem> {
     if *request.method() != Method::GET {
         return Err(Problem::method_not_allowed(request.method(), "GET"));
     }

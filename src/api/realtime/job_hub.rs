@@ -23,11 +23,11 @@ use serde_json::Value;
 use super::event_view::EventView;
 use super::signalr::hub::{Client, Groups, Hub, HubError, Invoked, Methods};
 use super::signalr::protocol::Protocol;
-use crate::domain::caller::Caller;
-use crate::domain::event::{Event, Topic};
-use crate::domain::event_filter::EventClause;
-use crate::domain::id::JobId;
-use crate::domain::name::QueueName;
+use crate::domain::access::caller::Caller;
+use crate::domain::events::event::{Event, Topic};
+use crate::domain::events::filter::EventClause;
+use crate::domain::values::id::JobId;
+use crate::domain::values::name::QueueName;
 use crate::service::error::ServiceError;
 use crate::service::events::{EventStream, Events, Form, Heard};
 

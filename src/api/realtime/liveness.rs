@@ -11,7 +11,7 @@ const LATE_TICK: Duration = Duration::from_secs(1);
 
 /// When the client was heard, and when it was pinged.
 #[derive(Debug)]
-pub(in crate::api) struct Liveness {
+pub(crate) struct Liveness {
     heard_at: Instant,
     pinged_at: Instant,
     ticked_at: Instant,
@@ -19,7 +19,7 @@ pub(in crate::api) struct Liveness {
 
 /// What a tick asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::api) enum Due {
+pub(crate) enum Due {
     /// Nothing.
     Nothing,
     /// A ping.
@@ -29,13 +29,13 @@ pub(in crate::api) enum Due {
 }
 
 /// How often to tick.
-pub(in crate::api) fn tick_interval(options: &RealtimeOptions) -> Duration {
+pub(crate) fn tick_interval(options: &RealtimeOptions) -> Duration {
     options.ping_interval / TICKS_PER_PING
 }
 
 impl Liveness {
     /// A client that has just connected.
-    pub(in crate::api) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self {
             heard_at: now,
             pinged_at: now,
@@ -44,13 +44,13 @@ impl Liveness {
     }
 
     /// The client has sent something.
-    pub(in crate::api) fn heard(&mut self, now: Instant) {
+    pub(crate) fn heard(&mut self, now: Instant) {
         self.heard_at = now;
     }
 
     /// Time has passed. While the client does not read and its socket is full, its connection does not tick, and it can't
     /// have received a ping: the time without ticks is not held against it, so that it learns what it has missed.
-    pub(in crate::api) fn tick(&mut self, options: &RealtimeOptions, now: Instant) -> Due {
+    pub(crate) fn tick(&mut self, options: &RealtimeOptions, now: Instant) -> Due {
         let interval = tick_interval(options);
         let was_blocked = now.saturating_duration_since(self.ticked_at) > interval * 2 + LATE_TICK;
         self.ticked_at = now;

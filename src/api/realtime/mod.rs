@@ -3,16 +3,16 @@
 //! Each of them turns names into a filter of events, and events into messages; transports only move bytes.
 
 mod admission;
+mod client_message;
 pub(super) mod connections;
-mod event_view;
 #[cfg(test)]
-mod every_wire;
-pub(super) mod fragments;
+mod event_encodings;
+mod event_view;
 pub(super) mod frame_rules;
 pub(super) mod handshake;
 mod job_hub;
 pub(super) mod liveness;
-mod requests;
+pub(super) mod message_assembler;
 mod signalr;
 mod utf8;
 mod websocket;
@@ -31,11 +31,11 @@ use self::job_hub::JobHub;
 use self::signalr::HubServer;
 use self::signalr::connection::Limits;
 use super::auth::Gate;
-use super::rest::call::resource;
 use super::rest::problem::Problem;
-use crate::domain::caller::Caller;
-use crate::service::clients::{ClientKind, Clients};
+use super::rest::request::context::resource;
+use crate::domain::access::caller::Caller;
 use crate::service::events::Events;
+use crate::service::facade_metrics::clients::{ClientKind, Clients};
 use crate::service::shutdown::Shutdown;
 
 /// How long the reason of a close frame may be, in bytes (RFC 6455, section 5.5): a frame of 125 less the code.

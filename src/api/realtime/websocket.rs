@@ -25,20 +25,20 @@ use chrono::{DateTime, Utc};
 use futures_util::Stream;
 use serde::Serialize;
 
-use super::super::auth::{RECHECK_INTERVAL, Standing};
-use super::super::rest::problem::{Problem, ProblemKind};
 use super::admission::Admitted;
+use super::client_message::{Action, Refusal, Request, Subscriptions, message_type};
 use super::connections::Permit;
 use super::event_view::EventView;
-use super::fragments::{Fragments, Frame, Said};
 use super::frame_rules::{FrameRules, Violated, Violation};
 use super::liveness::{Due, Liveness, tick_interval};
-use super::requests::{Action, Refusal, Request, Subscriptions, message_type};
+use super::message_assembler::{Fragments, Frame, Said};
 use super::{Realtime, close_reason, handshake};
-use crate::domain::event::Event;
-use crate::domain::timestamp;
-use crate::service::clients::ClientKind;
+use crate::api::auth::{RECHECK_INTERVAL, Standing};
+use crate::api::rest::problem::{Problem, ProblemKind};
+use crate::domain::events::event::Event;
+use crate::domain::values::timestamp;
 use crate::service::events::{EventStream, Form, Heard};
+use crate::service::facade_metrics::clients::ClientKind;
 
 /// How many messages the mailbox holds; nobody sends any.
 const MAILBOX_CAPACITY: usize = 1;

@@ -11,13 +11,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::RestApi;
-use super::call::{Answer, Call, resource, route_with_query};
 use super::jobs::list::{check_range, parse_bound, parse_end};
-use super::pagination;
-use super::parameters::Parameters;
-use super::values::{Id, Time};
-use crate::domain::audit::{AuditAction, AuditRecord};
-use crate::domain::id::{AuditId, JobId};
+use super::request::context::{Answer, Call, resource, route_with_query};
+use super::request::json_fields::{Id, Time};
+use super::request::pagination;
+use super::request::parameters::Parameters;
+use crate::domain::access::audit::{AuditAction, AuditRecord};
+use crate::domain::values::id::{AuditId, JobId};
 use crate::service::audit::AuditRecords;
 use crate::storage::query::{AuditFilter, AuditPage};
 
@@ -170,7 +170,7 @@ fn read_filter(parameters: &mut Parameters) -> AuditFilter {
 }
 
 /// Reads the name of an actor.
-pub(in crate::api) fn parse_actor(text: &str) -> Result<Arc<str>, String> {
+pub(crate) fn parse_actor(text: &str) -> Result<Arc<str>, String> {
     let length = text.chars().count();
     if length > ACTOR_LENGTH_MAX {
         return Err(format!(

@@ -5,13 +5,13 @@ use serde::Serialize;
 use tracing::debug;
 use utoipa::ToSchema;
 
-use super::call::{Answer, Call, json};
 use super::problem::Problem;
-use crate::api::rest::words::HealthWord;
-use crate::api::system_view::ReasonView;
-use crate::domain::caller::Scope;
-use crate::domain::health::HealthReason;
-use crate::domain::time_zone::ZoneDatabase;
+use super::request::context::{Answer, Call, json};
+use super::request::enumerations::HealthWord;
+use crate::api::contract::metrics_view::ReasonView;
+use crate::domain::access::caller::Scope;
+use crate::domain::metrics::health::HealthReason;
+use crate::domain::values::time_zone::ZoneDatabase;
 use crate::service::health::Readiness;
 
 /// How the server is.

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::RestApi;
-use super::call::{Answer, Call, json, resource, route, route_showing};
 use super::problem::PartError;
+use super::request::context::{Answer, Call, json, resource, route, route_showing};
 use crate::api::disclosure::Disclosure;
-use crate::domain::log_level::LogLevel;
+use crate::log_level::LogLevel;
 
 /// Adds the routes of the log's level.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
@@ -81,7 +81,7 @@ pub(super) async fn get_log_level(call: Call) -> Answer {
 )]
 pub(super) async fn set_log_level(mut call: Call) -> Answer {
     let body = call.body(call.api.options.body_bytes_max).await?;
-    let LogLevelRequest { level } = super::body::parse(&body)?;
+    let LogLevelRequest { level } = super::request::body::parse(&body)?;
     let level = LogLevel::parse(&level).map_err(|wrong| PartError::field("/level", wrong))?;
     call.api.log.set_level(&call.caller, &level)?;
     answer(&call, &level)

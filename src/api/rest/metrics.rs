@@ -9,20 +9,20 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::RestApi;
-use super::call::{Answer, Call, json, resource, route, route_with_query};
 use super::jobs::list::{parse_bound, parse_types};
-use super::parameters::Parameters;
 use super::problem::{PartError, Problem};
-use super::values::Span;
-use super::words::GranularityWord;
-use crate::api::system_view::{ReasonView, SystemMetricsView, one_decimal};
-use crate::domain::histogram::Histogram;
-use crate::domain::name::{JobType, QueueName};
-use crate::domain::period::{Bound, Granularity, Part, Period, PeriodRequest};
-use crate::domain::rollup::{RollupCounts, percentage};
-use crate::domain::time_span::TimeSpan;
-use crate::domain::time_zone::TimeZoneName;
-use crate::domain::timestamp;
+use super::request::context::{Answer, Call, json, resource, route, route_with_query};
+use super::request::enumerations::GranularityWord;
+use super::request::json_fields::Span;
+use super::request::parameters::Parameters;
+use crate::api::contract::metrics_view::{ReasonView, SystemMetricsView, one_decimal};
+use crate::domain::metrics::histogram::Histogram;
+use crate::domain::metrics::rollup::{RollupCounts, percentage};
+use crate::domain::metrics::time_range::{Bound, Granularity, Part, Period, PeriodRequest};
+use crate::domain::values::name::{JobType, QueueName};
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::values::time_zone::TimeZoneName;
+use crate::domain::values::timestamp;
 use crate::service::error::ServiceError;
 use crate::service::metrics::{JobTypesReport, PerformanceReport, SystemReport};
 use crate::storage::query::{RollupFilter, TypeRollup};
@@ -418,7 +418,7 @@ fn read(parameters: &mut Parameters) -> (PeriodRequest, RollupFilter) {
 }
 
 /// Reads a bound of a period.
-pub(in crate::api) fn parse_period_bound(text: &str) -> Result<Bound, String> {
+pub(crate) fn parse_period_bound(text: &str) -> Result<Bound, String> {
     let is_date = text.len() == 10;
     if is_date && let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         return Ok(Bound::Date(date));

@@ -6,27 +6,20 @@
 //! makes an error, so all of them look alike.
 
 pub(super) mod audit;
-pub(super) mod body;
-pub(super) mod call;
-mod etag;
-pub mod exposition;
 mod health;
-pub(super) mod idempotency;
 pub(super) mod jobs;
 mod log_level;
 pub(super) mod metrics;
 mod nodes;
 pub mod openapi;
-pub(super) mod pagination;
-mod parameters;
 pub(super) mod problem;
+pub mod prometheus;
 pub(super) mod queues;
 pub(super) mod recurring;
 mod reduced;
-pub(super) mod values;
+pub(crate) mod request;
 pub(super) mod webhooks;
-pub(super) mod words;
-pub(in crate::api) mod workers;
+pub(crate) mod workers;
 
 use std::rc::Rc;
 
@@ -34,13 +27,13 @@ use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse};
 
-use self::call::{open_route, optional_route, unknown_route};
-use self::exposition::Exposition;
 use self::problem::{Problem, ProblemKind};
-use crate::api::auth::{AuthFailure, Gate};
-use crate::api::memory::RequestMemory;
+use self::prometheus::Exposition;
+use self::request::context::{open_route, optional_route, unknown_route};
+use super::auth::{AuthFailure, Gate};
+use super::memory::RequestMemory;
 use crate::service::audit::AuditLog;
-use crate::service::changes::Changes;
+use crate::service::change_feed::Changes;
 use crate::service::health::Health;
 use crate::service::jobs::Jobs;
 use crate::service::log_level::Log;
@@ -151,15 +144,15 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
         }
         openapi::configure(config, &api);
     }
-    config.service(call::resource(
+    config.service(self::request::context::resource(
         "/healthz",
         vec![(Method::GET, open_route(&api, health::live))],
     ));
-    config.service(call::resource(
+    config.service(self::request::context::resource(
         "/readyz",
         vec![(Method::GET, optional_route(&api, health::ready))],
     ));
-    exposition::configure(config, &api);
+    self::prometheus::configure(config, &api);
 }
 
 /// Adds the answer to requests for what nobody has.

@@ -8,12 +8,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::RestApi;
-use super::call::{Answer, Call, json, resource, route, route_showing};
 use super::problem::Problem;
-use super::values::Time;
+use super::request::context::{Answer, Call, json, resource, route, route_showing};
+use super::request::enumerations::NodeStatusWord;
+use super::request::json_fields::Time;
 use crate::api::disclosure::Disclosure;
-use crate::api::rest::words::NodeStatusWord;
-use crate::domain::id::{JobId, NodeId};
+use crate::domain::values::id::{JobId, NodeId};
 use crate::storage::query::StoredNode;
 
 /// Adds the routes of nodes.

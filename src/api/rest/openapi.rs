@@ -18,11 +18,12 @@ use utoipa::openapi::{
 };
 use utoipa_swagger_ui::Config;
 
-use super::call::{Answer, Call, open_route, resource, route};
 use super::problem::{Problem, ProblemKind};
+use super::request::context::{Answer, Call, open_route, resource, route};
+use super::request::enumerations;
 use super::{RestApi, RestOptions};
-use super::{audit, health, jobs, log_level, metrics, nodes, problem, queues, recurring, webhooks, words, workers};
-use crate::domain::caller::Scope;
+use super::{audit, health, jobs, log_level, metrics, nodes, problem, queues, recurring, webhooks, workers};
+use crate::domain::access::caller::Scope;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -86,7 +87,7 @@ use crate::domain::caller::Scope;
         metrics::get_performance,
         metrics::get_job_types,
     ),
-    components(schemas(problem::ProblemDocument, words::GranularityWord))
+    components(schemas(problem::ProblemDocument, enumerations::GranularityWord))
 )]
 struct VersionedRoutes;
 

@@ -12,9 +12,10 @@ use tracing::{debug, error};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::api::auth::{self, AuthFailure};
-use crate::domain::allowance::RateExceeded;
-use crate::domain::caller::Forbidden;
+use crate::api::auth;
+use crate::api::auth::AuthFailure;
+use crate::domain::access::allowance::RateExceeded;
+use crate::domain::access::caller::Forbidden;
 use crate::service::error::ServiceError;
 
 /// How many wrong fields one problem lists.
@@ -163,7 +164,7 @@ struct PartErrorSchema {
 
 /// What is wrong with one part of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(in super::super) struct PartError {
+pub(crate) struct PartError {
     /// Where it is.
     #[serde(flatten)]
     pub place: Place,
@@ -174,7 +175,7 @@ pub(in super::super) struct PartError {
 /// A part of a request: exactly one of these members is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(in super::super) enum Place {
+pub(crate) enum Place {
     /// A field of the body, as a JSON pointer in a URI fragment (RFC 6901).
     Pointer(String),
     /// A query parameter.
@@ -211,7 +212,7 @@ impl PartError {
 
 /// An error as a caller is told it.
 #[derive(Debug)]
-pub(in super::super) struct Problem(Box<Contents>);
+pub(crate) struct Problem(Box<Contents>);
 
 #[derive(Debug)]
 struct Contents {

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::RestApi;
-use super::call::{Answer, Call, json, resource, route};
 use super::problem::PartError;
-use crate::api::rest::words::QueueStatusWord;
+use super::request::context::{Answer, Call, json, resource, route};
+use super::request::enumerations::QueueStatusWord;
 use crate::domain::queue::{StatusCounts, Throughput};
 use crate::service::queues::{Cleared, QueueView};
 
@@ -276,7 +276,7 @@ pub(super) async fn clear_queue(mut call: Call) -> Answer {
 }
 
 /// Which jobs of a queue are to be removed, the pending and the failed ones, by what was said of each.
-pub(in crate::api) fn what_to_clear(
+pub(crate) fn what_to_clear(
     clear_pending: Option<bool>,
     clear_failed: Option<bool>,
 ) -> Result<(bool, bool), PartError> {

@@ -4,8 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::body::MessageBody;
 use serde_json::{Map, Value};
 
-use super::call::Answer;
 use super::problem::{Problem, ProblemKind};
+use super::request::context::Answer;
 use crate::api::disclosure;
 
 /// Reduces an answer to what every caller may see.

@@ -11,7 +11,7 @@ use super::output::Output;
 use super::settings::ConfigArguments;
 use crate::config::zoneinfo;
 use crate::domain::cron::CronExpression;
-use crate::domain::time_zone::TimeZoneName;
+use crate::domain::values::time_zone::TimeZoneName;
 
 #[derive(Debug, Args)]
 pub(super) struct CronArguments {

@@ -6,8 +6,8 @@ use clap::Args;
 use super::ExpressionArguments;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
-use crate::cli::time::parse_time;
-use crate::domain::time_span::TimeSpan;
+use crate::cli::output::time::parse_time;
+use crate::domain::values::time_span::TimeSpan;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

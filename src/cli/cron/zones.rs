@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
-use crate::domain::time_zone::ZoneDatabase;
+use crate::domain::values::time_zone::ZoneDatabase;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

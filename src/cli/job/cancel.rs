@@ -4,8 +4,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{IdArgument, Session};
+use crate::cli::api_client::api_types::Job;
 use crate::cli::error::CliError;
-use crate::cli::wire::Job;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

@@ -10,9 +10,9 @@ use serde_json::value::RawValue;
 use super::Session;
 use super::wait::WaitArguments;
 use crate::cli::error::CliError;
-use crate::cli::time::parse_time;
-use crate::domain::name::{JobName, JobType, QueueName, UniqueKey};
-use crate::domain::time_span::TimeSpan;
+use crate::cli::output::time::parse_time;
+use crate::domain::values::name::{JobName, JobType, QueueName, UniqueKey};
+use crate::domain::values::time_span::TimeSpan;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::wait::WaitArguments;
 use super::{IdArgument, Session, print};
 use crate::cli::error::CliError;
-use crate::domain::time_span::TimeSpan;
+use crate::domain::values::time_span::TimeSpan;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::{Session, print};
 use crate::cli::error::CliError;
-use crate::domain::name::{JobType, QueueName};
-use crate::domain::status::JobStatus;
+use crate::domain::job::status::JobStatus;
+use crate::domain::values::name::{JobType, QueueName};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

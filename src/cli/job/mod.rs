@@ -14,11 +14,12 @@ use clap::{Args, Subcommand};
 pub(super) use self::create::read_parameters;
 pub(super) use self::print::PRIORITIES;
 
-use super::client::{self, Answer, Client, ClientArguments};
+use super::api_client;
+use super::api_client::api_types::Job;
+use super::api_client::{Answer, Client, ClientArguments};
 use super::error::CliError;
 use super::output::Output;
-use super::wire::Job;
-use crate::domain::id::JobId;
+use crate::domain::values::id::JobId;
 
 #[derive(Debug, Args)]
 pub(super) struct JobArguments {
@@ -66,7 +67,7 @@ pub(super) fn run(arguments: JobArguments, output: &mut Output) -> Result<(), Cl
         client: Client::new(&client)?,
         output,
     };
-    client::block_on(async {
+    api_client::block_on(async {
         match command {
             JobCommand::Create(arguments) => create::run(arguments, &mut session).await,
             JobCommand::List(arguments) => list::run(&arguments, &mut session).await,

@@ -1,9 +1,9 @@
 //! Jobs for people.
 
+use crate::cli::api_client::api_types::{Attempt, Job, JobList, LogLine};
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
-use crate::cli::table::{Column, Table};
-use crate::cli::wire::{Attempt, Job, JobList, LogLine};
+use crate::cli::output::table::{Column, Table};
 
 /// The words for priorities.
 pub(in crate::cli) const PRIORITIES: [&str; 4] = ["low", "normal", "high", "critical"];

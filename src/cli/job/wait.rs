@@ -5,10 +5,10 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Session, print};
-use crate::cli::client::Answer;
+use crate::cli::api_client::Answer;
+use crate::cli::api_client::api_types::Job;
 use crate::cli::error::CliError;
-use crate::cli::wire::Job;
-use crate::domain::time_span::TimeSpan;
+use crate::domain::values::time_span::TimeSpan;
 
 /// The first pause between two questions; each further one is longer.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);

@@ -7,7 +7,7 @@ use rustix::process::{Pid, test_kill_process};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::domain::outcome::RetryAdvice;
+use crate::domain::job::outcome::RetryAdvice;
 use crate::handlers::sample_job::context;
 
 /// How long anything may take that should happen soon.

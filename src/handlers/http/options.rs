@@ -5,7 +5,7 @@ use reqwest::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
 };
 
-use crate::domain::webhook::{InvalidSecret, SigningSecret};
+use crate::domain::webhooks::endpoint::{InvalidSecret, SigningSecret};
 
 /// How an endpoint is called.
 #[derive(Clone)]

@@ -10,9 +10,9 @@ use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
-use crate::domain::time_span::TimeSpan;
+use crate::domain::values::time_span::TimeSpan;
 use crate::handlers::sample_job::context;
-use crate::webhooks::reach::Reach;
+use crate::webhooks::egress_policy::Reach;
 
 /// How long anything may take that should happen soon.
 const SOON: Duration = Duration::from_secs(20);

@@ -27,9 +27,9 @@ mod refusal;
 mod shared;
 mod target;
 
-pub(super) use places::{Place, PlaceLimits, Places, RESERVE};
-pub(super) use refusal::answer_refused;
-pub(super) use shared::{Shared, mark_answered};
+pub(super) use self::places::{Place, PlaceLimits, Places, RESERVE};
+pub(super) use self::refusal::answer_refused;
+pub(super) use self::shared::{Shared, mark_answered};
 
 use std::io::ErrorKind;
 use std::pin::Pin;

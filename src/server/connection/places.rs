@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
 
-use crate::domain::ip_network::{IpNetwork, client_prefix};
-use crate::service::connections::HttpConnections;
+use crate::domain::access::ip_network::{IpNetwork, client_prefix};
+use crate::service::facade_metrics::connections::HttpConnections;
 
 /// How long a connection waits for a request before another may take its place.
 const IDLE_MIN: Duration = Duration::from_secs(1);

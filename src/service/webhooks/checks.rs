@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::domain::name::is_name_character;
-use crate::domain::time_span::TimeSpan;
-use crate::domain::webhook::{Endpoint, EndpointSource, SigningSecret};
-use crate::runtime::clock::draw_secret;
-use crate::runtime::webhook_options::{EndpointAddress, OutboundClients};
+use crate::domain::values::name::is_name_character;
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::webhooks::endpoint::{Endpoint, EndpointSource, SigningSecret};
+use crate::runtime::actor::clock::draw_secret;
+use crate::runtime::outbound::options::{EndpointAddress, OutboundClients};
 use crate::service::error::ServiceError;
-use crate::service::rules::MAX_RETRIES_MAX;
+use crate::service::jobs::job_validation::MAX_RETRIES_MAX;
 
 /// How long the name of an endpoint may be, in characters.
 pub(super) const NAME_LENGTH_MAX: usize = 200;

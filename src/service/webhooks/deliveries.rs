@@ -3,15 +3,16 @@
 use chrono::{DateTime, Utc};
 
 use super::Webhooks;
-use crate::domain::caller::{Caller, Scope};
-use crate::domain::delivery::{Delivery, DeliveryId, DeliveryStatus};
-use crate::domain::id::JobId;
-use crate::domain::timestamp;
-use crate::domain::webhook::EndpointId;
-use crate::runtime::webhook_options::test_posting;
+use crate::domain::access::caller::{Caller, Scope};
+use crate::domain::values::id::JobId;
+use crate::domain::values::timestamp;
+use crate::domain::webhooks::delivery::{Delivery, DeliveryId, DeliveryStatus};
+use crate::domain::webhooks::endpoint::EndpointId;
+use crate::runtime::outbound::options::test_posting;
+use crate::service::audit_writer;
+use crate::service::audit_writer::Deed;
 use crate::service::error::ServiceError;
 use crate::service::jobs::unexpected;
-use crate::service::trail::{self, Deed};
 use crate::storage::change::{Applied, Change};
 use crate::storage::outbox::Redelivery;
 use crate::storage::query::{DeliveryPage, StoredTexts};
@@ -41,7 +42,7 @@ impl Webhooks {
         let (webhook_id, posting) = test_posting(id, now, JobId::new(now, self.runtime.ids.next()));
         let post = Change::Post(vec![posting]);
         let note = self.trail.note(caller, Deed::TEST_ENDPOINT);
-        let note = note.map(|note| trail::of_endpoint(note, id));
+        let note = note.map(|note| audit_writer::of_endpoint(note, id));
         let applied = self.trail.write(post, note).await??;
         let Applied::Announced(_) = applied else {
             return Err(unexpected(&applied));
@@ -104,7 +105,7 @@ impl Webhooks {
                 now: self.runtime.clock.now(),
             };
             let note = self.trail.note(caller, Deed::REDELIVER);
-            let note = note.map(|note| trail::of_endpoint(note, delivery.endpoint_id));
+            let note = note.map(|note| audit_writer::of_endpoint(note, delivery.endpoint_id));
             let applied = self.trail.write(again, note).await??;
             let Applied::Removed(_) = applied else {
                 return Err(unexpected(&applied));
@@ -124,7 +125,7 @@ impl Webhooks {
         self.read(id).await?;
         // One record, whatever the number of steps.
         let note = self.trail.note(caller, Deed::REDELIVER);
-        let note = note.map(|note| trail::of_endpoint(note, id));
+        let note = note.map(|note| audit_writer::of_endpoint(note, id));
         let mut total = 0;
         loop {
             let again = Change::Redeliver {

@@ -7,10 +7,10 @@ use chrono::TimeDelta;
 
 use super::sample::{at, completed, finish, insert, job, queue, renamed, start, update, with_key};
 use super::{Case, Subject, cases_of};
-use crate::domain::audit::{AuditAction, AuditOutcome, AuditRecord};
-use crate::domain::caller::{Caller, CallerKind};
-use crate::domain::id::AuditId;
-use crate::domain::status::JobStatus;
+use crate::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord};
+use crate::domain::access::caller::{Caller, CallerKind};
+use crate::domain::job::status::JobStatus;
+use crate::domain::values::id::AuditId;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, Idempotency, Inserted};
 use crate::storage::query::{AuditFilter, AuditPage};
 

@@ -6,11 +6,11 @@ use chrono::TimeDelta;
 
 use super::sample::{at, claim, in_queue, insert, job, job_type, jobs, node, queue, with_priority};
 use super::{Case, Subject, cases_of};
-use crate::domain::id::JobId;
 use crate::domain::job::Job;
-use crate::domain::name::JobType;
-use crate::domain::outcome::Outcome;
-use crate::domain::priority::Priority;
+use crate::domain::job::outcome::Outcome;
+use crate::domain::job::priority::Priority;
+use crate::domain::values::id::JobId;
+use crate::domain::values::name::JobType;
 use crate::storage::change::{Applied, Change, ChangeError, Claim, Inserted};
 
 pub(super) fn cases() -> Vec<Case> {

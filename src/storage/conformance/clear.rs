@@ -6,10 +6,10 @@ use chrono::TimeDelta;
 
 use super::sample::{at, completed, failed, in_queue, insert, job, jobs, queue};
 use super::{Case, Subject, cases_of};
-use crate::domain::id::JobId;
 use crate::domain::job::Job;
-use crate::domain::outcome::{Failure, Outcome};
-use crate::domain::status::JobStatus;
+use crate::domain::job::outcome::{Failure, Outcome};
+use crate::domain::job::status::JobStatus;
+use crate::domain::values::id::JobId;
 use crate::storage::change::{Applied, Change, Inserted};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -152,7 +152,7 @@ async fn pruning_goes_in_steps(storage: Subject) {
     let ended = jobs(700).into_iter().map(|job| {
         let running = job.start(node, at(10));
         running
-            .finish(completed(), at(20), crate::domain::retry::Jitter::new(0.0))
+            .finish(completed(), at(20), crate::domain::job::retry::Jitter::new(0.0))
             .0
     });
     let applied = storage.apply(insert(ended)).await;
@@ -170,7 +170,7 @@ async fn pruning_goes_in_steps(storage: Subject) {
 
 async fn pruning_spares_what_ran_again(storage: Subject) {
     let done = ended(&storage, 1, 50, completed()).await;
-    let again = done.execute(None, crate::domain::new_job::Due::Now, at(60));
+    let again = done.execute(None, crate::domain::job::new_job::Due::Now, at(60));
     let again = again.expect("a completed job can be executed");
     storage.commit(&[super::sample::update(&done, &again)]).await;
     let node = storage.live_node(1).await;

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use super::sample::job_type;
 use super::webhooks::{all, due, endpoint, message, note, outcome, post, posting, put};
 use super::{Case, Subject, cases_of};
-use crate::domain::delivery::{AfterAttempt, DeliveryAttempt, DeliveryStatus, Message};
-use crate::domain::id::JobId;
+use crate::domain::job::new_job::{Due, JobDefaults, NewJob};
 use crate::domain::job::{Job, Occurrence};
-use crate::domain::new_job::{Due, JobDefaults, NewJob};
 use crate::domain::recurring::RecurringId;
-use crate::domain::time_span::TimeSpan;
+use crate::domain::values::id::JobId;
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::webhooks::delivery::{AfterAttempt, DeliveryAttempt, DeliveryStatus, Message};
 use crate::storage::change::{Applied, Change};
 use crate::storage::outbox::AttemptOutcome;
 

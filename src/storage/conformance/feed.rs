@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::sample::{at, insert, job, jobs, node};
 use super::{Case, Subject, cases_of};
-use crate::domain::change_feed::FeedCursor;
-use crate::domain::id::JobId;
+use crate::domain::values::id::JobId;
+use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::outbox::{Announcement, Announcer, FeedEntry};
 use crate::storage::query::FeedPage;

@@ -6,11 +6,11 @@ use chrono::TimeDelta;
 
 use super::sample::{asked_to_cancel, at, completed, failed, finish, insert, job, jobs, update};
 use super::{Case, Subject, cases_of};
-use crate::domain::attempt::Attempt;
 use crate::domain::job::Job;
-use crate::domain::outcome::{Failure, Outcome};
-use crate::domain::retry::Jitter;
-use crate::domain::status::JobStatus;
+use crate::domain::job::attempt::Attempt;
+use crate::domain::job::outcome::{Failure, Outcome};
+use crate::domain::job::retry::Jitter;
+use crate::domain::job::status::JobStatus;
 use crate::storage::change::{Applied, Change, Finished};
 
 pub(super) fn cases() -> Vec<Case> {

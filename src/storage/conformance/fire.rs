@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::sample::{advanced, at, in_queue, insert, job, node, occurrence, recurring};
 use super::{Case, Subject, cases_of};
-use crate::domain::id::NodeId;
+use crate::domain::cluster::leadership::FencingToken;
 use crate::domain::job::Job;
-use crate::domain::leadership::FencingToken;
 use crate::domain::recurring::RecurringJob;
-use crate::domain::time_span::TimeSpan;
+use crate::domain::values::id::NodeId;
+use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, ChangeError, Fire, Inserted};
 
 pub(super) fn cases() -> Vec<Case> {

@@ -7,10 +7,10 @@ use chrono::TimeDelta;
 
 use super::sample::{at, completed, failed, in_queue, insert, job, jobs, unknown_id};
 use super::{Case, Subject, cases_of};
-use crate::domain::id::JobId;
 use crate::domain::job::Job;
-use crate::domain::outcome::Outcome;
-use crate::domain::transition::Cancelled;
+use crate::domain::job::outcome::Outcome;
+use crate::domain::job::state_machine::Cancelled;
+use crate::domain::values::id::JobId;
 use crate::storage::change::{Applied, Inserted};
 use crate::storage::query::{JobSummary, JobText, StoredTexts};
 
@@ -39,7 +39,7 @@ async fn a_job_is_read_as_it_was_stored(storage: Subject) {
 async fn a_job_with_a_past_is_read_as_it_was_stored(storage: Subject) {
     let node = super::sample::node(3);
     let run = |number: u32, outcome: Outcome| {
-        let jitter = crate::domain::retry::Jitter::new(0.0);
+        let jitter = crate::domain::job::retry::Jitter::new(0.0);
         job(number).start(node, at(10)).finish(outcome, at(20), jitter).0
     };
     let Ok(Cancelled::Done(cancelled)) = job(5).cancel(at(30)) else {

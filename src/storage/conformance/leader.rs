@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::sample::{at, job, node};
 use super::{Case, Subject, cases_of};
-use crate::domain::id::NodeId;
-use crate::domain::leadership::FencingToken;
-use crate::domain::name::JobType;
-use crate::domain::time_span::TimeSpan;
+use crate::domain::cluster::leadership::FencingToken;
+use crate::domain::values::id::NodeId;
+use crate::domain::values::name::JobType;
+use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::query::StoredNode;
 

@@ -12,15 +12,15 @@ use super::sample::{
     asked_to_cancel, at, completed, failed, finish, in_queue, job, node, queue, with_key, with_priority,
 };
 use super::{Case, Subject, cases_of};
-use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::name::JobType;
-use crate::domain::new_job::Due;
-use crate::domain::outcome::{Failure, Outcome};
-use crate::domain::priority::Priority;
-use crate::domain::rollup::{SLOT_SECONDS, Slot, SlotSpan};
-use crate::domain::status::JobStatus;
-use crate::domain::transition::Cancelled;
+use crate::domain::job::new_job::Due;
+use crate::domain::job::outcome::{Failure, Outcome};
+use crate::domain::job::priority::Priority;
+use crate::domain::job::state_machine::Cancelled;
+use crate::domain::job::status::JobStatus;
+use crate::domain::metrics::rollup::{SLOT_SECONDS, Slot, SlotSpan};
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::name::JobType;
 use crate::storage::change::{Change, Claim, Idempotency};
 use crate::storage::memory::MemoryRepository;
 use crate::storage::query::{RollupFilter, TypeRollup};
@@ -156,7 +156,7 @@ impl Life {
                 node: self.node,
                 name: Arc::from("a node"),
                 started_at: at(0),
-                lease: crate::domain::time_span::TimeSpan::from_secs(3_600),
+                lease: crate::domain::values::time_span::TimeSpan::from_secs(3_600),
                 job_types: Arc::default(),
                 remote_types: Arc::default(),
             });
@@ -278,8 +278,12 @@ impl Life {
             },
             JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => match choice {
                 0 => update(
-                    job.execute(None, Due::After(crate::domain::time_span::TimeSpan::from_secs(5)), now)
-                        .ok()?,
+                    job.execute(
+                        None,
+                        Due::After(crate::domain::values::time_span::TimeSpan::from_secs(5)),
+                        now,
+                    )
+                    .ok()?,
                 ),
                 1 => update(job.retry(self.random.random_bool(0.5), now).ok()?),
                 2 => {

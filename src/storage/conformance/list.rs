@@ -4,11 +4,11 @@ use chrono::TimeDelta;
 
 use super::sample::{at, claim, completed, failed, in_queue, job, job_type, jobs, queue, with_priority};
 use super::{Case, Subject, cases_of};
-use crate::domain::id::JobId;
 use crate::domain::job::Job;
-use crate::domain::outcome::{Failure, Outcome};
-use crate::domain::priority::Priority;
-use crate::domain::status::JobStatus;
+use crate::domain::job::outcome::{Failure, Outcome};
+use crate::domain::job::priority::Priority;
+use crate::domain::job::status::JobStatus;
+use crate::domain::values::id::JobId;
 use crate::storage::change::{Applied, Change};
 use crate::storage::query::{JobFilter, JobSummary, Order, Page, RecurringPage};
 
@@ -143,7 +143,7 @@ async fn every_condition_of_a_filter_must_hold(storage: Subject) {
             ..with_priority(Priority::High, in_queue("mail", job(53)))
         },
         Job {
-            name: crate::domain::name::JobName::parse("nobody").expect("a name"),
+            name: crate::domain::values::name::JobName::parse("nobody").expect("a name"),
             job_type: job_type("Another"),
             ..with_priority(Priority::High, in_queue("mail", job(55)))
         },

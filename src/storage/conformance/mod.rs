@@ -4,7 +4,8 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use tickerq::storage::conformance::{self, Subject};
+//! use tickerq::storage::conformance;
+//! use tickerq::storage::conformance::Subject;
 //! use tickerq::storage::memory::MemoryRepository;
 //!
 //! # fn main() {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::sample::{asked_to_cancel, at, claim, finish, insert, job, jobs, node, start, update};
 use super::{Case, Subject, cases_of};
-use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::outcome::Outcome;
-use crate::domain::time_span::TimeSpan;
+use crate::domain::job::outcome::Outcome;
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, ChangeError, Finished};
 use crate::storage::query::{RunningJob, StoredWorker};
 

@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use super::sample::{at, completed, failed, in_queue, job, job_type, queue, with_priority};
 use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
-use crate::domain::name::{JobType, QueueName};
-use crate::domain::outcome::{Failure, Outcome};
-use crate::domain::priority::Priority;
+use crate::domain::job::outcome::{Failure, Outcome};
+use crate::domain::job::priority::Priority;
 use crate::domain::queue::{StatusCounts, Throughput};
+use crate::domain::values::name::{JobType, QueueName};
 use crate::storage::change::{Applied, Change, Claim};
 use crate::storage::query::PendingJobs;
 

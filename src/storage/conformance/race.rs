@@ -8,9 +8,9 @@ use futures_util::future::{join, join_all};
 
 use super::sample::{at, claim, completed, finish, in_queue, insert, job, jobs, node, queue, start, update, with_key};
 use super::{Case, Subject, cases_of};
-use crate::domain::id::JobId;
+use crate::domain::values::id::JobId;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, Idempotency, Inserted};
-use crate::storage::signal::{Heard, Signal};
+use crate::storage::cluster_message::{Heard, Signal};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -78,7 +78,7 @@ async fn two_servers_never_end_one_attempt_twice(one: Subject) {
         let running = one.insert_running(job(number), node).await;
         let ends = [
             finish(&running, completed(), at(500)),
-            finish(&running, crate::domain::outcome::Outcome::Lost, at(500)),
+            finish(&running, crate::domain::job::outcome::Outcome::Lost, at(500)),
         ];
         let mut applied = both(&one, &other, ends).await.map(|applied| match applied {
             Ok(Applied::Finished(finished)) => finished,
@@ -206,7 +206,7 @@ async fn two_servers_clear_together(one: Subject) {
     one.insert(&jobs(300)).await;
     let clear = || Change::Clear {
         queue: queue("default"),
-        status: crate::domain::status::JobStatus::Pending,
+        status: crate::domain::job::status::JobStatus::Pending,
         up_to: job(299).id,
         limit: 40,
     };

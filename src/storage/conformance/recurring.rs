@@ -7,15 +7,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::sample::{advanced, at, insert, job, occurrence, queue, recurring};
 use super::{Case, Subject, cases_of};
 use crate::domain::cron::CronExpression;
-use crate::domain::json::Json;
-use crate::domain::misfire::{CatchUpMax, MisfirePolicy};
-use crate::domain::name::{JobName, RecurringKey};
-use crate::domain::outcome::Outcome;
-use crate::domain::overlap::OverlapPolicy;
-use crate::domain::priority::Priority;
+use crate::domain::job::outcome::Outcome;
+use crate::domain::job::priority::Priority;
+use crate::domain::recurring::misfire::{CatchUpMax, MisfirePolicy};
+use crate::domain::recurring::overlap::OverlapPolicy;
 use crate::domain::recurring::{RecurringId, RecurringJob, Schedule, Template};
-use crate::domain::time_span::TimeSpan;
-use crate::domain::time_zone::TimeZoneName;
+use crate::domain::values::json::Json;
+use crate::domain::values::name::{JobName, RecurringKey};
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::values::time_zone::TimeZoneName;
 use crate::storage::change::{Applied, Change, ChangeError, Fire, Idempotency, Inserted};
 use crate::storage::query::{JobFilter, RecurringPage};
 
@@ -491,7 +491,7 @@ async fn a_job_says_of_what_it_is_an_occurrence(storage: Subject) {
     let running = storage.start(&jobs[0], node).await;
     let ended = storage.finish(&running, Outcome::Completed(None)).await;
     let again = ended
-        .execute(None, crate::domain::new_job::Due::Now, at(500))
+        .execute(None, crate::domain::job::new_job::Due::Now, at(500))
         .expect("it can be executed");
     assert_eq!(
         storage.apply(super::sample::update(&ended, &again)).await,

@@ -9,13 +9,13 @@ use rand::Rng;
 use super::life::Life;
 use super::sample::{asked_to_cancel, at, completed, failed, finish, in_queue, job, job_type, queue, start, update};
 use super::{Case, Subject, cases_of};
-use crate::domain::attempt::{Attempt, AttemptStatus};
-use crate::domain::failure_reason::{OTHER, REASONS_MAX};
-use crate::domain::histogram::{Measure, bucket_of};
 use crate::domain::job::Job;
-use crate::domain::outcome::{Failure, Outcome};
-use crate::domain::rollup::{HOURS_PER_DAY, RollupCounts, Slot, SlotSpan};
-use crate::domain::status::JobStatus;
+use crate::domain::job::attempt::{Attempt, AttemptStatus};
+use crate::domain::job::outcome::{Failure, Outcome};
+use crate::domain::job::status::JobStatus;
+use crate::domain::metrics::failure_reason::{OTHER, REASONS_MAX};
+use crate::domain::metrics::histogram::{Measure, bucket_of};
+use crate::domain::metrics::rollup::{HOURS_PER_DAY, RollupCounts, Slot, SlotSpan};
 use crate::storage::change::{Applied, Change, ChangeError, Finished};
 use crate::storage::memory::MemoryRepository;
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
@@ -116,7 +116,8 @@ async fn starts_and_ends_are_summed_up(storage: Subject) {
 
 async fn a_job_that_is_cancelled_counts_whether_it_ran_or_not(storage: Subject) {
     storage.insert(&[job(1)]).await;
-    let crate::domain::transition::Cancelled::Done(cancelled) = job(1).cancel(at(5)).expect("a pending job") else {
+    let crate::domain::job::state_machine::Cancelled::Done(cancelled) = job(1).cancel(at(5)).expect("a pending job")
+    else {
         panic!("a pending job is cancelled at once");
     };
     assert_eq!(storage.apply(update(&job(1), &cancelled)).await, Ok(Applied::Updated));

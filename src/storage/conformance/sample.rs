@@ -6,18 +6,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::domain::cron::CronExpression;
-use crate::domain::id::{JobId, NodeId};
 use crate::domain::job::Job;
-use crate::domain::json::Json;
-use crate::domain::misfire::MisfirePolicy;
-use crate::domain::name::{JobName, JobType, QueueName, UniqueKey};
-use crate::domain::new_job::{JobDefaults, NewJob};
-use crate::domain::outcome::{Failure, Outcome};
-use crate::domain::overlap::OverlapPolicy;
-use crate::domain::priority::Priority;
+use crate::domain::job::new_job::{JobDefaults, NewJob};
+use crate::domain::job::outcome::{Failure, Outcome};
+use crate::domain::job::priority::Priority;
+use crate::domain::job::retry::Jitter;
+use crate::domain::recurring::misfire::MisfirePolicy;
+use crate::domain::recurring::overlap::OverlapPolicy;
 use crate::domain::recurring::{NewRecurringJob, RecurringJob, Schedule, Template};
-use crate::domain::retry::Jitter;
-use crate::domain::time_zone::TimeZoneName;
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::json::Json;
+use crate::domain::values::name::{JobName, JobType, QueueName, UniqueKey};
+use crate::domain::values::time_zone::TimeZoneName;
 use crate::storage::change::{Change, Claim};
 
 /// So many seconds after the day on which the cases play.

@@ -3,7 +3,7 @@
 use super::sample::{job, job_type};
 use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
-use crate::domain::name::JobName;
+use crate::domain::values::name::JobName;
 use crate::storage::query::JobFilter;
 
 pub(super) fn cases() -> Vec<Case> {

@@ -3,8 +3,8 @@
 use super::sample::{at, finish, job, jobs, node, renamed, start, unknown_id, update};
 use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
-use crate::domain::outcome::Outcome;
-use crate::domain::time_span::TimeSpan;
+use crate::domain::job::outcome::Outcome;
+use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, ChangeError};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -33,7 +33,7 @@ async fn only_jobs_that_are_as_they_were_known_are_started(storage: Subject) {
         .insert(&[good.clone(), changed.clone(), cancelled.clone(), running.clone()])
         .await;
     storage.start(&running, node).await;
-    let Ok(crate::domain::transition::Cancelled::Done(no_more)) = cancelled.cancel(at(5)) else {
+    let Ok(crate::domain::job::state_machine::Cancelled::Done(no_more)) = cancelled.cancel(at(5)) else {
         panic!("a pending job can be cancelled");
     };
     let changed_now = renamed(&changed, "changed meanwhile");

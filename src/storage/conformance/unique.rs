@@ -117,7 +117,7 @@ async fn a_job_can_not_come_back_while_another_has_its_key(storage: Subject) {
     let finished = storage.finish(&running, completed()).await;
     let (holder, bystander) = (with_key("k", job(2)), job(3));
     storage.insert(&[holder.clone(), bystander.clone()]).await;
-    let again = finished.execute(None, crate::domain::new_job::Due::Now, at(100));
+    let again = finished.execute(None, crate::domain::job::new_job::Due::Now, at(100));
     let again = again.expect("a completed job can be executed");
     let changes = [
         insert([job(4)]),
@@ -146,7 +146,7 @@ async fn a_job_can_not_come_back_while_another_has_its_key(storage: Subject) {
 async fn a_job_that_is_stored_finished_takes_no_key(storage: Subject) {
     let finished = |number| {
         let job = with_key("k", job(number));
-        let Ok(crate::domain::transition::Cancelled::Done(job)) = job.cancel(at(50)) else {
+        let Ok(crate::domain::job::state_machine::Cancelled::Done(job)) = job.cancel(at(50)) else {
             panic!("a pending job can be cancelled");
         };
         job

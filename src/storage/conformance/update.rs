@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::sample::{at, completed, failed, in_queue, insert, job, queue, recurring, renamed, start, update};
 use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
-use crate::domain::json::Json;
-use crate::domain::name::JobName;
-use crate::domain::new_job::Due;
-use crate::domain::priority::Priority;
-use crate::domain::time_span::TimeSpan;
-use crate::domain::transition::{Cancelled, JobPatch};
+use crate::domain::job::new_job::Due;
+use crate::domain::job::priority::Priority;
+use crate::domain::job::state_machine::{Cancelled, JobPatch};
+use crate::domain::values::json::Json;
+use crate::domain::values::name::JobName;
+use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, ChangeError, Inserted};
 
 pub(super) fn cases() -> Vec<Case> {

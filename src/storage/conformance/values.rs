@@ -6,15 +6,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::sample::{at, completed, failed, finish, insert, job, job_type, renamed, update, with_key};
 use super::{Case, Subject, cases_of};
-use crate::domain::id::JobId;
 use crate::domain::job::Job;
-use crate::domain::json::Json;
-use crate::domain::name::JobName;
-use crate::domain::outcome::{Failure, Outcome};
-use crate::domain::retry::RetryPolicy;
-use crate::domain::status::JobStatus;
-use crate::domain::time_span::TimeSpan;
-use crate::domain::timestamp;
+use crate::domain::job::outcome::{Failure, Outcome};
+use crate::domain::job::retry::RetryPolicy;
+use crate::domain::job::status::JobStatus;
+use crate::domain::values::id::JobId;
+use crate::domain::values::json::Json;
+use crate::domain::values::name::JobName;
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::values::timestamp;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
 
 pub(super) fn cases() -> Vec<Case> {

@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use super::sample::{at, node};
 use super::{Case, Subject, cases_of};
-use crate::domain::delivery::{AfterAttempt, Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus, Message};
-use crate::domain::time_span::TimeSpan;
-use crate::domain::webhook::{
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::webhooks::delivery::{AfterAttempt, Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus, Message};
+use crate::domain::webhooks::endpoint::{
     Disabled, DisabledReason, Endpoint, EndpointId, EndpointSource, PreviousSecret, SigningSecret,
 };
-use crate::domain::webhook_event::WebhookEvents;
+use crate::domain::webhooks::event::WebhookEvents;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::outbox::{AttemptOutcome, Attempts, EndpointHealth, HoldEndpoints, Posting};
 use crate::storage::query::{DeliveryPage, StoredEndpoint};

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use super::sample::{at, claim, completed, job, job_type, node, queue};
 use super::{Case, Subject, cases_of};
-use crate::domain::caller::CallerKind;
-use crate::domain::id::NodeId;
-use crate::domain::job::Job;
-use crate::domain::outcome::Outcome;
-use crate::domain::remote_worker::{
+use crate::domain::access::caller::CallerKind;
+use crate::domain::cluster::remote_worker::{
     AttemptReport, JobReports, LOG_LINES_KEPT, LogLevel, LogLine, Progress, WorkerDeclaration,
 };
-use crate::domain::time_span::TimeSpan;
-use crate::domain::worker_access::{KEY_BYTES, LeaseKey, WorkerAccess, WorkerOwner};
+use crate::domain::cluster::worker_access::{KEY_BYTES, LeaseKey, WorkerAccess, WorkerOwner};
+use crate::domain::job::Job;
+use crate::domain::job::outcome::Outcome;
+use crate::domain::values::id::NodeId;
+use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, ChangeError};
 
 pub(super) fn cases() -> Vec<Case> {

@@ -8,11 +8,11 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::tables::{Node, Tables};
-use crate::domain::attempt::Attempt;
-use crate::domain::id::JobId;
 use crate::domain::job::Job;
-use crate::domain::status::JobStatus;
-use crate::domain::time_span::TimeSpan;
+use crate::domain::job::attempt::Attempt;
+use crate::domain::job::status::JobStatus;
+use crate::domain::values::id::JobId;
+use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, ChangeError, Claim, Finished, Idempotency, Inserted};
 
 pub(super) type Outcome = Result<Applied, ChangeError>;

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::apply::Outcome;
 use super::tables::Tables;
-use crate::domain::audit::AuditRecord;
-use crate::domain::id::AuditId;
+use crate::domain::access::audit::AuditRecord;
+use crate::domain::values::id::AuditId;
 use crate::storage::query::{AuditFilter, AuditPage};
 
 impl Tables {

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 
 use super::apply::Outcome;
 use super::tables::Tables;
-use crate::domain::change_feed::FeedCursor;
-use crate::domain::id::{JobId, NodeId};
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::storage::change::{Applied, ChangeError};
 use crate::storage::outbox::FeedEntry;
 use crate::storage::query::FeedPage;

@@ -7,7 +7,7 @@ mod apply;
 mod audit;
 mod feed;
 #[cfg(test)]
-mod many_nodes;
+mod protocol_model;
 mod recurring;
 mod rollups;
 mod tables;
@@ -27,20 +27,20 @@ use super::query::{
     RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
 };
 use super::repository::{JobRepository, RepositoryError};
-use crate::domain::attempt::Attempt;
-use crate::domain::audit::AuditRecord;
-use crate::domain::change_feed::FeedCursor;
-use crate::domain::delivery::{Delivery, DeliveryId, DueDelivery};
-use crate::domain::id::{JobId, NodeId};
+use crate::domain::access::audit::AuditRecord;
+use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::job::Job;
-use crate::domain::name::{JobType, QueueName};
+use crate::domain::job::attempt::Attempt;
+use crate::domain::job::status::JobStatus;
+use crate::domain::metrics::rollup::{RollupCounts, SlotSpan};
 use crate::domain::queue::{StoredQueue, Throughput};
 use crate::domain::recurring::{RecurringId, RecurringJob};
-use crate::domain::remote_worker::JobReports;
-use crate::domain::rollup::{RollupCounts, SlotSpan};
-use crate::domain::status::JobStatus;
-use crate::domain::timestamp;
-use crate::domain::webhook::EndpointId;
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::name::{JobType, QueueName};
+use crate::domain::values::timestamp;
+use crate::domain::webhooks::change_feed::FeedCursor;
+use crate::domain::webhooks::delivery::{Delivery, DeliveryId, DueDelivery};
+use crate::domain::webhooks::endpoint::EndpointId;
 
 /// Jobs in memory. See the module.
 #[derive(Debug, Default)]

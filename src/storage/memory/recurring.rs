@@ -7,12 +7,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::apply::{Outcome, rejected};
 use super::tables::{Node, Tables};
-use crate::domain::id::NodeId;
+use crate::domain::cluster::leadership::Leadership;
 use crate::domain::job::Job;
-use crate::domain::leadership::Leadership;
+use crate::domain::job::status::JobStatus;
 use crate::domain::recurring::{RecurringId, RecurringJob};
-use crate::domain::status::JobStatus;
-use crate::domain::time_span::TimeSpan;
+use crate::domain::values::id::NodeId;
+use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{Applied, ChangeError, DEAF_AFTER, Fire, Idempotency};
 use crate::storage::query::StoredNode;
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::tables::Tables;
-use crate::domain::attempt::Attempt;
 use crate::domain::job::Job;
-use crate::domain::name::JobType;
-use crate::domain::rollup::{HOURS_PER_DAY, Mark, RollupCounts, Slot, SlotSpan, Tally, first_hour_of_day};
+use crate::domain::job::attempt::Attempt;
+use crate::domain::metrics::rollup::{HOURS_PER_DAY, Mark, RollupCounts, Slot, SlotSpan, Tally, first_hour_of_day};
+use crate::domain::values::name::JobType;
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
 
 impl Tables {

@@ -6,26 +6,26 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::domain::attempt::Attempt;
-use crate::domain::audit::AuditRecord;
-use crate::domain::change_feed::FeedCursor;
-use crate::domain::delivery::{Delivery, DeliveryId};
-use crate::domain::id::{AuditId, JobId, NodeId};
+use crate::domain::access::audit::AuditRecord;
+use crate::domain::cluster::leadership::Leadership;
+use crate::domain::cluster::remote_worker::{JobReports, WorkerDeclaration};
+use crate::domain::cluster::worker_access::WorkerAccess;
+use crate::domain::job::attempt::Attempt;
+use crate::domain::job::priority::Priority;
+use crate::domain::job::status::JobStatus;
 use crate::domain::job::{Job, Occurrence};
-use crate::domain::leadership::Leadership;
-use crate::domain::name::{JobType, QueueName, UniqueKey};
-use crate::domain::priority::Priority;
+use crate::domain::metrics::rollup::Tally;
 use crate::domain::queue::StatusCounts;
 use crate::domain::recurring::{RecurringId, RecurringJob};
-use crate::domain::remote_worker::{JobReports, WorkerDeclaration};
-use crate::domain::rollup::Tally;
-use crate::domain::status::JobStatus;
-use crate::domain::webhook::{Endpoint, EndpointId};
-use crate::domain::worker_access::WorkerAccess;
+use crate::domain::values::id::{AuditId, JobId, NodeId};
+use crate::domain::values::name::{JobType, QueueName, UniqueKey};
+use crate::domain::webhooks::change_feed::FeedCursor;
+use crate::domain::webhooks::delivery::{Delivery, DeliveryId};
+use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
 use crate::storage::change::Idempotency;
+use crate::storage::failure_reason_limiter::ReasonBook;
 use crate::storage::outbox::FeedEntry;
 use crate::storage::query::{JobFilter, PendingJobs};
-use crate::storage::reason_book::ReasonBook;
 
 /// Everything. Jobs and counters are private to this file, so that neither changes without the other.
 #[derive(Debug, Default)]

@@ -7,10 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::apply::Outcome;
 use super::tables::Tables;
-use crate::domain::delivery::{AfterAttempt, Delivery, DeliveryId, DeliveryStatus, DueDelivery};
-use crate::domain::id::NodeId;
-use crate::domain::webhook::{Endpoint, EndpointId, EndpointSource};
-use crate::domain::webhook_event::WebhookEvents;
+use crate::domain::values::id::NodeId;
+use crate::domain::webhooks::delivery::{AfterAttempt, Delivery, DeliveryId, DeliveryStatus, DueDelivery};
+use crate::domain::webhooks::endpoint::{Endpoint, EndpointId, EndpointSource};
+use crate::domain::webhooks::event::WebhookEvents;
 use crate::storage::change::{Applied, ChangeError};
 use crate::storage::outbox::{
     Attempts, EndpointHealth, HoldEndpoints, Posting, Redelivery, ReviewEndpoints, ReviewedEndpoints, UnnamedEndpoint,

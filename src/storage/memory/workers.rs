@@ -5,10 +5,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::tables::{Node, Tables};
-use crate::domain::id::NodeId;
-use crate::domain::remote_worker::{AttemptReport, LOG_LINES_KEPT, WorkerDeclaration};
-use crate::domain::status::JobStatus;
-use crate::domain::worker_access::WorkerAccess;
+use crate::domain::cluster::remote_worker::{AttemptReport, LOG_LINES_KEPT, WorkerDeclaration};
+use crate::domain::cluster::worker_access::WorkerAccess;
+use crate::domain::job::status::JobStatus;
+use crate::domain::values::id::NodeId;
 use crate::storage::change::Applied;
 use crate::storage::query::StoredWorker;
 

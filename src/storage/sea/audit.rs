@@ -9,14 +9,14 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement,
 };
 
+use super::commit::bulk_values::{Kind, Rows};
 use super::commit::{Commit, Results};
-use super::connect::SeaRepository;
+use super::connection::open::SeaRepository;
 use super::error::{CommitFailure, corrupt};
-use super::rows::{Kind, Rows};
-use crate::domain::audit::{AuditAction, AuditOutcome, AuditRecord};
-use crate::domain::caller::CallerKind;
-use crate::domain::id::{AuditId, JobId};
-use crate::domain::name::QueueName;
+use crate::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord};
+use crate::domain::access::caller::CallerKind;
+use crate::domain::values::id::{AuditId, JobId};
+use crate::domain::values::name::QueueName;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::query::{AuditFilter, AuditPage};
 use crate::storage::repository::RepositoryError;

@@ -2,12 +2,12 @@
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
-use crate::domain::storage_fault::StorageFault;
+use crate::domain::metrics::storage_fault::StorageFault;
 use crate::storage::change::ChangeError;
 use crate::storage::repository::RepositoryError;
 
 /// Why a commit did not succeed.
-pub(super) enum CommitFailure {
+pub(crate) enum CommitFailure {
     /// The database can't do it now.
     Unavailable(RepositoryError),
     /// Another server's commit and this one waited for each other, and the database has ended this one. Nothing of it
@@ -190,7 +190,7 @@ pub(super) fn is_unique_violation(error: &DbErr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{sqlite_fault, without_password};
-    use crate::domain::storage_fault::StorageFault;
+    use crate::domain::metrics::storage_fault::StorageFault;
 
     #[test]
     fn result_codes_that_mean_a_fault_are_told_from_those_that_pass() {

@@ -4,50 +4,19 @@
 //! rows; what they really changed is what the counters are told.
 
 mod audit;
-mod claim;
-mod claim_order;
-mod clock_step;
+pub(crate) mod cluster;
 mod commit;
-mod connect;
-mod convert;
-mod counters;
-mod endpoint_review;
+pub(crate) mod connection;
 mod error;
-mod feed;
-mod file_watch;
-mod fire;
-mod halves;
-mod insert;
-mod lifecycle;
-mod link;
-mod list;
-mod manage;
-mod nodes;
-mod notify;
-mod outbox;
-mod ping;
-mod pools;
-mod postgres;
-mod read;
-mod recurring;
-mod remove;
-mod rollups;
-mod rows;
-mod scan;
-mod sqlite_file;
-mod tally;
-mod texts;
-mod unreadable;
-mod unused;
-mod update;
-mod upkeep;
-mod usual;
-mod webhooks;
-mod workers;
+pub(crate) mod jobs;
+mod mapping;
+mod metrics;
+pub(crate) mod recurring;
+pub(crate) mod webhooks;
 
-pub use connect::{ConnectError, Durability, SeaOptions, SeaRepository};
-pub use manage::{MigrationError, MigrationState};
-pub(crate) use pools::WRITE_GRACE;
+pub use self::connection::migrations::{MigrationError, MigrationState};
+pub use self::connection::open::{ConnectError, Durability, SeaOptions, SeaRepository};
+pub(crate) use self::connection::pools::WRITE_GRACE;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -55,27 +24,27 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use self::feed::FeedJobs;
+use self::webhooks::change_feed::FeedJobs;
 use super::change::{Applied, Change, ChangeError};
+use super::cluster_message::{Signal, SignalStream};
 use super::outage::StorageOutage;
 use super::query::{
     AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, JobText, Page, PendingJobs,
     RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker, TypeRollup,
 };
 use super::repository::{JobRepository, Maintenance, RepositoryError};
-use super::signal::{Signal, SignalStream};
-use crate::domain::attempt::Attempt;
-use crate::domain::audit::AuditRecord;
-use crate::domain::change_feed::FeedCursor;
-use crate::domain::delivery::{Delivery, DeliveryId, DueDelivery};
-use crate::domain::id::{JobId, NodeId};
+use crate::domain::access::audit::AuditRecord;
+use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::job::Job;
-use crate::domain::name::{JobType, QueueName, RecurringKey};
+use crate::domain::job::attempt::Attempt;
+use crate::domain::metrics::rollup::{RollupCounts, SlotSpan};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
-use crate::domain::remote_worker::JobReports;
-use crate::domain::rollup::{RollupCounts, SlotSpan};
-use crate::domain::webhook::EndpointId;
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::name::{JobType, QueueName, RecurringKey};
+use crate::domain::webhooks::change_feed::FeedCursor;
+use crate::domain::webhooks::delivery::{Delivery, DeliveryId, DueDelivery};
+use crate::domain::webhooks::endpoint::EndpointId;
 
 #[async_trait]
 impl JobRepository for SeaRepository {

@@ -1,13 +1,13 @@
 //! Tests of what endpoints are told.
 
 use super::*;
-use crate::domain::event::JobEventKind;
-use crate::domain::health::HealthState;
-use crate::domain::json::Json;
-use crate::domain::name::{JobType, QueueName};
-use crate::domain::new_job::{JobDefaults, NewJob};
-use crate::domain::outcome::Outcome;
-use crate::domain::retry::Jitter;
+use crate::domain::events::event::JobEventKind;
+use crate::domain::job::new_job::{JobDefaults, NewJob};
+use crate::domain::job::outcome::Outcome;
+use crate::domain::job::retry::Jitter;
+use crate::domain::metrics::health::HealthState;
+use crate::domain::values::json::Json;
+use crate::domain::values::name::{JobType, QueueName};
 
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_705_314_660 + seconds, 0).expect("a time")
@@ -16,7 +16,7 @@ fn at(seconds: i64) -> DateTime<Utc> {
 fn completed(result: &str) -> Job {
     let new = NewJob::of_type(JobType::parse("EmailNotificationJob").expect("a type"));
     let job = new.into_job(&JobDefaults::default(), at(0), 7);
-    let running = job.start(crate::domain::id::NodeId::from_uuid(Uuid::nil()), at(0));
+    let running = job.start(crate::domain::values::id::NodeId::from_uuid(Uuid::nil()), at(0));
     let outcome = Outcome::Completed(Some(Json::from_valid(result)));
     running.finish(outcome, at(30), Jitter::new(0.0)).0
 }

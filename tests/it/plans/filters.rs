@@ -1,7 +1,7 @@
 //! What people list jobs by.
 
-use tickerq::domain::priority::Priority;
-use tickerq::domain::status::JobStatus;
+use tickerq::domain::job::priority::Priority;
+use tickerq::domain::job::status::JobStatus;
 use tickerq::storage::query::JobFilter;
 
 use super::samples::{created, queue, statuses, types};

@@ -17,9 +17,9 @@ mod write;
 use std::sync::Mutex;
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
-use tickerq::domain::id::NodeId;
-use tickerq::domain::leadership::FencingToken;
-use tickerq::domain::time_span::TimeSpan;
+use tickerq::domain::cluster::leadership::FencingToken;
+use tickerq::domain::values::id::NodeId;
+use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::storage::change::{Applied, Change};
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};

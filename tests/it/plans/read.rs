@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use tickerq::domain::audit::AuditAction;
-use tickerq::domain::id::JobId;
-use tickerq::domain::rollup::{Slot, SlotSpan};
-use tickerq::domain::status::JobStatus;
+use tickerq::domain::access::audit::AuditAction;
+use tickerq::domain::job::status::JobStatus;
+use tickerq::domain::metrics::rollup::{Slot, SlotSpan};
+use tickerq::domain::values::id::JobId;
 use tickerq::storage::query::{AuditFilter, AuditPage, JobText, RollupFilter, StoredTexts};
 use tickerq::storage::repository::JobRepository;
 

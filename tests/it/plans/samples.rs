@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tickerq::domain::id::{JobId, NodeId};
 use tickerq::domain::job::Job;
-use tickerq::domain::name::{JobType, QueueName};
-use tickerq::domain::new_job::{JobDefaults, NewJob};
-use tickerq::domain::status::JobStatus;
+use tickerq::domain::job::new_job::{JobDefaults, NewJob};
+use tickerq::domain::job::status::JobStatus;
+use tickerq::domain::values::id::{JobId, NodeId};
+use tickerq::domain::values::name::{JobType, QueueName};
 use tickerq::storage::query::{JobFilter, JobSummary, Order, Page};
 use tickerq::storage::repository::JobRepository;
 

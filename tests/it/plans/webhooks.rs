@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use tickerq::domain::delivery::DeliveryStatus;
-use tickerq::domain::time_span::TimeSpan;
-use tickerq::domain::webhook::{Endpoint, EndpointId, EndpointSource, SigningSecret};
-use tickerq::domain::webhook_event::WebhookEvents;
+use tickerq::domain::values::time_span::TimeSpan;
+use tickerq::domain::webhooks::delivery::DeliveryStatus;
+use tickerq::domain::webhooks::endpoint::{Endpoint, EndpointId, EndpointSource, SigningSecret};
+use tickerq::domain::webhooks::event::WebhookEvents;
 use tickerq::storage::change::Change;
 use tickerq::storage::outbox::ReviewEndpoints;
 use tickerq::storage::query::DeliveryPage;

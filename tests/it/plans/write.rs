@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta};
-use tickerq::domain::audit::{AuditAction, AuditOutcome, AuditRecord};
-use tickerq::domain::caller::Caller;
-use tickerq::domain::id::{AuditId, JobId, NodeId};
+use tickerq::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord};
+use tickerq::domain::access::caller::Caller;
+use tickerq::domain::cluster::remote_worker::{AttemptReport, LogLevel, LogLine, Progress, WorkerDeclaration};
+use tickerq::domain::cluster::worker_access::{KEY_BYTES, LeaseKey, WorkerAccess, WorkerOwner};
 use tickerq::domain::job::Job;
-use tickerq::domain::json::Json;
-use tickerq::domain::name::UniqueKey;
-use tickerq::domain::outcome::{Failure, Outcome};
-use tickerq::domain::remote_worker::{AttemptReport, LogLevel, LogLine, Progress, WorkerDeclaration};
-use tickerq::domain::retry::Jitter;
-use tickerq::domain::status::JobStatus;
-use tickerq::domain::time_span::TimeSpan;
-use tickerq::domain::worker_access::{KEY_BYTES, LeaseKey, WorkerAccess, WorkerOwner};
+use tickerq::domain::job::outcome::{Failure, Outcome};
+use tickerq::domain::job::retry::Jitter;
+use tickerq::domain::job::status::JobStatus;
+use tickerq::domain::values::id::{AuditId, JobId, NodeId};
+use tickerq::domain::values::json::Json;
+use tickerq::domain::values::name::UniqueKey;
+use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::storage::change::{Applied, Change, Claim, Idempotency};
 use tickerq::storage::repository::JobRepository;
 

@@ -16,10 +16,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tickerq_client::domain::id::JobId;
-use tickerq_client::domain::priority::Priority;
-use tickerq_client::domain::status::JobStatus;
-use tickerq_client::domain::time_span::TimeSpan;
+use tickerq_client::domain::job::priority::Priority;
+use tickerq_client::domain::job::status::JobStatus;
+use tickerq_client::domain::values::id::JobId;
+use tickerq_client::domain::values::time_span::TimeSpan;
 use tickerq_client::{
     Client, ClientOptions, Error, JobContext, JobError, JobFilter, Json, NewJob, NewRecurringJob, Worker,
 };

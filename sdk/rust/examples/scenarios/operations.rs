@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::json;
-use tickerq_client::domain::id::JobId;
-use tickerq_client::domain::status::JobStatus;
-use tickerq_client::domain::time_span::TimeSpan;
+use tickerq_client::domain::job::status::JobStatus;
+use tickerq_client::domain::values::id::JobId;
+use tickerq_client::domain::values::time_span::TimeSpan;
 use tickerq_client::{
     Client, Error, Job, Json, NewJob, WebhookDelivery, WebhookEndpointOptions, WebhookEndpointUpdate,
     WebhookRetryPolicyRequest,

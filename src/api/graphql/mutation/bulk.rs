@@ -2,11 +2,11 @@
 
 use async_graphql::{Context, Object, Result};
 
-use super::super::schema::{caller, services};
-use super::super::types::bulk::ChangedJobs;
-use super::super::types::job_filter::JobFilterInput;
-use super::super::types::reading;
-use crate::service::bulk::BULK_MAX;
+use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::job::bulk::ChangedJobs;
+use crate::api::graphql::types::job::filter::JobFilterInput;
+use crate::api::graphql::types::scalar_parsing;
+use crate::service::jobs::bulk::BULK_MAX;
 
 /// How complex one of these is, beside what is asked of its answer: as many reads and writes as a long list.
 const COMPLEXITY: usize = 1_000;
@@ -26,7 +26,7 @@ impl BulkMutations {
         #[graphql(desc = "How many at the most, 1 to 10000; 10000 by default.")] limit: Option<i32>,
     ) -> Result<Option<ChangedJobs>> {
         let filter = filter.into_filter()?;
-        let limit = reading::count("limit", limit, BULK_MAX, BULK_MAX)?;
+        let limit = scalar_parsing::count("limit", limit, BULK_MAX, BULK_MAX)?;
         let changed = services(ctx)?.jobs.cancel_all(caller(ctx)?, &filter, limit).await?;
         Ok(Some(changed.into()))
     }
@@ -42,7 +42,7 @@ impl BulkMutations {
         #[graphql(desc = "How many at the most, 1 to 10000; 10000 by default.")] limit: Option<i32>,
     ) -> Result<Option<ChangedJobs>> {
         let filter = filter.into_filter()?;
-        let limit = reading::count("limit", limit, BULK_MAX, BULK_MAX)?;
+        let limit = scalar_parsing::count("limit", limit, BULK_MAX, BULK_MAX)?;
         let jobs = &services(ctx)?.jobs;
         let changed = jobs
             .retry_all(caller(ctx)?, &filter, reset_retry_count.unwrap_or(false), limit)
@@ -59,7 +59,7 @@ impl BulkMutations {
         #[graphql(desc = "How many at the most, 1 to 10000; 10000 by default.")] limit: Option<i32>,
     ) -> Result<Option<ChangedJobs>> {
         let filter = filter.into_filter()?;
-        let limit = reading::count("limit", limit, BULK_MAX, BULK_MAX)?;
+        let limit = scalar_parsing::count("limit", limit, BULK_MAX, BULK_MAX)?;
         let changed = services(ctx)?.jobs.delete_all(caller(ctx)?, &filter, limit).await?;
         Ok(Some(changed.into()))
     }

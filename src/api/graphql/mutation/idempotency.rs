@@ -2,8 +2,8 @@
 
 use async_graphql::{Context, Result};
 
-use super::super::errors;
-use crate::api::rest::idempotency::{allowed, is_key};
+use crate::api::graphql::errors;
+use crate::api::rest::request::idempotency::{allowed, is_key};
 use crate::service::jobs::IdempotencyKey;
 
 /// The caller's key for this field, if it gave one. The same request is one with the same arguments.

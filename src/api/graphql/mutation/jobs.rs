@@ -2,15 +2,16 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
-use super::super::errors;
-use super::super::scalars::{DateTime, TimeSpan};
-use super::super::schema::{caller, services};
-use super::super::types::enums::Priority;
-use super::super::types::job::Job;
-use super::super::types::job_input::{ScheduleJobInput, ScheduledJob, ScheduledJobs, UpdateJobInput};
-use super::super::types::queue::int;
-use super::super::types::reading::{self, Place};
 use super::idempotency::key_of;
+use crate::api::graphql::errors;
+use crate::api::graphql::scalars::{DateTime, TimeSpan};
+use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::enums::Priority;
+use crate::api::graphql::types::job::Job;
+use crate::api::graphql::types::job::input::{ScheduleJobInput, ScheduledJob, ScheduledJobs, UpdateJobInput};
+use crate::api::graphql::types::queue::int;
+use crate::api::graphql::types::scalar_parsing;
+use crate::api::graphql::types::scalar_parsing::Place;
 use crate::api::rest::jobs::request::due;
 use crate::service::error::ServiceError;
 use crate::service::jobs::{CancelOutcome, ScheduledBatch};
@@ -87,10 +88,10 @@ impl JobMutations {
         #[graphql(desc = "What is to be changed.")] input: UpdateJobInput,
         #[graphql(desc = "Only if the job has this revision.")] expected_revision: Option<i32>,
     ) -> Result<Option<Job>> {
-        let id = reading::job_id("id", &id)?;
+        let id = scalar_parsing::job_id("id", &id)?;
         let place = Place::argument("input");
         let patch = input.into_patch(&place)?;
-        let revision = reading::revision(expected_revision)?;
+        let revision = scalar_parsing::revision(expected_revision)?;
         let patched = services(ctx)?.jobs.patch(caller(ctx)?, id, patch, revision).await;
         let job = patched.map_err(|error| errors::of_service(error, |field, _| place.field(field)))?;
         Ok(Some(job.into()))
@@ -103,8 +104,8 @@ impl JobMutations {
         #[graphql(desc = "The job's id.")] id: ID,
         #[graphql(desc = "Only if the job has this revision.")] expected_revision: Option<i32>,
     ) -> Result<Option<ID>> {
-        let job_id = reading::job_id("id", &id)?;
-        let revision = reading::revision(expected_revision)?;
+        let job_id = scalar_parsing::job_id("id", &id)?;
+        let revision = scalar_parsing::revision(expected_revision)?;
         services(ctx)?.jobs.delete(caller(ctx)?, job_id, revision).await?;
         Ok(Some(ID(job_id.to_string())))
     }
@@ -120,11 +121,11 @@ impl JobMutations {
         #[graphql(desc = "When it may start. Not together with delay.")] run_at: Option<DateTime>,
         #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
     ) -> Result<Option<Job>> {
-        let id = reading::job_id("id", &id)?;
+        let id = scalar_parsing::job_id("id", &id)?;
         let place = Place::arguments();
         let (delay, run_at) = (place.span("delay", delay)?, place.time("runAt", run_at)?);
         let due = due(delay, run_at, "").map_err(|part| errors::of_part(&part, ""))?;
-        let revision = reading::revision(expected_revision)?;
+        let revision = scalar_parsing::revision(expected_revision)?;
         let jobs = &services(ctx)?.jobs;
         let priority = priority.map(Into::into);
         let job = jobs
@@ -140,8 +141,8 @@ impl JobMutations {
         #[graphql(desc = "The job's id.")] id: ID,
         #[graphql(desc = "Only if the job has this revision.")] expected_revision: Option<i32>,
     ) -> Result<Option<Job>> {
-        let id = reading::job_id("id", &id)?;
-        let revision = reading::revision(expected_revision)?;
+        let id = scalar_parsing::job_id("id", &id)?;
+        let revision = scalar_parsing::revision(expected_revision)?;
         let cancelled = services(ctx)?.jobs.cancel(caller(ctx)?, id, revision).await?;
         let (CancelOutcome::Cancelled(job) | CancelOutcome::Requested(job)) = cancelled;
         Ok(Some(job.into()))
@@ -156,8 +157,8 @@ impl JobMutations {
         reset_retry_count: Option<bool>,
         #[graphql(desc = "Only if the job has this revision.")] expected_revision: Option<i32>,
     ) -> Result<Option<Job>> {
-        let id = reading::job_id("id", &id)?;
-        let revision = reading::revision(expected_revision)?;
+        let id = scalar_parsing::job_id("id", &id)?;
+        let revision = scalar_parsing::revision(expected_revision)?;
         let jobs = &services(ctx)?.jobs;
         let job = jobs
             .retry(caller(ctx)?, id, reset_retry_count.unwrap_or(false), revision)

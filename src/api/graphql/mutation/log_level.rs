@@ -2,11 +2,11 @@
 
 use async_graphql::{Context, Object, Result};
 
-use super::super::errors;
-use super::super::schema::{caller, services};
-use super::super::types::log_level::LogLevel;
+use crate::api::graphql::errors;
+use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::log_level::LogLevel;
 use crate::api::rest::problem::PartError;
-use crate::domain::log_level::LogLevel as Level;
+use crate::log_level::LogLevel as Level;
 
 #[derive(Default)]
 pub(super) struct LogMutations;

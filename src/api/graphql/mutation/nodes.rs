@@ -2,9 +2,9 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
-use super::super::schema::{caller, services};
-use super::super::types::reading;
-use super::super::types::server_node::ServerNode;
+use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::scalar_parsing;
+use crate::api::graphql::types::server_node::ServerNode;
 
 #[derive(Default)]
 pub(super) struct NodeMutations;
@@ -19,7 +19,7 @@ impl NodeMutations {
         #[graphql(desc = "The server's id.")] id: ID,
     ) -> Result<Option<ServerNode>> {
         let nodes = &services(ctx)?.nodes;
-        let node = nodes.drain(caller(ctx)?, reading::node_id("id", &id)?).await?;
+        let node = nodes.drain(caller(ctx)?, scalar_parsing::node_id("id", &id)?).await?;
         Ok(Some(ServerNode::new(node, nodes.own())))
     }
 
@@ -30,7 +30,7 @@ impl NodeMutations {
         #[graphql(desc = "The server's id.")] id: ID,
     ) -> Result<Option<ServerNode>> {
         let nodes = &services(ctx)?.nodes;
-        let node = nodes.resume(caller(ctx)?, reading::node_id("id", &id)?).await?;
+        let node = nodes.resume(caller(ctx)?, scalar_parsing::node_id("id", &id)?).await?;
         Ok(Some(ServerNode::new(node, nodes.own())))
     }
 }

@@ -2,10 +2,10 @@
 
 use async_graphql::{Context, Object, Result};
 
-use super::super::errors;
-use super::super::schema::{caller, services};
-use super::super::types::queue::{ClearedQueue, Queue};
-use super::super::types::reading;
+use crate::api::graphql::errors;
+use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::queue::{ClearedQueue, Queue};
+use crate::api::graphql::types::scalar_parsing;
 use crate::api::rest::queues::what_to_clear;
 
 #[derive(Default)]
@@ -19,7 +19,7 @@ impl QueueMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The queue's name.")] name: String,
     ) -> Result<Option<Queue>> {
-        let name = reading::queue_name("name", &name)?;
+        let name = scalar_parsing::queue_name("name", &name)?;
         Ok(Some(services(ctx)?.queues.pause(caller(ctx)?, &name).await?.into()))
     }
 
@@ -29,7 +29,7 @@ impl QueueMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The queue's name.")] name: String,
     ) -> Result<Option<Queue>> {
-        let name = reading::queue_name("name", &name)?;
+        let name = scalar_parsing::queue_name("name", &name)?;
         Ok(Some(services(ctx)?.queues.resume(caller(ctx)?, &name).await?.into()))
     }
 
@@ -39,7 +39,7 @@ impl QueueMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The queue's name.")] name: String,
     ) -> Result<Option<String>> {
-        let name = reading::queue_name("name", &name)?;
+        let name = scalar_parsing::queue_name("name", &name)?;
         services(ctx)?.queues.delete(caller(ctx)?, &name).await?;
         Ok(Some(name.to_string()))
     }
@@ -54,7 +54,7 @@ impl QueueMutations {
         #[graphql(desc = "Whether its pending jobs.")] clear_pending: Option<bool>,
         #[graphql(desc = "Whether its failed jobs.")] clear_failed: Option<bool>,
     ) -> Result<Option<ClearedQueue>> {
-        let name = reading::queue_name("name", &name)?;
+        let name = scalar_parsing::queue_name("name", &name)?;
         let what = what_to_clear(clear_pending, clear_failed);
         let (clear_pending, clear_failed) = what.map_err(|part| errors::of_part(&part, ""))?;
         let queues = &services(ctx)?.queues;

@@ -2,14 +2,15 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
-use super::super::errors;
-use super::super::schema::{caller, services};
-use super::super::types::job::Job;
-use super::super::types::reading::{self, Place};
-use super::super::types::recurring_input::{ScheduleRecurringJobInput, UpdateRecurringJobInput};
-use super::super::types::recurring_job::RecurringJob;
 use super::idempotency::key_of;
-use crate::domain::new_job::Due;
+use crate::api::graphql::errors;
+use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::job::Job;
+use crate::api::graphql::types::recurring::RecurringJob;
+use crate::api::graphql::types::recurring::input::{ScheduleRecurringJobInput, UpdateRecurringJobInput};
+use crate::api::graphql::types::scalar_parsing;
+use crate::api::graphql::types::scalar_parsing::Place;
+use crate::domain::job::new_job::Due;
 use crate::service::recurring::{Put, PutIf};
 
 #[derive(Default)]
@@ -46,9 +47,9 @@ impl RecurringMutations {
         #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
     ) -> Result<Option<RecurringJob>> {
         let place = Place::argument("input");
-        let key = reading::recurring_key("key", &key)?;
+        let key = scalar_parsing::recurring_key("key", &key)?;
         let new = input.into_new_recurring_job(&place)?;
-        let condition = reading::revision(expected_revision)?.map_or(PutIf::Always, PutIf::Revision);
+        let condition = scalar_parsing::revision(expected_revision)?.map_or(PutIf::Always, PutIf::Revision);
         let put = services(ctx)?.recurring.put(caller(ctx)?, key, new, condition).await;
         let (Put::Created(recurring) | Put::Existing(recurring)) =
             put.map_err(|error| errors::of_service(error, |field, _| place.field(field)))?;
@@ -63,10 +64,10 @@ impl RecurringMutations {
         #[graphql(desc = "What it is to be.")] input: ScheduleRecurringJobInput,
         #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
     ) -> Result<Option<RecurringJob>> {
-        let id = reading::recurring_id("id", &id)?;
+        let id = scalar_parsing::recurring_id("id", &id)?;
         let place = Place::argument("input");
         let new = input.into_new_recurring_job(&place)?;
-        let revision = reading::revision(expected_revision)?;
+        let revision = scalar_parsing::revision(expected_revision)?;
         let recurring = &services(ctx)?.recurring;
         let changed = recurring.change(caller(ctx)?, id, revision, |_| new.clone()).await;
         let changed = changed.map_err(|error| errors::of_service(error, |field, _| place.field(field)))?;
@@ -81,10 +82,10 @@ impl RecurringMutations {
         #[graphql(desc = "What is to be changed.")] input: UpdateRecurringJobInput,
         #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
     ) -> Result<Option<RecurringJob>> {
-        let id = reading::recurring_id("id", &id)?;
+        let id = scalar_parsing::recurring_id("id", &id)?;
         let place = Place::argument("input");
         let change = input.into_change(&place)?;
-        let revision = reading::revision(expected_revision)?;
+        let revision = scalar_parsing::revision(expected_revision)?;
         let recurring = &services(ctx)?.recurring;
         let changed = recurring
             .change(caller(ctx)?, id, revision, |known| change.apply(known))
@@ -120,8 +121,8 @@ impl RecurringMutations {
         #[graphql(desc = "The recurring job's id.")] id: ID,
         #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
     ) -> Result<Option<Job>> {
-        let id = reading::recurring_id("id", &id)?;
-        let revision = reading::revision(expected_revision)?;
+        let id = scalar_parsing::recurring_id("id", &id)?;
+        let revision = scalar_parsing::revision(expected_revision)?;
         let recurring = &services(ctx)?.recurring;
         let job = recurring.trigger(caller(ctx)?, id, None, Due::Now, revision).await?;
         Ok(Some(job.into()))
@@ -134,8 +135,8 @@ impl RecurringMutations {
         #[graphql(desc = "The recurring job's id.")] id: ID,
         #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
     ) -> Result<Option<ID>> {
-        let recurring_id = reading::recurring_id("id", &id)?;
-        let revision = reading::revision(expected_revision)?;
+        let recurring_id = scalar_parsing::recurring_id("id", &id)?;
+        let revision = scalar_parsing::revision(expected_revision)?;
         let recurring = &services(ctx)?.recurring;
         recurring.delete(caller(ctx)?, recurring_id, revision).await?;
         Ok(Some(ID(recurring_id.to_string())))
@@ -143,8 +144,8 @@ impl RecurringMutations {
 }
 
 async fn switch(ctx: &Context<'_>, id: &ID, is_enabled: bool, expected_revision: Option<i32>) -> Result<RecurringJob> {
-    let id = reading::recurring_id("id", id)?;
-    let revision = reading::revision(expected_revision)?;
+    let id = scalar_parsing::recurring_id("id", id)?;
+    let revision = scalar_parsing::revision(expected_revision)?;
     let recurring = &services(ctx)?.recurring;
     let switched = recurring.set_enabled(caller(ctx)?, id, is_enabled, revision).await?;
     Ok(switched.into())

@@ -2,16 +2,17 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
-use super::super::errors;
-use super::super::scalars::{DateTime, TimeSpan};
-use super::super::schema::{caller, services};
-use super::super::types::queue::int;
-use super::super::types::reading::{self, Place};
-use super::super::types::webhook_delivery::WebhookDelivery;
-use super::super::types::webhook_endpoint::{WebhookEndpoint, WebhookEndpointWithSecret};
-use super::super::types::webhook_input::{CreateWebhookEndpointInput, UpdateWebhookEndpointInput};
+use crate::api::graphql::errors;
+use crate::api::graphql::scalars::{DateTime, TimeSpan};
+use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::queue::int;
+use crate::api::graphql::types::scalar_parsing;
+use crate::api::graphql::types::scalar_parsing::Place;
+use crate::api::graphql::types::webhook::delivery::WebhookDelivery;
+use crate::api::graphql::types::webhook::endpoint::{WebhookEndpoint, WebhookEndpointWithSecret};
+use crate::api::graphql::types::webhook::input::{CreateWebhookEndpointInput, UpdateWebhookEndpointInput};
 use crate::api::rest::webhooks::request::RotateSecretRequest;
-use crate::domain::delivery::DeliveryId;
+use crate::domain::webhooks::delivery::DeliveryId;
 
 #[derive(Default)]
 pub(super) struct WebhookMutations;
@@ -40,10 +41,10 @@ impl WebhookMutations {
         #[graphql(desc = "What is to be changed.")] input: UpdateWebhookEndpointInput,
         #[graphql(desc = "Only if the endpoint has this revision.")] expected_revision: Option<i32>,
     ) -> Result<Option<WebhookEndpoint>> {
-        let id = reading::endpoint_id("id", &id)?;
+        let id = scalar_parsing::endpoint_id("id", &id)?;
         let place = Place::argument("input");
         let patch = input.into_patch(&place)?;
-        let revision = reading::revision(expected_revision)?;
+        let revision = scalar_parsing::revision(expected_revision)?;
         let changed = services(ctx)?.webhooks.change(caller(ctx)?, id, revision, patch).await;
         let endpoint = changed.map_err(|error| errors::of_service(error, |field, _| place.field(field)))?;
         Ok(Some(endpoint.into()))
@@ -82,10 +83,10 @@ impl WebhookMutations {
         overlap: Option<TimeSpan>,
         #[graphql(desc = "Only if the endpoint has this revision.")] expected_revision: Option<i32>,
     ) -> Result<Option<WebhookEndpointWithSecret>> {
-        let id = reading::endpoint_id("id", &id)?;
+        let id = scalar_parsing::endpoint_id("id", &id)?;
         let overlap = Place::arguments().span("overlap", overlap)?;
         let (secret, overlap) = RotateSecretRequest { secret, overlap }.into_parts();
-        let revision = reading::revision(expected_revision)?;
+        let revision = scalar_parsing::revision(expected_revision)?;
         let webhooks = &services(ctx)?.webhooks;
         let endpoint = webhooks.rotate(caller(ctx)?, id, secret, overlap, revision).await?;
         Ok(Some(endpoint.into()))
@@ -98,7 +99,7 @@ impl WebhookMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The endpoint's id.")] id: ID,
     ) -> Result<Option<String>> {
-        let id = reading::endpoint_id("id", &id)?;
+        let id = scalar_parsing::endpoint_id("id", &id)?;
         let webhook_id = services(ctx)?.webhooks.test(caller(ctx)?, id).await?;
         Ok(Some(webhook_id))
     }
@@ -111,8 +112,8 @@ impl WebhookMutations {
         #[graphql(desc = "The endpoint's id.")] id: ID,
         #[graphql(desc = "Only if the endpoint has this revision.")] expected_revision: Option<i32>,
     ) -> Result<Option<ID>> {
-        let endpoint_id = reading::endpoint_id("id", &id)?;
-        let revision = reading::revision(expected_revision)?;
+        let endpoint_id = scalar_parsing::endpoint_id("id", &id)?;
+        let revision = scalar_parsing::revision(expected_revision)?;
         services(ctx)?
             .webhooks
             .delete(caller(ctx)?, endpoint_id, revision)
@@ -127,7 +128,7 @@ impl WebhookMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The delivery's id.")] id: ID,
     ) -> Result<Option<WebhookDelivery>> {
-        let id = reading::parse_with("id", &id, DeliveryId::parse)?;
+        let id = scalar_parsing::parse_with("id", &id, DeliveryId::parse)?;
         let delivery = services(ctx)?.webhooks.redeliver(caller(ctx)?, id).await?;
         Ok(Some(delivery.into()))
     }
@@ -141,8 +142,8 @@ impl WebhookMutations {
         #[graphql(desc = "The endpoint's id.")] endpoint_id: ID,
         #[graphql(desc = "The time from which on.")] since: DateTime,
     ) -> Result<Option<i32>> {
-        let id = reading::endpoint_id("endpointId", &endpoint_id)?;
-        let since = reading::parse("since", &since.into_text())?;
+        let id = scalar_parsing::endpoint_id("endpointId", &endpoint_id)?;
+        let since = scalar_parsing::parse("since", &since.into_text())?;
         let count = services(ctx)?
             .webhooks
             .redeliver_failed(caller(ctx)?, id, since)
@@ -157,8 +158,8 @@ async fn switch(
     is_enabled: bool,
     expected_revision: Option<i32>,
 ) -> Result<WebhookEndpoint> {
-    let id = reading::endpoint_id("id", id)?;
-    let revision = reading::revision(expected_revision)?;
+    let id = scalar_parsing::endpoint_id("id", id)?;
+    let revision = scalar_parsing::revision(expected_revision)?;
     let webhooks = &services(ctx)?.webhooks;
     let switched = webhooks.set_enabled(caller(ctx)?, id, is_enabled, revision).await?;
     Ok(switched.into())

@@ -6,18 +6,19 @@ use async_graphql::{Context, ID, Object, Result};
 use chrono::TimeDelta;
 use serde_json::value::RawValue;
 
-use super::super::errors;
-use super::super::scalars::TimeSpan;
-use super::super::schema::{Deadline, caller, services};
-use super::super::types::queue::int;
-use super::super::types::reading::{self, Place};
-use super::super::types::worker::{EndedJobs, LeasedJob, Worker, WorkerHeartbeat};
-use super::super::types::worker_input::{CompletedJobInput, FailedJobInput, HeldJobInput, RegisterWorkerInput};
-use crate::api::rest::values::Parsed;
+use crate::api::graphql::errors;
+use crate::api::graphql::scalars::TimeSpan;
+use crate::api::graphql::schema::{Deadline, caller, services};
+use crate::api::graphql::types::queue::int;
+use crate::api::graphql::types::scalar_parsing;
+use crate::api::graphql::types::scalar_parsing::Place;
+use crate::api::graphql::types::worker::input::{CompletedJobInput, FailedJobInput, HeldJobInput, RegisterWorkerInput};
+use crate::api::graphql::types::worker::{EndedJobs, LeasedJob, Worker, WorkerHeartbeat};
+use crate::api::rest::request::json_fields::Parsed;
 use crate::api::rest::workers::ends;
 use crate::api::rest::workers::request::{CompleteRequest, FailRequest, HeartbeatRequest};
-use crate::domain::id::NodeId;
-use crate::domain::time_span::TimeSpan as Span;
+use crate::domain::values::id::NodeId;
+use crate::domain::values::time_span::TimeSpan as Span;
 use crate::service::workers::{JOBS_MAX, Leased, ReportedEnd, WAIT_MAX};
 
 #[derive(Default)]
@@ -58,8 +59,8 @@ impl WorkerMutations {
         )]
         wait: Option<TimeSpan>,
     ) -> Result<Option<Vec<LeasedJob>>> {
-        let id = reading::worker_id("workerId", &worker_id)?;
-        let max = max.map(|max| reading::count("max", Some(max), JOBS_MAX, JOBS_MAX));
+        let id = scalar_parsing::worker_id("workerId", &worker_id)?;
+        let max = max.map(|max| scalar_parsing::count("max", Some(max), JOBS_MAX, JOBS_MAX));
         let wait = Place::arguments().span("wait", wait)?;
         let wait = wait.map_or(Span::ZERO, |Parsed(wait)| wait);
         // What is given to a request that has taken too long never reaches the worker. Other fields may have waited before,
@@ -86,7 +87,7 @@ impl WorkerMutations {
         #[graphql(desc = "The worker's id.")] worker_id: ID,
         #[graphql(desc = "The jobs that it runs; none by default.")] jobs: Option<Vec<HeldJobInput>>,
     ) -> Result<Option<WorkerHeartbeat>> {
-        let id = reading::worker_id("workerId", &worker_id)?;
+        let id = scalar_parsing::worker_id("workerId", &worker_id)?;
         let jobs = jobs.unwrap_or_default().into_iter().enumerate();
         let jobs = jobs.map(|(index, job)| job.into_request(&Place::item("jobs", index)));
         let request = HeartbeatRequest {
@@ -107,7 +108,7 @@ impl WorkerMutations {
         #[graphql(desc = "The worker's id.")] worker_id: ID,
         #[graphql(desc = "The jobs, 1 to 1000.")] jobs: Vec<CompletedJobInput>,
     ) -> Result<Option<EndedJobs>> {
-        let id = reading::worker_id("workerId", &worker_id)?;
+        let id = scalar_parsing::worker_id("workerId", &worker_id)?;
         let places: Vec<Place> = (0..jobs.len()).map(|index| Place::item("jobs", index)).collect();
         let results = jobs.iter().zip(&places).map(|(job, place)| job.result(place));
         let results: Vec<Option<Box<RawValue>>> = results.collect::<Result<_>>()?;
@@ -127,7 +128,7 @@ impl WorkerMutations {
         #[graphql(desc = "The worker's id.")] worker_id: ID,
         #[graphql(desc = "The jobs, 1 to 1000.")] jobs: Vec<FailedJobInput>,
     ) -> Result<Option<EndedJobs>> {
-        let id = reading::worker_id("workerId", &worker_id)?;
+        let id = scalar_parsing::worker_id("workerId", &worker_id)?;
         let jobs = jobs.into_iter().enumerate();
         let jobs = jobs.map(|(index, job)| job.into_request(&Place::item("jobs", index)));
         let request = FailRequest {
@@ -142,7 +143,7 @@ impl WorkerMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The worker's id.")] id: ID,
     ) -> Result<Option<ID>> {
-        let worker = reading::worker_id("id", &id)?;
+        let worker = scalar_parsing::worker_id("id", &id)?;
         services(ctx)?.workers.leave(caller(ctx)?, worker).await?;
         Ok(Some(ID(worker.to_string())))
     }

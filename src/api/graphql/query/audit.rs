@@ -2,12 +2,12 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
-use super::super::schema::{caller, services};
-use super::super::types::audit::{AuditFilterInput, AuditRecordConnection};
-use super::super::types::job_connection::page_size;
-use super::super::types::reading;
-use crate::api::rest::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
-use crate::domain::id::AuditId;
+use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::audit::{AuditFilterInput, AuditRecordConnection};
+use crate::api::graphql::types::job::connection::page_size;
+use crate::api::graphql::types::scalar_parsing;
+use crate::api::rest::request::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
+use crate::domain::values::id::AuditId;
 use crate::storage::query::AuditPage;
 
 #[derive(Default)]
@@ -27,9 +27,9 @@ impl AuditQueries {
     ) -> Result<Option<AuditRecordConnection>> {
         let filter = filter.unwrap_or_default().into_filter()?;
         let page = AuditPage {
-            limit: reading::count("first", first, LIMIT_DEFAULT, LIMIT_MAX)?,
+            limit: scalar_parsing::count("first", first, LIMIT_DEFAULT, LIMIT_MAX)?,
             after: after
-                .map(|ID(text)| reading::parse_with("after", &text, AuditId::parse))
+                .map(|ID(text)| scalar_parsing::parse_with("after", &text, AuditId::parse))
                 .transpose()?,
         };
         let is_first = page.after.is_none();

@@ -2,20 +2,21 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
-use super::super::loader;
-use super::super::schema::{Services, caller, services};
-use super::super::types::job::Job;
-use super::super::types::job_connection::{JobConnection, Wanted, page_size};
-use super::super::types::job_filter::{JobFilterInput, JobOrder};
-use super::super::types::node::{self, Node};
-use super::super::types::reading;
-use super::super::types::worker::Worker;
-use crate::domain::caller::Caller;
-use crate::domain::delivery::DeliveryId;
-use crate::domain::id::{AuditId, JobId, NodeId};
-use crate::domain::name::QueueName;
+use crate::api::graphql::loader;
+use crate::api::graphql::schema::{Services, caller, services};
+use crate::api::graphql::types::job::Job;
+use crate::api::graphql::types::job::connection::{JobConnection, Wanted, page_size};
+use crate::api::graphql::types::job::filter::{JobFilterInput, JobOrder};
+use crate::api::graphql::types::node;
+use crate::api::graphql::types::node::Node;
+use crate::api::graphql::types::scalar_parsing;
+use crate::api::graphql::types::worker::Worker;
+use crate::domain::access::caller::Caller;
 use crate::domain::recurring::RecurringId;
-use crate::domain::webhook::EndpointId;
+use crate::domain::values::id::{AuditId, JobId, NodeId};
+use crate::domain::values::name::QueueName;
+use crate::domain::webhooks::delivery::DeliveryId;
+use crate::domain::webhooks::endpoint::EndpointId;
 use crate::service::error::ServiceError;
 use crate::storage::query::Order;
 
@@ -26,7 +27,7 @@ pub(super) struct JobQueries;
 impl JobQueries {
     /// A job; null when there is none.
     async fn job(&self, ctx: &Context<'_>, #[graphql(desc = "The job's id.")] id: ID) -> Result<Option<Job>> {
-        let id = reading::job_id("id", &id)?;
+        let id = scalar_parsing::job_id("id", &id)?;
         Ok(loader::job(ctx, id).await?.map(Job::of_brief))
     }
 

@@ -2,16 +2,16 @@
 
 use async_graphql::{Context, Object, Result};
 
-use super::super::errors;
-use super::super::scalars::DateTime;
-use super::super::schema::{caller, services};
-use super::super::types::enums::Granularity;
-use super::super::types::metrics::SystemOverview;
-use super::super::types::performance::{JobTypeAnalytics, PerformanceMetrics};
-use super::super::types::reading;
+use crate::api::graphql::errors;
+use crate::api::graphql::scalars::DateTime;
+use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::enums::Granularity;
+use crate::api::graphql::types::metrics::SystemOverview;
+use crate::api::graphql::types::performance::{JobTypeAnalytics, PerformanceMetrics};
+use crate::api::graphql::types::scalar_parsing;
 use crate::api::rest::jobs::list::check_types;
 use crate::api::rest::metrics::parse_period_bound;
-use crate::domain::period::PeriodRequest;
+use crate::domain::metrics::time_range::PeriodRequest;
 use crate::storage::query::RollupFilter;
 
 /// How many days, hours or types there usually are, for the complexity of a request.
@@ -82,14 +82,14 @@ impl MetricsQueries {
 
 fn period(from: Option<DateTime>, to: Option<DateTime>, time_zone: Option<String>) -> Result<PeriodRequest> {
     let bound = |field: &str, time: Option<DateTime>| {
-        time.map(|time| reading::parse_with(field, &time.into_text(), parse_period_bound))
+        time.map(|time| scalar_parsing::parse_with(field, &time.into_text(), parse_period_bound))
             .transpose()
     };
     Ok(PeriodRequest {
         from: bound("from", from)?,
         to: bound("to", to)?,
         time_zone: time_zone
-            .map(|text| reading::parse("timeZone", &text))
+            .map(|text| scalar_parsing::parse("timeZone", &text))
             .transpose()?
             .unwrap_or_default(),
         granularity: None,
@@ -100,9 +100,11 @@ fn filter(queue: Option<String>, job_types: Option<Vec<String>>) -> Result<Rollu
     let job_types = job_types.unwrap_or_default();
     check_types(job_types.len()).map_err(|detail| errors::invalid("type", &detail))?;
     let job_types = job_types.iter().enumerate();
-    let job_types = job_types.map(|(index, text)| reading::parse(&format!("type.{index}"), text));
+    let job_types = job_types.map(|(index, text)| scalar_parsing::parse(&format!("type.{index}"), text));
     Ok(RollupFilter {
-        queue: queue.map(|text| reading::queue_name("queue", &text)).transpose()?,
+        queue: queue
+            .map(|text| scalar_parsing::queue_name("queue", &text))
+            .transpose()?,
         job_types: job_types.collect::<Result<_>>()?,
     })
 }

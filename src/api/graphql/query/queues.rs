@@ -2,10 +2,10 @@
 
 use async_graphql::{Context, Object, Result};
 
-use super::super::schema::{caller, services};
-use super::super::types::queue::Queue;
-use super::super::types::reading;
 use super::jobs::if_any;
+use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::queue::Queue;
+use crate::api::graphql::types::scalar_parsing;
 
 /// How many queues there usually are, for the complexity of a request.
 const USUAL: usize = 20;
@@ -22,7 +22,7 @@ impl QueueQueries {
         ctx: &Context<'_>,
         #[graphql(desc = "The queue's name.")] name: String,
     ) -> Result<Option<Queue>> {
-        let name = reading::queue_name("name", &name)?;
+        let name = scalar_parsing::queue_name("name", &name)?;
         let view = if_any(services(ctx)?.queues.get(caller(ctx)?, &name).await)?;
         Ok(view.map(Queue::from))
     }

@@ -2,14 +2,14 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
-use super::super::budget::room_for_page;
-use super::super::errors;
-use super::super::schema::{caller, services};
-use super::super::types::job_connection::page_size;
-use super::super::types::reading;
-use super::super::types::recurring_job::{RecurringJob, RecurringJobPage};
 use super::jobs::if_any;
-use crate::api::rest::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
+use crate::api::graphql::errors;
+use crate::api::graphql::execution::budget::room_for_page;
+use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::job::connection::page_size;
+use crate::api::graphql::types::recurring::{RecurringJob, RecurringJobPage};
+use crate::api::graphql::types::scalar_parsing;
+use crate::api::rest::request::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::storage::query::RecurringPage;
 
 #[derive(Default)]
@@ -23,7 +23,7 @@ impl RecurringQueries {
         ctx: &Context<'_>,
         #[graphql(desc = "The recurring job's id.")] id: ID,
     ) -> Result<Option<RecurringJob>> {
-        let id = reading::recurring_id("id", &id)?;
+        let id = scalar_parsing::recurring_id("id", &id)?;
         let recurring = if_any(services(ctx)?.recurring.get(caller(ctx)?, id).await)?;
         Ok(recurring.map(RecurringJob::from))
     }
@@ -34,7 +34,7 @@ impl RecurringQueries {
         ctx: &Context<'_>,
         #[graphql(desc = "The recurring job's key.")] key: String,
     ) -> Result<Option<RecurringJob>> {
-        let key = reading::recurring_key("key", &key)?;
+        let key = scalar_parsing::recurring_key("key", &key)?;
         let recurring = if_any(services(ctx)?.recurring.get_by_key(caller(ctx)?, &key).await)?;
         Ok(recurring.map(RecurringJob::from))
     }
@@ -49,7 +49,7 @@ impl RecurringQueries {
     ) -> Result<Option<RecurringJobPage>> {
         let offset = offset.unwrap_or_default();
         let page = RecurringPage {
-            limit: reading::count("limit", limit, LIMIT_DEFAULT, LIMIT_MAX)?,
+            limit: scalar_parsing::count("limit", limit, LIMIT_DEFAULT, LIMIT_MAX)?,
             offset: u64::try_from(offset)
                 .map_err(|_| errors::invalid("offset", &format!("offset is {offset}; allowed are 0 and more")))?,
         };

@@ -2,9 +2,9 @@
 
 use async_graphql::{Context, Object, Result};
 
-use super::super::schema::{caller, services};
-use super::super::types::log_level::LogLevel;
-use super::super::types::server_node::ServerNode;
+use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::log_level::LogLevel;
+use crate::api::graphql::types::server_node::ServerNode;
 
 #[derive(Default)]
 pub(super) struct SystemQueries;

@@ -2,17 +2,17 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
-use super::super::budget::room_for_page;
-use super::super::schema::{caller, services};
-use super::super::types::connection::Part;
-use super::super::types::enums::WebhookDeliveryStatus;
-use super::super::types::job_connection::page_size;
-use super::super::types::reading;
-use super::super::types::webhook_delivery::{WebhookDelivery, WebhookDeliveryConnection};
-use super::super::types::webhook_endpoint::{WebhookEndpoint, WebhookEndpointConnection};
 use super::jobs::if_any;
-use crate::api::rest::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
-use crate::domain::delivery::DeliveryId;
+use crate::api::graphql::execution::budget::room_for_page;
+use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::connection::Part;
+use crate::api::graphql::types::enums::WebhookDeliveryStatus;
+use crate::api::graphql::types::job::connection::page_size;
+use crate::api::graphql::types::scalar_parsing;
+use crate::api::graphql::types::webhook::delivery::{WebhookDelivery, WebhookDeliveryConnection};
+use crate::api::graphql::types::webhook::endpoint::{WebhookEndpoint, WebhookEndpointConnection};
+use crate::api::rest::request::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
+use crate::domain::webhooks::delivery::DeliveryId;
 use crate::storage::query::DeliveryPage;
 
 #[derive(Default)]
@@ -51,7 +51,7 @@ impl WebhookQueries {
         ctx: &Context<'_>,
         #[graphql(desc = "The endpoint's id.")] id: ID,
     ) -> Result<Option<WebhookEndpoint>> {
-        let id = reading::endpoint_id("id", &id)?;
+        let id = scalar_parsing::endpoint_id("id", &id)?;
         let endpoint = if_any(services(ctx)?.webhooks.get(caller(ctx)?, id).await)?;
         Ok(endpoint.map(WebhookEndpoint::from))
     }
@@ -67,12 +67,12 @@ impl WebhookQueries {
         #[graphql(desc = "Only deliveries older than this one: the id of the last one of the page before.")]
         after: Option<ID>,
     ) -> Result<Option<WebhookDeliveryConnection>> {
-        let id = reading::endpoint_id("endpointId", &endpoint_id)?;
+        let id = scalar_parsing::endpoint_id("endpointId", &endpoint_id)?;
         let page = DeliveryPage {
             status: status.map(Into::into),
-            limit: reading::count("first", first, LIMIT_DEFAULT, LIMIT_MAX)?,
+            limit: scalar_parsing::count("first", first, LIMIT_DEFAULT, LIMIT_MAX)?,
             after: after
-                .map(|ID(text)| reading::parse_with("after", &text, DeliveryId::parse))
+                .map(|ID(text)| scalar_parsing::parse_with("after", &text, DeliveryId::parse))
                 .transpose()?,
         };
         let is_first = page.after.is_none();
@@ -88,7 +88,7 @@ impl WebhookQueries {
         ctx: &Context<'_>,
         #[graphql(desc = "The delivery's id.")] id: ID,
     ) -> Result<Option<WebhookDelivery>> {
-        let id = reading::parse_with("id", &id, DeliveryId::parse)?;
+        let id = scalar_parsing::parse_with("id", &id, DeliveryId::parse)?;
         let delivery = if_any(services(ctx)?.webhooks.delivery(caller(ctx)?, id).await)?;
         Ok(delivery.map(WebhookDelivery::from))
     }

@@ -2,11 +2,11 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
-use super::super::schema::{caller, services};
-use super::super::types::connection::Part;
-use super::super::types::reading;
-use super::super::types::worker::{Worker, WorkerConnection};
 use super::jobs::if_any;
+use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::connection::Part;
+use crate::api::graphql::types::scalar_parsing;
+use crate::api::graphql::types::worker::{Worker, WorkerConnection};
 
 #[derive(Default)]
 pub(super) struct WorkerQueries;
@@ -42,7 +42,7 @@ impl WorkerQueries {
     /// A remote worker; null when there is none. The scope for writing does as well.
     async fn worker(&self, ctx: &Context<'_>, #[graphql(desc = "The worker's id.")] id: ID) -> Result<Option<Worker>> {
         let workers = &services(ctx)?.workers;
-        let id = reading::worker_id("id", &id)?;
+        let id = scalar_parsing::worker_id("id", &id)?;
         let found = if_any(workers.get(caller(ctx)?, id).await)?;
         Ok(found.map(|worker| Worker::new(worker, workers)))
     }

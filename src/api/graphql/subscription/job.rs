@@ -5,15 +5,15 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Result, Subscription};
 use futures_util::{Stream, StreamExt, stream};
 
-use super::super::schema::{caller, services};
-use super::super::types::job::Job;
-use super::super::types::reading;
-use super::heard::listen;
-use crate::domain::caller::Caller;
-use crate::domain::event::{Event, JobEventKind, Topic};
-use crate::domain::event_filter::EventClause;
-use crate::domain::id::JobId;
+use super::event_stream::listen;
+use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::job::Job;
+use crate::api::graphql::types::scalar_parsing;
+use crate::domain::access::caller::Caller;
+use crate::domain::events::event::{Event, JobEventKind, Topic};
+use crate::domain::events::filter::EventClause;
 use crate::domain::job::Job as DomainJob;
+use crate::domain::values::id::JobId;
 use crate::service::error::ServiceError;
 use crate::service::events::{EventStream, Heard};
 use crate::service::jobs::Jobs;
@@ -30,7 +30,7 @@ impl JobSubscriptions {
         ctx: &Context<'_>,
         #[graphql(desc = "The job's id.")] id: ID,
     ) -> Result<impl Stream<Item = Result<Job>>> {
-        let id = reading::job_id("id", &id)?;
+        let id = scalar_parsing::job_id("id", &id)?;
         let mut clause = EventClause::all_of(Topic::Jobs);
         clause.jobs.insert(id);
         // Listened to first: what happens while the job is read is heard afterwards.

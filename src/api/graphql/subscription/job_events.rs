@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use async_graphql::{Context, ID, InputObject, Result, SimpleObject, Subscription};
 use futures_util::Stream;
 
-use super::super::scalars::DateTime;
-use super::super::types::enums::{JobEvent, JobStatus};
-use super::super::types::job::Job;
-use super::super::types::job_report::JobReport;
-use super::super::types::reading::{self, Place};
-use super::heard::{listen, told};
-use crate::domain::event::{Event, JobEventKind, Topic};
-use crate::domain::event_filter::EventClause;
+use super::event_stream::{listen, told};
+use crate::api::graphql::scalars::DateTime;
+use crate::api::graphql::types::enums::{JobEvent, JobStatus};
+use crate::api::graphql::types::job::Job;
+use crate::api::graphql::types::job::report::JobReport;
+use crate::api::graphql::types::scalar_parsing;
+use crate::api::graphql::types::scalar_parsing::Place;
+use crate::domain::events::event::{Event, JobEventKind, Topic};
+use crate::domain::events::filter::EventClause;
 
 /// Which changes of jobs are meant. Every condition that is given must hold; an empty filter means all.
 #[derive(Debug, Default, InputObject)]
@@ -43,13 +44,17 @@ impl JobEventFilter {
         let place = Place::argument("filter");
         let mut clause = EventClause::all_of(Topic::Jobs);
         for id in job_id.unwrap_or_default() {
-            clause.jobs.insert(reading::job_id(&place.field("jobId"), &id)?);
+            clause.jobs.insert(scalar_parsing::job_id(&place.field("jobId"), &id)?);
         }
         for name in queue.unwrap_or_default() {
-            clause.queues.insert(reading::queue_name(&place.field("queue"), &name)?);
+            clause
+                .queues
+                .insert(scalar_parsing::queue_name(&place.field("queue"), &name)?);
         }
         for name in job_type.unwrap_or_default() {
-            clause.job_types.insert(reading::parse(&place.field("type"), &name)?);
+            clause
+                .job_types
+                .insert(scalar_parsing::parse(&place.field("type"), &name)?);
         }
         let events: BTreeSet<JobEventKind> = event.unwrap_or_default().into_iter().map(Into::into).collect();
         let statuses = status.unwrap_or_default();

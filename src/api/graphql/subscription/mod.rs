@@ -1,9 +1,9 @@
 //! What can be listened to.
 
-mod heard;
+mod event_stream;
 mod job;
 mod job_events;
-mod states;
+mod system;
 
 use async_graphql::MergedSubscription;
 
@@ -13,5 +13,5 @@ use async_graphql::MergedSubscription;
 pub(super) struct Subscription(
     job_events::JobEventSubscriptions,
     job::JobSubscriptions,
-    states::StateSubscriptions,
+    self::system::StateSubscriptions,
 );

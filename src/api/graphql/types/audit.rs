@@ -2,16 +2,17 @@
 
 use async_graphql::{ID, InputObject, Result, SimpleObject};
 
-use super::super::errors;
-use super::super::scalars::{DateTime, Uuid};
 use super::connection::{Part, connection};
 use super::enums::{ActorKind, AuditAction, AuditOutcome};
 use super::queue::int;
-use super::reading::{self, Place};
+use super::scalar_parsing;
+use super::scalar_parsing::Place;
+use crate::api::graphql::errors;
+use crate::api::graphql::scalars::{DateTime, Uuid};
 use crate::api::rest::audit::parse_actor;
 use crate::api::rest::jobs::list::check_range;
-use crate::domain::audit::AuditRecord as DomainAuditRecord;
-use crate::domain::id::JobId;
+use crate::domain::access::audit::AuditRecord as DomainAuditRecord;
+use crate::domain::values::id::JobId;
 use crate::service::audit::AuditRecords;
 use crate::storage::query::AuditFilter;
 
@@ -120,16 +121,18 @@ impl AuditFilterInput {
         let place = Place::argument("filter");
         let filter = AuditFilter {
             actor: actor
-                .map(|text| reading::parse_with(&place.field("actor"), &text, parse_actor))
+                .map(|text| scalar_parsing::parse_with(&place.field("actor"), &text, parse_actor))
                 .transpose()?,
             action: action.map(Into::into),
             job_id: job_id
-                .map(|Uuid(text)| reading::parse_with(&place.field("jobId"), &text, JobId::parse))
+                .map(|Uuid(text)| scalar_parsing::parse_with(&place.field("jobId"), &text, JobId::parse))
                 .transpose()?,
             from: from
-                .map(|time| reading::from_time(&place.field("from"), time))
+                .map(|time| scalar_parsing::from_time(&place.field("from"), time))
                 .transpose()?,
-            to: to.map(|time| reading::to_time(&place.field("to"), time)).transpose()?,
+            to: to
+                .map(|time| scalar_parsing::to_time(&place.field("to"), time))
+                .transpose()?,
         };
         check_range(filter.from, filter.to).map_err(|detail| errors::invalid(&place.field("from"), &detail))?;
         Ok(filter)

@@ -2,9 +2,9 @@
 
 use async_graphql::{ID, Result};
 
-use super::super::errors;
-use super::reading;
-use crate::api::rest::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
+use super::scalar_parsing;
+use crate::api::graphql::errors;
+use crate::api::rest::request::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
 
 /// A part of a list.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl<T> Part<T> {
         first: Option<i32>,
         after: Option<&ID>,
     ) -> Result<Self> {
-        let size = reading::count("first", first, LIMIT_DEFAULT, LIMIT_MAX)?;
+        let size = scalar_parsing::count("first", first, LIMIT_DEFAULT, LIMIT_MAX)?;
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         let start = match after {
             None => 0,
@@ -52,7 +52,7 @@ macro_rules! connection {
     ($(#[doc = $doc:literal])* $connection:ident, $edge:ident, $node:ident, { $($more:tt)* }) => {
         $(#[doc = $doc])*
         #[derive(Debug)]
-        pub(in super::super) struct $connection($crate::api::graphql::types::connection::Part<$node>);
+        pub(crate) struct $connection($crate::api::graphql::types::connection::Part<$node>);
 
         impl From<$crate::api::graphql::types::connection::Part<$node>> for $connection {
             fn from(part: $crate::api::graphql::types::connection::Part<$node>) -> Self {
@@ -74,9 +74,9 @@ macro_rules! connection {
             }
 
             /// What there is beside this page.
-            async fn page_info(&self) -> $crate::api::graphql::types::job_connection::PageInfo {
+            async fn page_info(&self) -> $crate::api::graphql::types::job::connection::PageInfo {
                 let cursor = |entry: Option<&$node>| entry.map(|entry| entry.id.to_string());
-                $crate::api::graphql::types::job_connection::PageInfo {
+                $crate::api::graphql::types::job::connection::PageInfo {
                     has_next_page: self.0.has_next,
                     has_previous_page: self.0.has_previous,
                     start_cursor: cursor(self.0.nodes.first()),
@@ -89,7 +89,7 @@ macro_rules! connection {
 
         /// An entry with its place in the list.
         #[derive(Debug)]
-        pub(in super::super) struct $edge<'a>(&'a $node);
+        pub(crate) struct $edge<'a>(&'a $node);
 
         /// An entry with its place in the list.
         #[async_graphql::Object]

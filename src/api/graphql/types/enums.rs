@@ -3,19 +3,19 @@
 use async_graphql::Enum;
 
 use crate::api::rest::workers::request::FailureWord;
-use crate::domain::attempt::AttemptStatus as DomainAttemptStatus;
-use crate::domain::audit::{AuditAction as DomainAuditAction, AuditOutcome as DomainAuditOutcome};
-use crate::domain::caller::CallerKind;
-use crate::domain::delivery::DeliveryStatus;
-use crate::domain::event::JobEventKind;
-use crate::domain::health::HealthState as DomainHealthState;
-use crate::domain::misfire::MisfirePolicy as DomainMisfirePolicy;
-use crate::domain::overlap::OverlapPolicy as DomainOverlapPolicy;
-use crate::domain::period::Granularity as DomainGranularity;
-use crate::domain::priority::Priority as DomainPriority;
-use crate::domain::remote_worker::{LogLevel, WorkerStatus as DomainWorkerStatus};
-use crate::domain::status::JobStatus as DomainJobStatus;
-use crate::domain::webhook::{DisabledReason, EndpointSource};
+use crate::domain::access::audit::{AuditAction as DomainAuditAction, AuditOutcome as DomainAuditOutcome};
+use crate::domain::access::caller::CallerKind;
+use crate::domain::cluster::remote_worker::{LogLevel, WorkerStatus as DomainWorkerStatus};
+use crate::domain::events::event::JobEventKind;
+use crate::domain::job::attempt::AttemptStatus as DomainAttemptStatus;
+use crate::domain::job::priority::Priority as DomainPriority;
+use crate::domain::job::status::JobStatus as DomainJobStatus;
+use crate::domain::metrics::health::HealthState as DomainHealthState;
+use crate::domain::metrics::time_range::Granularity as DomainGranularity;
+use crate::domain::recurring::misfire::MisfirePolicy as DomainMisfirePolicy;
+use crate::domain::recurring::overlap::OverlapPolicy as DomainOverlapPolicy;
+use crate::domain::webhooks::delivery::DeliveryStatus;
+use crate::domain::webhooks::endpoint::{DisabledReason, EndpointSource};
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]

@@ -3,9 +3,9 @@
 use async_graphql::SimpleObject;
 use chrono::{DateTime as Time, Utc};
 
-use super::super::scalars::DateTime;
 use super::enums::HealthState;
-use crate::domain::health::{Health, HealthChange, HealthReason as DomainHealthReason};
+use crate::api::graphql::scalars::DateTime;
+use crate::domain::metrics::health::{Health, HealthChange, HealthReason as DomainHealthReason};
 
 /// A change of the server's health.
 #[derive(Debug, SimpleObject)]

@@ -2,9 +2,9 @@
 
 use async_graphql::SimpleObject;
 
-use super::super::scalars::Uuid;
-use crate::domain::id::NodeId;
-use crate::domain::log_level::LogLevel as Level;
+use crate::api::graphql::scalars::Uuid;
+use crate::domain::values::id::NodeId;
+use crate::log_level::LogLevel as Level;
 
 /// How much a server says in its log.
 #[derive(Debug, SimpleObject)]

@@ -2,11 +2,11 @@
 
 use async_graphql::SimpleObject;
 
-use super::super::scalars::DateTime;
 use super::enums::HealthState;
 use super::health::HealthReason;
 use super::queue::int;
-use crate::api::system_view::{one_decimal, size};
+use crate::api::contract::metrics_view::{one_decimal, size};
+use crate::api::graphql::scalars::DateTime;
 use crate::domain::metrics::{SystemMetrics as DomainSystemMetrics, Usage};
 use crate::service::metrics::SystemReport;
 

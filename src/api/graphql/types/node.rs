@@ -5,11 +5,11 @@ use async_graphql::{ID, Interface};
 use super::audit::AuditRecord;
 use super::job::Job;
 use super::queue::Queue;
-use super::recurring_job::RecurringJob;
-use super::webhook_delivery::WebhookDelivery;
-use super::webhook_endpoint::WebhookEndpoint;
+use super::recurring::RecurringJob;
+use super::webhook::delivery::WebhookDelivery;
+use super::webhook::endpoint::WebhookEndpoint;
 use super::worker::Worker;
-use crate::domain::name::QueueName;
+use crate::domain::values::name::QueueName;
 
 /// What the identity of a queue begins with. A delivery's is a number, and everything else has UUIDs.
 const QUEUE: &str = "queue:";

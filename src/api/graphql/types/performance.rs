@@ -2,14 +2,14 @@
 
 use async_graphql::SimpleObject;
 
-use super::super::scalars::{DateTime, TimeSpan};
 use super::queue::int;
-use crate::api::system_view::one_decimal;
-use crate::domain::histogram::Histogram;
-use crate::domain::name::JobType;
-use crate::domain::period::{Part, Period as DomainPeriod};
-use crate::domain::rollup::{RollupCounts, percentage};
-use crate::domain::time_span::TimeSpan as Span;
+use crate::api::contract::metrics_view::one_decimal;
+use crate::api::graphql::scalars::{DateTime, TimeSpan};
+use crate::domain::metrics::histogram::Histogram;
+use crate::domain::metrics::rollup::{RollupCounts, percentage};
+use crate::domain::metrics::time_range::{Part, Period as DomainPeriod};
+use crate::domain::values::name::JobType;
+use crate::domain::values::time_span::TimeSpan as Span;
 use crate::service::metrics::{JobTypesReport, PerformanceReport};
 use crate::storage::query::TypeRollup;
 

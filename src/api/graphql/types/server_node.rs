@@ -2,9 +2,9 @@
 
 use async_graphql::SimpleObject;
 
-use super::super::scalars::{DateTime, Uuid};
 use super::queue::int;
-use crate::domain::id::NodeId;
+use crate::api::graphql::scalars::{DateTime, Uuid};
+use crate::domain::values::id::NodeId;
 use crate::storage::query::StoredNode;
 
 /// A server process. A restarted server is another node.

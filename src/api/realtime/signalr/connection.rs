@@ -17,13 +17,13 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 
-use super::super::connections::Permit;
 use super::hub::{Client, Hub, HubError, Invoked};
 use super::json;
 use super::message::{Incoming, Outgoing, Unreadable};
 use super::protocol::{Format, Protocol};
 use crate::api::auth::{RECHECK_INTERVAL, Shown, Standing};
-use crate::domain::caller::Caller;
+use crate::api::realtime::connections::Permit;
+use crate::domain::access::caller::Caller;
 use crate::service::shutdown::Shutdown;
 
 /// A tick that comes later than this after its time was not only late: nothing ran for the connection.

@@ -12,10 +12,10 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler,
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::super::connections::Superseded;
 use super::connection::{Connection, Limits, Output};
-use super::registry::Registered;
+use super::connection_registry::Registered;
 use crate::api::auth::Shown;
+use crate::api::realtime::connections::Superseded;
 
 /// How many messages the mailbox holds; senders wait when it is full.
 const MAILBOX_CAPACITY: usize = 64;

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::protocol::Protocol;
-use crate::api::strict::Strict;
-use crate::domain::caller::Caller;
+use crate::api::strict_json::Strict;
+use crate::domain::access::caller::Caller;
 
 /// Why a method did not do what it was called for; the client is told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

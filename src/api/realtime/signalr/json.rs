@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::message::{Incoming, Outgoing, Unreadable};
-use crate::api::strict;
+use crate::api::strict_json;
 
 /// What ends a record.
 pub(super) const RECORD_SEPARATOR: u8 = 0x1e;
@@ -51,7 +51,7 @@ pub(super) fn read(record: &[u8]) -> Result<Incoming, Unreadable> {
         return Err(malformed("A message is not a JSON object.".to_owned()));
     }
     let written: Written =
-        strict::from_slice(record).map_err(|error| malformed(format!("A message is not valid: {error}")))?;
+        strict_json::from_slice(record).map_err(|error| malformed(format!("A message is not valid: {error}")))?;
     let Written {
         kind,
         invocation_id,

@@ -5,6 +5,7 @@
 //! the end of a connection. The facts it keeps to are those of the official clients.
 
 pub(super) mod connection;
+mod connection_registry;
 mod http_connection;
 pub(super) mod hub;
 mod json;
@@ -13,7 +14,6 @@ mod message;
 mod message_pack;
 mod negotiate;
 pub(super) mod protocol;
-mod registry;
 mod server_sent_events;
 mod transports;
 mod web_sockets;
@@ -26,14 +26,14 @@ use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Route};
 
 use self::connection::Limits;
+use self::connection_registry::Registry;
 use self::hub::Hub;
-use self::registry::Registry;
 use super::admission::Admission;
 use super::connections::{Connections, Owner, Permit, Superseded};
-use crate::api::rest::call::resource;
 use crate::api::rest::problem::Problem;
-use crate::domain::caller::Caller;
-use crate::service::clients::ClientKind;
+use crate::api::rest::request::context::resource;
+use crate::domain::access::caller::Caller;
+use crate::service::facade_metrics::clients::ClientKind;
 use crate::service::shutdown::Shutdown;
 
 /// How many times its greatest message a frame may have: clients put several messages into one.

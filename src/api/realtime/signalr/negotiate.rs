@@ -6,9 +6,9 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
-use super::super::admission::query_parameter;
-use super::registry::{ConnectionToken, random_text};
+use super::connection_registry::{ConnectionToken, random_text};
 use super::{HubServer, answer};
+use crate::api::realtime::admission::query_parameter;
 
 /// The newest version of the negotiation that is spoken here.
 const VERSION_MAX: u64 = 1;

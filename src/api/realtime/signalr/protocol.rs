@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::message::{Incoming, Outgoing, Unreadable};
 use super::{json, message_pack};
-use crate::api::strict;
+use crate::api::strict_json;
 
 /// How messages are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Protocol {
     /// Reads a handshake, which is JSON whatever the protocol. The error is for the client.
     pub(super) fn of_handshake(record: &[u8], format: Format) -> Result<Self, String> {
         let request: HandshakeRequest =
-            strict::from_slice(record).map_err(|error| format!("The handshake is not valid: {error}"))?;
+            strict_json::from_slice(record).map_err(|error| format!("The handshake is not valid: {error}"))?;
         let HandshakeRequest {
             protocol: name,
             version,

@@ -12,14 +12,14 @@ use actix_web::{HttpRequest, HttpResponse};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
-use super::super::admission::{Admitted, query_parameter};
-use super::super::handshake;
 use super::connection::Connection;
+use super::connection_registry::{ConnectionToken, Found};
 use super::http_connection::{End, HttpConnection, HttpTransport, Receive, Renew};
 use super::protocol::Format;
-use super::registry::{ConnectionToken, Found};
 use super::{HubServer, answer, connection, long_polling, server_sent_events, web_sockets};
 use crate::api::auth::Shown;
+use crate::api::realtime::admission::{Admitted, query_parameter};
+use crate::api::realtime::handshake;
 use crate::api::rest::problem::{PartError, Problem, ProblemKind};
 
 impl HttpTransport {

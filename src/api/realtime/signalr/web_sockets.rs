@@ -12,16 +12,16 @@ use actix_web_actors::ws::{CloseCode, CloseReason, Message, ProtocolError, Webso
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::super::connections::Superseded;
-use super::super::fragments::{Fragments, Frame, Said};
-use super::super::frame_rules::{FrameRules, Violated, Violation};
-use super::super::{close_reason, handshake};
 use super::HubServer;
 use super::connection::{Connection, Ended, Limits, Output, Transport};
+use super::connection_registry::{Found, Registered};
 use super::protocol::{Format, Protocol};
-use super::registry::{Found, Registered};
 use super::transports::{already_open, no_connection, of_another_caller, other_transport, token};
 use crate::api::realtime::admission::{Admitted, query_parameter};
+use crate::api::realtime::connections::Superseded;
+use crate::api::realtime::frame_rules::{FrameRules, Violated, Violation};
+use crate::api::realtime::message_assembler::{Fragments, Frame, Said};
+use crate::api::realtime::{close_reason, handshake};
 use crate::api::rest::problem::{Problem, ProblemKind};
 
 /// How many messages the mailbox holds; nobody sends any.

@@ -6,14 +6,14 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::super::body;
-use super::super::call::{Answer, Call};
-use super::super::values::{Parsed, PriorityValue};
 use super::detail::show;
 use super::request::{PatchRequest, due};
 use super::view::JobView;
-use crate::api::rest::words::PriorityWord;
-use crate::domain::time_span::TimeSpan;
+use crate::api::rest::request::body;
+use crate::api::rest::request::context::{Answer, Call};
+use crate::api::rest::request::enumerations::PriorityWord;
+use crate::api::rest::request::json_fields::{Parsed, PriorityValue};
+use crate::domain::values::time_span::TimeSpan;
 use crate::service::jobs::CancelOutcome;
 
 /// How a job is to be run now. Everything may be left out.

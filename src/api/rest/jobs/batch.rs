@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::super::body;
-use super::super::call::{Answer, Call, json_with};
-use super::super::idempotency::REPLAYED;
-use super::super::problem::{PartError, Problem};
-use super::super::values::{Id, Items};
 use super::create::field_pointer;
 use super::request::JobRequest;
 use super::view::JobItem;
-use crate::api::strict;
-use crate::domain::new_job::NewJob;
+use crate::api::rest::problem::{PartError, Problem};
+use crate::api::rest::request::body;
+use crate::api::rest::request::context::{Answer, Call, json_with};
+use crate::api::rest::request::idempotency::REPLAYED;
+use crate::api::rest::request::json_fields::{Id, Items};
+use crate::api::strict_json;
+use crate::domain::job::new_job::NewJob;
 use crate::service::error::ServiceError;
 use crate::service::jobs::ScheduledBatch;
 use crate::storage::query::JobSummary;
@@ -98,7 +98,7 @@ pub(in super::super) async fn create_jobs(mut call: Call) -> Answer {
 /// The jobs' texts, and where in the body they lie.
 fn read_items(bytes: &[u8]) -> Result<(Vec<&RawValue>, &'static str), Problem> {
     if bytes.trim_ascii_start().starts_with(b"[") {
-        return match strict::from_slice::<Items>(bytes) {
+        return match strict_json::from_slice::<Items>(bytes) {
             Ok(Items(items)) => Ok((items, "")),
             Err(error) => Err(body::explain::<Items>(bytes, &error)),
         };

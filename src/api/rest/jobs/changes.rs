@@ -3,13 +3,13 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::call::{Answer, Call};
-use super::super::pagination;
-use super::super::parameters::Parameters;
-use super::super::values::Id;
 use super::view::JobItem;
-use crate::domain::change_feed::{FeedCursor, InvalidFeedCursor};
-use crate::service::changes::ReadFrom;
+use crate::api::rest::request::context::{Answer, Call};
+use crate::api::rest::request::json_fields::Id;
+use crate::api::rest::request::pagination;
+use crate::api::rest::request::parameters::Parameters;
+use crate::domain::webhooks::change_feed::{FeedCursor, InvalidFeedCursor};
+use crate::service::change_feed::ReadFrom;
 use crate::storage::query::{FeedPage, JobSummary};
 
 /// The query parameters.

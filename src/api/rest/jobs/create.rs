@@ -7,15 +7,16 @@ use actix_web::http::header::{ETAG, LOCATION};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::body;
-use super::super::call::{Answer, Call, json_with};
-use super::super::etag;
-use super::super::idempotency::REPLAYED;
-use super::super::problem::{Problem, ProblemKind};
-use super::super::recurring::{self, view::RecurringView};
 use super::detail::history;
 use super::request::{JobRequest, Wanted};
 use super::view::JobView;
+use crate::api::rest::problem::{Problem, ProblemKind};
+use crate::api::rest::recurring;
+use crate::api::rest::recurring::view::RecurringView;
+use crate::api::rest::request::body;
+use crate::api::rest::request::context::{Answer, Call, json_with};
+use crate::api::rest::request::etag;
+use crate::api::rest::request::idempotency::REPLAYED;
 use crate::service::jobs::ScheduledBatch;
 
 /// The job, or with a `cronExpression` the recurring job that was created.

@@ -4,13 +4,13 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 
-use super::super::call::{Answer, Call, json_with};
-use super::super::etag;
-use super::super::problem::Problem;
 use super::view::JobView;
-use crate::domain::attempt::Attempt;
+use crate::api::rest::problem::Problem;
+use crate::api::rest::request::context::{Answer, Call, json_with};
+use crate::api::rest::request::etag;
 use crate::domain::job::Job;
-use crate::domain::status::JobStatus;
+use crate::domain::job::attempt::Attempt;
+use crate::domain::job::status::JobStatus;
 
 /// Reads a job.
 #[utoipa::path(

@@ -4,15 +4,15 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::call::{Answer, Call};
-use super::super::pagination;
-use super::super::parameters::Parameters;
-use super::super::values::parse_time;
 use super::view::JobItem;
-use crate::domain::name::{JobType, QueueName};
-use crate::domain::priority::Priority;
+use crate::api::rest::request::context::{Answer, Call};
+use crate::api::rest::request::json_fields::parse_time;
+use crate::api::rest::request::pagination;
+use crate::api::rest::request::parameters::Parameters;
+use crate::domain::job::priority::Priority;
+use crate::domain::job::status::JobStatus;
 use crate::domain::recurring::RecurringId;
-use crate::domain::status::JobStatus;
+use crate::domain::values::name::{JobType, QueueName};
 use crate::service::jobs::JobPage;
 use crate::storage::query::JobFilter;
 
@@ -106,7 +106,7 @@ fn read_filter(parameters: &mut Parameters) -> JobFilter {
 }
 
 /// Refuses a range in which nothing can lie.
-pub(in crate::api) fn check_range(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Result<(), String> {
+pub(crate) fn check_range(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Result<(), String> {
     match (from, to) {
         (Some(from), Some(to)) if from > to => Err("from is later than to; nothing can lie between them".to_owned()),
         (_, _) => Ok(()),
@@ -136,7 +136,7 @@ pub(in super::super) fn parse_types(text: &str) -> Result<Vec<JobType>, String> 
 }
 
 /// Refuses more types than a statement should have parameters.
-pub(in crate::api) fn check_types(count: usize) -> Result<(), String> {
+pub(crate) fn check_types(count: usize) -> Result<(), String> {
     if count > TYPES_MAX {
         return Err(format!("there are {count} types; allowed are up to {TYPES_MAX}"));
     }
@@ -144,7 +144,7 @@ pub(in crate::api) fn check_types(count: usize) -> Result<(), String> {
 }
 
 /// Reads a text that is searched for.
-pub(in crate::api) fn parse_search(text: &str) -> Result<String, String> {
+pub(crate) fn parse_search(text: &str) -> Result<String, String> {
     let length = text.chars().count();
     if length > SEARCH_LENGTH_MAX {
         return Err(format!(
@@ -158,13 +158,13 @@ pub(in crate::api) fn parse_search(text: &str) -> Result<String, String> {
 }
 
 /// The end of a day is its last microsecond: storage knows nothing shorter.
-pub(in crate::api) fn parse_end(text: &str) -> Result<DateTime<Utc>, String> {
+pub(crate) fn parse_end(text: &str) -> Result<DateTime<Utc>, String> {
     let last = NaiveTime::MIN.overflowing_sub_signed(TimeDelta::microseconds(1)).0;
     parse_bound(text, last)
 }
 
 /// Reads a time, or a date, which means `time_of_day` of it.
-pub(in crate::api) fn parse_bound(text: &str, time_of_day: NaiveTime) -> Result<DateTime<Utc>, String> {
+pub(crate) fn parse_bound(text: &str, time_of_day: NaiveTime) -> Result<DateTime<Utc>, String> {
     let is_date = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     if is_date && let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         return Ok(date.and_time(time_of_day).and_utc());

@@ -5,8 +5,8 @@ pub(super) mod batch;
 pub(super) mod changes;
 pub(super) mod create;
 pub(super) mod detail;
-pub(in crate::api) mod list;
-pub(in crate::api) mod request;
+pub(crate) mod list;
+pub(crate) mod request;
 pub(super) mod view;
 
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 
 use super::RestApi;
-use super::call::{resource, route, route_with_query};
+use super::request::context::{resource, route, route_with_query};
 
 /// Adds the routes of jobs.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {

@@ -5,100 +5,100 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::super::problem::PartError;
-use super::super::values::{CatchUpCount, MisfireWord, Object, Parsed, PriorityValue, RetryCount};
-use crate::api::rest::words::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
+use crate::api::rest::problem::PartError;
+use crate::api::rest::request::enumerations::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
+use crate::api::rest::request::json_fields::{CatchUpCount, MisfireWord, Object, Parsed, PriorityValue, RetryCount};
 use crate::domain::cron::CronExpression;
-use crate::domain::json::Json;
-use crate::domain::name::{JobName, JobType, QueueName, RecurringKey, UniqueKey};
-use crate::domain::new_job::{Due, NewJob};
-use crate::domain::overlap::OverlapPolicy;
+use crate::domain::job::new_job::{Due, NewJob};
+use crate::domain::job::state_machine::JobPatch;
+use crate::domain::recurring::overlap::OverlapPolicy;
 use crate::domain::recurring::{NewRecurringJob, Schedule, Template};
-use crate::domain::time_span::TimeSpan;
-use crate::domain::time_zone::TimeZoneName;
-use crate::domain::transition::JobPatch;
+use crate::domain::values::json::Json;
+use crate::domain::values::name::{JobName, JobType, QueueName, RecurringKey, UniqueKey};
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::values::time_zone::TimeZoneName;
 
 /// A job to be run. Every field but `type` may be left out or be `null`; the job type's configuration then decides.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::api) struct JobRequest<'a> {
+pub(crate) struct JobRequest<'a> {
     /// Which handler runs it.
     #[serde(rename = "type")]
     #[schema(value_type = String, required = true, min_length = 1, max_length = 200, example = "EmailNotificationJob")]
-    pub(in crate::api) job_type: Option<Parsed<JobType>>,
+    pub(crate) job_type: Option<Parsed<JobType>>,
     /// What people call it; its type by default.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "Welcome Email")]
-    pub(in crate::api) name: Option<Parsed<JobName>>,
+    pub(crate) name: Option<Parsed<JobName>>,
     /// The queue that it waits in.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9_.:-]+$", example = "default")]
-    pub(in crate::api) queue: Option<Parsed<QueueName>>,
+    pub(crate) queue: Option<Parsed<QueueName>>,
     /// What the handler is given: any JSON, passed on byte for byte.
     #[serde(borrow)]
     #[schema(value_type = Option<serde_json::Value>, example = json!({"recipientEmail": "newuser@example.com"}))]
-    pub(in crate::api) parameters: Option<&'a RawValue>,
+    pub(crate) parameters: Option<&'a RawValue>,
     /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3, as .NET writes its enums.
     #[schema(value_type = Option<PriorityWord>)]
-    pub(in crate::api) priority: Option<PriorityValue>,
+    pub(crate) priority: Option<PriorityValue>,
     /// How long it waits before it may start: .NET's `[d.]hh:mm:ss[.fffffff]`, ISO 8601 such as `PT5M`, or numbers with
     /// units such as `5m`. Not together with `runAt`.
     #[schema(value_type = Option<String>, example = "00:00:00")]
-    pub(in crate::api) delay: Option<Parsed<TimeSpan>>,
+    pub(crate) delay: Option<Parsed<TimeSpan>>,
     /// When it may start (RFC 3339); at once if that has passed. Not together with `delay`.
     #[schema(value_type = Option<String>, format = DateTime)]
-    pub(in crate::api) run_at: Option<Parsed<DateTime<Utc>>>,
+    pub(crate) run_at: Option<Parsed<DateTime<Utc>>>,
     /// How many retries it may have.
     #[schema(value_type = Option<u32>, maximum = 1000, example = 3)]
-    pub(in crate::api) max_retries: Option<RetryCount>,
+    pub(crate) max_retries: Option<RetryCount>,
     /// How long one attempt may take.
     #[schema(value_type = Option<String>, example = "00:30:00")]
-    pub(in crate::api) timeout: Option<Parsed<TimeSpan>>,
+    pub(crate) timeout: Option<Parsed<TimeSpan>>,
     /// The wait before the first retry; each further one is twice as long.
     #[schema(value_type = Option<String>, example = "00:00:10")]
-    pub(in crate::api) retry_delay: Option<Parsed<TimeSpan>>,
+    pub(crate) retry_delay: Option<Parsed<TimeSpan>>,
     /// The waits before the first, second, … retry; the last one repeats. In place of `retryDelay`.
     #[schema(value_type = Option<Vec<String>>, max_items = 100, example = json!(["00:00:10", "00:01:00"]))]
-    pub(in crate::api) retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
+    pub(crate) retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
     /// At most one unfinished job has this key: a request for a second one is answered with the first, and 200.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "welcome-4711")]
-    pub(in crate::api) unique_key: Option<Parsed<UniqueKey>>,
+    pub(crate) unique_key: Option<Parsed<UniqueKey>>,
     /// The key of a recurring job, which no other has and which never changes: see `PUT /jobs/recurring/by-key/{key}`.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "nightly-backup")]
-    pub(in crate::api) key: Option<Parsed<RecurringKey>>,
+    pub(crate) key: Option<Parsed<RecurringKey>>,
     /// Makes it a recurring job: when its occurrences are due, in five fields, or six with seconds first, or a macro such
     /// as `@daily`.
     #[schema(value_type = Option<String>, example = "0 2 * * *")]
-    pub(in crate::api) cron_expression: Option<Parsed<CronExpression>>,
+    pub(crate) cron_expression: Option<Parsed<CronExpression>>,
     /// The time zone whose clocks a `cronExpression` means, by its IANA name; UTC by default.
     #[schema(value_type = Option<String>, example = "Europe/Berlin")]
-    pub(in crate::api) time_zone: Option<Parsed<TimeZoneName>>,
+    pub(crate) time_zone: Option<Parsed<TimeZoneName>>,
     /// Whether a recurring job creates occurrences; it does by default.
     #[schema(example = true)]
-    pub(in crate::api) enabled: Option<bool>,
+    pub(crate) enabled: Option<bool>,
     /// What becomes of due times that no server was there for: `fire_once` (one occurrence stands for them, the default),
     /// `skip`, or `catch_up`.
     #[schema(value_type = Option<MisfirePolicyWord>)]
-    pub(in crate::api) misfire_policy: Option<Parsed<MisfireWord>>,
+    pub(crate) misfire_policy: Option<Parsed<MisfireWord>>,
     /// How many missed due times `catch_up` makes up for at the most, the last ones; 100 by default.
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
-    pub(in crate::api) catch_up_max: Option<CatchUpCount>,
+    pub(crate) catch_up_max: Option<CatchUpCount>,
     /// What becomes of an occurrence that is due while an earlier one has not ended: `allow` (both run, the default),
     /// `skip` it, or `queue` it until the earlier one has ended.
     #[schema(value_type = Option<OverlapPolicyWord>)]
-    pub(in crate::api) overlap_policy: Option<Parsed<OverlapPolicy>>,
+    pub(crate) overlap_policy: Option<Parsed<OverlapPolicy>>,
     /// A recurring job has no occurrence before this time (RFC 3339).
     #[schema(value_type = Option<String>, format = DateTime)]
-    pub(in crate::api) starts_at: Option<Parsed<DateTime<Utc>>>,
+    pub(crate) starts_at: Option<Parsed<DateTime<Utc>>>,
     /// A recurring job has no occurrence after this time (RFC 3339).
     #[schema(value_type = Option<String>, format = DateTime)]
-    pub(in crate::api) ends_at: Option<Parsed<DateTime<Utc>>>,
+    pub(crate) ends_at: Option<Parsed<DateTime<Utc>>>,
     /// The same fields may stand in here, as the .NET client sends them. A field that is given in both places must have
     /// the same value in both.
     #[schema(value_type = Option<Object>)]
-    pub(in crate::api) options: Option<Box<Object<JobRequest<'a>>>>,
+    pub(crate) options: Option<Box<Object<JobRequest<'a>>>>,
 }
 
 /// What a request asks for.
-pub(in crate::api) enum Wanted {
+pub(crate) enum Wanted {
     /// A job.
     Job(Box<NewJob>),
     /// A recurring job.
@@ -107,7 +107,7 @@ pub(in crate::api) enum Wanted {
 
 impl JobRequest<'_> {
     /// The new job that is asked for; `pointer` is where the request lies in the body.
-    pub(in crate::api) fn into_new_job(self, pointer: &str) -> Result<NewJob, PartError> {
+    pub(crate) fn into_new_job(self, pointer: &str) -> Result<NewJob, PartError> {
         match self.into_wanted(pointer)? {
             Wanted::Job(new) => Ok(*new),
             Wanted::Recurring(_) => {
@@ -118,7 +118,7 @@ impl JobRequest<'_> {
     }
 
     /// The new recurring job that is asked for.
-    pub(in crate::api) fn into_new_recurring_job(self) -> Result<NewRecurringJob, PartError> {
+    pub(crate) fn into_new_recurring_job(self) -> Result<NewRecurringJob, PartError> {
         match self.into_wanted("")? {
             Wanted::Recurring(new) => Ok(*new),
             Wanted::Job(_) => {
@@ -129,7 +129,7 @@ impl JobRequest<'_> {
     }
 
     /// What is asked for: with a `cronExpression` a recurring job, else a job.
-    pub(in crate::api) fn into_wanted(mut self, pointer: &str) -> Result<Wanted, PartError> {
+    pub(crate) fn into_wanted(mut self, pointer: &str) -> Result<Wanted, PartError> {
         let wrong = |field: &str, detail: String| PartError::field(&format!("{pointer}/{field}"), detail);
         if let Some(options) = self.options.take() {
             self = self
@@ -306,16 +306,16 @@ fn is_same_json(one: &RawValue, other: &RawValue) -> bool {
     one.get() == other.get() || value(one).is_some_and(|one| Some(one) == value(other))
 }
 
-pub(in crate::api) fn json_of(raw: &RawValue) -> Json {
+pub(crate) fn json_of(raw: &RawValue) -> Json {
     Json::from_valid(raw.get())
 }
 
-pub(in crate::api) fn spans(intervals: Vec<Parsed<TimeSpan>>) -> Vec<TimeSpan> {
+pub(crate) fn spans(intervals: Vec<Parsed<TimeSpan>>) -> Vec<TimeSpan> {
     intervals.into_iter().map(|Parsed(interval)| interval).collect()
 }
 
 /// When a job may start, by the two fields that say so; `pointer` is where they lie in the body.
-pub(in crate::api) fn due(
+pub(crate) fn due(
     delay: Option<Parsed<TimeSpan>>,
     run_at: Option<Parsed<DateTime<Utc>>>,
     pointer: &str,
@@ -334,43 +334,43 @@ pub(in crate::api) fn due(
 /// What of a pending job is to be changed. What is left out, or is `null`, stays as it is.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::api) struct PatchRequest<'a> {
+pub(crate) struct PatchRequest<'a> {
     /// What people call it.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "Welcome Email")]
-    pub(in crate::api) name: Option<Parsed<JobName>>,
+    pub(crate) name: Option<Parsed<JobName>>,
     /// The queue that it waits in.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9_.:-]+$", example = "default")]
-    pub(in crate::api) queue: Option<Parsed<QueueName>>,
+    pub(crate) queue: Option<Parsed<QueueName>>,
     /// What the handler is given, in place of what it had.
     #[serde(borrow)]
     #[schema(value_type = Option<serde_json::Value>)]
-    pub(in crate::api) parameters: Option<&'a RawValue>,
+    pub(crate) parameters: Option<&'a RawValue>,
     /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3.
     #[schema(value_type = Option<PriorityWord>)]
-    pub(in crate::api) priority: Option<PriorityValue>,
+    pub(crate) priority: Option<PriorityValue>,
     /// How long it waits from now on before it may start. Not together with `runAt`.
     #[schema(value_type = Option<String>, example = "00:05:00")]
-    pub(in crate::api) delay: Option<Parsed<TimeSpan>>,
+    pub(crate) delay: Option<Parsed<TimeSpan>>,
     /// When it may start (RFC 3339). Not together with `delay`.
     #[schema(value_type = Option<String>, format = DateTime)]
-    pub(in crate::api) run_at: Option<Parsed<DateTime<Utc>>>,
+    pub(crate) run_at: Option<Parsed<DateTime<Utc>>>,
     /// How many retries it may have.
     #[schema(value_type = Option<u32>, maximum = 1000)]
-    pub(in crate::api) max_retries: Option<RetryCount>,
+    pub(crate) max_retries: Option<RetryCount>,
     /// How long one attempt may take.
     #[schema(value_type = Option<String>, example = "00:30:00")]
-    pub(in crate::api) timeout: Option<Parsed<TimeSpan>>,
+    pub(crate) timeout: Option<Parsed<TimeSpan>>,
     /// The wait before the first retry.
     #[schema(value_type = Option<String>, example = "00:00:10")]
-    pub(in crate::api) retry_delay: Option<Parsed<TimeSpan>>,
+    pub(crate) retry_delay: Option<Parsed<TimeSpan>>,
     /// The waits before each retry.
     #[schema(value_type = Option<Vec<String>>, max_items = 100)]
-    pub(in crate::api) retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
+    pub(crate) retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
 }
 
 impl PatchRequest<'_> {
     /// The change that is asked for; an error if none is.
-    pub(in crate::api) fn into_patch(self) -> Result<JobPatch, PartError> {
+    pub(crate) fn into_patch(self) -> Result<JobPatch, PartError> {
         let Self {
             name,
             queue,

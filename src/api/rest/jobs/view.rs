@@ -3,11 +3,11 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::values::{Id, Raw, Span, Time};
-use crate::api::rest::words::{AttemptStatusWord, JobStatusWord, LogLineLevelWord, PriorityWord};
-use crate::domain::attempt::Attempt;
+use crate::api::rest::request::enumerations::{AttemptStatusWord, JobStatusWord, LogLineLevelWord, PriorityWord};
+use crate::api::rest::request::json_fields::{Id, Raw, Span, Time};
+use crate::domain::cluster::remote_worker::{LogLine, Progress};
 use crate::domain::job::Job;
-use crate::domain::remote_worker::{LogLine, Progress};
+use crate::domain::job::attempt::Attempt;
 use crate::service::jobs::JobDetail;
 use crate::storage::query::JobSummary;
 

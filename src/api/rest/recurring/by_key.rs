@@ -4,15 +4,15 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, LOCATION};
 
-use super::super::body;
-use super::super::call::{Answer, Call, json_with};
-use super::super::etag;
-use super::super::jobs::create::field_pointer;
-use super::super::jobs::request::JobRequest;
-use super::super::problem::{Problem, ProblemKind};
 use super::routes::{answer, answer_get};
 use super::view::RecurringView;
-use crate::domain::name::RecurringKey;
+use crate::api::rest::jobs::create::field_pointer;
+use crate::api::rest::jobs::request::JobRequest;
+use crate::api::rest::problem::{Problem, ProblemKind};
+use crate::api::rest::request::body;
+use crate::api::rest::request::context::{Answer, Call, json_with};
+use crate::api::rest::request::etag;
+use crate::domain::values::name::RecurringKey;
 use crate::service::error::ServiceError;
 use crate::service::recurring::{Put, PutIf};
 

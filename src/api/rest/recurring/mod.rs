@@ -1,7 +1,7 @@
 //! `/jobs/recurring`: creating, listing, reading, changing and triggering recurring jobs.
 
 pub(super) mod by_key;
-pub(in crate::api) mod patch;
+pub(crate) mod patch;
 pub(super) mod routes;
 pub(super) mod view;
 
@@ -13,7 +13,7 @@ use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 
 use super::RestApi;
-use super::call::{resource, route, route_with_query};
+use super::request::context::{resource, route, route_with_query};
 
 /// Adds the routes of recurring jobs.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {

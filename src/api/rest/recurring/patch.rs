@@ -5,78 +5,78 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::super::jobs::request::{json_of, spans};
-use super::super::problem::PartError;
-use super::super::values::{CatchUpCount, MisfireWord, Parsed, PriorityValue, RetryCount};
-use crate::api::rest::words::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
+use crate::api::rest::jobs::request::{json_of, spans};
+use crate::api::rest::problem::PartError;
+use crate::api::rest::request::enumerations::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
+use crate::api::rest::request::json_fields::{CatchUpCount, MisfireWord, Parsed, PriorityValue, RetryCount};
 use crate::domain::cron::CronExpression;
-use crate::domain::name::{JobName, JobType, QueueName};
-use crate::domain::overlap::OverlapPolicy;
+use crate::domain::recurring::overlap::OverlapPolicy;
 use crate::domain::recurring::{NewRecurringJob, Schedule, Template};
-use crate::domain::time_span::TimeSpan;
-use crate::domain::time_zone::TimeZoneName;
+use crate::domain::values::name::{JobName, JobType, QueueName};
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::values::time_zone::TimeZoneName;
 
 /// What of a recurring job is to be changed. What is left out, or is `null`, stays as it is.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::api) struct RecurringPatch<'a> {
+pub(crate) struct RecurringPatch<'a> {
     /// Which handler runs its occurrences.
     #[serde(rename = "type")]
     #[schema(value_type = Option<String>, example = "DataBackupJob")]
-    pub(in crate::api) job_type: Option<Parsed<JobType>>,
+    pub(crate) job_type: Option<Parsed<JobType>>,
     /// What people call it, and its occurrences.
     #[schema(value_type = Option<String>, example = "Daily Backup")]
-    pub(in crate::api) name: Option<Parsed<JobName>>,
+    pub(crate) name: Option<Parsed<JobName>>,
     /// When its occurrences are due.
     #[schema(value_type = Option<String>, example = "0 2 * * *")]
-    pub(in crate::api) cron_expression: Option<Parsed<CronExpression>>,
+    pub(crate) cron_expression: Option<Parsed<CronExpression>>,
     /// The time zone whose clocks are meant.
     #[schema(value_type = Option<String>, example = "Europe/Berlin")]
-    pub(in crate::api) time_zone: Option<Parsed<TimeZoneName>>,
+    pub(crate) time_zone: Option<Parsed<TimeZoneName>>,
     /// Whether it creates occurrences.
-    pub(in crate::api) enabled: Option<bool>,
+    pub(crate) enabled: Option<bool>,
     /// `fire_once`, `skip` or `catch_up`.
     #[schema(value_type = Option<MisfirePolicyWord>)]
-    pub(in crate::api) misfire_policy: Option<Parsed<MisfireWord>>,
+    pub(crate) misfire_policy: Option<Parsed<MisfireWord>>,
     /// How many missed due times `catch_up` makes up for.
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 1000)]
-    pub(in crate::api) catch_up_max: Option<CatchUpCount>,
+    pub(crate) catch_up_max: Option<CatchUpCount>,
     /// `allow`, `skip` or `queue`.
     #[schema(value_type = Option<OverlapPolicyWord>)]
-    pub(in crate::api) overlap_policy: Option<Parsed<OverlapPolicy>>,
+    pub(crate) overlap_policy: Option<Parsed<OverlapPolicy>>,
     /// It has no occurrence before this time (RFC 3339).
     #[schema(value_type = Option<String>, format = DateTime)]
-    pub(in crate::api) starts_at: Option<Parsed<DateTime<Utc>>>,
+    pub(crate) starts_at: Option<Parsed<DateTime<Utc>>>,
     /// It has no occurrence after this time (RFC 3339).
     #[schema(value_type = Option<String>, format = DateTime)]
-    pub(in crate::api) ends_at: Option<Parsed<DateTime<Utc>>>,
+    pub(crate) ends_at: Option<Parsed<DateTime<Utc>>>,
     /// What the handler is given, in place of what it was.
     #[serde(borrow)]
     #[schema(value_type = Option<serde_json::Value>)]
-    pub(in crate::api) parameters: Option<&'a RawValue>,
+    pub(crate) parameters: Option<&'a RawValue>,
     /// The queue that its occurrences wait in.
     #[schema(value_type = Option<String>, example = "default")]
-    pub(in crate::api) queue: Option<Parsed<QueueName>>,
+    pub(crate) queue: Option<Parsed<QueueName>>,
     /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3.
     #[schema(value_type = Option<PriorityWord>)]
-    pub(in crate::api) priority: Option<PriorityValue>,
+    pub(crate) priority: Option<PriorityValue>,
     /// How many retries an occurrence may have.
     #[schema(value_type = Option<u32>, maximum = 1000)]
-    pub(in crate::api) max_retries: Option<RetryCount>,
+    pub(crate) max_retries: Option<RetryCount>,
     /// How long one attempt may take.
     #[schema(value_type = Option<String>, example = "00:30:00")]
-    pub(in crate::api) timeout: Option<Parsed<TimeSpan>>,
+    pub(crate) timeout: Option<Parsed<TimeSpan>>,
     /// The wait before the first retry.
     #[schema(value_type = Option<String>, example = "00:00:10")]
-    pub(in crate::api) retry_delay: Option<Parsed<TimeSpan>>,
+    pub(crate) retry_delay: Option<Parsed<TimeSpan>>,
     /// The waits before each retry.
     #[schema(value_type = Option<Vec<String>>, max_items = 100)]
-    pub(in crate::api) retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
+    pub(crate) retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
 }
 
 impl RecurringPatch<'_> {
     /// Refuses a change that changes nothing, or that makes no sense by itself.
-    pub(in crate::api) fn check(&self) -> Result<(), PartError> {
+    pub(crate) fn check(&self) -> Result<(), PartError> {
         let Self {
             job_type,
             name,
@@ -122,7 +122,7 @@ impl RecurringPatch<'_> {
     }
 
     /// What was asked for before, changed.
-    pub(in crate::api) fn apply(&self, to: NewRecurringJob) -> NewRecurringJob {
+    pub(crate) fn apply(&self, to: NewRecurringJob) -> NewRecurringJob {
         let Self {
             job_type,
             name,

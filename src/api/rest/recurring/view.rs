@@ -3,8 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::values::{Raw, Span, Time};
-use crate::api::rest::words::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
+use crate::api::rest::request::enumerations::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
+use crate::api::rest::request::json_fields::{Raw, Span, Time};
 use crate::domain::recurring::{RecurringJob, Schedule, Template};
 
 /// How many of the next due times are shown.

@@ -2,15 +2,15 @@
 
 use actix_web::http::StatusCode;
 
-use super::super::body;
-use super::super::call::{Answer, Call, json};
-use super::super::pagination;
-use super::super::parameters::Parameters;
-use super::super::problem::PartError;
-use super::super::values::Parsed;
 use super::request::RedeliverRequest;
 use super::view::{DeliveryItem, DeliveryListView, RedeliveredView};
-use crate::domain::delivery::{DeliveryId, DeliveryStatus};
+use crate::api::rest::problem::PartError;
+use crate::api::rest::request::body;
+use crate::api::rest::request::context::{Answer, Call, json};
+use crate::api::rest::request::json_fields::Parsed;
+use crate::api::rest::request::pagination;
+use crate::api::rest::request::parameters::Parameters;
+use crate::domain::webhooks::delivery::{DeliveryId, DeliveryStatus};
 use crate::storage::query::DeliveryPage;
 
 /// The query parameters of the list.

@@ -4,11 +4,11 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, LOCATION};
 
-use super::super::body;
-use super::super::call::{Answer, Call, json, json_with};
-use super::super::etag;
 use super::request::{EndpointPatchRequest, EndpointRequest, RotateSecretRequest};
 use super::view::{EndpointItem, EndpointListView, TestView};
+use crate::api::rest::request::body;
+use crate::api::rest::request::context::{Answer, Call, json, json_with};
+use crate::api::rest::request::etag;
 
 /// Lists webhook endpoints.
 #[utoipa::path(

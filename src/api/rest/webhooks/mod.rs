@@ -2,7 +2,7 @@
 
 pub(super) mod deliveries;
 pub(super) mod endpoints;
-pub(in crate::api) mod request;
+pub(crate) mod request;
 mod view;
 
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 
 use super::RestApi;
-use super::call::{resource, route, route_showing, route_with_query};
+use super::request::context::{resource, route, route_showing, route_with_query};
 use crate::api::disclosure::Disclosure;
 
 /// Adds the routes of webhooks.

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::super::problem::PartError;
-use super::super::values::{Parsed, RetryCount};
-use crate::domain::time_span::TimeSpan;
-use crate::domain::webhook::SigningSecret;
-use crate::domain::webhook_event::WebhookEvents;
+use crate::api::rest::problem::PartError;
+use crate::api::rest::request::json_fields::{Parsed, RetryCount};
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::webhooks::endpoint::SigningSecret;
+use crate::domain::webhooks::event::WebhookEvents;
 use crate::service::webhooks::{EndpointDraft, EndpointPatch};
 
 /// How many retries a delivery has unless another number is given.
@@ -22,38 +22,38 @@ const OVERLAP_DEFAULT: TimeSpan = TimeSpan::from_secs(24 * 3600);
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = WebhookRetryPolicyRequest)]
-pub(in crate::api) struct RetryPolicyRequest {
+pub(crate) struct RetryPolicyRequest {
     /// How many retries a delivery may have; 3 by default.
     #[schema(value_type = Option<u32>, maximum = 1000, example = 3)]
-    pub(in crate::api) max_retries: Option<RetryCount>,
+    pub(crate) max_retries: Option<RetryCount>,
     /// The wait before the first retry, 30 seconds by default; each further one is twice as long.
     #[schema(value_type = Option<String>, example = "00:00:30")]
-    pub(in crate::api) retry_delay: Option<Parsed<TimeSpan>>,
+    pub(crate) retry_delay: Option<Parsed<TimeSpan>>,
 }
 
 /// A new webhook endpoint.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = NewWebhookEndpoint)]
-pub(in crate::api) struct EndpointRequest {
+pub(crate) struct EndpointRequest {
     /// Where it is: an `http` or `https` address.
     #[schema(example = "https://api.example.com/tickerq/webhook")]
-    pub(in crate::api) url: Option<String>,
+    pub(crate) url: Option<String>,
     /// What people call it; its address by default.
     #[schema(example = "billing")]
-    pub(in crate::api) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// What it is told: names of events, `job.*`, `queue.*`, `system.*`, or `*`.
     #[schema(example = json!(["job.completed", "job.failed", "system.alert"]))]
-    pub(in crate::api) events: Option<Vec<String>>,
+    pub(crate) events: Option<Vec<String>>,
     /// What deliveries are signed with, 14 to 256 bytes; one is made by default, and told once.
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
-    pub(in crate::api) secret: Option<String>,
+    pub(crate) secret: Option<String>,
     /// How a delivery is tried again.
-    pub(in crate::api) retry_policy: Option<RetryPolicyRequest>,
+    pub(crate) retry_policy: Option<RetryPolicyRequest>,
 }
 
 impl EndpointRequest {
-    pub(in crate::api) fn into_draft(self) -> Result<EndpointDraft, PartError> {
+    pub(crate) fn into_draft(self) -> Result<EndpointDraft, PartError> {
         let Self {
             url,
             name,
@@ -80,21 +80,21 @@ impl EndpointRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = WebhookEndpointPatch)]
-pub(in crate::api) struct EndpointPatchRequest {
+pub(crate) struct EndpointPatchRequest {
     /// Where it is.
     #[schema(example = "https://api.example.com/tickerq/webhook")]
-    pub(in crate::api) url: Option<String>,
+    pub(crate) url: Option<String>,
     /// What people call it.
-    pub(in crate::api) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// What it is told.
     #[schema(example = json!(["job.*"]))]
-    pub(in crate::api) events: Option<Vec<String>>,
+    pub(crate) events: Option<Vec<String>>,
     /// How a delivery is tried again.
-    pub(in crate::api) retry_policy: Option<RetryPolicyRequest>,
+    pub(crate) retry_policy: Option<RetryPolicyRequest>,
 }
 
 impl EndpointPatchRequest {
-    pub(in crate::api) fn into_patch(self) -> Result<EndpointPatch, PartError> {
+    pub(crate) fn into_patch(self) -> Result<EndpointPatch, PartError> {
         let Self {
             url,
             name,
@@ -124,16 +124,16 @@ impl EndpointPatchRequest {
 /// Another secret for a webhook endpoint.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::api) struct RotateSecretRequest {
+pub(crate) struct RotateSecretRequest {
     /// The new secret, 14 to 256 bytes; one is made by default.
-    pub(in crate::api) secret: Option<String>,
+    pub(crate) secret: Option<String>,
     /// For how long deliveries are signed with the old one as well; a day by default, at most 30.
     #[schema(value_type = Option<String>, example = "1.00:00:00")]
-    pub(in crate::api) overlap: Option<Parsed<TimeSpan>>,
+    pub(crate) overlap: Option<Parsed<TimeSpan>>,
 }
 
 impl RotateSecretRequest {
-    pub(in crate::api) fn into_parts(self) -> (Option<SigningSecret>, TimeSpan) {
+    pub(crate) fn into_parts(self) -> (Option<SigningSecret>, TimeSpan) {
         let Self { secret, overlap } = self;
         let overlap = overlap.map_or(OVERLAP_DEFAULT, |Parsed(overlap)| overlap);
         (secret.map(SigningSecret::new), overlap)
@@ -143,10 +143,10 @@ impl RotateSecretRequest {
 /// Which failed deliveries are to be sent again.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::api) struct RedeliverRequest {
+pub(crate) struct RedeliverRequest {
     /// Those whose event happened at this time or later (RFC 3339).
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:30:00Z")]
-    pub(in crate::api) since: Option<Parsed<DateTime<Utc>>>,
+    pub(crate) since: Option<Parsed<DateTime<Utc>>>,
 }
 
 fn events_of(patterns: &[String]) -> Result<WebhookEvents, PartError> {

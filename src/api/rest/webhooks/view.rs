@@ -3,11 +3,11 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::values::{Id, RawText, Span, Time};
-use crate::api::rest::words::{DeliveryStatusWord, DisabledReasonWord, EndpointSourceWord};
-use crate::domain::delivery::{Delivery, DeliveryAttempt, DeliveryStatus, Message};
-use crate::domain::id::NodeId;
-use crate::domain::webhook::Endpoint;
+use crate::api::rest::request::enumerations::{DeliveryStatusWord, DisabledReasonWord, EndpointSourceWord};
+use crate::api::rest::request::json_fields::{Id, RawText, Span, Time};
+use crate::domain::values::id::NodeId;
+use crate::domain::webhooks::delivery::{Delivery, DeliveryAttempt, DeliveryStatus, Message};
+use crate::domain::webhooks::endpoint::Endpoint;
 use crate::service::webhooks::EndpointView;
 
 /// A webhook endpoint.

@@ -1,20 +1,20 @@
 //! What a worker is told that has said what came of jobs.
 
-use super::super::problem::{PartError, Problem};
-use crate::domain::caller::Caller;
-use crate::domain::id::{JobId, NodeId};
+use crate::api::rest::problem::{PartError, Problem};
+use crate::domain::access::caller::Caller;
+use crate::domain::values::id::{JobId, NodeId};
 use crate::service::workers::{ReportedEnd, Workers};
 
 /// What became of the ends of jobs.
-pub(in crate::api) struct Ended {
+pub(crate) struct Ended {
     /// How many are stored.
-    pub(in crate::api) stored: usize,
+    pub(crate) stored: usize,
     /// The jobs that were not the worker's any more.
-    pub(in crate::api) lost: Vec<JobId>,
+    pub(crate) lost: Vec<JobId>,
 }
 
 /// Ends attempts. If all of them had been lost, that is a problem; if some, it is told which.
-pub(in crate::api) async fn finish(
+pub(crate) async fn finish(
     workers: &Workers,
     caller: &Caller,
     id: NodeId,

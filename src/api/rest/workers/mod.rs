@@ -1,7 +1,7 @@
 //! `/workers`: programs elsewhere that ask for jobs, run them, and say what came of them.
 
-pub(in crate::api) mod ends;
-pub(in crate::api) mod request;
+pub(crate) mod ends;
+pub(crate) mod request;
 pub(super) mod routes;
 pub(super) mod view;
 
@@ -11,7 +11,7 @@ use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 
 use super::RestApi;
-use super::call::{resource, route, route_showing};
+use super::request::context::{resource, route, route_showing};
 use crate::api::disclosure::Disclosure;
 
 /// Adds the routes of remote workers.

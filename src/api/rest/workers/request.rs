@@ -8,16 +8,16 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::super::problem::PartError;
-use super::super::values::Parsed;
-use crate::api::rest::words::{FailureOutcomeWord, LogLineLevelWord};
-use crate::domain::id::JobId;
-use crate::domain::json::Json;
-use crate::domain::name::{JobType, QueueName};
-use crate::domain::outcome::{Failure, Outcome, RetryAdvice};
-use crate::domain::remote_worker::{LogLevel, LogLine, Progress, WorkerDeclaration};
-use crate::domain::time_span::TimeSpan;
-use crate::domain::worker_access::LeaseToken;
+use crate::api::rest::problem::PartError;
+use crate::api::rest::request::enumerations::{FailureOutcomeWord, LogLineLevelWord};
+use crate::api::rest::request::json_fields::Parsed;
+use crate::domain::cluster::remote_worker::{LogLevel, LogLine, Progress, WorkerDeclaration};
+use crate::domain::cluster::worker_access::LeaseToken;
+use crate::domain::job::outcome::{Failure, Outcome, RetryAdvice};
+use crate::domain::values::id::JobId;
+use crate::domain::values::json::Json;
+use crate::domain::values::name::{JobType, QueueName};
+use crate::domain::values::time_span::TimeSpan;
 use crate::service::workers::{HeldAttempt, JOBS_MAX, ReportedEnd};
 
 /// How many jobs a worker runs at the same time that does not say so.
@@ -29,24 +29,24 @@ const CONCURRENCY: NonZeroU32 = match NonZeroU32::new(10) {
 /// A worker that comes.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::api) struct WorkerRequest {
+pub(crate) struct WorkerRequest {
     /// What people call it.
     #[schema(required = true, min_length = 1, max_length = 200, example = "mailer-3")]
-    pub(in crate::api) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The types that it runs.
     #[schema(value_type = Vec<String>, required = true, min_items = 1, max_items = 1000, example = json!(["EmailNotificationJob"]))]
-    pub(in crate::api) types: Option<Vec<Parsed<JobType>>>,
+    pub(crate) types: Option<Vec<Parsed<JobType>>>,
     /// The queues that it takes jobs from; all when there are none.
     #[schema(value_type = Option<Vec<String>>, max_items = 1000, example = json!(["default"]))]
-    pub(in crate::api) queues: Option<Vec<Parsed<QueueName>>>,
+    pub(crate) queues: Option<Vec<Parsed<QueueName>>>,
     /// How many jobs it runs at the same time.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000, example = 10)]
-    pub(in crate::api) concurrency: Option<u32>,
+    pub(crate) concurrency: Option<u32>,
 }
 
 impl WorkerRequest {
     /// What the worker says of itself. The use case says what is allowed of it.
-    pub(in crate::api) fn into_declaration(self) -> Result<WorkerDeclaration, PartError> {
+    pub(crate) fn into_declaration(self) -> Result<WorkerDeclaration, PartError> {
         let Self {
             name,
             types,
@@ -73,71 +73,71 @@ impl WorkerRequest {
 /// What a worker wants.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::api) struct LeaseRequest {
+pub(crate) struct LeaseRequest {
     /// How many jobs at the most; as many as the worker runs at the same time by default.
     #[schema(minimum = 1, maximum = 1000, example = 10)]
-    pub(in crate::api) max: Option<u32>,
+    pub(crate) max: Option<u32>,
     /// How long it waits for the first, 30 seconds at the most; not at all by default.
     #[schema(value_type = Option<String>, example = "00:00:30")]
-    pub(in crate::api) wait: Option<Parsed<TimeSpan>>,
+    pub(crate) wait: Option<Parsed<TimeSpan>>,
 }
 
 /// All jobs that a worker runs, and what it reports of them.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::api) struct HeartbeatRequest {
+pub(crate) struct HeartbeatRequest {
     /// The jobs. One that is left out for as long as a lease is taken from the worker.
     #[schema(max_items = 10000)]
-    pub(in crate::api) jobs: Option<Vec<HeldRequest>>,
+    pub(crate) jobs: Option<Vec<HeldRequest>>,
 }
 
 /// A job that a worker runs.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = HeldJob)]
-pub(in crate::api) struct HeldRequest {
+pub(crate) struct HeldRequest {
     /// Which job.
     #[schema(value_type = String, format = Uuid)]
-    pub(in crate::api) job_id: Parsed<JobId>,
+    pub(crate) job_id: Parsed<JobId>,
     /// The token that came with it.
     #[schema(value_type = String)]
-    pub(in crate::api) lease_token: Parsed<LeaseToken>,
+    pub(crate) lease_token: Parsed<LeaseToken>,
     /// How far it has got, if that is news.
-    pub(in crate::api) progress: Option<ProgressRequest>,
+    pub(crate) progress: Option<ProgressRequest>,
     /// What it has logged since the last heartbeat; the last 200 lines of a job are kept.
-    pub(in crate::api) log: Option<Vec<LogLineRequest>>,
+    pub(crate) log: Option<Vec<LogLineRequest>>,
 }
 
 /// How far a job has got.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::api) struct ProgressRequest {
+pub(crate) struct ProgressRequest {
     /// From 0 to 100.
     #[schema(minimum = 0, maximum = 100, example = 62.5)]
-    pub(in crate::api) percent: f64,
+    pub(crate) percent: f64,
     /// What it is doing. It is cut at 1,024 bytes.
     #[schema(example = "page 5 of 8")]
-    pub(in crate::api) message: Option<String>,
+    pub(crate) message: Option<String>,
 }
 
 /// A line that a job has logged.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::api) struct LogLineRequest {
+pub(crate) struct LogLineRequest {
     /// When; now by default.
     #[schema(value_type = Option<String>, format = DateTime)]
-    pub(in crate::api) at: Option<Parsed<DateTime<Utc>>>,
+    pub(crate) at: Option<Parsed<DateTime<Utc>>>,
     /// `debug`, `info`, `warning` or `error`.
     #[schema(value_type = Option<LogLineLevelWord>)]
-    pub(in crate::api) level: Option<Parsed<LogLevel>>,
+    pub(crate) level: Option<Parsed<LogLevel>>,
     /// The text. It is cut at 1,024 bytes.
     #[schema(example = "sent to 10 recipients")]
-    pub(in crate::api) message: String,
+    pub(crate) message: String,
 }
 
 impl HeartbeatRequest {
     /// What the worker holds.
-    pub(in crate::api) fn into_held(self, now: DateTime<Utc>) -> Result<Vec<HeldAttempt>, PartError> {
+    pub(crate) fn into_held(self, now: DateTime<Utc>) -> Result<Vec<HeldAttempt>, PartError> {
         let jobs = self.jobs.unwrap_or_default();
         let held = jobs.into_iter().enumerate().map(|(index, held)| {
             let HeldRequest {
@@ -178,33 +178,33 @@ impl HeartbeatRequest {
 /// Jobs that have succeeded.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::api) struct CompleteRequest<'a> {
+pub(crate) struct CompleteRequest<'a> {
     /// The jobs, 1,000 at the most.
     #[serde(borrow)]
     #[schema(min_items = 1, max_items = 1000)]
-    pub(in crate::api) jobs: Vec<CompletedRequest<'a>>,
+    pub(crate) jobs: Vec<CompletedRequest<'a>>,
 }
 
 /// A job that has succeeded.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = CompletedJob)]
-pub(in crate::api) struct CompletedRequest<'a> {
+pub(crate) struct CompletedRequest<'a> {
     /// Which job.
     #[schema(value_type = String, format = Uuid)]
-    pub(in crate::api) job_id: Parsed<JobId>,
+    pub(crate) job_id: Parsed<JobId>,
     /// The token that came with it.
     #[schema(value_type = String)]
-    pub(in crate::api) lease_token: Parsed<LeaseToken>,
+    pub(crate) lease_token: Parsed<LeaseToken>,
     /// What came of it: any JSON. One that is too large fails the job.
     #[serde(borrow)]
     #[schema(value_type = Option<serde_json::Value>, example = json!({"messageId": "msg-456"}))]
-    pub(in crate::api) result: Option<&'a RawValue>,
+    pub(crate) result: Option<&'a RawValue>,
 }
 
 impl CompleteRequest<'_> {
     /// The ends of the attempts.
-    pub(in crate::api) fn into_ends(self) -> Vec<ReportedEnd> {
+    pub(crate) fn into_ends(self) -> Vec<ReportedEnd> {
         let ends = self.jobs.into_iter().map(|completed| {
             let CompletedRequest {
                 job_id: Parsed(job_id),
@@ -224,42 +224,42 @@ impl CompleteRequest<'_> {
 /// Jobs that have not succeeded.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::api) struct FailRequest {
+pub(crate) struct FailRequest {
     /// The jobs, 1,000 at the most.
     #[schema(min_items = 1, max_items = 1000)]
-    pub(in crate::api) jobs: Vec<FailedRequest>,
+    pub(crate) jobs: Vec<FailedRequest>,
 }
 
 /// A job that has not succeeded.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = FailedJob)]
-pub(in crate::api) struct FailedRequest {
+pub(crate) struct FailedRequest {
     /// Which job.
     #[schema(value_type = String, format = Uuid)]
-    pub(in crate::api) job_id: Parsed<JobId>,
+    pub(crate) job_id: Parsed<JobId>,
     /// The token that came with it.
     #[schema(value_type = String)]
-    pub(in crate::api) lease_token: Parsed<LeaseToken>,
+    pub(crate) lease_token: Parsed<LeaseToken>,
     /// `failed`; `cancelled`, if it was told to stop and has; or `released`: the worker hands it back, to be run again at
     /// once without counting as a retry.
     #[schema(value_type = Option<FailureOutcomeWord>)]
-    pub(in crate::api) outcome: Option<Parsed<FailureWord>>,
+    pub(crate) outcome: Option<Parsed<FailureWord>>,
     /// Why it failed, in a line.
     #[schema(example = "SMTP timeout")]
-    pub(in crate::api) error: Option<String>,
+    pub(crate) error: Option<String>,
     /// More of the failure, such as a stack trace.
-    pub(in crate::api) error_detail: Option<String>,
+    pub(crate) error_detail: Option<String>,
     /// Whether another attempt may help. If not, the job has failed for good.
-    pub(in crate::api) retry: Option<bool>,
+    pub(crate) retry: Option<bool>,
     /// The wait before the next attempt, in place of the one of the job's retry policy: zero to ten years.
     #[schema(value_type = Option<String>, example = "00:01:00")]
-    pub(in crate::api) retry_after: Option<Parsed<TimeSpan>>,
+    pub(crate) retry_after: Option<Parsed<TimeSpan>>,
 }
 
 /// How a job has not succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::api) enum FailureWord {
+pub(crate) enum FailureWord {
     /// Its handler says so.
     Failed,
     /// It was told to stop and has.
@@ -270,7 +270,7 @@ pub(in crate::api) enum FailureWord {
 
 impl FailureWord {
     /// Reads the word.
-    pub(in crate::api) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         match text {
             "failed" => Ok(Self::Failed),
             "cancelled" => Ok(Self::Cancelled),
@@ -287,7 +287,7 @@ impl FailureWord {
 
 impl FailRequest {
     /// The ends of the attempts.
-    pub(in crate::api) fn into_ends(self) -> Vec<ReportedEnd> {
+    pub(crate) fn into_ends(self) -> Vec<ReportedEnd> {
         let ends = self.jobs.into_iter().map(|failed| {
             let FailedRequest {
                 job_id: Parsed(job_id),

@@ -4,14 +4,15 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 
-use super::super::body;
-use super::super::call::{Answer, Call, json, json_with};
-use super::super::values::{Id, Parsed};
-use super::ends::{self, Ended};
+use super::ends;
+use super::ends::Ended;
 use super::request::{CompleteRequest, FailRequest, HeartbeatRequest, LeaseRequest, WorkerRequest};
 use super::view::{BeatView, EndedView, LeasedList, LeasedView, WorkerList, WorkerView, type_names};
-use crate::domain::id::NodeId;
-use crate::domain::time_span::TimeSpan;
+use crate::api::rest::request::body;
+use crate::api::rest::request::context::{Answer, Call, json, json_with};
+use crate::api::rest::request::json_fields::{Id, Parsed};
+use crate::domain::values::id::NodeId;
+use crate::domain::values::time_span::TimeSpan;
 use crate::service::workers::{Leased, ReportedEnd};
 
 /// Lists the remote workers.

@@ -3,13 +3,13 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::values::{Id, Raw, Span, Time};
-use crate::api::rest::words::{PriorityWord, WorkerStatusWord};
+use crate::api::rest::request::enumerations::{PriorityWord, WorkerStatusWord};
+use crate::api::rest::request::json_fields::{Id, Raw, Span, Time};
+use crate::domain::cluster::remote_worker::WorkerDeclaration;
+use crate::domain::cluster::worker_access::LeaseToken;
 use crate::domain::job::Job;
-use crate::domain::name::JobType;
-use crate::domain::remote_worker::WorkerDeclaration;
-use crate::domain::trace::TraceParent;
-use crate::domain::worker_access::LeaseToken;
+use crate::domain::values::name::JobType;
+use crate::domain::values::trace_context::TraceParent;
 use crate::service::workers::{Beat, BeatAnswer, ShownWorker, Workers};
 use crate::storage::query::StoredWorker;
 

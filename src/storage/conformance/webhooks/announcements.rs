@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{all, endpoint, message, put};
-use crate::domain::delivery::Message;
-use crate::domain::id::JobId;
-use crate::domain::outcome::Outcome;
-use crate::domain::webhook::Endpoint;
+use crate::domain::job::outcome::Outcome;
+use crate::domain::values::id::JobId;
+use crate::domain::webhooks::delivery::Message;
+use crate::domain::webhooks::endpoint::Endpoint;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
 use crate::storage::conformance::sample::{at, finish, insert, job, jobs};
 use crate::storage::conformance::{Case, Subject, cases_of};

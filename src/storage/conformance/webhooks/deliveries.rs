@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{all, due, endpoint, message, note, numbers, outcome, post, posting, put, read};
-use crate::domain::delivery::{AfterAttempt, Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus, Message};
-use crate::domain::time_span::TimeSpan;
-use crate::domain::trace::TraceParent;
-use crate::domain::webhook::DisabledReason;
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::values::trace_context::TraceParent;
+use crate::domain::webhooks::delivery::{AfterAttempt, Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus, Message};
+use crate::domain::webhooks::endpoint::DisabledReason;
 use crate::storage::change::{Applied, Change};
 use crate::storage::conformance::sample::{at, job};
 use crate::storage::conformance::{Case, Subject, cases_of};

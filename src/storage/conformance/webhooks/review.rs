@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{endpoint, message, note, outcome, post, posting, put, read, stored};
-use crate::domain::delivery::AfterAttempt;
-use crate::domain::id::NodeId;
-use crate::domain::time_span::TimeSpan;
-use crate::domain::webhook::{Endpoint, EndpointId, EndpointSource};
+use crate::domain::values::id::NodeId;
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::webhooks::delivery::AfterAttempt;
+use crate::domain::webhooks::endpoint::{Endpoint, EndpointId, EndpointSource};
 use crate::storage::change::{Applied, Change};
 use crate::storage::conformance::sample::{at, node};
 use crate::storage::conformance::{Case, Subject, cases_of};

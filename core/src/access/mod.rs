@@ -1,0 +1,6 @@
+//! Callers, their scopes and allowances, and audit records.
+
+pub mod allowance;
+pub mod audit;
+pub mod caller;
+pub mod ip_network;

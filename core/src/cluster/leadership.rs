@@ -1,0 +1,146 @@
+//! Which node leads: the one that creates the occurrences of recurring jobs. A lease in storage with a fencing token.
+//!
+//! The rules are functions of what is stored and of storage's own time; whoever keeps the row (a database, memory, a
+//! model checker) obeys them.
+//!
+//! Invariants (run by the tests below):
+//!
+//! 1. At every moment at most one node [may act](Leadership::allows): the holder, with the newest token, while its lease
+//!    lasts.
+//! 2. The token grows whenever the holder changes, and whenever a holder comes back after its lease had run out. What was
+//!    sent under an older token is refused, however late it arrives.
+//! 3. A lease that runs out can be taken by any node; nobody has to be asked.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::values::id::NodeId;
+
+/// A number that only grows: of two that claim to lead, the one with the greater one does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FencingToken(i64);
+
+impl FencingToken {
+    /// A token as storage keeps it.
+    pub const fn from_stored(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// The token for storage.
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+
+    const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// The lease of the leader, as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leadership {
+    /// Who has it, or had it last.
+    pub holder: NodeId,
+    /// The newest token.
+    pub token: FencingToken,
+    /// Until when, by storage's clock.
+    pub until: DateTime<Utc>,
+}
+
+impl Leadership {
+    /// What is stored after `node` has asked to lead for `lease`, when `stored` was there before. It leads if it is the
+    /// holder afterwards; a live lease of another node stays as it is.
+    pub fn asked(stored: Option<Self>, node: NodeId, now: DateTime<Utc>, lease: TimeDelta) -> Self {
+        let until = now.checked_add_signed(lease).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        match stored {
+            None => Self {
+                holder: node,
+                token: FencingToken::default().next(),
+                until,
+            },
+            Some(stored) if stored.until >= now => {
+                if stored.holder == node {
+                    Self { until, ..stored }
+                } else {
+                    stored
+                }
+            }
+            Some(stored) => Self {
+                holder: node,
+                token: stored.token.next(),
+                until,
+            },
+        }
+    }
+
+    /// The lease when its holder has gone for good: any node may lead at once, under the next token.
+    #[must_use]
+    pub const fn ended(self) -> Self {
+        Self {
+            until: DateTime::UNIX_EPOCH,
+            ..self
+        }
+    }
+
+    /// Whether what `node` has sent under `token` may take effect at `now`.
+    pub fn allows(self, node: NodeId, token: FencingToken, now: DateTime<Utc>) -> bool {
+        self.holder == node && self.token == token && self.until >= now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::{prop_assert, proptest};
+    use uuid::Uuid;
+
+    const LEASE: TimeDelta = TimeDelta::seconds(10);
+
+    proptest! {
+        /// Nodes ask at any time, are stopped, and act late under the tokens that they have been given.
+        #[test]
+        fn at_most_one_node_may_act_and_old_tokens_never(steps in vec((0_u128..3, 0_i64..8_000), 1..60)) {
+            let mut now = DateTime::UNIX_EPOCH;
+            let mut stored: Option<Leadership> = None;
+            let mut given: Vec<(NodeId, FencingToken)> = Vec::new();
+            for (node, pause) in steps {
+                now += TimeDelta::milliseconds(pause);
+                let node = NodeId::from_uuid(Uuid::from_u128(node));
+                let after = Leadership::asked(stored, node, now, LEASE);
+                if let Some(before) = stored {
+                    prop_assert!(after.token >= before.token);
+                    prop_assert!(after.holder == before.holder || after.token > before.token);
+                    prop_assert!(after.holder == before.holder || before.until < now, "a live lease was taken away");
+                }
+                stored = Some(after);
+                if after.holder == node {
+                    given.push((node, after.token));
+                }
+                let mut acting: Vec<NodeId> = given
+                    .iter()
+                    .filter(|(node, token)| after.allows(*node, *token, now))
+                    .map(|(node, _)| *node)
+                    .collect();
+                acting.sort();
+                acting.dedup();
+                prop_assert!(acting.len() <= 1, "{acting:?} may act at the same time");
+                for (node, token) in &given {
+                    if *token < after.token {
+                        prop_assert!(!after.allows(*node, *token, now), "an old token was let through");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_leader_that_renews_in_time_keeps_its_token_and_one_that_comes_back_late_gets_a_new_one() {
+        let node = NodeId::from_uuid(Uuid::from_u128(1));
+        let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        let first = Leadership::asked(None, node, at(0), LEASE);
+        let renewed = Leadership::asked(Some(first), node, at(9), LEASE);
+        assert_eq!(renewed.token, first.token);
+        let late = Leadership::asked(Some(renewed), node, at(30), LEASE);
+        assert!(late.token > renewed.token);
+    }
+}

@@ -1,0 +1,244 @@
+//! The rules of health at their thresholds, and what is told of troubles that come and go.
+
+use std::time::Duration;
+
+use proptest::prelude::{prop_assert, proptest};
+
+use super::{DiskRoom, Health, HealthReason, HealthRules, HealthState, HealthWatch, Observations, wrong};
+use crate::metrics::storage_fault::StorageFault;
+use crate::values::name::{JobType, QueueName};
+use crate::values::time_span::TimeSpan;
+
+fn well() -> Observations {
+    Observations {
+        pending_rows: 50,
+        pending_rows_max: 100,
+        slowest_queue: Some((QueueName::default(), TimeSpan::from_secs(300))),
+        ended_lately: 40,
+        failed_lately: 20,
+        clock_ahead: Some(TimeSpan::from_secs(-5)),
+        disk: Some(DiskRoom { free: 50, total: 1_000 }),
+        ..Observations::default()
+    }
+}
+
+fn codes(seen: Observations) -> Vec<&'static str> {
+    let reasons = wrong(seen, &HealthRules::default());
+    reasons.iter().map(HealthReason::code).collect()
+}
+
+#[test]
+fn nothing_is_wrong_up_to_the_thresholds() {
+    assert!(codes(well()).is_empty());
+    assert!(codes(Observations::default()).is_empty(), "nothing is known");
+}
+
+#[test]
+fn each_rule_has_its_reason() {
+    let queue = QueueName::default();
+    for (seen, code) in [
+        (
+            Observations {
+                is_storage_away: true,
+                ..well()
+            },
+            "storage-unavailable",
+        ),
+        (
+            Observations {
+                restarts_lately: 1,
+                ..well()
+            },
+            "actors-restarted",
+        ),
+        (
+            Observations {
+                pending_rows: 51,
+                ..well()
+            },
+            "writes-pile-up",
+        ),
+        (
+            Observations {
+                slowest_queue: Some((queue, TimeSpan::from_secs(301))),
+                ..well()
+            },
+            "queue-latency",
+        ),
+        (
+            Observations {
+                blocked_handlers: 1,
+                blocked_types: vec![JobType::parse("ReportJob").expect("a type")],
+                ..well()
+            },
+            "handlers-blocked",
+        ),
+        (
+            Observations {
+                failed_lately: 21,
+                ..well()
+            },
+            "failure-rate",
+        ),
+        (
+            Observations {
+                unhandled: vec![(JobType::parse("EmailJob").expect("a type"), 1)],
+                ..well()
+            },
+            "job-types-nobody-runs",
+        ),
+        (
+            Observations {
+                lost_nodes: vec!["a".to_owned()],
+                ..well()
+            },
+            "nodes-lost",
+        ),
+        (
+            Observations {
+                clock_ahead: Some(TimeSpan::from_secs(-6)),
+                ..well()
+            },
+            "clock-skew",
+        ),
+        (
+            Observations {
+                disk: Some(DiskRoom { free: 49, total: 1_000 }),
+                ..well()
+            },
+            "disk-nearly-full",
+        ),
+        (
+            Observations {
+                disk: Some(DiskRoom { free: 9, total: 1_000 }),
+                ..well()
+            },
+            "disk-full",
+        ),
+        (
+            Observations {
+                wal_kept: (16 << 20) + 1,
+                ..well()
+            },
+            "wal-grows",
+        ),
+    ] {
+        assert_eq!(codes(seen), [code]);
+    }
+    let few = Observations {
+        ended_lately: 19,
+        failed_lately: 19,
+        ..well()
+    };
+    assert!(codes(few).is_empty(), "a few failures are no rate");
+}
+
+#[test]
+fn a_fault_of_storage_is_told_in_place_of_storage_that_does_not_answer() {
+    for (fault, code) in [
+        (StorageFault::Corrupt, "storage-corrupt"),
+        (StorageFault::FileMissing, "storage-file-missing"),
+        (StorageFault::FileReplaced, "storage-file-replaced"),
+        (StorageFault::ReadOnly, "storage-read-only"),
+        (StorageFault::Full, "disk-full"),
+    ] {
+        let seen = Observations {
+            is_storage_away: true,
+            storage_fault: Some(fault),
+            disk: Some(DiskRoom { free: 1, total: 1_000 }),
+            ..well()
+        };
+        let reasons = wrong(seen, &HealthRules::default());
+        let told: Vec<_> = reasons
+            .iter()
+            .map(HealthReason::code)
+            .filter(|told| *told == code)
+            .collect();
+        assert_eq!(told, [code], "once, whatever else shows it");
+        let health = Health::of(reasons);
+        assert_eq!(health.state, HealthState::Unhealthy);
+        assert_ne!(health.reasons[0], HealthReason::StorageUnavailable);
+    }
+}
+
+#[test]
+fn the_worst_reason_decides() {
+    let busy = HealthReason::WritesPileUp { pending_rows: 51 };
+    assert_eq!(Health::of(vec![busy.clone()]).state, HealthState::Degraded);
+    let all = Health::of(vec![
+        busy,
+        HealthReason::ActorsRestarted { restarts: 2 },
+        HealthReason::StorageUnavailable,
+    ]);
+    assert_eq!(all.state, HealthState::Unhealthy);
+    let codes: Vec<_> = all.reasons.iter().map(HealthReason::code).collect();
+    assert_eq!(codes, ["storage-unavailable", "actors-restarted", "writes-pile-up"]);
+}
+
+#[test]
+fn other_numbers_of_the_same_trouble_are_no_news() {
+    let restarted = |restarts| Health::of(vec![HealthReason::ActorsRestarted { restarts }]);
+    assert!(restarted(1).is_news_after(&Health::well()));
+    assert!(!restarted(2).is_news_after(&restarted(1)));
+    let also_busy = Health::of(vec![
+        HealthReason::ActorsRestarted { restarts: 2 },
+        HealthReason::WritesPileUp { pending_rows: 99 },
+    ]);
+    assert!(
+        also_busy.is_news_after(&restarted(2)),
+        "the state is the same, the trouble is not"
+    );
+    assert!(Health::well().is_news_after(&also_busy));
+}
+
+/// What is told at each of these seconds, when writes pile up at those.
+fn told(seconds: &[u64], busy: &[u64]) -> Vec<bool> {
+    let (mut watch, rules) = (HealthWatch::default(), HealthRules::default());
+    let look = |second: &u64| {
+        let found = busy
+            .contains(second)
+            .then_some(HealthReason::WritesPileUp { pending_rows: 9 });
+        let health = watch.look(found.into_iter().collect(), Duration::from_secs(*second), &rules);
+        health.state == HealthState::Degraded
+    };
+    seconds.iter().map(look).collect()
+}
+
+#[test]
+fn what_is_wrong_for_a_moment_is_not_told() {
+    assert_eq!(told(&[0, 5, 10, 15, 20], &[5]), [false; 5]);
+    assert_eq!(told(&[0, 5, 10, 15, 20], &[0, 5, 15, 20]), [false; 5], "it begins anew");
+}
+
+#[test]
+fn what_lasts_is_told_until_it_has_been_right_for_a_while() {
+    let seconds = [0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50];
+    let found = told(&seconds, &[0, 5, 10, 20]);
+    assert_eq!(
+        found,
+        [false, false, true, true, true, true, true, true, true, true, false]
+    );
+}
+
+#[test]
+fn what_stops_the_work_is_told_at_once() {
+    let (mut watch, rules) = (HealthWatch::default(), HealthRules::default());
+    let health = watch.look(vec![HealthReason::StorageUnavailable], Duration::ZERO, &rules);
+    assert_eq!(health.state, HealthState::Unhealthy);
+    let health = watch.look(Vec::new(), Duration::from_secs(29), &rules);
+    assert_eq!(health.state, HealthState::Unhealthy, "and its end is not");
+    let health = watch.look(Vec::new(), Duration::from_secs(30), &rules);
+    assert_eq!(health, Health::well());
+}
+
+proptest! {
+    #[test]
+    fn however_often_it_comes_and_goes_it_is_not_told_more_often_than_it_may_be(busy in proptest::collection::vec(proptest::bool::ANY, 1..400)) {
+        let seconds: Vec<u64> = (0..u64::try_from(busy.len()).expect("few")).collect();
+        let when: Vec<u64> = seconds.iter().zip(&busy).filter(|(_, busy)| **busy).map(|(second, _)| *second).collect();
+        let told = told(&seconds, &when);
+        let changes = told.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        // Ten seconds to be told, thirty to be over.
+        prop_assert!(changes <= 2 * (busy.len() / 40 + 1), "{changes} in {} s", busy.len());
+    }
+}

@@ -1,0 +1,11 @@
+//! Values that validate themselves when they are parsed.
+
+pub mod edit_distance;
+pub mod id;
+pub mod json;
+pub mod name;
+pub mod time_span;
+pub mod time_zone;
+pub mod timestamp;
+pub mod trace_context;
+pub mod trace_state;

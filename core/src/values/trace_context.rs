@@ -1,0 +1,320 @@
+//! Where things stand in a distributed trace, as the W3C's Trace Context has it.
+//!
+//! A job belongs to the trace of the request that has created it; one that came without a trace has its own, whose id is
+//! the job's. The ids of its spans are worked out from the job's id and the attempt's number: nothing but the caller's
+//! place is stored, and any node finds the same ids again.
+
+use std::fmt;
+use std::num::{NonZeroU64, NonZeroU128};
+
+use super::id::JobId;
+use crate::job::Job;
+
+/// The identity of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TraceId(NonZeroU128);
+
+/// The identity of a span within its trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SpanId(NonZeroU64);
+
+/// A place in a trace: a span, under which others can be put. It is what the header `traceparent` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TraceParent {
+    /// Which trace.
+    pub trace_id: TraceId,
+    /// Which of its spans.
+    pub span_id: SpanId,
+    /// Whether whoever began it keeps it.
+    pub is_sampled: bool,
+}
+
+/// The header that says where a request stands in a trace (Trace Context, section 3.2).
+pub const TRACE_PARENT_HEADER: &str = "traceparent";
+
+/// The text is no `traceparent`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a traceparent: it looks like 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
+pub struct InvalidTraceParent;
+
+/// How long the text of version 00 is; later versions begin with the same.
+const TEXT_LEN: usize = 55;
+
+impl TraceId {
+    /// The lowest 56 bits of the id, which Trace Context wants to be random: as a share of all ids, how far up this one is.
+    pub fn share(self) -> Share {
+        Share(self.0.get() as u64 & Share::ALL)
+    }
+
+    /// The id as a number.
+    pub fn number(self) -> u128 {
+        self.0.get()
+    }
+}
+
+impl SpanId {
+    /// The id as a number.
+    pub fn number(self) -> u64 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Display for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl TraceParent {
+    /// Reads the header's value (Trace Context, section 3.2). What breaks a rule there is to be taken as if it were absent.
+    pub fn parse(text: &str) -> Result<Self, InvalidTraceParent> {
+        let bytes = text.as_bytes();
+        let (version, rest) = bytes.split_at_checked(2).ok_or(InvalidTraceParent)?;
+        let version = hex(version)?;
+        let is_long_enough = match version {
+            0 => bytes.len() == TEXT_LEN,
+            0xff => false,
+            _ => bytes.len() == TEXT_LEN || bytes.get(TEXT_LEN) == Some(&b'-'),
+        };
+        if !is_long_enough || rest[0] != b'-' || bytes[35] != b'-' || bytes[52] != b'-' {
+            return Err(InvalidTraceParent);
+        }
+        let trace_id = NonZeroU128::new(hex(&bytes[3..35])?).ok_or(InvalidTraceParent)?;
+        let span_id = u64::try_from(hex(&bytes[36..52])?).map_err(|_| InvalidTraceParent)?;
+        Ok(Self {
+            trace_id: TraceId(trace_id),
+            span_id: SpanId(NonZeroU64::new(span_id).ok_or(InvalidTraceParent)?),
+            is_sampled: hex(&bytes[53..55])? & 1 == 1,
+        })
+    }
+
+    /// A place below this one in the same trace.
+    #[must_use]
+    pub fn at(self, span_id: SpanId) -> Self {
+        Self { span_id, ..self }
+    }
+}
+
+impl fmt::Display for TraceParent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            trace_id,
+            span_id,
+            is_sampled,
+        } = self;
+        write!(f, "00-{trace_id}-{span_id}-{:02x}", u8::from(*is_sampled))
+    }
+}
+
+/// Lower-case hexadecimal digits, as Trace Context wants them.
+fn hex(digits: &[u8]) -> Result<u128, InvalidTraceParent> {
+    digits.iter().try_fold(0, |number: u128, digit| {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return Err(InvalidTraceParent),
+        };
+        Ok(number << 4 | u128::from(digit))
+    })
+}
+
+/// A share of all traces, from none to all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Share(u64);
+
+impl Share {
+    const ALL: u64 = (1 << 56) - 1;
+
+    /// All of them.
+    pub const fn all() -> Self {
+        Self(Self::ALL)
+    }
+
+    /// So much of all; what is not between 0 and 1 is taken for the nearer one.
+    pub fn of(ratio: f64) -> Self {
+        Self((ratio.clamp(0.0, 1.0) * Self::ALL as f64) as u64)
+    }
+
+    /// The share as a number, greater for greater ones.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The share with this number.
+    pub const fn from_number(number: u64) -> Self {
+        Self(number & Self::ALL)
+    }
+
+    /// Whether a trace belongs to so many. Every node answers the same, and a greater share holds all of a smaller one.
+    pub fn holds(self, trace_id: TraceId) -> bool {
+        self.0 > 0 && trace_id.share() <= self
+    }
+}
+
+/// What a job goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It is made.
+    Create,
+    /// It waits for its attempt of this number.
+    Wait(u32),
+    /// Its attempt of this number runs.
+    Run(u32),
+    /// The handler of this attempt calls somebody.
+    Call(u32),
+}
+
+/// The trace of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobTrace {
+    job_id: JobId,
+    /// Under which span it was created, if under one.
+    pub caller: Option<TraceParent>,
+    /// Which trace it is.
+    pub trace_id: TraceId,
+    /// Whether it is kept.
+    pub is_sampled: bool,
+}
+
+impl JobTrace {
+    /// The trace of a job. One that came with a trace is kept if whoever began the trace keeps it; of the others so many.
+    pub fn of(job: &Job, share: Share) -> Self {
+        let caller = job.trace_parent;
+        let own = NonZeroU128::new(job.id.as_uuid().as_u128()).unwrap_or(NonZeroU128::MAX);
+        let trace_id = caller.map_or(TraceId(own), |caller| caller.trace_id);
+        Self {
+            job_id: job.id,
+            caller,
+            trace_id,
+            is_sampled: caller.map_or_else(|| share.holds(trace_id), |caller| caller.is_sampled),
+        }
+    }
+
+    /// The span of one of a job's steps.
+    pub fn span_id(job_id: JobId, step: Step) -> SpanId {
+        span_id_of(job_id.as_uuid().as_u128(), step.number())
+    }
+
+    /// The place of one of its steps.
+    pub fn place(&self, step: Step) -> TraceParent {
+        TraceParent {
+            trace_id: self.trace_id,
+            span_id: Self::span_id(self.job_id, step),
+            is_sampled: self.is_sampled,
+        }
+    }
+}
+
+impl Step {
+    /// A number that no other step of a job has.
+    fn number(self) -> u64 {
+        match self {
+            Self::Create => 0,
+            Self::Wait(attempt) => 1 | u64::from(attempt) << 2,
+            Self::Run(attempt) => 2 | u64::from(attempt) << 2,
+            Self::Call(attempt) => 3 | u64::from(attempt) << 2,
+        }
+    }
+}
+
+/// The span that is the `number`th thing to happen to `subject`: always the same, and two are hardly ever equal.
+pub fn span_id_of(subject: u128, number: u64) -> SpanId {
+    let (high, low) = ((subject >> 64) as u64, subject as u64);
+    let mixed = mix(mix(mix(high) ^ low) ^ number);
+    SpanId(NonZeroU64::new(mixed).unwrap_or(NonZeroU64::MAX))
+}
+
+/// The finalizer of SplitMix64: each bit of the input changes half of those that come out.
+fn mix(number: u64) -> u64 {
+    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EXAMPLE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    #[test]
+    fn the_examples_of_trace_context_are_read() {
+        let sampled = TraceParent::parse(EXAMPLE).expect("the specification's example");
+        assert_eq!(sampled.trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(sampled.span_id.to_string(), "00f067aa0ba902b7");
+        assert!(sampled.is_sampled);
+        let not_sampled = TraceParent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00");
+        assert!(!not_sampled.expect("the other example").is_sampled);
+        // A later version may have more flags and fields.
+        let later = TraceParent::parse("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03-what-comes");
+        assert_eq!(later, Ok(sampled));
+    }
+
+    #[test]
+    fn what_breaks_a_rule_is_refused() {
+        for wrong in [
+            "",
+            "00",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01.more",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00_4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7_01",
+            "00-4bf92f3577b34da6a3ce929d0e0e473é-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(TraceParent::parse(wrong), Err(InvalidTraceParent), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn each_step_of_each_job_has_a_span_of_its_own() {
+        let mut seen = HashSet::new();
+        for job in 0..200_u128 {
+            for attempt in 1..50 {
+                for step in [Step::Wait(attempt), Step::Run(attempt), Step::Call(attempt)] {
+                    assert!(seen.insert(span_id_of(job, step.number())));
+                }
+            }
+            assert!(seen.insert(span_id_of(job, Step::Create.number())));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_place_comes_back_from_its_text(trace in 1_u128.., span in 1_u64.., is_sampled: bool) {
+            let place = TraceParent {
+                trace_id: TraceId(NonZeroU128::new(trace).expect("not zero")),
+                span_id: SpanId(NonZeroU64::new(span).expect("not zero")),
+                is_sampled,
+            };
+            prop_assert_eq!(TraceParent::parse(&place.to_string()), Ok(place));
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic(text: String) {
+            let _ = TraceParent::parse(&text);
+        }
+
+        #[test]
+        fn a_greater_share_holds_what_a_smaller_one_holds(trace in 1_u128.., a in 0.0..=1.0, b in 0.0..=1.0) {
+            let trace_id = TraceId(NonZeroU128::new(trace).expect("not zero"));
+            let (small, great) = (f64::min(a, b), f64::max(a, b));
+            prop_assert!(!Share::of(small).holds(trace_id) || Share::of(great).holds(trace_id));
+            prop_assert!(Share::all().holds(trace_id) && !Share::of(0.0).holds(trace_id));
+        }
+    }
+}

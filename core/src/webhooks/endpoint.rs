@@ -1,0 +1,451 @@
+//! Webhook endpoints: who is told of events, how it knows who tells, and when it is told no more.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::event::{WebhookEvent, WebhookEvents};
+use crate::job::retry::RetryPolicy;
+use crate::values::id::{InvalidId, JobId};
+use crate::values::time_span::TimeSpan;
+
+/// The identity of an endpoint: a UUID. That of an endpoint that was made over the API holds the time of its creation;
+/// that of one from the configuration is made of its name.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EndpointId(Uuid);
+
+impl EndpointId {
+    /// The id of an endpoint that is created at `created_at`; `random` as in [`JobId::new`].
+    pub fn new(created_at: DateTime<Utc>, random: u128) -> Self {
+        Self(JobId::new(created_at, random).as_uuid())
+    }
+
+    /// Reads an id from text, in any of the usual spellings of a UUID.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        JobId::parse(text).map(|id| Self(id.as_uuid()))
+    }
+
+    /// An id as storage keeps it.
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// The id for storage.
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl fmt::Display for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Debug for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What an endpoint's deliveries are signed with. Printing it, in any way, prints `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SigningSecret(Arc<str>);
+
+impl SigningSecret {
+    /// The least length, in bytes: 112 bits, which NIST SP 800-131A asks of a key for HMAC.
+    pub const LENGTH_MIN: usize = 14;
+    /// The greatest length, in bytes.
+    pub const LENGTH_MAX: usize = 256;
+    /// What a secret begins with whose key is the base64 behind it.
+    const KEY_PREFIX: &str = "whsec_";
+    /// How long such a key is, in bytes, as Standard Webhooks has it.
+    const KEY_LENGTHS: RangeInclusive<usize> = 24..=64;
+
+    /// Takes a text as a secret.
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// Reads a secret that signs: a text, or a key as Standard Webhooks writes it.
+    pub fn parse(text: &str) -> Result<Self, InvalidSecret> {
+        if text.len() > Self::LENGTH_MAX {
+            return Err(InvalidSecret::Length { bytes: text.len() });
+        }
+        if text.chars().any(char::is_control) {
+            return Err(InvalidSecret::Control);
+        }
+        let Some(encoded) = text.strip_prefix(Self::KEY_PREFIX) else {
+            let is_almost = text.trim_start().get(..Self::KEY_PREFIX.len());
+            return match is_almost {
+                Some(prefix) if prefix.eq_ignore_ascii_case(Self::KEY_PREFIX) => Err(InvalidSecret::Prefix),
+                Some(_) | None if text.len() < Self::LENGTH_MIN => Err(InvalidSecret::Length { bytes: text.len() }),
+                Some(_) | None => Ok(Self::new(text)),
+            };
+        };
+        let key = STANDARD.decode(encoded).map_err(|_| InvalidSecret::Base64)?;
+        if !Self::KEY_LENGTHS.contains(&key.len()) {
+            return Err(InvalidSecret::KeyLength { bytes: key.len() });
+        }
+        Ok(Self::new(text))
+    }
+
+    /// The key that it signs with as Standard Webhooks does: what follows `whsec_`, decoded; any other text as it is.
+    pub fn key(&self) -> Cow<'_, [u8]> {
+        let encoded = self.0.strip_prefix(Self::KEY_PREFIX);
+        match encoded.and_then(|encoded| STANDARD.decode(encoded).ok()) {
+            Some(key) => Cow::Owned(key),
+            None => Cow::Borrowed(self.0.as_bytes()),
+        }
+    }
+
+    /// Whether it is shorter than a secret may be that is set now: it was stored by an earlier version.
+    pub fn is_short(&self) -> bool {
+        self.0.len() < Self::LENGTH_MIN
+    }
+
+    /// The secret of this key.
+    pub fn of_key(key: &[u8]) -> Self {
+        Self::new(format!("{}{}", Self::KEY_PREFIX, STANDARD.encode(key)))
+    }
+
+    /// The text, for whoever signs.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SigningSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// The text can't sign anything that a receiver can verify.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSecret {
+    /// It is too short or too long.
+    #[error(
+        "has {bytes} bytes; allowed are {} to {}",
+        SigningSecret::LENGTH_MIN,
+        SigningSecret::LENGTH_MAX
+    )]
+    Length {
+        /// Its length.
+        bytes: usize,
+    },
+    /// It has a control character.
+    #[error("has a control character")]
+    Control,
+    /// It begins almost as a key does.
+    #[error("does not begin with whsec_ in lower case, without a space before it")]
+    Prefix,
+    /// It begins as a key does, and is none.
+    #[error("begins with whsec_, and what follows is not base64 with the alphabet A-Z a-z 0-9 + / and its padding")]
+    Base64,
+    /// The key is too short or too long.
+    #[error(
+        "begins with whsec_, and what follows is base64 of {bytes} bytes; allowed are {} to {}",
+        SigningSecret::KEY_LENGTHS.start(),
+        SigningSecret::KEY_LENGTHS.end()
+    )]
+    KeyLength {
+        /// The key's length.
+        bytes: usize,
+    },
+}
+
+/// Where an endpoint comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EndpointSource {
+    /// The configuration: it is changed there.
+    Configuration = 0,
+    /// The API.
+    Api = 1,
+}
+
+impl EndpointSource {
+    /// The word for it on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Configuration => "configuration",
+            Self::Api => "api",
+        }
+    }
+
+    /// The number in storage.
+    pub const fn code(self) -> i16 {
+        self as i16
+    }
+
+    /// The source with this number.
+    pub fn from_code(code: i16) -> Option<Self> {
+        [Self::Configuration, Self::Api]
+            .into_iter()
+            .find(|source| source.code() == code)
+    }
+}
+
+/// Why an endpoint is told nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DisabledReason {
+    /// Somebody has disabled it.
+    Asked = 1,
+    /// It has answered 410: it is gone and wants no more.
+    Gone = 2,
+    /// It has failed for too long.
+    Failing = 3,
+}
+
+impl DisabledReason {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Asked, Self::Gone, Self::Failing];
+
+    /// The word for it on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Gone => "gone",
+            Self::Failing => "failing",
+        }
+    }
+
+    /// The number in storage.
+    pub const fn code(self) -> i16 {
+        self as i16
+    }
+
+    /// The reason with this number.
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+}
+
+/// Since when, and why, an endpoint is told nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disabled {
+    /// Since when.
+    pub at: DateTime<Utc>,
+    /// Why.
+    pub reason: DisabledReason,
+}
+
+/// A secret that still counts for a while after another has taken its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreviousSecret {
+    /// The secret.
+    pub secret: SigningSecret,
+    /// Until when deliveries are signed with it as well; `None` while the configuration names it.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// A webhook endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its identity.
+    pub id: EndpointId,
+    /// What people call it.
+    pub name: Arc<str>,
+    /// Where it is: an `http` or `https` address.
+    pub url: Arc<str>,
+    /// What it is told.
+    pub events: WebhookEvents,
+    /// What its deliveries are signed with.
+    pub secret: SigningSecret,
+    /// What they are signed with besides.
+    pub previous_secret: Option<PreviousSecret>,
+    /// How many retries a delivery may have.
+    pub max_retries: u32,
+    /// The wait before the first retry; each further one is twice as long.
+    pub retry_delay: TimeSpan,
+    /// Where it comes from.
+    pub source: EndpointSource,
+    /// Whether, since when and why it is told nothing.
+    pub disabled: Option<Disabled>,
+    /// When the first of the attempts failed that have failed since the last success.
+    pub failing_since: Option<DateTime<Utc>>,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// When somebody changed it last.
+    pub updated_at: DateTime<Utc>,
+    /// Grows with every change that somebody makes; its `ETag`.
+    pub revision: u32,
+}
+
+impl Endpoint {
+    /// Where it is, for people: keys of services often stand in an address's query.
+    pub fn shown_url(&self) -> String {
+        match self.url.split_once('?') {
+            Some((address, _)) => format!("{address}?***"),
+            None => self.url.to_string(),
+        }
+    }
+
+    /// Whether it is to be told of an event.
+    pub fn wants(&self, event: WebhookEvent) -> bool {
+        self.disabled.is_none() && self.events.contains(event)
+    }
+
+    /// The secrets that a delivery at this time is signed with, the present one first.
+    pub fn secrets_at(&self, now: DateTime<Utc>) -> impl Iterator<Item = &SigningSecret> {
+        let previous = self
+            .previous_secret
+            .as_ref()
+            .filter(|previous| previous.until.is_none_or(|until| now < until));
+        std::iter::once(&self.secret).chain(previous.map(|previous| &previous.secret))
+    }
+
+    /// How long a delivery waits before each retry.
+    pub fn retry_policy(&self) -> RetryPolicy {
+        RetryPolicy {
+            delay: self.retry_delay,
+            ..RetryPolicy::default()
+        }
+    }
+
+    /// The endpoint with another secret; the one it had counts for `overlap` more.
+    #[must_use]
+    pub fn rotated(&self, secret: SigningSecret, overlap: TimeSpan, now: DateTime<Utc>) -> Self {
+        let until = now.checked_add_signed(overlap.to_delta()).unwrap_or(now);
+        Self {
+            previous_secret: Some(PreviousSecret {
+                secret: self.secret.clone(),
+                until: Some(until),
+            }),
+            secret,
+            ..self.changed(now)
+        }
+    }
+
+    /// The endpoint as it is told of events, or no more.
+    #[must_use]
+    pub fn switched(&self, disabled: Option<DisabledReason>, now: DateTime<Utc>) -> Self {
+        Self {
+            disabled: disabled.map(|reason| Disabled { at: now, reason }),
+            failing_since: None,
+            ..self.changed(now)
+        }
+    }
+
+    /// The endpoint with the marks of a change.
+    #[must_use]
+    pub fn changed(&self, now: DateTime<Utc>) -> Self {
+        Self {
+            updated_at: now,
+            revision: self.revision + 1,
+            ..self.clone()
+        }
+    }
+
+    /// Whether it has failed for so long at `now` that it is to be disabled.
+    pub fn is_given_up(failing_since: DateTime<Utc>, disable_after: TimeSpan, now: DateTime<Utc>) -> bool {
+        now - failing_since >= disable_after.to_delta().max(TimeDelta::zero())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint() -> Endpoint {
+        Endpoint {
+            id: EndpointId::from_uuid(Uuid::nil()),
+            name: Arc::from("crm"),
+            url: Arc::from("https://example.com/hook"),
+            events: WebhookEvents::parse(["job.failed"]).expect("events"),
+            secret: SigningSecret::new("first-secret"),
+            previous_secret: None,
+            max_retries: 3,
+            retry_delay: TimeSpan::from_secs(30),
+            source: EndpointSource::Api,
+            disabled: None,
+            failing_since: None,
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+            revision: 1,
+        }
+    }
+
+    #[test]
+    fn after_a_rotation_both_secrets_count_until_the_overlap_is_over() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
+        let rotated = endpoint().rotated(SigningSecret::new("two"), TimeSpan::from_secs(60), now);
+        let at = |seconds| -> Vec<String> {
+            let secrets = rotated.secrets_at(now + TimeDelta::seconds(seconds));
+            secrets.map(|secret| secret.expose().to_owned()).collect()
+        };
+        assert_eq!(at(0), ["two", "first-secret"]);
+        assert_eq!(at(59), ["two", "first-secret"]);
+        assert_eq!(at(60), ["two"]);
+        assert_eq!(rotated.revision, 2);
+    }
+
+    #[test]
+    fn a_disabled_endpoint_wants_nothing() {
+        let endpoint = endpoint();
+        assert!(endpoint.wants(WebhookEvent::JobFailed));
+        assert!(!endpoint.wants(WebhookEvent::JobCompleted));
+        let disabled = endpoint.switched(Some(DisabledReason::Gone), DateTime::UNIX_EPOCH);
+        assert!(!disabled.wants(WebhookEvent::JobFailed));
+        let again = disabled.switched(None, DateTime::UNIX_EPOCH);
+        assert!(again.wants(WebhookEvent::JobFailed));
+    }
+
+    #[test]
+    fn a_secret_that_no_library_can_read_is_refused() {
+        let key = |bytes: usize| SigningSecret::of_key(&vec![7; bytes]).expose().to_owned();
+        let refused = |text: &str| SigningSecret::parse(text).expect_err(text);
+        for text in [
+            "webhook-secret-key",
+            "sync-secret-key",
+            "fourteen bytes",
+            "ü behind whsec_",
+            &key(24),
+            &key(32),
+            &key(64),
+        ] {
+            assert_eq!(SigningSecret::parse(text).expect(text).expose(), text);
+        }
+        let url_safe = SigningSecret::of_key(&[0xfb; 32])
+            .expose()
+            .replace('+', "-")
+            .replace('/', "_");
+        let unpadded = key(32).trim_end_matches('=').to_owned();
+        for text in [
+            "whsec_not base64!",
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS",
+            &url_safe,
+            &unpadded,
+            &format!("{}=", key(32)),
+            &format!("{} ", key(32)),
+            "whsec_whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        ] {
+            assert_eq!(refused(text), InvalidSecret::Base64, "{text}");
+        }
+        for bytes in [0, 1, 23, 65, 100] {
+            assert_eq!(refused(&key(bytes)), InvalidSecret::KeyLength { bytes });
+        }
+        for text in [format!(" {}", key(32)), key(32).replace("whsec", "WHSEC")] {
+            assert_eq!(refused(&text), InvalidSecret::Prefix);
+        }
+        for text in ["", "x", "thirteenbytes", "ü whsec_"] {
+            assert_eq!(refused(text), InvalidSecret::Length { bytes: text.len() }, "{text}");
+            assert!(SigningSecret::new(text).is_short());
+        }
+        assert_eq!(refused(&"k".repeat(257)), InvalidSecret::Length { bytes: 257 });
+        assert_eq!(refused("a\nb, and some more"), InvalidSecret::Control);
+        assert!(!refused("whsec_secret-key").to_string().contains("secret-key"));
+    }
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        let printed = format!("{:?}", endpoint());
+        assert!(!printed.contains("first-secret"), "{printed}");
+    }
+}

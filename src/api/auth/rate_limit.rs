@@ -1,0 +1,264 @@
+//! How often something may happen: a bucket that leaks (GCRA), whose whole state is one time.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use crate::domain::access::allowance::{Allowance, RateExceeded};
+use crate::domain::queue::rate_limit::RateLimit;
+
+/// At most `capacity` at once, and on average `capacity` in `per`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many.
+    pub capacity: u32,
+    /// In how long.
+    pub per: Duration,
+}
+
+impl From<RateLimit> for Rate {
+    fn from(limit: RateLimit) -> Self {
+        let RateLimit { jobs, per_seconds } = limit;
+        Self {
+            capacity: jobs.get(),
+            per: Duration::from_secs(per_seconds.get().into()),
+        }
+    }
+}
+
+/// What is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Of what.
+    pub rate: Rate,
+    /// How many may still happen at once.
+    pub remaining: u32,
+    /// The time until all may.
+    pub full_in: Duration,
+    /// The time until the next one may; zero if it may now.
+    pub next_in: Duration,
+}
+
+/// Nanoseconds since the process started counting.
+pub(super) fn now() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Rate {
+    /// Counts one at `now`. `full_at` is the bucket: the time at which it is empty of what was counted.
+    ///
+    /// Gives the new `full_at`, or none when it is one too many, which is then not counted.
+    pub(super) fn count(self, full_at: u64, now: u64) -> Option<u64> {
+        self.count_many(1, full_at, now)
+    }
+
+    /// Counts several together, or none of them.
+    fn count_many(self, many: u32, full_at: u64, now: u64) -> Option<u64> {
+        let counted = full_at.max(now).saturating_add(self.time_of(many));
+        (counted - now <= self.window()).then_some(counted)
+    }
+
+    /// What is left of a bucket at `now`.
+    pub(super) fn quota(self, full_at: u64, now: u64) -> Quota {
+        let used = full_at.saturating_sub(now);
+        let free = self.window().saturating_sub(used);
+        let remaining = u32::try_from(free / self.interval()).unwrap_or(u32::MAX);
+        let over = used.saturating_add(self.interval()).saturating_sub(self.window());
+        Quota {
+            rate: self,
+            remaining: remaining.min(self.capacity),
+            full_in: Duration::from_nanos(used),
+            next_in: Duration::from_nanos(over),
+        }
+    }
+
+    /// The time that one takes from the bucket.
+    fn interval(self) -> u64 {
+        (self.nanos() / u64::from(self.capacity.max(1))).max(1)
+    }
+
+    /// The time that `capacity` of them take; by the division's rest less than `per`.
+    fn window(self) -> u64 {
+        self.time_of(self.capacity.max(1))
+    }
+
+    fn time_of(self, many: u32) -> u64 {
+        self.interval().saturating_mul(u64::from(many))
+    }
+
+    fn nanos(self) -> u64 {
+        u64::try_from(self.per.as_nanos()).unwrap_or(u64::MAX / 4)
+    }
+}
+
+/// A bucket that many threads share.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    full_at: AtomicU64,
+}
+
+impl Meter {
+    /// Counts one. Gives what is left; an error if it was one too many.
+    pub(super) fn count(&self, rate: Rate, now: u64) -> Result<Quota, Quota> {
+        let counted = self
+            .full_at
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| rate.count(full_at, now));
+        match counted {
+            // Another thread may have counted since: what is left is what was left then.
+            Ok(before) => Ok(rate.quota(rate.count(before, now).unwrap_or(before), now)),
+            Err(full_at) => Err(rate.quota(full_at, now)),
+        }
+    }
+
+    /// Counts several together; the error is the time until they may be counted.
+    fn count_many(&self, many: u32, rate: Rate, now: u64) -> Result<(), Duration> {
+        let counted = self
+            .full_at
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
+                rate.count_many(many, full_at, now)
+            });
+        counted.map(drop).map_err(|full_at| {
+            let used = full_at.saturating_sub(now).saturating_add(rate.time_of(many));
+            Duration::from_nanos(used.saturating_sub(rate.window()))
+        })
+    }
+}
+
+/// The rate limit of one caller. Copies count together.
+#[derive(Clone, Debug)]
+pub struct CallerRate {
+    rate: Rate,
+    meter: Arc<Meter>,
+}
+
+impl CallerRate {
+    pub(super) const fn new(rate: Rate, meter: Arc<Meter>) -> Self {
+        Self { rate, meter }
+    }
+
+    /// What is left of it now.
+    pub fn quota(&self) -> Quota {
+        self.rate.quota(self.meter.full_at.load(Ordering::Relaxed), now())
+    }
+}
+
+impl Allowance for CallerRate {
+    fn charge(&self, requests: u32) -> Result<(), RateExceeded> {
+        let Rate { capacity, per } = self.rate;
+        self.meter
+            .count_many(requests, self.rate, now())
+            .map_err(|retry_after| RateExceeded {
+                requests,
+                capacity,
+                per,
+                retry_after,
+            })
+    }
+
+    fn capacity(&self) -> u32 {
+        self.rate.capacity
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{prop_assert, proptest};
+
+    use super::*;
+    use crate::domain::access::caller::Caller;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn ten_a_minute() -> Rate {
+        Rate {
+            capacity: 10,
+            per: Duration::from_secs(60),
+        }
+    }
+
+    #[test]
+    fn as_many_as_allowed_may_come_at_once_and_then_one_after_the_other() {
+        let meter = Meter::default();
+        let rate = ten_a_minute();
+        for left in (0..10).rev() {
+            assert_eq!(meter.count(rate, SECOND).map(|quota| quota.remaining), Ok(left));
+        }
+        let quota = meter.count(rate, SECOND).expect_err("one too many");
+        assert_eq!(quota.remaining, 0);
+        assert_eq!(quota.next_in, Duration::from_secs(6));
+        assert_eq!(quota.full_in, Duration::from_secs(60));
+        assert!(meter.count(rate, SECOND + 6 * SECOND - 1).is_err());
+        assert!(meter.count(rate, SECOND + 6 * SECOND).is_ok());
+        assert!(meter.count(rate, SECOND + 6 * SECOND).is_err());
+        assert_eq!(meter.count(rate, 1_000 * SECOND).map(|quota| quota.remaining), Ok(9));
+    }
+
+    #[test]
+    fn what_was_refused_is_not_counted() {
+        let meter = Meter::default();
+        let rate = ten_a_minute();
+        for _ in 0..10 {
+            assert!(meter.count(rate, 0).is_ok());
+        }
+        for _ in 0..1_000 {
+            assert!(meter.count(rate, 0).is_err());
+        }
+        assert!(meter.count(rate, 6 * SECOND).is_ok());
+    }
+
+    #[test]
+    fn several_count_together_or_not_at_all() {
+        let meter = Meter::default();
+        let rate = ten_a_minute();
+        assert_eq!(meter.count_many(7, rate, 0), Ok(()));
+        assert_eq!(meter.count_many(4, rate, 0), Err(Duration::from_secs(6)));
+        assert_eq!(meter.count_many(3, rate, 0), Ok(()));
+        assert!(meter.count(rate, 0).is_err());
+        assert!(meter.count_many(11, rate, 1_000 * SECOND).is_err());
+        assert_eq!(meter.count_many(10, rate, 1_000 * SECOND), Ok(()));
+    }
+
+    #[test]
+    fn one_request_costs_no_more_than_the_caller_may_make_at_once() {
+        let small = Rate {
+            capacity: 3,
+            per: Duration::from_secs(3_600),
+        };
+        let caller = Caller::local().limited(Arc::new(CallerRate::new(small, Arc::default())));
+        assert_eq!(caller.charge(1), Ok(()), "the request itself");
+        assert_eq!(caller.charge_cost(10), Ok(()));
+        let refused = caller.charge_cost(10).expect_err("all are used");
+        assert_eq!((refused.requests, refused.capacity), (2, 3));
+        assert!(refused.retry_after > Duration::from_secs(2_300));
+        assert_eq!(Caller::local().charge_cost(10), Ok(()), "without a limit");
+    }
+
+    proptest! {
+        #[test]
+        fn in_no_stretch_of_time_are_there_more_than_allowed(
+            capacity in 1_u32..50,
+            seconds in 1_u64..100,
+            steps in proptest::collection::vec(0_u64..5_000_000_000, 1..200),
+        ) {
+            let rate = Rate { capacity, per: Duration::from_secs(seconds) };
+            let mut full_at = 0;
+            let mut now = 0;
+            let mut taken = Vec::new();
+            for step in steps {
+                now += step;
+                if let Some(counted) = rate.count(full_at, now) {
+                    full_at = counted;
+                    taken.push(now);
+                }
+            }
+            // A bucket that was full at the start of a stretch lets its capacity through, and what has leaked meanwhile.
+            for (index, first) in taken.iter().enumerate() {
+                for (more, last) in taken.iter().enumerate().skip(index) {
+                    let leaked = (last - first) / rate.interval();
+                    prop_assert!(u64::try_from(more - index + 1).expect("small") <= u64::from(capacity) + leaked);
+                }
+            }
+        }
+    }
+}

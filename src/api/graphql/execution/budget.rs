@@ -1,0 +1,444 @@
+//! The memory and the time that one request may take while its answer is built.
+//!
+//! async-graphql builds the whole answer as a tree of values before the first byte is sent, and each alias of a field holds
+//! its value again. So every value is charged where the library hands it on ([`ChargeAnswers`]): no function of the schema
+//! can leave it out. A request whose budget is used up is stopped there: the field never resolves, and [`Budget::watch`]
+//! drops the request as soon as it is polled no further.
+
+use std::future::{pending, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextResolve, ResolveInfo};
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Context, Error, Result, ServerResult, Value};
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::api::graphql::errors;
+use crate::api::memory::{MemoryBudget, Reservation, held};
+use crate::api::rest::problem::{Problem, ProblemKind};
+
+/// What a member of an object takes beside its name and its text: its slots in a map and in the map's index.
+const MEMBER_BYTES: usize = 128;
+/// What an item of a list takes beside its text.
+const ITEM_BYTES: usize = 96;
+/// What an error takes beside its message: its path and its extensions.
+const ERROR_BYTES: usize = 1_024;
+/// Memory of the server is reserved in steps of so many bytes.
+const STEP_BYTES: usize = 16 << 10;
+/// How much may be read from storage for one answer, as a multiple of the answer's bound: what is read is not always shown.
+const READ_FACTOR: usize = 4;
+/// Decoding what storage sends takes memory for another copy.
+const DECODE_FACTOR: usize = 2;
+/// The clock is read once for so many values, and once for so many bytes of JSON.
+const VALUES_A_LOOK: u32 = 64;
+const BYTES_A_LOOK: usize = 64 << 10;
+
+/// Why a request was stopped while its answer was built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    /// Its answer is larger than it may be.
+    TooLarge,
+    /// The answers of all requests together take all the memory that they may.
+    Exhausted,
+    /// It has taken longer than it may.
+    Late,
+}
+
+/// The budget of one request, or of one batch of them; of a subscription it is that of each message.
+pub(crate) struct Budget {
+    memory: MemoryBudget,
+    max: usize,
+    timeout: Duration,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The answers of the batch that are complete.
+    complete: usize,
+    /// The values of the answer that is being built.
+    values: usize,
+    /// What was read from storage for it.
+    read: usize,
+    reservation: Reservation,
+    deadline: Option<Instant>,
+    charges: u32,
+    stopped: Option<Stopped>,
+}
+
+impl Budget {
+    /// The budget of a request whose answer may have `max` bytes.
+    pub(crate) fn new(memory: &MemoryBudget, max: usize, timeout: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            memory: memory.clone(),
+            max,
+            timeout,
+            state: Mutex::new(State {
+                complete: 0,
+                values: 0,
+                read: 0,
+                reservation: memory.nothing(),
+                deadline: None,
+                charges: 0,
+                stopped: None,
+            }),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // It stays whole when a resolver panics.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the time of an operation, if there is memory for its answer.
+    pub(crate) fn begin(&self) -> std::result::Result<(), Stopped> {
+        self.memory.admit().map_err(|_| Stopped::Exhausted)?;
+        let mut state = self.state();
+        // What an operation of the batch left behind that was given up.
+        state.values = 0;
+        state.read = 0;
+        state.reservation.shrink_to(0);
+        state.stopped = None;
+        state.deadline = Some(Instant::now() + self.timeout);
+        Ok(())
+    }
+
+    /// Why the request is stopped, if it is.
+    pub(crate) fn stopped(&self) -> Option<Stopped> {
+        self.state().stopped
+    }
+
+    /// Charges so many bytes of values. Tells whether the request goes on.
+    pub(crate) fn charge(&self, bytes: usize) -> bool {
+        let mut state = self.state();
+        state.values = state.values.saturating_add(bytes);
+        state.charges = state.charges.wrapping_add(1);
+        self.check(&mut state)
+    }
+
+    fn check(&self, state: &mut State) -> bool {
+        if state.stopped.is_some() {
+            return false;
+        }
+        let deadline = *state.deadline.get_or_insert_with(|| Instant::now() + self.timeout);
+        let needed = state.values.saturating_add(state.read);
+        let missing = needed.saturating_sub(state.reservation.bytes());
+        state.stopped = if state.complete.saturating_add(state.values) > self.max
+            || state.read > self.max.saturating_mul(READ_FACTOR)
+        {
+            Some(Stopped::TooLarge)
+        } else if missing > 0 && !state.reservation.grow(missing.max(STEP_BYTES)) {
+            Some(Stopped::Exhausted)
+        } else if state.charges.is_multiple_of(VALUES_A_LOOK) && Instant::now() > deadline {
+            Some(Stopped::Late)
+        } else {
+            None
+        };
+        state.stopped.is_none()
+    }
+
+    /// Charges what was read from storage and may be shown only in part. Tells whether the request goes on.
+    pub(crate) fn charge_read(&self, bytes: usize) -> bool {
+        let mut state = self.state();
+        state.read = state.read.saturating_add(bytes);
+        self.check(&mut state)
+    }
+
+    /// Makes room to read texts of so many bytes that the answer will hold: they are refused before they are read. The room
+    /// is needed as long as the read lasts; then the texts are charged as values.
+    pub(crate) fn room_for(&self, bytes: u64) -> Option<Reservation> {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let mut state = self.state();
+        if state.stopped.is_some() {
+            return None;
+        }
+        if state.complete.saturating_add(state.values).saturating_add(bytes) > self.max {
+            state.stopped = Some(Stopped::TooLarge);
+            return None;
+        }
+        let room = self.memory.reserve(bytes.saturating_mul(DECODE_FACTOR));
+        if room.is_none() {
+            state.stopped = Some(Stopped::Exhausted);
+        }
+        room
+    }
+
+    /// Polls a request until it is done, or stopped.
+    pub(crate) async fn watch<F: Future>(&self, work: F) -> std::result::Result<F::Output, Stopped> {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            let polled = work.as_mut().poll(cx);
+            match self.stopped() {
+                Some(stopped) => Poll::Ready(Err(stopped)),
+                None => polled.map(Ok),
+            }
+        })
+        .await
+    }
+
+    /// Writes an answer as JSON.
+    pub(crate) fn write(&self, answer: &impl Serialize) -> std::result::Result<Bytes, Stopped> {
+        let (max, values, deadline) = {
+            let state = self.state();
+            (self.max.saturating_sub(state.complete), state.values, state.deadline)
+        };
+        let mut writer = Writer {
+            // A value was charged with more than its JSON mostly takes.
+            bytes: Vec::with_capacity(values.min(max) / 2),
+            reservation: self.memory.nothing(),
+            max,
+            deadline,
+            next_look: BYTES_A_LOOK,
+            stopped: None,
+        };
+        let written = serde_json::to_writer(&mut writer, answer);
+        let Writer {
+            bytes,
+            mut reservation,
+            stopped,
+            ..
+        } = writer;
+        match (written, stopped) {
+            (_, Some(stopped)) => Err(stopped),
+            // What is JSON already was so when it was stored.
+            (Err(_), None) => Ok(Bytes::new()),
+            (Ok(()), None) => {
+                reservation.shrink_to(bytes.capacity());
+                Ok(held(bytes, reservation))
+            }
+        }
+    }
+
+    /// Ends an operation of a batch whose answer has so many bytes: the next one has what is left.
+    pub(crate) fn complete(&self, bytes: usize) {
+        let mut state = self.state();
+        state.complete = state.complete.saturating_add(bytes);
+        state.values = 0;
+        state.read = 0;
+        state.reservation.shrink_to(0);
+    }
+
+    /// Begins the next message of a subscription.
+    pub(crate) fn renew(&self) {
+        let mut state = self.state();
+        state.complete = 0;
+        state.values = 0;
+        state.read = 0;
+        state.reservation.shrink_to(0);
+        state.deadline = None;
+        state.stopped = None;
+    }
+
+    /// Memory for a copy of bytes that are counted already.
+    pub(crate) fn reserve_anyway(&self, bytes: usize) -> Reservation {
+        self.memory.reserve_anyway(bytes)
+    }
+
+    /// The error of an answer that is too large.
+    pub(crate) fn too_large(&self, kind: OperationType) -> Error {
+        let max = self.max;
+        let effect = match kind {
+            OperationType::Mutation => "; what it changes may have taken effect",
+            OperationType::Query | OperationType::Subscription => "",
+        };
+        let mut extensions = errors::extensions("too-large", false);
+        extensions.set("allowed", max);
+        extensions.set("setting", "graphql.max_response");
+        Error {
+            message: format!(
+                "the answer is larger than graphql.max_response allows ({max} bytes){effect}; ask for fewer jobs or fields"
+            ),
+            source: None,
+            extensions: Some(extensions),
+        }
+    }
+}
+
+/// JSON as it grows.
+struct Writer {
+    bytes: Vec<u8>,
+    reservation: Reservation,
+    max: usize,
+    deadline: Option<Instant>,
+    next_look: usize,
+    stopped: Option<Stopped>,
+}
+
+impl Writer {
+    fn check(&mut self, more: usize) -> Option<Stopped> {
+        let length = self.bytes.len().saturating_add(more);
+        if length > self.max {
+            return Some(Stopped::TooLarge);
+        }
+        let missing = length
+            .max(self.bytes.capacity())
+            .saturating_sub(self.reservation.bytes());
+        if missing > 0 && !self.reservation.grow(missing.max(STEP_BYTES)) {
+            return Some(Stopped::Exhausted);
+        }
+        if length >= self.next_look {
+            self.next_look = length.saturating_add(BYTES_A_LOOK);
+            if self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
+                return Some(Stopped::Late);
+            }
+        }
+        None
+    }
+}
+
+impl io::Write for Writer {
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        self.stopped = self.check(part.len());
+        if self.stopped.is_some() {
+            return Err(io::Error::other("stopped"));
+        }
+        self.bytes.extend_from_slice(part);
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The budget of the request.
+pub(crate) fn budget<'a>(ctx: &Context<'a>) -> Result<&'a Arc<Budget>> {
+    ctx.data::<Arc<Budget>>()
+}
+
+/// A page of things from storage that has so many bytes is refused before it is read.
+pub(crate) fn room_for_page(ctx: &Context<'_>, bytes: u64) -> Result<Reservation> {
+    budget(ctx)?.room_for(bytes).ok_or_else(stopped_here)
+}
+
+/// The error of a field at which the request was stopped. It is not shown: the whole request has another one.
+pub(crate) fn stopped_here() -> Error {
+    errors::of_problem(&Problem::new(ProblemKind::Busy, "the request was stopped"))
+}
+
+/// What a value takes that stands where another one names it. What is inside was charged when it was made.
+fn size_of(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Number(_) | Value::Boolean(_) | Value::Enum(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Binary(bytes) => bytes.len(),
+        Value::List(items) => items.len() * ITEM_BYTES,
+        Value::Object(members) => members.keys().map(|key| key.len() + MEMBER_BYTES).sum(),
+    }
+}
+
+/// What an object takes whose values were not charged.
+pub(crate) fn size_of_object(members: &Value) -> usize {
+    let values = match members {
+        Value::Object(members) => members.values().map(size_of).sum(),
+        Value::Null
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Boolean(_)
+        | Value::Binary(_)
+        | Value::Enum(_)
+        | Value::List(_) => 0,
+    };
+    size_of(members) + values
+}
+
+/// Charges each value of an answer when it is there.
+pub(crate) struct ChargeAnswers;
+
+impl ExtensionFactory for ChargeAnswers {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Self)
+    }
+}
+
+#[async_trait]
+impl Extension for ChargeAnswers {
+    async fn resolve(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        info: ResolveInfo<'_>,
+        next: NextResolve<'_>,
+    ) -> ServerResult<Option<Value>> {
+        let Some(budget) = ctx.data_opt::<Arc<Budget>>() else {
+            return next.run(ctx, info).await;
+        };
+        if budget.stopped().is_some() {
+            return pending().await;
+        }
+        let resolved = next.run(ctx, info).await;
+        let bytes = match &resolved {
+            Ok(Some(value)) => size_of(value),
+            Ok(None) => 0,
+            Err(error) => error.message.len() + ERROR_BYTES,
+        };
+        if budget.charge(bytes) {
+            resolved
+        } else {
+            pending().await
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX: usize = 1_000;
+
+    fn budget(memory: &MemoryBudget) -> Arc<Budget> {
+        Budget::new(memory, MAX, Duration::from_secs(60))
+    }
+
+    #[test]
+    fn a_batch_shares_one_budget_and_each_message_of_a_subscription_has_its_own() {
+        let memory = MemoryBudget::new("a.setting", 1 << 20);
+        let budget = budget(&memory);
+        assert!(budget.charge(MAX));
+        budget.complete(MAX - 10);
+        assert!(budget.charge(10));
+        assert!(!budget.charge(1));
+        assert_eq!(budget.stopped(), Some(Stopped::TooLarge));
+        budget.renew();
+        assert_eq!(budget.stopped(), None);
+        assert!(budget.room_for(MAX as u64).is_some());
+        assert!(budget.room_for(MAX as u64 + 1).is_none());
+    }
+
+    #[test]
+    fn json_that_is_longer_than_its_values_is_refused_too() {
+        let memory = MemoryBudget::new("a.setting", 1 << 20);
+        let budget = budget(&memory);
+        assert_eq!(budget.write(&"x".repeat(MAX - 2)).map(|json| json.len()), Ok(MAX));
+        // Each of these is six bytes in JSON.
+        assert_eq!(budget.write(&"\u{1}".repeat(MAX / 4)), Err(Stopped::TooLarge));
+    }
+
+    #[test]
+    fn requests_share_the_memory_of_the_server() {
+        let memory = MemoryBudget::new("a.setting", STEP_BYTES * 2);
+        let [one, two, three] = [&memory; 3].map(budget);
+        assert!(one.charge(1) && two.charge(1));
+        assert!(!three.charge(1));
+        assert_eq!(three.stopped(), Some(Stopped::Exhausted));
+        assert_eq!(three.begin(), Err(Stopped::Exhausted));
+        drop(one);
+        assert_eq!(three.begin(), Ok(()));
+        assert!(three.charge(1));
+    }
+
+    #[test]
+    fn the_time_ends_while_values_and_json_are_made() {
+        let memory = MemoryBudget::new("a.setting", 1 << 30);
+        let budget = Budget::new(&memory, 1 << 20, Duration::ZERO);
+        budget.begin().expect("there is memory");
+        std::thread::sleep(Duration::from_millis(2));
+        assert_eq!(budget.write(&"x".repeat(BYTES_A_LOOK)), Err(Stopped::Late));
+        while budget.charge(0) {}
+        assert_eq!(budget.stopped(), Some(Stopped::Late));
+    }
+}

@@ -1,0 +1,171 @@
+//! The part of the answer to a mutation that a caller without the scope for reading may select: ids, statuses, and counts of
+//! what its request did. A request that selects more is refused before any of it is carried out.
+
+use async_graphql::Error;
+use async_graphql::parser::types::{
+    ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
+};
+
+use crate::api::disclosure;
+use crate::api::graphql::errors;
+use crate::domain::access::caller::{Caller, Scope};
+use crate::service::error::ServiceError;
+
+/// Mutations whose answers are whole: those of workers, which own what they see, and those of settings, which need the scope
+/// for administration. All others describe jobs and queues.
+const WHOLE: &[&str] = &[
+    "completeJobs",
+    "createWebhookEndpoint",
+    "deleteWebhookEndpoint",
+    "disableWebhookEndpoint",
+    "drainNode",
+    "enableWebhookEndpoint",
+    "failJobs",
+    "leaseJobs",
+    "redeliverFailedWebhooks",
+    "registerWorker",
+    "renewWorker",
+    "resumeNode",
+    "rotateWebhookSecret",
+    "setLogLevel",
+    "testWebhookEndpoint",
+    "unregisterWorker",
+    "updateWebhookEndpoint",
+];
+
+/// Refuses a mutation that selects what its caller may not see.
+pub(crate) fn check(
+    document: &ExecutableDocument,
+    operation: &OperationDefinition,
+    caller: &Caller,
+) -> Result<(), Error> {
+    if operation.ty != OperationType::Mutation || caller.may(Scope::Read) {
+        return Ok(());
+    }
+    // Others are refused by the use case.
+    if caller.require_any(&[Scope::Write, Scope::Admin]).is_err() {
+        return Ok(());
+    }
+    let guard = Guard { document, caller };
+    guard.mutations(&operation.selection_set.node)
+}
+
+struct Guard<'a> {
+    document: &'a ExecutableDocument,
+    caller: &'a Caller,
+}
+
+impl Guard<'_> {
+    /// Root fields: their own values are ids, counts and objects.
+    fn mutations(&self, set: &SelectionSet) -> Result<(), Error> {
+        self.each(set, &|field| {
+            if WHOLE.contains(&field.name.node.as_str()) {
+                return Ok(());
+            }
+            self.values(&field.selection_set.node)
+        })
+    }
+
+    fn values(&self, set: &SelectionSet) -> Result<(), Error> {
+        self.each(set, &|field| {
+            let name = field.name.node.as_str();
+            let selected = &field.selection_set.node;
+            if selected.items.is_empty() {
+                if disclosure::is_plain(name) {
+                    Ok(())
+                } else {
+                    Err(self.refused(name))
+                }
+            } else if disclosure::is_nested(name) {
+                self.values(selected)
+            } else {
+                Err(self.refused(name))
+            }
+        })
+    }
+
+    /// Checks each field of a set, with fragments in their places. Fragments that spread themselves were refused when the
+    /// document was read.
+    fn each(&self, set: &SelectionSet, check: &impl Fn(&Field) -> Result<(), Error>) -> Result<(), Error> {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => check(&field.node)?,
+                Selection::InlineFragment(fragment) => self.each(&fragment.node.selection_set.node, check)?,
+                Selection::FragmentSpread(spread) => {
+                    if let Some(fragment) = self.document.fragments.get(&spread.node.fragment_name.node) {
+                        self.each(&fragment.node.selection_set.node, check)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn refused(&self, field: &str) -> Error {
+        let Err(forbidden) = self.caller.require(Scope::Read) else {
+            return errors::invalid("query", "the caller may read");
+        };
+        let mut error = Error::from(ServiceError::from(forbidden));
+        error.message = format!("the field '{field}' of the answer to a mutation: {}", error.message);
+        if let Some(extensions) = &mut error.extensions {
+            extensions.set("field", field);
+        }
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_query;
+
+    use super::*;
+    use crate::domain::access::caller::{CallerKind, Scopes};
+
+    fn check_as(scopes: &[Scope], query: &str) -> Result<(), String> {
+        let caller = Caller::new(
+            "c",
+            CallerKind::Key,
+            scopes.iter().copied().collect::<Scopes>(),
+            Default::default(),
+        );
+        let document = parse_query(query).expect("a document");
+        let (_, operation) = document.operations.iter().next().expect("an operation");
+        check(&document, &operation.node, &caller).map_err(|error| error.message)
+    }
+
+    #[test]
+    fn a_writer_selects_ids_and_statuses() {
+        let check = |query: &str| check_as(&[Scope::Write], query);
+        for allowed in [
+            "mutation { a: cancelJob(id: 1) { id jobId: id status __typename } deleteJob(id: 1) }",
+            "mutation { scheduleJobs(jobs: []) { jobs { job { id status } isNew } created missing } }",
+            "mutation { ...f } fragment f on Mutation { clearQueue(name: 1) { queue { status } clearedPending } }",
+            "mutation { leaseJobs(workerId: 1) { jobId leaseToken parameters } }",
+            "{ jobs { nodes { parameters } } }",
+        ] {
+            assert_eq!(check(allowed), Ok(()), "{allowed}");
+        }
+        for refused in [
+            "mutation { cancelJob(id: 1) { id parameters } }",
+            "mutation { cancelJob(id: 1) { id: parameters } }",
+            "mutation { cancelJob(id: 1) { ...f } } fragment f on Job { ... on Job { result } }",
+            "mutation { ... { cancelJob(id: 1) { attempts { id } } } }",
+            "mutation { scheduleJob(input: 1) { job { recurringJob { id } } } }",
+            "mutation { redeliverWebhook(id: 1) { requestBody } }",
+        ] {
+            let message = check(refused).expect_err(refused);
+            assert!(message.contains("tickerq:read"), "{message}");
+        }
+    }
+
+    #[test]
+    fn readers_and_administrators_select_what_is_theirs() {
+        let parameters = "mutation { cancelJob(id: 1) { parameters } }";
+        assert_eq!(check_as(&[Scope::Write, Scope::Read], parameters), Ok(()));
+        assert!(check_as(&[Scope::Write, Scope::Admin], parameters).is_err());
+        let secret = "mutation { createWebhookEndpoint(input: 1) { secret endpoint { url } } }";
+        assert_eq!(check_as(&[Scope::Admin], secret), Ok(()));
+        let delivery = "mutation { redeliverWebhook(id: 1) { requestBody } }";
+        assert!(check_as(&[Scope::Admin], delivery).is_err());
+    }
+}

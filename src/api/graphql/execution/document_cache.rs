@@ -1,0 +1,85 @@
+//! Documents that were read a moment ago: programs send the same few texts again and again, and to parse and check one takes
+//! longer than to look it up.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_graphql::parser::types::ExecutableDocument;
+use lru::LruCache;
+
+use super::limits;
+use crate::api::graphql::parser;
+use crate::api::graphql::transport::response::Answer;
+use crate::api::graphql::validation::input_types::InputTypes;
+use crate::api::graphql::validation::{literals, subscriptions, variable_positions};
+
+/// How many documents are kept.
+const DOCUMENTS_MAX: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+/// The longest text whose document is kept, in bytes: a document takes many times the memory of its text.
+const TEXT_MAX: usize = 4 << 10;
+
+/// Reads documents, and keeps what it has read last. Cheap to copy.
+#[derive(Clone)]
+pub(crate) struct Documents {
+    known: Arc<Mutex<LruCache<Box<str>, Arc<ExecutableDocument>>>>,
+    types: Arc<InputTypes>,
+    aliases_max: usize,
+}
+
+impl Documents {
+    /// Reads documents of at most so many aliases.
+    pub(crate) fn new(types: Arc<InputTypes>, aliases_max: usize) -> Self {
+        Self {
+            types,
+            known: Arc::new(Mutex::new(LruCache::new(DOCUMENTS_MAX))),
+            aliases_max,
+        }
+    }
+
+    /// The document of a text, checked for what it may cost; or the answer that says what is wrong.
+    pub(crate) fn read(&self, text: &str) -> Result<Arc<ExecutableDocument>, Answer> {
+        let is_kept = text.len() <= TEXT_MAX;
+        // The cache stays whole when somebody panics while holding it.
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_kept && let Some(document) = known().get(text) {
+            return Ok(Arc::clone(document));
+        }
+        let mut document = parser::parse(text).map_err(Answer::unreadable)?;
+        limits::check_document(&document, self.aliases_max)?;
+        limits::check_mutations(&document)?;
+        subscriptions::check(&mut document).map_err(Answer::unreadable)?;
+        literals::check(&self.types, &mut document).map_err(Answer::unreadable)?;
+        variable_positions::check(&self.types, &document).map_err(Answer::unreadable)?;
+        let document = Arc::new(document);
+        if is_kept {
+            known().put(text.into(), Arc::clone(&document));
+        }
+        Ok(document)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_read_once_and_a_wrong_one_is_never_kept() {
+        let documents = Documents::new(Arc::new(InputTypes::read("")), 1);
+        let read = |text: &str| documents.read(text);
+        let first = read("{ queues { name } }").expect("a document");
+        let again = read("{ queues { name } }").expect("a document");
+        assert!(Arc::ptr_eq(&first, &again));
+        for _ in 0..2 {
+            assert!(read("{ queues").is_err());
+            assert!(
+                read("{ a: queues { name } b: queues { name } }").is_err(),
+                "two aliases"
+            );
+        }
+        let long = format!("{{ queues {{ name }} }} #{}", "x".repeat(TEXT_MAX));
+        let once = read(&long).expect("a document");
+        assert!(!Arc::ptr_eq(&once, &read(&long).expect("a document")));
+        let known = documents.known.lock().expect("the cache");
+        assert_eq!(known.len(), 1);
+    }
+}

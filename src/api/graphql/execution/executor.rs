@@ -1,0 +1,412 @@
+//! Carries requests out: each within its limits, in its time, in the name of its caller.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
+use async_graphql::{Error, Request, Response};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::budget::{Budget, Stopped};
+use super::disclosure;
+use super::document_cache::Documents;
+use super::limits;
+use super::operation_count;
+use super::persisted_queries::{PersistedQueries, PersistedQuery};
+use super::result_completion::Shape;
+use crate::api::graphql::GraphQlOptions;
+use crate::api::graphql::errors;
+use crate::api::graphql::loader::Loaders;
+use crate::api::graphql::schema;
+use crate::api::graphql::schema::{Deadline, Schema, Services};
+use crate::api::graphql::transport::response::Answer;
+use crate::api::graphql::validation::input_types::InputTypes;
+use crate::api::graphql::validation::variables;
+use crate::api::memory::MemoryBudget;
+use crate::api::rest::problem::{Problem, ProblemKind};
+use crate::api::strict_json::Strict;
+use crate::domain::access::caller::{Caller, Scope};
+use crate::service::facade_metrics::operations::{OperationKind, OperationOutcome, Operations};
+
+/// A JSON object as its text.
+#[derive(Debug)]
+pub(crate) struct ObjectText(Box<RawValue>);
+
+impl<'de> Deserialize<'de> for ObjectText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        if text.get().starts_with('{') {
+            return Ok(Self(text));
+        }
+        let shown: String = text.get().chars().take(64).collect();
+        Err(D::Error::custom(format!("{shown} is no object")))
+    }
+}
+
+/// A request as clients write it, over whatever transport.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Asked {
+    /// The document.
+    pub query: Option<String>,
+    /// Which of its operations.
+    pub operation_name: Option<String>,
+    /// The values of its variables.
+    pub variables: Option<ObjectText>,
+    /// What is neither of them.
+    pub extensions: Option<Map<String, Value>>,
+}
+
+impl Asked {
+    /// Whether it has a document, or the hash of one.
+    pub(crate) fn has_query(&self) -> bool {
+        let is_persisted = |extensions: &Map<String, Value>| extensions.contains_key("persistedQuery");
+        self.query.is_some() || self.extensions.as_ref().is_some_and(is_persisted)
+    }
+}
+
+/// A request that is within the limits and can be carried out.
+pub(crate) struct Operation {
+    request: Request,
+    /// Whether it asks, changes or listens.
+    pub kind: OperationType,
+    /// As how many requests it counts.
+    pub root_fields: u32,
+    shape: Shape,
+    budget: Arc<Budget>,
+}
+
+/// A request could not be carried out, and that is not its fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failed {
+    /// A part of the server has panicked; the log says where.
+    Panicked,
+    /// It has taken longer than it may.
+    Late {
+        /// How long that is.
+        timeout: Duration,
+    },
+    /// The answers of all requests together take all the memory that they may.
+    Exhausted {
+        /// Whether it had begun to change something.
+        may_have_changed: bool,
+    },
+}
+
+/// Carries requests out. Cheap to copy.
+#[derive(Clone)]
+pub(crate) struct Engine {
+    schema: Schema,
+    types: Arc<InputTypes>,
+    services: Services,
+    operations: Operations,
+    persisted: PersistedQueries,
+    documents: Documents,
+    introspection: bool,
+    max_depth: usize,
+    max_complexity: usize,
+    query_bytes_max: usize,
+    response_bytes_max: usize,
+    timeout: Duration,
+    memory: MemoryBudget,
+}
+
+impl Engine {
+    /// Translates requests to these use cases, and counts them.
+    pub(crate) fn new(
+        services: Services,
+        operations: Operations,
+        memory: MemoryBudget,
+        options: &GraphQlOptions,
+    ) -> Self {
+        let GraphQlOptions {
+            enable: _,
+            introspection,
+            max_depth,
+            max_complexity,
+            max_aliases,
+            max_batch: _,
+            query_bytes_max,
+            body_bytes_max: _,
+            response_bytes_max,
+            timeout,
+            persisted_queries,
+            connection_init_timeout: _,
+        } = *options;
+        let types = Arc::new(InputTypes::read(&schema::sdl()));
+        Self {
+            documents: Documents::new(Arc::clone(&types), max_aliases),
+            types,
+            schema: schema::build(services.clone(), max_depth, max_complexity),
+            services,
+            operations,
+            persisted: PersistedQueries::new(persisted_queries),
+            introspection,
+            max_depth,
+            max_complexity,
+            query_bytes_max,
+            response_bytes_max,
+            timeout,
+            memory,
+        }
+    }
+
+    /// What a request, or a batch of them, may take.
+    pub(crate) fn budget(&self) -> Arc<Budget> {
+        Budget::new(&self.memory, self.response_bytes_max, self.timeout)
+    }
+
+    /// Reads a request and checks what it may cost, or gives the answer that says what is wrong.
+    pub(crate) fn read(&self, asked: Asked, caller: &Caller) -> Result<Operation, Answer> {
+        self.read_within(&self.budget(), asked, caller)
+    }
+
+    /// The same for a request of a batch, which shares its budget with others.
+    pub(crate) fn read_within(&self, budget: &Arc<Budget>, asked: Asked, caller: &Caller) -> Result<Operation, Answer> {
+        let read = self.try_read(budget, asked, caller);
+        if read.is_err() {
+            self.count_invalid();
+        }
+        read
+    }
+
+    /// Counts a request that is not carried out.
+    pub(crate) fn count_invalid(&self) {
+        drop(self.operations.begin(OperationKind::Invalid, OperationOutcome::Errors));
+    }
+
+    fn try_read(&self, budget: &Arc<Budget>, asked: Asked, caller: &Caller) -> Result<Operation, Answer> {
+        let Asked {
+            query,
+            operation_name,
+            variables,
+            extensions,
+        } = asked;
+        let persisted = extensions
+            .as_ref()
+            .and_then(|extensions| extensions.get("persistedQuery"));
+        let query = match (persisted, query) {
+            (Some(Value::Null) | None, Some(query)) => query,
+            (Some(Value::Null) | None, None) => return Err(errors::invalid("query", "query is missing").into()),
+            (Some(persisted), query) => {
+                let persisted = PersistedQuery::deserialize(Strict(persisted));
+                let persisted =
+                    persisted.map_err(|error| errors::invalid("extensions.persistedQuery", &error.to_string()))?;
+                if let Some(query) = &query {
+                    self.check_size(query)?;
+                }
+                self.persisted.resolve(&persisted, query)?
+            }
+        };
+        self.check_size(&query)?;
+        let document = self.documents.read(&query)?;
+        let operation = operation_of(&document, operation_name.as_deref())?;
+        disclosure::check(&document, operation, caller)?;
+        let kind = operation.ty;
+        let root_fields = operation_count::root_fields(&document, operation);
+        let given = variables.as_ref().map(|ObjectText(text)| &**text);
+        let variables = variables::read(&self.types, &operation.variable_definitions, given)?;
+        let mut request = Request::new(query);
+        request.set_parsed_query(ExecutableDocument::clone(&document));
+        let shape = Shape::new(document, kind, operation_name.as_deref());
+        request.operation_name = operation_name;
+        request.variables = variables;
+        if !self.introspection || !caller.may(Scope::Read) {
+            request = request.disable_introspection();
+        }
+        let loaders = Arc::new(Loaders::new(&self.services, caller, budget));
+        let request = request.data(caller.clone()).data(loaders).data(Arc::clone(budget));
+        Ok(Operation {
+            request,
+            kind,
+            root_fields,
+            shape,
+            budget: Arc::clone(budget),
+        })
+    }
+
+    fn check_size(&self, query: &str) -> Result<(), Error> {
+        let max = self.query_bytes_max;
+        if query.len() <= max {
+            return Ok(());
+        }
+        Err(limits::too_large(&format!("the query has {} bytes", query.len()), max))
+    }
+
+    /// Carries out a query or a mutation.
+    pub(crate) async fn execute(&self, operation: Operation) -> Result<Answer, Failed> {
+        let kind = operation.kind;
+        let mut counted = self
+            .operations
+            .begin(OperationKind::from(kind), OperationOutcome::Abandoned);
+        let answer = self.carry_out(operation).await;
+        counted.outcome = outcome(&answer);
+        answer
+    }
+
+    async fn carry_out(&self, operation: Operation) -> Result<Answer, Failed> {
+        let Operation {
+            request,
+            kind,
+            root_fields: _,
+            shape,
+            budget,
+        } = operation;
+        let request = request.data(Deadline(Instant::now() + self.timeout));
+        if budget.begin().is_err() {
+            return Err(Failed::Exhausted {
+                may_have_changed: false,
+            });
+        }
+        let work = AssertUnwindSafe(budget.watch(self.schema.execute(request))).catch_unwind();
+        let late = Failed::Late { timeout: self.timeout };
+        let worked = actix_web::rt::time::timeout(self.timeout, work)
+            .await
+            .map_err(|_| late)?;
+        let response = worked.map_err(|_| panicked())?;
+        let answer = response.and_then(|response| self.answer(response, &shape, &budget));
+        let answer = answer.or_else(|stopped| self.stopped(stopped, kind, &budget));
+        budget.complete(answer.as_ref().map_or(0, |answer| answer.json().len()));
+        answer
+    }
+
+    /// Listens for a subscription. The stream ends behind a panic, and where a message was stopped while it was made.
+    pub(crate) fn listen(&self, operation: Operation) -> impl Stream<Item = Result<Answer, Failed>> + use<> {
+        let Operation {
+            request,
+            kind,
+            root_fields: _,
+            shape,
+            budget,
+        } = operation;
+        let engine = self.clone();
+        // It has gone well as long as nothing goes wrong: it mostly ends because its client has heard enough.
+        let mut counted = self.operations.begin(OperationKind::from(kind), OperationOutcome::Ok);
+        let mut responses = self.schema.execute_stream(request);
+        let watched = Arc::clone(&budget);
+        let mut is_over = false;
+        let responses = stream::poll_fn(move |cx| {
+            if is_over {
+                return Poll::Ready(None);
+            }
+            let polled = responses.poll_next_unpin(cx);
+            match watched.stopped() {
+                Some(stopped) => {
+                    is_over = true;
+                    Poll::Ready(Some(Err(stopped)))
+                }
+                None => polled.map(|response| response.map(Ok)),
+            }
+        });
+        AssertUnwindSafe(responses).catch_unwind().map(move |response| {
+            let answer = match response {
+                Err(_) => Err(panicked()),
+                Ok(response) => {
+                    let answer = response.and_then(|response| engine.answer(response, &shape, &budget));
+                    answer.or_else(|stopped| engine.stopped(stopped, kind, &budget))
+                }
+            };
+            budget.renew();
+            if counted.outcome == OperationOutcome::Ok {
+                counted.outcome = outcome(&answer);
+            }
+            answer
+        })
+    }
+
+    fn answer(&self, mut response: Response, shape: &Shape, budget: &Budget) -> Result<Answer, Stopped> {
+        shape.complete(&self.types, &mut response);
+        Answer::new(response, self.max_depth, self.max_complexity, budget)
+    }
+
+    /// The answer to a request that was stopped while its answer was built.
+    fn stopped(&self, stopped: Stopped, kind: OperationType, budget: &Budget) -> Result<Answer, Failed> {
+        match stopped {
+            Stopped::TooLarge => Ok(budget.too_large(kind).into()),
+            Stopped::Exhausted => Err(Failed::Exhausted {
+                may_have_changed: kind == OperationType::Mutation,
+            }),
+            Stopped::Late => Err(Failed::Late { timeout: self.timeout }),
+        }
+    }
+}
+
+impl Failed {
+    /// What is told of it.
+    pub(crate) fn problem(self) -> Problem {
+        match self {
+            Self::Panicked => {
+                let detail = "the server could not do this; its log says why";
+                Problem::new(ProblemKind::Internal, detail)
+            }
+            Self::Late { timeout } => Problem::unavailable(format!(
+                "the request has taken longer than {} s and was given up; what it changes may still take effect",
+                timeout.as_secs_f64()
+            )),
+            Self::Exhausted { may_have_changed } => {
+                let effect = if may_have_changed {
+                    "what it changes may have taken effect"
+                } else {
+                    "try again in a moment"
+                };
+                Problem::busy(format!(
+                    "the answers in progress use all the memory that server.max_response_memory allows; {effect}"
+                ))
+            }
+        }
+    }
+}
+
+impl From<OperationType> for OperationKind {
+    fn from(kind: OperationType) -> Self {
+        match kind {
+            OperationType::Query => Self::Query,
+            OperationType::Mutation => Self::Mutation,
+            OperationType::Subscription => Self::Subscription,
+        }
+    }
+}
+
+fn outcome(answer: &Result<Answer, Failed>) -> OperationOutcome {
+    match answer {
+        Ok(answer) if answer.errors().is_empty() => OperationOutcome::Ok,
+        Ok(_) => OperationOutcome::Errors,
+        Err(Failed::Panicked | Failed::Late { .. } | Failed::Exhausted { .. }) => OperationOutcome::Failed,
+    }
+}
+
+fn panicked() -> Failed {
+    tracing::error!("a GraphQL request has failed: a part of the server has panicked");
+    Failed::Panicked
+}
+
+/// The operation that is wanted.
+fn operation_of<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Result<&'a OperationDefinition, Error> {
+    let unknown = |name: &str| {
+        let given: String = name.chars().take(64).collect();
+        errors::invalid("operationName", &format!("the document has no operation '{given}'"))
+    };
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), None) => Ok(&operation.node),
+        (DocumentOperations::Single(_), Some(name)) => Err(unknown(name)),
+        (DocumentOperations::Multiple(operations), Some(name)) => {
+            let operation = operations.get(name).ok_or_else(|| unknown(name))?;
+            Ok(&operation.node)
+        }
+        (DocumentOperations::Multiple(operations), None) => {
+            let mut operations = operations.values();
+            match (operations.next(), operations.next()) {
+                (Some(operation), None) => Ok(&operation.node),
+                (_, _) => Err(errors::invalid(
+                    "operationName",
+                    "the document has several operations; operationName says which is meant",
+                )),
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Execution of GraphQL requests and its limits.
+
+pub(crate) mod budget;
+pub(crate) mod disclosure;
+pub(crate) mod document_cache;
+pub(crate) mod executor;
+pub(crate) mod limits;
+pub(crate) mod operation_count;
+pub(crate) mod persisted_queries;
+pub(crate) mod result_completion;

@@ -1,0 +1,167 @@
+//! Automatic persisted queries: a client sends a query's text once, and from then on its hash.
+//!
+//! What clients may store here is bounded in number and in bytes; what was not asked for longest goes first, and a client
+//! that asks for it again is told to send the text again.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_graphql::Error;
+use lru::LruCache;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::api::graphql::errors;
+
+/// How many bytes all queries together may have.
+const BYTES_MAX: usize = 8 << 20;
+/// What clients know this refusal by.
+const NOT_FOUND: &str = "PersistedQueryNotFound";
+const NOT_SUPPORTED: &str = "PersistedQueryNotSupported";
+
+type Hash = [u8; 32];
+
+/// What a request says of a persisted query: the member `persistedQuery` of its extensions.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PersistedQuery {
+    version: u32,
+    sha256_hash: String,
+}
+
+/// The queries that clients have stored.
+#[derive(Clone)]
+pub(crate) struct PersistedQueries(Option<Arc<Mutex<Store>>>);
+
+struct Store {
+    queries: LruCache<Hash, Arc<str>>,
+    bytes: usize,
+}
+
+impl PersistedQueries {
+    /// None yet, and at most so many; with 0 there are no persisted queries at all.
+    pub(crate) fn new(max: usize) -> Self {
+        let store = |max| Store {
+            queries: LruCache::new(max),
+            bytes: 0,
+        };
+        Self(NonZeroUsize::new(max).map(|max| Arc::new(Mutex::new(store(max)))))
+    }
+
+    /// The text that a request means, given the text that it has sent, if it has.
+    pub(crate) fn resolve(&self, asked: &PersistedQuery, sent: Option<String>) -> Result<String, Error> {
+        let Some(store) = &self.0 else {
+            return Err(named(NOT_SUPPORTED, "PERSISTED_QUERY_NOT_SUPPORTED"));
+        };
+        let wrong = |detail: &str| errors::invalid("extensions.persistedQuery", detail);
+        if asked.version != 1 {
+            return Err(wrong(&format!("there is no version {}; allowed is 1", asked.version)));
+        }
+        let hash = hash_of(&asked.sha256_hash)
+            .ok_or_else(|| wrong("sha256Hash is no hash; allowed are 64 hexadecimal digits"))?;
+        // The store stays whole when somebody panics while holding it.
+        let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+        match sent {
+            None => match store.queries.get(&hash) {
+                Some(query) => Ok(query.to_string()),
+                None => Err(named(NOT_FOUND, "PERSISTED_QUERY_NOT_FOUND")),
+            },
+            Some(query) => {
+                let actual: Hash = Sha256::digest(&query).into();
+                if actual != hash {
+                    return Err(wrong("provided sha does not match query"));
+                }
+                store.insert(hash, &query);
+                Ok(query)
+            }
+        }
+    }
+}
+
+impl Store {
+    fn insert(&mut self, hash: Hash, query: &str) {
+        if query.len() > BYTES_MAX || self.queries.contains(&hash) {
+            return;
+        }
+        self.bytes += query.len();
+        if let Some((_, out)) = self.queries.push(hash, Arc::from(query)) {
+            self.bytes -= out.len();
+        }
+        while self.bytes > BYTES_MAX
+            && let Some((_, out)) = self.queries.pop_lru()
+        {
+            self.bytes -= out.len();
+        }
+    }
+}
+
+/// A refusal that clients know by its message.
+fn named(message: &str, code: &str) -> Error {
+    Error {
+        message: message.to_owned(),
+        source: None,
+        extensions: Some(errors::extensions(code, false)),
+    }
+}
+
+fn hash_of(text: &str) -> Option<Hash> {
+    let mut hash = Hash::default();
+    if text.len() != 2 * hash.len() || !text.is_ascii() {
+        return None;
+    }
+    for (index, byte) in hash.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(query: &str) -> PersistedQuery {
+        let hash: Hash = Sha256::digest(query).into();
+        PersistedQuery {
+            version: 1,
+            sha256_hash: hash.iter().map(|byte| format!("{byte:02X}")).collect(),
+        }
+    }
+
+    #[test]
+    fn a_query_that_was_sent_once_is_known_by_its_hash() {
+        let queries = PersistedQueries::new(2);
+        let find = |query: &str| queries.resolve(&asked(query), None).map_err(|error| error.message);
+        let send = |query: &str| queries.resolve(&asked(query), Some(query.to_owned()));
+        assert_eq!(find("{ a }"), Err(NOT_FOUND.to_owned()));
+        assert!(send("{ a }").is_ok());
+        assert_eq!(find("{ a }"), Ok("{ a }".to_owned()));
+        assert!(send("{ b }").is_ok());
+        assert_eq!(find("{ a }"), Ok("{ a }".to_owned()));
+        assert!(send("{ c }").is_ok());
+        assert_eq!(find("{ b }"), Err(NOT_FOUND.to_owned()), "it was not asked for longest");
+        assert_eq!(find("{ a }"), Ok("{ a }".to_owned()));
+        let other = queries.resolve(&asked("{ a }"), Some("{ d }".to_owned()));
+        assert_eq!(
+            other.expect_err("another text").message,
+            "provided sha does not match query"
+        );
+    }
+
+    #[test]
+    fn all_queries_together_are_bounded_in_bytes() {
+        let queries = PersistedQueries::new(100);
+        let large = |number: u32| format!("{{ a{number} }} #{}", "x".repeat(BYTES_MAX / 3));
+        for number in 0..5 {
+            let query = large(number);
+            assert!(queries.resolve(&asked(&query), Some(query.clone())).is_ok());
+        }
+        let known = (0..5).filter(|number| queries.resolve(&asked(&large(*number)), None).is_ok());
+        assert_eq!(known.collect::<Vec<u32>>(), [3, 4]);
+    }
+
+    #[test]
+    fn where_there_are_none_a_client_is_told_so() {
+        let refused = PersistedQueries::new(0).resolve(&asked("{ a }"), None);
+        assert_eq!(refused.expect_err("none").message, NOT_SUPPORTED);
+    }
+}

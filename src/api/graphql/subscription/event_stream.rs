@@ -1,0 +1,38 @@
+//! The stream of events that a subscription is made from.
+
+use async_graphql::{Context, Error, Result};
+use futures_util::{Stream, StreamExt};
+
+use crate::api::graphql::errors;
+use crate::api::graphql::schema::{caller, services};
+use crate::domain::events::event::Event;
+use crate::domain::events::filter::EventClause;
+use crate::service::events::{EventStream, Heard};
+
+/// The events that a clause means, from now on.
+pub(super) async fn listen(ctx: &Context<'_>, clause: EventClause) -> Result<EventStream> {
+    let filter = std::iter::once(clause).collect();
+    Ok(services(ctx)?.events.subscribe(caller(ctx)?, filter).await?)
+}
+
+/// What is told of each event; what has been missed is told as an error.
+pub(super) fn told<T>(events: EventStream, tell: impl Fn(&Event) -> Option<T>) -> impl Stream<Item = Result<T>> {
+    events.filter_map(move |heard| {
+        let told = match heard {
+            Heard::Event(published) => tell(published.event()).map(Ok),
+            Heard::Lagged { missed } => Some(Err(lagged(missed))),
+        };
+        std::future::ready(told)
+    })
+}
+
+/// Some events were missed.
+fn lagged(missed: usize) -> Error {
+    let mut extensions = errors::extensions("lagged", false);
+    extensions.set("missed", missed);
+    Error {
+        message: format!("{missed} changes came faster than they were taken, and are not told"),
+        source: None,
+        extensions: Some(extensions),
+    }
+}

@@ -1,0 +1,67 @@
+//! How things are: queues and the server in numbers, and the server's health. Whoever takes them too slowly is told the
+//! newest.
+
+use async_graphql::{Context, Result, Subscription};
+use futures_util::Stream;
+
+use super::event_stream::{listen, told};
+use crate::api::graphql::types::health::HealthAlert;
+use crate::api::graphql::types::metrics::SystemMetrics;
+use crate::api::graphql::types::queue::Queue;
+use crate::api::graphql::types::scalar_parsing;
+use crate::domain::events::event::{Event, Topic};
+use crate::domain::events::filter::EventClause;
+
+#[derive(Default)]
+pub(super) struct StateSubscriptions;
+
+#[Subscription]
+impl StateSubscriptions {
+    /// Queues in numbers: as they are now, and whenever their numbers have changed. Where many queues change at once, 100 per
+    /// reading: those with the most unfinished jobs, and the others in turns.
+    async fn queue_metrics_updated(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The queue's name; all queues by default.")] queue: Option<String>,
+    ) -> Result<impl Stream<Item = Result<Queue>>> {
+        let mut clause = EventClause::all_of(Topic::QueueMetrics);
+        if let Some(name) = queue {
+            clause.queues.insert(scalar_parsing::queue_name("queue", &name)?);
+        }
+        let events = listen(ctx, clause).await?;
+        Ok(told(events, |event| match event {
+            Event::QueueMetrics { at: _, metrics } => Some(Queue::from(&**metrics)),
+            Event::Job { .. }
+            | Event::JobReport { .. }
+            | Event::Queue { .. }
+            | Event::SystemMetrics(_)
+            | Event::SystemAlert { .. } => None,
+        }))
+    }
+
+    /// The server in numbers: as it is now, and again and again.
+    async fn metrics_updated(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Result<SystemMetrics>>> {
+        let events = listen(ctx, EventClause::all_of(Topic::SystemMetrics)).await?;
+        Ok(told(events, |event| match event {
+            Event::SystemMetrics(metrics) => Some(SystemMetrics::from(&**metrics)),
+            Event::Job { .. }
+            | Event::JobReport { .. }
+            | Event::Queue { .. }
+            | Event::QueueMetrics { .. }
+            | Event::SystemAlert { .. } => None,
+        }))
+    }
+
+    /// Changes of the server's health, from the one that holds now if it is not well.
+    async fn system_health_alert(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Result<HealthAlert>>> {
+        let events = listen(ctx, EventClause::all_of(Topic::SystemHealth)).await?;
+        Ok(told(events, |event| match event {
+            Event::SystemAlert { at, change } => Some(HealthAlert::new(*at, change)),
+            Event::Job { .. }
+            | Event::JobReport { .. }
+            | Event::Queue { .. }
+            | Event::QueueMetrics { .. }
+            | Event::SystemMetrics(_) => None,
+        }))
+    }
+}

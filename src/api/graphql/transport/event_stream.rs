@@ -1,0 +1,179 @@
+//! Answers that last, over HTTP. One operation is one answer, of as many parts as the operation has results:
+//!
+//! - server-sent events: the protocol of graphql-sse, in its mode of distinct connections;
+//! - `multipart/mixed`: the protocol of Apollo's clients for subscriptions.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::rt::time::{Interval, interval};
+use bytes::Bytes;
+use futures_util::stream::{self, LocalBoxStream, StreamExt};
+
+use super::content_negotiation::Form;
+use super::response::Answer;
+use crate::api::auth::{RECHECK_INTERVAL, Standing};
+use crate::api::graphql::errors;
+use crate::api::graphql::execution::executor::Failed;
+use crate::api::memory::{MemoryBudget, Turn, paced};
+use crate::api::realtime::Realtime;
+use crate::api::realtime::connections::Permit;
+use crate::api::rest::problem::{Problem, ProblemKind};
+
+/// The framing of the parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// `next` for each result, `complete` behind the last.
+    Events,
+    /// A part of JSON for each result. The boundary stands behind each: clients read a part when it is there.
+    Multipart,
+}
+
+impl Framing {
+    const fn form(self) -> Form {
+        match self {
+            Self::Events => Form::EventStream,
+            Self::Multipart => Form::Multipart,
+        }
+    }
+
+    /// What comes before everything else.
+    const fn beginning(self) -> Bytes {
+        match self {
+            Self::Events => Bytes::new(),
+            Self::Multipart => Bytes::from_static(b"\r\n--graphql"),
+        }
+    }
+
+    /// Nothing but a sign of life. A client that has gone is found out by it at the latest.
+    const fn sign_of_life(self) -> Bytes {
+        match self {
+            Self::Events => Bytes::from_static(b":\n\n"),
+            Self::Multipart => Bytes::from_static(b"\r\ncontent-type: application/json\r\n\r\n{}\r\n--graphql"),
+        }
+    }
+
+    /// The operation has ended.
+    const fn end(self) -> Bytes {
+        match self {
+            Self::Events => Bytes::from_static(b"event: complete\ndata:\n\n"),
+            Self::Multipart => Bytes::from_static(b"--\r\n"),
+        }
+    }
+
+    /// A result.
+    fn result(self, answer: &Answer) -> Bytes {
+        match self {
+            Self::Events => event(answer.json()),
+            Self::Multipart => part(&[b"{\"payload\":", &**answer.json(), b"}"].concat()),
+        }
+    }
+
+    /// The operation could not be carried on.
+    fn failure(self, answer: &Answer) -> Bytes {
+        match self {
+            Self::Events => self.result(answer),
+            Self::Multipart => {
+                let json = answer.json();
+                // An answer without data is `{"errors":[…]}`.
+                let errors = json.strip_prefix(b"{").unwrap_or(json);
+                part(&[b"{\"payload\":null,", errors].concat())
+            }
+        }
+    }
+}
+
+impl Framing {
+    /// The end of an operation whose credentials are no longer valid.
+    fn refusal(self, why: String) -> Bytes {
+        let problem = Problem::new(ProblemKind::Unauthenticated, why);
+        let refused = self.failure(&errors::of_problem(&problem).into());
+        Bytes::from([refused, self.end()].concat())
+    }
+}
+
+fn event(json: &[u8]) -> Bytes {
+    let mut event = Vec::with_capacity(json.len() + 22);
+    event.extend_from_slice(b"event: next\n");
+    // JSON that is passed on as it came may have lines; of their ends only one kind can be told.
+    for line in json.split(|byte| *byte == b'\n') {
+        event.extend_from_slice(b"data: ");
+        event.extend(line.iter().filter(|byte| **byte != b'\r'));
+        event.push(b'\n');
+    }
+    event.push(b'\n');
+    Bytes::from(event)
+}
+
+fn part(json: &[u8]) -> Bytes {
+    let part: [&[u8]; 3] = [b"\r\ncontent-type: application/json\r\n\r\n", json, b"\r\n--graphql"];
+    Bytes::from(part.concat())
+}
+
+/// An operation that is being carried out.
+struct Running {
+    /// Its results; `None` when it has ended.
+    answers: Option<LocalBoxStream<'static, Result<Answer, Failed>>>,
+    framing: Framing,
+    sign_of_life: Interval,
+    recheck: Interval,
+    standing: Standing,
+    _permit: Permit,
+}
+
+impl Running {
+    async fn next(mut self) -> Option<(Result<Bytes, actix_web::Error>, Self)> {
+        let answers = self.answers.as_mut()?;
+        let bytes = loop {
+            break tokio::select! {
+                biased;
+                _ = self.recheck.tick() => match self.standing.check() {
+                    Ok(()) => continue,
+                    Err(why) => {
+                        self.answers = None;
+                        self.framing.refusal(why)
+                    }
+                },
+                answer = answers.next() => match answer {
+                    Some(Ok(answer)) => self.framing.result(&answer),
+                    // The stream ends behind it.
+                    Some(Err(failed)) => self.framing.failure(&errors::of_problem(&failed.problem()).into()),
+                    None => {
+                        self.answers = None;
+                        self.framing.end()
+                    }
+                },
+                _ = self.sign_of_life.tick() => self.framing.sign_of_life(),
+            };
+        };
+        Some((Ok(bytes), self))
+    }
+}
+
+/// The answer that tells what comes of an operation until it has ended, the client has gone or the server goes down.
+pub(crate) fn answer(
+    realtime: &Realtime,
+    memory: &MemoryBudget,
+    framing: Framing,
+    answers: LocalBoxStream<'static, Result<Answer, Failed>>,
+    standing: Standing,
+    permit: Permit,
+) -> HttpResponse {
+    let running = Running {
+        answers: Some(answers),
+        framing,
+        // The first sign is given at once: the client sees that the stream is open.
+        sign_of_life: interval(realtime.options().ping_interval),
+        recheck: interval(RECHECK_INTERVAL),
+        standing,
+        _permit: permit,
+    };
+    let beginning = Some(framing.beginning()).filter(|bytes| !bytes.is_empty()).map(Ok);
+    let parts = stream::iter(beginning).chain(stream::unfold(running, Running::next));
+    let parts = parts.take_until(realtime.shutdown().begun());
+    let response = HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, framing.form().content_type()))
+        .insert_header((CACHE_CONTROL, "no-cache, no-store"))
+        .insert_header(("X-Accel-Buffering", "no"))
+        .streaming(Box::pin(parts));
+    paced(response, memory, Turn::default())
+}

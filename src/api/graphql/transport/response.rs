@@ -1,0 +1,172 @@
+//! Answers as JSON, and what they say: whether the request could not be carried out at all (a *request error*: no `data`),
+//! or single fields of it.
+
+use async_graphql::{Error, Response, ServerError, Value};
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::api::graphql::errors;
+use crate::api::graphql::execution::budget::{Budget, Stopped};
+use crate::api::graphql::scalars::Wire;
+use crate::api::memory::held;
+
+/// How many errors one answer tells.
+const ERRORS_MAX: usize = 100;
+/// What async-graphql says of a request that is too deep, or too complex.
+const TOO_DEEP: &str = "Query is nested too deep.";
+const TOO_COMPLEX: &str = "Query is too complex.";
+
+/// The answer to one request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// All but the data.
+    head: Box<Response>,
+    is_request_error: bool,
+    json: Bytes,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Wire<'a>>,
+    #[serde(skip_serializing_if = "<[ServerError]>::is_empty")]
+    errors: &'a [ServerError],
+}
+
+impl<'a> Written<'a> {
+    fn of(response: &'a Response) -> Self {
+        Self {
+            data: (!is_request_error(response)).then_some(Wire(&response.data)),
+            errors: &response.errors,
+        }
+    }
+}
+
+/// Whether the request was not carried out at all.
+fn is_request_error(response: &Response) -> bool {
+    response.data == Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty())
+}
+
+impl Answer {
+    /// The answer that was worked out, written within its budget. Errors that were found by the library get a code like all
+    /// others.
+    pub(crate) fn new(
+        mut response: Response,
+        max_depth: usize,
+        max_complexity: usize,
+        budget: &Budget,
+    ) -> Result<Self, Stopped> {
+        // A document of mistakes is told the first ones.
+        response.errors.truncate(ERRORS_MAX);
+        for error in &mut response.errors {
+            let has_code = error
+                .extensions
+                .as_ref()
+                .is_some_and(|values| values.get("code").is_some());
+            if has_code {
+                continue;
+            }
+            let (code, max) = match error.message.as_str() {
+                TOO_DEEP => ("too-large", Some(max_depth)),
+                TOO_COMPLEX => ("too-large", Some(max_complexity)),
+                _ => ("validation", None),
+            };
+            let mut extensions = errors::extensions(code, false);
+            if let Some(max) = max {
+                extensions.set("allowed", max);
+            }
+            error.extensions = Some(extensions);
+        }
+        let json = budget.write(&Written::of(&response))?;
+        Ok(Self::of(response, json))
+    }
+
+    /// The answer as it was written. The values are not needed any more.
+    fn of(mut response: Response, json: Bytes) -> Self {
+        let is_request_error = is_request_error(&response);
+        response.data = Value::Null;
+        Self {
+            head: Box::new(response),
+            is_request_error,
+            json,
+        }
+    }
+
+    /// The document can't be read, or is not valid.
+    pub(crate) fn unreadable(error: ServerError) -> Self {
+        let response = Response::from_errors(vec![error]);
+        // Values of GraphQL always become JSON.
+        let json = serde_json::to_vec(&Written::of(&response)).unwrap_or_default();
+        Self::of(response, Bytes::from(json))
+    }
+
+    /// The request was not carried out.
+    pub(crate) fn refused(error: Error) -> Self {
+        let Error {
+            message,
+            source,
+            extensions,
+        } = error;
+        Self::unreadable(ServerError {
+            message,
+            source,
+            locations: Vec::new(),
+            path: Vec::new(),
+            extensions,
+        })
+    }
+
+    /// Whether the request was not carried out at all.
+    pub(crate) const fn is_request_error(&self) -> bool {
+        self.is_request_error
+    }
+
+    /// The errors.
+    pub(crate) fn errors(&self) -> &[ServerError] {
+        &self.head.errors
+    }
+
+    /// The answer without its values, for the headers that the library derives from it.
+    pub(crate) fn head(&self) -> Response {
+        let Response {
+            errors,
+            cache_control,
+            http_headers,
+            ..
+        } = &*self.head;
+        let mut head = Response::new(Value::Null)
+            .cache_control(*cache_control)
+            .http_headers(http_headers.clone());
+        head.errors.clone_from(errors);
+        head
+    }
+
+    /// The answer as JSON.
+    pub(crate) const fn json(&self) -> &Bytes {
+        &self.json
+    }
+
+    /// The answers to a batch as JSON.
+    pub(crate) fn list(answers: &[Self], budget: &Budget) -> Bytes {
+        let length = answers.iter().map(|answer| answer.json.len() + 1).sum::<usize>() + 1;
+        let reservation = budget.reserve_anyway(length);
+        let mut json = Vec::with_capacity(length);
+        json.push(b'[');
+        for (index, answer) in answers.iter().enumerate() {
+            if index > 0 {
+                json.push(b',');
+            }
+            json.extend_from_slice(&answer.json);
+        }
+        json.push(b']');
+        held(json, reservation)
+    }
+}
+
+impl From<Error> for Answer {
+    fn from(error: Error) -> Self {
+        Self::refused(error)
+    }
+}

@@ -1,0 +1,270 @@
+//! The messages of the two subprotocols: `graphql-transport-ws`, which the npm package graphql-ws speaks, and the older
+//! `graphql-ws` of subscriptions-transport-ws.
+
+use async_graphql::ServerError;
+use bytestring::ByteString;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::api::graphql::execution::executor::Asked;
+use crate::api::graphql::transport::response::Answer;
+use crate::api::strict_json;
+
+/// A subprotocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// `graphql-transport-ws`.
+    Transport,
+    /// `graphql-ws`.
+    Legacy,
+}
+
+impl Protocol {
+    /// The subprotocol that is called so.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        match name {
+            "graphql-transport-ws" => Some(Self::Transport),
+            "graphql-ws" => Some(Self::Legacy),
+            _ => None,
+        }
+    }
+
+    /// Its name.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Transport => "graphql-transport-ws",
+            Self::Legacy => "graphql-ws",
+        }
+    }
+}
+
+/// What a client says.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// It begins, and may show who it is.
+    Init(Map<String, Value>),
+    /// It asks whether the server lives, with something to be sent back.
+    Ping(Option<Box<RawValue>>),
+    /// It lives.
+    Pong,
+    /// It wants an operation to be carried out.
+    Subscribe {
+        /// What it calls the operation.
+        id: String,
+        /// The operation.
+        asked: Box<Asked>,
+    },
+    /// It wants no more results of an operation.
+    Complete {
+        /// Which.
+        id: String,
+    },
+    /// It goes.
+    Terminate,
+}
+
+#[derive(Deserialize)]
+struct Written<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    id: Option<String>,
+    #[serde(borrow)]
+    payload: Option<&'a RawValue>,
+}
+
+impl Said {
+    /// Reads a message, or says what is wrong with it.
+    pub(super) fn parse(protocol: Protocol, text: &[u8]) -> Result<Self, String> {
+        let written: Written<'_> = strict_json::from_slice(text).map_err(|error| error.to_string())?;
+        let Written { kind, id, payload } = written;
+        let id = || {
+            let id = id.filter(|id| !id.is_empty());
+            id.ok_or_else(|| format!("'{kind}' has no id"))
+        };
+        match (protocol, kind.as_str()) {
+            (_, "connection_init") => {
+                let payload = payload.map(|payload| serde_json::from_str(payload.get())).transpose();
+                let payload: Option<Map<String, Value>> =
+                    payload.map_err(|_| "the payload of connection_init is no object".to_owned())?;
+                Ok(Self::Init(payload.unwrap_or_default()))
+            }
+            (Protocol::Transport, "ping" | "pong") => {
+                let is_object = payload.is_none_or(|payload| payload.get().starts_with('{') || payload.get() == "null");
+                match (is_object, kind.as_str()) {
+                    (false, kind) => Err(format!("the payload of {kind} is no object")),
+                    (true, "ping") => Ok(Self::Ping(payload.map(RawValue::to_owned))),
+                    (true, _) => Ok(Self::Pong),
+                }
+            }
+            (Protocol::Transport, "subscribe") | (Protocol::Legacy, "start") => {
+                let payload = payload.ok_or_else(|| format!("'{kind}' has no payload"))?;
+                let asked: Asked = strict_json::from_str(payload.get()).map_err(|error| error.to_string())?;
+                if protocol == Protocol::Transport && !asked.has_query() {
+                    return Err(format!("the payload of '{kind}' has no query"));
+                }
+                Ok(Self::Subscribe {
+                    id: id()?,
+                    asked: Box::new(asked),
+                })
+            }
+            (Protocol::Transport, "complete") | (Protocol::Legacy, "stop") => Ok(Self::Complete { id: id()? }),
+            (Protocol::Legacy, "connection_terminate") => Ok(Self::Terminate),
+            (_, other) => {
+                let other: String = other.chars().take(32).collect();
+                Err(format!("there is no message '{other}'"))
+            }
+        }
+    }
+}
+
+/// What the server says.
+#[derive(Serialize)]
+struct Message<'a, P> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<P>,
+}
+
+fn write<P: Serialize>(id: Option<&str>, kind: &'static str, payload: Option<P>) -> ByteString {
+    // Strings and values of GraphQL always become JSON.
+    let json = serde_json::to_string(&Message { id, kind, payload });
+    ByteString::from(json.unwrap_or_default())
+}
+
+const NOTHING: Option<()> = None;
+
+/// The client may begin.
+pub(super) fn ack() -> ByteString {
+    write(None, "connection_ack", NOTHING)
+}
+
+/// The server lives, as it tells clients of old.
+pub(super) fn keep_alive() -> ByteString {
+    write(None, "ka", NOTHING)
+}
+
+/// The client may not begin, as clients of old are told.
+pub(super) fn connection_error(message: &str) -> ByteString {
+    #[derive(Serialize)]
+    struct Why<'a> {
+        message: &'a str,
+    }
+    write(None, "connection_error", Some(Why { message }))
+}
+
+/// The server lives.
+pub(super) fn pong(payload: Option<&RawValue>) -> ByteString {
+    write(None, "pong", payload)
+}
+
+/// A result of an operation.
+pub(super) fn next(protocol: Protocol, id: &str, answer: &Answer) -> ByteString {
+    let kind = match protocol {
+        Protocol::Transport => "next",
+        Protocol::Legacy => "data",
+    };
+    // A copy of the answer as it is: to read it as JSON again would take a third one.
+    let id = serde_json::to_string(id).unwrap_or_default();
+    let json = answer.json();
+    let mut message = Vec::with_capacity(id.len() + json.len() + 40);
+    for part in [
+        br#"{"id":"#,
+        id.as_bytes(),
+        br#","type":""#,
+        kind.as_bytes(),
+        br#"","payload":"#,
+        json,
+        b"}",
+    ] {
+        message.extend_from_slice(part);
+    }
+    // JSON is text.
+    ByteString::try_from(message).unwrap_or_default()
+}
+
+/// An operation could not be carried out at all. Nothing follows.
+pub(super) fn error(protocol: Protocol, id: &str, errors: &[ServerError]) -> ByteString {
+    match protocol {
+        Protocol::Transport => write(Some(id), "error", Some(errors)),
+        // Clients of old take one.
+        Protocol::Legacy => write(Some(id), "error", errors.first()),
+    }
+}
+
+/// An operation has no more results.
+pub(super) fn complete(id: &str) -> ByteString {
+    write(Some(id), "complete", NOTHING)
+}
+
+/// Where clients put their token, in any case.
+const TOKEN_NAMES: [&str; 4] = ["authorization", "token", "accesstoken", "access_token"];
+
+/// The token that a client shows when it begins: as a header would hold it, or bare.
+pub(super) fn token_in(payload: &Map<String, Value>) -> Option<&str> {
+    let headers = payload.get("headers").and_then(Value::as_object);
+    std::iter::once(payload)
+        .chain(headers)
+        .flatten()
+        .filter(|(name, _)| TOKEN_NAMES.iter().any(|wanted| name.eq_ignore_ascii_case(wanted)))
+        .find_map(|(_, value)| value.as_str())
+        .map(bare)
+}
+
+/// A token without the scheme before it.
+fn bare(text: &str) -> &str {
+    match text.trim().split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
+        Some(_) | None => text.trim(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_message_is_refused_with_a_reason() {
+        for text in [
+            "",
+            "{",
+            "[]",
+            "{}",
+            r#"{"type": "unknown"}"#,
+            r#"{"type": "start", "id": "1", "payload": {"query": "{ a }"}}"#,
+            r#"{"type": "subscribe", "payload": {"query": "{ a }"}}"#,
+            r#"{"type": "subscribe", "id": "", "payload": {"query": "{ a }"}}"#,
+            r#"{"type": "subscribe", "id": "1"}"#,
+            r#"{"type": "subscribe", "id": "1", "payload": {"query": 3}}"#,
+            r#"{"type": "subscribe", "id": 1, "payload": {"query": "{ a }"}}"#,
+            r#"{"type": "complete"}"#,
+            r#"{"type": "connection_init", "payload": 3}"#,
+        ] {
+            assert!(Said::parse(Protocol::Transport, text.as_bytes()).is_err(), "{text}");
+        }
+        let subscribe = r#"{"type": "subscribe", "id": "1", "payload": {"query": "{ a }", "variables": null}}"#;
+        assert!(Said::parse(Protocol::Transport, subscribe.as_bytes()).is_ok());
+        assert!(Said::parse(Protocol::Legacy, subscribe.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_token_is_found_where_clients_put_it() {
+        for payload in [
+            json!({"Authorization": "Bearer abc"}),
+            json!({"authorization": "bearer  abc"}),
+            json!({"authorization": "abc"}),
+            json!({"token": "abc"}),
+            json!({"accessToken": "abc", "other": 1}),
+            json!({"headers": {"Authorization": "Bearer abc"}}),
+        ] {
+            let payload = payload.as_object().expect("an object");
+            assert_eq!(token_in(payload), Some("abc"), "{payload:?}");
+        }
+        assert_eq!(token_in(&Map::new()), None);
+    }
+}

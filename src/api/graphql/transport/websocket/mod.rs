@@ -1,0 +1,410 @@
+//! GraphQL over WebSocket: a connection is an actor that carries out the operations of its client.
+//!
+//! ```text
+//! → {"type": "connection_init", "payload": {"Authorization": "Bearer …"}}
+//! ← {"type": "connection_ack"}
+//! → {"type": "subscribe", "id": "1", "payload": {"query": "subscription { jobStatusChanged { jobId status } }"}}
+//! ← {"type": "next", "id": "1", "payload": {"data": {"jobStatusChanged": {"jobId": "…", "status": "RUNNING"}}}}
+//! ```
+//!
+//! Whoever breaks the protocol is cut off with the code that the protocol has for it ([`Close`]); what is wrong with an
+//! operation is told to that operation, and the connection stays. An operation that its client completes, or whose client
+//! goes away, is dropped at once, and with it whatever it listened to.
+
+mod message;
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::task::{self, Poll};
+use std::time::Instant;
+
+use actix::fut::ActorFuture;
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, SpawnHandle, StreamHandler, WrapFuture};
+use actix_web::http::header::SEC_WEBSOCKET_PROTOCOL;
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use actix_web_actors::ws::{CloseCode, CloseReason, Message, ProtocolError, WebsocketContext, WsResponseBuilder};
+use async_graphql::parser::types::OperationType;
+use futures_util::stream::{self, LocalBoxStream, StreamExt};
+use serde_json::{Map, Value};
+
+use self::message::{Protocol, Said};
+use super::content_negotiation::Form;
+use super::http;
+use super::response::Answer;
+use crate::api::auth::{AuthFailure, RECHECK_INTERVAL, Shown, Standing};
+use crate::api::graphql::execution::executor::{Asked, Failed};
+use crate::api::graphql::execution::operation_count;
+use crate::api::graphql::{GraphQl, errors};
+use crate::api::memory::{Turn, paced};
+use crate::api::realtime::close_reason;
+use crate::api::realtime::connections::{Owner, Permit, Superseded};
+use crate::api::realtime::frame_rules::{FrameRules, Violated, Violation};
+use crate::api::realtime::handshake;
+use crate::api::realtime::liveness::{Due, Liveness, tick_interval};
+use crate::api::realtime::message_assembler;
+use crate::api::realtime::message_assembler::{Fragments, Frame};
+use crate::api::rest::problem::{Problem, ProblemKind};
+use crate::domain::access::caller::{Caller, Scope};
+use crate::service::facade_metrics::clients::ClientKind;
+
+/// How many messages the mailbox holds; nobody sends any.
+const MAILBOX_CAPACITY: usize = 1;
+
+/// Answers a request for a connection.
+pub(crate) fn connect(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> HttpResponse {
+    open(graphql, request, payload).unwrap_or_else(|problem| http::refuse(&problem, Form::Json))
+}
+
+fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
+    let options = graphql.realtime.options();
+    if !options.enable {
+        return Err(Problem::new(ProblemKind::NotFound, "this server has no live updates"));
+    }
+    handshake::check(request)?;
+    let shown = graphql.gate.look_at(request)?;
+    let owner = Owner::at(graphql.gate.address(request));
+    let (permit, superseded) = graphql.realtime.enter_unconfirmed(ClientKind::GraphQlSocket, owner)?;
+    let protocol = wanted_protocol(request);
+    let session = Session {
+        graphql: graphql.clone(),
+        protocol,
+        shown,
+        standing: None,
+        operations: HashMap::new(),
+        fragments: Fragments::new(options.message_bytes_max),
+        violated: Violated::default(),
+        liveness: Liveness::new(Instant::now()),
+        turn: Turn::default(),
+        permit,
+        superseded: Some(superseded),
+    };
+    let turn = session.turn.clone();
+    let frames = FrameRules::new(payload, options.message_bytes_max, session.violated.clone());
+    let names: Vec<&str> = protocol.iter().map(|protocol| protocol.name()).collect();
+    WsResponseBuilder::new(session, request, frames)
+        .protocols(&names)
+        .frame_size(options.message_bytes_max)
+        .start()
+        .map(|response| paced(response, &graphql.memory.answers, turn))
+        .map_err(|error| {
+            Problem::new(
+                ProblemKind::Malformed,
+                format!("this is no request for a WebSocket: {error}"),
+            )
+        })
+}
+
+/// The first subprotocol that the client names and the server speaks.
+fn wanted_protocol(request: &HttpRequest) -> Option<Protocol> {
+    let headers = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL);
+    let mut names = headers
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    names.find_map(|name| Protocol::named(name.trim()))
+}
+
+/// Why a connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Close {
+    /// The client has said what is no message.
+    BadMessage = 4400,
+    /// The client has asked for something before it was let in.
+    Unauthorized = 4401,
+    /// The client is not let in, or no more. Clients connect again after it, with new credentials if they have them.
+    Forbidden = 4403,
+    /// The client speaks none of the subprotocols.
+    Subprotocol = 4406,
+    /// The client has not begun in time.
+    InitTimeout = 4408,
+    /// The client has called two operations the same.
+    SameId = 4409,
+    /// The client has begun twice.
+    TooManyInits = 4429,
+    /// The server has failed.
+    Internal = 4500,
+}
+
+/// The actor: one connection. See the module.
+struct Session {
+    graphql: GraphQl,
+    /// `None` for a client that speaks none of the subprotocols; it is told so and sent away.
+    protocol: Option<Protocol>,
+    shown: Shown,
+    /// The client's credentials, once they were accepted.
+    standing: Option<Standing>,
+    operations: HashMap<String, SpawnHandle>,
+    fragments: Fragments,
+    violated: Violated,
+    liveness: Liveness,
+    turn: Turn,
+    /// It counts once the client is known.
+    permit: Permit,
+    /// Until it is waited for.
+    superseded: Option<Superseded>,
+}
+
+type Context = WebsocketContext<Session>;
+
+impl Session {
+    fn answer(&mut self, protocol: Protocol, text: &[u8], ctx: &mut Context) {
+        let said = match Said::parse(protocol, text) {
+            Ok(said) => said,
+            Err(why) => return close(Close::BadMessage, &why, ctx),
+        };
+        match said {
+            Said::Init(payload) => self.begin(protocol, &payload, ctx),
+            Said::Ping(payload) => ctx.text(message::pong(payload.as_deref())),
+            Said::Pong => {}
+            Said::Subscribe { id, asked } => self.subscribe(protocol, id, *asked, ctx),
+            Said::Complete { id } => self.forget(&id, ctx),
+            Said::Terminate => end(CloseCode::Normal, "", ctx),
+        }
+    }
+
+    fn begin(&mut self, protocol: Protocol, payload: &Map<String, Value>, ctx: &mut Context) {
+        if self.standing.is_some() {
+            return close(Close::TooManyInits, "Too many initialisation requests", ctx);
+        }
+        let caller = match self.let_in(payload) {
+            Ok(caller) => caller,
+            Err(problem) => {
+                if protocol == Protocol::Legacy {
+                    ctx.text(message::connection_error(problem.detail()));
+                }
+                return close(Close::Forbidden, &format!("Forbidden: {}", problem.detail()), ctx);
+            }
+        };
+        match self.permit.confirm(&caller) {
+            Ok(()) => {
+                let standing = Standing::new(self.graphql.gate.clone(), self.shown.clone(), &Scope::ALL);
+                self.standing = Some(standing);
+                ctx.text(message::ack());
+                if protocol == Protocol::Legacy {
+                    ctx.text(message::keep_alive());
+                }
+            }
+            Err(problem) => {
+                if protocol == Protocol::Legacy {
+                    ctx.text(message::connection_error(problem.detail()));
+                }
+                end(CloseCode::Again, problem.detail(), ctx);
+            }
+        }
+    }
+
+    fn let_in(&mut self, payload: &Map<String, Value>) -> Result<Caller, Problem> {
+        if let Some(token) = message::token_in(payload) {
+            self.shown = self.shown.clone().with_token(token)?;
+        }
+        let caller = self.graphql.gate.recognise(&self.shown, false)?;
+        caller.require_any(&Scope::ALL)?;
+        Ok(caller)
+    }
+
+    fn subscribe(&mut self, protocol: Protocol, id: String, asked: Asked, ctx: &mut Context) {
+        if self.standing.is_none() {
+            return close(Close::Unauthorized, "Unauthorized", ctx);
+        }
+        if self.operations.contains_key(&id) {
+            if protocol == Protocol::Transport {
+                return close(Close::SameId, &format!("Subscriber for {id} already exists"), ctx);
+            }
+            // So it was with the server of old.
+            self.forget(&id, ctx);
+        }
+        let answers = match self.carry_out(asked) {
+            Ok(answers) => answers,
+            Err(answer) => return ctx.text(message::error(protocol, &id, answer.errors())),
+        };
+        let running = Running {
+            id: id.clone(),
+            protocol,
+            answers,
+        };
+        let handle = ctx.spawn(running);
+        self.operations.insert(id, handle);
+    }
+
+    /// The answers to an operation as they come, or the one that says why there are none.
+    fn carry_out(&self, asked: Asked) -> Result<Answers, Answer> {
+        let max = self.graphql.realtime.options().max_subscriptions;
+        if self.operations.len() >= max {
+            let detail = format!("this connection has {max} operations, as many as it may have");
+            let problem = Problem::new(ProblemKind::Busy, detail);
+            return Err(errors::of_problem(&problem).into());
+        }
+        let caller = self.caller().map_err(|failure| errors::of_problem(&failure.into()))?;
+        let engine = self.graphql.engine.clone();
+        let operation = engine.read(asked, &caller)?;
+        operation_count::charge(&caller, operation.root_fields, 1).map_err(|problem| errors::of_problem(&problem))?;
+        if operation.kind == OperationType::Subscription {
+            return Ok(engine.listen(operation).boxed_local());
+        }
+        Ok(stream::once(async move { engine.execute(operation).await }).boxed_local())
+    }
+
+    /// Who asks: the token that was shown may have run out.
+    fn caller(&self) -> Result<Caller, AuthFailure> {
+        self.graphql.gate.recognise(&self.shown, true)
+    }
+
+    /// Forgets an operation. An id that is not known is no mistake: its end may be on its way to the client.
+    fn forget(&mut self, id: &str, ctx: &mut Context) {
+        if let Some(handle) = self.operations.remove(id) {
+            ctx.cancel_future(handle);
+        }
+    }
+
+    /// Asks whether the client lives, and ends the connection when it says nothing for too long.
+    fn tick(&mut self, ctx: &mut Context) {
+        match self.liveness.tick(self.graphql.realtime.options(), Instant::now()) {
+            Due::Nothing => {}
+            Due::Ping => {
+                ctx.ping(b"");
+                if self.standing.is_some() && self.protocol == Some(Protocol::Legacy) {
+                    ctx.text(message::keep_alive());
+                }
+            }
+            Due::End => end(CloseCode::Policy, "nothing was heard from the client for too long", ctx),
+        }
+    }
+
+    /// Ends the connection when its caller's credentials are accepted no more.
+    fn recheck(&mut self, ctx: &mut Context) {
+        if let Some(Err(why)) = self.standing.as_mut().map(Standing::check) {
+            close(Close::Forbidden, &format!("Forbidden: {why}"), ctx);
+        }
+    }
+
+    fn refuse(&self, violation: Violation, ctx: &mut Context) {
+        let bytes_max = self.graphql.realtime.options().message_bytes_max;
+        end(violation.code(), &violation.reason(bytes_max), ctx);
+    }
+}
+
+fn close(code: Close, why: &str, ctx: &mut Context) {
+    end(CloseCode::Other(code as u16), why, ctx);
+}
+
+fn end(code: CloseCode, why: &str, ctx: &mut Context) {
+    let why = close_reason(why);
+    ctx.close(Some(CloseReason::from((code, why))));
+    ctx.stop();
+}
+
+impl Actor for Session {
+    type Context = Context;
+
+    fn started(&mut self, ctx: &mut Context) {
+        ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
+        if self.protocol.is_none() {
+            return close(Close::Subprotocol, "Subprotocol not acceptable", ctx);
+        }
+        ctx.run_interval(tick_interval(self.graphql.realtime.options()), Self::tick);
+        ctx.run_interval(RECHECK_INTERVAL, Self::recheck);
+        ctx.run_later(self.graphql.options.connection_init_timeout, |session, ctx| {
+            if session.standing.is_none() {
+                close(Close::InitTimeout, "Connection initialisation timeout", ctx);
+            }
+        });
+        ctx.spawn(Stopping(Box::pin(self.graphql.realtime.shutdown().begun())));
+        if let Some(superseded) = self.superseded.take() {
+            let ended = superseded.wait().into_actor(self);
+            ctx.spawn(ended.map(|(), _, ctx| end(CloseCode::Again, "too many unfinished connections", ctx)));
+        }
+    }
+}
+
+impl StreamHandler<Result<Message, ProtocolError>> for Session {
+    fn handle(&mut self, message: Result<Message, ProtocolError>, ctx: &mut Context) {
+        self.liveness.heard(Instant::now());
+        let Some(protocol) = self.protocol else { return };
+        let frame = match message {
+            Ok(message) => self.fragments.take(message),
+            Err(error) => return end(CloseCode::Protocol, &error.to_string(), ctx),
+        };
+        match frame {
+            Frame::Said(message_assembler::Said::Text(text)) => self.answer(protocol, &text, ctx),
+            Frame::Said(message_assembler::Said::Binary(_)) => {
+                close(Close::BadMessage, "messages are JSON texts; this one is binary", ctx);
+            }
+            Frame::Sign => {}
+            Frame::Ping(bytes) => ctx.pong(&bytes),
+            Frame::Close(answer) => {
+                ctx.close(answer);
+                ctx.stop();
+            }
+            Frame::TooLarge => self.refuse(Violation::TooLarge, ctx),
+        }
+    }
+
+    fn finished(&mut self, ctx: &mut Context) {
+        match self.violated.get() {
+            Some(violation) => self.refuse(violation, ctx),
+            // The client has gone.
+            None => ctx.stop(),
+        }
+    }
+}
+
+type Answers = LocalBoxStream<'static, Result<Answer, Failed>>;
+
+/// Tells the client the results of one operation. It is polled only when the connection can take more: a client that does
+/// not read leaves its events in their stream, which is bounded.
+struct Running {
+    id: String,
+    protocol: Protocol,
+    answers: Answers,
+}
+
+impl ActorFuture<Session> for Running {
+    type Output = ();
+
+    fn poll(
+        mut self: Pin<&mut Self>,
+        session: &mut Session,
+        ctx: &mut Context,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<()> {
+        loop {
+            if !session.turn.has_room() {
+                return Poll::Pending;
+            }
+            let next = task::ready!(self.answers.poll_next_unpin(cx));
+            let (id, protocol) = (&self.id, self.protocol);
+            match next {
+                Some(Ok(answer)) if answer.is_request_error() => {
+                    ctx.text(message::error(protocol, id, answer.errors()));
+                }
+                Some(Ok(answer)) => {
+                    let message = message::next(protocol, id, &answer);
+                    session.turn.add(message.len());
+                    ctx.text(message);
+                    continue;
+                }
+                Some(Err(Failed::Panicked)) => close(Close::Internal, "Internal server error", ctx),
+                Some(Err(failed @ (Failed::Late { .. } | Failed::Exhausted { .. }))) => {
+                    let answer = Answer::from(errors::of_problem(&failed.problem()));
+                    ctx.text(message::error(protocol, id, answer.errors()));
+                }
+                None => ctx.text(message::complete(id)),
+            }
+            session.operations.remove(id);
+            return Poll::Ready(());
+        }
+    }
+}
+
+/// Ends the connection when the server goes down.
+struct Stopping(Pin<Box<dyn Future<Output = ()>>>);
+
+impl ActorFuture<Session> for Stopping {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Session, ctx: &mut Context, cx: &mut task::Context<'_>) -> Poll<()> {
+        task::ready!(self.0.as_mut().poll(cx));
+        end(CloseCode::Away, "the server is stopping", ctx);
+        Poll::Ready(())
+    }
+}

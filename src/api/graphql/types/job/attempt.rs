@@ -1,0 +1,73 @@
+//! One execution of a job.
+
+use async_graphql::{ComplexObject, Context, Result, SimpleObject};
+
+use crate::api::graphql::query::if_any;
+use crate::api::graphql::scalars::{DateTime, TimeSpan, Uuid};
+use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::enums::AttemptStatus;
+use crate::api::graphql::types::worker::Worker;
+use crate::domain::job::attempt::Attempt as DomainAttempt;
+use crate::domain::values::id::NodeId;
+
+/// One execution of a job.
+#[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
+pub(crate) struct Attempt {
+    /// Which one, counted from 1.
+    number: u32,
+    /// How it stands.
+    status: AttemptStatus,
+    /// When it started.
+    started_at: DateTime,
+    /// When it ended; null while it runs.
+    completed_at: Option<DateTime>,
+    /// How long it took; null while it runs.
+    duration: Option<TimeSpan>,
+    /// Why it failed, in a line.
+    error: Option<String>,
+    /// More of the failure.
+    error_detail: Option<String>,
+    /// The server process, or the remote worker, that ran it.
+    node: Uuid,
+    #[graphql(skip)]
+    ran_by: NodeId,
+}
+
+#[ComplexObject]
+impl Attempt {
+    /// The remote worker that ran it; null when a server did, and when it is no longer known.
+    #[graphql(complexity = "20 + child_complexity")]
+    async fn worker(&self, ctx: &Context<'_>) -> Result<Option<Worker>> {
+        let workers = &services(ctx)?.workers;
+        let found = if_any(workers.get(caller(ctx)?, self.ran_by).await)?;
+        Ok(found.map(|worker| Worker::new(worker, workers)))
+    }
+}
+
+impl From<DomainAttempt> for Attempt {
+    fn from(attempt: DomainAttempt) -> Self {
+        let duration = attempt.duration();
+        let DomainAttempt {
+            job_id: _,
+            number,
+            status,
+            started_at,
+            ended_at,
+            error,
+            error_detail,
+            node,
+        } = attempt;
+        Self {
+            number,
+            status: status.into(),
+            started_at: started_at.into(),
+            completed_at: ended_at.map(DateTime::from),
+            duration: duration.map(TimeSpan::from),
+            error: error.map(|error| error.to_string()),
+            error_detail: error_detail.map(|detail| detail.to_string()),
+            node: node.as_uuid().into(),
+            ran_by: node,
+        }
+    }
+}

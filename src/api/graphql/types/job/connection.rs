@@ -1,0 +1,222 @@
+//! Pages of the list of jobs, as Relay's cursor connections have them.
+//!
+//! A cursor is the place of one job in the order of ids, which is the order of their creation: it holds whatever comes and
+//! goes around it.
+
+use async_graphql::{Context, Object, Result, SimpleObject};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
+
+use super::Job;
+use super::nodes::JobNodes;
+use crate::api::graphql::errors;
+use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::scalar_parsing;
+use crate::api::rest::request::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
+use crate::domain::values::id::JobId;
+use crate::service::jobs::JobPage;
+use crate::storage::query::{JobFilter, JobSummary, Order, Page};
+
+/// What a cursor begins with: another kind of list has another.
+const KIND: u8 = b'j';
+
+/// Which page is wanted, as it was given.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    /// How many from the beginning.
+    pub first: Option<i32>,
+    /// Only what follows this cursor.
+    pub after: Option<String>,
+    /// How many from the end.
+    pub last: Option<i32>,
+    /// Only what comes before this cursor.
+    pub before: Option<String>,
+}
+
+/// How many jobs a page may have, for the complexity of a request; what is not allowed is refused later.
+pub(crate) fn page_size(first: Option<i32>, last: Option<i32>) -> usize {
+    let size = first.or(last).and_then(|size| usize::try_from(size).ok());
+    let (default, max) = (50, 1_000);
+    size.unwrap_or(default).min(max)
+}
+
+/// A page of the list of jobs.
+pub(crate) struct JobConnection {
+    filter: JobFilter,
+    jobs: Vec<Job>,
+    has_next_page: bool,
+    has_previous_page: bool,
+    /// How many jobs the filter means, when that was asked for together with the page.
+    total_count: Option<u64>,
+}
+
+/// A page of the list of jobs.
+#[Object]
+impl JobConnection {
+    /// The jobs with their cursors, in their order.
+    async fn edges(&self) -> Vec<JobEdge<'_>> {
+        self.jobs.iter().map(JobEdge).collect()
+    }
+
+    /// The jobs without their cursors.
+    async fn nodes(&self) -> JobNodes<'_> {
+        JobNodes(&self.jobs)
+    }
+
+    /// What there is beside this page.
+    async fn page_info(&self) -> PageInfo {
+        let cursor = |job: Option<&Job>| job.map(|job| cursor_of(job.summary().id));
+        PageInfo {
+            has_next_page: self.has_next_page,
+            has_previous_page: self.has_previous_page,
+            start_cursor: cursor(self.jobs.first()),
+            end_cursor: cursor(self.jobs.last()),
+        }
+    }
+
+    /// How many jobs the filter means, on all pages. Without dates, `search` and `recurringJobId` it costs the same however
+    /// many there are.
+    #[graphql(complexity = 10)]
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        let count = match self.total_count {
+            Some(count) => count,
+            None => services(ctx)?.jobs.count(caller(ctx)?, &self.filter).await?,
+        };
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+}
+
+/// A job with its place in the list.
+pub(crate) struct JobEdge<'a>(&'a Job);
+
+/// A job with its place in the list.
+#[Object]
+impl<'a> JobEdge<'a> {
+    /// The place: for `after` and `before`.
+    async fn cursor(&self) -> String {
+        cursor_of(self.0.summary().id)
+    }
+
+    /// The job.
+    async fn node(&self) -> &'a Job {
+        self.0
+    }
+}
+
+/// What there is beside a page.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct PageInfo {
+    /// Whether more follow. Known where `first` is given, and where `before` is.
+    pub(crate) has_next_page: bool,
+    /// Whether others come before. Known where `last` is given, and where `after` is.
+    pub(crate) has_previous_page: bool,
+    /// The cursor of the first entry; null when the page is empty.
+    pub(crate) start_cursor: Option<String>,
+    /// The cursor of the last entry; null when the page is empty.
+    pub(crate) end_cursor: Option<String>,
+}
+
+impl JobConnection {
+    /// Reads a page.
+    pub(crate) async fn read(ctx: &Context<'_>, filter: JobFilter, order: Order, wanted: Wanted) -> Result<Self> {
+        let Wanted {
+            first,
+            after,
+            last,
+            before,
+        } = wanted;
+        let after = after.map(|text| job_of("after", &text)).transpose()?;
+        let before = before.map(|text| job_of("before", &text)).transpose()?;
+        // The end of a list is the beginning of the list in the other order.
+        let is_from_the_end = last.is_some();
+        let (field, size, start, stop, read_order) = match (first, last) {
+            (Some(_), Some(_)) => {
+                return Err(errors::invalid(
+                    "last",
+                    "first and last are both given; give one of them",
+                ));
+            }
+            (first, None) => ("first", first, after, before, order),
+            (None, last) => ("last", last, before, after, order.reversed()),
+        };
+        let page = Page {
+            limit: scalar_parsing::count(field, size, LIMIT_DEFAULT, LIMIT_MAX)?,
+            offset: 0,
+            after: start,
+            order: read_order,
+        };
+        let (services, caller) = (&services(ctx)?.jobs, caller(ctx)?);
+        // Read together: one after the other they take twice as long.
+        let (mut jobs, has_more, total_count) = if ctx.look_ahead().field("totalCount").exists() {
+            let JobPage {
+                jobs,
+                total_count,
+                has_more,
+            } = services.list(caller, &filter, page).await?;
+            (jobs, has_more, Some(total_count))
+        } else {
+            let (jobs, has_more) = services.page(caller, &filter, page).await?;
+            (jobs, has_more, None)
+        };
+        let read = jobs.len();
+        jobs.retain(|job| stop.is_none_or(|stop| comes_before(job, stop, read_order)));
+        // What lies at the stop, or behind it, is there.
+        let (ahead, behind) = (has_more || jobs.len() < read || stop.is_some(), start.is_some());
+        let (has_next_page, has_previous_page) = if is_from_the_end {
+            (behind, ahead)
+        } else {
+            (ahead, behind)
+        };
+        if is_from_the_end {
+            jobs.reverse();
+        }
+        Ok(Self {
+            filter,
+            jobs: jobs.into_iter().map(Job::from).collect(),
+            has_next_page,
+            has_previous_page,
+            total_count,
+        })
+    }
+}
+
+fn comes_before(job: &JobSummary, stop: JobId, order: Order) -> bool {
+    match order {
+        Order::NewestFirst => job.id > stop,
+        Order::OldestFirst => job.id < stop,
+    }
+}
+
+fn cursor_of(id: JobId) -> String {
+    let mut bytes = [KIND; 17];
+    bytes[1..].copy_from_slice(id.as_uuid().as_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn job_of(field: &str, cursor: &str) -> Result<JobId> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
+    let id = bytes.and_then(|bytes| match bytes.as_slice() {
+        [KIND, id @ ..] => Uuid::from_slice(id).ok(),
+        _ => None,
+    });
+    id.map(JobId::from_uuid).ok_or_else(|| {
+        let given: String = cursor.chars().take(64).collect();
+        let detail = format!("'{given}' is no cursor of this list; take one from edges or pageInfo");
+        errors::invalid(field, &detail)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_and_nothing_else_is_one() {
+        let id = JobId::from_uuid(Uuid::from_u128(0x0196_3b5e_7d3a_7c1e_9f43_0d2f_6b1a_9c55));
+        assert_eq!(job_of("after", &cursor_of(id)).ok(), Some(id));
+        for text in ["", "x", "Zm9v", &cursor_of(id)[1..], &id.to_string()] {
+            assert!(job_of("after", text).is_err(), "{text}");
+        }
+    }
+}

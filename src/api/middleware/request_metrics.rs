@@ -1,0 +1,52 @@
+//! Counts requests by route, method and status.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::middleware::Next;
+
+use crate::service::facade_metrics::requests::{RequestKind, Requests};
+
+/// The route of requests for what does not exist.
+const NO_ROUTE: &str = "none";
+
+/// Answers a request and counts it. A connection that lasts is counted when it has been opened.
+pub async fn count<B: MessageBody>(
+    requests: Requests,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let began = Instant::now();
+    let method = word(request.method());
+    let answer = next.call(request).await?;
+    let route = answer.request().match_pattern();
+    let kind = RequestKind {
+        route: route.map_or_else(|| Arc::from(NO_ROUTE), Arc::from),
+        method,
+        status: answer.status().as_u16(),
+    };
+    requests.add(kind, began.elapsed());
+    Ok(answer)
+}
+
+/// The method, if it is one of those that routes have: others are made up by callers.
+fn word(method: &Method) -> &'static str {
+    for (known, word) in [
+        (Method::GET, "GET"),
+        (Method::POST, "POST"),
+        (Method::PUT, "PUT"),
+        (Method::PATCH, "PATCH"),
+        (Method::DELETE, "DELETE"),
+        (Method::HEAD, "HEAD"),
+        (Method::OPTIONS, "OPTIONS"),
+    ] {
+        if *method == known {
+            return word;
+        }
+    }
+    "other"
+}

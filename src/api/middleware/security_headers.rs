@@ -1,0 +1,120 @@
+//! What browsers are told beside the answer: which pages may call (CORS), and what they must not do with it.
+//!
+//! It wraps all routes and every facade, outside of authentication: a preflight carries no token, and a page that is
+//! refused must be able to read why.
+
+use std::rc::Rc;
+
+use actix_cors::Cors;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{
+    CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY, RETRY_AFTER, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
+
+use crate::api::auth::{AllowedOrigins, CallerRate, Quota, whole_seconds};
+
+/// What pages of other origins may read of an answer, beside what they may read of any.
+const EXPOSED: [HeaderName; 7] = [
+    LOCATION,
+    ETAG,
+    RETRY_AFTER,
+    WWW_AUTHENTICATE,
+    HeaderName::from_static("idempotency-replayed"),
+    RATE_LIMIT,
+    RATE_LIMIT_POLICY,
+];
+/// For how long a browser remembers what a preflight has allowed, in seconds: the longest that any browser obeys.
+const PREFLIGHT_SECONDS: usize = 7_200;
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// Lets pages of these origins call. Without any there is nothing to say: browsers then keep answers from other pages.
+///
+/// Named origins may send credentials, as SignalR's client does without being asked; `*` is for those that send none.
+pub fn cors(origins: &AllowedOrigins) -> Cors {
+    let AllowedOrigins(origins) = origins;
+    let cors = Cors::default()
+        .allowed_methods([
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+            Method::OPTIONS,
+        ])
+        .allow_any_header()
+        .expose_headers(EXPOSED)
+        .max_age(PREFLIGHT_SECONDS)
+        .block_on_origin_mismatch(false);
+    if origins.iter().any(|origin| origin == "*") {
+        return cors.allow_any_origin().send_wildcard();
+    }
+    origins
+        .iter()
+        .fold(cors.supports_credentials(), |cors, origin| cors.allowed_origin(origin))
+}
+
+/// How answers are marked.
+#[derive(Clone, Copy, Debug)]
+pub struct AnswerMarks {
+    /// Whether callers must show who they are: then no answer is stored on the way.
+    pub is_private: bool,
+}
+
+/// Marks an answer, whoever gives it.
+pub async fn mark(
+    marks: Rc<AnswerMarks>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let mut response = next.call(request).await?;
+    // Taken out first: the request is borrowed from the response.
+    let quota = response
+        .request()
+        .extensions()
+        .get::<CallerRate>()
+        .map(CallerRate::quota);
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if marks.is_private {
+        keep_private(headers);
+    }
+    if let Some(quota) = quota {
+        tell_quota(headers, quota);
+    }
+    Ok(response)
+}
+
+fn keep_private(headers: &mut HeaderMap) {
+    let kept = match headers.get(CACHE_CONTROL).map(HeaderValue::as_bytes) {
+        None => "no-store",
+        Some(b"no-cache") => "private, no-cache",
+        Some(_) => return,
+    };
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
+}
+
+/// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10).
+fn tell_quota(headers: &mut HeaderMap, quota: Quota) {
+    let Quota {
+        rate,
+        remaining,
+        full_in,
+        next_in: _,
+    } = quota;
+    let policy = format!("\"default\";q={};w={}", rate.capacity, rate.per.as_secs());
+    let left = format!("\"default\";r={remaining};t={}", whole_seconds(full_in));
+    for (name, text) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, left)] {
+        // Digits and quotes are a header's value.
+        if let Ok(value) = HeaderValue::try_from(text) {
+            headers.insert(name, value);
+        }
+    }
+}

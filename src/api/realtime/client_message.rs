@@ -1,0 +1,408 @@
+//! What a WebSocket client can ask for: which topics there are, and how they are narrowed down.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+
+use crate::api::strict_json::Strict;
+use crate::domain::events::event::Topic;
+use crate::domain::events::filter::{EventClause, EventFilter};
+use crate::domain::values::id::JobId;
+use crate::domain::values::name::{JobType, QueueName};
+
+/// The topics and their names.
+const TOPICS: [(&str, Topic); 4] = [
+    ("job-status", Topic::Jobs),
+    ("queue-metrics", Topic::QueueMetrics),
+    ("system-metrics", Topic::SystemMetrics),
+    ("system-health", Topic::SystemHealth),
+];
+
+/// How many names one condition of a filter may have.
+const NAMES_MAX: usize = 100;
+
+/// The type of the messages about a topic; `None` for what can't be subscribed to.
+pub(super) const fn message_type(topic: Topic) -> Option<&'static str> {
+    match topic {
+        Topic::Jobs => Some("job-status-changed"),
+        Topic::QueueMetrics => Some("queue-metrics-updated"),
+        Topic::SystemMetrics => Some("system-metrics-updated"),
+        Topic::SystemHealth => Some("system-health-alert"),
+        Topic::Queues => None,
+    }
+}
+
+/// Why a request was not carried out: a word for programs, and what is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Refusal {
+    pub code: &'static str,
+    pub message: String,
+}
+
+impl Refusal {
+    /// What was sent can't be read.
+    pub(super) fn malformed(message: impl Into<String>) -> Self {
+        Self {
+            code: "malformed",
+            message: message.into(),
+        }
+    }
+
+    fn invalid(message: impl Into<String>) -> Self {
+        Self {
+            code: "invalid",
+            message: message.into(),
+        }
+    }
+}
+
+/// What a client wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// To hear of these topics.
+    Subscribe,
+    /// To hear of them no more.
+    Unsubscribe,
+}
+
+/// What a client has asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Request {
+    pub action: Action,
+    /// The topics, as they were named.
+    pub topics: Vec<&'static str>,
+    clauses: Vec<EventClause>,
+    is_narrowed: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    action: Option<String>,
+    topics: Option<Names>,
+    filter: Option<WrittenFilter>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "camelCase",
+    expecting = "an object with jobId, queue or type"
+)]
+struct WrittenFilter {
+    job_id: Option<Names>,
+    queue: Option<Names>,
+    #[serde(rename = "type")]
+    job_type: Option<Names>,
+}
+
+/// One name, or a list of them.
+#[derive(Default)]
+struct Names(Vec<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NamesVisitor;
+
+        impl<'de> Visitor<'de> for NamesVisitor {
+            type Value = Vec<String>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name or a list of names")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(vec![name.to_owned()])
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = elements.next_element::<String>()? {
+                    if names.len() == NAMES_MAX {
+                        return Err(de::Error::custom(format_args!("at most {NAMES_MAX} names are allowed")));
+                    }
+                    names.push(name);
+                }
+                Ok(names)
+            }
+        }
+
+        deserializer.deserialize_any(NamesVisitor).map(Names)
+    }
+}
+
+impl Request {
+    /// Reads a message.
+    pub(super) fn parse(text: &[u8]) -> Result<Self, Refusal> {
+        // A list would be read as an object's members in their order.
+        if !text.trim_ascii_start().starts_with(b"{") {
+            return Err(Refusal::malformed(
+                "a message is a JSON object, such as {\"action\": \"subscribe\", \"topics\": [\"job-status\"]}",
+            ));
+        }
+        let mut json = serde_json::Deserializer::from_slice(text);
+        let written: Written = serde_path_to_error::deserialize(Strict(&mut json)).map_err(|error| {
+            let place = error.path().to_string();
+            let place = if place == "." {
+                String::new()
+            } else {
+                format!("{place}: ")
+            };
+            Refusal::malformed(format!("{place}{}", error.inner()))
+        })?;
+        json.end()
+            .map_err(|_| Refusal::malformed("a message is one JSON object; something follows it"))?;
+        let Written { action, topics, filter } = written;
+        let action = match action.as_deref() {
+            Some("subscribe") => Action::Subscribe,
+            Some("unsubscribe") => Action::Unsubscribe,
+            Some(other) => {
+                return Err(Refusal::invalid(format!(
+                    "action: '{}' is not allowed; allowed are subscribe and unsubscribe",
+                    shorten(other)
+                )));
+            }
+            None => {
+                return Err(Refusal::invalid(
+                    "action is missing; allowed are subscribe and unsubscribe",
+                ));
+            }
+        };
+        let topics = read_topics(&topics.unwrap_or_default())?;
+        let is_narrowed = filter.is_some();
+        let conditions = Conditions::read(filter.unwrap_or_default())?;
+        conditions.check(&topics)?;
+        Ok(Self {
+            action,
+            clauses: topics.iter().map(|(_, topic)| conditions.clause(*topic)).collect(),
+            topics: topics.into_iter().map(|(name, _)| name).collect(),
+            is_narrowed,
+        })
+    }
+}
+
+fn read_topics(Names(names): &Names) -> Result<Vec<(&'static str, Topic)>, Refusal> {
+    let allowed = || TOPICS.map(|(name, _)| name).join(", ");
+    if names.is_empty() {
+        return Err(Refusal::invalid(format!(
+            "topics is missing or empty; there are {}",
+            allowed()
+        )));
+    }
+    let find = |name: &String| {
+        let found = TOPICS.into_iter().find(|(topic, _)| topic == name);
+        found.ok_or_else(|| {
+            Refusal::invalid(format!(
+                "topics: there is no topic '{}'; there are {}",
+                shorten(name),
+                allowed()
+            ))
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+struct Conditions {
+    jobs: BTreeSet<JobId>,
+    queues: BTreeSet<QueueName>,
+    job_types: BTreeSet<JobType>,
+}
+
+impl Conditions {
+    fn read(filter: WrittenFilter) -> Result<Self, Refusal> {
+        let WrittenFilter {
+            job_id,
+            queue,
+            job_type,
+        } = filter;
+        Ok(Self {
+            jobs: read_all("jobId", job_id, JobId::parse)?,
+            queues: read_all("queue", queue, QueueName::parse)?,
+            job_types: read_all("type", job_type, JobType::parse)?,
+        })
+    }
+
+    /// A condition that none of the topics has is a mistake: it would be ignored in silence.
+    fn check(&self, topics: &[(&'static str, Topic)]) -> Result<(), Refusal> {
+        let has = |wanted: Topic| topics.iter().any(|(_, topic)| *topic == wanted);
+        let misplaced = if has(Topic::Jobs) {
+            None
+        } else if !self.jobs.is_empty() {
+            Some(("jobId", "job-status"))
+        } else if !self.job_types.is_empty() {
+            Some(("type", "job-status"))
+        } else if !self.queues.is_empty() && !has(Topic::QueueMetrics) {
+            Some(("queue", "job-status and queue-metrics"))
+        } else {
+            None
+        };
+        match misplaced {
+            None => Ok(()),
+            Some((name, topics)) => Err(Refusal::invalid(format!("filter.{name} is only for {topics}"))),
+        }
+    }
+
+    fn clause(&self, topic: Topic) -> EventClause {
+        let mut clause = EventClause::all_of(topic);
+        match topic {
+            Topic::Jobs => {
+                clause.jobs.clone_from(&self.jobs);
+                clause.queues.clone_from(&self.queues);
+                clause.job_types.clone_from(&self.job_types);
+            }
+            Topic::QueueMetrics => clause.queues.clone_from(&self.queues),
+            Topic::Queues | Topic::SystemMetrics | Topic::SystemHealth => {}
+        }
+        clause
+    }
+}
+
+fn read_all<T: Ord, E: fmt::Display>(
+    field: &str,
+    names: Option<Names>,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<BTreeSet<T>, Refusal> {
+    let Some(Names(names)) = names else {
+        return Ok(BTreeSet::new());
+    };
+    if names.is_empty() {
+        // Nothing would be meant, but no condition means everything.
+        return Err(Refusal::invalid(format!(
+            "filter.{field} is an empty list; leave it out to mean all"
+        )));
+    }
+    let one = |name: &String| parse(name).map_err(|error| Refusal::invalid(format!("filter.{field}: {error}")));
+    names.iter().map(one).collect()
+}
+
+/// What one client has subscribed to. Each pair of a topic and a filter is a subscription; an event that several of them
+/// mean is told once.
+#[derive(Debug)]
+pub(super) struct Subscriptions {
+    clauses: BTreeSet<EventClause>,
+    max: usize,
+}
+
+impl Subscriptions {
+    /// None yet, and so many at the most.
+    pub(super) fn new(max: usize) -> Self {
+        Self {
+            clauses: BTreeSet::new(),
+            max,
+        }
+    }
+
+    /// Does what is asked. Unsubscribing without a filter ends all subscriptions to the topics; with one, those that were
+    /// made with the same filter.
+    pub(super) fn apply(&mut self, request: &Request) -> Result<(), Refusal> {
+        match request.action {
+            Action::Subscribe => {
+                let mut clauses = self.clauses.clone();
+                clauses.extend(request.clauses.iter().cloned());
+                if clauses.len() > self.max {
+                    return Err(Refusal {
+                        code: "too-many-subscriptions",
+                        message: format!(
+                            "that would be {} subscriptions; a connection may have {}",
+                            clauses.len(),
+                            self.max
+                        ),
+                    });
+                }
+                self.clauses = clauses;
+            }
+            Action::Unsubscribe if request.is_narrowed => {
+                self.clauses.retain(|clause| !request.clauses.contains(clause));
+            }
+            Action::Unsubscribe => {
+                let is_meant = |clause: &EventClause| request.clauses.iter().any(|meant| meant.topic == clause.topic);
+                self.clauses.retain(|clause| !is_meant(clause));
+            }
+        }
+        Ok(())
+    }
+
+    /// The events that are wanted.
+    pub(super) fn filter(&self) -> EventFilter {
+        self.clauses.iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        let Refusal { code, message } = Request::parse(text.as_bytes()).expect_err("it was accepted");
+        format!("{code}: {message}")
+    }
+
+    fn request(text: &str) -> Request {
+        Request::parse(text.as_bytes()).expect("a request")
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_what_is_allowed() {
+        let wrong = [
+            "hello",
+            r#"["subscribe",["job-status"],null]"#,
+            r#"{"action":"subscribe","topics":["job-status"]} {}"#,
+            r#"{"topics":["job-status"]}"#,
+            r#"{"action":"listen","topics":["job-status"]}"#,
+            r#"{"action":"subscribe"}"#,
+            r#"{"action":"subscribe","topics":[]}"#,
+            r#"{"action":"subscribe","topics":["jobs"]}"#,
+            r#"{"action":"subscribe","topics":7}"#,
+            r#"{"action":"subscribe","topics":["job-status"],"topic":"x"}"#,
+            r#"{"action":"subscribe","topics":["job-status"],"filter":5}"#,
+            r#"{"action":"subscribe","topics":["job-status"],"filter":{"queues":"x"}}"#,
+            r#"{"action":"subscribe","topics":["job-status"],"filter":{"queue":"a b"}}"#,
+            r#"{"action":"subscribe","topics":["job-status"],"filter":{"jobId":["7"]}}"#,
+            r#"{"action":"subscribe","topics":["job-status"],"filter":{"jobId":[]}}"#,
+            r#"{"action":"subscribe","topics":["queue-metrics"],"filter":{"type":"X"}}"#,
+            r#"{"action":"subscribe","topics":["system-health"],"filter":{"queue":"x"}}"#,
+        ];
+        let refused = wrong.map(|text| format!("{text}\n    {}", refusal(text)));
+        insta::assert_snapshot!(refused.join("\n"));
+    }
+
+    #[test]
+    fn the_references_request_is_understood() {
+        let asked =
+            request(r#"{"action":"subscribe","topics":["job-status","queue-metrics","system-health"],"filter":null}"#);
+        assert_eq!(asked.topics, ["job-status", "queue-metrics", "system-health"]);
+        let mut subscriptions = Subscriptions::new(3);
+        subscriptions.apply(&asked).expect("three subscriptions");
+        for topic in [Topic::Jobs, Topic::QueueMetrics, Topic::SystemHealth] {
+            assert!(subscriptions.filter().has(topic));
+        }
+    }
+
+    #[test]
+    fn subscriptions_add_up_and_end_by_topic_or_by_filter() {
+        let mut subscriptions = Subscriptions::new(2);
+        let all = request(r#"{"action":"subscribe","topics":"job-status"}"#);
+        let mail = request(r#"{"action":"subscribe","topics":["job-status"],"filter":{"queue":["mail"]}}"#);
+        subscriptions.apply(&all).expect("the first");
+        subscriptions.apply(&mail).expect("the second");
+        subscriptions.apply(&mail).expect("the same again takes no room");
+        let more = request(r#"{"action":"subscribe","topics":["queue-metrics"]}"#);
+        let refused = subscriptions.apply(&more).expect_err("a third");
+        assert_eq!(
+            refused.message,
+            "that would be 3 subscriptions; a connection may have 2"
+        );
+        let not_mail = request(r#"{"action":"unsubscribe","topics":["job-status"],"filter":{"queue":"mail"}}"#);
+        subscriptions.apply(&not_mail).expect("it ends");
+        assert_eq!(subscriptions.clauses.len(), 1);
+        let none = request(r#"{"action":"unsubscribe","topics":["job-status"]}"#);
+        subscriptions.apply(&none).expect("all end");
+        assert!(subscriptions.filter().is_empty());
+    }
+}

@@ -1,0 +1,416 @@
+//! The connections of a hub, by the token that their requests carry.
+//!
+//! A negotiation makes a token; the first request that uses it makes the connection. Until then it takes no place of a
+//! connection: it is a row here, which expires by itself, and of which each client may have only so many. The id that
+//! programs see is another value: only the token opens anything, and only for the caller who has negotiated it.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use actix::Addr;
+use bytes::BytesMut;
+
+use super::http_connection::{HttpConnection, HttpTransport};
+use crate::api::realtime::connections::Owner as Counted;
+use crate::domain::access::caller::{Caller, CallerKind};
+
+/// How many unused negotiations a caller may have.
+const UNUSED_PER_CLIENT_MAX: usize = 1_000;
+/// How many negotiations may be made before the oldest expires.
+const UNUSED_MAX: usize = 20_000;
+/// How much a client may send before it opens its connection.
+const EARLY_BYTES_MAX: usize = 4 * 1024;
+/// How many random bytes a token has.
+const TOKEN_BYTES: usize = 24;
+
+/// What opens a connection. Whoever has it can act as its client, so it is shown nowhere.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct ConnectionToken(String);
+
+impl ConnectionToken {
+    /// A new one: only characters that mean nothing in a query, because clients do not encode it.
+    pub(super) fn random() -> Self {
+        Self(random_text())
+    }
+
+    /// One that a client has sent.
+    pub(super) fn given(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, for the client that negotiates.
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ConnectionToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ConnectionToken(hidden)")
+    }
+}
+
+/// A random text of hexadecimal digits.
+pub(super) fn random_text() -> String {
+    let bytes: [u8; TOKEN_BYTES] = rand::random();
+    let mut text = String::with_capacity(2 * TOKEN_BYTES);
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Who has negotiated a connection: only requests of the same caller belong to it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Owner {
+    name: Arc<str>,
+    kind: CallerKind,
+}
+
+impl Owner {
+    fn of(caller: &Caller) -> Self {
+        Self {
+            name: Arc::clone(caller.name()),
+            kind: caller.kind(),
+        }
+    }
+}
+
+struct Entry {
+    owner: Owner,
+    state: State,
+}
+
+enum State {
+    Negotiated {
+        at: Instant,
+        from: Counted,
+        /// What the client has sent before it opened the connection.
+        early: BytesMut,
+    },
+    WebSocket,
+    Http {
+        transport: HttpTransport,
+        address: Addr<HttpConnection>,
+    },
+}
+
+/// What a token stands for.
+pub(super) enum Found {
+    /// Nothing, or nothing any more.
+    Nothing,
+    /// A connection of another caller.
+    Foreign,
+    /// A negotiation that was not used yet.
+    Negotiated,
+    /// A connection over a WebSocket.
+    WebSocket,
+    /// A connection over one of the other transports.
+    Http {
+        transport: HttpTransport,
+        address: Addr<HttpConnection>,
+    },
+}
+
+/// The connections of a hub. Shared by all HTTP workers.
+#[derive(Clone)]
+pub(super) struct Registry {
+    inner: Arc<Mutex<Inner>>,
+    unused_for_max: Duration,
+}
+
+#[derive(Default)]
+struct Inner {
+    entries: HashMap<ConnectionToken, Entry>,
+    /// Negotiations in the order in which they expire; some were used meanwhile.
+    expiring: VecDeque<(Instant, ConnectionToken)>,
+    /// The unused negotiations of each client, the oldest first.
+    unused: HashMap<Counted, VecDeque<ConnectionToken>>,
+    /// Whether a task is waiting for the next negotiation to expire.
+    is_sweeping: bool,
+}
+
+impl Registry {
+    /// No connections yet. A negotiation expires when it is not used for so long.
+    pub(super) fn new(unused_for_max: Duration) -> Self {
+        Self {
+            inner: Arc::default(),
+            unused_for_max,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic while the lock is held leaves the tables whole.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets this token be used once, by this caller. A client that has too many unused negotiations loses its oldest.
+    pub(super) fn negotiated(&self, token: ConnectionToken, caller: &Caller) {
+        let at = Instant::now();
+        let owner = Owner::of(caller);
+        let from = Counted::of(caller);
+        let is_sweeping = {
+            let mut inner = self.lock();
+            inner.expiring.push_back((at, token.clone()));
+            inner.unused.entry(from.clone()).or_default().push_back(token.clone());
+            let state = State::Negotiated {
+                at,
+                from: from.clone(),
+                early: BytesMut::new(),
+            };
+            inner.entries.insert(token, Entry { owner, state });
+            inner.bound(&from);
+            std::mem::replace(&mut inner.is_sweeping, true)
+        };
+        if !is_sweeping {
+            actix_web::rt::spawn(self.clone().sweep());
+        }
+    }
+
+    /// Forgets negotiations as they expire, until there are none.
+    async fn sweep(self) {
+        while let Some(wait) = self.forget_expired() {
+            actix_web::rt::time::sleep(wait).await;
+        }
+    }
+
+    /// Forgets what has expired. Gives the time until the next negotiation expires; `None` when there is none.
+    fn forget_expired(&self) -> Option<Duration> {
+        let mut inner = self.lock();
+        while let Some((at, token)) = inner.expiring.front() {
+            let age = at.elapsed();
+            if age <= self.unused_for_max {
+                // A little later, so that it has expired for certain.
+                return Some(self.unused_for_max - age + Duration::from_millis(1));
+            }
+            let token = token.clone();
+            inner.expiring.pop_front();
+            inner.take_negotiated(&token);
+        }
+        inner.is_sweeping = false;
+        None
+    }
+
+    /// What a token stands for, to this caller.
+    pub(super) fn find(&self, token: &ConnectionToken, caller: &Caller) -> Found {
+        let inner = self.lock();
+        let Some(Entry { owner, state }) = inner.entries.get(token) else {
+            return Found::Nothing;
+        };
+        if *owner != Owner::of(caller) {
+            return Found::Foreign;
+        }
+        match state {
+            State::Negotiated { at, .. } if at.elapsed() <= self.unused_for_max => Found::Negotiated,
+            State::Negotiated { .. } => Found::Nothing,
+            State::WebSocket => Found::WebSocket,
+            State::Http { transport, address } => Found::Http {
+                transport: *transport,
+                address: address.clone(),
+            },
+        }
+    }
+
+    /// Keeps what a client sends before it opens its connection, as some do with their handshake. Gives whether there is room.
+    pub(super) fn keep_early(&self, token: &ConnectionToken, bytes: &[u8]) -> bool {
+        let mut inner = self.lock();
+        let Some(Entry {
+            state: State::Negotiated { early, .. },
+            ..
+        }) = inner.entries.get_mut(token)
+        else {
+            return false;
+        };
+        let has_room = early.len() + bytes.len() <= EARLY_BYTES_MAX;
+        if has_room {
+            early.extend_from_slice(bytes);
+        }
+        has_room
+    }
+
+    /// Uses a negotiation for a WebSocket. `None` when another request has, in between.
+    pub(super) fn open_web_socket(&self, token: &ConnectionToken) -> Option<Registered> {
+        let mut inner = self.lock();
+        let (owner, _) = inner.take_negotiated(token)?;
+        let state = State::WebSocket;
+        inner.entries.insert(token.clone(), Entry { owner, state });
+        Some(self.registered(token))
+    }
+
+    /// Uses a negotiation for a connection that `start` starts, with what the client has sent already.
+    pub(super) fn open_http(
+        &self,
+        token: &ConnectionToken,
+        transport: HttpTransport,
+        start: impl FnOnce(Registered, &[u8]) -> Addr<HttpConnection>,
+    ) -> Option<Addr<HttpConnection>> {
+        let mut inner = self.lock();
+        let (owner, early) = inner.take_negotiated(token)?;
+        let address = start(self.registered(token), &early);
+        let state = State::Http {
+            transport,
+            address: address.clone(),
+        };
+        inner.entries.insert(token.clone(), Entry { owner, state });
+        Some(address)
+    }
+
+    fn registered(&self, token: &ConnectionToken) -> Registered {
+        Registered {
+            registry: self.clone(),
+            token: token.clone(),
+        }
+    }
+}
+
+impl Inner {
+    /// Takes out a negotiation; nothing when the token stands for something else.
+    fn take_negotiated(&mut self, token: &ConnectionToken) -> Option<(Owner, BytesMut)> {
+        let Some(Entry {
+            state: State::Negotiated { from, .. },
+            ..
+        }) = self.entries.get(token)
+        else {
+            return None;
+        };
+        if let Some(tokens) = self.unused.get_mut(from) {
+            // Mostly the first.
+            if let Some(place) = tokens.iter().position(|unused| unused == token) {
+                tokens.remove(place);
+            }
+            if tokens.is_empty() {
+                let from = from.clone();
+                self.unused.remove(&from);
+            }
+        }
+        let Entry { owner, state } = self.entries.remove(token)?;
+        match state {
+            State::Negotiated { early, .. } => Some((owner, early)),
+            State::WebSocket | State::Http { .. } => None,
+        }
+    }
+
+    /// Forgets the oldest negotiations if this client, or all together, have too many.
+    fn bound(&mut self, client: &Counted) {
+        let tokens = self
+            .unused
+            .get(client)
+            .filter(|tokens| tokens.len() > UNUSED_PER_CLIENT_MAX);
+        if let Some(oldest) = tokens.and_then(|tokens| tokens.front()).cloned() {
+            self.take_negotiated(&oldest);
+        }
+        // Those that were used meanwhile count as well, until they would have expired.
+        while self.expiring.len() > UNUSED_MAX {
+            if let Some((_, oldest)) = self.expiring.pop_front() {
+                self.take_negotiated(&oldest);
+            }
+        }
+    }
+}
+
+/// A connection's place in the registry; given up when it is dropped.
+pub(super) struct Registered {
+    registry: Registry,
+    token: ConnectionToken,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.registry.lock().entries.remove(&self.token);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::domain::access::caller::Scopes;
+
+    fn caller(name: &str, address: u8) -> Caller {
+        let caller = Caller::new(name, CallerKind::Key, Scopes::all(), Arc::default());
+        caller.at(Some(IpAddr::from([192, 0, 2, address])))
+    }
+
+    #[actix_web::test]
+    async fn a_negotiation_is_used_once_and_by_its_caller() {
+        let registry = Registry::new(Duration::from_secs(60));
+        let (ann, bob) = (caller("ann", 1), caller("bob", 1));
+        let token = ConnectionToken::random();
+        registry.negotiated(token.clone(), &ann);
+        assert!(matches!(registry.find(&token, &ann), Found::Negotiated));
+        assert!(matches!(registry.find(&token, &bob), Found::Foreign));
+        assert!(
+            matches!(registry.find(&token, &caller("ann", 2)), Found::Negotiated),
+            "an address may change"
+        );
+        let open = registry.open_web_socket(&token).expect("a connection");
+        assert!(matches!(registry.find(&token, &ann), Found::WebSocket));
+        assert!(matches!(registry.find(&token, &bob), Found::Foreign));
+        assert!(registry.open_web_socket(&token).is_none());
+        drop(open);
+        assert!(matches!(registry.find(&token, &ann), Found::Nothing));
+        assert!(registry.lock().unused.is_empty());
+    }
+
+    #[actix_web::test]
+    async fn an_unused_negotiation_expires_by_itself() {
+        let registry = Registry::new(Duration::from_millis(20));
+        let ann = caller("ann", 1);
+        for _ in 0..2 {
+            let token = ConnectionToken::random();
+            registry.negotiated(token.clone(), &ann);
+            while registry.lock().is_sweeping {
+                actix_web::rt::time::sleep(Duration::from_millis(5)).await;
+            }
+            assert!(matches!(registry.find(&token, &ann), Found::Nothing));
+            let inner = registry.lock();
+            assert!(inner.entries.is_empty() && inner.expiring.is_empty() && inner.unused.is_empty());
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_client_with_many_negotiations_loses_its_oldest_and_others_lose_nothing() {
+        let registry = Registry::new(Duration::from_secs(60));
+        let (ann, bob) = (caller("ann", 1), caller("bob", 1));
+        let of_bob = ConnectionToken::random();
+        registry.negotiated(of_bob.clone(), &bob);
+        let tokens: Vec<_> = (0..UNUSED_PER_CLIENT_MAX + 5)
+            .map(|_| {
+                let token = ConnectionToken::random();
+                registry.negotiated(token.clone(), &ann);
+                token
+            })
+            .collect();
+        let is_known = |token: &ConnectionToken| matches!(registry.find(token, &ann), Found::Negotiated);
+        assert!(tokens[..5].iter().all(|token| !is_known(token)));
+        assert!(tokens[5..].iter().all(is_known));
+        assert!(matches!(registry.find(&of_bob, &bob), Found::Negotiated));
+    }
+
+    #[actix_web::test]
+    async fn no_number_of_clients_fills_the_memory() {
+        let registry = Registry::new(Duration::from_secs(60));
+        for number in 0..UNUSED_MAX + 100 {
+            registry.negotiated(
+                ConnectionToken::random(),
+                &caller(&format!("caller {}", number % 100), 1),
+            );
+        }
+        let inner = registry.lock();
+        assert!(inner.entries.len() <= UNUSED_MAX && inner.expiring.len() <= UNUSED_MAX);
+    }
+
+    #[test]
+    fn tokens_differ_need_no_encoding_and_are_not_shown() {
+        let (one, other) = (ConnectionToken::random(), ConnectionToken::random());
+        assert_ne!(one, other);
+        assert_eq!(one.reveal().len(), 48);
+        assert!(one.reveal().bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_eq!(format!("{one:?}"), "ConnectionToken(hidden)");
+    }
+}

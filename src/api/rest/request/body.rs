@@ -1,0 +1,267 @@
+//! Reading the bodies of requests: their size, their content type, their JSON, and telling exactly what is wrong.
+
+use std::time::Duration;
+
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::rt::time::timeout;
+use actix_web::web::{Bytes, BytesMut, Payload};
+use futures_util::StreamExt;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use serde_path_to_error::{Path, Segment};
+
+use super::context::Call;
+use super::json_fields::Object;
+use crate::api::memory::{MemoryBudget, held};
+use crate::api::rest::problem::{PartError, Problem, ProblemKind};
+use crate::api::strict_json;
+use crate::api::strict_json::Strict;
+
+/// How much of a name that the caller has made up is repeated in a pointer, in characters.
+const POINTER_PART_MAX: usize = 100;
+
+/// How long a body may take to come, beside the time for its bytes.
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// The rate at which its bytes must come.
+const BODY_BYTES_PER_SECOND: u64 = 8 * 1024;
+
+/// Memory for a body is reserved in steps of so many bytes.
+const COUNTED_STEP: usize = 64 << 10;
+
+/// A body without fields.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoFields {}
+
+impl Call {
+    /// The body, of at most `max` bytes, when there is one.
+    pub(crate) async fn body_if_any(&mut self, max: usize) -> Result<Option<Bytes>, Problem> {
+        let memory = &self.api.memory.bodies;
+        let bytes = read(self.request.headers(), &mut self.payload, max, memory).await?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        check_content_type(self.request.headers())?;
+        Ok(Some(bytes))
+    }
+
+    /// The body, of at most `max` bytes, which there must be.
+    pub(crate) async fn body(&mut self, max: usize) -> Result<Bytes, Problem> {
+        let missing = || PartError::field("", "a JSON body is required").into();
+        self.body_if_any(max).await?.ok_or_else(missing)
+    }
+
+    /// The fields of a body that may be missing.
+    pub(crate) async fn optional_body<T: DeserializeOwned + Default>(&mut self) -> Result<T, Problem> {
+        match self.body_if_any(self.api.options.body_bytes_max).await? {
+            Some(bytes) => parse(&bytes),
+            None => Ok(T::default()),
+        }
+    }
+
+    /// Takes a body that has no fields, or none at all.
+    pub(crate) async fn no_fields(&mut self) -> Result<(), Problem> {
+        let NoFields {} = self.optional_body().await?;
+        Ok(())
+    }
+}
+
+/// Reads a body of at most `max` bytes; nothing when there is none. One that stalls, or drips, is given up: each takes a
+/// connection, of which there are only so many. Where the server has the connection itself, that ends sooner those that
+/// drip. The bytes count against the memory as long as they are there.
+pub(crate) async fn read(
+    headers: &HeaderMap,
+    payload: &mut Payload,
+    max: usize,
+    memory: &MemoryBudget,
+) -> Result<Bytes, Problem> {
+    let bytes = announced(headers).unwrap_or(max as u64).min(max as u64);
+    let time = BODY_TIME + Duration::from_secs(bytes / BODY_BYTES_PER_SECOND);
+    let too_slow = |_| {
+        let detail = format!("the body did not come within {} s", time.as_secs());
+        Problem::new(ProblemKind::TooSlow, detail)
+    };
+    timeout(time, read_all(headers, payload, max, memory))
+        .await
+        .map_err(too_slow)?
+}
+
+/// The length that a request gives for its body.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+async fn read_all(
+    headers: &HeaderMap,
+    payload: &mut Payload,
+    max: usize,
+    memory: &MemoryBudget,
+) -> Result<Bytes, Problem> {
+    let too_large = || Problem::new(ProblemKind::TooLarge, format!("the body may have at most {max} bytes"));
+    if announced(headers).is_some_and(|length| usize::try_from(length).map_or(true, |length| length > max)) {
+        return Err(too_large());
+    }
+    let broken = |error| Problem::new(ProblemKind::Malformed, format!("the body could not be read: {error}"));
+    let first = match payload.next().await {
+        Some(chunk) => chunk.map_err(broken)?,
+        None => return Ok(Bytes::new()),
+    };
+    if first.len() > max {
+        return Err(too_large());
+    }
+    let mut reservation = memory.nothing();
+    let mut count = |length: usize| {
+        let more = length.saturating_sub(reservation.bytes());
+        more == 0 || reservation.grow(more.max(COUNTED_STEP))
+    };
+    // Small ones are not counted while they come in one piece: it lies in the connection's buffer.
+    let Some(second) = payload.next().await else {
+        return Ok(first);
+    };
+    if !count(first.len()) {
+        return Err(memory.exhausted());
+    }
+    let mut bytes = BytesMut::from(&*first);
+    let mut next = Some(second);
+    while let Some(chunk) = next {
+        let chunk = chunk.map_err(broken)?;
+        if bytes.len() + chunk.len() > max {
+            return Err(too_large());
+        }
+        // A buffer grows to twice its size.
+        let length = bytes.len() + chunk.len();
+        if length > bytes.capacity() && !count(length.saturating_mul(2).min(max.saturating_add(length))) {
+            return Err(memory.exhausted());
+        }
+        bytes.extend_from_slice(&chunk);
+        next = payload.next().await;
+    }
+    reservation.shrink_to(bytes.capacity());
+    Ok(held(bytes, reservation))
+}
+
+/// Reads a JSON object.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
+    match strict_json::from_slice::<Object<T>>(bytes) {
+        Ok(Object(value)) => Ok(value),
+        // What is wrong is found by reading again, with more care.
+        Err(error) => Err(explain::<Object<T>>(bytes, &error)),
+    }
+}
+
+/// Reads the JSON object that lies at `pointer` of the body.
+pub(crate) fn parse_part<'a, T: Deserialize<'a>>(text: &'a str, pointer: &str) -> Result<T, PartError> {
+    match strict_json::from_str::<Object<T>>(text) {
+        Ok(Object(value)) => Ok(value),
+        Err(error) => Err(locate::<Object<T>>(text.as_bytes(), pointer, &error)),
+    }
+}
+
+/// What is wrong with a body that could not be read.
+pub(crate) fn explain<'a, T: Deserialize<'a>>(bytes: &'a [u8], error: &serde_json::Error) -> Problem {
+    if let Err(wrong) = std::str::from_utf8(bytes) {
+        let detail = format!("the body is not UTF-8: byte {} is wrong", wrong.valid_up_to());
+        return Problem::new(ProblemKind::Malformed, detail);
+    }
+    match error.classify() {
+        Category::Data => locate::<T>(bytes, "", error).into(),
+        Category::Io | Category::Syntax | Category::Eof => {
+            Problem::new(ProblemKind::Malformed, format!("the body is not JSON: {error}"))
+        }
+    }
+}
+
+fn locate<'a, T: Deserialize<'a>>(bytes: &'a [u8], parent: &str, error: &serde_json::Error) -> PartError {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    match serde_path_to_error::deserialize::<_, T>(Strict(&mut deserializer)) {
+        Err(located) => {
+            let message = message_of(located.inner());
+            PartError::field(&pointer(parent, located.path(), &message), message)
+        }
+        // What can be read with more care is wrong after its end.
+        Ok(_) => PartError::field(parent, message_of(error)),
+    }
+}
+
+/// The message without the position in the text, which the pointer tells better.
+fn message_of(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    message.strip_suffix(&position).map_or(message.clone(), str::to_owned)
+}
+
+fn pointer(parent: &str, path: &Path, message: &str) -> String {
+    let mut pointer = parent.to_owned();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } | Segment::Enum { variant: key } => push_part(&mut pointer, key),
+            Segment::Unknown => {}
+        }
+    }
+    // A field that comes twice is an error of the object that has it; serde names it in the message only.
+    if let Some(field) = message
+        .strip_prefix("duplicate field `")
+        .and_then(|rest| rest.strip_suffix('`'))
+    {
+        push_part(&mut pointer, field);
+    }
+    pointer
+}
+
+/// Adds a name to a JSON pointer.
+fn push_part(pointer: &mut String, name: &str) {
+    pointer.push('/');
+    for character in name.chars().take(POINTER_PART_MAX) {
+        match character {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            other => pointer.push(other),
+        }
+    }
+}
+
+/// Refuses a body that is not JSON by its own account.
+pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let wrong = |detail: String| Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
+    if let Some(encoding) = headers.get(CONTENT_ENCODING)
+        && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
+    {
+        let encoding = String::from_utf8_lossy(encoding.as_bytes());
+        return wrong(format!("the body is encoded as '{encoding}'; send it as it is"));
+    }
+    let Some(given) = headers.get(CONTENT_TYPE) else {
+        return wrong("the body has no Content-Type; send application/json".to_owned());
+    };
+    if is_json(given.as_bytes()) {
+        return Ok(());
+    }
+    let given = String::from_utf8_lossy(given.as_bytes());
+    wrong(format!(
+        "the body's Content-Type is '{given}'; send application/json, in UTF-8"
+    ))
+}
+
+/// Whether a content type is `application/json` or `application/…+json`, in UTF-8.
+fn is_json(content_type: &[u8]) -> bool {
+    if content_type == b"application/json" {
+        return true;
+    }
+    let Ok(text) = std::str::from_utf8(content_type) else {
+        return false;
+    };
+    let text = text.to_ascii_lowercase();
+    let mut parts = text.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let is_json = essence == "application/json"
+        || essence
+            .strip_prefix("application/")
+            .is_some_and(|subtype| subtype.len() > 5 && subtype.ends_with("+json"));
+    is_json
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some(("charset", charset)) => matches!(charset.trim_matches('"'), "utf-8" | "utf8"),
+            Some(_) => true,
+            None => parameter.is_empty(),
+        })
+}

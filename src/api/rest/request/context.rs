@@ -1,0 +1,371 @@
+//! A request on its way to a route's function, and the routes themselves.
+
+use std::io;
+use std::rc::Rc;
+
+use actix_web::guard::{self, Guard};
+use actix_web::http::Method;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Resource, Route, web};
+use serde::Serialize;
+
+use crate::api::disclosure::Disclosure;
+use crate::api::memory::{Reservation, count_body};
+use crate::api::rest::RestApi;
+use crate::api::rest::problem::{PartError, Problem, ProblemKind};
+use crate::api::rest::reduced::reduce;
+use crate::domain::access::caller::{Caller, Scope};
+use crate::domain::recurring::RecurringId;
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::name::{QueueName, RecurringKey};
+use crate::domain::webhooks::delivery::DeliveryId;
+use crate::domain::webhooks::endpoint::EndpointId;
+
+/// How large most answers are, in bytes: one allocation is enough for them.
+const ANSWER_BYTES: usize = 1_024;
+
+/// What a route's function gives.
+pub(crate) type Answer = Result<HttpResponse, Problem>;
+
+/// One request, and what its route's function needs to answer it.
+pub(crate) struct Call {
+    /// The request.
+    pub request: HttpRequest,
+    /// Its body, before it is read.
+    pub payload: web::Payload,
+    /// The use cases.
+    pub api: Rc<RestApi>,
+    /// Who calls.
+    pub caller: Caller,
+}
+
+impl Call {
+    /// The id of the job in the path.
+    pub(crate) fn job_id(&self) -> Result<JobId, Problem> {
+        self.path_part("id", "job", JobId::parse)
+    }
+
+    /// The id of the recurring job in the path.
+    pub(crate) fn recurring_id(&self) -> Result<RecurringId, Problem> {
+        self.path_part("id", "recurring job", RecurringId::parse)
+    }
+
+    /// The key of the recurring job in the path.
+    pub(crate) fn recurring_key(&self) -> Result<RecurringKey, Problem> {
+        self.path_part("key", "recurring job with the key", RecurringKey::parse)
+    }
+
+    /// The text of the key in the path, valid or not.
+    pub(crate) fn recurring_key_text(&self) -> String {
+        self.path_text("key")
+    }
+
+    fn path_text(&self, name: &'static str) -> String {
+        // The router has decoded everything but what could be mistaken for structure.
+        let part = self.request.match_info().query(name);
+        part.replace("%2F", "/").replace("%2f", "/").replace("%25", "%")
+    }
+
+    /// The id of the webhook endpoint in the path.
+    pub(crate) fn endpoint_id(&self) -> Result<EndpointId, Problem> {
+        self.path_part("id", "webhook endpoint", EndpointId::parse)
+    }
+
+    /// The id of the delivery in the path.
+    pub(crate) fn delivery_id(&self) -> Result<DeliveryId, Problem> {
+        self.path_part("id", "delivery", DeliveryId::parse)
+    }
+
+    /// The id of the remote worker in the path.
+    pub(crate) fn worker_id(&self) -> Result<NodeId, Problem> {
+        // An id is read as a job's is.
+        self.path_part("id", "worker", |text| {
+            JobId::parse(text).map(|id| NodeId::from_uuid(id.as_uuid()))
+        })
+    }
+
+    /// The name of the queue in the path.
+    pub(crate) fn queue_name(&self) -> Result<QueueName, Problem> {
+        self.path_part("name", "queue", QueueName::parse)
+    }
+
+    /// A part of the path that names a resource. One that no resource can have names none: it is not found.
+    pub(crate) fn path_part<T, E>(
+        &self,
+        name: &'static str,
+        resource: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, Problem> {
+        let text = self.path_text(name);
+        parse(&text).map_err(|_| Problem::new(ProblemKind::NotFound, format!("there is no {resource} '{text}'")))
+    }
+
+    /// Makes room to read a list whose texts have so many bytes; it lasts until the answer is written.
+    pub(crate) fn room_for(&self, bytes: u64) -> Result<Reservation, Problem> {
+        let max = self.api.options.response_bytes_max;
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        if bytes > max {
+            return Err(Problem::answer_too_large(max));
+        }
+        let answers = &self.api.memory.answers;
+        // What storage sends, what it is read to, and the answer.
+        answers
+            .reserve(bytes.saturating_mul(3))
+            .ok_or_else(|| answers.exhausted())
+    }
+
+    /// An answer that lists things, of which each may be large.
+    pub(crate) fn list(&self, body: &impl Serialize) -> Answer {
+        let max = self.api.options.response_bytes_max;
+        let mut written = Bounded {
+            bytes: Vec::with_capacity(ANSWER_BYTES),
+            max,
+        };
+        match serde_json::to_writer(&mut written, body) {
+            Ok(()) => Ok(HttpResponse::Ok()
+                .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+                .body(written.bytes)),
+            // Nothing else can go wrong: what is JSON already was so when it was stored.
+            Err(_) => Err(Problem::answer_too_large(max)),
+        }
+    }
+
+    /// The URL of a path of this server, as its caller reaches it: a trusted proxy may have removed a prefix.
+    pub(crate) fn url_of(&self, path: &str) -> String {
+        match self.api.gate.forwarded_prefix(&self.request) {
+            Some(prefix) => format!("{prefix}{path}"),
+            None => path.to_owned(),
+        }
+    }
+
+    /// Refuses query parameters that the route does not have.
+    fn check_parameters(&self, allowed: &[&str]) -> Result<(), Problem> {
+        if self.request.query_string().is_empty() {
+            return Ok(());
+        }
+        let parameters = query_parameters(&self.request)?;
+        let unknown = parameters.iter().filter(|(name, _)| !allowed.contains(&name.as_str()));
+        let errors: Vec<PartError> = unknown
+            .map(|(name, _)| {
+                let detail = if allowed.is_empty() {
+                    format!("there is no query parameter '{name}'; this route has none")
+                } else {
+                    format!(
+                        "there is no query parameter '{name}'; allowed are {}",
+                        allowed.join(", ")
+                    )
+                };
+                PartError::parameter(name, detail)
+            })
+            .collect();
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::of_parts(errors))
+        }
+    }
+}
+
+/// The query parameters of a request, decoded, in their order.
+pub(crate) fn query_parameters(request: &HttpRequest) -> Result<Vec<(String, String)>, Problem> {
+    let text = request.query_string();
+    match web::Query::<Vec<(String, String)>>::from_query(text) {
+        Ok(parameters) => Ok(parameters.into_inner()),
+        Err(error) => Err(Problem::new(
+            ProblemKind::Malformed,
+            format!("the query can't be read: {error}"),
+        )),
+    }
+}
+
+/// A text that grows up to a limit.
+struct Bounded {
+    bytes: Vec<u8>,
+    max: usize,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        if self.bytes.len().saturating_add(part.len()) > self.max {
+            return Err(io::Error::other("too large"));
+        }
+        self.bytes.extend_from_slice(part);
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An answer with a JSON body.
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Answer {
+    json_with(HttpResponse::build(status), body)
+}
+
+/// An answer with a JSON body, begun elsewhere.
+pub(crate) fn json_with(mut response: HttpResponseBuilder, body: &impl Serialize) -> Answer {
+    let mut bytes = Vec::with_capacity(ANSWER_BYTES);
+    match serde_json::to_writer(&mut bytes, body) {
+        Ok(()) => Ok(response
+            .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+            .body(bytes)),
+        Err(error) => {
+            tracing::error!("an answer could not be written: {error}");
+            let detail = "the server could not write its answer; its log says why";
+            Err(Problem::new(ProblemKind::Internal, detail))
+        }
+    }
+}
+
+/// Who may reach a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// Whoever has shown who it is; the use case says what it may do.
+    Known,
+    /// Everybody; nobody is asked.
+    Open,
+    /// Every caller; one that shows its key may see more.
+    Optional,
+}
+
+/// A route that takes no query parameters, and asks nobody who it is.
+pub(crate) fn open_route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
+where
+    H: Fn(Call) -> F + Clone + 'static,
+    F: Future<Output = Answer> + 'static,
+{
+    route_for((Access::Open, Disclosure::AllCallers), api, &[], handler)
+}
+
+/// A route without query parameters that is open, and shows more to callers that show a key.
+pub(crate) fn optional_route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
+where
+    H: Fn(Call) -> F + Clone + 'static,
+    F: Future<Output = Answer> + 'static,
+{
+    route_for((Access::Optional, Disclosure::AllCallers), api, &[], handler)
+}
+
+/// A route without query parameters whose answers to changes are whole for more callers than those that may read.
+pub(crate) fn route_showing<H, F>(api: &Rc<RestApi>, disclosure: Disclosure, handler: H) -> Route
+where
+    H: Fn(Call) -> F + Clone + 'static,
+    F: Future<Output = Answer> + 'static,
+{
+    route_for((Access::Known, disclosure), api, &[], handler)
+}
+
+/// A route that takes no query parameters.
+pub(crate) fn route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
+where
+    H: Fn(Call) -> F + Clone + 'static,
+    F: Future<Output = Answer> + 'static,
+{
+    route_with_query(api, &[], handler)
+}
+
+/// A route that takes these query parameters and no others.
+pub(crate) fn route_with_query<H, F>(api: &Rc<RestApi>, parameters: &'static [&'static str], handler: H) -> Route
+where
+    H: Fn(Call) -> F + Clone + 'static,
+    F: Future<Output = Answer> + 'static,
+{
+    route_for((Access::Known, Disclosure::Readers), api, parameters, handler)
+}
+
+fn route_for<H, F>(
+    (access, disclosure): (Access, Disclosure),
+    api: &Rc<RestApi>,
+    parameters: &'static [&'static str],
+    handler: H,
+) -> Route
+where
+    H: Fn(Call) -> F + Clone + 'static,
+    F: Future<Output = Answer> + 'static,
+{
+    let api = Rc::clone(api);
+    web::to(move |request: HttpRequest, payload: web::Payload| {
+        let answers = api.memory.answers.clone();
+        let answer = caller_of(&request, &api, access).and_then(|caller| {
+            let is_reduced = !request.method().is_safe() && !disclosure.is_whole_for(&caller);
+            let call = Call {
+                request: request.clone(),
+                payload,
+                api: Rc::clone(&api),
+                caller,
+            };
+            call.check_parameters(parameters)?;
+            Ok((handler(call), is_reduced))
+        });
+        async move {
+            let answer = match answer {
+                Ok((answer, false)) => answer.await,
+                Ok((answer, true)) => answer.await.and_then(reduce),
+                Err(problem) => Err(problem),
+            };
+            // The answer to a change is sent whatever memory is left.
+            let is_final = !request.method().is_safe();
+            let answer = answer.and_then(|answer| count_body(&answers, answer, is_final));
+            answer.unwrap_or_else(|problem| problem.answer(&request))
+        }
+    })
+}
+
+fn caller_of(request: &HttpRequest, api: &RestApi, access: Access) -> Result<Caller, Problem> {
+    match access {
+        Access::Open => Ok(Caller::unknown()),
+        Access::Optional => Ok(api.gate.authenticate(request).unwrap_or_else(|_| Caller::unknown())),
+        Access::Known => {
+            let caller = api.gate.authenticate(request)?;
+            if request.method().is_safe() {
+                api.memory.answers.admit()?;
+            }
+            // The use case says so, too; but it is asked after the body was read, which may be large.
+            if !request.method().is_safe() {
+                caller.require_any(&[Scope::Write, Scope::Admin])?;
+            }
+            Ok(caller)
+        }
+    }
+}
+
+/// A path with its methods. `HEAD` comes with `GET`, `OPTIONS` with all; any other method is told what there is.
+pub(crate) fn resource(path: &str, methods: Vec<(Method, Route)>) -> Resource {
+    let mut names: Vec<&str> = Vec::new();
+    for (method, _) in &methods {
+        names.push(method.as_str());
+        if method == Method::GET {
+            names.push("HEAD");
+        }
+    }
+    names.push("OPTIONS");
+    let allow: Rc<str> = names.join(", ").into();
+    let mut resource = web::resource(path.to_owned());
+    for (method, route) in methods {
+        resource = resource.route(route.guard(of_method(method)));
+    }
+    resource.default_service(web::to(move |request: HttpRequest| {
+        let allow = Rc::clone(&allow);
+        async move {
+            if request.method() == Method::OPTIONS {
+                return HttpResponse::NoContent().insert_header((ALLOW, &*allow)).finish();
+            }
+            Problem::method_not_allowed(request.method(), &allow).answer(&request)
+        }
+    }))
+}
+
+fn of_method(method: Method) -> impl Guard {
+    let is_get = method == Method::GET;
+    guard::fn_guard(move |context| {
+        let given = &context.head().method;
+        *given == method || (is_get && *given == Method::HEAD)
+    })
+}
+
+/// The answer to requests for what does not exist.
+pub(crate) fn unknown_route() -> Route {
+    web::to(|request: HttpRequest| async move { Problem::unknown_route(&request).answer(&request) })
+}

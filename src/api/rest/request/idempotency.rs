@@ -1,0 +1,70 @@
+//! The `Idempotency-Key` header (draft-ietf-httpapi-idempotency-key-header).
+
+use actix_web::http::header::HeaderName;
+
+use super::context::Call;
+use crate::api::rest::problem::{PartError, Problem};
+use crate::service::jobs::IdempotencyKey;
+
+/// How long a key may be, in characters.
+const LENGTH_MAX: usize = 255;
+/// The header's name as people write it.
+const HEADER: &str = "Idempotency-Key";
+/// Says that a request was made before and did nothing now.
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+impl Call {
+    /// The caller's key for `operation`, if it gave one. The same request is one with the same bytes in its body.
+    pub(crate) fn idempotency_key(&self, operation: &str, body: &[u8]) -> Result<Option<IdempotencyKey>, Problem> {
+        let mut values = self.request.headers().get_all(HEADER);
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        let wrong = || {
+            let detail = format!("{}, in double quotes or without", allowed());
+            Problem::from(PartError::header(HEADER, detail))
+        };
+        if values.next().is_some() {
+            return Err(PartError::header(HEADER, "the header is there twice").into());
+        }
+        let key = value.to_str().ok().and_then(parse_key).ok_or_else(wrong)?;
+        Ok(Some(IdempotencyKey {
+            key: format!("{operation}\n{key}"),
+            request: body.to_vec(),
+        }))
+    }
+}
+
+/// Reads a key: a structured field's string (RFC 8941), or the same text bare, as many clients send it.
+fn parse_key(text: &str) -> Option<String> {
+    let text = text.trim();
+    let key = match text.strip_prefix('"') {
+        Some(rest) => unescape(rest.strip_suffix('"')?)?,
+        None => text.to_owned(),
+    };
+    is_key(&key).then_some(key)
+}
+
+/// Whether a text is a key.
+pub(crate) fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.len() <= LENGTH_MAX && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// What a key may be.
+pub(crate) fn allowed() -> String {
+    format!("a key has 1 to {LENGTH_MAX} visible ASCII characters")
+}
+
+/// The inside of a structured field's string; `None` if a quote or a backslash in it is not escaped.
+fn unescape(text: &str) -> Option<String> {
+    let mut key = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => return None,
+            '\\' => key.push(characters.next().filter(|escaped| matches!(escaped, '"' | '\\'))?),
+            other => key.push(other),
+        }
+    }
+    Some(key)
+}

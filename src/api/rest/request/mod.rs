@@ -1,0 +1,10 @@
+//! Requests: their context, body, parameters and headers.
+
+pub(crate) mod body;
+pub(crate) mod context;
+pub(crate) mod enumerations;
+pub(crate) mod etag;
+pub(crate) mod idempotency;
+pub(crate) mod json_fields;
+pub(crate) mod pagination;
+pub(crate) mod parameters;

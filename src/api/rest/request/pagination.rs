@@ -1,0 +1,45 @@
+//! Which part of a list is wanted: `limit`, `offset` and `after`.
+
+use super::parameters::Parameters;
+use crate::domain::values::id::JobId;
+use crate::storage::query::{Order, Page, RecurringPage};
+
+/// How many entries a page has that does not say otherwise.
+pub(crate) const LIMIT_DEFAULT: u32 = 50;
+/// How many entries a page may have.
+pub(crate) const LIMIT_MAX: u32 = 1_000;
+/// The greatest offset that every storage can count to.
+const OFFSET_MAX: u64 = i64::MAX.unsigned_abs();
+
+/// Reads the page that is wanted.
+pub(crate) fn read(parameters: &mut Parameters) -> Page {
+    Page {
+        limit: read_limit(parameters),
+        offset: parameters.read("offset", parse_offset).unwrap_or(0),
+        after: parameters.read("after", JobId::parse),
+        order: Order::NewestFirst,
+    }
+}
+
+/// Reads how much of a list is wanted.
+pub(crate) fn read_limit(parameters: &mut Parameters) -> u32 {
+    parameters.read("limit", parse_limit).unwrap_or(LIMIT_DEFAULT)
+}
+
+fn parse_limit(text: &str) -> Result<u32, String> {
+    let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    limit.ok_or_else(|| format!("limit is '{text}'; allowed are whole numbers from 1 to {LIMIT_MAX}"))
+}
+
+fn parse_offset(text: &str) -> Result<u64, String> {
+    let offset = text.parse().ok().filter(|offset| *offset <= OFFSET_MAX);
+    offset.ok_or_else(|| format!("offset is '{text}'; allowed are whole numbers from 0 to {OFFSET_MAX}"))
+}
+
+/// Reads the page of recurring jobs that is wanted.
+pub(crate) fn read_recurring(parameters: &mut Parameters) -> RecurringPage {
+    RecurringPage {
+        limit: parameters.read("limit", parse_limit).unwrap_or(LIMIT_DEFAULT),
+        offset: parameters.read("offset", parse_offset).unwrap_or(0),
+    }
+}

@@ -1,0 +1,199 @@
+//! The parts of the server's answers that are shown to people. What is missing or new does not stop a client: an older
+//! one can speak to a newer server.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// How much a server says in its log.
+#[derive(Debug, Deserialize)]
+pub(crate) struct LogLevel {
+    pub(crate) level: String,
+}
+
+/// A page of jobs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JobList {
+    pub(crate) jobs: Vec<Job>,
+    #[serde(default)]
+    pub(crate) total_count: u64,
+    #[serde(default)]
+    pub(crate) has_more: bool,
+}
+
+/// A job.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Job {
+    pub(crate) id: String,
+    /// Absent for callers that may not read, as all but the id and the status.
+    #[serde(rename = "type", default)]
+    pub(crate) job_type: Option<String>,
+    pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+    #[serde(default)]
+    pub(crate) queue: Option<String>,
+    #[serde(default)]
+    pub(crate) priority: Option<String>,
+    #[serde(default)]
+    pub(crate) created_at: Option<String>,
+    #[serde(default)]
+    pub(crate) run_at: Option<String>,
+    #[serde(default)]
+    pub(crate) executed_at: Option<String>,
+    #[serde(default)]
+    pub(crate) completed_at: Option<String>,
+    #[serde(default)]
+    pub(crate) duration: Option<String>,
+    #[serde(default)]
+    pub(crate) timeout: Option<String>,
+    #[serde(default)]
+    pub(crate) unique_key: Option<String>,
+    #[serde(default)]
+    pub(crate) retry_count: u32,
+    #[serde(default)]
+    pub(crate) max_retries: u32,
+    #[serde(default)]
+    pub(crate) parameters: Option<Box<RawValue>>,
+    #[serde(default)]
+    pub(crate) result: Option<Box<RawValue>>,
+    #[serde(default)]
+    pub(crate) warnings: Vec<String>,
+    #[serde(default)]
+    pub(crate) error: Option<String>,
+    #[serde(default)]
+    pub(crate) error_detail: Option<String>,
+    #[serde(default)]
+    pub(crate) progress: Option<Progress>,
+    #[serde(default)]
+    pub(crate) log: Vec<LogLine>,
+    #[serde(default)]
+    pub(crate) execution_history: Vec<Attempt>,
+}
+
+/// The progress that an attempt has reported.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Progress {
+    pub(crate) percent: f64,
+    #[serde(default)]
+    pub(crate) message: Option<String>,
+}
+
+/// A log line of an attempt.
+#[derive(Debug, Deserialize)]
+pub(crate) struct LogLine {
+    pub(crate) attempt: u32,
+    pub(crate) at: String,
+    pub(crate) level: String,
+    pub(crate) message: String,
+}
+
+/// One execution of a job.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Attempt {
+    pub(crate) attempt: u32,
+    pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) started_at: Option<String>,
+    #[serde(default)]
+    pub(crate) duration: Option<String>,
+    #[serde(default)]
+    pub(crate) worker: Option<String>,
+    #[serde(default)]
+    pub(crate) error: Option<String>,
+}
+
+/// A recurring job.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RecurringJob {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    #[serde(rename = "type")]
+    pub(crate) job_type: String,
+    pub(crate) cron_expression: String,
+    #[serde(default)]
+    pub(crate) description: String,
+    #[serde(default)]
+    pub(crate) time_zone: String,
+    #[serde(default)]
+    pub(crate) enabled: bool,
+    #[serde(default)]
+    pub(crate) next_run_at: Option<String>,
+    #[serde(default)]
+    pub(crate) last_run_at: Option<String>,
+    #[serde(default)]
+    pub(crate) warnings: Vec<String>,
+}
+
+/// All queues.
+#[derive(Debug, Deserialize)]
+pub(crate) struct QueueList {
+    pub(crate) queues: Vec<Queue>,
+}
+
+/// A queue.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Queue {
+    pub(crate) name: String,
+    pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) pending_jobs: u64,
+    #[serde(default)]
+    pub(crate) running_jobs: u64,
+    #[serde(default)]
+    pub(crate) completed_jobs: u64,
+    #[serde(default)]
+    pub(crate) failed_jobs: u64,
+    #[serde(default)]
+    pub(crate) workers: u64,
+    #[serde(default)]
+    pub(crate) throughput: Throughput,
+}
+
+/// What a queue has completed lately.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Throughput {
+    pub(crate) jobs_per_minute: f64,
+    pub(crate) jobs_per_hour: f64,
+}
+
+/// How many jobs were removed from a queue.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ClearedQueue {
+    pub(crate) cleared_pending: u64,
+    pub(crate) cleared_failed: u64,
+}
+
+impl Job {
+    /// Whether nothing more happens to it.
+    pub(crate) fn is_finished(&self) -> bool {
+        matches!(self.status.as_str(), "completed" | "failed" | "cancelled")
+    }
+}
+
+/// The servers that share the storage.
+#[derive(Debug, Deserialize)]
+pub(crate) struct NodeList {
+    pub(crate) nodes: Vec<Node>,
+}
+
+/// A server.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Node {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) roles: Vec<String>,
+    #[serde(default)]
+    pub(crate) running_jobs: u64,
+    #[serde(default)]
+    pub(crate) started_at: Option<String>,
+}

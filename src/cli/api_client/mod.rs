@@ -1,0 +1,328 @@
+//! Speaks to a running server.
+
+pub(crate) mod api_types;
+pub(crate) mod problem;
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Response, StatusCode, Url, redirect};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use self::problem::Problem;
+use super::error::CliError;
+use crate::config::loader::secret::Secret;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Which server, and how.
+#[derive(Debug, Args)]
+pub(super) struct ClientArguments {
+    /// The server's address.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "TICKERQ_SERVER",
+        default_value = "http://127.0.0.1:5000"
+    )]
+    server: String,
+    /// The token that is sent as `Authorization: Bearer …`.
+    #[arg(long, global = true, value_name = "TOKEN", env = "TICKERQ_TOKEN", hide_env_values = true, value_parser = parse_secret)]
+    token: Option<Secret>,
+    /// What the API's paths begin with.
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "TICKERQ_BASE_PATH",
+        default_value = "/api/tickerq"
+    )]
+    base_path: String,
+    /// Print the server's JSON, for programs.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+}
+
+/// The same options before the subcommand: `tickerq --server URL job list`.
+#[derive(Debug, Args)]
+pub(super) struct LeadingClientArguments {
+    /// The server's address, for commands that call a running server.
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// The token for the running server.
+    #[arg(long, value_name = "TOKEN", value_parser = parse_secret)]
+    token: Option<Secret>,
+    /// The base path of the running server's API.
+    #[arg(long, value_name = "PATH")]
+    base_path: Option<String>,
+    /// Print the running server's JSON, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+impl LeadingClientArguments {
+    /// The first option that was given.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        let Self {
+            server,
+            token,
+            base_path,
+            json,
+        } = self;
+        let flags = [
+            ("--server", server.is_some()),
+            ("--token", token.is_some()),
+            ("--base-path", base_path.is_some()),
+            ("--json", *json),
+        ];
+        flags.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
+    }
+
+    /// Fills in what the subcommand's own options, whose matches these are, do not give; the environment and the defaults
+    /// rank below an option before the subcommand.
+    pub(super) fn apply(self, client: &mut ClientArguments, matches: &ArgMatches) {
+        let Self {
+            server,
+            token,
+            base_path,
+            json,
+        } = self;
+        let is_free = |name: &str| matches.value_source(name) != Some(ValueSource::CommandLine);
+        if let Some(server) = server.filter(|_| is_free("server")) {
+            client.server = server;
+        }
+        if let Some(token) = token.filter(|_| is_free("token")) {
+            client.token = Some(token);
+        }
+        if let Some(base_path) = base_path.filter(|_| is_free("base_path")) {
+            client.base_path = base_path;
+        }
+        client.json |= json;
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "clap asks for a function that can fail")]
+fn parse_secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
+}
+
+/// A server that can be asked.
+pub(super) struct Client {
+    http: reqwest::Client,
+    base: Url,
+}
+
+/// An answer that is a success: its JSON as it came.
+pub(super) struct Answer {
+    address: String,
+    status: StatusCode,
+    pub(super) text: String,
+}
+
+/// Runs a command that speaks to the server, on this thread.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::System(format!("cannot start: {error}")))?
+        .block_on(work)
+}
+
+impl Client {
+    pub(super) fn new(arguments: &ClientArguments) -> Result<Self, CliError> {
+        let ClientArguments {
+            server,
+            token,
+            base_path,
+            json: _,
+        } = arguments;
+        let base = base_url(server, base_path)?;
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            ACCEPT,
+            HeaderValue::from_static("application/json, application/problem+json"),
+        );
+        // A variable that is set to nothing means the same as one that is not set.
+        if let Some(token) = token
+            && !token.expose().is_empty()
+        {
+            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+                .map_err(|_| CliError::Usage("--token: must be visible characters".to_owned()))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        // Fails when the process has a provider already, which is then as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .default_headers(headers)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT)
+            // A redirected POST would arrive as a GET.
+            .redirect(redirect::Policy::none());
+        if is_loopback(&base) {
+            // A proxy's idea of this address is another machine.
+            builder = builder.no_proxy();
+        }
+        let http = builder
+            .build()
+            .map_err(|error| CliError::System(format!("cannot start the client: {error}")))?;
+        Ok(Self { http, base })
+    }
+
+    /// `GET`s a path below the base path, given in segments.
+    pub(super) async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Answer, CliError> {
+        let mut url = self.url(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.send(Method::GET, url, None).await
+    }
+
+    /// `POST`s JSON to a path below the base path.
+    pub(super) async fn post(&self, path: &[&str], body: &impl Serialize) -> Result<Answer, CliError> {
+        self.send_json(Method::POST, path, body).await
+    }
+
+    /// `PUT`s JSON to a path below the base path.
+    pub(super) async fn put(&self, path: &[&str], body: &impl Serialize) -> Result<Answer, CliError> {
+        self.send_json(Method::PUT, path, body).await
+    }
+
+    /// `DELETE`s a path below the base path.
+    pub(super) async fn delete(&self, path: &[&str]) -> Result<Answer, CliError> {
+        self.send(Method::DELETE, self.url(path), None).await
+    }
+
+    async fn send_json(&self, method: Method, path: &[&str], body: &impl Serialize) -> Result<Answer, CliError> {
+        let body = serde_json::to_string(body).map_err(|error| CliError::System(error.to_string()))?;
+        self.send(method, self.url(path), Some(body)).await
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    async fn send(&self, method: Method, url: Url, body: Option<String>) -> Result<Answer, CliError> {
+        let address = url.to_string();
+        let mut request = self.http.request(method, url);
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        let no_connection = |error: reqwest::Error| CliError::NoConnection {
+            address: address.clone(),
+            reason: reason(&error),
+        };
+        let response = request.send().await.map_err(no_connection)?;
+        let status = response.status();
+        let is_problem = has_type(&response, "application/problem+json");
+        let text = response.text().await.map_err(no_connection)?;
+        if status.is_success() {
+            return Ok(Answer { address, status, text });
+        }
+        match serde_json::from_str::<Problem>(&text) {
+            Ok(problem) if is_problem => Err(CliError::Refused(problem)),
+            Ok(_) | Err(_) => Err(CliError::NotTheApi {
+                address,
+                status: status.as_u16(),
+                reason: beginning(&text),
+            }),
+        }
+    }
+}
+
+impl Answer {
+    /// Whether something was made that was not there before.
+    pub(super) fn is_new(&self) -> bool {
+        self.status == StatusCode::CREATED
+    }
+
+    /// What the JSON says.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, CliError> {
+        serde_json::from_str(&self.text).map_err(|error| CliError::NotTheApi {
+            address: self.address.clone(),
+            status: self.status.as_u16(),
+            reason: error.to_string(),
+        })
+    }
+}
+
+fn base_url(server: &str, base_path: &str) -> Result<Url, CliError> {
+    let wrong = |reason: &str| {
+        CliError::Usage(format!(
+            "--server: '{server}' {reason}; write it like http://127.0.0.1:5000"
+        ))
+    };
+    let mut url = Url::parse(server).map_err(|error| wrong(&format!("is not an address ({error})")))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("does not begin with http:// or https://"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("has more than a host and a path"));
+    }
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments
+            .pop_if_empty()
+            .extend(base_path.split('/').filter(|segment| !segment.is_empty()));
+    }
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| {
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        host.eq_ignore_ascii_case("localhost") || address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    })
+}
+
+fn has_type(response: &Response, content_type: &str) -> bool {
+    let header = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    header.is_some_and(|text| text.starts_with(content_type))
+}
+
+/// The innermost cause, which is the one that helps: "connection refused".
+fn reason(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+fn beginning(text: &str) -> String {
+    let line = text.trim().lines().next().unwrap_or("nothing");
+    line.chars().take(120).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base_url;
+
+    #[test]
+    fn the_base_path_follows_the_servers_own_path() {
+        let joined = |server, path| base_url(server, path).unwrap().to_string();
+        assert_eq!(joined("http://h:1", "/api/tickerq"), "http://h:1/api/tickerq");
+        assert_eq!(
+            joined("http://h:1/prefix/", "api/tickerq/"),
+            "http://h:1/prefix/api/tickerq"
+        );
+        assert!(base_url("h:1", "/").is_err());
+        assert!(base_url("ftp://h", "/").is_err());
+        assert!(base_url("http://h?x", "/").is_err());
+    }
+}

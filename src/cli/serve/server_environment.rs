@@ -1,0 +1,228 @@
+//! The server's settings from the environment, out of the sight of the programs that it starts.
+//!
+//! A command handler withholds `TICKERQ_…` variables from its program, but a program of the same user reads the environment
+//! with which its parent was started in `/proc/PID/environ`, whatever the parent removes later. So `serve` starts itself
+//! once more, in the same process, without these variables, and hands them over in an anonymous file that is emptied when
+//! it is read. An address of a database on its command line, which may hold a password and which every user of the machine
+//! can read, is handed over in the same way.
+
+use std::ffi::OsString;
+
+#[cfg(target_os = "linux")]
+use crate::config::sections::database::DatabaseUrl;
+
+/// Which of this process's settings come from an earlier image of it: the number of a file descriptor.
+const HANDED_OVER: &str = "TICKERQ_HANDED_OVER";
+
+/// The flag whose value may hold a password.
+const DATABASE_URL: &str = "--database-url";
+
+/// Variables that hold no secrets, and that the command line reads before the settings are handed over.
+const KEPT: [&str; 1] = ["TICKERQ_CONFIG"];
+
+/// Hands the settings over to a new image of this process; returns there, and at once when there are none. Where the system
+/// refuses, the server runs with the environment as it is.
+#[cfg(target_os = "linux")]
+pub(crate) fn hand_over() {
+    use std::fs::File;
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    use rustix::fs::{MemfdFlags, memfd_create};
+
+    let mut settings = settings();
+    let (arguments, database_url) = without_database_url(std::env::args_os().skip(1));
+    settings.extend(database_url.map(|url| (OsString::from(DATABASE_URL), url)));
+    if settings.is_empty() || handed_over().is_some() {
+        return;
+    }
+    let Ok(program) = std::env::current_exe() else { return };
+    // Inherited by the new image.
+    let Ok(descriptor) = memfd_create("tickerq-settings", MemfdFlags::ALLOW_SEALING) else {
+        return;
+    };
+    let mut file = File::from(descriptor);
+    if file.write_all(&encode(&settings)).is_err() {
+        return;
+    }
+    let mut command = Command::new(program);
+    command.args(arguments);
+    for (name, _) in &settings {
+        command.env_remove(name);
+    }
+    command.env(HANDED_OVER, file.as_raw_fd().to_string());
+    // Returns only when it has failed.
+    let _ = command.exec();
+}
+
+/// As above; other systems show no environment of other processes to those that are not privileged.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn hand_over() {}
+
+/// The arguments without `--database-url` and its value, and the value. A name without a password stays where it is seen.
+#[cfg(target_os = "linux")]
+fn without_database_url(arguments: impl Iterator<Item = OsString>) -> (Vec<OsString>, Option<OsString>) {
+    let (mut kept, mut found) = (Vec::new(), None);
+    let mut arguments = arguments.peekable();
+    let has_secret = |url: &OsString| DatabaseUrl::parse(&url.to_string_lossy()).is_ok_and(|url| url.has_password());
+    while let Some(argument) = arguments.next() {
+        let text = argument.to_string_lossy();
+        if text == DATABASE_URL && arguments.peek().is_some_and(has_secret) {
+            found = arguments.next();
+            continue;
+        }
+        let value = text.strip_prefix(DATABASE_URL).and_then(|rest| rest.strip_prefix('='));
+        match value.map(OsString::from).filter(has_secret) {
+            Some(url) => found = Some(url),
+            None => kept.push(argument),
+        }
+    }
+    (kept, found)
+}
+
+/// The value of `--database-url`, if it was handed over.
+pub(crate) fn database_url() -> Option<String> {
+    let (_, url) = handed_over()?.into_iter().find(|(name, _)| name == DATABASE_URL)?;
+    Some(url)
+}
+
+/// The variables of this process, those that were handed over among them.
+pub(crate) fn variables() -> Vec<(String, String)> {
+    let mut variables: Vec<(String, String)> = crate::config::process_environment()
+        .filter(|(name, _)| name != HANDED_OVER)
+        .collect();
+    let handed_over = handed_over().unwrap_or_default();
+    variables.extend(handed_over.into_iter().filter(|(name, _)| name != DATABASE_URL));
+    variables
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the environment as it is handed on, not as configuration"
+)]
+fn settings() -> Vec<(OsString, OsString)> {
+    let is_setting = |name: &OsString| {
+        let name = name.to_string_lossy().to_ascii_uppercase();
+        name.starts_with("TICKERQ_") && !KEPT.contains(&name.as_str()) && name != HANDED_OVER
+    };
+    std::env::vars_os().filter(|(name, _)| is_setting(name)).collect()
+}
+
+/// Reads the settings that an earlier image has handed over, the first time; the file is empty afterwards.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the number of a descriptor is no configuration"
+)]
+fn handed_over() -> Option<Vec<(String, String)>> {
+    use std::sync::OnceLock;
+
+    static READ: OnceLock<Option<Vec<(String, String)>>> = OnceLock::new();
+    READ.get_or_init(|| {
+        let descriptor: u32 = std::env::var(HANDED_OVER).ok()?.parse().ok()?;
+        read_and_empty(&format!("/proc/self/fd/{descriptor}")).ok()
+    })
+    .clone()
+}
+
+fn read_and_empty(path: &str) -> std::io::Result<Vec<(String, String)>> {
+    use std::io::Read;
+
+    let mut file = std::fs::OpenOptions::new().read(true).write(true).open(path)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    file.set_len(0)?;
+    seal(&file);
+    Ok(decode(&bytes))
+}
+
+/// The descriptor stays open in programs that the server starts: sealed, the empty file can pass nothing between them.
+#[cfg(target_os = "linux")]
+fn seal(file: &std::fs::File) {
+    use rustix::fs::{SealFlags, fcntl_add_seals};
+
+    // Refused for a file of another kind, which no earlier image of this process has made.
+    let _ = fcntl_add_seals(
+        file,
+        SealFlags::GROW | SealFlags::SHRINK | SealFlags::WRITE | SealFlags::SEAL,
+    );
+}
+
+#[cfg(not(target_os = "linux"))]
+fn seal(_: &std::fs::File) {}
+
+/// `name=value` pairs, each ended by NUL, which no variable holds.
+#[cfg(target_os = "linux")]
+fn encode(settings: &[(OsString, OsString)]) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+
+    let mut bytes = Vec::new();
+    for (name, value) in settings {
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(b'=');
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.push(0);
+    }
+    bytes
+}
+
+/// What is not UTF-8 keeps a replacement character, which the configuration refuses.
+fn decode(bytes: &[u8]) -> Vec<(String, String)> {
+    let variables = bytes.split(|byte| *byte == 0).filter(|variable| !variable.is_empty());
+    variables
+        .filter_map(|variable| {
+            let text = String::from_utf8_lossy(variable).into_owned();
+            let (name, value) = text.split_once('=')?;
+            Some((name.to_owned(), value.to_owned()))
+        })
+        .collect()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_url_with_a_password_is_taken_out_of_the_arguments() {
+        let split = |arguments: &[&str]| {
+            let (kept, url) = without_database_url(arguments.iter().map(OsString::from));
+            let kept: Vec<String> = kept.iter().map(|text| text.to_string_lossy().into_owned()).collect();
+            (kept.join(" "), url.map(|url| url.to_string_lossy().into_owned()))
+        };
+        let url = "postgres://ann:s3cret@db/jobs";
+        let joined = format!("--database-url={url}");
+        let secret = Some(url.to_owned());
+        assert_eq!(
+            split(&["serve", "--database-url", url]),
+            ("serve".to_owned(), secret.clone())
+        );
+        assert_eq!(
+            split(&["serve", &joined, "--listen", "[::1]:1"]),
+            ("serve --listen [::1]:1".to_owned(), secret)
+        );
+        let in_query = "postgres:///jobs?host=/run&password=s3cret";
+        assert_eq!(
+            split(&["--database-url", in_query]),
+            (String::new(), Some(in_query.to_owned()))
+        );
+        for arguments in [
+            ["serve", "--database-url", "sqlite:tickerq.db"],
+            ["serve", "--database-url", "postgres://ann@db/jobs"],
+            ["serve", "--config", url],
+        ] {
+            assert_eq!(split(&arguments), (arguments.join(" "), None));
+        }
+    }
+
+    #[test]
+    fn settings_arrive_as_they_were() {
+        let settings = [("TICKERQ_A", "x=y\nz"), ("TICKERQ_B", ""), ("TICKERQ_C", "ü")];
+        let encoded = encode(&settings.map(|(name, value)| (name.into(), value.into())));
+        let decoded = decode(&encoded);
+        assert_eq!(
+            decoded,
+            settings.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
+    }
+}

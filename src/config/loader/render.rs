@@ -1,0 +1,98 @@
+//! The resolved configuration as TOML, for `tickerq config show`.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::source::Source;
+
+/// A line of the resolved configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// `[server]`; left out when nothing follows.
+    Header(String),
+    /// A key, its path, its value as TOML, and where it was written.
+    Setting {
+        key: String,
+        path: String,
+        value: String,
+        source: Source,
+    },
+}
+
+/// What stands in place of a secret.
+const HIDDEN: &str = "***";
+
+impl Shown {
+    /// The file that this was written in, if it is a secret or holds one.
+    pub(crate) fn file_with_secret(&self) -> Option<&Path> {
+        match self {
+            Self::Setting {
+                value,
+                source: Source::File { path, .. },
+                ..
+            } if value.contains(HIDDEN) => Some(path),
+            Self::Setting { .. } | Self::Header(_) => None,
+        }
+    }
+}
+
+/// A key as TOML writes it: bare if it can be.
+pub(crate) fn key(text: &str) -> String {
+    let is_bare = !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if is_bare {
+        text.to_owned()
+    } else {
+        super::typed_value::quoted(text)
+    }
+}
+
+/// Where the setting of this path was written, or the first one below it.
+pub(crate) fn source_of<'a>(lines: &'a [Shown], wanted: &str) -> Option<&'a Source> {
+    lines.iter().find_map(|line| match line {
+        Shown::Setting {
+            source: Source::Default,
+            ..
+        }
+        | Shown::Header(_) => None,
+        Shown::Setting { path, source, .. } => {
+            let rest = path.strip_prefix(wanted)?;
+            (rest.is_empty() || rest.starts_with(['.', '['])).then_some(source)
+        }
+    })
+}
+
+/// The lines as one TOML document. What somebody wrote carries its source as a comment.
+pub(crate) fn render(lines: &[Shown]) -> String {
+    let mut document = String::new();
+    let mut header = None;
+    for line in lines {
+        match line {
+            Shown::Header(text) => header = Some(text),
+            Shown::Setting {
+                key: name,
+                path: _,
+                value,
+                source,
+            } => {
+                if let Some(text) = header.take() {
+                    if !document.is_empty() {
+                        document.push('\n');
+                    }
+                    document.push_str(text);
+                    document.push('\n');
+                }
+                // Writing to a string cannot fail.
+                let _ = match source {
+                    Source::Default => writeln!(document, "{} = {value}", key(name)),
+                    Source::File { .. } | Source::Environment(_) | Source::Flag(_) => {
+                        writeln!(document, "{} = {value}  # {source}", key(name))
+                    }
+                };
+            }
+        }
+    }
+    document
+}

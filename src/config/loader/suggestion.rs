@@ -1,0 +1,38 @@
+//! Which key somebody meant who wrote another.
+
+use crate::domain::values::edit_distance::edit_distance;
+
+/// Says that `key` is unknown, and which ones are meant or allowed.
+pub(crate) fn unknown_key(key: &str, allowed: &[&'static str]) -> String {
+    let mut by_distance: Vec<(usize, &str)> = allowed.iter().map(|&name| (edit_distance(key, name), name)).collect();
+    by_distance.sort_unstable();
+    // A third of the letters may be wrong: beyond that a guess misleads more than it helps.
+    let close: Vec<&str> = by_distance
+        .iter()
+        .filter(|(steps, name)| *steps <= name.chars().count().max(key.chars().count()).div_ceil(3))
+        .map(|&(_, name)| name)
+        .take(3)
+        .collect();
+    if close.is_empty() {
+        format!("is not a setting; allowed here are {}", allowed.join(", "))
+    } else {
+        format!("is not a setting; did you mean {}?", close.join(" or "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unknown_key;
+
+    #[test]
+    fn a_word_that_is_near_none_gets_all_that_are_allowed() {
+        assert_eq!(
+            unknown_key("wrokers", &["name", "workers"]),
+            "is not a setting; did you mean workers?"
+        );
+        assert_eq!(
+            unknown_key("frobnicate", &["name", "workers"]),
+            "is not a setting; allowed here are name, workers"
+        );
+    }
+}

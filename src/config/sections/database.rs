@@ -1,0 +1,275 @@
+//! `[database]`: where jobs are kept, and how firmly.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use reqwest::Url;
+
+use crate::config::loader::section::Section;
+use crate::config::loader::typed_value::{Setting, Wrong, between, quoted, text, word};
+use crate::config::loader::value::Value;
+use crate::domain::values::time_span::TimeSpan;
+
+/// `[database]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseConfig {
+    /// Which database.
+    pub url: DatabaseUrl,
+    /// How many connections the server may open.
+    pub max_connections: NonZeroU32,
+    /// How many expensive reads run at a time, each over a connection of its own.
+    pub max_expensive_reads: u32,
+    /// How long an expensive read may take.
+    pub expensive_read_timeout: TimeSpan,
+    /// How many expensive reads wait for their turn.
+    pub expensive_read_queue: u32,
+    /// What a committed job survives.
+    pub durability: Durability,
+    /// Whether PgBouncer, or another pooler in transaction mode, is between the server and PostgreSQL.
+    pub pgbouncer: bool,
+    /// Where PostgreSQL itself is reached for LISTEN, beside the pooler.
+    pub listen_url: Option<DatabaseUrl>,
+}
+
+/// What a committed job survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut.
+    Full,
+    /// A killed server, but a power cut may take the last moments.
+    Normal,
+}
+
+/// The two databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabaseKind {
+    /// In this process, in one file.
+    Sqlite,
+    /// A server that several nodes may share.
+    Postgres,
+}
+
+/// The address of a database. Printing it hides the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl {
+    kind: DatabaseKind,
+    text: String,
+}
+
+impl DatabaseConfig {
+    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+        let url = section.get("url", DatabaseUrl::default());
+        let is_postgres = url.kind() == DatabaseKind::Postgres;
+        let needs_postgres = |is_set: bool| {
+            if is_set && !is_postgres {
+                return Err("is for PostgreSQL alone, and database.url names a SQLite file".to_owned());
+            }
+            Ok(())
+        };
+        let max_connections = section.get_if(
+            "max_connections",
+            NonZeroU32::MIN.saturating_add(7),
+            between(NonZeroU32::MIN, NonZeroU32::MIN.saturating_add(999)),
+        );
+        // One writes, and at least as many read what is cheap.
+        let most = (max_connections.get().saturating_sub(1) / 2).max(1);
+        Self {
+            url,
+            max_connections,
+            max_expensive_reads: section.get_if("max_expensive_reads", most.min(2), move |reads: &u32| {
+                if (1..=most).contains(reads) {
+                    return Ok(());
+                }
+                Err(format!(
+                    "{reads} is out of range; allowed is 1 to {most}, half of database.max_connections without the one that writes"
+                ))
+            }),
+            expensive_read_timeout: section.get_if(
+                "expensive_read_timeout",
+                TimeSpan::from_secs(10),
+                between(TimeSpan::from_millis(100), TimeSpan::from_secs(3600)),
+            ),
+            expensive_read_queue: section.get_if("expensive_read_queue", 32, between(0, 10_000)),
+            durability: section.get("durability", Durability::Full),
+            pgbouncer: section.get_if("pgbouncer", false, |is_set: &bool| needs_postgres(*is_set)),
+            listen_url: section.optional_if("listen_url", |listen: &DatabaseUrl| {
+                if listen.kind() == DatabaseKind::Sqlite {
+                    return Err("is not a PostgreSQL address; write postgres://user:password@host/database".to_owned());
+                }
+                needs_postgres(true)
+            }),
+        }
+    }
+}
+
+impl Durability {
+    const WORDS: [(&str, Self); 2] = [("full", Self::Full), ("normal", Self::Normal)];
+}
+
+impl Setting for Durability {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        word(value, &Self::WORDS)
+    }
+
+    fn show(&self) -> String {
+        quoted(match self {
+            Self::Full => "full",
+            Self::Normal => "normal",
+        })
+    }
+}
+
+impl DatabaseUrl {
+    /// Reads `sqlite:FILE`, `sqlite::memory:` or `postgres://user:password@host/database`. The error is a sentence that
+    /// does not repeat the text: it may hold a password.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let kind = match text.split_once(':') {
+            Some(("sqlite", rest)) => {
+                let file = rest.strip_prefix("//").unwrap_or(rest);
+                if file.is_empty() || file.starts_with('?') {
+                    return Err("needs a file after 'sqlite:', such as sqlite:tickerq.db".to_owned());
+                }
+                if text.contains('\0') {
+                    return Err("must not have a NUL character".to_owned());
+                }
+                DatabaseKind::Sqlite
+            }
+            Some(("postgres" | "postgresql", _)) => {
+                let url = Url::parse(text).map_err(|error| {
+                    format!("is not a PostgreSQL address ({error}); write postgres://user:password@host:5432/database")
+                })?;
+                if url.cannot_be_a_base() {
+                    return Err("is not a PostgreSQL address; write postgres://user:password@host/database".to_owned());
+                }
+                DatabaseKind::Postgres
+            }
+            Some(_) | None => {
+                return Err(
+                    "is not a database's address; write sqlite:FILE or postgres://user:password@host/database"
+                        .to_owned(),
+                );
+            }
+        };
+        Ok(Self {
+            kind,
+            text: text.to_owned(),
+        })
+    }
+
+    /// Which database it is.
+    pub fn kind(&self) -> DatabaseKind {
+        self.kind
+    }
+
+    /// Whether it has a password.
+    pub fn has_password(&self) -> bool {
+        self.to_string() != self.text
+    }
+
+    /// The whole address with its password, for whoever connects.
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Default for DatabaseUrl {
+    fn default() -> Self {
+        Self {
+            kind: DatabaseKind::Sqlite,
+            text: "sqlite:tickerq.db".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            DatabaseKind::Sqlite => f.write_str(&self.text),
+            DatabaseKind::Postgres => f.write_str(&hide_passwords(&self.text)),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The address with `***` in place of its passwords: the one before the host and one in the query.
+fn hide_passwords(text: &str) -> String {
+    let Ok(mut url) = Url::parse(text) else {
+        return "***".to_owned();
+    };
+    if url.password().is_some() && url.set_password(Some("***")).is_err() {
+        return "***".to_owned();
+    }
+    let is_password = |name: &str| name.to_ascii_lowercase().contains("password");
+    if url.query_pairs().any(|(name, _)| is_password(&name)) {
+        let pairs: Vec<(String, String)> = url
+            .query_pairs()
+            .map(|(name, value)| {
+                let value = if is_password(&name) {
+                    "***".to_owned()
+                } else {
+                    value.into_owned()
+                };
+                (name.into_owned(), value)
+            })
+            .collect();
+        url.query_pairs_mut().clear().extend_pairs(pairs);
+    }
+    url.into()
+}
+
+impl Setting for DatabaseUrl {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        match value.as_text() {
+            Some(_) => Self::parse(text(value)?).map_err(Wrong::new),
+            None => Err(Wrong::new(format!(
+                "{} is not a text; write it in quotes",
+                value.kind()
+            ))),
+        }
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DatabaseUrl;
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        let shown = |text: &str| DatabaseUrl::parse(text).unwrap().to_string();
+        assert_eq!(shown("sqlite:jobs.db?mode=rwc"), "sqlite:jobs.db?mode=rwc");
+        assert_eq!(
+            shown("postgres://ann:s3cret@db:5432/jobs?sslmode=require"),
+            "postgres://ann:***@db:5432/jobs?sslmode=require"
+        );
+        assert_eq!(
+            shown("postgresql:///jobs?host=/run&password=s3cret"),
+            "postgresql:///jobs?host=%2Frun&password=***"
+        );
+        assert!(!format!("{:?}", DatabaseUrl::parse("postgres://ann:s3cret@db/jobs").unwrap()).contains("s3cret"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_without_repeating_it() {
+        for text in [
+            "",
+            "jobs.db",
+            "mysql://ann:s3cret@db/jobs",
+            "sqlite:",
+            "sqlite://",
+            "postgres:s3cret",
+            "postgres://ann:s3cret@:x/",
+        ] {
+            let error = DatabaseUrl::parse(text).unwrap_err();
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+}

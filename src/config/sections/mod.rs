@@ -1,0 +1,25 @@
+//! The sections of the configuration, a file each.
+
+pub mod api;
+pub mod api_keys;
+pub mod audit;
+pub mod authentication;
+pub mod database;
+pub mod graphql;
+pub mod handler;
+pub(crate) mod health;
+pub mod job_types;
+pub mod jobs;
+pub mod jwt;
+pub mod log;
+pub mod metrics;
+pub mod nodes;
+pub mod queues;
+pub mod realtime;
+pub mod recurring;
+pub mod retention;
+pub mod server;
+pub mod sync;
+pub mod telemetry;
+pub mod time_zones;
+pub mod webhooks;

@@ -1,0 +1,49 @@
+//! `[nodes]`: this server as one of several.
+
+use crate::config::loader::section::Section;
+use crate::config::loader::typed_value::between;
+use crate::domain::values::name::is_name_character;
+use crate::domain::values::time_span::TimeSpan;
+
+/// `[nodes]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodesConfig {
+    /// How long a node that says nothing keeps the jobs that it runs; then another may take them.
+    pub lease: TimeSpan,
+    /// What people call this node.
+    pub name: String,
+}
+
+impl NodesConfig {
+    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            lease: section.get_if(
+                "lease",
+                TimeSpan::from_secs(30),
+                between(TimeSpan::from_secs(3), TimeSpan::from_secs(24 * 3600)),
+            ),
+            name: section.get_if("name", host_name(), |name: &String| {
+                if name.chars().count() > NAME_LENGTH_MAX || !name.chars().all(is_name_character) {
+                    return Err(format!(
+                        "a name has at most {NAME_LENGTH_MAX} characters, none of them a control, line separator, text \
+                         direction or invisible character"
+                    ));
+                }
+                Ok(())
+            }),
+        }
+    }
+}
+
+const NAME_LENGTH_MAX: usize = 100;
+
+fn host_name() -> String {
+    let system = rustix::system::uname();
+    let name: String = system
+        .nodename()
+        .to_string_lossy()
+        .chars()
+        .take(NAME_LENGTH_MAX)
+        .collect();
+    if name.is_empty() { "node".to_owned() } else { name }
+}

@@ -1,0 +1,95 @@
+//! `[sync]`: the feed of changed jobs, and who is sent it.
+
+use super::handler::EndpointUrl;
+use super::webhooks::{check_name, check_secret, items, name_of};
+use crate::config::loader::secret::Secret;
+use crate::config::loader::section::Section;
+use crate::config::loader::typed_value::{DURATION_MAX, between};
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::webhooks::sync_field::SyncField;
+
+/// `[sync]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SyncConfig {
+    /// Whether the feed is kept although nobody is sent it.
+    pub feed: bool,
+    /// `[[sync.targets]]`.
+    pub targets: Vec<SyncTargetConfig>,
+}
+
+/// `[[sync.targets]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SyncTargetConfig {
+    /// What its place in the feed is stored under; its address without the query unless given.
+    pub name: String,
+    /// Where it is.
+    pub url: EndpointUrl,
+    /// The time between two looks for changes.
+    pub interval: TimeSpan,
+    /// How many changes one request tells at the most.
+    pub batch_size: u32,
+    /// What requests are signed with.
+    pub secret: Option<Secret>,
+    /// What is told of a job.
+    pub fields: Vec<SyncField>,
+}
+
+impl SyncConfig {
+    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+        let feed = section.get("feed", false);
+        let mut targets: Vec<SyncTargetConfig> = Vec::new();
+        for (index, item) in items(section, "targets", "sync.targets").iter().enumerate() {
+            let path = format!("sync.targets[{index}]");
+            let mut section = section.open(path, "[[sync.targets]]".to_owned(), Some(item));
+            let name = section.optional_if("name", check_name);
+            let url: Option<EndpointUrl> = section.required("url");
+            let interval = section.get_if(
+                "interval",
+                TimeSpan::from_secs(10),
+                between(TimeSpan::from_millis(100), DURATION_MAX),
+            );
+            let batch_size = section.get_if("batch_size", 500, between(1, 10_000));
+            let secret = section.optional_if("secret", check_secret);
+            let fields = section.get_if("fields", names_of(&SyncField::REFERENCE), check_fields);
+            if let Some(url) = url {
+                let name = name.unwrap_or_else(|| name_of(&url));
+                if targets.iter().any(|other| other.name == name) {
+                    let source = section.source().clone();
+                    section.error(
+                        &source,
+                        "name",
+                        format_args!("'{name}' is the name of an earlier target; give each its own"),
+                    );
+                }
+                targets.push(SyncTargetConfig {
+                    name,
+                    url,
+                    interval,
+                    batch_size,
+                    secret,
+                    fields: fields.iter().filter_map(|name| SyncField::parse(name)).collect(),
+                });
+            }
+            section.finish();
+        }
+        Self { feed, targets }
+    }
+}
+
+fn names_of(fields: &[SyncField]) -> Vec<String> {
+    fields.iter().map(|field| field.as_str().to_owned()).collect()
+}
+
+#[expect(clippy::ptr_arg, reason = "the check of a setting takes the setting's own type")]
+fn check_fields(names: &Vec<String>) -> Result<(), String> {
+    match names.iter().find(|name| SyncField::parse(name).is_none()) {
+        None => Ok(()),
+        Some(name) => {
+            let allowed: Vec<&str> = SyncField::names().collect();
+            Err(format!(
+                "'{name}' is no field of a job; allowed are {}",
+                allowed.join(", ")
+            ))
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! Runs a job by calling an HTTP endpoint.
+//!
+//! The endpoint gets the job as a JSON `POST` and answers when the work is done. Its status says how it went (the module
+//! `answer` tells which says what), its body is the result. The request is aborted when the job is told to stop and when
+//! the future is dropped. Redirects are not followed: a signed body is for the configured address alone.
+
+mod answer;
+mod options;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Response, StatusCode, Url};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::time::{Instant, timeout};
+use tracing::debug;
+
+use self::answer::{Verdict, verdict};
+pub use self::options::{HttpHandlerOptions, InvalidHttpHandler};
+use super::limits::HandlerLimits;
+use super::{JobContext, JobHandler, output};
+use crate::domain::cluster::remote_worker::LogLevel;
+use crate::domain::job::Job;
+use crate::domain::job::outcome::{Failure, RetryAdvice};
+use crate::domain::values::json::Json;
+use crate::domain::values::timestamp;
+use crate::domain::values::trace_context::{JobTrace, Step, TRACE_PARENT_HEADER, TraceParent};
+use crate::domain::webhooks::endpoint::SigningSecret;
+use crate::domain::webhooks::signature::{SIGNATURE_HEADER, sign, sign_message};
+use crate::webhooks::client::root_cause;
+pub use crate::webhooks::client::{HttpClient, HttpClientError};
+use crate::webhooks::client_spans::{CallReport, CallSubject, CallTarget, Calls};
+use crate::webhooks::retry_after::{parse_http_date, retry_after};
+
+/// How much of the body of a failed answer is kept as the failure's detail.
+const DETAIL_BYTES_MAX: usize = 4 * 1024;
+
+/// How long the body of a failed answer is waited for: the status has said already what there is to know.
+const DETAIL_WAIT: Duration = Duration::from_secs(5);
+
+/// Runs jobs by calling an endpoint. See the module.
+pub struct HttpHandler {
+    client: HttpClient,
+    url: Url,
+    /// The address as errors show it: queries may hold secrets.
+    shown_url: String,
+    headers: HeaderMap,
+    secret: Option<SigningSecret>,
+    permanent_statuses: Option<Vec<u16>>,
+    limits: HandlerLimits,
+    calls: Calls,
+}
+
+/// The body of a call. Its members are a contract with the endpoints of other people.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Call<'a> {
+    job_id: String,
+    #[serde(rename = "type")]
+    job_type: &'a str,
+    name: &'a str,
+    queue: &'a str,
+    attempt: u32,
+    parameters: &'a RawValue,
+    priority: &'static str,
+    created_at: String,
+    retry_count: u32,
+    max_retries: u32,
+}
+
+impl HttpHandler {
+    /// A handler that calls the address in `options`. All handlers share one client, and so its connections.
+    pub fn new(
+        options: HttpHandlerOptions,
+        limits: HandlerLimits,
+        client: HttpClient,
+    ) -> Result<Self, InvalidHttpHandler> {
+        let url = options.parse_url()?;
+        if let (Some(cause), "https") = (client.untrusting(), url.scheme()) {
+            return Err(InvalidHttpHandler::NoCertificates {
+                cause: cause.to_owned(),
+            });
+        }
+        let mut headers = options.parse_headers()?;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let mut shown_url = url.clone();
+        shown_url.set_query(None);
+        shown_url.set_fragment(None);
+        Ok(Self {
+            client,
+            url,
+            shown_url: shown_url.into(),
+            headers,
+            secret: options.parse_secret()?,
+            permanent_statuses: options.permanent_statuses,
+            limits,
+            calls: Calls::default(),
+        })
+    }
+
+    /// The same handler; who exports traces is told of its calls.
+    #[must_use]
+    pub fn telling(self, calls: Calls) -> Self {
+        Self { calls, ..self }
+    }
+
+    /// Calls the endpoint, and tells of it.
+    async fn call(&self, context: &JobContext) -> Result<Option<Json>, Failure> {
+        let job = &context.job;
+        let began_at = Instant::now();
+        let (run, place) = match context.trace_parent {
+            Some(run) if self.calls.are_told() => (
+                Some(run),
+                Some(run.at(JobTrace::span_id(job.id, Step::Call(job.attempt)))),
+            ),
+            place => (None, place),
+        };
+        let mut status = None;
+        let answer = self.ask(context, place, &mut status).await;
+        debug!(
+            url = self.shown_url,
+            status = status.map(|status| status.as_u16()),
+            took_us = u64::try_from(began_at.elapsed().as_micros()).unwrap_or(u64::MAX),
+            "called {}",
+            self.shown_url
+        );
+        if let (Some(run), Some(place)) = (run, place) {
+            self.calls.tell(place.is_sampled, || CallReport {
+                place,
+                parent: run.span_id,
+                about: CallSubject::Job {
+                    id: job.id,
+                    job_type: job.job_type.clone(),
+                    attempt: job.attempt,
+                },
+                target: CallTarget::from(&self.url),
+                began_at: now(job, began_at).unwrap_or_default(),
+                took: began_at.elapsed(),
+                status: status.map(|status| status.as_u16()),
+                error: answer.as_ref().err().map(|failure| Arc::clone(&failure.error)),
+            });
+        }
+        answer
+    }
+
+    /// Calls the endpoint; `status` is what it has answered, once it has.
+    async fn ask(
+        &self,
+        context: &JobContext,
+        place: Option<TraceParent>,
+        status: &mut Option<StatusCode>,
+    ) -> Result<Option<Json>, Failure> {
+        let JobContext { job, .. } = context;
+        let called_at = Instant::now();
+        let body = body_of(job)?;
+        let mut request = self
+            .client
+            .post(self.url.clone())
+            .map_err(|out_of_reach| Failure::permanent(out_of_reach.to_string()))?
+            .headers(self.headers.clone())
+            .header("X-TickerQ-Job-Id", job.id.to_string())
+            .header("X-TickerQ-Attempt", job.attempt);
+        if let Some(place) = place {
+            request = request.header(TRACE_PARENT_HEADER, place.to_string());
+        }
+        for (name, value) in job.propagated.iter().flat_map(|propagated| propagated.headers()) {
+            request = request.header(name, value);
+        }
+        if let Some(secret) = &self.secret {
+            let id = call_id(job);
+            let seconds = now(job, called_at).unwrap_or_default().timestamp();
+            request = request
+                .header(SIGNATURE_HEADER, sign(secret.expose(), &body))
+                .header("webhook-id", &id)
+                .header("webhook-timestamp", seconds)
+                .header("webhook-signature", sign_message(secret, &id, seconds, &body));
+        }
+        let response = request
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| self.unanswered(&error))?;
+        *status = Some(response.status());
+        match verdict(response.status(), self.permanent_statuses.as_deref()) {
+            Verdict::Completed => self.result(response, context).await,
+            Verdict::Retry => {
+                // The endpoint's own clock, if it shows it; else the server's, which told when the attempt started.
+                let now = date(&response).or_else(|| now(job, called_at));
+                let wait = header(&response, &RETRY_AFTER).and_then(|value| retry_after(value, now));
+                Err(Failure {
+                    retry: wait.map_or(RetryAdvice::ByPolicy, RetryAdvice::NotBefore),
+                    ..self.refusal(response).await
+                })
+            }
+            Verdict::Redirected => Err(self.redirection(&response)),
+            Verdict::Refused => Err(Failure {
+                retry: RetryAdvice::Never,
+                ..self.refusal(response).await
+            }),
+        }
+    }
+
+    async fn result(&self, mut response: Response, context: &JobContext) -> Result<Option<Json>, Failure> {
+        let encoding = header(&response, &CONTENT_ENCODING).map(str::to_owned);
+        let announced = response.content_length().unwrap_or(0);
+        if announced > u64::try_from(self.limits.result_bytes_max).unwrap_or(u64::MAX) {
+            return Err(self.limits.result_too_large());
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.broken_off(&error))? {
+            if body.len() + chunk.len() > self.limits.result_bytes_max {
+                return Err(self.limits.result_too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        output::to_result(&body).or_else(|unreadable| {
+            // The work is done: another attempt would do it again, and a failure would say that it is not.
+            let encoding = encoding.map_or_else(String::new, |encoding| format!(" (Content-Encoding: {encoding})"));
+            let note = format!(
+                "{} answered {} bytes that are not UTF-8 text{encoding}; the job is completed without a result",
+                self.shown_url,
+                body.len()
+            );
+            debug!("{note}: {}", unreadable.error);
+            context.log(LogLevel::Warning, &note);
+            Ok(None)
+        })
+    }
+
+    /// The failure of an answer that says no, with the start of its body.
+    async fn refusal(&self, mut response: Response) -> Failure {
+        let failure = Failure::new(format!("{} answered {}", self.shown_url, shown(response.status())));
+        let mut body = Vec::new();
+        // The detail is what came: a body that breaks off or takes too long has said enough.
+        let _ = timeout(DETAIL_WAIT, async {
+            while let Ok(Some(chunk)) = response.chunk().await {
+                body.extend_from_slice(&chunk);
+                if body.len() >= DETAIL_BYTES_MAX {
+                    break;
+                }
+            }
+        })
+        .await;
+        body.truncate(DETAIL_BYTES_MAX);
+        if body.is_empty() {
+            failure
+        } else {
+            failure.with_detail(String::from_utf8_lossy(&body))
+        }
+    }
+
+    fn redirection(&self, response: &Response) -> Failure {
+        let target = header(response, &LOCATION).and_then(|location| self.url.join(location).ok());
+        let target = match target.as_ref().and_then(Url::host_str) {
+            Some(host) => format!("a redirect to {host}"),
+            None => "a redirect to nowhere".to_owned(),
+        };
+        Failure::permanent(format!(
+            "{} answered {}, {target}; redirects are not followed",
+            self.shown_url,
+            shown(response.status())
+        ))
+    }
+
+    /// The failure of a request that got no answer.
+    fn unanswered(&self, error: &reqwest::Error) -> Failure {
+        if error.is_connect() {
+            let host = self.url.host_str().unwrap_or_default();
+            let port = self.url.port_or_known_default().unwrap_or_default();
+            Failure::new(format!("could not connect to {host}:{port}: {}", root_cause(error)))
+        } else {
+            Failure::new(format!("{} gave no answer: {}", self.shown_url, root_cause(error)))
+        }
+    }
+
+    fn broken_off(&self, error: &reqwest::Error) -> Failure {
+        Failure::new(format!(
+            "{} broke off its answer: {}",
+            self.shown_url,
+            root_cause(error)
+        ))
+    }
+}
+
+#[async_trait]
+impl JobHandler for HttpHandler {
+    async fn run(&self, context: JobContext) -> Result<Option<Json>, Failure> {
+        let cancellation = &context.cancellation;
+        if cancellation.is_cancelled() {
+            return Err(Failure::permanent(
+                "the job was cancelled before its endpoint was called",
+            ));
+        }
+        tokio::select! {
+            // An answer that is there counts, even if the job was cancelled at the same moment.
+            biased;
+            answer = self.call(&context) => answer,
+            // There is no way to tell the endpoint but to hang up.
+            () = cancellation.cancelled() => Err(Failure::permanent("the request was aborted: the job was cancelled")),
+        }
+    }
+}
+
+fn body_of(job: &Job) -> Result<Vec<u8>, Failure> {
+    let unreadable = |error| Failure::permanent(format!("the job's parameters are not JSON: {error}"));
+    let parameters: &RawValue = serde_json::from_str(job.parameters.as_str()).map_err(unreadable)?;
+    let call = Call {
+        job_id: job.id.to_string(),
+        job_type: job.job_type.as_str(),
+        name: job.name.as_str(),
+        queue: job.queue.as_str(),
+        attempt: job.attempt,
+        parameters,
+        priority: job.priority.as_str(),
+        created_at: timestamp::to_text(job.created_at),
+        retry_count: job.retry_count,
+        max_retries: job.max_retries,
+    };
+    serde_json::to_vec(&call)
+        .map_err(|error| Failure::permanent(format!("the request can't be written as JSON: {error}")))
+}
+
+/// The id of a call: the same attempt has the same, so that a receiver can refuse a second request with it.
+fn call_id(job: &Job) -> String {
+    format!("job_{}_{}", job.id.as_uuid().simple(), job.attempt)
+}
+
+fn header<'a>(response: &'a Response, name: &reqwest::header::HeaderName) -> Option<&'a str> {
+    response.headers().get(name)?.to_str().ok()
+}
+
+fn date(response: &Response) -> Option<DateTime<Utc>> {
+    parse_http_date(header(response, &DATE)?)
+}
+
+/// The time by the clock that said when the attempt started.
+fn now(job: &Job, called_at: Instant) -> Option<DateTime<Utc>> {
+    job.started_at?
+        .checked_add_signed(TimeDelta::from_std(called_at.elapsed()).ok()?)
+}
+
+/// `503 Service Unavailable`; a number that has no name stands alone.
+fn shown(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(reason) => format!("{} {reason}", status.as_u16()),
+        None => status.as_u16().to_string(),
+    }
+}

@@ -1,0 +1,104 @@
+//! Whether this node may start jobs: its own view of its lease, for the actors that start and run them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::domain::cluster::node_lease::{Moment, NodeLease};
+
+/// Shared by a node's actors: the LeaseKeeper renews, the queues and workers ask.
+#[derive(Clone, Debug)]
+pub struct LeaseGate {
+    /// `None`: storage serves this node alone, and nobody could take its jobs.
+    held_until_micros: Option<Arc<AtomicU64>>,
+}
+
+impl LeaseGate {
+    /// The gate of a node; closed at first when other nodes may use the same storage.
+    pub fn new(is_shared: bool) -> Self {
+        Self {
+            held_until_micros: is_shared.then(Arc::default),
+        }
+    }
+
+    /// Whether jobs may be started, and what runs belongs to this node.
+    pub fn is_open(&self) -> bool {
+        self.held_until_micros.is_none() || self.lease().is_held(steady_now())
+    }
+
+    /// How long the gate stays open without a renewal; `None` when it can't close.
+    pub fn open_for(&self) -> Option<Duration> {
+        self.held_until_micros.as_ref()?;
+        let until = self.lease().held_until().unwrap_or_default();
+        Some(until.saturating_sub(steady_now()))
+    }
+
+    /// For how long the gate has been closed; nothing while it is open.
+    pub fn closed_for(&self) -> Duration {
+        if self.is_open() {
+            return Duration::ZERO;
+        }
+        steady_now().saturating_sub(self.lease().held_until().unwrap_or_default())
+    }
+
+    /// Notes that a renewal that was sent at `sent_at` is stored.
+    pub fn renewed(&self, sent_at: Moment, lease: Duration) {
+        if let Some(held_until) = &self.held_until_micros {
+            let renewed = self.lease().renewed(sent_at, lease);
+            let until = renewed.held_until().unwrap_or_default();
+            held_until.fetch_max(micros(until), Ordering::AcqRel);
+        }
+    }
+
+    fn lease(&self) -> NodeLease {
+        let held_until = self
+            .held_until_micros
+            .as_ref()
+            .map(|micros| micros.load(Ordering::Acquire));
+        match held_until {
+            None | Some(0) => NodeLease::default(),
+            Some(until) => NodeLease::default().renewed(Duration::from_micros(until), Duration::ZERO),
+        }
+    }
+}
+
+/// The node's steady clock: it is never set, and goes on while the process is stopped or the machine sleeps.
+pub fn steady_now() -> Moment {
+    let time = clock_gettime(ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();
+    Duration::new(seconds, nanos)
+}
+
+fn micros(moment: Moment) -> u64 {
+    u64::try_from(moment.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_storage_serves_one_node_alone_nothing_closes_the_gate() {
+        let gate = LeaseGate::new(false);
+        assert!(gate.is_open());
+        assert_eq!(gate.open_for(), None);
+    }
+
+    #[test]
+    fn the_gate_is_open_from_a_renewal_on_for_a_lease() {
+        let gate = LeaseGate::new(true);
+        assert!(!gate.is_open());
+        gate.renewed(steady_now(), Duration::from_secs(60));
+        assert!(gate.is_open());
+        assert!(gate.open_for().is_some_and(|time| time > Duration::from_secs(50)));
+        let another = LeaseGate::new(true);
+        another.renewed(
+            steady_now().saturating_sub(Duration::from_secs(2)),
+            Duration::from_secs(1),
+        );
+        assert!(!another.is_open());
+    }
+}

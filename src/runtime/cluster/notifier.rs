@@ -1,0 +1,367 @@
+//! The Notifier: wake-ups and events between the nodes that share a storage.
+//!
+//! What this node has to tell gathers here and goes out together: the first signal at once, those that come within the
+//! next `PAUSE` in one message after it. So a busy node says a few things a second, never one a job. What other nodes
+//! say is passed on as if it had happened here. Signals may be lost; the Scheduler, the Rescuer and Queues look at storage
+//! from time to time, and after a gap in the connection everything is looked at anew.
+//!
+//! Events of jobs go to other nodes only while somebody there listens: a node with listeners says so again and again, and
+//! is forgotten when it has been silent for `INTEREST_KEPT`.
+//!
+//! Where storage serves one node alone there is no Notifier.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Supervised, WrapFuture};
+use futures_util::StreamExt;
+use tokio::time::Instant;
+use tracing::{debug, info};
+
+use crate::domain::events::event::{Event, QueueEventKind, Topic};
+use crate::domain::job::Job;
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::name::QueueName;
+use crate::runtime::actor::clock::Clock;
+use crate::runtime::actor::failure_log::log_failure;
+use crate::runtime::actor::mailbox::deliver;
+use crate::runtime::dispatch::registry::{CancelJob, DrainSwitched, LookEverywhere, Offer, QueueSwitched, Queues};
+use crate::runtime::events::event_bus::EventBusHandle;
+use crate::runtime::schedule::due_jobs::{LookAgain, Scheduler};
+use crate::runtime::schedule::recurring_jobs::{RecurringChanged, RecurringScheduler};
+use crate::storage::cluster_message::{Heard, JobSignal, Signal};
+use crate::storage::repository::{JobRepository, RepositoryError};
+
+/// How many messages the mailbox holds.
+pub const MAILBOX_CAPACITY: usize = 4_096;
+
+/// The time between two messages to other nodes.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How many signals may wait to be sent; beyond it they are dropped, and the others find out by looking.
+const WAITING_MAX: usize = 20_000;
+/// How often a node with listeners says that it has some.
+const INTEREST_REPEATED: Duration = Duration::from_secs(5);
+/// How long it is believed.
+const INTEREST_KEPT: Duration = Duration::from_secs(20);
+/// How often the local interest is looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// The wait before a connection that failed is tried again.
+const RETRY_WAIT: Duration = Duration::from_secs(1);
+
+/// Whether somebody on another node listens to events of jobs.
+#[derive(Clone, Debug, Default)]
+pub struct ForeignInterest(Arc<AtomicBool>);
+
+impl ForeignInterest {
+    /// Whether there is such a listener.
+    pub fn is_any(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Tell the other nodes.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Tell {
+    /// What.
+    pub signals: Vec<Signal>,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Said {
+    from: NodeId,
+    signals: Vec<Signal>,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Missed;
+
+/// What a Notifier is made of.
+#[derive(Clone)]
+pub struct NotifierParts {
+    /// What connects the nodes.
+    pub repository: Arc<dyn JobRepository>,
+    /// This node.
+    pub node: NodeId,
+    /// Whom wake-ups concern.
+    pub queues: Addr<Queues>,
+    /// Who looks at due times anew after a gap.
+    pub scheduler: Addr<Scheduler>,
+    /// Who looks at recurring jobs anew.
+    pub recurring: Addr<RecurringScheduler>,
+    /// Who is told what has happened elsewhere.
+    pub event_bus: EventBusHandle,
+    /// Whether anybody elsewhere does.
+    pub foreign_interest: ForeignInterest,
+    /// Tells the time of events of queues.
+    pub clock: Clock,
+}
+
+/// The actor. See the module.
+pub struct Notifier {
+    parts: NotifierParts,
+    /// Queues of which others should know that jobs are due; said once, however often it was told.
+    due: BTreeSet<QueueName>,
+    waiting: Vec<Signal>,
+    is_sending: bool,
+    interested: HashMap<NodeId, Instant>,
+    interest_said: Option<(bool, Instant)>,
+}
+
+impl Notifier {
+    /// A Notifier with nothing to tell.
+    pub fn new(parts: NotifierParts) -> Self {
+        Self {
+            parts,
+            due: BTreeSet::new(),
+            waiting: Vec::new(),
+            is_sending: false,
+            interested: HashMap::new(),
+            interest_said: None,
+        }
+    }
+
+    /// Sends what waits, then pauses, and again until nothing waits.
+    fn send(&mut self, ctx: &mut Context<Self>) {
+        let mut signals = std::mem::take(&mut self.waiting);
+        let due = std::mem::take(&mut self.due);
+        signals.extend(due.into_iter().map(|queue| Signal::JobsDue { queue }));
+        if signals.is_empty() {
+            self.is_sending = false;
+            return;
+        }
+        self.is_sending = true;
+        let (repository, node) = (Arc::clone(&self.parts.repository), self.parts.node);
+        let sent = async move {
+            let sent = repository.signal(node, &signals).await;
+            tokio::time::sleep(PAUSE).await;
+            sent
+        };
+        ctx.spawn(sent.into_actor(self).map(|sent, notifier, ctx| {
+            if let Err(failure) = sent {
+                log_failure!(
+                    failure,
+                    "other nodes could not be told at once, they will find out by looking: {failure}"
+                );
+            }
+            notifier.send(ctx);
+        }));
+    }
+
+    /// Listens to other nodes, and connects again whenever the connection is lost.
+    fn listen(&self, ctx: &mut Context<Self>) {
+        let (repository, node, own) = (Arc::clone(&self.parts.repository), self.parts.node, ctx.address());
+        let listening = async move {
+            let Some(mut heard) = repository.signals(node).await? else {
+                return Ok(false);
+            };
+            // Whatever was said before this moment was not heard.
+            let mut next = Some(Ok(Heard::Gap));
+            while let Some(heard_now) = next {
+                // When this actor is gone, so is the reason to listen.
+                match heard_now? {
+                    Heard::Signals { from, signals } => {
+                        if own.send(Said { from, signals }).await.is_err() {
+                            return Ok(true);
+                        }
+                    }
+                    Heard::Gap => {
+                        if own.send(Missed).await.is_err() {
+                            return Ok(true);
+                        }
+                    }
+                }
+                next = heard.next().await;
+            }
+            Ok(true)
+        };
+        ctx.spawn(
+            listening
+                .into_actor(self)
+                .map(|ended: Result<bool, RepositoryError>, _, ctx| {
+                    match ended {
+                        Ok(true) => {}
+                        Ok(false) => {
+                            // Due jobs, recurring jobs and queues are read from storage at intervals anyway.
+                            info!(
+                                "no LISTEN connection (database.pgbouncer): other nodes' changes are found by polling"
+                            );
+                            return;
+                        }
+                        Err(failure) => log_failure!(failure, "failed to listen to other nodes: {failure}"),
+                    }
+                    ctx.run_later(RETRY_WAIT, |notifier, ctx| notifier.listen(ctx));
+                }),
+        );
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        let now = Instant::now();
+        self.interested.retain(|_, heard_at| now - *heard_at < INTEREST_KEPT);
+        self.note_foreign_interest();
+        let is_any = self.parts.event_bus.is_any_in(Topic::Jobs);
+        let is_said = self
+            .interest_said
+            .is_some_and(|(said, at)| said == is_any && (!is_any || now - at < INTEREST_REPEATED));
+        if !is_said && (is_any || self.interest_said.is_some()) {
+            self.interest_said = Some((is_any, now));
+            self.tell(vec![Signal::Interest { is_any }], ctx);
+        }
+    }
+
+    fn note_foreign_interest(&self) {
+        let is_any = !self.interested.is_empty();
+        self.parts.foreign_interest.0.store(is_any, Ordering::Relaxed);
+    }
+
+    fn tell(&mut self, signals: Vec<Signal>, ctx: &mut Context<Self>) {
+        for signal in signals {
+            if let Signal::JobsDue { queue } = signal {
+                self.due.insert(queue);
+            } else if signal == Signal::RecurringChanged && self.waiting.contains(&signal) {
+                // Said already.
+            } else if self.waiting.len() < WAITING_MAX {
+                self.waiting.push(signal);
+            }
+        }
+        if !self.is_sending {
+            self.is_sending = true;
+            // Polled when the mailbox is empty: what has come together is sent together.
+            ctx.spawn(
+                std::future::ready(())
+                    .into_actor(self)
+                    .map(|(), notifier, ctx| notifier.send(ctx)),
+            );
+        }
+    }
+
+    /// Reads the jobs of which others have said something, and publishes it here.
+    fn publish(&self, jobs: Vec<JobSignal>, ctx: &mut Context<Self>) {
+        let repository = Arc::clone(&self.parts.repository);
+        let read = async move {
+            let mut ids: Vec<JobId> = jobs.iter().map(|signal| signal.job_id).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            let read = repository.jobs_by_id(&ids).await?;
+            let by_id: HashMap<JobId, Arc<Job>> = read.into_iter().map(|job| (job.id, job)).collect();
+            let events = jobs.iter().filter_map(|signal| event_of(*signal, &by_id));
+            Ok::<Vec<Event>, RepositoryError>(events.collect())
+        };
+        // One after the other, so that the events of a job keep their order.
+        ctx.wait(read.into_actor(self).map(|events, notifier, _| match events {
+            Ok(events) if events.is_empty() => {}
+            Ok(events) => notifier.parts.event_bus.publish(events),
+            Err(failure) => log_failure!(
+                failure,
+                "jobs of other nodes could not be read; their events are lost here: {failure}"
+            ),
+        }));
+    }
+
+    fn publish_of_queue(&self, kind: QueueEventKind, queue: QueueName) {
+        if self.parts.event_bus.is_any_in(Topic::Queues) {
+            let at = self.parts.clock.now();
+            self.parts.event_bus.publish(vec![Event::Queue { kind, at, queue }]);
+        }
+    }
+}
+
+/// The event that a signal stands for, with the job as it is now in storage, but in the status that the event is about.
+/// `None` when the job is gone.
+fn event_of(JobSignal { kind, job_id, at }: JobSignal, by_id: &HashMap<JobId, Arc<Job>>) -> Option<Event> {
+    let job = by_id.get(&job_id)?;
+    let job = match kind.status() {
+        Some(status) if status != job.status => Arc::new(Job {
+            status,
+            ..(**job).clone()
+        }),
+        Some(_) | None => Arc::clone(job),
+    };
+    Some(Event::Job { kind, at, job })
+}
+
+impl Actor for Notifier {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.listen(ctx);
+        ctx.run_interval(TICK, Self::tick);
+    }
+}
+
+impl Supervised for Notifier {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        *self = Self::new(self.parts.clone());
+    }
+}
+
+impl Handler<Tell> for Notifier {
+    type Result = ();
+
+    fn handle(&mut self, Tell { signals }: Tell, ctx: &mut Context<Self>) {
+        self.tell(signals, ctx);
+    }
+}
+
+impl Handler<Missed> for Notifier {
+    type Result = ();
+
+    fn handle(&mut self, Missed: Missed, ctx: &mut Context<Self>) {
+        debug!("connected to the other nodes; looking at what was not heard before");
+        deliver(&self.parts.queues, LookEverywhere, ctx);
+        deliver(&self.parts.scheduler, LookAgain, ctx);
+        deliver(&self.parts.recurring, RecurringChanged, ctx);
+    }
+}
+
+impl Handler<Said> for Notifier {
+    type Result = ();
+
+    fn handle(&mut self, Said { from, signals }: Said, ctx: &mut Context<Self>) {
+        let mut jobs = Vec::new();
+        for signal in signals {
+            match signal {
+                Signal::JobsDue { queue } => deliver(&self.parts.queues, Offer { queue }, ctx),
+                Signal::QueueSwitched { queue, is_paused } => {
+                    let kind = if is_paused {
+                        QueueEventKind::Paused
+                    } else {
+                        QueueEventKind::Resumed
+                    };
+                    self.publish_of_queue(kind, queue.clone());
+                    deliver(&self.parts.queues, QueueSwitched { queue, is_paused }, ctx);
+                }
+                Signal::QueueCleared { queue } => self.publish_of_queue(QueueEventKind::Cleared, queue),
+                Signal::CancelAttempt { queue, job_id, attempt } => {
+                    let cancel = CancelJob {
+                        queue,
+                        job_id,
+                        attempt,
+                        node: None,
+                    };
+                    deliver(&self.parts.queues, cancel, ctx);
+                }
+                Signal::DrainSwitched { node, is_draining } => {
+                    deliver(&self.parts.queues, DrainSwitched { node, is_draining }, ctx);
+                }
+                Signal::RecurringChanged => deliver(&self.parts.recurring, RecurringChanged, ctx),
+                Signal::Job(job) => jobs.push(job),
+                Signal::Interest { is_any: true } => {
+                    self.interested.insert(from, Instant::now());
+                    self.note_foreign_interest();
+                }
+                Signal::Interest { is_any: false } => {
+                    self.interested.remove(&from);
+                    self.note_foreign_interest();
+                }
+            }
+        }
+        if !jobs.is_empty() && self.parts.event_bus.is_any_in(Topic::Jobs) {
+            self.publish(jobs, ctx);
+        }
+    }
+}

@@ -1,0 +1,507 @@
+//! A Queue: which of its due jobs a free worker gets next.
+//!
+//! It owns whether it is paused, what it holds of due jobs (`ReadyJobs`), its workers and its rate. A job that was
+//! stored a moment ago is handed on without being read again: the Queue has the Recorder store that it is running, and
+//! when that is durable a worker runs it. When more is due than it may hold, it claims from storage instead, always as
+//! many as workers are free: a job that is `running` is being run.
+
+pub(crate) mod messages;
+pub mod remote;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, SpawnHandle, Supervised, WrapFuture};
+use tracing::{debug, error, warn};
+
+pub use self::messages::{
+    Activity, CancelAttempt, Drain, Due, GiveUp, GiveUpAttempts, InterruptAll, Look, LookAgainAtTypes, Offered,
+    ReportActivity, Switch, SwitchDrain, WorkerFree,
+};
+use super::backlog_gauge::{Backlog, BacklogPart};
+use super::concurrency_limits::{Permit, TypeLimits};
+use super::ready_queue::{ReadyJobs, Source};
+use super::registry::{Nudge, Queues};
+use super::worker::{Interrupt, ReportState, Run, Worker};
+use crate::domain::job::Job;
+use crate::domain::job::attempt::AttemptKey;
+use crate::domain::queue::QueueSettings;
+use crate::domain::queue::rate_limit::TokenBucket;
+use crate::domain::values::id::NodeId;
+use crate::domain::values::name::JobType;
+use crate::runtime::actor::clock::Clock;
+use crate::runtime::actor::failure_log::MaybeOutage;
+use crate::runtime::actor::mailbox::deliver;
+use crate::runtime::cluster::node_lease::LeaseGate;
+use crate::runtime::cluster::notifier::{Notifier, Tell};
+use crate::runtime::writer::{ChangeResult, Origin, RecordError, RecorderHandle};
+use crate::storage::change::{Applied, Change, Claim};
+use crate::storage::cluster_message::Signal;
+
+/// How many messages the mailbox holds, beside one a worker.
+pub const MAILBOX_CAPACITY: usize = 4_096;
+
+/// The wait after storage could not be written, before work is started again.
+const TROUBLE_WAIT: Duration = Duration::from_millis(500);
+/// How many cancellations are remembered for jobs that are just being started.
+const EARLY_CANCELS_MAX: usize = 1_024;
+
+/// What a Queue is made of.
+#[derive(Clone)]
+pub struct QueueParts {
+    /// Its name, workers and limits.
+    pub settings: QueueSettings,
+    /// Whether it starts paused.
+    pub is_paused: bool,
+    /// Whether its node drains.
+    pub is_drained: bool,
+    /// Its workers, by index.
+    pub workers: Arc<[Addr<Worker>]>,
+    /// Where starts are stored.
+    pub recorder: RecorderHandle,
+    /// The types that this node has handlers for.
+    pub job_types: Arc<[JobType]>,
+    /// How many of a type may run.
+    pub type_limits: TypeLimits,
+    /// Who tells the other queues that a type has room.
+    pub queues: Addr<Queues>,
+    /// Who takes the jobs.
+    pub node: NodeId,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Whether this node may start jobs.
+    pub gate: LeaseGate,
+    /// Who tells other nodes, where there are any.
+    pub notifier: Option<Addr<Notifier>>,
+    /// Whether jobs wait for workers.
+    pub backlog: Backlog,
+}
+
+/// The actor. See the module.
+pub struct Queue {
+    parts: QueueParts,
+    is_paused: bool,
+    is_draining: bool,
+    /// Whether its node drains: it starts nothing, and others are told of what is due.
+    is_drained: bool,
+    idle: Vec<usize>,
+    is_idle: Vec<bool>,
+    /// Workers that are promised to starts on their way to storage.
+    reserved: usize,
+    running: HashMap<AttemptKey, (usize, JobType)>,
+    ready: ReadyJobs,
+    /// Whether storage may have due jobs that other nodes have left for this one.
+    is_offered: bool,
+    groups: Vec<ClaimGroup>,
+    /// Where the next round of claims begins, so that no group waits for ever behind another.
+    next_group: usize,
+    claims: usize,
+    /// Counts what arrived in storage: a claim that came back empty says nothing of what arrived after it was sent.
+    arrivals: u64,
+    bucket: Option<TokenBucket>,
+    waiting: Option<SpawnHandle>,
+    is_about_to_dispatch: bool,
+    early_cancels: HashSet<AttemptKey>,
+    backlog: BacklogPart,
+}
+
+/// Types that are claimed together: all without a limit, or one with.
+struct ClaimGroup {
+    job_types: Arc<[JobType]>,
+    is_limited: bool,
+    /// Storage has nothing more that is due of these types.
+    is_dry: bool,
+}
+
+impl Queue {
+    /// A Queue that asks storage first.
+    pub fn new(parts: QueueParts) -> Self {
+        let workers = parts.workers.len();
+        let (limited, free): (Vec<_>, Vec<_>) = parts
+            .job_types
+            .iter()
+            .cloned()
+            .partition(|job_type| parts.type_limits.is_limited(job_type));
+        let mut groups: Vec<ClaimGroup> = limited
+            .into_iter()
+            .map(|job_type| ClaimGroup {
+                job_types: Arc::from([job_type]),
+                is_limited: true,
+                is_dry: false,
+            })
+            .collect();
+        if !free.is_empty() {
+            groups.push(ClaimGroup {
+                job_types: free.into(),
+                is_limited: false,
+                is_dry: false,
+            });
+        }
+        Self {
+            is_paused: parts.is_paused,
+            is_draining: false,
+            is_drained: parts.is_drained,
+            idle: Vec::with_capacity(workers),
+            is_idle: vec![false; workers],
+            reserved: 0,
+            running: HashMap::new(),
+            ready: ReadyJobs::new((workers * 4).clamp(256, 16_384)),
+            is_offered: false,
+            groups,
+            next_group: 0,
+            claims: 0,
+            arrivals: 0,
+            bucket: parts
+                .settings
+                .rate_limit
+                .map(|limit| TokenBucket::new(limit, parts.clock.now())),
+            waiting: None,
+            is_about_to_dispatch: false,
+            early_cancels: HashSet::new(),
+            backlog: parts.backlog.part(),
+            parts,
+        }
+    }
+
+    /// Starts as many jobs as workers, limits and the rate allow.
+    fn dispatch(&mut self, ctx: &mut Context<Self>) {
+        self.start_what_may_start(ctx);
+        let is_held = !self.may_start() || self.waiting.is_some();
+        self.backlog.set(!is_held && self.has_more());
+    }
+
+    fn may_start(&self) -> bool {
+        !self.is_paused && !self.is_draining && !self.is_drained
+    }
+
+    /// Whether jobs are due that no worker has been free for yet, as far as is known here.
+    fn has_more(&self) -> bool {
+        match self.ready.source() {
+            Source::Memory => !self.ready.is_empty(),
+            Source::Storage => self.groups.iter().any(|group| !group.is_dry),
+        }
+    }
+
+    fn start_what_may_start(&mut self, ctx: &mut Context<Self>) {
+        if !self.may_start() || self.waiting.is_some() || self.parts.job_types.is_empty() {
+            return;
+        }
+        let free = self.idle.len().saturating_sub(self.reserved);
+        if free == 0 {
+            return;
+        }
+        if !self.parts.gate.is_open() {
+            self.wait(TROUBLE_WAIT, ctx);
+            return;
+        }
+        let allowed = match &mut self.bucket {
+            None => free,
+            Some(bucket) => {
+                let available = usize::try_from(bucket.available(self.parts.clock.now())).unwrap_or(usize::MAX);
+                if available == 0 {
+                    let wait = bucket.time_to_next().to_std().unwrap_or_default();
+                    self.wait(wait, ctx);
+                    return;
+                }
+                free.min(available)
+            }
+        };
+        if self.is_offered && self.ready.source() == Source::Memory && self.ready.is_empty() {
+            self.is_offered = false;
+            self.look_into_storage();
+        }
+        match self.ready.source() {
+            Source::Memory => self.start_from_memory(allowed, ctx),
+            Source::Storage => self.claim_from_storage(allowed, ctx),
+        }
+    }
+
+    /// Does nothing for a while, then looks again.
+    fn wait(&mut self, wait: Duration, ctx: &mut Context<Self>) {
+        if self.waiting.is_none() {
+            self.waiting = Some(ctx.run_later(wait, |queue, ctx| {
+                queue.waiting = None;
+                queue.dispatch(ctx);
+            }));
+        }
+    }
+
+    fn start_from_memory(&mut self, allowed: usize, ctx: &mut Context<Self>) {
+        let limits = &self.parts.type_limits;
+        let ready = &mut self.ready;
+        let (jobs, permits): (Vec<Arc<Job>>, Vec<Permit>) =
+            std::iter::from_fn(|| ready.pop(|job| limits.acquire(&job.job_type)))
+                .take(allowed)
+                .unzip();
+        if jobs.is_empty() {
+            return;
+        }
+        let now = self.parts.clock.now();
+        let jobs: Vec<Arc<Job>> = jobs
+            .iter()
+            .map(|job| Arc::new(job.start(self.parts.node, now)))
+            .collect();
+        let count = self.reserve(jobs.len());
+        let recorded = self
+            .parts
+            .recorder
+            .record_one(Change::Start { jobs: jobs.clone() }, Origin::Inside);
+        ctx.spawn(recorded.into_actor(self).map(move |result, queue, ctx| {
+            queue.release(count);
+            match result {
+                Ok(Ok(Applied::Started(started))) => {
+                    queue.give_back(started.iter().filter(|started| !**started).count());
+                    for ((job, permit), started) in jobs.into_iter().zip(permits).zip(started) {
+                        // Not started: it was cancelled, changed or taken by somebody else in between. Whoever changed it
+                        // has announced it again.
+                        if started {
+                            queue.assign(job, permit);
+                        } else if permit.is_some() {
+                            queue.ready.unpark();
+                            queue.nudge_others(ctx);
+                        }
+                    }
+                }
+                other => queue.trouble("start", other, ctx),
+            }
+            queue.forget_early_cancels();
+            queue.dispatch(ctx);
+        }));
+    }
+
+    /// Claims for each group of types that storage may have more of. One round at a time: what becomes free meanwhile is
+    /// claimed together in the next.
+    fn claim_from_storage(&mut self, allowed: usize, ctx: &mut Context<Self>) {
+        if self.claims > 0 {
+            return;
+        }
+        let mut left = allowed;
+        self.next_group += 1;
+        for turn in 0..self.groups.len() {
+            let index = (self.next_group + turn) % self.groups.len();
+            let group = &self.groups[index];
+            if left == 0 || group.is_dry {
+                continue;
+            }
+            let permits: Vec<Permit> = if group.is_limited {
+                // Taken before the claim, so that no more is claimed than may run. When there are none, the end of a job
+                // of this type says so.
+                let job_type = &group.job_types[0];
+                std::iter::from_fn(|| self.parts.type_limits.acquire(job_type))
+                    .take(left)
+                    .collect()
+            } else {
+                std::iter::repeat_with(|| None).take(left).collect()
+            };
+            if !permits.is_empty() {
+                left -= permits.len();
+                self.claim(index, permits, ctx);
+            }
+        }
+    }
+
+    fn claim(&mut self, index: usize, permits: Vec<Permit>, ctx: &mut Context<Self>) {
+        let count = self.reserve(permits.len());
+        self.claims += 1;
+        let arrivals = self.arrivals;
+        let claim = Claim {
+            queue: self.parts.settings.name.clone(),
+            limit: u32::try_from(count).unwrap_or(u32::MAX),
+            job_types: Arc::clone(&self.groups[index].job_types),
+            node: self.parts.node,
+            now: self.parts.clock.now(),
+        };
+        let recorded = self.parts.recorder.record_one(Change::Claim(claim), Origin::Inside);
+        ctx.spawn(recorded.into_actor(self).map(move |result, queue, ctx| {
+            queue.claims -= 1;
+            queue.release(count);
+            match result {
+                Ok(Ok(Applied::Claimed(jobs))) => {
+                    let is_short = jobs.len() < count;
+                    queue.give_back(count.saturating_sub(jobs.len()));
+                    queue.groups[index].is_dry = is_short && arrivals == queue.arrivals;
+                    for (job, permit) in jobs.into_iter().zip(permits) {
+                        queue.assign(job, permit);
+                    }
+                    if is_short && queue.groups[index].is_limited {
+                        queue.nudge_others(ctx);
+                    }
+                }
+                other => queue.trouble("claim", other, ctx),
+            }
+            if queue.groups.iter().all(|group| group.is_dry) {
+                // Storage has nothing more that is due: what is stored from now on comes to memory.
+                queue.ready.trust_memory();
+            }
+            queue.forget_early_cancels();
+            queue.dispatch(ctx);
+        }));
+    }
+
+    /// Storage has due jobs that memory does not: it is asked from now on.
+    fn look_into_storage(&mut self) {
+        self.ready.forget();
+        self.arrivals += 1;
+        for group in &mut self.groups {
+            group.is_dry = false;
+        }
+    }
+
+    /// Permits of a limited type were given back: other queues may wait for them.
+    fn nudge_others(&self, ctx: &mut Context<Self>) {
+        let by = self.parts.settings.name.clone();
+        deliver(&self.parts.queues, Nudge { by }, ctx);
+    }
+
+    /// Tells other nodes when more is due here than there are workers for, or what nobody here can run. Should the
+    /// message not get through, they find out by looking.
+    fn offer_to_others(&self, has_foreign_types: bool) {
+        let Some(notifier) = &self.parts.notifier else { return };
+        let is_busy = self.is_drained || self.idle.len() <= self.reserved;
+        let has_more = !self.ready.is_empty() || self.ready.source() == Source::Storage;
+        if !self.is_paused && (has_foreign_types || (is_busy && has_more)) {
+            let queue = self.parts.settings.name.clone();
+            drop(notifier.try_send(Tell {
+                signals: vec![Signal::JobsDue { queue }],
+            }));
+        }
+    }
+
+    fn forget_early_cancels(&mut self) {
+        if self.reserved == 0 {
+            self.early_cancels.clear();
+        }
+    }
+
+    fn reserve(&mut self, count: usize) -> usize {
+        self.reserved += count;
+        if let Some(bucket) = &mut self.bucket {
+            bucket.take(u32::try_from(count).unwrap_or(u32::MAX));
+        }
+        count
+    }
+
+    /// What was taken of the rate for jobs that did not start.
+    fn give_back(&mut self, count: usize) {
+        if let Some(bucket) = &mut self.bucket {
+            bucket.give_back(u32::try_from(count).unwrap_or(u32::MAX));
+        }
+    }
+
+    fn release(&mut self, count: usize) {
+        self.reserved -= count;
+    }
+
+    /// Gives a job that is stored as running to a worker.
+    fn assign(&mut self, job: Arc<Job>, permit: Permit) {
+        let is_cancelled = job.cancel_requested || self.early_cancels.remove(&(job.id, job.attempt));
+        let Some(worker) = self.idle.pop() else {
+            // Never more are started than workers are free; should it happen, the Rescuer has the job run again.
+            error!(job.id = %job.id, "no worker is free for job {}", job.id);
+            return;
+        };
+        self.is_idle[worker] = false;
+        self.running
+            .insert((job.id, job.attempt), (worker, job.job_type.clone()));
+        let run = Run {
+            job,
+            permit,
+            is_cancelled,
+        };
+        if self.parts.workers[worker].try_send(run).is_err() {
+            error!(queue = %self.parts.settings.name, "worker {worker} takes no jobs");
+        }
+    }
+
+    /// A start or claim that was not answered as it should be: what is stored is not known. What was started all the same
+    /// is found by the Rescuer.
+    fn trouble(&mut self, what: &str, result: Result<ChangeResult, RecordError>, ctx: &mut Context<Self>) {
+        let reason = match result {
+            Ok(Ok(applied)) => format!("storage answered {applied:?}"),
+            Ok(Err(refused)) => refused.to_string(),
+            Err(failure) if failure.is_outage() => {
+                debug!(queue = %self.parts.settings.name, "queue {} could not {what} jobs: {failure}", self.parts.settings.name);
+                self.look_into_storage();
+                self.wait(TROUBLE_WAIT, ctx);
+                return;
+            }
+            Err(failure) => failure.to_string(),
+        };
+        warn!(queue = %self.parts.settings.name, "queue {} could not {what} jobs: {reason}", self.parts.settings.name);
+        self.look_into_storage();
+        self.wait(TROUBLE_WAIT, ctx);
+    }
+}
+
+impl Actor for Queue {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        // Workers announce themselves when they start; after a restart of this actor they have to be asked.
+        for (index, worker) in self.parts.workers.iter().enumerate() {
+            let worker = worker.clone();
+            ctx.spawn(
+                async move { worker.send(ReportState).await }
+                    .into_actor(self)
+                    .map(move |answer, queue, ctx| {
+                        let Ok(state) = answer else { return };
+                        match state.running {
+                            Some((attempt, job_type)) => {
+                                queue.running.insert(attempt, (index, job_type));
+                            }
+                            // It reports itself free when the handler returns.
+                            None if state.is_blocked => {}
+                            None => queue.free(index, ctx),
+                        }
+                    }),
+            );
+        }
+    }
+}
+
+impl Queue {
+    fn interrupt_workers(&self, ctx: &mut Context<Self>) {
+        for worker in self.parts.workers.iter() {
+            let worker = worker.clone();
+            // The worker is gone only when the server stops.
+            ctx.spawn(
+                async move {
+                    let _ = worker.send(Interrupt).await;
+                }
+                .into_actor(self),
+            );
+        }
+    }
+
+    fn free(&mut self, worker: usize, ctx: &mut Context<Self>) {
+        if !self.is_idle[worker] {
+            self.is_idle[worker] = true;
+            self.idle.push(worker);
+        }
+        self.dispatch_soon(ctx);
+    }
+
+    /// Starts jobs when the mailbox is empty: workers that become free together get their jobs together.
+    fn dispatch_soon(&mut self, ctx: &mut Context<Self>) {
+        if !self.is_about_to_dispatch {
+            self.is_about_to_dispatch = true;
+            ctx.spawn(std::future::ready(()).into_actor(self).map(|(), queue, ctx| {
+                queue.is_about_to_dispatch = false;
+                queue.dispatch(ctx);
+            }));
+        }
+    }
+}
+
+impl Supervised for Queue {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        let (is_paused, is_draining, is_drained) = (self.is_paused, self.is_draining, self.is_drained);
+        *self = Self::new(QueueParts {
+            is_paused,
+            is_drained,
+            ..self.parts.clone()
+        });
+        self.is_draining = is_draining;
+    }
+}

@@ -1,0 +1,115 @@
+//! What a queue gives to remote workers: the same jobs by the same rules, but for its own workers' number.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{ActorFutureExt, Context, Handler, Message, ResponseActFuture, WrapFuture};
+
+use super::{Change, Claim, Job, JobType, NodeId, Origin, Queue, RecordError};
+use crate::runtime::writer::ChangeResult;
+use crate::storage::change::{Applied, ChangeError};
+use crate::storage::repository::RepositoryError;
+
+/// Start up to `limit` due jobs of these types for a remote worker.
+#[derive(Clone, Message)]
+#[rtype(result = "Result<Leased, LeaseError>")]
+pub struct LeaseJobs {
+    /// Who takes them.
+    pub worker: NodeId,
+    /// Which types it runs.
+    pub job_types: Arc<[JobType]>,
+    /// How many at the most.
+    pub limit: u32,
+}
+
+/// What a queue has given.
+#[derive(Clone, Debug, Default)]
+pub struct Leased {
+    /// The jobs, running, the most urgent first.
+    pub jobs: Vec<Arc<Job>>,
+    /// When the queue's rate lets it start more, if that is what held it back.
+    pub next_in: Option<Duration>,
+}
+
+/// Why a queue has given nothing.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// The worker has no lease.
+    #[error("the worker has no lease")]
+    NoLease,
+    /// Storage could not be written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Storage could not be read.
+    #[error(transparent)]
+    Storage(#[from] RepositoryError),
+}
+
+impl Handler<LeaseJobs> for Queue {
+    type Result = ResponseActFuture<Self, Result<Leased, LeaseError>>;
+
+    fn handle(&mut self, lease: LeaseJobs, _: &mut Context<Self>) -> Self::Result {
+        let LeaseJobs {
+            worker,
+            job_types,
+            limit,
+        } = lease;
+        let now = self.parts.clock.now();
+        let mut next_in = None;
+        let mut allowed = limit;
+        if let Some(bucket) = &mut self.bucket {
+            allowed = limit.min(bucket.available(now));
+            if allowed < limit {
+                next_in = Some(bucket.time_to_next().to_std().unwrap_or_default());
+            }
+        }
+        if !self.may_start() || allowed == 0 {
+            let nothing = Leased {
+                jobs: Vec::new(),
+                next_in,
+            };
+            return Box::pin(std::future::ready(Ok(nothing)).into_actor(self));
+        }
+        // Before the claim is stored: another lease, or a worker of this node, must not start the same share of the rate.
+        if let Some(bucket) = &mut self.bucket {
+            bucket.take(allowed);
+        }
+        let claim = Claim {
+            queue: self.parts.settings.name.clone(),
+            limit: allowed,
+            job_types,
+            node: worker,
+            now,
+        };
+        let recorded = self.parts.recorder.record_one(Change::Claim(claim), Origin::Outside);
+        Box::pin(recorded.into_actor(self).map(move |result, queue, _| {
+            let claimed = claimed(result);
+            let unused = match &claimed {
+                Ok(jobs) => usize::try_from(allowed)
+                    .unwrap_or(usize::MAX)
+                    .saturating_sub(jobs.len()),
+                Err(LeaseError::NoLease | LeaseError::Storage(_)) => usize::try_from(allowed).unwrap_or(usize::MAX),
+                // The claim may have been stored.
+                Err(LeaseError::Record(_)) => 0,
+            };
+            queue.give_back(unused);
+            Ok(Leased {
+                jobs: claimed?,
+                next_in,
+            })
+        }))
+    }
+}
+
+fn claimed(result: Result<ChangeResult, RecordError>) -> Result<Vec<Arc<Job>>, LeaseError> {
+    match result? {
+        Ok(Applied::Claimed(jobs)) => Ok(jobs),
+        Err(ChangeError::NoLease) => Err(LeaseError::NoLease),
+        Ok(other) => Err(unexpected(format!("storage answered {other:?}"))),
+        Err(refused) => Err(unexpected(refused.to_string())),
+    }
+}
+
+fn unexpected(reason: String) -> LeaseError {
+    LeaseError::Record(RecordError::Unavailable { reason })
+}

@@ -1,0 +1,12 @@
+//! Queues and workers: which due job starts when, and where it runs.
+
+pub(crate) mod attempt_reports;
+pub(crate) mod backlog_gauge;
+pub mod blocked_handlers;
+pub mod concurrency_limits;
+pub mod dispatcher;
+pub mod handled_types;
+pub(crate) mod handler_pool;
+pub(crate) mod ready_queue;
+pub mod registry;
+pub mod worker;

@@ -1,0 +1,209 @@
+//! The due jobs that a queue holds in memory, the most urgent first.
+//!
+//! A queue knows the rows of due jobs that were stored a moment ago, and hands them to workers without reading them
+//! again. What it may hold is bounded; past the bound it forgets them all and lets storage choose ([`Source::Storage`])
+//! until storage has no more.
+
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+
+use crate::domain::job::Job;
+use crate::domain::values::name::JobType;
+
+/// How many bytes of parameters may be held.
+const BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Who knows which due job comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The memory holds every due job of the queue that runs here.
+    Memory,
+    /// Storage may have more: it is asked.
+    Storage,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct ReadyJobs {
+    jobs_max: usize,
+    heap: BinaryHeap<Ready>,
+    /// Jobs whose type is at its limit, set aside until it is not.
+    parked: HashMap<JobType, Vec<Ready>>,
+    held: usize,
+    bytes: usize,
+    source: Source,
+}
+
+#[derive(Debug)]
+struct Ready(Arc<Job>);
+
+impl Ord for Ready {
+    /// The greatest is started first: by priority, then by due time, then by age.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (a, b) = (&self.0, &other.0);
+        a.priority
+            .cmp(&b.priority)
+            .then_with(|| b.due_at.cmp(&a.due_at))
+            .then_with(|| b.id.cmp(&a.id))
+    }
+}
+
+impl PartialOrd for Ready {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ready {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Ready {}
+
+impl ReadyJobs {
+    /// Nothing in memory; storage may have anything.
+    pub(crate) fn new(jobs_max: usize) -> Self {
+        Self {
+            jobs_max,
+            heap: BinaryHeap::new(),
+            parked: HashMap::new(),
+            held: 0,
+            bytes: 0,
+            source: Source::Storage,
+        }
+    }
+
+    /// Who knows which job comes next.
+    pub(crate) fn source(&self) -> Source {
+        self.source
+    }
+
+    /// Whether no job is held that could be started now.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+
+    /// How many jobs are held.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.held
+    }
+
+    /// Takes jobs that have just been stored and are due, if the memory is what counts.
+    pub(crate) fn add(&mut self, jobs: Vec<Arc<Job>>) {
+        if self.source == Source::Storage {
+            return;
+        }
+        for job in jobs {
+            self.bytes += job.parameters.as_str().len();
+            self.held += 1;
+            self.heap.push(Ready(job));
+        }
+        if self.held > self.jobs_max || self.bytes > BYTES_MAX {
+            self.forget();
+        }
+    }
+
+    /// Forgets what is held; from now on storage chooses.
+    pub(crate) fn forget(&mut self) {
+        self.heap.clear();
+        self.parked.clear();
+        self.held = 0;
+        self.bytes = 0;
+        self.source = Source::Storage;
+    }
+
+    /// Storage had no more due jobs: from now on the memory is what counts.
+    pub(crate) fn trust_memory(&mut self) {
+        self.source = Source::Memory;
+    }
+
+    /// Takes the most urgent job that `admit` lets through; `admit` gives what the job needs to run. Jobs that it does not
+    /// let through are set aside until [`unpark`](Self::unpark).
+    pub(crate) fn pop<P>(&mut self, mut admit: impl FnMut(&Job) -> Option<P>) -> Option<(Arc<Job>, P)> {
+        while let Some(ready) = self.heap.pop() {
+            match admit(&ready.0) {
+                Some(permit) => {
+                    self.held -= 1;
+                    self.bytes -= ready.0.parameters.as_str().len();
+                    return Some((ready.0, permit));
+                }
+                None => self.parked.entry(ready.0.job_type.clone()).or_default().push(ready),
+            }
+        }
+        None
+    }
+
+    /// Looks at the jobs again that were set aside.
+    pub(crate) fn unpark(&mut self) {
+        for (_, jobs) in self.parked.drain() {
+            self.heap.extend(jobs);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::job::new_job::{JobDefaults, NewJob};
+    use crate::domain::job::priority::Priority;
+    use chrono::{DateTime, TimeDelta};
+
+    fn job(name: &str, priority: Priority, due_second: i64) -> Arc<Job> {
+        let job_type = JobType::parse(name).expect("a valid type");
+        let due = crate::domain::job::new_job::Due::At(DateTime::UNIX_EPOCH + TimeDelta::seconds(due_second));
+        let new = NewJob {
+            priority,
+            due,
+            ..NewJob::of_type(job_type)
+        };
+        Arc::new(new.into_job(&JobDefaults::default(), DateTime::UNIX_EPOCH, 0))
+    }
+
+    fn drain(ready: &mut ReadyJobs, admit: impl Fn(&Job) -> bool) -> Vec<String> {
+        std::iter::from_fn(|| ready.pop(|job| admit(job).then_some(())))
+            .map(|(job, ())| job.job_type.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn the_most_urgent_job_comes_first_and_among_equals_the_one_that_was_due_first() {
+        let mut ready = ReadyJobs::new(10);
+        ready.trust_memory();
+        ready.add(vec![
+            job("c", Priority::Normal, 2),
+            job("b", Priority::Normal, 1),
+            job("d", Priority::Low, 0),
+        ]);
+        ready.add(vec![job("a", Priority::Critical, 9)]);
+        assert_eq!(drain(&mut ready, |_| true), ["a", "b", "c", "d"]);
+        assert_eq!(ready.len(), 0);
+    }
+
+    #[test]
+    fn a_type_at_its_limit_holds_nobody_up_and_is_looked_at_again() {
+        let mut ready = ReadyJobs::new(10);
+        ready.trust_memory();
+        ready.add(vec![job("limited", Priority::High, 0), job("free", Priority::Low, 0)]);
+        assert_eq!(drain(&mut ready, |job| job.job_type.as_str() != "limited"), ["free"]);
+        assert_eq!(drain(&mut ready, |_| true), Vec::<String>::new());
+        ready.unpark();
+        assert_eq!(drain(&mut ready, |_| true), ["limited"]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_to_storage() {
+        let mut ready = ReadyJobs::new(2);
+        ready.trust_memory();
+        ready.add((0..3).map(|n| job("x", Priority::Normal, n)).collect());
+        assert_eq!((ready.len(), ready.source()), (0, Source::Storage));
+        ready.add(vec![job("x", Priority::Normal, 4)]);
+        assert_eq!(ready.len(), 0, "what storage chooses from is not held beside it");
+        ready.trust_memory();
+        ready.add(vec![job("x", Priority::Normal, 5)]);
+        assert_eq!((ready.len(), ready.source()), (1, Source::Memory));
+    }
+}

@@ -1,0 +1,99 @@
+//! Finds jobs for remote workers, queue after queue.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use actix::{Addr, Context, Handler, Message, ResponseFuture};
+use tokio::time::Instant;
+
+use super::{JobType, Queue, QueueName, Queues};
+use crate::runtime::dispatch::dispatcher::remote::{LeaseError, LeaseJobs, Leased};
+use crate::runtime::remote_workers::due_types::TypesByQueue;
+
+/// So many queues are asked for so many types at once; for more, storage is read first.
+const QUEUES_ASKED_DIRECTLY: usize = 4;
+const TYPES_ASKED_DIRECTLY: usize = 16;
+
+/// Start up to `lease.limit` due jobs for a remote worker.
+#[derive(Message)]
+#[rtype(result = "Result<Leased, LeaseError>")]
+pub struct LeaseFrom {
+    /// From these queues; none for all.
+    pub queues: Arc<[QueueName]>,
+    /// Which jobs, how many, and for whom.
+    pub lease: LeaseJobs,
+    /// How recent the knowledge of what is due must be.
+    pub since: Instant,
+}
+
+impl Handler<LeaseFrom> for Queues {
+    type Result = ResponseFuture<Result<Leased, LeaseError>>;
+
+    fn handle(&mut self, LeaseFrom { queues, lease, since }: LeaseFrom, _: &mut Context<Self>) -> Self::Result {
+        let mut asked: Vec<(QueueName, Addr<Queue>)> = if queues.is_empty() {
+            let running = self.queues.iter();
+            running
+                .map(|(name, queue)| (name.clone(), queue.address.clone()))
+                .collect()
+        } else {
+            let mut running = Vec::with_capacity(queues.len());
+            for name in queues.iter() {
+                running.extend(self.queue(name).map(|queue| (name.clone(), queue.address.clone())));
+            }
+            running
+        };
+        let reads_first = asked.len() > QUEUES_ASKED_DIRECTLY || lease.job_types.len() > TYPES_ASKED_DIRECTLY;
+        let due_types = reads_first.then(|| self.parts.due_types.clone());
+        // No queue stands behind another for ever.
+        self.leases = self.leases.wrapping_add(1);
+        if !asked.is_empty() {
+            let first = self.leases % asked.len();
+            asked.rotate_left(first);
+        }
+        Box::pin(async move {
+            let mut leased = Leased::default();
+            let due = match due_types {
+                Some(due_types) => Some(due_types.since(since).await?),
+                None => None,
+            };
+            let wanted: HashSet<&JobType> = lease.job_types.iter().collect();
+            for (name, queue) in asked {
+                let job_types = match &due {
+                    Some(due) => wanted_in(due, &name, &wanted),
+                    None => Arc::clone(&lease.job_types),
+                };
+                if job_types.is_empty() {
+                    continue;
+                }
+                let taken = u32::try_from(leased.jobs.len()).unwrap_or(u32::MAX);
+                let left = lease.limit.saturating_sub(taken);
+                if left == 0 {
+                    break;
+                }
+                let request = LeaseJobs {
+                    worker: lease.worker,
+                    job_types,
+                    limit: left,
+                };
+                match queue.send(request).await {
+                    Ok(Ok(Leased { mut jobs, next_in })) => {
+                        leased.jobs.append(&mut jobs);
+                        leased.next_in = leased.next_in.into_iter().chain(next_in).min();
+                    }
+                    // What was taken so far must reach the worker.
+                    Ok(Err(_)) if !leased.jobs.is_empty() => break,
+                    Ok(Err(failure)) => return Err(failure),
+                    // The queue is just being restarted: another time.
+                    Err(_) => {}
+                }
+            }
+            Ok(leased)
+        })
+    }
+}
+
+/// Those of the wanted types of which a queue has pending jobs, if any job of the queue is due.
+fn wanted_in(due: &TypesByQueue, queue: &QueueName, wanted: &HashSet<&JobType>) -> Arc<[JobType]> {
+    let pending = due.get(queue).into_iter().flatten();
+    pending.filter(|job_type| wanted.contains(job_type)).cloned().collect()
+}

@@ -1,0 +1,112 @@
+//! Stops the queues that storage has no more: they were deleted, or pruned because they are not used.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
+use futures_util::future::join_all;
+
+use super::{Queue, QueueName, Queues, RunningQueue};
+use crate::runtime::actor::failure_log::log_failure;
+use crate::runtime::dispatch::dispatcher::ReportActivity;
+use crate::runtime::dispatch::worker::{ReportState, Worker};
+
+/// The time between two checks.
+pub(crate) const CHECK_EVERY: Duration = Duration::from_secs(60);
+
+/// Stops a queue, or one of its workers, that has nothing to do.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Stop;
+
+impl Handler<Stop> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, Stop: Stop, ctx: &mut Context<Self>) {
+        ctx.stop();
+    }
+}
+
+impl Handler<Stop> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, Stop: Stop, ctx: &mut <Self as Actor>::Context) {
+        ctx.stop();
+    }
+}
+
+impl RunningQueue {
+    /// Whether nothing runs, nothing is about to, and nothing waits to be stored.
+    pub(crate) async fn is_quiet(&self) -> bool {
+        let activity = self.address.send(ReportActivity).await;
+        if activity.is_ok_and(|activity| activity.starting > 0) {
+            return false;
+        }
+        let states = join_all(self.workers.iter().map(|worker| worker.send(ReportState))).await;
+        !states
+            .iter()
+            .flatten()
+            .any(|state| state.running.is_some() || state.is_blocked || !state.unstored.is_empty())
+    }
+
+    fn stop(&self) {
+        // A full mailbox means that it is not as quiet as it was; the next check stops it.
+        drop(self.address.try_send(Stop));
+        for worker in self.workers.iter() {
+            drop(worker.try_send(Stop));
+        }
+    }
+}
+
+impl Queues {
+    /// Stops the queues that are neither configured nor stored and have nothing to do. One that is named meanwhile stays.
+    pub(crate) fn stop_unused(&mut self, ctx: &mut Context<Self>) {
+        if !self.is_loaded || self.is_draining || self.named_lately.is_some() {
+            return;
+        }
+        let is_configured = |name: &QueueName| self.parts.configured.iter().any(|settings| settings.name == *name);
+        let candidates: Vec<(QueueName, RunningQueue)> = self
+            .queues
+            .iter()
+            .filter(|(name, _)| !is_configured(name))
+            .map(|(name, queue)| (name.clone(), queue.clone()))
+            .collect();
+        if candidates.is_empty() {
+            return;
+        }
+        self.named_lately = Some(HashSet::new());
+        let repository = Arc::clone(&self.parts.repository);
+        let now = self.parts.clock.now();
+        let find = async move {
+            let stored = repository.queues(now).await?;
+            let stored: HashSet<QueueName> = stored.into_iter().map(|queue| queue.name).collect();
+            let mut unused = Vec::new();
+            for (name, queue) in candidates {
+                if !stored.contains(&name) && queue.is_quiet().await {
+                    unused.push(name);
+                }
+            }
+            Ok(unused)
+        };
+        ctx.spawn(find.into_actor(self).map(
+            |found: Result<Vec<QueueName>, crate::storage::repository::RepositoryError>, queues, _| {
+                let named = queues.named_lately.take().unwrap_or_default();
+                match found {
+                    Ok(unused) => {
+                        for name in unused.iter().filter(|name| !named.contains(*name)) {
+                            if let Some(queue) = queues.queues.remove(name) {
+                                queue.stop();
+                            }
+                            queues.paused.remove(name);
+                        }
+                    }
+                    Err(failure) => log_failure!(failure, "failed to read the stored queues: {failure}"),
+                }
+            },
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests;

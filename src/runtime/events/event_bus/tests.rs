@@ -1,0 +1,355 @@
+//! What a listener of the bus hears, and what a slow one does not.
+
+use std::sync::atomic::AtomicU32;
+
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta};
+
+use super::*;
+use crate::domain::events::event::QueueEventKind;
+use crate::domain::metrics::QueueMetrics;
+use crate::domain::metrics::health::{Health, HealthChange, HealthState};
+use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
+use crate::domain::values::name::QueueName;
+use crate::runtime::actor::supervisor::{Seat, Supervisor};
+use crate::runtime::monitoring::metrics_sampler;
+
+/// A bus, and the address of a Sampler that nobody has started: what it is sent stays in its mailbox.
+struct Bench {
+    bus: EventBusHandle,
+    _sampler: Seat<Sampler>,
+}
+
+fn bench() -> Bench {
+    let sampler = Seat::<Sampler>::new(metrics_sampler::MAILBOX_CAPACITY);
+    let seat = Seat::<EventBus>::new(MAILBOX_CAPACITY);
+    let bus = EventBusHandle::new(seat.address());
+    seat.start(&actix::Arbiter::current(), "EventBus", &Supervisor::default(), {
+        let (bus, sampler) = (bus.clone(), sampler.address());
+        move || EventBus::new(&bus, sampler)
+    });
+    Bench { bus, _sampler: sampler }
+}
+
+fn paused(number: u32) -> Event {
+    Event::Queue {
+        kind: QueueEventKind::Paused,
+        at: DateTime::UNIX_EPOCH + TimeDelta::seconds(i64::from(number)),
+        queue: QueueName::default(),
+    }
+}
+
+fn metrics(queue: &str, pending: u64) -> Event {
+    Event::QueueMetrics {
+        at: DateTime::UNIX_EPOCH,
+        metrics: Arc::new(QueueMetrics {
+            queue: StoredQueue {
+                name: QueueName::parse(queue).expect("a queue"),
+                is_paused: false,
+                counts: StatusCounts {
+                    pending,
+                    ..StatusCounts::default()
+                },
+                throughput: Throughput::default(),
+            },
+            workers: 1,
+        }),
+    }
+}
+
+fn alert(before: HealthState, after: HealthState) -> Event {
+    let reasons = Vec::new();
+    Event::SystemAlert {
+        at: DateTime::UNIX_EPOCH,
+        change: Arc::new(HealthChange {
+            before,
+            before_since: DateTime::UNIX_EPOCH,
+            after: Health { state: after, reasons },
+        }),
+    }
+}
+
+/// What was heard, in a word.
+fn word(heard: Heard) -> String {
+    match heard {
+        Heard::Lagged { missed } => format!("missed {missed}"),
+        Heard::Event(published) => match published.event() {
+            Event::QueueMetrics { metrics, .. } => {
+                format!("{} has {}", metrics.queue.name, metrics.queue.counts.pending)
+            }
+            Event::SystemAlert { change, .. } => change.after.state.as_str().to_owned(),
+            event @ (Event::Job { .. } | Event::JobReport { .. } | Event::Queue { .. } | Event::SystemMetrics(_)) => {
+                event.at().timestamp().to_string()
+            }
+        },
+    }
+}
+
+impl Bench {
+    async fn publish(&self, numbers: impl IntoIterator<Item = u32>) {
+        self.bus.publish(numbers.into_iter().map(paused).collect());
+        self.bus.flush().await;
+    }
+
+    async fn publish_state(&self, topic: Topic, changed: Vec<Event>, is_whole: bool) {
+        let state = PublishState {
+            topic,
+            changed,
+            is_whole,
+        };
+        self.bus.address().send(state).await.expect("a bus");
+    }
+
+    async fn listener(&self, topic: Topic, events_behind_max: usize) -> Listening {
+        let listening = self.bus.listener(events_behind_max);
+        assert!(listening.listen_to(EventFilter::all_of(topic)).await);
+        listening
+    }
+}
+
+fn heard_by_now(listening: &mut Listening) -> Vec<String> {
+    let mut words = Vec::new();
+    while let Ok(heard) = listening.heard.try_recv() {
+        words.push(word(heard));
+    }
+    words
+}
+
+#[actix::test]
+async fn events_come_in_their_order_to_those_who_want_them() {
+    let bench = bench();
+    let mut listening = bench.listener(Topic::Queues, 10).await;
+    let mut other = bench.listener(Topic::Jobs, 10).await;
+    bench.publish([1, 2]).await;
+    bench.publish([3]).await;
+    assert_eq!(heard_by_now(&mut listening), ["1", "2", "3"]);
+    assert!(heard_by_now(&mut other).is_empty());
+    assert!(listening.listen_to(EventFilter::all_of(Topic::Jobs)).await);
+    bench.publish([4]).await;
+    assert!(heard_by_now(&mut listening).is_empty(), "it wants other events now");
+}
+
+#[actix::test]
+async fn interest_is_known_as_long_as_somebody_listens() {
+    let bench = bench();
+    assert!(!bench.bus.is_any_in(Topic::Jobs));
+    let first = bench.listener(Topic::Jobs, 10).await;
+    let second = bench.listener(Topic::Jobs, 10).await;
+    drop(first);
+    bench.bus.flush().await;
+    assert!(bench.bus.is_any_in(Topic::Jobs));
+    assert!(second.listen_to(EventFilter::all_of(Topic::Queues)).await);
+    assert!(!bench.bus.is_any_in(Topic::Jobs) && bench.bus.is_any_in(Topic::Queues));
+    assert!(second.listen_to(EventFilter::default()).await);
+    assert!(!bench.bus.is_any_in(Topic::Queues));
+}
+
+#[actix::test]
+async fn a_slow_listener_is_told_how_many_events_it_has_missed_before_it_hears_more() {
+    let bench = bench();
+    let mut slow = bench.listener(Topic::Queues, 2).await;
+    let mut quick = bench.listener(Topic::Queues, 100).await;
+    bench.publish(1..=5).await;
+    bench.publish([6]).await;
+    assert_eq!(heard_by_now(&mut slow), ["1", "2"]);
+    bench.publish([7]).await;
+    assert_eq!(heard_by_now(&mut slow), ["missed 4", "7"]);
+    assert_eq!(heard_by_now(&mut quick).len(), 7, "nobody waits for the slow one");
+    // Even when nothing more happens it learns that it has missed something.
+    bench.publish(8..=10).await;
+    assert_eq!(heard_by_now(&mut slow), ["8", "9"]);
+    let told = slow.heard.recv().await.map(word);
+    assert_eq!(told.as_deref(), Some("missed 1"));
+}
+
+#[actix::test]
+async fn a_slow_listener_gets_the_newest_of_each_state() {
+    let bench = bench();
+    let mut slow = bench.listener(Topic::QueueMetrics, 1).await;
+    bench
+        .publish_state(Topic::QueueMetrics, vec![metrics("a", 1), metrics("b", 1)], true)
+        .await;
+    bench
+        .publish_state(Topic::QueueMetrics, vec![metrics("b", 2)], false)
+        .await;
+    bench
+        .publish_state(Topic::QueueMetrics, vec![metrics("b", 3), metrics("a", 2)], false)
+        .await;
+    let mut words = Vec::new();
+    while words.len() < 3 {
+        words.extend(slow.heard.recv().await.map(word));
+    }
+    assert_eq!(words, ["a has 1", "a has 2", "b has 3"]);
+}
+
+#[actix::test]
+async fn who_comes_later_is_told_how_things_are_and_nobody_is_told_twice() {
+    let bench = bench();
+    let mut first = bench.listener(Topic::QueueMetrics, 10).await;
+    bench
+        .publish_state(Topic::QueueMetrics, vec![metrics("a", 1), metrics("b", 1)], true)
+        .await;
+    let mut second = bench.listener(Topic::QueueMetrics, 10).await;
+    assert!(heard_by_now(&mut second).is_empty(), "the Sampler decides when");
+    bench
+        .publish_state(Topic::QueueMetrics, vec![metrics("b", 2)], false)
+        .await;
+    assert_eq!(heard_by_now(&mut first), ["a has 1", "b has 1", "b has 2"]);
+    assert_eq!(heard_by_now(&mut second), ["b has 2", "a has 1"]);
+    // A further subscription tells only what was not wanted before.
+    bench
+        .publish_state(
+            Topic::SystemHealth,
+            vec![alert(HealthState::Healthy, HealthState::Degraded)],
+            false,
+        )
+        .await;
+    let both = [Topic::QueueMetrics, Topic::SystemHealth].map(crate::domain::events::filter::EventClause::all_of);
+    assert!(second.listen_to(EventFilter::from_iter(both)).await);
+    bench.publish_state(Topic::QueueMetrics, Vec::new(), false).await;
+    bench.publish_state(Topic::SystemHealth, Vec::new(), false).await;
+    assert_eq!(heard_by_now(&mut second), ["degraded"]);
+    // That all is well is no news to somebody who never heard otherwise.
+    bench
+        .publish_state(
+            Topic::SystemHealth,
+            vec![alert(HealthState::Degraded, HealthState::Healthy)],
+            false,
+        )
+        .await;
+    let mut third = bench.listener(Topic::SystemHealth, 10).await;
+    bench.publish_state(Topic::SystemHealth, Vec::new(), false).await;
+    assert_eq!(heard_by_now(&mut second), ["healthy"]);
+    assert!(heard_by_now(&mut third).is_empty());
+    // What is no longer there is told to nobody.
+    bench
+        .publish_state(Topic::QueueMetrics, vec![metrics("a", 5)], true)
+        .await;
+    let mut last = bench.listener(Topic::QueueMetrics, 10).await;
+    bench.publish_state(Topic::QueueMetrics, Vec::new(), false).await;
+    assert_eq!(heard_by_now(&mut last), ["a has 5"]);
+}
+
+#[actix::test]
+async fn events_that_the_bus_itself_could_not_take_are_counted_as_missed() {
+    let bench = bench();
+    let mut listening = bench.listener(Topic::Queues, 10_000).await;
+    // The bus lives on this thread: it handles nothing before this test waits.
+    let sent = u32::try_from(MAILBOX_CAPACITY).expect("a count") + 500;
+    for number in 0..sent {
+        bench.bus.publish(vec![paused(number)]);
+    }
+    bench.bus.flush().await;
+    let words = heard_by_now(&mut listening);
+    let missed: usize = words
+        .iter()
+        .filter_map(|word| word.strip_prefix("missed ")?.parse::<usize>().ok())
+        .sum();
+    let told = words.iter().filter(|word| !word.starts_with("missed")).count();
+    assert!(missed > 0);
+    assert_eq!(missed + told, sent as usize);
+}
+
+static WRITTEN: AtomicU32 = AtomicU32::new(0);
+
+struct Counted;
+
+impl Form for Counted {
+    fn write(event: &Event) -> Bytes {
+        WRITTEN.fetch_add(1, Ordering::Relaxed);
+        event.name().into()
+    }
+}
+
+struct Other;
+
+impl Form for Other {
+    fn write(_: &Event) -> Bytes {
+        "other".into()
+    }
+}
+
+#[test]
+fn an_event_is_written_once_in_each_form() {
+    let published = Arc::new(Published::new(paused(1)));
+    std::thread::scope(|threads| {
+        for _ in 0..4 {
+            threads.spawn(|| assert_eq!(published.form::<Counted>(), "queue.paused"));
+        }
+    });
+    assert_eq!(published.form::<Other>(), "other");
+    assert_eq!(published.form::<Counted>(), "queue.paused");
+    assert_eq!(WRITTEN.load(Ordering::Relaxed), 1);
+}
+
+#[actix::test]
+async fn of_many_queues_a_new_listener_receives_the_busiest_unless_it_names_queues() {
+    let bench = bench();
+    let queues = || (0..905_u32).map(|number| metrics(&format!("q{number}"), u64::from(number)));
+    let mut first = bench.listener(Topic::QueueMetrics, 2_000).await;
+    bench.publish_state(Topic::QueueMetrics, queues().collect(), true).await;
+    let mut later = bench.listener(Topic::QueueMetrics, 2_000).await;
+    let naming = bench.bus.listener(2_000);
+    let named = crate::domain::events::filter::EventClause {
+        queues: (0..150)
+            .map(|number| QueueName::parse(&format!("q{number}")).expect("a queue"))
+            .collect(),
+        ..crate::domain::events::filter::EventClause::all_of(Topic::QueueMetrics)
+    };
+    assert!(naming.listen_to(EventFilter::from_iter([named])).await);
+    let mut naming = naming;
+    bench
+        .publish_state(Topic::QueueMetrics, vec![metrics("q1", 7)], false)
+        .await;
+    let heard = heard_by_now(&mut first);
+    assert_eq!(heard.len(), 101, "the busiest, and what has changed since");
+    assert!(heard.contains(&"q904 has 904".to_owned()) && heard.contains(&"q805 has 805".to_owned()));
+    assert_eq!(heard[100], "q1 has 7");
+    assert_eq!(heard_by_now(&mut later).len(), 100);
+    assert_eq!(heard_by_now(&mut naming).len(), 100);
+    bench.publish_state(Topic::QueueMetrics, Vec::new(), false).await;
+    assert_eq!(heard_by_now(&mut naming).len(), 50, "those that it names, in turns");
+    assert!(heard_by_now(&mut later).is_empty());
+}
+
+#[actix::test]
+async fn of_many_queues_that_change_each_listener_receives_a_part_and_in_turns_all() {
+    let bench = bench();
+    let queues = |round: u64| (0..905_u64).map(move |number| metrics(&format!("q{number}"), number * 1_000 + round));
+    bench
+        .publish_state(Topic::QueueMetrics, queues(0).collect(), true)
+        .await;
+    let mut listening = bench.listener(Topic::QueueMetrics, 2_000).await;
+    bench.publish_state(Topic::QueueMetrics, Vec::new(), false).await;
+    heard_by_now(&mut listening);
+    let mut seen: HashMap<String, u64> = HashMap::new();
+    for round in 1..=20 {
+        bench
+            .publish_state(Topic::QueueMetrics, queues(round).collect(), false)
+            .await;
+        let heard = heard_by_now(&mut listening);
+        assert_eq!(heard.len(), 100, "round {round}");
+        assert!(
+            heard.contains(&format!("q904 has {}", 904_000 + round)),
+            "the busiest one is always current"
+        );
+        for word in heard {
+            let (queue, jobs) = word.split_once(" has ").expect("a queue");
+            let jobs: u64 = jobs.parse().expect("a number");
+            assert_eq!(jobs % 1_000, round, "the newest state, not the one that waited");
+            seen.insert(queue.to_owned(), round);
+        }
+    }
+    assert_eq!(seen.len(), 905, "each queue has had its turn");
+    // Nothing changes any more: what waits follows, the newest of each, and nothing twice.
+    let mut last: HashMap<String, u64> = HashMap::new();
+    for _ in 0..12 {
+        bench.publish_state(Topic::QueueMetrics, Vec::new(), false).await;
+        for word in heard_by_now(&mut listening) {
+            let (queue, jobs) = word.split_once(" has ").expect("a queue");
+            assert!(last.insert(queue.to_owned(), jobs.parse().expect("a number")).is_none());
+        }
+    }
+    assert!(last.values().all(|jobs| jobs % 1_000 == 20));
+    assert!(heard_by_now(&mut listening).is_empty());
+}

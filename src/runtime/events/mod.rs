@@ -1,0 +1,6 @@
+//! Events of committed changes and their subscribers.
+
+pub(crate) mod encoded_event;
+pub mod event_bus;
+pub mod hooks;
+pub(crate) mod subscriber;

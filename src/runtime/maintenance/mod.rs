@@ -1,0 +1,3 @@
+//! Retention of finished jobs and of records.
+
+pub mod pruner;

@@ -1,0 +1,113 @@
+//! What is passed on and what is told, with an export and without one.
+
+use super::*;
+use crate::domain::job::new_job::{JobDefaults, NewJob};
+use crate::domain::values::name::JobType;
+use crate::domain::values::trace_context::SpanId;
+
+fn job(random: u128, trace_parent: Option<&str>) -> Arc<Job> {
+    let new = NewJob::of_type(JobType::parse("EmailJob").expect("a type"));
+    Arc::new(Job {
+        trace_parent: trace_parent.and_then(|text| TraceParent::parse(text).ok()),
+        attempt: 1,
+        ..new.into_job(&JobDefaults::default(), DateTime::UNIX_EPOCH, random)
+    })
+}
+
+const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const NOT_SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+
+fn started(traces: &Traces, jobs: &[Arc<Job>]) {
+    let change = Change::Start { jobs: jobs.to_vec() };
+    traces.note(&change, &Applied::Started(vec![true; jobs.len()]), DateTime::UNIX_EPOCH);
+}
+
+fn heard(receiver: &mut mpsc::Receiver<TraceReport>) -> usize {
+    std::iter::from_fn(|| receiver.try_recv().ok()).count()
+}
+
+#[test]
+fn without_an_export_the_run_is_a_place_as_well_and_not_kept_unless_the_caller_keeps_it() {
+    let traces = Traces::default();
+    let own = traces.place_of_run(&job(1, None));
+    assert!(!own.is_sampled);
+    assert_eq!(own.trace_id.number(), job(1, None).id.as_uuid().as_u128());
+    let callers = traces.place_of_run(&job(1, Some(SAMPLED)));
+    assert_eq!(callers.trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert!(callers.is_sampled && callers.span_id == own.span_id);
+    assert!(!traces.calls().are_told() && !traces.are_told() && traces.open().is_none());
+}
+
+#[test]
+fn with_an_export_the_run_is_a_span_in_the_callers_trace_or_one_of_its_own() {
+    let traces = Traces::exported(Share::all());
+    let own = traces.place_of_run(&job(1, None));
+    assert!(own.is_sampled);
+    let callers = traces.place_of_run(&job(1, Some(SAMPLED)));
+    assert_eq!(callers.trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_ne!(callers.span_id.to_string(), "00f067aa0ba902b7");
+    assert_eq!(own.span_id, callers.span_id);
+}
+
+#[test]
+fn the_one_who_began_a_trace_says_whether_it_is_kept() {
+    let none = Traces::exported(Share::of(0.0));
+    let mut reports = none.open().expect("the first");
+    started(&none, &[job(1, None)]);
+    assert_eq!(heard(&mut reports), 0);
+    started(&none, &[job(1, Some(SAMPLED))]);
+    assert_eq!(heard(&mut reports), 1);
+    let all = Traces::exported(Share::all());
+    let mut reports = all.open().expect("the first");
+    started(&all, &[job(1, Some(NOT_SAMPLED))]);
+    assert_eq!(heard(&mut reports), 0);
+}
+
+#[test]
+fn when_fewer_are_told_it_is_all_of_a_trace_or_nothing() {
+    let traces = Traces::exported(Share::all());
+    let mut reports = traces.open().expect("the first");
+    traces.tell_share(Share::of(0.25));
+    let calls = traces.calls();
+    let mut told = 0;
+    for number in 0..1_000_u128 {
+        // As good as random: what is drawn for real.
+        let job = job(number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834), None);
+        started(&traces, &[Arc::clone(&job)]);
+        let place = traces.place_of_run(&job);
+        calls.tell(place.is_sampled, || call(place, place.span_id));
+        let heard = heard(&mut reports);
+        assert!(heard == 0 || heard == 2, "{heard}");
+        told += heard / 2;
+    }
+    assert!((150..350).contains(&told), "{told}");
+}
+
+fn call(place: TraceParent, parent: SpanId) -> CallReport {
+    CallReport {
+        place,
+        parent,
+        about: crate::webhooks::client_spans::CallSubject::Webhook {
+            endpoint: Arc::from("crm"),
+            event: Arc::from("job.completed"),
+            id: "msg_1".to_owned(),
+            resend: 0,
+        },
+        target: crate::webhooks::client_spans::CallTarget::unknown(),
+        began_at: DateTime::UNIX_EPOCH,
+        took: std::time::Duration::ZERO,
+        status: Some(200),
+        error: None,
+    }
+}
+
+#[test]
+fn whoever_does_not_listen_fast_enough_misses_some_and_is_told_how_many() {
+    let traces = Traces::exported(Share::all());
+    let mut reports = traces.open().expect("the first");
+    let jobs = vec![job(1, None); 5_000];
+    started(&traces, &jobs);
+    let heard = heard(&mut reports);
+    assert!(heard < 5_000);
+    assert_eq!(traces.missed(), u64::try_from(5_000 - heard).expect("a number"));
+}

@@ -1,0 +1,204 @@
+//! The SyncSender: sends one target the feed of changed jobs, from where it has got to.
+//!
+//! The target's cursor is stored; the node that holds the target moves it after each batch that was taken. So a batch is
+//! sent at least once, in the feed's order, whatever happens to the target or to this node; and a target that is away is
+//! caught up later from storage, without holding up anybody.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Supervised, WrapFuture};
+use tracing::{info, warn};
+
+use super::options::SyncTarget;
+use crate::domain::values::id::NodeId;
+use crate::domain::webhooks::delivery::Reply;
+use crate::domain::webhooks::endpoint::SigningSecret;
+use crate::runtime::actor::clock::Clock;
+use crate::runtime::actor::failure_log::MaybeOutage;
+use crate::runtime::cluster::node_lease::LeaseGate;
+use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
+use crate::storage::change::{Applied, Change};
+use crate::storage::query::FeedPage;
+use crate::storage::repository::{JobRepository, RepositoryError};
+use crate::webhooks::client::HttpClient;
+use crate::webhooks::delivery_request::{Letter, post};
+use crate::webhooks::sync_payload::{batch, batch_id};
+
+/// How many messages the mailbox holds; it hears none but its own timer.
+pub const MAILBOX_CAPACITY: usize = 16;
+
+/// The longest wait between two tries of a target that is away.
+const WAIT_MAX: Duration = Duration::from_secs(300);
+
+/// What a SyncSender is made of.
+#[derive(Clone)]
+pub struct SyncSenderParts {
+    /// Where the feed is.
+    pub repository: Arc<dyn JobRepository>,
+    /// Where it writes.
+    pub recorder: RecorderHandle,
+    /// Speaks to the target.
+    pub client: HttpClient,
+    /// How long the target may take to answer.
+    pub timeout: Duration,
+    /// Who is told.
+    pub target: SyncTarget,
+    /// This node.
+    pub node: NodeId,
+    /// Whether this node may hold anything.
+    pub gate: LeaseGate,
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+/// Why a round did not come to its end.
+#[derive(Debug, thiserror::Error)]
+enum Cut {
+    #[error("{0}")]
+    Storage(#[from] RepositoryError),
+    #[error("{0}")]
+    Recorder(#[from] RecordError),
+    #[error("{reason}")]
+    Target { reason: String, wait: Duration },
+}
+
+impl SyncSenderParts {
+    /// Sends all there is, if this node holds the target.
+    async fn round(&self) -> Result<(), Cut> {
+        if !self.gate.is_open() {
+            return Ok(());
+        }
+        let hold = Change::HoldReader {
+            reader: Arc::clone(&self.target.name),
+            node: self.node,
+        };
+        let held = self.recorder.record_one(hold, Origin::Inside).await?;
+        let Ok(Applied::HeldReader(Some(mut cursor))) = held else {
+            return Ok(());
+        };
+        loop {
+            let FeedPage {
+                jobs,
+                cursor: end,
+                has_more,
+                has_gap,
+            } = self.repository.feed(cursor, self.target.batch_size).await?;
+            if has_gap {
+                warn!(
+                    "the sync target '{}' was away for longer than changes are kept: it has missed some",
+                    self.target.name
+                );
+            }
+            if jobs.is_empty() || !self.gate.is_open() {
+                return Ok(());
+            }
+            let body = batch(&jobs, end, &self.target.fields);
+            self.send(&batch_id(cursor, end), body).await?;
+            let moved = Change::MoveReader {
+                reader: Arc::clone(&self.target.name),
+                node: self.node,
+                to: end,
+            };
+            if self.recorder.record_one(moved, Origin::Inside).await?.is_err() {
+                // Another node holds it now, and sends this batch again.
+                return Ok(());
+            }
+            cursor = end;
+            if !has_more {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn send(&self, id: &str, body: String) -> Result<(), Cut> {
+        let secrets: Vec<&SigningSecret> = self.target.secret.iter().collect();
+        let now = self.clock.now();
+        let letter = Letter {
+            url: &self.target.url,
+            id,
+            secrets: &secrets,
+            // Of many jobs, each in a trace of its own.
+            place: None,
+            propagated: None,
+        };
+        let sent = post(&self.client, letter, body, self.timeout, now).await;
+        let wait = match sent.reply {
+            Reply::Taken => return Ok(()),
+            Reply::Gone => None,
+            Reply::Refused { wait } => wait,
+        };
+        let reason = sent.attempt.error.as_deref().unwrap_or("it has not taken the changes");
+        Err(Cut::Target {
+            reason: reason.to_owned(),
+            wait: wait
+                .map(crate::domain::values::time_span::TimeSpan::to_std)
+                .unwrap_or_default(),
+        })
+    }
+}
+
+/// The actor. See the module.
+pub struct SyncSender {
+    parts: SyncSenderParts,
+    /// How many rounds have been cut short since the last that was not.
+    cuts: u32,
+}
+
+impl SyncSender {
+    /// A sender that begins at once.
+    pub fn new(parts: SyncSenderParts) -> Self {
+        Self { parts, cuts: 0 }
+    }
+
+    fn begin(&self, ctx: &mut Context<Self>) {
+        let parts = self.parts.clone();
+        let round = async move { parts.round().await };
+        ctx.spawn(round.into_actor(self).map(|ended, sender, ctx| {
+            let wait = sender.wait_after(ended);
+            ctx.run_later(wait, |sender, ctx| sender.begin(ctx));
+        }));
+    }
+
+    fn wait_after(&mut self, ended: Result<(), Cut>) -> Duration {
+        let interval = self.parts.target.interval;
+        let name = &self.parts.target.name;
+        match ended {
+            Ok(()) => {
+                if self.cuts > 0 {
+                    info!("the sync target '{name}' takes changes again");
+                }
+                self.cuts = 0;
+                interval
+            }
+            Err(cut) => {
+                let is_outage = match &cut {
+                    Cut::Storage(failure) => failure.is_outage(),
+                    Cut::Recorder(failure) => failure.is_outage(),
+                    Cut::Target { .. } => false,
+                };
+                if self.cuts == 0 && !is_outage {
+                    warn!("the sync target '{name}' is not told of changes for the moment: {cut}");
+                }
+                let backoff = interval
+                    .saturating_mul(1 << self.cuts.min(16))
+                    .min(WAIT_MAX.max(interval));
+                self.cuts += 1;
+                match cut {
+                    Cut::Target { reason: _, wait } => wait.max(backoff),
+                    Cut::Storage(_) | Cut::Recorder(_) => backoff,
+                }
+            }
+        }
+    }
+}
+
+impl Actor for SyncSender {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.begin(ctx);
+    }
+}
+
+impl Supervised for SyncSender {}

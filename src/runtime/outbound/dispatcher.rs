@@ -1,0 +1,458 @@
+//! The WebhookDispatcher: which endpoints this node tells, and who tells them.
+//!
+//! Deliveries wait in storage. An endpoint's are sent by the node that holds it, and by none other: a node that dies
+//! loses its lease, and another takes what it held. The dispatcher looks once a second which endpoints there are, takes
+//! its share of those that nobody holds, and keeps a [`WebhookSender`] for each that this node holds. Commits of this node
+//! wake the senders at once.
+//!
+//! Changes of the server's health are no change of a job, and nothing that storage knows. They are heard from the event bus,
+//! which never loses the newest of them, written here, and kept until storage takes them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::SendError;
+use actix::{
+    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, MessageResult, StreamHandler,
+    Supervised, WrapFuture,
+};
+use futures_util::stream;
+use tracing::{info, warn};
+
+use super::endpoint_sync::{EndpointsError, NodeEndpoints};
+use super::options::WebhookOptions;
+use super::sender;
+use super::sender::{Look, Renew, Retire, SenderParts, WebhookSender};
+use super::throttle::Pace;
+use crate::domain::events::event::{Event, Topic};
+use crate::domain::events::filter::EventFilter;
+use crate::domain::metrics::health::HealthChange;
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::webhooks::endpoint::{Endpoint, EndpointId, SigningSecret};
+use crate::runtime::actor::clock::{Clock, IdSource};
+use crate::runtime::actor::failure_log::log_failure;
+use crate::runtime::actor::supervisor::{Seat, Supervisor};
+use crate::runtime::cluster::node_lease::LeaseGate;
+use crate::runtime::events::event_bus::{EventBusHandle, Heard};
+use crate::runtime::writer::outbox::EndpointBook;
+use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
+use crate::storage::change::{Applied, Change};
+use crate::storage::outbox::{HoldEndpoints, Posting};
+use crate::storage::query::StoredEndpoint;
+use crate::storage::repository::{JobRepository, RepositoryError};
+use crate::webhooks::payload::message_of;
+
+/// How many messages the mailbox holds.
+pub const MAILBOX_CAPACITY: usize = 4_096;
+
+/// The time between two looks at storage: for what other nodes have done, and for retries that are due.
+const TICK: Duration = Duration::from_secs(1);
+/// How many alerts are kept while storage takes none.
+const ALERTS_KEPT: usize = 16;
+
+/// A commit of this node has written deliveries, or changed endpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct OutboundNews {
+    told: Vec<EndpointId>,
+    /// Whether there may be deliveries for any endpoint.
+    pub is_any: bool,
+    /// Whether endpoints were made, changed or removed.
+    pub is_changed: bool,
+}
+
+impl OutboundNews {
+    /// These endpoints have new deliveries.
+    pub fn told(&mut self, endpoints: &[EndpointId]) {
+        self.told.extend_from_slice(endpoints);
+    }
+
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.told.is_empty() && !self.is_any && !self.is_changed
+    }
+}
+
+/// Begin nothing more. Answered with those that have not ended yet: what is on its way is still noted.
+#[derive(Message)]
+#[rtype(result = "Vec<Addr<WebhookSender>>")]
+pub struct Drain;
+
+/// What the WebhookDispatcher is made of.
+#[derive(Clone)]
+pub struct DispatcherParts {
+    /// Where endpoints and deliveries are.
+    pub repository: Arc<dyn JobRepository>,
+    /// Where it writes.
+    pub recorder: RecorderHandle,
+    /// Tells of the server's health.
+    pub event_bus: EventBusHandle,
+    /// This node's knowledge of the endpoints.
+    pub book: EndpointBook,
+    /// How webhooks work.
+    pub options: WebhookOptions,
+    /// What this node's configuration says of endpoints.
+    pub configured: NodeEndpoints,
+    /// This node.
+    pub node: NodeId,
+    /// Whether this node may hold anything.
+    pub gate: LeaseGate,
+    /// How fast deliveries may begin.
+    pub pace: Pace,
+    /// Where senders run.
+    pub arbiter: ArbiterHandle,
+    /// What is known of the actors.
+    pub supervisor: Supervisor,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Makes ids.
+    pub ids: Arc<IdSource>,
+}
+
+impl DispatcherParts {
+    /// Reads the endpoints, takes this node's share of those that nobody holds, and gives those that it holds.
+    async fn look(&self) -> Result<Vec<Arc<Endpoint>>, RepositoryError> {
+        let (known, _) = self.book.read();
+        if known.is_empty() && !self.repository.is_shared() {
+            return Ok(Vec::new());
+        }
+        let mut stored = self.refresh().await?;
+        if self.gate.is_open() {
+            let (configured, now) = (&self.configured, self.clock.now());
+            if configured.is_any_lost(&stored) {
+                let (repository, recorder) = (&*self.repository, &self.recorder);
+                let restored = configured.store(repository, recorder, &self.book, &self.clock).await;
+                if let Err(failure) = restored {
+                    log_failure!(
+                        failure,
+                        "failed to restore configured webhook endpoints, retrying: {failure}"
+                    );
+                }
+                stored = self.refresh().await?;
+            } else if configured.is_review_due(&stored, now) {
+                if let Err(failure) = configured.review(&self.recorder).await {
+                    log_failure!(
+                        failure,
+                        "failed to review configured webhook endpoints, retrying: {failure}"
+                    );
+                }
+                stored = self.refresh().await?;
+            }
+        }
+        let enabled: Vec<StoredEndpoint> = stored
+            .into_iter()
+            .filter(|stored| stored.endpoint.disabled.is_none())
+            .collect();
+        let is_mine = |stored: &StoredEndpoint| stored.is_held && stored.holder == Some(self.node);
+        let mut mine: Vec<EndpointId> = enabled
+            .iter()
+            .filter(|stored| is_mine(stored))
+            .map(|stored| stored.endpoint.id)
+            .collect();
+        if self.gate.is_open() && enabled.iter().any(|stored| !stored.is_held) {
+            let hold = Change::HoldEndpoints(HoldEndpoints {
+                node: self.node,
+                limit: self.share_of(enabled.len()).await?,
+            });
+            match self.recorder.record_one(hold, Origin::Inside).await {
+                Ok(Ok(Applied::Held(held))) => mine = held,
+                // The next look tries again.
+                Ok(_) | Err(RecordError::Busy | RecordError::Unavailable { .. } | RecordError::Fault { .. }) => {}
+            }
+        }
+        let held = enabled.into_iter().filter(|stored| mine.contains(&stored.endpoint.id));
+        Ok(held.map(|stored| stored.endpoint).collect())
+    }
+
+    /// Reads the endpoints, for the book too.
+    async fn refresh(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
+        let (_, edits) = self.book.read();
+        let stored = self.repository.endpoints().await?;
+        let all = stored.iter().map(|stored| Arc::clone(&stored.endpoint));
+        self.book.replace(all.collect(), edits);
+        Ok(stored)
+    }
+
+    /// Writes an alert's message to each endpoint that wants it, also to those that another node has just made.
+    async fn post_alerts(&self, alerts: &[Event]) -> Result<(), EndpointsError> {
+        if self.repository.is_shared() {
+            self.refresh().await?;
+        }
+        let now = self.clock.now();
+        let postings: Vec<Posting> = alerts
+            .iter()
+            .filter_map(|event| {
+                let id = JobId::new(now, self.ids.next()).as_uuid();
+                let (kind, message) = message_of(event, id)?;
+                let endpoints = self.book.wanting(kind);
+                (!endpoints.is_empty()).then_some(Posting { message, endpoints })
+            })
+            .collect();
+        if postings.is_empty() {
+            return Ok(());
+        }
+        // A refusal is one of every later try, too.
+        drop(self.recorder.record_one(Change::Post(postings), Origin::Inside).await?);
+        Ok(())
+    }
+
+    /// How many endpoints this node may hold, so that each node holds as many as the others.
+    async fn share_of(&self, endpoints: usize) -> Result<u32, RepositoryError> {
+        if !self.repository.is_shared() {
+            return Ok(u32::MAX);
+        }
+        let nodes = self.repository.nodes().await?;
+        let live = nodes.iter().filter(|node| node.is_live).count().max(1);
+        Ok(u32::try_from(endpoints.div_ceil(live)).unwrap_or(u32::MAX))
+    }
+}
+
+/// A sender, until it has stopped: what it has sent and not noted yet must not be sent by another.
+struct KeptSender {
+    endpoint: Arc<Endpoint>,
+    address: Addr<WebhookSender>,
+    /// Whether it was asked to stop when nothing is in flight.
+    is_retiring: bool,
+}
+
+/// The actor. See the module.
+pub struct WebhookDispatcher {
+    parts: DispatcherParts,
+    senders: HashMap<EndpointId, KeptSender>,
+    is_looking: bool,
+    look_again: bool,
+    alerts: Vec<Event>,
+    /// The change of the health that was heard last: whoever listens anew is told it once more.
+    alert_heard: Option<Arc<HealthChange>>,
+    is_writing_alerts: bool,
+    is_draining: bool,
+}
+
+impl WebhookDispatcher {
+    /// A dispatcher that holds nothing yet.
+    pub fn new(parts: DispatcherParts) -> Self {
+        Self {
+            parts,
+            senders: HashMap::new(),
+            is_looking: false,
+            look_again: false,
+            alerts: Vec::new(),
+            alert_heard: None,
+            is_writing_alerts: false,
+            is_draining: false,
+        }
+    }
+
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        if self.is_looking {
+            self.look_again = true;
+            return;
+        }
+        self.is_looking = true;
+        let parts = self.parts.clone();
+        let look = async move { parts.look().await };
+        ctx.spawn(look.into_actor(self).map(|held, dispatcher, ctx| {
+            dispatcher.is_looking = false;
+            match held {
+                Ok(held) => dispatcher.keep_senders(held),
+                Err(failure) => log_failure!(failure, "webhook endpoints could not be read: {failure}"),
+            }
+            if std::mem::take(&mut dispatcher.look_again) {
+                dispatcher.look(ctx);
+            }
+        }));
+    }
+
+    /// Has a sender for each of these endpoints, and for no other.
+    fn keep_senders(&mut self, held: Vec<Arc<Endpoint>>) {
+        if self.is_draining {
+            return;
+        }
+        self.senders.retain(|id, sender| {
+            // It has stopped by itself: it gave its endpoint up, or was retired and nothing is in flight.
+            if !sender.address.connected() {
+                return false;
+            }
+            let stays = held.iter().any(|held| held.id == *id);
+            if !stays && !sender.is_retiring {
+                info!("released webhook endpoint '{}'", sender.endpoint.name);
+                // With a full mailbox the next look sends it again.
+                sender.is_retiring = !matches!(sender.address.try_send(Retire), Err(SendError::Full(_)));
+            }
+            true
+        });
+        for endpoint in held {
+            if let Some(sender) = self.senders.get_mut(&endpoint.id) {
+                let is_changed = *sender.endpoint != *endpoint || sender.is_retiring;
+                // The same sender goes on: a second one would send again what this one has in flight.
+                if is_changed && sender.address.try_send(Renew).is_ok() {
+                    sender.endpoint = endpoint;
+                    sender.is_retiring = false;
+                }
+                continue;
+            }
+            let DispatcherParts {
+                repository,
+                recorder,
+                event_bus: _,
+                book,
+                options,
+                configured: _,
+                node: _,
+                gate,
+                pace,
+                arbiter,
+                supervisor,
+                clock,
+                ids,
+            } = self.parts.clone();
+            if endpoint.secret.is_short() {
+                warn!(
+                    "the secret of webhook endpoint '{}' has fewer than {} bytes and can be guessed; rotate it",
+                    endpoint.name,
+                    SigningSecret::LENGTH_MIN
+                );
+            }
+            let parts = SenderParts {
+                repository,
+                recorder,
+                book,
+                options,
+                gate,
+                pace,
+                clock,
+                ids,
+            };
+            let seat = Seat::<WebhookSender>::new(sender::MAILBOX_CAPACITY);
+            let told = Arc::clone(&endpoint);
+            let sender = seat.start(&arbiter, "WebhookSender", &supervisor, || {
+                WebhookSender::new(parts, told)
+            });
+            let sender = KeptSender {
+                endpoint: Arc::clone(&endpoint),
+                address: sender,
+                is_retiring: false,
+            };
+            self.senders.insert(endpoint.id, sender);
+        }
+        self.wake(|_| true);
+    }
+
+    /// Wakes senders. One whose mailbox is full is awake.
+    fn wake(&self, is_meant: impl Fn(&EndpointId) -> bool) {
+        for (_, sender) in self.senders.iter().filter(|(id, _)| is_meant(id)) {
+            drop(sender.address.try_send(Look));
+        }
+    }
+
+    fn write_alerts(&mut self, ctx: &mut Context<Self>) {
+        if self.is_writing_alerts || self.alerts.is_empty() {
+            return;
+        }
+        let alerts = std::mem::take(&mut self.alerts);
+        self.is_writing_alerts = true;
+        let parts = self.parts.clone();
+        let written = async move {
+            let written = parts.post_alerts(&alerts).await;
+            (alerts, written)
+        };
+        ctx.spawn(written.into_actor(self).map(|(alerts, written), dispatcher, _| {
+            dispatcher.is_writing_alerts = false;
+            if let Err(failure) = written {
+                log_failure!(failure, "failed to enqueue an alert for webhooks, retrying: {failure}");
+                dispatcher.alerts.splice(0..0, alerts);
+                dispatcher.alerts.truncate(ALERTS_KEPT);
+            }
+        }));
+    }
+
+    fn listen(&self, ctx: &mut Context<Self>) {
+        let listening = self.parts.event_bus.listener(ALERTS_KEPT);
+        let listens = listening.listen_to(EventFilter::all_of(Topic::SystemHealth));
+        ctx.spawn(listens.into_actor(self).map(move |_, _, ctx| {
+            ctx.add_stream(stream::unfold(listening, |mut listening| async move {
+                listening.heard.recv().await.map(|heard| (heard, listening))
+            }));
+        }));
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        self.look(ctx);
+        self.write_alerts(ctx);
+    }
+}
+
+impl Actor for WebhookDispatcher {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.listen(ctx);
+        self.look(ctx);
+        ctx.run_interval(TICK, Self::tick);
+    }
+}
+
+impl Supervised for WebhookDispatcher {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        // The senders go on: a second one for an endpoint would send everything twice.
+        self.is_looking = false;
+        self.look_again = false;
+        self.is_writing_alerts = false;
+    }
+}
+
+impl Handler<OutboundNews> for WebhookDispatcher {
+    type Result = ();
+
+    fn handle(&mut self, news: OutboundNews, ctx: &mut Context<Self>) {
+        let OutboundNews {
+            told,
+            is_any,
+            is_changed,
+        } = news;
+        if is_changed {
+            self.look(ctx);
+        }
+        self.wake(|id| is_any || told.contains(id));
+    }
+}
+
+impl Handler<Drain> for WebhookDispatcher {
+    type Result = MessageResult<Drain>;
+
+    fn handle(&mut self, Drain: Drain, _: &mut Context<Self>) -> Self::Result {
+        self.is_draining = true;
+        let senders = self.senders.drain().map(|(_, sender)| sender.address);
+        let senders: Vec<Addr<WebhookSender>> = senders.collect();
+        for sender in &senders {
+            // A full mailbox is full of reasons to look; then what is on its way is sent once more after the next start.
+            drop(sender.try_send(Retire));
+        }
+        MessageResult(senders)
+    }
+}
+
+impl StreamHandler<Heard> for WebhookDispatcher {
+    fn handle(&mut self, heard: Heard, ctx: &mut Context<Self>) {
+        let Heard::Event(published) = heard else { return };
+        let event = published.event();
+        let Event::SystemAlert { at: _, change } = event else {
+            return;
+        };
+        let is_known = self
+            .alert_heard
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, change));
+        if is_known || self.alerts.len() >= ALERTS_KEPT {
+            return;
+        }
+        self.alert_heard = Some(Arc::clone(change));
+        self.alerts.push(event.clone());
+        self.write_alerts(ctx);
+    }
+
+    fn finished(&mut self, _: &mut Context<Self>) {
+        // The bus has stopped, and with it the server. Deliveries go on until they are drained.
+    }
+}

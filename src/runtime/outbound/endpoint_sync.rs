@@ -1,0 +1,245 @@
+//! Stores the webhook endpoints of the configuration, and removes those that no live node's configuration names.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+use tracing::warn;
+
+use super::options::{ConfiguredEndpoint, WebhookOptions};
+use crate::domain::values::id::NodeId;
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::webhooks::endpoint::{Endpoint, EndpointId, EndpointSource, PreviousSecret, SigningSecret};
+use crate::runtime::actor::clock::Clock;
+use crate::runtime::writer::outbox::EndpointBook;
+use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
+use crate::storage::change::{Applied, Change};
+use crate::storage::outbox::{ReviewEndpoints, ReviewedEndpoints, UnnamedEndpoint};
+use crate::storage::query::StoredEndpoint;
+use crate::storage::repository::{JobRepository, RepositoryError};
+
+/// How long a secret still counts that the configuration no longer has.
+const OVERLAP: TimeSpan = TimeSpan::from_secs(24 * 3600);
+
+/// Why the endpoints are not what the configuration says.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointsError {
+    /// They could not be read.
+    #[error("the webhook endpoints could not be read: {0}")]
+    Read(#[from] RepositoryError),
+    /// They could not be written.
+    #[error("the webhook endpoints could not be stored: {0}")]
+    Write(#[from] RecordError),
+}
+
+/// The identity of a configured endpoint: the same on every node, and after every start.
+pub fn id_of(name: &str) -> EndpointId {
+    let digest: [u8; 32] = Sha256::digest(format!("tickerq webhook endpoint {name}").as_bytes()).into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    EndpointId::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+}
+
+/// What this node's configuration says of the endpoints.
+#[derive(Clone, Debug)]
+pub struct NodeEndpoints {
+    /// This node.
+    pub node: NodeId,
+    /// The endpoints that are configured.
+    pub configured: Arc<[ConfiguredEndpoint]>,
+    /// How long an endpoint stays that no live node names.
+    pub grace: TimeSpan,
+}
+
+impl NodeEndpoints {
+    /// What the options say.
+    pub fn of(options: &WebhookOptions, node: NodeId) -> Self {
+        Self {
+            node,
+            configured: options.endpoints.clone().into(),
+            grace: options.remove_unconfigured_after,
+        }
+    }
+
+    fn names(&self) -> impl Iterator<Item = EndpointId> {
+        self.configured.iter().map(|configured| id_of(&configured.name))
+    }
+
+    /// Whether endpoints of this node's configuration are missing in storage, or were retired while it was away.
+    pub fn is_any_lost(&self, stored: &[StoredEndpoint]) -> bool {
+        self.names().any(|id| {
+            let known = stored.iter().find(|stored| stored.endpoint.id == id);
+            known.is_none_or(|known| known.endpoint.events.is_empty())
+        })
+    }
+
+    /// Whether what storage holds about who names the endpoints is out of date.
+    pub fn is_review_due(&self, stored: &[StoredEndpoint], now: DateTime<Utc>) -> bool {
+        let names: HashSet<EndpointId> = self.names().collect();
+        let configured = stored
+            .iter()
+            .filter(|stored| stored.endpoint.source == EndpointSource::Configuration);
+        configured.into_iter().any(|stored| {
+            if names.contains(&stored.endpoint.id) {
+                return stored.unnamed_since.is_some() || !stored.named_by.contains(&self.node);
+            }
+            match stored.unnamed_since {
+                Some(_) if stored.is_named => true,
+                None => !stored.is_named,
+                Some(since) => now - since >= self.grace.to_delta() && !stored.has_pending,
+            }
+        })
+    }
+
+    /// Has storage note what this node names, and remove what no live node has named for the grace period.
+    pub async fn review(&self, recorder: &RecorderHandle) -> Result<(), RecordError> {
+        let review = Change::ReviewEndpoints(ReviewEndpoints {
+            node: self.node,
+            names: self.names().collect(),
+            grace: self.grace,
+        });
+        if let Ok(Applied::Reviewed(reviewed)) = recorder.record_one(review, Origin::Inside).await? {
+            self.log(&reviewed);
+        }
+        Ok(())
+    }
+
+    fn log(&self, reviewed: &ReviewedEndpoints) {
+        let ReviewedEndpoints {
+            unnamed,
+            retired,
+            removed,
+        } = reviewed;
+        let grace = self.grace;
+        for UnnamedEndpoint { id, name, pending } in unnamed {
+            warn!(
+                "webhook endpoint '{name}' ({id}) is in no live node's configuration: it is removed after {grace} unless \
+                 a node names it again, or by DELETE /webhooks/endpoints/{id}; {pending} of its deliveries are pending"
+            );
+        }
+        for UnnamedEndpoint { id, name, pending } in retired {
+            warn!(
+                "webhook endpoint '{name}' ({id}) has been in no live node's configuration for {grace}: it receives no new \
+                 events and is removed when its {pending} pending deliveries are delivered or have failed"
+            );
+        }
+        for UnnamedEndpoint { id, name, pending: _ } in removed {
+            warn!("removed webhook endpoint '{name}' ({id}): no live node's configuration names it");
+        }
+    }
+
+    /// Stores what is configured, notes that this node names it, and has the book know all endpoints. Nodes that start at
+    /// the same time do the same. What other nodes have configured stays as it is.
+    pub async fn store(
+        &self,
+        repository: &dyn JobRepository,
+        recorder: &RecorderHandle,
+        book: &EndpointBook,
+        clock: &Clock,
+    ) -> Result<(), EndpointsError> {
+        let stored = repository.endpoints().await?;
+        let mut changes = Vec::new();
+        for wanted in &*self.configured {
+            let id = id_of(&wanted.name);
+            let before = stored
+                .iter()
+                .map(|stored| &stored.endpoint)
+                .find(|known| known.id == id);
+            let after = match before {
+                Some(before) => changed(before, wanted, clock),
+                None => Some(new(id, wanted, clock)),
+            };
+            changes.extend(after.map(|after| Change::PutEndpoint {
+                before: before.cloned(),
+                after: Arc::new(after),
+            }));
+        }
+        if !changes.is_empty() {
+            // A conflict: another node has stored the same.
+            recorder.record(changes, Origin::Inside).await?;
+        }
+        let (_, edits) = book.read();
+        let mut stored = repository.endpoints().await?;
+        if self.is_review_due(&stored, clock.now()) {
+            self.review(recorder).await?;
+            stored = repository.endpoints().await?;
+        }
+        book.replace(stored.into_iter().map(|stored| stored.endpoint).collect(), edits);
+        Ok(())
+    }
+}
+
+fn new(id: EndpointId, wanted: &ConfiguredEndpoint, clock: &Clock) -> Endpoint {
+    let ConfiguredEndpoint {
+        name,
+        url,
+        events,
+        secret,
+        previous_secret,
+        max_retries,
+        retry_delay,
+    } = wanted.clone();
+    let now = crate::domain::values::timestamp::truncate_to_micros(clock.now());
+    Endpoint {
+        id,
+        name,
+        url,
+        events,
+        secret,
+        previous_secret: previous_secret.map(configured_secret),
+        max_retries,
+        retry_delay,
+        source: EndpointSource::Configuration,
+        disabled: None,
+        failing_since: None,
+        created_at: now,
+        updated_at: now,
+        revision: 1,
+    }
+}
+
+/// A secret that counts as long as it is configured.
+fn configured_secret(secret: SigningSecret) -> PreviousSecret {
+    PreviousSecret { secret, until: None }
+}
+
+/// The endpoint as it is configured; `None` when it is so already. Whether it is disabled stays as it is.
+fn changed(before: &Endpoint, wanted: &ConfiguredEndpoint, clock: &Clock) -> Option<Endpoint> {
+    let ConfiguredEndpoint {
+        name,
+        url,
+        events,
+        secret,
+        previous_secret,
+        max_retries,
+        retry_delay,
+    } = wanted.clone();
+    let now = crate::domain::values::timestamp::truncate_to_micros(clock.now());
+    let base = if before.secret == secret {
+        before.changed(now)
+    } else {
+        before.rotated(secret, OVERLAP, now)
+    };
+    let previous_secret = match previous_secret {
+        Some(secret) => Some(configured_secret(secret)),
+        // One that the configuration no longer names; that of a rotation stays for its time.
+        None => base.previous_secret.clone().filter(|previous| previous.until.is_some()),
+    };
+    let after = Endpoint {
+        name,
+        url,
+        events,
+        previous_secret,
+        max_retries,
+        retry_delay,
+        ..base
+    };
+    let is_so = before.url == after.url
+        && before.events == after.events
+        && before.secret == after.secret
+        && before.previous_secret == after.previous_secret
+        && before.max_retries == after.max_retries
+        && before.retry_delay == after.retry_delay;
+    (!is_so).then_some(after)
+}

@@ -1,0 +1,129 @@
+//! What speaks to other programs, webhooks and data sync: started on a thread of its own that steps back behind jobs, and
+//! let end before the server stops.
+
+pub mod data_sync;
+pub mod dispatcher;
+pub mod endpoint_sync;
+pub mod options;
+pub mod sender;
+pub(crate) mod throttle;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Addr, ArbiterHandle};
+use tokio::time::{Instant, sleep};
+use tracing::warn;
+
+use self::data_sync::{SyncSender, SyncSenderParts};
+use self::dispatcher::{DispatcherParts, Drain, WebhookDispatcher};
+use self::endpoint_sync::NodeEndpoints;
+use self::options::{SyncTarget, WebhookOptions};
+use self::throttle::{Pace, lower_priority};
+use super::QUIET_POLL;
+use super::actor::clock::{Clock, IdSource};
+use super::actor::supervisor::{Seat, Supervisor};
+use super::cluster::node_lease::LeaseGate;
+use super::events::event_bus::EventBusHandle;
+use super::writer::RecorderHandle;
+use super::writer::outbox::EndpointBook;
+use crate::domain::values::id::NodeId;
+use crate::domain::webhooks::endpoint::EndpointSource;
+use crate::storage::repository::JobRepository;
+
+/// What those who speak to other programs work with.
+pub(super) struct OutboundParts {
+    pub(super) repository: Arc<dyn JobRepository>,
+    pub(super) recorder: RecorderHandle,
+    pub(super) event_bus: EventBusHandle,
+    pub(super) book: EndpointBook,
+    pub(super) node: NodeId,
+    pub(super) gate: LeaseGate,
+    pub(super) pace: Pace,
+    pub(super) supervisor: Supervisor,
+    pub(super) clock: Clock,
+    pub(super) ids: Arc<IdSource>,
+}
+
+/// Those who speak to other programs.
+pub(super) struct Outbound {
+    dispatcher: Option<Addr<WebhookDispatcher>>,
+}
+
+impl Outbound {
+    /// Starts a sender for each target, and the dispatcher in its seat if anybody is to be told by webhooks.
+    pub(super) fn start(
+        parts: OutboundParts,
+        webhooks: WebhookOptions,
+        targets: Vec<SyncTarget>,
+        seat: Seat<WebhookDispatcher>,
+        arbiter: &ArbiterHandle,
+    ) -> Self {
+        arbiter.spawn_fn(lower_priority);
+        let OutboundParts {
+            repository,
+            recorder,
+            event_bus,
+            book,
+            node,
+            gate,
+            pace,
+            supervisor,
+            clock,
+            ids,
+        } = parts;
+        for target in targets {
+            let parts = SyncSenderParts {
+                repository: Arc::clone(&repository),
+                recorder: recorder.clone(),
+                client: webhooks.clients.of(EndpointSource::Configuration).clone(),
+                timeout: webhooks.timeout,
+                target,
+                node,
+                gate: gate.clone(),
+                clock: clock.clone(),
+            };
+            Seat::new(data_sync::MAILBOX_CAPACITY).start(arbiter, "SyncSender", &supervisor, || SyncSender::new(parts));
+        }
+        if !webhooks.enable {
+            return Self { dispatcher: None };
+        }
+        let parts = DispatcherParts {
+            repository,
+            recorder,
+            event_bus,
+            book,
+            configured: NodeEndpoints::of(&webhooks, node),
+            options: webhooks,
+            node,
+            gate,
+            pace,
+            arbiter: arbiter.clone(),
+            supervisor: supervisor.clone(),
+            clock,
+            ids,
+        };
+        let dispatcher = seat.start(arbiter, "WebhookDispatcher", &supervisor, || {
+            WebhookDispatcher::new(parts)
+        });
+        Self {
+            dispatcher: Some(dispatcher),
+        }
+    }
+
+    /// Lets deliveries that are on their way end, so that they are not sent again after the next start.
+    pub(super) async fn end(&self, within: Duration) {
+        let Some(dispatcher) = &self.dispatcher else { return };
+        let Ok(senders) = dispatcher.send(Drain).await else {
+            return;
+        };
+        let end = Instant::now() + within;
+        while senders.iter().any(Addr::connected) {
+            if Instant::now() >= end {
+                warn!("webhook endpoints do not answer: what is on its way is sent again after the next start");
+                return;
+            }
+            sleep(QUIET_POLL).await;
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Which queues have due jobs of which types: one reading for all remote workers that ask at the same time.
+//!
+//! Without it a worker of many types would ask every queue of the server, each time with a transaction of the writer's.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::domain::values::name::{JobType, QueueName};
+use crate::runtime::actor::clock::Clock;
+use crate::storage::repository::{JobRepository, RepositoryError};
+
+/// Queues with due jobs, each with the types of its pending jobs.
+pub type TypesByQueue = HashMap<QueueName, Vec<JobType>>;
+
+/// The latest reading. Cheap to clone.
+#[derive(Clone)]
+pub struct DueTypes {
+    repository: Arc<dyn JobRepository>,
+    clock: Clock,
+    latest: Arc<Mutex<Option<Reading>>>,
+}
+
+struct Reading {
+    began: Instant,
+    found: Arc<TypesByQueue>,
+}
+
+impl DueTypes {
+    /// No reading yet.
+    pub fn new(repository: Arc<dyn JobRepository>, clock: Clock) -> Self {
+        Self {
+            repository,
+            clock,
+            latest: Arc::default(),
+        }
+    }
+
+    /// A reading that began at `moment` or later.
+    pub async fn since(&self, moment: Instant) -> Result<Arc<TypesByQueue>, RepositoryError> {
+        // Callers that arrive during a reading wait here and share the next one.
+        let mut latest = self.latest.lock().await;
+        if let Some(reading) = latest.as_ref().filter(|reading| reading.began >= moment) {
+            return Ok(Arc::clone(&reading.found));
+        }
+        let began = Instant::now();
+        let mut found = TypesByQueue::new();
+        for (queue, job_type) in self.repository.due_types(self.clock.now()).await? {
+            found.entry(queue).or_default().push(job_type);
+        }
+        let found = Arc::new(found);
+        *latest = Some(Reading {
+            began,
+            found: Arc::clone(&found),
+        });
+        Ok(found)
+    }
+}

@@ -1,0 +1,131 @@
+//! Tells remote workers that wait for jobs when some have become due.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::Notify;
+
+use crate::domain::job::Job;
+use crate::domain::values::name::{JobType, QueueName};
+
+/// Who waits on this node. Shared by the actor that hears of due jobs and the calls that wait for them.
+#[derive(Clone, Default)]
+pub struct Arrivals {
+    waiting: Arc<Mutex<Vec<Weak<Waiter>>>>,
+    is_closed: Arc<AtomicBool>,
+}
+
+/// A call that waits for jobs of these types in these queues. It no longer waits when this is dropped.
+pub struct Waiter {
+    job_types: HashSet<JobType>,
+    /// None for all.
+    queues: HashSet<QueueName>,
+    woken: Notify,
+    arrived_in: Mutex<HashSet<QueueName>>,
+}
+
+impl Waiter {
+    /// Waits until jobs have arrived, and gives the queues that they wait in. What arrived before the call counts.
+    pub async fn arrived(&self) -> Vec<QueueName> {
+        self.woken.notified().await;
+        lock(&self.arrived_in).drain().collect()
+    }
+
+    fn wants(&self, queue: &QueueName, job_types: Option<&HashSet<&JobType>>) -> bool {
+        (self.queues.is_empty() || self.queues.contains(queue))
+            && job_types.is_none_or(|arrived| arrived.iter().any(|job_type| self.job_types.contains(*job_type)))
+    }
+
+    fn wake(&self, queue: &QueueName) {
+        lock(&self.arrived_in).insert(queue.clone());
+        self.woken.notify_one();
+    }
+}
+
+impl Arrivals {
+    /// Waits from now on.
+    pub fn wait(&self, job_types: &[JobType], queues: &[QueueName]) -> Arc<Waiter> {
+        let waiter = Arc::new(Waiter {
+            job_types: job_types.iter().cloned().collect(),
+            queues: queues.iter().cloned().collect(),
+            woken: Notify::new(),
+            arrived_in: Mutex::default(),
+        });
+        let mut waiting = lock(&self.waiting);
+        waiting.retain(|waiter| waiter.strong_count() > 0);
+        waiting.push(Arc::downgrade(&waiter));
+        waiter
+    }
+
+    /// Nothing will arrive any more: whoever waits is told, too.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        for waiter in lock(&self.waiting).iter().filter_map(Weak::upgrade) {
+            waiter.woken.notify_one();
+        }
+    }
+
+    /// Whether nothing will arrive any more.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// These jobs are due in this queue; without them, jobs of any types may be.
+    pub(crate) fn announce(&self, queue: &QueueName, jobs: Option<&[Arc<Job>]>) {
+        let waiting = lock(&self.waiting);
+        if waiting.is_empty() {
+            return;
+        }
+        let job_types = jobs.map(|jobs| jobs.iter().map(|job| &job.job_type).collect::<HashSet<&JobType>>());
+        for waiter in waiting.iter().filter_map(Weak::upgrade) {
+            if waiter.wants(queue, job_types.as_ref()) {
+                waiter.wake(queue);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that panics is done under the lock.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::job::new_job::{JobDefaults, NewJob};
+    use chrono::DateTime;
+    use futures_util::FutureExt;
+
+    fn queue(name: &str) -> QueueName {
+        QueueName::parse(name).expect("a name")
+    }
+
+    #[test]
+    fn a_waiter_hears_of_its_types_in_its_queues_only_and_of_what_came_before_it_asked() {
+        let arrivals = Arrivals::default();
+        let mail = JobType::parse("Mail").expect("a type");
+        let of_type = |name: &str, number| {
+            let new = NewJob::of_type(JobType::parse(name).expect("a type"));
+            [Arc::new(new.into_job(
+                &JobDefaults::default(),
+                DateTime::UNIX_EPOCH,
+                number,
+            ))]
+        };
+        let waiter = arrivals.wait(std::slice::from_ref(&mail), &[queue("a")]);
+        arrivals.announce(&queue("b"), None);
+        arrivals.announce(&queue("a"), Some(&of_type("Other", 1)));
+        assert_eq!(waiter.arrived().now_or_never(), None);
+        arrivals.announce(&queue("a"), Some(&of_type("Mail", 2)));
+        assert_eq!(waiter.arrived().now_or_never(), Some(vec![queue("a")]));
+        assert_eq!(waiter.arrived().now_or_never(), None);
+        arrivals.announce(&queue("a"), None);
+        assert_eq!(waiter.arrived().now_or_never(), Some(vec![queue("a")]));
+        drop(waiter);
+        arrivals.announce(&queue("a"), None);
+        drop(arrivals.wait(&[mail], &[]));
+        assert_eq!(lock(&arrivals.waiting).len(), 1, "who has gone is forgotten");
+    }
+}

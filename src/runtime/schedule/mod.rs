@@ -1,0 +1,5 @@
+//! Due times of delayed and recurring jobs.
+
+pub mod clock_watch;
+pub mod due_jobs;
+pub mod recurring_jobs;

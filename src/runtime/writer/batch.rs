@@ -1,0 +1,114 @@
+//! What a change weighs in a commit, and which jobs it concerns: what the Recorder puts commits together by.
+
+use std::sync::Arc;
+
+use super::COMMIT_ROWS_MAX;
+use crate::domain::job::Job;
+use crate::domain::values::id::JobId;
+use crate::storage::change::Change;
+use crate::storage::outbox::Redelivery;
+
+/// How much of a job's parameters counts as a row: a commit of long ones has fewer.
+const ROW_BYTES: usize = 16 * 1024;
+
+/// How much of a commit a change takes: its rows, and more where they are long.
+pub(crate) fn rows_of(change: &Change) -> usize {
+    match change {
+        Change::Insert { jobs, .. } => jobs
+            .iter()
+            .map(|job| 1 + job.parameters.as_str().len() / ROW_BYTES)
+            .sum(),
+        Change::Start { jobs } => jobs.len(),
+        Change::Fire(fire) => fire.occurrences.len() + 1,
+        Change::Claim(claim) => usize::try_from(claim.limit).unwrap_or(COMMIT_ROWS_MAX),
+        Change::Clear { limit, .. }
+        | Change::Prune { limit, .. }
+        | Change::PruneAudit { limit, .. }
+        | Change::PruneDeliveries { limit, .. }
+        | Change::PruneFeed { limit, .. }
+        | Change::SetBackDeliveries { limit, .. }
+        | Change::Redeliver {
+            which: Redelivery::FailedSince { limit, .. },
+            now: _,
+        } => usize::try_from(*limit).unwrap_or(COMMIT_ROWS_MAX),
+        Change::Attempts(attempts) => attempts.outcomes.len(),
+        Change::Post(postings) => postings.iter().map(|posting| posting.endpoints.len()).sum(),
+        Change::Finish { .. }
+        | Change::Update { .. }
+        | Change::Delete { .. }
+        | Change::SetQueue { .. }
+        | Change::DeleteQueue { .. }
+        | Change::PruneQueues
+        | Change::Trigger { .. }
+        | Change::PruneBookkeeping { .. }
+        | Change::AgeSums { .. }
+        | Change::Audit(_)
+        | Change::InsertRecurring { .. }
+        | Change::UpdateRecurring { .. }
+        | Change::DeleteRecurring { .. }
+        | Change::Heartbeat { .. }
+        | Change::Lead { .. }
+        | Change::Announce(_)
+        | Change::Redeliver {
+            which: Redelivery::One(_),
+            now: _,
+        }
+        | Change::PutEndpoint { .. }
+        | Change::DeleteEndpoint { .. }
+        | Change::HoldEndpoints(_)
+        | Change::ReviewEndpoints(_)
+        | Change::HoldReader { .. }
+        | Change::MoveReader { .. }
+        | Change::RegisterWorker { .. }
+        | Change::RenewWorker { .. }
+        | Change::Report { .. }
+        | Change::SetDraining { .. }
+        | Change::Leave { .. } => 1,
+    }
+}
+
+/// Which stored jobs a change concerns. New jobs can't be meant by another change before they are stored.
+pub(crate) fn job_ids(change: &Change) -> impl Iterator<Item = JobId> {
+    let (many, one): (&[Arc<Job>], Option<JobId>) = match change {
+        Change::Start { jobs } => (jobs, None),
+        Change::Finish { job, .. } | Change::Delete { job } => (&[], Some(job.id)),
+        Change::Update { before, .. } => (&[], Some(before.id)),
+        Change::Report { report, .. } => (&[], Some(report.job_id)),
+        Change::Insert { .. }
+        | Change::Claim(_)
+        | Change::Clear { .. }
+        | Change::SetQueue { .. }
+        | Change::DeleteQueue { .. }
+        | Change::PruneQueues
+        | Change::Trigger { .. }
+        | Change::Prune { .. }
+        | Change::PruneBookkeeping { .. }
+        | Change::AgeSums { .. }
+        | Change::Audit(_)
+        | Change::PruneAudit { .. }
+        | Change::InsertRecurring { .. }
+        | Change::UpdateRecurring { .. }
+        | Change::DeleteRecurring { .. }
+        | Change::Fire(_)
+        | Change::Heartbeat { .. }
+        | Change::Lead { .. }
+        | Change::Announce(_)
+        | Change::Post(_)
+        | Change::Attempts(_)
+        | Change::Redeliver { .. }
+        | Change::SetBackDeliveries { .. }
+        | Change::PruneDeliveries { .. }
+        | Change::PruneFeed { .. }
+        | Change::PutEndpoint { .. }
+        | Change::DeleteEndpoint { .. }
+        | Change::HoldEndpoints(_)
+        | Change::ReviewEndpoints(_)
+        | Change::HoldReader { .. }
+        | Change::MoveReader { .. }
+        | Change::RegisterWorker { .. }
+        | Change::RenewWorker { .. }
+        | Change::SetDraining { .. }
+        | Change::Leave { .. } => (&[], None),
+    };
+    many.iter().map(|job| job.id).chain(one)
+}

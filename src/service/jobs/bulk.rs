@@ -1,0 +1,236 @@
+//! Use cases that change all jobs that a filter means: cancelled, retried or deleted, in bounded steps.
+//!
+//! Each step is one transaction; each job is changed by the same rule as alone and recorded alone, so that it can be found
+//! out who did what to which job. A job that the rule refuses, or that somebody else changes at the same time again and
+//! again, is passed over.
+
+use std::sync::Arc;
+
+use super::{Jobs, NARROW_JOBS, unexpected};
+use crate::domain::access::caller::{Caller, Scope};
+use crate::domain::job::Job;
+use crate::domain::job::state_machine::Cancelled;
+use crate::domain::job::status::JobStatus;
+use crate::domain::values::id::JobId;
+use crate::service::audit_writer;
+use crate::service::audit_writer::Deed;
+use crate::service::error::ServiceError;
+use crate::service::limits::expensive_reads::Charge;
+use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::query::{JobFilter, JobText, Order, Page, StoredTexts};
+
+/// How many jobs one step changes: few enough that nobody who writes at the same time waits long.
+const STEP: u32 = 500;
+/// How many bytes of jobs one part of a step reads, about.
+const PART_BYTES: u64 = 16 << 20;
+/// How often a step tries those again that somebody else has changed in between.
+const TRIES: usize = 4;
+/// How many jobs one call may change.
+pub const BULK_MAX: u32 = 10_000;
+
+/// What one call has changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// How many jobs.
+    pub count: u64,
+    /// Whether the filter may mean more of them than one call changes.
+    pub has_more: bool,
+}
+
+/// What becomes of one job: its change, and what is recorded of it.
+type Step = (Change, Deed);
+
+impl Jobs {
+    /// Cancels the pending jobs that a filter means and tells the running ones to stop: up to `limit` of them.
+    pub async fn cancel_all(&self, caller: &Caller, filter: &JobFilter, limit: u32) -> Result<Changed, ServiceError> {
+        let statuses = [JobStatus::Pending, JobStatus::Running];
+        self.change_all(caller, filter, &statuses, limit, |job| {
+            let (after, deed) = match job.cancel(self.runtime.clock.now()).ok()? {
+                Cancelled::Done(after) => (after, Deed::CANCEL),
+                Cancelled::Requested(after) => (after, Deed::REQUEST_CANCEL),
+                Cancelled::AlreadyRequested => return None,
+            };
+            Some((update(job, after), deed))
+        })
+        .await
+    }
+
+    /// Makes the failed and cancelled jobs that a filter means pending again: up to `limit` of them.
+    pub async fn retry_all(
+        &self,
+        caller: &Caller,
+        filter: &JobFilter,
+        reset_retry_count: bool,
+        limit: u32,
+    ) -> Result<Changed, ServiceError> {
+        let statuses = [JobStatus::Failed, JobStatus::Cancelled];
+        self.change_all(caller, filter, &statuses, limit, |job| {
+            let after = job.retry(reset_retry_count, self.runtime.clock.now()).ok()?;
+            Some((update(job, after), Deed::RETRY))
+        })
+        .await
+    }
+
+    /// Deletes the finished jobs that a filter means, with their history: up to `limit` of them.
+    pub async fn delete_all(&self, caller: &Caller, filter: &JobFilter, limit: u32) -> Result<Changed, ServiceError> {
+        let statuses = [JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled];
+        self.change_all(caller, filter, &statuses, limit, |job| {
+            job.check_deletable().ok()?;
+            let job = Arc::clone(job);
+            Some((Change::Delete { job }, Deed::DELETE))
+        })
+        .await
+    }
+
+    async fn change_all(
+        &self,
+        caller: &Caller,
+        filter: &JobFilter,
+        statuses: &[JobStatus],
+        limit: u32,
+        rule: impl Fn(&Arc<Job>) -> Option<Step>,
+    ) -> Result<Changed, ServiceError> {
+        caller.require(Scope::Write)?;
+        if filter.search.is_some() {
+            // Their number says whether a text is there.
+            caller.require(Scope::Read)?;
+        }
+        check_filter(filter)?;
+        check_limit(limit)?;
+        let mut filter = filter.clone();
+        // What this can't be done to is not meant.
+        filter.statuses = match filter.statuses.as_slice() {
+            [] => statuses.to_vec(),
+            given => statuses
+                .iter()
+                .copied()
+                .filter(|status| given.contains(status))
+                .collect(),
+        };
+        let mut changed = Changed::default();
+        if filter.statuses.is_empty() {
+            return Ok(changed);
+        }
+        let mut charge = Charge::Full;
+        let mut after = None;
+        let mut left = limit;
+        while left > 0 {
+            let page = Page {
+                limit: STEP.min(left),
+                offset: 0,
+                after,
+                order: Order::NewestFirst,
+            };
+            let found = if self.is_expensive_page(&filter, page).await? {
+                let read = self.repository.expensive_jobs(&filter, page);
+                // One call costs once, however many steps it takes.
+                let charge = std::mem::replace(&mut charge, Charge::Nothing);
+                match self.reads.run(caller, charge, NARROW_JOBS, read).await {
+                    // What is changed already is answered; the caller goes on with the rest.
+                    Err(ServiceError::ReadsBusy { .. } | ServiceError::ReadTimedOut { .. }) if changed.count > 0 => {
+                        changed.has_more = true;
+                        return Ok(changed);
+                    }
+                    found => found?,
+                }
+            } else {
+                self.repository.jobs(&filter, page).await?
+            };
+            let ids: Vec<JobId> = found.iter().map(|job| job.id).collect();
+            changed.has_more = ids.len() == usize::try_from(page.limit).unwrap_or(usize::MAX);
+            let Some(last) = ids.last().copied() else { break };
+            for part in self.in_parts(&ids).await? {
+                changed.count += self.change_these(caller, part, &filter, &rule).await?;
+            }
+            if !changed.has_more {
+                break;
+            }
+            after = Some(last);
+            left -= page.limit;
+        }
+        Ok(changed)
+    }
+
+    /// Divides jobs so that the texts of each part fit into memory easily.
+    async fn in_parts(&self, ids: &[JobId]) -> Result<Vec<Vec<JobId>>, ServiceError> {
+        let mut size = 0_u64;
+        for text in JobText::ALL {
+            let texts = StoredTexts::OfJobs(text, ids);
+            size = size.saturating_add(self.repository.size_of(texts).await?);
+        }
+        let parts = usize::try_from(size.div_ceil(PART_BYTES)).unwrap_or(usize::MAX).max(1);
+        let length = ids.len().div_ceil(parts).max(1);
+        Ok(ids.chunks(length).map(<[JobId]>::to_vec).collect())
+    }
+
+    async fn change_these(
+        &self,
+        caller: &Caller,
+        mut ids: Vec<JobId>,
+        filter: &JobFilter,
+        rule: impl Fn(&Arc<Job>) -> Option<Step>,
+    ) -> Result<u64, ServiceError> {
+        let mut count = 0;
+        for _ in 0..TRIES {
+            let jobs = self.repository.jobs_by_id(&ids).await?;
+            let mut changes = Vec::with_capacity(jobs.len());
+            ids.clear();
+            for job in jobs.iter().filter(|job| filter.matches(job)) {
+                let Some((change, deed)) = rule(job) else { continue };
+                let note = self
+                    .trail
+                    .note(caller, deed)
+                    .map(|note| audit_writer::of_job(note, job));
+                changes.push((change, note));
+                ids.push(job.id);
+            }
+            if changes.is_empty() {
+                break;
+            }
+            let results = self.trail.write_all(changes).await?;
+            let mut again = Vec::new();
+            for (id, result) in ids.iter().zip(results) {
+                match result {
+                    Ok(Applied::Updated | Applied::Deleted) => count += 1,
+                    Ok(other) => return Err(unexpected(&other)),
+                    Err(ChangeError::Conflict) => again.push(*id),
+                    // Another unfinished job has its unique key: alone it would be refused as well.
+                    Err(ChangeError::UniqueKeyTaken { .. }) => {}
+                    Err(refused) => return Err(refused.into()),
+                }
+            }
+            ids = again;
+        }
+        Ok(count)
+    }
+}
+
+fn update(before: &Arc<Job>, after: Job) -> Change {
+    Change::Update {
+        before: Arc::clone(before),
+        after: Arc::new(after),
+    }
+}
+
+/// Refuses to change every job that there is: nobody who leaves a filter empty by mistake wants that.
+fn check_filter(filter: &JobFilter) -> Result<(), ServiceError> {
+    if *filter != JobFilter::default() {
+        return Ok(());
+    }
+    Err(ServiceError::Invalid {
+        field: "filter",
+        index: None,
+        detail: "the filter is empty and would mean every job; give at least one condition".to_owned(),
+    })
+}
+
+fn check_limit(limit: u32) -> Result<(), ServiceError> {
+    if (1..=BULK_MAX).contains(&limit) {
+        return Ok(());
+    }
+    Err(ServiceError::Invalid {
+        field: "limit",
+        index: None,
+        detail: format!("limit is {limit}; allowed are 1 to {BULK_MAX}"),
+    })
+}

@@ -1,0 +1,7 @@
+//! Limits of what callers may use of shared resources.
+
+pub(crate) mod caller_limits;
+pub mod expensive_reads;
+pub(crate) mod queue_limits;
+pub(crate) mod read_cost;
+pub(crate) mod turns;

@@ -1,0 +1,181 @@
+//! Which reads are expensive: what they may read beside what they show.
+
+use crate::domain::access::audit::AuditAction;
+use crate::domain::job::priority::Priority;
+use crate::service::jobs::Jobs;
+use crate::storage::query::{AuditFilter, JobFilter, Page};
+use crate::storage::repository::RepositoryError;
+
+/// How many jobs a list may pass over, or find in an index and leave out: it takes milliseconds.
+const FEW: u64 = 10_000;
+
+/// How many types an index is asked for one by one; with more of them storage reads jobs of all types.
+const TYPES_MAX: usize = 16;
+
+/// Whether the jobs that a filter means are counted one by one: nothing keeps count of them.
+pub(crate) const fn is_counted_one_by_one(filter: &JobFilter) -> bool {
+    filter.search.is_some()
+        || filter.created_from.is_some()
+        || filter.created_to.is_some()
+        || filter.recurring_id.is_some()
+}
+
+/// The conditions of a filter that jobs are counted by, each in a filter of its own.
+fn counted_conditions(filter: &JobFilter) -> Vec<JobFilter> {
+    let any = JobFilter::default;
+    let JobFilter {
+        statuses,
+        job_types,
+        queue,
+        recurring_id: _,
+        priority,
+        search: _,
+        created_from: _,
+        created_to: _,
+    } = filter;
+    let conditions = [
+        (!statuses.is_empty()).then(|| JobFilter {
+            statuses: statuses.clone(),
+            ..any()
+        }),
+        (!job_types.is_empty() && job_types.len() <= TYPES_MAX).then(|| JobFilter {
+            job_types: job_types.clone(),
+            ..any()
+        }),
+        queue.as_ref().map(|queue| JobFilter {
+            queue: Some(queue.clone()),
+            ..any()
+        }),
+        // Most jobs have the normal priority, so it narrows nothing, and has no index.
+        priority
+            .filter(|priority| *priority != Priority::Normal)
+            .map(|priority| JobFilter {
+                priority: Some(priority),
+                ..any()
+            }),
+    ];
+    conditions.into_iter().flatten().collect()
+}
+
+/// Whether records that a filter means lie among others that no index leaves out.
+pub(crate) fn is_expensive_audit(filter: &AuditFilter) -> bool {
+    let AuditFilter {
+        actor,
+        action,
+        job_id,
+        from: _,
+        to: _,
+    } = filter;
+    let conditions = [actor.is_some(), action.is_some(), job_id.is_some()];
+    // A job has few records.
+    let is_few = job_id.is_some();
+    let several = conditions.into_iter().filter(|is_given| *is_given).count() > 1;
+    // The creation of jobs has no index: it would hold most of all records.
+    !is_few && (several || *action == Some(AuditAction::JobCreate))
+}
+
+impl Jobs {
+    /// Whether a page of the jobs that a filter means may read many others.
+    pub(crate) async fn is_expensive_page(&self, filter: &JobFilter, page: Page) -> Result<bool, RepositoryError> {
+        if filter.search.is_some() || page.offset > FEW {
+            return Ok(true);
+        }
+        let conditions = counted_conditions(filter);
+        let is_unindexed = filter.priority == Some(Priority::Normal) || filter.job_types.len() > TYPES_MAX;
+        if conditions.len() + usize::from(is_unindexed) + usize::from(filter.recurring_id.is_some()) <= 1
+            && !is_unindexed
+        {
+            // Served by one index, in its order.
+            return Ok(false);
+        }
+        if filter.recurring_id.is_some() {
+            // The occurrences of a recurring job are not counted.
+            return Ok(true);
+        }
+        if conditions.is_empty() {
+            return Ok(self.repository.count(&JobFilter::default()).await? > FEW);
+        }
+        for condition in &conditions {
+            if self.repository.count(condition).await? <= FEW {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::domain::values::id::JobId;
+
+    #[test]
+    fn totals_by_date_text_and_recurring_job_are_counted_one_by_one() {
+        assert!(!is_counted_one_by_one(&JobFilter::default()));
+        let by_status = JobFilter {
+            statuses: vec![crate::domain::job::status::JobStatus::Failed],
+            ..JobFilter::default()
+        };
+        assert!(!is_counted_one_by_one(&by_status));
+        let by_text = JobFilter {
+            search: Some("x".to_owned()),
+            ..JobFilter::default()
+        };
+        let by_date = JobFilter {
+            created_to: Some(DateTime::UNIX_EPOCH),
+            ..JobFilter::default()
+        };
+        assert!(is_counted_one_by_one(&by_text) && is_counted_one_by_one(&by_date));
+    }
+
+    #[test]
+    fn more_types_than_an_index_is_asked_for_narrow_nothing() {
+        let of = |types: usize| JobFilter {
+            job_types: (0..types)
+                .filter_map(|number| crate::domain::values::name::JobType::parse(&format!("Type{number}")).ok())
+                .collect(),
+            ..JobFilter::default()
+        };
+        assert_eq!(counted_conditions(&of(TYPES_MAX)).len(), 1);
+        assert!(counted_conditions(&of(TYPES_MAX + 1)).is_empty());
+    }
+
+    #[test]
+    fn records_are_cheap_by_one_condition_or_by_job() {
+        let any = AuditFilter::default;
+        let actor = Some(Arc::from("billing"));
+        let of_actor = AuditFilter {
+            actor: actor.clone(),
+            ..any()
+        };
+        let of_action = AuditFilter {
+            action: Some(AuditAction::QueuePause),
+            ..any()
+        };
+        let of_job = AuditFilter {
+            job_id: Some(JobId::first_at(DateTime::UNIX_EPOCH)),
+            actor: actor.clone(),
+            action: Some(AuditAction::JobCreate),
+            ..any()
+        };
+        for cheap in [any(), of_actor, of_action, of_job] {
+            assert!(!is_expensive_audit(&cheap), "{cheap:?}");
+        }
+        let creations = AuditFilter {
+            action: Some(AuditAction::JobCreate),
+            ..any()
+        };
+        let both = AuditFilter {
+            actor,
+            action: Some(AuditAction::QueuePause),
+            ..any()
+        };
+        for expensive in [creations, both] {
+            assert!(is_expensive_audit(&expensive), "{expensive:?}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Access to workers, which does not change while they exist: it is read from storage once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::domain::cluster::worker_access::WorkerAccess;
+use crate::domain::values::id::NodeId;
+use crate::domain::values::name::JobType;
+use crate::service::error::ServiceError;
+use crate::storage::repository::JobRepository;
+
+/// How many workers are remembered.
+const REMEMBERED_MAX: usize = 4_096;
+
+/// A worker as it was registered.
+#[derive(Debug)]
+pub(crate) struct RegisteredWorker {
+    /// Access to it; `None` for one that a version without owners registered.
+    pub(crate) access: Option<WorkerAccess>,
+    /// The types that it runs.
+    pub(crate) job_types: Arc<[JobType]>,
+}
+
+/// Access to workers. See the module. Cheap to copy.
+#[derive(Clone)]
+pub(crate) struct WorkerAccesses {
+    repository: Arc<dyn JobRepository>,
+    known: Arc<Mutex<HashMap<NodeId, Arc<RegisteredWorker>>>>,
+}
+
+impl WorkerAccesses {
+    pub(crate) fn new(repository: Arc<dyn JobRepository>) -> Self {
+        Self {
+            repository,
+            known: Arc::default(),
+        }
+    }
+
+    /// The worker with this id; `None` when there is none, as for the id of a server.
+    pub(crate) async fn get(&self, id: NodeId) -> Result<Option<Arc<RegisteredWorker>>, ServiceError> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known().get(&id) {
+            return Ok(Some(Arc::clone(found)));
+        }
+        let Some(stored) = self.repository.worker(id).await? else {
+            return Ok(None);
+        };
+        let found = Arc::new(RegisteredWorker {
+            access: stored.access,
+            job_types: stored.declaration.job_types,
+        });
+        let mut known = known();
+        if known.len() >= REMEMBERED_MAX {
+            known.clear();
+        }
+        known.insert(id, Arc::clone(&found));
+        Ok(Some(found))
+    }
+}

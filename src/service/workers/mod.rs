@@ -1,0 +1,429 @@
+//! Use cases of remote workers.
+//!
+//! A worker belongs to the caller that registered it; other callers are refused, but administrators may remove it. The id of
+//! a server is no worker's.
+
+pub(crate) mod access_cache;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use self::access_cache::WorkerAccesses;
+use super::audit_writer::{Deed, Trail};
+use super::error::{ServiceError, reserved_types};
+use super::jobs::job_validation::check_span;
+use super::jobs::unexpected;
+use crate::domain::access::caller::{Caller, Scope};
+use crate::domain::cluster::remote_worker::{LogLine, Progress, WorkerDeclaration, WorkerStatus};
+use crate::domain::cluster::worker_access::{LeaseKey, LeaseToken, WorkerAccess, WorkerOwner};
+use crate::domain::job::Job;
+use crate::domain::job::outcome::{Outcome, RetryAdvice};
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::name::{JobType, is_name_character};
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::values::trace_context::TraceParent;
+use crate::runtime::RuntimeHandle;
+pub use crate::runtime::remote_workers::Beat;
+use crate::runtime::remote_workers::{Held, RemoteEnd, RemoteError, Wanted};
+use crate::storage::change::{Applied, Change};
+use crate::storage::query::StoredWorker;
+use crate::storage::repository::JobRepository;
+
+/// How many jobs a worker may run, lease or end at once.
+pub const JOBS_MAX: u32 = 1_000;
+/// How long a worker may wait for jobs.
+pub const WAIT_MAX: Duration = Duration::from_secs(30);
+/// How many jobs a worker may report of at once.
+pub const HELD_MAX: usize = 10_000;
+/// How many types, and how many queues, a worker may name.
+pub const NAMES_MAX: usize = 1_000;
+/// How long a worker's name may be, in characters.
+pub const NAME_LENGTH_MAX: usize = 200;
+
+/// A worker that lives says so three times in its lease, and often enough to hear of cancellations soon.
+const HEARTBEAT_MAX: TimeSpan = TimeSpan::from_secs(5);
+
+/// A worker, and those of its types that it may not lease.
+#[derive(Clone, Debug)]
+pub struct ShownWorker {
+    /// The worker.
+    pub worker: StoredWorker,
+    /// Types that servers run themselves.
+    pub refused: Vec<JobType>,
+}
+
+/// Jobs that a worker leased.
+#[derive(Clone, Debug)]
+pub struct Leased {
+    /// The jobs, each with its token.
+    pub jobs: Vec<(Arc<Job>, LeaseToken)>,
+    /// Those of the worker's types that it may not lease, because servers run them themselves.
+    pub refused: Vec<JobType>,
+}
+
+/// The answer to a heartbeat.
+#[derive(Clone, Debug)]
+pub struct BeatAnswer {
+    /// What the worker can't know.
+    pub beat: Beat,
+    /// Those of the worker's types that it may not lease, because servers run them themselves.
+    pub refused: Vec<JobType>,
+}
+
+/// An attempt that a worker reports as running.
+#[derive(Clone, Debug)]
+pub struct HeldAttempt {
+    /// Which job.
+    pub job_id: JobId,
+    /// The token that the job was leased with.
+    pub token: LeaseToken,
+    /// How far it has got.
+    pub progress: Option<Progress>,
+    /// What it has logged.
+    pub log: Vec<LogLine>,
+}
+
+/// The end of an attempt as a worker reports it.
+#[derive(Clone, Debug)]
+pub struct ReportedEnd {
+    /// Which job.
+    pub job_id: JobId,
+    /// The token that the job was leased with.
+    pub token: LeaseToken,
+    /// How.
+    pub outcome: Outcome,
+}
+
+/// Use cases of remote workers.
+#[derive(Clone)]
+pub struct Workers {
+    repository: Arc<dyn JobRepository>,
+    runtime: RuntimeHandle,
+    trail: Trail,
+    accesses: WorkerAccesses,
+}
+
+impl Workers {
+    /// Use cases over this storage and this runtime.
+    pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
+        Self {
+            accesses: WorkerAccesses::new(Arc::clone(&repository)),
+            repository,
+            trail: Trail::new(runtime.clone(), false),
+            runtime,
+        }
+    }
+
+    /// The same use cases; `is_kept` says whether it is recorded who has changed what.
+    #[must_use]
+    pub fn audited(self, is_kept: bool) -> Self {
+        Self {
+            trail: Trail::new(self.runtime.clone(), is_kept),
+            ..self
+        }
+    }
+
+    /// How long a worker's jobs are its own without a heartbeat.
+    pub fn lease_time(&self) -> TimeSpan {
+        self.runtime.remote.lease_time()
+    }
+
+    /// How often a worker should say that it lives.
+    pub fn heartbeat_interval(&self) -> TimeSpan {
+        TimeSpan::from_micros(self.lease_time().as_micros() / 3).min(HEARTBEAT_MAX)
+    }
+
+    /// The time of this server.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.runtime.clock.now()
+    }
+
+    /// The workers that live, and those that were lost in the last hour.
+    pub async fn list(&self, caller: &Caller) -> Result<Vec<ShownWorker>, ServiceError> {
+        caller.require(Scope::Read)?;
+        let workers = self.repository.workers().await?;
+        let mut shown = Vec::with_capacity(workers.len());
+        for worker in workers {
+            shown.push(self.shown(worker).await?);
+        }
+        Ok(shown)
+    }
+
+    /// One worker. Who may only write sees its own ones.
+    pub async fn get(&self, caller: &Caller, id: NodeId) -> Result<ShownWorker, ServiceError> {
+        caller.require_any(&[Scope::Read, Scope::Write])?;
+        let worker = self.read(id).await?;
+        if !caller.may(Scope::Read) {
+            own(caller, id, worker.access.as_ref())?;
+        }
+        self.shown(worker).await
+    }
+
+    async fn shown(&self, worker: StoredWorker) -> Result<ShownWorker, ServiceError> {
+        let refused = self.runtime.handled.reserved(&worker.declaration.job_types).await?;
+        Ok(ShownWorker { worker, refused })
+    }
+
+    async fn read(&self, id: NodeId) -> Result<StoredWorker, ServiceError> {
+        let found = self.repository.worker(id).await?;
+        found.ok_or(ServiceError::NoSuchWorker { id })
+    }
+
+    /// Makes a worker known. Its lease begins.
+    pub async fn register(&self, caller: &Caller, declaration: WorkerDeclaration) -> Result<ShownWorker, ServiceError> {
+        caller.require(Scope::Write)?;
+        check(&declaration)?;
+        let refused = self.runtime.handled.reserved(&declaration.job_types).await?;
+        if !refused.is_empty() {
+            return Err(invalid("types", reserved_types(&refused)));
+        }
+        let now = self.runtime.clock.now();
+        let worker = NodeId::new(now);
+        let change = Change::RegisterWorker {
+            worker,
+            declaration: Arc::new(declaration),
+            access: Arc::new(WorkerAccess {
+                owner: WorkerOwner::of(caller),
+                key: LeaseKey::new(rand::random()),
+            }),
+            registered_at: now,
+            lease: self.lease_time(),
+        };
+        let note = self.trail.note(caller, Deed::REGISTER_WORKER);
+        let applied = self.trail.write(change, note).await??;
+        let Applied::Registered = applied else {
+            return Err(unexpected(&applied));
+        };
+        self.runtime.handled.forget();
+        let worker = self.read(worker).await?;
+        Ok(ShownWorker { worker, refused })
+    }
+
+    /// Gives a worker due jobs of its types, running under its lease. When there are none, waits until there are.
+    pub async fn lease(
+        &self,
+        caller: &Caller,
+        id: NodeId,
+        limit: Option<u32>,
+        wait: TimeSpan,
+    ) -> Result<Leased, ServiceError> {
+        caller.require(Scope::Write)?;
+        let worker = self.read(id).await?;
+        let key = own(caller, id, worker.access.as_ref())?.key.clone();
+        match worker.status() {
+            WorkerStatus::Left => return Err(ServiceError::NoSuchWorker { id }),
+            // What it ran may have been given to others: a heartbeat renews the lease and lists what was lost.
+            WorkerStatus::Lost => return Err(ServiceError::WorkerLeaseOver { id }),
+            WorkerStatus::Live => {}
+        }
+        let WorkerDeclaration {
+            name: _,
+            job_types,
+            queues,
+            concurrency,
+        } = worker.declaration;
+        let limit = limit.unwrap_or(concurrency.get());
+        if limit == 0 || limit > JOBS_MAX {
+            return Err(invalid("max", format!("max is {limit}; allowed are 1 to {JOBS_MAX}")));
+        }
+        if wait.is_negative() || wait.to_std() > WAIT_MAX {
+            let max = WAIT_MAX.as_secs();
+            return Err(invalid(
+                "wait",
+                format!("wait is {wait}; allowed are 0 to {max} seconds"),
+            ));
+        }
+        let refused = self.runtime.handled.reserved(&job_types).await?;
+        let job_types = if refused.is_empty() {
+            job_types
+        } else {
+            let allowed = job_types.iter().filter(|job_type| !refused.contains(job_type));
+            allowed.cloned().collect()
+        };
+        if job_types.is_empty() {
+            return Err(ServiceError::ReservedTypes { types: refused });
+        }
+        let wanted = Wanted {
+            job_types,
+            queues,
+            limit,
+            wait: wait.to_std(),
+        };
+        let leased = self.runtime.remote.lease(id, wanted).await;
+        let jobs = leased.map_err(|error| of_remote(error, id))?;
+        let with_token = |job: Arc<Job>| {
+            let token = key.token(job.id, job.attempt);
+            (job, token)
+        };
+        Ok(Leased {
+            jobs: jobs.into_iter().map(with_token).collect(),
+            refused,
+        })
+    }
+
+    /// Where a leased job's attempt stands in a trace, for those whom the worker calls.
+    pub fn place_in_trace(&self, job: &Job) -> TraceParent {
+        self.runtime.traces.place_of_run(job)
+    }
+
+    /// Renews a worker's lease and notes what it reports of the jobs that it runs: all of them, since those that it does
+    /// not name for as long as a lease are taken from it.
+    pub async fn beat(&self, caller: &Caller, id: NodeId, held: Vec<HeldAttempt>) -> Result<BeatAnswer, ServiceError> {
+        caller.require(Scope::Write)?;
+        if held.len() > HELD_MAX {
+            let detail = format!("{HELD_MAX} jobs can be reported of at once; these are {}", held.len());
+            return Err(invalid("jobs", detail));
+        }
+        let known = self.accesses.get(id).await?;
+        let key = &own(caller, id, known.as_ref().and_then(|known| known.access.as_ref()))?.key;
+        let held = held.into_iter().map(|held| {
+            let HeldAttempt {
+                job_id,
+                token,
+                progress,
+                log,
+            } = held;
+            Held {
+                job_id,
+                attempt: attempt_of(key, job_id, &token),
+                progress,
+                log,
+            }
+        });
+        let beat = self.runtime.remote.beat(id, held.collect()).await;
+        let beat = beat.map_err(|error| of_remote(error, id))?;
+        let beat = beat.ok_or(ServiceError::NoSuchWorker { id })?;
+        let refused = match &known {
+            Some(known) => self.runtime.handled.reserved(&known.job_types).await?,
+            None => Vec::new(),
+        };
+        Ok(BeatAnswer { beat, refused })
+    }
+
+    /// Ends attempts. Tells for each whether its end is stored; if not, the attempt had been lost and nothing is changed.
+    pub async fn finish(&self, caller: &Caller, id: NodeId, ends: Vec<ReportedEnd>) -> Result<Vec<bool>, ServiceError> {
+        caller.require(Scope::Write)?;
+        let max = usize::try_from(JOBS_MAX).unwrap_or(usize::MAX);
+        if ends.is_empty() || ends.len() > max {
+            let detail = format!("1 to {max} jobs can be ended at once; these are {}", ends.len());
+            return Err(invalid("jobs", detail));
+        }
+        let mut seen: HashSet<JobId> = HashSet::new();
+        if let Some(index) = ends.iter().position(|end| !seen.insert(end.job_id)) {
+            let detail = format!("job {} is there twice", ends[index].job_id);
+            return Err(ServiceError::Invalid {
+                field: "jobId",
+                index: Some(index),
+                detail,
+            });
+        }
+        for (index, end) in ends.iter().enumerate() {
+            if let Some((field, detail)) = check_span("retryAfter", wait_of(end), true) {
+                return Err(ServiceError::Invalid {
+                    field,
+                    index: Some(index),
+                    detail,
+                });
+            }
+        }
+        let known = self.accesses.get(id).await?;
+        let key = &own(caller, id, known.as_ref().and_then(|known| known.access.as_ref()))?.key;
+        let ends = ends.into_iter().map(|end| RemoteEnd {
+            job_id: end.job_id,
+            attempt: attempt_of(key, end.job_id, &end.token),
+            outcome: end.outcome,
+        });
+        let finished = self.runtime.remote.finish(id, ends.collect()).await;
+        finished.map_err(|error| of_remote(error, id))
+    }
+
+    /// Hands back what a worker runs, and forgets its lease. Administrators may remove the workers of others: no end is
+    /// forged by that.
+    pub async fn leave(&self, caller: &Caller, id: NodeId) -> Result<(), ServiceError> {
+        caller.require(Scope::Write)?;
+        let worker = self.read(id).await?;
+        if !caller.may(Scope::Admin) {
+            own(caller, id, worker.access.as_ref())?;
+        }
+        let left = self.runtime.remote.leave(id).await;
+        self.runtime.handled.forget();
+        left.map_err(|error| of_remote(error, id))
+    }
+}
+
+/// Access to a worker for the caller that it belongs to. One that an older version registered has to register again.
+fn own<'a>(caller: &Caller, id: NodeId, access: Option<&'a WorkerAccess>) -> Result<&'a WorkerAccess, ServiceError> {
+    let access = access.ok_or(ServiceError::NoSuchWorker { id })?;
+    if access.owner.is(caller) {
+        Ok(access)
+    } else {
+        Err(ServiceError::ForeignWorker { id })
+    }
+}
+
+/// The attempt that a token is for; no attempt has the number 0, so a token that was not issued means none.
+fn attempt_of(key: &LeaseKey, job_id: JobId, token: &LeaseToken) -> u32 {
+    if key.verifies(job_id, token) {
+        token.attempt()
+    } else {
+        0
+    }
+}
+
+/// The wait before the next attempt that the end asks for.
+fn wait_of(end: &ReportedEnd) -> Option<TimeSpan> {
+    match &end.outcome {
+        Outcome::Failed(failure) => match failure.retry {
+            RetryAdvice::NotBefore(wait) | RetryAdvice::After(wait) => Some(wait),
+            RetryAdvice::ByPolicy | RetryAdvice::Never => None,
+        },
+        Outcome::Completed(_) | Outcome::Cancelled | Outcome::Interrupted | Outcome::Lost => None,
+    }
+}
+
+fn check(declaration: &WorkerDeclaration) -> Result<(), ServiceError> {
+    let WorkerDeclaration {
+        name,
+        job_types,
+        queues,
+        concurrency,
+    } = declaration;
+    let length = name.chars().count();
+    if name.trim().is_empty() || length > NAME_LENGTH_MAX || !name.chars().all(is_name_character) {
+        let detail =
+            format!("name has 1 to {NAME_LENGTH_MAX} characters, one that is no space, and none that can't be printed");
+        return Err(invalid("name", detail));
+    }
+    if job_types.is_empty() || job_types.len() > NAMES_MAX {
+        let detail = format!("types names 1 to {NAMES_MAX} job types; these are {}", job_types.len());
+        return Err(invalid("types", detail));
+    }
+    if queues.len() > NAMES_MAX {
+        let detail = format!("queues names at most {NAMES_MAX} queues; these are {}", queues.len());
+        return Err(invalid("queues", detail));
+    }
+    if concurrency.get() > JOBS_MAX {
+        let detail = format!("concurrency is {concurrency}; allowed are 1 to {JOBS_MAX}");
+        return Err(invalid("concurrency", detail));
+    }
+    Ok(())
+}
+
+fn invalid(field: &'static str, detail: String) -> ServiceError {
+    ServiceError::Invalid {
+        field,
+        index: None,
+        detail,
+    }
+}
+
+fn of_remote(error: RemoteError, id: NodeId) -> ServiceError {
+    match error {
+        RemoteError::NoLease => ServiceError::WorkerLeaseOver { id },
+        RemoteError::Record(error) => error.into(),
+        RemoteError::Storage(error) => error.into(),
+    }
+}

@@ -1,0 +1,71 @@
+//! What has happened, so that a test can tell whether anything was put to the test.
+
+/// How often what the invariants are about has happened.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) late_ends: usize,
+    pub(crate) lost: usize,
+    pub(crate) without_lease: usize,
+    pub(crate) stale_tokens: usize,
+    pub(crate) repeated: usize,
+    pub(crate) leaders: usize,
+    pub(crate) occurrences: usize,
+    pub(crate) given_up: usize,
+    pub(crate) renewed_in_time: usize,
+    pub(crate) kept: usize,
+}
+
+impl Seen {
+    pub(crate) fn add(&mut self, other: Self) {
+        let Self {
+            late_ends,
+            lost,
+            without_lease,
+            stale_tokens,
+            repeated,
+            leaders,
+            occurrences,
+            given_up,
+            renewed_in_time,
+            kept,
+        } = other;
+        self.late_ends += late_ends;
+        self.lost += lost;
+        self.without_lease += without_lease;
+        self.stale_tokens += stale_tokens;
+        self.repeated += repeated;
+        self.leaders += leaders;
+        self.occurrences += occurrences;
+        self.given_up += given_up;
+        self.renewed_in_time += renewed_in_time;
+        self.kept += kept;
+    }
+
+    pub(crate) fn is_plenty(&self) -> bool {
+        let Self {
+            late_ends,
+            lost,
+            without_lease,
+            stale_tokens,
+            repeated,
+            leaders,
+            occurrences,
+            given_up,
+            renewed_in_time,
+            kept,
+        } = self;
+        let all = [
+            late_ends,
+            lost,
+            without_lease,
+            stale_tokens,
+            repeated,
+            leaders,
+            occurrences,
+            given_up,
+            renewed_in_time,
+            kept,
+        ];
+        all.iter().all(|count| **count >= 5)
+    }
+}

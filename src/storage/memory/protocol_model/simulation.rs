@@ -1,0 +1,301 @@
+//! The world: storage, the nodes, what is on its way between them, and what must always hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::coverage::Seen;
+use super::node::{LEASE, Node, steady};
+use super::{Act, Step};
+use crate::domain::cluster::leadership::FencingToken;
+use crate::domain::cluster::node_lease::Moment;
+use crate::domain::cron::CronExpression;
+use crate::domain::job::new_job::{Due, JobDefaults, NewJob};
+use crate::domain::job::outcome::{Failure, Outcome};
+use crate::domain::job::priority::Priority;
+use crate::domain::job::retry::Jitter;
+use crate::domain::job::state_machine::Cancelled;
+use crate::domain::job::status::JobStatus;
+use crate::domain::job::{Job, Occurrence};
+use crate::domain::recurring::misfire::MisfirePolicy;
+use crate::domain::recurring::overlap::OverlapPolicy;
+use crate::domain::recurring::{NewRecurringJob, RecurringId, Schedule, Template};
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::json::Json;
+use crate::domain::values::name::{JobName, JobType, QueueName};
+use crate::domain::values::time_zone::TimeZoneName;
+use crate::storage::change::{Applied, Change, ChangeError, Claim, Fire};
+use crate::storage::memory::tables::Tables;
+
+pub(crate) const NODES: usize = 3;
+
+/// When it all begins.
+pub(crate) fn start() -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
+}
+
+/// A change on its way to storage, or what became of it on its way back.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) from: NodeId,
+    pub(crate) sent_at: Moment,
+    pub(crate) change: Change,
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) tables: Tables,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) to_storage: Vec<Message>,
+    pub(crate) to_nodes: Vec<(Message, Result<Applied, ChangeError>)>,
+    pub(crate) recurring: RecurringId,
+    /// Counts runs of servers and jobs.
+    pub(crate) made: u64,
+    pub(crate) jobs: BTreeSet<JobId>,
+    pub(crate) begun: BTreeMap<(JobId, u32), NodeId>,
+    pub(crate) tokens: BTreeMap<FencingToken, NodeId>,
+    pub(crate) occurrences: BTreeMap<Occurrence, JobId>,
+    pub(crate) seen: Seen,
+}
+
+impl World {
+    pub(crate) fn new(overlap: usize) -> Self {
+        let overlap = [OverlapPolicy::Allow, OverlapPolicy::Skip, OverlapPolicy::Queue][overlap];
+        let recurring = recurring(overlap).into_recurring_job(start(), 0);
+        let mut world = Self {
+            now: start(),
+            tables: Tables::default(),
+            nodes: (1..=NODES as u64).map(Node::new).collect(),
+            to_storage: Vec::new(),
+            to_nodes: Vec::new(),
+            recurring: recurring.id,
+            made: NODES as u64,
+            jobs: BTreeSet::new(),
+            begun: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            occurrences: BTreeMap::new(),
+            seen: Seen::default(),
+        };
+        world.tables.serves_many = true;
+        let stored = world.tables.apply(
+            &[Change::InsertRecurring {
+                recurring: Arc::new(recurring),
+                idempotency: None,
+            }],
+            start(),
+        );
+        assert_eq!(stored, [Ok(Applied::RecurringStored)]);
+        world
+    }
+
+    pub(crate) fn take(&mut self, step: Step) {
+        match step {
+            Step::Pass(millis) => self.now += TimeDelta::milliseconds(i64::from(millis)),
+            Step::Create => self.create(),
+            Step::Cancel(number) => self.by_hand(number, |job, now| match job.cancel(now) {
+                Ok(Cancelled::Done(after) | Cancelled::Requested(after)) => Some(after),
+                Ok(Cancelled::AlreadyRequested) | Err(_) => None,
+            }),
+            Step::Execute(number) => self.by_hand(number, |job, now| job.execute(None, Due::Now, now).ok()),
+            Step::Act(number, act) => self.let_act(usize::from(number) % NODES, act),
+            Step::Arrive(number) => {
+                if let Some(message) = pick(&mut self.to_storage, number) {
+                    self.arrive(message);
+                }
+            }
+            Step::Return(number) => {
+                let awake: Vec<NodeId> = self
+                    .nodes
+                    .iter()
+                    .filter(|node| !node.is_stopped)
+                    .map(|node| node.id)
+                    .collect();
+                let mut reachable: Vec<usize> = (0..self.to_nodes.len())
+                    .filter(|index| awake.contains(&self.to_nodes[*index].0.from))
+                    .collect();
+                if let Some(index) = pick(&mut reachable, number) {
+                    let (message, applied) = self.to_nodes.remove(index);
+                    self.hand_back(&message, applied);
+                }
+            }
+            Step::Lose(number) => drop(pick(&mut self.to_storage, number)),
+            Step::LoseAnswer(number) => drop(pick(&mut self.to_nodes, number)),
+            Step::Stop(number) => self.nodes[usize::from(number) % NODES].is_stopped = true,
+            Step::GoOn(number) => self.nodes[usize::from(number) % NODES].is_stopped = false,
+            Step::Kill(number) => {
+                // What it has sent may still arrive, and nobody hears the answer.
+                self.made += 1;
+                self.nodes[usize::from(number) % NODES] = Node::new(self.made);
+            }
+            Step::SetClock(number, millis) => {
+                self.nodes[usize::from(number) % NODES].wrong_by = TimeDelta::milliseconds(i64::from(millis));
+            }
+        }
+        self.check();
+    }
+
+    fn create(&mut self) {
+        self.made += 1;
+        let defaults = JobDefaults {
+            max_retries: 2,
+            ..JobDefaults::default()
+        };
+        let job = NewJob::of_type(job_type()).into_job(&defaults, self.now, u128::from(self.made));
+        self.jobs.insert(job.id);
+        let insert = Change::Insert {
+            jobs: vec![Arc::new(job)],
+            idempotency: None,
+        };
+        assert!(self.tables.apply(&[insert], self.now)[0].is_ok());
+    }
+
+    /// A person changes a job.
+    fn by_hand(&mut self, number: u8, change: impl FnOnce(&Job, DateTime<Utc>) -> Option<Job>) {
+        let mut jobs: Vec<Arc<Job>> = self.tables.jobs().cloned().collect();
+        let Some(before) = pick(&mut jobs, number) else { return };
+        if let Some(after) = change(&before, self.now) {
+            let update = Change::Update {
+                before,
+                after: Arc::new(after),
+            };
+            assert_eq!(self.tables.apply(&[update], self.now), [Ok(Applied::Updated)]);
+        }
+    }
+
+    /// A node does something, unless it is stopped; without its lease it gives up first.
+    fn let_act(&mut self, index: usize, act: Act) {
+        let (now, tables) = (self.now, &self.tables);
+        let node = &mut self.nodes[index];
+        if node.is_stopped {
+            return;
+        }
+        self.seen.given_up += usize::from(!node.running.is_empty() && !node.lease.is_held(steady(now)));
+        node.give_up_without_lease(steady(now));
+        let own_time = node.time_of_day(now);
+        let may_start = node.lease.is_held(steady(now));
+        let mut send = |change| {
+            self.to_storage.push(Message {
+                from: node.id,
+                sent_at: steady(now),
+                change,
+            });
+        };
+        match act {
+            Act::Renew => send(Change::Heartbeat {
+                node: node.id,
+                name: Arc::from("node"),
+                started_at: start(),
+                lease: LEASE,
+                job_types: Arc::default(),
+                remote_types: Arc::default(),
+            }),
+            Act::AskToLead => send(Change::Lead {
+                node: node.id,
+                lease: LEASE,
+            }),
+            Act::Read => {
+                let pending = tables.jobs().filter(|job| job.status == JobStatus::Pending);
+                node.known = pending.cloned().collect();
+                node.recurring = tables.recurring.get(&self.recurring).cloned();
+                node.unfinished = tables.unfinished_of(self.recurring) as u64;
+            }
+            Act::Claim if may_start => send(Change::Claim(Claim {
+                queue: QueueName::default(),
+                limit: 2,
+                job_types: Arc::from([job_type()]),
+                node: node.id,
+                now: own_time,
+            })),
+            Act::Start(number) if may_start => {
+                if let Some(job) = pick(&mut node.known, number)
+                    && job.due_at <= own_time
+                {
+                    send(Change::Start {
+                        jobs: vec![Arc::new(job.start(node.id, own_time))],
+                    });
+                }
+            }
+            Act::End(number, is_well) => {
+                if let Some(job) = pick(&mut node.running, number) {
+                    let outcome = if is_well {
+                        Outcome::Completed(None)
+                    } else {
+                        Outcome::Failed(Failure::new("busy"))
+                    };
+                    send(end(&job, outcome, own_time, false));
+                }
+            }
+            Act::Rescue => {
+                for job in tables.orphans(node.id, now) {
+                    send(end(job, Outcome::Lost, own_time, true));
+                }
+            }
+            Act::Tick => {
+                if let (Some(token), Some(before)) = (node.token, node.recurring.clone())
+                    && let Some(tick) = before.tick(own_time, node.unfinished)
+                {
+                    let occurrences = tick.occurrences.iter().map(|due_at| {
+                        self.made += 1;
+                        let random = u128::from(self.made);
+                        Arc::new(before.occurrence(*due_at, &JobDefaults::default(), own_time, random))
+                    });
+                    let occurrences = occurrences.collect();
+                    send(Change::Fire(Fire {
+                        before,
+                        after: Arc::new(tick.after),
+                        occurrences,
+                        leader: Some((node.id, token)),
+                    }));
+                }
+            }
+            Act::Claim | Act::Start(_) => {}
+        }
+    }
+}
+
+fn end(job: &Job, outcome: Outcome, now: DateTime<Utc>, if_orphaned: bool) -> Change {
+    let (job, attempt) = job.finish(outcome, now, Jitter::new(0.5));
+    Change::Finish {
+        job: Arc::new(job),
+        attempt: Box::new(attempt),
+        if_orphaned,
+    }
+}
+
+/// Takes one out of a list.
+pub(crate) fn pick<T>(list: &mut Vec<T>, number: u8) -> Option<T> {
+    (!list.is_empty()).then(|| list.remove(usize::from(number) % list.len()))
+}
+
+fn job_type() -> JobType {
+    JobType::parse("MailJob").expect("a type")
+}
+
+/// Due every second.
+fn recurring(overlap_policy: OverlapPolicy) -> NewRecurringJob {
+    NewRecurringJob {
+        key: None,
+        schedule: Schedule {
+            cron: CronExpression::parse("* * * * * *").expect("an expression"),
+            time_zone: TimeZoneName::UTC,
+            starts_at: None,
+            ends_at: None,
+        },
+        template: Template {
+            name: JobName::from(&job_type()),
+            job_type: job_type(),
+            queue: None,
+            parameters: Json::null(),
+            priority: Priority::Normal,
+            max_retries: None,
+            timeout: None,
+            retry_delay: None,
+            retry_intervals: None,
+        },
+        is_enabled: true,
+        misfire_policy: MisfirePolicy::FireOnce,
+        overlap_policy,
+    }
+}

@@ -1,0 +1,272 @@
+//! What is counted: jobs by queue, type, status and priority, what queues complete, and the sums of [`super::rollup_writer`].
+//!
+//! A commit gathers what its statements have really changed and writes the differences at its end, in the order of the
+//! keys: two nodes that write the same rows wait for each other and never lock each other out.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
+
+use super::Commit;
+use super::bulk_values::{Kind, Rows};
+use super::rollup_writer::{TallyRows, counts_sql, reasons_sql, step_totals_sql, steps_sql, totals_sql};
+use crate::domain::job::Job;
+use crate::domain::job::attempt::Attempt;
+use crate::domain::job::status::JobStatus;
+use crate::domain::metrics::rollup::{Mark, Tally};
+use crate::domain::values::name::{JobType, QueueName};
+use crate::storage::failure_reason_limiter::ReasonBook;
+use crate::storage::sea::error::CommitFailure;
+
+/// How many seconds one bucket of a queue's throughput spans.
+pub(crate) const BUCKET_SECONDS: i64 = 5;
+
+const COUNTER: &[Kind] = &[Kind::Text, Kind::Text, Kind::Small, Kind::Small, Kind::Small, Kind::Big];
+const THROUGHPUT: &[Kind] = &[Kind::Text, Kind::Big, Kind::Small, Kind::Big];
+
+/// What one commit has changed of the counts.
+#[derive(Default)]
+pub(crate) struct Counters {
+    jobs: BTreeMap<CounterKey, i64>,
+    completed: BTreeMap<(QueueName, i64), i64>,
+    /// What starts and ends add to the sums over time.
+    pub(crate) tally: Tally,
+}
+
+/// What jobs are counted by.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct CounterKey {
+    queue: QueueName,
+    job_type: JobType,
+    status: i16,
+    priority: i16,
+}
+
+impl Counters {
+    /// A job that is there now.
+    pub(crate) fn add(&mut self, job: &Job) {
+        self.count(&job.queue, &job.job_type, job.status, job.priority.code(), 1);
+    }
+
+    /// A job that was there.
+    pub(crate) fn subtract(&mut self, job: &Job) {
+        self.count(&job.queue, &job.job_type, job.status, job.priority.code(), -1);
+    }
+
+    /// A job that was changed by somebody.
+    pub(crate) fn updated(&mut self, before: &Job, after: &Job) {
+        self.subtract(before);
+        self.add(after);
+        if let Some(mark) = Mark::updated(before, after) {
+            self.tally.add(mark, None);
+        }
+    }
+
+    /// A job whose attempt has started.
+    pub(crate) fn started(&mut self, job: &Job) {
+        self.moved(JobStatus::Pending, job);
+        self.tally.add(Mark::started(job), None);
+    }
+
+    /// A job that had another status.
+    fn moved(&mut self, from: JobStatus, job: &Job) {
+        self.count(&job.queue, &job.job_type, from, job.priority.code(), -1);
+        self.add(job);
+    }
+
+    /// So many jobs of a kind.
+    pub(crate) fn count(&mut self, queue: &QueueName, job_type: &JobType, status: JobStatus, priority: i16, by: i64) {
+        let key = CounterKey {
+            queue: queue.clone(),
+            job_type: job_type.clone(),
+            status: status.code(),
+            priority,
+        };
+        *self.jobs.entry(key).or_default() += by;
+    }
+
+    /// A job whose attempt has ended.
+    pub(crate) fn ended(&mut self, job: &Job, attempt: &Attempt, reasons: &ReasonBook) {
+        self.moved(JobStatus::Running, job);
+        let mark = Mark::ended(job, attempt);
+        let reason = reasons.reason(&mark, attempt.error.as_deref());
+        self.tally.add(mark, reason);
+        if job.status == JobStatus::Completed {
+            self.completed(&job.queue, job.finished_at.unwrap_or(attempt.started_at));
+        }
+    }
+
+    /// A job that was completed.
+    fn completed(&mut self, queue: &QueueName, at: DateTime<Utc>) {
+        *self.completed.entry((queue.clone(), bucket(at))).or_default() += 1;
+    }
+}
+
+/// The bucket that a time falls in.
+pub(crate) fn bucket(at: DateTime<Utc>) -> i64 {
+    at.timestamp().div_euclid(BUCKET_SECONDS)
+}
+
+/// The statement that adds counts of jobs. "WHERE" also tells SQLite that ON belongs to the upsert and not to a join; a row
+/// without a queue fills up the source.
+pub(crate) fn count_jobs_sql(source: &str) -> String {
+    format!(
+        "INSERT INTO job_counters (queue, job_type, status, priority, shard, count) \
+         SELECT c1, c2, c3, c4, c5, c6 FROM {source} AS v WHERE c1 IS NOT NULL \
+         ON CONFLICT (queue, job_type, status, priority, shard) \
+         DO UPDATE SET count = job_counters.count + excluded.count"
+    )
+}
+
+/// The statement that adds counts of completions.
+pub(crate) fn count_completed_sql(source: &str) -> String {
+    format!(
+        "INSERT INTO queue_throughput (queue, bucket, shard, completed) \
+         SELECT c1, c2, c3, c4 FROM {source} AS v WHERE c1 IS NOT NULL \
+         ON CONFLICT (queue, bucket, shard) \
+         DO UPDATE SET completed = queue_throughput.completed + excluded.completed"
+    )
+}
+
+/// How many rows the sources of counts have in a SQLite text; what is missing is filled up. Few sizes, so that few texts are
+/// prepared.
+const SQLITE_COUNTER_SIZES: [usize; 2] = [6, 32];
+/// The same for steps of time, and for reasons.
+const SQLITE_STEP_SIZES: [usize; 2] = [8, 48];
+
+/// What was counted, as rows: of jobs, of completions, and the sums over time.
+pub(crate) struct CountedRows {
+    jobs: Rows,
+    completed: Rows,
+    tally: TallyRows,
+}
+
+impl CountedRows {
+    /// How many rows these are.
+    pub(crate) fn len(&self) -> usize {
+        let Self { jobs, completed, tally } = self;
+        jobs.len() + completed.len() + tally.len()
+    }
+
+    /// How many rows each source of counts has in a SQLite text, and each source of steps; `None` when there are too many.
+    pub(crate) fn sqlite_sizes(&self) -> Option<(usize, usize)> {
+        let Self { jobs, completed, tally } = self;
+        let (counts, steps) = (
+            jobs.len().max(completed.len()).max(tally.counts.len()),
+            tally.steps.len().max(tally.reasons.len()),
+        );
+        let fitting = |sizes: &[usize], rows: usize| sizes.iter().copied().find(|size| *size >= rows);
+        Some((
+            fitting(&SQLITE_COUNTER_SIZES, counts)?,
+            fitting(&SQLITE_STEP_SIZES, steps)?,
+        ))
+    }
+
+    /// Adds these rows to a SQLite text.
+    pub(crate) fn sqlite_parts(
+        self,
+        (counter_size, step_size): (usize, usize),
+        statements: &mut Vec<String>,
+        values: &mut Vec<Value>,
+    ) {
+        let Self {
+            jobs,
+            completed,
+            tally:
+                TallyRows {
+                    counts,
+                    totals,
+                    steps,
+                    step_totals,
+                    reasons,
+                },
+        } = self;
+        statements.push(count_jobs_sql(&jobs.sqlite_part(counter_size, values)));
+        if !completed.is_empty() {
+            statements.push(count_completed_sql(&completed.sqlite_part(counter_size, values)));
+        }
+        if !counts.is_empty() {
+            statements.push(counts_sql(&counts.sqlite_part(counter_size, values)));
+            // Of each there are no more than of the rows that they are the totals of.
+            statements.push(totals_sql(&totals.sqlite_part(counter_size, values)));
+            statements.push(steps_sql(&steps.sqlite_part(step_size, values)));
+            statements.push(step_totals_sql(&step_totals.sqlite_part(step_size, values)));
+        }
+        if !reasons.is_empty() {
+            statements.push(reasons_sql(&reasons.sqlite_part(step_size, values)));
+        }
+    }
+
+    /// Adds what was counted to what is stored, table by table; tells how many rows that were.
+    pub(crate) async fn write_each(self, connection: &impl ConnectionTrait) -> Result<u64, DbErr> {
+        let Self { jobs, completed, tally } = self;
+        Ok(jobs.execute(connection, count_jobs_sql).await?
+            + completed.execute(connection, count_completed_sql).await?
+            + tally.write(connection).await?)
+    }
+
+    /// Adds what was counted to what is stored: on SQLite in one call if it can be, because each is a message between two
+    /// threads.
+    async fn write(self, connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+        let backend = connection.get_database_backend();
+        match self.sqlite_sizes() {
+            _ if self.len() == 0 => {}
+            Some(sizes) if backend == DbBackend::Sqlite => {
+                let (mut statements, mut values) = (Vec::new(), Vec::new());
+                self.sqlite_parts(sizes, &mut statements, &mut values);
+                let statement = Statement::from_sql_and_values(backend, statements.join(";"), values);
+                connection.execute_raw(statement).await?;
+            }
+            Some(_) | None => {
+                self.write_each(connection).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Counters {
+    /// What was counted, as rows.
+    pub(crate) fn into_rows(self, shard: i16) -> CountedRows {
+        let Self { jobs, completed, tally } = self;
+        let mut job_rows = Rows::new(COUNTER, jobs.len());
+        for (
+            CounterKey {
+                queue,
+                job_type,
+                status,
+                priority,
+            },
+            count,
+        ) in jobs
+        {
+            if count != 0 {
+                job_rows.push([
+                    queue.as_str().into(),
+                    job_type.as_str().into(),
+                    status.into(),
+                    priority.into(),
+                    shard.into(),
+                    count.into(),
+                ]);
+            }
+        }
+        let mut completed_rows = Rows::new(THROUGHPUT, completed.len());
+        for ((queue, bucket), count) in completed {
+            completed_rows.push([queue.as_str().into(), bucket.into(), shard.into(), count.into()]);
+        }
+        CountedRows {
+            jobs: job_rows,
+            completed: completed_rows,
+            tally: TallyRows::new(tally, shard),
+        }
+    }
+}
+
+impl Commit<'_> {
+    pub(crate) async fn write_counters(&mut self) -> Result<(), CommitFailure> {
+        let counted = std::mem::take(&mut self.counters).into_rows(self.repository.shard);
+        Ok(counted.write(&self.transaction).await?)
+    }
+}

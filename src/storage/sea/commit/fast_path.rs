@@ -1,0 +1,442 @@
+//! The usual changes of a commit, in one call: plain new jobs and the records of who has made them, starts and ends of
+//! attempts, with their counters.
+//!
+//! Each call of a database is a way to another thread or process and back; on a busy machine that takes longer than the
+//! few rows of a small commit. So these changes are one text of several statements on SQLite, and one statement on
+//! PostgreSQL. Whatever is unusual (keys, queues without a row, a change that the database refuses) is left to the exact
+//! way of [`super::commit`], which takes a call for each kind of change.
+
+use std::collections::HashSet;
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
+use uuid::Uuid;
+
+use super::Results;
+use super::bulk_values::Rows;
+use super::counters::{BUCKET_SECONDS, Counters};
+use super::rollup_writer::{MARK, mark_row, postgres_steps};
+use crate::domain::job::status::JobStatus;
+use crate::domain::metrics::rollup::Mark;
+use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
+use crate::storage::outbox::{Announcer, KnownVersion};
+use crate::storage::sea::audit::{RECORD, record_row, record_sql};
+use crate::storage::sea::cluster::nodes::{LIVE_POSTGRES, LIVE_SQLITE};
+use crate::storage::sea::connection::open::SeaRepository;
+use crate::storage::sea::error::CommitFailure;
+use crate::storage::sea::jobs::attempts::{
+    ATTEMPT, ATTEMPT_COLUMNS, FINISH, START, attempt_row, finish_row, finish_sql, start_row, start_sql,
+};
+use crate::storage::sea::jobs::insert::{NEW, NEW_COLUMNS, is_new, new_row};
+
+/// The sizes of a SQLite text: all its sources have so many rows, and what is missing is filled up. Few sizes, so that
+/// few texts are prepared. More rows than the last one have a call for each kind: there the calls no longer matter.
+const SQLITE_SIZES: [usize; 4] = [4, 16, 48, 128];
+
+/// The usual changes of a commit, as rows.
+pub(crate) struct Usual {
+    new: Rows,
+    /// Who has made the new jobs.
+    records: Rows,
+    starts: Rows,
+    ends: Rows,
+    attempts: Rows,
+    /// What each start and end adds to the sums over time; on PostgreSQL alone, where only the statement knows which of
+    /// them are applied.
+    marks: Rows,
+    has_reasons: bool,
+    /// What is counted when every change is applied.
+    counters: Counters,
+    is_all: bool,
+    /// The version of the endpoints by which nothing is announced of these changes; on PostgreSQL alone.
+    version: Option<i64>,
+}
+
+impl Usual {
+    /// The usual changes among these; `None` when there are none, or when one of their kind is unusual.
+    pub(crate) fn among(changes: &[Change], repository: &SeaRepository) -> Option<Self> {
+        let mut usual = Self {
+            new: Rows::new(NEW, 0),
+            records: Rows::new(RECORD, 0),
+            starts: Rows::new(START, 0),
+            ends: Rows::new(FINISH, 0),
+            attempts: Rows::new(ATTEMPT, 0),
+            marks: Rows::new(MARK, 0),
+            has_reasons: false,
+            counters: Counters::default(),
+            is_all: true,
+            version: None,
+        };
+        for (index, change) in changes.iter().enumerate() {
+            match change {
+                Change::Insert { jobs, idempotency } => {
+                    if idempotency.is_some() {
+                        return None;
+                    }
+                    for job in jobs {
+                        if job.unique_key.is_some() || !is_new(job) {
+                            return None;
+                        }
+                        usual.new.push(new_row(job));
+                        usual.counters.add(job);
+                    }
+                }
+                Change::Start { jobs } => {
+                    for job in jobs {
+                        usual.starts.push(start_row(job));
+                        if repository.is_postgres() {
+                            usual.marks.push(mark_row(job.id, &Mark::started(job), None));
+                        } else {
+                            usual.counters.started(job);
+                        }
+                    }
+                }
+                // Whether the node holds a lease is asked first.
+                Change::Finish { if_orphaned: true, .. } => return None,
+                Change::Finish { job, attempt, .. } => {
+                    usual.ends.push(finish_row(job, attempt));
+                    usual.attempts.push(attempt_row(attempt));
+                    if repository.is_postgres() {
+                        let mark = Mark::ended(job, attempt);
+                        let reason = repository.reasons.reason(&mark, attempt.error.as_deref());
+                        usual.has_reasons |= reason.is_some();
+                        usual.marks.push(mark_row(job.id, &mark, reason));
+                    } else {
+                        usual.counters.ended(job, attempt, &repository.reasons);
+                    }
+                }
+                Change::Audit(record) => match new_jobs_before(changes, index) {
+                    Some(jobs) => usual.records.push(record_row(record, jobs)),
+                    None => usual.is_all = false,
+                },
+                Change::Announce(announcer) => match announcer.known() {
+                    Some(KnownVersion {
+                        version: Some(version),
+                        is_idle: true,
+                    }) if repository.is_postgres() => usual.version = Some(version),
+                    Some(_) | None => usual.is_all = false,
+                },
+                Change::Claim(_)
+                | Change::Update { .. }
+                | Change::Delete { .. }
+                | Change::Clear { .. }
+                | Change::SetQueue { .. }
+                | Change::DeleteQueue { .. }
+                | Change::PruneQueues
+                | Change::Trigger { .. }
+                | Change::Prune { .. }
+                | Change::PruneBookkeeping { .. }
+                | Change::AgeSums { .. }
+                | Change::PruneAudit { .. }
+                | Change::InsertRecurring { .. }
+                | Change::UpdateRecurring { .. }
+                | Change::DeleteRecurring { .. }
+                | Change::Fire(_)
+                | Change::Lead { .. }
+                | Change::Heartbeat { .. }
+                | Change::Post(_)
+                | Change::PutEndpoint { .. }
+                | Change::DeleteEndpoint { .. }
+                | Change::HoldEndpoints(_)
+                | Change::ReviewEndpoints(_)
+                | Change::Attempts(_)
+                | Change::Redeliver { .. }
+                | Change::SetBackDeliveries { .. }
+                | Change::PruneDeliveries { .. }
+                | Change::HoldReader { .. }
+                | Change::MoveReader { .. }
+                | Change::PruneFeed { .. }
+                | Change::RegisterWorker { .. }
+                | Change::RenewWorker { .. }
+                | Change::Report { .. }
+                | Change::SetDraining { .. }
+                | Change::Leave { .. } => usual.is_all = false,
+            }
+        }
+        let is_empty = usual.new.is_empty() && usual.starts.is_empty() && usual.ends.is_empty();
+        let mut inserts = changes.iter().filter(|change| matches!(change, Change::Insert { .. }));
+        (!is_empty && repository.unknown_queues(&mut inserts).is_empty()).then_some(usual)
+    }
+
+    /// Whether the commit has no other changes.
+    pub(crate) fn is_all(&self) -> bool {
+        self.is_all
+    }
+
+    /// Writes the changes on SQLite as if all were applied; false when one was not. Then the transaction is to be rolled
+    /// back.
+    pub(crate) async fn write_sqlite(
+        self,
+        connection: &impl ConnectionTrait,
+        shard: i16,
+    ) -> Result<bool, CommitFailure> {
+        let Self {
+            new,
+            records,
+            starts,
+            ends,
+            attempts,
+            marks: _,
+            has_reasons: _,
+            counters,
+            is_all: _,
+            version: _,
+        } = self;
+        let counted = counters.into_rows(shard);
+        let rows = new.len().max(starts.len()).max(ends.len());
+        let expected = new.len() + records.len() + starts.len() + ends.len() + attempts.len() + counted.len();
+        let size = SQLITE_SIZES.into_iter().find(|size| *size >= rows);
+        let written = if let (Some(size), Some(counter_sizes)) = (size, counted.sqlite_sizes()) {
+            let mut values = Vec::new();
+            let mut statements = Vec::with_capacity(6);
+            if !new.is_empty() {
+                statements.push(format!(
+                    "{} WHERE v.c1 IS NOT NULL",
+                    insert_sql(&new.sqlite_part(size, &mut values))
+                ));
+            }
+            if !records.is_empty() {
+                statements.push(record_sql(&records.sqlite_part(size, &mut values)));
+            }
+            if !starts.is_empty() {
+                statements.push(start_sql(&starts.sqlite_part(size, &mut values), LIVE_SQLITE));
+            }
+            if !ends.is_empty() {
+                statements.push(finish_sql(&ends.sqlite_part(size, &mut values)));
+                let source = attempts.sqlite_part(size, &mut values);
+                statements.push(format!("{} WHERE v.c1 IS NOT NULL", attempts_sql(&source)));
+            }
+            counted.sqlite_parts(counter_sizes, &mut statements, &mut values);
+            let statement = Statement::from_sql_and_values(DbBackend::Sqlite, statements.join(";"), values);
+            // The sum over all statements.
+            connection.execute_raw(statement).await?.rows_affected()
+        } else {
+            new.execute(connection, insert_sql).await?
+                + records.execute(connection, record_sql).await?
+                + starts
+                    .execute(connection, |source| start_sql(source, LIVE_SQLITE))
+                    .await?
+                + ends.execute(connection, finish_sql).await?
+                + attempts.execute(connection, attempts_sql).await?
+                + counted.write_each(connection).await?
+        };
+        // No statement can change more rows than it is given, so the sum tells that none has changed fewer.
+        Ok(u64::try_from(expected).is_ok_and(|expected| written == expected))
+    }
+
+    /// Writes the changes on PostgreSQL; returns the jobs whose start or end was not applied, or `None` when nothing is
+    /// written because another node has changed endpoints.
+    pub(crate) async fn write_postgres(
+        self,
+        connection: &impl ConnectionTrait,
+        shard: i16,
+    ) -> Result<Option<HashSet<Uuid>>, CommitFailure> {
+        let Self {
+            new,
+            records,
+            starts,
+            ends,
+            attempts,
+            marks,
+            has_reasons,
+            // Counted there, from what was really applied.
+            counters: _,
+            is_all: _,
+            version,
+        } = self;
+        let mut values: Vec<Value> = vec![shard.into()];
+        let (mut steps, mut counted, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        // Every step has this condition: with other endpoints than the node knows nothing is written.
+        let (and, condition) = match version {
+            Some(version) => {
+                values.push(version.into());
+                steps.push(
+                    "known AS MATERIALIZED (SELECT 1 FROM webhook_endpoint_version WHERE version = $2)".to_owned(),
+                );
+                refused.push(format!(
+                    "SELECT '{}'::uuid AS id WHERE NOT EXISTS (SELECT 1 FROM known)",
+                    Uuid::nil()
+                ));
+                (
+                    " AND EXISTS (SELECT 1 FROM known)",
+                    " WHERE EXISTS (SELECT 1 FROM known)",
+                )
+            }
+            None => ("", ""),
+        };
+        let (has_starts, has_ends) = (!starts.is_empty(), !ends.is_empty());
+        if !new.is_empty() {
+            steps.push(format!(
+                "new AS ({}{condition} RETURNING queue, job_type, priority)",
+                insert_sql(&new.postgres_part(&mut values))
+            ));
+            counted.push("SELECT queue, job_type, 0::smallint AS status, priority, 1 AS by FROM new");
+        }
+        if !records.is_empty() {
+            let source = format!("(SELECT * FROM {} AS r{condition})", records.postgres_part(&mut values));
+            steps.push(format!("recorded AS ({})", record_sql(&source)));
+        }
+        if has_starts {
+            let ids = values.len() + 1;
+            steps.push(format!(
+                "started AS ({}{and} RETURNING jobs.id, jobs.queue, jobs.job_type, jobs.priority)",
+                start_sql(&starts.postgres_part(&mut values), LIVE_POSTGRES)
+            ));
+            counted.push("SELECT queue, job_type, 0::smallint AS status, priority, -1 AS by FROM started");
+            counted.push("SELECT queue, job_type, 1::smallint AS status, priority, 1 AS by FROM started");
+            refused.push(format!(
+                "SELECT id FROM UNNEST(${ids}::uuid[]) AS s(id) WHERE id NOT IN (SELECT id FROM started)"
+            ));
+        }
+        if has_ends {
+            let ids = values.len() + 1;
+            steps.push(format!(
+                "ended AS ({}{and} RETURNING jobs.id, jobs.queue, jobs.job_type, jobs.priority, jobs.status, \
+                 jobs.finished_at, jobs.started_at)",
+                finish_sql(&ends.postgres_part(&mut values))
+            ));
+            steps.push(format!(
+                "history AS ({} WHERE v.c1 IN (SELECT id FROM ended))",
+                attempts_sql(&attempts.postgres_part(&mut values))
+            ));
+            steps.push(format!(
+                "completed AS (INSERT INTO queue_throughput (queue, bucket, shard, completed) \
+                 SELECT queue, COALESCE(finished_at, started_at) / {bucket}, $1::smallint, COUNT(*) FROM ended WHERE status = {completed} \
+                 GROUP BY 1, 2 ORDER BY queue COLLATE \"C\", 2 ON CONFLICT (queue, bucket, shard) \
+                 DO UPDATE SET completed = queue_throughput.completed + excluded.completed)",
+                bucket = BUCKET_SECONDS * 1_000_000,
+                completed = JobStatus::Completed.code()
+            ));
+            counted.push("SELECT queue, job_type, 1::smallint AS status, priority, -1 AS by FROM ended");
+            counted.push("SELECT queue, job_type, status, priority, 1 AS by FROM ended");
+            refused.push(format!(
+                "SELECT id FROM UNNEST(${ids}::uuid[]) AS s(id) WHERE id NOT IN (SELECT id FROM ended)"
+            ));
+        }
+        if !marks.is_empty() {
+            let ran = [(has_starts, "started"), (has_ends, "ended")];
+            let changed: Vec<String> = ran
+                .into_iter()
+                .filter(|(has_any, _)| *has_any)
+                .map(|(_, step)| format!("SELECT id, queue, job_type FROM {step}"))
+                .collect();
+            let source = marks.postgres_part(&mut values);
+            // Before the counters, which the exact way writes first.
+            steps.extend(postgres_steps(&source, &changed.join(" UNION ALL "), has_reasons));
+        }
+        // In the order of the exact way: nodes that count in the same rows wait for each other, and no more.
+        steps.push(format!(
+            "counted AS (INSERT INTO job_counters (queue, job_type, status, priority, shard, count) \
+             SELECT queue, job_type, status, priority, $1::smallint, SUM(by) FROM ({}) AS c \
+             GROUP BY queue, job_type, status, priority HAVING SUM(by) <> 0 \
+             ORDER BY queue COLLATE \"C\", job_type COLLATE \"C\", status, priority \
+             ON CONFLICT (queue, job_type, status, priority, shard) \
+             DO UPDATE SET count = job_counters.count + excluded.count)",
+            counted.join(" UNION ALL ")
+        ));
+        let answer = if refused.is_empty() {
+            "SELECT NULL::uuid AS id WHERE false".to_owned()
+        } else {
+            refused.join(" UNION ALL ")
+        };
+        let sql = format!("WITH {} {answer}", steps.join(", "));
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+        let refused = crate::storage::sea::jobs::attempts::ids(&connection.query_all_raw(statement).await?)?;
+        Ok((!refused.contains(&Uuid::nil())).then_some(refused))
+    }
+}
+
+/// How many new jobs the change before this one makes, which this one records; `None` when it makes none.
+fn new_jobs_before(changes: &[Change], index: usize) -> Option<u64> {
+    match index.checked_sub(1).and_then(|before| changes.get(before)) {
+        Some(Change::Insert { jobs, idempotency: _ }) if !jobs.is_empty() => u64::try_from(jobs.len()).ok(),
+        Some(_) | None => None,
+    }
+}
+
+fn insert_sql(source: &str) -> String {
+    format!("INSERT INTO jobs ({NEW_COLUMNS}) SELECT * FROM {source} AS v")
+}
+
+fn attempts_sql(source: &str) -> String {
+    format!("INSERT INTO attempts ({ATTEMPT_COLUMNS}) SELECT * FROM {source} AS v")
+}
+
+impl SeaRepository {
+    /// What became of the usual changes, when these jobs' starts or ends were refused. Asked for afterwards, it tells at the
+    /// worst of what has happened in between.
+    pub(crate) async fn usual_results(
+        &self,
+        changes: &[Change],
+        refused: &HashSet<Uuid>,
+        connection: &impl ConnectionTrait,
+    ) -> Result<Results, CommitFailure> {
+        let to_cancel = self.asked_to_cancel(changes, refused, connection).await?;
+        let is_idle =
+            |announcer: &Announcer| self.is_postgres() && announcer.known().is_some_and(|known| known.is_idle);
+        let mut results = Results::with_capacity(changes.len());
+        for (index, change) in changes.iter().enumerate() {
+            results.push(match change {
+                Change::Insert { jobs, idempotency: _ } => Some(Ok(Applied::Inserted(vec![Inserted::New; jobs.len()]))),
+                Change::Start { jobs } => {
+                    let started: Vec<bool> = jobs.iter().map(|job| !refused.contains(&job.id.as_uuid())).collect();
+                    if let Some(node) = jobs.first().and_then(|job| job.node)
+                        && !started.contains(&true)
+                        && !self.holds_lease(node, connection).await?
+                    {
+                        Some(Err(ChangeError::NoLease))
+                    } else {
+                        Some(Ok(Applied::Started(started)))
+                    }
+                }
+                Change::Finish { job, .. } => {
+                    let id = job.id.as_uuid();
+                    Some(Ok(Applied::Finished(if !refused.contains(&id) {
+                        Finished::Stored
+                    } else if to_cancel.contains(&id) {
+                        Finished::CancelRequested
+                    } else {
+                        Finished::LeaseLost
+                    })))
+                }
+                Change::Audit(_) => new_jobs_before(changes, index).map(|_| Ok(Applied::Audited { is_recorded: true })),
+                Change::Announce(announcer) => is_idle(announcer).then(|| Ok(Applied::Announced(Vec::new()))),
+                Change::Claim(_)
+                | Change::Update { .. }
+                | Change::Delete { .. }
+                | Change::Clear { .. }
+                | Change::SetQueue { .. }
+                | Change::DeleteQueue { .. }
+                | Change::PruneQueues
+                | Change::Trigger { .. }
+                | Change::Prune { .. }
+                | Change::PruneBookkeeping { .. }
+                | Change::AgeSums { .. }
+                | Change::PruneAudit { .. }
+                | Change::InsertRecurring { .. }
+                | Change::UpdateRecurring { .. }
+                | Change::DeleteRecurring { .. }
+                | Change::Fire(_)
+                | Change::Lead { .. }
+                | Change::Heartbeat { .. }
+                | Change::Post(_)
+                | Change::PutEndpoint { .. }
+                | Change::DeleteEndpoint { .. }
+                | Change::HoldEndpoints(_)
+                | Change::ReviewEndpoints(_)
+                | Change::Attempts(_)
+                | Change::Redeliver { .. }
+                | Change::SetBackDeliveries { .. }
+                | Change::PruneDeliveries { .. }
+                | Change::HoldReader { .. }
+                | Change::MoveReader { .. }
+                | Change::PruneFeed { .. }
+                | Change::RegisterWorker { .. }
+                | Change::RenewWorker { .. }
+                | Change::Report { .. }
+                | Change::SetDraining { .. }
+                | Change::Leave { .. } => None,
+            });
+        }
+        Ok(results)
+    }
+}

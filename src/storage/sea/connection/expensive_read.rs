@@ -1,0 +1,218 @@
+//! Reads that may take long: over connections of their own, each with a time, and stopped when its caller stops waiting.
+//!
+//! SQLite asks between steps whether it is to go on (`StopOnDrop`). PostgreSQL ends a statement that takes too long by itself;
+//! one whose caller has gone is cancelled over another connection, while its own is held: the next statement there would be
+//! cancelled in its place.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use sea_orm::sqlx::pool::PoolConnection;
+use sea_orm::sqlx::{self, Sqlite};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values};
+use sea_query_sqlx::SqlxValues;
+use tokio::sync::Mutex;
+
+use super::open::SeaRepository;
+use super::pool::{Link, Transaction};
+use crate::storage::repository::RepositoryError;
+use crate::storage::sea::error::{is_stopped, sqlx_error, unavailable};
+
+/// After how many of its steps SQLite asks whether it is to go on: some ten microseconds.
+const STEPS: i32 = 4_096;
+/// How long a cancelled statement is waited for.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A connection for one expensive read.
+pub(crate) enum Scan {
+    Sqlite {
+        connection: Mutex<PoolConnection<Sqlite>>,
+        /// Dropped before the connection is used again.
+        _stop: StopOnDrop,
+    },
+    Postgres(PostgresScan),
+}
+
+/// Stops SQLite when it is dropped: whatever runs then is read for nothing.
+pub(crate) struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A transaction that reads, and what cancels it.
+pub(crate) struct PostgresScan {
+    /// `None` once it has ended.
+    transaction: Option<Transaction>,
+    /// Which process of PostgreSQL carries it out.
+    process: i32,
+    readers: Link,
+}
+
+impl PostgresScan {
+    fn transaction(&self) -> Result<&Transaction, DbErr> {
+        let ended = || DbErr::Custom("the transaction has ended".to_owned());
+        self.transaction.as_ref().ok_or_else(ended)
+    }
+}
+
+impl Drop for PostgresScan {
+    fn drop(&mut self) {
+        let (Some(transaction), Ok(runtime)) = (self.transaction.take(), tokio::runtime::Handle::try_current()) else {
+            return;
+        };
+        let (process, readers) = (self.process, self.readers.clone());
+        runtime.spawn(async move {
+            let cancel = async {
+                let sql = "SELECT pg_cancel_backend($1)";
+                let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [process.into()]);
+                // A statement that goes on all the same ends in its own time.
+                drop(readers.query_one_raw(statement).await);
+                drop(transaction.rollback().await);
+            };
+            drop(tokio::time::timeout(CANCEL_PATIENCE, cancel).await);
+        });
+    }
+}
+
+impl Scan {
+    async fn begin_sqlite(scanners: &Link, time: Duration) -> Result<Self, DbErr> {
+        let mut connection = scanners.sqlite_connection().await?;
+        let is_stopped = Arc::new(AtomicBool::new(false));
+        let (seen, deadline) = (Arc::clone(&is_stopped), Instant::now() + time);
+        let mut handle = connection.lock_handle().await.map_err(query_failed)?;
+        handle.set_progress_handler(STEPS, move || {
+            !seen.load(Ordering::Relaxed) && Instant::now() < deadline
+        });
+        drop(handle);
+        Ok(Self::Sqlite {
+            connection: Mutex::new(connection),
+            _stop: StopOnDrop(is_stopped),
+        })
+    }
+
+    async fn begin_postgres(scanners: &Link, readers: Link) -> Result<Self, DbErr> {
+        let transaction = scanners.begin_pooled_or_not().await?;
+        let statement = Statement::from_string(DbBackend::Postgres, "SELECT pg_backend_pid()");
+        let row = transaction.query_one_raw(statement).await?;
+        let process = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        Ok(Self::Postgres(PostgresScan {
+            transaction: Some(transaction),
+            process,
+            readers,
+        }))
+    }
+
+    /// Gives the connection back.
+    pub(crate) async fn end(self) {
+        match self {
+            Self::Sqlite { connection, _stop } => {
+                let mut connection = connection.into_inner();
+                if let Ok(mut handle) = connection.lock_handle().await {
+                    handle.remove_progress_handler();
+                }
+            }
+            Self::Postgres(mut scan) => {
+                if let Some(transaction) = scan.transaction.take() {
+                    // It has read only.
+                    drop(transaction.rollback().await);
+                }
+            }
+        }
+    }
+}
+
+fn query_failed(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(error.into()))
+}
+
+fn sqlite_query(statement: Statement) -> sqlx::query::Query<'static, Sqlite, SqlxValues> {
+    let Statement {
+        sql,
+        values,
+        db_backend: _,
+    } = statement;
+    let values = values.unwrap_or(Values(Vec::new()));
+    sqlx::query_with(sqlx::AssertSqlSafe(sql), SqlxValues(values))
+}
+
+#[async_trait]
+impl ConnectionTrait for Scan {
+    fn get_database_backend(&self) -> DbBackend {
+        match self {
+            Self::Sqlite { .. } => DbBackend::Sqlite,
+            Self::Postgres(_) => DbBackend::Postgres,
+        }
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        match self {
+            Self::Sqlite { connection, .. } => {
+                let mut connection = connection.lock().await;
+                let done = sqlite_query(statement).execute(&mut **connection).await;
+                done.map(ExecResult::from).map_err(query_failed)
+            }
+            Self::Postgres(scan) => scan.transaction()?.execute_raw(statement).await,
+        }
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.execute_raw(Statement::from_string(self.get_database_backend(), sql))
+            .await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        match self {
+            Self::Sqlite { connection, .. } => {
+                let mut connection = connection.lock().await;
+                let row = sqlite_query(statement).fetch_optional(&mut **connection).await;
+                row.map(|row| row.map(QueryResult::from)).map_err(query_failed)
+            }
+            Self::Postgres(scan) => scan.transaction()?.query_one_raw(statement).await,
+        }
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match self {
+            Self::Sqlite { connection, .. } => {
+                let mut connection = connection.lock().await;
+                let rows = sqlite_query(statement).fetch_all(&mut **connection).await;
+                let rows = rows.map_err(query_failed)?;
+                Ok(rows.into_iter().map(QueryResult::from).collect())
+            }
+            Self::Postgres(scan) => scan.transaction()?.query_all_raw(statement).await,
+        }
+    }
+}
+
+impl SeaRepository {
+    /// A connection for one expensive read. What it runs when it is dropped is stopped.
+    pub(crate) async fn begin_scan(&self) -> Result<Scan, RepositoryError> {
+        let begin = async {
+            let scanners = self.pools.scanners();
+            let begun = if self.is_postgres() {
+                Scan::begin_postgres(&scanners, self.readers()).await
+            } else {
+                Scan::begin_sqlite(&scanners, self.expensive_read_time).await
+            };
+            begun.map_err(|error| self.scan_failure(&error))
+        };
+        self.pools.scan(begin).await
+    }
+
+    /// Why a statement of a scan has failed: it was stopped, or as for any other.
+    pub(crate) fn scan_failure(&self, error: &DbErr) -> RepositoryError {
+        // Without an outage all connections are busy with such reads.
+        let is_late = matches!(sqlx_error(error), Some(sqlx::Error::PoolTimedOut)) && !self.outage.is_ongoing();
+        if is_late || is_stopped(error) {
+            return RepositoryError::TimedOut {
+                time: self.expensive_read_time,
+            };
+        }
+        unavailable(error)
+    }
+}

@@ -1,0 +1,234 @@
+//! A pool of connections and its transactions, also through a pooler.
+//!
+//! A pooler in transaction mode (PgBouncer) gives each transaction whatever server connection is free. Settings and named
+//! statements stay with the server connection, where other clients find them. So every call becomes a transaction that
+//! brings its settings along (`SET LOCAL`), and its statements have no names. Without a pooler SeaORM does all that.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sea_orm::sqlx::pool::PoolConnection;
+use sea_orm::sqlx::{self, Postgres, Sqlite};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Values,
+};
+use sea_query_sqlx::SqlxValues;
+use tokio::sync::Mutex;
+
+/// A pool of connections to a database.
+#[derive(Clone)]
+pub(crate) struct Link {
+    connection: DatabaseConnection,
+    /// What begins a transaction behind a pooler; `None` without one.
+    begin: Option<Arc<str>>,
+}
+
+/// A transaction. Dropped without a commit it is rolled back.
+pub(crate) enum Transaction {
+    Direct(DatabaseTransaction),
+    Pooled(Mutex<sqlx::Transaction<'static, Postgres>>),
+}
+
+impl Link {
+    pub(crate) fn direct(connection: DatabaseConnection) -> Self {
+        Self {
+            connection,
+            begin: None,
+        }
+    }
+
+    /// Connections to a pooler, whose transactions have these settings.
+    pub(crate) fn pooled(connection: DatabaseConnection, settings: &str) -> Self {
+        Self {
+            connection,
+            begin: Some(Arc::from(format!("BEGIN; {settings}"))),
+        }
+    }
+
+    /// Begins a transaction that writes. A deferred one of SQLite that reads and then writes fails at once when somebody else
+    /// has written in between.
+    pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
+        if let Some(begin) = &self.begin {
+            return self.begin_pooled(begin).await;
+        }
+        Ok(Transaction::Direct(self.begin_schema_change().await?))
+    }
+
+    /// A transaction of SeaORM's own, whose statements have names: migrations take no other.
+    pub(crate) async fn begin_schema_change(&self) -> Result<DatabaseTransaction, DbErr> {
+        let is_sqlite = self.connection.get_database_backend() == DbBackend::Sqlite;
+        let options = TransactionOptions {
+            sqlite_transaction_mode: is_sqlite.then_some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.connection.begin_with_options(options).await
+    }
+
+    /// Whether transactions go through a pooler.
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.begin.is_some()
+    }
+
+    /// Closes the connections when they are not used any more.
+    pub(crate) async fn close(&self) {
+        // It can't fail: an error of a connection that is closed says nothing.
+        drop(self.connection.close_by_ref().await);
+    }
+
+    /// A transaction whose statements have no names, with a pooler's settings where there is one.
+    pub(crate) async fn begin_pooled_or_not(&self) -> Result<Transaction, DbErr> {
+        self.begin_pooled(self.begin.as_deref().unwrap_or("BEGIN")).await
+    }
+
+    /// A connection of SQLite's own.
+    pub(crate) async fn sqlite_connection(&self) -> Result<PoolConnection<Sqlite>, DbErr> {
+        let acquired = self.connection.get_sqlite_connection_pool().acquire().await;
+        acquired.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))
+    }
+
+    async fn begin_pooled(&self, begin: &str) -> Result<Transaction, DbErr> {
+        let pool = self.connection.get_postgres_connection_pool();
+        let begun = pool.begin_with(sqlx::AssertSqlSafe(begin)).await;
+        let transaction = begun.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))?;
+        Ok(Transaction::Pooled(Mutex::new(transaction)))
+    }
+}
+
+impl Transaction {
+    pub(crate) async fn commit(self) -> Result<(), DbErr> {
+        match self {
+            Self::Direct(transaction) => transaction.commit().await,
+            Self::Pooled(transaction) => transaction.into_inner().commit().await.map_err(exec_failed),
+        }
+    }
+
+    pub(crate) async fn rollback(self) -> Result<(), DbErr> {
+        match self {
+            Self::Direct(transaction) => transaction.rollback().await,
+            Self::Pooled(transaction) => transaction.into_inner().rollback().await.map_err(exec_failed),
+        }
+    }
+}
+
+fn exec_failed(error: sqlx::Error) -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(error.into()))
+}
+
+fn query_failed(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(error.into()))
+}
+
+/// The statement as one without a name.
+fn unnamed(statement: Statement) -> sqlx::query::Query<'static, Postgres, SqlxValues> {
+    let Statement {
+        sql,
+        values,
+        db_backend: _,
+    } = statement;
+    let values = values.unwrap_or(Values(Vec::new()));
+    sqlx::query_with(sqlx::AssertSqlSafe(sql), SqlxValues(values)).persistent(false)
+}
+
+#[async_trait]
+impl ConnectionTrait for Transaction {
+    fn get_database_backend(&self) -> DbBackend {
+        match self {
+            Self::Direct(transaction) => transaction.get_database_backend(),
+            Self::Pooled(_) => DbBackend::Postgres,
+        }
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        match self {
+            Self::Direct(transaction) => transaction.execute_raw(statement).await,
+            Self::Pooled(transaction) => {
+                let mut transaction = transaction.lock().await;
+                let done = unnamed(statement).execute(&mut **transaction).await;
+                done.map(ExecResult::from).map_err(exec_failed)
+            }
+        }
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        match self {
+            Self::Direct(transaction) => transaction.execute_unprepared(sql).await,
+            Self::Pooled(transaction) => {
+                let mut transaction = transaction.lock().await;
+                let sql = sqlx::AssertSqlSafe(sql.to_owned());
+                let done = sqlx::Executor::execute(&mut **transaction, sql).await;
+                done.map(ExecResult::from).map_err(exec_failed)
+            }
+        }
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        match self {
+            Self::Direct(transaction) => transaction.query_one_raw(statement).await,
+            Self::Pooled(transaction) => {
+                let mut transaction = transaction.lock().await;
+                let row = unnamed(statement).fetch_optional(&mut **transaction).await;
+                row.map(|row| row.map(QueryResult::from)).map_err(query_failed)
+            }
+        }
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match self {
+            Self::Direct(transaction) => transaction.query_all_raw(statement).await,
+            Self::Pooled(transaction) => {
+                let mut transaction = transaction.lock().await;
+                let rows = unnamed(statement).fetch_all(&mut **transaction).await;
+                let rows = rows.map_err(query_failed)?;
+                Ok(rows.into_iter().map(QueryResult::from).collect())
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Link {
+    fn get_database_backend(&self) -> DbBackend {
+        self.connection.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let Some(begin) = &self.begin else {
+            return self.connection.execute_raw(statement).await;
+        };
+        let transaction = self.begin_pooled(begin).await?;
+        let done = transaction.execute_raw(statement).await?;
+        transaction.commit().await?;
+        Ok(done)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        let Some(begin) = &self.begin else {
+            return self.connection.execute_unprepared(sql).await;
+        };
+        let transaction = self.begin_pooled(begin).await?;
+        let done = transaction.execute_unprepared(sql).await?;
+        transaction.commit().await?;
+        Ok(done)
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let Some(begin) = &self.begin else {
+            return self.connection.query_one_raw(statement).await;
+        };
+        let transaction = self.begin_pooled(begin).await?;
+        let row = transaction.query_one_raw(statement).await?;
+        transaction.commit().await?;
+        Ok(row)
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let Some(begin) = &self.begin else {
+            return self.connection.query_all_raw(statement).await;
+        };
+        let transaction = self.begin_pooled(begin).await?;
+        let rows = transaction.query_all_raw(statement).await?;
+        transaction.commit().await?;
+        Ok(rows)
+    }
+}

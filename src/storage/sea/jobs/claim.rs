@@ -1,0 +1,221 @@
+//! Claims: due jobs that storage finds and starts.
+
+use std::sync::Arc;
+
+use entities::job;
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::claim_order::{postgres_due, sqlite_due};
+use crate::domain::job::Job;
+use crate::domain::job::priority::Priority;
+use crate::domain::job::status::JobStatus;
+use crate::storage::change::{Applied, ChangeError, Claim};
+use crate::storage::sea::commit::Commit;
+use crate::storage::sea::error::{CommitFailure, corrupt};
+use crate::storage::sea::mapping;
+use crate::storage::sea::mapping::micros;
+
+/// What a claim does to a job; `$1` is now, `$2` the node.
+const TAKE: &str = "UPDATE jobs SET status = 1, started_at = $1, finished_at = NULL, attempt = attempt + 1, node = $2, \
+                    revision = revision + 1";
+/// The lease without which a node takes nothing.
+const LEASE: &str = "EXISTS (SELECT 1 FROM nodes WHERE id = $2 AND {live})";
+
+/// A due job as SQLite gives it: an array in this order.
+#[derive(Deserialize)]
+struct Due {
+    id: Uuid,
+    name: String,
+    job_type: String,
+    priority: i16,
+    parameters: String,
+    result: Option<String>,
+    error: Option<String>,
+    error_detail: Option<String>,
+    due_at: i64,
+    due_from: Option<i64>,
+    attempt: i32,
+    retry_count: i32,
+    max_retries: i32,
+    retry_delay: i64,
+    retry_intervals: Option<String>,
+    timeout: i64,
+    unique_key: Option<String>,
+    cancel_requested: i16,
+    revision: i32,
+    recurring_id: Option<Uuid>,
+    occurrence_at: Option<i64>,
+    trace_parent: Option<String>,
+}
+
+/// The array of a [`Due`].
+const DUE: &str = "json_array(hex(id), name, job_type, priority, parameters, result, error, error_detail, due_at, due_from, \
+                   attempt, retry_count, max_retries, retry_delay, retry_intervals, timeout, unique_key, \
+                   cancel_requested, revision, CASE WHEN recurring_id IS NULL THEN NULL ELSE hex(recurring_id) END, occurrence_at, trace_parent)";
+
+impl Commit<'_> {
+    /// Starts due jobs that storage finds: the most urgent priority first, each in the order of its due times.
+    pub(crate) async fn claim_jobs(&mut self, claim: &Claim) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let claimed = if claim.job_types.is_empty() {
+            return Ok(Ok(Applied::Claimed(Vec::new())));
+        } else if self.repository.is_postgres() {
+            self.claim_postgres(claim).await?
+        } else {
+            self.claim_sqlite(claim).await?
+        };
+        for job in &claimed {
+            self.counters.started(job);
+        }
+        if claimed.is_empty() && !self.repository.holds_lease(claim.node, &self.transaction).await? {
+            return Ok(Err(ChangeError::NoLease));
+        }
+        Ok(Ok(Applied::Claimed(claimed)))
+    }
+
+    /// Reads what is due as one row, because each row is a message between two threads, and then takes it. Nobody else
+    /// writes in between.
+    async fn claim_sqlite(&self, claim: &Claim) -> Result<Vec<Arc<Job>>, CommitFailure> {
+        let Claim {
+            queue,
+            limit,
+            job_types,
+            node,
+            now,
+        } = claim;
+        let now = micros(*now);
+        let due = sqlite_due(self.claim_order(claim).await?, job_types.len());
+        let mut values: Vec<Value> = vec![
+            now.into(),
+            node.as_uuid().into(),
+            queue.as_str().into(),
+            i64::from(*limit).into(),
+        ];
+        values.extend(job_types.iter().map(|job_type| Value::from(job_type.as_str())));
+        let lease = LEASE.replace("{live}", self.repository.live_sql());
+        let sql = format!("SELECT json_group_array({DUE}) FROM jobs WHERE id IN ({due}) AND {lease}");
+        let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values.clone());
+        let Some(row) = self.transaction.query_one_raw(statement).await? else {
+            return Ok(Vec::new());
+        };
+        let text: String = row.try_get_by_index(0)?;
+        let found: Vec<Due> = serde_json::from_str(&text).map_err(|error| corrupt(error.to_string()))?;
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        // That the node holds its lease was just found, and is not asked again: it might have another answer by now.
+        let take = Statement::from_sql_and_values(DbBackend::Sqlite, format!("{TAKE} WHERE id IN ({due})"), values);
+        let taken = self.transaction.execute_raw(take).await?.rows_affected();
+        if usize::try_from(taken) != Ok(found.len()) {
+            return Err(corrupt(format!("{} jobs were due, and {taken} of them taken", found.len())).into());
+        }
+        let mut jobs = Vec::with_capacity(found.len());
+        for due in found {
+            jobs.push(Arc::new(mapping::job(due.started(claim))?));
+        }
+        jobs.sort_by_key(|job| (std::cmp::Reverse(job.priority), job.due_at, job.id));
+        Ok(jobs)
+    }
+
+    async fn claim_postgres(&self, claim: &Claim) -> Result<Vec<Arc<Job>>, CommitFailure> {
+        let Claim {
+            queue,
+            limit,
+            job_types,
+            node,
+            now,
+        } = claim;
+        let due = postgres_due(self.claim_order(claim).await?, job_types.len());
+        // A subquery could be planned to run anew for each row, and then lock and take more than its limit.
+        let sql = format!(
+            "WITH due AS MATERIALIZED ({due}) {TAKE} FROM due WHERE jobs.id = due.id AND {} RETURNING jobs.*",
+            LEASE.replace("{live}", self.repository.live_sql())
+        );
+        let names: Vec<String> = job_types.iter().map(|job_type| job_type.as_str().to_owned()).collect();
+        let mut claimed: Vec<Arc<Job>> = Vec::new();
+        for priority in Priority::BY_URGENCY {
+            let left = i64::from(*limit) - i64::try_from(claimed.len()).unwrap_or(i64::MAX);
+            if left <= 0 {
+                break;
+            }
+            let values: Vec<Value> = vec![
+                micros(*now).into(),
+                node.as_uuid().into(),
+                queue.as_str().into(),
+                priority.code().into(),
+                names.clone().into(),
+                left.into(),
+            ];
+            let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql.clone(), values);
+            let found = self.transaction.query_all_raw(statement).await?;
+            let mut jobs = Vec::with_capacity(found.len());
+            for row in &found {
+                jobs.push(Arc::new(mapping::job(job::Model::from_query_result(row, "")?)?));
+            }
+            // What RETURNING gives has no order.
+            jobs.sort_by_key(|job| (job.due_at, job.id));
+            claimed.append(&mut jobs);
+        }
+        Ok(claimed)
+    }
+}
+
+impl Due {
+    /// The row after the claim.
+    fn started(self, claim: &Claim) -> job::Model {
+        let Self {
+            id,
+            name,
+            job_type,
+            priority,
+            parameters,
+            result,
+            error,
+            error_detail,
+            due_at,
+            due_from,
+            attempt,
+            retry_count,
+            max_retries,
+            retry_delay,
+            retry_intervals,
+            timeout,
+            unique_key,
+            cancel_requested,
+            revision,
+            recurring_id,
+            occurrence_at,
+            trace_parent,
+        } = self;
+        job::Model {
+            id,
+            name,
+            job_type,
+            queue: claim.queue.as_str().to_owned(),
+            priority,
+            status: JobStatus::Running.code(),
+            parameters,
+            result,
+            error,
+            error_detail,
+            due_at,
+            due_from,
+            started_at: Some(micros(claim.now)),
+            finished_at: None,
+            attempt: attempt + 1,
+            retry_count,
+            max_retries,
+            retry_delay,
+            retry_intervals,
+            timeout,
+            unique_key,
+            recurring_id,
+            occurrence_at,
+            trace_parent,
+            cancel_requested: cancel_requested != 0,
+            node: Some(claim.node.as_uuid()),
+            revision: revision + 1,
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! New jobs, with their unique keys, idempotency keys and queues.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use entities::{idempotency_key, job};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use uuid::Uuid;
+
+use crate::domain::job::Job;
+use crate::domain::job::status::JobStatus;
+use crate::domain::values::name::{QueueName, UniqueKey};
+use crate::domain::values::trace_state::to_stored;
+use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
+use crate::storage::sea::commit::bulk_values::{Kind, Rows};
+use crate::storage::sea::commit::{Commit, Results};
+use crate::storage::sea::connection::open::SeaRepository;
+use crate::storage::sea::error::CommitFailure;
+use crate::storage::sea::mapping;
+use crate::storage::sea::mapping::{int, intervals_text, micros, text};
+use crate::storage::sea::recurring::store::occurrence_values;
+
+/// The columns of a job that has never run; the others have their defaults.
+pub(crate) const NEW_COLUMNS: &str = "id, name, job_type, queue, priority, parameters, due_at, max_retries, retry_delay, \
+                           retry_intervals, timeout, unique_key, trace_parent, due_from";
+pub(crate) const NEW: &[Kind] = &[
+    Kind::Uuid,
+    Kind::Text,
+    Kind::Text,
+    Kind::Text,
+    Kind::Small,
+    Kind::Text,
+    Kind::Big,
+    Kind::Int,
+    Kind::Big,
+    Kind::TextOrNull,
+    Kind::Big,
+    Kind::TextOrNull,
+    Kind::TextOrNull,
+    Kind::BigOrNull,
+];
+/// What a job has besides, when it comes with a past.
+pub(crate) const PAST_COLUMNS: &str = "status, result, error, error_detail, started_at, finished_at, attempt, retry_count, \
+                            cancel_requested, node, revision, recurring_id, occurrence_at";
+pub(crate) const WITH_PAST: &[Kind] = &[
+    Kind::Uuid,
+    Kind::Text,
+    Kind::Text,
+    Kind::Text,
+    Kind::Small,
+    Kind::Text,
+    Kind::Big,
+    Kind::Int,
+    Kind::Big,
+    Kind::TextOrNull,
+    Kind::Big,
+    Kind::TextOrNull,
+    Kind::TextOrNull,
+    Kind::BigOrNull,
+    Kind::Small,
+    Kind::TextOrNull,
+    Kind::TextOrNull,
+    Kind::TextOrNull,
+    Kind::BigOrNull,
+    Kind::BigOrNull,
+    Kind::Int,
+    Kind::Int,
+    Kind::Bool,
+    Kind::UuidOrNull,
+    Kind::Int,
+    Kind::UuidOrNull,
+    Kind::BigOrNull,
+];
+
+const QUEUE: &[Kind] = &[Kind::Text];
+
+/// How long the row of a queue is taken for granted on PostgreSQL, where other nodes may remove it.
+const KNOWN_FOR: Duration = Duration::from_secs(5);
+
+/// Queues that are known to have a row.
+#[derive(Default)]
+pub(crate) struct KnownQueues {
+    names: HashSet<QueueName>,
+    /// Since when they are gathered.
+    since: Option<Instant>,
+}
+
+impl KnownQueues {
+    /// The names, without those of another time where other nodes may have removed them.
+    fn current(&mut self, is_shared: bool) -> &mut HashSet<QueueName> {
+        if is_shared && self.since.is_none_or(|since| since.elapsed() > KNOWN_FOR) {
+            self.names.clear();
+            self.since = Some(Instant::now());
+        }
+        &mut self.names
+    }
+}
+
+impl SeaRepository {
+    /// Queues that a commit has given a row need none again.
+    pub(crate) fn remember_queues(&self, named: Vec<QueueName>) {
+        if !named.is_empty() {
+            // The set stays whole when somebody panics while holding it.
+            let mut known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
+            known.current(self.is_postgres()).extend(named);
+        }
+    }
+
+    /// Queues whose row was removed need one again when a job names them.
+    pub(crate) fn forget_queues(&self, removed: &[QueueName]) {
+        if !removed.is_empty() {
+            let mut known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
+            known.names.retain(|queue| !removed.contains(queue));
+        }
+    }
+
+    pub(crate) fn unknown_queues<'a>(&self, changes: impl Iterator<Item = &'a Change>) -> BTreeSet<&'a QueueName> {
+        let mut known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.current(self.is_postgres());
+        changes
+            .flat_map(queues_of)
+            .filter(|queue| !known.contains(*queue))
+            .collect()
+    }
+}
+
+fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_> {
+    match change {
+        Change::Insert { jobs, .. } => Box::new(jobs.iter().map(|job| &job.queue)),
+        Change::Update { after, .. } => Box::new(std::iter::once(&after.queue)),
+        Change::SetQueue { queue, .. } => Box::new(std::iter::once(queue)),
+        Change::Trigger { occurrence, .. } => Box::new(std::iter::once(&occurrence.queue)),
+        Change::Fire(fire) => Box::new(fire.occurrences.iter().map(|job| &job.queue)),
+        Change::Start { .. }
+        | Change::Claim(_)
+        | Change::Finish { .. }
+        | Change::Delete { .. }
+        | Change::Clear { .. }
+        | Change::DeleteQueue { .. }
+        | Change::PruneQueues
+        | Change::Prune { .. }
+        | Change::PruneBookkeeping { .. }
+        | Change::AgeSums { .. }
+        | Change::Audit(_)
+        | Change::PruneAudit { .. }
+        | Change::InsertRecurring { .. }
+        | Change::UpdateRecurring { .. }
+        | Change::DeleteRecurring { .. }
+        | Change::Heartbeat { .. }
+        | Change::Lead { .. }
+        | Change::Announce(_)
+        | Change::Post(_)
+        | Change::PutEndpoint { .. }
+        | Change::DeleteEndpoint { .. }
+        | Change::HoldEndpoints(_)
+        | Change::ReviewEndpoints(_)
+        | Change::Attempts(_)
+        | Change::Redeliver { .. }
+        | Change::SetBackDeliveries { .. }
+        | Change::PruneDeliveries { .. }
+        | Change::HoldReader { .. }
+        | Change::MoveReader { .. }
+        | Change::PruneFeed { .. }
+        | Change::RegisterWorker { .. }
+        | Change::RenewWorker { .. }
+        | Change::Report { .. }
+        | Change::SetDraining { .. }
+        | Change::Leave { .. } => Box::new(std::iter::empty()),
+    }
+}
+
+impl Commit<'_> {
+    pub(crate) async fn insert_jobs(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
+        let mut new = Rows::new(NEW, changes.len());
+        let mut with_past = Rows::new(WITH_PAST, 0);
+        for (change, result) in changes.iter().zip(results) {
+            let Change::Insert { jobs, idempotency } = change else {
+                continue;
+            };
+            let ids = || jobs.iter().map(|job| job.id.as_uuid()).collect::<Vec<Uuid>>();
+            if let Some(idempotency) = idempotency
+                && let Some(earlier) = self.take_key(idempotency, &ids()).await?
+            {
+                *result = Some(earlier);
+                continue;
+            }
+            let mut inserted = Vec::with_capacity(jobs.len());
+            for job in jobs {
+                if job.unique_key.is_some() && !job.status.is_finished() {
+                    inserted.push(self.insert_unique(job).await?);
+                    continue;
+                }
+                if is_new(job) {
+                    new.push(new_row(job))
+                } else {
+                    with_past.push(past_row(job))
+                }
+                self.counters.add(job);
+                inserted.push(Inserted::New);
+            }
+            if let Some(idempotency) = idempotency
+                && inserted.iter().any(|inserted| *inserted != Inserted::New)
+            {
+                self.note_existing(idempotency, jobs, &inserted).await?;
+            }
+            *result = Some(Ok(Applied::Inserted(inserted)));
+        }
+        new.execute(&self.transaction, |source| {
+            format!("INSERT INTO jobs ({NEW_COLUMNS}) SELECT * FROM {source} AS v")
+        })
+        .await?;
+        with_past
+            .execute(&self.transaction, |source| {
+                format!("INSERT INTO jobs ({NEW_COLUMNS}, {PAST_COLUMNS}) SELECT * FROM {source} AS v")
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Gives queues that are named for the first time a row. A change that was not applied names none.
+    pub(crate) async fn name_queues(&mut self, changes: &[Change], results: &Results) -> Result<(), CommitFailure> {
+        let applied = changes.iter().zip(results).filter_map(|(change, result)| match result {
+            Some(Ok(Applied::Replayed(_)) | Err(_)) | None => None,
+            Some(Ok(_)) => Some(change),
+        });
+        let unknown = self.repository.unknown_queues(applied);
+        self.named.extend(unknown.iter().copied().cloned());
+        self.insert_queues(unknown).await
+    }
+
+    pub(crate) async fn insert_queues(
+        &self,
+        queues: impl IntoIterator<Item = &QueueName>,
+    ) -> Result<(), CommitFailure> {
+        let mut rows = Rows::new(QUEUE, 0);
+        for queue in queues {
+            rows.push([queue.as_str().into()]);
+        }
+        rows.execute(&self.transaction, |source| {
+            format!("INSERT INTO queues (name) SELECT c1 FROM {source} AS v WHERE true ON CONFLICT (name) DO NOTHING")
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Notes a key; when it was used before, gives what became of that request.
+    pub(crate) async fn take_key(
+        &self,
+        idempotency: &Idempotency,
+        ids: &[Uuid],
+    ) -> Result<Option<Result<Applied, ChangeError>>, CommitFailure> {
+        let Idempotency {
+            key,
+            fingerprint,
+            created_at,
+        } = idempotency;
+        let row = idempotency_key::ActiveModel {
+            key: sea_orm::Set(key.clone()),
+            fingerprint: sea_orm::Set(fingerprint.to_vec()),
+            job_ids: sea_orm::Set(joined(ids)),
+            created_at: sea_orm::Set(micros(*created_at)),
+        };
+        let inserted = idempotency_key::Entity::insert(row)
+            .on_conflict(
+                sea_orm::sea_query::OnConflict::column(idempotency_key::Column::Key)
+                    .do_nothing()
+                    .to_owned(),
+            )
+            .exec_without_returning(&self.transaction)
+            .await?;
+        if inserted == 1 {
+            return Ok(None);
+        }
+        let Some(earlier) = idempotency_key::Entity::find_by_id(key.clone())
+            .one(&self.transaction)
+            .await?
+        else {
+            return Err(CommitFailure::Bad(ChangeError::Rejected {
+                reason: "an idempotency key vanished".to_owned(),
+            }));
+        };
+        if earlier.fingerprint != fingerprint {
+            return Ok(Some(Err(ChangeError::IdempotencyMismatch)));
+        }
+        let ids = earlier
+            .job_ids
+            .chunks_exact(16)
+            .filter_map(|bytes| Uuid::from_slice(bytes).ok());
+        Ok(Some(Ok(Applied::Replayed(ids.collect()))))
+    }
+
+    /// Corrects the jobs behind a key: some of them were there already.
+    async fn note_existing(
+        &self,
+        idempotency: &Idempotency,
+        jobs: &[Arc<Job>],
+        inserted: &[Inserted],
+    ) -> Result<(), CommitFailure> {
+        let ids: Vec<Uuid> = jobs
+            .iter()
+            .zip(inserted)
+            .map(|(job, inserted)| match inserted {
+                Inserted::New => job.id.as_uuid(),
+                Inserted::Existing(existing) => existing.id.as_uuid(),
+            })
+            .collect();
+        idempotency_key::Entity::update_many()
+            .col_expr(idempotency_key::Column::JobIds, joined(&ids).into())
+            .filter(idempotency_key::Column::Key.eq(idempotency.key.clone()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Stores a job unless an unfinished one has its key.
+    async fn insert_unique(&mut self, job: &Arc<Job>) -> Result<Inserted, CommitFailure> {
+        let Some(key) = &job.unique_key else {
+            return Ok(Inserted::New);
+        };
+        // Between the two statements another node may finish the job that holds the key: then the first one is repeated.
+        loop {
+            let mut rows = Rows::new(WITH_PAST, 1);
+            rows.push(past_row(job));
+            let stored = rows
+                .execute(&self.transaction, |source| {
+                    format!(
+                        "INSERT INTO jobs ({NEW_COLUMNS}, {PAST_COLUMNS}) SELECT * FROM {source} AS v WHERE true \
+                         ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL AND status IN (0, 1) DO NOTHING"
+                    )
+                })
+                .await?;
+            if stored > 0 {
+                self.counters.add(job);
+                return Ok(Inserted::New);
+            }
+            if let Some(existing) = self.holder_of(key).await? {
+                return Ok(Inserted::Existing(Arc::new(existing)));
+            }
+        }
+    }
+
+    /// The unfinished job that has this key.
+    async fn holder_of(&self, key: &UniqueKey) -> Result<Option<Job>, CommitFailure> {
+        let row = job::Entity::find()
+            .filter(job::Column::UniqueKey.eq(key.as_str()))
+            // As numbers in the text, so that the partial index on unfinished jobs is seen to hold it.
+            .filter(Expr::cust("status IN (0, 1)"))
+            .one(&self.transaction)
+            .await?;
+        Ok(row.map(mapping::job).transpose()?)
+    }
+}
+
+fn joined(ids: &[Uuid]) -> Vec<u8> {
+    ids.iter().flat_map(|id| *id.as_bytes()).collect()
+}
+
+/// Whether a job is as it was made: pending, and nothing has happened to it.
+pub(crate) fn is_new(job: &Job) -> bool {
+    job.status == JobStatus::Pending
+        && job.revision == 1
+        && job.attempt == 0
+        && job.retry_count == 0
+        && job.result.is_none()
+        && job.error.is_none()
+        && job.error_detail.is_none()
+        && job.started_at.is_none()
+        && job.finished_at.is_none()
+        && job.node.is_none()
+        && !job.cancel_requested
+        && job.occurrence.is_none()
+}
+
+pub(crate) fn new_row(job: &Job) -> [sea_orm::Value; 14] {
+    [
+        job.id.as_uuid().into(),
+        job.name.as_str().into(),
+        job.job_type.as_str().into(),
+        job.queue.as_str().into(),
+        job.priority.code().into(),
+        job.parameters.as_str().into(),
+        micros(job.due_at).into(),
+        int(job.max_retries).into(),
+        job.retry_policy.delay.as_micros().into(),
+        intervals_text(&job.retry_policy).into(),
+        job.timeout.as_micros().into(),
+        job.unique_key.as_ref().map(|key| key.as_str().to_owned()).into(),
+        to_stored(job.trace_parent, job.propagated.as_deref()).into(),
+        job.due_from.map(micros).into(),
+    ]
+}
+
+/// All columns of a job, in the order of `WITH_PAST`.
+pub(crate) fn past_row(job: &Job) -> [sea_orm::Value; 27] {
+    let [
+        id,
+        name,
+        job_type,
+        queue,
+        priority,
+        parameters,
+        due_at,
+        max_retries,
+        delay,
+        intervals,
+        timeout,
+        unique_key,
+        trace_parent,
+        due_from,
+    ] = new_row(job);
+    let [recurring_id, occurrence_at] = occurrence_values(job);
+    [
+        id,
+        name,
+        job_type,
+        queue,
+        priority,
+        parameters,
+        due_at,
+        max_retries,
+        delay,
+        intervals,
+        timeout,
+        unique_key,
+        trace_parent,
+        due_from,
+        job.status.code().into(),
+        text(job.result.as_ref().map(crate::domain::values::json::Json::as_arc)),
+        text(job.error.as_ref()),
+        text(job.error_detail.as_ref()),
+        job.started_at.map(micros).into(),
+        job.finished_at.map(micros).into(),
+        int(job.attempt).into(),
+        int(job.retry_count).into(),
+        job.cancel_requested.into(),
+        job.node.map(crate::domain::values::id::NodeId::as_uuid).into(),
+        int(job.revision).into(),
+        recurring_id,
+        occurrence_at,
+    ]
+}

@@ -1,0 +1,145 @@
+//! Texts that can be large: jobs without them, them without their jobs, and how large they are. Neither database reads a text
+//! to know its length in bytes.
+
+use std::sync::Arc;
+
+use entities::{job, recurring_job, webhook_delivery};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect, Select};
+use uuid::Uuid;
+
+use crate::domain::job::Job;
+use crate::domain::values::id::JobId;
+use crate::domain::webhooks::endpoint::EndpointId;
+use crate::storage::query::{DeliveryPage, JobText, RecurringPage, StoredTexts};
+use crate::storage::repository::RepositoryError;
+use crate::storage::sea::connection::open::SeaRepository;
+use crate::storage::sea::error::unavailable;
+use crate::storage::sea::mapping;
+
+/// SQLite takes 32,766 parameters a statement.
+const IDS_MAX: usize = 10_000;
+
+fn failed(error: DbErr) -> RepositoryError {
+    unavailable(&error)
+}
+
+const fn column_of(text: JobText) -> job::Column {
+    match text {
+        JobText::Parameters => job::Column::Parameters,
+        JobText::Result => job::Column::Result,
+        JobText::ErrorDetail => job::Column::ErrorDetail,
+    }
+}
+
+fn with_ids(ids: &[JobId]) -> Select<job::Entity> {
+    job::Entity::find().filter(job::Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
+}
+
+impl SeaRepository {
+    pub(crate) async fn read_jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        let is_small = |column: &job::Column| !JobText::ALL.map(column_of).iter().any(|large| is_same(large, column));
+        let mut jobs = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(IDS_MAX) {
+            let rows = with_ids(ids)
+                .select_only()
+                .columns(job::Column::iter().filter(is_small))
+                .column_as(Expr::cust("CAST('null' AS TEXT)"), "parameters")
+                .column_as(Expr::cust("CAST(NULL AS TEXT)"), "result")
+                .column_as(Expr::cust("CAST(NULL AS TEXT)"), "error_detail")
+                .into_model::<job::Model>()
+                .all(&self.readers())
+                .await
+                .map_err(failed)?;
+            for row in rows {
+                jobs.push(Arc::new(mapping::job(row)?));
+            }
+        }
+        Ok(jobs)
+    }
+
+    pub(crate) async fn read_job_texts(
+        &self,
+        text: JobText,
+        ids: &[JobId],
+    ) -> Result<Vec<(JobId, Arc<str>)>, RepositoryError> {
+        let mut texts = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(IDS_MAX) {
+            let rows: Vec<(Uuid, Option<String>)> = with_ids(ids)
+                .select_only()
+                .column(job::Column::Id)
+                .column(column_of(text))
+                .into_tuple()
+                .all(&self.readers())
+                .await
+                .map_err(failed)?;
+            let found = rows.into_iter();
+            texts.extend(found.filter_map(|(id, text)| Some((JobId::from_uuid(id), Arc::from(text?)))));
+        }
+        Ok(texts)
+    }
+
+    pub(crate) async fn read_size_of(&self, texts: StoredTexts<'_>) -> Result<u64, RepositoryError> {
+        match texts {
+            StoredTexts::OfJobs(text, ids) => {
+                let column = match text {
+                    JobText::Parameters => "parameters",
+                    JobText::Result => "result",
+                    JobText::ErrorDetail => "error_detail",
+                };
+                let mut total = 0_u64;
+                for ids in ids.chunks(IDS_MAX) {
+                    let lengths = with_ids(ids).select_only().column_as(length_of(column), "length");
+                    total = total.saturating_add(self.sum_of(lengths).await?);
+                }
+                Ok(total)
+            }
+            StoredTexts::OfRecurring(RecurringPage { limit, offset }) => {
+                let lengths = recurring_job::Entity::find()
+                    .select_only()
+                    .column_as(length_of("parameters"), "length")
+                    .order_by_desc(recurring_job::Column::Id)
+                    .limit(u64::from(limit))
+                    .offset(super::list::whole(offset).unsigned_abs());
+                self.sum_of(lengths).await
+            }
+            StoredTexts::OfDeliveries(endpoint, page) => self.sum_of(lengths_of_deliveries(endpoint, page)).await,
+        }
+    }
+
+    /// The sum of what a statement selects.
+    async fn sum_of<E: EntityTrait>(&self, lengths: Select<E>) -> Result<u64, RepositoryError> {
+        let lengths: Vec<Option<i64>> = lengths.into_tuple().all(&self.readers()).await.map_err(failed)?;
+        let lengths = lengths.into_iter().flatten();
+        Ok(lengths.map(|length| u64::try_from(length).unwrap_or_default()).sum())
+    }
+}
+
+fn is_same(one: &job::Column, other: &job::Column) -> bool {
+    std::mem::discriminant(one) == std::mem::discriminant(other)
+}
+
+fn length_of(column: &str) -> Expr {
+    Expr::cust(format!("CAST(OCTET_LENGTH({column}) AS BIGINT)"))
+}
+
+fn lengths_of_deliveries(endpoint: EndpointId, page: DeliveryPage) -> Select<webhook_delivery::Entity> {
+    let DeliveryPage { status, limit, after } = page;
+    let mut select = webhook_delivery::Entity::find()
+        .select_only()
+        .column_as(
+            Expr::cust("CAST(OCTET_LENGTH(body) + COALESCE(OCTET_LENGTH(response_body), 0) AS BIGINT)"),
+            "length",
+        )
+        .filter(webhook_delivery::Column::EndpointId.eq(endpoint.as_uuid()))
+        .order_by_desc(webhook_delivery::Column::Seq)
+        .limit(u64::from(limit));
+    if let Some(status) = status {
+        // As a literal, so that the partial indexes are seen to hold them.
+        select = select.filter(Expr::cust(format!("status = {}", status.code())));
+    }
+    if let Some(after) = after {
+        select = select.filter(webhook_delivery::Column::Seq.lt(after.number()));
+    }
+    select
+}

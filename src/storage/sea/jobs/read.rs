@@ -1,0 +1,422 @@
+//! Reads: each is served by an index, and counts are read from what is counted already.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entities::{attempt, job, job_counter, queue, queue_throughput};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Order};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect, Statement,
+};
+use uuid::Uuid;
+
+use super::unreadable::row_of;
+use crate::domain::job::Job;
+use crate::domain::job::attempt::Attempt;
+use crate::domain::job::priority::Priority;
+use crate::domain::job::status::JobStatus;
+use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
+use crate::domain::recurring::RecurringId;
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::name::{JobName, JobType, QueueName};
+use crate::domain::values::time_span::TimeSpan;
+use crate::storage::query::{JobFilter, JobSummary, PendingJobs, RunningJob};
+use crate::storage::repository::RepositoryError;
+use crate::storage::sea::commit::counters::bucket;
+use crate::storage::sea::connection::open::SeaRepository;
+use crate::storage::sea::error::unavailable;
+use crate::storage::sea::mapping;
+use crate::storage::sea::mapping::{count, created_at, micros, optional_time, priority, status, time};
+
+/// What a list reads of a job.
+#[derive(FromQueryResult)]
+pub(crate) struct SummaryRow {
+    id: Uuid,
+    name: String,
+    job_type: String,
+    queue: String,
+    priority: i16,
+    status: i16,
+    error: Option<String>,
+    due_at: i64,
+    started_at: Option<i64>,
+    finished_at: Option<i64>,
+    attempt: i32,
+    retry_count: i32,
+    max_retries: i32,
+    recurring_id: Option<Uuid>,
+    node: Option<Uuid>,
+}
+
+pub(crate) fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
+    let SummaryRow {
+        id,
+        name,
+        job_type,
+        queue,
+        priority: priority_code,
+        status: status_code,
+        error,
+        due_at,
+        started_at,
+        finished_at,
+        attempt,
+        retry_count,
+        max_retries,
+        recurring_id,
+        node,
+    } = row;
+    // As in `mapping::job`.
+    let (id, due_at) = (JobId::from_uuid(id), time(due_at).unwrap_or(DateTime::UNIX_EPOCH));
+    Ok(JobSummary {
+        id,
+        name: JobName::from_stored(name),
+        job_type: JobType::from_stored(job_type),
+        queue: QueueName::from_stored(queue),
+        priority: priority(priority_code).unwrap_or_default(),
+        status: status(status_code)?,
+        error: error.map(Arc::from),
+        created_at: created_at(id).unwrap_or(due_at),
+        due_at,
+        started_at: optional_time(started_at).unwrap_or_default(),
+        finished_at: optional_time(finished_at).unwrap_or_default(),
+        attempt: count(attempt),
+        retry_count: count(retry_count),
+        max_retries: count(max_retries),
+        recurring_id: recurring_id.map(RecurringId::from_uuid),
+        node: node.map(NodeId::from_uuid),
+    })
+}
+
+fn failed(error: DbErr) -> RepositoryError {
+    unavailable(&error)
+}
+
+impl SeaRepository {
+    pub(crate) async fn read_job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {
+        let row = job::Entity::find_by_id(id.as_uuid())
+            .one(&self.readers())
+            .await
+            .map_err(failed)?;
+        row.map(|row| mapping::job(row).map(Arc::new)).transpose()
+    }
+
+    pub(crate) async fn read_jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        let mut jobs = Vec::with_capacity(ids.len());
+        // SQLite takes 32,766 parameters a statement.
+        for ids in ids.chunks(10_000) {
+            let rows = job::Entity::find()
+                .filter(job::Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
+                .all(&self.readers())
+                .await
+                .map_err(failed)?;
+            for row in rows {
+                jobs.push(Arc::new(mapping::job(row)?));
+            }
+        }
+        Ok(jobs)
+    }
+
+    pub(crate) async fn read_attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
+        let rows = attempt::Entity::find()
+            .filter(attempt::Column::JobId.eq(id.as_uuid()))
+            .order_by(attempt::Column::Number, Order::Asc)
+            .all(&self.readers())
+            .await
+            .map_err(failed)?;
+        rows.into_iter().map(mapping::attempt).collect()
+    }
+
+    pub(crate) async fn read_attempts_of(&self, ids: &[JobId]) -> Result<Vec<Attempt>, RepositoryError> {
+        let mut attempts = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(10_000) {
+            let rows = attempt::Entity::find()
+                .filter(attempt::Column::JobId.is_in(ids.iter().map(|id| id.as_uuid())))
+                .order_by(attempt::Column::JobId, Order::Asc)
+                .order_by(attempt::Column::Number, Order::Asc)
+                .all(&self.readers())
+                .await
+                .map_err(failed)?;
+            for row in rows {
+                attempts.push(mapping::attempt(row)?);
+            }
+        }
+        Ok(attempts)
+    }
+
+    pub(crate) async fn read_count(
+        &self,
+        filter: &JobFilter,
+        connection: &impl ConnectionTrait,
+    ) -> Result<u64, RepositoryError> {
+        let JobFilter {
+            statuses,
+            job_types,
+            queue,
+            recurring_id,
+            priority,
+            search,
+            created_from,
+            created_to,
+        } = filter;
+        if recurring_id.is_some() || search.is_some() || created_from.is_some() || created_to.is_some() {
+            return self.count_one_by_one(filter, connection).await;
+        }
+        let mut counters = job_counter::Entity::find().select_only().column_as(
+            Func::coalesce([Expr::col(job_counter::Column::Count).sum(), Expr::val(0)]).cast_as("bigint"),
+            "total",
+        );
+        if !statuses.is_empty() {
+            counters = counters.filter(job_counter::Column::Status.is_in(statuses.iter().map(|status| status.code())));
+        }
+        if !job_types.is_empty() {
+            counters =
+                counters.filter(job_counter::Column::JobType.is_in(job_types.iter().map(|job_type| job_type.as_str())));
+        }
+        if let Some(queue) = queue {
+            counters = counters.filter(job_counter::Column::Queue.eq(queue.as_str()));
+        }
+        if let Some(priority) = priority {
+            counters = counters.filter(job_counter::Column::Priority.eq(priority.code()));
+        }
+        let total: Option<i64> = counters.into_tuple().one(connection).await.map_err(failed)?;
+        Ok(u64::try_from(total.unwrap_or_default()).unwrap_or_default())
+    }
+
+    /// How many jobs are pending, by type and queue.
+    pub(crate) async fn read_pending_by_type(&self) -> Result<Vec<PendingJobs>, RepositoryError> {
+        let sql = format!(
+            "SELECT job_type, queue, CAST(SUM(count) AS bigint) FROM job_counters WHERE status = {} \
+             GROUP BY job_type, queue HAVING SUM(count) > 0 ORDER BY job_type, queue",
+            JobStatus::Pending.code()
+        );
+        let failed = |error| unavailable(&error);
+        let rows = self
+            .readers()
+            .query_all_raw(Statement::from_string(self.backend(), sql))
+            .await
+            .map_err(failed)?;
+        let pending = |row: &QueryResult| {
+            let job_type: String = row.try_get_by_index(0).map_err(failed)?;
+            let queue: String = row.try_get_by_index(1).map_err(failed)?;
+            let count: i64 = row.try_get_by_index(2).map_err(failed)?;
+            Ok(PendingJobs {
+                job_type: JobType::from_stored(job_type),
+                queue: QueueName::from_stored(queue),
+                count: u64::try_from(count).unwrap_or_default(),
+            })
+        };
+        rows.iter().map(pending).collect()
+    }
+
+    pub(crate) async fn read_queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
+        let mut rows = queue::Entity::find().all(&self.readers()).await.map_err(failed)?;
+        let counts: Vec<(String, i16, i64)> = job_counter::Entity::find()
+            .select_only()
+            .column(job_counter::Column::Queue)
+            .column(job_counter::Column::Status)
+            .column_as(Expr::col(job_counter::Column::Count).sum().cast_as("bigint"), "total")
+            .group_by(job_counter::Column::Queue)
+            .group_by(job_counter::Column::Status)
+            .into_tuple()
+            .all(&self.readers())
+            .await
+            .map_err(failed)?;
+        let mut by_queue: HashMap<String, StatusCounts> = HashMap::new();
+        for (queue, code, total) in counts {
+            let total = u64::try_from(total).unwrap_or_default();
+            let counts = by_queue.entry(queue).or_default();
+            match status(code)? {
+                JobStatus::Pending => counts.pending = total,
+                JobStatus::Running => counts.running = total,
+                JobStatus::Completed => counts.completed = total,
+                JobStatus::Failed => counts.failed = total,
+                JobStatus::Cancelled => counts.cancelled = total,
+            }
+        }
+        // Another node may have removed the row of a queue while a job was put into it.
+        let named: HashSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        let unfinished = by_queue
+            .iter()
+            .filter(|(_, counts)| counts.pending + counts.running > 0);
+        let unnamed: Vec<queue::Model> = unfinished
+            .filter(|(name, _)| !named.contains(name.as_str()))
+            .map(|(name, _)| queue::Model {
+                name: name.clone(),
+                is_paused: false,
+            })
+            .collect();
+        rows.extend(unnamed);
+        // Not by the database, which sorts as its language does.
+        rows.sort_by(|one, other| one.name.cmp(&other.name));
+        let minute = self.completed_since(now - TimeDelta::seconds(60)).await?;
+        let hour = self.completed_since(now - TimeDelta::seconds(3600)).await?;
+        Ok(rows
+            .into_iter()
+            .map(|queue::Model { name, is_paused }| StoredQueue {
+                is_paused,
+                counts: by_queue.get(&name).copied().unwrap_or_default(),
+                throughput: Throughput {
+                    last_minute: minute.get(&name).copied().unwrap_or_default(),
+                    last_hour: hour.get(&name).copied().unwrap_or_default(),
+                },
+                name: QueueName::from_stored(name),
+            })
+            .collect())
+    }
+
+    async fn completed_since(&self, since: DateTime<Utc>) -> Result<HashMap<String, u64>, RepositoryError> {
+        let rows: Vec<(String, i64)> = queue_throughput::Entity::find()
+            .select_only()
+            .column(queue_throughput::Column::Queue)
+            .column_as(
+                Expr::col(queue_throughput::Column::Completed).sum().cast_as("bigint"),
+                "total",
+            )
+            .filter(queue_throughput::Column::Bucket.gte(bucket(since)))
+            .group_by(queue_throughput::Column::Queue)
+            .into_tuple()
+            .all(&self.readers())
+            .await
+            .map_err(failed)?;
+        Ok(rows
+            .into_iter()
+            .map(|(queue, total)| (queue, u64::try_from(total).unwrap_or_default()))
+            .collect())
+    }
+
+    pub(crate) async fn read_next_due(
+        &self,
+        after: DateTime<Utc>,
+    ) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError> {
+        // For each queue and priority the first entry behind a place in the index: no more is read.
+        let earliest = |priority: Priority| {
+            format!(
+                "(SELECT due_at FROM jobs WHERE status = 0 AND queue = pending.name AND priority = {} AND due_at > $1 \
+                 ORDER BY due_at LIMIT 1)",
+                priority.code()
+            )
+        };
+        let columns = Priority::BY_URGENCY.map(earliest).join(", ");
+        let statement = Statement::from_sql_and_values(
+            self.backend(),
+            format!(
+                "WITH RECURSIVE {} SELECT name, {columns} FROM pending WHERE name IS NOT NULL",
+                self.pending_queues_sql()
+            ),
+            [micros(after).into()],
+        );
+        let rows = self.readers().query_all_raw(statement).await.map_err(failed)?;
+        let mut next = Vec::new();
+        for row in rows {
+            let name: String = row.try_get_by_index(0).map_err(failed)?;
+            let mut earliest: Option<i64> = None;
+            for index in 1..=Priority::BY_URGENCY.len() {
+                let due_at: Option<i64> = row.try_get_by_index(index).map_err(failed)?;
+                earliest = [earliest, due_at].into_iter().flatten().min();
+            }
+            if let Some(due_at) = earliest {
+                next.push((QueueName::from_stored(name), time(due_at)?));
+            }
+        }
+        Ok(next)
+    }
+
+    /// The names of the queues that have pending jobs, whether they have a row or not, as `pending` of a recursive query: from
+    /// queue to queue in the index of pending jobs.
+    fn pending_queues_sql(&self) -> String {
+        // The order of the index leaves PostgreSQL no cheaper one; SQLite knows nothing of how many jobs are pending.
+        let indexed = if self.is_postgres() {
+            ""
+        } else {
+            "INDEXED BY jobs_to_start"
+        };
+        let next = |after: &str| {
+            format!(
+                "(SELECT queue FROM jobs {indexed} WHERE status = 0 AND queue > {after} \
+                 ORDER BY queue, priority, due_at, id LIMIT 1)"
+            )
+        };
+        format!(
+            "pending (name) AS (SELECT {} UNION ALL SELECT {} FROM pending WHERE pending.name IS NOT NULL)",
+            next("''"),
+            next("pending.name"),
+        )
+    }
+
+    /// Counts no jobs: those are in the counters.
+    pub(crate) async fn read_due_types(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(QueueName, JobType)>, RepositoryError> {
+        let is_due = Priority::BY_URGENCY.map(|priority| {
+            format!(
+                "EXISTS (SELECT 1 FROM jobs WHERE status = 0 AND queue = pending.name AND priority = {} AND due_at <= $1)",
+                priority.code()
+            )
+        });
+        let sql = format!(
+            "WITH RECURSIVE {}, due AS MATERIALIZED (SELECT name FROM pending WHERE name IS NOT NULL AND ({})) \
+             SELECT queue, job_type FROM due JOIN job_counters ON queue = name WHERE status = 0 \
+             GROUP BY queue, job_type HAVING SUM(count) > 0",
+            self.pending_queues_sql(),
+            is_due.join(" OR ")
+        );
+        let statement = Statement::from_sql_and_values(self.backend(), sql, [micros(now).into()]);
+        let rows = self.readers().query_all_raw(statement).await.map_err(failed)?;
+        let pair = |row: &QueryResult| {
+            let queue: String = row.try_get_by_index(0).map_err(failed)?;
+            let job_type: String = row.try_get_by_index(1).map_err(failed)?;
+            Ok((QueueName::from_stored(queue), JobType::from_stored(job_type)))
+        };
+        rows.iter().map(pair).collect()
+    }
+
+    pub(crate) async fn read_orphans(&self, observer: NodeId, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        let sql = format!(
+            "SELECT * FROM jobs WHERE status = 1 AND (node IS NULL OR (node <> $1 AND node NOT IN \
+             (SELECT id FROM nodes WHERE {live}))) AND EXISTS (SELECT 1 FROM nodes WHERE id = $1 \
+             AND heartbeat_at + (lease_until - heartbeat_at) / 2 >= {now}) LIMIT $2",
+            live = self.live_sql(),
+            now = self.now_sql(),
+        );
+        let values = [observer.as_uuid().into(), i64::from(limit).into()];
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        // From the writer: what was committed a moment ago must be seen.
+        let rows = self.writer().query_all_raw(statement).await.map_err(failed)?;
+        let orphans = rows.iter().map(|row| mapping::job(row_of("jobs", row)?).map(Arc::new));
+        self.unreadable.leave_out(orphans)
+    }
+
+    pub(crate) async fn read_running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {
+        let rows: Vec<(Uuid, String, i32, Option<i64>, i64, bool)> = job::Entity::find()
+            .select_only()
+            .column(job::Column::Id)
+            .column(job::Column::Queue)
+            .column(job::Column::Attempt)
+            .column(job::Column::StartedAt)
+            .column(job::Column::Timeout)
+            .column(job::Column::CancelRequested)
+            // As a literal, so that the partial index on running jobs is seen to hold them.
+            .filter(Expr::cust("status = 1"))
+            .filter(job::Column::Node.eq(node.as_uuid()))
+            .into_tuple()
+            .all(&self.readers())
+            .await
+            .map_err(failed)?;
+        rows.into_iter()
+            .map(|(id, queue, attempt, started_at, timeout, cancel_requested)| {
+                Ok(RunningJob {
+                    id: JobId::from_uuid(id),
+                    queue: QueueName::from_stored(queue),
+                    attempt: count(attempt),
+                    started_at: time(started_at.unwrap_or_default())?,
+                    timeout: TimeSpan::from_micros(timeout),
+                    cancel_requested,
+                })
+            })
+            .collect()
+    }
+}

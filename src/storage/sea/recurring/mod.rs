@@ -1,0 +1,4 @@
+//! Recurring jobs and their occurrences.
+
+pub(crate) mod occurrences;
+pub(crate) mod store;

@@ -1,0 +1,418 @@
+//! Recurring jobs and their occurrences.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use entities::recurring_job as table;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryResult, Statement,
+    Value,
+};
+use uuid::Uuid;
+
+use crate::domain::cron::CronExpression;
+use crate::domain::job::Job;
+use crate::domain::recurring::misfire::{CatchUpMax, MisfirePolicy};
+use crate::domain::recurring::overlap::OverlapPolicy;
+use crate::domain::recurring::{RecurringId, RecurringJob, Schedule, Template};
+use crate::domain::values::json::Json;
+use crate::domain::values::name::{JobName, JobType, QueueName, RecurringKey};
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::values::time_zone::TimeZoneName;
+use crate::storage::change::{Applied, ChangeError, Idempotency};
+use crate::storage::query::RecurringPage;
+use crate::storage::repository::RepositoryError;
+use crate::storage::sea::commit::Commit;
+use crate::storage::sea::commit::bulk_values::{Kind, Rows};
+use crate::storage::sea::connection::open::SeaRepository;
+use crate::storage::sea::error::{CommitFailure, corrupt, unavailable};
+use crate::storage::sea::jobs::unreadable::row_of;
+use crate::storage::sea::mapping::{count, int, intervals_text_of, micros, optional_time, priority, spans, time};
+
+const ID: &[Kind] = &[Kind::Uuid];
+
+impl Commit<'_> {
+    pub(crate) async fn insert_recurring(
+        &mut self,
+        recurring: &RecurringJob,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let id = recurring.id.as_uuid();
+        let Some(key) = &recurring.key else {
+            if let Some(idempotency) = idempotency
+                && let Some(earlier) = self.take_key(idempotency, &[id]).await?
+            {
+                return Ok(earlier);
+            }
+            let row = row(recurring).into_active_model().reset_all();
+            row.insert(&self.transaction).await?;
+            return Ok(Ok(Applied::RecurringStored));
+        };
+        // A savepoint: when the key is taken, the idempotency key is not used.
+        self.transaction.execute_unprepared("SAVEPOINT recurring").await?;
+        if let Some(idempotency) = idempotency
+            && let Some(earlier) = self.take_key(idempotency, &[id]).await?
+        {
+            self.transaction
+                .execute_unprepared("RELEASE SAVEPOINT recurring")
+                .await?;
+            return Ok(earlier);
+        }
+        let row = row(recurring).into_active_model().reset_all();
+        let taken = OnConflict::column(table::Column::Key).do_nothing().to_owned();
+        let inserted = table::Entity::insert(row)
+            .on_conflict(taken)
+            .exec_without_returning(&self.transaction)
+            .await?;
+        if inserted == 0 {
+            self.transaction
+                .execute_unprepared("ROLLBACK TO SAVEPOINT recurring")
+                .await?;
+        }
+        self.transaction
+            .execute_unprepared("RELEASE SAVEPOINT recurring")
+            .await?;
+        Ok(if inserted == 0 {
+            Err(ChangeError::RecurringKeyTaken { key: key.clone() })
+        } else {
+            Ok(Applied::RecurringStored)
+        })
+    }
+
+    pub(crate) async fn update_recurring(
+        &mut self,
+        before: &RecurringJob,
+        after: &RecurringJob,
+    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let mut changed = row(after).into_active_model().reset_all();
+        changed.id = sea_orm::NotSet;
+        // It never changes.
+        changed.key = sea_orm::NotSet;
+        let updated = table::Entity::update_many()
+            .set(changed)
+            .filter(table::Column::Id.eq(before.id.as_uuid()))
+            .filter(table::Column::Revision.eq(int(before.revision)))
+            .exec(&self.transaction)
+            .await?;
+        Ok(if updated.rows_affected == 0 {
+            Err(ChangeError::Conflict)
+        } else {
+            Ok(Applied::RecurringStored)
+        })
+    }
+
+    pub(crate) async fn delete_recurring(
+        &mut self,
+        recurring: &RecurringJob,
+    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
+        let deleted = table::Entity::delete_many()
+            .filter(table::Column::Id.eq(recurring.id.as_uuid()))
+            .filter(table::Column::Revision.eq(int(recurring.revision)))
+            .exec(&self.transaction)
+            .await?;
+        Ok(if deleted.rows_affected == 0 {
+            Err(ChangeError::Conflict)
+        } else {
+            Ok(Applied::Deleted)
+        })
+    }
+}
+
+impl SeaRepository {
+    pub(crate) async fn read_recurring(&self, id: RecurringId) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
+        let row = table::Entity::find_by_id(id.as_uuid())
+            .one(&self.readers())
+            .await
+            .map_err(|error| unavailable(&error))?;
+        row.map(|row| recurring(row).map(Arc::new)).transpose()
+    }
+
+    pub(crate) async fn read_recurring_by_key(
+        &self,
+        key: &RecurringKey,
+    ) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
+        let row = table::Entity::find()
+            .filter(table::Column::Key.eq(key.as_str()))
+            .one(&self.readers())
+            .await
+            .map_err(|error| unavailable(&error))?;
+        row.map(|row| recurring(row).map(Arc::new)).transpose()
+    }
+
+    pub(crate) async fn read_recurring_page(
+        &self,
+        page: RecurringPage,
+    ) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        let RecurringPage { limit, offset } = page;
+        let sql = "SELECT * FROM recurring_jobs ORDER BY id DESC LIMIT $1 OFFSET $2";
+        let values: [Value; 2] = [
+            i64::from(limit).into(),
+            crate::storage::sea::jobs::list::whole(offset).into(),
+        ];
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        let rows = self.readers().query_all_raw(statement).await;
+        let rows = rows.map_err(|error| unavailable(&error))?;
+        self.unreadable.leave_out(rows.iter().map(read_row))
+    }
+
+    pub(crate) async fn read_recurring_after(
+        &self,
+        after: Option<RecurringId>,
+        limit: u32,
+    ) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let sql = "SELECT * FROM recurring_jobs WHERE id > $1 AND is_enabled ORDER BY id LIMIT $2";
+        let mut after = after.map_or(Uuid::nil(), RecurringId::as_uuid);
+        let mut found = Vec::new();
+        loop {
+            let missing = i64::try_from(wanted - found.len()).unwrap_or(i64::MAX);
+            let statement = Statement::from_sql_and_values(self.backend(), sql, [after.into(), missing.into()]);
+            let rows = self.readers().query_all_raw(statement).await;
+            let rows = rows.map_err(|error| unavailable(&error))?;
+            found.extend(self.unreadable.leave_out(rows.iter().map(read_row))?);
+            let is_last = i64::try_from(rows.len()).is_ok_and(|count| count < missing);
+            let Some(last) = rows.last().filter(|_| !is_last && found.len() < wanted) else {
+                return Ok(found);
+            };
+            after = last.try_get("", "id").map_err(|error| unavailable(&error))?;
+        }
+    }
+
+    pub(crate) async fn read_recurring_count(&self) -> Result<u64, RepositoryError> {
+        let total = sea_orm::PaginatorTrait::count(table::Entity::find(), &self.readers()).await;
+        total.map_err(|error| unavailable(&error))
+    }
+
+    pub(crate) async fn read_due_recurring(
+        &self,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        // From the writer: what was committed a moment ago must be seen. Those with waiting due times count only when
+        // nothing of theirs is unfinished.
+        let sql = "SELECT * FROM recurring_jobs WHERE next_run_at <= $1 \
+                   UNION SELECT * FROM recurring_jobs WHERE waiting IS NOT NULL AND NOT EXISTS \
+                   (SELECT 1 FROM jobs WHERE jobs.recurring_id = recurring_jobs.id AND jobs.recurring_id IS NOT NULL \
+                   AND jobs.status IN (0, 1)) LIMIT $2";
+        let mut unreadable: u32 = 0;
+        loop {
+            let wanted = limit.saturating_add(unreadable);
+            let values: [Value; 2] = [micros(now).into(), i64::from(wanted).into()];
+            let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+            let rows = self.writer().query_all_raw(statement).await;
+            let rows = rows.map_err(|error| unavailable(&error))?;
+            let is_all = rows.len() < usize::try_from(wanted).unwrap_or(usize::MAX);
+            let mut due = self.unreadable.leave_out(rows.iter().map(read_row))?;
+            let count = u32::try_from(rows.len() - due.len()).unwrap_or(u32::MAX);
+            if is_all || count <= unreadable {
+                due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+                return Ok(due);
+            }
+            // As many more, so that those that can be read are as many as were asked for.
+            unreadable = count;
+        }
+    }
+
+    pub(crate) async fn read_next_recurring(
+        &self,
+        after: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, RepositoryError> {
+        let sql = "SELECT MIN(next_run_at) FROM recurring_jobs WHERE next_run_at > $1";
+        let statement = Statement::from_sql_and_values(self.backend(), sql, [micros(after).into()]);
+        let row = self
+            .readers()
+            .query_one_raw(statement)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let next: Option<i64> = match row {
+            Some(row) => row.try_get_by_index(0).map_err(|error| unavailable(&error))?,
+            None => None,
+        };
+        optional_time(next)
+    }
+
+    pub(crate) async fn read_unfinished(
+        &self,
+        ids: &[RecurringId],
+    ) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
+        let mut rows = Rows::new(ID, ids.len());
+        for id in ids {
+            rows.push([id.as_uuid().into()]);
+        }
+        let found = rows
+            .query(&self.writer(), |source| {
+                format!(
+                    "SELECT v.c1, CAST(COUNT(*) AS bigint) FROM {source} AS v JOIN jobs ON jobs.recurring_id = v.c1 \
+                     WHERE jobs.recurring_id IS NOT NULL AND jobs.status IN (0, 1) GROUP BY v.c1"
+                )
+            })
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let mut unfinished = HashMap::with_capacity(found.len());
+        for row in found {
+            let id: Uuid = row.try_get_by_index(0).map_err(|error| unavailable(&error))?;
+            let open: i64 = row.try_get_by_index(1).map_err(|error| unavailable(&error))?;
+            unfinished.insert(RecurringId::from_uuid(id), u64::try_from(open).unwrap_or_default());
+        }
+        Ok(unfinished)
+    }
+}
+
+fn read_row(row: &QueryResult) -> Result<Arc<RecurringJob>, RepositoryError> {
+    recurring(row_of("recurring_jobs", row)?).map(Arc::new)
+}
+
+fn row(recurring: &RecurringJob) -> table::Model {
+    let RecurringJob {
+        id,
+        key,
+        schedule:
+            Schedule {
+                cron,
+                time_zone,
+                starts_at,
+                ends_at,
+            },
+        template:
+            Template {
+                job_type,
+                name,
+                queue,
+                parameters,
+                priority,
+                max_retries,
+                timeout,
+                retry_delay,
+                retry_intervals,
+            },
+        is_enabled,
+        misfire_policy,
+        overlap_policy,
+        next_run_at,
+        last_run_at,
+        waiting,
+        // In the id.
+        created_at: _,
+        updated_at,
+        revision,
+    } = recurring;
+    table::Model {
+        id: id.as_uuid(),
+        key: key.as_ref().map(|key| key.as_str().to_owned()),
+        name: name.as_str().to_owned(),
+        job_type: job_type.as_str().to_owned(),
+        queue: queue.as_ref().map(|queue| queue.as_str().to_owned()),
+        parameters: parameters.as_str().to_owned(),
+        priority: priority.code(),
+        max_retries: max_retries.map(int),
+        timeout: timeout.map(TimeSpan::as_micros),
+        retry_delay: retry_delay.map(TimeSpan::as_micros),
+        retry_intervals: retry_intervals.as_deref().map(intervals_text_of),
+        cron: cron.as_str().to_owned(),
+        time_zone: time_zone.as_str().to_owned(),
+        starts_at: starts_at.map(micros),
+        ends_at: ends_at.map(micros),
+        is_enabled: *is_enabled,
+        misfire_policy: misfire_policy.as_str().to_owned(),
+        catch_up_max: misfire_policy.max().map(|max| i32::from(max.get())),
+        overlap_policy: overlap_policy.code(),
+        next_run_at: next_run_at.map(micros),
+        last_run_at: last_run_at.map(micros),
+        waiting: waiting_text(waiting),
+        updated_at: micros(*updated_at),
+        revision: int(*revision),
+    }
+}
+
+/// Due times as they are stored; `None` for none.
+pub(crate) fn waiting_text(waiting: &[DateTime<Utc>]) -> Option<String> {
+    let texts: Vec<String> = waiting.iter().map(|due_at| micros(*due_at).to_string()).collect();
+    (!texts.is_empty()).then(|| texts.join(","))
+}
+
+fn recurring(row: table::Model) -> Result<RecurringJob, RepositoryError> {
+    let table::Model {
+        id,
+        key,
+        name,
+        job_type,
+        queue,
+        parameters,
+        priority: priority_code,
+        max_retries,
+        timeout,
+        retry_delay,
+        retry_intervals,
+        cron,
+        time_zone,
+        starts_at,
+        ends_at,
+        is_enabled,
+        misfire_policy,
+        catch_up_max,
+        overlap_policy,
+        next_run_at,
+        last_run_at,
+        waiting,
+        updated_at,
+        revision,
+    } = row;
+    let id = RecurringId::from_uuid(id);
+    let of = |error: &dyn std::fmt::Display| corrupt(format!("recurring job {id}: {error}"));
+    let max = match catch_up_max {
+        Some(max) => CatchUpMax::new(i64::from(max)).map_err(|error| of(&error))?,
+        None => CatchUpMax::default(),
+    };
+    let waiting = waiting.as_deref().unwrap_or_default();
+    Ok(RecurringJob {
+        id,
+        key: key.map(RecurringKey::from_stored),
+        schedule: Schedule {
+            cron: CronExpression::parse(&cron).map_err(|error| of(&error))?,
+            time_zone: TimeZoneName::parse(&time_zone).map_err(|error| of(&error))?,
+            starts_at: optional_time(starts_at).map_err(|error| of(&error))?,
+            ends_at: optional_time(ends_at).map_err(|error| of(&error))?,
+        },
+        template: Template {
+            job_type: JobType::from_stored(job_type),
+            name: JobName::from_stored(name),
+            queue: queue.map(QueueName::from_stored),
+            parameters: Json::from_valid(parameters),
+            priority: priority(priority_code).map_err(|error| of(&error))?,
+            max_retries: max_retries.map(count),
+            timeout: timeout.map(TimeSpan::from_micros),
+            retry_delay: retry_delay.map(TimeSpan::from_micros),
+            retry_intervals: retry_intervals
+                .as_deref()
+                .map(spans)
+                .transpose()
+                .map_err(|error| of(&error))?,
+        },
+        is_enabled,
+        misfire_policy: MisfirePolicy::parse(&misfire_policy, max).map_err(|error| of(&error))?,
+        overlap_policy: OverlapPolicy::from_code(overlap_policy)
+            .ok_or_else(|| of(&format_args!("{overlap_policy} is no overlap policy")))?,
+        next_run_at: optional_time(next_run_at).map_err(|error| of(&error))?,
+        last_run_at: optional_time(last_run_at).map_err(|error| of(&error))?,
+        waiting: waiting
+            .split(',')
+            .filter(|text| !text.is_empty())
+            .map(|text| time(text.parse().map_err(|_| of(&format_args!("'{text}' is no time")))?))
+            .collect::<Result<_, _>>()?,
+        created_at: id.created_at().ok_or_else(|| of(&"its id is not of version 7"))?,
+        updated_at: time(updated_at).map_err(|error| of(&error))?,
+        revision: count(revision),
+    })
+}
+
+/// Whether a job is an occurrence that was stored under a due time.
+pub(crate) fn occurrence_values(job: &Job) -> [Value; 2] {
+    [
+        job.occurrence
+            .map(|occurrence| occurrence.recurring_id.as_uuid())
+            .into(),
+        job.occurrence.map(|occurrence| micros(occurrence.due_at)).into(),
+    ]
+}

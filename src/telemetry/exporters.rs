@@ -1,0 +1,164 @@
+//! Where telemetry is sent: a collector of OpenTelemetry, or Application Insights.
+
+use std::fmt;
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::SpanKind;
+use opentelemetry_application_insights::Exporter;
+use opentelemetry_otlp::{MetricExporter, Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::metrics::Temporality;
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
+
+use super::export_client::{ExportClient, REQUEST_WAIT};
+use super::metrics::ExportError;
+
+/// Where telemetry is to be sent, and what of it.
+#[derive(Clone)]
+pub enum DestinationOptions {
+    /// A collector that speaks OTLP over HTTP.
+    Otlp {
+        /// Its address, below which are `/v1/traces` and `/v1/metrics`.
+        endpoint: String,
+        /// Headers that it wants.
+        headers: Vec<(String, String)>,
+    },
+    /// Application Insights.
+    ApplicationInsights {
+        /// Which resource.
+        instrumentation_key: String,
+        /// Where telemetry is taken, an `https` or `http` address.
+        endpoint: String,
+        /// Whether it is told of each attempt.
+        traces: bool,
+        /// Whether it is told numbers.
+        numbers: bool,
+    },
+}
+
+impl fmt::Debug for DestinationOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Keys and headers are secret.
+        f.write_str(self.name())
+    }
+}
+
+impl DestinationOptions {
+    /// What it is called in messages.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Otlp { .. } => "the OpenTelemetry collector",
+            Self::ApplicationInsights { .. } => "Application Insights",
+        }
+    }
+
+    /// Whether it is sent spans.
+    pub fn wants_traces(&self) -> bool {
+        match self {
+            Self::Otlp { .. } => true,
+            Self::ApplicationInsights { traces, .. } => *traces,
+        }
+    }
+
+    /// How it wants to be told sums, if it is sent numbers.
+    pub(super) fn wanted_numbers(&self) -> Option<Temporality> {
+        match self {
+            Self::Otlp { .. } => Some(Temporality::Cumulative),
+            Self::ApplicationInsights { numbers, .. } => numbers.then_some(Temporality::Delta),
+        }
+    }
+}
+
+/// A destination that can be sent something.
+pub(super) enum Destination {
+    Otlp {
+        spans: Box<SpanExporter>,
+        numbers: Box<MetricExporter>,
+    },
+    ApplicationInsights(Box<Exporter<ExportClient>>),
+}
+
+impl Destination {
+    /// Makes it, within the tokio runtime that will use it; nothing is sent yet.
+    pub(super) fn open(options: &DestinationOptions, resource: &Resource) -> Result<Self, ExportError> {
+        match options {
+            DestinationOptions::Otlp { endpoint, headers } => {
+                let client = ExportClient::new(headers.clone(), false)?;
+                let base = endpoint.trim_end_matches('/');
+                let mut spans = SpanExporter::builder()
+                    .with_http()
+                    .with_http_client(client.clone())
+                    .with_endpoint(format!("{base}/v1/traces"))
+                    .with_protocol(Protocol::HttpBinary)
+                    .with_timeout(REQUEST_WAIT)
+                    .build()
+                    .map_err(ExportError::of)?;
+                spans.set_resource(resource);
+                let numbers = MetricExporter::builder()
+                    .with_temporality(Temporality::Cumulative)
+                    .with_http()
+                    .with_http_client(client)
+                    .with_endpoint(format!("{base}/v1/metrics"))
+                    .with_protocol(Protocol::HttpBinary)
+                    .with_timeout(REQUEST_WAIT)
+                    .build()
+                    .map_err(ExportError::of)?;
+                Ok(Self::Otlp {
+                    spans: Box::new(spans),
+                    numbers: Box::new(numbers),
+                })
+            }
+            DestinationOptions::ApplicationInsights {
+                instrumentation_key,
+                endpoint,
+                ..
+            } => {
+                let plain = endpoint.strip_prefix("http://");
+                let endpoint = plain.map_or_else(|| endpoint.clone(), |rest| format!("https://{rest}"));
+                let client = ExportClient::new(Vec::new(), plain.is_some())?;
+                let connection = format!("InstrumentationKey={instrumentation_key};IngestionEndpoint={endpoint}");
+                let mut exporter = Exporter::new_from_connection_string(connection, client).map_err(ExportError::of)?;
+                exporter.set_resource(resource);
+                Ok(Self::ApplicationInsights(Box::new(exporter)))
+            }
+        }
+    }
+
+    /// What of these spans it is sent.
+    pub(super) fn chosen(&self, span: &SpanData) -> Option<SpanData> {
+        match self {
+            Self::Otlp { .. } => Some(span.clone()),
+            // Requests, and as dependencies what requests hang below: calls and the creation of the job. Nothing hangs below a
+            // job's waiting, which would be a dependency as well.
+            Self::ApplicationInsights(_) => match span.span_kind {
+                SpanKind::Consumer => {
+                    let mut span = span.clone();
+                    let name = KeyValue::new("ai.operation.name", span.name.to_string());
+                    span.attributes.push(name);
+                    Some(span)
+                }
+                SpanKind::Client | SpanKind::Producer => Some(span.clone()),
+                SpanKind::Internal | SpanKind::Server => None,
+            },
+        }
+    }
+
+    pub(super) async fn send_spans(&self, spans: Vec<SpanData>) -> OTelSdkResult {
+        match self {
+            Self::Otlp { spans: exporter, .. } => exporter.export(spans).await,
+            Self::ApplicationInsights(exporter) => {
+                opentelemetry_sdk::trace::SpanExporter::export(exporter.as_ref(), spans).await
+            }
+        }
+    }
+
+    pub(super) async fn send_numbers(&self, numbers: &ResourceMetrics) -> OTelSdkResult {
+        match self {
+            Self::Otlp { numbers: exporter, .. } => exporter.export(numbers).await,
+            Self::ApplicationInsights(exporter) => PushMetricExporter::export(exporter.as_ref(), numbers).await,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! All that is exported of one server, begun together: numbers are gathered once for all who read them.
+
+use opentelemetry_sdk::Resource;
+
+use super::dropped_spans::LostSpans;
+use super::exporter::{TelemetryExport, TelemetryOptions, readers};
+use super::metrics::{ExportError, Meters};
+use super::prometheus;
+use super::prometheus::PrometheusExport;
+use crate::domain::values::id::NodeId;
+use crate::service::facade_metrics::Traffic;
+use crate::service::metrics::Metrics;
+use crate::service::traces::Traces;
+
+/// What is watched.
+pub struct Watched {
+    /// This run of the server.
+    pub node: NodeId,
+    /// The server's numbers.
+    pub metrics: Metrics,
+    /// The traces of its jobs.
+    pub traces: Traces,
+    /// What its facades count.
+    pub traffic: Traffic,
+}
+
+/// What is exported.
+#[derive(Default)]
+pub struct Exports {
+    /// Numbers for Prometheus, if it is to read any.
+    pub prometheus: Option<PrometheusExport>,
+    /// What is sent to collectors, if there are any.
+    pub telemetry: Option<TelemetryExport>,
+}
+
+impl Exports {
+    /// Begins: numbers of these names for Prometheus (none means all), and what collectors are sent. Needs a running tokio
+    /// runtime.
+    pub fn start(
+        watched: Watched,
+        names: Option<Vec<String>>,
+        telemetry: Option<TelemetryOptions>,
+    ) -> Result<Self, ExportError> {
+        let Watched {
+            node,
+            metrics,
+            traces,
+            traffic,
+        } = watched;
+        let lost = LostSpans::new(traces.clone());
+        let readers = telemetry.as_ref().map(readers).unwrap_or_default();
+        let prometheus = names
+            .map(|names| prometheus::reader().map(|reader| (names, reader)))
+            .transpose()?;
+        let (chosen, reader, registry) = match prometheus {
+            None => (None, None, None),
+            Some((names, (reader, registry))) => (Some(names), Some(reader), Some(registry)),
+        };
+        let resource = telemetry.as_ref().map_or_else(
+            || Resource::builder_empty().build(),
+            |options| options.identity.resource(node),
+        );
+        let wanted: Vec<_> = readers.iter().flatten().cloned().collect();
+        let meters = if reader.is_none() && wanted.is_empty() {
+            None
+        } else {
+            Some(Meters::start(
+                metrics,
+                &traffic,
+                &lost,
+                resource.clone(),
+                reader,
+                wanted,
+            )?)
+        };
+        let prometheus = match (&meters, registry, chosen) {
+            (Some(meters), Some(registry), Some(chosen)) => {
+                Some(PrometheusExport::new(meters.clone(), registry, chosen))
+            }
+            (_, _, _) => None,
+        };
+        let telemetry = telemetry
+            .map(|options| TelemetryExport::start(&options, &resource, &traces, lost, meters, readers))
+            .transpose()?;
+        Ok(Self { prometheus, telemetry })
+    }
+}

@@ -1,0 +1,212 @@
+//! Sends one message to one endpoint: the headers, the signatures, and what the answer means.
+//!
+//! | answer | the delivery |
+//! | --- | --- |
+//! | 2xx | is done |
+//! | 410 | has failed, and the endpoint is gone |
+//! | anything else, or none | is tried again as the endpoint's policy says, and not before `Retry-After` |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
+use reqwest::{Response, StatusCode, Url};
+use tokio::time::{Instant, timeout_at};
+
+use super::client::{HttpClient, root_cause};
+use super::payload::with_signature;
+use super::retry_after::{parse_http_date, retry_after};
+use crate::domain::values::name::is_printable;
+use crate::domain::values::time_span::TimeSpan;
+use crate::domain::values::trace_context::{TRACE_PARENT_HEADER, TraceParent};
+use crate::domain::values::trace_state::PropagatedContext;
+use crate::domain::webhooks::delivery::{DeliveryAttempt, Message, Reply};
+use crate::domain::webhooks::endpoint::{Endpoint, SigningSecret};
+use crate::domain::webhooks::signature::{PREVIOUS_SIGNATURE_HEADER, SIGNATURE_HEADER, sign, sign_message};
+
+/// How much of an answer's body is kept.
+const BODY_BYTES_KEPT: usize = 1_024;
+/// How much of it is read at the most, so that the connection can be used again.
+const BODY_BYTES_READ: usize = 64 * 1_024;
+
+/// What came of an attempt, and what the endpoint wants.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The attempt, for the record.
+    pub attempt: DeliveryAttempt,
+    /// What it means.
+    pub reply: Reply,
+    /// How long the endpoint wants to be left alone by all deliveries.
+    pub pause: Option<TimeSpan>,
+}
+
+/// What is posted.
+#[derive(Clone, Copy, Debug)]
+pub struct Letter<'a> {
+    /// Where to.
+    pub url: &'a str,
+    /// The `webhook-id`.
+    pub id: &'a str,
+    /// What it is signed with: the newest secret first.
+    pub secrets: &'a [&'a SigningSecret],
+    /// Where it stands in a trace.
+    pub place: Option<TraceParent>,
+    /// What its trace passes on besides.
+    pub propagated: Option<&'a PropagatedContext>,
+}
+
+/// Sends a message to an endpoint; `now` is the time of the attempt, `place` where it stands in a trace.
+pub async fn deliver(
+    client: &HttpClient,
+    endpoint: &Endpoint,
+    message: &Message,
+    place: Option<TraceParent>,
+    wait: Duration,
+    now: DateTime<Utc>,
+) -> Sent {
+    let body = with_signature(&message.body, endpoint.secret.expose());
+    let secrets: Vec<&SigningSecret> = endpoint.secrets_at(now).collect();
+    let id = message.webhook_id();
+    let letter = Letter {
+        url: &endpoint.url,
+        id: &id,
+        secrets: &secrets,
+        place,
+        propagated: message.propagated.as_deref(),
+    };
+    post(client, letter, body, wait, now).await
+}
+
+/// Posts a signed body.
+pub async fn post(client: &HttpClient, letter: Letter<'_>, body: String, wait: Duration, now: DateTime<Utc>) -> Sent {
+    let began = Instant::now();
+    let answer = answer(client, letter, body, began + wait, now).await;
+    let duration = TimeSpan::from_micros(i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX));
+    let attempt = |response_status, response_body, error: Option<String>| DeliveryAttempt {
+        at: now,
+        duration,
+        response_status,
+        response_body,
+        error: error.map(|error| Arc::from(clean(&error))),
+    };
+    match answer {
+        Ok(Answer { status, body, wait }) => {
+            let code = status.as_u16();
+            let error = (!status.is_success()).then(|| said(status));
+            let reply = match status {
+                StatusCode::GONE => Reply::Gone,
+                _ if status.is_success() => Reply::Taken,
+                _ => Reply::Refused { wait },
+            };
+            let is_busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+            Sent {
+                attempt: attempt(Some(code), body, error),
+                reply,
+                pause: wait.filter(|_| is_busy),
+            }
+        }
+        Err(error) => Sent {
+            attempt: attempt(None, None, Some(error)),
+            reply: Reply::Refused { wait: None },
+            pause: None,
+        },
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    body: Option<Arc<str>>,
+    wait: Option<TimeSpan>,
+}
+
+async fn answer(
+    client: &HttpClient,
+    letter: Letter<'_>,
+    body: String,
+    end: Instant,
+    now: DateTime<Utc>,
+) -> Result<Answer, String> {
+    let Letter {
+        url,
+        id,
+        secrets,
+        place,
+        propagated,
+    } = letter;
+    let url = Url::parse(url).map_err(|error| format!("its address can't be read: {error}"))?;
+    if let (Some(cause), "https") = (client.untrusting(), url.scheme()) {
+        return Err(format!("the system has no certificates to know it by ({cause})"));
+    }
+    let seconds = now.timestamp();
+    let signatures: Vec<String> = secrets
+        .iter()
+        .map(|secret| sign_message(secret, id, seconds, body.as_bytes()))
+        .collect();
+    let mut request = client
+        .post(url)
+        .map_err(|out_of_reach| out_of_reach.to_string())?
+        .header(CONTENT_TYPE, "application/json")
+        .header("webhook-id", id)
+        .header("webhook-timestamp", seconds)
+        .header("webhook-signature", signatures.join(" "));
+    if let Some(place) = place {
+        request = request.header(TRACE_PARENT_HEADER, place.to_string());
+    }
+    for (name, value) in propagated.into_iter().flat_map(PropagatedContext::headers) {
+        request = request.header(name, value);
+    }
+    for (header, secret) in [SIGNATURE_HEADER, PREVIOUS_SIGNATURE_HEADER].into_iter().zip(secrets) {
+        request = request.header(header, sign(secret.expose(), body.as_bytes()));
+    }
+    let too_late = |_| "it has not answered in time".to_owned();
+    let response = timeout_at(end, request.body(body).send()).await.map_err(too_late)?;
+    let mut response = response.map_err(|error| root_cause(&error))?;
+    let (status, wait) = (response.status(), wait_of(response.headers(), now));
+    // The status has said what there is to know: a body that breaks off or does not end changes nothing.
+    let body = timeout_at(end, start_of_body(&mut response)).await.unwrap_or_default();
+    Ok(Answer { status, body, wait })
+}
+
+fn wait_of(headers: &HeaderMap, now: DateTime<Utc>) -> Option<TimeSpan> {
+    let text = |name| headers.get(name)?.to_str().ok();
+    // The endpoint's own clock, if it shows it.
+    let now = text(DATE).and_then(parse_http_date).unwrap_or(now);
+    retry_after(text(RETRY_AFTER)?, Some(now))
+}
+
+async fn start_of_body(response: &mut Response) -> Option<Arc<str>> {
+    let mut bytes = Vec::new();
+    let mut read = 0;
+    while let Ok(Some(chunk)) = response.chunk().await {
+        read += chunk.len();
+        let room = BODY_BYTES_KEPT - bytes.len();
+        bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if read >= BODY_BYTES_READ {
+            break;
+        }
+    }
+    (!bytes.is_empty()).then(|| Arc::from(clean(&String::from_utf8_lossy(&bytes))))
+}
+
+/// Without what no storage keeps.
+fn clean(text: &str) -> String {
+    text.chars()
+        .map(|character| match character {
+            '\n' | '\t' => character,
+            _ if !is_printable(character) => ' ',
+            _ => character,
+        })
+        .collect()
+}
+
+fn said(status: StatusCode) -> String {
+    let name = status.canonical_reason().unwrap_or_default();
+    let code = status.as_u16();
+    let more = if status.is_redirection() {
+        "; redirects are not followed"
+    } else {
+        ""
+    };
+    format!("it answered {code} {name}{more}").replace("  ", " ")
+}

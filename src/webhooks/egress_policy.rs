@@ -1,0 +1,150 @@
+//! Which addresses the server may connect to when somebody else has said where to.
+
+use std::net::IpAddr;
+
+use super::special_networks;
+use super::special_networks::Special;
+
+/// How far connections reach. Link-local addresses, those of clouds' metadata services, and those that are no single
+/// machine's are out of reach always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Reach {
+    allows_private: bool,
+}
+
+/// An address is out of reach. The text does not tell the address, which the name's owner has chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OutOfReach {
+    /// Nobody may be told anything there.
+    #[error("address is link-local, a cloud metadata service or not routable, and is blocked")]
+    Never,
+    /// It lies in a private network, or is this machine.
+    #[error(
+        "the address lies in a private network, where this endpoint may not be ([webhooks] allow_private_networks)"
+    )]
+    Private,
+}
+
+impl Reach {
+    /// Addresses of the internet alone.
+    pub const PUBLIC: Self = Self { allows_private: false };
+    /// Those of private networks and of this machine as well.
+    pub const PRIVATE_TOO: Self = Self { allows_private: true };
+
+    /// Says whether an address is out of reach.
+    pub fn check(self, address: IpAddr) -> Result<(), OutOfReach> {
+        let special = match address {
+            IpAddr::V4(address) => special_networks::of_v4(address),
+            IpAddr::V6(address) => special_networks::of_v6(address),
+        };
+        match special {
+            None => Ok(()),
+            Some(Special::NotRoutable | Special::Metadata) => Err(OutOfReach::Never),
+            Some(Special::Private) if self.allows_private => Ok(()),
+            Some(Special::Private) => Err(OutOfReach::Private),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(reach: Reach, text: &str) -> Result<(), OutOfReach> {
+        reach.check(text.parse().expect("an address"))
+    }
+
+    #[test]
+    fn metadata_and_link_local_addresses_are_never_called() {
+        for text in [
+            "169.254.169.254",
+            "169.254.0.1",
+            "168.63.129.16",
+            "100.100.100.200",
+            "192.0.0.192",
+            "224.0.0.1",
+            "255.255.255.255",
+            "240.0.0.1",
+            "fe80::1",
+            "febf::1",
+            "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
+            "fd00:42::42",
+            "64:ff9b:1::808:808",
+            "64:ff9b:1:ffff::1",
+            "2001::4136:e378:8000:63bf:3fff:fdd2",
+            "2001:2::1",
+            "2001:db8::1",
+            "3fff::1",
+            "100::1",
+            "100:0:0:1::1",
+            "5f00::1",
+            "192.0.2.1",
+            "198.51.100.7",
+            "203.0.113.255",
+            "192.88.99.1",
+            "::ffff:203.0.113.1",
+            "ff02::1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::a9fe:a9fe",
+            "2002:a9fe:a9fe::1",
+            "::169.254.169.254",
+            "2606:4700::5efe:169.254.169.254",
+            "2606:4700::200:5efe:168.63.129.16",
+            "fe80::5efe:8.8.8.8",
+        ] {
+            assert_eq!(check(Reach::PRIVATE_TOO, text), Err(OutOfReach::Never), "{text}");
+            assert_eq!(check(Reach::PUBLIC, text), Err(OutOfReach::Never), "{text}");
+        }
+    }
+
+    #[test]
+    fn private_networks_are_called_by_those_who_may() {
+        for text in [
+            "127.0.0.1",
+            "127.255.0.1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "100.64.0.1",
+            "198.18.0.1",
+            "192.0.0.1",
+            "::1",
+            "::",
+            "fd12::1",
+            "fc00::1",
+            "fec0::1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "2606:4700::5efe:10.1.2.3",
+        ] {
+            assert_eq!(check(Reach::PUBLIC, text), Err(OutOfReach::Private), "{text}");
+            assert_eq!(check(Reach::PRIVATE_TOO, text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_internet_is_called_by_all() {
+        for text in [
+            "93.184.216.34",
+            "100.128.0.1",
+            "172.32.0.1",
+            "198.20.0.1",
+            "2606:4700::1111",
+            "2001:4860:4860::8888",
+            "2001:200::1",
+            "192.0.3.1",
+            "::ffff:8.8.8.8",
+            "64:ff9b::808:808",
+            "2606:4700::5efe:808:808",
+        ] {
+            assert_eq!(check(Reach::PUBLIC, text), Ok(()), "{text}");
+        }
+    }
+}
