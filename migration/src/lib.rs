@@ -21,6 +21,7 @@ mod m0015_jobs_to_start_by_type;
 mod m0016_worker_access;
 mod m0017_retired_endpoints;
 mod m0018_due_from;
+mod m0019_deliveries_by_status;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_worker_access::Migration),
             Box::new(m0017_retired_endpoints::Migration),
             Box::new(m0018_due_from::Migration),
+            Box::new(m0019_deliveries_by_status::Migration),
         ]
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! A claim in the order of due times passes over the due jobs of types that its node or worker does not run. An index by type
 //! finds the wanted ones among any number of others.
+//!
+//! All steps and their marks are one transaction, in which PostgreSQL builds no index concurrently: writes to the table wait
+//! for it. On a large table the index can be created beforehand with `CREATE INDEX CONCURRENTLY`, under the same name.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::ConnectionTrait;
@@ -13,7 +16,8 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let sql = "CREATE INDEX jobs_to_start_by_type ON jobs (queue, job_type, priority, due_at, id) WHERE status = 0";
+        let sql = "CREATE INDEX IF NOT EXISTS jobs_to_start_by_type ON jobs (queue, job_type, priority, due_at, id) \
+                   WHERE status = 0";
         manager.get_connection().execute_unprepared(sql).await.map(drop)
     }
 

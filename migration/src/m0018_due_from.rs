@@ -1,4 +1,6 @@
 //! The time that a job's due time was reckoned from: a clock that was wrong then is corrected later.
+//!
+//! On PostgreSQL the table is locked for reads and writes while it is read once for the index, which is empty then.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::ConnectionTrait;

@@ -88,6 +88,13 @@ pub async fn fill(connection: &DatabaseConnection, is_postgres: bool) {
             numbers = numbers(30_000),
             endpoint = other_id.replace("{of}", "3")
         ),
+        format!(
+            "INSERT INTO webhook_deliveries (endpoint_id, message_id, event, at, lane, body, status, attempts, due_at) {numbers} \
+             SELECT {endpoint}, {job_id}, 'job.failed', n, {job_id}, '{{}}', CASE WHEN n <= 20 THEN 0 WHEN n <= 40 THEN 1 \
+             ELSE 2 END, 1, n FROM numbers",
+            numbers = numbers(20_000),
+            endpoint = other_id.replace("n % {of}", "7")
+        ),
         "INSERT INTO job_counters (queue, job_type, status, priority, shard, count) \
          SELECT queue, job_type, status, priority, 0, COUNT(*) FROM jobs GROUP BY 1, 2, 3, 4"
             .to_owned(),

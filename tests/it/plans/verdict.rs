@@ -109,7 +109,9 @@ impl Line {
 
     /// Whether it finds single rows by their key.
     fn finds_rows(&self) -> bool {
-        self.detail.ends_with("(id=?)") || self.detail.ends_with("(key=?)") || self.detail.ends_with("(job_id=?)")
+        ["(id=?)", "(key=?)", "(job_id=?)", "(rowid=?)"]
+            .iter()
+            .any(|key| self.detail.ends_with(key))
     }
 }
 

@@ -1,14 +1,15 @@
-//! All that is asked about webhook endpoints and their deliveries, of which there are thirty thousand.
+//! All that is asked about webhook endpoints and their deliveries, of which there are fifty thousand.
 
 use std::sync::Arc;
 
+use chrono::DateTime;
 use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::domain::webhooks::delivery::DeliveryStatus;
 use tickerq::domain::webhooks::endpoint::{Endpoint, EndpointId, EndpointSource, SigningSecret};
 use tickerq::domain::webhooks::event::WebhookEvents;
 use tickerq::storage::change::Change;
-use tickerq::storage::outbox::ReviewEndpoints;
-use tickerq::storage::query::DeliveryPage;
+use tickerq::storage::outbox::{Redelivery, ReviewEndpoints};
+use tickerq::storage::query::{DeliveryPage, StoredTexts};
 use tickerq::storage::repository::JobRepository;
 
 use super::Probe;
@@ -20,6 +21,11 @@ fn endpoint_id() -> EndpointId {
     EndpointId::from_uuid(uuid::Uuid::from_u128((1_600_000_000_001 << 80) | (0x70009 << 60) | 1))
 }
 
+/// An endpoint whose latest twenty thousand deliveries have failed, behind a few of the other statuses.
+fn failing_id() -> EndpointId {
+    EndpointId::from_uuid(uuid::Uuid::from_u128((1_600_000_000_007 << 80) | (0x70009 << 60) | 7))
+}
+
 /// Asks for all that can be read of them.
 pub async fn read(probe: &Probe) {
     let storage = &probe.repository;
@@ -27,19 +33,26 @@ pub async fn read(probe: &Probe) {
     let due = storage.due_deliveries(endpoint_id(), now(), 20);
     let due = probe.of("due deliveries", Look::Up, due).await;
     assert!(!due.is_empty());
-    let mut listed = Vec::new();
-    for status in [None, Some(DeliveryStatus::Pending), Some(DeliveryStatus::Failed)] {
-        let page = DeliveryPage {
-            status,
-            limit: 100,
-            after: None,
-        };
-        let read = storage.deliveries(endpoint_id(), page);
-        listed = probe.of(&format!("deliveries {status:?}"), Look::Up, read).await;
-        assert!(!listed.is_empty(), "{status:?}");
+    let by_status = Look::By("webhook_deliveries_by_status", 300);
+    for endpoint in [endpoint_id(), failing_id()] {
+        for status in std::iter::once(None).chain(DeliveryStatus::ALL.map(Some)) {
+            let page = |after| DeliveryPage {
+                status,
+                limit: 10,
+                after,
+            };
+            let what = format!("deliveries {status:?}");
+            let read = storage.deliveries(endpoint, page(None));
+            let listed = probe.of(&what, by_status, read).await;
+            assert_eq!(listed.len(), 10, "{status:?}");
+            let read = storage.deliveries(endpoint, page(Some(listed[4].id)));
+            let next = probe.of(&what, by_status, read).await;
+            assert_eq!(next[..5], listed[5..], "{status:?}");
+            let size = storage.size_of(StoredTexts::OfDeliveries(endpoint, page(None)));
+            assert!(probe.of(&format!("the size of {what}"), by_status, size).await > 0);
+            probe.of("one delivery", Look::Up, storage.delivery(listed[0].id)).await;
+        }
     }
-    let id = listed[0].id;
-    probe.of("one delivery", Look::Up, storage.delivery(id)).await;
 }
 
 /// Has an endpoint removed that no node names.
@@ -65,6 +78,18 @@ pub async fn write(probe: &Probe) {
         after: Arc::new(endpoint),
     };
     probe.commit("put an endpoint", Look::Up, vec![put]).await;
+    let again = Change::Redeliver {
+        which: Redelivery::FailedSince {
+            endpoint_id: failing_id(),
+            since: DateTime::from_timestamp_micros(19_991).expect("a time"),
+            limit: 100,
+        },
+        now: now(),
+    };
+    let failed_at = Look::By("webhook_deliveries_failed_at", 100);
+    probe
+        .commit("redeliver what failed lately", failed_at, vec![again])
+        .await;
     for what in ["name no endpoint", "retire an endpoint", "remove an endpoint"] {
         let review = Change::ReviewEndpoints(ReviewEndpoints {
             node: NODE,

@@ -247,7 +247,7 @@ impl Commit<'_> {
             } => {
                 let sql = format!(
                     "{again} seq IN (SELECT seq FROM webhook_deliveries WHERE endpoint_id = $2 AND status = 2 \
-                     AND at >= $3 ORDER BY seq LIMIT $4)"
+                     AND at >= $3 ORDER BY at, seq LIMIT $4)"
                 );
                 let values = vec![
                     now,
@@ -266,7 +266,7 @@ impl Commit<'_> {
         // What an endpoint leaves behind that was removed: its deliveries first, then itself.
         let orphaned = "DELETE FROM webhook_deliveries WHERE seq IN (SELECT seq FROM webhook_deliveries \
                         WHERE endpoint_id = (SELECT id FROM webhook_endpoints WHERE is_deleted ORDER BY id LIMIT 1) \
-                        ORDER BY seq LIMIT $1)";
+                        LIMIT $1)";
         let removed = self.execute(orphaned, vec![count.clone()]).await?;
         if removed > 0 {
             return Ok(removed);

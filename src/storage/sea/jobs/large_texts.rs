@@ -3,22 +3,25 @@
 
 use std::sync::Arc;
 
-use entities::{job, recurring_job, webhook_delivery};
+use entities::{job, recurring_job};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect, Select,
+};
 use uuid::Uuid;
 
 use crate::domain::job::Job;
 use crate::domain::values::id::JobId;
-use crate::domain::webhooks::endpoint::EndpointId;
-use crate::storage::query::{DeliveryPage, JobText, RecurringPage, StoredTexts};
+use crate::storage::query::{JobText, RecurringPage, StoredTexts};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::connection::open::SeaRepository;
 use crate::storage::sea::error::unavailable;
 use crate::storage::sea::mapping;
+use crate::storage::sea::webhooks::delivery_page::select_page;
 
 /// SQLite takes 32,766 parameters a statement.
 const IDS_MAX: usize = 10_000;
+const LENGTH_OF_DELIVERY: &str = "CAST(OCTET_LENGTH(body) + COALESCE(OCTET_LENGTH(response_body), 0) AS BIGINT)";
 
 fn failed(error: DbErr) -> RepositoryError {
     unavailable(&error)
@@ -103,16 +106,25 @@ impl SeaRepository {
                     .offset(super::list::whole(offset).unsigned_abs());
                 self.sum_of(lengths).await
             }
-            StoredTexts::OfDeliveries(endpoint, page) => self.sum_of(lengths_of_deliveries(endpoint, page)).await,
+            StoredTexts::OfDeliveries(endpoint, page) => {
+                let statement = select_page(LENGTH_OF_DELIVERY, endpoint, page, self.backend());
+                let rows = self.readers().query_all_raw(statement).await.map_err(failed)?;
+                let lengths = rows.iter().map(|row| row.try_get_by_index(0));
+                Ok(sum(lengths.collect::<Result<_, DbErr>>().map_err(failed)?))
+            }
         }
     }
 
     /// The sum of what a statement selects.
     async fn sum_of<E: EntityTrait>(&self, lengths: Select<E>) -> Result<u64, RepositoryError> {
         let lengths: Vec<Option<i64>> = lengths.into_tuple().all(&self.readers()).await.map_err(failed)?;
-        let lengths = lengths.into_iter().flatten();
-        Ok(lengths.map(|length| u64::try_from(length).unwrap_or_default()).sum())
+        Ok(sum(lengths))
     }
+}
+
+fn sum(lengths: Vec<Option<i64>>) -> u64 {
+    let lengths = lengths.into_iter().flatten();
+    lengths.map(|length| u64::try_from(length).unwrap_or_default()).sum()
 }
 
 fn is_same(one: &job::Column, other: &job::Column) -> bool {
@@ -121,25 +133,4 @@ fn is_same(one: &job::Column, other: &job::Column) -> bool {
 
 fn length_of(column: &str) -> Expr {
     Expr::cust(format!("CAST(OCTET_LENGTH({column}) AS BIGINT)"))
-}
-
-fn lengths_of_deliveries(endpoint: EndpointId, page: DeliveryPage) -> Select<webhook_delivery::Entity> {
-    let DeliveryPage { status, limit, after } = page;
-    let mut select = webhook_delivery::Entity::find()
-        .select_only()
-        .column_as(
-            Expr::cust("CAST(OCTET_LENGTH(body) + COALESCE(OCTET_LENGTH(response_body), 0) AS BIGINT)"),
-            "length",
-        )
-        .filter(webhook_delivery::Column::EndpointId.eq(endpoint.as_uuid()))
-        .order_by_desc(webhook_delivery::Column::Seq)
-        .limit(u64::from(limit));
-    if let Some(status) = status {
-        // As a literal, so that the partial indexes are seen to hold them.
-        select = select.filter(Expr::cust(format!("status = {}", status.code())));
-    }
-    if let Some(after) = after {
-        select = select.filter(webhook_delivery::Column::Seq.lt(after.number()));
-    }
-    select
 }

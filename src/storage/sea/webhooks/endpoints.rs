@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use entities::{webhook_delivery, webhook_endpoint};
-use sea_orm::sea_query::Order;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QueryResult, QuerySelect, Statement,
+    QueryResult, Statement,
 };
 
 use crate::domain::values::id::{JobId, NodeId};
@@ -28,13 +27,24 @@ use crate::storage::sea::connection::open::SeaRepository;
 use crate::storage::sea::error::{CommitFailure, corrupt, unavailable};
 use crate::storage::sea::jobs::unreadable::row_of;
 use crate::storage::sea::mapping::{count, int, micros, optional_time, time};
+use crate::storage::sea::webhooks::delivery_page::select_page;
 
 /// What is due for an endpoint: of each lane the first that is pending, those that wait the longest first. The first of a lane is
 /// asked for row by row: PostgreSQL makes a join of "there is none before it", which may read all that is pending, and with a
 /// table that has grown since it was looked at last it does.
-const DUE: &str = "SELECT d.* FROM webhook_deliveries AS d WHERE d.endpoint_id = $1 AND d.status = 0 AND d.due_at <= $2 \
-                   AND d.seq = (SELECT e.seq FROM webhook_deliveries AS e WHERE e.endpoint_id = d.endpoint_id \
-                   AND e.lane = d.lane AND e.status = 0 ORDER BY e.seq LIMIT 1) ORDER BY d.due_at, d.seq LIMIT $3";
+fn due_sql(is_postgres: bool) -> String {
+    // SQLite takes an index by its number of equalities, and would walk all that is pending.
+    let by_lane = if is_postgres {
+        ""
+    } else {
+        "INDEXED BY webhook_deliveries_lanes"
+    };
+    format!(
+        "SELECT d.* FROM webhook_deliveries AS d WHERE d.endpoint_id = $1 AND d.status = 0 AND d.due_at <= $2 \
+         AND d.seq = (SELECT e.seq FROM webhook_deliveries AS e {by_lane} WHERE e.endpoint_id = d.endpoint_id \
+         AND e.lane = d.lane AND e.status = 0 ORDER BY e.seq LIMIT 1) ORDER BY d.due_at, d.seq LIMIT $3"
+    )
+}
 
 impl Commit<'_> {
     pub(crate) async fn put_endpoint(
@@ -216,7 +226,7 @@ impl SeaRepository {
         now: DateTime<Utc>,
         limit: u32,
     ) -> Result<Vec<DueDelivery>, RepositoryError> {
-        let sql = DUE;
+        let sql = due_sql(self.is_postgres());
         let values = [endpoint.as_uuid().into(), micros(now).into(), i64::from(limit).into()];
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
         let rows = self.readers().query_all_raw(statement).await;
@@ -242,20 +252,12 @@ impl SeaRepository {
         endpoint: EndpointId,
         page: DeliveryPage,
     ) -> Result<Vec<Delivery>, RepositoryError> {
-        let DeliveryPage { status, limit, after } = page;
-        let mut select = webhook_delivery::Entity::find()
-            .filter(webhook_delivery::Column::EndpointId.eq(endpoint.as_uuid()))
-            .order_by(webhook_delivery::Column::Seq, Order::Desc)
-            .limit(u64::from(limit));
-        if let Some(status) = status {
-            // As a literal, so that the partial indexes are seen to hold them.
-            let condition = format!("status = {}", status.code());
-            select = select.filter(sea_orm::sea_query::Expr::cust(condition));
-        }
-        if let Some(after) = after {
-            select = select.filter(webhook_delivery::Column::Seq.lt(after.number()));
-        }
-        let rows = select.all(&self.readers()).await.map_err(|error| unavailable(&error))?;
+        let statement = select_page("*", endpoint, page, self.backend());
+        let rows = webhook_delivery::Entity::find()
+            .from_raw_sql(statement)
+            .all(&self.readers())
+            .await
+            .map_err(|error| unavailable(&error))?;
         rows.into_iter().map(delivery).collect()
     }
 
@@ -427,7 +429,7 @@ fn delivery(row: webhook_delivery::Model) -> Result<Delivery, RepositoryError> {
 
 #[cfg(test)]
 mod tests {
-    use super::DUE;
+    use super::due_sql;
     use crate::storage::sea::{SeaOptions, SeaRepository};
     use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
@@ -438,7 +440,7 @@ mod tests {
         let repository = SeaRepository::connect(SeaOptions::new(url)).await.expect("a database");
         repository.migrate_up().await.expect("tables");
         let values = [uuid::Uuid::nil().into(), 0_i64.into(), 10_i64.into()];
-        let sql = format!("EXPLAIN QUERY PLAN {DUE}");
+        let sql = format!("EXPLAIN QUERY PLAN {}", due_sql(false));
         let explained = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values);
         let rows = repository.readers().query_all_raw(explained).await.expect("a plan");
         let plan: Vec<String> = rows
