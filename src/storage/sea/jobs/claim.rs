@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::claim_order::{postgres_due, sqlite_due};
+use super::claim_order::{ClaimOrder, PostgresDue, postgres_due, sqlite_due};
 use crate::domain::job::Job;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
@@ -119,39 +119,20 @@ impl Commit<'_> {
     }
 
     async fn claim_postgres(&self, claim: &Claim) -> Result<Vec<Arc<Job>>, CommitFailure> {
-        let Claim {
-            queue,
-            limit,
-            job_types,
-            node,
-            now,
-        } = claim;
-        let due = postgres_due(self.claim_order(claim).await?, job_types.len());
-        // A subquery could be planned to run anew for each row, and then lock and take more than its limit.
-        let sql = format!(
-            "WITH due AS MATERIALIZED ({due}) {TAKE} FROM due WHERE jobs.id = due.id AND {} RETURNING jobs.*",
-            LEASE.replace("{live}", self.repository.live_sql())
-        );
-        let names: Vec<String> = job_types.iter().map(|job_type| job_type.as_str().to_owned()).collect();
+        let order = self.claim_order(claim).await?;
+        let due = PostgresDue::of(order, claim.job_types.len());
         let mut claimed: Vec<Arc<Job>> = Vec::new();
         for priority in Priority::BY_URGENCY {
-            let left = i64::from(*limit) - i64::try_from(claimed.len()).unwrap_or(i64::MAX);
+            let left = i64::from(claim.limit) - i64::try_from(claimed.len()).unwrap_or(i64::MAX);
             if left <= 0 {
                 break;
             }
-            let values: Vec<Value> = vec![
-                micros(*now).into(),
-                node.as_uuid().into(),
-                queue.as_str().into(),
-                priority.code().into(),
-                names.clone().into(),
-                left.into(),
-            ];
-            let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql.clone(), values);
-            let found = self.transaction.query_all_raw(statement).await?;
-            let mut jobs = Vec::with_capacity(found.len());
-            for row in &found {
-                jobs.push(Arc::new(mapping::job(job::Model::from_query_result(row, "")?)?));
+            let Taken { mut jobs, passed_over } = self.take_postgres(claim, order, due, priority, left).await?;
+            let more = left - i64::try_from(jobs.len()).unwrap_or(i64::MAX);
+            // The candidates of a type may all be locked by other servers, with more due jobs behind them.
+            if passed_over && more > 0 {
+                let others = self.take_postgres(claim, order, PostgresDue::OfEachType, priority, more);
+                jobs.append(&mut others.await?.jobs);
             }
             // What RETURNING gives has no order.
             jobs.sort_by_key(|job| (job.due_at, job.id));
@@ -159,6 +140,68 @@ impl Commit<'_> {
         }
         Ok(claimed)
     }
+
+    async fn take_postgres(
+        &self,
+        claim: &Claim,
+        order: ClaimOrder,
+        due: PostgresDue,
+        priority: Priority,
+        limit: i64,
+    ) -> Result<Taken, CommitFailure> {
+        let Claim {
+            queue,
+            limit: _,
+            job_types,
+            node,
+            now,
+        } = claim;
+        let take = format!(
+            "{TAKE} FROM due WHERE jobs.id = due.id AND {} RETURNING jobs.*",
+            LEASE.replace("{live}", self.repository.live_sql())
+        );
+        let found = postgres_due(order, due);
+        let counts_candidates = due == PostgresDue::OfCandidates;
+        let sql = if counts_candidates {
+            format!(
+                "WITH {found}, taken AS ({take}) SELECT taken.*, found.candidates FROM \
+                 (SELECT COUNT(*) AS candidates FROM candidates) AS found LEFT JOIN taken ON true"
+            )
+        } else {
+            format!("WITH {found} {take}")
+        };
+        let names: Vec<String> = job_types.iter().map(|job_type| job_type.as_str().to_owned()).collect();
+        let values: Vec<Value> = vec![
+            micros(*now).into(),
+            node.as_uuid().into(),
+            queue.as_str().into(),
+            priority.code().into(),
+            names.into(),
+            limit.into(),
+        ];
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+        let rows = self.transaction.query_all_raw(statement).await?;
+        let mut jobs = Vec::with_capacity(rows.len());
+        let mut candidates = 0_i64;
+        for row in &rows {
+            if counts_candidates {
+                candidates = row.try_get("", "candidates")?;
+                if row.try_get::<Option<Uuid>>("", "id")?.is_none() {
+                    continue;
+                }
+            }
+            jobs.push(Arc::new(mapping::job(job::Model::from_query_result(row, "")?)?));
+        }
+        let passed_over = usize::try_from(candidates).is_ok_and(|candidates| candidates > jobs.len());
+        Ok(Taken { jobs, passed_over })
+    }
+}
+
+/// What a statement has taken.
+struct Taken {
+    jobs: Vec<Arc<Job>>,
+    /// Whether there were candidates that it has not taken.
+    passed_over: bool,
 }
 
 impl Due {

@@ -138,24 +138,62 @@ pub(crate) fn sqlite_due(order: ClaimOrder, types: usize) -> String {
     format!("{} LIMIT $4", of_each.join(" UNION ALL "))
 }
 
-/// The ids of due jobs of a priority on PostgreSQL, locked: `$1` is now, `$3` the queue, `$4` the priority, `$5` the types,
-/// `$6` how many.
-pub(crate) fn postgres_due(order: ClaimOrder, types: usize) -> String {
-    let of = |is_type: &str| {
+/// How the due jobs of a priority are found and locked on PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PostgresDue {
+    /// One after the other in the order of an index: no more jobs are locked than are taken.
+    InOrder,
+    /// The first of each type are candidates, and as many are locked as are taken. The statement has the CTE `candidates`.
+    OfCandidates,
+    /// The first of each type that are not locked, each of which is locked.
+    OfEachType,
+}
+
+impl PostgresDue {
+    /// The way of a claim in this order.
+    pub(crate) fn of(order: ClaimOrder, types: usize) -> Self {
+        match order {
+            ClaimOrder::EachType if types > 1 => Self::OfCandidates,
+            ClaimOrder::EachType | ClaimOrder::AllTypes => Self::InOrder,
+        }
+    }
+}
+
+/// CTEs of which `due` has the ids of due jobs of a priority on PostgreSQL, locked: `$1` is now, `$3` the queue, `$4` the
+/// priority, `$5` the types, `$6` how many.
+pub(crate) fn postgres_due(order: ClaimOrder, due: PostgresDue) -> String {
+    const LOCK: &str = "FOR UPDATE SKIP LOCKED";
+    let of = |is_type: &str, lock: &str| {
         format!(
             "SELECT id, due_at FROM jobs WHERE status = 0 AND queue = $3 AND priority = $4 AND due_at <= $1 AND {is_type} \
-             ORDER BY due_at, id LIMIT $6 FOR UPDATE SKIP LOCKED"
+             ORDER BY due_at, id LIMIT $6 {lock}"
         )
     };
-    match order {
+    let of_each = |lock: &str| {
+        format!(
+            "SELECT first.id, first.due_at FROM unnest($5::text[]) AS wanted (job_type) CROSS JOIN LATERAL ({}) AS first \
+             ORDER BY first.due_at, first.id",
+            of("jobs.job_type = wanted.job_type", lock)
+        )
+    };
+    // A subquery could be planned to run anew for each row, and then lock and take more than its limit.
+    match (due, order) {
         // An expression, for which there is no index: in that one the jobs of several types are not in their order.
-        ClaimOrder::AllTypes => of("(job_type || '') = ANY($5)"),
-        ClaimOrder::EachType if types == 1 => of("job_type = ($5::text[])[1]"),
-        // What is locked and not taken is free again at the end of the commit.
-        ClaimOrder::EachType => format!(
-            "SELECT due.id FROM unnest($5::text[]) AS wanted (job_type) CROSS JOIN LATERAL ({}) AS due \
-             ORDER BY due.due_at, due.id LIMIT $6",
-            of("jobs.job_type = wanted.job_type")
+        (PostgresDue::InOrder, ClaimOrder::AllTypes) => {
+            format!("due AS MATERIALIZED ({})", of("(job_type || '') = ANY($5)", LOCK))
+        }
+        (PostgresDue::InOrder, ClaimOrder::EachType) => {
+            format!("due AS MATERIALIZED ({})", of("job_type = ($5::text[])[1]", LOCK))
+        }
+        // Candidates are locked one by one in their order until there are enough. `status + 0`: by their ids, see
+        // `attempts::start_sql`.
+        (PostgresDue::OfCandidates, _) => format!(
+            "candidates AS MATERIALIZED ({}), due AS MATERIALIZED (SELECT free.id FROM candidates CROSS JOIN LATERAL \
+             (SELECT id FROM jobs WHERE jobs.id = candidates.id AND jobs.status + 0 = 0 AND jobs.due_at <= $1 {LOCK}) AS free \
+             LIMIT $6)",
+            of_each("")
         ),
+        // What is locked and not taken is free again at the end of the commit.
+        (PostgresDue::OfEachType, _) => format!("due AS MATERIALIZED ({} LIMIT $6)", of_each(LOCK)),
     }
 }
