@@ -43,7 +43,7 @@ use crate::runtime::outbound::options::{ConfiguredEndpoint, OutboundClients, Syn
 use crate::service::jobs::job_validation::{Rules, UnknownJobTypes};
 use crate::service::limits::expensive_reads::ReadLimits;
 use crate::service::recurring::DeclaredRecurringJob;
-use crate::storage::sea::{Durability, SeaOptions, SeaRepository, WRITE_GRACE};
+use crate::storage::sea::{Durability, READ_TIME, SeaOptions, SeaRepository, WRITE_GRACE};
 use crate::telemetry::exporter::{Identity, TelemetryOptions};
 use crate::telemetry::exporters::DestinationOptions;
 use crate::webhooks::egress_policy::{OutOfReach, Reach};
@@ -103,6 +103,7 @@ pub(super) fn database(config: &DatabaseConfig, nodes: &NodesConfig) -> SeaOptio
         max_connections: max_connections.get(),
         expensive_reads: *max_expensive_reads,
         expensive_read_time: expensive_read_timeout.to_std(),
+        read_time: READ_TIME,
         durability: match durability {
             ConfiguredDurability::Full => Durability::Full,
             ConfiguredDurability::Normal => Durability::Normal,

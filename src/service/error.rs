@@ -293,6 +293,9 @@ impl From<RepositoryError> for ServiceError {
             RepositoryError::Unavailable { reason } => Self::Unavailable { reason },
             RepositoryError::Fault { fault, reason } => Self::StorageFault { fault, reason },
             RepositoryError::Corrupt { reason } => Self::Internal { reason },
+            RepositoryError::Busy => Self::Busy {
+                retry_after: writer::RETRY_AFTER,
+            },
             RepositoryError::TimedOut { time } => Self::ReadTimedOut {
                 time,
                 advice: "narrow it, or try again when the server has less to do",

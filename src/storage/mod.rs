@@ -6,6 +6,7 @@ pub mod cluster_message;
 pub mod conformance;
 pub mod delegating;
 mod failure_reason_limiter;
+pub mod held;
 pub mod memory;
 pub mod outage;
 pub mod outbox;

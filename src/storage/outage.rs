@@ -39,12 +39,12 @@ struct Outage {
 
 impl StorageOutage {
     /// Notes a call that has failed, and logs it unless that was done lately. A row that this program can't read is no
-    /// outage, and neither is a read that has run out of its time.
+    /// outage, and neither is a read that has run out of its time or found no free connection.
     pub fn failed(&self, failure: &RepositoryError) {
         let kind = match failure {
             RepositoryError::Unavailable { .. } => None,
             RepositoryError::Fault { fault, .. } => Some(*fault),
-            RepositoryError::Corrupt { .. } | RepositoryError::TimedOut { .. } => return,
+            RepositoryError::Corrupt { .. } | RepositoryError::TimedOut { .. } | RepositoryError::Busy => return,
         };
         let code = kind.map_or("storage-unavailable", StorageFault::code);
         let now = Instant::now();

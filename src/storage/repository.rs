@@ -52,6 +52,9 @@ pub enum RepositoryError {
         /// How long it may take.
         time: Duration,
     },
+    /// It works, and all its connections for such reads are busy.
+    #[error("all connections to storage are busy")]
+    Busy,
     /// It holds something that no version of this program writes.
     #[error("storage is corrupt: {reason}")]
     Corrupt {

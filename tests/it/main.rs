@@ -95,6 +95,7 @@ mod signalr_rules;
 mod slow_clients;
 mod storage;
 mod storage_faults;
+mod storage_waits;
 mod supervision;
 mod supply_chain;
 mod sync;

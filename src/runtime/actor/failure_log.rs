@@ -18,7 +18,7 @@ impl MaybeOutage for RepositoryError {
     fn is_outage(&self) -> bool {
         match self {
             Self::Unavailable { .. } | Self::Fault { .. } => true,
-            Self::Corrupt { .. } | Self::TimedOut { .. } => false,
+            Self::Corrupt { .. } | Self::TimedOut { .. } | Self::Busy => false,
         }
     }
 }

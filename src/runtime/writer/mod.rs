@@ -95,6 +95,7 @@ impl From<RepositoryError> for RecordError {
             RepositoryError::Fault { fault, reason } => Self::Fault { fault, reason },
             RepositoryError::Unavailable { .. }
             | RepositoryError::TimedOut { .. }
+            | RepositoryError::Busy
             | RepositoryError::Corrupt { .. } => Self::Unavailable {
                 reason: failure.to_string(),
             },

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use self::line::{CallerKey, Entered, Full, Line};
 use crate::domain::access::caller::Caller;
 use crate::service::error::ServiceError;
+use crate::storage::held::holding;
 use crate::storage::repository::RepositoryError;
 
 /// As how many requests an expensive read counts against its caller's rate limit.
@@ -91,7 +92,11 @@ impl ExpensiveReads {
     ) -> Result<T, ServiceError> {
         let time = self.0.limits.time;
         let Entered { id, key, turn } = self.enter(caller)?;
-        let _place = Place { reads: self, id, key };
+        let place = Arc::new(Place {
+            reads: self.clone(),
+            id,
+            key,
+        });
         if charge == Charge::Full {
             caller.charge_cost(COST)?;
         }
@@ -99,7 +104,8 @@ impl ExpensiveReads {
         if timeout(time, turn).await.is_err() {
             return Err(self.busy(false));
         }
-        match timeout(time, read).await {
+        // A connection that is still busy when the read is dropped holds the place, too.
+        match timeout(time, holding(place, read)).await {
             Ok(Err(RepositoryError::TimedOut { time })) => Err(ServiceError::ReadTimedOut { time, advice }),
             Ok(read) => Ok(read?),
             Err(_) => Err(ServiceError::ReadTimedOut { time, advice }),
@@ -125,13 +131,13 @@ impl ExpensiveReads {
 }
 
 /// A place among the reads that run or wait, until it is dropped.
-struct Place<'a> {
-    reads: &'a ExpensiveReads,
+struct Place {
+    reads: ExpensiveReads,
     id: u64,
     key: CallerKey,
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         self.reads.line().leave(self.id, &self.key);
     }

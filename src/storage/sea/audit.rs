@@ -12,7 +12,7 @@ use sea_orm::{
 use super::commit::bulk_values::{Kind, Rows};
 use super::commit::{Commit, Results};
 use super::connection::open::SeaRepository;
-use super::error::{CommitFailure, corrupt};
+use super::error::{CommitFailure, corrupt, unavailable};
 use crate::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord};
 use crate::domain::access::caller::CallerKind;
 use crate::domain::values::id::{AuditId, JobId};
@@ -94,7 +94,7 @@ impl SeaRepository {
         let rows = filtered(filter, page)
             .all(connection)
             .await
-            .map_err(|error: DbErr| self.scan_failure(&error))?;
+            .map_err(|error: DbErr| unavailable(&error))?;
         rows.into_iter().map(record).collect()
     }
 }

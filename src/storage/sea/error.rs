@@ -1,6 +1,8 @@
 //! What the database's errors mean for a caller.
 
-use sea_orm::{DbErr, RuntimeErr, sqlx};
+use std::time::Duration;
+
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
 
 use crate::domain::metrics::storage_fault::StorageFault;
 use crate::storage::change::ChangeError;
@@ -22,9 +24,9 @@ impl From<DbErr> for CommitFailure {
         if is_about_a_value(&error) {
             Self::Bad(ChangeError::Rejected { reason: text(&error) })
         } else if is_about_another_commit(&error) {
-            Self::InTheWay(unavailable(&error))
+            Self::InTheWay(not_written(&error))
         } else {
-            Self::Unavailable(unavailable(&error))
+            Self::Unavailable(not_written(&error))
         }
     }
 }
@@ -35,8 +37,20 @@ impl From<RepositoryError> for CommitFailure {
     }
 }
 
-/// The database could not be read.
+/// The database could not be read. `Pools` knows the time of what was stopped, and whether all connections are busy or none
+/// can be made.
 pub(super) fn unavailable(error: &DbErr) -> RepositoryError {
+    if is_late(error) {
+        return RepositoryError::Busy;
+    }
+    if is_stopped(error) {
+        return RepositoryError::TimedOut { time: Duration::ZERO };
+    }
+    not_written(error)
+}
+
+/// The database could not be written, or not be reached at all.
+pub(super) fn not_written(error: &DbErr) -> RepositoryError {
     let reason = text(error);
     match sqlx_error(error).and_then(fault) {
         Some(fault) => RepositoryError::Fault { fault, reason },
@@ -149,8 +163,14 @@ fn is_about_a_value(error: &DbErr) -> bool {
         .is_ok_and(|code| matches!(code & 0xff, 18 | 19 | 20 | 25))
 }
 
+/// Whether no connection was free in time.
+fn is_late(error: &DbErr) -> bool {
+    matches!(error, DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
+        || matches!(sqlx_error(error), Some(sqlx::Error::PoolTimedOut))
+}
+
 /// Whether a statement was stopped because of its time.
-pub(super) fn is_stopped(error: &DbErr) -> bool {
+fn is_stopped(error: &DbErr) -> bool {
     let Some(error) = sqlx_error(error) else { return false };
     let sqlx::Error::Database(database) = error else {
         return false;

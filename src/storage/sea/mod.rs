@@ -15,7 +15,7 @@ pub(crate) mod recurring;
 pub(crate) mod webhooks;
 
 pub use self::connection::migrations::{MigrationError, MigrationState};
-pub use self::connection::open::{ConnectError, Durability, SeaOptions, SeaRepository};
+pub use self::connection::open::{ConnectError, Durability, READ_TIME, SeaOptions, SeaRepository};
 pub(crate) use self::connection::pools::WRITE_GRACE;
 
 use std::collections::{BTreeMap, HashMap};

@@ -10,6 +10,7 @@ use super::line::{CallerKey, Entered, Full, Line};
 use super::{Charge, ExpensiveReads, ReadLimits};
 use crate::domain::access::caller::{Caller, CallerKind, Scopes};
 use crate::service::error::ServiceError;
+use crate::storage::held::held;
 use crate::storage::repository::RepositoryError;
 
 fn key(name: &str) -> CallerKey {
@@ -136,4 +137,21 @@ async fn a_dropped_read_gives_up_its_place() {
     }
     let after = reads.run(&caller, Charge::Full, "", async { Ok(7) }).await;
     assert_eq!(after.expect("a place"), 7);
+}
+
+#[tokio::test]
+async fn a_place_is_held_until_the_connection_of_its_read_has_returned() {
+    let reads = reads(Duration::from_millis(20));
+    let connection = std::sync::Mutex::new(None);
+    let read = async {
+        *connection.lock().expect("a value") = held();
+        never().await
+    };
+    let stopped = reads.run(&Caller::local(), Charge::Full, "", read).await;
+    assert!(matches!(stopped, Err(ServiceError::ReadTimedOut { .. })), "{stopped:?}");
+    let waits = reads.run(&Caller::local(), Charge::Full, "", async { Ok(7) }).await;
+    assert!(matches!(waits, Err(ServiceError::ReadsBusy { .. })), "{waits:?}");
+    assert!(connection.lock().expect("a value").take().is_some());
+    let after = reads.run(&Caller::local(), Charge::Full, "", async { Ok(7) }).await;
+    assert_eq!(after.expect("its place is free again"), 7);
 }

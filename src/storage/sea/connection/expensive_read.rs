@@ -1,29 +1,30 @@
 //! Reads that may take long: over connections of their own, each with a time, and stopped when its caller stops waiting.
 //!
 //! SQLite asks between steps whether it is to go on (`StopOnDrop`). PostgreSQL ends a statement that takes too long by itself;
-//! one whose caller has gone is cancelled over another connection, while its own is held: the next statement there would be
-//! cancelled in its place.
+//! one whose caller has gone is cancelled over a connection that is for cancellations alone, while its own is held: the next
+//! statement there would be cancelled in its place. What the read holds is dropped when its connection has returned.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use sea_orm::sqlx::Sqlite;
 use sea_orm::sqlx::pool::PoolConnection;
-use sea_orm::sqlx::{self, Sqlite};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values};
-use sea_query_sqlx::SqlxValues;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 use tokio::sync::Mutex;
 
 use super::open::SeaRepository;
 use super::pool::{Link, Transaction};
+use super::pools::WRITE_GRACE;
+use super::postgres::CONNECT_PATIENCE;
+use super::sqlite_readers::{STEPS, query_failed, sqlite_query};
+use crate::storage::held::{Held, held};
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::error::{is_stopped, sqlx_error, unavailable};
+use crate::storage::sea::error::unavailable;
 
-/// After how many of its steps SQLite asks whether it is to go on: some ten microseconds.
-const STEPS: i32 = 4_096;
-/// How long a cancelled statement is waited for.
-const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the cancellation of a statement may take, which may have waited for its connection before.
+const CANCEL_PATIENCE: Duration = WRITE_GRACE.saturating_add(CONNECT_PATIENCE);
 
 /// A connection for one expensive read.
 pub(crate) enum Scan {
@@ -50,7 +51,10 @@ pub(crate) struct PostgresScan {
     transaction: Option<Transaction>,
     /// Which process of PostgreSQL carries it out.
     process: i32,
-    readers: Link,
+    canceller: Link,
+    /// How long PostgreSQL takes at the most to end the statement by itself.
+    time: Duration,
+    held: Option<Held>,
 }
 
 impl PostgresScan {
@@ -65,16 +69,15 @@ impl Drop for PostgresScan {
         let (Some(transaction), Ok(runtime)) = (self.transaction.take(), tokio::runtime::Handle::try_current()) else {
             return;
         };
-        let (process, readers) = (self.process, self.readers.clone());
+        let (process, canceller, held) = (self.process, self.canceller.clone(), self.held.take());
+        let ends_in = self.time.saturating_add(WRITE_GRACE);
         runtime.spawn(async move {
-            let cancel = async {
-                let sql = "SELECT pg_cancel_backend($1)";
-                let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [process.into()]);
-                // A statement that goes on all the same ends in its own time.
-                drop(readers.query_one_raw(statement).await);
-                drop(transaction.rollback().await);
-            };
-            drop(tokio::time::timeout(CANCEL_PATIENCE, cancel).await);
+            let sql = "SELECT pg_cancel_backend($1)";
+            let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [process.into()]);
+            // A statement that goes on all the same ends in its own time.
+            drop(tokio::time::timeout(CANCEL_PATIENCE, canceller.query_one_raw(statement)).await);
+            drop(tokio::time::timeout(ends_in, transaction.rollback()).await);
+            drop(held);
         });
     }
 }
@@ -95,7 +98,7 @@ impl Scan {
         })
     }
 
-    async fn begin_postgres(scanners: &Link, readers: Link) -> Result<Self, DbErr> {
+    async fn begin_postgres(scanners: &Link, canceller: Link, time: Duration) -> Result<Self, DbErr> {
         let transaction = scanners.begin_pooled_or_not().await?;
         let statement = Statement::from_string(DbBackend::Postgres, "SELECT pg_backend_pid()");
         let row = transaction.query_one_raw(statement).await?;
@@ -103,7 +106,9 @@ impl Scan {
         Ok(Self::Postgres(PostgresScan {
             transaction: Some(transaction),
             process,
-            readers,
+            canceller,
+            time,
+            held: held(),
         }))
     }
 
@@ -124,20 +129,6 @@ impl Scan {
             }
         }
     }
-}
-
-fn query_failed(error: sqlx::Error) -> DbErr {
-    DbErr::Query(RuntimeErr::SqlxError(error.into()))
-}
-
-fn sqlite_query(statement: Statement) -> sqlx::query::Query<'static, Sqlite, SqlxValues> {
-    let Statement {
-        sql,
-        values,
-        db_backend: _,
-    } = statement;
-    let values = values.unwrap_or(Values(Vec::new()));
-    sqlx::query_with(sqlx::AssertSqlSafe(sql), SqlxValues(values))
 }
 
 #[async_trait]
@@ -194,25 +185,12 @@ impl SeaRepository {
     pub(crate) async fn begin_scan(&self) -> Result<Scan, RepositoryError> {
         let begin = async {
             let scanners = self.pools.scanners();
-            let begun = if self.is_postgres() {
-                Scan::begin_postgres(&scanners, self.readers()).await
-            } else {
-                Scan::begin_sqlite(&scanners, self.expensive_read_time).await
+            let begun = match self.pools.canceller() {
+                Some(canceller) => Scan::begin_postgres(&scanners, canceller, self.expensive_read_time).await,
+                None => Scan::begin_sqlite(&scanners, self.expensive_read_time).await,
             };
-            begun.map_err(|error| self.scan_failure(&error))
+            begun.map_err(|error| unavailable(&error))
         };
         self.pools.scan(begin).await
-    }
-
-    /// Why a statement of a scan has failed: it was stopped, or as for any other.
-    pub(crate) fn scan_failure(&self, error: &DbErr) -> RepositoryError {
-        // Without an outage all connections are busy with such reads.
-        let is_late = matches!(sqlx_error(error), Some(sqlx::Error::PoolTimedOut)) && !self.outage.is_ongoing();
-        if is_late || is_stopped(error) {
-            return RepositoryError::TimedOut {
-                time: self.expensive_read_time,
-            };
-        }
-        unavailable(error)
     }
 }

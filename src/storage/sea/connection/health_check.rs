@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use super::open::SeaRepository;
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::error::unavailable;
+use crate::storage::sea::error::not_written;
 
 /// Who asks whether a server is ready does not wait as long as a commit may.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -38,7 +38,7 @@ impl SeaRepository {
                 self.note_written(true);
                 Ok(())
             }
-            Ok(Err(error)) => Err(unavailable(&error)),
+            Ok(Err(error)) => Err(not_written(&error)),
             Err(_) => Err(self.no_answer()),
         }
     }

@@ -11,7 +11,7 @@ use sea_orm_migration::MigratorTrait;
 use super::open::{ConnectError, SeaOptions, SeaRepository};
 use super::sqlite_file;
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::error::{sqlx_text, unavailable};
+use crate::storage::sea::error::{not_written, sqlx_text};
 
 /// A step of the schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl SeaRepository {
 
     /// Takes back the last steps, and with them what they hold.
     pub async fn migrate_down(&self, steps: u32) -> Result<(), MigrationError> {
-        let names = self.live_servers().await.map_err(|error| unavailable(&error))?;
+        let names = self.live_servers().await.map_err(|error| not_written(&error))?;
         if !names.is_empty() {
             return Err(MigrationError::InUse { names });
         }
@@ -99,7 +99,7 @@ impl SeaRepository {
         &self,
         steps: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
     ) -> Result<(), MigrationError> {
-        let failed = |error: DbErr| MigrationError::Storage(unavailable(&error));
+        let failed = |error: DbErr| MigrationError::Storage(not_written(&error));
         let transaction = self.begin_steps().await.map_err(failed)?;
         let taken = self.taken_steps(&transaction).await.map_err(failed)?;
         let states = states(&taken);
@@ -164,7 +164,7 @@ impl SeaRepository {
     /// All steps, in order; those that this version does not have are at the end. Changes nothing.
     pub async fn migration_states(&self) -> Result<Vec<MigrationState>, RepositoryError> {
         let taken = self.taken_steps(&self.readers()).await;
-        Ok(states(&taken.map_err(|error| unavailable(&error))?))
+        Ok(states(&taken.map_err(|error| not_written(&error))?))
     }
 
     /// The same of a database that another server may have open, and that may not exist yet. Changes nothing.

@@ -9,4 +9,5 @@ pub(crate) mod pool;
 pub(crate) mod pools;
 pub(crate) mod postgres;
 pub(crate) mod sqlite_file;
+pub(crate) mod sqlite_readers;
 pub(crate) mod sqlite_upkeep;

@@ -13,8 +13,8 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use super::file_watch::FileWatch;
 use super::pool::Link;
-use super::pools::{Links, Pools, shares};
-use super::postgres::{Opening, PostgresSource, READ_PATIENCE, try_postgres};
+use super::pools::{Links, Pools, ReadTimes, shares};
+use super::postgres::{Opening, PostgresSource, try_postgres};
 use super::sqlite_file;
 use super::sqlite_upkeep::SqliteFiles;
 use crate::storage::failure_reason_limiter::ReasonBook;
@@ -29,6 +29,9 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(15);
 
 /// The time of an expensive read, unless another is given.
 const EXPENSIVE_READ_TIME: Duration = Duration::from_secs(10);
+
+/// How long a read may take that is not expensive, unless another time is given.
+pub const READ_TIME: Duration = Duration::from_secs(30);
 
 /// What a commit survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub struct SeaOptions {
     pub expensive_reads: u32,
     /// How long such a read may take.
     pub expensive_read_time: Duration,
+    /// How long any other statement that reads may take: milliseconds, when nothing is wrong.
+    pub read_time: Duration,
     /// What a commit survives.
     pub durability: Durability,
     /// Tells groups of nodes apart that count in rows of their own, so that they do not wait for each other.
@@ -73,6 +78,7 @@ impl SeaOptions {
             max_connections: 8,
             expensive_reads: 2,
             expensive_read_time: EXPENSIVE_READ_TIME,
+            read_time: READ_TIME,
             durability: Durability::Full,
             shard: 0,
             log_statements: false,
@@ -177,6 +183,7 @@ impl SeaRepository {
             max_connections,
             expensive_reads,
             expensive_read_time,
+            read_time,
             durability,
             shard,
             log_statements,
@@ -204,16 +211,20 @@ impl SeaRepository {
             log_statements,
             pgbouncer,
             write_patience,
-            read_patience: READ_PATIENCE,
+            read_patience: read_time,
             expensive_reads,
             expensive_read_time,
         };
         let links = source.open(Opening::AtOnce).await;
         let links = links.map_err(|error| refused(crate::storage::sea::error::text(&error)))?;
         let outage = StorageOutage::default();
+        let times = ReadTimes {
+            cheap: read_time,
+            expensive: expensive_read_time,
+        };
         Ok(Self {
             backend: DbBackend::Postgres,
-            pools: Pools::new(links, Some(source), outage.clone(), None),
+            pools: Pools::new(links, Some(source), outage.clone(), None, times),
             listen_url,
             shard,
             expensive_read_time,
@@ -247,6 +258,7 @@ impl SeaRepository {
             max_connections,
             expensive_reads,
             expensive_read_time,
+            read_time,
             durability,
             shard,
             log_statements,
@@ -309,19 +321,24 @@ impl SeaRepository {
         let writer = Link::direct(pool(1, true).await.map_err(refused)?);
         try_write(&writer, file).await?;
         let (reading, scanning) = shares(max_connections, expensive_reads);
-        let readers = Link::direct(pool(reading, false).await.map_err(refused)?);
+        let readers = Link::sqlite_readers(pool(reading, false).await.map_err(refused)?, reading, read_time);
         let scanners = Link::direct(pool(scanning, false).await.map_err(refused)?);
         let files = watched_files(file).await?;
         let watch = Arc::clone(&files.watch);
         let outage = StorageOutage::default();
+        let times = ReadTimes {
+            cheap: read_time,
+            expensive: expensive_read_time,
+        };
         let links = Links {
             writer,
             readers,
             scanners,
+            canceller: None,
         };
         Ok(Self {
             backend: DbBackend::Sqlite,
-            pools: Pools::new(links, None, outage.clone(), Some(watch)),
+            pools: Pools::new(links, None, outage.clone(), Some(watch), times),
             sqlite: Some(files),
             listen_url: None,
             shard,

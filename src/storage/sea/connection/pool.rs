@@ -5,6 +5,7 @@
 //! brings its settings along (`SET LOCAL`), and its statements have no names. Without a pooler SeaORM does all that.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::sqlx::pool::PoolConnection;
@@ -16,12 +17,16 @@ use sea_orm::{
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::Mutex;
 
+use super::sqlite_readers::SqliteReaders;
+
 /// A pool of connections to a database.
 #[derive(Clone)]
 pub(crate) struct Link {
     connection: DatabaseConnection,
     /// What begins a transaction behind a pooler; `None` without one.
     begin: Option<Arc<str>>,
+    /// What carries out SQLite's cheap reads.
+    readers: Option<Arc<SqliteReaders>>,
 }
 
 /// A transaction. Dropped without a commit it is rolled back.
@@ -35,6 +40,7 @@ impl Link {
         Self {
             connection,
             begin: None,
+            readers: None,
         }
     }
 
@@ -43,6 +49,17 @@ impl Link {
         Self {
             connection,
             begin: Some(Arc::from(format!("BEGIN; {settings}"))),
+            readers: None,
+        }
+    }
+
+    /// Connections to SQLite for cheap reads, each of which may take so long.
+    pub(crate) fn sqlite_readers(connection: DatabaseConnection, connections: u32, time: Duration) -> Self {
+        let pool = connection.get_sqlite_connection_pool().clone();
+        Self {
+            connection,
+            begin: None,
+            readers: Some(Arc::new(SqliteReaders::new(pool, connections, time))),
         }
     }
 
@@ -72,6 +89,9 @@ impl Link {
 
     /// Closes the connections when they are not used any more.
     pub(crate) async fn close(&self) {
+        if let Some(readers) = &self.readers {
+            readers.close().await;
+        }
         // It can't fail: an error of a connection that is closed says nothing.
         drop(self.connection.close_by_ref().await);
     }
@@ -193,6 +213,9 @@ impl ConnectionTrait for Link {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        if let Some(readers) = &self.readers {
+            return readers.execute(statement).await;
+        }
         let Some(begin) = &self.begin else {
             return self.connection.execute_raw(statement).await;
         };
@@ -203,6 +226,9 @@ impl ConnectionTrait for Link {
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        if let Some(readers) = &self.readers {
+            return readers.execute(Statement::from_string(DbBackend::Sqlite, sql)).await;
+        }
         let Some(begin) = &self.begin else {
             return self.connection.execute_unprepared(sql).await;
         };
@@ -213,6 +239,9 @@ impl ConnectionTrait for Link {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        if let Some(readers) = &self.readers {
+            return readers.query_one(statement).await;
+        }
         let Some(begin) = &self.begin else {
             return self.connection.query_one_raw(statement).await;
         };
@@ -223,6 +252,9 @@ impl ConnectionTrait for Link {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        if let Some(readers) = &self.readers {
+            return readers.query_all(statement).await;
+        }
         let Some(begin) = &self.begin else {
             return self.connection.query_all_raw(statement).await;
         };
@@ -230,5 +262,14 @@ impl ConnectionTrait for Link {
         let rows = transaction.query_all_raw(statement).await?;
         transaction.commit().await?;
         Ok(rows)
+    }
+}
+
+#[cfg(test)]
+impl Link {
+    /// All connections for cheap reads at once.
+    pub(crate) async fn all_places(&self) -> impl Drop + '_ {
+        let readers = self.readers.as_ref().expect("SQLite's readers");
+        readers.all_places().await
     }
 }

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tokio::sync::watch;
 
 use super::file_watch::FileWatch;
@@ -20,6 +21,8 @@ use crate::storage::repository::RepositoryError;
 pub(crate) const WRITE_GRACE: Duration = Duration::from_secs(2);
 /// The same for what is read, which may have waited for a connection before.
 const READ_GRACE: Duration = WRITE_GRACE.saturating_add(CONNECT_PATIENCE);
+/// How long the database has to show that it works when no connection was free.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The pools of a database.
 #[derive(Clone)]
@@ -28,6 +31,15 @@ pub(crate) struct Links {
     pub(crate) readers: Link,
     /// For reads that may take long: they never hold up others.
     pub(crate) scanners: Link,
+    /// For the cancellation of such reads; `None` on SQLite, which is told without a connection.
+    pub(crate) canceller: Option<Link>,
+}
+
+/// How long a statement that reads may take.
+#[derive(Clone, Copy)]
+pub(crate) struct ReadTimes {
+    pub(crate) cheap: Duration,
+    pub(crate) expensive: Duration,
 }
 
 /// How many connections read, and how many of them are for reads that may take long: at most half of those that there are
@@ -51,6 +63,7 @@ pub(crate) struct Pools {
     found_fault: FoundFault,
     /// The files of SQLite's database.
     watch: Option<Arc<FileWatch>>,
+    times: ReadTimes,
 }
 
 impl Pools {
@@ -59,6 +72,7 @@ impl Pools {
         source: Option<PostgresSource>,
         outage: StorageOutage,
         watch: Option<Arc<FileWatch>>,
+        times: ReadTimes,
     ) -> Self {
         Self {
             links: RwLock::new(links),
@@ -68,6 +82,7 @@ impl Pools {
             outage,
             found_fault: FoundFault::default(),
             watch,
+            times,
         }
     }
 
@@ -99,6 +114,11 @@ impl Pools {
         links.scanners.clone()
     }
 
+    pub(crate) fn canceller(&self) -> Option<Link> {
+        let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
+        links.canceller.clone()
+    }
+
     /// Tells when they are given up.
     pub(crate) fn given_up(&self) -> watch::Receiver<u64> {
         self.given_up.subscribe()
@@ -125,7 +145,7 @@ impl Pools {
             Some(source) => self.read_in_time(source, source.read_patience + READ_GRACE, call).await,
             None => self.read_known_file(call).await,
         };
-        self.noted(answer)
+        self.noted(answer, self.times.cheap).await
     }
 
     /// The same for what is read over the connection that writes, which must not wait for it longer than for a commit.
@@ -140,7 +160,11 @@ impl Pools {
             }
             None => self.read_known_file(call).await,
         };
-        self.noted(answer)
+        let time = self
+            .source
+            .as_ref()
+            .map_or(self.times.cheap, |source| source.write_patience);
+        self.noted(answer, time).await
     }
 
     /// Waits for a read that may take long; its caller says for how long. That it is stopped, or finds no connection, says
@@ -157,7 +181,7 @@ impl Pools {
                 reason: "PostgreSQL does not answer any more".to_owned(),
             }),
         };
-        self.noted(answer)
+        self.noted(answer, self.times.expensive).await
     }
 
     /// Reads, unless SQLite's file has gone: a new connection would open another one, and write the log into it when it is
@@ -172,11 +196,30 @@ impl Pools {
         call.await
     }
 
-    fn noted<T>(&self, answer: Result<T, RepositoryError>) -> Result<T, RepositoryError> {
-        if let Err(failure) = &answer {
-            self.note(failure);
+    /// Notes an answer that is a failure; a statement that was stopped had so much time.
+    async fn noted<T>(&self, answer: Result<T, RepositoryError>, time: Duration) -> Result<T, RepositoryError> {
+        let failure = match answer {
+            Ok(answer) => return Ok(answer),
+            Err(RepositoryError::TimedOut { .. }) => RepositoryError::TimedOut { time },
+            Err(RepositoryError::Busy) if !self.answers().await => RepositoryError::Unavailable {
+                reason: "no connection to the database can be made".to_owned(),
+            },
+            Err(failure) => failure,
+        };
+        self.note(&failure);
+        Err(failure)
+    }
+
+    /// Whether the database answers, over the connection that nothing else waits for.
+    async fn answers(&self) -> bool {
+        if self.outage.is_ongoing() {
+            return false;
         }
-        answer
+        let Some(canceller) = self.canceller() else {
+            return true;
+        };
+        let asked = canceller.query_one_raw(Statement::from_string(DbBackend::Postgres, "SELECT 1"));
+        matches!(tokio::time::timeout(ANSWER_PATIENCE, asked).await, Ok(Ok(_)))
     }
 
     async fn read_in_time<T>(

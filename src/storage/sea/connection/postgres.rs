@@ -15,8 +15,8 @@ use super::pools::{Links, shares};
 
 /// How long a PostgreSQL may take to let in.
 pub(crate) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
-/// How long what is read may take, unless it is expensive: milliseconds, when nothing is wrong.
-pub(crate) const READ_PATIENCE: Duration = Duration::from_secs(30);
+/// After how long the connection for cancellations is closed: it is seldom used, and one more than are configured.
+const CANCELLER_IDLE_MAX: Duration = Duration::from_secs(30);
 
 /// The server finds out within half a minute that a node's machine is gone. Behind a pooler they concern the pooler's own
 /// connections.
@@ -56,6 +56,7 @@ enum Use {
     Writing,
     Reading,
     Scanning,
+    Cancelling,
 }
 
 impl PostgresSource {
@@ -66,6 +67,7 @@ impl PostgresSource {
             writer: self.pool(1, Use::Writing, opening).await?,
             readers: self.pool(reading, Use::Reading, opening).await?,
             scanners: self.pool(scanning, Use::Scanning, Opening::WhenNeeded).await?,
+            canceller: Some(self.pool(1, Use::Cancelling, Opening::WhenNeeded).await?),
         })
     }
 
@@ -73,9 +75,12 @@ impl PostgresSource {
         let mut options = plain(ConnectOptions::new(self.url.clone()), self.log_statements);
         options
             .max_connections(connections)
-            .min_connections(u32::from(used_for != Use::Scanning))
+            .min_connections(u32::from(matches!(used_for, Use::Writing | Use::Reading)))
             .connect_lazy(opening == Opening::WhenNeeded)
             .acquire_timeout(CONNECT_PATIENCE);
+        if used_for == Use::Cancelling {
+            options.idle_timeout(Some(CANCELLER_IDLE_MAX));
+        }
         let is_pooled = self.pgbouncer;
         options.map_sqlx_postgres_opts(move |postgres| {
             let postgres = prepared_for_poolers(postgres).application_name("tickerq");
@@ -115,7 +120,7 @@ impl PostgresSource {
         let is_writer = used_for == Use::Writing;
         let patience = match used_for {
             Use::Writing => self.write_patience,
-            Use::Reading => self.read_patience,
+            Use::Reading | Use::Cancelling => self.read_patience,
             Use::Scanning => self.expensive_read_time,
         };
         let commit = if self.durability == Durability::Full {

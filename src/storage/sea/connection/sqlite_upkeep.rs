@@ -14,7 +14,7 @@ use super::file_watch::FileWatch;
 use super::open::SeaRepository;
 use crate::domain::metrics::storage_fault::StorageFault;
 use crate::storage::repository::{Maintenance, RepositoryError};
-use crate::storage::sea::error::unavailable;
+use crate::storage::sea::error::not_written;
 
 /// The time between two checkpoints of a log that does not grow.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
@@ -207,8 +207,8 @@ impl SeaRepository {
 async fn page_size(link: &impl ConnectionTrait) -> Result<u64, RepositoryError> {
     let statement = Statement::from_string(DbBackend::Sqlite, "PRAGMA page_size");
     let row = link.query_one_raw(statement).await;
-    let size = match row.map_err(|error| unavailable(&error))? {
-        Some(row) => row.try_get_by_index::<i64>(0).map_err(|error| unavailable(&error))?,
+    let size = match row.map_err(|error| not_written(&error))? {
+        Some(row) => row.try_get_by_index::<i64>(0).map_err(|error| not_written(&error))?,
         None => 0,
     };
     Ok(u64::try_from(size).unwrap_or_default())
@@ -219,14 +219,14 @@ async fn checkpoint(mode: &str, link: &impl ConnectionTrait) -> Result<Checkpoin
     let row = link
         .query_one_raw(statement)
         .await
-        .map_err(|error| unavailable(&error))?;
+        .map_err(|error| not_written(&error))?;
     let Some(row) = row else {
         return Ok(Checkpoint::default());
     };
     let number = |index| {
         let number = row
             .try_get_by_index::<i64>(index)
-            .map_err(|error| unavailable(&error))?;
+            .map_err(|error| not_written(&error))?;
         Ok::<_, RepositoryError>(u64::try_from(number).unwrap_or_default())
     };
     let (busy, pages, moved) = (number(0)?, number(1)?, number(2)?);

@@ -281,10 +281,7 @@ impl SeaRepository {
             }
         };
         let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id IN ({ids}) ORDER BY id {way}");
-        let rows = connection
-            .query_all_raw(text.statement(sql))
-            .await
-            .map_err(|error| self.scan_failure(&error))?;
+        let rows = connection.query_all_raw(text.statement(sql)).await.map_err(failed)?;
         rows.iter()
             .map(|row| SummaryRow::from_query_result(row, "").map_err(failed))
             .map(|row| row.and_then(summary))
@@ -308,10 +305,7 @@ impl SeaRepository {
         }
         wanted.push_str(&text.rest(filter, None));
         let sql = format!("SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE true{wanted}");
-        let row = connection
-            .query_one_raw(text.statement(sql))
-            .await
-            .map_err(|error| self.scan_failure(&error))?;
+        let row = connection.query_one_raw(text.statement(sql)).await.map_err(failed)?;
         let count: i64 = match row {
             Some(row) => row.try_get_by_index(0).map_err(failed)?,
             None => 0,

@@ -30,7 +30,8 @@ impl UnreadableRows {
                 Err(
                     failure @ (RepositoryError::Unavailable { .. }
                     | RepositoryError::Fault { .. }
-                    | RepositoryError::TimedOut { .. }),
+                    | RepositoryError::TimedOut { .. }
+                    | RepositoryError::Busy),
                 ) => return Err(failure),
             }
         }

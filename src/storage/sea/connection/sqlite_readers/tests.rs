@@ -1,0 +1,130 @@
+//! The time of cheap reads, and what becomes of their connections.
+
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use tempfile::TempDir;
+
+use crate::storage::query::{JobFilter, Order, Page};
+use crate::storage::repository::{JobRepository, RepositoryError};
+use crate::storage::sea::error::unavailable;
+use crate::storage::sea::{SeaOptions, SeaRepository};
+
+const TIME: Duration = Duration::from_millis(100);
+
+/// With one connection for cheap reads.
+async fn opened(time: Duration) -> (TempDir, SeaRepository) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = SeaOptions {
+        max_connections: 3,
+        read_time: time,
+        ..SeaOptions::new(format!("sqlite:{}", folder.path().join("test.db").display()))
+    };
+    let repository = SeaRepository::connect(options).await.expect("a database");
+    repository.migrate_up().await.expect("tables");
+    (folder, repository)
+}
+
+/// Hours of work.
+fn endless() -> Statement {
+    let sql =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000000) SELECT count(*) FROM n";
+    Statement::from_string(DbBackend::Sqlite, sql)
+}
+
+async fn read_endlessly(repository: &SeaRepository) -> Result<(), RepositoryError> {
+    let readers = repository.readers();
+    let read = async {
+        readers
+            .query_one_raw(endless())
+            .await
+            .map_err(|error| unavailable(&error))
+    };
+    repository.pools.read(read).await.map(drop)
+}
+
+async fn list(repository: &SeaRepository) -> Result<usize, RepositoryError> {
+    let page = Page {
+        limit: 10,
+        offset: 0,
+        after: None,
+        order: Order::NewestFirst,
+    };
+    Ok(repository.jobs(&JobFilter::default(), page).await?.len())
+}
+
+#[tokio::test]
+async fn a_cheap_read_that_takes_too_long_is_stopped_and_is_no_outage() {
+    let (_folder, repository) = opened(TIME).await;
+    for _ in 0..2 {
+        match read_endlessly(&repository).await {
+            Err(RepositoryError::TimedOut { time }) => assert_eq!(time, TIME),
+            other => panic!("it is stopped: {other:?}"),
+        }
+        // Over the same connection.
+        assert_eq!(list(&repository).await.expect("a list"), 0);
+    }
+    tokio::time::sleep(TIME * 2).await;
+    assert_eq!(
+        list(&repository).await.expect("a list"),
+        0,
+        "each statement has its own time"
+    );
+    assert!(!repository.outage.is_ongoing());
+    repository.close().await;
+}
+
+#[tokio::test]
+async fn a_cheap_read_whose_caller_has_gone_holds_no_connection() {
+    let (_folder, repository) = opened(Duration::from_secs(3_600)).await;
+    for _ in 0..3 {
+        let left = tokio::time::timeout(TIME, read_endlessly(&repository)).await;
+        assert!(left.is_err(), "it runs for hours");
+        assert_eq!(list(&repository).await.expect("a list"), 0);
+    }
+    repository.close().await;
+    assert!(list(&repository).await.is_err(), "it is closed");
+}
+
+#[tokio::test]
+async fn a_read_that_finds_all_connections_busy_is_told_so() {
+    let (_folder, repository) = opened(TIME).await;
+    let readers = repository.readers();
+    let _busy = readers.all_places().await;
+    match list(&repository).await {
+        Err(RepositoryError::Busy) => {}
+        other => panic!("no connection is free: {other:?}"),
+    }
+    assert!(!repository.outage.is_ongoing());
+}
+
+#[test]
+fn connections_are_given_up_without_a_runtime() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (_folder, repository) = runtime.block_on(async {
+        let opened = opened(TIME).await;
+        list(&opened.1).await.expect("a list");
+        opened
+    });
+    drop(runtime);
+    drop(repository);
+}
+
+/// Run by hand: `cargo test --release --lib cost_of_the_time_of_a_cheap_read -- --ignored --nocapture`.
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn cost_of_the_time_of_a_cheap_read() {
+    let (_folder, repository) = opened(Duration::from_secs(30)).await;
+    let (limited, plain) = (repository.readers(), repository.pools.scanners());
+    for _ in 0..3 {
+        for (name, link) in [("with a time", &limited), ("without", &plain)] {
+            let began = std::time::Instant::now();
+            for _ in 0..20_000 {
+                let statement =
+                    Statement::from_string(DbBackend::Sqlite, "SELECT * FROM queues WHERE name = 'default'");
+                link.query_all_raw(statement).await.expect("rows");
+            }
+            println!("{name}: {:?} a read", began.elapsed() / 20_000);
+        }
+    }
+}
