@@ -6,7 +6,7 @@
 //! learning whether the server lives.
 
 use std::cell::Cell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -61,14 +61,15 @@ struct Inner {
     reserve: BTreeSet<u64>,
     /// Connections that were ended for others and are still there.
     leaving: usize,
-    found: Found,
+    /// The connections of an address that have a regular place.
+    of_address: HashMap<IpAddr, HashSet<u64>>,
+    /// By the address whose connections were looked for; `None` for those of all.
+    found: HashMap<Option<IpAddr>, Found>,
 }
 
 /// Connections that were idle when they were last looked for.
 #[derive(Default)]
 struct Found {
-    /// Of this address, or of any.
-    of: Option<IpAddr>,
     /// Since when, and which; those that have waited longest at the end.
     idle: Vec<(u64, u64)>,
     /// When they may be looked for again.
@@ -152,7 +153,7 @@ impl Places {
         if is_reserve {
             inner.reserve.insert(id);
         } else {
-            inner.count(address);
+            inner.count_connection(id, address);
         }
         let entry = Entry {
             state: Arc::clone(&state),
@@ -200,12 +201,17 @@ impl Inner {
             return true;
         }
         let now = book.now();
-        if self.open.len() > SCAN_FREELY_MAX && now < self.found.again_at {
+        let own = address.map(|address| self.of_address.get(&address));
+        let count = own.map_or(self.open.len(), |own| own.map_or(0, HashSet::len));
+        let again_at = self.found.get(&address).map_or(0, |found| found.again_at);
+        if count > SCAN_FREELY_MAX && now < again_at {
             return false;
         }
         let latest = now.saturating_sub(IDLE_MIN.as_millis() as u64);
-        let regular = self.open.values().filter(|entry| !entry.is_reserve);
-        let counted = regular.filter(|entry| address.is_none() || entry.state.address == address);
+        let counted: Box<dyn Iterator<Item = &Entry>> = match own {
+            Some(own) => Box::new(own.into_iter().flatten().filter_map(|id| self.open.get(id))),
+            None => Box::new(self.open.values().filter(|entry| !entry.is_reserve)),
+        };
         let mut idle: Vec<(u64, u64)> = counted
             .map(|entry| (entry.state.idle_since.load(Ordering::Relaxed), entry.state.id))
             .filter(|(since, _)| *since != 0 && *since <= latest)
@@ -215,20 +221,17 @@ impl Inner {
             idle.truncate(FOUND_MAX);
         }
         idle.sort_unstable_by(|one, other| other.cmp(one));
-        self.found = Found {
-            of: address,
+        let found = Found {
             idle,
             again_at: now + SCAN_INTERVAL.as_millis() as u64,
         };
+        self.found.insert(address, found);
         self.evict_found(address)
     }
 
     /// The same among those that were found before and are still idle.
     fn evict_found(&mut self, address: Option<IpAddr>) -> bool {
-        if self.found.of != address {
-            return false;
-        }
-        while let Some((since, id)) = self.found.idle.pop() {
+        while let Some((since, id)) = self.found.get_mut(&address).and_then(|found| found.idle.pop()) {
             let is_still = |entry: &Entry| entry.state.idle_since.load(Ordering::Relaxed) == since;
             if self.open.get(&id).is_some_and(is_still) {
                 self.evict(id);
@@ -253,8 +256,28 @@ impl Inner {
             self.reserve.remove(&id);
         } else {
             self.discount(state.address);
+            self.forget(id, state.address);
         }
         Some(state)
+    }
+
+    fn count_connection(&mut self, id: u64, address: Option<IpAddr>) {
+        self.count(address);
+        if let Some(address) = address {
+            self.of_address.entry(address).or_default().insert(id);
+        }
+    }
+
+    fn forget(&mut self, id: u64, address: Option<IpAddr>) {
+        if let Some(address) = address
+            && let Some(own) = self.of_address.get_mut(&address)
+        {
+            own.remove(&id);
+            if own.is_empty() {
+                self.of_address.remove(&address);
+                self.found.remove(&Some(address));
+            }
+        }
     }
 
     fn count(&mut self, address: Option<IpAddr>) {
@@ -287,7 +310,7 @@ impl Place {
             {
                 entry.is_reserve = false;
                 inner.reserve.remove(&id);
-                inner.count(address);
+                inner.count_connection(id, address);
                 self.may_be_reserve.set(false);
             }
         }

@@ -51,7 +51,29 @@ fn a_new_connection_takes_the_place_of_the_one_that_waits_longest() {
     assert!(!next.is_reserve(), "a place has become free");
     drop((open, new, next));
     let inner = places.0.lock();
-    assert!(inner.open.is_empty() && inner.by_address.is_empty() && inner.leaving == 0);
+    assert!(inner.open.is_empty() && inner.by_address.is_empty() && inner.of_address.is_empty() && inner.leaving == 0);
+}
+
+#[test]
+fn what_one_address_has_looked_for_keeps_no_other_from_a_place() {
+    let each = SCAN_FREELY_MAX + 1;
+    let places = old(places(2 * each, each));
+    let mut open: Vec<Place> = Vec::new();
+    for last in [1, 2] {
+        open.extend((0..each).filter_map(|_| places.enter(from(last))));
+    }
+    // None of the first has waited, all of the second have.
+    open[..each].iter().for_each(Place::busy);
+    open[each..].iter().for_each(waited);
+    assert!(places.enter(from(1)).expect("a place").is_reserve());
+    for _ in 0..3 {
+        assert!(!places.enter(from(2)).expect("a place").is_reserve());
+        assert!(!places.enter(from(3)).expect("a place").is_reserve());
+        assert!(places.enter(from(1)).expect("a place").is_reserve());
+    }
+    drop(open);
+    let inner = places.0.lock();
+    assert!(inner.of_address.is_empty() && inner.found.keys().all(Option::is_none));
 }
 
 #[test]
