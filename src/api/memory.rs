@@ -4,12 +4,13 @@
 //! themselves, and `HeldBody` sends them in small parts, so that what a slow client has not taken yet still counts.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::error::Error;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{self, Context, Poll};
 
 use actix_web::HttpResponse;
@@ -17,6 +18,9 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use bytes::Bytes;
 
 use super::rest::problem::Problem;
+use crate::domain::access::caller::Caller;
+use crate::domain::access::caller_key::CallerKey;
+use crate::service::workers::{LeaseMemory, LeaseRoom};
 
 /// The part of a body that is handed to the connection at once.
 const PART_BYTES: usize = 64 << 10;
@@ -27,9 +31,60 @@ const TURN_BYTES: usize = 1 << 20;
 /// Smaller answers are not counted: connections have buffers of this size anyway.
 const COUNTED_BYTES_MIN: usize = 64 << 10;
 
+/// A leased job is there as storage sends it, as it is read, and in the answer.
+const LEASE_FACTOR: usize = 3;
+
+/// The memory that is reserved for a leased job before its size is known.
+const LEASED_JOB_BYTES: usize = 1 << 20;
+
+/// Callers are forgotten that hold nothing when more than so many are known, and then again when there are twice as many.
+const CALLERS_KEPT: usize = 1_000;
+
 /// A bound of memory that requests share. Copies share it, too.
 #[derive(Clone, Debug)]
-pub struct MemoryBudget(Arc<Inner>);
+pub struct MemoryBudget {
+    inner: Arc<Inner>,
+    /// The request that it is for, if it is for one.
+    request: Option<OfRequest>,
+}
+
+/// A request of a caller.
+#[derive(Clone, Debug)]
+struct OfRequest {
+    /// What all requests of its caller hold.
+    caller: Arc<AtomicUsize>,
+    /// What it holds itself.
+    own: Arc<AtomicUsize>,
+}
+
+impl OfRequest {
+    fn add(&self, bytes: usize) {
+        self.caller.fetch_add(bytes, Ordering::Relaxed);
+        self.own.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn sub(&self, bytes: usize) {
+        self.caller.fetch_sub(bytes, Ordering::Relaxed);
+        self.own.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Adds what fits into the caller's share; the only request of a caller has no other limit than what is left to all.
+    fn try_add(&self, bytes: usize, share: usize) -> bool {
+        let own = self.own.load(Ordering::Relaxed);
+        let grown = self.caller.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
+            let grown = held.checked_add(bytes)?;
+            (grown <= share || held <= own).then_some(grown)
+        });
+        if grown.is_ok() {
+            self.own.fetch_add(bytes, Ordering::Relaxed);
+        }
+        grown.is_ok()
+    }
+
+    fn held(&self) -> usize {
+        self.caller.load(Ordering::Relaxed)
+    }
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -37,6 +92,14 @@ struct Inner {
     setting: &'static str,
     max: usize,
     used: AtomicUsize,
+    callers: Mutex<Callers>,
+}
+
+/// What callers hold.
+#[derive(Debug, Default)]
+struct Callers {
+    held: HashMap<CallerKey, Weak<AtomicUsize>>,
+    forget_at: usize,
 }
 
 /// The memory that the requests of a server share.
@@ -68,11 +131,52 @@ pub(crate) struct Reservation {
 impl MemoryBudget {
     /// A budget of so many bytes, as a setting says.
     pub fn new(setting: &'static str, max: usize) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Inner {
             setting,
             max,
             used: AtomicUsize::new(0),
-        }))
+            callers: Mutex::default(),
+        };
+        Self {
+            inner: Arc::new(inner),
+            request: None,
+        }
+    }
+
+    /// The same budget for a request of a caller: all its requests together have half of it, and one alone all that it needs.
+    pub(crate) fn of(&self, caller: &Caller) -> Self {
+        let key = CallerKey::of(caller);
+        // The table stays whole when a thread panics that holds it.
+        let mut callers = self.inner.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = callers.held.get(&key).and_then(Weak::upgrade);
+        let held = known.unwrap_or_else(|| {
+            if callers.held.len() >= callers.forget_at.max(CALLERS_KEPT) {
+                callers.held.retain(|_, held| held.strong_count() > 0);
+                callers.forget_at = callers.held.len() * 2;
+            }
+            let held = Arc::default();
+            callers.held.insert(key, Arc::downgrade(&held));
+            held
+        });
+        Self {
+            inner: Arc::clone(&self.inner),
+            request: Some(OfRequest {
+                caller: held,
+                own: Arc::default(),
+            }),
+        }
+    }
+
+    /// How much of it a caller may hold beside other requests of its own.
+    fn share(&self) -> usize {
+        self.inner.max / 2
+    }
+
+    /// How much is left, for all callers and for this one.
+    fn left(&self) -> usize {
+        let left = self.inner.max.saturating_sub(self.inner.used.load(Ordering::Relaxed));
+        let held = self.request.as_ref().map_or(0, OfRequest::held);
+        left.min(self.share().saturating_sub(held))
     }
 
     /// Reserves memory, if that much is left.
@@ -83,7 +187,10 @@ impl MemoryBudget {
 
     /// Reserves memory whether it is left or not, for an answer that must be given: its request took effect.
     pub(crate) fn reserve_anyway(&self, bytes: usize) -> Reservation {
-        self.0.used.fetch_add(bytes, Ordering::Relaxed);
+        self.inner.used.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(request) = &self.request {
+            request.add(bytes);
+        }
         Reservation {
             budget: self.clone(),
             bytes,
@@ -100,7 +207,7 @@ impl MemoryBudget {
 
     /// Refuses a request while nothing is left.
     pub(crate) fn admit(&self) -> Result<(), Problem> {
-        if self.0.used.load(Ordering::Relaxed) < self.0.max {
+        if self.inner.used.load(Ordering::Relaxed) < self.inner.max {
             Ok(())
         } else {
             Err(self.exhausted())
@@ -109,9 +216,16 @@ impl MemoryBudget {
 
     /// The answer to a request for which no memory is left.
     pub(crate) fn exhausted(&self) -> Problem {
-        let Inner { setting, max, used: _ } = &*self.0;
+        let Inner { setting, max, .. } = &*self.inner;
+        let share = self.share();
+        let held = self.request.as_ref().map_or(0, OfRequest::held);
+        let who = if held > 0 && self.inner.used.load(Ordering::Relaxed) < *max {
+            format!("requests of this caller in progress use its share ({share} bytes) of the memory")
+        } else {
+            "requests in progress use all the memory".to_owned()
+        };
         Problem::busy(format!(
-            "requests in progress use all the memory that {setting} allows ({max} bytes); try again in a moment"
+            "{who} that {setting} allows ({max} bytes); try again in a moment"
         ))
     }
 }
@@ -119,12 +233,19 @@ impl MemoryBudget {
 impl Reservation {
     /// Reserves more, if that much is left.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
-        let Inner { setting: _, max, used } = &*self.budget.0;
-        let grown = used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-            used.checked_add(bytes).filter(|used| used <= max)
+        let MemoryBudget { inner, request } = &self.budget;
+        if let Some(request) = request
+            && !request.try_add(bytes, self.budget.share())
+        {
+            return false;
+        }
+        let grown = inner.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+            used.checked_add(bytes).filter(|used| *used <= inner.max)
         });
         if grown.is_ok() {
             self.bytes += bytes;
+        } else if let Some(request) = request {
+            request.sub(bytes);
         }
         grown.is_ok()
     }
@@ -137,7 +258,10 @@ impl Reservation {
     /// Gives back what is reserved beyond `bytes`.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let left_over = self.bytes.saturating_sub(bytes);
-        self.budget.0.used.fetch_sub(left_over, Ordering::Relaxed);
+        self.budget.inner.used.fetch_sub(left_over, Ordering::Relaxed);
+        if let Some(request) = &self.budget.request {
+            request.sub(left_over);
+        }
         self.bytes -= left_over;
     }
 }
@@ -145,6 +269,36 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         self.shrink_to(0);
+    }
+}
+
+/// The memory for the jobs of leases: of each at most so much, and a quarter of what is left, so that several are possible.
+pub(crate) struct LeaseBudget {
+    budget: MemoryBudget,
+    bytes_max: usize,
+}
+
+impl LeaseBudget {
+    /// For jobs of at most so many bytes.
+    pub(crate) fn new(budget: MemoryBudget, bytes_max: usize) -> Self {
+        Self { budget, bytes_max }
+    }
+}
+
+impl LeaseMemory for LeaseBudget {
+    fn reserve(&self, jobs: u32) -> Option<LeaseRoom> {
+        let of_jobs = usize::try_from(jobs)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(LEASED_JOB_BYTES);
+        let bytes = (self.budget.left() / 4 / LEASE_FACTOR)
+            .min(of_jobs)
+            .min(self.bytes_max)
+            .max(COUNTED_BYTES_MIN);
+        let reservation = self.budget.reserve(bytes.saturating_mul(LEASE_FACTOR))?;
+        Some(LeaseRoom {
+            bytes: bytes.min(self.bytes_max) as u64,
+            held: Box::new(reservation),
+        })
     }
 }
 
@@ -207,6 +361,9 @@ impl Turn {
     }
 }
 
+/// Marks an answer of unknown length that does not last: a client that takes it too slowly is given up.
+pub(crate) struct Ending;
+
 /// An answer that lasts: what its client has not taken yet counts, and nothing more is made meanwhile.
 pub(crate) fn paced(response: HttpResponse, budget: &MemoryBudget, turn: Turn) -> HttpResponse {
     let budget = budget.clone();
@@ -255,6 +412,7 @@ impl MessageBody for Paced {
 /// is left.
 pub(crate) fn count_body(
     budget: &MemoryBudget,
+    caller: &Caller,
     response: HttpResponse,
     is_final: bool,
 ) -> Result<HttpResponse, Problem> {
@@ -265,6 +423,7 @@ pub(crate) fn count_body(
     if size < COUNTED_BYTES_MIN {
         return Ok(response);
     }
+    let budget = budget.of(caller);
     let reservation = match budget.reserve(size) {
         Some(reservation) => reservation,
         None if is_final => budget.reserve_anyway(size),
@@ -279,6 +438,7 @@ pub(crate) fn count_body(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::access::caller::{CallerKind, Scopes};
 
     #[test]
     fn a_reservation_ends_with_the_last_part_of_its_bytes() {
@@ -299,5 +459,54 @@ mod tests {
         assert!(budget.reserve(91).is_none());
         drop(budget.reserve_anyway(1_000));
         assert!(budget.reserve(90).is_some());
+    }
+
+    fn key(name: &str) -> Caller {
+        Caller::new(name, CallerKind::Key, Scopes::all(), Arc::default())
+    }
+
+    #[test]
+    fn a_caller_has_half_of_a_budget_for_all_its_requests_and_more_for_a_single_one() {
+        let all = MemoryBudget::new("a.setting", 100);
+        let (one, same, other) = (all.of(&key("a")), all.of(&key("a")), all.of(&key("b")));
+        let mut first = one.reserve(30).expect("it is free");
+        assert!(same.reserve(21).is_none());
+        let second = same.reserve(20).expect("it is its share");
+        assert!(!first.grow(1));
+        assert_eq!((same.left(), other.left()), (0, 50));
+        let others = other.reserve(50).expect("it is the share of the other");
+        drop(second);
+        assert!(first.grow(20));
+        assert!(!first.grow(1), "nothing is left");
+        drop(others);
+        assert!(first.grow(20), "its only request");
+        let of_same_request = one.reserve(30).expect("the same request");
+        assert!(one.reserve(1).is_none());
+        drop((first, of_same_request));
+        assert_eq!(one.left(), 50);
+        assert_eq!(all.inner.used.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn no_number_of_callers_fills_the_memory() {
+        let all = MemoryBudget::new("a.setting", 100);
+        for number in 0..10 * CALLERS_KEPT {
+            drop(all.of(&key(&number.to_string())).reserve(1));
+        }
+        let known = all.inner.callers.lock().expect("the table").held.len();
+        assert!(known <= CALLERS_KEPT, "{known}");
+    }
+
+    #[test]
+    fn leases_take_part_of_what_is_left() {
+        let all = MemoryBudget::new("a.setting", 48 << 20);
+        let lease = |jobs| LeaseBudget::new(all.of(&key("a")), 16 << 20).reserve(jobs);
+        let first = lease(1_000).expect("it is free");
+        assert_eq!(first.bytes, 2 << 20);
+        let small = lease(1).expect("some is left");
+        assert_eq!(small.bytes, 1 << 20);
+        let more: Vec<_> = std::iter::from_fn(|| lease(1_000)).collect();
+        assert!(more.len() > 5 && all.of(&key("a")).left() < LEASE_FACTOR * COUNTED_BYTES_MIN);
+        assert!(LeaseBudget::new(all.of(&key("b")), 16 << 20).reserve(1_000).is_some());
     }
 }

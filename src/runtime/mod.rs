@@ -482,6 +482,7 @@ impl Runtime {
             recorder: recorder_handle.clone(),
             queues: queues.clone(),
             arrivals,
+            handled: handled.clone(),
             limits: handler_limits,
             lease,
             cancel_grace,

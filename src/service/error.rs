@@ -61,6 +61,12 @@ pub enum ServiceError {
         /// The worker's types.
         types: Vec<JobType>,
     },
+    /// The jobs that are being leased use all the memory that there is for answers.
+    #[error(
+        "answers in progress, of all callers or of this one, use the memory that server.max_response_memory allows; \
+         try again in a moment"
+    )]
+    NoLeaseMemory,
     /// There is no such server.
     #[error("there is no node {id}")]
     NoSuchNode {
@@ -207,8 +213,23 @@ pub enum ServiceError {
         wanted: usize,
         /// How many are left.
         available: u32,
-        /// The time until one more is left.
+        /// The time until as many are left as the request needs.
         retry_after: Duration,
+    },
+    /// The request needs more of what all callers share than one caller may ever have at once.
+    #[error(
+        "this request needs {wanted} {what}, and a caller may create at most {max} at once ([jobs] {setting}); split the \
+         request"
+    )]
+    OverCallerLimit {
+        /// What is limited.
+        what: &'static str,
+        /// The setting of the limit.
+        setting: &'static str,
+        /// How many there may be at once.
+        max: u32,
+        /// How many the request needs.
+        wanted: usize,
     },
     /// Too much waits to be written.
     #[error("the server has too much to do; try again in {} s", retry_after.as_secs())]

@@ -374,6 +374,28 @@ pub struct Claim {
     pub node: NodeId,
     /// Jobs due at or before this time are due.
     pub now: DateTime<Utc>,
+    /// How large the jobs may be together; `None` for any size.
+    pub bytes: Option<ByteLimit>,
+}
+
+/// How large the jobs of one claim may be together: their parameters, results and errors. What is due after the first job
+/// that does not fit is not claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteLimit {
+    /// In bytes.
+    pub max: u64,
+    /// Whether the first job is claimed whatever its size is.
+    pub first_always: bool,
+}
+
+impl ByteLimit {
+    /// How large a job is.
+    pub fn bytes_of(job: &Job) -> u64 {
+        let result = job.result.as_ref().map_or(0, |result| result.as_str().len());
+        let error = [&job.error, &job.error_detail].into_iter().flatten();
+        let error: usize = error.map(|text| text.len()).sum();
+        (job.parameters.as_str().len() + result + error) as u64
+    }
 }
 
 /// A caller's key under which a request takes effect once, however often it is made.

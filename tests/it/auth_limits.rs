@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 
 use crate::harness::client::{Answer, Client};
+use crate::harness::eventually;
 use crate::harness::server::Server;
 
 const KEYS: &str = r#"
@@ -162,5 +163,28 @@ async fn two_keys_of_one_name_are_one_caller_while_a_key_is_replaced() {
     // The second key is no second allowance.
     for caller in [&old, &new] {
         caller.get("/jobs").await.problem(429);
+    }
+}
+
+#[tokio::test]
+async fn stale_credentials_of_a_probe_are_no_failed_login() {
+    let (_site, server) = Server::with_config(KEYS);
+    let stale = server.client().with_token("tq_a-key-that-was-removed");
+    let probe = async |client: &Client, path: &str| client.send(client.at_root(Method::GET, path)).await;
+    for path in ["/healthz", "/readyz"].repeat(15) {
+        assert_eq!(probe(&stale, path).await.status, StatusCode::OK, "{path}");
+    }
+    // Logins from the same address are not throttled.
+    let reader = server.client().with_token("tq_known-key-for-tests");
+    assert_eq!(reader.get("/jobs").await.status, StatusCode::OK);
+    assert!(!server.log().contains("refused"), "{}", server.log());
+    stale.get("/jobs").await.problem(401);
+    // Nor are probes from an address that has to wait.
+    eventually("logins have to wait", async || {
+        (stale.get("/jobs").await.status == StatusCode::TOO_MANY_REQUESTS).then_some(())
+    })
+    .await;
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(probe(&stale, path).await.status, StatusCode::OK, "{path}");
     }
 }

@@ -1,5 +1,6 @@
 //! What a server holds in memory for its callers is bounded: answers while they are built and sent, and bodies while they come.
 
+use std::collections::HashSet;
 use std::fs;
 use std::time::Instant;
 
@@ -9,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Duration, timeout};
 
+use crate::auth::KEYS;
 use crate::graphql_live::Socket;
 use crate::harness::client::{Answer, Client};
 use crate::harness::server::{Server, Site, Storage};
@@ -358,4 +360,119 @@ async fn the_time_of_a_request_ends_also_while_its_answer_is_made() {
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{:.300}", answer.text);
     assert_eq!(answer.json()["errors"][0]["extensions"]["code"], "unavailable");
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+/// Registers a worker for the jobs that nothing else runs.
+async fn worker(client: &Client) -> String {
+    let worker = json!({ "name": "w", "types": ["Nobody"], "concurrency": 1_000 });
+    let registered = client.post("/workers", worker).await.json();
+    registered["id"].as_str().expect("an id").to_owned()
+}
+
+async fn leases_are_bounded_over(storage: Storage) {
+    let site = Site::new(storage, "[server]\nmax_response_memory = \"64MiB\"\n");
+    let server = site.start();
+    let client = server.client();
+    create_large_jobs(&client, 60).await;
+    let worker = worker(&client).await;
+    let before = peak(&server);
+    let lease = format!("/workers/{worker}/lease");
+    let mut leased = HashSet::new();
+    let mut note = |jobs: &Value| {
+        let jobs = jobs.as_array().expect("jobs");
+        for job in jobs {
+            assert!(
+                leased.insert(job["jobId"].as_str().expect("an id").to_owned()),
+                "leased twice"
+            );
+        }
+        jobs.len()
+    };
+    let answer = client.post(&lease, json!({ "max": 1_000 })).await;
+    assert!(answer.text.len() < 8 * MB, "{} bytes", answer.text.len());
+    let first = note(&answer.json()["jobs"]);
+    assert!((1..8).contains(&first), "{first} jobs");
+    let query = format!(
+        "mutation {{ leaseJobs(workerId: \"{worker}\", max: 1000) {{ jobId parameters again: parameters refusedTypes }} }}"
+    );
+    let answer = graphql(&client, &json!({ "query": query })).await;
+    assert!(answer.text.len() < 16 * MB, "{} bytes", answer.text.len());
+    assert_eq!(answer.json()["data"]["leaseJobs"][0]["refusedTypes"], json!([]));
+    assert!((1..8).contains(&note(&answer.json()["data"]["leaseJobs"])));
+    // All at once: each gets some, or comes back.
+    let mut together = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let (client, lease) = (client.clone(), lease.clone());
+        together.spawn(async move { client.post(&lease, json!({ "max": 1_000 })).await });
+    }
+    while let Some(answer) = together.join_next().await {
+        let answer = answer.expect("an answer");
+        if answer.status == StatusCode::OK {
+            note(&answer.json()["jobs"]);
+        } else {
+            assert_eq!(answer.problem(503)["type"], "urn:tickerq:problem:busy");
+            assert!(answer.header("retry-after").is_some());
+        }
+    }
+    let grown = peak(&server) - before;
+    assert!(grown < 200 * MB, "the server has grown by {} MB", grown / MB);
+    // Nothing was leased that no answer had.
+    loop {
+        let answer = client.post(&lease, json!({ "max": 1_000 })).await.json();
+        if note(&answer["jobs"]) == 0 {
+            break;
+        }
+    }
+    assert_eq!(leased.len(), 60);
+}
+
+#[tokio::test]
+async fn leases_of_large_jobs_are_bounded_on_sqlite() {
+    leases_are_bounded_over(Storage::Sqlite).await;
+}
+
+#[tokio::test]
+async fn leases_of_large_jobs_are_bounded_on_postgresql() {
+    leases_are_bounded_over(Storage::Postgres).await;
+}
+
+#[tokio::test]
+async fn one_caller_holds_half_of_the_memory_for_answers_and_others_are_answered() {
+    let config = format!("{KEYS}[server]\nmax_response_memory = \"48MiB\"\n");
+    let (_site, server) = Server::with_config(&config);
+    let client = |name: &str| server.client().with_token(&format!("tq_{name}-key-for-tests"));
+    create_large_jobs(&client("writer"), 10).await;
+    let body = json!({"query": "{ jobs(first: 6) { nodes { parameters } } }"}).to_string();
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer tq_reader-key-for-tests\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut lazy = Vec::new();
+    let mut statuses = Vec::new();
+    for _ in 0..8 {
+        let mut stream = connect(&server).await;
+        stream.write_all(request.as_bytes()).await.expect("it is sent");
+        let mut start = [0; 15];
+        let read = timeout(PATIENCE, stream.read_exact(&mut start)).await;
+        read.expect("an answer in time").expect("an answer");
+        statuses.push(String::from_utf8_lossy(&start[9..12]).into_owned());
+        lazy.push(stream);
+    }
+    assert_eq!(statuses[0], "200");
+    assert_eq!(statuses.last().map(String::as_str), Some("503"), "{statuses:?}");
+    let query: Value = serde_json::from_str(&body).expect("JSON");
+    let own = graphql(&client("reader"), &query).await;
+    assert_eq!(own.status, StatusCode::SERVICE_UNAVAILABLE, "{}", own.text);
+    assert!(own.header("retry-after").is_some());
+    let own = client("reader").get("/jobs").await;
+    assert_eq!(own.status, StatusCode::OK, "small answers need none of it");
+    let other = graphql(&client("all"), &query).await;
+    assert_eq!(other.status, StatusCode::OK, "the other caller");
+    drop(lazy);
+    eventually("the share is free again", async || {
+        let answer = graphql(&client("reader"), &query).await;
+        (answer.status == StatusCode::OK).then_some(())
+    })
+    .await;
 }

@@ -180,6 +180,7 @@ fn claim(limit: u32) -> [Change; 1] {
         job_types: types.to_vec().into(),
         node: NODE,
         now: DateTime::from_timestamp_micros(1_000_000).expect("a time"),
+        bytes: None,
     })]
 }
 

@@ -361,7 +361,14 @@ async fn a_worker_is_told_of_types_that_another_server_runs_since() {
         register(&client, &["LocalJob"]).await,
     );
     site.configure(LOCAL);
+    // A call that waits is refused as well, although the type was free when it began.
+    let waiting = {
+        let (client, path) = (client.clone(), format!("/workers/{one}/lease"));
+        tokio::spawn(async move { client.post(&path, json!({ "wait": "00:00:30" })).await })
+    };
+    let both_id = both.clone();
     let _second = site.start();
+    waiting.await.expect("an answer").problem(403);
     let lease = |worker: String| {
         let client = client.clone();
         async move { client.post(&format!("/workers/{worker}/lease"), json!({})).await }
@@ -389,6 +396,14 @@ async fn a_worker_is_told_of_types_that_another_server_runs_since() {
     let id = client.create_of_type("MailJob").await;
     let leased = lease(both).await.json();
     assert_eq!(leased["jobs"][0]["jobId"], id, "{leased}");
+    client.create_of_type("MailJob").await;
+    let query = format!("mutation {{ leaseJobs(workerId: \"{both_id}\") {{ refusedTypes }} }}");
+    let leased = client.graphql(&json!({ "query": query })).await;
+    assert_eq!(
+        leased["data"]["leaseJobs"],
+        json!([{ "refusedTypes": ["LocalJob"] }]),
+        "{leased}"
+    );
     tokio::time::timeout(Duration::from_secs(1), lease(one))
         .await
         .expect("refused at once")

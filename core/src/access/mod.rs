@@ -3,4 +3,5 @@
 pub mod allowance;
 pub mod audit;
 pub mod caller;
+pub mod caller_key;
 pub mod ip_network;

@@ -36,7 +36,7 @@ use std::time::Duration;
 use actix_web::http::header::ORIGIN;
 use actix_web::{HttpMessage, HttpRequest};
 use sha2::{Digest, Sha256};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use self::api_keys::ApiKeys;
 use self::auth_throttle::Brake;
@@ -205,6 +205,15 @@ enum Counted<'a> {
     In(&'a HttpRequest),
 }
 
+/// Where credentials are shown.
+#[derive(Clone, Copy)]
+enum Door {
+    /// Where they are required.
+    Login,
+    /// On a route that is open to everybody.
+    Public,
+}
+
 /// Lets callers in. Cheap to copy; all copies count together.
 #[derive(Clone)]
 pub struct Gate(Arc<Inner>);
@@ -216,6 +225,8 @@ struct Inner {
     keys: ApiKeys,
     jwt: Option<Jwt>,
     brake: Brake,
+    /// The same for routes that are open to everybody.
+    public_brake: Brake,
     trusted_proxies: Vec<IpNetwork>,
     origins: AllowedOrigins,
 }
@@ -261,6 +272,7 @@ impl Gate {
             keys,
             jwt,
             brake: Brake::new(),
+            public_brake: Brake::new(),
             trusted_proxies,
             origins,
         })))
@@ -277,6 +289,23 @@ impl Gate {
         RequestCaller::note(request, &caller);
         let parent = trace_parent(request);
         Ok(caller.within(parent, propagated(request, parent)))
+    }
+
+    /// Who has sent this request to a route that is open to everybody; `None` without valid credentials. Stale credentials of
+    /// a probe are no failed login: they are not logged as one, and do not throttle logins. Guesses are limited by themselves.
+    pub fn authenticate_if_valid(&self, request: &HttpRequest) -> Option<Caller> {
+        let address = self.address(request);
+        let caller = if self.0.is_required {
+            let token = self::jwt::token::in_header(request).ok().flatten()?;
+            if self::jwt::token::is_in_query(request) {
+                return None;
+            }
+            self.admit_at(Door::Public, Counted::Not, token, address).ok()?
+        } else {
+            self.anonymous(request, address).ok()?
+        };
+        RequestCaller::note(request, &caller);
+        Some(caller)
     }
 
     fn let_in(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
@@ -427,10 +456,20 @@ impl Gate {
 
     /// Lets in who shows this token; `counted` says what counts for its rate.
     fn admit(&self, counted: Counted<'_>, token: &str, address: Option<IpAddr>) -> Result<Caller, AuthFailure> {
+        self.admit_at(Door::Login, counted, token, address)
+    }
+
+    fn admit_at(
+        &self,
+        door: Door,
+        counted: Counted<'_>,
+        token: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Caller, AuthFailure> {
         // Connections without an address count together.
         let from = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let now = self::rate_limit::now();
-        let wait = self.0.brake.wait(from, now);
+        let wait = self.brake(door).wait(from, now);
         let braked = |retry_after| AuthFailure::Braked { retry_after };
         let digest: [u8; 32] = Sha256::digest(token).into();
         if let Some(key) = self.0.keys.find(&digest) {
@@ -445,7 +484,7 @@ impl Gate {
             };
         }
         let Some(jwt) = self.0.jwt.as_ref().filter(|_| self::jwt::is_jwt(token)) else {
-            return Err(wait.map_or_else(|| self.refuse(from, now, UNKNOWN_KEY), braked));
+            return Err(wait.map_or_else(|| self.refuse(door, from, now, UNKNOWN_KEY), braked));
         };
         // Read first: a token that is checked while the keys change is checked again.
         let keys = jwt.verifier.key_set(now);
@@ -459,7 +498,7 @@ impl Gate {
                     Ok(claims) => jwt
                         .known
                         .insert(digest, self.caller(&claims), claims.valid_for, keys, now),
-                    Err(reason) => return Err(self.refuse(from, now, reason)),
+                    Err(reason) => return Err(self.refuse(door, from, now, reason)),
                 }
             }
         };
@@ -487,12 +526,21 @@ impl Gate {
         )
     }
 
-    fn refuse(&self, from: IpAddr, now: u64, reason: &'static str) -> AuthFailure {
-        let is_braked = self.0.brake.failed(from, now);
-        if is_braked {
-            warn!(client.address = %from, "a caller was refused, and its address has to wait from now on: {reason}");
-        } else {
-            warn!(client.address = %from, "a caller was refused: {reason}");
+    fn brake(&self, door: Door) -> &Brake {
+        match door {
+            Door::Login => &self.0.brake,
+            Door::Public => &self.0.public_brake,
+        }
+    }
+
+    fn refuse(&self, door: Door, from: IpAddr, now: u64, reason: &'static str) -> AuthFailure {
+        let is_braked = self.brake(door).failed(from, now);
+        match (door, is_braked) {
+            (Door::Public, _) => debug!(client.address = %from, "credentials ignored on a public route: {reason}"),
+            (Door::Login, true) => {
+                warn!(client.address = %from, "a caller was refused, and its address has to wait from now on: {reason}");
+            }
+            (Door::Login, false) => warn!(client.address = %from, "a caller was refused: {reason}"),
         }
         AuthFailure::Invalid(reason)
     }

@@ -54,7 +54,9 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         | ServiceError::IdempotencyMismatch
         | ServiceError::Invalid { .. }
         | ServiceError::QueueFull { .. }
+        | ServiceError::NoLeaseMemory
         | ServiceError::CallerLimit { .. }
+        | ServiceError::OverCallerLimit { .. }
         | ServiceError::Busy { .. }
         | ServiceError::RateLimited(_)
         | ServiceError::ReadsBusy { .. }

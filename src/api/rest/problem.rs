@@ -471,12 +471,13 @@ impl Problem {
             ServiceError::FeedGap | ServiceError::ReplayGone { .. } => (ProblemKind::Gone, None),
             ServiceError::PreconditionFailed { .. } => (ProblemKind::PreconditionFailed, None),
             ServiceError::IdempotencyMismatch => (ProblemKind::IdempotencyMismatch, None),
-            ServiceError::QueueFull { .. } => (ProblemKind::Busy, Some(COME_BACK)),
+            ServiceError::QueueFull { .. } | ServiceError::NoLeaseMemory => (ProblemKind::Busy, Some(COME_BACK)),
             ServiceError::Busy { retry_after } | ServiceError::ReadsBusy { retry_after, .. } => {
                 (ProblemKind::Busy, Some(retry_after))
             }
             ServiceError::RateLimited(exceeded) => (ProblemKind::TooManyRequests, Some(exceeded.retry_after)),
             ServiceError::ReadTimedOut { .. } => (ProblemKind::ReadTimeout, None),
+            ServiceError::OverCallerLimit { .. } => (ProblemKind::TooLarge, None),
             ServiceError::CallerLimit { retry_after, .. } => (ProblemKind::TooManyRequests, Some(retry_after)),
             ServiceError::Stopping => (ProblemKind::Unavailable, Some(COME_BACK)),
             // Storage that fails is logged where it is called, however many requests find it so.

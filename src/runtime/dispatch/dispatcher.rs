@@ -311,6 +311,7 @@ impl Queue {
             job_types: Arc::clone(&self.groups[index].job_types),
             node: self.parts.node,
             now: self.parts.clock.now(),
+            bytes: None,
         };
         let recorded = self.parts.recorder.record_one(Change::Claim(claim), Origin::Inside);
         ctx.spawn(recorded.into_actor(self).map(move |result, queue, ctx| {

@@ -6,6 +6,7 @@
 pub mod due_types;
 pub mod job_waiters;
 
+use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,7 +32,8 @@ use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::{JobType, QueueName};
 use crate::domain::values::time_span::TimeSpan;
 use crate::handlers::limits::HandlerLimits;
-use crate::storage::change::{Applied, Change, Finished};
+use crate::runtime::dispatch::handled_types::HandledTypes;
+use crate::storage::change::{Applied, ByteLimit, Change, Finished};
 use crate::storage::query::RunningJob;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
@@ -39,12 +41,25 @@ use crate::storage::repository::{JobRepository, RepositoryError};
 /// nodes may be lost.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// How long a lease waits at least for memory, and how often it tries.
+const MEMORY_WAIT: Duration = Duration::from_secs(1);
+const MEMORY_LOOK_EVERY: Duration = Duration::from_millis(50);
+
 /// Why a worker did not get what it asked for.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RemoteError {
     /// Its lease has run out, or it has left.
     #[error("the worker has no lease any more")]
     NoLease,
+    /// There is no memory for jobs.
+    #[error("no memory is left for leased jobs")]
+    NoMemory,
+    /// Servers run all of its types themselves.
+    #[error("servers run all types of the worker")]
+    Reserved {
+        /// The types.
+        types: Vec<JobType>,
+    },
     /// Storage could not be written.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -63,8 +78,32 @@ impl From<LeaseError> for RemoteError {
     }
 }
 
+/// Memory for leased jobs, which is limited.
+pub trait LeaseMemory: Send + Sync {
+    /// Reserves memory for so many jobs, or for fewer; `None` while hardly any is left.
+    fn reserve(&self, jobs: u32) -> Option<LeaseRoom>;
+}
+
+/// Memory that is reserved for leased jobs.
+pub struct LeaseRoom {
+    /// How large the jobs may be together; one is leased whatever its size is.
+    pub bytes: u64,
+    /// Gives the memory back when it is dropped.
+    pub held: Box<dyn Any + Send>,
+}
+
+/// The jobs that a worker has got.
+pub struct LeasedJobs {
+    /// The most urgent first.
+    pub jobs: Vec<Arc<Job>>,
+    /// The wanted types that it may not have.
+    pub refused: Vec<JobType>,
+    /// Their memory.
+    pub held: Box<dyn Any + Send>,
+}
+
 /// What a worker wants.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Wanted {
     /// Jobs of these types.
     pub job_types: Arc<[JobType]>,
@@ -74,6 +113,8 @@ pub struct Wanted {
     pub limit: u32,
     /// How long it waits for the first.
     pub wait: Duration,
+    /// The memory for them.
+    pub memory: Arc<dyn LeaseMemory>,
 }
 
 /// How an attempt ended, as the worker says.
@@ -122,6 +163,8 @@ pub struct RemoteWorkParts {
     pub queues: Addr<Queues>,
     /// Who says that jobs are due.
     pub arrivals: Arrivals,
+    /// Which types servers run themselves.
+    pub handled: HandledTypes,
     /// How large results and errors may be.
     pub limits: HandlerLimits,
     /// How long a worker's jobs are its own without a heartbeat.
@@ -206,26 +249,51 @@ impl RemoteWork {
     }
 
     /// Starts due jobs for a worker; when there are none, waits until there are. The call renews the worker's lease.
-    pub async fn lease(&self, worker: NodeId, wanted: Wanted) -> Result<Vec<Arc<Job>>, RemoteError> {
+    pub async fn lease(&self, worker: NodeId, wanted: Wanted) -> Result<LeasedJobs, RemoteError> {
         let Wanted {
             job_types,
             queues,
             limit,
             wait,
+            memory,
         } = wanted;
         let mut since = Instant::now();
         let end = since + wait;
+        let memory_end = since + wait.max(MEMORY_WAIT);
         // Before storage is looked at, so that nothing arrives in between.
         let waiter = self.parts.arrivals.wait(&job_types, &queues);
         let mut asked = Arc::clone(&queues);
         loop {
             self.keep_lease(worker).await?;
+            // Each time: a server may have begun to run a type itself while the worker waited.
+            let refused = self.parts.handled.reserved(&job_types).await?;
+            let allowed = if refused.is_empty() {
+                Arc::clone(&job_types)
+            } else {
+                let allowed = job_types.iter().filter(|job_type| !refused.contains(job_type));
+                allowed.cloned().collect()
+            };
+            if allowed.is_empty() {
+                return Err(RemoteError::Reserved { types: refused });
+            }
+            // Only while storage is asked: those that wait hold none.
+            let Some(LeaseRoom { bytes, held }) = memory.reserve(limit) else {
+                if Instant::now() >= memory_end || self.parts.arrivals.is_closed() {
+                    return Err(RemoteError::NoMemory);
+                }
+                tokio::time::sleep(MEMORY_LOOK_EVERY).await;
+                continue;
+            };
             let from = LeaseFrom {
                 queues: asked,
                 lease: LeaseJobs {
                     worker,
-                    job_types: Arc::clone(&job_types),
+                    job_types: allowed,
                     limit,
+                    bytes: ByteLimit {
+                        max: bytes,
+                        first_always: true,
+                    },
                 },
                 since,
             };
@@ -245,8 +313,13 @@ impl RemoteWork {
                 }
             }
             if !leased.jobs.is_empty() || Instant::now() >= end || self.parts.arrivals.is_closed() {
-                return Ok(leased.jobs);
+                return Ok(LeasedJobs {
+                    jobs: leased.jobs,
+                    refused,
+                    held,
+                });
             }
+            drop(held);
             let pause = leased
                 .next_in
                 .unwrap_or(LOOK_EVERY)

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use self::line::{CallerKey, Entered, Full, Line};
+use self::line::{Entered, Full, Line};
 use crate::domain::access::caller::Caller;
+use crate::domain::access::caller_key::CallerKey;
 use crate::service::error::ServiceError;
 use crate::storage::held::holding;
 use crate::storage::repository::RepositoryError;

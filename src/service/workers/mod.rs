@@ -5,6 +5,7 @@
 
 pub(crate) mod access_cache;
 
+use std::any::Any;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,8 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::trace_context::TraceParent;
 use crate::runtime::RuntimeHandle;
 pub use crate::runtime::remote_workers::Beat;
-use crate::runtime::remote_workers::{Held, RemoteEnd, RemoteError, Wanted};
+use crate::runtime::remote_workers::{Held, LeasedJobs, RemoteEnd, RemoteError, Wanted};
+pub use crate::runtime::remote_workers::{LeaseMemory, LeaseRoom};
 use crate::storage::change::{Applied, Change};
 use crate::storage::query::StoredWorker;
 use crate::storage::repository::JobRepository;
@@ -56,12 +58,13 @@ pub struct ShownWorker {
 }
 
 /// Jobs that a worker leased.
-#[derive(Clone, Debug)]
 pub struct Leased {
     /// The jobs, each with its token.
     pub jobs: Vec<(Arc<Job>, LeaseToken)>,
     /// Those of the worker's types that it may not lease, because servers run them themselves.
     pub refused: Vec<JobType>,
+    /// Their memory.
+    pub held: Box<dyn Any + Send>,
 }
 
 /// The answer to a heartbeat.
@@ -209,6 +212,7 @@ impl Workers {
         id: NodeId,
         limit: Option<u32>,
         wait: TimeSpan,
+        memory: Arc<dyn LeaseMemory>,
     ) -> Result<Leased, ServiceError> {
         caller.require(Scope::Write)?;
         let worker = self.read(id).await?;
@@ -236,24 +240,15 @@ impl Workers {
                 format!("wait is {wait}; allowed are 0 to {max} seconds"),
             ));
         }
-        let refused = self.runtime.handled.reserved(&job_types).await?;
-        let job_types = if refused.is_empty() {
-            job_types
-        } else {
-            let allowed = job_types.iter().filter(|job_type| !refused.contains(job_type));
-            allowed.cloned().collect()
-        };
-        if job_types.is_empty() {
-            return Err(ServiceError::ReservedTypes { types: refused });
-        }
         let wanted = Wanted {
             job_types,
             queues,
             limit,
             wait: wait.to_std(),
+            memory,
         };
         let leased = self.runtime.remote.lease(id, wanted).await;
-        let jobs = leased.map_err(|error| of_remote(error, id))?;
+        let LeasedJobs { jobs, refused, held } = leased.map_err(|error| of_remote(error, id))?;
         let with_token = |job: Arc<Job>| {
             let token = key.token(job.id, job.attempt);
             (job, token)
@@ -261,6 +256,7 @@ impl Workers {
         Ok(Leased {
             jobs: jobs.into_iter().map(with_token).collect(),
             refused,
+            held,
         })
     }
 
@@ -423,6 +419,8 @@ fn invalid(field: &'static str, detail: String) -> ServiceError {
 fn of_remote(error: RemoteError, id: NodeId) -> ServiceError {
     match error {
         RemoteError::NoLease => ServiceError::WorkerLeaseOver { id },
+        RemoteError::NoMemory => ServiceError::NoLeaseMemory,
+        RemoteError::Reserved { types } => ServiceError::ReservedTypes { types },
         RemoteError::Record(error) => error.into(),
         RemoteError::Storage(error) => error.into(),
     }

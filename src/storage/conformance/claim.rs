@@ -10,8 +10,9 @@ use crate::domain::job::Job;
 use crate::domain::job::outcome::Outcome;
 use crate::domain::job::priority::Priority;
 use crate::domain::values::id::JobId;
+use crate::domain::values::json::Json;
 use crate::domain::values::name::JobType;
-use crate::storage::change::{Applied, Change, ChangeError, Claim, Inserted};
+use crate::storage::change::{Applied, ByteLimit, Change, ChangeError, Claim, Inserted};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -24,6 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_claim_takes_only_its_queues_jobs,
         a_claim_takes_only_pending_jobs,
         a_claim_never_takes_more_than_asked,
+        a_claim_takes_no_more_bytes_than_asked,
         two_claims_never_take_one_job,
         a_claim_sees_what_its_commit_has_stored,
         a_node_without_a_lease_claims_nothing,
@@ -199,6 +201,40 @@ async fn a_claim_never_takes_more_than_asked(storage: Subject) {
         );
     }
     assert_eq!(claimed(&storage, claim(u32::MAX, node, at(100))).await.len(), 14);
+    storage.counts_are_exact().await;
+}
+
+async fn a_claim_takes_no_more_bytes_than_asked(storage: Subject) {
+    let node = storage.live_node(1).await;
+    let sized = |number, bytes: usize| Job {
+        parameters: Json::from_valid(format!("\"{}\"", "x".repeat(bytes - 2))),
+        ..job(number)
+    };
+    let all = [
+        with_priority(Priority::Critical, sized(1, 400)),
+        sized(2, 300),
+        sized(3, 300),
+        sized(4, 2_000),
+        with_priority(Priority::Low, sized(5, 10)),
+    ];
+    storage.insert(&all).await;
+    let of_size = |max, first_always| Claim {
+        bytes: Some(ByteLimit { max, first_always }),
+        ..claim(10, node, at(100))
+    };
+    assert_eq!(claimed(&storage, of_size(399, false)).await, []);
+    let two = claimed(&storage, of_size(999, true)).await;
+    assert_eq!(ids(&two), ids(&all[..2]));
+    storage.holds(&two).await;
+    assert_eq!(ids(&claimed(&storage, of_size(300, false)).await), ids(&all[2..3]));
+    // What is less urgent does not overtake what does not fit.
+    assert_eq!(claimed(&storage, of_size(1_000, false)).await, []);
+    let types = Claim {
+        job_types: ["MailJob", "OtherJob"].map(job_type).into(),
+        ..of_size(1_000, true)
+    };
+    assert_eq!(ids(&claimed(&storage, types).await), ids(&all[3..4]));
+    assert_eq!(ids(&claimed(&storage, of_size(10, false)).await), ids(&all[4..]));
     storage.counts_are_exact().await;
 }
 

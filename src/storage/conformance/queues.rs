@@ -235,6 +235,7 @@ async fn the_types_of_due_jobs_are_known(storage: Subject) {
             job_types: Arc::from([job_type("A")]),
             node,
             now: at(100),
+            bytes: None,
         }))
         .await
         .expect("a claim");

@@ -155,6 +155,7 @@ pub(super) fn claim(limit: u32, node: NodeId, now: DateTime<Utc>) -> Claim {
         job_types: Arc::from([job_type("MailJob")]),
         node,
         now,
+        bytes: None,
     }
 }
 

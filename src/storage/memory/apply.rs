@@ -13,7 +13,7 @@ use crate::domain::job::attempt::Attempt;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::JobId;
 use crate::domain::values::time_span::TimeSpan;
-use crate::storage::change::{Applied, Change, ChangeError, Claim, Finished, Idempotency, Inserted};
+use crate::storage::change::{Applied, ByteLimit, Change, ChangeError, Claim, Finished, Idempotency, Inserted};
 
 pub(super) type Outcome = Result<Applied, ChangeError>;
 
@@ -317,6 +317,7 @@ impl Tables {
             job_types,
             node,
             now: due,
+            bytes,
         } = claim;
         if !self.holds_lease(*node, now) {
             return Err(ChangeError::NoLease);
@@ -328,6 +329,15 @@ impl Tables {
             .collect();
         found.sort_by_key(|job| (Reverse(job.priority), job.due_at, job.id));
         found.truncate(usize::try_from(*limit).unwrap_or(usize::MAX));
+        if let Some(ByteLimit { max, first_always }) = bytes {
+            let mut total = 0;
+            let fitting = found.iter().enumerate().take_while(|(index, job)| {
+                total += ByteLimit::bytes_of(job);
+                total <= *max || *index == 0 && *first_always
+            });
+            let fitting = fitting.count();
+            found.truncate(fitting);
+        }
         let claimed: Vec<Arc<Job>> = found.into_iter().map(|job| Arc::new(job.start(*node, *due))).collect();
         for job in &claimed {
             self.tally_start(job);

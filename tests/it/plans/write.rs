@@ -15,7 +15,7 @@ use tickerq::domain::values::id::{AuditId, JobId, NodeId};
 use tickerq::domain::values::json::Json;
 use tickerq::domain::values::name::UniqueKey;
 use tickerq::domain::values::time_span::TimeSpan;
-use tickerq::storage::change::{Applied, Change, Claim, Idempotency};
+use tickerq::storage::change::{Applied, ByteLimit, Change, Claim, Idempotency};
 use tickerq::storage::repository::JobRepository;
 
 use super::samples::{NODE, created, new_job, now, queue, some_jobs, statuses, types};
@@ -132,6 +132,7 @@ pub async fn write(probe: &Probe) {
             job_types: types(&["MailJob", "ReportJob", "RareJob"]).into(),
             node: NODE,
             now: now(),
+            bytes: None,
         })
     };
     let claim_types = |what: &'static str, names: &'static [&'static str]| {
@@ -160,6 +161,19 @@ pub async fn write(probe: &Probe) {
         .await;
     probe
         .commit("claim 200", Look::By("jobs_to_start", 200), vec![claim(200)])
+        .await;
+    let Change::Claim(of_any_size) = claim(20) else {
+        unreachable!("it is a claim")
+    };
+    let of_size = Change::Claim(Claim {
+        bytes: Some(ByteLimit {
+            max: 1_000_000,
+            first_always: true,
+        }),
+        ..of_any_size
+    });
+    probe
+        .commit("claim by size", Look::By("jobs_to_start", 200), vec![of_size])
         .await;
     let together = vec![
         insert(vec![new_job(3_000)], None),

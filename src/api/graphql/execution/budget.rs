@@ -20,7 +20,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::api::graphql::errors;
-use crate::api::memory::{MemoryBudget, Reservation, held};
+use crate::api::memory::{LeaseBudget, MemoryBudget, Reservation, held};
 use crate::api::rest::problem::{Problem, ProblemKind};
 
 /// What a member of an object takes beside its name and its text: its slots in a map and in the map's index.
@@ -166,6 +166,14 @@ impl Budget {
             state.stopped = Some(Stopped::Exhausted);
         }
         room
+    }
+
+    /// Memory for leased jobs whose parameters the answer has so many times. Half of what it may still have is for what
+    /// jobs have beside them.
+    pub(crate) fn for_lease(&self, times: usize) -> LeaseBudget {
+        let state = self.state();
+        let left = self.max.saturating_sub(state.complete).saturating_sub(state.values);
+        LeaseBudget::new(self.memory.clone(), left / 2 / times.max(1))
     }
 
     /// Polls a request until it is done, or stopped.

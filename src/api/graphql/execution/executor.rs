@@ -157,13 +157,13 @@ impl Engine {
     }
 
     /// What a request, or a batch of them, may take.
-    pub(crate) fn budget(&self) -> Arc<Budget> {
-        Budget::new(&self.memory, self.response_bytes_max, self.timeout)
+    pub(crate) fn budget(&self, caller: &Caller) -> Arc<Budget> {
+        Budget::new(&self.memory.of(caller), self.response_bytes_max, self.timeout)
     }
 
     /// Reads a request and checks what it may cost, or gives the answer that says what is wrong.
     pub(crate) fn read(&self, asked: Asked, caller: &Caller) -> Result<Operation, Answer> {
-        self.read_within(&self.budget(), asked, caller)
+        self.read_within(&self.budget(caller), asked, caller)
     }
 
     /// The same for a request of a batch, which shares its budget with others.
@@ -355,7 +355,8 @@ impl Failed {
                     "try again in a moment"
                 };
                 Problem::busy(format!(
-                    "the answers in progress use all the memory that server.max_response_memory allows; {effect}"
+                    "the answers in progress, of all callers or of this one, use the memory that server.max_response_memory \
+                     allows; {effect}"
                 ))
             }
         }

@@ -1,5 +1,6 @@
 //! What remote workers ask for and say.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_graphql::{Context, ID, Object, Result};
@@ -7,6 +8,7 @@ use chrono::TimeDelta;
 use serde_json::value::RawValue;
 
 use crate::api::graphql::errors;
+use crate::api::graphql::execution::budget::Budget;
 use crate::api::graphql::scalars::TimeSpan;
 use crate::api::graphql::schema::{Deadline, caller, services};
 use crate::api::graphql::types::queue::int;
@@ -73,9 +75,18 @@ impl WorkerMutations {
             wait
         };
         let workers = &services(ctx)?.workers;
-        let Leased { jobs, refused: _ } = workers.lease(caller(ctx)?, id, max.transpose()?, wait).await?;
+        let field = ctx.field();
+        let times = field.selection_set().filter(|field| field.name() == "parameters");
+        let times = times.count();
+        let memory = Arc::new(ctx.data::<Arc<Budget>>()?.for_lease(times));
+        let leased = workers.lease(caller(ctx)?, id, max.transpose()?, wait, memory);
+        let Leased {
+            jobs,
+            refused,
+            held: _held,
+        } = leased.await?;
         let leased = jobs.iter();
-        let leased = leased.map(|(job, token)| LeasedJob::new(job, *token, workers.place_in_trace(job)));
+        let leased = leased.map(|(job, token)| LeasedJob::new(job, *token, workers.place_in_trace(job), &refused));
         Ok(Some(leased.collect()))
     }
 

@@ -14,7 +14,7 @@ use super::response::Answer;
 use crate::api::auth::{RECHECK_INTERVAL, Standing};
 use crate::api::graphql::errors;
 use crate::api::graphql::execution::executor::Failed;
-use crate::api::memory::{MemoryBudget, Turn, paced};
+use crate::api::memory::{Ending, MemoryBudget, Turn, paced};
 use crate::api::realtime::Realtime;
 use crate::api::realtime::connections::Permit;
 use crate::api::rest::problem::{Problem, ProblemKind};
@@ -157,6 +157,7 @@ pub(crate) fn answer(
     answers: LocalBoxStream<'static, Result<Answer, Failed>>,
     standing: Standing,
     permit: Permit,
+    is_subscription: bool,
 ) -> HttpResponse {
     let running = Running {
         answers: Some(answers),
@@ -170,10 +171,13 @@ pub(crate) fn answer(
     let beginning = Some(framing.beginning()).filter(|bytes| !bytes.is_empty()).map(Ok);
     let parts = stream::iter(beginning).chain(stream::unfold(running, Running::next));
     let parts = parts.take_until(realtime.shutdown().begun());
-    let response = HttpResponse::Ok()
+    let mut response = HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, framing.form().content_type()))
         .insert_header((CACHE_CONTROL, "no-cache, no-store"))
         .insert_header(("X-Accel-Buffering", "no"))
         .streaming(Box::pin(parts));
+    if !is_subscription {
+        response.extensions_mut().insert(Ending);
+    }
     paced(response, memory, Turn::default())
 }

@@ -114,7 +114,7 @@ async fn try_post(
 ) -> Result<HttpResponse, Problem> {
     let caller = graphql.gate.authenticate(request)?;
     body::check_content_type(request.headers())?;
-    let (max, memory) = (graphql.options.body_bytes_max, &graphql.memory.bodies);
+    let (max, memory) = (graphql.options.body_bytes_max, (&graphql.memory.bodies, &caller));
     let bytes = body::read(request.headers(), &mut payload, max, memory).await;
     let bytes = bytes.map_err(|problem| problem.with_setting("graphql.max_body"))?;
     if bytes.trim_ascii_start().starts_with(b"[") {
@@ -141,7 +141,7 @@ async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) ->
         let detail = format!("a batch has 1 to {max} requests; this one has {}", asked.len());
         return Err(PartError::field("", detail).into());
     }
-    let budget = graphql.engine.budget();
+    let budget = graphql.engine.budget(caller);
     let requests = asked
         .into_iter()
         .map(|asked| graphql.engine.read_within(&budget, asked, caller));
@@ -230,6 +230,7 @@ fn stream_of(
         return Err(Problem::new(ProblemKind::NotFound, "this server has no live updates"));
     }
     let permit = graphql.realtime.enter(ClientKind::GraphQlEvents, caller)?;
+    let is_subscription = matches!(&read, Ok(operation) if operation.kind == OperationType::Subscription);
     let answers = match read {
         Err(answer) => stream::once(std::future::ready(Ok(answer))).boxed_local(),
         Ok(operation) if operation.kind == OperationType::Subscription => {
@@ -244,9 +245,15 @@ fn stream_of(
         Form::Multipart => Framing::Multipart,
         Form::EventStream | Form::Json | Form::GraphQlResponse => Framing::Events,
     };
-    let (realtime, memory) = (&graphql.realtime, &graphql.memory.answers);
+    let (realtime, memory) = (&graphql.realtime, graphql.memory.answers.of(caller));
     Ok(event_stream::answer(
-        realtime, memory, framing, answers, standing, permit,
+        realtime,
+        &memory,
+        framing,
+        answers,
+        standing,
+        permit,
+        is_subscription,
     ))
 }
 

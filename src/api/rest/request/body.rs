@@ -17,6 +17,7 @@ use crate::api::memory::{MemoryBudget, held};
 use crate::api::rest::problem::{PartError, Problem, ProblemKind};
 use crate::api::strict_json;
 use crate::api::strict_json::Strict;
+use crate::domain::access::caller::Caller;
 
 /// How much of a name that the caller has made up is repeated in a pointer, in characters.
 const POINTER_PART_MAX: usize = 100;
@@ -37,7 +38,7 @@ struct NoFields {}
 impl Call {
     /// The body, of at most `max` bytes, when there is one.
     pub(crate) async fn body_if_any(&mut self, max: usize) -> Result<Option<Bytes>, Problem> {
-        let memory = &self.api.memory.bodies;
+        let memory = (&self.api.memory.bodies, &self.caller);
         let bytes = read(self.request.headers(), &mut self.payload, max, memory).await?;
         if bytes.is_empty() {
             return Ok(None);
@@ -74,7 +75,7 @@ pub(crate) async fn read(
     headers: &HeaderMap,
     payload: &mut Payload,
     max: usize,
-    memory: &MemoryBudget,
+    memory: (&MemoryBudget, &Caller),
 ) -> Result<Bytes, Problem> {
     let bytes = announced(headers).unwrap_or(max as u64).min(max as u64);
     let time = BODY_TIME + Duration::from_secs(bytes / BODY_BYTES_PER_SECOND);
@@ -96,7 +97,7 @@ async fn read_all(
     headers: &HeaderMap,
     payload: &mut Payload,
     max: usize,
-    memory: &MemoryBudget,
+    memory: (&MemoryBudget, &Caller),
 ) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(ProblemKind::TooLarge, format!("the body may have at most {max} bytes"));
     if announced(headers).is_some_and(|length| usize::try_from(length).map_or(true, |length| length > max)) {
@@ -110,14 +111,16 @@ async fn read_all(
     if first.len() > max {
         return Err(too_large());
     }
+    // Small ones are not counted while they come in one piece: it lies in the connection's buffer.
+    let Some(second) = payload.next().await else {
+        return Ok(first);
+    };
+    let (memory, caller) = memory;
+    let memory = memory.of(caller);
     let mut reservation = memory.nothing();
     let mut count = |length: usize| {
         let more = length.saturating_sub(reservation.bytes());
         more == 0 || reservation.grow(more.max(COUNTED_STEP))
-    };
-    // Small ones are not counted while they come in one piece: it lies in the connection's buffer.
-    let Some(second) = payload.next().await else {
-        return Ok(first);
     };
     if !count(first.len()) {
         return Err(memory.exhausted());

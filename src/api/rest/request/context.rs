@@ -108,7 +108,7 @@ impl Call {
         if bytes > max {
             return Err(Problem::answer_too_large(max));
         }
-        let answers = &self.api.memory.answers;
+        let answers = self.api.memory.answers.of(&self.caller);
         // What storage sends, what it is read to, and the answer.
         answers
             .reserve(bytes.saturating_mul(3))
@@ -297,17 +297,20 @@ where
                 caller,
             };
             call.check_parameters(parameters)?;
-            Ok((handler(call), is_reduced))
+            let caller = call.caller.clone();
+            Ok((handler(call), is_reduced, caller))
         });
         async move {
-            let answer = match answer {
-                Ok((answer, false)) => answer.await,
-                Ok((answer, true)) => answer.await.and_then(reduce),
-                Err(problem) => Err(problem),
-            };
             // The answer to a change is sent whatever memory is left.
             let is_final = !request.method().is_safe();
-            let answer = answer.and_then(|answer| count_body(&answers, answer, is_final));
+            let answer = match answer {
+                Ok((answer, is_reduced, caller)) => {
+                    let answer = answer.await;
+                    let answer = if is_reduced { answer.and_then(reduce) } else { answer };
+                    answer.and_then(|answer| count_body(&answers, &caller, answer, is_final))
+                }
+                Err(problem) => Err(problem),
+            };
             answer.unwrap_or_else(|problem| problem.answer(&request))
         }
     })
@@ -315,8 +318,11 @@ where
 
 fn caller_of(request: &HttpRequest, api: &RestApi, access: Access) -> Result<Caller, Problem> {
     match access {
-        Access::Open => Ok(Caller::unknown()),
-        Access::Optional => Ok(api.gate.authenticate(request).unwrap_or_else(|_| Caller::unknown())),
+        Access::Open => Ok(Caller::unknown().at(api.gate.address(request))),
+        Access::Optional => Ok(api
+            .gate
+            .authenticate_if_valid(request)
+            .unwrap_or_else(|| Caller::unknown().at(api.gate.address(request)))),
         Access::Known => {
             let caller = api.gate.authenticate(request)?;
             if request.method().is_safe() {

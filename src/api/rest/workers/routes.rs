@@ -1,5 +1,7 @@
 //! The routes of remote workers.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
@@ -8,6 +10,7 @@ use super::ends;
 use super::ends::Ended;
 use super::request::{CompleteRequest, FailRequest, HeartbeatRequest, LeaseRequest, WorkerRequest};
 use super::view::{BeatView, EndedView, LeasedList, LeasedView, WorkerList, WorkerView, type_names};
+use crate::api::memory::LeaseBudget;
 use crate::api::rest::request::body;
 use crate::api::rest::request::context::{Answer, Call, json, json_with};
 use crate::api::rest::request::json_fields::{Id, Parsed};
@@ -119,7 +122,15 @@ pub(in super::super) async fn lease_jobs(mut call: Call) -> Answer {
     let id = call.worker_id()?;
     let LeaseRequest { max, wait } = call.optional_body().await?;
     let wait = wait.map_or(TimeSpan::ZERO, |Parsed(wait)| wait);
-    let Leased { jobs, refused } = call.api.workers.lease(&call.caller, id, max, wait).await?;
+    // Half of what an answer may have is for what jobs have beside their parameters.
+    let budget = call.api.memory.answers.of(&call.caller);
+    let memory = Arc::new(LeaseBudget::new(budget, call.api.options.response_bytes_max / 2));
+    let leased = call.api.workers.lease(&call.caller, id, max, wait, memory);
+    let Leased {
+        jobs,
+        refused,
+        held: _held,
+    } = leased.await?;
     let view = jobs
         .iter()
         .map(|(job, token)| LeasedView::new(job, *token, call.api.workers.place_in_trace(job)));

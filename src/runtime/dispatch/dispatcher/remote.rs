@@ -7,7 +7,7 @@ use actix::{ActorFutureExt, Context, Handler, Message, ResponseActFuture, WrapFu
 
 use super::{Change, Claim, Job, JobType, NodeId, Origin, Queue, RecordError};
 use crate::runtime::writer::ChangeResult;
-use crate::storage::change::{Applied, ChangeError};
+use crate::storage::change::{Applied, ByteLimit, ChangeError};
 use crate::storage::repository::RepositoryError;
 
 /// Start up to `limit` due jobs of these types for a remote worker.
@@ -20,6 +20,8 @@ pub struct LeaseJobs {
     pub job_types: Arc<[JobType]>,
     /// How many at the most.
     pub limit: u32,
+    /// How large they may be together.
+    pub bytes: ByteLimit,
 }
 
 /// What a queue has given.
@@ -53,6 +55,7 @@ impl Handler<LeaseJobs> for Queue {
             worker,
             job_types,
             limit,
+            bytes,
         } = lease;
         let now = self.parts.clock.now();
         let mut next_in = None;
@@ -80,6 +83,7 @@ impl Handler<LeaseJobs> for Queue {
             job_types,
             node: worker,
             now,
+            bytes: Some(bytes),
         };
         let recorded = self.parts.recorder.record_one(Change::Claim(claim), Origin::Outside);
         Box::pin(recorded.into_actor(self).map(move |result, queue, _| {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::{JobType, Queue, QueueName, Queues};
 use crate::runtime::dispatch::dispatcher::remote::{LeaseError, LeaseJobs, Leased};
 use crate::runtime::remote_workers::due_types::TypesByQueue;
+use crate::storage::change::ByteLimit;
 
 /// So many queues are asked for so many types at once; for more, storage is read first.
 const QUEUES_ASKED_DIRECTLY: usize = 4;
@@ -70,10 +71,15 @@ impl Handler<LeaseFrom> for Queues {
                 if left == 0 {
                     break;
                 }
+                let used: u64 = leased.jobs.iter().map(|job| ByteLimit::bytes_of(job)).sum();
                 let request = LeaseJobs {
                     worker: lease.worker,
                     job_types,
                     limit: left,
+                    bytes: ByteLimit {
+                        max: lease.bytes.max.saturating_sub(used),
+                        first_always: lease.bytes.first_always && leased.jobs.is_empty(),
+                    },
                 };
                 match queue.send(request).await {
                     Ok(Ok(Leased { mut jobs, next_in })) => {

@@ -1,36 +1,10 @@
 //! Whose turn it is.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::domain::access::caller::{Caller, CallerKind};
-use crate::domain::access::ip_network::client_prefix;
-
-/// Callers whose reads count together.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct CallerKey {
-    kind: CallerKind,
-    name: Arc<str>,
-    /// Only of callers who show no credentials: they differ in nothing else.
-    address: Option<IpAddr>,
-}
-
-impl CallerKey {
-    pub(super) fn of(caller: &Caller) -> Self {
-        let kind = caller.kind();
-        Self {
-            kind,
-            name: Arc::clone(caller.name()),
-            address: caller
-                .address
-                .filter(|_| kind == CallerKind::Anonymous)
-                .map(client_prefix),
-        }
-    }
-}
+use crate::domain::access::caller_key::CallerKey;
 
 /// Why a read finds no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

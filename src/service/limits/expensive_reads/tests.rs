@@ -6,9 +6,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
-use super::line::{CallerKey, Entered, Full, Line};
+use super::line::{Entered, Full, Line};
 use super::{Charge, ExpensiveReads, ReadLimits};
 use crate::domain::access::caller::{Caller, CallerKind, Scopes};
+use crate::domain::access::caller_key::CallerKey;
 use crate::service::error::ServiceError;
 use crate::storage::held::held;
 use crate::storage::repository::RepositoryError;

@@ -207,6 +207,7 @@ impl World {
                 job_types: Arc::from([job_type()]),
                 node: node.id,
                 now: own_time,
+                bytes: None,
             })),
             Act::Start(number) if may_start => {
                 if let Some(job) = pick(&mut node.known, number)

@@ -11,7 +11,7 @@ use super::claim_order::{ClaimOrder, PostgresDue, postgres_due, sqlite_due};
 use crate::domain::job::Job;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
-use crate::storage::change::{Applied, ChangeError, Claim};
+use crate::storage::change::{Applied, ByteLimit, ChangeError, Claim};
 use crate::storage::sea::commit::Commit;
 use crate::storage::sea::error::{CommitFailure, corrupt};
 use crate::storage::sea::mapping;
@@ -22,6 +22,10 @@ const TAKE: &str = "UPDATE jobs SET status = 1, started_at = $1, finished_at = N
                     revision = revision + 1";
 /// The lease without which a node takes nothing.
 const LEASE: &str = "EXISTS (SELECT 1 FROM nodes WHERE id = $2 AND {live})";
+
+/// How large the texts of a job are. Neither database reads a text to know its length.
+const BYTES: &str = "OCTET_LENGTH(parameters) + COALESCE(OCTET_LENGTH(result), 0) + COALESCE(OCTET_LENGTH(error), 0) \
+                     + COALESCE(OCTET_LENGTH(error_detail), 0)";
 
 /// A due job as SQLite gives it: an array in this order.
 #[derive(Deserialize)]
@@ -83,6 +87,7 @@ impl Commit<'_> {
             job_types,
             node,
             now,
+            bytes,
         } = claim;
         let now = micros(*now);
         let due = sqlite_due(self.claim_order(claim).await?, job_types.len());
@@ -94,7 +99,10 @@ impl Commit<'_> {
         ];
         values.extend(job_types.iter().map(|job_type| Value::from(job_type.as_str())));
         let lease = LEASE.replace("{live}", self.repository.live_sql());
-        let sql = format!("SELECT json_group_array({DUE}) FROM jobs WHERE id IN ({due}) AND {lease}");
+        let sql = format!(
+            "SELECT json_group_array({DUE}) FROM jobs WHERE id IN ({}) AND {lease}",
+            sqlite_fitting(&due, *bytes)
+        );
         let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sql, values.clone());
         let Some(row) = self.transaction.query_one_raw(statement).await? else {
             return Ok(Vec::new());
@@ -103,6 +111,10 @@ impl Commit<'_> {
         let found: Vec<Due> = serde_json::from_str(&text).map_err(|error| corrupt(error.to_string()))?;
         if found.is_empty() {
             return Ok(Vec::new());
+        }
+        // Those that fit are the first of those that are due.
+        if let (Some(limit), Ok(count)) = (values.get_mut(3), i64::try_from(found.len())) {
+            *limit = count.into();
         }
         // That the node holds its lease was just found, and is not asked again: it might have another answer by now.
         let take = Statement::from_sql_and_values(DbBackend::Sqlite, format!("{TAKE} WHERE id IN ({due})"), values);
@@ -127,16 +139,31 @@ impl Commit<'_> {
             if left <= 0 {
                 break;
             }
-            let Taken { mut jobs, passed_over } = self.take_postgres(claim, order, due, priority, left).await?;
+            let room = rest_of(claim.bytes, &claimed);
+            let taken = self.take_postgres(claim, order, due, priority, (left, room)).await?;
+            let Taken {
+                mut jobs,
+                passed_over,
+                is_cut,
+            } = taken;
             let more = left - i64::try_from(jobs.len()).unwrap_or(i64::MAX);
             // The candidates of a type may all be locked by other servers, with more due jobs behind them.
-            if passed_over && more > 0 {
-                let others = self.take_postgres(claim, order, PostgresDue::OfEachType, priority, more);
+            if passed_over && more > 0 && !is_cut {
+                let others = self.take_postgres(
+                    claim,
+                    order,
+                    PostgresDue::OfEachType,
+                    priority,
+                    (more, rest_of(room, &jobs)),
+                );
                 jobs.append(&mut others.await?.jobs);
             }
             // What RETURNING gives has no order.
             jobs.sort_by_key(|job| (job.due_at, job.id));
             claimed.append(&mut jobs);
+            if is_cut {
+                break;
+            }
         }
         Ok(claimed)
     }
@@ -147,7 +174,7 @@ impl Commit<'_> {
         order: ClaimOrder,
         due: PostgresDue,
         priority: Priority,
-        limit: i64,
+        (limit, room): (i64, Option<ByteLimit>),
     ) -> Result<Taken, CommitFailure> {
         let Claim {
             queue,
@@ -155,14 +182,35 @@ impl Commit<'_> {
             job_types,
             node,
             now,
+            bytes: _,
         } = claim;
-        let take = format!(
-            "{TAKE} FROM due WHERE jobs.id = due.id AND {} RETURNING jobs.*",
-            LEASE.replace("{live}", self.repository.live_sql())
-        );
+        let lease = LEASE.replace("{live}", self.repository.live_sql());
+        let take = if room.is_some() {
+            format!(
+                "{TAKE} FROM sized WHERE jobs.id = sized.id AND (sized.total <= $7 OR sized.number = $8) AND {lease} \
+                 RETURNING jobs.*"
+            )
+        } else {
+            format!("{TAKE} FROM due WHERE jobs.id = due.id AND {lease} RETURNING jobs.*")
+        };
         let found = postgres_due(order, due);
         let counts_candidates = due == PostgresDue::OfCandidates;
-        let sql = if counts_candidates {
+        let candidates = if counts_candidates {
+            "(SELECT COUNT(*) FROM candidates)"
+        } else {
+            "0::bigint"
+        };
+        let has_counts = counts_candidates || room.is_some();
+        let sql = if room.is_some() {
+            // A row at least, which says how many were due: what is less urgent does not overtake what does not fit.
+            format!(
+                "WITH {found}, sized AS MATERIALIZED (SELECT jobs.id, \
+                 SUM({BYTES}) OVER (ORDER BY jobs.due_at, jobs.id ROWS UNBOUNDED PRECEDING) AS total, \
+                 ROW_NUMBER() OVER (ORDER BY jobs.due_at, jobs.id) AS number FROM jobs JOIN due ON due.id = jobs.id), \
+                 taken AS ({take}) SELECT taken.*, {candidates} AS candidates, (SELECT COUNT(*) FROM due) AS due_count \
+                 FROM (SELECT 1) AS one LEFT JOIN taken ON true"
+            )
+        } else if counts_candidates {
             format!(
                 "WITH {found}, taken AS ({take}) SELECT taken.*, found.candidates FROM \
                  (SELECT COUNT(*) AS candidates FROM candidates) AS found LEFT JOIN taken ON true"
@@ -171,7 +219,7 @@ impl Commit<'_> {
             format!("WITH {found} {take}")
         };
         let names: Vec<String> = job_types.iter().map(|job_type| job_type.as_str().to_owned()).collect();
-        let values: Vec<Value> = vec![
+        let mut values: Vec<Value> = vec![
             micros(*now).into(),
             node.as_uuid().into(),
             queue.as_str().into(),
@@ -179,12 +227,19 @@ impl Commit<'_> {
             names.into(),
             limit.into(),
         ];
+        if let Some(ByteLimit { max, first_always }) = room {
+            values.push(i64::try_from(max).unwrap_or(i64::MAX).into());
+            values.push(i64::from(first_always).into());
+        }
         let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
         let rows = self.transaction.query_all_raw(statement).await?;
         let mut jobs = Vec::with_capacity(rows.len());
-        let mut candidates = 0_i64;
+        let (mut candidates, mut due_count) = (0_i64, 0_i64);
         for row in &rows {
-            if counts_candidates {
+            if room.is_some() {
+                due_count = row.try_get("", "due_count")?;
+            }
+            if has_counts {
                 candidates = row.try_get("", "candidates")?;
                 if row.try_get::<Option<Uuid>>("", "id")?.is_none() {
                     continue;
@@ -193,7 +248,12 @@ impl Commit<'_> {
             jobs.push(Arc::new(mapping::job(job::Model::from_query_result(row, "")?)?));
         }
         let passed_over = usize::try_from(candidates).is_ok_and(|candidates| candidates > jobs.len());
-        Ok(Taken { jobs, passed_over })
+        let is_cut = usize::try_from(due_count).is_ok_and(|due| due > jobs.len());
+        Ok(Taken {
+            jobs,
+            passed_over,
+            is_cut,
+        })
     }
 }
 
@@ -202,6 +262,32 @@ struct Taken {
     jobs: Vec<Arc<Job>>,
     /// Whether there were candidates that it has not taken.
     passed_over: bool,
+    /// Whether jobs were due that did not fit into the limit of bytes.
+    is_cut: bool,
+}
+
+/// What of a limit of bytes these jobs leave.
+fn rest_of(limit: Option<ByteLimit>, jobs: &[Arc<Job>]) -> Option<ByteLimit> {
+    let ByteLimit { max, first_always } = limit?;
+    let used: u64 = jobs.iter().map(|job| ByteLimit::bytes_of(job)).sum();
+    Some(ByteLimit {
+        max: max.saturating_sub(used),
+        first_always: first_always && jobs.is_empty(),
+    })
+}
+
+/// Those of the ids of due jobs that fit into the limit.
+fn sqlite_fitting(due: &str, bytes: Option<ByteLimit>) -> String {
+    let Some(ByteLimit { max, first_always }) = bytes else {
+        return due.to_owned();
+    };
+    let first = u8::from(first_always);
+    let max = i64::try_from(max).unwrap_or(i64::MAX);
+    format!(
+        "SELECT id FROM (SELECT id, SUM({BYTES}) OVER by_urgency AS total, ROW_NUMBER() OVER by_urgency AS number \
+         FROM jobs WHERE id IN ({due}) WINDOW by_urgency AS (ORDER BY priority DESC, due_at, id ROWS UNBOUNDED PRECEDING)) \
+         WHERE total <= {max} OR number = {first}"
+    )
 }
 
 impl Due {

@@ -13,6 +13,7 @@ use crate::api::graphql::scalars::{DateTime, Json, TimeSpan, Uuid};
 use crate::domain::cluster::remote_worker::WorkerDeclaration;
 use crate::domain::cluster::worker_access::LeaseToken;
 use crate::domain::job::Job;
+use crate::domain::values::name::JobType;
 use crate::domain::values::trace_context::TraceParent;
 use crate::service::workers::{Beat, BeatAnswer, ShownWorker, Workers};
 use crate::storage::query::StoredWorker;
@@ -129,11 +130,13 @@ pub(in super::super) struct LeasedJob {
     trace_state: Option<String>,
     /// The header `baggage` of the request that created the job, for requests that the handler sends.
     baggage: Option<String>,
+    /// Those of the worker's types whose jobs it may not lease, because a server has a handler for them.
+    refused_types: Vec<String>,
 }
 
 impl LeasedJob {
     /// A job for this worker, and its place in a trace.
-    pub(in super::super) fn new(job: &Arc<Job>, token: LeaseToken, place: TraceParent) -> Self {
+    pub(in super::super) fn new(job: &Arc<Job>, token: LeaseToken, place: TraceParent, refused: &[JobType]) -> Self {
         let propagated = job.propagated.as_deref();
         Self {
             job_id: ID(job.id.to_string()),
@@ -154,6 +157,7 @@ impl LeasedJob {
             trace_parent: Some(place.to_string()),
             trace_state: propagated.and_then(|propagated| propagated.trace_state.as_deref().map(str::to_owned)),
             baggage: propagated.and_then(|propagated| propagated.baggage.as_deref().map(str::to_owned)),
+            refused_types: refused.iter().map(ToString::to_string).collect(),
         }
     }
 }
