@@ -425,7 +425,8 @@ impl Recurring {
                 occurrence: Arc::clone(&job),
             };
             // Held until the job is written, or refused.
-            let _admitted = self.admission.admit(caller, std::slice::from_ref(&job), None).await?;
+            let admitted = self.admission.admit(caller, std::slice::from_ref(&job), None, None);
+            let _admitted = admitted.await?;
             match self.trail.write(trigger, note).await? {
                 Ok(Applied::Fired(fired)) if fired == [true] => return Ok(job),
                 Ok(Applied::Fired(_)) => apart = rand::random_range(1..1_000),

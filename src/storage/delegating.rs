@@ -1,6 +1,6 @@
 //! Wrapping a repository: the calls that matter are written, the others go through.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -22,7 +22,7 @@ use crate::domain::metrics::rollup::{RollupCounts, SlotSpan};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::{JobId, NodeId};
-use crate::domain::values::name::{JobType, QueueName, RecurringKey};
+use crate::domain::values::name::{JobType, QueueName, RecurringKey, UniqueKey};
 use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::domain::webhooks::delivery::{Delivery, DeliveryId, DueDelivery};
 use crate::domain::webhooks::endpoint::EndpointId;
@@ -237,6 +237,16 @@ pub trait DelegatingRepository: Send + Sync + 'static {
         page: AuditPage,
     ) -> Result<Vec<AuditRecord>, RepositoryError> {
         self.inner().expensive_audit(filter, page).await
+    }
+
+    /// See [`JobRepository::taken_unique_keys`].
+    async fn taken_unique_keys(&self, keys: &[UniqueKey]) -> Result<HashSet<UniqueKey>, RepositoryError> {
+        self.inner().taken_unique_keys(keys).await
+    }
+
+    /// See [`JobRepository::is_known_request`].
+    async fn is_known_request(&self, key: &str) -> Result<bool, RepositoryError> {
+        self.inner().is_known_request(key).await
     }
 
     /// See [`JobRepository::endpoints`].
@@ -484,6 +494,14 @@ impl<T: DelegatingRepository> JobRepository for T {
         page: AuditPage,
     ) -> Result<Vec<AuditRecord>, RepositoryError> {
         DelegatingRepository::expensive_audit(self, filter, page).await
+    }
+
+    async fn taken_unique_keys(&self, keys: &[UniqueKey]) -> Result<HashSet<UniqueKey>, RepositoryError> {
+        DelegatingRepository::taken_unique_keys(self, keys).await
+    }
+
+    async fn is_known_request(&self, key: &str) -> Result<bool, RepositoryError> {
+        DelegatingRepository::is_known_request(self, key).await
     }
 
     async fn endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {

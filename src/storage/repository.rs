@@ -1,6 +1,6 @@
 //! The seam between the server and its storage.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::domain::metrics::storage_fault::StorageFault;
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::{JobId, NodeId};
-use crate::domain::values::name::{JobType, QueueName, RecurringKey};
+use crate::domain::values::name::{JobType, QueueName, RecurringKey, UniqueKey};
 use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::domain::webhooks::delivery::{Delivery, DeliveryId, DueDelivery};
 use crate::domain::webhooks::endpoint::EndpointId;
@@ -248,6 +248,17 @@ pub trait JobRepository: Send + Sync + 'static {
         page: AuditPage,
     ) -> Result<Vec<AuditRecord>, RepositoryError> {
         self.audit(filter, page).await
+    }
+
+    /// Those of these unique keys that unfinished jobs have. Only asked when a caller has used up its share of new ones, so
+    /// that jobs that exist are not counted again; a storage that can not tell names none.
+    async fn taken_unique_keys(&self, _keys: &[UniqueKey]) -> Result<HashSet<UniqueKey>, RepositoryError> {
+        Ok(HashSet::new())
+    }
+
+    /// Whether a request was made before under this idempotency key. Only asked in the same case.
+    async fn is_known_request(&self, _key: &str) -> Result<bool, RepositoryError> {
+        Ok(false)
     }
 
     /// All webhook endpoints, by their ids.

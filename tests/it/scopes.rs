@@ -637,6 +637,38 @@ async fn readiness_names_no_queues_without_a_key() {
 }
 
 #[tokio::test]
+async fn requests_that_are_made_again_are_not_counted_again() {
+    let config = config().replace(
+        "unique_keys_per_caller = \"1000/s\"",
+        "unique_keys_per_caller = \"2/h\"",
+    );
+    let (_site, server) = Server::with_config(&config);
+    let client = server.client().with_token("the-secret-key-of-all");
+    let post = |idempotency: &str, key: &str| {
+        let job = json!({ "type": "Waits", "uniqueKey": key });
+        let request = client
+            .request(Method::POST, "/jobs")
+            .header("idempotency-key", idempotency)
+            .json(&job);
+        client.send(request)
+    };
+    let first = post("one", "a").await;
+    assert_eq!(first.status, StatusCode::CREATED, "{}", first.text);
+    for _ in 0..5 {
+        let again = post("one", "a").await;
+        assert!(again.status.is_success(), "{}", again.text);
+        assert_eq!(again.json()["id"], first.json()["id"]);
+    }
+    assert_eq!(post("two", "b").await.status, StatusCode::CREATED, "one was counted");
+    // Its job has ended: only the key of the request shows that nothing new is asked for.
+    let id = first.json()["id"].as_str().expect("an id").to_owned();
+    client.post_empty(&format!("/jobs/{id}/cancel")).await;
+    let again = post("one", "a").await;
+    assert!(again.status.is_success(), "{}", again.text);
+    post("three", "c").await.problem(429);
+}
+
+#[tokio::test]
 async fn a_caller_names_a_bounded_number_of_new_queues_and_unique_keys() {
     let config = config().replace(
         "unique_keys_per_caller = \"1000/s\"",
@@ -682,6 +714,28 @@ async fn a_caller_names_a_bounded_number_of_new_queues_and_unique_keys() {
     for number in 0..4 {
         assert_eq!(writer.post("/jobs", unique(number)).await.status, StatusCode::CREATED);
     }
+    // What exists is not counted again, although nothing is left.
+    for number in 0..4 {
+        assert_eq!(writer.post("/jobs", unique(number)).await.status, StatusCode::OK);
+    }
+    let batch = json!([unique(0), unique(1), unique(2), unique(3), unique(0)]);
+    let again = writer.post("/jobs/batch", batch).await;
+    assert!(again.status.is_success(), "{}", again.text);
+    let batch: Vec<Value> = (10..15).map(unique).collect();
+    let problem = writer.post("/jobs/batch", json!(batch)).await.problem(413);
+    assert!(
+        problem["detail"]
+            .as_str()
+            .is_some_and(|text| text.contains("[jobs] unique_keys_per_caller") && text.contains("at most 4")),
+        "{problem}"
+    );
+    let refused = writer.post("/jobs/batch", json!([unique(5), unique(6)])).await;
+    refused.problem(429);
+    let wait: u64 = refused
+        .header("retry-after")
+        .and_then(|text| text.parse().ok())
+        .expect("seconds");
+    assert!((1_700..=1_800).contains(&wait), "the time until both fit: {wait}");
     let problem = writer.post("/jobs", unique(5)).await.problem(429);
     assert!(
         problem["detail"]

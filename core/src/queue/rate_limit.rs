@@ -100,7 +100,12 @@ impl TokenBucket {
 
     /// How long until one more job may start.
     pub fn time_to_next(&self) -> TimeDelta {
-        let missing = (1.0 - self.tokens).max(0.0);
+        self.time_to(1)
+    }
+
+    /// How long until so many jobs may start at once.
+    pub fn time_to(&self, jobs: u32) -> TimeDelta {
+        let missing = (f64::from(jobs) - self.tokens).max(0.0);
         TimeDelta::microseconds((missing / self.tokens_per_second() * 1e6).ceil() as i64)
     }
 

@@ -241,13 +241,14 @@ impl Jobs {
                 })
             })
             .collect();
-        // Held until the jobs are written, or refused.
-        let _admitted = self.admission.admit(caller, &jobs, first_index).await?;
         let idempotency = idempotency.map(|IdempotencyKey { key, request }| Idempotency {
             key: key_of(caller, key),
             fingerprint: Sha256::digest(&request).into(),
             created_at: now,
         });
+        let request = idempotency.as_ref().map(|asked| asked.key.as_str());
+        // Held until the jobs are written, or refused.
+        let mut admitted = self.admission.admit(caller, &jobs, request, first_index).await?;
         let change = Change::Insert {
             jobs: jobs.clone(),
             idempotency,
@@ -263,6 +264,9 @@ impl Jobs {
         let Applied::Inserted(inserted) = applied else {
             return Err(unexpected(&applied));
         };
+        let is_new_key =
+            |(job, inserted): &(&Arc<Job>, &Inserted)| job.unique_key.is_some() && **inserted == Inserted::New;
+        admitted.used_unique_keys(jobs.iter().zip(&inserted).filter(is_new_key).count());
         let mut scheduled = Vec::with_capacity(jobs.len());
         for (job, inserted) in jobs.into_iter().zip(inserted) {
             scheduled.push(match inserted {

@@ -1,11 +1,12 @@
 //! What one caller may use up of what all callers share: names of new queues, and unique keys.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
 
 use crate::domain::access::caller::{Caller, CallerKind};
-use crate::domain::access::ip_network::client_prefix;
+use crate::domain::access::caller_key::CallerKey;
 use crate::domain::queue::rate_limit::{RateLimit, TokenBucket};
 use crate::runtime::actor::clock::Clock;
 use crate::service::error::ServiceError;
@@ -20,14 +21,6 @@ pub(crate) enum Shared {
     NewQueues,
     /// Jobs with a unique key.
     UniqueKeys,
-}
-
-/// A caller: callers that are not known by name count by their address.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct CallerKey {
-    kind: CallerKind,
-    name: Arc<str>,
-    address: Option<IpAddr>,
 }
 
 struct Buckets {
@@ -58,14 +51,51 @@ impl CallerLimits {
         if count == 0 || caller.kind() == CallerKind::Local {
             return Ok(());
         }
-        let key = CallerKey {
-            kind: caller.kind(),
-            name: Arc::clone(caller.name()),
-            address: caller
-                .address
-                .filter(|_| caller.kind() == CallerKind::Anonymous)
-                .map(client_prefix),
+        let (limit, setting, what) = match shared {
+            Shared::NewQueues => (self.new_queues, "new_queues_per_caller", "new queues"),
+            Shared::UniqueKeys => (self.unique_keys, "unique_keys_per_caller", "jobs with a unique key"),
         };
+        let max = limit.jobs.get();
+        let Some(wanted) = u32::try_from(count).ok().filter(|wanted| *wanted <= max) else {
+            return Err(ServiceError::OverCallerLimit {
+                what,
+                setting,
+                max,
+                wanted: count,
+            });
+        };
+        self.with(caller, shared, |bucket, now| {
+            let available = bucket.available(now);
+            if wanted > available {
+                return Err(ServiceError::CallerLimit {
+                    what,
+                    setting,
+                    limit,
+                    wanted: count,
+                    available,
+                    retry_after: bucket.time_to(wanted).to_std().unwrap_or_default(),
+                });
+            }
+            bucket.take(wanted);
+            Ok(())
+        })
+    }
+
+    /// Gives back what was counted for something that was not made.
+    pub(super) fn give_back(&self, caller: &Caller, shared: Shared, count: usize) {
+        if count > 0 && caller.kind() != CallerKind::Local {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            self.with(caller, shared, |bucket, _| bucket.give_back(count));
+        }
+    }
+
+    fn with<T>(
+        &self,
+        caller: &Caller,
+        shared: Shared,
+        use_bucket: impl FnOnce(&mut TokenBucket, DateTime<Utc>) -> T,
+    ) -> T {
+        let key = CallerKey::of(caller);
         let now = self.clock.now();
         // The table stays whole when a thread panics that holds it.
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,39 +112,18 @@ impl CallerLimits {
             new_queues: TokenBucket::new(self.new_queues, now),
             unique_keys: TokenBucket::new(self.unique_keys, now),
         });
-        let (bucket, limit, setting, what) = match shared {
-            Shared::NewQueues => (
-                &mut buckets.new_queues,
-                self.new_queues,
-                "new_queues_per_caller",
-                "new queues",
-            ),
-            Shared::UniqueKeys => (
-                &mut buckets.unique_keys,
-                self.unique_keys,
-                "unique_keys_per_caller",
-                "jobs with a unique key",
-            ),
+        let bucket = match shared {
+            Shared::NewQueues => &mut buckets.new_queues,
+            Shared::UniqueKeys => &mut buckets.unique_keys,
         };
-        let available = bucket.available(now);
-        let Some(wanted) = u32::try_from(count).ok().filter(|wanted| *wanted <= available) else {
-            return Err(ServiceError::CallerLimit {
-                what,
-                setting,
-                limit,
-                wanted: count,
-                available,
-                retry_after: bucket.time_to_next().to_std().unwrap_or_default(),
-            });
-        };
-        bucket.take(wanted);
-        Ok(())
+        use_bucket(bucket, now)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+    use std::sync::Arc;
 
     use super::*;
     use crate::domain::access::caller::Scopes;
@@ -146,6 +155,28 @@ mod tests {
         assert!(limits.take(&key("a"), Shared::UniqueKeys, 5).is_ok());
         assert!(limits.take(&key("b"), Shared::NewQueues, 3).is_ok());
         assert!(limits.take(&Caller::local(), Shared::NewQueues, 1_000).is_ok());
+    }
+
+    #[test]
+    fn a_request_that_never_fits_is_not_told_to_come_back_and_others_are_told_when_they_fit_whole() {
+        let limits = limits();
+        let refused = limits.take(&key("a"), Shared::NewQueues, 4);
+        assert!(
+            matches!(refused, Err(ServiceError::OverCallerLimit { max: 3, wanted: 4, .. })),
+            "{refused:?}"
+        );
+        assert!(
+            limits.take(&key("a"), Shared::NewQueues, 3).is_ok(),
+            "nothing was counted"
+        );
+        match limits.take(&key("a"), Shared::NewQueues, 2) {
+            Err(ServiceError::CallerLimit { retry_after, .. }) => {
+                assert!((2_390..=2_400).contains(&retry_after.as_secs()), "{retry_after:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+        limits.give_back(&key("a"), Shared::NewQueues, 2);
+        assert!(limits.take(&key("a"), Shared::NewQueues, 2).is_ok());
     }
 
     #[test]

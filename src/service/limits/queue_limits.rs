@@ -12,7 +12,7 @@ use crate::domain::access::caller::Caller;
 use crate::domain::job::Job;
 use crate::domain::job::status::JobStatus;
 use crate::domain::queue::{StatusCounts, StoredQueue};
-use crate::domain::values::name::QueueName;
+use crate::domain::values::name::{QueueName, UniqueKey};
 use crate::runtime::RuntimeHandle;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::writer::{Origin, RecorderHandle};
@@ -48,7 +48,7 @@ pub(crate) struct Admission {
     rules: Arc<Rules>,
     /// Queues beside the configured ones that are known to exist, so that their number is only counted when a new one is named.
     known_queues: std::sync::RwLock<HashSet<QueueName>>,
-    caller_limits: CallerLimits,
+    caller_limits: Arc<CallerLimits>,
     /// Held while unused queues are removed.
     pruned: Mutex<Option<LastPrune>>,
     /// The queues whose pending jobs are limited.
@@ -64,9 +64,32 @@ struct Lane {
     turn: Arc<RwLock<()>>,
 }
 
-/// The right to write jobs into limited queues. To be held until they are written.
+/// The right to write jobs into limited queues, and the unique keys that were counted for them. To be held until they are
+/// written.
 pub(crate) struct Admitted {
     _places: Vec<Place>,
+    charge: Charge,
+}
+
+/// Unique keys that were counted for a request; those that it does not use are given back.
+struct Charge {
+    limits: Arc<CallerLimits>,
+    caller: Caller,
+    unique_keys: usize,
+}
+
+impl Admitted {
+    /// So many of the jobs are new and have a unique key.
+    pub(crate) fn used_unique_keys(&mut self, count: usize) {
+        self.charge.unique_keys = self.charge.unique_keys.saturating_sub(count);
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.limits
+            .give_back(&self.caller, Shared::UniqueKeys, self.unique_keys);
+    }
 }
 
 /// The right to write jobs into one limited queue.
@@ -107,31 +130,35 @@ impl Admission {
             recorder: runtime.recorder.clone(),
             clock: runtime.clock.clone(),
             known_queues: std::sync::RwLock::default(),
-            caller_limits: CallerLimits::new(
+            caller_limits: Arc::new(CallerLimits::new(
                 rules.new_queues_per_caller,
                 rules.unique_keys_per_caller,
                 runtime.clock.clone(),
-            ),
+            )),
             pruned: Mutex::default(),
             lanes: rules.pending_max.iter().map(lane).collect(),
             rules,
         }
     }
 
-    /// Lets the jobs in, or says which queue may not have them; `first_index` is where they begin in a batch.
+    /// Lets the jobs in, or says which queue may not have them; `first_index` is where they begin in a batch. `request` is
+    /// the idempotency key as storage has it.
     pub(crate) async fn admit(
         &self,
         caller: &Caller,
         jobs: &[Arc<Job>],
+        request: Option<&str>,
         first_index: Option<usize>,
     ) -> Result<Admitted, ServiceError> {
-        let unique_keys = jobs.iter().filter(|job| job.unique_key.is_some()).count();
-        self.caller_limits.take(caller, Shared::UniqueKeys, unique_keys)?;
+        let charge = self.charge(caller, jobs, request).await?;
         self.check_queues(caller, jobs.iter().map(|job| &job.queue), first_index)
             .await?;
         let mut places = Vec::new();
         if self.lanes.is_empty() {
-            return Ok(Admitted { _places: places });
+            return Ok(Admitted {
+                _places: places,
+                charge,
+            });
         }
         // In the order of their names: two requests for the same queues do not wait for each other in a circle.
         let mut wanted: BTreeMap<&QueueName, u64> = BTreeMap::new();
@@ -143,7 +170,39 @@ impl Admission {
                 places.push(self.take_places(queue, lane, jobs).await?);
             }
         }
-        Ok(Admitted { _places: places })
+        Ok(Admitted {
+            _places: places,
+            charge,
+        })
+    }
+
+    /// Counts the unique keys of new jobs. What exists already is only looked up when they would be too many.
+    async fn charge(&self, caller: &Caller, jobs: &[Arc<Job>], request: Option<&str>) -> Result<Charge, ServiceError> {
+        let keys: HashSet<&UniqueKey> = jobs.iter().filter_map(|job| job.unique_key.as_ref()).collect();
+        let mut count = keys.len();
+        let taken = self.caller_limits.take(caller, Shared::UniqueKeys, count);
+        if let Err(refused) = taken {
+            let is_known = match request {
+                Some(request) => self.repository.is_known_request(request).await?,
+                None => false,
+            };
+            if is_known {
+                count = 0;
+            } else {
+                let keys: Vec<UniqueKey> = keys.into_iter().cloned().collect();
+                let existing = self.repository.taken_unique_keys(&keys).await?.len();
+                if existing == 0 {
+                    return Err(refused);
+                }
+                count -= existing.min(count);
+                self.caller_limits.take(caller, Shared::UniqueKeys, count)?;
+            }
+        }
+        Ok(Charge {
+            limits: Arc::clone(&self.caller_limits),
+            caller: caller.clone(),
+            unique_keys: count,
+        })
     }
 
     async fn take_places(&self, queue: &QueueName, lane: &Arc<Lane>, jobs: u64) -> Result<Place, ServiceError> {

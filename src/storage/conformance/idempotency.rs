@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::sample::{at, insert, job, with_key};
 use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
+use crate::domain::job::status::JobStatus;
+use crate::domain::values::name::UniqueKey;
 use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -17,6 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
         keys_are_forgotten_when_they_are_old,
         old_keys_go_step_by_step_the_oldest_first,
         keys_are_any_text,
+        keys_that_exist_are_known,
     ]
 }
 
@@ -153,4 +156,35 @@ async fn keys_are_any_text(storage: Subject) {
             "{key:?}"
         );
     }
+}
+
+async fn keys_that_exist_are_known(storage: Subject) {
+    let unique = |key: &str| UniqueKey::parse(key).expect("a key");
+    let finished = Job {
+        status: JobStatus::Completed,
+        finished_at: Some(at(1)),
+        ..with_key("finished", job(2))
+    };
+    storage
+        .insert(&[with_key("taken", job(1)), finished, with_key("Ä'?%", job(3))])
+        .await;
+    let mut asked: Vec<UniqueKey> = (0..1_200).map(|number| unique(&number.to_string())).collect();
+    asked.extend(["taken", "finished", "Ä'?%"].map(unique));
+    let taken = storage.repository.taken_unique_keys(&asked).await.expect("keys");
+    assert_eq!(taken, ["taken", "Ä'?%"].map(unique).into());
+    assert!(
+        storage
+            .repository
+            .taken_unique_keys(&[])
+            .await
+            .expect("keys")
+            .is_empty()
+    );
+    storage.apply(asked_once("k")).await.expect("a request");
+    assert!(storage.repository.is_known_request("k").await.expect("an answer"));
+    assert!(!storage.repository.is_known_request("K").await.expect("an answer"));
+}
+
+fn asked_once(key: &str) -> Change {
+    asked(key, 1, [job(9)])
 }

@@ -14,7 +14,7 @@ mod tables;
 mod webhooks;
 mod workers;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -36,7 +36,7 @@ use crate::domain::metrics::rollup::{RollupCounts, SlotSpan};
 use crate::domain::queue::{StoredQueue, Throughput};
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::{JobId, NodeId};
-use crate::domain::values::name::{JobType, QueueName};
+use crate::domain::values::name::{JobType, QueueName, UniqueKey};
 use crate::domain::values::timestamp;
 use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::domain::webhooks::delivery::{Delivery, DeliveryId, DueDelivery};
@@ -330,6 +330,17 @@ impl JobRepository for MemoryRepository {
 
     async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
         Ok(self.tables().feed_end())
+    }
+
+    async fn taken_unique_keys(&self, keys: &[UniqueKey]) -> Result<HashSet<UniqueKey>, RepositoryError> {
+        let tables = self.tables();
+        let unfinished = tables.jobs().filter(|job| !job.status.is_finished());
+        let taken = unfinished.filter_map(|job| job.unique_key.clone());
+        Ok(taken.filter(|key| keys.contains(key)).collect())
+    }
+
+    async fn is_known_request(&self, key: &str) -> Result<bool, RepositoryError> {
+        Ok(self.tables().idempotency.contains_key(key))
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

@@ -18,7 +18,7 @@ pub use self::connection::migrations::{MigrationError, MigrationState};
 pub use self::connection::open::{ConnectError, Durability, READ_TIME, SeaOptions, SeaRepository};
 pub(crate) use self::connection::pools::WRITE_GRACE;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -41,7 +41,7 @@ use crate::domain::metrics::rollup::{RollupCounts, SlotSpan};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::{JobId, NodeId};
-use crate::domain::values::name::{JobType, QueueName, RecurringKey};
+use crate::domain::values::name::{JobType, QueueName, RecurringKey, UniqueKey};
 use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::domain::webhooks::delivery::{Delivery, DeliveryId, DueDelivery};
 use crate::domain::webhooks::endpoint::EndpointId;
@@ -248,6 +248,14 @@ impl JobRepository for SeaRepository {
 
     async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
         self.pools.read(self.read_feed_end()).await
+    }
+
+    async fn taken_unique_keys(&self, keys: &[UniqueKey]) -> Result<HashSet<UniqueKey>, RepositoryError> {
+        self.pools.read(self.read_taken_unique_keys(keys)).await
+    }
+
+    async fn is_known_request(&self, key: &str) -> Result<bool, RepositoryError> {
+        self.pools.read(self.read_is_known_request(key)).await
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

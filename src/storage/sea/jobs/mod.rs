@@ -6,6 +6,7 @@ pub(crate) mod claim_order;
 pub(crate) mod clock_step;
 pub(crate) mod delete;
 pub(crate) mod insert;
+pub(crate) mod known_keys;
 pub(crate) mod large_texts;
 pub(crate) mod list;
 pub(crate) mod read;
