@@ -153,6 +153,57 @@ async fn a_body_is_asked_for_only_when_it_is_wanted() {
 }
 
 #[tokio::test]
+async fn a_body_is_asked_for_while_the_answer_before_it_is_still_being_written() {
+    let (_site, server) = Server::with_config("");
+    let large = json!({ "type": "Nobody", "parameters": "x".repeat(900_000) });
+    let job = server.client().create(large).await;
+    let read = get(&format!("/api/tickerq/jobs/{}", job["id"].as_str().expect("an id")), "");
+    let create = format!(
+        "POST /api/tickerq/jobs HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n{JSON}{CLOSE}Content-Length: 17\r\n\r\n"
+    );
+    for reads in [1, 5, 20] {
+        let mut stream = connect(&server).await;
+        let sent = format!("{}{create}", read.repeat(reads));
+        stream.write_all(sent.as_bytes()).await.expect("heads");
+        let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
+        let mut answered = Vec::new();
+        while !answered.ends_with(interim) {
+            let count = timeout(PATIENCE, stream.read_buf(&mut answered)).await;
+            assert_ne!(count.expect("the body is asked for").expect("in order"), 0);
+        }
+        stream.write_all(b"{\"type\":\"Nobody\"}").await.expect("a body");
+        let end = rest_of(&mut stream).await;
+        assert_eq!(statuses(&end), ["201"], "{end}");
+        let before = String::from_utf8(answered).expect("text");
+        assert_eq!(statuses(&before), [vec!["200"; reads], vec!["100"]].concat());
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_comes_byte_by_byte_is_a_request() {
+    let (_site, server) = Server::with_config("");
+    let request = get("/healthz", &format!("X-Filler: {}\r\n{CLOSE}", "x".repeat(2_000)));
+    let mut stream = connect(&server).await;
+    stream.set_nodelay(true).expect("bytes are sent at once");
+    let whole = format!("{}{request}", get("/healthz", ""));
+    for byte in whole.as_bytes() {
+        stream.write_all(&[*byte]).await.expect("a byte");
+        stream.flush().await.expect("a byte");
+    }
+    let answered = rest_of(&mut stream).await;
+    assert_eq!(statuses(&answered), ["200", "200"], "{answered}");
+    // What is no request is refused before its end, and lines may end without CR.
+    assert_eq!(statuses(&answers(&server, "no request: at all\r\n").await), ["400"]);
+    let bare = "GET /healthz HTTP/1.1\nHost: localhost\nConnection: close\n\n";
+    let mut stream = connect(&server).await;
+    for part in [&bare[..bare.len() - 1], &bare[bare.len() - 1..]] {
+        stream.write_all(part.as_bytes()).await.expect("a part");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(statuses(&rest_of(&mut stream).await), ["200"]);
+}
+
+#[tokio::test]
 async fn a_request_that_does_not_come_in_time_gets_408_and_a_silent_connection_is_closed_in_silence() {
     let (_site, server) = Server::with_config("");
     let start = Instant::now();

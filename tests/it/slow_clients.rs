@@ -277,6 +277,27 @@ async fn the_rest_of_an_answered_requests_body_is_read_for_a_while_only() {
 
 #[tokio::test]
 async fn an_answer_that_is_not_taken_is_given_up() {
+    let read = |job: &str| format!("GET /api/tickerq/jobs/{job} HTTP/1.1\r\nHost: localhost\r\n\r\n").repeat(20);
+    is_given_up(read).await;
+}
+
+#[tokio::test]
+async fn a_query_that_is_answered_as_an_event_stream_and_not_taken_is_given_up() {
+    let read = |job: &str| {
+        let fields: Vec<String> = (0..15).map(|number| format!("a{number}:parameters")).collect();
+        let query = format!("{{job(id:\"{job}\"){{{}}}}}", fields.join(" "));
+        let body = json!({ "query": query }).to_string();
+        format!(
+            "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: text/event-stream\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    is_given_up(read).await;
+}
+
+/// Whether the connection of a client ends that hardly takes the answer to what it sends.
+async fn is_given_up(read: impl Fn(&str) -> String) {
     let config = "[metrics]\nenable_prometheus_export = true\n[job_types.NoopJob]\nhandler = \"noop\"\n";
     let (_site, server) = Server::with_config(config);
     let client = server.client();
@@ -299,8 +320,7 @@ async fn an_answer_that_is_not_taken_is_given_up() {
     let address = server.url.trim_start_matches("http://").parse().expect("an address");
     let mut stream = socket.connect(address).await.expect("a connection");
     // More than all buffers between the two hold.
-    let read = format!("GET /api/tickerq/jobs/{job} HTTP/1.1\r\nHost: localhost\r\n\r\n").repeat(20);
-    stream.write_all(read.as_bytes()).await.expect("requests");
+    stream.write_all(read(&job).as_bytes()).await.expect("requests");
     let start = Instant::now();
     let mut bytes = [0; 512];
     stream.read_exact(&mut bytes).await.expect("a head");

@@ -37,6 +37,36 @@ pub(super) enum Kind {
     Upgrade,
 }
 
+/// How far the head at the beginning of the input was searched for its end, so that all reads together look at each byte a
+/// bounded number of times, however it comes.
+#[derive(Default)]
+pub(super) struct Search {
+    searched: usize,
+    /// The length at which the input is read although no end has come: what is no request is refused early.
+    read_at: usize,
+}
+
+impl Search {
+    /// Whether bytes have come that could complete the head, or enough of them to look whether it is one.
+    pub(super) fn is_worth_reading(&mut self, input: &[u8]) -> bool {
+        if input.len() == self.searched {
+            return false;
+        }
+        // An empty line is the end, with or without CR.
+        let from = self.searched.saturating_sub(2);
+        let rest = input.get(from..).unwrap_or_default();
+        let is_end =
+            |at: usize| rest[at] == b'\n' && (rest[at + 1..].starts_with(b"\n") || rest[at + 1..].starts_with(b"\r\n"));
+        let has_end = (0..rest.len()).any(is_end);
+        self.searched = input.len();
+        let is_long = input.len() >= self.read_at;
+        if has_end || is_long {
+            self.read_at = input.len() * 2;
+        }
+        has_end || is_long
+    }
+}
+
 /// What the headers say that framing depends on.
 #[derive(Default)]
 struct Framing {
@@ -276,6 +306,29 @@ mod tests {
         let head = head(text).0.expect("a request").expect("the whole of it");
         assert_eq!(head.bytes, text.find("\r\n\r\n").expect("an end") + 4);
         (head.kind, head.is_last)
+    }
+
+    #[test]
+    fn a_head_that_comes_byte_by_byte_is_read_a_few_times() {
+        for end in ["\r\n\r\n", "\n\n", "\n\r\n", "\r\n\n"] {
+            let text = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}{end}", "x".repeat(50_000));
+            let mut search = Search::default();
+            let (mut reads, mut looks) = (0, 0);
+            let mut is_read_at_its_end = false;
+            for length in 1..=text.len() {
+                looks += length - search.searched.saturating_sub(2).min(length);
+                let is_read = search.is_worth_reading(&text.as_bytes()[..length]);
+                reads += usize::from(is_read);
+                is_read_at_its_end = is_read;
+            }
+            assert!(is_read_at_its_end, "{end:?}");
+            assert!(reads < 25 && looks < 4 * text.len(), "{reads} {looks}");
+            assert!(Search::default().is_worth_reading(text.as_bytes()), "{end:?}");
+            let mut halves = Search::default();
+            halves.is_worth_reading(&text.as_bytes()[..text.len() - 1]);
+            assert!(halves.is_worth_reading(text.as_bytes()), "{end:?}");
+            assert!(!halves.is_worth_reading(text.as_bytes()), "nothing has come");
+        }
     }
 
     #[test]

@@ -43,7 +43,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tracing::debug;
 
 use self::body::Body;
-use self::head::{Head, Kind};
+use self::head::{Head, Kind, Search};
 use self::pace::Pace;
 use self::refusal::{REFUSED, Refusal};
 use self::shared::Arrival;
@@ -86,6 +86,8 @@ pub(super) struct Connection<T> {
     io: T,
     at: At,
     input: BytesMut,
+    /// How far the head that is being read was searched for its end.
+    search: Search,
     /// How much of the input may be handed on.
     passable: usize,
     is_at_end: bool,
@@ -121,6 +123,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             io,
             at: At::Head,
             input: BytesMut::new(),
+            search: Search::default(),
             passable: 0,
             is_at_end: false,
             deadline: Some(Box::pin(sleep(time))),
@@ -174,11 +177,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                     while self.input.starts_with(b"\r\n") {
                         self.input.advance(2);
                         self.has_empty_lines = true;
+                        self.search = Search::default();
                     }
                     if self.input.is_empty() || !self.shared.is_next_due(cx) {
                         return;
                     }
-                    match head::read(&mut self.input) {
+                    let read = if self.search.is_worth_reading(&self.input) {
+                        head::read(&mut self.input)
+                    } else {
+                        Ok(None)
+                    };
+                    match read {
                         Ok(Some(head)) if head.bytes > HEAD_BYTES_MAX => self.refuse(Refusal::TooLarge),
                         Ok(Some(head)) if self.may_begin(&head) => self.begin(cx, head),
                         Ok(Some(_)) => {
@@ -213,6 +222,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         if is_last && kind != Kind::Upgrade {
             self.shared.set_last();
         }
+        self.search = Search::default();
         self.deadline = None;
         self.has_empty_lines = false;
         self.is_idle_timed = false;
@@ -296,11 +306,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes an interim answer that was asked for. Gives whether nothing of it is left.
+    /// Writes what is left of an interim answer.
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        if self.shared.take_continue() {
-            self.interim = CONTINUE;
-        }
         while !self.interim.is_empty() {
             let interim = self.interim;
             let written = ready!(self.poll_write_in_time(cx, interim))?;
@@ -411,14 +418,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<T> {
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
         let this = self.get_mut();
-        // An answer is here, so nothing waits for an interim one any more; one that was begun is finished.
-        this.shared.take_continue();
+        // An interim answer that is wanted comes behind the answers that are being written: see `poll_flush`.
         ready!(this.poll_interim(cx))?;
         this.poll_write_in_time(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         let this = self.get_mut();
+        if this.interim.is_empty() && this.shared.take_continue() {
+            this.interim = CONTINUE;
+        }
         ready!(this.poll_interim(cx))?;
         ready!(Pin::new(&mut this.io).poll_flush(cx))?;
         this.rest();

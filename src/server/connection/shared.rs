@@ -19,6 +19,7 @@ use futures_util::{Stream, StreamExt, stream};
 use super::head::EXPECTS;
 use super::places::{Place, ProxiedRequest};
 use super::refusal::Refusal;
+use crate::api::memory::Ending;
 
 /// See the module.
 pub(crate) struct Shared {
@@ -30,8 +31,8 @@ pub(crate) struct Shared {
     waker: RefCell<Option<Waker>>,
     /// Why the last request is one of the connection's own.
     refusal: Cell<Option<Refusal>>,
-    /// Whether the client is to be asked for its body.
-    wants_continue: Cell<bool>,
+    /// The request, counted from 1, whose client is to be asked for its body.
+    wants_continue: Cell<Option<u64>>,
     body: Cell<Arrival>,
     /// Woken when the rest of a body will not come.
     body_waker: RefCell<Option<Waker>>,
@@ -108,9 +109,10 @@ impl Shared {
         self.refusal.get()
     }
 
-    /// Takes the wish to ask the client for its body.
+    /// Takes the wish to ask the client for its body; nothing if its request is answered by now.
     pub(super) fn take_continue(&self) -> bool {
-        self.wants_continue.replace(false)
+        let wanted = self.wants_continue.take();
+        wanted.is_some_and(|request| request > self.answered.get())
     }
 
     /// How much of the body has come of the request that is handed on.
@@ -189,7 +191,9 @@ pub(crate) async fn mark_answered<B: MessageBody>(
     let mut answer = next.call(request).await;
     if let Ok(answer) = &mut answer {
         shared.is_stream.set(
-            answer.status() == StatusCode::SWITCHING_PROTOCOLS || answer.response().body().size() == BodySize::Stream,
+            answer.status() == StatusCode::SWITCHING_PROTOCOLS
+                || answer.response().body().size() == BodySize::Stream
+                    && !answer.response().extensions().contains::<Ending>(),
         );
         if shared.is_last.get() {
             answer
@@ -221,7 +225,7 @@ fn watched(
             return Poll::Ready(Some(Err(PayloadError::Io(ErrorKind::TimedOut.into()))));
         }
         if !is_asked {
-            shared.wants_continue.set(true);
+            shared.wants_continue.set(Some(shared.handed_on.get()));
         }
         is_asked = true;
         *shared.body_waker.borrow_mut() = Some(cx.waker().clone());
