@@ -13,6 +13,8 @@
 )]
 
 mod client;
+#[path = "../program.rs"]
+mod program;
 mod server;
 
 use std::time::Duration;

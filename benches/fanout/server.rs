@@ -23,7 +23,7 @@ impl Server {
             "[job_types.NoopJob]\nhandler = \"noop\"\n[realtime]\nmax_connections_per_caller = 10000\n",
         )
         .expect("a configuration");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tickerq"))
+        let mut child = Command::new(crate::program::program())
             .args(["serve", "--listen", "127.0.0.1:0", "--config", "tickerq.toml"])
             .current_dir(folder.path())
             .stderr(Stdio::piped())

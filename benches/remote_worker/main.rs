@@ -10,6 +10,8 @@
     reason = "a benchmark fails by panicking and prints what it measures"
 )]
 
+#[path = "../program.rs"]
+mod program;
 #[path = "../fanout/server.rs"]
 #[expect(dead_code, reason = "this benchmark measures no memory")]
 mod server;

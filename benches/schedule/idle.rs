@@ -20,7 +20,7 @@ pub(crate) struct Idle {
 }
 
 pub(crate) async fn wake_ups(url: &str) -> Idle {
-    let mut server = Command::new(env!("CARGO_BIN_EXE_tickerq"))
+    let mut server = Command::new(crate::program::program())
         .args(["serve", "--listen", "127.0.0.1:0", "--database-url", url])
         .env_remove("TICKERQ_BENCH_POSTGRES")
         .stdout(Stdio::null())

@@ -18,6 +18,8 @@ mod database;
 mod idle;
 mod lateness;
 mod million;
+#[path = "../program.rs"]
+mod program;
 
 use std::time::Duration;
 

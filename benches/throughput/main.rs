@@ -17,6 +17,8 @@ mod http;
 mod life_cycle;
 mod memory;
 mod nodes;
+#[path = "../program.rs"]
+mod program;
 mod raw;
 mod watched;
 

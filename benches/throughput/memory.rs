@@ -74,7 +74,7 @@ pub(crate) fn measure(database: &Database, fresh: &Fresh) -> Memory {
 }
 
 fn start(folder: &Path, url: &str) -> Program {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tickerq"))
+    let mut child = Command::new(crate::program::program())
         .args(["serve", "--config", "tickerq.toml", "--listen", "127.0.0.1:0"])
         .args(["--database-url", url])
         .current_dir(folder)

@@ -66,7 +66,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn source() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+    crate::harness::repository().join("src")
 }
 
 /// The production part of a file: what stands before its tests.
@@ -166,7 +166,7 @@ fn every_file_says_what_it_is() {
 
 #[test]
 fn links_between_documents_lead_to_files() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = crate::harness::repository();
     for document in ["README.md", "ARCHITECTURE.md", "SECURITY.md"] {
         let text = fs::read_to_string(root.join(document)).expect("a document");
         for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')) {

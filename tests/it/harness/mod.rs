@@ -2,15 +2,18 @@
 
 pub mod client;
 pub mod cluster;
-pub mod gate;
 pub mod hub;
-pub mod line;
+pub mod latch;
 pub mod pooler;
+pub mod program;
 pub mod receiver;
 pub mod server;
 pub mod shell;
 pub mod socket;
+pub mod tcp_proxy;
 pub mod tokens;
+
+pub use self::program::{program, programs, repository};
 
 use std::time::{Duration, Instant};
 

@@ -108,7 +108,7 @@ impl Site {
 
     /// A command of the binary, in this folder.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tickerq"));
+        let mut command = Command::new(crate::harness::program());
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TICKERQ_")) {
             command.env_remove(name);

@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::super::harness::client::Client;
-use super::super::harness::server::Server;
+use crate::harness::client::Client;
+use crate::harness::server::Server;
 
 /// Operations that no SDK has, with the reason.
 const NOT_IN_SDKS: [(&str, &str); 0] = [];

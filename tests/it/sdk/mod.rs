@@ -9,13 +9,14 @@ mod calls;
 mod dotnet;
 mod faults;
 mod flaky;
+pub(crate) mod generated_clients;
 mod javascript;
 mod python;
 mod readme;
 mod rust;
 mod types;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -28,8 +29,8 @@ use tokio::time::timeout;
 use self::calls::Recorder;
 use self::faults::{Fault, FaultyProxy, Freezing};
 use self::flaky::Flaky;
-use super::harness::server::{Server, Site, Storage};
-use super::harness::{PATIENCE, eventually};
+use crate::harness::server::{Server, Site, Storage};
+use crate::harness::{PATIENCE, eventually};
 
 const CONFIG: &str = r#"
 [api]
@@ -100,7 +101,7 @@ pub struct Language {
 
 impl Language {
     fn folder(&self) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk").join(self.folder)
+        crate::harness::repository().join("sdk").join(self.folder)
     }
 
     fn command(&self, script: &str, arguments: &[&str]) -> Command {

@@ -6,15 +6,12 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use super::super::harness::server::{Server, Site, Storage};
+use crate::harness::repository;
+use crate::harness::server::{Server, Site, Storage};
 
 const URL: &str = "http://localhost:5000";
 /// What every program prints in its own notation: the end of its job, and of its webhook.
 const DONE: [&str; 3] = ["completed", "hello Ann", "true"];
-
-fn repository() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
 
 /// A README and a folder to run it in, which holds a copy of its SDK.
 struct Readme {

@@ -3,10 +3,11 @@
 //! `TICKERQ_UPDATE_SDK=1 cargo test --test it sdk::types` writes the generated files anew.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use super::super::harness::server::Server;
+use crate::harness::repository;
+use crate::harness::server::Server;
 
 const GENERATED: [&str; 4] = [
     "javascript/src/schemas.d.ts",
@@ -14,10 +15,6 @@ const GENERATED: [&str; 4] = [
     "dotnet/src/Models.cs",
     "rust/src/schemas.rs",
 ];
-
-fn repository() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
 
 fn run(program: impl AsRef<Path>, arguments: &[&str]) -> String {
     let mut command = Command::new(program.as_ref());

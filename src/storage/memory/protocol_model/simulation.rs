@@ -28,40 +28,40 @@ use crate::domain::values::time_zone::TimeZoneName;
 use crate::storage::change::{Applied, Change, ChangeError, Claim, Fire};
 use crate::storage::memory::tables::Tables;
 
-pub(crate) const NODES: usize = 3;
+pub(super) const NODES: usize = 3;
 
 /// When it all begins.
-pub(crate) fn start() -> DateTime<Utc> {
+pub(super) fn start() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
 }
 
 /// A change on its way to storage, or what became of it on its way back.
 #[derive(Debug)]
-pub(crate) struct Message {
-    pub(crate) from: NodeId,
-    pub(crate) sent_at: Moment,
-    pub(crate) change: Change,
+pub(super) struct Message {
+    pub(super) from: NodeId,
+    pub(super) sent_at: Moment,
+    pub(super) change: Change,
 }
 
 #[derive(Debug)]
-pub(crate) struct World {
-    pub(crate) now: DateTime<Utc>,
-    pub(crate) tables: Tables,
-    pub(crate) nodes: Vec<Node>,
-    pub(crate) to_storage: Vec<Message>,
-    pub(crate) to_nodes: Vec<(Message, Result<Applied, ChangeError>)>,
-    pub(crate) recurring: RecurringId,
+pub(super) struct World {
+    pub(super) now: DateTime<Utc>,
+    pub(super) tables: Tables,
+    pub(super) nodes: Vec<Node>,
+    pub(super) to_storage: Vec<Message>,
+    pub(super) to_nodes: Vec<(Message, Result<Applied, ChangeError>)>,
+    pub(super) recurring: RecurringId,
     /// Counts runs of servers and jobs.
-    pub(crate) made: u64,
-    pub(crate) jobs: BTreeSet<JobId>,
-    pub(crate) begun: BTreeMap<(JobId, u32), NodeId>,
-    pub(crate) tokens: BTreeMap<FencingToken, NodeId>,
-    pub(crate) occurrences: BTreeMap<Occurrence, JobId>,
-    pub(crate) seen: Seen,
+    pub(super) made: u64,
+    pub(super) jobs: BTreeSet<JobId>,
+    pub(super) begun: BTreeMap<(JobId, u32), NodeId>,
+    pub(super) tokens: BTreeMap<FencingToken, NodeId>,
+    pub(super) occurrences: BTreeMap<Occurrence, JobId>,
+    pub(super) seen: Seen,
 }
 
 impl World {
-    pub(crate) fn new(overlap: usize) -> Self {
+    pub(super) fn new(overlap: usize) -> Self {
         let overlap = [OverlapPolicy::Allow, OverlapPolicy::Skip, OverlapPolicy::Queue][overlap];
         let recurring = recurring(overlap).into_recurring_job(start(), 0);
         let mut world = Self {
@@ -90,7 +90,7 @@ impl World {
         world
     }
 
-    pub(crate) fn take(&mut self, step: Step) {
+    pub(super) fn take(&mut self, step: Step) {
         match step {
             Step::Pass(millis) => self.now += TimeDelta::milliseconds(i64::from(millis)),
             Step::Create => self.create(),
@@ -266,7 +266,7 @@ fn end(job: &Job, outcome: Outcome, now: DateTime<Utc>, if_orphaned: bool) -> Ch
 }
 
 /// Takes one out of a list.
-pub(crate) fn pick<T>(list: &mut Vec<T>, number: u8) -> Option<T> {
+pub(super) fn pick<T>(list: &mut Vec<T>, number: u8) -> Option<T> {
     (!list.is_empty()).then(|| list.remove(usize::from(number) % list.len()))
 }
 

@@ -1,0 +1,388 @@
+//! Who is let in by a key, what it may do, and what is said to everybody else.
+
+pub(crate) mod at_rest;
+pub(crate) mod audit;
+pub(crate) mod jwt;
+pub(crate) mod limits;
+pub(crate) mod scopes;
+pub(crate) mod settings;
+pub(crate) mod streams;
+pub(crate) mod token_attacks;
+
+use reqwest::header::AUTHORIZATION;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::harness::client::{Answer, Client};
+use crate::harness::eventually;
+use crate::harness::server::Server;
+
+/// An id that no job has.
+const NOBODY: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
+
+const READER: &str = "tq_reader-key-for-tests";
+const WRITER: &str = "tq_writer-key-for-tests";
+const ADMIN: &str = "tq_admin-key-for-tests";
+const ALL: &str = "tq_all-key-for-tests";
+
+/// A key for each scope, and one for all.
+pub const KEYS: &str = r#"
+[job_types.NoopJob]
+handler = "noop"
+[[api.keys]]
+name = "reader"
+key = "tq_reader-key-for-tests"
+scopes = ["tickerq:read"]
+[[api.keys]]
+name = "writer"
+key = "tq_writer-key-for-tests"
+scopes = ["tickerq:write"]
+[[api.keys]]
+name = "admin"
+key = "tq_admin-key-for-tests"
+scopes = ["tickerq:admin"]
+[[api.keys]]
+name = "all"
+key = "tq_all-key-for-tests"
+scopes = ["tickerq:read", "tickerq:write", "tickerq:admin"]
+"#;
+
+/// Every route that is not open, and the scope that it needs.
+fn routes() -> Vec<(Method, String, Option<Value>, &'static str)> {
+    let job = |rest: &str| format!("/api/tickerq/jobs/{NOBODY}{rest}");
+    let mut routes = vec![
+        (Method::GET, "/api/tickerq/jobs".to_owned(), None, "tickerq:read"),
+        (Method::GET, "/api/tickerq/v1/jobs".to_owned(), None, "tickerq:read"),
+        (Method::HEAD, "/api/tickerq/jobs".to_owned(), None, "tickerq:read"),
+        (Method::GET, job(""), None, "tickerq:read"),
+        (Method::GET, "/api/tickerq/queues".to_owned(), None, "tickerq:read"),
+        (
+            Method::GET,
+            "/api/tickerq/queues/default".to_owned(),
+            None,
+            "tickerq:read",
+        ),
+        (
+            Method::GET,
+            "/api/tickerq/openapi.json".to_owned(),
+            None,
+            "tickerq:read",
+        ),
+        (Method::GET, "/docs/".to_owned(), None, "tickerq:read"),
+        (Method::GET, "/docs/swagger-ui.css".to_owned(), None, "tickerq:read"),
+        (Method::GET, "/api/tickerq/audit".to_owned(), None, "tickerq:admin"),
+        (Method::GET, "/api/tickerq/nodes".to_owned(), None, "tickerq:admin"),
+        (
+            Method::POST,
+            "/api/tickerq/jobs".to_owned(),
+            Some(json!({"type": "NoopJob"})),
+            "tickerq:write",
+        ),
+        (
+            Method::POST,
+            "/api/tickerq/v1/jobs".to_owned(),
+            Some(json!({"type": "NoopJob"})),
+            "tickerq:write",
+        ),
+        (
+            Method::POST,
+            "/api/tickerq/jobs/batch".to_owned(),
+            Some(json!([{"type": "NoopJob"}])),
+            "tickerq:write",
+        ),
+        (
+            Method::PATCH,
+            job(""),
+            Some(json!({"priority": "high"})),
+            "tickerq:write",
+        ),
+        (Method::DELETE, job(""), None, "tickerq:write"),
+    ];
+    let recurring = |rest: &str| format!("/api/tickerq/jobs/recurring/{NOBODY}{rest}");
+    let nightly = json!({"type": "NoopJob", "cronExpression": "0 2 * * *"});
+    routes.extend([
+        (
+            Method::GET,
+            "/api/tickerq/jobs/recurring".to_owned(),
+            None,
+            "tickerq:read",
+        ),
+        (Method::GET, recurring(""), None, "tickerq:read"),
+        (
+            Method::POST,
+            "/api/tickerq/jobs/recurring".to_owned(),
+            Some(nightly.clone()),
+            "tickerq:write",
+        ),
+        (
+            Method::POST,
+            "/api/tickerq/jobs".to_owned(),
+            Some(nightly.clone()),
+            "tickerq:write",
+        ),
+        (Method::PUT, recurring(""), Some(nightly), "tickerq:write"),
+        (
+            Method::PATCH,
+            recurring(""),
+            Some(json!({"priority": "high"})),
+            "tickerq:write",
+        ),
+        (Method::DELETE, recurring(""), None, "tickerq:write"),
+        (Method::POST, recurring("/enable"), None, "tickerq:write"),
+        (Method::POST, recurring("/disable"), None, "tickerq:write"),
+        (Method::POST, recurring("/trigger"), None, "tickerq:write"),
+    ]);
+    for action in ["/execute", "/cancel", "/retry"] {
+        routes.push((Method::POST, job(action), None, "tickerq:write"));
+    }
+    for action in ["pause", "resume", "clear"] {
+        let path = format!("/api/tickerq/queues/default/{action}");
+        routes.push((Method::POST, path, None, "tickerq:write"));
+    }
+    routes
+}
+
+async fn ask(client: &Client, method: &Method, path: &str, body: Option<&Value>) -> Answer {
+    let mut request = client.at_root(method.clone(), path);
+    if let Some(body) = body {
+        request = request.json(body);
+    }
+    client.send(request).await
+}
+
+/// Checks a refusal as RFC 6750 has it; HEAD has no body to look at.
+fn check_refusal(answer: &Answer, method: &Method, status: u16, challenge: &str, place: &str) {
+    assert_eq!(answer.status.as_u16(), status, "{place}: {}", answer.text);
+    assert_eq!(answer.header("www-authenticate"), Some(challenge), "{place}");
+    assert_eq!(answer.header("cache-control"), Some("no-store"), "{place}");
+    if *method != Method::HEAD {
+        answer.problem(status);
+    }
+}
+
+#[tokio::test]
+async fn without_a_key_nothing_is_told_but_that_the_server_lives() {
+    let (_site, server) = Server::with_config(KEYS);
+    let client = server.client();
+    for (method, path, body, _) in routes() {
+        let answer = ask(&client, &method, &path, body.as_ref()).await;
+        check_refusal(
+            &answer,
+            &method,
+            401,
+            "Bearer realm=\"tickerq\"",
+            &format!("{method} {path}"),
+        );
+    }
+    for path in ["/healthz", "/readyz"] {
+        let answer = client.send(client.at_root(Method::GET, path)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        // What a watcher sends is not looked at.
+        let answer = client
+            .send(client.at_root(Method::GET, path).bearer_auth("nonsense"))
+            .await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+    }
+    let problem = client.get("/jobs").await.problem(401);
+    assert_eq!(problem["type"], "urn:tickerq:problem:unauthenticated");
+    assert!(
+        !server.log().contains("no authentication"),
+        "the notice is for servers that ask nobody"
+    );
+}
+
+#[tokio::test]
+async fn every_route_needs_its_scope_and_no_other() {
+    let (_site, server) = Server::with_config(KEYS);
+    let client = server.client();
+    let keys = [
+        (READER, "tickerq:read", "reader"),
+        (WRITER, "tickerq:write", "writer"),
+        (ADMIN, "tickerq:admin", "admin"),
+    ];
+    for (method, path, body, needed) in routes() {
+        for (key, scope, name) in keys {
+            let answer = ask(&client.with_token(key), &method, &path, body.as_ref()).await;
+            let place = format!("{method} {path} with {scope}");
+            if scope == needed {
+                assert!(!matches!(answer.status.as_u16(), 401 | 403), "{place}: {}", answer.text);
+                continue;
+            }
+            let challenge = format!("Bearer realm=\"tickerq\", error=\"insufficient_scope\", scope=\"{needed}\"");
+            // An administrator is told so by the use case, others before their body is read.
+            check_refusal(&answer, &method, 403, &challenge, &place);
+            if method != Method::HEAD {
+                let problem = answer.json();
+                assert_eq!(problem["type"], "urn:tickerq:problem:forbidden", "{place}");
+                let detail = format!("this needs the scope '{needed}', which the caller '{name}' does not have");
+                assert_eq!(problem["detail"], detail, "{place}");
+            }
+        }
+        let answer = ask(&client.with_token(ALL), &method, &path, body.as_ref()).await;
+        assert!(!matches!(answer.status.as_u16(), 401 | 403), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn who_may_only_write_sees_what_it_writes() {
+    let (_site, server) = Server::with_config(KEYS);
+    let writer = server.client().with_token(WRITER);
+    let job = writer.create(json!({"type": "Unknown"})).await;
+    let id = job["id"].as_str().expect("an id");
+    let answer = writer
+        .send(
+            writer
+                .request(Method::POST, &format!("/jobs/{id}/cancel"))
+                .header("if-match", "\"1\", \"7\""),
+        )
+        .await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    assert_eq!(answer.json()["status"], "cancelled");
+    let answer = writer.post_empty("/queues/default/pause").await;
+    assert_eq!(answer.json()["status"], "paused", "{}", answer.text);
+    let answer = writer.post_empty("/queues/default/clear").await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    writer.get(&format!("/jobs/{id}")).await.problem(403);
+}
+
+#[tokio::test]
+async fn what_is_shown_is_told_apart_as_rfc_6750_has_it() {
+    let (_site, server) = Server::with_config(KEYS);
+    let client = server.client();
+    let invalid = "Bearer realm=\"tickerq\", error=\"invalid_token\", error_description=\"the key is not known\"";
+    for (value, status, challenge) in [
+        ("Bearer tq_somebody-elses-key", 401, invalid),
+        ("Bearer tq_reader-key-for-test", 401, invalid),
+        ("Bearer tq_reader-key-for-tests2", 401, invalid),
+        ("Bearer TQ_READER-KEY-FOR-TESTS", 401, invalid),
+        ("Bearer a.b.c", 401, invalid),
+        ("Basic cmVhZGVyOnNlY3JldA==", 401, "Bearer realm=\"tickerq\""),
+        ("tq_reader-key-for-tests", 401, "Bearer realm=\"tickerq\""),
+        (
+            "Bearer",
+            400,
+            "Bearer realm=\"tickerq\", error=\"invalid_request\", error_description=\"there is no token after Bearer\"",
+        ),
+        (
+            "Bearer tq_reader-key-for-tests tq_writer-key-for-tests",
+            400,
+            "Bearer realm=\"tickerq\", error=\"invalid_request\", error_description=\"a token has letters, digits and - . \
+             _ ~ + / =, and at most 8192 of them\"",
+        ),
+    ] {
+        let request = client.request(Method::GET, "/jobs").header(AUTHORIZATION, value);
+        let answer = client.send(request).await;
+        check_refusal(&answer, &Method::GET, status, challenge, value);
+    }
+    let twice = client
+        .request(Method::GET, "/jobs")
+        .header(AUTHORIZATION, format!("Bearer {READER}"))
+        .header(AUTHORIZATION, format!("Bearer {WRITER}"));
+    client.send(twice).await.problem(400);
+    for scheme in ["Bearer", "bearer", "BEARER"] {
+        let request = client
+            .request(Method::GET, "/jobs")
+            .header(AUTHORIZATION, format!("{scheme} {READER}"));
+        assert_eq!(client.send(request).await.status, StatusCode::OK, "{scheme}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_in_the_query_is_no_token_here() {
+    let (_site, server) = Server::with_config(KEYS);
+    let client = server.client();
+    let in_query = format!("/jobs?access_token={READER}");
+    client.get(&in_query).await.problem(401);
+    let both = client.with_token(READER).get(&in_query).await;
+    let problem = both.problem(400);
+    assert!(
+        problem["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.contains("one in the query")),
+        "{problem}"
+    );
+    assert!(!both.text.contains(READER));
+}
+
+#[tokio::test]
+async fn the_body_of_somebody_who_may_not_write_is_not_read() {
+    let (_site, server) = Server::with_config(KEYS);
+    let reader = server.client().with_token(READER);
+    for path in ["/jobs", "/jobs/batch"] {
+        let request = reader
+            .request(Method::POST, path)
+            .header("content-type", "application/json")
+            .body("{ this is not JSON");
+        reader.send(request).await.problem(403);
+    }
+}
+
+#[tokio::test]
+async fn no_key_is_in_the_log_even_if_everything_is_logged() {
+    let config = format!("[log]\nlevel = \"trace\"\n{KEYS}");
+    let (_site, server) = Server::with_config(&config);
+    let client = server.client();
+    assert_eq!(client.with_token(ALL).get("/jobs").await.status, StatusCode::OK);
+    client.with_token(ALL).create(json!({"type": "NoopJob"})).await;
+    client
+        .with_token("tq_a-wrong-key-of-somebody")
+        .get("/jobs")
+        .await
+        .problem(401);
+    client
+        .get("/jobs?access_token=tq_a-key-in-the-query&limit=7")
+        .await
+        .problem(401);
+    // Lines come a moment after their answers.
+    let log = eventually("the last request is in the log", || async {
+        let log = server.log();
+        log.contains("access_token=***&limit=7").then_some(log)
+    })
+    .await;
+    for secret in [ALL, "tq_a-wrong-key-of-somebody", "tq_a-key-in-the-query"] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+    assert!(log.contains("a caller was refused: the key is not known"), "{log}");
+}
+
+/// What a client sends to open a WebSocket.
+fn upgrade(client: &Client, path: &str) -> reqwest::RequestBuilder {
+    client
+        .at_root(Method::GET, path)
+        .header("Connection", "Upgrade")
+        .header("Upgrade", "websocket")
+        .header("Sec-WebSocket-Version", "13")
+        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+}
+
+#[tokio::test]
+async fn live_updates_are_for_those_who_may_read() {
+    let (_site, server) = Server::with_config(&format!("[api]\nrequire_authentication = true\n{KEYS}"));
+    let client = server.client();
+    let negotiate = || client.at_root(Method::POST, "/api/tickerq/hub/negotiate?negotiateVersion=1");
+    for path in ["/api/tickerq/ws", "/api/tickerq/hub"] {
+        let status =
+            |request: reqwest::RequestBuilder| async { request.send().await.expect("an answer").status().as_u16() };
+        assert_eq!(status(upgrade(&client, path)).await, 401, "{path}");
+        assert_eq!(
+            status(upgrade(&client, path).bearer_auth("tq_wrong")).await,
+            401,
+            "{path}"
+        );
+        assert_eq!(status(upgrade(&client, path).bearer_auth(WRITER)).await, 403, "{path}");
+        assert_eq!(status(upgrade(&client, path).bearer_auth(READER)).await, 101, "{path}");
+        let in_query = format!("{path}?access_token={READER}");
+        assert_eq!(status(upgrade(&client, &in_query)).await, 101, "{path}");
+        let foreign = upgrade(&client, &in_query).header("Origin", "https://evil.example");
+        assert_eq!(status(foreign).await, 403, "{path}");
+    }
+    client.send(negotiate()).await.problem(401);
+    client.send(negotiate().bearer_auth(WRITER)).await.problem(403);
+    assert_eq!(client.send(negotiate().bearer_auth(READER)).await.status.as_u16(), 200);
+    let in_query = client.at_root(
+        Method::POST,
+        &format!("/api/tickerq/hub/negotiate?negotiateVersion=1&access_token={READER}"),
+    );
+    client.send(in_query).await.problem(401);
+    assert!(!server.log().contains(READER), "a key is in the log");
+}

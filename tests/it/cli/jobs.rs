@@ -1,0 +1,297 @@
+//! `tickerq job` against a running server, for people and for programs.
+
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+use serde_json::json;
+
+use crate::harness::latch::Gate;
+use crate::harness::shell::{Shell, detail, said_of};
+
+#[test]
+fn a_job_is_created_waited_for_and_shown() {
+    let shell = Shell::start("");
+    let said = shell.run(&[
+        "job",
+        "create",
+        "Echo",
+        "--parameters",
+        r#"{"n": 1.10}"#,
+        "--name",
+        "No. 7",
+        "--wait",
+    ]);
+    let first = said.out.lines().next().expect("a line");
+    assert!(
+        first.starts_with("created ") && first.ends_with(" (Echo), pending in queue default"),
+        "{first}"
+    );
+    let id = first.split(' ').nth(1).expect("an id");
+    for (name, value) in [
+        ("id", id),
+        ("type", "Echo"),
+        ("name", "No. 7"),
+        ("status", "completed"),
+        ("queue", "default"),
+        ("priority", "normal"),
+        ("retries", "0 of 3"),
+    ] {
+        assert_eq!(detail(&said, name), Some(value), "{name} in {}", said.out);
+    }
+    assert!(
+        said.out
+            .contains("parameters\n  {\"n\": 1.10}\nresult\n  {\"n\": 1.10}\nattempts\n"),
+        "{}",
+        said.out
+    );
+    let shown = shell.run(&["job", "show", id]);
+    assert_eq!(
+        said.out.split_once('\n').expect("lines").1,
+        shown.out,
+        "waiting ends with the same as show"
+    );
+    let shown = shell.run(&["job", "show", id, "--json"]);
+    assert_eq!(
+        (&shown.json()["status"], &shown.json()["result"]),
+        (&json!("completed"), &json!({ "n": 1.10 }))
+    );
+    assert!(
+        shown.out.contains(r#""parameters":{"n": 1.10},"#) && shown.out.ends_with("}\n"),
+        "{}",
+        shown.out
+    );
+}
+
+#[test]
+fn parameters_come_from_an_argument_a_file_or_standard_input() {
+    let shell = Shell::start("");
+    fs::write(shell.site.path().join("report.json"), "{\"from\": \"a file\"}\n").expect("a file");
+    let said = shell.run(&[
+        "job",
+        "create",
+        "Echo",
+        "--parameters",
+        "@report.json",
+        "--wait",
+        "--json",
+    ]);
+    assert_eq!(said.json()["result"], json!({ "from": "a file" }));
+    let mut command = shell.site.command(&[
+        "job",
+        "create",
+        "Echo",
+        "--parameters",
+        "-",
+        "--wait",
+        "--json",
+        "--server",
+        &shell.server.url,
+    ]);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(b"[\"standard input\"]")
+        .expect("it reads");
+    let said = said_of(child.wait_with_output().expect("it ends"));
+    assert_eq!(said.json()["result"], json!(["standard input"]));
+    for (parameters, told) in [
+        (
+            "{a: 1}",
+            "error: --parameters: the argument is not JSON: key must be a string at line 1 column 2\n",
+        ),
+        (
+            "@none.json",
+            "error: --parameters: cannot read none.json: No such file or directory (os error 2)\n",
+        ),
+    ] {
+        let said = shell.try_run(&["job", "create", "Echo", "--parameters", parameters]);
+        assert_eq!((said.code, said.err.as_str()), (Some(2), told));
+    }
+}
+
+#[test]
+fn every_option_of_a_new_job_arrives() {
+    let shell = Shell::start("");
+    let id = shell.create(&[
+        "Other",
+        "--queue",
+        "mail",
+        "--priority",
+        "HIGH",
+        "--run-at",
+        "2999-01-31T08:00:00+01:00",
+        "--max-retries",
+        "7",
+        "--timeout",
+        "PT90S",
+        "--unique-key",
+        "welcome 4711",
+    ]);
+    let job = shell.run(&["job", "show", &id, "--json"]).json();
+    for (name, value) in [
+        ("queue", json!("mail")),
+        ("priority", json!("high")),
+        ("runAt", json!("2999-01-31T07:00:00Z")),
+        ("maxRetries", json!(7)),
+        ("timeout", json!("00:01:30")),
+        ("uniqueKey", json!("welcome 4711")),
+    ] {
+        assert_eq!(job[name], value, "{name}");
+    }
+    let said = shell.run(&["job", "create", "Other", "--unique-key", "welcome 4711"]);
+    assert_eq!(
+        said.out.lines().next(),
+        Some(&*format!("found {id} (Other), pending in queue mail")),
+        "nothing was created"
+    );
+    let said = shell.try_run(&["job", "create", "Other", "--max-retries", "2000"]);
+    assert_eq!(said.code, Some(1));
+    assert_eq!(
+        said.err,
+        "error: The request has a value that is not accepted (400): maxRetries is 2000; allowed are 0 to 1000\n  at #/maxRetries\n"
+    );
+    let id = shell.create(&["Other", "--delay", "01:00:00"]);
+    assert_eq!(shell.run(&["job", "show", &id, "--json"]).json()["status"], "pending");
+}
+
+#[test]
+fn a_job_that_fails_or_is_not_done_in_time_is_told_by_the_exit_code() {
+    let shell = Shell::start("");
+    let said = shell.try_run(&["job", "create", "Breaks", "--wait"]);
+    assert_eq!(said.code, Some(1));
+    assert_eq!(detail(&said, "status"), Some("failed"));
+    let id = detail(&said, "id").expect("an id");
+    let told = format!("error: job {id} ended as failed: exited with status 3: no such address\n");
+    assert_eq!(said.err, told);
+    for arguments in [
+        &["job", "retry", id, "--reset-retry-count", "--wait"][..],
+        &["job", "execute", id, "--priority", "low", "--wait", "--json"],
+    ] {
+        let said = shell.try_run(arguments);
+        assert_eq!(
+            (said.code, said.err.as_str()),
+            (Some(1), told.as_str()),
+            "{arguments:?}"
+        );
+    }
+    let job = shell.run(&["job", "show", id, "--json"]).json();
+    assert_eq!((&job["attempt"], &job["priority"]), (&json!(3), &json!("low")));
+    let said = shell.try_run(&["job", "create", "Other", "--wait", "--wait-timeout", "00:00:00.1"]);
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.err.ends_with(" has not finished after 00:00:00.1000000\n"),
+        "{}",
+        said.err
+    );
+}
+
+#[tokio::test]
+async fn jobs_are_cancelled_retried_and_executed() {
+    let mut gate = Gate::open().await;
+    let shell = Shell::start(&format!("[job_types.Work]\n{}", gate.handler()));
+    let id = shell.create(&["Work"]);
+    let visit = gate.visit().await;
+    let said = shell.run(&["job", "cancel", &id]);
+    assert_eq!(
+        said.out,
+        format!("asked to cancel {id} (Work), running in queue default\n")
+    );
+    visit.hung_up().await;
+    shell.server.client().wait_finished(&id).await;
+    let said = shell.try_run(&["job", "cancel", &id]);
+    assert_eq!(said.code, Some(1));
+    assert_eq!(
+        said.err,
+        "error: The job's state does not allow it (409): a cancelled job can't be cancelled; only pending and running jobs can be\n"
+    );
+    let said = shell.run(&["job", "retry", &id]);
+    assert_eq!(said.out, format!("retrying {id} (Work), pending in queue default\n"));
+    gate.visit().await.complete();
+    shell.server.client().wait_finished(&id).await;
+    let said = shell.run(&["job", "execute", &id, "--delay", "PT1H"]);
+    assert_eq!(said.out, format!("executing {id} (Work), pending in queue default\n"));
+    let said = shell.run(&["job", "cancel", &id, "--json"]);
+    assert_eq!(said.json()["status"], "cancelled");
+    let nobody = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
+    for action in ["show", "cancel", "retry", "execute"] {
+        let said = shell.try_run(&["job", action, nobody]);
+        assert_eq!(said.code, Some(1), "{action}");
+        assert_eq!(
+            said.err,
+            format!("error: There is no such thing (404): there is no job {nobody}\n")
+        );
+    }
+}
+
+#[test]
+fn jobs_are_listed_with_every_filter() {
+    let shell = Shell::start("");
+    let done = shell.run(&["job", "create", "Echo", "--wait", "--json"]).json();
+    let mail = shell.create(&["Other", "--queue", "mail", "--name", "a red one", "--priority", "low"]);
+    let other = shell.create(&["Other"]);
+    let done = done["id"].as_str().expect("an id");
+    let all = [other.as_str(), &mail, done];
+    for (arguments, expected) in [
+        (&[][..], &all[..]),
+        (&["--status", "completed,failed"], &[done]),
+        (&["--type", "Other"], &all[..2]),
+        (&["--queue", "mail"], &[&mail]),
+        (&["--priority", "low"], &[&mail]),
+        (&["--search", "RED"], &[&mail]),
+        (&["--from", "2020-01-01", "--to", "2999-01-01"], &all),
+        (&["--to", "2020-01-01"], &[]),
+        (&["--limit", "1"], &all[..1]),
+        (&["--limit", "1", "--offset", "1"], &all[1..2]),
+    ] {
+        let list = shell.run(&[&["job", "list", "--json"], arguments].concat()).json();
+        let ids: Vec<&str> = list["jobs"]
+            .as_array()
+            .expect("jobs")
+            .iter()
+            .filter_map(|job| job["id"].as_str())
+            .collect();
+        assert_eq!(ids, expected, "{arguments:?}");
+        let table = shell.run(&[&["job", "list"], arguments].concat()).out;
+        let rows: Vec<&str> = table
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split(' ').next())
+            .take(expected.len())
+            .collect();
+        assert_eq!(rows, expected, "{arguments:?}: {table}");
+    }
+    let table = shell.run(&["job", "list", "--limit", "1"]).out;
+    assert!(table.ends_with("1 of 3 jobs; more with --offset 1\n"), "{table}");
+    let shown = shell.run(&["job", "show", &mail]);
+    assert_eq!(detail(&shown, "name"), Some("a red one"));
+    // What a job says can't command the terminal: this is the second way to begin such a command.
+    let id = shell.create(&["Other", "--parameters", "\"\u{9b}31m\""]);
+    let shown = shell.run(&["job", "show", &id]);
+    assert!(shown.out.contains("parameters\n  \"\u{fffd}31m\"\n"), "{}", shown.out);
+    let said = shell.try_run(&["job", "list", "--from", "yesterday"]);
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.err.contains("'yesterday' is neither a date such as") && said.err.ends_with("\n  at from\n"),
+        "{}",
+        said.err
+    );
+    // Who reads only the beginning has enough: that is no failure.
+    let mut command = shell
+        .site
+        .command(&["job", "list", "--json", "--server", &shell.server.url]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    drop(child.stdout.take());
+    let said = said_of(child.wait_with_output().expect("it ends"));
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+}

@@ -1,0 +1,189 @@
+//! What a node asks of storage when it starts beside a dead one, and when it leaves.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::Utc;
+use tickerq::domain::job::Job;
+use tickerq::domain::job::attempt::Attempt;
+use tickerq::domain::job::new_job::{JobDefaults, NewJob};
+use tickerq::domain::values::id::{JobId, NodeId};
+use tickerq::domain::values::name::JobType;
+use tickerq::domain::values::time_span::TimeSpan;
+use tickerq::runtime::Runtime;
+use tickerq::runtime::actor::clock::Clock;
+use tickerq::storage::change::{Applied, Change, ChangeError};
+use tickerq::storage::delegating::DelegatingRepository;
+use tickerq::storage::memory::MemoryRepository;
+use tickerq::storage::repository::{JobRepository, RepositoryError};
+
+use crate::harness::eventually;
+use crate::robustness::supervision::options;
+
+/// A storage that notes what is asked of it.
+struct Observed {
+    inner: MemoryRepository,
+    /// Calls that recovery makes.
+    calls: AtomicUsize,
+    /// The names of the changes that say that a node lives, leads or leaves, in their order.
+    said: Mutex<Vec<&'static str>>,
+    /// How long a commit takes that says that a node leaves.
+    leaving_takes: Duration,
+}
+
+impl Observed {
+    fn new(leaving_takes: Duration) -> Self {
+        Self {
+            inner: MemoryRepository::new(),
+            calls: AtomicUsize::new(0),
+            said: Mutex::default(),
+            leaving_takes,
+        }
+    }
+
+    fn count(&self) {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn said(&self) -> Vec<&'static str> {
+        self.said.lock().expect("a list").clone()
+    }
+}
+
+#[async_trait]
+impl DelegatingRepository for Observed {
+    fn inner(&self) -> &dyn JobRepository {
+        &self.inner
+    }
+
+    async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+        let recovers = |change: &Change| matches!(change, Change::Finish { if_orphaned: true, .. });
+        if changes.iter().any(recovers) {
+            self.count();
+        }
+        let name = |change: &Change| {
+            let names = [
+                ("heartbeat", matches!(change, Change::Heartbeat { .. })),
+                ("lead", matches!(change, Change::Lead { .. })),
+                ("leave", matches!(change, Change::Leave { .. })),
+            ];
+            names.into_iter().find_map(|(name, is_it)| is_it.then_some(name))
+        };
+        let names: Vec<&str> = changes.iter().filter_map(name).collect();
+        let is_leaving = names.contains(&"leave");
+        self.said.lock().expect("a list").extend(names);
+        let results = self.inner.commit(changes).await;
+        if is_leaving {
+            tokio::time::sleep(self.leaving_takes).await;
+        }
+        results
+    }
+
+    async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {
+        self.count();
+        self.inner.job(id).await
+    }
+
+    async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        self.count();
+        self.inner.jobs_by_id(ids).await
+    }
+
+    async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
+        self.count();
+        self.inner.attempts(id).await
+    }
+
+    async fn attempts_of(&self, ids: &[JobId]) -> Result<Vec<Attempt>, RepositoryError> {
+        self.count();
+        self.inner.attempts_of(ids).await
+    }
+
+    async fn orphans(&self, observer: NodeId, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        self.count();
+        self.inner.orphans(observer, limit).await
+    }
+}
+
+/// Leaves so many jobs running on a node that is gone.
+async fn leave_running(storage: &Observed, count: u32) {
+    let (now, dead) = (Utc::now(), NodeId::from_uuid(uuid::Uuid::from_u128(7)));
+    let new = |number| {
+        let new = NewJob::of_type(JobType::parse("NoopJob").expect("a type"));
+        Arc::new(new.into_job(&JobDefaults::default(), now, u128::from(number)))
+    };
+    let jobs: Vec<Arc<Job>> = (0..count).map(new).collect();
+    let heartbeat = Change::Heartbeat {
+        node: dead,
+        name: Arc::from("dead"),
+        started_at: now,
+        lease: TimeSpan::from_secs(60),
+        job_types: Arc::from([]),
+        remote_types: Arc::from([]),
+    };
+    let running = jobs.iter().map(|job| Arc::new(job.start(dead, now))).collect();
+    let insert = Change::Insert {
+        jobs: jobs.clone(),
+        idempotency: None,
+    };
+    for change in [
+        heartbeat,
+        insert,
+        Change::Start { jobs: running },
+        Change::Leave { node: dead },
+    ] {
+        let results = storage.inner.commit(&[change]).await.expect("memory works");
+        assert!(results.iter().all(Result::is_ok), "{results:?}");
+    }
+}
+
+/// How many calls a node makes that starts beside so many orphans.
+async fn calls_to_recover(orphans: u32) -> usize {
+    let storage = Arc::new(Observed::new(Duration::ZERO));
+    leave_running(&storage, orphans).await;
+    let repository: Arc<dyn JobRepository> = Arc::clone(&storage) as _;
+    let runtime = Runtime::start(repository, options(Clock::system())).await;
+    // They were recovered before anything else was started.
+    let calls = storage.calls.load(Ordering::SeqCst);
+    let runtime = runtime.expect("a runtime");
+    eventually("all orphans have run", || async {
+        let running = storage
+            .inner
+            .running_on(NodeId::from_uuid(uuid::Uuid::from_u128(7)))
+            .await;
+        running.expect("memory works").is_empty().then_some(())
+    })
+    .await;
+    runtime.stop(Duration::from_secs(5)).await;
+    calls
+}
+
+#[test]
+fn the_calls_that_recover_orphans_do_not_grow_with_their_number() {
+    let calls = |orphans| actix::System::new().block_on(calls_to_recover(orphans));
+    let (few, many) = (calls(2), calls(90));
+    assert!(many <= few + 3, "{few} calls for 2 orphans, {many} for 90");
+}
+
+#[test]
+fn a_node_that_has_left_neither_lives_nor_leads_again() {
+    actix::System::new().block_on(async {
+        // As long as three renewals of its lease.
+        let storage = Arc::new(Observed::new(Duration::from_secs(1)));
+        let repository: Arc<dyn JobRepository> = Arc::clone(&storage) as _;
+        let runtime = Runtime::start(repository, options(Clock::system()))
+            .await
+            .expect("a runtime");
+        eventually("the node has renewed its lease and asked to lead", || async {
+            let said = storage.said();
+            let count = |name| said.iter().filter(|said| **said == name).count();
+            (count("heartbeat") >= 2 && count("lead") >= 1).then_some(())
+        })
+        .await;
+        runtime.stop(Duration::from_secs(5)).await;
+        let said = storage.said();
+        assert_eq!(said.last(), Some(&"leave"), "{said:?}");
+    });
+}

@@ -1,0 +1,128 @@
+//! Rows and servers of other versions of the program in the same database: they hold up nothing that this version does.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::harness::eventually;
+use crate::harness::receiver::Receiver;
+use crate::harness::server::{Site, Storage, query_sql, run_sql};
+use crate::webhooks::{endpoint, shown};
+
+const CONFIG: &str = "[nodes]\nlease = \"00:00:03\"\n[job_types.NoopJob]\nhandler = \"noop\"\n\
+    [webhooks]\nallow_private_networks = true\nremove_unconfigured_after = \"00:00:00\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_can_not_be_read_keeps_no_job_from_running() {
+    let receiver = Receiver::open().await;
+    let site = Site::new(Storage::Postgres, CONFIG);
+    let server = site.start();
+    let client = server.client();
+    let request = json!({ "url": receiver.url(), "events": ["job.completed"] });
+    let made = client.post("/webhooks/endpoints", request).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let first = client.create_of_type("NoopJob").await;
+    receiver.hears_of("the first job", |got| got.job() == first).await;
+    // As a node of a later version stores them: with an event, and with a source, that this one does not know.
+    let copied = "name, url, secret, max_retries, retry_delay, created_at, updated_at, revision, is_deleted";
+    let later = format!(
+        "BEGIN; UPDATE webhook_endpoints SET events = 'job.archived,job.completed'; \
+         INSERT INTO webhook_endpoints (id, events, source, {copied}) \
+         SELECT gen_random_uuid(), 'job.completed', 9, {copied} FROM webhook_endpoints; \
+         UPDATE webhook_endpoint_version SET version = version + 1; COMMIT"
+    );
+    run_sql(site.database_url(), &later);
+    for _ in 0..3 {
+        let job = client.create_of_type("NoopJob").await;
+        client.wait_finished(&job).await;
+        receiver
+            .hears_of("a job of the known event", |got| got.job() == job)
+            .await;
+    }
+    let list = client.get("/webhooks/endpoints").await;
+    assert_eq!(list.status, StatusCode::OK, "{}", list.text);
+    let list = list.json();
+    let events: Vec<&Value> = list["endpoints"]
+        .as_array()
+        .expect("endpoints")
+        .iter()
+        .map(|one| &one["events"])
+        .collect();
+    assert_eq!(events, [&json!(["job.archived", "job.completed"])]);
+    eventually("both are logged", || async {
+        let log = server.log();
+        (log.contains("has no valid source") && log.contains("the event 'job.archived'")).then_some(())
+    })
+    .await;
+    let lines = server
+        .log()
+        .lines()
+        .filter(|line| line.contains("can't be read"))
+        .count();
+    assert_eq!(lines, 2, "each once: {}", server.log());
+    assert!(server.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_another_program_has_written_wrong_keeps_no_other_from_running() {
+    let site = Site::new(Storage::Postgres, CONFIG);
+    let server = site.start();
+    let client = server.client();
+    let ids = [0, 1].map(|_| async {
+        let job = json!({ "type": "NoopJob", "delay": "01:00:00" });
+        client.create(job).await["id"].as_str().expect("an id").to_owned()
+    });
+    let ids = futures_util::future::join_all(ids).await;
+    let spoil = format!(
+        "UPDATE jobs SET due_at = 0, retry_intervals = 'soon', id = gen_random_uuid() WHERE id = '{}'; \
+         UPDATE jobs SET due_at = 0, occurrence_at = 9223372036854775807, retry_intervals = 'soon' WHERE id = '{}'",
+        ids[0], ids[1]
+    );
+    run_sql(site.database_url(), &spoil);
+    for _ in 0..3 {
+        let job = client.create_of_type("NoopJob").await;
+        client.wait_finished(&job).await;
+    }
+    eventually("both run, too", || async {
+        let open = client.get("/jobs?status=pending,running&limit=1").await.json();
+        (open["totalCount"] == 0).then_some(())
+    })
+    .await;
+    assert!(server.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_stays_while_a_server_lives_that_can_not_say_whether_it_names_it() {
+    let receiver = Receiver::open().await;
+    let crm = endpoint("crm", &receiver, "\"job.completed\"", "");
+    let site = Site::new(Storage::Postgres, &format!("{CONFIG}{crm}"));
+    assert!(site.start().stop().success());
+    // A server of the release before, which stores neither its job types nor the endpoints that it names.
+    let old = "INSERT INTO nodes (id, name, started_at, heartbeat_at, lease_until) \
+               SELECT gen_random_uuid(), 'old', now, now, now + 3600000000 \
+               FROM (SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS bigint) AS now) AS n";
+    run_sql(site.database_url(), old);
+    run_sql(site.database_url(), "DELETE FROM webhook_endpoint_names");
+    site.configure(CONFIG);
+    let server = site.start();
+    let client = server.client();
+    for _ in 0..2 {
+        let job = client.create_of_type("NoopJob").await;
+        receiver.hears_of("a job", |got| got.job() == job).await;
+        tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    }
+    assert_eq!(shown(&client, "crm").await["unconfiguredSince"], Value::Null);
+    assert!(
+        !server.log().contains("no live node's configuration"),
+        "{}",
+        server.log()
+    );
+    run_sql(site.database_url(), "DELETE FROM nodes WHERE name = 'old'");
+    eventually("it is retired", || async {
+        server.log().contains("removed webhook endpoint 'crm'").then_some(())
+    })
+    .await;
+    // The release before reads an endpoint without events as corrupt.
+    let row = query_sql(site.database_url(), "SELECT events, is_retired FROM webhook_endpoints");
+    assert_eq!(row, "job.completed|t");
+    assert!(server.stop().success());
+}

@@ -1,0 +1,4 @@
+//! Programs that embed the server.
+
+pub(crate) mod program;
+pub(crate) mod server;

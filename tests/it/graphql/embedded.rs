@@ -1,0 +1,294 @@
+//! GraphQL over a storage that counts what it is asked, that never answers, or that panics.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tickerq::Server;
+use tickerq::config::{Sources, load};
+use tickerq::domain::events::event::Topic;
+use tickerq::domain::job::Job;
+use tickerq::domain::job::attempt::Attempt;
+use tickerq::domain::values::id::JobId;
+use tickerq::storage::delegating::DelegatingRepository;
+use tickerq::storage::query::{JobFilter, JobSummary, JobText, Page, StoredTexts};
+use tickerq::storage::repository::{JobRepository, RepositoryError};
+use tickerq::storage::sea::{SeaOptions, SeaRepository};
+
+use super::ask;
+use super::subscriptions::Socket;
+use crate::harness::client::Client;
+use crate::harness::eventually;
+
+/// SQLite, where each call below is one statement, and what it was asked for jobs.
+struct Watched {
+    inner: SeaRepository,
+    asked: Mutex<Vec<&'static str>>,
+    /// Whether counting panics.
+    panics: AtomicBool,
+    /// Whether counting never ends.
+    hangs: AtomicBool,
+}
+
+impl Watched {
+    fn note(&self, what: &'static str) {
+        self.asked.lock().expect("nobody has panicked here").push(what);
+    }
+
+    /// What it was asked since it was looked at last.
+    fn asked(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.asked.lock().expect("nobody has panicked here"))
+    }
+}
+
+#[async_trait]
+impl DelegatingRepository for Watched {
+    fn inner(&self) -> &dyn JobRepository {
+        &self.inner
+    }
+
+    async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {
+        self.note("job");
+        self.inner.job(id).await
+    }
+
+    async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        self.note("jobs_by_id");
+        self.inner.jobs_by_id(ids).await
+    }
+
+    async fn jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        self.note("jobs_in_brief");
+        self.inner.jobs_in_brief(ids).await
+    }
+
+    async fn job_texts(&self, text: JobText, ids: &[JobId]) -> Result<Vec<(JobId, Arc<str>)>, RepositoryError> {
+        self.note("job_texts");
+        self.inner.job_texts(text, ids).await
+    }
+
+    async fn size_of(&self, texts: StoredTexts<'_>) -> Result<u64, RepositoryError> {
+        self.note("size_of");
+        self.inner.size_of(texts).await
+    }
+
+    async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
+        self.note("attempts");
+        self.inner.attempts(id).await
+    }
+
+    async fn attempts_of(&self, ids: &[JobId]) -> Result<Vec<Attempt>, RepositoryError> {
+        self.note("attempts_of");
+        self.inner.attempts_of(ids).await
+    }
+
+    async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
+        self.note("jobs");
+        self.inner.jobs(filter, page).await
+    }
+
+    async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
+        self.note("count");
+        assert!(!self.panics.load(Ordering::Relaxed), "this storage panics on purpose");
+        if self.hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        self.inner.count(filter).await
+    }
+}
+
+/// A server over such a storage, in a folder of its own.
+struct Embedded {
+    _folder: tempfile::TempDir,
+    storage: Arc<Watched>,
+    server: Server,
+    url: String,
+    client: Client,
+}
+
+impl Embedded {
+    async fn start(config: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("tickerq.toml");
+        std::fs::write(&file, config).expect("the configuration is written");
+        let config = load(Sources {
+            file: Some(file),
+            environment: std::iter::empty(),
+            flags: Vec::new(),
+        });
+        let url = format!("sqlite:{}", folder.path().join("jobs.db").display());
+        let inner = SeaRepository::connect(SeaOptions::new(url))
+            .await
+            .expect("the file opens");
+        inner.migrate_up().await.expect("the tables are made");
+        let storage = Arc::new(Watched {
+            inner,
+            asked: Mutex::default(),
+            panics: AtomicBool::new(false),
+            hangs: AtomicBool::new(false),
+        });
+        let starting = Server::builder()
+            .config(config.expect("a sound configuration"))
+            .repository(Arc::clone(&storage) as Arc<dyn JobRepository>)
+            .listen("127.0.0.1:0".parse().expect("an address"))
+            .start();
+        let server = Box::pin(starting).await.expect("it starts");
+        let url = format!("http://{}", server.addresses()[0]);
+        Self {
+            client: Client::new(&url),
+            _folder: folder,
+            storage,
+            server,
+            url,
+        }
+    }
+
+    async fn listens(&self, expected: bool) {
+        let what = format!("somebody listens to jobs: {expected}");
+        let bus = &self.server.runtime().event_bus;
+        eventually(&what, || async {
+            (bus.is_any_in(Topic::Jobs) == expected).then_some(())
+        })
+        .await;
+    }
+}
+
+const NOOP: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n";
+const EVENTS: &str = "subscription { jobStatusChanged { event } }";
+
+#[actix_web::test]
+async fn a_thousand_jobs_with_their_attempts_take_two_statements() {
+    let embedded = Embedded::start(NOOP).await;
+    let client = &embedded.client;
+    let jobs: Vec<Value> = (0..1_000)
+        .map(|_| json!({"type": "NoopJob", "parameters": {"a": 1}}))
+        .collect();
+    let made = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    eventually("all are completed", || async {
+        (client.queue("default").await["completedJobs"] == 1_000).then_some(())
+    })
+    .await;
+    embedded.storage.asked();
+    let answer = ask(
+        client,
+        "{ jobs(first: 1000) { nodes { id attempts { number status } } } }",
+    )
+    .await;
+    let nodes = answer["jobs"]["nodes"].as_array().expect("a list");
+    assert_eq!(nodes.len(), 1_000);
+    assert!(
+        nodes
+            .iter()
+            .all(|node| node["attempts"] == json!([{"number": 1, "status": "COMPLETED"}]))
+    );
+    assert_eq!(embedded.storage.asked(), ["jobs", "attempts_of"]);
+    let whole =
+        "{ jobs(first: 1000) { totalCount edges { node { parameters attempts { number } timeout revision } } } }";
+    let answer = ask(client, whole).await;
+    assert_eq!(answer["jobs"]["edges"][999]["node"]["parameters"], json!({"a": 1}));
+    let mut asked = embedded.storage.asked();
+    asked.sort_unstable();
+    // Large texts are read by themselves, after their size.
+    assert_eq!(
+        asked,
+        ["attempts_of", "count", "job_texts", "jobs", "jobs_in_brief", "size_of"]
+    );
+    embedded.server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_subscriber_that_goes_away_is_forgotten_at_once() {
+    // No sign of life that is due in the time of this test finds out that somebody has gone.
+    let embedded = Embedded::start(&format!(
+        "{NOOP}[realtime]\nping_interval = \"00:10:00\"\nclient_timeout = \"00:20:00\"\n"
+    ))
+    .await;
+    embedded.listens(false).await;
+    let mut socket = Socket::begun_at(&embedded.url).await;
+    socket.subscribe("1", EVENTS).await;
+    embedded.listens(true).await;
+    socket.say(json!({"type": "complete", "id": "1"})).await;
+    embedded.listens(false).await;
+    socket.subscribe("2", EVENTS).await;
+    embedded.listens(true).await;
+    drop(socket);
+    embedded.listens(false).await;
+    let request = embedded
+        .client
+        .at_root(Method::POST, "/graphql")
+        .header("accept", "text/event-stream");
+    let mut stream = request
+        .json(&json!({ "query": EVENTS }))
+        .send()
+        .await
+        .expect("an answer");
+    assert!(stream.chunk().await.expect("open").is_some());
+    embedded.listens(true).await;
+    drop(stream);
+    embedded.listens(false).await;
+    embedded.server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_fault_is_told_as_one_whatever_the_transport() {
+    let embedded = Embedded::start(&format!("{NOOP}[graphql]\ntimeout = \"00:00:00.2\"\n")).await;
+    let query = "{ jobs { totalCount } }";
+    let post = async || {
+        let request = embedded.client.at_root(Method::POST, "/graphql");
+        embedded.client.send(request.json(&json!({ "query": query }))).await
+    };
+    embedded.storage.hangs.store(true, Ordering::Relaxed);
+    let late = post().await;
+    assert_eq!(late.status, StatusCode::SERVICE_UNAVAILABLE, "{}", late.text);
+    let extensions = late.json()["errors"][0]["extensions"].clone();
+    assert_eq!(
+        (&extensions["code"], &extensions["kind"]),
+        (&json!("unavailable"), &json!("FAULT"))
+    );
+    let mut socket = Socket::begun_at(&embedded.url).await;
+    socket.subscribe("1", query).await;
+    assert_eq!(
+        socket.hear("error").await["payload"][0]["extensions"]["code"],
+        "unavailable"
+    );
+    embedded.storage.panics.store(true, Ordering::Relaxed);
+    let failed = post().await;
+    assert_eq!(failed.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", failed.text);
+    assert_eq!(failed.json()["errors"][0]["extensions"]["code"], "internal");
+    socket.subscribe("1", query).await;
+    assert_eq!(socket.goodbye().await, (4500, "Internal server error".to_owned()));
+    embedded.storage.panics.store(false, Ordering::Relaxed);
+    embedded.storage.hangs.store(false, Ordering::Relaxed);
+    assert_eq!(ask(&embedded.client, query).await["jobs"]["totalCount"], json!(0));
+    embedded.server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_subscriber_that_is_too_slow_is_told_what_it_has_missed() {
+    let embedded = Embedded::start("[realtime]\nevents_behind_max = 1\n").await;
+    let mut socket = Socket::begun_at(&embedded.url).await;
+    socket.subscribe("1", EVENTS).await;
+    embedded.listens(true).await;
+    // All of one commit come at once, and one of them can wait.
+    let jobs: Vec<Value> = (0..500).map(|_| json!({"type": "Nobody"})).collect();
+    let made = embedded.client.post("/jobs/batch", json!({ "jobs": jobs })).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let mut heard = 0;
+    let mut missed = 0;
+    while heard + missed < 500 {
+        let payload = socket.hear("next").await["payload"].clone();
+        match payload["errors"][0]["extensions"]["missed"].as_u64() {
+            Some(count) => {
+                assert_eq!(payload["errors"][0]["extensions"]["code"], "lagged");
+                missed += count;
+            }
+            None => heard += 1,
+        }
+    }
+    assert!(missed > 0, "{heard} were heard");
+    assert_eq!(heard + missed, 500);
+    embedded.server.stop().await;
+}

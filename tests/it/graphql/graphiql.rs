@@ -1,0 +1,52 @@
+//! GraphiQL: in a real browser, and what its files are sent with.
+
+use reqwest::Method;
+
+use crate::harness::server::Server;
+use crate::realtime::clients::run;
+
+const KEY: &str = "tq_key-of-somebody-in-a-browser";
+
+#[tokio::test]
+async fn a_user_in_a_browser_runs_a_query_a_mutation_and_a_subscription() {
+    let (_site, server) = Server::with_config("");
+    run(&["graphiql.mjs", &server.url]).await;
+}
+
+#[tokio::test]
+async fn the_token_in_the_page_s_field_goes_with_requests_and_subscriptions() {
+    let config = format!(
+        "[api]\nrequire_authentication = true\n[[api.keys]]\nname = \"browser\"\nkey = \"{KEY}\"\n\
+         scopes = [\"tickerq:read\", \"tickerq:write\"]\n"
+    );
+    let (_site, server) = Server::with_config(&config);
+    run(&["graphiql.mjs", &server.url, KEY]).await;
+}
+
+#[tokio::test]
+async fn the_page_can_be_switched_off() {
+    let (_site, server) = Server::with_config("[graphql]\ngraphiql = false\n");
+    let client = server.client();
+    for path in ["/graphiql", "/graphiql/"] {
+        let answer = client.send(client.at_root(Method::GET, path)).await;
+        answer.problem(404);
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_asked_for_anew_and_its_files_are_kept() {
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    let page = client.send(client.at_root(Method::GET, "/graphiql")).await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), Some("text/html"));
+    assert_eq!(page.header("cache-control"), Some("no-cache"));
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
+    let tag = page.header("etag").expect("a tag");
+    let again = client.at_root(Method::GET, "/graphiql/").header("if-none-match", tag);
+    assert_eq!(client.send(again).await.status, 304);
+
+    let missing = client.send(client.at_root(Method::GET, "/assets/nothing.js")).await;
+    missing.problem(404);
+}

@@ -1,0 +1,294 @@
+//! What a GraphQL request may cost, and GraphQL over HTTP where the audits do not look.
+
+use reqwest::{Method, StatusCode};
+use ring::digest::{SHA256, digest};
+use serde_json::{Value, json};
+
+use super::{ask, ask_with, refused};
+use crate::harness::client::{Answer, Client};
+use crate::harness::server::Server;
+
+const BOTH: &str = "application/graphql-response+json, application/json;q=0.9";
+
+/// Posts any body.
+async fn post(client: &Client, body: impl ToString, accept: &str) -> Answer {
+    let request = client.at_root(Method::POST, "/graphql");
+    let request = request
+        .header("content-type", "application/json")
+        .header("accept", accept);
+    client.send(request.body(body.to_string())).await
+}
+
+fn code(answer: &Answer) -> Value {
+    answer.json()["errors"][0]["extensions"]["code"].clone()
+}
+
+#[tokio::test]
+async fn a_request_that_asks_for_too_much_is_refused_before_it_costs_anything() {
+    let config =
+        "[graphql]\nmax_depth = 6\nmax_complexity = 200\nmax_aliases = 3\nmax_batch = 2\nquery_bytes_max = \"2KiB\"\n";
+    let (_site, server) = Server::with_config(config);
+    let client = server.client();
+    for (query, allowed) in [
+        (
+            "{ jobs(first: 5) { edges { node { attempts { number node { x { y } } } } } } }".to_owned(),
+            json!(6),
+        ),
+        (
+            "{ jobs(first: 100) { nodes { id name status } } }".to_owned(),
+            json!(200),
+        ),
+        (
+            "query($n: Int = 100) { jobs(first: $n) { nodes { id name status } } }".to_owned(),
+            json!(200),
+        ),
+        (
+            "{ a: __typename b: __typename c: __typename d: __typename }".to_owned(),
+            json!(3),
+        ),
+        (format!("{{ __typename }} #{}", "x".repeat(3_000)), json!(2_048)),
+        (format!("{{ job(id: {}) }}", "[".repeat(100)), json!(64)),
+    ] {
+        let error = refused(&client, &query).await;
+        assert_eq!(error["extensions"]["code"], "too-large", "{query}: {error}");
+        assert_eq!(error["extensions"]["allowed"], allowed, "{query}: {error}");
+    }
+    ask(&client, "{ jobs(first: 10) { nodes { id name status } } }").await;
+    let one = json!({"query": "{ __typename }"});
+    let batch = post(&client, json!([one, {"query": "{ nonsense }"}]), "application/json").await;
+    assert_eq!(batch.status, StatusCode::OK);
+    let answers = batch.json();
+    assert_eq!(answers[0], json!({"data": {"__typename": "Query"}}));
+    assert_eq!(answers[1]["errors"][0]["extensions"]["code"], "validation");
+    for wrong in [json!([one, one, one]), json!([])] {
+        let answer = post(&client, wrong, "application/json").await;
+        assert_eq!(
+            (answer.status, code(&answer)),
+            (StatusCode::BAD_REQUEST, json!("validation"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_clients_introspection_is_within_the_limits_and_can_be_switched_off() {
+    let introspection = "query { __schema { queryType { name } types { ...T fields(includeDeprecated: true) { args { type { ...R } } type { ...R } } } } }
+        fragment T on __Type { kind name description interfaces { ...R } possibleTypes { ...R } }
+        fragment R on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }";
+    let (_site, server) = Server::with_config("");
+    let schema = ask(&server.client(), introspection).await;
+    assert!(
+        schema["__schema"]["types"]
+            .as_array()
+            .is_some_and(|types| types.len() > 40)
+    );
+    let (_site, server) = Server::with_config("[graphql]\nintrospection = false\n");
+    let hidden = ask_with(&server.client(), introspection, json!({})).await;
+    assert!(hidden["data"]["__schema"].is_null(), "{hidden}");
+    assert_eq!(
+        ask(&server.client(), "{ __typename }").await,
+        json!({"__typename": "Query"})
+    );
+}
+
+#[tokio::test]
+async fn a_query_that_was_sent_once_is_known_by_its_hash() {
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    let query = "{ queues { name } }";
+    let hash: String = digest(&SHA256, query.as_bytes())
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let extensions = json!({"persistedQuery": {"version": 1, "sha256Hash": hash}});
+    let unknown = post(&client, json!({ "extensions": extensions }), "application/json").await;
+    assert_eq!(unknown.status, StatusCode::OK);
+    assert_eq!(unknown.json()["errors"][0]["message"], "PersistedQueryNotFound");
+    assert_eq!(code(&unknown), "PERSISTED_QUERY_NOT_FOUND");
+    let other = post(
+        &client,
+        json!({"query": "{ __typename }", "extensions": extensions}),
+        "application/json",
+    )
+    .await;
+    assert_eq!(
+        other.json()["errors"][0]["message"],
+        "provided sha does not match query"
+    );
+    let stored = post(
+        &client,
+        json!({"query": query, "extensions": extensions}),
+        "application/json",
+    )
+    .await;
+    assert_eq!(stored.json()["data"]["queues"][0]["name"], "default");
+    let request = client
+        .at_root(Method::GET, "/graphql")
+        .header("apollo-require-preflight", "1")
+        .query(&[("extensions", extensions.to_string())]);
+    let known = client.send(request).await;
+    assert_eq!((known.status, known.json()), (StatusCode::OK, stored.json()));
+}
+
+#[tokio::test]
+async fn get_asks_and_changes_nothing() {
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    let get = async |parameters: &[(&str, &str)]| {
+        let request = client.at_root(Method::GET, "/graphql").query(parameters);
+        client.send(request.header("x-requested-with", "XMLHttpRequest")).await
+    };
+    let query = "query A($n: String!) { queue(name: $n) { name } } query B { __typename }";
+    let asked = get(&[
+        ("query", query),
+        ("operationName", "A"),
+        ("variables", "{\"n\": \"default\"}"),
+    ])
+    .await;
+    assert_eq!(asked.json(), json!({"data": {"queue": {"name": "default"}}}));
+    let which = get(&[("query", query)]).await;
+    assert_eq!(which.json()["errors"][0]["extensions"]["field"], "operationName");
+    let wrong = get(&[("query", query), ("variables", "[1]")]).await;
+    assert_eq!(
+        (wrong.status, &wrong.json()["errors"][0]["extensions"]["field"]),
+        (StatusCode::BAD_REQUEST, &json!("variables"))
+    );
+    let change = get(&[("query", "mutation { pauseQueue(name: \"default\") { name } }")]).await;
+    assert_eq!(
+        (change.status, change.header("allow")),
+        (StatusCode::METHOD_NOT_ALLOWED, Some("POST"))
+    );
+    assert_eq!(client.queue("default").await["status"], "running");
+    let put = client.send(client.at_root(Method::PUT, "/graphql")).await;
+    assert_eq!(
+        (put.status, put.header("allow")),
+        (StatusCode::METHOD_NOT_ALLOWED, Some("GET, HEAD, POST, OPTIONS"))
+    );
+}
+
+#[tokio::test]
+async fn a_get_that_any_page_could_have_a_browser_send_is_refused() {
+    let (_site, server) = Server::with_config("[server]\ncors_origins = [\"https://app.example\"]\n");
+    let client = server.client();
+    let get = async |headers: &[(&str, &str)]| {
+        let mut request = client
+            .at_root(Method::GET, "/graphql")
+            .query(&[("query", "{ __typename }")]);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        client.send(request).await
+    };
+    for headers in [
+        &[][..],
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "")],
+        &[("apollo-require-preflight", "")],
+        &[("x-requested-with", " ")],
+        &[
+            ("referer", "https://evil.example/"),
+            ("accept", "image/avif,image/webp,*/*;q=0.8"),
+        ],
+        &[("origin", "https://evil.example")],
+        &[("sec-fetch-site", "cross-site"), ("cookie", "a=b")],
+    ] {
+        let refused = get(headers).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{headers:?}");
+        let message = refused.json()["errors"][0]["message"].to_string();
+        for name in ["apollo-require-preflight", "x-requested-with", "Sec-Fetch-Site"] {
+            assert!(message.contains(name), "{message}");
+        }
+    }
+    for headers in [
+        &[("apollo-require-preflight", "true")][..],
+        &[("x-requested-with", "XMLHttpRequest"), ("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-origin")],
+        &[("sec-fetch-site", "same-site")],
+        &[("sec-fetch-site", "none")],
+        &[("origin", "https://app.example"), ("sec-fetch-site", "cross-site")],
+    ] {
+        assert_eq!(get(headers).await.status, StatusCode::OK, "{headers:?}");
+    }
+    // Streams for an event source have the same rule.
+    let events = get(&[("accept", "text/event-stream")]).await;
+    assert_eq!(events.status, StatusCode::BAD_REQUEST);
+    // Neither kind of form that a page can post is a request.
+    for form in [
+        "multipart/form-data; boundary=x",
+        "application/x-www-form-urlencoded",
+        "text/plain",
+    ] {
+        let request = client.at_root(Method::POST, "/graphql").header("content-type", form);
+        let refused = client.send(request.body("{\"query\":\"{ __typename }\"}")).await;
+        assert_eq!(refused.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{form}");
+    }
+}
+
+#[tokio::test]
+async fn the_status_tells_what_became_of_a_request_to_clients_that_want_it() {
+    let (_site, server) = Server::with_config("[graphql]\nmax_body = \"4KiB\"\n");
+    let client = server.client();
+    for (body, status, expected) in [
+        (json!({"query": "{ nonsense }"}), 400, "validation"),
+        (json!({"query": "{"}), 400, "malformed"),
+        (
+            json!({"query": "query($n: Int!) { jobs(first: $n) { totalCount } }", "variables": {"n": "x"}}),
+            400,
+            "validation",
+        ),
+        (json!({"query": "{ job(id: \"x\") { id } }"}), 200, "validation"),
+        (
+            json!({"query": "subscription { metricsUpdated { totalJobs } }"}),
+            400,
+            "validation",
+        ),
+        (json!({"query": "x".repeat(5_000)}), 413, "too-large"),
+    ] {
+        let answer = post(&client, &body, BOTH).await;
+        assert_eq!(
+            (answer.status.as_u16(), code(&answer)),
+            (status, json!(expected)),
+            "{}",
+            answer.text
+        );
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/graphql-response+json; charset=utf-8")
+        );
+        let has_data = answer
+            .json()
+            .as_object()
+            .is_some_and(|object| object.contains_key("data"));
+        assert_eq!(has_data, status == 200, "{}", answer.text);
+    }
+    let unreadable = post(&client, "{\"query\": ", BOTH).await;
+    assert_eq!(
+        (unreadable.status.as_u16(), code(&unreadable)),
+        (400, json!("malformed"))
+    );
+    let html = post(&client, json!({"query": "{ __typename }"}), "text/html").await;
+    assert_eq!((html.status.as_u16(), code(&html)), (406, json!("not-acceptable")));
+    let text = client
+        .at_root(Method::POST, "/graphql")
+        .header("content-type", "text/plain")
+        .body("{\"query\": \"{ __typename }\"}");
+    let text = client.send(text).await;
+    assert_eq!(
+        (text.status.as_u16(), code(&text)),
+        (415, json!("unsupported-media-type"))
+    );
+    let foreign = client
+        .at_root(Method::POST, "/graphql")
+        .header("origin", "https://evil.example");
+    let foreign = client.send(foreign.json(&json!({"query": "{ __typename }"}))).await;
+    assert_eq!((foreign.status.as_u16(), code(&foreign)), (403, json!("forbidden")));
+}
+
+#[tokio::test]
+async fn without_graphql_there_is_nothing_at_its_path() {
+    let (_site, server) = Server::with_config("[graphql]\nenable = false\n");
+    let client = server.client();
+    post(&client, json!({"query": "{ __typename }"}), BOTH)
+        .await
+        .problem(404);
+}

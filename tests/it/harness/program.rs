@@ -1,0 +1,50 @@
+//! The server program under test, and the repository it is built from.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+/// The root of the repository.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the package is in a folder of the repository")
+}
+
+/// The path of the program `tickerq`, built before its first use: cargo gives a test the programs of its own package only.
+pub fn program() -> &'static str {
+    static PROGRAM: LazyLock<String> = LazyLock::new(|| {
+        let profile = programs()
+            .file_name()
+            .expect("a profile")
+            .to_string_lossy()
+            .into_owned();
+        let mut build = Command::new(env!("CARGO"));
+        build.args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--package",
+            "tickerq",
+            "--bin",
+            "tickerq",
+        ]);
+        if profile != "debug" {
+            build.args(["--profile", &profile]);
+        }
+        let built = build.current_dir(repository()).status().expect("cargo runs");
+        assert!(built.success(), "the program is built: {built}");
+        programs()
+            .join("tickerq")
+            .to_str()
+            .expect("a path of Unicode")
+            .to_owned()
+    });
+    &PROGRAM
+}
+
+/// The folder of the profile's programs: this test binary is in its folder `deps`.
+pub fn programs() -> PathBuf {
+    let this = std::env::current_exe().expect("the path of the test binary");
+    this.ancestors().nth(2).expect("a folder of programs").to_path_buf()
+}

@@ -1,0 +1,8 @@
+//! Health, metrics, logs and traces.
+
+pub(crate) mod health;
+pub(crate) mod log;
+pub(crate) mod metrics;
+pub(crate) mod prometheus;
+pub(crate) mod telemetry;
+pub(crate) mod traces;

@@ -1,0 +1,14 @@
+//! The REST API.
+
+pub(crate) mod bodies;
+pub(crate) mod browsers;
+pub(crate) mod connection;
+pub(crate) mod jobs;
+pub(crate) mod openapi;
+pub(crate) mod prefix;
+pub(crate) mod protocol;
+pub(crate) mod queue_limits;
+pub(crate) mod queues;
+pub(crate) mod queues_unused;
+pub(crate) mod values;
+pub(crate) mod wire_format;

@@ -1,0 +1,478 @@
+//! What a server holds in memory for its callers is bounded: answers while they are built and sent, and bodies while they come.
+
+use std::collections::HashSet;
+use std::fs;
+use std::time::Instant;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Duration, timeout};
+
+use crate::auth::KEYS;
+use crate::graphql::subscriptions::Socket;
+use crate::harness::client::{Answer, Client};
+use crate::harness::server::{Server, Site, Storage};
+use crate::harness::{PATIENCE, eventually};
+
+const MB: usize = 1_000_000;
+
+/// The greatest memory that a server has had, in bytes.
+fn peak(server: &Server) -> usize {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("the server runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<usize>().ok());
+    kib.expect("a number of kB") << 10
+}
+
+/// Creates jobs with parameters of 1 MB that nothing runs.
+async fn create_large_jobs(client: &Client, count: usize) {
+    let parameters = "x".repeat(MB - 2);
+    for _ in 0..count {
+        client.create(json!({"type": "Nobody", "parameters": parameters})).await;
+    }
+}
+
+/// A few hundred bytes that mean millions of values: the types of an interface, of which each has the interface.
+fn nested_introspection() -> String {
+    let nested = "interfaces { possibleTypes { ".repeat(6);
+    format!("{{ __schema {{ types {{ {nested} name {} }} }} }}", "} }".repeat(6))
+}
+
+async fn graphql(client: &Client, body: &Value) -> Answer {
+    client.send(client.at_root(Method::POST, "/graphql").json(body)).await
+}
+
+fn aliases(field: &str) -> String {
+    (0..29).map(|number| format!("a{number}: {field} ")).collect()
+}
+
+fn assert_too_large(answer: &Value, query: &str) {
+    let error = &answer["errors"][0];
+    assert_eq!(error["extensions"]["code"], "too-large", "{query:.200}: {error}");
+    assert_eq!(
+        error["extensions"]["setting"], "graphql.max_response",
+        "{query:.200}: {error}"
+    );
+    let message = error["message"].as_str().expect("a message");
+    assert!(
+        message.contains("graphql.max_response") && message.contains("fewer"),
+        "{message}"
+    );
+    assert!(answer.get("data").is_none_or(Value::is_null), "{query:.200}");
+}
+
+async fn answers_of_graphql_are_bounded_over(storage: Storage) {
+    let site = Site::new(storage, "");
+    let server = site.start();
+    let client = server.client();
+    create_large_jobs(&client, 60).await;
+    let before = peak(&server);
+    let id = client.get("/jobs?limit=1").await.json()["jobs"][0]["id"].clone();
+    let id = id.as_str().expect("an id");
+    let parameters = aliases("parameters");
+    let introspection = nested_introspection();
+    for query in [
+        format!("{{ jobs(first: 30) {{ nodes {{ {parameters} }} }} }}"),
+        format!("{{ jobs(first: 1) {{ nodes {{ {parameters} }} }} }}"),
+        format!(
+            "{{ jobs(first: 1) {{ edges {{ node {{ ...f }} }} }} }} fragment f on Job {{ ... {{ {parameters} }} }}"
+        ),
+        format!("{{ job(id: \"{id}\") {{ {parameters} }} }}"),
+        format!("{{ node(id: \"{id}\") {{ ... on Job {{ {parameters} }} }} }}"),
+        format!("{{ {} }}", aliases(&format!("job(id: \"{id}\") {{ parameters }}"))),
+        "{ jobs(first: 60) { nodes { parameters } } }".to_owned(),
+        introspection,
+    ] {
+        let answer = graphql(&client, &json!({"query": query})).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_too_large(&answer.json(), &query);
+    }
+    // What is not shown is not read.
+    let small = graphql(
+        &client,
+        &json!({"query": "{ jobs(first: 60) { nodes { timeout uniqueKey result } } }"}),
+    )
+    .await;
+    assert_eq!(small.json()["data"]["jobs"]["nodes"].as_array().map(Vec::len), Some(60));
+    let fits = json!({"query": "{ jobs(first: 10) { nodes { parameters } } }"});
+    let answer = graphql(&client, &fits).await.json();
+    let nodes = answer["data"]["jobs"]["nodes"].as_array().expect("jobs");
+    assert!(
+        nodes
+            .iter()
+            .all(|job| job["parameters"].as_str().is_some_and(|text| text.len() == MB - 2))
+    );
+    // A batch has one budget.
+    let batch = graphql(&client, &json!([fits, fits, {"query": "{ queues { name } }"}]))
+        .await
+        .json();
+    assert!(batch[0]["data"]["jobs"]["nodes"].is_array());
+    assert_too_large(&batch[1], "the second of a batch");
+    assert_eq!(batch[2]["data"]["queues"][0]["name"], "default");
+    // So has an operation over WebSocket, and each message of a subscription.
+    let mut socket = Socket::begun_at(&server.url).await;
+    let wide = format!("{{ jobs(first: 1) {{ nodes {{ {parameters} }} }} }}");
+    socket
+        .say(json!({"type": "subscribe", "id": "1", "payload": {"query": wide}}))
+        .await;
+    let refused: Value = serde_json::from_str(&socket.next_text().await).expect("JSON");
+    assert_too_large(&json!({"errors": refused["payload"]}), "an operation over WebSocket");
+    let wide = format!("subscription {{ job(id: \"{id}\") {{ {parameters} }} }}");
+    socket
+        .say(json!({"type": "subscribe", "id": "2", "payload": {"query": wide}}))
+        .await;
+    let refused: Value = serde_json::from_str(&socket.next_text().await).expect("JSON");
+    assert_too_large(&json!({"errors": refused["payload"]}), "a message of a subscription");
+    let grown = peak(&server) - before;
+    assert!(grown < 250 * MB, "the server has grown by {} MB", grown / MB);
+    assert_eq!(client.get("/queues").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn answers_of_graphql_are_bounded_while_they_are_built_on_sqlite() {
+    answers_of_graphql_are_bounded_over(Storage::Sqlite).await;
+}
+
+#[tokio::test]
+async fn answers_of_graphql_are_bounded_while_they_are_built_on_postgresql() {
+    answers_of_graphql_are_bounded_over(Storage::Postgres).await;
+}
+
+#[tokio::test]
+async fn lists_of_large_things_over_rest_are_bounded() {
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    let parameters = "x".repeat(MB - 2);
+    for _ in 0..20 {
+        let body = json!({"type": "Nobody", "cronExpression": "0 0 1 1 *", "parameters": parameters});
+        let created = client.post("/jobs/recurring", body).await;
+        assert_eq!(created.status, StatusCode::CREATED, "{:.300}", created.text);
+    }
+    let before = peak(&server);
+    for _ in 0..5 {
+        let problem = client.get("/jobs/recurring").await.problem(413);
+        assert_eq!(problem["type"], "urn:tickerq:problem:answer-too-large");
+        assert_eq!(problem["errors"][0]["parameter"], "limit");
+        let detail = problem["detail"].as_str().expect("a detail");
+        assert!(
+            detail.contains("server.max_response") && detail.contains("limit"),
+            "{detail}"
+        );
+    }
+    let page = client.get("/jobs/recurring?limit=5").await.json();
+    assert_eq!(page["recurringJobs"].as_array().map(Vec::len), Some(5));
+    assert_eq!(page["recurringJobs"][4]["parameters"], parameters);
+    let query = "{ recurringJobs(limit: 20) { nodes { parameters } } }";
+    let refused = graphql(&client, &json!({"query": query})).await;
+    assert_too_large(&refused.json(), query);
+    let grown = peak(&server) - before;
+    assert!(grown < 120 * MB, "the server has grown by {} MB", grown / MB);
+}
+
+#[tokio::test]
+async fn all_answers_together_are_bounded_and_who_comes_too_late_comes_back() {
+    let (_site, server) = Server::with_config("[server]\nmax_response_memory = \"64MiB\"\n");
+    let client = server.client();
+    create_large_jobs(&client, 10).await;
+    let before = peak(&server);
+    let query = json!({"query": "{ jobs(first: 10) { nodes { parameters } } }"});
+    let mut together = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let (client, query) = (client.clone(), query.clone());
+        together.spawn(async move { graphql(&client, &query).await });
+    }
+    let (mut given, mut refused) = (0, 0);
+    while let Some(answer) = together.join_next().await {
+        let answer = answer.expect("an answer");
+        if answer.status == StatusCode::OK {
+            given += 1;
+            assert!(answer.text.len() > 10 * (MB - 2));
+        } else {
+            refused += 1;
+            assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+            assert!(answer.header("retry-after").is_some());
+            let error = answer.json()["errors"][0].clone();
+            assert_eq!(error["extensions"]["code"], "busy", "{error}");
+            assert!(
+                error["message"]
+                    .as_str()
+                    .is_some_and(|text| text.contains("server.max_response_memory"))
+            );
+        }
+    }
+    assert!(given > 0 && refused > 0, "{given} given, {refused} refused");
+    let grown = peak(&server) - before;
+    assert!(grown < 200 * MB, "the server has grown by {} MB", grown / MB);
+    // All of it was given back.
+    assert_eq!(graphql(&client, &query).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_answer_that_its_client_does_not_read_counts_until_it_is_sent() {
+    let config = "[server]\nmax_response_memory = \"24MiB\"\nmax_response = \"16MiB\"\n";
+    let (_site, server) = Server::with_config(config);
+    let client = server.client();
+    create_large_jobs(&client, 10).await;
+    let body = json!({"query": "{ jobs(first: 8) { nodes { parameters } } }"}).to_string();
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut lazy = Vec::new();
+    for _ in 0..3 {
+        let mut stream = connect(&server).await;
+        stream.write_all(request.as_bytes()).await.expect("it is sent");
+        // The answer has begun; the rest is left where it is.
+        let mut start = [0; 15];
+        timeout(PATIENCE, stream.read_exact(&mut start))
+            .await
+            .expect("an answer in time")
+            .expect("an answer");
+        lazy.push((stream, String::from_utf8_lossy(&start).into_owned()));
+    }
+    let statuses: Vec<&str> = lazy.iter().map(|(_, start)| &start[9..12]).collect();
+    assert_eq!(statuses[0], "200");
+    assert!(statuses.contains(&"503"), "{statuses:?}");
+    drop(lazy);
+    eventually("memory is free again", async || {
+        let answer = graphql(&client, &serde_json::from_str(&body).expect("JSON")).await;
+        (answer.status == StatusCode::OK).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_gets_no_more_answers_made_over_websocket() {
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    create_large_jobs(&client, 12).await;
+    let mut socket = Socket::begun_at(&server.url).await;
+    let before = peak(&server);
+    let query = "{ jobs(first: 12) { nodes { parameters } } }";
+    for number in 0..60 {
+        let id = number.to_string();
+        socket
+            .say(json!({"type": "subscribe", "id": id, "payload": {"query": query}}))
+            .await;
+    }
+    // They are all under way, and nothing is read.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    for _ in 0..60 {
+        let message = socket.next_text().await;
+        assert!(
+            message.len() > 12 * (MB - 2)
+                || message.contains("\"complete\"")
+                || message.contains("max_response_memory")
+        );
+    }
+    let grown = peak(&server) - before;
+    assert!(grown < 400 * MB, "the server has grown by {} MB", grown / MB);
+}
+
+async fn connect(server: &Server) -> TcpStream {
+    let address = server.url.trim_start_matches("http://");
+    TcpStream::connect(address).await.expect("a connection")
+}
+
+#[tokio::test]
+async fn unfinished_bodies_are_bounded_together() {
+    let config =
+        "[server]\nrequest_body_bytes_max = \"1MiB\"\nbatch_body_bytes_max = \"1MiB\"\nmax_body_memory = \"2MiB\"\n";
+    let (_site, server) = Server::with_config(config);
+    let client = server.client();
+    let body = format!("{{\"type\":\"Nobody\",\"parameters\":\"{}\"}}", "x".repeat(700_000));
+    let head = |path: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        )
+    };
+    let mut open = Vec::new();
+    for path in [
+        "/api/tickerq/jobs",
+        "/graphql",
+        "/api/tickerq/jobs/batch",
+        "/api/tickerq/workers",
+    ] {
+        let mut stream = connect(&server).await;
+        stream.write_all(head(path).as_bytes()).await.expect("the head is sent");
+        // All but the end. One that is refused may be closed while it is sent.
+        drop(stream.write_all(&body.as_bytes()[..body.len() - 10]).await);
+        open.push(stream);
+    }
+    let refused = eventually("no memory is left for bodies", async || {
+        let request = client
+            .request(Method::POST, "/jobs")
+            .header("content-type", "application/json");
+        let answer = client.send(request.body(body.clone())).await;
+        (answer.status == StatusCode::SERVICE_UNAVAILABLE).then_some(answer)
+    })
+    .await;
+    let problem = refused.problem(503);
+    assert_eq!(problem["type"], "urn:tickerq:problem:busy");
+    assert!(refused.header("retry-after").is_some());
+    assert!(
+        problem["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.contains("server.max_body_memory"))
+    );
+    // Small ones need none of it.
+    client.create(json!({"type": "Nobody"})).await;
+    drop(open);
+    eventually("memory is free again", async || {
+        let request = client
+            .request(Method::POST, "/jobs")
+            .header("content-type", "application/json");
+        let answer = client.send(request.body(body.clone())).await;
+        (answer.status == StatusCode::CREATED).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn bodies_of_graphql_have_a_limit_of_their_own() {
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    let query = |length: usize| {
+        let variables = json!({"input": {"type": "Nobody", "parameters": "x".repeat(length)}});
+        let query = "mutation($input: ScheduleJobInput!) { scheduleJob(input: $input) { job { id } } }";
+        json!({"query": query, "variables": variables})
+    };
+    let refused = graphql(&client, &query(1 << 20)).await;
+    assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(refused.text.contains("graphql.max_body"), "{}", refused.text);
+    assert_eq!(graphql(&client, &query(1_000_000)).await.status, StatusCode::OK);
+    let (_site, server) = Server::with_config("[graphql]\nmax_body = \"2MiB\"\n");
+    assert_eq!(graphql(&server.client(), &query(1 << 20)).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_time_of_a_request_ends_also_while_its_answer_is_made() {
+    let config = "[graphql]\ntimeout = \"200ms\"\nmax_response = \"1GiB\"\n[server]\nmax_response_memory = \"4GiB\"\n";
+    let (_site, server) = Server::with_config(config);
+    let client = server.client();
+    // All of it is there at once: nothing is waited for, so that nothing but the server itself can look at the clock.
+    let query = nested_introspection();
+    let began = Instant::now();
+    let answer = graphql(&client, &json!({"query": query})).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{:.300}", answer.text);
+    assert_eq!(answer.json()["errors"][0]["extensions"]["code"], "unavailable");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+/// Registers a worker for the jobs that nothing else runs.
+async fn worker(client: &Client) -> String {
+    let worker = json!({ "name": "w", "types": ["Nobody"], "concurrency": 1_000 });
+    let registered = client.post("/workers", worker).await.json();
+    registered["id"].as_str().expect("an id").to_owned()
+}
+
+async fn leases_are_bounded_over(storage: Storage) {
+    let site = Site::new(storage, "[server]\nmax_response_memory = \"64MiB\"\n");
+    let server = site.start();
+    let client = server.client();
+    create_large_jobs(&client, 60).await;
+    let worker = worker(&client).await;
+    let before = peak(&server);
+    let lease = format!("/workers/{worker}/lease");
+    let mut leased = HashSet::new();
+    let mut note = |jobs: &Value| {
+        let jobs = jobs.as_array().expect("jobs");
+        for job in jobs {
+            assert!(
+                leased.insert(job["jobId"].as_str().expect("an id").to_owned()),
+                "leased twice"
+            );
+        }
+        jobs.len()
+    };
+    let answer = client.post(&lease, json!({ "max": 1_000 })).await;
+    assert!(answer.text.len() < 8 * MB, "{} bytes", answer.text.len());
+    let first = note(&answer.json()["jobs"]);
+    assert!((1..8).contains(&first), "{first} jobs");
+    let query = format!(
+        "mutation {{ leaseJobs(workerId: \"{worker}\", max: 1000) {{ jobId parameters again: parameters refusedTypes }} }}"
+    );
+    let answer = graphql(&client, &json!({ "query": query })).await;
+    assert!(answer.text.len() < 16 * MB, "{} bytes", answer.text.len());
+    assert_eq!(answer.json()["data"]["leaseJobs"][0]["refusedTypes"], json!([]));
+    assert!((1..8).contains(&note(&answer.json()["data"]["leaseJobs"])));
+    // All at once: each gets some, or comes back.
+    let mut together = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let (client, lease) = (client.clone(), lease.clone());
+        together.spawn(async move { client.post(&lease, json!({ "max": 1_000 })).await });
+    }
+    while let Some(answer) = together.join_next().await {
+        let answer = answer.expect("an answer");
+        if answer.status == StatusCode::OK {
+            note(&answer.json()["jobs"]);
+        } else {
+            assert_eq!(answer.problem(503)["type"], "urn:tickerq:problem:busy");
+            assert!(answer.header("retry-after").is_some());
+        }
+    }
+    let grown = peak(&server) - before;
+    assert!(grown < 200 * MB, "the server has grown by {} MB", grown / MB);
+    // Nothing was leased that no answer had.
+    loop {
+        let answer = client.post(&lease, json!({ "max": 1_000 })).await.json();
+        if note(&answer["jobs"]) == 0 {
+            break;
+        }
+    }
+    assert_eq!(leased.len(), 60);
+}
+
+#[tokio::test]
+async fn leases_of_large_jobs_are_bounded_on_sqlite() {
+    leases_are_bounded_over(Storage::Sqlite).await;
+}
+
+#[tokio::test]
+async fn leases_of_large_jobs_are_bounded_on_postgresql() {
+    leases_are_bounded_over(Storage::Postgres).await;
+}
+
+#[tokio::test]
+async fn one_caller_holds_half_of_the_memory_for_answers_and_others_are_answered() {
+    let config = format!("{KEYS}[server]\nmax_response_memory = \"48MiB\"\n");
+    let (_site, server) = Server::with_config(&config);
+    let client = |name: &str| server.client().with_token(&format!("tq_{name}-key-for-tests"));
+    create_large_jobs(&client("writer"), 10).await;
+    let body = json!({"query": "{ jobs(first: 6) { nodes { parameters } } }"}).to_string();
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer tq_reader-key-for-tests\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut lazy = Vec::new();
+    let mut statuses = Vec::new();
+    for _ in 0..8 {
+        let mut stream = connect(&server).await;
+        stream.write_all(request.as_bytes()).await.expect("it is sent");
+        let mut start = [0; 15];
+        let read = timeout(PATIENCE, stream.read_exact(&mut start)).await;
+        read.expect("an answer in time").expect("an answer");
+        statuses.push(String::from_utf8_lossy(&start[9..12]).into_owned());
+        lazy.push(stream);
+    }
+    assert_eq!(statuses[0], "200");
+    assert_eq!(statuses.last().map(String::as_str), Some("503"), "{statuses:?}");
+    let query: Value = serde_json::from_str(&body).expect("JSON");
+    let own = graphql(&client("reader"), &query).await;
+    assert_eq!(own.status, StatusCode::SERVICE_UNAVAILABLE, "{}", own.text);
+    assert!(own.header("retry-after").is_some());
+    let own = client("reader").get("/jobs").await;
+    assert_eq!(own.status, StatusCode::OK, "small answers need none of it");
+    let other = graphql(&client("all"), &query).await;
+    assert_eq!(other.status, StatusCode::OK, "the other caller");
+    drop(lazy);
+    eventually("the share is free again", async || {
+        let answer = graphql(&client("reader"), &query).await;
+        (answer.status == StatusCode::OK).then_some(())
+    })
+    .await;
+}

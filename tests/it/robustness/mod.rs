@@ -1,0 +1,12 @@
+//! Crashes, faults, hostile input and slow clients.
+
+pub(crate) mod crash;
+pub(crate) mod expensive_reads;
+pub(crate) mod fuzz;
+pub(crate) mod hostile_names;
+pub(crate) mod memory;
+pub(crate) mod path_tricks;
+pub(crate) mod shutdown;
+pub(crate) mod slow_clients;
+pub(crate) mod startup_race;
+pub(crate) mod supervision;

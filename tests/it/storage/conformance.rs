@@ -1,0 +1,59 @@
+//! Every storage of ours keeps the promises that `storage::conformance` tests.
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tickerq::storage::conformance::{Subject, run};
+use tickerq::storage::memory::MemoryRepository;
+use tickerq::storage::repository::JobRepository;
+use tickerq::storage::sea::{SeaOptions, SeaRepository};
+
+use crate::harness::server::{new_postgres_database, run_sql};
+
+async fn opened(options: SeaOptions) -> SeaRepository {
+    SeaRepository::connect(options).await.expect("the database opens")
+}
+
+async fn migrated(options: SeaOptions) -> Arc<dyn JobRepository> {
+    let repository = opened(options).await;
+    repository.migrate_up().await.expect("the tables are made");
+    Arc::new(repository)
+}
+
+#[tokio::test]
+async fn memory_keeps_every_promise_of_a_repository() {
+    run(|| async { Subject::alone(Arc::new(MemoryRepository::new())) }).await;
+}
+
+#[tokio::test]
+async fn sqlite_keeps_every_promise_of_a_repository() {
+    let folder = TempDir::new().expect("a folder");
+    let mut number = 0;
+    run(|| {
+        number += 1;
+        let file = folder.path().join(format!("{number}.db"));
+        async move { Subject::alone(migrated(SeaOptions::new(format!("sqlite:{}", file.display()))).await) }
+    })
+    .await;
+}
+
+/// On a database whose language sorts and lowers letters as people do, not as bytes. Each case has a schema of its own.
+#[tokio::test]
+async fn postgresql_keeps_every_promise_of_a_repository() {
+    let database = new_postgres_database("TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'");
+    let mut number = 0;
+    run(|| {
+        number += 1;
+        run_sql(&database, &format!("CREATE SCHEMA case_{number}"));
+        let url = format!("{database}?options=-csearch_path%3Dcase_{number}");
+        async move {
+            // Two servers that count in rows of their own.
+            let [one, other] = [0, 1].map(|shard| SeaOptions {
+                shard,
+                ..SeaOptions::new(url.clone())
+            });
+            Subject::shared(migrated(one).await, Arc::new(opened(other).await))
+        }
+    })
+    .await;
+}

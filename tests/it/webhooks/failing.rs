@@ -1,0 +1,180 @@
+//! Endpoints that do not behave: what becomes of them, and who is told. What is wrong with the server itself is told too.
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{TYPES, config, deliveries, endpoint, shown};
+use crate::harness::eventually;
+use crate::harness::receiver::{Answer, Got, Receiver};
+use crate::harness::server::Server;
+
+#[tokio::test]
+async fn an_endpoint_that_is_gone_is_disabled_and_the_others_are_told() {
+    let (gone, other) = (Receiver::open().await, Receiver::open().await);
+    gone.otherwise(Answer::Says("410 Gone", "", ""));
+    let endpoints = [
+        endpoint("gone", &gone, "\"*\"", ""),
+        endpoint("other", &other, "\"system.alert\"", ""),
+    ];
+    let (site, server) = Server::with_config(&config(&endpoints));
+    let client = server.client();
+    client.create_of_type("NoopJob").await;
+    let alert = other.hears(1).await.remove(0).json();
+    assert_eq!(alert["event"], "system.alert");
+    let reason = &alert["data"]["reasons"][0];
+    assert_eq!(reason["code"], "webhook-endpoint-disabled");
+    assert!(
+        reason["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("'gone'") && text.contains("410")),
+        "{alert}"
+    );
+    let endpoint = shown(&client, "gone").await;
+    assert_eq!(
+        (&endpoint["enabled"], &endpoint["disabledReason"]),
+        (&json!(false), &json!("gone"))
+    );
+    let before = gone.got().len();
+    let job = client.create_of_type("NoopJob").await;
+    client.wait_finished(&job).await;
+    assert!(server.stop().success());
+    // Nor is it told after a restart, until somebody enables it.
+    let server = site.start();
+    let client = server.client();
+    assert_eq!(shown(&client, "gone").await["enabled"], json!(false));
+    assert_eq!(gone.got().len(), before);
+    gone.otherwise(Answer::OK);
+    let id = endpoint["id"].as_str().expect("an id");
+    let enabled = client.post_empty(&format!("/webhooks/endpoints/{id}/enable")).await;
+    assert_eq!(enabled.json()["enabled"], json!(true), "{}", enabled.text);
+    let job = client.create_of_type("NoopJob").await;
+    gone.hears_of("the job is told", |got| got.json()["data"]["jobId"] == json!(job))
+        .await;
+}
+
+#[tokio::test]
+async fn an_endpoint_that_fails_for_too_long_is_disabled() {
+    let receiver = Receiver::open().await;
+    receiver.otherwise(Answer::Closes);
+    let more = "[webhooks]\ndisable_after = \"00:00:00.3\"\n";
+    let endpoints = endpoint("crm", &receiver, "\"job.created\"", "");
+    let (_site, server) = Server::with_config(&format!("{TYPES}{more}{endpoints}"));
+    let client = server.client();
+    client.create_of_type("NoopJob").await;
+    eventually("it is disabled", || async {
+        (shown(&client, "crm").await["disabledReason"] == "failing").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dead_endpoint_holds_up_no_other() {
+    let (dead, slow, fine) = (Receiver::open().await, Receiver::open().await, Receiver::open().await);
+    dead.otherwise(Answer::Hangs);
+    slow.otherwise(Answer::Slow(Duration::from_millis(100)));
+    let endpoints = [
+        endpoint("dead", &dead, "\"*\"", ""),
+        endpoint("slow", &slow, "\"*\"", ""),
+        endpoint("fine", &fine, "\"job.completed\"", ""),
+    ];
+    let (_site, server) = Server::with_config(&config(&endpoints));
+    let client = server.client();
+    let jobs: Vec<Value> = (0..500).map(|_| json!({ "type": "NoopJob" })).collect();
+    client.post("/jobs/batch", json!({ "jobs": jobs })).await;
+    let got = fine.hears(500).await;
+    let told: BTreeSet<String> = got.iter().map(Got::job).collect();
+    assert_eq!(told.len(), 500);
+    assert_eq!(fine.got().len(), 500, "each is told once");
+    assert!(
+        dead.got().len() <= 32,
+        "so many are tried at a time: {}",
+        dead.got().len()
+    );
+    assert!(slow.got().len() < 1_500);
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_trusts_is_not_accepted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            "/CN=localhost",
+            "-days",
+            "2",
+        ])
+        .args(["-keyout", &file("key.pem"), "-out", &file("cert.pem")])
+        .output()
+        .expect("openssl runs");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    // A port that is free now, and is openssl's in a moment.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a port")
+        .port();
+    let mut tls = std::process::Command::new("openssl")
+        .args(["s_server", "-quiet", "-accept", &format!("127.0.0.1:{port}")])
+        .args(["-key", &file("key.pem"), "-cert", &file("cert.pem")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl runs");
+    eventually("openssl listens", || async {
+        tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()
+    })
+    .await;
+    let (_site, server) = Server::with_config(&format!(
+        "{TYPES}[[webhooks.endpoints]]\nname = \"tls\"\nurl = \"https://localhost:{port}/\"\nevents = [\"*\"]\n\
+         secret = \"webhook-secret-key\"\nretry_policy = {{ max_retries = 0 }}\n"
+    ));
+    let client = server.client();
+    client.create(json!({ "type": "NoopJob", "delay": "01:00:00" })).await;
+    let delivery = eventually("it has failed", || async {
+        let delivery = deliveries(&client, "tls").await.remove(0);
+        (delivery["status"] == "failed").then_some(delivery)
+    })
+    .await;
+    let error = delivery["error"].as_str().expect("an error");
+    assert!(error.contains("certificate"), "{error}");
+    assert_eq!(delivery["response"], Value::Null);
+    tls.kill().expect("openssl ends");
+    let mut said = tls.wait_with_output().expect("openssl ends");
+    said.stdout.retain(u8::is_ascii_graphic);
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "", "it was told nothing");
+}
+
+#[tokio::test]
+async fn a_change_of_the_servers_health_is_told_and_so_is_its_end() {
+    let receiver = Receiver::open().await;
+    let health = "[realtime]\nsystem_metrics_interval = \"00:00:00.1\"\n\
+        [health]\nnobody_runs_for = \"00:00:00\"\ndisk_free_percent_min = 0\nraise_after = \"00:00:00\"\nclear_after = \"00:00:00.3\"\n";
+    let endpoint = endpoint("ops", &receiver, "\"system.alert\"", "");
+    let (_site, server) = Server::with_config(&format!("{TYPES}{health}{endpoint}"));
+    let client = server.client();
+    let job = client.create_of_type("NobodyRunsThis").await;
+    let alert = receiver.hears(1).await.remove(0).json();
+    assert_eq!(alert["event"], "system.alert");
+    assert_eq!(
+        (&alert["data"]["status"], &alert["data"]["previousStatus"]),
+        (&json!("degraded"), &json!("healthy"))
+    );
+    assert_eq!(alert["data"]["reasons"][0]["code"], "job-types-nobody-runs");
+    client.post_empty(&format!("/jobs/{job}/cancel")).await;
+    let over = receiver
+        .hears_of("all is well", |got| got.json()["data"]["status"] == "healthy")
+        .await;
+    assert_eq!(over.json()["data"]["reasons"], json!([]));
+    let told: Vec<String> = receiver.got().iter().map(Got::id).collect();
+    let ids: BTreeSet<&String> = told.iter().collect();
+    assert_eq!(ids.len(), told.len(), "each is told once");
+}

@@ -1,0 +1,555 @@
+//! Webhook endpoints over the API: made, changed, tried, given other secrets, switched, asked about and removed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::{TYPES, endpoint, shown, verified_by_the_library};
+use crate::graphql::ask_with;
+use crate::harness::client::Client;
+use crate::harness::eventually;
+use crate::harness::receiver::{Answer, Got, Receiver};
+use crate::harness::server::{Server, Site, Storage};
+
+const CONFIG: &str = "[webhooks]\nallow_private_networks = true\n[job_types.NoopJob]\nhandler = \"noop\"\n";
+
+async fn create(client: &Client, receiver: &Receiver, events: Value) -> Value {
+    let request = json!({
+        "url": receiver.url(), "name": "crm", "events": events,
+        "retryPolicy": { "maxRetries": 1, "retryDelay": "00:00:00.05" },
+    });
+    let answer = client.post("/webhooks/endpoints", request).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    let endpoint = answer.json();
+    assert_eq!(
+        answer.header("location"),
+        Some(format!("/api/tickerq{}", path(&endpoint, "")).as_str())
+    );
+    endpoint
+}
+
+fn path(endpoint: &Value, more: &str) -> String {
+    format!("/webhooks/endpoints/{}{more}", endpoint["id"].as_str().expect("an id"))
+}
+
+#[tokio::test]
+async fn an_endpoint_is_made_changed_and_removed_and_its_secret_is_told_once() {
+    let receiver = Receiver::open().await;
+    let (_site, server) = Server::with_config(CONFIG);
+    let client = server.client();
+    let made = create(&client, &receiver, json!(["job.completed"])).await;
+    let secret = made["secret"].as_str().expect("a secret").to_owned();
+    assert!(secret.starts_with("whsec_") && secret.len() == 50, "{secret}");
+    let read = client.get(&path(&made, "")).await;
+    assert_eq!(read.header("etag"), Some("\"1\""));
+    assert!(!read.text.contains("whsec_"), "{}", read.text);
+    let mut shown = read.json();
+    assert_eq!(
+        shown["retryPolicy"],
+        json!({ "maxRetries": 1, "retryDelay": "00:00:00.0500000" })
+    );
+    assert_eq!((&shown["source"], &shown["enabled"]), (&json!("api"), &json!(true)));
+    shown["node"] = Value::Null;
+    let mut expected = made.clone();
+    expected.as_object_mut().expect("an object").remove("secret");
+    assert_eq!(shown, expected);
+    // At once: the next job is told.
+    let job = client.create_of_type("NoopJob").await;
+    let got = receiver.hears(1).await.remove(0);
+    assert_eq!(got.json()["data"]["jobId"], json!(job));
+    assert_eq!(verified_by_the_library(&got, &secret, "whsec").await, "job.completed");
+    let patch = |body: Value, tag: &str| {
+        client
+            .request(Method::PATCH, &path(&made, ""))
+            .header("if-match", tag)
+            .json(&body)
+    };
+    let stale = client.send(patch(json!({ "name": "x" }), "\"7\"")).await;
+    stale.problem(412);
+    let changed = client
+        .send(patch(json!({ "name": "billing", "events": ["job.created"] }), "\"1\""))
+        .await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    assert_eq!(
+        (&changed.json()["name"], &changed.json()["revision"]),
+        (&json!("billing"), &json!(2))
+    );
+    client.create_of_type("NoopJob").await;
+    assert_eq!(receiver.hears(2).await[1].event(), "job.created");
+    let deleted = client.send(client.request(Method::DELETE, &path(&made, ""))).await;
+    assert_eq!(deleted.status, StatusCode::NO_CONTENT);
+    client.get(&path(&made, "")).await.problem(404);
+    let job = client.create_of_type("NoopJob").await;
+    client.wait_finished(&job).await;
+    assert_eq!(receiver.got().len(), 2, "it is told nothing more");
+    assert!(!server.log().contains(&secret));
+}
+
+#[tokio::test]
+async fn during_the_overlap_of_a_rotation_both_secrets_sign() {
+    let receiver = Receiver::open().await;
+    let (_site, server) = Server::with_config(CONFIG);
+    let client = server.client();
+    let made = create(&client, &receiver, json!(["job.created"])).await;
+    let old = made["secret"].as_str().expect("a secret").to_owned();
+    let rotated = client
+        .post(&path(&made, "/rotate-secret"), json!({ "overlap": "01:00:00" }))
+        .await;
+    assert_eq!(rotated.status, StatusCode::OK, "{}", rotated.text);
+    let new = rotated.json()["secret"].as_str().expect("a secret").to_owned();
+    assert_ne!(new, old);
+    client.create_of_type("NoopJob").await;
+    let got = receiver.hears(1).await.remove(0);
+    for secret in [&old, &new] {
+        assert_eq!(verified_by_the_library(&got, secret, "whsec").await, "job.created");
+    }
+    assert!(got.header("x-tickerq-signature-previous").is_some());
+    // Chosen by the caller, and without an overlap.
+    let chosen = client
+        .post(
+            &path(&made, "/rotate-secret"),
+            json!({ "secret": "webhook-secret-key", "overlap": "00:00:00" }),
+        )
+        .await;
+    assert_eq!(chosen.json()["secret"], "webhook-secret-key");
+    client.create_of_type("NoopJob").await;
+    let got = receiver.hears(2).await.remove(1);
+    assert_eq!(got.header("x-tickerq-signature-previous"), None);
+    assert_eq!(
+        verified_by_the_library(&got, "webhook-secret-key", "raw").await,
+        "job.created"
+    );
+}
+
+#[tokio::test]
+async fn an_endpoint_can_be_tried_and_failed_deliveries_sent_again() {
+    let receiver = Receiver::open().await;
+    receiver.otherwise(Answer::Says("503 Service Unavailable", "", "down"));
+    let (_site, server) = Server::with_config(CONFIG);
+    let client = server.client();
+    let made = create(&client, &receiver, json!(["job.created"])).await;
+    for _ in 0..3 {
+        client.create_of_type("NoopJob").await;
+    }
+    let failed = eventually("all have failed", || async {
+        let list = client.get(&path(&made, "/deliveries?status=failed")).await.json();
+        let failed = list["deliveries"].as_array().expect("a list").clone();
+        (failed.len() == 3).then_some(failed)
+    })
+    .await;
+    assert_eq!(failed[0]["attempts"], 2);
+    let page = client.get(&path(&made, "/deliveries?limit=2")).await.json();
+    assert_eq!(page["hasMore"], json!(true));
+    let last = page["deliveries"][1]["id"].as_str().expect("an id");
+    let rest = client
+        .get(&path(&made, &format!("/deliveries?after={last}")))
+        .await
+        .json();
+    assert_eq!(rest["deliveries"].as_array().map(Vec::len), Some(1), "{rest}");
+    receiver.otherwise(Answer::OK);
+    let one = failed[2]["id"].as_str().expect("an id");
+    let again = client
+        .post_empty(&format!("/webhooks/deliveries/{one}/redeliver"))
+        .await;
+    assert_eq!(again.status, StatusCode::ACCEPTED, "{}", again.text);
+    let delivered = |id: String| {
+        let client = client.clone();
+        async move {
+            eventually("it is delivered", || async {
+                let delivery = client.get(&format!("/webhooks/deliveries/{id}")).await.json();
+                (delivery["status"] == "delivered").then_some(delivery)
+            })
+            .await
+        }
+    };
+    let delivery = delivered(one.to_owned()).await;
+    assert_eq!(
+        delivery["webhookId"], failed[2]["webhookId"],
+        "the same id at each attempt"
+    );
+    assert_eq!(
+        receiver.got().last().map(|got| json!(got.id())),
+        Some(delivery["webhookId"].clone())
+    );
+    let later = client
+        .post(&path(&made, "/redeliver"), json!({ "since": "2100-01-01T00:00:00Z" }))
+        .await;
+    assert_eq!(later.json(), json!({ "redelivered": 0 }));
+    let all = client
+        .post(&path(&made, "/redeliver"), json!({ "since": failed[2]["timestamp"] }))
+        .await;
+    assert_eq!(
+        (all.status, all.json()),
+        (StatusCode::ACCEPTED, json!({ "redelivered": 2 }))
+    );
+    for delivery in &failed[..2] {
+        delivered(delivery["id"].as_str().expect("an id").to_owned()).await;
+    }
+    let test = client.post_empty(&path(&made, "/test")).await;
+    assert_eq!(test.status, StatusCode::ACCEPTED, "{}", test.text);
+    let id = test.json()["webhookId"].as_str().expect("an id").to_owned();
+    let got = receiver.hears_of("the test", |got| got.id() == id).await;
+    assert_eq!(got.event(), "webhook.test");
+    client.get("/webhooks/deliveries/999999").await.problem(404);
+    client.get("/webhooks/deliveries/x").await.problem(404);
+}
+
+#[tokio::test]
+async fn a_disabled_endpoint_is_told_nothing_until_it_is_enabled() {
+    let receiver = Receiver::open().await;
+    let (_site, server) = Server::with_config(CONFIG);
+    let client = server.client();
+    let made = create(&client, &receiver, json!(["job.created"])).await;
+    let disabled = client.post_empty(&path(&made, "/disable")).await.json();
+    assert_eq!(
+        (&disabled["enabled"], &disabled["disabledReason"]),
+        (&json!(false), &json!("asked"))
+    );
+    client.post_empty(&path(&made, "/test")).await.problem(409);
+    client.create_of_type("NoopJob").await;
+    assert_eq!(
+        client.post_empty(&path(&made, "/enable")).await.json()["enabled"],
+        json!(true)
+    );
+    let job = client.create_of_type("NoopJob").await;
+    let got = receiver.hears(1).await;
+    assert_eq!(
+        got[0].json()["data"]["jobId"],
+        json!(job),
+        "what happened meanwhile is not told"
+    );
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_endpoint_is_said() {
+    let (_site, server) = Server::with_config("");
+    let client = server.client();
+    let ask = |body: Value| {
+        let client = client.clone();
+        async move { client.post("/webhooks/endpoints", body).await.problem(400)["errors"][0].clone() }
+    };
+    let url = "https://example.com/hook";
+    for (body, pointer, said) in [
+        (json!({ "events": ["*"] }), "#/url", "required"),
+        (json!({ "url": url }), "#/events", "required"),
+        (json!({ "url": url, "events": [] }), "#/events", "no event is chosen"),
+        (
+            json!({ "url": url, "events": ["job.done"] }),
+            "#/events",
+            "job.completed",
+        ),
+        (json!({ "url": "ftp://example.com/", "events": ["*"] }), "#/url", "http"),
+        (
+            json!({ "url": "https://ann:s3cret@example.com/", "events": ["*"] }),
+            "#/url",
+            "user name",
+        ),
+        (
+            json!({ "url": "http://169.254.169.254/latest", "events": ["*"] }),
+            "#/url",
+            "blocked",
+        ),
+        (
+            json!({ "url": "http://[::ffff:169.254.169.254]/", "events": ["*"] }),
+            "#/url",
+            "blocked",
+        ),
+        (
+            json!({ "url": "http://127.0.0.1:9/", "events": ["*"] }),
+            "#/url",
+            "private",
+        ),
+        (
+            json!({ "url": "http://2130706433/", "events": ["*"] }),
+            "#/url",
+            "private",
+        ),
+        (
+            json!({ "url": url, "events": ["*"], "secret": "short" }),
+            "#/secret",
+            "14 to 256",
+        ),
+        (json!({ "url": url, "events": ["*"], "name": "" }), "#/name", "1 to 200"),
+        (
+            json!({ "url": url, "events": ["*"], "retries": 1 }),
+            "#/retries",
+            "unknown field",
+        ),
+    ] {
+        let error = ask(body.clone()).await;
+        assert_eq!(error["pointer"], pointer, "{body} {error}");
+        let detail = error["detail"].as_str().expect("a detail");
+        assert!(detail.contains(said) && !detail.contains("s3cret"), "{body} {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_leads_into_a_private_network_is_refused_when_it_is_called() {
+    let receiver = Receiver::open().await;
+    let (_site, server) = Server::with_config("[job_types.NoopJob]\nhandler = \"noop\"\n");
+    let client = server.client();
+    let url = format!("http://localhost:{}/", receiver.port());
+    let request = json!({ "url": url, "events": ["job.created"], "retryPolicy": { "maxRetries": 0 } });
+    let made = client.post("/webhooks/endpoints", request).await.json();
+    client.create_of_type("NoopJob").await;
+    let delivery = eventually("it has failed", || async {
+        let list = client.get(&path(&made, "/deliveries")).await.json();
+        let delivery = list["deliveries"][0].clone();
+        (delivery["status"] == "failed").then_some(delivery)
+    })
+    .await;
+    let error = delivery["error"].as_str().expect("an error");
+    assert!(error.contains("private network"), "{error}");
+    assert!(receiver.got().is_empty());
+}
+
+#[tokio::test]
+async fn an_endpoint_of_the_configuration_is_changed_there() {
+    let receiver = Receiver::open().await;
+    let site = Site::new(Storage::Sqlite, &endpoint("crm", &receiver, "\"job.created\"", ""));
+    let server = site.start();
+    let client = server.client();
+    let list = client.get("/webhooks/endpoints").await;
+    assert!(!list.text.contains("webhook-secret-key"), "{}", list.text);
+    let made = list.json()["endpoints"][0].clone();
+    assert_eq!(made["source"], "configuration");
+    let patch = client
+        .request(Method::PATCH, &path(&made, ""))
+        .json(&json!({ "name": "x" }));
+    client.send(patch).await.problem(409);
+    client.post_empty(&path(&made, "/rotate-secret")).await.problem(409);
+    client
+        .send(client.request(Method::DELETE, &path(&made, "")))
+        .await
+        .problem(409);
+    assert!(server.stop().success());
+    // The secret is another one: for a day both sign.
+    let other = endpoint("crm", &receiver, "\"job.*\"", "").replace("webhook-secret-key", "another-secret-key");
+    site.configure(&other);
+    let server = site.start();
+    let client = server.client();
+    let now = client.get(&path(&made, "")).await.json();
+    assert_eq!((&now["events"], &now["revision"]), (&json!(["job.*"]), &json!(2)));
+    assert!(now["previousSecretUntil"].is_string());
+    client.create_of_type("NoopJob").await;
+    let got = receiver.hears(1).await.remove(0);
+    for secret in ["webhook-secret-key", "another-secret-key"] {
+        assert_eq!(verified_by_the_library(&got, secret, "raw").await, "job.created");
+    }
+    assert!(server.stop().success());
+    // No node's configuration names it any more: it may be deleted now, or goes after the grace period.
+    site.configure("");
+    let server = site.start();
+    let client = server.client();
+    let unnamed = client.get(&path(&made, "")).await.json();
+    assert!(unnamed["unconfiguredSince"].is_string(), "{unnamed}");
+    client
+        .send(
+            client
+                .request(Method::PATCH, &path(&made, ""))
+                .json(&json!({ "name": "x" })),
+        )
+        .await
+        .problem(409);
+    let deleted = client.send(client.request(Method::DELETE, &path(&made, ""))).await;
+    assert_eq!(deleted.status, 204);
+    let list = client.get("/webhooks/endpoints").await.json();
+    assert_eq!(list["endpoints"], json!([]));
+}
+
+#[tokio::test]
+async fn an_endpoint_that_no_configuration_names_is_removed_when_its_deliveries_are_over() {
+    let receiver = Receiver::open().await;
+    receiver.otherwise(Answer::Says("500 Internal Server Error", "", ""));
+    let patient = endpoint("crm", &receiver, "\"job.created\"", "").replace("max_retries = 5", "max_retries = 1000");
+    let site = Site::new(Storage::Sqlite, &format!("{TYPES}{patient}"));
+    let server = site.start();
+    let job = server.client().create_of_type("NoopJob").await;
+    receiver.hears(1).await;
+    assert!(server.stop().success());
+    site.configure(&format!(
+        "{TYPES}[webhooks]\nremove_unconfigured_after = \"00:00:00\"\n"
+    ));
+    let server = site.start();
+    let client = server.client();
+    eventually("it receives no new events", || async {
+        let crm = shown(&client, "crm").await;
+        (crm["events"] == json!([])).then_some(())
+    })
+    .await;
+    client.create_of_type("NoopJob").await;
+    receiver.otherwise(Answer::OK);
+    receiver
+        .hears_of("the pending delivery arrives", |got| got.is_taken)
+        .await;
+    eventually("the endpoint is removed", || async {
+        let list = client.get("/webhooks/endpoints").await.json();
+        (list["endpoints"] == json!([])).then_some(())
+    })
+    .await;
+    assert!(
+        receiver.got().iter().all(|got| got.job() == job),
+        "no new event was sent"
+    );
+    for line in [
+        "in no live node's configuration",
+        "1 pending",
+        "removed webhook endpoint 'crm'",
+    ] {
+        eventually(line, || async { server.log().contains(line).then_some(()) }).await;
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_enabled_again_gets_each_delivery_once() {
+    let receiver = Receiver::open().await;
+    receiver.otherwise(Answer::Slow(Duration::from_millis(1_500)));
+    let (_site, server) = Server::with_config(CONFIG);
+    let client = server.client();
+    let made = create(&client, &receiver, json!(["job.created"])).await;
+    for _ in 0..20 {
+        client.create_of_type("NoopJob").await;
+    }
+    receiver.hears(20).await;
+    // What is in flight is still pending: another sender would send it as well.
+    assert_eq!(client.post_empty(&path(&made, "/disable")).await.status, 200);
+    eventually("the sender is asked to stop", || async {
+        server.log().contains("released webhook endpoint").then_some(())
+    })
+    .await;
+    assert_eq!(client.post_empty(&path(&made, "/enable")).await.status, 200);
+    let last = client.create_of_type("NoopJob").await;
+    receiver.hears_of("the newest event", |got| got.job() == last).await;
+    eventually("all is delivered", || async {
+        let list = client.get(&path(&made, "/deliveries?status=pending")).await.json();
+        list["deliveries"].as_array().is_some_and(Vec::is_empty).then_some(())
+    })
+    .await;
+    let ids: Vec<String> = receiver.got().iter().map(Got::id).collect();
+    let once: BTreeSet<&String> = ids.iter().collect();
+    assert_eq!((ids.len(), once.len()), (21, 21));
+}
+
+#[tokio::test]
+async fn a_secret_that_no_library_reads_is_refused_everywhere() {
+    let (_site, server) = Server::with_config(CONFIG);
+    let client = server.client();
+    let receiver = Receiver::open().await;
+    let made = create(&client, &receiver, json!(["job.created"])).await;
+    for secret in [
+        "whsec_not base64!",
+        "whsec_",
+        "whsec_c2hvcnQ=",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS_",
+        "WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    ] {
+        let body = json!({ "url": receiver.url(), "events": ["*"], "secret": secret });
+        let problem = client.post("/webhooks/endpoints", body).await.problem(400);
+        assert_eq!(problem["errors"][0]["pointer"], "#/secret", "{problem}");
+        let rotated = client
+            .post(&path(&made, "/rotate-secret"), json!({ "secret": secret }))
+            .await;
+        assert_eq!(rotated.problem(400)["errors"][0]["pointer"], "#/secret");
+        let mutation = "mutation ($secret: String!, $url: String!) { createWebhookEndpoint(input: { url: $url, \
+                        events: [\"*\"], secret: $secret }) { endpoint { id } } }";
+        let variables = json!({ "secret": secret, "url": receiver.url() });
+        let answer = ask_with(&client, mutation, variables).await;
+        assert!(answer["errors"][0].is_object(), "{answer}");
+        for config in [
+            endpoint("crm", &receiver, "\"*\"", "").replace("webhook-secret-key", secret),
+            endpoint("crm", &receiver, "\"*\"", &format!("previous_secret = \"{secret}\"")),
+            format!("[[sync.targets]]\nurl = \"http://127.0.0.1:9/\"\nsecret = \"{secret}\"\n"),
+            format!(
+                "[job_types.T]\nhandler = {{ http = {{ url = \"http://127.0.0.1:9/\", secret = \"{secret}\" }} }}\n"
+            ),
+        ] {
+            let site = Site::new(Storage::Sqlite, &config);
+            let output = site.command(&["config", "check"]).output().expect("the program runs");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+            assert!(!output.status.success() && said.contains("whsec_"), "{config} {said}");
+            assert!(secret.len() < 8 || !said.contains(secret), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_configured_secret_rotates_by_naming_the_previous_one() {
+    let receiver = Receiver::open().await;
+    let only = endpoint("crm", &receiver, "\"job.created\"", "").replace("webhook-secret-key", "another-secret-key");
+    let both = format!("{only}previous_secret = \"webhook-secret-key\"\n");
+    let site = Site::new(Storage::Sqlite, &format!("{TYPES}{both}"));
+    let server = site.start();
+    server.client().create_of_type("NoopJob").await;
+    let got = receiver.hears(1).await.remove(0);
+    for secret in ["webhook-secret-key", "another-secret-key"] {
+        assert_eq!(verified_by_the_library(&got, secret, "raw").await, "job.created");
+    }
+    assert!(got.header("x-tickerq-signature-previous").is_some());
+    let shown = shown(&server.client(), "crm").await;
+    assert_eq!(shown["previousSecretUntil"], Value::Null);
+    assert!(server.stop().success());
+    // Taken out of the configuration it counts no more.
+    site.configure(&format!("{TYPES}{only}"));
+    let server = site.start();
+    server.client().create_of_type("NoopJob").await;
+    let got = receiver.hears(2).await.remove(1);
+    assert!(got.header("x-tickerq-signature-previous").is_none());
+    assert_eq!(
+        verified_by_the_library(&got, "another-secret-key", "raw").await,
+        "job.created"
+    );
+}
+
+const AUTHENTICATED: &str = "[api]\nrequire_authentication = true\n\
+    [[api.keys]]\nname = \"reader\"\nkey = \"reader-key-0123456789\"\nscopes = [\"tickerq:read\"]\n\
+    [[api.keys]]\nname = \"writer\"\nkey = \"writer-key-0123456789\"\nscopes = [\"tickerq:write\"]\n\
+    [[api.keys]]\nname = \"boss\"\nkey = \"boss-key-0123456789\"\nscopes = [\"tickerq:read\", \"tickerq:admin\"]\n";
+
+#[tokio::test]
+async fn who_may_administer_may_manage_endpoints_and_it_is_recorded() {
+    let (_site, server) = Server::with_config(AUTHENTICATED);
+    let [reader, writer, boss] =
+        ["reader", "writer", "boss"].map(|name| server.client().with_token(&format!("{name}-key-0123456789")));
+    let request = json!({ "url": "https://example.com/hook?token=s3cret", "events": ["*"] });
+    for client in [&reader, &writer] {
+        client.post("/webhooks/endpoints", request.clone()).await.problem(403);
+    }
+    writer.get("/webhooks/endpoints").await.problem(403);
+    let made = boss.post("/webhooks/endpoints", request).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let made = made.json();
+    let shown = reader.get(&path(&made, "")).await;
+    assert_eq!(shown.status, StatusCode::OK);
+    assert!(!shown.text.contains("s3cret"), "{}", shown.text);
+    for (client, action) in [(&reader, "test"), (&writer, "rotate-secret"), (&writer, "disable")] {
+        client
+            .post_empty(&path(&made, &format!("/{action}")))
+            .await
+            .problem(403);
+    }
+    boss.post_empty(&path(&made, "/rotate-secret")).await;
+    boss.post_empty(&path(&made, "/disable")).await;
+    boss.send(boss.request(Method::DELETE, &path(&made, ""))).await;
+    let audit = boss.get("/audit").await.json();
+    let actions: Vec<(&str, &str)> = audit["records"]
+        .as_array()
+        .expect("records")
+        .iter()
+        .map(|record| {
+            assert_eq!(record["jobId"], made["id"]);
+            let actor = record["actor"]["name"].as_str().expect("a name");
+            (actor, record["action"].as_str().expect("an action"))
+        })
+        .collect();
+    assert_eq!(
+        actions,
+        [
+            ("boss", "webhook.delete"),
+            ("boss", "webhook.disable"),
+            ("boss", "webhook.rotate"),
+            ("boss", "webhook.create")
+        ]
+    );
+}

@@ -1,0 +1,84 @@
+//! Workers of many types on servers with many queues: what a lease call costs follows what is due.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::client::Client;
+use crate::harness::server::{Site, Storage};
+
+const CONFIG: &str = "[metrics]\nenable_prometheus_export = true\n";
+const QUEUES: usize = 60;
+const TYPES: usize = 40;
+
+/// How many transactions this server has committed.
+async fn commits(client: &Client) -> f64 {
+    let text = client.send(client.at_root(Method::GET, "/metrics")).await.text;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("tickerq_commit_duration_seconds_count"))
+        .unwrap_or_else(|| panic!("no commits in {text}"));
+    let count = line.rsplit(' ').next().expect("a value");
+    count.parse().expect("a number")
+}
+
+async fn lease(client: &Client, worker: &str, body: Value) -> Vec<Value> {
+    let answer = client.post(&format!("/workers/{worker}/lease"), body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json()["jobs"].as_array().cloned().expect("jobs")
+}
+
+async fn many(storage: Storage) {
+    let site = Site::new(storage, CONFIG);
+    let server = site.start();
+    let client = server.client();
+    // In every queue one job is due that no worker runs, and one of the worker's types is not due yet in a few.
+    let mut jobs: Vec<Value> = (0..QUEUES)
+        .map(|queue| json!({ "type": "Unhandled", "queue": format!("q{queue}") }))
+        .collect();
+    jobs.extend((0..3).map(|queue| json!({ "type": "T7", "queue": format!("q{queue}"), "delay": "1h" })));
+    client.post("/jobs/batch", json!({ "jobs": jobs })).await;
+    let types: Vec<String> = (0..TYPES).map(|number| format!("T{number}")).collect();
+    let worker = client
+        .post("/workers", json!({ "name": "many", "types": types }))
+        .await
+        .json();
+    let worker = worker["id"].as_str().expect("an id");
+    let before = commits(&client).await;
+    for _ in 0..10 {
+        assert_eq!(lease(&client, worker, json!({ "max": 10 })).await, [] as [Value; 0]);
+    }
+    assert_eq!(
+        lease(&client, worker, json!({ "max": 10, "wait": "3s" })).await,
+        [] as [Value; 0]
+    );
+    let made = commits(&client).await - before;
+    assert!(
+        made < 100.0,
+        "{made} transactions for nothing: more than the few queues that have jobs of its types"
+    );
+    // A job in any of the queues is found at once, whether the call waits or not.
+    let create = |queue: &'static str| {
+        let client = client.clone();
+        async move { client.create(json!({ "type": "T31", "queue": queue })).await["id"].clone() }
+    };
+    let id = create("q41").await;
+    assert_eq!(lease(&client, worker, json!({ "max": 10 })).await[0]["jobId"], id);
+    let creating = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        create("a-new-queue").await
+    };
+    let (leased, id) = tokio::join!(lease(&client, worker, json!({ "max": 10, "wait": "30s" })), creating);
+    assert_eq!(leased[0]["jobId"], id);
+}
+
+#[tokio::test]
+async fn a_worker_of_many_types_asks_only_the_queues_that_have_jobs_for_it() {
+    many(Storage::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_worker_of_many_types_asks_only_the_queues_that_have_jobs_for_it_on_postgresql() {
+    many(Storage::Postgres).await;
+}
