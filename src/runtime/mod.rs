@@ -40,17 +40,19 @@ use tracing::{info, warn};
 
 use self::actor::clock::{Clock, IdSource};
 use self::actor::supervisor::{Seat, Supervisor};
-use self::cluster::lease_renewer::{LeaseKeeper, LeaseKeeperParts, StopRenewing};
+use self::cluster::lease_renewer::{LeaseKeeper, LeaseKeeperParts};
+use self::cluster::messages::StopRenewing;
 use self::cluster::node_lease::LeaseGate;
-use self::cluster::notifier::{ForeignInterest, Notifier, NotifierParts};
+use self::cluster::notifier::{Notifier, NotifierParts};
 use self::cluster::orphan_recovery::{RescueError, Rescuer, RescuerParts};
+use self::cluster::remote_subscribers::RemoteSubscribers;
 use self::dispatch::backlog_gauge::Backlog;
 use self::dispatch::blocked_handlers::BlockedHandlers;
 use self::dispatch::concurrency_limits::TypeLimits;
-use self::dispatch::dispatcher::Activity;
 use self::dispatch::handled_types::HandledTypes;
 use self::dispatch::handler_pool::HandlerThreads;
-use self::dispatch::registry::{DrainAll, InterruptEverything, IsQuiet, Queues, QueuesParts, ReportAll};
+use self::dispatch::messages::{ForceStop, IsIdle, QueueActivity, ReportAllActivity, StopDispatching};
+use self::dispatch::registry::{Queues, QueuesParts};
 use self::events::event_bus::{EventBus, EventBusHandle};
 use self::events::hooks::SavedHook;
 use self::maintenance::pruner::{Pruner, PrunerParts, Retention};
@@ -67,7 +69,8 @@ use self::remote_workers::job_waiters::Arrivals;
 use self::remote_workers::{RemoteWork, RemoteWorkParts};
 use self::schedule::clock_watch::{ClockWatch, ClockWatchParts};
 use self::schedule::due_jobs::{Scheduler, SchedulerParts};
-use self::schedule::recurring_jobs::{RecurringScheduler, RecurringSchedulerParts, StopLeading};
+use self::schedule::messages::StopLeading;
+use self::schedule::recurring_jobs::{RecurringScheduler, RecurringSchedulerParts};
 use self::writer::commit_stats::CommitReport;
 use self::writer::outbox::{Announcements, EndpointBook};
 use self::writer::{Origin, Others, RecordError, Recorder, RecorderHandle, RecorderParts};
@@ -190,9 +193,9 @@ impl RuntimeHandle {
     }
 
     /// What the queues of this node are doing.
-    pub async fn activity(&self) -> HashMap<QueueName, Activity> {
+    pub async fn activity(&self) -> HashMap<QueueName, QueueActivity> {
         // While Queues is being restarted nothing is known of them.
-        self.queues.send(ReportAll).await.unwrap_or_default()
+        self.queues.send(ReportAllActivity).await.unwrap_or_default()
     }
 }
 
@@ -281,7 +284,7 @@ impl Runtime {
             .then(|| Seat::<Notifier>::new(self::cluster::notifier::MAILBOX_CAPACITY));
         let others = notifier.as_ref().map(|notifier| Others {
             notifier: notifier.address(),
-            interest: ForeignInterest::default(),
+            interest: RemoteSubscribers::default(),
             node,
         });
         let job_types: Arc<[JobType]> = handlers.job_types().cloned().collect();
@@ -392,7 +395,7 @@ impl Runtime {
             backlog: backlog.clone(),
             own_address: queues.address(),
             gate: gate.clone(),
-            notifier: others.as_ref().map(|others| others.notifier.clone()),
+            notifier: others.as_ref().map(|others| others.notifier.clone().recipient()),
             arrivals: arrivals.clone(),
             due_types: DueTypes::new(Arc::clone(&repository), clock.clone()),
             traces: traces.clone(),
@@ -407,7 +410,7 @@ impl Runtime {
                 scheduler: scheduler.address(),
                 recurring: recurring.address(),
                 event_bus: event_bus.clone(),
-                foreign_interest: others.interest,
+                remote_subscribers: others.interest,
                 clock: clock.clone(),
             };
             notifier.start(&time_arbiter, "Notifier", &supervisor, || Notifier::new(notifier_parts));
@@ -525,7 +528,7 @@ impl Runtime {
     pub async fn stop(mut self, grace: Duration) {
         let handle = &self.handle;
         handle.is_stopping.store(true, Ordering::Relaxed);
-        if handle.queues.send(DrainAll).await.is_err() {
+        if handle.queues.send(StopDispatching).await.is_err() {
             warn!("the queues have stopped before the server");
         }
         let draining = Change::SetDraining {
@@ -537,7 +540,7 @@ impl Runtime {
         if !self.quiet_within(grace).await {
             info!("the grace time is over: handing back what still runs");
             // As above; then nothing runs.
-            let _ = handle.queues.send(InterruptEverything).await;
+            let _ = handle.queues.send(ForceStop).await;
             if !self.quiet_within(LAST_WORDS).await {
                 warn!("not every job could be handed back; the rest is found when a server starts again");
             }
@@ -569,7 +572,7 @@ impl Runtime {
     async fn quiet_within(&self, time: Duration) -> bool {
         let end = tokio::time::Instant::now() + time;
         loop {
-            if self.handle.queues.send(IsQuiet).await.unwrap_or(true) {
+            if self.handle.queues.send(IsIdle).await.unwrap_or(true) {
                 return true;
             }
             if tokio::time::Instant::now() >= end {

@@ -15,19 +15,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, Supervised, WrapFuture,
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, Supervised, WrapFuture,
 };
 use chrono::{DateTime, Utc};
 use tracing::{debug, info, warn};
 
+use super::messages::StopRenewing;
 use super::node_lease::{LeaseGate, steady_now};
+use super::renewal_interval::{RENEWALS_PER_LEASE, renewal_interval};
 use crate::domain::job::attempt::{Attempt, AttemptKey, AttemptStatus};
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::JobType;
 use crate::domain::values::time_span::TimeSpan;
 use crate::runtime::actor::failure_log::{MaybeOutage, log_failure};
 use crate::runtime::actor::mailbox::deliver;
-use crate::runtime::dispatch::registry::{GiveUpAttempts, GiveUpEverything, LookEverywhere, Queues, ReportAttempts};
+use crate::runtime::dispatch::messages::{InterruptAll, InterruptAttempts, ReportAttempts, ResyncQueues};
+use crate::runtime::dispatch::registry::Queues;
 use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
 use crate::storage::change::Change;
 use crate::storage::repository::JobRepository;
@@ -37,9 +40,6 @@ pub const MAILBOX_CAPACITY: usize = 16;
 
 /// A lease that expired so long ago expired while the process was paused: otherwise a timer would have fired.
 const LATE: Duration = Duration::from_secs(1);
-
-/// Two renewals may fail before the lease is over.
-pub(crate) const RENEWALS_PER_LEASE: u32 = 3;
 
 /// What the LeaseKeeper is made of.
 #[derive(Clone)]
@@ -104,11 +104,6 @@ pub struct LeaseKeeper {
     /// Whether the lease had expired while the process was paused, and what runs has not been checked since.
     is_unverified: bool,
 }
-
-/// Renew the lease no more: the node is about to leave. Answered when no renewal can follow.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct StopRenewing;
 
 impl LeaseKeeper {
     /// A LeaseKeeper of a lease that has just been renewed.
@@ -176,9 +171,9 @@ impl LeaseKeeper {
                     warn!("the node's lease expired while the process was paused and is renewed; {} of its attempts were recovered by other nodes and are stopped", taken.len());
                     if !taken.is_empty() {
                         let attempts = Arc::new(taken);
-                        deliver(&keeper.parts.queues, GiveUpAttempts { attempts }, ctx);
+                        deliver(&keeper.parts.queues, InterruptAttempts { attempts }, ctx);
                     }
-                    deliver(&keeper.parts.queues, LookEverywhere, ctx);
+                    deliver(&keeper.parts.queues, ResyncQueues, ctx);
                 }
                 None if !keeper.has_given_up => {
                     keeper.give_up(ctx);
@@ -193,7 +188,7 @@ impl LeaseKeeper {
     fn renewed(&mut self, ctx: &mut Context<Self>) {
         if std::mem::take(&mut self.has_given_up) {
             info!("the node's lease is renewed: it takes jobs again");
-            deliver(&self.parts.queues, LookEverywhere, ctx);
+            deliver(&self.parts.queues, ResyncQueues, ctx);
         }
         self.watch_gate(ctx);
     }
@@ -223,7 +218,7 @@ impl LeaseKeeper {
         }
         // The renewal is due as well. Should it fail, what runs is given up.
         self.is_unverified = true;
-        ctx.run_later(part_of(self.parts.lease), |keeper, ctx| {
+        ctx.run_later(renewal_interval(self.parts.lease), |keeper, ctx| {
             if keeper.is_unverified {
                 keeper.give_up(ctx);
             }
@@ -242,7 +237,7 @@ impl LeaseKeeper {
         }
         self.has_given_up = true;
         self.is_unverified = false;
-        deliver(&self.parts.queues, GiveUpEverything, ctx);
+        deliver(&self.parts.queues, InterruptAll, ctx);
     }
 }
 
@@ -284,11 +279,6 @@ fn without_ended(mut taken: HashSet<AttemptKey>, history: &[Attempt]) -> HashSet
         }
     }
     taken
-}
-
-/// How long to wait between two rounds of something that is done a few times in a lease.
-pub(crate) fn part_of(lease: TimeSpan) -> Duration {
-    (lease.to_std() / RENEWALS_PER_LEASE).max(Duration::from_millis(100))
 }
 
 #[cfg(test)]

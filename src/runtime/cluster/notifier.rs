@@ -12,14 +12,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Supervised, WrapFuture};
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Supervised, WrapFuture};
 use futures_util::StreamExt;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
+use super::messages::{Broadcast, Received, Resync};
+use super::remote_subscribers::RemoteSubscribers;
 use crate::domain::events::event::{Event, QueueEventKind, Topic};
 use crate::domain::job::Job;
 use crate::domain::values::id::{JobId, NodeId};
@@ -27,10 +28,12 @@ use crate::domain::values::name::QueueName;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::actor::mailbox::deliver;
-use crate::runtime::dispatch::registry::{CancelJob, DrainSwitched, LookEverywhere, Offer, QueueSwitched, Queues};
+use crate::runtime::dispatch::messages::{CancelJob, JobsAvailable, NodeDrainChanged, QueuePauseChanged, ResyncQueues};
+use crate::runtime::dispatch::registry::Queues;
 use crate::runtime::events::event_bus::EventBusHandle;
-use crate::runtime::schedule::due_jobs::{LookAgain, Scheduler};
-use crate::runtime::schedule::recurring_jobs::{RecurringChanged, RecurringScheduler};
+use crate::runtime::schedule::due_jobs::Scheduler;
+use crate::runtime::schedule::messages::{RecurringChanged, ResyncDueTimes};
+use crate::runtime::schedule::recurring_jobs::RecurringScheduler;
 use crate::storage::cluster_message::{Heard, JobSignal, Signal};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
@@ -50,36 +53,6 @@ const TICK: Duration = Duration::from_secs(1);
 /// The wait before a connection that failed is tried again.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
 
-/// Whether somebody on another node listens to events of jobs.
-#[derive(Clone, Debug, Default)]
-pub struct ForeignInterest(Arc<AtomicBool>);
-
-impl ForeignInterest {
-    /// Whether there is such a listener.
-    pub fn is_any(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// Tell the other nodes.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Tell {
-    /// What.
-    pub signals: Vec<Signal>,
-}
-
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Said {
-    from: NodeId,
-    signals: Vec<Signal>,
-}
-
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Missed;
-
 /// What a Notifier is made of.
 #[derive(Clone)]
 pub struct NotifierParts {
@@ -96,7 +69,7 @@ pub struct NotifierParts {
     /// Who is told what has happened elsewhere.
     pub event_bus: EventBusHandle,
     /// Whether anybody elsewhere does.
-    pub foreign_interest: ForeignInterest,
+    pub remote_subscribers: RemoteSubscribers,
     /// Tells the time of events of queues.
     pub clock: Clock,
 }
@@ -165,12 +138,12 @@ impl Notifier {
                 // When this actor is gone, so is the reason to listen.
                 match heard_now? {
                     Heard::Signals { from, signals } => {
-                        if own.send(Said { from, signals }).await.is_err() {
+                        if own.send(Received { from, signals }).await.is_err() {
                             return Ok(true);
                         }
                     }
                     Heard::Gap => {
-                        if own.send(Missed).await.is_err() {
+                        if own.send(Resync).await.is_err() {
                             return Ok(true);
                         }
                     }
@@ -215,7 +188,7 @@ impl Notifier {
 
     fn note_foreign_interest(&self) {
         let is_any = !self.interested.is_empty();
-        self.parts.foreign_interest.0.store(is_any, Ordering::Relaxed);
+        self.parts.remote_subscribers.set(is_any);
     }
 
     fn tell(&mut self, signals: Vec<Signal>, ctx: &mut Context<Self>) {
@@ -299,33 +272,33 @@ impl Supervised for Notifier {
     }
 }
 
-impl Handler<Tell> for Notifier {
+impl Handler<Broadcast> for Notifier {
     type Result = ();
 
-    fn handle(&mut self, Tell { signals }: Tell, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Broadcast { signals }: Broadcast, ctx: &mut Context<Self>) {
         self.tell(signals, ctx);
     }
 }
 
-impl Handler<Missed> for Notifier {
+impl Handler<Resync> for Notifier {
     type Result = ();
 
-    fn handle(&mut self, Missed: Missed, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Resync: Resync, ctx: &mut Context<Self>) {
         debug!("connected to the other nodes; looking at what was not heard before");
-        deliver(&self.parts.queues, LookEverywhere, ctx);
-        deliver(&self.parts.scheduler, LookAgain, ctx);
+        deliver(&self.parts.queues, ResyncQueues, ctx);
+        deliver(&self.parts.scheduler, ResyncDueTimes, ctx);
         deliver(&self.parts.recurring, RecurringChanged, ctx);
     }
 }
 
-impl Handler<Said> for Notifier {
+impl Handler<Received> for Notifier {
     type Result = ();
 
-    fn handle(&mut self, Said { from, signals }: Said, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Received { from, signals }: Received, ctx: &mut Context<Self>) {
         let mut jobs = Vec::new();
         for signal in signals {
             match signal {
-                Signal::JobsDue { queue } => deliver(&self.parts.queues, Offer { queue }, ctx),
+                Signal::JobsDue { queue } => deliver(&self.parts.queues, JobsAvailable { queue }, ctx),
                 Signal::QueueSwitched { queue, is_paused } => {
                     let kind = if is_paused {
                         QueueEventKind::Paused
@@ -333,7 +306,7 @@ impl Handler<Said> for Notifier {
                         QueueEventKind::Resumed
                     };
                     self.publish_of_queue(kind, queue.clone());
-                    deliver(&self.parts.queues, QueueSwitched { queue, is_paused }, ctx);
+                    deliver(&self.parts.queues, QueuePauseChanged { queue, is_paused }, ctx);
                 }
                 Signal::QueueCleared { queue } => self.publish_of_queue(QueueEventKind::Cleared, queue),
                 Signal::CancelAttempt { queue, job_id, attempt } => {
@@ -346,7 +319,7 @@ impl Handler<Said> for Notifier {
                     deliver(&self.parts.queues, cancel, ctx);
                 }
                 Signal::DrainSwitched { node, is_draining } => {
-                    deliver(&self.parts.queues, DrainSwitched { node, is_draining }, ctx);
+                    deliver(&self.parts.queues, NodeDrainChanged { node, is_draining }, ctx);
                 }
                 Signal::RecurringChanged => deliver(&self.parts.recurring, RecurringChanged, ctx),
                 Signal::Job(job) => jobs.push(job),

@@ -19,8 +19,8 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Supervised, WrapFuture};
 use tracing::warn;
 
-use super::lease_renewer::part_of;
 use super::node_lease::steady_now;
+use super::renewal_interval::renewal_interval;
 use crate::domain::cluster::node_lease::Moment;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::{Attempt, AttemptKey, AttemptStatus};
@@ -29,7 +29,8 @@ use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::time_span::TimeSpan;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::log_failure;
-use crate::runtime::dispatch::registry::{CancelJob, DrainSwitched, LookEverywhere, Queues, ReportAttempts};
+use crate::runtime::dispatch::messages::{CancelJob, NodeDrainChanged, ReportAttempts, ResyncQueues};
+use crate::runtime::dispatch::registry::Queues;
 use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
 use crate::storage::change::{Applied, Change, Finished};
 use crate::storage::query::RunningJob;
@@ -157,7 +158,7 @@ impl RescuerParts {
         }
         let nodes = self.repository.nodes().await?;
         if let Some(own) = nodes.iter().find(|node| node.id == self.node) {
-            let switched = DrainSwitched {
+            let switched = NodeDrainChanged {
                 node: self.node,
                 is_draining: own.is_draining,
             };
@@ -230,7 +231,7 @@ impl Rescuer {
     }
 
     fn tick_later(&self, ctx: &mut Context<Self>) {
-        let (wait, since) = (part_of(self.parts.lease), steady_now());
+        let (wait, since) = (renewal_interval(self.parts.lease), steady_now());
         ctx.run_later(wait, move |rescuer, ctx| {
             let parts = rescuer.parts.clone();
             let mut suspects = std::mem::take(&mut rescuer.suspects);
@@ -242,7 +243,7 @@ impl Rescuer {
                 parts.rescue_orphans().await?;
                 // As above: what other nodes have paused, resumed or stored may not have been heard of; nor what was stored
                 // here when an actor ended before it could tell.
-                let _ = parts.queues.send(LookEverywhere).await;
+                let _ = parts.queues.send(ResyncQueues).await;
                 parts.read_drain().await?;
                 parts.rescue_strays(suspects).await
             };

@@ -5,25 +5,21 @@
 //! when that is durable a worker runs it. When more is due than it may hold, it claims from storage instead, always as
 //! many as workers are free: a job that is `running` is being run.
 
-pub(crate) mod messages;
-pub mod remote;
+mod handlers;
+mod lease;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, SpawnHandle, Supervised, WrapFuture};
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Recipient, SpawnHandle, Supervised, WrapFuture};
 use tracing::{debug, error, warn};
 
-pub use self::messages::{
-    Activity, CancelAttempt, Drain, Due, GiveUp, GiveUpAttempts, InterruptAll, Look, LookAgainAtTypes, Offered,
-    ReportActivity, Switch, SwitchDrain, WorkerFree,
-};
 use super::backlog_gauge::{Backlog, BacklogPart};
 use super::concurrency_limits::{Permit, TypeLimits};
+use super::messages::{Interrupt, LimitFreed, ReportState, RunJob};
 use super::ready_queue::{ReadyJobs, Source};
-use super::registry::{Nudge, Queues};
-use super::worker::{Interrupt, ReportState, Run, Worker};
+use super::worker::Worker;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::AttemptKey;
 use crate::domain::queue::QueueSettings;
@@ -32,9 +28,9 @@ use crate::domain::values::id::NodeId;
 use crate::domain::values::name::JobType;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::MaybeOutage;
-use crate::runtime::actor::mailbox::deliver;
+use crate::runtime::actor::mailbox::deliver_to;
+use crate::runtime::cluster::messages::Broadcast;
 use crate::runtime::cluster::node_lease::LeaseGate;
-use crate::runtime::cluster::notifier::{Notifier, Tell};
 use crate::runtime::writer::{ChangeResult, Origin, RecordError, RecorderHandle};
 use crate::storage::change::{Applied, Change, Claim};
 use crate::storage::cluster_message::Signal;
@@ -65,7 +61,7 @@ pub struct QueueParts {
     /// How many of a type may run.
     pub type_limits: TypeLimits,
     /// Who tells the other queues that a type has room.
-    pub queues: Addr<Queues>,
+    pub limit_freed: Recipient<LimitFreed>,
     /// Who takes the jobs.
     pub node: NodeId,
     /// Tells the time.
@@ -73,7 +69,7 @@ pub struct QueueParts {
     /// Whether this node may start jobs.
     pub gate: LeaseGate,
     /// Who tells other nodes, where there are any.
-    pub notifier: Option<Addr<Notifier>>,
+    pub notifier: Option<Recipient<Broadcast>>,
     /// Whether jobs wait for workers.
     pub backlog: Backlog,
 }
@@ -352,7 +348,7 @@ impl Queue {
     /// Permits of a limited type were given back: other queues may wait for them.
     fn nudge_others(&self, ctx: &mut Context<Self>) {
         let by = self.parts.settings.name.clone();
-        deliver(&self.parts.queues, Nudge { by }, ctx);
+        deliver_to(&self.parts.limit_freed, LimitFreed { by }, ctx);
     }
 
     /// Tells other nodes when more is due here than there are workers for, or what nobody here can run. Should the
@@ -363,7 +359,7 @@ impl Queue {
         let has_more = !self.ready.is_empty() || self.ready.source() == Source::Storage;
         if !self.is_paused && (has_foreign_types || (is_busy && has_more)) {
             let queue = self.parts.settings.name.clone();
-            drop(notifier.try_send(Tell {
+            drop(notifier.try_send(Broadcast {
                 signals: vec![Signal::JobsDue { queue }],
             }));
         }
@@ -405,7 +401,7 @@ impl Queue {
         self.is_idle[worker] = false;
         self.running
             .insert((job.id, job.attempt), (worker, job.job_type.clone()));
-        let run = Run {
+        let run = RunJob {
             job,
             permit,
             is_cancelled,

@@ -7,6 +7,8 @@ pub mod concurrency_limits;
 pub mod dispatcher;
 pub mod handled_types;
 pub(crate) mod handler_pool;
+pub mod lease_messages;
+pub mod messages;
 pub(crate) mod ready_queue;
 pub mod registry;
 pub mod worker;

@@ -3,17 +3,16 @@
 //! It makes a queue with its workers when the queue is named for the first time, and passes on what concerns a queue by
 //! its name.
 
-pub mod remote;
-pub(crate) mod unused;
+mod lease;
+mod unused;
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::unused::CHECK_EVERY;
 use actix::{
-    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised,
+    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Recipient, ResponseFuture, Supervised,
     WrapFuture,
 };
 use futures_util::future::join_all;
@@ -24,16 +23,18 @@ use super::backlog_gauge::Backlog;
 use super::blocked_handlers::BlockedHandlers;
 use super::concurrency_limits::TypeLimits;
 use super::dispatcher;
-use super::dispatcher::{
-    Activity, CancelAttempt, Drain, Due, InterruptAll, Look, LookAgainAtTypes, Queue, QueueParts, ReportActivity,
-    Switch,
+use super::dispatcher::{Queue, QueueParts};
+use super::messages::{
+    CancelAttempt, CancelJob, ForceStop, InterruptAll, InterruptAttempts, IsIdle, JobsAvailable, JobsDue, JobsReady,
+    LimitFreed, NodeDrainChanged, Poll, PollWhenIdle, QueueActivity, QueuePauseChanged, QueuesDue, ReportActivity,
+    ReportAllActivity, ReportAttempts, ReportState, ResyncQueues, RetryLimitedTypes, SetNodeDraining, SetPaused,
+    StopDispatching,
 };
 use super::worker;
-use super::worker::{ReportState, Worker, WorkerParts};
-use crate::domain::job::Job;
+use super::worker::{Worker, WorkerParts};
 use crate::domain::job::attempt::AttemptKey;
 use crate::domain::queue::QueueSettings;
-use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::id::NodeId;
 use crate::domain::values::name::{JobType, QueueName};
 use crate::handlers::HandlerRegistry;
 use crate::handlers::limits::HandlerLimits;
@@ -42,7 +43,7 @@ use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::actor::mailbox::deliver;
 use crate::runtime::actor::supervisor::{Seat, Supervisor};
 use crate::runtime::cluster::node_lease::LeaseGate;
-use crate::runtime::cluster::notifier::Notifier;
+use crate::runtime::cluster::messages::Broadcast;
 use crate::runtime::monitoring::job_spans::Traces;
 use crate::runtime::remote_workers::due_types::DueTypes;
 use crate::runtime::remote_workers::job_waiters::Arrivals;
@@ -55,115 +56,8 @@ pub const MAILBOX_CAPACITY: usize = 4_096;
 
 /// The wait before storage that could not be read is asked again.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
-
-/// These jobs are stored, pending and due.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct JobsDue {
-    /// The jobs, by their queue.
-    pub by_queue: HashMap<QueueName, Vec<Arc<Job>>>,
-}
-
-/// In these queues jobs have become due.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Wake {
-    /// The queues.
-    pub queues: Vec<QueueName>,
-}
-
-/// Another node has more due jobs of this queue than it runs at the moment.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Offer {
-    /// The queue.
-    pub queue: QueueName,
-}
-
-/// Something may have been missed: read anew which queues there are and which are paused, and look for due jobs.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct LookEverywhere;
-
-/// The node's lease has run out: whatever runs is no longer its own.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct GiveUpEverything;
-
-/// These attempts belong to other nodes by now: stop those that run here.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct GiveUpAttempts {
-    /// Which.
-    pub attempts: Arc<HashSet<AttemptKey>>,
-}
-
-/// The attempts that run on this node, and those whose end is not stored yet.
-#[derive(Message)]
-#[rtype(result = "HashSet<AttemptKey>")]
-pub struct ReportAttempts;
-
-/// A type that was at its limit has room.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Nudge {
-    /// The queue that says so, and knows it itself.
-    pub by: QueueName,
-}
-
-/// A running job was cancelled.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct CancelJob {
-    /// Its queue.
-    pub queue: QueueName,
-    /// Its id.
-    pub job_id: JobId,
-    /// The attempt that runs.
-    pub attempt: u32,
-    /// The node that runs it, where that is known.
-    pub node: Option<NodeId>,
-}
-
-/// A queue was paused or resumed.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct QueueSwitched {
-    /// Which.
-    pub queue: QueueName,
-    /// Paused or running.
-    pub is_paused: bool,
-}
-
-/// A server is to drain, or to stop draining. Any other than this one is passed over.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct DrainSwitched {
-    /// Which server.
-    pub node: NodeId,
-    /// Which of the two.
-    pub is_draining: bool,
-}
-
-/// What all queues are doing, by name.
-#[derive(Message)]
-#[rtype(result = "HashMap<QueueName, Activity>")]
-pub struct ReportAll;
-
-/// Start nothing more: the server stops.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct DrainAll;
-
-/// Give up what runs: the server's grace time is over.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct InterruptEverything;
-
-/// Whether nothing runs, nothing is about to, and nothing waits to be stored.
-#[derive(Message)]
-#[rtype(result = "bool")]
-pub struct IsQuiet;
+/// The time between two checks for unused queues.
+const CHECK_EVERY: Duration = Duration::from_secs(60);
 
 /// What Queues is made of, and makes queues of.
 #[derive(Clone)]
@@ -201,7 +95,7 @@ pub struct QueuesParts {
     /// Whether this node may start jobs.
     pub gate: LeaseGate,
     /// Who tells other nodes, where there are any.
-    pub notifier: Option<Addr<Notifier>>,
+    pub notifier: Option<Recipient<Broadcast>>,
     /// Remote workers that wait for jobs.
     pub arrivals: Arrivals,
     /// What is due, for workers that could run jobs of many queues.
@@ -302,7 +196,7 @@ impl Queues {
         if was_paused != Some(is_paused)
             && let Some(queue) = self.queue(&name)
         {
-            deliver(&queue.address, Switch { is_paused }, ctx);
+            deliver(&queue.address, SetPaused { is_paused }, ctx);
         }
         if !is_paused && was_paused == Some(true) {
             self.parts.arrivals.announce(&announced, None);
@@ -348,7 +242,7 @@ impl Queues {
         let workers: Arc<[Addr<Worker>]> = (0..workers)
             .map(|index| {
                 let worker = WorkerParts {
-                    queue: seat.address(),
+                    queue: seat.address().recipient(),
                     index,
                     endings: endings.clone(),
                     recorder: parts.recorder.clone(),
@@ -378,7 +272,7 @@ impl Queues {
             recorder: parts.recorder.clone(),
             job_types,
             type_limits: parts.type_limits.clone(),
-            queues: parts.own_address.clone(),
+            limit_freed: parts.own_address.clone().recipient(),
             node: parts.node,
             clock: parts.clock.clone(),
             gate: parts.gate.clone(),
@@ -412,64 +306,64 @@ impl Handler<JobsDue> for Queues {
         for (name, jobs) in by_queue {
             self.parts.arrivals.announce(&name, Some(&jobs));
             if let Some(queue) = self.queue(&name) {
-                deliver(&queue.address, Due { jobs }, ctx);
+                deliver(&queue.address, JobsReady { jobs }, ctx);
             }
         }
     }
 }
 
-impl Handler<Wake> for Queues {
+impl Handler<QueuesDue> for Queues {
     type Result = ();
 
-    fn handle(&mut self, Wake { queues }: Wake, ctx: &mut Context<Self>) {
+    fn handle(&mut self, QueuesDue { queues }: QueuesDue, ctx: &mut Context<Self>) {
         for name in queues {
             self.parts.arrivals.announce(&name, None);
             if let Some(queue) = self.queue(&name) {
-                deliver(&queue.address, Look, ctx);
+                deliver(&queue.address, Poll, ctx);
             }
         }
     }
 }
 
-impl Handler<Offer> for Queues {
+impl Handler<JobsAvailable> for Queues {
     type Result = ();
 
-    fn handle(&mut self, Offer { queue }: Offer, ctx: &mut Context<Self>) {
+    fn handle(&mut self, JobsAvailable { queue }: JobsAvailable, ctx: &mut Context<Self>) {
         self.parts.arrivals.announce(&queue, None);
         if let Some(queue) = self.queue(&queue) {
-            deliver(&queue.address, dispatcher::Offered, ctx);
+            deliver(&queue.address, PollWhenIdle, ctx);
         }
     }
 }
 
-impl Handler<LookEverywhere> for Queues {
+impl Handler<ResyncQueues> for Queues {
     type Result = ();
 
-    fn handle(&mut self, LookEverywhere: LookEverywhere, ctx: &mut Context<Self>) {
+    fn handle(&mut self, ResyncQueues: ResyncQueues, ctx: &mut Context<Self>) {
         for queue in self.queues.values() {
-            deliver(&queue.address, dispatcher::Offered, ctx);
+            deliver(&queue.address, PollWhenIdle, ctx);
         }
         self.load(ctx);
     }
 }
 
-impl Handler<GiveUpEverything> for Queues {
+impl Handler<InterruptAll> for Queues {
     type Result = ();
 
-    fn handle(&mut self, GiveUpEverything: GiveUpEverything, ctx: &mut Context<Self>) {
+    fn handle(&mut self, InterruptAll: InterruptAll, ctx: &mut Context<Self>) {
         for queue in self.queues.values() {
-            deliver(&queue.address, dispatcher::GiveUp, ctx);
+            deliver(&queue.address, InterruptAll, ctx);
         }
     }
 }
 
-impl Handler<GiveUpAttempts> for Queues {
+impl Handler<InterruptAttempts> for Queues {
     type Result = ();
 
-    fn handle(&mut self, GiveUpAttempts { attempts }: GiveUpAttempts, ctx: &mut Context<Self>) {
+    fn handle(&mut self, InterruptAttempts { attempts }: InterruptAttempts, ctx: &mut Context<Self>) {
         for queue in self.queues.values() {
             let attempts = Arc::clone(&attempts);
-            deliver(&queue.address, dispatcher::GiveUpAttempts { attempts }, ctx);
+            deliver(&queue.address, InterruptAttempts { attempts }, ctx);
         }
     }
 }
@@ -497,12 +391,12 @@ impl Handler<ReportAttempts> for Queues {
     }
 }
 
-impl Handler<Nudge> for Queues {
+impl Handler<LimitFreed> for Queues {
     type Result = ();
 
-    fn handle(&mut self, Nudge { by }: Nudge, ctx: &mut Context<Self>) {
+    fn handle(&mut self, LimitFreed { by }: LimitFreed, ctx: &mut Context<Self>) {
         for (_, queue) in self.queues.iter().filter(|(name, _)| **name != by) {
-            deliver(&queue.address, LookAgainAtTypes, ctx);
+            deliver(&queue.address, RetryLimitedTypes, ctx);
         }
     }
 }
@@ -526,19 +420,19 @@ impl Handler<CancelJob> for Queues {
     }
 }
 
-impl Handler<QueueSwitched> for Queues {
+impl Handler<QueuePauseChanged> for Queues {
     type Result = ();
 
-    fn handle(&mut self, QueueSwitched { queue: name, is_paused }: QueueSwitched, ctx: &mut Context<Self>) {
+    fn handle(&mut self, QueuePauseChanged { queue: name, is_paused }: QueuePauseChanged, ctx: &mut Context<Self>) {
         self.switches += 1;
         self.switch(name, is_paused, ctx);
     }
 }
 
-impl Handler<DrainSwitched> for Queues {
+impl Handler<NodeDrainChanged> for Queues {
     type Result = ();
 
-    fn handle(&mut self, DrainSwitched { node, is_draining }: DrainSwitched, ctx: &mut Context<Self>) {
+    fn handle(&mut self, NodeDrainChanged { node, is_draining }: NodeDrainChanged, ctx: &mut Context<Self>) {
         if node != self.parts.node || self.is_drained == is_draining {
             return;
         }
@@ -549,39 +443,38 @@ impl Handler<DrainSwitched> for Queues {
             info!("draining has ended: this node starts jobs again");
         }
         for queue in self.queues.values() {
-            let is_drained = is_draining;
-            deliver(&queue.address, dispatcher::SwitchDrain { is_drained }, ctx);
+            deliver(&queue.address, SetNodeDraining { is_draining }, ctx);
         }
     }
 }
 
-impl Handler<DrainAll> for Queues {
+impl Handler<StopDispatching> for Queues {
     type Result = ();
 
-    fn handle(&mut self, DrainAll: DrainAll, ctx: &mut Context<Self>) {
+    fn handle(&mut self, StopDispatching: StopDispatching, ctx: &mut Context<Self>) {
         self.is_draining = true;
         self.parts.arrivals.close();
         for queue in self.queues.values() {
-            deliver(&queue.address, Drain, ctx);
+            deliver(&queue.address, StopDispatching, ctx);
         }
     }
 }
 
-impl Handler<InterruptEverything> for Queues {
+impl Handler<ForceStop> for Queues {
     type Result = ();
 
-    fn handle(&mut self, InterruptEverything: InterruptEverything, ctx: &mut Context<Self>) {
+    fn handle(&mut self, ForceStop: ForceStop, ctx: &mut Context<Self>) {
         self.is_draining = true;
         for queue in self.queues.values() {
-            deliver(&queue.address, InterruptAll, ctx);
+            deliver(&queue.address, ForceStop, ctx);
         }
     }
 }
 
-impl Handler<ReportAll> for Queues {
-    type Result = ResponseFuture<HashMap<QueueName, Activity>>;
+impl Handler<ReportAllActivity> for Queues {
+    type Result = ResponseFuture<HashMap<QueueName, QueueActivity>>;
 
-    fn handle(&mut self, ReportAll: ReportAll, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, ReportAllActivity: ReportAllActivity, _: &mut Context<Self>) -> Self::Result {
         let queues = self.queues.clone();
         Box::pin(async move {
             let asked = queues.into_iter().map(|(name, queue)| async move {
@@ -593,14 +486,14 @@ impl Handler<ReportAll> for Queues {
     }
 }
 
-impl Handler<IsQuiet> for Queues {
+impl Handler<IsIdle> for Queues {
     type Result = ResponseFuture<bool>;
 
-    fn handle(&mut self, IsQuiet: IsQuiet, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, IsIdle: IsIdle, _: &mut Context<Self>) -> Self::Result {
         let queues = self.queues.clone();
         Box::pin(async move {
             for queue in queues.values() {
-                if !queue.is_quiet().await {
+                if !queue.is_idle().await {
                     return false;
                 }
             }

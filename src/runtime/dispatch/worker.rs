@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Supervised, WrapFuture};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, Supervised, WrapFuture};
 use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -21,14 +21,12 @@ use tracing::{Instrument, Span, error, info, info_span, warn};
 
 use super::attempt_reports::AttemptReports;
 use super::blocked_handlers::BlockedHandlers;
-use super::concurrency_limits::Permit;
-use super::dispatcher::{Queue, WorkerFree};
+use super::messages::{CancelAttempt, Interrupt, InterruptAttempt, ReportState, RunJob, Stop, WorkerIdle, WorkerState};
 use crate::domain::job::Job;
 use crate::domain::job::attempt::{Attempt, AttemptKey};
 use crate::domain::job::outcome::{Failure, Outcome};
 use crate::domain::job::retry::Jitter;
 use crate::domain::job::status::JobStatus;
-use crate::domain::values::id::JobId;
 use crate::domain::values::json::Json;
 use crate::domain::values::name::JobType;
 use crate::domain::values::trace_context::{JobTrace, Share, TraceId};
@@ -60,62 +58,11 @@ enum Order {
     Interrupt,
 }
 
-/// Run this job, which is stored as running.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Run {
-    /// The job.
-    pub job: Arc<Job>,
-    /// Held while the job runs.
-    pub permit: Permit,
-    /// Whether somebody cancelled it before it came here.
-    pub is_cancelled: bool,
-}
-
-/// Stop this job, if it is the one that runs.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Cancel {
-    /// Which.
-    pub job_id: JobId,
-    /// Which attempt of it.
-    pub attempt: u32,
-}
-
-/// Give up this attempt, if it is the one that runs: another node has recovered the job.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct InterruptAttempt {
-    /// Which.
-    pub attempt: AttemptKey,
-}
-
-/// Give up what runs: the server stops.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Interrupt;
-
-/// What the worker is doing.
-#[derive(Message)]
-#[rtype(result = "WorkerState")]
-pub struct ReportState;
-
-/// What a worker is doing.
-#[derive(Clone, Debug, actix::MessageResponse)]
-pub struct WorkerState {
-    /// The attempt that it runs, and the job's type.
-    pub running: Option<(AttemptKey, JobType)>,
-    /// Attempts whose end is not stored yet.
-    pub unstored: Vec<AttemptKey>,
-    /// Whether the handler of an attempt that has ended still blocks its thread.
-    pub is_blocked: bool,
-}
-
 /// What a Worker is made of.
 #[derive(Clone)]
 pub struct WorkerParts {
     /// Whose jobs it runs.
-    pub queue: Addr<Queue>,
+    pub queue: Recipient<WorkerIdle>,
     /// Which of the queue's workers it is.
     pub index: usize,
     /// Where it reports.
@@ -168,9 +115,9 @@ impl Worker {
     }
 
     fn tell_free(&self, ended: Option<AttemptKey>, ctx: &mut Context<Self>) {
-        let free = WorkerFree {
+        let free = WorkerIdle {
             worker: self.parts.index,
-            ended,
+            finished: ended,
         };
         if let Err(actix::prelude::SendError::Full(free)) = self.parts.queue.try_send(free) {
             let queue = self.parts.queue.clone();
@@ -363,11 +310,11 @@ impl Supervised for Worker {
     }
 }
 
-impl Handler<Run> for Worker {
+impl Handler<RunJob> for Worker {
     type Result = ();
 
-    fn handle(&mut self, run: Run, ctx: &mut Context<Self>) {
-        let Run {
+    fn handle(&mut self, run: RunJob, ctx: &mut Context<Self>) {
+        let RunJob {
             job,
             permit,
             is_cancelled,
@@ -459,10 +406,10 @@ fn log_end(job: &Job, attempt: &Attempt) {
     }
 }
 
-impl Handler<Cancel> for Worker {
+impl Handler<CancelAttempt> for Worker {
     type Result = ();
 
-    fn handle(&mut self, Cancel { job_id, attempt }: Cancel, _: &mut Context<Self>) {
+    fn handle(&mut self, CancelAttempt { job_id, attempt }: CancelAttempt, _: &mut Context<Self>) {
         if self.runs((job_id, attempt)) {
             self.order(Order::Cancel);
         }
@@ -500,5 +447,13 @@ impl Handler<ReportState> for Worker {
             unstored: self.unstored.clone(),
             is_blocked: self.is_blocked,
         }
+    }
+}
+
+impl Handler<Stop> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, Stop: Stop, ctx: &mut Context<Self>) {
+        ctx.stop();
     }
 }

@@ -14,16 +14,17 @@ use std::time::Duration;
 
 use actix::prelude::SendError;
 use actix::{
-    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, MessageResult, StreamHandler,
+    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, MessageResult, Recipient, StreamHandler,
     Supervised, WrapFuture,
 };
 use futures_util::stream;
 use tracing::{info, warn};
 
 use super::endpoint_sync::{EndpointsError, NodeEndpoints};
+use super::messages::{DrainDeliveries, OutboxUpdate, PollDeliveries, RefreshEndpoint, ReleaseEndpoint};
 use super::options::WebhookOptions;
 use super::sender;
-use super::sender::{Look, Renew, Retire, SenderParts, WebhookSender};
+use super::sender::{SenderParts, WebhookSender};
 use super::throttle::Pace;
 use crate::domain::events::event::{Event, Topic};
 use crate::domain::events::filter::EventFilter;
@@ -50,34 +51,6 @@ pub const MAILBOX_CAPACITY: usize = 4_096;
 const TICK: Duration = Duration::from_secs(1);
 /// How many alerts are kept while storage takes none.
 const ALERTS_KEPT: usize = 16;
-
-/// A commit of this node has written deliveries, or changed endpoints.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Message)]
-#[rtype(result = "()")]
-pub struct OutboundNews {
-    told: Vec<EndpointId>,
-    /// Whether there may be deliveries for any endpoint.
-    pub is_any: bool,
-    /// Whether endpoints were made, changed or removed.
-    pub is_changed: bool,
-}
-
-impl OutboundNews {
-    /// These endpoints have new deliveries.
-    pub fn told(&mut self, endpoints: &[EndpointId]) {
-        self.told.extend_from_slice(endpoints);
-    }
-
-    /// Whether there is nothing to tell.
-    pub fn is_empty(&self) -> bool {
-        self.told.is_empty() && !self.is_any && !self.is_changed
-    }
-}
-
-/// Begin nothing more. Answered with those that have not ended yet: what is on its way is still noted.
-#[derive(Message)]
-#[rtype(result = "Vec<Addr<WebhookSender>>")]
-pub struct Drain;
 
 /// What the WebhookDispatcher is made of.
 #[derive(Clone)]
@@ -278,7 +251,7 @@ impl WebhookDispatcher {
             if !stays && !sender.is_retiring {
                 info!("released webhook endpoint '{}'", sender.endpoint.name);
                 // With a full mailbox the next look sends it again.
-                sender.is_retiring = !matches!(sender.address.try_send(Retire), Err(SendError::Full(_)));
+                sender.is_retiring = !matches!(sender.address.try_send(ReleaseEndpoint), Err(SendError::Full(_)));
             }
             true
         });
@@ -286,7 +259,7 @@ impl WebhookDispatcher {
             if let Some(sender) = self.senders.get_mut(&endpoint.id) {
                 let is_changed = *sender.endpoint != *endpoint || sender.is_retiring;
                 // The same sender goes on: a second one would send again what this one has in flight.
-                if is_changed && sender.address.try_send(Renew).is_ok() {
+                if is_changed && sender.address.try_send(RefreshEndpoint).is_ok() {
                     sender.endpoint = endpoint;
                     sender.is_retiring = false;
                 }
@@ -342,7 +315,7 @@ impl WebhookDispatcher {
     /// Wakes senders. One whose mailbox is full is awake.
     fn wake(&self, is_meant: impl Fn(&EndpointId) -> bool) {
         for (_, sender) in self.senders.iter().filter(|(id, _)| is_meant(id)) {
-            drop(sender.address.try_send(Look));
+            drop(sender.address.try_send(PollDeliveries));
         }
     }
 
@@ -402,32 +375,32 @@ impl Supervised for WebhookDispatcher {
     }
 }
 
-impl Handler<OutboundNews> for WebhookDispatcher {
+impl Handler<OutboxUpdate> for WebhookDispatcher {
     type Result = ();
 
-    fn handle(&mut self, news: OutboundNews, ctx: &mut Context<Self>) {
-        let OutboundNews {
-            told,
+    fn handle(&mut self, news: OutboxUpdate, ctx: &mut Context<Self>) {
+        let OutboxUpdate {
+            endpoints,
             is_any,
             is_changed,
         } = news;
         if is_changed {
             self.look(ctx);
         }
-        self.wake(|id| is_any || told.contains(id));
+        self.wake(|id| is_any || endpoints.contains(id));
     }
 }
 
-impl Handler<Drain> for WebhookDispatcher {
-    type Result = MessageResult<Drain>;
+impl Handler<DrainDeliveries> for WebhookDispatcher {
+    type Result = MessageResult<DrainDeliveries>;
 
-    fn handle(&mut self, Drain: Drain, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, DrainDeliveries: DrainDeliveries, _: &mut Context<Self>) -> Self::Result {
         self.is_draining = true;
-        let senders = self.senders.drain().map(|(_, sender)| sender.address);
-        let senders: Vec<Addr<WebhookSender>> = senders.collect();
+        let senders = self.senders.drain().map(|(_, sender)| sender.address.recipient());
+        let senders: Vec<Recipient<ReleaseEndpoint>> = senders.collect();
         for sender in &senders {
             // A full mailbox is full of reasons to look; then what is on its way is sent once more after the next start.
-            drop(sender.try_send(Retire));
+            drop(sender.try_send(ReleaseEndpoint));
         }
         MessageResult(senders)
     }

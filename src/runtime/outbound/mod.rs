@@ -4,6 +4,7 @@
 pub mod data_sync;
 pub mod dispatcher;
 pub mod endpoint_sync;
+pub mod messages;
 pub mod options;
 pub mod sender;
 pub(crate) mod throttle;
@@ -11,16 +12,16 @@ pub(crate) mod throttle;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Addr, ArbiterHandle};
+use actix::{Addr, ArbiterHandle, Recipient};
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use self::data_sync::{SyncSender, SyncSenderParts};
-use self::dispatcher::{DispatcherParts, Drain, WebhookDispatcher};
+use self::dispatcher::{DispatcherParts, WebhookDispatcher};
 use self::endpoint_sync::NodeEndpoints;
+use self::messages::DrainDeliveries;
 use self::options::{SyncTarget, WebhookOptions};
 use self::throttle::{Pace, lower_priority};
-use super::QUIET_POLL;
 use super::actor::clock::{Clock, IdSource};
 use super::actor::supervisor::{Seat, Supervisor};
 use super::cluster::node_lease::LeaseGate;
@@ -30,6 +31,9 @@ use super::writer::outbox::EndpointBook;
 use crate::domain::values::id::NodeId;
 use crate::domain::webhooks::endpoint::EndpointSource;
 use crate::storage::repository::JobRepository;
+
+/// Interval at which a stopping server checks for deliveries in flight.
+const DRAIN_POLL: Duration = Duration::from_millis(20);
 
 /// What those who speak to other programs work with.
 pub(super) struct OutboundParts {
@@ -114,16 +118,16 @@ impl Outbound {
     /// Lets deliveries that are on their way end, so that they are not sent again after the next start.
     pub(super) async fn end(&self, within: Duration) {
         let Some(dispatcher) = &self.dispatcher else { return };
-        let Ok(senders) = dispatcher.send(Drain).await else {
+        let Ok(senders) = dispatcher.send(DrainDeliveries).await else {
             return;
         };
         let end = Instant::now() + within;
-        while senders.iter().any(Addr::connected) {
+        while senders.iter().any(Recipient::connected) {
             if Instant::now() >= end {
                 warn!("webhook endpoints do not answer: what is on its way is sent again after the next start");
                 return;
             }
-            sleep(QUIET_POLL).await;
+            sleep(DRAIN_POLL).await;
         }
     }
 }

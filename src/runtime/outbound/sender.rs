@@ -9,12 +9,13 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Supervised, WrapFuture};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Supervised, WrapFuture};
 use chrono::{DateTime, Utc};
 use reqwest::Url;
 use tokio::time::Instant;
 use tracing::info;
 
+use super::messages::{PollDeliveries, RefreshEndpoint, ReleaseEndpoint};
 use super::options::WebhookOptions;
 use super::throttle::Pace;
 use crate::domain::values::id::JobId;
@@ -47,21 +48,6 @@ const STEP_BACK: Duration = Duration::from_millis(10);
 const STORAGE_WAIT: Duration = Duration::from_secs(1);
 /// The longest time for which an endpoint's own wish holds up all its deliveries.
 const PAUSE_MAX: Duration = Duration::from_secs(3_600);
-
-/// There may be something to send.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Look;
-
-/// The endpoint has changed, or is to be sent to again.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Renew;
-
-/// This node tells the endpoint no more.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Retire;
 
 /// What a WebhookSender is made of.
 #[derive(Clone)]
@@ -461,18 +447,18 @@ impl Supervised for WebhookSender {
     }
 }
 
-impl Handler<Look> for WebhookSender {
+impl Handler<PollDeliveries> for WebhookSender {
     type Result = ();
 
-    fn handle(&mut self, Look: Look, ctx: &mut Context<Self>) {
+    fn handle(&mut self, PollDeliveries: PollDeliveries, ctx: &mut Context<Self>) {
         self.read(ctx);
     }
 }
 
-impl Handler<Renew> for WebhookSender {
+impl Handler<RefreshEndpoint> for WebhookSender {
     type Result = ();
 
-    fn handle(&mut self, Renew: Renew, ctx: &mut Context<Self>) {
+    fn handle(&mut self, RefreshEndpoint: RefreshEndpoint, ctx: &mut Context<Self>) {
         // One that gives its endpoint up is enabled again only after that was written.
         if self.look_up() && self.disable.is_none() && !self.is_disabling {
             self.is_retired = false;
@@ -481,10 +467,10 @@ impl Handler<Renew> for WebhookSender {
     }
 }
 
-impl Handler<Retire> for WebhookSender {
+impl Handler<ReleaseEndpoint> for WebhookSender {
     type Result = ();
 
-    fn handle(&mut self, Retire: Retire, ctx: &mut Context<Self>) {
+    fn handle(&mut self, ReleaseEndpoint: ReleaseEndpoint, ctx: &mut Context<Self>) {
         self.is_retired = true;
         self.ready.clear();
         self.rest(ctx);

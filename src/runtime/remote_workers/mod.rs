@@ -18,9 +18,8 @@ use tokio::time::Instant;
 use self::job_waiters::Arrivals;
 use super::actor::clock::{Clock, draw_jitter};
 use super::cluster::node_lease::steady_now;
-use super::dispatch::dispatcher::remote::{LeaseError, LeaseJobs};
+use super::dispatch::lease_messages::{LeaseError, LeaseFromQueues, LeaseJobs};
 use super::dispatch::registry::Queues;
-use super::dispatch::registry::remote::LeaseFrom;
 use super::writer::{Origin, RecordError, RecorderHandle};
 use crate::domain::cluster::node_lease::Moment;
 use crate::domain::cluster::remote_worker::{AttemptReport, LogLine, Progress};
@@ -284,7 +283,7 @@ impl RemoteWork {
                 tokio::time::sleep(MEMORY_LOOK_EVERY).await;
                 continue;
             };
-            let from = LeaseFrom {
+            let from = LeaseFromQueues {
                 queues: asked,
                 lease: LeaseJobs {
                     worker,

@@ -10,15 +10,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, Supervised, WrapFuture,
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, Supervised, WrapFuture,
 };
 use chrono::{DateTime, Utc};
 
+use super::messages::{ResyncDueTimes, ScheduleWakeup};
 use crate::domain::values::name::QueueName;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::actor::mailbox::deliver;
-use crate::runtime::dispatch::registry::{Offer, Queues, Wake};
+use crate::runtime::dispatch::messages::{JobsAvailable, QueuesDue};
+use crate::runtime::dispatch::registry::Queues;
 use crate::storage::repository::JobRepository;
 
 /// How many messages the mailbox holds: each is what one commit has armed.
@@ -32,19 +34,6 @@ const POLL: Duration = Duration::from_secs(1);
 const POLL_ALONE: Duration = Duration::from_secs(10);
 /// The wait before storage that could not be read is asked again.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
-
-/// These queues have jobs that will be due at these times.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Arm {
-    /// Queue and time.
-    pub due: Vec<(QueueName, DateTime<Utc>)>,
-}
-
-/// Something may have been missed: read the due times anew.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct LookAgain;
 
 /// What the Scheduler is made of.
 #[derive(Clone)]
@@ -125,7 +114,7 @@ impl Scheduler {
         for queue in &due {
             self.next.remove(queue);
         }
-        if self.parts.queues.try_send(Wake { queues: due.clone() }).is_err() {
+        if self.parts.queues.try_send(QueuesDue { queues: due.clone() }).is_err() {
             // The mailbox is full: the times stay and fire again right away.
             for queue in due {
                 self.arm(queue, now);
@@ -162,7 +151,7 @@ impl Scheduler {
                 if due_at > now {
                     scheduler.arm(queue, due_at);
                 } else {
-                    deliver(&scheduler.parts.queues, Offer { queue }, ctx);
+                    deliver(&scheduler.parts.queues, JobsAvailable { queue }, ctx);
                 }
             }
             scheduler.set_timer(ctx);
@@ -217,10 +206,10 @@ impl Supervised for Scheduler {
     }
 }
 
-impl Handler<Arm> for Scheduler {
+impl Handler<ScheduleWakeup> for Scheduler {
     type Result = ();
 
-    fn handle(&mut self, Arm { due }: Arm, ctx: &mut Context<Self>) {
+    fn handle(&mut self, ScheduleWakeup { due }: ScheduleWakeup, ctx: &mut Context<Self>) {
         for (queue, due_at) in due {
             self.arm(queue, due_at);
         }
@@ -228,10 +217,10 @@ impl Handler<Arm> for Scheduler {
     }
 }
 
-impl Handler<LookAgain> for Scheduler {
+impl Handler<ResyncDueTimes> for Scheduler {
     type Result = ();
 
-    fn handle(&mut self, LookAgain: LookAgain, ctx: &mut Context<Self>) {
+    fn handle(&mut self, ResyncDueTimes: ResyncDueTimes, ctx: &mut Context<Self>) {
         self.ask(self.parts.clock.now(), ctx);
     }
 }

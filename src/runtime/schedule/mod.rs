@@ -2,4 +2,5 @@
 
 pub mod clock_watch;
 pub mod due_jobs;
+pub mod messages;
 pub mod recurring_jobs;

@@ -16,10 +16,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, Supervised, WrapFuture};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, Supervised, WrapFuture};
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{error, info, warn};
 
+use super::messages::{RecurringChanged, StopLeading};
 use crate::domain::cluster::leadership::FencingToken;
 use crate::domain::job::clock_step::STEP_MIN;
 use crate::domain::job::new_job::DefaultsByType;
@@ -29,7 +30,7 @@ use crate::domain::values::id::NodeId;
 use crate::domain::values::time_span::TimeSpan;
 use crate::runtime::actor::clock::{Clock, IdSource};
 use crate::runtime::actor::failure_log::{MaybeOutage, log_failure};
-use crate::runtime::cluster::lease_renewer::part_of;
+use crate::runtime::cluster::renewal_interval::renewal_interval;
 use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
 use crate::storage::change::{Applied, Change, ChangeError, Fire};
 use crate::storage::repository::{JobRepository, RepositoryError};
@@ -47,16 +48,6 @@ const SLEEP_MAX: Duration = Duration::from_secs(5);
 const SLEEP_MAX_SHARED: Duration = Duration::from_secs(1);
 /// The wait before storage that could not be read or written is tried again.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
-
-/// Recurring jobs were made, changed or removed, or an occurrence has ended.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct RecurringChanged;
-
-/// Lead no more and do not ask to: the node is about to leave. Answered when no request can follow.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct StopLeading;
 
 /// What a RecurringScheduler is made of.
 #[derive(Clone)]
@@ -284,7 +275,7 @@ impl RecurringScheduler {
                 }
                 Err(failure) => log_failure!(failure, "whether this node leads is not known: {failure}"),
             }
-            scheduler.asking = Some(ctx.run_later(part_of(scheduler.parts.lease), |scheduler, ctx| {
+            scheduler.asking = Some(ctx.run_later(renewal_interval(scheduler.parts.lease), |scheduler, ctx| {
                 scheduler.ask_to_lead(ctx)
             }));
         })));

@@ -10,22 +10,22 @@ use crate::domain::job::Job;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::name::QueueName;
 use crate::runtime::dispatch::handled_types::HandledTypes;
-use crate::runtime::dispatch::registry::{CancelJob, DrainSwitched, QueueSwitched};
-use crate::runtime::outbound::dispatcher::OutboundNews;
+use crate::runtime::dispatch::messages::{CancelJob, NodeDrainChanged, QueuePauseChanged};
+use crate::runtime::outbound::messages::OutboxUpdate;
 use crate::storage::change::{Applied, Change, Finished, Fire, Inserted};
 
 /// What a commit means for others.
 pub(crate) struct Effects {
     pub(crate) due: HashMap<QueueName, Vec<Arc<Job>>>,
     pub(crate) arm: Vec<(QueueName, DateTime<Utc>)>,
-    pub(crate) switched: Vec<QueueSwitched>,
+    pub(crate) switched: Vec<QueuePauseChanged>,
     pub(crate) cancel: Vec<CancelJob>,
-    pub(crate) drained: Vec<DrainSwitched>,
+    pub(crate) drained: Vec<NodeDrainChanged>,
     pub(crate) events: Vec<Event>,
     /// Whether recurring jobs have changed, or an occurrence has ended.
     pub(crate) has_recurring: bool,
     /// What those who send webhooks should know.
-    pub(crate) outbound: OutboundNews,
+    pub(crate) outbound: OutboxUpdate,
     pub(crate) wants_events: bool,
     /// What finds out whether something runs the types of jobs that become pending; `None` where no commit is looked at.
     pub(crate) handled: Option<HandledTypes>,
@@ -41,7 +41,7 @@ impl Effects {
             drained: Vec::new(),
             events: Vec::new(),
             has_recurring: false,
-            outbound: OutboundNews::default(),
+            outbound: OutboxUpdate::default(),
             wants_events,
             handled,
         }
@@ -132,20 +132,20 @@ impl Effects {
                     at: now,
                     queue: queue.clone(),
                 });
-                self.switched.push(QueueSwitched {
+                self.switched.push(QueuePauseChanged {
                     queue: queue.clone(),
                     is_paused: *is_paused,
                 });
             }
             (Change::SetDraining { node, is_draining }, Applied::DrainSet { changed: true }) => {
-                self.drained.push(DrainSwitched {
+                self.drained.push(NodeDrainChanged {
                     node: *node,
                     is_draining: *is_draining,
                 });
             }
-            (Change::Announce(_) | Change::Post(_), Applied::Announced(endpoints)) => self.outbound.told(endpoints),
+            (Change::Announce(_) | Change::Post(_), Applied::Announced(endpoints)) => self.outbound.add(endpoints),
             (Change::Announce(_), Applied::AnnouncedAnew(endpoints, _)) => {
-                self.outbound.told(endpoints);
+                self.outbound.add(endpoints);
                 self.outbound.is_changed = true;
             }
             (Change::ReviewEndpoints(_), Applied::Reviewed(reviewed)) => {

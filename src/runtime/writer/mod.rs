@@ -32,9 +32,12 @@ use self::commit_stats::{CommitReport, DeliveryReport};
 use self::outbox::Announcements;
 use super::actor::clock::Clock;
 use super::actor::mailbox::deliver;
-use super::cluster::notifier::{ForeignInterest, Notifier, Tell};
+use super::cluster::messages::Broadcast;
+use super::cluster::notifier::Notifier;
+use super::cluster::remote_subscribers::RemoteSubscribers;
 use super::dispatch::handled_types::HandledTypes;
-use super::dispatch::registry::{CancelJob, DrainSwitched, JobsDue, QueueSwitched, Queues};
+use super::dispatch::messages::{CancelJob, JobsDue, NodeDrainChanged, QueuePauseChanged};
+use super::dispatch::registry::Queues;
 use super::events::event_bus::EventBusHandle;
 use super::events::hooks::SavedHook;
 use super::monitoring::job_log;
@@ -43,8 +46,9 @@ use super::monitoring::metrics_sampler::{LookNow, Sampler};
 use super::monitoring::report_channel::Tap;
 use super::outbound::dispatcher::WebhookDispatcher;
 use super::outbound::throttle::CommitTime;
-use super::schedule::due_jobs::{Arm, Scheduler};
-use super::schedule::recurring_jobs::{RecurringChanged, RecurringScheduler};
+use super::schedule::due_jobs::Scheduler;
+use super::schedule::messages::{RecurringChanged, ScheduleWakeup};
+use super::schedule::recurring_jobs::RecurringScheduler;
 use crate::domain::events::event::{Event, QueueEventKind, Topic};
 use crate::domain::metrics::storage_fault::StorageFault;
 use crate::domain::values::id::NodeId;
@@ -240,7 +244,7 @@ pub struct Others {
     /// Who tells them.
     pub notifier: Addr<Notifier>,
     /// Whether one of them listens to events of jobs.
-    pub interest: ForeignInterest,
+    pub interest: RemoteSubscribers,
     /// This node: what concerns it alone is not told.
     pub node: NodeId,
 }
@@ -471,20 +475,20 @@ impl Recorder {
             }
             let of_others = drained.iter().filter(|switched| switched.node != others.node);
             signals.extend(
-                of_others.map(|DrainSwitched { node, is_draining }| Signal::DrainSwitched {
+                of_others.map(|NodeDrainChanged { node, is_draining }| Signal::DrainSwitched {
                     node: *node,
                     is_draining: *is_draining,
                 }),
             );
             if !signals.is_empty() {
-                deliver(&others.notifier, Tell { signals }, ctx);
+                deliver(&others.notifier, Broadcast { signals }, ctx);
             }
         }
         if !due.is_empty() {
             deliver(&self.parts.queues, JobsDue { by_queue: due }, ctx);
         }
         if !arm.is_empty() {
-            deliver(&self.parts.scheduler, Arm { due: arm }, ctx);
+            deliver(&self.parts.scheduler, ScheduleWakeup { due: arm }, ctx);
         }
         for message in switched {
             deliver(&self.parts.queues, message, ctx);
@@ -505,10 +509,10 @@ impl Recorder {
 }
 
 /// What a commit means for other nodes.
-fn signals_of(switched: &[QueueSwitched], cancel: &[CancelJob], events: &[Event], others: &Others) -> Vec<Signal> {
+fn signals_of(switched: &[QueuePauseChanged], cancel: &[CancelJob], events: &[Event], others: &Others) -> Vec<Signal> {
     let mut signals: Vec<Signal> = switched
         .iter()
-        .map(|QueueSwitched { queue, is_paused }| Signal::QueueSwitched {
+        .map(|QueuePauseChanged { queue, is_paused }| Signal::QueueSwitched {
             queue: queue.clone(),
             is_paused: *is_paused,
         })

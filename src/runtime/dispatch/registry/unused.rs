@@ -2,43 +2,18 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use futures_util::future::join_all;
 
-use super::{Queue, QueueName, Queues, RunningQueue};
+use super::{Queues, RunningQueue};
+use crate::domain::values::name::QueueName;
 use crate::runtime::actor::failure_log::log_failure;
-use crate::runtime::dispatch::dispatcher::ReportActivity;
-use crate::runtime::dispatch::worker::{ReportState, Worker};
-
-/// The time between two checks.
-pub(crate) const CHECK_EVERY: Duration = Duration::from_secs(60);
-
-/// Stops a queue, or one of its workers, that has nothing to do.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Stop;
-
-impl Handler<Stop> for Queue {
-    type Result = ();
-
-    fn handle(&mut self, Stop: Stop, ctx: &mut Context<Self>) {
-        ctx.stop();
-    }
-}
-
-impl Handler<Stop> for Worker {
-    type Result = ();
-
-    fn handle(&mut self, Stop: Stop, ctx: &mut <Self as Actor>::Context) {
-        ctx.stop();
-    }
-}
+use crate::runtime::dispatch::messages::{ReportActivity, ReportState, Stop};
 
 impl RunningQueue {
     /// Whether nothing runs, nothing is about to, and nothing waits to be stored.
-    pub(crate) async fn is_quiet(&self) -> bool {
+    pub(crate) async fn is_idle(&self) -> bool {
         let activity = self.address.send(ReportActivity).await;
         if activity.is_ok_and(|activity| activity.starting > 0) {
             return false;
@@ -83,7 +58,7 @@ impl Queues {
             let stored: HashSet<QueueName> = stored.into_iter().map(|queue| queue.name).collect();
             let mut unused = Vec::new();
             for (name, queue) in candidates {
-                if !stored.contains(&name) && queue.is_quiet().await {
+                if !stored.contains(&name) && queue.is_idle().await {
                     unused.push(name);
                 }
             }

@@ -1,7 +1,9 @@
 //! The actors of queues that storage has no more.
 
 use std::num::NonZeroU32;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use actix::{Handler, Message};
 
 use super::*;
 use crate::domain::job::Job;
@@ -14,7 +16,9 @@ use crate::handlers::HandlerRegistry;
 use crate::handlers::limits::HandlerLimits;
 use crate::handlers::noop::NoopHandler;
 use crate::runtime::actor::clock::Clock;
-use crate::runtime::dispatch::registry::ReportAll;
+use crate::runtime::dispatch::dispatcher::Queue;
+use crate::runtime::dispatch::messages::ReportAllActivity;
+use crate::runtime::dispatch::worker::Worker;
 use crate::runtime::maintenance::pruner::Retention;
 use crate::runtime::monitoring::job_spans::Traces;
 use crate::runtime::monitoring::metrics_sampler::SamplerOptions;
@@ -150,13 +154,13 @@ async fn the_actors_of_a_deleted_queue_stop_and_start_again_with_its_next_job() 
     assert!(matches!(deleted, Ok(Ok(Applied::QueuesRemoved(names))) if names == [brief()]));
     until("the queue has stopped", || async {
         handle.queues.send(Check).await.expect("an answer");
-        let running = handle.queues.send(ReportAll).await.expect("an answer");
+        let running = handle.queues.send(ReportAllActivity).await.expect("an answer");
         let is_any_alive = queue.connected() || workers.iter().any(|worker| worker.connected());
         !running.contains_key(&brief()) && !is_any_alive
     })
     .await;
     run_job(&handle, &repository, 2).await;
-    let running = handle.queues.send(ReportAll).await.expect("an answer");
+    let running = handle.queues.send(ReportAllActivity).await.expect("an answer");
     assert!(running.contains_key(&brief()) && running.contains_key(&QueueName::default()));
     runtime.stop(Duration::from_secs(5)).await;
 }

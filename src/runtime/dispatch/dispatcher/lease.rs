@@ -1,51 +1,14 @@
 //! What a queue gives to remote workers: the same jobs by the same rules, but for its own workers' number.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix::{ActorFutureExt, Context, Handler, Message, ResponseActFuture, WrapFuture};
+use actix::{ActorFutureExt, Context, Handler, ResponseActFuture, WrapFuture};
 
-use super::{Change, Claim, Job, JobType, NodeId, Origin, Queue, RecordError};
-use crate::runtime::writer::ChangeResult;
-use crate::storage::change::{Applied, ByteLimit, ChangeError};
-use crate::storage::repository::RepositoryError;
-
-/// Start up to `limit` due jobs of these types for a remote worker.
-#[derive(Clone, Message)]
-#[rtype(result = "Result<Leased, LeaseError>")]
-pub struct LeaseJobs {
-    /// Who takes them.
-    pub worker: NodeId,
-    /// Which types it runs.
-    pub job_types: Arc<[JobType]>,
-    /// How many at the most.
-    pub limit: u32,
-    /// How large they may be together.
-    pub bytes: ByteLimit,
-}
-
-/// What a queue has given.
-#[derive(Clone, Debug, Default)]
-pub struct Leased {
-    /// The jobs, running, the most urgent first.
-    pub jobs: Vec<Arc<Job>>,
-    /// When the queue's rate lets it start more, if that is what held it back.
-    pub next_in: Option<Duration>,
-}
-
-/// Why a queue has given nothing.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum LeaseError {
-    /// The worker has no lease.
-    #[error("the worker has no lease")]
-    NoLease,
-    /// Storage could not be written.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// Storage could not be read.
-    #[error(transparent)]
-    Storage(#[from] RepositoryError),
-}
+use super::Queue;
+use crate::domain::job::Job;
+use crate::runtime::dispatch::lease_messages::{LeaseError, LeaseJobs, Leased};
+use crate::runtime::writer::{ChangeResult, Origin, RecordError};
+use crate::storage::change::{Applied, Change, ChangeError, Claim};
 
 impl Handler<LeaseJobs> for Queue {
     type Result = ResponseActFuture<Self, Result<Leased, LeaseError>>;

@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use actix::{Addr, Context, Handler, Message, ResponseFuture};
-use tokio::time::Instant;
+use actix::{Addr, Context, Handler, ResponseFuture};
 
-use super::{JobType, Queue, QueueName, Queues};
-use crate::runtime::dispatch::dispatcher::remote::{LeaseError, LeaseJobs, Leased};
+use super::Queues;
+use crate::domain::values::name::{JobType, QueueName};
+use crate::runtime::dispatch::dispatcher::Queue;
+use crate::runtime::dispatch::lease_messages::{LeaseError, LeaseFromQueues, LeaseJobs, Leased};
 use crate::runtime::remote_workers::due_types::TypesByQueue;
 use crate::storage::change::ByteLimit;
 
@@ -15,22 +16,10 @@ use crate::storage::change::ByteLimit;
 const QUEUES_ASKED_DIRECTLY: usize = 4;
 const TYPES_ASKED_DIRECTLY: usize = 16;
 
-/// Start up to `lease.limit` due jobs for a remote worker.
-#[derive(Message)]
-#[rtype(result = "Result<Leased, LeaseError>")]
-pub struct LeaseFrom {
-    /// From these queues; none for all.
-    pub queues: Arc<[QueueName]>,
-    /// Which jobs, how many, and for whom.
-    pub lease: LeaseJobs,
-    /// How recent the knowledge of what is due must be.
-    pub since: Instant,
-}
-
-impl Handler<LeaseFrom> for Queues {
+impl Handler<LeaseFromQueues> for Queues {
     type Result = ResponseFuture<Result<Leased, LeaseError>>;
 
-    fn handle(&mut self, LeaseFrom { queues, lease, since }: LeaseFrom, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, LeaseFromQueues { queues, lease, since }: LeaseFromQueues, _: &mut Context<Self>) -> Self::Result {
         let mut asked: Vec<(QueueName, Addr<Queue>)> = if queues.is_empty() {
             let running = self.queues.iter();
             running

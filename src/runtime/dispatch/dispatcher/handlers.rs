@@ -1,0 +1,192 @@
+//! What a queue is told and asked, and what it does then.
+
+use std::sync::Arc;
+
+use actix::{ActorContext, AsyncContext, Context, Handler, MessageResult, WrapFuture};
+
+use super::{EARLY_CANCELS_MAX, Queue, Source};
+use crate::domain::job::Job;
+use crate::runtime::actor::mailbox::deliver;
+use crate::runtime::dispatch::messages::{
+    CancelAttempt, ForceStop, InterruptAll, InterruptAttempt, InterruptAttempts, JobsReady, Poll, PollWhenIdle,
+    QueueActivity, ReportActivity, RetryLimitedTypes, SetNodeDraining, SetPaused, Stop, StopDispatching, WorkerIdle,
+};
+
+impl Handler<JobsReady> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, JobsReady { jobs }: JobsReady, ctx: &mut Context<Self>) {
+        let mut has_foreign_types = false;
+        match self.ready.source() {
+            Source::Memory => {
+                let job_types = &self.parts.job_types;
+                let count = jobs.len();
+                let own: Vec<Arc<Job>> = jobs
+                    .into_iter()
+                    .filter(|job| job_types.contains(&job.job_type))
+                    .collect();
+                has_foreign_types = own.len() < count;
+                self.ready.add(own);
+                if self.ready.source() == Source::Storage {
+                    // They were too many to hold: storage has them.
+                    self.look_into_storage();
+                }
+            }
+            Source::Storage => self.look_into_storage(),
+        }
+        self.dispatch(ctx);
+        self.offer_to_others(has_foreign_types);
+    }
+}
+
+impl Handler<Poll> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, Poll: Poll, ctx: &mut Context<Self>) {
+        self.look_into_storage();
+        self.dispatch(ctx);
+        if self.is_drained {
+            self.offer_to_others(false);
+        }
+    }
+}
+
+impl Handler<PollWhenIdle> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, PollWhenIdle: PollWhenIdle, ctx: &mut Context<Self>) {
+        match self.ready.source() {
+            Source::Memory => self.is_offered = true,
+            Source::Storage => self.look_into_storage(),
+        }
+        self.dispatch(ctx);
+    }
+}
+
+impl Handler<InterruptAll> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, InterruptAll: InterruptAll, ctx: &mut Context<Self>) {
+        self.interrupt_workers(ctx);
+    }
+}
+
+impl Handler<InterruptAttempts> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, InterruptAttempts { attempts }: InterruptAttempts, ctx: &mut Context<Self>) {
+        for (attempt, (worker, _)) in &self.running {
+            if attempts.contains(attempt) {
+                deliver(
+                    &self.parts.workers[*worker],
+                    InterruptAttempt { attempt: *attempt },
+                    ctx,
+                );
+            }
+        }
+    }
+}
+
+impl Handler<RetryLimitedTypes> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, RetryLimitedTypes: RetryLimitedTypes, ctx: &mut Context<Self>) {
+        self.ready.unpark();
+        self.dispatch(ctx);
+    }
+}
+
+impl Handler<WorkerIdle> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, WorkerIdle { worker, finished }: WorkerIdle, ctx: &mut Context<Self>) {
+        let mut freed_type = None;
+        match finished {
+            Some(attempt) => freed_type = self.running.remove(&attempt).map(|(_, job_type)| job_type),
+            // It has just started, perhaps again after a panic: then what it ran runs no more.
+            None => self.running.retain(|_, (busy, _)| *busy != worker),
+        }
+        if freed_type.is_some_and(|job_type| self.parts.type_limits.is_limited(&job_type)) {
+            self.ready.unpark();
+            self.nudge_others(ctx);
+        }
+        self.free(worker, ctx);
+    }
+}
+
+impl Handler<CancelAttempt> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, CancelAttempt { job_id, attempt }: CancelAttempt, ctx: &mut Context<Self>) {
+        if let Some((worker, _)) = self.running.get(&(job_id, attempt)) {
+            let worker = self.parts.workers[*worker].clone();
+            // The worker is gone only when the server stops.
+            ctx.spawn(
+                async move {
+                    let _ = worker.send(CancelAttempt { job_id, attempt }).await;
+                }
+                .into_actor(self),
+            );
+        } else if self.reserved > 0 && self.early_cancels.len() < EARLY_CANCELS_MAX {
+            self.early_cancels.insert((job_id, attempt));
+        }
+    }
+}
+
+impl Handler<SetPaused> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, SetPaused { is_paused }: SetPaused, ctx: &mut Context<Self>) {
+        self.is_paused = is_paused;
+        self.dispatch(ctx);
+    }
+}
+
+impl Handler<SetNodeDraining> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, SetNodeDraining { is_draining }: SetNodeDraining, ctx: &mut Context<Self>) {
+        self.is_drained = is_draining;
+        // Meanwhile other nodes may have taken what is known here, and others have come.
+        self.look_into_storage();
+        self.dispatch(ctx);
+        self.offer_to_others(false);
+    }
+}
+
+impl Handler<StopDispatching> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, StopDispatching: StopDispatching, _: &mut Context<Self>) {
+        self.is_draining = true;
+    }
+}
+
+impl Handler<ForceStop> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, ForceStop: ForceStop, ctx: &mut Context<Self>) {
+        self.is_draining = true;
+        self.interrupt_workers(ctx);
+    }
+}
+
+impl Handler<ReportActivity> for Queue {
+    type Result = MessageResult<ReportActivity>;
+
+    fn handle(&mut self, ReportActivity: ReportActivity, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(QueueActivity {
+            running: self.running.keys().copied().collect(),
+            starting: self.reserved,
+            workers: self.parts.workers.len(),
+        })
+    }
+}
+
+impl Handler<Stop> for Queue {
+    type Result = ();
+
+    fn handle(&mut self, Stop: Stop, ctx: &mut Context<Self>) {
+        ctx.stop();
+    }
+}

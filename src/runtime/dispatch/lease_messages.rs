@@ -1,0 +1,63 @@
+//! Messages that lease jobs to remote workers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Message;
+use tokio::time::Instant;
+
+use crate::domain::job::Job;
+use crate::domain::values::id::NodeId;
+use crate::domain::values::name::{JobType, QueueName};
+use crate::runtime::writer::RecordError;
+use crate::storage::change::ByteLimit;
+use crate::storage::repository::RepositoryError;
+
+/// To the registry: lease up to `lease.limit` due jobs from several queues.
+#[derive(Message)]
+#[rtype(result = "Result<Leased, LeaseError>")]
+pub struct LeaseFromQueues {
+    /// The queues; all if empty.
+    pub queues: Arc<[QueueName]>,
+    /// The job types, the limits and the worker.
+    pub lease: LeaseJobs,
+    /// Minimum age of the known due types: those read before it are read again.
+    pub since: Instant,
+}
+
+/// To a dispatcher: start up to `limit` due jobs of these types for a remote worker.
+#[derive(Clone, Message)]
+#[rtype(result = "Result<Leased, LeaseError>")]
+pub struct LeaseJobs {
+    /// The worker.
+    pub worker: NodeId,
+    /// The types that it runs.
+    pub job_types: Arc<[JobType]>,
+    /// Maximum number of jobs.
+    pub limit: u32,
+    /// Maximum total size of the jobs.
+    pub bytes: ByteLimit,
+}
+
+/// The leased jobs.
+#[derive(Clone, Debug, Default)]
+pub struct Leased {
+    /// The jobs, running, by descending urgency.
+    pub jobs: Vec<Arc<Job>>,
+    /// Time until the rate limit permits more, if the limit was reached.
+    pub next_in: Option<Duration>,
+}
+
+/// Reasons why no job was leased.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// The worker has no lease.
+    #[error("the worker has no lease")]
+    NoLease,
+    /// Storage could not be written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Storage could not be read.
+    #[error(transparent)]
+    Storage(#[from] RepositoryError),
+}
