@@ -7,7 +7,7 @@
 //!                        │ │  │                 └─PublishState──┘
 //!              JobsDue  │ │  └──Arm──► Scheduler
 //!                        ▼ │                  │ Wake
-//!                      Queues ◄──────────────┘
+//!                      QueueRegistry ◄──────────────┘
 //!                        │ Due, Look
 //!                        ▼
 //!                      Queue ──Run──► Worker ──► handler
@@ -16,7 +16,7 @@
 //! ```
 //!
 //! The Recorder and the EventBus have an arbiter (a thread) of their own each; queues and workers share one; the
-//! Scheduler, the Rescuer, the Pruner and the Sampler share another; what speaks to other programs has one. Handlers run on threads of their own.
+//! Scheduler, the OrphanRecovery, the Pruner and the Sampler share another; what speaks to other programs has one. Handlers run on threads of their own.
 
 pub mod actor;
 pub mod cluster;
@@ -40,37 +40,37 @@ use tracing::{info, warn};
 
 use self::actor::clock::{Clock, IdSource};
 use self::actor::supervisor::{Seat, Supervisor};
-use self::cluster::lease_renewer::{LeaseKeeper, LeaseKeeperParts};
+use self::cluster::lease_renewer::{LeaseRenewer, LeaseRenewerDeps};
 use self::cluster::messages::StopRenewing;
-use self::cluster::node_lease::LeaseGate;
-use self::cluster::notifier::{Notifier, NotifierParts};
-use self::cluster::orphan_recovery::{RescueError, Rescuer, RescuerParts};
+use self::cluster::node_lease::SharedNodeLease;
+use self::cluster::notifier::{Notifier, NotifierDeps};
+use self::cluster::orphan_recovery::{OrphanRecovery, OrphanRecoveryDeps, OrphanRecoveryError};
 use self::cluster::remote_subscribers::RemoteSubscribers;
-use self::dispatch::backlog_gauge::Backlog;
+use self::dispatch::backlog_gauge::BacklogGauge;
 use self::dispatch::blocked_handlers::BlockedHandlers;
-use self::dispatch::concurrency_limits::TypeLimits;
+use self::dispatch::concurrency_limits::ConcurrencyLimits;
 use self::dispatch::handled_types::HandledTypes;
-use self::dispatch::handler_pool::HandlerThreads;
+use self::dispatch::handler_pool::HandlerPool;
 use self::dispatch::messages::{ForceStop, IsIdle, QueueActivity, ReportAllActivity, StopDispatching};
-use self::dispatch::registry::{Queues, QueuesParts};
+use self::dispatch::registry::{QueueRegistry, QueueRegistryDeps};
 use self::events::event_bus::{EventBus, EventBusHandle};
 use self::events::hooks::SavedHook;
-use self::maintenance::pruner::{Pruner, PrunerParts, Retention};
+use self::maintenance::pruner::{Pruner, PrunerDeps, Retention};
 use self::monitoring::job_spans::Traces;
 use self::monitoring::metrics_sampler::{Rest, Sampler, SamplerOptions, SamplerParts};
 use self::monitoring::report_channel::Tap;
 use self::outbound::dispatcher::WebhookDispatcher;
-use self::outbound::endpoint_sync::{EndpointsError, NodeEndpoints};
+use self::outbound::endpoint_sync::{EndpointSyncError, NodeEndpoints};
 use self::outbound::options::{OutboundClients, SyncOptions, WebhookOptions};
-use self::outbound::throttle::{CommitTime, Pace};
-use self::outbound::{Outbound, OutboundParts};
+use self::outbound::throttle::{CommitLoad, DeliveryThrottle};
+use self::outbound::{Outbound, OutboundDeps};
 use self::remote_workers::due_types::DueTypes;
-use self::remote_workers::job_waiters::Arrivals;
-use self::remote_workers::{RemoteWork, RemoteWorkParts};
-use self::schedule::clock_watch::{ClockWatch, ClockWatchParts};
-use self::schedule::due_jobs::{Scheduler, SchedulerParts};
+use self::remote_workers::job_waiters::JobWaiters;
+use self::remote_workers::{RemoteWorkers, RemoteWorkersDeps};
+use self::schedule::clock_watch::{ClockWatch, ClockWatchDeps};
+use self::schedule::due_jobs::{Scheduler, SchedulerDeps};
 use self::schedule::messages::StopLeading;
-use self::schedule::recurring_jobs::{RecurringScheduler, RecurringSchedulerParts};
+use self::schedule::recurring_jobs::{RecurringScheduler, RecurringSchedulerDeps};
 use self::writer::commit_stats::CommitReport;
 use self::writer::outbox::{Announcements, EndpointBook};
 use self::writer::{Origin, Others, RecordError, Recorder, RecorderHandle, RecorderParts};
@@ -137,13 +137,13 @@ pub struct RuntimeOptions {
 pub enum StartError {
     /// Storage could not be read or written.
     #[error(transparent)]
-    Storage(#[from] RescueError),
+    Storage(#[from] OrphanRecoveryError),
     /// The node's lease could not be stored.
     #[error("the node's lease could not be stored: {0}")]
     Lease(#[from] RecordError),
     /// The webhook endpoints are not what the configuration says.
     #[error(transparent)]
-    Endpoints(#[from] EndpointsError),
+    Endpoints(#[from] EndpointSyncError),
     /// The threads for handlers could not be made.
     #[error("the threads for handlers could not be started: {0}")]
     Threads(#[from] std::io::Error),
@@ -155,7 +155,7 @@ pub struct RuntimeHandle {
     /// Where everything is written.
     pub recorder: RecorderHandle,
     /// What runs.
-    pub queues: Addr<Queues>,
+    pub queues: Addr<QueueRegistry>,
     /// What has happened.
     pub event_bus: EventBusHandle,
     /// How things are.
@@ -177,7 +177,7 @@ pub struct RuntimeHandle {
     /// What speaks to webhook endpoints; `None` when nobody is told anything.
     pub outbound: Option<OutboundClients>,
     /// What remote workers ask for.
-    pub remote: RemoteWork,
+    pub remote: RemoteWorkers,
     /// Which job types something runs.
     pub handled: HandledTypes,
     /// What commits have done.
@@ -194,7 +194,7 @@ impl RuntimeHandle {
 
     /// What the queues of this node are doing.
     pub async fn activity(&self) -> HashMap<QueueName, QueueActivity> {
-        // While Queues is being restarted nothing is known of them.
+        // While QueueRegistry is being restarted nothing is known of them.
         self.queues.send(ReportAllActivity).await.unwrap_or_default()
     }
 }
@@ -202,11 +202,11 @@ impl RuntimeHandle {
 /// The running actors of one node.
 pub struct Runtime {
     handle: RuntimeHandle,
-    lease_keeper: Addr<LeaseKeeper>,
+    lease_keeper: Addr<LeaseRenewer>,
     recurring: Addr<RecurringScheduler>,
     outbound: Outbound,
     arbiters: Arbiters,
-    handler_threads: HandlerThreads,
+    handler_threads: HandlerPool,
 }
 
 /// The threads of the actors. They end when this is dropped, however that comes about: actors whose runtime is gone would
@@ -246,7 +246,7 @@ impl Runtime {
             log_jobs,
         } = options;
         let ids = Arc::new(IdSource::default());
-        let handler_threads = HandlerThreads::start(handler_threads)?;
+        let handler_threads = HandlerPool::start(handler_threads)?;
         let arbiters = Arbiters([(); 5].map(|()| Arbiter::new()));
         let [
             recorder_arbiter,
@@ -257,7 +257,7 @@ impl Runtime {
         ] = arbiters.0.each_ref().map(Arbiter::handle);
         let supervisor = Supervisor::default();
         let tap = Tap::default();
-        let commit_time = CommitTime::default();
+        let commit_time = CommitLoad::default();
         let started_at = clock.now();
         let node = NodeId::new(started_at);
 
@@ -267,7 +267,7 @@ impl Runtime {
         let outage = repository.outage().cloned().unwrap_or_default();
         let sampler = Seat::<Sampler>::new(self::monitoring::metrics_sampler::MAILBOX_CAPACITY);
         let scheduler = Seat::<Scheduler>::new(self::schedule::due_jobs::MAILBOX_CAPACITY);
-        let queues = Seat::<Queues>::new(self::dispatch::registry::MAILBOX_CAPACITY);
+        let queues = Seat::<QueueRegistry>::new(self::dispatch::registry::MAILBOX_CAPACITY);
         let recurring = Seat::<RecurringScheduler>::new(self::schedule::recurring_jobs::MAILBOX_CAPACITY);
         let recorder = Seat::<Recorder>::new(self::writer::MAILBOX_CAPACITY);
         let dispatcher = Seat::<WebhookDispatcher>::new(self::outbound::dispatcher::MAILBOX_CAPACITY);
@@ -321,8 +321,8 @@ impl Runtime {
             Recorder::new(recorder_parts)
         });
 
-        let gate = LeaseGate::new(repository.is_shared());
-        let lease_keeper = LeaseKeeperParts {
+        let gate = SharedNodeLease::new(repository.is_shared());
+        let lease_keeper = LeaseRenewerDeps {
             repository: Arc::clone(&repository),
             recorder: recorder_handle.clone(),
             queues: queues.address(),
@@ -335,7 +335,7 @@ impl Runtime {
             remote_types,
         };
         // Before anything is started: what an earlier run of this server has left is due again.
-        let rescuer = RescuerParts {
+        let rescuer = OrphanRecoveryDeps {
             repository: Arc::clone(&repository),
             recorder: recorder_handle.clone(),
             queues: queues.address(),
@@ -376,9 +376,9 @@ impl Runtime {
         };
         let sampler = sampler.start(&time_arbiter, "Sampler", &supervisor, || Sampler::new(sampler_parts));
 
-        let arrivals = Arrivals::default();
-        let backlog = Backlog::default();
-        let queues_parts = QueuesParts {
+        let arrivals = JobWaiters::default();
+        let backlog = BacklogGauge::default();
+        let queues_parts = QueueRegistryDeps {
             repository: Arc::clone(&repository),
             configured: configured.into(),
             workers_by_default,
@@ -386,7 +386,7 @@ impl Runtime {
             handlers: Arc::new(handlers),
             limits: handler_limits,
             handler_threads: handler_threads.handle(),
-            type_limits: TypeLimits::new(concurrency),
+            type_limits: ConcurrencyLimits::new(concurrency),
             node,
             clock: clock.clone(),
             cancel_grace,
@@ -401,9 +401,11 @@ impl Runtime {
             traces: traces.clone(),
             blocked: blocked.clone(),
         };
-        let queues = queues.start(&queues_arbiter, "Queues", &supervisor, || Queues::new(queues_parts));
+        let queues = queues.start(&queues_arbiter, "QueueRegistry", &supervisor, || {
+            QueueRegistry::new(queues_parts)
+        });
         if let (Some(notifier), Some(others)) = (notifier, others) {
-            let notifier_parts = NotifierParts {
+            let notifier_parts = NotifierDeps {
                 repository: Arc::clone(&repository),
                 node,
                 queues: queues.clone(),
@@ -415,7 +417,7 @@ impl Runtime {
             };
             notifier.start(&time_arbiter, "Notifier", &supervisor, || Notifier::new(notifier_parts));
         }
-        let recurring_parts = RecurringSchedulerParts {
+        let recurring_parts = RecurringSchedulerDeps {
             repository: Arc::clone(&repository),
             recorder: recorder_handle.clone(),
             clock: clock.clone(),
@@ -427,21 +429,21 @@ impl Runtime {
         let recurring = recurring.start(&time_arbiter, "RecurringScheduler", &supervisor, || {
             RecurringScheduler::new(recurring_parts)
         });
-        let parts = OutboundParts {
+        let parts = OutboundDeps {
             repository: Arc::clone(&repository),
             recorder: recorder_handle.clone(),
             event_bus: event_bus.clone(),
             book,
             node,
             gate,
-            pace: Pace::new(backlog, commit_time),
+            pace: DeliveryThrottle::new(backlog, commit_time),
             supervisor: supervisor.clone(),
             clock: clock.clone(),
             ids: Arc::clone(&ids),
         };
         let (outbound_clients, targets) = (webhooks.enable.then(|| webhooks.clients.clone()), sync.targets);
         let outbound = Outbound::start(parts, webhooks, targets, dispatcher, &outbound_arbiter);
-        let scheduler_parts = SchedulerParts {
+        let scheduler_parts = SchedulerDeps {
             repository: Arc::clone(&repository),
             clock: clock.clone(),
             queues: queues.clone(),
@@ -451,17 +453,17 @@ impl Runtime {
         });
         let lease_keeper = Seat::new(self::cluster::lease_renewer::MAILBOX_CAPACITY).start(
             &time_arbiter,
-            "LeaseKeeper",
+            "LeaseRenewer",
             &supervisor,
-            || LeaseKeeper::new(lease_keeper),
+            || LeaseRenewer::new(lease_keeper),
         );
         Seat::new(self::cluster::orphan_recovery::MAILBOX_CAPACITY).start(
             &time_arbiter,
-            "Rescuer",
+            "OrphanRecovery",
             &supervisor,
-            || Rescuer::new(rescuer),
+            || OrphanRecovery::new(rescuer),
         );
-        let watch = ClockWatchParts {
+        let watch = ClockWatchDeps {
             repository: Arc::clone(&repository),
             recorder: recorder_handle.clone(),
             clock: clock.clone(),
@@ -472,7 +474,7 @@ impl Runtime {
             &supervisor,
             || ClockWatch::new(watch),
         );
-        let pruner = PrunerParts {
+        let pruner = PrunerDeps {
             recorder: recorder_handle.clone(),
             retention,
             clock: clock.clone(),
@@ -480,7 +482,7 @@ impl Runtime {
         Seat::new(self::maintenance::pruner::MAILBOX_CAPACITY)
             .start(&time_arbiter, "Pruner", &supervisor, || Pruner::new(pruner));
 
-        let remote = RemoteWork::new(RemoteWorkParts {
+        let remote = RemoteWorkers::new(RemoteWorkersDeps {
             repository,
             recorder: recorder_handle.clone(),
             queues: queues.clone(),

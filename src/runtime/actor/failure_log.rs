@@ -3,8 +3,8 @@
 //! An outage of storage is logged once for all (`storage/outage.rs`); what it means for each actor is of interest for
 //! debugging alone.
 
-use crate::runtime::cluster::orphan_recovery::RescueError;
-use crate::runtime::outbound::endpoint_sync::EndpointsError;
+use crate::runtime::cluster::orphan_recovery::OrphanRecoveryError;
+use crate::runtime::outbound::endpoint_sync::EndpointSyncError;
 use crate::runtime::writer::RecordError;
 use crate::storage::repository::RepositoryError;
 
@@ -32,7 +32,7 @@ impl MaybeOutage for RecordError {
     }
 }
 
-impl MaybeOutage for EndpointsError {
+impl MaybeOutage for EndpointSyncError {
     fn is_outage(&self) -> bool {
         match self {
             Self::Read(failure) => failure.is_outage(),
@@ -41,7 +41,7 @@ impl MaybeOutage for EndpointsError {
     }
 }
 
-impl MaybeOutage for RescueError {
+impl MaybeOutage for OrphanRecoveryError {
     fn is_outage(&self) -> bool {
         match self {
             Self::Read(failure) => failure.is_outage(),

@@ -8,11 +8,11 @@ use actix::{Actor, Addr, Handler, Message, Recipient, WeakRecipient};
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
-use crate::runtime::cluster::lease_renewer::LeaseKeeper;
+use crate::runtime::cluster::lease_renewer::LeaseRenewer;
 use crate::runtime::cluster::notifier::Notifier;
-use crate::runtime::cluster::orphan_recovery::Rescuer;
-use crate::runtime::dispatch::dispatcher::Queue;
-use crate::runtime::dispatch::registry::Queues;
+use crate::runtime::cluster::orphan_recovery::OrphanRecovery;
+use crate::runtime::dispatch::dispatcher::QueueDispatcher;
+use crate::runtime::dispatch::registry::QueueRegistry;
 use crate::runtime::events::event_bus::EventBus;
 use crate::runtime::maintenance::pruner::Pruner;
 use crate::runtime::monitoring::metrics_sampler::Sampler;
@@ -50,14 +50,14 @@ macro_rules! have_a_pulse {
 have_a_pulse!(
     ClockWatch,
     EventBus,
-    LeaseKeeper,
+    LeaseRenewer,
     Notifier,
     Pruner,
-    Queue,
-    Queues,
+    QueueDispatcher,
+    QueueRegistry,
     Recorder,
     RecurringScheduler,
-    Rescuer,
+    OrphanRecovery,
     Sampler,
     Scheduler,
     SyncSender,

@@ -1,8 +1,8 @@
-//! The LeaseKeeper: this node's own lease.
+//! The LeaseRenewer: this node's own lease.
 //!
 //! It renews the lease at a third of its life: two renewals may fail before another node may take this node's jobs. When
-//! a renewal is stored it opens the [`LeaseGate`]; when none was stored in time the gate closes by itself, and the
-//! LeaseKeeper has everything given up that runs here: by then another node may be running it. The ends of what was given
+//! a renewal is stored it opens the [`SharedNodeLease`]; when none was stored in time the gate closes by itself, and the
+//! LeaseRenewer has everything given up that runs here: by then another node may be running it. The ends of what was given
 //! up are reported like any other, and change nothing if the job was taken. Work goes on with the next renewal that
 //! succeeds. Where storage serves one node alone the gate never closes, and the lease only says that the node lives.
 //!
@@ -14,14 +14,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, Supervised, WrapFuture,
-};
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, Supervised, WrapFuture};
 use chrono::{DateTime, Utc};
 use tracing::{debug, info, warn};
 
 use super::messages::StopRenewing;
-use super::node_lease::{LeaseGate, steady_now};
+use super::node_lease::{SharedNodeLease, steady_now};
 use super::renewal_interval::{RENEWALS_PER_LEASE, renewal_interval};
 use crate::domain::job::attempt::{Attempt, AttemptKey, AttemptStatus};
 use crate::domain::values::id::{JobId, NodeId};
@@ -30,7 +28,7 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::runtime::actor::failure_log::{MaybeOutage, log_failure};
 use crate::runtime::actor::mailbox::deliver;
 use crate::runtime::dispatch::messages::{InterruptAll, InterruptAttempts, ReportAttempts, ResyncQueues};
-use crate::runtime::dispatch::registry::Queues;
+use crate::runtime::dispatch::registry::QueueRegistry;
 use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
 use crate::storage::change::Change;
 use crate::storage::repository::JobRepository;
@@ -41,17 +39,17 @@ pub const MAILBOX_CAPACITY: usize = 16;
 /// A lease that expired so long ago expired while the process was paused: otherwise a timer would have fired.
 const LATE: Duration = Duration::from_secs(1);
 
-/// What the LeaseKeeper is made of.
+/// What the LeaseRenewer is made of.
 #[derive(Clone)]
-pub struct LeaseKeeperParts {
+pub struct LeaseRenewerDeps {
     /// What runs here, as it is stored.
     pub repository: Arc<dyn JobRepository>,
     /// Where it writes.
     pub recorder: RecorderHandle,
     /// Who has to give up what runs.
-    pub queues: Addr<Queues>,
+    pub queues: Addr<QueueRegistry>,
     /// What it opens.
-    pub gate: LeaseGate,
+    pub gate: SharedNodeLease,
     /// This node.
     pub node: NodeId,
     /// What people call it.
@@ -66,7 +64,7 @@ pub struct LeaseKeeperParts {
     pub remote_types: Arc<[JobType]>,
 }
 
-impl LeaseKeeperParts {
+impl LeaseRenewerDeps {
     /// Says that this node lives. Tells whether its lease had run out before.
     pub async fn renew(&self) -> Result<bool, RecordError> {
         let sent_at = steady_now();
@@ -92,8 +90,8 @@ impl LeaseKeeperParts {
 }
 
 /// The actor. See the module.
-pub struct LeaseKeeper {
-    parts: LeaseKeeperParts,
+pub struct LeaseRenewer {
+    parts: LeaseRenewerDeps,
     /// Fires when the gate closes.
     closing: Option<SpawnHandle>,
     /// Fires when the next renewal is due, or stands for the one that is on its way.
@@ -105,9 +103,9 @@ pub struct LeaseKeeper {
     is_unverified: bool,
 }
 
-impl LeaseKeeper {
-    /// A LeaseKeeper of a lease that has just been renewed.
-    pub fn new(parts: LeaseKeeperParts) -> Self {
+impl LeaseRenewer {
+    /// A LeaseRenewer of a lease that has just been renewed.
+    pub fn new(parts: LeaseRenewerDeps) -> Self {
         Self {
             parts,
             closing: None,
@@ -140,7 +138,7 @@ impl LeaseKeeper {
     fn verify(&mut self, ctx: &mut Context<Self>) {
         let parts = self.parts.clone();
         let check = async move {
-            // While Queues is being restarted nothing is known, and nothing can be stopped one by one.
+            // While QueueRegistry is being restarted nothing is known, and nothing can be stopped one by one.
             let known = parts.queues.send(ReportAttempts).await.ok()?;
             let stored = match parts.repository.running_on(parts.node).await {
                 Ok(stored) => stored,
@@ -241,7 +239,7 @@ impl LeaseKeeper {
     }
 }
 
-impl Actor for LeaseKeeper {
+impl Actor for LeaseRenewer {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
@@ -250,7 +248,7 @@ impl Actor for LeaseKeeper {
     }
 }
 
-impl Supervised for LeaseKeeper {
+impl Supervised for LeaseRenewer {
     fn restarting(&mut self, _: &mut Context<Self>) {
         // Whether it had given up is not known: then what runs is given up once more, or found again by a look.
         *self = Self {
@@ -260,7 +258,7 @@ impl Supervised for LeaseKeeper {
     }
 }
 
-impl Handler<StopRenewing> for LeaseKeeper {
+impl Handler<StopRenewing> for LeaseRenewer {
     type Result = ();
 
     fn handle(&mut self, StopRenewing: StopRenewing, ctx: &mut Context<Self>) {

@@ -8,14 +8,14 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::domain::cluster::node_lease::{Moment, NodeLease};
 
-/// Shared by a node's actors: the LeaseKeeper renews, the queues and workers ask.
+/// Shared by a node's actors: the LeaseRenewer renews, the queues and workers ask.
 #[derive(Clone, Debug)]
-pub struct LeaseGate {
+pub struct SharedNodeLease {
     /// `None`: storage serves this node alone, and nobody could take its jobs.
     held_until_micros: Option<Arc<AtomicU64>>,
 }
 
-impl LeaseGate {
+impl SharedNodeLease {
     /// The gate of a node; closed at first when other nodes may use the same storage.
     pub fn new(is_shared: bool) -> Self {
         Self {
@@ -82,19 +82,19 @@ mod tests {
 
     #[test]
     fn where_storage_serves_one_node_alone_nothing_closes_the_gate() {
-        let gate = LeaseGate::new(false);
+        let gate = SharedNodeLease::new(false);
         assert!(gate.is_open());
         assert_eq!(gate.open_for(), None);
     }
 
     #[test]
     fn the_gate_is_open_from_a_renewal_on_for_a_lease() {
-        let gate = LeaseGate::new(true);
+        let gate = SharedNodeLease::new(true);
         assert!(!gate.is_open());
         gate.renewed(steady_now(), Duration::from_secs(60));
         assert!(gate.is_open());
         assert!(gate.open_for().is_some_and(|time| time > Duration::from_secs(50)));
-        let another = LeaseGate::new(true);
+        let another = SharedNodeLease::new(true);
         another.renewed(
             steady_now().saturating_sub(Duration::from_secs(2)),
             Duration::from_secs(1),

@@ -2,7 +2,7 @@
 //!
 //! What this node has to tell gathers here and goes out together: the first signal at once, those that come within the
 //! next `PAUSE` in one message after it. So a busy node says a few things a second, never one a job. What other nodes
-//! say is passed on as if it had happened here. Signals may be lost; the Scheduler, the Rescuer and Queues look at storage
+//! say is passed on as if it had happened here. Signals may be lost; the Scheduler, the OrphanRecovery and QueueRegistry look at storage
 //! from time to time, and after a gap in the connection everything is looked at anew.
 //!
 //! Events of jobs go to other nodes only while somebody there listens: a node with listeners says so again and again, and
@@ -29,7 +29,7 @@ use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::actor::mailbox::deliver;
 use crate::runtime::dispatch::messages::{CancelJob, JobsAvailable, NodeDrainChanged, QueuePauseChanged, ResyncQueues};
-use crate::runtime::dispatch::registry::Queues;
+use crate::runtime::dispatch::registry::QueueRegistry;
 use crate::runtime::events::event_bus::EventBusHandle;
 use crate::runtime::schedule::due_jobs::Scheduler;
 use crate::runtime::schedule::messages::{RecurringChanged, ResyncDueTimes};
@@ -55,13 +55,13 @@ const RETRY_WAIT: Duration = Duration::from_secs(1);
 
 /// What a Notifier is made of.
 #[derive(Clone)]
-pub struct NotifierParts {
+pub struct NotifierDeps {
     /// What connects the nodes.
     pub repository: Arc<dyn JobRepository>,
     /// This node.
     pub node: NodeId,
     /// Whom wake-ups concern.
-    pub queues: Addr<Queues>,
+    pub queues: Addr<QueueRegistry>,
     /// Who looks at due times anew after a gap.
     pub scheduler: Addr<Scheduler>,
     /// Who looks at recurring jobs anew.
@@ -76,8 +76,8 @@ pub struct NotifierParts {
 
 /// The actor. See the module.
 pub struct Notifier {
-    parts: NotifierParts,
-    /// Queues of which others should know that jobs are due; said once, however often it was told.
+    parts: NotifierDeps,
+    /// QueueRegistry of which others should know that jobs are due; said once, however often it was told.
     due: BTreeSet<QueueName>,
     waiting: Vec<Signal>,
     is_sending: bool,
@@ -87,7 +87,7 @@ pub struct Notifier {
 
 impl Notifier {
     /// A Notifier with nothing to tell.
-    pub fn new(parts: NotifierParts) -> Self {
+    pub fn new(parts: NotifierDeps) -> Self {
         Self {
             parts,
             due: BTreeSet::new(),

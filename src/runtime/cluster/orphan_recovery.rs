@@ -1,7 +1,7 @@
-//! The Rescuer: brings back what nobody runs any more.
+//! The OrphanRecovery: brings back what nobody runs any more.
 //!
 //! A running job belongs to the node that stored its start, for as long as the node's lease lasts. At each tick the
-//! Rescuer looks for
+//! OrphanRecovery looks for
 //!
 //! - jobs whose node has no lease any more: it died. Their attempt ends as lost and they are pending again. Its own jobs are
 //!   none of them, however late its own lease was renewed: this node lives;
@@ -30,7 +30,7 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::dispatch::messages::{CancelJob, NodeDrainChanged, ReportAttempts, ResyncQueues};
-use crate::runtime::dispatch::registry::Queues;
+use crate::runtime::dispatch::registry::QueueRegistry;
 use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
 use crate::storage::change::{Applied, Change, Finished};
 use crate::storage::query::RunningJob;
@@ -48,15 +48,15 @@ const ROUNDS: u32 = 3;
 /// Attempts that no worker of this node knows of, and in how many rounds in a row.
 type Suspects = HashMap<AttemptKey, u32>;
 
-/// What the Rescuer is made of.
+/// What the OrphanRecovery is made of.
 #[derive(Clone)]
-pub struct RescuerParts {
+pub struct OrphanRecoveryDeps {
     /// Where it looks.
     pub repository: Arc<dyn JobRepository>,
     /// Where it writes.
     pub recorder: RecorderHandle,
     /// Who knows what runs here.
-    pub queues: Addr<Queues>,
+    pub queues: Addr<QueueRegistry>,
     /// This node.
     pub node: NodeId,
     /// How long its jobs are its own without a heartbeat.
@@ -67,7 +67,7 @@ pub struct RescuerParts {
 
 /// Why a round could not be finished.
 #[derive(Debug, thiserror::Error)]
-pub enum RescueError {
+pub enum OrphanRecoveryError {
     /// Storage could not be read.
     #[error(transparent)]
     Read(#[from] RepositoryError),
@@ -76,9 +76,9 @@ pub enum RescueError {
     Write(#[from] RecordError),
 }
 
-impl RescuerParts {
+impl OrphanRecoveryDeps {
     /// Brings back the jobs of nodes that have no lease any more. Tells how many.
-    pub async fn rescue_orphans(&self) -> Result<usize, RescueError> {
+    pub async fn rescue_orphans(&self) -> Result<usize, OrphanRecoveryError> {
         let mut rescued = 0;
         loop {
             let orphans = self.repository.orphans(self.node, STEP).await?;
@@ -94,7 +94,7 @@ impl RescuerParts {
 
     /// Ends the attempts of these jobs as lost; those of another node only if it holds no lease at the commit. Tells how
     /// many.
-    async fn bring_back(&self, jobs: Vec<Arc<Job>>, if_orphaned: bool) -> Result<usize, RescueError> {
+    async fn bring_back(&self, jobs: Vec<Arc<Job>>, if_orphaned: bool) -> Result<usize, OrphanRecoveryError> {
         if jobs.is_empty() {
             return Ok(0);
         }
@@ -129,7 +129,7 @@ impl RescuerParts {
     }
 
     /// How many attempts of each of these jobs were lost one after the other right before the one that runs.
-    async fn lost_before(&self, jobs: &[Arc<Job>]) -> Result<HashMap<JobId, u32>, RescueError> {
+    async fn lost_before(&self, jobs: &[Arc<Job>]) -> Result<HashMap<JobId, u32>, OrphanRecoveryError> {
         let ids: Vec<JobId> = jobs.iter().filter(|job| job.attempt > 1).map(|job| job.id).collect();
         let mut lost = HashMap::with_capacity(ids.len());
         if ids.is_empty() {
@@ -151,7 +151,7 @@ impl RescuerParts {
     }
 
     /// Tells the queues once more whether this node drains.
-    async fn read_drain(&self) -> Result<(), RescueError> {
+    async fn read_drain(&self) -> Result<(), OrphanRecoveryError> {
         if !self.repository.is_shared() {
             // Nobody but this node's own callers could have switched it.
             return Ok(());
@@ -177,19 +177,19 @@ impl RescuerParts {
                 attempt: job.attempt,
                 node: Some(self.node),
             };
-            // While Queues is being restarted nothing can be told; the next round tells it.
+            // While QueueRegistry is being restarted nothing can be told; the next round tells it.
             let _ = self.queues.send(cancel).await;
         }
     }
 
     /// Brings back the attempts that storage says run here and that no worker knows of.
-    async fn rescue_strays(&self, suspects: Suspects) -> Result<Suspects, RescueError> {
+    async fn rescue_strays(&self, suspects: Suspects) -> Result<Suspects, OrphanRecoveryError> {
         let stored = self.repository.running_on(self.node).await?;
         self.cancel_again(&stored).await;
         if stored.is_empty() {
             return Ok(Suspects::new());
         }
-        // While Queues is being restarted nobody can say what runs: then nothing is suspected.
+        // While QueueRegistry is being restarted nobody can say what runs: then nothing is suspected.
         let Ok(known) = self.queues.send(ReportAttempts).await else {
             return Ok(Suspects::new());
         };
@@ -216,14 +216,14 @@ impl RescuerParts {
 }
 
 /// The actor. See the module.
-pub struct Rescuer {
-    parts: RescuerParts,
+pub struct OrphanRecovery {
+    parts: OrphanRecoveryDeps,
     suspects: Suspects,
 }
 
-impl Rescuer {
-    /// A Rescuer that begins with its next tick.
-    pub fn new(parts: RescuerParts) -> Self {
+impl OrphanRecovery {
+    /// A OrphanRecovery that begins with its next tick.
+    pub fn new(parts: OrphanRecoveryDeps) -> Self {
         Self {
             parts,
             suspects: Suspects::new(),
@@ -263,7 +263,7 @@ fn is_after_a_pause(waited: Moment, wait: Duration) -> bool {
     waited > wait * 2
 }
 
-impl Actor for Rescuer {
+impl Actor for OrphanRecovery {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
@@ -271,7 +271,7 @@ impl Actor for Rescuer {
     }
 }
 
-impl Supervised for Rescuer {
+impl Supervised for OrphanRecovery {
     fn restarting(&mut self, _: &mut Context<Self>) {
         *self = Self::new(self.parts.clone());
     }

@@ -5,17 +5,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many queues have due jobs that wait.
 #[derive(Clone, Debug, Default)]
-pub struct Backlog(Arc<AtomicUsize>);
+pub struct BacklogGauge(Arc<AtomicUsize>);
 
-impl Backlog {
+impl BacklogGauge {
     /// Whether any jobs wait.
     pub fn is_any(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 0
     }
 
     /// The part of one queue, which has none yet.
-    pub(crate) fn part(&self) -> BacklogPart {
-        BacklogPart {
+    pub(crate) fn part(&self) -> QueueBacklog {
+        QueueBacklog {
             backlog: self.clone(),
             is_any: false,
         }
@@ -24,19 +24,19 @@ impl Backlog {
 
 /// Whether due jobs of one queue wait. Gone, none do.
 #[derive(Debug)]
-pub(crate) struct BacklogPart {
-    backlog: Backlog,
+pub(crate) struct QueueBacklog {
+    backlog: BacklogGauge,
     is_any: bool,
 }
 
-impl BacklogPart {
+impl QueueBacklog {
     /// Says whether jobs wait.
     pub(crate) fn set(&mut self, is_any: bool) {
         if is_any == self.is_any {
             return;
         }
         self.is_any = is_any;
-        let Backlog(queues) = &self.backlog;
+        let BacklogGauge(queues) = &self.backlog;
         if is_any {
             queues.fetch_add(1, Ordering::Relaxed);
         } else {
@@ -45,7 +45,7 @@ impl BacklogPart {
     }
 }
 
-impl Drop for BacklogPart {
+impl Drop for QueueBacklog {
     fn drop(&mut self) {
         self.set(false);
     }
@@ -53,11 +53,11 @@ impl Drop for BacklogPart {
 
 #[cfg(test)]
 mod tests {
-    use super::Backlog;
+    use super::BacklogGauge;
 
     #[test]
     fn jobs_wait_as_long_as_those_of_any_queue_do() {
-        let backlog = Backlog::default();
+        let backlog = BacklogGauge::default();
         let (mut one, mut another) = (backlog.part(), backlog.part());
         assert!(!backlog.is_any());
         one.set(true);

@@ -9,15 +9,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::domain::values::name::JobType;
 
 /// The right to run one job. Given back when it is dropped.
-pub type Permit = Option<OwnedSemaphorePermit>;
+pub type ConcurrencyPermit = Option<OwnedSemaphorePermit>;
 
 /// The limits and what is left of them. Shared by the queues of a node.
 #[derive(Clone, Default)]
-pub struct TypeLimits {
+pub struct ConcurrencyLimits {
     by_type: Arc<HashMap<JobType, Arc<Semaphore>>>,
 }
 
-impl TypeLimits {
+impl ConcurrencyLimits {
     /// These limits, all free. A type without one has none.
     pub fn new(limits: impl IntoIterator<Item = (JobType, NonZeroU32)>) -> Self {
         let by_type = limits
@@ -33,7 +33,7 @@ impl TypeLimits {
     }
 
     /// The right to run a job of this type; `None` when as many run as may.
-    pub fn acquire(&self, job_type: &JobType) -> Option<Permit> {
+    pub fn acquire(&self, job_type: &JobType) -> Option<ConcurrencyPermit> {
         match self.by_type.get(job_type) {
             None => Some(None),
             Some(semaphore) => Arc::clone(semaphore).try_acquire_owned().ok().map(Some),

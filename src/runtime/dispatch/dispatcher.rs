@@ -1,7 +1,7 @@
-//! A Queue: which of its due jobs a free worker gets next.
+//! A QueueDispatcher: which of its due jobs a free worker gets next.
 //!
-//! It owns whether it is paused, what it holds of due jobs (`ReadyJobs`), its workers and its rate. A job that was
-//! stored a moment ago is handed on without being read again: the Queue has the Recorder store that it is running, and
+//! It owns whether it is paused, what it holds of due jobs (`ReadyQueue`), its workers and its rate. A job that was
+//! stored a moment ago is handed on without being read again: the QueueDispatcher has the Recorder store that it is running, and
 //! when that is durable a worker runs it. When more is due than it may hold, it claims from storage instead, always as
 //! many as workers are free: a job that is `running` is being run.
 
@@ -15,10 +15,10 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Recipient, SpawnHandle, Supervised, WrapFuture};
 use tracing::{debug, error, warn};
 
-use super::backlog_gauge::{Backlog, BacklogPart};
-use super::concurrency_limits::{Permit, TypeLimits};
+use super::backlog_gauge::{BacklogGauge, QueueBacklog};
+use super::concurrency_limits::{ConcurrencyLimits, ConcurrencyPermit};
 use super::messages::{Interrupt, LimitFreed, ReportState, RunJob};
-use super::ready_queue::{ReadyJobs, Source};
+use super::ready_queue::{ReadyQueue, Source};
 use super::worker::Worker;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::AttemptKey;
@@ -30,7 +30,7 @@ use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::MaybeOutage;
 use crate::runtime::actor::mailbox::deliver_to;
 use crate::runtime::cluster::messages::Broadcast;
-use crate::runtime::cluster::node_lease::LeaseGate;
+use crate::runtime::cluster::node_lease::SharedNodeLease;
 use crate::runtime::writer::{ChangeResult, Origin, RecordError, RecorderHandle};
 use crate::storage::change::{Applied, Change, Claim};
 use crate::storage::cluster_message::Signal;
@@ -43,9 +43,9 @@ const TROUBLE_WAIT: Duration = Duration::from_millis(500);
 /// How many cancellations are remembered for jobs that are just being started.
 const EARLY_CANCELS_MAX: usize = 1_024;
 
-/// What a Queue is made of.
+/// What a QueueDispatcher is made of.
 #[derive(Clone)]
-pub struct QueueParts {
+pub struct QueueDispatcherDeps {
     /// Its name, workers and limits.
     pub settings: QueueSettings,
     /// Whether it starts paused.
@@ -59,7 +59,7 @@ pub struct QueueParts {
     /// The types that this node has handlers for.
     pub job_types: Arc<[JobType]>,
     /// How many of a type may run.
-    pub type_limits: TypeLimits,
+    pub type_limits: ConcurrencyLimits,
     /// Who tells the other queues that a type has room.
     pub limit_freed: Recipient<LimitFreed>,
     /// Who takes the jobs.
@@ -67,16 +67,16 @@ pub struct QueueParts {
     /// Tells the time.
     pub clock: Clock,
     /// Whether this node may start jobs.
-    pub gate: LeaseGate,
+    pub gate: SharedNodeLease,
     /// Who tells other nodes, where there are any.
     pub notifier: Option<Recipient<Broadcast>>,
     /// Whether jobs wait for workers.
-    pub backlog: Backlog,
+    pub backlog: BacklogGauge,
 }
 
 /// The actor. See the module.
-pub struct Queue {
-    parts: QueueParts,
+pub struct QueueDispatcher {
+    parts: QueueDispatcherDeps,
     is_paused: bool,
     is_draining: bool,
     /// Whether its node drains: it starts nothing, and others are told of what is due.
@@ -86,7 +86,7 @@ pub struct Queue {
     /// Workers that are promised to starts on their way to storage.
     reserved: usize,
     running: HashMap<AttemptKey, (usize, JobType)>,
-    ready: ReadyJobs,
+    ready: ReadyQueue,
     /// Whether storage may have due jobs that other nodes have left for this one.
     is_offered: bool,
     groups: Vec<ClaimGroup>,
@@ -99,7 +99,7 @@ pub struct Queue {
     waiting: Option<SpawnHandle>,
     is_about_to_dispatch: bool,
     early_cancels: HashSet<AttemptKey>,
-    backlog: BacklogPart,
+    backlog: QueueBacklog,
 }
 
 /// Types that are claimed together: all without a limit, or one with.
@@ -110,9 +110,9 @@ struct ClaimGroup {
     is_dry: bool,
 }
 
-impl Queue {
-    /// A Queue that asks storage first.
-    pub fn new(parts: QueueParts) -> Self {
+impl QueueDispatcher {
+    /// A QueueDispatcher that asks storage first.
+    pub fn new(parts: QueueDispatcherDeps) -> Self {
         let workers = parts.workers.len();
         let (limited, free): (Vec<_>, Vec<_>) = parts
             .job_types
@@ -142,7 +142,7 @@ impl Queue {
             is_idle: vec![false; workers],
             reserved: 0,
             running: HashMap::new(),
-            ready: ReadyJobs::new((workers * 4).clamp(256, 16_384)),
+            ready: ReadyQueue::new((workers * 4).clamp(256, 16_384)),
             is_offered: false,
             groups,
             next_group: 0,
@@ -226,7 +226,7 @@ impl Queue {
     fn start_from_memory(&mut self, allowed: usize, ctx: &mut Context<Self>) {
         let limits = &self.parts.type_limits;
         let ready = &mut self.ready;
-        let (jobs, permits): (Vec<Arc<Job>>, Vec<Permit>) =
+        let (jobs, permits): (Vec<Arc<Job>>, Vec<ConcurrencyPermit>) =
             std::iter::from_fn(|| ready.pop(|job| limits.acquire(&job.job_type)))
                 .take(allowed)
                 .unzip();
@@ -280,7 +280,7 @@ impl Queue {
             if left == 0 || group.is_dry {
                 continue;
             }
-            let permits: Vec<Permit> = if group.is_limited {
+            let permits: Vec<ConcurrencyPermit> = if group.is_limited {
                 // Taken before the claim, so that no more is claimed than may run. When there are none, the end of a job
                 // of this type says so.
                 let job_type = &group.job_types[0];
@@ -297,7 +297,7 @@ impl Queue {
         }
     }
 
-    fn claim(&mut self, index: usize, permits: Vec<Permit>, ctx: &mut Context<Self>) {
+    fn claim(&mut self, index: usize, permits: Vec<ConcurrencyPermit>, ctx: &mut Context<Self>) {
         let count = self.reserve(permits.len());
         self.claims += 1;
         let arrivals = self.arrivals;
@@ -391,10 +391,10 @@ impl Queue {
     }
 
     /// Gives a job that is stored as running to a worker.
-    fn assign(&mut self, job: Arc<Job>, permit: Permit) {
+    fn assign(&mut self, job: Arc<Job>, permit: ConcurrencyPermit) {
         let is_cancelled = job.cancel_requested || self.early_cancels.remove(&(job.id, job.attempt));
         let Some(worker) = self.idle.pop() else {
-            // Never more are started than workers are free; should it happen, the Rescuer has the job run again.
+            // Never more are started than workers are free; should it happen, the OrphanRecovery has the job run again.
             error!(job.id = %job.id, "no worker is free for job {}", job.id);
             return;
         };
@@ -412,7 +412,7 @@ impl Queue {
     }
 
     /// A start or claim that was not answered as it should be: what is stored is not known. What was started all the same
-    /// is found by the Rescuer.
+    /// is found by the OrphanRecovery.
     fn trouble(&mut self, what: &str, result: Result<ChangeResult, RecordError>, ctx: &mut Context<Self>) {
         let reason = match result {
             Ok(Ok(applied)) => format!("storage answered {applied:?}"),
@@ -431,7 +431,7 @@ impl Queue {
     }
 }
 
-impl Actor for Queue {
+impl Actor for QueueDispatcher {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
@@ -457,7 +457,7 @@ impl Actor for Queue {
     }
 }
 
-impl Queue {
+impl QueueDispatcher {
     fn interrupt_workers(&self, ctx: &mut Context<Self>) {
         for worker in self.parts.workers.iter() {
             let worker = worker.clone();
@@ -491,10 +491,10 @@ impl Queue {
     }
 }
 
-impl Supervised for Queue {
+impl Supervised for QueueDispatcher {
     fn restarting(&mut self, _: &mut Context<Self>) {
         let (is_paused, is_draining, is_drained) = (self.is_paused, self.is_draining, self.is_drained);
-        *self = Self::new(QueueParts {
+        *self = Self::new(QueueDispatcherDeps {
             is_paused,
             is_drained,
             ..self.parts.clone()

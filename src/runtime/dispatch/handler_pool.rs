@@ -3,13 +3,13 @@
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// A tokio runtime that may be dropped within another one, as at the end of a start that has failed. A plain one panics.
-pub(crate) struct HandlerThreads {
+pub(crate) struct HandlerPool {
     handle: Handle,
     /// Gone when it has been told to end.
     runtime: Option<Runtime>,
 }
 
-impl HandlerThreads {
+impl HandlerPool {
     /// Starts this many threads, at least one.
     pub(crate) fn start(count: usize) -> std::io::Result<Self> {
         let runtime = Builder::new_multi_thread()
@@ -36,7 +36,7 @@ impl HandlerThreads {
     }
 }
 
-impl Drop for HandlerThreads {
+impl Drop for HandlerPool {
     fn drop(&mut self) {
         self.end();
     }

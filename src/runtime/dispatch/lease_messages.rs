@@ -21,7 +21,7 @@ pub struct LeaseFromQueues {
     pub queues: Arc<[QueueName]>,
     /// The job types, the limits and the worker.
     pub lease: LeaseJobs,
-    /// Minimum age of the known due types: those read before it are read again.
+    /// Earliest acceptable time of the read of due types.
     pub since: Instant,
 }
 

@@ -1,4 +1,4 @@
-//! Queues and workers: which due job starts when, and where it runs.
+//! QueueRegistry and workers: which due job starts when, and where it runs.
 
 pub(crate) mod attempt_reports;
 pub(crate) mod backlog_gauge;

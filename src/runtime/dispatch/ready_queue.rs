@@ -25,7 +25,7 @@ pub(crate) enum Source {
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct ReadyJobs {
+pub(crate) struct ReadyQueue {
     jobs_max: usize,
     heap: BinaryHeap<Ready>,
     /// Jobs whose type is at its limit, set aside until it is not.
@@ -63,7 +63,7 @@ impl PartialEq for Ready {
 
 impl Eq for Ready {}
 
-impl ReadyJobs {
+impl ReadyQueue {
     /// Nothing in memory; storage may have anything.
     pub(crate) fn new(jobs_max: usize) -> Self {
         Self {
@@ -163,7 +163,7 @@ mod tests {
         Arc::new(new.into_job(&JobDefaults::default(), DateTime::UNIX_EPOCH, 0))
     }
 
-    fn drain(ready: &mut ReadyJobs, admit: impl Fn(&Job) -> bool) -> Vec<String> {
+    fn drain(ready: &mut ReadyQueue, admit: impl Fn(&Job) -> bool) -> Vec<String> {
         std::iter::from_fn(|| ready.pop(|job| admit(job).then_some(())))
             .map(|(job, ())| job.job_type.to_string())
             .collect()
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_most_urgent_job_comes_first_and_among_equals_the_one_that_was_due_first() {
-        let mut ready = ReadyJobs::new(10);
+        let mut ready = ReadyQueue::new(10);
         ready.trust_memory();
         ready.add(vec![
             job("c", Priority::Normal, 2),
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_type_at_its_limit_holds_nobody_up_and_is_looked_at_again() {
-        let mut ready = ReadyJobs::new(10);
+        let mut ready = ReadyQueue::new(10);
         ready.trust_memory();
         ready.add(vec![job("limited", Priority::High, 0), job("free", Priority::Low, 0)]);
         assert_eq!(drain(&mut ready, |job| job.job_type.as_str() != "limited"), ["free"]);
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_left_to_storage() {
-        let mut ready = ReadyJobs::new(2);
+        let mut ready = ReadyQueue::new(2);
         ready.trust_memory();
         ready.add((0..3).map(|n| job("x", Priority::Normal, n)).collect());
         assert_eq!((ready.len(), ready.source()), (0, Source::Storage));

@@ -1,4 +1,4 @@
-//! Queues: which queues there are on this node.
+//! QueueRegistry: which queues there are on this node.
 //!
 //! It makes a queue with its workers when the queue is named for the first time, and passes on what concerns a queue by
 //! its name.
@@ -19,11 +19,11 @@ use futures_util::future::join_all;
 use tokio::runtime::Handle;
 use tracing::info;
 
-use super::backlog_gauge::Backlog;
+use super::backlog_gauge::BacklogGauge;
 use super::blocked_handlers::BlockedHandlers;
-use super::concurrency_limits::TypeLimits;
+use super::concurrency_limits::ConcurrencyLimits;
 use super::dispatcher;
-use super::dispatcher::{Queue, QueueParts};
+use super::dispatcher::{QueueDispatcher, QueueDispatcherDeps};
 use super::messages::{
     CancelAttempt, CancelJob, ForceStop, InterruptAll, InterruptAttempts, IsIdle, JobsAvailable, JobsDue, JobsReady,
     LimitFreed, NodeDrainChanged, Poll, PollWhenIdle, QueueActivity, QueuePauseChanged, QueuesDue, ReportActivity,
@@ -31,7 +31,7 @@ use super::messages::{
     StopDispatching,
 };
 use super::worker;
-use super::worker::{Worker, WorkerParts};
+use super::worker::{Worker, WorkerDeps};
 use crate::domain::job::attempt::AttemptKey;
 use crate::domain::queue::QueueSettings;
 use crate::domain::values::id::NodeId;
@@ -42,11 +42,11 @@ use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::actor::mailbox::deliver;
 use crate::runtime::actor::supervisor::{Seat, Supervisor};
-use crate::runtime::cluster::node_lease::LeaseGate;
 use crate::runtime::cluster::messages::Broadcast;
+use crate::runtime::cluster::node_lease::SharedNodeLease;
 use crate::runtime::monitoring::job_spans::Traces;
 use crate::runtime::remote_workers::due_types::DueTypes;
-use crate::runtime::remote_workers::job_waiters::Arrivals;
+use crate::runtime::remote_workers::job_waiters::JobWaiters;
 use crate::runtime::writer::RecorderHandle;
 use crate::runtime::writer::completion_batcher::Endings;
 use crate::storage::repository::{JobRepository, RepositoryError};
@@ -59,9 +59,9 @@ const RETRY_WAIT: Duration = Duration::from_secs(1);
 /// The time between two checks for unused queues.
 const CHECK_EVERY: Duration = Duration::from_secs(60);
 
-/// What Queues is made of, and makes queues of.
+/// What QueueRegistry is made of, and makes queues of.
 #[derive(Clone)]
-pub struct QueuesParts {
+pub struct QueueRegistryDeps {
     /// Which queues are paused.
     pub repository: Arc<dyn JobRepository>,
     /// The queues that the configuration names.
@@ -77,7 +77,7 @@ pub struct QueuesParts {
     /// Where handlers run.
     pub handler_threads: Handle,
     /// How many jobs of a type may run.
-    pub type_limits: TypeLimits,
+    pub type_limits: ConcurrencyLimits,
     /// This node.
     pub node: NodeId,
     /// Tells the time.
@@ -89,15 +89,15 @@ pub struct QueuesParts {
     /// What is known of the actors.
     pub supervisor: Supervisor,
     /// Whether jobs wait for workers.
-    pub backlog: Backlog,
+    pub backlog: BacklogGauge,
     /// Where this actor itself is.
-    pub own_address: Addr<Queues>,
+    pub own_address: Addr<QueueRegistry>,
     /// Whether this node may start jobs.
-    pub gate: LeaseGate,
+    pub gate: SharedNodeLease,
     /// Who tells other nodes, where there are any.
     pub notifier: Option<Recipient<Broadcast>>,
     /// Remote workers that wait for jobs.
-    pub arrivals: Arrivals,
+    pub arrivals: JobWaiters,
     /// What is due, for workers that could run jobs of many queues.
     pub due_types: DueTypes,
     /// Where jobs stand in traces.
@@ -108,20 +108,20 @@ pub struct QueuesParts {
 
 #[derive(Clone)]
 struct RunningQueue {
-    address: Addr<Queue>,
+    address: Addr<QueueDispatcher>,
     workers: Arc<[Addr<Worker>]>,
 }
 
 /// The actor. See the module.
-pub struct Queues {
-    parts: QueuesParts,
+pub struct QueueRegistry {
+    parts: QueueRegistryDeps,
     queues: HashMap<QueueName, RunningQueue>,
     paused: HashMap<QueueName, bool>,
     /// Counts what was switched: what was read before a switch says nothing of what holds after it.
     switches: u64,
     /// Whether storage has said which queues are paused; no queue is started before.
     is_loaded: bool,
-    /// Queues that were named before that. Storage may have been read before they came into being.
+    /// QueueRegistry that were named before that. Storage may have been read before they came into being.
     named_early: HashSet<QueueName>,
     is_draining: bool,
     /// The queues that were named since a check for unused ones began; `None` while there is none.
@@ -132,9 +132,9 @@ pub struct Queues {
     leases: usize,
 }
 
-impl Queues {
+impl QueueRegistry {
     /// No queues yet.
-    pub fn new(parts: QueuesParts) -> Self {
+    pub fn new(parts: QueueRegistryDeps) -> Self {
         Self {
             parts,
             queues: HashMap::new(),
@@ -237,11 +237,11 @@ impl Queues {
                 rate_limit: None,
             });
         let workers = usize::try_from(settings.workers.get()).unwrap_or(usize::MAX);
-        let seat = Seat::<Queue>::new(dispatcher::MAILBOX_CAPACITY + workers);
+        let seat = Seat::<QueueDispatcher>::new(dispatcher::MAILBOX_CAPACITY + workers);
         let endings = Endings::new(parts.recorder.clone());
         let workers: Arc<[Addr<Worker>]> = (0..workers)
             .map(|index| {
-                let worker = WorkerParts {
+                let worker = WorkerDeps {
                     queue: seat.address().recipient(),
                     index,
                     endings: endings.clone(),
@@ -264,7 +264,7 @@ impl Queues {
             })
             .collect();
         let job_types: Arc<[JobType]> = parts.handlers.job_types().cloned().collect();
-        let queue = QueueParts {
+        let queue = QueueDispatcherDeps {
             settings,
             is_paused,
             is_drained: self.is_drained,
@@ -279,12 +279,14 @@ impl Queues {
             notifier: parts.notifier.clone(),
             backlog: parts.backlog.clone(),
         };
-        let address = seat.start(&parts.arbiter, "Queue", &parts.supervisor, || Queue::new(queue));
+        let address = seat.start(&parts.arbiter, "QueueDispatcher", &parts.supervisor, || {
+            QueueDispatcher::new(queue)
+        });
         RunningQueue { address, workers }
     }
 }
 
-impl Actor for Queues {
+impl Actor for QueueRegistry {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
@@ -295,11 +297,11 @@ impl Actor for Queues {
     }
 }
 
-impl Supervised for Queues {
+impl Supervised for QueueRegistry {
     // The queues go on; which there are is kept, and what storage says is read again.
 }
 
-impl Handler<JobsDue> for Queues {
+impl Handler<JobsDue> for QueueRegistry {
     type Result = ();
 
     fn handle(&mut self, JobsDue { by_queue }: JobsDue, ctx: &mut Context<Self>) {
@@ -312,7 +314,7 @@ impl Handler<JobsDue> for Queues {
     }
 }
 
-impl Handler<QueuesDue> for Queues {
+impl Handler<QueuesDue> for QueueRegistry {
     type Result = ();
 
     fn handle(&mut self, QueuesDue { queues }: QueuesDue, ctx: &mut Context<Self>) {
@@ -325,7 +327,7 @@ impl Handler<QueuesDue> for Queues {
     }
 }
 
-impl Handler<JobsAvailable> for Queues {
+impl Handler<JobsAvailable> for QueueRegistry {
     type Result = ();
 
     fn handle(&mut self, JobsAvailable { queue }: JobsAvailable, ctx: &mut Context<Self>) {
@@ -336,7 +338,7 @@ impl Handler<JobsAvailable> for Queues {
     }
 }
 
-impl Handler<ResyncQueues> for Queues {
+impl Handler<ResyncQueues> for QueueRegistry {
     type Result = ();
 
     fn handle(&mut self, ResyncQueues: ResyncQueues, ctx: &mut Context<Self>) {
@@ -347,7 +349,7 @@ impl Handler<ResyncQueues> for Queues {
     }
 }
 
-impl Handler<InterruptAll> for Queues {
+impl Handler<InterruptAll> for QueueRegistry {
     type Result = ();
 
     fn handle(&mut self, InterruptAll: InterruptAll, ctx: &mut Context<Self>) {
@@ -357,7 +359,7 @@ impl Handler<InterruptAll> for Queues {
     }
 }
 
-impl Handler<InterruptAttempts> for Queues {
+impl Handler<InterruptAttempts> for QueueRegistry {
     type Result = ();
 
     fn handle(&mut self, InterruptAttempts { attempts }: InterruptAttempts, ctx: &mut Context<Self>) {
@@ -368,7 +370,7 @@ impl Handler<InterruptAttempts> for Queues {
     }
 }
 
-impl Handler<ReportAttempts> for Queues {
+impl Handler<ReportAttempts> for QueueRegistry {
     type Result = ResponseFuture<HashSet<AttemptKey>>;
 
     fn handle(&mut self, ReportAttempts: ReportAttempts, _: &mut Context<Self>) -> Self::Result {
@@ -391,7 +393,7 @@ impl Handler<ReportAttempts> for Queues {
     }
 }
 
-impl Handler<LimitFreed> for Queues {
+impl Handler<LimitFreed> for QueueRegistry {
     type Result = ();
 
     fn handle(&mut self, LimitFreed { by }: LimitFreed, ctx: &mut Context<Self>) {
@@ -401,7 +403,7 @@ impl Handler<LimitFreed> for Queues {
     }
 }
 
-impl Handler<CancelJob> for Queues {
+impl Handler<CancelJob> for QueueRegistry {
     type Result = ();
 
     fn handle(
@@ -420,7 +422,7 @@ impl Handler<CancelJob> for Queues {
     }
 }
 
-impl Handler<QueuePauseChanged> for Queues {
+impl Handler<QueuePauseChanged> for QueueRegistry {
     type Result = ();
 
     fn handle(&mut self, QueuePauseChanged { queue: name, is_paused }: QueuePauseChanged, ctx: &mut Context<Self>) {
@@ -429,7 +431,7 @@ impl Handler<QueuePauseChanged> for Queues {
     }
 }
 
-impl Handler<NodeDrainChanged> for Queues {
+impl Handler<NodeDrainChanged> for QueueRegistry {
     type Result = ();
 
     fn handle(&mut self, NodeDrainChanged { node, is_draining }: NodeDrainChanged, ctx: &mut Context<Self>) {
@@ -448,7 +450,7 @@ impl Handler<NodeDrainChanged> for Queues {
     }
 }
 
-impl Handler<StopDispatching> for Queues {
+impl Handler<StopDispatching> for QueueRegistry {
     type Result = ();
 
     fn handle(&mut self, StopDispatching: StopDispatching, ctx: &mut Context<Self>) {
@@ -460,7 +462,7 @@ impl Handler<StopDispatching> for Queues {
     }
 }
 
-impl Handler<ForceStop> for Queues {
+impl Handler<ForceStop> for QueueRegistry {
     type Result = ();
 
     fn handle(&mut self, ForceStop: ForceStop, ctx: &mut Context<Self>) {
@@ -471,7 +473,7 @@ impl Handler<ForceStop> for Queues {
     }
 }
 
-impl Handler<ReportAllActivity> for Queues {
+impl Handler<ReportAllActivity> for QueueRegistry {
     type Result = ResponseFuture<HashMap<QueueName, QueueActivity>>;
 
     fn handle(&mut self, ReportAllActivity: ReportAllActivity, _: &mut Context<Self>) -> Self::Result {
@@ -486,7 +488,7 @@ impl Handler<ReportAllActivity> for Queues {
     }
 }
 
-impl Handler<IsIdle> for Queues {
+impl Handler<IsIdle> for QueueRegistry {
     type Result = ResponseFuture<bool>;
 
     fn handle(&mut self, IsIdle: IsIdle, _: &mut Context<Self>) -> Self::Result {

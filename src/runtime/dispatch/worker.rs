@@ -35,7 +35,7 @@ use crate::handlers::{HandlerRegistry, JobContext};
 use crate::runtime::actor::clock::{Clock, draw_jitter};
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::actor::supervisor::panic_text;
-use crate::runtime::cluster::node_lease::LeaseGate;
+use crate::runtime::cluster::node_lease::SharedNodeLease;
 use crate::runtime::monitoring::job_spans::Traces;
 use crate::runtime::writer::completion_batcher::Endings;
 use crate::runtime::writer::{ChangeResult, RecordError, RecorderHandle};
@@ -60,7 +60,7 @@ enum Order {
 
 /// What a Worker is made of.
 #[derive(Clone)]
-pub struct WorkerParts {
+pub struct WorkerDeps {
     /// Whose jobs it runs.
     pub queue: Recipient<WorkerIdle>,
     /// Which of the queue's workers it is.
@@ -80,7 +80,7 @@ pub struct WorkerParts {
     /// How long a job that was told to stop may take to do so.
     pub cancel_grace: Duration,
     /// Whether what runs here belongs to this node.
-    pub gate: LeaseGate,
+    pub gate: SharedNodeLease,
     /// Where jobs stand in traces.
     pub traces: Traces,
     /// Handlers that block a thread after their attempt has ended.
@@ -89,7 +89,7 @@ pub struct WorkerParts {
 
 /// The actor. See the module.
 pub struct Worker {
-    parts: WorkerParts,
+    parts: WorkerDeps,
     current: Option<Running>,
     /// Attempts whose end is not stored yet.
     unstored: Vec<AttemptKey>,
@@ -105,7 +105,7 @@ struct Running {
 
 impl Worker {
     /// A Worker with nothing to do.
-    pub fn new(parts: WorkerParts) -> Self {
+    pub fn new(parts: WorkerDeps) -> Self {
         Self {
             parts,
             current: None,
@@ -153,7 +153,7 @@ type Unreturned = AbortOnDropHandle<Result<Option<Json>, Failure>>;
 
 /// Runs one attempt to its end, whatever that is.
 async fn attempt(
-    parts: &WorkerParts,
+    parts: &WorkerDeps,
     job: &Arc<Job>,
     reports: &AttemptReports,
     mut orders: watch::Receiver<Order>,
@@ -303,7 +303,7 @@ impl Actor for Worker {
 
 impl Supervised for Worker {
     fn restarting(&mut self, _: &mut Context<Self>) {
-        // What it ran is dropped with its futures; the Rescuer finds it and has it run again.
+        // What it ran is dropped with its futures; the OrphanRecovery finds it and has it run again.
         self.current = None;
         self.unstored.clear();
         self.is_blocked = false;

@@ -50,7 +50,7 @@ pub struct Retention {
 
 /// What the Pruner is made of.
 #[derive(Clone)]
-pub struct PrunerParts {
+pub struct PrunerDeps {
     /// Where it writes.
     pub recorder: RecorderHandle,
     /// How long jobs are kept.
@@ -59,7 +59,7 @@ pub struct PrunerParts {
     pub clock: Clock,
 }
 
-impl PrunerParts {
+impl PrunerDeps {
     /// Removes what has no time left: each kind by itself, so that one that can't be removed holds up no other.
     async fn prune(&self) -> Pruned {
         let mut pruned = Pruned::default();
@@ -191,12 +191,12 @@ struct Pruned {
 
 /// The actor. See the module.
 pub struct Pruner {
-    parts: PrunerParts,
+    parts: PrunerDeps,
 }
 
 impl Pruner {
     /// A Pruner that begins soon after its start.
-    pub fn new(parts: PrunerParts) -> Self {
+    pub fn new(parts: PrunerDeps) -> Self {
         Self { parts }
     }
 

@@ -16,7 +16,7 @@ use crate::domain::webhooks::delivery::Reply;
 use crate::domain::webhooks::endpoint::SigningSecret;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::MaybeOutage;
-use crate::runtime::cluster::node_lease::LeaseGate;
+use crate::runtime::cluster::node_lease::SharedNodeLease;
 use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
 use crate::storage::change::{Applied, Change};
 use crate::storage::query::FeedPage;
@@ -33,7 +33,7 @@ const WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// What a SyncSender is made of.
 #[derive(Clone)]
-pub struct SyncSenderParts {
+pub struct SyncSenderDeps {
     /// Where the feed is.
     pub repository: Arc<dyn JobRepository>,
     /// Where it writes.
@@ -47,7 +47,7 @@ pub struct SyncSenderParts {
     /// This node.
     pub node: NodeId,
     /// Whether this node may hold anything.
-    pub gate: LeaseGate,
+    pub gate: SharedNodeLease,
     /// Tells the time.
     pub clock: Clock,
 }
@@ -63,7 +63,7 @@ enum Cut {
     Target { reason: String, wait: Duration },
 }
 
-impl SyncSenderParts {
+impl SyncSenderDeps {
     /// Sends all there is, if this node holds the target.
     async fn round(&self) -> Result<(), Cut> {
         if !self.gate.is_open() {
@@ -140,14 +140,14 @@ impl SyncSenderParts {
 
 /// The actor. See the module.
 pub struct SyncSender {
-    parts: SyncSenderParts,
+    parts: SyncSenderDeps,
     /// How many rounds have been cut short since the last that was not.
     cuts: u32,
 }
 
 impl SyncSender {
     /// A sender that begins at once.
-    pub fn new(parts: SyncSenderParts) -> Self {
+    pub fn new(parts: SyncSenderDeps) -> Self {
         Self { parts, cuts: 0 }
     }
 

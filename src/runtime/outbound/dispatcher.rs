@@ -14,18 +14,18 @@ use std::time::Duration;
 
 use actix::prelude::SendError;
 use actix::{
-    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, MessageResult, Recipient, StreamHandler,
-    Supervised, WrapFuture,
+    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, MessageResult, Recipient,
+    StreamHandler, Supervised, WrapFuture,
 };
 use futures_util::stream;
 use tracing::{info, warn};
 
-use super::endpoint_sync::{EndpointsError, NodeEndpoints};
+use super::endpoint_sync::{EndpointSyncError, NodeEndpoints};
 use super::messages::{DrainDeliveries, OutboxUpdate, PollDeliveries, RefreshEndpoint, ReleaseEndpoint};
 use super::options::WebhookOptions;
 use super::sender;
-use super::sender::{SenderParts, WebhookSender};
-use super::throttle::Pace;
+use super::sender::{WebhookSender, WebhookSenderDeps};
+use super::throttle::DeliveryThrottle;
 use crate::domain::events::event::{Event, Topic};
 use crate::domain::events::filter::EventFilter;
 use crate::domain::metrics::health::HealthChange;
@@ -34,7 +34,7 @@ use crate::domain::webhooks::endpoint::{Endpoint, EndpointId, SigningSecret};
 use crate::runtime::actor::clock::{Clock, IdSource};
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::actor::supervisor::{Seat, Supervisor};
-use crate::runtime::cluster::node_lease::LeaseGate;
+use crate::runtime::cluster::node_lease::SharedNodeLease;
 use crate::runtime::events::event_bus::{EventBusHandle, Heard};
 use crate::runtime::writer::outbox::EndpointBook;
 use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
@@ -54,7 +54,7 @@ const ALERTS_KEPT: usize = 16;
 
 /// What the WebhookDispatcher is made of.
 #[derive(Clone)]
-pub struct DispatcherParts {
+pub struct WebhookDispatcherDeps {
     /// Where endpoints and deliveries are.
     pub repository: Arc<dyn JobRepository>,
     /// Where it writes.
@@ -70,9 +70,9 @@ pub struct DispatcherParts {
     /// This node.
     pub node: NodeId,
     /// Whether this node may hold anything.
-    pub gate: LeaseGate,
+    pub gate: SharedNodeLease,
     /// How fast deliveries may begin.
-    pub pace: Pace,
+    pub pace: DeliveryThrottle,
     /// Where senders run.
     pub arbiter: ArbiterHandle,
     /// What is known of the actors.
@@ -83,7 +83,7 @@ pub struct DispatcherParts {
     pub ids: Arc<IdSource>,
 }
 
-impl DispatcherParts {
+impl WebhookDispatcherDeps {
     /// Reads the endpoints, takes this node's share of those that nobody holds, and gives those that it holds.
     async fn look(&self) -> Result<Vec<Arc<Endpoint>>, RepositoryError> {
         let (known, _) = self.book.read();
@@ -148,7 +148,7 @@ impl DispatcherParts {
     }
 
     /// Writes an alert's message to each endpoint that wants it, also to those that another node has just made.
-    async fn post_alerts(&self, alerts: &[Event]) -> Result<(), EndpointsError> {
+    async fn post_alerts(&self, alerts: &[Event]) -> Result<(), EndpointSyncError> {
         if self.repository.is_shared() {
             self.refresh().await?;
         }
@@ -191,7 +191,7 @@ struct KeptSender {
 
 /// The actor. See the module.
 pub struct WebhookDispatcher {
-    parts: DispatcherParts,
+    parts: WebhookDispatcherDeps,
     senders: HashMap<EndpointId, KeptSender>,
     is_looking: bool,
     look_again: bool,
@@ -204,7 +204,7 @@ pub struct WebhookDispatcher {
 
 impl WebhookDispatcher {
     /// A dispatcher that holds nothing yet.
-    pub fn new(parts: DispatcherParts) -> Self {
+    pub fn new(parts: WebhookDispatcherDeps) -> Self {
         Self {
             parts,
             senders: HashMap::new(),
@@ -265,7 +265,7 @@ impl WebhookDispatcher {
                 }
                 continue;
             }
-            let DispatcherParts {
+            let WebhookDispatcherDeps {
                 repository,
                 recorder,
                 event_bus: _,
@@ -287,7 +287,7 @@ impl WebhookDispatcher {
                     SigningSecret::LENGTH_MIN
                 );
             }
-            let parts = SenderParts {
+            let parts = WebhookSenderDeps {
                 repository,
                 recorder,
                 book,

@@ -24,7 +24,7 @@ const OVERLAP: TimeSpan = TimeSpan::from_secs(24 * 3600);
 
 /// Why the endpoints are not what the configuration says.
 #[derive(Debug, thiserror::Error)]
-pub enum EndpointsError {
+pub enum EndpointSyncError {
     /// They could not be read.
     #[error("the webhook endpoints could not be read: {0}")]
     Read(#[from] RepositoryError),
@@ -137,7 +137,7 @@ impl NodeEndpoints {
         recorder: &RecorderHandle,
         book: &EndpointBook,
         clock: &Clock,
-    ) -> Result<(), EndpointsError> {
+    ) -> Result<(), EndpointSyncError> {
         let stored = repository.endpoints().await?;
         let mut changes = Vec::new();
         for wanted in &*self.configured {

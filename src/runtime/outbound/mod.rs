@@ -16,15 +16,15 @@ use actix::{Addr, ArbiterHandle, Recipient};
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
-use self::data_sync::{SyncSender, SyncSenderParts};
-use self::dispatcher::{DispatcherParts, WebhookDispatcher};
+use self::data_sync::{SyncSender, SyncSenderDeps};
+use self::dispatcher::{WebhookDispatcher, WebhookDispatcherDeps};
 use self::endpoint_sync::NodeEndpoints;
 use self::messages::DrainDeliveries;
 use self::options::{SyncTarget, WebhookOptions};
-use self::throttle::{Pace, lower_priority};
+use self::throttle::{DeliveryThrottle, lower_priority};
 use super::actor::clock::{Clock, IdSource};
 use super::actor::supervisor::{Seat, Supervisor};
-use super::cluster::node_lease::LeaseGate;
+use super::cluster::node_lease::SharedNodeLease;
 use super::events::event_bus::EventBusHandle;
 use super::writer::RecorderHandle;
 use super::writer::outbox::EndpointBook;
@@ -36,14 +36,14 @@ use crate::storage::repository::JobRepository;
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 
 /// What those who speak to other programs work with.
-pub(super) struct OutboundParts {
+pub(super) struct OutboundDeps {
     pub(super) repository: Arc<dyn JobRepository>,
     pub(super) recorder: RecorderHandle,
     pub(super) event_bus: EventBusHandle,
     pub(super) book: EndpointBook,
     pub(super) node: NodeId,
-    pub(super) gate: LeaseGate,
-    pub(super) pace: Pace,
+    pub(super) gate: SharedNodeLease,
+    pub(super) pace: DeliveryThrottle,
     pub(super) supervisor: Supervisor,
     pub(super) clock: Clock,
     pub(super) ids: Arc<IdSource>,
@@ -57,14 +57,14 @@ pub(super) struct Outbound {
 impl Outbound {
     /// Starts a sender for each target, and the dispatcher in its seat if anybody is to be told by webhooks.
     pub(super) fn start(
-        parts: OutboundParts,
+        parts: OutboundDeps,
         webhooks: WebhookOptions,
         targets: Vec<SyncTarget>,
         seat: Seat<WebhookDispatcher>,
         arbiter: &ArbiterHandle,
     ) -> Self {
         arbiter.spawn_fn(lower_priority);
-        let OutboundParts {
+        let OutboundDeps {
             repository,
             recorder,
             event_bus,
@@ -77,7 +77,7 @@ impl Outbound {
             ids,
         } = parts;
         for target in targets {
-            let parts = SyncSenderParts {
+            let parts = SyncSenderDeps {
                 repository: Arc::clone(&repository),
                 recorder: recorder.clone(),
                 client: webhooks.clients.of(EndpointSource::Configuration).clone(),
@@ -92,7 +92,7 @@ impl Outbound {
         if !webhooks.enable {
             return Self { dispatcher: None };
         }
-        let parts = DispatcherParts {
+        let parts = WebhookDispatcherDeps {
             repository,
             recorder,
             event_bus,

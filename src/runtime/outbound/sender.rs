@@ -17,7 +17,7 @@ use tracing::info;
 
 use super::messages::{PollDeliveries, RefreshEndpoint, ReleaseEndpoint};
 use super::options::WebhookOptions;
-use super::throttle::Pace;
+use super::throttle::DeliveryThrottle;
 use crate::domain::values::id::JobId;
 use crate::domain::values::trace_context::{TraceParent, span_id_of};
 use crate::domain::webhooks::delivery::{AfterAttempt, DeliveryId, DueDelivery, Reply, after_attempt};
@@ -25,7 +25,7 @@ use crate::domain::webhooks::endpoint::{Disabled, DisabledReason, Endpoint};
 use crate::domain::webhooks::event::WebhookEvent;
 use crate::runtime::actor::clock::{Clock, IdSource, draw_jitter};
 use crate::runtime::actor::failure_log::log_failure;
-use crate::runtime::cluster::node_lease::LeaseGate;
+use crate::runtime::cluster::node_lease::SharedNodeLease;
 use crate::runtime::writer::outbox::EndpointBook;
 use crate::runtime::writer::{Origin, RecorderHandle};
 use crate::storage::change::Change;
@@ -51,7 +51,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 
 /// What a WebhookSender is made of.
 #[derive(Clone)]
-pub struct SenderParts {
+pub struct WebhookSenderDeps {
     /// Where deliveries are.
     pub repository: Arc<dyn JobRepository>,
     /// Where it writes.
@@ -61,9 +61,9 @@ pub struct SenderParts {
     /// How webhooks work.
     pub options: WebhookOptions,
     /// Whether this node still holds what it held.
-    pub gate: LeaseGate,
+    pub gate: SharedNodeLease,
     /// How fast deliveries may begin.
-    pub pace: Pace,
+    pub pace: DeliveryThrottle,
     /// Tells the time.
     pub clock: Clock,
     /// Makes ids.
@@ -72,7 +72,7 @@ pub struct SenderParts {
 
 /// The actor. See the module.
 pub struct WebhookSender {
-    parts: SenderParts,
+    parts: WebhookSenderDeps,
     endpoint: Arc<Endpoint>,
     /// What is in memory, in whatever state.
     known: HashSet<DeliveryId>,
@@ -98,7 +98,7 @@ pub struct WebhookSender {
 
 impl WebhookSender {
     /// A sender with nothing to do.
-    pub fn new(parts: SenderParts, endpoint: Arc<Endpoint>) -> Self {
+    pub fn new(parts: WebhookSenderDeps, endpoint: Arc<Endpoint>) -> Self {
         Self {
             parts,
             failing_since: endpoint.failing_since,
@@ -367,7 +367,7 @@ impl WebhookSender {
 }
 
 /// The message to the other endpoints that this one is disabled, also to those that another node has just made.
-async fn alert_of(parts: &SenderParts, endpoint: &Endpoint, disabled: Disabled) -> Option<Change> {
+async fn alert_of(parts: &WebhookSenderDeps, endpoint: &Endpoint, disabled: Disabled) -> Option<Change> {
     if parts.repository.is_shared() {
         let (_, edits) = parts.book.read();
         match parts.repository.endpoints().await {

@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::runtime::dispatch::backlog_gauge::Backlog;
+use crate::runtime::dispatch::backlog_gauge::BacklogGauge;
 
 /// How many deliveries a node begins a second while it steps back.
 const PER_SECOND: f64 = 1_000.0;
@@ -29,7 +29,7 @@ const NICENESS: i32 = 10;
 
 /// How long commits have taken, all together.
 #[derive(Clone, Debug, Default)]
-pub struct CommitTime(Arc<Mutex<Commits>>);
+pub struct CommitLoad(Arc<Mutex<Commits>>);
 
 #[derive(Debug, Default)]
 struct Commits {
@@ -38,7 +38,7 @@ struct Commits {
     began_at: Option<Instant>,
 }
 
-impl CommitTime {
+impl CommitLoad {
     /// A commit begins.
     pub(crate) fn begin(&self) {
         self.begin_at(Instant::now());
@@ -73,12 +73,12 @@ impl CommitTime {
 
 /// How fast deliveries may begin. Cheap to copy; all that speak to other programs have the same.
 #[derive(Clone, Debug)]
-pub struct Pace(Arc<Mutex<State>>);
+pub struct DeliveryThrottle(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    backlog: Backlog,
-    commits: CommitTime,
+    backlog: BacklogGauge,
+    commits: CommitLoad,
     /// How long commits had taken when they were looked at last, and when that was.
     seen: Duration,
     looked_at: Instant,
@@ -87,9 +87,9 @@ struct State {
     filled_at: Instant,
 }
 
-impl Pace {
+impl DeliveryThrottle {
     /// As fast as can be, unless jobs wait.
-    pub(crate) fn new(backlog: Backlog, commits: CommitTime) -> Self {
+    pub(crate) fn new(backlog: BacklogGauge, commits: CommitLoad) -> Self {
         let now = Instant::now();
         Self(Arc::new(Mutex::new(State {
             backlog,
@@ -157,8 +157,8 @@ mod tests {
 
     #[test]
     fn while_jobs_wait_behind_commits_few_may_begin_and_those_that_are_late() {
-        let (backlog, commits) = (Backlog::default(), CommitTime::default());
-        let pace = Pace::new(backlog.clone(), commits.clone());
+        let (backlog, commits) = (BacklogGauge::default(), CommitLoad::default());
+        let pace = DeliveryThrottle::new(backlog.clone(), commits.clone());
         let start = Instant::now();
         let begun_at = |millis| {
             let mut state = pace.0.lock().expect("a state");

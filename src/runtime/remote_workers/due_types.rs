@@ -12,7 +12,7 @@ use crate::domain::values::name::{JobType, QueueName};
 use crate::runtime::actor::clock::Clock;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
-/// Queues with due jobs, each with the types of its pending jobs.
+/// QueueRegistry with due jobs, each with the types of its pending jobs.
 pub type TypesByQueue = HashMap<QueueName, Vec<JobType>>;
 
 /// The latest reading. Cheap to clone.

@@ -11,13 +11,13 @@ use crate::domain::values::name::{JobType, QueueName};
 
 /// Who waits on this node. Shared by the actor that hears of due jobs and the calls that wait for them.
 #[derive(Clone, Default)]
-pub struct Arrivals {
-    waiting: Arc<Mutex<Vec<Weak<Waiter>>>>,
+pub struct JobWaiters {
+    waiting: Arc<Mutex<Vec<Weak<JobWaiter>>>>,
     is_closed: Arc<AtomicBool>,
 }
 
 /// A call that waits for jobs of these types in these queues. It no longer waits when this is dropped.
-pub struct Waiter {
+pub struct JobWaiter {
     job_types: HashSet<JobType>,
     /// None for all.
     queues: HashSet<QueueName>,
@@ -25,7 +25,7 @@ pub struct Waiter {
     arrived_in: Mutex<HashSet<QueueName>>,
 }
 
-impl Waiter {
+impl JobWaiter {
     /// Waits until jobs have arrived, and gives the queues that they wait in. What arrived before the call counts.
     pub async fn arrived(&self) -> Vec<QueueName> {
         self.woken.notified().await;
@@ -43,10 +43,10 @@ impl Waiter {
     }
 }
 
-impl Arrivals {
+impl JobWaiters {
     /// Waits from now on.
-    pub fn wait(&self, job_types: &[JobType], queues: &[QueueName]) -> Arc<Waiter> {
-        let waiter = Arc::new(Waiter {
+    pub fn wait(&self, job_types: &[JobType], queues: &[QueueName]) -> Arc<JobWaiter> {
+        let waiter = Arc::new(JobWaiter {
             job_types: job_types.iter().cloned().collect(),
             queues: queues.iter().cloned().collect(),
             woken: Notify::new(),
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_waiter_hears_of_its_types_in_its_queues_only_and_of_what_came_before_it_asked() {
-        let arrivals = Arrivals::default();
+        let arrivals = JobWaiters::default();
         let mail = JobType::parse("Mail").expect("a type");
         let of_type = |name: &str, number| {
             let new = NewJob::of_type(JobType::parse(name).expect("a type"));

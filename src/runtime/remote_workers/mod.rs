@@ -15,11 +15,11 @@ use actix::Addr;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-use self::job_waiters::Arrivals;
+use self::job_waiters::JobWaiters;
 use super::actor::clock::{Clock, draw_jitter};
 use super::cluster::node_lease::steady_now;
 use super::dispatch::lease_messages::{LeaseError, LeaseFromQueues, LeaseJobs};
-use super::dispatch::registry::Queues;
+use super::dispatch::registry::QueueRegistry;
 use super::writer::{Origin, RecordError, RecorderHandle};
 use crate::domain::cluster::node_lease::Moment;
 use crate::domain::cluster::remote_worker::{AttemptReport, LogLine, Progress};
@@ -46,7 +46,7 @@ const MEMORY_LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Why a worker did not get what it asked for.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum RemoteError {
+pub enum RemoteWorkerError {
     /// Its lease has run out, or it has left.
     #[error("the worker has no lease any more")]
     NoLease,
@@ -67,7 +67,7 @@ pub enum RemoteError {
     Storage(#[from] RepositoryError),
 }
 
-impl From<LeaseError> for RemoteError {
+impl From<LeaseError> for RemoteWorkerError {
     fn from(error: LeaseError) -> Self {
         match error {
             LeaseError::NoLease => Self::NoLease,
@@ -103,7 +103,7 @@ pub struct LeasedJobs {
 
 /// What a worker wants.
 #[derive(Clone)]
-pub struct Wanted {
+pub struct LeaseRequest {
     /// Jobs of these types.
     pub job_types: Arc<[JobType]>,
     /// In these queues; none for all.
@@ -118,7 +118,7 @@ pub struct Wanted {
 
 /// How an attempt ended, as the worker says.
 #[derive(Clone, Debug)]
-pub struct RemoteEnd {
+pub struct ReportedOutcome {
     /// Which job.
     pub job_id: JobId,
     /// Which attempt.
@@ -129,7 +129,7 @@ pub struct RemoteEnd {
 
 /// An attempt that a worker says it runs, and what it reports of it.
 #[derive(Clone, Debug)]
-pub struct Held {
+pub struct ReportedJob {
     /// Which job.
     pub job_id: JobId,
     /// Which attempt.
@@ -142,7 +142,7 @@ pub struct Held {
 
 /// What a worker is told that has said that it lives.
 #[derive(Clone, Debug)]
-pub struct Beat {
+pub struct HeartbeatResponse {
     /// Until when its jobs are its own, by storage's clock.
     pub lease_until: DateTime<Utc>,
     /// Attempts that should stop.
@@ -153,15 +153,15 @@ pub struct Beat {
 
 /// What this is made of.
 #[derive(Clone)]
-pub struct RemoteWorkParts {
+pub struct RemoteWorkersDeps {
     /// What runs where.
     pub repository: Arc<dyn JobRepository>,
     /// Where work is recorded.
     pub recorder: RecorderHandle,
     /// Who gives jobs.
-    pub queues: Addr<Queues>,
+    pub queues: Addr<QueueRegistry>,
     /// Who says that jobs are due.
-    pub arrivals: Arrivals,
+    pub arrivals: JobWaiters,
     /// Which types servers run themselves.
     pub handled: HandledTypes,
     /// How large results and errors may be.
@@ -176,8 +176,8 @@ pub struct RemoteWorkParts {
 
 /// What remote workers ask for. See the module.
 #[derive(Clone)]
-pub struct RemoteWork {
-    parts: RemoteWorkParts,
+pub struct RemoteWorkers {
+    parts: RemoteWorkersDeps,
     /// Attempts whose worker was told here that they should stop, and when it was first told.
     told: Arc<Mutex<HashMap<AttemptKey, Instant>>>,
     /// When this node last renewed the leases of workers.
@@ -231,9 +231,9 @@ impl AttemptAges {
     }
 }
 
-impl RemoteWork {
+impl RemoteWorkers {
     /// Work for workers.
-    pub fn new(parts: RemoteWorkParts) -> Self {
+    pub fn new(parts: RemoteWorkersDeps) -> Self {
         Self {
             parts,
             told: Arc::default(),
@@ -248,8 +248,8 @@ impl RemoteWork {
     }
 
     /// Starts due jobs for a worker; when there are none, waits until there are. The call renews the worker's lease.
-    pub async fn lease(&self, worker: NodeId, wanted: Wanted) -> Result<LeasedJobs, RemoteError> {
-        let Wanted {
+    pub async fn lease(&self, worker: NodeId, wanted: LeaseRequest) -> Result<LeasedJobs, RemoteWorkerError> {
+        let LeaseRequest {
             job_types,
             queues,
             limit,
@@ -273,12 +273,12 @@ impl RemoteWork {
                 allowed.cloned().collect()
             };
             if allowed.is_empty() {
-                return Err(RemoteError::Reserved { types: refused });
+                return Err(RemoteWorkerError::Reserved { types: refused });
             }
             // Only while storage is asked: those that wait hold none.
             let Some(LeaseRoom { bytes, held }) = memory.reserve(limit) else {
                 if Instant::now() >= memory_end || self.parts.arrivals.is_closed() {
-                    return Err(RemoteError::NoMemory);
+                    return Err(RemoteWorkerError::NoMemory);
                 }
                 tokio::time::sleep(MEMORY_LOOK_EVERY).await;
                 continue;
@@ -297,7 +297,7 @@ impl RemoteWork {
                 since,
             };
             let began = Instant::now();
-            // While Queues is being restarted there is nothing.
+            // While QueueRegistry is being restarted there is nothing.
             let leased = self
                 .parts
                 .queues
@@ -334,7 +334,7 @@ impl RemoteWork {
     }
 
     /// Ends attempts. Tells for each whether its end is stored; if not, the attempt had been lost, and nothing is changed.
-    pub async fn finish(&self, worker: NodeId, ends: Vec<RemoteEnd>) -> Result<Vec<bool>, RemoteError> {
+    pub async fn finish(&self, worker: NodeId, ends: Vec<ReportedOutcome>) -> Result<Vec<bool>, RemoteWorkerError> {
         let now = self.parts.clock.now();
         let ids: Vec<JobId> = ends.iter().map(|end| end.job_id).collect();
         let attempts: Vec<AttemptKey> = ends.iter().map(|end| (end.job_id, end.attempt)).collect();
@@ -343,7 +343,7 @@ impl RemoteWork {
         let mut stored = vec![false; ends.len()];
         let mut open: Vec<(usize, Arc<Job>, Outcome)> = Vec::with_capacity(ends.len());
         for (index, end) in ends.into_iter().enumerate() {
-            let RemoteEnd {
+            let ReportedOutcome {
                 job_id,
                 attempt,
                 outcome,
@@ -395,7 +395,7 @@ impl RemoteWork {
     }
 
     /// Renews the lease of a worker whose call waits, once a third of it has passed.
-    async fn keep_lease(&self, worker: NodeId) -> Result<(), RemoteError> {
+    async fn keep_lease(&self, worker: NodeId) -> Result<(), RemoteWorkerError> {
         let renewed = lock(&self.renewed).get(&worker).copied();
         if renewed.is_some_and(|at| at.elapsed() < self.renewal_interval()) {
             return Ok(());
@@ -403,7 +403,7 @@ impl RemoteWork {
         match self.renew(worker).await? {
             Some(_) => Ok(()),
             // It has left meanwhile.
-            None => Err(RemoteError::NoLease),
+            None => Err(RemoteWorkerError::NoLease),
         }
     }
 
@@ -412,7 +412,7 @@ impl RemoteWork {
     }
 
     /// The time until which the lease holds; `None` for an unknown worker.
-    async fn renew(&self, worker: NodeId) -> Result<Option<DateTime<Utc>>, RemoteError> {
+    async fn renew(&self, worker: NodeId) -> Result<Option<DateTime<Utc>>, RemoteWorkerError> {
         let renew = Change::RenewWorker {
             worker,
             lease: self.parts.lease,
@@ -432,7 +432,11 @@ impl RemoteWork {
     }
 
     /// Renews a worker's lease, notes what it reports, and tells it what it can't know. `None`: there is no such worker.
-    pub async fn beat(&self, worker: NodeId, held: Vec<Held>) -> Result<Option<Beat>, RemoteError> {
+    pub async fn beat(
+        &self,
+        worker: NodeId,
+        held: Vec<ReportedJob>,
+    ) -> Result<Option<HeartbeatResponse>, RemoteWorkerError> {
         let Some(lease_until) = self.renew(worker).await? else {
             return Ok(None);
         };
@@ -447,7 +451,7 @@ impl RemoteWork {
             .iter()
             .filter(|job| job.cancel_requested && !ended.contains(&job.id))
             .map(|job| job.id);
-        Ok(Some(Beat {
+        Ok(Some(HeartbeatResponse {
             lease_until,
             cancelled: cancelled.collect(),
             lost,
@@ -460,7 +464,7 @@ impl RemoteWork {
         &self,
         running: &[RunningJob],
         named: &HashSet<(JobId, u32)>,
-    ) -> Result<HashSet<JobId>, RemoteError> {
+    ) -> Result<HashSet<JobId>, RemoteWorkerError> {
         let now = self.parts.clock.now();
         let mut overdue: HashMap<JobId, (u32, Outcome)> = HashMap::new();
         let steady = steady_now();
@@ -506,12 +510,12 @@ impl RemoteWork {
         now.duration_since(since) > self.parts.cancel_grace
     }
 
-    async fn note_reports(&self, held: Vec<Held>, own: &HashSet<(JobId, u32)>) -> Result<(), RemoteError> {
+    async fn note_reports(&self, held: Vec<ReportedJob>, own: &HashSet<(JobId, u32)>) -> Result<(), RemoteWorkerError> {
         let at = self.parts.clock.now();
         let limits = &self.parts.limits;
         let mut reports: HashMap<JobId, AttemptReport> = HashMap::new();
         for held in held {
-            let Held {
+            let ReportedJob {
                 job_id,
                 attempt,
                 progress,
@@ -557,7 +561,7 @@ impl RemoteWork {
     }
 
     /// Ends a worker's lease, and hands back what it runs.
-    pub async fn leave(&self, worker: NodeId) -> Result<(), RemoteError> {
+    pub async fn leave(&self, worker: NodeId) -> Result<(), RemoteWorkerError> {
         lock(&self.renewed).remove(&worker);
         // First of all, so that a call of it that still waits takes nothing of what is handed back.
         let left = self
@@ -568,7 +572,7 @@ impl RemoteWork {
             return Err(unexpected(refused.to_string()));
         }
         let running = self.parts.repository.running_on(worker).await?;
-        let ends = running.iter().map(|job| RemoteEnd {
+        let ends = running.iter().map(|job| ReportedOutcome {
             job_id: job.id,
             attempt: job.attempt,
             outcome: Outcome::Interrupted,
@@ -603,8 +607,8 @@ fn asked_to_cancel(job: &Job) -> Arc<Job> {
     })
 }
 
-fn unexpected(reason: String) -> RemoteError {
-    RemoteError::Record(RecordError::Unavailable { reason })
+fn unexpected(reason: String) -> RemoteWorkerError {
+    RemoteWorkerError::Record(RecordError::Unavailable { reason })
 }
 
 #[cfg(test)]

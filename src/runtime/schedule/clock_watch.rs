@@ -34,7 +34,7 @@ const BATCH: u32 = 200;
 
 /// What a ClockWatch is made of.
 #[derive(Clone)]
-pub struct ClockWatchParts {
+pub struct ClockWatchDeps {
     /// Where due times are read.
     pub repository: Arc<dyn JobRepository>,
     /// Where they are written.
@@ -60,7 +60,7 @@ impl MaybeOutage for CheckError {
     }
 }
 
-impl ClockWatchParts {
+impl ClockWatchDeps {
     /// Sets back what was stored while the clock was ahead.
     async fn set_back(&self, Check { step, is_of_all }: Check) -> Result<(), CheckError> {
         let jobs = self.set_back_jobs(step).await?;
@@ -140,7 +140,7 @@ impl Check {
 
 /// The actor. See the module.
 pub struct ClockWatch {
-    parts: ClockWatchParts,
+    parts: ClockWatchDeps,
     /// How far the time of day was ahead of the steady clock at the last comparison.
     offset: Option<TimeDelta>,
     /// The steps forward since the last step back.
@@ -153,7 +153,7 @@ pub struct ClockWatch {
 
 impl ClockWatch {
     /// A ClockWatch that checks storage when it starts.
-    pub fn new(parts: ClockWatchParts) -> Self {
+    pub fn new(parts: ClockWatchDeps) -> Self {
         Self {
             parts,
             offset: None,

@@ -9,9 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, Supervised, WrapFuture,
-};
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, Supervised, WrapFuture};
 use chrono::{DateTime, Utc};
 
 use super::messages::{ResyncDueTimes, ScheduleWakeup};
@@ -20,7 +18,7 @@ use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::actor::mailbox::deliver;
 use crate::runtime::dispatch::messages::{JobsAvailable, QueuesDue};
-use crate::runtime::dispatch::registry::Queues;
+use crate::runtime::dispatch::registry::QueueRegistry;
 use crate::storage::repository::JobRepository;
 
 /// How many messages the mailbox holds: each is what one commit has armed.
@@ -37,18 +35,18 @@ const RETRY_WAIT: Duration = Duration::from_secs(1);
 
 /// What the Scheduler is made of.
 #[derive(Clone)]
-pub struct SchedulerParts {
+pub struct SchedulerDeps {
     /// Where it asks for due times.
     pub repository: Arc<dyn JobRepository>,
     /// Tells the time.
     pub clock: Clock,
     /// Whom it wakes.
-    pub queues: Addr<Queues>,
+    pub queues: Addr<QueueRegistry>,
 }
 
 /// The actor. See the module.
 pub struct Scheduler {
-    parts: SchedulerParts,
+    parts: SchedulerDeps,
     next: HashMap<QueueName, DateTime<Utc>>,
     timer: Option<(DateTime<Utc>, SpawnHandle)>,
     is_asking: bool,
@@ -59,7 +57,7 @@ pub struct Scheduler {
 
 impl Scheduler {
     /// A Scheduler that will read its times from storage when it starts.
-    pub fn new(parts: SchedulerParts) -> Self {
+    pub fn new(parts: SchedulerDeps) -> Self {
         Self {
             parts,
             next: HashMap::new(),

@@ -51,7 +51,7 @@ const RETRY_WAIT: Duration = Duration::from_millis(500);
 
 /// What a RecurringScheduler is made of.
 #[derive(Clone)]
-pub struct RecurringSchedulerParts {
+pub struct RecurringSchedulerDeps {
     /// Where it looks.
     pub repository: Arc<dyn JobRepository>,
     /// Where it writes.
@@ -98,7 +98,7 @@ struct Round {
     next: Option<DateTime<Utc>>,
 }
 
-impl RecurringSchedulerParts {
+impl RecurringSchedulerDeps {
     async fn ask_to_lead(&self) -> Result<Option<FencingToken>, RecordError> {
         let lead = Change::Lead {
             node: self.node,
@@ -232,7 +232,7 @@ impl Checked {
 
 /// The actor. See the module.
 pub struct RecurringScheduler {
-    parts: RecurringSchedulerParts,
+    parts: RecurringSchedulerDeps,
     token: Option<FencingToken>,
     timer: Option<SpawnHandle>,
     /// The next request to lead, or the one that is on its way.
@@ -245,7 +245,7 @@ pub struct RecurringScheduler {
 
 impl RecurringScheduler {
     /// A RecurringScheduler that asks to lead when it starts.
-    pub fn new(parts: RecurringSchedulerParts) -> Self {
+    pub fn new(parts: RecurringSchedulerDeps) -> Self {
         Self {
             parts,
             token: None,
@@ -275,9 +275,11 @@ impl RecurringScheduler {
                 }
                 Err(failure) => log_failure!(failure, "whether this node leads is not known: {failure}"),
             }
-            scheduler.asking = Some(ctx.run_later(renewal_interval(scheduler.parts.lease), |scheduler, ctx| {
-                scheduler.ask_to_lead(ctx)
-            }));
+            scheduler.asking = Some(
+                ctx.run_later(renewal_interval(scheduler.parts.lease), |scheduler, ctx| {
+                    scheduler.ask_to_lead(ctx)
+                }),
+            );
         })));
     }
 

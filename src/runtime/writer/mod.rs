@@ -37,7 +37,7 @@ use super::cluster::notifier::Notifier;
 use super::cluster::remote_subscribers::RemoteSubscribers;
 use super::dispatch::handled_types::HandledTypes;
 use super::dispatch::messages::{CancelJob, JobsDue, NodeDrainChanged, QueuePauseChanged};
-use super::dispatch::registry::Queues;
+use super::dispatch::registry::QueueRegistry;
 use super::events::event_bus::EventBusHandle;
 use super::events::hooks::SavedHook;
 use super::monitoring::job_log;
@@ -45,7 +45,7 @@ use super::monitoring::job_spans::Traces;
 use super::monitoring::metrics_sampler::{LookNow, Sampler};
 use super::monitoring::report_channel::Tap;
 use super::outbound::dispatcher::WebhookDispatcher;
-use super::outbound::throttle::CommitTime;
+use super::outbound::throttle::CommitLoad;
 use super::schedule::due_jobs::Scheduler;
 use super::schedule::messages::{RecurringChanged, ScheduleWakeup};
 use super::schedule::recurring_jobs::RecurringScheduler;
@@ -207,7 +207,7 @@ pub struct RecorderParts {
     /// Tells the time of events.
     pub clock: Clock,
     /// Who is woken when jobs are due.
-    pub queues: Addr<Queues>,
+    pub queues: Addr<QueueRegistry>,
     /// Who is woken when jobs will be due.
     pub scheduler: Addr<Scheduler>,
     /// Who creates occurrences of recurring jobs.
@@ -227,7 +227,7 @@ pub struct RecorderParts {
     /// What the program wants to be told of jobs that are stored.
     pub on_saved: Option<SavedHook>,
     /// How long commits take.
-    pub time: CommitTime,
+    pub time: CommitLoad,
     /// Who exports numbers, if anybody does.
     pub tap: Tap<CommitReport>,
     /// Who exports the traces of jobs, if anybody does.

@@ -27,9 +27,9 @@ use crate::domain::values::name::{JobType, is_name_character};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::trace_context::TraceParent;
 use crate::runtime::RuntimeHandle;
-pub use crate::runtime::remote_workers::Beat;
-use crate::runtime::remote_workers::{Held, LeasedJobs, RemoteEnd, RemoteError, Wanted};
+pub use crate::runtime::remote_workers::HeartbeatResponse;
 pub use crate::runtime::remote_workers::{LeaseMemory, LeaseRoom};
+use crate::runtime::remote_workers::{LeaseRequest, LeasedJobs, RemoteWorkerError, ReportedJob, ReportedOutcome};
 use crate::storage::change::{Applied, Change};
 use crate::storage::query::StoredWorker;
 use crate::storage::repository::JobRepository;
@@ -71,7 +71,7 @@ pub struct Leased {
 #[derive(Clone, Debug)]
 pub struct BeatAnswer {
     /// What the worker can't know.
-    pub beat: Beat,
+    pub beat: HeartbeatResponse,
     /// Those of the worker's types that it may not lease, because servers run them themselves.
     pub refused: Vec<JobType>,
 }
@@ -240,7 +240,7 @@ impl Workers {
                 format!("wait is {wait}; allowed are 0 to {max} seconds"),
             ));
         }
-        let wanted = Wanted {
+        let wanted = LeaseRequest {
             job_types,
             queues,
             limit,
@@ -282,7 +282,7 @@ impl Workers {
                 progress,
                 log,
             } = held;
-            Held {
+            ReportedJob {
                 job_id,
                 attempt: attempt_of(key, job_id, &token),
                 progress,
@@ -327,7 +327,7 @@ impl Workers {
         }
         let known = self.accesses.get(id).await?;
         let key = &own(caller, id, known.as_ref().and_then(|known| known.access.as_ref()))?.key;
-        let ends = ends.into_iter().map(|end| RemoteEnd {
+        let ends = ends.into_iter().map(|end| ReportedOutcome {
             job_id: end.job_id,
             attempt: attempt_of(key, end.job_id, &end.token),
             outcome: end.outcome,
@@ -416,12 +416,12 @@ fn invalid(field: &'static str, detail: String) -> ServiceError {
     }
 }
 
-fn of_remote(error: RemoteError, id: NodeId) -> ServiceError {
+fn of_remote(error: RemoteWorkerError, id: NodeId) -> ServiceError {
     match error {
-        RemoteError::NoLease => ServiceError::WorkerLeaseOver { id },
-        RemoteError::NoMemory => ServiceError::NoLeaseMemory,
-        RemoteError::Reserved { types } => ServiceError::ReservedTypes { types },
-        RemoteError::Record(error) => error.into(),
-        RemoteError::Storage(error) => error.into(),
+        RemoteWorkerError::NoLease => ServiceError::WorkerLeaseOver { id },
+        RemoteWorkerError::NoMemory => ServiceError::NoLeaseMemory,
+        RemoteWorkerError::Reserved { types } => ServiceError::ReservedTypes { types },
+        RemoteWorkerError::Record(error) => error.into(),
+        RemoteWorkerError::Storage(error) => error.into(),
     }
 }

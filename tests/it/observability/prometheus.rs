@@ -198,11 +198,11 @@ async fn clients_operations_and_mailboxes_are_told() {
     for actor in [
         "Recorder",
         "EventBus",
-        "Queues",
-        "Queue",
+        "QueueRegistry",
+        "QueueDispatcher",
         "Scheduler",
         "RecurringScheduler",
-        "Rescuer",
+        "OrphanRecovery",
         "Pruner",
     ] {
         let series = format!("tickerq_actor_mailbox_lag_seconds{{actor=\"{actor}\"}}");

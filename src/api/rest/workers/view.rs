@@ -10,7 +10,7 @@ use crate::domain::cluster::worker_access::LeaseToken;
 use crate::domain::job::Job;
 use crate::domain::values::name::JobType;
 use crate::domain::values::trace_context::TraceParent;
-use crate::service::workers::{Beat, BeatAnswer, ShownWorker, Workers};
+use crate::service::workers::{BeatAnswer, HeartbeatResponse, ShownWorker, Workers};
 use crate::storage::query::StoredWorker;
 
 /// A remote worker.
@@ -228,7 +228,7 @@ pub(in super::super) struct BeatView {
 
 impl From<BeatAnswer> for BeatView {
     fn from(BeatAnswer { beat, refused }: BeatAnswer) -> Self {
-        let Beat {
+        let HeartbeatResponse {
             lease_until,
             cancelled,
             lost,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::{ActorContext, AsyncContext, Context, Handler, MessageResult, WrapFuture};
 
-use super::{EARLY_CANCELS_MAX, Queue, Source};
+use super::{EARLY_CANCELS_MAX, QueueDispatcher, Source};
 use crate::domain::job::Job;
 use crate::runtime::actor::mailbox::deliver;
 use crate::runtime::dispatch::messages::{
@@ -12,7 +12,7 @@ use crate::runtime::dispatch::messages::{
     QueueActivity, ReportActivity, RetryLimitedTypes, SetNodeDraining, SetPaused, Stop, StopDispatching, WorkerIdle,
 };
 
-impl Handler<JobsReady> for Queue {
+impl Handler<JobsReady> for QueueDispatcher {
     type Result = ();
 
     fn handle(&mut self, JobsReady { jobs }: JobsReady, ctx: &mut Context<Self>) {
@@ -39,7 +39,7 @@ impl Handler<JobsReady> for Queue {
     }
 }
 
-impl Handler<Poll> for Queue {
+impl Handler<Poll> for QueueDispatcher {
     type Result = ();
 
     fn handle(&mut self, Poll: Poll, ctx: &mut Context<Self>) {
@@ -51,7 +51,7 @@ impl Handler<Poll> for Queue {
     }
 }
 
-impl Handler<PollWhenIdle> for Queue {
+impl Handler<PollWhenIdle> for QueueDispatcher {
     type Result = ();
 
     fn handle(&mut self, PollWhenIdle: PollWhenIdle, ctx: &mut Context<Self>) {
@@ -63,7 +63,7 @@ impl Handler<PollWhenIdle> for Queue {
     }
 }
 
-impl Handler<InterruptAll> for Queue {
+impl Handler<InterruptAll> for QueueDispatcher {
     type Result = ();
 
     fn handle(&mut self, InterruptAll: InterruptAll, ctx: &mut Context<Self>) {
@@ -71,7 +71,7 @@ impl Handler<InterruptAll> for Queue {
     }
 }
 
-impl Handler<InterruptAttempts> for Queue {
+impl Handler<InterruptAttempts> for QueueDispatcher {
     type Result = ();
 
     fn handle(&mut self, InterruptAttempts { attempts }: InterruptAttempts, ctx: &mut Context<Self>) {
@@ -87,7 +87,7 @@ impl Handler<InterruptAttempts> for Queue {
     }
 }
 
-impl Handler<RetryLimitedTypes> for Queue {
+impl Handler<RetryLimitedTypes> for QueueDispatcher {
     type Result = ();
 
     fn handle(&mut self, RetryLimitedTypes: RetryLimitedTypes, ctx: &mut Context<Self>) {
@@ -96,7 +96,7 @@ impl Handler<RetryLimitedTypes> for Queue {
     }
 }
 
-impl Handler<WorkerIdle> for Queue {
+impl Handler<WorkerIdle> for QueueDispatcher {
     type Result = ();
 
     fn handle(&mut self, WorkerIdle { worker, finished }: WorkerIdle, ctx: &mut Context<Self>) {
@@ -114,7 +114,7 @@ impl Handler<WorkerIdle> for Queue {
     }
 }
 
-impl Handler<CancelAttempt> for Queue {
+impl Handler<CancelAttempt> for QueueDispatcher {
     type Result = ();
 
     fn handle(&mut self, CancelAttempt { job_id, attempt }: CancelAttempt, ctx: &mut Context<Self>) {
@@ -133,7 +133,7 @@ impl Handler<CancelAttempt> for Queue {
     }
 }
 
-impl Handler<SetPaused> for Queue {
+impl Handler<SetPaused> for QueueDispatcher {
     type Result = ();
 
     fn handle(&mut self, SetPaused { is_paused }: SetPaused, ctx: &mut Context<Self>) {
@@ -142,7 +142,7 @@ impl Handler<SetPaused> for Queue {
     }
 }
 
-impl Handler<SetNodeDraining> for Queue {
+impl Handler<SetNodeDraining> for QueueDispatcher {
     type Result = ();
 
     fn handle(&mut self, SetNodeDraining { is_draining }: SetNodeDraining, ctx: &mut Context<Self>) {
@@ -154,7 +154,7 @@ impl Handler<SetNodeDraining> for Queue {
     }
 }
 
-impl Handler<StopDispatching> for Queue {
+impl Handler<StopDispatching> for QueueDispatcher {
     type Result = ();
 
     fn handle(&mut self, StopDispatching: StopDispatching, _: &mut Context<Self>) {
@@ -162,7 +162,7 @@ impl Handler<StopDispatching> for Queue {
     }
 }
 
-impl Handler<ForceStop> for Queue {
+impl Handler<ForceStop> for QueueDispatcher {
     type Result = ();
 
     fn handle(&mut self, ForceStop: ForceStop, ctx: &mut Context<Self>) {
@@ -171,7 +171,7 @@ impl Handler<ForceStop> for Queue {
     }
 }
 
-impl Handler<ReportActivity> for Queue {
+impl Handler<ReportActivity> for QueueDispatcher {
     type Result = MessageResult<ReportActivity>;
 
     fn handle(&mut self, ReportActivity: ReportActivity, _: &mut Context<Self>) -> Self::Result {
@@ -183,7 +183,7 @@ impl Handler<ReportActivity> for Queue {
     }
 }
 
-impl Handler<Stop> for Queue {
+impl Handler<Stop> for QueueDispatcher {
     type Result = ();
 
     fn handle(&mut self, Stop: Stop, ctx: &mut Context<Self>) {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use actix::{ActorFutureExt, Context, Handler, ResponseActFuture, WrapFuture};
 
-use super::Queue;
+use super::QueueDispatcher;
 use crate::domain::job::Job;
 use crate::runtime::dispatch::lease_messages::{LeaseError, LeaseJobs, Leased};
 use crate::runtime::writer::{ChangeResult, Origin, RecordError};
 use crate::storage::change::{Applied, Change, ChangeError, Claim};
 
-impl Handler<LeaseJobs> for Queue {
+impl Handler<LeaseJobs> for QueueDispatcher {
     type Result = ResponseActFuture<Self, Result<Leased, LeaseError>>;
 
     fn handle(&mut self, lease: LeaseJobs, _: &mut Context<Self>) -> Self::Result {

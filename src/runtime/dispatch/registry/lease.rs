@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use actix::{Addr, Context, Handler, ResponseFuture};
 
-use super::Queues;
+use super::QueueRegistry;
 use crate::domain::values::name::{JobType, QueueName};
-use crate::runtime::dispatch::dispatcher::Queue;
+use crate::runtime::dispatch::dispatcher::QueueDispatcher;
 use crate::runtime::dispatch::lease_messages::{LeaseError, LeaseFromQueues, LeaseJobs, Leased};
 use crate::runtime::remote_workers::due_types::TypesByQueue;
 use crate::storage::change::ByteLimit;
@@ -16,11 +16,15 @@ use crate::storage::change::ByteLimit;
 const QUEUES_ASKED_DIRECTLY: usize = 4;
 const TYPES_ASKED_DIRECTLY: usize = 16;
 
-impl Handler<LeaseFromQueues> for Queues {
+impl Handler<LeaseFromQueues> for QueueRegistry {
     type Result = ResponseFuture<Result<Leased, LeaseError>>;
 
-    fn handle(&mut self, LeaseFromQueues { queues, lease, since }: LeaseFromQueues, _: &mut Context<Self>) -> Self::Result {
-        let mut asked: Vec<(QueueName, Addr<Queue>)> = if queues.is_empty() {
+    fn handle(
+        &mut self,
+        LeaseFromQueues { queues, lease, since }: LeaseFromQueues,
+        _: &mut Context<Self>,
+    ) -> Self::Result {
+        let mut asked: Vec<(QueueName, Addr<QueueDispatcher>)> = if queues.is_empty() {
             let running = self.queues.iter();
             running
                 .map(|(name, queue)| (name.clone(), queue.address.clone()))

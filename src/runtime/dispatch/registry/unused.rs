@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use futures_util::future::join_all;
 
-use super::{Queues, RunningQueue};
+use super::{QueueRegistry, RunningQueue};
 use crate::domain::values::name::QueueName;
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::dispatch::messages::{ReportActivity, ReportState, Stop};
@@ -34,7 +34,7 @@ impl RunningQueue {
     }
 }
 
-impl Queues {
+impl QueueRegistry {
     /// Stops the queues that are neither configured nor stored and have nothing to do. One that is named meanwhile stays.
     pub(crate) fn stop_unused(&mut self, ctx: &mut Context<Self>) {
         if !self.is_loaded || self.is_draining || self.named_lately.is_some() {

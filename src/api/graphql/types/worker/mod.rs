@@ -15,7 +15,7 @@ use crate::domain::cluster::worker_access::LeaseToken;
 use crate::domain::job::Job;
 use crate::domain::values::name::JobType;
 use crate::domain::values::trace_context::TraceParent;
-use crate::service::workers::{Beat, BeatAnswer, ShownWorker, Workers};
+use crate::service::workers::{BeatAnswer, HeartbeatResponse, ShownWorker, Workers};
 use crate::storage::query::StoredWorker;
 
 /// A program elsewhere that asks for jobs, runs them, and says what came of them.
@@ -178,7 +178,7 @@ pub(in super::super) struct WorkerHeartbeat {
 
 impl From<BeatAnswer> for WorkerHeartbeat {
     fn from(BeatAnswer { beat, refused }: BeatAnswer) -> Self {
-        let Beat {
+        let HeartbeatResponse {
             lease_until,
             cancelled,
             lost,

@@ -16,7 +16,7 @@ use crate::handlers::HandlerRegistry;
 use crate::handlers::limits::HandlerLimits;
 use crate::handlers::noop::NoopHandler;
 use crate::runtime::actor::clock::Clock;
-use crate::runtime::dispatch::dispatcher::Queue;
+use crate::runtime::dispatch::dispatcher::QueueDispatcher;
 use crate::runtime::dispatch::messages::ReportAllActivity;
 use crate::runtime::dispatch::worker::Worker;
 use crate::runtime::maintenance::pruner::Retention;
@@ -34,7 +34,7 @@ use crate::storage::repository::JobRepository;
 #[rtype(result = "()")]
 struct Check;
 
-impl Handler<Check> for Queues {
+impl Handler<Check> for QueueRegistry {
     type Result = ();
 
     fn handle(&mut self, Check: Check, ctx: &mut Context<Self>) {
@@ -44,10 +44,10 @@ impl Handler<Check> for Queues {
 
 /// The actors of a queue.
 #[derive(Message)]
-#[rtype(result = "Option<(actix::Addr<Queue>, Vec<actix::Addr<Worker>>)>")]
+#[rtype(result = "Option<(actix::Addr<QueueDispatcher>, Vec<actix::Addr<Worker>>)>")]
 struct Actors(QueueName);
 
-impl Handler<Actors> for Queues {
+impl Handler<Actors> for QueueRegistry {
     type Result = actix::MessageResult<Actors>;
 
     fn handle(&mut self, Actors(name): Actors, _: &mut Context<Self>) -> Self::Result {
