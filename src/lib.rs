@@ -20,7 +20,8 @@ pub use crate::server::Server;
 /// The domain: jobs, schedules, queues and the rules that they obey; shared with the Rust SDK.
 pub use tickerq_core as domain;
 
-/// The Rust blocks of the README compile.
+/// The Rust blocks of the README and the guide compile.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/guide/embedding.md")]
 mod readme {}

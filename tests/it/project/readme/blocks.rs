@@ -1,19 +1,23 @@
-//! The blocks of README.md.
+//! The blocks of a document.
 //!
-//! A comment before a block says what it is where its language does not: `<!-- file: NAME -->` is written into the folder,
-//! `<!-- from: PATH -->` is part of an example, `<!-- checked: BY -->` is run by another test, which it names.
+//! A comment before a block gives its kind where its language does not: `<!-- file: NAME -->` is written into the folder,
+//! `<!-- from: PATH -->` is an excerpt of an example, `<!-- checked: BY -->` is run by another test, which it names.
 
-/// A block between two fences.
+/// A block between two fences; `place` is its document and line.
 #[derive(Debug)]
 pub(super) enum Block {
     /// A file that the commands use.
     File { name: String, text: String },
     /// Commands with their output.
-    Console { line: usize, steps: Vec<Step> },
+    Console { place: String, steps: Vec<Step> },
     /// A part of the configuration.
-    Settings { line: usize, text: String },
+    Settings { place: String, text: String },
     /// A part of an example.
-    Snippet { line: usize, source: String, text: String },
+    Snippet {
+        place: String,
+        source: String,
+        text: String,
+    },
     /// A block that another test runs.
     Checked { by: String },
 }
@@ -26,7 +30,7 @@ pub(super) struct Step {
 }
 
 /// All blocks in their order. Panics on a block that no rule covers, so that none is left out in silence.
-pub(super) fn of(text: &str) -> Vec<Block> {
+pub(super) fn of(document: &str, text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut directive: Option<(String, String)> = None;
     let mut lines = text.lines().enumerate();
@@ -48,18 +52,18 @@ pub(super) fn of(text: &str) -> Vec<Block> {
             .take_while(|line| *line != "```")
             .collect();
         let text = body.join("\n") + "\n";
-        let line = number + 1;
+        let place = format!("{document}:{}", number + 1);
         let block = match (directive.take(), language) {
             (Some((kind, name)), _) if kind == "file" => Block::File { name, text },
-            (Some((kind, source)), _) if kind == "from" => Block::Snippet { line, source, text },
+            (Some((kind, source)), _) if kind == "from" => Block::Snippet { place, source, text },
             (Some((kind, by)), _) if kind == "checked" => Block::Checked { by },
             (None, "console") => Block::Console {
-                line,
+                place,
                 steps: steps(&body),
             },
-            (None, "toml") => Block::Settings { line, text },
+            (None, "toml") => Block::Settings { place, text },
             (directive, language) => {
-                panic!("README.md:{line}: no rule for a block of '{language}' after {directive:?}")
+                panic!("{place}: no rule for a block of '{language}' after {directive:?}")
             }
         };
         blocks.push(block);

@@ -1,4 +1,4 @@
-//! Whether an output is the one that README.md shows.
+//! Compares an output with the one that a document shows.
 
 /// The texts that vary from run to run, each replaced by its kind.
 fn normal(text: &str) -> String {

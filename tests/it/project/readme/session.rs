@@ -1,4 +1,4 @@
-//! A shell in an empty folder, in which the commands of README.md are typed.
+//! A shell in an empty folder that runs the commands of a document.
 
 use std::collections::HashMap;
 use std::fs;
@@ -25,7 +25,7 @@ pub(super) struct Session {
     input: ChildStdin,
     lines: Receiver<String>,
     folder: TempDir,
-    /// What README.md shows, and what it is here: addresses, and ids of earlier outputs.
+    /// Values of the document and their values in this session: addresses, and ids of earlier outputs.
     values: HashMap<String, String>,
     ran: usize,
     failures: Vec<String>,
@@ -96,32 +96,30 @@ impl Session {
         }
     }
 
-    /// How many commands have printed what README.md shows. Panics when some have not.
-    pub(super) fn finish(self) -> usize {
-        assert!(self.failures.is_empty(), "{}", self.failures.join("\n"));
-        self.ran
+    /// The number of commands with the expected output, and the failures of the others.
+    pub(super) fn finish(mut self) -> (usize, Vec<String>) {
+        (self.ran, std::mem::take(&mut self.failures))
     }
 
-    /// Writes a file of README.md.
+    /// Writes a file of the document.
     pub(super) fn write(&self, name: &str, text: &str) {
         fs::write(self.folder.path().join(name), self.here(text)).expect("the file is written");
     }
 
     /// Types a command until it prints what is expected: jobs take their time.
-    pub(super) fn run(&mut self, line: usize, command: &str, expected: &str) {
+    pub(super) fn run(&mut self, place: &str, command: &str, expected: &str) {
         let end = Instant::now() + PATIENCE;
         let is_repeatable = is_repeatable(command);
         loop {
-            let output = self.output_of(line, &self.here(command));
+            let output = self.output_of(place, &self.here(command));
             if agrees(&self.here(expected), &output) {
                 self.values.extend(ids(expected).into_iter().zip(ids(&output)));
                 self.ran += 1;
                 return;
             }
             if !is_repeatable || Instant::now() >= end {
-                self.failures.push(format!(
-                    "README.md:{line}: {command}\nshows\n{expected}\nbut prints\n{output}"
-                ));
+                self.failures
+                    .push(format!("{place}: {command}\nshows\n{expected}\nbut prints\n{output}"));
                 self.values.extend(ids(expected).into_iter().zip(ids(&output)));
                 return;
             }
@@ -129,7 +127,7 @@ impl Session {
         }
     }
 
-    /// A text of README.md with the values of this session.
+    /// A text of the document with the values of this session.
     fn here(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (shown, here) in &self.values {
@@ -138,13 +136,12 @@ impl Session {
         text
     }
 
-    fn output_of(&mut self, line: usize, command: &str) -> String {
+    fn output_of(&mut self, place: &str, command: &str) -> String {
         writeln!(self.input, "{command}\necho; echo '{END}'").expect("bash reads");
         let mut output = String::new();
         loop {
             let next = self.lines.recv_timeout(PATIENCE);
-            let next =
-                next.unwrap_or_else(|_| panic!("README.md:{line}: {command}\ndoes not end; it printed\n{output}"));
+            let next = next.unwrap_or_else(|_| panic!("{place}: {command}\ndoes not end; it printed\n{output}"));
             if next.trim_end() == END {
                 return output;
             }
