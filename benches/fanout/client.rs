@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::server::Server;
 
-/// How long the last messages may take to arrive.
+/// Time limit for the last messages to arrive.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Open connections, subscribed to all job events.
@@ -23,7 +23,7 @@ pub(crate) struct Clients {
     streams: Vec<TcpStream>,
 }
 
-/// How long messages were on their way.
+/// Latencies of messages.
 pub(crate) struct Latencies {
     pub(crate) count: u64,
     pub(crate) p50: Duration,

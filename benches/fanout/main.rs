@@ -1,4 +1,4 @@
-//! What many WebSocket subscribers cost: memory while nothing happens, and time until all are told of what happens.
+//! Cost of many WebSocket subscribers: memory while idle, and the time until all have received an event.
 //!
 //! `cargo bench --bench fanout` starts the real server as a process of its own; the clients live in this one, on the same
 //! machine. Goals: 5,000 idle subscribers take less than 150 MB of the server's memory; with 1,000 subscribers to all job
@@ -43,7 +43,7 @@ fn main() {
     let (latencies, processor) = fan_out();
     let Latencies { count, p50, p99, max } = latencies;
     let expected = BUSY_CLIENTS as u64 * u64::from(JOBS_PER_SECOND * SECONDS * EVENTS_PER_JOB);
-    assert_eq!(count, expected, "every subscriber is told of every event");
+    assert_eq!(count, expected, "every subscriber receives every event");
     let show = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
     println!(
         "{BUSY_CLIENTS} subscribers, {JOBS_PER_SECOND} jobs/s for {SECONDS} s, {count} messages: p50 {}, p99 {}, max {}; \
@@ -62,7 +62,7 @@ fn verdict(is_met: bool) -> &'static str {
     if is_met { "met" } else { "MISSED" }
 }
 
-/// How much the server grows by its subscribers.
+/// Growth of the server's memory by its subscribers.
 fn idle_memory() -> u64 {
     let server = Server::start();
     // Whatever is made once is not the subscribers'.
@@ -76,7 +76,7 @@ fn idle_memory() -> u64 {
     after.saturating_sub(before)
 }
 
-/// How long events are on their way, and how much of a core the server and its clients took meanwhile, in percent.
+/// Latency of events, and the load of server and clients meanwhile, in percent of a core.
 fn fan_out() -> (Latencies, [f64; 2]) {
     let server = Server::start();
     let clients = Clients::connect(&server, BUSY_CLIENTS);

@@ -36,7 +36,7 @@ impl Server {
                 break address.trim().parse().expect("an address");
             }
         };
-        // Whatever else it says is read, so that it never waits.
+        // The rest of its output is read, so that it never blocks.
         std::thread::spawn(move || lines.for_each(drop));
         Self {
             child,
@@ -68,7 +68,7 @@ impl Drop for Server {
     }
 }
 
-/// How much processor time a process has taken.
+/// Processor time of a process.
 pub(crate) fn processor_time(pid: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
     let (_, fields) = stat.rsplit_once(") ").expect("a name");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Asker {
     stream: TcpStream,
     request: Vec<u8>,
-    /// How long each answer took.
+    /// Response times.
     pub(crate) times: Vec<Duration>,
 }
 

@@ -21,11 +21,11 @@ use tickerq::config::{Sources, load};
 
 use asker::Asker;
 
-/// How many jobs there are.
+/// Number of jobs.
 const JOBS: usize = 5_000;
-/// How many of them a list has.
+/// Number of jobs in a list.
 const LIST: usize = 50;
-/// What both ask for: what REST has in a list.
+/// The requested fields: those of REST's list.
 const FIELDS: &str = "id name type queue status createdAt runAt executedAt completedAt duration priority attempt \
                       retryCount maxRetries error recurringJobId";
 
@@ -44,7 +44,7 @@ fn main() {
         database.display()
     );
     std::fs::write(&file, config).expect("a configuration");
-    // Nobody waits for its end: it ends with this process.
+    // It ends with this process.
     std::thread::spawn(move || {
         actix::System::new().block_on(async move {
             let sources = Sources {
@@ -58,7 +58,7 @@ fn main() {
                 .start()
                 .await
                 .expect("a server");
-            tell.send(server.addresses()[0]).expect("somebody listens");
+            tell.send(server.addresses()[0]).expect("the receiver is alive");
             std::future::pending::<()>().await;
         });
     });

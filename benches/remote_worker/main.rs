@@ -1,4 +1,4 @@
-//! How many jobs one remote worker runs over HTTP.
+//! Throughput of one remote worker over HTTP.
 //!
 //! `cargo bench --bench remote_worker` starts the real server as a process of its own (SQLite, durability full), stores
 //! noop jobs and runs them in this process as a worker does: lease a batch, complete it, on a few connections at the same

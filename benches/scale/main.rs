@@ -1,4 +1,4 @@
-//! What people look at, with few and with very many jobs in storage: numbers, queues, and lists of jobs by each filter, on
+//! Reads of operators, with few and with very many jobs in storage: numbers, queues, and lists of jobs by each filter, on
 //! the first page and far behind it. They should take the same time however many jobs there are.
 //!
 //! `cargo bench --bench scale` asks with 10⁴ and 10⁶ jobs on SQLite, and on PostgreSQL when `TICKERQ_BENCH_POSTGRES` names an
@@ -10,7 +10,7 @@
     clippy::expect_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and is told its database"
+    reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and takes its database from the environment"
 )]
 
 #[path = "../graphql/asker.rs"]
@@ -37,10 +37,10 @@ use database::Database;
 const P99_MAX: Duration = Duration::from_millis(10);
 /// A question whose answers take longer than this together is asked less often.
 const QUESTION_MAX: Duration = Duration::from_secs(5);
-/// How much longer a question may take than with the fewest jobs.
+/// Allowed ratio of a read's time to its time with the fewest jobs.
 const GROWTH_MAX: f64 = 1.5;
 
-/// How long the answers to one question took.
+/// Response times of one read.
 struct Times {
     p50: Duration,
     p99: Duration,

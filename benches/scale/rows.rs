@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 /// Over how many days they are spread, whatever their number.
 const DAYS: u64 = 30;
 const DAY_MICROS: u64 = 24 * 60 * 60 * 1_000_000;
-/// How many jobs one statement makes.
+/// Number of jobs that one statement inserts.
 const BATCH: u64 = 500_000;
 
 /// Of a hundred jobs 4 have failed, one was cancelled and one is due in a year.
@@ -17,7 +17,7 @@ const JOB_TYPE: &str = "CASE WHEN n % 2000 = 11 THEN 'RareJob' WHEN n % 3 = 0 TH
 const PRIORITY: &str = "CASE WHEN n % 5000 = 4 THEN 3 WHEN n % 50 = 9 THEN 2 WHEN n % 20 = 6 THEN 0 ELSE 1 END";
 const NAME: &str = "CASE WHEN n % 5000 = 17 THEN 'needle ' WHEN n % 4 = 0 THEN 'invoice ' ELSE 'letter ' END || n";
 
-/// The numbers from one to another, and what is made of them, as each database says it.
+/// The numbers of a range and expressions over them, in each database's SQL.
 struct Words {
     numbers: &'static str,
     id: &'static str,
@@ -76,7 +76,7 @@ fn jobs_of(numbers: &str, id: &str, created: &str, node: &str, now: u64) -> Stri
         "INSERT INTO jobs (id, name, job_type, queue, priority, status, parameters, due_at, started_at, finished_at, attempt, \
          max_retries, retry_delay, timeout, node, revision, error) {numbers} \
          SELECT {id}, {NAME}, {JOB_TYPE}, {QUEUE}, {PRIORITY}, {STATUS}, \
-         '{{\"to\": \"somebody@example.com\", \"number\": ' || n || '}}', \
+         '{{\"to\": \"customer@example.com\", \"number\": ' || n || '}}', \
          CASE WHEN n % 100 = 99 THEN {in_a_year} ELSE {created} END, \
          CASE WHEN n % 100 <> 99 THEN {created} + 2000 END, CASE WHEN n % 100 <> 99 THEN {created} + 52000 END, \
          CASE WHEN n % 100 <> 99 THEN 1 ELSE 0 END, 3, 10000000, 1800000000, CASE WHEN n % 100 <> 99 THEN {node} END, 3, \
@@ -92,7 +92,7 @@ fn attempts_of(numbers: &str, id: &str, created: &str, node: &str) -> String {
     )
 }
 
-/// What the server keeps as jobs come, start and end.
+/// The counters and rollups that the server updates as jobs are created, start and end.
 const SUMS: &[&str] = &[
     "INSERT INTO queues (name) SELECT DISTINCT queue FROM jobs",
     "INSERT INTO job_counters (queue, job_type, status, priority, shard, count) \

@@ -1,4 +1,4 @@
-//! How often the real server wakes while nothing is due: what its threads have slept and been woken for, as the kernel
+//! Wake-ups of the real server while nothing is due: sleeps and wake-ups of its threads, as the kernel
 //! counts it.
 
 use std::fs;
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 const SETTLED: Duration = Duration::from_secs(8);
 const WATCHED: Duration = Duration::from_secs(20);
 
-/// What an idle server does.
+/// Activity of an idle server.
 pub(crate) struct Idle {
     pub(crate) per_second: f64,
     /// In per cent of one processor.
@@ -44,7 +44,7 @@ pub(crate) async fn wake_ups(url: &str) -> Idle {
             println!("    {name:<24} {:.1} a second", woken as f64 / seconds);
         }
     }
-    // It leaves, so that nobody has to wait for its lease.
+    // It releases its lease, so that the next server starts at once.
     let process = Pid::from_child(&server);
     kill_process(process, Signal::TERM).expect("the process takes signals");
     server.wait().expect("the server ends");

@@ -27,7 +27,7 @@ const BEFORE: Duration = Duration::from_secs(2);
 const WARM_UP: Duration = Duration::from_secs(1);
 const WORKERS: u32 = 50;
 
-/// How late each job was started.
+/// Lateness of each job's start.
 #[derive(Default)]
 pub(crate) struct Lateness(pub(crate) Vec<Duration>);
 

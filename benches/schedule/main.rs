@@ -1,4 +1,4 @@
-//! How punctual the server is: from the moment at which a job is due to the start of its handler, with a million delayed
+//! Lateness of starts: from the moment at which a job is due to the start of its handler, with a million delayed
 //! jobs in storage; and how often a server wakes that has nothing to do.
 //!
 //! `cargo bench --bench schedule` does it on SQLite, and on PostgreSQL when `TICKERQ_BENCH_POSTGRES` names an empty
@@ -9,7 +9,7 @@
     clippy::expect_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and is told its database"
+    reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and takes its database from the environment"
 )]
 
 #[path = "../throughput/database.rs"]
@@ -29,7 +29,7 @@ use tickerq::storage::sea::Durability;
 use database::Database;
 use lateness::Lateness;
 
-/// How many jobs become due in a second.
+/// Number of jobs that become due in a second.
 const DUE_PER_SECOND: u32 = 100;
 const P99_MAX: Duration = Duration::from_millis(10);
 
@@ -95,7 +95,7 @@ fn show(what: &str, Lateness(mut times): Lateness) {
     );
 }
 
-/// When the job with this number is due: evenly spread, and never on the second.
+/// Due time of the job with this number: evenly spread, and never on the second.
 fn due_at(first_due: DateTime<Utc>, number: u32) -> DateTime<Utc> {
     let spread = 1_000_000_u64 / u64::from(DUE_PER_SECOND);
     // Steps of a prime number of microseconds within each job's share of the second: no rhythm with any timer.

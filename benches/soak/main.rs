@@ -8,7 +8,7 @@
     clippy::expect_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and is told its database"
+    reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and takes its database from the environment"
 )]
 
 #[path = "../throughput/database.rs"]
@@ -34,13 +34,13 @@ use database::Database;
 use life_cycle::{Noop, new_job, options, rules};
 use size::Size;
 
-/// How long finished jobs are kept. The Pruner looks once a minute.
+/// Retention of finished jobs. The pruner runs once a minute.
 const KEPT: TimeSpan = TimeSpan::from_secs(10);
 const BATCH: usize = 50;
 const LOOK: Duration = Duration::from_secs(20);
 /// In the first part tables fill, are vacuumed for the first time, and find their size.
 const SETTLED: f64 = 0.5;
-/// How much larger than before the end may be: a vacuum or a round of the Pruner may just be due.
+/// Allowed growth at the end: a vacuum or a round of the Pruner may just be due.
 const GROWTH_MAX: f64 = 1.1;
 
 fn main() {
@@ -125,7 +125,7 @@ async fn soak(database: &Database, count: usize, per_second: usize) {
     }
     let growth = after.megabytes() / before.megabytes();
     println!(
-        "  the second half needs {growth:.2} times what the first half needed at the most: {}\n",
+        "  the second half needs {growth:.2} times the maximum of the first half: {}\n",
         if growth <= GROWTH_MAX { "flat" } else { "GROWING" }
     );
     runtime.stop(Duration::from_secs(5)).await;

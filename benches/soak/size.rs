@@ -1,14 +1,14 @@
-//! How much a database holds, as it says itself.
+//! Size of a database, as it reports it.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
-/// What is stored at a moment.
+/// Size at a moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Size {
-    /// How many jobs there are.
+    /// Number of jobs.
     pub(crate) jobs: i64,
     bytes: i64,
-    /// What of it is what.
+    /// Size of each part.
     pub(crate) detail: String,
 }
 

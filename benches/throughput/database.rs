@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection};
 use tempfile::TempDir;
 use tickerq::storage::sea::{Durability, SeaOptions, SeaRepository};
 
-/// Which database is measured.
+/// The measured database.
 pub(crate) enum Database {
     Sqlite,
     Postgres(String),

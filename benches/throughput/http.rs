@@ -25,18 +25,18 @@ use super::life_cycle::{Noop, PARAMETERS, options, rules};
 
 const CONNECTIONS: usize = 64;
 
-/// Who enqueues.
+/// Authentication of the callers that enqueue.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Callers {
-    /// Nobody is asked.
-    Anybody,
+    /// None is required.
+    Anonymous,
     /// Each request shows a key, and each job that it creates is recorded as what the key's owner has done.
     WithKey,
 }
 
 const KEY: &str = "tq_a-key-for-this-benchmark-only";
 
-/// What was measured.
+/// The result.
 pub(crate) struct Enqueued {
     /// Accepted jobs a second.
     pub(crate) per_second: f64,

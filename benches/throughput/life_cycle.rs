@@ -123,7 +123,7 @@ pub(crate) fn rules() -> Rules {
     }
 }
 
-/// How many jobs are stored as completed.
+/// Number of jobs that are stored as completed.
 pub(crate) async fn completed(repository: &Arc<dyn JobRepository>) -> usize {
     let filter = JobFilter {
         statuses: vec![JobStatus::Completed],
@@ -132,7 +132,7 @@ pub(crate) async fn completed(repository: &Arc<dyn JobRepository>) -> usize {
     usize::try_from(repository.count(&filter).await.expect("a count")).expect("a count")
 }
 
-/// Whole life cycles a second, while those watch whom `watch` begins; they are told these traces.
+/// Whole life cycles a second, with the observers that `watch` starts; they receive these traces.
 pub(crate) async fn measure(
     database: &Database,
     durability: Durability,
@@ -161,7 +161,7 @@ pub(crate) async fn measure(
                 let batch = left.min(BATCH);
                 match jobs.schedule_batch(&caller, vec![new_job(); batch], None).await {
                     Ok(_) => left -= batch,
-                    // Busy: the server says so instead of growing.
+                    // Busy: the server reports it instead of growing.
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 }
             }

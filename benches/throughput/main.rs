@@ -1,4 +1,4 @@
-//! How fast the server is, beside the storage that it stands on: everything in one run, on one machine.
+//! Throughput of the server beside that of its raw storage: everything in one run, on one machine.
 //!
 //! `cargo bench --bench throughput` prints a table for SQLite, and for PostgreSQL when `TICKERQ_BENCH_POSTGRES` names an
 //! empty database. After `--`: `--jobs 20000` changes how many jobs each line takes, `--database sqlite` (or `postgresql`)
@@ -8,7 +8,7 @@
     clippy::expect_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and is told its database"
+    reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and takes its database from the environment"
 )]
 
 mod collector;
@@ -128,9 +128,9 @@ fn print_rates(wants: &impl Fn(&str) -> bool, jobs: usize, database: &Database, 
             let note = format!(", {:.0} % of them completed meanwhile", completed * 100.0);
             print(what, per_second, raw, if is_paused { "" } else { &note });
         };
-        http("HTTP enqueue, queue paused", true, Callers::Anybody);
+        http("HTTP enqueue, queue paused", true, Callers::Anonymous);
         http("HTTP enqueue, key and record", true, Callers::WithKey);
-        http("HTTP enqueue, jobs running", false, Callers::Anybody);
+        http("HTTP enqueue, jobs running", false, Callers::Anonymous);
     }
 }
 

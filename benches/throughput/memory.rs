@@ -1,4 +1,4 @@
-//! How much memory the server takes: the real program, idle, and with a million pending jobs.
+//! Memory of the server: the real program, idle, and with a million pending jobs.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,10 +14,10 @@ use super::life_cycle::PARAMETERS;
 
 const JOBS: usize = 1_000_000;
 const BATCH: usize = 1_000;
-/// How long after its start, or after the last request, the server is looked at.
+/// Delay between the start or the last request and the measurement.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// What the process holds, in megabytes (10^6 bytes) of resident memory.
+/// Resident memory of the process, in megabytes (10^6 bytes).
 pub(crate) struct Memory {
     pub(crate) idle: f64,
     /// After it has accepted a million jobs, in requests of 1,000.
@@ -100,7 +100,7 @@ fn start(folder: &Path, url: &str) -> Program {
         .next()
         .unwrap_or_default()
         .to_owned();
-    // What it says is read to the end, so that it never waits.
+    // Its output is read to the end, so that it never blocks.
     std::thread::spawn(move || lines.for_each(drop));
     std::thread::sleep(SETTLED);
     program

@@ -1,4 +1,4 @@
-//! How far one PostgreSQL goes: whole life cycles a second with one, two and three nodes on it, all on this machine.
+//! Throughput of one PostgreSQL: whole life cycles a second with one, two and three nodes on it, all on this machine.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ pub(crate) async fn measure(database: &Database, durability: Durability, count: 
                         .await
                     {
                         Ok(_) => left -= batch,
-                        // Busy: the server says so instead of growing.
+                        // Busy: the server reports it instead of growing.
                         Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                     }
                 }

@@ -1,4 +1,4 @@
-//! What it costs that somebody watches: the life cycle with everything exported and with nothing, in turns.
+//! Cost of observability: the life cycle with everything exported and with nothing, in turns.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +18,9 @@ use super::database::Database;
 use super::life_cycle;
 use super::run;
 
-/// How often each is measured.
+/// Number of measurements of each.
 const ROUNDS: usize = 7;
-/// How often Prometheus asks.
+/// Interval of scrapes.
 const SCRAPE_EVERY: Duration = Duration::from_secs(1);
 
 /// Jobs a second: the medians without and with everything exported.
@@ -45,9 +45,9 @@ pub(crate) fn measure(database: &Database, durability: Durability, count: usize)
             ))
         };
         let with = || {
-            let everybody = |repository: &_, handle: &_| Some(watch(repository, handle, &collector));
+            let watchers = |repository: &_, handle: &_| Some(watch(repository, handle, &collector));
             let traces = Traces::exported(Share::all());
-            run(life_cycle::measure(database, durability, count, traces, everybody))
+            run(life_cycle::measure(database, durability, count, traces, watchers))
         };
         // Who goes first changes: a machine is not the same for long.
         let (off, on) = if round % 2 == 0 {

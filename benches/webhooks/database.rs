@@ -6,7 +6,7 @@ use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
-/// Which database is measured.
+/// The measured database.
 pub(crate) enum Database {
     Sqlite,
     Postgres(String),

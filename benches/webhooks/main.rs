@@ -10,7 +10,7 @@
     clippy::expect_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a measurement fails by panicking, prints what it has found, and is told by the environment"
+    reason = "a measurement fails by panicking, prints its findings, and is configured by the environment"
 )]
 
 mod database;
@@ -173,7 +173,7 @@ async fn all_have_come(receiver: &Receiver, count: usize) {
     }
 }
 
-/// Jobs a second from their creation to their end, with so many endpoints that are told of each.
+/// Jobs a second from their creation to their end, with so many endpoints that receive each event.
 async fn jobs(database: &Database, count: usize, endpoints: usize) -> f64 {
     let fresh = database.fresh().await;
     let repository: Arc<dyn JobRepository> = fresh.repository.clone();
@@ -205,7 +205,7 @@ async fn jobs(database: &Database, count: usize, endpoints: usize) -> f64 {
                 let new = vec![NewJob::of_type(JobType::parse("NoopJob").expect("a type")); batch];
                 match jobs.schedule_batch(&Caller::local(), new, None).await {
                     Ok(_) => left -= batch,
-                    // Busy: the server says so instead of growing.
+                    // Busy: the server reports it instead of growing.
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 }
             }

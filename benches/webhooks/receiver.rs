@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-/// How often each message came, by its `webhook-id`.
+/// Number of deliveries of each message, by its `webhook-id`.
 pub(crate) type Got = Arc<Mutex<HashMap<String, u32>>>;
 
 pub(crate) struct Receiver {
@@ -41,12 +41,12 @@ impl Receiver {
         format!("http://127.0.0.1:{}/{path}", self.port)
     }
 
-    /// How many different messages have come.
+    /// Number of different messages.
     pub(crate) fn count(&self) -> usize {
         self.got.lock().expect("messages").len()
     }
 
-    /// How many messages came more than once.
+    /// Number of messages that were delivered more than once.
     pub(crate) fn repeated(&self) -> usize {
         let got = self.got.lock().expect("messages");
         got.values().filter(|count| **count > 1).count()
@@ -83,7 +83,7 @@ fn request(bytes: &[u8]) -> Option<(String, usize)> {
         })
     };
     let whole = end + 4 + value("content-length")?.parse::<usize>().ok()?;
-    // Several endpoints are told the same message.
+    // Several endpoints receive the same message.
     let path = head.split(' ').nth(1)?;
     (bytes.len() >= whole).then_some((format!("{path} {}", value("webhook-id")?), whole))
 }

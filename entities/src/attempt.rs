@@ -6,17 +6,17 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "attempts")]
 pub struct Model {
-    /// Which job.
+    /// The job.
     #[sea_orm(primary_key, auto_increment = false)]
     pub job_id: Uuid,
-    /// Which execution of it, from 1.
+    /// The attempt's number, from 1.
     #[sea_orm(primary_key, auto_increment = false)]
     pub number: i32,
     /// 2 completed, 3 failed, 4 cancelled, 5 interrupted, 6 lost.
     pub status: i16,
-    /// When it started, in microseconds since 1970.
+    /// Start, in microseconds since 1970.
     pub started_at: i64,
-    /// When it ended.
+    /// End, in microseconds since 1970.
     pub ended_at: i64,
     /// Why it failed, in a line.
     #[sea_orm(column_type = "Text", nullable)]

@@ -1,4 +1,4 @@
-//! Who has changed what.
+//! Audit records: callers and their changes.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,19 +11,19 @@ pub struct Model {
     pub id: Uuid,
     /// The name of the caller's key, or the subject of its token.
     pub actor: String,
-    /// How it was known who calls.
+    /// Kind of authentication.
     pub actor_kind: i16,
-    /// Where the request came from.
+    /// Address of the client.
     pub address: Option<String>,
-    /// What the caller did.
+    /// The action.
     pub action: i16,
     /// The job that it was done to.
     pub job_id: Option<Uuid>,
     /// The queue that it was done to, or the job's.
     pub queue: Option<String>,
-    /// How many jobs were created, changed or removed.
+    /// Number of jobs that were created, changed or removed.
     pub jobs: i64,
-    /// What came of it.
+    /// The outcome.
     pub outcome: i16,
 }
 

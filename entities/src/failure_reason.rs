@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "failure_reasons")]
 pub struct Model {
-    /// Which hour, counted since 1970.
+    /// Number of the hour since 1970.
     #[sea_orm(primary_key, auto_increment = false)]
     pub hour: i64,
     /// In which queue.
@@ -15,13 +15,13 @@ pub struct Model {
     /// Of which type.
     #[sea_orm(primary_key, auto_increment = false)]
     pub job_type: String,
-    /// The reason, without what tells one failure from the next.
+    /// The reason, with numbers, ids and quoted values folded.
     #[sea_orm(primary_key, auto_increment = false)]
     pub reason: String,
     /// As counted by this group of nodes.
     #[sea_orm(primary_key, auto_increment = false)]
     pub shard: i16,
-    /// How often.
+    /// Number of failures.
     pub count: i64,
 }
 

@@ -13,7 +13,7 @@ pub struct Model {
     pub fingerprint: Vec<u8>,
     /// The jobs that the request made: their ids, 16 bytes each.
     pub job_ids: Vec<u8>,
-    /// When it was made, in microseconds since 1970.
+    /// Creation, in microseconds since 1970.
     pub created_at: i64,
 }
 

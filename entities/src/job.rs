@@ -9,9 +9,9 @@ pub struct Model {
     /// A UUID version 7, which holds the time of creation.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// What people call it.
+    /// Display name.
     pub name: String,
-    /// Which handler runs it.
+    /// Job type, which selects the handler.
     pub job_type: String,
     /// The lane it waits in.
     pub queue: String,
@@ -31,35 +31,35 @@ pub struct Model {
     /// More of the failure.
     #[sea_orm(column_type = "Text", nullable)]
     pub error_detail: Option<String>,
-    /// When it may start, in microseconds since 1970.
+    /// Due time, in microseconds since 1970.
     pub due_at: i64,
     /// The time that `due_at` was reckoned from, unless a caller has named it or the job was due when it was created.
     pub due_from: Option<i64>,
-    /// When its last attempt started.
+    /// Start of its last attempt.
     pub started_at: Option<i64>,
-    /// When it completed, failed for good or was cancelled.
+    /// Time at which it completed, failed permanently or was cancelled.
     pub finished_at: Option<i64>,
-    /// How many attempts have been started.
+    /// Number of attempts that have started.
     pub attempt: i32,
-    /// How many of them were retries.
+    /// Number of retries among the attempts.
     pub retry_count: i32,
-    /// How many retries it may have.
+    /// Maximum number of retries.
     pub max_retries: i32,
     /// The wait before the first retry, in microseconds.
     pub retry_delay: i64,
     /// The waits before each retry, in microseconds, separated by commas.
     pub retry_intervals: Option<String>,
-    /// How long one attempt may take, in microseconds.
+    /// Timeout of one attempt, in microseconds.
     pub timeout: i64,
     /// At most one unfinished job has it.
     pub unique_key: Option<String>,
     /// The recurring job of which it is an occurrence.
     pub recurring_id: Option<Uuid>,
-    /// Which due time of that.
+    /// Due time of the occurrence.
     pub occurrence_at: Option<i64>,
     /// The `traceparent` of the request that has created it.
     pub trace_parent: Option<String>,
-    /// Whether somebody asked for it to be cancelled while it ran.
+    /// `true` if its cancellation was requested while it ran.
     pub cancel_requested: bool,
     /// The node that runs it, or ran its last attempt.
     pub node: Option<Uuid>,

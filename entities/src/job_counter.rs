@@ -1,4 +1,4 @@
-//! How many jobs there are of a kind: kept in step with the jobs, so that nobody has to count them.
+//! Number of jobs by queue, type, status and priority, updated with the jobs, so that reads need not count them.
 
 use sea_orm::entity::prelude::*;
 

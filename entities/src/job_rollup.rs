@@ -1,4 +1,4 @@
-//! What has become of jobs in each quarter of an hour.
+//! Outcomes of jobs in each quarter of an hour.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "job_rollups")]
 pub struct Model {
-    /// Which quarter of an hour, counted since 1970.
+    /// Number of the quarter of an hour since 1970.
     #[sea_orm(primary_key, auto_increment = false)]
     pub slot: i64,
     /// In which queue.
@@ -30,9 +30,9 @@ pub struct Model {
     pub jobs_failed: i64,
     /// Jobs that were cancelled.
     pub jobs_cancelled: i64,
-    /// How long the attempts have run that completed or failed.
+    /// Total duration of the attempts that completed or failed.
     pub run_micros: i64,
-    /// How long jobs have waited for their start.
+    /// Total time that jobs waited for their start.
     pub wait_micros: i64,
 }
 

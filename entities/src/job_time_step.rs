@@ -1,4 +1,4 @@
-//! How often jobs have run or waited for how long, by hours, older ones by days.
+//! Histograms of run and wait times by job type, by hours, older ones by days.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "job_time_steps")]
 pub struct Model {
-    /// Which hour, counted since 1970.
+    /// Number of the hour since 1970.
     #[sea_orm(primary_key, auto_increment = false)]
     pub hour: i64,
     /// In which queue.
@@ -15,7 +15,7 @@ pub struct Model {
     /// Of which type.
     #[sea_orm(primary_key, auto_increment = false)]
     pub job_type: String,
-    /// What was measured.
+    /// The measured time: run or wait.
     #[sea_orm(primary_key, auto_increment = false)]
     pub measure: i16,
     /// The step of time.
@@ -24,7 +24,7 @@ pub struct Model {
     /// As counted by this group of nodes.
     #[sea_orm(primary_key, auto_increment = false)]
     pub shard: i16,
-    /// How often.
+    /// Number of measurements.
     pub count: i64,
 }
 

@@ -6,22 +6,22 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "nodes")]
 pub struct Model {
-    /// Which run of the process.
+    /// Identity of this run of the process.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// What people call it.
+    /// Display name.
     pub name: String,
-    /// When it started, in microseconds since 1970, by its own clock.
+    /// Start, in microseconds since 1970, by its own clock.
     pub started_at: i64,
-    /// When it was last heard of, by the database's clock.
+    /// Last heartbeat, by the database's clock.
     pub heartbeat_at: i64,
     /// Until when its jobs are its own, by the database's clock.
     pub lease_until: i64,
-    /// What a remote worker says of itself, as JSON; NULL for a server.
+    /// Description of a remote worker by itself, as JSON; NULL for a server.
     pub worker: Option<String>,
     /// The job types that a server has handlers for, as JSON; NULL for a worker, and for a server that does not say.
     pub job_types: Option<String>,
-    /// Whether it starts no new jobs.
+    /// `true` if it starts no new jobs.
     pub draining: bool,
     /// The kind of the caller that a worker belongs to; NULL for a server, and for a worker that older versions registered.
     pub owner_kind: Option<i16>,

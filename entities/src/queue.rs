@@ -9,7 +9,7 @@ pub struct Model {
     /// Its name.
     #[sea_orm(primary_key, auto_increment = false)]
     pub name: String,
-    /// Whether it starts no jobs until it is resumed.
+    /// `true` if it starts no jobs until it is resumed.
     pub is_paused: bool,
 }
 

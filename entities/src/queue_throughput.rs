@@ -1,4 +1,4 @@
-//! How many jobs a queue has completed in each few seconds of the last hours.
+//! Number of jobs that a queue has completed in each few seconds of the last hours.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,16 +6,16 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "queue_throughput")]
 pub struct Model {
-    /// Which queue.
+    /// The queue.
     #[sea_orm(primary_key, auto_increment = false)]
     pub queue: String,
-    /// Which time, counted in buckets since 1970.
+    /// Number of the time bucket since 1970.
     #[sea_orm(primary_key, auto_increment = false)]
     pub bucket: i64,
     /// As counted by this group of nodes.
     #[sea_orm(primary_key, auto_increment = false)]
     pub shard: i16,
-    /// How many.
+    /// Number of completed jobs.
     pub completed: i64,
 }
 

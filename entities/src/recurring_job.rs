@@ -11,9 +11,9 @@ pub struct Model {
     pub id: Uuid,
     /// Its key, unique; NULL for none.
     pub key: Option<String>,
-    /// What people call it, and its occurrences.
+    /// Display name of it and of its occurrences.
     pub name: String,
-    /// Which handler runs the occurrences.
+    /// Job type of the occurrences, which selects the handler.
     pub job_type: String,
     /// The lane that they wait in; NULL for the type's.
     pub queue: Option<String>,
@@ -38,11 +38,11 @@ pub struct Model {
     pub starts_at: Option<i64>,
     /// In microseconds since 1970.
     pub ends_at: Option<i64>,
-    /// Whether occurrences are created.
+    /// `true` if occurrences are created.
     pub is_enabled: bool,
     /// `fire_once`, `skip` or `catch_up`.
     pub misfire_policy: String,
-    /// How many missed occurrences `catch_up` makes up for.
+    /// Maximum number of missed occurrences that `catch_up` creates.
     pub catch_up_max: Option<i32>,
     /// 0 allow, 1 skip, 2 queue.
     pub overlap_policy: i16,
@@ -52,7 +52,7 @@ pub struct Model {
     pub last_run_at: Option<i64>,
     /// Due times that wait for an earlier occurrence to end, separated by commas; NULL for none.
     pub waiting: Option<String>,
-    /// When somebody changed it last.
+    /// Last change over the API.
     pub updated_at: i64,
     /// Grows with every change.
     pub revision: i32,

@@ -1,4 +1,4 @@
-//! How often all jobs have run or waited for how long, by hours, older ones by days.
+//! Histograms of the run and wait times of all jobs, by hours, older ones by days.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,10 +6,10 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "time_step_totals")]
 pub struct Model {
-    /// Which hour, counted since 1970.
+    /// Number of the hour since 1970.
     #[sea_orm(primary_key, auto_increment = false)]
     pub hour: i64,
-    /// What was measured.
+    /// The measured time: run or wait.
     #[sea_orm(primary_key, auto_increment = false)]
     pub measure: i16,
     /// The step of time.
@@ -18,7 +18,7 @@ pub struct Model {
     /// As counted by this group of nodes.
     #[sea_orm(primary_key, auto_increment = false)]
     pub shard: i16,
-    /// How often.
+    /// Number of measurements.
     pub count: i64,
 }
 

@@ -1,4 +1,4 @@
-//! What a webhook endpoint is told.
+//! Deliveries to webhook endpoints.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,30 +11,30 @@ pub struct Model {
     pub seq: i64,
     /// To whom.
     pub endpoint_id: Uuid,
-    /// The same for all endpoints that are told of the event.
+    /// Message id: the same for all endpoints that receive the event.
     pub message_id: Uuid,
     /// The event's name.
     pub event: String,
-    /// When it happened, in microseconds since 1970.
+    /// Time of the event, in microseconds since 1970.
     pub at: i64,
     /// Those of one lane are sent one after the other.
     pub lane: Uuid,
     /// The job that it is about.
     pub job_id: Option<Uuid>,
-    /// Where in a trace it happened, as a `traceparent`.
+    /// Span context of the event, as a `traceparent`.
     pub trace_parent: Option<String>,
     /// JSON text, before it is signed.
     #[sea_orm(column_type = "Text")]
     pub body: String,
     /// 0 pending, 1 delivered, 2 failed.
     pub status: i16,
-    /// How many attempts were made since it was last asked for.
+    /// Number of attempts since the last request for delivery.
     pub attempts: i32,
-    /// When the next attempt is due.
+    /// Due time of the next attempt.
     pub due_at: i64,
-    /// When the last attempt was made.
+    /// Time of the last attempt.
     pub last_at: Option<i64>,
-    /// How long it took, in microseconds.
+    /// Duration of the last attempt, in microseconds.
     pub duration: Option<i64>,
     /// The status of the answer.
     pub response_status: Option<i64>,

@@ -1,4 +1,4 @@
-//! Who has changed what.
+//! Audit records.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
@@ -23,7 +23,7 @@ const UP: &[&str] = &[
     // Lists by one condition, the newest first. Without a condition the primary key serves.
     "CREATE INDEX audit_records_by_actor ON audit_records (actor, id)",
     "CREATE INDEX audit_records_by_job ON audit_records (job_id, id) WHERE job_id IS NOT NULL",
-    // Most records are of jobs that were created (0): whoever asks for those finds them anywhere, and the index is small.
+    // Most records are of jobs that were created (0): they are found without an index, which therefore stays small.
     "CREATE INDEX audit_records_by_action ON audit_records (action, id) WHERE action <> 0",
 ];
 

@@ -1,4 +1,4 @@
-//! Which node leads, with a fencing token.
+//! The leader, with a fencing token.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};

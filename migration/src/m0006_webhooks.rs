@@ -52,7 +52,7 @@ const UP: &[&str] = &[
     "CREATE INDEX webhook_deliveries_lanes ON webhook_deliveries (endpoint_id, lane, seq) WHERE status = 0",
     "CREATE INDEX webhook_deliveries_failed ON webhook_deliveries (endpoint_id, seq) WHERE status = 2",
     // On PostgreSQL transactions become visible in another order than they have drawn their numbers in. The transaction's
-    // own number tells which changes can still come before others; SQLite has one writer and needs none.
+    // own number shows which changes can still come before others; SQLite has one writer and needs none.
     "CREATE TABLE job_changes (
         seq {number}{feed_key}{next},
         transaction_id bigint NOT NULL DEFAULT {transaction},

@@ -1,4 +1,4 @@
-//! What is summed up of jobs as they start and end: counts by quarters of an hour, steps of time and reasons by hours.
+//! Rollups of starts and ends of jobs: counts by quarters of an hour, steps of time and reasons by hours.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};

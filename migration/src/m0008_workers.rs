@@ -8,7 +8,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 pub(crate) struct Migration;
 
 const UP: &[&str] = &[
-    // A worker holds its lease as a server does; what it says of itself tells the two apart.
+    // A worker holds its lease as a server does; its description of itself distinguishes it.
     "ALTER TABLE nodes ADD COLUMN worker text",
     "CREATE TABLE job_progress (
         job_id {uuid} NOT NULL PRIMARY KEY,

@@ -1,4 +1,4 @@
-//! Where jobs, and what webhook endpoints are told of them, stand in a trace.
+//! Span contexts of jobs and of their webhook deliveries.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::ConnectionTrait;

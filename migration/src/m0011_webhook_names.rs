@@ -1,4 +1,4 @@
-//! Which nodes' configurations name a webhook endpoint, since when none of them lives, and a number that grows with every
+//! Nodes whose configuration names a webhook endpoint, the time since which none of them lives, and a number that grows with every
 //! change of an endpoint: a commit checks by it whether its node knows all endpoints.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};

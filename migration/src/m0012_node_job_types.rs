@@ -1,4 +1,4 @@
-//! Which job types servers have handlers for.
+//! Job types for which servers have handlers.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::ConnectionTrait;

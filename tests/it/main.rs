@@ -1,13 +1,13 @@
-//! What the server promises, tested on the real binary, over a real port, a real SQLite file and a real PostgreSQL.
+//! The server's promises, tested on the real binary, over a real port, a real SQLite file and a real PostgreSQL.
 //!
-//! One binary: each further one would link the whole tree again. A file a facade or a promise.
+//! One binary, because each further one would link the whole tree again. A folder a subject.
 
 #![expect(
     unreachable_pub,
     clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
-    reason = "tests fail by panicking, use the machine's clock and environment, and nobody imports them"
+    reason = "tests fail by panicking, use the machine's clock and environment, and are imported by no other crate"
 )]
 
 mod auth;

@@ -23,7 +23,7 @@ fn set_mode(path: &Path, mode: u32) {
 #[tokio::test]
 async fn the_files_of_a_new_database_are_for_the_user_of_the_server_alone() {
     let site = Site::new(Storage::Sqlite, "");
-    // Whatever the umask allows, and also after a restart, which makes the log anew.
+    // Whatever the umask allows, and also after a restart, which creates the log again.
     for _ in 0..2 {
         let mut command = Command::new("sh");
         let program = crate::harness::program();

@@ -195,7 +195,7 @@ async fn records_are_filtered_and_paged() {
     for (query, count) in [
         ("?actor=billing", 7),
         ("?actor=operator", 2),
-        ("?actor=nobody", 0),
+        ("?actor=unknown", 0),
         ("?action=job.create", 8),
         ("?action=queue.pause", 1),
         ("?action=queue.resume", 0),
@@ -269,7 +269,7 @@ async fn clearing_a_long_queue_is_one_record() {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_nobody_keeps_records_only_when_told_to() {
+async fn without_authentication_records_are_kept_only_when_configured() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     client.create(json!({"type": "Unknown"})).await;

@@ -1,4 +1,4 @@
-//! Who is let in by a signed token.
+//! Authentication by signed tokens.
 
 use std::fs;
 
@@ -83,7 +83,7 @@ async fn every_kind_of_key_lets_its_own_tokens_in_and_no_others() {
 async fn a_token_can_not_choose_how_it_is_checked() {
     let (_site, server) = Server::with_config(&by_public_key(RSA_PUBLIC));
     let client = server.client();
-    // The public key, which everybody has, taken for a secret.
+    // The public key used as a shared secret.
     for secret in [RSA_PUBLIC, RSA_PUBLIC.trim()] {
         let confused = token(&claims(), Signer::Hs256(secret));
         assert!(!is_let_in(&client, &confused).await);
@@ -106,7 +106,7 @@ async fn a_token_can_not_choose_how_it_is_checked() {
 }
 
 #[tokio::test]
-async fn every_claim_counts_and_its_owner_is_told_which_is_wrong() {
+async fn every_claim_is_checked_and_the_response_names_the_invalid_one() {
     let (_site, server) = Server::with_config(&by_secret());
     let client = server.client();
     for (claims, expected) in [

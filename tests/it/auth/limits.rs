@@ -104,7 +104,7 @@ async fn behind_a_trusted_proxy_each_client_is_braked_by_itself() {
     assert_eq!(
         unbelieved.status,
         StatusCode::TOO_MANY_REQUESTS,
-        "nobody is believed who is not trusted"
+        "headers of untrusted proxies are ignored"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Who is let in by a key, what it may do, and what is said to everybody else.
+//! Authentication by keys, their scopes, and the refusals of other callers.
 
 pub(crate) mod at_rest;
 pub(crate) mod audit;
@@ -18,7 +18,7 @@ use crate::harness::eventually;
 use crate::harness::server::Server;
 
 /// An id that no job has.
-const NOBODY: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
+const UNKNOWN_ID: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
 
 const READER: &str = "tq_reader-key-for-tests";
 const WRITER: &str = "tq_writer-key-for-tests";
@@ -49,7 +49,7 @@ scopes = ["tickerq:read", "tickerq:write", "tickerq:admin"]
 
 /// Every route that is not open, and the scope that it needs.
 fn routes() -> Vec<(Method, String, Option<Value>, &'static str)> {
-    let job = |rest: &str| format!("/api/tickerq/jobs/{NOBODY}{rest}");
+    let job = |rest: &str| format!("/api/tickerq/jobs/{UNKNOWN_ID}{rest}");
     let mut routes = vec![
         (Method::GET, "/api/tickerq/jobs".to_owned(), None, "tickerq:read"),
         (Method::GET, "/api/tickerq/v1/jobs".to_owned(), None, "tickerq:read"),
@@ -98,7 +98,7 @@ fn routes() -> Vec<(Method, String, Option<Value>, &'static str)> {
         ),
         (Method::DELETE, job(""), None, "tickerq:write"),
     ];
-    let recurring = |rest: &str| format!("/api/tickerq/jobs/recurring/{NOBODY}{rest}");
+    let recurring = |rest: &str| format!("/api/tickerq/jobs/recurring/{UNKNOWN_ID}{rest}");
     let nightly = json!({"type": "NoopJob", "cronExpression": "0 2 * * *"});
     routes.extend([
         (
@@ -161,7 +161,7 @@ fn check_refusal(answer: &Answer, method: &Method, status: u16, challenge: &str,
 }
 
 #[tokio::test]
-async fn without_a_key_nothing_is_told_but_that_the_server_lives() {
+async fn without_a_key_only_liveness_is_answered() {
     let (_site, server) = Server::with_config(KEYS);
     let client = server.client();
     for (method, path, body, _) in routes() {
@@ -187,7 +187,7 @@ async fn without_a_key_nothing_is_told_but_that_the_server_lives() {
     assert_eq!(problem["type"], "urn:tickerq:problem:unauthenticated");
     assert!(
         !server.log().contains("no authentication"),
-        "the notice is for servers that ask nobody"
+        "the notice is for servers without authentication"
     );
 }
 
@@ -209,7 +209,7 @@ async fn every_route_needs_its_scope_and_no_other() {
                 continue;
             }
             let challenge = format!("Bearer realm=\"tickerq\", error=\"insufficient_scope\", scope=\"{needed}\"");
-            // An administrator is told so by the use case, others before their body is read.
+            // An administrator is refused by the use case, other callers before their body is read.
             check_refusal(&answer, &method, 403, &challenge, &place);
             if method != Method::HEAD {
                 let problem = answer.json();
@@ -246,12 +246,12 @@ async fn who_may_only_write_sees_what_it_writes() {
 }
 
 #[tokio::test]
-async fn what_is_shown_is_told_apart_as_rfc_6750_has_it() {
+async fn kinds_of_credentials_are_distinguished_as_in_rfc_6750() {
     let (_site, server) = Server::with_config(KEYS);
     let client = server.client();
     let invalid = "Bearer realm=\"tickerq\", error=\"invalid_token\", error_description=\"the key is not known\"";
     for (value, status, challenge) in [
-        ("Bearer tq_somebody-elses-key", 401, invalid),
+        ("Bearer tq_another-callers-key", 401, invalid),
         ("Bearer tq_reader-key-for-test", 401, invalid),
         ("Bearer tq_reader-key-for-tests2", 401, invalid),
         ("Bearer TQ_READER-KEY-FOR-TESTS", 401, invalid),
@@ -305,7 +305,7 @@ async fn a_token_in_the_query_is_no_token_here() {
 }
 
 #[tokio::test]
-async fn the_body_of_somebody_who_may_not_write_is_not_read() {
+async fn the_body_of_a_caller_without_the_write_scope_is_not_read() {
     let (_site, server) = Server::with_config(KEYS);
     let reader = server.client().with_token(READER);
     for path in ["/jobs", "/jobs/batch"] {
@@ -325,7 +325,7 @@ async fn no_key_is_in_the_log_even_if_everything_is_logged() {
     assert_eq!(client.with_token(ALL).get("/jobs").await.status, StatusCode::OK);
     client.with_token(ALL).create(json!({"type": "NoopJob"})).await;
     client
-        .with_token("tq_a-wrong-key-of-somebody")
+        .with_token("tq_a-wrong-key-of-a-caller")
         .get("/jobs")
         .await
         .problem(401);
@@ -339,13 +339,13 @@ async fn no_key_is_in_the_log_even_if_everything_is_logged() {
         log.contains("access_token=***&limit=7").then_some(log)
     })
     .await;
-    for secret in [ALL, "tq_a-wrong-key-of-somebody", "tq_a-key-in-the-query"] {
+    for secret in [ALL, "tq_a-wrong-key-of-a-caller", "tq_a-key-in-the-query"] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
     assert!(log.contains("a caller was refused: the key is not known"), "{log}");
 }
 
-/// What a client sends to open a WebSocket.
+/// Handshake of a WebSocket client.
 fn upgrade(client: &Client, path: &str) -> reqwest::RequestBuilder {
     client
         .at_root(Method::GET, path)

@@ -9,7 +9,7 @@ use crate::harness::eventually;
 use crate::harness::receiver::Receiver;
 use crate::harness::server::{Server, Site};
 
-/// What every planted text begins with.
+/// Prefix of every planted text.
 const PLANTED: &str = "planted-";
 
 const SETS: [(&str, bool, bool, bool); 7] = [
@@ -67,7 +67,7 @@ fn id_of(answer: &Answer) -> String {
         .to_owned()
 }
 
-/// What can be found at a server.
+/// Resources of a server.
 struct Plants {
     /// A client that may do everything.
     all: Client,
@@ -78,7 +78,7 @@ struct Plants {
     node: String,
 }
 
-/// Things that operations change, made anew for each.
+/// Resources that operations change, created for each operation.
 struct Fresh {
     pending: String,
     failed: String,
@@ -214,7 +214,7 @@ fn needed(method: &Method, path: &str) -> &'static [&'static str] {
     }
 }
 
-/// What is sent to an operation.
+/// Request of an operation.
 fn body(method: &Method, path: &str, fresh: &Fresh) -> Option<Value> {
     if matches!(*method, Method::GET | Method::DELETE) {
         return None;
@@ -274,7 +274,7 @@ fn has(set: &(&str, bool, bool, bool), scope: &str) -> bool {
 }
 
 #[tokio::test]
-async fn every_set_of_scopes_may_do_what_it_says_over_rest_and_reads_nothing_else() {
+async fn every_set_of_scopes_allows_its_operations_over_rest_and_no_others() {
     let receiver = Receiver::open().await;
     let (_site, server): (Site, Server) = Server::with_config(&config());
     let plants = Plants::new(&server, &receiver).await;
@@ -474,7 +474,7 @@ fn code(answer: &Value) -> Option<&str> {
 }
 
 #[tokio::test]
-async fn every_set_of_scopes_may_do_what_it_says_over_graphql_and_reads_nothing_else() {
+async fn every_set_of_scopes_allows_its_operations_over_graphql_and_no_others() {
     let receiver = Receiver::open().await;
     let (_site, server): (Site, Server) = Server::with_config(&config());
     let plants = Plants::new(&server, &receiver).await;
@@ -592,7 +592,7 @@ async fn a_key_for_writing_reads_nothing_by_what_it_changes() {
     let cancelled = writer.post_empty(&format!("/jobs/{id}/cancel")).await;
     assert_eq!(cancelled.json()["status"], "cancelled");
     assert!(!cancelled.text.contains(PLANTED), "{}", cancelled.text);
-    // The number of jobs that a search means says whether the text is there.
+    // The number of jobs that match a search reveals whether the text is there.
     let query = "mutation { deleteJobs(filter: {search: \"planted-iban\"}) { count } }";
     let answer = writer.graphql(&json!({ "query": query })).await;
     assert_eq!(code(&answer), Some("forbidden"), "{answer}");
@@ -610,7 +610,7 @@ async fn readiness_names_no_queues_without_a_key() {
     all.post("/jobs", json!({ "type": "SecretType", "queue": "secret-queue" }))
         .await;
     let ready = |client: Client| async move { client.send(client.at_root(Method::GET, "/readyz")).await };
-    let named = eventually("the health says so", || async {
+    let named = eventually("health reports it", || async {
         let answer = ready(all.clone()).await;
         answer.text.contains("SecretType").then_some(answer)
     })

@@ -1,4 +1,4 @@
-//! What the configuration says about callers, as they see it.
+//! Settings of authentication, as callers see them.
 
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, StatusCode};
@@ -13,7 +13,7 @@ const WRITER: &str = "tq_writer-key-for-tests";
 const ALL: &str = "tq_all-key-for-tests";
 
 #[tokio::test]
-async fn where_nobody_is_asked_a_key_is_not_looked_at() {
+async fn without_authentication_a_key_is_ignored() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     for value in ["Bearer whatever", "Bearer", "Basic x"] {
@@ -91,7 +91,7 @@ async fn each_caller_has_idempotency_keys_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_description_says_how_to_call() {
+async fn the_description_documents_authentication() {
     let (_site, server) = Server::with_config(KEYS);
     let document = server.client().with_token(READER).get("/openapi.json").await.json();
     let scheme = &document["components"]["securitySchemes"]["bearer"];
@@ -129,7 +129,7 @@ async fn the_description_can_be_made_public() {
 }
 
 #[test]
-fn a_server_that_others_reach_and_that_asks_nobody_does_not_start() {
+fn a_server_without_authentication_does_not_start_on_a_public_address() {
     let site = Site::new(Storage::Sqlite, "");
     for (arguments, variable) in [
         (&["serve", "--listen", "0.0.0.0:0"][..], None),

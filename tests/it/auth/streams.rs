@@ -37,7 +37,7 @@ fn token(subject: &str, valid_for: u64) -> String {
     token_with(&json!({"alg": "ES256", "kid": "old"}), &claims, Signer::Es256)
 }
 
-/// What a WebSocket receives until it is closed, and the close.
+/// Messages of a WebSocket until it is closed, and the close.
 async fn web_socket(server: &Server, path: &str, token: &str, first: &[String]) -> (Vec<String>, u16, String) {
     let url = format!("{}{path}?access_token={token}", server.url.replacen("http", "ws", 1));
     let mut request = url.into_client_request().expect("an address");

@@ -196,7 +196,7 @@ fn check_refused(answer: &Answer, what: &str, bad: &str) {
         "{what}: {status} {} {bad}",
         answer.text
     );
-    // What a refusal says is no more than the reason.
+    // A refusal contains no more than the reason.
     assert!(bad.len() < 12 || !answer.text.contains(bad), "{what}: {}", answer.text);
 }
 

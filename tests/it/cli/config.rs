@@ -37,7 +37,7 @@ handler = "noop"
 handler = { http = { url = "http://ann:s3cret@host/", headers = { X-TickerQ-Job-Id = "s3cret" } } }
 "#;
 
-/// The mistakes, each with its line, and what is told of it.
+/// The mistakes, each with its line and message.
 const TOLD: &[&str] = &[
     "error: tickerq.toml:2: server.listen: 0.0.0.0:5000 can be reached",
     "error: tickerq.toml:3: server.shutdown_grce: is not a setting; did you mean shutdown_grace?",
@@ -333,7 +333,7 @@ fn what_the_server_refuses_or_warns_of_is_found_by_the_check_with_its_place() {
         "{checked}"
     );
     let server = site.start();
-    // The log's file is written anew with each line.
+    // The log's file is rewritten with each line.
     let is_logged = |_: &u32| {
         std::thread::sleep(std::time::Duration::from_millis(10));
         server.log().contains(attributes)

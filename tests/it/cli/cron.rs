@@ -124,7 +124,7 @@ fn what_is_wrong_is_said_and_the_exit_code_shows_it() {
 }
 
 #[test]
-fn an_expression_is_told_in_words() {
+fn an_expression_is_described_in_words() {
     assert_eq!(
         printed(&["explain", "*/15 9-17 * * MON-FRI"]),
         "It runs every 15 minutes from 09:00 to 17:59 on Monday to Friday, in UTC.\n"
@@ -137,7 +137,7 @@ fn an_expression_is_told_in_words() {
 }
 
 #[test]
-fn the_help_tells_defaults_and_examples() {
+fn the_help_shows_defaults_and_examples() {
     let help = printed(&["next", "--help"]);
     for told in [
         "[default: now]",

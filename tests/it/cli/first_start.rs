@@ -92,7 +92,7 @@ fn servers_that_start_together_on_an_empty_postgresql_all_start() {
     }
 }
 
-/// Starts a server that can't start, and gives what it says.
+/// Starts a server that can't start, and returns its output.
 fn refused(site: &Site, database_url: &str) -> String {
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--database-url", database_url];
     let output = site.command(&arguments).output().expect("the binary runs");
@@ -146,7 +146,7 @@ async fn a_sqlite_file_serves_one_server_by_whatever_name() {
 }
 
 #[test]
-fn why_postgresql_does_not_let_in_is_told_at_once() {
+fn a_refusal_by_postgresql_is_reported_at_once() {
     let site = Site::new(Storage::Sqlite, CONFIG);
     let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = free.local_addr().expect("an address");

@@ -162,7 +162,7 @@ fn every_option_of_a_new_job_arrives() {
 }
 
 #[test]
-fn a_job_that_fails_or_is_not_done_in_time_is_told_by_the_exit_code() {
+fn the_exit_code_reports_a_failed_or_late_job() {
     let shell = Shell::start("");
     let said = shell.try_run(&["job", "create", "Breaks", "--wait"]);
     assert_eq!(said.code, Some(1));
@@ -219,13 +219,13 @@ async fn jobs_are_cancelled_retried_and_executed() {
     assert_eq!(said.out, format!("executing {id} (Work), pending in queue default\n"));
     let said = shell.run(&["job", "cancel", &id, "--json"]);
     assert_eq!(said.json()["status"], "cancelled");
-    let nobody = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
+    let unknown = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
     for action in ["show", "cancel", "retry", "execute"] {
-        let said = shell.try_run(&["job", action, nobody]);
+        let said = shell.try_run(&["job", action, unknown]);
         assert_eq!(said.code, Some(1), "{action}");
         assert_eq!(
             said.err,
-            format!("error: There is no such thing (404): there is no job {nobody}\n")
+            format!("error: There is no such thing (404): there is no job {unknown}\n")
         );
     }
 }
@@ -271,7 +271,7 @@ fn jobs_are_listed_with_every_filter() {
     assert!(table.ends_with("1 of 3 jobs; more with --offset 1\n"), "{table}");
     let shown = shell.run(&["job", "show", &mail]);
     assert_eq!(detail(&shown, "name"), Some("a red one"));
-    // What a job says can't command the terminal: this is the second way to begin such a command.
+    // Output of a job can't control the terminal: this is the second form of an escape sequence.
     let id = shell.create(&["Other", "--parameters", "\"\u{9b}31m\""]);
     let shown = shell.run(&["job", "show", &id]);
     assert!(shown.out.contains("parameters\n  \"\u{fffd}31m\"\n"), "{}", shown.out);

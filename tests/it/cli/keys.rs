@@ -11,7 +11,7 @@ fn generate(site: &Site, arguments: &[&str]) -> (String, String) {
     (key.to_owned(), lines.to_owned())
 }
 
-/// What `tickerq …` prints, how it ends, and what it complains of.
+/// Output, exit code and errors of a command.
 fn run(site: &Site, server: &Server, token: Option<&str>, words: &[&str]) -> (Option<i32>, String, String) {
     let mut command = site.command(words);
     command.env("TICKERQ_SERVER", &server.url);
@@ -56,7 +56,7 @@ fn a_new_key_is_printed_with_what_to_write_and_works() {
 }
 
 #[test]
-fn the_command_line_says_what_to_do_without_a_key() {
+fn without_a_key_the_command_line_explains_how_to_pass_one() {
     let site = Site::new(Storage::Sqlite, "");
     let (key, lines) = generate(&site, &[]);
     site.configure(&lines);

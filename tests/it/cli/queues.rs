@@ -1,4 +1,4 @@
-//! `tickerq queue` against a running server, and what is said when something else answers, or nobody.
+//! `tickerq queue` against a running server, and errors when something else answers, or nothing does.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
@@ -52,7 +52,7 @@ fn queues_are_listed_paused_resumed_and_cleared() {
         } else {
             &[]
         };
-        let said = shell.try_run(&[&["queue"], action, &["nobody"], more].concat());
+        let said = shell.try_run(&[&["queue"], action, &["missing"], more].concat());
         assert_eq!(said.code, Some(1));
         assert_eq!(
             said.err,
@@ -136,7 +136,7 @@ fn options_of_the_server_may_stand_before_the_subcommand() {
 }
 
 #[test]
-fn another_base_path_is_found_and_what_is_no_server_is_told() {
+fn another_base_path_is_found_and_another_server_is_reported() {
     let shell = Shell::start("[api]\nbase_path = \"/x/jobs\"");
     let said = shell.try_run(&["queue", "list"]);
     assert_eq!(said.code, Some(1));
@@ -186,7 +186,7 @@ fn another_base_path_is_found_and_what_is_no_server_is_told() {
 }
 
 #[test]
-fn an_answer_of_something_else_is_told_with_its_beginning() {
+fn an_unexpected_response_is_reported_with_its_beginning() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let answering = std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! What a node asks of storage when it starts beside a dead one, and when it leaves.
+//! Storage calls of a node that starts beside a dead one, and of a node that leaves.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -29,7 +29,7 @@ struct Observed {
     calls: AtomicUsize,
     /// The names of the changes that say that a node lives, leads or leaves, in their order.
     said: Mutex<Vec<&'static str>>,
-    /// How long a commit takes that says that a node leaves.
+    /// Duration of the commit that reports a leaving node.
     leaving_takes: Duration,
 }
 
@@ -139,7 +139,7 @@ async fn leave_running(storage: &Observed, count: u32) {
     }
 }
 
-/// How many calls a node makes that starts beside so many orphans.
+/// Number of calls by a node that starts beside so many orphans.
 async fn calls_to_recover(orphans: u32) -> usize {
     let storage = Arc::new(Observed::new(Duration::ZERO));
     leave_running(&storage, orphans).await;

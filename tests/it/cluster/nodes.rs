@@ -207,7 +207,7 @@ async fn what_no_handler_of_a_node_runs_waits_for_one_that_has_it() {
     site.configure(CONFIG);
     let with = site.start();
     with.client().wait_for(&id, &["completed"]).await;
-    // Now both live: the node that can't run it says so at once.
+    // Both live now: the node that can't run it reports it at once.
     let id = without.client().create_of_type("ShortJob").await;
     let job = without.client().wait_for(&id, &["completed"]).await;
     assert_eq!(job["attempt"], 1);

@@ -21,7 +21,7 @@ async fn an_endpoint_that_can_not_be_read_keeps_no_job_from_running() {
     let made = client.post("/webhooks/endpoints", request).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
     let first = client.create_of_type("NoopJob").await;
-    receiver.hears_of("the first job", |got| got.job() == first).await;
+    receiver.receive_where("the first job", |got| got.job() == first).await;
     // As a node of a later version stores them: with an event, and with a source, that this one does not know.
     let copied = "name, url, secret, max_retries, retry_delay, created_at, updated_at, revision, is_deleted";
     let later = format!(
@@ -35,7 +35,7 @@ async fn an_endpoint_that_can_not_be_read_keeps_no_job_from_running() {
         let job = client.create_of_type("NoopJob").await;
         client.wait_finished(&job).await;
         receiver
-            .hears_of("a job of the known event", |got| got.job() == job)
+            .receive_where("a job of the known event", |got| got.job() == job)
             .await;
     }
     let list = client.get("/webhooks/endpoints").await;
@@ -107,7 +107,7 @@ async fn an_endpoint_stays_while_a_server_lives_that_can_not_say_whether_it_name
     let client = server.client();
     for _ in 0..2 {
         let job = client.create_of_type("NoopJob").await;
-        receiver.hears_of("a job", |got| got.job() == job).await;
+        receiver.receive_where("a job", |got| got.job() == job).await;
         tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
     }
     assert_eq!(shown(&client, "crm").await["unconfiguredSince"], Value::Null);

@@ -109,7 +109,7 @@ async fn three_nodes_lose_nothing_when_postgresql_is_restarted_under_them_and_go
     all_work_again(&servers, &acknowledged).await;
     cluster.crash();
     for server in &servers {
-        eventually("a server says that it can't work", || async {
+        eventually("a server reports that it can't work", || async {
             (ready(server).await == StatusCode::SERVICE_UNAVAILABLE).then_some(())
         })
         .await;
@@ -184,14 +184,14 @@ async fn three_nodes_lose_nothing_when_postgresql_is_restarted_under_them_and_go
         assert_eq!(count, attempts.len(), "no attempt runs twice: {attempts:?} of {job}");
         assert!(count <= history.len(), "{attempts:?} of {job}");
     }
-    assert!(runs.is_empty(), "nobody was told of {runs:?}");
+    assert!(runs.is_empty(), "no acknowledgement of {runs:?}");
     for server in servers {
         assert!(server.stop().success());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_whose_connections_have_died_without_a_word_connects_anew_and_goes_on() {
+async fn a_server_replaces_connections_that_died_silently() {
     let database = new_postgres_database("");
     let line = Line::to(&database).await;
     // Long enough for it to find out before another node may take what it runs.
@@ -250,7 +250,7 @@ async fn an_outage_is_one_line_of_the_log_whatever_the_server_does() {
     client.post("/jobs/recurring", recurring).await;
     let jobs = vec![json!({ "type": "NotedJob" }); 100];
     client.post("/jobs/batch", json!({ "jobs": jobs })).await;
-    receiver.hears(50).await;
+    receiver.receive(50).await;
     let before = server.log().lines().count();
     cluster.crash();
     let since = Instant::now();
@@ -271,7 +271,7 @@ async fn an_outage_is_one_line_of_the_log_whatever_the_server_does() {
     let lines = log.lines().skip(before);
     let lines: Vec<&str> = lines
         .filter(|line| line.contains("WARN") || line.contains("ERROR"))
-        // What the health says of other things.
+        // Other reasons of the health.
         .filter(|line| !line.contains("the server is "))
         .collect();
     assert_eq!(lines.len(), 1, "{log}");

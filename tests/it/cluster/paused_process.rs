@@ -60,7 +60,7 @@ async fn a_paused_server_alone_on_postgresql_goes_on_with_what_it_runs() {
     a_paused_server_goes_on_with_what_it_runs(Storage::Postgres).await;
 }
 
-/// A worker's id, and a job that it holds, as it says so.
+/// A worker's id, and a job that it reports as running.
 async fn worker_with_a_job(server: &Server) -> (String, Value) {
     let client = server.client();
     let registration = json!({ "name": "w", "types": ["RemoteJob"] });

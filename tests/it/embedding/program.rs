@@ -1,4 +1,4 @@
-//! What a program that embeds the server calls: starting it on plain tokio, scheduling jobs, reporting progress.
+//! Calls of a program that embeds the server: starting it on plain tokio, scheduling jobs, reporting progress.
 
 use std::sync::Arc;
 use std::time::Duration;

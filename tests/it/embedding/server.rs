@@ -24,30 +24,30 @@ use crate::harness::client::Client;
 use crate::harness::eventually;
 use crate::harness::socket::Socket;
 
-/// What a hook was told, in the order in which it was told.
+/// Calls of a hook, in their order.
 #[derive(Clone, Default)]
 struct Told(Arc<Mutex<Vec<Arc<Job>>>>);
 
 impl Told {
-    /// A storage over another one that tells this hook.
+    /// A storage that wraps another one and calls this hook.
     fn over(&self, inner: Arc<dyn JobRepository>) -> Arc<NotifyingRepository> {
         let told = self.clone();
-        let hook = move |job: &Arc<Job>| told.0.lock().expect("nobody has panicked").push(Arc::clone(job));
+        let hook = move |job: &Arc<Job>| told.0.lock().expect("the lock is not poisoned").push(Arc::clone(job));
         Arc::new(NotifyingRepository::new(inner, Box::new(hook)))
     }
 
     /// Of this job: in which statuses it was saved.
     fn of(&self, job: &Value) -> Vec<&'static str> {
-        let told = self.0.lock().expect("nobody has panicked");
+        let told = self.0.lock().expect("the lock is not poisoned");
         told.iter()
             .filter(|saved| job["id"] == json!(saved.id.to_string()))
             .map(|saved| saved.status.as_str())
             .collect()
     }
 
-    async fn hears(&self, job: &Value, expected: &[&str]) {
+    async fn receive(&self, job: &Value, expected: &[&str]) {
         let what = format!(
-            "the hook is told of {job} as {expected:?} and was told {:?}",
+            "the hook receives {job} as {expected:?} and received {:?}",
             self.of(job)
         );
         eventually(&what, || async { (self.of(job) == expected).then_some(()) }).await;
@@ -64,7 +64,7 @@ async fn add(_: JobContext, Sum { a, b }: Sum) -> Result<i64, Failure> {
     a.checked_add(b).ok_or_else(|| Failure::permanent("too large"))
 }
 
-/// Panics in its first attempts, as many as it is told.
+/// Panics in its first attempts, as many as configured.
 async fn fragile(context: JobContext, panics: u32) -> Result<String, Failure> {
     assert!(
         context.job.attempt > panics,
@@ -92,7 +92,7 @@ fn id_of(job: &Value) -> &str {
 }
 
 #[actix_web::test]
-async fn a_storage_of_the_programs_own_hears_of_every_job_that_is_saved() {
+async fn a_custom_storage_receives_every_saved_job() {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite:{}", folder.path().join("jobs.db").display());
     let database = SeaRepository::connect(SeaOptions::new(url))
@@ -109,7 +109,7 @@ async fn a_storage_of_the_programs_own_hears_of_every_job_that_is_saved() {
     let done = client.wait_finished(id_of(&job)).await;
     assert_eq!((&done["status"], &done["result"]), (&json!("completed"), &json!(42)));
     assert_eq!(done["executionHistory"].as_array().map(Vec::len), Some(1));
-    told.hears(&job, &["pending", "running", "completed"]).await;
+    told.receive(&job, &["pending", "running", "completed"]).await;
 
     let misfit = client
         .create(json!({ "type": "AddJob", "parameters": { "a": 40, "b": "two" } }))
@@ -120,15 +120,15 @@ async fn a_storage_of_the_programs_own_hears_of_every_job_that_is_saved() {
         failed["error"].as_str().is_some_and(|error| error.contains("at b")),
         "{failed}"
     );
-    told.hears(&misfit, &["pending", "running", "failed"]).await;
+    told.receive(&misfit, &["pending", "running", "failed"]).await;
 
     let later = json!({ "type": "AddJob", "delay": "01:00:00", "uniqueKey": "once" });
     let waiting = client.create(later.clone()).await;
     let again = client.post("/jobs", later).await.json();
     assert_eq!(again["id"], waiting["id"]);
     client.post_empty(&format!("/jobs/{}/cancel", id_of(&waiting))).await;
-    told.hears(&waiting, &["pending", "cancelled"]).await;
-    let all = told.0.lock().expect("nobody has panicked").len();
+    told.receive(&waiting, &["pending", "cancelled"]).await;
+    let all = told.0.lock().expect("the lock is not poisoned").len();
     assert_eq!(all, 3 + 3 + 2, "and of nothing else");
 
     // The storage outlives the server.
@@ -178,7 +178,7 @@ async fn a_handler_that_panics_is_a_failed_attempt_and_the_server_lives_on() {
         "running",
         "completed",
     ];
-    told.hears(&job, &again).await;
+    told.receive(&job, &again).await;
 
     let job = client
         .create(json!({ "type": "AddJob", "parameters": { "a": 1, "b": 1 } }))
@@ -215,7 +215,7 @@ async fn a_storage_around_another_one_keeps_every_promise_of_a_repository() {
     conformance::run(|| async { Subject::alone(Told::default().over(Arc::new(MemoryRepository::new()))) }).await;
 }
 
-/// What handlers of a program work with.
+/// State that handlers share.
 #[derive(Clone)]
 struct Greetings {
     word: &'static str,
@@ -266,7 +266,7 @@ async fn the_facades_stand_beside_the_routes_of_a_programs_own_app() {
     assert_eq!(heard["data"]["jobId"], again["id"]);
     let ready = client.send(client.at_root(Method::GET, "/readyz")).await;
     assert_eq!(ready.status, StatusCode::OK);
-    // Nobody's: the program says what that means, and has said nothing.
+    // Without an owner: the program defines the meaning, and has defined none.
     let unknown = client.send(client.at_root(Method::GET, "/nobodys")).await;
     assert_eq!((unknown.status, unknown.text.as_str()), (StatusCode::NOT_FOUND, ""));
 

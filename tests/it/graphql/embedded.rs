@@ -26,20 +26,20 @@ use crate::harness::eventually;
 struct Watched {
     inner: SeaRepository,
     asked: Mutex<Vec<&'static str>>,
-    /// Whether counting panics.
+    /// `true` if counting panics.
     panics: AtomicBool,
-    /// Whether counting never ends.
+    /// `true` if counting never ends.
     hangs: AtomicBool,
 }
 
 impl Watched {
     fn note(&self, what: &'static str) {
-        self.asked.lock().expect("nobody has panicked here").push(what);
+        self.asked.lock().expect("the lock is not poisoned").push(what);
     }
 
-    /// What it was asked since it was looked at last.
+    /// Calls since the last read of this list.
     fn asked(&self) -> Vec<&'static str> {
-        std::mem::take(&mut *self.asked.lock().expect("nobody has panicked here"))
+        std::mem::take(&mut *self.asked.lock().expect("the lock is not poisoned"))
     }
 }
 
@@ -146,7 +146,7 @@ impl Embedded {
     }
 
     async fn listens(&self, expected: bool) {
-        let what = format!("somebody listens to jobs: {expected}");
+        let what = format!("a subscription to jobs exists: {expected}");
         let bus = &self.server.runtime().event_bus;
         eventually(&what, || async {
             (bus.is_any_in(Topic::Jobs) == expected).then_some(())
@@ -201,7 +201,7 @@ async fn a_thousand_jobs_with_their_attempts_take_two_statements() {
 
 #[actix_web::test]
 async fn a_subscriber_that_goes_away_is_forgotten_at_once() {
-    // No sign of life that is due in the time of this test finds out that somebody has gone.
+    // No ping that is due during this test detects the closed connection.
     let embedded = Embedded::start(&format!(
         "{NOOP}[realtime]\nping_interval = \"00:10:00\"\nclient_timeout = \"00:20:00\"\n"
     ))
@@ -233,7 +233,7 @@ async fn a_subscriber_that_goes_away_is_forgotten_at_once() {
 }
 
 #[actix_web::test]
-async fn a_fault_is_told_as_one_whatever_the_transport() {
+async fn a_fault_is_reported_the_same_over_every_transport() {
     let embedded = Embedded::start(&format!("{NOOP}[graphql]\ntimeout = \"00:00:00.2\"\n")).await;
     let query = "{ jobs { totalCount } }";
     let post = async || {
@@ -267,13 +267,13 @@ async fn a_fault_is_told_as_one_whatever_the_transport() {
 }
 
 #[actix_web::test]
-async fn a_subscriber_that_is_too_slow_is_told_what_it_has_missed() {
+async fn a_slow_subscriber_receives_the_number_of_dropped_events() {
     let embedded = Embedded::start("[realtime]\nevents_behind_max = 1\n").await;
     let mut socket = Socket::begun_at(&embedded.url).await;
     socket.subscribe("1", EVENTS).await;
     embedded.listens(true).await;
     // All of one commit come at once, and one of them can wait.
-    let jobs: Vec<Value> = (0..500).map(|_| json!({"type": "Nobody"})).collect();
+    let jobs: Vec<Value> = (0..500).map(|_| json!({"type": "Unhandled"})).collect();
     let made = embedded.client.post("/jobs/batch", json!({ "jobs": jobs })).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
     let mut heard = 0;

@@ -5,7 +5,7 @@ use reqwest::Method;
 use crate::harness::server::Server;
 use crate::realtime::clients::run;
 
-const KEY: &str = "tq_key-of-somebody-in-a-browser";
+const KEY: &str = "tq_key-of-a-user-in-a-browser";
 
 #[tokio::test]
 async fn a_user_in_a_browser_runs_a_query_a_mutation_and_a_subscription() {
@@ -34,7 +34,7 @@ async fn the_page_can_be_switched_off() {
 }
 
 #[tokio::test]
-async fn the_page_is_asked_for_anew_and_its_files_are_kept() {
+async fn the_page_is_revalidated_and_its_files_are_cached() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let page = client.send(client.at_root(Method::GET, "/graphiql")).await;

@@ -1,4 +1,4 @@
-//! What a GraphQL request may cost, and GraphQL over HTTP where the audits do not look.
+//! Cost limits of GraphQL requests, and GraphQL over HTTP beyond the audits.
 
 use reqwest::{Method, StatusCode};
 use ring::digest::{SHA256, digest};
@@ -225,7 +225,7 @@ async fn a_get_that_any_page_could_have_a_browser_send_is_refused() {
 }
 
 #[tokio::test]
-async fn the_status_tells_what_became_of_a_request_to_clients_that_want_it() {
+async fn the_status_reports_the_outcome_to_clients_that_accept_it() {
     let (_site, server) = Server::with_config("[graphql]\nmax_body = \"4KiB\"\n");
     let client = server.client();
     for (body, status, expected) in [

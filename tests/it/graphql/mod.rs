@@ -45,7 +45,7 @@ pub async fn refused(client: &Client, query: &str) -> Value {
 }
 
 #[test]
-fn the_schema_file_is_what_the_program_says() {
+fn the_schema_file_equals_the_programs_output() {
     let site = Site::new(Storage::Sqlite, "");
     let output = site.command(&["schema"]).output().expect("the program runs");
     assert!(output.status.success());

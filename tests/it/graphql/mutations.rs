@@ -147,7 +147,7 @@ async fn recurring_jobs_and_queues_are_managed() {
     assert_eq!(found["jobs"]["totalCount"], json!(1));
     assert_eq!(mutate(&format!("deleteRecurringJob(id: \"{id}\")")).await, json!(id));
 
-    client.create(json!({"type": "Nobody", "queue": "mail"})).await;
+    client.create(json!({"type": "Unhandled", "queue": "mail"})).await;
     assert_eq!(
         mutate("pauseQueue(name: \"mail\") { id name status pendingJobs workers }").await,
         json!({"id": "queue:mail", "name": "mail", "status": "PAUSED", "pendingJobs": 1, "workers": 10})
@@ -175,10 +175,12 @@ async fn all_jobs_that_a_filter_means_are_changed_and_recorded_one_by_one() {
         let site = Site::new(storage, &format!("[audit]\nenable = true\n{NOOP}"));
         let server = site.start();
         let client = server.client();
-        let jobs: Vec<Value> = (0..1_200).map(|_| json!({"type": "Nobody", "queue": "bulk"})).collect();
+        let jobs: Vec<Value> = (0..1_200)
+            .map(|_| json!({"type": "Unhandled", "queue": "bulk"}))
+            .collect();
         let made = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
         assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
-        let kept = client.create(json!({"type": "Nobody", "queue": "other"})).await;
+        let kept = client.create(json!({"type": "Unhandled", "queue": "other"})).await;
         let mutate = async |what: &str| {
             ask(&client, &format!("mutation {{ it: {what} {{ count hasMore }} }}")).await["it"].clone()
         };
@@ -228,16 +230,16 @@ async fn each_field_asks_for_its_scope() {
         [[api.keys]]\nname = \"admin\"\nkey = \"admin-0123456789abcdef0123456789abcdef\"\nscopes = [\"tickerq:admin\"]";
     let (_site, server) = Server::with_config(config);
     let client = server.client();
-    let nobody = client
+    let anonymous = client
         .send(
             client
                 .at_root(Method::POST, "/graphql")
                 .json(&json!({"query": "{ __typename }"})),
         )
         .await;
-    assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(nobody.json()["errors"][0]["extensions"]["code"], "unauthenticated");
-    assert!(nobody.header("www-authenticate").is_some());
+    assert_eq!(anonymous.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(anonymous.json()["errors"][0]["extensions"]["code"], "unauthenticated");
+    assert!(anonymous.header("www-authenticate").is_some());
     let of = |name: &str| client.with_token(&format!("{name}-0123456789abcdef0123456789abcdef"));
     let (reader, writer, admin) = (of("reader"), of("writer"), of("admin"));
     let create = "mutation { scheduleJob(input: {type: \"A\"}) { job { id parameters attempts { number } } } }";

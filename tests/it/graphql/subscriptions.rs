@@ -113,7 +113,7 @@ impl Socket {
 }
 
 #[tokio::test]
-async fn whoever_breaks_the_protocol_is_cut_off_with_its_code() {
+async fn a_violation_of_the_protocol_closes_the_connection_with_its_code() {
     let (_site, server) = Server::with_config(NOOP);
     for (message, reason) in [
         (Message::text("nonsense"), ""),
@@ -189,7 +189,7 @@ async fn whoever_breaks_the_protocol_is_cut_off_with_its_code() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_begin_in_time_is_cut_off() {
+async fn a_client_that_does_not_initialize_in_time_is_disconnected() {
     let (_site, server) = Server::with_config("[graphql]\nconnection_init_timeout = \"00:00:00.3\"\n");
     let mut slow = Socket::open(&server).await;
     let mut quick = Socket::begun(&server).await;
@@ -206,7 +206,7 @@ async fn whoever_does_not_begin_in_time_is_cut_off() {
 }
 
 #[tokio::test]
-async fn an_id_can_be_used_again_and_a_stopped_operation_says_nothing() {
+async fn an_id_can_be_reused_and_a_stopped_operation_sends_nothing() {
     let (_site, server) = Server::with_config(NOOP);
     let mut socket = Socket::begun(&server).await;
     for _ in 0..3 {
@@ -356,7 +356,7 @@ async fn connections_end_with_the_server() {
 }
 
 #[tokio::test]
-async fn numbers_of_queues_and_of_the_server_are_told_at_once_and_again() {
+async fn metrics_of_queues_and_of_the_server_are_sent_at_once_and_repeatedly() {
     let (_site, server) = Server::with_config(&format!(
         "{NOOP}[realtime]\nqueue_metrics_interval = \"00:00:00.2\"\nsystem_metrics_interval = \"00:00:00.2\"\n"
     ));

@@ -1,4 +1,4 @@
-//! Values in GraphQL: what is JSON keeps its text, and everything else is exactly what its type says.
+//! Values in GraphQL: JSON keeps its text, and every other value has exactly its type.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -59,7 +59,7 @@ fn text_of<'a>(answer: &'a str, name: &str, end: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn json_is_told_byte_for_byte_wherever_it_is_asked_for() {
+async fn json_is_returned_byte_for_byte_in_every_field() {
     let (_site, server) = Server::with_config(NOOP);
     let client = server.client();
     let worker = ask(
@@ -174,7 +174,7 @@ async fn numbers_and_strings_of_literals_keep_what_they_say() {
 }
 
 #[tokio::test]
-async fn json_is_told_byte_for_byte_in_events_and_of_recurring_jobs() {
+async fn json_is_returned_byte_for_byte_in_events_and_recurring_jobs() {
     let (_site, server) = Server::with_config(NOOP);
     let client = server.client();
     let mut socket = Socket::begun_at(&server.url).await;
@@ -313,7 +313,7 @@ async fn literals_are_what_their_types_say() {
 }
 
 #[tokio::test]
-async fn the_bodies_of_webhooks_are_told_byte_for_byte() {
+async fn bodies_of_webhooks_are_returned_byte_for_byte() {
     let receiver = Receiver::open().await;
     let config = format!(
         "{NOOP}[[webhooks.endpoints]]\nname = \"a\"\nurl = \"{}\"\nevents = [\"job.completed\"]\nsecret = \"webhook-secret-key\"\n",
@@ -325,7 +325,7 @@ async fn the_bodies_of_webhooks_are_told_byte_for_byte() {
     let endpoint = ask(&client, "{ webhookEndpoints { id } }").await["webhookEndpoints"][0]["id"].clone();
     let body = format!("{{\"type\":\"NoopJob\",\"parameters\":{}}}", TEXTS[0]);
     post_rest(&client, "/jobs", body).await;
-    let got = receiver.hears(1).await;
+    let got = receiver.receive(1).await;
     let sent = String::from_utf8(got[0].body.to_vec()).expect("text");
     let query = format!("{{ webhookDeliveries(endpointId: {endpoint}) {{ nodes {{ body end: attempts }} }} }}");
     let answer = post(&client, json!({ "query": query }).to_string()).await;

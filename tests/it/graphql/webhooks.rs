@@ -38,8 +38,8 @@ fn id(of: &Value) -> &str {
     of["id"].as_str().expect("an id")
 }
 
-/// What REST says, with the enums as GraphQL writes them.
-fn as_graphql_says(mut rest: Value, enums: &[&str]) -> Value {
+/// REST's representation with GraphQL's enum values.
+fn in_graphql_form(mut rest: Value, enums: &[&str]) -> Value {
     for name in enums {
         if let Some(text) = rest[name].as_str() {
             rest[name] = json!(text.to_uppercase());
@@ -55,16 +55,16 @@ async fn an_endpoint_is_managed_and_looks_the_same_as_in_rest() {
     let client = server.client();
     let (secret, made) = create(&client, &receiver).await;
     let path = format!("/webhooks/endpoints/{}", id(&made));
-    let rest = eventually("a node tells it", || async {
+    let rest = eventually("a node owns it", || async {
         let rest = client.get("/webhooks/endpoints").await.json()["endpoints"][0].clone();
         rest["node"].is_string().then_some(rest)
     })
     .await;
     let shown = ask(&client, &format!("{{ webhookEndpoints {{ {ENDPOINT} }} }}")).await;
-    assert_eq!(shown["webhookEndpoints"], json!([as_graphql_says(rest, &["source"])]));
-    // Told at once, and signed with the secret that was told.
+    assert_eq!(shown["webhookEndpoints"], json!([in_graphql_form(rest, &["source"])]));
+    // Delivered at once, and signed with the returned secret.
     let job = client.create_of_type("NoopJob").await;
-    let got = receiver.hears(1).await.remove(0);
+    let got = receiver.receive(1).await.remove(0);
     assert_eq!(got.json()["data"]["jobId"], json!(job));
     assert_eq!(verified_by_the_library(&got, &secret, "whsec").await, "job.created");
 
@@ -110,7 +110,7 @@ async fn an_endpoint_is_managed_and_looks_the_same_as_in_rest() {
     assert_eq!(enabled, json!({ "enabled": true, "disabledReason": null }));
     let sent = ask(&client, &test).await["testWebhookEndpoint"].clone();
     receiver
-        .hears_of("the test", |got| {
+        .receive_where("the test", |got| {
             json!(got.id()) == sent && got.event() == "webhook.test"
         })
         .await;
@@ -126,7 +126,7 @@ async fn an_endpoint_is_managed_and_looks_the_same_as_in_rest() {
 #[tokio::test]
 async fn deliveries_are_listed_and_sent_again() {
     let receiver = Receiver::open().await;
-    receiver.otherwise(Answer::Says("503 Service Unavailable", "", "down"));
+    receiver.otherwise(Answer::Status("503 Service Unavailable", "", "down"));
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let (_, made) = create(&client, &receiver).await;
@@ -149,7 +149,7 @@ async fn deliveries_are_listed_and_sent_again() {
         .get(&format!("/webhooks/deliveries/{}", id(&failed[0])))
         .await
         .json();
-    let mut rest = as_graphql_says(rest, &["status"]);
+    let mut rest = in_graphql_form(rest, &["status"]);
     rest["body"] = rest["request"]["body"].clone();
     rest.as_object_mut().expect("an object").remove("request");
     assert_eq!(failed[0], rest);

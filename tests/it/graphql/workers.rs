@@ -118,7 +118,7 @@ async fn a_job_is_leased_reported_of_and_completed() {
 }
 
 #[tokio::test]
-async fn a_job_that_fails_for_good_or_is_handed_back_is_told_as_such() {
+async fn a_permanent_failure_and_a_returned_job_are_reported_as_such() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let id = register(&client).await;

@@ -13,7 +13,7 @@ use tickerq::storage::memory::MemoryRepository;
 use crate::harness::client::Client;
 use crate::harness::eventually;
 
-/// What a blocking handler works with: how many have started, and what the first one waits for.
+/// State of a blocking handler: the number of started attempts, and the latch of the first one.
 #[derive(Clone)]
 struct Work {
     started: Arc<AtomicUsize>,

@@ -60,7 +60,7 @@ async fn a_program_gets_its_parameters_and_all_about_its_job() {
 }
 
 #[tokio::test]
-async fn what_a_program_writes_is_the_result_and_its_status_says_how_it_went() {
+async fn the_output_of_a_program_is_the_result_and_its_exit_code_the_outcome() {
     let config = script("Json", "", "echo '{\"sent\": 3}'; echo noise >&2")
         + &script("Text", "", "echo done")
         + &script("Nothing", "", "true")
@@ -168,7 +168,7 @@ async fn family_in(folder: &Path) -> Vec<u32> {
     .await
 }
 
-/// Waits until none of them runs any more. One that nobody takes in stays a zombie, which does nothing.
+/// Waits until none of them runs. One that is not reaped stays a zombie, which does nothing.
 async fn all_end(pids: &[u32]) {
     eventually("the whole family has ended", || async {
         let runs = |pid: &u32| {

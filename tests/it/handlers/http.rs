@@ -27,7 +27,7 @@ fn time(value: &Value) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(text).expect("RFC 3339").to_utc()
 }
 
-/// How long a job waited between its first two attempts.
+/// Delay of a job between its first two attempts.
 fn wait(job: &Value) -> TimeDelta {
     let history = &job["executionHistory"];
     time(&history[1]["startedAt"]) - time(&history[0]["completedAt"])
@@ -39,7 +39,7 @@ async fn create(client: &Client, parameters: Value) -> String {
 }
 
 #[tokio::test]
-async fn the_endpoint_is_told_everything_about_the_job_and_can_verify_it() {
+async fn the_endpoint_receives_the_whole_job_and_can_verify_it() {
     let settings = "secret = \"wh-s3cret ü and more\"\nheaders = { Authorization = \"Bearer abc\", X-Team = \"blue\" }";
     let (mut gate, _site, server) = server_that_calls(settings, "").await;
     let client = server.client();
@@ -249,11 +249,11 @@ async fn an_endpoint_that_is_not_there_or_hangs_up_is_tried_again() {
     let mut gate = Gate::open().await;
     let (_site, server) = Server::with_config(&format!(
         "[jobs]\nmax_retries = 1\nretry_delay = \"00:00:00\"\n\
-         [job_types.Nobody]\nhandler = {{ http = {{ url = \"http://127.0.0.1:{port}/\" }} }}\n[job_types.Call]\n{}",
+         [job_types.Unhandled]\nhandler = {{ http = {{ url = \"http://127.0.0.1:{port}/\" }} }}\n[job_types.Call]\n{}",
         gate.handler()
     ));
     let client = server.client();
-    let id = client.create_of_type("Nobody").await;
+    let id = client.create_of_type("Unhandled").await;
     let job = client.wait_finished(&id).await;
     assert_eq!((&job["status"], &job["attempt"]), (&json!("failed"), &json!(2)));
     assert_eq!(

@@ -58,7 +58,7 @@ impl Cluster {
         );
     }
 
-    /// Ends it without a word to anybody, as a crash does; what was not committed is undone when it starts again.
+    /// Ends it without notice, as a crash does; what was not committed is undone when it starts again.
     pub fn crash(&self) {
         self.run_program("pg_ctl", &["-D", &self.data(), "-w", "-m", "immediate", "stop"]);
     }

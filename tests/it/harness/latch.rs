@@ -1,4 +1,4 @@
-//! An HTTP endpoint that belongs to somebody else, and answers only when the test says so.
+//! An HTTP endpoint that responds only when the test releases it.
 //!
 //! A job whose handler calls it runs for as long as the test wants: nothing has to be timed.
 
@@ -21,7 +21,7 @@ pub struct Gate {
     _open: oneshot::Sender<()>,
 }
 
-/// How many visits wait for their answer.
+/// Number of requests that wait for their response.
 #[derive(Default)]
 struct Inside {
     now: AtomicUsize,
@@ -88,7 +88,7 @@ impl Gate {
         self.visits.try_recv().ok()
     }
 
-    /// How many calls have waited for their answers at the same time.
+    /// Maximum number of requests that have waited at the same time.
     pub fn peak(&self) -> usize {
         self.inside.peak.load(Ordering::SeqCst)
     }
@@ -125,7 +125,7 @@ impl Visit {
         tokio::time::timeout(PATIENCE, self.gone)
             .await
             .expect("the caller hangs up")
-            .expect("the endpoint tells");
+            .expect("the endpoint reports");
     }
 }
 
@@ -153,7 +153,7 @@ async fn serve(mut stream: TcpStream, visits: mpsc::UnboundedSender<Visit>, insi
         .ok();
     tokio::select! {
         answer = answered => {
-            // No longer inside when the caller hears so: another call may follow at once.
+            // Counted out before the caller receives the response: another call may follow at once.
             inside.now.fetch_sub(1, Ordering::SeqCst);
             if let Ok(answer) = answer {
                 stream.write_all(answer.as_bytes()).await.ok();

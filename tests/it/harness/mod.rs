@@ -17,7 +17,7 @@ pub use self::program::{program, programs, repository};
 
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test gives up: far longer than it takes on a busy machine.
+/// Time limit of every wait in a test: far longer than any takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Asks again and again until there is an answer, and fails the test when there is none in time.

@@ -1,4 +1,4 @@
-//! A webhook receiver that belongs to somebody else: it notes what it gets, and answers as the test has said.
+//! A webhook receiver: it records requests, and answers as the test has scripted.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -11,11 +11,11 @@ use tokio::sync::oneshot;
 
 use super::eventually;
 
-/// How one request is answered.
+/// Response to one request.
 #[derive(Clone, Debug)]
 pub enum Answer {
     /// With this status line, these headers and this body.
-    Says(&'static str, &'static str, &'static str),
+    Status(&'static str, &'static str, &'static str),
     /// With 200, after this time.
     Slow(Duration),
     /// With what is no HTTP.
@@ -27,7 +27,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    pub const OK: Self = Self::Says("200 OK", "", "");
+    pub const OK: Self = Self::Status("200 OK", "", "");
 }
 
 /// A request that came.
@@ -37,9 +37,9 @@ pub struct Got {
     pub head: String,
     /// The exact bytes of the body.
     pub body: Vec<u8>,
-    /// When it had come.
+    /// Time of arrival.
     pub at: Instant,
-    /// Whether the answer says that it was taken.
+    /// `true` if the response accepts it.
     pub is_taken: bool,
 }
 
@@ -57,7 +57,7 @@ impl Got {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 
-    /// The event that it tells.
+    /// Its event.
     pub fn event(&self) -> String {
         self.json()["event"].as_str().expect("an event").to_owned()
     }
@@ -135,12 +135,12 @@ impl Receiver {
         self.port
     }
 
-    /// How the next requests are answered, one after the other.
+    /// Responses to the next requests, in their order.
     pub fn script(&self, answers: impl IntoIterator<Item = Answer>) {
         self.state.script.lock().expect("answers").extend(answers);
     }
 
-    /// How all other requests are answered.
+    /// Response to all other requests.
     pub fn otherwise(&self, answer: Answer) {
         *self.state.otherwise.lock().expect("an answer") = Some(answer);
     }
@@ -151,7 +151,7 @@ impl Receiver {
     }
 
     /// Waits until so many requests have come, and gives all of them.
-    pub async fn hears(&self, count: usize) -> Vec<Got> {
+    pub async fn receive(&self, count: usize) -> Vec<Got> {
         eventually(&format!("{count} requests have come"), || async {
             let got = self.got();
             (got.len() >= count).then_some(got)
@@ -160,7 +160,7 @@ impl Receiver {
     }
 
     /// Waits until a request of this kind has come, and gives it.
-    pub async fn hears_of(&self, what: &str, is_meant: impl Fn(&Got) -> bool) -> Got {
+    pub async fn receive_where(&self, what: &str, is_meant: impl Fn(&Got) -> bool) -> Got {
         eventually(what, || async { self.got().into_iter().find(|got| is_meant(got)) }).await
     }
 }
@@ -172,13 +172,13 @@ async fn converse(mut stream: TcpStream, state: Arc<State>) {
         let otherwise = || state.otherwise.lock().expect("an answer").clone();
         let answer = answer.or_else(otherwise).unwrap_or(Answer::OK);
         got.is_taken = match &answer {
-            Answer::Says(status, ..) => status.starts_with('2'),
+            Answer::Status(status, ..) => status.starts_with('2'),
             Answer::Slow(_) => true,
             Answer::Garbage | Answer::Hangs | Answer::Closes => false,
         };
         state.got.lock().expect("requests").push(got);
         let text = match answer {
-            Answer::Says(status, headers, body) => answer_of(status, headers, body),
+            Answer::Status(status, headers, body) => answer_of(status, headers, body),
             Answer::Slow(wait) => {
                 tokio::time::sleep(wait).await;
                 answer_of("200 OK", "", "")

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::PATIENCE;
 use super::client::Client;
 
-/// Where a server keeps its jobs.
+/// Database of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
     /// A file in its folder.
@@ -34,7 +34,7 @@ pub struct Server {
     child: Child,
     pub url: String,
     log: PathBuf,
-    /// Copies what the server says into its log, to the end.
+    /// Copies the server's output into its log, to the end.
     logging: Option<JoinHandle<()>>,
 }
 
@@ -60,7 +60,7 @@ pub fn run_sql(url: &str, sql: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// What a query on a PostgreSQL database gives, without headings.
+/// Result of a query on a PostgreSQL database, without headings.
 pub fn query_sql(url: &str, sql: &str) -> String {
     let output = Command::new("psql").args([url, "-qAt", "-c", sql]).output();
     let output = output.expect("psql runs");
@@ -101,7 +101,7 @@ impl Site {
         self.folder.path()
     }
 
-    /// Where its servers keep their jobs.
+    /// Database of its servers.
     pub fn database_url(&self) -> &str {
         &self.database_url
     }
@@ -181,7 +181,7 @@ impl Server {
         Client::new(&self.url)
     }
 
-    /// What it has logged.
+    /// Its log.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }

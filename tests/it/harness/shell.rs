@@ -21,7 +21,7 @@ pub struct Shell {
     pub site: Site,
 }
 
-/// What a command has said, and its exit code.
+/// Output of a command, and its exit code.
 #[derive(Debug)]
 pub struct Said {
     pub code: Option<i32>,
@@ -30,13 +30,13 @@ pub struct Said {
 }
 
 impl Said {
-    /// What it printed, as JSON.
+    /// Its output, as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 }
 
-/// What a finished process has said.
+/// Output of a finished process.
 pub fn said_of(output: Output) -> Said {
     let Output { status, stdout, stderr } = output;
     Said {

@@ -1,4 +1,4 @@
-//! The line between a server and its PostgreSQL, which a test may cut as a network does: nobody is told.
+//! A TCP proxy between a server and its PostgreSQL, which a test may cut as a network does: without notice to either end.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 /// The line. It is gone when this is dropped.
 pub struct Line {
     port: u16,
-    /// How often it was cut: a connection carries what was sent before the next time, and nothing after it.
+    /// Number of cuts: a connection carries what was sent before the next time, and nothing after it.
     cuts: Arc<watch::Sender<u32>>,
 }
 
@@ -35,7 +35,7 @@ impl Line {
         database_url.replacen(host_of(database_url), &format!("127.0.0.1:{}", self.port), 1)
     }
 
-    /// From now on what there is carries nothing; what is connected anew does.
+    /// Existing connections carry nothing from now on; new ones do.
     pub fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }

@@ -11,7 +11,7 @@ pub const RSA_PUBLIC: &str = include_str!("../keys/rsa.pub.pem");
 pub const P256_PUBLIC: &str = include_str!("../keys/p256.pub.pem");
 pub const ED25519_PUBLIC: &str = include_str!("../keys/ed25519.pub.pem");
 
-/// What a token is signed with.
+/// Signing key of a token.
 #[derive(Clone, Copy)]
 pub enum Signer<'a> {
     Hs256(&'a str),

@@ -1,4 +1,4 @@
-//! The server's health: what is told to be wrong, over which ways, and when it is over.
+//! The server's health: reasons, their reports over every facade, and their end.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::harness::eventually;
 use crate::harness::server::{Site, Storage};
 use crate::harness::socket::Socket;
 
-/// How full the disk is on which a test runs says nothing about the server.
+/// The free space of the disk under a test is no property of the server.
 const QUICK: &str = r#"
 [realtime]
 system_metrics_interval = "00:00:00.1"
@@ -41,7 +41,7 @@ async fn wait_for(client: &Client, expected: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_job_that_nobody_runs_is_told_and_so_is_its_end() {
+async fn a_job_without_a_handler_is_reported_and_so_is_its_recovery() {
     let site = Site::new(Storage::Sqlite, QUICK);
     let server = site.start();
     let client = server.client();
@@ -85,7 +85,7 @@ async fn jobs_of_a_paused_queue_may_wait() {
     client
         .create(json!({ "type": "NobodyRunsThis", "queue": "other" }))
         .await;
-    // Of two queues with jobs that wait the one that is not paused is told.
+    // Of two queues with waiting jobs the one that is not paused is reported.
     wait_for(&client, &["queue-latency", "job-types-nobody-runs"]).await;
     let system = client.get("/metrics/system").await.json();
     let message = system["healthReasons"][0]["message"].as_str().expect("a message");
@@ -93,7 +93,7 @@ async fn jobs_of_a_paused_queue_may_wait() {
 }
 
 #[tokio::test]
-async fn many_failures_are_told() {
+async fn many_failures_are_reported() {
     let site = Site::new(Storage::Sqlite, QUICK);
     let server = site.start();
     let client = server.client();
@@ -108,7 +108,7 @@ async fn many_failures_are_told() {
 }
 
 #[tokio::test]
-async fn a_server_that_died_is_told_by_the_others_until_it_is_back() {
+async fn a_dead_server_is_reported_by_the_others_until_it_returns() {
     let named = |name: &str| format!("{QUICK}[nodes]\nname = \"{name}\"\nlease = \"00:00:03\"\n");
     let site = Site::new(Storage::Postgres, &named("one"));
     let one = site.start();
@@ -131,7 +131,7 @@ async fn a_disk_without_room_makes_the_server_unready() {
     let site = Site::new(Storage::Sqlite, &config);
     let server = site.start();
     let client = server.client();
-    let found = eventually("the disk is told", || async {
+    let found = eventually("the disk is reported", || async {
         let found = codes(&client).await;
         (!found.is_empty()).then_some(found)
     })

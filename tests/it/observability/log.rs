@@ -1,4 +1,4 @@
-//! What the server says in its log: how much, which can be changed while it runs, and of which job and trace.
+//! The server's log: its level, which can be changed at runtime, and the job and trace of its records.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -64,7 +64,7 @@ async fn run_jobs(client: &Client) {
 #[tokio::test]
 async fn jobs_are_counted_under_the_names_of_the_reference() {
     let receiver = Receiver::open().await;
-    receiver.script([Answer::Says("500 Internal Server Error", "", "")]);
+    receiver.script([Answer::Status("500 Internal Server Error", "", "")]);
     let endpoint = endpoint("crm", &receiver, "\"job.completed\"", "");
     let (_site, server) = Server::with_config(&format!("{CONFIG}{endpoint}"));
     let client = server.client();
@@ -157,7 +157,7 @@ async fn jobs_are_counted_under_the_names_of_the_reference() {
 }
 
 #[tokio::test]
-async fn clients_operations_and_mailboxes_are_told() {
+async fn clients_operations_and_mailboxes_are_exported() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let (one, another) = (
@@ -386,7 +386,7 @@ async fn series_of_what_was_deleted_disappear() {
         let request = json!({ "name": "crm", "url": receiver.url(), "events": ["job.completed"] });
         let made = client.post("/webhooks/endpoints", request).await.json();
         let id = client.create_of_type("Noop").await;
-        receiver.hears_of("the delivery", |got| got.job() == id).await;
+        receiver.receive_where("the delivery", |got| got.job() == id).await;
         made["id"].as_str().expect("an id").to_owned()
     };
     let id = create().await;

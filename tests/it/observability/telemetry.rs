@@ -1,4 +1,4 @@
-//! `[telemetry]`: what a collector of OpenTelemetry and Application Insights are sent, and that nobody waits for them.
+//! `[telemetry]`: exports to OpenTelemetry collectors and Application Insights, which never block jobs.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -148,7 +148,7 @@ async fn a_trace_runs_from_the_request_through_waiting_and_running_to_the_handle
         assert!(!attributes["url.full"].contains("s3cret"), "{attributes:?}");
     }
     // Who was called knows its place: the span of the call.
-    let places: Vec<String> = [called.hears(1).await, told.hears(1).await]
+    let places: Vec<String> = [called.receive(1).await, told.receive(1).await]
         .iter()
         .map(|got| got[0].header("traceparent").expect("a place").to_owned())
         .collect();
@@ -212,7 +212,9 @@ async fn resource_of(more: &str, variables: &[(&str, &str)]) -> HashMap<String, 
     let mut command = site.command(&["serve", "--listen", "127.0.0.1:0"]);
     command.envs(variables.iter().copied());
     let _server = site.start_from(command);
-    let got = collector.hears_of("numbers", |got| is_for(got, "/v1/metrics")).await;
+    let got = collector
+        .receive_where("numbers", |got| is_for(got, "/v1/metrics"))
+        .await;
     let request = ExportMetricsServiceRequest::decode(&*got.body).expect("OTLP");
     attributes(
         &request.resource_metrics[0]
@@ -325,9 +327,9 @@ async fn numbers_are_sent_as_opentelemetry_has_them() {
 }
 
 #[tokio::test]
-async fn application_insights_is_told_requests_dependencies_exceptions_and_metrics() {
+async fn application_insights_receives_requests_dependencies_exceptions_and_metrics() {
     let (ingestion, called) = (Receiver::open().await, Receiver::open().await);
-    ingestion.otherwise(Answer::Says(
+    ingestion.otherwise(Answer::Status(
         "200 OK",
         "",
         "{\"itemsReceived\":1,\"itemsAccepted\":1,\"errors\":[]}",
@@ -439,8 +441,8 @@ async fn a_dead_a_slow_and_a_broken_collector_hold_up_no_job() {
         Answer::Hangs,
         Answer::Closes,
         Answer::Garbage,
-        Answer::Says("503 Service Unavailable", "", ""),
-        Answer::Says("400 Bad Request", "", "no"),
+        Answer::Status("503 Service Unavailable", "", ""),
+        Answer::Status("400 Bad Request", "", "no"),
     ] {
         let collector = Receiver::open().await;
         collector.otherwise(answer.clone());

@@ -28,7 +28,7 @@ fn own_trace(id: &str) -> String {
     id.replace('-', "")
 }
 
-/// Creates a job by a request that says where it stands in a trace.
+/// Creates a job by a request with a span context.
 async fn create_within(client: &Client, place: &str, job: Value) -> String {
     let request = client.request(Method::POST, "/jobs").header("traceparent", place);
     let answer = client.send(request.json(&job)).await;
@@ -112,7 +112,7 @@ async fn what_a_request_passes_on_reaches_handlers_commands_workers_and_webhooks
         answer.json()["id"].as_str().expect("an id").to_owned()
     };
     let all = [("traceparent", PLACE), ("tracestate", STATE), ("baggage", BAGGAGE)];
-    // Over HTTP, and to the webhook that is told of it.
+    // Over HTTP, and to the webhook endpoint.
     let id = create("Call", &all).await;
     let visit = gate.visit().await;
     assert_eq!(
@@ -120,7 +120,7 @@ async fn what_a_request_passes_on_reaches_handlers_commands_workers_and_webhooks
         (Some(STATE), Some(BAGGAGE))
     );
     visit.complete();
-    let got = receiver.hears_of("the webhook", |got| got.job() == id).await;
+    let got = receiver.receive_where("the webhook", |got| got.job() == id).await;
     assert_eq!(
         (got.header("tracestate"), got.header("baggage")),
         (Some(STATE), Some(BAGGAGE))
@@ -144,7 +144,7 @@ async fn what_a_request_passes_on_reaches_handlers_commands_workers_and_webhooks
         (&leased["traceState"], &leased["baggage"]),
         (&json!(STATE), &json!(BAGGAGE))
     );
-    // Baggage needs no trace; a tracestate without one says nothing, and one that breaks the rules is left out.
+    // Baggage needs no trace; a tracestate without one has no meaning, and an invalid one is left out.
     let id = create("Show", &[("baggage", "a=1"), ("baggage", "b=2"), ("tracestate", STATE)]).await;
     assert_eq!(client.wait_finished(&id).await["result"], json!("|a=1,b=2"));
     let id = create(
@@ -171,7 +171,7 @@ async fn jobs_of_graphql_and_commands_know_their_place_too() {
 }
 
 #[tokio::test]
-async fn webhooks_are_told_where_their_job_stands() {
+async fn webhooks_receive_the_span_context_of_their_job() {
     let receiver = Receiver::open().await;
     let config = format!(
         "[job_types.NoopJob]\nhandler = \"noop\"\n{}",
@@ -180,7 +180,7 @@ async fn webhooks_are_told_where_their_job_stands() {
     let (_site, server) = Server::with_config(&config);
     let traced = create_within(&server.client(), PLACE, json!({ "type": "NoopJob" })).await;
     server.client().create(json!({ "type": "NoopJob" })).await;
-    for got in receiver.hears(4).await {
+    for got in receiver.receive(4).await {
         let is_traced = got.job() == traced;
         let (trace, flags) = if is_traced {
             (TRACE.to_owned(), "01")
@@ -192,7 +192,7 @@ async fn webhooks_are_told_where_their_job_stands() {
 }
 
 #[tokio::test]
-async fn a_worker_is_told_where_the_jobs_that_it_leases_stand() {
+async fn a_worker_receives_the_span_context_of_the_jobs_that_it_leases() {
     let (_site, server) = Server::with_config("[job_types.MailJob]\nhandler = \"remote\"\n");
     let client = server.client();
     let traced = create_within(&client, PLACE, json!({ "type": "MailJob" })).await;

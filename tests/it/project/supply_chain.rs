@@ -1,4 +1,4 @@
-//! What the repository depends on is named by content, not by a name alone.
+//! Dependencies of the repository are pinned by content, not by a name alone.
 
 use std::fs;
 use std::path::PathBuf;

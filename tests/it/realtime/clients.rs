@@ -72,7 +72,7 @@ async fn the_signalr_client_of_python_works_over_every_transport() {
     }
 }
 
-/// A script that goes on, and what it says.
+/// A running script, and its output.
 struct Running {
     _child: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -102,7 +102,7 @@ impl Running {
 #[tokio::test]
 async fn the_official_signalr_client_works_over_every_transport_in_both_protocols() {
     let (_site, server) = Server::with_config(CONFIG);
-    // One after the other: each counts what it is told of the others' jobs.
+    // One after the other: each counts the events of the others' jobs.
     for transport in ["WebSockets", "ServerSentEvents", "LongPolling"] {
         for protocol in ["json", "messagepack"] {
             run(&["signalr.mjs", &server.url, transport, protocol]).await;

@@ -1,4 +1,4 @@
-//! The SignalR hub as a raw client sees it: negotiation, the three transports, groups, and what members are told.
+//! The SignalR hub as a raw client sees it: negotiation, the three transports, groups and their events.
 
 use reqwest::{Method, Response, StatusCode};
 use rustix::process::Signal;
@@ -63,7 +63,7 @@ async fn a_negotiation_gives_a_secret_token_and_the_transports() {
 }
 
 #[tokio::test]
-async fn members_of_groups_are_told_and_nobody_else() {
+async fn only_members_of_groups_receive_their_events() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let delayed = |queue: &str| json!({ "type": "NoopJob", "queue": queue, "delay": "01:00:00" });
@@ -71,7 +71,7 @@ async fn members_of_groups_are_told_and_nobody_else() {
     let known = known.as_str().expect("an id");
     let mut all = Hub::open(&server.url).await;
     all.join("job-updates").await;
-    // Twice the same event by two groups is told once.
+    // An event of two groups is sent once.
     all.join("queue:b").await;
     let mut of_queue = Hub::open(&server.url).await;
     of_queue.join("queue:b").await;
@@ -81,7 +81,7 @@ async fn members_of_groups_are_told_and_nobody_else() {
     left.join("job-updates").await;
     left.call("1", "leavegroup", json!(["job-updates"])).await;
     left.next().await;
-    let mut nobody = Hub::open(&server.url).await;
+    let mut outsider = Hub::open(&server.url).await;
 
     let in_b = client.create(delayed("b")).await;
     client.post_empty(&format!("/jobs/{known}/cancel")).await;
@@ -95,7 +95,7 @@ async fn members_of_groups_are_told_and_nobody_else() {
         assert_eq!((&told[0], &told[1]), (&json!(known), &json!("cancelled")));
     }
     // Had they been told anything, it would come before the answer to a later call.
-    for hub in [&mut left, &mut nobody] {
+    for hub in [&mut left, &mut outsider] {
         hub.join("queue:c").await;
     }
 }
@@ -303,5 +303,5 @@ async fn a_token_in_the_query_is_not_logged() {
     })
     .await;
     assert!(!server.log().contains("s3cret"), "{}", server.log());
-    assert!(server.log().contains("DEBUG"), "the log says less than it could");
+    assert!(server.log().contains("DEBUG"), "the log has records of all levels");
 }

@@ -13,7 +13,7 @@ use crate::harness::socket::Socket;
 
 const HANDSHAKE: &str = "{\"protocol\":\"json\",\"version\":1}\u{1e}";
 
-/// What is answered to these first bytes: an error, and then nothing more.
+/// Response to these first bytes: an error, and then nothing more.
 async fn refusal(server: &Server, first: &str) -> String {
     let mut socket = Socket::open(&server.url, "/hub").await;
     socket.send_text(first).await;
@@ -79,14 +79,14 @@ async fn a_client_that_never_shakes_hands_and_one_that_falls_silent_are_cut_off(
         "{closed}"
     );
     assert!(start.elapsed() >= Duration::from_secs(1));
-    // One that pings stays, although it says nothing else.
+    // One that pings stays, although it sends nothing else.
     let mut hub = Hub::open(&server.url).await;
     while start.elapsed() < Duration::from_secs(4) {
         hub.send(json!({ "type": 6 })).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     hub.join("job-updates").await;
-    // A token that nobody uses in time is worth nothing.
+    // A token that is not used in time is invalid.
     let token = negotiate(&server.client()).await;
     tokio::time::sleep(Duration::from_millis(700)).await;
     assert_eq!(
@@ -191,7 +191,7 @@ async fn a_token_opens_one_connection_over_one_transport() {
             .body(HANDSHAKE)
     };
     let delete = |token: &str| client.request(Method::DELETE, &format!("/hub?id={token}"));
-    // None, and one that nobody was given.
+    // None, and one that was never issued.
     for request in [
         client.request(Method::GET, "/hub"),
         client.request(Method::POST, "/hub"),
@@ -259,7 +259,7 @@ async fn negotiations_take_no_place_of_a_connection() {
     let token = negotiate(&client).await;
     let socket = Socket::open(&server.url, &format!("/hub?id={token}")).await;
     let socket = Hub::over(socket).await;
-    // The only place is taken: so says a negotiation, and so does one that was made before.
+    // The only place is taken: a new negotiation and an earlier one both report it.
     client
         .post_empty("/hub/negotiate?negotiateVersion=1")
         .await

@@ -1,4 +1,4 @@
-//! The WebSocket API: who subscribes hears what happens, and mistakes end no connection.
+//! The WebSocket API: subscribers receive events, and invalid messages end no connection.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ fn status_of(message: &Value) -> (&str, &str, &str) {
 }
 
 #[tokio::test]
-async fn the_life_of_a_job_is_told_in_its_order() {
+async fn events_of_a_job_arrive_in_order() {
     let (_site, server) = Server::with_config(CONFIG);
     let mut socket = Socket::open(&server.url, "/ws").await;
     socket
@@ -61,7 +61,7 @@ async fn the_life_of_a_job_is_told_in_its_order() {
 }
 
 #[tokio::test]
-async fn a_deleted_job_and_a_changed_one_are_told_as_what_they_are() {
+async fn deleted_and_changed_jobs_have_their_own_events() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let mut socket = Socket::open(&server.url, "/v1/ws").await;
@@ -118,7 +118,7 @@ async fn filters_by_job_queue_and_type_let_only_those_through() {
 }
 
 #[tokio::test]
-async fn who_unsubscribes_hears_nothing_more_of_it() {
+async fn after_unsubscribing_no_event_of_the_topic_arrives() {
     let (_site, server) = Server::with_config(CONFIG);
     let mut socket = Socket::open(&server.url, "/ws").await;
     for queue in ["a", "b"] {
@@ -185,7 +185,7 @@ async fn mistakes_are_answered_and_the_connection_stays() {
 }
 
 #[tokio::test]
-async fn what_is_no_websocket_is_told_so_as_a_problem() {
+async fn a_request_without_an_upgrade_is_answered_with_a_problem() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let told = client.get("/ws").await;
@@ -229,7 +229,7 @@ async fn queue_metrics_come_at_most_once_an_interval_and_only_on_change() {
     let told_late = late.next_of("queue-metrics-updated").await;
     assert_eq!(
         told_late["data"], initial["data"],
-        "who comes later is told how things are"
+        "a later subscriber receives the current state"
     );
 
     for _ in 0..40 {
@@ -289,7 +289,7 @@ fn on_cluster(sql: &str) {
 }
 
 #[tokio::test]
-async fn health_is_told_when_storage_goes_away_and_when_it_comes_back() {
+async fn health_is_reported_when_storage_fails_and_when_it_recovers() {
     let site = Site::new(
         Storage::Postgres,
         "[realtime]\nsystem_metrics_interval = \"00:00:00.2\"\n[health]\nclear_after = \"00:00:00.2\"\n",
@@ -306,7 +306,7 @@ async fn health_is_told_when_storage_goes_away_and_when_it_comes_back() {
     assert_eq!(alert["status"], "unhealthy", "{alert}");
     assert_eq!(alert["previousStatus"], "healthy");
     assert_eq!(alert["reasons"][0]["code"], "storage-unavailable");
-    // Who comes now is told as well.
+    // A new subscriber receives it as well.
     let mut late = Socket::open(&server.url, "/ws").await;
     late.subscribe(json!(["system-health"]), Value::Null).await;
     assert_eq!(late.next_of("system-health-alert").await["data"], alert);
@@ -321,7 +321,7 @@ async fn health_is_told_when_storage_goes_away_and_when_it_comes_back() {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_tells_the_last_jobs_end_and_says_goodbye() {
+async fn a_stopping_server_sends_the_last_jobs_end_and_closes_properly() {
     let (_site, server) = Server::with_config(CONFIG);
     let mut socket = Socket::open(&server.url, "/ws").await;
     let mut silent = Socket::open(&server.url, "/ws").await;
@@ -340,14 +340,14 @@ async fn a_server_that_stops_tells_the_last_jobs_end_and_says_goodbye() {
 }
 
 #[tokio::test]
-async fn every_node_tells_what_happens_on_any() {
+async fn every_node_publishes_the_events_of_all() {
     let site = Site::new(Storage::Postgres, CONFIG);
     let (first, second) = (site.start(), site.start());
     let mut here = Socket::open(&first.url, "/ws").await;
     let mut there = Socket::open(&second.url, "/ws").await;
     here.subscribe(json!(["job-status"]), Value::Null).await;
     there.subscribe(json!(["job-status"]), Value::Null).await;
-    // The other node learns within a second that somebody listens here.
+    // The other node learns within a second of this subscription.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let client = Client::new(&first.url);
     let id = client.create_of_type("NoopJob").await;

@@ -1,4 +1,4 @@
-//! What a WebSocket client may not do, and what becomes of one that does it all the same.
+//! Violations by WebSocket clients, and their consequences.
 
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ fn raw_frame(first: u8, payload: &[u8]) -> Vec<u8> {
     [&[first, 0x80 | length, 0, 0, 0, 0], payload].concat()
 }
 
-/// What is received of a connection until its end.
+/// Messages of a connection until its end.
 async fn rest_of(mut stream: TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
     let end = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
@@ -164,7 +164,7 @@ async fn a_handshake_that_is_not_right_is_refused() {
     }
 }
 
-/// A connection that is open and then says nothing at all, not even an answer to pings.
+/// A connection that is open and then sends nothing at all, not even pongs.
 async fn raw_connection(server: &Server, path: &str, receive_buffer: Option<u32>) -> TcpStream {
     let address = server.url.trim_start_matches("http://").parse().expect("an address");
     let socket = TcpSocket::new_v4().expect("a socket");
@@ -186,7 +186,7 @@ async fn raw_connection(server: &Server, path: &str, receive_buffer: Option<u32>
 }
 
 #[tokio::test]
-async fn a_client_that_says_nothing_is_pinged_and_then_cut_off() {
+async fn a_silent_client_is_pinged_and_then_disconnected() {
     let (_site, server) =
         Server::with_config("[realtime]\nping_interval = \"00:00:00.2\"\nclient_timeout = \"00:00:00.6\"\n");
     // One that answers pings, which reading does, stays.
@@ -261,7 +261,7 @@ async fn live_updates_can_be_turned_off() {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_too_slowly_is_told_how_many_events_it_has_missed() {
+async fn a_slow_client_receives_the_number_of_dropped_events() {
     const JOBS: usize = 6_000;
     let config = format!("[realtime]\nevents_behind_max = 50\n{NOOP}");
     let (_site, server) = Server::with_config(&config);
@@ -310,6 +310,6 @@ async fn a_client_that_reads_too_slowly_is_told_how_many_events_it_has_missed() 
             other => panic!("unexpected: {other:?}"),
         }
     }
-    assert_eq!(told + missed, 3 * JOBS as u64, "each event was told or counted");
+    assert_eq!(told + missed, 3 * JOBS as u64, "each event was sent or counted");
     assert!(missed > 0, "nothing was missed: the test proves nothing");
 }

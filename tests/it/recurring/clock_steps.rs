@@ -102,7 +102,7 @@ async fn what_was_stored_by_a_clock_that_was_ahead_runs_in_time(storage: Storage
     let clock = Wrong::of(&site);
     let mut server = clock.start(&site);
     let mut client = server.client();
-    receiver.script([Answer::Says("500 Internal Server Error", "", "")]);
+    receiver.script([Answer::Status("500 Internal Server Error", "", "")]);
     // A queue exists from its first job on.
     create(
         &client,
@@ -124,7 +124,7 @@ async fn what_was_stored_by_a_clock_that_was_ahead_runs_in_time(storage: Storage
     let absolute = create(&client, absolute).await;
     let told = create(&client, json!({ "type": "NoopJob" })).await;
     let of_told = |got: &crate::harness::receiver::Got| got.job() == id(&told);
-    receiver.hears_of("the endpoint has refused", of_told).await;
+    receiver.receive_where("the endpoint has refused", of_told).await;
     eventually("the retry waits", || async {
         let job = client.job(id(&first)).await;
         (job["retryCount"] == 1).then_some(())

@@ -323,7 +323,7 @@ async fn a_changed_configuration_changes_the_schedule_and_a_removed_one_deletes_
         (&second["id"], &second["cronExpression"]),
         (&first["id"], &json!("30 4 * * *"))
     );
-    assert_eq!(second["enabled"], false, "the configuration says nothing of it");
+    assert_eq!(second["enabled"], false, "the configuration does not set it");
     assert!(server.stop().success());
 
     site.configure(&declared("30 4 * * *", "enabled = true"));

@@ -303,7 +303,7 @@ async fn each_second_has_one_occurrence_and_it_starts_when_it_is_due() {
 }
 
 #[tokio::test]
-async fn an_occurrence_that_overlaps_is_left_out_or_waits_as_the_policy_says() {
+async fn an_overlapping_occurrence_is_skipped_or_queued_by_policy() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let make =
@@ -478,7 +478,7 @@ async fn many_triggers_at_once(storage: Storage) {
     }
     let list = client.get(&format!("/jobs?recurringJobId={id}&limit=100")).await.json();
     assert_eq!(list["totalCount"], 40, "{list}");
-    // Whoever asks for a revision still gets that one or a refusal.
+    // A request for a revision still gets that one or a refusal.
     let revision = client
         .get(&format!("/jobs/recurring/{id}"))
         .await

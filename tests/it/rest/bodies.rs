@@ -11,7 +11,7 @@ use crate::harness::client::{Answer, Client};
 use crate::harness::server::Server;
 
 /// An id that no job has.
-const NOBODY: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
+const UNKNOWN_ID: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
 
 async fn post_bytes(client: &Client, path: &str, content_type: Option<&str>, body: impl Into<Vec<u8>>) -> Answer {
     let mut request = client.request(Method::POST, path).body(body.into());
@@ -77,7 +77,7 @@ async fn a_body_must_be_json_by_its_own_account() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_is_told_where_it_is_wrong() {
+async fn the_position_of_a_json_syntax_error_is_reported() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let json = Some("application/json");
@@ -216,7 +216,7 @@ async fn a_body_that_is_too_large_is_refused_however_it_comes() {
         ("/jobs", job(5_000_000), 2_048),
         ("/jobs/batch", format!("[{}]", job(4_095)), 4_096),
         ("/queues/default/pause", " ".repeat(2_049), 2_048),
-        (&format!("/jobs/{NOBODY}/execute"), " ".repeat(3_000_000), 2_048),
+        (&format!("/jobs/{UNKNOWN_ID}/execute"), " ".repeat(3_000_000), 2_048),
     ] {
         let problem = post_bytes(&client, path, json, body.clone()).await.problem(413);
         assert_eq!(problem["type"], "urn:tickerq:problem:too-large");

@@ -1,4 +1,4 @@
-//! What browsers are told: which pages may call, and what they may do with the answers.
+//! Headers for browsers: allowed origins, and the use of responses.
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
@@ -156,14 +156,14 @@ async fn a_page_that_may_not_call_reads_nothing() {
 async fn every_origin_is_let_in_by_a_star_but_without_credentials() {
     let (_site, server) = Server::with_config(&with_key("[\"*\"]"));
     let client = server.client();
-    let answer = preflight(&client, "https://anybody.example", "POST", "authorization").await;
+    let answer = preflight(&client, "https://another.example", "POST", "authorization").await;
     assert!(answer.status.is_success(), "{}", answer.status);
     assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
     assert_eq!(answer.header("access-control-allow-credentials"), None);
 }
 
 #[tokio::test]
-async fn a_foreign_page_changes_nothing_where_nobody_is_asked() {
+async fn without_authentication_a_page_of_another_origin_changes_nothing() {
     let (_site, server) = Server::with_config(&format!("[server]\ncors_origins = [\"{APP}\"]\n"));
     let client = server.client();
     let pause = |name: &'static str, value: String| {
@@ -239,11 +239,7 @@ async fn answers_say_that_they_are_what_they_are_and_nobodys_else() {
     let (_site, server) = Server::with_config("");
     let answer = server.client().get("/jobs").await;
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-    assert_eq!(
-        answer.header("cache-control"),
-        None,
-        "what everybody may read may be kept"
-    );
+    assert_eq!(answer.header("cache-control"), None, "public responses may be cached");
 }
 
 #[test]
@@ -296,7 +292,7 @@ fn an_origin_that_no_browser_sends_is_refused_at_the_start() {
             );
         }
     }
-    // Every origin, however it is written and wherever, where nobody is authenticated.
+    // Every origin, in every spelling, without authentication.
     for (config, variables) in [
         ("[server]\ncors_origins = [\"*\"]\n".to_owned(), vec![]),
         ("[server]\ncors_origins = [\"\\u002a\"]\n".to_owned(), vec![]),

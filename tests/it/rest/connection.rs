@@ -155,7 +155,7 @@ async fn a_body_is_asked_for_only_when_it_is_wanted() {
 #[tokio::test]
 async fn a_body_is_asked_for_while_the_answer_before_it_is_still_being_written() {
     let (_site, server) = Server::with_config("");
-    let large = json!({ "type": "Nobody", "parameters": "x".repeat(900_000) });
+    let large = json!({ "type": "Unhandled", "parameters": "x".repeat(900_000) });
     let job = server.client().create(large).await;
     let read = get(&format!("/api/tickerq/jobs/{}", job["id"].as_str().expect("an id")), "");
     let create = format!(
@@ -171,7 +171,7 @@ async fn a_body_is_asked_for_while_the_answer_before_it_is_still_being_written()
             let count = timeout(PATIENCE, stream.read_buf(&mut answered)).await;
             assert_ne!(count.expect("the body is asked for").expect("in order"), 0);
         }
-        stream.write_all(b"{\"type\":\"Nobody\"}").await.expect("a body");
+        stream.write_all(b"{\"type\":\"Remote\"}").await.expect("a body");
         let end = rest_of(&mut stream).await;
         assert_eq!(statuses(&end), ["201"], "{end}");
         let before = String::from_utf8(answered).expect("text");

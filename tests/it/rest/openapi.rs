@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::client::Client;
 use crate::harness::server::Server;
 
-const NOBODY: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
+const UNKNOWN_ID: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
 
 async fn document(client: &Client) -> Value {
     let answer = client.get("/openapi.json").await;
@@ -56,7 +56,7 @@ async fn every_route_is_described_with_its_methods() {
     let described: BTreeSet<&str> = operations(&document).into_iter().map(|(path, _, _)| path).collect();
     for path in described {
         let asked = path
-            .replace("{id}", NOBODY)
+            .replace("{id}", UNKNOWN_ID)
             .replace("{name}", "default")
             .replace("{key}", "nightly");
         let answer = client.send(client.at_root(Method::OPTIONS, &asked)).await;
@@ -146,7 +146,7 @@ async fn the_description_is_whole() {
     }
 }
 
-/// What is wrong with a value, by its schema.
+/// Violations of a value's schema.
 fn mistakes(document: &Value, schema: &Value, value: &Value, place: &str) -> Vec<String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let schema = document.pointer(reference.trim_start_matches('#')).expect("a schema");
@@ -183,7 +183,7 @@ fn mistakes(document: &Value, schema: &Value, value: &Value, place: &str) -> Vec
     }
 }
 
-/// What is wrong with an object whose members may be described in several parts.
+/// Violations of an object whose members may be described in several parts.
 fn whole_object(document: &Value, schema: &Value, value: &Value, place: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut described = HashSet::new();
@@ -257,7 +257,7 @@ async fn what_is_answered_is_what_is_described() {
         ),
         ("get", format!("/jobs/{done}"), "/jobs/{id}", Value::Null),
         ("get", format!("/jobs/{failed}"), "/jobs/{id}", Value::Null),
-        ("get", format!("/jobs/{NOBODY}"), "/jobs/{id}", Value::Null),
+        ("get", format!("/jobs/{UNKNOWN_ID}"), "/jobs/{id}", Value::Null),
         ("get", "/jobs/1".to_owned(), "/jobs/{id}", Value::Null),
         ("get", "/jobs".to_owned(), "/jobs", Value::Null),
         ("get", "/jobs?limit=0".to_owned(), "/jobs", Value::Null),
@@ -381,7 +381,7 @@ async fn the_pages_are_served_without_any_other_host() {
         }
         let answer = client.send(client.at_root(Method::GET, file.path())).await;
         assert_eq!(answer.status, StatusCode::OK, "{file}");
-        // The browser, too, is told to ask nobody else, whatever a script may think of.
+        // The content security policy keeps scripts from other hosts.
         if file.path().starts_with("/docs/") {
             let policy = answer.header("content-security-policy").unwrap_or_default();
             assert!(policy.starts_with("default-src 'self';"), "{file}: {policy}");

@@ -1,4 +1,4 @@
-//! What all routes have in common: problems, methods, paths, prefixes and health.
+//! Common behaviour of all routes: problems, methods, paths, prefixes and health.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use crate::harness::latch::Gate;
 use crate::harness::server::Server;
 
 /// An id that no job has.
-const NOBODY: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
+const UNKNOWN_ID: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
 
 /// Sends bytes and gives the status and the body of what comes back: for requests that a client's library would correct.
 pub fn raw(server: &Server, request: &str) -> (u16, Value) {
@@ -39,7 +39,7 @@ fn raw_get(server: &Server, path: &str) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_told_as_a_problem() {
+async fn a_missing_resource_is_a_problem() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     for path in [
@@ -70,15 +70,15 @@ async fn what_is_not_there_is_told_as_a_problem() {
             assert_eq!(problem.get("errors"), None);
         }
     }
-    let problem = client.get(&format!("/jobs/{NOBODY}")).await.problem(404);
-    assert_eq!(problem["detail"], format!("there is no job {NOBODY}"));
+    let problem = client.get(&format!("/jobs/{UNKNOWN_ID}")).await.problem(404);
+    assert_eq!(problem["detail"], format!("there is no job {UNKNOWN_ID}"));
 }
 
 #[tokio::test]
-async fn a_path_tells_which_methods_it_has() {
+async fn a_path_lists_its_methods() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
-    let job = format!("/api/tickerq/jobs/{NOBODY}");
+    let job = format!("/api/tickerq/jobs/{UNKNOWN_ID}");
     for (path, allow) in [
         ("/api/tickerq/jobs", "GET, HEAD, POST, OPTIONS"),
         ("/api/tickerq/v1/jobs", "GET, HEAD, POST, OPTIONS"),
@@ -348,7 +348,7 @@ async fn base_path_and_version_can_be_changed_and_the_api_left_out() {
 }
 
 #[tokio::test]
-async fn health_is_told_until_the_end() {
+async fn health_is_answered_until_the_end() {
     let mut gate = Gate::open().await;
     let (_site, server) = Server::with_config(&format!("[job_types.Work]\n{}", gate.handler()));
     let client = server.client();
@@ -368,7 +368,7 @@ async fn health_is_told_until_the_end() {
     client.create_of_type("Work").await;
     let visit = gate.visit().await;
     server.signal(Signal::TERM);
-    let problem = crate::harness::eventually("the server says that it stops", || async {
+    let problem = crate::harness::eventually("the server reports that it stops", || async {
         let answer = health("/readyz").await;
         (answer.status == StatusCode::SERVICE_UNAVAILABLE).then_some(answer)
     })

@@ -259,14 +259,14 @@ async fn thousands_of_jobs_are_cleared_at_once() {
 }
 
 #[tokio::test]
-async fn a_queue_that_is_not_there_is_told_by_every_route() {
+async fn every_route_reports_a_missing_queue() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
-    let problem = client.get("/queues/nobody").await.problem(404);
+    let problem = client.get("/queues/missing").await.problem(404);
     assert_eq!(problem["detail"], "there is no queue 'nobody'");
     for action in ["pause", "resume", "clear"] {
         let problem = client
-            .post_empty(&format!("/queues/nobody/{action}"))
+            .post_empty(&format!("/queues/missing/{action}"))
             .await
             .problem(404);
         assert_eq!(problem["type"], "urn:tickerq:problem:not-found");

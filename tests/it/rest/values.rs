@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::client::Client;
 use crate::harness::server::Server;
 
-/// The fields of `POST /jobs` that have a type, with values of other types and outside of their ranges, and what is told.
+/// The fields of `POST /jobs` that have a type, with values of other types and outside of their ranges, and the errors.
 fn wrong_values() -> Vec<(&'static str, Value, &'static str)> {
     let text = |length: usize| json!("x".repeat(length));
     let mut wrong = vec![

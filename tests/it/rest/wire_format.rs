@@ -1,4 +1,4 @@
-//! How things look on the wire: every member of what REST answers, in its order. What differs from one run to the next
+//! Wire format: every member of REST's responses, in its order. What differs from one run to the next
 //! is replaced.
 
 use reqwest::Method;

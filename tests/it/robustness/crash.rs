@@ -1,4 +1,4 @@
-//! What a server that dies in the middle of its work leaves behind: everything that was acknowledged.
+//! A server that is killed in the middle of its work loses nothing that was acknowledged.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -68,7 +68,7 @@ async fn post_until_gone(client: Client, acknowledged: Arc<Mutex<BTreeSet<String
     }
 }
 
-/// How many jobs have a status: counted while they were written, and counted now.
+/// Number of jobs by status: counted while they were written, and counted now.
 async fn counted(client: &Client, status: &str) -> (Value, Value) {
     let kept = client.get(&format!("/jobs?status={status}&limit=1")).await.json();
     // A filter on dates can't be answered from what was counted.

@@ -192,12 +192,12 @@ async fn a_search_has_a_time(storage: Storage) {
 }
 
 #[tokio::test]
-async fn a_search_that_takes_too_long_says_what_to_narrow_on_sqlite() {
+async fn a_search_that_takes_too_long_suggests_filters_on_sqlite() {
     a_search_has_a_time(Storage::Sqlite).await;
 }
 
 #[tokio::test]
-async fn a_search_that_takes_too_long_says_what_to_narrow_on_postgres() {
+async fn a_search_that_takes_too_long_suggests_filters_on_postgres() {
     a_search_has_a_time(Storage::Postgres).await;
 }
 

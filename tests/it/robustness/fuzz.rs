@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::harness::client::Client;
 use crate::harness::server::Server;
 
-/// How long each of the tests goes on at the most. The same requests come in the same order every time.
+/// Maximum duration of each test. The same requests come in the same order every time.
 const TIME: Duration = Duration::from_secs(5);
 const REQUESTS: usize = 3_000;
 

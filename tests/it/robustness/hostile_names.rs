@@ -55,7 +55,7 @@ const HOSTILE: &[char] = &[
     '\u{E01EF}',
 ];
 
-/// What may be in a name.
+/// Characters of names.
 const HARMLESS: &[&str] = &["Ünïcödé 日本語 العربية עברית", "👨👩👧", "می خواهم", "e\u{301}", "a b"];
 
 async fn put(client: &Client, path: &str, body: Value) -> Answer {
@@ -228,7 +228,7 @@ async fn a_token_of_a_subject_that_pretends_to_be_another_is_refused() {
 }
 
 #[tokio::test]
-async fn what_a_program_says_is_shown_escaped_by_the_command_line_and_the_log() {
+async fn output_of_programs_is_escaped_by_the_command_line_and_the_log() {
     let script = "printf 'gnp\\342\\200\\256exe \\033[31m\\357\\273\\277\\342\\200\\250end' >&2; exit 1";
     let shell = Shell::start(&format!(
         "[job_types.Bad]\nmax_retries = 0\nhandler = {{ command = {{ program = \"sh\", args = [\"-c\", {}] }} }}\n",

@@ -1,4 +1,4 @@
-//! What a server holds in memory for its callers is bounded: answers while they are built and sent, and bodies while they come.
+//! Memory that a server holds for its callers is bounded: responses while they are built and sent, and bodies while they arrive.
 
 use std::collections::HashSet;
 use std::fs;
@@ -30,7 +30,9 @@ fn peak(server: &Server) -> usize {
 async fn create_large_jobs(client: &Client, count: usize) {
     let parameters = "x".repeat(MB - 2);
     for _ in 0..count {
-        client.create(json!({"type": "Nobody", "parameters": parameters})).await;
+        client
+            .create(json!({"type": "Unhandled", "parameters": parameters}))
+            .await;
     }
 }
 
@@ -146,7 +148,7 @@ async fn lists_of_large_things_over_rest_are_bounded() {
     let client = server.client();
     let parameters = "x".repeat(MB - 2);
     for _ in 0..20 {
-        let body = json!({"type": "Nobody", "cronExpression": "0 0 1 1 *", "parameters": parameters});
+        let body = json!({"type": "Unhandled", "cronExpression": "0 0 1 1 *", "parameters": parameters});
         let created = client.post("/jobs/recurring", body).await;
         assert_eq!(created.status, StatusCode::CREATED, "{:.300}", created.text);
     }
@@ -282,7 +284,7 @@ async fn unfinished_bodies_are_bounded_together() {
         "[server]\nrequest_body_bytes_max = \"1MiB\"\nbatch_body_bytes_max = \"1MiB\"\nmax_body_memory = \"2MiB\"\n";
     let (_site, server) = Server::with_config(config);
     let client = server.client();
-    let body = format!("{{\"type\":\"Nobody\",\"parameters\":\"{}\"}}", "x".repeat(700_000));
+    let body = format!("{{\"type\":\"Remote\",\"parameters\":\"{}\"}}", "x".repeat(700_000));
     let head = |path: &str| {
         format!(
             "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
@@ -319,7 +321,7 @@ async fn unfinished_bodies_are_bounded_together() {
             .is_some_and(|detail| detail.contains("server.max_body_memory"))
     );
     // Small ones need none of it.
-    client.create(json!({"type": "Nobody"})).await;
+    client.create(json!({"type": "Unhandled"})).await;
     drop(open);
     eventually("memory is free again", async || {
         let request = client
@@ -336,7 +338,7 @@ async fn bodies_of_graphql_have_a_limit_of_their_own() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let query = |length: usize| {
-        let variables = json!({"input": {"type": "Nobody", "parameters": "x".repeat(length)}});
+        let variables = json!({"input": {"type": "Unhandled", "parameters": "x".repeat(length)}});
         let query = "mutation($input: ScheduleJobInput!) { scheduleJob(input: $input) { job { id } } }";
         json!({"query": query, "variables": variables})
     };
@@ -364,7 +366,7 @@ async fn the_time_of_a_request_ends_also_while_its_answer_is_made() {
 
 /// Registers a worker for the jobs that nothing else runs.
 async fn worker(client: &Client) -> String {
-    let worker = json!({ "name": "w", "types": ["Nobody"], "concurrency": 1_000 });
+    let worker = json!({ "name": "w", "types": ["Unhandled"], "concurrency": 1_000 });
     let registered = client.post("/workers", worker).await.json();
     registered["id"].as_str().expect("an id").to_owned()
 }

@@ -44,7 +44,7 @@ async fn paths(client: &Client) -> BTreeSet<String> {
     closed.chain(beside.map(str::to_owned)).collect()
 }
 
-/// What a proxy or a router might take for the same path.
+/// Spellings that a proxy or a router might take for the same path.
 fn spellings(path: &str) -> Vec<String> {
     let (head, last) = path.rsplit_once('/').expect("a slash");
     let first_letter = last.chars().next().unwrap_or('.');
@@ -116,7 +116,7 @@ fn ask(server: &Server, method: &str, path: &str, header: &str) -> u16 {
     status
 }
 
-/// Whether an answer gives nothing away: it asks for a key, has no such route or method, or is a redirect or a refusal.
+/// `true` if a response discloses nothing: it asks for a key, has no such route or method, or is a redirect or a refusal.
 /// `OPTIONS` names the methods of a path, which the public description names as well.
 fn is_closed(method: &str, status: u16) -> bool {
     matches!(status, 301 | 307 | 308 | 400 | 401 | 403 | 404 | 405 | 414 | 429 | 501)

@@ -1,4 +1,4 @@
-//! What a server does when it is told to stop.
+//! Shutdown by a signal.
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::harness::eventually;
 use crate::harness::server::{Site, Storage};
 
 /// So that what a stopped server has left can be looked at.
-const NOBODY_RUNS_THEM: &str = "[job_types.EndlessJob]\nhandler = \"remote\"\n";
+const REMOTE_HANDLER: &str = "[job_types.EndlessJob]\nhandler = \"remote\"\n";
 
 fn config(grace: &str) -> String {
     format!(
@@ -53,7 +53,7 @@ async fn what_does_not_end_is_handed_back_with_its_attempt_on_record() {
         .await;
     assert!(server.stop().success());
 
-    site.configure(NOBODY_RUNS_THEM);
+    site.configure(REMOTE_HANDLER);
     let server = site.start();
     let job = server.client().job(&running).await;
     assert_eq!(job["status"], "pending");
@@ -66,7 +66,7 @@ async fn what_does_not_end_is_handed_back_with_its_attempt_on_record() {
 }
 
 #[tokio::test]
-async fn a_stopping_server_takes_no_jobs_and_says_that_it_is_not_ready_and_drains() {
+async fn a_stopping_server_accepts_no_jobs_is_not_ready_and_drains() {
     let site = Site::new(Storage::Sqlite, &config("00:00:20"));
     let server = site.start();
     let client = server.client();
@@ -100,7 +100,7 @@ async fn a_stopping_server_takes_no_jobs_and_says_that_it_is_not_ready_and_drain
     assert_eq!(client.job(&running).await["status"], "running");
     assert!(server.wait().success());
 
-    site.configure(NOBODY_RUNS_THEM);
+    site.configure(REMOTE_HANDLER);
     let server = site.start();
     assert_eq!(server.client().job(&running).await["status"], "completed");
     assert_eq!(server.client().get("/jobs").await.json()["totalCount"], 2);
@@ -143,7 +143,7 @@ async fn signals_to_the_process_and_to_its_group_are_one_request() {
     server.signal(Signal::INT);
     assert!(server.wait().success());
     assert!(!site.path().join("tickerq.db-wal").exists());
-    site.configure(NOBODY_RUNS_THEM);
+    site.configure(REMOTE_HANDLER);
     assert_eq!(site.start().client().job(&id).await["status"], "completed");
 }
 
@@ -174,7 +174,7 @@ async fn a_closed_terminal_drains_the_server_as_a_signal_to_stop_does() {
     server.signal(Signal::TERM);
     assert!(server.wait().success());
 
-    site.configure(NOBODY_RUNS_THEM);
+    site.configure(REMOTE_HANDLER);
     let server = site.start();
     let job = server.client().job(&id).await;
     assert_eq!((&job["status"], &job["attempt"]), (&json!("completed"), &json!(1)));

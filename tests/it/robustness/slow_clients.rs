@@ -270,7 +270,10 @@ async fn the_rest_of_an_answered_requests_body_is_read_for_a_while_only() {
     let chunk = format!("4000\r\n{}\r\n", "x".repeat(0x4000));
     // Faster than any minimum rate.
     while stream.write_all(chunk.as_bytes()).await.is_ok() {
-        assert!(start.elapsed() < SLOW, "a body that no route reads is read for ever");
+        assert!(
+            start.elapsed() < SLOW,
+            "a body that no route reads is not read to its end"
+        );
         sleep(Duration::from_millis(100)).await;
     }
 }
@@ -296,7 +299,7 @@ async fn a_query_that_is_answered_as_an_event_stream_and_not_taken_is_given_up()
     is_given_up(read).await;
 }
 
-/// Whether the connection of a client ends that hardly takes the answer to what it sends.
+/// `true` if the server ends the connection of a client that hardly reads its responses.
 async fn is_given_up(read: impl Fn(&str) -> String) {
     let config = "[metrics]\nenable_prometheus_export = true\n[job_types.NoopJob]\nhandler = \"noop\"\n";
     let (_site, server) = Server::with_config(config);

@@ -46,7 +46,7 @@ async fn the_first_job_of_a_queue_runs_though_the_queues_were_read_before_it_cam
     .await;
     let client = Client::new(&format!("http://{}", server.addresses()[0]));
     let first = client.create(json!({ "type": "NoopJob", "queue": "new" })).await;
-    // Its answer comes after everybody was told of the first one.
+    // Its response comes after the first one was published.
     client.create(json!({ "type": "NoopJob", "queue": "another" })).await;
     release.send_replace(true);
     let done = client.wait_finished(first["id"].as_str().expect("an id")).await;
@@ -63,7 +63,7 @@ impl DelegatingRepository for SlowToStart {
     async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
         let read = self.inner.queues(now).await;
         if !self.is_begun.swap(true, Ordering::SeqCst) {
-            // The sender is gone when the test has failed; then nobody waits for this any more.
+            // The sender is dropped when the test has failed.
             self.released.clone().wait_for(|is_released| *is_released).await.ok();
         }
         read

@@ -68,7 +68,7 @@ impl DelegatingRepository for Fused {
     async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
         self.fuse.burn();
         let results = self.inner.commit(changes).await;
-        // After the commit too: then what it has done is known to nobody.
+        // After the commit too: then its effects are not reported.
         self.fuse.burn();
         results
     }
@@ -177,13 +177,13 @@ fn rules() -> Rules {
 }
 
 /// Runs jobs while an actor panics at its `storage_calls`th call of storage, or at the `clock_readings`th look at the
-/// clock, and waits until all of them have completed. Tells how many actors were restarted.
+/// clock, and waits until all of them have completed. Returns the number of restarted actors.
 async fn complete_all_in_spite_of_a_panic(storage_calls: i64, clock_readings: i64) -> u64 {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite:{}", folder.path().join("test.db").display());
     let inner = SeaRepository::connect(SeaOptions::new(url)).await.expect("a database");
     inner.migrate_up().await.expect("tables");
-    // Nothing burns before the runtime has started: a start that fails is told to whoever starts it.
+    // No panic before the runtime has started: a failed start is returned to the caller.
     let storage_fuse = Arc::new(Fuse(AtomicI64::new(i64::MAX)));
     let clock_fuse = Arc::new(Fuse(AtomicI64::new(i64::MAX)));
     let clock = Clock::new({
@@ -215,7 +215,7 @@ async fn complete_all_in_spite_of_a_panic(storage_calls: i64, clock_readings: i6
             due,
             ..NewJob::of_type(JobType::parse("NoopJob").expect("a type"))
         };
-        // Who is told that storage can't be written asks again; whether the first request took effect is not known.
+        // A caller that receives `unavailable` retries; the first request may have taken effect.
         if let Ok(scheduled) = jobs.schedule(&Caller::local(), new, None).await {
             accepted.push(scheduled.jobs[0].job.id);
         }

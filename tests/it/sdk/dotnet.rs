@@ -19,8 +19,8 @@ async fn dotnet_passes_the_scenarios() {
 }
 
 #[tokio::test]
-async fn dotnet_hears_again_after_a_restart() {
-    DOTNET.hears_again_after_a_restart().await;
+async fn dotnet_receives_events_after_a_restart() {
+    DOTNET.receives_events_after_a_restart().await;
 }
 
 #[tokio::test]

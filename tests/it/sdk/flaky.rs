@@ -1,4 +1,4 @@
-//! A network on which every second answer is lost: the server does what it was asked, and the client never hears of it.
+//! A network on which every second answer is lost: the server does what it was asked, and the client gets no response.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -16,8 +16,8 @@ async fn javascript_passes_the_scenarios() {
 }
 
 #[tokio::test]
-async fn javascript_hears_again_after_a_restart() {
-    JAVASCRIPT.hears_again_after_a_restart().await;
+async fn javascript_receives_events_after_a_restart() {
+    JAVASCRIPT.receives_events_after_a_restart().await;
 }
 
 #[tokio::test]

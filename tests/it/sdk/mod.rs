@@ -87,14 +87,14 @@ feed = true
 
 const KEY: &str = "all-all-all-all-all";
 
-/// How the programs of an SDK are run.
+/// Command line of an SDK's programs.
 pub struct Language {
-    /// What starts a program: an interpreter and its options.
+    /// The interpreter and its options.
     pub program: &'static str,
     pub arguments: &'static [&'static str],
     /// The scenarios.
     pub scenarios: &'static str,
-    /// Where it lies below `sdk`, and where its programs are run.
+    /// Its folder below `sdk`, in which its programs run.
     pub folder: &'static str,
     pub environment: &'static [(&'static str, &'static str)],
 }
@@ -181,8 +181,8 @@ impl Language {
         command
     }
 
-    /// Whoever listens is connected again after a restart.
-    pub async fn hears_again_after_a_restart(&self) {
+    /// Subscriptions reconnect after a restart.
+    pub async fn receives_events_after_a_restart(&self) {
         let site = Site::new(Storage::Sqlite, CONFIG);
         let server = site.start();
         let url = server.url.clone();
@@ -199,7 +199,7 @@ impl Language {
         }
     }
 
-    /// What a worker ran that was killed, another one runs; one that is told to stop ends what it runs.
+    /// Jobs of a killed worker run on another one; a worker that is stopped finishes its jobs.
     pub async fn survives_a_killed_worker(&self) {
         let (_site, server) = Server::with_config(CONFIG);
         let client = server.client().with_token(KEY);
@@ -211,7 +211,7 @@ impl Language {
         first.signal(Signal::KILL);
         let mut second = Running::start(self.command(self.scenarios, &["work", &server.url, "second"]));
         second.until(&format!("running {id} 2")).await;
-        // The second attempt ends by itself, while the worker is told to stop.
+        // The second attempt ends by itself, while the worker is being stopped.
         second.signal(Signal::TERM);
         let job = client.wait_finished(&id).await;
         assert_eq!(
@@ -386,7 +386,7 @@ fn id_of(job: &serde_json::Value) -> &str {
     job["id"].as_str().expect("an id")
 }
 
-/// A program that goes on, and what it says.
+/// A running program, and its output.
 struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,

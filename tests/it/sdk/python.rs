@@ -16,8 +16,8 @@ async fn python_passes_the_scenarios() {
 }
 
 #[tokio::test]
-async fn python_hears_again_after_a_restart() {
-    PYTHON.hears_again_after_a_restart().await;
+async fn python_receives_events_after_a_restart() {
+    PYTHON.receives_events_after_a_restart().await;
 }
 
 #[tokio::test]

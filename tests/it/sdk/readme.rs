@@ -10,7 +10,7 @@ use crate::harness::repository;
 use crate::harness::server::{Server, Site, Storage};
 
 const URL: &str = "http://localhost:5000";
-/// What every program prints in its own notation: the end of its job, and of its webhook.
+/// Output of every program in its own notation: the end of its job, and of its webhook.
 const DONE: [&str; 3] = ["completed", "hello Ann", "true"];
 
 /// A README and a folder to run it in, which holds a copy of its SDK.

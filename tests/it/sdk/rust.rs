@@ -16,8 +16,8 @@ async fn rust_passes_the_scenarios() {
 }
 
 #[tokio::test]
-async fn rust_hears_again_after_a_restart() {
-    RUST.hears_again_after_a_restart().await;
+async fn rust_receives_events_after_a_restart() {
+    RUST.receives_events_after_a_restart().await;
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The types of the SDKs: generated from the OpenAPI document, and checked by the compilers of their languages.
 //!
-//! `TICKERQ_UPDATE_SDK=1 cargo test --test it sdk::types` writes the generated files anew.
+//! `TICKERQ_UPDATE_SDK=1 cargo test --test it sdk::types` writes the generated files again.
 
 use std::fs;
 use std::path::Path;

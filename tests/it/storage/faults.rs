@@ -13,7 +13,7 @@ use crate::harness::client::Client;
 use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage};
 
-/// How full the disk is on which a test runs says nothing about the server.
+/// The free space of the disk under a test is no property of the server.
 const CONFIG: &str = r#"
 [realtime]
 queue_metrics_interval = "00:00:00.2"
@@ -62,12 +62,12 @@ async fn is_unhealthy(server: &Server, expected: &str, word: &str) {
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "at once");
     let detail = problem["detail"].as_str().expect("a detail");
     assert!(detail.contains(word), "{detail}");
-    eventually("/metrics/system says the same", || async {
+    eventually("/metrics/system reports the same", || async {
         (code(&client).await.as_deref() == Some(expected)).then_some(())
     })
     .await;
     assert_eq!(client.get("/metrics/system").await.json()["systemHealth"], "unhealthy");
-    eventually("the log says the same", || async {
+    eventually("the log has the same", || async {
         server.log().contains(word).then_some(())
     })
     .await;
@@ -75,7 +75,7 @@ async fn is_unhealthy(server: &Server, expected: &str, word: &str) {
     let lines = log
         .lines()
         .filter(|line| line.contains("ERROR") || line.contains("WARN"));
-    // What the health says besides, how the server was started, and that nothing runs the jobs.
+    // Other reasons of the health: how the server was started, and jobs without a handler.
     let others = ["the server is ", "no handler and no worker", "no authentication"];
     let lines = lines.filter(|line| !others.iter().any(|other| line.contains(other)));
     assert_eq!(lines.count(), 1, "{log}");
@@ -116,7 +116,7 @@ async fn a_removed_database_is_found_without_a_request() {
     for suffix in ["", "-wal", "-shm"] {
         fs::remove_file(file(&site, suffix)).expect("the file is removed");
     }
-    eventually("the log tells it", || async {
+    eventually("the log has it", || async {
         server.log().contains("removed or renamed").then_some(())
     })
     .await;
@@ -188,7 +188,7 @@ async fn a_malformed_image_is_unhealthy_from_the_first_call_that_finds_it() {
         image.write_all(&[0xa5; 200]).expect("bytes are flipped");
     }
     drop(image);
-    eventually("the log tells it", || async {
+    eventually("the log has it", || async {
         post(&client).await;
         server.log().contains("is corrupt").then_some(())
     })
@@ -234,7 +234,7 @@ async fn another_program_that_closes_the_database_does_not_take_its_log_along() 
     let (site, server) = started();
     let client = server.client();
     assert_eq!(post(&client).await, StatusCode::CREATED);
-    // Each looks at the files.
+    // Each checks the files.
     assert_eq!(ready(&client).await.0, StatusCode::OK);
     client.get("/metrics/system").await;
     let other = other_program(&file(&site, "")).await;

@@ -9,7 +9,7 @@ use crate::harness::client::Client;
 use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage};
 
-/// How large a file of this server may become from now on; more is an error of each write, as on a disk that is full.
+/// Maximum size of this server's files from now on; more is an error of each write, as on a disk that is full.
 fn limit_files(server: &Server, bytes: Option<u64>) {
     let limit = Rlimit {
         current: bytes,
@@ -99,7 +99,7 @@ async fn a_server_whose_disk_is_full_is_not_ready() {
 }
 
 #[tokio::test]
-async fn a_server_whose_database_somebody_else_keeps_locked_is_not_ready() {
+async fn a_server_whose_database_is_locked_by_another_process_is_not_ready() {
     let (site, server) = started();
     becomes(&server, StatusCode::OK).await;
     let mut options = ConnectOptions::new(format!("sqlite:{}", site.path().join("tickerq.db").display()));

@@ -1,4 +1,4 @@
-//! PostgreSQL whose connections or rows are busy: what waits, what does not, and what callers are told.
+//! PostgreSQL whose connections or rows are busy: calls that wait, calls that do not, and the errors of callers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +49,7 @@ async fn locked(other: &DatabaseConnection, sql: &str) -> DatabaseTransaction {
     transaction
 }
 
-/// How many statements of the server wait for a lock.
+/// Number of the server's statements that wait for a lock.
 fn waiting(url: &str, of: &str) -> String {
     query_sql(
         url,
@@ -104,7 +104,7 @@ async fn a_search_is_cancelled_while_all_cheap_reads_are_busy() {
 }
 
 #[tokio::test]
-async fn a_cheap_read_that_finds_no_free_connection_is_told_so_and_is_no_outage() {
+async fn a_cheap_read_without_a_free_connection_is_busy_and_no_outage() {
     let (url, repository, other) = opened().await;
     let lock = locked(&other, "LOCK TABLE webhook_endpoints IN ACCESS EXCLUSIVE MODE").await;
     let busy = {

@@ -80,11 +80,11 @@ async fn a_target_is_sent_changed_jobs_in_batches_that_are_signed() {
             .is_some_and(|text| text.starts_with("sha256="))
     );
     let verified = super::verified_by_the_library(batch, "sync-secret-key", "raw").await;
-    assert_eq!(verified, "undefined", "it is verified, and tells no event");
+    assert_eq!(verified, "undefined", "it is verified, and has no event");
 }
 
 #[tokio::test]
-async fn what_the_reference_tells_of_a_job_is_told_unless_more_is_asked_for() {
+async fn the_references_fields_of_a_job_are_sent_by_default() {
     let receiver = Receiver::open().await;
     let (_site, server) = Server::with_config(&target(&receiver, ""));
     let ids = create_many(&server.client(), 1).await;
@@ -107,7 +107,7 @@ async fn a_target_that_was_away_is_caught_up(storage: Storage) {
     );
     let server = site.start();
     let mut ids = create_many(&server.client(), 40).await;
-    receiver.hears(1).await;
+    receiver.receive(1).await;
     server.kill();
     receiver.otherwise(Answer::OK);
     let server = site.start();
@@ -166,7 +166,7 @@ async fn two_nodes_send_one_target_everything() {
 }
 
 #[tokio::test]
-async fn the_feed_tells_those_who_would_rather_ask() {
+async fn the_change_feed_can_be_polled() {
     let (_site, server) = Server::with_config(&format!("{TYPES}[sync]\nfeed = true\n"));
     let client = server.client();
     let latest = client.get("/jobs/changes?after=latest").await.json();

@@ -53,11 +53,11 @@ async fn verifies(program: &str, script: &str) {
 }
 
 #[tokio::test]
-async fn the_receiver_in_javascript_verifies_what_it_is_told() {
+async fn the_receiver_in_javascript_verifies_deliveries() {
     verifies("node", "verify.mjs").await;
 }
 
 #[tokio::test]
-async fn the_receiver_in_python_verifies_what_it_is_told() {
+async fn the_receiver_in_python_verifies_deliveries() {
     verifies("python3", "verify.py").await;
 }

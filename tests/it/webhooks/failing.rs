@@ -1,4 +1,4 @@
-//! Endpoints that do not behave: what becomes of them, and who is told. What is wrong with the server itself is told too.
+//! Failing endpoints: retries, disabling and alerts; alerts of the server's own health.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -12,9 +12,9 @@ use crate::harness::receiver::{Answer, Got, Receiver};
 use crate::harness::server::Server;
 
 #[tokio::test]
-async fn an_endpoint_that_is_gone_is_disabled_and_the_others_are_told() {
+async fn an_endpoint_that_is_gone_is_disabled_and_the_others_are_alerted() {
     let (gone, other) = (Receiver::open().await, Receiver::open().await);
-    gone.otherwise(Answer::Says("410 Gone", "", ""));
+    gone.otherwise(Answer::Status("410 Gone", "", ""));
     let endpoints = [
         endpoint("gone", &gone, "\"*\"", ""),
         endpoint("other", &other, "\"system.alert\"", ""),
@@ -22,7 +22,7 @@ async fn an_endpoint_that_is_gone_is_disabled_and_the_others_are_told() {
     let (site, server) = Server::with_config(&config(&endpoints));
     let client = server.client();
     client.create_of_type("NoopJob").await;
-    let alert = other.hears(1).await.remove(0).json();
+    let alert = other.receive(1).await.remove(0).json();
     assert_eq!(alert["event"], "system.alert");
     let reason = &alert["data"]["reasons"][0];
     assert_eq!(reason["code"], "webhook-endpoint-disabled");
@@ -41,7 +41,7 @@ async fn an_endpoint_that_is_gone_is_disabled_and_the_others_are_told() {
     let job = client.create_of_type("NoopJob").await;
     client.wait_finished(&job).await;
     assert!(server.stop().success());
-    // Nor is it told after a restart, until somebody enables it.
+    // It receives nothing after a restart either, until it is enabled.
     let server = site.start();
     let client = server.client();
     assert_eq!(shown(&client, "gone").await["enabled"], json!(false));
@@ -51,7 +51,7 @@ async fn an_endpoint_that_is_gone_is_disabled_and_the_others_are_told() {
     let enabled = client.post_empty(&format!("/webhooks/endpoints/{id}/enable")).await;
     assert_eq!(enabled.json()["enabled"], json!(true), "{}", enabled.text);
     let job = client.create_of_type("NoopJob").await;
-    gone.hears_of("the job is told", |got| got.json()["data"]["jobId"] == json!(job))
+    gone.receive_where("the job", |got| got.json()["data"]["jobId"] == json!(job))
         .await;
 }
 
@@ -84,10 +84,10 @@ async fn a_dead_endpoint_holds_up_no_other() {
     let client = server.client();
     let jobs: Vec<Value> = (0..500).map(|_| json!({ "type": "NoopJob" })).collect();
     client.post("/jobs/batch", json!({ "jobs": jobs })).await;
-    let got = fine.hears(500).await;
+    let got = fine.receive(500).await;
     let told: BTreeSet<String> = got.iter().map(Got::job).collect();
     assert_eq!(told.len(), 500);
-    assert_eq!(fine.got().len(), 500, "each is told once");
+    assert_eq!(fine.got().len(), 500, "each is delivered once");
     assert!(
         dead.got().len() <= 32,
         "so many are tried at a time: {}",
@@ -97,7 +97,7 @@ async fn a_dead_endpoint_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_trusts_is_not_accepted() {
+async fn an_untrusted_certificate_is_rejected() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
     let made = std::process::Command::new("openssl")
@@ -150,11 +150,11 @@ async fn a_certificate_that_nobody_trusts_is_not_accepted() {
     tls.kill().expect("openssl ends");
     let mut said = tls.wait_with_output().expect("openssl ends");
     said.stdout.retain(u8::is_ascii_graphic);
-    assert_eq!(String::from_utf8_lossy(&said.stdout), "", "it was told nothing");
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "", "it received nothing");
 }
 
 #[tokio::test]
-async fn a_change_of_the_servers_health_is_told_and_so_is_its_end() {
+async fn changes_of_the_servers_health_are_delivered() {
     let receiver = Receiver::open().await;
     let health = "[realtime]\nsystem_metrics_interval = \"00:00:00.1\"\n\
         [health]\nnobody_runs_for = \"00:00:00\"\ndisk_free_percent_min = 0\nraise_after = \"00:00:00\"\nclear_after = \"00:00:00.3\"\n";
@@ -162,7 +162,7 @@ async fn a_change_of_the_servers_health_is_told_and_so_is_its_end() {
     let (_site, server) = Server::with_config(&format!("{TYPES}{health}{endpoint}"));
     let client = server.client();
     let job = client.create_of_type("NobodyRunsThis").await;
-    let alert = receiver.hears(1).await.remove(0).json();
+    let alert = receiver.receive(1).await.remove(0).json();
     assert_eq!(alert["event"], "system.alert");
     assert_eq!(
         (&alert["data"]["status"], &alert["data"]["previousStatus"]),
@@ -171,10 +171,10 @@ async fn a_change_of_the_servers_health_is_told_and_so_is_its_end() {
     assert_eq!(alert["data"]["reasons"][0]["code"], "job-types-nobody-runs");
     client.post_empty(&format!("/jobs/{job}/cancel")).await;
     let over = receiver
-        .hears_of("all is well", |got| got.json()["data"]["status"] == "healthy")
+        .receive_where("all is well", |got| got.json()["data"]["status"] == "healthy")
         .await;
     assert_eq!(over.json()["data"]["reasons"], json!([]));
     let told: Vec<String> = receiver.got().iter().map(Got::id).collect();
     let ids: BTreeSet<&String> = told.iter().collect();
-    assert_eq!(ids.len(), told.len(), "each is told once");
+    assert_eq!(ids.len(), told.len(), "each is delivered once");
 }

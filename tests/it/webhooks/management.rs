@@ -35,7 +35,7 @@ fn path(endpoint: &Value, more: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_endpoint_is_made_changed_and_removed_and_its_secret_is_told_once() {
+async fn an_endpoint_is_created_changed_and_deleted_and_its_secret_is_shown_once() {
     let receiver = Receiver::open().await;
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
@@ -55,9 +55,9 @@ async fn an_endpoint_is_made_changed_and_removed_and_its_secret_is_told_once() {
     let mut expected = made.clone();
     expected.as_object_mut().expect("an object").remove("secret");
     assert_eq!(shown, expected);
-    // At once: the next job is told.
+    // At once: the next job is delivered.
     let job = client.create_of_type("NoopJob").await;
-    let got = receiver.hears(1).await.remove(0);
+    let got = receiver.receive(1).await.remove(0);
     assert_eq!(got.json()["data"]["jobId"], json!(job));
     assert_eq!(verified_by_the_library(&got, &secret, "whsec").await, "job.completed");
     let patch = |body: Value, tag: &str| {
@@ -77,13 +77,13 @@ async fn an_endpoint_is_made_changed_and_removed_and_its_secret_is_told_once() {
         (&json!("billing"), &json!(2))
     );
     client.create_of_type("NoopJob").await;
-    assert_eq!(receiver.hears(2).await[1].event(), "job.created");
+    assert_eq!(receiver.receive(2).await[1].event(), "job.created");
     let deleted = client.send(client.request(Method::DELETE, &path(&made, ""))).await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT);
     client.get(&path(&made, "")).await.problem(404);
     let job = client.create_of_type("NoopJob").await;
     client.wait_finished(&job).await;
-    assert_eq!(receiver.got().len(), 2, "it is told nothing more");
+    assert_eq!(receiver.got().len(), 2, "it receives nothing more");
     assert!(!server.log().contains(&secret));
 }
 
@@ -101,7 +101,7 @@ async fn during_the_overlap_of_a_rotation_both_secrets_sign() {
     let new = rotated.json()["secret"].as_str().expect("a secret").to_owned();
     assert_ne!(new, old);
     client.create_of_type("NoopJob").await;
-    let got = receiver.hears(1).await.remove(0);
+    let got = receiver.receive(1).await.remove(0);
     for secret in [&old, &new] {
         assert_eq!(verified_by_the_library(&got, secret, "whsec").await, "job.created");
     }
@@ -115,7 +115,7 @@ async fn during_the_overlap_of_a_rotation_both_secrets_sign() {
         .await;
     assert_eq!(chosen.json()["secret"], "webhook-secret-key");
     client.create_of_type("NoopJob").await;
-    let got = receiver.hears(2).await.remove(1);
+    let got = receiver.receive(2).await.remove(1);
     assert_eq!(got.header("x-tickerq-signature-previous"), None);
     assert_eq!(
         verified_by_the_library(&got, "webhook-secret-key", "raw").await,
@@ -126,7 +126,7 @@ async fn during_the_overlap_of_a_rotation_both_secrets_sign() {
 #[tokio::test]
 async fn an_endpoint_can_be_tried_and_failed_deliveries_sent_again() {
     let receiver = Receiver::open().await;
-    receiver.otherwise(Answer::Says("503 Service Unavailable", "", "down"));
+    receiver.otherwise(Answer::Status("503 Service Unavailable", "", "down"));
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let made = create(&client, &receiver, json!(["job.created"])).await;
@@ -190,14 +190,14 @@ async fn an_endpoint_can_be_tried_and_failed_deliveries_sent_again() {
     let test = client.post_empty(&path(&made, "/test")).await;
     assert_eq!(test.status, StatusCode::ACCEPTED, "{}", test.text);
     let id = test.json()["webhookId"].as_str().expect("an id").to_owned();
-    let got = receiver.hears_of("the test", |got| got.id() == id).await;
+    let got = receiver.receive_where("the test", |got| got.id() == id).await;
     assert_eq!(got.event(), "webhook.test");
     client.get("/webhooks/deliveries/999999").await.problem(404);
     client.get("/webhooks/deliveries/x").await.problem(404);
 }
 
 #[tokio::test]
-async fn a_disabled_endpoint_is_told_nothing_until_it_is_enabled() {
+async fn a_disabled_endpoint_receives_nothing_until_it_is_enabled() {
     let receiver = Receiver::open().await;
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
@@ -214,7 +214,7 @@ async fn a_disabled_endpoint_is_told_nothing_until_it_is_enabled() {
         json!(true)
     );
     let job = client.create_of_type("NoopJob").await;
-    let got = receiver.hears(1).await;
+    let got = receiver.receive(1).await;
     assert_eq!(
         got[0].json()["data"]["jobId"],
         json!(job),
@@ -334,7 +334,7 @@ async fn an_endpoint_of_the_configuration_is_changed_there() {
     assert_eq!((&now["events"], &now["revision"]), (&json!(["job.*"]), &json!(2)));
     assert!(now["previousSecretUntil"].is_string());
     client.create_of_type("NoopJob").await;
-    let got = receiver.hears(1).await.remove(0);
+    let got = receiver.receive(1).await.remove(0);
     for secret in ["webhook-secret-key", "another-secret-key"] {
         assert_eq!(verified_by_the_library(&got, secret, "raw").await, "job.created");
     }
@@ -362,12 +362,12 @@ async fn an_endpoint_of_the_configuration_is_changed_there() {
 #[tokio::test]
 async fn an_endpoint_that_no_configuration_names_is_removed_when_its_deliveries_are_over() {
     let receiver = Receiver::open().await;
-    receiver.otherwise(Answer::Says("500 Internal Server Error", "", ""));
+    receiver.otherwise(Answer::Status("500 Internal Server Error", "", ""));
     let patient = endpoint("crm", &receiver, "\"job.created\"", "").replace("max_retries = 5", "max_retries = 1000");
     let site = Site::new(Storage::Sqlite, &format!("{TYPES}{patient}"));
     let server = site.start();
     let job = server.client().create_of_type("NoopJob").await;
-    receiver.hears(1).await;
+    receiver.receive(1).await;
     assert!(server.stop().success());
     site.configure(&format!(
         "{TYPES}[webhooks]\nremove_unconfigured_after = \"00:00:00\"\n"
@@ -382,7 +382,7 @@ async fn an_endpoint_that_no_configuration_names_is_removed_when_its_deliveries_
     client.create_of_type("NoopJob").await;
     receiver.otherwise(Answer::OK);
     receiver
-        .hears_of("the pending delivery arrives", |got| got.is_taken)
+        .receive_where("the pending delivery arrives", |got| got.is_taken)
         .await;
     eventually("the endpoint is removed", || async {
         let list = client.get("/webhooks/endpoints").await.json();
@@ -412,7 +412,7 @@ async fn an_endpoint_that_is_enabled_again_gets_each_delivery_once() {
     for _ in 0..20 {
         client.create_of_type("NoopJob").await;
     }
-    receiver.hears(20).await;
+    receiver.receive(20).await;
     // What is in flight is still pending: another sender would send it as well.
     assert_eq!(client.post_empty(&path(&made, "/disable")).await.status, 200);
     eventually("the sender is asked to stop", || async {
@@ -421,7 +421,9 @@ async fn an_endpoint_that_is_enabled_again_gets_each_delivery_once() {
     .await;
     assert_eq!(client.post_empty(&path(&made, "/enable")).await.status, 200);
     let last = client.create_of_type("NoopJob").await;
-    receiver.hears_of("the newest event", |got| got.job() == last).await;
+    receiver
+        .receive_where("the newest event", |got| got.job() == last)
+        .await;
     eventually("all is delivered", || async {
         let list = client.get(&path(&made, "/deliveries?status=pending")).await.json();
         list["deliveries"].as_array().is_some_and(Vec::is_empty).then_some(())
@@ -482,7 +484,7 @@ async fn a_configured_secret_rotates_by_naming_the_previous_one() {
     let site = Site::new(Storage::Sqlite, &format!("{TYPES}{both}"));
     let server = site.start();
     server.client().create_of_type("NoopJob").await;
-    let got = receiver.hears(1).await.remove(0);
+    let got = receiver.receive(1).await.remove(0);
     for secret in ["webhook-secret-key", "another-secret-key"] {
         assert_eq!(verified_by_the_library(&got, secret, "raw").await, "job.created");
     }
@@ -494,7 +496,7 @@ async fn a_configured_secret_rotates_by_naming_the_previous_one() {
     site.configure(&format!("{TYPES}{only}"));
     let server = site.start();
     server.client().create_of_type("NoopJob").await;
-    let got = receiver.hears(2).await.remove(1);
+    let got = receiver.receive(2).await.remove(1);
     assert!(got.header("x-tickerq-signature-previous").is_none());
     assert_eq!(
         verified_by_the_library(&got, "another-secret-key", "raw").await,

@@ -29,8 +29,8 @@ async fn two_nodes_send_each_delivery_once_and_share_the_endpoints() {
         let made = made["jobs"].as_array().expect("jobs").clone();
         ids.extend(made.iter().filter_map(|job| job["id"].as_str().map(str::to_owned)));
     }
-    let told = one.hears(600).await;
-    two.hears(200).await;
+    let told = one.receive(600).await;
+    two.receive(200).await;
     let mut events: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for got in &told {
         events.entry(got.job()).or_default().push(got.event());
@@ -50,21 +50,21 @@ async fn two_nodes_send_each_delivery_once_and_share_the_endpoints() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_of_a_killed_node_is_told_by_another() {
+async fn another_node_takes_over_the_endpoint_of_a_killed_node() {
     let receiver = Receiver::open().await;
     let endpoints = endpoint("crm", &receiver, "\"job.completed\"", "");
     let site = Site::new(Storage::Postgres, &format!("{CONFIG}{endpoints}"));
     let first = site.start();
     let second = site.start();
     let id = first.client().create_of_type("NoopJob").await;
-    receiver.hears_of("the first job is told", |got| got.job() == id).await;
+    receiver.receive_where("the first job", |got| got.job() == id).await;
     let holder = shown(&second.client(), "crm").await["node"].clone();
     let nodes = first.client().get("/nodes").await.json();
     assert_eq!(nodes["nodes"].as_array().map(Vec::len), Some(2), "{nodes}");
     first.kill();
     let client = second.client();
     let id = client.create_of_type("NoopJob").await;
-    receiver.hears_of("the second job is told", |got| got.job() == id).await;
+    receiver.receive_where("the second job", |got| got.job() == id).await;
     eventually("a living node holds the endpoint", || async {
         let node = shown(&client, "crm").await["node"].clone();
         (node.is_string()).then_some(node)
@@ -76,20 +76,20 @@ async fn an_endpoint_of_a_killed_node_is_told_by_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_with_another_configuration_removes_no_endpoint_of_others() {
     let (old, new) = (Receiver::open().await, Receiver::open().await);
-    old.otherwise(Answer::Says("503 Service Unavailable", "", ""));
+    old.otherwise(Answer::Status("503 Service Unavailable", "", ""));
     let grace = "[webhooks]\nremove_unconfigured_after = \"00:00:00\"\n";
     let crm = endpoint("crm", &old, "\"job.created\"", "").replace("max_retries = 5", "max_retries = 1000");
     let site = Site::new(Storage::Postgres, &format!("{CONFIG}{grace}{crm}"));
     let first = site.start();
     let pending = first.client().create_of_type("NoopJob").await;
-    old.hears(1).await;
+    old.receive(1).await;
     // A rolling deployment: the next version names other endpoints, while the first node still runs.
     let erp = endpoint("erp", &new, "\"job.created\"", "");
     site.configure(&format!("{CONFIG}{grace}{erp}"));
     let second = site.start();
     let client = second.client();
     let both = client.create_of_type("NoopJob").await;
-    new.hears_of("the new endpoint", |got| got.job() == both).await;
+    new.receive_where("the new endpoint", |got| got.job() == both).await;
     assert_eq!(shown(&client, "crm").await["events"], json!(["job.created"]));
     assert_eq!(shown(&client, "crm").await["unconfiguredSince"], Value::Null);
     let named = shown(&client, "crm").await["id"].as_str().expect("an id").to_owned();
@@ -102,10 +102,10 @@ async fn a_node_with_another_configuration_removes_no_endpoint_of_others() {
     })
     .await;
     let later = client.create_of_type("NoopJob").await;
-    new.hears_of("the later job", |got| got.job() == later).await;
+    new.receive_where("the later job", |got| got.job() == later).await;
     old.otherwise(Answer::OK);
     for job in [&pending, &both] {
-        old.hears_of("what was pending", |got| got.is_taken && got.job() == *job)
+        old.receive_where("what was pending", |got| got.is_taken && got.job() == *job)
             .await;
     }
     eventually("it is removed", || async {
@@ -138,12 +138,12 @@ async fn an_endpoint_that_one_node_creates_receives_every_later_event_of_another
         second.post_empty("/queues/default/pause").await;
         second.post_empty("/queues/default/resume").await;
         let paused = |got: &Got| got.event() == "queue.paused";
-        receiver.hears_of("the pause", paused).await;
+        receiver.receive_where("the pause", paused).await;
         for id in &ids {
             for event in ["job.created", "job.started", "job.completed"] {
                 let what = format!("{event} of {id}");
                 let is_meant = |got: &Got| got.event() == event && got.job() == *id;
-                receiver.hears_of(&what, is_meant).await;
+                receiver.receive_where(&what, is_meant).await;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Webhooks: what a receiver is told, how it knows who tells it, and what becomes of receivers that do not behave.
+//! Webhooks: deliveries, their signatures, and receivers that fail.
 
 pub(crate) mod data_sync;
 pub(crate) mod egress;
@@ -56,7 +56,7 @@ pub async fn shown(client: &Client, name: &str) -> Value {
     found.unwrap_or_else(|| panic!("no endpoint {name}"))
 }
 
-/// What an endpoint was told, the newest first.
+/// Deliveries of an endpoint, the newest first.
 pub async fn deliveries(client: &Client, name: &str) -> Vec<Value> {
     let id = shown(client, name).await["id"].as_str().expect("an id").to_owned();
     let list = client.get(&format!("/webhooks/endpoints/{id}/deliveries")).await.json();
@@ -88,7 +88,7 @@ pub async fn verified_by_the_library(got: &Got, secret: &str, format: &str) -> S
 }
 
 #[tokio::test]
-async fn a_completed_job_is_told_as_the_reference_tells_it_and_can_be_verified() {
+async fn a_completed_job_is_delivered_in_the_references_format_and_can_be_verified() {
     let receiver = Receiver::open().await;
     let events = "\"job.completed\", \"job.failed\", \"system.alert\"";
     let (_site, server) = Server::with_config(&config(&[endpoint("crm", &receiver, events, "")]));
@@ -97,7 +97,7 @@ async fn a_completed_job_is_told_as_the_reference_tells_it_and_can_be_verified()
         .as_str()
         .expect("an id")
         .to_owned();
-    let got = receiver.hears(1).await.remove(0);
+    let got = receiver.receive(1).await.remove(0);
     assert!(got.head.starts_with("POST /hook HTTP/1.1\r\n"), "{}", got.head);
     assert_eq!(got.header("content-type"), Some("application/json"));
     assert_eq!(
@@ -136,7 +136,7 @@ async fn a_completed_job_is_told_as_the_reference_tells_it_and_can_be_verified()
 }
 
 #[tokio::test]
-async fn an_endpoint_is_told_what_it_has_chosen_in_the_order_of_each_job() {
+async fn an_endpoint_receives_its_events_in_the_order_of_each_job() {
     let (all, some) = (Receiver::open().await, Receiver::open().await);
     let endpoints = [
         endpoint("all", &all, "\"*\"", ""),
@@ -156,7 +156,7 @@ async fn an_endpoint_is_told_what_it_has_chosen_in_the_order_of_each_job() {
     let waiting = client.create(json!({ "type": "NoopJob", "delay": "01:00:00" })).await;
     let waiting = waiting["id"].as_str().expect("an id").to_owned();
     client.post_empty(&format!("/jobs/{waiting}/cancel")).await;
-    all.hears(13).await;
+    all.receive(13).await;
     let told: BTreeMap<String, Vec<String>> = all.got().iter().fold(BTreeMap::new(), |mut told, got| {
         let about = got.json()["data"]["jobId"].as_str().unwrap_or("queue").to_owned();
         told.entry(about).or_default().push(got.event());
@@ -176,7 +176,7 @@ async fn an_endpoint_is_told_what_it_has_chosen_in_the_order_of_each_job() {
     assert_eq!(of(&fine), ["job.created", "job.started", "job.completed"]);
     assert_eq!(of(&waiting), ["job.created", "job.cancelled"]);
     assert_eq!(of("queue")[..2], ["queue.paused", "queue.resumed"]);
-    some.hears(4).await;
+    some.receive(4).await;
     let events: BTreeSet<String> = some.got().iter().map(Got::event).collect();
     let expected = ["job.failed", "queue.cleared", "queue.paused", "queue.resumed"];
     assert_eq!(events, expected.map(str::to_owned).into());
@@ -186,10 +186,10 @@ async fn an_endpoint_is_told_what_it_has_chosen_in_the_order_of_each_job() {
 async fn a_receiver_that_does_not_behave_is_tried_again_under_the_same_id() {
     let receiver = Receiver::open().await;
     receiver.script([
-        Answer::Says("500 Internal Server Error", "", "no such\u{1}table"),
+        Answer::Status("500 Internal Server Error", "", "no such\u{1}table"),
         Answer::Garbage,
         Answer::Closes,
-        Answer::Says("301 Moved Permanently", "location: http://127.0.0.1:1/\r\n", ""),
+        Answer::Status("301 Moved Permanently", "location: http://127.0.0.1:1/\r\n", ""),
         Answer::Hangs,
     ]);
     let more = "[webhooks]\ntimeout = \"00:00:01\"\n";
@@ -197,7 +197,7 @@ async fn a_receiver_that_does_not_behave_is_tried_again_under_the_same_id() {
     let (_site, server) = Server::with_config(&format!("{TYPES}{more}{endpoints}"));
     let client = server.client();
     let id = client.create_of_type("NoopJob").await;
-    let got = receiver.hears(6).await;
+    let got = receiver.receive(6).await;
     let ids: BTreeSet<String> = got.iter().map(Got::id).collect();
     assert_eq!(ids.len(), 1, "{ids:?}");
     let bodies: BTreeSet<Vec<u8>> = got.iter().map(|got| got.body.clone()).collect();
@@ -220,9 +220,9 @@ async fn a_receiver_that_does_not_behave_is_tried_again_under_the_same_id() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_was_tried_often_enough_has_failed_and_says_why() {
+async fn a_delivery_without_retries_left_has_failed_with_its_reason() {
     let receiver = Receiver::open().await;
-    receiver.otherwise(Answer::Says("500 Internal Server Error", "", "no such table"));
+    receiver.otherwise(Answer::Status("500 Internal Server Error", "", "no such table"));
     let (_site, server) = Server::with_config(&config(&[endpoint("crm", &receiver, "\"job.*\"", "")]));
     let client = server.client();
     client.create(json!({ "type": "NoopJob", "delay": "01:00:00" })).await;
@@ -247,18 +247,18 @@ async fn a_delivery_that_was_tried_often_enough_has_failed_and_says_why() {
 #[tokio::test]
 async fn an_endpoint_that_asks_for_time_gets_it() {
     let receiver = Receiver::open().await;
-    receiver.script([Answer::Says("429 Too Many Requests", "retry-after: 1\r\n", "")]);
+    receiver.script([Answer::Status("429 Too Many Requests", "retry-after: 1\r\n", "")]);
     let (_site, server) = Server::with_config(&config(&[endpoint("crm", &receiver, "\"job.created\"", "")]));
     let client = server.client();
     client.create_of_type("NoopJob").await;
-    receiver.hears(1).await;
+    receiver.receive(1).await;
     eventually("the answer is noted", || async {
         (deliveries(&client, "crm").await[0]["attempts"] == 1).then_some(())
     })
     .await;
     // Other deliveries wait as well.
     client.create_of_type("NoopJob").await;
-    let got = receiver.hears(3).await;
+    let got = receiver.receive(3).await;
     assert!(
         got[1].at - got[0].at >= Duration::from_millis(990),
         "{:?}",
@@ -273,7 +273,7 @@ async fn nothing_overtakes_a_delivery_of_the_same_job_that_is_tried_again() {
     let (_site, server) = Server::with_config(&config(&[endpoint("crm", &receiver, "\"job.*\"", "")]));
     let client = server.client();
     client.create_of_type("NoopJob").await;
-    let got = receiver.hears(5).await;
+    let got = receiver.receive(5).await;
     let events: Vec<String> = got.iter().map(Got::event).collect();
     assert_eq!(
         events,
@@ -295,7 +295,7 @@ async fn killed_again_and_again(storage: Storage) {
     for round in 0..4_u64 {
         let server = site.start();
         let client = server.client();
-        // Some are told late: they wait in storage, or are on their way, when the server dies.
+        // Some are delivered late: they are in storage or in flight when the server dies.
         receiver.script((0..20).map(|number| match number % 4 {
             0 => Answer::Slow(Duration::from_millis(120)),
             1 => Answer::Closes,
@@ -312,7 +312,7 @@ async fn killed_again_and_again(storage: Storage) {
         server.kill();
     }
     let server = site.start();
-    eventually("every job that was acknowledged is told", || async {
+    eventually("every acknowledged job is delivered", || async {
         let told: BTreeSet<String> = receiver.got().iter().map(Got::job).collect();
         acknowledged.is_subset(&told).then_some(())
     })

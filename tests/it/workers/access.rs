@@ -340,7 +340,7 @@ async fn a_worker_leases_no_jobs_of_types_that_a_server_runs() {
     let query = "mutation { registerWorker(input: {name: \"w\", types: [\"LocalJob\"]}) { id } }";
     let answer = client.graphql(&json!({ "query": query })).await;
     assert_eq!(answer["errors"][0]["extensions"]["code"], "validation", "{answer}");
-    // Of a type that says so, workers run jobs beside the server.
+    // Jobs of a type that allows it run on workers beside the server.
     client.post_empty("/queues/default/pause").await;
     let id = client.create_of_type("SharedJob").await;
     let worker = register(&client, &["SharedJob"]).await;
@@ -352,7 +352,7 @@ async fn a_worker_leases_no_jobs_of_types_that_a_server_runs() {
 }
 
 #[tokio::test]
-async fn a_worker_is_told_of_types_that_another_server_runs_since() {
+async fn a_worker_receives_the_types_that_another_server_has_reserved_since() {
     let site = Site::new(Storage::Postgres, "[nodes]\nlease = \"00:00:05\"\n");
     let first = site.start();
     let client = first.client();

@@ -12,7 +12,7 @@ const CONFIG: &str = "[metrics]\nenable_prometheus_export = true\n";
 const QUEUES: usize = 60;
 const TYPES: usize = 40;
 
-/// How many transactions this server has committed.
+/// Number of transactions that this server has committed.
 async fn commits(client: &Client) -> f64 {
     let text = client.send(client.at_root(Method::GET, "/metrics")).await.text;
     let line = text

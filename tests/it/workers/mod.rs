@@ -1,4 +1,4 @@
-//! `/workers`: programs elsewhere that lease jobs, run them, and say what came of them.
+//! `/workers`: remote programs that lease jobs, run them, and report the outcomes.
 
 pub(crate) mod access;
 pub(crate) mod many_types;
@@ -77,7 +77,7 @@ impl Worker {
     }
 }
 
-/// What a worker says of a job, with these fields beside.
+/// A worker's report of a job, with additional fields.
 fn of(job: &Value, more: Value) -> Value {
     let mut said = json!({ "jobId": job["jobId"], "leaseToken": job["leaseToken"] });
     for (name, value) in more.as_object().expect("fields") {
@@ -190,7 +190,7 @@ async fn a_worker_that_waits_is_answered_when_a_job_comes() {
     assert!(worker.lease(5, "00:00:00.2").await.is_empty());
     assert!(
         begun.elapsed() >= Duration::from_millis(200),
-        "it waits as long as it was told"
+        "it waits as long as requested"
     );
     let creating = async {
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -308,7 +308,7 @@ async fn loss(storage: Storage) {
     let worker = Worker::mailer(&client).await;
     let id = client.create_of_type("MailJob").await;
     let leased = worker.lease_one().await;
-    // It says nothing any more: its lease runs out, and another worker gets the job.
+    // It sends no heartbeats: its lease expires, and another worker gets the job.
     let other = Worker::mailer(&client).await;
     let again = eventually("the job is pending again", || async {
         other.beat(&[]).await;
@@ -327,7 +327,11 @@ async fn loss(storage: Storage) {
         "{problem}"
     );
     let beat = worker.beat(&[of(&leased, json!({}))]).await;
-    assert_eq!(beat["lost"], json!([id]), "it is told, and lives again: {beat}");
+    assert_eq!(
+        beat["lost"],
+        json!([id]),
+        "it receives the loss, and lives again: {beat}"
+    );
     assert!(worker.lease(1, "00:00:00").await.is_empty());
     let done = json!({ "jobs": [of(&again, json!({ "result": 2 }))] });
     let answer = client.post(&other.path("complete"), done).await;
@@ -558,7 +562,7 @@ async fn a_worker_that_leaves_hands_back_what_it_runs() {
 }
 
 #[tokio::test]
-async fn what_a_worker_says_is_checked() {
+async fn reports_of_workers_are_validated() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     for (body, pointer) in [
@@ -626,7 +630,7 @@ async fn what_a_worker_says_is_checked() {
         let problem = client.post(&worker.path(path), body).await.problem(400);
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
-    // A job that nobody has leased can't be ended.
+    // A job that is not leased can't be completed.
     client
         .post(&worker.path("complete"), json!({ "jobs": [end] }))
         .await

@@ -157,7 +157,7 @@ async fn a_pending_job_is_cancelled_at_once_and_only_once() {
 }
 
 #[tokio::test]
-async fn a_running_job_is_told_to_stop_and_ends_as_cancelled() {
+async fn a_running_job_is_stopped_and_ends_as_cancelled() {
     let (mut gate, _site, server) = server_with_gate("").await;
     let client = server.client();
     let id = client.create_of_type("Work").await;
@@ -228,7 +228,7 @@ async fn a_job_that_succeeds_although_it_was_cancelled_has_succeeded() {
 }
 
 #[tokio::test]
-async fn retry_goes_on_with_the_count_or_starts_it_anew() {
+async fn retry_continues_or_resets_the_count() {
     let mut gate = Gate::open().await;
     let (_site, server) = Server::with_config(&format!(
         "[job_types.Work]\nmax_retries = 1\nretry_delay = \"00:00:00.001\"\n{}",
@@ -257,7 +257,7 @@ async fn retry_goes_on_with_the_count_or_starts_it_anew() {
     gate.visit().await.answer(fail, "");
     assert_eq!(attempts(&client.wait_finished(&id).await).len(), 3);
 
-    // The count starts anew: there is one more.
+    // The count is reset: there is one more.
     let (status, pending) = act(&client, &id, "retry", json!({ "resetRetryCount": true })).await;
     assert_eq!((status, &pending["retryCount"]), (200, &json!(0)), "{pending}");
     gate.visit().await.answer(fail, "");
@@ -345,18 +345,18 @@ async fn a_job_that_waits_for_its_retry_can_be_cancelled_and_executed() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_or_not_allowed_is_told_by_every_action() {
+async fn every_action_reports_missing_jobs_and_invalid_states() {
     let (_gate, _site, server) = server_with_gate("").await;
     let client = server.client();
-    let nobody = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
+    let missing = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
     let id = client.create_of_type("Waits").await;
     for action in ["execute", "cancel", "retry"] {
         let problem = client
-            .post_empty(&format!("/jobs/{nobody}/{action}"))
+            .post_empty(&format!("/jobs/{missing}/{action}"))
             .await
             .problem(404);
         assert_eq!(problem["type"], "urn:tickerq:problem:not-found");
-        assert_eq!(problem["detail"], format!("there is no job {nobody}"));
+        assert_eq!(problem["detail"], format!("there is no job {missing}"));
         let (status, problem) = act(&client, &id, action, json!({ "colour": 1 })).await;
         assert_eq!(
             (status, &problem["errors"][0]["pointer"]),

@@ -110,7 +110,7 @@ async fn one_wrong_job_refuses_the_whole_batch_and_is_named() {
 }
 
 #[tokio::test]
-async fn all_wrong_jobs_are_told_together_up_to_a_hundred() {
+async fn up_to_a_hundred_invalid_jobs_are_reported_together() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let jobs: Vec<Value> = (0..250)

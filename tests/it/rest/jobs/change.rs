@@ -140,8 +140,8 @@ async fn a_change_that_changes_nothing_or_something_else_is_refused() {
     }
     let empty = client.send(client.request(Method::PATCH, &format!("/jobs/{id}"))).await;
     assert_eq!(empty.problem(400)["detail"], "a JSON body is required");
-    let nobody = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
-    patch(&client, nobody, json!({ "name": "x" })).await.problem(404);
+    let missing = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
+    patch(&client, missing, json!({ "name": "x" })).await.problem(404);
     assert_eq!(client.job(&id).await["revision"], 1);
 }
 
@@ -252,9 +252,9 @@ async fn a_change_happens_only_to_the_job_that_its_caller_knows() {
         assert_eq!(client.job(&id).await, before, "{method} {action}");
         let answer = with_header(&client, method.clone(), &path, "if-match", &format!("\"7\", {current}")).await;
         assert!(answer.status.is_success(), "{method} {action}: {}", answer.text);
-        let nobody = path.replace(&id, "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55");
+        let missing = path.replace(&id, "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55");
         for value in ["*", "\"1\""] {
-            with_header(&client, method.clone(), &nobody, "if-match", value)
+            with_header(&client, method.clone(), &missing, "if-match", value)
                 .await
                 .problem(404);
         }

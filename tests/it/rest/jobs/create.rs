@@ -27,7 +27,7 @@ fn millis_between(job: &Value, from: &str, to: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn the_references_sample_makes_a_job_and_says_where_it_is() {
+async fn the_references_sample_creates_a_job_with_a_location() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let sample = json!({
@@ -138,7 +138,7 @@ async fn what_is_given_in_both_shapes_must_be_the_same() {
 }
 
 #[tokio::test]
-async fn a_job_that_says_nothing_gets_what_its_type_is_configured_for() {
+async fn missing_fields_take_the_defaults_of_the_type() {
     let (_site, server) = Server::with_config(
         r#"
         [jobs]
@@ -200,7 +200,7 @@ async fn a_job_that_says_nothing_gets_what_its_type_is_configured_for() {
 }
 
 #[tokio::test]
-async fn types_that_nobody_configured_can_be_refused() {
+async fn types_that_are_not_configured_can_be_refused() {
     let (_site, server) = Server::with_config(
         r#"
         [api]
@@ -281,7 +281,7 @@ async fn parameters_and_results_are_kept_to_the_byte_on_postgres() {
 }
 
 #[tokio::test]
-async fn a_job_tells_when_it_ran_and_what_came_of_it() {
+async fn a_job_shows_its_times_and_its_outcome() {
     let mut gate = Gate::open().await;
     let (_site, server) = Server::with_config(&format!("[job_types.Mail]\n{}", gate.handler()));
     let client = server.client();

@@ -133,7 +133,7 @@ async fn filters_on_time(client: &Client, created: &[DateTime<Utc>], all: &[&str
         // A date as `to` means the end of that day.
         (format!("?to={}", created[5].format("%Y-%m-%d")), all),
         (format!("?from={today}&to={}", created[5].format("%Y-%m-%d")), all),
-        // Another zone; the second time as it arrives when nobody has escaped the plus sign.
+        // Another zone; the second time as it arrives when the plus sign is not escaped.
         (format!("?from={}", elsewhere.replace('+', "%2B")), &all[..4]),
         (format!("?from={elsewhere}"), &all[..4]),
     ] {
@@ -222,7 +222,7 @@ async fn pages_have_every_job_once_on_postgres() {
 }
 
 #[tokio::test]
-async fn a_page_has_fifty_jobs_unless_it_says_otherwise() {
+async fn a_page_has_fifty_jobs_by_default() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let jobs: Vec<Value> = (0..1_001).map(|_| json!({ "type": "Waits" })).collect();
@@ -304,6 +304,6 @@ async fn every_wrong_parameter_is_named() {
     assert_eq!(
         problem["errors"].as_array().map(Vec::len),
         Some(3),
-        "all mistakes are told together"
+        "all mistakes are reported together"
     );
 }

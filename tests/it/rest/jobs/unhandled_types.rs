@@ -1,4 +1,4 @@
-//! Jobs of types that nothing runs: whoever creates one is warned.
+//! Jobs of types without a handler: their creation returns a warning.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
-//! What really runs: the statements that the driver sends to SQLite, and the plans by which PostgreSQL ran them.
+//! The executed statements: those that the driver sends to SQLite, and the plans by which PostgreSQL ran them.
 //!
 //! Both come as events of the driver. SQLite's statements are those that it logs, their plans are asked for afterwards. A
-//! PostgreSQL database is told to send the plan of each statement that has run as a notice (`auto_explain`).
+//! PostgreSQL database is configured to send the plan of each statement that has run as a notice (`auto_explain`).
 
 use std::sync::{Mutex, Once};
 
@@ -69,7 +69,7 @@ impl Visit for Fields {
     }
 }
 
-/// Listens from now on. There is one listener in the whole program; nobody else in it logs statements or asks for plans.
+/// Starts to capture. There is one capture in the whole program; nothing else in it logs statements or reads plans.
 pub fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| tracing_subscriber::registry().with(Capture).init());

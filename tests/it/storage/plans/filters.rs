@@ -1,4 +1,4 @@
-//! What people list jobs by.
+//! Filters of lists of jobs.
 
 use tickerq::domain::job::priority::Priority;
 use tickerq::domain::job::status::JobStatus;
@@ -87,7 +87,7 @@ pub fn filters() -> Vec<(&'static str, Option<&'static str>, JobFilter)> {
     ]
 }
 
-/// What people search for, and whether a page of it is soon found.
+/// Searches, and `true` if a page is found early.
 pub fn searches() -> Vec<(&'static str, Look, JobFilter)> {
     let search = |text: &str, filter| JobFilter {
         search: Some(text.to_owned()),

@@ -1,4 +1,4 @@
-//! How the databases carry out what they are asked: nothing that happens often looks at all jobs.
+//! Query plans: no frequent statement reads all jobs.
 //!
 //! Both hold a hundred thousand jobs. Everything that storage can be asked and told is done once, and how the databases
 //! did it is judged: on SQLite by the plan of each statement that was sent, on PostgreSQL by the plan that it has followed,
@@ -33,7 +33,7 @@ pub struct Probe {
     connection: DatabaseConnection,
     is_postgres: bool,
     wrong: Mutex<Vec<String>>,
-    /// How many statements were judged.
+    /// Number of checked statements.
     judged: Mutex<usize>,
 }
 
@@ -59,7 +59,7 @@ impl Probe {
         answer
     }
 
-    /// What a statement has sent at its end may come with the answer to the next one. There is one connection for reads.
+    /// The notices of a statement may arrive with the response to the next one. There is one connection for reads.
     async fn all_heard(&self) {
         self.repository.ping().await.expect("storage works");
     }
@@ -94,13 +94,13 @@ impl Probe {
         judged
     }
 
-    /// Makes a node the leader, and tells its token.
+    /// Makes a node the leader, and returns its token.
     async fn lead(&self, node: NodeId) -> FencingToken {
         let lease = TimeSpan::from_secs(3_600);
         let lead = [Change::Lead { node, lease }];
         match self.of("lead", Look::Up, self.repository.commit(&lead)).await.pop() {
             Some(Ok(Applied::Led(Some(token)))) => token,
-            other => panic!("nobody else leads: {other:?}"),
+            other => panic!("no other node leads: {other:?}"),
         }
     }
 
@@ -135,7 +135,7 @@ async fn silent(url: &str) -> DatabaseConnection {
 }
 
 #[tokio::test]
-async fn no_statement_on_sqlite_looks_at_all_jobs() {
+async fn no_statement_on_sqlite_reads_all_jobs() {
     capture::listen();
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite:{}", folder.path().join("jobs.db").display());
@@ -159,7 +159,7 @@ async fn no_statement_on_sqlite_looks_at_all_jobs() {
 }
 
 #[tokio::test]
-async fn no_statement_on_postgresql_looks_at_all_jobs() {
+async fn no_statement_on_postgresql_reads_all_jobs() {
     capture::listen();
     // As it comes, and as PostgreSQL may decide after a while: with plans that are made once for whatever will be asked.
     for mode in ["auto", "force_generic_plan"] {

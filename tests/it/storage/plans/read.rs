@@ -101,8 +101,8 @@ pub async fn read(probe: &Probe) {
         limit: 100,
         after: None,
     };
-    let of_somebody = AuditFilter {
-        actor: Some(Arc::from("somebody")),
+    let of_actor = AuditFilter {
+        actor: Some(Arc::from("an-actor")),
         ..AuditFilter::default()
     };
     let of_a_job = AuditFilter {
@@ -115,7 +115,7 @@ pub async fn read(probe: &Probe) {
     };
     for (name, index, filter) in [
         ("nothing", None, AuditFilter::default()),
-        ("an actor", Some("audit_records_by_actor"), of_somebody),
+        ("an actor", Some("audit_records_by_actor"), of_actor),
         ("a job", Some("audit_records_by_job"), of_a_job),
         ("an action", Some("audit_records_by_action"), of_an_action),
     ] {

@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 
-/// How many jobs there are.
+/// Number of jobs.
 pub const JOBS: u32 = 100_000;
 /// The creation of the first job, in milliseconds since 1970; each further one is made a tenth of a second later.
 pub const FIRST_MILLIS: u64 = 1_700_000_000_000;
@@ -54,7 +54,7 @@ pub async fn fill(connection: &DatabaseConnection, is_postgres: bool) {
             "INSERT INTO jobs (id, name, job_type, queue, priority, status, parameters, due_at, started_at, finished_at, \
              attempt, max_retries, retry_delay, timeout, node, revision, recurring_id, occurrence_at) {numbers} \
              SELECT {job_id}, 'job ' || n, {JOB_TYPE}, {QUEUE}, {PRIORITY}, {STATUS}, \
-             '{{\"to\": \"somebody@example.com\", \"number\": ' || n || '}}', {due_at}, \
+             '{{\"to\": \"customer@example.com\", \"number\": ' || n || '}}', {due_at}, \
              (1700000000000 + n * 100) * 1000, CASE WHEN n <= 97000 THEN (1700000000000 + n * 100) * 1000 END, 1, 3, \
              10000000, 1800000000, {node}, 3, CASE WHEN n % 100 = 1 THEN {recurring} END, \
              CASE WHEN n % 100 = 1 THEN n END FROM numbers",

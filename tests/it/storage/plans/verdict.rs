@@ -1,4 +1,4 @@
-//! What is allowed of a plan, and what it says.
+//! The rules for query plans.
 
 use serde_json::Value;
 
@@ -22,10 +22,10 @@ const PRIMARY: [&str; 4] = [
 /// An index of nothing but what is meant whenever it is used: reading all of it is no scan.
 const OF_FEW: &str = "recurring_jobs_waiting";
 
-/// How much of a growing table may be looked at.
+/// Limit of the rows read from a growing table.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Look {
-    /// What is meant, and little more: at most a hundredth of the jobs that there are.
+    /// The matching rows and little more: at most a hundredth of all jobs.
     Up,
     /// So many rows and little more, by way of this index.
     By(&'static str, u64),
@@ -38,20 +38,20 @@ pub enum Look {
     Through,
 }
 
-/// How many rows a step may look at that looks something up.
+/// Maximum number of rows that a lookup may read.
 const FEW: u64 = 1_000;
-/// How many rows a list may look at that it does not show or pass over: most of them are the pending jobs, all of which are
+/// Maximum number of rows that a list may read without showing them: most of them are the pending jobs, all of which are
 /// younger than those of any other status.
 const BESIDE: u64 = 4_000;
 
-/// What is wrong with a plan of PostgreSQL, which has been carried out; `None` when it is as it should be.
+/// The violation of an executed plan of PostgreSQL; `None` if there is none.
 pub fn of_postgres(plan: &Value, look: Look) -> Option<String> {
     let mut looked_at = 0.0;
     let mut scanned = None;
     each_node(plan, &mut |node| {
         let text = |name: &str| node[name].as_str().unwrap_or_default();
         let number = |name: &str| node[name].as_f64().unwrap_or_default();
-        // A modification says again what its scan has said.
+        // A modification repeats the figures of its scan.
         if GROWING.contains(&text("Relation Name")) && text("Node Type") != "ModifyTable" {
             looked_at += (number("Actual Rows") + number("Rows Removed by Filter")) * number("Actual Loops");
             if text("Node Type") == "Seq Scan" {
@@ -69,7 +69,7 @@ pub fn of_postgres(plan: &Value, look: Look) -> Option<String> {
         Look::Through => return None,
     };
     if scanned.is_none() && looked_at > allowed as f64 {
-        scanned = Some(format!("it looks at {looked_at} rows, and may at {allowed}"));
+        scanned = Some(format!("it reads {looked_at} rows; the limit is {allowed}"));
     }
     scanned
 }
@@ -107,7 +107,7 @@ impl Line {
         Some((table, is_search, index))
     }
 
-    /// Whether it finds single rows by their key.
+    /// `true` if it finds single rows by their key.
     fn finds_rows(&self) -> bool {
         ["(id=?)", "(key=?)", "(job_id=?)", "(rowid=?)"]
             .iter()
@@ -115,7 +115,7 @@ impl Line {
     }
 }
 
-/// What is wrong with a plan of SQLite; `None` when it is as it should be.
+/// The violation of a plan of SQLite; `None` if there is none.
 pub fn of_sqlite(plan: &[Line], look: Look) -> Option<String> {
     if look == Look::Through {
         return None;

@@ -281,7 +281,7 @@ pub async fn write(probe: &Probe) {
         .await;
 }
 
-/// What a remote worker writes, and one of its attempts.
+/// Writes of a remote worker and of one of its attempts.
 async fn work_elsewhere(probe: &Probe, running: &Job) {
     let worker = NodeId::from_uuid(uuid::Uuid::from_u128(77));
     let lease = TimeSpan::from_secs(3_600);
@@ -329,7 +329,7 @@ async fn work_elsewhere(probe: &Probe, running: &Job) {
     probe.of("worker", Look::Up, probe.repository.worker(worker)).await;
 }
 
-/// What a commit answered must not be a refusal, or the statement that was meant has not run as it does.
+/// The result of a commit must not be a refusal, or the intended statement has not run as usual.
 pub fn check(what: &str, applied: &Applied) {
     let is_empty = match applied {
         Applied::Claimed(jobs) => jobs.is_empty(),
