@@ -224,7 +224,7 @@ function cSharp() {
   return `${lines.join('\n')}\n`;
 }
 
-// Rust: answers, and the requests that need no conversion. Values of the domain have the types of the `tickerq` crate.
+// Rust: answers, and the requests that need no conversion. Values of the domain have the types of the `tickerq-core` crate.
 
 const RUST_NAMES = { JobList: 'JobPage', RecurringListView: 'RecurringPage', Worker: 'WorkerInfo', RedeliveredView: 'Redelivered' };
 // Callers that may not read receive the id and the status of these.
@@ -277,8 +277,8 @@ function rust() {
     }
     lines.push('}');
   }
-  const domains = ['id::JobId', 'priority::Priority', 'recurring::RecurringId', 'status::JobStatus', 'time_span::TimeSpan'];
-  const imports = ['use chrono::{DateTime, Utc};', 'use serde::{Deserialize, Serialize};', ...domains.map((name) => `use tickerq::domain::${name};`), '', 'use crate::json::Json;', 'use crate::wire;'];
+  const domains = ['job::priority::Priority', 'job::status::JobStatus', 'recurring::RecurringId', 'values::id::JobId', 'values::time_span::TimeSpan'];
+  const imports = ['use chrono::{DateTime, Utc};', 'use serde::{Deserialize, Serialize};', ...domains.map((name) => `use tickerq_core::${name};`), '', 'use crate::json::Json;', 'use crate::wire;'];
   return `//! ${HEAD}\n\n#![expect(missing_docs, reason = "the fields are those of the API's description")]\n\n${imports.join('\n')}\n${lines.join('\n')}\n`;
 }
 

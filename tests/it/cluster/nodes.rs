@@ -32,7 +32,13 @@ fn three_nodes() -> (Site, [Server; 3]) {
 }
 
 async fn create_many(client: &Client, job_type: &str, count: usize) -> Vec<String> {
-    let jobs: Vec<Value> = (0..count).map(|_| json!({ "type": job_type })).collect();
+    create_many_in(client, "default", job_type, count).await
+}
+
+async fn create_many_in(client: &Client, queue: &str, job_type: &str, count: usize) -> Vec<String> {
+    let jobs: Vec<Value> = (0..count)
+        .map(|_| json!({ "type": job_type, "queue": queue }))
+        .collect();
     let answer = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     let jobs = answer.json()["jobs"].as_array().cloned().unwrap_or_default();
@@ -90,6 +96,13 @@ async fn a_queue_that_is_paused_on_one_node_starts_nothing_on_any() {
         (pending == 3).then_some(())
     })
     .await;
+    // All nodes know of the pause: jobs of another queue run on each, and those of the paused queue stay.
+    let waiting = create_many(&third.client(), "ShortJob", 6).await;
+    let others = create_many_in(&first.client(), "other", "ShortJob", 60).await;
+    all_are(&second.client(), &others, "completed").await;
+    for id in &waiting {
+        assert_eq!(third.client().job(id).await["status"], "pending");
+    }
     second.client().post_empty("/queues/default/resume").await;
     let client = first.client();
     eventually("everything runs again", || async {

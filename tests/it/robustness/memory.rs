@@ -291,7 +291,6 @@ async fn unfinished_bodies_are_bounded_together() {
             body.len()
         )
     };
-    let mut open = Vec::new();
     for path in [
         "/api/tickerq/jobs",
         "/graphql",
@@ -300,37 +299,36 @@ async fn unfinished_bodies_are_bounded_together() {
     ] {
         let mut stream = connect(&server).await;
         stream.write_all(head(path).as_bytes()).await.expect("the head is sent");
-        // All but the end. One that is refused may be closed while it is sent.
-        drop(stream.write_all(&body.as_bytes()[..body.len() - 10]).await);
-        open.push(stream);
+        // All but the end.
+        stream
+            .write_all(&body.as_bytes()[..body.len() - 10])
+            .await
+            .expect("the body is sent");
+        let refused = eventually("no memory is left for another body of this caller", async || {
+            let request = client
+                .request(Method::POST, "/jobs")
+                .header("content-type", "application/json");
+            let answer = client.send(request.body(body.clone())).await;
+            (answer.status == StatusCode::SERVICE_UNAVAILABLE).then_some(answer)
+        })
+        .await;
+        let problem = refused.problem(503);
+        assert_eq!(problem["type"], "urn:tickerq:problem:busy");
+        assert!(refused.header("retry-after").is_some());
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains("server.max_body_memory"), "{path}: {detail}");
+        // Small ones need none of it.
+        client.create(json!({"type": "Unhandled"})).await;
+        drop(stream);
+        eventually("memory is free again", async || {
+            let request = client
+                .request(Method::POST, "/jobs")
+                .header("content-type", "application/json");
+            let answer = client.send(request.body(body.clone())).await;
+            (answer.status == StatusCode::CREATED).then_some(())
+        })
+        .await;
     }
-    let refused = eventually("no memory is left for bodies", async || {
-        let request = client
-            .request(Method::POST, "/jobs")
-            .header("content-type", "application/json");
-        let answer = client.send(request.body(body.clone())).await;
-        (answer.status == StatusCode::SERVICE_UNAVAILABLE).then_some(answer)
-    })
-    .await;
-    let problem = refused.problem(503);
-    assert_eq!(problem["type"], "urn:tickerq:problem:busy");
-    assert!(refused.header("retry-after").is_some());
-    assert!(
-        problem["detail"]
-            .as_str()
-            .is_some_and(|detail| detail.contains("server.max_body_memory"))
-    );
-    // Small ones need none of it.
-    client.create(json!({"type": "Unhandled"})).await;
-    drop(open);
-    eventually("memory is free again", async || {
-        let request = client
-            .request(Method::POST, "/jobs")
-            .header("content-type", "application/json");
-        let answer = client.send(request.body(body.clone())).await;
-        (answer.status == StatusCode::CREATED).then_some(())
-    })
-    .await;
 }
 
 #[tokio::test]
