@@ -177,6 +177,19 @@ fn links_between_documents_lead_to_files() {
     }
 }
 
+#[test]
+fn paths_in_the_map_of_the_code_exist() {
+    let root = crate::harness::repository();
+    let text = fs::read_to_string(root.join("ARCHITECTURE.md")).expect("the map");
+    let quoted = text.split('`').skip(1).step_by(2);
+    let is_path = |text: &&str| ["src/", "core/", "tests/"].iter().any(|start| text.starts_with(start));
+    let paths: Vec<&str> = quoted.filter(is_path).collect();
+    assert!(paths.len() > 30, "{paths:?}");
+    for path in paths {
+        assert!(root.join(path).exists(), "ARCHITECTURE.md: {path}");
+    }
+}
+
 /// The names of the methods in a part of a file.
 fn methods(text: &str) -> Vec<&str> {
     let starts = text.lines().filter_map(|line| {

@@ -336,7 +336,9 @@ impl RemoteWorkers {
     /// Ends attempts. Tells for each whether its end is stored; if not, the attempt had been lost, and nothing is changed.
     pub async fn finish(&self, worker: NodeId, ends: Vec<ReportedOutcome>) -> Result<Vec<bool>, RemoteWorkerError> {
         let now = self.parts.clock.now();
-        let ids: Vec<JobId> = ends.iter().map(|end| end.job_id).collect();
+        // Attempts count from 1: an invalid lease token means 0, and must not cause a read of another worker's job.
+        let verified = ends.iter().filter(|end| end.attempt > 0);
+        let ids: Vec<JobId> = verified.map(|end| end.job_id).collect();
         let attempts: Vec<AttemptKey> = ends.iter().map(|end| (end.job_id, end.attempt)).collect();
         let read = self.parts.repository.jobs_by_id(&ids).await?;
         let mut running: HashMap<JobId, Arc<Job>> = read.into_iter().map(|job| (job.id, job)).collect();

@@ -56,7 +56,7 @@ fn queues_are_listed_paused_resumed_and_cleared() {
         assert_eq!(said.code, Some(1));
         assert_eq!(
             said.err,
-            "error: There is no such thing (404): there is no queue 'nobody'\n"
+            "error: There is no such thing (404): there is no queue 'missing'\n"
         );
     }
 }

@@ -304,7 +304,7 @@ async fn unfinished_bodies_are_bounded_together() {
             .write_all(&body.as_bytes()[..body.len() - 10])
             .await
             .expect("the body is sent");
-        let refused = eventually("no memory is left for another body of this caller", async || {
+        let refused = eventually(&format!("no memory is left beside a body for {path}"), async || {
             let request = client
                 .request(Method::POST, "/jobs")
                 .header("content-type", "application/json");

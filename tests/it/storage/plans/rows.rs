@@ -67,7 +67,7 @@ pub async fn fill(connection: &DatabaseConnection, is_postgres: bool) {
         ),
         format!(
             "INSERT INTO audit_records (id, actor, actor_kind, action, job_id, jobs, outcome) {numbers} \
-             SELECT {other}, CASE WHEN n % 100 = 0 THEN 'somebody' ELSE 'the system' END, 1, \
+             SELECT {other}, CASE WHEN n % 100 = 0 THEN 'an-actor' ELSE 'the system' END, 1, \
              CASE WHEN n % 50 = 0 THEN 4 ELSE 0 END, {job_id}, 1, 0 FROM numbers",
             numbers = numbers(50_000)
         ),

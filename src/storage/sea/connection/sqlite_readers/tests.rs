@@ -109,22 +109,3 @@ fn connections_are_given_up_without_a_runtime() {
     drop(runtime);
     drop(repository);
 }
-
-/// Run by hand: `cargo test --release --lib cost_of_the_time_of_a_cheap_read -- --ignored --nocapture`.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn cost_of_the_time_of_a_cheap_read() {
-    let (_folder, repository) = opened(Duration::from_secs(30)).await;
-    let (limited, plain) = (repository.readers(), repository.pools.scanners());
-    for _ in 0..3 {
-        for (name, link) in [("with a time", &limited), ("without", &plain)] {
-            let began = std::time::Instant::now();
-            for _ in 0..20_000 {
-                let statement =
-                    Statement::from_string(DbBackend::Sqlite, "SELECT * FROM queues WHERE name = 'default'");
-                link.query_all_raw(statement).await.expect("rows");
-            }
-            println!("{name}: {:?} a read", began.elapsed() / 20_000);
-        }
-    }
-}
