@@ -6,7 +6,7 @@ use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
 use super::auth_throttle::SeenAt;
-use super::granted;
+use super::granted_scopes::granted;
 use super::rate_limit::{Meter, Rate};
 use crate::domain::access::caller::{Caller, CallerKind, ScopeNames, Scopes};
 

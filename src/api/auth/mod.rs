@@ -12,6 +12,7 @@ mod api_keys;
 mod auth_throttle;
 mod client_address;
 mod forwarded_prefix;
+mod granted_scopes;
 mod jwt;
 mod origins;
 mod rate_limit;
@@ -40,6 +41,7 @@ use tracing::{debug, warn};
 
 use self::api_keys::ApiKeys;
 use self::auth_throttle::Brake;
+use self::granted_scopes::granted;
 use self::jwt::{Claims, JwtVerifier};
 use self::rate_limit::Meter;
 use self::token_cache::KnownTokens;
@@ -594,13 +596,6 @@ fn trace_parent(request: &HttpRequest) -> Option<TraceParent> {
         (Some(value), None) => TraceParent::parse(value.to_str().ok()?).ok(),
         (_, _) => None,
     }
-}
-
-/// What names of scopes allow, beside what everybody may.
-fn granted(names: &[String], everybody: Scopes, scope_names: &ScopeNames) -> Scopes {
-    names
-        .iter()
-        .fold(everybody, |scopes, name| scopes.and(scope_names.named(name)))
 }
 
 #[cfg(test)]

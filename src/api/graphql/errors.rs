@@ -147,6 +147,23 @@ fn allowed(detail: &str) -> Option<&str> {
     detail.rsplit_once("; ").map(|(_, allowed)| allowed)
 }
 
+/// The object, or null if it is not found.
+pub(super) fn if_any<T>(read: Result<T, ServiceError>) -> async_graphql::Result<Option<T>> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(
+            ServiceError::NoSuchJob { .. }
+            | ServiceError::NoSuchRecurringJob { .. }
+            | ServiceError::NoSuchRecurringKey { .. }
+            | ServiceError::NoSuchQueue { .. }
+            | ServiceError::NoSuchEndpoint { .. }
+            | ServiceError::NoSuchDelivery { .. }
+            | ServiceError::NoSuchWorker { .. },
+        ) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,9 +11,9 @@ use async_graphql::dataloader::{DataLoader, Loader};
 use async_graphql::{Context, Error, Result};
 use futures_util::future::BoxFuture;
 
+use super::context::Services;
 use super::execution::budget;
 use super::execution::budget::Budget;
-use super::schema::Services;
 use crate::domain::access::caller::Caller;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::RealtimeOptions;
+use super::options::RealtimeOptions;
 
 /// A ping that is due is sent with this fraction of the ping interval to spare.
 const TICKS_PER_PING: u32 = 3;

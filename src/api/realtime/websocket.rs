@@ -27,12 +27,14 @@ use serde::Serialize;
 
 use super::admission::Admitted;
 use super::client_message::{Action, Refusal, Request, Subscriptions, message_type};
+use super::close_reason::close_reason;
 use super::connections::Permit;
 use super::event_view::EventView;
 use super::frame_rules::{FrameRules, Violated, Violation};
+use super::handshake;
+use super::live_updates::Realtime;
 use super::liveness::{Due, Liveness, tick_interval};
 use super::message_assembler::{Fragments, Frame, Said};
-use super::{Realtime, close_reason, handshake};
 use crate::api::auth::{RECHECK_INTERVAL, Standing};
 use crate::api::rest::problem::{Problem, ProblemKind};
 use crate::domain::events::event::Event;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::RestApi;
+use super::api::RestApi;
 use super::jobs::list::{check_range, parse_bound, parse_end};
 use super::request::context::{Answer, Call, resource, route_with_query};
 use super::request::json_fields::{Id, Time};

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::RestApi;
+use super::api::RestApi;
 use super::jobs::list::{parse_bound, parse_types};
 use super::problem::{PartError, Problem};
 use super::request::context::{Answer, Call, json, resource, route, route_with_query};

@@ -7,7 +7,7 @@ use actix_web::web::ServiceConfig;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::RestApi;
+use super::api::RestApi;
 use super::problem::Problem;
 use super::request::context::{Answer, Call, json, resource, route, route_showing};
 use super::request::enumerations::NodeStatusWord;

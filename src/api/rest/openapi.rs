@@ -18,10 +18,10 @@ use utoipa::openapi::{
 };
 use utoipa_swagger_ui::Config;
 
+use super::api::{RestApi, RestOptions};
 use super::problem::{Problem, ProblemKind};
 use super::request::context::{Answer, Call, open_route, resource, route};
 use super::request::enumerations;
-use super::{RestApi, RestOptions};
 use super::{audit, health, jobs, log_level, metrics, nodes, problem, queues, recurring, webhooks, workers};
 use crate::domain::access::caller::Scope;
 

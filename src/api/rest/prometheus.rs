@@ -1,6 +1,5 @@
 //! The numbers that Prometheus reads, at the path that is configured.
 
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,27 +8,12 @@ use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::ServiceConfig;
 
-use super::RestApi;
+use super::api::{Exposition, MakeText, RestApi};
 use super::request::context::{Answer, Call, open_route, resource, route};
 use crate::domain::access::caller::Scope;
-use crate::service::error::ServiceError;
 
 /// The format of the text. Newer versions of Prometheus refuse numbers whose format is not said.
 const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-
-/// Makes the text. Whoever gathers the numbers is no facade, so this one only knows how to ask for them.
-pub type MakeText = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, ServiceError>>>> + Send + Sync>;
-
-/// What Prometheus reads.
-#[derive(Clone)]
-pub struct Exposition {
-    /// At which path: `/metrics`.
-    pub path: String,
-    /// Whether everybody may read it, also where callers must show who they are.
-    pub is_open: bool,
-    /// Makes the text.
-    pub text: MakeText,
-}
 
 /// Adds the route, if numbers are exported.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {

@@ -8,7 +8,7 @@ use actix_web::web::ServiceConfig;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::RestApi;
+use super::api::RestApi;
 use super::problem::PartError;
 use super::request::context::{Answer, Call, json, resource, route};
 use super::request::enumerations::QueueStatusWord;

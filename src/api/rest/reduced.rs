@@ -5,7 +5,7 @@ use actix_web::body::MessageBody;
 use serde_json::{Map, Value};
 
 use super::problem::{Problem, ProblemKind};
-use super::request::context::Answer;
+use super::request::response::Answer;
 use crate::api::disclosure;
 
 /// Reduces an answer to what every caller may see.

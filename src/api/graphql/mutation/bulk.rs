@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Object, Result};
 
-use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::types::job::bulk::ChangedJobs;
 use crate::api::graphql::types::job::filter::JobFilterInput;
 use crate::api::graphql::types::scalar_parsing;

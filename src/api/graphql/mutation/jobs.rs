@@ -3,13 +3,13 @@
 use async_graphql::{Context, ID, Object, Result};
 
 use super::idempotency::key_of;
+use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
 use crate::api::graphql::scalars::{DateTime, TimeSpan};
-use crate::api::graphql::schema::{caller, services};
 use crate::api::graphql::types::enums::Priority;
+use crate::api::graphql::types::int::int;
 use crate::api::graphql::types::job::Job;
 use crate::api::graphql::types::job::input::{ScheduleJobInput, ScheduledJob, ScheduledJobs, UpdateJobInput};
-use crate::api::graphql::types::queue::int;
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::scalar_parsing::Place;
 use crate::api::rest::jobs::request::due;

@@ -2,8 +2,8 @@
 
 use async_graphql::{Context, Object, Result};
 
+use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
-use crate::api::graphql::schema::{caller, services};
 use crate::api::graphql::types::log_level::LogLevel;
 use crate::api::rest::problem::PartError;
 use crate::log_level::LogLevel as Level;

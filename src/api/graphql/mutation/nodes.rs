@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
-use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::server_node::ServerNode;
 

@@ -2,8 +2,8 @@
 
 use async_graphql::{Context, Object, Result};
 
+use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
-use crate::api::graphql::schema::{caller, services};
 use crate::api::graphql::types::queue::{ClearedQueue, Queue};
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::rest::queues::what_to_clear;

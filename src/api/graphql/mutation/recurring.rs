@@ -3,8 +3,8 @@
 use async_graphql::{Context, ID, Object, Result};
 
 use super::idempotency::key_of;
+use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
-use crate::api::graphql::schema::{caller, services};
 use crate::api::graphql::types::job::Job;
 use crate::api::graphql::types::recurring::RecurringJob;
 use crate::api::graphql::types::recurring::input::{ScheduleRecurringJobInput, UpdateRecurringJobInput};

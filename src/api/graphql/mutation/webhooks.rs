@@ -2,10 +2,10 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
+use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
 use crate::api::graphql::scalars::{DateTime, TimeSpan};
-use crate::api::graphql::schema::{caller, services};
-use crate::api::graphql::types::queue::int;
+use crate::api::graphql::types::int::int;
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::scalar_parsing::Place;
 use crate::api::graphql::types::webhook::delivery::WebhookDelivery;

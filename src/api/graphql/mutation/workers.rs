@@ -7,11 +7,11 @@ use async_graphql::{Context, ID, Object, Result};
 use chrono::TimeDelta;
 use serde_json::value::RawValue;
 
+use crate::api::graphql::context::{Deadline, caller, services};
 use crate::api::graphql::errors;
 use crate::api::graphql::execution::budget::Budget;
 use crate::api::graphql::scalars::TimeSpan;
-use crate::api::graphql::schema::{Deadline, caller, services};
-use crate::api::graphql::types::queue::int;
+use crate::api::graphql::types::int::int;
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::scalar_parsing::Place;
 use crate::api::graphql::types::worker::input::{CompletedJobInput, FailedJobInput, HeldJobInput, RegisterWorkerInput};

@@ -2,8 +2,8 @@
 
 use async_graphql::{Pos, ServerError};
 
+use super::error::syntax_error;
 use super::strings;
-use super::syntax_error;
 
 /// A token.
 #[derive(Clone, Debug, PartialEq, Eq)]

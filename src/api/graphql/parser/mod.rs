@@ -4,6 +4,7 @@
 //! last of two input fields of one name, and takes `queryName` for `query Name`. Here a number that would not be written as
 //! it was is [`Value::Binary`], its text.
 
+mod error;
 mod lexer;
 mod strings;
 
@@ -19,6 +20,7 @@ use async_graphql::{Name, Pos, Positioned, ServerError};
 use async_graphql_value::Value;
 use bytes::Bytes;
 
+use self::error::syntax_error;
 use self::lexer::{Lexer, Token};
 use super::errors;
 
@@ -36,13 +38,6 @@ pub(super) fn parse(text: &str) -> Result<ExecutableDocument, ServerError> {
         depth: 0,
     }
     .document()
-}
-
-/// An error of a document's text.
-fn syntax_error(message: String, pos: Pos) -> ServerError {
-    let mut error = ServerError::new(message, Some(pos));
-    error.extensions = Some(errors::extensions("malformed", false));
-    error
 }
 
 /// A number: as such where it is written again as it was, otherwise its text.

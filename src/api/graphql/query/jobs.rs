@@ -2,13 +2,15 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
+use crate::api::graphql::context::{Services, caller, services};
+use crate::api::graphql::errors::if_any;
 use crate::api::graphql::loader;
-use crate::api::graphql::schema::{Services, caller, services};
+use crate::api::graphql::types::connection::page_size;
 use crate::api::graphql::types::job::Job;
-use crate::api::graphql::types::job::connection::{JobConnection, Wanted, page_size};
+use crate::api::graphql::types::job::connection::{JobConnection, Wanted};
 use crate::api::graphql::types::job::filter::{JobFilterInput, JobOrder};
-use crate::api::graphql::types::node;
 use crate::api::graphql::types::node::Node;
+use crate::api::graphql::types::queue::queue_of;
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::worker::Worker;
 use crate::domain::access::caller::Caller;
@@ -75,7 +77,7 @@ impl JobQueries {
 
 /// The object with this identity, among those that the caller may see.
 async fn find(services: &Services, caller: &Caller, id: &ID) -> Result<Option<Node>> {
-    if let Some(name) = node::queue_of(id) {
+    if let Some(name) = queue_of(id) {
         let Ok(name) = QueueName::parse(name) else {
             return Ok(None);
         };
@@ -105,27 +107,10 @@ async fn find(services: &Services, caller: &Caller, id: &ID) -> Result<Option<No
     Ok(record.map(|record| Node::AuditRecord(record.into())))
 }
 
-/// What was read, or nothing when there is none and when the caller may not see it.
+/// The object, or null if it is not found or not visible to the caller.
 fn if_visible<T>(read: Result<T, ServiceError>) -> Result<Option<T>> {
     match read {
         Err(ServiceError::Forbidden(_) | ServiceError::ForeignWorker { .. } | ServiceError::WebhooksOff) => Ok(None),
         read => if_any(read),
-    }
-}
-
-/// What was read, or nothing when there is none.
-pub(in super::super) fn if_any<T>(read: Result<T, ServiceError>) -> Result<Option<T>> {
-    match read {
-        Ok(found) => Ok(Some(found)),
-        Err(
-            ServiceError::NoSuchJob { .. }
-            | ServiceError::NoSuchRecurringJob { .. }
-            | ServiceError::NoSuchRecurringKey { .. }
-            | ServiceError::NoSuchQueue { .. }
-            | ServiceError::NoSuchEndpoint { .. }
-            | ServiceError::NoSuchDelivery { .. }
-            | ServiceError::NoSuchWorker { .. },
-        ) => Ok(None),
-        Err(error) => Err(error.into()),
     }
 }

@@ -2,9 +2,9 @@
 
 use async_graphql::{Context, Object, Result};
 
+use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
 use crate::api::graphql::scalars::DateTime;
-use crate::api::graphql::schema::{caller, services};
 use crate::api::graphql::types::enums::Granularity;
 use crate::api::graphql::types::metrics::SystemOverview;
 use crate::api::graphql::types::performance::{JobTypeAnalytics, PerformanceMetrics};

@@ -11,8 +11,6 @@ mod workers;
 
 use async_graphql::MergedObject;
 
-pub(super) use self::jobs::if_any;
-
 /// What can be asked. Each field needs the scope for reading, unless it says otherwise.
 #[derive(Default, MergedObject)]
 pub(super) struct Query(

@@ -2,11 +2,11 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
-use super::jobs::if_any;
+use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
+use crate::api::graphql::errors::if_any;
 use crate::api::graphql::execution::budget::room_for_page;
-use crate::api::graphql::schema::{caller, services};
-use crate::api::graphql::types::job::connection::page_size;
+use crate::api::graphql::types::connection::page_size;
 use crate::api::graphql::types::recurring::{RecurringJob, RecurringJobPage};
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::rest::request::pagination::{LIMIT_DEFAULT, LIMIT_MAX};

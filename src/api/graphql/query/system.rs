@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Object, Result};
 
-use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::types::log_level::LogLevel;
 use crate::api::graphql::types::server_node::ServerNode;
 

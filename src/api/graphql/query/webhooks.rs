@@ -2,12 +2,12 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
-use super::jobs::if_any;
+use crate::api::graphql::context::{caller, services};
+use crate::api::graphql::errors::if_any;
 use crate::api::graphql::execution::budget::room_for_page;
-use crate::api::graphql::schema::{caller, services};
 use crate::api::graphql::types::connection::Part;
+use crate::api::graphql::types::connection::page_size;
 use crate::api::graphql::types::enums::WebhookDeliveryStatus;
-use crate::api::graphql::types::job::connection::page_size;
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::webhook::delivery::{WebhookDelivery, WebhookDeliveryConnection};
 use crate::api::graphql::types::webhook::endpoint::{WebhookEndpoint, WebhookEndpointConnection};

@@ -2,8 +2,8 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
-use super::jobs::if_any;
-use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::context::{caller, services};
+use crate::api::graphql::errors::if_any;
 use crate::api::graphql::types::connection::Part;
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::worker::{Worker, WorkerConnection};

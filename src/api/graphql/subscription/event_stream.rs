@@ -3,8 +3,8 @@
 use async_graphql::{Context, Error, Result};
 use futures_util::{Stream, StreamExt};
 
+use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
-use crate::api::graphql::schema::{caller, services};
 use crate::domain::events::event::Event;
 use crate::domain::events::filter::EventClause;
 use crate::service::events::{EventStream, Heard};

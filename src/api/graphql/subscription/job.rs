@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, Result, Subscription};
 use futures_util::{Stream, StreamExt, stream};
 
 use super::event_stream::listen;
-use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::types::job::Job;
 use crate::api::graphql::types::scalar_parsing;
 use crate::domain::access::caller::Caller;

@@ -32,6 +32,14 @@ impl Form {
         }
     }
 
+    /// The form of a single response, where a stream was accepted.
+    pub(crate) const fn of_one_response(self) -> Self {
+        match self {
+            Self::EventStream | Self::Multipart => Self::Json,
+            Self::Json | Self::GraphQlResponse => self,
+        }
+    }
+
     /// The form that a client likes best; `None` when it takes none of them. Without a wish it is JSON, as older clients
     /// expect it.
     pub(crate) fn wanted(headers: &HeaderMap) -> Option<Self> {

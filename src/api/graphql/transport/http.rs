@@ -17,12 +17,14 @@ use serde::de::DeserializeOwned;
 use super::content_negotiation::Form;
 use super::event_stream;
 use super::event_stream::Framing;
+use super::refusal::refuse;
 use super::response::Answer;
 use super::websocket;
 use crate::api::auth::Standing;
+use crate::api::graphql::errors;
 use crate::api::graphql::execution::executor::{Asked, Failed, Operation};
 use crate::api::graphql::execution::operation_count;
-use crate::api::graphql::{GraphQl, errors};
+use crate::api::graphql::facade::GraphQl;
 use crate::api::memory::HeldBody;
 use crate::api::realtime::handshake;
 use crate::api::rest::problem::{PartError, Problem, ProblemKind};
@@ -214,7 +216,7 @@ async fn answered(
     }
     // The library's headers; the body passes stored JSON on byte for byte, which the library's values cannot.
     let mut response = GraphQLResponse::from(answer.head()).respond_to(request);
-    let content_type = HeaderValue::from_static(single(form).content_type());
+    let content_type = HeaderValue::from_static(form.of_one_response().content_type());
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     Ok(response.set_body(HeldBody::boxed(answer.json().clone())))
 }
@@ -258,27 +260,10 @@ fn stream_of(
 }
 
 fn with_body(status: StatusCode, form: Form, json: Bytes) -> HttpResponse {
-    let form = single(form);
+    let form = form.of_one_response();
     HttpResponse::build(status)
         .insert_header((CONTENT_TYPE, form.content_type()))
         .body(HeldBody::boxed(json))
-}
-
-/// The form of one answer, where a client wants many.
-const fn single(form: Form) -> Form {
-    match form {
-        Form::EventStream | Form::Multipart => Form::Json,
-        Form::Json | Form::GraphQlResponse => form,
-    }
-}
-
-/// The request could not be carried out at all, as far as HTTP is concerned.
-pub(crate) fn refuse(problem: &Problem, form: Form) -> HttpResponse {
-    let form = single(form);
-    problem
-        .head()
-        .insert_header((CONTENT_TYPE, form.content_type()))
-        .body(Answer::refused(errors::of_problem(problem)).json().clone())
 }
 
 fn wanted_form(headers: &HeaderMap) -> Result<Form, Problem> {

@@ -4,7 +4,7 @@ use async_graphql::{ID, InputObject, Result, SimpleObject};
 
 use super::connection::{Part, connection};
 use super::enums::{ActorKind, AuditAction, AuditOutcome};
-use super::queue::int;
+use super::int::int;
 use super::scalar_parsing;
 use super::scalar_parsing::Place;
 use crate::api::graphql::errors;

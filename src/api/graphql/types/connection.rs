@@ -1,6 +1,6 @@
 //! Lists as Relay's cursor connections have them. The cursor of an entry is its id.
 
-use async_graphql::{ID, Result};
+use async_graphql::{ID, Result, SimpleObject};
 
 use super::scalar_parsing;
 use crate::api::graphql::errors;
@@ -47,6 +47,26 @@ impl<T> Part<T> {
     }
 }
 
+/// What there is beside a page.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct PageInfo {
+    /// Whether more follow. Known where `first` is given, and where `before` is.
+    pub(crate) has_next_page: bool,
+    /// Whether others come before. Known where `last` is given, and where `after` is.
+    pub(crate) has_previous_page: bool,
+    /// The cursor of the first entry; null when the page is empty.
+    pub(crate) start_cursor: Option<String>,
+    /// The cursor of the last entry; null when the page is empty.
+    pub(crate) end_cursor: Option<String>,
+}
+
+/// Number of entries of a page, for the complexity of a request; values out of range are rejected later.
+pub(crate) fn page_size(first: Option<i32>, last: Option<i32>) -> usize {
+    let size = first.or(last).and_then(|size| usize::try_from(size).ok());
+    let (default, max) = (50, 1_000);
+    size.unwrap_or(default).min(max)
+}
+
 /// Makes the types of a connection over a type that has an `id`.
 macro_rules! connection {
     ($(#[doc = $doc:literal])* $connection:ident, $edge:ident, $node:ident, { $($more:tt)* }) => {
@@ -74,9 +94,9 @@ macro_rules! connection {
             }
 
             /// What there is beside this page.
-            async fn page_info(&self) -> $crate::api::graphql::types::job::connection::PageInfo {
+            async fn page_info(&self) -> $crate::api::graphql::types::connection::PageInfo {
                 let cursor = |entry: Option<&$node>| entry.map(|entry| entry.id.to_string());
-                $crate::api::graphql::types::job::connection::PageInfo {
+                $crate::api::graphql::types::connection::PageInfo {
                     has_next_page: self.0.has_next,
                     has_previous_page: self.0.has_previous,
                     start_cursor: cursor(self.0.nodes.first()),

@@ -4,7 +4,7 @@ use async_graphql::SimpleObject;
 
 use super::enums::HealthState;
 use super::health::HealthReason;
-use super::queue::int;
+use super::int::int;
 use crate::api::contract::metrics_view::{one_decimal, size};
 use crate::api::graphql::scalars::DateTime;
 use crate::domain::metrics::{SystemMetrics as DomainSystemMetrics, Usage};

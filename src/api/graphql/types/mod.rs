@@ -6,6 +6,7 @@ pub(super) mod audit;
 pub(super) mod connection;
 pub(super) mod enums;
 pub(super) mod health;
+pub(super) mod int;
 pub(super) mod job;
 pub(super) mod log_level;
 pub(super) mod metrics;

@@ -9,10 +9,6 @@ use super::recurring::RecurringJob;
 use super::webhook::delivery::WebhookDelivery;
 use super::webhook::endpoint::WebhookEndpoint;
 use super::worker::Worker;
-use crate::domain::values::name::QueueName;
-
-/// What the identity of a queue begins with. A delivery's is a number, and everything else has UUIDs.
-const QUEUE: &str = "queue:";
 
 /// An object that can be read again by its identity alone.
 #[derive(Debug, Interface)]
@@ -32,14 +28,4 @@ pub(in super::super) enum Node {
     Worker(Worker),
     /// A record of who has changed what.
     AuditRecord(AuditRecord),
-}
-
-/// The identity of a queue.
-pub(super) fn queue_id(name: &QueueName) -> ID {
-    ID(format!("{QUEUE}{name}"))
-}
-
-/// The name of the queue that an identity means, if it means one.
-pub(in super::super) fn queue_of(ID(id): &ID) -> Option<&str> {
-    id.strip_prefix(QUEUE)
 }

@@ -2,7 +2,7 @@
 
 use async_graphql::SimpleObject;
 
-use super::queue::int;
+use super::int::int;
 use crate::api::contract::metrics_view::one_decimal;
 use crate::api::graphql::scalars::{DateTime, TimeSpan};
 use crate::domain::metrics::histogram::Histogram;

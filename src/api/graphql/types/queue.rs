@@ -3,10 +3,23 @@
 use async_graphql::{ID, Object, SimpleObject};
 
 use super::enums::QueueStatus;
-use super::node;
+use super::int::int;
 use crate::domain::metrics::QueueMetrics;
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput as DomainThroughput};
+use crate::domain::values::name::QueueName;
 use crate::service::queues::{Cleared, QueueView};
+
+/// Prefix of a queue's global id. A delivery's id is a number, all other ids are UUIDs.
+const ID_PREFIX: &str = "queue:";
+
+fn queue_id(name: &QueueName) -> ID {
+    ID(format!("{ID_PREFIX}{name}"))
+}
+
+/// The queue name in a global id, if the id is a queue's.
+pub(in super::super) fn queue_of(ID(id): &ID) -> Option<&str> {
+    id.strip_prefix(ID_PREFIX)
+}
 
 /// A queue in numbers.
 #[derive(Clone, Debug)]
@@ -43,7 +56,7 @@ impl From<&QueueMetrics> for Queue {
 impl Queue {
     /// Its identity among all objects; its name is what the other fields and REST take.
     pub(super) async fn id(&self) -> ID {
-        node::queue_id(&self.0.name)
+        queue_id(&self.0.name)
     }
 
     /// Its name.
@@ -130,9 +143,4 @@ impl From<(Cleared, QueueView)> for ClearedQueue {
             cleared_failed: int(failed),
         }
     }
-}
-
-/// A number as GraphQL's `Int` holds it, which has 32 bits.
-pub(in super::super) fn int(count: u64) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
 }

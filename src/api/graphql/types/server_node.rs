@@ -2,7 +2,7 @@
 
 use async_graphql::SimpleObject;
 
-use super::queue::int;
+use super::int::int;
 use crate::api::graphql::scalars::{DateTime, Uuid};
 use crate::domain::values::id::NodeId;
 use crate::storage::query::StoredNode;

@@ -10,10 +10,9 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix::Addr;
 use bytes::BytesMut;
 
-use super::http_connection::{HttpConnection, HttpTransport};
+use super::http_transport::HttpTransport;
 use crate::api::realtime::connections::Owner as Counted;
 use crate::domain::access::caller::{Caller, CallerKind};
 
@@ -80,12 +79,12 @@ impl Owner {
     }
 }
 
-struct Entry {
+struct Entry<A> {
     owner: Owner,
-    state: State,
+    state: State<A>,
 }
 
-enum State {
+enum State<A> {
     Negotiated {
         at: Instant,
         from: Counted,
@@ -95,12 +94,12 @@ enum State {
     WebSocket,
     Http {
         transport: HttpTransport,
-        address: Addr<HttpConnection>,
+        address: A,
     },
 }
 
 /// What a token stands for.
-pub(super) enum Found {
+pub(super) enum Found<A> {
     /// Nothing, or nothing any more.
     Nothing,
     /// A connection of another caller.
@@ -110,22 +109,18 @@ pub(super) enum Found {
     /// A connection over a WebSocket.
     WebSocket,
     /// A connection over one of the other transports.
-    Http {
-        transport: HttpTransport,
-        address: Addr<HttpConnection>,
-    },
+    Http { transport: HttpTransport, address: A },
 }
 
-/// The connections of a hub. Shared by all HTTP workers.
+/// The connections of a hub, with addresses `A` of those over HTTP. Shared by all HTTP workers.
 #[derive(Clone)]
-pub(super) struct Registry {
-    inner: Arc<Mutex<Inner>>,
+pub(super) struct Registry<A> {
+    inner: Arc<Mutex<Inner<A>>>,
     unused_for_max: Duration,
 }
 
-#[derive(Default)]
-struct Inner {
-    entries: HashMap<ConnectionToken, Entry>,
+struct Inner<A> {
+    entries: HashMap<ConnectionToken, Entry<A>>,
     /// Negotiations in the order in which they expire; some were used meanwhile.
     expiring: VecDeque<(Instant, ConnectionToken)>,
     /// The unused negotiations of each client, the oldest first.
@@ -134,7 +129,18 @@ struct Inner {
     is_sweeping: bool,
 }
 
-impl Registry {
+impl<A> Default for Inner<A> {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::new(),
+            expiring: VecDeque::new(),
+            unused: HashMap::new(),
+            is_sweeping: false,
+        }
+    }
+}
+
+impl<A: Clone + 'static> Registry<A> {
     /// No connections yet. A negotiation expires when it is not used for so long.
     pub(super) fn new(unused_for_max: Duration) -> Self {
         Self {
@@ -143,9 +149,8 @@ impl Registry {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A panic while the lock is held leaves the tables whole.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Inner<A>> {
+        lock(&self.inner)
     }
 
     /// Lets this token be used once, by this caller. A client that has too many unused negotiations loses its oldest.
@@ -196,7 +201,7 @@ impl Registry {
     }
 
     /// What a token stands for, to this caller.
-    pub(super) fn find(&self, token: &ConnectionToken, caller: &Caller) -> Found {
+    pub(super) fn find(&self, token: &ConnectionToken, caller: &Caller) -> Found<A> {
         let inner = self.lock();
         let Some(Entry { owner, state }) = inner.entries.get(token) else {
             return Found::Nothing;
@@ -233,7 +238,7 @@ impl Registry {
     }
 
     /// Uses a negotiation for a WebSocket. `None` when another request has, in between.
-    pub(super) fn open_web_socket(&self, token: &ConnectionToken) -> Option<Registered> {
+    pub(super) fn open_web_socket(&self, token: &ConnectionToken) -> Option<Registered<A>> {
         let mut inner = self.lock();
         let (owner, _) = inner.take_negotiated(token)?;
         let state = State::WebSocket;
@@ -246,8 +251,8 @@ impl Registry {
         &self,
         token: &ConnectionToken,
         transport: HttpTransport,
-        start: impl FnOnce(Registered, &[u8]) -> Addr<HttpConnection>,
-    ) -> Option<Addr<HttpConnection>> {
+        start: impl FnOnce(Registered<A>, &[u8]) -> A,
+    ) -> Option<A> {
         let mut inner = self.lock();
         let (owner, early) = inner.take_negotiated(token)?;
         let address = start(self.registered(token), &early);
@@ -259,15 +264,20 @@ impl Registry {
         Some(address)
     }
 
-    fn registered(&self, token: &ConnectionToken) -> Registered {
+    fn registered(&self, token: &ConnectionToken) -> Registered<A> {
         Registered {
-            registry: self.clone(),
+            registry: Arc::clone(&self.inner),
             token: token.clone(),
         }
     }
 }
 
-impl Inner {
+fn lock<A>(inner: &Mutex<Inner<A>>) -> MutexGuard<'_, Inner<A>> {
+    // A panic while the lock is held leaves the tables whole.
+    inner.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<A> Inner<A> {
     /// Takes out a negotiation; nothing when the token stands for something else.
     fn take_negotiated(&mut self, token: &ConnectionToken) -> Option<(Owner, BytesMut)> {
         let Some(Entry {
@@ -313,14 +323,14 @@ impl Inner {
 }
 
 /// A connection's place in the registry; given up when it is dropped.
-pub(super) struct Registered {
-    registry: Registry,
+pub(super) struct Registered<A> {
+    registry: Arc<Mutex<Inner<A>>>,
     token: ConnectionToken,
 }
 
-impl Drop for Registered {
+impl<A> Drop for Registered<A> {
     fn drop(&mut self) {
-        self.registry.lock().entries.remove(&self.token);
+        lock(&self.registry).entries.remove(&self.token);
     }
 }
 
@@ -338,7 +348,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_negotiation_is_used_once_and_by_its_caller() {
-        let registry = Registry::new(Duration::from_secs(60));
+        let registry = Registry::<()>::new(Duration::from_secs(60));
         let (ann, bob) = (caller("ann", 1), caller("bob", 1));
         let token = ConnectionToken::random();
         registry.negotiated(token.clone(), &ann);
@@ -359,7 +369,7 @@ mod tests {
 
     #[actix_web::test]
     async fn an_unused_negotiation_expires_by_itself() {
-        let registry = Registry::new(Duration::from_millis(20));
+        let registry = Registry::<()>::new(Duration::from_millis(20));
         let ann = caller("ann", 1);
         for _ in 0..2 {
             let token = ConnectionToken::random();
@@ -375,7 +385,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_client_with_many_negotiations_loses_its_oldest_and_others_lose_nothing() {
-        let registry = Registry::new(Duration::from_secs(60));
+        let registry = Registry::<()>::new(Duration::from_secs(60));
         let (ann, bob) = (caller("ann", 1), caller("bob", 1));
         let of_bob = ConnectionToken::random();
         registry.negotiated(of_bob.clone(), &bob);
@@ -394,7 +404,7 @@ mod tests {
 
     #[actix_web::test]
     async fn no_number_of_clients_fills_the_memory() {
-        let registry = Registry::new(Duration::from_secs(60));
+        let registry = Registry::<()>::new(Duration::from_secs(60));
         for number in 0..UNUSED_MAX + 100 {
             registry.negotiated(
                 ConnectionToken::random(),

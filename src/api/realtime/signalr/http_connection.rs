@@ -8,12 +8,15 @@ use std::task::{self, Poll};
 use std::time::Instant;
 
 use actix::fut::ActorFuture;
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture,
+};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::connection::{Connection, Limits, Output};
 use super::connection_registry::Registered;
+use super::http_transport::HttpTransport;
 use crate::api::auth::Shown;
 use crate::api::realtime::connections::Superseded;
 
@@ -21,15 +24,6 @@ use crate::api::realtime::connections::Superseded;
 const MAILBOX_CAPACITY: usize = 64;
 /// How many bytes one answer has, about.
 const FETCH_BYTES: usize = 64 * 1024;
-
-/// The transports that are not WebSockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HttpTransport {
-    /// One long answer.
-    ServerSentEvents,
-    /// An answer a poll.
-    LongPolling,
-}
 
 /// Bytes from the client. Gives whether the connection is open.
 #[derive(Message)]
@@ -73,7 +67,7 @@ pub(super) struct HttpConnection {
     kept: Vec<Bytes>,
     last_fetch: Instant,
     waker: Option<task::Waker>,
-    _registered: Registered,
+    _registered: Registered<Addr<HttpConnection>>,
     /// Until it is waited for.
     superseded: Option<Superseded>,
 }
@@ -84,7 +78,7 @@ impl HttpConnection {
         connection: Connection,
         transport: HttpTransport,
         limits: Limits,
-        registered: Registered,
+        registered: Registered<Addr<HttpConnection>>,
         superseded: Superseded,
     ) -> Self {
         Self {

@@ -7,7 +7,9 @@
 pub(super) mod connection;
 mod connection_registry;
 mod http_connection;
+mod http_transport;
 pub(super) mod hub;
+mod hub_server;
 mod json;
 mod long_polling;
 mod message;
@@ -15,77 +17,19 @@ mod message_pack;
 mod negotiate;
 pub(super) mod protocol;
 mod server_sent_events;
+mod token;
 mod transports;
 mod web_sockets;
 
+pub(super) use self::hub_server::HubServer;
+
 use std::rc::Rc;
-use std::sync::Arc;
 
 use actix_web::http::Method;
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Route};
 
-use self::connection::Limits;
-use self::connection_registry::Registry;
-use self::hub::Hub;
-use super::admission::Admission;
-use super::connections::{Connections, Owner, Permit, Superseded};
-use crate::api::rest::problem::Problem;
 use crate::api::rest::request::context::resource;
-use crate::domain::access::caller::Caller;
-use crate::service::facade_metrics::clients::ClientKind;
-use crate::service::shutdown::Shutdown;
-
-/// How many times its greatest message a frame may have: clients put several messages into one.
-const MESSAGES_PER_FRAME: usize = 4;
-
-/// A hub and its connections. One for all HTTP workers.
-#[derive(Clone)]
-pub(super) struct HubServer {
-    hub: Arc<dyn Hub>,
-    limits: Limits,
-    registry: Registry,
-    shutdown: Shutdown,
-    admission: Admission,
-    connections: Connections,
-}
-
-impl HubServer {
-    /// A hub without connections, until the server goes down.
-    pub(super) fn new(
-        hub: Arc<dyn Hub>,
-        limits: Limits,
-        shutdown: Shutdown,
-        admission: Admission,
-        connections: Connections,
-    ) -> Self {
-        Self {
-            hub,
-            limits,
-            // A client has as long to connect as then for the handshake.
-            registry: Registry::new(limits.handshake_timeout),
-            shutdown,
-            admission,
-            connections,
-        }
-    }
-
-    /// Refuses who could not connect now.
-    fn check_room(&self, caller: &Caller) -> Result<(), Problem> {
-        self.connections.check_room(caller, &self.shutdown)
-    }
-
-    /// The right to one more connection, which counts once its client has shaken hands.
-    fn enter(&self, caller: &Caller) -> Result<(Permit, Superseded), Problem> {
-        let owner = Owner::of(caller);
-        self.connections
-            .enter_unconfirmed(ClientKind::SignalR, owner, &self.shutdown)
-    }
-
-    fn frame_bytes_max(&self) -> usize {
-        self.limits.message_bytes_max.saturating_mul(MESSAGES_PER_FRAME)
-    }
-}
 
 /// Adds the routes of a hub at this path.
 pub(super) fn configure(config: &mut ServiceConfig, server: &Rc<HubServer>, path: &str) {
@@ -111,8 +55,4 @@ where
 {
     let server = Rc::clone(server);
     web::to(move |request: HttpRequest, payload: Payload| handler(Rc::clone(&server), request, payload))
-}
-
-fn answer(result: Result<HttpResponse, Problem>, request: &HttpRequest) -> HttpResponse {
-    result.unwrap_or_else(|problem| problem.answer(request))
 }

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::connection_registry::{ConnectionToken, random_text};
-use super::{HubServer, answer};
+use super::hub_server::{HubServer, answer};
 use crate::api::realtime::admission::query_parameter;
 
 /// The newest version of the negotiation that is spoken here.

@@ -14,13 +14,16 @@ use tokio::time::timeout;
 
 use super::connection::Connection;
 use super::connection_registry::{ConnectionToken, Found};
-use super::http_connection::{End, HttpConnection, HttpTransport, Receive, Renew};
+use super::http_connection::{End, HttpConnection, Receive, Renew};
+use super::http_transport::HttpTransport;
+use super::hub_server::{HubServer, answer};
 use super::protocol::Format;
-use super::{HubServer, answer, connection, long_polling, server_sent_events, web_sockets};
+use super::token::{already_open, no_connection, of_another_caller, other_transport, token};
+use super::{connection, long_polling, server_sent_events, web_sockets};
 use crate::api::auth::Shown;
-use crate::api::realtime::admission::{Admitted, query_parameter};
+use crate::api::realtime::admission::Admitted;
 use crate::api::realtime::handshake;
-use crate::api::rest::problem::{PartError, Problem, ProblemKind};
+use crate::api::rest::problem::{Problem, ProblemKind};
 
 impl HttpTransport {
     fn of_get(request: &HttpRequest) -> Self {
@@ -44,34 +47,6 @@ impl HttpTransport {
             },
         }
     }
-}
-
-/// The token that a request must carry.
-pub(super) fn token(request: &HttpRequest) -> Result<ConnectionToken, Problem> {
-    match query_parameter(request, "id") {
-        Some(id) if !id.is_empty() => Ok(ConnectionToken::given(id)),
-        Some(_) | None => {
-            Err(PartError::parameter("id", "the connection's token is needed here; negotiate gives one").into())
-        }
-    }
-}
-
-/// There is no connection with this token.
-pub(super) fn no_connection() -> Problem {
-    let detail = "there is no such connection, or it has ended; negotiate a new one";
-    Problem::new(ProblemKind::NotFound, detail)
-}
-
-/// The connection was negotiated by another caller.
-pub(super) fn of_another_caller() -> Problem {
-    let detail = "the connection belongs to another caller; negotiate a new one";
-    Problem::new(ProblemKind::Forbidden, detail)
-}
-
-/// The connection has another transport.
-pub(super) fn other_transport() -> Problem {
-    let detail = "the connection has another transport, which can't be changed";
-    Problem::new(ProblemKind::Malformed, detail)
 }
 
 /// `GET`: opens a connection, or fetches what there is for one.
@@ -108,11 +83,6 @@ async fn fetch(server: &HubServer, request: &HttpRequest) -> Result<HttpResponse
             }
         },
     }
-}
-
-/// The connection is open already.
-pub(super) fn already_open() -> Problem {
-    Problem::new(ProblemKind::Conflict, "the connection is open already")
 }
 
 fn open(

@@ -5,23 +5,25 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 
 use actix::fut::ActorFuture;
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, StreamHandler, WrapFuture};
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, StreamHandler, WrapFuture};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws::{CloseCode, CloseReason, Message, ProtocolError, WebsocketContext, WsResponseBuilder};
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::HubServer;
 use super::connection::{Connection, Ended, Limits, Output, Transport};
 use super::connection_registry::{Found, Registered};
+use super::http_connection::HttpConnection;
+use super::hub_server::HubServer;
 use super::protocol::{Format, Protocol};
-use super::transports::{already_open, no_connection, of_another_caller, other_transport, token};
+use super::token::{already_open, no_connection, of_another_caller, other_transport, token};
 use crate::api::realtime::admission::{Admitted, query_parameter};
+use crate::api::realtime::close_reason::close_reason;
 use crate::api::realtime::connections::Superseded;
 use crate::api::realtime::frame_rules::{FrameRules, Violated, Violation};
+use crate::api::realtime::handshake;
 use crate::api::realtime::message_assembler::{Fragments, Frame, Said};
-use crate::api::realtime::{close_reason, handshake};
 use crate::api::rest::problem::{Problem, ProblemKind};
 
 /// How many messages the mailbox holds; nobody sends any.
@@ -85,7 +87,7 @@ struct WebSocketConnection {
     limits: Limits,
     /// Whether the client's last frame was binary: how it is answered before a protocol is chosen.
     is_binary: bool,
-    _registered: Option<Registered>,
+    _registered: Option<Registered<Addr<HttpConnection>>>,
     /// Until it is waited for.
     superseded: Option<Superseded>,
 }

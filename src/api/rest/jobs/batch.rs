@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::create::field_pointer;
 use super::request::JobRequest;
 use super::view::JobItem;
 use crate::api::rest::problem::{PartError, Problem};
 use crate::api::rest::request::body;
 use crate::api::rest::request::context::{Answer, Call, json_with};
+use crate::api::rest::request::field_pointer::field_pointer;
 use crate::api::rest::request::idempotency::REPLAYED;
 use crate::api::rest::request::json_fields::{Id, Items};
 use crate::api::strict_json;

@@ -16,6 +16,7 @@ use crate::api::rest::recurring::view::RecurringView;
 use crate::api::rest::request::body;
 use crate::api::rest::request::context::{Answer, Call, json_with};
 use crate::api::rest::request::etag;
+use crate::api::rest::request::field_pointer::field_pointer;
 use crate::api::rest::request::idempotency::REPLAYED;
 use crate::service::jobs::ScheduledBatch;
 
@@ -87,16 +88,4 @@ pub(in super::super) async fn create_job(mut call: Call) -> Answer {
         response.insert_header((REPLAYED, "true"));
     }
     json_with(response, &JobView::new(job, &attempts).warned(&scheduled.warnings))
-}
-
-/// Where a field of a new job stands: beside the others, or in `options`. `parent` is where the job lies in the body.
-pub(in super::super) fn field_pointer(bytes: &[u8], parent: &str, field: &str) -> String {
-    let body: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
-    let is_given = |pointer: &str| body.pointer(pointer).is_some_and(|value| !value.is_null());
-    let (top, nested) = (format!("{parent}/{field}"), format!("{parent}/options/{field}"));
-    if !is_given(&top) && is_given(&nested) {
-        nested
-    } else {
-        top
-    }
 }

@@ -6,12 +6,12 @@ use actix_web::http::header::{ETAG, LOCATION};
 
 use super::routes::{answer, answer_get};
 use super::view::RecurringView;
-use crate::api::rest::jobs::create::field_pointer;
 use crate::api::rest::jobs::request::JobRequest;
 use crate::api::rest::problem::{Problem, ProblemKind};
 use crate::api::rest::request::body;
 use crate::api::rest::request::context::{Answer, Call, json_with};
 use crate::api::rest::request::etag;
+use crate::api::rest::request::field_pointer::field_pointer;
 use crate::domain::values::name::RecurringKey;
 use crate::service::error::ServiceError;
 use crate::service::recurring::{Put, PutIf};

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 
-use super::RestApi;
+use super::api::RestApi;
 use super::request::context::{resource, route, route_with_query};
 
 /// Adds the routes of recurring jobs.

@@ -6,7 +6,6 @@ use actix_web::http::header::{CACHE_CONTROL, ETAG, LOCATION};
 
 use super::patch::RecurringPatch;
 use super::view::{RecurringListView, RecurringView};
-use crate::api::rest::jobs::create::field_pointer;
 use crate::api::rest::jobs::detail::show;
 use crate::api::rest::jobs::request::JobRequest;
 use crate::api::rest::jobs::view::JobView;
@@ -14,6 +13,7 @@ use crate::api::rest::problem::Problem;
 use crate::api::rest::request::body;
 use crate::api::rest::request::context::{Answer, Call, json_with};
 use crate::api::rest::request::etag;
+use crate::api::rest::request::field_pointer::field_pointer;
 use crate::api::rest::request::idempotency::REPLAYED;
 use crate::api::rest::request::pagination;
 use crate::api::rest::request::parameters::Parameters;

@@ -1,18 +1,18 @@
 //! A request on its way to a route's function, and the routes themselves.
 
-use std::io;
 use std::rc::Rc;
 
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Resource, Route, web};
+use actix_web::http::header::ALLOW;
+use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
 use serde::Serialize;
 
+use super::response::json_within;
+pub(crate) use super::response::{Answer, json, json_with};
 use crate::api::disclosure::Disclosure;
 use crate::api::memory::{Reservation, count_body};
-use crate::api::rest::RestApi;
+use crate::api::rest::api::RestApi;
 use crate::api::rest::problem::{PartError, Problem, ProblemKind};
 use crate::api::rest::reduced::reduce;
 use crate::domain::access::caller::{Caller, Scope};
@@ -21,12 +21,6 @@ use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::{QueueName, RecurringKey};
 use crate::domain::webhooks::delivery::DeliveryId;
 use crate::domain::webhooks::endpoint::EndpointId;
-
-/// How large most answers are, in bytes: one allocation is enough for them.
-const ANSWER_BYTES: usize = 1_024;
-
-/// What a route's function gives.
-pub(crate) type Answer = Result<HttpResponse, Problem>;
 
 /// One request, and what its route's function needs to answer it.
 pub(crate) struct Call {
@@ -115,20 +109,9 @@ impl Call {
             .ok_or_else(|| answers.exhausted())
     }
 
-    /// An answer that lists things, of which each may be large.
+    /// A JSON response with a list of possibly large items, bounded in size.
     pub(crate) fn list(&self, body: &impl Serialize) -> Answer {
-        let max = self.api.options.response_bytes_max;
-        let mut written = Bounded {
-            bytes: Vec::with_capacity(ANSWER_BYTES),
-            max,
-        };
-        match serde_json::to_writer(&mut written, body) {
-            Ok(()) => Ok(HttpResponse::Ok()
-                .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
-                .body(written.bytes)),
-            // Nothing else can go wrong: what is JSON already was so when it was stored.
-            Err(_) => Err(Problem::answer_too_large(max)),
-        }
+        json_within(self.api.options.response_bytes_max, body)
     }
 
     /// The URL of a path of this server, as its caller reaches it: a trusted proxy may have removed a prefix.
@@ -176,46 +159,6 @@ pub(crate) fn query_parameters(request: &HttpRequest) -> Result<Vec<(String, Str
             ProblemKind::Malformed,
             format!("the query can't be read: {error}"),
         )),
-    }
-}
-
-/// A text that grows up to a limit.
-struct Bounded {
-    bytes: Vec<u8>,
-    max: usize,
-}
-
-impl io::Write for Bounded {
-    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
-        if self.bytes.len().saturating_add(part.len()) > self.max {
-            return Err(io::Error::other("too large"));
-        }
-        self.bytes.extend_from_slice(part);
-        Ok(part.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// An answer with a JSON body.
-pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Answer {
-    json_with(HttpResponse::build(status), body)
-}
-
-/// An answer with a JSON body, begun elsewhere.
-pub(crate) fn json_with(mut response: HttpResponseBuilder, body: &impl Serialize) -> Answer {
-    let mut bytes = Vec::with_capacity(ANSWER_BYTES);
-    match serde_json::to_writer(&mut bytes, body) {
-        Ok(()) => Ok(response
-            .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
-            .body(bytes)),
-        Err(error) => {
-            tracing::error!("an answer could not be written: {error}");
-            let detail = "the server could not write its answer; its log says why";
-            Err(Problem::new(ProblemKind::Internal, detail))
-        }
     }
 }
 

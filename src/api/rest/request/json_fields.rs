@@ -9,7 +9,6 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Unexpecte
 use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::api::rest::workers::request::FailureWord;
 use crate::api::strict_json;
 use crate::domain::cluster::remote_worker::LogLevel;
 use crate::domain::cluster::worker_access::LeaseToken;
@@ -60,7 +59,7 @@ pub(crate) trait FromText: Sized {
 
 macro_rules! from_text {
     ($type:ty, $expected:literal, $parse:expr) => {
-        impl FromText for $type {
+        impl $crate::api::rest::request::json_fields::FromText for $type {
             const EXPECTED: &'static str = $expected;
 
             fn from_text(text: &str) -> Result<Self, String> {
@@ -69,6 +68,8 @@ macro_rules! from_text {
         }
     };
 }
+
+pub(crate) use from_text;
 
 from_text!(JobType, "the name of a job type", JobType::parse);
 from_text!(JobName, "a name", JobName::parse);
@@ -95,7 +96,6 @@ from_text!(OverlapPolicy, "allow, skip or queue", OverlapPolicy::parse);
 from_text!(JobId, "a job's id", JobId::parse);
 from_text!(LeaseToken, "a lease token", LeaseToken::parse);
 from_text!(LogLevel, "debug, info, warning or error", parse_level);
-from_text!(FailureWord, "failed, cancelled or released", FailureWord::parse);
 from_text!(DateTime<Utc>, "a time such as \"2026-01-31T12:00:00Z\"", parse_time);
 
 fn parse_level(text: &str) -> Result<LogLevel, String> {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 
-use super::RestApi;
+use super::api::RestApi;
 use super::request::context::{resource, route, route_showing};
 use crate::api::disclosure::Disclosure;
 

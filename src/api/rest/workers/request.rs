@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::api::rest::problem::PartError;
 use crate::api::rest::request::enumerations::{FailureOutcomeWord, LogLineLevelWord};
-use crate::api::rest::request::json_fields::Parsed;
+use crate::api::rest::request::json_fields::{Parsed, from_text};
 use crate::domain::cluster::remote_worker::{LogLevel, LogLine, Progress, WorkerDeclaration};
 use crate::domain::cluster::worker_access::LeaseToken;
 use crate::domain::job::outcome::{Failure, Outcome, RetryAdvice};
@@ -284,6 +284,8 @@ impl FailureWord {
         }
     }
 }
+
+from_text!(FailureWord, "failed, cancelled or released", FailureWord::parse);
 
 impl FailRequest {
     /// The ends of the attempts.

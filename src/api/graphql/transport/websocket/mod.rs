@@ -30,14 +30,15 @@ use serde_json::{Map, Value};
 
 use self::message::{Protocol, Said};
 use super::content_negotiation::Form;
-use super::http;
+use super::refusal::refuse;
 use super::response::Answer;
 use crate::api::auth::{AuthFailure, RECHECK_INTERVAL, Shown, Standing};
+use crate::api::graphql::errors;
 use crate::api::graphql::execution::executor::{Asked, Failed};
 use crate::api::graphql::execution::operation_count;
-use crate::api::graphql::{GraphQl, errors};
+use crate::api::graphql::facade::GraphQl;
 use crate::api::memory::{Turn, paced};
-use crate::api::realtime::close_reason;
+use crate::api::realtime::close_reason::close_reason;
 use crate::api::realtime::connections::{Owner, Permit, Superseded};
 use crate::api::realtime::frame_rules::{FrameRules, Violated, Violation};
 use crate::api::realtime::handshake;
@@ -53,7 +54,7 @@ const MAILBOX_CAPACITY: usize = 1;
 
 /// Answers a request for a connection.
 pub(crate) fn connect(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> HttpResponse {
-    open(graphql, request, payload).unwrap_or_else(|problem| http::refuse(&problem, Form::Json))
+    open(graphql, request, payload).unwrap_or_else(|problem| refuse(&problem, Form::Json))
 }
 
 fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {

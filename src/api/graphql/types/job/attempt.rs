@@ -2,9 +2,9 @@
 
 use async_graphql::{ComplexObject, Context, Result, SimpleObject};
 
-use crate::api::graphql::query::if_any;
+use crate::api::graphql::context::{caller, services};
+use crate::api::graphql::errors::if_any;
 use crate::api::graphql::scalars::{DateTime, TimeSpan, Uuid};
-use crate::api::graphql::schema::{caller, services};
 use crate::api::graphql::types::enums::AttemptStatus;
 use crate::api::graphql::types::worker::Worker;
 use crate::domain::job::attempt::Attempt as DomainAttempt;

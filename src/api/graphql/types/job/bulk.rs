@@ -2,7 +2,7 @@
 
 use async_graphql::SimpleObject;
 
-use crate::api::graphql::types::queue::int;
+use crate::api::graphql::types::int::int;
 use crate::service::jobs::bulk::Changed;
 
 /// What a change of many jobs has done.

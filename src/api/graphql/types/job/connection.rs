@@ -3,15 +3,16 @@
 //! A cursor is the place of one job in the order of ids, which is the order of their creation: it holds whatever comes and
 //! goes around it.
 
-use async_graphql::{Context, Object, Result, SimpleObject};
+use async_graphql::{Context, Object, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 use super::Job;
 use super::nodes::JobNodes;
+use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
-use crate::api::graphql::schema::{caller, services};
+use crate::api::graphql::types::connection::PageInfo;
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::rest::request::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::domain::values::id::JobId;
@@ -32,13 +33,6 @@ pub(crate) struct Wanted {
     pub last: Option<i32>,
     /// Only what comes before this cursor.
     pub before: Option<String>,
-}
-
-/// How many jobs a page may have, for the complexity of a request; what is not allowed is refused later.
-pub(crate) fn page_size(first: Option<i32>, last: Option<i32>) -> usize {
-    let size = first.or(last).and_then(|size| usize::try_from(size).ok());
-    let (default, max) = (50, 1_000);
-    size.unwrap_or(default).min(max)
 }
 
 /// A page of the list of jobs.
@@ -102,19 +96,6 @@ impl<'a> JobEdge<'a> {
     async fn node(&self) -> &'a Job {
         self.0
     }
-}
-
-/// What there is beside a page.
-#[derive(Debug, SimpleObject)]
-pub(crate) struct PageInfo {
-    /// Whether more follow. Known where `first` is given, and where `before` is.
-    pub(crate) has_next_page: bool,
-    /// Whether others come before. Known where `last` is given, and where `after` is.
-    pub(crate) has_previous_page: bool,
-    /// The cursor of the first entry; null when the page is empty.
-    pub(crate) start_cursor: Option<String>,
-    /// The cursor of the last entry; null when the page is empty.
-    pub(crate) end_cursor: Option<String>,
 }
 
 impl JobConnection {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_graphql::{ID, Object, SimpleObject};
 
 use super::enums::{MisfirePolicy, OverlapPolicy, Priority};
-use super::queue::int;
+use super::int::int;
 use crate::api::graphql::scalars::{DateTime, Json, TimeSpan};
 use crate::domain::recurring::RecurringJob as DomainRecurringJob;
 use crate::service::recurring::RecurringList;

@@ -5,7 +5,7 @@ use async_graphql::{ID, SimpleObject};
 use crate::api::graphql::scalars::{DateTime, Json, TimeSpan, Uuid};
 use crate::api::graphql::types::connection::{Part, connection};
 use crate::api::graphql::types::enums::WebhookDeliveryStatus;
-use crate::api::graphql::types::queue::int;
+use crate::api::graphql::types::int::int;
 use crate::domain::webhooks::delivery::{Delivery, DeliveryAttempt, DeliveryStatus, Message};
 use crate::service::webhooks::DeliveryList;
 

@@ -7,7 +7,7 @@ use async_graphql::{ID, SimpleObject};
 use crate::api::graphql::scalars::{DateTime, TimeSpan, Uuid};
 use crate::api::graphql::types::connection::connection;
 use crate::api::graphql::types::enums::{WebhookDisabledReason, WebhookEndpointSource};
-use crate::api::graphql::types::queue::int;
+use crate::api::graphql::types::int::int;
 use crate::domain::values::id::NodeId;
 use crate::domain::webhooks::endpoint::Endpoint;
 use crate::service::webhooks::EndpointView;

@@ -8,7 +8,7 @@ use async_graphql::{ID, SimpleObject};
 
 use super::connection::connection;
 use super::enums::{Priority, WorkerStatus};
-use super::queue::int;
+use super::int::int;
 use crate::api::graphql::scalars::{DateTime, Json, TimeSpan, Uuid};
 use crate::domain::cluster::remote_worker::WorkerDeclaration;
 use crate::domain::cluster::worker_access::LeaseToken;

@@ -1,0 +1,40 @@
+//! The engine, gate and limits that the GraphQL route is built from.
+
+use super::context::Services;
+use super::execution::executor::Engine;
+use super::options::GraphQlOptions;
+use crate::api::auth::Gate;
+use crate::api::memory::RequestMemory;
+use crate::api::realtime::Realtime;
+use crate::service::facade_metrics::operations::Operations;
+
+/// What GraphQL is made from. One for all HTTP workers.
+#[derive(Clone)]
+pub struct GraphQl {
+    pub(super) engine: Engine,
+    pub(super) gate: Gate,
+    pub(super) realtime: Realtime,
+    pub(super) memory: RequestMemory,
+    pub(super) options: GraphQlOptions,
+}
+
+impl GraphQl {
+    /// GraphQL over these use cases, for whom the gate lets in. Its connections count with those of live updates, and work
+    /// as those do. Its operations are counted.
+    pub fn new(
+        services: Services,
+        operations: Operations,
+        gate: Gate,
+        realtime: Realtime,
+        memory: RequestMemory,
+        options: GraphQlOptions,
+    ) -> Self {
+        Self {
+            engine: Engine::new(services, operations, memory.answers.clone(), &options),
+            gate,
+            realtime,
+            memory,
+            options,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The events, connections and hub that routes of live updates are built from.
+
+use std::sync::Arc;
+
+use super::admission::Admission;
+use super::connections::{Connections, Owner, Permit, Superseded};
+use super::job_hub::JobHub;
+use super::options::RealtimeOptions;
+use super::signalr::HubServer;
+use super::signalr::connection::Limits;
+use crate::api::auth::Gate;
+use crate::api::rest::problem::Problem;
+use crate::domain::access::caller::Caller;
+use crate::service::events::Events;
+use crate::service::facade_metrics::clients::{ClientKind, Clients};
+use crate::service::shutdown::Shutdown;
+
+/// What live updates are made from. One for all HTTP workers.
+#[derive(Clone)]
+pub struct Realtime {
+    pub(super) events: Events,
+    pub(super) shutdown: Shutdown,
+    pub(super) options: RealtimeOptions,
+    pub(super) admission: Admission,
+    pub(super) connections: Connections,
+    pub(super) hub: HubServer,
+}
+
+impl Realtime {
+    /// Live updates of these events for whom the gate lets in, until the server goes down.
+    /// Those who are connected count among `clients`.
+    pub fn new(events: Events, gate: Gate, shutdown: Shutdown, clients: Clients, options: RealtimeOptions) -> Self {
+        let connections = Connections::new(options.max_connections, options.max_connections_per_caller, clients);
+        let admission = Admission::new(gate);
+        let limits = Limits {
+            message_bytes_max: options.message_bytes_max,
+            handshake_timeout: options.handshake_timeout,
+            keep_alive: options.ping_interval,
+            client_timeout: options.client_timeout,
+        };
+        let job_hub = JobHub::new(events.clone(), options.max_subscriptions);
+        let hub = HubServer::new(
+            Arc::new(job_hub),
+            limits,
+            shutdown.clone(),
+            admission.clone(),
+            connections.clone(),
+        );
+        Self {
+            events,
+            shutdown,
+            options,
+            admission,
+            connections,
+            hub,
+        }
+    }
+
+    /// The right to one more connection of this caller, if there may be one.
+    pub(in super::super) fn enter(&self, kind: ClientKind, caller: &Caller) -> Result<Permit, Problem> {
+        self.connections.enter(kind, caller, &self.shutdown)
+    }
+
+    /// The same for a connection that counts only when it is confirmed.
+    pub(in super::super) fn enter_unconfirmed(
+        &self,
+        kind: ClientKind,
+        owner: Owner,
+    ) -> Result<(Permit, Superseded), Problem> {
+        self.connections.enter_unconfirmed(kind, owner, &self.shutdown)
+    }
+
+    /// How live updates work.
+    pub(in super::super) const fn options(&self) -> &RealtimeOptions {
+        &self.options
+    }
+
+    /// Tells that the server goes down.
+    pub(in super::super) const fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+}

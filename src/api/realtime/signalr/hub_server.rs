@@ -1,0 +1,73 @@
+//! A hub with its connections.
+
+use std::sync::Arc;
+
+use actix::Addr;
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::connection::Limits;
+use super::connection_registry::Registry;
+use super::http_connection::HttpConnection;
+use super::hub::Hub;
+use crate::api::realtime::admission::Admission;
+use crate::api::realtime::connections::{Connections, Owner, Permit, Superseded};
+use crate::api::rest::problem::Problem;
+use crate::domain::access::caller::Caller;
+use crate::service::facade_metrics::clients::ClientKind;
+use crate::service::shutdown::Shutdown;
+
+/// How many times its greatest message a frame may have: clients put several messages into one.
+const MESSAGES_PER_FRAME: usize = 4;
+
+/// A hub and its connections. One for all HTTP workers.
+#[derive(Clone)]
+pub(in super::super) struct HubServer {
+    pub(super) hub: Arc<dyn Hub>,
+    pub(super) limits: Limits,
+    pub(super) registry: Registry<Addr<HttpConnection>>,
+    pub(super) shutdown: Shutdown,
+    pub(super) admission: Admission,
+    pub(super) connections: Connections,
+}
+
+impl HubServer {
+    /// A hub without connections, until the server goes down.
+    pub(in super::super) fn new(
+        hub: Arc<dyn Hub>,
+        limits: Limits,
+        shutdown: Shutdown,
+        admission: Admission,
+        connections: Connections,
+    ) -> Self {
+        Self {
+            hub,
+            limits,
+            // A client has as long to connect as then for the handshake.
+            registry: Registry::new(limits.handshake_timeout),
+            shutdown,
+            admission,
+            connections,
+        }
+    }
+
+    /// Refuses who could not connect now.
+    pub(super) fn check_room(&self, caller: &Caller) -> Result<(), Problem> {
+        self.connections.check_room(caller, &self.shutdown)
+    }
+
+    /// The right to one more connection, which counts once its client has shaken hands.
+    pub(super) fn enter(&self, caller: &Caller) -> Result<(Permit, Superseded), Problem> {
+        let owner = Owner::of(caller);
+        self.connections
+            .enter_unconfirmed(ClientKind::SignalR, owner, &self.shutdown)
+    }
+
+    pub(super) fn frame_bytes_max(&self) -> usize {
+        self.limits.message_bytes_max.saturating_mul(MESSAGES_PER_FRAME)
+    }
+}
+
+/// The response, or the response of the problem.
+pub(super) fn answer(result: Result<HttpResponse, Problem>, request: &HttpRequest) -> HttpResponse {
+    result.unwrap_or_else(|problem| problem.answer(request))
+}
