@@ -116,7 +116,7 @@ fn options(handler: Stopwatch, clock: Clock) -> RuntimeOptions {
         defaults: Arc::default(),
         webhooks: WebhookOptions::off().expect("clients"),
         sync: SyncOptions::default(),
-        on_saved: None,
+        on_job_event: None,
         traces: Traces::default(),
     }
 }

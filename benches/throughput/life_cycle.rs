@@ -104,7 +104,7 @@ pub(crate) fn options(handler: Arc<dyn JobHandler>) -> RuntimeOptions {
         defaults: Arc::default(),
         webhooks: WebhookOptions::off().expect("clients"),
         sync: SyncOptions::default(),
-        on_saved: None,
+        on_job_event: None,
         traces: Traces::default(),
     }
 }

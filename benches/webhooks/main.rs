@@ -115,7 +115,7 @@ fn options(endpoints: Vec<ConfiguredEndpoint>) -> RuntimeOptions {
             calls: Calls::default(),
         },
         sync: SyncOptions::default(),
-        on_saved: None,
+        on_job_event: None,
         traces: Traces::default(),
     }
 }

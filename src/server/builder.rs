@@ -23,7 +23,7 @@ use crate::domain::job::new_job::Due;
 use crate::domain::values::name::{InvalidName, JobType};
 use crate::handlers::{HandlerRegistry, JobHandler};
 use crate::runtime::actor::clock::Clock;
-use crate::runtime::events::hooks::SavedHook;
+use crate::runtime::events::hooks::JobHook;
 use crate::service::error::ServiceError;
 use crate::service::jobs::job_validation::Rules;
 use crate::service::log_level::LogControl;
@@ -87,7 +87,7 @@ pub struct Builder {
     repository: Option<Arc<dyn JobRepository>>,
     listen: Option<SocketAddr>,
     database_url: Option<String>,
-    on_saved: Option<SavedHook>,
+    on_job_event: Option<JobHook>,
     log: Option<LogControl>,
 }
 
@@ -132,10 +132,10 @@ impl Builder {
         self
     }
 
-    /// Has the program told of each job that this server stores, see [`SavedHook`].
+    /// Calls a function of the program with each job event that this server stores, see [`JobHook`].
     #[must_use]
-    pub fn on_saved(mut self, on_saved: impl Fn(JobEventKind, &Arc<Job>) + Send + Sync + 'static) -> Self {
-        self.on_saved = Some(SavedHook::new(on_saved));
+    pub fn on_job_event(mut self, on_job_event: impl Fn(JobEventKind, &Arc<Job>) + Send + Sync + 'static) -> Self {
+        self.on_job_event = Some(JobHook::new(on_job_event));
         self
     }
 
@@ -198,7 +198,7 @@ impl Builder {
             repository,
             listen,
             database_url,
-            on_saved,
+            on_job_event,
             log,
         } = self;
         let config = match config {
@@ -223,7 +223,7 @@ impl Builder {
         if let Some(listen) = listen {
             options.listen = vec![listen];
         }
-        options.runtime.on_saved = on_saved;
+        options.runtime.on_job_event = on_job_event;
         options.log = log;
         if let Some(repository) = repository {
             options.closes_storage = false;

@@ -201,7 +201,7 @@ pub(super) fn options(config: &Config, registered: HandlerRegistry) -> Result<Se
         clock: Clock::system(),
         sync: sync(&config.sync, &webhooks)?,
         webhooks,
-        on_saved: None,
+        on_job_event: None,
         traces,
         log_jobs: config.log.jobs,
     };

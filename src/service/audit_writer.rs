@@ -11,10 +11,10 @@ use crate::domain::values::id::{AuditId, JobId, NodeId};
 use crate::domain::values::name::QueueName;
 use crate::domain::webhooks::endpoint::EndpointId;
 use crate::runtime::RuntimeHandle;
-use crate::runtime::writer::{ChangeResult, Origin};
+use crate::runtime::writer::messages::{ChangeResult, WritePriority};
 use crate::storage::change::Change;
 
-/// The way of a caller's change to the Recorder.
+/// Writes a caller's changes together with their audit records.
 #[derive(Clone)]
 pub(super) struct Trail {
     runtime: RuntimeHandle,
@@ -81,12 +81,12 @@ impl Trail {
 
     /// Writes a change, with the record of it if there is one. The answer comes when both are durable.
     pub(super) async fn write(&self, change: Change, note: Option<AuditRecord>) -> Result<ChangeResult, ServiceError> {
-        let recorder = &self.runtime.recorder;
+        let writer = &self.runtime.writer;
         let Some(note) = note else {
-            return Ok(recorder.record_one(change, Origin::Outside).await?);
+            return Ok(writer.write_one(change, WritePriority::Client).await?);
         };
         let changes = vec![change, Change::Audit(Box::new(note))];
-        let results = recorder.record(changes, Origin::Outside).await?;
+        let results = writer.write(changes, WritePriority::Client).await?;
         let result = results.into_iter().next();
         result.ok_or_else(|| ServiceError::Unavailable {
             reason: "storage gave no result".to_owned(),
@@ -108,7 +108,7 @@ impl Trail {
                 is_record.push(true);
             }
         }
-        let results = self.runtime.recorder.record(together, Origin::Outside).await?;
+        let results = self.runtime.writer.write(together, WritePriority::Client).await?;
         let of_changes = results.into_iter().zip(is_record).filter(|(_, is_record)| !is_record);
         Ok(of_changes.map(|(result, _)| result).collect())
     }

@@ -14,8 +14,8 @@ use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::{JobType, RecurringKey};
 use crate::domain::webhooks::delivery::DeliveryId;
 use crate::domain::webhooks::endpoint::EndpointId;
-use crate::runtime::writer;
-use crate::runtime::writer::RecordError;
+use crate::runtime::writer::error::WriteError;
+use crate::runtime::writer::limits::RETRY_AFTER;
 use crate::storage::change::ChangeError;
 use crate::storage::repository::RepositoryError;
 
@@ -315,7 +315,7 @@ impl From<RepositoryError> for ServiceError {
             RepositoryError::Fault { fault, reason } => Self::StorageFault { fault, reason },
             RepositoryError::Corrupt { reason } => Self::Internal { reason },
             RepositoryError::Busy => Self::Busy {
-                retry_after: writer::RETRY_AFTER,
+                retry_after: RETRY_AFTER,
             },
             RepositoryError::TimedOut { time } => Self::ReadTimedOut {
                 time,
@@ -332,14 +332,14 @@ fn precondition(actual: Option<u32>) -> String {
     }
 }
 
-impl From<RecordError> for ServiceError {
-    fn from(error: RecordError) -> Self {
+impl From<WriteError> for ServiceError {
+    fn from(error: WriteError) -> Self {
         match error {
-            RecordError::Busy => Self::Busy {
-                retry_after: writer::RETRY_AFTER,
+            WriteError::Busy => Self::Busy {
+                retry_after: RETRY_AFTER,
             },
-            RecordError::Unavailable { reason } => Self::Unavailable { reason },
-            RecordError::Fault { fault, reason } => Self::StorageFault { fault, reason },
+            WriteError::Unavailable { reason } => Self::Unavailable { reason },
+            WriteError::Fault { fault, reason } => Self::StorageFault { fault, reason },
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::domain;
 use crate::domain::metrics::health::{HealthReason, HealthState};
 use crate::runtime::RuntimeHandle;
-use crate::runtime::monitoring::metrics_sampler::{LookNow, ReadHealth};
+use crate::runtime::monitoring::messages::{CheckHealth, ReadHealth};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// Whether the server can do its work, and why not.
@@ -65,19 +65,19 @@ impl Health {
             Ok(()) => {}
             Err(RepositoryError::Fault { fault, reason: _ }) => {
                 // The other ways to read the health say so, too.
-                let _ = self.runtime.sampler.try_send(LookNow);
+                let _ = self.runtime.sampler.try_send(CheckHealth);
                 return Readiness::Unhealthy {
                     reasons: vec![HealthReason::of_fault(fault)],
                 };
             }
             Err(failure) => {
-                let _ = self.runtime.sampler.try_send(LookNow);
+                let _ = self.runtime.sampler.try_send(CheckHealth);
                 return Readiness::StorageUnavailable {
                     reason: failure.to_string(),
                 };
             }
         }
-        // While the Sampler is being restarted nothing is known.
+        // Unknown while the sampler is being restarted.
         let mut health = self
             .runtime
             .sampler

@@ -17,7 +17,7 @@ use crate::domain::metrics::{QueueMetrics, SystemMetrics};
 use crate::domain::values::name::{JobType, QueueName};
 use crate::domain::values::time_span::TimeSpan;
 use crate::runtime::RuntimeHandle;
-use crate::runtime::monitoring::metrics_sampler::{ReadHealth, ReadQueues, ReadSystem};
+use crate::runtime::monitoring::messages::{ReadHealth, ReadQueueMetrics, ReadSystemMetrics};
 pub use crate::runtime::writer::commit_stats::{CommitReport, DeliveryReport};
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
 use crate::storage::repository::JobRepository;
@@ -100,22 +100,32 @@ impl Metrics {
     /// The server in numbers: no older than a second, however often it is asked.
     pub async fn system(&self, caller: &Caller) -> Result<SystemReport, ServiceError> {
         caller.require(Scope::Read)?;
-        let metrics = self.runtime.sampler.send(ReadSystem).await.map_err(|_| away())??;
+        let metrics = self
+            .runtime
+            .sampler
+            .send(ReadSystemMetrics)
+            .await
+            .map_err(|_| away())??;
         let health = self.runtime.sampler.send(ReadHealth).await.map_err(|_| away())?;
         Ok(SystemReport { metrics, health })
     }
 
     /// What commits of this node do from now on, for who exports numbers: once, `None` for anybody else.
     pub fn commits(&self) -> Option<mpsc::Receiver<CommitReport>> {
-        self.runtime.tap.open()
+        self.runtime.commit_reports.subscribe()
     }
 
     /// The numbers that are exported, read from counters.
     pub async fn gauges(&self, caller: &Caller) -> Result<Gauges, ServiceError> {
-        let lags = self.runtime.supervisor.pulses().lags().await;
+        let lags = self.runtime.supervisor.lag_probes().lags().await;
         let system = self.system(caller).await?;
         let now = self.runtime.clock.now();
-        let queues = self.runtime.sampler.send(ReadQueues).await.map_err(|_| away())??;
+        let queues = self
+            .runtime
+            .sampler
+            .send(ReadQueueMetrics)
+            .await
+            .map_err(|_| away())??;
         let waiting = self.repository.next_due(DateTime::UNIX_EPOCH).await?;
         let endpoints = self.repository.endpoints().await?;
         Ok(Gauges {
@@ -130,11 +140,11 @@ impl Metrics {
                 .filter(|(_, due_at)| *due_at <= now)
                 .map(|(queue, due_at)| (queue, TimeSpan::from_delta(now - due_at)))
                 .collect(),
-            pending_rows: self.runtime.recorder.pending_rows().await,
+            pending_rows: self.runtime.writer.pending_rows().await,
             blocked_handlers: self.runtime.blocked.count(),
             restarts: self.runtime.supervisor.restarts(),
             lags,
-            commits_missed: self.runtime.tap.missed(),
+            commits_missed: self.runtime.commit_reports.dropped(),
         })
     }
 

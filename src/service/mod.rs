@@ -2,7 +2,7 @@
 //!
 //! Each use case that reads or changes something takes the caller first and refuses what it may not do, so that no facade
 //! can forget to ask. Whoever calls has parsed what it was given. Here is decided what is allowed and what it does; reads go to storage,
-//! every write is a message to the Recorder.
+//! every write is a message to the Writer.
 
 pub mod audit;
 mod audit_writer;

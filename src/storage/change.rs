@@ -1,4 +1,4 @@
-//! What is written: the changes that the Recorder commits, and what became of each.
+//! What is written: the changes that the Writer commits, and what became of each.
 //!
 //! A commit takes a list of changes and applies all of them in one transaction. Each change carries its own *fence*, the
 //! condition under which it still holds; a change whose fence has fallen is answered with [`ChangeError::Conflict`] (or

@@ -73,7 +73,7 @@ pub struct Maintenance {
 /// Keeps jobs. Implement it to keep them somewhere else: start from `storage::memory`, which is written to be copied, and
 /// run `storage::conformance` (with the feature of that name), which tells whether you did it right.
 ///
-/// One writer (the Recorder) calls [`commit`](Self::commit), one call after the other; reads come from anywhere at the
+/// One writer (the Writer) calls [`commit`](Self::commit), one call after the other; reads come from anywhere at the
 /// same time and see what has been committed. When `commit` returns, what it applied is durable.
 ///
 /// Values come back as they were given: texts to the byte, an empty one as an empty one; times and time spans to the

@@ -71,7 +71,7 @@ impl Meters {
         let mut commits = metrics
             .commits()
             .ok_or_else(|| ExportError::of("somebody else is told what commits do"))?;
-        // Ends with the Recorder.
+        // Ends with the Writer.
         tokio::spawn(async move {
             while let Some(report) = commits.recv().await {
                 instruments.take_in(report);

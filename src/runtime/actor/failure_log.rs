@@ -1,16 +1,13 @@
-//! How actors log that storage has failed them.
+//! Log level of storage failures.
 //!
-//! An outage of storage is logged once for all (`storage/outage.rs`); what it means for each actor is of interest for
-//! debugging alone.
+//! An outage of storage is logged once, where it occurs (`storage/outage.rs`); its consequences for each actor are logged
+//! at `debug`. Every error type states beside its definition whether it is part of an outage.
 
-use crate::runtime::cluster::orphan_recovery::OrphanRecoveryError;
-use crate::runtime::outbound::endpoint_sync::EndpointSyncError;
-use crate::runtime::writer::RecordError;
 use crate::storage::repository::RepositoryError;
 
 /// A failure that may be part of an outage of storage.
 pub(crate) trait MaybeOutage {
-    /// Whether it is.
+    /// Whether it is part of an outage.
     fn is_outage(&self) -> bool;
 }
 
@@ -23,34 +20,7 @@ impl MaybeOutage for RepositoryError {
     }
 }
 
-impl MaybeOutage for RecordError {
-    fn is_outage(&self) -> bool {
-        match self {
-            Self::Unavailable { .. } | Self::Fault { .. } => true,
-            Self::Busy => false,
-        }
-    }
-}
-
-impl MaybeOutage for EndpointSyncError {
-    fn is_outage(&self) -> bool {
-        match self {
-            Self::Read(failure) => failure.is_outage(),
-            Self::Write(failure) => failure.is_outage(),
-        }
-    }
-}
-
-impl MaybeOutage for OrphanRecoveryError {
-    fn is_outage(&self) -> bool {
-        match self {
-            Self::Read(failure) => failure.is_outage(),
-            Self::Write(failure) => failure.is_outage(),
-        }
-    }
-}
-
-/// Logs a failure as an error, and at `debug` where it is part of an outage.
+/// Logs a failure as an error, or at `debug` if it is part of an outage.
 macro_rules! log_failure {
     ($failure:expr, $($text:tt)+) => {
         if $crate::runtime::actor::failure_log::MaybeOutage::is_outage(&$failure) {

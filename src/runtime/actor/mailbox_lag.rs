@@ -1,93 +1,71 @@
-//! How long messages wait in the mailboxes of actors: each actor is sent a `Pulse`, which waits like any other.
+//! Mailbox lag: how long messages wait in the mailboxes of actors, measured by a probe that waits like any other message.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix::dev::{MessageResult, ToEnvelope};
+use actix::dev::ToEnvelope;
 use actix::{Actor, Addr, Handler, Message, Recipient, WeakRecipient};
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
-use crate::runtime::cluster::lease_renewer::LeaseRenewer;
-use crate::runtime::cluster::notifier::Notifier;
-use crate::runtime::cluster::orphan_recovery::OrphanRecovery;
-use crate::runtime::dispatch::dispatcher::QueueDispatcher;
-use crate::runtime::dispatch::registry::QueueRegistry;
-use crate::runtime::events::event_bus::EventBus;
-use crate::runtime::maintenance::pruner::Pruner;
-use crate::runtime::monitoring::metrics_sampler::Sampler;
-use crate::runtime::outbound::data_sync::SyncSender;
-use crate::runtime::outbound::dispatcher::WebhookDispatcher;
-use crate::runtime::outbound::sender::WebhookSender;
-use crate::runtime::schedule::clock_watch::ClockWatch;
-use crate::runtime::schedule::due_jobs::Scheduler;
-use crate::runtime::schedule::recurring_jobs::RecurringScheduler;
-use crate::runtime::writer::Recorder;
+/// Maximum time that a probe waits, and the lag that is reported for it then.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long an actor is waited for. One that takes longer is told to take so long.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Asks how long a message has waited.
+/// Requests the time that this message has waited.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Duration")]
-pub struct Pulse {
+pub struct LagProbe {
     sent_at: Instant,
 }
 
-macro_rules! have_a_pulse {
-    ($($actor:ty),+ $(,)?) => {$(
-        impl Handler<Pulse> for $actor {
-            type Result = MessageResult<Pulse>;
-
-            fn handle(&mut self, Pulse { sent_at }: Pulse, _: &mut Self::Context) -> Self::Result {
-                MessageResult(sent_at.elapsed())
-            }
-        }
-    )+};
+impl LagProbe {
+    pub(crate) fn waited(self) -> Duration {
+        self.sent_at.elapsed()
+    }
 }
 
-// Not Workers: they are many, and hold one job at a time.
-have_a_pulse!(
-    ClockWatch,
-    EventBus,
-    LeaseRenewer,
-    Notifier,
-    Pruner,
-    QueueDispatcher,
-    QueueRegistry,
-    Recorder,
-    RecurringScheduler,
-    OrphanRecovery,
-    Sampler,
-    Scheduler,
-    SyncSender,
-    WebhookDispatcher,
-    WebhookSender,
-);
+/// Implements the handler of [`LagProbe`] for an actor, beside the actor.
+macro_rules! report_mailbox_lag {
+    ($actor:ty) => {
+        impl actix::Handler<$crate::runtime::actor::mailbox_lag::LagProbe> for $actor {
+            type Result = actix::MessageResult<$crate::runtime::actor::mailbox_lag::LagProbe>;
 
-/// The actors whose pulse can be felt.
+            fn handle(
+                &mut self,
+                probe: $crate::runtime::actor::mailbox_lag::LagProbe,
+                _: &mut Self::Context,
+            ) -> Self::Result {
+                actix::MessageResult(probe.waited())
+            }
+        }
+    };
+}
+
+pub(crate) use report_mailbox_lag;
+
+/// The actors whose mailbox lag is measured.
 #[derive(Clone, Debug, Default)]
-pub struct Pulses(Arc<Mutex<Vec<Felt>>>);
+pub struct LagProbes(Arc<Mutex<Vec<ProbedActor>>>);
 
-/// What an actor is called, and where it is.
-type Felt = (&'static str, WeakRecipient<Pulse>);
+/// Name and address of an actor.
+type ProbedActor = (&'static str, WeakRecipient<LagProbe>);
 
-impl Pulses {
+impl LagProbes {
     /// Adds an actor.
     pub(crate) fn add<A>(&self, name: &'static str, address: &Addr<A>)
     where
-        A: Actor + Handler<Pulse>,
-        A::Context: ToEnvelope<A, Pulse>,
+        A: Actor + Handler<LagProbe>,
+        A::Context: ToEnvelope<A, LagProbe>,
     {
         let mut actors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those of queues and endpoints come and go.
+        // Actors of queues and endpoints come and go.
         actors.retain(|(_, actor)| actor.upgrade().is_some());
         actors.push((name, address.downgrade().recipient()));
     }
 
-    /// How long a message waits for each kind of actor, at the longest. Takes at most a second.
+    /// The longest lag per name. Takes at most a second.
     pub async fn lags(&self) -> Vec<(&'static str, Duration)> {
-        let actors: Vec<(&'static str, Recipient<Pulse>)> = {
+        let actors: Vec<(&'static str, Recipient<LagProbe>)> = {
             let actors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let actors = actors.iter();
             actors
@@ -95,14 +73,14 @@ impl Pulses {
                 .collect()
         };
         let waits = actors.into_iter().map(|(name, actor)| async move {
-            let pulse = Pulse {
+            let probe = LagProbe {
                 sent_at: Instant::now(),
             };
-            match timeout(PATIENCE, actor.send(pulse)).await {
+            match timeout(PROBE_TIMEOUT, actor.send(probe)).await {
                 Ok(Ok(waited)) => Some((name, waited)),
-                // It has stopped, or was restarted over it.
+                // The actor has stopped or was restarted.
                 Ok(Err(_)) => None,
-                Err(_) => Some((name, PATIENCE)),
+                Err(_) => Some((name, PROBE_TIMEOUT)),
             }
         });
         let mut longest: Vec<(&'static str, Duration)> = Vec::new();

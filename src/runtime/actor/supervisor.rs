@@ -1,10 +1,10 @@
-//! Keeps actors alive: an actor that panics is counted, restarted and goes on with the mail that it has.
+//! Supervision: an actor that panics is restarted and goes on with the messages of its mailbox.
 //!
 //! actix's own `Supervisor` catches no panic: the actor's task dies and its mailbox closes. Here the actor's context
 //! future is polled under `catch_unwind`. After a panic the context is restarted: its spawned futures are dropped, its
 //! mailbox and addresses stay, [`actix::Supervised::restarting`] puts the actor back to its first state, and `started`
-//! runs again, which is where an actor reads from storage what it must know. Only the message that was being handled is
-//! lost; whoever waits for its answer is told at once, because the answer's sender is dropped.
+//! runs again, where an actor reads its state from storage. Only the message that was being handled is lost; its sender
+//! receives an error at once, because the sender of the response is dropped.
 
 use std::any::Any;
 use std::future::Future;
@@ -22,43 +22,42 @@ use tokio::runtime::Handle;
 use tokio::time::Sleep;
 use tracing::error;
 
-use super::mailbox_lag::{Pulse, Pulses};
+use super::mailbox_lag::{LagProbe, LagProbes};
 
-/// A second panic within this time of the last one is followed by a pause, so that an actor that can't start does not
-/// take a whole core.
-const CALM: Duration = Duration::from_secs(1);
-const PAUSE: Duration = Duration::from_millis(100);
+/// A second panic within this time delays the restart, so that an actor that can't start does not use a whole core.
+const RESTART_WINDOW: Duration = Duration::from_secs(1);
+const RESTART_BACKOFF: Duration = Duration::from_millis(100);
 
-/// What is known of the actors that are kept alive.
+/// Counts restarts of actors and measures their mailbox lag.
 #[derive(Clone, Debug, Default)]
 pub struct Supervisor {
     restarts: Arc<AtomicU64>,
-    pulses: Pulses,
+    lag_probes: LagProbes,
 }
 
 impl Supervisor {
-    /// How often actors had to be restarted since the process started.
+    /// Number of restarts since the process started.
     pub fn restarts(&self) -> u64 {
         self.restarts.load(Ordering::Relaxed)
     }
 
-    /// How long messages wait for them.
-    pub const fn pulses(&self) -> &Pulses {
-        &self.pulses
+    /// Mailbox lag of the actors.
+    pub const fn lag_probes(&self) -> &LagProbes {
+        &self.lag_probes
     }
 }
 
-/// An actor's address before the actor is there: what lets actors that know each other be made one after the other.
-pub struct Seat<A: Actor<Context = Context<A>>> {
+/// The mailbox and the address of an actor that has not started yet, so that actors that refer to each other can be created one after the other.
+pub struct ActorSlot<A: Actor<Context = Context<A>>> {
     address: Addr<A>,
     mailbox: AddressReceiver<A>,
 }
 
-impl<A> Seat<A>
+impl<A> ActorSlot<A>
 where
     A: Actor<Context = Context<A>> + Supervised,
 {
-    /// A seat whose mailbox holds this many messages.
+    /// A slot whose mailbox has this capacity.
     pub fn new(mailbox_capacity: usize) -> Self {
         let (sender, mailbox) = channel(mailbox_capacity);
         Self {
@@ -67,12 +66,12 @@ where
         }
     }
 
-    /// Where the actor will be.
+    /// The address of the actor.
     pub fn address(&self) -> Addr<A> {
         self.address.clone()
     }
 
-    /// Starts the actor on an arbiter. `name` is for the log, and for whoever feels its pulse.
+    /// Starts the actor on an arbiter. `name` is its name in the log and in the metric of mailbox lag.
     pub fn start(
         self,
         arbiter: &ArbiterHandle,
@@ -81,13 +80,13 @@ where
         make: impl FnOnce() -> A + Send + 'static,
     ) -> Addr<A>
     where
-        A: Handler<Pulse>,
+        A: Handler<LagProbe>,
     {
-        supervisor.pulses.add(name, &self.address);
+        supervisor.lag_probes.add(name, &self.address);
         self.start_one_of_many(arbiter, name, supervisor, make)
     }
 
-    /// Starts an actor of which there are so many that nobody feels their pulse.
+    /// Starts an actor without measuring its mailbox lag: there are many of its kind.
     pub fn start_one_of_many(
         self,
         arbiter: &ArbiterHandle,
@@ -127,8 +126,8 @@ struct Supervision<A: Actor<Context = Context<A>>> {
 
 impl<A: Actor<Context = Context<A>>> Drop for Supervision<A> {
     fn drop(&mut self) {
-        // An arbiter that stops drops its tasks outside of its runtime. What the actor was waiting for may hold a connection
-        // of a pool, which spawns a task to give it back.
+        // An arbiter that stops drops its tasks outside of its runtime. A future of the actor may hold a pooled connection,
+        // which spawns a task to return it.
         let _inside = self.arbiter.enter();
         self.actor = None;
     }
@@ -165,9 +164,9 @@ where
                     if self
                         .last_panic
                         .replace(Instant::now())
-                        .is_some_and(|last| last.elapsed() < CALM)
+                        .is_some_and(|last| last.elapsed() < RESTART_WINDOW)
                     {
-                        self.pause = Some(Box::pin(tokio::time::sleep(PAUSE)));
+                        self.pause = Some(Box::pin(tokio::time::sleep(RESTART_BACKOFF)));
                     }
                     let actor = &mut self.actor;
                     let restarted = catch_unwind(AssertUnwindSafe(|| actor.as_mut().is_some_and(ContextFut::restart)));
@@ -181,7 +180,7 @@ where
     }
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
@@ -235,15 +234,15 @@ mod tests {
     #[actix::test]
     async fn an_actor_that_panics_loses_its_state_and_keeps_its_address_and_mail() {
         let supervisor = Supervisor::default();
-        let seat = Seat::<Counter>::new(16);
-        let counter = seat.start_one_of_many(&actix::Arbiter::current(), "counter", &supervisor, || Counter {
+        let slot = ActorSlot::<Counter>::new(16);
+        let counter = slot.start_one_of_many(&actix::Arbiter::current(), "counter", &supervisor, || Counter {
             count: 10,
         });
         assert_eq!(counter.send(Count).await, Ok(11));
         for round in 1..=3 {
             let (panicked, counted) = tokio::join!(counter.send(Panic), counter.send(Count));
-            assert!(panicked.is_err(), "who waits for the answer is told");
-            assert_eq!(counted, Ok(1), "the mail behind it is handled by the restarted actor");
+            assert!(panicked.is_err(), "the sender receives an error");
+            assert_eq!(counted, Ok(1), "the restarted actor handles the next message");
             assert_eq!(supervisor.restarts(), round);
         }
     }

@@ -27,9 +27,12 @@ use crate::domain::values::name::JobType;
 use crate::domain::values::time_span::TimeSpan;
 use crate::runtime::actor::failure_log::{MaybeOutage, log_failure};
 use crate::runtime::actor::mailbox::deliver;
+use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::dispatch::messages::{InterruptAll, InterruptAttempts, ReportAttempts, ResyncQueues};
 use crate::runtime::dispatch::registry::QueueRegistry;
-use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
+use crate::runtime::writer::error::WriteError;
+use crate::runtime::writer::handle::WriterHandle;
+use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::Change;
 use crate::storage::repository::JobRepository;
 
@@ -45,7 +48,7 @@ pub struct LeaseRenewerDeps {
     /// What runs here, as it is stored.
     pub repository: Arc<dyn JobRepository>,
     /// Where it writes.
-    pub recorder: RecorderHandle,
+    pub writer: WriterHandle,
     /// Who has to give up what runs.
     pub queues: Addr<QueueRegistry>,
     /// What it opens.
@@ -66,7 +69,7 @@ pub struct LeaseRenewerDeps {
 
 impl LeaseRenewerDeps {
     /// Says that this node lives. Tells whether its lease had run out before.
-    pub async fn renew(&self) -> Result<bool, RecordError> {
+    pub async fn renew(&self) -> Result<bool, WriteError> {
         let sent_at = steady_now();
         let heartbeat = Change::Heartbeat {
             node: self.node,
@@ -76,13 +79,13 @@ impl LeaseRenewerDeps {
             job_types: Arc::clone(&self.job_types),
             remote_types: Arc::clone(&self.remote_types),
         };
-        match self.recorder.record_one(heartbeat, Origin::Inside).await? {
+        match self.writer.write_one(heartbeat, WritePriority::Internal).await? {
             Ok(_) => {
                 let had_run_out = !self.gate.is_open();
                 self.gate.renewed(sent_at, self.lease.to_std());
                 Ok(had_run_out)
             }
-            Err(refused) => Err(RecordError::Unavailable {
+            Err(refused) => Err(WriteError::Unavailable {
                 reason: refused.to_string(),
             }),
         }
@@ -257,6 +260,8 @@ impl Supervised for LeaseRenewer {
         };
     }
 }
+
+report_mailbox_lag!(LeaseRenewer);
 
 impl Handler<StopRenewing> for LeaseRenewer {
     type Result = ();

@@ -28,6 +28,7 @@ use crate::domain::values::name::QueueName;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::actor::mailbox::deliver;
+use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::dispatch::messages::{CancelJob, JobsAvailable, NodeDrainChanged, QueuePauseChanged, ResyncQueues};
 use crate::runtime::dispatch::registry::QueueRegistry;
 use crate::runtime::events::event_bus::EventBusHandle;
@@ -271,6 +272,8 @@ impl Supervised for Notifier {
         *self = Self::new(self.parts.clone());
     }
 }
+
+report_mailbox_lag!(Notifier);
 
 impl Handler<Broadcast> for Notifier {
     type Result = ();

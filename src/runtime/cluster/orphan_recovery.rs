@@ -28,10 +28,13 @@ use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::time_span::TimeSpan;
 use crate::runtime::actor::clock::Clock;
-use crate::runtime::actor::failure_log::log_failure;
+use crate::runtime::actor::failure_log::{MaybeOutage, log_failure};
+use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::dispatch::messages::{CancelJob, NodeDrainChanged, ReportAttempts, ResyncQueues};
 use crate::runtime::dispatch::registry::QueueRegistry;
-use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
+use crate::runtime::writer::error::WriteError;
+use crate::runtime::writer::handle::WriterHandle;
+use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::{Applied, Change, Finished};
 use crate::storage::query::RunningJob;
 use crate::storage::repository::{JobRepository, RepositoryError};
@@ -54,7 +57,7 @@ pub struct OrphanRecoveryDeps {
     /// Where it looks.
     pub repository: Arc<dyn JobRepository>,
     /// Where it writes.
-    pub recorder: RecorderHandle,
+    pub writer: WriterHandle,
     /// Who knows what runs here.
     pub queues: Addr<QueueRegistry>,
     /// This node.
@@ -73,7 +76,16 @@ pub enum OrphanRecoveryError {
     Read(#[from] RepositoryError),
     /// Storage could not be written.
     #[error(transparent)]
-    Write(#[from] RecordError),
+    Write(#[from] WriteError),
+}
+
+impl MaybeOutage for OrphanRecoveryError {
+    fn is_outage(&self) -> bool {
+        match self {
+            Self::Read(failure) => failure.is_outage(),
+            Self::Write(failure) => failure.is_outage(),
+        }
+    }
 }
 
 impl OrphanRecoveryDeps {
@@ -112,7 +124,7 @@ impl OrphanRecoveryDeps {
             attempt: attempt.clone(),
             if_orphaned,
         });
-        let results = self.recorder.record(changes.collect(), Origin::Inside).await?;
+        let results = self.writer.write(changes.collect(), WritePriority::Internal).await?;
         let mut count = 0;
         for ((job, attempt), result) in ends.iter().zip(results) {
             if !matches!(result, Ok(Applied::Finished(Finished::Stored))) {
@@ -276,6 +288,8 @@ impl Supervised for OrphanRecovery {
         *self = Self::new(self.parts.clone());
     }
 }
+
+report_mailbox_lag!(OrphanRecovery);
 
 #[cfg(test)]
 mod tests {

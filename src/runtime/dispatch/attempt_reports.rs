@@ -17,7 +17,9 @@ use crate::handlers::limits::HandlerLimits;
 use crate::handlers::report::ReportSink;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::log_failure;
-use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
+use crate::runtime::writer::error::WriteError;
+use crate::runtime::writer::handle::WriterHandle;
+use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::Change;
 
 /// Minimum time between two writes of an attempt's reports.
@@ -31,7 +33,7 @@ pub(crate) struct AttemptReports(Arc<Shared>);
 
 struct Shared {
     job: Arc<Job>,
-    recorder: RecorderHandle,
+    writer: WriterHandle,
     limits: HandlerLimits,
     clock: Clock,
     /// Where reports are written: not where handlers run, which may block every thread there.
@@ -67,14 +69,14 @@ impl Pending {
 impl AttemptReports {
     pub(crate) fn new(
         job: &Arc<Job>,
-        recorder: RecorderHandle,
+        writer: WriterHandle,
         limits: HandlerLimits,
         clock: Clock,
         writers: Handle,
     ) -> Self {
         Self(Arc::new(Shared {
             job: Arc::clone(job),
-            recorder,
+            writer,
             limits,
             clock,
             writers,
@@ -127,13 +129,13 @@ impl Shared {
         })
     }
 
-    async fn write(&self, report: AttemptReport) -> Result<(), RecordError> {
+    async fn write(&self, report: AttemptReport) -> Result<(), WriteError> {
         let report = Change::Report {
             job: Arc::clone(&self.job),
             report: Arc::new(report),
         };
         // A refusal means that the attempt is no longer this node's; its end is then discarded and logged.
-        let _ = self.recorder.record_one(report, Origin::Later).await?;
+        let _ = self.writer.write_one(report, WritePriority::Background).await?;
         Ok(())
     }
 
@@ -151,7 +153,7 @@ impl Shared {
     }
 
     /// Writes what is pending, after the report that is being written. Returns whether there was anything.
-    async fn write_pending(&self) -> Result<bool, RecordError> {
+    async fn write_pending(&self) -> Result<bool, WriteError> {
         let _turn = self.writing.lock().await;
         let next = self.with_pending(|pending| {
             let next = self.take(pending);

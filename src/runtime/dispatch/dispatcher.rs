@@ -1,7 +1,7 @@
 //! A QueueDispatcher: which of its due jobs a free worker gets next.
 //!
 //! It owns whether it is paused, what it holds of due jobs (`ReadyQueue`), its workers and its rate. A job that was
-//! stored a moment ago is handed on without being read again: the QueueDispatcher has the Recorder store that it is running, and
+//! stored a moment ago is handed on without being read again: the QueueDispatcher has the Writer store that it is running, and
 //! when that is durable a worker runs it. When more is due than it may hold, it claims from storage instead, always as
 //! many as workers are free: a job that is `running` is being run.
 
@@ -29,9 +29,12 @@ use crate::domain::values::name::JobType;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::MaybeOutage;
 use crate::runtime::actor::mailbox::deliver_to;
+use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::cluster::messages::Broadcast;
 use crate::runtime::cluster::node_lease::SharedNodeLease;
-use crate::runtime::writer::{ChangeResult, Origin, RecordError, RecorderHandle};
+use crate::runtime::writer::error::WriteError;
+use crate::runtime::writer::handle::WriterHandle;
+use crate::runtime::writer::messages::{ChangeResult, WritePriority};
 use crate::storage::change::{Applied, Change, Claim};
 use crate::storage::cluster_message::Signal;
 
@@ -55,7 +58,7 @@ pub struct QueueDispatcherDeps {
     /// Its workers, by index.
     pub workers: Arc<[Addr<Worker>]>,
     /// Where starts are stored.
-    pub recorder: RecorderHandle,
+    pub writer: WriterHandle,
     /// The types that this node has handlers for.
     pub job_types: Arc<[JobType]>,
     /// How many of a type may run.
@@ -241,8 +244,8 @@ impl QueueDispatcher {
         let count = self.reserve(jobs.len());
         let recorded = self
             .parts
-            .recorder
-            .record_one(Change::Start { jobs: jobs.clone() }, Origin::Inside);
+            .writer
+            .write_one(Change::Start { jobs: jobs.clone() }, WritePriority::Internal);
         ctx.spawn(recorded.into_actor(self).map(move |result, queue, ctx| {
             queue.release(count);
             match result {
@@ -309,7 +312,10 @@ impl QueueDispatcher {
             now: self.parts.clock.now(),
             bytes: None,
         };
-        let recorded = self.parts.recorder.record_one(Change::Claim(claim), Origin::Inside);
+        let recorded = self
+            .parts
+            .writer
+            .write_one(Change::Claim(claim), WritePriority::Internal);
         ctx.spawn(recorded.into_actor(self).map(move |result, queue, ctx| {
             queue.claims -= 1;
             queue.release(count);
@@ -413,7 +419,7 @@ impl QueueDispatcher {
 
     /// A start or claim that was not answered as it should be: what is stored is not known. What was started all the same
     /// is found by the OrphanRecovery.
-    fn trouble(&mut self, what: &str, result: Result<ChangeResult, RecordError>, ctx: &mut Context<Self>) {
+    fn trouble(&mut self, what: &str, result: Result<ChangeResult, WriteError>, ctx: &mut Context<Self>) {
         let reason = match result {
             Ok(Ok(applied)) => format!("storage answered {applied:?}"),
             Ok(Err(refused)) => refused.to_string(),
@@ -502,3 +508,5 @@ impl Supervised for QueueDispatcher {
         self.is_draining = is_draining;
     }
 }
+
+report_mailbox_lag!(QueueDispatcher);

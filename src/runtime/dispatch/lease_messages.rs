@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::domain::job::Job;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::name::{JobType, QueueName};
-use crate::runtime::writer::RecordError;
+use crate::runtime::writer::error::WriteError;
 use crate::storage::change::ByteLimit;
 use crate::storage::repository::RepositoryError;
 
@@ -56,7 +56,7 @@ pub enum LeaseError {
     NoLease,
     /// Storage could not be written.
     #[error(transparent)]
-    Record(#[from] RecordError),
+    Record(#[from] WriteError),
     /// Storage could not be read.
     #[error(transparent)]
     Storage(#[from] RepositoryError),

@@ -41,14 +41,15 @@ use crate::handlers::limits::HandlerLimits;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::actor::mailbox::deliver;
-use crate::runtime::actor::supervisor::{Seat, Supervisor};
+use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
+use crate::runtime::actor::supervisor::{ActorSlot, Supervisor};
 use crate::runtime::cluster::messages::Broadcast;
 use crate::runtime::cluster::node_lease::SharedNodeLease;
 use crate::runtime::monitoring::job_spans::Traces;
 use crate::runtime::remote_workers::due_types::DueTypes;
 use crate::runtime::remote_workers::job_waiters::JobWaiters;
-use crate::runtime::writer::RecorderHandle;
-use crate::runtime::writer::completion_batcher::Endings;
+use crate::runtime::writer::completion_batcher::CompletionBatcher;
+use crate::runtime::writer::handle::WriterHandle;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// How many messages the mailbox holds: each is about what one commit has changed.
@@ -69,7 +70,7 @@ pub struct QueueRegistryDeps {
     /// How many workers a queue has that it does not name.
     pub workers_by_default: NonZeroU32,
     /// Where work is recorded.
-    pub recorder: RecorderHandle,
+    pub writer: WriterHandle,
     /// What runs jobs.
     pub handlers: Arc<HandlerRegistry>,
     /// How large results and errors may be.
@@ -237,15 +238,15 @@ impl QueueRegistry {
                 rate_limit: None,
             });
         let workers = usize::try_from(settings.workers.get()).unwrap_or(usize::MAX);
-        let seat = Seat::<QueueDispatcher>::new(dispatcher::MAILBOX_CAPACITY + workers);
-        let endings = Endings::new(parts.recorder.clone());
+        let slot = ActorSlot::<QueueDispatcher>::new(dispatcher::MAILBOX_CAPACITY + workers);
+        let completions = CompletionBatcher::new(parts.writer.clone());
         let workers: Arc<[Addr<Worker>]> = (0..workers)
             .map(|index| {
                 let worker = WorkerDeps {
-                    queue: seat.address().recipient(),
+                    queue: slot.address().recipient(),
                     index,
-                    endings: endings.clone(),
-                    recorder: parts.recorder.clone(),
+                    completions: completions.clone(),
+                    writer: parts.writer.clone(),
                     handlers: Arc::clone(&parts.handlers),
                     limits: parts.limits,
                     handler_threads: parts.handler_threads.clone(),
@@ -255,7 +256,7 @@ impl QueueRegistry {
                     traces: parts.traces.clone(),
                     blocked: parts.blocked.clone(),
                 };
-                Seat::new(worker::MAILBOX_CAPACITY).start_one_of_many(
+                ActorSlot::new(worker::MAILBOX_CAPACITY).start_one_of_many(
                     &parts.arbiter,
                     "Worker",
                     &parts.supervisor,
@@ -269,7 +270,7 @@ impl QueueRegistry {
             is_paused,
             is_drained: self.is_drained,
             workers: Arc::clone(&workers),
-            recorder: parts.recorder.clone(),
+            writer: parts.writer.clone(),
             job_types,
             type_limits: parts.type_limits.clone(),
             limit_freed: parts.own_address.clone().recipient(),
@@ -279,7 +280,7 @@ impl QueueRegistry {
             notifier: parts.notifier.clone(),
             backlog: parts.backlog.clone(),
         };
-        let address = seat.start(&parts.arbiter, "QueueDispatcher", &parts.supervisor, || {
+        let address = slot.start(&parts.arbiter, "QueueDispatcher", &parts.supervisor, || {
             QueueDispatcher::new(queue)
         });
         RunningQueue { address, workers }
@@ -300,6 +301,8 @@ impl Actor for QueueRegistry {
 impl Supervised for QueueRegistry {
     // The queues go on; which there are is kept, and what storage says is read again.
 }
+
+report_mailbox_lag!(QueueRegistry);
 
 impl Handler<JobsDue> for QueueRegistry {
     type Result = ();

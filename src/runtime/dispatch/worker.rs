@@ -2,7 +2,7 @@
 //!
 //! The handler runs as a task of the handlers' own threads, so that one that computes stalls no actor. The Worker watches
 //! it: its time, its being told to stop, its panic. When it has ended (or was abandoned) the Worker tells its queue that
-//! it is free, and the Recorder how the attempt ended, again and again until that is stored; an attempt that has lost its
+//! it is free, and the Writer how the attempt ended, again and again until that is stored; an attempt that has lost its
 //! lease meanwhile changes nothing there.
 //!
 //! A handler that blocks its thread can't be stopped. Its attempt ends in time all the same, but the Worker and the permit
@@ -37,8 +37,10 @@ use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::actor::supervisor::panic_text;
 use crate::runtime::cluster::node_lease::SharedNodeLease;
 use crate::runtime::monitoring::job_spans::Traces;
-use crate::runtime::writer::completion_batcher::Endings;
-use crate::runtime::writer::{ChangeResult, RecordError, RecorderHandle};
+use crate::runtime::writer::completion_batcher::CompletionBatcher;
+use crate::runtime::writer::error::WriteError;
+use crate::runtime::writer::handle::WriterHandle;
+use crate::runtime::writer::messages::ChangeResult;
 use crate::storage::change::{Applied, Finished};
 
 /// How many messages the mailbox holds: one job to run, and orders to stop it.
@@ -66,9 +68,9 @@ pub struct WorkerDeps {
     /// Which of the queue's workers it is.
     pub index: usize,
     /// Where it reports.
-    pub endings: Endings,
+    pub completions: CompletionBatcher,
     /// Stores what running attempts report.
-    pub recorder: RecorderHandle,
+    pub writer: WriterHandle,
     /// What runs the jobs.
     pub handlers: Arc<HandlerRegistry>,
     /// How large results and errors may be.
@@ -257,17 +259,17 @@ impl Ending {
 }
 
 /// Stores how an attempt ended, however long that takes. The first try is on its way when this returns.
-fn report(endings: Endings, ending: Ending) -> impl Future<Output = ()> {
+fn report(completions: CompletionBatcher, ending: Ending) -> impl Future<Output = ()> {
     let (job, attempt) = ending.work_out();
     log_end(&job, &attempt);
-    let first = endings.record(job, attempt);
-    report_until_stored(endings, ending, first)
+    let first = completions.write(job, attempt);
+    report_until_stored(completions, ending, first)
 }
 
 async fn report_until_stored(
-    endings: Endings,
+    completions: CompletionBatcher,
     mut ending: Ending,
-    first: impl Future<Output = Result<ChangeResult, RecordError>>,
+    first: impl Future<Output = Result<ChangeResult, WriteError>>,
 ) {
     let (id, number) = (ending.job.id, ending.job.attempt);
     let mut result = first.await;
@@ -289,7 +291,7 @@ async fn report_until_stored(
             }
         }
         let (job, attempt) = ending.work_out();
-        result = endings.record(job, attempt).await;
+        result = completions.write(job, attempt).await;
     }
 }
 
@@ -332,7 +334,7 @@ impl Handler<RunJob> for Worker {
         let running = async move {
             let reports = AttemptReports::new(
                 &job,
-                parts.recorder.clone(),
+                parts.writer.clone(),
                 parts.limits,
                 parts.clock.clone(),
                 Handle::current(),
@@ -355,7 +357,7 @@ impl Handler<RunJob> for Worker {
             };
             // Sent before the queue hears that the Worker is free: the end of this job and the start of the next one can
             // then share a commit.
-            let stored = report(worker.parts.endings.clone(), ending);
+            let stored = report(worker.parts.completions.clone(), ending);
             worker.unstored.push(attempt);
             ctx.spawn(stored.into_actor(worker).map(move |(), worker, _| {
                 worker.unstored.retain(|unstored| *unstored != attempt);

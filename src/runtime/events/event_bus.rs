@@ -1,13 +1,13 @@
-//! The EventBus: who listens to what has happened.
+//! The event bus: events and their subscribers.
 //!
-//! Each listener has a filter and a bounded channel of its own. The bus publishes a commit's events in their order and
-//! waits for nobody: a listener that can't keep up loses events, and is told how many as soon as it takes any again.
-//! Whoever must not lose anything reads storage and lets the bus only wake it.
+//! Each subscriber has a filter and a bounded channel of its own. The bus publishes the events of a commit in order and
+//! never waits: a subscriber that can't keep up loses events, and receives their number with the next message that its
+//! channel has capacity for. A consumer that must not miss any reads storage and uses the bus as a wake-up.
 //!
-//! Events that tell how something *is* (metrics, health: [`Topic::is_state`]) are not lost but coalesced: a slow listener
-//! gets the newest when it has room, and of many queues that change at once each listener gets a part per reading and the
-//! rest in turns (`listener/turns.rs`). The bus keeps the newest of each, for listeners that come later; when those are told
-//! is up to the Sampler, which hears of them by [`Wanted`].
+//! States (metrics, health: [`Topic::is_state`]) are not lost but coalesced: a slow subscriber receives the newest, and of
+//! many queues that change at once it receives a part per reading and the others in turns (`subscriber/turns.rs`). The bus
+//! keeps the newest of each for later subscribers; the metrics sampler, notified by [`TopicsSubscribed`], determines when
+//! they receive them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -15,35 +15,37 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::prelude::SendError;
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Supervised};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, Supervised};
 use tokio::sync::mpsc;
 
+use super::state_key::StateKey;
 use super::subscriber::turns::{Turns, unfinished_jobs};
-use super::subscriber::{Gone, Listener, StateKey};
+use super::subscriber::{Closed, Subscriber};
 use crate::domain::events::event::{Event, Topic};
 use crate::domain::events::filter::EventFilter;
-use crate::runtime::actor::mailbox::deliver;
-use crate::runtime::monitoring::metrics_sampler::{Sampler, Wanted};
+use crate::runtime::actor::mailbox::deliver_to;
+use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
+use crate::runtime::monitoring::messages::TopicsSubscribed;
 
 pub use super::encoded_event::{Form, Published};
 pub use super::subscriber::Heard;
 
-/// How many messages the mailbox holds: each is the events of one commit.
+/// Capacity of the mailbox: a message is the events of one commit.
 pub const MAILBOX_CAPACITY: usize = 1_024;
 
-/// How soon the bus looks again whether a listener that was behind has room.
-const SECOND_TRY: Duration = Duration::from_millis(100);
+/// Interval at which the bus retries subscribers with a backlog.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How many queues a new listener receives that names none: those with the most unfinished jobs. The others follow when
-/// they change.
+/// Number of queues that a new subscriber receives whose filter names none: those with the most unfinished jobs. The others
+/// follow when they change.
 const FIRST_QUEUES: usize = 100;
 
-/// How many listen to each topic, for those who would otherwise make events for nobody.
+/// Number of subscribers per topic, so that events without subscribers are not created.
 #[derive(Clone, Debug, Default)]
 pub struct EventInterest(Arc<[AtomicUsize; Topic::ALL.len()]>);
 
 impl EventInterest {
-    /// Whether anybody listens to this topic.
+    /// Whether the topic has subscribers.
     pub fn is_any_in(&self, topic: Topic) -> bool {
         self.0[topic as usize].load(Ordering::Relaxed) > 0
     }
@@ -61,14 +63,14 @@ impl EventInterest {
     }
 }
 
-/// The way to the bus.
+/// A handle to the bus. Cheap to clone.
 #[derive(Clone)]
 pub struct EventBusHandle {
     address: Addr<EventBus>,
     interest: EventInterest,
-    /// Events that found the bus's mailbox full.
+    /// Number of events dropped because the mailbox was full.
     lost: Arc<AtomicUsize>,
-    next_listener: Arc<AtomicU64>,
+    next_subscriber: Arc<AtomicU64>,
 }
 
 impl EventBusHandle {
@@ -78,17 +80,17 @@ impl EventBusHandle {
             address,
             interest: EventInterest::default(),
             lost: Arc::default(),
-            next_listener: Arc::default(),
+            next_subscriber: Arc::default(),
         }
     }
 
-    /// Whether anybody listens to this topic.
+    /// Whether the topic has subscribers.
     pub fn is_any_in(&self, topic: Topic) -> bool {
         self.interest.is_any_in(topic)
     }
 
-    /// Tells what has happened, in order. A bus that is too far behind loses it and tells its listeners so: whoever
-    /// commits jobs waits for nobody who watches them.
+    /// Publishes events, in order. If the mailbox is full they are dropped, and subscribers receive their number: commits
+    /// never wait for subscribers.
     pub fn publish(&self, events: Vec<Event>) {
         let count = events.len();
         match self.address.try_send(Publish { events }) {
@@ -96,27 +98,27 @@ impl EventBusHandle {
             Err(SendError::Full(_)) => {
                 self.lost.fetch_add(count, Ordering::Relaxed);
             }
-            // The server has stopped: nobody listens.
+            // The server has stopped.
             Err(SendError::Closed(_)) => {}
         }
     }
 
-    /// Waits until all that was published before is on its way to the listeners.
+    /// Waits until all events published before are in the channels of the subscribers.
     pub(crate) async fn flush(&self) {
-        // Without a bus there is nothing on its way.
+        // A bus that has stopped publishes nothing.
         let _ = self.address.send(Flush).await;
     }
 
-    /// The bus itself.
+    /// The address of the bus.
     pub(crate) fn address(&self) -> &Addr<EventBus> {
         &self.address
     }
 
-    /// Somebody who can listen, and hears nothing until it says to what. It may be this many events behind.
+    /// A subscription that receives nothing before its first filter. Its channel has this capacity.
     pub fn listener(&self, events_behind_max: usize) -> Listening {
         let (sender, heard) = mpsc::channel(events_behind_max.max(1));
         Listening {
-            id: self.next_listener.fetch_add(1, Ordering::Relaxed),
+            id: self.next_subscriber.fetch_add(1, Ordering::Relaxed),
             bus: self.address.clone(),
             sender,
             heard,
@@ -124,20 +126,20 @@ impl EventBusHandle {
     }
 }
 
-/// Somebody who listens, until it is dropped.
+/// A subscription, which ends when it is dropped.
 pub struct Listening {
     id: u64,
     bus: Addr<EventBus>,
     sender: mpsc::Sender<Heard>,
-    /// What it hears.
+    /// Receives its messages.
     pub heard: mpsc::Receiver<Heard>,
 }
 
 impl Listening {
-    /// Listens to this from now on, and to nothing else. The bus is told at once, in the order of the calls; when the
-    /// future is ready, it has heard. The answer is whether there still is a bus.
+    /// Replaces the filter. The message is sent during the call, so that filters keep the order of the calls; the future
+    /// resolves when the filter is in effect, to `false` if the bus has stopped.
     pub fn listen_to(&self, filter: EventFilter) -> impl Future<Output = bool> + use<> {
-        let told = self.bus.send(Listen {
+        let told = self.bus.send(Subscribe {
             id: self.id,
             sender: self.sender.clone(),
             filter,
@@ -148,33 +150,33 @@ impl Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        // If the mailbox is full, the bus finds by itself that nobody receives: at the next event for this listener.
-        drop(self.bus.try_send(Leave { id: self.id }));
+        // If the mailbox is full, the bus removes the subscriber with its next event.
+        drop(self.bus.try_send(Unsubscribe { id: self.id }));
     }
 }
 
-/// Events of one commit, to be told to those who want them.
+/// The events of one commit.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Publish {
     events: Vec<Event>,
 }
 
-/// How things are now.
+/// States of a topic.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct PublishState {
-    /// What it is about.
+    /// The topic.
     pub topic: Topic,
-    /// What has changed. Listeners that are new to the topic are told the rest as well.
+    /// The states that have changed. New subscribers of the topic receive the others too.
     pub changed: Vec<Event>,
-    /// Whether that is all there is: what was known before is forgotten.
+    /// Whether these are all states: earlier ones are discarded.
     pub is_whole: bool,
 }
 
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Listen {
+struct Subscribe {
     id: u64,
     sender: mpsc::Sender<Heard>,
     filter: EventFilter,
@@ -182,7 +184,7 @@ struct Listen {
 
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Leave {
+struct Unsubscribe {
     id: u64,
 }
 
@@ -190,47 +192,47 @@ struct Leave {
 #[rtype(result = "()")]
 struct Flush;
 
-/// The actor. See the module.
+/// The actor.
 pub struct EventBus {
-    listeners: HashMap<u64, Listener>,
-    /// The newest of each state.
+    subscribers: HashMap<u64, Subscriber>,
+    /// The newest state of each key.
     states: BTreeMap<StateKey, Arc<Published>>,
     interest: EventInterest,
     lost: Arc<AtomicUsize>,
-    sampler: Addr<Sampler>,
-    is_trying_again: bool,
+    sampler: Recipient<TopicsSubscribed>,
+    is_retry_pending: bool,
 }
 
 impl EventBus {
-    /// A bus without listeners, behind this handle.
-    pub fn new(handle: &EventBusHandle, sampler: Addr<Sampler>) -> Self {
+    /// A bus without subscribers, for this handle.
+    pub fn new(handle: &EventBusHandle, sampler: Recipient<TopicsSubscribed>) -> Self {
         Self {
-            listeners: HashMap::new(),
+            subscribers: HashMap::new(),
             states: BTreeMap::new(),
             interest: handle.interest.clone(),
             lost: Arc::clone(&handle.lost),
             sampler,
-            is_trying_again: false,
+            is_retry_pending: false,
         }
     }
 
-    /// Has every listener told something, and forgets those that have gone.
-    fn tell_all(&mut self, ctx: &mut Context<Self>, mut tell: impl FnMut(&mut Listener) -> Result<(), Gone>) {
+    /// Sends to every subscriber, and removes those that are closed.
+    fn send_all(&mut self, ctx: &mut Context<Self>, mut send: impl FnMut(&mut Subscriber) -> Result<(), Closed>) {
         let mut is_any_behind = false;
-        self.listeners.retain(|_, listener| {
-            let stays = tell(listener).is_ok();
-            if stays {
-                is_any_behind |= listener.is_behind();
+        self.subscribers.retain(|_, subscriber| {
+            let is_open = send(subscriber).is_ok();
+            if is_open {
+                is_any_behind |= subscriber.is_behind();
             } else {
-                self.interest.leave(&listener.filter);
+                self.interest.leave(&subscriber.filter);
             }
-            stays
+            is_open
         });
-        if is_any_behind && !self.is_trying_again {
-            self.is_trying_again = true;
-            ctx.run_later(SECOND_TRY, |bus, ctx| {
-                bus.is_trying_again = false;
-                bus.tell_all(ctx, Listener::catch_up);
+        if is_any_behind && !self.is_retry_pending {
+            self.is_retry_pending = true;
+            ctx.run_later(RETRY_INTERVAL, |bus, ctx| {
+                bus.is_retry_pending = false;
+                bus.send_all(ctx, Subscriber::catch_up);
             });
         }
     }
@@ -242,18 +244,20 @@ impl Actor for EventBus {
 
 impl Supervised for EventBus {
     fn restarting(&mut self, _: &mut Context<Self>) {
-        // The listeners stay: a panic while one was told leaves the list whole. Timers are gone.
-        self.is_trying_again = false;
+        // The subscribers stay: a panic leaves the map consistent. Timers are lost.
+        self.is_retry_pending = false;
     }
 }
 
-impl Handler<Listen> for EventBus {
+report_mailbox_lag!(EventBus);
+
+impl Handler<Subscribe> for EventBus {
     type Result = ();
 
-    fn handle(&mut self, Listen { id, sender, filter }: Listen, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Subscribe { id, sender, filter }: Subscribe, ctx: &mut Context<Self>) {
         self.interest.enter(&filter);
-        let before = self.listeners.remove(&id);
-        let mut listener = Listener {
+        let before = self.subscribers.remove(&id);
+        let mut subscriber = Subscriber {
             sender,
             filter,
             fresh: BTreeMap::new(),
@@ -263,35 +267,35 @@ impl Handler<Listen> for EventBus {
         };
         let old_filter = before.map_or_else(EventFilter::default, |before| {
             self.interest.leave(&before.filter);
-            listener.fresh = before.fresh;
-            listener.missed = before.missed;
-            listener.held = before.held;
-            listener.turns = before.turns;
+            subscriber.fresh = before.fresh;
+            subscriber.missed = before.missed;
+            subscriber.held = before.held;
+            subscriber.turns = before.turns;
             before.filter
         });
-        let mut wanted = Vec::new();
-        for topic in listener.filter.topics_new_since(&old_filter) {
+        let mut topics = Vec::new();
+        for topic in subscriber.filter.topics_new_since(&old_filter) {
             if topic.is_state() {
-                wanted.push(topic);
-                listener.fresh.entry(topic).or_insert_with(|| old_filter.clone());
+                topics.push(topic);
+                subscriber.fresh.entry(topic).or_insert_with(|| old_filter.clone());
             }
         }
-        if listener.filter.is_empty() {
+        if subscriber.filter.is_empty() {
             return;
         }
-        self.listeners.insert(id, listener);
-        if !wanted.is_empty() {
-            deliver(&self.sampler, Wanted { topics: wanted }, ctx);
+        self.subscribers.insert(id, subscriber);
+        if !topics.is_empty() {
+            deliver_to(&self.sampler, TopicsSubscribed { topics }, ctx);
         }
     }
 }
 
-impl Handler<Leave> for EventBus {
+impl Handler<Unsubscribe> for EventBus {
     type Result = ();
 
-    fn handle(&mut self, Leave { id }: Leave, _: &mut Context<Self>) {
-        if let Some(listener) = self.listeners.remove(&id) {
-            self.interest.leave(&listener.filter);
+    fn handle(&mut self, Unsubscribe { id }: Unsubscribe, _: &mut Context<Self>) {
+        if let Some(subscriber) = self.subscribers.remove(&id) {
+            self.interest.leave(&subscriber.filter);
         }
     }
 }
@@ -300,7 +304,7 @@ impl Handler<Flush> for EventBus {
     type Result = ();
 
     fn handle(&mut self, Flush: Flush, _: &mut Context<Self>) {
-        // Its turn has come: whatever came before was handled.
+        // Earlier messages have been handled.
     }
 }
 
@@ -313,13 +317,13 @@ impl Handler<Publish> for EventBus {
             .into_iter()
             .map(|event| Arc::new(Published::new(event)))
             .collect();
-        self.tell_all(ctx, |listener| {
-            if listener.filter.has(Topic::Jobs) || listener.filter.has(Topic::Queues) {
-                listener.missed += lost;
+        self.send_all(ctx, |subscriber| {
+            if subscriber.filter.has(Topic::Jobs) || subscriber.filter.has(Topic::Queues) {
+                subscriber.missed += lost;
             }
             for event in &published {
-                if listener.filter.wants(event.event()) {
-                    listener.tell(event)?;
+                if subscriber.filter.wants(event.event()) {
+                    subscriber.send(event)?;
                 }
             }
             Ok(())
@@ -342,7 +346,7 @@ impl Handler<PublishState> for EventBus {
         if is_whole {
             self.states.retain(|_, state| state.event().topic() != topic);
         }
-        let mut news = Vec::with_capacity(changed.len());
+        let mut published_now = Vec::with_capacity(changed.len());
         for event in changed {
             let published = Arc::new(Published::new(event));
             if let Some(key) = StateKey::of(published.event()) {
@@ -352,7 +356,7 @@ impl Handler<PublishState> for EventBus {
                     self.states.remove(&key);
                 }
             }
-            news.push(published);
+            published_now.push(published);
         }
         let known: Vec<Arc<Published>> = self
             .states
@@ -360,22 +364,22 @@ impl Handler<PublishState> for EventBus {
             .filter(|state| state.event().topic() == topic)
             .map(Arc::clone)
             .collect();
-        self.tell_all(ctx, |listener| {
-            let before = listener.fresh.remove(&topic);
-            let wanted = |event: &&Arc<Published>| listener.filter.wants(event.event());
-            let mut told: Vec<&Arc<Published>> = news.iter().filter(wanted).collect();
+        self.send_all(ctx, |subscriber| {
+            let before = subscriber.fresh.remove(&topic);
+            let wanted = |event: &&Arc<Published>| subscriber.filter.wants(event.event());
+            let mut states: Vec<&Arc<Published>> = published_now.iter().filter(wanted).collect();
             if let Some(before) = before {
                 let is_new = |event: &&Arc<Published>| !before.wants(event.event());
-                let mut first: Vec<&Arc<Published>> = told.extract_if(.., |event| is_new(event)).collect();
+                let mut first: Vec<&Arc<Published>> = states.extract_if(.., |event| is_new(event)).collect();
                 let missed = known.iter().filter(wanted).filter(is_new);
-                first.extend(missed.filter(|event| !news.iter().any(|told| Arc::ptr_eq(told, event))));
-                if first.len() > FIRST_QUEUES && !listener.filter.names_queues(topic) {
+                first.extend(missed.filter(|event| !published_now.iter().any(|state| Arc::ptr_eq(state, event))));
+                if first.len() > FIRST_QUEUES && !subscriber.filter.names_queues(topic) {
                     first.sort_by_key(|event| std::cmp::Reverse(unfinished_jobs(event.event())));
                     first.truncate(FIRST_QUEUES);
                 }
-                told.extend(first);
+                states.extend(first);
             }
-            listener.tell_states(topic, told)
+            subscriber.send_states(topic, states)
         });
     }
 }

@@ -1,4 +1,4 @@
-//! What a program that embeds the server is told of jobs that were stored.
+//! The hook of a program that embeds the server.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,20 +10,20 @@ use crate::domain::events::event::{Event, JobEventKind};
 use crate::domain::job::Job;
 use crate::runtime::actor::supervisor::panic_text;
 
-type OnSaved = dyn Fn(JobEventKind, &Arc<Job>) + Send + Sync;
+type OnJobEvent = dyn Fn(JobEventKind, &Arc<Job>) + Send + Sync;
 
-/// A function that is told of each job after it was stored: what has happened to it, and how it is now.
+/// A function that is called with each job event and the job after it, once both are committed.
 ///
-/// It is called on the thread that writes, after the commit and after those who wait for it were answered: it must hand
-/// on what takes long. What this node has not stored itself it does not tell, and a crash between the commit and the call
-/// is not made up for; whoever must not miss anything reads the feed of changed jobs.
+/// It runs on the writer's thread, after the replies to the callers of the commit, and must return quickly. It receives the
+/// events of this node only, and a crash between commit and call loses them; a program that must not miss any reads the
+/// change feed.
 #[derive(Clone)]
-pub struct SavedHook(Arc<OnSaved>);
+pub struct JobHook(Arc<OnJobEvent>);
 
-impl SavedHook {
+impl JobHook {
     /// A hook that calls this function.
-    pub fn new(on_saved: impl Fn(JobEventKind, &Arc<Job>) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(on_saved))
+    pub fn new(on_job_event: impl Fn(JobEventKind, &Arc<Job>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(on_job_event))
     }
 
     pub(crate) fn call(&self, events: &[Event]) {
@@ -31,14 +31,14 @@ impl SavedHook {
             if let Event::Job { kind, job, at: _ } = event
                 && let Err(panic) = catch_unwind(AssertUnwindSafe(|| (self.0)(*kind, job)))
             {
-                error!("a hook for saved jobs panicked: {}", panic_text(&*panic));
+                error!("a hook for job events panicked: {}", panic_text(&*panic));
             }
         }
     }
 }
 
-impl fmt::Debug for SavedHook {
+impl fmt::Debug for JobHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SavedHook")
+        f.write_str("JobHook")
     }
 }

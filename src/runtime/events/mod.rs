@@ -3,4 +3,5 @@
 pub(crate) mod encoded_event;
 pub mod event_bus;
 pub mod hooks;
+pub(crate) mod state_key;
 pub(crate) mod subscriber;

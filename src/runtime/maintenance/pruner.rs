@@ -11,7 +11,10 @@ use crate::domain::metrics::rollup::DAYS_KEPT_BY_HOUR;
 use crate::domain::values::time_span::TimeSpan;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::log_failure;
-use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
+use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
+use crate::runtime::writer::error::WriteError;
+use crate::runtime::writer::handle::WriterHandle;
+use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::{Applied, Change};
 
 /// How many messages the mailbox holds; it hears none but its own timer.
@@ -52,7 +55,7 @@ pub struct Retention {
 #[derive(Clone)]
 pub struct PrunerDeps {
     /// Where it writes.
-    pub recorder: RecorderHandle,
+    pub writer: WriterHandle,
     /// How long jobs are kept.
     pub retention: Retention,
     /// Tells the time.
@@ -144,10 +147,10 @@ impl PrunerDeps {
 
     /// Removes step by step, until a step is not full or it is enough for one round. Tells how much, and whether there is
     /// more.
-    async fn in_steps(&self, step: &Change, full: u64) -> Result<(u64, bool), RecordError> {
+    async fn in_steps(&self, step: &Change, full: u64) -> Result<(u64, bool), WriteError> {
         let mut removed = 0;
         for _ in 0..STEPS_MAX {
-            let result = self.recorder.record_one(step.clone(), Origin::Inside).await?;
+            let result = self.writer.write_one(step.clone(), WritePriority::Internal).await?;
             let count = match result {
                 Ok(Applied::Removed(count)) => count,
                 Ok(Applied::QueuesRemoved(queues)) => u64::try_from(queues.len()).unwrap_or(u64::MAX),
@@ -224,3 +227,5 @@ impl Actor for Pruner {
 }
 
 impl Supervised for Pruner {}
+
+report_mailbox_lag!(Pruner);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
-use super::report_channel::Tap;
+use super::report_channel::ReportChannel;
 use crate::domain::events::event::{Event, JobEventKind};
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
@@ -51,7 +51,7 @@ struct Exported {
     share: Share,
     /// How many of all those that are kept are told.
     told: Arc<Told>,
-    tap: Tap<TraceReport>,
+    reports: ReportChannel<TraceReport>,
 }
 
 #[derive(Debug)]
@@ -63,18 +63,18 @@ impl Traces {
         Self(Some(Exported {
             share,
             told: Arc::new(Told(AtomicU64::new(Share::all().number()))),
-            tap: Tap::default(),
+            reports: ReportChannel::default(),
         }))
     }
 
     /// Everything from now on; `None` when somebody has it already, or nothing is exported.
     pub fn open(&self) -> Option<mpsc::Receiver<TraceReport>> {
-        self.0.as_ref()?.tap.open()
+        self.0.as_ref()?.reports.subscribe()
     }
 
     /// How many reports were missed, because there were too many at once.
     pub fn missed(&self) -> u64 {
-        self.0.as_ref().map_or(0, |exported| exported.tap.missed())
+        self.0.as_ref().map_or(0, |exported| exported.reports.dropped())
     }
 
     /// How many traces that no caller has begun are kept; `None` when nothing is exported.
@@ -97,7 +97,7 @@ impl Traces {
                 let exported = exported.clone();
                 Calls::told_to(move |call| {
                     if exported.told().holds(call.place.trace_id) {
-                        exported.tap.tell(TraceReport::Called(call));
+                        exported.reports.try_send(TraceReport::Called(call));
                     }
                 })
             }
@@ -140,7 +140,9 @@ impl Traces {
 
     /// Whether anybody is told.
     pub(crate) fn are_told(&self) -> bool {
-        self.0.as_ref().is_some_and(|exported| exported.tap.is_open())
+        self.0
+            .as_ref()
+            .is_some_and(|exported| exported.reports.has_subscriber())
     }
 
     /// Tells what a change has come to, at this time.
@@ -164,7 +166,7 @@ impl Traces {
             }
             (Change::Claim(_), Applied::Claimed(jobs)) => exported.tell_started(jobs.iter()),
             (Change::Finish { job, attempt, .. }, Applied::Finished(Finished::Stored)) if exported.tells(job) => {
-                exported.tap.tell(TraceReport::Ended {
+                exported.reports.try_send(TraceReport::Ended {
                     job: Arc::clone(job),
                     attempt: Attempt::clone(attempt),
                 });
@@ -188,13 +190,13 @@ impl Exported {
     fn tell_created<'a>(&self, jobs: impl Iterator<Item = &'a Arc<Job>>, at: DateTime<Utc>) {
         for job in jobs.filter(|job| self.tells(job)) {
             let job = Arc::clone(job);
-            self.tap.tell(TraceReport::Created { job, at });
+            self.reports.try_send(TraceReport::Created { job, at });
         }
     }
 
     fn tell_started<'a>(&self, jobs: impl Iterator<Item = &'a Arc<Job>>) {
         for job in jobs.filter(|job| self.tells(job)) {
-            self.tap.tell(TraceReport::Started(Arc::clone(job)));
+            self.reports.try_send(TraceReport::Started(Arc::clone(job)));
         }
     }
 }

@@ -1,62 +1,62 @@
-//! The way from those who do something to who exports it: reports are told once somebody has opened the tap, and nobody
-//! waits for them to be taken in. Who is too slow misses some, and how many is counted.
+//! Bounded channels from the runtime to exporters. Reports are sent once there is a subscriber; a full channel drops and
+//! counts them, so that an exporter never delays the runtime.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc;
 
-/// How many reports may wait to be taken in.
-const WAITING_MAX: usize = 4_096;
+/// Maximum number of reports that wait for the subscriber.
+const CAPACITY: usize = 4_096;
 
-/// A way for reports of one kind. Copies are the same way.
+/// A channel for reports of one type. Clones are the same channel.
 #[derive(Debug)]
-pub struct Tap<T> {
+pub struct ReportChannel<T> {
     sender: Arc<OnceLock<mpsc::Sender<T>>>,
-    missed: Arc<AtomicU64>,
+    dropped: Arc<AtomicU64>,
 }
 
-impl<T> Clone for Tap<T> {
+impl<T> Clone for ReportChannel<T> {
     fn clone(&self) -> Self {
         Self {
             sender: Arc::clone(&self.sender),
-            missed: Arc::clone(&self.missed),
+            dropped: Arc::clone(&self.dropped),
         }
     }
 }
 
-impl<T> Default for Tap<T> {
+impl<T> Default for ReportChannel<T> {
     fn default() -> Self {
         Self {
             sender: Arc::default(),
-            missed: Arc::default(),
+            dropped: Arc::default(),
         }
     }
 }
 
-impl<T> Tap<T> {
-    /// Everything from now on; `None` when somebody has it already.
-    pub fn open(&self) -> Option<mpsc::Receiver<T>> {
-        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+impl<T> ReportChannel<T> {
+    /// All reports from now on; `None` if there is a subscriber already.
+    pub fn subscribe(&self) -> Option<mpsc::Receiver<T>> {
+        let (sender, receiver) = mpsc::channel(CAPACITY);
         self.sender.set(sender).is_ok().then_some(receiver)
     }
 
-    /// How many reports were missed.
-    pub fn missed(&self) -> u64 {
-        self.missed.load(Ordering::Relaxed)
+    /// The number of dropped reports.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Whether somebody listens.
-    pub(crate) fn is_open(&self) -> bool {
+    /// Whether there is a subscriber.
+    pub(crate) fn has_subscriber(&self) -> bool {
         self.sender.get().is_some()
     }
 
-    /// Tells who listens, and nobody if it can't be taken in now.
-    pub(crate) fn tell(&self, report: T) {
+    /// Sends a report to the subscriber, or drops it if the channel is full.
+    pub(crate) fn try_send(&self, report: T) {
         if let Some(sender) = self.sender.get()
             && sender.try_send(report).is_err()
         {
-            self.missed.fetch_add(1, Ordering::Relaxed);
+            self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

@@ -16,8 +16,11 @@ use crate::domain::webhooks::delivery::Reply;
 use crate::domain::webhooks::endpoint::SigningSecret;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::MaybeOutage;
+use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::cluster::node_lease::SharedNodeLease;
-use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
+use crate::runtime::writer::error::WriteError;
+use crate::runtime::writer::handle::WriterHandle;
+use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::{Applied, Change};
 use crate::storage::query::FeedPage;
 use crate::storage::repository::{JobRepository, RepositoryError};
@@ -37,7 +40,7 @@ pub struct SyncSenderDeps {
     /// Where the feed is.
     pub repository: Arc<dyn JobRepository>,
     /// Where it writes.
-    pub recorder: RecorderHandle,
+    pub writer: WriterHandle,
     /// Speaks to the target.
     pub client: HttpClient,
     /// How long the target may take to answer.
@@ -58,7 +61,7 @@ enum Cut {
     #[error("{0}")]
     Storage(#[from] RepositoryError),
     #[error("{0}")]
-    Recorder(#[from] RecordError),
+    Writer(#[from] WriteError),
     #[error("{reason}")]
     Target { reason: String, wait: Duration },
 }
@@ -73,7 +76,7 @@ impl SyncSenderDeps {
             reader: Arc::clone(&self.target.name),
             node: self.node,
         };
-        let held = self.recorder.record_one(hold, Origin::Inside).await?;
+        let held = self.writer.write_one(hold, WritePriority::Internal).await?;
         let Ok(Applied::HeldReader(Some(mut cursor))) = held else {
             return Ok(());
         };
@@ -100,7 +103,7 @@ impl SyncSenderDeps {
                 node: self.node,
                 to: end,
             };
-            if self.recorder.record_one(moved, Origin::Inside).await?.is_err() {
+            if self.writer.write_one(moved, WritePriority::Internal).await?.is_err() {
                 // Another node holds it now, and sends this batch again.
                 return Ok(());
             }
@@ -174,7 +177,7 @@ impl SyncSender {
             Err(cut) => {
                 let is_outage = match &cut {
                     Cut::Storage(failure) => failure.is_outage(),
-                    Cut::Recorder(failure) => failure.is_outage(),
+                    Cut::Writer(failure) => failure.is_outage(),
                     Cut::Target { .. } => false,
                 };
                 if self.cuts == 0 && !is_outage {
@@ -186,7 +189,7 @@ impl SyncSender {
                 self.cuts += 1;
                 match cut {
                     Cut::Target { reason: _, wait } => wait.max(backoff),
-                    Cut::Storage(_) | Cut::Recorder(_) => backoff,
+                    Cut::Storage(_) | Cut::Writer(_) => backoff,
                 }
             }
         }
@@ -202,3 +205,5 @@ impl Actor for SyncSender {
 }
 
 impl Supervised for SyncSender {}
+
+report_mailbox_lag!(SyncSender);

@@ -33,11 +33,14 @@ use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::webhooks::endpoint::{Endpoint, EndpointId, SigningSecret};
 use crate::runtime::actor::clock::{Clock, IdSource};
 use crate::runtime::actor::failure_log::log_failure;
-use crate::runtime::actor::supervisor::{Seat, Supervisor};
+use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
+use crate::runtime::actor::supervisor::{ActorSlot, Supervisor};
 use crate::runtime::cluster::node_lease::SharedNodeLease;
 use crate::runtime::events::event_bus::{EventBusHandle, Heard};
-use crate::runtime::writer::outbox::EndpointBook;
-use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
+use crate::runtime::writer::endpoint_cache::EndpointCache;
+use crate::runtime::writer::error::WriteError;
+use crate::runtime::writer::handle::WriterHandle;
+use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::{Applied, Change};
 use crate::storage::outbox::{HoldEndpoints, Posting};
 use crate::storage::query::StoredEndpoint;
@@ -58,11 +61,11 @@ pub struct WebhookDispatcherDeps {
     /// Where endpoints and deliveries are.
     pub repository: Arc<dyn JobRepository>,
     /// Where it writes.
-    pub recorder: RecorderHandle,
+    pub writer: WriterHandle,
     /// Tells of the server's health.
     pub event_bus: EventBusHandle,
     /// This node's knowledge of the endpoints.
-    pub book: EndpointBook,
+    pub endpoints: EndpointCache,
     /// How webhooks work.
     pub options: WebhookOptions,
     /// What this node's configuration says of endpoints.
@@ -72,7 +75,7 @@ pub struct WebhookDispatcherDeps {
     /// Whether this node may hold anything.
     pub gate: SharedNodeLease,
     /// How fast deliveries may begin.
-    pub pace: DeliveryThrottle,
+    pub throttle: DeliveryThrottle,
     /// Where senders run.
     pub arbiter: ArbiterHandle,
     /// What is known of the actors.
@@ -86,7 +89,7 @@ pub struct WebhookDispatcherDeps {
 impl WebhookDispatcherDeps {
     /// Reads the endpoints, takes this node's share of those that nobody holds, and gives those that it holds.
     async fn look(&self) -> Result<Vec<Arc<Endpoint>>, RepositoryError> {
-        let (known, _) = self.book.read();
+        let (known, _) = self.endpoints.read();
         if known.is_empty() && !self.repository.is_shared() {
             return Ok(Vec::new());
         }
@@ -94,8 +97,8 @@ impl WebhookDispatcherDeps {
         if self.gate.is_open() {
             let (configured, now) = (&self.configured, self.clock.now());
             if configured.is_any_lost(&stored) {
-                let (repository, recorder) = (&*self.repository, &self.recorder);
-                let restored = configured.store(repository, recorder, &self.book, &self.clock).await;
+                let (repository, writer) = (&*self.repository, &self.writer);
+                let restored = configured.store(repository, writer, &self.endpoints, &self.clock).await;
                 if let Err(failure) = restored {
                     log_failure!(
                         failure,
@@ -104,7 +107,7 @@ impl WebhookDispatcherDeps {
                 }
                 stored = self.refresh().await?;
             } else if configured.is_review_due(&stored, now) {
-                if let Err(failure) = configured.review(&self.recorder).await {
+                if let Err(failure) = configured.review(&self.writer).await {
                     log_failure!(
                         failure,
                         "failed to review configured webhook endpoints, retrying: {failure}"
@@ -128,10 +131,10 @@ impl WebhookDispatcherDeps {
                 node: self.node,
                 limit: self.share_of(enabled.len()).await?,
             });
-            match self.recorder.record_one(hold, Origin::Inside).await {
+            match self.writer.write_one(hold, WritePriority::Internal).await {
                 Ok(Ok(Applied::Held(held))) => mine = held,
                 // The next look tries again.
-                Ok(_) | Err(RecordError::Busy | RecordError::Unavailable { .. } | RecordError::Fault { .. }) => {}
+                Ok(_) | Err(WriteError::Busy | WriteError::Unavailable { .. } | WriteError::Fault { .. }) => {}
             }
         }
         let held = enabled.into_iter().filter(|stored| mine.contains(&stored.endpoint.id));
@@ -140,10 +143,10 @@ impl WebhookDispatcherDeps {
 
     /// Reads the endpoints, for the book too.
     async fn refresh(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
-        let (_, edits) = self.book.read();
+        let (_, edits) = self.endpoints.read();
         let stored = self.repository.endpoints().await?;
         let all = stored.iter().map(|stored| Arc::clone(&stored.endpoint));
-        self.book.replace(all.collect(), edits);
+        self.endpoints.replace(all.collect(), edits);
         Ok(stored)
     }
 
@@ -158,7 +161,7 @@ impl WebhookDispatcherDeps {
             .filter_map(|event| {
                 let id = JobId::new(now, self.ids.next()).as_uuid();
                 let (kind, message) = message_of(event, id)?;
-                let endpoints = self.book.wanting(kind);
+                let endpoints = self.endpoints.subscribed_to(kind);
                 (!endpoints.is_empty()).then_some(Posting { message, endpoints })
             })
             .collect();
@@ -166,7 +169,11 @@ impl WebhookDispatcherDeps {
             return Ok(());
         }
         // A refusal is one of every later try, too.
-        drop(self.recorder.record_one(Change::Post(postings), Origin::Inside).await?);
+        drop(
+            self.writer
+                .write_one(Change::Post(postings), WritePriority::Internal)
+                .await?,
+        );
         Ok(())
     }
 
@@ -267,14 +274,14 @@ impl WebhookDispatcher {
             }
             let WebhookDispatcherDeps {
                 repository,
-                recorder,
+                writer,
                 event_bus: _,
-                book,
+                endpoints,
                 options,
                 configured: _,
                 node: _,
                 gate,
-                pace,
+                throttle,
                 arbiter,
                 supervisor,
                 clock,
@@ -289,17 +296,17 @@ impl WebhookDispatcher {
             }
             let parts = WebhookSenderDeps {
                 repository,
-                recorder,
-                book,
+                writer,
+                endpoints,
                 options,
                 gate,
-                pace,
+                throttle,
                 clock,
                 ids,
             };
-            let seat = Seat::<WebhookSender>::new(sender::MAILBOX_CAPACITY);
+            let slot = ActorSlot::<WebhookSender>::new(sender::MAILBOX_CAPACITY);
             let told = Arc::clone(&endpoint);
-            let sender = seat.start(&arbiter, "WebhookSender", &supervisor, || {
+            let sender = slot.start(&arbiter, "WebhookSender", &supervisor, || {
                 WebhookSender::new(parts, told)
             });
             let sender = KeptSender {
@@ -374,6 +381,8 @@ impl Supervised for WebhookDispatcher {
         self.is_writing_alerts = false;
     }
 }
+
+report_mailbox_lag!(WebhookDispatcher);
 
 impl Handler<OutboxUpdate> for WebhookDispatcher {
     type Result = ();

@@ -12,8 +12,11 @@ use crate::domain::values::id::NodeId;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::endpoint::{Endpoint, EndpointId, EndpointSource, PreviousSecret, SigningSecret};
 use crate::runtime::actor::clock::Clock;
-use crate::runtime::writer::outbox::EndpointBook;
-use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
+use crate::runtime::actor::failure_log::MaybeOutage;
+use crate::runtime::writer::endpoint_cache::EndpointCache;
+use crate::runtime::writer::error::WriteError;
+use crate::runtime::writer::handle::WriterHandle;
+use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::{Applied, Change};
 use crate::storage::outbox::{ReviewEndpoints, ReviewedEndpoints, UnnamedEndpoint};
 use crate::storage::query::StoredEndpoint;
@@ -30,7 +33,16 @@ pub enum EndpointSyncError {
     Read(#[from] RepositoryError),
     /// They could not be written.
     #[error("the webhook endpoints could not be stored: {0}")]
-    Write(#[from] RecordError),
+    Write(#[from] WriteError),
+}
+
+impl MaybeOutage for EndpointSyncError {
+    fn is_outage(&self) -> bool {
+        match self {
+            Self::Read(failure) => failure.is_outage(),
+            Self::Write(failure) => failure.is_outage(),
+        }
+    }
 }
 
 /// The identity of a configured endpoint: the same on every node, and after every start.
@@ -93,13 +105,13 @@ impl NodeEndpoints {
     }
 
     /// Has storage note what this node names, and remove what no live node has named for the grace period.
-    pub async fn review(&self, recorder: &RecorderHandle) -> Result<(), RecordError> {
+    pub async fn review(&self, writer: &WriterHandle) -> Result<(), WriteError> {
         let review = Change::ReviewEndpoints(ReviewEndpoints {
             node: self.node,
             names: self.names().collect(),
             grace: self.grace,
         });
-        if let Ok(Applied::Reviewed(reviewed)) = recorder.record_one(review, Origin::Inside).await? {
+        if let Ok(Applied::Reviewed(reviewed)) = writer.write_one(review, WritePriority::Internal).await? {
             self.log(&reviewed);
         }
         Ok(())
@@ -134,8 +146,8 @@ impl NodeEndpoints {
     pub async fn store(
         &self,
         repository: &dyn JobRepository,
-        recorder: &RecorderHandle,
-        book: &EndpointBook,
+        writer: &WriterHandle,
+        cache: &EndpointCache,
         clock: &Clock,
     ) -> Result<(), EndpointSyncError> {
         let stored = repository.endpoints().await?;
@@ -157,15 +169,15 @@ impl NodeEndpoints {
         }
         if !changes.is_empty() {
             // A conflict: another node has stored the same.
-            recorder.record(changes, Origin::Inside).await?;
+            writer.write(changes, WritePriority::Internal).await?;
         }
-        let (_, edits) = book.read();
+        let (_, edits) = cache.read();
         let mut stored = repository.endpoints().await?;
         if self.is_review_due(&stored, clock.now()) {
-            self.review(recorder).await?;
+            self.review(writer).await?;
             stored = repository.endpoints().await?;
         }
-        book.replace(stored.into_iter().map(|stored| stored.endpoint).collect(), edits);
+        cache.replace(stored.into_iter().map(|stored| stored.endpoint).collect(), edits);
         Ok(())
     }
 }

@@ -1,5 +1,5 @@
-//! What speaks to other programs, webhooks and data sync: started on a thread of its own that steps back behind jobs, and
-//! let end before the server stops.
+//! Webhooks and data sync. They run on a thread of their own, at a lower priority than jobs, and finish their deliveries
+//! before the server stops.
 
 pub mod data_sync;
 pub mod dispatcher;
@@ -23,11 +23,11 @@ use self::messages::DrainDeliveries;
 use self::options::{SyncTarget, WebhookOptions};
 use self::throttle::{DeliveryThrottle, lower_priority};
 use super::actor::clock::{Clock, IdSource};
-use super::actor::supervisor::{Seat, Supervisor};
+use super::actor::supervisor::{ActorSlot, Supervisor};
 use super::cluster::node_lease::SharedNodeLease;
 use super::events::event_bus::EventBusHandle;
-use super::writer::RecorderHandle;
-use super::writer::outbox::EndpointBook;
+use super::writer::endpoint_cache::EndpointCache;
+use super::writer::handle::WriterHandle;
 use crate::domain::values::id::NodeId;
 use crate::domain::webhooks::endpoint::EndpointSource;
 use crate::storage::repository::JobRepository;
@@ -35,43 +35,43 @@ use crate::storage::repository::JobRepository;
 /// Interval at which a stopping server checks for deliveries in flight.
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 
-/// What those who speak to other programs work with.
+/// Dependencies of webhooks and data sync.
 pub(super) struct OutboundDeps {
     pub(super) repository: Arc<dyn JobRepository>,
-    pub(super) recorder: RecorderHandle,
+    pub(super) writer: WriterHandle,
     pub(super) event_bus: EventBusHandle,
-    pub(super) book: EndpointBook,
+    pub(super) endpoints: EndpointCache,
     pub(super) node: NodeId,
     pub(super) gate: SharedNodeLease,
-    pub(super) pace: DeliveryThrottle,
+    pub(super) throttle: DeliveryThrottle,
     pub(super) supervisor: Supervisor,
     pub(super) clock: Clock,
     pub(super) ids: Arc<IdSource>,
 }
 
-/// Those who speak to other programs.
+/// The actors of webhooks and data sync.
 pub(super) struct Outbound {
     dispatcher: Option<Addr<WebhookDispatcher>>,
 }
 
 impl Outbound {
-    /// Starts a sender for each target, and the dispatcher in its seat if anybody is to be told by webhooks.
+    /// Starts a sender for each sync target, and the dispatcher if webhooks are enabled.
     pub(super) fn start(
         parts: OutboundDeps,
         webhooks: WebhookOptions,
         targets: Vec<SyncTarget>,
-        seat: Seat<WebhookDispatcher>,
+        slot: ActorSlot<WebhookDispatcher>,
         arbiter: &ArbiterHandle,
     ) -> Self {
         arbiter.spawn_fn(lower_priority);
         let OutboundDeps {
             repository,
-            recorder,
+            writer,
             event_bus,
-            book,
+            endpoints,
             node,
             gate,
-            pace,
+            throttle,
             supervisor,
             clock,
             ids,
@@ -79,7 +79,7 @@ impl Outbound {
         for target in targets {
             let parts = SyncSenderDeps {
                 repository: Arc::clone(&repository),
-                recorder: recorder.clone(),
+                writer: writer.clone(),
                 client: webhooks.clients.of(EndpointSource::Configuration).clone(),
                 timeout: webhooks.timeout,
                 target,
@@ -87,27 +87,28 @@ impl Outbound {
                 gate: gate.clone(),
                 clock: clock.clone(),
             };
-            Seat::new(data_sync::MAILBOX_CAPACITY).start(arbiter, "SyncSender", &supervisor, || SyncSender::new(parts));
+            ActorSlot::new(data_sync::MAILBOX_CAPACITY)
+                .start(arbiter, "SyncSender", &supervisor, || SyncSender::new(parts));
         }
         if !webhooks.enable {
             return Self { dispatcher: None };
         }
         let parts = WebhookDispatcherDeps {
             repository,
-            recorder,
+            writer,
             event_bus,
-            book,
+            endpoints,
             configured: NodeEndpoints::of(&webhooks, node),
             options: webhooks,
             node,
             gate,
-            pace,
+            throttle,
             arbiter: arbiter.clone(),
             supervisor: supervisor.clone(),
             clock,
             ids,
         };
-        let dispatcher = seat.start(arbiter, "WebhookDispatcher", &supervisor, || {
+        let dispatcher = slot.start(arbiter, "WebhookDispatcher", &supervisor, || {
             WebhookDispatcher::new(parts)
         });
         Self {
@@ -115,7 +116,7 @@ impl Outbound {
         }
     }
 
-    /// Lets deliveries that are on their way end, so that they are not sent again after the next start.
+    /// Waits for deliveries in flight, which would otherwise be sent again after the next start.
     pub(super) async fn end(&self, within: Duration) {
         let Some(dispatcher) = &self.dispatcher else { return };
         let Ok(senders) = dispatcher.send(DrainDeliveries).await else {

@@ -1,6 +1,6 @@
 //! The WebhookSender: tells one endpoint what waits for it.
 //!
-//! It reads a bounded part of what is due, never two deliveries of one lane, sends several at a time, and has the Recorder
+//! It reads a bounded part of what is due, never two deliveries of one lane, sends several at a time, and has the Writer
 //! note what came of them. Whatever does not fit stays in storage: an endpoint that is slow or dead costs no memory and
 //! holds up no other. What was sent and could not be noted is noted again; a crash in between has it sent again, under the
 //! same `webhook-id`.
@@ -25,9 +25,11 @@ use crate::domain::webhooks::endpoint::{Disabled, DisabledReason, Endpoint};
 use crate::domain::webhooks::event::WebhookEvent;
 use crate::runtime::actor::clock::{Clock, IdSource, draw_jitter};
 use crate::runtime::actor::failure_log::log_failure;
+use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::cluster::node_lease::SharedNodeLease;
-use crate::runtime::writer::outbox::EndpointBook;
-use crate::runtime::writer::{Origin, RecorderHandle};
+use crate::runtime::writer::endpoint_cache::EndpointCache;
+use crate::runtime::writer::handle::WriterHandle;
+use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::Change;
 use crate::storage::outbox::{AttemptOutcome, Attempts, EndpointHealth, Posting};
 use crate::storage::repository::JobRepository;
@@ -55,15 +57,15 @@ pub struct WebhookSenderDeps {
     /// Where deliveries are.
     pub repository: Arc<dyn JobRepository>,
     /// Where it writes.
-    pub recorder: RecorderHandle,
+    pub writer: WriterHandle,
     /// What the endpoint is now, and who else is to be told when it is disabled.
-    pub book: EndpointBook,
+    pub endpoints: EndpointCache,
     /// How webhooks work.
     pub options: WebhookOptions,
     /// Whether this node still holds what it held.
     pub gate: SharedNodeLease,
     /// How fast deliveries may begin.
-    pub pace: DeliveryThrottle,
+    pub throttle: DeliveryThrottle,
     /// Tells the time.
     pub clock: Clock,
     /// Makes ids.
@@ -175,7 +177,7 @@ impl WebhookSender {
     /// Takes the endpoint as this node knows it. What was answered to whoever has changed it holds from then on: no
     /// delivery begins with the old secret, or to an endpoint that is disabled or gone.
     fn look_up(&mut self) -> bool {
-        let Some(endpoint) = self.parts.book.enabled(self.endpoint.id) else {
+        let Some(endpoint) = self.parts.endpoints.enabled(self.endpoint.id) else {
             return false;
         };
         if endpoint.revision != self.endpoint.revision {
@@ -197,7 +199,7 @@ impl WebhookSender {
         while self.in_flight < self.parts.options.concurrency {
             let Some(first) = self.ready.front() else { return };
             let late = self.parts.clock.now() - first.message.at;
-            if !self.parts.pace.may_begin(late.to_std().unwrap_or_default()) {
+            if !self.parts.throttle.may_begin(late.to_std().unwrap_or_default()) {
                 self.send_later(ctx);
                 return;
             }
@@ -306,10 +308,10 @@ impl WebhookSender {
         let noted = async move {
             // No caller waits for it, only the log of deliveries shows it.
             let Some(disabled) = disable else {
-                return parts.recorder.record(changes, Origin::Later).await;
+                return parts.writer.write(changes, WritePriority::Background).await;
             };
             changes.extend(alert_of(&parts, &endpoint, disabled).await);
-            parts.recorder.record(changes, Origin::Inside).await
+            parts.writer.write(changes, WritePriority::Internal).await
         };
         ctx.spawn(noted.into_actor(self).map(move |noted, sender, ctx| {
             sender.is_recording = false;
@@ -369,16 +371,16 @@ impl WebhookSender {
 /// The message to the other endpoints that this one is disabled, also to those that another node has just made.
 async fn alert_of(parts: &WebhookSenderDeps, endpoint: &Endpoint, disabled: Disabled) -> Option<Change> {
     if parts.repository.is_shared() {
-        let (_, edits) = parts.book.read();
+        let (_, edits) = parts.endpoints.read();
         match parts.repository.endpoints().await {
             Ok(stored) => {
                 let stored = stored.into_iter().map(|stored| stored.endpoint);
-                parts.book.replace(stored.collect(), edits);
+                parts.endpoints.replace(stored.collect(), edits);
             }
             Err(failure) => log_failure!(failure, "failed to read webhook endpoints for an alert: {failure}"),
         }
     }
-    let mut endpoints = parts.book.wanting(WebhookEvent::SystemAlert);
+    let mut endpoints = parts.endpoints.subscribed_to(WebhookEvent::SystemAlert);
     endpoints.retain(|id| *id != endpoint.id);
     if endpoints.is_empty() {
         return None;
@@ -446,6 +448,8 @@ impl Supervised for WebhookSender {
         *self = Self::new(self.parts.clone(), Arc::clone(&self.endpoint));
     }
 }
+
+report_mailbox_lag!(WebhookSender);
 
 impl Handler<PollDeliveries> for WebhookSender {
     type Result = ();

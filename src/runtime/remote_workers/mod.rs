@@ -20,7 +20,9 @@ use super::actor::clock::{Clock, draw_jitter};
 use super::cluster::node_lease::steady_now;
 use super::dispatch::lease_messages::{LeaseError, LeaseFromQueues, LeaseJobs};
 use super::dispatch::registry::QueueRegistry;
-use super::writer::{Origin, RecordError, RecorderHandle};
+use super::writer::error::WriteError;
+use super::writer::handle::WriterHandle;
+use super::writer::messages::WritePriority;
 use crate::domain::cluster::node_lease::Moment;
 use crate::domain::cluster::remote_worker::{AttemptReport, LogLine, Progress};
 use crate::domain::job::Job;
@@ -61,7 +63,7 @@ pub enum RemoteWorkerError {
     },
     /// Storage could not be written.
     #[error(transparent)]
-    Record(#[from] RecordError),
+    Record(#[from] WriteError),
     /// Storage could not be read.
     #[error(transparent)]
     Storage(#[from] RepositoryError),
@@ -157,7 +159,7 @@ pub struct RemoteWorkersDeps {
     /// What runs where.
     pub repository: Arc<dyn JobRepository>,
     /// Where work is recorded.
-    pub recorder: RecorderHandle,
+    pub writer: WriterHandle,
     /// Who gives jobs.
     pub queues: Addr<QueueRegistry>,
     /// Who says that jobs are due.
@@ -357,7 +359,11 @@ impl RemoteWorkers {
         }
         while !open.is_empty() {
             let changes = open.iter().map(|(_, job, outcome)| finish(job, outcome.clone(), now));
-            let results = self.parts.recorder.record(changes.collect(), Origin::Inside).await?;
+            let results = self
+                .parts
+                .writer
+                .write(changes.collect(), WritePriority::Internal)
+                .await?;
             let mut again = Vec::new();
             for ((index, job, outcome), result) in open.into_iter().zip(results) {
                 match result {
@@ -421,7 +427,7 @@ impl RemoteWorkers {
         };
         // The lease begins in the commit, which is later.
         let at = Instant::now();
-        match self.parts.recorder.record_one(renew, Origin::Outside).await? {
+        match self.parts.writer.write_one(renew, WritePriority::Client).await? {
             Ok(Applied::Renewed(Some(until))) => {
                 let mut renewed = lock(&self.renewed);
                 renewed.retain(|_, at| at.elapsed() < self.renewal_interval());
@@ -498,7 +504,7 @@ impl RemoteWorkers {
             })
             .collect();
         // One that was asked to stop a moment ago is ended by the next heartbeat.
-        self.parts.recorder.record(changes, Origin::Inside).await?;
+        self.parts.writer.write(changes, WritePriority::Internal).await?;
         Ok(overdue.into_keys().collect())
     }
 
@@ -558,7 +564,7 @@ impl RemoteWorkers {
             })
         });
         let changes: Vec<Change> = changes.collect();
-        self.parts.recorder.record(changes, Origin::Outside).await?;
+        self.parts.writer.write(changes, WritePriority::Client).await?;
         Ok(())
     }
 
@@ -568,8 +574,8 @@ impl RemoteWorkers {
         // First of all, so that a call of it that still waits takes nothing of what is handed back.
         let left = self
             .parts
-            .recorder
-            .record_one(Change::Leave { node: worker }, Origin::Inside);
+            .writer
+            .write_one(Change::Leave { node: worker }, WritePriority::Internal);
         if let Err(refused) = left.await? {
             return Err(unexpected(refused.to_string()));
         }
@@ -610,7 +616,7 @@ fn asked_to_cancel(job: &Job) -> Arc<Job> {
 }
 
 fn unexpected(reason: String) -> RemoteWorkerError {
-    RemoteWorkerError::Record(RecordError::Unavailable { reason })
+    RemoteWorkerError::Record(WriteError::Unavailable { reason })
 }
 
 #[cfg(test)]

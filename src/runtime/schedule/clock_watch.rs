@@ -16,7 +16,10 @@ use crate::domain::job::clock_step::STEP_MIN;
 use crate::domain::values::time_span::TimeSpan;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::{MaybeOutage, log_failure};
-use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
+use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
+use crate::runtime::writer::error::WriteError;
+use crate::runtime::writer::handle::WriterHandle;
+use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::{Applied, Change};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
@@ -38,7 +41,7 @@ pub struct ClockWatchDeps {
     /// Where due times are read.
     pub repository: Arc<dyn JobRepository>,
     /// Where they are written.
-    pub recorder: RecorderHandle,
+    pub writer: WriterHandle,
     /// The time of day.
     pub clock: Clock,
 }
@@ -48,7 +51,7 @@ enum CheckError {
     #[error(transparent)]
     Read(#[from] RepositoryError),
     #[error(transparent)]
-    Write(#[from] RecordError),
+    Write(#[from] WriteError),
 }
 
 impl MaybeOutage for CheckError {
@@ -93,7 +96,7 @@ impl ClockWatchDeps {
             if changes.is_empty() {
                 return Ok(total);
             }
-            let results = self.recorder.record(changes, Origin::Inside).await?;
+            let results = self.writer.write(changes, WritePriority::Internal).await?;
             // One that was changed meanwhile is read again; with none applied another node does the same.
             let applied = results.iter().filter(|result| result.is_ok()).count();
             if applied == 0 {
@@ -111,7 +114,7 @@ impl ClockWatchDeps {
                 step: TimeSpan::from_delta(step.unwrap_or_default()),
                 limit: BATCH,
             };
-            let Ok(Applied::Removed(count)) = self.recorder.record_one(set_back, Origin::Inside).await? else {
+            let Ok(Applied::Removed(count)) = self.writer.write_one(set_back, WritePriority::Internal).await? else {
                 return Ok(total);
             };
             total += usize::try_from(count).unwrap_or(usize::MAX);
@@ -223,3 +226,5 @@ impl Supervised for ClockWatch {
         *self = Self::new(self.parts.clone());
     }
 }
+
+report_mailbox_lag!(ClockWatch);

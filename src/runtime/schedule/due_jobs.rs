@@ -17,6 +17,7 @@ use crate::domain::values::name::QueueName;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::actor::mailbox::deliver;
+use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::dispatch::messages::{JobsAvailable, QueuesDue};
 use crate::runtime::dispatch::registry::QueueRegistry;
 use crate::storage::repository::JobRepository;
@@ -203,6 +204,8 @@ impl Supervised for Scheduler {
         *self = Self::new(self.parts.clone());
     }
 }
+
+report_mailbox_lag!(Scheduler);
 
 impl Handler<ScheduleWakeup> for Scheduler {
     type Result = ();

@@ -30,8 +30,11 @@ use crate::domain::values::id::NodeId;
 use crate::domain::values::time_span::TimeSpan;
 use crate::runtime::actor::clock::{Clock, IdSource};
 use crate::runtime::actor::failure_log::{MaybeOutage, log_failure};
+use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::cluster::renewal_interval::renewal_interval;
-use crate::runtime::writer::{Origin, RecordError, RecorderHandle};
+use crate::runtime::writer::error::WriteError;
+use crate::runtime::writer::handle::WriterHandle;
+use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::{Applied, Change, ChangeError, Fire};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
@@ -55,7 +58,7 @@ pub struct RecurringSchedulerDeps {
     /// Where it looks.
     pub repository: Arc<dyn JobRepository>,
     /// Where it writes.
-    pub recorder: RecorderHandle,
+    pub writer: WriterHandle,
     /// Tells the time.
     pub clock: Clock,
     /// Makes ids of occurrences.
@@ -74,7 +77,7 @@ enum RoundError {
     #[error(transparent)]
     Read(#[from] RepositoryError),
     #[error(transparent)]
-    Write(#[from] RecordError),
+    Write(#[from] WriteError),
 }
 
 impl MaybeOutage for RoundError {
@@ -99,12 +102,12 @@ struct Round {
 }
 
 impl RecurringSchedulerDeps {
-    async fn ask_to_lead(&self) -> Result<Option<FencingToken>, RecordError> {
+    async fn ask_to_lead(&self) -> Result<Option<FencingToken>, WriteError> {
         let lead = Change::Lead {
             node: self.node,
             lease: self.lease,
         };
-        match self.recorder.record_one(lead, Origin::Inside).await? {
+        match self.writer.write_one(lead, WritePriority::Internal).await? {
             Ok(Applied::Led(token)) => Ok(token),
             Ok(_) | Err(_) => Ok(None),
         }
@@ -133,7 +136,7 @@ impl RecurringSchedulerDeps {
                 .collect();
             if !changes.is_empty() {
                 // One that was changed meanwhile was worked out by the clock as it is now.
-                let results = self.recorder.record(changes, Origin::Inside).await?;
+                let results = self.writer.write(changes, WritePriority::Internal).await?;
                 if results.contains(&Err(ChangeError::NoLease)) {
                     return Ok(false);
                 }
@@ -159,7 +162,7 @@ impl RecurringSchedulerDeps {
         let has_any = !fires.is_empty();
         let (mut has_lost_lead, mut has_conflict) = (false, false);
         if has_any {
-            for result in self.recorder.record(fires, Origin::Inside).await? {
+            for result in self.writer.write(fires, WritePriority::Internal).await? {
                 match result {
                     Ok(_) => {}
                     Err(ChangeError::Conflict) => has_conflict = true,
@@ -400,6 +403,8 @@ impl Supervised for RecurringScheduler {
         *self = Self::new(self.parts.clone());
     }
 }
+
+report_mailbox_lag!(RecurringScheduler);
 
 impl Handler<StopLeading> for RecurringScheduler {
     type Result = ();

@@ -1,204 +1,176 @@
-//! What a commit means for others: who is woken, who is told, and what has happened.
+//! Notifications that follow a commit.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use actix::{Actor, Context, Recipient};
 
-use chrono::{DateTime, Utc};
-
-use crate::domain::events::event::{Event, JobEventKind, QueueEventKind};
-use crate::domain::job::Job;
-use crate::domain::job::status::JobStatus;
-use crate::domain::values::name::QueueName;
-use crate::runtime::dispatch::handled_types::HandledTypes;
-use crate::runtime::dispatch::messages::{CancelJob, NodeDrainChanged, QueuePauseChanged};
+use super::commit_effects::CommitEffects;
+use crate::domain::events::event::{Event, QueueEventKind, Topic};
+use crate::domain::values::id::NodeId;
+use crate::runtime::actor::mailbox::deliver_to;
+use crate::runtime::cluster::messages::Broadcast;
+use crate::runtime::cluster::remote_subscribers::RemoteSubscribers;
+use crate::runtime::dispatch::messages::{CancelJob, JobsDue, NodeDrainChanged, QueuePauseChanged};
+use crate::runtime::events::event_bus::EventBusHandle;
+use crate::runtime::events::hooks::JobHook;
 use crate::runtime::outbound::messages::OutboxUpdate;
-use crate::storage::change::{Applied, Change, Finished, Fire, Inserted};
+use crate::runtime::schedule::messages::{RecurringChanged, ScheduleWakeup};
+use crate::storage::cluster_message::{JobSignal, Signal};
 
-/// What a commit means for others.
-pub(crate) struct Effects {
-    pub(crate) due: HashMap<QueueName, Vec<Arc<Job>>>,
-    pub(crate) arm: Vec<(QueueName, DateTime<Utc>)>,
-    pub(crate) switched: Vec<QueuePauseChanged>,
-    pub(crate) cancel: Vec<CancelJob>,
-    pub(crate) drained: Vec<NodeDrainChanged>,
-    pub(crate) events: Vec<Event>,
-    /// Whether recurring jobs have changed, or an occurrence has ended.
-    pub(crate) has_recurring: bool,
-    /// What those who send webhooks should know.
-    pub(crate) outbound: OutboxUpdate,
-    pub(crate) wants_events: bool,
-    /// What finds out whether something runs the types of jobs that become pending; `None` where no commit is looked at.
-    pub(crate) handled: Option<HandledTypes>,
+/// The consumers of commits. The writer knows them as recipients of messages, not as actors: they import the writer.
+#[derive(Clone)]
+pub struct AfterCommit {
+    /// Receives jobs that are due.
+    pub jobs_due: Recipient<JobsDue>,
+    /// Receives queues that were paused or resumed.
+    pub queue_paused: Recipient<QueuePauseChanged>,
+    /// Receives nodes that start or stop draining.
+    pub node_draining: Recipient<NodeDrainChanged>,
+    /// Receives cancellations of running jobs.
+    pub cancelled: Recipient<CancelJob>,
+    /// Receives the due times of jobs that are due later.
+    pub schedule: Recipient<ScheduleWakeup>,
+    /// Receives changes of recurring jobs and of their occurrences.
+    pub recurring: Recipient<RecurringChanged>,
+    /// Receives new deliveries and changes of webhook endpoints.
+    pub outbox: Recipient<OutboxUpdate>,
+    /// Receives events.
+    pub event_bus: EventBusHandle,
+    /// The other nodes, if storage is shared.
+    pub cluster: Option<ClusterHandle>,
+    /// The hook of the program that embeds the server.
+    pub on_job_event: Option<JobHook>,
 }
 
-impl Effects {
-    pub(crate) fn new(wants_events: bool, handled: Option<HandledTypes>) -> Self {
-        Self {
-            due: HashMap::new(),
-            arm: Vec::new(),
-            switched: Vec::new(),
-            cancel: Vec::new(),
-            drained: Vec::new(),
-            events: Vec::new(),
-            has_recurring: false,
-            outbound: OutboxUpdate::default(),
-            wants_events,
-            handled,
-        }
-    }
+/// Access to the other nodes.
+#[derive(Clone)]
+pub struct ClusterHandle {
+    /// Publishes to the other nodes.
+    pub notifier: Recipient<Broadcast>,
+    /// Whether other nodes have subscribers to job events.
+    pub remote_subscribers: RemoteSubscribers,
+    /// This node, which receives no messages of its own.
+    pub node: NodeId,
+}
 
-    pub(crate) fn note(&mut self, change: &Change, applied: &Applied, now: DateTime<Utc>) {
-        match (change, applied) {
-            (Change::Insert { jobs, .. }, Applied::Inserted(inserted)) => {
-                for (job, inserted) in jobs.iter().zip(inserted) {
-                    if *inserted == Inserted::New {
-                        self.event(JobEventKind::Created, job, now);
-                        self.wake(job, now);
-                    }
-                }
-            }
-            (Change::Start { jobs }, Applied::Started(started)) => {
-                for (job, _) in jobs.iter().zip(started).filter(|(_, started)| **started) {
-                    self.event(JobEventKind::Started, job, now);
-                }
-            }
-            (Change::Claim(_), Applied::Claimed(jobs)) => {
-                for job in jobs {
-                    self.event(JobEventKind::Started, job, now);
-                }
-            }
-            (Change::Finish { job, .. }, Applied::Finished(Finished::Stored)) => self.ended(job, now),
-            (Change::Update { before, after }, Applied::Updated) => match (before.status, after.status) {
-                (_, JobStatus::Running) => {
-                    if after.cancel_requested {
-                        self.cancel.push(CancelJob {
-                            queue: after.queue.clone(),
-                            job_id: after.id,
-                            attempt: after.attempt,
-                            node: after.node,
-                        });
-                    }
-                }
-                (JobStatus::Pending, JobStatus::Pending) => {
-                    self.event(JobEventKind::Changed, after, now);
-                    self.wake(after, now);
-                }
-                (_, JobStatus::Pending | JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled) => {
-                    self.ended(after, now);
-                }
+impl ClusterHandle {
+    /// The messages to other nodes about a commit.
+    fn signals(&self, effects: &CommitEffects) -> Vec<Signal> {
+        let paused = effects.paused.iter();
+        let mut signals: Vec<Signal> = paused
+            .map(|QueuePauseChanged { queue, is_paused }| Signal::QueueSwitched {
+                queue: queue.clone(),
+                is_paused: *is_paused,
+            })
+            .collect();
+        let cancelled = effects.cancelled.iter();
+        signals.extend(
+            cancelled
+                .filter(|cancel| cancel.node != Some(self.node))
+                .map(|cancel| Signal::CancelAttempt {
+                    queue: cancel.queue.clone(),
+                    job_id: cancel.job_id,
+                    attempt: cancel.attempt,
+                }),
+        );
+        signals.extend(effects.events.iter().filter_map(|event| self.signal(event)));
+        if effects.has_recurring {
+            signals.push(Signal::RecurringChanged);
+        }
+        let draining = effects.draining.iter();
+        signals.extend(draining.filter(|changed| changed.node != self.node).map(
+            |NodeDrainChanged { node, is_draining }| Signal::DrainSwitched {
+                node: *node,
+                is_draining: *is_draining,
             },
-            (Change::Fire(Fire { occurrences, .. }), Applied::Fired(fired)) => {
-                for (job, _) in occurrences.iter().zip(fired).filter(|(_, fired)| **fired) {
-                    self.event(JobEventKind::Created, job, now);
-                    self.wake(job, now);
-                }
-            }
-            (Change::Trigger { occurrence, .. }, Applied::Fired(fired)) if fired.contains(&true) => {
-                self.event(JobEventKind::Created, occurrence, now);
-                self.wake(occurrence, now);
-            }
-            (Change::InsertRecurring { .. } | Change::UpdateRecurring { .. }, Applied::RecurringStored) => {
-                self.has_recurring = true;
-            }
-            (Change::Report { job, report }, Applied::Reported(true)) if self.wants_events => {
-                self.events.push(Event::JobReport {
-                    at: now,
-                    job: Arc::clone(job),
-                    report: Arc::clone(report),
-                });
-            }
-            (Change::Delete { job }, Applied::Deleted) => self.event(JobEventKind::Deleted, job, now),
-            (Change::Clear { queue, limit, .. }, Applied::Removed(count)) if *count < u64::from(*limit) => {
-                self.events.push(Event::Queue {
-                    kind: QueueEventKind::Cleared,
-                    at: now,
-                    queue: queue.clone(),
-                });
-            }
-            (
-                Change::SetQueue {
-                    queue,
-                    is_paused: Some(is_paused),
-                },
-                Applied::QueueSet { changed: true },
-            ) => {
-                let kind = if *is_paused {
-                    QueueEventKind::Paused
-                } else {
-                    QueueEventKind::Resumed
-                };
-                self.events.push(Event::Queue {
-                    kind,
-                    at: now,
-                    queue: queue.clone(),
-                });
-                self.switched.push(QueuePauseChanged {
-                    queue: queue.clone(),
-                    is_paused: *is_paused,
-                });
-            }
-            (Change::SetDraining { node, is_draining }, Applied::DrainSet { changed: true }) => {
-                self.drained.push(NodeDrainChanged {
-                    node: *node,
-                    is_draining: *is_draining,
-                });
-            }
-            (Change::Announce(_) | Change::Post(_), Applied::Announced(endpoints)) => self.outbound.add(endpoints),
-            (Change::Announce(_), Applied::AnnouncedAnew(endpoints, _)) => {
-                self.outbound.add(endpoints);
-                self.outbound.is_changed = true;
-            }
-            (Change::ReviewEndpoints(_), Applied::Reviewed(reviewed)) => {
-                self.outbound.is_changed |= !reviewed.retired.is_empty() || !reviewed.removed.is_empty();
-            }
-            (Change::Redeliver { .. } | Change::SetBackDeliveries { .. }, Applied::Removed(1..)) => {
-                self.outbound.is_any = true
-            }
-            (Change::PutEndpoint { .. }, Applied::EndpointStored)
-            | (Change::DeleteEndpoint { .. }, Applied::Deleted)
-            | (Change::Attempts(_), Applied::Attempted { is_disabled: true }) => self.outbound.is_changed = true,
-            // The rest concerns nobody but the caller, or has changed nothing.
-            _ => {}
-        }
+        ));
+        signals
     }
 
-    /// A job that runs no more: finished, or pending again.
-    fn ended(&mut self, job: &Arc<Job>, now: DateTime<Utc>) {
-        let kind = match job.status {
-            JobStatus::Pending => JobEventKind::Retrying,
-            JobStatus::Running => return,
-            JobStatus::Completed => JobEventKind::Completed,
-            JobStatus::Failed => JobEventKind::Failed,
-            JobStatus::Cancelled => JobEventKind::Cancelled,
-        };
-        self.has_recurring |= job.occurrence.is_some() && job.status.is_finished();
-        self.event(kind, job, now);
-        self.wake(job, now);
-    }
-
-    fn event(&mut self, kind: JobEventKind, job: &Arc<Job>, at: DateTime<Utc>) {
-        if self.wants_events {
-            self.events.push(Event::Job {
-                kind,
-                at,
-                job: Arc::clone(job),
-            });
+    fn signal(&self, event: &Event) -> Option<Signal> {
+        match event {
+            Event::Queue {
+                kind: QueueEventKind::Cleared,
+                at: _,
+                queue,
+            } => Some(Signal::QueueCleared { queue: queue.clone() }),
+            // Paused and resumed queues have a signal of their own; every node samples its own metrics; reports reach
+            // subscribers of other nodes with the job's detail.
+            Event::Queue { .. }
+            | Event::QueueMetrics { .. }
+            | Event::SystemMetrics(_)
+            | Event::SystemAlert { .. }
+            | Event::JobReport { .. } => None,
+            Event::Job { kind, at, job } => self.remote_subscribers.is_any().then(|| {
+                Signal::Job(JobSignal {
+                    kind: *kind,
+                    job_id: job.id,
+                    at: *at,
+                })
+            }),
         }
     }
+}
 
-    fn wake(&mut self, job: &Arc<Job>, now: DateTime<Utc>) {
-        if job.status != JobStatus::Pending {
-            return;
+impl AfterCommit {
+    /// Whether events of jobs have a consumer.
+    pub(crate) fn wants_job_events(&self) -> bool {
+        let has_remote = |cluster: &ClusterHandle| cluster.remote_subscribers.is_any();
+        self.event_bus.is_any_in(Topic::Jobs)
+            || self.cluster.as_ref().is_some_and(has_remote)
+            || self.on_job_event.is_some()
+    }
+
+    /// Sends the effects of a commit to their consumers.
+    pub(crate) fn publish<S>(&self, effects: CommitEffects, ctx: &mut Context<S>)
+    where
+        S: Actor<Context = Context<S>>,
+    {
+        if let Some(hook) = &self.on_job_event {
+            hook.call(&effects.events);
         }
-        if let Some(handled) = &self.handled {
-            handled.note_pending(job);
+        let signals = self.cluster.as_ref().map(|cluster| cluster.signals(&effects));
+        let CommitEffects {
+            due,
+            due_later,
+            paused,
+            cancelled,
+            draining,
+            events,
+            has_recurring,
+            outbox,
+            wants_events: _,
+            handled: _,
+        } = effects;
+        if !outbox.is_empty() {
+            deliver_to(&self.outbox, outbox, ctx);
         }
-        if job.due_at > now {
-            self.arm.push((job.queue.clone(), job.due_at));
-        } else if let Some(jobs) = self.due.get_mut(&job.queue) {
-            jobs.push(Arc::clone(job));
-        } else {
-            self.due.insert(job.queue.clone(), vec![Arc::clone(job)]);
+        if has_recurring {
+            deliver_to(&self.recurring, RecurringChanged, ctx);
+        }
+        if let (Some(cluster), Some(signals)) = (&self.cluster, signals)
+            && !signals.is_empty()
+        {
+            deliver_to(&cluster.notifier, Broadcast { signals }, ctx);
+        }
+        if !due.is_empty() {
+            deliver_to(&self.jobs_due, JobsDue { by_queue: due }, ctx);
+        }
+        if !due_later.is_empty() {
+            deliver_to(&self.schedule, ScheduleWakeup { due: due_later }, ctx);
+        }
+        for message in paused {
+            deliver_to(&self.queue_paused, message, ctx);
+        }
+        for message in draining {
+            deliver_to(&self.node_draining, message, ctx);
+        }
+        for message in cancelled {
+            deliver_to(&self.cancelled, message, ctx);
+        }
+        let has_subscribers = [Topic::Jobs, Topic::Queues]
+            .into_iter()
+            .any(|topic| self.event_bus.is_any_in(topic));
+        if !events.is_empty() && has_subscribers {
+            self.event_bus.publish(events);
         }
     }
 }

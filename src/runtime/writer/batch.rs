@@ -1,17 +1,17 @@
-//! What a change weighs in a commit, and which jobs it concerns: what the Recorder puts commits together by.
+//! Size of a change within a commit, and the jobs that it concerns: the writer builds its batches by them.
 
 use std::sync::Arc;
 
-use super::COMMIT_ROWS_MAX;
+use super::limits::COMMIT_ROWS_MAX;
 use crate::domain::job::Job;
 use crate::domain::values::id::JobId;
 use crate::storage::change::Change;
 use crate::storage::outbox::Redelivery;
 
-/// How much of a job's parameters counts as a row: a commit of long ones has fewer.
+/// Bytes of a job's parameters that count as a row: a commit of long parameters has fewer jobs.
 const ROW_BYTES: usize = 16 * 1024;
 
-/// How much of a commit a change takes: its rows, and more where they are long.
+/// Size of a change: its rows, and more if they are long.
 pub(crate) fn rows_of(change: &Change) -> usize {
     match change {
         Change::Insert { jobs, .. } => jobs
@@ -67,7 +67,7 @@ pub(crate) fn rows_of(change: &Change) -> usize {
     }
 }
 
-/// Which stored jobs a change concerns. New jobs can't be meant by another change before they are stored.
+/// The stored jobs that a change concerns. New jobs are not among them: no other change refers to them yet.
 pub(crate) fn job_ids(change: &Change) -> impl Iterator<Item = JobId> {
     let (many, one): (&[Arc<Job>], Option<JobId>) = match change {
         Change::Start { jobs } => (jobs, None),

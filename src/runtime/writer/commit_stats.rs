@@ -1,4 +1,4 @@
-//! What one commit has done, in numbers.
+//! Statistics of a commit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,43 +9,43 @@ use crate::domain::webhooks::delivery::AfterAttempt;
 use crate::storage::change::{Applied, Change, Finished, Inserted};
 use crate::storage::outbox::Attempts;
 
-/// What one commit has done.
+/// Statistics of a commit.
 #[derive(Clone, Debug, Default)]
 pub struct CommitReport {
-    /// How many changes it had.
+    /// Number of changes.
     pub changes: usize,
-    /// How long storage took.
+    /// Duration of the commit in storage.
     pub took: Duration,
     /// The queue and the type of each new job.
     pub created: Vec<(QueueName, JobType)>,
-    /// What jobs have added that started, ended or were cancelled.
+    /// Jobs that started, finished or were cancelled.
     pub marks: Vec<Mark>,
-    /// What came of attempts to tell webhook endpoints.
+    /// Delivery attempts, by webhook endpoint.
     pub deliveries: Vec<DeliveryReport>,
 }
 
-/// What came of attempts to tell one webhook endpoint.
+/// Delivery attempts to one webhook endpoint.
 #[derive(Clone, Debug)]
 pub struct DeliveryReport {
     /// The endpoint's name.
     pub endpoint: Arc<str>,
-    /// What became of each delivery, and how long the attempt has taken.
+    /// Outcome of each delivery, and duration of the attempt.
     pub attempts: Vec<(DeliveryEnd, Duration)>,
 }
 
-/// What becomes of a delivery after an attempt.
+/// Outcome of a delivery after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryEnd {
-    /// The endpoint has taken it.
+    /// The endpoint has accepted it.
     Delivered,
-    /// It is tried again.
+    /// It is retried.
     Retrying,
-    /// It is given up.
+    /// It has failed permanently.
     Failed,
 }
 
 impl DeliveryEnd {
-    /// The word for it.
+    /// The value in metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
@@ -66,7 +66,7 @@ impl From<AfterAttempt> for DeliveryEnd {
 }
 
 impl DeliveryReport {
-    /// What these attempts to tell the endpoint of this name have come to.
+    /// The outcomes of these attempts.
     pub(crate) fn new(endpoint: Arc<str>, attempts: &Attempts) -> Self {
         let outcomes = attempts.outcomes.iter();
         Self {
@@ -79,7 +79,7 @@ impl DeliveryReport {
 }
 
 impl CommitReport {
-    /// Takes in what became of a change.
+    /// Adds an applied change.
     pub(crate) fn note(&mut self, change: &Change, applied: &Applied) {
         match (change, applied) {
             (Change::Insert { jobs, .. }, Applied::Inserted(inserted)) => {
@@ -109,7 +109,7 @@ impl CommitReport {
             (Change::Update { before, after }, Applied::Updated) => {
                 self.marks.extend(Mark::updated(before, after));
             }
-            // The rest is about no job, or has changed nothing.
+            // Other changes concern no job.
             _ => {}
         }
     }

@@ -1,84 +1,81 @@
-//! The ends of attempts on their way to the Recorder: those of one turn of the thread go together.
+//! Completions on their way to the writer: those of one turn of the thread are one message.
 //!
-//! On a busy server many workers hear in the same turn that their handlers have ended. A message of its own for each would
-//! wake the Recorder's thread for each, and its answer this one again. So the first end that comes spawns a task; by the
-//! time it is that task's turn, the others have come, and all of them are one message.
+//! On a busy server the handlers of many workers finish in the same turn. A message for each would wake the writer's thread
+//! for each, and every reply this one. The first completion therefore spawns a task; when the task runs, the other
+//! completions of the turn have been added.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::{ChangeResult, Origin, RecordError, RecorderHandle};
+use super::error::WriteError;
+use super::handle::WriterHandle;
+use super::messages::{ChangeResult, WritePriority};
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::storage::change::Change;
 
-/// What became of the end of an attempt.
-type EndResult = Result<ChangeResult, RecordError>;
+/// Result of writing a completion.
+type CompletionResult = Result<ChangeResult, WriteError>;
 
-/// The way to the Recorder for workers that share a thread.
+/// Sends the completions of workers that share a thread. Cheap to clone.
 #[derive(Clone)]
-pub struct Endings {
-    recorder: RecorderHandle,
-    waiting: Arc<Mutex<Vec<End>>>,
+pub struct CompletionBatcher {
+    writer: WriterHandle,
+    waiting: Arc<Mutex<Vec<Completion>>>,
 }
 
-/// The end of an attempt, and who waits for what becomes of it.
-struct End {
+/// The finished attempt, the job after it, and the receiver of the result.
+struct Completion {
     job: Job,
     attempt: Attempt,
-    answer: oneshot::Sender<EndResult>,
+    reply: oneshot::Sender<CompletionResult>,
 }
 
-impl Endings {
-    /// A way to this Recorder.
-    pub fn new(recorder: RecorderHandle) -> Self {
+impl CompletionBatcher {
+    /// A batcher for this writer.
+    pub fn new(writer: WriterHandle) -> Self {
         Self {
-            recorder,
+            writer,
             waiting: Arc::default(),
         }
     }
 
-    /// Writes the end of an attempt, and the job as it is after it; on its way before anything that is sent in a later turn.
-    /// The future waits until it is durable. Called on an actix arbiter.
-    pub fn record(&self, job: Job, attempt: Attempt) -> impl Future<Output = EndResult> + use<> {
-        let (answer, answered) = oneshot::channel();
+    /// Writes a finished attempt and the job after it, ahead of all messages of later turns. The future resolves when they
+    /// are durable. Must be called on an actix arbiter.
+    pub fn write(&self, job: Job, attempt: Attempt) -> impl Future<Output = CompletionResult> + use<> {
+        let (reply, replied) = oneshot::channel();
         let is_first = {
-            // The list stays whole when somebody panics while holding it.
+            // Consistent after a panic: only whole values are added.
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.push(End { job, attempt, answer });
+            waiting.push(Completion { job, attempt, reply });
             waiting.len() == 1
         };
         if is_first {
             actix::spawn(self.clone().send());
         }
-        async move {
-            let gone = || RecordError::Unavailable {
-                reason: "the writer was restarted".to_owned(),
-            };
-            answered.await.map_err(|_| gone())?
-        }
+        async move { replied.await.map_err(|_| WriteError::restarted())? }
     }
 
     async fn send(self) {
         let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         let mut sent = Vec::new();
         for batch in batches(waiting) {
-            let (ends, answers): (Vec<Change>, Vec<_>) = batch.into_iter().map(End::into_change).unzip();
-            sent.push((self.recorder.record(ends, Origin::Inside), answers));
+            let (changes, replies): (Vec<Change>, Vec<_>) = batch.into_iter().map(Completion::into_change).unzip();
+            sent.push((self.writer.write(changes, WritePriority::Internal), replies));
         }
-        // A worker that was restarted no longer waits; its end is stored all the same.
-        for (recorded, answers) in sent {
-            match recorded.await {
+        // A restarted worker no longer waits; its completion is stored all the same.
+        for (written, replies) in sent {
+            match written.await {
                 Ok(results) => {
-                    for (answer, result) in answers.into_iter().zip(results) {
-                        drop(answer.send(Ok(result)));
+                    for (reply, result) in replies.into_iter().zip(results) {
+                        drop(reply.send(Ok(result)));
                     }
                 }
                 Err(failure) => {
-                    for answer in answers {
-                        drop(answer.send(Err(failure.clone())));
+                    for reply in replies {
+                        drop(reply.send(Err(failure.clone())));
                     }
                 }
             }
@@ -86,27 +83,29 @@ impl Endings {
     }
 }
 
-impl End {
-    fn into_change(self) -> (Change, oneshot::Sender<EndResult>) {
-        let Self { job, attempt, answer } = self;
+impl Completion {
+    fn into_change(self) -> (Change, oneshot::Sender<CompletionResult>) {
+        let Self { job, attempt, reply } = self;
         let change = Change::Finish {
             job: Arc::new(job),
             attempt: Box::new(attempt),
             if_orphaned: false,
         };
-        (change, answer)
+        (change, reply)
     }
 }
 
-/// What goes together: nearly always everything. Two attempts of one job, of which one has lost its lease, must not share
+/// The completions by commit: nearly always one. Two attempts of one job, of which one has lost its lease, must not share
 /// a commit.
-fn batches(mut ends: Vec<End>) -> Vec<Vec<End>> {
+fn batches(mut waiting: Vec<Completion>) -> Vec<Vec<Completion>> {
     let mut batches = Vec::with_capacity(1);
-    while !ends.is_empty() {
-        let mut seen = HashSet::with_capacity(ends.len());
-        let (batch, again) = ends.into_iter().partition(|end| seen.insert(end.job.id));
+    while !waiting.is_empty() {
+        let mut seen = HashSet::with_capacity(waiting.len());
+        let (batch, later) = waiting
+            .into_iter()
+            .partition(|completion| seen.insert(completion.job.id));
         batches.push(batch);
-        ends = again;
+        waiting = later;
     }
     batches
 }
@@ -121,7 +120,7 @@ mod tests {
     use crate::domain::values::name::JobType;
     use chrono::{DateTime, TimeDelta};
 
-    fn end(created: i64, attempt: u32) -> End {
+    fn completion(created: i64, attempt: u32) -> Completion {
         let at = DateTime::UNIX_EPOCH + TimeDelta::seconds(created);
         let new = NewJob::of_type(JobType::parse("Sample").expect("a type"));
         let job = Job {
@@ -131,21 +130,22 @@ mod tests {
         let (job, attempt) = job
             .start(NodeId::new(at), at)
             .finish(Outcome::Completed(None), at, Jitter::new(0.0));
-        End {
+        Completion {
             job,
             attempt,
-            answer: oneshot::channel().0,
+            reply: oneshot::channel().0,
         }
     }
 
     #[test]
-    fn two_attempts_of_one_job_do_not_go_together() {
-        let ends = [(1, 1), (2, 1), (1, 2), (3, 1), (1, 3)].map(|(created, attempt)| end(created, attempt));
-        let batches: Vec<Vec<(i64, u32)>> = batches(ends.into())
+    fn two_attempts_of_one_job_do_not_share_a_commit() {
+        let waiting = [(1, 1), (2, 1), (1, 2), (3, 1), (1, 3)].map(|(created, attempt)| completion(created, attempt));
+        let batches: Vec<Vec<(i64, u32)>> = batches(waiting.into())
             .iter()
             .map(|batch| {
-                let of_end = |end: &End| (end.attempt.started_at.timestamp(), end.attempt.number);
-                batch.iter().map(of_end).collect()
+                let key =
+                    |completion: &Completion| (completion.attempt.started_at.timestamp(), completion.attempt.number);
+                batch.iter().map(key).collect()
             })
             .collect();
         assert_eq!(batches, [vec![(1, 1), (2, 1), (3, 1)], vec![(1, 2)], vec![(1, 3)]]);

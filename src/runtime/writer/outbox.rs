@@ -1,18 +1,18 @@
-//! What is told of changes to webhook endpoints and to readers of the feed, worked out in the commit that holds them.
+//! Outbox entries of a commit: webhook deliveries and the change feed, built in the transaction of their changes.
 //!
-//! The book of endpoints is this node's knowledge of who wants to be told what. While it is empty and nobody reads the
-//! feed, commits are as they would be without webhooks.
+//! Without enabled endpoints and without a feed, a commit has no outbox entries.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::after_commit::Effects;
+use super::commit_effects::CommitEffects;
+use super::endpoint_cache::EndpointCache;
 use crate::domain::events::event::Event;
 use crate::domain::values::id::JobId;
 use crate::domain::values::trace_state::PropagatedContext;
 use crate::domain::webhooks::delivery::Message;
-use crate::domain::webhooks::endpoint::{Disabled, Endpoint, EndpointId};
+use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
 use crate::domain::webhooks::event::WebhookEvent;
 use crate::runtime::actor::clock::{Clock, IdSource};
 use crate::runtime::monitoring::job_spans::Traces;
@@ -20,108 +20,10 @@ use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::outbox::{Announcement, Announcer, FeedEntry, KnownVersion, Posting};
 use crate::webhooks::payload::message_of;
 
-/// The endpoints that this node knows. Copies share it.
-#[derive(Clone, Debug, Default)]
-pub struct EndpointBook(Arc<RwLock<Known>>);
-
-#[derive(Debug, Default)]
-struct Known {
-    endpoints: Arc<[Arc<Endpoint>]>,
-    /// Grows with each change that this node has made itself, or has learned of in a commit.
-    edits: u64,
-    /// The version of the endpoints in storage that they are at least as new as.
-    version: Option<i64>,
-}
-
-impl EndpointBook {
-    /// The endpoints, and a number that tells whether this node has changed any since.
-    pub fn read(&self) -> (Arc<[Arc<Endpoint>]>, u64) {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        (Arc::clone(&known.endpoints), known.edits)
-    }
-
-    /// The endpoints, and the version in storage that they are at least as new as.
-    fn read_version(&self) -> (Arc<[Arc<Endpoint>]>, Option<i64>) {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        (Arc::clone(&known.endpoints), known.version)
-    }
-
-    /// An endpoint as this node knows it, unless it is disabled.
-    pub fn enabled(&self, id: EndpointId) -> Option<Arc<Endpoint>> {
-        let (endpoints, _) = self.read();
-        let mut endpoints = endpoints.iter();
-        let found = endpoints.find(|endpoint| endpoint.id == id && endpoint.disabled.is_none());
-        found.cloned()
-    }
-
-    /// The name of an endpoint that this node knows.
-    pub fn name_of(&self, id: EndpointId) -> Option<Arc<str>> {
-        let (endpoints, _) = self.read();
-        let found = endpoints.iter().find(|endpoint| endpoint.id == id);
-        found.map(|endpoint| Arc::clone(&endpoint.name))
-    }
-
-    /// Those that are to be told of an event.
-    pub fn wanting(&self, event: WebhookEvent) -> Vec<EndpointId> {
-        let (endpoints, _) = self.read();
-        let wanting = endpoints.iter().filter(|endpoint| endpoint.wants(event));
-        wanting.map(|endpoint| endpoint.id).collect()
-    }
-
-    /// Takes what was read from storage, unless this node has changed an endpoint since it asked.
-    pub fn replace(&self, endpoints: Vec<Arc<Endpoint>>, edits: u64) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if known.edits == edits {
-            known.endpoints = endpoints.into();
-        }
-    }
-
-    /// Notes what this node has stored.
-    pub(crate) fn note(&self, change: &Change, applied: &Applied) {
-        match (change, applied) {
-            (Change::PutEndpoint { before: _, after }, Applied::EndpointStored) => {
-                self.edit(after.id, Some(Arc::clone(after)));
-            }
-            (Change::DeleteEndpoint { endpoint }, Applied::Deleted) => self.edit(endpoint.id, None),
-            (Change::Attempts(attempts), Applied::Attempted { is_disabled: true }) => {
-                if let Some(disabled) = attempts.disable {
-                    self.disable(attempts.endpoint_id, disabled);
-                }
-            }
-            (Change::Announce(_), Applied::AnnouncedAnew(_, at)) => {
-                let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-                known.endpoints = Arc::clone(&at.endpoints);
-                known.version = Some(at.version);
-                known.edits += 1;
-            }
-            // Whatever else there is leaves the endpoints as they are.
-            _ => {}
-        }
-    }
-
-    fn disable(&self, id: EndpointId, disabled: Disabled) {
-        let (endpoints, _) = self.read();
-        if let Some(endpoint) = endpoints.iter().find(|endpoint| endpoint.id == id) {
-            let disabled = Endpoint {
-                disabled: Some(disabled),
-                ..endpoint.changed(disabled.at)
-            };
-            self.edit(id, Some(Arc::new(disabled)));
-        }
-    }
-
-    fn edit(&self, id: EndpointId, endpoint: Option<Arc<Endpoint>>) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let others = known.endpoints.iter().filter(|other| other.id != id).cloned();
-        known.endpoints = others.chain(endpoint).collect();
-        known.edits += 1;
-    }
-}
-
-/// Who is told what of a commit. Copies share the book.
+/// Builds the outbox entries of commits. Clones share the endpoints.
 #[derive(Clone)]
-pub struct Announcements {
-    book: EndpointBook,
+pub struct OutboxBuilder {
+    endpoints: EndpointCache,
     has_feed: bool,
     /// Whether other nodes may change endpoints.
     is_shared: bool,
@@ -130,11 +32,11 @@ pub struct Announcements {
     ids: Arc<IdSource>,
 }
 
-impl Announcements {
-    /// Announcements to the endpoints of this book, which other nodes change too if it is shared, and to the feed if it
-    /// is kept.
+impl OutboxBuilder {
+    /// Entries for these endpoints, which other nodes may change too if storage is shared, and for the feed, if there is
+    /// one.
     pub fn new(
-        book: EndpointBook,
+        endpoints: EndpointCache,
         has_feed: bool,
         is_shared: bool,
         traces: Traces,
@@ -142,7 +44,7 @@ impl Announcements {
         ids: Arc<IdSource>,
     ) -> Self {
         Self {
-            book,
+            endpoints,
             has_feed,
             is_shared,
             traces,
@@ -151,19 +53,19 @@ impl Announcements {
         }
     }
 
-    /// The endpoints that are told.
-    pub fn book(&self) -> &EndpointBook {
-        &self.book
+    /// The endpoints.
+    pub fn endpoints(&self) -> &EndpointCache {
+        &self.endpoints
     }
 
-    /// What tells of these changes; `None` when there is nobody to be told, or nothing to tell.
+    /// Builds the entries of these changes within their transaction; `None` if there are none to build.
     pub(crate) fn announcer_of(&self, changes: &[Change]) -> Option<Announcer> {
-        if !changes.iter().any(may_be_news) {
+        if !changes.iter().any(may_have_entries) {
             return None;
         }
-        let (endpoints, version) = self.book.read_version();
-        let is_any_told = endpoints.iter().any(|endpoint| endpoint.disabled.is_none());
-        let is_idle = !is_any_told && !self.has_feed;
+        let (endpoints, version) = self.endpoints.read_version();
+        let is_any_enabled = endpoints.iter().any(|endpoint| endpoint.disabled.is_none());
+        let is_idle = !is_any_enabled && !self.has_feed;
         if is_idle && !self.is_shared {
             return None;
         }
@@ -185,15 +87,15 @@ impl Announcements {
     }
 }
 
-/// What has happened, in the order in which storage has applied it: claims come after what may have made their jobs.
+/// The events of changes in the order in which storage applies them: claims follow the inserts of their jobs.
 fn events_of(changes: &[Change], results: &[Option<Result<Applied, ChangeError>>], now: DateTime<Utc>) -> Vec<Event> {
-    let mut effects = Effects::new(true, None);
+    let mut effects = CommitEffects::new(true, None);
     for is_claim in [false, true] {
         for (change, result) in changes.iter().zip(results) {
             if let Some(Ok(applied)) = result
                 && matches!(change, Change::Claim(_)) == is_claim
             {
-                effects.note(change, applied, now);
+                effects.add(change, applied, now);
             }
         }
     }
@@ -210,9 +112,9 @@ fn postings(
     let mut postings = Vec::new();
     for event in events {
         let Some(kind) = WebhookEvent::of(event) else { continue };
-        let wanting = endpoints.iter().filter(|endpoint| endpoint.wants(kind));
-        let wanting: Vec<EndpointId> = wanting.map(|endpoint| endpoint.id).collect();
-        if wanting.is_empty() {
+        let subscribed = endpoints.iter().filter(|endpoint| endpoint.wants(kind));
+        let subscribed: Vec<EndpointId> = subscribed.map(|endpoint| endpoint.id).collect();
+        if subscribed.is_empty() {
             continue;
         }
         let id = JobId::new(now, ids.next()).as_uuid();
@@ -222,13 +124,13 @@ fn postings(
                 propagated: propagated_of(event),
                 ..message
             },
-            endpoints: wanting,
+            endpoints: subscribed,
         }));
     }
     postings
 }
 
-/// What the trace of the job that an event tells of passes on.
+/// The trace context that the job of an event propagates.
 fn propagated_of(event: &Event) -> Option<Arc<PropagatedContext>> {
     match event {
         Event::Job { job, .. } => job.propagated.clone(),
@@ -255,8 +157,8 @@ fn feed(events: &[Event], now: DateTime<Utc>) -> Vec<FeedEntry> {
         .collect()
 }
 
-/// Whether a change can be told of at all; the server's own bookkeeping can't.
-fn may_be_news(change: &Change) -> bool {
+/// Whether a change may have outbox entries; the server's own bookkeeping has none.
+fn may_have_entries(change: &Change) -> bool {
     match change {
         Change::Insert { .. }
         | Change::Start { .. }

@@ -15,7 +15,8 @@ use crate::domain::queue::{StatusCounts, StoredQueue};
 use crate::domain::values::name::{QueueName, UniqueKey};
 use crate::runtime::RuntimeHandle;
 use crate::runtime::actor::clock::Clock;
-use crate::runtime::writer::{Origin, RecorderHandle};
+use crate::runtime::writer::handle::WriterHandle;
+use crate::runtime::writer::messages::WritePriority;
 use crate::service::error::ServiceError;
 use crate::service::jobs::job_validation::Rules;
 use crate::storage::change::{Applied, Change};
@@ -43,7 +44,7 @@ struct StoredQueues {
 /// database do not know what the others are admitting at the same moment, and may be over a limit together by that much.
 pub(crate) struct Admission {
     repository: Arc<dyn JobRepository>,
-    recorder: RecorderHandle,
+    writer: WriterHandle,
     clock: Clock,
     rules: Arc<Rules>,
     /// Queues beside the configured ones that are known to exist, so that their number is only counted when a new one is named.
@@ -127,7 +128,7 @@ impl Admission {
         };
         Self {
             repository,
-            recorder: runtime.recorder.clone(),
+            writer: runtime.writer.clone(),
             clock: runtime.clock.clone(),
             known_queues: std::sync::RwLock::default(),
             caller_limits: Arc::new(CallerLimits::new(
@@ -311,7 +312,7 @@ impl Admission {
                 return Ok(false);
             }
         }
-        let removed = self.recorder.record_one(Change::PruneQueues, Origin::Outside);
+        let removed = self.writer.write_one(Change::PruneQueues, WritePriority::Client);
         let removed = removed.await??;
         let has_removed = matches!(&removed, Applied::QueuesRemoved(queues) if !queues.is_empty());
         *pruned = Some(LastPrune {

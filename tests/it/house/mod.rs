@@ -9,7 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("handlers", &["webhooks"]),
     ("webhooks", &[]),
     ("runtime", &["storage", "handlers", "webhooks"]),
-    // Reads go to storage; every write is a message to the runtime's Recorder.
+    // Reads go to storage; every write is a message to the runtime's Writer.
     ("service", &["storage", "runtime"]),
     // Its queries are written in the words of storage's `query`.
     ("api", &["service", "storage::query"]),

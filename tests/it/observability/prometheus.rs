@@ -196,7 +196,7 @@ async fn clients_operations_and_mailboxes_are_exported() {
         assert_eq!(value(&text, &series), Some(count), "{text}");
     }
     for actor in [
-        "Recorder",
+        "Writer",
         "EventBus",
         "QueueRegistry",
         "QueueDispatcher",

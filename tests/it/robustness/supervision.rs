@@ -157,7 +157,7 @@ pub fn options(clock: Clock) -> RuntimeOptions {
             calls: Calls::default(),
         },
         sync: SyncOptions::default(),
-        on_saved: None,
+        on_job_event: None,
         traces: Traces::default(),
     }
 }

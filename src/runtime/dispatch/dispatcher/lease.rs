@@ -7,7 +7,8 @@ use actix::{ActorFutureExt, Context, Handler, ResponseActFuture, WrapFuture};
 use super::QueueDispatcher;
 use crate::domain::job::Job;
 use crate::runtime::dispatch::lease_messages::{LeaseError, LeaseJobs, Leased};
-use crate::runtime::writer::{ChangeResult, Origin, RecordError};
+use crate::runtime::writer::error::WriteError;
+use crate::runtime::writer::messages::{ChangeResult, WritePriority};
 use crate::storage::change::{Applied, Change, ChangeError, Claim};
 
 impl Handler<LeaseJobs> for QueueDispatcher {
@@ -48,7 +49,7 @@ impl Handler<LeaseJobs> for QueueDispatcher {
             now,
             bytes: Some(bytes),
         };
-        let recorded = self.parts.recorder.record_one(Change::Claim(claim), Origin::Outside);
+        let recorded = self.parts.writer.write_one(Change::Claim(claim), WritePriority::Client);
         Box::pin(recorded.into_actor(self).map(move |result, queue, _| {
             let claimed = claimed(result);
             let unused = match &claimed {
@@ -68,7 +69,7 @@ impl Handler<LeaseJobs> for QueueDispatcher {
     }
 }
 
-fn claimed(result: Result<ChangeResult, RecordError>) -> Result<Vec<Arc<Job>>, LeaseError> {
+fn claimed(result: Result<ChangeResult, WriteError>) -> Result<Vec<Arc<Job>>, LeaseError> {
     match result? {
         Ok(Applied::Claimed(jobs)) => Ok(jobs),
         Err(ChangeError::NoLease) => Err(LeaseError::NoLease),
@@ -78,5 +79,5 @@ fn claimed(result: Result<ChangeResult, RecordError>) -> Result<Vec<Arc<Job>>, L
 }
 
 fn unexpected(reason: String) -> LeaseError {
-    LeaseError::Record(RecordError::Unavailable { reason })
+    LeaseError::Record(WriteError::Unavailable { reason })
 }

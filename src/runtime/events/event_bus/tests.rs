@@ -11,21 +11,22 @@ use crate::domain::metrics::QueueMetrics;
 use crate::domain::metrics::health::{Health, HealthChange, HealthState};
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
 use crate::domain::values::name::QueueName;
-use crate::runtime::actor::supervisor::{Seat, Supervisor};
+use crate::runtime::actor::supervisor::{ActorSlot, Supervisor};
 use crate::runtime::monitoring::metrics_sampler;
+use crate::runtime::monitoring::metrics_sampler::MetricsSampler;
 
-/// A bus, and the address of a Sampler that nobody has started: what it is sent stays in its mailbox.
+/// A bus, and the mailbox of a metrics sampler that never starts.
 struct Bench {
     bus: EventBusHandle,
-    _sampler: Seat<Sampler>,
+    _sampler: ActorSlot<MetricsSampler>,
 }
 
 fn bench() -> Bench {
-    let sampler = Seat::<Sampler>::new(metrics_sampler::MAILBOX_CAPACITY);
-    let seat = Seat::<EventBus>::new(MAILBOX_CAPACITY);
-    let bus = EventBusHandle::new(seat.address());
-    seat.start(&actix::Arbiter::current(), "EventBus", &Supervisor::default(), {
-        let (bus, sampler) = (bus.clone(), sampler.address());
+    let sampler = ActorSlot::<MetricsSampler>::new(metrics_sampler::MAILBOX_CAPACITY);
+    let slot = ActorSlot::<EventBus>::new(MAILBOX_CAPACITY);
+    let bus = EventBusHandle::new(slot.address());
+    slot.start(&actix::Arbiter::current(), "EventBus", &Supervisor::default(), {
+        let (bus, sampler) = (bus.clone(), sampler.address().recipient());
         move || EventBus::new(&bus, sampler)
     });
     Bench { bus, _sampler: sampler }
@@ -190,7 +191,7 @@ async fn who_comes_later_is_told_how_things_are_and_nobody_is_told_twice() {
         .publish_state(Topic::QueueMetrics, vec![metrics("a", 1), metrics("b", 1)], true)
         .await;
     let mut second = bench.listener(Topic::QueueMetrics, 10).await;
-    assert!(heard_by_now(&mut second).is_empty(), "the Sampler decides when");
+    assert!(heard_by_now(&mut second).is_empty(), "the sampler determines when");
     bench
         .publish_state(Topic::QueueMetrics, vec![metrics("b", 2)], false)
         .await;

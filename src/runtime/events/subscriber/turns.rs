@@ -1,17 +1,17 @@
-//! Which of many changed queues a listener is sent per reading: some of those with the most unfinished jobs, and some of
+//! Which of many changed queues a subscriber receives per reading: some of those with the most unfinished jobs, and some of
 //! those that have waited the longest, so that each change is sent after a bounded number of readings.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::StateKey;
 use crate::domain::events::event::Event;
 use crate::runtime::events::encoded_event::Published;
+use crate::runtime::events::state_key::StateKey;
 
-/// How many queues a listener is sent per reading.
+/// Maximum number of queues per reading.
 pub(super) const PER_READING: usize = 100;
-/// How many of them are those that have waited the longest.
+/// Number of them that are those that have waited the longest.
 const OLDEST: usize = PER_READING / 2;
 
 /// The jobs of a queue that are pending or running.
@@ -34,7 +34,7 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// What to send now, given what has changed.
+    /// The states to send now, given those that have changed.
     pub(super) fn next(&mut self, changed: Vec<&Arc<Published>>) -> Vec<Arc<Published>> {
         if self.waiting.is_empty() && changed.len() <= PER_READING {
             return changed.into_iter().map(Arc::clone).collect();

@@ -23,7 +23,7 @@ use crate::runtime::maintenance::pruner::Retention;
 use crate::runtime::monitoring::job_spans::Traces;
 use crate::runtime::monitoring::metrics_sampler::SamplerOptions;
 use crate::runtime::outbound::options::{SyncOptions, WebhookOptions};
-use crate::runtime::writer::Origin;
+use crate::runtime::writer::messages::WritePriority;
 use crate::runtime::{Runtime, RuntimeHandle, RuntimeOptions};
 use crate::storage::change::{Applied, Change};
 use crate::storage::memory::MemoryRepository;
@@ -91,7 +91,7 @@ fn options() -> RuntimeOptions {
         defaults: Arc::default(),
         webhooks: WebhookOptions::off().expect("clients"),
         sync: SyncOptions::default(),
-        on_saved: None,
+        on_job_event: None,
         traces: Traces::default(),
     }
 }
@@ -123,7 +123,7 @@ async fn run_job(runtime: &RuntimeHandle, repository: &Arc<dyn JobRepository>, n
         jobs: vec![Arc::new(job.clone())],
         idempotency: None,
     };
-    let inserted = runtime.recorder.record_one(insert, Origin::Inside).await;
+    let inserted = runtime.writer.write_one(insert, WritePriority::Internal).await;
     assert!(matches!(inserted, Ok(Ok(Applied::Inserted(_)))));
     until("the job has run", || async {
         let stored = repository.job(job.id).await.expect("storage reads");
@@ -150,7 +150,7 @@ async fn the_actors_of_a_deleted_queue_stop_and_start_again_with_its_next_job() 
     handle.queues.send(Check).await.expect("an answer");
     assert!(queue.connected(), "it is stored");
     let delete = Change::DeleteQueue { queue: brief() };
-    let deleted = handle.recorder.record_one(delete, Origin::Inside).await;
+    let deleted = handle.writer.write_one(delete, WritePriority::Internal).await;
     assert!(matches!(deleted, Ok(Ok(Applied::QueuesRemoved(names))) if names == [brief()]));
     until("the queue has stopped", || async {
         handle.queues.send(Check).await.expect("an answer");

@@ -1,21 +1,21 @@
-//! What is read from storage, and what the numbers are together.
+//! Metrics of queues, and their sums.
 
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::SamplerParts;
+use super::context::SamplerContext;
 use crate::domain::metrics::QueueMetrics;
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
 use crate::domain::values::name::QueueName;
 use crate::storage::repository::RepositoryError;
 
-/// How long storage may take to answer before it counts as unreachable.
-pub(super) const STORAGE_PATIENCE: Duration = Duration::from_secs(5);
+/// Time after which storage counts as unreachable.
+pub(super) const STORAGE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Stored queues, and those that are configured and no job has named yet.
-pub(super) fn with_workers(parts: &SamplerParts, mut stored: Vec<StoredQueue>) -> Vec<QueueMetrics> {
-    for settings in parts.queues.iter() {
+/// The stored queues, and configured queues that have no jobs yet.
+pub(super) fn with_workers(context: &SamplerContext, mut stored: Vec<StoredQueue>) -> Vec<QueueMetrics> {
+    for settings in context.queues.iter() {
         if stored.iter().all(|queue| queue.name != settings.name) {
             stored.push(StoredQueue {
                 name: settings.name.clone(),
@@ -26,8 +26,8 @@ pub(super) fn with_workers(parts: &SamplerParts, mut stored: Vec<StoredQueue>) -
         }
     }
     let workers = |name: &QueueName| {
-        let settings = parts.queues.iter().find(|settings| settings.name == *name);
-        settings.map_or(parts.workers_by_default, |settings| settings.workers)
+        let settings = context.queues.iter().find(|settings| settings.name == *name);
+        settings.map_or(context.workers_by_default, |settings| settings.workers)
     };
     let queues = stored.into_iter().map(|queue| QueueMetrics {
         workers: workers(&queue.name).get(),
@@ -36,18 +36,18 @@ pub(super) fn with_workers(parts: &SamplerParts, mut stored: Vec<StoredQueue>) -
     queues.collect()
 }
 
-/// What storage answers, or that it takes too long.
-pub(super) async fn answer_in_time<T>(
-    answer: impl Future<Output = Result<T, RepositoryError>>,
+/// The response of storage, or an error after [`STORAGE_TIMEOUT`].
+pub(super) async fn with_timeout<T>(
+    response: impl Future<Output = Result<T, RepositoryError>>,
 ) -> Result<T, RepositoryError> {
-    timeout(STORAGE_PATIENCE, answer).await.unwrap_or_else(|_| {
+    timeout(STORAGE_TIMEOUT, response).await.unwrap_or_else(|_| {
         Err(RepositoryError::Unavailable {
-            reason: format!("no answer in {} s", STORAGE_PATIENCE.as_secs()),
+            reason: format!("no answer in {} s", STORAGE_TIMEOUT.as_secs()),
         })
     })
 }
 
-/// The jobs of all queues together.
+/// Jobs of all queues, by status.
 pub(super) fn sum(queues: &[StoredQueue]) -> StatusCounts {
     let mut sum = StatusCounts::default();
     for queue in queues {
@@ -67,7 +67,7 @@ pub(super) fn sum(queues: &[StoredQueue]) -> StatusCounts {
     sum
 }
 
-/// The jobs of all statuses together.
+/// Jobs of all statuses.
 pub(super) fn total(counts: &StatusCounts) -> u64 {
     let StatusCounts {
         pending,

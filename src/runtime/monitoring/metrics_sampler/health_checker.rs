@@ -1,4 +1,4 @@
-//! One look at the server: what is read, and what it says of its health.
+//! A health check: what is read from storage and from this node.
 
 use std::collections::BTreeMap;
 
@@ -6,120 +6,120 @@ use chrono::{DateTime, Utc};
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::SamplerParts;
-use super::numbers::{STORAGE_PATIENCE, answer_in_time, sum};
+use super::context::SamplerContext;
+use super::queue_metrics::{STORAGE_TIMEOUT, sum, with_timeout};
 use crate::domain::metrics::health::{DiskRoom, Observations};
 use crate::domain::metrics::rollup::{Slot, SlotSpan};
 use crate::domain::queue::{StatusCounts, StoredQueue};
 use crate::domain::values::name::{JobType, QueueName};
 use crate::domain::values::time_span::TimeSpan;
-use crate::runtime::writer::PENDING_ROWS_MAX;
+use crate::runtime::writer::limits::PENDING_ROWS_MAX;
 use crate::storage::query::{PendingJobs, RollupFilter, StoredNode};
 use crate::storage::repository::{Maintenance, RepositoryError};
 
-/// What one look has found.
-pub(super) struct Seen {
+/// Result of a check.
+pub(super) struct Checked {
     /// All jobs by status.
     pub(super) counts: Result<StatusCounts, RepositoryError>,
-    /// What of it says how the server is; the restarts are known elsewhere.
+    /// What determines the health, without the restarts of actors.
     pub(super) observations: Observations,
 }
 
-/// Looks at everything.
-pub(super) async fn look(parts: &SamplerParts) -> Seen {
-    let now = parts.clock.now();
-    let pending_rows = timeout(STORAGE_PATIENCE, parts.recorder.pending_rows()).await;
+/// Checks the server.
+pub(super) async fn check(context: &SamplerContext) -> Checked {
+    let now = context.clock.now();
+    let pending_rows = timeout(STORAGE_TIMEOUT, context.writer.pending_rows()).await;
     let mut observations = Observations {
-        // A Recorder that does not answer has as much as it can hold, or more.
+        // A writer that does not respond is at its limit.
         pending_rows: pending_rows.unwrap_or(PENDING_ROWS_MAX),
         pending_rows_max: PENDING_ROWS_MAX,
-        disk: parts.options.disk.as_deref().and_then(room),
-        blocked_handlers: parts.blocked.count(),
-        blocked_types: parts.blocked.job_types(),
+        disk: context.options.disk.as_deref().and_then(room),
+        blocked_handlers: context.blocked.count(),
+        blocked_types: context.blocked.job_types(),
         ..Observations::default()
     };
-    let counts = match answer_in_time(parts.repository.queues(now)).await {
-        Ok(queues) => answer_in_time(read(parts, now, &queues, &mut observations))
+    let counts = match with_timeout(context.repository.queues(now)).await {
+        Ok(queues) => with_timeout(read(context, now, &queues, &mut observations))
             .await
             .map(|()| sum(&queues)),
         Err(failure) => Err(failure),
     };
-    let works = match (parts.repository.fault(), &counts) {
+    let maintained = match (context.repository.fault(), &counts) {
         (Some(fault), _) => Err(fault),
         (None, Err(failure)) => Err(failure.clone()),
-        (None, Ok(_)) => works(parts).await,
+        (None, Ok(_)) => maintain(context).await,
     };
-    match &works {
+    match &maintained {
         Ok(Maintenance { wal_kept }) => {
             observations.wal_kept = *wal_kept;
-            parts.outage.checked();
+            context.outage.checked();
         }
         Err(failure) => {
             observations.is_storage_away = true;
             if let RepositoryError::Fault { fault, .. } = failure {
                 observations.storage_fault = Some(*fault);
             }
-            parts.outage.failed(failure);
+            context.outage.failed(failure);
         }
     }
-    Seen { counts, observations }
+    Checked { counts, observations }
 }
 
-/// Tries to write while storage fails, and otherwise does what storage needs now and then: it was written lately, since
-/// leases are renewed.
-async fn works(parts: &SamplerParts) -> Result<Maintenance, RepositoryError> {
-    if parts.outage.is_ongoing() {
-        parts.repository.ping().await?;
+/// Runs the periodic maintenance of storage; during an outage only after a test write. Without an outage the renewal of
+/// leases proves that storage can be written.
+async fn maintain(context: &SamplerContext) -> Result<Maintenance, RepositoryError> {
+    if context.outage.is_ongoing() {
+        context.repository.ping().await?;
     }
-    match timeout(STORAGE_PATIENCE, parts.repository.maintain()).await {
+    match timeout(STORAGE_TIMEOUT, context.repository.maintain()).await {
         Ok(maintained) => maintained,
-        // What was read a moment ago came in time: moving a large log takes longer, and is no fault.
+        // Reads have just succeeded: a checkpoint of a large log takes longer, which is no fault.
         Err(_) => {
             debug!(
                 "the maintenance of storage takes longer than {} s",
-                STORAGE_PATIENCE.as_secs()
+                STORAGE_TIMEOUT.as_secs()
             );
             Ok(Maintenance::default())
         }
     }
 }
 
-/// Reads what storage knows of the server's health.
+/// Reads what storage contains about the server's health.
 async fn read(
-    parts: &SamplerParts,
+    context: &SamplerContext,
     now: DateTime<Utc>,
     queues: &[StoredQueue],
     observations: &mut Observations,
 ) -> Result<(), RepositoryError> {
-    let waiting = parts.repository.next_due(DateTime::UNIX_EPOCH).await?;
+    let waiting = context.repository.next_due(DateTime::UNIX_EPOCH).await?;
     observations.slowest_queue = slowest(waiting, now, queues);
-    // This quarter of an hour and the one before.
+    // The present and the last quarter of an hour.
     let lately = SlotSpan {
         from: Slot(Slot::of(now).0 - 1),
         to: Slot(Slot::of(now).0 + 1),
     };
-    let sums = parts.repository.rollups(&RollupFilter::default(), &[lately]).await?;
+    let sums = context.repository.rollups(&RollupFilter::default(), &[lately]).await?;
     if let Some(sums) = sums.first() {
         observations.ended_lately = sums.jobs_ended();
         observations.failed_lately = sums.jobs_failed;
     }
     if sum(queues).pending > 0 {
-        observations.unhandled = unhandled(parts).await?;
+        observations.unhandled = unhandled(context).await?;
     }
-    if parts.repository.is_shared() {
-        let nodes = parts.repository.nodes().await?;
-        observations.lost_nodes = lost(&nodes, now, parts.options.rules.nodes_lost_told);
-        let own = nodes.iter().find(|node| node.id == parts.node);
+    if context.repository.is_shared() {
+        let nodes = context.repository.nodes().await?;
+        observations.lost_nodes = lost(&nodes, now, context.options.rules.nodes_lost_told);
+        let own = nodes.iter().find(|node| node.id == context.node);
         observations.clock_ahead = own.and_then(|own| ahead(own, now));
     }
     Ok(())
 }
 
-/// The types that nothing runs and that have pending jobs, those of most jobs first.
-async fn unhandled(parts: &SamplerParts) -> Result<Vec<(JobType, u64)>, RepositoryError> {
+/// Job types without a handler that have pending jobs, in descending order of jobs.
+async fn unhandled(context: &SamplerContext) -> Result<Vec<(JobType, u64)>, RepositoryError> {
     let mut by_type: BTreeMap<JobType, u64> = BTreeMap::new();
-    for PendingJobs { job_type, queue, count } in parts.repository.pending_by_type().await? {
-        if !parts.handled.runs(&job_type, &queue).await? {
+    for PendingJobs { job_type, queue, count } in context.repository.pending_by_type().await? {
+        if !context.handled.runs(&job_type, &queue).await? {
             *by_type.entry(job_type).or_default() += count;
         }
     }
@@ -128,7 +128,7 @@ async fn unhandled(parts: &SamplerParts) -> Result<Vec<(JobType, u64)>, Reposito
     Ok(unhandled)
 }
 
-/// The queue that is not paused and in which a due job waits the longest, and for how long.
+/// The queue in which a due job has waited the longest, and its wait. Paused queues do not count.
 fn slowest(
     waiting: Vec<(QueueName, DateTime<Utc>)>,
     now: DateTime<Utc>,
@@ -142,7 +142,7 @@ fn slowest(
         .map(|(queue, due_at)| (queue, TimeSpan::from_delta(now - due_at)))
 }
 
-/// The names of nodes that have died and not come back, for as long as that is told.
+/// Names of nodes that have died within the reported period and not come back.
 fn lost(nodes: &[StoredNode], now: DateTime<Utc>, told: TimeSpan) -> Vec<String> {
     let is_back = |lost: &StoredNode| nodes.iter().any(|node| node.is_live && node.name == lost.name);
     let mut names: Vec<String> = nodes
@@ -155,8 +155,8 @@ fn lost(nodes: &[StoredNode], now: DateTime<Utc>, told: TimeSpan) -> Vec<String>
     names
 }
 
-/// How far this server's clock is ahead of storage's, at least: it can't show a time before that at which it was last heard
-/// of, nor one after its lease has ended. `None` where neither is the case.
+/// Minimum difference between this server's clock and that of storage: its time can't be before its last heartbeat, nor
+/// after the end of a lease that is live. `None` if neither is the case.
 fn ahead(own: &StoredNode, now: DateTime<Utc>) -> Option<TimeSpan> {
     if now < own.heartbeat_at {
         Some(TimeSpan::from_delta(now - own.heartbeat_at))
@@ -167,7 +167,7 @@ fn ahead(own: &StoredNode, now: DateTime<Utc>) -> Option<TimeSpan> {
     }
 }
 
-/// The room on the disk that a folder is on.
+/// Space on the disk of a folder.
 fn room(folder: &std::path::Path) -> Option<DiskRoom> {
     let found = rustix::fs::statvfs(folder).ok()?;
     Some(DiskRoom {

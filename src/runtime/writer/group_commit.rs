@@ -1,0 +1,323 @@
+//! The writer: the only path to storage for changes.
+//!
+//! It commits in groups: while one commit runs, the next one fills. An idle server commits a single change at once, a busy
+//! server commits large batches; only background writes wait for others. After a commit, in this order, the callers
+//! receive their results, the schedulers and queues are notified, and the events are published: no consumer learns of a
+//! change that a crash could still undo.
+//!
+//! The backlog is bounded: while more than [`PENDING_ROWS_MAX`] rows wait, writes of clients are rejected. Writes of the
+//! server itself, such as completions, are bounded by the number of workers and never rejected.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle, Supervised, WrapFuture};
+use tokio::time::Instant;
+use tracing::{debug, error};
+
+use super::after_commit::AfterCommit;
+use super::batch::{job_ids, rows_of};
+use super::commit_effects::CommitEffects;
+use super::commit_stats::{CommitReport, DeliveryReport};
+use super::error::WriteError;
+use super::limits::{COALESCE_DELAY, COMMIT_ROWS_MAX, PENDING_ROWS_MAX};
+use super::messages::{ChangeResult, ReportPendingRows, Write, WritePriority, WriteReply};
+use super::outbox::OutboxBuilder;
+use crate::runtime::actor::clock::Clock;
+use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
+use crate::runtime::dispatch::handled_types::HandledTypes;
+use crate::runtime::monitoring::job_log;
+use crate::runtime::monitoring::job_spans::Traces;
+use crate::runtime::monitoring::messages::CheckHealth;
+use crate::runtime::monitoring::report_channel::ReportChannel;
+use crate::runtime::outbound::throttle::CommitLoad;
+use crate::storage::change::Change;
+use crate::storage::outage::StorageOutage;
+use crate::storage::repository::{JobRepository, RepositoryError};
+
+/// Dependencies of the writer.
+#[derive(Clone)]
+pub struct WriterDeps {
+    /// The storage.
+    pub repository: Arc<dyn JobRepository>,
+    /// The time of events.
+    pub clock: Clock,
+    /// The consumers of commits.
+    pub after_commit: AfterCommit,
+    /// Checks the server's health after a failed commit.
+    pub health: Recipient<CheckHealth>,
+    /// Logs failed commits of a storage that does not log them itself.
+    pub outage: StorageOutage,
+    /// Builds the outbox entries of a commit.
+    pub outbox: OutboxBuilder,
+    /// Measures the time spent on commits.
+    pub load: CommitLoad,
+    /// Receives statistics of commits.
+    pub reports: ReportChannel<CommitReport>,
+    /// Exports the spans of jobs.
+    pub traces: Traces,
+    /// Whether completed jobs are logged.
+    pub log_jobs: bool,
+    /// The job types that have a handler.
+    pub handled: HandledTypes,
+}
+
+/// A write that waits for a commit.
+struct Pending {
+    write: Write,
+    rows: usize,
+}
+
+/// The actor.
+pub struct Writer {
+    deps: WriterDeps,
+    pending: VecDeque<Pending>,
+    background: VecDeque<Pending>,
+    /// Whether the oldest background write has waited for [`COALESCE_DELAY`].
+    is_background_due: bool,
+    background_timer: Option<SpawnHandle>,
+    /// The rows of all waiting writes.
+    pending_rows: usize,
+    is_committing: bool,
+}
+
+impl Writer {
+    /// A writer without waiting writes.
+    pub fn new(deps: WriterDeps) -> Self {
+        Self {
+            deps,
+            pending: VecDeque::new(),
+            background: VecDeque::new(),
+            is_background_due: false,
+            background_timer: None,
+            pending_rows: 0,
+            is_committing: false,
+        }
+    }
+
+    /// Takes the waiting writes up to a commit's size. Stops before a second change of the same job: changes of one job
+    /// have no order within a commit.
+    fn next_batch(&mut self) -> Vec<Write> {
+        let mut batch = Vec::new();
+        let mut seen = HashSet::new();
+        let mut rows = 0;
+        if self.is_background_due
+            && let Some(next) = self.background.pop_front()
+        {
+            // Its turn comes however many others wait.
+            rows += next.rows;
+            batch.push(next.write);
+        }
+        while let Some(next) = self.pending.front() {
+            if rows > 0 && rows + next.rows > COMMIT_ROWS_MAX {
+                break;
+            }
+            let is_second = next.write.changes.iter().flat_map(job_ids).any(|id| !seen.insert(id));
+            if is_second && rows > 0 {
+                break;
+            }
+            rows += next.rows;
+            batch.extend(self.pending.pop_front().map(|next| next.write));
+        }
+        if rows > 0 {
+            while let Some(next) = self.background.front() {
+                if rows + next.rows > COMMIT_ROWS_MAX {
+                    break;
+                }
+                rows += next.rows;
+                batch.extend(self.background.pop_front().map(|next| next.write));
+            }
+            self.is_background_due = !self.background.is_empty();
+        }
+        self.pending_rows = self.pending_rows.saturating_sub(rows);
+        batch
+    }
+
+    fn commit_next(&mut self, ctx: &mut Context<Self>) {
+        let batch = self.next_batch();
+        if batch.is_empty() {
+            self.is_committing = false;
+            return;
+        }
+        self.is_committing = true;
+        self.deps.load.begin();
+        let repository = Arc::clone(&self.deps.repository);
+        let outbox = self.deps.outbox.clone();
+        let commit = async move {
+            let mut changes = Vec::with_capacity(batch.len());
+            let mut replies = Vec::with_capacity(batch.len());
+            for write in batch {
+                replies.push((write.reply, write.changes.len()));
+                changes.extend(write.changes);
+            }
+            // The outbox entries are part of the transaction, and so survive a crash of this server.
+            changes.extend(outbox.announcer_of(&changes).map(Change::Announce));
+            let started = Instant::now();
+            let outcome = repository.commit(&changes).await;
+            (changes, replies, outcome, started.elapsed())
+        };
+        ctx.spawn(
+            commit
+                .into_actor(self)
+                .map(|(changes, replies, outcome, took), writer, ctx| {
+                    writer.deps.load.end();
+                    writer.report(&changes, &outcome, took);
+                    writer.complete(changes, replies, outcome, ctx);
+                    writer.commit_next(ctx);
+                }),
+        );
+    }
+
+    /// Logs completed jobs and exports spans and statistics.
+    fn report(&self, changes: &[Change], outcome: &Result<Vec<ChangeResult>, RepositoryError>, took: Duration) {
+        let Ok(results) = outcome else { return };
+        if self.deps.log_jobs {
+            for (change, result) in changes.iter().zip(results) {
+                if let Ok(applied) = result {
+                    job_log::log_end(change, applied);
+                }
+            }
+        }
+        if self.deps.traces.are_told() {
+            let now = self.deps.clock.now();
+            for (change, result) in changes.iter().zip(results) {
+                if let Ok(applied) = result {
+                    self.deps.traces.note(change, applied, now);
+                }
+            }
+        }
+        if !self.deps.reports.has_subscriber() {
+            return;
+        }
+        let mut report = CommitReport {
+            changes: changes.len(),
+            took,
+            ..CommitReport::default()
+        };
+        for (change, result) in changes.iter().zip(results) {
+            if let Ok(applied) = result {
+                report.note(change, applied);
+                if let Change::Attempts(attempts) = change {
+                    let name = self.deps.outbox.endpoints().name_of(attempts.endpoint_id);
+                    report
+                        .deliveries
+                        .extend(name.map(|name| DeliveryReport::new(name, attempts)));
+                }
+            }
+        }
+        self.deps.reports.try_send(report);
+    }
+
+    fn complete(
+        &mut self,
+        changes: Vec<Change>,
+        replies: Vec<(WriteReply, usize)>,
+        outcome: Result<Vec<ChangeResult>, RepositoryError>,
+        ctx: &mut Context<Self>,
+    ) {
+        match outcome {
+            Ok(results) => {
+                let wants_events = self.deps.after_commit.wants_job_events();
+                let mut effects = CommitEffects::new(wants_events, Some(self.deps.handled.clone()));
+                let now = self.deps.clock.now();
+                for (change, result) in changes.iter().zip(&results) {
+                    if let Ok(applied) = result {
+                        self.deps.outbox.endpoints().apply(change, applied);
+                        effects.add(change, applied, now);
+                    }
+                }
+                let mut results = results.into_iter();
+                for (reply, count) in replies {
+                    // A caller may have given up; its changes are committed all the same.
+                    drop(reply.send(Ok(results.by_ref().take(count).collect())));
+                }
+                self.deps.after_commit.publish(effects, ctx);
+            }
+            Err(failure) => {
+                if matches!(failure, RepositoryError::Corrupt { .. }) {
+                    error!("a commit of {} changes failed: {failure}", changes.len());
+                } else {
+                    debug!("a commit of {} changes failed: {failure}", changes.len());
+                    if self.deps.repository.outage().is_none() {
+                        self.deps.outage.failed(&failure);
+                    }
+                }
+                // A lost message costs the time until the next check.
+                let _ = self.deps.health.try_send(CheckHealth);
+                for (reply, _) in replies {
+                    // As above.
+                    drop(reply.send(Err(WriteError::from(failure.clone()))));
+                }
+            }
+        }
+    }
+}
+
+impl Actor for Writer {
+    type Context = Context<Self>;
+}
+
+impl Supervised for Writer {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        self.deps.load.end();
+        // Dropping the replies rejects the waiting writes. What had been committed is in storage.
+        *self = Self::new(self.deps.clone());
+    }
+}
+
+report_mailbox_lag!(Writer);
+
+impl Handler<Write> for Writer {
+    type Result = ();
+
+    fn handle(&mut self, write: Write, ctx: &mut Context<Self>) {
+        let rows: usize = write.changes.iter().map(rows_of).sum();
+        // A write that is larger than the limit is accepted when none waits: it would never fit otherwise.
+        let is_full = self.pending_rows > 0 && self.pending_rows + rows > PENDING_ROWS_MAX;
+        if write.priority == WritePriority::Client && is_full {
+            // The caller may have given up.
+            drop(write.reply.send(Err(WriteError::Busy)));
+            return;
+        }
+        self.pending_rows += rows;
+        let next = Pending { write, rows };
+        if next.write.priority == WritePriority::Background {
+            self.background.push_back(next);
+            if self.background_timer.is_none() {
+                self.background_timer = Some(ctx.run_later(COALESCE_DELAY, |writer, ctx| {
+                    writer.background_timer = None;
+                    writer.is_background_due = !writer.background.is_empty();
+                    if writer.is_background_due && !writer.is_committing {
+                        writer.commit_next(ctx);
+                    }
+                }));
+            }
+            return;
+        }
+        let is_heartbeat = |change: &Change| matches!(change, Change::Heartbeat { .. });
+        if next.write.changes.iter().any(is_heartbeat) {
+            // The node's lease must not expire behind other writes.
+            self.pending.push_front(next);
+        } else {
+            self.pending.push_back(next);
+        }
+        if !self.is_committing {
+            self.is_committing = true;
+            // Polled once the mailbox is empty: what has arrived together is committed together.
+            ctx.spawn(
+                std::future::ready(())
+                    .into_actor(self)
+                    .map(|(), writer, ctx| writer.commit_next(ctx)),
+            );
+        }
+    }
+}
+
+impl Handler<ReportPendingRows> for Writer {
+    type Result = usize;
+
+    fn handle(&mut self, ReportPendingRows: ReportPendingRows, _: &mut Context<Self>) -> usize {
+        self.pending_rows
+    }
+}
