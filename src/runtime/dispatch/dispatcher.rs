@@ -5,37 +5,34 @@
 //! when that is durable a worker runs it. When more is due than it may hold, it claims from storage instead, always as
 //! many as workers are free: a job that is `running` is being run.
 
+mod claim_group;
 mod handlers;
 mod lease;
+mod starts;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Recipient, SpawnHandle, Supervised, WrapFuture};
-use tracing::{debug, error, warn};
 
+use self::claim_group::ClaimGroup;
 use super::backlog_gauge::{BacklogGauge, QueueBacklog};
-use super::concurrency_limits::{ConcurrencyLimits, ConcurrencyPermit};
-use super::messages::{Interrupt, LimitFreed, ReportState, RunJob};
+use super::concurrency_limits::ConcurrencyLimits;
+use super::messages::{Interrupt, LimitFreed, ReportState};
 use super::ready_queue::{ReadyQueue, Source};
 use super::worker::Worker;
-use crate::domain::job::Job;
 use crate::domain::job::attempt::AttemptKey;
 use crate::domain::queue::QueueSettings;
 use crate::domain::queue::rate_limit::TokenBucket;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::name::JobType;
 use crate::runtime::actor::clock::Clock;
-use crate::runtime::actor::failure_log::MaybeOutage;
 use crate::runtime::actor::mailbox::deliver_to;
 use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::cluster::messages::Broadcast;
 use crate::runtime::cluster::node_lease::SharedNodeLease;
-use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::handle::WriterHandle;
-use crate::runtime::writer::messages::{ChangeResult, WritePriority};
-use crate::storage::change::{Applied, Change, Claim};
 use crate::storage::cluster_message::Signal;
 
 /// How many messages the mailbox holds, beside one a worker.
@@ -105,38 +102,10 @@ pub struct QueueDispatcher {
     backlog: QueueBacklog,
 }
 
-/// Types that are claimed together: all without a limit, or one with.
-struct ClaimGroup {
-    job_types: Arc<[JobType]>,
-    is_limited: bool,
-    /// Storage has nothing more that is due of these types.
-    is_dry: bool,
-}
-
 impl QueueDispatcher {
     /// A QueueDispatcher that asks storage first.
     pub fn new(parts: QueueDispatcherDeps) -> Self {
         let workers = parts.workers.len();
-        let (limited, free): (Vec<_>, Vec<_>) = parts
-            .job_types
-            .iter()
-            .cloned()
-            .partition(|job_type| parts.type_limits.is_limited(job_type));
-        let mut groups: Vec<ClaimGroup> = limited
-            .into_iter()
-            .map(|job_type| ClaimGroup {
-                job_types: Arc::from([job_type]),
-                is_limited: true,
-                is_dry: false,
-            })
-            .collect();
-        if !free.is_empty() {
-            groups.push(ClaimGroup {
-                job_types: free.into(),
-                is_limited: false,
-                is_dry: false,
-            });
-        }
         Self {
             is_paused: parts.is_paused,
             is_draining: false,
@@ -147,7 +116,7 @@ impl QueueDispatcher {
             running: HashMap::new(),
             ready: ReadyQueue::new((workers * 4).clamp(256, 16_384)),
             is_offered: false,
-            groups,
+            groups: ClaimGroup::of(&parts.job_types, &parts.type_limits),
             next_group: 0,
             claims: 0,
             arrivals: 0,
@@ -226,131 +195,6 @@ impl QueueDispatcher {
         }
     }
 
-    fn start_from_memory(&mut self, allowed: usize, ctx: &mut Context<Self>) {
-        let limits = &self.parts.type_limits;
-        let ready = &mut self.ready;
-        let (jobs, permits): (Vec<Arc<Job>>, Vec<ConcurrencyPermit>) =
-            std::iter::from_fn(|| ready.pop(|job| limits.acquire(&job.job_type)))
-                .take(allowed)
-                .unzip();
-        if jobs.is_empty() {
-            return;
-        }
-        let now = self.parts.clock.now();
-        let jobs: Vec<Arc<Job>> = jobs
-            .iter()
-            .map(|job| Arc::new(job.start(self.parts.node, now)))
-            .collect();
-        let count = self.reserve(jobs.len());
-        let recorded = self
-            .parts
-            .writer
-            .write_one(Change::Start { jobs: jobs.clone() }, WritePriority::Internal);
-        ctx.spawn(recorded.into_actor(self).map(move |result, queue, ctx| {
-            queue.release(count);
-            match result {
-                Ok(Ok(Applied::Started(started))) => {
-                    queue.give_back(started.iter().filter(|started| !**started).count());
-                    for ((job, permit), started) in jobs.into_iter().zip(permits).zip(started) {
-                        // Not started: it was cancelled, changed or taken by somebody else in between. Whoever changed it
-                        // has announced it again.
-                        if started {
-                            queue.assign(job, permit);
-                        } else if permit.is_some() {
-                            queue.ready.unpark();
-                            queue.nudge_others(ctx);
-                        }
-                    }
-                }
-                other => queue.trouble("start", other, ctx),
-            }
-            queue.forget_early_cancels();
-            queue.dispatch(ctx);
-        }));
-    }
-
-    /// Claims for each group of types that storage may have more of. One round at a time: what becomes free meanwhile is
-    /// claimed together in the next.
-    fn claim_from_storage(&mut self, allowed: usize, ctx: &mut Context<Self>) {
-        if self.claims > 0 {
-            return;
-        }
-        let mut left = allowed;
-        self.next_group += 1;
-        for turn in 0..self.groups.len() {
-            let index = (self.next_group + turn) % self.groups.len();
-            let group = &self.groups[index];
-            if left == 0 || group.is_dry {
-                continue;
-            }
-            let permits: Vec<ConcurrencyPermit> = if group.is_limited {
-                // Taken before the claim, so that no more is claimed than may run. When there are none, the end of a job
-                // of this type says so.
-                let job_type = &group.job_types[0];
-                std::iter::from_fn(|| self.parts.type_limits.acquire(job_type))
-                    .take(left)
-                    .collect()
-            } else {
-                std::iter::repeat_with(|| None).take(left).collect()
-            };
-            if !permits.is_empty() {
-                left -= permits.len();
-                self.claim(index, permits, ctx);
-            }
-        }
-    }
-
-    fn claim(&mut self, index: usize, permits: Vec<ConcurrencyPermit>, ctx: &mut Context<Self>) {
-        let count = self.reserve(permits.len());
-        self.claims += 1;
-        let arrivals = self.arrivals;
-        let claim = Claim {
-            queue: self.parts.settings.name.clone(),
-            limit: u32::try_from(count).unwrap_or(u32::MAX),
-            job_types: Arc::clone(&self.groups[index].job_types),
-            node: self.parts.node,
-            now: self.parts.clock.now(),
-            bytes: None,
-        };
-        let recorded = self
-            .parts
-            .writer
-            .write_one(Change::Claim(claim), WritePriority::Internal);
-        ctx.spawn(recorded.into_actor(self).map(move |result, queue, ctx| {
-            queue.claims -= 1;
-            queue.release(count);
-            match result {
-                Ok(Ok(Applied::Claimed(jobs))) => {
-                    let is_short = jobs.len() < count;
-                    queue.give_back(count.saturating_sub(jobs.len()));
-                    queue.groups[index].is_dry = is_short && arrivals == queue.arrivals;
-                    for (job, permit) in jobs.into_iter().zip(permits) {
-                        queue.assign(job, permit);
-                    }
-                    if is_short && queue.groups[index].is_limited {
-                        queue.nudge_others(ctx);
-                    }
-                }
-                other => queue.trouble("claim", other, ctx),
-            }
-            if queue.groups.iter().all(|group| group.is_dry) {
-                // Storage has nothing more that is due: what is stored from now on comes to memory.
-                queue.ready.trust_memory();
-            }
-            queue.forget_early_cancels();
-            queue.dispatch(ctx);
-        }));
-    }
-
-    /// Storage has due jobs that memory does not: it is asked from now on.
-    fn look_into_storage(&mut self) {
-        self.ready.forget();
-        self.arrivals += 1;
-        for group in &mut self.groups {
-            group.is_dry = false;
-        }
-    }
-
     /// Permits of a limited type were given back: other queues may wait for them.
     fn nudge_others(&self, ctx: &mut Context<Self>) {
         let by = self.parts.settings.name.clone();
@@ -371,12 +215,6 @@ impl QueueDispatcher {
         }
     }
 
-    fn forget_early_cancels(&mut self) {
-        if self.reserved == 0 {
-            self.early_cancels.clear();
-        }
-    }
-
     fn reserve(&mut self, count: usize) -> usize {
         self.reserved += count;
         if let Some(bucket) = &mut self.bucket {
@@ -394,46 +232,6 @@ impl QueueDispatcher {
 
     fn release(&mut self, count: usize) {
         self.reserved -= count;
-    }
-
-    /// Gives a job that is stored as running to a worker.
-    fn assign(&mut self, job: Arc<Job>, permit: ConcurrencyPermit) {
-        let is_cancelled = job.cancel_requested || self.early_cancels.remove(&(job.id, job.attempt));
-        let Some(worker) = self.idle.pop() else {
-            // Never more are started than workers are free; should it happen, the OrphanRecovery has the job run again.
-            error!(job.id = %job.id, "no worker is free for job {}", job.id);
-            return;
-        };
-        self.is_idle[worker] = false;
-        self.running
-            .insert((job.id, job.attempt), (worker, job.job_type.clone()));
-        let run = RunJob {
-            job,
-            permit,
-            is_cancelled,
-        };
-        if self.parts.workers[worker].try_send(run).is_err() {
-            error!(queue = %self.parts.settings.name, "worker {worker} takes no jobs");
-        }
-    }
-
-    /// A start or claim that was not answered as it should be: what is stored is not known. What was started all the same
-    /// is found by the OrphanRecovery.
-    fn trouble(&mut self, what: &str, result: Result<ChangeResult, WriteError>, ctx: &mut Context<Self>) {
-        let reason = match result {
-            Ok(Ok(applied)) => format!("storage answered {applied:?}"),
-            Ok(Err(refused)) => refused.to_string(),
-            Err(failure) if failure.is_outage() => {
-                debug!(queue = %self.parts.settings.name, "queue {} could not {what} jobs: {failure}", self.parts.settings.name);
-                self.look_into_storage();
-                self.wait(TROUBLE_WAIT, ctx);
-                return;
-            }
-            Err(failure) => failure.to_string(),
-        };
-        warn!(queue = %self.parts.settings.name, "queue {} could not {what} jobs: {reason}", self.parts.settings.name);
-        self.look_into_storage();
-        self.wait(TROUBLE_WAIT, ctx);
     }
 }
 

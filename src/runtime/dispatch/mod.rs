@@ -1,6 +1,8 @@
 //! QueueRegistry and workers: which due job starts when, and where it runs.
 
+pub mod attempt;
 pub(crate) mod attempt_reports;
+pub(crate) mod attempt_result;
 pub(crate) mod backlog_gauge;
 pub mod blocked_handlers;
 pub mod concurrency_limits;

@@ -3,7 +3,9 @@
 //! It makes a queue with its workers when the queue is named for the first time, and passes on what concerns a queue by
 //! its name.
 
+mod handlers;
 mod lease;
+mod start_queue;
 mod unused;
 
 use std::collections::{HashMap, HashSet};
@@ -12,43 +14,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Recipient, ResponseFuture, Supervised,
-    WrapFuture,
+    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Recipient, Supervised, WrapFuture,
 };
-use futures_util::future::join_all;
 use tokio::runtime::Handle;
-use tracing::info;
 
 use super::backlog_gauge::BacklogGauge;
 use super::blocked_handlers::BlockedHandlers;
 use super::concurrency_limits::ConcurrencyLimits;
-use super::dispatcher;
-use super::dispatcher::{QueueDispatcher, QueueDispatcherDeps};
-use super::messages::{
-    CancelAttempt, CancelJob, ForceStop, InterruptAll, InterruptAttempts, IsIdle, JobsAvailable, JobsDue, JobsReady,
-    LimitFreed, NodeDrainChanged, Poll, PollWhenIdle, QueueActivity, QueuePauseChanged, QueuesDue, ReportActivity,
-    ReportAllActivity, ReportAttempts, ReportState, ResyncQueues, RetryLimitedTypes, SetNodeDraining, SetPaused,
-    StopDispatching,
-};
-use super::worker;
-use super::worker::{Worker, WorkerDeps};
-use crate::domain::job::attempt::AttemptKey;
+use super::dispatcher::QueueDispatcher;
+use super::messages::{JobsAvailable, JobsDue, JobsReady, Poll, PollWhenIdle, QueuesDue, ResyncQueues, SetPaused};
+use super::worker::Worker;
 use crate::domain::queue::QueueSettings;
 use crate::domain::values::id::NodeId;
-use crate::domain::values::name::{JobType, QueueName};
+use crate::domain::values::name::QueueName;
 use crate::handlers::HandlerRegistry;
 use crate::handlers::limits::HandlerLimits;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::actor::mailbox::deliver;
 use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
-use crate::runtime::actor::supervisor::{ActorSlot, Supervisor};
+use crate::runtime::actor::supervisor::Supervisor;
 use crate::runtime::cluster::messages::Broadcast;
 use crate::runtime::cluster::node_lease::SharedNodeLease;
 use crate::runtime::monitoring::job_spans::Traces;
 use crate::runtime::remote_workers::due_types::DueTypes;
 use crate::runtime::remote_workers::job_waiters::JobWaiters;
-use crate::runtime::writer::completion_batcher::CompletionBatcher;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
@@ -223,68 +213,6 @@ impl QueueRegistry {
         }
         self.queues.get(name)
     }
-
-    fn start_queue(&self, name: &QueueName, is_paused: bool) -> RunningQueue {
-        let parts = &self.parts;
-        let settings = parts
-            .configured
-            .iter()
-            .find(|settings| settings.name == *name)
-            .cloned()
-            .unwrap_or_else(|| QueueSettings {
-                name: name.clone(),
-                workers: parts.workers_by_default,
-                pending_max: None,
-                rate_limit: None,
-            });
-        let workers = usize::try_from(settings.workers.get()).unwrap_or(usize::MAX);
-        let slot = ActorSlot::<QueueDispatcher>::new(dispatcher::MAILBOX_CAPACITY + workers);
-        let completions = CompletionBatcher::new(parts.writer.clone());
-        let workers: Arc<[Addr<Worker>]> = (0..workers)
-            .map(|index| {
-                let worker = WorkerDeps {
-                    queue: slot.address().recipient(),
-                    index,
-                    completions: completions.clone(),
-                    writer: parts.writer.clone(),
-                    handlers: Arc::clone(&parts.handlers),
-                    limits: parts.limits,
-                    handler_threads: parts.handler_threads.clone(),
-                    clock: parts.clock.clone(),
-                    cancel_grace: parts.cancel_grace,
-                    gate: parts.gate.clone(),
-                    traces: parts.traces.clone(),
-                    blocked: parts.blocked.clone(),
-                };
-                ActorSlot::new(worker::MAILBOX_CAPACITY).start_one_of_many(
-                    &parts.arbiter,
-                    "Worker",
-                    &parts.supervisor,
-                    || Worker::new(worker),
-                )
-            })
-            .collect();
-        let job_types: Arc<[JobType]> = parts.handlers.job_types().cloned().collect();
-        let queue = QueueDispatcherDeps {
-            settings,
-            is_paused,
-            is_drained: self.is_drained,
-            workers: Arc::clone(&workers),
-            writer: parts.writer.clone(),
-            job_types,
-            type_limits: parts.type_limits.clone(),
-            limit_freed: parts.own_address.clone().recipient(),
-            node: parts.node,
-            clock: parts.clock.clone(),
-            gate: parts.gate.clone(),
-            notifier: parts.notifier.clone(),
-            backlog: parts.backlog.clone(),
-        };
-        let address = slot.start(&parts.arbiter, "QueueDispatcher", &parts.supervisor, || {
-            QueueDispatcher::new(queue)
-        });
-        RunningQueue { address, workers }
-    }
 }
 
 impl Actor for QueueRegistry {
@@ -349,160 +277,5 @@ impl Handler<ResyncQueues> for QueueRegistry {
             deliver(&queue.address, PollWhenIdle, ctx);
         }
         self.load(ctx);
-    }
-}
-
-impl Handler<InterruptAll> for QueueRegistry {
-    type Result = ();
-
-    fn handle(&mut self, InterruptAll: InterruptAll, ctx: &mut Context<Self>) {
-        for queue in self.queues.values() {
-            deliver(&queue.address, InterruptAll, ctx);
-        }
-    }
-}
-
-impl Handler<InterruptAttempts> for QueueRegistry {
-    type Result = ();
-
-    fn handle(&mut self, InterruptAttempts { attempts }: InterruptAttempts, ctx: &mut Context<Self>) {
-        for queue in self.queues.values() {
-            let attempts = Arc::clone(&attempts);
-            deliver(&queue.address, InterruptAttempts { attempts }, ctx);
-        }
-    }
-}
-
-impl Handler<ReportAttempts> for QueueRegistry {
-    type Result = ResponseFuture<HashSet<AttemptKey>>;
-
-    fn handle(&mut self, ReportAttempts: ReportAttempts, _: &mut Context<Self>) -> Self::Result {
-        let queues = self.queues.clone();
-        Box::pin(async move {
-            let mut attempts = HashSet::new();
-            for queue in queues.values() {
-                // The queue first: an attempt that ends meanwhile is one that it has reported. What an actor ran that is
-                // just being restarted is lost.
-                let activity = queue.address.send(ReportActivity).await.unwrap_or_default();
-                attempts.extend(activity.running);
-                let states = join_all(queue.workers.iter().map(|worker| worker.send(ReportState))).await;
-                for state in states.into_iter().flatten() {
-                    attempts.extend(state.running.map(|(attempt, _)| attempt));
-                    attempts.extend(state.unstored);
-                }
-            }
-            attempts
-        })
-    }
-}
-
-impl Handler<LimitFreed> for QueueRegistry {
-    type Result = ();
-
-    fn handle(&mut self, LimitFreed { by }: LimitFreed, ctx: &mut Context<Self>) {
-        for (_, queue) in self.queues.iter().filter(|(name, _)| **name != by) {
-            deliver(&queue.address, RetryLimitedTypes, ctx);
-        }
-    }
-}
-
-impl Handler<CancelJob> for QueueRegistry {
-    type Result = ();
-
-    fn handle(
-        &mut self,
-        CancelJob {
-            queue,
-            job_id,
-            attempt,
-            node: _,
-        }: CancelJob,
-        ctx: &mut Context<Self>,
-    ) {
-        if let Some(queue) = self.queue(&queue) {
-            deliver(&queue.address, CancelAttempt { job_id, attempt }, ctx);
-        }
-    }
-}
-
-impl Handler<QueuePauseChanged> for QueueRegistry {
-    type Result = ();
-
-    fn handle(&mut self, QueuePauseChanged { queue: name, is_paused }: QueuePauseChanged, ctx: &mut Context<Self>) {
-        self.switches += 1;
-        self.switch(name, is_paused, ctx);
-    }
-}
-
-impl Handler<NodeDrainChanged> for QueueRegistry {
-    type Result = ();
-
-    fn handle(&mut self, NodeDrainChanged { node, is_draining }: NodeDrainChanged, ctx: &mut Context<Self>) {
-        if node != self.parts.node || self.is_drained == is_draining {
-            return;
-        }
-        self.is_drained = is_draining;
-        if is_draining {
-            info!("draining: this node starts no new jobs");
-        } else {
-            info!("draining has ended: this node starts jobs again");
-        }
-        for queue in self.queues.values() {
-            deliver(&queue.address, SetNodeDraining { is_draining }, ctx);
-        }
-    }
-}
-
-impl Handler<StopDispatching> for QueueRegistry {
-    type Result = ();
-
-    fn handle(&mut self, StopDispatching: StopDispatching, ctx: &mut Context<Self>) {
-        self.is_draining = true;
-        self.parts.arrivals.close();
-        for queue in self.queues.values() {
-            deliver(&queue.address, StopDispatching, ctx);
-        }
-    }
-}
-
-impl Handler<ForceStop> for QueueRegistry {
-    type Result = ();
-
-    fn handle(&mut self, ForceStop: ForceStop, ctx: &mut Context<Self>) {
-        self.is_draining = true;
-        for queue in self.queues.values() {
-            deliver(&queue.address, ForceStop, ctx);
-        }
-    }
-}
-
-impl Handler<ReportAllActivity> for QueueRegistry {
-    type Result = ResponseFuture<HashMap<QueueName, QueueActivity>>;
-
-    fn handle(&mut self, ReportAllActivity: ReportAllActivity, _: &mut Context<Self>) -> Self::Result {
-        let queues = self.queues.clone();
-        Box::pin(async move {
-            let asked = queues.into_iter().map(|(name, queue)| async move {
-                // A queue that is just being restarted has nothing to report.
-                (name, queue.address.send(ReportActivity).await.unwrap_or_default())
-            });
-            join_all(asked).await.into_iter().collect()
-        })
-    }
-}
-
-impl Handler<IsIdle> for QueueRegistry {
-    type Result = ResponseFuture<bool>;
-
-    fn handle(&mut self, IsIdle: IsIdle, _: &mut Context<Self>) -> Self::Result {
-        let queues = self.queues.clone();
-        Box::pin(async move {
-            for queue in queues.values() {
-                if !queue.is_idle().await {
-                    return false;
-                }
-            }
-            true
-        })
     }
 }

@@ -289,7 +289,7 @@ impl Workers {
                 log,
             }
         });
-        let beat = self.runtime.remote.beat(id, held.collect()).await;
+        let beat = self.runtime.remote.heartbeat(id, held.collect()).await;
         let beat = beat.map_err(|error| of_remote(error, id))?;
         let beat = beat.ok_or(ServiceError::NoSuchWorker { id })?;
         let refused = match &known {

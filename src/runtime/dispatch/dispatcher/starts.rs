@@ -1,0 +1,188 @@
+//! Starts of due jobs for the workers of this node, from memory or by claims from storage.
+
+use std::sync::Arc;
+
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+use tracing::{debug, error, warn};
+
+use super::{QueueDispatcher, TROUBLE_WAIT};
+use crate::domain::job::Job;
+use crate::runtime::actor::failure_log::MaybeOutage;
+use crate::runtime::dispatch::concurrency_limits::ConcurrencyPermit;
+use crate::runtime::dispatch::messages::RunJob;
+use crate::runtime::writer::error::WriteError;
+use crate::runtime::writer::messages::{ChangeResult, WritePriority};
+use crate::storage::change::{Applied, Change, Claim};
+
+impl QueueDispatcher {
+    pub(super) fn start_from_memory(&mut self, allowed: usize, ctx: &mut Context<Self>) {
+        let limits = &self.parts.type_limits;
+        let ready = &mut self.ready;
+        let (jobs, permits): (Vec<Arc<Job>>, Vec<ConcurrencyPermit>) =
+            std::iter::from_fn(|| ready.pop(|job| limits.acquire(&job.job_type)))
+                .take(allowed)
+                .unzip();
+        if jobs.is_empty() {
+            return;
+        }
+        let now = self.parts.clock.now();
+        let jobs: Vec<Arc<Job>> = jobs
+            .iter()
+            .map(|job| Arc::new(job.start(self.parts.node, now)))
+            .collect();
+        let count = self.reserve(jobs.len());
+        let recorded = self
+            .parts
+            .writer
+            .write_one(Change::Start { jobs: jobs.clone() }, WritePriority::Internal);
+        ctx.spawn(recorded.into_actor(self).map(move |result, queue, ctx| {
+            queue.release(count);
+            match result {
+                Ok(Ok(Applied::Started(started))) => {
+                    queue.give_back(started.iter().filter(|started| !**started).count());
+                    for ((job, permit), started) in jobs.into_iter().zip(permits).zip(started) {
+                        // Not started: it was cancelled, changed or taken by somebody else in between. Whoever changed it
+                        // has announced it again.
+                        if started {
+                            queue.assign(job, permit);
+                        } else if permit.is_some() {
+                            queue.ready.unpark();
+                            queue.nudge_others(ctx);
+                        }
+                    }
+                }
+                other => queue.trouble("start", other, ctx),
+            }
+            queue.forget_early_cancels();
+            queue.dispatch(ctx);
+        }));
+    }
+
+    /// Claims for each group of types that storage may have more of. One round at a time: what becomes free meanwhile is
+    /// claimed together in the next.
+    pub(super) fn claim_from_storage(&mut self, allowed: usize, ctx: &mut Context<Self>) {
+        if self.claims > 0 {
+            return;
+        }
+        let mut left = allowed;
+        self.next_group += 1;
+        for turn in 0..self.groups.len() {
+            let index = (self.next_group + turn) % self.groups.len();
+            let group = &self.groups[index];
+            if left == 0 || group.is_dry {
+                continue;
+            }
+            let permits: Vec<ConcurrencyPermit> = if group.is_limited {
+                // Taken before the claim, so that no more is claimed than may run. When there are none, the end of a job
+                // of this type says so.
+                let job_type = &group.job_types[0];
+                std::iter::from_fn(|| self.parts.type_limits.acquire(job_type))
+                    .take(left)
+                    .collect()
+            } else {
+                std::iter::repeat_with(|| None).take(left).collect()
+            };
+            if !permits.is_empty() {
+                left -= permits.len();
+                self.claim(index, permits, ctx);
+            }
+        }
+    }
+
+    pub(super) fn claim(&mut self, index: usize, permits: Vec<ConcurrencyPermit>, ctx: &mut Context<Self>) {
+        let count = self.reserve(permits.len());
+        self.claims += 1;
+        let arrivals = self.arrivals;
+        let claim = Claim {
+            queue: self.parts.settings.name.clone(),
+            limit: u32::try_from(count).unwrap_or(u32::MAX),
+            job_types: Arc::clone(&self.groups[index].job_types),
+            node: self.parts.node,
+            now: self.parts.clock.now(),
+            bytes: None,
+        };
+        let recorded = self
+            .parts
+            .writer
+            .write_one(Change::Claim(claim), WritePriority::Internal);
+        ctx.spawn(recorded.into_actor(self).map(move |result, queue, ctx| {
+            queue.claims -= 1;
+            queue.release(count);
+            match result {
+                Ok(Ok(Applied::Claimed(jobs))) => {
+                    let is_short = jobs.len() < count;
+                    queue.give_back(count.saturating_sub(jobs.len()));
+                    queue.groups[index].is_dry = is_short && arrivals == queue.arrivals;
+                    for (job, permit) in jobs.into_iter().zip(permits) {
+                        queue.assign(job, permit);
+                    }
+                    if is_short && queue.groups[index].is_limited {
+                        queue.nudge_others(ctx);
+                    }
+                }
+                other => queue.trouble("claim", other, ctx),
+            }
+            if queue.groups.iter().all(|group| group.is_dry) {
+                // Storage has nothing more that is due: what is stored from now on comes to memory.
+                queue.ready.trust_memory();
+            }
+            queue.forget_early_cancels();
+            queue.dispatch(ctx);
+        }));
+    }
+
+    /// Storage has due jobs that memory does not: it is asked from now on.
+    pub(super) fn look_into_storage(&mut self) {
+        self.ready.forget();
+        self.arrivals += 1;
+        for group in &mut self.groups {
+            group.is_dry = false;
+        }
+    }
+
+    pub(super) fn forget_early_cancels(&mut self) {
+        if self.reserved == 0 {
+            self.early_cancels.clear();
+        }
+    }
+
+    /// Gives a job that is stored as running to a worker.
+    pub(super) fn assign(&mut self, job: Arc<Job>, permit: ConcurrencyPermit) {
+        let is_cancelled = job.cancel_requested || self.early_cancels.remove(&(job.id, job.attempt));
+        let Some(worker) = self.idle.pop() else {
+            // Never more are started than workers are free; should it happen, the OrphanRecovery has the job run again.
+            error!(job.id = %job.id, "no worker is free for job {}", job.id);
+            return;
+        };
+        self.is_idle[worker] = false;
+        self.running
+            .insert((job.id, job.attempt), (worker, job.job_type.clone()));
+        let run = RunJob {
+            job,
+            permit,
+            is_cancelled,
+        };
+        if self.parts.workers[worker].try_send(run).is_err() {
+            error!(queue = %self.parts.settings.name, "worker {worker} takes no jobs");
+        }
+    }
+
+    /// A start or claim that was not answered as it should be: what is stored is not known. What was started all the same
+    /// is found by the OrphanRecovery.
+    pub(super) fn trouble(&mut self, what: &str, result: Result<ChangeResult, WriteError>, ctx: &mut Context<Self>) {
+        let reason = match result {
+            Ok(Ok(applied)) => format!("storage answered {applied:?}"),
+            Ok(Err(refused)) => refused.to_string(),
+            Err(failure) if failure.is_outage() => {
+                debug!(queue = %self.parts.settings.name, "queue {} could not {what} jobs: {failure}", self.parts.settings.name);
+                self.look_into_storage();
+                self.wait(TROUBLE_WAIT, ctx);
+                return;
+            }
+            Err(failure) => failure.to_string(),
+        };
+        warn!(queue = %self.parts.settings.name, "queue {} could not {what} jobs: {reason}", self.parts.settings.name);
+        self.look_into_storage();
+        self.wait(TROUBLE_WAIT, ctx);
+    }
+}

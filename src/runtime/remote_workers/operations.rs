@@ -1,0 +1,108 @@
+//! State and dependencies of the operations of remote workers.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use actix::Addr;
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+use super::attempt_ages::AttemptAges;
+use super::error::RemoteWorkerError;
+use super::job_waiters::JobWaiters;
+use crate::domain::job::attempt::AttemptKey;
+use crate::domain::values::id::NodeId;
+use crate::domain::values::time_span::TimeSpan;
+use crate::handlers::limits::HandlerLimits;
+use crate::runtime::actor::clock::Clock;
+use crate::runtime::dispatch::handled_types::HandledTypes;
+use crate::runtime::dispatch::registry::QueueRegistry;
+use crate::runtime::writer::handle::WriterHandle;
+use crate::runtime::writer::messages::WritePriority;
+use crate::storage::change::{Applied, Change};
+use crate::storage::repository::JobRepository;
+
+/// Dependencies of the operations.
+#[derive(Clone)]
+pub struct RemoteWorkersDeps {
+    /// The storage.
+    pub repository: Arc<dyn JobRepository>,
+    /// Writes changes.
+    pub writer: WriterHandle,
+    /// Leases jobs.
+    pub queues: Addr<QueueRegistry>,
+    /// Workers that wait for jobs.
+    pub arrivals: JobWaiters,
+    /// The job types that servers run themselves.
+    pub handled: HandledTypes,
+    /// Size limits of results and errors.
+    pub limits: HandlerLimits,
+    /// Lifetime of a worker's lease without a heartbeat.
+    pub lease: TimeSpan,
+    /// Time that a cancelled job has to finish.
+    pub cancel_grace: Duration,
+    /// The time of day.
+    pub clock: Clock,
+}
+
+/// The operations of remote workers. Cheap to clone.
+#[derive(Clone)]
+pub struct RemoteWorkers {
+    pub(super) deps: RemoteWorkersDeps,
+    /// Attempts whose worker was notified here that they are cancelled, and the time of the first notification.
+    pub(super) cancelled: Arc<Mutex<HashMap<AttemptKey, Instant>>>,
+    /// The last renewals of workers' leases by this node.
+    pub(super) renewed: Arc<Mutex<HashMap<NodeId, Instant>>>,
+    ages: Arc<Mutex<AttemptAges>>,
+}
+
+impl RemoteWorkers {
+    /// Operations without state yet.
+    pub fn new(deps: RemoteWorkersDeps) -> Self {
+        Self {
+            deps,
+            cancelled: Arc::default(),
+            renewed: Arc::default(),
+            ages: Arc::default(),
+        }
+    }
+
+    /// Lifetime of a worker's lease without a heartbeat.
+    pub fn lease_time(&self) -> TimeSpan {
+        self.deps.lease
+    }
+
+    pub(super) fn ages(&self) -> MutexGuard<'_, AttemptAges> {
+        self.ages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn renewal_interval(&self) -> Duration {
+        self.deps.lease.to_std() / 3
+    }
+
+    /// Renews a lease. Returns its end; `None` for an unknown worker.
+    pub(super) async fn renew(&self, worker: NodeId) -> Result<Option<DateTime<Utc>>, RemoteWorkerError> {
+        let renew = Change::RenewWorker {
+            worker,
+            lease: self.deps.lease,
+        };
+        // The lease starts with the commit, which is later.
+        let at = Instant::now();
+        match self.deps.writer.write_one(renew, WritePriority::Client).await? {
+            Ok(Applied::Renewed(Some(until))) => {
+                let mut renewed = lock(&self.renewed);
+                renewed.retain(|_, at| at.elapsed() < self.renewal_interval());
+                renewed.insert(worker, at);
+                Ok(Some(until))
+            }
+            Ok(_) => Ok(None),
+            Err(refused) => Err(RemoteWorkerError::unexpected(refused.to_string())),
+        }
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that panics runs under the lock.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
