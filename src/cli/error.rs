@@ -4,7 +4,6 @@ use std::io;
 use std::process::ExitCode;
 
 use super::api_client::problem::Problem;
-use super::output;
 use crate::config::loader::source::ConfigErrors;
 
 /// Why a subcommand ended without having done its work.
@@ -63,11 +62,14 @@ pub(super) enum CliError {
 }
 
 impl CliError {
-    /// Tells the user, and returns the exit code.
-    pub(super) fn report(&self) -> ExitCode {
-        let code = match self {
-            // `tickerq job list | head`: who reads has enough.
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+    /// Whether the reader of standard output has closed it.
+    pub(super) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// The exit code of the program.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        match self {
             Self::Usage(_) => ExitCode::from(2),
             Self::Config(_)
             | Self::NoConnection { .. }
@@ -79,9 +81,13 @@ impl CliError {
             | Self::Start(_)
             | Self::StoppedAtOnce
             | Self::Output(_) => ExitCode::FAILURE,
-        };
+        }
+    }
+
+    /// The messages for standard error, one for each mistake of a configuration.
+    pub(super) fn messages(&self) -> Vec<String> {
         match self {
-            Self::Config(ConfigErrors(errors)) => errors.iter().for_each(|error| output::error(&error.to_string())),
+            Self::Config(ConfigErrors(errors)) => errors.iter().map(ToString::to_string).collect(),
             Self::Usage(_)
             | Self::NoConnection { .. }
             | Self::Refused(_)
@@ -91,8 +97,7 @@ impl CliError {
             | Self::System(_)
             | Self::Start(_)
             | Self::StoppedAtOnce
-            | Self::Output(_) => output::error(&self.to_string()),
+            | Self::Output(_) => vec![self.to_string()],
         }
-        code
     }
 }

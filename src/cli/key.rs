@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::CliError;
 use super::output::Output;
-use crate::config::sections::api_keys;
+use crate::config::sections::api::keys;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
@@ -45,7 +45,7 @@ pub(super) fn run(command: KeyCommand, output: &mut Output) -> Result<(), CliErr
     let KeyCommand::Generate(GenerateArguments { name, scopes }) = command;
     // The system's own source of randomness, reseeded as it is used.
     let key = format!("{PREFIX}{}", base64url(&rand::random::<[u8; KEY_BYTES]>()));
-    let digest = api_keys::hex(&Sha256::digest(&key));
+    let digest = keys::hex(&Sha256::digest(&key));
     output.line(&key)?;
     output.line("")?;
     output.line("[[api.keys]]")?;
@@ -55,7 +55,7 @@ pub(super) fn run(command: KeyCommand, output: &mut Output) -> Result<(), CliErr
 }
 
 fn parse_name(text: &str) -> Result<String, String> {
-    api_keys::check_name(text).map(|()| text.to_owned())
+    keys::check_name(text).map(|()| text.to_owned())
 }
 
 /// Base64 for URLs, without padding (RFC 4648, section 5).

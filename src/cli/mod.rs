@@ -18,6 +18,7 @@ mod queue;
 mod recurring;
 mod schema;
 mod serve;
+mod server_environment;
 mod settings;
 
 use std::ffi::OsString;
@@ -80,7 +81,7 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|command| command == "cron")
         && let Err(error) = cron::choose_zones()
     {
-        return error.report();
+        return report(&error);
     }
     let arguments = match parse(std::env::args_os()) {
         Ok(arguments) => arguments,
@@ -92,8 +93,18 @@ pub fn main() -> ExitCode {
     let flushed = output.finish();
     match result.and(flushed) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => error.report(),
+        Err(error) => report(&error),
     }
+}
+
+/// Prints the error, and returns the exit code.
+fn report(error: &CliError) -> ExitCode {
+    // `tickerq job list | head`: the reader has enough.
+    if error.is_closed_pipe() {
+        return ExitCode::SUCCESS;
+    }
+    error.messages().iter().for_each(|message| output::error(message));
+    error.exit_code()
 }
 
 /// Parses the arguments; options of the running server may stand before or after the subcommand.
@@ -138,7 +149,7 @@ impl Command {
 fn run(command: Command, output: &mut Output) -> Result<(), CliError> {
     match command {
         Command::Serve(arguments) => {
-            self::serve::server_environment::hand_over();
+            self::server_environment::hand_over();
             self::serve::run(arguments)
         }
         Command::Migrate(command) => migrate::run(command, output),

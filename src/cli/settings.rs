@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::error::CliError;
-use super::serve::server_environment;
+use super::server_environment;
 use crate::config;
 use crate::config::{Config, FlagValue, Sources};
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::num::NonZeroU32;
 
-use super::sections::handler::HandlerSettings;
+use super::sections::job_types::handler::HandlerSettings;
 use super::*;
 use crate::domain::values::name::QueueName;
 use crate::domain::values::time_span::TimeSpan;
@@ -265,7 +265,7 @@ fn every_kind_of_mistake_says_what_is_allowed() {
         ("[api]\nversion = \"jobs\"", "'jobs' is not a version"),
         (
             "[queues]\nname = \"a\"",
-            "queues: a table is not allowed; write [[queues]] once for each queue",
+            "queues: a table is not allowed; write [[queues]] once for each",
         ),
         (
             "queues = [1]",

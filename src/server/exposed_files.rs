@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
-use crate::config::sections::jwt::JwtKeyConfig;
+use crate::config::sections::api::jwt::JwtKeyConfig;
 use crate::storage::sea::SeaRepository;
 
 /// The permissions of the group and of others.

@@ -1,6 +1,5 @@
 //! `tickerq serve`: runs the server until it is told to stop.
 
-pub(crate) mod server_environment;
 pub(crate) mod signals;
 
 use std::sync::{Mutex, PoisonError};

@@ -81,6 +81,19 @@ impl<'a> Section<'a> {
         self.table.and_then(|table| table.get(key))
     }
 
+    /// The tables of a list of tables: `[[header]]`.
+    pub(crate) fn tables(&mut self, key: &'static str, header: &str) -> &'a [Entry] {
+        match self.entry(key).map(|entry| (entry, entry.value.typed())) {
+            None => &[],
+            Some((_, Value::Array(items))) => items,
+            Some((entry, other)) => {
+                let message = format!("{} is not allowed; write [[{header}]] once for each", other.describe());
+                self.error(&entry.source, key, message);
+                &[]
+            }
+        }
+    }
+
     /// All members, for tables whose keys people choose.
     pub(crate) fn members(&self) -> &'a [(String, Entry)] {
         self.table.map_or(&[], |table| table.members.as_slice())

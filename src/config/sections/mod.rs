@@ -1,16 +1,13 @@
 //! The sections of the configuration, a file each.
 
 pub mod api;
-pub mod api_keys;
 pub mod audit;
-pub mod authentication;
 pub mod database;
+pub mod endpoint;
 pub mod graphql;
-pub mod handler;
 pub(crate) mod health;
 pub mod job_types;
 pub mod jobs;
-pub mod jwt;
 pub mod log;
 pub mod metrics;
 pub mod nodes;

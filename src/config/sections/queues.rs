@@ -4,7 +4,6 @@ use std::num::NonZeroU32;
 
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::between;
-use crate::config::loader::value::{Entry, Value};
 use crate::domain::queue::QueueSettings;
 use crate::domain::values::name::QueueName;
 
@@ -39,19 +38,7 @@ impl QueuesConfig {
         defaults.finish();
 
         let mut configured: Vec<QueueSettings> = Vec::new();
-        let items: &[Entry] = match root.entry("queues").map(|entry| (entry, entry.value.typed())) {
-            None => &[],
-            Some((_, Value::Array(items))) => items,
-            Some((entry, other)) => {
-                let message = format!(
-                    "{} is not allowed; write [[queues]] once for each queue",
-                    other.describe()
-                );
-                root.error(&entry.source, "queues", message);
-                &[]
-            }
-        };
-        for (index, item) in items.iter().enumerate() {
+        for (index, item) in root.tables("queues", "queues").iter().enumerate() {
             let mut section = root.open(format!("queues[{index}]"), "[[queues]]".to_owned(), Some(item));
             let name = section.required::<QueueName>("name");
             if let Some(name) = &name

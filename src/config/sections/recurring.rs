@@ -7,7 +7,7 @@ use super::jobs::{RETRIES_MAX, TIMEOUT_MIN};
 use crate::config::loader::render;
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{DURATION_MAX, Setting, Wrong, between, quoted, text};
-use crate::config::loader::value::{Entry, Value};
+use crate::config::loader::value::Value;
 use crate::domain::cron::CronExpression;
 use crate::domain::job::priority::Priority;
 use crate::domain::recurring::misfire::{CatchUpMax, MisfirePolicy};
@@ -35,21 +35,9 @@ pub struct RecurringSettings {
 impl RecurringSettings {
     /// All of them, in the order in which they were written.
     pub(crate) fn read_all(root: &mut Section<'_>) -> Vec<Self> {
-        let items: &[Entry] = match root.entry("recurring").map(|entry| (entry, entry.value.typed())) {
-            None => &[],
-            Some((_, Value::Array(items))) => items,
-            Some((entry, other)) => {
-                let message = format!(
-                    "{} is not allowed; write [[recurring]] once for each recurring job",
-                    other.describe()
-                );
-                root.error(&entry.source, "recurring", message);
-                &[]
-            }
-        };
         let mut all: Vec<Self> = Vec::new();
         let mut keys: Vec<RecurringKey> = Vec::new();
-        for (index, item) in items.iter().enumerate() {
+        for (index, item) in root.tables("recurring", "recurring").iter().enumerate() {
             let mut section = root.open(format!("recurring[{index}]"), "[[recurring]]".to_owned(), Some(item));
             let key = section.required::<RecurringKey>("key");
             if let Some(key) = &key {

@@ -1,7 +1,6 @@
 //! `[sync]`: the feed of changed jobs, and who is sent it.
 
-use super::handler::EndpointUrl;
-use super::webhooks::{check_name, check_secret, items, name_of};
+use super::endpoint::{EndpointUrl, check_name, check_secret, name_of};
 use crate::config::loader::secret::Secret;
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{DURATION_MAX, between};
@@ -38,7 +37,7 @@ impl SyncConfig {
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
         let feed = section.get("feed", false);
         let mut targets: Vec<SyncTargetConfig> = Vec::new();
-        for (index, item) in items(section, "targets", "sync.targets").iter().enumerate() {
+        for (index, item) in section.tables("targets", "sync.targets").iter().enumerate() {
             let path = format!("sync.targets[{index}]");
             let mut section = section.open(path, "[[sync.targets]]".to_owned(), Some(item));
             let name = section.optional_if("name", check_name);

@@ -1,6 +1,6 @@
 //! `[telemetry]`: traces and numbers for Application Insights and OpenTelemetry.
 
-use super::handler::{EndpointUrl, header_secrets};
+use super::endpoint::{EndpointUrl, header_secrets};
 use crate::config::loader::connection_string::ConnectionString;
 use crate::config::loader::secret::Secret;
 use crate::config::loader::section::Section;

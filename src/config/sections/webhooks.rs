@@ -1,14 +1,12 @@
 //! `[webhooks]`: who is told of what happens.
 
-use super::handler::EndpointUrl;
+use super::endpoint::{EndpointUrl, check_name, check_secret, name_of};
 use super::jobs::RETRIES_MAX;
 use crate::config::loader::secret::Secret;
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{DURATION_MAX, Setting, Wrong, between};
-use crate::config::loader::value::{Entry, Value};
-use crate::domain::values::name::is_name_character;
+use crate::config::loader::value::Value;
 use crate::domain::values::time_span::TimeSpan;
-use crate::domain::webhooks::endpoint::SigningSecret;
 use crate::domain::webhooks::event::WebhookEvents;
 
 /// `[webhooks]`.
@@ -48,9 +46,6 @@ pub struct WebhookEndpointConfig {
     /// The wait before the first retry.
     pub retry_delay: TimeSpan,
 }
-
-/// How long the name of an endpoint may be, in characters.
-const NAME_LENGTH_MAX: usize = 200;
 
 impl Setting for WebhookEvents {
     fn read(value: &Value) -> Result<Self, Wrong> {
@@ -92,7 +87,7 @@ impl WebhooksConfig {
 
 fn read_endpoints(section: &mut Section<'_>) -> Vec<WebhookEndpointConfig> {
     let mut endpoints: Vec<WebhookEndpointConfig> = Vec::new();
-    for (index, item) in items(section, "endpoints", "webhooks.endpoints").iter().enumerate() {
+    for (index, item) in section.tables("endpoints", "webhooks.endpoints").iter().enumerate() {
         let path = format!("webhooks.endpoints[{index}]");
         let mut section = section.open(path, "[[webhooks.endpoints]]".to_owned(), Some(item));
         let name = section.optional_if("name", check_name);
@@ -146,45 +141,4 @@ fn read_endpoints(section: &mut Section<'_>) -> Vec<WebhookEndpointConfig> {
         section.finish();
     }
     endpoints
-}
-
-/// The name of an endpoint or of a sync target, as the API takes it.
-#[expect(clippy::ptr_arg, reason = "the check of a setting takes the setting's own type")]
-pub(crate) fn check_name(name: &String) -> Result<(), String> {
-    let length = name.chars().count();
-    if length == 0 || length > NAME_LENGTH_MAX {
-        return Err(format!("has {length} characters; allowed are 1 to {NAME_LENGTH_MAX}"));
-    }
-    if !name.chars().all(is_name_character) {
-        return Err("has a control, line separator, text direction or invisible character".to_owned());
-    }
-    Ok(())
-}
-
-/// What signs deliveries and requests.
-pub(crate) fn check_secret(secret: &Secret) -> Result<(), String> {
-    SigningSecret::parse(secret.expose())
-        .map(drop)
-        .map_err(|error| error.to_string())
-}
-
-/// What an endpoint, or a target, is called that has no name: its address without what may be secret.
-pub(crate) fn name_of(url: &EndpointUrl) -> String {
-    let mut shown = url.as_url().clone();
-    shown.set_query(None);
-    shown.set_fragment(None);
-    shown.as_str().chars().take(NAME_LENGTH_MAX).collect()
-}
-
-/// The tables of a list of tables.
-pub(crate) fn items<'a>(section: &mut Section<'a>, key: &'static str, header: &str) -> &'a [Entry] {
-    match section.entry(key).map(|entry| (entry, entry.value.typed())) {
-        None => &[],
-        Some((_, Value::Array(items))) => items,
-        Some((entry, other)) => {
-            let message = format!("{} is not allowed; write [[{header}]] once for each", other.describe());
-            section.error(&entry.source, key, message);
-            &[]
-        }
-    }
 }

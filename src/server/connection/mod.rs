@@ -6,7 +6,7 @@
 //! error. So the heads of requests are read here first ([`head`]). A request is handed on when the one before it has been
 //! answered; nothing follows one that is the last. In place of a head that can't be read, or does not come in time, a
 //! request of this module's own is handed on ([`REFUSED`]): its answer keeps its place behind earlier ones, and has the
-//! form of all other errors (`refusal.rs`).
+//! form of all other errors (`refused_request.rs`).
 //!
 //! ```text
 //!   Head ──a request──► Body ──its end──► Head
@@ -24,11 +24,12 @@ mod head;
 mod pace;
 mod places;
 mod refusal;
+mod refused_request;
 mod shared;
 mod target;
 
 pub(super) use self::places::{Place, PlaceLimits, Places, RESERVE};
-pub(super) use self::refusal::answer_refused;
+pub(super) use self::refused_request::answer_refused;
 pub(super) use self::shared::{Shared, mark_answered};
 
 use std::io::ErrorKind;

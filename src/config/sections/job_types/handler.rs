@@ -2,14 +2,11 @@
 
 use std::path::PathBuf;
 
-use reqwest::Url;
-use reqwest::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING};
-
-use super::webhooks::check_secret;
 use crate::config::loader::secret::Secret;
 use crate::config::loader::section::Section;
-use crate::config::loader::typed_value::{Setting, Wrong, quoted, text};
-use crate::config::loader::value::{Entry, Value};
+use crate::config::loader::typed_value::{Setting, Wrong, quoted};
+use crate::config::loader::value::Value;
+use crate::config::sections::endpoint::{EndpointUrl, Text, check_secret, headers, named_secrets};
 
 /// What runs the jobs of a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,55 +45,6 @@ pub struct CommandHandlerSettings {
     pub working_directory: Option<PathBuf>,
     /// Variables that it gets besides the server's own, in this order.
     pub environment: Vec<(String, Secret)>,
-}
-
-/// An `http` or `https` address without a user and password. Printing it hides what its query says.
-#[derive(Clone, PartialEq, Eq)]
-pub struct EndpointUrl(Url);
-
-impl EndpointUrl {
-    /// The whole address, for whoever calls it.
-    pub fn as_url(&self) -> &Url {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for EndpointUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut shown = self.0.clone();
-        if self.0.query().is_some_and(|query| !query.is_empty()) {
-            // Keys of services often stand there.
-            let names = self.0.query_pairs().map(|(name, _)| (name, "***"));
-            shown.query_pairs_mut().clear().extend_pairs(names);
-        }
-        f.write_str(shown.as_str())
-    }
-}
-
-impl std::fmt::Debug for EndpointUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(self, f)
-    }
-}
-
-impl Setting for EndpointUrl {
-    fn read(value: &Value) -> Result<Self, Wrong> {
-        // The messages do not repeat the address: it may hold a password.
-        let url = Url::parse(text(value)?).map_err(|error| Wrong::new(format!("is not an address ({error})")))?;
-        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(Wrong::new("is not an address that begins with http:// or https://"));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(Wrong::new(
-                "must not hold a user name or password; write them as an Authorization header",
-            ));
-        }
-        Ok(Self(url))
-    }
-
-    fn show(&self) -> String {
-        quoted(&self.to_string())
-    }
 }
 
 /// The two handlers that have no settings.
@@ -213,17 +161,11 @@ impl HttpHandlerSettings {
     }
 }
 
-fn is_set_by_the_server(name: &HeaderName) -> bool {
-    [CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING].contains(name)
-        || name.as_str().starts_with("x-tickerq-")
-        || name.as_str().starts_with("webhook-")
-}
-
 impl CommandHandlerSettings {
     fn read(section: &mut Section<'_>, header: &str) -> Option<Self> {
         let program: Option<String> = section.required_if("program", no_nul);
-        let args = section.get_if("args", Vec::new(), |args: &Vec<Argument>| {
-            let has_nul = args.iter().any(|Argument(text)| text.contains('\0'));
+        let args = section.get_if("args", Vec::new(), |args: &Vec<Text>| {
+            let has_nul = args.iter().any(|Text(text)| text.contains('\0'));
             if has_nul {
                 Err("an argument must not have a NUL character".to_owned())
             } else {
@@ -242,76 +184,9 @@ impl CommandHandlerSettings {
         });
         Some(Self {
             program: program?,
-            args: args.into_iter().map(|Argument(text)| text).collect(),
+            args: args.into_iter().map(|Text(text)| text).collect(),
             working_directory,
             environment,
         })
     }
-}
-
-/// A text that may be empty.
-struct Argument(String);
-
-impl Setting for Argument {
-    fn read(value: &Value) -> Result<Self, Wrong> {
-        match value.as_text() {
-            Some(text) => Ok(Self(text.to_owned())),
-            None => Err(Wrong::new(format!(
-                "{} is not a text; write it in quotes",
-                value.kind()
-            ))),
-        }
-    }
-
-    fn show(&self) -> String {
-        quoted(&self.0)
-    }
-}
-
-/// Headers of the service that telemetry is sent to.
-pub(crate) fn header_secrets(section: &mut Section<'_>, key: &'static str) -> Vec<(String, Secret)> {
-    headers(section, key, "telemetry")
-}
-
-/// Headers that the server does not set itself.
-fn headers(section: &mut Section<'_>, key: &'static str, header: &str) -> Vec<(String, Secret)> {
-    named_secrets(section, key, header, |name, value| {
-        let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
-            return Err("is not the name of a header".to_owned());
-        };
-        if is_set_by_the_server(&header) {
-            return Err("is set by the server; choose another header".to_owned());
-        }
-        if HeaderValue::from_str(value).is_err() {
-            return Err("a header's value must be visible characters and spaces".to_owned());
-        }
-        Ok(())
-    })
-}
-
-/// A table whose keys people choose and whose values may be secret: headers, variables.
-fn named_secrets(
-    section: &mut Section<'_>,
-    key: &'static str,
-    header: &str,
-    check: impl Fn(&str, &str) -> Result<(), String>,
-) -> Vec<(String, Secret)> {
-    let entry = section.entry(key);
-    let path = section.path_of(key);
-    let mut table = section.open(path, format!("[{header}.{key}]"), entry);
-    let mut named = Vec::new();
-    for (name, Entry { source, value }) in table.members() {
-        let read = Argument::read(value)
-            .map_err(|wrong| wrong.message)
-            .and_then(|Argument(text)| check(name, &text).map(|()| text));
-        match read {
-            Ok(text) => {
-                let secret = Secret::new(text);
-                table.show(name, secret.show(), source.clone());
-                named.push((name.clone(), secret));
-            }
-            Err(message) => table.error(source, name, message),
-        }
-    }
-    named
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use sha2::{Digest, Sha256};
 
-use crate::config::sections::jwt::JwtKeyConfig;
+use crate::config::sections::api::jwt::JwtKeyConfig;
 use crate::config::{Config, Sources, load};
 use crate::domain::values::time_span::TimeSpan;
 
@@ -161,7 +161,7 @@ fn every_mistake_is_named_with_its_line_and_what_is_allowed() {
         ),
         (
             "[api]\nkeys = \"a\"".to_owned(),
-            "tickerq.toml:2: api.keys: 'a' is not allowed; write [[api.keys]] once for each key",
+            "tickerq.toml:2: api.keys: 'a' is not allowed; write [[api.keys]] once for each",
         ),
         (
             key(""),

@@ -2,11 +2,11 @@
 
 use sha2::{Digest, Sha256};
 
-use super::authentication::Known;
+use super::scopes::Known;
 use crate::config::loader::secret::Secret;
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{Setting, Wrong, quoted, text};
-use crate::config::loader::value::{Entry, Value};
+use crate::config::loader::value::Value;
 use crate::domain::queue::rate_limit::RateLimit;
 use crate::domain::values::name::is_name_character;
 
@@ -50,23 +50,12 @@ const KEYS_MAX: usize = 1_000;
 
 /// Reads all keys; `scopes` are those that this server knows.
 pub(crate) fn read(api: &mut Section<'_>, scopes: &[&str]) -> Vec<ApiKeyConfig> {
-    let items: &[Entry] = match api.entry("keys").map(|entry| (entry, entry.value.typed())) {
-        None => &[],
-        Some((entry, Value::Array(items))) if items.len() > KEYS_MAX => {
-            let message = format!("{} keys are too many; at most {KEYS_MAX} are allowed", items.len());
-            api.error(&entry.source, "keys", message);
-            &[]
-        }
-        Some((_, Value::Array(items))) => items,
-        Some((entry, other)) => {
-            let message = format!(
-                "{} is not allowed; write [[api.keys]] once for each key",
-                other.describe()
-            );
-            api.error(&entry.source, "keys", message);
-            &[]
-        }
-    };
+    let mut items = api.tables("keys", "api.keys");
+    if let Some(entry) = api.entry("keys").filter(|_| items.len() > KEYS_MAX) {
+        let message = format!("{} keys are too many; at most {KEYS_MAX} are allowed", items.len());
+        api.error(&entry.source, "keys", message);
+        items = &[];
+    }
     let mut keys: Vec<ApiKeyConfig> = Vec::new();
     for (index, item) in items.iter().enumerate() {
         let path = api.path_of(&format!("keys[{index}]"));

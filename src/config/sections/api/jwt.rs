@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::authentication::OneOrMore;
 use crate::config::loader::secret::Secret;
 use crate::config::loader::section::Section;
-use crate::config::loader::typed_value::between;
+use crate::config::loader::typed_value::{Setting, Wrong, between};
+use crate::config::loader::value::Value;
 use crate::domain::queue::rate_limit::RateLimit;
 use crate::domain::values::time_span::TimeSpan;
 
@@ -104,4 +104,26 @@ fn read_key(section: &mut Section<'_>) -> Option<JwtKeyConfig> {
         .map(JwtKeyConfig::Secret)
         .or_else(|| public_key.map(JwtKeyConfig::PublicKey))
         .or_else(|| jwks_file.map(JwtKeyConfig::JwksFile))
+}
+
+/// A text, or a list of them.
+struct OneOrMore(Vec<String>);
+
+impl Setting for OneOrMore {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        match value.typed() {
+            Value::Array(_) => Vec::read(value).map(Self),
+            Value::String(_)
+            | Value::Text { .. }
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Boolean(_)
+            | Value::Datetime(_)
+            | Value::Table(_) => String::read(value).map(|text| Self(vec![text])),
+        }
+    }
+
+    fn show(&self) -> String {
+        self.0.show()
+    }
 }

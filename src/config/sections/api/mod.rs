@@ -1,6 +1,11 @@
 //! `[api]`: the API, and who may call it.
 
-use super::authentication::AuthenticationConfig;
+pub mod authentication;
+pub mod jwt;
+pub mod keys;
+pub mod scopes;
+
+use self::authentication::AuthenticationConfig;
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{Setting, Wrong, quoted, word};
 use crate::config::loader::value::Value;

@@ -1,9 +1,11 @@
 //! `[job_types.NAME]`: what jobs of a type get, and what runs them.
 
+pub mod handler;
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::handler::HandlerSettings;
+use self::handler::HandlerSettings;
 use super::jobs::{RETRIES_MAX, TIMEOUT_MIN};
 use crate::config::loader::render;
 use crate::config::loader::section::Section;

@@ -1,0 +1,47 @@
+//! The responses to refused requests.
+
+use std::rc::Rc;
+
+use actix_web::Error;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+
+use super::refusal::{METHOD, Refusal};
+use super::shared::Shared;
+use crate::api::auth::Gate;
+use crate::api::rest::{Unreadable, unreadable};
+
+/// Responds to the placeholder of a refused request, and to requests whose body or connection is refused.
+pub(crate) async fn answer_refused(
+    gate: Gate,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some(shared) = request.request().conn_data::<Rc<Shared>>().cloned() else {
+        return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
+    };
+    let refused = if request.method().as_str() == METHOD {
+        shared.refusal()
+    } else {
+        let client = || gate.address(request.request());
+        shared.count_for_client(request.path(), client).err()
+    };
+    if let Some(refusal) = refused {
+        let why = match refusal {
+            Refusal::Malformed(what) => Unreadable::Malformed(what),
+            Refusal::TooLarge => Unreadable::TooLarge,
+            Refusal::TooSlow => Unreadable::TooSlow,
+            Refusal::Full => Unreadable::Full,
+        };
+        let answer = unreadable(request.request(), why);
+        return Ok(request.into_response(answer));
+    }
+    let answer = next.call(request).await?;
+    // The route reports the interrupted body as malformed.
+    if shared.is_body_late() && answer.status().is_client_error() {
+        let answer_late = unreadable(answer.request(), Unreadable::BodyTooSlow);
+        return Ok(answer.into_response(answer_late));
+    }
+    Ok(answer.map_into_boxed_body())
+}
