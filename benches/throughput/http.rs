@@ -1,6 +1,7 @@
 //! Enqueue over HTTP: one job a request, 64 connections, the load generator in the same process on the same cores.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -12,6 +13,8 @@ use tickerq::api::graphql::GraphQlOptions;
 use tickerq::api::pages::PagesOptions;
 use tickerq::api::realtime::RealtimeOptions;
 use tickerq::api::rest::RestOptions;
+use tickerq::config::sections::server::ServerConfig;
+use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::server::ServerOptions;
 use tickerq::service::limits::expensive_reads::ReadLimits;
 use tickerq::storage::change::Change;
@@ -98,12 +101,12 @@ fn server_options(callers: Callers) -> ServerOptions {
     ServerOptions {
         closes_storage: true,
         access_log: false,
-        listen: vec!["127.0.0.1:0".parse().expect("an address")],
-        http_workers: 2,
-        keep_alive: Duration::from_secs(75),
-        max_connections: None,
-        max_connections_per_address: None,
-        shutdown_grace: Duration::from_secs(5),
+        server: ServerConfig {
+            listen: vec!["127.0.0.1:0".parse().expect("an address")],
+            http_workers: NonZeroUsize::new(2).expect("two workers"),
+            shutdown_grace: TimeSpan::from_secs(5),
+            ..ServerConfig::default()
+        },
         auth: AuthOptions {
             is_required: callers == Callers::WithKey,
             keys: vec![ApiKey {
@@ -134,7 +137,7 @@ fn server_options(callers: Callers) -> ServerOptions {
         telemetry: None,
         graphql: GraphQlOptions::default(),
         pages: PagesOptions { graphiql: false },
-        events_behind_max: 1_024,
+        event_buffer: 1_024,
         recurring: Vec::new(),
         expensive_reads: ReadLimits::default(),
         rules: rules(),

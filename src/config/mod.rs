@@ -1,12 +1,14 @@
-//! What was written, with its source, and what it means.
+//! The configuration, with the source of each value.
 //!
-//! Three layers are laid over each other: the file, the environment (`TICKERQ_SECTION__KEY`), the flags. Every mistake in
-//! any of them is found and named with its place before the server starts; nothing is ignored in silence.
+//! Three layers override each other: the file, the environment (`TICKERQ_SECTION__KEY`), the flags. Every mistake in any of
+//! them is reported with its source before the server starts; nothing is ignored silently. A section yields the options of
+//! the part of the server that it configures.
 
 pub mod loader;
 pub mod sections;
 pub mod zoneinfo;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use self::loader::render::Shown;
@@ -16,26 +18,27 @@ use self::loader::value::Table;
 use self::sections::api::ApiConfig;
 use self::sections::audit::AuditConfig;
 use self::sections::database::DatabaseConfig;
-use self::sections::graphql::GraphQlConfig;
 use self::sections::job_types::JobTypeSettings;
 use self::sections::job_types::handler::HandlerSettings;
 use self::sections::jobs::JobsConfig;
 use self::sections::log::LogConfig;
-use self::sections::metrics::MetricsConfig;
 use self::sections::nodes::NodesConfig;
 use self::sections::queues::QueuesConfig;
 use self::sections::realtime::RealtimeConfig;
 use self::sections::recurring::RecurringSettings;
-use self::sections::retention::RetentionConfig;
 use self::sections::server::ServerConfig;
-use self::sections::sync::SyncConfig;
 use self::sections::telemetry::TelemetryConfig;
 use self::sections::time_zones::TimeZonesConfig;
 use self::sections::webhooks::WebhooksConfig;
+use crate::api::graphql::GraphQlOptions;
+use crate::api::pages::PagesOptions;
+use crate::api::rest::prometheus::PrometheusOptions;
 use crate::domain::metrics::health::HealthRules;
+use crate::runtime::maintenance::pruner::Retention;
+use crate::runtime::outbound::options::SyncOptions;
 
-/// The configuration, checked: whoever holds it needs no second check.
-#[derive(Clone, Debug, PartialEq)]
+/// The checked configuration: the options of each part of the server. Printing it hides secrets.
+#[derive(Clone)]
 pub struct Config {
     /// `[server]`.
     pub server: ServerConfig,
@@ -56,13 +59,15 @@ pub struct Config {
     /// `[realtime]`.
     pub realtime: RealtimeConfig,
     /// `[graphql]`.
-    pub graphql: GraphQlConfig,
+    pub graphql: GraphQlOptions,
+    /// `[graphql]`, its page.
+    pub pages: PagesOptions,
     /// `[retention]`.
-    pub retention: RetentionConfig,
+    pub retention: Retention,
     /// `[nodes]`.
     pub nodes: NodesConfig,
     /// `[metrics]`.
-    pub metrics: MetricsConfig,
+    pub metrics: Option<PrometheusOptions>,
     /// `[health]`.
     pub health: HealthRules,
     /// `[log]`.
@@ -70,7 +75,7 @@ pub struct Config {
     /// `[webhooks]`.
     pub webhooks: WebhooksConfig,
     /// `[sync]`.
-    pub sync: SyncConfig,
+    pub sync: SyncOptions,
     /// `[telemetry]`.
     pub telemetry: TelemetryConfig,
     /// `[time_zones]`.
@@ -137,26 +142,32 @@ where
     }
 }
 
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_toml())
+    }
+}
+
 impl Config {
-    /// Whether jobs are run by programs that the server starts.
+    /// Whether the server starts programs that run jobs.
     pub(crate) fn has_command_handlers(&self) -> bool {
         let is_command = |settings: &JobTypeSettings| matches!(settings.handler, HandlerSettings::Command(_));
         self.job_types.iter().any(is_command)
     }
 
-    /// The files that secrets were read from: what is shown hidden was written there.
+    /// The files that secrets were read from.
     pub(crate) fn files_with_secrets(&self) -> Vec<&Path> {
         let mut files: Vec<&Path> = self.shown.iter().filter_map(Shown::file_with_secret).collect();
         files.dedup();
         files
     }
 
-    /// The configuration as TOML: secrets hidden, and behind each value that somebody wrote the place where.
+    /// The configuration as TOML, without secrets; a comment names the source of each value that is no default.
     pub fn to_toml(&self) -> String {
         self::loader::render::render(&self.shown)
     }
 
-    /// A mistake that was found with the configuration in use, with the place of the setting that its text begins with.
+    /// A mistake that was found later, with the source of the setting that its text begins with.
     pub(crate) fn located(&self, message: &str) -> ConfigErrors {
         let key = message.split(": ").next().unwrap_or_default();
         let error = match self::loader::render::source_of(&self.shown, key) {
@@ -194,26 +205,34 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let mut root = Section::root(written, findings);
     let server = read_section(&mut root, "server", ServerConfig::read);
     let database = read_section(&mut root, "database", DatabaseConfig::read);
-    let api = read_section(&mut root, "api", ApiConfig::read);
-    let is_required = api.authentication.is_required;
+    let api = read_section(&mut root, "api", |section| ApiConfig::read(section, &server));
+    let (is_enabled, is_required) = (api.rest.enable, api.auth.is_required);
     let jobs = read_section(&mut root, "jobs", JobsConfig::read);
-    let realtime = read_section(&mut root, "realtime", RealtimeConfig::read);
-    let graphql = read_section(&mut root, "graphql", GraphQlConfig::read);
-    let retention = read_section(&mut root, "retention", RetentionConfig::read);
+    let realtime = read_section(&mut root, "realtime", |section| {
+        RealtimeConfig::read(section, is_enabled)
+    });
+    let (graphql, pages) = read_section(&mut root, "graphql", |section| {
+        self::sections::graphql::read(section, is_enabled)
+    });
+    let retention = read_section(&mut root, "retention", self::sections::retention::read);
     let nodes = read_section(&mut root, "nodes", NodesConfig::read);
-    let metrics = read_section(&mut root, "metrics", MetricsConfig::read);
+    let metrics = read_section(&mut root, "metrics", self::sections::metrics::read);
     let health = read_section(&mut root, "health", self::sections::health::read);
     let log = read_section(&mut root, "log", LogConfig::read);
     let audit = read_section(&mut root, "audit", |section| AuditConfig::read(section, is_required));
     let queues = QueuesConfig::read(&mut root);
-    let job_types = JobTypeSettings::read_all(&mut root, &jobs.defaults);
+    let job_types = JobTypeSettings::read_all(&mut root, jobs.defaults());
     let recurring = RecurringSettings::read_all(&mut root);
     let webhooks = read_section(&mut root, "webhooks", WebhooksConfig::read);
-    let sync = read_section(&mut root, "sync", SyncConfig::read);
-    let telemetry = read_section(&mut root, "telemetry", TelemetryConfig::read);
+    let sync = read_section(&mut root, "sync", |section| {
+        self::sections::sync::read(section, webhooks.reach())
+    });
+    let telemetry = read_section(&mut root, "telemetry", |section| {
+        TelemetryConfig::read(section, &nodes.name)
+    });
     let time_zones = read_section(&mut root, "time_zones", TimeZonesConfig::read);
     if !is_required {
-        let has_keys = !api.authentication.keys.is_empty() || api.authentication.jwt.is_some();
+        let has_keys = !api.auth.keys.is_empty() || api.auth.jwt.is_some();
         self::sections::server::refuse_open_addresses(&mut root, &server, has_keys);
         self::sections::server::refuse_any_origin(&mut root, &server);
     }
@@ -229,6 +248,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         audit,
         realtime,
         graphql,
+        pages,
         retention,
         nodes,
         metrics,

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use actix::System;
 use tracing::warn;
 
-use super::compose;
-use super::compose::HandlerError;
 use super::exposed_files;
+use super::handlers::HandlerError;
 use super::system_thread::SystemThread;
 use super::{Embedded, Server, ServerError, ServerOptions};
 use crate::api::auth::Gate;
@@ -217,11 +216,11 @@ impl Builder {
         for warning in &config.warnings {
             warn!("{warning}");
         }
-        let mut options = compose::options(&config, registry).map_err(|error| located(&config, error.into()))?;
+        let mut options = ServerOptions::new(&config, registry).map_err(|error| located(&config, error.into()))?;
         // What has no due time left is a warning when it is declared.
         check_recurring(&config, &options.rules)?;
         if let Some(listen) = listen {
-            options.listen = vec![listen];
+            options.server.listen = vec![listen];
         }
         options.runtime.on_job_event = on_job_event;
         options.log = log;
@@ -229,7 +228,7 @@ impl Builder {
             options.closes_storage = false;
             return Ok((repository, options, config));
         }
-        let mut database = compose::database(&config.database, &config.nodes);
+        let mut database = config.database.options(config.nodes.lease);
         if let Some(url) = database_url {
             database.url = url;
         }
@@ -246,8 +245,9 @@ impl Builder {
 /// The error with the place of the setting that it is about.
 fn located(config: &Config, error: BuildError) -> BuildError {
     match error {
-        BuildError::Handler(HandlerError::Http { .. } | HandlerError::Address { .. })
-        | BuildError::Start(ServerError::Keys(_)) => config.located(&error.to_string()).into(),
+        BuildError::Handler(HandlerError::Http { .. }) | BuildError::Start(ServerError::Keys(_)) => {
+            config.located(&error.to_string()).into()
+        }
         BuildError::Name(_)
         | BuildError::Config(_)
         | BuildError::TimeZones(_)
@@ -261,12 +261,14 @@ fn located(config: &Config, error: BuildError) -> BuildError {
 
 /// Refuses declared recurring jobs whose occurrences the server would refuse.
 fn check_recurring(config: &Config, rules: &Rules) -> Result<(), ConfigErrors> {
-    let refused = config.recurring.iter().filter_map(|declared| {
-        let refused = rules.check(&declared.new.template.new_job(Due::Now), None).err()?;
+    let refused = config.recurring.iter().filter_map(|settings| {
+        let refused = rules
+            .check(&settings.declared.new.template.new_job(Due::Now), None)
+            .err()?;
         let detail = if let ServiceError::Invalid { field, detail, .. } = &refused {
-            format!("{}.{field}: {detail}", declared.path)
+            format!("{}.{field}: {detail}", settings.path)
         } else {
-            format!("{}: {refused}", declared.path)
+            format!("{}: {refused}", settings.path)
         };
         Some(config.located(&detail).0)
     });
@@ -310,18 +312,18 @@ fn default_config(listen: Option<SocketAddr>, database_url: Option<String>) -> R
 
 /// Opens the configured database, for what is done without a server.
 pub(crate) async fn open_database(config: &Config) -> Result<SeaRepository, ConnectError> {
-    SeaRepository::connect(compose::database(&config.database, &config.nodes)).await
+    SeaRepository::connect(config.database.options(config.nodes.lease)).await
 }
 
 /// The steps of the configured database's schema, also while a server has it open.
 pub(crate) async fn migration_states(config: &Config) -> Result<Vec<MigrationState>, MigrationError> {
-    SeaRepository::migration_states_of(compose::database(&config.database, &config.nodes)).await
+    SeaRepository::migration_states_of(config.database.options(config.nodes.lease)).await
 }
 
 /// What would keep a server with this configuration from starting, as far as that can be known without starting it; and
 /// what it would warn of.
 pub(crate) fn check(config: &Config) -> Result<Vec<String>, BuildError> {
-    let options = compose::options(config, HandlerRegistry::new()).map_err(|error| located(config, error.into()))?;
+    let options = ServerOptions::new(config, HandlerRegistry::new()).map_err(|error| located(config, error.into()))?;
     check_recurring(config, &options.rules)?;
     let gate = Gate::new(options.auth).map_err(ServerError::from);
     gate.map_err(|error| located(config, error.into()))?;
@@ -329,11 +331,11 @@ pub(crate) fn check(config: &Config) -> Result<Vec<String>, BuildError> {
     let never = config
         .recurring
         .iter()
-        .filter(|declared| declared.new.schedule.next_after(now).is_none());
-    let never = never.map(|declared| {
+        .filter(|settings| settings.declared.new.schedule.next_after(now).is_none());
+    let never = never.map(|settings| {
         let detail = "there is no due time left before ends_at: it is not created";
         config
-            .located(&format!("{}.ends_at: {detail}", declared.path))
+            .located(&format!("{}.ends_at: {detail}", settings.path))
             .to_string()
     });
     Ok(config.warnings.iter().map(ToString::to_string).chain(never).collect())
@@ -344,9 +346,4 @@ pub(crate) fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = exposed_files::of_configuration(config);
     warnings.extend(exposed_files::of_database(config.database.url.expose()));
     warnings
-}
-
-/// How the configured REST API works, for its description.
-pub(crate) fn rest_options(config: &Config) -> crate::api::rest::RestOptions {
-    compose::rest(config)
 }

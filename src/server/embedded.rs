@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use super::facades::Facades;
 use super::system_thread::SystemThread;
-use super::{PrometheusOptions, ServerError, ServerOptions};
+use super::{ServerError, ServerOptions};
 use crate::api::auth::Gate;
 use crate::api::graphql::{GraphQl, Services};
 use crate::api::memory::RequestMemory;
@@ -16,6 +16,7 @@ use crate::api::middleware::security_headers::AnswerMarks;
 use crate::api::realtime::Realtime;
 use crate::api::rest::Exposition;
 use crate::api::rest::RestApi;
+use crate::api::rest::prometheus::PrometheusOptions;
 use crate::domain::job::Job;
 use crate::domain::queue::QueueSettings;
 use crate::runtime::{Runtime, RuntimeHandle};
@@ -60,16 +61,11 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Starts it over this storage. Needs a running actix system. Where to listen and how are the program's own matter, so
-    /// what the options say of that is not looked at.
+    /// Starts it over this storage. Needs a running actix system. The program listens itself, so the
+    /// listener's options are not used.
     pub async fn start(repository: Arc<dyn JobRepository>, options: ServerOptions) -> Result<Self, ServerError> {
         let ServerOptions {
-            listen: _,
-            http_workers: _,
-            keep_alive: _,
-            max_connections: _,
-            max_connections_per_address: _,
-            shutdown_grace,
+            server,
             closes_storage,
             auth,
             audit: is_audited,
@@ -81,7 +77,7 @@ impl Embedded {
             telemetry,
             graphql,
             pages,
-            events_behind_max,
+            event_buffer,
             recurring: declared,
             expensive_reads,
             rules,
@@ -106,7 +102,7 @@ impl Embedded {
             .with_expensive_reads(reads.clone());
         let recurring = jobs.recurring().clone();
         if let Err(error) = declare(&recurring, declared).await {
-            Box::pin(runtime.stop(shutdown_grace)).await;
+            Box::pin(runtime.stop(server.shutdown_grace.to_std())).await;
             return Err(error);
         }
         let queues = Queues::new(
@@ -140,7 +136,7 @@ impl Embedded {
         let exposition = prometheus.zip(text).map(|(options, text)| exposition(options, text));
         let health = Health::new(Arc::clone(&repository), handle.clone());
         let shutdown = Shutdown::default();
-        let events = Events::new(handle, events_behind_max);
+        let events = Events::new(handle, event_buffer);
         let realtime = Realtime::new(
             events.clone(),
             gate.clone(),
@@ -209,7 +205,7 @@ impl Embedded {
             queues,
             facades: Arc::new(facades),
             closes_storage,
-            shutdown_grace,
+            shutdown_grace: server.shutdown_grace.to_std(),
             system: None,
         })
     }

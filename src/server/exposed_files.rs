@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::api::auth::JwtKeySource;
 use crate::config::Config;
-use crate::config::sections::api::jwt::JwtKeyConfig;
 use crate::storage::sea::SeaRepository;
 
 /// The permissions of the group and of others.
@@ -21,9 +21,9 @@ struct Exposed {
 
 /// A warning for each file of the configuration that has secrets and that other users can open.
 pub(super) fn of_configuration(config: &Config) -> Vec<String> {
-    let key_file = match config.api.authentication.jwt.as_ref().map(|jwt| &jwt.key) {
-        Some(JwtKeyConfig::JwksFile(path)) if has_symmetric_key(path) => Some(path.as_path()),
-        Some(JwtKeyConfig::JwksFile(_) | JwtKeyConfig::Secret(_) | JwtKeyConfig::PublicKey(_)) | None => None,
+    let key_file = match config.api.auth.jwt.as_ref().map(|jwt| &jwt.key) {
+        Some(JwtKeySource::JwksFile(path)) if has_symmetric_key(path) => Some(path.as_path()),
+        Some(JwtKeySource::JwksFile(_) | JwtKeySource::Secret(_) | JwtKeySource::PublicKey(_)) | None => None,
     };
     let files = config.files_with_secrets().into_iter().chain(key_file);
     let exposed = files.filter_map(exposed);

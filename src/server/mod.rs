@@ -1,23 +1,25 @@
 //! The composition root: puts a server together from its parts, starts it, and stops it.
 //!
-//! This is the one place that knows everything. Configuration becomes options here, a repository is opened, the actors
-//! are started with their consumers first, and only then does the server listen.
+//! The configuration's options are completed here ([`options`]), a repository is opened, the actors are started with their
+//! consumers first, and only then does the server listen.
 
 mod builder;
-mod compose;
 mod connection;
 mod embedded;
 mod exposed_files;
 mod facades;
+mod handlers;
 mod open_files;
+mod options;
 mod socket;
 mod system_thread;
 
 pub use self::builder::{BuildError, Builder};
-pub(crate) use self::builder::{check, migration_states, open_database, rest_options, warnings};
-pub use self::compose::HandlerError;
+pub(crate) use self::builder::{check, migration_states, open_database, warnings};
 pub use self::embedded::Embedded;
 pub use self::facades::Facades;
+pub use self::handlers::HandlerError;
+pub use self::options::ServerOptions;
 pub use self::system_thread::ThreadEnded;
 
 use std::net::{SocketAddr, TcpListener};
@@ -38,93 +40,25 @@ use tracing::info;
 use self::connection::{Connection, PlaceLimits, Places, RESERVE};
 use self::system_thread::SystemThread;
 
-use crate::api::auth::{AllowedOrigins, AuthOptions, JwtKeyError};
-use crate::api::graphql::GraphQlOptions;
+use crate::api::auth::{AllowedOrigins, JwtKeyError};
 use crate::api::middleware::access_log;
 use crate::api::middleware::request_metrics;
 use crate::api::middleware::security_headers;
-use crate::api::pages::PagesOptions;
-use crate::api::realtime::RealtimeOptions;
 use crate::api::rest;
-use crate::api::rest::RestOptions;
 use crate::config::sections::server::{ANY_ORIGIN, is_open, open_address};
 use crate::domain::job::Job;
 use crate::domain::values::name::RecurringKey;
-use crate::runtime::{RuntimeHandle, RuntimeOptions, StartError};
+use crate::runtime::{RuntimeHandle, StartError};
 use crate::service::error::ServiceError;
 use crate::service::jobs::Jobs;
 use crate::service::jobs::job_request::JobRequestError;
-use crate::service::jobs::job_validation::Rules;
-use crate::service::limits::expensive_reads::ReadLimits;
-use crate::service::log_level::LogControl;
 use crate::service::queues::Queues;
-use crate::service::recurring::{DeclaredRecurringJob, Recurring};
+use crate::service::recurring::Recurring;
 use crate::storage::repository::JobRepository;
-use crate::telemetry::exporter::TelemetryOptions;
 use crate::telemetry::metrics::ExportError;
 
 /// The connections that are accepted before a worker looks at them.
 const ACCEPTED_AHEAD: usize = 16;
-
-/// How a server works.
-#[derive(Clone)]
-pub struct ServerOptions {
-    /// Where it listens, at least one address; port 0 takes a free one.
-    pub listen: Vec<SocketAddr>,
-    /// How many threads answer requests.
-    pub http_workers: usize,
-    /// How long an idle connection is kept.
-    pub keep_alive: Duration,
-    /// The limit of open connections; none to derive it from that of open files.
-    pub max_connections: Option<usize>,
-    /// The limit of open connections of one address; none for half of all.
-    pub max_connections_per_address: Option<usize>,
-    /// How long running jobs may take to end when the server stops.
-    pub shutdown_grace: Duration,
-    /// Whether storage is closed when the server has stopped; not where the program has opened it.
-    pub closes_storage: bool,
-    /// Who is let in.
-    pub auth: AuthOptions,
-    /// Whether it is recorded who has changed what.
-    pub audit: bool,
-    /// Whether every request is logged, with its caller and the client's address.
-    pub access_log: bool,
-    /// How the level of the process's log is changed, if it can be.
-    pub log: Option<LogControl>,
-    /// How the REST API works.
-    pub rest: RestOptions,
-    /// How live updates work.
-    pub realtime: RealtimeOptions,
-    /// How numbers are exported to Prometheus, if they are.
-    pub prometheus: Option<PrometheusOptions>,
-    /// What is sent to collectors of telemetry, if there are any.
-    pub telemetry: Option<TelemetryOptions>,
-    /// How GraphQL works.
-    pub graphql: GraphQlOptions,
-    /// Which web pages there are.
-    pub pages: PagesOptions,
-    /// How many events somebody who listens may be behind before it misses some.
-    pub events_behind_max: usize,
-    /// The recurring jobs that the configuration declares.
-    pub recurring: Vec<DeclaredRecurringJob>,
-    /// How many expensive reads there may be.
-    pub expensive_reads: ReadLimits,
-    /// What is accepted of a new job.
-    pub rules: Rules,
-    /// How jobs are run.
-    pub runtime: RuntimeOptions,
-}
-
-/// How numbers are exported to Prometheus.
-#[derive(Clone, Debug)]
-pub struct PrometheusOptions {
-    /// At which path.
-    pub path: String,
-    /// Which; none for all.
-    pub names: Vec<String>,
-    /// Whether everybody may read them, also where callers must show who they are.
-    pub is_open: bool,
-}
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -177,20 +111,20 @@ pub struct Server {
 impl Server {
     /// Starts a server over this storage. Needs a running actix system.
     pub async fn start(repository: Arc<dyn JobRepository>, options: ServerOptions) -> Result<Self, ServerError> {
-        let (listen, http_workers, keep_alive) = (options.listen.clone(), options.http_workers, options.keep_alive);
-        let (max_connections, max_per_address) = (options.max_connections, options.max_connections_per_address);
+        let server = options.server.clone();
+        let keep_alive = server.keep_alive.to_std();
         let trusted_proxies = options.auth.trusted_proxies.clone();
         let exposition = options.prometheus.as_ref().map(|prometheus| prometheus.path.clone());
         let open_files = open_files::raise_limit();
-        if let Some(address) = listen.iter().find(|address| is_open(address))
+        if let Some(address) = server.listen.iter().find(|address| is_open(address))
             && !options.auth.is_required
         {
             return Err(ServerError::Open { address: *address });
         }
         // Listened on first, so that a taken port is found before anything is started; nothing is answered before the end.
-        let mut listeners = Vec::with_capacity(listen.len());
-        let mut addresses = Vec::with_capacity(listen.len());
-        for address in listen {
+        let mut listeners = Vec::with_capacity(server.listen.len());
+        let mut addresses = Vec::with_capacity(server.listen.len());
+        for address in server.listen {
             let failed = |cause| ServerError::Listen { address, cause };
             let listener = TcpListener::bind(address).map_err(failed)?;
             addresses.push(listener.local_addr().map_err(failed)?);
@@ -198,12 +132,13 @@ impl Server {
         }
         let embedded = Embedded::start(repository, options).await?;
         let facades = embedded.facades();
-        let workers = http_workers.max(1);
+        let workers = server.http_workers.get();
         // Those in reserve, those that end for others, and those that were accepted and not looked at yet.
         let beside = 2 * RESERVE + ACCEPTED_AHEAD + workers;
-        let connections = open_files.connections_max(max_connections, beside);
+        let connections = open_files.connections_max(server.max_connections, beside);
         let places = {
-            let per_address = max_per_address.unwrap_or(connections.div_ceil(2)).min(connections);
+            let per_address = server.max_connections_per_address.unwrap_or(connections.div_ceil(2));
+            let per_address = per_address.min(connections);
             let limits = PlaceLimits {
                 connections,
                 per_address,

@@ -6,7 +6,7 @@
 
 use std::error::Error;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,15 +81,8 @@ impl HttpClient {
 
     /// Says whether an address may be connected to that needs no resolving; any other is looked at when it is resolved.
     pub fn check(&self, url: &Url) -> Result<(), OutOfReach> {
-        literal(url).map_or(Ok(()), |address| self.reach.check(address))
+        self.reach.check_url(url)
     }
-}
-
-/// The address that stands in a URL in place of a name. The parser has brought all spellings of IPv4 to one.
-fn literal(url: &Url) -> Option<IpAddr> {
-    let host = url.host_str()?;
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    bare.unwrap_or(host).parse().ok()
 }
 
 /// Resolves names to the addresses within reach.

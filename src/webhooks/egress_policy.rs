@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use reqwest::Url;
+
 use super::special_networks;
 use super::special_networks::Special;
 
@@ -44,6 +46,18 @@ impl Reach {
             Some(Special::Private) => Err(OutOfReach::Private),
         }
     }
+
+    /// Whether a URL may be called, as far as it holds an address instead of a name.
+    pub fn check_url(self, url: &Url) -> Result<(), OutOfReach> {
+        literal(url).map_or(Ok(()), |address| self.check(address))
+    }
+}
+
+/// The address that stands in a URL in place of a name. The parser has brought all spellings of IPv4 to one.
+fn literal(url: &Url) -> Option<IpAddr> {
+    let host = url.host_str()?;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    bare.unwrap_or(host).parse().ok()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub(super) mod metrics;
 mod nodes;
 pub mod openapi;
 pub(super) mod problem;
-mod prometheus;
+pub mod prometheus;
 pub(super) mod queues;
 pub(super) mod recurring;
 mod reduced;

@@ -15,6 +15,17 @@ use crate::domain::access::caller::Scope;
 /// The format of the text. Newer versions of Prometheus refuse numbers whose format is not said.
 const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
+/// The export to Prometheus.
+#[derive(Clone, Debug)]
+pub struct PrometheusOptions {
+    /// Its path.
+    pub path: String,
+    /// The exported metrics; none for all.
+    pub names: Vec<String>,
+    /// Whether callers need no credentials, also where the API requires them.
+    pub is_open: bool,
+}
+
 /// Adds the route, if numbers are exported.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
     let Some(Exposition { path, is_open, text }) = api.exposition.clone() else {

@@ -42,7 +42,7 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CliError> {
     actix_web::rt::System::new().block_on(async move {
         let mut signals =
             Signals::new().map_err(|cause| CliError::System(format!("can't install signal handlers: {cause}")))?;
-        let is_open = !config.api.authentication.is_required;
+        let is_open = !config.api.auth.is_required;
         let server = Server::builder()
             .config(config)
             .log_control(log)

@@ -13,7 +13,7 @@ const EXAMPLE: &str = "InstrumentationKey=00000000-0000-0000-0000-000000000000;I
 
 /// A connection string. Printing it does not show the key.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ConnectionString {
+pub(crate) struct ConnectionString {
     /// Which resource telemetry is for.
     pub instrumentation_key: String,
     /// Where it is sent to.
@@ -32,7 +32,7 @@ impl fmt::Debug for ConnectionString {
 
 impl ConnectionString {
     /// Reads `Key=value` pairs with semicolons between them: names in any case, unknown ones are passed over.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (mut key, mut endpoint, mut suffix, mut location) = (None, None, None, None);
         for pair in text.split(';').map(str::trim).filter(|pair| !pair.is_empty()) {
             // No message repeats a value: it may be the key.

@@ -9,35 +9,18 @@ use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{Setting, Wrong, between, quoted, text, word};
 use crate::config::loader::value::Value;
 use crate::domain::values::time_span::TimeSpan;
+use crate::service::limits::expensive_reads::ReadLimits;
+use crate::storage::sea::{Durability, SeaOptions};
 
 /// `[database]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct DatabaseConfig {
-    /// Which database.
+    /// The database; printing it hides its password.
     pub url: DatabaseUrl,
-    /// How many connections the server may open.
-    pub max_connections: NonZeroU32,
-    /// How many expensive reads run at a time, each over a connection of its own.
-    pub max_expensive_reads: u32,
-    /// How long an expensive read may take.
-    pub expensive_read_timeout: TimeSpan,
-    /// How many expensive reads wait for their turn.
-    pub expensive_read_queue: u32,
-    /// What a committed job survives.
-    pub durability: Durability,
-    /// Whether PgBouncer, or another pooler in transaction mode, is between the server and PostgreSQL.
-    pub pgbouncer: bool,
-    /// Where PostgreSQL itself is reached for LISTEN, beside the pooler.
-    pub listen_url: Option<DatabaseUrl>,
-}
-
-/// What a committed job survives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// A power cut.
-    Full,
-    /// A killed server, but a power cut may take the last moments.
-    Normal,
+    /// How the database is used.
+    pub options: SeaOptions,
+    /// The limits of expensive reads.
+    pub expensive_reads: ReadLimits,
 }
 
 /// The two databases.
@@ -66,6 +49,7 @@ impl DatabaseConfig {
             }
             Ok(())
         };
+        let default = SeaOptions::new(url.expose());
         let max_connections = section.get_if(
             "max_connections",
             NonZeroU32::MIN.saturating_add(7),
@@ -73,42 +57,69 @@ impl DatabaseConfig {
         );
         // One writes, and at least as many read what is cheap.
         let most = (max_connections.get().saturating_sub(1) / 2).max(1);
-        Self {
-            url,
-            max_connections,
-            max_expensive_reads: section.get_if("max_expensive_reads", most.min(2), move |reads: &u32| {
-                if (1..=most).contains(reads) {
-                    return Ok(());
-                }
-                Err(format!(
-                    "{reads} is out of range; allowed is 1 to {most}, half of database.max_connections without the one that writes"
-                ))
-            }),
-            expensive_read_timeout: section.get_if(
+        let expensive_reads: u32 = section.get_if("max_expensive_reads", most.min(2), move |reads: &u32| {
+            if (1..=most).contains(reads) {
+                return Ok(());
+            }
+            Err(format!(
+                "{reads} is out of range; allowed is 1 to {most}, half of database.max_connections without the one that writes"
+            ))
+        });
+        let expensive_read_timeout = section
+            .get_if(
                 "expensive_read_timeout",
                 TimeSpan::from_secs(10),
                 between(TimeSpan::from_millis(100), TimeSpan::from_secs(3600)),
-            ),
-            expensive_read_queue: section.get_if("expensive_read_queue", 32, between(0, 10_000)),
-            durability: section.get("durability", Durability::Full),
+            )
+            .to_std();
+        let expensive_read_queue: u32 = section.get_if("expensive_read_queue", 32, between(0, 10_000));
+        let options = SeaOptions {
+            max_connections: max_connections.get(),
+            expensive_reads,
+            expensive_read_time: expensive_read_timeout,
+            durability: section.get("durability", default.durability),
             pgbouncer: section.get_if("pgbouncer", false, |is_set: &bool| needs_postgres(*is_set)),
-            listen_url: section.optional_if("listen_url", |listen: &DatabaseUrl| {
-                if listen.kind() == DatabaseKind::Sqlite {
-                    return Err("is not a PostgreSQL address; write postgres://user:password@host/database".to_owned());
-                }
-                needs_postgres(true)
-            }),
+            listen_url: section
+                .optional_if("listen_url", |listen: &DatabaseUrl| {
+                    if listen.kind() == DatabaseKind::Sqlite {
+                        return Err(
+                            "is not a PostgreSQL address; write postgres://user:password@host/database".to_owned(),
+                        );
+                    }
+                    needs_postgres(true)
+                })
+                .map(|url| url.expose().to_owned()),
+            ..default
+        };
+        let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
+        Self {
+            url,
+            options,
+            expensive_reads: ReadLimits {
+                running_max: count(expensive_reads),
+                waiting_max: count(expensive_read_queue),
+                time: expensive_read_timeout,
+            },
+        }
+    }
+
+    /// The options of a node with this lease.
+    pub(crate) fn options(&self, lease: TimeSpan) -> SeaOptions {
+        let options = self.options.clone().with_lease(lease.to_std());
+        match self.url.kind() {
+            DatabaseKind::Sqlite => options,
+            // Nodes of one shard count in the same rows and wait for each other.
+            DatabaseKind::Postgres => SeaOptions {
+                shard: rand::random_range(0..16),
+                ..options
+            },
         }
     }
 }
 
-impl Durability {
-    const WORDS: [(&str, Self); 2] = [("full", Self::Full), ("normal", Self::Normal)];
-}
-
 impl Setting for Durability {
     fn read(value: &Value) -> Result<Self, Wrong> {
-        word(value, &Self::WORDS)
+        word(value, &[("full", Self::Full), ("normal", Self::Normal)])
     }
 
     fn show(&self) -> String {
@@ -166,7 +177,7 @@ impl DatabaseUrl {
         self.to_string() != self.text
     }
 
-    /// The whole address with its password, for whoever connects.
+    /// The whole address with its password.
     pub fn expose(&self) -> &str {
         &self.text
     }

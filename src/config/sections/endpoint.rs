@@ -5,21 +5,22 @@ use reqwest::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, Head
 
 use crate::config::loader::secret::Secret;
 use crate::config::loader::section::Section;
-use crate::config::loader::typed_value::{Setting, Wrong, quoted, text};
+use crate::config::loader::typed_value::{Check, Setting, Wrong, quoted, text};
 use crate::config::loader::value::{Entry, Value};
 use crate::domain::values::name::is_name_character;
 use crate::domain::webhooks::endpoint::SigningSecret;
+use crate::webhooks::egress_policy::Reach;
 
 /// How long the name of an endpoint may be, in characters.
 const NAME_LENGTH_MAX: usize = 200;
 
 /// An `http` or `https` address without a user and password. Printing it hides what its query says.
 #[derive(Clone, PartialEq, Eq)]
-pub struct EndpointUrl(Url);
+pub(crate) struct EndpointUrl(Url);
 
 impl EndpointUrl {
-    /// The whole address, for whoever calls it.
-    pub fn as_url(&self) -> &Url {
+    /// The whole address.
+    pub(crate) fn as_url(&self) -> &Url {
         &self.0
     }
 }
@@ -28,7 +29,7 @@ impl std::fmt::Display for EndpointUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = self.0.clone();
         if self.0.query().is_some_and(|query| !query.is_empty()) {
-            // Keys of services often stand there.
+            // It often holds keys of services.
             let names = self.0.query_pairs().map(|(name, _)| (name, "***"));
             shown.query_pairs_mut().clear().extend_pairs(names);
         }
@@ -40,6 +41,11 @@ impl std::fmt::Debug for EndpointUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(self, f)
     }
+}
+
+/// An endpoint that may be called.
+pub(crate) fn within(reach: Reach) -> impl Check<EndpointUrl> {
+    move |url: &EndpointUrl| reach.check_url(url.as_url()).map_err(|cause| cause.to_string())
 }
 
 impl Setting for EndpointUrl {
@@ -75,14 +81,14 @@ pub(crate) fn check_name(name: &String) -> Result<(), String> {
     Ok(())
 }
 
-/// What signs deliveries and requests.
+/// Checks the secret that signs deliveries and requests.
 pub(crate) fn check_secret(secret: &Secret) -> Result<(), String> {
     SigningSecret::parse(secret.expose())
         .map(drop)
         .map_err(|error| error.to_string())
 }
 
-/// What an endpoint, or a target, is called that has no name: its address without what may be secret.
+/// The name of an endpoint or a target without one: its address without the parts that may be secret.
 pub(crate) fn name_of(url: &EndpointUrl) -> String {
     let mut shown = url.as_url().clone();
     shown.set_query(None);
@@ -115,13 +121,13 @@ impl Setting for Text {
     }
 }
 
-/// Headers of the service that telemetry is sent to.
-pub(crate) fn header_secrets(section: &mut Section<'_>, key: &'static str) -> Vec<(String, Secret)> {
+/// Headers of telemetry's collector.
+pub(crate) fn header_secrets(section: &mut Section<'_>, key: &'static str) -> Vec<(String, String)> {
     headers(section, key, "telemetry")
 }
 
 /// Headers that the server does not set itself.
-pub(crate) fn headers(section: &mut Section<'_>, key: &'static str, header: &str) -> Vec<(String, Secret)> {
+pub(crate) fn headers(section: &mut Section<'_>, key: &'static str, header: &str) -> Vec<(String, String)> {
     named_secrets(section, key, header, |name, value| {
         let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
             return Err("is not the name of a header".to_owned());
@@ -136,13 +142,13 @@ pub(crate) fn headers(section: &mut Section<'_>, key: &'static str, header: &str
     })
 }
 
-/// A table whose keys people choose and whose values may be secret: headers, variables.
+/// A table with free keys, whose values may be secret: headers, variables.
 pub(crate) fn named_secrets(
     section: &mut Section<'_>,
     key: &'static str,
     header: &str,
     check: impl Fn(&str, &str) -> Result<(), String>,
-) -> Vec<(String, Secret)> {
+) -> Vec<(String, String)> {
     let entry = section.entry(key);
     let path = section.path_of(key);
     let mut table = section.open(path, format!("[{header}.{key}]"), entry);
@@ -153,9 +159,8 @@ pub(crate) fn named_secrets(
             .and_then(|Text(text)| check(name, &text).map(|()| text));
         match read {
             Ok(text) => {
-                let secret = Secret::new(text);
-                table.show(name, secret.show(), source.clone());
-                named.push((name.clone(), secret));
+                table.show(name, Secret::new(text.as_str()).show(), source.clone());
+                named.push((name.clone(), text));
             }
             Err(message) => table.error(source, name, message),
         }

@@ -1,34 +1,22 @@
-//! `[metrics]`: numbers for Prometheus.
+//! `[metrics]`: the export to Prometheus.
 
+use crate::api::rest::prometheus::PrometheusOptions;
 use crate::config::loader::section::Section;
 use crate::domain::metrics::EXPORTED_NAMES;
 
-/// `[metrics]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MetricsConfig {
-    /// Whether numbers are exported.
-    pub enable_prometheus_export: bool,
-    /// At which path.
-    pub prometheus_endpoint: String,
-    /// Which; none for all.
-    pub custom_metrics: Vec<String>,
-    /// Whether only callers with the scope for reading are given them, where callers must show who they are.
-    pub require_authentication: bool,
-}
-
-impl MetricsConfig {
-    pub(crate) fn read(section: &mut Section<'_>) -> Self {
-        Self {
-            enable_prometheus_export: section.get("enable_prometheus_export", false),
-            prometheus_endpoint: section.get_if("prometheus_endpoint", "/metrics".to_owned(), |path: &String| {
-                check_path(path)
-            }),
-            custom_metrics: section.get_if("custom_metrics", Vec::new(), |names: &Vec<String>| {
-                names.iter().try_for_each(|name| check_name(name))
-            }),
-            require_authentication: section.get("require_authentication", true),
-        }
-    }
+/// `None` without an export.
+pub(crate) fn read(section: &mut Section<'_>) -> Option<PrometheusOptions> {
+    let is_enabled = section.get("enable_prometheus_export", false);
+    let options = PrometheusOptions {
+        path: section.get_if("prometheus_endpoint", "/metrics".to_owned(), |path: &String| {
+            check_path(path)
+        }),
+        names: section.get_if("custom_metrics", Vec::new(), |names: &Vec<String>| {
+            names.iter().try_for_each(|name| check_name(name))
+        }),
+        is_open: !section.get("require_authentication", true),
+    };
+    is_enabled.then_some(options)
 }
 
 fn check_path(path: &str) -> Result<(), String> {

@@ -1,4 +1,6 @@
-//! `[nodes]`: this server as one of several.
+//! `[nodes]`: this server as a node of a cluster.
+
+use std::sync::Arc;
 
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::between;
@@ -6,12 +8,12 @@ use crate::domain::values::name::is_name_character;
 use crate::domain::values::time_span::TimeSpan;
 
 /// `[nodes]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct NodesConfig {
-    /// How long a node that says nothing keeps the jobs that it runs; then another may take them.
+    /// The time after which the jobs of a silent node are recovered by another.
     pub lease: TimeSpan,
-    /// What people call this node.
-    pub name: String,
+    /// The node's display name.
+    pub name: Arc<str>,
 }
 
 impl NodesConfig {
@@ -22,17 +24,21 @@ impl NodesConfig {
                 TimeSpan::from_secs(30),
                 between(TimeSpan::from_secs(3), TimeSpan::from_secs(24 * 3600)),
             ),
-            name: section.get_if("name", host_name(), |name: &String| {
-                if name.chars().count() > NAME_LENGTH_MAX || !name.chars().all(is_name_character) {
-                    return Err(format!(
-                        "a name has at most {NAME_LENGTH_MAX} characters, none of them a control, line separator, text \
-                         direction or invisible character"
-                    ));
-                }
-                Ok(())
-            }),
+            name: section
+                .get_if("name", host_name(), |name: &String| check_name(name))
+                .into(),
         }
     }
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    if name.chars().count() > NAME_LENGTH_MAX || !name.chars().all(is_name_character) {
+        return Err(format!(
+            "a name has at most {NAME_LENGTH_MAX} characters, none of them a control, line separator, text direction or \
+             invisible character"
+        ));
+    }
+    Ok(())
 }
 
 const NAME_LENGTH_MAX: usize = 100;

@@ -18,17 +18,14 @@ use crate::domain::values::name::{JobName, JobType, RecurringKey};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
 use crate::domain::values::timestamp;
+use crate::service::recurring::DeclaredRecurringJob;
 
 /// `[[recurring]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecurringSettings {
-    /// `key`.
-    pub key: RecurringKey,
-    /// What it is to be.
-    pub new: NewRecurringJob,
-    /// `enabled`; without it one that exists stays enabled or disabled.
-    pub is_enabled: Option<bool>,
-    /// Where it was written: `recurring[0]`, for messages.
+    /// The declaration.
+    pub declared: DeclaredRecurringJob,
+    /// Its path in the configuration, `recurring[0]`, for messages.
     pub path: String,
 }
 
@@ -70,7 +67,7 @@ impl RecurringSettings {
                 Ok(())
             }
         });
-        let is_enabled = section.optional("enabled");
+        let is_enabled: Option<bool> = section.optional("enabled");
         let misfire_policy = section.get("misfire_policy", Misfire(MisfirePolicy::default()));
         let catches_up = misfire_policy.0.max().is_some();
         let catch_up_max = section.optional_if("catch_up_max", move |_: &CatchUpMax| {
@@ -90,33 +87,35 @@ impl RecurringSettings {
         let parameters = section.optional::<Parameters>("parameters");
         let (key, job_type, cron) = (key?, job_type?, cron?);
         Some(Self {
-            key,
-            is_enabled,
-            path: section.path().to_owned(),
-            new: NewRecurringJob {
-                key: None,
-                schedule: Schedule {
-                    cron,
-                    time_zone,
-                    starts_at,
-                    ends_at,
+            declared: DeclaredRecurringJob {
+                key,
+                new: NewRecurringJob {
+                    key: None,
+                    schedule: Schedule {
+                        cron,
+                        time_zone,
+                        starts_at,
+                        ends_at,
+                    },
+                    template: Template {
+                        name: name.unwrap_or_else(|| JobName::from(&job_type)),
+                        job_type,
+                        queue,
+                        parameters: parameters
+                            .map_or_else(Json::null, |Parameters(value)| Json::from_valid(value.to_string())),
+                        priority,
+                        max_retries,
+                        timeout,
+                        retry_delay,
+                        retry_intervals,
+                    },
+                    is_enabled: is_enabled.unwrap_or(true),
+                    misfire_policy: catch_up_max.map_or(misfire_policy.0, |max| misfire_policy.0.with_max(max)),
+                    overlap_policy,
                 },
-                template: Template {
-                    name: name.unwrap_or_else(|| JobName::from(&job_type)),
-                    job_type,
-                    queue,
-                    parameters: parameters
-                        .map_or_else(Json::null, |Parameters(value)| Json::from_valid(value.to_string())),
-                    priority,
-                    max_retries,
-                    timeout,
-                    retry_delay,
-                    retry_intervals,
-                },
-                is_enabled: is_enabled.unwrap_or(true),
-                misfire_policy: catch_up_max.map_or(misfire_policy.0, |max| misfire_policy.0.with_max(max)),
-                overlap_policy,
+                keeps_enabled: is_enabled.is_none(),
             },
+            path: section.path().to_owned(),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! `[server]`: where the server listens, and what it takes from one request.
+//! `[server]`: the listener and the limits of requests.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -6,10 +6,10 @@ use std::num::NonZeroUsize;
 use reqwest::Url;
 
 use crate::config::loader::byte_size::ByteSize;
-use crate::config::loader::section::Section;
+use crate::config::loader::section::{Findings, Section};
 use crate::config::loader::source::Source;
 use crate::config::loader::typed_value::{DURATION_MAX, Setting, Wrong, between};
-use crate::config::loader::value::Value;
+use crate::config::loader::value::{Table, Value};
 use crate::domain::access::ip_network::IpNetwork;
 use crate::domain::values::time_span::TimeSpan;
 
@@ -18,31 +18,37 @@ use crate::domain::values::time_span::TimeSpan;
 pub struct ServerConfig {
     /// The addresses it listens on; at least one, no two the same.
     pub listen: Vec<SocketAddr>,
-    /// How long running jobs may take to end when the server stops.
+    /// The time that running jobs have to end when the server stops.
     pub shutdown_grace: TimeSpan,
     /// The greatest body of a request.
     pub request_body_bytes_max: usize,
     /// The greatest body of a request that creates many jobs.
     pub batch_body_bytes_max: usize,
-    /// The greatest answer to a request for a list over REST.
+    /// The greatest response to a request for a list over REST.
     pub max_response: usize,
-    /// The greatest memory of all answers that are being built and sent.
+    /// The greatest memory of all responses that are being built and sent.
     pub max_response_memory: usize,
     /// The greatest memory of all bodies that are being received.
     pub max_body_memory: usize,
-    /// How long an idle connection is kept; zero closes each after its answer.
+    /// The time that an idle connection is kept; zero closes each after its response.
     pub keep_alive: TimeSpan,
     /// The limit of open connections; without one it follows from the limit of open files.
     pub max_connections: Option<usize>,
     /// The limit of open connections of one address; half of all by default. Trusted proxies have none.
     pub max_connections_per_address: Option<usize>,
-    /// How many threads answer requests.
+    /// The number of threads that serve requests.
     pub http_workers: NonZeroUsize,
-    /// Pages of these origins may call from a browser: `https://app.example.com`, or `*` alone for all, which then can't
+    /// The origins whose pages may call from a browser: `https://app.example.com`, or `*` alone for all, which then can't
     /// send credentials of their own.
     pub cors_origins: Vec<String>,
-    /// Proxies that are believed when they say for whom they ask (`X-Forwarded-For`).
+    /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNetwork>,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self::read(&mut Section::root(&Table::default(), &mut Findings::default()))
+    }
 }
 
 impl ServerConfig {
@@ -71,7 +77,7 @@ impl ServerConfig {
         let memory_for = |most: ByteSize| ByteSize::mib(256).max(ByteSize::bytes(most.as_u64().saturating_mul(4)));
         let max_response_memory = section.get_if("max_response_memory", memory_for(max_response), memory_sizes());
         let max_body_memory = section.get_if("max_body_memory", memory_for(largest_body), memory_sizes());
-        // What is smaller would never let the largest request through.
+        // A smaller budget would refuse the largest request always.
         for (key, memory, needed, most) in [
             ("max_response_memory", max_response_memory, "max_response", max_response),
             ("max_body_memory", max_body_memory, "the largest body", largest_body),
@@ -113,7 +119,7 @@ fn optional_count(section: &mut Section<'_>, key: &'static str) -> Option<usize>
     count.map(|count| usize::try_from(count).unwrap_or(usize::MAX))
 }
 
-/// Refuses addresses that other machines can reach where nobody is asked who it is: a mistake that costs everything.
+/// Refuses addresses that other machines can reach where callers are not authenticated.
 pub(crate) fn refuse_open_addresses(root: &mut Section<'_>, server: &ServerConfig, is_switched_off: bool) {
     let Some(source) = source_of(root, "listen") else {
         return;
@@ -137,7 +143,7 @@ pub(crate) fn refuse_any_origin(root: &mut Section<'_>, server: &ServerConfig) {
     }
 }
 
-/// Where a key of `[server]` is written.
+/// The source of a key of `[server]`.
 fn source_of(root: &mut Section<'_>, key: &str) -> Option<Source> {
     root.entry("server").and_then(|entry| match entry.value.typed() {
         Value::Table(table) => table.get(key).map(|entry| entry.source.clone()),
@@ -156,7 +162,7 @@ pub(crate) fn is_open(address: &SocketAddr) -> bool {
     !address.ip().to_canonical().is_loopback()
 }
 
-/// What is said of an address that other machines can reach where nobody is asked who it is.
+/// The error about an address that other machines can reach where callers are not authenticated.
 pub(crate) fn open_address(address: &SocketAddr, is_switched_off: bool) -> String {
     let port = address.port();
     let way_out = if is_switched_off {

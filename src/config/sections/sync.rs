@@ -1,78 +1,54 @@
-//! `[sync]`: the feed of changed jobs, and who is sent it.
+//! `[sync]`: the feed of changed jobs and its targets.
 
-use super::endpoint::{EndpointUrl, check_name, check_secret, name_of};
+use super::endpoint::{EndpointUrl, check_name, check_secret, name_of, within};
 use crate::config::loader::secret::Secret;
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{DURATION_MAX, between};
 use crate::domain::values::time_span::TimeSpan;
+use crate::domain::webhooks::endpoint::SigningSecret;
 use crate::domain::webhooks::sync_field::SyncField;
+use crate::runtime::outbound::options::{SyncOptions, SyncTarget};
+use crate::webhooks::egress_policy::Reach;
 
-/// `[sync]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SyncConfig {
-    /// Whether the feed is kept although nobody is sent it.
-    pub feed: bool,
-    /// `[[sync.targets]]`.
-    pub targets: Vec<SyncTargetConfig>,
-}
-
-/// `[[sync.targets]]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SyncTargetConfig {
-    /// What its place in the feed is stored under; its address without the query unless given.
-    pub name: String,
-    /// Where it is.
-    pub url: EndpointUrl,
-    /// The time between two looks for changes.
-    pub interval: TimeSpan,
-    /// How many changes one request tells at the most.
-    pub batch_size: u32,
-    /// What requests are signed with.
-    pub secret: Option<Secret>,
-    /// What is told of a job.
-    pub fields: Vec<SyncField>,
-}
-
-impl SyncConfig {
-    pub(crate) fn read(section: &mut Section<'_>) -> Self {
-        let feed = section.get("feed", false);
-        let mut targets: Vec<SyncTargetConfig> = Vec::new();
-        for (index, item) in section.tables("targets", "sync.targets").iter().enumerate() {
-            let path = format!("sync.targets[{index}]");
-            let mut section = section.open(path, "[[sync.targets]]".to_owned(), Some(item));
-            let name = section.optional_if("name", check_name);
-            let url: Option<EndpointUrl> = section.required("url");
-            let interval = section.get_if(
-                "interval",
-                TimeSpan::from_secs(10),
-                between(TimeSpan::from_millis(100), DURATION_MAX),
-            );
-            let batch_size = section.get_if("batch_size", 500, between(1, 10_000));
-            let secret = section.optional_if("secret", check_secret);
-            let fields = section.get_if("fields", names_of(&SyncField::REFERENCE), check_fields);
-            if let Some(url) = url {
-                let name = name.unwrap_or_else(|| name_of(&url));
-                if targets.iter().any(|other| other.name == name) {
-                    let source = section.source().clone();
-                    section.error(
-                        &source,
-                        "name",
-                        format_args!("'{name}' is the name of an earlier target; give each its own"),
-                    );
-                }
-                targets.push(SyncTargetConfig {
-                    name,
-                    url,
-                    interval,
-                    batch_size,
-                    secret,
-                    fields: fields.iter().filter_map(|name| SyncField::parse(name)).collect(),
-                });
+/// `reach` limits the addresses of targets.
+pub(crate) fn read(section: &mut Section<'_>, reach: Reach) -> SyncOptions {
+    let feed = section.get("feed", false);
+    let mut targets: Vec<SyncTarget> = Vec::new();
+    for (index, item) in section.tables("targets", "sync.targets").iter().enumerate() {
+        let path = format!("sync.targets[{index}]");
+        let mut section = section.open(path, "[[sync.targets]]".to_owned(), Some(item));
+        let name = section.optional_if("name", check_name);
+        let url: Option<EndpointUrl> = section.required_if("url", within(reach));
+        let interval = section.get_if(
+            "interval",
+            TimeSpan::from_secs(10),
+            between(TimeSpan::from_millis(100), DURATION_MAX),
+        );
+        let batch_size = section.get_if("batch_size", 500, between(1, 10_000));
+        let secret: Option<Secret> = section.optional_if("secret", check_secret);
+        let fields = section.get_if("fields", names_of(&SyncField::REFERENCE), check_fields);
+        if let Some(url) = url {
+            let name = name.unwrap_or_else(|| name_of(&url));
+            if targets.iter().any(|other| *other.name == *name) {
+                let source = section.source().clone();
+                section.error(
+                    &source,
+                    "name",
+                    format_args!("'{name}' is the name of an earlier target; give each its own"),
+                );
             }
-            section.finish();
+            targets.push(SyncTarget {
+                name: name.into(),
+                url: url.as_url().as_str().into(),
+                interval: interval.to_std(),
+                batch_size,
+                secret: secret.map(|secret| SigningSecret::new(secret.expose())),
+                fields: fields.iter().filter_map(|name| SyncField::parse(name)).collect(),
+            });
         }
-        Self { feed, targets }
+        section.finish();
     }
+    SyncOptions { feed, targets }
 }
 
 fn names_of(fields: &[SyncField]) -> Vec<String> {

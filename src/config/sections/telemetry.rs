@@ -1,45 +1,34 @@
-//! `[telemetry]`: traces and numbers for Application Insights and OpenTelemetry.
+//! `[telemetry]`: traces and metrics for Application Insights and OpenTelemetry.
+
+use std::sync::Arc;
 
 use super::endpoint::{EndpointUrl, header_secrets};
 use crate::config::loader::connection_string::ConnectionString;
-use crate::config::loader::secret::Secret;
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::between;
 use crate::domain::values::name::is_name_character;
 use crate::domain::values::time_span::TimeSpan;
+use crate::domain::values::trace_context::Share;
+use crate::runtime::monitoring::job_spans::Traces;
+use crate::telemetry::exporter::{Identity, TelemetryOptions};
+use crate::telemetry::exporters::DestinationOptions;
 
-/// How long a service's name may be, in characters.
+/// The length limit of a service's name, in characters.
 const NAME_LENGTH_MAX: usize = 200;
 
 /// `[telemetry]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct TelemetryConfig {
-    /// Where Application Insights takes telemetry, if it is sent any.
-    pub application_insights: Option<ConnectionString>,
-    /// Whether Application Insights is told of each attempt, what it calls, and why it fails.
-    pub track_job_executions: bool,
-    /// Whether Application Insights is told numbers.
-    pub track_performance_counters: bool,
-    /// Where OTLP over HTTP is sent to, if anywhere, without `/v1/traces`.
-    pub otlp_endpoint: Option<EndpointUrl>,
-    /// What is sent with it.
-    pub otlp_headers: Vec<(String, Secret)>,
-    /// How many of the traces are kept that no caller has begun, in percent.
-    pub sample_percent: u32,
-    /// How many jobs a second are traced at the most.
-    pub max_traces_per_second: u32,
-    /// How often numbers are sent.
-    pub metrics_interval: TimeSpan,
-    /// What this service is called there.
-    pub service_name: String,
-    /// More attributes of this server, as `OTEL_RESOURCE_ATTRIBUTES` writes them.
-    pub resource_attributes: Option<String>,
+    /// The exports; `None` without a destination.
+    pub exports: Option<TelemetryOptions>,
+    /// The sampling ratio of traces that no caller has started.
+    pub sampling: Share,
 }
 
 impl TelemetryConfig {
-    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+    pub(crate) fn read(section: &mut Section<'_>, node_name: &Arc<str>) -> Self {
         let is_enabled = section.get("enable_application_insights", false);
-        let connection_string = if is_enabled {
+        let connection = if is_enabled {
             section.required::<ConnectionString>("connection_string")
         } else {
             section.optional("connection_string")
@@ -53,24 +42,58 @@ impl TelemetryConfig {
             );
         }
         let attributes = attributes.unwrap_or_default();
-        let named = attributes.into_iter().find(|(key, _)| key == "service.name");
-        let service_name = named.map_or_else(|| "tickerq".to_owned(), |(_, name)| name);
+        let named = attributes.iter().find(|(key, _)| key == "service.name");
+        let service_name = named.map_or_else(|| "tickerq".to_owned(), |(_, name)| name.clone());
+        let (traces, numbers) = (
+            section.get("track_job_executions", true),
+            section.get("track_performance_counters", true),
+        );
+        let otlp_endpoint: Option<EndpointUrl> = section.optional("otlp_endpoint");
+        let sample_percent: u32 = section.get_if("sample_percent", 100, between(0, 100));
+        let traces_per_second_max = section.get_if("max_traces_per_second", 1_000, between(1, 1_000_000));
+        let metrics_interval = section.get_if(
+            "metrics_interval",
+            TimeSpan::from_secs(60),
+            between(TimeSpan::from_secs(1), TimeSpan::from_secs(3_600)),
+        );
+        let service_name = section.get_if("service_name", service_name, |name: &String| check_name(name));
+        // Last: it is a table, and TOML counts keys after its header as its own.
+        let headers = header_secrets(section, "otlp_headers");
+        let insights = connection
+            .filter(|_| is_enabled && (traces || numbers))
+            .map(|connection| DestinationOptions::ApplicationInsights {
+                instrumentation_key: connection.instrumentation_key,
+                endpoint: connection.ingestion_endpoint.into(),
+                traces,
+                numbers,
+            });
+        let otlp = otlp_endpoint.map(|endpoint| DestinationOptions::Otlp {
+            endpoint: endpoint.as_url().to_string(),
+            headers,
+        });
+        let destinations: Vec<DestinationOptions> = insights.into_iter().chain(otlp).collect();
         Self {
-            application_insights: connection_string.filter(|_| is_enabled),
-            track_job_executions: section.get("track_job_executions", true),
-            track_performance_counters: section.get("track_performance_counters", true),
-            otlp_endpoint: section.optional("otlp_endpoint"),
-            sample_percent: section.get_if("sample_percent", 100, between(0, 100)),
-            max_traces_per_second: section.get_if("max_traces_per_second", 1_000, between(1, 1_000_000)),
-            metrics_interval: section.get_if(
-                "metrics_interval",
-                TimeSpan::from_secs(60),
-                between(TimeSpan::from_secs(1), TimeSpan::from_secs(3_600)),
-            ),
-            service_name: section.get_if("service_name", service_name, |name: &String| check_name(name)),
-            resource_attributes,
-            // Last: it is a table, and TOML takes what is shown after its header as its own.
-            otlp_headers: header_secrets(section, "otlp_headers"),
+            exports: (!destinations.is_empty()).then(|| TelemetryOptions {
+                destinations,
+                traces_per_second_max,
+                numbers_every: metrics_interval.to_std(),
+                identity: Identity {
+                    service_name: service_name.into(),
+                    node_name: Arc::clone(node_name),
+                    attributes,
+                },
+            }),
+            sampling: Share::of(f64::from(sample_percent) / 100.0),
+        }
+    }
+
+    /// The traces of jobs, as far as they are exported.
+    pub(crate) fn traces(&self) -> Traces {
+        let mut destinations = self.exports.iter().flat_map(|options| &options.destinations);
+        if destinations.any(DestinationOptions::wants_traces) {
+            Traces::exported(self.sampling)
+        } else {
+            Traces::default()
         }
     }
 }

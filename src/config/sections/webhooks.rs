@@ -1,50 +1,36 @@
-//! `[webhooks]`: who is told of what happens.
+//! `[webhooks]`: the delivery of events to endpoints.
 
-use super::endpoint::{EndpointUrl, check_name, check_secret, name_of};
+use super::endpoint::{EndpointUrl, check_name, check_secret, name_of, within};
 use super::jobs::RETRIES_MAX;
 use crate::config::loader::secret::Secret;
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{DURATION_MAX, Setting, Wrong, between};
 use crate::config::loader::value::Value;
 use crate::domain::values::time_span::TimeSpan;
+use crate::domain::webhooks::endpoint::SigningSecret;
 use crate::domain::webhooks::event::WebhookEvents;
+use crate::runtime::outbound::options::{ConfiguredEndpoint, OutboundClients, WebhookOptions};
+use crate::webhooks::client::HttpClientError;
+use crate::webhooks::client_spans::Calls;
+use crate::webhooks::egress_policy::Reach;
 
 /// `[webhooks]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct WebhooksConfig {
-    /// Whether anybody is told anything.
+    /// Whether events are delivered.
     pub enable: bool,
-    /// How long an endpoint may take to answer.
+    /// The timeout of a delivery.
     pub timeout: TimeSpan,
-    /// An endpoint that has failed for so long is disabled.
+    /// The time of failures after which an endpoint is disabled.
     pub disable_after: TimeSpan,
-    /// An endpoint of a configuration stays for so long when no live node's configuration names it.
+    /// The time after which an endpoint is removed that no live node's configuration names.
     pub remove_unconfigured_after: TimeSpan,
-    /// How many deliveries to one endpoint may be on their way at a time.
+    /// The number of concurrent deliveries to one endpoint.
     pub concurrency: u32,
-    /// Whether endpoints may lie in private networks; unless said, those of the configuration may.
+    /// Whether endpoints may be in private networks; unless given, those of the configuration may.
     pub allow_private_networks: Option<bool>,
     /// `[[webhooks.endpoints]]`.
-    pub endpoints: Vec<WebhookEndpointConfig>,
-}
-
-/// `[[webhooks.endpoints]]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WebhookEndpointConfig {
-    /// What people call it; its address without the query unless given.
-    pub name: String,
-    /// Where it is.
-    pub url: EndpointUrl,
-    /// What it is told.
-    pub events: WebhookEvents,
-    /// What deliveries are signed with.
-    pub secret: Secret,
-    /// What they are signed with as well, while receivers learn the new secret.
-    pub previous_secret: Option<Secret>,
-    /// How many retries a delivery may have.
-    pub max_retries: u32,
-    /// The wait before the first retry.
-    pub retry_delay: TimeSpan,
+    pub endpoints: Vec<ConfiguredEndpoint>,
 }
 
 impl Setting for WebhookEvents {
@@ -80,21 +66,47 @@ impl WebhooksConfig {
             concurrency,
             allow_private_networks,
             // Last, because their own tables follow where they are shown.
-            endpoints: read_endpoints(section),
+            endpoints: read_endpoints(section, reach_of(allow_private_networks)),
         }
+    }
+
+    /// The options of the runtime, which reports its requests to `calls`.
+    pub(crate) fn options(&self, calls: Calls) -> Result<WebhookOptions, HttpClientError> {
+        Ok(WebhookOptions {
+            enable: self.enable,
+            endpoints: self.endpoints.clone(),
+            timeout: self.timeout.to_std(),
+            disable_after: self.disable_after,
+            remove_unconfigured_after: self.remove_unconfigured_after,
+            concurrency: usize::try_from(self.concurrency).unwrap_or(usize::MAX),
+            clients: OutboundClients::new(self.allow_private_networks)?,
+            calls,
+        })
+    }
+
+    /// The addresses of configured endpoints.
+    pub(crate) fn reach(&self) -> Reach {
+        reach_of(self.allow_private_networks)
     }
 }
 
-fn read_endpoints(section: &mut Section<'_>) -> Vec<WebhookEndpointConfig> {
-    let mut endpoints: Vec<WebhookEndpointConfig> = Vec::new();
+const fn reach_of(allow_private_networks: Option<bool>) -> Reach {
+    match allow_private_networks {
+        Some(true) | None => Reach::PRIVATE_TOO,
+        Some(false) => Reach::PUBLIC,
+    }
+}
+
+fn read_endpoints(section: &mut Section<'_>, reach: Reach) -> Vec<ConfiguredEndpoint> {
+    let mut endpoints: Vec<ConfiguredEndpoint> = Vec::new();
     for (index, item) in section.tables("endpoints", "webhooks.endpoints").iter().enumerate() {
         let path = format!("webhooks.endpoints[{index}]");
         let mut section = section.open(path, "[[webhooks.endpoints]]".to_owned(), Some(item));
         let name = section.optional_if("name", check_name);
-        let url: Option<EndpointUrl> = section.required("url");
+        let url: Option<EndpointUrl> = section.required_if("url", within(reach));
         let events = section.required("events");
-        let secret = section.required_if("secret", check_secret);
-        let previous_secret = section.optional_if("previous_secret", check_secret);
+        let secret: Option<Secret> = section.required_if("secret", check_secret);
+        let previous_secret: Option<Secret> = section.optional_if("previous_secret", check_secret);
         if let (Some(secret), Some(previous)) = (&secret, &previous_secret)
             && secret == previous
         {
@@ -120,7 +132,7 @@ fn read_endpoints(section: &mut Section<'_>) -> Vec<WebhookEndpointConfig> {
         retry.finish();
         if let (Some(url), Some(events), Some(secret)) = (url, events, secret) {
             let name = name.unwrap_or_else(|| name_of(&url));
-            if endpoints.iter().any(|other| other.name == name) {
+            if endpoints.iter().any(|other| *other.name == *name) {
                 let source = section.source().clone();
                 section.error(
                     &source,
@@ -128,12 +140,12 @@ fn read_endpoints(section: &mut Section<'_>) -> Vec<WebhookEndpointConfig> {
                     format_args!("'{name}' is the name of an earlier endpoint; give each its own"),
                 );
             }
-            endpoints.push(WebhookEndpointConfig {
-                name,
-                url,
+            endpoints.push(ConfiguredEndpoint {
+                name: name.into(),
+                url: url.as_url().as_str().into(),
                 events,
-                secret,
-                previous_secret,
+                secret: SigningSecret::new(secret.expose()),
+                previous_secret: previous_secret.map(|secret| SigningSecret::new(secret.expose())),
                 max_retries,
                 retry_delay,
             });

@@ -15,8 +15,7 @@ pub(crate) mod recurring;
 pub(crate) mod webhooks;
 
 pub use self::connection::migrations::{MigrationError, MigrationState};
-pub use self::connection::open::{ConnectError, Durability, READ_TIME, SeaOptions, SeaRepository};
-pub(crate) use self::connection::pools::WRITE_GRACE;
+pub use self::connection::open::{ConnectError, Durability, SeaOptions, SeaRepository};
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

@@ -14,7 +14,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Its queries are written in the words of storage's `query`.
     ("api", &["service", "storage::query"]),
     ("telemetry", &["service"]),
-    ("config", &[]),
+    // A section yields the options of the part that it configures; no part imports the configuration.
+    (
+        "config",
+        &[
+            "api",
+            "handlers",
+            "runtime",
+            "service",
+            "storage::sea",
+            "telemetry",
+            "webhooks",
+        ],
+    ),
 ];
 
 /// Crates that only one place may import.

@@ -1,7 +1,8 @@
-//! `[api.jwt]`: signed tokens that somebody else issues.
+//! `[api.jwt]`: signed tokens of another issuer.
 
 use std::path::PathBuf;
 
+use crate::api::auth::{JwtKeySource, JwtOptions, Rate};
 use crate::config::loader::secret::Secret;
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{Setting, Wrong, between};
@@ -9,72 +10,41 @@ use crate::config::loader::value::Value;
 use crate::domain::queue::rate_limit::RateLimit;
 use crate::domain::values::time_span::TimeSpan;
 
-/// `[api.jwt]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JwtConfig {
-    /// Who must have issued the token (`iss`); anybody if not given.
-    pub issuer: Option<String>,
-    /// For whom the token must be (`aud`): one of these. If none is given, a token that is for somebody in particular is
-    /// refused.
-    pub audience: Vec<String>,
-    /// What the signature is checked with.
-    pub key: JwtKeyConfig,
-    /// The claim that holds the scopes: its name, or a JSON pointer; `scope`, or else `scp`, if not given.
-    pub scope_claim: Option<String>,
-    /// How far clocks may differ.
-    pub leeway: TimeSpan,
-    /// How many requests the subject of a token may make.
-    pub rate_limit: Option<RateLimit>,
-}
-
-/// What the signature is checked with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum JwtKeyConfig {
-    /// A text that the issuer knows as well: HS256.
-    Secret(Secret),
-    /// A public key as PEM: RS256, ES256 or EdDSA, as the key is.
-    PublicKey(String),
-    /// A file with a set of keys (RFC 7517).
-    JwksFile(PathBuf),
-}
-
 /// RFC 7518, section 3.2: as long as the hash.
 const SECRET_BYTES_MIN: usize = 32;
 const LEEWAY_DEFAULT: TimeSpan = TimeSpan::from_secs(60);
 const LEEWAY_MAX: TimeSpan = TimeSpan::from_secs(600);
 
-impl JwtConfig {
-    pub(crate) fn read(api: &mut Section<'_>) -> Option<Self> {
-        let is_there = api.entry("jwt").is_some();
-        let mut section = api.child("jwt");
-        if !is_there {
-            return None;
-        }
-        let issuer = section.optional("issuer");
-        let audience = section.optional_if("audience", |OneOrMore(audience): &OneOrMore| {
-            if audience.is_empty() {
-                Err("at least one is needed; leave it out if tokens are for nobody in particular".to_owned())
-            } else {
-                Ok(())
-            }
-        });
-        let key = read_key(&mut section);
-        let scope_claim = section.optional("scope_claim");
-        let leeway = section.get_if("leeway", LEEWAY_DEFAULT, between(TimeSpan::ZERO, LEEWAY_MAX));
-        let rate_limit = section.optional("rate_limit");
-        section.finish();
-        Some(Self {
-            issuer,
-            audience: audience.map(|OneOrMore(audience)| audience).unwrap_or_default(),
-            key: key?,
-            scope_claim,
-            leeway,
-            rate_limit,
-        })
+pub(super) fn read(api: &mut Section<'_>) -> Option<JwtOptions> {
+    let is_there = api.entry("jwt").is_some();
+    let mut section = api.child("jwt");
+    if !is_there {
+        return None;
     }
+    let issuer = section.optional("issuer");
+    let audience = section.optional_if("audience", |OneOrMore(audience): &OneOrMore| {
+        if audience.is_empty() {
+            Err("at least one is needed; leave it out if tokens are for nobody in particular".to_owned())
+        } else {
+            Ok(())
+        }
+    });
+    let key = read_key(&mut section);
+    let scope_claim = section.optional("scope_claim");
+    let leeway = section.get_if("leeway", LEEWAY_DEFAULT, between(TimeSpan::ZERO, LEEWAY_MAX));
+    let rate_limit: Option<RateLimit> = section.optional("rate_limit");
+    section.finish();
+    Some(JwtOptions {
+        issuer,
+        audience: audience.map(|OneOrMore(audience)| audience).unwrap_or_default(),
+        key: key?,
+        scope_claim,
+        leeway: leeway.to_std(),
+        rate: rate_limit.map(Rate::from),
+    })
 }
 
-fn read_key(section: &mut Section<'_>) -> Option<JwtKeyConfig> {
+fn read_key(section: &mut Section<'_>) -> Option<JwtKeySource> {
     let given = ["secret", "public_key", "jwks_file"].map(|key| section.entry(key).is_some());
     if given.iter().filter(|given| **given).count() != 1 {
         let source = section.source().clone();
@@ -101,9 +71,9 @@ fn read_key(section: &mut Section<'_>) -> Option<JwtKeyConfig> {
     });
     let jwks_file: Option<PathBuf> = section.optional("jwks_file");
     secret
-        .map(JwtKeyConfig::Secret)
-        .or_else(|| public_key.map(JwtKeyConfig::PublicKey))
-        .or_else(|| jwks_file.map(JwtKeyConfig::JwksFile))
+        .map(|secret| JwtKeySource::Secret(secret.expose().to_owned()))
+        .or_else(|| public_key.map(JwtKeySource::PublicKey))
+        .or_else(|| jwks_file.map(JwtKeySource::JwksFile))
 }
 
 /// A text, or a list of them.

@@ -3,41 +3,13 @@
 use sha2::{Digest, Sha256};
 
 use super::scopes::Known;
+use crate::api::auth::{ApiKey, Rate};
 use crate::config::loader::secret::Secret;
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{Setting, Wrong, quoted, text};
 use crate::config::loader::value::Value;
 use crate::domain::queue::rate_limit::RateLimit;
 use crate::domain::values::name::is_name_character;
-
-/// One of `[[api.keys]]`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKeyConfig {
-    /// What people call who uses it.
-    pub name: String,
-    /// The SHA-256 of the key: the key itself is not kept.
-    pub digest: [u8; 32],
-    /// What the key may do: names of scopes, at least one.
-    pub scopes: Vec<String>,
-    /// How many requests it may make.
-    pub rate_limit: Option<RateLimit>,
-}
-
-impl std::fmt::Debug for ApiKeyConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            name,
-            digest: _,
-            scopes,
-            rate_limit,
-        } = self;
-        f.debug_struct("ApiKeyConfig")
-            .field("name", name)
-            .field("scopes", scopes)
-            .field("rate_limit", rate_limit)
-            .finish_non_exhaustive()
-    }
-}
 
 /// Shorter keys can be guessed.
 const KEY_LENGTH_MIN: usize = 16;
@@ -49,14 +21,14 @@ const KEYS_OF_ONE_NAME_MAX: usize = 2;
 const KEYS_MAX: usize = 1_000;
 
 /// Reads all keys; `scopes` are those that this server knows.
-pub(crate) fn read(api: &mut Section<'_>, scopes: &[&str]) -> Vec<ApiKeyConfig> {
+pub(super) fn read(api: &mut Section<'_>, scopes: &[&str]) -> Vec<ApiKey> {
     let mut items = api.tables("keys", "api.keys");
     if let Some(entry) = api.entry("keys").filter(|_| items.len() > KEYS_MAX) {
         let message = format!("{} keys are too many; at most {KEYS_MAX} are allowed", items.len());
         api.error(&entry.source, "keys", message);
         items = &[];
     }
-    let mut keys: Vec<ApiKeyConfig> = Vec::new();
+    let mut keys: Vec<ApiKey> = Vec::new();
     for (index, item) in items.iter().enumerate() {
         let path = api.path_of(&format!("keys[{index}]"));
         let mut section = api.open(path, "[[api.keys]]".to_owned(), Some(item));
@@ -66,7 +38,7 @@ pub(crate) fn read(api: &mut Section<'_>, scopes: &[&str]) -> Vec<ApiKeyConfig> 
     keys
 }
 
-fn read_key(section: &mut Section<'_>, known_scopes: &[&str], earlier: &[ApiKeyConfig]) -> Option<ApiKeyConfig> {
+fn read_key(section: &mut Section<'_>, known_scopes: &[&str], earlier: &[ApiKey]) -> Option<ApiKey> {
     let name = section.required_if("name", |name: &String| {
         check_name(name)?;
         if earlier.iter().filter(|key| key.name == *name).count() >= KEYS_OF_ONE_NAME_MAX {
@@ -101,12 +73,12 @@ fn read_key(section: &mut Section<'_>, known_scopes: &[&str], earlier: &[ApiKeyC
         }
     };
     let scopes = section.required_if("scopes", Known(known_scopes));
-    let rate_limit = section.optional("rate_limit");
-    Some(ApiKeyConfig {
+    let rate_limit: Option<RateLimit> = section.optional("rate_limit");
+    Some(ApiKey {
         name: name?,
         digest: digest?,
         scopes: scopes?,
-        rate_limit,
+        rate: rate_limit.map(Rate::from),
     })
 }
 

@@ -1,67 +1,64 @@
-//! `[api]`: the API, and who may call it.
+//! `[api]`: the API and its authentication.
 
-pub mod authentication;
-pub mod jwt;
-pub mod keys;
-pub mod scopes;
+mod authentication;
+mod jwt;
+pub(crate) mod keys;
+mod scopes;
 
-use self::authentication::AuthenticationConfig;
+use crate::api::auth::AuthOptions;
+use crate::api::rest::RestOptions;
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{Setting, Wrong, quoted, word};
 use crate::config::loader::value::Value;
+use crate::config::sections::server::ServerConfig;
+use crate::service::jobs::job_validation::UnknownJobTypes;
 
 /// `[api]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct ApiConfig {
-    /// Whether there is an API at all.
-    pub enable: bool,
-    /// What every path starts with: a `/` first and none at the end.
-    pub base_path: String,
-    /// The segment after `base_path` under which the same routes stand once more.
-    pub version: String,
-    /// What happens to a job whose type has no settings.
+    /// The REST API.
+    pub rest: RestOptions,
+    /// The handling of jobs without settings for their type.
     pub unknown_job_types: UnknownJobTypes,
-    /// Whether there are pages that describe the API.
-    pub docs: bool,
-    /// Whether the API's description and these pages can be read by anybody, also where callers must show who they are.
-    pub public_docs: bool,
-    /// Who may call.
-    pub authentication: AuthenticationConfig,
-}
-
-/// What happens to a job whose type has no settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnknownJobTypes {
-    /// It waits for somebody who can run it.
-    Accept,
-    /// It is refused.
-    Reject,
+    /// Authentication.
+    pub auth: AuthOptions,
 }
 
 impl ApiConfig {
-    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+    pub(crate) fn read(section: &mut Section<'_>, server: &ServerConfig) -> Self {
+        let enable = section.get("enable", true);
+        let base_path = section.get_if("base_path", "/api/tickerq".to_owned(), |path: &String| {
+            check_base_path(path)
+        });
+        let version = section.get_if("version", "v1".to_owned(), |version: &String| check_version(version));
+        let unknown_job_types = section.get("unknown_job_types", UnknownJobTypes::Accept);
+        let docs = section.get("docs", true);
+        let public_docs = section.get("public_docs", false);
+        // Last: it has tables of its own.
+        let auth = authentication::read(section, server);
         Self {
-            enable: section.get("enable", true),
-            base_path: section.get_if("base_path", "/api/tickerq".to_owned(), |path: &String| {
-                check_base_path(path)
-            }),
-            version: section.get_if("version", "v1".to_owned(), |version: &String| check_version(version)),
-            unknown_job_types: section.get("unknown_job_types", UnknownJobTypes::Accept),
-            docs: section.get("docs", true),
-            public_docs: section.get("public_docs", false),
-            // Last: it has tables of its own.
-            authentication: AuthenticationConfig::read(section),
+            rest: RestOptions {
+                enable,
+                base_path,
+                version,
+                body_bytes_max: server.request_body_bytes_max,
+                batch_body_bytes_max: server.batch_body_bytes_max,
+                response_bytes_max: server.max_response,
+                response_memory_max: server.max_response_memory,
+                body_memory_max: server.max_body_memory,
+                docs,
+                public_docs,
+                requires_authentication: auth.is_required,
+            },
+            unknown_job_types,
+            auth,
         }
     }
 }
 
-impl UnknownJobTypes {
-    const WORDS: [(&str, Self); 2] = [("accept", Self::Accept), ("reject", Self::Reject)];
-}
-
 impl Setting for UnknownJobTypes {
     fn read(value: &Value) -> Result<Self, Wrong> {
-        word(value, &Self::WORDS)
+        word(value, &[("accept", Self::Accept), ("reject", Self::Reject)])
     }
 
     fn show(&self) -> String {
@@ -72,7 +69,7 @@ impl Setting for UnknownJobTypes {
     }
 }
 
-/// Characters that mean nothing special in a path or a route.
+/// Characters without a meaning of their own in a path or a route.
 fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~')
 }

@@ -1,46 +1,60 @@
 //! `required_scopes`: the names of the scopes.
 
+use std::sync::Arc;
+
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::Check;
+use crate::domain::access::caller as domain;
+use crate::domain::access::caller::{Scope, ScopeNames};
 
-/// What scopes are called in keys and tokens. `None` where none is needed: whoever has shown who it is may do it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScopesConfig {
-    /// For reading.
-    pub read: Option<String>,
-    /// For changing.
-    pub write: Option<String>,
-    /// For nodes, keys, configuration and the record of changes.
-    pub admin: String,
+/// The names of the scopes in keys and tokens.
+pub(super) struct Scopes {
+    pub(super) names: ScopeNames,
+    /// The scopes that every authenticated caller has: they have no name.
+    pub(super) granted: domain::Scopes,
 }
 
-const READ: &str = "tickerq:read";
-const WRITE: &str = "tickerq:write";
-const ADMIN: &str = "tickerq:admin";
 const NAME_LENGTH_MAX: usize = 100;
 
-impl ScopesConfig {
+impl Scopes {
     /// Every name, once.
-    pub fn names(&self) -> Vec<&str> {
+    pub(super) fn known(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        for name in [self.read.as_deref(), self.write.as_deref(), Some(self.admin.as_str())] {
-            names.extend(name.filter(|name| !names.contains(name)));
+        for scope in Scope::ALL.into_iter().filter(|scope| !self.granted.contains(*scope)) {
+            let name = self.names.of(scope).as_ref();
+            if !names.contains(&name) {
+                names.push(name);
+            }
         }
         names
     }
 }
 
-/// `required_scopes`: the scopes that reading, changing and administering need, in this order. Of fewer than three, one
-/// stands for reading and changing; none says that reading and changing need none; administering then needs its own.
-pub(crate) fn read(section: &mut Section<'_>) -> ScopesConfig {
-    let default = vec![READ.to_owned(), WRITE.to_owned()];
+/// `required_scopes`: the scopes of reading, changing and administering, in this order. A single one is that of reading and
+/// changing; without any, reading and changing need none. Administering always has its own.
+pub(super) fn read(section: &mut Section<'_>) -> Scopes {
+    let default = ScopeNames::default();
+    let unnamed = vec![default.read.to_string(), default.write.to_string()];
     let mut names = section
-        .get_if("required_scopes", default, |names: &Vec<String>| check_names(names))
-        .into_iter();
-    let read = names.next();
+        .get_if("required_scopes", unnamed, |names: &Vec<String>| check_names(names))
+        .into_iter()
+        .map(Arc::from);
+    let mut granted = domain::Scopes::none();
+    let read: Option<Arc<str>> = names.next();
     let write = names.next().or_else(|| read.clone());
-    let admin = names.next().unwrap_or_else(|| ADMIN.to_owned());
-    ScopesConfig { read, write, admin }
+    for scope in [(Scope::Read, &read), (Scope::Write, &write)] {
+        if let (scope, None) = scope {
+            granted = granted.with(scope);
+        }
+    }
+    Scopes {
+        names: ScopeNames {
+            read: read.unwrap_or(default.read),
+            write: write.unwrap_or(default.write),
+            admin: names.next().unwrap_or(default.admin),
+        },
+        granted,
+    }
 }
 
 fn check_names(names: &[String]) -> Result<(), String> {

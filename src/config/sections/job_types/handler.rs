@@ -1,50 +1,25 @@
-//! `handler = …` of a job type: what runs its jobs.
-
-use std::path::PathBuf;
+//! `handler = …` of a job type.
 
 use crate::config::loader::secret::Secret;
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{Setting, Wrong, quoted};
 use crate::config::loader::value::Value;
-use crate::config::sections::endpoint::{EndpointUrl, Text, check_secret, headers, named_secrets};
+use crate::config::sections::endpoint::{EndpointUrl, Text, check_secret, headers, named_secrets, within};
+use crate::handlers::command::CommandOptions;
+use crate::handlers::http::HttpHandlerOptions;
+use crate::webhooks::egress_policy::Reach;
 
-/// What runs the jobs of a type.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The handler of a job type.
+#[derive(Clone)]
 pub enum HandlerSettings {
     /// A request to an HTTP endpoint.
-    Http(HttpHandlerSettings),
+    Http(HttpHandlerOptions),
     /// A program that is started.
-    Command(CommandHandlerSettings),
-    /// A worker elsewhere that asks for jobs.
+    Command(CommandOptions),
+    /// Remote workers, which lease jobs.
     Remote,
     /// Nothing: the job completes at once.
     Noop,
-}
-
-/// `handler = { http = { … } }`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpHandlerSettings {
-    /// Where the job is posted to.
-    pub url: EndpointUrl,
-    /// Signs the request.
-    pub secret: Option<Secret>,
-    /// Sent with every request, in this order.
-    pub headers: Vec<(String, Secret)>,
-    /// Answers with these statuses fail the job for good; unless given, all of 4xx but 408, 425 and 429 do.
-    pub permanent_statuses: Option<Vec<u32>>,
-}
-
-/// `handler = { command = { … } }`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommandHandlerSettings {
-    /// The program: a path, or a name that is looked for in `PATH`.
-    pub program: String,
-    /// Its arguments.
-    pub args: Vec<String>,
-    /// Where it runs; the server's own folder unless given.
-    pub working_directory: Option<PathBuf>,
-    /// Variables that it gets besides the server's own, in this order.
-    pub environment: Vec<(String, Secret)>,
 }
 
 /// The two handlers that have no settings.
@@ -103,14 +78,14 @@ impl HandlerSettings {
             (Some(http), None) => {
                 let header = format!("{header}.handler.http");
                 let mut section = handler.open(format!("{path}.http"), format!("[{header}]"), Some(http));
-                let settings = HttpHandlerSettings::read(&mut section, &header);
+                let settings = read_http(&mut section, &header);
                 section.finish();
                 settings.map(Self::Http)
             }
             (None, Some(command)) => {
                 let header = format!("{header}.handler.command");
                 let mut section = handler.open(format!("{path}.command"), format!("[{header}]"), Some(command));
-                let settings = CommandHandlerSettings::read(&mut section, &header);
+                let settings = read_command(&mut section, &header);
                 section.finish();
                 settings.map(Self::Command)
             }
@@ -139,54 +114,54 @@ fn no_nul(text: &String) -> Result<(), String> {
     }
 }
 
-impl HttpHandlerSettings {
-    fn read(section: &mut Section<'_>, header: &str) -> Option<Self> {
-        let url = section.required("url");
-        let secret = section.optional_if("secret", check_secret);
-        let permanent_statuses = section.optional_if("permanent_statuses", |statuses: &Vec<u32>| {
-            match statuses.iter().find(|status| !(400..=599).contains(*status)) {
-                Some(status) => Err(format!(
-                    "{status} is not the status of a failed call; allowed are 400 to 599, such as [401, 404]"
-                )),
-                None => Ok(()),
-            }
-        });
-        let headers = headers(section, "headers", header);
-        Some(Self {
-            url: url?,
-            secret,
-            headers,
-            permanent_statuses,
-        })
-    }
+fn read_http(section: &mut Section<'_>, header: &str) -> Option<HttpHandlerOptions> {
+    // The operator may let jobs call the private network.
+    let url: Option<EndpointUrl> = section.required_if("url", within(Reach::PRIVATE_TOO));
+    let secret: Option<Secret> = section.optional_if("secret", check_secret);
+    let permanent_statuses = section.optional_if("permanent_statuses", |statuses: &Vec<u32>| {
+        match statuses.iter().find(|status| !(400..=599).contains(*status)) {
+            Some(status) => Err(format!(
+                "{status} is not the status of a failed call; allowed are 400 to 599, such as [401, 404]"
+            )),
+            None => Ok(()),
+        }
+    });
+    let headers = headers(section, "headers", header);
+    Some(HttpHandlerOptions {
+        url: url?.as_url().to_string(),
+        secret: secret.map(|secret| secret.expose().to_owned()),
+        headers,
+        permanent_statuses: permanent_statuses.map(|statuses| {
+            let statuses = statuses.into_iter();
+            statuses.filter_map(|status| u16::try_from(status).ok()).collect()
+        }),
+    })
 }
 
-impl CommandHandlerSettings {
-    fn read(section: &mut Section<'_>, header: &str) -> Option<Self> {
-        let program: Option<String> = section.required_if("program", no_nul);
-        let args = section.get_if("args", Vec::new(), |args: &Vec<Text>| {
-            let has_nul = args.iter().any(|Text(text)| text.contains('\0'));
-            if has_nul {
-                Err("an argument must not have a NUL character".to_owned())
-            } else {
-                Ok(())
-            }
-        });
-        let working_directory = section.optional("working_directory");
-        let environment = named_secrets(section, "environment", header, |name, value| {
-            if name.is_empty() || name.contains(['=', '\0']) {
-                return Err("is not the name of a variable".to_owned());
-            }
-            if value.contains('\0') {
-                return Err("a variable must not have a NUL character".to_owned());
-            }
+fn read_command(section: &mut Section<'_>, header: &str) -> Option<CommandOptions> {
+    let program: Option<String> = section.required_if("program", no_nul);
+    let args = section.get_if("args", Vec::new(), |args: &Vec<Text>| {
+        let has_nul = args.iter().any(|Text(text)| text.contains('\0'));
+        if has_nul {
+            Err("an argument must not have a NUL character".to_owned())
+        } else {
             Ok(())
-        });
-        Some(Self {
-            program: program?,
-            args: args.into_iter().map(|Text(text)| text).collect(),
-            working_directory,
-            environment,
-        })
-    }
+        }
+    });
+    let working_directory = section.optional("working_directory");
+    let environment = named_secrets(section, "environment", header, |name, value| {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err("is not the name of a variable".to_owned());
+        }
+        if value.contains('\0') {
+            return Err("a variable must not have a NUL character".to_owned());
+        }
+        Ok(())
+    });
+    Some(CommandOptions {
+        program: program?,
+        args: args.into_iter().map(|Text(text)| text).collect(),
+        working_directory,
+        environment,
+    })
 }

@@ -1,6 +1,6 @@
 //! `[job_types.NAME]`: what jobs of a type get, and what runs them.
 
-pub mod handler;
+pub(crate) mod handler;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::domain::values::name::JobType;
 use crate::domain::values::time_span::TimeSpan;
 
 /// `[job_types.NAME]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct JobTypeSettings {
     /// NAME.
     pub job_type: JobType,

@@ -13,7 +13,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use super::file_watch::FileWatch;
 use super::pool::Link;
-use super::pools::{Links, Pools, ReadTimes, shares};
+use super::pools::{Links, Pools, ReadTimes, WRITE_GRACE, shares};
 use super::postgres::{Opening, PostgresSource, try_postgres};
 use super::sqlite_file;
 use super::sqlite_upkeep::SqliteFiles;
@@ -27,11 +27,18 @@ use crate::storage::sea::jobs::unreadable::UnreadableRows;
 /// How long a commit to PostgreSQL may take, unless something else is said.
 const WRITE_PATIENCE: Duration = Duration::from_secs(15);
 
+/// The time to connect to a reachable database and to renew a lease.
+const CONNECTING: Duration = Duration::from_secs(5);
+/// The least timeout of a commit, however short the lease is.
+const WRITE_PATIENCE_MIN: Duration = Duration::from_secs(5);
+/// The greatest timeout of a commit, however long the lease is.
+const WRITE_PATIENCE_MAX: Duration = Duration::from_secs(60);
+
 /// The time of an expensive read, unless another is given.
 const EXPENSIVE_READ_TIME: Duration = Duration::from_secs(10);
 
 /// How long a read may take that is not expensive, unless another time is given.
-pub const READ_TIME: Duration = Duration::from_secs(30);
+const READ_TIME: Duration = Duration::from_secs(30);
 
 /// What a commit survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,6 +93,15 @@ impl SeaOptions {
             pgbouncer: false,
             listen_url: None,
         }
+    }
+
+    /// The write timeout that fits a node's lease: dead connections are replaced before the lease expires. It was renewed a
+    /// third of its time ago at most. A lease of less than 18 seconds is too short for this.
+    #[must_use]
+    pub fn with_lease(self, lease: Duration) -> Self {
+        let left = (lease * 2 / 3).saturating_sub(WRITE_GRACE + CONNECTING);
+        let write_patience = left.clamp(WRITE_PATIENCE_MIN, WRITE_PATIENCE_MAX);
+        Self { write_patience, ..self }
     }
 }
 

@@ -1,11 +1,14 @@
 //! What is written about callers, and what is said of mistakes in it.
 
 use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::config::sections::api::jwt::JwtKeyConfig;
+use crate::api::auth::JwtKeySource;
 use crate::config::{Config, Sources, load};
+use crate::domain::access::caller::{Scope, ScopeNames};
 use crate::domain::values::time_span::TimeSpan;
 
 const KEY: &str = "tq_a-key-for-these-tests-only";
@@ -30,12 +33,15 @@ fn key(lines: &str) -> String {
 #[test]
 fn without_keys_and_tokens_nobody_is_asked() {
     let config = load_file("").unwrap();
-    assert!(!config.api.authentication.is_required);
+    assert!(!config.api.auth.is_required);
     assert!(!config.audit.enable);
     assert_eq!(config.retention.audit, Some(TimeSpan::from_secs(90 * 86_400)));
     assert!(config.server.cors_origins.is_empty() && config.server.trusted_proxies.is_empty());
-    let names = config.api.authentication.scopes.names().join(" ");
-    assert_eq!(names, "tickerq:read tickerq:write tickerq:admin");
+    let ScopeNames { read, write, admin } = &*config.api.auth.scope_names;
+    assert_eq!(
+        [read, write, admin].map(|name| &**name),
+        ["tickerq:read", "tickerq:write", "tickerq:admin"]
+    );
 }
 
 #[test]
@@ -65,15 +71,15 @@ fn a_key_turns_authentication_and_the_record_of_changes_on() {
         "#
     ))
     .unwrap();
-    let authentication = &config.api.authentication;
-    assert!(authentication.is_required && config.audit.enable && config.api.public_docs);
+    let authentication = &config.api.auth;
+    assert!(authentication.is_required && config.audit.enable && config.api.rest.public_docs);
     let [billing, operator] = authentication.keys.as_slice() else {
         panic!("two keys");
     };
     assert_eq!(billing.digest, <[u8; 32]>::from(Sha256::digest(KEY)));
     assert_eq!(
-        billing.rate_limit.map(|rate| rate.to_string()),
-        Some("100/s".to_owned())
+        billing.rate.map(|rate| (rate.capacity, rate.per)),
+        Some((100, Duration::from_secs(1)))
     );
     assert_eq!(operator.digest[..2], [0x9f, 0x86]);
     assert_eq!(operator.scopes, ["tickerq:admin"]);
@@ -97,16 +103,16 @@ fn tokens_are_checked_as_it_is_written() {
         "#,
     )
     .unwrap();
-    let jwt = config.api.authentication.jwt.unwrap();
-    assert!(config.api.authentication.is_required);
+    let jwt = config.api.auth.jwt.unwrap();
+    assert!(config.api.auth.is_required);
     assert_eq!(jwt.audience, ["jobs"]);
-    assert_eq!(jwt.leeway, TimeSpan::from_secs(10));
-    assert!(matches!(jwt.key, JwtKeyConfig::Secret(_)));
+    assert_eq!(jwt.leeway, Duration::from_secs(10));
+    assert!(matches!(jwt.key, JwtKeySource::Secret(_)));
     let several = load_file("[api.jwt]\naudience = [\"a\", \"b\"]\njwks_file = \"keys.json\"").unwrap();
-    let jwt = several.api.authentication.jwt.unwrap();
+    let jwt = several.api.auth.jwt.unwrap();
     assert_eq!(jwt.audience, ["a", "b"]);
-    assert_eq!(jwt.key, JwtKeyConfig::JwksFile("keys.json".into()));
-    assert_eq!(jwt.leeway, TimeSpan::from_secs(60));
+    assert!(matches!(jwt.key, JwtKeySource::JwksFile(path) if path == Path::new("keys.json")));
+    assert_eq!(jwt.leeway, Duration::from_secs(60));
 }
 
 #[test]
@@ -118,12 +124,10 @@ fn scopes_may_be_called_otherwise_or_not_be_needed() {
         ("[\"r\", \"w\", \"a\"]", Some("r"), Some("w"), "a"),
     ] {
         let config = load_file(&format!("[api]\nrequired_scopes = {written}")).unwrap();
-        let scopes = config.api.authentication.scopes;
-        assert_eq!(
-            (scopes.read.as_deref(), scopes.write.as_deref(), scopes.admin.as_str()),
-            (read, write, admin),
-            "{written}"
-        );
+        let auth = config.api.auth;
+        let needed = |scope| (!auth.granted.contains(scope)).then(|| &**auth.scope_names.of(scope));
+        let found = (needed(Scope::Read), needed(Scope::Write), needed(Scope::Admin));
+        assert_eq!(found, (read, write, Some(admin)), "{written}");
     }
 }
 
@@ -134,7 +138,7 @@ fn authentication_can_be_switched_off_where_only_this_machine_calls() {
         key(&format!("key = \"{KEY}\""))
     ))
     .unwrap();
-    assert!(!config.api.authentication.is_required);
+    assert!(!config.api.auth.is_required);
     assert!(!config.audit.enable);
 }
 
