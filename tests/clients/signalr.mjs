@@ -67,7 +67,7 @@ assert.equal(typeof metrics[0].cpuUsage.percentage, "number");
 // Errors are the call's, not the connection's.
 await assert.rejects(connection.invoke("Foo", 1, 2), /Unknown hub method 'Foo'/);
 await assert.rejects(connection.invoke("JoinGroup"), /takes 1 argument/);
-await assert.rejects(connection.invoke("JoinGroup", "weather"), /There is no group 'weather'/);
+await assert.rejects(connection.invoke("JoinGroup", "weather"), /Unknown group 'weather'/);
 await connection.send("Foo");
 await assert.rejects(
   new Promise((complete, error) => connection.stream("JoinGroup", "job-updates").subscribe({ next() {}, complete, error })),

@@ -1,7 +1,7 @@
-//! Errors as GraphQL tells them: a message for people, and `extensions` for programs.
+//! Errors of GraphQL: a message for users, and `extensions` for programs.
 //!
-//! `code` is the last part of the `type` of REST's problems, `kind` tells a refusal (the caller can act on it) from a fault
-//! (the server has failed), `field` is the argument that is wrong, `allowed` what it may be instead.
+//! `code` is the last part of the `type` of REST's problems, `kind` separates refusals (errors of the caller) from
+//! faults (errors of the server), `field` is the invalid argument, `allowed` the values that it accepts.
 
 use async_graphql::{Error, ErrorExtensionValues, Name, Value};
 
@@ -9,7 +9,7 @@ use crate::api::auth::whole_seconds;
 use crate::api::rest::problem::{PartError, Place, Problem};
 use crate::service::error::ServiceError;
 
-/// Several wrong values of one request are told up to this number.
+/// Maximum number of errors that are reported for one batch.
 const PARTS_MAX: usize = 100;
 
 impl From<ServiceError> for Error {
@@ -18,7 +18,7 @@ impl From<ServiceError> for Error {
     }
 }
 
-/// A service's error; `place_of` tells where a field stands in the arguments, given its name and its place in a batch.
+/// A service's error; `place_of` maps the name of a field and its index in a batch to its path in the arguments.
 pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usize>) -> String) -> Error {
     let more = match &error {
         ServiceError::Refused(refused) => Some(("allowed", Value::from(refused.allowed))),
@@ -75,11 +75,11 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
     error
 }
 
-/// The errors of a batch as one.
+/// The errors of a batch as one error.
 pub(super) fn of_batch(errors: Vec<ServiceError>, place_of: impl Fn(&str, Option<usize>) -> String) -> Error {
     let mut errors = errors.into_iter().map(|error| of_service(error, &place_of));
     let Some(mut first) = errors.next() else {
-        return of_problem(&Problem::unavailable("nothing is known of what went wrong"));
+        return of_problem(&Problem::unavailable("the batch failed without an error"));
     };
     let others: Vec<Value> = errors.take(PARTS_MAX).map(|error| Value::from(error.message)).collect();
     if let (false, Some(extensions)) = (others.is_empty(), &mut first.extensions) {
@@ -88,7 +88,7 @@ pub(super) fn of_batch(errors: Vec<ServiceError>, place_of: impl Fn(&str, Option
     first
 }
 
-/// A value that is not accepted; its place is a JSON pointer, as REST has it, below the argument `root`.
+/// Error of an invalid value; its place is a JSON pointer as in REST, relative to the argument `root`.
 pub(super) fn of_part(part: &PartError, root: &str) -> Error {
     let place = match &part.place {
         Place::Pointer(pointer) => pointer.trim_start_matches('#').replace('/', "."),
@@ -97,7 +97,7 @@ pub(super) fn of_part(part: &PartError, root: &str) -> Error {
     invalid(format!("{root}{place}").trim_start_matches('.'), &part.detail)
 }
 
-/// A value that is not accepted. A detail says what is wrong, and behind a semicolon what is allowed.
+/// Error of an invalid value. The detail states the problem and, after a semicolon, the allowed values.
 pub(super) fn invalid(field: &str, detail: &str) -> Error {
     let mut extensions = extensions("validation", false);
     extensions.set("field", field);
@@ -111,7 +111,7 @@ pub(super) fn invalid(field: &str, detail: &str) -> Error {
     }
 }
 
-/// A problem of REST.
+/// A REST problem as a GraphQL error.
 pub(super) fn of_problem(problem: &Problem) -> Error {
     let mut extensions = extensions(problem.code(), problem.is_fault());
     if let [part, ..] = problem.parts() {
@@ -134,7 +134,7 @@ pub(super) fn of_problem(problem: &Problem) -> Error {
     }
 }
 
-/// What programs are told: the code, and whether the server has failed.
+/// The extensions that every error has.
 pub(super) fn extensions(code: &str, is_fault: bool) -> ErrorExtensionValues {
     let mut extensions = ErrorExtensionValues::default();
     extensions.set("code", code);
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_value_names_its_argument_and_what_is_allowed() {
+    fn an_invalid_value_names_its_argument_and_the_allowed_values() {
         let part = PartError::field("/retryIntervals/3", "it is negative; allowed is 00:00:00 and more");
         let error = of_part(&part, "input");
         let extensions = error.extensions.expect("extensions");
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_told_apart_from_a_refusal() {
+    fn faults_and_refusals_have_different_kinds() {
         let kind = |error: ServiceError| {
             let error = Error::from(error);
             error.extensions.and_then(|values| values.get("kind").cloned())

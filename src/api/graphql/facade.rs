@@ -1,4 +1,4 @@
-//! The engine, gate and limits that the GraphQL route is built from.
+//! State of the GraphQL route: its engine, authenticator and limits.
 
 use super::context::Services;
 use super::execution::executor::Engine;
@@ -8,7 +8,7 @@ use crate::api::memory::RequestMemory;
 use crate::api::realtime::Realtime;
 use crate::service::facade_metrics::operations::Operations;
 
-/// What GraphQL is made from. One for all HTTP workers.
+/// The GraphQL facade. All HTTP workers share one.
 #[derive(Clone)]
 pub struct GraphQl {
     pub(super) engine: Engine,
@@ -19,8 +19,8 @@ pub struct GraphQl {
 }
 
 impl GraphQl {
-    /// GraphQL over these use cases, for whom the gate lets in. Its connections count with those of live updates, and work
-    /// as those do. Its operations are counted.
+    /// GraphQL over these use cases, for callers that the authenticator accepts. Its connections count with those of
+    /// live updates and follow their rules. Its operations are counted.
     pub fn new(
         services: Services,
         operations: Operations,

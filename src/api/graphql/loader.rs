@@ -1,4 +1,4 @@
-//! Loads what many objects of one request need with one statement: attempts, and jobs that are only known in short.
+//! Batches the reads of many objects of one request: attempts, jobs that were read as summaries, and large texts.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -22,19 +22,19 @@ use crate::service::error::ServiceError;
 use crate::service::jobs::Jobs;
 use crate::storage::query::JobText;
 
-/// More than any page has: whatever one step of a request asks for is loaded together.
+/// Exceeds the size of any page: all keys of one step of a request are loaded together.
 const KEYS_MAX: usize = 100_000;
 
-/// How many attempts are read in one step, unless one job has more.
+/// Maximum number of attempts read in one step, unless one job has more.
 const ATTEMPTS_MAX: usize = 2_000;
 
-/// What a job takes without its large texts, about.
+/// Approximate size of a job without its large texts, in bytes.
 const JOB_BYTES: usize = 1_024;
 
-/// How often the others get their turn without asking for more before what was asked for is loaded.
+/// Number of turns without new keys after which the batch is loaded.
 const QUIET_TURNS: u32 = 2;
 
-/// What one request loads through. It remembers nothing: what a later step of a request asks for is read again.
+/// Loaders of one request. They cache nothing: a later step of the request reads again.
 pub(super) struct Loaders {
     attempts: DataLoader<EndedAttempts>,
     jobs: DataLoader<BriefJobs>,
@@ -42,7 +42,7 @@ pub(super) struct Loaders {
     asked: Asked,
 }
 
-/// How often something was asked for.
+/// Number of requested keys.
 #[derive(Clone, Default)]
 struct Asked(Arc<AtomicUsize>);
 
@@ -64,11 +64,11 @@ struct JobTexts {
     budget: Arc<Budget>,
 }
 
-/// Why something was not loaded.
+/// Reason why a value was not loaded.
 #[derive(Clone)]
 enum NotLoaded {
     Service(ServiceError),
-    /// The request was stopped: its budget does not allow it.
+    /// The budget of the request is exhausted.
     Stopped,
 }
 
@@ -88,7 +88,7 @@ impl From<NotLoaded> for Error {
 }
 
 impl Loaders {
-    /// What a request of this caller loads through, within its budget.
+    /// Loaders of a request of this caller, within its budget.
     pub(super) fn new(services: &Services, caller: &Caller, budget: &Arc<Budget>) -> Self {
         let (jobs, budget) = (&services.jobs, || Arc::clone(budget));
         let attempts = EndedAttempts {
@@ -116,8 +116,8 @@ impl Loaders {
     }
 }
 
-/// Loads as soon as all objects that are there have asked. No time is waited for: a long list is resolved in many turns of
-/// its task, and what it asks for is loaded when its turns bring nothing new.
+/// Loader of one batch per step, without a delay: a long list is resolved in many turns of its task, and its keys are
+/// loaded after turns without new keys.
 fn together<L: Send + Sync + 'static>(loader: L, asked: Asked) -> DataLoader<L> {
     let spawn = move |load: BoxFuture<'static, ()>| {
         let asked = asked.clone();
@@ -136,7 +136,7 @@ impl Asked {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Waits until nothing more is asked for.
+    /// Waits for turns without new keys.
     async fn quiet(&self) {
         let mut quiet_turns = 0;
         let mut before = self.0.load(Ordering::Relaxed);
@@ -149,7 +149,7 @@ impl Asked {
     }
 }
 
-/// Lets all other tasks of this thread that are ready have their turn.
+/// Yields to all other ready tasks of this thread.
 async fn others_first() {
     let mut is_behind = false;
     poll_fn(|cx| {
@@ -188,7 +188,7 @@ impl Loader<(JobId, u32)> for EndedAttempts {
     }
 }
 
-/// The number of jobs whose attempts are read in one step, at least one.
+/// Number of jobs whose attempts are read in one step, at least one.
 fn part_of(keys: &[(JobId, u32)]) -> usize {
     let mut rows = 0_usize;
     let fitting = keys.iter().take_while(|(_, attempts)| {
@@ -233,7 +233,7 @@ impl Loader<(JobId, JobText)> for JobTexts {
             if ids.is_empty() {
                 continue;
             }
-            // Each of them stands in the answer at least once.
+            // Each of them occurs in the response at least once.
             let size = self.jobs.size_of_texts(&self.caller, text, &ids).await?;
             let Some(_room) = self.budget.room_for(size) else {
                 return Err(NotLoaded::Stopped);
@@ -245,21 +245,21 @@ impl Loader<(JobId, JobText)> for JobTexts {
     }
 }
 
-/// The attempts of a job that have ended; it has had so many attempts.
+/// Completed attempts of a job that has had this number of attempts.
 pub(super) async fn ended_attempts(ctx: &Context<'_>, id: JobId, attempts: u32) -> Result<Vec<Attempt>> {
     let loaders = ctx.data::<Arc<Loaders>>()?;
     loaders.asked.once();
     Ok(loaders.attempts.load_one((id, attempts)).await?.unwrap_or_default())
 }
 
-/// A job without its large texts, if it exists.
+/// A job without its large texts, or none if it does not exist.
 pub(super) async fn job(ctx: &Context<'_>, id: JobId) -> Result<Option<Arc<Job>>> {
     let loaders = ctx.data::<Arc<Loaders>>()?;
     loaders.asked.once();
     Ok(loaders.jobs.load_one(id).await?)
 }
 
-/// A large text of a job, if it exists and has one.
+/// A large text of a job, or none if the job or the text does not exist.
 pub(super) async fn job_text(ctx: &Context<'_>, id: JobId, text: JobText) -> Result<Option<Arc<str>>> {
     let loaders = ctx.data::<Arc<Loaders>>()?;
     loaders.asked.once();

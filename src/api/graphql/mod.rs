@@ -1,8 +1,8 @@
 //! The GraphQL facade: the use cases as one schema, at `/graphql`.
 //!
-//! A request comes over HTTP (`http.rs`), as a stream (`streaming.rs`) or in a message of a WebSocket (`websocket.rs`);
-//! each of them finds out who calls and hands it to the `engine`, which checks what it may cost and carries it out. The
-//! schema's functions translate to use cases and hold no rule of their own.
+//! A request arrives over HTTP (`transport/http.rs`) or in a message of a WebSocket (`transport/websocket`); its
+//! response may be an event stream (`transport/event_stream.rs`). The transports authenticate; `execution` checks the
+//! limits and executes. Resolvers call use cases and contain no rules.
 
 mod context;
 mod errors;
@@ -33,10 +33,10 @@ use actix_web::{HttpRequest, HttpResponse, Route};
 
 use super::rest::request::context::resource;
 
-/// Where requests are sent.
+/// Path of the facade.
 const PATH: &str = "/graphql";
 
-/// Adds the route. Call it once for every HTTP worker, before the REST routes: those answer whatever is left.
+/// Adds the route. Called once per HTTP worker, before the REST routes: those respond to all other paths.
 pub fn configure(config: &mut ServiceConfig, graphql: &GraphQl) {
     if !graphql.options.enable {
         return;
@@ -51,7 +51,7 @@ pub fn configure(config: &mut ServiceConfig, graphql: &GraphQl) {
     ));
 }
 
-/// A route whose function gets the whole request.
+/// A route whose function receives the request and its payload.
 fn of_request<H, F>(graphql: &Rc<GraphQl>, handler: H) -> Route
 where
     H: Fn(Rc<GraphQl>, HttpRequest, Payload) -> F + Clone + 'static,

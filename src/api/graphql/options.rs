@@ -2,32 +2,32 @@
 
 use std::time::Duration;
 
-/// How GraphQL works.
+/// Options of the GraphQL facade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GraphQlOptions {
-    /// Whether there is GraphQL at all.
+    /// True if the facade is enabled.
     pub enable: bool,
-    /// Whether the schema can be asked for, by callers who may read.
+    /// True if callers with the read scope may query the schema.
     pub introspection: bool,
-    /// How deep the fields of a request may be nested.
+    /// Maximum depth of nested fields.
     pub max_depth: usize,
-    /// How complex a request may be: about the number of values in its answer.
+    /// Maximum complexity of a request: approximately the number of values in its response.
     pub max_complexity: usize,
-    /// How many aliases a request may have.
+    /// Maximum number of aliases of a request.
     pub max_aliases: usize,
-    /// How many requests may be sent together.
+    /// Maximum number of requests in a batch.
     pub max_batch: usize,
-    /// How long the text of a query may be, in bytes.
+    /// Maximum size of the text of a query, in bytes.
     pub query_bytes_max: usize,
-    /// How large the body of a request may be, in bytes.
+    /// Maximum size of the body of a request, in bytes.
     pub body_bytes_max: usize,
-    /// How large an answer may be, in bytes: that of a request, of a batch, or a message of a subscription.
+    /// Maximum size of a response, in bytes: that of a request, of a batch, or of a message of a subscription.
     pub response_bytes_max: usize,
-    /// How long a query or a mutation may take.
+    /// Timeout of a query or a mutation.
     pub timeout: Duration,
-    /// How many queries clients may store, to ask for them by their hash; none with 0.
+    /// Maximum number of persisted queries; 0 disables them.
     pub persisted_queries: usize,
-    /// How long a client may take to begin, once its WebSocket is open.
+    /// Timeout of a client's `connection_init`, from the opening of its WebSocket.
     pub connection_init_timeout: Duration,
 }
 

@@ -1,7 +1,7 @@
-//! The scalars of the schema that GraphQL itself does not have.
+//! Custom scalars of the schema.
 //!
-//! Those that are text hold it as it was given: what it means is read where the field is known, by the parsers that REST
-//! uses, so that an error names the field and what is allowed.
+//! Textual scalars keep their text: it is parsed where the field is known, by the parsers of REST, so that an error
+//! names the field and the allowed values.
 
 use std::sync::Arc;
 
@@ -27,14 +27,14 @@ fn text<T: InputType + From<String>>(value: Value) -> InputValueResult<T> {
 /// A point in time: see the scalar.
 #[derive(Clone, Debug)]
 pub(super) enum DateTime {
-    /// As it was given.
+    /// Text of a request.
     Given(String),
-    /// As it is told.
+    /// Value of a response.
     Told(Time<Utc>),
 }
 
 impl DateTime {
-    /// As text.
+    /// The text of the value.
     pub(super) fn into_text(self) -> String {
         match self {
             Self::Given(text) => text,
@@ -43,8 +43,8 @@ impl DateTime {
     }
 }
 
-/// A point in time: RFC 3339 with an offset, such as `2026-01-31T12:00:00Z` or `2026-01-31T13:00:00+01:00`. Answers are in
-/// UTC with `Z` and have as many of three or six decimals of a second as they need.
+/// A point in time: RFC 3339 with an offset, such as `2026-01-31T12:00:00Z` or `2026-01-31T13:00:00+01:00`. Responses
+/// are in UTC with `Z` and have three or six decimals of a second if they need them.
 #[Scalar(name = "DateTime", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -71,14 +71,14 @@ impl From<Time<Utc>> for DateTime {
 /// A duration: see the scalar.
 #[derive(Clone, Debug)]
 pub(super) enum TimeSpan {
-    /// As it was given.
+    /// Text of a request.
     Given(String),
-    /// As it is told.
+    /// Value of a response.
     Told(Span),
 }
 
 impl TimeSpan {
-    /// As text.
+    /// The text of the value.
     pub(super) fn into_text(self) -> String {
         match self {
             Self::Given(text) => text,
@@ -87,8 +87,8 @@ impl TimeSpan {
     }
 }
 
-/// A duration as .NET writes it: `[-][d.]hh:mm:ss[.fffffff]`, so that `00:05:00` is five minutes and `1.00:00:00` a day.
-/// Input may also be ISO 8601, such as `PT5M`, or numbers with units, such as `5m`, `1h30m`, `7d` or `500ms`.
+/// A duration in the format of .NET: `[-][d.]hh:mm:ss[.fffffff]`, so that `00:05:00` is five minutes and `1.00:00:00` a
+/// day. Input may also be ISO 8601, such as `PT5M`, or numbers with units, such as `5m`, `1h30m`, `7d` or `500ms`.
 #[Scalar(name = "TimeSpan")]
 impl ScalarType for TimeSpan {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -112,12 +112,12 @@ impl From<Span> for TimeSpan {
     }
 }
 
-/// An identity: see the scalar.
+/// An id: see the scalar.
 #[derive(Clone, Debug)]
 pub(super) struct Uuid(pub String);
 
-/// A UUID in any of its usual spellings, such as `01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55`. Answers are in lower case with
-/// hyphens.
+/// A UUID in any of its usual notations, such as `01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55`. Responses are in lower case
+/// with hyphens.
 #[Scalar(name = "UUID", specified_by_url = "https://www.rfc-editor.org/rfc/rfc9562")]
 impl ScalarType for Uuid {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -145,7 +145,7 @@ impl From<Id> for Uuid {
 #[derive(Clone, Debug)]
 pub(super) struct Json(Value);
 
-/// Any JSON value. Its text is passed on as it came: numbers to the last digit, members in their order.
+/// Any JSON value. Its text is preserved: all digits of numbers and the order of members.
 #[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -158,12 +158,12 @@ impl ScalarType for Json {
 }
 
 impl Json {
-    /// What a text says that is known to be JSON.
+    /// A text that is valid JSON.
     pub(super) fn of_text(json: &str) -> Self {
         Self(Value::Binary(Bytes::copy_from_slice(json.as_bytes())))
     }
 
-    /// A shared text that is known to be JSON. It is not copied: one job may be shown many times.
+    /// A shared text that is valid JSON. It is not copied: one job may occur many times in a response.
     pub(super) fn of_shared(json: Arc<str>) -> Self {
         Self(Value::Binary(Bytes::from_owner(SharedText(json))))
     }
@@ -176,7 +176,7 @@ impl Json {
 
 impl From<&json::Json> for Json {
     fn from(json: &json::Json) -> Self {
-        // What storage holds was JSON when it came.
+        // Stored JSON was valid when it was stored.
         Self::of_shared(Arc::clone(json.as_arc()))
     }
 }
@@ -189,7 +189,7 @@ impl AsRef<[u8]> for SharedText {
     }
 }
 
-/// A value as it is written: what is [`Value::Binary`] is JSON already.
+/// A value as it is serialized: a [`Value::Binary`] is JSON text.
 pub(super) struct Wire<'a>(pub &'a Value);
 
 impl Serialize for Wire<'_> {

@@ -13,7 +13,7 @@ pub(super) type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
 fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     let builder = Schema::build(Query::default(), Mutation::default(), Subscription::default());
-    builder.override_output_type_description::<ID>("An identity: text that means something to this server alone.")
+    builder.override_output_type_description::<ID>("An opaque id, valid on this server.")
 }
 
 /// The schema over these use cases, with limits of depth and complexity.
@@ -26,7 +26,7 @@ pub(super) fn build(services: Services, max_depth: usize, max_complexity: usize)
         .finish()
 }
 
-/// The schema in its own language, as `schema.graphql` holds it.
+/// The schema in the schema definition language, as in `schema.graphql`.
 pub fn sdl() -> String {
     let schema = builder().finish();
     let options = SDLExportOptions::new()

@@ -1,8 +1,7 @@
-//! Who opens a connection: the one place that is asked before a connection, or a request that belongs to one, is
-//! answered.
+//! Authentication of connections and of the requests that belong to one.
 //!
-//! Browsers can't set headers on a WebSocket or an event source, so a token may also stand in the query parameter
-//! `access_token`: on the `GET`s of these connections and nowhere else.
+//! Browsers can't set headers on a WebSocket or an event source, so that the `GET`s of these connections, and no other
+//! requests, also accept a token in the query parameter `access_token`.
 
 use actix_web::HttpRequest;
 use actix_web::http::Method;
@@ -13,10 +12,10 @@ use crate::api::rest::problem::Problem;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::service::error::ServiceError;
 
-/// The scopes of which a connection needs one.
+/// Scopes of which a connection requires one.
 const SCOPES: &[Scope] = &[Scope::Read];
 
-/// A parameter of a request's query, decoded. Unknown ones are no mistake here: the clients add their own.
+/// A parameter of a request's query, decoded. Unknown parameters are ignored: clients add their own.
 pub(super) fn query_parameter(request: &HttpRequest, name: &str) -> Option<String> {
     let parameters = Query::<Vec<(String, String)>>::from_query(request.query_string()).ok()?;
     parameters
@@ -26,27 +25,27 @@ pub(super) fn query_parameter(request: &HttpRequest, name: &str) -> Option<Strin
         .map(|(_, value)| value)
 }
 
-/// Decides who may connect.
+/// Decides which callers may connect.
 #[derive(Clone)]
 pub(super) struct Admission {
     gate: Gate,
 }
 
-/// A caller who may connect.
+/// A caller that may connect.
 pub(super) struct Admitted {
-    /// Who it is.
+    /// The caller.
     pub caller: Caller,
-    /// The credentials that it has shown.
+    /// Its credentials.
     pub shown: Shown,
 }
 
 impl Admission {
-    /// Lets in whom this gate lets in, if they may read.
+    /// Accepts callers that the authenticator accepts, if they have the read scope.
     pub(super) fn new(gate: Gate) -> Self {
         Self { gate }
     }
 
-    /// Who asks; an error when the caller may not connect.
+    /// The caller of a request; an error if it may not connect.
     pub(super) fn admit(&self, request: &HttpRequest) -> Result<Admitted, Problem> {
         let caller = if *request.method() == Method::GET {
             self.gate.authenticate_stream(request)?
@@ -58,7 +57,7 @@ impl Admission {
         Ok(Admitted { caller, shown })
     }
 
-    /// The credentials of a connection that is open from now on.
+    /// The credentials of a connection that was opened.
     pub(super) fn standing(&self, shown: Shown) -> Standing {
         Standing::new(self.gate.clone(), shown, SCOPES)
     }

@@ -1,4 +1,4 @@
-//! What a WebSocket client can ask for: which topics there are, and how they are narrowed down.
+//! Messages of WebSocket clients: topics and their filters.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::domain::events::filter::{EventClause, EventFilter};
 use crate::domain::values::id::JobId;
 use crate::domain::values::name::{JobType, QueueName};
 
-/// The topics and their names.
+/// Topics and their names.
 const TOPICS: [(&str, Topic); 4] = [
     ("job-status", Topic::Jobs),
     ("queue-metrics", Topic::QueueMetrics),
@@ -20,10 +20,10 @@ const TOPICS: [(&str, Topic); 4] = [
     ("system-health", Topic::SystemHealth),
 ];
 
-/// How many names one condition of a filter may have.
+/// Maximum number of names in one condition of a filter.
 const NAMES_MAX: usize = 100;
 
-/// The type of the messages about a topic; `None` for what can't be subscribed to.
+/// Type of the messages of a topic; `None` for topics without subscriptions.
 pub(super) const fn message_type(topic: Topic) -> Option<&'static str> {
     match topic {
         Topic::Jobs => Some("job-status-changed"),
@@ -34,7 +34,7 @@ pub(super) const fn message_type(topic: Topic) -> Option<&'static str> {
     }
 }
 
-/// Why a request was not carried out: a word for programs, and what is wrong.
+/// Error response to a message: a code for programs, and a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Refusal {
     pub code: &'static str,
@@ -42,7 +42,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// What was sent can't be read.
+    /// A message that can't be parsed.
     pub(super) fn malformed(message: impl Into<String>) -> Self {
         Self {
             code: "malformed",
@@ -58,20 +58,20 @@ impl Refusal {
     }
 }
 
-/// What a client wants.
+/// Action of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
-    /// To hear of these topics.
+    /// Subscribe to the topics.
     Subscribe,
-    /// To hear of them no more.
+    /// Unsubscribe from the topics.
     Unsubscribe,
 }
 
-/// What a client has asked for.
+/// A message of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Request {
     pub action: Action,
-    /// The topics, as they were named.
+    /// Names of the topics.
     pub topics: Vec<&'static str>,
     clauses: Vec<EventClause>,
     is_narrowed: bool,
@@ -134,9 +134,9 @@ impl<'de> Deserialize<'de> for Names {
 }
 
 impl Request {
-    /// Reads a message.
+    /// Parses a message.
     pub(super) fn parse(text: &[u8]) -> Result<Self, Refusal> {
-        // A list would be read as an object's members in their order.
+        // serde would read an array as an object's fields in their order.
         if !text.trim_ascii_start().starts_with(b"{") {
             return Err(Refusal::malformed(
                 "a message is a JSON object, such as {\"action\": \"subscribe\", \"topics\": [\"job-status\"]}",
@@ -153,7 +153,7 @@ impl Request {
             Refusal::malformed(format!("{place}{}", error.inner()))
         })?;
         json.end()
-            .map_err(|_| Refusal::malformed("a message is one JSON object; something follows it"))?;
+            .map_err(|_| Refusal::malformed("a message is one JSON object without trailing text"))?;
         let Written { action, topics, filter } = written;
         let action = match action.as_deref() {
             Some("subscribe") => Action::Subscribe,
@@ -187,7 +187,7 @@ fn read_topics(Names(names): &Names) -> Result<Vec<(&'static str, Topic)>, Refus
     let allowed = || TOPICS.map(|(name, _)| name).join(", ");
     if names.is_empty() {
         return Err(Refusal::invalid(format!(
-            "topics is missing or empty; there are {}",
+            "topics is missing or empty; allowed are {}",
             allowed()
         )));
     }
@@ -195,7 +195,7 @@ fn read_topics(Names(names): &Names) -> Result<Vec<(&'static str, Topic)>, Refus
         let found = TOPICS.into_iter().find(|(topic, _)| topic == name);
         found.ok_or_else(|| {
             Refusal::invalid(format!(
-                "topics: there is no topic '{}'; there are {}",
+                "topics: unknown topic '{}'; allowed are {}",
                 shorten(name),
                 allowed()
             ))
@@ -228,7 +228,7 @@ impl Conditions {
         })
     }
 
-    /// A condition that none of the topics has is a mistake: it would be ignored in silence.
+    /// Rejects a condition that applies to none of the topics: it would be ignored silently.
     fn check(&self, topics: &[(&'static str, Topic)]) -> Result<(), Refusal> {
         let has = |wanted: Topic| topics.iter().any(|(_, topic)| *topic == wanted);
         let misplaced = if has(Topic::Jobs) {
@@ -244,7 +244,7 @@ impl Conditions {
         };
         match misplaced {
             None => Ok(()),
-            Some((name, topics)) => Err(Refusal::invalid(format!("filter.{name} is only for {topics}"))),
+            Some((name, topics)) => Err(Refusal::invalid(format!("filter.{name} is only valid for {topics}"))),
         }
     }
 
@@ -272,17 +272,17 @@ fn read_all<T: Ord, E: fmt::Display>(
         return Ok(BTreeSet::new());
     };
     if names.is_empty() {
-        // Nothing would be meant, but no condition means everything.
+        // An empty list matches nothing, but a missing condition matches everything.
         return Err(Refusal::invalid(format!(
-            "filter.{field} is an empty list; leave it out to mean all"
+            "filter.{field} is an empty list; omit it to match all"
         )));
     }
     let one = |name: &String| parse(name).map_err(|error| Refusal::invalid(format!("filter.{field}: {error}")));
     names.iter().map(one).collect()
 }
 
-/// What one client has subscribed to. Each pair of a topic and a filter is a subscription; an event that several of them
-/// mean is told once.
+/// Subscriptions of one client. Each pair of a topic and a filter is a subscription; an event that matches several is
+/// sent once.
 #[derive(Debug)]
 pub(super) struct Subscriptions {
     clauses: BTreeSet<EventClause>,
@@ -290,7 +290,7 @@ pub(super) struct Subscriptions {
 }
 
 impl Subscriptions {
-    /// None yet, and so many at the most.
+    /// No subscriptions, and a maximum number of them.
     pub(super) fn new(max: usize) -> Self {
         Self {
             clauses: BTreeSet::new(),
@@ -298,8 +298,8 @@ impl Subscriptions {
         }
     }
 
-    /// Does what is asked. Unsubscribing without a filter ends all subscriptions to the topics; with one, those that were
-    /// made with the same filter.
+    /// Applies a message. Unsubscribing without a filter ends all subscriptions to the topics; with a filter, those
+    /// with the same filter.
     pub(super) fn apply(&mut self, request: &Request) -> Result<(), Refusal> {
         match request.action {
             Action::Subscribe => {
@@ -309,7 +309,7 @@ impl Subscriptions {
                     return Err(Refusal {
                         code: "too-many-subscriptions",
                         message: format!(
-                            "that would be {} subscriptions; a connection may have {}",
+                            "{} subscriptions exceed the limit of a connection ({})",
                             clauses.len(),
                             self.max
                         ),
@@ -328,7 +328,7 @@ impl Subscriptions {
         Ok(())
     }
 
-    /// The events that are wanted.
+    /// Filter of the subscribed events.
     pub(super) fn filter(&self) -> EventFilter {
         self.clauses.iter().cloned().collect()
     }
@@ -339,7 +339,7 @@ mod tests {
     use super::*;
 
     fn refusal(text: &str) -> String {
-        let Refusal { code, message } = Request::parse(text.as_bytes()).expect_err("it was accepted");
+        let Refusal { code, message } = Request::parse(text.as_bytes()).expect_err("an error");
         format!("{code}: {message}")
     }
 
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_what_is_allowed() {
+    fn errors_state_the_problem_and_the_allowed_values() {
         let wrong = [
             "hello",
             r#"["subscribe",["job-status"],null]"#,
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn the_references_request_is_understood() {
+    fn the_references_request_is_accepted() {
         let asked =
             request(r#"{"action":"subscribe","topics":["job-status","queue-metrics","system-health"],"filter":null}"#);
         assert_eq!(asked.topics, ["job-status", "queue-metrics", "system-health"]);
@@ -394,10 +394,7 @@ mod tests {
         subscriptions.apply(&mail).expect("the same again takes no room");
         let more = request(r#"{"action":"subscribe","topics":["queue-metrics"]}"#);
         let refused = subscriptions.apply(&more).expect_err("a third");
-        assert_eq!(
-            refused.message,
-            "that would be 3 subscriptions; a connection may have 2"
-        );
+        assert_eq!(refused.message, "3 subscriptions exceed the limit of a connection (2)");
         let not_mail = request(r#"{"action":"unsubscribe","topics":["job-status"],"filter":{"queue":"mail"}}"#);
         subscriptions.apply(&not_mail).expect("it ends");
         assert_eq!(subscriptions.clauses.len(), 1);

@@ -1,8 +1,8 @@
-//! The connections of live updates, and how many there may be: in all, and of one caller.
+//! Registry of live connections, with limits in total and per caller.
 //!
-//! A connection counts once its client is known and has opened it as its protocol demands. Until then it is unconfirmed:
-//! it takes no place, and its caller may have only a few; one more ends the oldest. Their time is that of the protocol
-//! (the handshake of SignalR, `connection_init` of GraphQL).
+//! A connection counts when its client is authenticated and has opened it as its protocol requires. Until then it is
+//! unconfirmed: it does not count, and its caller may have only a few; one more closes the oldest. The protocol limits
+//! their time (the handshake of SignalR, `connection_init` of GraphQL).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::pending;
@@ -17,13 +17,12 @@ use crate::domain::access::ip_network::client_prefix;
 use crate::service::facade_metrics::clients::{ClientKind, Clients, ConnectedClient};
 use crate::service::shutdown::Shutdown;
 
-/// The unconfirmed connections that one caller may have.
+/// Maximum number of unconfirmed connections of one caller.
 const UNCONFIRMED_PER_CALLER_MAX: usize = 500;
-/// The unconfirmed connections in all.
+/// Maximum number of unconfirmed connections.
 const UNCONFIRMED_MAX: usize = 5_000;
 
-/// Whose connections are counted together: those of a key or of a token's subject, or those of an address where callers are
-/// not authenticated, or not yet.
+/// Unit of the limit per caller: an API key, a token's subject, or an address while callers are not authenticated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Owner {
     Known(CallerKind, Arc<str>),
@@ -41,13 +40,13 @@ impl Owner {
         }
     }
 
-    /// The owner of connections whose caller is not known yet.
+    /// The owner of connections of unauthenticated callers.
     pub(crate) fn at(address: Option<IpAddr>) -> Self {
         Self::Address(address.map(client_prefix))
     }
 }
 
-/// Counts connections of all kinds together. All copies are the same.
+/// Counts connections of all kinds. Clones share the counts.
 #[derive(Clone)]
 pub(crate) struct Connections {
     inner: Arc<Mutex<Inner>>,
@@ -61,7 +60,7 @@ struct Inner {
     open: usize,
     by_owner: HashMap<Owner, usize>,
     next_id: u64,
-    /// The oldest first.
+    /// Oldest first.
     unconfirmed: BTreeMap<u64, Unconfirmed>,
     unconfirmed_by_owner: HashMap<Owner, BTreeSet<u64>>,
 }
@@ -71,7 +70,7 @@ struct Unconfirmed {
     end: oneshot::Sender<()>,
 }
 
-/// The right to one connection; given back when it is dropped.
+/// Permit of one connection, which is released when it is dropped.
 pub(crate) struct Permit {
     connections: Connections,
     kind: ClientKind,
@@ -83,11 +82,11 @@ enum Held {
     Confirmed { owner: Owner, _client: ConnectedClient },
 }
 
-/// Resolves when an unconfirmed connection is to end for a newer one.
+/// Resolves when an unconfirmed connection has to close in favor of a newer one.
 pub(crate) struct Superseded(oneshot::Receiver<()>);
 
 impl Superseded {
-    /// Waits for it; never ends once the connection is confirmed.
+    /// Waits for it; never resolves after the connection was confirmed.
     pub(crate) async fn wait(self) {
         if self.0.await.is_err() {
             pending().await
@@ -96,7 +95,7 @@ impl Superseded {
 }
 
 impl Connections {
-    /// An empty registry with these limits in all and by caller. `clients` counts them by kind.
+    /// An empty registry with these limits in total and per caller. `clients` counts connections by kind.
     pub(crate) fn new(max: usize, max_per_caller: usize, clients: Clients) -> Self {
         Self {
             inner: Arc::default(),
@@ -107,11 +106,11 @@ impl Connections {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A panic while the lock is held leaves the counts whole.
+        // The counts stay consistent when a holder of the lock panics.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One more of this caller, if there may be; not when the server goes down.
+    /// Permit of another connection of this caller, within the limits and unless the server shuts down.
     pub(crate) fn enter(&self, kind: ClientKind, caller: &Caller, shutdown: &Shutdown) -> Result<Permit, Problem> {
         check_running(shutdown)?;
         let owner = Owner::of(caller);
@@ -119,7 +118,7 @@ impl Connections {
         Ok(self.permit(kind, self.held(kind, owner)))
     }
 
-    /// One more that takes no place until it is confirmed.
+    /// Permit of an unconfirmed connection, which does not count yet.
     pub(crate) fn enter_unconfirmed(
         &self,
         kind: ClientKind,
@@ -143,13 +142,13 @@ impl Connections {
         let is_full = inner.unconfirmed.len() > UNCONFIRMED_MAX;
         let superseded = oldest.or_else(|| oldest_of_all().filter(|_| is_full));
         if let Some(Unconfirmed { end, .. }) = superseded.and_then(|oldest| inner.take_unconfirmed(oldest)) {
-            // One that has just ended by itself needs no word.
+            // A closed receiver belongs to a connection that has just ended.
             let _ = end.send(());
         }
         Ok((self.permit(kind, Held::Unconfirmed(id)), Superseded(ended)))
     }
 
-    /// Refuses if there may not be one more of this caller now; takes no place.
+    /// Checks the limits for another connection of this caller, without a permit.
     pub(crate) fn check_room(&self, caller: &Caller, shutdown: &Shutdown) -> Result<(), Problem> {
         check_running(shutdown)?;
         self.check(&self.lock(), &Owner::of(caller))
@@ -206,7 +205,8 @@ impl Inner {
 }
 
 impl Permit {
-    /// The client has opened the connection as its protocol demands, and this is who it is: from now on it counts.
+    /// Confirms that the client has opened the connection as its protocol requires, on behalf of this caller: from now
+    /// on it counts.
     pub(crate) fn confirm(&mut self, caller: &Caller) -> Result<(), Problem> {
         let Held::Unconfirmed(id) = self.held else {
             return Ok(());
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_ends_makes_room() {
+    fn a_closed_connection_frees_its_permit() {
         let connections = Connections::new(1, 1, Clients::default());
         let shutdown = Shutdown::default();
         let first = connections.enter(ClientKind::WebSocket, &key("ann"), &shutdown);
@@ -284,12 +284,12 @@ mod tests {
             connections
                 .enter(ClientKind::WebSocket, &key("bob"), &shutdown)
                 .is_err(),
-            "a server that stops takes nobody"
+            "shutdown rejects connections"
         );
     }
 
     #[test]
-    fn a_caller_has_a_share_whatever_its_address_and_without_authentication_an_address_has() {
+    fn limits_apply_per_caller_and_without_authentication_per_address() {
         let connections = Connections::new(10, 2, Clients::default());
         let shutdown = Shutdown::default();
         let enter = |caller: &Caller| connections.enter(KIND, caller, &shutdown);
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unconfirmed_connection_takes_no_place_and_the_oldest_ends_for_a_new_one() {
+    fn unconfirmed_connections_do_not_count_and_the_oldest_is_closed_for_a_new_one() {
         let connections = Connections::new(2, 2, Clients::default());
         let mut open: Vec<(Permit, Superseded)> = (0..UNCONFIRMED_PER_CALLER_MAX + 2)
             .filter_map(|_| unconfirmed(&connections, &anonymous(1)))
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_of_callers_fills_the_memory() {
+    fn unconfirmed_connections_are_bounded_for_any_number_of_callers() {
         let connections = Connections::new(2, 2, Clients::default());
         let open: Vec<_> = (0..UNCONFIRMED_MAX + 50)
             .filter_map(|number| unconfirmed(&connections, &key(&number.to_string())))

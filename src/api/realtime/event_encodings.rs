@@ -1,4 +1,4 @@
-//! Every event as each of the wires tells it.
+//! Tests the encoding of every event in each protocol.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ fn at(second: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(19_737) + TimeDelta::hours(10) + TimeDelta::seconds(second)
 }
 
-/// A job after so many steps of its life.
+/// A job with this status.
 fn job(status: JobStatus) -> Arc<Job> {
     let mut new = NewJob::of_type(JobType::parse("EmailNotificationJob").expect("a type"));
     new.name = Some(JobName::parse("Welcome ✓ \"Email\"").expect("a name"));
@@ -128,7 +128,7 @@ fn text(bytes: &Bytes) -> &str {
 }
 
 #[test]
-fn every_event_is_told_over_every_wire() {
+fn every_event_is_encoded_in_every_protocol() {
     let mut lines = Vec::new();
     for event in events() {
         let (message, call) = (EventMessage::write(&event), JsonCall::write(&event));

@@ -1,4 +1,4 @@
-//! Events as clients are told them: the `data` of a WebSocket message, and the arguments of a SignalR call.
+//! Events as clients receive them: the `data` of a WebSocket message, and the arguments of a SignalR call.
 
 use serde::{Serialize, Serializer};
 
@@ -14,27 +14,27 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::timestamp;
 use crate::storage::query::JobSummary;
 
-/// An event with everything that is told of it.
+/// An event with all its published fields.
 pub(super) enum EventView {
-    /// What has happened to a job.
+    /// An event of a job.
     Job(Box<JobStatusView>),
-    /// What an attempt says while it runs.
+    /// A report of a running attempt.
     Report(JobReportView),
-    /// A queue in numbers.
+    /// Metrics of a queue.
     Queue(QueueMetricsView),
-    /// The server in numbers.
+    /// System metrics.
     System(SystemMetricsView),
     /// A change of the server's health.
     Health(HealthAlertView),
 }
 
 impl EventView {
-    /// The event as it is told; `None` for those that no client of these wires can ask for.
+    /// The view of an event; `None` for events to which clients of these protocols can't subscribe.
     pub(super) fn of(event: &Event) -> Option<Self> {
         match event {
             Event::Job { kind, at: _, job } => Some(Self::Job(Box::new(JobStatusView::new(*kind, job)))),
             Event::JobReport { at: _, job, report } => Some(Self::Report(JobReportView::new(job, report))),
-            // A queue's metrics tell whether it is paused, and what is left after it was cleared.
+            // The queue's metrics contain its status, and its counts after it was cleared.
             Event::Queue { .. } => None,
             Event::QueueMetrics { at: _, metrics } => Some(Self::Queue(QueueMetricsView::from(&**metrics))),
             Event::SystemMetrics(metrics) => Some(Self::System(SystemMetricsView::from(&**metrics))),
@@ -43,16 +43,16 @@ impl EventView {
     }
 }
 
-/// What has happened to a job: the job as it is in lists, without what can be large, and the event.
+/// An event of a job: the summary of the job, without large fields, and the event.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct JobStatusView {
-    /// The event: `job.completed`.
+    /// Name of the event, such as `job.completed`.
     event: &'static str,
-    /// The job.
+    /// Id of the job.
     #[serde(serialize_with = "id")]
     pub job_id: JobId,
-    /// Its status after the event; `deleted` when it has none any more.
+    /// Status after the event; `deleted` if the job was deleted.
     pub status: &'static str,
     name: String,
     #[serde(rename = "type")]
@@ -126,7 +126,7 @@ impl JobStatusView {
     }
 }
 
-/// What an attempt says while it runs.
+/// A report of a running attempt.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct JobReportView {
@@ -136,7 +136,7 @@ pub(super) struct JobReportView {
     job_type: String,
     queue: String,
     attempt: u32,
-    /// `null` when nothing new is known.
+    /// `null` if it is unchanged.
     progress: Option<ProgressView>,
     log: Vec<LogLineView>,
 }
@@ -184,7 +184,7 @@ impl JobReportView {
     }
 }
 
-/// A queue in numbers, as `/queues/{name}` shows it.
+/// Metrics of a queue, as in `/queues/{name}`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct QueueMetricsView {
@@ -247,9 +247,9 @@ pub(super) struct HealthAlertView {
     /// `healthy`, `degraded` or `unhealthy`.
     status: &'static str,
     previous_status: &'static str,
-    /// Since when the previous status held.
+    /// Time since which the previous status held.
     previous_since: String,
-    /// What is wrong; empty on recovery.
+    /// Causes of the status; empty on recovery.
     reasons: Vec<ReasonView>,
 }
 

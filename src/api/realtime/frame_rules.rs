@@ -1,9 +1,9 @@
-//! Checks the frames of a WebSocket client against RFC 6455 before the codec sees them.
+//! Checks the frames of a WebSocket client against RFC 6455 before the codec.
 //!
-//! The codec reports several mistakes as one, and compares a frame with its limit only when the whole frame has come: a
-//! client that declares a frame without end would have it kept in memory for as long as it sends. Here each header is
-//! checked as it comes by (section 5.2), and so is the UTF-8 of texts and of close reasons, across frames (section 8.1). At
-//! the first violation the stream ends; what it was is left for the connection, which closes with the right code.
+//! The codec reports several violations as one, and compares a frame with its limit only when the complete frame has
+//! arrived: it would buffer the frame of a client that declares any length. Here each header is checked when it arrives
+//! (section 5.2), as is the UTF-8 of texts and of close reasons, across frames (section 8.1). The stream ends at the
+//! first violation, which the connection reads to close with the right code.
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -17,22 +17,22 @@ use futures_util::Stream;
 
 use super::utf8::Utf8;
 
-/// The greatest payload of a control frame.
+/// Maximum payload of a control frame, in bytes.
 const CONTROL_BYTES_MAX: u64 = 125;
 
-/// How a client has broken the protocol.
+/// Violation of the protocol by a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Violation {
     /// A frame that the protocol does not allow.
     Protocol(&'static str),
     /// A text or a close reason that is not UTF-8.
     Utf8,
-    /// A frame that is longer than the limit.
+    /// A frame that exceeds the limit.
     TooLarge,
 }
 
 impl Violation {
-    /// The code of the close frame that answers it.
+    /// The code of the close frame for it.
     pub(crate) const fn code(self) -> CloseCode {
         match self {
             Self::Protocol(_) => CloseCode::Protocol,
@@ -41,63 +41,63 @@ impl Violation {
         }
     }
 
-    /// The reason of that close frame; a frame may have `bytes_max` bytes.
+    /// The reason of the close frame for it; `bytes_max` is the limit of a frame.
     pub(crate) fn reason(self, bytes_max: usize) -> String {
         match self {
             Self::Protocol(what) => what.to_owned(),
             Self::Utf8 => "a text is not UTF-8".to_owned(),
-            Self::TooLarge => format!("a message may have {bytes_max} bytes"),
+            Self::TooLarge => format!("message size limit ({bytes_max} bytes) exceeded"),
         }
     }
 }
 
-/// Where a violation is left for the connection.
+/// Cell from which the connection reads the violation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Violated(Rc<Cell<Option<Violation>>>);
 
 impl Violated {
-    /// The violation that has ended the stream of frames, if one has.
+    /// The violation that has ended the stream of frames, if any.
     pub(crate) fn get(&self) -> Option<Violation> {
         self.0.get()
     }
 }
 
-/// A stream of frames that obey the rules.
+/// A stream of frames that follow the rules.
 pub(crate) struct FrameRules<S> {
     stream: S,
     bytes_max: usize,
     violated: Violated,
     at: At,
-    /// The message of which a part has come.
+    /// The incomplete message.
     begun: Option<Kind>,
-    /// The text of which a part has come.
+    /// The incomplete text.
     text: Utf8,
 }
 
-/// Where in the stream of frames it is.
+/// Position in the stream of frames.
 enum At {
-    /// In a header, of which this much has come.
+    /// In a header, with its bytes so far.
     Header(BytesMut),
     /// In a frame's payload.
     Payload { frame: Frame, left: u64, mask: Mask },
-    /// Behind a close frame or a violation.
+    /// After a close frame or a violation.
     End,
 }
 
-/// What a message is made of.
+/// Content of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Text,
     Binary,
 }
 
-/// What is checked of a frame's payload.
+/// Part of a frame's payload to check.
 enum Frame {
-    /// A part of a text.
+    /// Part of a text.
     Text { is_last: bool },
-    /// Nothing.
+    /// Not checked.
     Opaque,
-    /// A close frame, of which this much has come.
+    /// A close frame, with its bytes so far.
     Close(Vec<u8>),
 }
 
@@ -116,7 +116,7 @@ impl Mask {
 }
 
 impl<S> FrameRules<S> {
-    /// The frames of a client, of which none may have more than so many bytes. A violation is left in `violated`.
+    /// The frames of a client, with at most `bytes_max` bytes each. A violation is stored in `violated`.
     pub(crate) fn new(stream: S, bytes_max: usize, violated: Violated) -> Self {
         Self {
             stream,
@@ -128,8 +128,8 @@ impl<S> FrameRules<S> {
         }
     }
 
-    /// What the codec is given for a chunk. A header is held back until all of it is there. Clients send little and in small
-    /// frames, so a copy is no matter.
+    /// The bytes of a chunk for the codec. A header is held back until it is complete. Clients send few and small
+    /// frames, so that the copy is cheap.
     fn pass(&mut self, mut chunk: &[u8]) -> Bytes {
         let mut passed = BytesMut::with_capacity(chunk.len());
         while !chunk.is_empty() {
@@ -172,7 +172,7 @@ impl<S> FrameRules<S> {
         (rest, Ok(At::Header(header)))
     }
 
-    /// What follows a header, once all of it is there, its mask as well.
+    /// The position after a header, if it is complete, including its mask.
     fn begin(&mut self, header: &[u8]) -> Result<Option<At>, Violation> {
         let [first, second, extended @ ..] = header else {
             return Ok(None);
@@ -213,8 +213,8 @@ impl<S> FrameRules<S> {
             (1, None) => Kind::Text,
             (2, None) => Kind::Binary,
             (8..=10, _) => Kind::Binary,
-            (0, None) => return Err(Violation::Protocol("a continuation frame continues nothing")),
-            (1 | 2, Some(_)) => return Err(Violation::Protocol("a message begins within another")),
+            (0, None) => return Err(Violation::Protocol("a continuation frame without a message")),
+            (1 | 2, Some(_)) => return Err(Violation::Protocol("a message starts within another")),
             _ => return Err(Violation::Protocol("a frame's opcode is reserved")),
         };
         if !is_control {
@@ -270,7 +270,7 @@ impl<S> FrameRules<S> {
         (rest, at)
     }
 
-    /// What follows a frame that is complete.
+    /// The position after a complete frame.
     fn end(&mut self, frame: Frame) -> Result<At, Violation> {
         match frame {
             Frame::Text { is_last: true } if !self.text.finish() => Err(Violation::Utf8),
@@ -280,7 +280,7 @@ impl<S> FrameRules<S> {
     }
 }
 
-/// Whether this is what a close frame may hold (sections 5.5.1 and 7.4).
+/// Checks the payload of a close frame (sections 5.5.1 and 7.4).
 fn check_close(payload: &[u8]) -> Result<(), Violation> {
     let (code, reason) = match payload {
         [] => return Ok(()),

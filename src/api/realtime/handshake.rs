@@ -1,4 +1,4 @@
-//! The opening handshake of a WebSocket (RFC 6455, section 4.2.1): what a request must have.
+//! The opening handshake of a WebSocket (RFC 6455, section 4.2.1).
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{
@@ -10,17 +10,17 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::api::rest::problem::{PartError, Problem};
 
-/// The version of the protocol.
+/// Version of the protocol.
 const VERSION: &str = "13";
-/// How many bytes a key has, decoded.
+/// Length of a key, in decoded bytes.
 const KEY_BYTES: usize = 16;
 
-/// Whether a request wants another protocol than HTTP. HTTP/1.0 has no upgrades (RFC 9110, section 7.8).
+/// True if a request upgrades to another protocol. HTTP/1.0 has no upgrades (RFC 9110, section 7.8).
 fn is_upgrade(request: &HttpRequest) -> bool {
     request.version() >= Version::HTTP_11 && request.headers().contains_key(UPGRADE)
 }
 
-/// Whether a request wants a WebSocket, at an address that is something else as well.
+/// True if a request opens a WebSocket, at an address that also serves HTTP.
 pub(crate) fn wants_websocket(request: &HttpRequest) -> bool {
     let mut protocols = request
         .headers()
@@ -30,19 +30,19 @@ pub(crate) fn wants_websocket(request: &HttpRequest) -> bool {
     is_upgrade(request) && protocols.any(|protocols| protocols.split(',').any(is_websocket))
 }
 
-/// Refuses a request that opens no WebSocket.
+/// Checks that a request opens a WebSocket.
 pub(crate) fn check(request: &HttpRequest) -> Result<(), Problem> {
     if *request.method() != Method::GET {
         return Err(Problem::method_not_allowed(request.method(), "GET"));
     }
     if !is_upgrade(request) {
         return Err(Problem::upgrade_required(
-            "this address speaks WebSocket: connect with ws:// or wss://",
+            "this address requires a WebSocket: connect with ws:// or wss://",
         ));
     }
     let header = |name: &HeaderName, detail: &str| Problem::of_part(PartError::header(name.as_str(), detail));
     if !only(request, &UPGRADE).is_some_and(|value| value.eq_ignore_ascii_case("websocket")) {
-        return Err(header(&UPGRADE, "Upgrade must be websocket, and nothing else"));
+        return Err(header(&UPGRADE, "Upgrade must be websocket"));
     }
     let mut options = request
         .headers()
@@ -66,18 +66,15 @@ pub(crate) fn check(request: &HttpRequest) -> Result<(), Problem> {
         ));
     }
     if request.headers().contains_key(TRANSFER_ENCODING) {
-        return Err(header(
-            &TRANSFER_ENCODING,
-            "a request that opens a WebSocket has no body",
-        ));
+        return Err(header(&TRANSFER_ENCODING, "a WebSocket handshake has no body"));
     }
     if only(request, &CONTENT_LENGTH).is_some_and(|length| length != "0") {
-        return Err(header(&CONTENT_LENGTH, "a request that opens a WebSocket has no body"));
+        return Err(header(&CONTENT_LENGTH, "a WebSocket handshake has no body"));
     }
     Ok(())
 }
 
-/// The value of a header that is there once.
+/// The value of a header that occurs once.
 fn only<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
     let mut values = request.headers().get_all(name);
     match (values.next(), values.next()) {
@@ -91,7 +88,7 @@ mod tests {
     use super::*;
     use actix_web::test::TestRequest;
 
-    /// The status of the refusal of a handshake that differs from a right one in this header; `None` when it is accepted.
+    /// Status of the response to a handshake with other values of this header; `None` if it is accepted.
     fn refusal(name: &str, values: &[&str]) -> Option<u16> {
         let right = [
             ("upgrade", "websocket"),
@@ -112,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_is_accepted_or_refused_by_each_of_its_headers() {
+    fn a_handshake_is_accepted_or_rejected_by_each_of_its_headers() {
         for (name, values, expected) in [
             ("x", &[][..], None),
             ("upgrade", &["WebSocket"], None),
@@ -133,7 +130,7 @@ mod tests {
             ("sec-websocket-key", &[], Some(400)),
             ("sec-websocket-key", &["c2hvcnQ="], Some(400)),
             ("sec-websocket-key", &["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"], Some(400)),
-            ("sec-websocket-key", &["this is no base64 at all"], Some(400)),
+            ("sec-websocket-key", &["this is not base64 text"], Some(400)),
             ("content-length", &["5"], Some(400)),
             ("transfer-encoding", &["chunked"], Some(400)),
         ] {

@@ -1,15 +1,15 @@
-//! The hub: groups that clients join, and what their members are told.
+//! The hub: the groups that clients join, and the calls that their members receive.
 //!
-//! | group | its members are told |
+//! | group | calls |
 //! | --- | --- |
 //! | `job-updates` | `JobStatusChanged(jobId, status, details)` of every job |
-//! | the same | `JobProgress(jobId, report)` when an attempt tells how far it is, or logs something |
-//! | `job:{id}`, `queue:{name}` | the same of one job, of the jobs of one queue |
+//! | the same | `JobProgress(jobId, report)` when an attempt reports progress or log lines |
+//! | `job:{id}`, `queue:{name}` | the same of one job, or of the jobs of one queue |
 //! | `queue-metrics` | `QueueMetricsUpdated(metrics)` of every queue |
-//! | `system-metrics` | `MetricsUpdated(metrics)` at once and then again and again |
+//! | `system-metrics` | `MetricsUpdated(metrics)` on joining and regularly afterwards |
 //! | `system-health` | `SystemHealthAlert(alert)` |
 //!
-//! A client that is in several groups that mean one event is told once. One that is too slow is told
+//! A client in several groups that match one event receives it once. A client that is too slow receives
 //! `EventsMissed(count)`.
 
 use std::pin::pin;
@@ -31,7 +31,7 @@ use crate::domain::values::name::QueueName;
 use crate::service::error::ServiceError;
 use crate::service::events::{EventStream, Events, Form, Heard};
 
-/// What clients can call.
+/// Methods that clients can call.
 static METHODS: LazyLock<Methods<JobClient>> = LazyLock::new(|| {
     Methods::default()
         .with_one_argument("JoinGroup", JobClient::join)
@@ -45,7 +45,7 @@ pub(super) struct JobHub {
 }
 
 impl JobHub {
-    /// A hub that tells these events. A client may be in so many groups.
+    /// A hub that publishes these events. A client may join at most `groups_max` groups.
     pub(super) fn new(events: Events, groups_max: usize) -> Self {
         Self { events, groups_max }
     }
@@ -76,7 +76,7 @@ impl JobClient {
         self.follow(left)
     }
 
-    /// Has the stream follow the groups.
+    /// Updates the stream to the client's groups.
     fn follow(&self, changed: Result<(), HubError>) -> impl Future<Output = Result<Value, HubError>> + use<> {
         let selected = changed.map(|()| self.stream.select(self.groups.iter().cloned().collect()));
         async move {
@@ -103,7 +103,7 @@ impl Client for JobClient {
     }
 }
 
-/// What a group's members want to hear of.
+/// The events of a group.
 fn group(name: &str) -> Result<EventClause, HubError> {
     let one_job = |id: &str| JobId::parse(id).map_err(|error| HubError(error.to_string()));
     let one_queue = |queue: &str| QueueName::parse(queue).map_err(|error| HubError(error.to_string()));
@@ -127,7 +127,7 @@ fn group(name: &str) -> Result<EventClause, HubError> {
         (other, _) => {
             let other: String = other.chars().take(64).collect();
             return Err(HubError(format!(
-                "There is no group '{other}'; there are job-updates, queue-metrics, system-metrics, system-health, \
+                "Unknown group '{other}'; allowed are job-updates, queue-metrics, system-metrics, system-health, \
                  job:{{id}} and queue:{{name}}."
             )));
         }

@@ -1,4 +1,4 @@
-//! The events, connections and hub that routes of live updates are built from.
+//! State of the routes of live updates: events, connections and the hub.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::service::events::Events;
 use crate::service::facade_metrics::clients::{ClientKind, Clients};
 use crate::service::shutdown::Shutdown;
 
-/// What live updates are made from. One for all HTTP workers.
+/// The facade of live updates. All HTTP workers share one.
 #[derive(Clone)]
 pub struct Realtime {
     pub(super) events: Events,
@@ -27,8 +27,8 @@ pub struct Realtime {
 }
 
 impl Realtime {
-    /// Live updates of these events for whom the gate lets in, until the server goes down.
-    /// Those who are connected count among `clients`.
+    /// Live updates of these events for callers that the authenticator accepts, until the server shuts down.
+    /// Connections are counted in `clients`.
     pub fn new(events: Events, gate: Gate, shutdown: Shutdown, clients: Clients, options: RealtimeOptions) -> Self {
         let connections = Connections::new(options.max_connections, options.max_connections_per_caller, clients);
         let admission = Admission::new(gate);
@@ -56,12 +56,12 @@ impl Realtime {
         }
     }
 
-    /// The right to one more connection of this caller, if there may be one.
+    /// Permit of another connection of this caller, within the limits.
     pub(in super::super) fn enter(&self, kind: ClientKind, caller: &Caller) -> Result<Permit, Problem> {
         self.connections.enter(kind, caller, &self.shutdown)
     }
 
-    /// The same for a connection that counts only when it is confirmed.
+    /// The same for a connection that counts after it is confirmed.
     pub(in super::super) fn enter_unconfirmed(
         &self,
         kind: ClientKind,
@@ -70,12 +70,12 @@ impl Realtime {
         self.connections.enter_unconfirmed(kind, owner, &self.shutdown)
     }
 
-    /// How live updates work.
+    /// Options of live updates.
     pub(in super::super) const fn options(&self) -> &RealtimeOptions {
         &self.options
     }
 
-    /// Tells that the server goes down.
+    /// Signal of the server's shutdown.
     pub(in super::super) const fn shutdown(&self) -> &Shutdown {
         &self.shutdown
     }

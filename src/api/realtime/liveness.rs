@@ -1,15 +1,15 @@
-//! Whether the client of a WebSocket is still there.
+//! Detects silent clients of WebSockets.
 
 use std::time::{Duration, Instant};
 
 use super::options::RealtimeOptions;
 
-/// A ping that is due is sent with this fraction of the ping interval to spare.
+/// Number of ticks per ping interval: a ping is late by at most one tick.
 const TICKS_PER_PING: u32 = 3;
-/// A tick that comes later than this after its time was not only late: nothing ran for the connection.
+/// Delay of a tick after which the connection was blocked, not just late.
 const LATE_TICK: Duration = Duration::from_secs(1);
 
-/// When the client was heard, and when it was pinged.
+/// Times of the last message and of the last ping.
 #[derive(Debug)]
 pub(crate) struct Liveness {
     heard_at: Instant,
@@ -17,24 +17,24 @@ pub(crate) struct Liveness {
     ticked_at: Instant,
 }
 
-/// What a tick asks for.
+/// Action that a tick requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// Nothing.
+    /// None.
     Nothing,
-    /// A ping.
+    /// Send a ping.
     Ping,
-    /// The end: the client was silent for too long.
+    /// Close the connection: the client was silent for too long.
     End,
 }
 
-/// How often to tick.
+/// Interval of ticks.
 pub(crate) fn tick_interval(options: &RealtimeOptions) -> Duration {
     options.ping_interval / TICKS_PER_PING
 }
 
 impl Liveness {
-    /// A client that has just connected.
+    /// State of a new connection.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             heard_at: now,
@@ -43,13 +43,13 @@ impl Liveness {
         }
     }
 
-    /// The client has sent something.
+    /// Records a message of the client.
     pub(crate) fn heard(&mut self, now: Instant) {
         self.heard_at = now;
     }
 
-    /// Time has passed. While the client does not read and its socket is full, its connection does not tick, and it can't
-    /// have received a ping: the time without ticks is not held against it, so that it learns what it has missed.
+    /// Checks the elapsed time. While the client does not read and its socket is full, its connection does not tick,
+    /// and it can't receive a ping: time without ticks does not count, so that the client learns of dropped events.
     pub(crate) fn tick(&mut self, options: &RealtimeOptions, now: Instant) -> Due {
         let interval = tick_interval(options);
         let was_blocked = now.saturating_duration_since(self.ticked_at) > interval * 2 + LATE_TICK;
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_silent_client_is_pinged_and_then_dropped_but_not_for_time_in_which_it_could_not_be_pinged() {
+    fn a_silent_client_is_pinged_and_then_closed_unless_its_socket_was_full() {
         let options = RealtimeOptions {
             ping_interval: Duration::from_secs(3),
             client_timeout: Duration::from_secs(7),

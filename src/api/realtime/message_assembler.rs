@@ -1,10 +1,10 @@
-//! Puts together WebSocket messages that come in parts.
+//! Assembles WebSocket messages from fragments.
 
 use actix_http::ws::Item;
 use actix_web_actors::ws::{CloseReason, Message};
 use bytes::{Bytes, BytesMut};
 
-/// What a client has said.
+/// A complete message of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Said {
     /// A text.
@@ -13,22 +13,22 @@ pub(crate) enum Said {
     Binary(Bytes),
 }
 
-/// What a frame is.
+/// Result of a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
-    /// The end of a message, which is here now.
+    /// The last frame of a message, with the complete message.
     Said(Said),
-    /// A part of a message, a ping or a pong: nothing to answer but pings.
+    /// A fragment or a pong, without a response.
     Sign,
-    /// The client asks for an answer, with these bytes in it.
+    /// A ping, with the payload of its pong.
     Ping(Bytes),
-    /// The client closes the connection: with this it is answered, its own code (RFC 6455, section 5.5.1).
+    /// The client closes the connection; the response has its code (RFC 6455, section 5.5.1).
     Close(Option<CloseReason>),
-    /// The parts of a message are larger together than a message may be.
+    /// The fragments exceed the maximum size of a message.
     TooLarge,
 }
 
-/// Keeps the parts of one message until the last has come.
+/// Fragments of an incomplete message.
 #[derive(Debug)]
 pub(crate) struct Fragments {
     begun: Option<(bool, BytesMut)>,
@@ -36,12 +36,12 @@ pub(crate) struct Fragments {
 }
 
 impl Fragments {
-    /// Nothing yet. A message may have so many bytes; what exceeds them in one part is refused by the codec already.
+    /// No fragments. A message has at most `bytes_max` bytes; the codec rejects larger single frames.
     pub(crate) fn new(bytes_max: usize) -> Self {
         Self { begun: None, bytes_max }
     }
 
-    /// Takes a frame. The codec has seen to it that parts come in their order.
+    /// Adds a frame. The codec ensures the order of fragments.
     pub(crate) fn take(&mut self, message: Message) -> Frame {
         match message {
             Message::Text(text) => Frame::Said(Said::Text(text.into_bytes())),
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_in_parts_is_whole_at_its_last_part_and_may_not_be_larger_than_one_in_one_part() {
+    fn a_fragmented_message_is_complete_at_its_last_frame_and_bounded_like_a_single_one() {
         let mut fragments = Fragments::new(6);
         assert_eq!(fragments.take(part(Item::FirstText(Bytes::from("ab")))), Frame::Sign);
         assert_eq!(fragments.take(Message::Ping(Bytes::new())), Frame::Ping(Bytes::new()));

@@ -1,6 +1,6 @@
 //! Live updates: the WebSocket API and the SignalR hub, over one stream of events.
 //!
-//! Each of them turns names into a filter of events, and events into messages; transports only move bytes.
+//! Both map names to a filter of events, and events to messages; transports only move bytes.
 
 mod admission;
 mod client_message;
@@ -31,8 +31,8 @@ use actix_web::{HttpRequest, Route};
 
 use super::rest::request::context::resource;
 
-/// Adds the routes of live updates under each of these prefixes. Call it once for every HTTP worker, before the REST
-/// routes: those answer whatever is left.
+/// Adds the routes of live updates under each of these prefixes. Called once per HTTP worker, before the REST routes:
+/// those respond to all other paths.
 pub fn configure(config: &mut ServiceConfig, realtime: &Realtime, prefixes: &[String]) {
     if !realtime.options.enable {
         return;
@@ -48,7 +48,7 @@ pub fn configure(config: &mut ServiceConfig, realtime: &Realtime, prefixes: &[St
     }
 }
 
-/// A route whose function gets the whole request.
+/// A route whose function receives the request and its payload.
 fn of_request<H, F>(realtime: &Rc<Realtime>, handler: H) -> Route
 where
     H: Fn(Rc<Realtime>, HttpRequest, Payload) -> F + Clone + 'static,

@@ -2,24 +2,24 @@
 
 use std::time::Duration;
 
-/// How live updates work.
+/// Options of live updates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RealtimeOptions {
-    /// Whether there are any.
+    /// True if live updates are enabled.
     pub enable: bool,
-    /// How many connections there may be at a time.
+    /// Maximum number of connections.
     pub max_connections: usize,
-    /// How many of them one caller may have.
+    /// Maximum number of connections of one caller.
     pub max_connections_per_caller: usize,
-    /// How many subscriptions, or groups, one connection may have.
+    /// Maximum number of subscriptions, or groups, of one connection.
     pub max_subscriptions: usize,
-    /// The greatest message that a client may send.
+    /// Maximum size of a client's message, in bytes.
     pub message_bytes_max: usize,
-    /// How often a silent connection is asked whether it lives.
+    /// Time of silence after which a client is pinged.
     pub ping_interval: Duration,
-    /// How long a client may be silent before its connection is closed.
+    /// Time of silence after which a client's connection is closed.
     pub client_timeout: Duration,
-    /// How long a SignalR client may take to say which protocol it speaks.
+    /// Timeout of a SignalR client's handshake.
     pub handshake_timeout: Duration,
 }
 

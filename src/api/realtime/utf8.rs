@@ -1,13 +1,13 @@
-//! Checks UTF-8 that comes in parts.
+//! Validates UTF-8 in chunks.
 
-/// The end of what has come, if it is a character's beginning.
+/// The incomplete character at the end of the last chunk.
 #[derive(Debug, Default)]
 pub(super) struct Utf8 {
     unfinished: Vec<u8>,
 }
 
 impl Utf8 {
-    /// Takes a part. Gives whether all that has come can still become UTF-8.
+    /// Validates a chunk. False if the text can't be UTF-8 anymore.
     pub(super) fn push(&mut self, part: &[u8]) -> bool {
         let mut bytes = std::mem::take(&mut self.unfinished);
         bytes.extend_from_slice(part);
@@ -21,7 +21,7 @@ impl Utf8 {
         }
     }
 
-    /// Ends a text, so that another can begin. Gives whether no character is unfinished.
+    /// Ends a text and resets the state. False if a character is incomplete.
     pub(super) fn finish(&mut self) -> bool {
         std::mem::take(&mut self.unfinished).is_empty()
     }
@@ -35,7 +35,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_are_utf8_if_and_only_if_the_whole_is(
+        fn chunks_are_valid_if_and_only_if_the_text_is(
             bytes in prop_oneof![
                 any::<String>().prop_map(String::into_bytes),
                 prop::collection::vec(any::<u8>(), 0..20),

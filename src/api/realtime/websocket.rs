@@ -1,4 +1,4 @@
-//! The WebSocket API: `{base}/ws`. A connection is an actor; its client says what it wants to hear of, and is told.
+//! The WebSocket API: `{base}/ws`. A connection is an actor; its client subscribes to topics and receives their events.
 //!
 //! ```text
 //! → {"action": "subscribe", "topics": ["job-status"], "filter": {"queue": "mail"}}
@@ -6,8 +6,8 @@
 //! ← {"type": "job-status-changed", "timestamp": "…", "data": {"jobId": "…", "status": "completed", …}}
 //! ```
 //!
-//! What can't be understood is answered by a message of type `error`; the connection stays. A client that reads too slowly
-//! gets a message of type `lagged` that says how many events it has missed. Nothing is sent that was not asked for.
+//! An invalid message gets a response of type `error`; the connection stays open. A client that is too slow gets a
+//! message of type `lagged` with the number of dropped events. Only requested events are sent.
 
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -42,10 +42,10 @@ use crate::domain::values::timestamp;
 use crate::service::events::{EventStream, Form, Heard};
 use crate::service::facade_metrics::clients::ClientKind;
 
-/// How many messages the mailbox holds; nobody sends any.
+/// Capacity of the mailbox; the actor receives no messages.
 const MAILBOX_CAPACITY: usize = 1;
 
-/// Answers a request for a connection.
+/// Handles a request for a connection.
 pub(super) async fn connect(realtime: Rc<Realtime>, request: HttpRequest, payload: Payload) -> HttpResponse {
     open(&realtime, &request, payload).unwrap_or_else(|problem| problem.answer(&request))
 }
@@ -69,12 +69,7 @@ fn open(realtime: &Realtime, request: &HttpRequest, payload: Payload) -> Result<
     WsResponseBuilder::new(session, request, frames)
         .frame_size(options.message_bytes_max)
         .start()
-        .map_err(|error| {
-            Problem::new(
-                ProblemKind::Malformed,
-                format!("this address speaks WebSocket: {error}"),
-            )
-        })
+        .map_err(|error| Problem::new(ProblemKind::Malformed, format!("invalid WebSocket handshake: {error}")))
 }
 
 /// A message to a client.
@@ -93,12 +88,12 @@ impl<D: Serialize> Envelope<D> {
             timestamp: timestamp::to_text(at),
             data,
         };
-        // Strings, numbers and lists of them always become JSON.
+        // Strings, numbers and lists of them always serialize as JSON.
         serde_json::to_vec(&envelope).unwrap_or_default()
     }
 }
 
-/// What a message about a job is that tells of its progress and its log, not of a change of its status.
+/// Type of messages with progress and log lines of a job.
 const JOB_PROGRESS: &str = "job-progress";
 
 /// An event as a message.
@@ -130,7 +125,7 @@ struct Missed {
     missed: usize,
 }
 
-/// The actor: one connection. See the module.
+/// The actor of one connection. See the module.
 struct Session {
     stream: EventStream,
     subscriptions: Subscriptions,
@@ -159,7 +154,7 @@ impl Session {
     fn answer(&mut self, said: &Said, ctx: &mut Context) {
         let asked = match said {
             Said::Text(text) => Request::parse(text),
-            Said::Binary(_) => Err(Refusal::malformed("messages are JSON texts; this one is binary")),
+            Said::Binary(_) => Err(Refusal::malformed("messages are JSON texts, not binary")),
         };
         let applied = asked.and_then(|request| self.subscriptions.apply(&request).map(|()| request));
         match applied {
@@ -168,7 +163,8 @@ impl Session {
         }
     }
 
-    /// Has the stream follow the subscriptions. The answer comes when that is so, and nothing else is done before.
+    /// Updates the event stream to the subscriptions. The response is sent afterwards, and no other message is handled
+    /// before.
     fn select(&self, request: Request, ctx: &mut Context) {
         let selected = self.stream.select(self.subscriptions.filter());
         let answered = selected.into_actor(self).map(move |selected, session, ctx| {
@@ -176,7 +172,7 @@ impl Session {
             let kind = match (selected, action) {
                 (Ok(()), Action::Subscribe) => "subscribed",
                 (Ok(()), Action::Unsubscribe) => "unsubscribed",
-                // The bus has gone: the server has stopped.
+                // The event bus has stopped: the server shuts down.
                 (Err(_), _) => return end(CloseCode::Away, "the server is stopping", ctx),
             };
             session.say(kind, Topics { topics }, ctx);
@@ -184,12 +180,12 @@ impl Session {
         ctx.wait(answered);
     }
 
-    /// Asks whether the client lives, and ends the connection when it says nothing for too long.
+    /// Pings the client, and closes the connection when the client is silent for too long.
     fn tick(&mut self, ctx: &mut Context) {
         match self.liveness.tick(&self.realtime.options, Instant::now()) {
             Due::Nothing => {}
             Due::Ping => ctx.ping(b""),
-            Due::End => end(CloseCode::Policy, "nothing was heard from the client for too long", ctx),
+            Due::End => end(CloseCode::Policy, "no message from the client for too long", ctx),
         }
     }
 
@@ -201,7 +197,7 @@ impl Session {
         );
     }
 
-    /// Ends the connection when its caller's credentials are accepted no more.
+    /// Closes the connection when its caller's credentials are no longer valid.
     fn recheck(&mut self, ctx: &mut Context) {
         if let Err(why) = self.standing.check() {
             end(CloseCode::Policy, &why, ctx);
@@ -210,7 +206,7 @@ impl Session {
 }
 
 fn send(message: Bytes, ctx: &mut Context) {
-    // What has no words for this wire is empty; everything else is JSON, and so UTF-8.
+    // Events without a message in the protocol are empty; all others are JSON, and thus UTF-8.
     if let Ok(text) = ByteString::try_from(message)
         && !text.is_empty()
     {
@@ -259,14 +255,14 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
     fn finished(&mut self, ctx: &mut Context) {
         match self.violated.get() {
             Some(violation) => self.refuse(violation, ctx),
-            // The client has gone.
+            // The client has disconnected.
             None => ctx.stop(),
         }
     }
 }
 
-/// Tells the client what the session hears, as long as both live. It is polled only when the connection can take more: a
-/// client that does not read leaves the events in the stream, which is bounded.
+/// Sends the session's events to the client. It is polled only when the connection has room: unread events of a slow
+/// client stay in their bounded stream.
 struct Tell {
     stopping: Pin<Box<dyn Future<Output = ()>>>,
 }

@@ -119,7 +119,7 @@ async fn a_violation_of_the_protocol_closes_the_connection_with_its_code() {
         (Message::text("nonsense"), ""),
         (
             Message::text("{\"type\": \"start\", \"id\": \"1\"}"),
-            "there is no message 'start'",
+            "unknown message 'start'",
         ),
         (Message::text(format!("{{\"type\": \"{}\"}}", "ä".repeat(500))), ""),
         (
@@ -155,11 +155,11 @@ async fn a_violation_of_the_protocol_closes_the_connection_with_its_code() {
         (Message::text("[\"ping\"]"), "invalid type: sequence"),
         (
             Message::text("{\"type\": \"ping\", \"payload\": 1}"),
-            "the payload of ping is no object",
+            "the payload of ping is not an object",
         ),
         (
             Message::binary("{\"type\": \"ping\"}"),
-            "messages are JSON texts; this one is binary",
+            "messages are JSON texts, not binary",
         ),
     ] {
         let mut socket = Socket::begun(&server).await;

@@ -40,7 +40,7 @@ async fn a_message_may_come_in_parts_but_not_be_larger_for_it() {
     socket.send(part(&[b' '; 600], Data::Continue, true)).await;
     assert_eq!(
         socket.goodbye().await,
-        (1009, "a message may have 1024 bytes".to_owned())
+        (1009, "message size limit (1024 bytes) exceeded".to_owned())
     );
     let mut socket = Socket::open(&server.url, "/ws").await;
     socket.send_text(&" ".repeat(1_025)).await;
@@ -208,7 +208,7 @@ async fn a_silent_client_is_pinged_and_then_disconnected() {
         (pings, rest) = (pings + 1, after);
     }
     assert!(pings >= 2, "{said:?}");
-    let reason = b"nothing was heard from the client for too long";
+    let reason = b"no message from the client for too long";
     assert_eq!(rest[..2], [0x88, 2 + reason.len() as u8], "{said:?}");
     assert_eq!(rest[2..4], 1008_u16.to_be_bytes(), "{said:?}");
     assert_eq!(&rest[4..], reason);

@@ -1,9 +1,9 @@
-//! The memory and the time that one request may take while its answer is built.
+//! Memory and time budget of one request while its response is built.
 //!
-//! async-graphql builds the whole answer as a tree of values before the first byte is sent, and each alias of a field holds
-//! its value again. So every value is charged where the library hands it on ([`ChargeAnswers`]): no function of the schema
-//! can leave it out. A request whose budget is used up is stopped there: the field never resolves, and [`Budget::watch`]
-//! drops the request as soon as it is polled no further.
+//! async-graphql builds the complete response as a tree of values before the first byte is sent, and each alias of a
+//! field holds its value again. Every value is therefore charged where the library completes it ([`ChargeAnswers`]), so
+//! that no resolver can omit it. A request whose budget is exhausted is stopped there: the field never resolves, and
+//! [`Budget::watch`] drops the request when it is no longer polled.
 
 use std::future::{pending, poll_fn};
 use std::io;
@@ -23,34 +23,35 @@ use crate::api::graphql::errors;
 use crate::api::memory::{LeaseBudget, MemoryBudget, Reservation, held};
 use crate::api::rest::problem::{Problem, ProblemKind};
 
-/// What a member of an object takes beside its name and its text: its slots in a map and in the map's index.
+/// Overhead of an object's member beside its name and its text, in bytes: its slots in a map and in the map's index.
 const MEMBER_BYTES: usize = 128;
-/// What an item of a list takes beside its text.
+/// Overhead of a list item beside its text, in bytes.
 const ITEM_BYTES: usize = 96;
-/// What an error takes beside its message: its path and its extensions.
+/// Overhead of an error beside its message, in bytes: its path and its extensions.
 const ERROR_BYTES: usize = 1_024;
-/// Memory of the server is reserved in steps of so many bytes.
+/// Step in which the server's memory is reserved, in bytes.
 const STEP_BYTES: usize = 16 << 10;
-/// How much may be read from storage for one answer, as a multiple of the answer's bound: what is read is not always shown.
+/// Maximum number of bytes read from storage for a response, as a multiple of its maximum size: values that are read
+/// are not always selected.
 const READ_FACTOR: usize = 4;
-/// Decoding what storage sends takes memory for another copy.
+/// Decoding a row takes memory for another copy of it.
 const DECODE_FACTOR: usize = 2;
-/// The clock is read once for so many values, and once for so many bytes of JSON.
+/// Number of values, and of bytes of JSON, between two reads of the clock.
 const VALUES_A_LOOK: u32 = 64;
 const BYTES_A_LOOK: usize = 64 << 10;
 
-/// Why a request was stopped while its answer was built.
+/// Reason why a request was stopped while its response was built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stopped {
-    /// Its answer is larger than it may be.
+    /// Its response exceeds the maximum size.
     TooLarge,
-    /// The answers of all requests together take all the memory that they may.
+    /// The memory for responses is exhausted.
     Exhausted,
-    /// It has taken longer than it may.
+    /// Its timeout has elapsed.
     Late,
 }
 
-/// The budget of one request, or of one batch of them; of a subscription it is that of each message.
+/// Budget of one request, of one batch, or of each message of a subscription.
 pub(crate) struct Budget {
     memory: MemoryBudget,
     max: usize,
@@ -59,11 +60,11 @@ pub(crate) struct Budget {
 }
 
 struct State {
-    /// The answers of the batch that are complete.
+    /// Bytes of the batch's complete responses.
     complete: usize,
-    /// The values of the answer that is being built.
+    /// Bytes of the values of the response that is being built.
     values: usize,
-    /// What was read from storage for it.
+    /// Bytes read from storage for it.
     read: usize,
     reservation: Reservation,
     deadline: Option<Instant>,
@@ -72,7 +73,7 @@ struct State {
 }
 
 impl Budget {
-    /// The budget of a request whose answer may have `max` bytes.
+    /// Budget of a request whose response has at most `max` bytes.
     pub(crate) fn new(memory: &MemoryBudget, max: usize, timeout: Duration) -> Arc<Self> {
         Arc::new(Self {
             memory: memory.clone(),
@@ -91,15 +92,15 @@ impl Budget {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // It stays whole when a resolver panics.
+        // The state stays consistent when a resolver panics.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the time of an operation, if there is memory for its answer.
+    /// Starts the timeout of an operation, if there is memory for its response.
     pub(crate) fn begin(&self) -> std::result::Result<(), Stopped> {
         self.memory.admit().map_err(|_| Stopped::Exhausted)?;
         let mut state = self.state();
-        // What an operation of the batch left behind that was given up.
+        // Values of an operation of the batch that was dropped.
         state.values = 0;
         state.read = 0;
         state.reservation.shrink_to(0);
@@ -108,12 +109,12 @@ impl Budget {
         Ok(())
     }
 
-    /// Why the request is stopped, if it is.
+    /// The reason why the request is stopped, if it is.
     pub(crate) fn stopped(&self) -> Option<Stopped> {
         self.state().stopped
     }
 
-    /// Charges so many bytes of values. Tells whether the request goes on.
+    /// Charges values of this size in bytes. True if the request continues.
     pub(crate) fn charge(&self, bytes: usize) -> bool {
         let mut state = self.state();
         state.values = state.values.saturating_add(bytes);
@@ -142,15 +143,15 @@ impl Budget {
         state.stopped.is_none()
     }
 
-    /// Charges what was read from storage and may be shown only in part. Tells whether the request goes on.
+    /// Charges bytes that were read from storage and may be selected only in part. True if the request continues.
     pub(crate) fn charge_read(&self, bytes: usize) -> bool {
         let mut state = self.state();
         state.read = state.read.saturating_add(bytes);
         self.check(&mut state)
     }
 
-    /// Makes room to read texts of so many bytes that the answer will hold: they are refused before they are read. The room
-    /// is needed as long as the read lasts; then the texts are charged as values.
+    /// Reserves memory for texts of this size, in bytes, before they are read for the response. The reservation is
+    /// released after the read; then the texts are charged as values.
     pub(crate) fn room_for(&self, bytes: u64) -> Option<Reservation> {
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         let mut state = self.state();
@@ -168,15 +169,15 @@ impl Budget {
         room
     }
 
-    /// Memory for leased jobs whose parameters the answer has so many times. Half of what it may still have is for what
-    /// jobs have beside them.
+    /// Memory budget for leased jobs whose parameters occur `times` times in the response. Half of the remaining memory
+    /// is for the other fields of the jobs.
     pub(crate) fn for_lease(&self, times: usize) -> LeaseBudget {
         let state = self.state();
         let left = self.max.saturating_sub(state.complete).saturating_sub(state.values);
         LeaseBudget::new(self.memory.clone(), left / 2 / times.max(1))
     }
 
-    /// Polls a request until it is done, or stopped.
+    /// Polls a request until it is complete or stopped.
     pub(crate) async fn watch<F: Future>(&self, work: F) -> std::result::Result<F::Output, Stopped> {
         let mut work = pin!(work);
         poll_fn(|cx| {
@@ -189,14 +190,14 @@ impl Budget {
         .await
     }
 
-    /// Writes an answer as JSON.
+    /// Serializes a response as JSON.
     pub(crate) fn write(&self, answer: &impl Serialize) -> std::result::Result<Bytes, Stopped> {
         let (max, values, deadline) = {
             let state = self.state();
             (self.max.saturating_sub(state.complete), state.values, state.deadline)
         };
         let mut writer = Writer {
-            // A value was charged with more than its JSON mostly takes.
+            // The charge of a value exceeds the size of its JSON in most cases.
             bytes: Vec::with_capacity(values.min(max) / 2),
             reservation: self.memory.nothing(),
             max,
@@ -213,7 +214,7 @@ impl Budget {
         } = writer;
         match (written, stopped) {
             (_, Some(stopped)) => Err(stopped),
-            // What is JSON already was so when it was stored.
+            // Stored JSON was valid when it was stored.
             (Err(_), None) => Ok(Bytes::new()),
             (Ok(()), None) => {
                 reservation.shrink_to(bytes.capacity());
@@ -222,7 +223,8 @@ impl Budget {
         }
     }
 
-    /// Ends an operation of a batch whose answer has so many bytes: the next one has what is left.
+    /// Completes an operation of a batch whose response has this size in bytes; the rest of the budget is for the next
+    /// one.
     pub(crate) fn complete(&self, bytes: usize) {
         let mut state = self.state();
         state.complete = state.complete.saturating_add(bytes);
@@ -231,7 +233,7 @@ impl Budget {
         state.reservation.shrink_to(0);
     }
 
-    /// Begins the next message of a subscription.
+    /// Resets the budget for the next message of a subscription.
     pub(crate) fn renew(&self) {
         let mut state = self.state();
         state.complete = 0;
@@ -242,16 +244,16 @@ impl Budget {
         state.stopped = None;
     }
 
-    /// Memory for a copy of bytes that are counted already.
+    /// Reserves memory for a copy of bytes that are already counted.
     pub(crate) fn reserve_anyway(&self, bytes: usize) -> Reservation {
         self.memory.reserve_anyway(bytes)
     }
 
-    /// The error of an answer that is too large.
+    /// Error of a response that exceeds the maximum size.
     pub(crate) fn too_large(&self, kind: OperationType) -> Error {
         let max = self.max;
         let effect = match kind {
-            OperationType::Mutation => "; what it changes may have taken effect",
+            OperationType::Mutation => "; its changes may have taken effect",
             OperationType::Query | OperationType::Subscription => "",
         };
         let mut extensions = errors::extensions("too-large", false);
@@ -259,7 +261,7 @@ impl Budget {
         extensions.set("setting", "graphql.max_response");
         Error {
             message: format!(
-                "the answer is larger than graphql.max_response allows ({max} bytes){effect}; ask for fewer jobs or fields"
+                "the response exceeds graphql.max_response ({max} bytes){effect}; request fewer jobs or fields"
             ),
             source: None,
             extensions: Some(extensions),
@@ -267,7 +269,7 @@ impl Budget {
     }
 }
 
-/// JSON as it grows.
+/// Growing JSON text.
 struct Writer {
     bytes: Vec<u8>,
     reservation: Reservation,
@@ -319,17 +321,17 @@ pub(crate) fn budget<'a>(ctx: &Context<'a>) -> Result<&'a Arc<Budget>> {
     ctx.data::<Arc<Budget>>()
 }
 
-/// A page of things from storage that has so many bytes is refused before it is read.
+/// Reserves memory for a page from storage of this size in bytes, before it is read.
 pub(crate) fn room_for_page(ctx: &Context<'_>, bytes: u64) -> Result<Reservation> {
     budget(ctx)?.room_for(bytes).ok_or_else(stopped_here)
 }
 
-/// The error of a field at which the request was stopped. It is not shown: the whole request has another one.
+/// Error of the field at which the request was stopped. The response contains the error of the request instead.
 pub(crate) fn stopped_here() -> Error {
     errors::of_problem(&Problem::new(ProblemKind::Busy, "the request was stopped"))
 }
 
-/// What a value takes that stands where another one names it. What is inside was charged when it was made.
+/// Size of a value beside the name that refers to it. Nested values were charged when they were created.
 fn size_of(value: &Value) -> usize {
     match value {
         Value::Null | Value::Number(_) | Value::Boolean(_) | Value::Enum(_) => 0,
@@ -340,7 +342,7 @@ fn size_of(value: &Value) -> usize {
     }
 }
 
-/// What an object takes whose values were not charged.
+/// Size of an object whose values were not charged.
 pub(crate) fn size_of_object(members: &Value) -> usize {
     let values = match members {
         Value::Object(members) => members.values().map(size_of).sum(),
@@ -355,7 +357,7 @@ pub(crate) fn size_of_object(members: &Value) -> usize {
     size_of(members) + values
 }
 
-/// Charges each value of an answer when it is there.
+/// Charges each value of a response when it is complete.
 pub(crate) struct ChargeAnswers;
 
 impl ExtensionFactory for ChargeAnswers {
@@ -418,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn json_that_is_longer_than_its_values_is_refused_too() {
+    fn json_that_is_longer_than_its_values_is_rejected() {
         let memory = MemoryBudget::new("a.setting", 1 << 20);
         let budget = budget(&memory);
         assert_eq!(budget.write(&"x".repeat(MAX - 2)).map(|json| json.len()), Ok(MAX));
@@ -440,10 +442,10 @@ mod tests {
     }
 
     #[test]
-    fn the_time_ends_while_values_and_json_are_made() {
+    fn the_timeout_elapses_while_values_and_json_are_built() {
         let memory = MemoryBudget::new("a.setting", 1 << 30);
         let budget = Budget::new(&memory, 1 << 20, Duration::ZERO);
-        budget.begin().expect("there is memory");
+        budget.begin().expect("memory");
         std::thread::sleep(Duration::from_millis(2));
         assert_eq!(budget.write(&"x".repeat(BYTES_A_LOOK)), Err(Stopped::Late));
         while budget.charge(0) {}

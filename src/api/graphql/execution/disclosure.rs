@@ -1,5 +1,5 @@
-//! The part of the answer to a mutation that a caller without the scope for reading may select: ids, statuses, and counts of
-//! what its request did. A request that selects more is refused before any of it is carried out.
+//! The part of a mutation's result that callers without the read scope may select: ids, statuses, and counts of
+//! changes. A request that selects more is rejected before it is executed.
 
 use async_graphql::Error;
 use async_graphql::parser::types::{
@@ -11,8 +11,8 @@ use crate::api::graphql::errors;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::service::error::ServiceError;
 
-/// Mutations whose answers are whole: those of workers, which own what they see, and those of settings, which need the scope
-/// for administration. All others describe jobs and queues.
+/// Mutations with complete results: those of workers, which own their jobs, and those of settings, which require the
+/// admin scope. All others return jobs and queues.
 const WHOLE: &[&str] = &[
     "completeJobs",
     "createWebhookEndpoint",
@@ -33,7 +33,7 @@ const WHOLE: &[&str] = &[
     "updateWebhookEndpoint",
 ];
 
-/// Refuses a mutation that selects what its caller may not see.
+/// Rejects a mutation that selects fields which its caller may not read.
 pub(crate) fn check(
     document: &ExecutableDocument,
     operation: &OperationDefinition,
@@ -42,7 +42,7 @@ pub(crate) fn check(
     if operation.ty != OperationType::Mutation || caller.may(Scope::Read) {
         return Ok(());
     }
-    // Others are refused by the use case.
+    // The use case rejects other callers.
     if caller.require_any(&[Scope::Write, Scope::Admin]).is_err() {
         return Ok(());
     }
@@ -56,7 +56,7 @@ struct Guard<'a> {
 }
 
 impl Guard<'_> {
-    /// Root fields: their own values are ids, counts and objects.
+    /// Checks root fields: their own values are ids, counts and objects.
     fn mutations(&self, set: &SelectionSet) -> Result<(), Error> {
         self.each(set, &|field| {
             if WHOLE.contains(&field.name.node.as_str()) {
@@ -84,8 +84,8 @@ impl Guard<'_> {
         })
     }
 
-    /// Checks each field of a set, with fragments in their places. Fragments that spread themselves were refused when the
-    /// document was read.
+    /// Checks each field of a set, with fragments inlined. Fragments that spread themselves were rejected when the
+    /// document was parsed.
     fn each(&self, set: &SelectionSet, check: &impl Fn(&Field) -> Result<(), Error>) -> Result<(), Error> {
         for selection in &set.items {
             match &selection.node {
@@ -103,10 +103,10 @@ impl Guard<'_> {
 
     fn refused(&self, field: &str) -> Error {
         let Err(forbidden) = self.caller.require(Scope::Read) else {
-            return errors::invalid("query", "the caller may read");
+            return errors::invalid("query", "the caller has the read scope");
         };
         let mut error = Error::from(ServiceError::from(forbidden));
-        error.message = format!("the field '{field}' of the answer to a mutation: {}", error.message);
+        error.message = format!("field '{field}' of the result of a mutation: {}", error.message);
         if let Some(extensions) = &mut error.extensions {
             extensions.set("field", field);
         }
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn readers_and_administrators_select_what_is_theirs() {
+    fn readers_and_administrators_select_every_permitted_field() {
         let parameters = "mutation { cancelJob(id: 1) { parameters } }";
         assert_eq!(check_as(&[Scope::Write, Scope::Read], parameters), Ok(()));
         assert!(check_as(&[Scope::Write, Scope::Admin], parameters).is_err());

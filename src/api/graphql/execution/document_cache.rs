@@ -1,5 +1,5 @@
-//! Documents that were read a moment ago: programs send the same few texts again and again, and to parse and check one takes
-//! longer than to look it up.
+//! Cache of parsed documents. Programs send few distinct texts, and parsing and validating one takes longer than a
+//! lookup.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,12 +13,12 @@ use crate::api::graphql::transport::response::Answer;
 use crate::api::graphql::validation::input_types::InputTypes;
 use crate::api::graphql::validation::{literals, subscriptions, variable_positions};
 
-/// How many documents are kept.
+/// Maximum number of cached documents.
 const DOCUMENTS_MAX: NonZeroUsize = NonZeroUsize::new(256).unwrap();
-/// The longest text whose document is kept, in bytes: a document takes many times the memory of its text.
+/// Maximum size of the text of a cached document, in bytes: a document takes many times the memory of its text.
 const TEXT_MAX: usize = 4 << 10;
 
-/// Reads documents, and keeps what it has read last. Cheap to copy.
+/// Parses documents and caches the most recent ones. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Documents {
     known: Arc<Mutex<LruCache<Box<str>, Arc<ExecutableDocument>>>>,
@@ -27,7 +27,7 @@ pub(crate) struct Documents {
 }
 
 impl Documents {
-    /// Reads documents of at most so many aliases.
+    /// Parser of documents with at most this number of aliases.
     pub(crate) fn new(types: Arc<InputTypes>, aliases_max: usize) -> Self {
         Self {
             types,
@@ -36,10 +36,10 @@ impl Documents {
         }
     }
 
-    /// The document of a text, checked for what it may cost; or the answer that says what is wrong.
+    /// The document of a text, checked against the limits; or the response with its errors.
     pub(crate) fn read(&self, text: &str) -> Result<Arc<ExecutableDocument>, Answer> {
         let is_kept = text.len() <= TEXT_MAX;
-        // The cache stays whole when somebody panics while holding it.
+        // The cache stays consistent when a holder of the lock panics.
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if is_kept && let Some(document) = known().get(text) {
             return Ok(Arc::clone(document));
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_read_once_and_a_wrong_one_is_never_kept() {
+    fn a_text_is_parsed_once_and_an_invalid_one_is_not_cached() {
         let documents = Documents::new(Arc::new(InputTypes::read("")), 1);
         let read = |text: &str| documents.read(text);
         let first = read("{ queues { name } }").expect("a document");

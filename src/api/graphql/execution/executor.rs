@@ -1,4 +1,4 @@
-//! Carries requests out: each within its limits, in its time, in the name of its caller.
+//! Executes requests: each within its limits and its timeout, on behalf of its caller.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ use crate::api::strict_json::Strict;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::service::facade_metrics::operations::{OperationKind, OperationOutcome, Operations};
 
-/// A JSON object as its text.
+/// Text of a JSON object.
 #[derive(Debug)]
 pub(crate) struct ObjectText(Box<RawValue>);
 
@@ -45,61 +45,61 @@ impl<'de> Deserialize<'de> for ObjectText {
             return Ok(Self(text));
         }
         let shown: String = text.get().chars().take(64).collect();
-        Err(D::Error::custom(format!("{shown} is no object")))
+        Err(D::Error::custom(format!("{shown} is not an object")))
     }
 }
 
-/// A request as clients write it, over whatever transport.
+/// A request as clients send it over any transport.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Asked {
-    /// The document.
+    /// Text of the document.
     pub query: Option<String>,
-    /// Which of its operations.
+    /// Name of the operation to execute.
     pub operation_name: Option<String>,
-    /// The values of its variables.
+    /// Values of the variables.
     pub variables: Option<ObjectText>,
-    /// What is neither of them.
+    /// Extensions of the request.
     pub extensions: Option<Map<String, Value>>,
 }
 
 impl Asked {
-    /// Whether it has a document, or the hash of one.
+    /// True if it has a document, or the hash of one.
     pub(crate) fn has_query(&self) -> bool {
         let is_persisted = |extensions: &Map<String, Value>| extensions.contains_key("persistedQuery");
         self.query.is_some() || self.extensions.as_ref().is_some_and(is_persisted)
     }
 }
 
-/// A request that is within the limits and can be carried out.
+/// A request that is within the limits and can be executed.
 pub(crate) struct Operation {
     request: Request,
-    /// Whether it asks, changes or listens.
+    /// Type of the operation.
     pub kind: OperationType,
-    /// As how many requests it counts.
+    /// Number of requests that it counts as.
     pub root_fields: u32,
     shape: Shape,
     budget: Arc<Budget>,
 }
 
-/// A request could not be carried out, and that is not its fault.
+/// Failure of the server to execute a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failed {
-    /// A part of the server has panicked; the log says where.
+    /// A part of the server panicked; the log has the details.
     Panicked,
-    /// It has taken longer than it may.
+    /// Its timeout has elapsed.
     Late {
-        /// How long that is.
+        /// The timeout.
         timeout: Duration,
     },
-    /// The answers of all requests together take all the memory that they may.
+    /// The memory for responses is exhausted.
     Exhausted {
-        /// Whether it had begun to change something.
+        /// True if a mutation had started.
         may_have_changed: bool,
     },
 }
 
-/// Carries requests out. Cheap to copy.
+/// Executes requests. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Engine {
     schema: Schema,
@@ -118,7 +118,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Translates requests to these use cases, and counts them.
+    /// Engine over these use cases; its operations are counted.
     pub(crate) fn new(
         services: Services,
         operations: Operations,
@@ -157,12 +157,12 @@ impl Engine {
         }
     }
 
-    /// What a request, or a batch of them, may take.
+    /// Budget of a request, or of a batch of requests.
     pub(crate) fn budget(&self, caller: &Caller) -> Arc<Budget> {
         Budget::new(&self.memory.of(caller), self.response_bytes_max, self.timeout)
     }
 
-    /// Reads a request and checks what it may cost, or gives the answer that says what is wrong.
+    /// Parses a request and checks it against the limits; or the response with its errors.
     pub(crate) fn read(&self, asked: Asked, caller: &Caller) -> Result<Operation, Answer> {
         self.read_within(&self.budget(caller), asked, caller)
     }
@@ -176,7 +176,7 @@ impl Engine {
         read
     }
 
-    /// Counts a request that is not carried out.
+    /// Counts a request that is not executed.
     pub(crate) fn count_invalid(&self) {
         drop(self.operations.begin(OperationKind::Invalid, OperationOutcome::Errors));
     }
@@ -239,7 +239,7 @@ impl Engine {
         Err(limits::too_large(&format!("the query has {} bytes", query.len()), max))
     }
 
-    /// Carries out a query or a mutation.
+    /// Executes a query or a mutation.
     pub(crate) async fn execute(&self, operation: Operation) -> Result<Answer, Failed> {
         let kind = operation.kind;
         let mut counted = self
@@ -276,7 +276,7 @@ impl Engine {
         answer
     }
 
-    /// Listens for a subscription. The stream ends behind a panic, and where a message was stopped while it was made.
+    /// Executes a subscription. The stream ends after a panic, and after a message that was stopped while it was built.
     pub(crate) fn listen(&self, operation: Operation) -> impl Stream<Item = Result<Answer, Failed>> + use<> {
         let Operation {
             request,
@@ -286,7 +286,7 @@ impl Engine {
             budget,
         } = operation;
         let engine = self.clone();
-        // It has gone well as long as nothing goes wrong: it mostly ends because its client has heard enough.
+        // A subscription that its client ends has succeeded.
         let mut counted = self.operations.begin(OperationKind::from(kind), OperationOutcome::Ok);
         let mut responses = self.schema.execute_stream(request);
         let watched = Arc::clone(&budget);
@@ -325,7 +325,7 @@ impl Engine {
         Answer::new(response, self.max_depth, self.max_complexity, budget)
     }
 
-    /// The answer to a request that was stopped while its answer was built.
+    /// Response to a request that was stopped while its response was built.
     fn stopped(&self, stopped: Stopped, kind: OperationType, budget: &Budget) -> Result<Answer, Failed> {
         match stopped {
             Stopped::TooLarge => Ok(budget.too_large(kind).into()),
@@ -338,25 +338,25 @@ impl Engine {
 }
 
 impl Failed {
-    /// What is told of it.
+    /// The problem that the response reports.
     pub(crate) fn problem(self) -> Problem {
         match self {
             Self::Panicked => {
-                let detail = "the server could not do this; its log says why";
+                let detail = "internal server error; see the server's log";
                 Problem::new(ProblemKind::Internal, detail)
             }
             Self::Late { timeout } => Problem::unavailable(format!(
-                "the request has taken longer than {} s and was given up; what it changes may still take effect",
+                "the request timed out after {} s; its changes may still take effect",
                 timeout.as_secs_f64()
             )),
             Self::Exhausted { may_have_changed } => {
                 let effect = if may_have_changed {
-                    "what it changes may have taken effect"
+                    "its changes may have taken effect"
                 } else {
-                    "try again in a moment"
+                    "retry in a moment"
                 };
                 Problem::busy(format!(
-                    "the answers in progress, of all callers or of this one, use the memory that server.max_response_memory \
+                    "responses in progress, of all callers or of this one, use the memory that server.max_response_memory \
                      allows; {effect}"
                 ))
             }
@@ -383,11 +383,11 @@ fn outcome(answer: &Result<Answer, Failed>) -> OperationOutcome {
 }
 
 fn panicked() -> Failed {
-    tracing::error!("a GraphQL request has failed: a part of the server has panicked");
+    tracing::error!("a GraphQL request failed: a part of the server panicked");
     Failed::Panicked
 }
 
-/// The operation that is wanted.
+/// The requested operation.
 fn operation_of<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Result<&'a OperationDefinition, Error> {
     let unknown = |name: &str| {
         let given: String = name.chars().take(64).collect();
@@ -406,7 +406,7 @@ fn operation_of<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Res
                 (Some(operation), None) => Ok(&operation.node),
                 (_, _) => Err(errors::invalid(
                     "operationName",
-                    "the document has several operations; operationName says which is meant",
+                    "the document has several operations; set operationName",
                 )),
             }
         }

@@ -1,7 +1,7 @@
-//! What a request may cost before it is validated: everything here is bounded work on hostile input.
+//! Limits that are checked before validation, in bounded time for hostile input.
 //!
-//! Depth and complexity are checked with the schema. What comes before that must not take long either: brackets that are
-//! nested too deep for a parser, fragments that spread each other until a few lines mean millions of fields.
+//! The schema checks depth and complexity afterwards. The checks before it have to be bounded as well: brackets may be
+//! nested too deep for a parser, and fragments that spread each other turn a few lines into millions of fields.
 
 use std::collections::HashSet;
 
@@ -10,10 +10,10 @@ use async_graphql::{Error, Name, Positioned};
 
 use crate::api::graphql::errors;
 
-/// How many selections a document may have with its fragments in their places.
+/// Maximum number of selections of a document with its fragments inlined.
 const SELECTIONS_MAX: usize = 10_000;
 
-/// Refuses a document that means too many fields, or gives too many of them names of their own.
+/// Rejects a document with too many fields or aliases.
 pub(crate) fn check_document(document: &ExecutableDocument, aliases_max: usize) -> Result<(), Error> {
     let mut walk = Walk {
         document,
@@ -28,10 +28,10 @@ pub(crate) fn check_document(document: &ExecutableDocument, aliases_max: usize) 
     Ok(())
 }
 
-/// A walk through a document with its fragments in their places. It ends at the first limit that it meets.
+/// Walk through a document with its fragments inlined. It ends at the first exceeded limit.
 struct Walk<'a> {
     document: &'a ExecutableDocument,
-    /// The fragments that it is in.
+    /// Fragments that enclose the current position.
     within: Vec<&'a Name>,
     selections: usize,
     aliases: usize,
@@ -44,7 +44,7 @@ impl<'a> Walk<'a> {
             self.selections += 1;
             if self.selections > SELECTIONS_MAX {
                 return Err(too_large(
-                    &format!("the document means more than {SELECTIONS_MAX} fields"),
+                    &format!("the document selects more than {SELECTIONS_MAX} fields"),
                     SELECTIONS_MAX,
                 ));
             }
@@ -66,12 +66,9 @@ impl<'a> Walk<'a> {
 
     fn spread(&mut self, name: &'a Name) -> Result<(), Error> {
         if self.within.contains(&name) {
-            return Err(errors::invalid(
-                "query",
-                &format!("the fragment '{name}' spreads itself"),
-            ));
+            return Err(errors::invalid("query", &format!("fragment '{name}' spreads itself")));
         }
-        // One that does not exist is found by the validation.
+        // Validation rejects unknown fragments.
         if let Some(fragment) = self.document.fragments.get(name) {
             self.within.push(name);
             self.enter(&fragment.node.selection_set)?;
@@ -81,7 +78,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Refuses a mutation that has a field twice under one name: async-graphql would do it twice, though it is meant once.
+/// Rejects a mutation that selects a field twice under one response key: async-graphql would execute it twice.
 pub(crate) fn check_mutations(document: &ExecutableDocument) -> Result<(), Error> {
     for (_, operation) in document.operations.iter() {
         if operation.node.ty == OperationType::Mutation {
@@ -102,7 +99,7 @@ fn check_once<'a>(
             Selection::Field(field) => {
                 let name = &field.node.response_key().node;
                 if !names.insert(name) {
-                    let detail = format!("the mutation has '{name}' twice; give one of them an alias, or leave it out");
+                    let detail = format!("the mutation selects '{name}' twice; give one of them an alias or remove it");
                     return Err(errors::invalid("query", &detail));
                 }
             }
@@ -117,7 +114,7 @@ fn check_once<'a>(
     Ok(())
 }
 
-/// Something is larger than it may be.
+/// Error of a value that exceeds a limit.
 pub(crate) fn too_large(message: &str, max: usize) -> Error {
     let mut extensions = errors::extensions("too-large", false);
     extensions.set("allowed", max);
@@ -146,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn fragments_that_multiply_are_refused_at_once() {
+    fn fragments_that_multiply_are_rejected_at_once() {
         let mut query = "query { ...f0 }".to_owned();
         for level in 0..60 {
             let next = level + 1;
@@ -160,14 +157,14 @@ mod tests {
     }
 
     #[test]
-    fn a_fragment_that_spreads_itself_is_refused() {
+    fn a_fragment_that_spreads_itself_is_rejected() {
         let refused = check("{ ...a } fragment a on Query { ...b } fragment b on Query { ...a ...a }");
         assert_eq!(code(&refused.expect_err("a circle")), Some(Value::from("validation")));
         assert!(check("{ ...a ...a } fragment a on Query { __typename }").is_ok());
     }
 
     #[test]
-    fn a_mutation_does_nothing_twice_under_one_name() {
+    fn a_mutation_executes_no_field_twice_under_one_key() {
         let check = |query: &str| check_mutations(&parse_query(query).expect("a document"));
         assert!(check("mutation { a a }").is_err());
         assert!(check("mutation { a ...f } fragment f on Mutation { b ... { a } }").is_err());
@@ -176,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn aliases_count_where_fragments_stand() {
+    fn aliases_count_at_every_spread_of_a_fragment() {
         assert!(check("{ a: x b: x c: x d: x e: x }").is_ok());
         assert!(check("{ a: x b: x c: x d: x e: x f: x }").is_err());
         assert!(check("{ q { ...f } r { ...f } } fragment f on Q { a: x b: x c: x }").is_err());

@@ -1,11 +1,12 @@
-//! As how many requests a GraphQL request counts: each root field is an operation of its own, however they are sent together.
+//! Number of requests that a GraphQL request counts as: each root field is an operation of its own, whether sent alone
+//! or together.
 
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, Selection, SelectionSet};
 
 use crate::api::rest::problem::Problem;
 use crate::domain::access::caller::Caller;
 
-/// The root fields of an operation, one at least. Fragments that spread each other are refused before.
+/// Number of root fields of an operation, at least one. Fragments that spread each other were rejected before.
 pub(crate) fn root_fields(document: &ExecutableDocument, operation: &OperationDefinition) -> u32 {
     fields(document, &operation.selection_set.node).max(1)
 }
@@ -23,7 +24,7 @@ fn fields(document: &ExecutableDocument, set: &SelectionSet) -> u32 {
     counts.fold(0, u32::saturating_add)
 }
 
-/// Counts these root fields against the caller's rate limit; so many requests are counted already.
+/// Counts these root fields against the caller's rate limit; `counted` requests are counted already.
 pub(crate) fn charge(caller: &Caller, root_fields: u32, counted: u32) -> Result<(), Problem> {
     Ok(caller.charge(root_fields.saturating_sub(counted))?)
 }
@@ -35,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_root_field_counts_where_its_fragment_stands() {
+    fn each_root_field_counts_at_every_spread_of_its_fragment() {
         let count = |query: &str| {
             let document = parse_query(query).expect("a document");
             let (_, operation) = document.operations.iter().next().expect("an operation");

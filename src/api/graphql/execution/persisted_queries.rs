@@ -1,7 +1,7 @@
-//! Automatic persisted queries: a client sends a query's text once, and from then on its hash.
+//! Automatic persisted queries: a client sends the text of a query once, and its hash from then on.
 //!
-//! What clients may store here is bounded in number and in bytes; what was not asked for longest goes first, and a client
-//! that asks for it again is told to send the text again.
+//! The store is bounded in number and in bytes. The least recently used query is evicted first, and a client that sends
+//! its hash again is asked to send the text again.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,15 +13,15 @@ use sha2::{Digest, Sha256};
 
 use crate::api::graphql::errors;
 
-/// How many bytes all queries together may have.
+/// Maximum size of all stored queries, in bytes.
 const BYTES_MAX: usize = 8 << 20;
-/// What clients know this refusal by.
+/// Message by which clients recognize this error.
 const NOT_FOUND: &str = "PersistedQueryNotFound";
 const NOT_SUPPORTED: &str = "PersistedQueryNotSupported";
 
 type Hash = [u8; 32];
 
-/// What a request says of a persisted query: the member `persistedQuery` of its extensions.
+/// The member `persistedQuery` of a request's extensions.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PersistedQuery {
@@ -29,7 +29,7 @@ pub(crate) struct PersistedQuery {
     sha256_hash: String,
 }
 
-/// The queries that clients have stored.
+/// Queries that clients have stored.
 #[derive(Clone)]
 pub(crate) struct PersistedQueries(Option<Arc<Mutex<Store>>>);
 
@@ -39,7 +39,7 @@ struct Store {
 }
 
 impl PersistedQueries {
-    /// None yet, and at most so many; with 0 there are no persisted queries at all.
+    /// An empty store for at most `max` queries; 0 disables persisted queries.
     pub(crate) fn new(max: usize) -> Self {
         let store = |max| Store {
             queries: LruCache::new(max),
@@ -48,18 +48,21 @@ impl PersistedQueries {
         Self(NonZeroUsize::new(max).map(|max| Arc::new(Mutex::new(store(max)))))
     }
 
-    /// The text that a request means, given the text that it has sent, if it has.
+    /// The text of the requested query, given the text in the request, if any.
     pub(crate) fn resolve(&self, asked: &PersistedQuery, sent: Option<String>) -> Result<String, Error> {
         let Some(store) = &self.0 else {
             return Err(named(NOT_SUPPORTED, "PERSISTED_QUERY_NOT_SUPPORTED"));
         };
         let wrong = |detail: &str| errors::invalid("extensions.persistedQuery", detail);
         if asked.version != 1 {
-            return Err(wrong(&format!("there is no version {}; allowed is 1", asked.version)));
+            return Err(wrong(&format!(
+                "version {} is not supported; allowed is 1",
+                asked.version
+            )));
         }
         let hash = hash_of(&asked.sha256_hash)
-            .ok_or_else(|| wrong("sha256Hash is no hash; allowed are 64 hexadecimal digits"))?;
-        // The store stays whole when somebody panics while holding it.
+            .ok_or_else(|| wrong("sha256Hash is not a SHA-256 hash; allowed are 64 hexadecimal digits"))?;
+        // The store stays consistent when a holder of the lock panics.
         let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
         match sent {
             None => match store.queries.get(&hash) {
@@ -95,7 +98,7 @@ impl Store {
     }
 }
 
-/// A refusal that clients know by its message.
+/// An error that clients recognize by its message.
 fn named(message: &str, code: &str) -> Error {
     Error {
         message: message.to_owned(),
@@ -128,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_that_was_sent_once_is_known_by_its_hash() {
+    fn a_query_that_was_sent_once_is_found_by_its_hash() {
         let queries = PersistedQueries::new(2);
         let find = |query: &str| queries.resolve(&asked(query), None).map_err(|error| error.message);
         let send = |query: &str| queries.resolve(&asked(query), Some(query.to_owned()));
@@ -138,7 +141,11 @@ mod tests {
         assert!(send("{ b }").is_ok());
         assert_eq!(find("{ a }"), Ok("{ a }".to_owned()));
         assert!(send("{ c }").is_ok());
-        assert_eq!(find("{ b }"), Err(NOT_FOUND.to_owned()), "it was not asked for longest");
+        assert_eq!(
+            find("{ b }"),
+            Err(NOT_FOUND.to_owned()),
+            "it is the least recently used"
+        );
         assert_eq!(find("{ a }"), Ok("{ a }".to_owned()));
         let other = queries.resolve(&asked("{ a }"), Some("{ d }".to_owned()));
         assert_eq!(
@@ -148,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn all_queries_together_are_bounded_in_bytes() {
+    fn the_store_is_bounded_in_bytes() {
         let queries = PersistedQueries::new(100);
         let large = |number: u32| format!("{{ a{number} }} #{}", "x".repeat(BYTES_MAX / 3));
         for number in 0..5 {
@@ -160,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_are_none_a_client_is_told_so() {
+    fn a_disabled_store_reports_that_it_is_not_supported() {
         let refused = PersistedQueries::new(0).resolve(&asked("{ a }"), None);
         assert_eq!(refused.expect_err("none").message, NOT_SUPPORTED);
     }

@@ -1,6 +1,6 @@
-//! Completes results as the specification has it (GraphQL, sections 6.4.3, 6.4.4 and 7.2.2), where async-graphql 7.2 does
-//! not: members come in the order in which they were asked for, not in which they were ready; one whose function failed is
-//! null, not missing; and where null is not allowed the object around it is null.
+//! Completes results as the specification requires (GraphQL, sections 6.4.3, 6.4.4 and 7.2.2) where async-graphql 7.2
+//! does not: members are in the order of their selection, not of their completion; the value of a failed field is null,
+//! not absent; and where null is not allowed, the enclosing object is null.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use async_graphql::{Name, PathSegment, Response, Value};
 use crate::api::graphql::validation::input_types::InputTypes;
 use crate::api::graphql::validation::literals;
 
-/// What an answer is completed by: the operation that was asked for.
+/// The operation by which a response is completed.
 #[derive(Debug)]
 pub(crate) struct Shape {
     document: Arc<ExecutableDocument>,
@@ -20,7 +20,7 @@ pub(crate) struct Shape {
     name: Option<Name>,
 }
 
-/// A field that was selected: within which type, and how it is called there.
+/// A selected field, with its parent type and its name there.
 struct Selected<'a> {
     parent: &'a str,
     name: &'a Name,
@@ -28,7 +28,7 @@ struct Selected<'a> {
 }
 
 impl Shape {
-    /// The shape of the operation of this kind and name.
+    /// The shape of the operation of this type and name.
     pub(crate) fn new(document: Arc<ExecutableDocument>, kind: OperationType, name: Option<&str>) -> Self {
         Self {
             document,
@@ -46,7 +46,7 @@ impl Shape {
         Some(&operation.node.selection_set.node)
     }
 
-    /// Completes an answer to it.
+    /// Completes a response to the operation.
     pub(crate) fn complete(&self, types: &InputTypes, response: &mut Response) {
         let Some(set) = self.selection() else { return };
         let sets = [set];
@@ -71,7 +71,7 @@ impl Shape {
         plan.order(&mut response.data);
     }
 
-    /// Puts null where a path of an error leads. Tells whether the object that holds the path must be null itself.
+    /// Sets the value at an error's path to null. True if the object that holds the path has to be null itself.
     fn put_null(
         &self,
         types: &InputTypes,
@@ -94,7 +94,7 @@ impl Shape {
         self.put_null_within(types, declared, &selected, rest, value)
     }
 
-    /// Tells whether the value must be null and may not be, so that what holds it is null.
+    /// True if the value has to be null and its type does not allow it, so that the value that holds it is null.
     fn put_null_within(
         &self,
         types: &InputTypes,
@@ -104,7 +104,7 @@ impl Shape {
         value: &mut Value,
     ) -> bool {
         let must_be_null = match (&declared.base, path, &mut *value) {
-            // Something above was null already, or the function of this field has failed.
+            // An enclosing value is null already, or the resolver of this field failed.
             (_, _, Value::Null) => true,
             (BaseType::List(item), [PathSegment::Index(index), rest @ ..], Value::List(items)) => {
                 let item_value = items.get_mut(*index);
@@ -119,7 +119,7 @@ impl Shape {
         must_be_null && !declared.nullable
     }
 
-    /// The field with this key, with all that is selected within it.
+    /// The field with this response key, with all selections below it.
     fn selected<'a>(&'a self, parent: &'a str, sets: &[&'a SelectionSet], key: &Name) -> Option<Selected<'a>> {
         let mut found = None;
         for set in sets {
@@ -149,7 +149,7 @@ impl Shape {
         }
     }
 
-    /// What a fragment selects, and of which type.
+    /// The selections of a fragment, and their type.
     fn inside<'a>(&'a self, parent: &'a str, selection: &'a Selection) -> Option<(&'a str, &'a SelectionSet)> {
         match selection {
             Selection::Field(_) => None,
@@ -166,7 +166,7 @@ impl Shape {
     }
 }
 
-/// The members of an object in the order in which they were asked for, each with those of its own.
+/// The members of an object in the order of their selection, each with its own members.
 #[derive(Debug, Default)]
 struct Plan(Vec<(Name, Plan)>);
 
@@ -194,7 +194,7 @@ impl Plan {
         }
     }
 
-    /// Brings the members of an object, or of the objects of a list, into their order.
+    /// Sorts the members of an object, or of the objects of a list.
     fn order(&self, value: &mut Value) {
         match value {
             Value::List(items) => items.iter_mut().for_each(|item| self.order(item)),
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_failed_is_null_where_that_is_allowed_and_else_what_holds_it() {
+    fn a_failed_field_is_null_or_else_its_nearest_nullable_parent() {
         let query = "{ maybe { name o: other { id name } } list { id } holes { other { id } } }";
         let data = || {
             value!({
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn members_come_in_the_order_in_which_they_were_asked_for() {
+    fn members_are_in_the_order_of_their_selection() {
         let query = "{ list { name ...f id } maybe { id } } fragment f on Thing { other { name id } }";
         let data = value!({
             "maybe": {"id": "9"},

@@ -1,4 +1,4 @@
-//! Steering all jobs that a filter means.
+//! Changes of all jobs that match a filter.
 
 use async_graphql::{Context, Object, Result};
 
@@ -8,7 +8,7 @@ use crate::api::graphql::types::job::filter::JobFilterInput;
 use crate::api::graphql::types::scalar_parsing;
 use crate::service::jobs::bulk::BULK_MAX;
 
-/// How complex one of these is, beside what is asked of its answer: as many reads and writes as a long list.
+/// Complexity of one of these mutations beside its selection: it reads and writes as much as a long list.
 const COMPLEXITY: usize = 1_000;
 
 #[derive(Default)]
@@ -16,14 +16,14 @@ pub(super) struct BulkMutations;
 
 #[Object]
 impl BulkMutations {
-    /// Cancels the pending jobs that a filter means, and tells the running ones to stop. Those of other statuses are passed
-    /// over.
+    /// Cancels the pending jobs that match a filter, and requests cancellation of the running ones. Jobs with other
+    /// statuses are skipped.
     #[graphql(complexity = "COMPLEXITY + child_complexity")]
     async fn cancel_jobs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which jobs; at least one condition is needed.")] filter: JobFilterInput,
-        #[graphql(desc = "How many at the most, 1 to 10000; 10000 by default.")] limit: Option<i32>,
+        #[graphql(desc = "Conditions on the jobs; at least one is required.")] filter: JobFilterInput,
+        #[graphql(desc = "Maximum number of jobs, 1 to 10000; 10000 by default.")] limit: Option<i32>,
     ) -> Result<Option<ChangedJobs>> {
         let filter = filter.into_filter()?;
         let limit = scalar_parsing::count("limit", limit, BULK_MAX, BULK_MAX)?;
@@ -31,15 +31,14 @@ impl BulkMutations {
         Ok(Some(changed.into()))
     }
 
-    /// Makes the failed and cancelled jobs that a filter means pending again. Those of other statuses are passed over.
+    /// Makes the failed and cancelled jobs that match a filter pending again. Jobs with other statuses are skipped.
     #[graphql(complexity = "COMPLEXITY + child_complexity")]
     async fn retry_jobs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which jobs; at least one condition is needed.")] filter: JobFilterInput,
-        #[graphql(desc = "Whether the counts of their retries start anew; by default they go on.")]
-        reset_retry_count: Option<bool>,
-        #[graphql(desc = "How many at the most, 1 to 10000; 10000 by default.")] limit: Option<i32>,
+        #[graphql(desc = "Conditions on the jobs; at least one is required.")] filter: JobFilterInput,
+        #[graphql(desc = "True to reset their retry counts; false by default.")] reset_retry_count: Option<bool>,
+        #[graphql(desc = "Maximum number of jobs, 1 to 10000; 10000 by default.")] limit: Option<i32>,
     ) -> Result<Option<ChangedJobs>> {
         let filter = filter.into_filter()?;
         let limit = scalar_parsing::count("limit", limit, BULK_MAX, BULK_MAX)?;
@@ -50,13 +49,13 @@ impl BulkMutations {
         Ok(Some(changed.into()))
     }
 
-    /// Deletes the finished jobs that a filter means, with their histories. Those of other statuses are passed over.
+    /// Deletes the finished jobs that match a filter, with their histories. Jobs with other statuses are skipped.
     #[graphql(complexity = "COMPLEXITY + child_complexity")]
     async fn delete_jobs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which jobs; at least one condition is needed.")] filter: JobFilterInput,
-        #[graphql(desc = "How many at the most, 1 to 10000; 10000 by default.")] limit: Option<i32>,
+        #[graphql(desc = "Conditions on the jobs; at least one is required.")] filter: JobFilterInput,
+        #[graphql(desc = "Maximum number of jobs, 1 to 10000; 10000 by default.")] limit: Option<i32>,
     ) -> Result<Option<ChangedJobs>> {
         let filter = filter.into_filter()?;
         let limit = scalar_parsing::count("limit", limit, BULK_MAX, BULK_MAX)?;

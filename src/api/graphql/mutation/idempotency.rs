@@ -1,4 +1,4 @@
-//! Keys under which a mutation takes effect once, however often it is sent.
+//! Idempotency keys of mutations.
 
 use async_graphql::{Context, Result};
 
@@ -6,16 +6,16 @@ use crate::api::graphql::errors;
 use crate::api::rest::request::idempotency::{allowed, is_key};
 use crate::service::jobs::IdempotencyKey;
 
-/// The caller's key for this field, if it gave one. The same request is one with the same arguments.
+/// The caller's key for this field, if the request has one. Requests with the same arguments are the same request.
 pub(super) fn key_of(ctx: &Context<'_>, given: Option<String>) -> Result<Option<IdempotencyKey>> {
     let Some(key) = given else { return Ok(None) };
     if !is_key(&key) {
         return Err(errors::invalid(
             "idempotencyKey",
-            &format!("it is no key; {}", allowed()),
+            &format!("it is not an idempotency key; {}", allowed()),
         ));
     }
-    // They were read before, or this field would not be resolved.
+    // The arguments were parsed before, or this field would not be resolved.
     let arguments = ctx
         .field()
         .arguments()
@@ -23,7 +23,7 @@ pub(super) fn key_of(ctx: &Context<'_>, given: Option<String>) -> Result<Option<
     let operation = ctx.field().name();
     Ok(Some(IdempotencyKey {
         key: format!("graphql {operation}\n{key}"),
-        // Values of GraphQL always become JSON.
+        // Values of GraphQL always serialize as JSON.
         request: serde_json::to_vec(&arguments).unwrap_or_default(),
     }))
 }

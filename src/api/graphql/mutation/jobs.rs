@@ -1,4 +1,4 @@
-//! Creating, changing and steering single jobs.
+//! Creation and changes of single jobs.
 
 use async_graphql::{Context, ID, Object, Result};
 
@@ -21,14 +21,14 @@ pub(super) struct JobMutations;
 
 #[Object]
 impl JobMutations {
-    /// Schedules a job: to be run now, after a delay, or at a time. When this answers, the job is stored.
+    /// Schedules a job to run now, after a delay, or at a time. The job is stored when the response is sent.
     async fn schedule_job(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The job.")] input: ScheduleJobInput,
         #[graphql(
-            desc = "Makes the request take effect once, however often it is sent: 1 to 255 visible ASCII \
-                          characters. A repeated one gets the first one's job again."
+            desc = "Idempotency key: repeated requests with it take effect once. 1 to 255 visible ASCII \
+                          characters. A repeated request returns the job of the first one."
         )]
         idempotency_key: Option<String>,
     ) -> Result<Option<ScheduledJob>> {
@@ -38,7 +38,7 @@ impl JobMutations {
         let scheduled = services(ctx)?.jobs.schedule(caller(ctx)?, new, key).await;
         let batch = scheduled.map_err(|error| errors::of_service(error, |field, _| place.field(field)))?;
         let lost = || ServiceError::Internal {
-            reason: "no job came of a request for one".to_owned(),
+            reason: "no job was created for a request of one".to_owned(),
         };
         let scheduled = batch.jobs.into_iter().next().ok_or_else(lost)?;
         Ok(Some(scheduled.into()))
@@ -49,12 +49,12 @@ impl JobMutations {
     async fn schedule_jobs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The jobs, 1 to 10000 unless the server is configured otherwise.")] inputs: Vec<
+        #[graphql(desc = "The jobs, 1 to 10000 by default (setting jobs.batch_jobs_max).")] inputs: Vec<
             ScheduleJobInput,
         >,
         #[graphql(
-            desc = "Makes the request take effect once, however often it is sent: 1 to 255 visible ASCII \
-                          characters. A repeated one gets the first one's jobs again."
+            desc = "Idempotency key: repeated requests with it take effect once. 1 to 255 visible ASCII \
+                          characters. A repeated request returns the jobs of the first one."
         )]
         idempotency_key: Option<String>,
     ) -> Result<Option<ScheduledJobs>> {
@@ -85,8 +85,8 @@ impl JobMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The job's id.")] id: ID,
-        #[graphql(desc = "What is to be changed.")] input: UpdateJobInput,
-        #[graphql(desc = "Only if the job has this revision.")] expected_revision: Option<i32>,
+        #[graphql(desc = "The changes.")] input: UpdateJobInput,
+        #[graphql(desc = "Revision that the job must have.")] expected_revision: Option<i32>,
     ) -> Result<Option<Job>> {
         let id = scalar_parsing::job_id("id", &id)?;
         let place = Place::argument("input");
@@ -97,12 +97,12 @@ impl JobMutations {
         Ok(Some(job.into()))
     }
 
-    /// Deletes a finished job and its history. Gives its id.
+    /// Deletes a finished job and its history. Returns its id.
     async fn delete_job(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The job's id.")] id: ID,
-        #[graphql(desc = "Only if the job has this revision.")] expected_revision: Option<i32>,
+        #[graphql(desc = "Revision that the job must have.")] expected_revision: Option<i32>,
     ) -> Result<Option<ID>> {
         let job_id = scalar_parsing::job_id("id", &id)?;
         let revision = scalar_parsing::revision(expected_revision)?;
@@ -110,16 +110,16 @@ impl JobMutations {
         Ok(Some(ID(job_id.to_string())))
     }
 
-    /// Makes a pending job due now, after a delay, or at a time; queues a finished one again, its history kept. Of a
-    /// recurring job it makes one occurrence. A running job is refused.
+    /// Makes a pending job due now, after a delay, or at a time; requeues a finished job and keeps its history; creates
+    /// an occurrence of a recurring job. Running jobs are rejected.
     async fn execute_job(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The id of the job, or of the recurring job.")] id: ID,
-        #[graphql(desc = "How urgent it is; as before by default.")] priority: Option<Priority>,
-        #[graphql(desc = "How long it waits before it may start. Not together with runAt.")] delay: Option<TimeSpan>,
-        #[graphql(desc = "When it may start. Not together with delay.")] run_at: Option<DateTime>,
-        #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
+        #[graphql(desc = "New priority; unchanged by default.")] priority: Option<Priority>,
+        #[graphql(desc = "Time until it is due. Mutually exclusive with runAt.")] delay: Option<TimeSpan>,
+        #[graphql(desc = "Time when it is due. Mutually exclusive with delay.")] run_at: Option<DateTime>,
+        #[graphql(desc = "Revision that it must have.")] expected_revision: Option<i32>,
     ) -> Result<Option<Job>> {
         let id = scalar_parsing::job_id("id", &id)?;
         let place = Place::arguments();
@@ -134,12 +134,13 @@ impl JobMutations {
         Ok(Some(job.into()))
     }
 
-    /// Cancels a pending job; tells a running one to stop, which then has `cancelRequested`. A finished job is refused.
+    /// Cancels a pending job; requests cancellation of a running one, which then has `cancelRequested`. Finished jobs
+    /// are rejected.
     async fn cancel_job(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The job's id.")] id: ID,
-        #[graphql(desc = "Only if the job has this revision.")] expected_revision: Option<i32>,
+        #[graphql(desc = "Revision that the job must have.")] expected_revision: Option<i32>,
     ) -> Result<Option<Job>> {
         let id = scalar_parsing::job_id("id", &id)?;
         let revision = scalar_parsing::revision(expected_revision)?;
@@ -148,14 +149,13 @@ impl JobMutations {
         Ok(Some(job.into()))
     }
 
-    /// Makes a failed or cancelled job pending again; any other is refused.
+    /// Makes a failed or cancelled job pending again. Jobs with other statuses are rejected.
     async fn retry_job(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The job's id.")] id: ID,
-        #[graphql(desc = "Whether the count of its retries starts anew; by default it goes on.")]
-        reset_retry_count: Option<bool>,
-        #[graphql(desc = "Only if the job has this revision.")] expected_revision: Option<i32>,
+        #[graphql(desc = "True to reset its retry count; false by default.")] reset_retry_count: Option<bool>,
+        #[graphql(desc = "Revision that the job must have.")] expected_revision: Option<i32>,
     ) -> Result<Option<Job>> {
         let id = scalar_parsing::job_id("id", &id)?;
         let revision = scalar_parsing::revision(expected_revision)?;

@@ -1,4 +1,4 @@
-//! How much a server says in its log.
+//! Log level of this server.
 
 use async_graphql::{Context, Object, Result};
 
@@ -13,12 +13,14 @@ pub(super) struct LogMutations;
 
 #[Object]
 impl LogMutations {
-    /// Has the server that answers say so much in its log, until it is set again or the server restarts. Needs the scope for
-    /// administering.
+    /// Sets the log level of the server that responds until it is changed again or the server restarts. Requires the
+    /// admin scope.
     async fn set_log_level(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "off, error, warn, info, debug or trace, or directives such as info,tickerq=debug.")]
+        #[graphql(
+            desc = "`off`, `error`, `warn`, `info`, `debug` or `trace`, or directives such as `info,tickerq=debug`."
+        )]
         level: String,
     ) -> Result<Option<LogLevel>> {
         let level = Level::parse(&level).map_err(|wrong| errors::of_part(&PartError::field("/level", wrong), ""))?;

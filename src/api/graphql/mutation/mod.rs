@@ -1,4 +1,4 @@
-//! What can be changed.
+//! Mutations of the schema.
 
 mod bulk;
 mod idempotency;
@@ -12,8 +12,8 @@ mod workers;
 
 use async_graphql::MergedObject;
 
-/// What can be changed. Each field needs the scope for writing, unless it says otherwise. The fields of one request take
-/// effect one after the other, each whole or not at all.
+/// Mutations. Each field requires the write scope unless its description names another. The fields of one request take
+/// effect one after the other, each completely or not at all.
 #[derive(Default, MergedObject)]
 pub(super) struct Mutation(
     jobs::JobMutations,

@@ -1,4 +1,4 @@
-//! Draining servers and resuming them.
+//! Draining and resuming nodes.
 
 use async_graphql::{Context, ID, Object, Result};
 
@@ -11,23 +11,23 @@ pub(super) struct NodeMutations;
 
 #[Object]
 impl NodeMutations {
-    /// Has a server start no new jobs, also none of remote workers that call it. What it runs goes on, and other servers
-    /// start what is due. It drains until it is resumed or restarted. Needs the scope for administering.
+    /// Drains a node: it starts no new jobs, including jobs of remote workers that call it. Its running jobs continue,
+    /// and other nodes start due jobs. It drains until it is resumed or restarted. Requires the admin scope.
     async fn drain_node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The server's id.")] id: ID,
+        #[graphql(desc = "The node's id.")] id: ID,
     ) -> Result<Option<ServerNode>> {
         let nodes = &services(ctx)?.nodes;
         let node = nodes.drain(caller(ctx)?, scalar_parsing::node_id("id", &id)?).await?;
         Ok(Some(ServerNode::new(node, nodes.own())))
     }
 
-    /// Has a server that drains start jobs again. Needs the scope for administering.
+    /// Ends the drain of a node, which starts jobs again. Requires the admin scope.
     async fn resume_node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The server's id.")] id: ID,
+        #[graphql(desc = "The node's id.")] id: ID,
     ) -> Result<Option<ServerNode>> {
         let nodes = &services(ctx)?.nodes;
         let node = nodes.resume(caller(ctx)?, scalar_parsing::node_id("id", &id)?).await?;

@@ -13,7 +13,7 @@ pub(super) struct QueueMutations;
 
 #[Object]
 impl QueueMutations {
-    /// Has a queue start no more jobs; what runs goes on. Pausing a paused queue changes nothing.
+    /// Pauses a queue: it starts no jobs, and its running jobs continue. No effect on a paused queue.
     async fn pause_queue(
         &self,
         ctx: &Context<'_>,
@@ -23,7 +23,7 @@ impl QueueMutations {
         Ok(Some(services(ctx)?.queues.pause(caller(ctx)?, &name).await?.into()))
     }
 
-    /// Has a queue start jobs again. Resuming a running queue changes nothing.
+    /// Resumes a queue, which starts jobs again. No effect on a running queue.
     async fn resume_queue(
         &self,
         ctx: &Context<'_>,
@@ -33,7 +33,7 @@ impl QueueMutations {
         Ok(Some(services(ctx)?.queues.resume(caller(ctx)?, &name).await?.into()))
     }
 
-    /// Deletes a queue that is not configured and has no unfinished jobs; its finished jobs stay. Gives its name.
+    /// Deletes a queue that is not configured and has no unfinished jobs. Its finished jobs are kept. Returns its name.
     async fn delete_queue(
         &self,
         ctx: &Context<'_>,
@@ -44,15 +44,15 @@ impl QueueMutations {
         Ok(Some(name.to_string()))
     }
 
-    /// Removes a queue's pending jobs, its failed ones, or both. If neither argument is given, the pending ones are; if one
-    /// of them is given, the other is false.
+    /// Deletes a queue's pending jobs, its failed jobs, or both. Without arguments the pending jobs are deleted; an
+    /// omitted argument is false if the other one is given.
     #[graphql(complexity = "1_000 + child_complexity")]
     async fn clear_queue(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The queue's name.")] name: String,
-        #[graphql(desc = "Whether its pending jobs.")] clear_pending: Option<bool>,
-        #[graphql(desc = "Whether its failed jobs.")] clear_failed: Option<bool>,
+        #[graphql(desc = "True to delete its pending jobs.")] clear_pending: Option<bool>,
+        #[graphql(desc = "True to delete its failed jobs.")] clear_failed: Option<bool>,
     ) -> Result<Option<ClearedQueue>> {
         let name = scalar_parsing::queue_name("name", &name)?;
         let what = what_to_clear(clear_pending, clear_failed);

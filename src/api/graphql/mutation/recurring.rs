@@ -1,4 +1,4 @@
-//! Creating, changing and triggering recurring jobs.
+//! Creation, changes and triggering of recurring jobs.
 
 use async_graphql::{Context, ID, Object, Result};
 
@@ -24,8 +24,8 @@ impl RecurringMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The recurring job.")] input: ScheduleRecurringJobInput,
         #[graphql(
-            desc = "Makes the request take effect once, however often it is sent: 1 to 255 visible ASCII \
-                          characters. A repeated one gets the first one's recurring job again."
+            desc = "Idempotency key: repeated requests with it take effect once. 1 to 255 visible ASCII \
+                          characters. A repeated request returns the recurring job of the first one."
         )]
         idempotency_key: Option<String>,
     ) -> Result<Option<RecurringJob>> {
@@ -37,14 +37,14 @@ impl RecurringMutations {
         Ok(Some(recurring.into()))
     }
 
-    /// Creates the recurring job with a key, or replaces it: what is left out has its default again. Two simultaneous
-    /// requests create one; nothing changes when it is as requested already.
+    /// Creates or replaces the recurring job with a key; omitted fields have their defaults. Concurrent requests create
+    /// one. A recurring job that is already as requested is not changed.
     async fn put_recurring_job(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The recurring job's key: 1 to 200 characters.")] key: String,
-        #[graphql(desc = "What it is to be.")] input: ScheduleRecurringJobInput,
-        #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
+        #[graphql(desc = "The recurring job.")] input: ScheduleRecurringJobInput,
+        #[graphql(desc = "Revision that the recurring job must have.")] expected_revision: Option<i32>,
     ) -> Result<Option<RecurringJob>> {
         let place = Place::argument("input");
         let key = scalar_parsing::recurring_key("key", &key)?;
@@ -56,13 +56,13 @@ impl RecurringMutations {
         Ok(Some(recurring.into()))
     }
 
-    /// Replaces a recurring job: what is left out has its default again. Occurrences that exist are left alone.
+    /// Replaces a recurring job; omitted fields have their defaults. Existing occurrences are not changed.
     async fn replace_recurring_job(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The recurring job's id.")] id: ID,
-        #[graphql(desc = "What it is to be.")] input: ScheduleRecurringJobInput,
-        #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
+        #[graphql(desc = "The recurring job.")] input: ScheduleRecurringJobInput,
+        #[graphql(desc = "Revision that the recurring job must have.")] expected_revision: Option<i32>,
     ) -> Result<Option<RecurringJob>> {
         let id = scalar_parsing::recurring_id("id", &id)?;
         let place = Place::argument("input");
@@ -74,13 +74,13 @@ impl RecurringMutations {
         Ok(Some(changed.into()))
     }
 
-    /// Changes a recurring job: what is left out stays as it is. Occurrences that exist are left alone.
+    /// Changes a recurring job; omitted fields are not changed. Existing occurrences are not changed.
     async fn update_recurring_job(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The recurring job's id.")] id: ID,
-        #[graphql(desc = "What is to be changed.")] input: UpdateRecurringJobInput,
-        #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
+        #[graphql(desc = "The changes.")] input: UpdateRecurringJobInput,
+        #[graphql(desc = "Revision that the recurring job must have.")] expected_revision: Option<i32>,
     ) -> Result<Option<RecurringJob>> {
         let id = scalar_parsing::recurring_id("id", &id)?;
         let place = Place::argument("input");
@@ -94,32 +94,32 @@ impl RecurringMutations {
         Ok(Some(changed.into()))
     }
 
-    /// Has a recurring job create occurrences.
+    /// Enables a recurring job, which creates occurrences.
     async fn enable_recurring_job(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The recurring job's id.")] id: ID,
-        #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
+        #[graphql(desc = "Revision that the recurring job must have.")] expected_revision: Option<i32>,
     ) -> Result<Option<RecurringJob>> {
         switch(ctx, &id, true, expected_revision).await.map(Some)
     }
 
-    /// Has a recurring job create no more occurrences.
+    /// Disables a recurring job, which creates no further occurrences.
     async fn disable_recurring_job(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The recurring job's id.")] id: ID,
-        #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
+        #[graphql(desc = "Revision that the recurring job must have.")] expected_revision: Option<i32>,
     ) -> Result<Option<RecurringJob>> {
         switch(ctx, &id, false, expected_revision).await.map(Some)
     }
 
-    /// Creates one occurrence now, beside those of the schedule, whether the recurring job is enabled or not.
+    /// Creates one occurrence now, in addition to those of the schedule. The recurring job may be disabled.
     async fn trigger_recurring_job(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The recurring job's id.")] id: ID,
-        #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
+        #[graphql(desc = "Revision that the recurring job must have.")] expected_revision: Option<i32>,
     ) -> Result<Option<Job>> {
         let id = scalar_parsing::recurring_id("id", &id)?;
         let revision = scalar_parsing::revision(expected_revision)?;
@@ -128,12 +128,12 @@ impl RecurringMutations {
         Ok(Some(job.into()))
     }
 
-    /// Deletes a recurring job; its occurrences stay. Gives its id.
+    /// Deletes a recurring job. Its occurrences are kept. Returns its id.
     async fn delete_recurring_job(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The recurring job's id.")] id: ID,
-        #[graphql(desc = "Only if it has this revision.")] expected_revision: Option<i32>,
+        #[graphql(desc = "Revision that the recurring job must have.")] expected_revision: Option<i32>,
     ) -> Result<Option<ID>> {
         let recurring_id = scalar_parsing::recurring_id("id", &id)?;
         let revision = scalar_parsing::revision(expected_revision)?;

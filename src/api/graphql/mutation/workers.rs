@@ -1,4 +1,4 @@
-//! What remote workers ask for and say.
+//! Mutations of remote workers.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,7 +28,7 @@ pub(super) struct WorkerMutations;
 
 #[Object]
 impl WorkerMutations {
-    /// Makes a remote worker known. Its lease begins.
+    /// Registers a remote worker and starts its lease.
     async fn register_worker(
         &self,
         ctx: &Context<'_>,
@@ -42,8 +42,8 @@ impl WorkerMutations {
         Ok(Some(Worker::new(worker, workers)))
     }
 
-    /// Gives a worker due jobs of its types, the most urgent first. They run from now on and are its own as long as it renews
-    /// its lease. When there are none, the answer waits until there are, for as long as `wait` says.
+    /// Leases due jobs of the worker's types, highest priority first. They run from now on and belong to the worker
+    /// while it renews its lease. If there are none, the response waits for up to `wait` for the first.
     #[graphql(
         complexity = "max.and_then(|max| usize::try_from(max).ok()).unwrap_or(10).saturating_mul(child_complexity)"
     )]
@@ -51,13 +51,10 @@ impl WorkerMutations {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The worker's id.")] worker_id: ID,
+        #[graphql(desc = "Maximum number of jobs, 1 to 1000; the worker's concurrency by default.")] max: Option<i32>,
         #[graphql(
-            desc = "How many jobs at the most, 1 to 1000; as many as the worker runs at the same time by default."
-        )]
-        max: Option<i32>,
-        #[graphql(
-            desc = "How long to wait for the first, not at all by default; 30 seconds at the most; the answer waits \
-                    no longer than for half of the time that the request has left (`[graphql] timeout`, 30 seconds)."
+            desc = "Maximum wait for the first job; zero by default, at most 30 seconds, and at most half of the \
+                    request's remaining time (`[graphql] timeout`, 30 seconds)."
         )]
         wait: Option<TimeSpan>,
     ) -> Result<Option<Vec<LeasedJob>>> {
@@ -65,8 +62,8 @@ impl WorkerMutations {
         let max = max.map(|max| scalar_parsing::count("max", Some(max), JOBS_MAX, JOBS_MAX));
         let wait = Place::arguments().span("wait", wait)?;
         let wait = wait.map_or(Span::ZERO, |Parsed(wait)| wait);
-        // What is given to a request that has taken too long never reaches the worker. Other fields may have waited before,
-        // and others may follow: half of the time that is left is theirs.
+        // Jobs leased to a request that has timed out never reach the worker. Other fields of the request may precede
+        // and follow: they have half of the remaining time.
         let Deadline(deadline) = *ctx.data::<Deadline>()?;
         let left = deadline.saturating_duration_since(Instant::now()) / 2;
         let wait = if wait.to_std() > left && wait.to_std() <= WAIT_MAX {
@@ -90,13 +87,13 @@ impl WorkerMutations {
         Ok(Some(leased.collect()))
     }
 
-    /// Renews a worker's lease, takes what it reports of the jobs that it runs, and tells it which of them should stop. It
-    /// names all of them: one that is left out for as long as a lease is taken from it.
+    /// Renews a worker's lease, stores reports of its running jobs, and returns the jobs that it should stop. The
+    /// worker lists all its jobs: one that is missing for the duration of a lease is recovered.
     async fn renew_worker(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The worker's id.")] worker_id: ID,
-        #[graphql(desc = "The jobs that it runs; none by default.")] jobs: Option<Vec<HeldJobInput>>,
+        #[graphql(desc = "Running jobs of the worker; none by default.")] jobs: Option<Vec<HeldJobInput>>,
     ) -> Result<Option<WorkerHeartbeat>> {
         let id = scalar_parsing::worker_id("workerId", &worker_id)?;
         let jobs = jobs.unwrap_or_default().into_iter().enumerate();
@@ -111,8 +108,7 @@ impl WorkerMutations {
         Ok(Some(beat.into()))
     }
 
-    /// Says that jobs have succeeded. It is refused when all of them came too late: they are not the worker's any more, and
-    /// nothing has changed.
+    /// Reports completed jobs. Rejected if the worker has lost all of them; nothing is changed then.
     async fn complete_jobs(
         &self,
         ctx: &Context<'_>,
@@ -131,8 +127,7 @@ impl WorkerMutations {
         end(ctx, id, request.into_ends()).await.map(Some)
     }
 
-    /// Says that jobs have not succeeded. It is refused when all of them came too late: they are not the worker's any more,
-    /// and nothing has changed.
+    /// Reports jobs that did not complete. Rejected if the worker has lost all of them; nothing is changed then.
     async fn fail_jobs(
         &self,
         ctx: &Context<'_>,
@@ -148,7 +143,7 @@ impl WorkerMutations {
         end(ctx, id, request.into_ends()).await.map(Some)
     }
 
-    /// Hands back what a worker runs, and ends its lease. Gives its id.
+    /// Releases a worker's running jobs and ends its lease. Returns its id.
     async fn unregister_worker(
         &self,
         ctx: &Context<'_>,

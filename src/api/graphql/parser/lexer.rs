@@ -8,22 +8,22 @@ use super::strings;
 /// A token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token<'a> {
-    /// `! $ & ( ) : = @ [ ] { | }`.
+    /// One of `! $ & ( ) : = @ [ ] { | }`.
     Punctuator(char),
     /// `...`.
     Spread,
     /// A name, or a keyword.
     Name(&'a str),
-    /// A number as it was written.
+    /// The text of a number.
     Number(&'a str),
     /// The value of a string.
     Text(String),
-    /// Nothing follows.
+    /// The end of the document.
     End,
 }
 
 impl Token<'_> {
-    /// The token as an error message names it.
+    /// The token's name in error messages.
     pub(super) fn describe(&self) -> String {
         match self {
             Self::Punctuator(sign) => format!("'{sign}'"),
@@ -38,7 +38,7 @@ impl Token<'_> {
     }
 }
 
-/// Splits a text into tokens.
+/// Tokenizer of a text.
 #[derive(Clone, Debug)]
 pub(super) struct Lexer<'a> {
     rest: &'a str,
@@ -53,7 +53,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// The next token and where it begins.
+    /// The next token and its position.
     pub(super) fn next(&mut self) -> Result<(Token<'a>, Pos), ServerError> {
         self.skip_ignored();
         let pos = self.pos;
@@ -90,7 +90,7 @@ impl<'a> Lexer<'a> {
         Ok((token, pos))
     }
 
-    /// Takes so many bytes, and counts lines and characters.
+    /// Consumes this number of bytes and counts lines and characters.
     fn take(&mut self, length: usize) -> &'a str {
         let (taken, rest) = self.rest.split_at(length);
         let mut signs = taken.chars().peekable();
@@ -108,7 +108,7 @@ impl<'a> Lexer<'a> {
         taken
     }
 
-    /// White space, commas, comments and byte order marks.
+    /// Skips white space, commas, comments and byte order marks.
     fn skip_ignored(&mut self) {
         loop {
             let is_ignored = |sign| matches!(sign, ' ' | '\t' | ',' | '\n' | '\r' | '\u{feff}');
@@ -131,7 +131,7 @@ impl<'a> Lexer<'a> {
             return wrong("'-' is not followed by a digit");
         }
         if whole > 1 && starts(length, &['0']) {
-            return wrong("a number has no leading zeros");
+            return wrong("a number has a leading zero");
         }
         length += whole;
         if starts(length, &['.']) {

@@ -1,8 +1,8 @@
-//! Reads documents (GraphQL, section 2) into the types of async-graphql's parser.
+//! Parses documents (GraphQL, section 2) into the types of async-graphql's parser.
 //!
-//! That parser makes another number of what an `f64` can't hold, has no `\u{…}` and no surrogate pairs, forgets all but the
-//! last of two input fields of one name, and takes `queryName` for `query Name`. Here a number that would not be written as
-//! it was is [`Value::Binary`], its text.
+//! That parser changes numbers that an `f64` can't represent, rejects `\u{…}` and surrogate pairs, keeps the last of
+//! two input fields of one name, and accepts `queryName` for `query Name`. Here a number that would not be written as
+//! it was read is [`Value::Binary`], its text.
 
 mod error;
 mod lexer;
@@ -24,10 +24,10 @@ use self::error::syntax_error;
 use self::lexer::{Lexer, Token};
 use super::errors;
 
-/// How deep brackets may be nested: values within arguments as well as selections.
+/// Maximum depth of nested brackets, of values within arguments as well as selections.
 const BRACKETS_MAX: usize = 64;
 
-/// Reads a document.
+/// Parses a document.
 pub(super) fn parse(text: &str) -> Result<ExecutableDocument, ServerError> {
     let mut lexer = Lexer::new(text);
     let (next, pos) = lexer.next()?;
@@ -40,7 +40,7 @@ pub(super) fn parse(text: &str) -> Result<ExecutableDocument, ServerError> {
     .document()
 }
 
-/// A number: as such where it is written again as it was, otherwise its text.
+/// A number, or its text if the number would not be written as it was read.
 fn number(text: &str) -> Value {
     match serde_json::from_str::<serde_json::Number>(text) {
         Ok(number) if number.to_string() == text => Value::Number(number),
@@ -52,7 +52,7 @@ struct Parser<'a> {
     lexer: Lexer<'a>,
     next: Token<'a>,
     pos: Pos,
-    /// How many brackets are open.
+    /// Number of open brackets.
     depth: usize,
 }
 
@@ -109,7 +109,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Whether the bracket closes here.
+    /// Consumes a closing bracket. True if there was one.
     fn closes(&mut self, sign: char) -> Parsed<bool> {
         let closes = self.skip_if(sign)?;
         self.depth -= usize::from(closes);
@@ -258,7 +258,7 @@ impl<'a> Parser<'a> {
         Ok(text)
     }
 
-    /// The directives of a variable's definition.
+    /// Parses the directives of a variable's definition.
     fn constant_directives(&mut self) -> Parsed<Vec<Positioned<Directive>>> {
         let directives = self.directives()?;
         let mut arguments = directives.iter().flat_map(|directive| &directive.node.arguments);
@@ -441,7 +441,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Two input fields of one name are a document of the right form that is not valid.
+/// Error of a duplicate input field: the document is well-formed, but not valid.
 fn duplicate(message: String, pos: Pos) -> ServerError {
     let mut error = ServerError::new(message, Some(pos));
     error.extensions = Some(errors::extensions("validation", false));

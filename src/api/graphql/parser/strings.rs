@@ -1,13 +1,13 @@
 //! The values of strings (GraphQL, section 2.9.4).
 
-/// What is wrong, and behind how many bytes.
+/// An error message, and the offset of the error in bytes.
 type Wrong = (String, usize);
 
-/// Reads the string that a text begins with: its value, and how many bytes it takes.
+/// Parses the string at the beginning of a text: its value, and its length in bytes.
 pub(super) fn read(text: &str) -> Result<(String, usize), Wrong> {
     match text.strip_prefix("\"\"\"") {
         Some(block) => {
-            let (raw, length) = read_block(block).ok_or_else(|| ("a block string has no end".to_owned(), 0))?;
+            let (raw, length) = read_block(block).ok_or_else(|| ("a block string is not terminated".to_owned(), 0))?;
             Ok((block_value(&raw), length + 3))
         }
         None => read_line(text),
@@ -16,16 +16,16 @@ pub(super) fn read(text: &str) -> Result<(String, usize), Wrong> {
 
 fn read_line(text: &str) -> Result<(String, usize), Wrong> {
     let mut value = String::new();
-    // Behind the quote.
+    // After the quote.
     let mut at = 1;
     loop {
         let rest = &text[at..];
         let Some(sign) = rest.chars().next() else {
-            return Err(("a string has no end".to_owned(), 0));
+            return Err(("a string is not terminated".to_owned(), 0));
         };
         match sign {
             '"' => return Ok((value, at + 1)),
-            '\n' | '\r' => return Err(("a string has no end on its line".to_owned(), 0)),
+            '\n' | '\r' => return Err(("a string is not terminated on its line".to_owned(), 0)),
             '\\' => {
                 let (sign, length) = read_escape(rest).map_err(|message| (message, at))?;
                 value.push(sign);
@@ -39,7 +39,7 @@ fn read_line(text: &str) -> Result<(String, usize), Wrong> {
     }
 }
 
-/// Reads an escape: the character that it stands for, and its length.
+/// Parses an escape sequence: its character, and its length.
 fn read_escape(text: &str) -> Result<(char, usize), String> {
     let simple = |sign| Ok((sign, 2));
     match text.as_bytes().get(1) {
@@ -63,7 +63,7 @@ fn read_unicode(text: &str) -> Result<(char, usize), String> {
     let wrong = |length: usize| format!("'{}' is not a Unicode character", shown(text, length).escape_debug());
     if let Some(braced) = text.strip_prefix("\\u{") {
         let digits = braced.split_once('}').map(|(digits, _)| digits);
-        // Leading zeros are allowed, without bound.
+        // The number of leading zeros is not limited.
         let code = digits
             .filter(|digits| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
             .and_then(|digits| match digits.trim_start_matches('0') {
@@ -77,7 +77,7 @@ fn read_unicode(text: &str) -> Result<(char, usize), String> {
     if let Some(sign) = char::from_u32(first) {
         return Ok((sign, 6));
     }
-    // A leading surrogate needs a trailing one.
+    // A leading surrogate requires a trailing one.
     let pair = (0xd800..0xdc00).contains(&first);
     let second = text
         .get(6..)
@@ -89,7 +89,7 @@ fn read_unicode(text: &str) -> Result<(char, usize), String> {
     Ok((sign, 12))
 }
 
-/// At most so many characters of an escape: not beyond its brace, or the end of the string.
+/// At most `length` characters of an escape sequence, up to its brace or the end of the string.
 fn shown(text: &str, length: usize) -> &str {
     let mut end = 0;
     for (at, sign) in text.char_indices().take(length) {
@@ -111,7 +111,7 @@ fn code_unit(text: &str) -> Option<u32> {
     is_hex.then(|| u32::from_str_radix(digits, 16).ok()).flatten()
 }
 
-/// The text of a block string, and its length with the quotes behind it.
+/// The text of a block string, and its length including the closing quotes.
 fn read_block(block: &str) -> Option<(String, usize)> {
     let mut raw = String::new();
     let mut at = 0;
@@ -131,7 +131,7 @@ fn read_block(block: &str) -> Option<(String, usize)> {
     }
 }
 
-/// The value of a block string: without the indentation that all its lines share, and blank lines around it.
+/// The value of a block string: without the common indentation of its lines and the blank lines around it.
 fn block_value(raw: &str) -> String {
     let normal = raw.replace("\r\n", "\n").replace('\r', "\n");
     let lines: Vec<&str> = normal.split('\n').collect();
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_stand_for_their_characters() {
+    fn escapes_are_replaced_by_their_characters() {
         for (text, expected) in [
             (r#""""#, ""),
             (r#""a\"\\\/\b\f\n\r\tz""#, "a\"\\/\u{8}\u{c}\n\r\tz"),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_character_is_refused() {
+    fn an_invalid_character_is_rejected() {
         for text in [
             r#""\ud83d""#,
             r#""\ude00""#,
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_quotes_the_escape_and_no_more() {
+    fn the_message_quotes_only_the_escape() {
         for (text, escape) in [
             (r#""\u{D83D}" }"#, r"\u{D83D}"),
             (r#""\u{110000} and more""#, r"\u{110000}"),

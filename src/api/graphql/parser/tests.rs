@@ -1,4 +1,4 @@
-//! Documents against async-graphql's own parser, and where both differ.
+//! Compares results with async-graphql's own parser, and covers the differences.
 
 use async_graphql::parser::parse_query;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ fn message(text: &str) -> String {
     parse(text).expect_err(text).message
 }
 
-/// A document with everything that both parsers know.
+/// A document with every syntax that both parsers accept.
 const RICH: &str = "\u{feff}# A comment, with { brackets\r\nquery Jobs($first: Int = 5, $ids: [ID!]!, $f: JobFilterInput = {status: [FAILED]}) @a(b: 1) {
   jobs(filter: {search: \"a\\n\\u00e9\", status: [PENDING, RUNNING,], createdFrom: null}, first: $first,,) @skip(if: false) {
     edges { node { ...f, ... on Job @include(if: true) { alias: id } ... { name } ... @skip(if: true) { type } } }
@@ -34,7 +34,7 @@ fn documents_are_what_the_librarys_parser_makes_of_them() {
     ] {
         let ours = parse(text).expect(text);
         let theirs = parse_query(text).expect(text);
-        // Maps have no order: as JSON they have.
+        // Maps have no order; their JSON has.
         let json = |document| serde_json::to_value(document).expect("JSON");
         assert_eq!(json(&ours), json(&theirs), "{text}");
     }
@@ -65,12 +65,12 @@ fn a_text_that_is_no_document_is_refused_with_its_place() {
             1,
             1,
         ),
-        ("{ a(b: 01) }", "a number has no leading zeros", 1, 8),
+        ("{ a(b: 01) }", "a number has a leading zero", 1, 8),
         ("{ a(b: 1x) }", "a number is followed by a letter or a dot", 1, 8),
         ("{ a(b: 1.) }", "'.' is not followed by a digit", 1, 8),
         ("{ a(b: -) }", "'-' is not followed by a digit", 1, 8),
         ("{ a(b: 1e) }", "an exponent has no digits", 1, 8),
-        ("{ a(b: \"x\n\") }", "a string has no end on its line", 1, 8),
+        ("{ a(b: \"x\n\") }", "a string is not terminated on its line", 1, 8),
         (
             "{ a(b: \"😀\\ud83d\") }",
             "'\\\\ud83d' is not a Unicode character: it is half of a surrogate pair",
@@ -186,7 +186,7 @@ fn brackets_count_outside_of_strings_and_comments() {
 proptest! {
     #[test]
     fn no_text_makes_the_parser_panic(text in "[a-z{}()\\[\\]:$!@=.\"\\\\u0-9eE+#\\-\\n\\r ,é😀|&]{0,60}") {
-        // What the library can read and has no string in it, we read in the same way.
+        // A document without strings that the library parses has the same result here.
         let ours = parse(&text);
         if let (Ok(ours), Ok(theirs)) = (&ours, parse_query(&text)) {
             let json = |document| serde_json::to_value(document).expect("JSON").to_string().len();

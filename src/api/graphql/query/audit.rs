@@ -1,4 +1,4 @@
-//! The record of who has changed what.
+//! The audit log.
 
 use async_graphql::{Context, ID, Object, Result};
 
@@ -15,15 +15,16 @@ pub(super) struct AuditQueries;
 
 #[Object]
 impl AuditQueries {
-    /// What callers have changed, the newest first. Needs the scope for administering.
+    /// Returns the audit records, newest first. Requires the admin scope.
     #[graphql(complexity = "page_size(first, None).saturating_mul(child_complexity)")]
     async fn audit_records(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which records; all by default.")] filter: Option<AuditFilterInput>,
-        #[graphql(desc = "How many, 1 to 1000; 50 by default.")] first: Option<i32>,
-        #[graphql(desc = "Only records older than this one: the id of the last record of the page before.")]
-        after: Option<ID>,
+        #[graphql(desc = "Conditions on the records; all by default.")] filter: Option<AuditFilterInput>,
+        #[graphql(desc = "Maximum number of records, 1 to 1000; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "Id of the last record of the previous page: only older records are returned.")] after: Option<
+            ID,
+        >,
     ) -> Result<Option<AuditRecordConnection>> {
         let filter = filter.unwrap_or_default().into_filter()?;
         let page = AuditPage {

@@ -1,4 +1,4 @@
-//! Jobs, and objects by their identity.
+//! Jobs, and objects by their ids.
 
 use async_graphql::{Context, ID, Object, Result};
 
@@ -27,13 +27,13 @@ pub(super) struct JobQueries;
 
 #[Object]
 impl JobQueries {
-    /// A job; null when there is none.
+    /// Returns the job with this id, or null.
     async fn job(&self, ctx: &Context<'_>, #[graphql(desc = "The job's id.")] id: ID) -> Result<Option<Job>> {
         let id = scalar_parsing::job_id("id", &id)?;
         Ok(loader::job(ctx, id).await?.map(Job::of_brief))
     }
 
-    /// A page of the list of jobs: the newest first, unless another order is asked for.
+    /// Returns a page of jobs, newest first by default.
     #[graphql(complexity = "page_size(first, last).saturating_mul(child_complexity)")]
     #[expect(
         clippy::too_many_arguments,
@@ -42,13 +42,14 @@ impl JobQueries {
     async fn jobs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which jobs; all by default.")] filter: Option<JobFilterInput>,
-        #[graphql(desc = "In which order; the newest first by default.")] order_by: Option<JobOrder>,
-        #[graphql(desc = "How many from the beginning, 1 to 1000; 50 when neither this nor last is given.")]
+        #[graphql(desc = "Conditions on the jobs; all by default.")] filter: Option<JobFilterInput>,
+        #[graphql(desc = "Order of the jobs; newest first by default.")] order_by: Option<JobOrder>,
+        #[graphql(desc = "Maximum number of jobs from the start, 1 to 1000; 50 if last is not given either.")]
         first: Option<i32>,
-        #[graphql(desc = "Only jobs that follow this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 1 to 1000. Not together with first.")] last: Option<i32>,
-        #[graphql(desc = "Only jobs that come before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Cursor: only later jobs of the list are returned.")] after: Option<String>,
+        #[graphql(desc = "Maximum number of jobs from the end, 1 to 1000. Mutually exclusive with first.")]
+        last: Option<i32>,
+        #[graphql(desc = "Cursor: only earlier jobs of the list are returned.")] before: Option<String>,
     ) -> Result<Option<JobConnection>> {
         let filter = filter.unwrap_or_default().into_filter()?;
         let wanted = Wanted {
@@ -61,7 +62,7 @@ impl JobQueries {
         JobConnection::read(ctx, filter, order, wanted).await.map(Some)
     }
 
-    /// An object by its identity; null when there is none, and when the caller may not see it.
+    /// Returns the object with this id, or null if it does not exist or the caller may not read it.
     async fn node(
         &self,
         ctx: &Context<'_>,
@@ -75,7 +76,7 @@ impl JobQueries {
     }
 }
 
-/// The object with this identity, among those that the caller may see.
+/// The object with this id, among those that the caller may read.
 async fn find(services: &Services, caller: &Caller, id: &ID) -> Result<Option<Node>> {
     if let Some(name) = queue_of(id) {
         let Ok(name) = QueueName::parse(name) else {
@@ -107,7 +108,7 @@ async fn find(services: &Services, caller: &Caller, id: &ID) -> Result<Option<No
     Ok(record.map(|record| Node::AuditRecord(record.into())))
 }
 
-/// The object, or null if it is not found or not visible to the caller.
+/// The object, or null if it is not found or the caller may not read it.
 fn if_visible<T>(read: Result<T, ServiceError>) -> Result<Option<T>> {
     match read {
         Err(ServiceError::Forbidden(_) | ServiceError::ForeignWorker { .. } | ServiceError::WebhooksOff) => Ok(None),

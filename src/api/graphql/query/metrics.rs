@@ -1,4 +1,4 @@
-//! The server in numbers, and what has become of jobs over time.
+//! System metrics and job statistics.
 
 use async_graphql::{Context, Object, Result};
 
@@ -14,7 +14,7 @@ use crate::api::rest::metrics::parse_period_bound;
 use crate::domain::metrics::time_range::PeriodRequest;
 use crate::storage::query::RollupFilter;
 
-/// How many days, hours or types there usually are, for the complexity of a request.
+/// Usual number of days, hours or types, for the complexity of a request.
 const USUAL: usize = 20;
 
 #[derive(Default)]
@@ -22,29 +22,28 @@ pub(super) struct MetricsQueries;
 
 #[Object]
 impl MetricsQueries {
-    /// The server in numbers, no older than a second, and what is wrong with it.
+    /// Returns the system metrics, at most one second old, and the causes of the health status.
     #[graphql(complexity = "10 + child_complexity")]
     async fn system_metrics(&self, ctx: &Context<'_>) -> Result<Option<SystemOverview>> {
         let report = services(ctx)?.metrics.system(caller(ctx)?).await?;
         Ok(Some(report.into()))
     }
 
-    /// What has become of jobs in a period, all together and by days or hours. Numbers are kept by quarters of an hour, to
-    /// which the period is extended; they stay when jobs are removed.
+    /// Returns job statistics of a period: its total and its trend by days or hours. Statistics have a resolution of 15
+    /// minutes, to which the period is extended; they are kept when jobs are deleted.
     #[graphql(complexity = "10 + USUAL.saturating_mul(child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "each is an argument of the schema")]
     async fn performance_metrics(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first day, or the time from which on; the six days before the last one by default.")]
-        from: Option<DateTime>,
-        #[graphql(desc = "The last day, or the time until which; now by default. There may be 400 days.")] to: Option<
+        #[graphql(desc = "The first day, or the start time; six days before the last day by default.")] from: Option<
             DateTime,
         >,
-        #[graphql(desc = "By whose clocks days begin: an IANA time zone; UTC by default.")] time_zone: Option<String>,
-        #[graphql(desc = "Days, or hours for up to 14 days; days by default.")] granularity: Option<Granularity>,
-        #[graphql(desc = "Jobs of this queue.")] queue: Option<String>,
-        #[graphql(name = "type", desc = "Jobs of one of these types.")] job_types: Option<Vec<String>>,
+        #[graphql(desc = "The last day, or the end time; now by default. At most 400 days.")] to: Option<DateTime>,
+        #[graphql(desc = "IANA time zone in which days begin; UTC by default.")] time_zone: Option<String>,
+        #[graphql(desc = "Days by default, or hours for up to 14 days.")] granularity: Option<Granularity>,
+        #[graphql(desc = "Only jobs of this queue.")] queue: Option<String>,
+        #[graphql(name = "type", desc = "Only jobs of these types.")] job_types: Option<Vec<String>>,
     ) -> Result<Option<PerformanceMetrics>> {
         let period = PeriodRequest {
             granularity: granularity.map(Into::into),
@@ -58,20 +57,19 @@ impl MetricsQueries {
         Ok(Some(report.into()))
     }
 
-    /// What has become of jobs of each type in a period, and why attempts have failed. Numbers are kept by hours, to which
-    /// the period is extended; where it is older than three days, by days of UTC.
+    /// Returns job statistics of a period by type, with the reasons of failed attempts. Statistics have a resolution of
+    /// one hour, to which the period is extended; those older than three days have a resolution of one day in UTC.
     #[graphql(complexity = "10 + USUAL.saturating_mul(child_complexity)")]
     async fn job_types(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first day, or the time from which on; the six days before the last one by default.")]
-        from: Option<DateTime>,
-        #[graphql(desc = "The last day, or the time until which; now by default. There may be 400 days.")] to: Option<
+        #[graphql(desc = "The first day, or the start time; six days before the last day by default.")] from: Option<
             DateTime,
         >,
-        #[graphql(desc = "By whose clocks days begin: an IANA time zone; UTC by default.")] time_zone: Option<String>,
-        #[graphql(desc = "Jobs of this queue.")] queue: Option<String>,
-        #[graphql(name = "type", desc = "Jobs of one of these types.")] job_types: Option<Vec<String>>,
+        #[graphql(desc = "The last day, or the end time; now by default. At most 400 days.")] to: Option<DateTime>,
+        #[graphql(desc = "IANA time zone in which days begin; UTC by default.")] time_zone: Option<String>,
+        #[graphql(desc = "Only jobs of this queue.")] queue: Option<String>,
+        #[graphql(name = "type", desc = "Only jobs of these types.")] job_types: Option<Vec<String>>,
     ) -> Result<Option<JobTypeAnalytics>> {
         let period = period(from, to, time_zone)?;
         let filter = filter(queue, job_types)?;

@@ -1,4 +1,4 @@
-//! What can be asked.
+//! Queries of the schema.
 
 mod audit;
 mod jobs;
@@ -11,7 +11,7 @@ mod workers;
 
 use async_graphql::MergedObject;
 
-/// What can be asked. Each field needs the scope for reading, unless it says otherwise.
+/// Queries. Each field requires the read scope unless its description names another.
 #[derive(Default, MergedObject)]
 pub(super) struct Query(
     jobs::JobQueries,

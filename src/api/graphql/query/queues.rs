@@ -7,7 +7,7 @@ use crate::api::graphql::errors::if_any;
 use crate::api::graphql::types::queue::Queue;
 use crate::api::graphql::types::scalar_parsing;
 
-/// How many queues there usually are, for the complexity of a request.
+/// Usual number of queues, for the complexity of a request.
 const USUAL: usize = 20;
 
 #[derive(Default)]
@@ -15,7 +15,7 @@ pub(super) struct QueueQueries;
 
 #[Object]
 impl QueueQueries {
-    /// A queue; null when there is none.
+    /// Returns the queue with this name, or null.
     #[graphql(complexity = "10 + child_complexity")]
     async fn queue(
         &self,
@@ -27,7 +27,7 @@ impl QueueQueries {
         Ok(view.map(Queue::from))
     }
 
-    /// All queues, by name: those that are configured and those that jobs have named.
+    /// Returns all queues, sorted by name: configured queues and queues that jobs have used.
     #[graphql(complexity = "10 + USUAL.saturating_mul(child_complexity)")]
     async fn queues(&self, ctx: &Context<'_>) -> Result<Option<Vec<Queue>>> {
         let views = services(ctx)?.queues.list(caller(ctx)?).await?;

@@ -17,7 +17,7 @@ pub(super) struct RecurringQueries;
 
 #[Object]
 impl RecurringQueries {
-    /// A recurring job; null when there is none.
+    /// Returns the recurring job with this id, or null.
     async fn recurring_job(
         &self,
         ctx: &Context<'_>,
@@ -28,7 +28,7 @@ impl RecurringQueries {
         Ok(recurring.map(RecurringJob::from))
     }
 
-    /// The recurring job that has a key; null when none has.
+    /// Returns the recurring job with this key, or null.
     async fn recurring_job_by_key(
         &self,
         ctx: &Context<'_>,
@@ -39,13 +39,13 @@ impl RecurringQueries {
         Ok(recurring.map(RecurringJob::from))
     }
 
-    /// A page of the list of recurring jobs, the newest first.
+    /// Returns a page of recurring jobs, newest first.
     #[graphql(complexity = "page_size(limit, None).saturating_mul(child_complexity)")]
     async fn recurring_jobs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, 1 to 1000; 50 by default.")] limit: Option<i32>,
-        #[graphql(desc = "How many to pass over; 0 by default.")] offset: Option<i32>,
+        #[graphql(desc = "Maximum number of recurring jobs, 1 to 1000; 50 by default.")] limit: Option<i32>,
+        #[graphql(desc = "Number of recurring jobs to skip; 0 by default.")] offset: Option<i32>,
     ) -> Result<Option<RecurringJobPage>> {
         let offset = offset.unwrap_or_default();
         let page = RecurringPage {

@@ -1,4 +1,4 @@
-//! The servers that share the storage, and the log of this one.
+//! The nodes of the cluster, and the log level of this one.
 
 use async_graphql::{Context, Object, Result};
 
@@ -11,8 +11,8 @@ pub(super) struct SystemQueries;
 
 #[Object]
 impl SystemQueries {
-    /// The servers that share the storage: those that live, and those that died in the last hour; the one that started
-    /// first comes first. Needs the scope for administering.
+    /// Returns the nodes that share the storage, sorted by start time: live nodes, and nodes that were lost in the last
+    /// hour. Requires the admin scope.
     #[graphql(complexity = "10 + 5 * child_complexity")]
     async fn nodes(&self, ctx: &Context<'_>) -> Result<Option<Vec<ServerNode>>> {
         let nodes = &services(ctx)?.nodes;
@@ -23,7 +23,7 @@ impl SystemQueries {
         ))
     }
 
-    /// How much the server that answers says in its log. Needs the scope for administering.
+    /// Returns the log level of the server that responds. Requires the admin scope.
     async fn log_level(&self, ctx: &Context<'_>) -> Result<Option<LogLevel>> {
         let log = &services(ctx)?.log;
         let level = log.level(caller(ctx)?)?;

@@ -1,4 +1,4 @@
-//! Webhook endpoints and what they were told.
+//! Webhook endpoints and deliveries.
 
 use async_graphql::{Context, ID, Object, Result};
 
@@ -20,7 +20,8 @@ pub(super) struct WebhookQueries;
 
 #[Object]
 impl WebhookQueries {
-    /// The webhook endpoints, the oldest first: those of the configuration and those that were made over the API.
+    /// Returns the webhook endpoints, oldest first: those of the configuration and those that were created over the
+    /// API.
     #[graphql(
         complexity = "10 + 5 * child_complexity",
         deprecation = "Use webhookEndpointsConnection."
@@ -30,14 +31,14 @@ impl WebhookQueries {
         Ok(Some(endpoints.into_iter().map(WebhookEndpoint::from).collect()))
     }
 
-    /// A page of the list of webhook endpoints, the oldest first: those of the configuration and those that were made over
+    /// Returns a page of webhook endpoints, oldest first: those of the configuration and those that were created over
     /// the API.
     #[graphql(complexity = "10 + 5 * child_complexity")]
     async fn webhook_endpoints_connection(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, 1 to 1000; 50 by default.")] first: Option<i32>,
-        #[graphql(desc = "Only endpoints that follow this cursor.")] after: Option<ID>,
+        #[graphql(desc = "Maximum number of endpoints, 1 to 1000; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "Cursor: only later endpoints of the list are returned.")] after: Option<ID>,
     ) -> Result<Option<WebhookEndpointConnection>> {
         let endpoints = services(ctx)?.webhooks.list(caller(ctx)?).await?;
         let endpoints = endpoints.into_iter().map(WebhookEndpoint::from).collect();
@@ -45,7 +46,7 @@ impl WebhookQueries {
         Ok(Some(part.into()))
     }
 
-    /// A webhook endpoint; null when there is none.
+    /// Returns the webhook endpoint with this id, or null.
     async fn webhook_endpoint(
         &self,
         ctx: &Context<'_>,
@@ -56,15 +57,15 @@ impl WebhookQueries {
         Ok(endpoint.map(WebhookEndpoint::from))
     }
 
-    /// A page of what an endpoint was told or is to be told, the newest first.
+    /// Returns a page of an endpoint's deliveries, newest first.
     #[graphql(complexity = "page_size(first, None).saturating_mul(child_complexity)")]
     async fn webhook_deliveries(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The endpoint's id.")] endpoint_id: ID,
-        #[graphql(desc = "Only those that stand so; all by default.")] status: Option<WebhookDeliveryStatus>,
-        #[graphql(desc = "How many, 1 to 1000; 50 by default.")] first: Option<i32>,
-        #[graphql(desc = "Only deliveries older than this one: the id of the last one of the page before.")]
+        #[graphql(desc = "Only deliveries with this status; all by default.")] status: Option<WebhookDeliveryStatus>,
+        #[graphql(desc = "Maximum number of deliveries, 1 to 1000; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "Id of the last delivery of the previous page: only older deliveries are returned.")]
         after: Option<ID>,
     ) -> Result<Option<WebhookDeliveryConnection>> {
         let id = scalar_parsing::endpoint_id("endpointId", &endpoint_id)?;
@@ -82,7 +83,7 @@ impl WebhookQueries {
         Ok(Some(WebhookDeliveryConnection::new(list, is_first)))
     }
 
-    /// A webhook delivery; null when there is none.
+    /// Returns the webhook delivery with this id, or null.
     async fn webhook_delivery(
         &self,
         ctx: &Context<'_>,

@@ -13,7 +13,7 @@ pub(super) struct WorkerQueries;
 
 #[Object]
 impl WorkerQueries {
-    /// The remote workers, and which job types each of them runs: those that live, and those that were lost in the last hour.
+    /// Returns the remote workers with their job types: live workers, and workers that were lost in the last hour.
     #[graphql(complexity = "10 + 5 * child_complexity", deprecation = "Use workersConnection.")]
     async fn workers(&self, ctx: &Context<'_>) -> Result<Option<Vec<Worker>>> {
         let workers = &services(ctx)?.workers;
@@ -23,14 +23,14 @@ impl WorkerQueries {
         ))
     }
 
-    /// A page of the list of remote workers, by the time of their registration: those that live, and those that were lost in
-    /// the last hour.
+    /// Returns a page of remote workers, sorted by the time of their registration: live workers, and workers that were
+    /// lost in the last hour.
     #[graphql(complexity = "10 + 5 * child_complexity")]
     async fn workers_connection(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, 1 to 1000; 50 by default.")] first: Option<i32>,
-        #[graphql(desc = "Only workers that follow this cursor.")] after: Option<ID>,
+        #[graphql(desc = "Maximum number of workers, 1 to 1000; 50 by default.")] first: Option<i32>,
+        #[graphql(desc = "Cursor: only later workers of the list are returned.")] after: Option<ID>,
     ) -> Result<Option<WorkerConnection>> {
         let workers = &services(ctx)?.workers;
         let found = workers.list(caller(ctx)?).await?;
@@ -39,7 +39,7 @@ impl WorkerQueries {
         Ok(Some(part.into()))
     }
 
-    /// A remote worker; null when there is none. The scope for writing does as well.
+    /// Returns the remote worker with this id, or null. Requires the read or the write scope.
     async fn worker(&self, ctx: &Context<'_>, #[graphql(desc = "The worker's id.")] id: ID) -> Result<Option<Worker>> {
         let workers = &services(ctx)?.workers;
         let id = scalar_parsing::worker_id("id", &id)?;

@@ -1,4 +1,4 @@
-//! The stream of events that a subscription is made from.
+//! The event stream behind subscriptions.
 
 use async_graphql::{Context, Error, Result};
 use futures_util::{Stream, StreamExt};
@@ -9,13 +9,13 @@ use crate::domain::events::event::Event;
 use crate::domain::events::filter::EventClause;
 use crate::service::events::{EventStream, Heard};
 
-/// The events that a clause means, from now on.
+/// The future events that match a clause.
 pub(super) async fn listen(ctx: &Context<'_>, clause: EventClause) -> Result<EventStream> {
     let filter = std::iter::once(clause).collect();
     Ok(services(ctx)?.events.subscribe(caller(ctx)?, filter).await?)
 }
 
-/// What is told of each event; what has been missed is told as an error.
+/// The results of a subscription: one per event, and an error per gap.
 pub(super) fn told<T>(events: EventStream, tell: impl Fn(&Event) -> Option<T>) -> impl Stream<Item = Result<T>> {
     events.filter_map(move |heard| {
         let told = match heard {
@@ -26,12 +26,12 @@ pub(super) fn told<T>(events: EventStream, tell: impl Fn(&Event) -> Option<T>) -
     })
 }
 
-/// Some events were missed.
+/// Error of dropped events.
 fn lagged(missed: usize) -> Error {
     let mut extensions = errors::extensions("lagged", false);
     extensions.set("missed", missed);
     Error {
-        message: format!("{missed} changes came faster than they were taken, and are not told"),
+        message: format!("{missed} events were dropped because the client is too slow"),
         source: None,
         extensions: Some(extensions),
     }

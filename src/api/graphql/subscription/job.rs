@@ -1,4 +1,4 @@
-//! One job: as it is, and every change until it ends.
+//! One job: its state, and every change until it finishes.
 
 use std::sync::Arc;
 
@@ -23,8 +23,8 @@ pub(super) struct JobSubscriptions;
 
 #[Subscription]
 impl JobSubscriptions {
-    /// A job as it is now, and then as it is after every change, until it has completed, failed for good, been cancelled or
-    /// been deleted. Whoever takes them too slowly is told of the last one.
+    /// A job: its current state, then its state after every change, until it has completed, failed, been cancelled or
+    /// been deleted. Slow clients receive the latest state.
     async fn job(
         &self,
         ctx: &Context<'_>,
@@ -33,7 +33,7 @@ impl JobSubscriptions {
         let id = scalar_parsing::job_id("id", &id)?;
         let mut clause = EventClause::all_of(Topic::Jobs);
         clause.jobs.insert(id);
-        // Listened to first: what happens while the job is read is heard afterwards.
+        // Subscribed first, so that changes during the read are received.
         let events = listen(ctx, clause).await?;
         let watch = Watch {
             id,
@@ -47,18 +47,18 @@ impl JobSubscriptions {
     }
 }
 
-/// Somebody who watches a job.
+/// Subscription to one job.
 struct Watch {
     id: JobId,
     events: EventStream,
     jobs: Jobs,
     caller: Caller,
-    /// The revision that was told last.
+    /// Last published revision.
     last_told: Option<u32>,
 }
 
 impl Watch {
-    /// The job as it was read, and what follows.
+    /// The job as it was read, followed by its changes.
     fn from(mut self, first: Arc<DomainJob>) -> impl Stream<Item = Result<Job>> {
         self.last_told = Some(first.revision);
         let rest = (!first.status.is_finished()).then_some(self);
@@ -71,7 +71,7 @@ impl Watch {
         stream::once(std::future::ready(Ok(Job::from(first)))).chain(rest)
     }
 
-    /// The job after the next change; `None` when it was deleted, or the server stops.
+    /// The job after the next change; `None` when it was deleted, or the server shuts down.
     async fn next(&mut self) -> Option<Result<Arc<DomainJob>, ServiceError>> {
         loop {
             let job = match self.events.next().await? {

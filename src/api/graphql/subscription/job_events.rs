@@ -1,4 +1,4 @@
-//! What happens to jobs.
+//! Events of jobs.
 
 use std::collections::BTreeSet;
 
@@ -15,24 +15,24 @@ use crate::api::graphql::types::scalar_parsing::Place;
 use crate::domain::events::event::{Event, JobEventKind, Topic};
 use crate::domain::events::filter::EventClause;
 
-/// Which changes of jobs are meant. Every condition that is given must hold; an empty filter means all.
+/// Conditions on changes of jobs. All given conditions must hold; an empty filter matches all.
 #[derive(Debug, Default, InputObject)]
 pub(super) struct JobEventFilter {
-    /// Of one of these jobs.
+    /// Changes of these jobs.
     job_id: Option<Vec<ID>>,
-    /// Of jobs in one of these queues.
+    /// Changes of jobs in these queues.
     queue: Option<Vec<String>>,
-    /// Of jobs of one of these types.
+    /// Changes of jobs of these types.
     #[graphql(name = "type")]
     job_type: Option<Vec<String>>,
-    /// One of these events.
+    /// These events.
     event: Option<Vec<JobEvent>>,
-    /// After which the job has one of these statuses.
+    /// Changes after which the job has one of these statuses.
     status: Option<Vec<JobStatus>>,
 }
 
 impl JobEventFilter {
-    /// The clause that is meant; `None` when no event can meet it.
+    /// The clause of the filter; `None` if no event can match.
     fn into_clause(self) -> Result<Option<EventClause>> {
         let Self {
             job_id,
@@ -72,18 +72,18 @@ impl JobEventFilter {
     }
 }
 
-/// Something that has happened to a job.
+/// An event of a job.
 #[derive(Debug, SimpleObject)]
 pub(super) struct JobStatusChange {
-    /// What.
+    /// Type of the event.
     event: JobEvent,
-    /// When.
+    /// Time of the event.
     at: DateTime,
     /// The job's id.
     job_id: ID,
-    /// The job's status after it; null when it was deleted.
+    /// Status of the job after the event; null if it was deleted.
     status: Option<JobStatus>,
-    /// The job as it was right after.
+    /// The job directly after the event.
     job: Job,
 }
 
@@ -103,14 +103,14 @@ impl JobStatusChange {
     }
 }
 
-/// Which reports of running jobs are meant. Every condition that is given must hold; an empty filter means all.
+/// Conditions on reports of running jobs. All given conditions must hold; an empty filter matches all.
 #[derive(Debug, Default, InputObject)]
 pub(super) struct JobReportFilter {
-    /// Of one of these jobs.
+    /// Reports of these jobs.
     job_id: Option<Vec<ID>>,
-    /// Of jobs in one of these queues.
+    /// Reports of jobs in these queues.
     queue: Option<Vec<String>>,
-    /// Of jobs of one of these types.
+    /// Reports of jobs of these types.
     #[graphql(name = "type")]
     job_type: Option<Vec<String>>,
 }
@@ -120,11 +120,11 @@ pub(super) struct JobEventSubscriptions;
 
 #[Subscription]
 impl JobEventSubscriptions {
-    /// What happens to jobs from now on: those of one job in their order.
+    /// Events of jobs from now on, in order for each job.
     async fn job_status_changed(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which changes; all by default.")] filter: Option<JobEventFilter>,
+        #[graphql(desc = "Conditions on the changes; all by default.")] filter: Option<JobEventFilter>,
     ) -> Result<impl Stream<Item = Result<JobStatusChange>>> {
         let clause = filter.unwrap_or_default().into_clause()?;
         let never = clause.is_none();
@@ -137,11 +137,11 @@ impl JobEventSubscriptions {
         ))
     }
 
-    /// What running jobs report from now on: how far they have got, and what they log.
+    /// Reports of running jobs from now on: their progress and log lines.
     async fn job_reported(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which reports; all by default.")] filter: Option<JobReportFilter>,
+        #[graphql(desc = "Conditions on the reports; all by default.")] filter: Option<JobReportFilter>,
     ) -> Result<impl Stream<Item = Result<JobReport>>> {
         let JobReportFilter {
             job_id,

@@ -1,4 +1,4 @@
-//! What can be listened to.
+//! Subscriptions of the schema.
 
 mod event_stream;
 mod job;
@@ -7,8 +7,8 @@ mod system;
 
 use async_graphql::MergedSubscription;
 
-/// What can be listened to. Each field needs the scope for reading. Whoever can't keep up with the changes of jobs is told
-/// by an error with the code `lagged` and `missed`, how many it has not heard of; the subscription goes on.
+/// Subscriptions. Each field requires the read scope. A client that is too slow for events of jobs receives an error
+/// with the code `lagged` and their number in `missed`; the subscription continues.
 #[derive(Default, MergedSubscription)]
 pub(super) struct Subscription(
     job_events::JobEventSubscriptions,

@@ -1,5 +1,4 @@
-//! How things are: queues and the server in numbers, and the server's health. Whoever takes them too slowly is told the
-//! newest.
+//! Metrics of queues and of the server, and the server's health. Slow clients receive the latest values.
 
 use async_graphql::{Context, Result, Subscription};
 use futures_util::Stream;
@@ -17,8 +16,8 @@ pub(super) struct StateSubscriptions;
 
 #[Subscription]
 impl StateSubscriptions {
-    /// Queues in numbers: as they are now, and whenever their numbers have changed. Where many queues change at once, 100 per
-    /// reading: those with the most unfinished jobs, and the others in turns.
+    /// Metrics of queues: their current values, and every change. If many queues change at once, 100 per reading: those
+    /// with the most unfinished jobs, and the others in turn.
     async fn queue_metrics_updated(
         &self,
         ctx: &Context<'_>,
@@ -39,7 +38,7 @@ impl StateSubscriptions {
         }))
     }
 
-    /// The server in numbers: as it is now, and again and again.
+    /// System metrics: their current values, and regular updates.
     async fn metrics_updated(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Result<SystemMetrics>>> {
         let events = listen(ctx, EventClause::all_of(Topic::SystemMetrics)).await?;
         Ok(told(events, |event| match event {
@@ -52,7 +51,7 @@ impl StateSubscriptions {
         }))
     }
 
-    /// Changes of the server's health, from the one that holds now if it is not well.
+    /// Changes of the server's health, starting with the current status if it is not healthy.
     async fn system_health_alert(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Result<HealthAlert>>> {
         let events = listen(ctx, EventClause::all_of(Topic::SystemHealth)).await?;
         Ok(told(events, |event| match event {

@@ -1,17 +1,18 @@
-//! In which form a client wants its answer (RFC 9110, section 12.5.1, and GraphQL over HTTP).
+//! Negotiation of the response format (RFC 9110, section 12.5.1, and GraphQL over HTTP).
 
 use actix_web::http::header::{ACCEPT, HeaderMap};
 
-/// The form of an answer.
+/// Format of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// `application/json`: the status is 200 whatever became of a well-formed request.
+    /// `application/json`: the status is 200 for every well-formed request.
     Json,
-    /// `application/graphql-response+json`: the status tells what became of it.
+    /// `application/graphql-response+json`: the status reflects the result.
     GraphQlResponse,
-    /// `text/event-stream`: the answers as they come.
+    /// `text/event-stream`: a stream of responses.
     EventStream,
-    /// `multipart/mixed;subscriptionSpec=1.0`: the answers to a subscription as they come, as Apollo's clients take them.
+    /// `multipart/mixed;subscriptionSpec=1.0`: a stream of a subscription's responses, in the format of Apollo's
+    /// clients.
     Multipart,
 }
 
@@ -22,7 +23,7 @@ impl Form {
         (Self::EventStream, "text/event-stream"),
     ];
 
-    /// The `Content-Type` of such an answer.
+    /// The `Content-Type` of such a response.
     pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json; charset=utf-8",
@@ -32,7 +33,7 @@ impl Form {
         }
     }
 
-    /// The form of a single response, where a stream was accepted.
+    /// The format of a single response, where a stream was accepted.
     pub(crate) const fn of_one_response(self) -> Self {
         match self {
             Self::EventStream | Self::Multipart => Self::Json,
@@ -40,8 +41,8 @@ impl Form {
         }
     }
 
-    /// The form that a client likes best; `None` when it takes none of them. Without a wish it is JSON, as older clients
-    /// expect it.
+    /// The format that a client prefers; `None` if it accepts none of them. The default is JSON, as older clients
+    /// expect.
     pub(crate) fn wanted(headers: &HeaderMap) -> Option<Self> {
         let mut best: Option<(Self, u32)> = None;
         let mut has_wish = false;
@@ -51,7 +52,7 @@ impl Form {
                 let Some((form, quality)) = read_range(range) else {
                     continue;
                 };
-                // Of equals the first one that is named.
+                // The first of equals wins.
                 if quality > 0 && best.is_none_or(|(_, other)| quality > other) {
                     best = Some((form, quality));
                 }
@@ -65,7 +66,7 @@ impl Form {
     }
 }
 
-/// The form that a range means, and how much it is wanted, in thousandths.
+/// The format of a media range, and its quality in thousandths.
 fn read_range(range: &str) -> Option<(Form, u32)> {
     let mut parts = range.split(';').map(str::trim);
     let media = parts.next()?.to_ascii_lowercase();
@@ -91,7 +92,7 @@ fn read_range(range: &str) -> Option<(Form, u32)> {
 
 fn read_quality(text: &str) -> Option<u32> {
     let quality: f64 = text.parse().ok()?;
-    // Three decimals are all that there may be.
+    // At most three decimals are allowed.
     (0.0..=1.0)
         .contains(&quality)
         .then(|| (quality * 1_000.0).round() as u32)
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_form_that_is_liked_best_is_chosen() {
+    fn the_preferred_format_is_chosen() {
         use Form::{EventStream, GraphQlResponse, Json, Multipart};
         for (accept, form) in [
             (&[][..], Some(Json)),

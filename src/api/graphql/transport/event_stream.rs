@@ -1,4 +1,4 @@
-//! Answers that last, over HTTP. One operation is one answer, of as many parts as the operation has results:
+//! Streamed responses over HTTP, one operation per response, with one part per result:
 //!
 //! - server-sent events: the protocol of graphql-sse, in its mode of distinct connections;
 //! - `multipart/mixed`: the protocol of Apollo's clients for subscriptions.
@@ -22,9 +22,9 @@ use crate::api::rest::problem::{Problem, ProblemKind};
 /// The framing of the parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
-    /// `next` for each result, `complete` behind the last.
+    /// `next` for each result, `complete` after the last.
     Events,
-    /// A part of JSON for each result. The boundary stands behind each: clients read a part when it is there.
+    /// A part of JSON for each result, followed by its boundary: clients read a part when its boundary arrives.
     Multipart,
 }
 
@@ -36,7 +36,7 @@ impl Framing {
         }
     }
 
-    /// What comes before everything else.
+    /// Text before the first part.
     const fn beginning(self) -> Bytes {
         match self {
             Self::Events => Bytes::new(),
@@ -44,7 +44,7 @@ impl Framing {
         }
     }
 
-    /// Nothing but a sign of life. A client that has gone is found out by it at the latest.
+    /// A keep-alive. It detects disconnected clients.
     const fn sign_of_life(self) -> Bytes {
         match self {
             Self::Events => Bytes::from_static(b":\n\n"),
@@ -52,7 +52,7 @@ impl Framing {
         }
     }
 
-    /// The operation has ended.
+    /// The end of the operation.
     const fn end(self) -> Bytes {
         match self {
             Self::Events => Bytes::from_static(b"event: complete\ndata:\n\n"),
@@ -68,13 +68,13 @@ impl Framing {
         }
     }
 
-    /// The operation could not be carried on.
+    /// The operation failed while it was executed.
     fn failure(self, answer: &Answer) -> Bytes {
         match self {
             Self::Events => self.result(answer),
             Self::Multipart => {
                 let json = answer.json();
-                // An answer without data is `{"errors":[…]}`.
+                // A response without data is `{"errors":[…]}`.
                 let errors = json.strip_prefix(b"{").unwrap_or(json);
                 part(&[b"{\"payload\":null,", errors].concat())
             }
@@ -94,7 +94,7 @@ impl Framing {
 fn event(json: &[u8]) -> Bytes {
     let mut event = Vec::with_capacity(json.len() + 22);
     event.extend_from_slice(b"event: next\n");
-    // JSON that is passed on as it came may have lines; of their ends only one kind can be told.
+    // Stored JSON may contain line breaks; the format has one kind of them.
     for line in json.split(|byte| *byte == b'\n') {
         event.extend_from_slice(b"data: ");
         event.extend(line.iter().filter(|byte| **byte != b'\r'));
@@ -109,9 +109,9 @@ fn part(json: &[u8]) -> Bytes {
     Bytes::from(part.concat())
 }
 
-/// An operation that is being carried out.
+/// A running operation.
 struct Running {
-    /// Its results; `None` when it has ended.
+    /// Its results; `None` after its end.
     answers: Option<LocalBoxStream<'static, Result<Answer, Failed>>>,
     framing: Framing,
     sign_of_life: Interval,
@@ -135,7 +135,7 @@ impl Running {
                 },
                 answer = answers.next() => match answer {
                     Some(Ok(answer)) => self.framing.result(&answer),
-                    // The stream ends behind it.
+                    // The stream ends after it.
                     Some(Err(failed)) => self.framing.failure(&errors::of_problem(&failed.problem()).into()),
                     None => {
                         self.answers = None;
@@ -149,7 +149,8 @@ impl Running {
     }
 }
 
-/// The answer that tells what comes of an operation until it has ended, the client has gone or the server goes down.
+/// The response that streams the results of an operation until it ends, the client disconnects or the server shuts
+/// down.
 pub(crate) fn answer(
     realtime: &Realtime,
     memory: &MemoryBudget,
@@ -162,7 +163,7 @@ pub(crate) fn answer(
     let running = Running {
         answers: Some(answers),
         framing,
-        // The first sign is given at once: the client sees that the stream is open.
+        // The first keep-alive is sent immediately and shows that the stream is open.
         sign_of_life: interval(realtime.options().ping_interval),
         recheck: interval(RECHECK_INTERVAL),
         standing,

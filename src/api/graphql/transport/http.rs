@@ -1,7 +1,8 @@
-//! GraphQL over HTTP (graphql.github.io/graphql-over-http): `POST` with JSON, one request or a batch, and `GET` for queries.
+//! GraphQL over HTTP (graphql.github.io/graphql-over-http): `POST` with JSON, one request or a batch, and `GET` for
+//! queries.
 //!
-//! Content types are checked first: a page of another origin can send `text/plain` without asking, but not JSON. A `GET`
-//! it can send as the address of an image; there it is a header that must show that it was not.
+//! Content types are checked first: a page of another origin can send `text/plain` without a preflight, but not JSON.
+//! It can also send a `GET`, as the address of an image; a header has to show that it did not.
 
 use std::rc::Rc;
 
@@ -33,10 +34,10 @@ use crate::api::strict_json;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::service::facade_metrics::clients::ClientKind;
 
-/// Headers that a page can't send to another origin without being allowed to by a preflight.
+/// Headers that a page can't send to another origin without a preflight.
 const PREFLIGHT_HEADERS: [&str; 2] = ["apollo-require-preflight", "x-requested-with"];
 
-/// Answers a `GET`: a query in the address, or a client that wants a WebSocket.
+/// Handles a `GET`: a query in the address, or a WebSocket handshake.
 pub(crate) async fn get(graphql: Rc<GraphQl>, request: HttpRequest, payload: Payload) -> HttpResponse {
     if handshake::wants_websocket(&request) {
         return websocket::connect(&graphql, &request, payload);
@@ -53,7 +54,7 @@ pub(crate) async fn get(graphql: Rc<GraphQl>, request: HttpRequest, payload: Pay
 
 async fn try_get(graphql: &GraphQl, request: &HttpRequest, form: Form) -> Result<HttpResponse, Problem> {
     let caller = match form {
-        // An event source of a browser can't set headers.
+        // Browsers' event sources can't set headers.
         Form::EventStream => graphql.gate.authenticate_stream(request)?,
         Form::Json | Form::GraphQlResponse | Form::Multipart => graphql.gate.authenticate(request)?,
     };
@@ -68,13 +69,14 @@ async fn try_get(graphql: &GraphQl, request: &HttpRequest, form: Form) -> Result
         graphql.engine.count_invalid();
         return Err(Problem::method_not_allowed(request.method(), "POST"));
     }
-    // How often a browser opens a stream again is not its page's choice; a query that is answered as one is a request.
+    // A browser reopens event streams by itself, so that they are not counted; a query is.
     let is_counted = form != Form::EventStream || operation.kind == OperationType::Subscription;
     operation_count::charge(&caller, operation.root_fields, u32::from(is_counted))?;
     answered(graphql, request, Ok(operation), form).await
 }
 
-/// Refuses a `GET` that any page could have a browser send. Where callers show who they are, no browser does that by itself.
+/// Rejects a `GET` that any page could have a browser send. Browsers do not send credentials by themselves, so that
+/// authenticated requests pass.
 fn check_sender(graphql: &GraphQl, request: &HttpRequest) -> Result<(), Problem> {
     let headers = request.headers();
     let text = |name: &str| {
@@ -90,13 +92,13 @@ fn check_sender(graphql: &GraphQl, request: &HttpRequest) -> Result<(), Problem>
     if is_deliberate {
         return Ok(());
     }
-    let detail = "a GET needs a header that no page can send to another site unasked: apollo-require-preflight or \
+    let detail = "a GET requires a header that pages can't send to other sites without a preflight: apollo-require-preflight or \
                   x-requested-with with any value, or Sec-Fetch-Site of a browser (same-origin, same-site or none); or send \
                   the query with POST and Content-Type: application/json";
     Err(PartError::header("apollo-require-preflight", detail).into())
 }
 
-/// Answers a `POST`: one request, or a batch.
+/// Handles a `POST`: one request, or a batch.
 pub(crate) async fn post(graphql: Rc<GraphQl>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let form = match wanted_form(request.headers()) {
         Ok(form) => form,
@@ -133,7 +135,7 @@ async fn try_post(
 
 async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) -> Result<HttpResponse, Problem> {
     if form == Form::EventStream {
-        let detail = "a batch can't be answered as an event stream; send its requests one by one";
+        let detail = "a batch has no event stream; send its requests separately";
         return Err(Problem::new(ProblemKind::Validation, detail));
     }
     let asked = strict_json::from_slice::<Vec<Asked>>(bytes);
@@ -153,12 +155,12 @@ async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) ->
         .map(|read| read.as_ref().map_or(1, |read| read.root_fields));
     operation_count::charge(caller, root_fields.sum(), 1)?;
     let mut answers = Vec::with_capacity(requests.len());
-    // One after the other, as the fields of a mutation are: a batch takes no more at a time than one request.
+    // Sequentially, like the fields of a mutation: a batch uses no more at a time than one request.
     for read in requests {
         let answer = match read {
             Ok(operation) => match carried_out(graphql, operation).await {
                 Ok(answer) => answer,
-                // Nothing has been done, so that all of it can be asked for again.
+                // No operation was executed, so that the whole batch can be sent again.
                 Err(
                     failed @ Failed::Exhausted {
                         may_have_changed: false,
@@ -175,11 +177,11 @@ async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) ->
     Ok(with_body(StatusCode::OK, form, Answer::list(&answers, &budget)))
 }
 
-/// Carries out what is no subscription.
+/// Executes a query or a mutation.
 async fn carried_out(graphql: &GraphQl, operation: Operation) -> Result<Answer, Failed> {
     if operation.kind == OperationType::Subscription {
         graphql.engine.count_invalid();
-        let detail = "a subscription has more than one answer; connect by WebSocket, or send Accept: text/event-stream or multipart/mixed;subscriptionSpec=1.0";
+        let detail = "a subscription has several responses; connect by WebSocket, or send Accept: text/event-stream or multipart/mixed;subscriptionSpec=1.0";
         return Ok(errors::invalid("query", detail).into());
     }
     graphql.engine.execute(operation).await
@@ -193,7 +195,7 @@ async fn answered(
 ) -> Result<HttpResponse, Problem> {
     let is_stream = match (form, &read) {
         (Form::EventStream, _) => true,
-        // Anything else is answered as usual.
+        // Other requests have a single response.
         (Form::Multipart, Ok(operation)) => operation.kind == OperationType::Subscription,
         (Form::Multipart, Err(_)) | (Form::Json | Form::GraphQlResponse, _) => false,
     };
@@ -214,7 +216,7 @@ async fn answered(
         };
         return Ok(with_body(status, form, answer.json().clone()));
     }
-    // The library's headers; the body passes stored JSON on byte for byte, which the library's values cannot.
+    // Headers of the library; the body preserves stored JSON byte for byte, which the library's values can't.
     let mut response = GraphQLResponse::from(answer.head()).respond_to(request);
     let content_type = HeaderValue::from_static(form.of_one_response().content_type());
     response.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -229,7 +231,7 @@ fn stream_of(
     standing: Standing,
 ) -> Result<HttpResponse, Problem> {
     if !graphql.realtime.options().enable {
-        return Err(Problem::new(ProblemKind::NotFound, "this server has no live updates"));
+        return Err(Problem::new(ProblemKind::NotFound, "live updates are disabled"));
     }
     let permit = graphql.realtime.enter(ClientKind::GraphQlEvents, caller)?;
     let is_subscription = matches!(&read, Ok(operation) if operation.kind == OperationType::Subscription);
@@ -268,20 +270,20 @@ fn with_body(status: StatusCode, form: Form, json: Bytes) -> HttpResponse {
 
 fn wanted_form(headers: &HeaderMap) -> Result<Form, Problem> {
     Form::wanted(headers).ok_or_else(|| {
-        let detail = "answers are application/graphql-response+json, application/json or text/event-stream; Accept one \
+        let detail = "responses are application/graphql-response+json, application/json or text/event-stream; accept one \
                       of them";
         Problem::new(ProblemKind::NotAcceptable, detail)
     })
 }
 
-/// Refuses a request without a query: it is not well-formed, whatever form its answer has.
+/// Rejects a request without a query: it is malformed in every response format.
 fn check_query(asked: &Asked) -> Result<(), PartError> {
     if asked.has_query() {
         return Ok(());
     }
     Err(PartError::field(
         "/query",
-        "query is missing; it is the text of a GraphQL document",
+        "query is missing; expected the text of a GraphQL document",
     ))
 }
 
@@ -289,7 +291,7 @@ fn check_query(asked: &Asked) -> Result<(), PartError> {
 fn asked_in_address(query: &str) -> Result<Asked, Problem> {
     let malformed = |detail: String| Problem::new(ProblemKind::Malformed, detail);
     let parameters = Query::<Vec<(String, String)>>::from_query(query)
-        .map_err(|error| malformed(format!("the query can't be read: {error}")))?;
+        .map_err(|error| malformed(format!("invalid query string: {error}")))?;
     let mut asked = Asked::default();
     for (name, value) in parameters.into_inner() {
         match name.as_str() {
@@ -297,7 +299,7 @@ fn asked_in_address(query: &str) -> Result<Asked, Problem> {
             "operationName" => asked.operation_name = Some(value).filter(|name| !name.is_empty()),
             "variables" => asked.variables = object_in(&name, &value)?,
             "extensions" => asked.extensions = object_in(&name, &value)?,
-            // Others are none of GraphQL's business.
+            // Other parameters are ignored.
             _ => {}
         }
     }

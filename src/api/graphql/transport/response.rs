@@ -1,5 +1,4 @@
-//! Answers as JSON, and what they say: whether the request could not be carried out at all (a *request error*: no `data`),
-//! or single fields of it.
+//! Responses as JSON. A response without data has a *request error*: the request was not executed.
 
 use async_graphql::{Error, Response, ServerError, Value};
 use bytes::Bytes;
@@ -10,16 +9,16 @@ use crate::api::graphql::execution::budget::{Budget, Stopped};
 use crate::api::graphql::scalars::Wire;
 use crate::api::memory::held;
 
-/// How many errors one answer tells.
+/// Maximum number of errors in one response.
 const ERRORS_MAX: usize = 100;
-/// What async-graphql says of a request that is too deep, or too complex.
+/// Messages of async-graphql for a request that is too deep, or too complex.
 const TOO_DEEP: &str = "Query is nested too deep.";
 const TOO_COMPLEX: &str = "Query is too complex.";
 
-/// The answer to one request.
+/// Response to one request.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// All but the data.
+    /// The response without its data.
     head: Box<Response>,
     is_request_error: bool,
     json: Bytes,
@@ -42,7 +41,7 @@ impl<'a> Written<'a> {
     }
 }
 
-/// Whether the request was not carried out at all.
+/// True if the request was not executed.
 fn is_request_error(response: &Response) -> bool {
     response.data == Value::Null
         && !response.errors.is_empty()
@@ -50,7 +49,7 @@ fn is_request_error(response: &Response) -> bool {
 }
 
 impl Answer {
-    /// The answer that was worked out, written within its budget. Errors that were found by the library get a code like all
+    /// The response to an executed request, serialized within its budget. Errors of the library get a code like all
     /// others.
     pub(crate) fn new(
         mut response: Response,
@@ -58,7 +57,7 @@ impl Answer {
         max_complexity: usize,
         budget: &Budget,
     ) -> Result<Self, Stopped> {
-        // A document of mistakes is told the first ones.
+        // Invalid documents may have any number of errors.
         response.errors.truncate(ERRORS_MAX);
         for error in &mut response.errors {
             let has_code = error
@@ -83,7 +82,7 @@ impl Answer {
         Ok(Self::of(response, json))
     }
 
-    /// The answer as it was written. The values are not needed any more.
+    /// The serialized response. Its values are no longer needed.
     fn of(mut response: Response, json: Bytes) -> Self {
         let is_request_error = is_request_error(&response);
         response.data = Value::Null;
@@ -94,15 +93,15 @@ impl Answer {
         }
     }
 
-    /// The document can't be read, or is not valid.
+    /// Response to a document that can't be parsed, or is not valid.
     pub(crate) fn unreadable(error: ServerError) -> Self {
         let response = Response::from_errors(vec![error]);
-        // Values of GraphQL always become JSON.
+        // Values of GraphQL always serialize as JSON.
         let json = serde_json::to_vec(&Written::of(&response)).unwrap_or_default();
         Self::of(response, Bytes::from(json))
     }
 
-    /// The request was not carried out.
+    /// Response to a request that was not executed.
     pub(crate) fn refused(error: Error) -> Self {
         let Error {
             message,
@@ -118,7 +117,7 @@ impl Answer {
         })
     }
 
-    /// Whether the request was not carried out at all.
+    /// True if the request was not executed.
     pub(crate) const fn is_request_error(&self) -> bool {
         self.is_request_error
     }
@@ -128,7 +127,7 @@ impl Answer {
         &self.head.errors
     }
 
-    /// The answer without its values, for the headers that the library derives from it.
+    /// The response without its data, for the headers that the library derives from it.
     pub(crate) fn head(&self) -> Response {
         let Response {
             errors,
@@ -143,12 +142,12 @@ impl Answer {
         head
     }
 
-    /// The answer as JSON.
+    /// The response as JSON.
     pub(crate) const fn json(&self) -> &Bytes {
         &self.json
     }
 
-    /// The answers to a batch as JSON.
+    /// The responses to a batch as JSON.
     pub(crate) fn list(answers: &[Self], budget: &Budget) -> Bytes {
         let length = answers.iter().map(|answer| answer.json.len() + 1).sum::<usize>() + 1;
         let reservation = budget.reserve_anyway(length);

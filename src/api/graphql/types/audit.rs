@@ -1,4 +1,4 @@
-//! The record of who has changed what.
+//! The audit log.
 
 use async_graphql::{ID, InputObject, Result, SimpleObject};
 
@@ -16,29 +16,29 @@ use crate::domain::values::id::JobId;
 use crate::service::audit::AuditRecords;
 use crate::storage::query::AuditFilter;
 
-/// Who did what, when, from where, to what, and what came of it.
+/// A change by a caller: its time, author, target and outcome.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct AuditRecord {
-    /// The record's identity; what `after` of the list takes.
+    /// Id of the record; the value of `after` in the list.
     #[graphql(owned)]
     pub(in super::super) id: ID,
-    /// When it was done.
+    /// Time of the change.
     at: Option<DateTime>,
-    /// Who did it: the name of its key, or the subject of its token.
+    /// Caller that made the change: the name of its key, or the subject of its token.
     actor: String,
-    /// How it was known who it is.
+    /// Method of authentication of the caller.
     actor_kind: ActorKind,
-    /// The address that the request came from; null if it came over no network.
+    /// Address from which the request came; null if it did not come over a network.
     address: Option<String>,
-    /// What was done.
+    /// Type of the change.
     action: AuditAction,
-    /// The job, the recurring job or the webhook endpoint that it was done to; null for a batch, or a queue.
+    /// Id of the changed job, recurring job or webhook endpoint; null for a batch or a queue.
     job_id: Option<Uuid>,
-    /// The queue that it was done to, or the job's; null for a batch over several queues.
+    /// Name of the changed queue, or of the job's queue; null for a batch over several queues.
     queue: Option<String>,
-    /// How many jobs were created, changed or removed; a recurring job is one.
+    /// Number of jobs that were created, changed or deleted; a recurring job counts as one.
     jobs: i32,
-    /// What came of it.
+    /// Outcome of the change.
     outcome: AuditOutcome,
 }
 
@@ -71,9 +71,9 @@ impl From<DomainAuditRecord> for AuditRecord {
 }
 
 connection! {
-    /// A page of the records of who has changed what, the newest first.
+    /// A page of audit records, newest first.
     AuditRecordConnection, AuditRecordEdge, AuditRecord, {
-        /// Whether older ones follow.
+        /// True if older records follow.
         #[graphql(deprecation = "Use pageInfo.hasNextPage.")]
         async fn has_more(&self) -> bool {
             self.0.has_next
@@ -82,7 +82,7 @@ connection! {
 }
 
 impl AuditRecordConnection {
-    /// A page behind another one, or the first.
+    /// A page after another one, or the first page.
     pub(in super::super) fn new(records: AuditRecords, is_first: bool) -> Self {
         let AuditRecords { records, has_more } = records;
         Self::from(Part {
@@ -93,23 +93,23 @@ impl AuditRecordConnection {
     }
 }
 
-/// Which records are meant. Every condition that is given must hold; an empty filter means all.
+/// Conditions on audit records. All given conditions must hold; an empty filter matches all.
 #[derive(Debug, Default, InputObject)]
 pub(in super::super) struct AuditFilterInput {
-    /// What this caller did: the name of its key, or the subject of its token; at most 200 characters.
+    /// Changes by this caller: the name of its key, or the subject of its token; at most 200 characters.
     actor: Option<String>,
-    /// Only this action.
+    /// Changes of this type.
     action: Option<AuditAction>,
-    /// What was done to this job, or to this recurring job.
+    /// Changes of this job, or of this recurring job.
     job_id: Option<Uuid>,
-    /// Done at this time or later; a date is its beginning.
+    /// Changes at this time or later; a date stands for its start.
     from: Option<DateTime>,
-    /// Done at this time or earlier; a date is its end.
+    /// Changes at this time or earlier; a date stands for its end.
     to: Option<DateTime>,
 }
 
 impl AuditFilterInput {
-    /// The filter that is meant.
+    /// The filter of the input.
     pub(in super::super) fn into_filter(self) -> Result<AuditFilter> {
         let Self {
             actor,

@@ -1,4 +1,4 @@
-//! Lists as Relay's cursor connections have them. The cursor of an entry is its id.
+//! Lists as Relay's cursor connections. The cursor of an entry is its id.
 
 use async_graphql::{ID, Result, SimpleObject};
 
@@ -9,16 +9,16 @@ use crate::api::rest::request::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
 /// A part of a list.
 #[derive(Debug)]
 pub(in super::super) struct Part<T> {
-    /// The entries.
+    /// Entries of the part.
     pub(in super::super) nodes: Vec<T>,
-    /// Whether others come before.
+    /// True if other entries precede.
     pub(in super::super) has_previous: bool,
-    /// Whether more follow.
+    /// True if more entries follow.
     pub(in super::super) has_next: bool,
 }
 
 impl<T> Part<T> {
-    /// The part of a whole list that begins behind an entry.
+    /// The part of a complete list that starts after an entry.
     pub(in super::super) fn of_list(
         list: Vec<T>,
         id_of: impl Fn(&T) -> &ID,
@@ -47,16 +47,16 @@ impl<T> Part<T> {
     }
 }
 
-/// What there is beside a page.
+/// Position of a page in its list.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct PageInfo {
-    /// Whether more follow. Known where `first` is given, and where `before` is.
+    /// True if more entries follow. Defined if `first` or `before` is given.
     pub(crate) has_next_page: bool,
-    /// Whether others come before. Known where `last` is given, and where `after` is.
+    /// True if other entries precede. Defined if `last` or `after` is given.
     pub(crate) has_previous_page: bool,
-    /// The cursor of the first entry; null when the page is empty.
+    /// Cursor of the first entry; null for an empty page.
     pub(crate) start_cursor: Option<String>,
-    /// The cursor of the last entry; null when the page is empty.
+    /// Cursor of the last entry; null for an empty page.
     pub(crate) end_cursor: Option<String>,
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn page_size(first: Option<i32>, last: Option<i32>) -> usize {
     size.unwrap_or(default).min(max)
 }
 
-/// Makes the types of a connection over a type that has an `id`.
+/// Generates the types of a connection for a type with an `id`.
 macro_rules! connection {
     ($(#[doc = $doc:literal])* $connection:ident, $edge:ident, $node:ident, { $($more:tt)* }) => {
         $(#[doc = $doc])*
@@ -83,17 +83,17 @@ macro_rules! connection {
         $(#[doc = $doc])*
         #[async_graphql::Object]
         impl $connection {
-            /// The entries with their cursors, in their order.
+            /// Entries with their cursors, in the order of the list.
             async fn edges(&self) -> Vec<$edge<'_>> {
                 self.0.nodes.iter().map($edge).collect()
             }
 
-            /// The entries without their cursors.
+            /// Entries without their cursors, in the order of the list.
             async fn nodes(&self) -> &[$node] {
                 &self.0.nodes
             }
 
-            /// What there is beside this page.
+            /// Position of the page in the list.
             async fn page_info(&self) -> $crate::api::graphql::types::connection::PageInfo {
                 let cursor = |entry: Option<&$node>| entry.map(|entry| entry.id.to_string());
                 $crate::api::graphql::types::connection::PageInfo {
@@ -107,14 +107,14 @@ macro_rules! connection {
             $($more)*
         }
 
-        /// An entry with its place in the list.
+        /// An entry with its cursor.
         #[derive(Debug)]
         pub(crate) struct $edge<'a>(&'a $node);
 
-        /// An entry with its place in the list.
+        /// An entry with its cursor.
         #[async_graphql::Object]
         impl<'a> $edge<'a> {
-            /// The place: for `after`.
+            /// Cursor of the entry, for `after`.
             async fn cursor(&self) -> String {
                 self.0.id.to_string()
             }
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_is_read_part_by_part() {
+    fn a_list_is_read_in_parts() {
         let list = || ["a", "b", "c"].map(ID::from).to_vec();
         let part = |first, after: Option<&str>| Part::of_list(list(), |id| id, first, after.map(ID::from).as_ref());
         let read = |first, after| {

@@ -1,4 +1,4 @@
-//! The enums of the schema, each the twin of one of the domain.
+//! Enums of the schema, each mapped to one of the domain.
 
 use async_graphql::Enum;
 
@@ -17,82 +17,82 @@ use crate::domain::recurring::overlap::OverlapPolicy as DomainOverlapPolicy;
 use crate::domain::webhooks::delivery::DeliveryStatus;
 use crate::domain::webhooks::endpoint::{DisabledReason, EndpointSource};
 
-/// Where a job stands.
+/// Status of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "DomainJobStatus")]
 pub(in super::super) enum JobStatus {
-    /// It waits: for a worker, for its time, or for a retry.
+    /// Waits for its due time, for a worker, or for a retry.
     Pending,
     /// A worker runs it.
     Running,
-    /// It has succeeded.
+    /// It succeeded.
     Completed,
-    /// It has failed and has no retries left.
+    /// It failed and has no retries left.
     Failed,
     /// It was cancelled.
     Cancelled,
 }
 
-/// How urgent a job is. Of the due jobs of a queue the most urgent starts first.
+/// Priority of a job. Of a queue's due jobs the one with the highest priority starts first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "DomainPriority")]
 pub(in super::super) enum Priority {
-    /// After all others.
+    /// Lowest priority.
     Low,
-    /// The default.
+    /// Default priority.
     Normal,
-    /// Before those that are normal.
+    /// Higher than normal.
     High,
-    /// Before all others.
+    /// Highest priority.
     Critical,
 }
 
-/// How an execution of a job stands.
+/// Status of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "DomainAttemptStatus")]
 pub(in super::super) enum AttemptStatus {
-    /// It runs.
+    /// The handler runs.
     Running,
     /// The handler succeeded.
     Completed,
-    /// The handler failed, panicked, or took too long.
+    /// The handler failed, panicked, or timed out.
     Failed,
-    /// It was cancelled.
+    /// The attempt was cancelled.
     Cancelled,
-    /// Its server was stopped and has handed the job back.
+    /// The server shut down and requeued the job.
     Interrupted,
-    /// Its server died, or lost its lease.
+    /// The node terminated unexpectedly, or lost its lease.
     Lost,
 }
 
-/// What has happened to a job.
+/// Type of a job's event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "JobEventKind")]
 pub(in super::super) enum JobEvent {
-    /// It was accepted and stored.
+    /// The job was stored.
     Created,
-    /// A worker has taken it.
+    /// A worker started an attempt.
     Started,
-    /// It has succeeded.
+    /// The job succeeded.
     Completed,
-    /// It has failed for good.
+    /// The job failed and has no retries left.
     Failed,
-    /// It is pending again: an attempt has failed, was interrupted or lost, or somebody has asked for another.
+    /// The job is pending again: an attempt failed, was interrupted or lost, or a caller requested a retry.
     Retrying,
-    /// It was cancelled.
+    /// The job was cancelled.
     Cancelled,
     /// A pending job was changed.
     Changed,
-    /// It was deleted.
+    /// The job was deleted.
     Deleted,
 }
 
-/// Whether a queue starts jobs.
+/// Status of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub(in super::super) enum QueueStatus {
-    /// It starts jobs.
+    /// The queue starts jobs.
     Running,
-    /// It starts no jobs until it is resumed; what runs goes on.
+    /// The queue starts no jobs until it is resumed; running jobs continue.
     Paused,
 }
 
@@ -103,31 +103,31 @@ impl QueueStatus {
     }
 }
 
-/// How a server is.
+/// Health status of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "DomainHealthState")]
 pub(in super::super) enum HealthState {
-    /// Nothing is wrong.
+    /// No problems.
     Healthy,
-    /// It works, and something needs a look.
+    /// The server works, and has a problem that needs attention.
     Degraded,
-    /// It can't do its work.
+    /// The server can't do its work.
     Unhealthy,
 }
 
-/// What becomes of the due times of a recurring job that no server was there for.
+/// Policy for due times of a recurring job that passed while no server was running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub(in super::super) enum MisfirePolicy {
-    /// One occurrence stands for all of them.
+    /// One occurrence replaces all of them.
     FireOnce,
-    /// None of them becomes an occurrence.
+    /// They are skipped.
     Skip,
     /// Each of them becomes an occurrence, up to `catchUpMax`.
     CatchUp,
 }
 
 impl MisfirePolicy {
-    /// The word that REST has for it.
+    /// The policy's name in REST.
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::FireOnce => "fire_once",
@@ -147,71 +147,71 @@ impl From<DomainMisfirePolicy> for MisfirePolicy {
     }
 }
 
-/// What becomes of an occurrence of a recurring job that is due while an earlier one has not ended.
+/// Policy for an occurrence of a recurring job that is due while an earlier one is unfinished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "DomainOverlapPolicy")]
 pub(in super::super) enum OverlapPolicy {
     /// Both run.
     Allow,
-    /// It is left out.
+    /// The occurrence is skipped.
     Skip,
-    /// It waits until the earlier one has ended.
+    /// The occurrence waits until the earlier one has finished.
     Queue,
 }
 
-/// Into which parts a period is divided.
+/// Resolution of a trend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "DomainGranularity")]
 pub(in super::super) enum Granularity {
-    /// Its days.
+    /// Days.
     Day,
-    /// Its hours.
+    /// Hours.
     Hour,
 }
 
-/// In which direction a list is ordered.
+/// Direction of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub(in super::super) enum OrderDirection {
-    /// The smallest, or the oldest, first.
+    /// Smallest or oldest first.
     Asc,
-    /// The greatest, or the newest, first.
+    /// Greatest or newest first.
     Desc,
 }
 
-/// By what jobs are ordered.
+/// Field by which jobs are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub(in super::super) enum JobOrderField {
-    /// By the time of their creation.
+    /// Time of creation.
     CreatedAt,
 }
 
-/// How it is known who has called.
+/// Method of authentication of a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "CallerKind")]
 pub(in super::super) enum ActorKind {
-    /// By a configured key.
+    /// A configured API key.
     Key,
-    /// By a signed token.
+    /// A signed token.
     Token,
-    /// It is not known: the server asks nobody.
+    /// None: authentication is disabled.
     Anonymous,
-    /// It was the program that the server runs in.
+    /// None: the caller is the program that embeds the server.
     Local,
 }
 
-/// What a caller did.
+/// Type of a change by a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "DomainAuditAction")]
 pub(in super::super) enum AuditAction {
-    /// Jobs were created: one, or a batch.
+    /// A job, or a batch of jobs, was created.
     JobCreate,
     /// A pending job was changed.
     JobUpdate,
     /// A finished job was deleted.
     JobDelete,
-    /// A job was made due, or queued again.
+    /// A job was made due, or requeued.
     JobExecute,
-    /// A job was cancelled, or told to stop.
+    /// A job was cancelled, or its cancellation was requested.
     JobCancel,
     /// A failed or cancelled job was made pending again.
     JobRetry,
@@ -219,7 +219,7 @@ pub(in super::super) enum AuditAction {
     QueuePause,
     /// A queue was resumed.
     QueueResume,
-    /// Jobs of a queue were removed.
+    /// Jobs of a queue were deleted.
     QueueClear,
     /// A queue was deleted.
     QueueDelete,
@@ -231,7 +231,7 @@ pub(in super::super) enum AuditAction {
     RecurringEnable,
     /// A recurring job was disabled.
     RecurringDisable,
-    /// A recurring job was given one occurrence beside those of its schedule.
+    /// An occurrence of a recurring job was created in addition to its schedule.
     RecurringTrigger,
     /// A recurring job was deleted.
     RecurringDelete,
@@ -243,116 +243,116 @@ pub(in super::super) enum AuditAction {
     WebhookEnable,
     /// A webhook endpoint was disabled.
     WebhookDisable,
-    /// A webhook endpoint was given another secret.
+    /// The secret of a webhook endpoint was replaced.
     WebhookRotate,
-    /// A webhook endpoint was sent a test.
+    /// A test event was sent to a webhook endpoint.
     WebhookTest,
-    /// Deliveries to a webhook endpoint are sent again.
+    /// Deliveries of a webhook endpoint were redelivered.
     WebhookRedeliver,
     /// A webhook endpoint was deleted.
     WebhookDelete,
-    /// A remote worker was made known.
+    /// A remote worker was registered.
     WorkerRegister,
-    /// A server is to drain.
+    /// The drain of a node was requested.
     NodeDrain,
-    /// A server is to stop draining.
+    /// The end of a node's drain was requested.
     NodeResume,
 }
 
-/// What came of what a caller did.
+/// Outcome of a change by a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "DomainAuditOutcome")]
 pub(in super::super) enum AuditOutcome {
-    /// Jobs are stored.
+    /// Jobs were created.
     Created,
-    /// A job, or a recurring job, is another than before.
+    /// A job or a recurring job was changed.
     Changed,
-    /// A job and its history, or a recurring job, are gone.
+    /// A job with its history, or a recurring job, was deleted.
     Deleted,
     /// A job is pending.
     Pending,
     /// A job is cancelled.
     Cancelled,
-    /// A running job was told to stop.
+    /// The cancellation of a running job was requested.
     CancelRequested,
-    /// A queue starts no jobs.
+    /// A queue is paused.
     Paused,
-    /// A queue starts jobs.
+    /// A queue is resumed.
     Resumed,
-    /// Jobs of a queue are gone.
+    /// Jobs of a queue were deleted.
     Cleared,
-    /// A worker may take jobs.
+    /// A worker is registered.
     Registered,
 }
 
-/// Where a webhook endpoint comes from.
+/// Origin of a webhook endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "EndpointSource")]
 pub(in super::super) enum WebhookEndpointSource {
-    /// The server's configuration: it is changed there.
+    /// The server's configuration, where it has to be changed.
     Configuration,
     /// The API.
     Api,
 }
 
-/// Why a webhook endpoint is told nothing.
+/// Reason why a webhook endpoint is disabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "DisabledReason")]
 pub(in super::super) enum WebhookDisabledReason {
-    /// Somebody has disabled it.
+    /// A caller disabled it.
     Asked,
-    /// It has answered 410: it is gone.
+    /// It responded with 410 Gone.
     Gone,
-    /// It has failed for too long.
+    /// It failed for too long.
     Failing,
 }
 
-/// How a webhook delivery stands.
+/// Status of a webhook delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "DeliveryStatus")]
 pub(in super::super) enum WebhookDeliveryStatus {
-    /// It waits for its first attempt, or for a retry.
+    /// Waits for its first attempt, or for a retry.
     Pending,
-    /// The endpoint has taken it.
+    /// The endpoint accepted it.
     Delivered,
-    /// It was tried as often as it may be, or the endpoint is gone.
+    /// Its retries are exhausted, or the endpoint is gone.
     Failed,
 }
 
-/// How a remote worker stands.
+/// Status of a remote worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "DomainWorkerStatus")]
 pub(in super::super) enum WorkerStatus {
-    /// Its lease lasts.
+    /// Its lease is valid.
     Live,
-    /// Its lease has run out, and what it ran has been taken from it.
+    /// Its lease expired, and its jobs were recovered.
     Lost,
-    /// It has said goodbye.
+    /// It was deregistered.
     Left,
 }
 
-/// How serious a line is that a job has logged.
+/// Severity of a job's log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "LogLevel")]
 pub(in super::super) enum JobLogLevel {
-    /// For those who look for a mistake.
+    /// Details for debugging.
     Debug,
-    /// What is usual.
+    /// Regular operation.
     Info,
-    /// What may need somebody.
+    /// A possible problem.
     Warning,
-    /// What went wrong.
+    /// A failure.
     Error,
 }
 
-/// How a job has not succeeded, as its worker says.
+/// Outcome of an unsuccessful attempt, as reported by its worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "FailureWord")]
 pub(in super::super) enum UnsuccessfulOutcome {
-    /// Its handler says so.
+    /// The handler failed.
     Failed,
-    /// It was told to stop and has.
+    /// The handler stopped after its cancellation was requested.
     Cancelled,
-    /// It is handed back, to be run again at once without counting as a retry.
+    /// The worker released the job, which runs again immediately without counting as a retry.
     Released,
 }

@@ -10,24 +10,24 @@ use crate::domain::metrics::health::{Health, HealthChange, HealthReason as Domai
 /// A change of the server's health.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct HealthAlert {
-    /// When it changed.
+    /// Time of the change.
     at: DateTime,
-    /// How the server is.
+    /// Health status after the change.
     status: HealthState,
-    /// How it was before.
+    /// Health status before the change.
     previous_status: HealthState,
-    /// Since when it was so.
+    /// Time since which the previous status held.
     previous_since: DateTime,
-    /// What is wrong; empty when it is well again.
+    /// Causes of the status; empty if it is healthy.
     reasons: Vec<HealthReason>,
 }
 
-/// What is wrong with a server.
+/// Cause of a health status.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct HealthReason {
-    /// A word for programs: `storage-unavailable`, `actors-restarted` or `writes-pile-up`.
+    /// Code for programs: `storage-unavailable`, `actors-restarted` or `writes-pile-up`.
     code: String,
-    /// What it means, for people.
+    /// Description for users.
     message: String,
 }
 
@@ -41,7 +41,7 @@ impl From<&DomainHealthReason> for HealthReason {
 }
 
 impl HealthAlert {
-    /// A change that happened at this time.
+    /// A change at this time.
     pub(in super::super) fn new(at: Time<Utc>, change: &HealthChange) -> Self {
         let HealthChange {
             before,

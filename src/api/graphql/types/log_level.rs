@@ -1,4 +1,4 @@
-//! How much a server says in its log.
+//! Log level of a server.
 
 use async_graphql::SimpleObject;
 
@@ -6,17 +6,17 @@ use crate::api::graphql::scalars::Uuid;
 use crate::domain::values::id::NodeId;
 use crate::log_level::LogLevel as Level;
 
-/// How much a server says in its log.
+/// Log level of a server.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct LogLevel {
     /// A level (`off`, `error`, `warn`, `info`, `debug` or `trace`), or directives such as `info,tickerq=debug`.
     level: String,
-    /// The server whose log it is.
+    /// Id of the node.
     node_id: Uuid,
 }
 
 impl LogLevel {
-    /// The level of a server's log.
+    /// The log level of a node.
     pub(in super::super) fn new(level: &Level, node: NodeId) -> Self {
         Self {
             level: level.to_string(),

@@ -1,4 +1,4 @@
-//! The server in numbers.
+//! System metrics.
 
 use async_graphql::SimpleObject;
 
@@ -10,33 +10,33 @@ use crate::api::graphql::scalars::DateTime;
 use crate::domain::metrics::{SystemMetrics as DomainSystemMetrics, Usage};
 use crate::service::metrics::SystemReport;
 
-/// The server in numbers. Jobs are those of all servers that share the storage; memory and processor are those of the one
-/// that answers.
+/// System metrics. Jobs are those of all nodes that share the storage; memory and CPU are those of the server that
+/// responds.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct SystemMetrics {
-    /// When they were read.
+    /// Time of the reading.
     timestamp: DateTime,
-    /// How the server is.
+    /// Health status of the server.
     system_health: HealthState,
-    /// How many jobs are kept, whatever their status.
+    /// Number of stored jobs of any status.
     total_jobs: i32,
-    /// How many workers run a job.
+    /// Number of workers that run a job.
     active_workers: i32,
-    /// How many jobs are pending.
+    /// Number of pending jobs.
     queue_length: i32,
-    /// What the process takes of the memory.
+    /// Memory usage of the process.
     memory_usage: MemoryUsage,
-    /// What the process takes of the processor.
+    /// CPU usage of the process.
     cpu_usage: CpuUsage,
 }
 
-/// The server in numbers, and what is wrong with it.
+/// System metrics with the causes of the health status.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct SystemOverview {
-    /// The numbers.
+    /// System metrics.
     #[graphql(flatten)]
     metrics: SystemMetrics,
-    /// What is wrong; empty when it is healthy.
+    /// Causes of the health status; empty if it is healthy.
     health_reasons: Vec<HealthReason>,
 }
 
@@ -50,27 +50,27 @@ impl From<SystemReport> for SystemOverview {
     }
 }
 
-/// What the server's process takes of the memory.
+/// Memory usage of the server's process.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct MemoryUsage {
-    /// How much it holds, such as `512MB`.
+    /// Used memory, such as `512MB`.
     used: String,
-    /// How much it could hold, such as `2GB`: the machine's memory, or the limit of its container.
+    /// Memory limit, such as `2GB`: the machine's memory, or the limit of its container.
     available: String,
-    /// How much it holds, in bytes.
+    /// Used memory, in bytes.
     used_bytes: f64,
-    /// How much it could hold, in bytes.
+    /// Memory limit, in bytes.
     available_bytes: f64,
-    /// How much of what is available it holds, in percent with one decimal.
+    /// Used share of the memory limit, in percent with one decimal.
     percentage: f64,
 }
 
-/// What the server's process takes of the processor.
+/// CPU usage of the server's process.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct CpuUsage {
-    /// How much of all cores together it has taken lately, in percent with one decimal.
+    /// Recent usage of all cores together, in percent with one decimal.
     percentage: f64,
-    /// How many cores there are.
+    /// Number of cores.
     cores: i32,
 }
 

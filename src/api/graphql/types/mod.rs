@@ -1,6 +1,6 @@
-//! The types of the schema: what jobs, queues and the rest look like in GraphQL, and what is given to change them.
+//! Types of the schema: objects and inputs of jobs, queues and the other resources.
 //!
-//! The comments of types and their members are the schema's own descriptions.
+//! The comments of types and their members are the descriptions of the schema.
 
 pub(super) mod audit;
 pub(super) mod connection;

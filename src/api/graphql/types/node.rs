@@ -1,4 +1,4 @@
-//! Objects by their identity, as Relay has them.
+//! Objects by their ids, as in Relay.
 
 use async_graphql::{ID, Interface};
 
@@ -10,9 +10,9 @@ use super::webhook::delivery::WebhookDelivery;
 use super::webhook::endpoint::WebhookEndpoint;
 use super::worker::Worker;
 
-/// An object that can be read again by its identity alone.
+/// An object that can be read by its id.
 #[derive(Debug, Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "Its identity among all objects."))]
+#[graphql(field(name = "id", ty = "ID", desc = "Id among all objects."))]
 pub(in super::super) enum Node {
     /// A job.
     Job(Job),
@@ -22,10 +22,10 @@ pub(in super::super) enum Node {
     Queue(Queue),
     /// A webhook endpoint.
     WebhookEndpoint(WebhookEndpoint),
-    /// A delivery of a webhook.
+    /// A webhook delivery.
     WebhookDelivery(WebhookDelivery),
     /// A remote worker.
     Worker(Worker),
-    /// A record of who has changed what.
+    /// An audit record.
     AuditRecord(AuditRecord),
 }

@@ -1,4 +1,4 @@
-//! What has become of jobs over time.
+//! Job statistics of a period.
 
 use async_graphql::SimpleObject;
 
@@ -13,14 +13,14 @@ use crate::domain::values::time_span::TimeSpan as Span;
 use crate::service::metrics::{JobTypesReport, PerformanceReport};
 use crate::storage::query::TypeRollup;
 
-/// The period that numbers are of.
+/// Period of the statistics.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct Period {
-    /// Its first second.
+    /// First second.
     from: DateTime,
-    /// Its last second.
+    /// Last second.
     to: DateTime,
-    /// By whose clocks days begin: an IANA time zone.
+    /// IANA time zone in which days begin.
     time_zone: String,
 }
 
@@ -34,55 +34,54 @@ impl From<&DomainPeriod> for Period {
     }
 }
 
-/// What has become of jobs in a period.
+/// Job statistics of a period.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct PerformanceMetrics {
-    /// Which period.
+    /// Period of the statistics.
     period: Period,
-    /// All of it together.
+    /// Total of the period.
     summary: PerformanceSummary,
-    /// Its days, or its hours, up to now.
+    /// Days or hours of the period, up to now.
     trends: Vec<Trend>,
 }
 
-/// What has become of jobs.
+/// Job statistics.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct PerformanceSummary {
-    /// Jobs that have completed, or failed with no retries left.
+    /// Number of jobs that completed, or failed with no retries left.
     total_jobs: i32,
-    /// Jobs that have completed.
+    /// Number of jobs that completed.
     successful_jobs: i32,
-    /// Jobs that have failed with no retries left.
+    /// Number of jobs that failed with no retries left.
     failed_jobs: i32,
-    /// Jobs that were cancelled; they are no part of `totalJobs`.
+    /// Number of jobs that were cancelled; not included in `totalJobs`.
     cancelled_jobs: i32,
-    /// Attempts that have failed, whether they were the last one of their job or not.
+    /// Number of attempts that failed, including those followed by a retry.
     failed_attempts: i32,
-    /// How many percent of `totalJobs` have completed, with one decimal; 100 when there are none.
+    /// Share of `totalJobs` that completed, in percent with one decimal; 100 if there are none.
     success_rate: f64,
-    /// How long an attempt has run on average.
+    /// Average duration of an attempt.
     average_execution_time: TimeSpan,
-    /// How long attempts have run.
+    /// Percentiles of the duration of attempts.
     execution_time: Percentiles,
-    /// How long a job has waited on average from its due time until a worker took it.
+    /// Average time from a job's due time to its start.
     average_wait_time: TimeSpan,
-    /// How long jobs have waited.
+    /// Percentiles of the time from a job's due time to its start.
     wait_time: Percentiles,
-    /// `totalJobs` by the days of the period up to now, as a whole number; a period that is shorter than a day counts as
-    /// one.
+    /// `totalJobs` per day of the period up to now, as an integer; a period of less than a day counts as one.
     jobs_per_day: i32,
-    /// How many jobs there were in the busiest hour.
+    /// Number of jobs in the busiest hour.
     peak_jobs_per_hour: i32,
 }
 
-/// Times that half, 95 % and 99 % of all do not exceed; at the most 41 % off, and `00:00:00` when nothing was measured.
+/// Percentiles with a relative error of at most 41 %; `00:00:00` without measurements.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct Percentiles {
-    /// What half of all do not exceed.
+    /// Median.
     p50: TimeSpan,
-    /// What 95 % of all do not exceed.
+    /// 95th percentile.
     p95: TimeSpan,
-    /// What 99 % of all do not exceed.
+    /// 99th percentile.
     p99: TimeSpan,
 }
 
@@ -97,16 +96,16 @@ impl From<&Histogram> for Percentiles {
     }
 }
 
-/// What has become of jobs in a day or an hour.
+/// Job statistics of a day or an hour.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct Trend {
-    /// Which day, such as `2024-01-01`, or when the hour begins.
+    /// The day, such as `2024-01-01`, or the start of the hour.
     date: String,
-    /// Jobs that have completed, or failed with no retries left.
+    /// Number of jobs that completed, or failed with no retries left.
     jobs_executed: i32,
-    /// How many percent of them have completed, with one decimal; 100 when there are none.
+    /// Share of them that completed, in percent with one decimal; 100 if there are none.
     success_rate: f64,
-    /// How long an attempt has run on average.
+    /// Average duration of an attempt.
     average_execution_time: TimeSpan,
 }
 
@@ -156,49 +155,49 @@ impl From<PerformanceReport> for PerformanceMetrics {
     }
 }
 
-/// What has become of jobs of each type in a period.
+/// Job statistics of a period by type.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct JobTypeAnalytics {
-    /// Which period, of whole hours.
+    /// Period of the statistics, in complete hours.
     period: Period,
-    /// The types, those with the most executions first.
+    /// Types, those with the most executions first.
     job_types: Vec<JobTypeMetrics>,
 }
 
-/// What has become of jobs of one type.
+/// Job statistics of one type.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct JobTypeMetrics {
-    /// The name of the type.
+    /// Type of the jobs.
     #[graphql(name = "type")]
     job_type: String,
-    /// Attempts that have completed or failed.
+    /// Number of attempts that completed or failed.
     total_executions: i32,
-    /// How many percent of them have completed, with one decimal; 100 when there are none.
+    /// Share of them that completed, in percent with one decimal; 100 if there are none.
     success_rate: f64,
-    /// How long an attempt has run on average.
+    /// Average duration of an attempt.
     average_execution_time: TimeSpan,
-    /// How long attempts have run.
+    /// Percentiles of the duration of attempts.
     execution_time: Percentiles,
-    /// How long a job has waited on average from its due time until a worker took it.
+    /// Average time from a job's due time to its start.
     average_wait_time: TimeSpan,
-    /// How long jobs have waited.
+    /// Percentiles of the time from a job's due time to its start.
     wait_time: Percentiles,
-    /// Jobs that have failed with no retries left.
+    /// Number of jobs that failed with no retries left.
     failed_jobs: i32,
-    /// Jobs that were cancelled.
+    /// Number of jobs that were cancelled.
     cancelled_jobs: i32,
-    /// Why attempts have failed, the most frequent reasons first, ten at the most.
+    /// Reasons of failed attempts, most frequent first, at most ten.
     failure_reasons: Vec<FailureReason>,
 }
 
-/// Why attempts have failed.
+/// Reason of failed attempts.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct FailureReason {
-    /// What their errors say, numbers, ids and quoted values folded.
+    /// Error message with numbers, ids and quoted values replaced.
     reason: String,
-    /// How many attempts.
+    /// Number of attempts.
     count: i32,
-    /// How many percent of `totalExecutions`, with one decimal.
+    /// Share of `totalExecutions`, in percent with one decimal.
     percentage: f64,
 }
 

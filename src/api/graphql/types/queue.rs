@@ -16,12 +16,12 @@ fn queue_id(name: &QueueName) -> ID {
     ID(format!("{ID_PREFIX}{name}"))
 }
 
-/// The queue name in a global id, if the id is a queue's.
+/// The queue name in a global id, if it is the id of a queue.
 pub(in super::super) fn queue_of(ID(id): &ID) -> Option<&str> {
     id.strip_prefix(ID_PREFIX)
 }
 
-/// A queue in numbers.
+/// A queue with its metrics.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Queue(QueueView);
 
@@ -50,56 +50,56 @@ impl From<&QueueMetrics> for Queue {
     }
 }
 
-/// A named lane with its own workers, pause switch and limits. Numbers are those of jobs that are kept; above 2147483647
-/// they say 2147483647.
+/// A queue with its own workers, pause state and limits. Counts are those of stored jobs; counts above 2147483647 are
+/// reported as 2147483647.
 #[Object]
 impl Queue {
-    /// Its identity among all objects; its name is what the other fields and REST take.
+    /// Id among all objects; other fields and REST use the name.
     pub(super) async fn id(&self) -> ID {
         queue_id(&self.0.name)
     }
 
-    /// Its name.
+    /// Name.
     async fn name(&self) -> &str {
         self.0.name.as_str()
     }
 
-    /// Whether it starts jobs.
+    /// Status.
     async fn status(&self) -> QueueStatus {
         QueueStatus::of(self.0.is_paused)
     }
 
-    /// How many jobs wait for a worker, for their time, or for a retry.
+    /// Number of jobs that wait for their due time, for a worker, or for a retry.
     async fn pending_jobs(&self) -> i32 {
         int(self.counts().pending)
     }
 
-    /// How many jobs are being run.
+    /// Number of running jobs.
     async fn running_jobs(&self) -> i32 {
         int(self.counts().running)
     }
 
-    /// How many jobs have succeeded.
+    /// Number of completed jobs.
     async fn completed_jobs(&self) -> i32 {
         int(self.counts().completed)
     }
 
-    /// How many jobs have failed for good.
+    /// Number of failed jobs.
     async fn failed_jobs(&self) -> i32 {
         int(self.counts().failed)
     }
 
-    /// How many jobs were cancelled.
+    /// Number of cancelled jobs.
     async fn cancelled_jobs(&self) -> i32 {
         int(self.counts().cancelled)
     }
 
-    /// How many workers it has on each server.
+    /// Number of workers on each node.
     async fn workers(&self) -> u32 {
         self.0.workers
     }
 
-    /// What it has completed lately.
+    /// Recent throughput.
     async fn throughput(&self) -> Throughput {
         let DomainThroughput { last_minute, last_hour } = self.0.throughput;
         Throughput {
@@ -115,23 +115,23 @@ impl Queue {
     }
 }
 
-/// How many jobs were completed lately.
+/// Numbers of recently completed jobs.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct Throughput {
-    /// In the last 60 seconds.
+    /// Completed in the last 60 seconds.
     jobs_per_minute: i32,
-    /// In the last hour.
+    /// Completed in the last hour.
     jobs_per_hour: i32,
 }
 
-/// A queue after it was cleared, and how many jobs were removed.
+/// A cleared queue, and the numbers of deleted jobs.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct ClearedQueue {
     /// The queue.
     queue: Queue,
-    /// How many pending jobs were removed.
+    /// Number of deleted pending jobs.
     cleared_pending: i32,
-    /// How many failed jobs were removed.
+    /// Number of deleted failed jobs.
     cleared_failed: i32,
 }
 

@@ -1,4 +1,4 @@
-//! Reading what was given: texts by the parsers that REST uses, with errors that name the argument and what is allowed.
+//! Parses input by the parsers of REST, with errors that name the argument and the allowed values.
 
 use async_graphql::{Error, ID, Result};
 use chrono::{DateTime as Time, NaiveTime, Utc};
@@ -15,27 +15,27 @@ use crate::domain::values::name::{QueueName, RecurringKey};
 use crate::domain::values::time_span::TimeSpan as Span;
 use crate::domain::webhooks::endpoint::EndpointId;
 
-/// Where the fields of an input object stand in the arguments.
+/// Path of a value in the arguments.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Place(String);
 
 impl Place {
-    /// The arguments themselves.
+    /// The path of the arguments themselves.
     pub(in super::super) const fn arguments() -> Self {
         Self(String::new())
     }
 
-    /// An argument.
+    /// The path of an argument.
     pub(in super::super) fn argument(name: &str) -> Self {
         Self(name.to_owned())
     }
 
-    /// One of the values of an argument that is a list.
+    /// The path of an item of an argument that is a list.
     pub(in super::super) fn item(name: &str, index: usize) -> Self {
         Self(format!("{name}.{index}"))
     }
 
-    /// The argument.
+    /// The path as text.
     pub(in super::super) fn as_str(&self) -> &str {
         &self.0
     }
@@ -49,18 +49,18 @@ impl Place {
         }
     }
 
-    /// Reads a text.
+    /// Parses a text.
     pub(super) fn text<T: FromText>(&self, field: &str, text: Option<String>) -> Result<Option<Parsed<T>>> {
         text.map(|text| parse(&self.field(field), &text).map(Parsed))
             .transpose()
     }
 
-    /// Reads a duration.
+    /// Parses a duration.
     pub(in super::super) fn span(&self, field: &str, span: Option<TimeSpan>) -> Result<Option<Parsed<Span>>> {
         self.text(field, span.map(TimeSpan::into_text))
     }
 
-    /// Reads a list of durations.
+    /// Parses a list of durations.
     pub(super) fn spans(&self, field: &str, spans: Option<Vec<TimeSpan>>) -> Result<Option<Vec<Parsed<Span>>>> {
         let Some(spans) = spans else { return Ok(None) };
         let read = spans.into_iter().enumerate().map(|(index, span)| {
@@ -70,12 +70,12 @@ impl Place {
         read.collect::<Result<_>>().map(Some)
     }
 
-    /// Reads a point in time.
+    /// Parses a point in time.
     pub(in super::super) fn time(&self, field: &str, time: Option<DateTime>) -> Result<Option<Parsed<Time<Utc>>>> {
         self.text(field, time.map(DateTime::into_text))
     }
 
-    /// Reads a number of retries. Which numbers are allowed says the service; here they only must be numbers that it has.
+    /// Parses a number of retries. The service checks the allowed range; here it only has to fit the type.
     pub(super) fn retries(&self, field: &str, count: Option<i32>) -> Result<Option<RetryCount>> {
         let read = |count| {
             let detail = || {
@@ -89,14 +89,14 @@ impl Place {
         Ok(count.map(read).transpose()?.map(RetryCount))
     }
 
-    /// Reads any JSON as its text.
+    /// Serializes any JSON as its text.
     pub(super) fn json(&self, field: &str, json: Option<&Json>) -> Result<Option<Box<RawValue>>> {
         let wrong = |error: serde_json::Error| errors::invalid(&self.field(field), &error.to_string());
         json.map(|json| json.raw().map_err(wrong)).transpose()
     }
 }
 
-/// Reads a text.
+/// Parses a text.
 pub(in super::super) fn parse<T: FromText>(field: &str, text: &str) -> Result<T> {
     T::from_text(text).map_err(|detail| {
         let mut error = errors::invalid(field, &detail);
@@ -111,7 +111,7 @@ pub(in super::super) fn parse<T: FromText>(field: &str, text: &str) -> Result<T>
     })
 }
 
-/// Reads what is not text in REST, or has a reader of its own there.
+/// Parses a value that is not a text in REST, or has a parser of its own there.
 pub(in super::super) fn parse_with<T, E: ToString>(
     field: &str,
     text: &str,
@@ -120,60 +120,60 @@ pub(in super::super) fn parse_with<T, E: ToString>(
     read(text).map_err(|error| errors::invalid(field, &error.to_string()))
 }
 
-/// Reads the id of a job.
+/// Parses the id of a job.
 pub(in super::super) fn job_id(field: &str, ID(text): &ID) -> Result<JobId> {
     parse_with(field, text, JobId::parse)
 }
 
-/// Reads the id of a recurring job.
+/// Parses the id of a recurring job.
 pub(in super::super) fn recurring_id(field: &str, text: &str) -> Result<RecurringId> {
     parse_with(field, text, RecurringId::parse)
 }
 
-/// Reads the key of a recurring job.
+/// Parses the key of a recurring job.
 pub(in super::super) fn recurring_key(field: &str, text: &str) -> Result<RecurringKey> {
     parse(field, text)
 }
 
-/// Reads the id of a webhook endpoint.
+/// Parses the id of a webhook endpoint.
 pub(in super::super) fn endpoint_id(field: &str, text: &str) -> Result<EndpointId> {
     parse_with(field, text, EndpointId::parse)
 }
 
-/// Reads the id of a remote worker.
+/// Parses the id of a remote worker.
 pub(in super::super) fn worker_id(field: &str, ID(text): &ID) -> Result<NodeId> {
-    // An id is read as a job's is.
+    // The format is that of a job's id.
     parse_with(field, text, JobId::parse).map(|id| NodeId::from_uuid(id.as_uuid()))
 }
 
-/// Reads the id of a server.
+/// Parses the id of a node.
 pub(in super::super) fn node_id(field: &str, id: &ID) -> Result<NodeId> {
     worker_id(field, id)
 }
 
-/// Reads the name of a queue.
+/// Parses the name of a queue.
 pub(in super::super) fn queue_name(field: &str, text: &str) -> Result<QueueName> {
     parse(field, text)
 }
 
-/// Reads a bound of a range of times that things must not be older than; a date is its beginning.
+/// Parses the lower bound of a range of times; a date stands for its start.
 pub(in super::super) fn from_time(field: &str, time: DateTime) -> Result<Time<Utc>> {
     parse_with(field, &time.into_text(), |text| parse_bound(text, NaiveTime::MIN))
 }
 
-/// Reads a bound of a range of times that things must not be newer than; a date is its end.
+/// Parses the upper bound of a range of times; a date stands for its end.
 pub(in super::super) fn to_time(field: &str, time: DateTime) -> Result<Time<Utc>> {
     parse_with(field, &time.into_text(), parse_end)
 }
 
-/// Reads how many entries of a list are wanted.
+/// Parses the maximum number of entries of a page.
 pub(in super::super) fn count(field: &str, given: Option<i32>, default: u32, max: u32) -> Result<u32, Error> {
     let Some(given) = given else { return Ok(default) };
     let count = u32::try_from(given).ok().filter(|count| (1..=max).contains(count));
     count.ok_or_else(|| errors::invalid(field, &format!("{field} is {given}; allowed are 1 to {max}")))
 }
 
-/// Reads the revision that something must have.
+/// Parses the expected revision of an object.
 pub(in super::super) fn revision(given: Option<i32>) -> Result<Option<u32>> {
     let read = |given| {
         let detail = || format!("expectedRevision is {given}; allowed are 0 and more");
@@ -182,7 +182,7 @@ pub(in super::super) fn revision(given: Option<i32>) -> Result<Option<u32>> {
     given.map(read).transpose()
 }
 
-/// A priority as REST takes it.
+/// A priority as in REST.
 pub(super) fn priority(priority: Option<Priority>) -> Option<PriorityValue> {
     priority.map(|priority| PriorityValue(priority.into()))
 }

@@ -1,4 +1,4 @@
-//! A server that shares the storage.
+//! A node of the cluster.
 
 use async_graphql::SimpleObject;
 
@@ -7,33 +7,33 @@ use crate::api::graphql::scalars::{DateTime, Uuid};
 use crate::domain::values::id::NodeId;
 use crate::storage::query::StoredNode;
 
-/// A server process. A restarted server is another node.
+/// A node: one run of a server process. A restarted server is another node.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct ServerNode {
-    /// Which run of a server.
+    /// Id of the node.
     id: Uuid,
-    /// What people call it: `nodes.name` of its configuration, the machine's name by default.
+    /// Display name: `nodes.name` of its configuration, the machine's name by default.
     name: String,
-    /// Whether its lease lasts; otherwise what it ran runs again elsewhere.
+    /// True if its lease is valid; otherwise its jobs are recovered by other nodes.
     is_live: bool,
-    /// Whether it starts no new jobs, because it was told so or is shutting down.
+    /// True if it starts no new jobs, because a drain was requested or it shuts down.
     is_draining: bool,
-    /// Whether it is the one that creates the occurrences of recurring jobs.
+    /// True if it is the leader, which creates the occurrences of recurring jobs.
     is_scheduler: bool,
-    /// When it started, by its own clock.
+    /// Time of its start, by its own clock.
     started_at: DateTime,
-    /// When it was last heard of, by the database's clock.
+    /// Time of its last heartbeat, by the database's clock.
     last_heartbeat_at: DateTime,
-    /// Until when its jobs are its own without another heartbeat, by the database's clock.
+    /// Expiry of its lease, by the database's clock.
     lease_until: DateTime,
-    /// How many jobs it runs.
+    /// Number of its running jobs.
     running_jobs: i32,
-    /// Whether it is the one that answers.
+    /// True if it is the server that responds.
     is_self: bool,
 }
 
 impl ServerNode {
-    /// A node as the node `own` sees it.
+    /// A node, and whether it is the node `own`.
     pub(in super::super) fn new(node: StoredNode, own: NodeId) -> Self {
         let StoredNode {
             id,

@@ -1,4 +1,4 @@
-//! The types of the schema's input: what arguments and input fields are.
+//! Input types of the schema: the types of arguments and input fields.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{InputValueDefinition, Type, TypeKind, TypeSystemDefinition};
 
-/// A type of input.
+/// An input type.
 #[derive(Debug)]
 pub(crate) enum InputType {
     /// `Int`.
@@ -18,9 +18,9 @@ pub(crate) enum InputType {
     Boolean,
     /// `ID`: a string or an integer.
     Id,
-    /// `JSON`: any JSON, passed on as its text.
+    /// `JSON`: any JSON, kept as its text.
     Json,
-    /// `String`, and every scalar of the schema that is text.
+    /// `String`, and every textual scalar of the schema.
     Text,
     /// The values of an enum.
     Enum(Vec<Name>),
@@ -33,12 +33,12 @@ pub(crate) enum InputType {
 pub(crate) struct InputField {
     /// Its type.
     pub(crate) of_type: Type,
-    /// Whether it has a value where it is not given.
+    /// True if it has a default value.
     has_default: bool,
 }
 
 impl InputField {
-    /// A place of this type that has no value where none is given.
+    /// A field of this type without a default value.
     pub(crate) const fn without_default(of_type: Type) -> Self {
         Self {
             of_type,
@@ -46,18 +46,18 @@ impl InputField {
         }
     }
 
-    /// Whether it has a value where none is given.
+    /// True if it has a default value.
     pub(crate) const fn has_default(&self) -> bool {
         self.has_default
     }
 
-    /// Whether it must be given.
+    /// True if a value is required.
     pub(crate) const fn is_required(&self) -> bool {
         !self.of_type.nullable && !self.has_default
     }
 }
 
-/// What is known of a field of an object: its type, and the types of its arguments.
+/// A field of an object: its type, and the types of its arguments.
 #[derive(Debug)]
 pub(crate) struct OutputField {
     /// Its type.
@@ -66,7 +66,7 @@ pub(crate) struct OutputField {
     pub(crate) arguments: HashMap<Name, InputField>,
 }
 
-/// The types of the schema that input is checked by.
+/// The types of the schema against which input is checked.
 #[derive(Debug)]
 pub(crate) struct InputTypes {
     types: HashMap<Name, InputType>,
@@ -74,7 +74,7 @@ pub(crate) struct InputTypes {
 }
 
 impl InputTypes {
-    /// The types that a schema has, in its own language.
+    /// The types of a schema in the schema definition language.
     pub(crate) fn read(sdl: &str) -> Self {
         let mut types: HashMap<Name, InputType> = [
             ("Int", InputType::Int),
@@ -133,7 +133,7 @@ impl InputTypes {
         }
     }
 
-    /// A type of input by its name.
+    /// The input type with this name.
     pub(crate) fn named(&self, name: &str) -> Option<&InputType> {
         self.types.get(name)
     }

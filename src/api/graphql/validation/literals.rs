@@ -1,8 +1,8 @@
-//! Values that stand in documents, checked where async-graphql is content with too much: an enum's value as a string,
-//! something else in place of an input object.
+//! Checks literals of documents where async-graphql accepts too much: strings as enum values, other values as input
+//! objects.
 //!
-//! Numbers whose text the parser has kept become what their place expects: in JSON they stay text, elsewhere they are
-//! numbers.
+//! Numbers that the parser has kept as text are converted to the type of their place: they stay text in JSON, and
+//! become numbers elsewhere.
 
 use async_graphql::parser::types::{
     BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet, Type,
@@ -14,7 +14,7 @@ use serde_json::Number;
 use super::input_types::{InputField, InputType, InputTypes};
 use crate::api::graphql::errors;
 
-/// Checks the values of a document, and makes numbers what their places expect.
+/// Checks the literals of a document, and converts its numbers.
 pub(crate) fn check(types: &InputTypes, document: &mut ExecutableDocument) -> Result<(), ServerError> {
     match &mut document.operations {
         DocumentOperations::Single(operation) => {
@@ -55,7 +55,7 @@ fn check_operation(types: &InputTypes, operation: &mut OperationDefinition) -> R
         let mut value = std::mem::take(&mut default.node).into_value();
         let place = format!("${}", definition.name.node);
         check_value(types, &definition.var_type.node, &mut value, &place).map_err(|wrong| wrong.at(default.pos))?;
-        // It has no variables: the parser has seen to that.
+        // It contains no variables: the parser has rejected them.
         default.node = value.into_const().unwrap_or_default();
     }
     check_selections(types, root(operation.ty), &mut operation.selection_set.node)
@@ -66,7 +66,7 @@ fn check_selections(types: &InputTypes, parent: &str, set: &mut SelectionSet) ->
         match &mut selection.node {
             Selection::Field(field) => {
                 let field = &mut field.node;
-                // What the schema does not know is found by the validation.
+                // Validation rejects unknown fields.
                 let Some(known) = types.field(parent, &field.name.node) else {
                     continue;
                 };
@@ -101,7 +101,7 @@ pub(crate) fn base_of(of_type: &Type) -> &str {
     }
 }
 
-/// A value that its place does not take.
+/// A literal that its place does not accept.
 struct Wrong {
     place: String,
     detail: String,
@@ -118,7 +118,7 @@ impl Wrong {
 
 fn check_value(types: &InputTypes, of_type: &Type, value: &mut Value, place: &str) -> Result<(), Wrong> {
     match (&of_type.base, value) {
-        // Null is checked by the validation, and variables where they are given.
+        // Validation checks null, and variables are checked with their values.
         (_, Value::Null | Value::Variable(_)) => Ok(()),
         (BaseType::List(item), Value::List(values)) => {
             for (index, value) in values.iter_mut().enumerate() {
@@ -126,7 +126,7 @@ fn check_value(types: &InputTypes, of_type: &Type, value: &mut Value, place: &st
             }
             Ok(())
         }
-        // One value in place of a list is a list of one.
+        // A single value in place of a list is a list of one.
         (BaseType::List(item), value) => check_value(types, item, value, place),
         (BaseType::Named(name), value) => match types.named(name) {
             Some(known) => check_named(types, name, known, value, place),
@@ -187,12 +187,12 @@ fn check_named(types: &InputTypes, name: &str, known: &InputType, value: &mut Va
             Some(given) => wrong(format!("has the enum value {given}; in JSON, write strings in quotes")),
             None => Ok(()),
         },
-        // The others are checked by the validation.
+        // Validation checks the others.
         (_, _) => Ok(()),
     }
 }
 
-/// An enum value within a value.
+/// An enum value nested in a value.
 fn enum_value(value: &Value) -> Option<String> {
     match value {
         Value::Enum(name) => Some(name.chars().take(64).collect()),
@@ -207,7 +207,7 @@ fn enum_value(value: &Value) -> Option<String> {
     }
 }
 
-/// The values of an enum for people.
+/// The values of an enum for error messages.
 pub(crate) fn joined(values: &[Name]) -> String {
     values.iter().map(|value| value.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -1,5 +1,5 @@
-//! Subscriptions have one root field (GraphQL, section 5.2.4.1), which async-graphql does not check: it would open a stream
-//! for each.
+//! Checks that subscriptions have one root field (GraphQL, section 5.2.4.1). async-graphql does not check this and
+//! would open a stream for each.
 
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, Field, OperationType, Selection, SelectionSet,
@@ -8,8 +8,8 @@ use async_graphql::{Pos, Positioned, ServerError};
 
 use crate::api::graphql::errors;
 
-/// Refuses a document with a subscription of more than one root field. A field that is named twice under one key is one:
-/// what both select of it is brought together.
+/// Rejects a document with a subscription of more than one root field. Fields with the same response key are one field,
+/// and their selections are merged.
 pub(crate) fn check(document: &mut ExecutableDocument) -> Result<(), ServerError> {
     let mut merged = Vec::new();
     for (name, operation) in document.operations.iter() {
@@ -66,8 +66,8 @@ fn collect<'a>(
     Ok(())
 }
 
-/// The field that a subscription has, brought together if it is named more than once; `None` when it stands alone, or when
-/// its namings contradict each other, which the validation says.
+/// The root field of a subscription, merged if it is selected more than once; `None` if it is selected once, or its
+/// selections contradict each other, which validation rejects.
 fn one_of(fields: &[&Positioned<Field>]) -> Result<Option<Positioned<Field>>, ServerError> {
     let Some((first, others)) = fields.split_first() else {
         return Ok(None);
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_named_twice_is_one() {
+    fn a_field_that_is_selected_twice_is_one() {
         let text = "subscription { a(x: 1) { b } ...f } fragment f on Subscription { a(x: 1) { c } }";
         let mut document = parse(text).expect("a document");
         assert!(check(&mut document).is_ok());
@@ -192,7 +192,7 @@ mod tests {
             panic!("a field");
         };
         assert_eq!(field.node.selection_set.node.items.len(), 2);
-        // What contradicts itself is left to the validation.
+        // Validation rejects contradictory selections.
         assert_eq!(refused("subscription { a(x: 1) { b } a(x: 2) { b } }"), None);
     }
 }

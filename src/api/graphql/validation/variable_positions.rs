@@ -1,4 +1,5 @@
-//! Variables stand where their types are allowed (GraphQL, section 5.8.5), which async-graphql misses.
+//! Checks that variables are used where their types are allowed (GraphQL, section 5.8.5). async-graphql does not check
+//! this.
 
 use std::collections::HashSet;
 
@@ -12,7 +13,7 @@ use super::input_types::{InputField, InputType, InputTypes};
 use super::literals::{base_of, root};
 use crate::api::graphql::errors;
 
-/// Refuses a document that gives a variable to a place of another type.
+/// Rejects a document that uses a variable in a place of another type.
 pub(crate) fn check(types: &InputTypes, document: &ExecutableDocument) -> Result<(), ServerError> {
     for (_, operation) in document.operations.iter() {
         let OperationDefinition {
@@ -44,9 +45,9 @@ struct Walk<'a> {
     types: &'a InputTypes,
     document: &'a ExecutableDocument,
     definitions: &'a [Positioned<VariableDefinition>],
-    /// The fragments that it has been in: their types do not depend on where they are spread.
+    /// Fragments that were checked: their types do not depend on where they are spread.
     entered: HashSet<&'a Name>,
-    /// The place of `@include(if:)` and `@skip(if:)`, the only directives that take arguments in a document.
+    /// Argument of `@include(if:)` and `@skip(if:)`, the only directives with arguments in documents.
     condition: InputField,
 }
 
@@ -57,7 +58,7 @@ impl<'a> Walk<'a> {
                 Selection::Field(field) => {
                     let field = &field.node;
                     self.directives(&field.directives)?;
-                    // What the schema does not know is found by the validation.
+                    // Validation rejects unknown fields.
                     let Some(known) = self.types.field(parent, &field.name.node) else {
                         continue;
                     };
@@ -104,7 +105,7 @@ impl<'a> Walk<'a> {
                 let place = InputField::without_default(Type::clone(item));
                 values.iter().try_for_each(|value| self.value(&place, item, value, pos))
             }
-            // One value in place of a list is a list of one.
+            // A single value in place of a list is a list of one.
             (value, BaseType::List(item)) => self.value(place, item, value, pos),
             (Value::Object(members), BaseType::Named(name)) => match self.types.named(name) {
                 Some(InputType::Object(fields)) => {
@@ -113,7 +114,7 @@ impl<'a> Walk<'a> {
                         None => Ok(()),
                     })
                 }
-                // In JSON a variable of any type may stand.
+                // JSON accepts variables of any type.
                 Some(_) | None => Ok(()),
             },
             (_, BaseType::Named(_)) => Ok(()),
@@ -125,7 +126,7 @@ impl<'a> Walk<'a> {
             .definitions
             .iter()
             .find(|definition| definition.node.name.node == *name);
-        // One that is not defined is found by the validation.
+        // Validation rejects undefined variables.
         let Some(definition) = definition.map(|definition| &definition.node) else {
             return Ok(());
         };
@@ -155,7 +156,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether a variable of a type may stand where another is expected.
+/// True if a variable of a type may be used where another is expected.
 fn fits(expected: &Type, given: &Type) -> bool {
     if !expected.nullable && given.nullable {
         return false;
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_stands_where_its_type_is_allowed() {
+    fn a_variable_is_accepted_where_its_type_is_allowed() {
         for text in [
             "query($v: Int) { a(int: $v) }",
             "query($v: Int!) { a(int: $v, sure: $v) { b(int: $v) } }",
@@ -200,7 +201,7 @@ mod tests {
             "query($v: Boolean!) { a @include(if: $v) { b @skip(if: $v) } }",
             "query($v: Boolean = true) { a @include(if: $v) }",
         ] {
-            // A single value in place of a list is a matter of values, not of variables.
+            // A single value in place of a list is checked with the values, not with the variables.
             let expected = text != "query($v: Int!) { a(list: $v) }";
             assert_eq!(is_allowed(text), expected, "{text}");
         }

@@ -1,8 +1,7 @@
-//! The values of variables, read as their types say (GraphQL, section 6.1.2).
+//! Parses the values of variables by their types (GraphQL, section 6.1.2).
 //!
-//! async-graphql takes them for JSON of any kind and checks only those that stand in an argument as a whole. Here each is
-//! read with its type at hand: what is JSON in the schema keeps its text, as [`ConstValue::Binary`], and everything else is
-//! exactly what it must be.
+//! async-graphql parses them as arbitrary JSON and checks only those that are complete arguments. Here each is parsed
+//! by its type: `JSON` keeps its text, as [`ConstValue::Binary`], and all other values have exactly their type.
 
 use std::fmt;
 
@@ -18,10 +17,10 @@ use super::input_types::{InputType, InputTypes};
 use super::literals::joined;
 use crate::api::graphql::errors;
 
-/// How many items a list may have: a value takes many times the two bytes of text that the shortest has.
+/// Maximum number of items of a list: a value takes many times the two bytes of its shortest text.
 const ITEMS_MAX: usize = 100_000;
 
-/// A JSON object as the texts of its members, in their order. None comes twice.
+/// A JSON object as the texts of its members, in their order. Names are unique.
 struct Members<'a>(IndexMap<String, &'a RawValue>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
@@ -92,7 +91,7 @@ fn members<'a>(place: &str, text: &'a RawValue) -> Result<IndexMap<String, &'a R
     }
 }
 
-/// The message of an error without its place in a text that the caller has not seen as such.
+/// The message of an error without its position in a text that is not the caller's.
 fn without_position(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
@@ -118,11 +117,11 @@ fn read_value(types: &InputTypes, of_type: &Type, text: &RawValue, place: &str) 
             let values = values.map(|(index, text)| read_value(types, item, text, &format!("{place}.{index}")));
             Ok(Value::List(values.collect::<Result<_, _>>()?))
         }
-        // One value in place of a list is a list of one.
+        // A single value in place of a list is a list of one.
         BaseType::List(item) => Ok(Value::List(vec![read_value(types, item, text, place)?])),
         BaseType::Named(name) => match types.named(name) {
             Some(known) => read_named(types, name, known, text, place),
-            // The validation says that there is no such type of input.
+            // Validation rejects unknown input types.
             None => Ok(Value::Null),
         },
     }
@@ -198,10 +197,10 @@ fn read_named(types: &InputTypes, name: &str, known: &InputType, text: &RawValue
 fn string(text: &RawValue, place: &str) -> Result<Value, Error> {
     match serde_json::from_str(text.get()) {
         Ok(text) => Ok(Value::String(text)),
-        // Half of a surrogate pair is JSON, and no text.
+        // Half of a surrogate pair is valid JSON, but not Unicode.
         Err(error) => Err(errors::invalid(
             place,
-            &format!("{place} is no Unicode text: {}", without_position(&error)),
+            &format!("{place} is not valid Unicode: {}", without_position(&error)),
         )),
     }
 }
@@ -210,7 +209,7 @@ fn number(text: &str) -> Option<Number> {
     serde_json::from_str(text).ok()
 }
 
-/// The integer that a JSON number is, whether written with a fraction or without.
+/// The integer of a JSON number, written with or without a fraction.
 fn integer(text: &str) -> Option<i64> {
     let number = number(text)?;
     number

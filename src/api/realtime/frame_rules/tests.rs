@@ -1,4 +1,4 @@
-//! What passes the rules, and what breaks them.
+//! Frames that follow the rules, and frames that violate them.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::*;
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// A frame of a client, as it is.
+/// A frame of a client.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match payload.len() {
@@ -25,7 +25,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// What passes of some bytes that come in chunks of this size, and which rule is broken.
+/// The passed bytes and the violation of some bytes in chunks of this size.
 fn checked(sent: &[u8], chunk: usize) -> (Vec<u8>, Option<Violation>) {
     let violated = Violated::default();
     let mut rules = FrameRules::new((), 70_000, violated.clone());
@@ -59,7 +59,7 @@ fn each_broken_rule_has_its_code() {
         (vec![close(b"")], None),
         (vec![close(&[0x03, 0xe8])], None),
         (vec![close(b"\x0f\xa0bye")], None),
-        // What follows a close frame is not read.
+        // Bytes after a close frame are not read.
         (vec![close(b""), frame(0xf1, b"")], None),
         (vec![frame(0xc1, b"text")], Some(1002)),
         (vec![frame(0xa1, b"text")], Some(1002)),

@@ -1,12 +1,12 @@
-//! One connection, whatever transport it has: bytes in, bytes out, and the time.
+//! A connection of any transport: bytes in, bytes out, and timeouts.
 //!
 //! ```text
-//!   handshaking ──handshake──► speaking ──Close, mistake, silence, shutdown──► ending ──► over
+//!   handshaking ──handshake──► open ──Close, error, silence, shutdown──► closing ──► closed
 //!        └──bad handshake, silence, shutdown──────────────────────────────────►┘
 //! ```
 //!
-//! Nothing is sent before the answer to the handshake: clients take anything else for a broken server. Calls are carried
-//! out one after the other. What the hub tells is fetched only when the transport can take more.
+//! Nothing is sent before the response to the handshake: clients treat anything else as an error. Calls are executed
+//! sequentially. Events of the hub are polled only when the transport has room.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -26,68 +26,68 @@ use crate::api::realtime::connections::Permit;
 use crate::domain::access::caller::Caller;
 use crate::service::shutdown::Shutdown;
 
-/// A tick that comes later than this after its time was not only late: nothing ran for the connection.
+/// Delay of a tick after which the connection was blocked, not just late.
 const LATE_TICK: Duration = Duration::from_secs(1);
-/// How many calls of one client may wait for their turn.
+/// Maximum number of queued calls of one client.
 const CALLS_MAX: usize = 256;
-/// How many bytes of answers may wait for a client that does not fetch them.
+/// Maximum size of the responses that wait for a client, in bytes.
 const UNSENT_BYTES_MAX: usize = 1 << 20;
 
-/// How patient a connection is, and what it takes.
+/// Timeouts and limits of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// The greatest message of a client.
+    /// Maximum size of a client's message, in bytes.
     pub message_bytes_max: usize,
-    /// How long a client may take for its handshake.
+    /// Timeout of a client's handshake.
     pub handshake_timeout: Duration,
-    /// How long the server is silent at the most.
+    /// Maximum time without a message to the client.
     pub keep_alive: Duration,
-    /// How long a client may be silent.
+    /// Maximum time without a message from the client.
     pub client_timeout: Duration,
 }
 
 impl Limits {
-    /// How often a connection ticks.
+    /// Interval of ticks.
     pub(super) fn tick_interval(&self) -> Duration {
         let interval = self.keep_alive.min(self.client_timeout).min(self.handshake_timeout) / 3;
         interval.min(RECHECK_INTERVAL)
     }
 }
 
-/// What a transport can do, as far as a connection must know.
+/// Properties of a transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Transport {
-    /// Which bytes it carries.
+    /// Format of its bytes.
     pub format: Format,
-    /// Whether the client shows by itself that it lives, as one that polls does; then there are no pings.
+    /// True if the client's requests show that it is connected, as with polling; then there are no pings.
     pub is_kept_alive: bool,
 }
 
-/// What comes out of a connection.
+/// Output of a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Output {
     /// Bytes for the client.
     Bytes(Bytes),
-    /// Nothing comes any more: the transport is to be closed.
-    Over(Ended),
+    /// End of the output: the transport has to close.
+    Closed(Ended),
 }
 
-/// Why a connection has ended.
+/// Reason for the end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// In order, or with a reason that the client was sent.
+    /// Regular, or with an error that was sent to the client.
     Normally,
-    /// The caller's credentials are accepted no more.
+    /// The caller's credentials are no longer valid.
     Unauthenticated,
 }
 
 enum State {
     Handshaking(Caller),
-    Speaking {
+    Open {
         protocol: Protocol,
         client: Box<dyn Client>,
     },
-    Over(Ended),
+    Closed(Ended),
 }
 
 /// A connection. See the module.
@@ -142,30 +142,30 @@ impl Connection {
         }
     }
 
-    /// The protocol, once there is one.
+    /// The protocol, after the handshake.
     pub(super) fn protocol(&self) -> Option<Protocol> {
         match &self.state {
-            State::Speaking { protocol, .. } => Some(*protocol),
-            State::Handshaking(_) | State::Over(_) => None,
+            State::Open { protocol, .. } => Some(*protocol),
+            State::Handshaking(_) | State::Closed(_) => None,
         }
     }
 
-    /// The caller has shown newer credentials, which were accepted.
+    /// Replaces the credentials by newer ones that were accepted.
     pub(super) fn renew(&mut self, shown: Shown) {
         self.standing.renew(shown);
     }
 
-    /// Takes bytes from the client: a part of a message, one, or several.
+    /// Receives bytes from the client: a part of a message, one, or several.
     pub(super) fn receive(&mut self, bytes: &[u8]) {
         self.last_received = Instant::now();
-        if matches!(self.state, State::Over(_)) {
+        if matches!(self.state, State::Closed(_)) {
             return;
         }
         self.received.extend_from_slice(bytes);
         if matches!(self.state, State::Handshaking(_)) {
             self.shake_hands();
         }
-        while let State::Speaking { protocol, .. } = &self.state {
+        while let State::Open { protocol, .. } = &self.state {
             match protocol.next(&mut self.received, self.limits.message_bytes_max) {
                 Ok(Some(message)) => self.take(message),
                 Ok(None) => break,
@@ -181,18 +181,21 @@ impl Connection {
             Ok(Some(record)) => Protocol::of_handshake(&record, self.transport.format),
             Err(unreadable @ (Unreadable::TooLarge { .. } | Unreadable::Malformed(_))) => Err(unreadable.to_string()),
         };
-        match (chosen, std::mem::replace(&mut self.state, State::Over(Ended::Normally))) {
+        match (
+            chosen,
+            std::mem::replace(&mut self.state, State::Closed(Ended::Normally)),
+        ) {
             (Ok(protocol), State::Handshaking(caller)) => match self.permit.confirm(&caller) {
                 Ok(()) => {
                     self.push(Protocol::accepted());
                     let client = self.hub.connect(caller);
-                    self.state = State::Speaking { protocol, client };
+                    self.state = State::Open { protocol, client };
                 }
                 Err(full) => self.push(Protocol::refused(full.detail())),
             },
             (Err(error), _) => self.push(Protocol::refused(&error)),
             // There is only one handshake.
-            (Ok(_), State::Speaking { .. } | State::Over(_)) => {}
+            (Ok(_), State::Open { .. } | State::Closed(_)) => {}
         }
     }
 
@@ -208,11 +211,11 @@ impl Connection {
                     self.answer(id.as_deref(), Err(&HubError(format!("'{target}' takes no streams."))));
                     return;
                 }
-                let State::Speaking { client, .. } = &mut self.state else {
+                let State::Open { client, .. } = &mut self.state else {
                     return;
                 };
                 if self.calls.len() >= CALLS_MAX {
-                    let error = format!("More than {CALLS_MAX} calls are waiting for their turn.");
+                    let error = format!("More than {CALLS_MAX} calls are queued.");
                     self.close(Some(&error), false);
                     return;
                 }
@@ -224,11 +227,11 @@ impl Connection {
                 self.answer(Some(&id), Err(&error));
             }
             Incoming::Ping | Incoming::Other => {}
-            Incoming::Close => self.state = State::Over(Ended::Normally),
+            Incoming::Close => self.state = State::Closed(Ended::Normally),
         }
     }
 
-    /// Answers a call, if the client wants an answer.
+    /// Responds to a call, if the client expects a response.
     fn answer(&mut self, id: Option<&str>, result: Result<&Value, &HubError>) {
         if let (Some(id), Some(protocol)) = (id, self.protocol()) {
             let completion = Outgoing::Completion {
@@ -243,12 +246,12 @@ impl Connection {
         self.unsent_bytes += bytes.len();
         self.unsent.push_back(bytes);
         if self.unsent_bytes > UNSENT_BYTES_MAX {
-            // The client does not fetch them.
-            self.state = State::Over(Ended::Normally);
+            // The client does not read its responses.
+            self.state = State::Closed(Ended::Normally);
         }
     }
 
-    /// Sends the close message, if the client understands it by now, and ends.
+    /// Sends the close message, if the handshake is complete, and ends the connection.
     fn close(&mut self, error: Option<&str>, allow_reconnect: bool) {
         self.end(Ended::Normally, error, allow_reconnect);
     }
@@ -257,52 +260,52 @@ impl Connection {
         if let Some(protocol) = self.protocol() {
             self.push(protocol.write(&Outgoing::Close { error, allow_reconnect }));
         }
-        self.state = State::Over(ended);
+        self.state = State::Closed(ended);
         self.wake();
     }
 
-    /// Whether it has ended and has nothing left to send.
+    /// True if it has ended and has no output left.
     pub(super) fn is_over(&self) -> bool {
-        matches!(self.state, State::Over(_)) && self.unsent.is_empty()
+        matches!(self.state, State::Closed(_)) && self.unsent.is_empty()
     }
 
-    /// Time has passed: pings when the server was silent, ends when the client was for too long, or when its credentials are
-    /// accepted no more. While the client does not read, its socket is full and its connection does not tick; that time is
-    /// not held against it, so that it learns what it has missed.
+    /// Checks the elapsed time: sends a ping after silence of the server, ends the connection after silence of the
+    /// client, or when its credentials are no longer valid. While the client does not read, its socket is full and its
+    /// connection does not tick; that time does not count, so that the client learns of dropped events.
     pub(super) fn tick(&mut self) {
         let limits = self.limits;
         if self.last_tick.elapsed() > limits.tick_interval() * 2 + LATE_TICK {
             self.last_received = Instant::now();
         }
         self.last_tick = Instant::now();
-        if matches!(self.state, State::Handshaking(_) | State::Speaking { .. })
+        if matches!(self.state, State::Handshaking(_) | State::Open { .. })
             && let Err(why) = self.standing.check()
         {
-            // Clients that reconnect do so with new credentials, if they have them.
+            // Clients reconnect with new credentials, if they have them.
             return self.end(Ended::Unauthenticated, Some(&why), true);
         }
         match &self.state {
             State::Handshaking(_) if self.opened_at.elapsed() > limits.handshake_timeout => {
                 self.push(Protocol::refused("Handshake was canceled."));
-                self.state = State::Over(Ended::Normally);
+                self.state = State::Closed(Ended::Normally);
                 self.wake();
             }
-            State::Speaking { protocol, .. } if !self.transport.is_kept_alive => {
+            State::Open { protocol, .. } if !self.transport.is_kept_alive => {
                 let protocol = *protocol;
                 if self.last_received.elapsed() > limits.client_timeout {
                     let seconds = limits.client_timeout.as_secs_f64();
-                    let error = format!("Nothing was heard from the client for {seconds} s.");
+                    let error = format!("No message from the client for {seconds} s.");
                     self.close(Some(&error), false);
                 } else if self.last_sent.elapsed() + limits.tick_interval() > limits.keep_alive {
                     self.push(protocol.write(&Outgoing::Ping));
                     self.wake();
                 }
             }
-            State::Handshaking(_) | State::Speaking { .. } | State::Over(_) => {}
+            State::Handshaking(_) | State::Open { .. } | State::Closed(_) => {}
         }
     }
 
-    /// The next bytes for the client.
+    /// Polls for the next bytes for the client.
     pub(super) fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Output> {
         loop {
             if let Some(bytes) = self.unsent.pop_front() {
@@ -310,7 +313,7 @@ impl Connection {
                 self.last_sent = Instant::now();
                 return Poll::Ready(Output::Bytes(bytes));
             }
-            if let State::Over(ended) = self.state {
+            if let State::Closed(ended) = self.state {
                 return Poll::Ready(Output::Over(ended));
             }
             if let Some((_, invoked)) = self.calls.front_mut()
@@ -320,7 +323,7 @@ impl Connection {
                 self.answer(id.as_deref(), result.as_ref());
                 continue;
             }
-            if let State::Speaking { protocol, client } = &mut self.state
+            if let State::Open { protocol, client } = &mut self.state
                 && let Poll::Ready(news) = client.poll_news(*protocol, cx)
             {
                 self.push(news);

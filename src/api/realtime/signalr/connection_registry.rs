@@ -1,8 +1,9 @@
-//! The connections of a hub, by the token that their requests carry.
+//! Registry of a hub's connections by the token in their requests.
 //!
-//! A negotiation makes a token; the first request that uses it makes the connection. Until then it takes no place of a
-//! connection: it is a row here, which expires by itself, and of which each client may have only so many. The id that
-//! programs see is another value: only the token opens anything, and only for the caller who has negotiated it.
+//! A negotiation creates a token; the first request with it opens the connection. Until then it does not count as a
+//! connection: it is an entry of the registry, which expires, and of which each client may have a limited number. The
+//! connection id that programs see is another value: only the token opens a connection, and only for the caller that
+//! negotiated it.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -16,26 +17,26 @@ use super::http_transport::HttpTransport;
 use crate::api::realtime::connections::Owner as Counted;
 use crate::domain::access::caller::{Caller, CallerKind};
 
-/// How many unused negotiations a caller may have.
+/// Maximum number of unused negotiations of a caller.
 const UNUSED_PER_CLIENT_MAX: usize = 1_000;
-/// How many negotiations may be made before the oldest expires.
+/// Maximum number of negotiations; more expire the oldest.
 const UNUSED_MAX: usize = 20_000;
-/// How much a client may send before it opens its connection.
+/// Maximum size of the messages before a connection is opened, in bytes.
 const EARLY_BYTES_MAX: usize = 4 * 1024;
-/// How many random bytes a token has.
+/// Number of random bytes in a token.
 const TOKEN_BYTES: usize = 24;
 
-/// What opens a connection. Whoever has it can act as its client, so it is shown nowhere.
+/// Opens a connection. It is a credential and is never shown.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct ConnectionToken(String);
 
 impl ConnectionToken {
-    /// A new one: only characters that mean nothing in a query, because clients do not encode it.
+    /// A random token of characters without meaning in a query, because clients do not encode it.
     pub(super) fn random() -> Self {
         Self(random_text())
     }
 
-    /// One that a client has sent.
+    /// The token of a request.
     pub(super) fn given(text: String) -> Self {
         Self(text)
     }
@@ -63,7 +64,7 @@ pub(super) fn random_text() -> String {
     text
 }
 
-/// Who has negotiated a connection: only requests of the same caller belong to it.
+/// The caller that negotiated a connection, whose requests alone belong to it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Owner {
     name: Arc<str>,
@@ -88,7 +89,7 @@ enum State<A> {
     Negotiated {
         at: Instant,
         from: Counted,
-        /// What the client has sent before it opened the connection.
+        /// Bytes that the client sent before it opened the connection.
         early: BytesMut,
     },
     WebSocket,
@@ -98,21 +99,21 @@ enum State<A> {
     },
 }
 
-/// What a token stands for.
+/// The entry of a token.
 pub(super) enum Found<A> {
-    /// Nothing, or nothing any more.
+    /// Unknown or expired.
     Nothing,
     /// A connection of another caller.
     Foreign,
-    /// A negotiation that was not used yet.
+    /// An unused negotiation.
     Negotiated,
     /// A connection over a WebSocket.
     WebSocket,
-    /// A connection over one of the other transports.
+    /// A connection over another transport.
     Http { transport: HttpTransport, address: A },
 }
 
-/// The connections of a hub, with addresses `A` of those over HTTP. Shared by all HTTP workers.
+/// Connections of a hub, with addresses `A` of those over HTTP. Shared by all HTTP workers.
 #[derive(Clone)]
 pub(super) struct Registry<A> {
     inner: Arc<Mutex<Inner<A>>>,
@@ -121,11 +122,11 @@ pub(super) struct Registry<A> {
 
 struct Inner<A> {
     entries: HashMap<ConnectionToken, Entry<A>>,
-    /// Negotiations in the order in which they expire; some were used meanwhile.
+    /// Negotiations in the order of their expiry, including used ones.
     expiring: VecDeque<(Instant, ConnectionToken)>,
-    /// The unused negotiations of each client, the oldest first.
+    /// Unused negotiations of each client, oldest first.
     unused: HashMap<Counted, VecDeque<ConnectionToken>>,
-    /// Whether a task is waiting for the next negotiation to expire.
+    /// True if a task waits for the next negotiation to expire.
     is_sweeping: bool,
 }
 
@@ -141,7 +142,7 @@ impl<A> Default for Inner<A> {
 }
 
 impl<A: Clone + 'static> Registry<A> {
-    /// No connections yet. A negotiation expires when it is not used for so long.
+    /// An empty registry. A negotiation expires if it is unused for this time.
     pub(super) fn new(unused_for_max: Duration) -> Self {
         Self {
             inner: Arc::default(),
@@ -153,7 +154,8 @@ impl<A: Clone + 'static> Registry<A> {
         lock(&self.inner)
     }
 
-    /// Lets this token be used once, by this caller. A client that has too many unused negotiations loses its oldest.
+    /// Registers the token of a negotiation for one use by this caller. A client with too many unused negotiations
+    /// loses its oldest.
     pub(super) fn negotiated(&self, token: ConnectionToken, caller: &Caller) {
         let at = Instant::now();
         let owner = Owner::of(caller);
@@ -176,20 +178,20 @@ impl<A: Clone + 'static> Registry<A> {
         }
     }
 
-    /// Forgets negotiations as they expire, until there are none.
+    /// Removes negotiations as they expire, until there are none.
     async fn sweep(self) {
         while let Some(wait) = self.forget_expired() {
             actix_web::rt::time::sleep(wait).await;
         }
     }
 
-    /// Forgets what has expired. Gives the time until the next negotiation expires; `None` when there is none.
+    /// Removes expired negotiations. Returns the time until the next one expires; `None` if there is none.
     fn forget_expired(&self) -> Option<Duration> {
         let mut inner = self.lock();
         while let Some((at, token)) = inner.expiring.front() {
             let age = at.elapsed();
             if age <= self.unused_for_max {
-                // A little later, so that it has expired for certain.
+                // Slightly later, so that it has expired.
                 return Some(self.unused_for_max - age + Duration::from_millis(1));
             }
             let token = token.clone();
@@ -200,7 +202,7 @@ impl<A: Clone + 'static> Registry<A> {
         None
     }
 
-    /// What a token stands for, to this caller.
+    /// The entry of a token, for this caller.
     pub(super) fn find(&self, token: &ConnectionToken, caller: &Caller) -> Found<A> {
         let inner = self.lock();
         let Some(Entry { owner, state }) = inner.entries.get(token) else {
@@ -220,7 +222,8 @@ impl<A: Clone + 'static> Registry<A> {
         }
     }
 
-    /// Keeps what a client sends before it opens its connection, as some do with their handshake. Gives whether there is room.
+    /// Buffers bytes that a client sends before it opens its connection, as some do with their handshake. False if the
+    /// buffer is full.
     pub(super) fn keep_early(&self, token: &ConnectionToken, bytes: &[u8]) -> bool {
         let mut inner = self.lock();
         let Some(Entry {
@@ -237,7 +240,7 @@ impl<A: Clone + 'static> Registry<A> {
         has_room
     }
 
-    /// Uses a negotiation for a WebSocket. `None` when another request has, in between.
+    /// Uses a negotiation for a WebSocket. `None` if another request has used it.
     pub(super) fn open_web_socket(&self, token: &ConnectionToken) -> Option<Registered<A>> {
         let mut inner = self.lock();
         let (owner, _) = inner.take_negotiated(token)?;
@@ -246,7 +249,7 @@ impl<A: Clone + 'static> Registry<A> {
         Some(self.registered(token))
     }
 
-    /// Uses a negotiation for a connection that `start` starts, with what the client has sent already.
+    /// Uses a negotiation for a connection that `start` creates, with the bytes that the client has sent before.
     pub(super) fn open_http(
         &self,
         token: &ConnectionToken,
@@ -273,12 +276,12 @@ impl<A: Clone + 'static> Registry<A> {
 }
 
 fn lock<A>(inner: &Mutex<Inner<A>>) -> MutexGuard<'_, Inner<A>> {
-    // A panic while the lock is held leaves the tables whole.
+    // The tables stay consistent when a holder of the lock panics.
     inner.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<A> Inner<A> {
-    /// Takes out a negotiation; nothing when the token stands for something else.
+    /// Removes a negotiation; `None` if the token has another entry.
     fn take_negotiated(&mut self, token: &ConnectionToken) -> Option<(Owner, BytesMut)> {
         let Some(Entry {
             state: State::Negotiated { from, .. },
@@ -288,7 +291,7 @@ impl<A> Inner<A> {
             return None;
         };
         if let Some(tokens) = self.unused.get_mut(from) {
-            // Mostly the first.
+            // Usually the first.
             if let Some(place) = tokens.iter().position(|unused| unused == token) {
                 tokens.remove(place);
             }
@@ -304,7 +307,7 @@ impl<A> Inner<A> {
         }
     }
 
-    /// Forgets the oldest negotiations if this client, or all together, have too many.
+    /// Removes the oldest negotiations if this client, or all together, have too many.
     fn bound(&mut self, client: &Counted) {
         let tokens = self
             .unused
@@ -313,7 +316,7 @@ impl<A> Inner<A> {
         if let Some(oldest) = tokens.and_then(|tokens| tokens.front()).cloned() {
             self.take_negotiated(&oldest);
         }
-        // Those that were used meanwhile count as well, until they would have expired.
+        // Used negotiations count until they would have expired.
         while self.expiring.len() > UNUSED_MAX {
             if let Some((_, oldest)) = self.expiring.pop_front() {
                 self.take_negotiated(&oldest);
@@ -322,7 +325,7 @@ impl<A> Inner<A> {
     }
 }
 
-/// A connection's place in the registry; given up when it is dropped.
+/// A connection's entry in the registry, which is removed when it is dropped.
 pub(super) struct Registered<A> {
     registry: Arc<Mutex<Inner<A>>>,
     token: ConnectionToken,
@@ -384,7 +387,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_client_with_many_negotiations_loses_its_oldest_and_others_lose_nothing() {
+    async fn a_client_with_many_negotiations_loses_only_its_own_oldest() {
         let registry = Registry::<()>::new(Duration::from_secs(60));
         let (ann, bob) = (caller("ann", 1), caller("bob", 1));
         let of_bob = ConnectionToken::random();
@@ -403,7 +406,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn no_number_of_clients_fills_the_memory() {
+    async fn negotiations_are_bounded_for_any_number_of_clients() {
         let registry = Registry::<()>::new(Duration::from_secs(60));
         for number in 0..UNUSED_MAX + 100 {
             registry.negotiated(
@@ -416,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_differ_need_no_encoding_and_are_not_shown() {
+    fn tokens_are_unique_url_safe_and_hidden() {
         let (one, other) = (ConnectionToken::random(), ConnectionToken::random());
         assert_ne!(one, other);
         assert_eq!(one.reveal().len(), 48);

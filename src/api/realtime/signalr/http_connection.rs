@@ -1,7 +1,7 @@
-//! A connection over server-sent events or long polling: an actor that is fed by POSTs and fetched from by GETs.
+//! A connection over server-sent events or long polling: an actor that receives POSTs and serves GETs.
 //!
-//! Both transports fetch: an open event stream asks for more whenever it has sent what it had, a client that polls asks
-//! by each request. So nothing is made for a client that takes nothing.
+//! Both transports pull: an open event stream fetches again after it has sent its messages, a polling client fetches
+//! with each request. No messages are built for a client that does not read.
 
 use std::pin::Pin;
 use std::task::{self, Poll};
@@ -20,55 +20,55 @@ use super::http_transport::HttpTransport;
 use crate::api::auth::Shown;
 use crate::api::realtime::connections::Superseded;
 
-/// How many messages the mailbox holds; senders wait when it is full.
+/// Capacity of the mailbox; senders wait while it is full.
 const MAILBOX_CAPACITY: usize = 64;
-/// How many bytes one answer has, about.
+/// Approximate maximum size of one response, in bytes.
 const FETCH_BYTES: usize = 64 * 1024;
 
-/// Bytes from the client. Gives whether the connection is open.
+/// Bytes from the client. True if the connection is open.
 #[derive(Message)]
 #[rtype(result = "bool")]
 pub(super) struct Receive(pub Bytes);
 
-/// The client's request has brought credentials, which were accepted: they may be newer than those of the connection.
+/// Credentials of a request that were accepted: they may be newer than those of the connection.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Renew(pub Shown);
 
-/// Fetches what there is for the client, as soon as there is something.
+/// Fetches messages for the client, as soon as there are any.
 #[derive(Message)]
 #[rtype(result = "Fetched")]
 pub(super) struct Fetch;
 
-/// What there is for a client.
+/// Result of a fetch.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fetched {
-    /// These messages.
+    /// Messages for the client.
     Messages(Vec<Bytes>),
-    /// Somebody else fetches now.
+    /// Another request fetches now.
     Superseded,
-    /// Nothing any more.
+    /// The connection has ended.
     Over,
 }
 
-/// The client has gone, or says that it goes.
+/// Ends the connection: the client has disconnected, or requests it.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct End;
 
-/// The actor. See the module.
+/// The actor of a connection. See the module.
 pub(super) struct HttpConnection {
     connection: Connection,
     transport: HttpTransport,
     limits: Limits,
-    /// Who waits for something to send.
+    /// The waiting fetch.
     fetcher: Option<oneshot::Sender<Fetched>>,
-    /// What was fetched for somebody who had gone meanwhile.
+    /// Messages of a fetch whose request was dropped.
     kept: Vec<Bytes>,
     last_fetch: Instant,
     waker: Option<task::Waker>,
     _registered: Registered<Addr<HttpConnection>>,
-    /// Until it is waited for.
+    /// Taken when it is awaited.
     superseded: Option<Superseded>,
 }
 
@@ -103,7 +103,7 @@ impl HttpConnection {
         if self.is_fetching() {
             return;
         }
-        // A client that polls is between two polls for a moment only; the stream of the other is gone for good.
+        // A polling client reconnects within moments; a closed stream is not resumed.
         let patience = match self.transport {
             HttpTransport::ServerSentEvents => self.limits.tick_interval(),
             HttpTransport::LongPolling => self.limits.client_timeout,
@@ -113,7 +113,7 @@ impl HttpConnection {
         }
     }
 
-    /// Gives the one who waits what there is.
+    /// Completes the waiting fetch if there are messages.
     fn serve(&mut self, ctx: &mut Context<Self>, cx: &mut task::Context<'_>) {
         self.waker = Some(cx.waker().clone());
         if !self.is_fetching() {
@@ -126,7 +126,7 @@ impl HttpConnection {
             match self.connection.poll_output(cx) {
                 Poll::Ready(Output::Bytes(bytes)) => {
                     size += bytes.len();
-                    // What the hub has no words for is empty.
+                    // Events without a message in the protocol are empty.
                     messages.extend(Some(bytes).filter(|bytes| !bytes.is_empty()));
                 }
                 Poll::Ready(Output::Over(_)) => is_over = true,
@@ -140,12 +140,12 @@ impl HttpConnection {
         };
         self.last_fetch = Instant::now();
         match self.fetcher.take().map(|fetcher| fetcher.send(fetched)) {
-            // The request was given up in this moment: the next one gets it.
+            // The request was dropped at this moment: the next one gets the messages.
             Some(Err(Fetched::Messages(messages))) => self.kept = messages,
             Some(Ok(()) | Err(Fetched::Over | Fetched::Superseded)) | None => {}
         }
         if is_over && self.kept.is_empty() {
-            // Whoever fetches after this finds nobody, which means the same.
+            // Later requests find no connection, which has the same effect.
             ctx.stop();
         }
     }
@@ -170,7 +170,7 @@ impl Actor for HttpConnection {
     }
 }
 
-/// Serves whoever fetches, as long as the connection lives.
+/// Serves fetches while the connection is open.
 struct Serve;
 
 impl ActorFuture<HttpConnection> for Serve {
@@ -215,7 +215,7 @@ impl Handler<Fetch> for HttpConnection {
         let (fetcher, fetched) = oneshot::channel();
         self.last_fetch = Instant::now();
         if let Some(earlier) = self.fetcher.replace(fetcher) {
-            // It may have gone already.
+            // The earlier request may have been dropped.
             drop(earlier.send(Fetched::Superseded));
         }
         self.wake();
@@ -229,7 +229,7 @@ impl Handler<End> for HttpConnection {
 
     fn handle(&mut self, End: End, ctx: &mut Context<Self>) {
         if let Some(fetcher) = self.fetcher.take() {
-            // It may have gone already.
+            // The request may have been dropped.
             drop(fetcher.send(Fetched::Over));
         }
         ctx.stop();

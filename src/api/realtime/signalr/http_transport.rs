@@ -1,10 +1,10 @@
 //! Transports over HTTP requests.
 
-/// The transports that are not WebSockets.
+/// Transports other than WebSockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HttpTransport {
-    /// One long answer.
+    /// One streamed response.
     ServerSentEvents,
-    /// An answer a poll.
+    /// One response per poll.
     LongPolling,
 }

@@ -1,4 +1,4 @@
-//! What a server puts behind the protocol: methods that clients call, and what clients are told.
+//! The interface of a hub to the protocol: methods that clients call, and events that they receive.
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -12,32 +12,32 @@ use super::protocol::Protocol;
 use crate::api::strict_json::Strict;
 use crate::domain::access::caller::Caller;
 
-/// Why a method did not do what it was called for; the client is told.
+/// Error of a method, which is sent to the client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct HubError(pub String);
 
-/// What a method gives.
+/// Result of a method.
 pub(crate) type Invoked = Pin<Box<dyn Future<Output = Result<Value, HubError>>>>;
 
-/// Makes a client of every connection.
+/// Creates a client for every connection.
 pub(crate) trait Hub: Send + Sync + 'static {
-    /// A client whose handshake has succeeded.
+    /// The client of a connection whose handshake has succeeded.
     fn connect(&self, caller: Caller) -> Box<dyn Client>;
 }
 
-/// One connected program, on the server's side.
+/// A connected client, on the server's side.
 pub(crate) trait Client: 'static {
-    /// Calls a method. What it changes of the client is changed at once; the answer may come later.
+    /// Calls a method. It changes the client immediately; its result may follow later.
     fn invoke(&mut self, method: &str, arguments: Vec<Value>) -> Invoked;
 
-    /// The next thing that the program is told, written (see [`Protocol::invocation`]).
+    /// Polls for the next event of the client, serialized (see [`Protocol::invocation`]).
     fn poll_news(&mut self, protocol: Protocol, cx: &mut Context<'_>) -> Poll<Bytes>;
 }
 
 type Method<C> = Box<dyn Fn(&mut C, Vec<Value>) -> Invoked + Send + Sync>;
 
-/// The methods of a hub, by name.
+/// Methods of a hub by their names.
 pub(crate) struct Methods<C> {
     methods: Vec<(&'static str, Method<C>)>,
 }
@@ -58,18 +58,18 @@ impl<C: 'static> Methods<C> {
         let called: Method<C> = Box::new(move |client, arguments| {
             let given = arguments.len();
             let Ok([argument]) = <[Value; 1]>::try_from(arguments) else {
-                return refuse(format!("{name} takes 1 argument, and {given} were given."));
+                return refuse(format!("{name} takes 1 argument, but {given} were given."));
             };
             match A::deserialize(Strict(argument)) {
                 Ok(argument) => Box::pin(method(client, argument)),
-                Err(error) => refuse(format!("{name} can't take its argument: {error}")),
+                Err(error) => refuse(format!("{name} has an invalid argument: {error}")),
             }
         });
         self.methods.push((name, called));
         self
     }
 
-    /// Calls a method. Names are found in any case, as by the servers that clients know.
+    /// Calls a method. Names are case-insensitive, as in the official server.
     pub(crate) fn call(&self, client: &mut C, name: &str, arguments: Vec<Value>) -> Invoked {
         match self.find(name) {
             Some(method) => method(client, arguments),
@@ -90,7 +90,7 @@ fn refuse(error: String) -> Invoked {
     Box::pin(std::future::ready(Err(HubError(error))))
 }
 
-/// The groups that one client has joined. They end with its connection: a client that connects again joins again.
+/// Groups that one client has joined. They end with its connection: a client that reconnects joins again.
 #[derive(Clone, Debug)]
 pub(crate) struct Groups<G> {
     joined: BTreeSet<G>,
@@ -98,7 +98,7 @@ pub(crate) struct Groups<G> {
 }
 
 impl<G: Ord> Groups<G> {
-    /// None yet, and so many at the most.
+    /// No groups, and a maximum number of them.
     pub(crate) fn new(max: usize) -> Self {
         Self {
             joined: BTreeSet::new(),
@@ -106,10 +106,10 @@ impl<G: Ord> Groups<G> {
         }
     }
 
-    /// Joins a group. Joining twice is joining once.
+    /// Joins a group. Joining again has no effect.
     pub(crate) fn join(&mut self, group: G) -> Result<(), HubError> {
         if self.joined.len() >= self.max && !self.joined.contains(&group) {
-            return Err(HubError(format!("A connection may be in {} groups.", self.max)));
+            return Err(HubError(format!("Group limit of a connection ({}) reached.", self.max)));
         }
         self.joined.insert(group);
         Ok(())
@@ -144,13 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn methods_are_found_in_any_case_and_refuse_what_they_can_not_take() {
+    fn methods_are_found_in_any_case_and_reject_invalid_arguments() {
         assert_eq!(call("Double", vec![json!(4)]), Ok(json!(8)));
         assert_eq!(call("double", vec![json!(4)]), Ok(json!(8)));
         assert_eq!(call("Triple", vec![]), Err("Unknown hub method 'Triple'".to_owned()));
         assert_eq!(
             call("Double", vec![json!(1), json!(2)]),
-            Err("Double takes 1 argument, and 2 were given.".to_owned())
+            Err("Double takes 1 argument, but 2 were given.".to_owned())
         );
         assert!(call("Double", vec![json!("x")]).is_err());
     }
@@ -159,7 +159,7 @@ mod tests {
     fn a_client_is_in_a_bounded_number_of_groups() {
         let mut groups = Groups::new(1);
         assert!(groups.join("a").is_ok());
-        assert!(groups.join("a").is_ok(), "again is no more");
+        assert!(groups.join("a").is_ok(), "joining again has no effect");
         assert!(groups.join("b").is_err());
         groups.leave(&"a");
         assert!(groups.join("b").is_ok());

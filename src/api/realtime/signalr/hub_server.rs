@@ -16,10 +16,11 @@ use crate::domain::access::caller::Caller;
 use crate::service::facade_metrics::clients::ClientKind;
 use crate::service::shutdown::Shutdown;
 
-/// How many times its greatest message a frame may have: clients put several messages into one.
+/// Maximum size of a frame, as a multiple of the maximum size of a message: clients put several messages into one
+/// frame.
 const MESSAGES_PER_FRAME: usize = 4;
 
-/// A hub and its connections. One for all HTTP workers.
+/// A hub and its connections. All HTTP workers share one.
 #[derive(Clone)]
 pub(in super::super) struct HubServer {
     pub(super) hub: Arc<dyn Hub>,
@@ -31,7 +32,7 @@ pub(in super::super) struct HubServer {
 }
 
 impl HubServer {
-    /// A hub without connections, until the server goes down.
+    /// A hub without connections, until the server shuts down.
     pub(in super::super) fn new(
         hub: Arc<dyn Hub>,
         limits: Limits,
@@ -42,7 +43,7 @@ impl HubServer {
         Self {
             hub,
             limits,
-            // A client has as long to connect as then for the handshake.
+            // The time to connect is the same as that of the handshake afterwards.
             registry: Registry::new(limits.handshake_timeout),
             shutdown,
             admission,
@@ -50,12 +51,12 @@ impl HubServer {
         }
     }
 
-    /// Refuses who could not connect now.
+    /// Checks the limits for another connection of the caller.
     pub(super) fn check_room(&self, caller: &Caller) -> Result<(), Problem> {
         self.connections.check_room(caller, &self.shutdown)
     }
 
-    /// The right to one more connection, which counts once its client has shaken hands.
+    /// Permit of another connection, which counts after its client's handshake.
     pub(super) fn enter(&self, caller: &Caller) -> Result<(Permit, Superseded), Problem> {
         let owner = Owner::of(caller);
         self.connections

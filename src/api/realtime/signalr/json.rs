@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::message::{Incoming, Outgoing, Unreadable};
 use crate::api::strict_json;
 
-/// What ends a record.
+/// End of a record.
 pub(super) const RECORD_SEPARATOR: u8 = 0x1e;
 
-/// Takes the first whole record out of what has come, without its separator.
+/// Takes the first complete record from the buffer, without its separator.
 pub(super) fn next_record(buffer: &mut BytesMut, bytes_max: usize) -> Result<Option<Bytes>, Unreadable> {
     let end = buffer.iter().position(|byte| *byte == RECORD_SEPARATOR);
     if end.unwrap_or(buffer.len()) > bytes_max {
@@ -23,15 +23,15 @@ pub(super) fn next_record(buffer: &mut BytesMut, bytes_max: usize) -> Result<Opt
     }))
 }
 
-/// Writes a record.
+/// Serializes a record.
 pub(super) fn record(message: &impl Serialize) -> Bytes {
-    // The messages of this module always become JSON.
+    // The messages of this module always serialize as JSON.
     let mut bytes = serde_json::to_vec(message).unwrap_or_default();
     bytes.push(RECORD_SEPARATOR);
     bytes.into()
 }
 
-/// All fields of all kinds of messages: the kind may come last.
+/// Fields of all types of messages: the type may be the last field.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Written {
@@ -43,10 +43,10 @@ struct Written {
     stream_ids: Option<Vec<String>>,
 }
 
-/// Reads a record.
+/// Parses a record.
 pub(super) fn read(record: &[u8]) -> Result<Incoming, Unreadable> {
     let malformed = |what: String| Unreadable::Malformed(what);
-    // A list would be read as an object's members in their order.
+    // serde would read an array as an object's fields in their order.
     if !record.trim_ascii_start().starts_with(b"{") {
         return Err(malformed("A message is not a JSON object.".to_owned()));
     }
@@ -114,7 +114,7 @@ struct InvocationRecord<'a, A> {
     arguments: A,
 }
 
-/// Writes a message.
+/// Serializes a message.
 pub(super) fn write(message: &Outgoing<'_>) -> Bytes {
     match message {
         Outgoing::Completion { id, result } => record(&CompletionRecord {
@@ -132,7 +132,7 @@ pub(super) fn write(message: &Outgoing<'_>) -> Bytes {
     }
 }
 
-/// Writes a call of a method of the client; `arguments` is a tuple.
+/// Serializes a call of a method of the client; `arguments` is a tuple.
 pub(super) fn invocation(target: &str, arguments: &impl Serialize) -> Bytes {
     record(&InvocationRecord {
         kind: 1,
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_are_cut_at_their_separators_wherever_they_are_split() {
+    fn records_are_split_at_their_separators_for_any_chunks() {
         let mut buffer = BytesMut::from(&b"{\"type\":6}\x1e{\"ty"[..]);
         assert_eq!(next_record(&mut buffer, 32), Ok(Some(Bytes::from("{\"type\":6}"))));
         assert_eq!(next_record(&mut buffer, 32), Ok(None));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_read_whatever_the_order_of_its_fields() {
+    fn a_call_is_parsed_with_any_order_of_its_fields() {
         let read = |text: &str| read(text.as_bytes());
         let call = read(r#"{"arguments":["job-updates"],"invocationId":"0","target":"JoinGroup","type":1}"#);
         assert_eq!(
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn optional_fields_are_left_out_and_never_null() {
+    fn optional_fields_are_omitted_and_never_null() {
         let text = |message| String::from_utf8(write(&message).to_vec()).expect("UTF-8");
         let result = &Value::Null;
         let done = Outgoing::Completion {

@@ -1,4 +1,4 @@
-//! Long polling: the client asks again and again, and is answered when there is something.
+//! Long polling: a poll is answered when there are messages.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use bytes::BytesMut;
 
 use super::http_connection::{Fetch, Fetched, HttpConnection};
 
-/// After this time a poll is answered with nothing, before clients give up, which they do after 100 s.
+/// Time after which a poll has an empty response, before the timeout of clients, which is 100 s.
 const POLL_TIME: Duration = Duration::from_secs(90);
 
-/// The answer to the first poll: nothing, at once. Only after it does the client begin to speak.
+/// Response to the first poll: empty and immediate. The client sends its handshake after it.
 pub(super) fn first_answer() -> HttpResponse {
     of(StatusCode::OK).finish()
 }
 
-/// The answer to a further poll.
+/// Response to a further poll.
 pub(super) async fn poll(address: &Addr<HttpConnection>) -> HttpResponse {
     match rt::time::timeout(POLL_TIME, address.send(Fetch)).await {
         Ok(Ok(Fetched::Messages(messages))) => {
@@ -29,7 +29,7 @@ pub(super) async fn poll(address: &Addr<HttpConnection>) -> HttpResponse {
                 .content_type("application/octet-stream")
                 .body(body.freeze())
         }
-        // Over: polling has an end.
+        // The end of polling.
         Ok(Ok(Fetched::Superseded | Fetched::Over) | Err(_)) => of(StatusCode::NO_CONTENT).finish(),
         Err(_) => of(StatusCode::OK).finish(),
     }

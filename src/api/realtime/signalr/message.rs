@@ -1,67 +1,67 @@
-//! The messages of the hub protocol, whatever their encoding.
+//! Messages of the hub protocol in any encoding.
 
 use serde_json::Value;
 
-/// What a client sends.
+/// A message of a client.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Incoming {
-    /// Calls a method of the hub.
+    /// Call of a method of the hub.
     Invocation {
-        /// Wants an answer under this id; without one there must be none, not even of an error.
+        /// Id of the response; without it there is none, not even an error.
         id: Option<String>,
-        /// The method.
+        /// Name of the method.
         target: String,
-        /// What it is given, in order.
+        /// Arguments, in order.
         arguments: Vec<Value>,
-        /// Whether the client wants to stream further arguments.
+        /// True if the client streams further arguments.
         has_streams: bool,
     },
-    /// Calls a method whose results would come one by one.
+    /// Call of a method with streamed results.
     StreamInvocation {
-        /// The id of all answers.
+        /// Id of the responses.
         id: String,
-        /// The method.
+        /// Name of the method.
         target: String,
     },
-    /// The client lives.
+    /// Keep-alive.
     Ping,
-    /// The client ends the connection.
+    /// End of the connection.
     Close,
-    /// Something that needs no answer: the end of a stream that there is not, or a kind of message of later versions.
+    /// Message without a response: the end of an unknown stream, or a type of later versions.
     Other,
 }
 
-/// What a client is sent, beside what the hub tells.
+/// A message to a client, other than the hub's events.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Outgoing<'a> {
-    /// The answer to a call.
+    /// Response to a call.
     Completion {
-        /// The id of the call, as it came.
+        /// Id of the call.
         id: &'a str,
-        /// What the method gave.
+        /// Result of the method.
         result: Result<&'a Value, &'a str>,
     },
-    /// The server lives.
+    /// Keep-alive.
     Ping,
-    /// The server ends the connection.
+    /// End of the connection.
     Close {
-        /// Why, when it is a mistake of the client.
+        /// Error of the client, if there was one.
         error: Option<&'a str>,
-        /// Whether the client may connect again by itself.
+        /// True if the client may reconnect.
         allow_reconnect: bool,
     },
 }
 
-/// Why what a client sent can't be understood. The connection ends.
+/// Error of a message that can't be parsed. The connection ends.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unreadable {
-    /// It is larger than a message may be.
+    /// The message exceeds the maximum size.
     #[error("The maximum message size of {max}B was exceeded.")]
     TooLarge {
-        /// How many bytes a message may have.
+        /// Maximum size, in bytes.
         max: usize,
     },
-    /// It is not a message.
+    /// The message is malformed.
     #[error("{0}")]
     Malformed(String),
 }

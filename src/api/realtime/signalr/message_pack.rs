@@ -1,4 +1,4 @@
-//! The hub protocol in MessagePack: each message is an array, after its length.
+//! The hub protocol in MessagePack: each message is an array with its length as prefix.
 
 use bytes::{Bytes, BytesMut};
 use rmp_serde::decode::Deserializer;
@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use super::message::{Incoming, Outgoing, Unreadable};
 
-/// How many bytes a length has at the most: seven bits each.
+/// Maximum length of a length prefix, in bytes of seven bits each.
 const LENGTH_BYTES_MAX: usize = 5;
-/// How deep what a client sends may be nested.
+/// Maximum depth of a client's message.
 const DEPTH_MAX: usize = 64;
 
-/// Takes the first whole message out of what has come, without its length.
+/// Takes the first complete message from the buffer, without its length.
 pub(super) fn next_message(buffer: &mut BytesMut, bytes_max: usize) -> Result<Option<Bytes>, Unreadable> {
     let mut length = 0_usize;
     for (index, byte) in buffer.iter().take(LENGTH_BYTES_MAX).enumerate() {
@@ -39,7 +39,7 @@ pub(super) fn next_message(buffer: &mut BytesMut, bytes_max: usize) -> Result<Op
     }
 }
 
-/// Puts its length before a message.
+/// Prefixes a message with its length.
 fn with_length(message: &[u8]) -> Bytes {
     let mut framed = Vec::with_capacity(LENGTH_BYTES_MAX + message.len());
     let mut length = message.len();
@@ -59,12 +59,12 @@ fn with_length(message: &[u8]) -> Bytes {
 
 fn pack(message: &impl Serialize) -> Bytes {
     let mut packed = Vec::with_capacity(256);
-    // The messages of this module always become MessagePack; a client would take an empty one for a mistake.
+    // The messages of this module always serialize as MessagePack; clients would treat an empty one as an error.
     drop(message.serialize(&mut Serializer::new(&mut packed).with_struct_map()));
     with_length(&packed)
 }
 
-/// Reads a message.
+/// Parses a message.
 pub(super) fn read(message: &[u8]) -> Result<Incoming, Unreadable> {
     let mut deserializer = Deserializer::from_read_ref(message);
     deserializer.set_max_depth(DEPTH_MAX);
@@ -99,11 +99,11 @@ pub(super) fn read(message: &[u8]) -> Result<Incoming, Unreadable> {
     }
 }
 
-/// Headers, which nobody needs: a map without members.
+/// Headers, which are unused: a map without members.
 #[derive(Serialize)]
 struct Headers {}
 
-/// Writes a message.
+/// Serializes a message.
 pub(super) fn write(message: &Outgoing<'_>) -> Bytes {
     match message {
         Outgoing::Completion { id, result: Err(error) } => pack(&(3, Headers {}, id, 1, error)),
@@ -117,7 +117,7 @@ pub(super) fn write(message: &Outgoing<'_>) -> Bytes {
     }
 }
 
-/// Writes a call of a method of the client; `arguments` is a tuple.
+/// Serializes a call of a method of the client; `arguments` is a tuple.
 pub(super) fn invocation(target: &str, arguments: &impl Serialize) -> Bytes {
     const NO_ID: Option<&str> = None;
     const NO_STREAMS: [&str; 0] = [];
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn completions_have_a_kind_and_a_value_only_where_there_is_one() {
+    fn completions_have_a_kind_and_an_optional_value() {
         let parts = |message| {
             let framed = write(&message);
             rmp_serde::from_slice::<Value>(&framed[1..]).expect("MessagePack")
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_are_read_with_and_without_the_last_element() {
+    fn calls_are_parsed_with_and_without_the_last_element() {
         let read = |parts: Value| read(&rmp_serde::to_vec(&parts).expect("MessagePack"));
         let call = |id: Option<&str>| {
             Ok(Incoming::Invocation {
@@ -191,7 +191,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_message_is_found_again_behind_its_length(message in proptest::collection::vec(any::<u8>(), 0..20_000), cut in 0_usize..20_000) {
+        fn a_message_with_its_length_is_parsed_back(message in proptest::collection::vec(any::<u8>(), 0..20_000), cut in 0_usize..20_000) {
             let framed = with_length(&message);
             let cut = cut.min(framed.len());
             let mut buffer = BytesMut::from(&framed[..cut]);
@@ -205,7 +205,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_comes_is_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+        fn any_bytes_are_parsed_or_rejected(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             let mut buffer = BytesMut::from(&bytes[..]);
             while let Ok(Some(message)) = next_message(&mut buffer, 32) {
                 drop(read(&message));
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_beyond_what_is_allowed_is_refused_before_the_message_comes() {
+    fn a_length_beyond_the_limit_is_rejected_before_the_message_arrives() {
         let mut buffer = BytesMut::from(&[0x81, 0x80, 0x02][..]);
         assert_eq!(
             next_message(&mut buffer, 32_768),

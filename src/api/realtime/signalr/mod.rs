@@ -1,8 +1,8 @@
 //! A SignalR server: the hub protocol over WebSockets, server-sent events and long polling.
 //!
-//! It knows nothing of what is told over it. A [`Hub`](hub::Hub) gives it methods that clients call and news that they are
-//! told; everything between the two is here: negotiation, transports, framing, handshake, both encodings, keep-alive and
-//! the end of a connection. The facts it keeps to are those of the official clients.
+//! It does not depend on jobs. A [`Hub`](hub::Hub) provides methods that clients call and events that they receive;
+//! this module has the rest: negotiation, transports, framing, handshake, both encodings, keep-alive and the end of a
+//! connection. Its behavior is that of the official clients and servers.
 
 pub(super) mod connection;
 mod connection_registry;
@@ -47,7 +47,7 @@ pub(super) fn configure(config: &mut ServiceConfig, server: &Rc<HubServer>, path
     ));
 }
 
-/// A route whose function gets the whole request.
+/// A route whose function receives the request and its payload.
 fn of_request<H, F>(server: &Rc<HubServer>, handler: H) -> Route
 where
     H: Fn(Rc<HubServer>, HttpRequest, Payload) -> F + Clone + 'static,

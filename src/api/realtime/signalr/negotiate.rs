@@ -1,4 +1,4 @@
-//! `POST {hub}/negotiate`: gives a client the token that opens its connection, and says which transports there are.
+//! `POST {hub}/negotiate`: returns the token that opens a connection, and the available transports.
 
 use std::rc::Rc;
 
@@ -10,10 +10,10 @@ use super::connection_registry::{ConnectionToken, random_text};
 use super::hub_server::{HubServer, answer};
 use crate::api::realtime::admission::query_parameter;
 
-/// The newest version of the negotiation that is spoken here.
+/// Newest supported version of the negotiation.
 const VERSION_MAX: u64 = 1;
 
-/// A way to connect, and what it carries.
+/// A transport and its formats.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AvailableTransport {
@@ -21,7 +21,7 @@ struct AvailableTransport {
     transfer_formats: &'static [&'static str],
 }
 
-/// Clients try them in this order.
+/// In the order in which clients try them.
 const TRANSPORTS: [AvailableTransport; 3] = [
     AvailableTransport {
         transport: "WebSockets",
@@ -42,7 +42,7 @@ const TRANSPORTS: [AvailableTransport; 3] = [
 struct Negotiation<'a> {
     negotiate_version: u64,
     connection_id: &'a str,
-    /// Only since version 1: before, the id was the token.
+    /// Omitted in version 0, where the id was the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     connection_token: Option<&'a str>,
     available_transports: &'static [AvailableTransport],
@@ -53,7 +53,7 @@ struct Refused<'a> {
     error: &'a str,
 }
 
-/// Answers a negotiation. The body is empty and is not looked at.
+/// Handles a negotiation. The body is empty and is not read.
 pub(super) async fn negotiate(server: Rc<HubServer>, request: HttpRequest, _: Payload) -> HttpResponse {
     let result = (|| {
         let caller = server.admission.admit(&request)?.caller;
@@ -67,7 +67,7 @@ pub(super) async fn negotiate(server: Rc<HubServer>, request: HttpRequest, _: Pa
                 }
             },
         };
-        // Refused here already, where clients show the reason; a negotiation takes no place of a connection.
+        // Checked here, where clients show the reason; a negotiation does not count as a connection.
         server.check_room(&caller)?;
         let token = ConnectionToken::random();
         let id = random_text();
@@ -88,6 +88,6 @@ fn json(body: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")
         .insert_header(("Cache-Control", "no-store"))
-        // Strings and lists of them always become JSON.
+        // Strings and lists of strings always serialize as JSON.
         .body(serde_json::to_vec(body).unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! The encodings of the hub protocol, and the handshake that chooses one.
+//! Encodings of the hub protocol, and the handshake that selects one.
 
 use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
@@ -7,21 +7,21 @@ use super::message::{Incoming, Outgoing, Unreadable};
 use super::{json, message_pack};
 use crate::api::strict_json;
 
-/// How messages are written.
+/// Encoding of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// As JSON.
+    /// JSON.
     Json,
-    /// As MessagePack.
+    /// MessagePack.
     MessagePack,
 }
 
-/// Which kinds of bytes a transport can carry.
+/// Format that a transport supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// Only text.
+    /// Text only.
     Text,
-    /// Anything.
+    /// Text and binary.
     Any,
 }
 
@@ -31,8 +31,8 @@ struct HandshakeRequest {
     version: i32,
 }
 
-/// The newest version of the protocols. The one before it lacks the messages of stateful reconnects, which a client sends
-/// only after it has negotiated them; the official server accepts every version up to its own.
+/// Newest version of the protocols. Version 1 lacks the messages of stateful reconnects, which clients send only after
+/// negotiating them; the official server accepts every version up to its own.
 const VERSION_MAX: i32 = 2;
 
 #[derive(Serialize)]
@@ -41,17 +41,17 @@ struct HandshakeError<'a> {
 }
 
 impl Protocol {
-    /// What is sent to accept a handshake.
+    /// The response that accepts a handshake.
     pub(super) fn accepted() -> Bytes {
         Bytes::from_static(b"{}\x1e")
     }
 
-    /// What is sent to refuse one.
+    /// The response that rejects a handshake.
     pub(super) fn refused(error: &str) -> Bytes {
         json::record(&HandshakeError { error })
     }
 
-    /// Reads a handshake, which is JSON whatever the protocol. The error is for the client.
+    /// Parses a handshake, which is JSON in every protocol. The error is for the client.
     pub(super) fn of_handshake(record: &[u8], format: Format) -> Result<Self, String> {
         let request: HandshakeRequest =
             strict_json::from_slice(record).map_err(|error| format!("The handshake is not valid: {error}"))?;
@@ -82,7 +82,7 @@ impl Protocol {
         Ok(protocol)
     }
 
-    /// Takes the first whole message out of what has come.
+    /// Takes the first complete message from the buffer.
     pub(super) fn next(self, buffer: &mut BytesMut, bytes_max: usize) -> Result<Option<Incoming>, Unreadable> {
         let message = match self {
             Self::Json => json::next_record(buffer, bytes_max)?.map(|record| json::read(&record)),
@@ -93,7 +93,7 @@ impl Protocol {
         message.transpose()
     }
 
-    /// Writes a message.
+    /// Serializes a message.
     pub(super) fn write(self, message: &Outgoing<'_>) -> Bytes {
         match self {
             Self::Json => json::write(message),
@@ -101,7 +101,7 @@ impl Protocol {
         }
     }
 
-    /// Writes a call of a method of the client; `arguments` is a tuple: they are told apart by their places.
+    /// Serializes a call of a method of the client; `arguments` is a tuple, because arguments are positional.
     pub(crate) fn invocation(self, target: &str, arguments: &impl Serialize) -> Bytes {
         match self {
             Self::Json => json::invocation(target, arguments),
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_handshake_names_a_protocol_that_the_transport_can_carry() {
+    fn a_handshake_names_a_protocol_that_the_transport_supports() {
         let read = |text: &str, format| Protocol::of_handshake(text.as_bytes(), format);
         let message_pack = r#"{"protocol":"messagepack","version":1}"#;
         assert_eq!(

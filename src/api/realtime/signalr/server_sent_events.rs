@@ -1,4 +1,4 @@
-//! Server-sent events: one answer that lasts, in which each message is an event.
+//! Server-sent events: one streamed response in which each message is an event.
 
 use actix::Addr;
 use actix_web::HttpResponse;
@@ -7,11 +7,11 @@ use futures_util::stream;
 
 use super::http_connection::{End, Fetch, Fetched, HttpConnection};
 
-/// Sent at once, so that the client sees that the stream is open. Clients of old read only lines that end with CR LF, and
-/// of those only `data: …` and comments.
+/// Sent immediately to show that the stream is open. Old clients accept only lines that end with CR LF, and of those
+/// only `data: …` and comments.
 const OPENING: Bytes = Bytes::from_static(b":\r\n");
 
-/// The answer that tells what there is for a client until its connection ends.
+/// The response that streams messages to a client until its connection ends.
 pub(super) fn stream(address: Addr<HttpConnection>) -> HttpResponse {
     let opened = stream::once(std::future::ready(Ok::<_, actix_web::Error>(OPENING)));
     let messages = stream::unfold(Open(address), |open| async move {
@@ -27,12 +27,12 @@ pub(super) fn stream(address: Addr<HttpConnection>) -> HttpResponse {
         .streaming(Box::pin(futures_util::StreamExt::chain(opened, messages)))
 }
 
-/// Tells the connection when nobody reads the stream any more.
+/// Ends the connection when the response is dropped.
 struct Open(Addr<HttpConnection>);
 
 impl Drop for Open {
     fn drop(&mut self) {
-        // If the mailbox is full, the connection finds out when it looks at the time.
+        // If the mailbox is full, the connection ends by its timeout.
         drop(self.0.try_send(End));
     }
 }
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_message_is_an_event_whose_lines_end_as_old_clients_want_it() {
+    fn every_message_is_an_event_with_line_ends_of_old_clients() {
         let messages = [Bytes::from_static(b"{}\x1e"), Bytes::from_static(b"{\"type\":6}\x1e")];
         assert_eq!(events(&messages), "data: {}\x1e\r\n\r\ndata: {\"type\":6}\x1e\r\n\r\n");
     }

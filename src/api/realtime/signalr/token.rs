@@ -1,4 +1,4 @@
-//! Connection tokens of requests, and why a connection is refused.
+//! Connection tokens of requests, and errors of connections.
 
 use actix_web::HttpRequest;
 
@@ -6,35 +6,37 @@ use super::connection_registry::ConnectionToken;
 use crate::api::realtime::admission::query_parameter;
 use crate::api::rest::problem::{PartError, Problem, ProblemKind};
 
-/// The token that a request must carry.
+/// The token that a request must have.
 pub(super) fn token(request: &HttpRequest) -> Result<ConnectionToken, Problem> {
     match query_parameter(request, "id") {
         Some(id) if !id.is_empty() => Ok(ConnectionToken::given(id)),
-        Some(_) | None => {
-            Err(PartError::parameter("id", "the connection's token is needed here; negotiate gives one").into())
-        }
+        Some(_) | None => Err(PartError::parameter(
+            "id",
+            "the connection token is missing; negotiate a connection to get one",
+        )
+        .into()),
     }
 }
 
-/// There is no connection with this token.
+/// Error of an unknown connection token.
 pub(super) fn no_connection() -> Problem {
-    let detail = "there is no such connection, or it has ended; negotiate a new one";
+    let detail = "connection not found or closed; negotiate a new one";
     Problem::new(ProblemKind::NotFound, detail)
 }
 
-/// The connection was negotiated by another caller.
+/// Error of a connection that another caller has negotiated.
 pub(super) fn of_another_caller() -> Problem {
     let detail = "the connection belongs to another caller; negotiate a new one";
     Problem::new(ProblemKind::Forbidden, detail)
 }
 
-/// The connection has another transport.
+/// Error of a request for another transport than the connection's.
 pub(super) fn other_transport() -> Problem {
-    let detail = "the connection has another transport, which can't be changed";
+    let detail = "the connection has another transport";
     Problem::new(ProblemKind::Malformed, detail)
 }
 
-/// The connection is open already.
+/// Error of a connection that is open already.
 pub(super) fn already_open() -> Problem {
-    Problem::new(ProblemKind::Conflict, "the connection is open already")
+    Problem::new(ProblemKind::Conflict, "the connection is already open")
 }

@@ -1,4 +1,4 @@
-//! The hub's own path: three transports share it, told apart by method and headers.
+//! The hub's own path, which three transports share, distinguished by method and headers.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl HttpTransport {
     }
 }
 
-/// `GET`: opens a connection, or fetches what there is for one.
+/// `GET`: opens a connection, or fetches its messages.
 pub(super) async fn get(server: Rc<HubServer>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let result = if handshake::wants_websocket(&request) {
         web_sockets::open(&server, &request, payload)
@@ -110,16 +110,16 @@ fn open(
     opened.ok_or_else(already_open)
 }
 
-/// Hands on the credentials of a request, which may be newer than those that the connection was opened with.
+/// Forwards the credentials of a request, which may be newer than those of its connection.
 async fn renew(address: &Addr<HttpConnection>, shown: Shown) {
-    // An error means that the connection has ended, as the next message to it will find.
+    // An error means that the connection has ended, as the next message to it will show.
     let _ = address.send(Renew(shown)).await;
 }
 
-/// How long a part of a body may take to come.
+/// Timeout of a chunk of a body.
 const CHUNK_TIME: Duration = Duration::from_secs(30);
 
-/// `POST`: messages of a client whose transport carries them only one way.
+/// `POST`: messages of a client whose transport is unidirectional.
 pub(super) async fn post(server: Rc<HubServer>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let result = receive(&server, &request, payload).await;
     answer(result, &request)
@@ -131,11 +131,11 @@ async fn receive(server: &HubServer, request: &HttpRequest, mut payload: Payload
     let address = match server.registry.find(&token, &caller) {
         Found::Nothing => return Err(no_connection()),
         Found::Foreign => return Err(of_another_caller()),
-        // The official server takes them as well: some clients send their handshake before they poll.
+        // The official server accepts them as well: some clients send their handshake before they poll.
         Found::Negotiated => {
             while let Some(chunk) = next_chunk(&mut payload).await? {
                 if !server.registry.keep_early(&token, &chunk) {
-                    let detail = "too much was sent before the connection was opened; open it with a GET";
+                    let detail = "too much data before the connection was opened; open it with a GET";
                     return Err(Problem::new(ProblemKind::TooLarge, detail));
                 }
             }
@@ -145,7 +145,7 @@ async fn receive(server: &HubServer, request: &HttpRequest, mut payload: Payload
         Found::Http { address, .. } => address,
     };
     renew(&address, shown).await;
-    // Handed on as it comes: the connection itself knows how large a message may be.
+    // Forwarded in chunks: the connection checks the size of messages.
     while let Some(chunk) = next_chunk(&mut payload).await? {
         if !address.send(Receive(chunk)).await.unwrap_or(false) {
             return Err(no_connection());
@@ -154,15 +154,15 @@ async fn receive(server: &HubServer, request: &HttpRequest, mut payload: Payload
     Ok(HttpResponse::Ok().finish())
 }
 
-/// The next part of a body.
+/// The next chunk of a body.
 async fn next_chunk(payload: &mut Payload) -> Result<Option<Bytes>, Problem> {
-    let too_slow = |_| Problem::new(ProblemKind::TooSlow, "the body stood still for too long");
-    let broken = |error| Problem::new(ProblemKind::Malformed, format!("the body broke off: {error}"));
+    let too_slow = |_| Problem::new(ProblemKind::TooSlow, "timed out reading the body");
+    let broken = |error| Problem::new(ProblemKind::Malformed, format!("failed to read the body: {error}"));
     let chunk = timeout(CHUNK_TIME, payload.next()).await.map_err(too_slow)?;
     chunk.transpose().map_err(broken)
 }
 
-/// `DELETE`: the client of a connection over long polling goes.
+/// `DELETE`: ends a connection over long polling.
 pub(super) async fn delete(server: Rc<HubServer>, request: HttpRequest, _: Payload) -> HttpResponse {
     let result = end(&server, &request).await;
     answer(result, &request)
@@ -177,7 +177,7 @@ async fn end(server: &HubServer, request: &HttpRequest) -> Result<HttpResponse, 
             transport: HttpTransport::LongPolling,
             address,
         } => {
-            // An error means that it has ended meanwhile, which is what was wanted.
+            // An error means that it has ended already.
             let _ = address.send(End).await;
             Ok(HttpResponse::build(StatusCode::ACCEPTED).finish())
         }
@@ -187,7 +187,7 @@ async fn end(server: &HubServer, request: &HttpRequest) -> Result<HttpResponse, 
             transport: HttpTransport::ServerSentEvents,
             ..
         } => {
-            let detail = "only a connection over long polling is ended by DELETE; close the stream or the socket";
+            let detail = "DELETE only ends connections over long polling; close the stream or the socket";
             Err(Problem::new(ProblemKind::Malformed, detail))
         }
     }

@@ -1,4 +1,4 @@
-//! Connections over WebSockets: an actor each. JSON travels in text frames, MessagePack in binary ones.
+//! Connections over WebSockets, an actor each. JSON uses text frames, MessagePack binary ones.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,10 +26,10 @@ use crate::api::realtime::handshake;
 use crate::api::realtime::message_assembler::{Fragments, Frame, Said};
 use crate::api::rest::problem::{Problem, ProblemKind};
 
-/// How many messages the mailbox holds; nobody sends any.
+/// Capacity of the mailbox; the actor receives no messages.
 const MAILBOX_CAPACITY: usize = 1;
 
-/// Opens a connection, negotiated before or not.
+/// Opens a connection, with or without a negotiation.
 pub(super) fn open(server: &HubServer, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
     let Admitted { caller, shown } = server.admission.admit(request)?;
     let ((permit, superseded), registered) = if query_parameter(request, "id").is_some() {
@@ -48,7 +48,7 @@ pub(super) fn open(server: &HubServer, request: &HttpRequest, payload: Payload) 
         }
     } else {
         handshake::check(request)?;
-        // A client that knows what it wants may leave the negotiation out.
+        // Clients may skip the negotiation.
         (server.enter(&caller)?, None)
     };
     let ability = Transport {
@@ -76,19 +76,19 @@ pub(super) fn open(server: &HubServer, request: &HttpRequest, payload: Payload) 
     WsResponseBuilder::new(actor, request, frames)
         .frame_size(server.frame_bytes_max())
         .start()
-        .map_err(|error| Problem::new(ProblemKind::Malformed, format!("this is no WebSocket: {error}")))
+        .map_err(|error| Problem::new(ProblemKind::Malformed, format!("invalid WebSocket handshake: {error}")))
 }
 
-/// The actor. See the module.
+/// The actor of a connection. See the module.
 struct WebSocketConnection {
     connection: Connection,
     fragments: Fragments,
     violated: Violated,
     limits: Limits,
-    /// Whether the client's last frame was binary: how it is answered before a protocol is chosen.
+    /// True if the client's last frame was binary: the response before the handshake has the same type.
     is_binary: bool,
     _registered: Option<Registered<Addr<HttpConnection>>>,
-    /// Until it is waited for.
+    /// Taken when it is awaited.
     superseded: Option<Superseded>,
 }
 
@@ -101,7 +101,7 @@ impl WebSocketConnection {
             Some(Protocol::MessagePack) => true,
             None => self.is_binary,
         };
-        // What the hub has no words for is empty.
+        // Events without a message in the protocol are empty.
         if bytes.is_empty() {
             return;
         }
@@ -166,13 +166,13 @@ impl StreamHandler<Result<Message, ProtocolError>> for WebSocketConnection {
     fn finished(&mut self, ctx: &mut Context) {
         match self.violated.get() {
             Some(violation) => self.refuse(violation, ctx),
-            // The client has gone.
+            // The client has disconnected.
             None => ctx.stop(),
         }
     }
 }
 
-/// Sends what the connection has for its client. It is polled only when the socket can take more.
+/// Sends the connection's output to its client. It is polled only when the socket has room.
 struct Tell;
 
 impl ActorFuture<WebSocketConnection> for Tell {

@@ -1,5 +1,5 @@
-//! The messages of the two subprotocols: `graphql-transport-ws`, which the npm package graphql-ws speaks, and the older
-//! `graphql-ws` of subscriptions-transport-ws.
+//! Messages of the two subprotocols: `graphql-transport-ws` of the npm package graphql-ws, and the older `graphql-ws`
+//! of subscriptions-transport-ws.
 
 use async_graphql::ServerError;
 use bytestring::ByteString;
@@ -21,7 +21,7 @@ pub(super) enum Protocol {
 }
 
 impl Protocol {
-    /// The subprotocol that is called so.
+    /// The subprotocol with this name.
     pub(super) fn named(name: &str) -> Option<Self> {
         match name {
             "graphql-transport-ws" => Some(Self::Transport),
@@ -39,28 +39,28 @@ impl Protocol {
     }
 }
 
-/// What a client says.
+/// A message of a client.
 #[derive(Debug)]
 pub(super) enum Said {
-    /// It begins, and may show who it is.
+    /// Starts the connection, and may contain credentials.
     Init(Map<String, Value>),
-    /// It asks whether the server lives, with something to be sent back.
+    /// Pings the server, with a payload for the pong.
     Ping(Option<Box<RawValue>>),
-    /// It lives.
+    /// Confirms a ping.
     Pong,
-    /// It wants an operation to be carried out.
+    /// Requests the execution of an operation.
     Subscribe {
-        /// What it calls the operation.
+        /// Client's id of the operation.
         id: String,
         /// The operation.
         asked: Box<Asked>,
     },
-    /// It wants no more results of an operation.
+    /// Ends an operation.
     Complete {
-        /// Which.
+        /// Id of the operation.
         id: String,
     },
-    /// It goes.
+    /// Ends the connection.
     Terminate,
 }
 
@@ -74,7 +74,7 @@ struct Written<'a> {
 }
 
 impl Said {
-    /// Reads a message, or says what is wrong with it.
+    /// Parses a message, or returns an error message.
     pub(super) fn parse(protocol: Protocol, text: &[u8]) -> Result<Self, String> {
         let written: Written<'_> = strict_json::from_slice(text).map_err(|error| error.to_string())?;
         let Written { kind, id, payload } = written;
@@ -86,13 +86,13 @@ impl Said {
             (_, "connection_init") => {
                 let payload = payload.map(|payload| serde_json::from_str(payload.get())).transpose();
                 let payload: Option<Map<String, Value>> =
-                    payload.map_err(|_| "the payload of connection_init is no object".to_owned())?;
+                    payload.map_err(|_| "the payload of connection_init is not an object".to_owned())?;
                 Ok(Self::Init(payload.unwrap_or_default()))
             }
             (Protocol::Transport, "ping" | "pong") => {
                 let is_object = payload.is_none_or(|payload| payload.get().starts_with('{') || payload.get() == "null");
                 match (is_object, kind.as_str()) {
-                    (false, kind) => Err(format!("the payload of {kind} is no object")),
+                    (false, kind) => Err(format!("the payload of {kind} is not an object")),
                     (true, "ping") => Ok(Self::Ping(payload.map(RawValue::to_owned))),
                     (true, _) => Ok(Self::Pong),
                 }
@@ -112,13 +112,13 @@ impl Said {
             (Protocol::Legacy, "connection_terminate") => Ok(Self::Terminate),
             (_, other) => {
                 let other: String = other.chars().take(32).collect();
-                Err(format!("there is no message '{other}'"))
+                Err(format!("unknown message '{other}'"))
             }
         }
     }
 }
 
-/// What the server says.
+/// A message of the server.
 #[derive(Serialize)]
 struct Message<'a, P> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,24 +130,24 @@ struct Message<'a, P> {
 }
 
 fn write<P: Serialize>(id: Option<&str>, kind: &'static str, payload: Option<P>) -> ByteString {
-    // Strings and values of GraphQL always become JSON.
+    // Strings and values of GraphQL always serialize as JSON.
     let json = serde_json::to_string(&Message { id, kind, payload });
     ByteString::from(json.unwrap_or_default())
 }
 
 const NOTHING: Option<()> = None;
 
-/// The client may begin.
+/// Accepts the client's `connection_init`.
 pub(super) fn ack() -> ByteString {
     write(None, "connection_ack", NOTHING)
 }
 
-/// The server lives, as it tells clients of old.
+/// Keep-alive of the older protocol.
 pub(super) fn keep_alive() -> ByteString {
     write(None, "ka", NOTHING)
 }
 
-/// The client may not begin, as clients of old are told.
+/// Rejects the client's `connection_init` in the older protocol.
 pub(super) fn connection_error(message: &str) -> ByteString {
     #[derive(Serialize)]
     struct Why<'a> {
@@ -156,7 +156,7 @@ pub(super) fn connection_error(message: &str) -> ByteString {
     write(None, "connection_error", Some(Why { message }))
 }
 
-/// The server lives.
+/// Confirms a ping.
 pub(super) fn pong(payload: Option<&RawValue>) -> ByteString {
     write(None, "pong", payload)
 }
@@ -167,7 +167,7 @@ pub(super) fn next(protocol: Protocol, id: &str, answer: &Answer) -> ByteString 
         Protocol::Transport => "next",
         Protocol::Legacy => "data",
     };
-    // A copy of the answer as it is: to read it as JSON again would take a third one.
+    // Parsing the response as JSON would take a third copy.
     let id = serde_json::to_string(id).unwrap_or_default();
     let json = answer.json();
     let mut message = Vec::with_capacity(id.len() + json.len() + 40);
@@ -182,28 +182,28 @@ pub(super) fn next(protocol: Protocol, id: &str, answer: &Answer) -> ByteString 
     ] {
         message.extend_from_slice(part);
     }
-    // JSON is text.
+    // JSON is valid UTF-8.
     ByteString::try_from(message).unwrap_or_default()
 }
 
-/// An operation could not be carried out at all. Nothing follows.
+/// Reports that an operation was not executed. It is the operation's last message.
 pub(super) fn error(protocol: Protocol, id: &str, errors: &[ServerError]) -> ByteString {
     match protocol {
         Protocol::Transport => write(Some(id), "error", Some(errors)),
-        // Clients of old take one.
+        // The older protocol has one.
         Protocol::Legacy => write(Some(id), "error", errors.first()),
     }
 }
 
-/// An operation has no more results.
+/// Ends an operation.
 pub(super) fn complete(id: &str) -> ByteString {
     write(Some(id), "complete", NOTHING)
 }
 
-/// Where clients put their token, in any case.
+/// Names under which clients send their token, in lower case.
 const TOKEN_NAMES: [&str; 4] = ["authorization", "token", "accesstoken", "access_token"];
 
-/// The token that a client shows when it begins: as a header would hold it, or bare.
+/// The token in the payload of `connection_init`, with or without a scheme.
 pub(super) fn token_in(payload: &Map<String, Value>) -> Option<&str> {
     let headers = payload.get("headers").and_then(Value::as_object);
     std::iter::once(payload)
@@ -214,7 +214,7 @@ pub(super) fn token_in(payload: &Map<String, Value>) -> Option<&str> {
         .map(bare)
 }
 
-/// A token without the scheme before it.
+/// A token without its scheme.
 fn bare(text: &str) -> &str {
     match text.trim().split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_message_is_refused_with_a_reason() {
+    fn an_invalid_message_is_rejected_with_a_reason() {
         for text in [
             "",
             "{",
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_found_where_clients_put_it() {
+    fn a_token_is_found_under_each_of_its_names() {
         for payload in [
             json!({"Authorization": "Bearer abc"}),
             json!({"authorization": "bearer  abc"}),

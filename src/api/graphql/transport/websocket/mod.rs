@@ -1,4 +1,4 @@
-//! GraphQL over WebSocket: a connection is an actor that carries out the operations of its client.
+//! GraphQL over WebSocket: a connection is an actor that executes the operations of its client.
 //!
 //! ```text
 //! → {"type": "connection_init", "payload": {"Authorization": "Bearer …"}}
@@ -7,9 +7,9 @@
 //! ← {"type": "next", "id": "1", "payload": {"data": {"jobStatusChanged": {"jobId": "…", "status": "RUNNING"}}}}
 //! ```
 //!
-//! Whoever breaks the protocol is cut off with the code that the protocol has for it ([`Close`]); what is wrong with an
-//! operation is told to that operation, and the connection stays. An operation that its client completes, or whose client
-//! goes away, is dropped at once, and with it whatever it listened to.
+//! A violation of the protocol closes the connection with the protocol's code for it ([`Close`]). An error in an
+//! operation is reported for the operation, and the connection stays open. An operation that its client completes, or
+//! whose client disconnects, is dropped immediately, with its subscriptions to events.
 
 mod message;
 
@@ -49,10 +49,10 @@ use crate::api::rest::problem::{Problem, ProblemKind};
 use crate::domain::access::caller::{Caller, Scope};
 use crate::service::facade_metrics::clients::ClientKind;
 
-/// How many messages the mailbox holds; nobody sends any.
+/// Capacity of the mailbox; the actor receives no messages.
 const MAILBOX_CAPACITY: usize = 1;
 
-/// Answers a request for a connection.
+/// Handles a request for a connection.
 pub(crate) fn connect(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> HttpResponse {
     open(graphql, request, payload).unwrap_or_else(|problem| refuse(&problem, Form::Json))
 }
@@ -60,7 +60,7 @@ pub(crate) fn connect(graphql: &GraphQl, request: &HttpRequest, payload: Payload
 fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
     let options = graphql.realtime.options();
     if !options.enable {
-        return Err(Problem::new(ProblemKind::NotFound, "this server has no live updates"));
+        return Err(Problem::new(ProblemKind::NotFound, "live updates are disabled"));
     }
     handshake::check(request)?;
     let shown = graphql.gate.look_at(request)?;
@@ -88,15 +88,10 @@ fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<Ht
         .frame_size(options.message_bytes_max)
         .start()
         .map(|response| paced(response, &graphql.memory.answers, turn))
-        .map_err(|error| {
-            Problem::new(
-                ProblemKind::Malformed,
-                format!("this is no request for a WebSocket: {error}"),
-            )
-        })
+        .map_err(|error| Problem::new(ProblemKind::Malformed, format!("invalid WebSocket handshake: {error}")))
 }
 
-/// The first subprotocol that the client names and the server speaks.
+/// The client's first subprotocol that the server supports.
 fn wanted_protocol(request: &HttpRequest) -> Option<Protocol> {
     let headers = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL);
     let mut names = headers
@@ -105,43 +100,43 @@ fn wanted_protocol(request: &HttpRequest) -> Option<Protocol> {
     names.find_map(|name| Protocol::named(name.trim()))
 }
 
-/// Why a connection is closed.
+/// Close codes of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Close {
-    /// The client has said what is no message.
+    /// Invalid message.
     BadMessage = 4400,
-    /// The client has asked for something before it was let in.
+    /// Operation before the connection was accepted.
     Unauthorized = 4401,
-    /// The client is not let in, or no more. Clients connect again after it, with new credentials if they have them.
+    /// Rejected or expired credentials. Clients reconnect, with new credentials if they have them.
     Forbidden = 4403,
-    /// The client speaks none of the subprotocols.
+    /// No supported subprotocol.
     Subprotocol = 4406,
-    /// The client has not begun in time.
+    /// No `connection_init` in time.
     InitTimeout = 4408,
-    /// The client has called two operations the same.
+    /// Id of a running operation.
     SameId = 4409,
-    /// The client has begun twice.
+    /// Second `connection_init`.
     TooManyInits = 4429,
-    /// The server has failed.
+    /// Failure of the server.
     Internal = 4500,
 }
 
-/// The actor: one connection. See the module.
+/// The actor of one connection. See the module.
 struct Session {
     graphql: GraphQl,
-    /// `None` for a client that speaks none of the subprotocols; it is told so and sent away.
+    /// `None` for a client without a supported subprotocol, whose connection is closed.
     protocol: Option<Protocol>,
     shown: Shown,
-    /// The client's credentials, once they were accepted.
+    /// The client's credentials, after they were accepted.
     standing: Option<Standing>,
     operations: HashMap<String, SpawnHandle>,
     fragments: Fragments,
     violated: Violated,
     liveness: Liveness,
     turn: Turn,
-    /// It counts once the client is known.
+    /// Permit of the connection, which counts when the caller is known.
     permit: Permit,
-    /// Until it is waited for.
+    /// Taken when it is awaited.
     superseded: Option<Superseded>,
 }
 
@@ -211,7 +206,7 @@ impl Session {
             if protocol == Protocol::Transport {
                 return close(Close::SameId, &format!("Subscriber for {id} already exists"), ctx);
             }
-            // So it was with the server of old.
+            // Behaviour of the older protocol's server.
             self.forget(&id, ctx);
         }
         let answers = match self.carry_out(asked) {
@@ -227,11 +222,11 @@ impl Session {
         self.operations.insert(id, handle);
     }
 
-    /// The answers to an operation as they come, or the one that says why there are none.
+    /// The stream of responses to an operation, or the response with the reason why there is none.
     fn carry_out(&self, asked: Asked) -> Result<Answers, Answer> {
         let max = self.graphql.realtime.options().max_subscriptions;
         if self.operations.len() >= max {
-            let detail = format!("this connection has {max} operations, as many as it may have");
+            let detail = format!("this connection has the maximum number of operations ({max})");
             let problem = Problem::new(ProblemKind::Busy, detail);
             return Err(errors::of_problem(&problem).into());
         }
@@ -245,19 +240,19 @@ impl Session {
         Ok(stream::once(async move { engine.execute(operation).await }).boxed_local())
     }
 
-    /// Who asks: the token that was shown may have run out.
+    /// The caller, unless its credentials have expired.
     fn caller(&self) -> Result<Caller, AuthFailure> {
         self.graphql.gate.recognise(&self.shown, true)
     }
 
-    /// Forgets an operation. An id that is not known is no mistake: its end may be on its way to the client.
+    /// Removes an operation. An unknown id is ignored: the end of the operation may be in flight.
     fn forget(&mut self, id: &str, ctx: &mut Context) {
         if let Some(handle) = self.operations.remove(id) {
             ctx.cancel_future(handle);
         }
     }
 
-    /// Asks whether the client lives, and ends the connection when it says nothing for too long.
+    /// Pings the client, and closes the connection when the client is silent for too long.
     fn tick(&mut self, ctx: &mut Context) {
         match self.liveness.tick(self.graphql.realtime.options(), Instant::now()) {
             Due::Nothing => {}
@@ -267,11 +262,11 @@ impl Session {
                     ctx.text(message::keep_alive());
                 }
             }
-            Due::End => end(CloseCode::Policy, "nothing was heard from the client for too long", ctx),
+            Due::End => end(CloseCode::Policy, "no message from the client for too long", ctx),
         }
     }
 
-    /// Ends the connection when its caller's credentials are accepted no more.
+    /// Closes the connection when its caller's credentials are no longer valid.
     fn recheck(&mut self, ctx: &mut Context) {
         if let Some(Err(why)) = self.standing.as_mut().map(Standing::check) {
             close(Close::Forbidden, &format!("Forbidden: {why}"), ctx);
@@ -328,7 +323,7 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
         match frame {
             Frame::Said(message_assembler::Said::Text(text)) => self.answer(protocol, &text, ctx),
             Frame::Said(message_assembler::Said::Binary(_)) => {
-                close(Close::BadMessage, "messages are JSON texts; this one is binary", ctx);
+                close(Close::BadMessage, "messages are JSON texts, not binary", ctx);
             }
             Frame::Sign => {}
             Frame::Ping(bytes) => ctx.pong(&bytes),
@@ -343,7 +338,7 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
     fn finished(&mut self, ctx: &mut Context) {
         match self.violated.get() {
             Some(violation) => self.refuse(violation, ctx),
-            // The client has gone.
+            // The client has disconnected.
             None => ctx.stop(),
         }
     }
@@ -351,8 +346,8 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
 
 type Answers = LocalBoxStream<'static, Result<Answer, Failed>>;
 
-/// Tells the client the results of one operation. It is polled only when the connection can take more: a client that does
-/// not read leaves its events in their stream, which is bounded.
+/// Streams the results of one operation to the client. It is polled only when the connection has room: unread events of
+/// a slow client stay in their bounded stream.
 struct Running {
     id: String,
     protocol: Protocol,
@@ -397,7 +392,7 @@ impl ActorFuture<Session> for Running {
     }
 }
 
-/// Ends the connection when the server goes down.
+/// Closes the connection when the server shuts down.
 struct Stopping(Pin<Box<dyn Future<Output = ()>>>);
 
 impl ActorFuture<Session> for Stopping {

@@ -14,21 +14,21 @@ use crate::domain::values::id::NodeId;
 #[derive(Clone, Debug, SimpleObject)]
 #[graphql(complex)]
 pub(crate) struct Attempt {
-    /// Which one, counted from 1.
+    /// Number of the attempt, counted from 1.
     number: u32,
-    /// How it stands.
+    /// Status of the attempt.
     status: AttemptStatus,
-    /// When it started.
+    /// Time of its start.
     started_at: DateTime,
-    /// When it ended; null while it runs.
+    /// Time of its end; null while it runs.
     completed_at: Option<DateTime>,
-    /// How long it took; null while it runs.
+    /// Duration; null while it runs.
     duration: Option<TimeSpan>,
-    /// Why it failed, in a line.
+    /// Error message, in one line.
     error: Option<String>,
-    /// More of the failure.
+    /// Details of the error.
     error_detail: Option<String>,
-    /// The server process, or the remote worker, that ran it.
+    /// The node or remote worker that ran it.
     node: Uuid,
     #[graphql(skip)]
     ran_by: NodeId,
@@ -36,7 +36,7 @@ pub(crate) struct Attempt {
 
 #[ComplexObject]
 impl Attempt {
-    /// The remote worker that ran it; null when a server did, and when it is no longer known.
+    /// The remote worker that ran it; null if a server ran it, or the worker is no longer known.
     #[graphql(complexity = "20 + child_complexity")]
     async fn worker(&self, ctx: &Context<'_>) -> Result<Option<Worker>> {
         let workers = &services(ctx)?.workers;

@@ -1,16 +1,16 @@
-//! What a change of many jobs has done.
+//! Result of a bulk change of jobs.
 
 use async_graphql::SimpleObject;
 
 use crate::api::graphql::types::int::int;
 use crate::service::jobs::bulk::Changed;
 
-/// What a change of many jobs has done.
+/// Result of a bulk change of jobs.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct ChangedJobs {
-    /// How many jobs were changed.
+    /// Number of changed jobs.
     count: i32,
-    /// Whether `limit` was reached and the filter may mean more: ask again.
+    /// True if `limit` was reached and more jobs may match the filter: repeat the request.
     has_more: bool,
 }
 

@@ -1,7 +1,7 @@
-//! Pages of the list of jobs, as Relay's cursor connections have them.
+//! Pages of jobs as Relay's cursor connections.
 //!
-//! A cursor is the place of one job in the order of ids, which is the order of their creation: it holds whatever comes and
-//! goes around it.
+//! A cursor is a job's position in the order of ids, which is the order of creation: it stays valid when jobs are
+//! created or deleted.
 
 use async_graphql::{Context, Object, Result};
 use base64::Engine;
@@ -19,46 +19,46 @@ use crate::domain::values::id::JobId;
 use crate::service::jobs::JobPage;
 use crate::storage::query::{JobFilter, JobSummary, Order, Page};
 
-/// What a cursor begins with: another kind of list has another.
+/// First byte of a cursor: other kinds of lists have other bytes.
 const KIND: u8 = b'j';
 
-/// Which page is wanted, as it was given.
+/// Arguments of a page.
 #[derive(Debug)]
 pub(crate) struct Wanted {
-    /// How many from the beginning.
+    /// Maximum number of jobs from the start.
     pub first: Option<i32>,
-    /// Only what follows this cursor.
+    /// Cursor after which the page starts.
     pub after: Option<String>,
-    /// How many from the end.
+    /// Maximum number of jobs from the end.
     pub last: Option<i32>,
-    /// Only what comes before this cursor.
+    /// Cursor before which the page ends.
     pub before: Option<String>,
 }
 
-/// A page of the list of jobs.
+/// A page of jobs.
 pub(crate) struct JobConnection {
     filter: JobFilter,
     jobs: Vec<Job>,
     has_next_page: bool,
     has_previous_page: bool,
-    /// How many jobs the filter means, when that was asked for together with the page.
+    /// Number of jobs that match the filter, if it was requested together with the page.
     total_count: Option<u64>,
 }
 
-/// A page of the list of jobs.
+/// A page of jobs.
 #[Object]
 impl JobConnection {
-    /// The jobs with their cursors, in their order.
+    /// Jobs with their cursors, in the order of the list.
     async fn edges(&self) -> Vec<JobEdge<'_>> {
         self.jobs.iter().map(JobEdge).collect()
     }
 
-    /// The jobs without their cursors.
+    /// Jobs without their cursors, in the order of the list.
     async fn nodes(&self) -> JobNodes<'_> {
         JobNodes(&self.jobs)
     }
 
-    /// What there is beside this page.
+    /// Position of the page in the list.
     async fn page_info(&self) -> PageInfo {
         let cursor = |job: Option<&Job>| job.map(|job| cursor_of(job.summary().id));
         PageInfo {
@@ -69,8 +69,8 @@ impl JobConnection {
         }
     }
 
-    /// How many jobs the filter means, on all pages. Without dates, `search` and `recurringJobId` it costs the same however
-    /// many there are.
+    /// Number of jobs that match the filter, on all pages. Its cost does not depend on the number, unless the filter
+    /// has dates, `search` or `recurringJobId`.
     #[graphql(complexity = 10)]
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
         let count = match self.total_count {
@@ -81,13 +81,13 @@ impl JobConnection {
     }
 }
 
-/// A job with its place in the list.
+/// A job with its cursor.
 pub(crate) struct JobEdge<'a>(&'a Job);
 
-/// A job with its place in the list.
+/// A job with its cursor.
 #[Object]
 impl<'a> JobEdge<'a> {
-    /// The place: for `after` and `before`.
+    /// Cursor of the job, for `after` and `before`.
     async fn cursor(&self) -> String {
         cursor_of(self.0.summary().id)
     }
@@ -109,14 +109,11 @@ impl JobConnection {
         } = wanted;
         let after = after.map(|text| job_of("after", &text)).transpose()?;
         let before = before.map(|text| job_of("before", &text)).transpose()?;
-        // The end of a list is the beginning of the list in the other order.
+        // The end of a list is the start of the list in the opposite order.
         let is_from_the_end = last.is_some();
         let (field, size, start, stop, read_order) = match (first, last) {
             (Some(_), Some(_)) => {
-                return Err(errors::invalid(
-                    "last",
-                    "first and last are both given; give one of them",
-                ));
+                return Err(errors::invalid("last", "first and last are mutually exclusive"));
             }
             (first, None) => ("first", first, after, before, order),
             (None, last) => ("last", last, before, after, order.reversed()),
@@ -128,7 +125,7 @@ impl JobConnection {
             order: read_order,
         };
         let (services, caller) = (&services(ctx)?.jobs, caller(ctx)?);
-        // Read together: one after the other they take twice as long.
+        // In parallel: sequential reads take twice as long.
         let (mut jobs, has_more, total_count) = if ctx.look_ahead().field("totalCount").exists() {
             let JobPage {
                 jobs,
@@ -142,7 +139,7 @@ impl JobConnection {
         };
         let read = jobs.len();
         jobs.retain(|job| stop.is_none_or(|stop| comes_before(job, stop, read_order)));
-        // What lies at the stop, or behind it, is there.
+        // Jobs at or after the stop exist.
         let (ahead, behind) = (has_more || jobs.len() < read || stop.is_some(), start.is_some());
         let (has_next_page, has_previous_page) = if is_from_the_end {
             (behind, ahead)
@@ -183,7 +180,7 @@ fn job_of(field: &str, cursor: &str) -> Result<JobId> {
     });
     id.map(JobId::from_uuid).ok_or_else(|| {
         let given: String = cursor.chars().take(64).collect();
-        let detail = format!("'{given}' is no cursor of this list; take one from edges or pageInfo");
+        let detail = format!("'{given}' is not a cursor of this list; take one from edges or pageInfo");
         errors::invalid(field, &detail)
     })
 }
@@ -193,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_comes_back_and_nothing_else_is_one() {
+    fn a_cursor_is_parsed_and_other_texts_are_rejected() {
         let id = JobId::from_uuid(Uuid::from_u128(0x0196_3b5e_7d3a_7c1e_9f43_0d2f_6b1a_9c55));
         assert_eq!(job_of("after", &cursor_of(id)).ok(), Some(id));
         for text in ["", "x", "Zm9v", &cursor_of(id)[1..], &id.to_string()] {

@@ -1,4 +1,4 @@
-//! Which jobs are meant, and in which order.
+//! Filter and order of jobs.
 
 use async_graphql::{InputObject, Result};
 
@@ -11,7 +11,7 @@ use crate::api::rest::jobs::list::{check_range, check_types, parse_search};
 use crate::domain::values::name::JobType;
 use crate::storage::query::{JobFilter, Order};
 
-/// Which jobs are meant. Every condition that is given must hold; an empty filter means all.
+/// Conditions on jobs. All given conditions must hold; an empty filter matches all.
 #[derive(Debug, Default, InputObject)]
 pub(crate) struct JobFilterInput {
     /// Jobs with one of these statuses.
@@ -27,14 +27,14 @@ pub(crate) struct JobFilterInput {
     priority: Option<Priority>,
     /// Jobs with this text in their name or type, in any case; at most 200 characters.
     search: Option<String>,
-    /// Created at this time or later; a date is its beginning.
+    /// Jobs created at this time or later; a date stands for its start.
     from: Option<DateTime>,
-    /// Created at this time or earlier; a date is its end.
+    /// Jobs created at this time or earlier; a date stands for its end.
     to: Option<DateTime>,
 }
 
 impl JobFilterInput {
-    /// The filter that is meant.
+    /// The filter of the input.
     pub(crate) fn into_filter(self) -> Result<JobFilter> {
         let Self {
             status,
@@ -80,12 +80,12 @@ impl JobFilterInput {
     }
 }
 
-/// In which order jobs come.
+/// Order of jobs.
 #[derive(Debug, InputObject)]
 pub(crate) struct JobOrder {
-    /// By what.
+    /// Field by which they are ordered.
     field: JobOrderField,
-    /// In which direction.
+    /// Direction of the order.
     direction: OrderDirection,
 }
 

@@ -1,4 +1,4 @@
-//! What is given of a job: of a new one, and of what is to be changed.
+//! Input of new jobs and of changes of jobs.
 
 use async_graphql::{ID, InputObject, Result, SimpleObject};
 
@@ -13,38 +13,39 @@ use crate::domain::job::new_job::NewJob;
 use crate::domain::job::state_machine::JobPatch;
 use crate::service::jobs::Scheduled;
 
-/// A job to be run. Every field but `type` may be left out or be null; the configuration of the job's type then decides.
+/// A job to schedule. All fields but `type` may be omitted or null; defaults come from the configuration of the job's
+/// type.
 #[derive(Debug, InputObject)]
 pub(crate) struct ScheduleJobInput {
-    /// Which handler runs it: 1 to 200 characters.
+    /// Type of the job, which selects its handler: 1 to 200 characters.
     #[graphql(name = "type")]
     job_type: String,
-    /// What people call it, in 1 to 200 characters; its type by default.
+    /// Display name, 1 to 200 characters; the type by default.
     name: Option<String>,
-    /// The queue that it waits in: 1 to 100 letters, digits and `_ . : -`.
+    /// Name of the queue: 1 to 100 letters, digits and `_ . : -`.
     queue: Option<String>,
-    /// What the handler is given.
+    /// Input of the handler.
     parameters: Option<Json>,
-    /// How urgent it is; normal by default.
+    /// Priority; normal by default.
     priority: Option<Priority>,
-    /// How long it waits before it may start. Not together with `runAt`.
+    /// Time until it is due. Mutually exclusive with `runAt`.
     delay: Option<TimeSpan>,
-    /// When it may start; at once if that has passed. Not together with `delay`.
+    /// Time when it is due; a time in the past means now. Mutually exclusive with `delay`.
     run_at: Option<DateTime>,
-    /// How many retries it may have: 0 to 1000.
+    /// Maximum number of retries: 0 to 1000.
     max_retries: Option<i32>,
-    /// How long one attempt may take.
+    /// Timeout of an attempt.
     timeout: Option<TimeSpan>,
-    /// The wait before the first retry; each further one is twice as long.
+    /// Backoff before the first retry; it doubles with each further one.
     retry_delay: Option<TimeSpan>,
-    /// The waits before the first, second, … retry, at most 100; the last one repeats. In place of `retryDelay`.
+    /// Backoffs before the first, second, … retry, at most 100; the last one repeats. Replaces `retryDelay`.
     retry_intervals: Option<Vec<TimeSpan>>,
-    /// At most one unfinished job has this key: whoever asks for a second one gets the first.
+    /// Unique key: at most one unfinished job has it. A request for another one returns the existing job.
     unique_key: Option<String>,
 }
 
 impl ScheduleJobInput {
-    /// The new job that is asked for.
+    /// The new job of the input.
     pub(crate) fn into_new_job(self, place: &Place) -> Result<NewJob> {
         let Self {
             job_type,
@@ -74,7 +75,7 @@ impl ScheduleJobInput {
             retry_delay: place.span("retryDelay", retry_delay)?,
             retry_intervals: place.spans("retryIntervals", retry_intervals)?,
             unique_key: place.text("uniqueKey", unique_key)?,
-            // A recurring job has an input of its own.
+            // Recurring jobs have an input of their own.
             ..JobRequest::default()
         };
         request
@@ -83,33 +84,33 @@ impl ScheduleJobInput {
     }
 }
 
-/// What of a pending job is to be changed. What is left out, or is null, stays as it is; at least one field is needed.
+/// Changes of a pending job. Omitted or null fields are not changed; at least one field is required.
 #[derive(Debug, InputObject)]
 pub(crate) struct UpdateJobInput {
-    /// What people call it, in 1 to 200 characters.
+    /// Display name, 1 to 200 characters.
     name: Option<String>,
-    /// The queue that it waits in.
+    /// Name of the queue.
     queue: Option<String>,
-    /// What the handler is given, in place of what it had.
+    /// Input of the handler, which replaces the previous one.
     parameters: Option<Json>,
-    /// How urgent it is.
+    /// Priority.
     priority: Option<Priority>,
-    /// How long it waits from now on before it may start. Not together with `runAt`.
+    /// Time from now until it is due. Mutually exclusive with `runAt`.
     delay: Option<TimeSpan>,
-    /// When it may start. Not together with `delay`.
+    /// Time when it is due. Mutually exclusive with `delay`.
     run_at: Option<DateTime>,
-    /// How many retries it may have: 0 to 1000.
+    /// Maximum number of retries: 0 to 1000.
     max_retries: Option<i32>,
-    /// How long one attempt may take.
+    /// Timeout of an attempt.
     timeout: Option<TimeSpan>,
-    /// The wait before the first retry.
+    /// Backoff before the first retry.
     retry_delay: Option<TimeSpan>,
-    /// The waits before each retry, at most 100.
+    /// Backoffs before each retry, at most 100.
     retry_intervals: Option<Vec<TimeSpan>>,
 }
 
 impl UpdateJobInput {
-    /// The change that is asked for.
+    /// The update of the input.
     pub(crate) fn into_patch(self, place: &Place) -> Result<JobPatch> {
         let Self {
             name,
@@ -142,15 +143,15 @@ impl UpdateJobInput {
     }
 }
 
-/// What became of a job that was to be scheduled.
+/// Result of scheduling a job.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct ScheduledJob {
-    /// The job, or the one that was there before.
+    /// The new job, or the existing one.
     job: Job,
-    /// Whether it is new; otherwise an unfinished job has its unique key, or the request was made before under its
-    /// idempotency key.
+    /// True if the job is new; false if an unfinished job has the unique key, or an earlier request had the idempotency
+    /// key.
     is_new: bool,
-    /// What its caller should know, such as that nothing runs its type.
+    /// Warnings, such as that no handler runs the job's type.
     warnings: Vec<String>,
 }
 
@@ -165,13 +166,13 @@ impl From<Scheduled> for ScheduledJob {
     }
 }
 
-/// What became of jobs that were to be scheduled.
+/// Result of scheduling several jobs.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct ScheduledJobs {
-    /// What became of each, in their order.
+    /// Result for each job, in the order of the request.
     pub jobs: Vec<ScheduledJob>,
-    /// How many of them are new.
+    /// Number of new jobs.
     pub created: i32,
-    /// Jobs that the first request with this idempotency key made and that have been removed since.
+    /// Jobs of the first request with this idempotency key that have been deleted since.
     pub missing: Vec<ID>,
 }

@@ -22,12 +22,12 @@ use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::job::Job as DomainJob;
 use crate::storage::query::{JobSummary, JobText};
 
-/// A job: in short, as lists have it, or with more. What is missing in short is loaded when it is asked for, for all jobs of a
-/// request together; large texts each by itself, so that nothing is read for an answer that does not hold it.
+/// A job, as a summary or with more fields. Fields that a summary lacks are loaded when they are selected, for all jobs
+/// of a request together; large texts are loaded separately, so that none is read that the response does not contain.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Job {
     summary: JobSummary,
-    /// The job without its large texts, once it was needed. They may be there.
+    /// The job without its large texts, if it was loaded.
     brief: OnceLock<Arc<DomainJob>>,
     parameters: OnceLock<Option<Arc<str>>>,
     result: OnceLock<Option<Arc<str>>>,
@@ -46,7 +46,7 @@ impl From<JobSummary> for Job {
     }
 }
 
-/// A job that is there as a whole.
+/// A complete job.
 impl From<Arc<DomainJob>> for Job {
     fn from(job: Arc<DomainJob>) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl From<Arc<DomainJob>> for Job {
 }
 
 impl Job {
-    /// A job that was read without its large texts.
+    /// A job without its large texts.
     pub(in super::super) fn of_brief(job: Arc<DomainJob>) -> Self {
         Self {
             brief: OnceLock::from(Arc::clone(&job)),
@@ -67,12 +67,12 @@ impl Job {
         }
     }
 
-    /// The job as lists have it.
+    /// The job's summary.
     pub(super) const fn summary(&self) -> &JobSummary {
         &self.summary
     }
 
-    /// What its attempts have reported: nothing before the first.
+    /// Reports of its attempts: none before the first attempt.
     async fn reports(&self, ctx: &Context<'_>) -> Result<JobReports> {
         if self.summary.attempt == 0 {
             return Ok(JobReports::default());
@@ -80,7 +80,7 @@ impl Job {
         Ok(services(ctx)?.jobs.reports(caller(ctx)?, self.summary.id).await?)
     }
 
-    /// The job without its large texts; `None` when it was deleted since the list was read.
+    /// The job without its large texts; `None` if it was deleted after its summary was read.
     async fn brief(&self, ctx: &Context<'_>) -> Result<Option<Arc<DomainJob>>> {
         if let Some(job) = self.brief.get() {
             return Ok(Some(Arc::clone(job)));
@@ -93,7 +93,7 @@ impl Job {
         Ok(loaded)
     }
 
-    /// One of its large texts, if it has it.
+    /// One of its large texts, if it exists.
     async fn text(&self, ctx: &Context<'_>, which: JobText) -> Result<Option<Arc<str>>> {
         let known = match which {
             JobText::Parameters => &self.parameters,
@@ -110,93 +110,93 @@ impl Job {
     }
 }
 
-/// One unit of work: a type, parameters, a queue, a priority, a time to run at, and what has become of it.
-// Its fields are worked out one after the other: nearly all are there already, and to watch a future for each of them costs
-// more than it gives. What is loaded is loaded for all jobs of a list together all the same.
+/// A unit of work: a type, parameters, a queue, a priority, a due time, and its state.
+// Fields are resolved sequentially: nearly all values are present, and polling a future for each costs more than it
+// saves. Values that are loaded are loaded for all jobs of a list together all the same.
 #[Object(serial)]
 impl Job {
-    /// Its identity, a UUID of version 7: the same as in REST.
+    /// Id, a UUID of version 7: the same as in REST.
     pub(super) async fn id(&self) -> ID {
         ID(self.summary.id.to_string())
     }
 
-    /// What people call it.
+    /// Display name.
     async fn name(&self) -> &str {
         self.summary.name.as_str()
     }
 
-    /// Which handler runs it.
+    /// Type, which selects the handler.
     #[graphql(name = "type")]
     async fn job_type(&self) -> &str {
         self.summary.job_type.as_str()
     }
 
-    /// The name of the queue that it waits in.
+    /// Name of its queue.
     async fn queue(&self) -> &str {
         self.summary.queue.as_str()
     }
 
-    /// Where it stands.
+    /// Status.
     async fn status(&self) -> JobStatus {
         self.summary.status.into()
     }
 
-    /// How urgent it is.
+    /// Priority.
     async fn priority(&self) -> Priority {
         self.summary.priority.into()
     }
 
-    /// When it was created.
+    /// Time of its creation.
     async fn created_at(&self) -> DateTime {
         self.summary.created_at.into()
     }
 
-    /// The time from which on it may start.
+    /// Time when it is due.
     async fn run_at(&self) -> DateTime {
         self.summary.due_at.into()
     }
 
-    /// When its last attempt started.
+    /// Start time of its last attempt.
     async fn executed_at(&self) -> Option<DateTime> {
         self.summary.started_at.map(DateTime::from)
     }
 
-    /// When it completed, failed for good or was cancelled.
+    /// Time when it completed, failed or was cancelled.
     async fn completed_at(&self) -> Option<DateTime> {
         self.summary.finished_at.map(DateTime::from)
     }
 
-    /// How long its last attempt took; null before it has ended.
+    /// Duration of its last attempt; null before the attempt's end.
     async fn duration(&self) -> Option<TimeSpan> {
         self.summary.duration().map(TimeSpan::from)
     }
 
-    /// How many attempts have been started.
+    /// Number of attempts that were started.
     async fn attempt(&self) -> u32 {
         self.summary.attempt
     }
 
-    /// How many of them were retries, since the count was last started anew.
+    /// Number of retries since the count was last reset.
     async fn retry_count(&self) -> u32 {
         self.summary.retry_count
     }
 
-    /// How many retries it may have.
+    /// Maximum number of retries.
     async fn max_retries(&self) -> u32 {
         self.summary.max_retries
     }
 
-    /// Why the last attempt failed, in a line.
+    /// Error message of the last attempt, in one line.
     async fn error(&self) -> Option<&str> {
         self.summary.error.as_deref()
     }
 
-    /// The recurring job of which it is an occurrence.
+    /// Id of the recurring job, if the job is an occurrence.
     async fn recurring_job_id(&self) -> Option<Uuid> {
         self.summary.recurring_id.map(|id| id.as_uuid().into())
     }
 
-    /// Its attempts, the first one first; one that runs now is the last.
+    /// Attempts, first to last, including the running one.
     #[graphql(complexity = "5 + child_complexity")]
     async fn attempts(&self, ctx: &Context<'_>) -> Result<Vec<Attempt>> {
         let ended = if self.summary.attempt == 0 {
@@ -207,82 +207,82 @@ impl Job {
         Ok(self.summary.history(ended).into_iter().map(Attempt::from).collect())
     }
 
-    /// How far the attempt has got that has reported last; null when none has.
+    /// Progress reported last; null if no attempt has reported any.
     #[graphql(complexity = "20 + child_complexity")]
     async fn progress(&self, ctx: &Context<'_>) -> Result<Option<JobProgress>> {
         let JobReports { progress, log: _ } = self.reports(ctx).await?;
         Ok(progress.map(|(attempt, progress)| JobProgress::new(attempt, &progress)))
     }
 
-    /// The last lines that its attempts have logged, the oldest first, 200 at the most.
+    /// Last log lines of its attempts, oldest first, at most 200.
     #[graphql(complexity = "20 + 10 * child_complexity")]
     async fn log(&self, ctx: &Context<'_>) -> Result<Vec<JobLogLine>> {
         let JobReports { progress: _, log } = self.reports(ctx).await?;
         Ok(log.iter().map(JobLogLine::from).collect())
     }
 
-    /// What the handler is given.
+    /// Input of the handler.
     #[graphql(complexity = 3)]
     async fn parameters(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
         Ok(self.text(ctx, JobText::Parameters).await?.map(Json::of_shared))
     }
 
-    /// What the handler answered; null before that.
+    /// Result of the handler; null until the job has completed.
     #[graphql(complexity = 3)]
     async fn result(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
         Ok(self.text(ctx, JobText::Result).await?.map(Json::of_shared))
     }
 
-    /// More of the last failure.
+    /// Details of the last error.
     #[graphql(complexity = 3)]
     async fn error_detail(&self, ctx: &Context<'_>) -> Result<Option<String>> {
         let detail = self.text(ctx, JobText::ErrorDetail).await?;
         Ok(detail.map(|detail| detail.to_string()))
     }
 
-    /// How long one attempt may take; null when the job was deleted while this answer was made.
+    /// Timeout of an attempt; null if the job was deleted during the request.
     #[graphql(complexity = 3)]
     async fn timeout(&self, ctx: &Context<'_>) -> Result<Option<TimeSpan>> {
         Ok(self.brief(ctx).await?.map(|job| job.timeout.into()))
     }
 
-    /// The wait before the first retry; each further one is twice as long. Null when the job was deleted while this answer
-    /// was made.
+    /// Backoff before the first retry; it doubles with each further one. Null if the job was deleted during the
+    /// request.
     #[graphql(complexity = 3)]
     async fn retry_delay(&self, ctx: &Context<'_>) -> Result<Option<TimeSpan>> {
         Ok(self.brief(ctx).await?.map(|job| job.retry_policy.delay.into()))
     }
 
-    /// The waits before the first, second, … retry, in place of `retryDelay`; empty when there is no such list. Null when
-    /// the job was deleted while this answer was made.
+    /// Backoffs before the first, second, … retry, which replace `retryDelay`; empty if there is no such list. Null if
+    /// the job was deleted during the request.
     #[graphql(complexity = 3)]
     async fn retry_intervals(&self, ctx: &Context<'_>) -> Result<Option<Vec<TimeSpan>>> {
         let job = self.brief(ctx).await?;
         Ok(job.map(|job| job.retry_policy.intervals.iter().copied().map(TimeSpan::from).collect()))
     }
 
-    /// At most one unfinished job has it.
+    /// Unique key: at most one unfinished job has it.
     #[graphql(complexity = 3)]
     async fn unique_key(&self, ctx: &Context<'_>) -> Result<Option<String>> {
         let job = self.brief(ctx).await?;
         Ok(job.and_then(|job| job.unique_key.as_ref().map(|key| key.as_str().to_owned())))
     }
 
-    /// Which due time of the recurring job it is.
+    /// Due time of the recurring job for which it was created.
     #[graphql(complexity = 3)]
     async fn occurrence_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime>> {
         let job = self.brief(ctx).await?;
         Ok(job.and_then(|job| job.occurrence.map(|occurrence| occurrence.due_at.into())))
     }
 
-    /// Whether it runs and was told to stop; null when the job was deleted while this answer was made.
+    /// True if it runs and its cancellation was requested; null if the job was deleted during the request.
     #[graphql(complexity = 3)]
     async fn cancel_requested(&self, ctx: &Context<'_>) -> Result<Option<bool>> {
         Ok(self.brief(ctx).await?.map(|job| job.cancel_requested))
     }
 
-    /// Grows with every change; what `expectedRevision` of the mutations means. Null when the job was deleted while this
-    /// answer was made.
+    /// Revision, which grows with every change; the value of `expectedRevision` in mutations. Null if the job was
+    /// deleted during the request.
     #[graphql(complexity = 3)]
     async fn revision(&self, ctx: &Context<'_>) -> Result<Option<u32>> {
         Ok(self.brief(ctx).await?.map(|job| job.revision))

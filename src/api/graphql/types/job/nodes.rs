@@ -1,8 +1,8 @@
-//! The jobs of a list, all at once.
+//! Resolves all jobs of a list at once.
 //!
-//! async-graphql works out each field of each object in a boxed future of its own: for a list of jobs that is most of the
-//! time that the answer takes. Where only fields are asked for that every job in short has, without directives and
-//! fragments, what is to be read is found once and then read from all of them. Anything else goes the library's way.
+//! async-graphql resolves each field of each object in a boxed future of its own, which takes most of the time of a
+//! list of jobs. If the selection has only fields of the summary, without directives and fragments, the fields are
+//! looked up once and then read from all jobs. Other selections are resolved by the library.
 
 use std::borrow::Cow;
 use std::future::pending;
@@ -20,13 +20,13 @@ use crate::api::graphql::types::enums::{JobStatus, Priority};
 use crate::domain::values::timestamp;
 use crate::storage::query::JobSummary;
 
-/// The jobs of a list: in the schema a list like any other.
+/// The jobs of a list: an ordinary list in the schema.
 pub(crate) struct JobNodes<'a>(pub &'a [Job]);
 
-/// Reads a field of a job in short, as the field of the same name of [`Job`] does.
+/// Reads a field of a job's summary, like the field of the same name of [`Job`].
 type Read = fn(&JobSummary) -> Value;
 
-/// What every job in short has.
+/// Fields of every summary.
 const PLAIN: [(&str, Read); 16] = [
     ("id", |job| text(job.id)),
     ("name", |job| text(job.name.as_str())),
@@ -56,7 +56,7 @@ fn some(value: Option<impl ToString>) -> Value {
     value.map_or(Value::Null, text)
 }
 
-/// What is read from each job, and under which key it is told; `None` when something else is asked for.
+/// Fields to read from each job, with their response keys; `None` if the selection has others.
 fn plan(set: &SelectionSet) -> Option<Vec<(&Name, Read)>> {
     let mut plan: Vec<(&Name, Read)> = Vec::with_capacity(set.items.len());
     for selection in &set.items {
@@ -69,7 +69,7 @@ fn plan(set: &SelectionSet) -> Option<Vec<(&Name, Read)>> {
         }
         let (_, read) = PLAIN.iter().find(|(name, _)| *name == field.name.node)?;
         let key = &field.response_key().node;
-        // Asked for twice under one key it is the same field: validation has seen to that.
+        // Validation ensures that fields with the same key are the same.
         if !plan.iter().any(|(known, _)| *known == key) {
             plan.push((key, *read));
         }
@@ -106,7 +106,7 @@ impl OutputType for JobNodes<'_> {
         let mut objects = Vec::with_capacity(jobs.len());
         for job in *jobs {
             let object = object(job);
-            // The library counts what it has made itself.
+            // The library charges only the values that it creates itself.
             if budget.is_some_and(|budget| !budget.charge(size_of_object(&object))) {
                 return pending().await;
             }

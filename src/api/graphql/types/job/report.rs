@@ -1,4 +1,4 @@
-//! What attempts report while they run.
+//! Reports of running attempts.
 
 use async_graphql::{ID, SimpleObject};
 
@@ -6,19 +6,19 @@ use crate::api::graphql::scalars::DateTime;
 use crate::api::graphql::types::enums::JobLogLevel;
 use crate::domain::cluster::remote_worker::{AttemptReport, LogLine, Progress};
 
-/// How far an attempt of a job has got.
+/// Progress of an attempt.
 #[derive(Clone, Debug, SimpleObject)]
 pub(crate) struct JobProgress {
-    /// Which attempt has reported it, counted from 1.
+    /// Number of the attempt that reported it, counted from 1.
     attempt: u32,
-    /// From 0 to 100.
+    /// Percentage, 0 to 100.
     percent: f64,
-    /// What it is doing.
+    /// Description of the current step.
     message: Option<String>,
 }
 
 impl JobProgress {
-    /// What an attempt has reported.
+    /// Progress reported by an attempt.
     pub(crate) fn new(attempt: u32, progress: &Progress) -> Self {
         Self {
             attempt,
@@ -28,16 +28,16 @@ impl JobProgress {
     }
 }
 
-/// A line that an attempt of a job has logged.
+/// A log line of an attempt.
 #[derive(Clone, Debug, SimpleObject)]
 pub(crate) struct JobLogLine {
-    /// Which attempt, counted from 1.
+    /// Number of the attempt, counted from 1.
     attempt: u32,
-    /// When, by the worker's clock if it said so.
+    /// Time of the line, by the worker's clock if the worker reported it.
     at: DateTime,
-    /// How serious it is.
+    /// Severity.
     level: JobLogLevel,
-    /// The text.
+    /// Text of the line.
     message: String,
 }
 
@@ -58,18 +58,18 @@ impl From<&LogLine> for JobLogLine {
     }
 }
 
-/// What an attempt of a job has reported just now.
+/// Report of a running attempt.
 #[derive(Clone, Debug, SimpleObject)]
 pub(crate) struct JobReport {
     /// The job's id.
     job_id: ID,
-    /// Which attempt, counted from 1.
+    /// Number of the attempt, counted from 1.
     attempt: u32,
-    /// When.
+    /// Time of the report.
     at: DateTime,
-    /// How far it has got; null when nothing new is known.
+    /// Progress; null if it is unchanged.
     progress: Option<JobProgress>,
-    /// What it has logged since it last reported.
+    /// Log lines since the last report.
     log: Vec<JobLogLine>,
 }
 

@@ -1,4 +1,4 @@
-//! What is given of a recurring job: of a new one, and of what is to be changed.
+//! Input of new recurring jobs and of changes of recurring jobs.
 
 use async_graphql::{InputObject, Result};
 use serde_json::value::RawValue;
@@ -14,50 +14,50 @@ use crate::api::rest::request::json_fields::{CatchUpCount, Parsed};
 use crate::domain::recurring::NewRecurringJob;
 use crate::domain::recurring::misfire::CatchUpMax;
 
-/// A job that recurs. What is left out, or is null, has its default.
+/// A recurring job to schedule. Omitted or null fields have their defaults.
 #[derive(Debug, InputObject)]
 pub(crate) struct ScheduleRecurringJobInput {
-    /// Which handler runs its occurrences: 1 to 200 characters.
+    /// Type of its occurrences, which selects their handler: 1 to 200 characters.
     #[graphql(name = "type")]
     job_type: String,
-    /// When its occurrences are due: five fields, or six with seconds first, or a macro such as `@daily`.
+    /// Cron expression: five fields, six with seconds first, or a macro such as `@daily`.
     cron_expression: String,
-    /// The time zone whose clocks are meant, by its IANA name such as `Europe/Berlin`; UTC by default.
+    /// IANA time zone of the cron expression, such as `Europe/Berlin`; UTC by default.
     time_zone: Option<String>,
-    /// Whether it creates occurrences; it does by default.
+    /// True if it creates occurrences; true by default.
     enabled: Option<bool>,
-    /// What becomes of due times that no server was there for; one occurrence stands for them by default.
+    /// Policy for due times that passed while no server was running; `FIRE_ONCE` by default.
     misfire_policy: Option<MisfirePolicy>,
-    /// How many missed due times `CATCH_UP` makes up for at the most: 1 to 1000, 100 by default.
+    /// Maximum number of missed due times for which `CATCH_UP` creates occurrences: 1 to 1000, 100 by default.
     catch_up_max: Option<i32>,
-    /// What becomes of an occurrence that is due while an earlier one has not ended; both run by default.
+    /// Policy for an occurrence that is due while an earlier one is unfinished; `ALLOW` by default.
     overlap_policy: Option<OverlapPolicy>,
-    /// It has no occurrence before this time.
+    /// Time before which it has no occurrences.
     starts_at: Option<DateTime>,
-    /// It has no occurrence after this time.
+    /// Time after which it has no occurrences.
     ends_at: Option<DateTime>,
-    /// The key of a recurring job, which no other has and which never changes: see `putRecurringJob`.
+    /// Key, unique among recurring jobs and immutable: see `putRecurringJob`.
     key: Option<String>,
-    /// What people call it, and its occurrences, in 1 to 200 characters; its type by default.
+    /// Display name of it and of its occurrences, 1 to 200 characters; the type by default.
     name: Option<String>,
-    /// The queue that its occurrences wait in.
+    /// Name of the queue of its occurrences.
     queue: Option<String>,
-    /// What the handler is given.
+    /// Input of the handler.
     parameters: Option<Json>,
-    /// How urgent its occurrences are; normal by default.
+    /// Priority of its occurrences; normal by default.
     priority: Option<Priority>,
-    /// How many retries an occurrence may have: 0 to 1000.
+    /// Maximum number of retries of an occurrence: 0 to 1000.
     max_retries: Option<i32>,
-    /// How long one attempt may take.
+    /// Timeout of an attempt.
     timeout: Option<TimeSpan>,
-    /// The wait before the first retry; each further one is twice as long.
+    /// Backoff before the first retry; it doubles with each further one.
     retry_delay: Option<TimeSpan>,
-    /// The waits before the first, second, … retry, at most 100; the last one repeats. In place of `retryDelay`.
+    /// Backoffs before the first, second, … retry, at most 100; the last one repeats. Replaces `retryDelay`.
     retry_intervals: Option<Vec<TimeSpan>>,
 }
 
 impl ScheduleRecurringJobInput {
-    /// The new recurring job that is asked for.
+    /// The new recurring job of the input.
     pub(crate) fn into_new_recurring_job(self, place: &Place) -> Result<NewRecurringJob> {
         let Self {
             job_type,
@@ -99,7 +99,7 @@ impl ScheduleRecurringJobInput {
             overlap_policy: overlap_policy.map(|policy| Parsed(policy.into())),
             starts_at: place.time("startsAt", starts_at)?,
             ends_at: place.time("endsAt", ends_at)?,
-            // These belong to a single job.
+            // Only single jobs have these.
             delay: None,
             run_at: None,
             unique_key: None,
@@ -111,48 +111,48 @@ impl ScheduleRecurringJobInput {
     }
 }
 
-/// What of a recurring job is to be changed. What is left out, or is null, stays as it is; at least one field is needed.
+/// Changes of a recurring job. Omitted or null fields are not changed; at least one field is required.
 #[derive(Debug, InputObject)]
 pub(crate) struct UpdateRecurringJobInput {
-    /// Which handler runs its occurrences.
+    /// Type of its occurrences, which selects their handler.
     #[graphql(name = "type")]
     job_type: Option<String>,
-    /// When its occurrences are due.
+    /// Cron expression.
     cron_expression: Option<String>,
-    /// The time zone whose clocks are meant.
+    /// IANA time zone of the cron expression.
     time_zone: Option<String>,
-    /// Whether it creates occurrences.
+    /// True if it creates occurrences.
     enabled: Option<bool>,
-    /// What becomes of due times that no server was there for.
+    /// Policy for due times that passed while no server was running.
     misfire_policy: Option<MisfirePolicy>,
-    /// How many missed due times `CATCH_UP` makes up for at the most: 1 to 1000.
+    /// Maximum number of missed due times for which `CATCH_UP` creates occurrences: 1 to 1000.
     catch_up_max: Option<i32>,
-    /// What becomes of an occurrence that is due while an earlier one has not ended.
+    /// Policy for an occurrence that is due while an earlier one is unfinished.
     overlap_policy: Option<OverlapPolicy>,
-    /// It has no occurrence before this time.
+    /// Time before which it has no occurrences.
     starts_at: Option<DateTime>,
-    /// It has no occurrence after this time.
+    /// Time after which it has no occurrences.
     ends_at: Option<DateTime>,
-    /// What people call it, and its occurrences.
+    /// Display name of it and of its occurrences.
     name: Option<String>,
-    /// The queue that its occurrences wait in.
+    /// Name of the queue of its occurrences.
     queue: Option<String>,
-    /// What the handler is given, in place of what it was.
+    /// Input of the handler, which replaces the previous one.
     parameters: Option<Json>,
-    /// How urgent its occurrences are.
+    /// Priority of its occurrences.
     priority: Option<Priority>,
-    /// How many retries an occurrence may have: 0 to 1000.
+    /// Maximum number of retries of an occurrence: 0 to 1000.
     max_retries: Option<i32>,
-    /// How long one attempt may take.
+    /// Timeout of an attempt.
     timeout: Option<TimeSpan>,
-    /// The wait before the first retry.
+    /// Backoff before the first retry.
     retry_delay: Option<TimeSpan>,
-    /// The waits before each retry, at most 100.
+    /// Backoffs before each retry, at most 100.
     retry_intervals: Option<Vec<TimeSpan>>,
 }
 
 impl UpdateRecurringJobInput {
-    /// The change that is asked for.
+    /// The change of the input.
     pub(crate) fn into_change(self, place: &Place) -> Result<RecurringChange> {
         let Self {
             job_type,
@@ -203,7 +203,7 @@ impl UpdateRecurringJobInput {
 /// A change of a recurring job.
 #[derive(Debug)]
 pub(crate) struct RecurringChange {
-    /// All of it but the parameters, which it would borrow.
+    /// All fields but the parameters, which the patch would borrow.
     patch: RecurringPatch<'static>,
     parameters: Option<Box<RawValue>>,
 }
@@ -216,7 +216,7 @@ impl RecurringChange {
         }
     }
 
-    /// What was asked for before, changed.
+    /// The definition with the changes applied.
     pub(crate) fn apply(&self, to: NewRecurringJob) -> NewRecurringJob {
         self.patch().apply(to)
     }

@@ -12,7 +12,7 @@ use crate::api::graphql::scalars::{DateTime, Json, TimeSpan};
 use crate::domain::recurring::RecurringJob as DomainRecurringJob;
 use crate::service::recurring::RecurringList;
 
-/// How many of the next due times are shown.
+/// Number of next due times in a response.
 const NEXT_SHOWN: usize = 5;
 
 /// A recurring job.
@@ -25,82 +25,82 @@ impl From<Arc<DomainRecurringJob>> for RecurringJob {
     }
 }
 
-/// A cron expression, a time zone and a template: each due time becomes one occurrence, a job. What the configuration of
-/// the job's type decides is null.
+/// A cron expression, a time zone and a template: each due time becomes an occurrence, which is a job. Fields that are
+/// defined by the configuration of the job's type are null.
 #[Object]
 impl RecurringJob {
-    /// Its identity, a UUID of version 7: the same as in REST.
+    /// Id, a UUID of version 7: the same as in REST.
     pub(super) async fn id(&self) -> ID {
         ID(self.0.id.to_string())
     }
 
-    /// The key under which it is declared.
+    /// Key under which it was declared.
     async fn key(&self) -> Option<&str> {
         self.0.key.as_ref().map(|key| key.as_str())
     }
 
-    /// What people call it, and its occurrences.
+    /// Display name of it and of its occurrences.
     async fn name(&self) -> &str {
         self.0.template.name.as_str()
     }
 
-    /// Which handler runs its occurrences.
+    /// Type of its occurrences, which selects their handler.
     #[graphql(name = "type")]
     async fn job_type(&self) -> &str {
         self.0.template.job_type.as_str()
     }
 
-    /// When its occurrences are due.
+    /// Cron expression.
     async fn cron_expression(&self) -> &str {
         self.0.schedule.cron.as_str()
     }
 
-    /// The same in words.
+    /// Description of the cron expression in English.
     async fn description(&self) -> String {
         self.0.schedule.cron.describe()
     }
 
-    /// The time zone whose clocks are meant, by its IANA name.
+    /// IANA time zone of the cron expression.
     async fn time_zone(&self) -> &str {
         self.0.schedule.time_zone.as_str()
     }
 
-    /// Whether it creates occurrences.
+    /// True if it creates occurrences.
     async fn enabled(&self) -> bool {
         self.0.is_enabled
     }
 
-    /// What becomes of due times that no server was there for.
+    /// Policy for due times that passed while no server was running.
     async fn misfire_policy(&self) -> MisfirePolicy {
         self.0.misfire_policy.into()
     }
 
-    /// How many missed due times `CATCH_UP` makes up for; null with another policy.
+    /// Maximum number of missed due times for which `CATCH_UP` creates occurrences; null for other policies.
     async fn catch_up_max(&self) -> Option<i32> {
         self.0.misfire_policy.max().map(|max| i32::from(max.get()))
     }
 
-    /// What becomes of an occurrence that is due while an earlier one has not ended.
+    /// Policy for an occurrence that is due while an earlier one is unfinished.
     async fn overlap_policy(&self) -> OverlapPolicy {
         self.0.overlap_policy.into()
     }
 
-    /// It has no occurrence before this time.
+    /// Time before which it has no occurrences.
     async fn starts_at(&self) -> Option<DateTime> {
         self.0.schedule.starts_at.map(DateTime::from)
     }
 
-    /// It has no occurrence after this time.
+    /// Time after which it has no occurrences.
     async fn ends_at(&self) -> Option<DateTime> {
         self.0.schedule.ends_at.map(DateTime::from)
     }
 
-    /// The next due time; null while it is disabled or when its end has come.
+    /// Next due time; null if it is disabled or has ended.
     async fn next_run_at(&self) -> Option<DateTime> {
         self.0.next_run_at.map(DateTime::from)
     }
 
-    /// The next due times, at most five.
+    /// Next due times, at most five.
     #[graphql(complexity = 10)]
     async fn next_runs(&self) -> Vec<DateTime> {
         let schedule = &self.0.schedule;
@@ -108,76 +108,76 @@ impl RecurringJob {
         runs.take(NEXT_SHOWN).map(DateTime::from).collect()
     }
 
-    /// The last due time that became an occurrence.
+    /// Last due time for which an occurrence was created.
     async fn last_run_at(&self) -> Option<DateTime> {
         self.0.last_run_at.map(DateTime::from)
     }
 
-    /// How many due times wait for an earlier occurrence to end.
+    /// Number of due times that wait for an earlier occurrence to finish.
     async fn waiting(&self) -> i32 {
         i32::try_from(self.0.waiting.len()).unwrap_or(i32::MAX)
     }
 
-    /// What the handler is given.
+    /// Input of the handler.
     async fn parameters(&self) -> Json {
         Json::from(&self.0.template.parameters)
     }
 
-    /// The name of the queue that its occurrences wait in.
+    /// Name of the queue of its occurrences.
     async fn queue(&self) -> Option<&str> {
         self.0.template.queue.as_ref().map(|queue| queue.as_str())
     }
 
-    /// How urgent its occurrences are.
+    /// Priority of its occurrences.
     async fn priority(&self) -> Priority {
         self.0.template.priority.into()
     }
 
-    /// How many retries an occurrence may have.
+    /// Maximum number of retries of an occurrence.
     async fn max_retries(&self) -> Option<u32> {
         self.0.template.max_retries
     }
 
-    /// How long one attempt may take.
+    /// Timeout of an attempt.
     async fn timeout(&self) -> Option<TimeSpan> {
         self.0.template.timeout.map(TimeSpan::from)
     }
 
-    /// The wait before the first retry.
+    /// Backoff before the first retry.
     async fn retry_delay(&self) -> Option<TimeSpan> {
         self.0.template.retry_delay.map(TimeSpan::from)
     }
 
-    /// The waits before each retry.
+    /// Backoffs before each retry.
     async fn retry_intervals(&self) -> Option<Vec<TimeSpan>> {
         let intervals = self.0.template.retry_intervals.as_ref()?;
         Some(intervals.iter().copied().map(TimeSpan::from).collect())
     }
 
-    /// When it was created.
+    /// Time of its creation.
     async fn created_at(&self) -> DateTime {
         self.0.created_at.into()
     }
 
-    /// When somebody changed it last.
+    /// Time of the last change by a caller.
     async fn updated_at(&self) -> DateTime {
         self.0.updated_at.into()
     }
 
-    /// Grows with every change; what `expectedRevision` of the mutations means.
+    /// Revision, which grows with every change; the value of `expectedRevision` in mutations.
     async fn revision(&self) -> u32 {
         self.0.revision
     }
 }
 
-/// A page of the list of recurring jobs, the newest first.
+/// A page of recurring jobs, newest first.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct RecurringJobPage {
     /// The recurring jobs.
     nodes: Vec<RecurringJob>,
-    /// How many there are, on all pages.
+    /// Number of recurring jobs on all pages.
     total_count: i32,
-    /// Whether more follow.
+    /// True if more recurring jobs follow.
     has_more: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What a webhook endpoint was told, or is to be told.
+//! Webhook deliveries.
 
 use async_graphql::{ID, SimpleObject};
 
@@ -9,46 +9,46 @@ use crate::api::graphql::types::int::int;
 use crate::domain::webhooks::delivery::{Delivery, DeliveryAttempt, DeliveryStatus, Message};
 use crate::service::webhooks::DeliveryList;
 
-/// What a webhook endpoint was told, or is to be told.
+/// An event for a webhook endpoint, and the state of its delivery.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct WebhookDelivery {
-    /// Its identity: the same as in REST. Greater ones are younger.
+    /// Id: the same as in REST. Newer deliveries have greater ids.
     #[graphql(owned)]
     pub(crate) id: ID,
-    /// The endpoint.
+    /// Id of the endpoint.
     endpoint_id: ID,
-    /// The header `webhook-id`: the same at every attempt.
+    /// Header `webhook-id`: the same for every attempt.
     webhook_id: String,
-    /// The event's name, such as `job.completed`.
+    /// Name of the event, such as `job.completed`.
     event: String,
-    /// When it happened.
+    /// Time of the event.
     timestamp: DateTime,
-    /// The job that it is about.
+    /// Job of the event.
     job_id: Option<Uuid>,
-    /// How it stands.
+    /// Status of the delivery.
     status: WebhookDeliveryStatus,
-    /// How many attempts were made since it was last asked for.
+    /// Number of attempts since the delivery was last requested.
     attempts: i32,
-    /// When the next attempt is due, while it is pending.
+    /// Time of the next attempt, while it is pending.
     next_attempt_at: Option<DateTime>,
-    /// When the last attempt was made.
+    /// Time of the last attempt.
     last_attempt_at: Option<DateTime>,
-    /// How long it took.
+    /// Duration of the last attempt.
     duration: Option<TimeSpan>,
-    /// The body that is sent, before it is signed.
+    /// Body of the request, before it is signed.
     body: Json,
-    /// What the endpoint has answered to the last attempt.
+    /// Response of the endpoint to the last attempt.
     response: Option<WebhookResponse>,
-    /// Why the last attempt was no success.
+    /// Error message of the last attempt, if it failed.
     error: Option<String>,
 }
 
-/// What a webhook endpoint has answered.
+/// Response of a webhook endpoint.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct WebhookResponse {
-    /// The HTTP status.
+    /// HTTP status.
     status: i32,
-    /// The first 1024 bytes of the body.
+    /// First 1024 bytes of the body.
     body: Option<String>,
 }
 
@@ -110,9 +110,9 @@ impl From<Delivery> for WebhookDelivery {
 }
 
 connection! {
-    /// A page of an endpoint's deliveries, the newest first.
+    /// A page of an endpoint's deliveries, newest first.
     WebhookDeliveryConnection, WebhookDeliveryEdge, WebhookDelivery, {
-        /// Whether older ones follow.
+        /// True if older deliveries follow.
         #[graphql(deprecation = "Use pageInfo.hasNextPage.")]
         async fn has_more(&self) -> bool {
             self.0.has_next
@@ -121,7 +121,7 @@ connection! {
 }
 
 impl WebhookDeliveryConnection {
-    /// A page behind another one, or the first.
+    /// A page after another one, or the first page.
     pub(crate) fn new(list: DeliveryList, is_first: bool) -> Self {
         let DeliveryList { deliveries, has_more } = list;
         Self::from(Part {

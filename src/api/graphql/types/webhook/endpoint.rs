@@ -1,4 +1,4 @@
-//! A webhook endpoint. Its secret is no part of it.
+//! A webhook endpoint, without its secret.
 
 use std::sync::Arc;
 
@@ -12,61 +12,61 @@ use crate::domain::values::id::NodeId;
 use crate::domain::webhooks::endpoint::Endpoint;
 use crate::service::webhooks::EndpointView;
 
-/// A program that is told of events.
+/// A subscriber to events over HTTP.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct WebhookEndpoint {
-    /// Its identity, a UUID: the same as in REST.
+    /// Id, a UUID: the same as in REST.
     #[graphql(owned)]
     pub(crate) id: ID,
-    /// What people call it.
+    /// Display name.
     name: String,
-    /// Where it is; what its query says is hidden.
+    /// Address, with the values of its query hidden.
     url: String,
-    /// What it is told: names of events such as `job.failed`, `job.*`, `queue.*`, `system.*`, or `*`.
+    /// Subscribed events: names such as `job.failed`, `job.*`, `queue.*`, `system.*`, or `*`.
     events: Vec<String>,
-    /// Whether it is told anything.
+    /// True if events are delivered to it.
     enabled: bool,
-    /// Why it is told nothing; null while it is enabled.
+    /// Reason why it is disabled; null while it is enabled.
     disabled_reason: Option<WebhookDisabledReason>,
-    /// Since when it is disabled.
+    /// Time since which it is disabled.
     disabled_at: Option<DateTime>,
-    /// Since when it has failed, without a success in between.
+    /// Time since which all deliveries have failed.
     failing_since: Option<DateTime>,
-    /// How a delivery is tried again.
+    /// Retry policy of its deliveries.
     retry_policy: WebhookRetryPolicy,
-    /// Where it comes from, and can be changed.
+    /// Origin of the endpoint, where it can be changed.
     source: WebhookEndpointSource,
-    /// Until when deliveries are signed with the secret that it had before as well; null while the configuration names a
+    /// Time until which deliveries are also signed with the previous secret; null if the configuration has a
     /// `previous_secret`.
     previous_secret_until: Option<DateTime>,
-    /// The server that sends its deliveries; null while there is none, and in the answers of mutations.
+    /// Node that sends its deliveries; null if there is none, and in the results of mutations.
     node: Option<Uuid>,
-    /// Since when no live node's configuration names the endpoint, which came from one; null otherwise.
+    /// Time since which no live node's configuration contains the endpoint, if it came from one; null otherwise.
     unconfigured_since: Option<DateTime>,
-    /// When it was created.
+    /// Time of its creation.
     created_at: DateTime,
-    /// When somebody changed it last.
+    /// Time of the last change by a caller.
     updated_at: DateTime,
-    /// Grows with every change.
+    /// Revision, which grows with every change.
     revision: i32,
 }
 
 connection! {
-    /// A page of the list of webhook endpoints.
+    /// A page of webhook endpoints.
     WebhookEndpointConnection, WebhookEndpointEdge, WebhookEndpoint, {}
 }
 
-/// How a webhook delivery is tried again.
+/// Retry policy of webhook deliveries.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct WebhookRetryPolicy {
-    /// How many retries a delivery may have.
+    /// Maximum number of retries of a delivery.
     max_retries: i32,
-    /// The wait before the first retry; each further one is twice as long.
+    /// Backoff before the first retry; it doubles with each further one.
     retry_delay: TimeSpan,
 }
 
 impl WebhookEndpoint {
-    /// An endpoint, and the node that tells it.
+    /// An endpoint, and the node that sends its deliveries.
     fn new(endpoint: &Endpoint, node: Option<NodeId>) -> Self {
         let Endpoint {
             id,
@@ -131,12 +131,12 @@ impl From<Arc<Endpoint>> for WebhookEndpoint {
     }
 }
 
-/// A webhook endpoint with its secret, which is told this once.
+/// A webhook endpoint with its secret, which no other response contains.
 #[derive(SimpleObject)]
 pub(crate) struct WebhookEndpointWithSecret {
     /// The endpoint.
     endpoint: WebhookEndpoint,
-    /// What its deliveries are signed with.
+    /// Secret with which its deliveries are signed.
     secret: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a remote worker says: of itself, of the jobs that it runs, and of their ends.
+//! Input of remote workers: their registration, running jobs and results.
 
 use async_graphql::{ID, InputObject, Result};
 use serde_json::value::RawValue;
@@ -15,21 +15,21 @@ use crate::api::rest::workers::request::{
 use crate::domain::cluster::remote_worker::WorkerDeclaration;
 use crate::service::workers::JOBS_MAX;
 
-/// A worker that comes.
+/// A remote worker to register.
 #[derive(Debug, InputObject)]
 pub(crate) struct RegisterWorkerInput {
-    /// What people call it, in 1 to 200 characters.
+    /// Display name, 1 to 200 characters.
     name: String,
-    /// The types that it runs, 1 to 1000.
+    /// Job types that it runs, 1 to 1000.
     types: Vec<String>,
-    /// The queues that it takes jobs from; all by default.
+    /// Queues from which it leases jobs; all by default.
     queues: Option<Vec<String>>,
-    /// How many jobs it runs at the same time, 1 to 1000; 10 by default.
+    /// Number of jobs that it runs at the same time, 1 to 1000; 10 by default.
     concurrency: Option<i32>,
 }
 
 impl RegisterWorkerInput {
-    /// What the worker says of itself.
+    /// The declaration of the input.
     pub(crate) fn into_declaration(self, place: &Place) -> Result<WorkerDeclaration> {
         let Self {
             name,
@@ -62,41 +62,41 @@ fn names<T: FromText>(place: &Place, field: &str, names: Vec<String>) -> Result<
     read.collect()
 }
 
-/// A job that a worker runs, and what it reports of it.
+/// A running job of a worker, with its report.
 #[derive(Debug, InputObject)]
 pub(crate) struct HeldJobInput {
-    /// Which job.
+    /// Id of the job.
     job_id: ID,
-    /// The token that came with it.
+    /// Lease token of the job.
     lease_token: String,
-    /// How far it has got, if that is news.
+    /// Progress, if it has changed.
     progress: Option<ProgressInput>,
-    /// What it has logged since the last heartbeat; the last 200 lines of a job are kept.
+    /// Log lines since the last heartbeat; the last 200 lines of a job are kept.
     log: Option<Vec<LogLineInput>>,
 }
 
-/// How far a job has got.
+/// Progress of a job.
 #[derive(Debug, InputObject)]
 pub(crate) struct ProgressInput {
-    /// From 0 to 100.
+    /// Percentage, 0 to 100.
     percent: f64,
-    /// What it is doing. It is cut at 1,024 bytes.
+    /// Description of the current step, truncated to 1,024 bytes.
     message: Option<String>,
 }
 
-/// A line that a job has logged.
+/// A log line of a job.
 #[derive(Debug, InputObject)]
 pub(crate) struct LogLineInput {
-    /// When; now by default.
+    /// Time of the line; now by default.
     at: Option<DateTime>,
-    /// How serious it is; information by default.
+    /// Severity; information by default.
     level: Option<JobLogLevel>,
-    /// The text. It is cut at 1,024 bytes.
+    /// Text of the line, truncated to 1,024 bytes.
     message: String,
 }
 
 impl HeldJobInput {
-    /// The same as REST takes it.
+    /// The request of REST with the same fields.
     pub(crate) fn into_request(self, place: &Place) -> Result<HeldRequest> {
         let Self {
             job_id,
@@ -121,24 +121,24 @@ impl HeldJobInput {
     }
 }
 
-/// A job that has succeeded.
+/// A completed job.
 #[derive(InputObject)]
 pub(crate) struct CompletedJobInput {
-    /// Which job.
+    /// Id of the job.
     job_id: ID,
-    /// The token that came with it.
+    /// Lease token of the job.
     lease_token: String,
-    /// What came of it. One that is too large fails the job.
+    /// Result of the handler. A result that is too large fails the job.
     result: Option<Json>,
 }
 
 impl CompletedJobInput {
-    /// What came of it, as text.
+    /// The result as JSON text.
     pub(crate) fn result(&self, place: &Place) -> Result<Option<Box<RawValue>>> {
         place.json("result", self.result.as_ref())
     }
 
-    /// The same as REST takes it.
+    /// The request of REST with the same fields.
     pub(crate) fn to_request<'a>(&self, place: &Place, result: Option<&'a RawValue>) -> Result<CompletedRequest<'a>> {
         Ok(CompletedRequest {
             job_id: Parsed(scalar_parsing::job_id(&place.field("jobId"), &self.job_id)?),
@@ -148,27 +148,27 @@ impl CompletedJobInput {
     }
 }
 
-/// A job that has not succeeded.
+/// A job that did not complete.
 #[derive(Debug, InputObject)]
 pub(crate) struct FailedJobInput {
-    /// Which job.
+    /// Id of the job.
     job_id: ID,
-    /// The token that came with it.
+    /// Lease token of the job.
     lease_token: String,
-    /// How it has not succeeded; by default it has failed.
+    /// Outcome of the attempt; failed by default.
     outcome: Option<UnsuccessfulOutcome>,
-    /// Why it failed, in a line.
+    /// Error message, in one line.
     error: Option<String>,
-    /// More of the failure, such as a stack trace.
+    /// Details of the error, such as a stack trace.
     error_detail: Option<String>,
-    /// Whether another attempt may help, as by default. If not, the job has failed for good.
+    /// True if a retry may succeed, which is the default. False fails the job permanently.
     retry: Option<bool>,
-    /// The wait before the next attempt, in place of the one of the job's retry policy: zero to ten years.
+    /// Backoff before the next attempt, which replaces that of the job's retry policy: zero to ten years.
     retry_after: Option<TimeSpan>,
 }
 
 impl FailedJobInput {
-    /// The same as REST takes it.
+    /// The request of REST with the same fields.
     pub(crate) fn into_request(self, place: &Place) -> Result<FailedRequest> {
         let Self {
             job_id,

@@ -1,4 +1,4 @@
-//! A remote worker, and what it is told.
+//! Remote workers, their leased jobs and responses to them.
 
 pub(crate) mod input;
 
@@ -18,40 +18,40 @@ use crate::domain::values::trace_context::TraceParent;
 use crate::service::workers::{BeatAnswer, HeartbeatResponse, ShownWorker, Workers};
 use crate::storage::query::StoredWorker;
 
-/// A program elsewhere that asks for jobs, runs them, and says what came of them.
+/// A program outside the server that leases jobs, runs them and reports their results.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct Worker {
-    /// This run of it, a UUID: a worker that registers again is another one.
+    /// Id of the registration, a UUID: a worker that registers again has another one.
     #[graphql(owned)]
     pub(in super::super) id: ID,
-    /// What people call it.
+    /// Display name.
     name: String,
-    /// How it stands.
+    /// Status.
     status: WorkerStatus,
-    /// The types that it runs.
+    /// Job types that it runs.
     types: Vec<String>,
-    /// The queues that it takes jobs from; all when there are none.
+    /// Queues from which it leases jobs; empty for all.
     queues: Vec<String>,
-    /// How many jobs it runs at the same time.
+    /// Number of jobs that it runs at the same time.
     concurrency: u32,
-    /// How many it runs now.
+    /// Number of its running jobs.
     running_jobs: i32,
-    /// When it came.
+    /// Time of its registration.
     registered_at: DateTime,
-    /// When it was last heard of, by the database's clock.
+    /// Time of its last heartbeat, by the database's clock.
     last_heartbeat_at: DateTime,
-    /// Until when its jobs are its own without another heartbeat, by the database's clock.
+    /// Expiry of its lease, by the database's clock.
     lease_until: DateTime,
-    /// How long a heartbeat renews its lease for.
+    /// Time by which a heartbeat extends its lease.
     lease: TimeSpan,
-    /// How often it should say that it lives.
+    /// Recommended interval of its heartbeats.
     heartbeat_interval: TimeSpan,
-    /// Those of its types whose jobs it may not lease, because a server has a handler for them.
+    /// Its job types that it may not lease, because a server has a handler for them.
     refused_types: Vec<String>,
 }
 
 impl Worker {
-    /// A worker of this server's.
+    /// A worker with this server's settings.
     pub(in super::super) fn new(worker: ShownWorker, workers: &Workers) -> Self {
         let ShownWorker { worker, refused } = worker;
         let status = worker.status().into();
@@ -90,52 +90,52 @@ impl Worker {
 }
 
 connection! {
-    /// A page of the list of remote workers.
+    /// A page of remote workers.
     WorkerConnection, WorkerEdge, Worker, {}
 }
 
-/// A job that a worker has been given: it runs, and is the worker's own until it says what came of it.
+/// A leased job: it is running, and belongs to the worker until the worker reports its result or loses its lease.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct LeasedJob {
-    /// Which job.
+    /// Id of the job.
     job_id: ID,
-    /// To be given back with what came of the job: it is good for this attempt alone.
+    /// Lease token, which reports of this attempt have to contain.
     lease_token: String,
-    /// What people call it.
+    /// Display name.
     name: String,
-    /// Which handler runs it.
+    /// Type of the job, which selects its handler.
     #[graphql(name = "type")]
     job_type: String,
-    /// The queue that it has waited in.
+    /// Name of its queue.
     queue: String,
-    /// How urgent it is.
+    /// Priority.
     priority: Priority,
-    /// The number of this attempt, counted from 1.
+    /// Number of this attempt, counted from 1.
     attempt: u32,
-    /// How many attempts before it were retries.
+    /// Number of retries among the attempts before it.
     retry_count: u32,
-    /// How many retries the job may have.
+    /// Maximum number of retries.
     max_retries: u32,
-    /// What the handler is given.
+    /// Input of the handler.
     parameters: Json,
-    /// When the job was created.
+    /// Time of the job's creation.
     created_at: DateTime,
-    /// How long the attempt may take.
+    /// Timeout of the attempt.
     timeout: TimeSpan,
-    /// The recurring job of which it is an occurrence.
+    /// Id of the recurring job, if the job is an occurrence.
     recurring_job_id: Option<Uuid>,
-    /// The span of this attempt, for the header `traceparent` of requests that the handler sends.
+    /// Header `traceparent` of the handler's requests: the span of this attempt.
     trace_parent: Option<String>,
-    /// The header `tracestate` of the request that created the job, for requests that the handler sends.
+    /// Header `tracestate` of the handler's requests, from the request that created the job.
     trace_state: Option<String>,
-    /// The header `baggage` of the request that created the job, for requests that the handler sends.
+    /// Header `baggage` of the handler's requests, from the request that created the job.
     baggage: Option<String>,
-    /// Those of the worker's types whose jobs it may not lease, because a server has a handler for them.
+    /// Job types of the worker that it may not lease, because a server has a handler for them.
     refused_types: Vec<String>,
 }
 
 impl LeasedJob {
-    /// A job for this worker, and its place in a trace.
+    /// A job for this worker, and its span context.
     pub(in super::super) fn new(job: &Arc<Job>, token: LeaseToken, place: TraceParent, refused: &[JobType]) -> Self {
         let propagated = job.propagated.as_deref();
         Self {
@@ -162,17 +162,17 @@ impl LeasedJob {
     }
 }
 
-/// What a worker is told that has said that it lives.
+/// Response to a worker's heartbeat.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct WorkerHeartbeat {
-    /// Until when its jobs are its own without another heartbeat, by the database's clock.
+    /// Expiry of its lease, by the database's clock.
     lease_until: DateTime,
-    /// Jobs that somebody has cancelled: they should stop soon.
+    /// Jobs whose cancellation was requested: the worker should stop them soon.
     cancelled: Vec<ID>,
-    /// Jobs that are not the worker's any more: their time was up, or its lease had run out. It should stop them; whatever it
-    /// says of them is refused.
+    /// Jobs that the worker has lost: they timed out, or its lease had expired. It should stop them; further reports of
+    /// them are rejected.
     lost: Vec<ID>,
-    /// Those of its types whose jobs it may not lease, because a server has a handler for them.
+    /// Its job types that it may not lease, because a server has a handler for them.
     refused_types: Vec<String>,
 }
 
@@ -192,11 +192,11 @@ impl From<BeatAnswer> for WorkerHeartbeat {
     }
 }
 
-/// What became of the ends of jobs.
+/// Result of reporting finished jobs.
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct EndedJobs {
-    /// How many ends are stored.
+    /// Number of stored results.
     pub(in super::super) stored: i32,
-    /// Jobs that were not the worker's any more: nothing of them has changed.
+    /// Jobs that the worker had lost: they were not changed.
     pub(in super::super) lost: Vec<ID>,
 }
