@@ -22,7 +22,7 @@ use crate::service::error::ServiceError;
 use crate::service::jobs::Jobs;
 use crate::storage::query::JobText;
 
-/// Exceeds the size of any page: all keys of one step of a request are loaded together.
+/// Exceeds the size of any page: all keys of one step of a request are loaded batching.
 const KEYS_MAX: usize = 100_000;
 
 /// Maximum number of attempts read in one step, unless one job has more.
@@ -39,12 +39,12 @@ pub(super) struct Loaders {
     attempts: DataLoader<EndedAttempts>,
     jobs: DataLoader<BriefJobs>,
     texts: DataLoader<JobTexts>,
-    asked: Asked,
+    requested: RequestedKeys,
 }
 
 /// Number of requested keys.
 #[derive(Clone, Default)]
-struct Asked(Arc<AtomicUsize>);
+struct RequestedKeys(Arc<AtomicUsize>);
 
 struct EndedAttempts {
     jobs: Jobs,
@@ -106,23 +106,23 @@ impl Loaders {
             caller: caller.clone(),
             budget: budget(),
         };
-        let asked = Asked::default();
+        let requested = RequestedKeys::default();
         Self {
-            attempts: together(attempts, asked.clone()),
-            jobs: together(jobs, asked.clone()),
-            texts: together(texts, asked.clone()),
-            asked,
+            attempts: batching(attempts, requested.clone()),
+            jobs: batching(jobs, requested.clone()),
+            texts: batching(texts, requested.clone()),
+            requested,
         }
     }
 }
 
 /// Loader of one batch per step, without a delay: a long list is resolved in many turns of its task, and its keys are
 /// loaded after turns without new keys.
-fn together<L: Send + Sync + 'static>(loader: L, asked: Asked) -> DataLoader<L> {
+fn batching<L: Send + Sync + 'static>(loader: L, requested: RequestedKeys) -> DataLoader<L> {
     let spawn = move |load: BoxFuture<'static, ()>| {
-        let asked = asked.clone();
+        let requested = requested.clone();
         actix_web::rt::spawn(async move {
-            asked.quiet().await;
+            requested.settled().await;
             load.await;
         })
     };
@@ -131,17 +131,17 @@ fn together<L: Send + Sync + 'static>(loader: L, asked: Asked) -> DataLoader<L> 
         .max_batch_size(KEYS_MAX)
 }
 
-impl Asked {
-    fn once(&self) {
+impl RequestedKeys {
+    fn record(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Waits for turns without new keys.
-    async fn quiet(&self) {
+    async fn settled(&self) {
         let mut quiet_turns = 0;
         let mut before = self.0.load(Ordering::Relaxed);
         while quiet_turns < QUIET_TURNS {
-            others_first().await;
+            yield_to_others().await;
             let now = self.0.load(Ordering::Relaxed);
             quiet_turns = if now == before { quiet_turns + 1 } else { 0 };
             before = now;
@@ -150,13 +150,13 @@ impl Asked {
 }
 
 /// Yields to all other ready tasks of this thread.
-async fn others_first() {
-    let mut is_behind = false;
+async fn yield_to_others() {
+    let mut has_yielded = false;
     poll_fn(|cx| {
-        if is_behind {
+        if has_yielded {
             return Poll::Ready(());
         }
-        is_behind = true;
+        has_yielded = true;
         cx.waker().wake_by_ref();
         Poll::Pending
     })
@@ -228,7 +228,7 @@ impl Loader<(JobId, JobText)> for JobTexts {
     async fn load(&self, keys: &[(JobId, JobText)]) -> Result<HashMap<(JobId, JobText), Arc<str>>, NotLoaded> {
         let mut loaded = HashMap::with_capacity(keys.len());
         for text in JobText::ALL {
-            let of_text = keys.iter().filter(|(_, wanted)| *wanted == text);
+            let of_text = keys.iter().filter(|(_, requested)| *requested == text);
             let ids: Vec<JobId> = of_text.map(|(id, _)| *id).collect();
             if ids.is_empty() {
                 continue;
@@ -248,20 +248,20 @@ impl Loader<(JobId, JobText)> for JobTexts {
 /// Completed attempts of a job that has had this number of attempts.
 pub(super) async fn ended_attempts(ctx: &Context<'_>, id: JobId, attempts: u32) -> Result<Vec<Attempt>> {
     let loaders = ctx.data::<Arc<Loaders>>()?;
-    loaders.asked.once();
+    loaders.requested.record();
     Ok(loaders.attempts.load_one((id, attempts)).await?.unwrap_or_default())
 }
 
 /// A job without its large texts, or none if it does not exist.
 pub(super) async fn job(ctx: &Context<'_>, id: JobId) -> Result<Option<Arc<Job>>> {
     let loaders = ctx.data::<Arc<Loaders>>()?;
-    loaders.asked.once();
+    loaders.requested.record();
     Ok(loaders.jobs.load_one(id).await?)
 }
 
 /// A large text of a job, or none if the job or the text does not exist.
 pub(super) async fn job_text(ctx: &Context<'_>, id: JobId, text: JobText) -> Result<Option<Arc<str>>> {
     let loaders = ctx.data::<Arc<Loaders>>()?;
-    loaders.asked.once();
+    loaders.requested.record();
     Ok(loaders.texts.load_one((id, text)).await?)
 }

@@ -3,7 +3,7 @@
 use async_graphql::{ID, SDLExportOptions, SchemaBuilder};
 
 use super::context::Services;
-use super::execution::budget::ChargeAnswers;
+use super::execution::budget::ChargeResponses;
 use super::mutation::Mutation;
 use super::query::Query;
 use super::subscription::Subscription;
@@ -21,7 +21,7 @@ pub(super) fn build(services: Services, max_depth: usize, max_complexity: usize)
     builder()
         .limit_depth(max_depth)
         .limit_complexity(max_complexity)
-        .extension(ChargeAnswers)
+        .extension(ChargeResponses)
         .data(services)
         .finish()
 }

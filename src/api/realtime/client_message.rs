@@ -36,12 +36,12 @@ pub(super) const fn message_type(topic: Topic) -> Option<&'static str> {
 
 /// Error response to a message: a code for programs, and a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Refusal {
+pub(super) struct MessageError {
     pub code: &'static str,
     pub message: String,
 }
 
-impl Refusal {
+impl MessageError {
     /// A message that can't be parsed.
     pub(super) fn malformed(message: impl Into<String>) -> Self {
         Self {
@@ -69,7 +69,7 @@ pub(super) enum Action {
 
 /// A message of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Request {
+pub(super) struct ClientMessage {
     pub action: Action,
     /// Names of the topics.
     pub topics: Vec<&'static str>,
@@ -79,10 +79,10 @@ pub(super) struct Request {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct RawMessage {
     action: Option<String>,
     topics: Option<Names>,
-    filter: Option<WrittenFilter>,
+    filter: Option<RawFilter>,
 }
 
 #[derive(Default, Deserialize)]
@@ -91,7 +91,7 @@ struct Written {
     rename_all = "camelCase",
     expecting = "an object with jobId, queue or type"
 )]
-struct WrittenFilter {
+struct RawFilter {
     job_id: Option<Names>,
     queue: Option<Names>,
     #[serde(rename = "type")]
@@ -133,39 +133,39 @@ impl<'de> Deserialize<'de> for Names {
     }
 }
 
-impl Request {
+impl ClientMessage {
     /// Parses a message.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, Refusal> {
+    pub(super) fn parse(text: &[u8]) -> Result<Self, MessageError> {
         // serde would read an array as an object's fields in their order.
         if !text.trim_ascii_start().starts_with(b"{") {
-            return Err(Refusal::malformed(
+            return Err(MessageError::malformed(
                 "a message is a JSON object, such as {\"action\": \"subscribe\", \"topics\": [\"job-status\"]}",
             ));
         }
         let mut json = serde_json::Deserializer::from_slice(text);
-        let written: Written = serde_path_to_error::deserialize(Strict(&mut json)).map_err(|error| {
+        let raw: RawMessage = serde_path_to_error::deserialize(Strict(&mut json)).map_err(|error| {
             let place = error.path().to_string();
             let place = if place == "." {
                 String::new()
             } else {
                 format!("{place}: ")
             };
-            Refusal::malformed(format!("{place}{}", error.inner()))
+            MessageError::malformed(format!("{place}{}", error.inner()))
         })?;
         json.end()
-            .map_err(|_| Refusal::malformed("a message is one JSON object without trailing text"))?;
-        let Written { action, topics, filter } = written;
+            .map_err(|_| MessageError::malformed("a message is one JSON object without trailing text"))?;
+        let RawMessage { action, topics, filter } = raw;
         let action = match action.as_deref() {
             Some("subscribe") => Action::Subscribe,
             Some("unsubscribe") => Action::Unsubscribe,
             Some(other) => {
-                return Err(Refusal::invalid(format!(
+                return Err(MessageError::invalid(format!(
                     "action: '{}' is not allowed; allowed are subscribe and unsubscribe",
                     shorten(other)
                 )));
             }
             None => {
-                return Err(Refusal::invalid(
+                return Err(MessageError::invalid(
                     "action is missing; allowed are subscribe and unsubscribe",
                 ));
             }
@@ -183,10 +183,10 @@ impl Request {
     }
 }
 
-fn read_topics(Names(names): &Names) -> Result<Vec<(&'static str, Topic)>, Refusal> {
+fn read_topics(Names(names): &Names) -> Result<Vec<(&'static str, Topic)>, MessageError> {
     let allowed = || TOPICS.map(|(name, _)| name).join(", ");
     if names.is_empty() {
-        return Err(Refusal::invalid(format!(
+        return Err(MessageError::invalid(format!(
             "topics is missing or empty; allowed are {}",
             allowed()
         )));
@@ -194,7 +194,7 @@ fn read_topics(Names(names): &Names) -> Result<Vec<(&'static str, Topic)>, Refus
     let find = |name: &String| {
         let found = TOPICS.into_iter().find(|(topic, _)| topic == name);
         found.ok_or_else(|| {
-            Refusal::invalid(format!(
+            MessageError::invalid(format!(
                 "topics: unknown topic '{}'; allowed are {}",
                 shorten(name),
                 allowed()
@@ -215,8 +215,8 @@ struct Conditions {
 }
 
 impl Conditions {
-    fn read(filter: WrittenFilter) -> Result<Self, Refusal> {
-        let WrittenFilter {
+    fn read(filter: RawFilter) -> Result<Self, MessageError> {
+        let RawFilter {
             job_id,
             queue,
             job_type,
@@ -229,8 +229,8 @@ impl Conditions {
     }
 
     /// Rejects a condition that applies to none of the topics: it would be ignored silently.
-    fn check(&self, topics: &[(&'static str, Topic)]) -> Result<(), Refusal> {
-        let has = |wanted: Topic| topics.iter().any(|(_, topic)| *topic == wanted);
+    fn check(&self, topics: &[(&'static str, Topic)]) -> Result<(), MessageError> {
+        let has = |expected: Topic| topics.iter().any(|(_, topic)| *topic == expected);
         let misplaced = if has(Topic::Jobs) {
             None
         } else if !self.jobs.is_empty() {
@@ -244,7 +244,9 @@ impl Conditions {
         };
         match misplaced {
             None => Ok(()),
-            Some((name, topics)) => Err(Refusal::invalid(format!("filter.{name} is only valid for {topics}"))),
+            Some((name, topics)) => Err(MessageError::invalid(format!(
+                "filter.{name} is only valid for {topics}"
+            ))),
         }
     }
 
@@ -267,17 +269,17 @@ fn read_all<T: Ord, E: fmt::Display>(
     field: &str,
     names: Option<Names>,
     parse: impl Fn(&str) -> Result<T, E>,
-) -> Result<BTreeSet<T>, Refusal> {
+) -> Result<BTreeSet<T>, MessageError> {
     let Some(Names(names)) = names else {
         return Ok(BTreeSet::new());
     };
     if names.is_empty() {
         // An empty list matches nothing, but a missing condition matches everything.
-        return Err(Refusal::invalid(format!(
+        return Err(MessageError::invalid(format!(
             "filter.{field} is an empty list; omit it to match all"
         )));
     }
-    let one = |name: &String| parse(name).map_err(|error| Refusal::invalid(format!("filter.{field}: {error}")));
+    let one = |name: &String| parse(name).map_err(|error| MessageError::invalid(format!("filter.{field}: {error}")));
     names.iter().map(one).collect()
 }
 
@@ -300,13 +302,13 @@ impl Subscriptions {
 
     /// Applies a message. Unsubscribing without a filter ends all subscriptions to the topics; with a filter, those
     /// with the same filter.
-    pub(super) fn apply(&mut self, request: &Request) -> Result<(), Refusal> {
+    pub(super) fn apply(&mut self, request: &ClientMessage) -> Result<(), MessageError> {
         match request.action {
             Action::Subscribe => {
                 let mut clauses = self.clauses.clone();
                 clauses.extend(request.clauses.iter().cloned());
                 if clauses.len() > self.max {
-                    return Err(Refusal {
+                    return Err(MessageError {
                         code: "too-many-subscriptions",
                         message: format!(
                             "{} subscriptions exceed the limit of a connection ({})",
@@ -338,13 +340,13 @@ impl Subscriptions {
 mod tests {
     use super::*;
 
-    fn refusal(text: &str) -> String {
-        let Refusal { code, message } = Request::parse(text.as_bytes()).expect_err("an error");
+    fn error(text: &str) -> String {
+        let MessageError { code, message } = ClientMessage::parse(text.as_bytes()).expect_err("an error");
         format!("{code}: {message}")
     }
 
-    fn request(text: &str) -> Request {
-        Request::parse(text.as_bytes()).expect("a request")
+    fn request(text: &str) -> ClientMessage {
+        ClientMessage::parse(text.as_bytes()).expect("a request")
     }
 
     #[test]
@@ -368,17 +370,17 @@ mod tests {
             r#"{"action":"subscribe","topics":["queue-metrics"],"filter":{"type":"X"}}"#,
             r#"{"action":"subscribe","topics":["system-health"],"filter":{"queue":"x"}}"#,
         ];
-        let refused = wrong.map(|text| format!("{text}\n    {}", refusal(text)));
+        let refused = wrong.map(|text| format!("{text}\n    {}", error(text)));
         insta::assert_snapshot!(refused.join("\n"));
     }
 
     #[test]
     fn the_references_request_is_accepted() {
-        let asked =
+        let message =
             request(r#"{"action":"subscribe","topics":["job-status","queue-metrics","system-health"],"filter":null}"#);
-        assert_eq!(asked.topics, ["job-status", "queue-metrics", "system-health"]);
+        assert_eq!(message.topics, ["job-status", "queue-metrics", "system-health"]);
         let mut subscriptions = Subscriptions::new(3);
-        subscriptions.apply(&asked).expect("three subscriptions");
+        subscriptions.apply(&message).expect("three subscriptions");
         for topic in [Topic::Jobs, Topic::QueueMetrics, Topic::SystemHealth] {
             assert!(subscriptions.filter().has(topic));
         }

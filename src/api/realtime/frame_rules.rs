@@ -69,7 +69,7 @@ pub(crate) struct FrameRules<S> {
     violated: Violated,
     at: At,
     /// The incomplete message.
-    begun: Option<Kind>,
+    incomplete: Option<Kind>,
     /// The incomplete text.
     text: Utf8,
 }
@@ -123,7 +123,7 @@ impl<S> FrameRules<S> {
             bytes_max,
             violated,
             at: At::Header(BytesMut::new()),
-            begun: None,
+            incomplete: None,
             text: Utf8::default(),
         }
     }
@@ -208,7 +208,7 @@ impl<S> FrameRules<S> {
         if length > self.bytes_max as u64 {
             return Err(Violation::TooLarge);
         }
-        let kind = match (opcode, self.begun) {
+        let kind = match (opcode, self.incomplete) {
             (0, Some(kind)) => kind,
             (1, None) => Kind::Text,
             (2, None) => Kind::Binary,
@@ -218,7 +218,7 @@ impl<S> FrameRules<S> {
             _ => return Err(Violation::Protocol("a frame's opcode is reserved")),
         };
         if !is_control {
-            self.begun = Some(kind).filter(|_| !is_final);
+            self.incomplete = Some(kind).filter(|_| !is_final);
         }
         let frame = match (opcode, kind) {
             (8, _) => Frame::Close(Vec::new()),

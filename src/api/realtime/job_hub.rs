@@ -91,7 +91,7 @@ impl Client for JobClient {
         METHODS.call(self, method, arguments)
     }
 
-    fn poll_news(&mut self, protocol: Protocol, cx: &mut Context<'_>) -> Poll<Bytes> {
+    fn poll_event(&mut self, protocol: Protocol, cx: &mut Context<'_>) -> Poll<Bytes> {
         match pin!(&mut self.stream).poll_next(cx) {
             Poll::Ready(Some(Heard::Event(published))) => Poll::Ready(match protocol {
                 Protocol::Json => published.form::<JsonCall>(),

@@ -44,7 +44,7 @@ impl Liveness {
     }
 
     /// Records a message of the client.
-    pub(crate) fn heard(&mut self, now: Instant) {
+    pub(crate) fn record_message(&mut self, now: Instant) {
         self.heard_at = now;
     }
 
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(blocked.tick(&options, at(1)), Nothing);
         assert_eq!(blocked.tick(&options, at(40)), Ping, "its socket was full");
         assert_eq!(blocked.tick(&options, at(41)), Nothing);
-        blocked.heard(at(42));
+        blocked.record_message(at(42));
         for second in 42..=49 {
             assert_ne!(blocked.tick(&options, at(second)), End);
         }

@@ -26,7 +26,7 @@ use futures_util::Stream;
 use serde::Serialize;
 
 use super::admission::Admitted;
-use super::client_message::{Action, Refusal, Request, Subscriptions, message_type};
+use super::client_message::{Action, ClientMessage, MessageError, Subscriptions, message_type};
 use super::close_reason::close_reason;
 use super::connections::Permit;
 use super::event_view::EventView;
@@ -34,7 +34,7 @@ use super::frame_rules::{FrameRules, Violated, Violation};
 use super::handshake;
 use super::live_updates::Realtime;
 use super::liveness::{Due, Liveness, tick_interval};
-use super::message_assembler::{Fragments, Frame, Said};
+use super::message_assembler::{Assembled, Fragments, Frame};
 use crate::api::auth::{RECHECK_INTERVAL, Standing};
 use crate::api::rest::problem::{Problem, ProblemKind};
 use crate::domain::events::event::Event;
@@ -140,42 +140,42 @@ struct Session {
 type Context = WebsocketContext<Session>;
 
 impl Session {
-    fn say(&self, kind: &'static str, data: impl Serialize, ctx: &mut Context) {
+    fn send(&self, kind: &'static str, data: impl Serialize, ctx: &mut Context) {
         send(Envelope::write(kind, self.realtime.events.now(), data).into(), ctx);
     }
 
-    fn tell(&self, heard: Heard, ctx: &mut Context) {
-        match heard {
+    fn forward(&self, received: Heard, ctx: &mut Context) {
+        match received {
             Heard::Event(published) => send(published.form::<EventMessage>(), ctx),
-            Heard::Lagged { missed } => self.say("lagged", Missed { missed }, ctx),
+            Heard::Lagged { missed } => self.send("lagged", Missed { missed }, ctx),
         }
     }
 
-    fn answer(&mut self, said: &Said, ctx: &mut Context) {
-        let asked = match said {
-            Said::Text(text) => Request::parse(text),
-            Said::Binary(_) => Err(Refusal::malformed("messages are JSON texts, not binary")),
+    fn receive(&mut self, message: &Assembled, ctx: &mut Context) {
+        let parsed = match message {
+            Assembled::Text(text) => ClientMessage::parse(text),
+            Assembled::Binary(_) => Err(MessageError::malformed("messages are JSON texts, not binary")),
         };
-        let applied = asked.and_then(|request| self.subscriptions.apply(&request).map(|()| request));
+        let applied = parsed.and_then(|request| self.subscriptions.apply(&request).map(|()| request));
         match applied {
             Ok(request) => self.select(request, ctx),
-            Err(refusal) => self.say("error", refusal, ctx),
+            Err(error) => self.send("error", error, ctx),
         }
     }
 
     /// Updates the event stream to the subscriptions. The response is sent afterwards, and no other message is handled
     /// before.
-    fn select(&self, request: Request, ctx: &mut Context) {
+    fn select(&self, request: ClientMessage, ctx: &mut Context) {
         let selected = self.stream.select(self.subscriptions.filter());
         let answered = selected.into_actor(self).map(move |selected, session, ctx| {
-            let Request { action, topics, .. } = &request;
+            let ClientMessage { action, topics, .. } = &request;
             let kind = match (selected, action) {
                 (Ok(()), Action::Subscribe) => "subscribed",
                 (Ok(()), Action::Unsubscribe) => "unsubscribed",
                 // The event bus has stopped: the server shuts down.
                 (Err(_), _) => return end(CloseCode::Away, "the server is stopping", ctx),
             };
-            session.say(kind, Topics { topics }, ctx);
+            session.send(kind, Topics { topics }, ctx);
         });
         ctx.wait(answered);
     }
@@ -227,7 +227,7 @@ impl Actor for Session {
         ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
         ctx.run_interval(tick_interval(&self.realtime.options), Self::tick);
         ctx.run_interval(RECHECK_INTERVAL, Self::recheck);
-        ctx.spawn(Tell {
+        ctx.spawn(ForwardEvents {
             stopping: Box::pin(self.realtime.shutdown.begun()),
         });
     }
@@ -235,14 +235,14 @@ impl Actor for Session {
 
 impl StreamHandler<Result<Message, ProtocolError>> for Session {
     fn handle(&mut self, message: Result<Message, ProtocolError>, ctx: &mut Context) {
-        self.liveness.heard(Instant::now());
+        self.liveness.record_message(Instant::now());
         let frame = match message {
             Ok(message) => self.fragments.take(message),
             Err(error) => return end(CloseCode::Protocol, &error.to_string(), ctx),
         };
         match frame {
-            Frame::Said(said) => self.answer(&said, ctx),
-            Frame::Sign => {}
+            Frame::Message(message) => self.receive(&message, ctx),
+            Frame::Ignored => {}
             Frame::Ping(bytes) => ctx.pong(&bytes),
             Frame::Close(answer) => {
                 ctx.close(answer);
@@ -263,11 +263,11 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
 
 /// Sends the session's events to the client. It is polled only when the connection has room: unread events of a slow
 /// client stay in their bounded stream.
-struct Tell {
+struct ForwardEvents {
     stopping: Pin<Box<dyn Future<Output = ()>>>,
 }
 
-impl ActorFuture<Session> for Tell {
+impl ActorFuture<Session> for ForwardEvents {
     type Output = ();
 
     fn poll(
@@ -276,8 +276,8 @@ impl ActorFuture<Session> for Tell {
         ctx: &mut Context,
         cx: &mut task::Context<'_>,
     ) -> Poll<()> {
-        while let Poll::Ready(Some(heard)) = pin!(&mut session.stream).poll_next(cx) {
-            session.tell(heard, ctx);
+        while let Poll::Ready(Some(received)) = pin!(&mut session.stream).poll_next(cx) {
+            session.forward(received, ctx);
         }
         if self.stopping.as_mut().poll(cx).is_ready() {
             end(CloseCode::Away, "the server is stopping", ctx);

@@ -1,7 +1,7 @@
 //! Memory and time budget of one request while its response is built.
 //!
 //! async-graphql builds the complete response as a tree of values before the first byte is sent, and each alias of a
-//! field holds its value again. Every value is therefore charged where the library completes it ([`ChargeAnswers`]), so
+//! field holds its value again. Every value is therefore charged where the library completes it ([`ChargeResponses`]), so
 //! that no resolver can omit it. A request whose budget is exhausted is stopped there: the field never resolves, and
 //! [`Budget::watch`] drops the request when it is no longer polled.
 
@@ -37,8 +37,8 @@ const READ_FACTOR: usize = 4;
 /// Decoding a row takes memory for another copy of it.
 const DECODE_FACTOR: usize = 2;
 /// Number of values, and of bytes of JSON, between two reads of the clock.
-const VALUES_A_LOOK: u32 = 64;
-const BYTES_A_LOOK: usize = 64 << 10;
+const VALUES_PER_CLOCK_READ: u32 = 64;
+const BYTES_PER_CLOCK_READ: usize = 64 << 10;
 
 /// Reason why a request was stopped while its response was built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +46,9 @@ pub(crate) enum Stopped {
     /// Its response exceeds the maximum size.
     TooLarge,
     /// The memory for responses is exhausted.
-    Exhausted,
+    OutOfMemory,
     /// Its timeout has elapsed.
-    Late,
+    TimedOut,
 }
 
 /// Budget of one request, of one batch, or of each message of a subscription.
@@ -98,7 +98,7 @@ impl Budget {
 
     /// Starts the timeout of an operation, if there is memory for its response.
     pub(crate) fn begin(&self) -> std::result::Result<(), Stopped> {
-        self.memory.admit().map_err(|_| Stopped::Exhausted)?;
+        self.memory.admit().map_err(|_| Stopped::OutOfMemory)?;
         let mut state = self.state();
         // Values of an operation of the batch that was dropped.
         state.values = 0;
@@ -134,9 +134,9 @@ impl Budget {
         {
             Some(Stopped::TooLarge)
         } else if missing > 0 && !state.reservation.grow(missing.max(STEP_BYTES)) {
-            Some(Stopped::Exhausted)
-        } else if state.charges.is_multiple_of(VALUES_A_LOOK) && Instant::now() > deadline {
-            Some(Stopped::Late)
+            Some(Stopped::OutOfMemory)
+        } else if state.charges.is_multiple_of(VALUES_PER_CLOCK_READ) && Instant::now() > deadline {
+            Some(Stopped::TimedOut)
         } else {
             None
         };
@@ -164,7 +164,7 @@ impl Budget {
         }
         let room = self.memory.reserve(bytes.saturating_mul(DECODE_FACTOR));
         if room.is_none() {
-            state.stopped = Some(Stopped::Exhausted);
+            state.stopped = Some(Stopped::OutOfMemory);
         }
         room
     }
@@ -202,7 +202,7 @@ impl Budget {
             reservation: self.memory.nothing(),
             max,
             deadline,
-            next_look: BYTES_A_LOOK,
+            next_look: BYTES_PER_CLOCK_READ,
             stopped: None,
         };
         let written = serde_json::to_writer(&mut writer, answer);
@@ -245,7 +245,7 @@ impl Budget {
     }
 
     /// Reserves memory for a copy of bytes that are already counted.
-    pub(crate) fn reserve_anyway(&self, bytes: usize) -> Reservation {
+    pub(crate) fn reserve_copy(&self, bytes: usize) -> Reservation {
         self.memory.reserve_anyway(bytes)
     }
 
@@ -289,12 +289,12 @@ impl Writer {
             .max(self.bytes.capacity())
             .saturating_sub(self.reservation.bytes());
         if missing > 0 && !self.reservation.grow(missing.max(STEP_BYTES)) {
-            return Some(Stopped::Exhausted);
+            return Some(Stopped::OutOfMemory);
         }
         if length >= self.next_look {
-            self.next_look = length.saturating_add(BYTES_A_LOOK);
+            self.next_look = length.saturating_add(BYTES_PER_CLOCK_READ);
             if self.deadline.is_some_and(|deadline| Instant::now() > deadline) {
-                return Some(Stopped::Late);
+                return Some(Stopped::TimedOut);
             }
         }
         None
@@ -358,16 +358,16 @@ pub(crate) fn size_of_object(members: &Value) -> usize {
 }
 
 /// Charges each value of a response when it is complete.
-pub(crate) struct ChargeAnswers;
+pub(crate) struct ChargeResponses;
 
-impl ExtensionFactory for ChargeAnswers {
+impl ExtensionFactory for ChargeResponses {
     fn create(&self) -> Arc<dyn Extension> {
         Arc::new(Self)
     }
 }
 
 #[async_trait]
-impl Extension for ChargeAnswers {
+impl Extension for ChargeResponses {
     async fn resolve(
         &self,
         ctx: &ExtensionContext<'_>,
@@ -434,8 +434,8 @@ mod tests {
         let [one, two, three] = [&memory; 3].map(budget);
         assert!(one.charge(1) && two.charge(1));
         assert!(!three.charge(1));
-        assert_eq!(three.stopped(), Some(Stopped::Exhausted));
-        assert_eq!(three.begin(), Err(Stopped::Exhausted));
+        assert_eq!(three.stopped(), Some(Stopped::OutOfMemory));
+        assert_eq!(three.begin(), Err(Stopped::OutOfMemory));
         drop(one);
         assert_eq!(three.begin(), Ok(()));
         assert!(three.charge(1));
@@ -447,8 +447,8 @@ mod tests {
         let budget = Budget::new(&memory, 1 << 20, Duration::ZERO);
         budget.begin().expect("memory");
         std::thread::sleep(Duration::from_millis(2));
-        assert_eq!(budget.write(&"x".repeat(BYTES_A_LOOK)), Err(Stopped::Late));
+        assert_eq!(budget.write(&"x".repeat(BYTES_PER_CLOCK_READ)), Err(Stopped::TimedOut));
         while budget.charge(0) {}
-        assert_eq!(budget.stopped(), Some(Stopped::Late));
+        assert_eq!(budget.stopped(), Some(Stopped::TimedOut));
     }
 }

@@ -9,7 +9,7 @@ use lru::LruCache;
 
 use super::limits;
 use crate::api::graphql::parser;
-use crate::api::graphql::transport::response::Answer;
+use crate::api::graphql::transport::response::EncodedResponse;
 use crate::api::graphql::validation::input_types::InputTypes;
 use crate::api::graphql::validation::{literals, subscriptions, variable_positions};
 
@@ -37,19 +37,19 @@ impl Documents {
     }
 
     /// The document of a text, checked against the limits; or the response with its errors.
-    pub(crate) fn read(&self, text: &str) -> Result<Arc<ExecutableDocument>, Answer> {
+    pub(crate) fn read(&self, text: &str) -> Result<Arc<ExecutableDocument>, EncodedResponse> {
         let is_kept = text.len() <= TEXT_MAX;
         // The cache stays consistent when a holder of the lock panics.
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if is_kept && let Some(document) = known().get(text) {
             return Ok(Arc::clone(document));
         }
-        let mut document = parser::parse(text).map_err(Answer::unreadable)?;
+        let mut document = parser::parse(text).map_err(EncodedResponse::invalid_document)?;
         limits::check_document(&document, self.aliases_max)?;
         limits::check_mutations(&document)?;
-        subscriptions::check(&mut document).map_err(Answer::unreadable)?;
-        literals::check(&self.types, &mut document).map_err(Answer::unreadable)?;
-        variable_positions::check(&self.types, &document).map_err(Answer::unreadable)?;
+        subscriptions::check(&mut document).map_err(EncodedResponse::invalid_document)?;
+        literals::check(&self.types, &mut document).map_err(EncodedResponse::invalid_document)?;
+        variable_positions::check(&self.types, &document).map_err(EncodedResponse::invalid_document)?;
         let document = Arc::new(document);
         if is_kept {
             known().put(text.into(), Arc::clone(&document));

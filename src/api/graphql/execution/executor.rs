@@ -25,7 +25,7 @@ use crate::api::graphql::loader::Loaders;
 use crate::api::graphql::options::GraphQlOptions;
 use crate::api::graphql::schema;
 use crate::api::graphql::schema::Schema;
-use crate::api::graphql::transport::response::Answer;
+use crate::api::graphql::transport::response::EncodedResponse;
 use crate::api::graphql::validation::input_types::InputTypes;
 use crate::api::graphql::validation::variables;
 use crate::api::memory::MemoryBudget;
@@ -52,7 +52,7 @@ impl<'de> Deserialize<'de> for ObjectText {
 /// A request as clients send it over any transport.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Asked {
+pub(crate) struct GraphQlRequest {
     /// Text of the document.
     pub query: Option<String>,
     /// Name of the operation to execute.
@@ -63,7 +63,7 @@ pub(crate) struct Asked {
     pub extensions: Option<Map<String, Value>>,
 }
 
-impl Asked {
+impl GraphQlRequest {
     /// True if it has a document, or the hash of one.
     pub(crate) fn has_query(&self) -> bool {
         let is_persisted = |extensions: &Map<String, Value>| extensions.contains_key("persistedQuery");
@@ -84,16 +84,16 @@ pub(crate) struct Operation {
 
 /// Failure of the server to execute a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failed {
+pub(crate) enum ExecutionError {
     /// A part of the server panicked; the log has the details.
     Panicked,
     /// Its timeout has elapsed.
-    Late {
+    TimedOut {
         /// The timeout.
         timeout: Duration,
     },
     /// The memory for responses is exhausted.
-    Exhausted {
+    OutOfMemory {
         /// True if a mutation had started.
         may_have_changed: bool,
     },
@@ -163,13 +163,18 @@ impl Engine {
     }
 
     /// Parses a request and checks it against the limits; or the response with its errors.
-    pub(crate) fn read(&self, asked: Asked, caller: &Caller) -> Result<Operation, Answer> {
-        self.read_within(&self.budget(caller), asked, caller)
+    pub(crate) fn read(&self, request: GraphQlRequest, caller: &Caller) -> Result<Operation, EncodedResponse> {
+        self.read_within(&self.budget(caller), request, caller)
     }
 
     /// The same for a request of a batch, which shares its budget with others.
-    pub(crate) fn read_within(&self, budget: &Arc<Budget>, asked: Asked, caller: &Caller) -> Result<Operation, Answer> {
-        let read = self.try_read(budget, asked, caller);
+    pub(crate) fn read_within(
+        &self,
+        budget: &Arc<Budget>,
+        request: GraphQlRequest,
+        caller: &Caller,
+    ) -> Result<Operation, EncodedResponse> {
+        let read = self.try_read(budget, request, caller);
         if read.is_err() {
             self.count_invalid();
         }
@@ -181,13 +186,18 @@ impl Engine {
         drop(self.operations.begin(OperationKind::Invalid, OperationOutcome::Errors));
     }
 
-    fn try_read(&self, budget: &Arc<Budget>, asked: Asked, caller: &Caller) -> Result<Operation, Answer> {
-        let Asked {
+    fn try_read(
+        &self,
+        budget: &Arc<Budget>,
+        request: GraphQlRequest,
+        caller: &Caller,
+    ) -> Result<Operation, EncodedResponse> {
+        let GraphQlRequest {
             query,
             operation_name,
             variables,
             extensions,
-        } = asked;
+        } = request;
         let persisted = extensions
             .as_ref()
             .and_then(|extensions| extensions.get("persistedQuery"));
@@ -240,17 +250,17 @@ impl Engine {
     }
 
     /// Executes a query or a mutation.
-    pub(crate) async fn execute(&self, operation: Operation) -> Result<Answer, Failed> {
+    pub(crate) async fn execute(&self, operation: Operation) -> Result<EncodedResponse, ExecutionError> {
         let kind = operation.kind;
         let mut counted = self
             .operations
             .begin(OperationKind::from(kind), OperationOutcome::Abandoned);
-        let answer = self.carry_out(operation).await;
-        counted.outcome = outcome(&answer);
-        answer
+        let response = self.execute_within_limits(operation).await;
+        counted.outcome = outcome(&response);
+        response
     }
 
-    async fn carry_out(&self, operation: Operation) -> Result<Answer, Failed> {
+    async fn execute_within_limits(&self, operation: Operation) -> Result<EncodedResponse, ExecutionError> {
         let Operation {
             request,
             kind,
@@ -260,24 +270,27 @@ impl Engine {
         } = operation;
         let request = request.data(Deadline(Instant::now() + self.timeout));
         if budget.begin().is_err() {
-            return Err(Failed::Exhausted {
+            return Err(ExecutionError::OutOfMemory {
                 may_have_changed: false,
             });
         }
         let work = AssertUnwindSafe(budget.watch(self.schema.execute(request))).catch_unwind();
-        let late = Failed::Late { timeout: self.timeout };
-        let worked = actix_web::rt::time::timeout(self.timeout, work)
+        let timed_out = ExecutionError::TimedOut { timeout: self.timeout };
+        let result = actix_web::rt::time::timeout(self.timeout, work)
             .await
-            .map_err(|_| late)?;
-        let response = worked.map_err(|_| panicked())?;
-        let answer = response.and_then(|response| self.answer(response, &shape, &budget));
-        let answer = answer.or_else(|stopped| self.stopped(stopped, kind, &budget));
-        budget.complete(answer.as_ref().map_or(0, |answer| answer.json().len()));
-        answer
+            .map_err(|_| timed_out)?;
+        let response = result.map_err(|_| panicked())?;
+        let response = response.and_then(|response| self.encode(response, &shape, &budget));
+        let response = response.or_else(|stopped| self.stopped(stopped, kind, &budget));
+        budget.complete(response.as_ref().map_or(0, |response| response.json().len()));
+        response
     }
 
     /// Executes a subscription. The stream ends after a panic, and after a message that was stopped while it was built.
-    pub(crate) fn listen(&self, operation: Operation) -> impl Stream<Item = Result<Answer, Failed>> + use<> {
+    pub(crate) fn subscribe(
+        &self,
+        operation: Operation,
+    ) -> impl Stream<Item = Result<EncodedResponse, ExecutionError>> + use<> {
         let Operation {
             request,
             kind,
@@ -290,54 +303,59 @@ impl Engine {
         let mut counted = self.operations.begin(OperationKind::from(kind), OperationOutcome::Ok);
         let mut responses = self.schema.execute_stream(request);
         let watched = Arc::clone(&budget);
-        let mut is_over = false;
+        let mut has_ended = false;
         let responses = stream::poll_fn(move |cx| {
-            if is_over {
+            if has_ended {
                 return Poll::Ready(None);
             }
             let polled = responses.poll_next_unpin(cx);
             match watched.stopped() {
                 Some(stopped) => {
-                    is_over = true;
+                    has_ended = true;
                     Poll::Ready(Some(Err(stopped)))
                 }
                 None => polled.map(|response| response.map(Ok)),
             }
         });
         AssertUnwindSafe(responses).catch_unwind().map(move |response| {
-            let answer = match response {
+            let response = match response {
                 Err(_) => Err(panicked()),
                 Ok(response) => {
-                    let answer = response.and_then(|response| engine.answer(response, &shape, &budget));
-                    answer.or_else(|stopped| engine.stopped(stopped, kind, &budget))
+                    let response = response.and_then(|response| engine.encode(response, &shape, &budget));
+                    response.or_else(|stopped| engine.stopped(stopped, kind, &budget))
                 }
             };
             budget.renew();
             if counted.outcome == OperationOutcome::Ok {
-                counted.outcome = outcome(&answer);
+                counted.outcome = outcome(&response);
             }
-            answer
+            response
         })
     }
 
-    fn answer(&self, mut response: Response, shape: &Shape, budget: &Budget) -> Result<Answer, Stopped> {
+    fn encode(&self, mut response: Response, shape: &Shape, budget: &Budget) -> Result<EncodedResponse, Stopped> {
         shape.complete(&self.types, &mut response);
-        Answer::new(response, self.max_depth, self.max_complexity, budget)
+        EncodedResponse::new(response, self.max_depth, self.max_complexity, budget)
     }
 
     /// Response to a request that was stopped while its response was built.
-    fn stopped(&self, stopped: Stopped, kind: OperationType, budget: &Budget) -> Result<Answer, Failed> {
+    fn stopped(
+        &self,
+        stopped: Stopped,
+        kind: OperationType,
+        budget: &Budget,
+    ) -> Result<EncodedResponse, ExecutionError> {
         match stopped {
             Stopped::TooLarge => Ok(budget.too_large(kind).into()),
-            Stopped::Exhausted => Err(Failed::Exhausted {
+            Stopped::OutOfMemory => Err(ExecutionError::OutOfMemory {
                 may_have_changed: kind == OperationType::Mutation,
             }),
-            Stopped::Late => Err(Failed::Late { timeout: self.timeout }),
+            Stopped::TimedOut => Err(ExecutionError::TimedOut { timeout: self.timeout }),
         }
     }
 }
 
-impl Failed {
+impl ExecutionError {
     /// The problem that the response reports.
     pub(crate) fn problem(self) -> Problem {
         match self {
@@ -345,11 +363,11 @@ impl Failed {
                 let detail = "internal server error; see the server's log";
                 Problem::new(ProblemKind::Internal, detail)
             }
-            Self::Late { timeout } => Problem::unavailable(format!(
+            Self::TimedOut { timeout } => Problem::unavailable(format!(
                 "the request timed out after {} s; its changes may still take effect",
                 timeout.as_secs_f64()
             )),
-            Self::Exhausted { may_have_changed } => {
+            Self::OutOfMemory { may_have_changed } => {
                 let effect = if may_have_changed {
                     "its changes may have taken effect"
                 } else {
@@ -374,17 +392,19 @@ impl From<OperationType> for OperationKind {
     }
 }
 
-fn outcome(answer: &Result<Answer, Failed>) -> OperationOutcome {
-    match answer {
-        Ok(answer) if answer.errors().is_empty() => OperationOutcome::Ok,
+fn outcome(response: &Result<EncodedResponse, ExecutionError>) -> OperationOutcome {
+    match response {
+        Ok(response) if response.errors().is_empty() => OperationOutcome::Ok,
         Ok(_) => OperationOutcome::Errors,
-        Err(Failed::Panicked | Failed::Late { .. } | Failed::Exhausted { .. }) => OperationOutcome::Failed,
+        Err(ExecutionError::Panicked | ExecutionError::TimedOut { .. } | ExecutionError::OutOfMemory { .. }) => {
+            OperationOutcome::Failed
+        }
     }
 }
 
-fn panicked() -> Failed {
+fn panicked() -> ExecutionError {
     tracing::error!("a GraphQL request failed: a part of the server panicked");
-    Failed::Panicked
+    ExecutionError::Panicked
 }
 
 /// The requested operation.

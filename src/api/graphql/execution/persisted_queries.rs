@@ -1,7 +1,7 @@
 //! Automatic persisted queries: a client sends the text of a query once, and its hash from then on.
 //!
 //! The store is bounded in number and in bytes. The least recently used query is evicted first, and a client that sends
-//! its hash again is asked to send the text again.
+//! its hash again is requested to send the text again.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,19 +49,19 @@ impl PersistedQueries {
     }
 
     /// The text of the requested query, given the text in the request, if any.
-    pub(crate) fn resolve(&self, asked: &PersistedQuery, sent: Option<String>) -> Result<String, Error> {
+    pub(crate) fn resolve(&self, requested: &PersistedQuery, sent: Option<String>) -> Result<String, Error> {
         let Some(store) = &self.0 else {
             return Err(named(NOT_SUPPORTED, "PERSISTED_QUERY_NOT_SUPPORTED"));
         };
-        let wrong = |detail: &str| errors::invalid("extensions.persistedQuery", detail);
-        if asked.version != 1 {
-            return Err(wrong(&format!(
+        let invalid = |detail: &str| errors::invalid("extensions.persistedQuery", detail);
+        if requested.version != 1 {
+            return Err(invalid(&format!(
                 "version {} is not supported; allowed is 1",
-                asked.version
+                requested.version
             )));
         }
-        let hash = hash_of(&asked.sha256_hash)
-            .ok_or_else(|| wrong("sha256Hash is not a SHA-256 hash; allowed are 64 hexadecimal digits"))?;
+        let hash = hash_of(&requested.sha256_hash)
+            .ok_or_else(|| invalid("sha256Hash is not a SHA-256 hash; allowed are 64 hexadecimal digits"))?;
         // The store stays consistent when a holder of the lock panics.
         let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
         match sent {
@@ -72,7 +72,7 @@ impl PersistedQueries {
             Some(query) => {
                 let actual: Hash = Sha256::digest(&query).into();
                 if actual != hash {
-                    return Err(wrong("provided sha does not match query"));
+                    return Err(invalid("provided sha does not match query"));
                 }
                 store.insert(hash, &query);
                 Ok(query)
@@ -122,7 +122,7 @@ fn hash_of(text: &str) -> Option<Hash> {
 mod tests {
     use super::*;
 
-    fn asked(query: &str) -> PersistedQuery {
+    fn requested(query: &str) -> PersistedQuery {
         let hash: Hash = Sha256::digest(query).into();
         PersistedQuery {
             version: 1,
@@ -133,8 +133,8 @@ mod tests {
     #[test]
     fn a_query_that_was_sent_once_is_found_by_its_hash() {
         let queries = PersistedQueries::new(2);
-        let find = |query: &str| queries.resolve(&asked(query), None).map_err(|error| error.message);
-        let send = |query: &str| queries.resolve(&asked(query), Some(query.to_owned()));
+        let find = |query: &str| queries.resolve(&requested(query), None).map_err(|error| error.message);
+        let send = |query: &str| queries.resolve(&requested(query), Some(query.to_owned()));
         assert_eq!(find("{ a }"), Err(NOT_FOUND.to_owned()));
         assert!(send("{ a }").is_ok());
         assert_eq!(find("{ a }"), Ok("{ a }".to_owned()));
@@ -147,7 +147,7 @@ mod tests {
             "it is the least recently used"
         );
         assert_eq!(find("{ a }"), Ok("{ a }".to_owned()));
-        let other = queries.resolve(&asked("{ a }"), Some("{ d }".to_owned()));
+        let other = queries.resolve(&requested("{ a }"), Some("{ d }".to_owned()));
         assert_eq!(
             other.expect_err("another text").message,
             "provided sha does not match query"
@@ -160,15 +160,15 @@ mod tests {
         let large = |number: u32| format!("{{ a{number} }} #{}", "x".repeat(BYTES_MAX / 3));
         for number in 0..5 {
             let query = large(number);
-            assert!(queries.resolve(&asked(&query), Some(query.clone())).is_ok());
+            assert!(queries.resolve(&requested(&query), Some(query.clone())).is_ok());
         }
-        let known = (0..5).filter(|number| queries.resolve(&asked(&large(*number)), None).is_ok());
+        let known = (0..5).filter(|number| queries.resolve(&requested(&large(*number)), None).is_ok());
         assert_eq!(known.collect::<Vec<u32>>(), [3, 4]);
     }
 
     #[test]
     fn a_disabled_store_reports_that_it_is_not_supported() {
-        let refused = PersistedQueries::new(0).resolve(&asked("{ a }"), None);
+        let refused = PersistedQueries::new(0).resolve(&requested("{ a }"), None);
         assert_eq!(refused.expect_err("none").message, NOT_SUPPORTED);
     }
 }

@@ -50,8 +50,8 @@ impl Shape {
     pub(crate) fn complete(&self, types: &InputTypes, response: &mut Response) {
         let Some(set) = self.selection() else { return };
         let sets = [set];
-        let is_carried_out = response.data != Value::Null || response.errors.iter().any(|error| !error.path.is_empty());
-        if !is_carried_out {
+        let is_executed = response.data != Value::Null || response.errors.iter().any(|error| !error.path.is_empty());
+        if !is_executed {
             return;
         }
         if response.data == Value::Null {

@@ -23,7 +23,7 @@ impl LogMutations {
         )]
         level: String,
     ) -> Result<Option<LogLevel>> {
-        let level = Level::parse(&level).map_err(|wrong| errors::of_part(&PartError::field("/level", wrong), ""))?;
+        let level = Level::parse(&level).map_err(|error| errors::of_part(&PartError::field("/level", error), ""))?;
         let log = &services(ctx)?.log;
         log.set_level(caller(ctx)?, &level)?;
         Ok(Some(LogLevel::new(&level, log.node())))

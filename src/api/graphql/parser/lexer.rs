@@ -122,22 +122,22 @@ impl<'a> Lexer<'a> {
     }
 
     fn number(&mut self, pos: Pos) -> Result<&'a str, ServerError> {
-        let wrong = |message: &str| Err(syntax_error(message.to_owned(), pos));
+        let fail = |message: &str| Err(syntax_error(message.to_owned(), pos));
         let digits = |from: usize| self.rest[from..].bytes().take_while(u8::is_ascii_digit).count();
         let starts = |at: usize, signs: &[char]| self.rest[at..].starts_with(signs);
         let mut length = usize::from(starts(0, &['-']));
-        let whole = digits(length);
-        if whole == 0 {
-            return wrong("'-' is not followed by a digit");
+        let integer_digits = digits(length);
+        if integer_digits == 0 {
+            return fail("'-' is not followed by a digit");
         }
-        if whole > 1 && starts(length, &['0']) {
-            return wrong("a number has a leading zero");
+        if integer_digits > 1 && starts(length, &['0']) {
+            return fail("a number has a leading zero");
         }
-        length += whole;
+        length += integer_digits;
         if starts(length, &['.']) {
             let fraction = digits(length + 1);
             if fraction == 0 {
-                return wrong("'.' is not followed by a digit");
+                return fail("'.' is not followed by a digit");
             }
             length += 1 + fraction;
         }
@@ -146,12 +146,12 @@ impl<'a> Lexer<'a> {
             length += usize::from(starts(length, &['+', '-']));
             let exponent = digits(length);
             if exponent == 0 {
-                return wrong("an exponent has no digits");
+                return fail("an exponent has no digits");
             }
             length += exponent;
         }
         if self.rest[length..].starts_with(|next| is_name_start(next) || next == '.') {
-            return wrong("a number is followed by a letter or a dot");
+            return fail("a number is followed by a letter or a dot");
         }
         Ok(self.take(length))
     }

@@ -217,8 +217,8 @@ impl<'a> Parser<'a> {
                 let value = self.value()?;
                 let pos = value.pos;
                 let is_constant = value.node.into_const_with(|_| Err(()));
-                let wrong = |()| syntax_error("a default value has no variables".to_owned(), pos);
-                Some(Positioned::new(is_constant.map_err(wrong)?, pos))
+                let reject = |()| syntax_error("a default value has no variables".to_owned(), pos);
+                Some(Positioned::new(is_constant.map_err(reject)?, pos))
             } else {
                 None
             };

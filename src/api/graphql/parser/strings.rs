@@ -1,10 +1,10 @@
 //! The values of strings (GraphQL, section 2.9.4).
 
 /// An error message, and the offset of the error in bytes.
-type Wrong = (String, usize);
+type StringError = (String, usize);
 
 /// Parses the string at the beginning of a text: its value, and its length in bytes.
-pub(super) fn read(text: &str) -> Result<(String, usize), Wrong> {
+pub(super) fn read(text: &str) -> Result<(String, usize), StringError> {
     match text.strip_prefix("\"\"\"") {
         Some(block) => {
             let (raw, length) = read_block(block).ok_or_else(|| ("a block string is not terminated".to_owned(), 0))?;
@@ -14,7 +14,7 @@ pub(super) fn read(text: &str) -> Result<(String, usize), Wrong> {
     }
 }
 
-fn read_line(text: &str) -> Result<(String, usize), Wrong> {
+fn read_line(text: &str) -> Result<(String, usize), StringError> {
     let mut value = String::new();
     // After the quote.
     let mut at = 1;
@@ -60,7 +60,7 @@ fn read_escape(text: &str) -> Result<(char, usize), String> {
 }
 
 fn read_unicode(text: &str) -> Result<(char, usize), String> {
-    let wrong = |length: usize| format!("'{}' is not a Unicode character", shown(text, length).escape_debug());
+    let invalid = |length: usize| format!("'{}' is not a Unicode character", shown(text, length).escape_debug());
     if let Some(braced) = text.strip_prefix("\\u{") {
         let digits = braced.split_once('}').map(|(digits, _)| digits);
         // The number of leading zeros is not limited.
@@ -70,10 +70,10 @@ fn read_unicode(text: &str) -> Result<(char, usize), String> {
                 "" => Some(0),
                 digits => u32::from_str_radix(digits, 16).ok(),
             });
-        let sign = code.and_then(char::from_u32).ok_or_else(|| wrong(12))?;
+        let sign = code.and_then(char::from_u32).ok_or_else(|| invalid(12))?;
         return Ok((sign, "\\u{}".len() + digits.map_or(0, str::len)));
     }
-    let first = code_unit(text).ok_or_else(|| wrong(6))?;
+    let first = code_unit(text).ok_or_else(|| invalid(6))?;
     if let Some(sign) = char::from_u32(first) {
         return Ok((sign, 6));
     }
@@ -83,9 +83,9 @@ fn read_unicode(text: &str) -> Result<(char, usize), String> {
         .get(6..)
         .and_then(code_unit)
         .filter(|second| pair && (0xdc00..0xe000).contains(second));
-    let second = second.ok_or_else(|| format!("{}: it is half of a surrogate pair", wrong(6)))?;
+    let second = second.ok_or_else(|| format!("{}: it is half of a surrogate pair", invalid(6)))?;
     let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-    let sign = char::from_u32(code).ok_or_else(|| wrong(12))?;
+    let sign = char::from_u32(code).ok_or_else(|| invalid(12))?;
     Ok((sign, 12))
 }
 

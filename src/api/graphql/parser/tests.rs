@@ -41,7 +41,7 @@ fn documents_are_what_the_librarys_parser_makes_of_them() {
 }
 
 #[test]
-fn a_text_that_is_no_document_is_refused_with_its_place() {
+fn an_invalid_document_is_rejected_with_a_position() {
     for (text, expected, line, column) in [
         ("", "unexpected the end of the document; expected an operation", 1, 1),
         (

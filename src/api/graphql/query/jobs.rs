@@ -7,7 +7,7 @@ use crate::api::graphql::errors::if_any;
 use crate::api::graphql::loader;
 use crate::api::graphql::types::connection::page_size;
 use crate::api::graphql::types::job::Job;
-use crate::api::graphql::types::job::connection::{JobConnection, Wanted};
+use crate::api::graphql::types::job::connection::{JobConnection, PageArguments};
 use crate::api::graphql::types::job::filter::{JobFilterInput, JobOrder};
 use crate::api::graphql::types::node::Node;
 use crate::api::graphql::types::queue::queue_of;
@@ -52,14 +52,14 @@ impl JobQueries {
         #[graphql(desc = "Cursor: only earlier jobs of the list are returned.")] before: Option<String>,
     ) -> Result<Option<JobConnection>> {
         let filter = filter.unwrap_or_default().into_filter()?;
-        let wanted = Wanted {
+        let page = PageArguments {
             first,
             after,
             last,
             before,
         };
         let order = order_by.map(Order::from).unwrap_or_default();
-        JobConnection::read(ctx, filter, order, wanted).await.map(Some)
+        JobConnection::read(ctx, filter, order, page).await.map(Some)
     }
 
     /// Returns the object with this id, or null if it does not exist or the caller may not read it.

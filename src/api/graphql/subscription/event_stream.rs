@@ -10,19 +10,19 @@ use crate::domain::events::filter::EventClause;
 use crate::service::events::{EventStream, Heard};
 
 /// The future events that match a clause.
-pub(super) async fn listen(ctx: &Context<'_>, clause: EventClause) -> Result<EventStream> {
+pub(super) async fn subscribe(ctx: &Context<'_>, clause: EventClause) -> Result<EventStream> {
     let filter = std::iter::once(clause).collect();
     Ok(services(ctx)?.events.subscribe(caller(ctx)?, filter).await?)
 }
 
 /// The results of a subscription: one per event, and an error per gap.
-pub(super) fn told<T>(events: EventStream, tell: impl Fn(&Event) -> Option<T>) -> impl Stream<Item = Result<T>> {
-    events.filter_map(move |heard| {
-        let told = match heard {
-            Heard::Event(published) => tell(published.event()).map(Ok),
+pub(super) fn results<T>(events: EventStream, map: impl Fn(&Event) -> Option<T>) -> impl Stream<Item = Result<T>> {
+    events.filter_map(move |received| {
+        let result = match received {
+            Heard::Event(published) => map(published.event()).map(Ok),
             Heard::Lagged { missed } => Some(Err(lagged(missed))),
         };
-        std::future::ready(told)
+        std::future::ready(result)
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Result, Subscription};
 use futures_util::{Stream, StreamExt, stream};
 
-use super::event_stream::listen;
+use super::event_stream::subscribe;
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::types::job::Job;
 use crate::api::graphql::types::scalar_parsing;
@@ -34,13 +34,13 @@ impl JobSubscriptions {
         let mut clause = EventClause::all_of(Topic::Jobs);
         clause.jobs.insert(id);
         // Subscribed first, so that changes during the read are received.
-        let events = listen(ctx, clause).await?;
-        let watch = Watch {
+        let events = subscribe(ctx, clause).await?;
+        let watch = JobWatch {
             id,
             events,
             jobs: services(ctx)?.jobs.clone(),
             caller: caller(ctx)?.clone(),
-            last_told: None,
+            last_published: None,
         };
         let first = watch.jobs.get(&watch.caller, id).await?;
         Ok(watch.from(first))
@@ -48,19 +48,19 @@ impl JobSubscriptions {
 }
 
 /// Subscription to one job.
-struct Watch {
+struct JobWatch {
     id: JobId,
     events: EventStream,
     jobs: Jobs,
     caller: Caller,
     /// Last published revision.
-    last_told: Option<u32>,
+    last_published: Option<u32>,
 }
 
-impl Watch {
+impl JobWatch {
     /// The job as it was read, followed by its changes.
     fn from(mut self, first: Arc<DomainJob>) -> impl Stream<Item = Result<Job>> {
-        self.last_told = Some(first.revision);
+        self.last_published = Some(first.revision);
         let rest = (!first.status.is_finished()).then_some(self);
         let rest = stream::unfold(rest, |watch| async move {
             let mut watch = watch?;
@@ -93,8 +93,8 @@ impl Watch {
                     Err(error) => return Some(Err(error)),
                 },
             };
-            if self.last_told.is_none_or(|told| told < job.revision) {
-                self.last_told = Some(job.revision);
+            if self.last_published.is_none_or(|published| published < job.revision) {
+                self.last_published = Some(job.revision);
                 return Some(Ok(job));
             }
         }

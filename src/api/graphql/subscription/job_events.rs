@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use async_graphql::{Context, ID, InputObject, Result, SimpleObject, Subscription};
 use futures_util::Stream;
 
-use super::event_stream::{listen, told};
+use super::event_stream::{results, subscribe};
 use crate::api::graphql::scalars::DateTime;
 use crate::api::graphql::types::enums::{JobEvent, JobStatus};
 use crate::api::graphql::types::job::Job;
@@ -128,8 +128,8 @@ impl JobEventSubscriptions {
     ) -> Result<impl Stream<Item = Result<JobStatusChange>>> {
         let clause = filter.unwrap_or_default().into_clause()?;
         let never = clause.is_none();
-        let events = listen(ctx, clause.unwrap_or_else(|| EventClause::all_of(Topic::Jobs))).await?;
-        Ok(told(
+        let events = subscribe(ctx, clause.unwrap_or_else(|| EventClause::all_of(Topic::Jobs))).await?;
+        Ok(results(
             events,
             move |event| {
                 if never { None } else { JobStatusChange::of(event) }
@@ -155,8 +155,8 @@ impl JobEventSubscriptions {
             ..JobEventFilter::default()
         };
         let clause = filter.into_clause()?;
-        let events = listen(ctx, clause.unwrap_or_else(|| EventClause::all_of(Topic::Jobs))).await?;
-        Ok(told(events, |event| match event {
+        let events = subscribe(ctx, clause.unwrap_or_else(|| EventClause::all_of(Topic::Jobs))).await?;
+        Ok(results(events, |event| match event {
             Event::JobReport { report, .. } => Some(JobReport::from(&**report)),
             Event::Job { .. }
             | Event::Queue { .. }

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Result, Subscription};
 use futures_util::Stream;
 
-use super::event_stream::{listen, told};
+use super::event_stream::{results, subscribe};
 use crate::api::graphql::types::health::HealthAlert;
 use crate::api::graphql::types::metrics::SystemMetrics;
 use crate::api::graphql::types::queue::Queue;
@@ -27,8 +27,8 @@ impl StateSubscriptions {
         if let Some(name) = queue {
             clause.queues.insert(scalar_parsing::queue_name("queue", &name)?);
         }
-        let events = listen(ctx, clause).await?;
-        Ok(told(events, |event| match event {
+        let events = subscribe(ctx, clause).await?;
+        Ok(results(events, |event| match event {
             Event::QueueMetrics { at: _, metrics } => Some(Queue::from(&**metrics)),
             Event::Job { .. }
             | Event::JobReport { .. }
@@ -40,8 +40,8 @@ impl StateSubscriptions {
 
     /// System metrics: their current values, and regular updates.
     async fn metrics_updated(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Result<SystemMetrics>>> {
-        let events = listen(ctx, EventClause::all_of(Topic::SystemMetrics)).await?;
-        Ok(told(events, |event| match event {
+        let events = subscribe(ctx, EventClause::all_of(Topic::SystemMetrics)).await?;
+        Ok(results(events, |event| match event {
             Event::SystemMetrics(metrics) => Some(SystemMetrics::from(&**metrics)),
             Event::Job { .. }
             | Event::JobReport { .. }
@@ -53,8 +53,8 @@ impl StateSubscriptions {
 
     /// Changes of the server's health, starting with the current status if it is not healthy.
     async fn system_health_alert(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Result<HealthAlert>>> {
-        let events = listen(ctx, EventClause::all_of(Topic::SystemHealth)).await?;
-        Ok(told(events, |event| match event {
+        let events = subscribe(ctx, EventClause::all_of(Topic::SystemHealth)).await?;
+        Ok(results(events, |event| match event {
             Event::SystemAlert { at, change } => Some(HealthAlert::new(*at, change)),
             Event::Job { .. }
             | Event::JobReport { .. }

@@ -43,7 +43,7 @@ impl Form {
 
     /// The format that a client prefers; `None` if it accepts none of them. The default is JSON, as older clients
     /// expect.
-    pub(crate) fn wanted(headers: &HeaderMap) -> Option<Self> {
+    pub(crate) fn accepted(headers: &HeaderMap) -> Option<Self> {
         let mut best: Option<(Self, u32)> = None;
         let mut has_wish = false;
         for value in headers.get_all(ACCEPT) {
@@ -104,12 +104,12 @@ mod tests {
 
     use super::*;
 
-    fn wanted(accept: &[&str]) -> Option<Form> {
+    fn accepted(accept: &[&str]) -> Option<Form> {
         let mut headers = HeaderMap::new();
         for value in accept {
             headers.append(ACCEPT, HeaderValue::from_str(value).expect("a header"));
         }
-        Form::wanted(&headers)
+        Form::accepted(&headers)
     }
 
     #[test]
@@ -146,7 +146,7 @@ mod tests {
             (&["application/json;q=0"], None),
             (&["application/json;q=2"], None),
         ] {
-            assert_eq!(wanted(accept), form, "{accept:?}");
+            assert_eq!(accepted(accept), form, "{accept:?}");
         }
     }
 }

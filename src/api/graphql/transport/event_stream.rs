@@ -10,10 +10,10 @@ use bytes::Bytes;
 use futures_util::stream::{self, LocalBoxStream, StreamExt};
 
 use super::content_negotiation::Form;
-use super::response::Answer;
+use super::response::EncodedResponse;
 use crate::api::auth::{RECHECK_INTERVAL, Standing};
 use crate::api::graphql::errors;
-use crate::api::graphql::execution::executor::Failed;
+use crate::api::graphql::execution::executor::ExecutionError;
 use crate::api::memory::{Ending, MemoryBudget, Turn, paced};
 use crate::api::realtime::Realtime;
 use crate::api::realtime::connections::Permit;
@@ -37,7 +37,7 @@ impl Framing {
     }
 
     /// Text before the first part.
-    const fn beginning(self) -> Bytes {
+    const fn preamble(self) -> Bytes {
         match self {
             Self::Events => Bytes::new(),
             Self::Multipart => Bytes::from_static(b"\r\n--graphql"),
@@ -45,7 +45,7 @@ impl Framing {
     }
 
     /// A keep-alive. It detects disconnected clients.
-    const fn sign_of_life(self) -> Bytes {
+    const fn keep_alive(self) -> Bytes {
         match self {
             Self::Events => Bytes::from_static(b":\n\n"),
             Self::Multipart => Bytes::from_static(b"\r\ncontent-type: application/json\r\n\r\n{}\r\n--graphql"),
@@ -61,19 +61,19 @@ impl Framing {
     }
 
     /// A result.
-    fn result(self, answer: &Answer) -> Bytes {
+    fn result(self, response: &EncodedResponse) -> Bytes {
         match self {
-            Self::Events => event(answer.json()),
-            Self::Multipart => part(&[b"{\"payload\":", &**answer.json(), b"}"].concat()),
+            Self::Events => event(response.json()),
+            Self::Multipart => part(&[b"{\"payload\":", &**response.json(), b"}"].concat()),
         }
     }
 
     /// The operation failed while it was executed.
-    fn failure(self, answer: &Answer) -> Bytes {
+    fn failure(self, response: &EncodedResponse) -> Bytes {
         match self {
-            Self::Events => self.result(answer),
+            Self::Events => self.result(response),
             Self::Multipart => {
-                let json = answer.json();
+                let json = response.json();
                 // A response without data is `{"errors":[…]}`.
                 let errors = json.strip_prefix(b"{").unwrap_or(json);
                 part(&[b"{\"payload\":null,", errors].concat())
@@ -84,10 +84,10 @@ impl Framing {
 
 impl Framing {
     /// The end of an operation whose credentials are no longer valid.
-    fn refusal(self, why: String) -> Bytes {
+    fn unauthenticated(self, why: String) -> Bytes {
         let problem = Problem::new(ProblemKind::Unauthenticated, why);
-        let refused = self.failure(&errors::of_problem(&problem).into());
-        Bytes::from([refused, self.end()].concat())
+        let failure = self.failure(&errors::of_problem(&problem).into());
+        Bytes::from([failure, self.end()].concat())
     }
 }
 
@@ -112,9 +112,9 @@ fn part(json: &[u8]) -> Bytes {
 /// A running operation.
 struct Running {
     /// Its results; `None` after its end.
-    answers: Option<LocalBoxStream<'static, Result<Answer, Failed>>>,
+    responses: Option<LocalBoxStream<'static, Result<EncodedResponse, ExecutionError>>>,
     framing: Framing,
-    sign_of_life: Interval,
+    keep_alive: Interval,
     recheck: Interval,
     standing: Standing,
     _permit: Permit,
@@ -122,27 +122,27 @@ struct Running {
 
 impl Running {
     async fn next(mut self) -> Option<(Result<Bytes, actix_web::Error>, Self)> {
-        let answers = self.answers.as_mut()?;
+        let responses = self.responses.as_mut()?;
         let bytes = loop {
             break tokio::select! {
                 biased;
                 _ = self.recheck.tick() => match self.standing.check() {
                     Ok(()) => continue,
                     Err(why) => {
-                        self.answers = None;
-                        self.framing.refusal(why)
+                        self.responses = None;
+                        self.framing.unauthenticated(why)
                     }
                 },
-                answer = answers.next() => match answer {
-                    Some(Ok(answer)) => self.framing.result(&answer),
+                response = responses.next() => match response {
+                    Some(Ok(response)) => self.framing.result(&response),
                     // The stream ends after it.
                     Some(Err(failed)) => self.framing.failure(&errors::of_problem(&failed.problem()).into()),
                     None => {
-                        self.answers = None;
+                        self.responses = None;
                         self.framing.end()
                     }
                 },
-                _ = self.sign_of_life.tick() => self.framing.sign_of_life(),
+                _ = self.keep_alive.tick() => self.framing.keep_alive(),
             };
         };
         Some((Ok(bytes), self))
@@ -151,26 +151,26 @@ impl Running {
 
 /// The response that streams the results of an operation until it ends, the client disconnects or the server shuts
 /// down.
-pub(crate) fn answer(
+pub(crate) fn respond(
     realtime: &Realtime,
     memory: &MemoryBudget,
     framing: Framing,
-    answers: LocalBoxStream<'static, Result<Answer, Failed>>,
+    responses: LocalBoxStream<'static, Result<EncodedResponse, ExecutionError>>,
     standing: Standing,
     permit: Permit,
     is_subscription: bool,
 ) -> HttpResponse {
     let running = Running {
-        answers: Some(answers),
+        responses: Some(responses),
         framing,
         // The first keep-alive is sent immediately and shows that the stream is open.
-        sign_of_life: interval(realtime.options().ping_interval),
+        keep_alive: interval(realtime.options().ping_interval),
         recheck: interval(RECHECK_INTERVAL),
         standing,
         _permit: permit,
     };
-    let beginning = Some(framing.beginning()).filter(|bytes| !bytes.is_empty()).map(Ok);
-    let parts = stream::iter(beginning).chain(stream::unfold(running, Running::next));
+    let preamble = Some(framing.preamble()).filter(|bytes| !bytes.is_empty()).map(Ok);
+    let parts = stream::iter(preamble).chain(stream::unfold(running, Running::next));
     let parts = parts.take_until(realtime.shutdown().begun());
     let mut response = HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, framing.form().content_type()))

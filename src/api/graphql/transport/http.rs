@@ -19,11 +19,11 @@ use super::content_negotiation::Form;
 use super::event_stream;
 use super::event_stream::Framing;
 use super::refusal::refuse;
-use super::response::Answer;
+use super::response::EncodedResponse;
 use super::websocket;
 use crate::api::auth::Standing;
 use crate::api::graphql::errors;
-use crate::api::graphql::execution::executor::{Asked, Failed, Operation};
+use crate::api::graphql::execution::executor::{ExecutionError, GraphQlRequest, Operation};
 use crate::api::graphql::execution::operation_count;
 use crate::api::graphql::facade::GraphQl;
 use crate::api::memory::HeldBody;
@@ -42,7 +42,7 @@ pub(crate) async fn get(graphql: Rc<GraphQl>, request: HttpRequest, payload: Pay
     if handshake::wants_websocket(&request) {
         return websocket::connect(&graphql, &request, payload);
     }
-    let form = match wanted_form(request.headers()) {
+    let form = match accepted_form(request.headers()) {
         Ok(form) => form,
         Err(problem) => return refuse(&problem, Form::Json),
     };
@@ -59,11 +59,11 @@ async fn try_get(graphql: &GraphQl, request: &HttpRequest, form: Form) -> Result
         Form::Json | Form::GraphQlResponse | Form::Multipart => graphql.gate.authenticate(request)?,
     };
     check_sender(graphql, request)?;
-    let asked = asked_in_address(request.query_string())?;
-    check_query(&asked)?;
-    let operation = match graphql.engine.read(asked, &caller) {
+    let graphql_request = request_in_address(request.query_string())?;
+    check_query(&graphql_request)?;
+    let operation = match graphql.engine.read(graphql_request, &caller) {
         Ok(operation) => operation,
-        Err(answer) => return answered(graphql, request, Err(answer), form).await,
+        Err(response) => return respond(graphql, request, Err(response), form).await,
     };
     if operation.kind == OperationType::Mutation {
         graphql.engine.count_invalid();
@@ -72,7 +72,7 @@ async fn try_get(graphql: &GraphQl, request: &HttpRequest, form: Form) -> Result
     // A browser reopens event streams by itself, so that they are not counted; a query is.
     let is_counted = form != Form::EventStream || operation.kind == OperationType::Subscription;
     operation_count::charge(&caller, operation.root_fields, u32::from(is_counted))?;
-    answered(graphql, request, Ok(operation), form).await
+    respond(graphql, request, Ok(operation), form).await
 }
 
 /// Rejects a `GET` that any page could have a browser send. Browsers do not send credentials by themselves, so that
@@ -100,7 +100,7 @@ fn check_sender(graphql: &GraphQl, request: &HttpRequest) -> Result<(), Problem>
 
 /// Handles a `POST`: one request, or a batch.
 pub(crate) async fn post(graphql: Rc<GraphQl>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let form = match wanted_form(request.headers()) {
+    let form = match accepted_form(request.headers()) {
         Ok(form) => form,
         Err(problem) => return refuse(&problem, Form::Json),
     };
@@ -124,13 +124,13 @@ async fn try_post(
     if bytes.trim_ascii_start().starts_with(b"[") {
         return batch(graphql, &bytes, &caller, form).await;
     }
-    let asked: Asked = body::parse(&bytes)?;
-    check_query(&asked)?;
-    let read = graphql.engine.read(asked, &caller);
+    let graphql_request: GraphQlRequest = body::parse(&bytes)?;
+    check_query(&graphql_request)?;
+    let read = graphql.engine.read(graphql_request, &caller);
     if let Ok(operation) = &read {
         operation_count::charge(&caller, operation.root_fields, 1)?;
     }
-    answered(graphql, request, read, form).await
+    respond(graphql, request, read, form).await
 }
 
 async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) -> Result<HttpResponse, Problem> {
@@ -138,47 +138,54 @@ async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) ->
         let detail = "a batch has no event stream; send its requests separately";
         return Err(Problem::new(ProblemKind::Validation, detail));
     }
-    let asked = strict_json::from_slice::<Vec<Asked>>(bytes);
-    let asked = asked.map_err(|error| body::explain::<Vec<Asked>>(bytes, &error))?;
+    let graphql_request = strict_json::from_slice::<Vec<GraphQlRequest>>(bytes);
+    let graphql_request = graphql_request.map_err(|error| body::explain::<Vec<GraphQlRequest>>(bytes, &error))?;
     let max = graphql.options.max_batch;
-    if asked.is_empty() || asked.len() > max {
-        let detail = format!("a batch has 1 to {max} requests; this one has {}", asked.len());
+    if graphql_request.is_empty() || graphql_request.len() > max {
+        let detail = format!(
+            "a batch has 1 to {max} requests; this one has {}",
+            graphql_request.len()
+        );
         return Err(PartError::field("", detail).into());
     }
     let budget = graphql.engine.budget(caller);
-    let requests = asked
+    let requests = graphql_request
         .into_iter()
-        .map(|asked| graphql.engine.read_within(&budget, asked, caller));
-    let requests: Vec<Result<Operation, Answer>> = requests.collect();
+        .map(|graphql_request| graphql.engine.read_within(&budget, graphql_request, caller));
+    let requests: Vec<Result<Operation, EncodedResponse>> = requests.collect();
     let root_fields = requests
         .iter()
         .map(|read| read.as_ref().map_or(1, |read| read.root_fields));
     operation_count::charge(caller, root_fields.sum(), 1)?;
-    let mut answers = Vec::with_capacity(requests.len());
+    let mut responses = Vec::with_capacity(requests.len());
     // Sequentially, like the fields of a mutation: a batch uses no more at a time than one request.
     for read in requests {
-        let answer = match read {
-            Ok(operation) => match carried_out(graphql, operation).await {
-                Ok(answer) => answer,
+        let response = match read {
+            Ok(operation) => match execute(graphql, operation).await {
+                Ok(response) => response,
                 // No operation was executed, so that the whole batch can be sent again.
                 Err(
-                    failed @ Failed::Exhausted {
+                    failed @ ExecutionError::OutOfMemory {
                         may_have_changed: false,
                     },
-                ) if answers.is_empty() => {
+                ) if responses.is_empty() => {
                     return Err(failed.problem());
                 }
                 Err(failed) => errors::of_problem(&failed.problem()).into(),
             },
-            Err(answer) => answer,
+            Err(response) => response,
         };
-        answers.push(answer);
+        responses.push(response);
     }
-    Ok(with_body(StatusCode::OK, form, Answer::list(&answers, &budget)))
+    Ok(with_body(
+        StatusCode::OK,
+        form,
+        EncodedResponse::list(&responses, &budget),
+    ))
 }
 
 /// Executes a query or a mutation.
-async fn carried_out(graphql: &GraphQl, operation: Operation) -> Result<Answer, Failed> {
+async fn execute(graphql: &GraphQl, operation: Operation) -> Result<EncodedResponse, ExecutionError> {
     if operation.kind == OperationType::Subscription {
         graphql.engine.count_invalid();
         let detail = "a subscription has several responses; connect by WebSocket, or send Accept: text/event-stream or multipart/mixed;subscriptionSpec=1.0";
@@ -187,10 +194,10 @@ async fn carried_out(graphql: &GraphQl, operation: Operation) -> Result<Answer, 
     graphql.engine.execute(operation).await
 }
 
-async fn answered(
+async fn respond(
     graphql: &GraphQl,
     request: &HttpRequest,
-    read: Result<Operation, Answer>,
+    read: Result<Operation, EncodedResponse>,
     form: Form,
 ) -> Result<HttpResponse, Problem> {
     let is_stream = match (form, &read) {
@@ -205,27 +212,27 @@ async fn answered(
         let standing = Standing::new(graphql.gate.clone(), shown, &Scope::ALL);
         return stream_of(graphql, read, form, &caller, standing);
     }
-    let answer = match read {
-        Ok(operation) => carried_out(graphql, operation).await.map_err(Failed::problem)?,
-        Err(answer) => answer,
+    let response = match read {
+        Ok(operation) => execute(graphql, operation).await.map_err(ExecutionError::problem)?,
+        Err(response) => response,
     };
-    if answer.is_request_error() {
+    if response.is_request_error() {
         let status = match form {
             Form::GraphQlResponse => StatusCode::BAD_REQUEST,
             Form::Json | Form::EventStream | Form::Multipart => StatusCode::OK,
         };
-        return Ok(with_body(status, form, answer.json().clone()));
+        return Ok(with_body(status, form, response.json().clone()));
     }
     // Headers of the library; the body preserves stored JSON byte for byte, which the library's values can't.
-    let mut response = GraphQLResponse::from(answer.head()).respond_to(request);
+    let mut http_response = GraphQLResponse::from(response.head()).respond_to(request);
     let content_type = HeaderValue::from_static(form.of_one_response().content_type());
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
-    Ok(response.set_body(HeldBody::boxed(answer.json().clone())))
+    http_response.headers_mut().insert(CONTENT_TYPE, content_type);
+    Ok(http_response.set_body(HeldBody::boxed(response.json().clone())))
 }
 
 fn stream_of(
     graphql: &GraphQl,
-    read: Result<Operation, Answer>,
+    read: Result<Operation, EncodedResponse>,
     form: Form,
     caller: &Caller,
     standing: Standing,
@@ -235,10 +242,10 @@ fn stream_of(
     }
     let permit = graphql.realtime.enter(ClientKind::GraphQlEvents, caller)?;
     let is_subscription = matches!(&read, Ok(operation) if operation.kind == OperationType::Subscription);
-    let answers = match read {
-        Err(answer) => stream::once(std::future::ready(Ok(answer))).boxed_local(),
+    let responses = match read {
+        Err(response) => stream::once(std::future::ready(Ok(response))).boxed_local(),
         Ok(operation) if operation.kind == OperationType::Subscription => {
-            graphql.engine.listen(operation).boxed_local()
+            graphql.engine.subscribe(operation).boxed_local()
         }
         Ok(operation) => {
             let engine = graphql.engine.clone();
@@ -250,11 +257,11 @@ fn stream_of(
         Form::EventStream | Form::Json | Form::GraphQlResponse => Framing::Events,
     };
     let (realtime, memory) = (&graphql.realtime, graphql.memory.answers.of(caller));
-    Ok(event_stream::answer(
+    Ok(event_stream::respond(
         realtime,
         &memory,
         framing,
-        answers,
+        responses,
         standing,
         permit,
         is_subscription,
@@ -268,8 +275,8 @@ fn with_body(status: StatusCode, form: Form, json: Bytes) -> HttpResponse {
         .body(HeldBody::boxed(json))
 }
 
-fn wanted_form(headers: &HeaderMap) -> Result<Form, Problem> {
-    Form::wanted(headers).ok_or_else(|| {
+fn accepted_form(headers: &HeaderMap) -> Result<Form, Problem> {
+    Form::accepted(headers).ok_or_else(|| {
         let detail = "responses are application/graphql-response+json, application/json or text/event-stream; accept one \
                       of them";
         Problem::new(ProblemKind::NotAcceptable, detail)
@@ -277,8 +284,8 @@ fn wanted_form(headers: &HeaderMap) -> Result<Form, Problem> {
 }
 
 /// Rejects a request without a query: it is malformed in every response format.
-fn check_query(asked: &Asked) -> Result<(), PartError> {
-    if asked.has_query() {
+fn check_query(graphql_request: &GraphQlRequest) -> Result<(), PartError> {
+    if graphql_request.has_query() {
         return Ok(());
     }
     Err(PartError::field(
@@ -288,22 +295,22 @@ fn check_query(asked: &Asked) -> Result<(), PartError> {
 }
 
 /// The request in the parameters of an address.
-fn asked_in_address(query: &str) -> Result<Asked, Problem> {
+fn request_in_address(query: &str) -> Result<GraphQlRequest, Problem> {
     let malformed = |detail: String| Problem::new(ProblemKind::Malformed, detail);
     let parameters = Query::<Vec<(String, String)>>::from_query(query)
         .map_err(|error| malformed(format!("invalid query string: {error}")))?;
-    let mut asked = Asked::default();
+    let mut graphql_request = GraphQlRequest::default();
     for (name, value) in parameters.into_inner() {
         match name.as_str() {
-            "query" => asked.query = Some(value),
-            "operationName" => asked.operation_name = Some(value).filter(|name| !name.is_empty()),
-            "variables" => asked.variables = object_in(&name, &value)?,
-            "extensions" => asked.extensions = object_in(&name, &value)?,
+            "query" => graphql_request.query = Some(value),
+            "operationName" => graphql_request.operation_name = Some(value).filter(|name| !name.is_empty()),
+            "variables" => graphql_request.variables = object_in(&name, &value)?,
+            "extensions" => graphql_request.extensions = object_in(&name, &value)?,
             // Other parameters are ignored.
             _ => {}
         }
     }
-    Ok(asked)
+    Ok(graphql_request)
 }
 
 fn object_in<T: DeserializeOwned>(name: &str, text: &str) -> Result<Option<T>, Problem> {

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::CONTENT_TYPE;
 
 use super::content_negotiation::Form;
-use super::response::Answer;
+use super::response::EncodedResponse;
 use crate::api::graphql::errors;
 use crate::api::rest::problem::Problem;
 
@@ -14,5 +14,5 @@ pub(crate) fn refuse(problem: &Problem, form: Form) -> HttpResponse {
     problem
         .head()
         .insert_header((CONTENT_TYPE, form.content_type()))
-        .body(Answer::refused(errors::of_problem(problem)).json().clone())
+        .body(EncodedResponse::rejected(errors::of_problem(problem)).json().clone())
 }

@@ -17,7 +17,7 @@ const TOO_COMPLEX: &str = "Query is too complex.";
 
 /// Response to one request.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct EncodedResponse {
     /// The response without its data.
     head: Box<Response>,
     is_request_error: bool,
@@ -25,14 +25,14 @@ pub(crate) struct Answer {
 }
 
 #[derive(Serialize)]
-struct Written<'a> {
+struct ResponseJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Wire<'a>>,
     #[serde(skip_serializing_if = "<[ServerError]>::is_empty")]
     errors: &'a [ServerError],
 }
 
-impl<'a> Written<'a> {
+impl<'a> ResponseJson<'a> {
     fn of(response: &'a Response) -> Self {
         Self {
             data: (!is_request_error(response)).then_some(Wire(&response.data)),
@@ -48,7 +48,7 @@ fn is_request_error(response: &Response) -> bool {
         && response.errors.iter().all(|error| error.path.is_empty())
 }
 
-impl Answer {
+impl EncodedResponse {
     /// The response to an executed request, serialized within its budget. Errors of the library get a code like all
     /// others.
     pub(crate) fn new(
@@ -78,7 +78,7 @@ impl Answer {
             }
             error.extensions = Some(extensions);
         }
-        let json = budget.write(&Written::of(&response))?;
+        let json = budget.write(&ResponseJson::of(&response))?;
         Ok(Self::of(response, json))
     }
 
@@ -94,21 +94,21 @@ impl Answer {
     }
 
     /// Response to a document that can't be parsed, or is not valid.
-    pub(crate) fn unreadable(error: ServerError) -> Self {
+    pub(crate) fn invalid_document(error: ServerError) -> Self {
         let response = Response::from_errors(vec![error]);
         // Values of GraphQL always serialize as JSON.
-        let json = serde_json::to_vec(&Written::of(&response)).unwrap_or_default();
+        let json = serde_json::to_vec(&ResponseJson::of(&response)).unwrap_or_default();
         Self::of(response, Bytes::from(json))
     }
 
     /// Response to a request that was not executed.
-    pub(crate) fn refused(error: Error) -> Self {
+    pub(crate) fn rejected(error: Error) -> Self {
         let Error {
             message,
             source,
             extensions,
         } = error;
-        Self::unreadable(ServerError {
+        Self::invalid_document(ServerError {
             message,
             source,
             locations: Vec::new(),
@@ -148,24 +148,24 @@ impl Answer {
     }
 
     /// The responses to a batch as JSON.
-    pub(crate) fn list(answers: &[Self], budget: &Budget) -> Bytes {
-        let length = answers.iter().map(|answer| answer.json.len() + 1).sum::<usize>() + 1;
-        let reservation = budget.reserve_anyway(length);
+    pub(crate) fn list(responses: &[Self], budget: &Budget) -> Bytes {
+        let length = responses.iter().map(|response| response.json.len() + 1).sum::<usize>() + 1;
+        let reservation = budget.reserve_copy(length);
         let mut json = Vec::with_capacity(length);
         json.push(b'[');
-        for (index, answer) in answers.iter().enumerate() {
+        for (index, response) in responses.iter().enumerate() {
             if index > 0 {
                 json.push(b',');
             }
-            json.extend_from_slice(&answer.json);
+            json.extend_from_slice(&response.json);
         }
         json.push(b']');
         held(json, reservation)
     }
 }
 
-impl From<Error> for Answer {
+impl From<Error> for EncodedResponse {
     fn from(error: Error) -> Self {
-        Self::refused(error)
+        Self::rejected(error)
     }
 }

@@ -91,8 +91,8 @@ impl Place {
 
     /// Serializes any JSON as its text.
     pub(super) fn json(&self, field: &str, json: Option<&Json>) -> Result<Option<Box<RawValue>>> {
-        let wrong = |error: serde_json::Error| errors::invalid(&self.field(field), &error.to_string());
-        json.map(|json| json.raw().map_err(wrong)).transpose()
+        let invalid = |error: serde_json::Error| errors::invalid(&self.field(field), &error.to_string());
+        json.map(|json| json.raw().map_err(invalid)).transpose()
     }
 }
 

@@ -54,7 +54,7 @@ fn check_operation(types: &InputTypes, operation: &mut OperationDefinition) -> R
         };
         let mut value = std::mem::take(&mut default.node).into_value();
         let place = format!("${}", definition.name.node);
-        check_value(types, &definition.var_type.node, &mut value, &place).map_err(|wrong| wrong.at(default.pos))?;
+        check_value(types, &definition.var_type.node, &mut value, &place).map_err(|invalid| invalid.at(default.pos))?;
         // It contains no variables: the parser has rejected them.
         default.node = value.into_const().unwrap_or_default();
     }
@@ -73,7 +73,7 @@ fn check_selections(types: &InputTypes, parent: &str, set: &mut SelectionSet) ->
                 for (name, value) in &mut field.arguments {
                     if let Some(InputField { of_type, .. }) = known.arguments.get(&name.node) {
                         check_value(types, of_type, &mut value.node, &name.node)
-                            .map_err(|wrong| wrong.at(value.pos))?;
+                            .map_err(|invalid| invalid.at(value.pos))?;
                     }
                 }
                 check_selections(types, base_of(&known.of_type), &mut field.selection_set.node)?;
@@ -102,12 +102,12 @@ pub(crate) fn base_of(of_type: &Type) -> &str {
 }
 
 /// A literal that its place does not accept.
-struct Wrong {
+struct InvalidLiteral {
     place: String,
     detail: String,
 }
 
-impl Wrong {
+impl InvalidLiteral {
     fn at(self, pos: Pos) -> ServerError {
         let error = errors::invalid(&self.place, &self.detail);
         let mut located = ServerError::new(error.message, Some(pos));
@@ -116,7 +116,7 @@ impl Wrong {
     }
 }
 
-fn check_value(types: &InputTypes, of_type: &Type, value: &mut Value, place: &str) -> Result<(), Wrong> {
+fn check_value(types: &InputTypes, of_type: &Type, value: &mut Value, place: &str) -> Result<(), InvalidLiteral> {
     match (&of_type.base, value) {
         // Validation checks null, and variables are checked with their values.
         (_, Value::Null | Value::Variable(_)) => Ok(()),
@@ -135,9 +135,15 @@ fn check_value(types: &InputTypes, of_type: &Type, value: &mut Value, place: &st
     }
 }
 
-fn check_named(types: &InputTypes, name: &str, known: &InputType, value: &mut Value, place: &str) -> Result<(), Wrong> {
-    let wrong = |detail: String| {
-        Err(Wrong {
+fn check_named(
+    types: &InputTypes,
+    name: &str,
+    known: &InputType,
+    value: &mut Value,
+    place: &str,
+) -> Result<(), InvalidLiteral> {
+    let invalid = |detail: String| {
+        Err(InvalidLiteral {
             place: place.to_owned(),
             detail: format!("{place} {detail}"),
         })
@@ -151,10 +157,10 @@ fn check_named(types: &InputTypes, name: &str, known: &InputType, value: &mut Va
             }
             Ok(())
         }
-        (InputType::Object(_), _) => wrong(format!("is not an input object; expected {name}")),
+        (InputType::Object(_), _) => invalid(format!("is not an input object; expected {name}")),
         (InputType::Enum(values), Value::String(given)) => {
             let given: String = given.chars().take(64).collect();
-            wrong(format!(
+            invalid(format!(
                 "is the string \"{given}\"; allowed are {} without quotes",
                 joined(values)
             ))
@@ -164,27 +170,27 @@ fn check_named(types: &InputTypes, name: &str, known: &InputType, value: &mut Va
                 *value = Value::Number(number.into());
                 Ok(())
             }
-            None => wrong(format!("is {}; allowed are integers of 32 bits", shown(text))),
+            None => invalid(format!("is {}; allowed are integers of 32 bits", shown(text))),
         },
         (InputType::Float, Value::Binary(text)) => match float(text) {
             Some(number) => {
                 *value = Value::Number(number);
                 Ok(())
             }
-            None => wrong(format!("is {}; allowed are numbers of 64 bits", shown(text))),
+            None => invalid(format!("is {}; allowed are numbers of 64 bits", shown(text))),
         },
         (InputType::Id, Value::Binary(text)) => match std::str::from_utf8(text) {
             Ok(text) if text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) => {
                 *value = Value::String(text.to_owned());
                 Ok(())
             }
-            Ok(_) | Err(_) => wrong(format!("is {}; allowed are strings and integers", shown(text))),
+            Ok(_) | Err(_) => invalid(format!("is {}; allowed are strings and integers", shown(text))),
         },
         (InputType::Text | InputType::Boolean | InputType::Enum(_), Value::Binary(text)) => {
-            wrong(format!("is {}; expected {name}", shown(text)))
+            invalid(format!("is {}; expected {name}", shown(text)))
         }
         (InputType::Json, value) => match enum_value(value) {
-            Some(given) => wrong(format!("has the enum value {given}; in JSON, write strings in quotes")),
+            Some(given) => invalid(format!("has the enum value {given}; in JSON, write strings in quotes")),
             None => Ok(()),
         },
         // Validation checks the others.

@@ -103,12 +103,12 @@ fn read_value(types: &InputTypes, of_type: &Type, text: &RawValue, place: &str) 
         if of_type.nullable {
             return Ok(Value::Null);
         }
-        return Err(wrong(place, text, &of_type.to_string()));
+        return Err(mismatch(place, text, &of_type.to_string()));
     }
     match &of_type.base {
         BaseType::List(item) if text.get().starts_with('[') => {
             let values: Vec<&RawValue> =
-                serde_json::from_str(text.get()).map_err(|_| wrong(place, text, &of_type.to_string()))?;
+                serde_json::from_str(text.get()).map_err(|_| mismatch(place, text, &of_type.to_string()))?;
             if values.len() > ITEMS_MAX {
                 let detail = format!("{place} has {} items; allowed are {ITEMS_MAX}", values.len());
                 return Err(errors::invalid(place, &detail));
@@ -128,42 +128,46 @@ fn read_value(types: &InputTypes, of_type: &Type, text: &RawValue, place: &str) 
 }
 
 fn read_named(types: &InputTypes, name: &str, known: &InputType, text: &RawValue, place: &str) -> Result<Value, Error> {
-    let refuse = |expected: &str| wrong(place, text, expected);
+    let mismatch_with = |expected: &str| mismatch(place, text, expected);
     match known {
         InputType::Json => Ok(Value::Binary(Bytes::copy_from_slice(text.get().as_bytes()))),
         InputType::Int => {
             let number = integer(text.get()).and_then(|number| i32::try_from(number).ok());
-            number.map(Value::from).ok_or_else(|| refuse("an integer of 32 bits"))
+            number
+                .map(Value::from)
+                .ok_or_else(|| mismatch_with("an integer of 32 bits"))
         }
         InputType::Float => {
             let number = number(text.get()).and_then(|number| Number::from_f64(number.as_f64()?));
-            number.map(Value::Number).ok_or_else(|| refuse("a number of 64 bits"))
+            number
+                .map(Value::Number)
+                .ok_or_else(|| mismatch_with("a number of 64 bits"))
         }
         InputType::Boolean => match text.get() {
             "true" => Ok(Value::Boolean(true)),
             "false" => Ok(Value::Boolean(false)),
-            _ => Err(refuse("true or false")),
+            _ => Err(mismatch_with("true or false")),
         },
         InputType::Id => match text.get().as_bytes() {
             [b'"', ..] => string(text, place),
             digits if digits.iter().all(|byte| *byte == b'-' || byte.is_ascii_digit()) => {
                 Ok(Value::String(text.get().to_owned()))
             }
-            _ => Err(refuse("a string or an integer")),
+            _ => Err(mismatch_with("a string or an integer")),
         },
         InputType::Text if text.get().starts_with('"') => string(text, place),
-        InputType::Text if name == "String" => Err(refuse("a string")),
-        InputType::Text => Err(refuse(&format!("a string: {name}"))),
+        InputType::Text if name == "String" => Err(mismatch_with("a string")),
+        InputType::Text => Err(mismatch_with(&format!("a string: {name}"))),
         InputType::Enum(values) => {
             let given: Option<String> = serde_json::from_str(text.get()).ok();
             let value = given.and_then(|given| values.iter().find(|value| value.as_str() == given));
             value
                 .map(|value| Value::Enum(Name::clone(value)))
-                .ok_or_else(|| refuse(&format!("one of {}", joined(values))))
+                .ok_or_else(|| mismatch_with(&format!("one of {}", joined(values))))
         }
         InputType::Object(fields) => {
             if !text.get().starts_with('{') {
-                return Err(refuse(&format!("an object: {name}")));
+                return Err(mismatch_with(&format!("an object: {name}")));
             }
             let mut given = members(place, text)?;
             let mut values = IndexMap::with_capacity(given.len());
@@ -217,7 +221,7 @@ fn integer(text: &str) -> Option<i64> {
         .or_else(|| crate::api::strict_json::integer(number.as_f64()?))
 }
 
-fn wrong(place: &str, text: &RawValue, expected: &str) -> Error {
+fn mismatch(place: &str, text: &RawValue, expected: &str) -> Error {
     let mut shown: String = text.get().chars().take(64).collect();
     if shown.len() < text.get().len() {
         shown.push('…');

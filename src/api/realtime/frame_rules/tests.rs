@@ -96,7 +96,7 @@ fn each_broken_rule_has_its_code() {
 }
 
 #[test]
-fn a_text_that_can_not_become_utf8_is_refused_before_its_end() {
+fn an_invalid_text_is_rejected_before_its_end() {
     let mut unfinished = frame(0x01, b"\xf4\x90\x80\x80 and more");
     unfinished.truncate(9);
     assert_eq!(code(&[unfinished]), Some(1007));
@@ -139,8 +139,8 @@ proptest! {
 
     #[test]
     fn no_bytes_make_it_fail(sent in prop::collection::vec(any::<u8>(), 0..200), chunk in 1_usize..20) {
-        let whole = checked(&sent, sent.len().max(1));
+        let at_once = checked(&sent, sent.len().max(1));
         let (_, violation) = checked(&sent, chunk);
-        prop_assert_eq!(whole.1, violation);
+        prop_assert_eq!(at_once.1, violation);
     }
 }

@@ -191,9 +191,9 @@ impl Connection {
                     let client = self.hub.connect(caller);
                     self.state = State::Open { protocol, client };
                 }
-                Err(full) => self.push(Protocol::refused(full.detail())),
+                Err(full) => self.push(Protocol::rejection(full.detail())),
             },
-            (Err(error), _) => self.push(Protocol::refused(&error)),
+            (Err(error), _) => self.push(Protocol::rejection(&error)),
             // There is only one handshake.
             (Ok(_), State::Open { .. } | State::Closed(_)) => {}
         }
@@ -265,7 +265,7 @@ impl Connection {
     }
 
     /// True if it has ended and has no output left.
-    pub(super) fn is_over(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         matches!(self.state, State::Closed(_)) && self.unsent.is_empty()
     }
 
@@ -286,7 +286,7 @@ impl Connection {
         }
         match &self.state {
             State::Handshaking(_) if self.opened_at.elapsed() > limits.handshake_timeout => {
-                self.push(Protocol::refused("Handshake was canceled."));
+                self.push(Protocol::rejection("Handshake was canceled."));
                 self.state = State::Closed(Ended::Normally);
                 self.wake();
             }
@@ -314,7 +314,7 @@ impl Connection {
                 return Poll::Ready(Output::Bytes(bytes));
             }
             if let State::Closed(ended) = self.state {
-                return Poll::Ready(Output::Over(ended));
+                return Poll::Ready(Output::Closed(ended));
             }
             if let Some((_, invoked)) = self.calls.front_mut()
                 && let Poll::Ready(result) = invoked.as_mut().poll(cx)
@@ -324,9 +324,9 @@ impl Connection {
                 continue;
             }
             if let State::Open { protocol, client } = &mut self.state
-                && let Poll::Ready(news) = client.poll_news(*protocol, cx)
+                && let Poll::Ready(event) = client.poll_event(*protocol, cx)
             {
-                self.push(news);
+                self.push(event);
                 continue;
             }
             if self.shutdown.as_mut().poll(cx).is_ready() {

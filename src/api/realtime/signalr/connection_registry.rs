@@ -104,7 +104,7 @@ pub(super) enum Found<A> {
     /// Unknown or expired.
     Nothing,
     /// A connection of another caller.
-    Foreign,
+    OtherCaller,
     /// An unused negotiation.
     Negotiated,
     /// A connection over a WebSocket.
@@ -180,13 +180,13 @@ impl<A: Clone + 'static> Registry<A> {
 
     /// Removes negotiations as they expire, until there are none.
     async fn sweep(self) {
-        while let Some(wait) = self.forget_expired() {
+        while let Some(wait) = self.remove_expired() {
             actix_web::rt::time::sleep(wait).await;
         }
     }
 
     /// Removes expired negotiations. Returns the time until the next one expires; `None` if there is none.
-    fn forget_expired(&self) -> Option<Duration> {
+    fn remove_expired(&self) -> Option<Duration> {
         let mut inner = self.lock();
         while let Some((at, token)) = inner.expiring.front() {
             let age = at.elapsed();
@@ -209,7 +209,7 @@ impl<A: Clone + 'static> Registry<A> {
             return Found::Nothing;
         };
         if *owner != Owner::of(caller) {
-            return Found::Foreign;
+            return Found::OtherCaller;
         }
         match state {
             State::Negotiated { at, .. } if at.elapsed() <= self.unused_for_max => Found::Negotiated,
@@ -356,14 +356,14 @@ mod tests {
         let token = ConnectionToken::random();
         registry.negotiated(token.clone(), &ann);
         assert!(matches!(registry.find(&token, &ann), Found::Negotiated));
-        assert!(matches!(registry.find(&token, &bob), Found::Foreign));
+        assert!(matches!(registry.find(&token, &bob), Found::OtherCaller));
         assert!(
             matches!(registry.find(&token, &caller("ann", 2)), Found::Negotiated),
             "an address may change"
         );
         let open = registry.open_web_socket(&token).expect("a connection");
         assert!(matches!(registry.find(&token, &ann), Found::WebSocket));
-        assert!(matches!(registry.find(&token, &bob), Found::Foreign));
+        assert!(matches!(registry.find(&token, &bob), Found::OtherCaller));
         assert!(registry.open_web_socket(&token).is_none());
         drop(open);
         assert!(matches!(registry.find(&token, &ann), Found::Nothing));

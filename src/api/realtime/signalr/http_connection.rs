@@ -64,7 +64,7 @@ pub(super) struct HttpConnection {
     /// The waiting fetch.
     fetcher: Option<oneshot::Sender<Fetched>>,
     /// Messages of a fetch whose request was dropped.
-    kept: Vec<Bytes>,
+    pending: Vec<Bytes>,
     last_fetch: Instant,
     waker: Option<task::Waker>,
     _registered: Registered<Addr<HttpConnection>>,
@@ -86,7 +86,7 @@ impl HttpConnection {
             transport,
             limits,
             fetcher: None,
-            kept: Vec::new(),
+            pending: Vec::new(),
             last_fetch: Instant::now(),
             waker: None,
             _registered: registered,
@@ -104,11 +104,11 @@ impl HttpConnection {
             return;
         }
         // A polling client reconnects within moments; a closed stream is not resumed.
-        let patience = match self.transport {
+        let timeout = match self.transport {
             HttpTransport::ServerSentEvents => self.limits.tick_interval(),
             HttpTransport::LongPolling => self.limits.client_timeout,
         };
-        if self.last_fetch.elapsed() > patience {
+        if self.last_fetch.elapsed() > timeout {
             ctx.stop();
         }
     }
@@ -119,21 +119,21 @@ impl HttpConnection {
         if !self.is_fetching() {
             return;
         }
-        let mut messages = std::mem::take(&mut self.kept);
+        let mut messages = std::mem::take(&mut self.pending);
         let mut size: usize = messages.iter().map(Bytes::len).sum();
-        let mut is_over = false;
-        while size < FETCH_BYTES && !is_over {
+        let mut has_ended = false;
+        while size < FETCH_BYTES && !has_ended {
             match self.connection.poll_output(cx) {
                 Poll::Ready(Output::Bytes(bytes)) => {
                     size += bytes.len();
                     // Events without a message in the protocol are empty.
                     messages.extend(Some(bytes).filter(|bytes| !bytes.is_empty()));
                 }
-                Poll::Ready(Output::Over(_)) => is_over = true,
+                Poll::Ready(Output::Closed(_)) => has_ended = true,
                 Poll::Pending => break,
             }
         }
-        let fetched = match (messages.is_empty(), is_over) {
+        let fetched = match (messages.is_empty(), has_ended) {
             (false, _) => Fetched::Messages(messages),
             (true, true) => Fetched::Over,
             (true, false) => return,
@@ -141,10 +141,10 @@ impl HttpConnection {
         self.last_fetch = Instant::now();
         match self.fetcher.take().map(|fetcher| fetcher.send(fetched)) {
             // The request was dropped at this moment: the next one gets the messages.
-            Some(Err(Fetched::Messages(messages))) => self.kept = messages,
+            Some(Err(Fetched::Messages(messages))) => self.pending = messages,
             Some(Ok(()) | Err(Fetched::Over | Fetched::Superseded)) | None => {}
         }
-        if is_over && self.kept.is_empty() {
+        if has_ended && self.pending.is_empty() {
             // Later requests find no connection, which has the same effect.
             ctx.stop();
         }
@@ -191,7 +191,7 @@ impl Handler<Receive> for HttpConnection {
     type Result = bool;
 
     fn handle(&mut self, Receive(bytes): Receive, _: &mut Context<Self>) -> bool {
-        if self.connection.is_over() {
+        if self.connection.has_ended() {
             return false;
         }
         self.connection.receive(&bytes);

@@ -32,7 +32,7 @@ pub(crate) trait Client: 'static {
     fn invoke(&mut self, method: &str, arguments: Vec<Value>) -> Invoked;
 
     /// Polls for the next event of the client, serialized (see [`Protocol::invocation`]).
-    fn poll_news(&mut self, protocol: Protocol, cx: &mut Context<'_>) -> Poll<Bytes>;
+    fn poll_event(&mut self, protocol: Protocol, cx: &mut Context<'_>) -> Poll<Bytes>;
 }
 
 type Method<C> = Box<dyn Fn(&mut C, Vec<Value>) -> Invoked + Send + Sync>;

@@ -34,7 +34,7 @@ pub(super) fn record(message: &impl Serialize) -> Bytes {
 /// Fields of all types of messages: the type may be the last field.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Written {
+struct RawMessage {
     #[serde(rename = "type")]
     kind: u64,
     invocation_id: Option<String>,
@@ -50,15 +50,15 @@ pub(super) fn read(record: &[u8]) -> Result<Incoming, Unreadable> {
     if !record.trim_ascii_start().starts_with(b"{") {
         return Err(malformed("A message is not a JSON object.".to_owned()));
     }
-    let written: Written =
+    let raw: RawMessage =
         strict_json::from_slice(record).map_err(|error| malformed(format!("A message is not valid: {error}")))?;
-    let Written {
+    let RawMessage {
         kind,
         invocation_id,
         target,
         arguments,
         stream_ids,
-    } = written;
+    } = raw;
     let missing = |field: &str, of: &str| malformed(format!("Missing required property '{field}' of {of}."));
     match kind {
         1 => Ok(Incoming::Invocation {
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(read(r#"{"type":6}"#), Ok(Incoming::Ping));
         assert_eq!(read(r#"{"type":5,"invocationId":"9"}"#), Ok(Incoming::Other));
         assert_eq!(read(r#"{"type":99}"#), Ok(Incoming::Other));
-        for wrong in [
+        for invalid in [
             r#"{"type":1,"arguments":[]}"#,
             r#"{"type":1,"target":"x"}"#,
             r#"{"type":1,"target":"x","arguments":[],"invocationId":7}"#,
@@ -185,7 +185,7 @@ mod tests {
             "x",
             "",
         ] {
-            assert!(read(wrong).is_err(), "{wrong} was accepted");
+            assert!(read(invalid).is_err(), "{invalid} was accepted");
         }
     }
 

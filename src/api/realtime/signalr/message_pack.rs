@@ -177,13 +177,13 @@ mod tests {
         );
         assert_eq!(read(json!([6])), Ok(Incoming::Ping));
         assert_eq!(read(json!([42, 1, 2])), Ok(Incoming::Other));
-        for wrong in [
+        for invalid in [
             json!([1, {}, 7, "x", []]),
             json!([1, {}, null, "x"]),
             json!([]),
             json!("x"),
         ] {
-            assert!(read(wrong.clone()).is_err(), "{wrong} was accepted");
+            assert!(read(invalid.clone()).is_err(), "{invalid} was accepted");
         }
         let deep = [vec![0x91; 100], vec![0x01]].concat();
         assert!(super::read(&deep).is_err());

@@ -47,7 +47,7 @@ impl Protocol {
     }
 
     /// The response that rejects a handshake.
-    pub(super) fn refused(error: &str) -> Bytes {
+    pub(super) fn rejection(error: &str) -> Bytes {
         json::record(&HandshakeError { error })
     }
 

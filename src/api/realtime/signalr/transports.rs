@@ -65,7 +65,7 @@ async fn fetch(server: &HubServer, request: &HttpRequest) -> Result<HttpResponse
     let transport = HttpTransport::of_get(request);
     match server.registry.find(&token, &admitted.caller) {
         Found::Nothing => Err(no_connection()),
-        Found::Foreign => Err(of_another_caller()),
+        Found::OtherCaller => Err(of_another_caller()),
         Found::Negotiated => {
             let address = open(server, &token, admitted, transport)?;
             Ok(match transport {
@@ -130,7 +130,7 @@ async fn receive(server: &HubServer, request: &HttpRequest, mut payload: Payload
     let token = token(request)?;
     let address = match server.registry.find(&token, &caller) {
         Found::Nothing => return Err(no_connection()),
-        Found::Foreign => return Err(of_another_caller()),
+        Found::OtherCaller => return Err(of_another_caller()),
         // The official server accepts them as well: some clients send their handshake before they poll.
         Found::Negotiated => {
             while let Some(chunk) = next_chunk(&mut payload).await? {
@@ -172,7 +172,7 @@ async fn end(server: &HubServer, request: &HttpRequest) -> Result<HttpResponse, 
     let Admitted { caller, .. } = server.admission.admit(request)?;
     match server.registry.find(&token(request)?, &caller) {
         Found::Nothing => Err(no_connection()),
-        Found::Foreign => Err(of_another_caller()),
+        Found::OtherCaller => Err(of_another_caller()),
         Found::Http {
             transport: HttpTransport::LongPolling,
             address,

@@ -23,7 +23,7 @@ use crate::api::realtime::close_reason::close_reason;
 use crate::api::realtime::connections::Superseded;
 use crate::api::realtime::frame_rules::{FrameRules, Violated, Violation};
 use crate::api::realtime::handshake;
-use crate::api::realtime::message_assembler::{Fragments, Frame, Said};
+use crate::api::realtime::message_assembler::{Assembled, Fragments, Frame};
 use crate::api::rest::problem::{Problem, ProblemKind};
 
 /// Capacity of the mailbox; the actor receives no messages.
@@ -36,7 +36,7 @@ pub(super) fn open(server: &HubServer, request: &HttpRequest, payload: Payload) 
         let token = token(request)?;
         match server.registry.find(&token, &caller) {
             Found::Nothing => return Err(no_connection()),
-            Found::Foreign => return Err(of_another_caller()),
+            Found::OtherCaller => return Err(of_another_caller()),
             Found::WebSocket => return Err(already_open()),
             Found::Http { .. } => return Err(other_transport()),
             Found::Negotiated => {
@@ -130,7 +130,7 @@ impl Actor for WebSocketConnection {
     fn started(&mut self, ctx: &mut Context) {
         ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
         ctx.run_interval(self.limits.tick_interval(), |actor, _| actor.connection.tick());
-        ctx.spawn(Tell);
+        ctx.spawn(ForwardOutput);
         if let Some(superseded) = self.superseded.take() {
             let ended = superseded.wait().into_actor(self);
             ctx.spawn(ended.map(|(), actor, ctx| actor.end(CloseCode::Again, "too many unfinished connections", ctx)));
@@ -145,15 +145,15 @@ impl StreamHandler<Result<Message, ProtocolError>> for WebSocketConnection {
             Err(error) => return self.end(CloseCode::Protocol, &error.to_string(), ctx),
         };
         match frame {
-            Frame::Said(Said::Text(text)) => {
+            Frame::Message(Assembled::Text(text)) => {
                 self.is_binary = false;
                 self.connection.receive(&text);
             }
-            Frame::Said(Said::Binary(bytes)) => {
+            Frame::Message(Assembled::Binary(bytes)) => {
                 self.is_binary = true;
                 self.connection.receive(&bytes);
             }
-            Frame::Sign => {}
+            Frame::Ignored => {}
             Frame::Ping(bytes) => ctx.pong(&bytes),
             Frame::Close(answer) => {
                 ctx.close(answer);
@@ -173,9 +173,9 @@ impl StreamHandler<Result<Message, ProtocolError>> for WebSocketConnection {
 }
 
 /// Sends the connection's output to its client. It is polled only when the socket has room.
-struct Tell;
+struct ForwardOutput;
 
-impl ActorFuture<WebSocketConnection> for Tell {
+impl ActorFuture<WebSocketConnection> for ForwardOutput {
     type Output = ();
 
     fn poll(
@@ -187,7 +187,7 @@ impl ActorFuture<WebSocketConnection> for Tell {
         loop {
             match actor.connection.poll_output(cx) {
                 Poll::Ready(Output::Bytes(bytes)) => actor.send(bytes, ctx),
-                Poll::Ready(Output::Over(ended)) => {
+                Poll::Ready(Output::Closed(ended)) => {
                     let code = match ended {
                         Ended::Normally => CloseCode::Normal,
                         Ended::Unauthenticated => CloseCode::Policy,

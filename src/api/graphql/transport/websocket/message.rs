@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::api::graphql::execution::executor::Asked;
-use crate::api::graphql::transport::response::Answer;
+use crate::api::graphql::execution::executor::GraphQlRequest;
+use crate::api::graphql::transport::response::EncodedResponse;
 use crate::api::strict_json;
 
 /// A subprotocol.
@@ -41,7 +41,7 @@ impl Protocol {
 
 /// A message of a client.
 #[derive(Debug)]
-pub(super) enum Said {
+pub(super) enum ClientMessage {
     /// Starts the connection, and may contain credentials.
     Init(Map<String, Value>),
     /// Pings the server, with a payload for the pong.
@@ -53,7 +53,7 @@ pub(super) enum Said {
         /// Client's id of the operation.
         id: String,
         /// The operation.
-        asked: Box<Asked>,
+        request: Box<GraphQlRequest>,
     },
     /// Ends an operation.
     Complete {
@@ -65,7 +65,7 @@ pub(super) enum Said {
 }
 
 #[derive(Deserialize)]
-struct Written<'a> {
+struct RawMessage<'a> {
     #[serde(rename = "type")]
     kind: String,
     id: Option<String>,
@@ -73,11 +73,11 @@ struct Written<'a> {
     payload: Option<&'a RawValue>,
 }
 
-impl Said {
+impl ClientMessage {
     /// Parses a message, or returns an error message.
     pub(super) fn parse(protocol: Protocol, text: &[u8]) -> Result<Self, String> {
-        let written: Written<'_> = strict_json::from_slice(text).map_err(|error| error.to_string())?;
-        let Written { kind, id, payload } = written;
+        let raw: RawMessage<'_> = strict_json::from_slice(text).map_err(|error| error.to_string())?;
+        let RawMessage { kind, id, payload } = raw;
         let id = || {
             let id = id.filter(|id| !id.is_empty());
             id.ok_or_else(|| format!("'{kind}' has no id"))
@@ -99,13 +99,14 @@ impl Said {
             }
             (Protocol::Transport, "subscribe") | (Protocol::Legacy, "start") => {
                 let payload = payload.ok_or_else(|| format!("'{kind}' has no payload"))?;
-                let asked: Asked = strict_json::from_str(payload.get()).map_err(|error| error.to_string())?;
-                if protocol == Protocol::Transport && !asked.has_query() {
+                let request: GraphQlRequest =
+                    strict_json::from_str(payload.get()).map_err(|error| error.to_string())?;
+                if protocol == Protocol::Transport && !request.has_query() {
                     return Err(format!("the payload of '{kind}' has no query"));
                 }
                 Ok(Self::Subscribe {
                     id: id()?,
-                    asked: Box::new(asked),
+                    request: Box::new(request),
                 })
             }
             (Protocol::Transport, "complete") | (Protocol::Legacy, "stop") => Ok(Self::Complete { id: id()? }),
@@ -162,14 +163,14 @@ pub(super) fn pong(payload: Option<&RawValue>) -> ByteString {
 }
 
 /// A result of an operation.
-pub(super) fn next(protocol: Protocol, id: &str, answer: &Answer) -> ByteString {
+pub(super) fn next(protocol: Protocol, id: &str, response: &EncodedResponse) -> ByteString {
     let kind = match protocol {
         Protocol::Transport => "next",
         Protocol::Legacy => "data",
     };
     // Parsing the response as JSON would take a third copy.
     let id = serde_json::to_string(id).unwrap_or_default();
-    let json = answer.json();
+    let json = response.json();
     let mut message = Vec::with_capacity(id.len() + json.len() + 40);
     for part in [
         br#"{"id":"#,
@@ -245,11 +246,14 @@ mod tests {
             r#"{"type": "complete"}"#,
             r#"{"type": "connection_init", "payload": 3}"#,
         ] {
-            assert!(Said::parse(Protocol::Transport, text.as_bytes()).is_err(), "{text}");
+            assert!(
+                ClientMessage::parse(Protocol::Transport, text.as_bytes()).is_err(),
+                "{text}"
+            );
         }
         let subscribe = r#"{"type": "subscribe", "id": "1", "payload": {"query": "{ a }", "variables": null}}"#;
-        assert!(Said::parse(Protocol::Transport, subscribe.as_bytes()).is_ok());
-        assert!(Said::parse(Protocol::Legacy, subscribe.as_bytes()).is_err());
+        assert!(ClientMessage::parse(Protocol::Transport, subscribe.as_bytes()).is_ok());
+        assert!(ClientMessage::parse(Protocol::Legacy, subscribe.as_bytes()).is_err());
     }
 
     #[test]

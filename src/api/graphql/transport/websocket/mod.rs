@@ -28,13 +28,13 @@ use async_graphql::parser::types::OperationType;
 use futures_util::stream::{self, LocalBoxStream, StreamExt};
 use serde_json::{Map, Value};
 
-use self::message::{Protocol, Said};
+use self::message::{ClientMessage, Protocol};
 use super::content_negotiation::Form;
 use super::refusal::refuse;
-use super::response::Answer;
+use super::response::EncodedResponse;
 use crate::api::auth::{AuthFailure, RECHECK_INTERVAL, Shown, Standing};
 use crate::api::graphql::errors;
-use crate::api::graphql::execution::executor::{Asked, Failed};
+use crate::api::graphql::execution::executor::{ExecutionError, GraphQlRequest};
 use crate::api::graphql::execution::operation_count;
 use crate::api::graphql::facade::GraphQl;
 use crate::api::memory::{Turn, paced};
@@ -66,7 +66,7 @@ fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<Ht
     let shown = graphql.gate.look_at(request)?;
     let owner = Owner::at(graphql.gate.address(request));
     let (permit, superseded) = graphql.realtime.enter_unconfirmed(ClientKind::GraphQlSocket, owner)?;
-    let protocol = wanted_protocol(request);
+    let protocol = requested_protocol(request);
     let session = Session {
         graphql: graphql.clone(),
         protocol,
@@ -92,7 +92,7 @@ fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<Ht
 }
 
 /// The client's first subprotocol that the server supports.
-fn wanted_protocol(request: &HttpRequest) -> Option<Protocol> {
+fn requested_protocol(request: &HttpRequest) -> Option<Protocol> {
     let headers = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL);
     let mut names = headers
         .filter_map(|value| value.to_str().ok())
@@ -143,18 +143,18 @@ struct Session {
 type Context = WebsocketContext<Session>;
 
 impl Session {
-    fn answer(&mut self, protocol: Protocol, text: &[u8], ctx: &mut Context) {
-        let said = match Said::parse(protocol, text) {
-            Ok(said) => said,
+    fn receive(&mut self, protocol: Protocol, text: &[u8], ctx: &mut Context) {
+        let message = match ClientMessage::parse(protocol, text) {
+            Ok(message) => message,
             Err(why) => return close(Close::BadMessage, &why, ctx),
         };
-        match said {
-            Said::Init(payload) => self.begin(protocol, &payload, ctx),
-            Said::Ping(payload) => ctx.text(message::pong(payload.as_deref())),
-            Said::Pong => {}
-            Said::Subscribe { id, asked } => self.subscribe(protocol, id, *asked, ctx),
-            Said::Complete { id } => self.forget(&id, ctx),
-            Said::Terminate => end(CloseCode::Normal, "", ctx),
+        match message {
+            ClientMessage::Init(payload) => self.begin(protocol, &payload, ctx),
+            ClientMessage::Ping(payload) => ctx.text(message::pong(payload.as_deref())),
+            ClientMessage::Pong => {}
+            ClientMessage::Subscribe { id, request } => self.subscribe(protocol, id, *request, ctx),
+            ClientMessage::Complete { id } => self.stop_operation(&id, ctx),
+            ClientMessage::Terminate => end(CloseCode::Normal, "", ctx),
         }
     }
 
@@ -162,7 +162,7 @@ impl Session {
         if self.standing.is_some() {
             return close(Close::TooManyInits, "Too many initialisation requests", ctx);
         }
-        let caller = match self.let_in(payload) {
+        let caller = match self.authenticate(payload) {
             Ok(caller) => caller,
             Err(problem) => {
                 if protocol == Protocol::Legacy {
@@ -189,7 +189,7 @@ impl Session {
         }
     }
 
-    fn let_in(&mut self, payload: &Map<String, Value>) -> Result<Caller, Problem> {
+    fn authenticate(&mut self, payload: &Map<String, Value>) -> Result<Caller, Problem> {
         if let Some(token) = message::token_in(payload) {
             self.shown = self.shown.clone().with_token(token)?;
         }
@@ -198,7 +198,7 @@ impl Session {
         Ok(caller)
     }
 
-    fn subscribe(&mut self, protocol: Protocol, id: String, asked: Asked, ctx: &mut Context) {
+    fn subscribe(&mut self, protocol: Protocol, id: String, request: GraphQlRequest, ctx: &mut Context) {
         if self.standing.is_none() {
             return close(Close::Unauthorized, "Unauthorized", ctx);
         }
@@ -207,23 +207,23 @@ impl Session {
                 return close(Close::SameId, &format!("Subscriber for {id} already exists"), ctx);
             }
             // Behaviour of the older protocol's server.
-            self.forget(&id, ctx);
+            self.stop_operation(&id, ctx);
         }
-        let answers = match self.carry_out(asked) {
-            Ok(answers) => answers,
-            Err(answer) => return ctx.text(message::error(protocol, &id, answer.errors())),
+        let responses = match self.execute(request) {
+            Ok(responses) => responses,
+            Err(response) => return ctx.text(message::error(protocol, &id, response.errors())),
         };
         let running = Running {
             id: id.clone(),
             protocol,
-            answers,
+            responses,
         };
         let handle = ctx.spawn(running);
         self.operations.insert(id, handle);
     }
 
     /// The stream of responses to an operation, or the response with the reason why there is none.
-    fn carry_out(&self, asked: Asked) -> Result<Answers, Answer> {
+    fn execute(&self, request: GraphQlRequest) -> Result<ResponseStream, EncodedResponse> {
         let max = self.graphql.realtime.options().max_subscriptions;
         if self.operations.len() >= max {
             let detail = format!("this connection has the maximum number of operations ({max})");
@@ -232,10 +232,10 @@ impl Session {
         }
         let caller = self.caller().map_err(|failure| errors::of_problem(&failure.into()))?;
         let engine = self.graphql.engine.clone();
-        let operation = engine.read(asked, &caller)?;
+        let operation = engine.read(request, &caller)?;
         operation_count::charge(&caller, operation.root_fields, 1).map_err(|problem| errors::of_problem(&problem))?;
         if operation.kind == OperationType::Subscription {
-            return Ok(engine.listen(operation).boxed_local());
+            return Ok(engine.subscribe(operation).boxed_local());
         }
         Ok(stream::once(async move { engine.execute(operation).await }).boxed_local())
     }
@@ -246,7 +246,7 @@ impl Session {
     }
 
     /// Removes an operation. An unknown id is ignored: the end of the operation may be in flight.
-    fn forget(&mut self, id: &str, ctx: &mut Context) {
+    fn stop_operation(&mut self, id: &str, ctx: &mut Context) {
         if let Some(handle) = self.operations.remove(id) {
             ctx.cancel_future(handle);
         }
@@ -314,21 +314,21 @@ impl Actor for Session {
 
 impl StreamHandler<Result<Message, ProtocolError>> for Session {
     fn handle(&mut self, message: Result<Message, ProtocolError>, ctx: &mut Context) {
-        self.liveness.heard(Instant::now());
+        self.liveness.record_message(Instant::now());
         let Some(protocol) = self.protocol else { return };
         let frame = match message {
             Ok(message) => self.fragments.take(message),
             Err(error) => return end(CloseCode::Protocol, &error.to_string(), ctx),
         };
         match frame {
-            Frame::Said(message_assembler::Said::Text(text)) => self.answer(protocol, &text, ctx),
-            Frame::Said(message_assembler::Said::Binary(_)) => {
+            Frame::Message(message_assembler::Assembled::Text(text)) => self.receive(protocol, &text, ctx),
+            Frame::Message(message_assembler::Assembled::Binary(_)) => {
                 close(Close::BadMessage, "messages are JSON texts, not binary", ctx);
             }
-            Frame::Sign => {}
+            Frame::Ignored => {}
             Frame::Ping(bytes) => ctx.pong(&bytes),
-            Frame::Close(answer) => {
-                ctx.close(answer);
+            Frame::Close(response) => {
+                ctx.close(response);
                 ctx.stop();
             }
             Frame::TooLarge => self.refuse(Violation::TooLarge, ctx),
@@ -344,14 +344,14 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
     }
 }
 
-type Answers = LocalBoxStream<'static, Result<Answer, Failed>>;
+type ResponseStream = LocalBoxStream<'static, Result<EncodedResponse, ExecutionError>>;
 
 /// Streams the results of one operation to the client. It is polled only when the connection has room: unread events of
 /// a slow client stay in their bounded stream.
 struct Running {
     id: String,
     protocol: Protocol,
-    answers: Answers,
+    responses: ResponseStream,
 }
 
 impl ActorFuture<Session> for Running {
@@ -367,22 +367,22 @@ impl ActorFuture<Session> for Running {
             if !session.turn.has_room() {
                 return Poll::Pending;
             }
-            let next = task::ready!(self.answers.poll_next_unpin(cx));
+            let next = task::ready!(self.responses.poll_next_unpin(cx));
             let (id, protocol) = (&self.id, self.protocol);
             match next {
-                Some(Ok(answer)) if answer.is_request_error() => {
-                    ctx.text(message::error(protocol, id, answer.errors()));
+                Some(Ok(response)) if response.is_request_error() => {
+                    ctx.text(message::error(protocol, id, response.errors()));
                 }
-                Some(Ok(answer)) => {
-                    let message = message::next(protocol, id, &answer);
+                Some(Ok(response)) => {
+                    let message = message::next(protocol, id, &response);
                     session.turn.add(message.len());
                     ctx.text(message);
                     continue;
                 }
-                Some(Err(Failed::Panicked)) => close(Close::Internal, "Internal server error", ctx),
-                Some(Err(failed @ (Failed::Late { .. } | Failed::Exhausted { .. }))) => {
-                    let answer = Answer::from(errors::of_problem(&failed.problem()));
-                    ctx.text(message::error(protocol, id, answer.errors()));
+                Some(Err(ExecutionError::Panicked)) => close(Close::Internal, "Internal server error", ctx),
+                Some(Err(failed @ (ExecutionError::TimedOut { .. } | ExecutionError::OutOfMemory { .. }))) => {
+                    let response = EncodedResponse::from(errors::of_problem(&failed.problem()));
+                    ctx.text(message::error(protocol, id, response.errors()));
                 }
                 None => ctx.text(message::complete(id)),
             }

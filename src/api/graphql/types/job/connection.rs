@@ -24,7 +24,7 @@ const KIND: u8 = b'j';
 
 /// Arguments of a page.
 #[derive(Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct PageArguments {
     /// Maximum number of jobs from the start.
     pub first: Option<i32>,
     /// Cursor after which the page starts.
@@ -100,20 +100,23 @@ impl<'a> JobEdge<'a> {
 
 impl JobConnection {
     /// Reads a page.
-    pub(crate) async fn read(ctx: &Context<'_>, filter: JobFilter, order: Order, wanted: Wanted) -> Result<Self> {
-        let Wanted {
+    pub(crate) async fn read(ctx: &Context<'_>, filter: JobFilter, order: Order, page: PageArguments) -> Result<Self> {
+        let PageArguments {
             first,
             after,
             last,
             before,
-        } = wanted;
+        } = page;
         let after = after.map(|text| job_of("after", &text)).transpose()?;
         let before = before.map(|text| job_of("before", &text)).transpose()?;
         // The end of a list is the start of the list in the opposite order.
         let is_from_the_end = last.is_some();
         let (field, size, start, stop, read_order) = match (first, last) {
             (Some(_), Some(_)) => {
-                return Err(errors::invalid("last", "first and last are mutually exclusive"));
+                return Err(errors::invalid(
+                    "last",
+                    "first and last are mutually exclusive; give one of them",
+                ));
             }
             (first, None) => ("first", first, after, before, order),
             (None, last) => ("last", last, before, after, order.reversed()),
