@@ -40,10 +40,10 @@ const VIEWS = [
 ];
 const FILTERS = [
   { name: 'JobFilter', of: 'list_jobs' },
-  { name: 'PeriodFilter', of: 'get_job_types' },
-  { name: 'PerformanceFilter', of: 'get_performance' },
-  { name: 'AuditFilter', of: 'list_audit' },
-  { name: 'DeliveryFilter', of: 'list_deliveries' },
+  { name: 'PeriodFilter', of: 'get_job_type_metrics' },
+  { name: 'PerformanceFilter', of: 'get_performance_metrics' },
+  { name: 'AuditFilter', of: 'list_audit_records' },
+  { name: 'DeliveryFilter', of: 'list_webhook_deliveries' },
 ];
 
 // Objects that stand inside of requests, and are given as they are.

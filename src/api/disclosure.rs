@@ -1,21 +1,21 @@
-//! The part of an answer to a change that a caller without the scope for reading may see: ids, statuses, and counts of what its
-//! own request did. Everything that is not listed here is left out, so a new answer shows nothing by mistake.
+//! The part of the response to a change that callers without the read scope receive: ids, statuses, and counts of
+//! changes. Members that are not listed here are omitted, so that new responses disclose nothing by mistake.
 
 use crate::domain::access::caller::{Caller, Scope};
 
-/// The callers that get the whole answer to a change.
+/// Callers that receive the complete response to a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disclosure {
-    /// Those with the scope for reading: the answer describes jobs, queues or deliveries.
+    /// Callers with the read scope: the response describes jobs, queues or deliveries.
     Readers,
-    /// Administrators too: the answer describes settings that only they change.
+    /// Also callers with the admin scope: the response describes settings that only they change.
     Administrators,
-    /// All: the answer repeats what a worker has sent, or holds the jobs that it leases.
+    /// All callers: the response repeats what a worker has sent, or contains its leased jobs.
     AllCallers,
 }
 
 impl Disclosure {
-    /// Whether this caller gets the whole answer.
+    /// True if this caller receives the complete response.
     pub(super) fn is_whole_for(self, caller: &Caller) -> bool {
         caller.may(Scope::Read)
             || match self {
@@ -26,7 +26,7 @@ impl Disclosure {
     }
 }
 
-/// Members of REST and fields of GraphQL that every caller may see in the answer to its change. They are plain values.
+/// Members of REST and fields of GraphQL with plain values that every caller receives in the response to its change.
 const PLAIN: &[&str] = &[
     "__typename",
     "clearedFailed",
@@ -44,15 +44,15 @@ const PLAIN: &[&str] = &[
     "status",
 ];
 
-/// Members that hold others.
+/// Members that contain others.
 const NESTED: &[&str] = &["job", "jobs", "queue"];
 
-/// Whether every caller may see a plain value of this name.
+/// True if every caller receives a plain value of this name.
 pub(super) fn is_plain(name: &str) -> bool {
     PLAIN.contains(&name)
 }
 
-/// Whether every caller may see what is visible in an object, or a list of objects, of this name.
+/// True if every caller receives the visible members of an object, or a list of objects, of this name.
 pub(super) fn is_nested(name: &str) -> bool {
     NESTED.contains(&name)
 }

@@ -1,4 +1,4 @@
-//! The facades: how programs elsewhere reach the use cases. Each is a thin translation and holds no rule of its own.
+//! The facades: HTTP and WebSocket APIs of the use cases. They translate requests and contain no rules.
 
 pub mod auth;
 pub(crate) mod contract;

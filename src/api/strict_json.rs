@@ -1,8 +1,8 @@
-//! JSON of callers, read as JSON Schema understands it: an object is an object, and a number without a fraction is an
-//! integer however it is written.
+//! JSON of callers, parsed as in JSON Schema: objects are objects, and numbers without a fraction are integers in any
+//! notation.
 //!
-//! What serde derives for a structure also takes an array with the fields in their order, and its integers refuse `3.0`.
-//! [`Strict`] wraps a deserializer and everything nested in it, so that no type has to care.
+//! serde's derived structures also accept an array with the fields in their order, and its integers reject `3.0`.
+//! [`Strict`] wraps a deserializer and everything nested in it, so that types need no attributes.
 
 use std::fmt;
 
@@ -11,10 +11,10 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, Expected, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-/// What the names of serde_json's own types begin with; they pass through untouched.
+/// Prefix of the names of serde_json's own types, which are not wrapped.
 const PRIVATE: &str = "$serde_json::private::";
 
-/// Reads a JSON text.
+/// Parses a JSON text.
 pub(crate) fn from_slice<'a, T: Deserialize<'a>>(text: &'a [u8]) -> serde_json::Result<T> {
     let mut json = serde_json::Deserializer::from_slice(text);
     let value = T::deserialize(Strict(&mut json))?;
@@ -22,7 +22,7 @@ pub(crate) fn from_slice<'a, T: Deserialize<'a>>(text: &'a [u8]) -> serde_json::
     Ok(value)
 }
 
-/// Reads a JSON text.
+/// Parses a JSON text.
 pub(crate) fn from_str<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<T> {
     let mut json = serde_json::Deserializer::from_str(text);
     let value = T::deserialize(Strict(&mut json))?;
@@ -30,7 +30,7 @@ pub(crate) fn from_str<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Res
     Ok(value)
 }
 
-/// The integer that a number is; `None` when it has a fraction, or is too large to be exact.
+/// The integer of a number; `None` if it has a fraction, or is too large to be exact.
 pub(crate) fn integer(number: f64) -> Option<i64> {
     // 2^53: beyond it, neighbouring integers share one `f64`.
     const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -38,13 +38,13 @@ pub(crate) fn integer(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
 }
 
-/// A deserializer of JSON, or any other part of reading it.
+/// A deserializer of JSON, or another part of the deserialization.
 pub(crate) struct Strict<T>(pub T);
 
-/// Gives a visitor an integer for a number without a fraction, and says which are allowed.
+/// A visitor that accepts numbers without a fraction as integers, with a description of its range.
 struct Integer<V>(V, &'static str);
 
-/// A visitor that says in the words of JSON what it expects: derived ones name the Rust type.
+/// A visitor that describes its expectation in terms of JSON: derived ones name the Rust type.
 struct Named<V>(V, &'static str);
 
 macro_rules! forward {
@@ -58,7 +58,7 @@ macro_rules! forward {
 macro_rules! named {
     ($($method:ident($expected:literal))*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-            // A type that asks for this kind by itself, and says what it expects, keeps its words.
+            // A type that describes its expectation itself keeps its description.
             self.0.$method(Named(Strict(visitor), $expected))
         }
     )*};
@@ -131,7 +131,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
         if name.starts_with(PRIVATE) {
             return self.0.deserialize_struct(name, fields, visitor);
         }
-        // A map is an object and nothing else.
+        // A map accepts only an object.
         self.0.deserialize_map(Named(Strict(visitor), "an object"))
     }
 
@@ -146,7 +146,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
     }
 }
 
-/// What a type says itself of what it expects is better than the kind of JSON, unless it is Rust's name.
+/// Writes a type's own description of its expectation, or the type of JSON if the description is a Rust name.
 fn write_expected<'de>(visitor: &impl Visitor<'de>, json: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let expected: &dyn Expected = visitor;
     let own = expected.to_string();
@@ -155,13 +155,13 @@ fn write_expected<'de>(visitor: &impl Visitor<'de>, json: &str, f: &mut fmt::For
     f.write_str(if is_rust { json } else { &own })
 }
 
-/// Whether it is the name of a number's Rust type.
+/// True if it is the name of a number's Rust type.
 fn is_number(name: &str) -> bool {
     let (kind, size) = name.split_at_checked(1).unwrap_or_default();
     ["i", "u", "f"].contains(&kind) && (size == "size" || size.parse::<u8>().is_ok())
 }
 
-/// The error of a number's visitor in the words of JSON: it names the Rust type itself.
+/// The error of a number's visitor in terms of JSON: it names the Rust type itself.
 fn renamed<E: Error>(error: E, json: &str) -> E {
     let text = error.to_string();
     match text.rsplit_once("expected ") {
@@ -309,7 +309,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Strict<A> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        // A name is text; there is nothing to be strict about.
+        // Names are text and need no wrapper.
         self.0.next_key_seed(seed)
     }
 
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn an_array_is_no_object_however_deep_it_stands() {
+    fn an_array_is_not_an_object_at_any_depth() {
         for text in [
             r#"[null]"#,
             r#"{"policy": [7, 0]}"#,
@@ -446,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn no_message_names_a_type_of_rust() {
+    fn no_message_names_a_rust_type() {
         for (text, expected) in [
             (r#"{"policy": [7]}"#, "invalid type: sequence, expected an object"),
             (r#"{"policy": "x"}"#, "invalid type: string \"x\", expected an object"),
@@ -475,7 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_read_as_before() {
+    fn other_json_is_parsed_as_by_serde_json() {
         let text = r#"{"raw": {"n": 1.0, "n": [18446744073709551616]}, "any": {"n": 3.0}, "ratio": 2.0, "flag": true}"#;
         let read = outer(text).expect("an object");
         assert_eq!(

@@ -12,7 +12,7 @@ use super::{ServerError, ServerOptions};
 use crate::api::auth::Gate;
 use crate::api::graphql::{GraphQl, Services};
 use crate::api::memory::RequestMemory;
-use crate::api::middleware::security_headers::AnswerMarks;
+use crate::api::middleware::security_headers::ResponseHeaders;
 use crate::api::realtime::Realtime;
 use crate::api::rest::Exposition;
 use crate::api::rest::RestApi;
@@ -87,7 +87,7 @@ impl Embedded {
         if !auth.is_required && origins.are_any() {
             return Err(ServerError::AnyOrigin);
         }
-        let marks = AnswerMarks {
+        let marks = ResponseHeaders {
             is_private: auth.is_required,
         };
         let gate = Gate::new(auth)?;

@@ -5,7 +5,7 @@ use actix_web::web::ServiceConfig;
 use crate::api::auth::{AllowedOrigins, Gate};
 use crate::api::graphql;
 use crate::api::graphql::GraphQl;
-use crate::api::middleware::security_headers::AnswerMarks;
+use crate::api::middleware::security_headers::ResponseHeaders;
 use crate::api::pages;
 use crate::api::pages::PagesOptions;
 use crate::api::realtime;
@@ -21,7 +21,7 @@ pub struct Facades {
     pub(super) graphql: GraphQl,
     pub(super) pages: PagesOptions,
     pub(super) rest: RestApi,
-    pub(super) marks: AnswerMarks,
+    pub(super) marks: ResponseHeaders,
     pub(super) origins: AllowedOrigins,
     /// Where requests are counted, if they are.
     pub(super) requests: Option<Requests>,

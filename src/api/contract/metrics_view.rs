@@ -1,4 +1,4 @@
-//! The server in numbers, as every wire tells it.
+//! View of the system metrics, shared by all facades.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,55 +8,55 @@ use crate::domain::metrics::SystemMetrics;
 use crate::domain::metrics::health::HealthReason;
 use crate::domain::values::timestamp;
 
-/// The server in numbers. Jobs are those of all servers, memory and processor those of the one that answers.
+/// System metrics. Jobs are those of all nodes; memory and CPU are those of the server that responds.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = SystemMetrics)]
 pub(crate) struct SystemMetricsView {
-    /// When they were read.
+    /// Time of the reading.
     #[schema(format = DateTime, example = "2024-01-15T10:30:00Z")]
     timestamp: String,
     /// `healthy`, `degraded` or `unhealthy`.
     #[schema(value_type = HealthWord)]
     system_health: &'static str,
-    /// How many jobs are kept, whatever their status.
+    /// Number of stored jobs of any status.
     #[schema(example = 15000)]
     total_jobs: u64,
-    /// How many workers run a job.
+    /// Number of workers that run a job.
     #[schema(example = 25)]
     active_workers: u64,
-    /// How many jobs are pending.
+    /// Number of pending jobs.
     #[schema(example = 150)]
     queue_length: u64,
-    /// The memory of the server's process.
+    /// Memory usage of the server's process.
     memory_usage: MemoryView,
-    /// What the server's process takes of the processor.
+    /// CPU usage of the server's process.
     cpu_usage: CpuView,
 }
 
-/// The memory of the server's process.
+/// Memory usage of the server's process.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MemoryUsage)]
 struct MemoryView {
-    /// How much it holds.
+    /// Used memory.
     #[schema(example = "512MB")]
     used: String,
-    /// How much there is: the machine's, or the limit of its container.
+    /// Memory limit: the machine's memory, or the limit of its container.
     #[schema(example = "2GB")]
     available: String,
-    /// How much of what there is it holds.
+    /// Used share of the memory limit, in percent.
     #[schema(example = 25.6)]
     percentage: f64,
 }
 
-/// What the server's process takes of the processor.
+/// CPU usage of the server's process.
 #[derive(Serialize, ToSchema)]
 #[schema(as = CpuUsage)]
 struct CpuView {
-    /// How much of all cores together it has taken lately.
+    /// Recent usage of all cores together, in percent.
     #[schema(example = 15.2)]
     percentage: f64,
-    /// How many cores there are.
+    /// Number of cores.
     #[schema(example = 8)]
     cores: usize,
 }
@@ -90,19 +90,19 @@ impl From<&SystemMetrics> for SystemMetricsView {
     }
 }
 
-/// Something that is wrong with the server.
+/// Cause of a health status.
 #[derive(Serialize, ToSchema)]
 #[schema(as = HealthReason)]
 pub(crate) struct ReasonView {
-    /// A word for programs.
+    /// Code for programs.
     #[schema(example = "writes-pile-up")]
     code: &'static str,
-    /// What it means, for people.
+    /// Description for users.
     message: String,
 }
 
 impl ReasonView {
-    /// A reason, for a caller that may not read: without names of queues, job types and servers.
+    /// A cause for callers without the read scope: without names of queues, job types and nodes.
     pub(crate) fn without_names(reason: &HealthReason) -> Self {
         Self {
             code: reason.code(),
@@ -120,7 +120,7 @@ impl From<&HealthReason> for ReasonView {
     }
 }
 
-/// A number of bytes as the reference shows it: `512MB`, `2GB`, `1.5GB`.
+/// A number of bytes in the format of the reference: `512MB`, `2GB`, `1.5GB`.
 pub(crate) fn size(bytes: u64) -> String {
     const MB: u64 = 1 << 20;
     const GB: u64 = 1 << 30;
@@ -134,7 +134,7 @@ pub(crate) fn size(bytes: u64) -> String {
     }
 }
 
-/// A number as percentages are shown.
+/// A number rounded to one decimal, as in percentages.
 pub(crate) fn one_decimal(number: f64) -> f64 {
     (number * 10.0).round() / 10.0
 }
@@ -144,7 +144,7 @@ mod tests {
     use super::{one_decimal, size};
 
     #[test]
-    fn sizes_are_shown_as_the_reference_shows_them() {
+    fn sizes_have_the_format_of_the_reference() {
         assert_eq!(size(512 << 20), "512MB");
         assert_eq!(size(2 << 30), "2GB");
         assert_eq!(size(3 << 29), "1.5GB");

@@ -1,7 +1,7 @@
-//! Requests in the log: at `debug` each with a span around what it causes, and at `info` as an access log where that is
-//! asked for (`[log] access = true`).
+//! Logs requests: at `debug` with a span around each, and at `info` as an access log if it is enabled (`[log] access =
+//! true`).
 //!
-//! A token is in no line: headers are not logged, and `access_token` is taken out of the query.
+//! Tokens are not logged: headers are omitted, and `access_token` is removed from the query.
 
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,8 @@ use tracing::{Instrument, Level, debug, debug_span, info};
 use crate::api::auth::{Gate, RequestCaller, redacted};
 use crate::domain::values::trace_context::{TRACE_PARENT_HEADER, TraceParent};
 
-/// Answers a request and writes it to the log; `access` knows the clients' addresses where an access log is kept. At other
-/// levels nobody pays for it.
+/// Handles a request and logs it; `access` resolves the clients' addresses if the access log is enabled. At other
+/// levels it costs nothing.
 pub async fn write<B: MessageBody>(
     access: Option<Gate>,
     request: ServiceRequest,
@@ -82,7 +82,7 @@ async fn write_debug<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> 
         match &answer {
             Ok(response) => {
                 let status = response.status().as_u16();
-                debug!(status, took_us, "answered {status}");
+                debug!(status, took_us, "responded with {status}");
             }
             Err(error) => debug!(took_us, "failed: {error}"),
         }

@@ -1,4 +1,4 @@
-//! What is done with every request and response, whatever its route.
+//! Middleware around every route.
 
 pub mod access_log;
 pub mod request_metrics;

@@ -11,10 +11,10 @@ use actix_web::middleware::Next;
 
 use crate::service::facade_metrics::requests::{RequestKind, Requests};
 
-/// The route of requests for what does not exist.
+/// Route of requests to unknown paths.
 const NO_ROUTE: &str = "none";
 
-/// Answers a request and counts it. A connection that lasts is counted when it has been opened.
+/// Handles a request and counts it. Long-lived connections are counted when they are opened.
 pub async fn count<B: MessageBody>(
     requests: Requests,
     request: ServiceRequest,
@@ -33,7 +33,7 @@ pub async fn count<B: MessageBody>(
     Ok(answer)
 }
 
-/// The method, if it is one of those that routes have: others are made up by callers.
+/// The method, if routes have it: callers can invent others.
 fn word(method: &Method) -> &'static str {
     for (known, word) in [
         (Method::GET, "GET"),

@@ -1,7 +1,7 @@
-//! What browsers are told beside the answer: which pages may call (CORS), and what they must not do with it.
+//! Headers for browsers: which pages may call (CORS), and restrictions on responses.
 //!
-//! It wraps all routes and every facade, outside of authentication: a preflight carries no token, and a page that is
-//! refused must be able to read why.
+//! It wraps all routes of every facade, outside of authentication: a preflight has no token, and pages must be able to
+//! read errors.
 
 use std::rc::Rc;
 
@@ -18,7 +18,7 @@ use actix_web::{Error, HttpMessage};
 
 use crate::api::auth::{AllowedOrigins, CallerRate, Quota, whole_seconds};
 
-/// What pages of other origins may read of an answer, beside what they may read of any.
+/// Response headers that pages of other origins may read, beside those that they may always read.
 const EXPOSED: [HeaderName; 7] = [
     LOCATION,
     ETAG,
@@ -28,14 +28,14 @@ const EXPOSED: [HeaderName; 7] = [
     RATE_LIMIT,
     RATE_LIMIT_POLICY,
 ];
-/// For how long a browser remembers what a preflight has allowed, in seconds: the longest that any browser obeys.
+/// Lifetime of a preflight's response, in seconds: the maximum that any browser supports.
 const PREFLIGHT_SECONDS: usize = 7_200;
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// Lets pages of these origins call. Without any there is nothing to say: browsers then keep answers from other pages.
+/// CORS for these origins. Without origins there are no headers, and browsers block other pages.
 ///
-/// Named origins may send credentials, as SignalR's client does without being asked; `*` is for those that send none.
+/// Named origins may send credentials, as SignalR's client does by default; `*` is for requests without credentials.
 pub fn cors(origins: &AllowedOrigins) -> Cors {
     let AllowedOrigins(origins) = origins;
     let cors = Cors::default()
@@ -60,16 +60,16 @@ pub fn cors(origins: &AllowedOrigins) -> Cors {
         .fold(cors.supports_credentials(), |cors, origin| cors.allowed_origin(origin))
 }
 
-/// How answers are marked.
+/// Headers that responses get.
 #[derive(Clone, Copy, Debug)]
-pub struct AnswerMarks {
-    /// Whether callers must show who they are: then no answer is stored on the way.
+pub struct ResponseHeaders {
+    /// True if callers have to authenticate: then responses are not stored by shared caches.
     pub is_private: bool,
 }
 
-/// Marks an answer, whoever gives it.
+/// Adds the headers to the response of any route.
 pub async fn mark(
-    marks: Rc<AnswerMarks>,
+    marks: Rc<ResponseHeaders>,
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
@@ -87,7 +87,7 @@ pub async fn mark(
         keep_private(headers);
     }
     if let Some(quota) = quota {
-        tell_quota(headers, quota);
+        set_quota(headers, quota);
     }
     Ok(response)
 }
@@ -102,7 +102,7 @@ fn keep_private(headers: &mut HeaderMap) {
 }
 
 /// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10).
-fn tell_quota(headers: &mut HeaderMap, quota: Quota) {
+fn set_quota(headers: &mut HeaderMap, quota: Quota) {
     let Quota {
         rate,
         remaining,
@@ -112,7 +112,7 @@ fn tell_quota(headers: &mut HeaderMap, quota: Quota) {
     let policy = format!("\"default\";q={};w={}", rate.capacity, rate.per.as_secs());
     let left = format!("\"default\";r={remaining};t={}", whole_seconds(full_in));
     for (name, text) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, left)] {
-        // Digits and quotes are a header's value.
+        // Digits and quotes are valid in headers.
         if let Ok(value) = HeaderValue::try_from(text) {
             headers.insert(name, value);
         }

@@ -1,7 +1,7 @@
-//! The web pages that the program carries: GraphiQL at `/graphiql`, and the files they load from `/assets`.
+//! Embedded web pages: GraphiQL at `/graphiql`, and their files at `/assets`.
 //!
-//! The pages hold nothing of the server's: anybody may read them, and what they show they ask for with the caller's token.
-//! They are made by `build.rs` and embedded as they are sent, packed with gzip, which every browser takes.
+//! The pages contain no data of the server: everyone may load them, and they send requests with the caller's token.
+//! `build.rs` builds them and embeds them compressed with gzip, which every browser supports.
 
 use std::collections::HashMap;
 
@@ -16,20 +16,20 @@ use sha2::{Digest, Sha256};
 use super::rest::problem::Problem;
 use super::rest::request::context::resource;
 
-/// What the pages may load: from this server alone. The editor sets styles in its elements, has its icons inline, and starts
-/// its workers from this server or from text of its own.
+/// Content security policy of the pages: resources of this server only. The editor sets styles on its elements, has
+/// inline icons, and starts workers from this server or from its own text.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; form-action 'none'; \
                       base-uri 'none'; frame-ancestors 'none'";
-/// What is shown in place of a page when the program was built without them.
+/// Page that is served if the program was built without pages.
 const WITHOUT_PAGES: &str = include_str!("without.html");
-/// A file's name holds a hash of what is in it: what is under it never changes.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// Cache lifetime of files whose name contains a hash of their content, so that they never change.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// Which pages there are.
+/// Options of the pages.
 #[derive(Clone, Copy, Debug)]
 pub struct PagesOptions {
-    /// Whether there is a page to write GraphQL in.
+    /// True if GraphiQL is enabled.
     pub graphiql: bool,
 }
 
@@ -44,7 +44,7 @@ mod embedded {
     include!(concat!(env!("OUT_DIR"), "/generated.rs"));
 }
 
-/// A file as it is sent.
+/// A file and its response headers.
 #[derive(Clone, Copy)]
 struct File {
     packed: &'static [u8],
@@ -68,7 +68,7 @@ fn files() -> HashMap<&'static str, File> {
     HashMap::new()
 }
 
-/// Adds the pages. Call it once for every HTTP worker.
+/// Adds the pages. Called once per HTTP worker.
 pub fn configure(config: &mut ServiceConfig, options: PagesOptions) {
     if !options.graphiql {
         return;
@@ -84,7 +84,9 @@ pub fn configure(config: &mut ServiceConfig, options: PagesOptions) {
     add(config, "/assets/{file}", move |request| {
         let name = format!("assets/{}", request.match_info().query("file"));
         match files.get(name.as_str()) {
-            Some(file) => packed(*file).insert_header((CACHE_CONTROL, FOR_EVER)).body(file.packed),
+            Some(file) => packed(*file)
+                .insert_header((CACHE_CONTROL, IMMUTABLE))
+                .body(file.packed),
             None => Problem::unknown_route(request).answer(request),
         }
     });
@@ -98,14 +100,14 @@ fn add(config: &mut ServiceConfig, path: &str, answer: impl Fn(&HttpRequest) -> 
     config.service(resource(path, vec![(Method::GET, route)]));
 }
 
-/// Relative, so that it also works behind a proxy that puts something before the path.
+/// Relative, so that it works behind a proxy that adds a prefix to the path.
 fn redirect(to: &'static str) -> HttpResponse {
     HttpResponse::build(StatusCode::PERMANENT_REDIRECT)
         .insert_header((LOCATION, to))
         .finish()
 }
 
-/// A page, unless the browser has it.
+/// A page, or 304 if the browser has it.
 fn show(request: &HttpRequest, page: File, tag: &str) -> HttpResponse {
     let known = request.headers().get(IF_NONE_MATCH);
     if known.is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
@@ -134,7 +136,7 @@ fn packed(file: File) -> HttpResponseBuilder {
     response
 }
 
-/// A page that loads nothing from elsewhere and is shown in nobody's frame.
+/// Headers of a page that loads nothing from other servers and is not shown in frames.
 fn guarded(mut response: HttpResponseBuilder) -> HttpResponseBuilder {
     response
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))

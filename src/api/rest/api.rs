@@ -1,4 +1,4 @@
-//! The use cases, options and shared memory that routes are built from.
+//! Use cases, options and memory budgets of the routes.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,35 +18,35 @@ use crate::service::recurring::Recurring;
 use crate::service::webhooks::Webhooks;
 use crate::service::workers::Workers;
 
-/// Where the routes are and what they take.
+/// Options of the REST facade.
 #[derive(Clone, Debug)]
 pub struct RestOptions {
-    /// Whether there is an API at all; health is answered without it.
+    /// True if the API is enabled; the health endpoints do not depend on it.
     pub enable: bool,
-    /// What the paths begin with: `/api/tickerq`.
+    /// Prefix of the paths: `/api/tickerq`.
     pub base_path: String,
-    /// What may follow the base path: `v1`.
+    /// Version that may follow the prefix: `v1`.
     pub version: String,
-    /// How large the body of a request may be.
+    /// Maximum size of the body of a request, in bytes.
     pub body_bytes_max: usize,
-    /// How large the body of a batch may be.
+    /// Maximum size of the body of a batch, in bytes.
     pub batch_body_bytes_max: usize,
-    /// How large the answer to a request for a list may be.
+    /// Maximum size of the response to a request for a list, in bytes.
     pub response_bytes_max: usize,
-    /// How much memory all answers may take that are being built and sent.
+    /// Memory limit of responses that are built and sent, in bytes.
     pub response_memory_max: usize,
-    /// How much memory all bodies may take that are being received.
+    /// Memory limit of bodies that are received, in bytes.
     pub body_memory_max: usize,
-    /// Whether the API's description can be read at `/docs`.
+    /// True if the OpenAPI document is served at `/docs`.
     pub docs: bool,
-    /// Whether the description can be read by anybody, also where callers must show who they are.
+    /// True if the OpenAPI document requires no authentication.
     pub public_docs: bool,
-    /// Whether callers must show who they are: so says the description.
+    /// True if callers have to authenticate, as the OpenAPI document states.
     pub requires_authentication: bool,
 }
 
 impl RestOptions {
-    /// The base path as paths begin with it: nothing, or a slash and more, without one at its end.
+    /// The prefix of paths: empty, or a path with a leading and without a trailing slash.
     pub(super) fn base(&self) -> String {
         match self.base_path.trim_matches('/') {
             "" => String::new(),
@@ -54,7 +54,7 @@ impl RestOptions {
         }
     }
 
-    /// What the paths of all routes but health begin with; the first is the one that is shown.
+    /// Prefixes of all routes but health; the first one is documented.
     pub fn prefixes(&self) -> Vec<String> {
         let base = self.base();
         match self.version.trim_matches('/') {
@@ -64,51 +64,51 @@ impl RestOptions {
     }
 }
 
-/// What the routes are made from.
+/// State of the routes.
 #[derive(Clone)]
 pub struct RestApi {
     /// Use cases of jobs.
     pub jobs: Jobs,
     /// Use cases of queues.
     pub queues: Queues,
-    /// Use cases of the record of who has changed what.
+    /// Use cases of the audit log.
     pub audit: AuditLog,
     /// Use cases of recurring jobs.
     pub recurring: Recurring,
-    /// Use cases of the server's numbers.
+    /// Use cases of metrics.
     pub metrics: Metrics,
-    /// What Prometheus reads, if it is exported.
+    /// Metrics endpoint for Prometheus, if enabled.
     pub exposition: Option<Exposition>,
     /// Use cases of nodes.
     pub nodes: Nodes,
-    /// Use cases of the log's level.
+    /// Use cases of the log level.
     pub log: Log,
     /// Use cases of webhook endpoints.
     pub webhooks: Webhooks,
-    /// Use cases of the feed of changed jobs.
+    /// Use cases of the change feed.
     pub changes: Changes,
     /// Use cases of remote workers.
     pub workers: Workers,
-    /// Whether the server can do its work.
+    /// Use cases of health.
     pub health: Health,
-    /// Lets callers in.
+    /// Authenticates callers.
     pub gate: Gate,
-    /// The memory that requests share.
+    /// Memory budgets of requests.
     pub memory: RequestMemory,
-    /// Where the routes are and what they take.
+    /// Options.
     pub options: RestOptions,
 }
 
 /// Renders the metrics. Telemetry provides it; a facade does not collect metrics.
 pub type MakeText = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, ServiceError>>>> + Send + Sync>;
 
-/// What Prometheus reads.
+/// Metrics endpoint for Prometheus.
 #[derive(Clone)]
 pub struct Exposition {
-    /// At which path: `/metrics`.
+    /// Path: `/metrics`.
     pub path: String,
-    /// Whether everybody may read it, also where callers must show who they are.
+    /// True if it requires no authentication.
     pub is_open: bool,
-    /// Makes the text.
+    /// Renders the metrics.
     pub text: MakeText,
 }

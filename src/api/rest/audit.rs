@@ -1,4 +1,4 @@
-//! `GET /audit`: who has changed what.
+//! `GET /audit`: the audit log.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,70 +22,70 @@ use crate::service::audit::AuditRecords;
 use crate::storage::query::{AuditFilter, AuditPage};
 
 const PARAMETERS: &[&str] = &["actor", "action", "jobId", "from", "to", "limit", "after"];
-/// How long the name of an actor may be that is asked for, in characters.
+/// Maximum length of an actor's name in a filter, in characters.
 const ACTOR_LENGTH_MAX: usize = 200;
 
 /// Adds the route.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
     config.service(resource(
         &format!("{prefix}/audit"),
-        vec![(Method::GET, route_with_query(api, PARAMETERS, list_audit))],
+        vec![(Method::GET, route_with_query(api, PARAMETERS, list_audit_records))],
     ));
 }
 
-/// A part of the records of who has changed what, the newest first.
+/// A page of audit records, newest first.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AuditList<'a> {
-    /// The records.
+    /// Audit records.
     records: Vec<AuditView<'a>>,
-    /// Whether older ones follow: ask again with `after` set to the id of the last one.
+    /// True if older records follow: pass the id of the last one as `after`.
     #[schema(example = true)]
     has_more: bool,
 }
 
-/// Who did what, when, from where, to what, and what came of it.
+/// A change by a caller: its time, author, target and outcome.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = AuditRecord)]
 pub(super) struct AuditView<'a> {
-    /// The record's id.
+    /// Id of the record.
     #[schema(value_type = Uuid)]
     id: Uuid,
-    /// When it was done.
+    /// Time of the change.
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:30:00Z")]
     at: Option<Time>,
-    /// Who did it.
+    /// Caller that made the change.
     actor: ActorView<'a>,
-    /// The address that the request came from; `null` if it came over no network.
+    /// Address from which the request came; `null` if it did not come over a network.
     #[schema(example = "192.0.2.7")]
     address: Option<String>,
-    /// What was done.
+    /// Type of the change.
     #[schema(example = "job.cancel")]
     action: &'static str,
-    /// The job, or the recurring job, that it was done to; `null` for a batch, or a queue.
+    /// Id of the changed job or recurring job; `null` for a batch or a queue.
     #[schema(value_type = Option<Uuid>)]
     job_id: Option<Id>,
-    /// The queue that it was done to, or the job's; `null` for a batch over several queues.
+    /// Name of the changed queue, or of the job's queue; `null` for a batch over several queues.
     #[schema(example = "default")]
     queue: Option<&'a str>,
-    /// How many jobs were created, changed or removed; a recurring job is one.
+    /// Number of jobs that were created, changed or deleted; a recurring job counts as one.
     #[schema(example = 1)]
     jobs: u64,
-    /// What came of it.
+    /// Outcome of the change.
     #[schema(example = "cancelled")]
     outcome: &'static str,
 }
 
-/// Who did it.
+/// Caller that made a change.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = AuditActor)]
 pub(super) struct ActorView<'a> {
-    /// The name of its key, or the subject of its token.
+    /// Name of its key, or subject of its token.
     #[schema(example = "billing-service")]
     name: &'a str,
-    /// `key`, `token`, `anonymous` (this server asks nobody) or `local` (the program that the server runs in).
+    /// `key`, `token`, `anonymous` (authentication is disabled) or `local` (the program that embeds the server).
     #[schema(example = "key")]
     kind: &'static str,
 }
@@ -120,26 +120,26 @@ impl<'a> From<&'a AuditRecord> for AuditView<'a> {
     }
 }
 
-/// Lists who has changed what. Needs the scope for administering.
+/// List audit records
 #[utoipa::path(
     get,
     path = "/audit",
     tag = "audit",
-    description = "Lists what callers have changed, the newest first. Only what has taken effect is recorded; many jobs \
-                   that were created by one request are one record. Needs the scope `tickerq:admin`. The values \
-                   `undefined`, `null` and nothing count as absent.",
+    description = "Returns changes by callers, newest first. Only changes that took effect are recorded; the jobs of a \
+                   batch are one record. Requires the scope `tickerq:admin`. The values \
+                   `undefined` and `null` and empty values count as absent.",
     params(
-        ("actor" = Option<String>, Query, max_length = 200, description = "What this caller did: the name of its key, or the subject of its token", example = "billing-service"),
-        ("action" = Option<String>, Query, description = "Only this action", example = "job.cancel"),
-        ("jobId" = Option<String>, Query, format = Uuid, description = "What was done to this job, or to this recurring job"),
-        ("from" = Option<String>, Query, description = "Done at this time or later: a date, or a time (RFC 3339)", example = "2024-01-01"),
-        ("to" = Option<String>, Query, description = "Done at this time or earlier: a time (RFC 3339), or a date, which means its end", example = "2024-01-15"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many records; 50 by default", example = 50),
-        ("after" = Option<String>, Query, format = Uuid, description = "Only records older than this one: the id of the last record of the page before"),
+        ("actor" = Option<String>, Query, max_length = 200, description = "Changes by this caller: the name of its key, or the subject of its token", example = "billing-service"),
+        ("action" = Option<String>, Query, description = "Changes of this type", example = "job.cancel"),
+        ("jobId" = Option<String>, Query, format = Uuid, description = "Changes of this job, or of this recurring job"),
+        ("from" = Option<String>, Query, description = "Changes at this time or later: a date, or a time (RFC 3339)", example = "2024-01-01"),
+        ("to" = Option<String>, Query, description = "Changes at this time or earlier: a time (RFC 3339), or a date, which stands for its end", example = "2024-01-15"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of records; 50 by default", example = 50),
+        ("after" = Option<String>, Query, format = Uuid, description = "Id of the last record of the previous page: only older records are returned"),
     ),
-    responses((status = 200, description = "A part of the records", body = AuditList))
+    responses((status = 200, description = "A page of audit records", body = AuditList))
 )]
-pub(super) async fn list_audit(call: Call) -> Answer {
+pub(super) async fn list_audit_records(call: Call) -> Answer {
     let mut parameters = Parameters::of(&call.request)?;
     let filter = read_filter(&mut parameters);
     let page = AuditPage {
@@ -169,7 +169,7 @@ fn read_filter(parameters: &mut Parameters) -> AuditFilter {
     filter
 }
 
-/// Reads the name of an actor.
+/// Parses the name of an actor.
 pub(crate) fn parse_actor(text: &str) -> Result<Arc<str>, String> {
     let length = text.chars().count();
     if length > ACTOR_LENGTH_MAX {

@@ -1,4 +1,4 @@
-//! `/healthz` and `/readyz`: for those who watch the server.
+//! `/healthz` and `/readyz`: liveness and readiness of the server.
 
 use actix_web::http::StatusCode;
 use serde::Serialize;
@@ -14,40 +14,40 @@ use crate::domain::metrics::health::HealthReason;
 use crate::domain::values::time_zone::ZoneDatabase;
 use crate::service::health::Readiness;
 
-/// How the server is.
+/// Health of the server.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct HealthView {
-    /// `ok`; anything else comes as a problem.
+    /// `ok`; other states are reported as problems.
     #[schema(example = "ok")]
     status: &'static str,
-    /// The release of the IANA time zone database in use; only in `/healthz`.
+    /// Release of the IANA time zone database in use; only in `/healthz`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "2026a")]
     time_zone_database: Option<&'static str>,
-    /// How often parts of the server had to be restarted since it started; only in `/readyz`.
+    /// Number of actors that were restarted since the server started; only in `/readyz`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 0)]
     restarted_actors: Option<u64>,
-    /// `healthy`, or `degraded`: it works, and something needs a look; only in `/readyz`.
+    /// `healthy`, or `degraded`: the server works, and has a problem that needs attention; only in `/readyz`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<HealthWord>)]
     system_health: Option<&'static str>,
-    /// What needs a look; only in `/readyz`.
+    /// Causes of the status; only in `/readyz`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reasons: Option<Vec<ReasonView>>,
 }
 
-/// Whether the process answers.
+/// Get the liveness
 #[utoipa::path(
     get,
     path = "/healthz",
     tag = "health",
     responses(
-        (status = 200, description = "The process answers", body = HealthView)
+        (status = 200, description = "The process is running", body = HealthView)
     )
 )]
-pub(super) async fn live(_: Call) -> Answer {
+pub(super) async fn get_liveness(_: Call) -> Answer {
     let view = HealthView {
         status: "ok",
         time_zone_database: Some(ZoneDatabase::current().version()),
@@ -58,19 +58,19 @@ pub(super) async fn live(_: Call) -> Answer {
     json(StatusCode::OK, &view)
 }
 
-/// Whether the server can do its work.
+/// Get the readiness
 #[utoipa::path(
     get,
     path = "/readyz",
     tag = "health",
-    description = "Whether the server can do its work. Callers with the scope for reading see the names of queues, job types \
-                   and servers in it.",
+    description = "Reports whether the server is ready. Callers with the read scope receive the names of queues, job types \
+                   and nodes in it.",
     responses(
-        (status = 200, description = "The server can do its work", body = HealthView),
-        (status = 503, description = "It can not, and why")
+        (status = 200, description = "The server is ready", body = HealthView),
+        (status = 503, description = "The server is not ready, with the causes")
     )
 )]
-pub(super) async fn ready(call: Call) -> Answer {
+pub(super) async fn get_readiness(call: Call) -> Answer {
     let may_read = call.caller.may(Scope::Read);
     let reason = |reason: &HealthReason| {
         if may_read {
@@ -107,7 +107,7 @@ pub(super) async fn ready(call: Call) -> Answer {
         Readiness::Stopping => Err(Problem::unavailable("the server is stopping")),
         Readiness::StorageUnavailable { reason } => {
             debug!("storage is unavailable: {reason}");
-            Err(Problem::unavailable("storage can't be reached"))
+            Err(Problem::unavailable("storage is unavailable"))
         }
     }
 }

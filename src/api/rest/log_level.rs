@@ -1,4 +1,4 @@
-//! `/log-level`: how much the server that answers says in its log.
+//! `/log-level`: log level of this server.
 
 use std::rc::Rc;
 
@@ -13,7 +13,7 @@ use super::request::context::{Answer, Call, json, resource, route, route_showing
 use crate::api::disclosure::Disclosure;
 use crate::log_level::LogLevel;
 
-/// Adds the routes of the log's level.
+/// Adds the routes of the log level.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
     config.service(resource(
         &format!("{prefix}/log-level"),
@@ -27,7 +27,7 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
     ));
 }
 
-/// How much a server says in its log.
+/// Log level of a server.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = LogLevel)]
@@ -35,12 +35,12 @@ pub(super) struct LogLevelDocument {
     /// `off`, `error`, `warn`, `info`, `debug` or `trace`, or directives such as `info,tickerq=debug`.
     #[schema(example = "info")]
     level: String,
-    /// The server whose log it is.
+    /// Id of the node.
     #[schema(format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
     node_id: String,
 }
 
-/// How much a server shall say in its log.
+/// New log level.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LogLevelRequest {
@@ -49,14 +49,14 @@ pub(super) struct LogLevelRequest {
     level: String,
 }
 
-/// Tells how much the server that answers says in its log.
+/// Get the log level
 #[utoipa::path(
     get,
     path = "/log-level",
     tag = "nodes",
     responses(
-        (status = 200, description = "How much it says", body = LogLevelDocument),
-        (status = 409, description = "The log belongs to the program that embeds the server"),
+        (status = 200, description = "The log level", body = LogLevelDocument),
+        (status = 409, description = "The log level is managed by the host application"),
     )
 )]
 pub(super) async fn get_log_level(call: Call) -> Answer {
@@ -64,19 +64,19 @@ pub(super) async fn get_log_level(call: Call) -> Answer {
     answer(&call, &level)
 }
 
-/// Has the server that answers say so much in its log.
+/// Set the log level
 #[utoipa::path(
     put,
     path = "/log-level",
     tag = "nodes",
-    description = "Has the server that answers say so much in its log from now on, until it is set again or the server \
-                   restarts. Other servers on the same storage go on as before.",
+    description = "Sets the log level of the server that responds until it is changed again or the server \
+                   restarts. Other nodes are not affected.",
     request_body(content = LogLevelRequest),
     responses(
-        (status = 200, description = "How much it says", body = LogLevelDocument),
-        (status = 409, description = "The log belongs to the program that embeds the server"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 200, description = "The log level", body = LogLevelDocument),
+        (status = 409, description = "The log level is managed by the host application"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(super) async fn set_log_level(mut call: Call) -> Answer {

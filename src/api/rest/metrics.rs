@@ -1,4 +1,4 @@
-//! `/metrics`: the server in numbers, and what has become of jobs.
+//! `/metrics`: system metrics and job statistics.
 
 use std::rc::Rc;
 
@@ -40,37 +40,40 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
         &format!("{prefix}/metrics/performance"),
         vec![(
             Method::GET,
-            route_with_query(api, PERFORMANCE_PARAMETERS, get_performance),
+            route_with_query(api, PERFORMANCE_PARAMETERS, get_performance_metrics),
         )],
     ));
     config.service(resource(
         &format!("{prefix}/metrics/job-types"),
-        vec![(Method::GET, route_with_query(api, JOB_TYPES_PARAMETERS, get_job_types))],
+        vec![(
+            Method::GET,
+            route_with_query(api, JOB_TYPES_PARAMETERS, get_job_type_metrics),
+        )],
     ));
 }
 
-/// The server in numbers, and what is wrong with it.
+/// System metrics with the causes of the health status.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SystemOverview {
     #[serde(flatten)]
     metrics: SystemMetricsView,
-    /// What is wrong; empty when it is healthy.
+    /// Causes of the health status; empty if it is healthy.
     health_reasons: Vec<ReasonView>,
 }
 
-/// The period that numbers are of.
+/// Period of the statistics.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Period)]
 pub(super) struct PeriodView {
-    /// Its first second.
+    /// First second.
     #[schema(format = DateTime, example = "2024-01-01T00:00:00Z")]
     from: String,
-    /// Its last second.
+    /// Last second.
     #[schema(format = DateTime, example = "2024-01-15T23:59:59Z")]
     to: String,
-    /// By whose clocks days begin.
+    /// IANA time zone in which days begin.
     #[schema(example = "UTC")]
     time_zone: &'static str,
 }
@@ -85,56 +88,56 @@ impl From<&Period> for PeriodView {
     }
 }
 
-/// What has become of jobs in a period.
+/// Job statistics of a period.
 #[derive(Serialize, ToSchema)]
 pub(super) struct PerformanceMetrics {
-    /// Which period.
+    /// Period of the statistics.
     period: PeriodView,
-    /// All of it together.
+    /// Total of the period.
     summary: SummaryView,
-    /// Its days, or its hours, up to now.
+    /// Days or hours of the period, up to now.
     trends: Vec<TrendView>,
 }
 
-/// What has become of jobs.
+/// Job statistics.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = PerformanceSummary)]
 pub(super) struct SummaryView {
-    /// Jobs that have completed, or failed with no retries left.
+    /// Number of jobs that completed, or failed with no retries left.
     #[schema(example = 50000)]
     total_jobs: u64,
-    /// Jobs that have completed.
+    /// Number of jobs that completed.
     #[schema(example = 48500)]
     successful_jobs: u64,
-    /// Jobs that have failed with no retries left.
+    /// Number of jobs that failed with no retries left.
     #[schema(example = 1500)]
     failed_jobs: u64,
-    /// Jobs that were cancelled; they are no part of `totalJobs`.
+    /// Number of jobs that were cancelled; not included in `totalJobs`.
     #[schema(example = 12)]
     cancelled_jobs: u64,
-    /// Attempts that have failed, whether they were the last one of their job or not.
+    /// Number of attempts that failed, including those followed by a retry.
     #[schema(example = 1730)]
     failed_attempts: u64,
-    /// How many percent of `totalJobs` have completed; 100 when there are none.
+    /// Share of `totalJobs` that completed, in percent; 100 if there are none.
     #[schema(example = 97.0)]
     success_rate: f64,
-    /// How long an attempt has run on average.
+    /// Average duration of an attempt.
     #[schema(value_type = String, example = "00:00:45")]
     average_execution_time: Span,
-    /// How long attempts have run.
+    /// Percentiles of the duration of attempts.
     execution_time: PercentilesView,
-    /// How long a job has waited on average from its due time until a worker took it.
+    /// Average time from a job's due time to its start.
     #[schema(value_type = String, example = "00:00:00.0420000")]
     average_wait_time: Span,
-    /// How long jobs have waited.
+    /// Percentiles of the time from a job's due time to its start.
     wait_time: PercentilesView,
-    /// How many a day or an hour.
+    /// Throughput.
     throughput: PeriodThroughput,
 }
 
-/// Times that half, 95 % and 99 % of all do not exceed; at the most 41 % off. `00:00:00` when nothing was measured. What
-/// is older than three days counts by whole days of UTC.
+/// Percentiles with a relative error of at most 41 %; `00:00:00` without measurements. Statistics older than three days
+/// have a resolution of one day in UTC.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Percentiles)]
 pub(super) struct PercentilesView {
@@ -157,33 +160,33 @@ impl From<&Histogram> for PercentilesView {
     }
 }
 
-/// How many jobs in how much time.
+/// Throughput of a period.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PeriodThroughput {
-    /// `totalJobs` by the days of the period up to now, as a whole number; a period that is shorter than a day counts as one.
+    /// `totalJobs` per day of the period up to now, as an integer; a period of less than a day counts as one.
     #[schema(example = 3333)]
     jobs_per_day: u64,
-    /// How many there were in the busiest hour.
+    /// Number of jobs in the busiest hour.
     #[schema(example = 250)]
     peak_jobs_per_hour: u64,
 }
 
-/// What has become of jobs in a day or an hour.
+/// Job statistics of a day or an hour.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Trend)]
 pub(super) struct TrendView {
-    /// Which day, or when the hour begins.
+    /// The day, or the start of the hour.
     #[schema(example = "2024-01-01")]
     date: String,
-    /// Jobs that have completed, or failed with no retries left.
+    /// Number of jobs that completed, or failed with no retries left.
     #[schema(example = 3200)]
     jobs_executed: u64,
-    /// How many percent of them have completed; 100 when there are none.
+    /// Share of them that completed, in percent; 100 if there are none.
     #[schema(example = 96.5)]
     success_rate: f64,
-    /// How long an attempt has run on average.
+    /// Average duration of an attempt.
     #[schema(value_type = String, example = "00:00:42")]
     average_execution_time: Span,
 }
@@ -236,17 +239,17 @@ impl From<&PerformanceReport> for PerformanceMetrics {
     }
 }
 
-/// What has become of jobs of each type in a period.
+/// Job statistics of a period by type.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct JobTypeAnalytics {
-    /// Which period, of whole hours.
+    /// Period of the statistics, in complete hours.
     period: PeriodView,
-    /// The types, those with the most executions first.
+    /// Types, those with the most executions first.
     job_types: Vec<JobTypeView>,
 }
 
-/// What has become of jobs of one type.
+/// Job statistics of one type.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = JobTypeMetrics)]
@@ -254,43 +257,43 @@ pub(super) struct JobTypeView {
     #[serde(rename = "type")]
     #[schema(example = "EmailNotificationJob")]
     job_type: String,
-    /// Attempts that have completed or failed.
+    /// Number of attempts that completed or failed.
     #[schema(example = 15000)]
     total_executions: u64,
-    /// How many percent of them have completed; 100 when there are none.
+    /// Share of them that completed, in percent; 100 if there are none.
     #[schema(example = 98.5)]
     success_rate: f64,
-    /// How long an attempt has run on average.
+    /// Average duration of an attempt.
     #[schema(value_type = String, example = "00:00:15")]
     average_execution_time: Span,
-    /// How long attempts have run.
+    /// Percentiles of the duration of attempts.
     execution_time: PercentilesView,
-    /// How long a job has waited on average from its due time until a worker took it.
+    /// Average time from a job's due time to its start.
     #[schema(value_type = String, example = "00:00:00.0420000")]
     average_wait_time: Span,
-    /// How long jobs have waited.
+    /// Percentiles of the time from a job's due time to its start.
     wait_time: PercentilesView,
-    /// Jobs that have failed with no retries left.
+    /// Number of jobs that failed with no retries left.
     #[schema(example = 40)]
     failed_jobs: u64,
-    /// Jobs that were cancelled.
+    /// Number of jobs that were cancelled.
     #[schema(example = 2)]
     cancelled_jobs: u64,
-    /// Why attempts have failed, the most frequent reasons first, ten at the most.
+    /// Reasons of failed attempts, most frequent first, at most ten.
     failure_reasons: Vec<FailureReasonView>,
 }
 
-/// Why attempts have failed.
+/// Reason of failed attempts.
 #[derive(Serialize, ToSchema)]
 #[schema(as = FailureReason)]
 pub(super) struct FailureReasonView {
-    /// What their errors say, numbers, ids and quoted values folded.
+    /// Error message with numbers, ids and quoted values replaced.
     #[schema(example = "SMTP timeout")]
     reason: String,
-    /// How many attempts.
+    /// Number of attempts.
     #[schema(example = 150)]
     count: u64,
-    /// How many percent of `totalExecutions`.
+    /// Share of `totalExecutions`, in percent.
     #[schema(example = 1.0)]
     percentage: f64,
 }
@@ -323,14 +326,14 @@ impl JobTypeView {
     }
 }
 
-/// Shows the server in numbers.
+/// Get system metrics
 #[utoipa::path(
     get,
     path = "/metrics/system",
     tag = "metrics",
-    description = "Shows the server in numbers that are no older than a second. They cost the same however many jobs there \
-                   are.",
-    responses((status = 200, description = "The numbers", body = SystemOverview))
+    description = "Returns the system metrics, at most one second old. The cost does not depend on the number of \
+                   jobs.",
+    responses((status = 200, description = "The system metrics", body = SystemOverview))
 )]
 pub(super) async fn get_system_metrics(call: Call) -> Answer {
     let SystemReport { metrics, health } = call.api.metrics.system(&call.caller).await?;
@@ -341,26 +344,26 @@ pub(super) async fn get_system_metrics(call: Call) -> Answer {
     json(StatusCode::OK, &overview)
 }
 
-/// Shows what has become of jobs in a period.
+/// Get job statistics of a period
 #[utoipa::path(
     get,
     path = "/metrics/performance",
     tag = "metrics",
-    description = "Shows what has become of jobs in a period, all together and by days or hours. Numbers are kept by \
-                   quarters of an hour, to which the period is extended; they are counted when jobs start and end, and stay \
-                   when jobs are removed, as long as `retention.metrics` says. The values `undefined`, `null` and nothing \
+    description = "Returns job statistics of a period: its total and its trend by days or hours. Statistics have a resolution of \
+                   15 minutes, to which the period is extended; they are updated when jobs start and end, and kept \
+                   for `retention.metrics` when jobs are deleted. The values `undefined` and `null` and empty values \
                    count as absent.",
     params(
-        ("from" = Option<String>, Query, description = "The first day, or the time from which on (RFC 3339); the six days before `to`'s day by default", example = "2024-01-01"),
-        ("to" = Option<String>, Query, description = "The last day, or the time until which (RFC 3339); now by default. From the first to the last day there may be 400", example = "2024-01-15"),
-        ("timeZone" = Option<String>, Query, description = "By whose clocks days begin: an IANA time zone; UTC by default", example = "Europe/Berlin"),
+        ("from" = Option<String>, Query, description = "The first day, or the start time (RFC 3339); six days before the last day by default", example = "2024-01-01"),
+        ("to" = Option<String>, Query, description = "The last day, or the end time (RFC 3339); now by default. At most 400 days", example = "2024-01-15"),
+        ("timeZone" = Option<String>, Query, description = "IANA time zone in which days begin; UTC by default", example = "Europe/Berlin"),
         ("granularity" = Option<GranularityWord>, Query, description = "`day` (the default), or `hour` for up to 14 days"),
-        ("queue" = Option<String>, Query, description = "Jobs of this queue", example = "default"),
-        ("type" = Option<String>, Query, description = "Jobs of this type; several with commas between them", example = "EmailNotificationJob"),
+        ("queue" = Option<String>, Query, description = "Only jobs of this queue", example = "default"),
+        ("type" = Option<String>, Query, description = "Only jobs of these types, separated by commas", example = "EmailNotificationJob"),
     ),
-    responses((status = 200, description = "What has become of jobs", body = PerformanceMetrics))
+    responses((status = 200, description = "The job statistics", body = PerformanceMetrics))
 )]
-pub(super) async fn get_performance(call: Call) -> Answer {
+pub(super) async fn get_performance_metrics(call: Call) -> Answer {
     let mut parameters = Parameters::of(&call.request)?;
     let (period, filter) = read(&mut parameters);
     parameters.finish()?;
@@ -371,23 +374,23 @@ pub(super) async fn get_performance(call: Call) -> Answer {
     )
 }
 
-/// Shows what has become of jobs of each type.
+/// Get job statistics of a period by type
 #[utoipa::path(
     get,
     path = "/metrics/job-types",
     tag = "metrics",
-    description = "Shows what has become of jobs of each type in a period, and why attempts have failed. Numbers are kept \
-                   by hours, to which the period is extended; where it is older than three days, by days of UTC.",
+    description = "Returns job statistics of a period by type, with the reasons of failed attempts. Statistics have a resolution \
+                   of one hour, to which the period is extended; those older than three days have a resolution of one day in UTC.",
     params(
-        ("from" = Option<String>, Query, description = "The first day, or the time from which on (RFC 3339); the six days before `to`'s day by default", example = "2024-01-01"),
-        ("to" = Option<String>, Query, description = "The last day, or the time until which (RFC 3339); now by default. From the first to the last day there may be 400", example = "2024-01-15"),
-        ("timeZone" = Option<String>, Query, description = "By whose clocks days begin: an IANA time zone; UTC by default", example = "Europe/Berlin"),
-        ("queue" = Option<String>, Query, description = "Jobs of this queue", example = "default"),
-        ("type" = Option<String>, Query, description = "Jobs of this type; several with commas between them", example = "EmailNotificationJob"),
+        ("from" = Option<String>, Query, description = "The first day, or the start time (RFC 3339); six days before the last day by default", example = "2024-01-01"),
+        ("to" = Option<String>, Query, description = "The last day, or the end time (RFC 3339); now by default. At most 400 days", example = "2024-01-15"),
+        ("timeZone" = Option<String>, Query, description = "IANA time zone in which days begin; UTC by default", example = "Europe/Berlin"),
+        ("queue" = Option<String>, Query, description = "Only jobs of this queue", example = "default"),
+        ("type" = Option<String>, Query, description = "Only jobs of these types, separated by commas", example = "EmailNotificationJob"),
     ),
-    responses((status = 200, description = "What has become of jobs of each type", body = JobTypeAnalytics))
+    responses((status = 200, description = "The job statistics", body = JobTypeAnalytics))
 )]
-pub(super) async fn get_job_types(call: Call) -> Answer {
+pub(super) async fn get_job_type_metrics(call: Call) -> Answer {
     let mut parameters = Parameters::of(&call.request)?;
     let (period, filter) = read(&mut parameters);
     parameters.finish()?;
@@ -417,7 +420,7 @@ fn read(parameters: &mut Parameters) -> (PeriodRequest, RollupFilter) {
     (period, filter)
 }
 
-/// Reads a bound of a period.
+/// Parses a bound of a period.
 pub(crate) fn parse_period_bound(text: &str) -> Result<Bound, String> {
     let is_date = text.len() == 10;
     if is_date && let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
@@ -426,7 +429,7 @@ pub(crate) fn parse_period_bound(text: &str) -> Result<Bound, String> {
     parse_bound(text, chrono::NaiveTime::MIN).map(Bound::Time)
 }
 
-/// What is wrong with a period is wrong with the parameter of that name.
+/// Maps errors of a period to the parameters of the same names.
 fn of_parameters(error: ServiceError) -> Problem {
     if let ServiceError::Invalid {
         field,

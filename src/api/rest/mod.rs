@@ -1,9 +1,8 @@
-//! The REST facade: routes, and what they are made from.
+//! The REST facade: its routes and their state.
 //!
-//! A file is about one resource or about one thing that all of them need; the shapes of requests and answers live beside
-//! the routes that speak them. Every route is registered twice, under the base path and under base path and version. A
-//! route's function takes a `Call` and gives an answer or a `Problem`; nothing else
-//! makes an error, so all of them look alike.
+//! A file has one resource or one concern of all of them; the types of requests and responses are beside the routes
+//! that use them. Every route is registered twice, with and without the version. A route's function takes a `Call` and
+//! returns a response or a `Problem`, which is the only source of errors, so that they have one format.
 
 mod api;
 pub(super) mod audit;
@@ -34,13 +33,13 @@ use self::problem::{Problem, ProblemKind};
 use self::request::context::{open_route, optional_route, unknown_route};
 use super::auth::AuthFailure;
 
-/// Adds all routes. Call it once for every HTTP worker.
+/// Adds all routes. Called once per HTTP worker.
 pub fn configure(config: &mut ServiceConfig, api: RestApi) {
     let prefixes = api.options.prefixes();
     let api = Rc::new(api);
     if api.options.enable {
         for prefix in &prefixes {
-            // Before `/jobs/{id}`, which would take `recurring` for an id.
+            // Before `/jobs/{id}`, which would match `recurring`.
             recurring::configure(config, &api, prefix);
             jobs::configure(config, &api, prefix);
             queues::configure(config, &api, prefix);
@@ -55,47 +54,47 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
     }
     config.service(self::request::context::resource(
         "/healthz",
-        vec![(Method::GET, open_route(&api, health::live))],
+        vec![(Method::GET, open_route(&api, health::get_liveness))],
     ));
     config.service(self::request::context::resource(
         "/readyz",
-        vec![(Method::GET, optional_route(&api, health::ready))],
+        vec![(Method::GET, optional_route(&api, health::get_readiness))],
     ));
     self::prometheus::configure(config, &api);
 }
 
-/// Adds the answer to requests for what nobody has.
+/// Adds the response to requests for unknown paths.
 pub fn configure_unknown(config: &mut ServiceConfig) {
     config.default_service(unknown_route());
 }
 
-/// The answer to a caller that was not let in, for facades that have no problems of their own.
+/// The response to a caller that was not authenticated, for facades without problems of their own.
 pub fn refusal(request: &HttpRequest, failure: AuthFailure) -> HttpResponse {
     Problem::from(failure).answer(request)
 }
 
-/// Why a request was not one.
+/// Reason why bytes were not a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// It can't be parsed: what is wrong with it.
+    /// It can't be parsed, with an error message.
     Malformed(&'static str),
     /// Its head is too large.
     TooLarge,
-    /// Its head did not come in time.
+    /// Its head was not received in time.
     TooSlow,
-    /// Its body did not come in time.
+    /// Its body was not received in time.
     BodyTooSlow,
-    /// The server, or its client, has as many connections as it may have.
+    /// The connection limit of the server, or of its client, is reached.
     Full,
 }
 
-/// The answer to what was no request.
+/// The response to bytes that were not a request.
 pub fn unreadable(request: &HttpRequest, why: Unreadable) -> HttpResponse {
     let problem = match why {
         Unreadable::Malformed(what) => Problem::new(ProblemKind::Malformed, what),
         Unreadable::TooLarge => Problem::new(ProblemKind::HeadTooLarge, "the request's head is too large"),
-        Unreadable::TooSlow => Problem::new(ProblemKind::TooSlow, "the request's head did not come in time"),
-        Unreadable::BodyTooSlow => Problem::new(ProblemKind::TooSlow, "the request's body did not come in time"),
+        Unreadable::TooSlow => Problem::new(ProblemKind::TooSlow, "timed out reading the request's head"),
+        Unreadable::BodyTooSlow => Problem::new(ProblemKind::TooSlow, "timed out reading the request's body"),
         Unreadable::Full => Problem::busy(
             "connection limit of the server or of this address reached; close connections or try again later",
         ),

@@ -1,4 +1,4 @@
-//! `/nodes`: which servers share the storage, and which of them drain.
+//! `/nodes`: the nodes of the cluster, and their draining.
 
 use std::rc::Rc;
 
@@ -35,44 +35,44 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
     ));
 }
 
-/// A server process.
+/// A node.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Node)]
 pub(super) struct NodeDocument {
-    /// Which run of a server: a restarted one is another node.
+    /// Id of the node: one run of a server process. A restarted server is another node.
     #[schema(format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
     id: String,
-    /// What people call it: `nodes.name` of its configuration, the machine's name by default.
+    /// Display name: `nodes.name` of its configuration, the machine's name by default.
     #[schema(example = "worker-1")]
     name: String,
-    /// `live`; `draining`: it starts no new jobs, because it was told so or is shutting down; or `lost`: its lease has run
-    /// out, and what it ran runs again elsewhere.
+    /// `live`; `draining`: it starts no new jobs, because a drain was requested or it shuts down; or `lost`: its lease
+    /// has expired, and its jobs are recovered by other nodes.
     #[schema(value_type = NodeStatusWord)]
     status: &'static str,
-    /// What it does beside running jobs: `scheduler`, the one node that creates the occurrences of recurring jobs.
+    /// Roles beside running jobs: `scheduler`, the leader, which creates the occurrences of recurring jobs.
     #[schema(example = json!(["scheduler"]))]
     roles: Vec<&'static str>,
-    /// When it started, by its own clock.
+    /// Time of its start, by its own clock.
     #[schema(value_type = String, format = DateTime)]
     started_at: Time,
-    /// When it was last heard of, by the database's clock.
+    /// Time of its last heartbeat, by the database's clock.
     #[schema(value_type = String, format = DateTime)]
     last_heartbeat_at: Time,
-    /// Until when its jobs are its own without another heartbeat, by the database's clock.
+    /// Expiry of its lease, by the database's clock.
     #[schema(value_type = String, format = DateTime)]
     lease_until: Time,
-    /// How many jobs it runs.
+    /// Number of its running jobs.
     #[schema(example = 3)]
     running_jobs: u64,
-    /// Whether it is the one that answers.
+    /// True if it is the server that responds.
     #[schema(example = true)]
     is_self: bool,
 }
 
 impl Call {
     fn node_id(&self) -> Result<NodeId, Problem> {
-        // The text of an id is that of a job's.
+        // The format is that of a job's id.
         let id = self.path_part("id", "node", JobId::parse)?;
         Ok(NodeId::from_uuid(id.as_uuid()))
     }
@@ -114,16 +114,16 @@ impl NodeDocument {
 /// All nodes.
 #[derive(Serialize, ToSchema)]
 pub(super) struct NodeList {
-    /// The nodes, the one that started first comes first.
+    /// The nodes, sorted by start time.
     nodes: Vec<NodeDocument>,
 }
 
-/// Lists the servers that share the storage.
+/// List the nodes of the cluster
 #[utoipa::path(
     get,
     path = "/nodes",
     tag = "nodes",
-    description = "Lists the servers that share the storage: those that live, and those that died in the last hour.",
+    description = "Returns the nodes that share the storage: live nodes, and nodes that were lost in the last hour.",
     responses((status = 200, description = "The nodes", body = NodeList))
 )]
 pub(super) async fn list_nodes(call: Call) -> Answer {
@@ -133,19 +133,19 @@ pub(super) async fn list_nodes(call: Call) -> Answer {
     json(StatusCode::OK, &NodeList { nodes })
 }
 
-/// Has a node start no new jobs.
+/// Drain a node
 #[utoipa::path(
     post,
     path = "/nodes/{id}/drain",
     tag = "nodes",
-    description = "Has a node start no new jobs, also none of remote workers that call it. What it runs goes on, and other \
-                   nodes start what is due. It drains until it is resumed or restarted. Needs the scope for administering.",
+    description = "Drains a node: it starts no new jobs, including jobs of remote workers that call it. Its running jobs continue, and other \
+                   nodes start due jobs. It drains until it is resumed or restarted. Requires the scope `tickerq:admin`.",
     params(("id" = String, Path, format = Uuid, description = "The node's id")),
     responses(
         (status = 200, description = "The node, draining", body = NodeDocument),
-        (status = 404, description = "There is no such node"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 404, description = "Node not found"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(super) async fn drain_node(mut call: Call) -> Answer {
@@ -156,18 +156,18 @@ pub(super) async fn drain_node(mut call: Call) -> Answer {
     json(StatusCode::OK, &NodeDocument::new(node, own))
 }
 
-/// Has a node that drains start jobs again.
+/// Resume a draining node
 #[utoipa::path(
     post,
     path = "/nodes/{id}/resume",
     tag = "nodes",
-    description = "Has a node that drains start jobs again. Needs the scope for administering.",
+    description = "Ends the drain of a node, which starts jobs again. Requires the scope `tickerq:admin`.",
     params(("id" = String, Path, format = Uuid, description = "The node's id")),
     responses(
         (status = 200, description = "The node", body = NodeDocument),
-        (status = 404, description = "There is no such node"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 404, description = "Node not found"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(super) async fn resume_node(mut call: Call) -> Answer {

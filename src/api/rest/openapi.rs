@@ -1,4 +1,4 @@
-//! The API's description (OpenAPI 3.1), made from the routes' own code, and the pages that show it.
+//! The OpenAPI 3.1 document, generated from the routes, and the pages that show it.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use crate::domain::access::caller::Scope;
         jobs::list::list_jobs,
         jobs::create::create_job,
         jobs::batch::create_jobs,
-        jobs::changes::list_changes,
+        jobs::changes::list_job_changes,
         jobs::detail::get_job,
         jobs::actions::patch_job,
         jobs::actions::delete_job,
@@ -56,25 +56,25 @@ use crate::domain::access::caller::Scope;
         queues::pause_queue,
         queues::resume_queue,
         queues::clear_queue,
-        audit::list_audit,
+        audit::list_audit_records,
         nodes::list_nodes,
         nodes::drain_node,
         nodes::resume_node,
         log_level::get_log_level,
         log_level::set_log_level,
-        webhooks::endpoints::list_endpoints,
-        webhooks::endpoints::create_endpoint,
-        webhooks::endpoints::get_endpoint,
-        webhooks::endpoints::patch_endpoint,
-        webhooks::endpoints::delete_endpoint,
-        webhooks::endpoints::enable_endpoint,
-        webhooks::endpoints::disable_endpoint,
-        webhooks::endpoints::rotate_secret,
-        webhooks::endpoints::test_endpoint,
-        webhooks::deliveries::list_deliveries,
-        webhooks::deliveries::redeliver_failed,
-        webhooks::deliveries::get_delivery,
-        webhooks::deliveries::redeliver,
+        webhooks::endpoints::list_webhook_endpoints,
+        webhooks::endpoints::create_webhook_endpoint,
+        webhooks::endpoints::get_webhook_endpoint,
+        webhooks::endpoints::patch_webhook_endpoint,
+        webhooks::endpoints::delete_webhook_endpoint,
+        webhooks::endpoints::enable_webhook_endpoint,
+        webhooks::endpoints::disable_webhook_endpoint,
+        webhooks::endpoints::rotate_webhook_secret,
+        webhooks::endpoints::test_webhook_endpoint,
+        webhooks::deliveries::list_webhook_deliveries,
+        webhooks::deliveries::redeliver_failed_webhook_deliveries,
+        webhooks::deliveries::get_webhook_delivery,
+        webhooks::deliveries::redeliver_webhook_delivery,
         workers::routes::list_workers,
         workers::routes::register_worker,
         workers::routes::get_worker,
@@ -84,54 +84,55 @@ use crate::domain::access::caller::Scope;
         workers::routes::complete_jobs,
         workers::routes::fail_jobs,
         metrics::get_system_metrics,
-        metrics::get_performance,
-        metrics::get_job_types,
+        metrics::get_performance_metrics,
+        metrics::get_job_type_metrics,
     ),
     components(schemas(problem::ProblemDocument, enumerations::GranularityWord))
 )]
 struct VersionedRoutes;
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(health::live, health::ready))]
+#[openapi(paths(health::get_liveness, health::get_readiness))]
 struct RootRoutes;
 
-/// Errors that every route may give.
+/// Errors of every route.
 const COMMON_PROBLEMS: [(&str, &str); 3] = [
     (
         "400",
-        "The request can't be read, or has a value that is not accepted; the problem names it",
+        "The request is malformed or invalid; the problem names the cause",
     ),
-    ("500", "The server has failed; its log says why"),
+    ("500", "Internal server error; see the server's log"),
     (
         "503",
-        "There is too much to do, or storage is unavailable; come back after `Retry-After`",
+        "The service is busy, or storage is unavailable; retry after `Retry-After`",
     ),
 ];
 
-/// Errors that every route may give where callers must show who they are.
+/// Errors of every route if callers have to authenticate.
 const AUTHENTICATION_PROBLEMS: [(&str, &str); 3] = [
     (
         "401",
-        "It is not known who calls: `Authorization: Bearer` with a key or a token is missing, or is not accepted",
+        "Authentication required: `Authorization: Bearer` with a key or a token is missing or invalid",
     ),
     (
         "403",
-        "The caller lacks the scope for this; `WWW-Authenticate` names it",
+        "The caller lacks the required scope; `WWW-Authenticate` names it",
     ),
     (
         "429",
-        "There were too many requests, or too many keys that are not accepted; come back after `Retry-After`",
+        "Too many requests or failed authentications; retry after `Retry-After`",
     ),
 ];
 
-/// What the security scheme is called in the description.
+/// Name of the security scheme in the document.
 const BEARER: &str = "bearer";
 
-/// What the pages may load: from this server alone. The library sets styles in its elements and has its icons inline.
+/// Content security policy of the pages: resources of this server only. The library sets styles on its elements and has
+/// inline icons.
 const PAGE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; \
                            object-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
-/// The description of the API as it is with these options.
+/// The OpenAPI document with these options.
 pub fn document(options: &RestOptions) -> OpenApi {
     let mut document = VersionedRoutes::openapi();
     let base = options.base();
@@ -165,26 +166,20 @@ pub fn document(options: &RestOptions) -> OpenApi {
     document.info = info(options);
     document.servers = Some(vec![Server::new("/")]);
     document.tags = Some(vec![
-        tag("jobs", "Creating, listing, reading, changing and steering jobs"),
+        tag("jobs", "Creation, lists, reads and changes of jobs"),
         tag("recurring jobs", "Jobs that recur by a cron expression"),
-        tag("queues", "Seeing, pausing, resuming and clearing queues"),
-        tag("webhooks", "Endpoints that are told of events, and what they were told"),
-        tag(
-            "workers",
-            "For programs elsewhere that run jobs, and seeing which there are",
-        ),
-        tag("metrics", "Seeing the server in numbers, and what has become of jobs"),
-        tag(
-            "nodes",
-            "Which servers share the storage, and how much this one says in its log",
-        ),
-        tag("audit", "Seeing who has changed what"),
-        tag("health", "For those who watch the server"),
+        tag("queues", "Lists, pausing, resuming and clearing of queues"),
+        tag("webhooks", "Webhook endpoints and deliveries"),
+        tag("workers", "Remote workers"),
+        tag("metrics", "System metrics and job statistics"),
+        tag("nodes", "Nodes of the cluster, and the log level"),
+        tag("audit", "The audit log"),
+        tag("health", "Liveness and readiness"),
     ]);
     document
 }
 
-/// The description as JSON text.
+/// The document as JSON text.
 pub fn text(options: &RestOptions) -> Result<String, serde_json::Error> {
     document(options).to_pretty_json()
 }
@@ -192,8 +187,8 @@ pub fn text(options: &RestOptions) -> Result<String, serde_json::Error> {
 fn info(options: &RestOptions) -> Info {
     let mut description = "A background-job server: jobs are stored durably, run, retried and reported. Errors are \
                            problems (RFC 9457). Times are RFC 3339 in UTC, durations `[d.]hh:mm:ss[.fffffff]`; in \
-                           requests `null` is the same as leaving a field out, and unknown fields are errors. Answers to changes are \
-                           reduced to ids, statuses and counts for callers without the scope for reading."
+                           requests `null` is the same as an omitted field, and unknown fields are errors. Responses to changes are \
+                           reduced to ids, statuses and counts for callers without the read scope."
         .to_owned();
     if let [base, versioned] = options.prefixes().as_slice() {
         description.push_str(&format!(" The same routes as under `{base}` are under `{versioned}`."));
@@ -222,7 +217,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     .flatten()
 }
 
-/// Says of parameters that may be left out that they have no `null`: a header or a query has none.
+/// Removes `null` from the types of optional parameters: headers and queries have none.
 fn describe_parameters(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         let RefOr::T(parameter) = parameter else { continue };
@@ -249,7 +244,7 @@ fn without_null(schema_type: &mut SchemaType) {
     }
 }
 
-/// Adds the errors that every route may give, and says of all errors that they are problems.
+/// Adds the errors of every route, and declares all errors as problems.
 fn complete(operation: &mut Operation, requires_authentication: bool) {
     describe_parameters(operation);
     let of_authentication = requires_authentication.then_some(AUTHENTICATION_PROBLEMS);
@@ -283,13 +278,13 @@ fn describe_as_problem(response: &mut Response) {
         .insert("application/problem+json".to_owned(), RefOr::T(content));
 }
 
-/// Adds the description's route and, if wanted, the pages that show it.
+/// Adds the route of the document and, if enabled, the pages that show it.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
     let document = Rc::new(document(&api.options));
     let body = match document.to_pretty_json() {
         Ok(text) => Bytes::from(text),
         Err(error) => {
-            tracing::error!("the API's description could not be written: {error}");
+            tracing::error!("failed to serialize the OpenAPI document: {error}");
             return;
         }
     };
@@ -319,8 +314,8 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
     if !api.options.docs {
         return;
     }
-    // Without this the pages would ask a validator on another host.
-    // Relative to /docs/, so that the pages also work behind a proxy that removes a prefix.
+    // The default is a validator on another host. Relative to /docs/, so that the pages also work behind a proxy that
+    // removes a prefix.
     let pages = Config::from(format!("..{}/openapi.json", api.options.base())).validator_url("none");
     let pages = Arc::new(pages);
     config.service(resource(
@@ -342,14 +337,14 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
     config.service(resource("/docs/{file:.*}", vec![(Method::GET, show)]));
 }
 
-/// The description as JSON text for callers that reach the server under a prefix.
+/// The document as JSON text for callers that reach the server under a prefix.
 fn behind(document: &OpenApi, prefix: &str) -> Option<Bytes> {
     let mut document = document.clone();
     document.servers = Some(vec![Server::new(prefix)]);
     document.to_pretty_json().ok().map(Bytes::from)
 }
 
-/// Refuses the description to those who may not read, unless everybody may read it.
+/// Rejects callers without the read scope, unless the document is public.
 fn may_read(call: &Call, is_public: bool) -> Result<(), Problem> {
     if is_public {
         return Ok(());
@@ -358,7 +353,7 @@ fn may_read(call: &Call, is_public: bool) -> Result<(), Problem> {
 }
 
 async fn redirect_to_pages(_: Call) -> Answer {
-    // Relative, so that it also works behind a proxy that puts something before the path.
+    // Relative, so that it works behind a proxy that adds a prefix to the path.
     Ok(HttpResponse::build(StatusCode::PERMANENT_REDIRECT)
         .insert_header((LOCATION, "docs/"))
         .finish())
@@ -379,10 +374,10 @@ fn show_page(call: &Call, pages: Arc<Config<'static>>) -> Answer {
         }
         Ok(None) => Err(Problem::unknown_route(&call.request)),
         Err(error) => {
-            tracing::error!("a page of the API's description could not be made: {error}");
+            tracing::error!("failed to build a page of the OpenAPI document: {error}");
             Err(Problem::new(
                 ProblemKind::Internal,
-                "the page could not be made; the server's log says why",
+                "internal server error; see the server's log",
             ))
         }
     }

@@ -1,4 +1,4 @@
-//! Problems: the one place where errors get a status and a body (RFC 9457, `application/problem+json`).
+//! Problems: the one source of error responses (RFC 9457, `application/problem+json`).
 
 use std::time::Duration;
 
@@ -18,96 +18,84 @@ use crate::domain::access::allowance::RateExceeded;
 use crate::domain::access::caller::Forbidden;
 use crate::service::error::ServiceError;
 
-/// How many wrong fields one problem lists.
+/// Maximum number of invalid fields in one problem.
 const ERRORS_MAX: usize = 100;
-/// How long a detail may be, in characters: some repeat what the caller has sent.
+/// Maximum length of a detail, in characters: some repeat values of the caller.
 const DETAIL_LENGTH_MAX: usize = 600;
-/// When a caller should come back whose queue is full, or who finds storage away.
+/// Time after which a caller should retry if a queue is full, or storage is unavailable.
 const COME_BACK: Duration = Duration::from_secs(5);
 
-/// The kinds of problems. Their codes are part of the API and never change.
+/// Kinds of problems. Their codes are part of the API and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum ProblemKind {
-    /// The body is no JSON, or the request is broken in another way.
+    /// The body is not JSON, or the request is malformed in another way.
     Malformed,
-    /// A field, a parameter or a header has a value that is not accepted.
+    /// A field, a parameter or a header has an invalid value.
     Validation,
-    /// It is not known who calls.
+    /// The caller is not authenticated.
     Unauthenticated,
-    /// The caller may not do this.
+    /// The caller lacks a scope, or the resource belongs to another caller.
     Forbidden,
-    /// The caller has asked too often.
+    /// The caller exceeds a rate limit.
     TooManyRequests,
-    /// There is no such job, queue or route.
+    /// A job, another resource or a route was not found.
     NotFound,
-    /// The path exists, but not with this method.
+    /// The path has no such method.
     MethodNotAllowed,
-    /// The caller takes no form of the answer that there is.
+    /// No format of the response is acceptable to the caller.
     NotAcceptable,
-    /// The job's status does not allow it.
+    /// The state of the resource does not allow the request.
     Conflict,
-    /// What was asked for is kept no more.
+    /// The requested resource was deleted or has expired.
     Gone,
-    /// The job is not as the caller believes.
+    /// A precondition failed.
     PreconditionFailed,
     /// The body is too large.
     TooLarge,
-    /// The answer would be too large.
+    /// The response would be too large.
     AnswerTooLarge,
     /// The head of the request is too large.
     HeadTooLarge,
-    /// The request did not come.
+    /// The request was not received in time.
     TooSlow,
-    /// The address speaks another protocol.
+    /// The address requires another protocol.
     UpgradeRequired,
-    /// The body is not JSON by its own account.
+    /// The content type of the body is not JSON.
     UnsupportedMediaType,
-    /// The idempotency key was used for another request.
+    /// The idempotency key belongs to another request.
     IdempotencyMismatch,
-    /// The server, or the queue, has too much to do.
+    /// The server or the queue is at its limit.
     Busy,
-    /// A read has run out of its time.
+    /// A read has timed out.
     ReadTimeout,
-    /// Storage can't be reached, or the server goes down.
+    /// Storage is unavailable, or the server shuts down.
     Unavailable,
-    /// A mistake of the server.
+    /// A failure of the server.
     Internal,
 }
 
 impl ProblemKind {
-    /// The last part of the problem's `type`, its status and its title.
+    /// Last part of the problem's `type`, its status and its title.
     const fn describe(self) -> (&'static str, StatusCode, &'static str) {
         match self {
-            Self::Malformed => ("malformed", StatusCode::BAD_REQUEST, "The request can't be read"),
-            Self::Validation => (
-                "validation",
-                StatusCode::BAD_REQUEST,
-                "The request has a value that is not accepted",
-            ),
-            Self::Unauthenticated => ("unauthenticated", StatusCode::UNAUTHORIZED, "It is not known who calls"),
-            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "The caller may not do this"),
-            Self::TooManyRequests => (
-                "too-many-requests",
-                StatusCode::TOO_MANY_REQUESTS,
-                "There were too many requests",
-            ),
-            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "There is no such thing"),
+            Self::Malformed => ("malformed", StatusCode::BAD_REQUEST, "Malformed request"),
+            Self::Validation => ("validation", StatusCode::BAD_REQUEST, "Validation failed"),
+            Self::Unauthenticated => ("unauthenticated", StatusCode::UNAUTHORIZED, "Authentication required"),
+            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "Forbidden"),
+            Self::TooManyRequests => ("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
+            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "Not found"),
             Self::MethodNotAllowed => (
                 "method-not-allowed",
                 StatusCode::METHOD_NOT_ALLOWED,
-                "This path does not have this method",
+                "Method not allowed",
             ),
-            Self::NotAcceptable => (
-                "not-acceptable",
-                StatusCode::NOT_ACCEPTABLE,
-                "There is no answer in this form",
-            ),
-            Self::Conflict => ("conflict", StatusCode::CONFLICT, "The job's state does not allow it"),
-            Self::Gone => ("gone", StatusCode::GONE, "It is kept no more"),
+            Self::NotAcceptable => ("not-acceptable", StatusCode::NOT_ACCEPTABLE, "Not acceptable"),
+            Self::Conflict => ("conflict", StatusCode::CONFLICT, "Conflict"),
+            Self::Gone => ("gone", StatusCode::GONE, "Gone"),
             Self::PreconditionFailed => (
                 "precondition-failed",
                 StatusCode::PRECONDITION_FAILED,
-                "The resource has changed or does not exist",
+                "Precondition failed",
             ),
             Self::HeadTooLarge => (
                 "head-too-large",
@@ -115,32 +103,28 @@ impl ProblemKind {
                 "Request header fields too large",
             ),
             Self::TooSlow => ("too-slow", StatusCode::REQUEST_TIMEOUT, "Request timeout"),
-            Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+            Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "Body too large"),
             Self::AnswerTooLarge => ("answer-too-large", StatusCode::PAYLOAD_TOO_LARGE, "Response too large"),
             Self::UpgradeRequired => ("upgrade-required", StatusCode::UPGRADE_REQUIRED, "Upgrade required"),
             Self::UnsupportedMediaType => (
                 "unsupported-media-type",
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "The body is not JSON",
+                "Unsupported media type",
             ),
             Self::IdempotencyMismatch => (
                 "idempotency-mismatch",
                 StatusCode::UNPROCESSABLE_ENTITY,
-                "The idempotency key was used for another request",
+                "Idempotency key reused",
             ),
-            Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, "There is too much to do"),
+            Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, "Service busy"),
             Self::ReadTimeout => ("read-timeout", StatusCode::SERVICE_UNAVAILABLE, "Read timed out"),
-            Self::Unavailable => (
-                "unavailable",
-                StatusCode::SERVICE_UNAVAILABLE,
-                "The server can't do this now",
-            ),
-            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "The server has failed"),
+            Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Service unavailable"),
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"),
         }
     }
 }
 
-/// One part of a request that is not accepted. One of `pointer`, `parameter` and `header` says which.
+/// An invalid part of a request. One of `pointer`, `parameter` and `header` names it.
 #[derive(ToSchema)]
 #[schema(as = PartError)]
 #[expect(
@@ -157,22 +141,22 @@ struct PartErrorSchema {
     /// A header.
     #[schema(value_type = String, required = false)]
     header: Option<String>,
-    /// What is wrong with it, and what is allowed.
+    /// The error, and the allowed values.
     #[schema(example = "maxRetries is 2000; allowed are 0 to 1000")]
     detail: String,
 }
 
-/// What is wrong with one part of a request.
+/// An error in one part of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct PartError {
-    /// Where it is.
+    /// The part.
     #[serde(flatten)]
     pub place: Place,
-    /// What is wrong with it, and what is allowed.
+    /// The error, and the allowed values.
     pub detail: String,
 }
 
-/// A part of a request: exactly one of these members is there.
+/// A part of a request: exactly one of these members is present.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Place {
@@ -185,7 +169,7 @@ pub(crate) enum Place {
 }
 
 impl PartError {
-    /// A field of the body; `pointer` as in `/jobs/3/delay`, empty for the body as a whole.
+    /// Error in a field of the body; `pointer` as in `/jobs/3/delay`, empty for the complete body.
     pub(in super::super) fn field(pointer: &str, detail: impl Into<String>) -> Self {
         Self {
             place: Place::Pointer(format!("#{pointer}")),
@@ -193,7 +177,7 @@ impl PartError {
         }
     }
 
-    /// A query parameter.
+    /// Error in a query parameter.
     pub(in super::super) fn parameter(name: &str, detail: impl Into<String>) -> Self {
         Self {
             place: Place::Parameter(cut(name.to_owned())),
@@ -201,7 +185,7 @@ impl PartError {
         }
     }
 
-    /// A header.
+    /// Error in a header.
     pub(in super::super) fn header(name: &str, detail: impl Into<String>) -> Self {
         Self {
             place: Place::Header(name.to_owned()),
@@ -210,7 +194,7 @@ impl PartError {
     }
 }
 
-/// An error as a caller is told it.
+/// An error response.
 #[derive(Debug)]
 pub(crate) struct Problem(Box<Contents>);
 
@@ -219,7 +203,7 @@ struct Contents {
     kind: ProblemKind,
     detail: String,
     errors: Vec<PartError>,
-    /// What was made before and has been removed.
+    /// Ids of deleted jobs.
     gone: Vec<Uuid>,
     retry_after: Option<Duration>,
     allow: Option<String>,
@@ -230,31 +214,31 @@ struct Contents {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(super) struct ProblemDocument<'a> {
-    /// Which kind of problem it is: stable, for programs.
+    /// Kind of the problem: stable, for programs.
     #[serde(rename = "type")]
     #[schema(example = "urn:tickerq:problem:validation")]
     kind: String,
-    /// The kind in words.
-    #[schema(example = "The request has a value that is not accepted")]
+    /// Name of the kind.
+    #[schema(example = "Validation failed")]
     title: &'static str,
     /// The HTTP status.
     #[schema(example = 400)]
     status: u16,
-    /// What is wrong this time, and what is allowed.
+    /// Cause of the problem, and the allowed values.
     #[schema(example = "maxRetries is 2000; allowed are 0 to 1000")]
     detail: &'a str,
-    /// The path that was asked for.
+    /// Path of the request.
     #[schema(example = "/api/tickerq/jobs")]
     instance: &'a str,
-    /// The job that the answer would be about, and that has been removed.
+    /// Job of an earlier request that was deleted.
     #[serde(rename = "jobId", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, format = Uuid, required = false)]
     job_id: Option<Uuid>,
-    /// The jobs that the answer would be about, when they are several.
+    /// Jobs of an earlier request that were deleted, if there are several.
     #[serde(rename = "jobIds", skip_serializing_if = "<[Uuid]>::is_empty")]
     #[schema(value_type = Vec<String>, required = false)]
     job_ids: &'a [Uuid],
-    /// The parts of the request that are wrong; not there when no part is.
+    /// Invalid parts of the request; omitted if there are none.
     #[serde(skip_serializing_if = "<[PartError]>::is_empty")]
     #[schema(value_type = Vec<PartErrorSchema>, required = false)]
     errors: &'a [PartError],
@@ -274,14 +258,14 @@ impl Problem {
         }))
     }
 
-    /// One part of the request is not accepted.
+    /// A problem of one invalid part of the request.
     pub(in super::super) fn of_part(part: PartError) -> Self {
         let mut problem = Self::new(ProblemKind::Validation, part.detail.clone());
         problem.0.errors.push(part);
         problem
     }
 
-    /// Several parts of the request are not accepted. Not for an empty list.
+    /// A problem of several invalid parts of the request. The list must not be empty.
     pub(super) fn of_parts(mut parts: Vec<PartError>) -> Self {
         if let [_] = parts.as_slice()
             && let Some(part) = parts.pop()
@@ -291,15 +275,15 @@ impl Problem {
         let found = parts.len();
         parts.truncate(ERRORS_MAX);
         let detail = match found - parts.len() {
-            0 => format!("{found} values are not accepted"),
-            more => format!("{found} values are not accepted; here are the first {ERRORS_MAX}, {more} more follow"),
+            0 => format!("{found} invalid values"),
+            more => format!("{found} invalid values; the first {ERRORS_MAX} are listed, {more} more are not"),
         };
         let mut problem = Self::new(ProblemKind::Validation, detail);
         problem.0.errors = parts;
         problem
     }
 
-    /// What the request asks for is over, in these parts of it.
+    /// A conflict in these parts of the request.
     pub(super) fn too_late(detail: &str, mut parts: Vec<PartError>) -> Self {
         parts.truncate(ERRORS_MAX);
         let mut problem = Self::new(ProblemKind::Conflict, detail);
@@ -307,40 +291,40 @@ impl Problem {
         problem
     }
 
-    /// There is no such route.
+    /// Problem of an unknown path.
     pub(in super::super) fn unknown_route(request: &HttpRequest) -> Self {
-        let detail = format!("there is nothing at {}", request.path());
+        let detail = format!("path {} not found", request.path());
         Self::new(ProblemKind::NotFound, detail)
     }
 
-    /// The path has other methods.
+    /// Problem of a path without the method.
     pub(in super::super) fn method_not_allowed(method: &Method, allow: &str) -> Self {
-        let detail = format!("this path does not have {method}; it has {allow}");
+        let detail = format!("method {method} not allowed; allowed are {allow}");
         let mut problem = Self::new(ProblemKind::MethodNotAllowed, detail);
         problem.0.allow = Some(allow.to_owned());
         problem
     }
 
-    /// The address speaks WebSocket, in a version that the request does not have.
+    /// Problem of a WebSocket address whose version the request does not have.
     pub(in super::super) fn upgrade_required(detail: &str) -> Self {
         Self::new(ProblemKind::UpgradeRequired, detail)
     }
 
-    /// The server can't do its work now.
+    /// Problem of a server that can't handle requests now.
     pub(in super::super) fn unavailable(detail: impl Into<String>) -> Self {
         let mut problem = Self::new(ProblemKind::Unavailable, detail);
         problem.0.retry_after = Some(COME_BACK);
         problem
     }
 
-    /// The server, or its caller, has as much as it may have of something; less later.
+    /// Problem of a limit that is reached for now.
     pub(in super::super) fn busy(detail: impl Into<String>) -> Self {
         let mut problem = Self::new(ProblemKind::Busy, detail);
         problem.0.retry_after = Some(COME_BACK);
         problem
     }
 
-    /// The same problem; if something is too large, it names the setting that says how large it may be.
+    /// The same problem; if a size limit is exceeded, it names the setting of the limit.
     pub(in super::super) fn with_setting(mut self, setting: &str) -> Self {
         if self.0.kind == ProblemKind::TooLarge {
             self.0.detail.push_str(&format!(" ({setting})"));
@@ -348,16 +332,15 @@ impl Problem {
         self
     }
 
-    /// The answer to a list would be larger than `max` bytes.
+    /// Problem of a list that exceeds `max` bytes.
     pub(super) fn answer_too_large(max: usize) -> Self {
-        let detail =
-            format!("the answer is larger than server.max_response allows ({max} bytes); ask for less with limit");
+        let detail = format!("the response exceeds server.max_response ({max} bytes); use a smaller limit");
         let mut problem = Self::new(ProblemKind::AnswerTooLarge, detail.clone());
         problem.0.errors.push(PartError::parameter("limit", detail));
         problem
     }
 
-    /// The answer to this request.
+    /// The response to this request.
     pub(in super::super) fn answer(&self, request: &HttpRequest) -> HttpResponse {
         let (code, status, title) = self.0.kind.describe();
         let document = ProblemDocument {
@@ -370,18 +353,18 @@ impl Problem {
             job_ids: if self.0.gone.len() > 1 { &self.0.gone } else { &[] },
             errors: &self.0.errors,
         };
-        // Strings and numbers always become JSON.
+        // Strings and numbers always serialize as JSON.
         self.head()
             .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")))
             .body(serde_json::to_vec(&document).unwrap_or_default())
     }
 
-    /// The status and the headers of an answer, for facades that have a body of their own.
+    /// Status and headers of the response, for facades with a body of their own.
     pub(in super::super) fn head(&self) -> HttpResponseBuilder {
         let (_, status, _) = self.0.kind.describe();
         let mut response = HttpResponse::build(status);
         if status == StatusCode::REQUEST_TIMEOUT {
-            // What may still come of the body is no next request.
+            // The rest of the body is not the next request.
             response.force_close();
         }
         if status == StatusCode::UPGRADE_REQUIRED {
@@ -400,32 +383,33 @@ impl Problem {
         response
     }
 
-    /// The last part of its `type`.
+    /// Last part of its `type`.
     pub(in super::super) fn code(&self) -> &'static str {
         self.0.kind.describe().0
     }
 
-    /// Whether the server has failed; otherwise it has refused what was asked for.
+    /// True if the server has failed; false if the request was rejected.
     pub(in super::super) fn is_fault(&self) -> bool {
         matches!(self.0.kind, ProblemKind::Unavailable | ProblemKind::Internal)
     }
 
-    /// What is wrong, and what is allowed.
+    /// Cause of the problem, and the allowed values.
     pub(in super::super) fn detail(&self) -> &str {
         &self.0.detail
     }
 
-    /// The parts of the request that are wrong.
+    /// Invalid parts of the request.
     pub(in super::super) fn parts(&self) -> &[PartError] {
         &self.0.errors
     }
 
-    /// When the caller should come back, if that helps.
+    /// Time after which the caller should retry, if that may help.
     pub(in super::super) fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// A service's error; `pointer_of` tells where a field of the request is, given its name and its place in a batch.
+    /// The problem of a service error; `pointer_of` maps the name of a field and its index in a batch to its JSON
+    /// pointer.
     pub(in super::super) fn of_service(
         error: ServiceError,
         pointer_of: impl FnOnce(&str, Option<usize>) -> String,
@@ -480,13 +464,13 @@ impl Problem {
             ServiceError::OverCallerLimit { .. } => (ProblemKind::TooLarge, None),
             ServiceError::CallerLimit { retry_after, .. } => (ProblemKind::TooManyRequests, Some(retry_after)),
             ServiceError::Stopping => (ProblemKind::Unavailable, Some(COME_BACK)),
-            // Storage that fails is logged where it is called, however many requests find it so.
+            // Storage failures are logged where they occur, once for all requests.
             ServiceError::Unavailable { reason } | ServiceError::StorageFault { fault: _, reason } => {
                 debug!("storage is unavailable: {reason}");
                 (ProblemKind::Unavailable, Some(COME_BACK))
             }
             ServiceError::Internal { reason } => {
-                error!("a request has failed: {reason}");
+                error!("request failed: {reason}");
                 (ProblemKind::Internal, None)
             }
         };
@@ -537,7 +521,7 @@ impl From<PartError> for Problem {
     }
 }
 
-/// Cuts what may repeat a caller's words to a readable length.
+/// Truncates a text that may repeat values of the caller.
 fn cut(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(DETAIL_LENGTH_MAX) {
         text.truncate(end);

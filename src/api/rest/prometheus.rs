@@ -1,4 +1,4 @@
-//! The numbers that Prometheus reads, at the path that is configured.
+//! Metrics for Prometheus, at the configured path.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,21 +12,21 @@ use super::api::{Exposition, MakeText, RestApi};
 use super::request::context::{Answer, Call, open_route, resource, route};
 use crate::domain::access::caller::Scope;
 
-/// The format of the text. Newer versions of Prometheus refuse numbers whose format is not said.
+/// Format of the text. Newer versions of Prometheus require it.
 const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
-/// The export to Prometheus.
+/// Options of the metrics endpoint for Prometheus.
 #[derive(Clone, Debug)]
 pub struct PrometheusOptions {
-    /// Its path.
+    /// Path of the endpoint.
     pub path: String,
-    /// The exported metrics; none for all.
+    /// Names of the exported metrics; empty for all.
     pub names: Vec<String>,
-    /// Whether callers need no credentials, also where the API requires them.
+    /// True if it requires no authentication.
     pub is_open: bool,
 }
 
-/// Adds the route, if numbers are exported.
+/// Adds the route, if it is enabled.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
     let Some(Exposition { path, is_open, text }) = api.exposition.clone() else {
         return;

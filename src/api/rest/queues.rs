@@ -1,4 +1,4 @@
-//! `/queues`: seeing, pausing, resuming and clearing queues.
+//! `/queues`: lists, pausing, resuming, clearing and deletion of queues.
 
 use std::rc::Rc;
 
@@ -47,43 +47,43 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
 #[serde(rename_all = "camelCase")]
 #[schema(as = Queue)]
 pub(super) struct QueueDocument {
-    /// Its name.
+    /// Name.
     #[schema(example = "default")]
     name: String,
     /// `running`, or `paused`: it starts no jobs.
     #[schema(value_type = QueueStatusWord)]
     status: &'static str,
-    /// Jobs that wait for a worker, for their time, or for a retry.
+    /// Number of jobs that wait for their due time, for a worker, or for a retry.
     #[schema(example = 25)]
     pending_jobs: u64,
-    /// Jobs that are being run.
+    /// Number of running jobs.
     #[schema(example = 5)]
     running_jobs: u64,
-    /// Jobs that have succeeded and are still kept.
+    /// Number of stored completed jobs.
     #[schema(example = 1250)]
     completed_jobs: u64,
-    /// Jobs that have failed for good and are still kept.
+    /// Number of stored failed jobs.
     #[schema(example = 12)]
     failed_jobs: u64,
-    /// Jobs that were cancelled and are still kept.
+    /// Number of stored cancelled jobs.
     #[schema(example = 3)]
     cancelled_jobs: u64,
-    /// How many workers it has on each server.
+    /// Number of workers on each node.
     #[schema(example = 10)]
     workers: u32,
-    /// What it has completed lately.
+    /// Recent throughput.
     throughput: ThroughputDocument,
 }
 
-/// How many jobs were completed lately.
+/// Numbers of recently completed jobs.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Throughput)]
 pub(super) struct ThroughputDocument {
-    /// In the last 60 seconds.
+    /// Completed in the last 60 seconds.
     #[schema(example = 15)]
     jobs_per_minute: u64,
-    /// In the last hour.
+    /// Completed in the last hour.
     #[schema(example = 930)]
     jobs_per_hour: u64,
 }
@@ -125,44 +125,44 @@ impl From<QueueView> for QueueDocument {
 /// All queues.
 #[derive(Serialize, ToSchema)]
 pub(super) struct QueueList {
-    /// The queues, by name.
+    /// The queues, sorted by name.
     queues: Vec<QueueDocument>,
 }
 
-/// Which jobs of a queue are to be removed. If neither field is given, the pending ones are; if one of them is given, the
-/// other is false.
+/// Jobs of a queue to delete. Without fields the pending jobs are deleted; an omitted field is false if the other one
+/// is given.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ClearRequest {
-    /// Whether those that are pending.
+    /// True to delete its pending jobs.
     #[schema(example = true)]
     clear_pending: Option<bool>,
-    /// Whether those that have failed.
+    /// True to delete its failed jobs.
     #[schema(example = false)]
     clear_failed: Option<bool>,
 }
 
-/// A queue after it was cleared, and how many jobs were removed.
+/// A cleared queue, and the numbers of deleted jobs.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ClearedQueue {
     /// The queue.
     #[serde(flatten)]
     queue: QueueDocument,
-    /// How many pending jobs were removed.
+    /// Number of deleted pending jobs.
     #[schema(example = 25)]
     cleared_pending: u64,
-    /// How many failed jobs were removed.
+    /// Number of deleted failed jobs.
     #[schema(example = 0)]
     cleared_failed: u64,
 }
 
-/// Lists the queues.
+/// List queues
 #[utoipa::path(
     get,
     path = "/queues",
     tag = "queues",
-    responses((status = 200, description = "All queues, by name", body = QueueList))
+    responses((status = 200, description = "All queues, sorted by name", body = QueueList))
 )]
 pub(super) async fn list_queues(call: Call) -> Answer {
     let views = call.api.queues.list(&call.caller).await?;
@@ -170,7 +170,7 @@ pub(super) async fn list_queues(call: Call) -> Answer {
     json(StatusCode::OK, &QueueList { queues })
 }
 
-/// Reads a queue.
+/// Get a queue
 #[utoipa::path(
     get,
     path = "/queues/{name}",
@@ -178,7 +178,7 @@ pub(super) async fn list_queues(call: Call) -> Answer {
     params(("name" = String, Path, description = "The queue's name", example = "default")),
     responses(
         (status = 200, description = "The queue", body = QueueDocument),
-        (status = 404, description = "There is no such queue"),
+        (status = 404, description = "Queue not found"),
     )
 )]
 pub(super) async fn get_queue(call: Call) -> Answer {
@@ -186,7 +186,7 @@ pub(super) async fn get_queue(call: Call) -> Answer {
     json(StatusCode::OK, &QueueDocument::from(view))
 }
 
-/// Deletes a queue that is not configured and has no unfinished jobs; its finished jobs stay.
+/// Delete a queue without unfinished jobs; configured queues can't be deleted
 #[utoipa::path(
     delete,
     path = "/queues/{name}",
@@ -194,7 +194,7 @@ pub(super) async fn get_queue(call: Call) -> Answer {
     params(("name" = String, Path, description = "The queue's name", example = "old-imports")),
     responses(
         (status = 204, description = "The queue is deleted"),
-        (status = 404, description = "There is no such queue"),
+        (status = 404, description = "Queue not found"),
         (status = 409, description = "The queue is configured, or has unfinished jobs"),
     )
 )]
@@ -204,7 +204,7 @@ pub(super) async fn delete_queue(call: Call) -> Answer {
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Has a queue start no more jobs; what runs goes on.
+/// Pause a queue; its running jobs continue
 #[utoipa::path(
     post,
     path = "/queues/{name}/pause",
@@ -212,9 +212,9 @@ pub(super) async fn delete_queue(call: Call) -> Answer {
     params(("name" = String, Path, description = "The queue's name", example = "default")),
     responses(
         (status = 200, description = "The queue, paused", body = QueueDocument),
-        (status = 404, description = "There is no such queue"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 404, description = "Queue not found"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(super) async fn pause_queue(mut call: Call) -> Answer {
@@ -224,7 +224,7 @@ pub(super) async fn pause_queue(mut call: Call) -> Answer {
     json(StatusCode::OK, &QueueDocument::from(view))
 }
 
-/// Has a queue start jobs again.
+/// Resume a queue
 #[utoipa::path(
     post,
     path = "/queues/{name}/resume",
@@ -232,9 +232,9 @@ pub(super) async fn pause_queue(mut call: Call) -> Answer {
     params(("name" = String, Path, description = "The queue's name", example = "default")),
     responses(
         (status = 200, description = "The queue, running", body = QueueDocument),
-        (status = 404, description = "There is no such queue"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 404, description = "Queue not found"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(super) async fn resume_queue(mut call: Call) -> Answer {
@@ -244,7 +244,7 @@ pub(super) async fn resume_queue(mut call: Call) -> Answer {
     json(StatusCode::OK, &QueueDocument::from(view))
 }
 
-/// Removes a queue's pending jobs, its failed ones, or both.
+/// Delete a queue's pending jobs, its failed jobs, or both
 #[utoipa::path(
     post,
     path = "/queues/{name}/clear",
@@ -252,10 +252,10 @@ pub(super) async fn resume_queue(mut call: Call) -> Answer {
     params(("name" = String, Path, description = "The queue's name", example = "default")),
     request_body(content = Option<ClearRequest>),
     responses(
-        (status = 200, description = "The queue, and how many jobs were removed", body = ClearedQueue),
-        (status = 404, description = "There is no such queue"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 200, description = "The queue, and the numbers of deleted jobs", body = ClearedQueue),
+        (status = 404, description = "Queue not found"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(super) async fn clear_queue(mut call: Call) -> Answer {
@@ -275,7 +275,7 @@ pub(super) async fn clear_queue(mut call: Call) -> Answer {
     json(StatusCode::OK, &cleared)
 }
 
-/// Which jobs of a queue are to be removed, the pending and the failed ones, by what was said of each.
+/// Statuses to clear: pending and failed, by the values of the two fields.
 pub(crate) fn what_to_clear(
     clear_pending: Option<bool>,
     clear_failed: Option<bool>,
@@ -287,6 +287,6 @@ pub(crate) fn what_to_clear(
     if clear_pending || clear_failed {
         return Ok((clear_pending, clear_failed));
     }
-    let detail = "clearPending and clearFailed are both false, so there is nothing to clear; set one of them to true";
+    let detail = "clearPending and clearFailed are both false; set one of them to true";
     Err(PartError::field("/clearPending", detail))
 }

@@ -1,4 +1,4 @@
-//! Answers to changes for callers that may not read: reduced to ids and statuses.
+//! Responses to changes for callers without the read scope: reduced to ids and statuses.
 
 use actix_web::HttpResponse;
 use actix_web::body::MessageBody;
@@ -8,12 +8,12 @@ use super::problem::{Problem, ProblemKind};
 use super::request::response::Answer;
 use crate::api::disclosure;
 
-/// Reduces an answer to what every caller may see.
+/// Reduces a response to the members that every caller receives.
 pub(super) fn reduce(response: HttpResponse) -> Answer {
     let (head, body) = response.into_parts();
     let failed = || {
-        tracing::error!("an answer could not be reduced to what its caller may see");
-        let detail = "the change has taken effect, but its answer could not be written; the server's log says why";
+        tracing::error!("failed to reduce a response for a caller without the read scope");
+        let detail = "the change took effect, but its response could not be serialized; see the server's log";
         Problem::new(ProblemKind::Internal, detail)
     };
     let bytes = body.try_into_bytes().map_err(|_| failed())?;
@@ -41,7 +41,7 @@ fn visible_member((name, value): (String, Value)) -> Option<(String, Value)> {
     is_nested.then(|| (name, visible(value)))
 }
 
-/// Whether it is a plain value, or a list of such.
+/// True for a plain value, or a list of plain values.
 fn is_plain(value: &Value) -> bool {
     match value {
         Value::Object(_) => false,
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_and_statuses_are_left() {
+    fn ids_and_statuses_are_kept() {
         let answer = json!({
             "id": "1", "jobId": "1", "status": "pending", "name": "secret", "parameters": { "id": "secret", "status": "secret" },
             "result": ["secret"], "executionHistory": [{ "status": "failed", "error": "secret" }], "revision": 3,

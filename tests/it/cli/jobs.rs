@@ -155,7 +155,7 @@ fn every_option_of_a_new_job_arrives() {
     assert_eq!(said.code, Some(1));
     assert_eq!(
         said.err,
-        "error: The request has a value that is not accepted (400): maxRetries is 2000; allowed are 0 to 1000\n  at #/maxRetries\n"
+        "error: Validation failed (400): maxRetries is 2000; allowed are 0 to 1000\n  at #/maxRetries\n"
     );
     let id = shell.create(&["Other", "--delay", "01:00:00"]);
     assert_eq!(shell.run(&["job", "show", &id, "--json"]).json()["status"], "pending");
@@ -209,7 +209,7 @@ async fn jobs_are_cancelled_retried_and_executed() {
     assert_eq!(said.code, Some(1));
     assert_eq!(
         said.err,
-        "error: The job's state does not allow it (409): a cancelled job can't be cancelled; only pending and running jobs can be\n"
+        "error: Conflict (409): a cancelled job can't be cancelled; only pending and running jobs can be\n"
     );
     let said = shell.run(&["job", "retry", &id]);
     assert_eq!(said.out, format!("retrying {id} (Work), pending in queue default\n"));
@@ -223,10 +223,7 @@ async fn jobs_are_cancelled_retried_and_executed() {
     for action in ["show", "cancel", "retry", "execute"] {
         let said = shell.try_run(&["job", action, unknown]);
         assert_eq!(said.code, Some(1), "{action}");
-        assert_eq!(
-            said.err,
-            format!("error: There is no such thing (404): there is no job {unknown}\n")
-        );
+        assert_eq!(said.err, format!("error: Not found (404): there is no job {unknown}\n"));
     }
 }
 

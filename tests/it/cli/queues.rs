@@ -54,10 +54,7 @@ fn queues_are_listed_paused_resumed_and_cleared() {
         };
         let said = shell.try_run(&[&["queue"], action, &["missing"], more].concat());
         assert_eq!(said.code, Some(1));
-        assert_eq!(
-            said.err,
-            "error: There is no such thing (404): there is no queue 'missing'\n"
-        );
+        assert_eq!(said.err, "error: Not found (404): there is no queue 'missing'\n");
     }
 }
 
@@ -140,10 +137,7 @@ fn another_base_path_is_found_and_another_server_is_reported() {
     let shell = Shell::start("[api]\nbase_path = \"/x/jobs\"");
     let said = shell.try_run(&["queue", "list"]);
     assert_eq!(said.code, Some(1));
-    assert_eq!(
-        said.err,
-        "error: There is no such thing (404): there is nothing at /api/tickerq/queues\n"
-    );
+    assert_eq!(said.err, "error: Not found (404): path /api/tickerq/queues not found\n");
     shell.run(&["queue", "list", "--base-path", "/x/jobs"]);
     let mut command = shell.site.command(&["queue", "list"]);
     command

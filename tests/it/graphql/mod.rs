@@ -289,7 +289,7 @@ async fn what_is_refused_names_the_argument_and_what_is_allowed() {
             "{ jobs(filter: {from: \"2024-02-01\", to: \"2024-01-01\"}) { totalCount } }",
             "validation",
             json!("filter.from"),
-            json!("nothing can lie between them"),
+            json!("expected from at or before to"),
         ),
         (
             "{ jobs(filter: {type: [\"ok\", \"\"]}) { totalCount } }",

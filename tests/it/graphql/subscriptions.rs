@@ -144,7 +144,7 @@ async fn a_violation_of_the_protocol_closes_the_connection_with_its_code() {
             Message::text(
                 "{\"type\": \"subscribe\", \"id\": \"1\", \"payload\": {\"query\": \"{ __typename }\", \"variables\": []}}",
             ),
-            "[] is no object",
+            "[] is not an object",
         ),
         (
             Message::text(

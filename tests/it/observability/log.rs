@@ -55,7 +55,7 @@ async fn how_much_is_said_can_be_changed_while_the_server_runs() {
     eventually("a line for each request", || async {
         let log = server.log();
         let is_there = |text| log.contains(text);
-        (is_there("/api/tickerq/queues") && is_there("answered 200") && is_there("ID=***")).then_some(())
+        (is_there("/api/tickerq/queues") && is_there("responded with 200") && is_there("ID=***")).then_some(())
     })
     .await;
     assert!(!server.log().contains("s3cret"), "{}", server.log());
@@ -158,7 +158,7 @@ async fn what_is_said_of_a_run_names_the_job_and_its_trace() {
     let created = client.send(create).await;
     assert_eq!(created.status, StatusCode::CREATED, "{}", created.text);
     let id = created.json()["id"].clone();
-    let request = line(&server, "answered 201").await;
+    let request = line(&server, "responded with 201").await;
     assert_eq!(request["span"]["trace_id"], TRACE, "{request}");
     let started = line(&server, "started false").await;
     for (field, value) in [

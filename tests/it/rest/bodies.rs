@@ -62,7 +62,10 @@ async fn a_body_must_be_json_by_its_own_account() {
         .send(request.header("content-encoding", "gzip").body(body))
         .await
         .problem(415);
-    assert_eq!(problem["detail"], "the body is encoded as 'gzip'; send it as it is");
+    assert_eq!(
+        problem["detail"],
+        "content encoding 'gzip' is not supported; send the body without encoding"
+    );
     // Where a body may be missing, nothing needs a type.
     assert_eq!(
         post_bytes(&client, "/queues/default/pause", None, "").await.status,
@@ -127,13 +130,16 @@ async fn the_position_of_a_json_syntax_error_is_reported() {
         ),
         (
             b"{\"type\": \"\xff\"}".to_vec(),
-            "the body is not UTF-8: byte 10 is wrong",
+            "the body is not UTF-8: invalid byte at 10",
         ),
         (
             b"{\"type\": \"A\", \"parameters\": \"\xc3\x28\"}".to_vec(),
-            "the body is not UTF-8: byte 29 is wrong",
+            "the body is not UTF-8: invalid byte at 29",
         ),
-        (b"\xff\xfe{\x00}\x00".to_vec(), "the body is not UTF-8: byte 0 is wrong"),
+        (
+            b"\xff\xfe{\x00}\x00".to_vec(),
+            "the body is not UTF-8: invalid byte at 0",
+        ),
     ] {
         let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
         let problem = post_bytes(&client, "/jobs", json, body.clone()).await.problem(400);
@@ -222,7 +228,7 @@ async fn a_body_that_is_too_large_is_refused_however_it_comes() {
         assert_eq!(problem["type"], "urn:tickerq:problem:too-large");
         assert_eq!(
             problem["detail"],
-            format!("the body may have at most {max} bytes"),
+            format!("body size limit ({max} bytes) exceeded"),
             "{path}"
         );
         // In pieces, without its length being told before.

@@ -65,7 +65,7 @@ async fn a_missing_resource_is_a_problem() {
             }
             let problem = client.send(client.at_root(method.clone(), path)).await.problem(404);
             assert_eq!(problem["type"], "urn:tickerq:problem:not-found", "{method} {path}");
-            assert_eq!(problem["detail"], format!("there is nothing at {path}"));
+            assert_eq!(problem["detail"], format!("path {path} not found"));
             assert_eq!(problem["instance"], path);
             assert_eq!(problem.get("errors"), None);
         }
@@ -115,7 +115,7 @@ async fn a_path_lists_its_methods() {
             assert_eq!(problem["type"], "urn:tickerq:problem:method-not-allowed");
             assert_eq!(
                 problem["detail"],
-                format!("this path does not have {method}; it has {allow}")
+                format!("method {method} not allowed; allowed are {allow}")
             );
         }
         let answer = client.send(client.at_root(Method::OPTIONS, path)).await;

@@ -86,7 +86,7 @@ fn wrong_values() -> Vec<(&'static str, Value, &'static str)> {
         (
             "runAt",
             json!(""),
-            "'' is not a time; write RFC 3339 with an offset, such as 2026-01-31T12:00:00Z",
+            "'' is not a time; expected RFC 3339 with an offset, such as 2026-01-31T12:00:00Z",
         ),
         ("runAt", json!("tomorrow"), "'tomorrow' is not a time"),
         ("runAt", json!("2026-01-31"), "is not a time"),
@@ -235,11 +235,7 @@ async fn unknown_missing_and_repeated_fields_are_named() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     for (body, pointer, expected) in [
-        (
-            json!({}),
-            "#/type",
-            "type is missing; it names the handler that runs the job",
-        ),
+        (json!({}), "#/type", "type is missing; expected the name of a job type"),
         (json!({ "type": null, "options": null }), "#/type", "type is missing"),
         (
             json!({ "Type": "Waits" }),
@@ -261,12 +257,12 @@ async fn unknown_missing_and_repeated_fields_are_named() {
         (
             json!({ "type": "Waits", "delay": "PT1S", "runAt": "2030-01-01T00:00:00Z" }),
             "#/runAt",
-            "delay and runAt both say when the job starts",
+            "delay and runAt are mutually exclusive",
         ),
         (
             json!({ "type": "Waits", "delay": "PT1S", "options": { "runAt": "2030-01-01T00:00:00Z" } }),
             "#/runAt",
-            "delay and runAt both",
+            "delay and runAt are mutually exclusive",
         ),
     ] {
         let (found, detail) = refused(&client, &body).await;

@@ -190,7 +190,7 @@ impl Requests {
 }
 
 #[tokio::test]
-#[should_panic(expected = "list_endpoints")]
+#[should_panic(expected = "list_webhook_endpoints")]
 async fn an_operation_that_is_not_called_fails_the_test() {
     let (_site, server) = Server::with_config("");
     let recorder = Recorder::before(&server.url).await;

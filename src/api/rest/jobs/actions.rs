@@ -1,4 +1,4 @@
-//! What changes a job: `PATCH` and `DELETE /jobs/{id}`, `POST /jobs/{id}/execute`, `/cancel` and `/retry`.
+//! Changes of jobs: `PATCH` and `DELETE /jobs/{id}`, `POST /jobs/{id}/execute`, `/cancel` and `/retry`.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -16,48 +16,48 @@ use crate::api::rest::request::json_fields::{Parsed, PriorityValue};
 use crate::domain::values::time_span::TimeSpan;
 use crate::service::jobs::CancelOutcome;
 
-/// How a job is to be run now. Everything may be left out.
+/// Options of an execution. All fields may be omitted.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in super::super) struct ExecuteRequest {
     /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3. The job's own by default.
     #[schema(value_type = Option<PriorityWord>)]
     priority: Option<PriorityValue>,
-    /// How long it waits before it may start. Not together with `runAt`.
+    /// Time until it is due. Mutually exclusive with `runAt`.
     #[schema(value_type = Option<String>, example = "00:05:00")]
     delay: Option<Parsed<TimeSpan>>,
-    /// When it may start (RFC 3339). Not together with `delay`.
+    /// Time when it is due (RFC 3339). Mutually exclusive with `delay`.
     #[schema(value_type = Option<String>, format = DateTime)]
     run_at: Option<Parsed<DateTime<Utc>>>,
 }
 
-/// How a job is to be retried.
+/// Options of a retry.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in super::super) struct RetryRequest {
-    /// Whether the count of its retries starts anew; by default it goes on.
+    /// True to reset the job's retry count; false by default.
     #[schema(example = false)]
     reset_retry_count: Option<bool>,
 }
 
-/// Changes a pending job.
+/// Update a pending job
 #[utoipa::path(
     patch,
     path = "/jobs/{id}",
     tag = "jobs",
     params(
         ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-Match" = Option<String>, Header, description = "Only if the job still has this `ETag`, or one of these", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the job must have one", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have none; `*` always fails", example = "\"2\""),
     ),
     request_body(content = PatchRequest),
     responses(
-        (status = 200, description = "The job as it is now", body = JobView, headers(("ETag" = String, description = "The job's revision, in quotes"))),
-        (status = 404, description = "There is no such job"),
-        (status = 409, description = "The job's status does not allow it"),
-        (status = 412, description = "The job has changed"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 200, description = "The job", body = JobView, headers(("ETag" = String, description = "Revision of the job, in quotes"))),
+        (status = 404, description = "Job not found"),
+        (status = 409, description = "Not allowed in the job's status"),
+        (status = 412, description = "A precondition failed"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(in super::super) async fn patch_job(mut call: Call) -> Answer {
@@ -69,21 +69,21 @@ pub(in super::super) async fn patch_job(mut call: Call) -> Answer {
     show(&call, StatusCode::OK, &job).await
 }
 
-/// Deletes a finished job and its history.
+/// Delete a finished job
 #[utoipa::path(
     delete,
     path = "/jobs/{id}",
     tag = "jobs",
     params(
         ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-Match" = Option<String>, Header, description = "Only if the job still has this `ETag`, or one of these", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the job must have one", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have none; `*` always fails", example = "\"2\""),
     ),
     responses(
-        (status = 204, description = "The job and its history are gone"),
-        (status = 404, description = "There is no such job"),
-        (status = 409, description = "The job's status does not allow it"),
-        (status = 412, description = "The job has changed"),
+        (status = 204, description = "The job and its history were deleted"),
+        (status = 404, description = "Job not found"),
+        (status = 409, description = "Not allowed in the job's status"),
+        (status = 412, description = "A precondition failed"),
     )
 )]
 pub(in super::super) async fn delete_job(call: Call) -> Answer {
@@ -93,24 +93,24 @@ pub(in super::super) async fn delete_job(call: Call) -> Answer {
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Makes a pending job due, or queues a finished one again.
+/// Execute a job
 #[utoipa::path(
     post,
     path = "/jobs/{id}/execute",
     tag = "jobs",
     params(
         ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-Match" = Option<String>, Header, description = "Only if the job still has this `ETag`, or one of these", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the job must have one", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have none; `*` always fails", example = "\"2\""),
     ),
     request_body(content = Option<ExecuteRequest>),
     responses(
-        (status = 200, description = "The job, pending", body = JobView, headers(("ETag" = String, description = "The job's revision, in quotes"))),
-        (status = 404, description = "There is no such job"),
-        (status = 409, description = "The job's status does not allow it"),
-        (status = 412, description = "The job has changed"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 200, description = "The job, pending", body = JobView, headers(("ETag" = String, description = "Revision of the job, in quotes"))),
+        (status = 404, description = "Job not found"),
+        (status = 409, description = "Not allowed in the job's status"),
+        (status = 412, description = "A precondition failed"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(in super::super) async fn execute_job(mut call: Call) -> Answer {
@@ -127,24 +127,24 @@ pub(in super::super) async fn execute_job(mut call: Call) -> Answer {
     show(&call, StatusCode::OK, &job).await
 }
 
-/// Cancels a pending job; tells a running one to stop.
+/// Cancel a job
 #[utoipa::path(
     post,
     path = "/jobs/{id}/cancel",
     tag = "jobs",
     params(
         ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-Match" = Option<String>, Header, description = "Only if the job still has this `ETag`, or one of these", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the job must have one", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have none; `*` always fails", example = "\"2\""),
     ),
     responses(
-        (status = 200, description = "The job is cancelled", body = JobView, headers(("ETag" = String, description = "The job's revision, in quotes"))),
-        (status = 202, description = "The job runs and was told to stop", body = JobView, headers(("ETag" = String, description = "The job's revision, in quotes"))),
-        (status = 404, description = "There is no such job"),
-        (status = 409, description = "The job's status does not allow it"),
-        (status = 412, description = "The job has changed"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 200, description = "The job is cancelled", body = JobView, headers(("ETag" = String, description = "Revision of the job, in quotes"))),
+        (status = 202, description = "The job is running and its cancellation was requested", body = JobView, headers(("ETag" = String, description = "Revision of the job, in quotes"))),
+        (status = 404, description = "Job not found"),
+        (status = 409, description = "Not allowed in the job's status"),
+        (status = 412, description = "A precondition failed"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(in super::super) async fn cancel_job(mut call: Call) -> Answer {
@@ -158,24 +158,24 @@ pub(in super::super) async fn cancel_job(mut call: Call) -> Answer {
     show(&call, status, &job).await
 }
 
-/// Makes a failed or cancelled job pending again.
+/// Retry a job
 #[utoipa::path(
     post,
     path = "/jobs/{id}/retry",
     tag = "jobs",
     params(
         ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-Match" = Option<String>, Header, description = "Only if the job still has this `ETag`, or one of these", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the job must have one", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have none; `*` always fails", example = "\"2\""),
     ),
     request_body(content = Option<RetryRequest>),
     responses(
-        (status = 200, description = "The job, pending", body = JobView, headers(("ETag" = String, description = "The job's revision, in quotes"))),
-        (status = 404, description = "There is no such job"),
-        (status = 409, description = "The job's status does not allow it"),
-        (status = 412, description = "The job has changed"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 200, description = "The job, pending", body = JobView, headers(("ETag" = String, description = "Revision of the job, in quotes"))),
+        (status = 404, description = "Job not found"),
+        (status = 409, description = "Not allowed in the job's status"),
+        (status = 412, description = "A precondition failed"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(in super::super) async fn retry_job(mut call: Call) -> Answer {

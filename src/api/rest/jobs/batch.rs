@@ -1,4 +1,4 @@
-//! `POST /jobs/batch`: many new jobs, all or none.
+//! `POST /jobs/batch`: several new jobs, all or none.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -20,45 +20,46 @@ use crate::service::error::ServiceError;
 use crate::service::jobs::ScheduledBatch;
 use crate::storage::query::JobSummary;
 
-/// Jobs to be run, all of them or none.
+/// Jobs to schedule, all or none.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct BatchRequest<'a> {
-    /// The jobs. The array may also be the whole body.
+    /// The jobs. The array may also be the complete body.
     #[serde(borrow)]
     #[schema(value_type = Vec<JobRequest>, min_items = 1)]
     jobs: Option<Items<'a>>,
 }
 
-/// The jobs that a batch has made.
+/// Jobs of a batch.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Batch)]
 pub(in super::super) struct BatchView<'a> {
-    /// The jobs, in the order of the request; where one's `uniqueKey` was taken, the job that has it.
+    /// The jobs, in the order of the request; for a `uniqueKey` that is in use, the job that has it.
     jobs: Vec<JobItem<'a>>,
-    /// How many of them are new.
+    /// Number of new jobs.
     #[schema(example = 2)]
     created: usize,
-    /// With `Idempotency-Replayed: true`: the jobs of the first request that have been removed since; not there when none is.
+    /// With `Idempotency-Replayed: true`: jobs of the first request that have been deleted since; omitted if there are
+    /// none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>, format = Uuid, required = false)]
     missing: Vec<Id>,
 }
 
-/// Schedules several jobs in one transaction.
+/// Schedule several jobs in one transaction
 #[utoipa::path(
     post,
     path = "/jobs/batch",
     tag = "jobs",
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Makes the request take effect once, however often it is sent: a repeated one gets the first one's jobs again", example = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"")),
+    params(("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Repeated requests with the same key take effect once and return the jobs of the first one", example = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"")),
     request_body = BatchRequest,
     responses(
-        (status = 201, description = "All jobs are stored", body = BatchView),
-        (status = 410, description = "The request was made before, and all of its jobs have been removed since: `jobIds`"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
-        (status = 422, description = "The idempotency key was used for another request"),
+        (status = 201, description = "The jobs were stored", body = BatchView),
+        (status = 410, description = "All jobs of the earlier request with the key were deleted: `jobIds`"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
+        (status = 422, description = "The idempotency key belongs to another request"),
     )
 )]
 pub(in super::super) async fn create_jobs(mut call: Call) -> Answer {
@@ -95,7 +96,7 @@ pub(in super::super) async fn create_jobs(mut call: Call) -> Answer {
     json_with(response, &view)
 }
 
-/// The jobs' texts, and where in the body they lie.
+/// Texts of the jobs, and the JSON pointer of their array.
 fn read_items(bytes: &[u8]) -> Result<(Vec<&RawValue>, &'static str), Problem> {
     if bytes.trim_ascii_start().starts_with(b"[") {
         return match strict_json::from_slice::<Items>(bytes) {
@@ -105,7 +106,7 @@ fn read_items(bytes: &[u8]) -> Result<(Vec<&RawValue>, &'static str), Problem> {
     }
     match body::parse::<BatchRequest>(bytes)?.jobs {
         Some(Items(items)) => Ok((items, "/jobs")),
-        None => Err(PartError::field("/jobs", "jobs is missing; it is the array of the jobs to be run").into()),
+        None => Err(PartError::field("/jobs", "jobs is missing; expected an array of jobs").into()),
     }
 }
 
@@ -127,7 +128,7 @@ fn read_jobs(items: &[&RawValue], parent: &str) -> Result<Vec<NewJob>, Problem> 
     }
 }
 
-/// What the service refused, with pointers into the body.
+/// The problem of a rejected batch, with pointers into the body.
 fn problem_of(errors: Vec<ServiceError>, bytes: &[u8], parent: &str) -> Problem {
     let mut parts = Vec::new();
     for error in errors {

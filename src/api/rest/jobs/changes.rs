@@ -1,4 +1,4 @@
-//! `GET /jobs/changes`: the feed of changed jobs.
+//! `GET /jobs/changes`: the change feed.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,53 +15,53 @@ use crate::storage::query::{FeedPage, JobSummary};
 /// The query parameters.
 pub(super) const PARAMETERS: &[&str] = &["after", "limit"];
 
-/// A part of the feed of changed jobs.
+/// A page of the change feed.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct JobChanges<'a> {
-    /// The jobs that have changed, as they are now: each once, in the order of their last change in this part.
+    /// Jobs that have changed, in their current state: each once, in the order of its last change in this page.
     changes: Vec<JobChange<'a>>,
-    /// Where this part ends: give it as `after` to go on from there.
+    /// Cursor of the end of this page: pass it as `after` to continue.
     #[schema(example = "0-4711")]
     cursor: String,
-    /// Whether more follows at once.
+    /// True if more changes follow.
     #[schema(example = false)]
     has_more: bool,
 }
 
-/// A job that has changed.
+/// A changed job.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct JobChange<'a> {
-    /// The job's id.
+    /// Id of the job.
     #[schema(value_type = String, format = Uuid)]
     id: Id,
-    /// Whether the job is gone.
+    /// True if the job was deleted.
     deleted: bool,
-    /// The job as it is now; `null` when it is gone.
+    /// The job in its current state; `null` if it was deleted.
     job: Option<JobItem<'a>>,
 }
 
-/// Reads which jobs have changed.
+/// List changes of jobs
 #[utoipa::path(
     get,
     path = "/jobs/changes",
     tag = "jobs",
-    description = "Reads which jobs have changed since a cursor, in the order of the changes; none is left out. Begin with \
-                   `after=latest` and a list of the jobs, or without `after` at the oldest change that is kept. Jobs that \
-                   were removed with a queue, or whose time was over, are not told. Needs `[sync] feed = true`, or a target \
+    description = "Returns the jobs that have changed since a cursor, in the order of the changes, without gaps. Start with \
+                   `after=latest` and a list of the jobs, or without `after` at the oldest stored change. Jobs that \
+                   were deleted with a queue or by retention are not reported. Requires `[sync] feed = true`, or a target \
                    of data sync.",
     params(
-        ("after" = Option<String>, Query, description = "The cursor of the part before, or `latest`", example = "0-4711"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many changes; 50 by default", example = 50),
+        ("after" = Option<String>, Query, description = "Cursor of the previous page, or `latest`", example = "0-4711"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of changes; 50 by default", example = 50),
     ),
     responses(
-        (status = 200, description = "A part of the feed", body = JobChanges),
-        (status = 409, description = "The server keeps no feed"),
-        (status = 410, description = "Changes after the cursor are kept no more: read the jobs anew"),
+        (status = 200, description = "A page of the change feed", body = JobChanges),
+        (status = 409, description = "The change feed is disabled"),
+        (status = 410, description = "The cursor has expired: list the jobs again"),
     )
 )]
-pub(in super::super) async fn list_changes(call: Call) -> Answer {
+pub(in super::super) async fn list_job_changes(call: Call) -> Answer {
     let mut parameters = Parameters::of(&call.request)?;
     let from = parameters.read("after", parse_from);
     let limit = pagination::read_limit(&mut parameters);

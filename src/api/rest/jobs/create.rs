@@ -20,12 +20,12 @@ use crate::api::rest::request::field_pointer::field_pointer;
 use crate::api::rest::request::idempotency::REPLAYED;
 use crate::service::jobs::ScheduledBatch;
 
-/// The job, or with a `cronExpression` the recurring job that was created.
+/// The created job, or with a `cronExpression` the recurring job.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[expect(
     dead_code,
-    reason = "the description's schema; the answer is written from the view itself"
+    reason = "the schema of the OpenAPI document; responses serialize the view itself"
 )]
 pub(in super::super) enum CreatedJob<'a> {
     /// A job.
@@ -34,25 +34,25 @@ pub(in super::super) enum CreatedJob<'a> {
     Recurring(RecurringView<'a>),
 }
 
-/// Schedules a job, or with a `cronExpression` a recurring one.
+/// Schedule a job, or with a `cronExpression` a recurring job
 #[utoipa::path(
     post,
     path = "/jobs",
     tag = "jobs",
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Makes the request take effect once, however often it is sent: a repeated one gets the first one's jobs again", example = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"")),
+    params(("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Repeated requests with the same key take effect once and return the jobs of the first one", example = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"")),
     request_body = JobRequest,
     responses(
-        (status = 201, description = "The job is stored; with `Idempotency-Replayed: true` it was so before. With a `cronExpression` the answer is a recurring job", body = CreatedJob, headers(
-            ("Location" = String, description = "Where the job can be read"),
-            ("ETag" = String, description = "The job's revision, in quotes"),
-            ("Idempotency-Replayed" = String, description = "`true` when the request was made before and did nothing now"),
+        (status = 201, description = "The job was stored; with `Idempotency-Replayed: true` by an earlier request. With a `cronExpression` it is a recurring job", body = CreatedJob, headers(
+            ("Location" = String, description = "URL of the job"),
+            ("ETag" = String, description = "Revision of the job, in quotes"),
+            ("Idempotency-Replayed" = String, description = "`true` if this is the response of an earlier request with the key"),
         )),
-        (status = 200, description = "An unfinished job has this `uniqueKey`: here it is", body = JobView),
+        (status = 200, description = "The unfinished job with this `uniqueKey`", body = JobView),
         (status = 409, description = "Another recurring job has the `key`"),
-        (status = 410, description = "The request was made before, and its job has been removed since: `jobId`"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
-        (status = 422, description = "The idempotency key was used for another request"),
+        (status = 410, description = "The job of the earlier request with the key was deleted: `jobId`"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
+        (status = 422, description = "The idempotency key belongs to another request"),
     )
 )]
 pub(in super::super) async fn create_job(mut call: Call) -> Answer {
@@ -66,8 +66,8 @@ pub(in super::super) async fn create_job(mut call: Call) -> Answer {
     let ScheduledBatch { jobs, is_replay, .. } =
         scheduled.map_err(|error| Problem::of_service(error, |field, _| field_pointer(&bytes, "", field)))?;
     let [scheduled] = jobs.as_slice() else {
-        let detail = "the server has lost the job among others; its log says why";
-        tracing::error!("{} jobs came of a request for one", jobs.len());
+        let detail = "internal server error; see the server's log";
+        tracing::error!("a request for one job created {} jobs", jobs.len());
         return Err(Problem::new(ProblemKind::Internal, detail));
     };
     let job = &*scheduled.job;

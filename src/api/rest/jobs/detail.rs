@@ -12,25 +12,25 @@ use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::job::status::JobStatus;
 
-/// Reads a job.
+/// Get a job
 #[utoipa::path(
     get,
     path = "/jobs/{id}",
     tag = "jobs",
     params(
         ("id" = String, Path, format = Uuid, description = "The job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what the caller has", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag` of the caller's copy", example = "\"3\""),
     ),
     responses(
-        (status = 200, description = "The job", body = JobView, headers(("ETag" = String, description = "The job's revision, in quotes"))),
-        (status = 304, description = "The caller has it already"),
-        (status = 404, description = "There is no such job"),
+        (status = 200, description = "The job", body = JobView, headers(("ETag" = String, description = "Revision of the job, in quotes"))),
+        (status = 304, description = "The caller's copy is current"),
+        (status = 404, description = "Job not found"),
     )
 )]
 pub(in super::super) async fn get_job(call: Call) -> Answer {
     let detail = call.api.jobs.detail(&call.caller, call.job_id()?).await?;
     let job = &detail.job;
-    // What a running attempt reports changes no revision.
+    // Reports of a running attempt do not change the revision.
     let is_known = job.status != JobStatus::Running && etag::is_known(call.request.headers(), job.revision)?;
     let status = if is_known {
         StatusCode::NOT_MODIFIED
@@ -46,7 +46,7 @@ pub(in super::super) async fn get_job(call: Call) -> Answer {
     json_with(response, &JobView::of(&detail))
 }
 
-/// Answers with a job as a change has left it.
+/// The response with a changed job.
 pub(in super::super) async fn show(call: &Call, status: StatusCode, job: &Job) -> Answer {
     let attempts = history(call, job).await?;
     let mut response = HttpResponse::build(status);
@@ -55,11 +55,11 @@ pub(in super::super) async fn show(call: &Call, status: StatusCode, job: &Job) -
     json_with(response, &JobView::new(job, &attempts).warned(&warnings))
 }
 
-/// The attempts of a job as a change has left it.
+/// The attempts of a changed job.
 pub(super) async fn history(call: &Call, job: &Job) -> Result<Vec<Attempt>, Problem> {
     if job.attempt == 0 {
         return Ok(Vec::new());
     }
-    // When the job was deleted in between there are none: the change has happened all the same.
+    // If the job was deleted concurrently, there are none; the change took effect all the same.
     Ok(call.api.jobs.attempts(&call.caller, job).await?)
 }

@@ -1,4 +1,4 @@
-//! `GET /jobs`: the list of jobs, with its filters and pages.
+//! `GET /jobs`: the list of jobs, with filters and pages.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -16,7 +16,7 @@ use crate::domain::values::name::{JobType, QueueName};
 use crate::service::jobs::JobPage;
 use crate::storage::query::JobFilter;
 
-/// The query parameters of the list.
+/// Query parameters of the list.
 pub(super) const PARAMETERS: &[&str] = &[
     "status",
     "type",
@@ -30,45 +30,45 @@ pub(super) const PARAMETERS: &[&str] = &[
     "offset",
     "after",
 ];
-/// How many types a filter may name.
+/// Maximum number of types in a filter.
 const TYPES_MAX: usize = 1_000;
-/// How long a text may be that is searched for, in characters.
+/// Maximum length of a search text, in characters.
 const SEARCH_LENGTH_MAX: usize = 200;
 
-/// A page of the list of jobs, the newest first.
+/// A page of jobs, newest first.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct JobList<'a> {
     /// The jobs.
     jobs: Vec<JobItem<'a>>,
-    /// How many jobs the filters mean, on all pages.
+    /// Number of jobs that match the filters, on all pages.
     #[schema(example = 150)]
     total_count: u64,
-    /// Whether more follow.
+    /// True if more jobs follow.
     #[schema(example = true)]
     has_more: bool,
 }
 
-/// Lists jobs.
+/// List jobs
 #[utoipa::path(
     get,
     path = "/jobs",
     tag = "jobs",
-    description = "Lists jobs, the newest first. The values `undefined`, `null` and nothing count as absent.",
+    description = "Returns jobs, newest first. The values `undefined` and `null` and empty values count as absent.",
     params(
-        ("status" = Option<String>, Query, description = "Jobs with one of these statuses, with commas between: `pending`, `running`, `completed`, `failed`, `cancelled`", example = "pending,running"),
-        ("type" = Option<String>, Query, description = "Jobs of one of these types, with commas between", example = "EmailNotificationJob"),
-        ("queue" = Option<String>, Query, description = "Jobs of this queue", example = "default"),
-        ("recurringJobId" = Option<String>, Query, format = Uuid, description = "Occurrences of this recurring job"),
-        ("priority" = Option<String>, Query, description = "Jobs of this priority: `low`, `normal`, `high` or `critical`", example = "high"),
-        ("search" = Option<String>, Query, max_length = 200, description = "Jobs with this text in their name or type, in any case"),
-        ("from" = Option<String>, Query, description = "Created at this time or later: a date, or a time (RFC 3339)", example = "2024-01-01"),
-        ("to" = Option<String>, Query, description = "Created at this time or earlier: a time (RFC 3339), or a date, which means its end", example = "2024-01-15"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many jobs; 50 by default", example = 50),
-        ("offset" = Option<u64>, Query, description = "How many jobs to pass over; for deep pages `after` is faster", example = 0),
-        ("after" = Option<String>, Query, format = Uuid, description = "Only jobs older than this one: the id of the last job of the page before"),
+        ("status" = Option<String>, Query, description = "Only jobs with these statuses, separated by commas: `pending`, `running`, `completed`, `failed`, `cancelled`", example = "pending,running"),
+        ("type" = Option<String>, Query, description = "Only jobs of these types, separated by commas", example = "EmailNotificationJob"),
+        ("queue" = Option<String>, Query, description = "Only jobs of this queue", example = "default"),
+        ("recurringJobId" = Option<String>, Query, format = Uuid, description = "Only occurrences of this recurring job"),
+        ("priority" = Option<String>, Query, description = "Only jobs of this priority: `low`, `normal`, `high` or `critical`", example = "high"),
+        ("search" = Option<String>, Query, max_length = 200, description = "Only jobs with this text in their name or type, in any case"),
+        ("from" = Option<String>, Query, description = "Only jobs created at this time or later: a date, or a time (RFC 3339)", example = "2024-01-01"),
+        ("to" = Option<String>, Query, description = "Only jobs created at this time or earlier: a time (RFC 3339), or a date, which stands for its end", example = "2024-01-15"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of jobs; 50 by default", example = 50),
+        ("offset" = Option<u64>, Query, description = "Number of jobs to skip; for deep pages `after` is faster", example = 0),
+        ("after" = Option<String>, Query, format = Uuid, description = "Id of the last job of the previous page: only older jobs are returned"),
     ),
-    responses((status = 200, description = "A page of the list", body = JobList))
+    responses((status = 200, description = "A page of jobs", body = JobList))
 )]
 pub(in super::super) async fn list_jobs(call: Call) -> Answer {
     let mut parameters = Parameters::of(&call.request)?;
@@ -105,10 +105,10 @@ fn read_filter(parameters: &mut Parameters) -> JobFilter {
     filter
 }
 
-/// Refuses a range in which nothing can lie.
+/// Rejects an empty range.
 pub(crate) fn check_range(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Result<(), String> {
     match (from, to) {
-        (Some(from), Some(to)) if from > to => Err("from is later than to; nothing can lie between them".to_owned()),
+        (Some(from), Some(to)) if from > to => Err("from is later than to; expected from at or before to".to_owned()),
         (_, _) => Ok(()),
     }
 }
@@ -118,7 +118,7 @@ fn parse_statuses(text: &str) -> Result<Vec<JobStatus>, String> {
     statuses.collect::<Result<_, _>>().map_err(|error| error.to_string())
 }
 
-/// Reads types with commas between them. A comma in brackets belongs to a type's own name: ``Pair`2[A,B]``.
+/// Parses types separated by commas. A comma in brackets belongs to a type's name: ``Pair`2[A,B]``.
 pub(in super::super) fn parse_types(text: &str) -> Result<Vec<JobType>, String> {
     let mut open = 0_usize;
     let words = text.split(|character| {
@@ -135,15 +135,15 @@ pub(in super::super) fn parse_types(text: &str) -> Result<Vec<JobType>, String> 
     Ok(types)
 }
 
-/// Refuses more types than a statement should have parameters.
+/// Rejects more types than a statement should have parameters.
 pub(crate) fn check_types(count: usize) -> Result<(), String> {
     if count > TYPES_MAX {
-        return Err(format!("there are {count} types; allowed are up to {TYPES_MAX}"));
+        return Err(format!("{count} types exceed the limit; allowed are up to {TYPES_MAX}"));
     }
     Ok(())
 }
 
-/// Reads a text that is searched for.
+/// Parses a search text.
 pub(crate) fn parse_search(text: &str) -> Result<String, String> {
     let length = text.chars().count();
     if length > SEARCH_LENGTH_MAX {
@@ -157,13 +157,13 @@ pub(crate) fn parse_search(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The end of a day is its last microsecond: storage knows nothing shorter.
+/// The end of a day is its last microsecond, which is the resolution of the storage.
 pub(crate) fn parse_end(text: &str) -> Result<DateTime<Utc>, String> {
     let last = NaiveTime::MIN.overflowing_sub_signed(TimeDelta::microseconds(1)).0;
     parse_bound(text, last)
 }
 
-/// Reads a time, or a date, which means `time_of_day` of it.
+/// Parses a time, or a date, which stands for `time_of_day` of it.
 pub(crate) fn parse_bound(text: &str, time_of_day: NaiveTime) -> Result<DateTime<Utc>, String> {
     let is_date = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     if is_date && let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {

@@ -1,4 +1,4 @@
-//! `/jobs`: creating, listing, reading, changing and steering jobs.
+//! `/jobs`: creation, lists, reads and changes of jobs.
 
 pub(super) mod actions;
 pub(super) mod batch;
@@ -19,8 +19,8 @@ use super::request::context::{resource, route, route_with_query};
 
 /// Adds the routes of jobs.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
-    // The path that is asked for most comes first: the router tries them in their order. `/jobs/batch` and `/jobs/changes`
-    // come before `/jobs/{id}`, which would take them for ids.
+    // The most frequent path comes first: the router tries them in their order. `/jobs/batch` and `/jobs/changes` come
+    // before `/jobs/{id}`, which would match them.
     config.service(resource(
         &format!("{prefix}/jobs"),
         vec![
@@ -36,7 +36,7 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
         &format!("{prefix}/jobs/changes"),
         vec![(
             Method::GET,
-            route_with_query(api, changes::PARAMETERS, changes::list_changes),
+            route_with_query(api, changes::PARAMETERS, changes::list_job_changes),
         )],
     ));
     config.service(resource(

@@ -1,4 +1,4 @@
-//! What a caller says of a job: the fields of a new one, in both shapes that clients send, and of a change.
+//! Requests of jobs: the fields of a new job, in both formats that clients send, and of an update.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -18,86 +18,86 @@ use crate::domain::values::name::{JobName, JobType, QueueName, RecurringKey, Uni
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
 
-/// A job to be run. Every field but `type` may be left out or be `null`; the job type's configuration then decides.
+/// A job to schedule. All fields but `type` may be omitted or `null`; defaults come from the configuration of the job's
+/// type.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct JobRequest<'a> {
-    /// Which handler runs it.
+    /// Type of the job, which selects its handler.
     #[serde(rename = "type")]
     #[schema(value_type = String, required = true, min_length = 1, max_length = 200, example = "EmailNotificationJob")]
     pub(crate) job_type: Option<Parsed<JobType>>,
-    /// What people call it; its type by default.
+    /// Display name; the type by default.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "Welcome Email")]
     pub(crate) name: Option<Parsed<JobName>>,
-    /// The queue that it waits in.
+    /// Name of the queue.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9_.:-]+$", example = "default")]
     pub(crate) queue: Option<Parsed<QueueName>>,
-    /// What the handler is given: any JSON, passed on byte for byte.
+    /// Input of the handler: any JSON, preserved byte for byte.
     #[serde(borrow)]
     #[schema(value_type = Option<serde_json::Value>, example = json!({"recipientEmail": "newuser@example.com"}))]
     pub(crate) parameters: Option<&'a RawValue>,
-    /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3, as .NET writes its enums.
+    /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3, the values of .NET's enum.
     #[schema(value_type = Option<PriorityWord>)]
     pub(crate) priority: Option<PriorityValue>,
-    /// How long it waits before it may start: .NET's `[d.]hh:mm:ss[.fffffff]`, ISO 8601 such as `PT5M`, or numbers with
-    /// units such as `5m`. Not together with `runAt`.
+    /// Time until it is due: .NET's `[d.]hh:mm:ss[.fffffff]`, ISO 8601 such as `PT5M`, or numbers with units such as
+    /// `5m`. Mutually exclusive with `runAt`.
     #[schema(value_type = Option<String>, example = "00:00:00")]
     pub(crate) delay: Option<Parsed<TimeSpan>>,
-    /// When it may start (RFC 3339); at once if that has passed. Not together with `delay`.
+    /// Time when it is due (RFC 3339); a time in the past means now. Mutually exclusive with `delay`.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) run_at: Option<Parsed<DateTime<Utc>>>,
-    /// How many retries it may have.
+    /// Maximum number of retries.
     #[schema(value_type = Option<u32>, maximum = 1000, example = 3)]
     pub(crate) max_retries: Option<RetryCount>,
-    /// How long one attempt may take.
+    /// Timeout of an attempt.
     #[schema(value_type = Option<String>, example = "00:30:00")]
     pub(crate) timeout: Option<Parsed<TimeSpan>>,
-    /// The wait before the first retry; each further one is twice as long.
+    /// Backoff before the first retry; it doubles with each further one.
     #[schema(value_type = Option<String>, example = "00:00:10")]
     pub(crate) retry_delay: Option<Parsed<TimeSpan>>,
-    /// The waits before the first, second, … retry; the last one repeats. In place of `retryDelay`.
+    /// Backoffs before the first, second, … retry; the last one repeats. Replaces `retryDelay`.
     #[schema(value_type = Option<Vec<String>>, max_items = 100, example = json!(["00:00:10", "00:01:00"]))]
     pub(crate) retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
-    /// At most one unfinished job has this key: a request for a second one is answered with the first, and 200.
+    /// Unique key: at most one unfinished job has it. A request for another one returns the existing job and 200.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "welcome-4711")]
     pub(crate) unique_key: Option<Parsed<UniqueKey>>,
-    /// The key of a recurring job, which no other has and which never changes: see `PUT /jobs/recurring/by-key/{key}`.
+    /// Key of a recurring job, unique and immutable: see `PUT /jobs/recurring/by-key/{key}`.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "nightly-backup")]
     pub(crate) key: Option<Parsed<RecurringKey>>,
-    /// Makes it a recurring job: when its occurrences are due, in five fields, or six with seconds first, or a macro such
-    /// as `@daily`.
+    /// Makes it a recurring job. Cron expression: five fields, six with seconds first, or a macro such as `@daily`.
     #[schema(value_type = Option<String>, example = "0 2 * * *")]
     pub(crate) cron_expression: Option<Parsed<CronExpression>>,
-    /// The time zone whose clocks a `cronExpression` means, by its IANA name; UTC by default.
+    /// IANA time zone of the `cronExpression`; UTC by default.
     #[schema(value_type = Option<String>, example = "Europe/Berlin")]
     pub(crate) time_zone: Option<Parsed<TimeZoneName>>,
-    /// Whether a recurring job creates occurrences; it does by default.
+    /// True if a recurring job creates occurrences; true by default.
     #[schema(example = true)]
     pub(crate) enabled: Option<bool>,
-    /// What becomes of due times that no server was there for: `fire_once` (one occurrence stands for them, the default),
-    /// `skip`, or `catch_up`.
+    /// Policy for due times that passed while no server was running: `fire_once` (one occurrence replaces them, the
+    /// default), `skip`, or `catch_up`.
     #[schema(value_type = Option<MisfirePolicyWord>)]
     pub(crate) misfire_policy: Option<Parsed<MisfireWord>>,
-    /// How many missed due times `catch_up` makes up for at the most, the last ones; 100 by default.
+    /// Maximum number of missed due times for which `catch_up` creates occurrences, the last ones; 100 by default.
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
     pub(crate) catch_up_max: Option<CatchUpCount>,
-    /// What becomes of an occurrence that is due while an earlier one has not ended: `allow` (both run, the default),
-    /// `skip` it, or `queue` it until the earlier one has ended.
+    /// Policy for an occurrence that is due while an earlier one is unfinished: `allow` (both run, the default), `skip`
+    /// it, or `queue` it until the earlier one has finished.
     #[schema(value_type = Option<OverlapPolicyWord>)]
     pub(crate) overlap_policy: Option<Parsed<OverlapPolicy>>,
-    /// A recurring job has no occurrence before this time (RFC 3339).
+    /// Time before which a recurring job has no occurrences (RFC 3339).
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) starts_at: Option<Parsed<DateTime<Utc>>>,
-    /// A recurring job has no occurrence after this time (RFC 3339).
+    /// Time after which a recurring job has no occurrences (RFC 3339).
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) ends_at: Option<Parsed<DateTime<Utc>>>,
-    /// The same fields may stand in here, as the .NET client sends them. A field that is given in both places must have
-    /// the same value in both.
+    /// Nested alternative for the same fields, as the .NET client sends them. A field that is given in both places must
+    /// have the same value.
     #[schema(value_type = Option<Object>)]
     pub(crate) options: Option<Box<Object<JobRequest<'a>>>>,
 }
 
-/// What a request asks for.
+/// A parsed request.
 pub(crate) enum Wanted {
     /// A job.
     Job(Box<NewJob>),
@@ -106,7 +106,7 @@ pub(crate) enum Wanted {
 }
 
 impl JobRequest<'_> {
-    /// The new job that is asked for; `pointer` is where the request lies in the body.
+    /// The new job of the request; `pointer` is the JSON pointer of the request in the body.
     pub(crate) fn into_new_job(self, pointer: &str) -> Result<NewJob, PartError> {
         match self.into_wanted(pointer)? {
             Wanted::Job(new) => Ok(*new),
@@ -117,18 +117,18 @@ impl JobRequest<'_> {
         }
     }
 
-    /// The new recurring job that is asked for.
+    /// The new recurring job of the request.
     pub(crate) fn into_new_recurring_job(self) -> Result<NewRecurringJob, PartError> {
         match self.into_wanted("")? {
             Wanted::Recurring(new) => Ok(*new),
             Wanted::Job(_) => {
-                let detail = "cronExpression is missing; it says when the job recurs, such as 0 2 * * *";
+                let detail = "cronExpression is missing; expected a cron expression such as 0 2 * * *";
                 Err(PartError::field("/cronExpression", detail))
             }
         }
     }
 
-    /// What is asked for: with a `cronExpression` a recurring job, else a job.
+    /// The parsed request: with a `cronExpression` a recurring job, else a job.
     pub(crate) fn into_wanted(mut self, pointer: &str) -> Result<Wanted, PartError> {
         let wrong = |field: &str, detail: String| PartError::field(&format!("{pointer}/{field}"), detail);
         if let Some(options) = self.options.take() {
@@ -164,7 +164,7 @@ impl JobRequest<'_> {
         let Some(Parsed(job_type)) = job_type else {
             return Err(wrong(
                 "type",
-                "type is missing; it names the handler that runs the job".to_owned(),
+                "type is missing; expected the name of a job type".to_owned(),
             ));
         };
         if let Some((field, detail)) = misplaced {
@@ -212,21 +212,21 @@ impl JobRequest<'_> {
         })))
     }
 
-    /// A field that makes no sense beside the others.
+    /// A field that is not allowed together with the others.
     fn misplaced(&self) -> Option<(&'static str, String)> {
         if self.cron_expression.is_some() {
             let of_jobs = [
-                // The reference sends `"delay": "00:00:00"` with everything.
+                // The reference sends `"delay": "00:00:00"` in every request.
                 ("delay", self.delay.is_some_and(|Parsed(delay)| delay != TimeSpan::ZERO)),
                 ("runAt", self.run_at.is_some()),
                 ("uniqueKey", self.unique_key.is_some()),
             ];
             if let Some((field, _)) = of_jobs.into_iter().find(|(_, is_given)| *is_given) {
-                let detail = format!("{field} belongs to a single job; a job with a cronExpression recurs");
+                let detail = format!("{field} is not allowed together with cronExpression; omit one of them");
                 return Some((field, detail));
             }
             let catches_up = self.misfire_policy.is_some_and(|Parsed(word)| word.catches_up());
-            let detail = "catchUpMax belongs to the misfirePolicy catch_up; give that, or leave catchUpMax out";
+            let detail = "catchUpMax requires misfirePolicy catch_up; set it, or omit catchUpMax";
             return (self.catch_up_max.is_some() && !catches_up).then(|| ("catchUpMax", detail.to_owned()));
         }
         let of_recurring = [
@@ -242,12 +242,11 @@ impl JobRequest<'_> {
         let (field, _) = of_recurring.into_iter().find(|(_, is_given)| *is_given)?;
         Some((
             field,
-            format!("{field} belongs to a cronExpression; give one, or leave {field} out"),
+            format!("{field} requires cronExpression; set it, or omit {field}"),
         ))
     }
 
-    /// Joins what stands at the top level with what stands in `options`, or names the field that is given twice with two
-    /// values.
+    /// Merges the top-level fields with those in `options`, or returns the field with two values.
     fn merge(self, options: Self) -> Result<Self, (&'static str, String)> {
         if options.options.is_some() {
             return Err(("options", "options can't have options of their own".to_owned()));
@@ -298,7 +297,7 @@ fn either<T: PartialEq>(
 }
 
 fn given_twice(field: &str) -> String {
-    format!("{field} is given twice with two values: at the top level and in options; give it once")
+    format!("{field} has two values, at the top level and in options; give it once")
 }
 
 fn is_same_json(one: &RawValue, other: &RawValue) -> bool {
@@ -314,7 +313,7 @@ pub(crate) fn spans(intervals: Vec<Parsed<TimeSpan>>) -> Vec<TimeSpan> {
     intervals.into_iter().map(|Parsed(interval)| interval).collect()
 }
 
-/// When a job may start, by the two fields that say so; `pointer` is where they lie in the body.
+/// The due time of a job by the two fields for it; `pointer` is the JSON pointer of their object.
 pub(crate) fn due(
     delay: Option<Parsed<TimeSpan>>,
     run_at: Option<Parsed<DateTime<Utc>>>,
@@ -322,7 +321,7 @@ pub(crate) fn due(
 ) -> Result<Option<Due>, PartError> {
     match (delay, run_at) {
         (Some(_), Some(_)) => {
-            let detail = "delay and runAt both say when the job starts; give one of them";
+            let detail = "delay and runAt are mutually exclusive; give one of them";
             Err(PartError::field(&format!("{pointer}/runAt"), detail))
         }
         (Some(Parsed(delay)), None) => Ok(Some(Due::After(delay))),
@@ -331,45 +330,45 @@ pub(crate) fn due(
     }
 }
 
-/// What of a pending job is to be changed. What is left out, or is `null`, stays as it is.
+/// Changes of a pending job. Omitted or `null` fields are not changed.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PatchRequest<'a> {
-    /// What people call it.
+    /// Display name.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "Welcome Email")]
     pub(crate) name: Option<Parsed<JobName>>,
-    /// The queue that it waits in.
+    /// Name of the queue.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9_.:-]+$", example = "default")]
     pub(crate) queue: Option<Parsed<QueueName>>,
-    /// What the handler is given, in place of what it had.
+    /// Input of the handler, which replaces the previous one.
     #[serde(borrow)]
     #[schema(value_type = Option<serde_json::Value>)]
     pub(crate) parameters: Option<&'a RawValue>,
     /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3.
     #[schema(value_type = Option<PriorityWord>)]
     pub(crate) priority: Option<PriorityValue>,
-    /// How long it waits from now on before it may start. Not together with `runAt`.
+    /// Time from now until it is due. Mutually exclusive with `runAt`.
     #[schema(value_type = Option<String>, example = "00:05:00")]
     pub(crate) delay: Option<Parsed<TimeSpan>>,
-    /// When it may start (RFC 3339). Not together with `delay`.
+    /// Time when it is due (RFC 3339). Mutually exclusive with `delay`.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) run_at: Option<Parsed<DateTime<Utc>>>,
-    /// How many retries it may have.
+    /// Maximum number of retries.
     #[schema(value_type = Option<u32>, maximum = 1000)]
     pub(crate) max_retries: Option<RetryCount>,
-    /// How long one attempt may take.
+    /// Timeout of an attempt.
     #[schema(value_type = Option<String>, example = "00:30:00")]
     pub(crate) timeout: Option<Parsed<TimeSpan>>,
-    /// The wait before the first retry.
+    /// Backoff before the first retry.
     #[schema(value_type = Option<String>, example = "00:00:10")]
     pub(crate) retry_delay: Option<Parsed<TimeSpan>>,
-    /// The waits before each retry.
+    /// Backoffs before each retry.
     #[schema(value_type = Option<Vec<String>>, max_items = 100)]
     pub(crate) retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
 }
 
 impl PatchRequest<'_> {
-    /// The change that is asked for; an error if none is.
+    /// The update of the request; an error if it is empty.
     pub(crate) fn into_patch(self) -> Result<JobPatch, PartError> {
         let Self {
             name,
@@ -395,8 +394,8 @@ impl PatchRequest<'_> {
             retry_intervals: retry_intervals.map(spans),
         };
         if patch == JobPatch::default() {
-            let detail = "nothing is to be changed; give name, queue, parameters, priority, delay, runAt, maxRetries, \
-                          timeout, retryDelay or retryIntervals";
+            let detail = "the update is empty; allowed are name, queue, parameters, priority, delay, runAt, maxRetries, \
+                          timeout, retryDelay and retryIntervals";
             return Err(PartError::field("", detail));
         }
         Ok(patch)

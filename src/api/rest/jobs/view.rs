@@ -1,4 +1,4 @@
-//! Jobs as they are shown: in lists, and whole.
+//! Views of jobs: summaries for lists, and complete jobs.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,70 +11,70 @@ use crate::domain::job::attempt::Attempt;
 use crate::service::jobs::JobDetail;
 use crate::storage::query::JobSummary;
 
-/// A job in a list. What is not known (yet) is `null`.
+/// Summary of a job. Unknown values are `null`.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct JobItem<'a> {
-    /// Its identity, a UUID of version 7.
+    /// Id, a UUID of version 7.
     #[schema(value_type = String, format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
     id: Id,
-    /// The same as `id`, for clients that read this name.
+    /// Same as `id`, for clients that read this name.
     #[schema(value_type = String, format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
     job_id: Id,
-    /// What people call it.
+    /// Display name.
     #[schema(example = "Email Notification Job")]
     name: &'a str,
-    /// Which handler runs it.
+    /// Type, which selects the handler.
     #[serde(rename = "type")]
     #[schema(example = "EmailNotificationJob")]
     job_type: &'a str,
-    /// The queue that it waits in.
+    /// Name of the queue.
     #[schema(example = "default")]
     queue: &'a str,
     /// `pending`, `running`, `completed`, `failed` or `cancelled`.
     #[schema(value_type = JobStatusWord)]
     status: &'static str,
-    /// When it was created.
+    /// Time of its creation.
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:30:00Z")]
     created_at: Time,
-    /// The time from which on it may start.
+    /// Time when it is due.
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:30:00Z")]
     run_at: Time,
-    /// When its last attempt started.
+    /// Start time of its last attempt.
     #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:31:00Z")]
     executed_at: Option<Time>,
-    /// When it completed, failed for good or was cancelled.
+    /// Time when it completed, failed or was cancelled.
     #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:31:30Z")]
     completed_at: Option<Time>,
-    /// How long its last attempt took: `[d.]hh:mm:ss[.fffffff]`.
+    /// Duration of its last attempt: `[d.]hh:mm:ss[.fffffff]`.
     #[schema(value_type = Option<String>, example = "00:00:30")]
     duration: Option<Span>,
     /// `low`, `normal`, `high` or `critical`.
     #[schema(value_type = PriorityWord)]
     priority: &'static str,
-    /// How many attempts have been started.
+    /// Number of attempts that were started.
     #[schema(example = 1)]
     attempt: u32,
-    /// How many of them were retries.
+    /// Number of retries since the count was last reset.
     #[schema(example = 0)]
     retry_count: u32,
-    /// How many retries it may have.
+    /// Maximum number of retries.
     #[schema(example = 3)]
     max_retries: u32,
-    /// Why the last attempt failed, in a line.
+    /// Error message of the last attempt, in one line.
     error: Option<&'a str>,
-    /// The recurring job of which it is an occurrence.
+    /// Id of the recurring job, if the job is an occurrence.
     #[schema(value_type = Option<String>, format = Uuid)]
     recurring_job_id: Option<String>,
-    /// What a new job's caller should know, such as that nothing runs its type; not there in lists, and when there is
-    /// nothing.
+    /// Warnings for the caller of a new job, such as that no handler runs its type; omitted in lists, and if there are
+    /// none.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     #[schema(required = false, example = json!([]))]
     warnings: &'a [String],
 }
 
 impl<'a> JobItem<'a> {
-    /// The same with what its caller should know.
+    /// The same with warnings.
     pub(super) fn warned(self, warnings: &'a [String]) -> Self {
         Self { warnings, ..self }
     }
@@ -99,7 +99,7 @@ impl<'a> From<&'a JobSummary> for JobItem<'a> {
             retry_count,
             max_retries,
             recurring_id,
-            // The history tells which node ran which attempt.
+            // The attempts contain their nodes.
             node: _,
         } = summary;
         Self {
@@ -125,100 +125,100 @@ impl<'a> From<&'a JobSummary> for JobItem<'a> {
     }
 }
 
-/// A job with everything that is known of it. What is not known (yet) is `null`.
+/// A complete job. Unknown values are `null`.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Job)]
 pub(in super::super) struct JobView<'a> {
-    /// Its identity, a UUID of version 7.
+    /// Id, a UUID of version 7.
     #[schema(value_type = String, format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
     id: Id,
-    /// The same as `id`, for clients that read this name.
+    /// Same as `id`, for clients that read this name.
     #[schema(value_type = String, format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
     job_id: Id,
-    /// What people call it.
+    /// Display name.
     #[schema(example = "Email Notification Job")]
     name: &'a str,
-    /// Which handler runs it.
+    /// Type, which selects the handler.
     #[serde(rename = "type")]
     #[schema(example = "EmailNotificationJob")]
     job_type: &'a str,
-    /// The queue that it waits in.
+    /// Name of the queue.
     #[schema(example = "default")]
     queue: &'a str,
     /// `pending`, `running`, `completed`, `failed` or `cancelled`.
     #[schema(value_type = JobStatusWord)]
     status: &'static str,
-    /// When it was created.
+    /// Time of its creation.
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:30:00Z")]
     created_at: Time,
-    /// The time from which on it may start.
+    /// Time when it is due.
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:30:00Z")]
     run_at: Time,
-    /// When its last attempt started.
+    /// Start time of its last attempt.
     #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:31:00Z")]
     executed_at: Option<Time>,
-    /// When it completed, failed for good or was cancelled.
+    /// Time when it completed, failed or was cancelled.
     #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:31:30Z")]
     completed_at: Option<Time>,
-    /// How long its last attempt took: `[d.]hh:mm:ss[.fffffff]`.
+    /// Duration of its last attempt: `[d.]hh:mm:ss[.fffffff]`.
     #[schema(value_type = Option<String>, example = "00:00:30")]
     duration: Option<Span>,
     /// `low`, `normal`, `high` or `critical`.
     #[schema(value_type = PriorityWord)]
     priority: &'static str,
-    /// How many attempts have been started.
+    /// Number of attempts that were started.
     #[schema(example = 1)]
     attempt: u32,
-    /// How many of them were retries, since the count was last started anew.
+    /// Number of retries since the count was last reset.
     #[schema(example = 0)]
     retry_count: u32,
-    /// How many retries it may have.
+    /// Maximum number of retries.
     #[schema(example = 3)]
     max_retries: u32,
-    /// What the handler is given, as it came.
+    /// Input of the handler.
     #[schema(value_type = serde_json::Value, example = json!({"recipientEmail": "user@example.com", "templateId": "welcome-email"}))]
     parameters: Raw<'a>,
-    /// What the handler answered.
+    /// Result of the handler.
     #[schema(value_type = Option<serde_json::Value>, example = json!({"messageId": "msg-456", "deliveryStatus": "delivered"}))]
     result: Option<Raw<'a>>,
-    /// Why the last attempt failed, in a line.
+    /// Error message of the last attempt, in one line.
     error: Option<&'a str>,
-    /// More of the failure.
+    /// Details of the last error.
     error_detail: Option<&'a str>,
-    /// Its attempts, the first one first.
+    /// Attempts, first to last.
     execution_history: Vec<AttemptView<'a>>,
-    /// How long one attempt may take.
+    /// Timeout of an attempt.
     #[schema(value_type = String, example = "00:30:00")]
     timeout: Span,
-    /// The wait before the first retry; each further one is twice as long.
+    /// Backoff before the first retry; it doubles with each further one.
     #[schema(value_type = String, example = "00:00:10")]
     retry_delay: Span,
-    /// The waits before the first, second, … retry, in place of `retryDelay`; empty when there is no such list.
+    /// Backoffs before the first, second, … retry, which replace `retryDelay`; empty if there is no such list.
     #[schema(value_type = Vec<String>, example = json!([]))]
     retry_intervals: Vec<Span>,
-    /// At most one unfinished job has it.
+    /// Unique key: at most one unfinished job has it.
     unique_key: Option<&'a str>,
-    /// The recurring job of which it is an occurrence.
+    /// Id of the recurring job, if the job is an occurrence.
     #[schema(value_type = Option<String>, format = Uuid)]
     recurring_job_id: Option<String>,
-    /// Which due time of the recurring job it is.
+    /// Due time of the recurring job for which it was created.
     #[schema(value_type = Option<String>, format = DateTime)]
     occurrence_at: Option<Time>,
-    /// Whether it runs and was told to stop.
+    /// True if it runs and its cancellation was requested.
     #[schema(example = false)]
     cancel_requested: bool,
-    /// How far the attempt has got that has reported last; not there when none has.
+    /// Progress reported last; omitted if no attempt has reported any.
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<ProgressView<'a>>,
-    /// The last lines that its attempts have logged, the oldest first, 200 at the most; not there when there are none.
+    /// Last log lines of its attempts, oldest first, at most 200; omitted if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     log: Vec<LogLineView<'a>>,
-    /// What its caller should know, such as that nothing runs its type; not there when there is nothing.
+    /// Warnings for the caller, such as that no handler runs its type; omitted if there are none.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     #[schema(required = false, example = json!([]))]
     warnings: &'a [String],
-    /// Grows with every change; the job's `ETag`.
+    /// Revision, which grows with every change; the job's `ETag`.
     #[schema(example = 3)]
     revision: u32,
 }
@@ -251,7 +251,7 @@ impl<'a> JobView<'a> {
             unique_key,
             occurrence,
             cancel_requested,
-            // The history tells which node ran which attempt.
+            // The attempts contain their nodes.
             node: _,
             revision,
             trace_parent: _,
@@ -292,12 +292,12 @@ impl<'a> JobView<'a> {
         }
     }
 
-    /// The same with what its caller should know.
+    /// The same with warnings.
     pub(super) fn warned(self, warnings: &'a [String]) -> Self {
         Self { warnings, ..self }
     }
 
-    /// A job with everything that is known of it.
+    /// A job with its details.
     pub(super) fn of(detail: &'a JobDetail) -> Self {
         let JobDetail {
             job,
@@ -316,17 +316,17 @@ impl<'a> JobView<'a> {
     }
 }
 
-/// How far an attempt has got.
+/// Progress of an attempt.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Progress)]
 pub(in super::super) struct ProgressView<'a> {
-    /// Which attempt has reported it.
+    /// Number of the attempt that reported it.
     #[schema(example = 1)]
     attempt: u32,
-    /// From 0 to 100.
+    /// Percentage, 0 to 100.
     #[schema(example = 62.5)]
     percent: f64,
-    /// What it is doing.
+    /// Description of the current step.
     #[schema(example = "page 5 of 8")]
     message: Option<&'a str>,
 }
@@ -341,20 +341,20 @@ impl<'a> From<&'a (u32, Progress)> for ProgressView<'a> {
     }
 }
 
-/// A line that an attempt has logged.
+/// A log line of an attempt.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LogLine)]
 pub(in super::super) struct LogLineView<'a> {
-    /// Which attempt.
+    /// Number of the attempt.
     #[schema(example = 1)]
     attempt: u32,
-    /// When.
+    /// Time of the line.
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:31:00Z")]
     at: Time,
     /// `debug`, `info`, `warning` or `error`.
     #[schema(value_type = LogLineLevelWord)]
     level: &'static str,
-    /// What it said.
+    /// Text of the line.
     #[schema(example = "sent to 10 recipients")]
     message: &'a str,
 }
@@ -376,34 +376,35 @@ impl<'a> From<&'a LogLine> for LogLineView<'a> {
     }
 }
 
-/// One execution of a job.
+/// An attempt to run a job.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Attempt)]
 pub(in super::super) struct AttemptView<'a> {
-    /// Which one, counted from 1.
+    /// Number of the attempt, counted from 1.
     #[schema(example = 1)]
     attempt: u32,
-    /// When it started.
+    /// Time of its start.
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:31:00Z")]
     started_at: Time,
-    /// When it ended; `null` while it runs.
+    /// Time of its end; `null` while it runs.
     #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:31:30Z")]
     completed_at: Option<Time>,
-    /// `running`, `completed`, `failed`, `cancelled`, `interrupted` (its server stopped) or `lost` (its server died).
+    /// `running`, `completed`, `failed`, `cancelled`, `interrupted` (its server shut down) or `lost` (its server
+    /// terminated unexpectedly).
     #[schema(value_type = AttemptStatusWord)]
     status: &'static str,
-    /// How long it took: `[d.]hh:mm:ss[.fffffff]`.
+    /// Duration: `[d.]hh:mm:ss[.fffffff]`.
     #[schema(value_type = Option<String>, example = "00:00:30")]
     duration: Option<Span>,
-    /// Why it failed, in a line.
+    /// Error message, in one line.
     error: Option<&'a str>,
-    /// More of the failure.
+    /// Details of the error.
     error_detail: Option<&'a str>,
-    /// The server process, or the remote worker, that ran it.
+    /// Id of the node or remote worker that ran it.
     #[schema(format = Uuid)]
     node: String,
-    /// The name of the remote worker that ran it; not there when a server did.
+    /// Name of the remote worker that ran it; omitted if a server did.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "mailer-3")]
     worker: Option<&'a str>,

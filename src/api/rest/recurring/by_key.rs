@@ -1,4 +1,4 @@
-//! `/jobs/recurring/by-key/{key}`: recurring jobs that a deployment declares, each once however often it runs.
+//! `/jobs/recurring/by-key/{key}`: recurring jobs that a deployment declares, each once for any number of deployments.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -16,19 +16,19 @@ use crate::domain::values::name::RecurringKey;
 use crate::service::error::ServiceError;
 use crate::service::recurring::{Put, PutIf};
 
-/// Reads the recurring job that has a key.
+/// Get the recurring job with a key
 #[utoipa::path(
     get,
     path = "/jobs/recurring/by-key/{key}",
     tag = "recurring jobs",
     params(
         ("key" = String, Path, description = "The recurring job's key", example = "nightly-backup"),
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what the caller has", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag` of the caller's copy", example = "\"3\""),
     ),
     responses(
-        (status = 200, description = "The recurring job", body = RecurringView, headers(("ETag" = String, description = "Its revision, in quotes"))),
-        (status = 304, description = "The caller has it already"),
-        (status = 404, description = "No recurring job has this key"),
+        (status = 200, description = "The recurring job", body = RecurringView, headers(("ETag" = String, description = "Revision, in quotes"))),
+        (status = 304, description = "The caller's copy is current"),
+        (status = 404, description = "Recurring job not found"),
     )
 )]
 pub(in super::super) async fn get_recurring_job_by_key(call: Call) -> Answer {
@@ -37,28 +37,28 @@ pub(in super::super) async fn get_recurring_job_by_key(call: Call) -> Answer {
     answer_get(&call, &recurring).await
 }
 
-/// Creates or replaces the recurring job that has a key.
+/// Create or replace the recurring job with a key
 #[utoipa::path(
     put,
     path = "/jobs/recurring/by-key/{key}",
     tag = "recurring jobs",
-    description = "Creates the recurring job with this key, or replaces it: what is left out has its default again. Two simultaneous requests create one. Nothing changes, the revision included, when it is as requested already.",
+    description = "Creates the recurring job with this key, or replaces it; omitted fields have their defaults. Concurrent requests create one. A recurring job that is already as requested is not changed, and keeps its revision.",
     params(
         ("key" = String, Path, description = "The recurring job's key: 1 to 200 characters", example = "nightly-backup"),
-        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these; `*`: only if there is one", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: only if there is none", example = "*"),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the recurring job must have one; `*`: it must exist", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: it must not exist", example = "*"),
     ),
     request_body = JobRequest,
     responses(
-        (status = 200, description = "The recurring job as it is now; there was one", body = RecurringView, headers(("ETag" = String, description = "Its revision, in quotes"))),
-        (status = 201, description = "The recurring job is stored; there was none", body = RecurringView, headers(
-            ("Location" = String, description = "Where the recurring job can be read"),
-            ("ETag" = String, description = "Its revision, in quotes"),
+        (status = 200, description = "The replaced recurring job", body = RecurringView, headers(("ETag" = String, description = "Revision, in quotes"))),
+        (status = 201, description = "The created recurring job", body = RecurringView, headers(
+            ("Location" = String, description = "URL of the recurring job"),
+            ("ETag" = String, description = "Revision, in quotes"),
         )),
-        (status = 409, description = "It is being changed by others at the same time"),
-        (status = 412, description = "`If-Match` or `If-None-Match` does not hold"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 409, description = "Concurrent changes"),
+        (status = 412, description = "A precondition failed"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(in super::super) async fn put_recurring_job_by_key(mut call: Call) -> Answer {
@@ -82,21 +82,21 @@ pub(in super::super) async fn put_recurring_job_by_key(mut call: Call) -> Answer
     }
 }
 
-/// Deletes the recurring job that has a key; its occurrences stay.
+/// Delete the recurring job with a key; its occurrences are kept
 #[utoipa::path(
     delete,
     path = "/jobs/recurring/by-key/{key}",
     tag = "recurring jobs",
     params(
         ("key" = String, Path, description = "The recurring job's key", example = "nightly-backup"),
-        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have one", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have none; `*` always fails", example = "\"2\""),
     ),
     responses(
-        (status = 204, description = "The recurring job is gone"),
-        (status = 404, description = "No recurring job has this key"),
-        (status = 409, description = "It is being changed by others at the same time"),
-        (status = 412, description = "It has changed"),
+        (status = 204, description = "The recurring job was deleted"),
+        (status = 404, description = "Recurring job not found"),
+        (status = 409, description = "Concurrent changes"),
+        (status = 412, description = "A precondition failed"),
     )
 )]
 pub(in super::super) async fn delete_recurring_job_by_key(call: Call) -> Answer {

@@ -1,4 +1,4 @@
-//! `/jobs/recurring`: creating, listing, reading, changing and triggering recurring jobs.
+//! `/jobs/recurring`: creation, lists, reads, changes and triggering of recurring jobs.
 
 pub(super) mod by_key;
 pub(crate) mod patch;
@@ -36,7 +36,7 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
             (Method::DELETE, route(api, routes::delete_recurring_job)),
         ],
     ));
-    // Before the paths below `{id}`, which would take `by-key` for an id.
+    // Before the paths below `{id}`, which would match `by-key`.
     config.service(resource(
         &format!("{prefix}/jobs/recurring/by-key/{{key}}"),
         vec![

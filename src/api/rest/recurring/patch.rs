@@ -1,4 +1,4 @@
-//! What of a recurring job is to be changed.
+//! Changes of a recurring job.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -16,66 +16,66 @@ use crate::domain::values::name::{JobName, JobType, QueueName};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
 
-/// What of a recurring job is to be changed. What is left out, or is `null`, stays as it is.
+/// Changes of a recurring job. Omitted or `null` fields are not changed.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RecurringPatch<'a> {
-    /// Which handler runs its occurrences.
+    /// Type of its occurrences, which selects their handler.
     #[serde(rename = "type")]
     #[schema(value_type = Option<String>, example = "DataBackupJob")]
     pub(crate) job_type: Option<Parsed<JobType>>,
-    /// What people call it, and its occurrences.
+    /// Display name of it and of its occurrences.
     #[schema(value_type = Option<String>, example = "Daily Backup")]
     pub(crate) name: Option<Parsed<JobName>>,
-    /// When its occurrences are due.
+    /// Cron expression.
     #[schema(value_type = Option<String>, example = "0 2 * * *")]
     pub(crate) cron_expression: Option<Parsed<CronExpression>>,
-    /// The time zone whose clocks are meant.
+    /// IANA time zone of the cron expression.
     #[schema(value_type = Option<String>, example = "Europe/Berlin")]
     pub(crate) time_zone: Option<Parsed<TimeZoneName>>,
-    /// Whether it creates occurrences.
+    /// True if it creates occurrences.
     pub(crate) enabled: Option<bool>,
     /// `fire_once`, `skip` or `catch_up`.
     #[schema(value_type = Option<MisfirePolicyWord>)]
     pub(crate) misfire_policy: Option<Parsed<MisfireWord>>,
-    /// How many missed due times `catch_up` makes up for.
+    /// Maximum number of missed due times for which `catch_up` creates occurrences.
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 1000)]
     pub(crate) catch_up_max: Option<CatchUpCount>,
     /// `allow`, `skip` or `queue`.
     #[schema(value_type = Option<OverlapPolicyWord>)]
     pub(crate) overlap_policy: Option<Parsed<OverlapPolicy>>,
-    /// It has no occurrence before this time (RFC 3339).
+    /// Time before which it has no occurrences (RFC 3339).
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) starts_at: Option<Parsed<DateTime<Utc>>>,
-    /// It has no occurrence after this time (RFC 3339).
+    /// Time after which it has no occurrences (RFC 3339).
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) ends_at: Option<Parsed<DateTime<Utc>>>,
-    /// What the handler is given, in place of what it was.
+    /// Input of the handler, which replaces the previous one.
     #[serde(borrow)]
     #[schema(value_type = Option<serde_json::Value>)]
     pub(crate) parameters: Option<&'a RawValue>,
-    /// The queue that its occurrences wait in.
+    /// Name of the queue of its occurrences.
     #[schema(value_type = Option<String>, example = "default")]
     pub(crate) queue: Option<Parsed<QueueName>>,
     /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3.
     #[schema(value_type = Option<PriorityWord>)]
     pub(crate) priority: Option<PriorityValue>,
-    /// How many retries an occurrence may have.
+    /// Maximum number of retries of an occurrence.
     #[schema(value_type = Option<u32>, maximum = 1000)]
     pub(crate) max_retries: Option<RetryCount>,
-    /// How long one attempt may take.
+    /// Timeout of an attempt.
     #[schema(value_type = Option<String>, example = "00:30:00")]
     pub(crate) timeout: Option<Parsed<TimeSpan>>,
-    /// The wait before the first retry.
+    /// Backoff before the first retry.
     #[schema(value_type = Option<String>, example = "00:00:10")]
     pub(crate) retry_delay: Option<Parsed<TimeSpan>>,
-    /// The waits before each retry.
+    /// Backoffs before each retry.
     #[schema(value_type = Option<Vec<String>>, max_items = 100)]
     pub(crate) retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
 }
 
 impl RecurringPatch<'_> {
-    /// Refuses a change that changes nothing, or that makes no sense by itself.
+    /// Rejects an empty patch, and fields that are not allowed together.
     pub(crate) fn check(&self) -> Result<(), PartError> {
         let Self {
             job_type,
@@ -116,12 +116,12 @@ impl RecurringPatch<'_> {
         if is_given {
             return Ok(());
         }
-        let detail = "nothing is to be changed; give cronExpression, timeZone, enabled, misfirePolicy, catchUpMax, \
-                      overlapPolicy, startsAt, endsAt, or a field of the occurrences";
+        let detail = "the update is empty; allowed are cronExpression, timeZone, enabled, misfirePolicy, catchUpMax, \
+                      overlapPolicy, startsAt, endsAt and the fields of the occurrences";
         Err(PartError::field("", detail))
     }
 
-    /// What was asked for before, changed.
+    /// The definition with the changes applied.
     pub(crate) fn apply(&self, to: NewRecurringJob) -> NewRecurringJob {
         let Self {
             job_type,

@@ -21,22 +21,22 @@ use crate::domain::job::new_job::Due;
 use crate::domain::recurring::{NewRecurringJob, RecurringJob};
 use crate::service::jobs::IdempotencyKey;
 
-/// The query parameters of the list.
+/// Query parameters of the list.
 pub(super) const PARAMETERS: &[&str] = &["limit", "offset"];
 
-/// Lists recurring jobs.
+/// List recurring jobs
 #[utoipa::path(
     get,
     path = "/jobs/recurring",
     tag = "recurring jobs",
-    description = "Lists recurring jobs, the newest first.",
+    description = "Returns recurring jobs, newest first.",
     params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many; 50 by default", example = 50),
-        ("offset" = Option<u64>, Query, description = "How many to pass over", example = 0),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of recurring jobs; 50 by default", example = 50),
+        ("offset" = Option<u64>, Query, description = "Number of recurring jobs to skip", example = 0),
     ),
     responses(
-        (status = 200, description = "A page of the list", body = RecurringListView),
-        (status = 413, description = "The answer is larger than `server.max_response` allows: ask for less with `limit`"),
+        (status = 200, description = "A page of recurring jobs", body = RecurringListView),
+        (status = 413, description = "The response exceeds `server.max_response`: use a smaller `limit`"),
     )
 )]
 pub(in super::super) async fn list_recurring_jobs(call: Call) -> Answer {
@@ -57,24 +57,24 @@ pub(in super::super) async fn list_recurring_jobs(call: Call) -> Answer {
     call.list(&view)
 }
 
-/// Schedules a recurring job.
+/// Schedule a recurring job
 #[utoipa::path(
     post,
     path = "/jobs/recurring",
     tag = "recurring jobs",
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Makes the request take effect once, however often it is sent: a repeated one gets the first one's recurring job again", example = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"")),
+    params(("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "Repeated requests with the same key take effect once and return the recurring job of the first one", example = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"")),
     request_body = JobRequest,
     responses(
-        (status = 201, description = "The recurring job is stored; with `Idempotency-Replayed: true` it was so before", body = RecurringView, headers(
-            ("Location" = String, description = "Where the recurring job can be read"),
-            ("ETag" = String, description = "Its revision, in quotes"),
-            ("Idempotency-Replayed" = String, description = "`true` when the request was made before and did nothing now"),
+        (status = 201, description = "The recurring job was stored; with `Idempotency-Replayed: true` by an earlier request", body = RecurringView, headers(
+            ("Location" = String, description = "URL of the recurring job"),
+            ("ETag" = String, description = "Revision, in quotes"),
+            ("Idempotency-Replayed" = String, description = "`true` if this is the response of an earlier request with the key"),
         )),
         (status = 409, description = "Another recurring job has the `key`"),
-        (status = 410, description = "The request was made before, and its recurring job has been removed since: `jobId`"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
-        (status = 422, description = "The idempotency key was used for another request"),
+        (status = 410, description = "The recurring job of the earlier request with the key was deleted: `jobId`"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
+        (status = 422, description = "The idempotency key belongs to another request"),
     )
 )]
 pub(in super::super) async fn create_recurring_job(mut call: Call) -> Answer {
@@ -84,7 +84,7 @@ pub(in super::super) async fn create_recurring_job(mut call: Call) -> Answer {
     create(&call, new, key, &bytes).await
 }
 
-/// Stores a recurring job and answers with it, on whichever route it was asked for.
+/// Stores a recurring job and returns it, for each of the routes that create one.
 pub(in super::super) async fn create(
     call: &Call,
     new: NewRecurringJob,
@@ -111,19 +111,19 @@ pub(super) fn answer(recurring: &RecurringJob) -> Answer {
     json_with(response, &RecurringView::from(recurring))
 }
 
-/// Reads a recurring job.
+/// Get a recurring job
 #[utoipa::path(
     get,
     path = "/jobs/recurring/{id}",
     tag = "recurring jobs",
     params(
         ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what the caller has", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag` of the caller's copy", example = "\"3\""),
     ),
     responses(
-        (status = 200, description = "The recurring job", body = RecurringView, headers(("ETag" = String, description = "Its revision, in quotes"))),
-        (status = 304, description = "The caller has it already"),
-        (status = 404, description = "There is no such recurring job"),
+        (status = 200, description = "The recurring job", body = RecurringView, headers(("ETag" = String, description = "Revision, in quotes"))),
+        (status = 304, description = "The caller's copy is current"),
+        (status = 404, description = "Recurring job not found"),
     )
 )]
 pub(in super::super) async fn get_recurring_job(call: Call) -> Answer {
@@ -131,7 +131,7 @@ pub(in super::super) async fn get_recurring_job(call: Call) -> Answer {
     answer_get(&call, &recurring).await
 }
 
-/// The recurring job, or that the caller has it already.
+/// The recurring job, or 304 if the caller's copy is current.
 pub(super) async fn answer_get(call: &Call, recurring: &RecurringJob) -> Answer {
     let is_known = etag::is_known(call.request.headers(), recurring.revision)?;
     let status = if is_known {
@@ -149,25 +149,25 @@ pub(super) async fn answer_get(call: &Call, recurring: &RecurringJob) -> Answer 
     json_with(response, &RecurringView::from(recurring).warned(&warnings))
 }
 
-/// Replaces a recurring job.
+/// Replace a recurring job
 #[utoipa::path(
     put,
     path = "/jobs/recurring/{id}",
     tag = "recurring jobs",
-    description = "Replaces a recurring job: what is left out has its default again. Occurrences that exist are left alone.",
+    description = "Replaces a recurring job; omitted fields have their defaults. Existing occurrences are not changed.",
     params(
         ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have one", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have none; `*` always fails", example = "\"2\""),
     ),
     request_body = JobRequest,
     responses(
-        (status = 200, description = "The recurring job as it is now", body = RecurringView, headers(("ETag" = String, description = "Its revision, in quotes"))),
-        (status = 404, description = "There is no such recurring job"),
-        (status = 409, description = "It is being changed by others at the same time"),
-        (status = 412, description = "It has changed"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 200, description = "The recurring job", body = RecurringView, headers(("ETag" = String, description = "Revision, in quotes"))),
+        (status = 404, description = "Recurring job not found"),
+        (status = 409, description = "Concurrent changes"),
+        (status = 412, description = "A precondition failed"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(in super::super) async fn replace_recurring_job(mut call: Call) -> Answer {
@@ -183,25 +183,25 @@ pub(in super::super) async fn replace_recurring_job(mut call: Call) -> Answer {
     answer(&*changed.map_err(|error| Problem::of_service(error, |field, _| field_pointer(&bytes, "", field)))?)
 }
 
-/// Changes a recurring job.
+/// Update a recurring job
 #[utoipa::path(
     patch,
     path = "/jobs/recurring/{id}",
     tag = "recurring jobs",
-    description = "Changes a recurring job: what is left out stays as it is. Occurrences that exist are left alone.",
+    description = "Changes a recurring job; omitted fields are not changed. Existing occurrences are not changed.",
     params(
         ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have one", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have none; `*` always fails", example = "\"2\""),
     ),
     request_body = RecurringPatch,
     responses(
-        (status = 200, description = "The recurring job as it is now", body = RecurringView, headers(("ETag" = String, description = "Its revision, in quotes"))),
-        (status = 404, description = "There is no such recurring job"),
-        (status = 409, description = "It is being changed by others at the same time"),
-        (status = 412, description = "It has changed"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 200, description = "The recurring job", body = RecurringView, headers(("ETag" = String, description = "Revision, in quotes"))),
+        (status = 404, description = "Recurring job not found"),
+        (status = 409, description = "Concurrent changes"),
+        (status = 412, description = "A precondition failed"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(in super::super) async fn patch_recurring_job(mut call: Call) -> Answer {
@@ -219,21 +219,21 @@ pub(in super::super) async fn patch_recurring_job(mut call: Call) -> Answer {
     )
 }
 
-/// Deletes a recurring job; its occurrences stay.
+/// Delete a recurring job; its occurrences are kept
 #[utoipa::path(
     delete,
     path = "/jobs/recurring/{id}",
     tag = "recurring jobs",
     params(
         ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have one", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have none; `*` always fails", example = "\"2\""),
     ),
     responses(
-        (status = 204, description = "The recurring job is gone"),
-        (status = 404, description = "There is no such recurring job"),
-        (status = 409, description = "It is being changed by others at the same time"),
-        (status = 412, description = "It has changed"),
+        (status = 204, description = "The recurring job was deleted"),
+        (status = 404, description = "Recurring job not found"),
+        (status = 409, description = "Concurrent changes"),
+        (status = 412, description = "A precondition failed"),
     )
 )]
 pub(in super::super) async fn delete_recurring_job(call: Call) -> Answer {
@@ -243,42 +243,42 @@ pub(in super::super) async fn delete_recurring_job(call: Call) -> Answer {
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Has a recurring job create occurrences.
+/// Enable a recurring job
 #[utoipa::path(
     post,
     path = "/jobs/recurring/{id}/enable",
     tag = "recurring jobs",
     params(
         ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have one", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have none; `*` always fails", example = "\"2\""),
     ),
     responses(
-        (status = 200, description = "The recurring job as it is now", body = RecurringView, headers(("ETag" = String, description = "Its revision, in quotes"))),
-        (status = 404, description = "There is no such recurring job"),
-        (status = 409, description = "It is being changed by others at the same time"),
-        (status = 412, description = "It has changed"),
+        (status = 200, description = "The recurring job", body = RecurringView, headers(("ETag" = String, description = "Revision, in quotes"))),
+        (status = 404, description = "Recurring job not found"),
+        (status = 409, description = "Concurrent changes"),
+        (status = 412, description = "A precondition failed"),
     )
 )]
 pub(in super::super) async fn enable_recurring_job(call: Call) -> Answer {
     switch(call, true).await
 }
 
-/// Has a recurring job create no more occurrences.
+/// Disable a recurring job
 #[utoipa::path(
     post,
     path = "/jobs/recurring/{id}/disable",
     tag = "recurring jobs",
     params(
         ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have one", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have none; `*` always fails", example = "\"2\""),
     ),
     responses(
-        (status = 200, description = "The recurring job as it is now", body = RecurringView, headers(("ETag" = String, description = "Its revision, in quotes"))),
-        (status = 404, description = "There is no such recurring job"),
-        (status = 409, description = "It is being changed by others at the same time"),
-        (status = 412, description = "It has changed"),
+        (status = 200, description = "The recurring job", body = RecurringView, headers(("ETag" = String, description = "Revision, in quotes"))),
+        (status = 404, description = "Recurring job not found"),
+        (status = 409, description = "Concurrent changes"),
+        (status = 412, description = "A precondition failed"),
     )
 )]
 pub(in super::super) async fn disable_recurring_job(call: Call) -> Answer {
@@ -298,22 +298,22 @@ async fn switch(mut call: Call, is_enabled: bool) -> Answer {
     )
 }
 
-/// Creates one occurrence of a recurring job now.
+/// Create one occurrence of a recurring job now
 #[utoipa::path(
     post,
     path = "/jobs/recurring/{id}/trigger",
     tag = "recurring jobs",
-    description = "Creates one occurrence now, beside those of the schedule, whether the recurring job is enabled or not.",
+    description = "Creates one occurrence now, in addition to those of the schedule. The recurring job may be disabled.",
     params(
         ("id" = String, Path, format = Uuid, description = "The recurring job's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have one", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have none; `*` always fails", example = "\"2\""),
     ),
     responses(
-        (status = 201, description = "The occurrence", body = JobView, headers(("ETag" = String, description = "The job's revision, in quotes"))),
-        (status = 404, description = "There is no such recurring job"),
-        (status = 409, description = "It is being changed by others at the same time"),
-        (status = 412, description = "It has changed"),
+        (status = 201, description = "The occurrence", body = JobView, headers(("ETag" = String, description = "Revision of the job, in quotes"))),
+        (status = 404, description = "Recurring job not found"),
+        (status = 409, description = "Concurrent changes"),
+        (status = 412, description = "A precondition failed"),
     )
 )]
 pub(in super::super) async fn trigger_recurring_job(mut call: Call) -> Answer {

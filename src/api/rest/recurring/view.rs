@@ -1,4 +1,4 @@
-//! Recurring jobs as they are shown.
+//! Views of recurring jobs.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -7,105 +7,105 @@ use crate::api::rest::request::enumerations::{MisfirePolicyWord, OverlapPolicyWo
 use crate::api::rest::request::json_fields::{Raw, Span, Time};
 use crate::domain::recurring::{RecurringJob, Schedule, Template};
 
-/// How many of the next due times are shown.
+/// Number of next due times in a response.
 const NEXT_SHOWN: usize = 5;
 
-/// A recurring job. What its job type's configuration decides is `null`.
+/// A recurring job. Fields that are defined by the configuration of its job type are `null`.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = RecurringJob)]
 pub(in super::super) struct RecurringView<'a> {
-    /// Its identity, a UUID of version 7.
+    /// Id, a UUID of version 7.
     #[schema(format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
     id: String,
-    /// The same as `id`, for clients that read this name.
+    /// Same as `id`, for clients that read this name.
     #[schema(format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
     job_id: String,
-    /// The key under which it is declared.
+    /// Key under which it was declared.
     #[schema(example = "nightly-backup")]
     key: Option<&'a str>,
-    /// What people call it, and its occurrences.
+    /// Display name of it and of its occurrences.
     #[schema(example = "Daily Backup")]
     name: &'a str,
-    /// Which handler runs its occurrences.
+    /// Type of its occurrences, which selects their handler.
     #[serde(rename = "type")]
     #[schema(example = "DataBackupJob")]
     job_type: &'a str,
-    /// When its occurrences are due.
+    /// Cron expression.
     #[schema(example = "0 2 * * *")]
     cron_expression: &'a str,
-    /// The same in words.
+    /// Description of the cron expression in English.
     #[schema(example = "at 02:00 every day")]
     description: String,
-    /// The time zone whose clocks are meant.
+    /// IANA time zone of the cron expression.
     #[schema(example = "Europe/Berlin")]
     time_zone: &'static str,
-    /// Whether it creates occurrences.
+    /// True if it creates occurrences.
     #[schema(example = true)]
     enabled: bool,
-    /// `fire_once`, `skip` or `catch_up`: what becomes of due times that no server was there for.
+    /// `fire_once`, `skip` or `catch_up`: policy for due times that passed while no server was running.
     #[schema(value_type = MisfirePolicyWord)]
     misfire_policy: &'static str,
-    /// How many missed due times `catch_up` makes up for.
+    /// Maximum number of missed due times for which `catch_up` creates occurrences.
     #[schema(example = json!(null))]
     catch_up_max: Option<u16>,
-    /// `allow`, `skip` or `queue`: what becomes of an occurrence while an earlier one has not ended.
+    /// `allow`, `skip` or `queue`: policy for an occurrence that is due while an earlier one is unfinished.
     #[schema(value_type = OverlapPolicyWord)]
     overlap_policy: &'static str,
-    /// It has no occurrence before this time.
+    /// Time before which it has no occurrences.
     #[schema(value_type = Option<String>, format = DateTime)]
     starts_at: Option<Time>,
-    /// It has no occurrence after this time.
+    /// Time after which it has no occurrences.
     #[schema(value_type = Option<String>, format = DateTime)]
     ends_at: Option<Time>,
-    /// The next due time; `null` while it is disabled or when its end has come.
+    /// Next due time; `null` if it is disabled or has ended.
     #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-16T02:00:00Z")]
     next_run_at: Option<Time>,
-    /// The next due times, at most five.
+    /// Next due times, at most five.
     #[schema(value_type = Vec<String>)]
     next_runs: Vec<Time>,
-    /// The last due time that became an occurrence.
+    /// Last due time for which an occurrence was created.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_run_at: Option<Time>,
-    /// How many due times wait for an earlier occurrence to end.
+    /// Number of due times that wait for an earlier occurrence to finish.
     #[schema(example = 0)]
     waiting: usize,
-    /// What the handler is given.
+    /// Input of the handler.
     #[schema(value_type = serde_json::Value)]
     parameters: Raw<'a>,
-    /// The queue that its occurrences wait in.
+    /// Name of the queue of its occurrences.
     queue: Option<&'a str>,
     /// `low`, `normal`, `high` or `critical`.
     #[schema(value_type = PriorityWord)]
     priority: &'static str,
-    /// How many retries an occurrence may have.
+    /// Maximum number of retries of an occurrence.
     max_retries: Option<u32>,
-    /// How long one attempt may take.
+    /// Timeout of an attempt.
     #[schema(value_type = Option<String>)]
     timeout: Option<Span>,
-    /// The wait before the first retry.
+    /// Backoff before the first retry.
     #[schema(value_type = Option<String>)]
     retry_delay: Option<Span>,
-    /// The waits before each retry.
+    /// Backoffs before each retry.
     #[schema(value_type = Option<Vec<String>>)]
     retry_intervals: Option<Vec<Span>>,
-    /// When it was created.
+    /// Time of its creation.
     #[schema(value_type = String, format = DateTime)]
     created_at: Time,
-    /// When somebody changed it last.
+    /// Time of the last change by a caller.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Time,
-    /// What its caller should know, such as that nothing runs its type; not there when there is nothing, and in lists.
+    /// Warnings for the caller, such as that no handler runs its type; omitted in lists, and if there are none.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     #[schema(required = false, example = json!([]))]
     warnings: &'a [String],
-    /// Grows with every change; its `ETag`.
+    /// Revision, which grows with every change; its `ETag`.
     #[schema(example = 1)]
     revision: u32,
 }
 
 impl<'a> RecurringView<'a> {
-    /// The same with what its caller should know.
+    /// The same with warnings.
     pub(super) fn warned(self, warnings: &'a [String]) -> Self {
         Self { warnings, ..self }
     }
@@ -182,16 +182,16 @@ impl<'a> From<&'a RecurringJob> for RecurringView<'a> {
     }
 }
 
-/// A page of the list of recurring jobs, the newest first.
+/// A page of recurring jobs, newest first.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct RecurringListView<'a> {
     /// The recurring jobs.
     pub recurring_jobs: Vec<RecurringView<'a>>,
-    /// How many there are, on all pages.
+    /// Number of recurring jobs on all pages.
     #[schema(example = 12)]
     pub total_count: u64,
-    /// Whether more follow.
+    /// True if more recurring jobs follow.
     #[schema(example = false)]
     pub has_more: bool,
 }

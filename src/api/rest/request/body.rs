@@ -1,4 +1,4 @@
-//! Reading the bodies of requests: their size, their content type, their JSON, and telling exactly what is wrong.
+//! Reads bodies of requests: their size, their content type, their JSON, with precise errors.
 
 use std::time::Duration;
 
@@ -19,15 +19,15 @@ use crate::api::strict_json;
 use crate::api::strict_json::Strict;
 use crate::domain::access::caller::Caller;
 
-/// How much of a name that the caller has made up is repeated in a pointer, in characters.
+/// Maximum length of a caller's name in a pointer, in characters.
 const POINTER_PART_MAX: usize = 100;
 
-/// How long a body may take to come, beside the time for its bytes.
+/// Timeout of a body, in addition to the time for its bytes.
 const BODY_TIME: Duration = Duration::from_secs(30);
-/// The rate at which its bytes must come.
+/// Minimum rate of its bytes.
 const BODY_BYTES_PER_SECOND: u64 = 8 * 1024;
 
-/// Memory for a body is reserved in steps of so many bytes.
+/// Step in which memory for a body is reserved, in bytes.
 const COUNTED_STEP: usize = 64 << 10;
 
 /// A body without fields.
@@ -36,7 +36,7 @@ const COUNTED_STEP: usize = 64 << 10;
 struct NoFields {}
 
 impl Call {
-    /// The body, of at most `max` bytes, when there is one.
+    /// The body, of at most `max` bytes, if there is one.
     pub(crate) async fn body_if_any(&mut self, max: usize) -> Result<Option<Bytes>, Problem> {
         let memory = (&self.api.memory.bodies, &self.caller);
         let bytes = read(self.request.headers(), &mut self.payload, max, memory).await?;
@@ -47,13 +47,13 @@ impl Call {
         Ok(Some(bytes))
     }
 
-    /// The body, of at most `max` bytes, which there must be.
+    /// The required body, of at most `max` bytes.
     pub(crate) async fn body(&mut self, max: usize) -> Result<Bytes, Problem> {
         let missing = || PartError::field("", "a JSON body is required").into();
         self.body_if_any(max).await?.ok_or_else(missing)
     }
 
-    /// The fields of a body that may be missing.
+    /// The fields of an optional body.
     pub(crate) async fn optional_body<T: DeserializeOwned + Default>(&mut self) -> Result<T, Problem> {
         match self.body_if_any(self.api.options.body_bytes_max).await? {
             Some(bytes) => parse(&bytes),
@@ -61,16 +61,16 @@ impl Call {
         }
     }
 
-    /// Takes a body that has no fields, or none at all.
+    /// Reads a body without fields, or none.
     pub(crate) async fn no_fields(&mut self) -> Result<(), Problem> {
         let NoFields {} = self.optional_body().await?;
         Ok(())
     }
 }
 
-/// Reads a body of at most `max` bytes; nothing when there is none. One that stalls, or drips, is given up: each takes a
-/// connection, of which there are only so many. Where the server has the connection itself, that ends sooner those that
-/// drip. The bytes count against the memory as long as they are there.
+/// Reads a body of at most `max` bytes, which is empty if there is none. A stalled or slow body is dropped: each
+/// occupies a connection. If the server owns the connection, it closes slow ones earlier. The bytes count against the
+/// memory budget as long as they exist.
 pub(crate) async fn read(
     headers: &HeaderMap,
     payload: &mut Payload,
@@ -80,7 +80,7 @@ pub(crate) async fn read(
     let bytes = announced(headers).unwrap_or(max as u64).min(max as u64);
     let time = BODY_TIME + Duration::from_secs(bytes / BODY_BYTES_PER_SECOND);
     let too_slow = |_| {
-        let detail = format!("the body did not come within {} s", time.as_secs());
+        let detail = format!("timed out after {} s reading the body", time.as_secs());
         Problem::new(ProblemKind::TooSlow, detail)
     };
     timeout(time, read_all(headers, payload, max, memory))
@@ -88,7 +88,7 @@ pub(crate) async fn read(
         .map_err(too_slow)?
 }
 
-/// The length that a request gives for its body.
+/// The declared length of a request's body.
 fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
@@ -99,11 +99,11 @@ async fn read_all(
     max: usize,
     memory: (&MemoryBudget, &Caller),
 ) -> Result<Bytes, Problem> {
-    let too_large = || Problem::new(ProblemKind::TooLarge, format!("the body may have at most {max} bytes"));
+    let too_large = || Problem::new(ProblemKind::TooLarge, format!("body size limit ({max} bytes) exceeded"));
     if announced(headers).is_some_and(|length| usize::try_from(length).map_or(true, |length| length > max)) {
         return Err(too_large());
     }
-    let broken = |error| Problem::new(ProblemKind::Malformed, format!("the body could not be read: {error}"));
+    let broken = |error| Problem::new(ProblemKind::Malformed, format!("failed to read the body: {error}"));
     let first = match payload.next().await {
         Some(chunk) => chunk.map_err(broken)?,
         None => return Ok(Bytes::new()),
@@ -111,7 +111,7 @@ async fn read_all(
     if first.len() > max {
         return Err(too_large());
     }
-    // Small ones are not counted while they come in one piece: it lies in the connection's buffer.
+    // A small body in one chunk is not counted: it is in the connection's buffer.
     let Some(second) = payload.next().await else {
         return Ok(first);
     };
@@ -144,16 +144,16 @@ async fn read_all(
     Ok(held(bytes, reservation))
 }
 
-/// Reads a JSON object.
+/// Parses a JSON object.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
     match strict_json::from_slice::<Object<T>>(bytes) {
         Ok(Object(value)) => Ok(value),
-        // What is wrong is found by reading again, with more care.
+        // The cause is found by a second, slower pass.
         Err(error) => Err(explain::<Object<T>>(bytes, &error)),
     }
 }
 
-/// Reads the JSON object that lies at `pointer` of the body.
+/// Parses the JSON object at `pointer` of the body.
 pub(crate) fn parse_part<'a, T: Deserialize<'a>>(text: &'a str, pointer: &str) -> Result<T, PartError> {
     match strict_json::from_str::<Object<T>>(text) {
         Ok(Object(value)) => Ok(value),
@@ -161,10 +161,10 @@ pub(crate) fn parse_part<'a, T: Deserialize<'a>>(text: &'a str, pointer: &str) -
     }
 }
 
-/// What is wrong with a body that could not be read.
+/// The cause of an error in a body.
 pub(crate) fn explain<'a, T: Deserialize<'a>>(bytes: &'a [u8], error: &serde_json::Error) -> Problem {
     if let Err(wrong) = std::str::from_utf8(bytes) {
-        let detail = format!("the body is not UTF-8: byte {} is wrong", wrong.valid_up_to());
+        let detail = format!("the body is not UTF-8: invalid byte at {}", wrong.valid_up_to());
         return Problem::new(ProblemKind::Malformed, detail);
     }
     match error.classify() {
@@ -182,12 +182,12 @@ fn locate<'a, T: Deserialize<'a>>(bytes: &'a [u8], parent: &str, error: &serde_j
             let message = message_of(located.inner());
             PartError::field(&pointer(parent, located.path(), &message), message)
         }
-        // What can be read with more care is wrong after its end.
+        // The error of a value that parses is in the text after it.
         Ok(_) => PartError::field(parent, message_of(error)),
     }
 }
 
-/// The message without the position in the text, which the pointer tells better.
+/// The message without the position in the text: the pointer is more precise.
 fn message_of(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
@@ -203,7 +203,7 @@ fn pointer(parent: &str, path: &Path, message: &str) -> String {
             Segment::Unknown => {}
         }
     }
-    // A field that comes twice is an error of the object that has it; serde names it in the message only.
+    // serde names a duplicate field in the message only.
     if let Some(field) = message
         .strip_prefix("duplicate field `")
         .and_then(|rest| rest.strip_suffix('`'))
@@ -225,14 +225,16 @@ fn push_part(pointer: &mut String, name: &str) {
     }
 }
 
-/// Refuses a body that is not JSON by its own account.
+/// Rejects a body whose content type is not JSON.
 pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
     let wrong = |detail: String| Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
     if let Some(encoding) = headers.get(CONTENT_ENCODING)
         && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
     {
         let encoding = String::from_utf8_lossy(encoding.as_bytes());
-        return wrong(format!("the body is encoded as '{encoding}'; send it as it is"));
+        return wrong(format!(
+            "content encoding '{encoding}' is not supported; send the body without encoding"
+        ));
     }
     let Some(given) = headers.get(CONTENT_TYPE) else {
         return wrong("the body has no Content-Type; send application/json".to_owned());
@@ -246,7 +248,7 @@ pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
     ))
 }
 
-/// Whether a content type is `application/json` or `application/…+json`, in UTF-8.
+/// True if a content type is `application/json` or `application/…+json`, in UTF-8.
 fn is_json(content_type: &[u8]) -> bool {
     if content_type == b"application/json" {
         return true;

@@ -1,4 +1,4 @@
-//! The words that fields have, as schemas of their own: generated clients make enumerations of them.
+//! Enumerations as schemas of their own, from which generated clients make enum types.
 
 use std::borrow::Cow;
 
@@ -41,34 +41,35 @@ macro_rules! words {
 }
 
 words! {
-    /// The status of a job.
+    /// Status of a job.
     JobStatusWord, "JobStatus": JobStatus::ALL.map(JobStatus::as_str);
-    /// The status of an attempt: `interrupted` when its server stopped, `lost` when its server died.
+    /// The status of an attempt: `interrupted` if its server shut down, `lost` if its server terminated unexpectedly.
     AttemptStatusWord, "AttemptStatus": AttemptStatus::ALL.map(AttemptStatus::as_str);
-    /// How urgent a job is.
+    /// Priority of a job.
     PriorityWord, "Priority": Priority::BY_URGENCY.map(Priority::as_str);
-    /// Which missed due times become occurrences: one for all of them, none, or each of the last ones.
+    /// Policy for missed due times: one occurrence for all of them, none, or one for each of the last ones.
     MisfirePolicyWord, "MisfirePolicy": ["fire_once", "skip", "catch_up"];
-    /// Whether an occurrence is created while an earlier one is unfinished: at once, not at all, or afterwards.
+    /// Policy for an occurrence that is due while an earlier one is unfinished: both run, it is skipped, or it waits.
     OverlapPolicyWord, "OverlapPolicy": OverlapPolicy::ALL.map(OverlapPolicy::as_str);
-    /// The status of a queue: a paused one starts no jobs.
+    /// Status of a queue: a paused one starts no jobs.
     QueueStatusWord, "QueueStatus": ["running", "paused"];
-    /// The status of a server: a draining one starts no new jobs, a lost one has no lease.
+    /// Status of a node: a draining one starts no new jobs, the lease of a lost one has expired.
     NodeStatusWord, "NodeStatus": ["live", "draining", "lost"];
-    /// The status of a remote worker: a lost one has no lease.
+    /// Status of a remote worker: the lease of a lost one has expired.
     WorkerStatusWord, "WorkerStatus": [WorkerStatus::Live, WorkerStatus::Lost, WorkerStatus::Left].map(WorkerStatus::as_str);
-    /// The health of the server.
+    /// Health status of the server.
     HealthWord, "SystemHealth": [HealthState::Healthy, HealthState::Degraded, HealthState::Unhealthy].map(HealthState::as_str);
-    /// The level of a log line of a job.
+    /// Level of a log line of a job.
     LogLineLevelWord, "LogLineLevel": LogLevel::ALL.map(LogLevel::as_str);
-    /// How a job ended that did not complete: it failed, was cancelled, or is returned to its queue.
+    /// Outcome of a job that did not complete: it failed, was cancelled, or is released to its queue.
     FailureOutcomeWord, "FailureOutcome": ["failed", "cancelled", "released"];
-    /// The status of a delivery.
+    /// Status of a delivery.
     DeliveryStatusWord, "WebhookDeliveryStatus": DeliveryStatus::ALL.map(DeliveryStatus::as_str);
-    /// Why a webhook endpoint is disabled: on request, because it answered 410, or because it failed for too long.
+    /// Reason why a webhook endpoint is disabled: on request, because it responded with 410, or because it failed for
+    /// too long.
     DisabledReasonWord, "WebhookDisabledReason": DisabledReason::ALL.map(DisabledReason::as_str);
-    /// Where a webhook endpoint is defined, and can be changed.
+    /// Origin of a webhook endpoint, where it can be changed.
     EndpointSourceWord, "WebhookEndpointSource": [EndpointSource::Configuration, EndpointSource::Api].map(EndpointSource::as_str);
-    /// The length of the parts of a period.
+    /// Resolution of a trend.
     GranularityWord, "Granularity": [Granularity::Hour, Granularity::Day].map(Granularity::as_str);
 }

@@ -14,32 +14,32 @@ use crate::service::recurring::PutIf;
 /// The tag of a revision.
 pub(crate) fn of_revision(revision: u32) -> HeaderValue {
     let text = format!("\"{revision}\"");
-    // Digits in quotes are a header's value.
+    // Digits in quotes are valid in a header.
     HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
-/// What a conditional header says.
+/// Value of a conditional header.
 #[derive(Debug, PartialEq, Eq)]
 enum Condition {
-    /// `*`: whatever there is.
+    /// `*`: any revision.
     Any,
-    /// One of these.
+    /// One of these tags.
     Tags(Vec<Tag>),
 }
 
 #[derive(Debug, PartialEq, Eq)]
 struct Tag {
     is_weak: bool,
-    /// `None` for a tag that this server never gives.
+    /// `None` for a tag that this server never generates.
     revision: Option<u32>,
 }
 
-/// What a caller demands of a job before it is changed.
+/// Precondition of a change by `If-Match`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
-    /// Nothing: there is no `If-Match`.
+    /// None: there is no `If-Match`.
     Anything,
-    /// Any revision.
+    /// Any revision of an existing resource.
     Exists,
     /// This revision.
     Revision(u32),
@@ -48,7 +48,7 @@ pub(crate) enum Expected {
 }
 
 impl Call {
-    /// The revision that the job must have for the change to happen, from `If-Match` and `If-None-Match`.
+    /// The revision that the job must have for the change, from `If-Match` and `If-None-Match`.
     pub(crate) async fn expected_revision(&self, id: JobId) -> Result<Option<u32>, Problem> {
         let conditions = Conditions::read(self.request.headers())?;
         if let Some(expected) = conditions.alone() {
@@ -57,7 +57,7 @@ impl Call {
         conditions.check(self.api.jobs.detail_of_change(&self.caller, id).await?.job.revision)
     }
 
-    /// The revision that the recurring job must have for the change to happen.
+    /// The revision that the recurring job must have for the change.
     pub(crate) async fn expected_recurring_revision(&self, id: RecurringId) -> Result<Option<u32>, Problem> {
         let conditions = Conditions::read(self.request.headers())?;
         if let Some(expected) = conditions.alone() {
@@ -66,7 +66,7 @@ impl Call {
         conditions.check(self.api.recurring.get_of_change(&self.caller, id).await?.revision)
     }
 
-    /// What must hold of the recurring job with this key for the change to happen.
+    /// The precondition of a change of the recurring job with this key.
     pub(crate) async fn expected_recurring_of_key(&self, key: &RecurringKey) -> Result<PutIf, Problem> {
         let conditions = Conditions::read(self.request.headers())?;
         match (&conditions.expected, &conditions.unwanted) {
@@ -87,7 +87,7 @@ impl Call {
         }
     }
 
-    /// The revision that the webhook endpoint must have for the change to happen.
+    /// The revision that the webhook endpoint must have for the change.
     pub(crate) async fn expected_endpoint_revision(&self, id: EndpointId) -> Result<Option<u32>, Problem> {
         let conditions = Conditions::read(self.request.headers())?;
         if let Some(expected) = conditions.alone() {
@@ -97,11 +97,11 @@ impl Call {
     }
 }
 
-/// The conditions of a change.
+/// The preconditions of a change.
 #[derive(Debug, PartialEq, Eq)]
 struct Conditions {
     expected: Expected,
-    /// What the resource must not be, from `If-None-Match`.
+    /// Tags that the resource must not have, from `If-None-Match`.
     unwanted: Option<Condition>,
 }
 
@@ -113,7 +113,7 @@ impl Conditions {
         })
     }
 
-    /// The revision that the change is tied to, if that can be said without the resource's own.
+    /// The revision to which the change is bound, if it does not depend on the resource's.
     fn alone(&self) -> Option<Option<u32>> {
         match (&self.expected, &self.unwanted) {
             (Expected::Anything | Expected::Exists, None) => Some(None),
@@ -122,8 +122,8 @@ impl Conditions {
         }
     }
 
-    /// The revision that the change is tied to, given the resource's own; an error when a condition does not hold (RFC 9110,
-    /// section 13.2.2). A change can be tied to one revision: to the resource's, if it is among those that are expected.
+    /// The revision to which the change is bound, given the resource's; an error if a condition fails (RFC 9110,
+    /// section 13.2.2). A change is bound to one revision: the resource's, if it is among the expected ones.
     fn check(&self, actual: u32) -> Result<Option<u32>, Problem> {
         let tied = match &self.expected {
             Expected::Anything | Expected::Exists => Some(None),
@@ -145,7 +145,7 @@ fn expected(headers: &HeaderMap) -> Result<Expected, Problem> {
         None => Expected::Anything,
         Some(Condition::Any) => Expected::Exists,
         Some(Condition::Tags(tags)) => {
-            // Weak tags never match here.
+            // Weak tags never match in `If-Match`.
             let strong = tags.into_iter().filter(|tag| !tag.is_weak);
             let revisions: Vec<u32> = strong.filter_map(|tag| tag.revision).collect();
             match revisions.as_slice() {
@@ -156,7 +156,7 @@ fn expected(headers: &HeaderMap) -> Result<Expected, Problem> {
     })
 }
 
-/// Whether the caller has this revision already, by `If-None-Match`.
+/// True if the caller's copy has this revision, by `If-None-Match`.
 pub(crate) fn is_known(headers: &HeaderMap, revision: u32) -> Result<bool, Problem> {
     Ok(match read(headers, &IF_NONE_MATCH)? {
         None => false,
@@ -167,7 +167,7 @@ pub(crate) fn is_known(headers: &HeaderMap, revision: u32) -> Result<bool, Probl
 
 fn read(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Condition>, Problem> {
     let malformed = || {
-        let detail = "write * or tags in double quotes with commas between them, such as \"3\" or \"3\", \"4\"";
+        let detail = "allowed are * and tags in double quotes separated by commas, such as \"3\" or \"3\", \"4\"";
         Problem::from(PartError::header(name.as_str(), detail))
     };
     let mut found: Option<Condition> = None;
@@ -190,7 +190,7 @@ fn read(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Condition>, Pro
     Ok(found)
 }
 
-/// Reads `"1", W/"2"`; `None` if it is anything else.
+/// Parses `"1", W/"2"`; `None` for other texts.
 fn parse_tags(text: &str) -> Option<Vec<Tag>> {
     let mut tags = Vec::new();
     let mut rest = text;
@@ -203,7 +203,7 @@ fn parse_tags(text: &str) -> Option<Vec<Tag>> {
         if !opaque.bytes().all(|byte| byte.is_ascii_graphic()) {
             return None;
         }
-        // Only a number as this server writes it is a revision: "03" is not "3".
+        // Only the server's own notation is a revision: "03" is not "3".
         let revision = opaque
             .parse()
             .ok()
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_is_refused_when_one_of_its_conditions_does_not_hold() {
+    fn a_change_is_rejected_when_one_of_its_conditions_fails() {
         for (if_match, if_none_match, expected) in [
             (None, Some("*"), None),
             (None, Some("\"3\""), None),

@@ -1,4 +1,4 @@
-//! JSON pointers of fields that clients give at either of two places.
+//! JSON pointers of fields with two possible places.
 
 /// JSON pointer of a field of a new job: top-level, or in `options`. `parent` is the pointer of the job.
 pub(crate) fn field_pointer(bytes: &[u8], parent: &str, field: &str) -> String {

@@ -6,15 +6,16 @@ use super::context::Call;
 use crate::api::rest::problem::{PartError, Problem};
 use crate::service::jobs::IdempotencyKey;
 
-/// How long a key may be, in characters.
+/// Maximum length of a key, in characters.
 const LENGTH_MAX: usize = 255;
-/// The header's name as people write it.
+/// Name of the header.
 const HEADER: &str = "Idempotency-Key";
-/// Says that a request was made before and did nothing now.
+/// Header of a response that repeats that of an earlier request.
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 impl Call {
-    /// The caller's key for `operation`, if it gave one. The same request is one with the same bytes in its body.
+    /// The caller's key for `operation`, if the request has one. Requests with the same bytes in their body are the
+    /// same request.
     pub(crate) fn idempotency_key(&self, operation: &str, body: &[u8]) -> Result<Option<IdempotencyKey>, Problem> {
         let mut values = self.request.headers().get_all(HEADER);
         let Some(value) = values.next() else {
@@ -25,7 +26,7 @@ impl Call {
             Problem::from(PartError::header(HEADER, detail))
         };
         if values.next().is_some() {
-            return Err(PartError::header(HEADER, "the header is there twice").into());
+            return Err(PartError::header(HEADER, "the header is duplicated").into());
         }
         let key = value.to_str().ok().and_then(parse_key).ok_or_else(wrong)?;
         Ok(Some(IdempotencyKey {
@@ -35,7 +36,7 @@ impl Call {
     }
 }
 
-/// Reads a key: a structured field's string (RFC 8941), or the same text bare, as many clients send it.
+/// Parses a key: a string of structured fields (RFC 8941), or the same text without quotes, as many clients send it.
 fn parse_key(text: &str) -> Option<String> {
     let text = text.trim();
     let key = match text.strip_prefix('"') {
@@ -45,17 +46,17 @@ fn parse_key(text: &str) -> Option<String> {
     is_key(&key).then_some(key)
 }
 
-/// Whether a text is a key.
+/// True if a text is a valid key.
 pub(crate) fn is_key(text: &str) -> bool {
     !text.is_empty() && text.len() <= LENGTH_MAX && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// What a key may be.
+/// Description of valid keys.
 pub(crate) fn allowed() -> String {
     format!("a key has 1 to {LENGTH_MAX} visible ASCII characters")
 }
 
-/// The inside of a structured field's string; `None` if a quote or a backslash in it is not escaped.
+/// The content of a structured field's string; `None` if a quote or a backslash in it is not escaped.
 fn unescape(text: &str) -> Option<String> {
     let mut key = String::with_capacity(text.len());
     let mut characters = text.chars();

@@ -1,4 +1,4 @@
-//! The values that stand in JSON: how they are read, with errors that say what is allowed, and how they are written.
+//! Values in JSON: their deserialization, with errors that name the allowed values, and their serialization.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -24,7 +24,7 @@ use crate::domain::values::time_zone::TimeZoneName;
 use crate::domain::values::timestamp;
 use crate::service::jobs::job_validation::MAX_RETRIES_MAX;
 
-/// A JSON object, and nothing else: a derived structure alone would also take an array with its fields in their order.
+/// A JSON object: a derived structure alone would also accept an array with its fields in their order.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Object<T>(pub T);
 
@@ -48,12 +48,12 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// A value of the domain that stands in JSON as text.
+/// A value of the domain that is text in JSON.
 pub(crate) trait FromText: Sized {
-    /// What is expected, for the caller who gave something else.
+    /// Description of the expected text, for errors.
     const EXPECTED: &'static str;
 
-    /// Reads it, or says what is wrong with it.
+    /// Parses it, or returns an error message.
     fn from_text(text: &str) -> Result<Self, String>;
 }
 
@@ -105,23 +105,23 @@ fn parse_level(text: &str) -> Result<LogLevel, String> {
     })
 }
 
-/// Reads an RFC 3339 time, to the microsecond.
+/// Parses an RFC 3339 time, with a resolution of one microsecond.
 pub(crate) fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
     DateTime::parse_from_rfc3339(text)
         .ok()
         .and_then(|time| DateTime::from_timestamp_micros(time.timestamp_micros()))
-        // Other programs have no year 0 and none after 9999, which an offset can lead to.
+        // Other programs do not support year 0 and years after 9999, which an offset can lead to.
         .filter(|time| (1..=9999).contains(&time.year()))
         .ok_or_else(|| {
             let given: String = text.chars().take(64).collect();
             format!(
-                "'{given}' is not a time; write RFC 3339 with an offset, such as 2026-01-31T12:00:00Z or \
+                "'{given}' is not a time; expected RFC 3339 with an offset, such as 2026-01-31T12:00:00Z or \
                  2026-01-31T13:00:00+01:00"
             )
         })
 }
 
-/// The word of a misfire policy; how many `catch_up` makes up for stands in a field of its own.
+/// The name of a misfire policy; the maximum of `catch_up` is in a field of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct MisfireWord(MisfirePolicy);
 
@@ -130,18 +130,18 @@ impl MisfireWord {
         MisfirePolicy::parse(text, CatchUpMax::default()).map(Self)
     }
 
-    /// Whether it is `catch_up`.
+    /// True for `catch_up`.
     pub(crate) const fn catches_up(self) -> bool {
         self.0.max().is_some()
     }
 
-    /// The policy; `max` counts for `catch_up` alone.
+    /// The policy; `max` applies to `catch_up` only.
     pub(crate) fn with(self, max: Option<CatchUpMax>) -> MisfirePolicy {
         max.map_or(self.0, |max| self.0.with_max(max))
     }
 }
 
-/// How many missed occurrences are made up for.
+/// Maximum number of missed due times for which occurrences are created.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct CatchUpCount(pub CatchUpMax);
 
@@ -152,7 +152,7 @@ impl<'de> Deserialize<'de> for CatchUpCount {
     }
 }
 
-/// A value that was read from text.
+/// A value that was parsed from text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Parsed<T>(pub T);
 
@@ -176,7 +176,7 @@ impl<'de, T: FromText> Deserialize<'de> for Parsed<T> {
     }
 }
 
-/// A priority: its word, or its number in .NET's enum.
+/// A priority: its name, or its number in .NET's enum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct PriorityValue(pub Priority);
 
@@ -221,7 +221,7 @@ impl<'de> Deserialize<'de> for PriorityValue {
     }
 }
 
-/// How many retries.
+/// Number of retries.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct RetryCount(pub u32);
 
@@ -258,7 +258,7 @@ impl<'de> Deserialize<'de> for RetryCount {
     }
 }
 
-/// A job's id, as it is written.
+/// Serializes a job's id.
 pub(crate) struct Id(pub JobId);
 
 impl Serialize for Id {
@@ -267,7 +267,7 @@ impl Serialize for Id {
     }
 }
 
-/// A time, as it is written.
+/// Serializes a time.
 pub(crate) struct Time(pub DateTime<Utc>);
 
 impl Serialize for Time {
@@ -276,7 +276,7 @@ impl Serialize for Time {
     }
 }
 
-/// A duration, as it is written.
+/// Serializes a duration.
 pub(crate) struct Span(pub TimeSpan);
 
 impl Serialize for Span {
@@ -285,7 +285,7 @@ impl Serialize for Span {
     }
 }
 
-/// JSON that is passed on as it came.
+/// JSON of callers, which is preserved.
 pub(crate) struct Raw<'a>(pub &'a Json);
 
 impl Serialize for Raw<'_> {
@@ -295,7 +295,7 @@ impl Serialize for Raw<'_> {
     }
 }
 
-/// JSON text of the server's own that is passed on as it is.
+/// JSON text of the server.
 pub(crate) struct RawText<'a>(pub &'a str);
 
 impl Serialize for RawText<'_> {
@@ -305,11 +305,11 @@ impl Serialize for RawText<'_> {
     }
 }
 
-/// How many elements of an array are kept at the most: more than any server allows, so that a body of a million tiny
-/// elements does not take many times its size.
+/// Maximum number of elements of an array. It exceeds the limit of any server, and bounds the memory for a body of many
+/// tiny elements.
 const ITEMS_MAX: usize = 100_000;
 
-/// The elements of an array, each as its text.
+/// Elements of an array, each as its text.
 pub(crate) struct Items<'a>(pub Vec<&'a RawValue>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {

@@ -1,17 +1,17 @@
-//! Which part of a list is wanted: `limit`, `offset` and `after`.
+//! Pages of lists: `limit`, `offset` and `after`.
 
 use super::parameters::Parameters;
 use crate::domain::values::id::JobId;
 use crate::storage::query::{Order, Page, RecurringPage};
 
-/// How many entries a page has that does not say otherwise.
+/// Default number of entries on a page.
 pub(crate) const LIMIT_DEFAULT: u32 = 50;
-/// How many entries a page may have.
+/// Maximum number of entries on a page.
 pub(crate) const LIMIT_MAX: u32 = 1_000;
-/// The greatest offset that every storage can count to.
+/// Maximum offset that every storage supports.
 const OFFSET_MAX: u64 = i64::MAX.unsigned_abs();
 
-/// Reads the page that is wanted.
+/// Parses the requested page.
 pub(crate) fn read(parameters: &mut Parameters) -> Page {
     Page {
         limit: read_limit(parameters),
@@ -21,7 +21,7 @@ pub(crate) fn read(parameters: &mut Parameters) -> Page {
     }
 }
 
-/// Reads how much of a list is wanted.
+/// Parses the maximum number of entries.
 pub(crate) fn read_limit(parameters: &mut Parameters) -> u32 {
     parameters.read("limit", parse_limit).unwrap_or(LIMIT_DEFAULT)
 }
@@ -36,7 +36,7 @@ fn parse_offset(text: &str) -> Result<u64, String> {
     offset.ok_or_else(|| format!("offset is '{text}'; allowed are whole numbers from 0 to {OFFSET_MAX}"))
 }
 
-/// Reads the page of recurring jobs that is wanted.
+/// Parses the requested page of recurring jobs.
 pub(crate) fn read_recurring(parameters: &mut Parameters) -> RecurringPage {
     RecurringPage {
         limit: parameters.read("limit", parse_limit).unwrap_or(LIMIT_DEFAULT),

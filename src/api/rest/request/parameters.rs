@@ -1,19 +1,19 @@
-//! Reading query parameters: each by its name, all mistakes together.
+//! Query parameters, read by their names, with all errors together.
 
 use actix_web::HttpRequest;
 
 use super::context::query_parameters;
 use crate::api::rest::problem::{PartError, Problem};
 
-/// The query parameters of a request, and what was found wrong with them so far.
+/// Query parameters of a request, and the errors found so far.
 pub(crate) struct Parameters {
     given: Vec<(String, String)>,
     errors: Vec<PartError>,
 }
 
 impl Parameters {
-    /// The parameters that have a value. `undefined`, `null` and nothing are none: JavaScript's URLSearchParams makes
-    /// them of what is not there.
+    /// The parameters with a value. `undefined`, `null` and empty values count as absent: JavaScript's URLSearchParams
+    /// produces them for absent values.
     pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let mut given: Vec<(String, String)> = Vec::new();
         let mut errors = Vec::new();
@@ -28,7 +28,7 @@ impl Parameters {
                 ));
                 continue;
             }
-            // Decoding puts this character for bytes that are no UTF-8.
+            // Decoding replaces invalid UTF-8 by this character.
             if value.contains('\u{fffd}') {
                 errors.push(PartError::parameter(&name, format!("{name} is not UTF-8")));
                 continue;
@@ -38,7 +38,7 @@ impl Parameters {
         Ok(Self { given, errors })
     }
 
-    /// The value of a parameter, when it has one that can be read.
+    /// The value of a parameter, if it has a valid one.
     pub(crate) fn read<T, E: ToString>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
         let (_, value) = self.given.iter().find(|(given, _)| given == name)?;
         match parse(value) {
@@ -51,12 +51,12 @@ impl Parameters {
         }
     }
 
-    /// Notes that a parameter is wrong together with others.
+    /// Records that a parameter is invalid together with others.
     pub(crate) fn refuse(&mut self, name: &str, detail: String) {
         self.errors.push(PartError::parameter(name, detail));
     }
 
-    /// Whether all that was read is right.
+    /// Checks that no parameter was invalid.
     pub(crate) fn finish(self) -> Result<(), Problem> {
         if self.errors.is_empty() {
             Ok(())

@@ -63,8 +63,8 @@ pub(crate) fn json_with(mut response: HttpResponseBuilder, body: &impl Serialize
             .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
             .body(bytes)),
         Err(error) => {
-            tracing::error!("an answer could not be written: {error}");
-            let detail = "the server could not write its answer; its log says why";
+            tracing::error!("failed to serialize a response: {error}");
+            let detail = "internal server error; see the server's log";
             Err(Problem::new(ProblemKind::Internal, detail))
         }
     }

@@ -13,29 +13,29 @@ use crate::api::rest::request::parameters::Parameters;
 use crate::domain::webhooks::delivery::{DeliveryId, DeliveryStatus};
 use crate::storage::query::DeliveryPage;
 
-/// The query parameters of the list.
+/// Query parameters of the list.
 pub(super) const PARAMETERS: &[&str] = &["status", "limit", "after"];
 
-/// Lists an endpoint's deliveries.
+/// List a webhook endpoint's deliveries
 #[utoipa::path(
     get,
     path = "/webhooks/endpoints/{id}/deliveries",
     tag = "webhooks",
-    description = "Lists what an endpoint was told or is to be told, the newest first, with the request, the last attempt's \
+    description = "Returns an endpoint's deliveries, newest first, with the request, the last attempt's \
                    response, its duration and its error.",
     params(
         ("id" = String, Path, format = Uuid, description = "The endpoint's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("status" = Option<String>, Query, description = "Only those that are `pending`, `delivered` or `failed`", example = "failed"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many; 50 by default", example = 50),
-        ("after" = Option<String>, Query, description = "Only deliveries older than this one: the id of the last one of the page before", example = "4711"),
+        ("status" = Option<String>, Query, description = "Only deliveries with this status: `pending`, `delivered` or `failed`", example = "failed"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of deliveries; 50 by default", example = 50),
+        ("after" = Option<String>, Query, description = "Id of the last delivery of the previous page: only older deliveries are returned", example = "4711"),
     ),
     responses(
-        (status = 200, description = "A part of the deliveries", body = DeliveryListView),
-        (status = 404, description = "There is no such endpoint"),
-        (status = 413, description = "The answer is larger than `server.max_response` allows: ask for less with `limit`"),
+        (status = 200, description = "A page of deliveries", body = DeliveryListView),
+        (status = 404, description = "Webhook endpoint not found"),
+        (status = 413, description = "The response exceeds `server.max_response`: use a smaller `limit`"),
     )
 )]
-pub(in super::super) async fn list_deliveries(call: Call) -> Answer {
+pub(in super::super) async fn list_webhook_deliveries(call: Call) -> Answer {
     let id = call.endpoint_id()?;
     let mut parameters = Parameters::of(&call.request)?;
     let page = DeliveryPage {
@@ -54,7 +54,7 @@ pub(in super::super) async fn list_deliveries(call: Call) -> Answer {
     call.list(&view)
 }
 
-/// Reads a delivery.
+/// Get a webhook delivery
 #[utoipa::path(
     get,
     path = "/webhooks/deliveries/{id}",
@@ -62,59 +62,54 @@ pub(in super::super) async fn list_deliveries(call: Call) -> Answer {
     params(("id" = String, Path, description = "The delivery's id", example = "4711")),
     responses(
         (status = 200, description = "The delivery", body = DeliveryItem),
-        (status = 404, description = "There is no such delivery"),
+        (status = 404, description = "Webhook delivery not found"),
     )
 )]
-pub(in super::super) async fn get_delivery(call: Call) -> Answer {
+pub(in super::super) async fn get_webhook_delivery(call: Call) -> Answer {
     let delivery = call.api.webhooks.delivery(&call.caller, call.delivery_id()?).await?;
     json(StatusCode::OK, &DeliveryItem::from(&delivery))
 }
 
-/// Sends a delivery again.
+/// Redeliver a webhook delivery
 #[utoipa::path(
     post,
     path = "/webhooks/deliveries/{id}/redeliver",
     tag = "webhooks",
-    description = "Has a delivery sent again, whatever became of it, under the same `webhook-id`. Needs the scope `tickerq:admin`.",
+    description = "Redelivers a delivery of any status under the same `webhook-id`. Requires the scope `tickerq:admin`.",
     params(("id" = String, Path, description = "The delivery's id", example = "4711")),
     responses(
-        (status = 202, description = "It waits to be sent", body = DeliveryItem),
-        (status = 404, description = "There is no such delivery, or its endpoint is gone"),
+        (status = 202, description = "The pending delivery", body = DeliveryItem),
+        (status = 404, description = "Webhook delivery not found, or its endpoint was deleted"),
     )
 )]
-pub(in super::super) async fn redeliver(mut call: Call) -> Answer {
+pub(in super::super) async fn redeliver_webhook_delivery(mut call: Call) -> Answer {
     let id = call.delivery_id()?;
     call.no_fields().await?;
     let delivery = call.api.webhooks.redeliver(&call.caller, id).await?;
     json(StatusCode::ACCEPTED, &DeliveryItem::from(&delivery))
 }
 
-/// Sends an endpoint's failed deliveries again.
+/// Redeliver a webhook endpoint's failed deliveries
 #[utoipa::path(
     post,
     path = "/webhooks/endpoints/{id}/redeliver",
     tag = "webhooks",
-    description = "Has all deliveries of an endpoint sent again that have failed and whose event happened at `since` or \
-                   later. Needs the scope `tickerq:admin`.",
+    description = "Redelivers an endpoint's failed deliveries whose event occurred at or after \
+                   `since`. Requires the scope `tickerq:admin`.",
     params(("id" = String, Path, format = Uuid, description = "The endpoint's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")),
     request_body = RedeliverRequest,
     responses(
-        (status = 202, description = "They wait to be sent", body = RedeliveredView),
-        (status = 404, description = "There is no such endpoint"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 202, description = "Number of pending deliveries", body = RedeliveredView),
+        (status = 404, description = "Webhook endpoint not found"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn redeliver_failed(mut call: Call) -> Answer {
+pub(in super::super) async fn redeliver_failed_webhook_deliveries(mut call: Call) -> Answer {
     let id = call.endpoint_id()?;
     let bytes = call.body(call.api.options.body_bytes_max).await?;
     let RedeliverRequest { since } = body::parse(&bytes)?;
-    let missing = || {
-        PartError::field(
-            "/since",
-            "since is required: the time from which on failed deliveries are meant",
-        )
-    };
+    let missing = || PartError::field("/since", "since is missing; expected the earliest time of the event");
     let Parsed(since) = since.ok_or_else(missing)?;
     let redelivered = call.api.webhooks.redeliver_failed(&call.caller, id, since).await?;
     json(StatusCode::ACCEPTED, &RedeliveredView { redelivered })

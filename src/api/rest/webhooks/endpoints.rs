@@ -10,15 +10,15 @@ use crate::api::rest::request::body;
 use crate::api::rest::request::context::{Answer, Call, json, json_with};
 use crate::api::rest::request::etag;
 
-/// Lists webhook endpoints.
+/// List webhook endpoints
 #[utoipa::path(
     get,
     path = "/webhooks/endpoints",
     tag = "webhooks",
-    description = "Lists webhook endpoints, the oldest first: those of the configuration and those that were made here.",
+    description = "Returns webhook endpoints, oldest first: those of the configuration and those that were created over the API.",
     responses((status = 200, description = "All endpoints", body = EndpointListView))
 )]
-pub(in super::super) async fn list_endpoints(call: Call) -> Answer {
+pub(in super::super) async fn list_webhook_endpoints(call: Call) -> Answer {
     let endpoints = call.api.webhooks.list(&call.caller).await?;
     let view = EndpointListView {
         endpoints: endpoints.iter().map(EndpointItem::from).collect(),
@@ -26,25 +26,25 @@ pub(in super::super) async fn list_endpoints(call: Call) -> Answer {
     json(StatusCode::OK, &view)
 }
 
-/// Creates a webhook endpoint.
+/// Create a webhook endpoint
 #[utoipa::path(
     post,
     path = "/webhooks/endpoints",
     tag = "webhooks",
-    description = "Creates a webhook endpoint. Needs the scope `tickerq:admin`. The secret is in this answer and in no \
-                   other. Unless the server's configuration says otherwise, the endpoint may not lie in a private network.",
+    description = "Creates a webhook endpoint. Requires the scope `tickerq:admin`. Only this response contains the \
+                   secret. Private networks are rejected unless the server's configuration allows them.",
     request_body = EndpointRequest,
     responses(
-        (status = 201, description = "The endpoint is stored", body = EndpointItem, headers(
-            ("Location" = String, description = "Where the endpoint can be read"),
-            ("ETag" = String, description = "Its revision, in quotes"),
+        (status = 201, description = "The endpoint was stored", body = EndpointItem, headers(
+            ("Location" = String, description = "URL of the endpoint"),
+            ("ETag" = String, description = "Revision, in quotes"),
         )),
-        (status = 409, description = "Webhooks are switched off, or there are as many endpoints as there may be"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 409, description = "Webhooks are disabled, or the limit of endpoints is reached"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn create_endpoint(mut call: Call) -> Answer {
+pub(in super::super) async fn create_webhook_endpoint(mut call: Call) -> Answer {
     let bytes = call.body(call.api.options.body_bytes_max).await?;
     let draft = body::parse::<EndpointRequest>(&bytes)?.into_draft()?;
     let endpoint = call.api.webhooks.create(&call.caller, draft).await?;
@@ -63,45 +63,45 @@ fn answer(revision: u32, view: &EndpointItem<'_>) -> Answer {
     json_with(response, view)
 }
 
-/// Reads a webhook endpoint.
+/// Get a webhook endpoint
 #[utoipa::path(
     get,
     path = "/webhooks/endpoints/{id}",
     tag = "webhooks",
     params(("id" = String, Path, format = Uuid, description = "The endpoint's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")),
     responses(
-        (status = 200, description = "The endpoint", body = EndpointItem, headers(("ETag" = String, description = "Its revision, in quotes"))),
-        (status = 404, description = "There is no such endpoint"),
+        (status = 200, description = "The endpoint", body = EndpointItem, headers(("ETag" = String, description = "Revision, in quotes"))),
+        (status = 404, description = "Webhook endpoint not found"),
     )
 )]
-pub(in super::super) async fn get_endpoint(call: Call) -> Answer {
+pub(in super::super) async fn get_webhook_endpoint(call: Call) -> Answer {
     let view = call.api.webhooks.get(&call.caller, call.endpoint_id()?).await?;
     answer(view.endpoint.revision, &EndpointItem::from(&view))
 }
 
-/// Changes a webhook endpoint.
+/// Update a webhook endpoint
 #[utoipa::path(
     patch,
     path = "/webhooks/endpoints/{id}",
     tag = "webhooks",
-    description = "Changes a webhook endpoint: what is left out stays as it is. What waits for it is sent to where it is then. \
-                   Needs the scope `tickerq:admin`.",
+    description = "Changes a webhook endpoint; omitted fields are not changed. Pending deliveries are sent to its new address. \
+                   Requires the scope `tickerq:admin`.",
     params(
         ("id" = String, Path, format = Uuid, description = "The endpoint's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have one", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have none; `*` always fails", example = "\"2\""),
     ),
     request_body = EndpointPatchRequest,
     responses(
-        (status = 200, description = "The endpoint as it is now", body = EndpointItem, headers(("ETag" = String, description = "Its revision, in quotes"))),
-        (status = 404, description = "There is no such endpoint"),
-        (status = 409, description = "It comes from the configuration, or is being changed by others at the same time"),
-        (status = 412, description = "It has changed"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 200, description = "The endpoint", body = EndpointItem, headers(("ETag" = String, description = "Revision, in quotes"))),
+        (status = 404, description = "Webhook endpoint not found"),
+        (status = 409, description = "The endpoint is configured in a file, or concurrent changes"),
+        (status = 412, description = "A precondition failed"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn patch_endpoint(mut call: Call) -> Answer {
+pub(in super::super) async fn patch_webhook_endpoint(mut call: Call) -> Answer {
     let id = call.endpoint_id()?;
     let bytes = call.body(call.api.options.body_bytes_max).await?;
     let patch = body::parse::<EndpointPatchRequest>(&bytes)?.into_patch()?;
@@ -110,25 +110,25 @@ pub(in super::super) async fn patch_endpoint(mut call: Call) -> Answer {
     answer(endpoint.revision, &EndpointItem::new(&endpoint, None))
 }
 
-/// Deletes a webhook endpoint.
+/// Delete a webhook endpoint
 #[utoipa::path(
     delete,
     path = "/webhooks/endpoints/{id}",
     tag = "webhooks",
-    description = "Deletes a webhook endpoint, and what it was or is to be told. Needs the scope `tickerq:admin`.",
+    description = "Deletes a webhook endpoint and its deliveries. Requires the scope `tickerq:admin`.",
     params(
         ("id" = String, Path, format = Uuid, description = "The endpoint's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have one", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have none; `*` always fails", example = "\"2\""),
     ),
     responses(
-        (status = 204, description = "It is deleted"),
-        (status = 404, description = "There is no such endpoint"),
-        (status = 409, description = "It comes from the configuration, or is being changed by others at the same time"),
-        (status = 412, description = "It has changed"),
+        (status = 204, description = "The endpoint was deleted"),
+        (status = 404, description = "Webhook endpoint not found"),
+        (status = 409, description = "The endpoint is configured in a file, or concurrent changes"),
+        (status = 412, description = "A precondition failed"),
     )
 )]
-pub(in super::super) async fn delete_endpoint(mut call: Call) -> Answer {
+pub(in super::super) async fn delete_webhook_endpoint(mut call: Call) -> Answer {
     let id = call.endpoint_id()?;
     call.no_fields().await?;
     let revision = call.expected_endpoint_revision(id).await?;
@@ -136,47 +136,47 @@ pub(in super::super) async fn delete_endpoint(mut call: Call) -> Answer {
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Enables a webhook endpoint.
+/// Enable a webhook endpoint
 #[utoipa::path(
     post,
     path = "/webhooks/endpoints/{id}/enable",
     tag = "webhooks",
-    description = "Has an endpoint told again of what happens, and of what has waited for it. Needs the scope `tickerq:admin`.",
+    description = "Enables an endpoint. Its pending deliveries are sent, followed by those of new events. Requires the scope `tickerq:admin`.",
     params(
         ("id" = String, Path, format = Uuid, description = "The endpoint's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have one", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have none; `*` always fails", example = "\"2\""),
     ),
     responses(
-        (status = 200, description = "The endpoint as it is now", body = EndpointItem, headers(("ETag" = String, description = "Its revision, in quotes"))),
-        (status = 404, description = "There is no such endpoint"),
-        (status = 409, description = "It is being changed by others at the same time"),
-        (status = 412, description = "It has changed"),
+        (status = 200, description = "The endpoint", body = EndpointItem, headers(("ETag" = String, description = "Revision, in quotes"))),
+        (status = 404, description = "Webhook endpoint not found"),
+        (status = 409, description = "Concurrent changes"),
+        (status = 412, description = "A precondition failed"),
     )
 )]
-pub(in super::super) async fn enable_endpoint(call: Call) -> Answer {
+pub(in super::super) async fn enable_webhook_endpoint(call: Call) -> Answer {
     switch(call, true).await
 }
 
-/// Disables a webhook endpoint.
+/// Disable a webhook endpoint
 #[utoipa::path(
     post,
     path = "/webhooks/endpoints/{id}/disable",
     tag = "webhooks",
-    description = "Has an endpoint told nothing more. What waits for it waits until it is enabled. Needs the scope `tickerq:admin`.",
+    description = "Disables an endpoint. Its pending deliveries stay pending. Requires the scope `tickerq:admin`.",
     params(
         ("id" = String, Path, format = Uuid, description = "The endpoint's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have one", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have none; `*` always fails", example = "\"2\""),
     ),
     responses(
-        (status = 200, description = "The endpoint as it is now", body = EndpointItem, headers(("ETag" = String, description = "Its revision, in quotes"))),
-        (status = 404, description = "There is no such endpoint"),
-        (status = 409, description = "It is being changed by others at the same time"),
-        (status = 412, description = "It has changed"),
+        (status = 200, description = "The endpoint", body = EndpointItem, headers(("ETag" = String, description = "Revision, in quotes"))),
+        (status = 404, description = "Webhook endpoint not found"),
+        (status = 409, description = "Concurrent changes"),
+        (status = 412, description = "A precondition failed"),
     )
 )]
-pub(in super::super) async fn disable_endpoint(call: Call) -> Answer {
+pub(in super::super) async fn disable_webhook_endpoint(call: Call) -> Answer {
     switch(call, false).await
 }
 
@@ -189,30 +189,30 @@ async fn switch(mut call: Call, is_enabled: bool) -> Answer {
     answer(endpoint.revision, &EndpointItem::new(&endpoint, None))
 }
 
-/// Gives a webhook endpoint another secret.
+/// Rotate the secret of a webhook endpoint
 #[utoipa::path(
     post,
     path = "/webhooks/endpoints/{id}/rotate-secret",
     tag = "webhooks",
-    description = "Gives an endpoint another secret. During the overlap deliveries are signed with both: `webhook-signature` \
-                   has two, and `X-TickerQ-Signature-Previous` is by the old one. The new secret is in this answer and in \
-                   no other. Needs the scope `tickerq:admin`.",
+    description = "Replaces the secret of an endpoint. During the overlap deliveries are signed with both: `webhook-signature` \
+                   has two signatures, and `X-TickerQ-Signature-Previous` that of the old one. Only this response contains the \
+                   new secret. Requires the scope `tickerq:admin`.",
     params(
         ("id" = String, Path, format = Uuid, description = "The endpoint's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"),
-        ("If-Match" = Option<String>, Header, description = "Only if it still has this `ETag`, or one of these", example = "\"3\""),
-        ("If-None-Match" = Option<String>, Header, description = "Only if it has none of these `ETag`s; `*` never holds", example = "\"2\""),
+        ("If-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have one", example = "\"3\""),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of which the resource must have none; `*` always fails", example = "\"2\""),
     ),
     request_body(content = Option<RotateSecretRequest>),
     responses(
-        (status = 200, description = "The endpoint as it is now, with its secret", body = EndpointItem, headers(("ETag" = String, description = "Its revision, in quotes"))),
-        (status = 404, description = "There is no such endpoint"),
-        (status = 409, description = "It comes from the configuration, or is being changed by others at the same time"),
-        (status = 412, description = "It has changed"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 200, description = "The endpoint, with its secret", body = EndpointItem, headers(("ETag" = String, description = "Revision, in quotes"))),
+        (status = 404, description = "Webhook endpoint not found"),
+        (status = 409, description = "The endpoint is configured in a file, or concurrent changes"),
+        (status = 412, description = "A precondition failed"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn rotate_secret(mut call: Call) -> Answer {
+pub(in super::super) async fn rotate_webhook_secret(mut call: Call) -> Answer {
     let id = call.endpoint_id()?;
     let request: RotateSecretRequest = call.optional_body().await?;
     let (secret, overlap) = request.into_parts();
@@ -222,21 +222,21 @@ pub(in super::super) async fn rotate_secret(mut call: Call) -> Answer {
     answer(endpoint.revision, &EndpointItem::with_secret(&endpoint))
 }
 
-/// Tries a webhook endpoint.
+/// Send a test event to a webhook endpoint
 #[utoipa::path(
     post,
     path = "/webhooks/endpoints/{id}/test",
     tag = "webhooks",
-    description = "Sends an endpoint the event `webhook.test`, whatever it has chosen to be told. What came of it is in its \
-                   deliveries. Needs the scope `tickerq:admin`.",
+    description = "Sends the event `webhook.test` to an endpoint with any subscription. The result is in its \
+                   deliveries. Requires the scope `tickerq:admin`.",
     params(("id" = String, Path, format = Uuid, description = "The endpoint's id", example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")),
     responses(
-        (status = 202, description = "The test is on its way", body = TestView),
-        (status = 404, description = "There is no such endpoint"),
-        (status = 409, description = "It is disabled"),
+        (status = 202, description = "The test event is pending", body = TestView),
+        (status = 404, description = "Webhook endpoint not found"),
+        (status = 409, description = "The endpoint is disabled"),
     )
 )]
-pub(in super::super) async fn test_endpoint(mut call: Call) -> Answer {
+pub(in super::super) async fn test_webhook_endpoint(mut call: Call) -> Answer {
     let id = call.endpoint_id()?;
     call.no_fields().await?;
     let webhook_id = call.api.webhooks.test(&call.caller, id).await?;

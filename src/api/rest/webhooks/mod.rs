@@ -1,4 +1,4 @@
-//! `/webhooks`: endpoints that are told of events, and what they were told.
+//! `/webhooks`: webhook endpoints and deliveries.
 
 pub(super) mod deliveries;
 pub(super) mod endpoints;
@@ -21,24 +21,24 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
     config.service(resource(
         &endpoints,
         vec![
-            (Method::GET, route(api, endpoints::list_endpoints)),
+            (Method::GET, route(api, endpoints::list_webhook_endpoints)),
             (
                 Method::POST,
-                route_showing(api, Disclosure::Administrators, endpoints::create_endpoint),
+                route_showing(api, Disclosure::Administrators, endpoints::create_webhook_endpoint),
             ),
         ],
     ));
     config.service(resource(
         &one,
         vec![
-            (Method::GET, route(api, endpoints::get_endpoint)),
+            (Method::GET, route(api, endpoints::get_webhook_endpoint)),
             (
                 Method::PATCH,
-                route_showing(api, Disclosure::Administrators, endpoints::patch_endpoint),
+                route_showing(api, Disclosure::Administrators, endpoints::patch_webhook_endpoint),
             ),
             (
                 Method::DELETE,
-                route_showing(api, Disclosure::Administrators, endpoints::delete_endpoint),
+                route_showing(api, Disclosure::Administrators, endpoints::delete_webhook_endpoint),
             ),
         ],
     ));
@@ -46,50 +46,54 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
         &format!("{one}/enable"),
         vec![(
             Method::POST,
-            route_showing(api, Disclosure::Administrators, endpoints::enable_endpoint),
+            route_showing(api, Disclosure::Administrators, endpoints::enable_webhook_endpoint),
         )],
     ));
     config.service(resource(
         &format!("{one}/disable"),
         vec![(
             Method::POST,
-            route_showing(api, Disclosure::Administrators, endpoints::disable_endpoint),
+            route_showing(api, Disclosure::Administrators, endpoints::disable_webhook_endpoint),
         )],
     ));
     config.service(resource(
         &format!("{one}/rotate-secret"),
         vec![(
             Method::POST,
-            route_showing(api, Disclosure::Administrators, endpoints::rotate_secret),
+            route_showing(api, Disclosure::Administrators, endpoints::rotate_webhook_secret),
         )],
     ));
     config.service(resource(
         &format!("{one}/test"),
         vec![(
             Method::POST,
-            route_showing(api, Disclosure::Administrators, endpoints::test_endpoint),
+            route_showing(api, Disclosure::Administrators, endpoints::test_webhook_endpoint),
         )],
     ));
     config.service(resource(
         &format!("{one}/deliveries"),
         vec![(
             Method::GET,
-            route_with_query(api, deliveries::PARAMETERS, deliveries::list_deliveries),
+            route_with_query(api, deliveries::PARAMETERS, deliveries::list_webhook_deliveries),
         )],
     ));
     config.service(resource(
         &format!("{one}/redeliver"),
         vec![(
             Method::POST,
-            route_showing(api, Disclosure::Administrators, deliveries::redeliver_failed),
+            route_showing(
+                api,
+                Disclosure::Administrators,
+                deliveries::redeliver_failed_webhook_deliveries,
+            ),
         )],
     ));
     config.service(resource(
         &format!("{prefix}/webhooks/deliveries/{{id}}"),
-        vec![(Method::GET, route(api, deliveries::get_delivery))],
+        vec![(Method::GET, route(api, deliveries::get_webhook_delivery))],
     ));
     config.service(resource(
         &format!("{prefix}/webhooks/deliveries/{{id}}/redeliver"),
-        vec![(Method::POST, route(api, deliveries::redeliver))],
+        vec![(Method::POST, route(api, deliveries::redeliver_webhook_delivery))],
     ));
 }

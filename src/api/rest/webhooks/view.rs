@@ -1,4 +1,4 @@
-//! Webhook endpoints and deliveries as they are shown. Secrets are not.
+//! Views of webhook endpoints and deliveries, without secrets.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,69 +15,69 @@ use crate::service::webhooks::EndpointView;
 #[serde(rename_all = "camelCase")]
 #[schema(as = WebhookEndpoint)]
 pub(in super::super) struct EndpointItem<'a> {
-    /// Its identity, a UUID.
+    /// Id, a UUID.
     #[schema(format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
     id: String,
-    /// What people call it.
+    /// Display name.
     #[schema(example = "billing")]
     name: &'a str,
-    /// Where it is; what its query says is hidden.
+    /// Address, with the values of its query hidden.
     #[schema(example = "https://api.example.com/tickerq/webhook")]
     url: String,
-    /// What it is told.
+    /// Subscribed events.
     #[schema(example = json!(["job.completed", "job.failed"]))]
     events: Vec<&'a str>,
-    /// Whether it is told anything.
+    /// True if events are delivered to it.
     #[schema(example = true)]
     enabled: bool,
-    /// `asked`, `gone` (it has answered 410) or `failing` (for too long); `null` while it is enabled.
+    /// `asked`, `gone` (it responded with 410) or `failing` (for too long); `null` while it is enabled.
     #[schema(value_type = Option<DisabledReasonWord>)]
     disabled_reason: Option<&'static str>,
-    /// Since when it is disabled.
+    /// Time since which it is disabled.
     #[schema(value_type = Option<String>, format = DateTime)]
     disabled_at: Option<Time>,
-    /// Since when it has failed, without a success in between.
+    /// Time since which all deliveries have failed.
     #[schema(value_type = Option<String>, format = DateTime)]
     failing_since: Option<Time>,
-    /// How a delivery is tried again.
+    /// Retry policy of its deliveries.
     retry_policy: RetryPolicyView,
-    /// `configuration` or `api`: where it comes from, and can be changed.
+    /// `configuration` or `api`: origin of the endpoint, where it can be changed.
     #[schema(value_type = EndpointSourceWord)]
     source: &'static str,
-    /// Until when deliveries are signed with the secret that it had before as well; `null` while the configuration names
-    /// a `previous_secret`.
+    /// Time until which deliveries are also signed with the previous secret; `null` if the configuration has a
+    /// `previous_secret`.
     #[schema(value_type = Option<String>, format = DateTime)]
     previous_secret_until: Option<Time>,
-    /// The node that sends its deliveries.
+    /// Node that sends its deliveries.
     #[schema(format = Uuid)]
     node: Option<String>,
-    /// Since when no live node's configuration names the endpoint, which came from one; `null` otherwise.
+    /// Time since which no live node's configuration contains the endpoint, if it came from one; `null` otherwise.
     #[schema(value_type = Option<String>, format = DateTime)]
     unconfigured_since: Option<Time>,
-    /// When it was created.
+    /// Time of its creation.
     #[schema(value_type = String, format = DateTime)]
     created_at: Time,
-    /// When somebody changed it last.
+    /// Time of the last change by a caller.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Time,
-    /// Grows with every change; its `ETag`.
+    /// Revision, which grows with every change; its `ETag`.
     #[schema(example = 1)]
     revision: u32,
-    /// Its secret, told once: when it is created, or given another one.
+    /// Secret, returned once: when the endpoint is created, or its secret is rotated.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
     secret: Option<&'a str>,
 }
 
-/// How a delivery is tried again.
+/// Retry policy of webhook deliveries.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = WebhookRetryPolicy)]
 pub(in super::super) struct RetryPolicyView {
-    /// How many retries a delivery may have.
+    /// Maximum number of retries of a delivery.
     #[schema(example = 3)]
     max_retries: u32,
-    /// The wait before the first retry; each further one is twice as long.
+    /// Backoff before the first retry; it doubles with each further one.
     #[schema(value_type = String, example = "00:00:30")]
     retry_delay: Span,
 }
@@ -124,7 +124,7 @@ impl<'a> EndpointItem<'a> {
         }
     }
 
-    /// The same with the secret, for whoever has just made it.
+    /// The same with the secret, for the caller that created it.
     pub(super) fn with_secret(endpoint: &'a Endpoint) -> Self {
         Self {
             secret: Some(endpoint.secret.expose()),
@@ -147,7 +147,7 @@ impl<'a> From<&'a EndpointView> for EndpointItem<'a> {
     }
 }
 
-/// All webhook endpoints, the oldest first.
+/// All webhook endpoints, oldest first.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookEndpointList)]
 pub(in super::super) struct EndpointListView<'a> {
@@ -155,70 +155,70 @@ pub(in super::super) struct EndpointListView<'a> {
     pub endpoints: Vec<EndpointItem<'a>>,
 }
 
-/// What an endpoint was told, or is to be told.
+/// A webhook delivery.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = WebhookDelivery)]
 pub(in super::super) struct DeliveryItem<'a> {
-    /// Its identity, a number as text; greater ones are younger.
+    /// Id, a number as text; newer deliveries have greater ids.
     #[schema(example = "4711")]
     id: String,
-    /// To whom.
+    /// Id of the endpoint.
     #[schema(format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
     endpoint_id: String,
-    /// The header `webhook-id`: the same at every attempt.
+    /// Header `webhook-id`: the same for every attempt.
     #[schema(example = "msg_01963b5e7d3a7c1e9f430d2f6b1a9c55")]
     webhook_id: String,
-    /// The event.
+    /// Name of the event.
     #[schema(example = "job.completed")]
     event: &'a str,
-    /// When it happened.
+    /// Time of the event.
     #[schema(value_type = String, format = DateTime)]
     timestamp: Time,
-    /// The job that it is about.
+    /// Job of the event.
     #[schema(value_type = Option<String>, format = Uuid)]
     job_id: Option<Id>,
     /// `pending`, `delivered` or `failed`.
     #[schema(value_type = DeliveryStatusWord)]
     status: &'static str,
-    /// How many attempts were made since it was last asked for.
+    /// Number of attempts since the delivery was last requested.
     #[schema(example = 1)]
     attempts: u32,
-    /// When the next attempt is due, while it is pending.
+    /// Time of the next attempt, while it is pending.
     #[schema(value_type = Option<String>, format = DateTime)]
     next_attempt_at: Option<Time>,
-    /// When the last attempt was made.
+    /// Time of the last attempt.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_attempt_at: Option<Time>,
-    /// How long it took.
+    /// Duration of the last attempt.
     #[schema(value_type = Option<String>, example = "00:00:00.0123")]
     duration: Option<Span>,
-    /// What is sent.
+    /// The request.
     request: DeliveryRequest<'a>,
-    /// What the endpoint has answered to the last attempt.
+    /// Response of the endpoint to the last attempt.
     response: Option<DeliveryResponse<'a>>,
-    /// Why the last attempt was no success.
+    /// Error message of the last attempt, if it failed.
     #[schema(example = json!(null))]
     error: Option<&'a str>,
 }
 
-/// What is sent.
+/// Request of a delivery.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookRequest)]
 pub(in super::super) struct DeliveryRequest<'a> {
-    /// The body before it is signed.
+    /// Body of the request, before it is signed.
     #[schema(value_type = serde_json::Value)]
     body: RawText<'a>,
 }
 
-/// What an endpoint has answered.
+/// Response of a webhook endpoint.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookResponse)]
 pub(in super::super) struct DeliveryResponse<'a> {
-    /// The HTTP status.
+    /// HTTP status.
     #[schema(example = 500)]
     status: u16,
-    /// The first 1,024 bytes of the body.
+    /// First 1,024 bytes of the body.
     body: Option<&'a str>,
 }
 
@@ -278,33 +278,33 @@ impl<'a> From<&'a Delivery> for DeliveryItem<'a> {
     }
 }
 
-/// A part of an endpoint's deliveries, the newest first.
+/// A page of an endpoint's deliveries, newest first.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = WebhookDeliveryList)]
 pub(in super::super) struct DeliveryListView<'a> {
     /// The deliveries.
     pub deliveries: Vec<DeliveryItem<'a>>,
-    /// Whether older ones follow: ask again with `after` set to the id of the last one.
+    /// True if older deliveries follow: pass the id of the last one as `after`.
     #[schema(example = false)]
     pub has_more: bool,
 }
 
-/// How many deliveries are sent again.
+/// Result of a redelivery.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct RedeliveredView {
-    /// Their number.
+    /// Number of pending deliveries.
     #[schema(example = 12)]
     pub redelivered: u64,
 }
 
-/// A test that is on its way.
+/// A pending test event.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = WebhookTest)]
 pub(in super::super) struct TestView {
-    /// The header `webhook-id` that it has.
+    /// Header `webhook-id` of the test event.
     #[schema(example = "msg_01963b5e7d3a7c1e9f430d2f6b1a9c55")]
     pub webhook_id: String,
 }

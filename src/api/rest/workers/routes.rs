@@ -46,9 +46,9 @@ pub(in super::super) async fn list_workers(call: Call) -> Answer {
     tag = "workers",
     request_body = WorkerRequest,
     responses(
-        (status = 201, description = "The worker; its lease has begun", body = WorkerView, headers(("Location" = String, description = "Where it is"))),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 201, description = "The worker; its lease has begun", body = WorkerView, headers(("Location" = String, description = "URL of the worker"))),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(in super::super) async fn register_worker(mut call: Call) -> Answer {
@@ -74,7 +74,7 @@ pub(in super::super) async fn register_worker(mut call: Call) -> Answer {
     responses(
         (status = 200, description = "The worker", body = WorkerView),
         (status = 403, description = "The worker belongs to another caller"),
-        (status = 404, description = "There is no such worker"),
+        (status = 404, description = "Worker not found"),
     )
 )]
 pub(in super::super) async fn get_worker(call: Call) -> Answer {
@@ -91,7 +91,7 @@ pub(in super::super) async fn get_worker(call: Call) -> Answer {
     responses(
         (status = 204, description = "What it ran is pending again; the worker has left"),
         (status = 403, description = "The worker belongs to another caller"),
-        (status = 404, description = "There is no such worker"),
+        (status = 404, description = "Worker not found"),
     )
 )]
 pub(in super::super) async fn leave(call: Call) -> Answer {
@@ -111,11 +111,11 @@ pub(in super::super) async fn leave(call: Call) -> Answer {
     request_body(content = Option<LeaseRequest>),
     responses(
         (status = 200, description = "The jobs, perhaps none", body = LeasedList),
-        (status = 404, description = "There is no such worker, or it has left: register again"),
-        (status = 403, description = "The worker belongs to another caller, or servers run all of its types themselves"),
+        (status = 404, description = "Worker not found or deregistered: register again"),
+        (status = 403, description = "The worker belongs to another caller, or servers handle all of its types"),
         (status = 409, description = "The worker's lease has run out: send a heartbeat, or register again"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(in super::super) async fn lease_jobs(mut call: Call) -> Answer {
@@ -153,9 +153,9 @@ pub(in super::super) async fn lease_jobs(mut call: Call) -> Answer {
     responses(
         (status = 200, description = "Until when, and which jobs should stop", body = BeatView),
         (status = 403, description = "The worker belongs to another caller"),
-        (status = 404, description = "There is no such worker, or it has left: register again"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 404, description = "Worker not found or deregistered: register again"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(in super::super) async fn heartbeat(mut call: Call) -> Answer {
@@ -177,12 +177,12 @@ pub(in super::super) async fn heartbeat(mut call: Call) -> Answer {
     params(("id" = String, Path, format = Uuid, description = "The worker's id")),
     request_body = CompleteRequest,
     responses(
-        (status = 200, description = "What is stored, and what came too late", body = EndedView),
+        (status = 200, description = "Number of stored results, and the jobs that the worker had lost", body = EndedView),
         (status = 403, description = "The worker belongs to another caller"),
-        (status = 404, description = "There is no such worker: register again"),
-        (status = 409, description = "All of them came too late: they are not the worker's any more, and nothing has changed"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 404, description = "Worker not found: register again"),
+        (status = 409, description = "The worker has lost all of the jobs; nothing was changed"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(in super::super) async fn complete_jobs(mut call: Call) -> Answer {
@@ -200,12 +200,12 @@ pub(in super::super) async fn complete_jobs(mut call: Call) -> Answer {
     params(("id" = String, Path, format = Uuid, description = "The worker's id")),
     request_body = FailRequest,
     responses(
-        (status = 200, description = "What is stored, and what came too late", body = EndedView),
+        (status = 200, description = "Number of stored results, and the jobs that the worker had lost", body = EndedView),
         (status = 403, description = "The worker belongs to another caller"),
-        (status = 404, description = "There is no such worker: register again"),
-        (status = 409, description = "All of them came too late: they are not the worker's any more, and nothing has changed"),
-        (status = 413, description = "The body is too large"),
-        (status = 415, description = "The body is not JSON"),
+        (status = 404, description = "Worker not found: register again"),
+        (status = 409, description = "The worker has lost all of the jobs; nothing was changed"),
+        (status = 413, description = "Body too large"),
+        (status = 415, description = "Content type is not JSON"),
     )
 )]
 pub(in super::super) async fn fail_jobs(mut call: Call) -> Answer {

@@ -74,7 +74,7 @@ async fn one_wrong_job_refuses_the_whole_batch_and_is_named() {
         (
             json!({ "type": "A", "delay": "PT1S", "runAt": "2030-01-01T00:00:00Z" }),
             "/runAt",
-            "both say when",
+            "mutually exclusive",
         ),
         // What the rules of this server refuse.
         (
@@ -131,7 +131,7 @@ async fn up_to_a_hundred_invalid_jobs_are_reported_together() {
     );
     assert_eq!(
         problem["detail"],
-        "125 values are not accepted; here are the first 100, 25 more follow"
+        "125 invalid values; the first 100 are listed, 25 more are not"
     );
     // The same of what the server's rules refuse.
     let jobs: Vec<Value> = (0..250).map(|_| json!({ "type": "A", "timeout": "PT0S" })).collect();
@@ -179,7 +179,7 @@ async fn a_batch_of_none_of_too_many_or_of_something_else_is_refused() {
     }
     let large = json!([{ "type": "A", "parameters": "x".repeat(2_048) }]);
     let problem = client.post("/jobs/batch", large).await.problem(413);
-    assert_eq!(problem["detail"], "the body may have at most 2048 bytes");
+    assert_eq!(problem["detail"], "body size limit (2048 bytes) exceeded");
     assert_eq!(total(&client).await, 0);
     assert_eq!(client.post("/jobs/batch", json!(jobs(3))).await.status, 201);
     assert_eq!(total(&client).await, 3);

@@ -145,7 +145,7 @@ async fn an_idempotency_key_that_is_none_is_refused() {
     let request = client.request(Method::POST, "/jobs").json(&body);
     let twice = request.header("idempotency-key", "a").header("idempotency-key", "a");
     let problem = client.send(twice).await.problem(400);
-    assert_eq!(problem["detail"], "the header is there twice");
+    assert_eq!(problem["detail"], "the header is duplicated");
     assert_eq!(client.get("/jobs").await.json()["totalCount"], 0);
     let longest = "k".repeat(255);
     assert_eq!(post_with_key(&client, "/jobs", &longest, &body).await.status, 201);
