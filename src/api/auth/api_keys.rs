@@ -1,4 +1,4 @@
-//! The keys of the configuration.
+//! Configured API keys.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,28 +10,28 @@ use super::granted_scopes::granted;
 use super::rate_limit::{Meter, Rate};
 use crate::domain::access::caller::{Caller, CallerKind, ScopeNames, Scopes};
 
-/// A key that is accepted.
+/// A configured API key.
 #[derive(Clone)]
 pub struct ApiKey {
-    /// What people call who uses it.
+    /// Display name of its user.
     pub name: String,
-    /// The SHA-256 of the key.
+    /// SHA-256 of the key.
     pub digest: [u8; 32],
-    /// The names of what it may do.
+    /// Names of its scopes.
     pub scopes: Vec<String>,
-    /// How many requests it may make.
+    /// Rate limit of the key.
     pub rate: Option<Rate>,
 }
 
-/// All keys.
+/// All API keys.
 pub(super) struct ApiKeys(Box<[KnownKey]>);
 
-/// A key, and what is known of its use.
+/// An API key with its state.
 pub(super) struct KnownKey {
     digest: [u8; 32],
     pub(super) caller: Caller,
     pub(super) rate: Option<Rate>,
-    /// Keys of one name are one caller's and count together.
+    /// Shared by keys of one name: they belong to one caller and count together.
     pub(super) meter: Arc<Meter>,
     pub(super) seen: SeenAt,
 }
@@ -59,7 +59,7 @@ impl ApiKeys {
         Self(known.collect())
     }
 
-    /// The key with this digest. All are compared, each in the same time, whether it is the one or not.
+    /// The key with this digest. All keys are compared, in constant time.
     pub(super) fn find(&self, digest: &[u8; 32]) -> Option<&KnownKey> {
         let mut found = None;
         for key in &self.0 {

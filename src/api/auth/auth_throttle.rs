@@ -1,8 +1,8 @@
-//! The brake on guessing: who fails to show who it is too often has to wait, by the address it comes from.
+//! Throttles failed authentications by address.
 //!
-//! Ten failures may come at once, and then one every six seconds. Beyond that everything that an address shows is refused
-//! unseen (429 and `Retry-After`), but for what has been accepted from this very address before: a client that shares its
-//! address with somebody who guesses goes on working.
+//! An address has a burst of ten failures, then one every six seconds. Beyond that its credentials are rejected without
+//! a check (429 and `Retry-After`), except for those that were accepted from the same address before: a client that
+//! shares its address with an attacker is not affected.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -14,26 +14,26 @@ use super::rate_limit::Rate;
 use super::two_generation_cache::Generations;
 use crate::domain::access::ip_network::client_prefix;
 
-/// How many failures an address has.
+/// Rate limit of failures of an address.
 const FAILURES: Rate = Rate {
     capacity: 10,
     per: Duration::from_secs(60),
 };
-/// How many addresses are remembered, twice.
+/// Maximum number of addresses in a generation.
 const ADDRESSES_MAX: usize = 5_000;
-/// How long an address is remembered, in nanoseconds: after that time its bucket has leaked empty.
+/// Time for which an address is stored, in nanoseconds: its bucket is empty afterwards.
 const LIFETIME: u64 = 60_000_000_000;
 
-/// See the module.
+/// The throttle. See the module.
 #[derive(Debug)]
 pub(super) struct Brake {
-    /// Whether anybody has failed: spares everybody else the lock.
+    /// False until the first failure: spares successful callers the lock.
     is_used: AtomicBool,
     failures: Mutex<Generations<IpAddr, u64>>,
 }
 
 impl Brake {
-    /// Nobody has failed.
+    /// A throttle without failures.
     pub(super) fn new() -> Self {
         Self {
             is_used: AtomicBool::new(false),
@@ -41,12 +41,12 @@ impl Brake {
         }
     }
 
-    /// The time for which nothing new is accepted from an address; `None` if it is not braked.
+    /// The time until credentials are accepted from an address; `None` if it is not throttled.
     pub(super) fn wait(&self, address: IpAddr, now: u64) -> Option<Duration> {
         if !self.is_used.load(Ordering::Relaxed) {
             return None;
         }
-        // The map stays whole when somebody panics while holding it.
+        // The map stays consistent when a holder of the lock panics.
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.age(now);
         if failures.is_empty() {
@@ -58,7 +58,7 @@ impl Brake {
         (quota.remaining == 0).then_some(quota.next_in)
     }
 
-    /// Notes that somebody at an address has failed. Gives whether the address is braked from now on.
+    /// Records a failure of an address. True if the address is throttled from now on.
     pub(super) fn failed(&self, address: IpAddr, now: u64) -> bool {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let full_at = failures.entry(&client_prefix(address), now, || 0);
@@ -69,7 +69,7 @@ impl Brake {
     }
 }
 
-/// Where something was accepted from lately: a few addresses, as numbers that nobody outside can work out.
+/// Addresses from which credentials were accepted lately, as keyed hashes.
 #[derive(Debug, Default)]
 pub(super) struct SeenAt {
     addresses: [AtomicU64; 8],
@@ -77,13 +77,13 @@ pub(super) struct SeenAt {
 }
 
 impl SeenAt {
-    /// Whether it was accepted from here.
+    /// True if the credentials were accepted from this address.
     pub(super) fn contains(&self, address: IpAddr) -> bool {
         let number = number(address);
         self.addresses.iter().any(|seen| seen.load(Ordering::Relaxed) == number)
     }
 
-    /// Notes that it was accepted from here.
+    /// Records that the credentials were accepted from this address.
     pub(super) fn note(&self, address: IpAddr) {
         let number = number(address);
         if self.addresses.iter().any(|seen| seen.load(Ordering::Relaxed) == number) {
@@ -96,7 +96,7 @@ impl SeenAt {
     }
 }
 
-/// Never 0, which is an empty place.
+/// Never 0, which marks a free slot.
 fn number(address: IpAddr) -> u64 {
     static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     HASHER.hash_one(client_prefix(address)).max(1)
@@ -124,14 +124,14 @@ mod tests {
         assert_eq!(brake.wait(address(1), 8 * SECOND), None);
         assert!(
             brake.failed(address(1), 8 * SECOND),
-            "one failure more, and it waits again"
+            "another failure throttles it again"
         );
         assert_eq!(brake.wait(address(1), 200 * SECOND), None);
-        assert!(!brake.is_used.load(Ordering::Relaxed), "all is forgotten");
+        assert!(!brake.is_used.load(Ordering::Relaxed), "all entries have expired");
     }
 
     #[test]
-    fn the_addresses_of_one_ipv6_network_are_braked_together() {
+    fn the_addresses_of_one_ipv6_network_are_throttled_together() {
         let brake = Brake::new();
         for host in 0..10_u16 {
             brake.failed(IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, host]), 0);
@@ -151,9 +151,6 @@ mod tests {
         assert!((1..=8).all(|number| seen.contains(address(number))));
         seen.note(address(9));
         assert!(seen.contains(address(9)));
-        assert!(
-            !seen.contains(address(1)),
-            "the one that was there for longest is forgotten"
-        );
+        assert!(!seen.contains(address(1)), "the oldest one is evicted");
     }
 }

@@ -1,4 +1,4 @@
-//! Where a request really came from, behind proxies that are trusted to say so.
+//! Address of a request's client behind trusted proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,22 +8,22 @@ use crate::domain::access::ip_network::IpNetwork;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The address that a request counts for. That is the other end of the connection, unless it is a trusted proxy: then it
-/// is the last address in `X-Forwarded-For` that is none. What stands further left was written by whoever is not trusted.
+/// The address of a request's client: the peer of the connection, or if that is a trusted proxy, the last untrusted
+/// address in `X-Forwarded-For`. Addresses to the left of it were written by untrusted clients.
 pub(super) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNetwork]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut client = peer.to_canonical();
     if trusted.is_empty() || !is_trusted(client) {
         return client;
     }
-    // Several headers are one list; a proxy adds its own at the end.
+    // Several headers form one list; a proxy appends its own.
     let values: Vec<&str> = headers
         .get_all(FORWARDED_FOR)
         .map(|value| value.to_str().unwrap_or_default())
         .collect();
     let hops = values.iter().rev().flat_map(|value| value.rsplit(','));
     for hop in hops {
-        // What is no address says nothing of who wrote it: the proxy itself then counts.
+        // An invalid address does not identify its author: the request then counts for the proxy.
         let Some(address) = parse(hop) else { break };
         client = address;
         if !is_trusted(client) {
@@ -33,7 +33,7 @@ pub(super) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNetwork]) -> Ip
     client
 }
 
-/// Reads an address, with or without a port.
+/// Parses an address, with or without a port.
 fn parse(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -72,7 +72,7 @@ mod tests {
             ("127.0.0.1", &["198.51.100.1"], &[], "127.0.0.1"),
             ("127.0.0.1", &["198.51.100.1"], proxies, "198.51.100.1"),
             ("127.0.0.1", &[], proxies, "127.0.0.1"),
-            // What the client itself has written stands on the left.
+            // The client's own entries are on the left.
             (
                 "127.0.0.1",
                 &["1.1.1.1, 198.51.100.1, 10.0.0.7"],

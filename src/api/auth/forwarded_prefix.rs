@@ -1,12 +1,12 @@
-//! The path under which a proxy publishes the server.
+//! Path prefix under which a proxy publishes the server.
 
 use actix_web::http::header::HeaderMap;
 
 const FORWARDED_PREFIX: &str = "x-forwarded-prefix";
-/// How long a prefix may be, in bytes.
+/// Maximum length of a prefix, in bytes.
 const LENGTH_MAX: usize = 256;
 
-/// The prefix in `X-Forwarded-Prefix`, without a slash at its end; `None` when there is none, or it is not a plain path: it
+/// The prefix in `X-Forwarded-Prefix`, without a trailing slash; `None` if there is none, or it is not a plain path: it
 /// becomes part of URLs that callers follow.
 pub(super) fn of(headers: &HeaderMap) -> Option<String> {
     let mut values = headers.get_all(FORWARDED_PREFIX);
@@ -18,7 +18,7 @@ pub(super) fn of(headers: &HeaderMap) -> Option<String> {
     is_plain(path).then(|| path.to_owned())
 }
 
-/// Whether a text is `/` and a segment, once or more often.
+/// True for one or more of `/` and a segment.
 fn is_plain(path: &str) -> bool {
     let is_plain = |segment: &str| {
         !matches!(segment, "" | "." | "..")
@@ -75,7 +75,7 @@ mod tests {
         ] {
             assert_eq!(prefix(&[wrong]), None, "{wrong}");
         }
-        assert_eq!(prefix(&["/a", "/b"]), None, "which one is meant is not known");
+        assert_eq!(prefix(&["/a", "/b"]), None, "they are ambiguous");
         assert_eq!(prefix(&[]), None);
     }
 }

@@ -1,28 +1,28 @@
-//! Whether the credentials of an open connection are still accepted.
+//! Re-checks the credentials of open connections.
 //!
-//! A connection outlives the moment in which its caller was authenticated: its token expires, the key that signed it is
-//! removed. So its credentials are checked again every few seconds. This check is neither counted nor throttled: a caller
-//! must not be able to keep an expired connection open, or to lose a valid one, by failing elsewhere.
+//! A connection outlives the authentication of its caller: its token expires, the key that signed it is removed. Its
+//! credentials are therefore checked again every few seconds. This check is neither counted nor throttled: failures
+//! elsewhere must neither keep an expired connection open nor close a valid one.
 
 use std::time::{Duration, Instant};
 
 use super::{AuthFailure, Gate, Shown};
 use crate::domain::access::caller::Scope;
 
-/// How often the credentials of an open connection are checked.
+/// Interval of the checks of an open connection.
 pub const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The credentials of an open connection.
 pub struct Standing {
     gate: Gate,
     shown: Shown,
-    /// One of these is needed.
+    /// Scopes of which one is required.
     scopes: &'static [Scope],
     checked_at: Instant,
 }
 
 impl Standing {
-    /// Credentials that were accepted a moment ago, for a connection that needs one of these scopes.
+    /// Credentials that were just accepted, for a connection that requires one of these scopes.
     pub fn new(gate: Gate, shown: Shown, scopes: &'static [Scope]) -> Self {
         Self {
             gate,
@@ -32,13 +32,13 @@ impl Standing {
         }
     }
 
-    /// The connection's caller has shown newer credentials, which were accepted.
+    /// Replaces the credentials by newer ones that were accepted.
     pub fn renew(&mut self, shown: Shown) {
         self.shown = shown;
         self.checked_at = Instant::now();
     }
 
-    /// Why the connection must end, if it must. Cheap to call more often than every [`RECHECK_INTERVAL`].
+    /// The reason why the connection must close, if any. Cheap to call more often than every [`RECHECK_INTERVAL`].
     pub fn check(&mut self) -> Result<(), String> {
         if self.checked_at.elapsed() < RECHECK_INTERVAL / 2 {
             return Ok(());

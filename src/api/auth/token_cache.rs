@@ -1,7 +1,6 @@
-//! Tokens whose signature was found right a moment ago: to check one costs more than all the rest of a request.
+//! Cache of verified tokens: verifying a signature costs more than the rest of a request.
 //!
-//! A token is known by its SHA-256, for at most a minute, never beyond its own end, and never beyond the set of keys that
-//! it was checked with.
+//! A token is found by its SHA-256, for at most a minute, until it expires, and while its set of keys is current.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,15 +9,15 @@ use std::time::Duration;
 use super::auth_throttle::SeenAt;
 use crate::domain::access::caller::Caller;
 
-/// How many are remembered.
+/// Maximum number of cached tokens.
 const TOKENS_MAX: usize = 4_096;
-/// For how long, in nanoseconds.
+/// Lifetime of an entry, in nanoseconds.
 const REMEMBERED: u64 = 60_000_000_000;
 
-/// See the module.
+/// The cache. See the module.
 pub(super) struct KnownTokens(Mutex<HashMap<[u8; 32], Arc<KnownToken>>>);
 
-/// A token that was found right.
+/// A verified token.
 pub(super) struct KnownToken {
     pub(super) caller: Caller,
     pub(super) seen: SeenAt,
@@ -31,9 +30,9 @@ impl KnownTokens {
         Self(Mutex::new(HashMap::new()))
     }
 
-    /// The token with this digest, if it is known, has not ended and was checked with this set of keys.
+    /// The token with this digest, if it is cached, has not expired and was verified with this set of keys.
     pub(super) fn find(&self, digest: &[u8; 32], keys: u64, now: u64) -> Option<Arc<KnownToken>> {
-        // A panic while the lock is held leaves the map whole.
+        // The map stays consistent when a holder of the lock panics.
         let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = tokens.get(digest);
         found
@@ -41,7 +40,7 @@ impl KnownTokens {
             .map(Arc::clone)
     }
 
-    /// Remembers a token that was checked with this set of keys.
+    /// Stores a token that was verified with this set of keys.
     pub(super) fn insert(
         &self,
         digest: [u8; 32],
@@ -60,7 +59,7 @@ impl KnownTokens {
         let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if tokens.len() >= TOKENS_MAX {
             tokens.retain(|_, token| now < token.until);
-            // All are in use: they are checked once more, which is slower and not wrong.
+            // All entries are in use: tokens are verified again, which is only slower.
             if tokens.len() >= TOKENS_MAX {
                 tokens.clear();
             }
@@ -81,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_known_until_it_ends_and_for_at_most_a_minute() {
+    fn a_token_is_cached_until_it_expires_and_for_at_most_a_minute() {
         let tokens = KnownTokens::new();
         tokens.insert(digest(1), Caller::local(), Duration::from_secs(5), 7, 0);
         tokens.insert(digest(2), Caller::local(), Duration::from_secs(3_600), 7, 0);
@@ -94,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_of_tokens_fills_the_memory() {
+    fn the_cache_is_bounded() {
         let tokens = KnownTokens::new();
         for number in 0..20_000 {
             tokens.insert(digest(number), Caller::local(), Duration::from_secs(60), 0, 0);

@@ -1,13 +1,13 @@
-//! A map that forgets: bounded in memory whoever fills it.
+//! A cache with bounded memory.
 //!
-//! Entries live in two generations. When the younger one is full or old, it becomes the elder, and the elder is dropped.
-//! An entry that is used moves to the younger one. So an entry lives for at least one generation's time after its last
-//! use, unless more keys than a generation holds come in that time.
+//! Entries live in two generations. When the young one is full or old, it becomes the old one, and the old one is
+//! dropped. A used entry moves to the young one. An entry lives for at least one generation's time after its last use,
+//! unless more keys than a generation holds are added in that time.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// See the module.
+/// The cache. See the module.
 #[derive(Debug)]
 pub(super) struct Generations<K, V> {
     young: HashMap<K, V>,
@@ -18,7 +18,7 @@ pub(super) struct Generations<K, V> {
 }
 
 impl<K: Eq + Hash + Clone, V> Generations<K, V> {
-    /// An empty map of at most twice `entries_max` entries, which keeps one for at least `lifetime` nanoseconds.
+    /// An empty cache of at most twice `entries_max` entries, each of which lives for at least `lifetime` nanoseconds.
     pub(super) fn new(entries_max: usize, lifetime: u64) -> Self {
         Self {
             young: HashMap::new(),
@@ -29,17 +29,17 @@ impl<K: Eq + Hash + Clone, V> Generations<K, V> {
         }
     }
 
-    /// The entry of a key, if it is not forgotten yet.
+    /// The entry of a key, if it is cached.
     pub(super) fn get(&self, key: &K) -> Option<&V> {
         self.young.get(key).or_else(|| self.old.get(key))
     }
 
-    /// Whether there is nothing.
+    /// True if the cache is empty.
     pub(super) fn is_empty(&self) -> bool {
         self.young.is_empty() && self.old.is_empty()
     }
 
-    /// The entry of a key, made if there is none.
+    /// The entry of a key, created if there is none.
     pub(super) fn entry(&mut self, key: &K, now: u64, make: impl FnOnce() -> V) -> &mut V {
         self.age(now);
         let is_new = !self.young.contains_key(key);
@@ -52,7 +52,7 @@ impl<K: Eq + Hash + Clone, V> Generations<K, V> {
             .or_insert_with(|| old.remove(key).unwrap_or_else(make))
     }
 
-    /// Drops what is too old.
+    /// Drops expired generations.
     pub(super) fn age(&mut self, now: u64) {
         let passed = now.saturating_sub(self.born_at);
         if passed >= self.lifetime.saturating_mul(2) {
@@ -76,7 +76,7 @@ mod tests {
     use proptest::prelude::{prop_assert, proptest};
 
     #[test]
-    fn an_entry_is_kept_for_its_time_and_forgotten_after_it() {
+    fn an_entry_lives_for_its_lifetime() {
         let mut map = Generations::new(10, 100);
         *map.entry(&"a", 0, || 0) += 1;
         *map.entry(&"a", 99, || 0) += 1;
@@ -89,7 +89,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_never_holds_more_than_two_generations(keys in proptest::collection::vec((0_u32..1_000, 0_u64..30), 0..500)) {
+        fn the_cache_has_at_most_two_generations(keys in proptest::collection::vec((0_u32..1_000, 0_u64..30), 0..500)) {
             let mut map = Generations::new(20, 1_000);
             let mut now = 0;
             for (key, step) in keys {

@@ -142,7 +142,7 @@ async fn a_removed_key_opens_nothing_and_its_streams_end() {
     let (site, server) = start();
     let token = token("ann", 3_600);
     let client = server.client().with_token(&token);
-    let why = "the token is not signed with a key that this server knows";
+    let why = "the token is not signed with a known key";
     let remove = async {
         // Streams and cache are warm.
         assert_eq!(client.get("/jobs").await.status, StatusCode::OK);

@@ -1,9 +1,8 @@
-//! The keys that signatures are checked with: one, or a file of them that may change while the server runs.
+//! Keys that verify signatures: a single one, or a file of keys that may change while the server runs.
 //!
-//! The file is compared with what was read last every few seconds in which a token is checked. Its times and its inode are
-//! not trusted: a file that is put in place by a copy that keeps them would be passed over. A set without a usable key is
-//! obeyed, because it may be the answer to a key that was stolen; a file that can't be read, or is no set of keys, changes
-//! nothing.
+//! The file's content is compared every few seconds in which a token is checked. Its timestamps and inode are not used:
+//! a copy may preserve them. A set without a usable key takes effect, because it may revoke a stolen key; a file that
+//! can't be read or parsed changes nothing.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,46 +16,46 @@ use tracing::{info, warn};
 use super::public_key;
 use super::public_key::InvalidKey;
 
-/// How many keys a file may have.
+/// Maximum number of keys in a file.
 const KEYS_MAX: usize = 100;
-/// How large a file may be.
+/// Maximum size of a file, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-/// How often the file is compared with what is known, in nanoseconds.
+/// Interval of comparisons of the file, in nanoseconds.
 const CHECK_INTERVAL: u64 = 10_000_000_000;
-/// The same for a token whose key is not known.
+/// The same for a token whose key is unknown.
 const UNKNOWN_KEY_INTERVAL: u64 = 1_000_000_000;
 
-/// Where the keys come from.
+/// Source of the keys.
 #[derive(Clone)]
 pub enum JwtKeySource {
-    /// A text that the issuer knows as well: HS256.
+    /// A secret shared with the issuer: HS256.
     Secret(String),
-    /// A public key as PEM: RS256, ES256 or EdDSA, as the key is.
+    /// A public key as PEM: RS256, ES256 or EdDSA, by the type of the key.
     PublicKey(String),
     /// A file with a JSON Web Key Set (RFC 7517).
     JwksFile(PathBuf),
 }
 
-/// Why there is no key.
+/// Reason why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub enum JwtKeyError {
-    /// The configured secret can't be used.
+    /// The configured secret is invalid.
     #[error("api.jwt.secret: {0}")]
     Secret(InvalidKey),
-    /// The configured public key can't be used.
+    /// The configured public key is invalid.
     #[error("api.jwt.public_key: {0}")]
     PublicKey(InvalidKey),
-    /// The file can't be used.
+    /// The file is invalid.
     #[error("api.jwt.jwks_file: {path}: {reason}")]
     File {
-        /// Which.
+        /// Path of the file.
         path: String,
-        /// Why.
+        /// Error message.
         reason: String,
     },
 }
 
-/// A key and what it is for: the algorithm is the key's, never the token's choice.
+/// A key and its algorithm, which never depends on the token.
 #[derive(Debug)]
 pub(crate) struct VerifyingKey {
     id: Option<String>,
@@ -64,17 +63,17 @@ pub(crate) struct VerifyingKey {
     pub(crate) key: DecodingKey,
 }
 
-/// The keys.
+/// The current keys.
 #[derive(Debug)]
 pub(crate) struct JwtKeys {
     set: RwLock<Arc<KeySet>>,
     file: Option<WatchedFile>,
 }
 
-/// The keys of one moment.
+/// The keys at one time.
 #[derive(Debug)]
 struct KeySet {
-    /// Increases with every change.
+    /// Number that grows with every change.
     number: u64,
     keys: Vec<VerifyingKey>,
 }
@@ -82,17 +81,17 @@ struct KeySet {
 #[derive(Debug)]
 struct WatchedFile {
     path: PathBuf,
-    /// When it was read last.
+    /// Time of the last read.
     read_at: AtomicU64,
     last: Mutex<LastRead>,
 }
 
-/// What the last reading of the file has given.
+/// Result of the last read of the file.
 #[derive(Debug)]
 struct LastRead {
-    /// The SHA-256 of the content that is in use.
+    /// SHA-256 of the content in use.
     digest: [u8; 32],
-    /// Why the newest content is not in use; logged once.
+    /// Error of the newest content, which is logged once.
     error: Option<String>,
 }
 
@@ -139,19 +138,19 @@ impl JwtKeys {
         })
     }
 
-    /// The number of the set of keys that is in use now.
+    /// The number of the current set of keys.
     pub(crate) fn set_number(&self, now: u64) -> u64 {
         self.refresh(now, CHECK_INTERVAL);
         self.set().number
     }
 
     fn set(&self) -> Arc<KeySet> {
-        // A panic while the lock is held leaves the set whole.
+        // The set stays consistent when a holder of the lock panics.
         Arc::clone(&self.set.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The keys that may have signed a token: the one that it names, or all if it names none. A key that is not known is
-    /// looked for in the file, which somebody may have changed.
+    /// The keys that may have signed a token: the one that it names, or all if it names none. For an unknown key the
+    /// file is read again, because it may have changed.
     pub(crate) fn candidates(&self, header: &Header, now: u64) -> Candidates {
         let found = self.find(header);
         if found.is_any() {
@@ -180,7 +179,7 @@ impl JwtKeys {
         Candidates { set, places }
     }
 
-    /// Reads the file again if the last time is longer ago than `interval`. Gives whether the keys have changed.
+    /// Reads the file again if the last read is older than `interval`. True if the keys have changed.
     fn refresh(&self, now: u64, interval: u64) -> bool {
         let Some(WatchedFile { path, read_at, last }) = &self.file else {
             return false;
@@ -210,7 +209,7 @@ impl JwtKeys {
                 *last = LastRead { digest, error: None };
                 if keys.is_empty() {
                     let reasons = unusable.join("; ");
-                    warn!("{} has no usable key: all tokens are refused {reasons}", path.display());
+                    warn!("{} has no usable key, rejecting all tokens: {reasons}", path.display());
                 } else {
                     info!("loaded {} keys from {}", keys.len(), path.display());
                 }
@@ -230,7 +229,7 @@ impl JwtKeys {
     }
 }
 
-/// Some of the keys.
+/// Candidates of a token's key.
 pub(crate) struct Candidates {
     set: Arc<KeySet>,
     places: Vec<usize>,
@@ -255,15 +254,15 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(unreadable)
 }
 
-/// The keys of a set.
+/// Keys of a parsed set.
 struct ParsedSet {
     keys: Vec<VerifyingKey>,
-    /// Why others are passed over.
+    /// Errors of unusable keys.
     unusable: Vec<String>,
 }
 
 impl ParsedSet {
-    /// The usable keys; there must be one.
+    /// The usable keys, at least one.
     fn usable(self) -> Result<Vec<VerifyingKey>, String> {
         let Self { keys, unusable } = self;
         if !keys.is_empty() {
@@ -317,7 +316,7 @@ fn usable(jwk: &Jwk) -> Result<VerifyingKey, String> {
         AlgorithmParameters::EllipticCurve(_)
         | AlgorithmParameters::OctetKeyPair(_)
         | AlgorithmParameters::Other(_)
-        | _ => return Err("its kind is not supported".to_owned()),
+        | _ => return Err("its type is not supported".to_owned()),
     };
     if jwk
         .common
@@ -352,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_can_be_used_are_kept_and_others_passed_over() {
+    fn usable_keys_are_kept_and_others_skipped() {
         let set = r#"{"keys": [
             {"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
             {"kty": "OKP", "crv": "X25519", "kid": "x", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
@@ -366,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_without_a_usable_key_is_refused_with_the_reason() {
+    fn a_set_without_a_usable_key_is_rejected_with_the_reason() {
         assert!(problem("[]").starts_with("is not a JSON Web Key Set"));
         assert!(problem(r#"{"keys": []}"#).ends_with("it has none"));
         assert!(

@@ -1,12 +1,12 @@
-//! Signed tokens that somebody else has issued (RFC 7519).
+//! Signed tokens of other issuers (RFC 7519).
 //!
-//! The key says which algorithm is accepted, whatever the token says of itself. `exp` must be there; `nbf` counts if it is;
-//! `iss` and `aud` must be there and right when they are configured; where no audience is configured a token that is for
-//! somebody in particular is refused (RFC 7519, section 4.1.3). The caller's name is `sub`, or else `client_id` or `azp`.
+//! The key determines the accepted algorithm, not the token. `exp` is required; `nbf` is checked if present; `iss` and
+//! `aud` are required if they are configured; without a configured audience a token with one is rejected (RFC 7519,
+//! section 4.1.3). The caller's name is `sub`, or else `client_id` or `azp`.
 //!
-//! Its scopes are in the claim that is configured; in `scope` (RFC 8693: a text with spaces between), or else in `scp`
-//! (as some issuers call it), if none is. Each of them may be a text or a list of texts. A claim's name that begins with a
-//! `/` is a JSON pointer: `/realm_access/roles`.
+//! Its scopes are in the configured claim, or by default in `scope` (RFC 8693: a text separated by spaces) or `scp`
+//! (used by some issuers). Each of them may be a text or a list of texts. A claim's name with a leading `/` is a JSON
+//! pointer: `/realm_access/roles`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,31 +19,31 @@ use self::key_set::{JwtKeyError, JwtKeySource, JwtKeys, VerifyingKey};
 use super::rate_limit::Rate;
 use crate::domain::values::name::is_name_character;
 
-/// Longer names are no names.
+/// Maximum length of a caller's name, in characters.
 const NAME_LENGTH_MAX: usize = 200;
-/// The claims that name the caller; the first that is there does.
+/// Claims with the caller's name; the first one that is present is used.
 const NAME_CLAIMS: [&str; 3] = ["sub", "client_id", "azp"];
-/// The claims that hold scopes if none is configured; the first that is there does.
+/// Default claims with the scopes; the first one that is present is used.
 const SCOPE_CLAIMS: [&str; 2] = ["scope", "scp"];
 
-/// Which tokens are accepted.
+/// Options of accepted tokens.
 #[derive(Clone)]
 pub struct JwtOptions {
-    /// What `iss` must be.
+    /// Required value of `iss`.
     pub issuer: Option<String>,
-    /// What `aud` must hold one of; empty for none.
+    /// Accepted values of `aud`; empty for none.
     pub audience: Vec<String>,
-    /// What signatures are checked with.
+    /// Source of the keys that verify signatures.
     pub key: JwtKeySource,
-    /// The claim that holds the scopes.
+    /// Claim with the scopes.
     pub scope_claim: Option<String>,
-    /// How far clocks may differ.
+    /// Tolerated clock skew.
     pub leeway: Duration,
-    /// How many requests the subject of a token may make.
+    /// Rate limit of a token's subject.
     pub rate: Option<Rate>,
 }
 
-/// Checks tokens.
+/// Verifies tokens.
 #[derive(Debug)]
 pub(super) struct JwtVerifier {
     keys: JwtKeys,
@@ -53,18 +53,18 @@ pub(super) struct JwtVerifier {
     leeway: Duration,
 }
 
-/// What a token says that was found right.
+/// Claims of a valid token.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Claims {
-    /// Who calls.
+    /// Name of the caller.
     pub(super) name: Arc<str>,
-    /// The names of what it may do.
+    /// Names of its scopes.
     pub(super) scopes: Vec<String>,
-    /// For how long the token is still accepted.
+    /// Time until the token expires.
     pub(super) valid_for: Duration,
 }
 
-/// Whether a text looks like a signed token at all: three parts with dots between.
+/// True if a text has the form of a signed token: three parts separated by dots.
 pub(super) fn is_jwt(token: &str) -> bool {
     token.split('.').count() == 3
 }
@@ -89,25 +89,25 @@ impl JwtVerifier {
         })
     }
 
-    /// The number of the set of keys that tokens are checked with now; a change of the file gives another one.
+    /// The number of the set of keys that verifies tokens now; a change of the file increases it.
     pub(super) fn key_set(&self, now: u64) -> u64 {
         self.keys.set_number(now)
     }
 
-    /// What a token says, or why it is not accepted.
+    /// The claims of a token, or the reason why it is invalid.
     pub(super) fn verify(&self, token: &str, now: u64) -> Result<Claims, &'static str> {
-        let header = decode_header(token).map_err(|_| "the token is not one that this server can read")?;
-        // RFC 7515, section 4.1.11: whoever does not know what is critical must refuse.
+        let header = decode_header(token).map_err(|_| "the token is malformed")?;
+        // RFC 7515, section 4.1.11: unknown critical extensions have to be rejected.
         if header.crit.is_some() {
-            return Err("the token has extensions that this server does not know");
+            return Err("the token has unknown critical extensions");
         }
-        let mut refused = "the token is not signed with a key that this server knows";
+        let mut refused = "the token is not signed with a known key";
         for key in self.keys.candidates(&header, now).iter() {
             match decode::<Value>(token, &key.key, &self.validation(key)) {
                 Ok(token) => return self.claims(&token.claims),
                 Err(error) => {
                     refused = reason(error.kind());
-                    // Another key may have signed it; but if this one has, the claims are wrong for good.
+                    // Another key may have signed it; but if this key has, the claims are invalid.
                     if !matches!(error.kind(), ErrorKind::InvalidSignature) {
                         break;
                     }
@@ -140,9 +140,9 @@ impl JwtVerifier {
             .find_map(|claim| claims.get(claim))
             .and_then(Value::as_str)
             .filter(|name| !name.is_empty())
-            .ok_or("the token does not say whose it is: sub, client_id or azp")?;
+            .ok_or("the token has no sub, client_id or azp claim")?;
         if name.chars().count() > NAME_LENGTH_MAX || !name.chars().all(is_name_character) {
-            return Err("the token's sub is not a name");
+            return Err("the token's subject is not a valid name");
         }
         let expires_at = claims.get("exp").and_then(Value::as_f64).unwrap_or_default();
         let left = expires_at + self.leeway.as_secs_f64() - get_current_timestamp() as f64;
@@ -168,12 +168,12 @@ impl JwtVerifier {
     }
 }
 
-/// Why a token is not accepted, as its owner is told.
+/// The reason why a token is invalid, for its owner.
 fn reason(kind: &ErrorKind) -> &'static str {
     let reasons = [
         (
             matches!(kind, ErrorKind::InvalidSignature),
-            "the token is not signed with a key that this server knows",
+            "the token is not signed with a known key",
         ),
         (matches!(kind, ErrorKind::ExpiredSignature), "the token has expired"),
         (
@@ -182,23 +182,23 @@ fn reason(kind: &ErrorKind) -> &'static str {
         ),
         (
             matches!(kind, ErrorKind::InvalidIssuer),
-            "the token was issued by somebody else than this server trusts",
+            "the token's issuer is not trusted",
         ),
         (
             matches!(kind, ErrorKind::InvalidAudience),
-            "the token is meant for somebody else than this server",
+            "the token has another audience",
         ),
         (
             matches!(kind, ErrorKind::MissingRequiredClaim(_)),
-            "the token lacks one of the claims exp, iss and aud that this server asks for",
+            "the token lacks one of the required claims exp, iss and aud",
         ),
         (
             matches!(kind, ErrorKind::InvalidClaimFormat(_)),
-            "the token has a time that is no number",
+            "the token has a time that is not a number",
         ),
     ];
     let found = reasons.iter().find(|(is_it, _)| *is_it);
-    found.map_or("the token is not one that this server can read", |(_, reason)| reason)
+    found.map_or("the token is malformed", |(_, reason)| reason)
 }
 
 pub(crate) mod key_set;

@@ -1,28 +1,28 @@
-//! Reads a public key as PEM (RFC 7468) and says which algorithm it is for.
+//! Parses a public key as PEM (RFC 7468) and determines its algorithm.
 
 use jsonwebtoken::{Algorithm, DecodingKey};
 use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::pki_types::pem::PemObject;
 
-/// Why something is no key to check signatures with.
+/// Reason why a key can't verify signatures.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKey {
-    /// There is no PEM, or not of a public key.
+    /// The text is not PEM of a public key.
     #[error("is not a public key as PEM (-----BEGIN PUBLIC KEY-----)")]
     Pem,
-    /// It is a public key of a kind that is not supported.
-    #[error("is a public key of another kind than RSA, P-256 and Ed25519")]
+    /// The type of public key is not supported.
+    #[error("is not an RSA, P-256 or Ed25519 public key")]
     Kind,
-    /// An RSA key that is too short or too long.
+    /// The RSA key is too short or too long.
     #[error("is an RSA key of {bits} bits; allowed are {RSA_BITS_MIN} to {RSA_BITS_MAX}")]
     RsaBits {
-        /// How many bits its modulus has.
+        /// Bits of its modulus.
         bits: usize,
     },
-    /// A secret that is too short.
+    /// The secret is too short.
     #[error("is a secret of {bytes} bytes; HS256 needs at least {SECRET_BYTES_MIN}")]
     Secret {
-        /// How many bytes it has.
+        /// Number of its bytes.
         bytes: usize,
     },
 }
@@ -32,7 +32,7 @@ const RSA_BITS_MAX: usize = 8_192;
 /// RFC 7518, section 3.2.
 const SECRET_BYTES_MIN: usize = 32;
 
-/// The identifiers of kinds of keys in DER: `rsaEncryption`, `id-ecPublicKey` with `prime256v1`, `id-Ed25519`.
+/// Object identifiers of key types in DER: `rsaEncryption`, `id-ecPublicKey` with `prime256v1`, `id-Ed25519`.
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
@@ -43,7 +43,7 @@ const OBJECT_IDENTIFIER: u8 = 0x06;
 const BIT_STRING: u8 = 0x03;
 const INTEGER: u8 = 0x02;
 
-/// Reads a key and tells its algorithm.
+/// Parses a key and determines its algorithm.
 pub(crate) fn from_pem(pem: &str) -> Result<(Algorithm, DecodingKey), InvalidKey> {
     let der = SubjectPublicKeyInfoDer::from_pem_slice(pem.as_bytes()).map_err(|_| InvalidKey::Pem)?;
     let Parts { kind, parameter, key } = parts(&der).ok_or(InvalidKey::Pem)?;
@@ -63,7 +63,7 @@ pub(crate) fn from_pem(pem: &str) -> Result<(Algorithm, DecodingKey), InvalidKey
     Err(InvalidKey::Kind)
 }
 
-/// Refuses RSA keys that are too short to be safe or too long to be checked quickly.
+/// Rejects RSA keys that are too short to be secure or too long to be verified quickly.
 pub(crate) fn check_rsa(modulus: &[u8]) -> Result<(), InvalidKey> {
     let leading = modulus.iter().position(|byte| *byte != 0).unwrap_or(modulus.len());
     let significant = modulus.get(leading..).unwrap_or_default();
@@ -76,7 +76,7 @@ pub(crate) fn check_rsa(modulus: &[u8]) -> Result<(), InvalidKey> {
     }
 }
 
-/// Refuses secrets that are too short to be safe.
+/// Rejects secrets that are too short to be secure.
 pub(crate) fn check_secret(secret: &[u8]) -> Result<(), InvalidKey> {
     let bytes = secret.len();
     if bytes >= SECRET_BYTES_MIN {
@@ -88,9 +88,9 @@ pub(crate) fn check_secret(secret: &[u8]) -> Result<(), InvalidKey> {
 
 /// The parts of a `SubjectPublicKeyInfo` (RFC 5280, section 4.1).
 struct Parts<'a> {
-    /// The kind of key.
+    /// Type of the key.
     kind: &'a [u8],
-    /// What the kind leaves open, such as the curve, if that is an identifier.
+    /// Parameter of the type, such as the curve, if it is an identifier.
     parameter: Option<&'a [u8]>,
     key: &'a [u8],
 }
@@ -106,7 +106,7 @@ fn parts(der: &[u8]) -> Option<Parts<'_>> {
     let (bits, []) = value(info, BIT_STRING)? else {
         return None;
     };
-    // The first byte says how many bits of the last one are unused: none, in keys.
+    // The first byte is the number of unused bits in the last one: none, in keys.
     let key = bits.strip_prefix(&[0])?;
     Some(Parts { kind, parameter, key })
 }
@@ -124,7 +124,7 @@ fn rsa_parts(der: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((modulus.get(unsigned(modulus)?..)?, exponent.get(unsigned(exponent)?..)?))
 }
 
-/// The value of the first element, which must have this tag, and what follows it (X.690, section 8.1).
+/// The value of the first element, which must have this tag, and the remaining bytes (X.690, section 8.1).
 fn value(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (first, rest) = der.split_first()?;
     let (length, mut rest) = rest.split_first()?;
@@ -154,7 +154,7 @@ mod tests {
     const PRIVATE: &str = include_str!("../../../../tests/it/keys/rsa.pem");
 
     #[test]
-    fn a_key_tells_its_algorithm() {
+    fn a_key_determines_its_algorithm() {
         for (pem, expected) in [
             (RSA_2048, Algorithm::RS256),
             (EC_P256, Algorithm::ES256),
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_for_this_is_refused() {
+    fn an_unsupported_key_is_rejected() {
         let refused = |pem: &str| from_pem(pem).expect_err("no key");
         assert_eq!(refused(RSA_1024), InvalidKey::RsaBits { bits: 1_024 });
         assert_eq!(refused(EC_P384), InvalidKey::Kind);

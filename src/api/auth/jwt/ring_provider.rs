@@ -1,7 +1,7 @@
-//! The cryptography behind `jsonwebtoken`: ring, which TLS needs anyway.
+//! Cryptography provider of `jsonwebtoken`: ring, which TLS requires anyway.
 //!
-//! The algorithms that this server accepts and no others; it signs nothing. A program that embeds the server and uses
-//! `jsonwebtoken` itself installs its own provider first, which is then used here, too.
+//! It has only the algorithms that this server accepts, and signs nothing. A program that embeds the server and uses
+//! `jsonwebtoken` itself installs its own provider first, which is used here as well.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind, new_error};
@@ -9,18 +9,18 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, Enc
 use ring::{hmac, signature as public};
 use signature::Verifier;
 
-/// Has tokens checked by ring, unless the program has chosen something else.
+/// Installs ring as the provider, unless the program has installed another one.
 pub(crate) fn install() {
     static PROVIDER: CryptoProvider = CryptoProvider {
         signer_factory: no_signer,
         verifier_factory: verifier,
         key_utils: KeyUtils::new_unimplemented(),
     };
-    // Fails when there is one already, which is then as good.
+    // An installed provider is kept.
     let _ = PROVIDER.install_default();
 }
 
-/// What is accepted, each with its own kind of key.
+/// Supported algorithms, each with its own type of key.
 const SUPPORTED: [(Algorithm, AlgorithmFamily); 4] = [
     (Algorithm::HS256, AlgorithmFamily::Hmac),
     (Algorithm::RS256, AlgorithmFamily::Rsa),

@@ -1,4 +1,4 @@
-//! Which tokens are accepted, and what they are found to say.
+//! Valid and invalid tokens, and their claims.
 
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use ring::{hmac, rand, signature};
@@ -39,7 +39,7 @@ fn right_claims() -> Value {
     })
 }
 
-/// The right claims with one changed; `null` takes it out.
+/// The valid claims with one changed; `null` removes it.
 fn with(name: &str, value: Value) -> Value {
     let mut claims = right_claims();
     let members = claims.as_object_mut().expect("an object");
@@ -109,19 +109,19 @@ fn every_claim_is_checked() {
         (with("exp", Value::Null), "lacks one of the claims"),
         (with("exp", json!("tomorrow")), "lacks one of the claims"),
         (with("nbf", json!(now + 60)), "the token is not valid yet"),
-        (with("nbf", json!("later")), "has a time that is no number"),
-        (with("iss", json!("https://evil.example")), "issued by somebody else"),
+        (with("nbf", json!("later")), "has a time that is not a number"),
+        (with("iss", json!("https://evil.example")), "issuer is not trusted"),
         (with("iss", Value::Null), "lacks one of the claims"),
         (with("iss", json!(7)), "lacks one of the claims"),
-        (with("aud", json!("somebody")), "meant for somebody else"),
-        (with("aud", json!(["somebody", "else"])), "meant for somebody else"),
-        (with("aud", json!([])), "meant for somebody else"),
+        (with("aud", json!("somebody")), "has another audience"),
+        (with("aud", json!(["somebody", "else"])), "has another audience"),
+        (with("aud", json!([])), "has another audience"),
         (with("aud", Value::Null), "lacks one of the claims"),
-        (with("sub", Value::Null), "does not say whose it is"),
-        (with("sub", json!("")), "does not say whose it is"),
-        (with("sub", json!(["ann"])), "not one that this server can read"),
-        (with("sub", json!("a\nb")), "is not a name"),
-        (with("sub", json!("a".repeat(201))), "is not a name"),
+        (with("sub", Value::Null), "has no sub, client_id or azp"),
+        (with("sub", json!("")), "has no sub, client_id or azp"),
+        (with("sub", json!(["ann"])), "the token is malformed"),
+        (with("sub", json!("a\nb")), "is not a valid name"),
+        (with("sub", json!("a".repeat(201))), "is not a valid name"),
     ] {
         let refused = by_secret()
             .verify(&signed(&claims), 0)
@@ -161,15 +161,15 @@ fn a_token_for_somebody_is_refused_where_nobody_is_configured() {
     assert!(verifier.verify(&signed(&with("aud", Value::Null)), 0).is_ok());
     let refused = verifier
         .verify(&signed(&right_claims()), 0)
-        .expect_err("it is for somebody");
-    assert!(refused.contains("meant for somebody else"), "{refused}");
+        .expect_err("it has an audience");
+    assert!(refused.contains("has another audience"), "{refused}");
 }
 
 #[test]
 fn the_key_says_the_algorithm_and_the_token_does_not() {
     let rsa_public = include_str!("../../../../tests/it/keys/rsa.pub.pem");
     let by_rsa = verifier(&options(JwtKeySource::PublicKey(rsa_public.to_owned())));
-    // The oldest trick: the public key, which everybody has, taken for the secret of HS256.
+    // The public key, which is not secret, must not be accepted as the secret of HS256.
     for secret in [rsa_public, rsa_public.trim()] {
         let confused = token(&json!({"alg": "HS256"}), &right_claims(), |message| {
             by_hmac(secret, message)
@@ -243,7 +243,7 @@ fn every_kind_of_key_checks_its_signatures() {
                 own == algorithm,
                 "{algorithm} by {own}"
             );
-            // One bit of the claims is another.
+            // One bit of the claims is flipped.
             let (head, rest) = token.split_once('.').expect("three parts");
             let forged = format!("{head}.{}", rest.replacen("ey", "fy", 1));
             assert!(verifier.verify(&forged, 0).is_err());
@@ -300,7 +300,7 @@ proptest! {
         let mut changed = right.clone().into_bytes();
         let place = place.index(changed.len());
         changed[place] ^= 1 << bit;
-        // Base64 leaves bits of its last digit unused: only another text for the same bytes may pass, and none does.
+        // Base64 leaves bits of its last digit unused: only another text for the same bytes could pass, and none does.
         prop_assert!(verifier.verify(&String::from_utf8_lossy(&changed), 0).is_err());
     }
 

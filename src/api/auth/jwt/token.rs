@@ -1,4 +1,4 @@
-//! Where a request carries its token (RFC 6750, section 2), and how a token is kept out of what is logged.
+//! Extracts the token of a request (RFC 6750, section 2), and removes tokens from logs.
 
 use std::borrow::Cow;
 
@@ -7,15 +7,15 @@ use actix_web::http::header::AUTHORIZATION;
 
 use crate::api::auth::AuthFailure;
 
-/// Longer ones are refused unread.
+/// Maximum length of a token, in bytes.
 const TOKEN_BYTES_MAX: usize = 8 * 1024;
-/// The query parameter of those who can't set a header.
+/// Query parameter for clients that can't set a header.
 const QUERY_PARAMETER: &str = "access_token";
-/// Query parameters whose values open something: a caller's token, and the token of a SignalR connection or of a GraphQL
-/// event stream.
+/// Query parameters with credentials: a caller's token, and the token of a SignalR connection or of a GraphQL event
+/// stream.
 const SECRET_PARAMETERS: [&str; 3] = [QUERY_PARAMETER, "id", "token"];
 
-/// The token in the `Authorization` header, if there is one. Another scheme than Bearer is as good as none.
+/// The token in the `Authorization` header, if there is one. Schemes other than Bearer are ignored.
 pub(crate) fn in_header(request: &HttpRequest) -> Result<Option<&str>, AuthFailure> {
     let mut values = request.headers().get_all(AUTHORIZATION);
     let Some(value) = values.next() else {
@@ -34,7 +34,7 @@ pub(crate) fn in_header(request: &HttpRequest) -> Result<Option<&str>, AuthFailu
     }
     let token = token.trim_start();
     if token.is_empty() {
-        return Err(AuthFailure::Malformed("there is no token after Bearer"));
+        return Err(AuthFailure::Malformed("the token after Bearer is missing"));
     }
     checked(token).map(Some)
 }
@@ -47,7 +47,7 @@ pub(crate) fn in_query(request: &HttpRequest) -> Result<Option<Cow<'_, str>>, Au
             continue;
         }
         if found.is_some() {
-            return Err(AuthFailure::Malformed("access_token is in the query twice"));
+            return Err(AuthFailure::Malformed("access_token is duplicated"));
         }
         found = Some(value);
     }
@@ -59,12 +59,12 @@ pub(crate) fn in_query(request: &HttpRequest) -> Result<Option<Cow<'_, str>>, Au
     Ok(Some(token))
 }
 
-/// Whether the query has a token, whatever it is worth.
+/// True if the query has a token, valid or not.
 pub(crate) fn is_in_query(request: &HttpRequest) -> bool {
     pairs(request.query_string()).any(|(name, value)| name == QUERY_PARAMETER && !value.is_empty())
 }
 
-/// A query string as it may be logged: without the values of secret parameters.
+/// A query string for logs: without the values of secret parameters.
 pub fn redacted(query: &str) -> Cow<'_, str> {
     if !pairs(query).any(|(name, _)| is_secret(name)) {
         return Cow::Borrowed(query);
@@ -83,8 +83,8 @@ pub fn redacted(query: &str) -> Cow<'_, str> {
     Cow::Owned(parts.join("&"))
 }
 
-/// Whether a parameter's value is kept out of the log. Its name counts in any case: a client that writes it wrong has still
-/// sent a secret.
+/// True if a parameter's value is secret. Its name is compared in any case: a client that misspells it has still sent a
+/// secret.
 fn is_secret(name: &str) -> bool {
     let name = decoded(name);
     SECRET_PARAMETERS
@@ -106,12 +106,12 @@ pub(crate) fn checked(token: &str) -> Result<&str, AuthFailure> {
         Ok(token)
     } else {
         Err(AuthFailure::Malformed(
-            "a token has letters, digits and - . _ ~ + / =, and at most 8192 of them",
+            "a token has at most 8192 letters, digits and - . _ ~ + / =",
         ))
     }
 }
 
-/// Percent-decodes; what is not UTF-8 then gets a character that no token has.
+/// Percent-decodes a text; invalid UTF-8 is replaced by a character that no token has.
 fn decoded(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_is_no_credential_is_malformed() {
+    fn a_header_without_a_valid_credential_is_malformed() {
         for value in ["Bearer", "Bearer ", "Bearer a b", "Bearer \"abc\"", "Bearer a,b"] {
             assert!(matches!(header(value), Err(AuthFailure::Malformed(_))), "{value}");
         }
@@ -212,7 +212,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_token_is_left_in_what_is_logged(
+        fn no_token_is_logged(
             before in "[a-z=&%]{0,20}",
             name in "access_token|id|token|Id",
             token in "[0-9A-Z]{10,30}",

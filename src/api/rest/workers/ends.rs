@@ -1,19 +1,19 @@
-//! What a worker is told that has said what came of jobs.
+//! Response to reports of finished jobs.
 
 use crate::api::rest::problem::{PartError, Problem};
 use crate::domain::access::caller::Caller;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::service::workers::{ReportedEnd, Workers};
 
-/// What became of the ends of jobs.
+/// Result of reporting finished jobs.
 pub(crate) struct Ended {
-    /// How many are stored.
+    /// Number of stored results.
     pub(crate) stored: usize,
-    /// The jobs that were not the worker's any more.
+    /// Jobs that the worker had lost.
     pub(crate) lost: Vec<JobId>,
 }
 
-/// Ends attempts. If all of them had been lost, that is a problem; if some, it is told which.
+/// Completes attempts. If the worker has lost all of them, that is a problem; if some, the response lists them.
 pub(crate) async fn finish(
     workers: &Workers,
     caller: &Caller,
@@ -33,10 +33,10 @@ pub(crate) async fn finish(
     let late: Vec<_> = late.map(|(index, (id, _))| (index, *id)).collect();
     if late.len() == ids.len() {
         let parts = late.iter().map(|(index, id)| {
-            let detail = format!("job {id} does not run with this lease token any more; its end is not stored");
+            let detail = format!("job {id} is no longer leased with this token; its result was discarded");
             PartError::field(&format!("/jobs/{index}/leaseToken"), detail)
         });
-        let detail = "the worker has lost these jobs: their ends came too late, and nothing has changed";
+        let detail = "the worker has lost these jobs; nothing was changed";
         return Err(Problem::too_late(detail, parts.collect()));
     }
     Ok(Ended {

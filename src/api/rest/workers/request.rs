@@ -1,4 +1,4 @@
-//! What a remote worker says: of itself, of the jobs that it runs, and of their ends.
+//! Requests of remote workers: their registration, running jobs and results.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -20,32 +20,32 @@ use crate::domain::values::name::{JobType, QueueName};
 use crate::domain::values::time_span::TimeSpan;
 use crate::service::workers::{HeldAttempt, JOBS_MAX, ReportedEnd};
 
-/// How many jobs a worker runs at the same time that does not say so.
+/// Default number of jobs that a worker runs at the same time.
 const CONCURRENCY: NonZeroU32 = match NonZeroU32::new(10) {
     Some(number) => number,
     None => NonZeroU32::MIN,
 };
 
-/// A worker that comes.
+/// A remote worker to register.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WorkerRequest {
-    /// What people call it.
+    /// Display name.
     #[schema(required = true, min_length = 1, max_length = 200, example = "mailer-3")]
     pub(crate) name: Option<String>,
-    /// The types that it runs.
+    /// Job types that it runs.
     #[schema(value_type = Vec<String>, required = true, min_items = 1, max_items = 1000, example = json!(["EmailNotificationJob"]))]
     pub(crate) types: Option<Vec<Parsed<JobType>>>,
-    /// The queues that it takes jobs from; all when there are none.
+    /// Queues from which it leases jobs; all if there are none.
     #[schema(value_type = Option<Vec<String>>, max_items = 1000, example = json!(["default"]))]
     pub(crate) queues: Option<Vec<Parsed<QueueName>>>,
-    /// How many jobs it runs at the same time.
+    /// Number of jobs that it runs at the same time.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000, example = 10)]
     pub(crate) concurrency: Option<u32>,
 }
 
 impl WorkerRequest {
-    /// What the worker says of itself. The use case says what is allowed of it.
+    /// The declaration of the worker. The use case checks the allowed values.
     pub(crate) fn into_declaration(self) -> Result<WorkerDeclaration, PartError> {
         let Self {
             name,
@@ -54,8 +54,13 @@ impl WorkerRequest {
             concurrency,
         } = self;
         let missing = |field, what| PartError::field(field, what);
-        let name = name.ok_or_else(|| missing("/name", "name is missing; it is what people call the worker"))?;
-        let types = types.ok_or_else(|| missing("/types", "types is missing; it names the job types that it runs"))?;
+        let name = name.ok_or_else(|| missing("/name", "name is missing; expected the display name of the worker"))?;
+        let types = types.ok_or_else(|| {
+            missing(
+                "/types",
+                "types is missing; expected the job types that the worker runs",
+            )
+        })?;
         let queues = queues.unwrap_or_default();
         let concurrency = concurrency.map(|given| {
             let none = || format!("concurrency is {given}; allowed are 1 to {JOBS_MAX}");
@@ -70,73 +75,73 @@ impl WorkerRequest {
     }
 }
 
-/// What a worker wants.
+/// Request for a lease.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LeaseRequest {
-    /// How many jobs at the most; as many as the worker runs at the same time by default.
+    /// Maximum number of jobs; the worker's concurrency by default.
     #[schema(minimum = 1, maximum = 1000, example = 10)]
     pub(crate) max: Option<u32>,
-    /// How long it waits for the first, 30 seconds at the most; not at all by default.
+    /// Maximum wait for the first job, at most 30 seconds; zero by default.
     #[schema(value_type = Option<String>, example = "00:00:30")]
     pub(crate) wait: Option<Parsed<TimeSpan>>,
 }
 
-/// All jobs that a worker runs, and what it reports of them.
+/// All running jobs of a worker, with its reports.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HeartbeatRequest {
-    /// The jobs. One that is left out for as long as a lease is taken from the worker.
+    /// The jobs. One that is missing for the duration of a lease is recovered.
     #[schema(max_items = 10000)]
     pub(crate) jobs: Option<Vec<HeldRequest>>,
 }
 
-/// A job that a worker runs.
+/// A running job of a worker.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = HeldJob)]
 pub(crate) struct HeldRequest {
-    /// Which job.
+    /// Id of the job.
     #[schema(value_type = String, format = Uuid)]
     pub(crate) job_id: Parsed<JobId>,
-    /// The token that came with it.
+    /// Lease token of the job.
     #[schema(value_type = String)]
     pub(crate) lease_token: Parsed<LeaseToken>,
-    /// How far it has got, if that is news.
+    /// Progress, if it has changed.
     pub(crate) progress: Option<ProgressRequest>,
-    /// What it has logged since the last heartbeat; the last 200 lines of a job are kept.
+    /// Log lines since the last heartbeat; the last 200 lines of a job are kept.
     pub(crate) log: Option<Vec<LogLineRequest>>,
 }
 
-/// How far a job has got.
+/// Progress of a job.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProgressRequest {
-    /// From 0 to 100.
+    /// Percentage, 0 to 100.
     #[schema(minimum = 0, maximum = 100, example = 62.5)]
     pub(crate) percent: f64,
-    /// What it is doing. It is cut at 1,024 bytes.
+    /// Description of the current step, truncated to 1,024 bytes.
     #[schema(example = "page 5 of 8")]
     pub(crate) message: Option<String>,
 }
 
-/// A line that a job has logged.
+/// A log line of a job.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogLineRequest {
-    /// When; now by default.
+    /// Time of the line; now by default.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(crate) at: Option<Parsed<DateTime<Utc>>>,
     /// `debug`, `info`, `warning` or `error`.
     #[schema(value_type = Option<LogLineLevelWord>)]
     pub(crate) level: Option<Parsed<LogLevel>>,
-    /// The text. It is cut at 1,024 bytes.
+    /// Text of the line, truncated to 1,024 bytes.
     #[schema(example = "sent to 10 recipients")]
     pub(crate) message: String,
 }
 
 impl HeartbeatRequest {
-    /// What the worker holds.
+    /// The attempts that the worker runs.
     pub(crate) fn into_held(self, now: DateTime<Utc>) -> Result<Vec<HeldAttempt>, PartError> {
         let jobs = self.jobs.unwrap_or_default();
         let held = jobs.into_iter().enumerate().map(|(index, held)| {
@@ -175,35 +180,35 @@ impl HeartbeatRequest {
     }
 }
 
-/// Jobs that have succeeded.
+/// Completed jobs.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CompleteRequest<'a> {
-    /// The jobs, 1,000 at the most.
+    /// The jobs, at most 1,000.
     #[serde(borrow)]
     #[schema(min_items = 1, max_items = 1000)]
     pub(crate) jobs: Vec<CompletedRequest<'a>>,
 }
 
-/// A job that has succeeded.
+/// A completed job.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = CompletedJob)]
 pub(crate) struct CompletedRequest<'a> {
-    /// Which job.
+    /// Id of the job.
     #[schema(value_type = String, format = Uuid)]
     pub(crate) job_id: Parsed<JobId>,
-    /// The token that came with it.
+    /// Lease token of the job.
     #[schema(value_type = String)]
     pub(crate) lease_token: Parsed<LeaseToken>,
-    /// What came of it: any JSON. One that is too large fails the job.
+    /// Result of the handler: any JSON. A result that is too large fails the job.
     #[serde(borrow)]
     #[schema(value_type = Option<serde_json::Value>, example = json!({"messageId": "msg-456"}))]
     pub(crate) result: Option<&'a RawValue>,
 }
 
 impl CompleteRequest<'_> {
-    /// The ends of the attempts.
+    /// The results of the attempts.
     pub(crate) fn into_ends(self) -> Vec<ReportedEnd> {
         let ends = self.jobs.into_iter().map(|completed| {
             let CompletedRequest {
@@ -221,55 +226,55 @@ impl CompleteRequest<'_> {
     }
 }
 
-/// Jobs that have not succeeded.
+/// Jobs that did not complete.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FailRequest {
-    /// The jobs, 1,000 at the most.
+    /// The jobs, at most 1,000.
     #[schema(min_items = 1, max_items = 1000)]
     pub(crate) jobs: Vec<FailedRequest>,
 }
 
-/// A job that has not succeeded.
+/// A job that did not complete.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = FailedJob)]
 pub(crate) struct FailedRequest {
-    /// Which job.
+    /// Id of the job.
     #[schema(value_type = String, format = Uuid)]
     pub(crate) job_id: Parsed<JobId>,
-    /// The token that came with it.
+    /// Lease token of the job.
     #[schema(value_type = String)]
     pub(crate) lease_token: Parsed<LeaseToken>,
-    /// `failed`; `cancelled`, if it was told to stop and has; or `released`: the worker hands it back, to be run again at
-    /// once without counting as a retry.
+    /// `failed`; `cancelled`, if it stopped after its cancellation was requested; or `released`: the worker releases
+    /// it, and it runs again immediately without counting as a retry.
     #[schema(value_type = Option<FailureOutcomeWord>)]
     pub(crate) outcome: Option<Parsed<FailureWord>>,
-    /// Why it failed, in a line.
+    /// Error message, in one line.
     #[schema(example = "SMTP timeout")]
     pub(crate) error: Option<String>,
-    /// More of the failure, such as a stack trace.
+    /// Details of the error, such as a stack trace.
     pub(crate) error_detail: Option<String>,
-    /// Whether another attempt may help. If not, the job has failed for good.
+    /// True if a retry may succeed. False fails the job permanently.
     pub(crate) retry: Option<bool>,
-    /// The wait before the next attempt, in place of the one of the job's retry policy: zero to ten years.
+    /// Backoff before the next attempt, which replaces that of the job's retry policy: zero to ten years.
     #[schema(value_type = Option<String>, example = "00:01:00")]
     pub(crate) retry_after: Option<Parsed<TimeSpan>>,
 }
 
-/// How a job has not succeeded.
+/// Outcome of a job that did not complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureWord {
-    /// Its handler says so.
+    /// The handler failed.
     Failed,
-    /// It was told to stop and has.
+    /// It stopped after its cancellation was requested.
     Cancelled,
-    /// It is handed back.
+    /// The worker released it.
     Released,
 }
 
 impl FailureWord {
-    /// Reads the word.
+    /// Parses the name.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         match text {
             "failed" => Ok(Self::Failed),
@@ -278,7 +283,7 @@ impl FailureWord {
             other => {
                 let other: String = other.chars().take(64).collect();
                 Err(format!(
-                    "'{other}' is no outcome; allowed are failed, cancelled and released"
+                    "'{other}' is not an outcome; allowed are failed, cancelled and released"
                 ))
             }
         }
@@ -288,7 +293,7 @@ impl FailureWord {
 from_text!(FailureWord, "failed, cancelled or released", FailureWord::parse);
 
 impl FailRequest {
-    /// The ends of the attempts.
+    /// The results of the attempts.
     pub(crate) fn into_ends(self) -> Vec<ReportedEnd> {
         let ends = self.jobs.into_iter().map(|failed| {
             let FailedRequest {
