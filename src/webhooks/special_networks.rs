@@ -1,14 +1,16 @@
 //! Networks that are not part of the public internet, and what requests to them are.
 //!
 //! Sources: the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and its updates, as of 2025-10), the IANA
-//! multicast registries, and the clouds' documentation of their metadata services.
+//! multicast registries, the IANA registry of the IPv6 address space, and the clouds' documentation of their metadata
+//! services.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Why a network is special.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Special {
-    /// Link-local, multicast, reserved, for documentation, or with an IPv4 address at a place that is not known.
+    /// Link-local, multicast, reserved, unallocated, for documentation, an anycast sink, or with an IPv4 address at a place
+    /// that is not known.
     NotRoutable,
     /// A cloud's metadata or control service, which hands out credentials.
     Metadata,
@@ -31,8 +33,11 @@ const V4: &[(Ipv4Addr, u32, Special)] = &[
     (Ipv4Addr::new(192, 0, 0, 0), 24, Private), // RFC 6890, IETF protocol assignments
     (Ipv4Addr::new(192, 0, 0, 192), 32, Metadata), // Oracle Cloud
     (Ipv4Addr::new(192, 0, 2, 0), 24, NotRoutable), // RFC 5737, documentation
+    (Ipv4Addr::new(192, 31, 196, 0), 24, NotRoutable), // RFC 7535, AS112
+    (Ipv4Addr::new(192, 52, 193, 0), 24, NotRoutable), // RFC 7450, AMT relays
     (Ipv4Addr::new(192, 88, 99, 0), 24, NotRoutable), // RFC 7526, deprecated 6to4 relays
     (Ipv4Addr::new(192, 168, 0, 0), 16, Private), // RFC 1918
+    (Ipv4Addr::new(192, 175, 48, 0), 24, NotRoutable), // RFC 7534, AS112
     (Ipv4Addr::new(198, 18, 0, 0), 15, Private), // RFC 2544, benchmarking
     (Ipv4Addr::new(198, 51, 100, 0), 24, NotRoutable), // RFC 5737, documentation
     (Ipv4Addr::new(203, 0, 113, 0), 24, NotRoutable), // RFC 5737, documentation
@@ -48,6 +53,7 @@ const V6: &[(Ipv6Addr, u32, Special)] = &[
     (v6([0x100, 0, 0, 1, 0, 0, 0, 0]), 64, NotRoutable), // RFC 9780, dummy prefix
     (v6([0x2001, 0, 0, 0, 0, 0, 0, 0]), 23, NotRoutable), // RFC 2928, IETF protocol assignments; Teredo, benchmarking, ORCHID
     (v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0]), 32, NotRoutable), // RFC 3849, documentation
+    (v6([0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 0]), 48, NotRoutable), // RFC 7534, AS112
     (v6([0x3fff, 0, 0, 0, 0, 0, 0, 0]), 20, NotRoutable), // RFC 9637, documentation
     (v6([0x5f00, 0, 0, 0, 0, 0, 0, 0]), 16, NotRoutable), // RFC 9602, segment routing
     (v6([0xfc00, 0, 0, 0, 0, 0, 0, 0]), 7, Private),      // RFC 4193, unique local
@@ -89,9 +95,15 @@ pub(super) fn of_v6(address: Ipv6Addr) -> Option<Special> {
         let shift = 128 - length;
         address.to_bits() >> shift == network.to_bits() >> shift
     });
-    found
+    let listed = found
         .max_by_key(|(_, length, _)| length)
-        .map(|(_, _, special)| *special)
+        .map(|(_, _, special)| *special);
+    listed.or_else(|| (!is_global_unicast(address)).then_some(NotRoutable))
+}
+
+/// Whether an address is of 2000::/3, the only part of the address space that is allocated to the internet.
+fn is_global_unicast(address: Ipv6Addr) -> bool {
+    address.segments()[0] >> 13 == 1
 }
 
 /// The IPv4 address that an IPv6 address stands for: mapped (RFC 4291), translated (RFC 6052, 7915) or 6to4 (RFC 3056).

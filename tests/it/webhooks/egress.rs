@@ -83,6 +83,15 @@ const NEVER: &[&str] = &[
     "[2001:20::1]",
     "[5f00::1]",
     "192.88.99.1",
+    // AS112 and AMT anycast, unallocated.
+    "192.175.48.1",
+    "192.31.196.1",
+    "192.52.193.1",
+    "3232706561",
+    "[::ffff:192.175.48.1]",
+    "[2620:4f:8000::1]",
+    "[200::1]",
+    "[4000::1]",
 ];
 
 /// Hosts of this machine and of private networks: for endpoints of the configuration alone, unless it allows more.
