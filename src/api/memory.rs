@@ -205,6 +205,22 @@ impl MemoryBudget {
         }
     }
 
+    /// Refuses a change before it is carried out, while its caller's share or all of the memory is used up. Its response is
+    /// expected to be as large as its request.
+    pub(crate) fn admit_change(&self, request_bytes: usize) -> Result<(), Problem> {
+        let bytes = request_bytes.max(COUNTED_BYTES_MIN);
+        self.reserve(bytes).map(drop).ok_or_else(|| self.exhausted())
+    }
+
+    /// The same for a change of this caller. As long as all callers together hold less than a share, each of them does.
+    pub(crate) fn admit_change_of(&self, caller: &Caller, request_bytes: usize) -> Result<(), Problem> {
+        let used = self.inner.used.load(Ordering::Relaxed);
+        if used.saturating_add(request_bytes.max(COUNTED_BYTES_MIN)) <= self.share() {
+            return Ok(());
+        }
+        self.of(caller).admit_change(request_bytes)
+    }
+
     /// Refuses a request while nothing is left.
     pub(crate) fn admit(&self) -> Result<(), Problem> {
         if self.inner.used.load(Ordering::Relaxed) < self.inner.max {
@@ -408,37 +424,73 @@ impl MessageBody for Paced {
     }
 }
 
-/// The answer with its body counted until it is sent. `is_final`: what it tells has happened, so it is given even when nothing
-/// is left.
+/// A response with its body counted until it is sent; an error with the response itself when no memory is left for it.
 pub(crate) fn count_body(
     budget: &MemoryBudget,
     caller: &Caller,
     response: HttpResponse,
-    is_final: bool,
-) -> Result<HttpResponse, Problem> {
-    let BodySize::Sized(size) = response.body().size() else {
+) -> Result<HttpResponse, HttpResponse> {
+    let Some(size) = counted_size(&response) else {
         return Ok(response);
     };
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
-    if size < COUNTED_BYTES_MIN {
-        return Ok(response);
+    match budget.of(caller).reserve(size) {
+        Some(reservation) => Ok(with_reservation(response, reservation)),
+        None => Err(response),
     }
-    let budget = budget.of(caller);
-    let reservation = match budget.reserve(size) {
-        Some(reservation) => reservation,
-        None if is_final => budget.reserve_anyway(size),
-        None => return Err(budget.exhausted()),
-    };
-    Ok(response.map_body(|_, body| match body.try_into_bytes() {
+}
+
+/// A response with its body counted until it is sent, even when no memory is left: its request took effect.
+pub(crate) fn count_body_anyway(budget: &MemoryBudget, caller: &Caller, response: HttpResponse) -> HttpResponse {
+    match counted_size(&response) {
+        Some(size) => with_reservation(response, budget.of(caller).reserve_anyway(size)),
+        None => response,
+    }
+}
+
+/// The size of a response that counts.
+fn counted_size(response: &HttpResponse) -> Option<usize> {
+    match response.body().size() {
+        BodySize::Sized(size) => {
+            let size = usize::try_from(size).unwrap_or(usize::MAX);
+            (size >= COUNTED_BYTES_MIN).then_some(size)
+        }
+        BodySize::None | BodySize::Stream => None,
+    }
+}
+
+fn with_reservation(response: HttpResponse, reservation: Reservation) -> HttpResponse {
+    response.map_body(|_, body| match body.try_into_bytes() {
         Ok(bytes) => HeldBody::boxed(held(bytes, reservation)),
         Err(body) => body,
-    }))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::access::caller::{CallerKind, Scopes};
+
+    #[test]
+    fn a_change_is_refused_while_its_response_has_no_room() {
+        const KIB: usize = 1 << 10;
+        let budget = MemoryBudget::new("a.setting", 1_000 * KIB);
+        let (one, other) = (key("one"), key("other"));
+        assert!(
+            budget.admit_change_of(&one, 900 * KIB).is_ok(),
+            "the only request has no share"
+        );
+        let unread = budget.of(&one).reserve_anyway(450 * KIB);
+        assert!(budget.admit_change_of(&one, 0).is_err(), "64 KiB are expected at least");
+        assert!(budget.admit_change_of(&other, 500 * KIB).is_ok());
+        assert!(budget.admit_change_of(&other, 600 * KIB).is_err(), "all of it is used");
+        let second = budget.of(&other).reserve_anyway(2_000 * KIB);
+        assert!(budget.admit_change_of(&key("third"), 0).is_err());
+        drop((unread, second));
+        assert!(
+            budget.admit_change_of(&one, 500 * KIB).is_ok(),
+            "nothing is left behind"
+        );
+    }
 
     #[test]
     fn a_reservation_ends_with_the_last_part_of_its_bytes() {

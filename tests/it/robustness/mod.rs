@@ -10,3 +10,4 @@ pub(crate) mod shutdown;
 pub(crate) mod slow_clients;
 pub(crate) mod startup_race;
 pub(crate) mod supervision;
+pub(crate) mod unread_changes;

@@ -96,9 +96,13 @@ impl Budget {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the timeout of an operation, if there is memory for its response.
-    pub(crate) fn begin(&self) -> std::result::Result<(), Stopped> {
-        self.memory.admit().map_err(|_| Stopped::OutOfMemory)?;
+    /// Starts the timeout of an operation, if there is memory for its response: a mutation is refused before it changes anything.
+    pub(crate) fn begin(&self, kind: OperationType, request_bytes: usize) -> std::result::Result<(), Stopped> {
+        let admitted = match kind {
+            OperationType::Mutation => self.memory.admit_change(request_bytes),
+            OperationType::Query | OperationType::Subscription => self.memory.admit(),
+        };
+        admitted.map_err(|_| Stopped::OutOfMemory)?;
         let mut state = self.state();
         // Values of an operation of the batch that was dropped.
         state.values = 0;
@@ -435,9 +439,9 @@ mod tests {
         assert!(one.charge(1) && two.charge(1));
         assert!(!three.charge(1));
         assert_eq!(three.stopped(), Some(Stopped::OutOfMemory));
-        assert_eq!(three.begin(), Err(Stopped::OutOfMemory));
+        assert_eq!(three.begin(OperationType::Query, 0), Err(Stopped::OutOfMemory));
         drop(one);
-        assert_eq!(three.begin(), Ok(()));
+        assert_eq!(three.begin(OperationType::Query, 0), Ok(()));
         assert!(three.charge(1));
     }
 
@@ -445,7 +449,7 @@ mod tests {
     fn the_timeout_elapses_while_values_and_json_are_built() {
         let memory = MemoryBudget::new("a.setting", 1 << 30);
         let budget = Budget::new(&memory, 1 << 20, Duration::ZERO);
-        budget.begin().expect("memory");
+        budget.begin(OperationType::Query, 0).expect("memory");
         std::thread::sleep(Duration::from_millis(2));
         assert_eq!(budget.write(&"x".repeat(BYTES_PER_CLOCK_READ)), Err(Stopped::TimedOut));
         while budget.charge(0) {}

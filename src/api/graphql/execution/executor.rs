@@ -78,6 +78,8 @@ pub(crate) struct Operation {
     pub kind: OperationType,
     /// Number of requests that it counts as.
     pub root_fields: u32,
+    /// The size of its document and its variables.
+    bytes: usize,
     shape: Shape,
     budget: Arc<Budget>,
 }
@@ -221,6 +223,7 @@ impl Engine {
         let kind = operation.ty;
         let root_fields = operation_count::root_fields(&document, operation);
         let given = variables.as_ref().map(|ObjectText(text)| &**text);
+        let bytes = query.len().saturating_add(given.map_or(0, |given| given.get().len()));
         let variables = variables::read(&self.types, &operation.variable_definitions, given)?;
         let mut request = Request::new(query);
         request.set_parsed_query(ExecutableDocument::clone(&document));
@@ -236,6 +239,7 @@ impl Engine {
             request,
             kind,
             root_fields,
+            bytes,
             shape,
             budget: Arc::clone(budget),
         })
@@ -265,11 +269,12 @@ impl Engine {
             request,
             kind,
             root_fields: _,
+            bytes,
             shape,
             budget,
         } = operation;
         let request = request.data(Deadline(Instant::now() + self.timeout));
-        if budget.begin().is_err() {
+        if budget.begin(kind, bytes).is_err() {
             return Err(ExecutionError::OutOfMemory {
                 may_have_changed: false,
             });
@@ -295,6 +300,7 @@ impl Engine {
             request,
             kind,
             root_fields: _,
+            bytes: _,
             shape,
             budget,
         } = operation;

@@ -89,7 +89,7 @@ pub(crate) async fn read(
 }
 
 /// The declared length of a request's body.
-fn announced(headers: &HeaderMap) -> Option<u64> {
+pub(super) fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

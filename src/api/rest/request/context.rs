@@ -11,10 +11,11 @@ use serde::Serialize;
 use super::response::json_within;
 pub(crate) use super::response::{Answer, json, json_with};
 use crate::api::disclosure::Disclosure;
-use crate::api::memory::{Reservation, count_body};
+use crate::api::memory::{MemoryBudget, Reservation, count_body, count_body_anyway};
 use crate::api::rest::api::RestApi;
 use crate::api::rest::problem::{PartError, Problem, ProblemKind};
 use crate::api::rest::reduced::reduce;
+use crate::api::rest::request::body::announced;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::{JobId, NodeId};
@@ -173,13 +174,58 @@ enum Access {
     Optional,
 }
 
+/// How the memory for the response to a change is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ChangeMemory {
+    /// The change is refused while none is left. What runs out while it is carried out reduces its response.
+    Admitted,
+    /// The same, but the response can't be reduced.
+    AdmittedWhole,
+    /// The use case reserves it before it changes anything.
+    Reserved,
+    /// A worker's report is never refused for memory that other requests use; a large response that does not fit is, since
+    /// the report can be repeated.
+    Repeatable,
+}
+
+/// The rules of a route.
+#[derive(Clone, Copy)]
+struct Rules {
+    access: Access,
+    disclosure: Disclosure,
+    memory: ChangeMemory,
+}
+
+impl Rules {
+    const fn of(access: Access, disclosure: Disclosure) -> Self {
+        let memory = match disclosure {
+            Disclosure::Readers => ChangeMemory::Admitted,
+            // Its members that a reduced response lacks may be shown only once.
+            Disclosure::Administrators | Disclosure::AllCallers => ChangeMemory::AdmittedWhole,
+        };
+        Self {
+            access,
+            disclosure,
+            memory,
+        }
+    }
+
+    const fn of_worker(memory: ChangeMemory) -> Self {
+        Self {
+            access: Access::Known,
+            disclosure: Disclosure::AllCallers,
+            memory,
+        }
+    }
+}
+
 /// A route that takes no query parameters, and asks nobody who it is.
 pub(crate) fn open_route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
 where
     H: Fn(Call) -> F + Clone + 'static,
     F: Future<Output = Answer> + 'static,
 {
-    route_for((Access::Open, Disclosure::AllCallers), api, &[], handler)
+    route_for(Rules::of(Access::Open, Disclosure::AllCallers), api, &[], handler)
 }
 
 /// A route without query parameters that is open, and shows more to callers that show a key.
@@ -188,7 +234,7 @@ where
     H: Fn(Call) -> F + Clone + 'static,
     F: Future<Output = Answer> + 'static,
 {
-    route_for((Access::Optional, Disclosure::AllCallers), api, &[], handler)
+    route_for(Rules::of(Access::Optional, Disclosure::AllCallers), api, &[], handler)
 }
 
 /// A route without query parameters whose answers to changes are whole for more callers than those that may read.
@@ -197,7 +243,25 @@ where
     H: Fn(Call) -> F + Clone + 'static,
     F: Future<Output = Answer> + 'static,
 {
-    route_for((Access::Known, disclosure), api, &[], handler)
+    route_for(Rules::of(Access::Known, disclosure), api, &[], handler)
+}
+
+/// A route over which a worker leases jobs.
+pub(crate) fn lease_route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
+where
+    H: Fn(Call) -> F + Clone + 'static,
+    F: Future<Output = Answer> + 'static,
+{
+    route_for(Rules::of_worker(ChangeMemory::Reserved), api, &[], handler)
+}
+
+/// A route over which a worker reports what it runs, and what came of it.
+pub(crate) fn report_route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
+where
+    H: Fn(Call) -> F + Clone + 'static,
+    F: Future<Output = Answer> + 'static,
+{
+    route_for(Rules::of_worker(ChangeMemory::Repeatable), api, &[], handler)
 }
 
 /// A route that takes no query parameters.
@@ -215,15 +279,10 @@ where
     H: Fn(Call) -> F + Clone + 'static,
     F: Future<Output = Answer> + 'static,
 {
-    route_for((Access::Known, Disclosure::Readers), api, parameters, handler)
+    route_for(Rules::of(Access::Known, Disclosure::Readers), api, parameters, handler)
 }
 
-fn route_for<H, F>(
-    (access, disclosure): (Access, Disclosure),
-    api: &Rc<RestApi>,
-    parameters: &'static [&'static str],
-    handler: H,
-) -> Route
+fn route_for<H, F>(rules: Rules, api: &Rc<RestApi>, parameters: &'static [&'static str], handler: H) -> Route
 where
     H: Fn(Call) -> F + Clone + 'static,
     F: Future<Output = Answer> + 'static,
@@ -231,8 +290,8 @@ where
     let api = Rc::clone(api);
     web::to(move |request: HttpRequest, payload: web::Payload| {
         let answers = api.memory.answers.clone();
-        let answer = caller_of(&request, &api, access).and_then(|caller| {
-            let is_reduced = !request.method().is_safe() && !disclosure.is_whole_for(&caller);
+        let answer = caller_of(&request, &api, rules).and_then(|caller| {
+            let is_reduced = !request.method().is_safe() && !rules.disclosure.is_whole_for(&caller);
             let call = Call {
                 request: request.clone(),
                 payload,
@@ -244,13 +303,12 @@ where
             Ok((handler(call), is_reduced, caller))
         });
         async move {
-            // The answer to a change is sent whatever memory is left.
-            let is_final = !request.method().is_safe();
+            let change = (!request.method().is_safe()).then_some(rules.memory);
             let answer = match answer {
                 Ok((answer, is_reduced, caller)) => {
                     let answer = answer.await;
                     let answer = if is_reduced { answer.and_then(reduce) } else { answer };
-                    answer.and_then(|answer| count_body(&answers, &caller, answer, is_final))
+                    answer.and_then(|answer| counted(&answers, &caller, answer, change))
                 }
                 Err(problem) => Err(problem),
             };
@@ -259,8 +317,20 @@ where
     })
 }
 
-fn caller_of(request: &HttpRequest, api: &RestApi, access: Access) -> Result<Caller, Problem> {
-    match access {
+/// A response whose body counts until it is sent. The response to a change that took effect is given in any case.
+fn counted(answers: &MemoryBudget, caller: &Caller, response: HttpResponse, change: Option<ChangeMemory>) -> Answer {
+    count_body(answers, caller, response).or_else(|response| match change {
+        None | Some(ChangeMemory::Repeatable) => Err(answers.of(caller).exhausted()),
+        Some(ChangeMemory::Admitted) => {
+            let reduced = reduce(response)?;
+            Ok(count_body_anyway(answers, caller, reduced))
+        }
+        Some(ChangeMemory::AdmittedWhole | ChangeMemory::Reserved) => Ok(count_body_anyway(answers, caller, response)),
+    })
+}
+
+fn caller_of(request: &HttpRequest, api: &RestApi, rules: Rules) -> Result<Caller, Problem> {
+    match rules.access {
         Access::Open => Ok(Caller::unknown().at(api.gate.address(request))),
         Access::Optional => Ok(api
             .gate
@@ -270,10 +340,17 @@ fn caller_of(request: &HttpRequest, api: &RestApi, access: Access) -> Result<Cal
             let caller = api.gate.authenticate(request)?;
             if request.method().is_safe() {
                 api.memory.answers.admit()?;
+                return Ok(caller);
             }
             // The use case says so, too; but it is asked after the body was read, which may be large.
-            if !request.method().is_safe() {
-                caller.require_any(&[Scope::Write, Scope::Admin])?;
+            caller.require_any(&[Scope::Write, Scope::Admin])?;
+            match rules.memory {
+                ChangeMemory::Admitted | ChangeMemory::AdmittedWhole => {
+                    let length = announced(request.headers()).unwrap_or_default();
+                    let length = usize::try_from(length).unwrap_or(usize::MAX);
+                    api.memory.answers.admit_change_of(&caller, length)?;
+                }
+                ChangeMemory::Reserved | ChangeMemory::Repeatable => {}
             }
             Ok(caller)
         }

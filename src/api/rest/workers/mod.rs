@@ -11,7 +11,7 @@ use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 
 use super::api::RestApi;
-use super::request::context::{resource, route, route_showing};
+use super::request::context::{lease_route, report_route, resource, route, route_showing};
 use crate::api::disclosure::Disclosure;
 
 /// Adds the routes of remote workers.
@@ -30,38 +30,23 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
         &format!("{prefix}/workers/{{id}}"),
         vec![
             (Method::GET, route(api, routes::get_worker)),
-            (
-                Method::DELETE,
-                route_showing(api, Disclosure::AllCallers, routes::leave),
-            ),
+            (Method::DELETE, report_route(api, routes::leave)),
         ],
     ));
     config.service(resource(
         &format!("{prefix}/workers/{{id}}/lease"),
-        vec![(
-            Method::POST,
-            route_showing(api, Disclosure::AllCallers, routes::lease_jobs),
-        )],
+        vec![(Method::POST, lease_route(api, routes::lease_jobs))],
     ));
     config.service(resource(
         &format!("{prefix}/workers/{{id}}/heartbeat"),
-        vec![(
-            Method::POST,
-            route_showing(api, Disclosure::AllCallers, routes::heartbeat),
-        )],
+        vec![(Method::POST, report_route(api, routes::heartbeat))],
     ));
     config.service(resource(
         &format!("{prefix}/workers/{{id}}/complete"),
-        vec![(
-            Method::POST,
-            route_showing(api, Disclosure::AllCallers, routes::complete_jobs),
-        )],
+        vec![(Method::POST, report_route(api, routes::complete_jobs))],
     ));
     config.service(resource(
         &format!("{prefix}/workers/{{id}}/fail"),
-        vec![(
-            Method::POST,
-            route_showing(api, Disclosure::AllCallers, routes::fail_jobs),
-        )],
+        vec![(Method::POST, report_route(api, routes::fail_jobs))],
     ));
 }
