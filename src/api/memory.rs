@@ -167,6 +167,11 @@ impl MemoryBudget {
         }
     }
 
+    /// All of it. One request needs no more: it could never be carried out.
+    pub(crate) fn whole(&self) -> usize {
+        self.inner.max
+    }
+
     /// How much of it a caller may hold beside other requests of its own.
     fn share(&self) -> usize {
         self.inner.max / 2
@@ -208,7 +213,7 @@ impl MemoryBudget {
     /// Refuses a change before it is carried out, while its caller's share or all of the memory is used up. Its response is
     /// expected to be as large as its request.
     pub(crate) fn admit_change(&self, request_bytes: usize) -> Result<(), Problem> {
-        let bytes = request_bytes.max(COUNTED_BYTES_MIN);
+        let bytes = request_bytes.max(COUNTED_BYTES_MIN).min(self.whole());
         self.reserve(bytes).map(drop).ok_or_else(|| self.exhausted())
     }
 

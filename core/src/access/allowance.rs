@@ -14,18 +14,32 @@ pub trait Allowance: fmt::Debug + Send + Sync {
 
 /// The caller's rate limit does not allow this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "this counts as {requests} requests more, and this caller may make {capacity} in {} s; try again in {} s",
-    per.as_secs(),
-    retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0)
-)]
-pub struct RateExceeded {
-    /// What was to be counted.
-    pub requests: u32,
-    /// How many requests the caller may make.
-    pub capacity: u32,
-    /// In how long.
-    pub per: Duration,
-    /// The time until this may be counted.
-    pub retry_after: Duration,
+pub enum RateExceeded {
+    /// It is allowed later.
+    #[error(
+        "this counts as {requests} requests more, and this caller may make {capacity} in {} s; try again in {} s",
+        per.as_secs(),
+        retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0)
+    )]
+    Now {
+        /// What was to be counted.
+        requests: u32,
+        /// How many requests the caller may make.
+        capacity: u32,
+        /// In how long.
+        per: Duration,
+        /// The time until this may be counted.
+        retry_after: Duration,
+    },
+    /// One request costs more than the whole limit, so that waiting does not help.
+    #[error(
+        "this request counts as {requests} requests at least, and the rate limit of this caller is {capacity} at once; \
+         split the request"
+    )]
+    Always {
+        /// What the request costs, as far as it is known.
+        requests: u32,
+        /// How many requests the caller may make at once.
+        capacity: u32,
+    },
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use super::allowance::{Allowance, RateExceeded};
@@ -177,6 +178,8 @@ pub struct Caller {
     pub propagated: Option<Arc<PropagatedContext>>,
     /// Its rate limit, if it has one.
     allowance: Option<Arc<dyn Allowance>>,
+    /// What its request has cost so far; `None` where what is charged belongs to no single request.
+    spent: Option<Arc<AtomicU32>>,
 }
 
 /// What does not change from one request of a caller to the next.
@@ -212,6 +215,7 @@ impl Caller {
             trace_parent: None,
             propagated: None,
             allowance: None,
+            spent: None,
         }
     }
 
@@ -258,22 +262,46 @@ impl Caller {
         self
     }
 
-    /// The same caller with this rate limit.
+    /// The same caller with this rate limit, against which its request is counted already or, if `is_counted` is false, will
+    /// be.
     #[must_use]
-    pub fn limited(mut self, allowance: Arc<dyn Allowance>) -> Self {
+    pub fn limited(mut self, allowance: Arc<dyn Allowance>, is_counted: bool) -> Self {
         self.allowance = Some(allowance);
+        self.spent = Some(Arc::new(AtomicU32::new(u32::from(is_counted))));
         self
     }
 
-    /// Counts this many requests more against its rate limit.
-    pub fn charge(&self, requests: u32) -> Result<(), RateExceeded> {
-        match &self.allowance {
-            Some(allowance) if requests > 0 => allowance.charge(requests),
-            Some(_) | None => Ok(()),
-        }
+    /// The same caller for what lasts, such as a subscription: its costs are no single request's.
+    #[must_use]
+    pub fn lasting(mut self) -> Self {
+        self.spent = None;
+        self
     }
 
-    /// Counts a request that costs as much as this many, beside the one that is counted already. One request never costs
+    /// Counts this many requests more against its rate limit. A request that costs more than the whole limit is refused for
+    /// good.
+    pub fn charge(&self, requests: u32) -> Result<(), RateExceeded> {
+        let Some(allowance) = self.allowance.as_ref().filter(|_| requests > 0) else {
+            return Ok(());
+        };
+        let capacity = allowance.capacity();
+        let spent = self.spent.as_deref();
+        let cost = spent.map_or(0, |spent| spent.load(Ordering::Relaxed));
+        let cost = cost.saturating_add(requests);
+        if cost > capacity {
+            return Err(RateExceeded::Always {
+                requests: cost,
+                capacity,
+            });
+        }
+        allowance.charge(requests)?;
+        if let Some(spent) = spent {
+            spent.fetch_add(requests, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Counts a read that costs as much as this many requests, beside the one that is counted already. One read never costs
     /// more than the caller may make at once.
     pub fn charge_cost(&self, cost: u32) -> Result<(), RateExceeded> {
         let capacity = self.allowance.as_ref().map_or(cost, |allowance| allowance.capacity());

@@ -567,14 +567,14 @@ impl Counted<'_> {
             // For the headers of the answer.
             request.extensions_mut().insert(limit.clone());
         }
-        match self {
-            Self::Not => {}
+        let is_counted = match self {
+            Self::Not => false,
             Self::Quietly | Self::In(_) => {
                 let counted = meter.count(rate, now);
                 counted.map_err(|quota| AuthFailure::TooMany { quota })?;
             }
-        }
-        Ok(caller.limited(Arc::new(limit)))
+        };
+        Ok(caller.limited(Arc::new(limit), is_counted))
     }
 }
 
@@ -583,6 +583,7 @@ fn propagated(request: &HttpRequest, parent: Option<TraceParent>) -> Option<Arc<
     let headers = request.headers();
     if !headers.contains_key(TRACE_STATE_HEADER) && !headers.contains_key(BAGGAGE_HEADER) {
         return None;
+                true
     }
     let values = |name| headers.get_all(name).map(|value| value.to_str().ok());
     PropagatedContext::of_headers(parent, values(TRACE_STATE_HEADER), values(BAGGAGE_HEADER))

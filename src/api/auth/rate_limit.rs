@@ -148,7 +148,7 @@ impl Allowance for CallerRate {
         let Rate { capacity, per } = self.rate;
         self.meter
             .count_many(requests, self.rate, now())
-            .map_err(|retry_after| RateExceeded {
+            .map_err(|retry_after| RateExceeded::Now {
                 requests,
                 capacity,
                 per,
@@ -219,19 +219,56 @@ mod tests {
         assert_eq!(meter.count_many(10, rate, 1_000 * SECOND), Ok(()));
     }
 
-    #[test]
-    fn one_request_costs_no_more_than_the_caller_may_make_at_once() {
-        let small = Rate {
-            capacity: 3,
+    fn of_request(capacity: u32, meter: &Arc<Meter>, is_counted: bool) -> Caller {
+        let rate = Rate {
+            capacity,
             per: Duration::from_secs(3_600),
         };
-        let caller = Caller::local().limited(Arc::new(CallerRate::new(small, Arc::default())));
+        Caller::local().limited(Arc::new(CallerRate::new(rate, Arc::clone(meter))), is_counted)
+    }
+
+    #[test]
+    fn one_read_costs_no_more_than_the_caller_may_make_at_once() {
+        let meter = Arc::default();
+        let caller = of_request(3, &meter, false);
         assert_eq!(caller.charge(1), Ok(()), "the request itself");
         assert_eq!(caller.charge_cost(10), Ok(()));
-        let refused = caller.charge_cost(10).expect_err("all are used");
-        assert_eq!((refused.requests, refused.capacity), (2, 3));
-        assert!(refused.retry_after > Duration::from_secs(2_300));
+        match of_request(3, &meter, true).charge_cost(10) {
+            Err(RateExceeded::Now {
+                requests: 2,
+                capacity: 3,
+                retry_after,
+                ..
+            }) => assert!(retry_after > Duration::from_secs(2_300)),
+            other => panic!("all are used: {other:?}"),
+        }
         assert_eq!(Caller::local().charge_cost(10), Ok(()), "without a limit");
+    }
+
+    #[test]
+    fn a_request_that_costs_more_than_the_whole_limit_is_not_asked_to_wait() {
+        let meter = Arc::default();
+        let too_much = |requests| Err(RateExceeded::Always { requests, capacity: 20 });
+        assert_eq!(of_request(20, &meter, true).charge(20), too_much(21));
+        assert_eq!(of_request(20, &meter, false).charge(21), too_much(21));
+        let in_parts = of_request(20, &meter, true);
+        assert_eq!(in_parts.charge(1), Ok(()));
+        assert_eq!(in_parts.charge_cost(10), Ok(()));
+        assert_eq!(
+            in_parts.charge_cost(11),
+            too_much(21),
+            "together with what it has cost before"
+        );
+    }
+
+    #[test]
+    fn what_lasts_may_cost_more_in_time_than_one_request() {
+        let meter = Arc::default();
+        let caller = of_request(20, &meter, true).lasting();
+        for _ in 0..2 {
+            assert_eq!(caller.charge_cost(10), Ok(()));
+        }
+        assert!(matches!(caller.charge_cost(10), Err(RateExceeded::Now { .. })));
     }
 
     proptest! {

@@ -7,6 +7,7 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::api::strict_json::Strict;
+use crate::domain::access::allowance::RateExceeded;
 use crate::domain::events::event::Topic;
 use crate::domain::events::filter::{EventClause, EventFilter};
 use crate::domain::values::id::JobId;
@@ -47,6 +48,14 @@ impl MessageError {
         Self {
             code: "malformed",
             message: message.into(),
+        }
+    }
+
+    /// The caller has made as many requests as it may.
+    pub(super) fn rate_limited(exceeded: &RateExceeded) -> Self {
+        Self {
+            code: "too-many-requests",
+            message: exceeded.to_string(),
         }
     }
 

@@ -23,6 +23,7 @@ use serde_json::Value;
 use super::event_view::EventView;
 use super::signalr::hub::{Client, Groups, Hub, HubError, Invoked, Methods};
 use super::signalr::protocol::Protocol;
+use crate::domain::access::allowance::RateExceeded;
 use crate::domain::access::caller::Caller;
 use crate::domain::events::event::{Event, Topic};
 use crate::domain::events::filter::EventClause;
@@ -52,8 +53,9 @@ impl JobHub {
 }
 
 impl Hub for JobHub {
-    fn connect(&self, _: Caller) -> Box<dyn Client> {
+    fn connect(&self, caller: Caller) -> Box<dyn Client> {
         Box::new(JobClient {
+            caller: caller.lasting(),
             stream: self.events.stream(),
             groups: Groups::new(self.groups_max),
         })
@@ -61,13 +63,18 @@ impl Hub for JobHub {
 }
 
 struct JobClient {
+    caller: Caller,
     stream: EventStream,
     groups: Groups<EventClause>,
 }
 
 impl JobClient {
     fn join(&mut self, name: String) -> impl Future<Output = Result<Value, HubError>> + use<> {
-        let joined = group(&name).and_then(|group| self.groups.join(group));
+        let counted = |exceeded: RateExceeded| HubError(exceeded.to_string());
+        let joined = group(&name).and_then(|group| {
+            self.caller.charge(1).map_err(counted)?;
+            self.groups.join(group)
+        });
         self.follow(joined)
     }
 

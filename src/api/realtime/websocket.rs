@@ -37,6 +37,7 @@ use super::liveness::{Due, Liveness, tick_interval};
 use super::message_assembler::{Assembled, Fragments, Frame};
 use crate::api::auth::{RECHECK_INTERVAL, Standing};
 use crate::api::rest::problem::{Problem, ProblemKind};
+use crate::domain::access::caller::Caller;
 use crate::domain::events::event::Event;
 use crate::domain::values::timestamp;
 use crate::service::events::{EventStream, Form, Heard};
@@ -63,6 +64,7 @@ fn open(realtime: &Realtime, request: &HttpRequest, payload: Payload) -> Result<
         realtime: realtime.clone(),
         liveness: Liveness::new(Instant::now()),
         standing: realtime.admission.standing(shown),
+        caller: caller.lasting(),
         _permit: permit,
     };
     let frames = FrameRules::new(payload, options.message_bytes_max, session.violated.clone());
@@ -134,6 +136,7 @@ struct Session {
     realtime: Realtime,
     liveness: Liveness,
     standing: Standing,
+    caller: Caller,
     _permit: Permit,
 }
 
@@ -156,10 +159,24 @@ impl Session {
             Assembled::Text(text) => ClientMessage::parse(text),
             Assembled::Binary(_) => Err(MessageError::malformed("messages are JSON texts, not binary")),
         };
-        let applied = parsed.and_then(|request| self.subscriptions.apply(&request).map(|()| request));
+        let applied = parsed.and_then(|request| {
+            self.count(&request)?;
+            self.subscriptions.apply(&request).map(|()| request)
+        });
         match applied {
             Ok(request) => self.select(request, ctx),
             Err(error) => self.send("error", error, ctx),
+        }
+    }
+
+    /// Counts a subscription against the rate limit of the caller.
+    fn count(&self, request: &ClientMessage) -> Result<(), MessageError> {
+        match request.action {
+            Action::Subscribe => self
+                .caller
+                .charge(1)
+                .map_err(|exceeded| MessageError::rate_limited(&exceeded)),
+            Action::Unsubscribe => Ok(()),
         }
     }
 

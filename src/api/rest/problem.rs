@@ -50,7 +50,7 @@ pub(in super::super) enum ProblemKind {
     Gone,
     /// A precondition failed.
     PreconditionFailed,
-    /// The body is too large.
+    /// The body is too large, or what the request asks for.
     TooLarge,
     /// The response would be too large.
     AnswerTooLarge,
@@ -103,7 +103,7 @@ impl ProblemKind {
                 "Request header fields too large",
             ),
             Self::TooSlow => ("too-slow", StatusCode::REQUEST_TIMEOUT, "Request timeout"),
-            Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "Body too large"),
+            Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "Request too large"),
             Self::AnswerTooLarge => ("answer-too-large", StatusCode::PAYLOAD_TOO_LARGE, "Response too large"),
             Self::UpgradeRequired => ("upgrade-required", StatusCode::UPGRADE_REQUIRED, "Upgrade required"),
             Self::UnsupportedMediaType => (
@@ -459,7 +459,10 @@ impl Problem {
             ServiceError::Busy { retry_after } | ServiceError::ReadsBusy { retry_after, .. } => {
                 (ProblemKind::Busy, Some(retry_after))
             }
-            ServiceError::RateLimited(exceeded) => (ProblemKind::TooManyRequests, Some(exceeded.retry_after)),
+            ServiceError::RateLimited(RateExceeded::Now { retry_after, .. }) => {
+                (ProblemKind::TooManyRequests, Some(retry_after))
+            }
+            ServiceError::RateLimited(RateExceeded::Always { .. }) => (ProblemKind::TooLarge, None),
             ServiceError::ReadTimedOut { .. } => (ProblemKind::ReadTimeout, None),
             ServiceError::OverCallerLimit { .. } => (ProblemKind::TooLarge, None),
             ServiceError::CallerLimit { retry_after, .. } => (ProblemKind::TooManyRequests, Some(retry_after)),

@@ -4,6 +4,7 @@ pub(crate) mod at_rest;
 pub(crate) mod audit;
 pub(crate) mod jwt;
 pub(crate) mod limits;
+pub(crate) mod rate_costs;
 pub(crate) mod scopes;
 pub(crate) mod settings;
 pub(crate) mod streams;

@@ -166,7 +166,9 @@ impl Budget {
             state.stopped = Some(Stopped::TooLarge);
             return None;
         }
-        let room = self.memory.reserve(bytes.saturating_mul(DECODE_FACTOR));
+        let room = self
+            .memory
+            .reserve(bytes.saturating_mul(DECODE_FACTOR).min(self.memory.whole()));
         if room.is_none() {
             state.stopped = Some(Stopped::OutOfMemory);
         }

@@ -233,8 +233,13 @@ impl Engine {
         if !self.introspection || !caller.may(Scope::Read) {
             request = request.disable_introspection();
         }
-        let loaders = Arc::new(Loaders::new(&self.services, caller, budget));
-        let request = request.data(caller.clone()).data(loaders).data(Arc::clone(budget));
+        // The messages of a subscription are no single request.
+        let user = match kind {
+            OperationType::Query | OperationType::Mutation => caller.clone(),
+            OperationType::Subscription => caller.clone().lasting(),
+        };
+        let loaders = Arc::new(Loaders::new(&self.services, &user, budget));
+        let request = request.data(user).data(loaders).data(Arc::clone(budget));
         Ok(Operation {
             request,
             kind,

@@ -69,8 +69,8 @@ async fn try_get(graphql: &GraphQl, request: &HttpRequest, form: Form) -> Result
         graphql.engine.count_invalid();
         return Err(Problem::method_not_allowed(request.method(), "POST"));
     }
-    // A browser reopens event streams by itself, so that they are not counted; a query is.
-    let is_counted = form != Form::EventStream || operation.kind == OperationType::Subscription;
+    // Authentication does not count requests for event streams; their operations count as others do.
+    let is_counted = form != Form::EventStream;
     operation_count::charge(&caller, operation.root_fields, u32::from(is_counted))?;
     respond(graphql, request, Ok(operation), form).await
 }

@@ -119,8 +119,8 @@ async fn read_all(
     let memory = memory.of(caller);
     let mut reservation = memory.nothing();
     let mut count = |length: usize| {
-        let more = length.saturating_sub(reservation.bytes());
-        more == 0 || reservation.grow(more.max(COUNTED_STEP))
+        let more = length.min(memory.whole()).saturating_sub(reservation.bytes());
+        more == 0 || reservation.grow(more.max(COUNTED_STEP)) || reservation.grow(more)
     };
     if !count(first.len()) {
         return Err(memory.exhausted());

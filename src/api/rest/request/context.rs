@@ -106,7 +106,7 @@ impl Call {
         let answers = self.api.memory.answers.of(&self.caller);
         // What storage sends, what it is read to, and the answer.
         answers
-            .reserve(bytes.saturating_mul(3))
+            .reserve(bytes.saturating_mul(3).min(answers.whole()))
             .ok_or_else(|| answers.exhausted())
     }
 
