@@ -293,6 +293,17 @@ impl Gate {
         Ok(caller.within(parent, propagated(request, parent)))
     }
 
+    /// The caller of a page without data. Links of other sites may open it where there is no authentication.
+    pub fn authenticate_document(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
+        if self.0.is_required || !origins::is_top_level_navigation(request) {
+            return self.authenticate(request);
+        }
+        self.check_host(request)?;
+        let caller = Caller::anonymous().at(self.address(request));
+        RequestCaller::note(request, &caller);
+        Ok(caller)
+    }
+
     /// Who has sent this request to a route that is open to everybody; `None` without valid credentials. Stale credentials of
     /// a probe are no failed login: they are not logged as one, and do not throttle logins. Guesses are limited by themselves.
     pub fn authenticate_if_valid(&self, request: &HttpRequest) -> Option<Caller> {
@@ -418,10 +429,10 @@ impl Gate {
         Ok(known.caller.clone().at(*address))
     }
 
-    /// Whoever calls where nobody is asked. A page of another origin must not use that: it would change things in the
-    /// name of whoever looks at it.
+    /// The caller of a server without authentication. A page of another origin must not use that: a browser that shows it would
+    /// change things, and read expensive lists, by an image or a script of that page.
     fn anonymous(&self, request: &HttpRequest, address: Option<IpAddr>) -> Result<Caller, AuthFailure> {
-        if !request.method().is_safe() && !self.0.origins.allow(request) {
+        if !self.0.origins.allow(request) {
             return Err(AuthFailure::ForeignOrigin);
         }
         self.check_host(request)?;
@@ -572,6 +583,7 @@ impl Counted<'_> {
             Self::Quietly | Self::In(_) => {
                 let counted = meter.count(rate, now);
                 counted.map_err(|quota| AuthFailure::TooMany { quota })?;
+                true
             }
         };
         Ok(caller.limited(Arc::new(limit), is_counted))
@@ -583,7 +595,6 @@ fn propagated(request: &HttpRequest, parent: Option<TraceParent>) -> Option<Arc<
     let headers = request.headers();
     if !headers.contains_key(TRACE_STATE_HEADER) && !headers.contains_key(BAGGAGE_HEADER) {
         return None;
-                true
     }
     let values = |name| headers.get_all(name).map(|value| value.to_str().ok());
     PropagatedContext::of_headers(parent, values(TRACE_STATE_HEADER), values(BAGGAGE_HEADER))

@@ -1,11 +1,13 @@
 //! Whether a page in a browser may do what it asks for.
 //!
-//! CORS keeps a foreign page from reading answers. It does not keep it from opening a WebSocket, nor from a simple `POST`:
-//! where no token is asked for, the browser's place in the network would be all that the page needs.
+//! CORS keeps a foreign page from reading answers. It does not keep it from opening a WebSocket, from a simple `POST`, nor from
+//! a `GET` as the address of an image: where no token is asked for, the browser's place in the network would be all that the
+//! page needs.
 
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
+use actix_web::http::Method;
 use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
 
 /// The origins whose pages may call, beside the server's own.
@@ -63,6 +65,14 @@ impl AllowedOrigins {
         };
         is_address || is_local || is_named()
     }
+}
+
+/// Whether a browser opens the address as a page of its own, as it does for a link: no other page sees anything of it.
+pub(super) fn is_top_level_navigation(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    *request.method() == Method::GET
+        && text(headers, "sec-fetch-mode") == Some("navigate")
+        && text(headers, "sec-fetch-dest") == Some("document")
 }
 
 /// A host without its port. The colons of an IPv6 address stand in brackets.

@@ -114,16 +114,29 @@ fn where_nobody_is_asked_everybody_may_but_foreign_pages() {
             .insert_header((ORIGIN, "https://evil.example"))
             .to_http_request()
     };
-    assert!(
-        gate.authenticate(&foreign(Method::GET)).is_ok(),
-        "the browser keeps the answer from it"
-    );
-    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+    for method in [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+    ] {
         assert_eq!(
             gate.authenticate(&foreign(method)).expect_err("refused"),
             AuthFailure::ForeignOrigin
         );
     }
+    let from_link = |dest| {
+        TestRequest::get()
+            .insert_header(("sec-fetch-site", "cross-site"))
+            .insert_header(("sec-fetch-mode", "navigate"))
+            .insert_header(("sec-fetch-dest", dest))
+            .to_http_request()
+    };
+    assert!(gate.authenticate(&from_link("document")).is_err());
+    assert!(gate.authenticate_document(&from_link("document")).is_ok());
+    assert!(gate.authenticate_document(&from_link("iframe")).is_err());
 }
 
 #[test]

@@ -20,7 +20,7 @@ use utoipa_swagger_ui::Config;
 
 use super::api::{RestApi, RestOptions};
 use super::problem::{Problem, ProblemKind};
-use super::request::context::{Answer, Call, open_route, resource, route};
+use super::request::context::{Answer, Call, document_route, open_route, resource};
 use super::request::enumerations;
 use super::{audit, health, jobs, log_level, metrics, nodes, problem, queues, recurring, webhooks, workers};
 use crate::domain::access::caller::Scope;
@@ -307,7 +307,7 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
         let route = if is_public {
             open_route(api, serve.clone())
         } else {
-            route(api, serve.clone())
+            document_route(api, serve.clone())
         };
         config.service(resource(&path, vec![(Method::GET, route)]));
     }
@@ -332,7 +332,7 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
     let show = if is_public {
         open_route(api, show)
     } else {
-        route(api, show)
+        document_route(api, show)
     };
     config.service(resource("/docs/{file:.*}", vec![(Method::GET, show)]));
 }

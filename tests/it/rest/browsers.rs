@@ -142,7 +142,7 @@ async fn a_page_that_may_not_call_reads_nothing() {
     let answer = client
         .send(client.request(Method::GET, "/jobs").header("origin", APP))
         .await;
-    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert!(
         answer
             .headers
@@ -197,6 +197,94 @@ async fn without_authentication_a_page_of_another_origin_changes_nothing() {
     ] {
         let answer = pause(name, value.clone()).await;
         assert_eq!(answer.status, StatusCode::OK, "{name}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn without_authentication_a_page_of_another_origin_has_nothing_read() {
+    let (_site, server) = Server::with_config(&format!("[server]\ncors_origins = [\"{APP}\"]\n"));
+    let client = server.client();
+    let get = async |path: &str, headers: &[(&str, &str)]| {
+        let request = headers
+            .iter()
+            .fold(client.at_root(Method::GET, path), |request, (name, value)| {
+                request.header(*name, *value)
+            });
+        client.send(request).await
+    };
+    let image = [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "no-cors"),
+        ("sec-fetch-dest", "image"),
+    ];
+    let frame = [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-dest", "iframe"),
+    ];
+    let link = [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-dest", "document"),
+    ];
+    let data = [
+        "/api/tickerq/jobs?search=x",
+        "/api/tickerq/v1/jobs",
+        "/api/tickerq/queues",
+        "/api/tickerq/jobs/changes",
+        "/api/tickerq/workers",
+        "/api/tickerq/nodes",
+        "/api/tickerq/audit",
+        "/api/tickerq/webhooks/endpoints",
+        "/api/tickerq/metrics/system",
+        "/api/tickerq/jobs/recurring",
+    ];
+    for path in data {
+        for headers in [
+            &image[..],
+            &frame,
+            &link,
+            &[("sec-fetch-site", "same-site")],
+            &[("sec-fetch-site", "same-site"), ("origin", "http://localhost:1")],
+            &[("origin", "https://evil.example")],
+            &[("origin", "null")],
+        ] {
+            let refused = get(path, headers).await;
+            assert_eq!(
+                refused.status,
+                StatusCode::FORBIDDEN,
+                "{path} {headers:?} {}",
+                refused.text
+            );
+        }
+        for headers in [
+            &[][..],
+            &[("sec-fetch-site", "none")],
+            &[("sec-fetch-site", "same-origin")],
+            &[("sec-fetch-site", "cross-site"), ("origin", APP)],
+        ] {
+            let answer = get(path, headers).await;
+            assert_ne!(
+                answer.status,
+                StatusCode::FORBIDDEN,
+                "{path} {headers:?} {}",
+                answer.text
+            );
+        }
+    }
+    // Pages without data can be linked to, but not loaded by other pages.
+    for path in ["/docs/", "/docs/index.html", "/api/tickerq/openapi.json"] {
+        assert_eq!(get(path, &link).await.status, StatusCode::OK, "{path}");
+        for headers in [&image, &frame] {
+            assert_eq!(
+                get(path, headers).await.status,
+                StatusCode::FORBIDDEN,
+                "{path} {headers:?}"
+            );
+        }
+    }
+    for path in ["/healthz", "/readyz", "/graphiql/"] {
+        assert_eq!(get(path, &link).await.status, StatusCode::OK, "{path}");
     }
 }
 

@@ -87,13 +87,13 @@ fn check_sender(graphql: &GraphQl, request: &HttpRequest) -> Result<(), Problem>
     let is_deliberate = graphql.gate.is_required()
         || headers.contains_key(AUTHORIZATION)
         || PREFLIGHT_HEADERS.iter().any(|name| !text(name).is_empty())
-        || matches!(text("sec-fetch-site"), b"same-origin" | b"same-site" | b"none")
+        || matches!(text("sec-fetch-site"), b"same-origin" | b"none")
         || graphql.gate.is_of_allowed_page(request);
     if is_deliberate {
         return Ok(());
     }
     let detail = "a GET requires a header that pages can't send to other sites without a preflight: apollo-require-preflight or \
-                  x-requested-with with any value, or Sec-Fetch-Site of a browser (same-origin, same-site or none); or send \
+                  x-requested-with with any value, or Sec-Fetch-Site of a browser (same-origin or none); or send \
                   the query with POST and Content-Type: application/json";
     Err(PartError::header("apollo-require-preflight", detail).into())
 }

@@ -168,6 +168,8 @@ pub(crate) fn query_parameters(request: &HttpRequest) -> Result<Vec<(String, Str
 enum Access {
     /// Whoever has shown who it is; the use case says what it may do.
     Known,
+    /// The same, for a page without data.
+    Document,
     /// Everybody; nobody is asked.
     Open,
     /// Every caller; one that shows its key may see more.
@@ -226,6 +228,15 @@ where
     F: Future<Output = Answer> + 'static,
 {
     route_for(Rules::of(Access::Open, Disclosure::AllCallers), api, &[], handler)
+}
+
+/// A route of a page without data.
+pub(crate) fn document_route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
+where
+    H: Fn(Call) -> F + Clone + 'static,
+    F: Future<Output = Answer> + 'static,
+{
+    route_for(Rules::of(Access::Document, Disclosure::AllCallers), api, &[], handler)
 }
 
 /// A route without query parameters that is open, and shows more to callers that show a key.
@@ -336,6 +347,7 @@ fn caller_of(request: &HttpRequest, api: &RestApi, rules: Rules) -> Result<Calle
             .gate
             .authenticate_if_valid(request)
             .unwrap_or_else(|| Caller::unknown().at(api.gate.address(request)))),
+        Access::Document => Ok(api.gate.authenticate_document(request)?),
         Access::Known => {
             let caller = api.gate.authenticate(request)?;
             if request.method().is_safe() {
