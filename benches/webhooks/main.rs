@@ -191,6 +191,7 @@ async fn jobs(database: &Database, count: usize, endpoints: usize) -> f64 {
         queues_max: 1_000,
         new_queues_per_caller: RateLimit::UNLIMITED,
         unique_keys_per_caller: RateLimit::UNLIMITED,
+        workers_per_caller: 1_000,
         queues: Default::default(),
         pending_max: Default::default(),
     };

@@ -95,6 +95,7 @@ impl Embedded {
         let workers_by_default = runtime.workers_by_default;
         let runtime = Box::pin(Runtime::start(Arc::clone(&repository), runtime)).await?;
         let handle = runtime.handle().clone();
+        let workers_per_caller = rules.workers_per_caller;
         let rules = Arc::new(rules);
         let reads = ExpensiveReads::new(expensive_reads);
         let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), Arc::clone(&rules))
@@ -113,7 +114,9 @@ impl Embedded {
             rules,
         )
         .audited(is_audited);
-        let workers = Workers::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
+        let workers = Workers::new(Arc::clone(&repository), handle.clone())
+            .audited(is_audited)
+            .with_limit_per_caller(workers_per_caller);
         let audit = AuditLog::new(Arc::clone(&repository)).with_expensive_reads(reads);
         let log = Log::new(handle.clone(), log);
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone()).audited(is_audited);

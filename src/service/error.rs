@@ -43,6 +43,18 @@ pub enum ServiceError {
         /// The id that was given.
         id: NodeId,
     },
+    /// The caller has as many remote workers as it may have.
+    #[error(
+        "this caller has {max} workers, as many as it may have ([jobs] max_workers_per_caller); remove one, or try again in \
+         {} s",
+        retry_after.as_secs()
+    )]
+    TooManyWorkers {
+        /// How many it may have.
+        max: u32,
+        /// The time after which the lease of a lost worker has expired.
+        retry_after: Duration,
+    },
     /// The worker's lease has run out, and its jobs are not its own any more.
     #[error("the lease of worker {id} has run out; send a heartbeat, or register again")]
     WorkerLeaseOver {

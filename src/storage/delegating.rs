@@ -12,10 +12,12 @@ use super::outage::StorageOutage;
 use super::query::{
     AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, JobText, Page, PendingJobs,
     RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker, TypeRollup,
+    WorkerPage, WorkerTypes,
 };
 use super::repository::{JobRepository, Maintenance, RepositoryError};
 use crate::domain::access::audit::AuditRecord;
 use crate::domain::cluster::remote_worker::JobReports;
+use crate::domain::cluster::worker_access::WorkerOwner;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::metrics::rollup::{RollupCounts, SlotSpan};
@@ -213,6 +215,21 @@ pub trait DelegatingRepository: Send + Sync + 'static {
     /// See [`JobRepository::workers`].
     async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
         self.inner().workers().await
+    }
+
+    /// See [`JobRepository::worker_page`].
+    async fn worker_page(&self, page: WorkerPage) -> Result<Vec<StoredWorker>, RepositoryError> {
+        self.inner().worker_page(page).await
+    }
+
+    /// See [`JobRepository::worker_types`].
+    async fn worker_types(&self) -> Result<Vec<WorkerTypes>, RepositoryError> {
+        self.inner().worker_types().await
+    }
+
+    /// See [`JobRepository::count_workers`].
+    async fn count_workers(&self, owner: &WorkerOwner) -> Result<u64, RepositoryError> {
+        self.inner().count_workers(owner).await
     }
 
     /// See [`JobRepository::worker`].
@@ -474,6 +491,18 @@ impl<T: DelegatingRepository> JobRepository for T {
 
     async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
         DelegatingRepository::workers(self).await
+    }
+
+    async fn worker_page(&self, page: WorkerPage) -> Result<Vec<StoredWorker>, RepositoryError> {
+        DelegatingRepository::worker_page(self, page).await
+    }
+
+    async fn worker_types(&self) -> Result<Vec<WorkerTypes>, RepositoryError> {
+        DelegatingRepository::worker_types(self).await
+    }
+
+    async fn count_workers(&self, owner: &WorkerOwner) -> Result<u64, RepositoryError> {
+        DelegatingRepository::count_workers(self, owner).await
     }
 
     async fn worker(&self, id: NodeId) -> Result<Option<StoredWorker>, RepositoryError> {

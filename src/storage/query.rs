@@ -153,6 +153,24 @@ pub struct PendingJobs {
     pub count: u64,
 }
 
+/// A page of the remote workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerPage {
+    /// The worker that the page follows; `None` for the first page.
+    pub after: Option<NodeId>,
+    /// How many.
+    pub limit: u32,
+}
+
+/// The job types of a remote worker, and the queues that it takes jobs from; all when there are none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerTypes {
+    /// The types.
+    pub job_types: Arc<[JobType]>,
+    /// The queues.
+    pub queues: Arc<[QueueName]>,
+}
+
 /// A remote worker as storage knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredWorker {
@@ -269,6 +287,8 @@ pub enum StoredTexts<'a> {
     OfRecurring(RecurringPage),
     /// The bodies of a page of an endpoint's deliveries, and of what it answered.
     OfDeliveries(EndpointId, DeliveryPage),
+    /// The names of types and queues of a page of the remote workers.
+    OfWorkers(WorkerPage),
 }
 
 impl JobSummary {

@@ -13,9 +13,11 @@ use super::outage::StorageOutage;
 use super::query::{
     AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, JobText, Page, PendingJobs,
     RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker, TypeRollup,
+    WorkerPage, WorkerTypes,
 };
 use crate::domain::access::audit::AuditRecord;
 use crate::domain::cluster::remote_worker::JobReports;
+use crate::domain::cluster::worker_access::WorkerOwner;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::metrics::rollup::{RollupCounts, SlotSpan};
@@ -231,6 +233,34 @@ pub trait JobRepository: Send + Sync + 'static {
 
     /// The remote workers that live, and those that were lost lately, by the time of their coming.
     async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError>;
+
+    /// A page of [`workers`](Self::workers), in the same order.
+    async fn worker_page(&self, page: WorkerPage) -> Result<Vec<StoredWorker>, RepositoryError> {
+        let mut workers = self.workers().await?;
+        if let Some(after) = page.after {
+            let place = workers.iter().position(|worker| worker.id == after);
+            workers.drain(..place.map_or(workers.len(), |place| place + 1));
+        }
+        workers.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
+        Ok(workers)
+    }
+
+    /// What the remote workers that live run, each answer once.
+    async fn worker_types(&self) -> Result<Vec<WorkerTypes>, RepositoryError> {
+        let workers = self.workers().await?.into_iter().filter(|worker| worker.is_live);
+        let types = workers.map(|worker| WorkerTypes {
+            job_types: worker.declaration.job_types,
+            queues: worker.declaration.queues,
+        });
+        Ok(types.collect())
+    }
+
+    /// How many remote workers of an owner live.
+    async fn count_workers(&self, owner: &WorkerOwner) -> Result<u64, RepositoryError> {
+        let workers = self.workers().await?.into_iter().filter(|worker| worker.is_live);
+        let own = workers.filter(|worker| worker.access.as_ref().is_some_and(|access| access.owner == *owner));
+        Ok(u64::try_from(own.count()).unwrap_or(u64::MAX))
+    }
 
     /// One remote worker, also one that was lost or has left within the last days.
     async fn worker(&self, id: NodeId) -> Result<Option<StoredWorker>, RepositoryError>;

@@ -17,7 +17,7 @@ const CODE_BYTES: usize = 16;
 
 /// The caller that a worker belongs to. Two keys of one name are one owner, so a rotated key keeps its workers; so are two
 /// tokens of one subject.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WorkerOwner {
     /// The kind of the caller.
     pub kind: CallerKind,

@@ -43,6 +43,7 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         | ServiceError::FeedOff
         | ServiceError::FeedGap
         | ServiceError::NoSuchWorker { .. }
+        | ServiceError::TooManyWorkers { .. }
         | ServiceError::ForeignWorker { .. }
         | ServiceError::ReservedTypes { .. }
         | ServiceError::NoSuchNode { .. }

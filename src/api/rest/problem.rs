@@ -465,7 +465,9 @@ impl Problem {
             ServiceError::RateLimited(RateExceeded::Always { .. }) => (ProblemKind::TooLarge, None),
             ServiceError::ReadTimedOut { .. } => (ProblemKind::ReadTimeout, None),
             ServiceError::OverCallerLimit { .. } => (ProblemKind::TooLarge, None),
-            ServiceError::CallerLimit { retry_after, .. } => (ProblemKind::TooManyRequests, Some(retry_after)),
+            ServiceError::CallerLimit { retry_after, .. } | ServiceError::TooManyWorkers { retry_after, .. } => {
+                (ProblemKind::TooManyRequests, Some(retry_after))
+            }
             ServiceError::Stopping => (ProblemKind::Unavailable, Some(COME_BACK)),
             // Storage failures are logged where they occur, once for all requests.
             ServiceError::Unavailable { reason } | ServiceError::StorageFault { fault: _, reason } => {

@@ -91,6 +91,7 @@ impl JobsConfig {
                 queues_max: count(section, "max_queues", 1_000, 1_000_000),
                 new_queues_per_caller: section.get("new_queues_per_caller", per_hour(100)),
                 unique_keys_per_caller: section.get("unique_keys_per_caller", per_hour(10_000_000)),
+                workers_per_caller: section.get_if("max_workers_per_caller", 1_000, between(1_u32, 1_000_000)),
                 queues: HashSet::new(),
                 pending_max: HashMap::new(),
             },

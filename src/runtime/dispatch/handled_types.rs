@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 use crate::domain::job::Job;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::name::{JobType, QueueName};
-use crate::storage::query::{StoredNode, StoredWorker};
+use crate::storage::query::{StoredNode, WorkerTypes};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// How long it is known what runs elsewhere.
@@ -37,8 +37,8 @@ const GATHERED_FOR: Duration = Duration::from_millis(300);
 /// What runs elsewhere.
 #[derive(Debug, Default)]
 struct Elsewhere {
-    /// Where each type runs; `None` is every queue.
-    types: HashMap<JobType, Option<HashSet<QueueName>>>,
+    /// Where each type runs: in the queues of these sets, which types share; `None` is every queue.
+    types: HashMap<JobType, Option<Vec<Arc<HashSet<QueueName>>>>>,
     /// Types that a server runs and does not leave to workers.
     reserved: HashSet<JobType>,
     /// Whether a server lives that does not say what it runs.
@@ -46,11 +46,11 @@ struct Elsewhere {
 }
 
 impl Elsewhere {
-    fn of(nodes: &[StoredNode], workers: &[StoredWorker]) -> Self {
+    fn of(nodes: &[StoredNode], workers: &[WorkerTypes]) -> Self {
         let mut elsewhere = Self::default();
         for node in nodes.iter().filter(|node| node.is_live) {
             match &node.job_types {
-                Some(types) => types.iter().for_each(|job_type| elsewhere.add(job_type, &[])),
+                Some(types) => types.iter().for_each(|job_type| elsewhere.add(job_type, None)),
                 None => elsewhere.is_incomplete = true,
             }
             // A server without a rule for remote workers is of a version that leaves them every type.
@@ -59,33 +59,32 @@ impl Elsewhere {
                 elsewhere.reserved.extend(reserved.cloned());
             }
         }
-        for worker in workers.iter().filter(|worker| worker.is_live) {
-            for job_type in worker.declaration.job_types.iter() {
-                elsewhere.add(job_type, &worker.declaration.queues);
+        for WorkerTypes { job_types, queues } in workers {
+            let queues = (!queues.is_empty()).then(|| Arc::new(queues.iter().cloned().collect()));
+            for job_type in job_types.iter() {
+                elsewhere.add(job_type, queues.as_ref());
             }
         }
         elsewhere
     }
 
-    /// The type runs in these queues; in all when there are none.
-    fn add(&mut self, job_type: &JobType, queues: &[QueueName]) {
-        let known = self
-            .types
-            .entry(job_type.clone())
-            .or_insert_with(|| Some(HashSet::new()));
-        match known {
-            Some(known) if !queues.is_empty() => known.extend(queues.iter().cloned()),
-            Some(_) => *known = None,
-            None => {}
+    /// The type runs in these queues; in all without them.
+    fn add(&mut self, job_type: &JobType, queues: Option<&Arc<HashSet<QueueName>>>) {
+        let known = self.types.entry(job_type.clone()).or_insert_with(|| Some(Vec::new()));
+        match (known.as_mut(), queues) {
+            (Some(known), Some(queues)) => known.push(Arc::clone(queues)),
+            (Some(_), None) => *known = None,
+            (None, _) => {}
         }
     }
 
     fn runs(&self, job_type: &JobType, queue: &QueueName) -> bool {
+        let is_in = |sets: &Vec<Arc<HashSet<QueueName>>>| sets.iter().any(|queues| queues.contains(queue));
         self.is_incomplete
             || self
                 .types
                 .get(job_type)
-                .is_some_and(|queues| queues.as_ref().is_none_or(|queues| queues.contains(queue)))
+                .is_some_and(|sets| sets.as_ref().is_none_or(is_in))
     }
 }
 
@@ -163,7 +162,7 @@ impl Shared {
     }
 
     async fn read(&self) -> Result<Elsewhere, RepositoryError> {
-        let workers = self.repository.workers().await?;
+        let workers = self.repository.worker_types().await?;
         let nodes = if self.repository.is_shared() {
             self.repository.nodes().await?
         } else {
@@ -418,12 +417,13 @@ mod tests {
     fn a_worker_of_some_queues_runs_its_types_there_alone() {
         let mut elsewhere = Elsewhere::default();
         let (a, b) = (job_type("A"), job_type("B"));
-        elsewhere.add(&a, &[queue("one")]);
-        elsewhere.add(&a, &[queue("two")]);
+        let only = |name: &str| Arc::new(HashSet::from([queue(name)]));
+        elsewhere.add(&a, Some(&only("one")));
+        elsewhere.add(&a, Some(&only("two")));
         assert!(elsewhere.runs(&a, &queue("one")) && elsewhere.runs(&a, &queue("two")));
         assert!(!elsewhere.runs(&a, &queue("three")) && !elsewhere.runs(&b, &queue("one")));
-        elsewhere.add(&a, &[]);
-        elsewhere.add(&a, &[queue("one")]);
+        elsewhere.add(&a, None);
+        elsewhere.add(&a, Some(&only("one")));
         assert!(elsewhere.runs(&a, &queue("three")));
         elsewhere.is_incomplete = true;
         assert!(

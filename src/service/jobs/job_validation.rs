@@ -49,6 +49,8 @@ pub struct Rules {
     pub new_queues_per_caller: RateLimit,
     /// How many jobs with a unique key a caller may create in a time.
     pub unique_keys_per_caller: RateLimit,
+    /// How many remote workers of a caller may live.
+    pub workers_per_caller: u32,
     /// The queues of the configuration, which may always be named.
     pub queues: HashSet<QueueName>,
     /// How many pending jobs a queue may have, where that is limited: new jobs and triggered occurrences are refused beyond

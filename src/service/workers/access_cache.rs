@@ -11,6 +11,8 @@ use crate::storage::repository::JobRepository;
 
 /// How many workers are remembered.
 const REMEMBERED_MAX: usize = 4_096;
+/// How many bytes the names of their types may have together.
+const REMEMBERED_BYTES_MAX: usize = 16 << 20;
 
 /// A worker as it was registered.
 #[derive(Debug)]
@@ -25,7 +27,14 @@ pub(crate) struct RegisteredWorker {
 #[derive(Clone)]
 pub(crate) struct WorkerAccesses {
     repository: Arc<dyn JobRepository>,
-    known: Arc<Mutex<HashMap<NodeId, Arc<RegisteredWorker>>>>,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    workers: HashMap<NodeId, Arc<RegisteredWorker>>,
+    /// The length of the names of their types.
+    bytes: usize,
 }
 
 impl WorkerAccesses {
@@ -39,7 +48,7 @@ impl WorkerAccesses {
     /// The worker with this id; `None` when there is none, as for the id of a server.
     pub(crate) async fn get(&self, id: NodeId) -> Result<Option<Arc<RegisteredWorker>>, ServiceError> {
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = known().get(&id) {
+        if let Some(found) = known().workers.get(&id) {
             return Ok(Some(Arc::clone(found)));
         }
         let Some(stored) = self.repository.worker(id).await? else {
@@ -49,11 +58,15 @@ impl WorkerAccesses {
             access: stored.access,
             job_types: stored.declaration.job_types,
         });
+        let bytes: usize = found.job_types.iter().map(|job_type| job_type.as_str().len()).sum();
         let mut known = known();
-        if known.len() >= REMEMBERED_MAX {
-            known.clear();
+        if known.workers.len() >= REMEMBERED_MAX || known.bytes.saturating_add(bytes) > REMEMBERED_BYTES_MAX {
+            *known = Known::default();
         }
-        known.insert(id, Arc::clone(&found));
+        // Another call may have read it meanwhile.
+        if known.workers.insert(id, Arc::clone(&found)).is_none() {
+            known.bytes = known.bytes.saturating_add(bytes);
+        }
         Ok(Some(found))
     }
 }

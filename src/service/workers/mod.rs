@@ -4,6 +4,7 @@
 //! a server is no worker's.
 
 pub(crate) mod access_cache;
+mod registration;
 
 use std::any::Any;
 use std::collections::HashSet;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use self::access_cache::WorkerAccesses;
+use self::registration::Registrations;
 use super::audit_writer::{Deed, Trail};
 use super::error::{ServiceError, reserved_types};
 use super::jobs::job_validation::check_span;
@@ -23,7 +25,7 @@ use crate::domain::cluster::worker_access::{LeaseKey, LeaseToken, WorkerAccess, 
 use crate::domain::job::Job;
 use crate::domain::job::outcome::{Outcome, RetryAdvice};
 use crate::domain::values::id::{JobId, NodeId};
-use crate::domain::values::name::{JobType, is_name_character};
+use crate::domain::values::name::JobType;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::trace_context::TraceParent;
 use crate::runtime::RuntimeHandle;
@@ -31,7 +33,7 @@ pub use crate::runtime::remote_workers::HeartbeatResponse;
 pub use crate::runtime::remote_workers::{LeaseMemory, LeaseRoom};
 use crate::runtime::remote_workers::{LeaseRequest, LeasedJobs, RemoteWorkerError, ReportedJob, ReportedOutcome};
 use crate::storage::change::{Applied, Change};
-use crate::storage::query::StoredWorker;
+use crate::storage::query::{StoredTexts, StoredWorker, WorkerPage};
 use crate::storage::repository::JobRepository;
 
 /// How many jobs a worker may run, lease or end at once.
@@ -40,10 +42,6 @@ pub const JOBS_MAX: u32 = 1_000;
 pub const WAIT_MAX: Duration = Duration::from_secs(30);
 /// How many jobs a worker may report of at once.
 pub const HELD_MAX: usize = 10_000;
-/// How many types, and how many queues, a worker may name.
-pub const NAMES_MAX: usize = 1_000;
-/// How long a worker's name may be, in characters.
-pub const NAME_LENGTH_MAX: usize = 200;
 
 /// A worker that lives says so three times in its lease, and often enough to hear of cancellations soon.
 const HEARTBEAT_MAX: TimeSpan = TimeSpan::from_secs(5);
@@ -107,6 +105,16 @@ pub struct Workers {
     runtime: RuntimeHandle,
     trail: Trail,
     accesses: WorkerAccesses,
+    registrations: Registrations,
+}
+
+/// A part of the list of workers.
+#[derive(Clone, Debug)]
+pub struct WorkersRead {
+    /// The workers.
+    pub workers: Vec<ShownWorker>,
+    /// Whether more follow.
+    pub has_more: bool,
 }
 
 impl Workers {
@@ -114,6 +122,7 @@ impl Workers {
     pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
         Self {
             accesses: WorkerAccesses::new(Arc::clone(&repository)),
+            registrations: Registrations::new(Arc::clone(&repository), u32::MAX),
             repository,
             trail: Trail::new(runtime.clone(), false),
             runtime,
@@ -125,6 +134,15 @@ impl Workers {
     pub fn audited(self, is_kept: bool) -> Self {
         Self {
             trail: Trail::new(self.runtime.clone(), is_kept),
+            ..self
+        }
+    }
+
+    /// The same use cases; a caller may have so many workers that live.
+    #[must_use]
+    pub fn with_limit_per_caller(self, max: u32) -> Self {
+        Self {
+            registrations: Registrations::new(Arc::clone(&self.repository), max),
             ..self
         }
     }
@@ -144,15 +162,27 @@ impl Workers {
         self.runtime.clock.now()
     }
 
-    /// The workers that live, and those that were lost in the last hour.
-    pub async fn list(&self, caller: &Caller) -> Result<Vec<ShownWorker>, ServiceError> {
+    /// A page of the workers that live, and those that were lost in the last hour.
+    pub async fn list(&self, caller: &Caller, page: WorkerPage) -> Result<WorkersRead, ServiceError> {
         caller.require(Scope::Read)?;
-        let workers = self.repository.workers().await?;
+        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let mut workers = self.repository.worker_page(with_next(page)).await?;
+        let has_more = workers.len() > limit;
+        workers.truncate(limit);
         let mut shown = Vec::with_capacity(workers.len());
         for worker in workers {
             shown.push(self.shown(worker).await?);
         }
-        Ok(shown)
+        Ok(WorkersRead {
+            workers: shown,
+            has_more,
+        })
+    }
+
+    /// How many bytes the names of types and queues have that the page brings into memory.
+    pub async fn size(&self, caller: &Caller, page: WorkerPage) -> Result<u64, ServiceError> {
+        caller.require(Scope::Read)?;
+        Ok(self.repository.size_of(StoredTexts::OfWorkers(with_next(page))).await?)
     }
 
     /// One worker. Who may only write sees its own ones.
@@ -178,7 +208,8 @@ impl Workers {
     /// Makes a worker known. Its lease begins.
     pub async fn register(&self, caller: &Caller, declaration: WorkerDeclaration) -> Result<ShownWorker, ServiceError> {
         caller.require(Scope::Write)?;
-        check(&declaration)?;
+        registration::check(&declaration)?;
+        let _registering = self.registrations.admit(caller, self.lease_time()).await?;
         let refused = self.runtime.handled.reserved(&declaration.job_types).await?;
         if !refused.is_empty() {
             return Err(invalid("types", reserved_types(&refused)));
@@ -350,6 +381,14 @@ impl Workers {
     }
 }
 
+/// The page with the worker that follows it.
+fn with_next(page: WorkerPage) -> WorkerPage {
+    WorkerPage {
+        limit: page.limit.saturating_add(1),
+        ..page
+    }
+}
+
 /// Access to a worker for the caller that it belongs to. One that an older version registered has to register again.
 fn own<'a>(caller: &Caller, id: NodeId, access: Option<&'a WorkerAccess>) -> Result<&'a WorkerAccess, ServiceError> {
     let access = access.ok_or(ServiceError::NoSuchWorker { id })?;
@@ -378,34 +417,6 @@ fn wait_of(end: &ReportedEnd) -> Option<TimeSpan> {
         },
         Outcome::Completed(_) | Outcome::Cancelled | Outcome::Interrupted | Outcome::Lost => None,
     }
-}
-
-fn check(declaration: &WorkerDeclaration) -> Result<(), ServiceError> {
-    let WorkerDeclaration {
-        name,
-        job_types,
-        queues,
-        concurrency,
-    } = declaration;
-    let length = name.chars().count();
-    if name.trim().is_empty() || length > NAME_LENGTH_MAX || !name.chars().all(is_name_character) {
-        let detail =
-            format!("name has 1 to {NAME_LENGTH_MAX} characters, one that is no space, and none that can't be printed");
-        return Err(invalid("name", detail));
-    }
-    if job_types.is_empty() || job_types.len() > NAMES_MAX {
-        let detail = format!("types names 1 to {NAMES_MAX} job types; these are {}", job_types.len());
-        return Err(invalid("types", detail));
-    }
-    if queues.len() > NAMES_MAX {
-        let detail = format!("queues names at most {NAMES_MAX} queues; these are {}", queues.len());
-        return Err(invalid("queues", detail));
-    }
-    if concurrency.get() > JOBS_MAX {
-        let detail = format!("concurrency is {concurrency}; allowed are 1 to {JOBS_MAX}");
-        return Err(invalid("concurrency", detail));
-    }
-    Ok(())
 }
 
 fn invalid(field: &'static str, detail: String) -> ServiceError {

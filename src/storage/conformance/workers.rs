@@ -15,6 +15,7 @@ use crate::domain::job::outcome::Outcome;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::query::{WorkerPage, WorkerTypes};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -22,6 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_worker_takes_jobs_under_its_lease_alone,
         a_servers_heartbeat_ends_no_workers_lease,
         a_worker_that_has_left_is_renewed_no_more,
+        workers_are_read_page_by_page_and_counted_by_owner,
         reports_of_the_running_attempt_are_kept,
         the_last_log_lines_are_kept,
         reports_go_with_their_job,
@@ -143,6 +145,45 @@ async fn a_servers_heartbeat_ends_no_workers_lease(storage: Subject) {
         .expect("a node can leave");
     let orphans = storage.repository.orphans(server, 10).await.expect("storage reads");
     assert_eq!(orphans, []);
+}
+
+async fn workers_are_read_page_by_page_and_counted_by_owner(storage: Subject) {
+    storage.live_node(1).await;
+    let mut workers = Vec::new();
+    for number in 2..7 {
+        workers.push(register(&storage, number, TimeSpan::from_secs(3_600)).await);
+    }
+    let gone = register(&storage, 7, TimeSpan::from_secs(3_600)).await;
+    assert_eq!(storage.apply(Change::Leave { node: gone }).await, Ok(Applied::Alive));
+    let mut read = Vec::new();
+    let mut after = None;
+    loop {
+        let page = WorkerPage { after, limit: 2 };
+        let found = storage.repository.worker_page(page).await.expect("storage reads");
+        let Some(last) = found.last() else { break };
+        assert!(found.len() <= 2, "{found:?}");
+        after = Some(last.id);
+        read.extend(found.iter().map(|worker| worker.id));
+    }
+    assert_eq!(read, workers);
+    let types = storage.repository.worker_types().await.expect("storage reads");
+    let declared = WorkerTypes {
+        job_types: declaration().job_types,
+        queues: declaration().queues,
+    };
+    assert!(
+        !types.is_empty() && types.iter().all(|types| *types == declared),
+        "{types:?}"
+    );
+    let owner = access().owner;
+    let other = WorkerOwner {
+        name: Arc::from("another"),
+        ..owner.clone()
+    };
+    for (owner, count) in [(owner, 5), (other, 0)] {
+        let counted = storage.repository.count_workers(&owner).await;
+        assert_eq!(counted.expect("storage reads"), count, "{owner:?}");
+    }
 }
 
 async fn a_worker_that_has_left_is_renewed_no_more(storage: Subject) {

@@ -30,10 +30,12 @@ use super::outage::StorageOutage;
 use super::query::{
     AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, JobText, Page, PendingJobs,
     RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker, TypeRollup,
+    WorkerPage, WorkerTypes,
 };
 use super::repository::{JobRepository, Maintenance, RepositoryError};
 use crate::domain::access::audit::AuditRecord;
 use crate::domain::cluster::remote_worker::JobReports;
+use crate::domain::cluster::worker_access::WorkerOwner;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::metrics::rollup::{RollupCounts, SlotSpan};
@@ -167,6 +169,18 @@ impl JobRepository for SeaRepository {
 
     async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
         self.pools.read(self.read_workers()).await
+    }
+
+    async fn worker_page(&self, page: WorkerPage) -> Result<Vec<StoredWorker>, RepositoryError> {
+        self.pools.read(self.read_worker_page(page)).await
+    }
+
+    async fn worker_types(&self) -> Result<Vec<WorkerTypes>, RepositoryError> {
+        self.pools.read(self.read_worker_types()).await
+    }
+
+    async fn count_workers(&self, owner: &WorkerOwner) -> Result<u64, RepositoryError> {
+        self.pools.read(self.read_worker_count(owner)).await
     }
 
     async fn worker(&self, id: NodeId) -> Result<Option<StoredWorker>, RepositoryError> {

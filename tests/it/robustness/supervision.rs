@@ -171,6 +171,7 @@ fn rules() -> Rules {
         queues_max: 1_000,
         new_queues_per_caller: RateLimit::UNLIMITED,
         unique_keys_per_caller: RateLimit::UNLIMITED,
+        workers_per_caller: 1_000,
         queues: Default::default(),
         pending_max: Default::default(),
     }

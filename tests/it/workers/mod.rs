@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod many_types;
+pub(crate) mod registrations;
 
 use std::time::{Duration, Instant};
 

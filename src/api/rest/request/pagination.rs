@@ -23,7 +23,12 @@ pub(crate) fn read(parameters: &mut Parameters) -> Page {
 
 /// Parses the maximum number of entries.
 pub(crate) fn read_limit(parameters: &mut Parameters) -> u32 {
-    parameters.read("limit", parse_limit).unwrap_or(LIMIT_DEFAULT)
+    read_limit_or(parameters, LIMIT_DEFAULT)
+}
+
+/// The same for a list with a default of its own.
+pub(crate) fn read_limit_or(parameters: &mut Parameters, default: u32) -> u32 {
+    parameters.read("limit", parse_limit).unwrap_or(default)
 }
 
 fn parse_limit(text: &str) -> Result<u32, String> {

@@ -11,7 +11,7 @@ use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 
 use super::api::RestApi;
-use super::request::context::{lease_route, report_route, resource, route, route_showing};
+use super::request::context::{lease_route, report_route, resource, route, route_showing, route_with_query};
 use crate::api::disclosure::Disclosure;
 
 /// Adds the routes of remote workers.
@@ -19,7 +19,10 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
     config.service(resource(
         &format!("{prefix}/workers"),
         vec![
-            (Method::GET, route(api, routes::list_workers)),
+            (
+                Method::GET,
+                route_with_query(api, &["limit", "after"], routes::list_workers),
+            ),
             (
                 Method::POST,
                 route_showing(api, Disclosure::AllCallers, routes::register_worker),

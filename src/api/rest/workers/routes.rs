@@ -14,9 +14,13 @@ use crate::api::memory::LeaseBudget;
 use crate::api::rest::request::body;
 use crate::api::rest::request::context::{Answer, Call, json, json_with};
 use crate::api::rest::request::json_fields::{Id, Parsed};
-use crate::domain::values::id::NodeId;
+use crate::api::rest::request::pagination;
+use crate::api::rest::request::pagination::LIMIT_MAX;
+use crate::api::rest::request::parameters::Parameters;
+use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::time_span::TimeSpan;
-use crate::service::workers::{Leased, ReportedEnd};
+use crate::service::workers::{Leased, ReportedEnd, WorkersRead};
+use crate::storage::query::WorkerPage;
 
 /// Lists the remote workers.
 #[utoipa::path(
@@ -25,18 +29,32 @@ use crate::service::workers::{Leased, ReportedEnd};
     tag = "workers",
     description = "Lists the remote workers, and which job types each of them runs: those that live, and those that were \
                    lost in the last hour.",
-    responses((status = 200, description = "The workers", body = WorkerList))
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many workers; 1000 by default"),
+        ("after" = Option<String>, Query, format = Uuid, description = "The id of the last worker of the page before"),
+    ),
+    responses(
+        (status = 200, description = "The workers", body = WorkerList),
+        (status = 413, description = "The response would be too large; a smaller limit helps"),
+    )
 )]
 pub(in super::super) async fn list_workers(call: Call) -> Answer {
-    let workers = call.api.workers.list(&call.caller).await?;
+    let mut parameters = Parameters::of(&call.request)?;
+    let page = WorkerPage {
+        limit: pagination::read_limit_or(&mut parameters, LIMIT_MAX),
+        after: parameters.read("after", |text| {
+            JobId::parse(text).map(|id| NodeId::from_uuid(id.as_uuid()))
+        }),
+    };
+    parameters.finish()?;
     let of = &call.api.workers;
+    let _room = call.room_for(of.size(&call.caller, page).await?)?;
+    let WorkersRead { workers, has_more } = of.list(&call.caller, page).await?;
     let workers = workers.into_iter().map(|worker| WorkerView::new(worker, of));
-    json(
-        StatusCode::OK,
-        &WorkerList {
-            workers: workers.collect(),
-        },
-    )
+    call.list(&WorkerList {
+        workers: workers.collect(),
+        has_more,
+    })
 }
 
 /// Makes a remote worker known.

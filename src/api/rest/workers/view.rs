@@ -104,11 +104,14 @@ pub(super) fn type_names(types: &[JobType]) -> Option<Vec<String>> {
     (!types.is_empty()).then(|| types.iter().map(ToString::to_string).collect())
 }
 
-/// All remote workers.
+/// A page of the remote workers.
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(in super::super) struct WorkerList {
     /// The workers, the one that came first comes first.
     pub(super) workers: Vec<WorkerView>,
+    /// Whether more follow: `after` with the id of the last one.
+    pub(super) has_more: bool,
 }
 
 /// Jobs that a worker has been given.

@@ -2,4 +2,5 @@
 
 pub(crate) mod nodes;
 pub(crate) mod notify;
+mod worker_lists;
 pub(crate) mod workers;

@@ -30,9 +30,9 @@ const LINE: &[Kind] = &[Kind::Uuid, Kind::Int, Kind::Int, Kind::Big, Kind::Small
 
 /// What a worker says of itself but its name, as it is stored.
 #[derive(Serialize, Deserialize)]
-struct Declared {
-    types: Vec<String>,
-    queues: Vec<String>,
+pub(super) struct Declared {
+    pub(super) types: Vec<String>,
+    pub(super) queues: Vec<String>,
     concurrency: std::num::NonZeroU32,
 }
 
@@ -64,7 +64,11 @@ impl SeaRepository {
         Ok(found.into_iter().next())
     }
 
-    async fn workers_where(&self, condition: &str, values: Vec<Value>) -> Result<Vec<StoredWorker>, RepositoryError> {
+    pub(super) async fn workers_where(
+        &self,
+        condition: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<StoredWorker>, RepositoryError> {
         let live = self.live_sql();
         let sql = format!(
             "SELECT id, name, worker, started_at, heartbeat_at, lease_until, {live}, \

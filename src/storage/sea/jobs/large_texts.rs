@@ -112,6 +112,7 @@ impl SeaRepository {
                 let lengths = rows.iter().map(|row| row.try_get_by_index(0));
                 Ok(sum(lengths.collect::<Result<_, DbErr>>().map_err(failed)?))
             }
+            StoredTexts::OfWorkers(page) => self.read_size_of_workers(page).await,
         }
     }
 
