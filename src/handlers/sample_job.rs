@@ -45,6 +45,7 @@ pub(super) fn context(parameters: &str) -> JobContext {
         occurrence: None,
         trace_parent: None,
         propagated: None,
+        is_brief: false,
         cancel_requested: false,
         node: Some(NodeId::new(created_at)),
         revision: 4,

@@ -19,7 +19,7 @@ use crate::domain::cluster::leadership::FencingToken;
 use crate::domain::cluster::remote_worker::{AttemptReport, WorkerDeclaration};
 use crate::domain::cluster::worker_access::WorkerAccess;
 use crate::domain::job::Job;
-use crate::domain::job::attempt::Attempt;
+use crate::domain::job::attempt::{Attempt, AttemptStatus};
 use crate::domain::job::status::JobStatus;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::{JobId, NodeId};
@@ -32,6 +32,18 @@ use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
 /// renew their lease after a third, and the commit that does so takes its time; workers do so, too, and lose theirs when a
 /// server is away for two thirds.
 pub const DEAF_AFTER: (i32, i32) = (1, 2);
+
+/// Whether the end of an attempt leaves the job's result and the detail of its error as they are stored: a brief job has
+/// neither, and only an attempt that completed or failed, and a loss that fails the job, decide them.
+pub fn leaves_texts(job: &Job, attempt: &Attempt) -> bool {
+    let is_decided = match attempt.status {
+        AttemptStatus::Completed | AttemptStatus::Failed => true,
+        AttemptStatus::Running | AttemptStatus::Cancelled | AttemptStatus::Interrupted | AttemptStatus::Lost => {
+            job.status == JobStatus::Failed
+        }
+    };
+    job.is_brief && !is_decided
+}
 
 /// One thing to write.
 ///
@@ -63,7 +75,8 @@ pub enum Change {
     /// Ends an attempt. The job is stored, and the attempt added to its history, if the stored job is still running with
     /// this very attempt number; otherwise the attempt has lost its lease and nothing changes. Nor does anything change
     /// if the job would run again although somebody has asked for it to be cancelled meanwhile: whoever ends the attempt
-    /// is told and ends it anew. → [`Applied::Finished`].
+    /// is told and ends it anew. Of a brief job the stored parameters stay, and the other texts too where [`leaves_texts`].
+    /// → [`Applied::Finished`].
     Finish {
         /// The job as it will be (see [`Job::finish`]).
         job: Arc<Job>,
@@ -73,8 +86,8 @@ pub enum Change {
         /// have renewed it since it was read. Otherwise the answer is [`Finished::LeaseLost`].
         if_orphaned: bool,
     },
-    /// Replaces a job by a changed one if the stored revision is still `before`'s. → [`Applied::Updated`],
-    /// [`ChangeError::Conflict`] or [`ChangeError::UniqueKeyTaken`].
+    /// Replaces a job by a changed one if the stored revision is still `before`'s. Of a brief job the stored parameters,
+    /// result and detail of the error stay. → [`Applied::Updated`], [`ChangeError::Conflict`] or [`ChangeError::UniqueKeyTaken`].
     Update {
         /// The job as it was read.
         before: Arc<Job>,

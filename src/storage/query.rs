@@ -337,6 +337,7 @@ impl From<&Job> for JobSummary {
             revision: _,
             trace_parent: _,
             propagated: _,
+            is_brief: _,
         } = job;
         Self {
             id: *id,

@@ -99,8 +99,8 @@ pub trait JobRepository: Send + Sync + 'static {
         Ok(jobs)
     }
 
-    /// Those of these jobs that exist, in any order, without the texts that can be large ([`JobText`]): their parameters may be
-    /// `null`, and their result and the detail of their error missing. A storage that would have to read them leaves them out.
+    /// Those of these jobs that exist, in any order, without the texts that can be large ([`JobText`]). A storage that would
+    /// have to read them leaves them out and marks the jobs ([`Job::is_brief`]); one that has them in memory may give them.
     async fn jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
         self.jobs_by_id(ids).await
     }
@@ -163,7 +163,7 @@ pub trait JobRepository: Send + Sync + 'static {
 
     /// Up to `limit` pending jobs that are due after `after`, by a due time that was reckoned from a time after `after`:
     /// [`Job::due_from`], or its creation for a new job without a wait. Storage that nodes share counts no time that its
-    /// own clock has reached. Such jobs were stored while the clock was ahead.
+    /// own clock has reached. Such jobs were stored while the clock was ahead. They may be brief.
     async fn reckoned_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError>;
 
     /// For each queue that has due pending jobs: the types of its pending jobs. Every type of a due job is among them; a
@@ -172,7 +172,7 @@ pub trait JobRepository: Send + Sync + 'static {
 
     /// Up to `limit` running jobs whose node has no lease: it never had one, has left, or its lease has expired. None of
     /// them runs on `observer`, the server that asks. An empty list if the observer's last heartbeat is older than half of
-    /// its lease: it was paused, or the clock was set, and the others may have been waiting for it.
+    /// its lease: it was paused, or the clock was set, and the others may have been waiting for it. They may be brief.
     async fn orphans(&self, observer: NodeId, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError>;
 
     /// The jobs that a node, or a remote worker, runs.

@@ -89,6 +89,7 @@ impl<'a> From<&'a Job> for JobData<'a> {
             revision: _,
             trace_parent: _,
             propagated: _,
+            is_brief: _,
         } = job;
         let result = result.as_ref().map(crate::domain::values::json::Json::as_str);
         let told = result.filter(|result| result.len() <= RESULT_BYTES_MAX);

@@ -93,6 +93,9 @@ pub struct Job {
     pub node: Option<NodeId>,
     /// Grows with every change: the job's `ETag`.
     pub revision: u32,
+    /// Whether it was read without the texts that can be large. Its parameters are then `null`, its result and the detail of
+    /// its error are missing, and a change that stores it leaves those texts as they are.
+    pub is_brief: bool,
 }
 
 impl Job {
@@ -101,6 +104,25 @@ impl Job {
         match (self.started_at, self.finished_at) {
             (Some(started_at), Some(finished_at)) => Some(TimeSpan::between(started_at, finished_at)),
             _ => None,
+        }
+    }
+
+    /// How many bytes its texts have that can be large.
+    pub fn text_bytes(&self) -> usize {
+        let result = self.result.as_ref().map_or(0, |result| result.as_str().len());
+        let detail = self.error_detail.as_ref().map_or(0, |detail| detail.len());
+        self.parameters.as_str().len() + result + detail
+    }
+
+    /// The same without these texts.
+    #[must_use]
+    pub fn in_brief(&self) -> Self {
+        Self {
+            parameters: Json::null(),
+            result: None,
+            error_detail: None,
+            is_brief: true,
+            ..self.clone()
         }
     }
 

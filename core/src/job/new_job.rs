@@ -187,6 +187,7 @@ impl NewJob {
             occurrence: None,
             trace_parent: None,
             propagated: None,
+            is_brief: false,
             cancel_requested: false,
             node: None,
             revision: 1,

@@ -82,6 +82,7 @@ impl Job {
     #[must_use]
     pub fn start(&self, node: NodeId, now: DateTime<Utc>) -> Self {
         debug_assert_eq!(self.status, JobStatus::Pending, "only a pending job is started");
+        debug_assert!(!self.is_brief, "a handler is given the parameters");
         Self {
             status: JobStatus::Running,
             started_at: Some(timestamp::truncate_to_micros(now)),
@@ -230,6 +231,7 @@ impl Job {
 
     /// Makes a pending job due at `due`, or queues a finished one again with its history kept and its retries anew.
     pub fn execute(&self, priority: Option<Priority>, due: Due, now: DateTime<Utc>) -> Result<Self, Refused> {
+        debug_assert!(!self.is_brief, "the result and the error are removed");
         let due_at = timestamp::truncate_to_micros(due.resolve(now));
         let due_from = due.reckoned_from(now);
         let priority = priority.unwrap_or(self.priority);
@@ -274,6 +276,7 @@ impl Job {
             retry_delay,
             retry_intervals,
         } = patch;
+        debug_assert!(!self.is_brief || parameters.is_none(), "the parameters are stored");
         let mut after = self.clone();
         after.revision += 1;
         after.name = name.unwrap_or(after.name);

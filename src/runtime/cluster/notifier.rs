@@ -220,7 +220,7 @@ impl Notifier {
             let mut ids: Vec<JobId> = jobs.iter().map(|signal| signal.job_id).collect();
             ids.sort_unstable();
             ids.dedup();
-            let read = repository.jobs_by_id(&ids).await?;
+            let read = repository.jobs_in_brief(&ids).await?;
             let by_id: HashMap<JobId, Arc<Job>> = read.into_iter().map(|job| (job.id, job)).collect();
             let events = jobs.iter().filter_map(|signal| event_of(*signal, &by_id));
             Ok::<Vec<Event>, RepositoryError>(events.collect())

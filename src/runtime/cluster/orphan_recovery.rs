@@ -219,7 +219,7 @@ impl OrphanRecoveryDeps {
         let mut jobs = if ids.is_empty() {
             Vec::new()
         } else {
-            self.repository.jobs_by_id(&ids).await?
+            self.repository.jobs_in_brief(&ids).await?
         };
         jobs.retain(|job| job.status == JobStatus::Running && lost.contains(&(job.id, job.attempt)));
         self.bring_back(jobs, false).await?;

@@ -97,6 +97,11 @@ impl ReadyQueue {
         if self.source == Source::Storage {
             return;
         }
+        if jobs.iter().any(|job| job.is_brief) {
+            // Storage has the parameters.
+            self.forget();
+            return;
+        }
         for job in jobs {
             self.bytes += job.parameters.as_str().len();
             self.held += 1;

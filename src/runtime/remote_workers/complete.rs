@@ -36,7 +36,7 @@ impl RemoteWorkers {
         let verified = outcomes.iter().filter(|end| end.attempt > 0);
         let ids: Vec<JobId> = verified.map(|end| end.job_id).collect();
         let attempts: Vec<AttemptKey> = outcomes.iter().map(|end| (end.job_id, end.attempt)).collect();
-        let read = self.deps.repository.jobs_by_id(&ids).await?;
+        let read = self.deps.repository.jobs_in_brief(&ids).await?;
         let mut running: HashMap<JobId, Arc<Job>> = read.into_iter().map(|job| (job.id, job)).collect();
         let mut stored = vec![false; outcomes.len()];
         let mut open: Vec<(usize, Arc<Job>, Outcome)> = Vec::with_capacity(outcomes.len());

@@ -100,7 +100,7 @@ impl RemoteWorkers {
             return Ok(HashSet::new());
         }
         let ids: Vec<JobId> = overdue.keys().copied().collect();
-        let jobs = self.deps.repository.jobs_by_id(&ids).await?;
+        let jobs = self.deps.repository.jobs_in_brief(&ids).await?;
         let changes: Vec<Change> = jobs
             .iter()
             .filter_map(|job| {
@@ -164,7 +164,7 @@ impl RemoteWorkers {
             return Ok(());
         }
         let ids: Vec<JobId> = reports.keys().copied().collect();
-        let jobs = self.deps.repository.jobs_by_id(&ids).await?;
+        let jobs = self.deps.repository.jobs_in_brief(&ids).await?;
         let changes = jobs.into_iter().filter_map(|job| {
             let report = reports.remove(&job.id)?;
             Some(Change::Report {

@@ -1,7 +1,7 @@
 //! Use cases that change all jobs that a filter means: cancelled, retried or deleted, in bounded steps.
 //!
 //! Each step is one transaction; each job is changed by the same rule as alone and recorded alone, so that it can be found
-//! out who did what to which job. A job that the rule refuses, or that somebody else changes at the same time again and
+//! out who did what to which job. None of them needs the large texts, so the jobs are read in brief. A job that the rule refuses, or that somebody else changes at the same time again and
 //! again, is passed over.
 
 use std::sync::Arc;
@@ -17,12 +17,10 @@ use crate::service::audit_writer::Deed;
 use crate::service::error::ServiceError;
 use crate::service::limits::expensive_reads::Charge;
 use crate::storage::change::{Applied, Change, ChangeError};
-use crate::storage::query::{JobFilter, JobText, Order, Page, StoredTexts};
+use crate::storage::query::{JobFilter, Order, Page};
 
 /// How many jobs one step changes: few enough that nobody who writes at the same time waits long.
 const STEP: u32 = 500;
-/// How many bytes of jobs one part of a step reads, about.
-const PART_BYTES: u64 = 16 << 20;
 /// How often a step tries those again that somebody else has changed in between.
 const TRIES: usize = 4;
 /// How many jobs one call may change.
@@ -139,9 +137,7 @@ impl Jobs {
             let ids: Vec<JobId> = found.iter().map(|job| job.id).collect();
             changed.has_more = ids.len() == usize::try_from(page.limit).unwrap_or(usize::MAX);
             let Some(last) = ids.last().copied() else { break };
-            for part in self.in_parts(&ids).await? {
-                changed.count += self.change_these(caller, part, &filter, &rule).await?;
-            }
+            changed.count += self.change_these(caller, ids, &filter, &rule).await?;
             if !changed.has_more {
                 break;
             }
@@ -149,18 +145,6 @@ impl Jobs {
             left -= page.limit;
         }
         Ok(changed)
-    }
-
-    /// Divides jobs so that the texts of each part fit into memory easily.
-    async fn in_parts(&self, ids: &[JobId]) -> Result<Vec<Vec<JobId>>, ServiceError> {
-        let mut size = 0_u64;
-        for text in JobText::ALL {
-            let texts = StoredTexts::OfJobs(text, ids);
-            size = size.saturating_add(self.repository.size_of(texts).await?);
-        }
-        let parts = usize::try_from(size.div_ceil(PART_BYTES)).unwrap_or(usize::MAX).max(1);
-        let length = ids.len().div_ceil(parts).max(1);
-        Ok(ids.chunks(length).map(<[JobId]>::to_vec).collect())
     }
 
     async fn change_these(
@@ -172,7 +156,7 @@ impl Jobs {
     ) -> Result<u64, ServiceError> {
         let mut count = 0;
         for _ in 0..TRIES {
-            let jobs = self.repository.jobs_by_id(&ids).await?;
+            let jobs = self.repository.jobs_in_brief(&ids).await?;
             let mut changes = Vec::with_capacity(jobs.len());
             ids.clear();
             for job in jobs.iter().filter(|job| filter.matches(job)) {

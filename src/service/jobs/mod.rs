@@ -49,7 +49,7 @@ pub struct IdempotencyKey {
 /// What became of a job that was to be scheduled.
 #[derive(Clone, Debug)]
 pub struct Scheduled {
-    /// The job, or the one that was there before.
+    /// The job, or the one that was there before; of a batch, that one in brief.
     pub job: Arc<Job>,
     /// Whether the job is new; otherwise an unfinished job has its unique key, or the request was made before.
     pub is_new: bool,
@@ -186,10 +186,19 @@ impl Jobs {
         caller.require(Scope::Write)?;
         takes_new_jobs(&self.runtime, caller)?;
         self.rules.check(&new, None)?;
-        self.store(caller, vec![new], idempotency, None).await
+        let mut scheduled = self.store(caller, vec![new], idempotency, None).await?;
+        for Scheduled { job, .. } in &mut scheduled.jobs {
+            // One that has been deleted since stays as brief as it was read.
+            if job.is_brief
+                && let Some(whole) = self.repository.job(job.id).await?
+            {
+                *job = whole;
+            }
+        }
+        Ok(scheduled)
     }
 
-    /// Stores several jobs to be run, all or none.
+    /// Stores several jobs to be run, all or none. Those that existed before are in brief.
     pub async fn schedule_batch(
         &self,
         caller: &Caller,
@@ -281,10 +290,10 @@ impl Jobs {
         })
     }
 
-    /// The jobs that the first request with an idempotency key has made, as far as they are still kept.
+    /// The jobs that the first request with an idempotency key has made, in brief, as far as they are still kept.
     async fn replay(&self, ids: Vec<Uuid>) -> Result<ScheduledBatch, ServiceError> {
         let job_ids: Vec<JobId> = ids.iter().copied().map(JobId::from_uuid).collect();
-        let found = self.repository.jobs_by_id(&job_ids).await?;
+        let found = self.repository.jobs_in_brief(&job_ids).await?;
         let found: HashMap<JobId, Arc<Job>> = found.into_iter().map(|job| (job.id, job)).collect();
         let (mut jobs, mut missing) = (Vec::with_capacity(ids.len()), Vec::new());
         for id in job_ids {

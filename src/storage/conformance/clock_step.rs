@@ -14,6 +14,7 @@ use crate::domain::job::new_job::{Due, JobDefaults, NewJob};
 use crate::domain::job::{Job, Occurrence};
 use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::JobId;
+use crate::domain::values::json::Json;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::delivery::{AfterAttempt, DeliveryAttempt, DeliveryStatus, Message};
 use crate::storage::change::{Applied, Change};
@@ -33,6 +34,7 @@ fn far(seconds: i64) -> DateTime<Utc> {
 fn made(number: u128, due: Due, now: DateTime<Utc>) -> Job {
     let new = NewJob {
         due,
+        parameters: Json::from_valid(r#"{"to":"someone"}"#),
         ..NewJob::of_type(job_type("MailJob"))
     };
     new.into_job(&JobDefaults::default(), now, number)
@@ -89,8 +91,8 @@ async fn jobs_whose_due_time_was_reckoned_from_the_future_are_found(storage: Sub
             after: Arc::clone(&after),
         };
         assert_eq!(storage.apply(update).await, Ok(Applied::Updated));
-        let stored = storage.repository.job(after.id).await.expect("storage reads");
-        assert_eq!(stored, Some(after));
+        assert_eq!(storage.job(after.id).await.parameters, delayed.parameters, "they stay");
+        assert_eq!(storage.job(after.id).await, storage.whole(&after).await);
     }
     assert_eq!(found(now, 10).await.len(), 0);
 }

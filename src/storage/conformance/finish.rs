@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::sample::{asked_to_cancel, at, completed, failed, finish, insert, job, jobs, update};
+use super::sample::{asked_to_cancel, at, completed, failed, finish, insert, job, jobs, renamed, update};
 use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
+use crate::domain::job::lost_attempt::LOST_IN_A_ROW_MAX;
 use crate::domain::job::outcome::{Failure, Outcome};
 use crate::domain::job::retry::Jitter;
 use crate::domain::job::status::JobStatus;
+use crate::domain::values::json::Json;
 use crate::storage::change::{Applied, Change, Finished};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -25,7 +27,66 @@ pub(super) fn cases() -> Vec<Case> {
         a_job_that_nobody_runs_can_not_end,
         a_node_that_lost_its_lease_may_still_end_what_nobody_took,
         ends_of_many_attempts_are_told_apart,
+        a_brief_job_is_changed_without_its_texts,
     ]
+}
+
+/// What ends or changes a job need not read its parameters, its result and the detail of its error: they stay unless the end
+/// decides them.
+async fn a_brief_job_is_changed_without_its_texts(storage: Subject) {
+    let node = storage.live_node(1).await;
+    let outcomes = [
+        completed(),
+        failed(),
+        Outcome::Failed(Failure::permanent("never again")),
+        Outcome::Cancelled,
+        Outcome::Interrupted,
+        Outcome::Lost,
+    ];
+    let detailed = |number| Job {
+        error: Some(Arc::from("an earlier failure")),
+        error_detail: Some(Arc::from("with its detail")),
+        ..job(number)
+    };
+    let brief = async |id| {
+        let read = storage.repository.jobs_in_brief(&[id]).await.expect("storage reads");
+        let read = read.into_iter().next().expect("the job");
+        assert_eq!(storage.whole(&read).await, storage.job(id).await);
+        // A storage in memory may give the texts.
+        Job {
+            parameters: Json::null(),
+            result: None,
+            error_detail: None,
+            is_brief: true,
+            ..Job::clone(&read)
+        }
+    };
+    for (outcome, number) in outcomes.into_iter().zip(1..) {
+        let running = storage.insert_running(detailed(number), node).await;
+        let (expected, attempt) = running.finish(outcome.clone(), at(500), Jitter::new(0.0));
+        let applied = storage.apply(finish(&brief(running.id).await, outcome, at(500))).await;
+        assert_eq!(applied, Ok(Applied::Finished(Finished::Stored)));
+        storage.holds(std::slice::from_ref(&expected)).await;
+        assert_eq!(storage.attempts(running.id).await, [attempt]);
+    }
+    for (lost_before, number) in [(0, 11), (LOST_IN_A_ROW_MAX, 12)] {
+        let running = storage.insert_running(detailed(number), node).await;
+        let (expected, _) = running.lose(lost_before, at(500));
+        let (after, attempt) = brief(running.id).await.lose(lost_before, at(500));
+        let lost = Change::Finish {
+            job: Arc::new(after),
+            attempt: Box::new(attempt),
+            if_orphaned: false,
+        };
+        assert_eq!(storage.apply(lost).await, Ok(Applied::Finished(Finished::Stored)));
+        storage.holds(std::slice::from_ref(&expected)).await;
+    }
+    storage.insert(&[detailed(21)]).await;
+    let before = brief(detailed(21).id).await;
+    let after = renamed(&before, "another name");
+    assert_eq!(storage.apply(update(&before, &after)).await, Ok(Applied::Updated));
+    storage.holds(&[renamed(&detailed(21), "another name")]).await;
+    storage.counts_are_exact().await;
 }
 
 async fn every_outcome_is_stored_with_its_attempt(storage: Subject) {

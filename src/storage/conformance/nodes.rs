@@ -39,7 +39,7 @@ async fn orphans(storage: &Subject, observer: NodeId, limit: u32) -> Vec<JobId> 
         .expect("storage reads");
     let mut ids = Vec::new();
     for orphan in found {
-        storage.holds(&[Job::clone(&orphan)]).await;
+        storage.holds(&[Job::clone(&*storage.whole(&orphan).await)]).await;
         ids.push(orphan.id);
     }
     ids.sort();

@@ -66,11 +66,54 @@ impl Subject {
         self.other.clone().map(Self::alone)
     }
 
-    /// Commits changes; storage must not be unavailable and must answer each.
+    /// Commits changes; storage must not be unavailable and must answer each. Jobs that exist already are given whole.
     pub(super) async fn commit(&self, changes: &[Change]) -> Vec<Result<Applied, ChangeError>> {
-        let applied = self.repository.commit(changes).await.expect("storage commits");
+        let mut applied = self.repository.commit(changes).await.expect("storage commits");
         assert_eq!(applied.len(), changes.len(), "an answer for each change");
+        for inserted in &mut applied {
+            let Ok(Applied::Inserted(inserted)) = inserted else {
+                continue;
+            };
+            for inserted in inserted {
+                if let Inserted::Existing(job) = inserted {
+                    *job = match self.find(job.id).await {
+                        Some(_) => self.whole(job).await,
+                        // Removed by the same commit.
+                        None => Arc::new(job.in_brief()),
+                    };
+                }
+            }
+        }
         applied
+    }
+
+    /// The first jobs whose node has no lease, whole.
+    pub(super) async fn orphans(&self, observer: NodeId) -> Vec<Arc<Job>> {
+        let found = self.repository.orphans(observer, 10).await.expect("storage reads");
+        let mut orphans = Vec::with_capacity(found.len());
+        for orphan in &found {
+            orphans.push(self.whole(orphan).await);
+        }
+        orphans
+    }
+
+    /// A job that was read in brief, with its texts if it is still stored.
+    pub(super) async fn whole(&self, job: &Arc<Job>) -> Arc<Job> {
+        if !job.is_brief {
+            return Arc::clone(job);
+        }
+        let texts = (job.parameters.as_str(), &job.result, &job.error_detail);
+        assert_eq!(texts, ("null", &None, &None), "a brief job has none of its texts");
+        let Some(stored) = self.find(job.id).await else {
+            return Arc::clone(job);
+        };
+        Arc::new(Job {
+            parameters: stored.parameters.clone(),
+            result: stored.result.clone(),
+            error_detail: stored.error_detail.clone(),
+            is_brief: false,
+            ..Job::clone(job)
+        })
     }
 
     /// Commits one change.

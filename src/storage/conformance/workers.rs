@@ -120,7 +120,7 @@ async fn a_worker_takes_jobs_under_its_lease_alone(storage: Subject) {
         claimed,
         Ok(Applied::Claimed(vec![Arc::new(job(1).start(worker, at(10)))]))
     );
-    let orphans = storage.repository.orphans(server, 10).await.expect("storage reads");
+    let orphans = storage.orphans(server).await;
     assert_eq!(orphans, []);
     let silent = register(&storage, 3, TimeSpan::from_millis(0)).await;
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -143,7 +143,7 @@ async fn a_servers_heartbeat_ends_no_workers_lease(storage: Subject) {
         .apply(Change::Leave { node: first })
         .await
         .expect("a node can leave");
-    let orphans = storage.repository.orphans(server, 10).await.expect("storage reads");
+    let orphans = storage.orphans(server).await;
     assert_eq!(orphans, []);
 }
 
@@ -192,7 +192,7 @@ async fn a_worker_that_has_left_is_renewed_no_more(storage: Subject) {
     assert_eq!(storage.apply(Change::Leave { node: worker }).await, Ok(Applied::Alive));
     assert!(!renew(&storage, worker).await);
     let server = storage.live_node(1).await;
-    let orphans = storage.repository.orphans(server, 10).await.expect("storage reads");
+    let orphans = storage.orphans(server).await;
     assert_eq!(orphans, [Arc::new(running)]);
     assert_eq!(storage.repository.workers().await.expect("storage reads"), []);
     let known = storage.repository.worker(worker).await.expect("storage reads");

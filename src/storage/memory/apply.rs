@@ -13,7 +13,9 @@ use crate::domain::job::attempt::Attempt;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::JobId;
 use crate::domain::values::time_span::TimeSpan;
-use crate::storage::change::{Applied, ByteLimit, Change, ChangeError, Claim, Finished, Idempotency, Inserted};
+use crate::storage::change::{
+    Applied, ByteLimit, Change, ChangeError, Claim, Finished, Idempotency, Inserted, leaves_texts,
+};
 
 pub(super) type Outcome = Result<Applied, ChangeError>;
 
@@ -359,7 +361,7 @@ impl Tables {
         let job = Job {
             // A request to cancel that came meanwhile has made it grow.
             revision: stored.revision + 1,
-            ..Job::clone(job)
+            ..with_texts(job, stored, leaves_texts(job, attempt))
         };
         if job.status == JobStatus::Completed {
             self.add_completed(&job.queue, job.finished_at.unwrap_or(attempt.started_at));
@@ -379,7 +381,11 @@ impl Tables {
             return Err(ChangeError::UniqueKeyTaken { key: key.to_string() });
         }
         self.tally_update(before, after);
-        self.put(Arc::clone(after));
+        let stored = match self.job(after.id) {
+            Some(stored) if after.is_brief => Arc::new(with_texts(after, stored, true)),
+            Some(_) | None => Arc::clone(after),
+        };
+        self.put(stored);
         Ok(Applied::Updated)
     }
 
@@ -407,6 +413,19 @@ impl Tables {
         }
         removed(ids.len())
     }
+}
+
+/// A job with the stored texts that it does not have if it is brief; `has_all` says whether they are all stored ones.
+fn with_texts(job: &Job, stored: &Job, has_all: bool) -> Job {
+    let mut job = job.clone();
+    if std::mem::take(&mut job.is_brief) {
+        job.parameters = stored.parameters.clone();
+        if has_all {
+            job.result.clone_from(&stored.result);
+            job.error_detail.clone_from(&stored.error_detail);
+        }
+    }
+    job
 }
 
 fn removed(count: usize) -> Applied {

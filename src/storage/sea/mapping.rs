@@ -161,6 +161,7 @@ pub(super) fn job(row: job::Model) -> Result<Job, RepositoryError> {
         cancel_requested,
         node: node.map(NodeId::from_uuid),
         revision: count(revision),
+        is_brief: false,
     })
 }
 

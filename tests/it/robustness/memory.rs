@@ -16,12 +16,17 @@ use crate::harness::client::{Answer, Client};
 use crate::harness::server::{Server, Site, Storage};
 use crate::harness::{PATIENCE, eventually};
 
-const MB: usize = 1_000_000;
+pub(super) const MB: usize = 1_000_000;
 
 /// The greatest memory that a server has had, in bytes.
 fn peak(server: &Server) -> usize {
+    figure(server, "VmHWM:")
+}
+
+/// A figure of a server's memory, in bytes.
+pub(super) fn figure(server: &Server, name: &str) -> usize {
     let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("the server runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<usize>().ok());
     kib.expect("a number of kB") << 10
 }

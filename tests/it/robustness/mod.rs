@@ -11,3 +11,4 @@ pub(crate) mod slow_clients;
 pub(crate) mod startup_race;
 pub(crate) mod supervision;
 pub(crate) mod unread_changes;
+pub(crate) mod whole_jobs;

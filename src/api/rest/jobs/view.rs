@@ -256,6 +256,7 @@ impl<'a> JobView<'a> {
             revision,
             trace_parent: _,
             propagated: _,
+            is_brief: _,
         } = job;
         Self {
             id: Id(*id),

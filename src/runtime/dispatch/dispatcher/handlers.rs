@@ -28,7 +28,7 @@ impl Handler<JobsReady> for QueueDispatcher {
                 has_foreign_types = own.len() < count;
                 self.ready.add(own);
                 if self.ready.source() == Source::Storage {
-                    // They were too many to hold: storage has them.
+                    // They were too many to hold, or are brief: storage has them.
                     self.look_into_storage();
                 }
             }

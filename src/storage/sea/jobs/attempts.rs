@@ -10,7 +10,7 @@ use crate::domain::job::attempt::Attempt;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::json::Json;
-use crate::storage::change::{Applied, Change, ChangeError, Finished};
+use crate::storage::change::{Applied, Change, ChangeError, Finished, leaves_texts};
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
 use crate::storage::sea::commit::{Commit, Results};
 use crate::storage::sea::connection::open::SeaRepository;
@@ -28,6 +28,7 @@ pub(crate) const FINISH: &[Kind] = &[
     Kind::Big,
     Kind::BigOrNull,
     Kind::Int,
+    Kind::Bool,
 ];
 const FENCE: &[Kind] = &[Kind::Uuid, Kind::Int];
 pub(crate) const ATTEMPT: &[Kind] = &[
@@ -59,10 +60,11 @@ pub(crate) fn start_sql(source: &str, live: &str) -> String {
 
 /// The statement that ends attempts, by rows of `FINISH`; as to `status + 0`, see [`start_sql`].
 ///
-/// A job has either `finished_at` or, when it is pending again, `due_from`: one value serves both.
+/// Of a brief job the texts that it does not have stay ([`leaves_texts`]). A job has either `finished_at` or, when it is pending again, `due_from`: one value serves both.
 pub(crate) fn finish_sql(source: &str) -> String {
     format!(
-        "UPDATE jobs SET status = v.c3, result = v.c4, error = v.c5, error_detail = v.c6, due_at = v.c7, \
+        "UPDATE jobs SET status = v.c3, result = CASE WHEN v.c10 THEN jobs.result ELSE v.c4 END, error = v.c5, \
+         error_detail = CASE WHEN v.c10 THEN jobs.error_detail ELSE v.c6 END, due_at = v.c7, \
          finished_at = CASE v.c3 WHEN 0 THEN NULL ELSE v.c8 END, \
          due_from = CASE v.c3 WHEN 0 THEN v.c8 END, retry_count = v.c9, cancel_requested = false, revision = revision + 1 \
          FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.status + 0 = 1 AND jobs.attempt = v.c2 \
@@ -79,7 +81,7 @@ pub(crate) fn start_row(job: &Job) -> [Value; 4] {
     ]
 }
 
-pub(crate) fn finish_row(job: &Job, attempt: &Attempt) -> [Value; 9] {
+pub(crate) fn finish_row(job: &Job, attempt: &Attempt) -> [Value; 10] {
     [
         job.id.as_uuid().into(),
         int(attempt.number).into(),
@@ -90,6 +92,7 @@ pub(crate) fn finish_row(job: &Job, attempt: &Attempt) -> [Value; 9] {
         micros(job.due_at).into(),
         job.finished_at.or(job.due_from).map(micros).into(),
         int(job.retry_count).into(),
+        leaves_texts(job, attempt).into(),
     ]
 }
 

@@ -17,7 +17,7 @@ use crate::storage::sea::commit::Commit;
 use crate::storage::sea::commit::outbox::uuid_at;
 use crate::storage::sea::connection::open::SeaRepository;
 use crate::storage::sea::error::{CommitFailure, unavailable};
-use crate::storage::sea::mapping;
+use crate::storage::sea::jobs::large_texts::{brief_columns, brief_job};
 use crate::storage::sea::mapping::{micros, time};
 
 /// How far a delivery's last attempt is moved: by the step, or to now if that is further.
@@ -46,8 +46,10 @@ impl SeaRepository {
         let failed = |error: DbErr| unavailable(&error);
         let readers = self.readers();
         let after = self.latest(after, &readers).await.map_err(failed)?;
-        let waiting =
-            "SELECT * FROM jobs WHERE status = 0 AND due_from > $1 AND due_at > $1 ORDER BY due_from LIMIT $2";
+        let columns = brief_columns();
+        let waiting = format!(
+            "SELECT {columns} FROM jobs WHERE status = 0 AND due_from > $1 AND due_at > $1 ORDER BY due_from LIMIT $2"
+        );
         let values: Vec<Value> = vec![after.into(), i64::from(limit).into()];
         let statement = Statement::from_sql_and_values(self.backend(), waiting, values);
         let mut rows = readers.query_all_raw(statement).await.map_err(failed)?;
@@ -60,7 +62,7 @@ impl SeaRepository {
                 "printf('%012x', due_at / 1000) <= lower(substr(hex(id), 1, 12))"
             };
             let new = format!(
-                "SELECT * FROM jobs WHERE status = 0 AND id > $1 AND due_from IS NULL AND recurring_id IS NULL \
+                "SELECT {columns} FROM jobs WHERE status = 0 AND id > $1 AND due_from IS NULL AND recurring_id IS NULL \
                  AND due_at > $2 AND {is_due_when_created} ORDER BY id LIMIT $3"
             );
             let first: Uuid = JobId::last_at(time(after)?).as_uuid();
@@ -75,7 +77,7 @@ impl SeaRepository {
         rows.iter()
             .map(|row| {
                 let row = job::Model::from_query_result(row, "").map_err(failed)?;
-                mapping::job(row).map(Arc::new)
+                brief_job(row)
             })
             .collect()
     }

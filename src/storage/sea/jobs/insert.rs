@@ -1,6 +1,6 @@
 //! New jobs, with their unique keys, idempotency keys and queues.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::storage::sea::commit::bulk_values::{Kind, Rows};
 use crate::storage::sea::commit::{Commit, Results};
 use crate::storage::sea::connection::open::SeaRepository;
 use crate::storage::sea::error::CommitFailure;
-use crate::storage::sea::mapping;
+use crate::storage::sea::jobs::large_texts::{brief_job, in_brief};
 use crate::storage::sea::mapping::{int, intervals_text, micros, text};
 use crate::storage::sea::recurring::store::occurrence_values;
 
@@ -175,6 +175,7 @@ impl Commit<'_> {
     pub(crate) async fn insert_jobs(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
         let mut new = Rows::new(NEW, changes.len());
         let mut with_past = Rows::new(WITH_PAST, 0);
+        let mut holders = HashMap::new();
         for (change, result) in changes.iter().zip(results) {
             let Change::Insert { jobs, idempotency } = change else {
                 continue;
@@ -189,7 +190,7 @@ impl Commit<'_> {
             let mut inserted = Vec::with_capacity(jobs.len());
             for job in jobs {
                 if job.unique_key.is_some() && !job.status.is_finished() {
-                    inserted.push(self.insert_unique(job).await?);
+                    inserted.push(self.insert_unique(job, &mut holders).await?);
                     continue;
                 }
                 if is_new(job) {
@@ -314,11 +315,18 @@ impl Commit<'_> {
         Ok(())
     }
 
-    /// Stores a job unless an unfinished one has its key.
-    async fn insert_unique(&mut self, job: &Arc<Job>) -> Result<Inserted, CommitFailure> {
+    /// Stores a job unless an unfinished one has its key. `holders` are those that were found, or stored, before.
+    async fn insert_unique<'a>(
+        &mut self,
+        job: &'a Arc<Job>,
+        holders: &mut HashMap<&'a UniqueKey, Arc<Job>>,
+    ) -> Result<Inserted, CommitFailure> {
         let Some(key) = &job.unique_key else {
             return Ok(Inserted::New);
         };
+        if let Some(holder) = holders.get(key) {
+            return Ok(Inserted::Existing(Arc::clone(holder)));
+        }
         // Between the two statements another node may finish the job that holds the key: then the first one is repeated.
         loop {
             let mut rows = Rows::new(WITH_PAST, 1);
@@ -333,23 +341,24 @@ impl Commit<'_> {
                 .await?;
             if stored > 0 {
                 self.counters.add(job);
+                holders.insert(key, Arc::clone(job));
                 return Ok(Inserted::New);
             }
             if let Some(existing) = self.holder_of(key).await? {
-                return Ok(Inserted::Existing(Arc::new(existing)));
+                holders.insert(key, Arc::clone(&existing));
+                return Ok(Inserted::Existing(existing));
             }
         }
     }
 
-    /// The unfinished job that has this key.
-    async fn holder_of(&self, key: &UniqueKey) -> Result<Option<Job>, CommitFailure> {
-        let row = job::Entity::find()
+    /// The unfinished job that has this key, in brief: a batch may name many.
+    async fn holder_of(&self, key: &UniqueKey) -> Result<Option<Arc<Job>>, CommitFailure> {
+        let holder = job::Entity::find()
             .filter(job::Column::UniqueKey.eq(key.as_str()))
             // As numbers in the text, so that the partial index on unfinished jobs is seen to hold it.
-            .filter(Expr::cust("status IN (0, 1)"))
-            .one(&self.transaction)
-            .await?;
-        Ok(row.map(mapping::job).transpose()?)
+            .filter(Expr::cust("status IN (0, 1)"));
+        let row = in_brief(holder).one(&self.transaction).await?;
+        Ok(row.map(brief_job).transpose()?)
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use entities::{job, recurring_job};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IdenStatic, Iterable, QueryFilter, QueryOrder, QuerySelect,
+    Select, SelectModel, Selector,
 };
 use uuid::Uuid;
 
@@ -21,6 +22,8 @@ use crate::storage::sea::webhooks::delivery_page::select_page;
 
 /// SQLite takes 32,766 parameters a statement.
 const IDS_MAX: usize = 10_000;
+const NO_PARAMETERS: &str = "CAST('null' AS TEXT)";
+const NO_TEXT: &str = "CAST(NULL AS TEXT)";
 const LENGTH_OF_DELIVERY: &str = "CAST(OCTET_LENGTH(body) + COALESCE(OCTET_LENGTH(response_body), 0) AS BIGINT)";
 
 fn failed(error: DbErr) -> RepositoryError {
@@ -39,23 +42,46 @@ fn with_ids(ids: &[JobId]) -> Select<job::Entity> {
     job::Entity::find().filter(job::Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
 }
 
+/// The columns without large texts.
+fn small_columns() -> impl Iterator<Item = job::Column> {
+    let is_small = |column: &job::Column| !JobText::ALL.map(column_of).iter().any(|large| is_same(large, column));
+    job::Column::iter().filter(is_small)
+}
+
+/// What a statement selects of `jobs` for [`brief_job`].
+pub(crate) fn brief_columns() -> String {
+    let small: Vec<&'static str> = small_columns().map(|column| column.as_str()).collect();
+    format!(
+        "{}, {NO_PARAMETERS} AS parameters, {NO_TEXT} AS result, {NO_TEXT} AS error_detail",
+        small.join(", ")
+    )
+}
+
+/// The same selection of a query.
+pub(crate) fn in_brief(jobs: Select<job::Entity>) -> Selector<SelectModel<job::Model>> {
+    jobs.select_only()
+        .columns(small_columns())
+        .column_as(Expr::cust(NO_PARAMETERS), "parameters")
+        .column_as(Expr::cust(NO_TEXT), "result")
+        .column_as(Expr::cust(NO_TEXT), "error_detail")
+        .into_model::<job::Model>()
+}
+
+/// A job from a row without large texts.
+pub(crate) fn brief_job(row: job::Model) -> Result<Arc<Job>, RepositoryError> {
+    Ok(Arc::new(Job {
+        is_brief: true,
+        ..mapping::job(row)?
+    }))
+}
+
 impl SeaRepository {
     pub(crate) async fn read_jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
-        let is_small = |column: &job::Column| !JobText::ALL.map(column_of).iter().any(|large| is_same(large, column));
         let mut jobs = Vec::with_capacity(ids.len());
         for ids in ids.chunks(IDS_MAX) {
-            let rows = with_ids(ids)
-                .select_only()
-                .columns(job::Column::iter().filter(is_small))
-                .column_as(Expr::cust("CAST('null' AS TEXT)"), "parameters")
-                .column_as(Expr::cust("CAST(NULL AS TEXT)"), "result")
-                .column_as(Expr::cust("CAST(NULL AS TEXT)"), "error_detail")
-                .into_model::<job::Model>()
-                .all(&self.readers())
-                .await
-                .map_err(failed)?;
+            let rows = in_brief(with_ids(ids)).all(&self.readers()).await.map_err(failed)?;
             for row in rows {
-                jobs.push(Arc::new(mapping::job(row)?));
+                jobs.push(brief_job(row)?);
             }
         }
         Ok(jobs)

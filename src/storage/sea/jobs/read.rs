@@ -12,6 +12,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::large_texts::{brief_columns, brief_job};
 use super::unreadable::row_of;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
@@ -376,9 +377,10 @@ impl SeaRepository {
 
     pub(crate) async fn read_orphans(&self, observer: NodeId, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
         let sql = format!(
-            "SELECT * FROM jobs WHERE status = 1 AND (node IS NULL OR (node <> $1 AND node NOT IN \
+            "SELECT {} FROM jobs WHERE status = 1 AND (node IS NULL OR (node <> $1 AND node NOT IN \
              (SELECT id FROM nodes WHERE {live}))) AND EXISTS (SELECT 1 FROM nodes WHERE id = $1 \
              AND heartbeat_at + (lease_until - heartbeat_at) / 2 >= {now}) LIMIT $2",
+            brief_columns(),
             live = self.live_sql(),
             now = self.now_sql(),
         );
@@ -386,7 +388,7 @@ impl SeaRepository {
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
         // From the writer: what was committed a moment ago must be seen.
         let rows = self.writer().query_all_raw(statement).await.map_err(failed)?;
-        let orphans = rows.iter().map(|row| mapping::job(row_of("jobs", row)?).map(Arc::new));
+        let orphans = rows.iter().map(|row| brief_job(row_of("jobs", row)?));
         self.unreadable.leave_out(orphans)
     }
 

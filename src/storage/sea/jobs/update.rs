@@ -21,11 +21,15 @@ impl Commit<'_> {
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let mut values: Vec<Value> = past_row(after).into();
         values.push(int(before.revision).into());
+        // Of a brief job the texts that it does not have stay.
+        values.push(after.is_brief.into());
         let statement = Statement::from_sql_and_values(
             self.backend(),
-            "UPDATE jobs SET name = $2, job_type = $3, queue = $4, priority = $5, parameters = $6, due_at = $7, \
+            "UPDATE jobs SET name = $2, job_type = $3, queue = $4, priority = $5, \
+             parameters = CASE WHEN $29 THEN parameters ELSE $6 END, due_at = $7, \
              max_retries = $8, retry_delay = $9, retry_intervals = $10, timeout = $11, unique_key = $12, trace_parent = $13, due_from = $14, status = $15, \
-             result = $16, error = $17, error_detail = $18, started_at = $19, finished_at = $20, attempt = $21, \
+             result = CASE WHEN $29 THEN result ELSE $16 END, error = $17, \
+             error_detail = CASE WHEN $29 THEN error_detail ELSE $18 END, started_at = $19, finished_at = $20, attempt = $21, \
              retry_count = $22, cancel_requested = $23, node = $24, revision = $25, recurring_id = $26, occurrence_at = $27 \
              WHERE id = $1 AND revision = $28",
             values,

@@ -46,9 +46,12 @@ impl From<JobSummary> for Job {
     }
 }
 
-/// A complete job.
+/// A complete job, or one in brief.
 impl From<Arc<DomainJob>> for Job {
     fn from(job: Arc<DomainJob>) -> Self {
+        if job.is_brief {
+            return Self::of_brief(job);
+        }
         Self {
             parameters: OnceLock::from(Some(Arc::clone(job.parameters.as_arc()))),
             result: OnceLock::from(job.result.as_ref().map(|result| Arc::clone(result.as_arc()))),

@@ -1,0 +1,340 @@
+//! What concerns many large jobs at once is done without their parameters in memory: batches that find jobs, ends and heartbeats
+//! of workers, recovery of orphans, bulk operations.
+
+use std::collections::HashMap;
+use std::fs;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::memory::{MB, figure};
+use crate::graphql::subscriptions::Socket;
+use crate::harness::client::{Answer, Client};
+use crate::harness::eventually;
+use crate::harness::server::{Server, Site, Storage};
+
+/// The memory that a request may take where nothing of its jobs is large.
+const GROWTH_MAX: usize = 120 * MB;
+
+/// How many large jobs there are.
+const LARGE: usize = 60;
+
+/// The greatest memory of a server from now on.
+struct Growth<'a> {
+    server: &'a Server,
+    before: usize,
+}
+
+impl<'a> Growth<'a> {
+    fn of(server: &'a Server) -> Self {
+        fs::write(format!("/proc/{}/clear_refs", server.pid()), "5").expect("the peak is set back");
+        let before = figure(server, "VmRSS:");
+        Self { server, before }
+    }
+
+    fn assert_small(self, what: &str) {
+        let grown = figure(self.server, "VmHWM:").saturating_sub(self.before);
+        println!("{what}: {} MB", grown / MB);
+        assert!(grown < GROWTH_MAX, "{what}: the server has grown by {} MB", grown / MB);
+    }
+}
+
+/// Parameters of 1 MB that differ by their number.
+fn parameters(number: usize) -> String {
+    format!("{number:08}{}", "x".repeat(MB - 10))
+}
+
+async fn create_large(client: &Client, job_type: &str, more: &Value) -> Vec<String> {
+    let mut ids = Vec::with_capacity(LARGE);
+    for number in 0..LARGE {
+        let mut job =
+            json!({ "type": job_type, "parameters": parameters(number), "uniqueKey": format!("key {number}") });
+        for (name, value) in more.as_object().expect("fields") {
+            job[name] = value.clone();
+        }
+        ids.push(client.create(job).await["id"].as_str().expect("an id").to_owned());
+    }
+    ids
+}
+
+/// The same request of ten callers at a time.
+async fn ten_times(request: impl Fn() -> reqwest::RequestBuilder, client: &Client) -> Vec<Answer> {
+    let mut together = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let (client, request) = (client.clone(), request());
+        together.spawn(async move { client.send(request).await });
+    }
+    together.join_all().await
+}
+
+async fn batches_over(storage: Storage) {
+    let site = Site::new(storage, "");
+    let server = site.start();
+    let client = server.client();
+    let ids = create_large(&client, "Unhandled", &json!({})).await;
+
+    let growth = Growth::of(&server);
+    let taken = vec![json!({ "type": "Unhandled", "uniqueKey": "key 0" }); 10_000];
+    let answer = client.post("/jobs/batch", json!({ "jobs": taken })).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{:.300}", answer.text);
+    let found = answer.json();
+    assert_eq!(found["created"], 0);
+    let jobs = found["jobs"].as_array().expect("jobs");
+    assert!(jobs.len() == 10_000 && jobs.iter().all(|job| job["id"] == *ids[0]));
+    let inputs = vec![json!({ "type": "Unhandled", "uniqueKey": "key 1" }); 10_000];
+    let query =
+        "mutation($i: [ScheduleJobInput!]!) { scheduleJobs(inputs: $i) { created jobs { isNew job { id name } } } }";
+    let found = client
+        .graphql(&json!({ "query": query, "variables": { "i": inputs } }))
+        .await;
+    let found = &found["data"]["scheduleJobs"];
+    assert_eq!(
+        (&found["created"], &found["jobs"][9_999]["job"]["id"]),
+        (&json!(0), &json!(ids[1]))
+    );
+    growth.assert_small("batches with one taken key");
+
+    // A new job and those that it hides in its own batch.
+    let batch = json!({ "jobs": vec![json!({ "type": "Unhandled", "uniqueKey": "new" }); 3] });
+    assert_eq!(client.post("/jobs/batch", batch).await.json()["created"], 1);
+    let existing = client
+        .post("/jobs", json!({ "type": "Unhandled", "uniqueKey": "key 2" }))
+        .await;
+    assert_eq!(existing.status, StatusCode::OK);
+    assert_eq!(
+        (&existing.json()["id"], &existing.json()["parameters"]),
+        (&json!(ids[2]), &json!(parameters(2)))
+    );
+    let query = "mutation { scheduleJobs(inputs: [{type: \"Unhandled\", uniqueKey: \"key 3\"}]) { jobs { job { parameters } } } }";
+    let existing = client.graphql(&json!({ "query": query })).await;
+    assert_eq!(
+        existing["data"]["scheduleJobs"]["jobs"][0]["job"]["parameters"],
+        parameters(3)
+    );
+
+    let all: Vec<Value> = (0..LARGE)
+        .map(|number| json!({ "type": "Unhandled", "uniqueKey": format!("key {number}") }))
+        .collect();
+    let growth = Growth::of(&server);
+    for is_replayed in [false, true] {
+        let request = || {
+            let request = client
+                .request(Method::POST, "/jobs/batch")
+                .header("idempotency-key", "\"once\"");
+            request.json(&json!({ "jobs": all }))
+        };
+        let answers = if is_replayed {
+            ten_times(request, &client).await
+        } else {
+            vec![client.send(request()).await]
+        };
+        for answer in answers {
+            assert_eq!(answer.header("idempotency-replayed").is_some(), is_replayed);
+            let jobs = answer.json()["jobs"].as_array().cloned().expect("jobs");
+            assert!(jobs.iter().zip(&ids).all(|(job, id)| job["id"] == **id) && jobs.len() == LARGE);
+        }
+    }
+    growth.assert_small("a batch of many taken keys and its replays");
+}
+
+#[tokio::test]
+async fn batches_do_not_read_the_parameters_of_jobs_that_exist_on_sqlite() {
+    batches_over(Storage::Sqlite).await;
+}
+
+#[tokio::test]
+async fn batches_do_not_read_the_parameters_of_jobs_that_exist_on_postgresql() {
+    batches_over(Storage::Postgres).await;
+}
+
+async fn register(client: &Client) -> String {
+    let worker = json!({ "name": "w", "types": ["Remote"], "concurrency": 1_000 });
+    let registered = client.post("/workers", worker).await.json();
+    registered["id"].as_str().expect("an id").to_owned()
+}
+
+/// Leases all large jobs, in as many calls as it takes, and gives their tokens by job. Their parameters must be whole.
+async fn lease_all(client: &Client, worker: &str) -> HashMap<String, Value> {
+    let mut tokens = HashMap::new();
+    while tokens.len() < LARGE {
+        let lease = json!({ "max": 1_000, "wait": "00:00:10" });
+        let answer = client.post(&format!("/workers/{worker}/lease"), lease).await.json();
+        for job in answer["jobs"].as_array().expect("jobs") {
+            let text = job["parameters"].as_str().expect("parameters");
+            assert_eq!(text.len(), MB - 2);
+            let known = tokens.insert(
+                job["jobId"].as_str().expect("an id").to_owned(),
+                json!({ "jobId": job["jobId"], "leaseToken": job["leaseToken"] }),
+            );
+            assert_eq!(known, None, "leased once");
+        }
+    }
+    tokens
+}
+
+fn with(token: &Value, more: &Value) -> Value {
+    let mut token = token.clone();
+    for (name, value) in more.as_object().expect("fields") {
+        token[name] = value.clone();
+    }
+    token
+}
+
+async fn workers_over(storage: Storage) {
+    let config = "[nodes]\nlease = \"00:00:10\"\n[job_types.Remote]\nmax_retries = 3\nretry_delay = \"00:00:00.1\"\n\
+                  handler = \"remote\"\n[server]\nmax_response_memory = \"64MiB\"\n";
+    let site = Site::new(storage, config);
+    let server = site.start();
+    let client = server.client();
+    let ids = create_large(&client, "Remote", &json!({})).await;
+    // Listeners are given brief jobs, and read what they ask for.
+    let mut socket = Socket::begun_at(&server.url).await;
+    let query = format!(
+        "subscription {{ jobStatusChanged(filter: {{jobId: [\"{}\"], event: [RETRYING]}}) {{ job {{ parameters errorDetail }} }} }}",
+        ids[0]
+    );
+    socket.subscribe("1", &query).await;
+    let worker = register(&client).await;
+    let of = |worker: &str, what: &str| format!("/workers/{worker}/{what}");
+
+    let held = lease_all(&client, &worker).await;
+    let growth = Growth::of(&server);
+    let progress = json!({ "progress": { "percent": 50 } });
+    let beat: Vec<Value> = held.values().map(|token| with(token, &progress)).collect();
+    let request = || {
+        client
+            .request(Method::POST, &of(&worker, "heartbeat"))
+            .json(&json!({ "jobs": beat }))
+    };
+    for answer in ten_times(request, &client).await {
+        assert_eq!(answer.json()["lost"], json!([]), "{:.300}", answer.text);
+    }
+    growth.assert_small("heartbeats with progress");
+
+    let growth = Growth::of(&server);
+    let failure = json!({ "error": "no", "errorDetail": "not at all" });
+    let fail: Vec<Value> = held.values().map(|token| with(token, &failure)).collect();
+    let request = || {
+        client
+            .request(Method::POST, &of(&worker, "fail"))
+            .json(&json!({ "jobs": fail }))
+    };
+    let stored = ten_times(request, &client).await;
+    let stored: u64 = stored
+        .iter()
+        .filter_map(|answer| answer.json()["stored"].as_u64())
+        .sum();
+    assert_eq!(stored, LARGE as u64);
+    growth.assert_small("failures");
+    let told = socket.hear("next").await;
+    let told = &told["payload"]["data"]["jobStatusChanged"]["job"];
+    assert_eq!(
+        (&told["parameters"], &told["errorDetail"]),
+        (&json!(parameters(0)), &json!("not at all"))
+    );
+    drop(socket);
+
+    // Handed back: at once due again, with the detail of the failure before.
+    let held = lease_all(&client, &worker).await;
+    let growth = Growth::of(&server);
+    let released: Vec<Value> = held
+        .values()
+        .map(|token| with(token, &json!({ "outcome": "released" })))
+        .collect();
+    let answer = client.post(&of(&worker, "fail"), json!({ "jobs": released })).await;
+    assert_eq!(answer.json()["stored"], LARGE);
+    growth.assert_small("releases");
+    assert_eq!(client.job(&ids[1]).await["errorDetail"], "not at all");
+
+    let held = lease_all(&client, &worker).await;
+    let growth = Growth::of(&server);
+    let left = client
+        .send(client.request(Method::DELETE, &format!("/workers/{worker}")))
+        .await;
+    assert!(left.status.is_success(), "{}", left.text);
+    drop(held);
+    growth.assert_small("a worker that leaves");
+
+    // Lost: the worker is silent until its lease has run out.
+    let worker = register(&client).await;
+    drop(lease_all(&client, &worker).await);
+    let growth = Growth::of(&server);
+    eventually("the jobs of a silent worker are due again", async || {
+        (client.queue("default").await["pendingJobs"] == LARGE).then_some(())
+    })
+    .await;
+    growth.assert_small("recovery of orphans");
+    let job = client.job(&ids[1]).await;
+    let history = job["executionHistory"].as_array().expect("attempts");
+    let statuses: Vec<&str> = history
+        .iter()
+        .filter_map(|attempt| attempt["status"].as_str())
+        .collect();
+    assert_eq!(statuses, ["failed", "interrupted", "interrupted", "lost"]);
+    assert_eq!(
+        (&job["parameters"], &job["errorDetail"]),
+        (&json!(parameters(1)), &json!("not at all"))
+    );
+
+    let worker = register(&client).await;
+    let held = lease_all(&client, &worker).await;
+    let growth = Growth::of(&server);
+    let done: Vec<Value> = held
+        .values()
+        .map(|token| with(token, &json!({ "result": 7 })))
+        .collect();
+    let answer = client.post(&of(&worker, "complete"), json!({ "jobs": done })).await;
+    assert_eq!(answer.json()["stored"], LARGE);
+    growth.assert_small("completions");
+    let job = client.job(&ids[1]).await;
+    assert_eq!((&job["result"], &job["errorDetail"]), (&json!(7), &Value::Null));
+}
+
+#[tokio::test]
+async fn ends_and_heartbeats_of_workers_do_not_read_parameters_on_sqlite() {
+    workers_over(Storage::Sqlite).await;
+}
+
+#[tokio::test]
+async fn ends_and_heartbeats_of_workers_do_not_read_parameters_on_postgresql() {
+    workers_over(Storage::Postgres).await;
+}
+
+#[tokio::test]
+async fn bulk_operations_do_not_read_parameters_and_what_is_retried_runs_with_them() {
+    let config = "[job_types.Echo]\nhandler = { command = { program = \"cat\" } }\n";
+    let (_site, server) = Server::with_config(config);
+    let client = server.client();
+    // The queue has run what was due: from then on it takes due jobs from memory.
+    let first = client.create(json!({ "type": "Echo", "parameters": 1 })).await;
+    client.wait_finished(first["id"].as_str().expect("an id")).await;
+    let ids = create_large(&client, "Echo", &json!({ "delay": "01:00:00" })).await;
+    let filter = "filter: {type: [\"Echo\"]}";
+    let growth = Growth::of(&server);
+    let cancelled = client
+        .graphql(&json!({ "query": format!("mutation {{ cancelJobs({filter}) {{ count }} }}") }))
+        .await;
+    assert_eq!(cancelled["data"]["cancelJobs"]["count"], LARGE, "{cancelled}");
+    growth.assert_small("bulk cancellation");
+    client.post_empty("/queues/default/pause").await;
+    let growth = Growth::of(&server);
+    let retried = client
+        .graphql(&json!({ "query": format!("mutation {{ retryJobs({filter}) {{ count }} }}") }))
+        .await;
+    assert_eq!(retried["data"]["retryJobs"]["count"], LARGE, "{retried}");
+    growth.assert_small("bulk retries");
+    client.post_empty("/queues/default/resume").await;
+    for (number, id) in ids.iter().enumerate() {
+        let job = client.wait_finished(id).await;
+        assert_eq!(
+            (&job["status"], &job["result"]),
+            (&json!("completed"), &json!(parameters(number)))
+        );
+    }
+    let growth = Growth::of(&server);
+    let deleted = client
+        .graphql(&json!({ "query": format!("mutation {{ deleteJobs({filter}) {{ count }} }}") }))
+        .await;
+    assert_eq!(deleted["data"]["deleteJobs"]["count"], LARGE + 1, "{deleted}");
+    growth.assert_small("bulk deletion");
+}
