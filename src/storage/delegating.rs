@@ -108,6 +108,11 @@ pub trait DelegatingRepository: Send + Sync + 'static {
         self.inner().attempts_of(ids).await
     }
 
+    /// See [`JobRepository::last_attempts`].
+    async fn last_attempts(&self, ids: &[JobId], last: u32) -> Result<Vec<Attempt>, RepositoryError> {
+        self.inner().last_attempts(ids, last).await
+    }
+
     /// See [`JobRepository::jobs`].
     async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
         self.inner().jobs(filter, page).await
@@ -403,6 +408,10 @@ impl<T: DelegatingRepository> JobRepository for T {
 
     async fn attempts_of(&self, ids: &[JobId]) -> Result<Vec<Attempt>, RepositoryError> {
         DelegatingRepository::attempts_of(self, ids).await
+    }
+
+    async fn last_attempts(&self, ids: &[JobId], last: u32) -> Result<Vec<Attempt>, RepositoryError> {
+        DelegatingRepository::last_attempts(self, ids, last).await
     }
 
     async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {

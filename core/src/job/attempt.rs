@@ -11,6 +11,9 @@ use crate::values::time_span::TimeSpan;
 /// Which attempt of which job.
 pub type AttemptKey = (JobId, u32);
 
+/// How many attempts the history of a job holds: the last ones.
+pub const ATTEMPTS_KEPT: u32 = 200;
+
 /// How an attempt stands in the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AttemptStatus {
@@ -114,10 +117,11 @@ impl Attempt {
     }
 }
 
-/// All attempts of a job that has started `started` of them, of which `current` runs now, given those that have ended. What
-/// the job does not know yet came after it, and is left out.
+/// The last attempts of a job that has started `started` of them, of which `current` runs now, given those that have ended.
+/// What the job does not know yet came after it, and is left out.
 pub fn as_of(started: u32, current: Option<Attempt>, mut ended: Vec<Attempt>) -> Vec<Attempt> {
     ended.retain(|attempt| attempt.number <= started && (current.is_none() || attempt.number < started));
     ended.extend(current);
+    ended.retain(|attempt| attempt.number > started.saturating_sub(ATTEMPTS_KEPT));
     ended
 }

@@ -16,7 +16,7 @@ use super::execution::budget;
 use super::execution::budget::Budget;
 use crate::domain::access::caller::Caller;
 use crate::domain::job::Job;
-use crate::domain::job::attempt::Attempt;
+use crate::domain::job::attempt::{ATTEMPTS_KEPT, Attempt};
 use crate::domain::values::id::JobId;
 use crate::service::error::ServiceError;
 use crate::service::jobs::Jobs;
@@ -25,8 +25,8 @@ use crate::storage::query::JobText;
 /// Exceeds the size of any page: all keys of one step of a request are loaded batching.
 const KEYS_MAX: usize = 100_000;
 
-/// Maximum number of attempts read in one step, unless one job has more.
-const ATTEMPTS_MAX: usize = 2_000;
+/// Maximum number of attempts read in one step: the errors of each have up to 17 kB.
+const ATTEMPTS_MAX: usize = 500;
 
 /// Approximate size of a job without its large texts, in bytes.
 const JOB_BYTES: usize = 1_024;
@@ -192,7 +192,7 @@ impl Loader<(JobId, u32)> for EndedAttempts {
 fn part_of(keys: &[(JobId, u32)]) -> usize {
     let mut rows = 0_usize;
     let fitting = keys.iter().take_while(|(_, attempts)| {
-        rows = rows.saturating_add(usize::try_from(*attempts).unwrap_or(usize::MAX));
+        rows = rows.saturating_add(usize::try_from((*attempts).min(ATTEMPTS_KEPT)).unwrap_or(usize::MAX));
         rows <= ATTEMPTS_MAX
     });
     fitting.count().max(1)

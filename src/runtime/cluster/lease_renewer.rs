@@ -39,6 +39,9 @@ use crate::storage::repository::JobRepository;
 /// How many messages the mailbox holds; it hears none but its own timers.
 pub const MAILBOX_CAPACITY: usize = 16;
 
+/// How many of the last attempts of a job are read to find those that have ended.
+const ENDED_LATELY: u32 = 20;
+
 /// A lease that expired so long ago expired while the process was paused: otherwise a timer would have fired.
 const LATE: Duration = Duration::from_secs(1);
 
@@ -152,9 +155,9 @@ impl LeaseRenewer {
             };
             let own: HashSet<AttemptKey> = stored.into_iter().map(|job| (job.id, job.attempt)).collect();
             let taken: HashSet<AttemptKey> = known.difference(&own).copied().collect();
-            // Some have ended here since they were reported.
+            // Some have ended here since they were reported. One that has had so many attempts since runs no more anyway.
             let ids: Vec<JobId> = taken.iter().map(|(id, _)| *id).collect();
-            match parts.repository.attempts_of(&ids).await {
+            match parts.repository.last_attempts(&ids, ENDED_LATELY).await {
                 Ok(history) => Some(without_ended(taken, &history)),
                 Err(failure) => {
                     log_failure!(

@@ -24,6 +24,7 @@ use super::renewal_interval::renewal_interval;
 use crate::domain::cluster::node_lease::Moment;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::{Attempt, AttemptKey, AttemptStatus};
+use crate::domain::job::lost_attempt::LOST_IN_A_ROW_MAX;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::time_span::TimeSpan;
@@ -148,7 +149,7 @@ impl OrphanRecoveryDeps {
             return Ok(lost);
         }
         // Those of one job come in their order.
-        for attempt in self.repository.attempts_of(&ids).await? {
+        for attempt in self.repository.last_attempts(&ids, LOST_IN_A_ROW_MAX + 1).await? {
             let in_a_row = lost.entry(attempt.job_id).or_default();
             *in_a_row = match attempt.status {
                 AttemptStatus::Lost => *in_a_row + 1,

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::sample::{asked_to_cancel, at, completed, failed, finish, insert, job, jobs, renamed, update};
 use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
-use crate::domain::job::attempt::Attempt;
+use crate::domain::job::attempt::{ATTEMPTS_KEPT, Attempt};
 use crate::domain::job::lost_attempt::LOST_IN_A_ROW_MAX;
 use crate::domain::job::outcome::{Failure, Outcome};
 use crate::domain::job::retry::Jitter;
@@ -28,7 +28,31 @@ pub(super) fn cases() -> Vec<Case> {
         a_node_that_lost_its_lease_may_still_end_what_nobody_took,
         ends_of_many_attempts_are_told_apart,
         a_brief_job_is_changed_without_its_texts,
+        the_history_holds_the_last_attempts,
     ]
+}
+
+async fn the_history_holds_the_last_attempts(storage: Subject) {
+    let node = storage.live_node(1).await;
+    let bystander = storage.insert_running(job(2), node).await;
+    storage.finish(&bystander, failed()).await;
+    let mut waiting = job(1);
+    storage.insert(std::slice::from_ref(&waiting)).await;
+    for _ in 0..ATTEMPTS_KEPT + 2 {
+        let running = storage.start(&waiting, node).await;
+        waiting = storage.finish(&running, Outcome::Interrupted).await;
+    }
+    let kept = storage.attempts(waiting.id).await;
+    let kept: Vec<u32> = kept.iter().map(|attempt| attempt.number).collect();
+    assert_eq!(kept, (3..=ATTEMPTS_KEPT + 2).collect::<Vec<u32>>());
+    let last = storage.repository.last_attempts(&[waiting.id], 2).await;
+    let last: Vec<u32> = last
+        .expect("storage reads")
+        .iter()
+        .map(|attempt| attempt.number)
+        .collect();
+    assert!(last.ends_with(&[ATTEMPTS_KEPT + 1, ATTEMPTS_KEPT + 2]), "{last:?}");
+    assert_eq!(storage.attempts(bystander.id).await.len(), 1);
 }
 
 /// What ends or changes a job need not read its parameters, its result and the detail of its error: they stay unless the end

@@ -10,7 +10,7 @@ use crate::domain::access::audit::AuditRecord;
 use crate::domain::cluster::leadership::Leadership;
 use crate::domain::cluster::remote_worker::{JobReports, WorkerDeclaration};
 use crate::domain::cluster::worker_access::WorkerAccess;
-use crate::domain::job::attempt::Attempt;
+use crate::domain::job::attempt::{ATTEMPTS_KEPT, Attempt};
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::domain::job::{Job, Occurrence};
@@ -229,7 +229,14 @@ impl Tables {
     }
 
     pub(super) fn add_attempt(&mut self, attempt: Attempt) {
-        self.attempts.insert((attempt.job_id, attempt.number), attempt);
+        let (id, number) = (attempt.job_id, attempt.number);
+        if let Some(expired) = number.checked_sub(ATTEMPTS_KEPT) {
+            let expired = self.attempts.range((id, 0)..=(id, expired)).map(|(key, _)| *key);
+            for key in expired.collect::<Vec<_>>() {
+                self.attempts.remove(&key);
+            }
+        }
+        self.attempts.insert((id, number), attempt);
     }
 
     /// The attempts of a job, the first one first.

@@ -74,11 +74,15 @@ impl JobRepository for SeaRepository {
     }
 
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
-        self.pools.read(self.read_attempts(id)).await
+        self.pools.read(self.read_attempts_of(&[id])).await
     }
 
     async fn attempts_of(&self, ids: &[JobId]) -> Result<Vec<Attempt>, RepositoryError> {
         self.pools.read(self.read_attempts_of(ids)).await
+    }
+
+    async fn last_attempts(&self, ids: &[JobId], last: u32) -> Result<Vec<Attempt>, RepositoryError> {
+        self.pools.read(self.read_last_attempts(ids, last)).await
     }
 
     async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {

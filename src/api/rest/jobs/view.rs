@@ -186,7 +186,7 @@ pub(in super::super) struct JobView<'a> {
     error: Option<&'a str>,
     /// Details of the last error.
     error_detail: Option<&'a str>,
-    /// Attempts, first to last.
+    /// The last 200 attempts, first to last.
     execution_history: Vec<AttemptView<'a>>,
     /// Timeout of an attempt.
     #[schema(value_type = String, example = "00:30:00")]

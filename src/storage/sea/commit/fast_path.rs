@@ -15,6 +15,7 @@ use super::Results;
 use super::bulk_values::Rows;
 use super::counters::{BUCKET_SECONDS, Counters};
 use super::rollup_writer::{MARK, mark_row, postgres_steps};
+use crate::domain::job::attempt::ATTEMPTS_KEPT;
 use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::rollup::Mark;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
@@ -92,6 +93,8 @@ impl Usual {
                 }
                 // Whether the node holds a lease is asked first.
                 Change::Finish { if_orphaned: true, .. } => return None,
+                // Older attempts are removed.
+                Change::Finish { attempt, .. } if attempt.number > ATTEMPTS_KEPT => return None,
                 Change::Finish { job, attempt, .. } => {
                     usual.ends.push(finish_row(job, attempt));
                     usual.attempts.push(attempt_row(attempt));

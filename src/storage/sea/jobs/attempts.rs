@@ -30,7 +30,7 @@ pub(crate) const FINISH: &[Kind] = &[
     Kind::Int,
     Kind::Bool,
 ];
-const FENCE: &[Kind] = &[Kind::Uuid, Kind::Int];
+pub(crate) const FENCE: &[Kind] = &[Kind::Uuid, Kind::Int];
 pub(crate) const ATTEMPT: &[Kind] = &[
     Kind::Uuid,
     Kind::Int,
@@ -240,7 +240,7 @@ impl Commit<'_> {
                 format!("INSERT INTO attempts ({ATTEMPT_COLUMNS}) SELECT * FROM {source} AS v")
             })
             .await?;
-        Ok(())
+        self.expire_attempts(changes).await
     }
 }
 

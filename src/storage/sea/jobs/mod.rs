@@ -5,6 +5,7 @@ pub(crate) mod claim;
 pub(crate) mod claim_order;
 pub(crate) mod clock_step;
 pub(crate) mod delete;
+pub(crate) mod history;
 pub(crate) mod insert;
 pub(crate) mod known_keys;
 pub(crate) mod large_texts;

@@ -4,18 +4,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::{attempt, job, job_counter, queue, queue_throughput};
-use sea_orm::sea_query::{Expr, ExprTrait, Func, Order};
+use entities::{job, job_counter, queue, queue_throughput};
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult,
-    QuerySelect, Statement,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryResult, QuerySelect, Statement,
 };
 use uuid::Uuid;
 
 use super::large_texts::{brief_columns, brief_job};
 use super::unreadable::row_of;
 use crate::domain::job::Job;
-use crate::domain::job::attempt::Attempt;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
@@ -118,33 +116,6 @@ impl SeaRepository {
             }
         }
         Ok(jobs)
-    }
-
-    pub(crate) async fn read_attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
-        let rows = attempt::Entity::find()
-            .filter(attempt::Column::JobId.eq(id.as_uuid()))
-            .order_by(attempt::Column::Number, Order::Asc)
-            .all(&self.readers())
-            .await
-            .map_err(failed)?;
-        rows.into_iter().map(mapping::attempt).collect()
-    }
-
-    pub(crate) async fn read_attempts_of(&self, ids: &[JobId]) -> Result<Vec<Attempt>, RepositoryError> {
-        let mut attempts = Vec::with_capacity(ids.len());
-        for ids in ids.chunks(10_000) {
-            let rows = attempt::Entity::find()
-                .filter(attempt::Column::JobId.is_in(ids.iter().map(|id| id.as_uuid())))
-                .order_by(attempt::Column::JobId, Order::Asc)
-                .order_by(attempt::Column::Number, Order::Asc)
-                .all(&self.readers())
-                .await
-                .map_err(failed)?;
-            for row in rows {
-                attempts.push(mapping::attempt(row)?);
-            }
-        }
-        Ok(attempts)
     }
 
     pub(crate) async fn read_count(

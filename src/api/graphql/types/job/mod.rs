@@ -199,7 +199,7 @@ impl Job {
         self.summary.recurring_id.map(|id| id.as_uuid().into())
     }
 
-    /// Attempts, first to last, including the running one.
+    /// The last 200 attempts, first to last, including the running one.
     #[graphql(complexity = "5 + child_complexity")]
     async fn attempts(&self, ctx: &Context<'_>) -> Result<Vec<Attempt>> {
         let ended = if self.summary.attempt == 0 {
