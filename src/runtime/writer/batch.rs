@@ -14,12 +14,9 @@ const ROW_BYTES: usize = 16 * 1024;
 /// Size of a change: its rows, and more if they are long.
 pub(crate) fn rows_of(change: &Change) -> usize {
     match change {
-        Change::Insert { jobs, .. } => jobs
-            .iter()
-            .map(|job| 1 + job.parameters.as_str().len() / ROW_BYTES)
-            .sum(),
+        Change::Insert { jobs, .. } => rows_of_new(jobs),
         Change::Start { jobs } => jobs.len(),
-        Change::Fire(fire) => fire.occurrences.len() + 1,
+        Change::Fire(fire) => rows_of_new(&fire.occurrences) + 1,
         Change::Claim(claim) => usize::try_from(claim.limit).unwrap_or(COMMIT_ROWS_MAX),
         Change::Clear { limit, .. }
         | Change::Prune { limit, .. }
@@ -65,6 +62,11 @@ pub(crate) fn rows_of(change: &Change) -> usize {
         | Change::SetDraining { .. }
         | Change::Leave { .. } => 1,
     }
+}
+
+fn rows_of_new(jobs: &[Arc<Job>]) -> usize {
+    let rows = jobs.iter().map(|job| 1 + job.parameters.as_str().len() / ROW_BYTES);
+    rows.sum()
 }
 
 /// The stored jobs that a change concerns. New jobs are not among them: no other change refers to them yet.

@@ -2,6 +2,7 @@
 //! when they are due, so each statement more makes all of them later.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, Statement};
 
@@ -27,6 +28,9 @@ const TICKED: &[Kind] = &[
     Kind::BigOrNull,
     Kind::TextOrNull,
 ];
+
+/// How many bytes of parameters are written at a time.
+const PART_BYTES: usize = 8 << 20;
 
 /// Where the result of a change goes.
 type Place<'a> = &'a mut Option<Result<Applied, ChangeError>>;
@@ -126,16 +130,22 @@ impl Commit<'_> {
             })
             .await?;
         let ticked = ids(&ticked)?;
-        let mut rows = Rows::new(WITH_PAST, allowed.len());
+        let mut created: Vec<&Arc<Job>> = Vec::new();
         for (fire, _) in &allowed {
             if ticked.contains(&fire.before.id.as_uuid()) {
-                for job in &fire.occurrences {
-                    rows.push(past_row(job));
-                }
+                created.extend(&fire.occurrences);
             }
         }
-        let stored = rows.query(&self.transaction, insert_occurrences).await?;
-        let stored = ids(&stored)?;
+        let mut stored = HashSet::new();
+        // Occurrences share their parameters; rows do not.
+        for part in in_parts(&created) {
+            let mut rows = Rows::new(WITH_PAST, part.len());
+            for job in part {
+                rows.push(past_row(job));
+            }
+            let answer = rows.query(&self.transaction, insert_occurrences).await?;
+            stored.extend(ids(&answer)?);
+        }
         for (fire, place) in allowed {
             if !ticked.contains(&fire.before.id.as_uuid()) {
                 *place = Some(Err(ChangeError::Conflict));
@@ -169,6 +179,23 @@ impl Commit<'_> {
         leads.insert((node, token), does_lead);
         Ok(does_lead)
     }
+}
+
+/// Divides jobs so that each part but one of a single job has at most [`PART_BYTES`] of parameters.
+fn in_parts<'a>(jobs: &'a [&'a Arc<Job>]) -> Vec<&'a [&'a Arc<Job>]> {
+    let mut parts = Vec::new();
+    let mut left = jobs;
+    while !left.is_empty() {
+        let mut bytes = 0;
+        let fitting = left.iter().take_while(|job| {
+            bytes += job.parameters.as_str().len();
+            bytes <= PART_BYTES
+        });
+        let (part, rest) = left.split_at(fitting.count().max(1));
+        parts.push(part);
+        left = rest;
+    }
+    parts
 }
 
 /// The statement that creates the occurrences that do not exist yet.
