@@ -40,6 +40,22 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// follow when they change.
 const FIRST_QUEUES: usize = 100;
 
+/// Bytes of a job's texts that are buffered for slow subscribers. Larger ones are read when they are sent.
+const TEXT_BYTES_MAX: usize = 16 << 10;
+
+fn without_large_texts(event: Event) -> Event {
+    if let Event::Job { kind, at, job } = &event
+        && job.text_bytes() > TEXT_BYTES_MAX
+    {
+        return Event::Job {
+            kind: *kind,
+            at: *at,
+            job: Arc::new(job.in_brief()),
+        };
+    }
+    event
+}
+
 /// Number of subscribers per topic, so that events without subscribers are not created.
 #[derive(Clone, Debug, Default)]
 pub struct EventInterest(Arc<[AtomicUsize; Topic::ALL.len()]>);
@@ -93,6 +109,7 @@ impl EventBusHandle {
     /// never wait for subscribers.
     pub fn publish(&self, events: Vec<Event>) {
         let count = events.len();
+        let events = events.into_iter().map(without_large_texts).collect();
         match self.address.try_send(Publish { events }) {
             Ok(()) => {}
             Err(SendError::Full(_)) => {

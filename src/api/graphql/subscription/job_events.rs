@@ -83,7 +83,7 @@ pub(super) struct JobStatusChange {
     job_id: ID,
     /// Status of the job after the event; null if it was deleted.
     status: Option<JobStatus>,
-    /// The job directly after the event.
+    /// The job directly after the event. Large parameters, results and error details are read when the event is sent.
     job: Job,
 }
 
