@@ -11,9 +11,11 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Supervised, WrapFuture
 use tracing::{info, warn};
 
 use super::options::SyncTarget;
-use crate::domain::values::id::NodeId;
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::domain::webhooks::delivery::Reply;
 use crate::domain::webhooks::endpoint::SigningSecret;
+use crate::domain::webhooks::sync_field::SyncField;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::MaybeOutage;
 use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
@@ -22,7 +24,7 @@ use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::{Applied, Change};
-use crate::storage::query::FeedPage;
+use crate::storage::query::{FeedPage, JobText, StoredTexts};
 use crate::storage::repository::{JobRepository, RepositoryError};
 use crate::webhooks::client::HttpClient;
 use crate::webhooks::delivery_request::{Letter, post};
@@ -30,6 +32,9 @@ use crate::webhooks::sync_payload::{batch, batch_id};
 
 /// How many messages the mailbox holds; it hears none but its own timer.
 pub const MAILBOX_CAPACITY: usize = 16;
+
+/// How many bytes of parameters and results a batch has, unless a single job has more.
+const BATCH_BYTES_MAX: u64 = 16 << 20;
 
 /// The longest wait between two tries of a target that is away.
 const WAIT_MAX: Duration = Duration::from_secs(300);
@@ -86,7 +91,7 @@ impl SyncSenderDeps {
                 cursor: end,
                 has_more,
                 has_gap,
-            } = self.repository.feed(cursor, self.target.batch_size).await?;
+            } = self.read(cursor).await?;
             if has_gap {
                 warn!(
                     "the sync target '{}' was away for longer than changes are kept: it has missed some",
@@ -111,6 +116,34 @@ impl SyncSenderDeps {
             if !has_more {
                 return Ok(());
             }
+        }
+    }
+
+    /// The next batch: fewer jobs where their texts are large.
+    async fn read(&self, cursor: FeedCursor) -> Result<FeedPage, RepositoryError> {
+        let texts = [
+            (SyncField::Parameters, JobText::Parameters),
+            (SyncField::Result, JobText::Result),
+        ];
+        let texts = texts
+            .into_iter()
+            .filter(|(field, _)| self.target.fields.contains(field));
+        let texts: Vec<JobText> = texts.map(|(_, text)| text).collect();
+        let mut limit = self.target.batch_size;
+        loop {
+            let page = self.repository.feed_in_brief(cursor, limit).await?;
+            if texts.is_empty() || page.jobs.is_empty() {
+                return Ok(page);
+            }
+            let ids: Vec<JobId> = page.jobs.iter().map(|(id, _)| *id).collect();
+            let mut bytes = 0;
+            for text in &texts {
+                bytes += self.repository.size_of(StoredTexts::OfJobs(*text, &ids)).await?;
+            }
+            if bytes <= BATCH_BYTES_MAX || limit == 1 {
+                return self.repository.feed(cursor, limit).await;
+            }
+            limit = limit.min(u32::try_from(ids.len()).unwrap_or(u32::MAX)).div_ceil(2);
         }
     }
 
