@@ -338,3 +338,35 @@ async fn bulk_operations_do_not_read_parameters_and_what_is_retried_runs_with_th
     assert_eq!(deleted["data"]["deleteJobs"]["count"], LARGE + 1, "{deleted}");
     growth.assert_small("bulk deletion");
 }
+
+#[tokio::test]
+async fn the_history_of_a_job_holds_its_last_attempts() {
+    let config = "[job_types.Remote]\nmax_retries = 1000\nretry_delay = \"00:00:00\"\nhandler = \"remote\"\n";
+    let (_site, server) = Server::with_config(config);
+    let client = server.client();
+    let id = client.create_of_type("Remote").await;
+    let worker = register(&client).await;
+    let detail = "x".repeat(16 * 1024);
+    for _ in 0..210 {
+        let lease = json!({ "max": 1, "wait": "00:00:10" });
+        let leased = client.post(&format!("/workers/{worker}/lease"), lease).await.json();
+        let token = json!({ "jobId": leased["jobs"][0]["jobId"], "leaseToken": leased["jobs"][0]["leaseToken"] });
+        let failure = json!({ "error": "no", "errorDetail": detail, "retryAfter": "00:00:00" });
+        let failed = json!({ "jobs": [with(&token, &failure)] });
+        let failed = client.post(&format!("/workers/{worker}/fail"), failed).await;
+        assert_eq!(failed.json()["stored"], 1, "{}", failed.text);
+    }
+    let expected: Vec<u64> = (11..=210).collect();
+    let job = client.job(&id).await;
+    assert_eq!(job["attempt"], 210);
+    let numbers = |attempts: &Value, name: &str| -> Vec<u64> {
+        let attempts = attempts.as_array().expect("attempts");
+        attempts.iter().filter_map(|attempt| attempt[name].as_u64()).collect()
+    };
+    assert_eq!(numbers(&job["executionHistory"], "attempt"), expected);
+    let query = format!("{{ job(id: \"{id}\") {{ attempts {{ number errorDetail }} }} }}");
+    let job = client.graphql(&json!({ "query": query })).await;
+    let attempts = &job["data"]["job"]["attempts"];
+    assert_eq!(numbers(attempts, "number"), expected, "{job:.300}");
+    assert_eq!(attempts[199]["errorDetail"], detail);
+}
