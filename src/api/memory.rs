@@ -1,7 +1,8 @@
-//! Memory that all requests of a server share: bodies that are being received, and answers that are being built and sent.
+//! Memory budgets that all requests of a server share: for bodies that are received, and for responses that are built
+//! and sent.
 //!
-//! A reservation counts from before the bytes are there until the last copy of them is dropped: `held` ties it to the bytes
-//! themselves, and `HeldBody` sends them in small parts, so that what a slow client has not taken yet still counts.
+//! A reservation counts from before the bytes exist until the last copy of them is dropped: `held` binds it to the
+//! bytes, and `HeldBody` sends them in small parts, so that bytes that a slow client has not read still count.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -22,38 +23,38 @@ use crate::domain::access::caller::Caller;
 use crate::domain::access::caller_key::CallerKey;
 use crate::service::workers::{LeaseMemory, LeaseRoom};
 
-/// The part of a body that is handed to the connection at once.
+/// Size of the parts in which a body is passed to the connection, in bytes.
 const PART_BYTES: usize = 64 << 10;
 
-/// How much a connection says before its client has taken it.
+/// Bytes that a connection may send before its client has read them.
 const TURN_BYTES: usize = 1 << 20;
 
-/// Smaller answers are not counted: connections have buffers of this size anyway.
+/// Minimum size of a response that is counted, in bytes: connections have buffers of this size anyway.
 const COUNTED_BYTES_MIN: usize = 64 << 10;
 
-/// A leased job is there as storage sends it, as it is read, and in the answer.
+/// Copies of a leased job: from storage, decoded, and in the response.
 const LEASE_FACTOR: usize = 3;
 
-/// The memory that is reserved for a leased job before its size is known.
+/// Memory reserved for a leased job before its size is known, in bytes.
 const LEASED_JOB_BYTES: usize = 1 << 20;
 
-/// Callers are forgotten that hold nothing when more than so many are known, and then again when there are twice as many.
+/// Number of callers above which those without reservations are removed, and then again at twice the remaining number.
 const CALLERS_KEPT: usize = 1_000;
 
-/// A bound of memory that requests share. Copies share it, too.
+/// A memory budget that requests share. Clones share it, too.
 #[derive(Clone, Debug)]
 pub struct MemoryBudget {
     inner: Arc<Inner>,
-    /// The request that it is for, if it is for one.
+    /// The request that it is for, if any.
     request: Option<OfRequest>,
 }
 
 /// A request of a caller.
 #[derive(Clone, Debug)]
 struct OfRequest {
-    /// What all requests of its caller hold.
+    /// Bytes reserved by all requests of its caller.
     caller: Arc<AtomicUsize>,
-    /// What it holds itself.
+    /// Bytes reserved by the request itself.
     own: Arc<AtomicUsize>,
 }
 
@@ -68,7 +69,7 @@ impl OfRequest {
         self.own.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Adds what fits into the caller's share; the only request of a caller has no other limit than what is left to all.
+    /// Adds bytes within the caller's share; the only request of a caller may use all remaining memory.
     fn try_add(&self, bytes: usize, share: usize) -> bool {
         let own = self.own.load(Ordering::Relaxed);
         let grown = self.caller.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
@@ -88,31 +89,31 @@ impl OfRequest {
 
 #[derive(Debug)]
 struct Inner {
-    /// The setting that says how much it is.
+    /// Setting that defines the limit.
     setting: &'static str,
     max: usize,
     used: AtomicUsize,
     callers: Mutex<Callers>,
 }
 
-/// What callers hold.
+/// Reservations of callers.
 #[derive(Debug, Default)]
 struct Callers {
     held: HashMap<CallerKey, Weak<AtomicUsize>>,
     forget_at: usize,
 }
 
-/// The memory that the requests of a server share.
+/// Memory budgets of a server's requests.
 #[derive(Clone, Debug)]
 pub struct RequestMemory {
-    /// For answers that are being built and sent.
+    /// For responses that are built and sent.
     pub answers: MemoryBudget,
-    /// For bodies that are being received and read.
+    /// For bodies that are received and parsed.
     pub bodies: MemoryBudget,
 }
 
 impl RequestMemory {
-    /// So many bytes of each.
+    /// Budgets of these sizes, in bytes.
     pub fn new(answers: usize, bodies: usize) -> Self {
         Self {
             answers: MemoryBudget::new("server.max_response_memory", answers),
@@ -121,7 +122,7 @@ impl RequestMemory {
     }
 }
 
-/// A part of a budget, given back when it is dropped.
+/// A part of a budget, released when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     budget: MemoryBudget,
@@ -129,7 +130,7 @@ pub(crate) struct Reservation {
 }
 
 impl MemoryBudget {
-    /// A budget of so many bytes, as a setting says.
+    /// A budget of `max` bytes, defined by a setting.
     pub fn new(setting: &'static str, max: usize) -> Self {
         let inner = Inner {
             setting,
@@ -143,10 +144,11 @@ impl MemoryBudget {
         }
     }
 
-    /// The same budget for a request of a caller: all its requests together have half of it, and one alone all that it needs.
+    /// The same budget for a request of a caller: its requests together have half of it, and a single one all that it
+    /// needs.
     pub(crate) fn of(&self, caller: &Caller) -> Self {
         let key = CallerKey::of(caller);
-        // The table stays whole when a thread panics that holds it.
+        // The table stays consistent when a holder of the lock panics.
         let mut callers = self.inner.callers.lock().unwrap_or_else(PoisonError::into_inner);
         let known = callers.held.get(&key).and_then(Weak::upgrade);
         let held = known.unwrap_or_else(|| {
@@ -167,30 +169,30 @@ impl MemoryBudget {
         }
     }
 
-    /// All of it. One request needs no more: it could never be carried out.
+    /// The complete budget: a request that exceeds it could never be executed.
     pub(crate) fn whole(&self) -> usize {
         self.inner.max
     }
 
-    /// How much of it a caller may hold beside other requests of its own.
+    /// Maximum for a caller with several requests.
     fn share(&self) -> usize {
         self.inner.max / 2
     }
 
-    /// How much is left, for all callers and for this one.
+    /// Remaining bytes, for all callers and for this one.
     fn left(&self) -> usize {
         let left = self.inner.max.saturating_sub(self.inner.used.load(Ordering::Relaxed));
         let held = self.request.as_ref().map_or(0, OfRequest::held);
         left.min(self.share().saturating_sub(held))
     }
 
-    /// Reserves memory, if that much is left.
+    /// Reserves memory, if it is available.
     pub(crate) fn reserve(&self, bytes: usize) -> Option<Reservation> {
         let mut reservation = self.nothing();
         reservation.grow(bytes).then_some(reservation)
     }
 
-    /// Reserves memory whether it is left or not, for an answer that must be given: its request took effect.
+    /// Reserves memory even if it is not available, for a response that must be sent: its request took effect.
     pub(crate) fn reserve_anyway(&self, bytes: usize) -> Reservation {
         self.inner.used.fetch_add(bytes, Ordering::Relaxed);
         if let Some(request) = &self.request {
@@ -202,7 +204,7 @@ impl MemoryBudget {
         }
     }
 
-    /// A reservation of nothing, to grow.
+    /// An empty reservation, to grow.
     pub(crate) fn nothing(&self) -> Reservation {
         Reservation {
             budget: self.clone(),
@@ -210,14 +212,14 @@ impl MemoryBudget {
         }
     }
 
-    /// Refuses a change before it is carried out, while its caller's share or all of the memory is used up. Its response is
-    /// expected to be as large as its request.
+    /// Rejects a change before it is executed, while its caller's share or all memory is used. Its response is expected to be as
+    /// large as its request.
     pub(crate) fn admit_change(&self, request_bytes: usize) -> Result<(), Problem> {
         let bytes = request_bytes.max(COUNTED_BYTES_MIN).min(self.whole());
         self.reserve(bytes).map(drop).ok_or_else(|| self.exhausted())
     }
 
-    /// The same for a change of this caller. As long as all callers together hold less than a share, each of them does.
+    /// The same for a change of this caller. While all callers together use less than a share, each of them does.
     pub(crate) fn admit_change_of(&self, caller: &Caller, request_bytes: usize) -> Result<(), Problem> {
         let used = self.inner.used.load(Ordering::Relaxed);
         if used.saturating_add(request_bytes.max(COUNTED_BYTES_MIN)) <= self.share() {
@@ -226,7 +228,7 @@ impl MemoryBudget {
         self.of(caller).admit_change(request_bytes)
     }
 
-    /// Refuses a request while nothing is left.
+    /// Rejects a request if no memory is available.
     pub(crate) fn admit(&self) -> Result<(), Problem> {
         if self.inner.used.load(Ordering::Relaxed) < self.inner.max {
             Ok(())
@@ -235,7 +237,7 @@ impl MemoryBudget {
         }
     }
 
-    /// The answer to a request for which no memory is left.
+    /// The problem of a request without available memory.
     pub(crate) fn exhausted(&self) -> Problem {
         let Inner { setting, max, .. } = &*self.inner;
         let share = self.share();
@@ -245,14 +247,12 @@ impl MemoryBudget {
         } else {
             "requests in progress use all the memory".to_owned()
         };
-        Problem::busy(format!(
-            "{who} that {setting} allows ({max} bytes); try again in a moment"
-        ))
+        Problem::busy(format!("{who} that {setting} allows ({max} bytes); retry in a moment"))
     }
 }
 
 impl Reservation {
-    /// Reserves more, if that much is left.
+    /// Reserves more, if it is available.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let MemoryBudget { inner, request } = &self.budget;
         if let Some(request) = request
@@ -271,12 +271,12 @@ impl Reservation {
         grown.is_ok()
     }
 
-    /// How much is reserved.
+    /// Reserved bytes.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Gives back what is reserved beyond `bytes`.
+    /// Releases the reservation beyond `bytes`.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let left_over = self.bytes.saturating_sub(bytes);
         self.budget.inner.used.fetch_sub(left_over, Ordering::Relaxed);
@@ -293,14 +293,15 @@ impl Drop for Reservation {
     }
 }
 
-/// The memory for the jobs of leases: of each at most so much, and a quarter of what is left, so that several are possible.
+/// Memory for leased jobs: for each lease at most a limit, and a quarter of the remaining memory, so that several are
+/// possible.
 pub(crate) struct LeaseBudget {
     budget: MemoryBudget,
     bytes_max: usize,
 }
 
 impl LeaseBudget {
-    /// For jobs of at most so many bytes.
+    /// For jobs of at most `bytes_max` bytes.
     pub(crate) fn new(budget: MemoryBudget, bytes_max: usize) -> Self {
         Self { budget, bytes_max }
     }
@@ -334,7 +335,7 @@ impl<T: AsRef<[u8]>> AsRef<[u8]> for Held<T> {
     }
 }
 
-/// Bytes that count as long as a copy, or a part of them, is there.
+/// Bytes that count while a copy, or a part of them, exists.
 pub(crate) fn held<T: AsRef<[u8]> + Send + 'static>(bytes: T, reservation: Reservation) -> Bytes {
     Bytes::from_owner(Held {
         bytes,
@@ -346,7 +347,7 @@ pub(crate) fn held<T: AsRef<[u8]> + Send + 'static>(bytes: T, reservation: Reser
 pub(crate) struct HeldBody(Bytes);
 
 impl HeldBody {
-    /// The body of an answer.
+    /// The body of a response.
     pub(crate) fn boxed(bytes: Bytes) -> BoxBody {
         BoxBody::new(Self(bytes))
     }
@@ -366,26 +367,26 @@ impl MessageBody for HeldBody {
     }
 }
 
-/// How much the operations of one connection have said since its client took all that was there before.
+/// Bytes that the operations of one connection have sent since its client read all earlier ones.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Turn(Rc<Cell<usize>>);
 
 impl Turn {
-    /// Whether more may be said. If not, the connection polls its operations again when its client has taken what there is.
+    /// True if more may be sent. If not, the connection polls its operations again when its client has read.
     pub(crate) fn has_room(&self) -> bool {
         self.0.get() < TURN_BYTES
     }
 
-    /// So many bytes were said.
+    /// Records sent bytes.
     pub(crate) fn add(&self, bytes: usize) {
         self.0.set(self.0.get().saturating_add(bytes));
     }
 }
 
-/// Marks an answer of unknown length that does not last: a client that takes it too slowly is given up.
+/// Marks a finite response of unknown length: it is dropped if its client is too slow.
 pub(crate) struct Ending;
 
-/// An answer that lasts: what its client has not taken yet counts, and nothing more is made meanwhile.
+/// A response without a known end: bytes that its client has not read count, and no more are produced meanwhile.
 pub(crate) fn paced(response: HttpResponse, budget: &MemoryBudget, turn: Turn) -> HttpResponse {
     let budget = budget.clone();
     response.map_body(|_, body| {
@@ -429,7 +430,7 @@ impl MessageBody for Paced {
     }
 }
 
-/// A response with its body counted until it is sent; an error with the response itself when no memory is left for it.
+/// A response with its body counted until it is sent; an error with the response if no memory is available for it.
 pub(crate) fn count_body(
     budget: &MemoryBudget,
     caller: &Caller,
@@ -444,7 +445,7 @@ pub(crate) fn count_body(
     }
 }
 
-/// A response with its body counted until it is sent, even when no memory is left: its request took effect.
+/// A response with its body counted until it is sent, even if no memory is available: its request took effect.
 pub(crate) fn count_body_anyway(budget: &MemoryBudget, caller: &Caller, response: HttpResponse) -> HttpResponse {
     match counted_size(&response) {
         Some(size) => with_reservation(response, budget.of(caller).reserve_anyway(size)),
@@ -452,7 +453,7 @@ pub(crate) fn count_body_anyway(budget: &MemoryBudget, caller: &Caller, response
     }
 }
 
-/// The size of a response that counts.
+/// Counted size of a response, in bytes.
 fn counted_size(response: &HttpResponse) -> Option<usize> {
     match response.body().size() {
         BodySize::Sized(size) => {
@@ -498,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reservation_ends_with_the_last_part_of_its_bytes() {
+    fn a_reservation_is_released_with_the_last_part_of_its_bytes() {
         let budget = MemoryBudget::new("a.setting", 100);
         let reservation = budget.reserve(100).expect("it is free");
         assert!(budget.reserve(1).is_none());
@@ -523,7 +524,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_has_half_of_a_budget_for_all_its_requests_and_more_for_a_single_one() {
+    fn a_caller_has_half_of_a_budget_and_more_for_a_single_request() {
         let all = MemoryBudget::new("a.setting", 100);
         let (one, same, other) = (all.of(&key("a")), all.of(&key("a")), all.of(&key("b")));
         let mut first = one.reserve(30).expect("it is free");
@@ -545,7 +546,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_of_callers_fills_the_memory() {
+    fn the_table_of_callers_is_bounded() {
         let all = MemoryBudget::new("a.setting", 100);
         for number in 0..10 * CALLERS_KEPT {
             drop(all.of(&key(&number.to_string())).reserve(1));
@@ -555,7 +556,7 @@ mod tests {
     }
 
     #[test]
-    fn leases_take_part_of_what_is_left() {
+    fn leases_reserve_a_part_of_the_remaining_memory() {
         let all = MemoryBudget::new("a.setting", 48 << 20);
         let lease = |jobs| LeaseBudget::new(all.of(&key("a")), 16 << 20).reserve(jobs);
         let first = lease(1_000).expect("it is free");

@@ -1,12 +1,12 @@
-//! Who is calling, and what they may do.
+//! Authentication of callers and their rate limits.
 //!
-//! Every facade asks [`Gate::authenticate`] once for each request, or [`Gate::authenticate_stream`] for each connection
-//! that a browser opens without being able to set a header, and hands the [`Caller`] on to the use case, which says
-//! whether it may. Nothing here knows a route.
+//! Every facade calls [`Gate::authenticate`] once per request, or [`Gate::authenticate_stream`] for each connection
+//! that a browser opens without being able to set a header, and passes the [`Caller`] to the use case, which authorizes
+//! it. This module does not depend on routes.
 //!
-//! A caller shows a key from the configuration, which is compared by its SHA-256 in constant time, or a signed token
-//! (`jwt.rs`). What it shows is never logged. Whoever fails too often is braked (`brake.rs`); whoever asks too often, too
-//! (`rate.rs`). All memory that callers can fill is bounded.
+//! A caller presents an API key of the configuration, which is compared by its SHA-256 in constant time, or a signed
+//! token (`jwt`). Credentials are never logged. Failed authentications are throttled (`auth_throttle.rs`), and requests
+//! are rate-limited (`rate_limit.rs`). All memory that callers can fill is bounded.
 
 mod api_keys;
 mod auth_throttle;
@@ -51,29 +51,29 @@ use crate::domain::access::ip_network::IpNetwork;
 use crate::domain::values::trace_context::{TRACE_PARENT_HEADER, TraceParent};
 use crate::domain::values::trace_state::{BAGGAGE_HEADER, PropagatedContext, TRACE_STATE_HEADER};
 
-/// How many subjects of tokens have their requests counted, twice.
+/// Maximum number of token subjects in a generation whose requests are counted.
 const SUBJECTS_MAX: usize = 5_000;
 
-/// Who is let in.
+/// Options of authentication.
 #[derive(Clone, Default)]
 pub struct AuthOptions {
-    /// Whether callers must show who they are; otherwise whoever calls may do everything.
+    /// True if callers have to authenticate; otherwise every caller has all scopes.
     pub is_required: bool,
-    /// What scopes are called.
+    /// Names of the scopes.
     pub scope_names: Arc<ScopeNames>,
-    /// What everybody may do who has shown who it is.
+    /// Scopes of every authenticated caller.
     pub granted: Scopes,
-    /// The keys that are accepted.
+    /// Accepted API keys.
     pub keys: Vec<ApiKey>,
-    /// The tokens that are accepted.
+    /// Accepted tokens.
     pub jwt: Option<JwtOptions>,
-    /// Proxies that are believed when they say for whom they ask.
+    /// Proxies whose forwarding headers are trusted.
     pub trusted_proxies: Vec<IpNetwork>,
-    /// The origins whose pages may call.
+    /// Origins whose pages may call.
     pub origins: AllowedOrigins,
 }
 
-/// The name of a request's caller, for the access log; authentication stores it in the request.
+/// Name of a request's caller, for the access log; authentication stores it in the request.
 #[derive(Debug, Default)]
 pub struct RequestCaller(RefCell<Option<Arc<str>>>);
 
@@ -84,66 +84,63 @@ impl RequestCaller {
         }
     }
 
-    /// The name, if the caller is known.
+    /// The name, if the caller is authenticated.
     pub fn get(&self) -> Option<Arc<str>> {
         self.0.borrow().clone()
     }
 }
 
-/// Why a caller is not let in.
+/// Reason why a caller is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthFailure {
-    /// It has not shown who it is.
+    /// There are no credentials.
     Missing,
-    /// It has shown something that can't be understood: what is wrong with it.
+    /// The credentials are malformed, with an error message.
     Malformed(&'static str),
-    /// What it has shown is not accepted: why.
+    /// The credentials are invalid, with the reason.
     Invalid(&'static str),
-    /// Too much was shown from its address that was not accepted.
+    /// Too many failed authentications from its address.
     Braked {
-        /// When it may try again.
+        /// Time until the next attempt.
         retry_after: Duration,
     },
-    /// It has asked too often.
+    /// The rate limit is exceeded.
     TooMany {
-        /// What it may ask.
+        /// The rate limit and its state.
         quota: Quota,
     },
-    /// A page asks that may not.
+    /// The origin of the page is not allowed.
     ForeignOrigin,
-    /// The request is for a host that this server is not known to be.
+    /// The `Host` header is not one of this server.
     ForeignHost,
 }
 
 impl AuthFailure {
-    /// What is told of it.
+    /// The detail of the problem.
     pub fn detail(&self) -> String {
         match self {
-            Self::Missing => {
-                "this server must know who calls: send a key or a token, Authorization: Bearer …".to_owned()
-            }
+            Self::Missing => "missing credentials: send an API key or a token as Authorization: Bearer …".to_owned(),
             Self::Malformed(detail) | Self::Invalid(detail) => (*detail).to_owned(),
             Self::Braked { retry_after } => format!(
-                "too many keys or tokens from this address were not accepted; try again in {} s",
+                "too many failed authentications from this address; retry in {} s",
                 whole_seconds(*retry_after)
             ),
             Self::TooMany { quota } => format!(
-                "this caller may make {} requests in {} s; try again in {} s",
+                "rate limit of {} requests in {} s exceeded; retry in {} s",
                 quota.rate.capacity,
                 quota.rate.per.as_secs(),
                 whole_seconds(quota.next_in)
             ),
-            Self::ForeignHost => "while nobody has to show who he is, this server answers only at an IP address, at \
-                                  localhost, and at the hosts that server.cors_origins names: any other name may be a page \
-                                  that has made itself look like this server"
-                .to_owned(),
-            Self::ForeignOrigin => {
-                "pages of this origin may not do this; server.cors_origins names those that may".to_owned()
+            Self::ForeignHost => {
+                "host not allowed: without authentication only IP addresses, localhost and the hosts of \
+                                  server.cors_origins are accepted"
+                    .to_owned()
             }
+            Self::ForeignOrigin => "origin not allowed; add it to server.cors_origins".to_owned(),
         }
     }
 
-    /// When to come back, if waiting helps.
+    /// Time after which a retry may succeed, if any.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Braked { retry_after } => Some(*retry_after),
@@ -165,7 +162,7 @@ impl AuthFailure {
 
 const REALM: &str = "tickerq";
 
-/// Details have neither quotes nor backslashes.
+/// Details contain no quotes and backslashes.
 fn challenge(code: &str, detail: &str) -> String {
     format!("Bearer realm=\"{REALM}\", error=\"{code}\", error_description=\"{detail}\"")
 }
@@ -175,13 +172,12 @@ pub fn insufficient_scope(scope: &str) -> String {
     format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\", scope=\"{scope}\"")
 }
 
-/// A time in seconds, rounded up: nobody comes back too early.
+/// A time in seconds, rounded up, so that no caller retries too early.
 pub fn whole_seconds(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
-/// What a caller has shown on a connection that lasts. It is looked at again whenever something is asked for: a token may
-/// have run out.
+/// Credentials of a long-lived connection. They are checked again for every operation: a token may have expired.
 #[derive(Clone)]
 pub struct Shown {
     token: Option<Arc<str>>,
@@ -189,34 +185,34 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// The same caller with the token that it has shown in a message.
+    /// The same with the token that the client has sent in a message.
     pub fn with_token(self, token: &str) -> Result<Self, AuthFailure> {
         let token = Some(Arc::from(self::jwt::token::checked(token)?));
         Ok(Self { token, ..self })
     }
 }
 
-/// What counts for the rate of a caller.
+/// Request that counts against a caller's rate limit.
 #[derive(Clone, Copy)]
 enum Counted<'a> {
-    /// Nothing: it only opens a connection.
+    /// None: it only opens a connection.
     Not,
-    /// Something that was asked for in a message.
+    /// An operation in a message.
     Quietly,
-    /// This request, whose answer tells what is left.
+    /// This request, whose response contains the remaining quota.
     In(&'a HttpRequest),
 }
 
-/// Where credentials are shown.
+/// Type of the route.
 #[derive(Clone, Copy)]
 enum Door {
-    /// Where they are required.
+    /// Authentication is required.
     Login,
-    /// On a route that is open to everybody.
+    /// Authentication is optional.
     Public,
 }
 
-/// Lets callers in. Cheap to copy; all copies count together.
+/// Authenticates callers. Cheap to clone; clones share the counts.
 #[derive(Clone)]
 pub struct Gate(Arc<Inner>);
 
@@ -227,7 +223,7 @@ struct Inner {
     keys: ApiKeys,
     jwt: Option<Jwt>,
     brake: Brake,
-    /// The same for routes that are open to everybody.
+    /// The same for public routes.
     public_brake: Brake,
     trusted_proxies: Vec<IpNetwork>,
     origins: AllowedOrigins,
@@ -241,7 +237,7 @@ struct Jwt {
 }
 
 impl Gate {
-    /// A gate with these keys.
+    /// An authenticator with these keys.
     pub fn new(options: AuthOptions) -> Result<Self, JwtKeyError> {
         let AuthOptions {
             is_required,
@@ -280,12 +276,12 @@ impl Gate {
         })))
     }
 
-    /// Whether callers must show who they are.
+    /// True if callers have to authenticate.
     pub fn is_required(&self) -> bool {
         self.0.is_required
     }
 
-    /// Who has sent this request, by its `Authorization` header.
+    /// The caller of a request, by its `Authorization` header.
     pub fn authenticate(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
         let caller = self.let_in(request)?;
         RequestCaller::note(request, &caller);
@@ -293,7 +289,7 @@ impl Gate {
         Ok(caller.within(parent, propagated(request, parent)))
     }
 
-    /// The caller of a page without data. Links of other sites may open it where there is no authentication.
+    /// The caller of a page without data. Links of other sites may open it if authentication is disabled.
     pub fn authenticate_document(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
         if self.0.is_required || !origins::is_top_level_navigation(request) {
             return self.authenticate(request);
@@ -304,8 +300,8 @@ impl Gate {
         Ok(caller)
     }
 
-    /// Who has sent this request to a route that is open to everybody; `None` without valid credentials. Stale credentials of
-    /// a probe are no failed login: they are not logged as one, and do not throttle logins. Guesses are limited by themselves.
+    /// The caller of a request to a public route; `None` without valid credentials. Outdated credentials of a probe are
+    /// not failed logins: they are not logged as such, and do not throttle logins. Guesses are limited separately.
     pub fn authenticate_if_valid(&self, request: &HttpRequest) -> Option<Caller> {
         let address = self.address(request);
         let caller = if self.0.is_required {
@@ -333,9 +329,10 @@ impl Gate {
         }
     }
 
-    /// Who opens this connection: by the `Authorization` header, or by `access_token` in the query, where a browser can't
-    /// set a header. Only for the `GET` that opens a WebSocket, a stream of events, or a long poll. A page must be one
-    /// that may. It does not count as a request: how often a client polls is not its choice.
+    /// The caller that opens a connection: by the `Authorization` header, or by `access_token` in the query, because
+    /// browsers can't set a header here. Only for the `GET` that opens a WebSocket, an event stream, or a long poll.
+    /// The origin of the page has to be allowed. It does not count as a request: clients do not control how often they
+    /// poll.
     pub fn authenticate_stream(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
         let caller = self.let_stream_in(request)?;
         RequestCaller::note(request, &caller);
@@ -362,8 +359,8 @@ impl Gate {
         }
     }
 
-    /// What the one shows who opens this connection, as for [`Gate::authenticate_stream`]; it may have nothing yet, where
-    /// it can show a token in its first message.
+    /// The credentials of a request that opens a connection, as for [`Gate::authenticate_stream`]; they may be empty if
+    /// the client can send a token in its first message.
     pub fn look_at(&self, request: &HttpRequest) -> Result<Shown, AuthFailure> {
         if !self.0.origins.allow(request) {
             return Err(AuthFailure::ForeignOrigin);
@@ -374,7 +371,7 @@ impl Gate {
         self.shown(request)
     }
 
-    /// What a request shows, in its header or in its query.
+    /// The credentials of a request, in its header or its query.
     pub fn shown(&self, request: &HttpRequest) -> Result<Shown, AuthFailure> {
         let address = self.address(request);
         if !self.0.is_required {
@@ -392,7 +389,7 @@ impl Gate {
         Ok(Shown { token, address })
     }
 
-    /// Who has shown this. When it `asks` for something, that counts as a request.
+    /// The caller with these credentials. If it `asks` for something, that counts as a request.
     pub fn recognise(&self, shown: &Shown, asks: bool) -> Result<Caller, AuthFailure> {
         let Shown { token, address } = shown;
         if !self.0.is_required {
@@ -403,7 +400,7 @@ impl Gate {
         self.admit(counted, token, *address)
     }
 
-    /// The caller whose connection is open with these credentials, if they are still accepted. See [`Standing`].
+    /// The caller of an open connection with these credentials, if they are still valid. See [`Standing`].
     pub fn revalidate(&self, shown: &Shown) -> Result<Caller, AuthFailure> {
         let Shown { token, address } = shown;
         if !self.0.is_required {
@@ -429,8 +426,8 @@ impl Gate {
         Ok(known.caller.clone().at(*address))
     }
 
-    /// The caller of a server without authentication. A page of another origin must not use that: a browser that shows it would
-    /// change things, and read expensive lists, by an image or a script of that page.
+    /// The caller while authentication is disabled. Pages of other origins are rejected: their images and scripts would change
+    /// resources and read expensive lists on behalf of their visitor.
     fn anonymous(&self, request: &HttpRequest, address: Option<IpAddr>) -> Result<Caller, AuthFailure> {
         if !self.0.origins.allow(request) {
             return Err(AuthFailure::ForeignOrigin);
@@ -439,8 +436,8 @@ impl Gate {
         Ok(Caller::anonymous().at(address))
     }
 
-    /// A page can give its own name this machine's address (DNS rebinding); to the browser it then is this server. Where no
-    /// token is asked for, only the name tells it.
+    /// DNS rebinding gives a page's own name this machine's address, so that the browser treats it as this server.
+    /// Without authentication only the name reveals it.
     fn check_host(&self, request: &HttpRequest) -> Result<(), AuthFailure> {
         if self.0.origins.is_own_host(request) {
             Ok(())
@@ -449,25 +446,25 @@ impl Gate {
         }
     }
 
-    /// Whether a page has sent this request that may, by the origin that its browser says.
+    /// True if the origin of the page that sent this request is allowed, as reported by its browser.
     pub fn is_of_allowed_page(&self, request: &HttpRequest) -> bool {
         request.headers().contains_key(ORIGIN) && self.0.origins.allow(request)
     }
 
-    /// The path under which a trusted proxy publishes this server, as it says in `X-Forwarded-Prefix`.
+    /// The path under which a trusted proxy publishes this server, from `X-Forwarded-Prefix`.
     pub fn forwarded_prefix(&self, request: &HttpRequest) -> Option<String> {
         let peer = request.peer_addr()?.ip().to_canonical();
         let is_trusted = self.0.trusted_proxies.iter().any(|network| network.contains(peer));
         is_trusted.then(|| forwarded_prefix::of(request.headers())).flatten()
     }
 
-    /// The address that a request comes from, behind proxies that are trusted.
+    /// The address of a request's client, behind trusted proxies.
     pub(crate) fn address(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip();
         Some(client_address::of(peer, request.headers(), &self.0.trusted_proxies))
     }
 
-    /// Lets in who shows this token; `counted` says what counts for its rate.
+    /// Authenticates the caller with this token; `counted` is the request that counts against its rate limit.
     fn admit(&self, counted: Counted<'_>, token: &str, address: Option<IpAddr>) -> Result<Caller, AuthFailure> {
         self.admit_at(Door::Login, counted, token, address)
     }
@@ -523,7 +520,7 @@ impl Gate {
         }
     }
 
-    /// Who shows a token that says this.
+    /// The caller with these claims.
     fn caller(&self, claims: &Claims) -> Caller {
         let Claims {
             name,
@@ -551,31 +548,31 @@ impl Gate {
         match (door, is_braked) {
             (Door::Public, _) => debug!(client.address = %from, "credentials ignored on a public route: {reason}"),
             (Door::Login, true) => {
-                warn!(client.address = %from, "a caller was refused, and its address has to wait from now on: {reason}");
+                warn!(client.address = %from, "authentication failed, throttling the client's address: {reason}");
             }
-            (Door::Login, false) => warn!(client.address = %from, "a caller was refused: {reason}"),
+            (Door::Login, false) => warn!(client.address = %from, "authentication failed: {reason}"),
         }
         AuthFailure::Invalid(reason)
     }
 }
 
-const UNKNOWN_KEY: &str = "the key is not known";
-const TWO_TOKENS: &str = "there is a token in the header and one in the query; send one";
+const UNKNOWN_KEY: &str = "invalid API key";
+const TWO_TOKENS: &str = "the header and the query both have a token; send one";
 
 impl Jwt {
     fn meter(&self, subject: &Arc<str>, now: u64) -> Arc<Meter> {
-        // The map stays whole when somebody panics while holding it.
+        // The map stays consistent when a holder of the lock panics.
         let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(subjects.entry(subject, now, Arc::default))
     }
 }
 
 impl Counted<'_> {
-    /// Counts the request, and gives the caller its rate limit, which what the request costs besides is charged to.
+    /// Counts the request, and gives the caller its rate limit, to which further costs of the request are charged.
     fn within(self, caller: Caller, meter: &Arc<Meter>, rate: Rate, now: u64) -> Result<Caller, AuthFailure> {
         let limit = CallerRate::new(rate, Arc::clone(meter));
         if let Self::In(request) = self {
-            // For the headers of the answer.
+            // For the headers of the response.
             request.extensions_mut().insert(limit.clone());
         }
         let is_counted = match self {
@@ -590,7 +587,7 @@ impl Counted<'_> {
     }
 }
 
-/// What a request's trace passes on besides its place.
+/// The trace state and baggage that a request's trace propagates.
 fn propagated(request: &HttpRequest, parent: Option<TraceParent>) -> Option<Arc<PropagatedContext>> {
     let headers = request.headers();
     if !headers.contains_key(TRACE_STATE_HEADER) && !headers.contains_key(BAGGAGE_HEADER) {
@@ -600,8 +597,7 @@ fn propagated(request: &HttpRequest, parent: Option<TraceParent>) -> Option<Arc<
     PropagatedContext::of_headers(parent, values(TRACE_STATE_HEADER), values(BAGGAGE_HEADER))
 }
 
-/// Where a request stands in a trace. What can't be read, or is there twice, is as if it were absent (Trace Context,
-/// section 3.2).
+/// The span context of a request. An invalid or duplicate header is ignored (Trace Context, section 3.2).
 fn trace_parent(request: &HttpRequest) -> Option<TraceParent> {
     let mut values = request.headers().get_all(TRACE_PARENT_HEADER);
     match (values.next(), values.next()) {

@@ -1,8 +1,7 @@
-//! Whether a page in a browser may do what it asks for.
+//! Checks the origin of pages in browsers.
 //!
-//! CORS keeps a foreign page from reading answers. It does not keep it from opening a WebSocket, from a simple `POST`, nor from
-//! a `GET` as the address of an image: where no token is asked for, the browser's place in the network would be all that the
-//! page needs.
+//! CORS keeps a foreign page from reading responses. It does not keep it from opening a WebSocket, from a simple `POST`, nor
+//! from a `GET` as the address of an image: without authentication, the browser's network would be all that the page needs.
 
 use std::net::IpAddr;
 
@@ -10,17 +9,17 @@ use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
 
-/// The origins whose pages may call, beside the server's own.
+/// Origins whose pages may call, in addition to the server's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowedOrigins(pub Vec<String>);
 
 impl AllowedOrigins {
-    /// Whether a request may come from the page that it comes from. What comes from no page may always.
+    /// True if the origin of a request is allowed. Requests without an origin always are.
     pub fn allow(&self, request: &HttpRequest) -> bool {
         let headers = request.headers();
         let mut origins = headers.get_all(ORIGIN);
         let Some(origin) = origins.next() else {
-            // A browser tells where a request comes from, even when it leaves out the origin.
+            // Browsers send this header even when they omit the origin.
             return !matches!(text(headers, "sec-fetch-site"), Some("cross-site" | "same-site"));
         };
         let Ok(origin) = origin.to_str() else { return false };
@@ -28,21 +27,21 @@ impl AllowedOrigins {
             return false;
         }
         let Self(allowed) = self;
-        // The browser itself says that the page is the server's own, whatever a proxy has made of the host.
+        // The browser itself reports the page as the server's own, even if a proxy has changed the host.
         text(headers, "sec-fetch-site") == Some("same-origin")
             || allowed.iter().any(|allowed| allowed == "*" || allowed == origin)
             || host_of(request).is_some_and(|host| is_own(origin, host))
     }
 
-    /// Whether pages of every origin may call.
+    /// True if pages of every origin may call.
     pub fn are_any(&self) -> bool {
         self.0.iter().any(|origin| origin == "*")
     }
 
-    /// Whether the host that is asked is no name, or one that belongs to this server for certain.
+    /// True if the requested host is not a name, or one that belongs to this server.
     pub fn is_own_host(&self, request: &HttpRequest) -> bool {
         if request.uri().authority().is_none() && !request.headers().contains_key(HOST) {
-            // HTTP/1.0 has no host, and no browser speaks it.
+            // HTTP/1.0 has no host, and no browser uses it.
             return true;
         }
         let Some(host) = host_of(request) else {
@@ -67,7 +66,7 @@ impl AllowedOrigins {
     }
 }
 
-/// Whether a browser opens the address as a page of its own, as it does for a link: no other page sees anything of it.
+/// True if a browser opens the address as a page, as for a link: other pages can't read it.
 pub(super) fn is_top_level_navigation(request: &HttpRequest) -> bool {
     let headers = request.headers();
     *request.method() == Method::GET
@@ -75,7 +74,7 @@ pub(super) fn is_top_level_navigation(request: &HttpRequest) -> bool {
         && text(headers, "sec-fetch-dest") == Some("document")
 }
 
-/// A host without its port. The colons of an IPv6 address stand in brackets.
+/// A host without its port. The colons of an IPv6 address are in brackets.
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -83,7 +82,8 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// The host that was asked: the target's, which replaces the header's (RFC 9112, section 3.2.2). None where it is not one.
+/// The requested host: the target's, which overrides the header's (RFC 9112, section 3.2.2). `None` if it is not
+/// unique.
 fn host_of(request: &HttpRequest) -> Option<&str> {
     if let Some(authority) = request.uri().authority() {
         return Some(authority.as_str());
@@ -93,7 +93,7 @@ fn host_of(request: &HttpRequest) -> Option<&str> {
     hosts.next().is_none().then_some(host)
 }
 
-/// Whether a page's origin is the host that was asked.
+/// True if a page's origin is the requested host.
 fn is_own(origin: &str, host: &str) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else {
         return false;
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_may_be_anybodys_is_not_this_servers() {
+    fn an_unknown_host_name_is_not_this_servers() {
         let is_own = |allowed: &[&str], host: &str| {
             let request = TestRequest::get().insert_header(("host", host)).to_http_request();
             AllowedOrigins(allowed.iter().map(|origin| (*origin).to_owned()).collect()).is_own_host(&request)

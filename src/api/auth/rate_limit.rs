@@ -1,4 +1,4 @@
-//! How often something may happen: a bucket that leaks (GCRA), whose whole state is one time.
+//! Rate limits: a leaky bucket (GCRA), whose state is one time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use crate::domain::access::allowance::{Allowance, RateExceeded};
 use crate::domain::queue::rate_limit::RateLimit;
 
-/// At most `capacity` at once, and on average `capacity` in `per`.
+/// A burst of at most `capacity`, and on average `capacity` per `per`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// How many.
+    /// Number of requests.
     pub capacity: u32,
-    /// In how long.
+    /// Time for that number.
     pub per: Duration,
 }
 
@@ -26,16 +26,16 @@ impl From<RateLimit> for Rate {
     }
 }
 
-/// What is left.
+/// Remaining quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// Of what.
+    /// Rate of the quota.
     pub rate: Rate,
-    /// How many may still happen at once.
+    /// Number of requests that are possible at once.
     pub remaining: u32,
-    /// The time until all may.
+    /// Time until the full capacity is available.
     pub full_in: Duration,
-    /// The time until the next one may; zero if it may now.
+    /// Time until the next request is possible; zero if it is possible now.
     pub next_in: Duration,
 }
 
@@ -46,20 +46,20 @@ pub(super) fn now() -> u64 {
 }
 
 impl Rate {
-    /// Counts one at `now`. `full_at` is the bucket: the time at which it is empty of what was counted.
+    /// Counts one request at `now`. `full_at` is the bucket: the time at which it is empty.
     ///
-    /// Gives the new `full_at`, or none when it is one too many, which is then not counted.
+    /// Returns the new `full_at`, or `None` if the request exceeds the limit and is not counted.
     pub(super) fn count(self, full_at: u64, now: u64) -> Option<u64> {
         self.count_many(1, full_at, now)
     }
 
-    /// Counts several together, or none of them.
+    /// Counts several requests together, or none of them.
     fn count_many(self, many: u32, full_at: u64, now: u64) -> Option<u64> {
         let counted = full_at.max(now).saturating_add(self.time_of(many));
         (counted - now <= self.window()).then_some(counted)
     }
 
-    /// What is left of a bucket at `now`.
+    /// The quota of a bucket at `now`.
     pub(super) fn quota(self, full_at: u64, now: u64) -> Quota {
         let used = full_at.saturating_sub(now);
         let free = self.window().saturating_sub(used);
@@ -73,12 +73,12 @@ impl Rate {
         }
     }
 
-    /// The time that one takes from the bucket.
+    /// The time that one request takes from the bucket.
     fn interval(self) -> u64 {
         (self.nanos() / u64::from(self.capacity.max(1))).max(1)
     }
 
-    /// The time that `capacity` of them take; by the division's rest less than `per`.
+    /// The time that `capacity` requests take; due to the division's remainder less than `per`.
     fn window(self) -> u64 {
         self.time_of(self.capacity.max(1))
     }
@@ -92,26 +92,26 @@ impl Rate {
     }
 }
 
-/// A bucket that many threads share.
+/// A bucket that threads share.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     full_at: AtomicU64,
 }
 
 impl Meter {
-    /// Counts one. Gives what is left; an error if it was one too many.
+    /// Counts one request. Returns the quota; an error if it exceeds the limit.
     pub(super) fn count(&self, rate: Rate, now: u64) -> Result<Quota, Quota> {
         let counted = self
             .full_at
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| rate.count(full_at, now));
         match counted {
-            // Another thread may have counted since: what is left is what was left then.
+            // Another thread may have counted since: this is the quota of this request.
             Ok(before) => Ok(rate.quota(rate.count(before, now).unwrap_or(before), now)),
             Err(full_at) => Err(rate.quota(full_at, now)),
         }
     }
 
-    /// Counts several together; the error is the time until they may be counted.
+    /// Counts several requests together; the error is the time until they are possible.
     fn count_many(&self, many: u32, rate: Rate, now: u64) -> Result<(), Duration> {
         let counted = self
             .full_at
@@ -125,7 +125,7 @@ impl Meter {
     }
 }
 
-/// The rate limit of one caller. Copies count together.
+/// Rate limit of one caller. Clones share the counts.
 #[derive(Clone, Debug)]
 pub struct CallerRate {
     rate: Rate,
@@ -137,7 +137,7 @@ impl CallerRate {
         Self { rate, meter }
     }
 
-    /// What is left of it now.
+    /// The current quota.
     pub fn quota(&self) -> Quota {
         self.rate.quota(self.meter.full_at.load(Ordering::Relaxed), now())
     }
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_as_allowed_may_come_at_once_and_then_one_after_the_other() {
+    fn a_burst_is_allowed_and_then_the_average_rate() {
         let meter = Meter::default();
         let rate = ten_a_minute();
         for left in (0..10).rev() {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_refused_is_not_counted() {
+    fn rejected_requests_are_not_counted() {
         let meter = Meter::default();
         let rate = ten_a_minute();
         for _ in 0..10 {
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn several_count_together_or_not_at_all() {
+    fn several_requests_count_together_or_not_at_all() {
         let meter = Meter::default();
         let rate = ten_a_minute();
         assert_eq!(meter.count_many(7, rate, 0), Ok(()));
@@ -273,7 +273,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn in_no_stretch_of_time_are_there_more_than_allowed(
+        fn no_interval_has_more_requests_than_allowed(
             capacity in 1_u32..50,
             seconds in 1_u64..100,
             steps in proptest::collection::vec(0_u64..5_000_000_000, 1..200),
@@ -289,7 +289,7 @@ mod tests {
                     taken.push(now);
                 }
             }
-            // A bucket that was full at the start of a stretch lets its capacity through, and what has leaked meanwhile.
+            // A bucket that was full at the start of an interval passes its capacity, and what has leaked meanwhile.
             for (index, first) in taken.iter().enumerate() {
                 for (more, last) in taken.iter().enumerate().skip(index) {
                     let leaked = (last - first) / rate.interval();

@@ -1,4 +1,4 @@
-//! Who is let in, and what is said to those who are not.
+//! Accepted and rejected requests, and their responses.
 
 use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, ORIGIN};
@@ -60,7 +60,7 @@ fn whoever_shows_nothing_or_something_else_is_not_let_in() {
         "a.b.c",
     ] {
         let refused = gate.authenticate(&request(token, "192.0.2.1")).expect_err("refused");
-        assert_eq!(refused, AuthFailure::Invalid("the key is not known"), "{token}");
+        assert_eq!(refused, AuthFailure::Invalid("invalid API key"), "{token}");
     }
 }
 
@@ -160,7 +160,7 @@ fn an_address_that_guesses_waits_but_a_key_that_was_seen_there_works_on() {
     }
     assert!(
         gate.authenticate(&request(KEY, "192.0.2.1")).is_ok(),
-        "it was seen here before"
+        "it was accepted from here before"
     );
     assert!(
         gate.authenticate(&request("tq_another-key-for-tests", "192.0.2.2"))
@@ -207,7 +207,7 @@ fn a_key_may_make_as_many_requests_as_it_may() {
 fn what_is_told_holds_nothing_that_a_header_can_not() {
     let failures = [
         AuthFailure::Missing,
-        AuthFailure::Malformed("there is no token after Bearer"),
+        AuthFailure::Malformed("the token after Bearer is missing"),
         AuthFailure::Invalid("the token has expired"),
     ];
     let challenges: Vec<String> = failures.iter().filter_map(AuthFailure::challenge).collect();
@@ -215,7 +215,7 @@ fn what_is_told_holds_nothing_that_a_header_can_not() {
         challenges,
         [
             "Bearer realm=\"tickerq\"",
-            "Bearer realm=\"tickerq\", error=\"invalid_request\", error_description=\"there is no token after Bearer\"",
+            "Bearer realm=\"tickerq\", error=\"invalid_request\", error_description=\"the token after Bearer is missing\"",
             "Bearer realm=\"tickerq\", error=\"invalid_token\", error_description=\"the token has expired\"",
         ]
     );

@@ -72,7 +72,7 @@ async fn who_guesses_has_to_wait_and_who_was_known_before_has_not() {
     let log = server.log();
     assert!(log.contains("has to wait from now on"), "{log}");
     assert!(
-        log.matches("a caller was refused").count() <= 12,
+        log.matches("authentication failed").count() <= 12,
         "what is braked does not fill the log: {log}"
     );
 }
@@ -129,7 +129,7 @@ async fn a_key_makes_as_many_requests_as_it_may() {
     assert!(
         problem["detail"]
             .as_str()
-            .is_some_and(|detail| detail.starts_with("this caller may make 3 requests in 3600 s")),
+            .is_some_and(|detail| detail.starts_with("rate limit of 3 requests in 3600 s exceeded")),
         "{problem}"
     );
     assert!((1_100..=1_200).contains(&seconds(&refused)), "{}", seconds(&refused));

@@ -250,7 +250,7 @@ async fn who_may_only_write_sees_what_it_writes() {
 async fn kinds_of_credentials_are_distinguished_as_in_rfc_6750() {
     let (_site, server) = Server::with_config(KEYS);
     let client = server.client();
-    let invalid = "Bearer realm=\"tickerq\", error=\"invalid_token\", error_description=\"the key is not known\"";
+    let invalid = "Bearer realm=\"tickerq\", error=\"invalid_token\", error_description=\"invalid API key\"";
     for (value, status, challenge) in [
         ("Bearer tq_another-callers-key", 401, invalid),
         ("Bearer tq_reader-key-for-test", 401, invalid),
@@ -343,7 +343,7 @@ async fn no_key_is_in_the_log_even_if_everything_is_logged() {
     for secret in [ALL, "tq_a-wrong-key-of-a-caller", "tq_a-key-in-the-query"] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
-    assert!(log.contains("a caller was refused: the key is not known"), "{log}");
+    assert!(log.contains("authentication failed: invalid API key"), "{log}");
 }
 
 /// Handshake of a WebSocket client.

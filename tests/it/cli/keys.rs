@@ -67,7 +67,7 @@ fn without_a_key_the_command_line_explains_how_to_pass_one() {
     let (code, _, said) = run(&site, &server, Some("tq_a-wrong-key"), &["job", "list"]);
     assert_eq!(code, Some(1));
     assert!(
-        said.contains("the key is not known") && !said.contains("tq_a-wrong-key"),
+        said.contains("invalid API key") && !said.contains("tq_a-wrong-key"),
         "{said}"
     );
     let (code, _, said) = run(&site, &server, None, &["job", "list", "--token", &key]);

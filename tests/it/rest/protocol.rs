@@ -250,7 +250,7 @@ async fn only_the_list_has_query_parameters() {
         assert_eq!(problem["errors"][0]["parameter"], "pretty", "{path}");
         assert_eq!(
             problem["detail"],
-            "there is no query parameter 'pretty'; this route has none"
+            "unknown query parameter 'pretty'; this route has none"
         );
     }
     for path in [
@@ -452,7 +452,7 @@ async fn an_id_that_no_resource_can_have_is_not_found() {
         let name = if resource == "queue" { "job 123" } else { "job-123" };
         assert_eq!(
             problem["detail"],
-            format!("there is no {resource} '{name}'"),
+            format!("{resource} '{name}' not found"),
             "{method} {path}"
         );
     }

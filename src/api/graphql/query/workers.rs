@@ -17,7 +17,7 @@ pub(super) struct WorkerQueries;
 
 #[Object]
 impl WorkerQueries {
-    /// Returns the remote workers with their job types: live workers, and workers that were lost in the last hour; 1000 at most.
+    /// Returns the remote workers with their job types: live workers, and workers that were lost in the last hour; at most 1000.
     #[graphql(complexity = "10 + 5 * child_complexity", deprecation = "Use workersConnection.")]
     async fn workers(&self, ctx: &Context<'_>) -> Result<Option<Vec<Worker>>> {
         let page = WorkerPage {
@@ -60,7 +60,7 @@ impl WorkerQueries {
     }
 }
 
-/// A page of the workers, and whether more follow.
+/// A page of workers, and true if more follow.
 async fn read(ctx: &Context<'_>, page: WorkerPage) -> Result<(Vec<Worker>, bool)> {
     let workers = &services(ctx)?.workers;
     let _room = room_for_page(ctx, workers.size(caller(ctx)?, page).await?)?;

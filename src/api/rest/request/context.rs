@@ -1,4 +1,4 @@
-//! A request on its way to a route's function, and the routes themselves.
+//! Context of a request, and builders of routes.
 
 use std::rc::Rc;
 
@@ -23,7 +23,7 @@ use crate::domain::values::name::{QueueName, RecurringKey};
 use crate::domain::webhooks::delivery::DeliveryId;
 use crate::domain::webhooks::endpoint::EndpointId;
 
-/// One request, and what its route's function needs to answer it.
+/// A request with the state of its route.
 pub(crate) struct Call {
     /// The request.
     pub request: HttpRequest,
@@ -31,7 +31,7 @@ pub(crate) struct Call {
     pub payload: web::Payload,
     /// The use cases.
     pub api: Rc<RestApi>,
-    /// Who calls.
+    /// The caller.
     pub caller: Caller,
 }
 
@@ -57,7 +57,7 @@ impl Call {
     }
 
     fn path_text(&self, name: &'static str) -> String {
-        // The router has decoded everything but what could be mistaken for structure.
+        // The router decodes all escapes but those of structural characters.
         let part = self.request.match_info().query(name);
         part.replace("%2F", "/").replace("%2f", "/").replace("%25", "%")
     }
@@ -74,7 +74,7 @@ impl Call {
 
     /// The id of the remote worker in the path.
     pub(crate) fn worker_id(&self) -> Result<NodeId, Problem> {
-        // An id is read as a job's is.
+        // The format is that of a job's id.
         self.path_part("id", "worker", |text| {
             JobId::parse(text).map(|id| NodeId::from_uuid(id.as_uuid()))
         })
@@ -85,7 +85,7 @@ impl Call {
         self.path_part("name", "queue", QueueName::parse)
     }
 
-    /// A part of the path that names a resource. One that no resource can have names none: it is not found.
+    /// A part of the path that identifies a resource. An invalid one identifies none: it is not found.
     pub(crate) fn path_part<T, E>(
         &self,
         name: &'static str,
@@ -93,10 +93,10 @@ impl Call {
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<T, Problem> {
         let text = self.path_text(name);
-        parse(&text).map_err(|_| Problem::new(ProblemKind::NotFound, format!("there is no {resource} '{text}'")))
+        parse(&text).map_err(|_| Problem::new(ProblemKind::NotFound, format!("{resource} '{text}' not found")))
     }
 
-    /// Makes room to read a list whose texts have so many bytes; it lasts until the answer is written.
+    /// Reserves memory to read a list with texts of this size in bytes; it lasts until the response is serialized.
     pub(crate) fn room_for(&self, bytes: u64) -> Result<Reservation, Problem> {
         let max = self.api.options.response_bytes_max;
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -104,7 +104,7 @@ impl Call {
             return Err(Problem::answer_too_large(max));
         }
         let answers = self.api.memory.answers.of(&self.caller);
-        // What storage sends, what it is read to, and the answer.
+        // Copies of the texts: from storage, decoded, and in the response.
         answers
             .reserve(bytes.saturating_mul(3).min(answers.whole()))
             .ok_or_else(|| answers.exhausted())
@@ -123,7 +123,7 @@ impl Call {
         }
     }
 
-    /// Refuses query parameters that the route does not have.
+    /// Rejects query parameters that the route does not have.
     fn check_parameters(&self, allowed: &[&str]) -> Result<(), Problem> {
         if self.request.query_string().is_empty() {
             return Ok(());
@@ -133,12 +133,9 @@ impl Call {
         let errors: Vec<PartError> = unknown
             .map(|(name, _)| {
                 let detail = if allowed.is_empty() {
-                    format!("there is no query parameter '{name}'; this route has none")
+                    format!("unknown query parameter '{name}'; this route has none")
                 } else {
-                    format!(
-                        "there is no query parameter '{name}'; allowed are {}",
-                        allowed.join(", ")
-                    )
+                    format!("unknown query parameter '{name}'; allowed are {}", allowed.join(", "))
                 };
                 PartError::parameter(name, detail)
             })
@@ -158,35 +155,35 @@ pub(crate) fn query_parameters(request: &HttpRequest) -> Result<Vec<(String, Str
         Ok(parameters) => Ok(parameters.into_inner()),
         Err(error) => Err(Problem::new(
             ProblemKind::Malformed,
-            format!("the query can't be read: {error}"),
+            format!("invalid query string: {error}"),
         )),
     }
 }
 
-/// Who may reach a route.
+/// Authentication of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
-    /// Whoever has shown who it is; the use case says what it may do.
+    /// Required; the use case authorizes the caller.
     Known,
     /// The same, for a page without data.
     Document,
-    /// Everybody; nobody is asked.
+    /// None.
     Open,
-    /// Every caller; one that shows its key may see more.
+    /// Optional: authenticated callers may receive more.
     Optional,
 }
 
-/// How the memory for the response to a change is found.
+/// Reservation of the memory for the response to a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ChangeMemory {
-    /// The change is refused while none is left. What runs out while it is carried out reduces its response.
+    /// The change is rejected if none is available. If memory runs out during the change, its response is reduced.
     Admitted,
     /// The same, but the response can't be reduced.
     AdmittedWhole,
     /// The use case reserves it before it changes anything.
     Reserved,
-    /// A worker's report is never refused for memory that other requests use; a large response that does not fit is, since
-    /// the report can be repeated.
+    /// A worker's report is never rejected for memory of other requests; a large response that does not fit is, because the
+    /// report can be repeated.
     Repeatable,
 }
 
@@ -202,7 +199,7 @@ impl Rules {
     const fn of(access: Access, disclosure: Disclosure) -> Self {
         let memory = match disclosure {
             Disclosure::Readers => ChangeMemory::Admitted,
-            // Its members that a reduced response lacks may be shown only once.
+            // Members that a reduced response lacks may be returned only once.
             Disclosure::Administrators | Disclosure::AllCallers => ChangeMemory::AdmittedWhole,
         };
         Self {
@@ -221,7 +218,7 @@ impl Rules {
     }
 }
 
-/// A route that takes no query parameters, and asks nobody who it is.
+/// A route without query parameters and authentication.
 pub(crate) fn open_route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
 where
     H: Fn(Call) -> F + Clone + 'static,
@@ -239,7 +236,7 @@ where
     route_for(Rules::of(Access::Document, Disclosure::AllCallers), api, &[], handler)
 }
 
-/// A route without query parameters that is open, and shows more to callers that show a key.
+/// A route without query parameters and with optional authentication.
 pub(crate) fn optional_route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
 where
     H: Fn(Call) -> F + Clone + 'static,
@@ -248,7 +245,8 @@ where
     route_for(Rules::of(Access::Optional, Disclosure::AllCallers), api, &[], handler)
 }
 
-/// A route without query parameters whose answers to changes are whole for more callers than those that may read.
+/// A route without query parameters whose responses to changes are complete for more callers than those with the read
+/// scope.
 pub(crate) fn route_showing<H, F>(api: &Rc<RestApi>, disclosure: Disclosure, handler: H) -> Route
 where
     H: Fn(Call) -> F + Clone + 'static,
@@ -257,7 +255,7 @@ where
     route_for(Rules::of(Access::Known, disclosure), api, &[], handler)
 }
 
-/// A route over which a worker leases jobs.
+/// A route for leases of workers.
 pub(crate) fn lease_route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
 where
     H: Fn(Call) -> F + Clone + 'static,
@@ -266,7 +264,7 @@ where
     route_for(Rules::of_worker(ChangeMemory::Reserved), api, &[], handler)
 }
 
-/// A route over which a worker reports what it runs, and what came of it.
+/// A route for workers' reports of running and finished jobs.
 pub(crate) fn report_route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
 where
     H: Fn(Call) -> F + Clone + 'static,
@@ -275,7 +273,7 @@ where
     route_for(Rules::of_worker(ChangeMemory::Repeatable), api, &[], handler)
 }
 
-/// A route that takes no query parameters.
+/// A route without query parameters.
 pub(crate) fn route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
 where
     H: Fn(Call) -> F + Clone + 'static,
@@ -284,7 +282,7 @@ where
     route_with_query(api, &[], handler)
 }
 
-/// A route that takes these query parameters and no others.
+/// A route with these query parameters.
 pub(crate) fn route_with_query<H, F>(api: &Rc<RestApi>, parameters: &'static [&'static str], handler: H) -> Route
 where
     H: Fn(Call) -> F + Clone + 'static,
@@ -328,7 +326,7 @@ where
     })
 }
 
-/// A response whose body counts until it is sent. The response to a change that took effect is given in any case.
+/// A response whose body counts until it is sent. The response to a change that took effect is always sent.
 fn counted(answers: &MemoryBudget, caller: &Caller, response: HttpResponse, change: Option<ChangeMemory>) -> Answer {
     count_body(answers, caller, response).or_else(|response| match change {
         None | Some(ChangeMemory::Repeatable) => Err(answers.of(caller).exhausted()),
@@ -354,7 +352,7 @@ fn caller_of(request: &HttpRequest, api: &RestApi, rules: Rules) -> Result<Calle
                 api.memory.answers.admit()?;
                 return Ok(caller);
             }
-            // The use case says so, too; but it is asked after the body was read, which may be large.
+            // The use case checks it as well, but after the body was read, which may be large.
             caller.require_any(&[Scope::Write, Scope::Admin])?;
             match rules.memory {
                 ChangeMemory::Admitted | ChangeMemory::AdmittedWhole => {
@@ -369,7 +367,8 @@ fn caller_of(request: &HttpRequest, api: &RestApi, rules: Rules) -> Result<Calle
     }
 }
 
-/// A path with its methods. `HEAD` comes with `GET`, `OPTIONS` with all; any other method is told what there is.
+/// A path with its methods. `HEAD` is added to `GET`, `OPTIONS` to all; the response to other methods lists the allowed
+/// ones.
 pub(crate) fn resource(path: &str, methods: Vec<(Method, Route)>) -> Resource {
     let mut names: Vec<&str> = Vec::new();
     for (method, _) in &methods {
@@ -403,7 +402,7 @@ fn of_method(method: Method) -> impl Guard {
     })
 }
 
-/// The answer to requests for what does not exist.
+/// The response to requests for unknown paths.
 pub(crate) fn unknown_route() -> Route {
     web::to(|request: HttpRequest| async move { Problem::unknown_route(&request).answer(&request) })
 }

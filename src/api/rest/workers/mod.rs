@@ -1,4 +1,4 @@
-//! `/workers`: programs elsewhere that ask for jobs, run them, and say what came of them.
+//! `/workers`: remote workers, which lease jobs, run them and report their results.
 
 pub(crate) mod ends;
 pub(crate) mod request;
@@ -33,7 +33,7 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
         &format!("{prefix}/workers/{{id}}"),
         vec![
             (Method::GET, route(api, routes::get_worker)),
-            (Method::DELETE, report_route(api, routes::leave)),
+            (Method::DELETE, report_route(api, routes::deregister_worker)),
         ],
     ));
     config.service(resource(
@@ -42,7 +42,7 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
     ));
     config.service(resource(
         &format!("{prefix}/workers/{{id}}/heartbeat"),
-        vec![(Method::POST, report_route(api, routes::heartbeat))],
+        vec![(Method::POST, report_route(api, routes::send_heartbeat))],
     ));
     config.service(resource(
         &format!("{prefix}/workers/{{id}}/complete"),

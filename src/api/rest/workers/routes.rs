@@ -22,20 +22,20 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::service::workers::{Leased, ReportedEnd, WorkersRead};
 use crate::storage::query::WorkerPage;
 
-/// Lists the remote workers.
+/// List remote workers
 #[utoipa::path(
     get,
     path = "/workers",
     tag = "workers",
-    description = "Lists the remote workers, and which job types each of them runs: those that live, and those that were \
+    description = "Returns the remote workers with their job types: live workers, and workers that were \
                    lost in the last hour.",
     params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many workers; 1000 by default"),
-        ("after" = Option<String>, Query, format = Uuid, description = "The id of the last worker of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of workers; 1000 by default"),
+        ("after" = Option<String>, Query, format = Uuid, description = "Id of the last worker of the previous page: only later workers are returned"),
     ),
     responses(
         (status = 200, description = "The workers", body = WorkerList),
-        (status = 413, description = "The response would be too large; a smaller limit helps"),
+        (status = 413, description = "The response exceeds `server.max_response`: use a smaller `limit`"),
     )
 )]
 pub(in super::super) async fn list_workers(call: Call) -> Answer {
@@ -57,14 +57,14 @@ pub(in super::super) async fn list_workers(call: Call) -> Answer {
     })
 }
 
-/// Makes a remote worker known.
+/// Register a remote worker
 #[utoipa::path(
     post,
     path = "/workers",
     tag = "workers",
     request_body = WorkerRequest,
     responses(
-        (status = 201, description = "The worker; its lease has begun", body = WorkerView, headers(("Location" = String, description = "URL of the worker"))),
+        (status = 201, description = "The worker, with a new lease", body = WorkerView, headers(("Location" = String, description = "URL of the worker"))),
         (status = 413, description = "Body too large"),
         (status = 415, description = "Content type is not JSON"),
     )
@@ -83,7 +83,7 @@ pub(in super::super) async fn register_worker(mut call: Call) -> Answer {
     json_with(response, &WorkerView::new(worker, &call.api.workers))
 }
 
-/// Reads a remote worker.
+/// Get a remote worker
 #[utoipa::path(
     get,
     path = "/workers/{id}",
@@ -100,38 +100,38 @@ pub(in super::super) async fn get_worker(call: Call) -> Answer {
     json(StatusCode::OK, &WorkerView::new(worker, &call.api.workers))
 }
 
-/// Hands back what a worker runs, and ends its lease.
+/// Deregister a remote worker; its running jobs are released
 #[utoipa::path(
     delete,
     path = "/workers/{id}",
     tag = "workers",
     params(("id" = String, Path, format = Uuid, description = "The worker's id")),
     responses(
-        (status = 204, description = "What it ran is pending again; the worker has left"),
+        (status = 204, description = "The worker was deregistered, and its running jobs are pending again"),
         (status = 403, description = "The worker belongs to another caller"),
         (status = 404, description = "Worker not found"),
     )
 )]
-pub(in super::super) async fn leave(call: Call) -> Answer {
+pub(in super::super) async fn deregister_worker(call: Call) -> Answer {
     call.api.workers.leave(&call.caller, call.worker_id()?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Gives a worker due jobs of its types.
+/// Lease due jobs of a worker's types
 #[utoipa::path(
     post,
     path = "/workers/{id}/lease",
     tag = "workers",
-    description = "Gives a worker due jobs of its types, the most urgent first. They run from now on and are its own as \
-                   long as it renews its lease. When there are none, the answer waits until there are, for as long as \
+    description = "Leases due jobs of the worker's types, highest priority first. They run from now on and belong to the worker \
+                   while it renews its lease. If there are none, the response waits for up to `wait` for the first. \
                    `wait` says.",
     params(("id" = String, Path, format = Uuid, description = "The worker's id")),
     request_body(content = Option<LeaseRequest>),
     responses(
-        (status = 200, description = "The jobs, perhaps none", body = LeasedList),
+        (status = 200, description = "The leased jobs, possibly none", body = LeasedList),
         (status = 404, description = "Worker not found or deregistered: register again"),
         (status = 403, description = "The worker belongs to another caller, or servers handle all of its types"),
-        (status = 409, description = "The worker's lease has run out: send a heartbeat, or register again"),
+        (status = 409, description = "The worker's lease has expired: send a heartbeat, or register again"),
         (status = 413, description = "Body too large"),
         (status = 415, description = "Content type is not JSON"),
     )
@@ -140,7 +140,7 @@ pub(in super::super) async fn lease_jobs(mut call: Call) -> Answer {
     let id = call.worker_id()?;
     let LeaseRequest { max, wait } = call.optional_body().await?;
     let wait = wait.map_or(TimeSpan::ZERO, |Parsed(wait)| wait);
-    // Half of what an answer may have is for what jobs have beside their parameters.
+    // Half of the maximum response is for the other fields of the jobs.
     let budget = call.api.memory.answers.of(&call.caller);
     let memory = Arc::new(LeaseBudget::new(budget, call.api.options.response_bytes_max / 2));
     let leased = call.api.workers.lease(&call.caller, id, max, wait, memory);
@@ -159,24 +159,24 @@ pub(in super::super) async fn lease_jobs(mut call: Call) -> Answer {
     json(StatusCode::OK, &list)
 }
 
-/// Renews a worker's lease.
+/// Send a heartbeat, which renews a worker's lease
 #[utoipa::path(
     post,
     path = "/workers/{id}/heartbeat",
     tag = "workers",
-    description = "Renews a worker's lease, takes what it reports of the jobs that it runs, and tells it which of them \
+    description = "Renews a worker's lease, stores reports of its running jobs, and returns the jobs that it \
                    should stop.",
     params(("id" = String, Path, format = Uuid, description = "The worker's id")),
     request_body(content = Option<HeartbeatRequest>),
     responses(
-        (status = 200, description = "Until when, and which jobs should stop", body = BeatView),
+        (status = 200, description = "Expiry of the lease, and the jobs to stop", body = BeatView),
         (status = 403, description = "The worker belongs to another caller"),
         (status = 404, description = "Worker not found or deregistered: register again"),
         (status = 413, description = "Body too large"),
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn heartbeat(mut call: Call) -> Answer {
+pub(in super::super) async fn send_heartbeat(mut call: Call) -> Answer {
     let id = call.worker_id()?;
     let request = match call.body_if_any(call.api.options.batch_body_bytes_max).await? {
         Some(bytes) => body::parse(&bytes)?,
@@ -187,7 +187,7 @@ pub(in super::super) async fn heartbeat(mut call: Call) -> Answer {
     json(StatusCode::OK, &BeatView::from(beat))
 }
 
-/// Says that jobs have succeeded.
+/// Report completed jobs
 #[utoipa::path(
     post,
     path = "/workers/{id}/complete",
@@ -210,7 +210,7 @@ pub(in super::super) async fn complete_jobs(mut call: Call) -> Answer {
     end_jobs(&call, id, ends).await
 }
 
-/// Says that jobs have not succeeded.
+/// Report jobs that did not complete
 #[utoipa::path(
     post,
     path = "/workers/{id}/fail",

@@ -1,4 +1,4 @@
-//! Remote workers, and what they are given, as they are told.
+//! Views of remote workers and their leased jobs.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,50 +18,50 @@ use crate::storage::query::StoredWorker;
 #[serde(rename_all = "camelCase")]
 #[schema(as = Worker)]
 pub(in super::super) struct WorkerView {
-    /// This run of it: a worker that registers again is another one.
+    /// Id of the registration: a worker that registers again has another one.
     #[schema(format = Uuid)]
     id: String,
-    /// What people call it.
+    /// Display name.
     #[schema(example = "mailer-3")]
     name: String,
-    /// `live`; `lost`, when its lease has run out and what it ran has been taken from it; or `left`.
+    /// `live`; `lost`, if its lease has expired and its jobs were recovered; or `left`.
     #[schema(value_type = WorkerStatusWord)]
     status: &'static str,
-    /// The types that it runs.
+    /// Job types that it runs.
     #[schema(example = json!(["EmailNotificationJob"]))]
     types: Vec<String>,
-    /// The queues that it takes jobs from; all when there are none.
+    /// Queues from which it leases jobs; empty for all.
     #[schema(example = json!(["default"]))]
     queues: Vec<String>,
-    /// How many jobs it runs at the same time.
+    /// Number of jobs that it runs at the same time.
     #[schema(example = 10)]
     concurrency: u32,
-    /// How many it runs now.
+    /// Number of its running jobs.
     #[schema(example = 3)]
     running_jobs: u64,
-    /// When it came.
+    /// Time of its registration.
     #[schema(value_type = String, format = DateTime)]
     registered_at: Time,
-    /// When it was last heard of, by the database's clock.
+    /// Time of its last heartbeat, by the database's clock.
     #[schema(value_type = String, format = DateTime)]
     last_heartbeat_at: Time,
-    /// Until when its jobs are its own without another heartbeat, by the database's clock.
+    /// Expiry of its lease, by the database's clock.
     #[schema(value_type = String, format = DateTime)]
     lease_until: Time,
-    /// How long a heartbeat renews its lease for.
+    /// Time by which a heartbeat extends its lease.
     #[schema(value_type = String, example = "00:00:30")]
     lease: Span,
-    /// How often it should say that it lives.
+    /// Recommended interval of its heartbeats.
     #[schema(value_type = String, example = "00:00:05")]
     heartbeat_interval: Span,
-    /// Those of its types whose jobs it may not lease, because a server has a handler for them.
+    /// Its job types that it may not lease, because a server has a handler for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = json!(["EmailNotificationJob"]))]
     refused_types: Option<Vec<String>>,
 }
 
 impl WorkerView {
-    /// A worker of this server's.
+    /// A worker with this server's settings.
     pub(super) fn new(worker: ShownWorker, workers: &Workers) -> Self {
         let ShownWorker { worker, refused } = worker;
         let status = worker.status().as_str();
@@ -108,83 +108,83 @@ pub(super) fn type_names(types: &[JobType]) -> Option<Vec<String>> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct WorkerList {
-    /// The workers, the one that came first comes first.
+    /// The workers, sorted by the time of their registration.
     pub(super) workers: Vec<WorkerView>,
-    /// Whether more follow: `after` with the id of the last one.
+    /// True if more workers follow: pass the id of the last one as `after`.
     pub(super) has_more: bool,
 }
 
-/// Jobs that a worker has been given.
+/// Leased jobs.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LeasedJobs)]
 pub(in super::super) struct LeasedList<'a> {
-    /// The jobs, the most urgent first; none when there were none in time.
+    /// The jobs, highest priority first; empty if there were none in time.
     pub(super) jobs: Vec<LeasedView<'a>>,
-    /// Types of the worker whose jobs it may not lease, because a server has a handler for them.
+    /// Job types of the worker that it may not lease, because a server has a handler for them.
     #[serde(rename = "refusedTypes", skip_serializing_if = "Option::is_none")]
     #[schema(example = json!(["EmailNotificationJob"]))]
     pub(super) refused_types: Option<Vec<String>>,
 }
 
-/// A job that a worker has been given: it runs, and is the worker's own until it says what came of it.
+/// A leased job: it is running, and belongs to the worker until the worker reports its result or loses its lease.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = LeasedJob)]
 pub(in super::super) struct LeasedView<'a> {
-    /// Which job.
+    /// Id of the job.
     #[schema(value_type = String, format = Uuid)]
     job_id: Id,
-    /// To be given back with what came of the job: it is good for this attempt alone.
+    /// Lease token, which reports of this attempt have to contain.
     #[schema(example = "1.0196a1b20c7d7e3f8a4b5c6d7e8f9a0b")]
     lease_token: String,
-    /// What people call it.
+    /// Display name.
     name: &'a str,
-    /// Which handler runs it.
+    /// Type of the job, which selects its handler.
     #[serde(rename = "type")]
     #[schema(example = "EmailNotificationJob")]
     job_type: &'a str,
-    /// The queue that it has waited in.
+    /// Name of its queue.
     #[schema(example = "default")]
     queue: &'a str,
     /// `low`, `normal`, `high` or `critical`.
     #[schema(value_type = PriorityWord)]
     priority: &'static str,
-    /// The number of this attempt, counted from 1.
+    /// Number of this attempt, counted from 1.
     #[schema(example = 1)]
     attempt: u32,
-    /// How many attempts before it were retries.
+    /// Number of retries among the attempts before it.
     #[schema(example = 0)]
     retry_count: u32,
-    /// How many retries the job may have.
+    /// Maximum number of retries.
     #[schema(example = 3)]
     max_retries: u32,
-    /// What the handler is given, as it came.
+    /// Input of the handler.
     #[schema(value_type = serde_json::Value, example = json!({"recipientEmail": "user@example.com"}))]
     parameters: Raw<'a>,
-    /// When the job was created.
+    /// Time of the job's creation.
     #[schema(value_type = String, format = DateTime)]
     created_at: Time,
-    /// How long the attempt may take.
+    /// Timeout of the attempt.
     #[schema(value_type = String, example = "00:30:00")]
     timeout: Span,
-    /// The recurring job of which it is an occurrence.
+    /// Id of the recurring job, if the job is an occurrence.
     #[schema(value_type = Option<String>, format = Uuid)]
     recurring_job_id: Option<String>,
-    /// The span of this attempt, for the header `traceparent` of requests that the handler sends.
+    /// Header `traceparent` of the handler's requests: the span of this attempt.
     #[schema(example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
     trace_parent: String,
-    /// The header `tracestate` of the request that created the job, for requests that the handler sends.
+    /// Header `tracestate` of the handler's requests, from the request that created the job.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "rojo=00f067aa0ba902b7")]
     trace_state: Option<&'a str>,
-    /// The header `baggage` of the request that created the job, for requests that the handler sends.
+    /// Header `baggage` of the handler's requests, from the request that created the job.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "userId=alice")]
     baggage: Option<&'a str>,
 }
 
 impl<'a> LeasedView<'a> {
-    /// A job for this worker, and its place in a trace.
+    /// A job for this worker, and its span context.
     pub(super) fn new(job: &'a Job, token: LeaseToken, place: TraceParent) -> Self {
         let propagated = job.propagated.as_deref();
         Self {
@@ -208,22 +208,22 @@ impl<'a> LeasedView<'a> {
     }
 }
 
-/// What a worker is told that has said that it lives.
+/// Response to a worker's heartbeat.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Heartbeat)]
 pub(in super::super) struct BeatView {
-    /// Until when its jobs are its own without another heartbeat, by the database's clock.
+    /// Expiry of its lease, by the database's clock.
     #[schema(value_type = String, format = DateTime)]
     lease_until: Time,
-    /// Jobs that somebody has cancelled: they should stop soon.
+    /// Jobs whose cancellation was requested: the worker should stop them soon.
     #[schema(value_type = Vec<String>)]
     cancelled: Vec<Id>,
-    /// Jobs that are not the worker's any more: their time was up, or its lease had run out. It should stop them; whatever
-    /// it says of them is refused.
+    /// Jobs that the worker has lost: they timed out, or its lease had expired. It should stop them; further reports of
+    /// them are rejected.
     #[schema(value_type = Vec<String>)]
     lost: Vec<Id>,
-    /// Types of the worker whose jobs it may not lease, because a server has a handler for them.
+    /// Job types of the worker that it may not lease, because a server has a handler for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = json!(["EmailNotificationJob"]))]
     refused_types: Option<Vec<String>>,
@@ -245,14 +245,14 @@ impl From<BeatAnswer> for BeatView {
     }
 }
 
-/// What became of the ends of jobs.
+/// Result of reporting finished jobs.
 #[derive(Serialize, ToSchema)]
 #[schema(as = EndedJobs)]
 pub(in super::super) struct EndedView {
-    /// How many ends are stored.
+    /// Number of stored results.
     #[schema(example = 100)]
     pub(super) stored: usize,
-    /// Jobs that were not the worker's any more: nothing of them has changed.
+    /// Jobs that the worker had lost: they were not changed.
     #[schema(value_type = Vec<String>)]
     pub(super) lost: Vec<Id>,
 }

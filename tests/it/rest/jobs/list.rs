@@ -286,10 +286,10 @@ async fn every_wrong_parameter_is_named() {
         (
             "Status=failed",
             "Status",
-            "there is no query parameter 'Status'; allowed are status, type,",
+            "unknown query parameter 'Status'; allowed are status, type,",
         ),
-        ("pageSize=5", "pageSize", "there is no query parameter 'pageSize'"),
-        ("=5", "", "there is no query parameter ''"),
+        ("pageSize=5", "pageSize", "unknown query parameter 'pageSize'"),
+        ("=5", "", "unknown query parameter ''"),
     ] {
         let problem = client.get(&format!("/jobs?{query}")).await.problem(400);
         assert_eq!(problem["type"], "urn:tickerq:problem:validation", "{query}");
