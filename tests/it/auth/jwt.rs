@@ -285,7 +285,7 @@ fn keys_that_can_not_be_used_stop_the_start() {
         ),
         (
             format!("public_key = \"\"\"\n{p384}\"\"\""),
-            "api.jwt.public_key: is a public key of another kind",
+            "api.jwt.public_key: is not an RSA, P-256 or Ed25519 public key",
         ),
         (
             format!("public_key = \"\"\"\n{private}\"\"\""),
