@@ -520,6 +520,7 @@ namespace TickerQ.Client
     public partial class WorkerList
     {
         public List<WorkerDetails> Workers { get; set; }
+        public bool HasMore { get; set; }
     }
 
     public partial class JobOptions

@@ -619,6 +619,7 @@ export interface Worker {
 
 export interface WorkerList {
   workers: Array<Worker>;
+  hasMore: boolean;
 }
 
 export interface WorkerRequest {

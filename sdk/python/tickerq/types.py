@@ -545,6 +545,7 @@ class Worker(_WorkerOptional):
 
 class WorkerList(TypedDict):
     workers: List[Worker]
+    hasMore: bool
 
 
 class JobOptions(TypedDict, total=False):

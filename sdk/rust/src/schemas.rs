@@ -782,6 +782,7 @@ pub struct WorkerInfo {
 #[serde(rename_all = "camelCase")]
 pub struct WorkerList {
     pub workers: Vec<WorkerInfo>,
+    pub has_more: bool,
 }
 
 /// `WebhookEndpointOptions` of the API.
