@@ -11,7 +11,7 @@
 )]
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 /// Whether `signature` is by this secret over the exact bytes of `body`, compared in constant time.

@@ -5,11 +5,10 @@ use std::io::{self, Write};
 use std::rc::Rc;
 
 use clap::CommandFactory;
-use wiremock::matchers::{body_string, header, method, path, query_param};
-use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::error::CliError;
 use super::output::Output;
+use super::stub_server::StubServer;
 use super::{Arguments, parse, run};
 
 const ID: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
@@ -102,17 +101,7 @@ fn wrong_arguments_are_refused_before_anything_is_sent() {
 
 #[tokio::test]
 async fn a_job_is_created_with_its_parameters_byte_for_byte() {
-    let server = MockServer::start().await;
-    Mock::given(method("POST"))
-        .and(path("/api/tickerq/jobs"))
-        .and(header("authorization", "Bearer s3cret"))
-        .and(body_string(
-            r#"{"type":"Email","parameters":{"n": 1.10},"priority":"high","delay":"00:05:00","maxRetries":0}"#,
-        ))
-        .respond_with(ResponseTemplate::new(201).set_body_json(job("pending")))
-        .expect(1)
-        .mount(&server)
-        .await;
+    let server = StubServer::start(|_, _| (201, job("pending").to_string()));
     let words = [
         "job",
         "create",
@@ -128,70 +117,63 @@ async fn a_job_is_created_with_its_parameters_byte_for_byte() {
         "--token",
         "s3cret",
     ];
-    let (printed, result) = tickerq(&server.uri(), &words).await;
+    let (printed, result) = tickerq(&server.uri, &words).await;
     result.unwrap();
     assert_eq!(printed, format!("created {ID} (Email), pending in queue mail\n"));
+    let received = server.received();
+    assert_eq!(received.len(), 1);
+    assert_eq!(received[0].route, "POST /api/tickerq/jobs");
+    assert_eq!(received[0].authorization.as_deref(), Some("Bearer s3cret"));
+    assert_eq!(
+        received[0].body,
+        r#"{"type":"Email","parameters":{"n": 1.10},"priority":"high","delay":"00:05:00","maxRetries":0}"#
+    );
 }
 
 #[tokio::test]
 async fn waiting_ends_with_a_failure_when_the_job_failed() {
-    let server = MockServer::start().await;
-    Mock::given(method("POST"))
-        .and(path(format!("/api/tickerq/jobs/{ID}/execute")))
-        .respond_with(ResponseTemplate::new(200).set_body_json(job("pending")))
-        .mount(&server)
-        .await;
-    Mock::given(method("GET"))
-        .and(path(format!("/api/tickerq/jobs/{ID}")))
-        .respond_with(ResponseTemplate::new(200).set_body_json(job("running")))
-        .up_to_n_times(2)
-        .mount(&server)
-        .await;
-    Mock::given(method("GET"))
-        .and(path(format!("/api/tickerq/jobs/{ID}")))
-        .respond_with(ResponseTemplate::new(200).set_body_json(job("failed")))
-        .mount(&server)
-        .await;
-    let (printed, result) = tickerq(&server.uri(), &["job", "execute", ID, "--wait"]).await;
+    let server = StubServer::start(|_, before| {
+        let status = ["pending", "running", "running", "failed"][before.min(3)];
+        (200, job(status).to_string())
+    });
+    let (printed, result) = tickerq(&server.uri, &["job", "execute", ID, "--wait"]).await;
     assert_eq!(
         result.unwrap_err().to_string(),
         format!("job {ID} ended as failed: no such address")
     );
     assert!(printed.contains("status      failed\n"), "{printed}");
+    let routes: Vec<String> = server.received().into_iter().map(|request| request.route).collect();
+    assert_eq!(routes[0], format!("POST /api/tickerq/jobs/{ID}/execute"));
+    assert_eq!(routes[1..], vec![format!("GET /api/tickerq/jobs/{ID}"); 3]);
 }
 
 #[tokio::test]
 async fn waiting_ends_when_its_time_is_up() {
-    let server = MockServer::start().await;
-    Mock::given(path(format!("/api/tickerq/jobs/{ID}/retry")))
-        .respond_with(ResponseTemplate::new(200).set_body_json(job("pending")))
-        .mount(&server)
-        .await;
-    Mock::given(method("GET"))
-        .respond_with(ResponseTemplate::new(200).set_body_json(job("pending")))
-        .mount(&server)
-        .await;
+    let server = StubServer::start(|_, _| (200, job("pending").to_string()));
     let words = ["job", "retry", ID, "--wait", "--wait-timeout", "00:00:00.2"];
-    let (_, result) = tickerq(&server.uri(), &words).await;
+    let (_, result) = tickerq(&server.uri, &words).await;
     assert_eq!(
         result.unwrap_err().to_string(),
         format!("job {ID} has not finished after 00:00:00.2000000")
     );
+    assert_eq!(server.received()[0].route, format!("POST /api/tickerq/jobs/{ID}/retry"));
 }
 
 #[tokio::test]
 async fn jobs_are_listed_as_a_table_and_as_the_servers_json() {
-    let server = MockServer::start().await;
     let body = serde_json::json!({"jobs": [job("failed")], "totalCount": 7, "hasMore": true, "new": 1}).to_string();
-    Mock::given(path("/api/tickerq/jobs"))
-        .and(query_param("status", "failed,cancelled"))
-        .and(query_param("search", "a b&c"))
-        .respond_with(ResponseTemplate::new(200).set_body_string(&body))
-        .mount(&server)
-        .await;
+    let response = body.clone();
+    let server = StubServer::start(move |_, _| (200, response.clone()));
     let words = ["job", "list", "--status", "failed,cancelled", "--search", "a b&c"];
-    let (table, result) = tickerq(&server.uri(), &words).await;
+    let (table, result) = tickerq(&server.uri, &words).await;
     result.unwrap();
+    let received = server.received();
+    assert_eq!(received[0].route, "GET /api/tickerq/jobs");
+    let query = &received[0].query;
+    assert!(
+        query.contains("status=failed%2Ccancelled") && query.contains("search=a+b%26c"),
+        "{query}"
+    );
     let lines: Vec<_> = table.lines().collect();
     assert!(lines[0].starts_with("ID "), "{table}");
     assert!(
@@ -200,50 +182,47 @@ async fn jobs_are_listed_as_a_table_and_as_the_servers_json() {
     );
     assert_eq!(lines[2], "1 of 7 jobs; more with --offset 1");
     let words = [words.as_slice(), &["--json"]].concat();
-    let (json, result) = tickerq(&server.uri(), &words).await;
+    let (json, result) = tickerq(&server.uri, &words).await;
     result.unwrap();
     assert_eq!(json, format!("{body}\n"));
 }
 
 #[tokio::test]
-async fn clearing_a_queue_says_how_many_jobs_are_gone() {
-    let server = MockServer::start().await;
+async fn clearing_a_queue_reports_the_number_of_removed_jobs() {
     let answer = serde_json::json!({"name": "mail", "status": "paused", "clearedPending": 25, "clearedFailed": 0});
-    Mock::given(method("POST"))
-        .and(path("/api/tickerq/queues/mail/clear"))
-        .and(body_string(r#"{"clearPending":true,"clearFailed":false}"#))
-        .respond_with(ResponseTemplate::new(200).set_body_json(answer))
-        .mount(&server)
-        .await;
-    let (printed, result) = tickerq(&server.uri(), &["queue", "clear", "mail", "--yes"]).await;
+    let server = StubServer::start(move |_, _| (200, answer.to_string()));
+    let (printed, result) = tickerq(&server.uri, &["queue", "clear", "mail", "--yes"]).await;
     result.unwrap();
     assert_eq!(
         printed,
         "queue mail is cleared: 25 pending and 0 failed jobs are removed\n"
     );
+    let received = server.received();
+    assert_eq!(received[0].route, "POST /api/tickerq/queues/mail/clear");
+    assert_eq!(received[0].body, r#"{"clearPending":true,"clearFailed":false}"#);
 }
 
 #[tokio::test]
-async fn what_the_server_refuses_is_told_in_its_words() {
-    let server = MockServer::start().await;
+async fn a_problem_of_the_server_is_shown_with_its_title_and_detail() {
     let problem = r##"{"title": "Conflict", "status": 409, "detail": "the job is finished", "errors": []}"##;
-    Mock::given(path(format!("/api/tickerq/jobs/{ID}/cancel")))
-        .respond_with(ResponseTemplate::new(409).set_body_raw(problem, "application/problem+json"))
-        .mount(&server)
-        .await;
-    let (printed, result) = tickerq(&server.uri(), &["job", "cancel", ID]).await;
+    let server = StubServer::start(move |_, _| (409, problem.to_owned()));
+    let (printed, result) = tickerq(&server.uri, &["job", "cancel", ID]).await;
     assert_eq!(result.unwrap_err().to_string(), "Conflict (409): the job is finished");
     assert_eq!(printed, "");
+    assert_eq!(
+        server.received()[0].route,
+        format!("POST /api/tickerq/jobs/{ID}/cancel")
+    );
 }
 
 #[tokio::test]
-async fn what_is_not_this_api_is_named_with_its_address() {
-    let server = MockServer::start().await;
-    let (_, result) = tickerq(&server.uri(), &["queue", "list"]).await;
+async fn a_response_of_another_api_is_reported_with_its_address() {
+    let server = StubServer::start(|_, _| (404, String::new()));
+    let (_, result) = tickerq(&server.uri, &["queue", "list"]).await;
     let error = result.unwrap_err().to_string();
     let expected = format!(
         "{}/api/tickerq/queues answered 404, which is not an answer of this API",
-        server.uri()
+        server.uri
     );
     assert!(error.starts_with(&expected), "{error}");
     let (_, result) = tickerq("http://127.0.0.1:1", &["queue", "list"]).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use tickerq_core::webhooks::signature::sign;
@@ -50,7 +50,7 @@ pub fn verify_standard_webhook<'a>(
     signatures
         .split(' ')
         .filter_map(|signature| base64_decode(signature.strip_prefix("v1,")?))
-        .any(|given| given.ct_eq(code.as_slice()).into())
+        .any(|given| given.ct_eq(&code[..]).into())
 }
 
 /// Reads Base64 (RFC 4648, section 4).

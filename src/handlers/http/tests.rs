@@ -6,8 +6,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use wiremock::matchers::{method, path};
-use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::domain::values::time_span::TimeSpan;
@@ -352,20 +350,22 @@ async fn a_job_that_was_cancelled_before_calls_nobody() {
 
 #[tokio::test]
 async fn a_slow_answer_is_waited_for() {
-    let server = MockServer::start().await;
-    Mock::given(method("POST"))
-        .and(path("/slow"))
-        .respond_with(
-            ResponseTemplate::new(200)
-                .set_body_string("[true]")
-                .set_delay(Duration::from_millis(300)),
-        )
-        .expect(2)
-        .mount(&server)
-        .await;
-    let handler = handler(format!("{}/slow", server.uri()));
     for _ in 0..2 {
-        assert_eq!(handler.run(context("{}")).await, Ok(Some(Json::from_valid("[true]"))));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let request = read_request(&mut stream).await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            stream
+                .write_all(with_body("200 OK", "", "[true]").as_bytes())
+                .await
+                .unwrap();
+            request
+        });
+        let outcome = handler(format!("http://{address}/slow")).run(context("{}")).await;
+        assert_eq!(outcome, Ok(Some(Json::from_valid("[true]"))));
+        assert!(serving.await.unwrap().starts_with("POST /slow "));
     }
 }
 

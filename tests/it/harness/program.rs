@@ -28,6 +28,9 @@ pub fn program() -> &'static str {
             "tickerq",
             "--bin",
             "tickerq",
+            // The library is compiled once, for the program and for the tests that link it.
+            "--features",
+            "conformance",
         ]);
         if profile != "debug" {
             build.args(["--profile", &profile]);

@@ -12,7 +12,7 @@ use std::fmt::Write;
 use std::process::Stdio;
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
